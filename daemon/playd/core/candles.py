@@ -1,0 +1,69 @@
+"""Candles: one as a value, many as arrays. Times are the open of the candle in epoch ms, volumes in base coin."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One closed candle."""
+
+    open_time_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candles:
+    """
+    Closed candles of one series, oldest first, all arrays of equal length.
+
+    Attributes:
+        symbol: e.g. `BTCUSDT`; empty when the source does not name one.
+        step_ms: Length of each candle in ms.
+        open_time_ms: int64, strictly rising multiples of `step_ms`. Missing candles are simply absent.
+        open, high, low, close: float64 prices in quote coin.
+        volume: float64 in base coin.
+    """
+
+    symbol: str
+    step_ms: int
+    open_time_ms: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.open_time_ms)
+
+    def at(self, index: int) -> Candle:
+        """The candle at `index` as plain Python numbers."""
+        return Candle(
+            int(self.open_time_ms[index]),
+            float(self.open[index]),
+            float(self.high[index]),
+            float(self.low[index]),
+            float(self.close[index]),
+            float(self.volume[index]),
+        )
+
+    def between(self, start_ms: int, end_ms: int) -> "Candles":
+        """The candles that open in `[start_ms, end_ms)`, as views of these arrays."""
+        lo, hi = np.searchsorted(self.open_time_ms, (start_ms, end_ms))
+        return Candles(
+            self.symbol,
+            self.step_ms,
+            self.open_time_ms[lo:hi],
+            self.open[lo:hi],
+            self.high[lo:hi],
+            self.low[lo:hi],
+            self.close[lo:hi],
+            self.volume[lo:hi],
+        )

@@ -1,0 +1,52 @@
+"""Trading rules of one perpetual: tick, step, size limits, funding interval, status."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from playd.core.units import fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """
+    Rules of a linear USDT perpetual as the venue lists them.
+
+    Prices are multiples of `tick` (USDT), quantities of `step` (base coin). `max_qty` bounds limit orders,
+    `max_market_qty` market orders. `funding_interval_min` is the time between funding stamps in minutes.
+    """
+
+    symbol: str
+    tick: Decimal
+    step: Decimal
+    min_qty: Decimal
+    max_qty: Decimal
+    max_market_qty: Decimal
+    min_notional_usdt: Decimal
+    max_leverage: Decimal = Decimal(100)
+    funding_interval_min: int = 480
+    status: str = "Trading"
+    delivery_time_ms: int = 0
+
+    @property
+    def tick_fraction(self) -> tuple[int, int]:
+        """The tick as an exact fraction, for compiled code."""
+        return fraction(self.tick)
+
+    @property
+    def step_fraction(self) -> tuple[int, int]:
+        """The step as an exact fraction, for compiled code."""
+        return fraction(self.step)
+
+
+def synthetic_instrument(symbol: str, first_price: float) -> Instrument:
+    """Rules for a market without a list of its own: tick 10**(floor(log10 p) - 5), step 0.001, 5 USDT minimum."""
+    exponent = Decimal(repr(first_price)).adjusted() - 5
+    return Instrument(
+        symbol=symbol,
+        tick=Decimal(1).scaleb(exponent),
+        step=Decimal("0.001"),
+        min_qty=Decimal("0.001"),
+        max_qty=Decimal(1_000_000),
+        max_market_qty=Decimal(1_000_000),
+        min_notional_usdt=Decimal(5),
+    )

@@ -1,0 +1,37 @@
+"""
+Bounds that are not settings. Every queue, retry, batch, line and wait has a number here, with its arithmetic beside it.
+"""
+
+from typing import Final
+
+BARS_PER_INSTANCE: Final = 64
+"""Closed bars waiting for one instance: an hour of one-minute bars. Overflow drops them and starts the gap protocol."""
+
+FILLS_PER_INSTANCE: Final = 1024
+"""Fills waiting for one instance. Never dropped: overflow restarts the instance, which rebuilds itself from the ledger."""
+
+COMMANDS_PER_INSTANCE: Final = 16
+"""Operator commands waiting for one instance; a person cannot type faster."""
+
+REQUEST_LINE_BYTES: Final = 256 * 1024
+"""Longest line a control client may send; the longest legitimate one (a Play check) is below 100 KiB."""
+
+REPLY_LINE_BYTES: Final = 4 * 1024 * 1024
+"""Longest line the control server sends; longer lists page."""
+
+CONTROL_CLIENTS: Final = 64
+CONTROL_REQUESTS_PER_S: Final = 50
+CONTROL_WRITE_TIMEOUT_S: Final = 5.0
+CONTROL_IDLE_S: Final = 300.0
+
+PLAY_FILE_BYTES: Final = 1024 * 1024
+"""Largest Play file that is read; the largest real one is below 50 KiB."""
+
+JOURNAL_QUEUE: Final = 10_000
+JOURNAL_RECORD_BYTES: Final = 16 * 1024
+
+STATE_BYTES: Final = 256 * 1024
+"""Largest instance state; a real one is about 4 KiB."""
+
+KLINES_PER_REQUEST: Final = 1000
+"""The venue's own maximum."""

@@ -1,0 +1,201 @@
+"""
+The venue port: what an account may ask of an exchange, whatever exchange it is.
+
+One implementation speaks Bybit V5 (`venues/bybit`). Reads raise `VenueError` or `LinkError`; writes never raise for what the
+venue or the network did: they return a `Reply`, because a lost answer is a fact about an order, not an exception.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import IntEnum
+from typing import Protocol
+
+from playd.core.candles import Candle
+from playd.core.instrument import Instrument
+from playd.core.orders import Execution, OrderRequest, VenueOrder, VenuePosition, Wallet
+from playd.core.reply_codes import ReplyClass
+
+
+class Priority(IntEnum):
+    """Order in which requests that wait for the rate budget are served, first to last."""
+
+    PROTECT = 0
+    EXIT = 1
+    CANCEL = 2
+    RESOLVE = 3
+    RECONCILE = 4
+    ENTRY = 5
+    DATA = 6
+
+
+class Budget(Protocol):
+    """The one rate budget of a key and an address. Implemented in `orders/budget.py`."""
+
+    async def take(self, endpoint: str, priority: Priority) -> None:
+        """Wait until one request to `endpoint` (a path such as `/v5/order/create`) may leave."""
+        ...
+
+    def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
+        """Report what the reply's rate headers and code said."""
+        ...
+
+    def banned(self) -> None:
+        """Report HTTP 403: everything to this address stops."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """
+    What is known after a write.
+
+    `reply_class` decides; `code` is the venue's number (None when no readable answer came); `text` is redacted.
+    `ACCEPTED` only means "request taken": the truth about an order arrives on the private stream.
+    """
+
+    reply_class: ReplyClass
+    code: int | None
+    text: str
+    venue_order_id: str = ""
+    retry_after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """What the venue says about the key in use."""
+
+    uid: str
+    read_only: bool
+    can_trade: bool
+    can_withdraw: bool
+    bound_to_addresses: bool
+    days_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    """Account-wide settings. `margin_mode` is the venue's word, e.g. `ISOLATED_MARGIN`."""
+
+    margin_mode: str
+    unified_status: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """Private stream: an order changed."""
+
+    order: VenueOrder
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionUpdate:
+    """Private stream: something was executed."""
+
+    execution: Execution
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionUpdate:
+    """Private stream: a position (or its stop) changed."""
+
+    position: VenuePosition
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WalletUpdate:
+    """Private stream: a balance changed."""
+
+    wallet: Wallet
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamUp:
+    """Private stream: authenticated and every subscription acknowledged; the gap before it is not closed yet."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDown:
+    """Private stream: lost. What happens at the venue is unseen until the next `StreamUp`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """
+    Lock-step only: the exchange waits until `VenuePort.barrier_done(number)` is called.
+
+    Everything received before it must have been dealt with first. Never sent by a real venue.
+    """
+
+    number: int
+
+
+PrivateEvent = OrderUpdate | ExecutionUpdate | PositionUpdate | WalletUpdate | StreamUp | StreamDown | Barrier
+
+
+class VenuePort(Protocol):
+    """
+    One account at one venue.
+
+    Times are venue time in ms (market time on a simulated market). Every list is complete: implementations page to the end.
+    Each call has a deadline of its own (writes 5 s, reads 10 s) and takes its token from the rate budget, except writes whose
+    caller took it already (`place`, because the token must precede the ledger commit).
+    """
+
+    async def place(self, order: OrderRequest) -> Reply: ...
+
+    async def cancel(self, symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply: ...
+
+    async def set_stops(
+        self, symbol: str, *, stop: Decimal | None, target: Decimal | None, position_idx: int = 0, priority: Priority
+    ) -> Reply:
+        """Set the position's Full-mode stop and target. None leaves a leg as it is, zero removes it."""
+        ...
+
+    async def set_leverage(self, symbol: str, leverage: Decimal) -> Reply: ...
+
+    async def open_orders(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenueOrder]:
+        """All open orders of the account: active, conditional and attached."""
+        ...
+
+    async def order_realtime(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None: ...
+
+    async def order_history(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None: ...
+
+    async def executions(
+        self, *, since_ms: int | None = None, symbol: str = "", link_id: str = "", priority: Priority
+    ) -> Sequence[Execution]:
+        """Executions, oldest first; funding rows included."""
+        ...
+
+    async def positions(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+        """Open positions; with `symbol` its row also when flat."""
+        ...
+
+    async def wallet(self, *, priority: Priority) -> Wallet: ...
+
+    async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]: ...
+
+    async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
+        """Closed one-minute candles that open in `[start_ms, end_ms)`, oldest first."""
+        ...
+
+    async def key_info(self) -> KeyInfo: ...
+
+    async def account_info(self) -> AccountInfo: ...
+
+    async def clock_offset_ms(self) -> tuple[float, float]:
+        """One sample: (venue wall clock - ours, round trip), both in ms."""
+        ...
+
+    async def barrier_done(self, number: int) -> None:
+        """Answer a `Barrier`."""
+        ...
