@@ -1,0 +1,208 @@
+"""One position, one Play, minute by minute, in the order the language gives. Market orders, stops, targets, exits, sizing."""
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tests.oracle.conditions import Evaluator
+
+Candle = tuple[int, float, float, float, float, float]
+
+
+@dataclass
+class Trade:
+    side: str
+    entry_time_ms: int
+    exit_time_ms: int
+    entry_price: float
+    exit_price: float
+    qty: float
+    exit_reason: str
+    net_pnl_usdt: float
+
+
+@dataclass
+class Position:
+    direction: int
+    qty: float
+    entry: float
+    stop: float | None
+    target: float | None
+    opened_ms: int
+    fee: float
+    closes_held: int = 0
+
+
+def to_unit(value: float, unit: float, up: bool) -> float:
+    """`value` on the grid of `unit`, snapped when it is on the grid up to 1e-9, as the nearest float of the decimal."""
+    y = value / unit
+    near = round(y)
+    count = near if abs(y - near) <= 1e-9 * max(1.0, abs(y)) else (math.ceil(y) if up else math.floor(y))
+    return float(count * Decimal(str(unit)))
+
+
+class Backtest:
+    """Runs one Play over base candles without gaps. `trades` and `cash` are the result."""
+
+    def __init__(
+        self, play: dict[str, Any], base: list[Candle], base_ms: int, tick: float, step: float, start_ms: int | None = None
+    ) -> None:
+        self.play, self.base, self.base_ms, self.tick, self.step = play, base, base_ms, tick, step
+        self.start_ms = base[0][0] if start_ms is None else start_ms
+        account = play.get("account", {})
+        self.leverage = float(account.get("max_leverage", 1))
+        self.taker = account.get("fee_model", {}).get("taker_bps", 5.5) / 10_000
+        self.slip = account.get("slippage_bps", 2.0) / 10_000
+        self.min_notional = max(account.get("min_trade_notional_usdt", 10.0), 5.0)
+        self.max_drawdown = float(account.get("max_drawdown_pct", 100))
+        self.cash = self.peak = float(account.get("starting_equity_usdt", 10_000))
+        self.eval = Evaluator(play, base, base_ms)
+        self.position: Position | None = None
+        self.pending: tuple[str, Any] | None = None
+        self.trades: list[Trade] = []
+
+    def run(self) -> list[Trade]:
+        clock = self.eval.clocks[self.eval.exec_tf]
+        at_close = {close: i for i, close in enumerate(clock.closes_ms)}
+        for candle in self.base:
+            if candle[0] < self.start_ms:
+                continue
+            self._minute(candle)
+            i = at_close.get(candle[0] + self.base_ms)
+            if i is not None and not self._decide(i, candle[4], candle[0] + self.base_ms):
+                return self.trades
+        if self.position is not None:
+            last = self.base[-1]
+            self._close(last[4], "end_of_data", last[0])
+        return self.trades
+
+    def _minute(self, candle: Candle) -> None:
+        open_ms, o, h, low, _, _ = candle
+        pending, self.pending = self.pending, None
+        if pending is not None and pending[0] != "enter" and self.position is not None:
+            self._close(o, pending[0], open_ms)
+        if pending is not None and pending[0] == "enter":
+            self._open(pending[1], o, open_ms)
+        p = self.position
+        if p is None:
+            return
+        long = p.direction == 1
+        if p.stop is not None and (o < p.stop if long else o > p.stop):
+            self._close(o, "sl", open_ms)
+        elif p.target is not None and (o > p.target if long else o < p.target):
+            self._close(o, "tp", open_ms)
+        elif p.stop is not None and (low <= p.stop if long else h >= p.stop):
+            self._close(p.stop, "sl", open_ms)
+        elif p.target is not None and (h >= p.target if long else low <= p.target):
+            self._close(p.target, "tp", open_ms)
+
+    def _open(self, order: dict[str, Any], o: float, open_ms: int) -> None:
+        d, qty = order["direction"], order["qty"]
+        price = to_unit(o * (1 + d * self.slip), self.tick, up=d == 1)
+        lam, f = self.leverage, self.taker
+        if qty * price / lam + qty * price * f + qty * price * (1 - d / lam) * f > self.cash:
+            return
+        fee = qty * price * f
+        self.cash -= fee
+        self.position = Position(d, qty, price, order["stop"], order["target"], open_ms, fee)
+
+    def _close(self, base_price: float, reason: str, open_ms: int) -> None:
+        p = self.position
+        assert p is not None
+        price = to_unit(base_price * (1 - p.direction * self.slip), self.tick, up=p.direction == -1)
+        fee = p.qty * price * self.taker
+        gross = p.direction * p.qty * (price - p.entry)
+        self.cash += gross - fee
+        side = "long" if p.direction == 1 else "short"
+        net = gross - fee - p.fee
+        self.trades.append(Trade(side, p.opened_ms, open_ms, p.entry, price, p.qty, reason, net))
+        self.position = None
+
+    def _decide(self, i: int, close: float, now_ms: int) -> bool:
+        p = self.position
+        equity = self.cash + (p.direction * p.qty * (close - p.entry) if p else 0.0)
+        self.peak = max(self.peak, equity)
+        if (self.peak - equity) / self.peak * 100 >= self.max_drawdown:
+            if p:
+                raise ValueError("the oracle does not model the drawdown rule")
+            return False
+        policy = self.play.get("position_policy", {})
+        actions = self.play["actions"]
+        if p is not None:
+            p.closes_held += 1
+            if policy.get("time_exit_bars") and p.closes_held >= policy["time_exit_bars"]:
+                self.pending = ("time", None)
+                return True
+            exit_action = "exit_long" if p.direction == 1 else "exit_short"
+            for name in ("exit_all", exit_action):
+                if name in actions and self.eval.truth(actions[name], i) is True:
+                    self.pending = ("signal", None)
+                    return True
+            return True
+        mode = policy.get("mode", "long_only")
+        for name, d in (("entry_long", 1), ("entry_short", -1)):
+            allowed = mode == "long_short" or (mode == "long_only") == (d == 1)
+            if name in actions and allowed and self.eval.truth(actions[name], i) is True:
+                order = self._order(d, i, close, equity)
+                if order is not None:
+                    self.pending = ("enter", order)
+                    return True
+        return True
+
+    def _order(self, d: int, i: int, e: float, equity: float) -> dict[str, Any] | None:
+        stop_spec, target_spec, sizing = self._risk()
+        stop = target = None
+        distance = plain = math.nan
+        if stop_spec is not None:
+            plain = distance = self._distance(stop_spec, e, i)
+            if math.isnan(distance):
+                return None
+            distance += e * stop_spec.get("buffer_pct", 0) / 100
+            stop = to_unit(e - d * distance, self.tick, up=d == 1)
+            if d * (e - stop) <= 0:
+                return None
+        if target_spec is not None:
+            reward = target_spec["value"] * plain if target_spec["type"] == "rr_ratio" else self._distance(target_spec, e, i)
+            if math.isnan(reward):
+                return None
+            target = to_unit(e + d * reward, self.tick, up=d == -1)
+        if stop is not None and self._beyond_liquidation(d, e, stop):
+            return None
+        lam, f = self.leverage, self.taker
+        if sizing["model"] == "percent_equity":
+            notional = equity * sizing["value"] / 100 * lam
+        elif sizing["model"] == "risk_based":
+            assert stop is not None
+            notional = equity * sizing["value"] / 100 * e / abs(e - stop)
+        else:
+            notional = float(sizing["value"])
+        notional = min(notional, 0.95 * equity * lam, equity / (1 / lam + f + (1 - d / lam) * f))
+        qty = to_unit(notional / e, self.step, up=False)
+        if qty <= 0 or qty * e < self.min_notional:
+            return None
+        return {"direction": d, "qty": qty, "stop": stop, "target": target}
+
+    def _beyond_liquidation(self, d: int, e: float, stop: float) -> bool:
+        mmr = self.play.get("account", {}).get("maintenance_margin_rate", 0.005)
+        lp = e * (1 - 1 / self.leverage) / (1 - mmr) if d == 1 else e * (1 + 1 / self.leverage) / (1 + mmr)
+        return abs(e - stop) >= 0.999 * abs(e - lp)
+
+    def _risk(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any]]:
+        if "risk_model" in self.play:
+            model = self.play["risk_model"]
+            stop, target = model.get("stop_loss"), model.get("take_profit")
+            return (None if stop == "none" else stop), (None if target == "none" else target), model["sizing"]
+        risk = self.play["risk"]
+        basis = risk.get("basis", "margin")
+        stop = {"type": "percent", "value": risk["stop_loss_pct"], "basis": basis} if "stop_loss_pct" in risk else None
+        target = {"type": "percent", "value": risk["take_profit_pct"], "basis": basis} if "take_profit_pct" in risk else None
+        return stop, target, {"model": "percent_equity", "value": risk.get("max_position_pct", 10)}
+
+    def _distance(self, spec: dict[str, Any], e: float, i: int) -> float:
+        if spec["type"] == "percent":
+            lam = 1.0 if spec.get("basis", "margin") == "price" else self.leverage
+            return e * float(spec["value"]) / 100 / lam
+        if spec["type"] == "atr_multiple":
+            return float(spec["value"]) * self.eval.value(spec["atr_feature_id"], i)
+        return float(spec["value"])
