@@ -35,3 +35,12 @@ STATE_BYTES: Final = 256 * 1024
 
 KLINES_PER_REQUEST: Final = 1000
 """The venue's own maximum."""
+
+STREAM_BEHIND_DROP: Final = 1024
+"""Messages a subscriber may be behind before newer ones are dropped and counted."""
+
+STREAM_BEHIND_CLOSE: Final = 8192
+"""Messages a subscriber may miss in a row before its subscription is closed."""
+
+SUBSCRIPTIONS_PER_CLIENT: Final = 16
+"""Subscriptions of one control connection; a full-screen view needs four."""

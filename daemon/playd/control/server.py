@@ -1,0 +1,243 @@
+"""
+Serves the control socket: one task per client, bounded in every direction.
+
+A client can be slow, silent, broken or hostile and costs at most its own connection. A changing call that was accepted runs
+to its end even when the client has gone, because it runs in the server's task group and not in the client's.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import PurePath
+from typing import Final, Protocol
+
+import anyio
+from anyio.abc import ByteStream, TaskGroup
+
+from playd.control.protocol import (
+    Code,
+    JsonObject,
+    LineBuffer,
+    Request,
+    RpcError,
+    encode_error,
+    encode_result,
+    encode_stream,
+    parse_request,
+)
+from playd.control.streams import Filter, StreamHub, Subscription
+from playd.core.limits import (
+    CONTROL_CLIENTS,
+    CONTROL_IDLE_S,
+    CONTROL_REQUESTS_PER_S,
+    CONTROL_WRITE_TIMEOUT_S,
+    REQUEST_LINE_BYTES,
+    SUBSCRIPTIONS_PER_CLIENT,
+)
+from playd.world.ports import Clock, Net, Peer
+
+RECEIVE_BYTES: Final = 64 * 1024
+
+_GONE: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, TimeoutError)
+"""How a connection ends that is not our business."""
+
+
+class Session:
+    """
+    One connected client: who it is, what it subscribed to, and the one way to write to it.
+
+    Cancellation: `send` is all or nothing as far as the client can tell, because a cancelled write ends the connection.
+    """
+
+    def __init__(self, stream: ByteStream, peer: Peer, hub: StreamHub, group: TaskGroup) -> None:
+        self.peer = peer
+        self._stream = stream
+        self._hub = hub
+        self._group = group
+        self._writing = anyio.Lock()
+        self._subscriptions: dict[str, Subscription] = {}
+        self._counter = 0
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether silence of this client is normal."""
+        return bool(self._subscriptions)
+
+    async def send(self, line: bytes) -> None:
+        """Write one line. Raises when the client does not take it within its time."""
+        async with self._writing:
+            with anyio.fail_after(CONTROL_WRITE_TIMEOUT_S):
+                await self._stream.send(line)
+
+    async def push(self, subscription: str, seq: int, data: JsonObject) -> None:
+        """Send one stream message; a client that has gone is no error for whoever reports progress to it."""
+        try:
+            await self.send(encode_stream(subscription, seq, data))
+        except _GONE:
+            return
+
+    def subscribe(self, topics: frozenset[str], wants: Filter) -> str:
+        """Start a subscription and return its id. Raises `RpcError` when the client has too many."""
+        if len(self._subscriptions) >= SUBSCRIPTIONS_PER_CLIENT:
+            raise RpcError(Code.BUSY, f"a client may hold {SUBSCRIPTIONS_PER_CLIENT} subscriptions")
+        self._counter += 1
+        key = f"s{self._counter}"
+        subscription = self._subscriptions[key] = self._hub.subscribe(topics, wants)
+        self._group.start_soon(self._forward, key, subscription, name=f"control stream {key}")
+        return key
+
+    def unsubscribe(self, key: str) -> bool:
+        """End a subscription; False when there is none of that id."""
+        subscription = self._subscriptions.pop(key, None)
+        if subscription is None:
+            return False
+        self._hub.unsubscribe(subscription)
+        return True
+
+    def close(self) -> None:
+        """End every subscription."""
+        for key in tuple(self._subscriptions):
+            self.unsubscribe(key)
+
+    async def _forward(self, key: str, subscription: Subscription) -> None:
+        seq = 0
+        try:
+            async for message in subscription.outbox:
+                seq += 1
+                await self.send(encode_stream(key, seq, message))
+        except _GONE:
+            await self._stream.aclose()
+        finally:
+            self.unsubscribe(key)
+
+
+class Dispatcher(Protocol):
+    """Whoever knows the methods. Raises `RpcError` for every refusal; anything else is a bug that it reports itself."""
+
+    async def call(self, request: Request, session: Session) -> JsonObject: ...
+
+
+class Pace:
+    """A token bucket: `rate` requests per second, with a burst of as many."""
+
+    def __init__(self, rate: float, now_s: float) -> None:
+        self._rate = rate
+        self._tokens = rate
+        self._at_s = now_s
+
+    def take(self, now_s: float) -> bool:
+        """Whether one more request is in order at `now_s`."""
+        self._tokens = min(self._rate, self._tokens + (now_s - self._at_s) * self._rate)
+        self._at_s = now_s
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+class ControlServer:
+    """The control socket of one daemon."""
+
+    def __init__(self, net: Net, clock: Clock, path: PurePath, dispatcher: Dispatcher, hub: StreamHub) -> None:
+        self._net = net
+        self._clock = clock
+        self._path = path
+        self._dispatcher = dispatcher
+        self._hub = hub
+        self._clients = 0
+        self._calls: TaskGroup | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """
+        Serve while the block lasts. Raises `OSError` when the socket cannot be bound.
+
+        On leaving, no new client is taken and open connections are closed; the effects of accepted calls stand.
+        """
+        async with anyio.create_task_group() as group:
+            self._calls = group
+            async with self._net.serve_unix(self._path, self._serve):
+                yield
+            group.cancel_scope.cancel()
+
+    def statistics(self) -> dict[str, float]:
+        """Clients now, and the most there may be."""
+        return {"clients": self._clients, "clients_max": CONTROL_CLIENTS, **self._hub.statistics()}
+
+    async def _serve(self, stream: ByteStream, peer: Peer) -> None:
+        if self._clients >= CONTROL_CLIENTS:
+            await self._turn_away(stream)
+            return
+        self._clients += 1
+        try:
+            async with anyio.create_task_group() as group:
+                session = Session(stream, peer, self._hub, group)
+                try:
+                    await self._read(stream, session)
+                except _GONE:
+                    pass  # the client's business
+                finally:
+                    session.close()
+                    group.cancel_scope.cancel()
+        finally:
+            self._clients -= 1
+
+    async def _turn_away(self, stream: ByteStream) -> None:
+        error = RpcError(Code.BUSY, f"{CONTROL_CLIENTS} clients are connected already", closes=True)
+        with anyio.move_on_after(CONTROL_WRITE_TIMEOUT_S):
+            try:
+                await stream.send(encode_error(None, error))
+            except _GONE:
+                return
+
+    async def _read(self, stream: ByteStream, session: Session) -> None:
+        buffer = LineBuffer(REQUEST_LINE_BYTES)
+        pace = Pace(CONTROL_REQUESTS_PER_S, self._clock.mono_s())
+        while True:
+            data = await self._receive(stream, session)
+            try:
+                lines = buffer.feed(data)
+            except RpcError as error:
+                await session.send(encode_error(None, error))
+                return
+            for line in lines:
+                if not await self._answer(line, session, pace):
+                    return
+
+    async def _receive(self, stream: ByteStream, session: Session) -> bytes:
+        if session.subscribed:
+            return await stream.receive(RECEIVE_BYTES)
+        with anyio.fail_after(CONTROL_IDLE_S):
+            return await stream.receive(RECEIVE_BYTES)
+
+    async def _answer(self, line: bytes, session: Session, pace: Pace) -> bool:
+        """Answer one line; False when the connection ends with it."""
+        try:
+            request = parse_request(line)
+        except RpcError as error:
+            await session.send(encode_error(None, error))
+            return not error.closes
+        if not pace.take(self._clock.mono_s()):
+            slow_down = RpcError(Code.BUSY, f"more than {CONTROL_REQUESTS_PER_S} requests per second", hint="wait a second")
+            await session.send(encode_error(request.id, slow_down))
+            return True
+        await session.send(await self._run(request, session))
+        return True
+
+    async def _run(self, request: Request, session: Session) -> bytes:
+        """Run a call where a vanished client cannot cancel it, and wait for its answer."""
+        if self._calls is None:
+            raise RuntimeError("the control server is not running")
+        done = anyio.Event()
+        answer: list[bytes] = []
+
+        async def call() -> None:
+            try:
+                answer.append(encode_result(request.id, await self._dispatcher.call(request, session)))
+            except RpcError as error:
+                answer.append(encode_error(request.id, error))
+            finally:
+                done.set()
+
+        self._calls.start_soon(call, name=f"control call {request.method}")
+        await done.wait()
+        return answer[0]

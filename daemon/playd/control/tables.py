@@ -1,0 +1,254 @@
+"""The columns of every command, by name: how a cell is read from a row of a reply. Data for `render`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from playd.control.protocol import JsonObject
+
+Cell = Callable[[JsonObject], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. Numbers are set right, words left; `wide` columns appear with `-o wide` only."""
+
+    title: str
+    cell: Cell
+    right: bool = False
+    wide: bool = False
+
+
+def _walk(row: JsonObject, path: str) -> Any:
+    value: Any = row
+    for key in path.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def word(path: str) -> Cell:
+    """A word at a dotted path; `-` when it is missing."""
+
+    def cell(row: JsonObject) -> str:
+        value = _walk(row, path)
+        return "-" if value in (None, "") else "yes" if value is True else "no" if value is False else str(value)
+
+    return cell
+
+
+def number(path: str, places: int | None = None, *, signed: bool = False) -> Cell:
+    """The value of a figure, rounded for people; `?` when it is unknown, because unknown is not zero."""
+
+    def cell(row: JsonObject) -> str:
+        found = _walk(row, path)
+        value = found.get("value") if isinstance(found, Mapping) else found
+        if value is None:
+            return "?"
+        try:
+            exact = Decimal(str(value))
+        except InvalidOperation:
+            return str(value)
+        if places is not None:
+            return f"{exact:+.{places}f}" if signed else f"{exact:.{places}f}"
+        return format(exact.normalize() if exact else Decimal(0), "f")
+
+    return cell
+
+
+def age(path: str) -> Cell:
+    """An age as people say it: `0.4s`, `12s`, `3m10s`, `2h05m`, `4d03h`."""
+
+    def cell(row: JsonObject) -> str:
+        value = _walk(row, path)
+        return "?" if value is None else say_age(float(value))
+
+    return cell
+
+
+def say_age(age_s: float) -> str:
+    """An age in at most two units."""
+    if age_s < 10:
+        return f"{max(age_s, 0.0):.1f}s"
+    seconds = round(age_s)
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m{seconds % 60:02d}s"
+    if seconds < 86_400:
+        return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
+    return f"{seconds // 86_400}d{seconds % 86_400 // 3600:02d}h"
+
+
+def position(row: JsonObject) -> str:
+    """`flat`, or side and quantity; `?` when nobody could be asked."""
+    held = row.get("position")
+    if not isinstance(held, Mapping):
+        return "?"
+    if held.get("value") is None:
+        return "?"
+    quantity = Decimal(str(held["value"]))
+    if not quantity:
+        return "flat"
+    return f"{'long' if quantity > 0 else 'short'} {format(abs(quantity), 'f')}"
+
+
+def stop_at_venue(row: JsonObject) -> str:
+    """The stop as the venue confirmed it, with the age of that confirmation; `NONE` for an unprotected position."""
+    stop = row.get("stop_at_venue")
+    if not isinstance(stop, Mapping) or stop.get("value") is None:
+        why = stop.get("why") if isinstance(stop, Mapping) else None
+        return "-" if why == "flat" else "NONE" if why == "none" else "?"
+    return f"{stop['value']} ({say_age(float(stop.get('age_s') or 0.0))})"
+
+
+def note(row: JsonObject) -> str:
+    """Why the state is not `running`, gravest reason first."""
+    reasons = row.get("reasons") or []
+    return "; ".join(f"{item['code']}: {item['text']}" if item.get("text") else str(item["code"]) for item in reasons) or "-"
+
+
+STATUS: Final = (
+    Column("NAME", word("name")),
+    Column("MODE", word("mode")),
+    Column("STATE", word("state")),
+    Column("SYMBOL", word("symbol")),
+    Column("POS", position),
+    Column("UPNL", number("upnl", 2, signed=True), right=True),
+    Column("DAY", number("day", 2, signed=True), right=True),
+    Column("DD", number("drawdown", 2), right=True),
+    Column("STOP@VENUE", stop_at_venue),
+    Column("BAR_AGE", age("bar_age_s"), right=True),
+    Column("FEED", age("feed_age_s"), right=True),
+    Column("RESTARTS", word("restarts"), right=True),
+    Column("NOTE", note),
+    Column("ACCOUNT", word("account"), wide=True),
+    Column("PLAY_DIGEST", word("play_digest_short"), wide=True),
+    Column("STEP", word("capital_step"), wide=True),
+    Column("UNRESOLVED", word("unresolved"), right=True, wide=True),
+    Column("TRADES", word("trades"), right=True, wide=True),
+)
+
+LIST: Final = (
+    Column("NAME", word("name")),
+    Column("UID", word("uid")),
+    Column("MODE", word("mode")),
+    Column("ACCOUNT", word("account")),
+    Column("SYMBOL", word("symbol")),
+    Column("STATE", word("state")),
+    Column("ENABLED", word("enabled")),
+    Column("PLAY", word("play_path")),
+    Column("DIGEST", word("play_digest_short")),
+    Column("CREATED", word("created")),
+)
+
+POSITIONS: Final = (
+    Column("ACCOUNT", word("account")),
+    Column("SYMBOL", word("symbol")),
+    Column("SIDE", word("side")),
+    Column("QTY", number("qty"), right=True),
+    Column("ENTRY", number("entry"), right=True),
+    Column("MARK", number("mark"), right=True),
+    Column("UPNL", number("upnl", 2, signed=True), right=True),
+    Column("STOP", number("stop"), right=True),
+    Column("STOP_BPS", number("stop_bps", 1), right=True),
+    Column("LIQ", number("liq"), right=True),
+    Column("OWNER", word("owner")),
+    Column("LEDGER", number("ledger"), right=True),
+    Column("DIFF", number("diff"), right=True),
+    Column("AGE", age("age_s"), right=True),
+)
+
+ORDERS: Final = (
+    Column("LINK_ID", word("link_id")),
+    Column("SYMBOL", word("symbol")),
+    Column("SIDE", word("side")),
+    Column("TYPE", word("type")),
+    Column("QTY", number("qty"), right=True),
+    Column("FILLED", number("filled"), right=True),
+    Column("PRICE", number("price"), right=True),
+    Column("TRIGGER", number("trigger"), right=True),
+    Column("STATE", word("state")),
+    Column("AGE", age("age_s"), right=True),
+    Column("OWNER", word("owner")),
+)
+
+FILLS: Final = (
+    Column("TIME", word("time")),
+    Column("SYMBOL", word("symbol")),
+    Column("SIDE", word("side")),
+    Column("QTY", number("qty"), right=True),
+    Column("PRICE", number("price"), right=True),
+    Column("FEE", number("fee"), right=True),
+    Column("TYPE", word("type")),
+    Column("LINK_ID", word("link_id")),
+    Column("OWNER", word("owner")),
+)
+
+BALANCE: Final = (
+    Column("ACCOUNT", word("account")),
+    Column("MODE", word("mode")),
+    Column("UID", word("uid")),
+    Column("EQUITY", number("equity", 2), right=True),
+    Column("AVAILABLE", number("available", 2), right=True),
+    Column("IM_RATE", number("im_rate", 4), right=True),
+    Column("MM_RATE", number("mm_rate", 4), right=True),
+    Column("AGE", age("age_s"), right=True),
+)
+
+HALTS: Final = (
+    Column("SCOPE", word("scope")),
+    Column("LEVEL", word("level"), right=True),
+    Column("CODE", word("code")),
+    Column("ACTOR", word("actor")),
+    Column("AGE", age("age_s"), right=True),
+    Column("TEXT", word("text")),
+    Column("STILL_HOLDS", word("still_holds")),
+)
+
+INTENTS: Final = (
+    Column("ID", word("id")),
+    Column("INSTANCE", word("instance")),
+    Column("ACTION", word("action")),
+    Column("STATE", word("state")),
+    Column("AGE", age("age_s"), right=True),
+    Column("ROUND", word("round"), right=True),
+    Column("NEXT", word("next")),
+)
+
+DIFFERENCES: Final = (
+    Column("CLASS", word("class")),
+    Column("SYMBOL", word("symbol")),
+    Column("OURS", word("ours")),
+    Column("THEIRS", word("theirs")),
+    Column("VALUE", word("value"), right=True),
+    Column("PLAN", word("plan")),
+)
+
+LIFECYCLE: Final = (
+    Column("NAME", word("name")),
+    Column("STATE", word("state")),
+    Column("STEP", word("capital_step")),
+    Column("REASON", note),
+    Column("POSITION", position),
+    Column("STOP@VENUE", stop_at_venue),
+)
+
+PANIC: Final = (
+    Column("ACCOUNT", word("account")),
+    Column("SYMBOL", word("symbol")),
+    Column("BEFORE", number("before"), right=True),
+    Column("CLOSED", number("closed"), right=True),
+    Column("AVG_PRICE", number("avg_price"), right=True),
+    Column("SLIPPAGE_BPS", number("slippage_bps", 1), right=True),
+    Column("REMAINING", number("remaining"), right=True),
+    Column("STOP@VENUE", number("stop"), right=True),
+)
+
+VERDICTS: Final = (
+    Column("TIME", word("time")),
+    Column("VERDICT", word("verdict")),
+    Column("DETAIL", word("detail")),
+)
