@@ -1,0 +1,90 @@
+"""This process and its service manager."""
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path, PurePath
+from typing import NoReturn
+
+import anyio
+
+from playd.world.ports import Env, Signal
+
+_NUMBERS = {Signal.TERM: signal.SIGTERM, Signal.INT: signal.SIGINT, Signal.HUP: signal.SIGHUP}
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_STATM = Path("/proc/self/statm")
+_DESCRIPTORS = "/proc/self/fd"
+
+
+class RealProcess:
+    """`Process` of the running interpreter."""
+
+    def __init__(self, env: Env) -> None:
+        self._notify_address = env.get("NOTIFY_SOCKET")
+        self._watchdog_usec = env.get("WATCHDOG_USEC")
+        self._watchdog_pid = env.get("WATCHDOG_PID")
+
+    @property
+    def pid(self) -> int:
+        return os.getpid()
+
+    @property
+    def uid(self) -> int:
+        return os.getuid()
+
+    @property
+    def boot_id(self) -> str:
+        return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
+
+    def working_dir(self) -> PurePath:
+        return PurePath(Path.cwd())
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[AsyncIterator[Signal]]:
+        with anyio.open_signal_receiver(*_NUMBERS.values()) as received:
+            yield (Signal(number.name) async for number in received)
+
+    def sd_notify(self, text: str) -> bool:
+        if not self._notify_address:
+            return False
+        address = "\0" + self._notify_address[1:] if self._notify_address.startswith("@") else self._notify_address
+        # A manager that went away must not take trading with it: the message is lost, the caller is told.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as channel:
+            try:
+                channel.sendto(text.encode(), address)
+            except OSError:
+                return False
+        return True
+
+    def watchdog_period_s(self) -> float | None:
+        if not self._watchdog_usec or not self._watchdog_usec.isdigit():
+            return None
+        if self._watchdog_pid and self._watchdog_pid != str(self.pid):
+            return None
+        return int(self._watchdog_usec) / 1e6
+
+    def rss_bytes(self) -> int:
+        if _STATM.exists():
+            return int(_STATM.read_text().split()[1]) * resource.getpagesize()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    def open_files(self) -> int:
+        return len(os.listdir(_DESCRIPTORS))
+
+    def is_terminal(self) -> bool:
+        return sys.stderr is not None and sys.stderr.isatty()
+
+    def write_stderr(self, data: bytes) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.buffer.write(data)
+            sys.stderr.buffer.flush()
+
+    def set_umask(self, mask: int) -> None:
+        os.umask(mask)
+
+    def exit(self, code: int) -> NoReturn:
+        os._exit(code)

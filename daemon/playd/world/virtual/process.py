@@ -1,0 +1,90 @@
+"""A process that tells what it was asked to do instead of doing it."""
+
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from pathlib import PurePath
+from typing import NoReturn
+
+import anyio
+
+from playd.world.ports import Signal
+
+
+class ProcessExit(BaseException):
+    """What `exit` raises here. Not an `Exception`: no supervised edge may survive it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the process ends with {code}")
+        self.code = code
+
+
+class VirtualProcess:
+    """`Process` that keeps notifications in `notified`, text for the terminal in `stderr`, and receives signals by `send`."""
+
+    def __init__(self) -> None:
+        self.notified: list[str] = []
+        self.stderr = bytearray()
+        self.umask = 0o022
+        self.managed = True
+        """Whether a service manager listens."""
+        self.watchdog_s: float | None = None
+        self._signals: deque[Signal] = deque()
+        self._signalled = anyio.Event()
+
+    @property
+    def pid(self) -> int:
+        return 4242
+
+    @property
+    def uid(self) -> int:
+        return 1000
+
+    @property
+    def boot_id(self) -> str:
+        return "virtual"
+
+    def working_dir(self) -> PurePath:
+        return PurePath("/")
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[AsyncIterator[Signal]]:
+        yield self._receive()
+
+    async def _receive(self) -> AsyncIterator[Signal]:
+        while True:
+            while self._signals:
+                yield self._signals.popleft()
+            self._signalled = anyio.Event()
+            await self._signalled.wait()
+
+    def send(self, signal: Signal) -> None:
+        """Deliver a signal to whoever is inside `signals`, now or later."""
+        self._signals.append(signal)
+        self._signalled.set()
+
+    def sd_notify(self, text: str) -> bool:
+        if self.managed:
+            self.notified.append(text)
+        return self.managed
+
+    def watchdog_period_s(self) -> float | None:
+        return self.watchdog_s
+
+    def rss_bytes(self) -> int:
+        return 64 * 1024 * 1024
+
+    def open_files(self) -> int:
+        return 16
+
+    def is_terminal(self) -> bool:
+        return False
+
+    def write_stderr(self, data: bytes) -> None:
+        self.stderr += data
+
+    def set_umask(self, mask: int) -> None:
+        self.umask = mask
+
+    def exit(self, code: int) -> NoReturn:
+        raise ProcessExit(code)
