@@ -1,0 +1,60 @@
+"""
+The kernel convention, and the one place that turns a recurrence into machine code.
+
+    kernel(inputs, params, state, outputs, lo, hi) -> None
+
+* `inputs`: homogeneous tuple of 1-D float64 rows, one per declared input, read up to `hi`. They may live anywhere; nothing is
+  copied. Rows are C-contiguous and writable (other layouts are another machine code, and are refused).
+* `params`: float64, made by the spec's `pack`. Never written.
+* `state`: float64, zeros before the first bar, of the size that the spec declares. All that a kernel remembers is here, so a
+  copy of it is a snapshot.
+* `outputs`: C-contiguous float64 table, one row per declared output. Only `outputs[:, lo:hi]` is written.
+* A bar index `t` only addresses rows. It never has a meaning: rows may be moved to other positions between two calls, as long
+  as the `lookback` bars before `lo` move along.
+* Missing is NaN. An infinity never leaves a kernel: it becomes missing.
+
+Recurrences are plain Python functions, compiled on first use and cached on disk. The cache notices changes in the file of the
+recurrence only; helpers that are compiled into it therefore live in the same file.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Final, TypeAlias, TypeVar, cast
+
+import numpy as np
+from numba import njit, types
+from numpy.typing import NDArray
+
+Row: TypeAlias = NDArray[np.float64]
+"""One float64 series, 1-D."""
+
+Table: TypeAlias = NDArray[np.float64]
+"""Several float64 series of one clock, one per row."""
+
+Kernel: TypeAlias = Callable[[Sequence[Row], Row, Row, Table, int, int], None]
+
+MISSING: Final = np.nan
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_ROW: Final = types.float64[::1]
+_TABLE: Final = types.float64[:, ::1]
+
+
+def part(function: Function) -> Function:
+    """Make a function usable inside recurrences of the same file. Pure arithmetic only."""
+    compiled: Any = njit(nogil=True, error_model="numpy")(function)
+    return cast(Function, compiled)
+
+
+@cache
+def compile_kernel(recurrence: Kernel, inputs: int) -> Kernel:
+    """
+    The machine code of `recurrence` for `inputs` rows, from the disk cache if it is there.
+
+    One signature, given beforehand: a call with anything else raises TypeError instead of silently compiling a variant.
+    """
+    rows: Any = types.UniTuple(_ROW, inputs)  # type: ignore[no-untyped-call]
+    signature = types.void(rows, _ROW, _ROW, _TABLE, types.int64, types.int64)
+    kernel: Kernel = njit(signature, cache=True, nogil=True, error_model="numpy")(recurrence)
+    return kernel

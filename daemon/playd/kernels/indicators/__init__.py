@@ -1,0 +1,1 @@
+"""Indicators, one recurrence per file, each with its `SPEC`. They import `kernels.compiled` and `kernels.spec` only."""
