@@ -94,16 +94,18 @@ class Session:
         return True
 
     def close(self) -> None:
-        """End every subscription."""
-        for key in tuple(self._subscriptions):
+        """End every subscription at once, whatever is queued."""
+        for key, subscription in tuple(self._subscriptions.items()):
             self.unsubscribe(key)
+            subscription.outbox.close()
 
     async def _forward(self, key: str, subscription: Subscription) -> None:
         seq = 0
         try:
-            async for message in subscription.outbox:
-                seq += 1
-                await self.send(encode_stream(key, seq, message))
+            async with subscription.outbox:
+                async for message in subscription.outbox:
+                    seq += 1
+                    await self.send(encode_stream(key, seq, message))
         except _GONE:
             await self._stream.aclose()
         finally:

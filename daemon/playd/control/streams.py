@@ -69,9 +69,8 @@ class StreamHub:
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """Forget a subscription and free its queue."""
+        """Forget a subscription; whoever reads its queue comes to the end of it."""
         subscription.close()
-        subscription.outbox.close()
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
 

@@ -1,0 +1,138 @@
+"""What each method takes, as frozen models: unknown names, wrong types and missing values are refused before anything runs."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+RequestId = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Params(BaseModel):
+    """Base of all parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Changing(Params):
+    """A call with an effect: `request_id` makes repeating it safe."""
+
+    request_id: RequestId
+
+
+class Nothing(Params):
+    """No parameters."""
+
+
+class Hello(Params):
+    client: str = Field(max_length=64)
+    protocol: int
+
+
+class Subscribe(Params):
+    topics: list[Literal["status", "events", "logs", "fills", "verdicts"]] = Field(min_length=1)
+    instance: str | None = None
+
+
+class Unsubscribe(Params):
+    id: str
+
+
+class Target(Params):
+    """`target`: a name, a glob, or a selector `mode=`, `symbol=`, `account=`, `state=`. None is all."""
+
+    target: str | None = None
+
+
+class Selector(Params):
+    selector: str | None = None
+
+
+class ByName(Params):
+    name: str
+
+
+class Rows(Params):
+    """Filters of the record lists. `cursor` is what the page before returned."""
+
+    account: str | None = None
+    symbol: str | None = None
+    owner: str | None = None
+    state: Literal["open", "all"] | None = None
+    since_ms: int | None = None
+    cursor: str | None = None
+
+
+class Add(Changing):
+    name: Name
+    play: str = Field(max_length=4096)
+    mode: Literal["shadow", "paper", "demo", "live"]
+    account: str = ""
+    capital_usd: str | None = None
+
+
+class Remove(Changing):
+    name: str
+
+
+class SetEnabled(Changing):
+    name: str
+    enabled: bool
+
+
+class Start(Changing):
+    name: str
+    confirm: str = ""
+
+
+class Restart(Changing):
+    name: str
+
+
+class Stop(Changing):
+    """`variant` is needed while a position is open in demo or live: `keep`, `manage` or `flatten`."""
+
+    target: str
+    variant: Literal["keep", "manage", "flatten"] | None = None
+
+
+class ResetFailed(Changing):
+    name: str
+
+
+class RaiseHalt(Changing):
+    scope: str
+    level: Literal["pause", "halt", "cancel", "freeze"]
+    reason: str = Field(default="", max_length=500)
+    confirm: str = ""
+
+
+class LiftHalt(Changing):
+    scope: str
+    reason: str = Field(default="", max_length=500)
+    confirm: str = ""
+
+
+class Panic(Changing):
+    scope: str
+    reason: str = Field(default="", max_length=500)
+    confirm: str = ""
+
+
+class Reconcile(Changing):
+    account: str | None = None
+    dry_run: bool = False
+
+
+class Intents(Params):
+    unresolved: bool = False
+
+
+class LogQuery(Params):
+    instance: str | None = None
+    level: str | None = None
+    event: str | None = None
+    grep: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = Field(default=100, ge=1, le=10_000)

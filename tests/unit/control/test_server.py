@@ -1,0 +1,211 @@
+"""The control server survives every client: half requests, megabytes without a line end, silence, sudden ends."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import PurePath
+
+import anyio
+import orjson
+import pytest
+from anyio.abc import ByteStream
+
+from playd.control.client import ControlClient, Unreachable, connected
+from playd.control.protocol import Code, JsonObject, Request, RpcError, encode_call
+from playd.control.server import ControlServer, Session
+from playd.control.streams import StreamHub, by_instance
+from playd.core.limits import CONTROL_CLIENTS, CONTROL_REQUESTS_PER_S, REQUEST_LINE_BYTES, STREAM_BEHIND_DROP
+from playd.world.virtual import VirtualWorld, virtual_world
+
+pytestmark = pytest.mark.anyio
+
+SOCKET = PurePath("/run/control.sock")
+
+
+class Echo:
+    """A dispatcher with a slow call, a refused one and a subscription."""
+
+    def __init__(self) -> None:
+        self.started = anyio.Event()
+        self.release = anyio.Event()
+        self.finished = anyio.Event()
+
+    async def call(self, request: Request, session: Session) -> JsonObject:
+        match request.method:
+            case "refuse":
+                raise RpcError(Code.REFUSED, "no")
+            case "slow":
+                self.started.set()
+                await self.release.wait()
+                self.finished.set()
+            case "subscribe":
+                return {"data": {"id": session.subscribe(frozenset({"logs"}), by_instance(None))}}
+            case "unsubscribe":
+                return {"data": session.unsubscribe(request.params["id"])}
+        return {"data": request.params}
+
+
+@asynccontextmanager
+async def serving(world: VirtualWorld) -> AsyncIterator[tuple[ControlServer, Echo, StreamHub]]:
+    hub, echo = StreamHub(), Echo()
+    server = ControlServer(world.net, world.clock, SOCKET, echo, hub)
+    async with server.running():
+        yield server, echo, hub
+
+
+async def answered(world: VirtualWorld) -> JsonObject:
+    async with connected(world.net, SOCKET, timeout_s=5) as client:
+        return await client.call("echo", {"still": "alive"})
+
+
+async def line(stream: ByteStream) -> JsonObject:
+    data = b""
+    with anyio.fail_after(5):
+        while not data.endswith(b"\n"):
+            data += await stream.receive(65536)
+    message: JsonObject = orjson.loads(data)
+    return message
+
+
+async def test_a_call_is_answered() -> None:
+    world = virtual_world()
+    async with serving(world):
+        assert await answered(world) == {"data": {"still": "alive"}}
+
+
+async def test_a_refusal_arrives_as_an_error() -> None:
+    world = virtual_world()
+    async with serving(world), connected(world.net, SOCKET) as client:
+        with pytest.raises(RpcError, match="no") as caught:
+            await client.call("refuse", {})
+        assert caught.value.code is Code.REFUSED
+
+
+async def test_without_a_daemon_the_client_says_so() -> None:
+    with pytest.raises(Unreachable):
+        async with connected(virtual_world().net, SOCKET):
+            pass
+
+
+@pytest.mark.parametrize("data", [b"not json\n", b"[]\n", b'{"jsonrpc":"2.0","method":"x"}\n', b"x" * (REQUEST_LINE_BYTES + 1)])
+async def test_a_bad_line_gets_one_error_and_ends_that_connection_only(data: bytes) -> None:
+    world = virtual_world()
+    async with serving(world):
+        async with world.net.connect_unix(SOCKET) as bad:
+            await bad.send(data)
+            assert (await line(bad))["error"]["code"] in (Code.PARSE, Code.INVALID_REQUEST)
+            with pytest.raises(anyio.EndOfStream), anyio.fail_after(5):
+                await bad.receive()
+        assert await answered(world)
+
+
+async def test_a_megabyte_without_a_line_end_costs_a_quarter_of_it() -> None:
+    world = virtual_world()
+    async with serving(world):
+        async with world.net.connect_unix(SOCKET) as flood:
+            with anyio.fail_after(5):
+                try:
+                    for _ in range(64):
+                        await flood.send(b"y" * 16_384)
+                except anyio.BrokenResourceError:
+                    pass
+            assert (await line(flood))["error"]["code"] == Code.PARSE
+        assert await answered(world)
+
+
+async def test_a_client_that_leaves_in_mid_request_harms_nobody() -> None:
+    world = virtual_world()
+    async with serving(world) as (server, _, _):
+        async with world.net.connect_unix(SOCKET) as client:
+            await client.send(encode_call(1, "echo", {})[:-20])
+        assert await answered(world)
+        with anyio.fail_after(5):
+            while server.statistics()["clients"]:
+                await anyio.lowlevel.checkpoint()
+
+
+async def test_an_accepted_call_runs_to_its_end_after_its_client_left() -> None:
+    world = virtual_world()
+    async with serving(world) as (_, echo, _):
+        async with world.net.connect_unix(SOCKET) as client:
+            await client.send(encode_call(1, "slow", {}))
+            await echo.started.wait()
+        echo.release.set()
+        with anyio.fail_after(5):
+            await echo.finished.wait()
+
+
+async def test_more_than_fifty_requests_in_a_second_are_told_to_wait() -> None:
+    world = virtual_world()
+    async with serving(world), connected(world.net, SOCKET) as client:
+        for _ in range(CONTROL_REQUESTS_PER_S):
+            await client.call("echo", {})
+        with pytest.raises(RpcError) as caught:
+            await client.call("echo", {})
+        assert caught.value.code is Code.BUSY
+        world.clock.advance(1)
+        await client.call("echo", {})
+
+
+async def test_the_65th_client_is_turned_away_with_a_reason() -> None:
+    world = virtual_world()
+    async with serving(world) as (server, _, _), anyio.create_task_group() as group:
+        leave = anyio.Event()
+
+        async def stay() -> None:
+            async with world.net.connect_unix(SOCKET):
+                await leave.wait()
+
+        for _ in range(CONTROL_CLIENTS):
+            group.start_soon(stay)
+        with anyio.fail_after(5):
+            while server.statistics()["clients"] < CONTROL_CLIENTS:
+                await anyio.lowlevel.checkpoint()
+        async with world.net.connect_unix(SOCKET) as late:
+            assert (await line(late))["error"]["code"] == Code.BUSY
+        leave.set()
+
+
+async def test_published_messages_reach_their_subscribers_in_order() -> None:
+    world = virtual_world()
+    async with serving(world) as (_, _, hub), connected(world.net, SOCKET) as client:
+        key = (await client.call("subscribe", {}))["data"]["id"]
+        hub.publish("logs", {"n": 1})
+        hub.publish("fills", {"n": 2})
+        hub.publish("logs", {"n": 3})
+        assert await first_of(client, 2) == [(key, 1, 1), (key, 2, 3)]
+        assert (await client.call("unsubscribe", {"id": key}))["data"] is True
+        assert hub.statistics()["subscribers"] == 0
+
+
+async def first_of(client: ControlClient, count: int) -> list[tuple[str, int, int]]:
+    found = []
+    with anyio.fail_after(5):
+        async for message in client.pushed():
+            found.append((message["subscription"], message["seq"], message["data"]["n"]))
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_a_slow_subscriber_loses_messages_and_is_told_how_many() -> None:
+    hub = StreamHub()
+    subscription = hub.subscribe(frozenset({"logs"}), by_instance(None))
+    for n in range(STREAM_BEHIND_DROP + 5):
+        hub.publish("logs", {"n": n})
+    received = [subscription.outbox.receive_nowait() for _ in range(STREAM_BEHIND_DROP)]
+    assert [message["n"] for message in received] == list(range(STREAM_BEHIND_DROP))
+    hub.publish("logs", {"n": -1})
+    assert subscription.outbox.receive_nowait() == {"topic": "dropped", "count": 5}
+    assert subscription.outbox.receive_nowait()["n"] == -1
+    hub.unsubscribe(subscription)
+    subscription.outbox.close()
+
+
+async def test_a_dead_subscriber_is_closed_in_the_end() -> None:
+    hub = StreamHub()
+    subscription = hub.subscribe(frozenset({"logs"}), by_instance(None))
+    for n in range(10_000):
+        hub.publish("logs", {"n": n})
+    assert subscription.closed
+    assert not hub.wanted("logs")
+    subscription.outbox.close()
