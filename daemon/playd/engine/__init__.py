@@ -1,0 +1,17 @@
+"""
+Decisions: the pure heart that turns closed bars and fills into orders, the same in every mode.
+
+Imports `core`, `matching`, `plays`, `kernels`. No I/O, no clock, no logging, no async.
+
+    capabilities.py  which parts of the language decisions here honour
+    records.py       RULES, STATE, SIGNALS, INTENT, TRADE: the flat records
+    rules.py         a Play and an instrument become RULES
+    levels.py        stops, targets, liquidation guard (play-language 8.2 to 8.7)
+    sizing.py        quantities (8.8)
+    exits.py         trailing, break-even, partial exits (8.5, 8.6, 9.2)
+    decide.py        one decision at an execution close (3.5 step 8, 7)
+    account.py       fills and funding change STATE and write TRADE records (10.8, 10.10)
+    trades.py        trade records as values
+    play_engine.py   PlayEngine: columns, decisions and account of one instance
+    shadow.py        a PlayEngine against a simulated venue
+"""
