@@ -1,0 +1,268 @@
+"""
+One watched symbol: its bars, its ticker, and the watch over both: gaps are filled, late bars fetched, silence is noticed.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import anyio
+
+from playd.core.candles import Candle
+from playd.core.errors import LinkError, VenueError
+from playd.core.limits import KLINES_PER_REQUEST
+from playd.market.bars import BarLine, ClosedBar, Offer, Source
+from playd.market.public_feed import CandleSource, KlineFrame, TickerFrame
+from playd.market.ticker import TickerState
+from playd.world.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class HubTiming:
+    """
+    Waits of the hub in real seconds. `bar_interval_s` is the real time between two closes of the base step.
+
+    The other values are for a market in real time; `at_speed` shrinks them for an accelerated one.
+    """
+
+    bar_interval_s: float = 60.0
+    late_fetch_s: float = 10.0
+    stale_s: float = 30.0
+    refetch_s: float = 30.0
+    fetch_within_s: float = 10.0
+    retry_pause_s: float = 1.0
+    gap_tries: int = 3
+    proofs_of_hole: int = 3
+    """Complete replies without the missing candles before the venue is believed not to have them."""
+
+    @staticmethod
+    def at_speed(speed: float, *, bar_interval_s: float = 60.0) -> "HubTiming":
+        """For a simulated market that runs `speed` times as fast; the waits keep a floor that a busy machine needs."""
+        return HubTiming(
+            bar_interval_s=bar_interval_s / speed,
+            late_fetch_s=max(10.0 / speed, 2.0),
+            stale_s=max(30.0 / speed, 6.0),
+            refetch_s=max(30.0 / speed, 6.0),
+            retry_pause_s=max(1.0 / speed, 0.1),
+            proofs_of_hole=1,  # it is the only source of its candles and never lags behind itself
+        )
+
+
+class FeedState(StrEnum):
+    """How far the closed bars of a symbol can be relied on."""
+
+    WAITING = "waiting"
+    """No bar yet, none overdue."""
+    LIVE = "live"
+    LATE = "late"
+    """Bars come, but over REST."""
+    GAP = "gap"
+    """Candles are missing and being fetched."""
+    STALE = "stale"
+    """No bar, or a gap, for too long."""
+
+
+class NoteKind(StrEnum):
+    """What the hub reports for the record."""
+
+    LINK_UP = "link_up"
+    LINK_DOWN = "link_down"
+    SYMBOL_REFUSED = "symbol_refused"
+    BAR_REVISED = "bar_revised"
+    BAR_OLD = "bar_old"
+    GAP_OPENED = "gap_opened"
+    GAP_FILLED = "gap_filled"
+    GAP_ABSENT = "gap_absent"
+    FETCH_FAILED = "fetch_failed"
+    STATE = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedNote:
+    """One line for journal and log. `open_ms` is the candle it is about, 0 when none."""
+
+    kind: NoteKind
+    symbol: str
+    open_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A closed candle came again with other values. Running columns keep `first`."""
+
+    first: Candle
+    second: Candle
+    received_mono_s: float
+
+
+REVISIONS_KEPT: Final = 64
+"""Revisions kept per symbol; more than a handful a day means a broken venue."""
+
+
+class SymbolFeed:
+    """Bars, ticker and state of one symbol. `keep` runs as long as somebody subscribes."""
+
+    def __init__(
+        self, symbol: str, clock: Clock, source: CandleSource, timing: HubTiming, note: Callable[[FeedNote], None]
+    ) -> None:
+        self.symbol = symbol
+        self.line = BarLine(source.step_ms)
+        self.ticker = TickerState(symbol)
+        self.state = FeedState.WAITING
+        self.revisions: deque[Revision] = deque(maxlen=REVISIONS_KEPT)
+        self.revision_count = 0
+        self.equal_count = 0
+        self.scope = anyio.CancelScope()
+        self._clock = clock
+        self._source = source
+        self._timing = timing
+        self._note = note
+        self._data_s: float | None = None
+        self._due_s = clock.mono_s() + timing.bar_interval_s
+        self._fetch_s = self._due_s + timing.late_fetch_s
+        self._arrived = anyio.Event()
+        self._touched = anyio.Event()
+
+    @property
+    def age_s(self) -> float:
+        """Monotonic age of the newest ticker or candle frame; infinite before the first."""
+        return math.inf if self._data_s is None else self._clock.mono_s() - self._data_s
+
+    async def arrival(self) -> None:
+        """Wait until the line has grown. Ask for the next bar again afterwards."""
+        await self._arrived.wait()
+
+    def take_ticker(self, frame: TickerFrame) -> None:
+        self._data_s = frame.received_mono_s
+        self.ticker.take(frame)
+
+    def take_kline(self, frame: KlineFrame) -> None:
+        """Note that data flows, and take the bar when it is closed."""
+        self._data_s = frame.received_mono_s
+        if frame.closed:
+            self._offer(ClosedBar(self.symbol, frame.candle, frame.received_mono_s, Source.STREAM, late=False))
+
+    def check_now(self) -> None:
+        """The connection is back: fetch what closed meanwhile instead of waiting for the next bar to show the gap."""
+        if self.line.head_ms is not None:
+            self._fetch_s = self._clock.mono_s()
+            self._touched.set()
+
+    async def keep(self) -> None:
+        """Watch over the line until cancelled."""
+        with self.scope:
+            while True:
+                if self.line.gap is not None:
+                    await self._fill_gap()
+                elif self._clock.mono_s() >= self._fetch_s:
+                    await self._fetch_overdue()
+                await self._wait_for_trouble()
+
+    async def _wait_for_trouble(self) -> None:
+        now_s = self._clock.mono_s()
+        stale_s = self._due_s + self._timing.stale_s
+        next_s = self._fetch_s if self.state is FeedState.STALE else min(self._fetch_s, stale_s)
+        with anyio.move_on_after(max(next_s - now_s, 0.0)):
+            await self._touched.wait()
+        self._touched = anyio.Event()
+        if self._clock.mono_s() >= self._due_s + self._timing.stale_s:
+            self._enter(FeedState.STALE, f"no closed bar {self._timing.stale_s:g} s after it was due")
+
+    async def _fetch_overdue(self) -> None:
+        """A bar is overdue: ask for everything that should have closed since the head."""
+        now_s = self._clock.mono_s()
+        self._fetch_s = now_s + self._timing.refetch_s
+        head_ms = self.line.head_ms
+        if head_ms is None:
+            return
+        overdue = math.floor(max(now_s - self._due_s, 0.0) / self._timing.bar_interval_s) + 1
+        step_ms = self._source.step_ms
+        await self._fetch(head_ms + step_ms, head_ms + step_ms * (1 + min(overdue, KLINES_PER_REQUEST)))
+
+    async def _fill_gap(self) -> None:
+        """Fetch the missing candles, a few times at once and then steadily, until the line is whole."""
+        began_s = self._clock.mono_s()
+        tries = empty_replies = 0
+        self._enter(FeedState.GAP, "candles are missing")
+        while (gap := self.line.gap) is not None:
+            if tries == 0:
+                self._note(FeedNote(NoteKind.GAP_OPENED, self.symbol, gap[0], f"missing up to {gap[1]}"))
+            answered = await self._fetch(*gap)
+            if self.line.gap != gap:
+                self._note(FeedNote(NoteKind.GAP_FILLED, self.symbol, gap[0], f"up to {self.line.head_ms}"))
+                tries = empty_replies = 0
+                continue
+            tries, empty_replies = tries + 1, empty_replies + answered
+            if empty_replies >= self._timing.proofs_of_hole:
+                self._note(FeedNote(NoteKind.GAP_ABSENT, self.symbol, gap[0], f"the venue has none before {gap[1]}"))
+                self.line.skip_hole()
+                self._announce()
+                tries = empty_replies = 0
+                continue
+            await self._pause_in_gap(began_s, tries)
+        if self.state is FeedState.GAP:
+            self._enter(FeedState.LIVE, "no candle is missing")
+
+    async def _pause_in_gap(self, began_s: float, tries: int) -> None:
+        pause_s = self._timing.retry_pause_s if tries < self._timing.gap_tries else self._timing.refetch_s
+        to_stale_s = began_s + self._timing.stale_s - self._clock.mono_s()
+        if to_stale_s <= 0:
+            self._enter(FeedState.STALE, f"a gap could not be filled for {self._timing.stale_s:g} s")
+        await anyio.sleep(min(pause_s, to_stale_s) if to_stale_s > 0 else pause_s)
+
+    async def _fetch(self, start_ms: int, end_ms: int) -> bool:
+        """Fetch and offer candles. False when there was no answer."""
+        try:
+            with anyio.fail_after(self._timing.fetch_within_s):
+                candles = await self._source.candles(self.symbol, start_ms, end_ms)
+        except (VenueError, LinkError, TimeoutError) as error:
+            self._note(FeedNote(NoteKind.FETCH_FAILED, self.symbol, start_ms, str(error) or "no answer in time"))
+            return False
+        for candle in candles:
+            self._offer(ClosedBar(self.symbol, candle, self._clock.mono_s(), Source.REST, late=True))
+        return True
+
+    def _offer(self, bar: ClosedBar) -> None:
+        outcome = self.line.offer(bar)
+        if outcome is Offer.TAKEN:
+            self._expect_next(bar)
+            self._announce()
+        elif outcome is Offer.HELD:
+            self._touched.set()
+        elif outcome is Offer.EQUAL:
+            self.equal_count += 1
+        elif outcome is Offer.REVISED:
+            self._revise(bar)
+        elif outcome is Offer.OLD:
+            self._note(FeedNote(NoteKind.BAR_OLD, self.symbol, bar.candle.open_time_ms, "older than the bars kept: dropped"))
+
+    def _expect_next(self, bar: ClosedBar) -> None:
+        interval_s = self._timing.bar_interval_s
+        next_s = bar.received_mono_s + interval_s
+        # A fetched bar was late itself: it does not move the schedule by its own delay.
+        self._due_s = next_s if bar.source is Source.STREAM else min(self._due_s + interval_s, next_s)
+        self._fetch_s = self._due_s + self._timing.late_fetch_s
+        if self.line.gap is None:
+            self._enter(FeedState.LIVE if bar.source is Source.STREAM else FeedState.LATE, f"bar from {bar.source}")
+        self._touched.set()
+
+    def _revise(self, bar: ClosedBar) -> None:
+        first = self.line.find(bar.candle.open_time_ms)
+        assert first is not None
+        self.revisions.append(Revision(first.candle, bar.candle, bar.received_mono_s))
+        self.revision_count += 1
+        text = f"first {first.candle}, now {bar.candle}"
+        self._note(FeedNote(NoteKind.BAR_REVISED, self.symbol, bar.candle.open_time_ms, text))
+
+    def _announce(self) -> None:
+        self._arrived.set()
+        self._arrived = anyio.Event()
+
+    def _enter(self, state: FeedState, text: str) -> None:
+        if state is not self.state:
+            self.state = state
+            self._note(FeedNote(NoteKind.STATE, self.symbol, self.line.head_ms or 0, f"{state}: {text}"))

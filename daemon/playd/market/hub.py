@@ -1,0 +1,205 @@
+"""
+The market hub: one public stream for all instances, closed bars in unbroken order for each of them.
+
+Subscribers pull: each has a cursor into the bars kept per symbol, so that a slow one loses nothing and stops nobody. What is
+missing is fetched over REST and marked `late`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import anyio
+import anyio.abc
+import numpy as np
+
+from playd.core.candles import Candle, Candles
+from playd.market.feed_watch import FeedNote, FeedState, HubTiming, NoteKind, SymbolFeed
+from playd.market.public_feed import (
+    CandleSource,
+    FeedBarrier,
+    FeedDown,
+    FeedEvent,
+    FeedUp,
+    KlineFrame,
+    PublicFeed,
+    SymbolRefused,
+    TickerFrame,
+)
+from playd.market.subscription import Subscription
+from playd.market.ticker import Ticker
+from playd.world.ports import Clock
+
+
+class MarketHub:
+    """
+    Closed bars and tickers of every symbol that anybody subscribes to.
+
+    `run` must be running (in the caller's task group, beside the feed's own) for anything to arrive. `on_note` hears what is
+    worth recording. Times in candles are market time; ages are monotonic seconds since data arrived.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        feed: PublicFeed,
+        source: CandleSource,
+        *,
+        timing: HubTiming | None = None,
+        on_note: Callable[[FeedNote], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._feed = feed
+        self._source = source
+        self._timing = timing or HubTiming()
+        self._on_note = on_note
+        self._feeds: dict[str, SymbolFeed] = {}
+        self._subscribers: dict[str, set[Subscription]] = {}
+        self._changing = anyio.Lock()
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._barrier: tuple[int, dict[Subscription, int]] | None = None
+        self._barrier_met = anyio.Event()
+        self.connected = False
+
+    async def run(self) -> NoReturn:
+        """Serve until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            for feed in self._feeds.values():
+                tasks.start_soon(feed.keep)
+            tasks.start_soon(self._answer_barriers)
+            async for event in self._feed.events:
+                self._take(event)
+        raise AssertionError("the feed's events never end while it is in use")
+
+    async def subscribe(self, symbol: str, *, after_ms: int | None = None) -> Subscription:
+        """
+        Closed bars of a symbol from now on, or from behind the candle that opens at `after_ms` (the last one of a history).
+
+        Raises `Refused` when no further symbol fits on the connection.
+        """
+        async with self._changing:
+            feed = self._feeds.get(symbol)
+            if feed is None:
+                await self._feed.watch(symbol)
+                feed = self._start(symbol)
+            if after_ms is not None:
+                feed.line.start_behind(after_ms)
+            subscription = Subscription(
+                feed,
+                self._source,
+                self._clock,
+                self._timing,
+                feed.line.head_ms if after_ms is None else after_ms,
+                on_done=self._meet_barrier,
+                on_close=self._leave,
+            )
+            self._subscribers[symbol].add(subscription)
+            return subscription
+
+    def ticker(self, symbol: str) -> Ticker | None:
+        """The present ticker of a subscribed symbol; None before its first snapshot or when nobody subscribes."""
+        feed = self._feeds.get(symbol)
+        return None if feed is None else feed.ticker.ticker
+
+    def feed_age_s(self, symbol: str) -> float:
+        """Monotonic age of the newest data of a symbol; infinite when there is none."""
+        feed = self._feeds.get(symbol)
+        return math.inf if feed is None else feed.age_s
+
+    def feed_state(self, symbol: str) -> FeedState:
+        """How far the symbol's bars can be relied on."""
+        feed = self._feeds.get(symbol)
+        return FeedState.WAITING if feed is None else feed.state
+
+    @property
+    def symbols(self) -> list[str]:
+        """Subscribed symbols, sorted."""
+        return sorted(self._feeds)
+
+    async def history(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
+        """Closed candles that open in `[start_ms, end_ms)`. Raises `VenueError` or `LinkError`."""
+        return as_candles(symbol, self._source.step_ms, await self._source.candles(symbol, start_ms, end_ms))
+
+    def _start(self, symbol: str) -> SymbolFeed:
+        feed = self._feeds[symbol] = SymbolFeed(symbol, self._clock, self._source, self._timing, self._note)
+        self._subscribers[symbol] = set()
+        if self._tasks is not None:
+            self._tasks.start_soon(feed.keep)
+        return feed
+
+    async def _leave(self, subscription: Subscription) -> None:
+        async with self._changing:
+            symbol = subscription.symbol
+            self._subscribers[symbol].discard(subscription)
+            if not self._subscribers[symbol]:
+                del self._subscribers[symbol]
+                self._feeds.pop(symbol).scope.cancel()
+                await self._feed.unwatch(symbol)
+        if self._barrier is not None:
+            self._barrier[1].pop(subscription, None)
+            self._meet_barrier()
+
+    def _take(self, event: FeedEvent) -> None:
+        match event:
+            case TickerFrame(symbol=symbol):
+                if (feed := self._feeds.get(symbol)) is not None:
+                    feed.take_ticker(event)
+            case KlineFrame(symbol=symbol):
+                if (feed := self._feeds.get(symbol)) is not None:
+                    feed.take_kline(event)
+            case FeedBarrier(number=number):
+                self._set_barrier(number)
+            case FeedUp(connection=connection):
+                self.connected = True
+                self._note(FeedNote(NoteKind.LINK_UP, "", 0, f"connection {connection}"))
+                for feed in self._feeds.values():
+                    feed.check_now()
+            case FeedDown(reason=reason):
+                self.connected = False
+                self._barrier = None  # it belonged to the connection
+                self._note(FeedNote(NoteKind.LINK_DOWN, "", 0, reason))
+            case SymbolRefused(symbol=symbol, reason=reason):
+                self._note(FeedNote(NoteKind.SYMBOL_REFUSED, symbol, 0, reason))
+
+    def _note(self, note: FeedNote) -> None:
+        if self._on_note is not None:
+            self._on_note(note)
+
+    # --- lock-step ---------------------------------------------------------------------------------------------------
+
+    def _set_barrier(self, number: int) -> None:
+        """The exchange waits until each subscriber has dealt with the newest closed bar of its symbol."""
+        awaited: dict[Subscription, int] = {}
+        for symbol, subscribers in self._subscribers.items():
+            newest_ms = self._feeds[symbol].line.newest_ms
+            if newest_ms is not None:
+                awaited |= dict.fromkeys(subscribers, newest_ms + self._source.step_ms)
+        self._barrier = number, awaited
+        self._meet_barrier()
+
+    def _meet_barrier(self) -> None:
+        if self._barrier is not None and all(each.done_ms >= close_ms for each, close_ms in self._barrier[1].items()):
+            self._barrier_met.set()
+
+    async def _answer_barriers(self) -> None:
+        while True:
+            await self._barrier_met.wait()
+            self._barrier_met = anyio.Event()
+            if self._barrier is not None:
+                number, self._barrier = self._barrier[0], None
+                await self._feed.barrier_done(number)
+
+
+def as_candles(symbol: str, step_ms: int, candles: Sequence[Candle]) -> Candles:
+    """Candles as arrays."""
+    return Candles(
+        symbol=symbol,
+        step_ms=step_ms,
+        open_time_ms=np.array([each.open_time_ms for each in candles], dtype=np.int64),
+        open=np.array([each.open for each in candles], dtype=np.float64),
+        high=np.array([each.high for each in candles], dtype=np.float64),
+        low=np.array([each.low for each in candles], dtype=np.float64),
+        close=np.array([each.close for each in candles], dtype=np.float64),
+        volume=np.array([each.volume for each in candles], dtype=np.float64),
+    )

@@ -1,0 +1,96 @@
+"""What the market hub needs from a venue: a public stream of tickers and candles, and candles on request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from playd.core.candles import Candle
+
+
+@dataclass(frozen=True, slots=True)
+class FeedUp:
+    """Connected, every watched symbol acknowledged."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDown:
+    """Lost; candles that close now are not re-sent."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolRefused:
+    """The venue does not stream this symbol. Nothing will come for it."""
+
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TickerFrame:
+    """
+    Ticker of one symbol. A snapshot replaces everything known; otherwise only the fields present have changed.
+
+    `fields` holds the venue's names and decimal texts. `venue_ms` is the venue's stamp of the frame.
+    """
+
+    symbol: str
+    snapshot: bool
+    fields: Mapping[str, str]
+    venue_ms: int
+    received_mono_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KlineFrame:
+    """A candle as it stands; `closed` once it is final."""
+
+    symbol: str
+    candle: Candle
+    closed: bool
+    received_mono_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FeedBarrier:
+    """Lock-step: market time waits until `PublicFeed.barrier_done(number)`."""
+
+    number: int
+
+
+FeedEvent = FeedUp | FeedDown | SymbolRefused | TickerFrame | KlineFrame | FeedBarrier
+
+
+class PublicFeed(Protocol):
+    """A public stream. Watched symbols are declared state: they are subscribed again after every connect."""
+
+    @property
+    def events(self) -> MemoryObjectReceiveStream[FeedEvent]:
+        """For one consumer, in the order of arrival."""
+        ...
+
+    async def watch(self, symbol: str) -> None:
+        """Add a symbol: its ticker and its candles of the base step. Returns once it was asked for, or declared while down."""
+        ...
+
+    async def unwatch(self, symbol: str) -> None: ...
+
+    async def barrier_done(self, number: int) -> None: ...
+
+
+class CandleSource(Protocol):
+    """Closed candles on request."""
+
+    @property
+    def step_ms(self) -> int:
+        """Length of the candles, the same as the stream's."""
+        ...
+
+    async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
+        """Those that open in `[start_ms, end_ms)`, oldest first. Raises `VenueError` or `LinkError`."""
+        ...

@@ -1,0 +1,71 @@
+"""The present price of a symbol, merged from a delta stream."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from playd.market.public_feed import TickerFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """
+    Prices in USDT; None where the venue has not stated one yet. Zero is a value.
+
+    `funding_rate` is the predicted rate of the stamp at `next_funding_ms`. `received_mono_s` is when the last frame came.
+    """
+
+    symbol: str
+    last: Decimal | None
+    mark: Decimal | None
+    bid: Decimal | None
+    ask: Decimal | None
+    funding_rate: Decimal | None
+    next_funding_ms: int | None
+    venue_ms: int
+    received_mono_s: float
+
+
+class TickerState:
+    """Merges snapshots and deltas of one symbol."""
+
+    def __init__(self, symbol: str) -> None:
+        self._symbol = symbol
+        self._fields: dict[str, str] = {}
+        self._ticker: Ticker | None = None
+
+    @property
+    def ticker(self) -> Ticker | None:
+        """What is known; None before the first snapshot."""
+        return self._ticker
+
+    def take(self, frame: TickerFrame) -> None:
+        """A snapshot replaces, a delta overwrites the fields it holds. A delta before any snapshot is ignored."""
+        if frame.snapshot:
+            self._fields = dict(frame.fields)
+        elif self._ticker is None:
+            return
+        else:
+            self._fields.update(frame.fields)
+        next_funding = _number(self._fields, "nextFundingTime")
+        self._ticker = Ticker(
+            symbol=self._symbol,
+            last=_number(self._fields, "lastPrice"),
+            mark=_number(self._fields, "markPrice"),
+            bid=_number(self._fields, "bid1Price"),
+            ask=_number(self._fields, "ask1Price"),
+            funding_rate=_number(self._fields, "fundingRate"),
+            next_funding_ms=None if next_funding is None else int(next_funding),
+            venue_ms=frame.venue_ms,
+            received_mono_s=frame.received_mono_s,
+        )
+
+
+def _number(fields: Mapping[str, str], name: str) -> Decimal | None:
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        return None

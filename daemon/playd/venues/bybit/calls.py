@@ -1,0 +1,48 @@
+"""
+What each endpoint is called and whether it is signed, as pybit describes it.
+
+pybit's endpoint methods end in `_submit_request(method, path, query, auth)`. Here that returns the description instead of
+sending it, so that our own client signs, paces and carries it. pybit's constructor is never run: it would make a session,
+attach log handlers and keep the secret.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pybit.unified_trading import HTTP
+
+Query = dict[str, str | int | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request before signing. `path` is also its name in the rate budget."""
+
+    method: str
+    path: str
+    query: Query
+    signed: bool
+
+    def with_cursor(self, cursor: str) -> "Call":
+        """The same request for the page behind `cursor`."""
+        return Call(self.method, self.path, {**self.query, "cursor": cursor}, self.signed)
+
+
+class BybitCalls(HTTP):  # type: ignore[misc]  # pybit carries no types
+    """pybit's endpoint methods; each returns a `Call` and sends nothing."""
+
+    def __init__(self) -> None:
+        self.endpoint = ""
+
+    def __repr__(self) -> str:
+        return "BybitCalls()"
+
+    def _submit_request(
+        self, method: str | None = None, path: str | None = None, query: dict[str, Any] | None = None, auth: bool = False
+    ) -> Call:
+        if method is None or path is None:
+            raise TypeError("pybit described a request without method or path")
+        return Call(method, path, {key: value for key, value in (query or {}).items() if value is not None}, auth)
+
+
+CALLS: Final = BybitCalls()

@@ -1,0 +1,43 @@
+"""Tolerant reading of the venue's numbers: almost all are texts, and absence has four spellings."""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from playd.core.errors import Doubtful
+
+Row = Mapping[str, Any]
+ZERO = Decimal(0)
+
+
+def optional_decimal(row: Row, name: str) -> Decimal | None:
+    """The field as an exact decimal; None for a missing key, null or empty text. Raises `Doubtful` for anything else."""
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        # `str` first: a JSON number arrives as a float, whose shortest text is what the venue wrote.
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise Doubtful(f"field {name} is not a number: {str(value)[:40]!r}") from None
+    if not number.is_finite():
+        raise Doubtful(f"field {name} is not finite: {value}")
+    return number
+
+
+def decimal(row: Row, name: str) -> Decimal:
+    """Like `optional_decimal`, with zero for absence."""
+    number = optional_decimal(row, name)
+    return ZERO if number is None else number
+
+
+def integer(row: Row, name: str, default: int = 0) -> int:
+    """A whole number that may be a text or absent."""
+    number = optional_decimal(row, name)
+    return default if number is None else int(number)
+
+
+def text(row: Row, name: str) -> str:
+    """A text that may be absent or null."""
+    value = row.get(name)
+    return "" if value is None else str(value)

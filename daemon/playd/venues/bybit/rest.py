@@ -1,0 +1,247 @@
+"""
+The REST client: one request at a time through budget, clock, signature and network, back as a classified answer.
+
+The order matters: first the token, then the time stamp, then the signature, then at once the bytes. A time-out or a broken
+connection raises `LinkError`; whatever the venue said comes back as an `Answer`, whose text holds no key.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import aiohttp
+import anyio
+import orjson
+from yarl import URL
+
+from playd.core.errors import Doubtful, LinkError, Refused, Throttled
+from playd.core.reply_codes import ReplyClass, classify, classify_http
+from playd.core.secret import redact
+from playd.venues.bybit.calls import Call, Query
+from playd.venues.bybit.environment import VenueAccount
+from playd.venues.bybit.numbers import Row
+from playd.venues.bybit.signing import Signer, rest_headers, signer_for
+from playd.venues.bybit.venue_clock import VenueClock
+from playd.venues.port import Budget, Priority
+
+WRITE_DEADLINE_S: Final = 5.0
+READ_DEADLINE_S: Final = 10.0
+MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
+"""The largest legitimate reply, a thousand instruments, is about 2 MiB."""
+
+MAX_TEXT: Final = 300
+BAN_S: Final = 600.0
+MAX_RESET_WAIT_S: Final = 5.0
+DEFAULT_RESET_WAIT_S: Final = 1.0
+"""Wait after "too many visits" without a reset header: the venue's window is one second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    A reply of the venue. `code` is None when the HTTP status decided; `time_ms` is the venue's wall clock (0 if not stated).
+
+    `result` is the parsed `result` object, empty when there was none. `text` is redacted and short.
+    """
+
+    reply_class: ReplyClass
+    code: int | None
+    text: str
+    result: Row
+    time_ms: int
+    retry_after_s: float = 0.0
+
+
+class RestClient:
+    """
+    Carries calls to one REST host, signed for one account (or for none: public calls only).
+
+    The session belongs to whoever opened it. Safe for concurrent use by many tasks of one loop.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        budget: Budget,
+        venue_clock: VenueClock,
+        account: VenueAccount | None = None,
+    ) -> None:
+        self._session = session
+        self._base_url = base_url
+        self._budget = budget
+        self._clock = venue_clock
+        self._account = account
+        self._signer: Signer | None = signer_for(account) if account else None
+        self._heard = False
+
+    async def write(self, call: Call, *, priority: Priority, has_token: bool = False) -> Answer:
+        """
+        Send a request that changes something. Never repeated, except once when the venue refused our time stamp: then
+        nothing has happened, and the same body (same link id) goes out again under a new stamp.
+
+        `has_token` says that the caller took the token already. Raises `LinkError` when no answer came.
+        """
+        if not has_token:
+            await self._budget.take(call.path, priority)
+        return await self._send_restamped(call, WRITE_DEADLINE_S, priority)
+
+    async def read(self, call: Call, *, priority: Priority) -> Answer:
+        """Send a query and insist on success. Raises `Refused`, `Throttled`, `Doubtful` or `LinkError`."""
+        await self._budget.take(call.path, priority)
+        answer = await self._send_restamped(call, READ_DEADLINE_S, priority)
+        raise_unless_accepted(call, answer)
+        return answer
+
+    async def read_pages(self, call: Call, *, priority: Priority) -> list[Row]:
+        """All rows of a paged list, in the venue's order. Each page takes a token of its own. Raises as `read` does."""
+        rows: list[Row] = []
+        page = call
+        while True:
+            answer = await self.read(page, priority=priority)
+            found = answer.result.get("list") or []
+            rows.extend(found)
+            cursor = answer.result.get("nextPageCursor") or ""
+            if not cursor or not found:
+                return rows
+            page = call.with_cursor(str(cursor))
+
+    async def _send_restamped(self, call: Call, deadline_s: float, priority: Priority) -> Answer:
+        answer = await self._send(call, deadline_s)
+        if answer.reply_class is not ReplyClass.CLOCK or not call.signed or not answer.time_ms:
+            return answer
+        self._clock.heard(answer.time_ms)
+        await self._budget.take(call.path, priority)
+        return await self._send(call, deadline_s)
+
+    async def _send(self, call: Call, deadline_s: float) -> Answer:
+        query = _raw_query(call.query) if call.method == "GET" else ""
+        body = b"" if call.method == "GET" else json.dumps(call.query, separators=(",", ":")).encode()
+        headers = self._headers(call, query.encode() or body)
+        url = URL(f"{self._base_url}{call.path}{'?' if query else ''}{query}", encoded=True)
+        with self._link_errors(call, deadline_s), anyio.fail_after(deadline_s):
+            async with self._session.request(call.method, url, data=body or None, headers=headers) as response:
+                raw = await _bounded_body(response)
+                return self._answer(call, response.status, response.headers, raw)
+
+    def _headers(self, call: Call, payload: bytes) -> dict[str, str]:
+        headers = {} if call.method == "GET" else {"Content-Type": "application/json"}
+        if call.signed:
+            if self._account is None or self._signer is None:
+                raise Refused(f"{call.path} needs a key and this client has none")
+            headers |= rest_headers(self._account, self._signer, self._clock.venue_ms(), payload)
+        return headers
+
+    @contextmanager
+    def _link_errors(self, call: Call, deadline_s: float) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError:
+            raise LinkError(f"{call.method} {call.path}: no answer within {deadline_s:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise LinkError(f"{call.method} {call.path}: {self._redacted(str(error) or type(error).__name__)}") from None
+
+    def _answer(self, call: Call, status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
+        if status == 403:
+            return self._forbidden(raw)
+        self._heard = True
+        envelope = _envelope(raw)
+        code = _number(envelope.get("retCode"))
+        time_ms = _number(envelope.get("time")) or 0
+        text = self._redacted(str(envelope.get("retMsg") or ""))
+        reset_ms = _number(headers.get("X-Bapi-Limit-Reset-Timestamp"))
+        self._budget.learn(
+            call.path,
+            limit=_number(headers.get("X-Bapi-Limit")),
+            left=_number(headers.get("X-Bapi-Limit-Status")),
+            reset_ms=None if reset_ms is None else self._clock.to_ours_ms(reset_ms),
+            code=code,
+        )
+        by_status = classify_http(status)
+        if by_status is not None or code is None:
+            reason = text or _first_words(raw)
+            return Answer(by_status or ReplyClass.DOUBT, code, f"HTTP {status} {self._redacted(reason)}".strip(), {}, time_ms)
+        result = envelope.get("result")
+        reply_class = classify(code)
+        wait_s = self._reset_wait_s(reset_ms) if reply_class is ReplyClass.LATER else 0.0
+        return Answer(reply_class, code, text, result if isinstance(result, dict) else {}, time_ms, wait_s)
+
+    def _forbidden(self, raw: bytes) -> Answer:
+        """
+        HTTP 403 is a ban of our address for sending too much, or a refusal of the place it is in.
+
+        The first reply ever being 403 means the place, unless the text says otherwise.
+        """
+        reason = _first_words(raw)
+        words = reason.lower()
+        too_much = "frequent" in words
+        place = any(word in words for word in ("country", "region", "restricted"))
+        text = f"HTTP 403 {self._redacted(reason)}".strip()
+        if not too_much and (place or not self._heard):
+            return Answer(ReplyClass.AUTH, None, f"{text} (refused for where this address is)", {}, 0)
+        self._budget.banned()
+        return Answer(ReplyClass.BAN, None, text, {}, 0, BAN_S)
+
+    def _reset_wait_s(self, reset_ms: int | None) -> float:
+        if reset_ms is None:
+            return DEFAULT_RESET_WAIT_S
+        return min(max((reset_ms - self._clock.venue_ms()) / 1000, 0.0), MAX_RESET_WAIT_S)
+
+    def _redacted(self, text: str) -> str:
+        if self._account is not None:
+            text = self._account.secret.scrub(self._account.api_key.scrub(text))
+        return redact(text)[:MAX_TEXT]
+
+
+def raise_unless_accepted(call: Call, answer: Answer) -> None:
+    """Turn an answer that is no success into the error a reader deals with."""
+    text = f"{call.path}: {answer.text} ({answer.reply_class}, code {answer.code})"
+    match answer.reply_class:
+        case ReplyClass.ACCEPTED:
+            return
+        case ReplyClass.LATER | ReplyClass.BAN:
+            raise Throttled(text, code=answer.code, retry_after_s=answer.retry_after_s)
+        case ReplyClass.DOUBT:
+            raise Doubtful(text, code=answer.code)
+        case _:
+            raise Refused(text, code=answer.code)
+
+
+def _raw_query(query: Query) -> str:
+    """The query string as it travels and is signed. Cursors come percent-encoded from the venue and go back unchanged."""
+    return "&".join(f"{name}={value if name == 'cursor' else _escaped(value)}" for name, value in query.items())
+
+
+def _escaped(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else quote(str(value), safe=",:")
+
+
+async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(65536):
+        body += chunk
+        if len(body) > MAX_REPLY_BYTES:
+            raise aiohttp.ClientPayloadError(f"reply larger than {MAX_REPLY_BYTES} bytes")
+    return bytes(body)
+
+
+def _envelope(raw: bytes) -> dict[str, Any]:
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _number(value: object) -> int | None:
+    try:
+        return int(str(value))
+    except ValueError:
+        return None
+
+
+def _first_words(raw: bytes) -> str:
+    return " ".join(raw[:MAX_TEXT].decode(errors="replace").split())

@@ -1,0 +1,195 @@
+"""Rows of the venue, from REST and from the private stream, as core values. Raise `Doubtful` for what cannot be read."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from playd.core.candles import Candle
+from playd.core.errors import Doubtful
+from playd.core.instrument import Instrument
+from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
+from playd.venues.bybit.numbers import ZERO, Row, decimal, integer, optional_decimal, text
+from playd.venues.port import AccountInfo, KeyInfo
+
+_TRADING: Final = frozenset({"Order", "Position"})
+
+
+def _side(row: Row) -> Side:
+    try:
+        return Side(row["side"])
+    except (KeyError, ValueError):
+        raise Doubtful(f"row of {row.get('symbol')} has side {row.get('side')!r}, expected Buy or Sell") from None
+
+
+def order_from(row: Row) -> VenueOrder:
+    """An order of `order/realtime`, `order/history` or topic `order`."""
+    return VenueOrder(
+        venue_order_id=text(row, "orderId"),
+        link_id=text(row, "orderLinkId"),
+        parent_link_id=text(row, "parentOrderLinkId"),
+        symbol=text(row, "symbol"),
+        side=_side(row),
+        order_type=text(row, "orderType"),
+        status=text(row, "orderStatus"),
+        qty=decimal(row, "qty"),
+        price=decimal(row, "price"),
+        trigger_price=decimal(row, "triggerPrice"),
+        cum_qty=decimal(row, "cumExecQty"),
+        avg_price=decimal(row, "avgPrice"),
+        reduce_only=bool(row.get("reduceOnly")),
+        stop_order_type=_word(row, "stopOrderType"),
+        create_type=text(row, "createType"),
+        cancel_type=_word(row, "cancelType"),
+        reject_reason=text(row, "rejectReason"),
+        stop=decimal(row, "stopLoss"),
+        target=decimal(row, "takeProfit"),
+        position_idx=integer(row, "positionIdx"),
+        created_ms=integer(row, "createdTime"),
+        updated_ms=integer(row, "updatedTime"),
+    )
+
+
+def _word(row: Row, name: str) -> str:
+    """A word whose absence is written as empty text or `UNKNOWN`."""
+    value = text(row, name)
+    return "" if value == "UNKNOWN" else value
+
+
+def execution_from(row: Row) -> Execution:
+    """An execution of `execution/list` or topic `execution`. Funding is one too; its `exec_type` says so."""
+    return Execution(
+        exec_id=text(row, "execId"),
+        link_id=text(row, "orderLinkId"),
+        venue_order_id=text(row, "orderId"),
+        symbol=text(row, "symbol"),
+        side=_side(row),
+        qty=decimal(row, "execQty"),
+        price=decimal(row, "execPrice"),
+        value=decimal(row, "execValue"),
+        fee=decimal(row, "execFee"),
+        fee_currency=text(row, "feeCurrency"),
+        exec_type=text(row, "execType"),
+        create_type=text(row, "createType"),
+        stop_order_type=_word(row, "stopOrderType"),
+        closed_size=decimal(row, "closedSize"),
+        exec_pnl=decimal(row, "execPnl"),
+        is_maker=bool(row.get("isMaker")),
+        seq=integer(row, "seq"),
+        time_ms=integer(row, "execTime"),
+        position_idx=integer(row, "positionIdx"),
+    )
+
+
+def position_from(row: Row) -> VenuePosition:
+    """A position of `position/list` (`avgPrice`) or topic `position` (`entryPrice`)."""
+    qty = decimal(row, "size")
+    return VenuePosition(
+        symbol=text(row, "symbol"),
+        side=_side(row) if qty else None,
+        qty=qty,
+        entry_price=decimal(row, "avgPrice" if row.get("avgPrice") is not None else "entryPrice"),
+        mark_price=decimal(row, "markPrice"),
+        stop=decimal(row, "stopLoss"),
+        target=decimal(row, "takeProfit"),
+        leverage=decimal(row, "leverage"),
+        liq_price=decimal(row, "liqPrice"),
+        unrealised_usdt=decimal(row, "unrealisedPnl"),
+        position_idx=integer(row, "positionIdx"),
+        seq=integer(row, "seq"),
+        updated_ms=integer(row, "updatedTime"),
+    )
+
+
+def wallet_from(row: Row, *, isolated: bool, time_ms: int) -> Wallet:
+    """
+    The USDT side of `wallet-balance` or topic `wallet`.
+
+    Account-wide numbers mean nothing with isolated margin; what is free is then the balance less what positions, orders,
+    locks and bonus hold. With cross margin it is the account's available balance in USD at the coin's own rate.
+    """
+    coin: Row = next((each for each in row.get("coin") or () if each.get("coin") == "USDT"), {})
+    equity, balance = decimal(coin, "equity"), decimal(coin, "walletBalance")
+    held = ("totalPositionIM", "totalOrderIM", "locked", "bonus")
+    available_usd = optional_decimal(row, "totalAvailableBalance")
+    if isolated or available_usd is None:
+        available = balance - sum((decimal(coin, name) for name in held), ZERO)
+    else:
+        available = available_usd / _usd_per_coin(coin, equity)
+    return Wallet(
+        equity_usdt=equity,
+        balance_usdt=balance,
+        available_usdt=available,
+        unrealised_usdt=decimal(coin, "unrealisedPnl"),
+        im_rate=None if isolated else optional_decimal(row, "accountIMRate"),
+        mm_rate=None if isolated else optional_decimal(row, "accountMMRate"),
+        time_ms=time_ms,
+    )
+
+
+def _usd_per_coin(coin: Row, equity: Decimal) -> Decimal:
+    value_usd = decimal(coin, "usdValue")
+    return value_usd / equity if value_usd > 0 and equity > 0 else Decimal(1)
+
+
+def instrument_from(row: Row) -> Instrument:
+    """Trading rules of one row of `instruments-info`. Raises `Doubtful` when tick or step is missing."""
+    lot: Row = row.get("lotSizeFilter") or {}
+    tick = decimal(row.get("priceFilter") or {}, "tickSize")
+    step = decimal(lot, "qtyStep")
+    if tick <= 0 or step <= 0:
+        raise Doubtful(f"instrument {row.get('symbol')} has tick {tick} and step {step}")
+    max_qty = decimal(lot, "maxOrderQty")
+    return Instrument(
+        symbol=text(row, "symbol"),
+        tick=tick,
+        step=step,
+        min_qty=decimal(lot, "minOrderQty"),
+        max_qty=max_qty,
+        max_market_qty=optional_decimal(lot, "maxMktOrderQty") or max_qty,
+        min_notional_usdt=decimal(lot, "minNotionalValue"),
+        max_leverage=optional_decimal(row.get("leverageFilter") or {}, "maxLeverage") or Decimal(1),
+        funding_interval_min=integer(row, "fundingInterval", 480),
+        status=text(row, "status"),
+        delivery_time_ms=integer(row, "deliveryTime"),
+    )
+
+
+def candle_from(row: Sequence[Any]) -> Candle:
+    """A row of `kline`: start, open, high, low, close, volume, turnover."""
+    try:
+        return Candle(int(row[0]), *(float(value) for value in row[1:6]))
+    except (TypeError, ValueError, IndexError):
+        raise Doubtful(f"kline row is not readable: {str(row)[:100]}") from None
+
+
+def candle_from_stream(row: Row) -> Candle:
+    """A candle of topic `kline.*`."""
+    try:
+        prices = (float(row[name]) for name in ("open", "high", "low", "close", "volume"))
+        return Candle(int(row["start"]), *prices)
+    except (TypeError, ValueError, KeyError):
+        raise Doubtful(f"kline frame is not readable: {str(row)[:100]}") from None
+
+
+def key_info_from(row: Row) -> KeyInfo:
+    """
+    What `query-api` says about the key.
+
+    Every right of the wallet group counts as a right to move funds. A key bound to addresses has no expiry: the venue then
+    shows a date in 1970 and negative days.
+    """
+    permissions: Row = row.get("permissions") or {}
+    bound = any(address != "*" for address in row.get("ips") or ())
+    return KeyInfo(
+        uid=text(row, "userID"),
+        read_only=integer(row, "readOnly") != 0,
+        can_trade=set(permissions.get("ContractTrade") or ()) >= _TRADING,
+        can_withdraw=bool(permissions.get("Wallet")),
+        bound_to_addresses=bound,
+        days_left=None if bound else integer(row, "deadlineDay"),
+    )
+
+
+def account_info_from(row: Row) -> AccountInfo:
+    """What `account/info` says."""
+    return AccountInfo(margin_mode=text(row, "marginMode"), unified_status=integer(row, "unifiedMarginStatus"))
