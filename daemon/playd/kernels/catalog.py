@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from playd.kernels.indicators import ema
+from playd.kernels.indicators import adx, atr, bbands, donchian, ema, macd, rsi, sma, supertrend, vwap
 from playd.kernels.operators import compare
 from playd.kernels.operators.spec import OperatorSpec
 from playd.kernels.spec import IndicatorSpec
 
-CATALOG: Final[dict[str, IndicatorSpec]] = {spec.name: spec for spec in (ema.SPEC,)}
+CATALOG: Final[dict[str, IndicatorSpec]] = {
+    module.SPEC.name: module.SPEC for module in (adx, atr, bbands, donchian, ema, macd, rsi, sma, supertrend, vwap)
+}
 """Indicators by the name that Plays use."""
 
 OPERATORS: Final[dict[str, OperatorSpec]] = {spec.name: spec for spec in compare.SPECS}

@@ -1,0 +1,91 @@
+"""Running kernels in tests: candle rows by name, whole or in chunks, and the conformance series of the Play language."""
+
+from collections.abc import Mapping, Sequence
+from math import sin
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playd.kernels.compiled import Kernel
+from playd.kernels.spec import IndicatorSpec, Params
+
+Floats = NDArray[np.float64]
+Rows = Mapping[str, Floats]
+
+MINUTE_MS = 60_000
+
+
+def candle_rows(
+    open_: Floats,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    volume: Floats,
+    *,
+    first_index: int = 28_928_160,
+    step_ms: int = MINUTE_MS,
+) -> dict[str, Floats]:
+    """Every row that an indicator can ask for, without gaps, from the bar with index `first_index` on."""
+    index = np.arange(first_index, first_index + len(close), dtype=np.float64)
+    rows = {"open": open_, "high": high, "low": low, "close": close, "volume": volume}
+    return {**rows, "src": close.copy(), "index": index, "time": index * step_ms}
+
+
+def series_of_the_language() -> dict[str, Floats]:
+    """200 bars of 15 minutes from 2025-01-01 00:00 UTC (play-language 16.1)."""
+    at = range(200)
+    close = [100 + 8 * sin(i / 5) + 3 * sin(i / 1.7) + 0.05 * i for i in at]
+    open_ = [close[max(i - 1, 0)] for i in at]
+    high = [max(open_[i], close[i]) + 0.5 + 0.3 * ((7 * i % 5) / 5) for i in at]
+    low = [min(open_[i], close[i]) - 0.5 - 0.3 * ((3 * i % 4) / 4) for i in at]
+    volume = [1000.0 + 37 * (13 * i % 11) for i in at]
+    columns = [np.array(values, dtype=np.float64) for values in (open_, high, low, close, volume)]
+    return candle_rows(*columns, first_index=1_928_544, step_ms=900_000)
+
+
+def flat_market(bars: int) -> dict[str, Floats]:
+    """O = H = L = C = 100, V = 1000, from a UTC midnight on."""
+    price, volume = np.full(bars, 100.0), np.full(bars, 1000.0)
+    return candle_rows(price, price.copy(), price.copy(), price.copy(), volume)
+
+
+def walk(bars: int, seed: int, *, price: float = 100.0, step: float = 0.002) -> dict[str, Floats]:
+    """A seeded random walk whose open is the last close, from a UTC midnight on."""
+    random = np.random.default_rng(seed)
+    close = price * np.exp(np.cumsum(random.normal(size=bars) * step))
+    open_ = np.concatenate(([price], close[:-1]))
+    high = np.maximum(open_, close) * (1 + random.random(bars) * step)
+    low = np.minimum(open_, close) * (1 - random.random(bars) * step)
+    return candle_rows(open_, high, low, close, random.random(bars) * 100 + 1)
+
+
+def run_kernel(
+    kernel: Kernel, inputs: Sequence[Floats], params: Floats, state: Floats, outputs: int, cuts: Sequence[int] = ()
+) -> Floats:
+    """The kernel's outputs over all bars, called once per piece between `cuts`."""
+    bars = len(inputs[-1])
+    table = np.full((outputs, bars), -777.0)
+    edges = [0, *sorted(cuts), bars]
+    for lo, hi in zip(edges[:-1], edges[1:], strict=True):
+        kernel(tuple(inputs), params, state, table, lo, hi)
+    return table
+
+
+def run_indicator(spec: IndicatorSpec, rows: Rows, params: Params | None = None, cuts: Sequence[int] = ()) -> dict[str, Floats]:
+    """Outputs of an indicator by name, with its defaults for the parameters that are not given."""
+    settled = {**spec.defaults(), **(params or {})}
+    inputs = [rows[name] for name in spec.inputs]
+    state = np.zeros(spec.state_size(settled))
+    table = run_kernel(spec.kernel, inputs, spec.pack(settled), state, len(spec.outputs), cuts)
+    return {output.name: table[row] for row, output in enumerate(spec.outputs)}
+
+
+def same_bits(left: Floats, right: Floats) -> bool:
+    """Equal to the last bit; missing equals missing."""
+    return np.array_equal(left, right, equal_nan=True)
+
+
+def first_valid(values: Floats) -> int | None:
+    """Index of the first value that is not missing."""
+    valid = np.flatnonzero(~np.isnan(values))
+    return int(valid[0]) if len(valid) else None
