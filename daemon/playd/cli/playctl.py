@@ -1,0 +1,21 @@
+"""`playctl`: every command talks to one running daemon over its control socket."""
+
+import typer
+
+from playd.cli import playctl_change, playctl_look
+
+app = typer.Typer(
+    name="playctl",
+    help="Look at and control a running playd. Every command has --json, an example, and meaningful exit codes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+playctl_look.register(app)
+playctl_change.register(app)
+
+
+def main() -> None:
+    """Entry point of the `playctl` script."""
+    app()

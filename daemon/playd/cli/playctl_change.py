@@ -1,0 +1,225 @@
+"""Commands of `playctl` that change something. Each carries a request id, so that repeating one is safe."""
+
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Annotated, Any, Final
+
+import anyio
+import typer
+
+from playd.cli.options import HIGH_WAIT_S, Session, add
+from playd.control.client import connected
+from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject, RpcError
+from playd.control.render import Output, json_text
+from playd.control.tables import DIFFERENCES, HALTS, LIFECYCLE, LIST, PANIC
+
+EXIT_USAGE: Final = 2
+EXIT_SOME: Final = 14
+EXIT_DIFFERENCE: Final = 10
+
+NameArgument = Annotated[str, typer.Argument(help="Instance.")]
+ScopeArgument = Annotated[str, typer.Argument(help="Instance name, instance:N, symbol:ACCOUNT/SYMBOL, account:A, or all.")]
+
+
+class StartMode(StrEnum):
+    """Modes that an instance can be added in."""
+
+    SHADOW = "shadow"
+    PAPER = "paper"
+    DEMO = "demo"
+    LIVE = "live"
+
+
+class HaltLevel(StrEnum):
+    """Levels that `halt` raises; `panic` has a command of its own."""
+
+    HALT = "halt"
+    CANCEL = "cancel"
+    FREEZE = "freeze"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    add(app, "add", "playctl add config/plays/ema_cross_rsi.yml --as ema-cross --mode paper")(add_instance)
+    add(app, "remove", "playctl remove ema-cross")(remove)
+    add(app, "enable", "playctl enable ema-cross")(enable)
+    add(app, "disable", "playctl disable ema-cross")(disable)
+    add(app, "start", "playctl start ema-cross")(start)
+    add(app, "restart", "playctl restart ema-cross")(restart)
+    add(app, "stop", "playctl stop ema-cross --flatten")(stop)
+    add(app, "pause", "playctl pause ema-cross --reason 'news at noon'")(pause)
+    add(app, "halt", "playctl halt account:demo --level cancel --reason drill")(halt)
+    add(app, "resume", "playctl resume ema-cross")(resume)
+    add(app, "panic", "playctl panic ema-cross")(panic)
+    add(app, "reconcile", "playctl reconcile --dry-run")(reconcile)
+    add(app, "reset-failed", "playctl reset-failed ema-cross")(reset_failed)
+
+
+async def add_instance(
+    session: Session,
+    play: Annotated[str, typer.Argument(help="Play file, or the stem of one in the plays folder.")],
+    name: Annotated[str, typer.Option("--as", help="Name of the instance.")],
+    mode: Annotated[StartMode, typer.Option("--mode", help="Where its orders go.")],
+    account: Annotated[str, typer.Option("--account", help="Account for demo and live.")] = "",
+) -> int:
+    """Check a Play and create a stopped instance of it."""
+    path = PurePath(play)
+    if path.suffix in (".yml", ".yaml") and not path.is_absolute():
+        play = str(session.world.process.working_dir() / path)
+    record = (await session.change("instance.add", {"name": name, "play": play, "mode": mode.value, "account": account}))["data"]
+    session.show_rows([record], LIST, empty="")
+    session.say(f"start it with `playctl start {name}`")
+    return 0
+
+
+async def remove(session: Session, name: NameArgument) -> int:
+    """Forget an instance that is stopped and flat. Its records in the ledger stay."""
+    await session.change("instance.remove", {"name": name})
+    session.say(f"{name} removed")
+    return 0
+
+
+async def enable(session: Session, name: NameArgument) -> int:
+    """Start this instance together with the daemon."""
+    return await _set_enabled(session, name, True)
+
+
+async def disable(session: Session, name: NameArgument) -> int:
+    """Do not start this instance together with the daemon. A running one goes on."""
+    return await _set_enabled(session, name, False)
+
+
+async def _set_enabled(session: Session, name: str, enabled: bool) -> int:
+    record = (await session.change("instance.set_enabled", {"name": name, "enabled": enabled}))["data"]
+    session.show_rows([record], LIST, empty="")
+    return 0
+
+
+async def start(
+    session: Session,
+    name: NameArgument,
+    confirm: Annotated[str, typer.Option("--confirm", help="The phrase of a live start.")] = "",
+) -> int:
+    """Start an instance: admission, warm-up from its anchor, missed bars, then trading."""
+    row = (await session.change("instance.start", {"name": name, "confirm": confirm}))["data"]
+    session.show_rows([row], LIFECYCLE, empty="")
+    return 0
+
+
+async def restart(session: Session, name: NameArgument) -> int:
+    """Stop an instance keeping its position, and start it again."""
+    row = (await session.change("instance.restart", {"name": name}))["data"]
+    session.show_rows([row], LIFECYCLE, empty="")
+    return 0
+
+
+async def stop(
+    session: Session,
+    target: Annotated[str | None, typer.Argument(help="Name, glob or selector.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All instances.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Cancel resting entries; position, stop and targets stay.")] = False,
+    manage: Annotated[bool, typer.Option("--manage", help="No entries; manage exits until flat, then stop.")] = False,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Close the position, verify flat, then stop.")] = False,
+) -> int:
+    """Stop instances. Says what they did, and what is left at the venue."""
+    variants = [name for name, chosen in (("keep", keep), ("manage", manage), ("flatten", flatten)) if chosen]
+    if len(variants) > 1 or (target is None) is not everything:
+        session.say("playctl: give one target or --all, and at most one of --keep, --manage, --flatten")
+        return EXIT_USAGE
+    params: dict[str, Any] = {"target": "all" if everything else target, "variant": variants[0] if variants else None}
+    data = (await session.change("instance.stop", params))["data"]
+    if session.as_json:
+        print(json_text(data))
+    else:
+        session.show_rows(data["stopped"], LIFECYCLE, empty="nothing was running")
+        for failure in data["failed"]:
+            session.say(f"playctl: {failure['name']}: {failure['error']['message']}")
+    if data["failed"]:
+        return EXIT_SOME if data["stopped"] else EXIT_OF_CODE.get(data["failed"][0]["error"]["code"], 1)
+    return 0
+
+
+async def pause(session: Session, scope: ScopeArgument) -> int:
+    """Refuse new entries and cancel resting ones; exits and stops go on (level 1)."""
+    return await _raise(session, scope, "pause")
+
+
+async def halt(
+    session: Session,
+    scope: ScopeArgument,
+    level: Annotated[HaltLevel, typer.Option("--level", help="halt (2), cancel (3: targets too) or freeze (5: send nothing).")] = HaltLevel.HALT,
+) -> int:
+    """Refuse new risk until a person lifts it; survives restarts."""
+    return await _raise(session, scope, level.value)
+
+
+async def _raise(session: Session, scope: str, level: str) -> int:
+    params = {"scope": scope, "level": level, "reason": session.options.reason}
+    row = (await session.change("halt.raise", params))["data"]
+    session.show_rows([row], HALTS, empty="")
+    return 0
+
+
+async def resume(session: Session, scope: ScopeArgument) -> int:
+    """Lift the halt of exactly one scope, and say what else still holds."""
+    data = (await session.change("halt.lift", {"scope": scope, "reason": session.options.reason}))["data"]
+    session.show(data, "\n".join([f"{data['scope']}: level {data['lifted_level']} lifted", *_still(data)]))
+    return 0
+
+
+def _still(data: JsonObject) -> list[str]:
+    return [f"still in force: {row['scope']} level {row['level']} {row['code']}: {row['text']}" for row in data["still_in_force"]]
+
+
+async def panic(session: Session, scope: ScopeArgument) -> int:
+    """Cancel entries, close positions reduce-only, verify flat at the venue. A bare name means that instance alone."""
+    async with connected(session.world.net, session.socket_path, timeout_s=HIGH_WAIT_S) as client:
+        outcome: list[RpcError | JsonObject] = []
+
+        async def run() -> None:
+            try:
+                outcome.append(await session.change_on(client, "panic.run", {"scope": scope, "reason": session.options.reason}))
+            except RpcError as error:
+                outcome.append(error)
+
+        await run()
+        for message in client.take_pushed():
+            session.say(str(message["data"].get("text", "")))
+    answer = outcome[0]
+    if isinstance(answer, RpcError):
+        if answer.code is Code.INCOMPLETE and answer.details.get("positions") is not None:
+            _print_panic(session, answer.details)
+        raise answer
+    _print_panic(session, answer["data"])
+    return 0
+
+
+def _print_panic(session: Session, report: JsonObject) -> None:
+    if session.as_json:
+        print(json_text(report))
+        return
+    session.show_rows(report["positions"], PANIC, empty="nothing was open")
+    session.say(report["text"])
+
+
+async def reconcile(
+    session: Session,
+    account: Annotated[str | None, typer.Argument(help="Account; all when missing.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print differences and plan, change nothing.")] = False,
+) -> int:
+    """Compare the ledger with the venue now. Exit 0 match, 10 difference, 9 could not read everything."""
+    data = (await session.change("recon.run", {"account": account, "dry_run": dry_run}))["data"]
+    if session.as_json:
+        print(json_text(data))
+    else:
+        session.show_rows(data["differences"], DIFFERENCES, empty="match")
+    if data["result"] == "blind":
+        return EXIT_OF_CODE[Code.DEGRADED]
+    return EXIT_DIFFERENCE if data["differences"] else 0
+
+
+async def reset_failed(session: Session, name: NameArgument) -> int:
+    """Clear the failure of a quarantined instance, after its cause was dealt with."""
+    row = (await session.change("instance.reset_failed", {"name": name}))["data"]
+    session.show_rows([row], LIFECYCLE, empty="")
+    return 0

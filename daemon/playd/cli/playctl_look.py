@@ -1,0 +1,231 @@
+"""Commands of `playctl` that change nothing."""
+
+from typing import Annotated, Final
+
+import anyio
+import typer
+
+from playd import __version__
+from playd.cli.options import Session, add
+from playd.cli.stale_view import stale_positions, stale_status
+from playd.control.client import Unreachable, connected
+from playd.control.protocol import JsonObject
+from playd.control.render import Output, json_text, render_pairs, render_rows
+from playd.control.tables import (
+    BALANCE,
+    FILLS,
+    HALTS,
+    INTENTS,
+    LIST,
+    ORDERS,
+    POSITIONS,
+    STATUS,
+    VERDICTS,
+    say_age,
+)
+
+EXIT_DEGRADED: Final = 9
+
+TargetArgument = Annotated[str | None, typer.Argument(help="Name, glob, or selector (mode=, symbol=, account=, state=).")]
+AccountOption = Annotated[str | None, typer.Option("--account", help="Only this account.")]
+SymbolOption = Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")]
+OwnerOption = Annotated[str | None, typer.Option("--owner", help="Only this instance.")]
+WatchOption = Annotated[float, typer.Option("--watch", help="Repeat every so many seconds.", min=0.0)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    add(app, "status", "playctl status ema-cross --json")(status)
+    add(app, "list", "playctl list mode=paper")(list_instances)
+    add(app, "show", "playctl show ema-cross")(show)
+    add(app, "positions", "playctl positions --symbol BTCUSDT")(positions)
+    add(app, "orders", "playctl orders --all")(orders)
+    add(app, "fills", "playctl fills --owner ema-cross -o csv")(fills)
+    add(app, "balance", "playctl balance")(balance)
+    add(app, "halts", "playctl halts")(halts)
+    add(app, "intents", "playctl intents --unresolved")(intents)
+    add(app, "logs", "playctl logs -f ema-cross")(logs)
+    add(app, "version", "playctl version --json")(version)
+    app.command("completion", epilog="Example: playctl completion bash > ~/.local/share/bash-completion/completions/playctl")(completion)
+
+
+async def status(session: Session, target: TargetArgument = None, watch: WatchOption = 0.0) -> int:
+    """Each instance: mode, state and reason, position, profit, the stop as confirmed at the venue, ages, restarts."""
+    while True:
+        try:
+            data = (await session.ask("status.get", {"target": target}))["data"]
+        except Unreachable as error:
+            return stale_status(session, error)
+        _print_status(session, data)
+        if not watch:
+            return 0 if data["healthy"] else EXIT_DEGRADED
+        await anyio.sleep(watch)
+
+
+def _print_status(session: Session, data: JsonObject) -> None:
+    if session.as_json:
+        print(json_text(data))
+        return
+    if session.options.output is not Output.CSV:
+        print(header_text(data))
+    session.show_rows(data["instances"], STATUS, empty="no instances; add one with `playctl add PLAY --as NAME --mode paper`")
+
+
+def header_text(data: JsonObject) -> str:
+    """The line above the rows: who answers, since when, how sure."""
+    head = data["daemon"]
+    modes = ", ".join(f"{count} {mode}" for mode, count in sorted(head["counts"].items())) or "no instances"
+    ready = "READY" if head["ready"] else f"NOT READY ({head['step']})"
+    recon = "never" if head["recon_age_s"] is None else f"{say_age(head['recon_age_s'])} ago"
+    return (
+        f"playd {head['version']}  {ready}  up {say_age(head['uptime_s'])}  {modes}  halt level {head['halt_level']}"
+        f"  reconciled {recon}  market {head['market_time'] or '?'}  journal {head['journal_head']['seq']}"
+    )
+
+
+async def list_instances(session: Session, selector: TargetArgument = None) -> int:
+    """All instances and what they run."""
+    rows = (await session.ask("instance.list", {"selector": selector}))["data"]
+    session.show_rows(rows, LIST, empty="no instances")
+    return 0
+
+
+async def show(session: Session, name: Annotated[str, typer.Argument(help="Instance.")]) -> int:
+    """Everything about one instance: record, Play, warm-up, last verdicts, orders, venue beside ledger."""
+    data = (await session.ask("instance.get", {"name": name}))["data"]
+    session.show(data, _show_text(data))
+    return 0
+
+
+def _show_text(data: JsonObject) -> str:
+    record = [(key, "-" if value in (None, "") else str(value)) for key, value in data["record"].items()]
+    reasons = [f"{item['code']}: {item['text']}" for item in data["reasons"]] or ["none"]
+    warmup = [(key, str(value)) for key, value in data["warmup"].items()]
+    parts = [
+        render_pairs([*record, ("state", data["state"]), ("reasons", "; ".join(reasons)), ("next", data["next_action"])]),
+        "warm-up\n" + render_pairs(warmup),
+        "position: venue beside ledger\n" + render_rows(data["positions"], POSITIONS, Output.TABLE, empty="flat"),
+        "open orders\n" + render_rows(data["orders"], ORDERS, Output.TABLE),
+        "last verdicts\n" + render_rows(data["verdicts"], VERDICTS, Output.TABLE),
+    ]
+    return "\n\n".join(parts)
+
+
+async def positions(
+    session: Session, account: AccountOption = None, symbol: SymbolOption = None, owner: OwnerOption = None
+) -> int:
+    """Positions at the venue beside the ledger's, with their stops."""
+    params = {"account": account, "symbol": symbol, "owner": owner}
+    try:
+        rows = (await session.ask("position.list", params))["data"]
+    except Unreachable as error:
+        return stale_positions(session, error)
+    session.show_rows(rows, POSITIONS, empty="no positions")
+    return 0
+
+
+async def orders(
+    session: Session,
+    account: AccountOption = None,
+    symbol: SymbolOption = None,
+    owner: OwnerOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Ended orders too, newest first.")] = False,
+) -> int:
+    """Orders as the ledger knows them; open ones unless --all."""
+    params = {"account": account, "symbol": symbol, "owner": owner, "state": "all" if everything else "open"}
+    rows = (await session.ask("order.list", params))["data"]["rows"]
+    session.show_rows(rows, ORDERS, empty="no orders")
+    return 0
+
+
+async def fills(
+    session: Session,
+    account: AccountOption = None,
+    symbol: SymbolOption = None,
+    owner: OwnerOption = None,
+    last: Annotated[int, typer.Option("-n", "--last", help="How many, newest first.", min=1, max=1000)] = 20,
+) -> int:
+    """Executions, newest first."""
+    params = {"account": account, "symbol": symbol, "owner": owner}
+    rows = (await session.ask("fill.list", params))["data"]["rows"][:last]
+    session.show_rows(rows, FILLS, empty="no fills")
+    return 0
+
+
+async def balance(session: Session) -> int:
+    """Equity and what is available, per account."""
+    session.show_rows((await session.ask("account.list"))["data"], BALANCE, empty="no accounts")
+    return 0
+
+
+async def halts(session: Session) -> int:
+    """Halts in force: who raised them, why, and whether the cause still holds."""
+    session.show_rows((await session.ask("halt.list"))["data"], HALTS, empty="no halts in force")
+    return 0
+
+
+async def intents(
+    session: Session, unresolved: Annotated[bool, typer.Option("--unresolved", help="Only those whose outcome is open.")] = False
+) -> int:
+    """Decisions to trade and what became of them."""
+    session.show_rows((await session.ask("intent.list", {"unresolved": unresolved}))["data"], INTENTS, empty="no intents")
+    return 0
+
+
+async def logs(
+    session: Session,
+    name: Annotated[str | None, typer.Argument(help="Only this instance.")] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what happens from now on.")] = False,
+    last: Annotated[int, typer.Option("-n", help="Lines from the past.", min=0, max=10_000)] = 20,
+    level: Annotated[str | None, typer.Option("--level", help="This level and above.")] = None,
+    event: Annotated[str | None, typer.Option("--event", help="Only events that match this glob.")] = None,
+    grep: Annotated[str | None, typer.Option("--grep", help="Only lines that contain this text.")] = None,
+) -> int:
+    """Log lines of the daemon or of one instance."""
+    query = {"instance": name, "level": level, "event": event, "grep": grep, "limit": max(last, 1)}
+    async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
+        if follow:
+            await client.call("subscribe", {"topics": ["logs"], "instance": name})
+        lines = (await client.call("log.query", query))["data"] if last else []
+        for line in lines:
+            _print_line(session, line)
+        if follow:
+            async for message in client.pushed():
+                _print_line(session, message["data"])
+            raise Unreachable("the daemon closed the connection")
+    return 0
+
+
+def _print_line(session: Session, line: JsonObject) -> None:
+    if session.as_json:
+        print(json_text(line).replace("\n", " "), flush=True)
+        return
+    if line.get("topic") == "dropped":
+        print(f"… {line['count']} lines dropped, this terminal is too slow", flush=True)
+        return
+    known = ("ts", "level", "event", "msg", "topic")
+    rest = " ".join(f"{key}={value}" for key, value in line.items() if key not in known and value is not None)
+    print(f"{line.get('ts', '')} {str(line.get('level', '')).upper():<8} {line.get('event', '')} {line.get('msg', '')} {rest}".rstrip(), flush=True)
+
+
+async def version(session: Session) -> int:
+    """Version of this program and of the daemon."""
+    ours: JsonObject = {"playctl": __version__, "playd": None}
+    code = 0
+    try:
+        async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
+            hello = (await client.hello("playctl"))["data"]
+            ours.update(playd=hello["version"], daemon_id=hello["daemon_id"], protocol=hello["protocol"])
+    except Unreachable as error:
+        code = error.exit_code
+    session.show(ours, render_pairs([(key, "not running" if value is None else str(value)) for key, value in ours.items()]))
+    return code
+
+
+def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.")]) -> None:
+    """Print the completion script of a shell."""
+    from typer.completion import get_completion_script
+
+    if shell not in ("bash", "zsh", "fish"):
+        raise typer.BadParameter("bash, zsh or fish")
+    print(get_completion_script(prog_name="playctl", complete_var="_PLAYCTL_COMPLETE", shell=shell))

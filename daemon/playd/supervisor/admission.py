@@ -1,0 +1,157 @@
+"""
+The one question before any start: may this instance run? Pure, so that every way to start gives the same answer.
+
+Command, daemon start, restart after a crash and `enable` all pass here.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from playd.core.modes import Environment, Mode
+from playd.supervisor.records import NAME_PATTERN, InstanceRecord
+
+MODES: Final = (Mode.SHADOW, Mode.PAPER, Mode.DEMO, Mode.LIVE)
+
+ENVIRONMENTS_OF: Final[dict[Mode, tuple[Environment, ...]]] = {
+    Mode.PAPER: (Environment.LOCAL,),
+    Mode.DEMO: (Environment.DEMO, Environment.TESTNET),
+    Mode.LIVE: (Environment.LIVE,),
+}
+"""Where each mode's orders may go. Shadow sends none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an instance may not run. `code` is stable, `text` names what was found, the limit and its use."""
+
+    code: str
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """
+    What admission looks at besides the record.
+
+    Attributes:
+        present_digest: Digest of the Play as the file is now; None when it cannot be loaded, with `play_error` saying why.
+        running: Records that hold a slot now, the candidate excluded.
+        account_environment: Environment of the record's account; None when there is no such account.
+        account_refused: Why the venue or the settings refuse the account, empty when they do not.
+        market_symbols: Symbols the market offers; None when it cannot be listed (any symbol is tried).
+        public_feed: Whether there is a public stream for instances without an account.
+        ceiling: The highest mode the environment variables and settings allow.
+    """
+
+    present_digest: str | None
+    play_error: str
+    running: Collection[InstanceRecord]
+    account_environment: Environment | None
+    account_refused: str
+    market_symbols: Collection[str] | None
+    max_instances: int
+    failed: str = ""
+    public_feed: bool = True
+    ceiling: Mode = Mode.DEMO
+
+
+def admit(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    """The first reason against running `record`, or None when it may run."""
+    for check in _CHECKS:
+        refused = check(record, around)
+        if refused is not None:
+            return refused
+    return None
+
+
+def _name(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if re.fullmatch(NAME_PATTERN, record.name):
+        return None
+    return Refused("BAD_NAME", f"instance name {record.name!r} found, {NAME_PATTERN} expected")
+
+
+def _mode(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if record.mode not in MODES:
+        return Refused("BAD_MODE", f"mode {record.mode} found, one of {', '.join(MODES)} expected")
+    if record.mode is Mode.LIVE:
+        return Refused("NOT_ARMED", "live trading needs an arming record, and arming is not available in this version")
+    if MODES.index(record.mode) > MODES.index(around.ceiling):
+        return Refused("MODE_CEILING", f"mode {record.mode} is above the ceiling {around.ceiling} set by the environment")
+    return None
+
+
+def _not_failed(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if not around.failed:
+        return None
+    return Refused("FAILED", f"{record.name} failed: {around.failed}", f"playctl reset-failed {record.name}")
+
+
+def _play(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if around.present_digest is None:
+        return Refused("PLAY_INVALID", around.play_error)
+    if around.present_digest != record.play_digest:
+        found, expected = around.present_digest[:16], record.play_digest[:16]
+        text = f"{record.play_path} is now {found}, the instance was added with {expected}"
+        return Refused("PLAY_CHANGED", text, "stop flat, remove and add it again")
+    return None
+
+
+def _account(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if record.mode is Mode.SHADOW:
+        return None if around.public_feed else Refused("NO_FEED", "shadow mode needs a public stream, and there is none")
+    if around.account_environment is None:
+        return Refused("NO_ACCOUNT", f"no account {record.account!r} is configured", "add it to playd.toml")
+    allowed = ENVIRONMENTS_OF[record.mode]
+    if around.account_environment not in allowed:
+        text = f"mode {record.mode} needs an account on {' or '.join(allowed)}; {record.account} is on {around.account_environment}"
+        return Refused("WRONG_ENVIRONMENT", text)
+    if around.account_refused:
+        return Refused("ACCOUNT_REFUSED", f"account {record.account}: {around.account_refused}")
+    return None
+
+
+def _symbol(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if around.market_symbols is None or record.symbol in around.market_symbols:
+        return None
+    there = ", ".join(sorted(around.market_symbols))
+    return Refused("NO_SYMBOL", f"the market has no {record.symbol}; there are: {there}")
+
+
+def _slots(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    used = len(around.running)
+    if used < around.max_instances:
+        return None
+    return Refused("TOO_MANY", f"supervisor.max_instances is {around.max_instances}, {used} are in use")
+
+
+def _exclusive(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if record.mode not in (Mode.DEMO, Mode.LIVE):
+        return None
+    for other in around.running:
+        if (other.account, other.symbol) == (record.account, record.symbol):
+            return Refused("SYMBOL_TAKEN", f"{other.name} trades {record.symbol} on account {record.account} already")
+    return None
+
+
+def _duplicate(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    key = duplicate_key(record)
+    for other in around.running:
+        if duplicate_key(other) == key:
+            return Refused("DUPLICATE", f"{other.name} runs the same Play on {record.symbol} in mode {record.mode} already")
+    return None
+
+
+def duplicate_key(record: InstanceRecord) -> Mapping[str, str]:
+    """
+    What makes two instances the same: Play, symbol, mode, and the account where it is shared.
+
+    Paper instances have an account each, so the account says nothing there.
+    """
+    account = "" if record.mode is Mode.PAPER else record.account
+    return {"play": record.play_digest, "symbol": record.symbol, "mode": record.mode, "account": account}
+
+
+_CHECKS: Final = (_name, _mode, _not_failed, _play, _account, _symbol, _slots, _exclusive, _duplicate)

@@ -1,0 +1,122 @@
+"""The record of an instance, and its rows in the ledger's table `instances`."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+import orjson
+
+from playd.core.ids import instance_tag
+from playd.core.modes import Mode
+from playd.orders.ledger import Ledger
+
+NAME_PATTERN: Final = r"[a-z0-9][a-z0-9-]{0,31}"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """
+    What is fixed about an instance, and what was asked of it. What it is doing is not here but in `states.Facts`.
+
+    Attributes:
+        uid: Eight characters, fixed when it was added; the seed of all its link ids.
+        account: Alias of the account its orders go to; empty in shadow mode.
+        play_path: The file as it was given. `play_digest` is the hash of its normal form, checked at each start.
+        capital_usd: Decimal text; the engine's starting equity.
+        declared: Comes from the configuration file and can be changed only there.
+        enabled: Starts with the daemon. `desired`: `running` or `stopped`, what a person asked for last.
+        failed_code, failed_text: Set while it is quarantined or refused.
+        anchor_ms: Open of the first candle its columns were fed with; 0 before the first start.
+        restarts: Wall times in ms of restarts after crashes, oldest first.
+        previous_digests: Digests of Plays that ran under this uid before, oldest first.
+    """
+
+    uid: str
+    name: str
+    account: str
+    mode: Mode
+    symbol: str
+    play_path: str
+    play_digest: str
+    capital_usd: str
+    exec_step_ms: int
+    created_ms: int
+    changed_ms: int
+    sharing: str = "exclusive"
+    capital_step: str = "full"
+    declared: bool = False
+    enabled: bool = True
+    desired: str = "stopped"
+    failed_code: str = ""
+    failed_text: str = ""
+    anchor_ms: int = 0
+    restarts: tuple[int, ...] = ()
+    previous_digests: tuple[str, ...] = ()
+
+
+class RecordStore:
+    """
+    Instance records in the ledger. Every change is durable when the method returns.
+
+    Removed instances keep their row (their orders refer to it) and are no longer listed.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def load(self) -> list[InstanceRecord]:
+        """All records that were not removed, by name."""
+        rows = self._ledger.rows("SELECT * FROM instances WHERE removed = 0 ORDER BY name")
+        return [_from_row(row) for row in rows]
+
+    def put(self, record: InstanceRecord) -> None:
+        """Create or replace a record."""
+        self._write(record, removed=0)
+
+    def remove(self, record: InstanceRecord) -> None:
+        """Take a record off the list."""
+        self._write(replace(record, enabled=False, desired="stopped"), removed=1)
+
+    def _write(self, record: InstanceRecord, *, removed: int) -> None:
+        row = _to_row(record) | {"removed": removed}
+        names = ", ".join(row)
+        marks = ", ".join("?" for _ in row)
+        changes = ", ".join(f"{name} = excluded.{name}" for name in row if name != "uid")
+        self._ledger.write(
+            f"INSERT INTO instances ({names}) VALUES ({marks}) ON CONFLICT (uid) DO UPDATE SET {changes}", tuple(row.values())
+        )
+        self._ledger.commit()
+
+
+_LISTS: Final = ("restarts", "previous_digests")
+_FLAGS: Final = ("declared", "enabled")
+
+
+def _to_row(record: InstanceRecord) -> dict[str, str | int]:
+    row: dict[str, str | int] = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.name in _LISTS:
+            row[field.name] = orjson.dumps(value).decode()
+        elif field.name in _FLAGS:
+            row[field.name] = int(value)
+        else:
+            row[field.name] = value
+    row["clock_ms"] = row.pop("exec_step_ms")
+    row["tag"] = instance_tag(record.uid)
+    return row
+
+
+def _from_row(row: sqlite3.Row) -> InstanceRecord:
+    values = {field.name: row["clock_ms" if field.name == "exec_step_ms" else field.name] for field in fields(InstanceRecord)}
+    for name in _LISTS:
+        values[name] = tuple(orjson.loads(values[name]))
+    for name in _FLAGS:
+        values[name] = bool(values[name])
+    return InstanceRecord(**{**values, "mode": Mode(values["mode"])})
+
+
+def by_name(records: Iterable[InstanceRecord]) -> dict[str, InstanceRecord]:
+    """Records by name."""
+    return {record.name: record for record in records}

@@ -1,0 +1,78 @@
+"""Admission: one function, one first reason, the same for every way to start."""
+
+from dataclasses import replace
+
+import pytest
+
+from playd.core.modes import Environment, Mode
+from playd.supervisor.admission import Circumstances, admit
+from playd.supervisor.records import InstanceRecord
+
+RECORD = InstanceRecord(
+    uid="abcdefgh",
+    name="alpha",
+    account="paper-abcdefgh",
+    mode=Mode.PAPER,
+    symbol="BTCUSDT",
+    play_path="a.yml",
+    play_digest="d" * 64,
+    capital_usd="10000",
+    exec_step_ms=60_000,
+    created_ms=0,
+    changed_ms=0,
+)
+AROUND = Circumstances(
+    present_digest="d" * 64,
+    play_error="",
+    running=(),
+    account_environment=Environment.LOCAL,
+    account_refused="",
+    market_symbols=("BTCUSDT",),
+    max_instances=50,
+)
+DEMO = replace(RECORD, mode=Mode.DEMO, account="demo")
+OTHER = replace(RECORD, uid="zzzzzzzz", name="beta", account="paper-zzzzzzzz")
+
+
+def test_a_fitting_record_is_admitted() -> None:
+    assert admit(RECORD, AROUND) is None
+
+
+@pytest.mark.parametrize(
+    ("record", "around", "code"),
+    [
+        (replace(RECORD, name="Alpha"), AROUND, "BAD_NAME"),
+        (replace(RECORD, mode=Mode.BACKTEST), AROUND, "BAD_MODE"),
+        (replace(RECORD, mode=Mode.LIVE), replace(AROUND, account_environment=Environment.LIVE), "NOT_ARMED"),
+        (DEMO, replace(AROUND, account_environment=Environment.DEMO, ceiling=Mode.PAPER), "MODE_CEILING"),
+        (RECORD, replace(AROUND, failed="crashed 4 times"), "FAILED"),
+        (RECORD, replace(AROUND, present_digest=None, play_error="line 3"), "PLAY_INVALID"),
+        (RECORD, replace(AROUND, present_digest="e" * 64), "PLAY_CHANGED"),
+        (RECORD, replace(AROUND, account_environment=None), "NO_ACCOUNT"),
+        (RECORD, replace(AROUND, account_environment=Environment.LIVE), "WRONG_ENVIRONMENT"),
+        (DEMO, AROUND, "WRONG_ENVIRONMENT"),
+        (RECORD, replace(AROUND, account_refused="key expired"), "ACCOUNT_REFUSED"),
+        (RECORD, replace(AROUND, market_symbols=("ETHUSDT",)), "NO_SYMBOL"),
+        (RECORD, replace(AROUND, max_instances=1, running=(replace(OTHER, symbol="ETHUSDT"),)), "TOO_MANY"),
+        (RECORD, replace(AROUND, running=(OTHER,)), "DUPLICATE"),
+        (
+            DEMO,
+            replace(
+                AROUND,
+                account_environment=Environment.DEMO,
+                running=(replace(DEMO, uid="yyyyyyyy", name="other", play_digest="f" * 64),),
+            ),
+            "SYMBOL_TAKEN",
+        ),
+        (replace(RECORD, mode=Mode.SHADOW), replace(AROUND, public_feed=False), "NO_FEED"),
+    ],
+)
+def test_the_first_reason_is_told(record: InstanceRecord, around: Circumstances, code: str) -> None:
+    refused = admit(record, around)
+    assert refused is not None
+    assert refused.code == code
+    assert refused.text
+
+
+def test_the_same_play_may_run_in_two_modes() -> None:
+    assert admit(RECORD, replace(AROUND, running=(replace(OTHER, mode=Mode.SHADOW),))) is None
