@@ -1,0 +1,13 @@
+"""
+What an operator may set: one frozen model, where each value came from, and the words for what is wrong with it.
+
+`load` merges built-in values, `playd.toml`, `conf.d/*.toml`, environment variables and flags, in that order, and refuses
+whatever it does not know. `document` writes the shipped file and the JSON Schema from the same model. Imports `core` and
+`world`; anybody in the shell may import it, the functional heart never does.
+"""
+
+from playd.settings.load import Loaded, as_rows, load
+from playd.settings.model import Account, Instance, Settings
+from playd.settings.places import Locations, locate
+
+__all__ = ["Account", "Instance", "Loaded", "Locations", "Settings", "as_rows", "load", "locate"]

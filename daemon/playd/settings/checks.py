@@ -1,0 +1,73 @@
+"""What no single key can show: settings that contradict each other."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from playd.core.modes import Environment, Mode
+from playd.settings.model import Account, Instance, MarketSource, Settings
+from playd.settings.toml_lines import Path
+from playd.settings.variables import Ceiling
+
+Finding = tuple[Path, str]
+"""The key that is at fault and what is wrong with it."""
+
+ENVIRONMENTS: Final[dict[Mode, tuple[Environment, ...]]] = {
+    Mode.SHADOW: (),
+    Mode.PAPER: (Environment.LOCAL,),
+    Mode.DEMO: (Environment.DEMO, Environment.TESTNET),
+    Mode.LIVE: (Environment.LIVE,),
+}
+"""Which accounts an instance of a mode may trade on. Shadow has none, backtest is no mode of an instance."""
+
+
+def contradictions(settings: Settings, ceiling: Ceiling) -> Iterator[Finding]:
+    """Every contradiction, in the order of the file."""
+    yield from _ladders(settings)
+    if settings.market.source is MarketSource.RECORDED and settings.market.recorded_file is None:
+        yield ("market", "recorded_file"), "is missing, and market.source is recorded"
+    for alias, account in settings.accounts.items():
+        yield from _account(settings, alias, account)
+    for name, instance in settings.instances.items():
+        yield from _instance(settings, ceiling, name, instance)
+
+
+def _ladders(settings: Settings) -> Iterator[Finding]:
+    orders, disk, streams, recon = settings.orders, settings.disk, settings.streams, settings.recon
+    if not orders.naked_repair_s < orders.naked_halt_s < orders.naked_act_s:
+        yield ("orders", "naked_halt_s"), "naked_repair_s, naked_halt_s and naked_act_s must rise"
+    if not disk.warn_mib > disk.pause_mib > disk.halt_mib:
+        yield ("disk", "pause_mib"), "warn_mib, pause_mib and halt_mib must fall"
+    if streams.dead_s <= streams.ping_s:
+        yield ("streams", "dead_s"), f"must be above ping_s ({streams.ping_s:g} s)"
+    if recon.blind_halt_s <= recon.blind_pause_s:
+        yield ("recon", "blind_halt_s"), f"must be above blind_pause_s ({recon.blind_pause_s:g} s)"
+
+
+def _account(settings: Settings, alias: str, account: Account) -> Iterator[Finding]:
+    if account.environment is not Environment.LIVE:
+        return
+    if not settings.daemon.live:
+        yield ("accounts", alias, "environment"), "is live, and daemon.live is false"
+    if not account.expected_uid:
+        yield ("accounts", alias, "expected_uid"), "is required for a live account"
+
+
+def _instance(settings: Settings, ceiling: Ceiling, name: str, instance: Instance) -> Iterator[Finding]:
+    here = ("instances", name)
+    if instance.mode not in ENVIRONMENTS:
+        yield (*here, "mode"), f"found {instance.mode}, expected shadow, paper, demo or live"
+        return
+    if instance.mode is Mode.LIVE and ceiling.mode is not Mode.LIVE:
+        yield (*here, "mode"), f"is live, and {ceiling.origin} allows demo at most"
+    allowed = ENVIRONMENTS[instance.mode]
+    account = settings.accounts.get(instance.account)
+    if not allowed and instance.account:
+        yield (*here, "account"), f"mode {instance.mode} sends no orders, so it takes no account"
+    elif allowed and not instance.account:
+        yield (*here, "account"), f"is missing: mode {instance.mode} needs an account of environment {' or '.join(allowed)}"
+    elif allowed and account is None:
+        known = ", ".join(settings.accounts) or "none"
+        yield (*here, "account"), f"there is no account {instance.account}; accounts are: {known}"
+    elif allowed and account is not None and account.environment not in allowed:
+        text = f"mode {instance.mode} needs environment {' or '.join(allowed)}, {instance.account} is {account.environment}"
+        yield (*here, "account"), text

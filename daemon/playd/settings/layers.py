@@ -1,0 +1,114 @@
+"""One source of settings: values by dotted path, each with its origin; and the keys there are."""
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from playd.settings.model import Account, Instance, Settings
+from playd.settings.toml_lines import Path
+
+TABLES: Final[dict[str, type[BaseModel]]] = {"accounts": Account, "instances": Instance}
+"""Sections whose keys are names given by the operator."""
+
+SECTIONS: Final[dict[str, type[BaseModel]]] = {
+    name: typing.cast("type[BaseModel]", field.annotation)
+    for name, field in Settings.model_fields.items()
+    if name not in TABLES
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value and where it was written, e.g. `config/playd.toml:12`, `PLAYD_MARKET__SPEED`, `--speed`."""
+
+    value: Any
+    origin: str
+
+
+Layer = dict[Path, Entry]
+
+
+def dotted(path: Path) -> str:
+    """How a key is named to people: `market.speed`."""
+    return ".".join(path)
+
+
+def field_at(path: Path) -> FieldInfo | None:
+    """The declaration of a key, or None for an unknown one."""
+    match path:
+        case (section, name) if section in SECTIONS:
+            return SECTIONS[section].model_fields.get(name)
+        case (table, _, name) if table in TABLES:
+            return TABLES[table].model_fields.get(name)
+    return None
+
+
+def is_table(path: Path) -> bool:
+    """Whether a path names a table that may stand alone: `[market]`, `[accounts]`, `[accounts.demo]`."""
+    return (len(path) == 1 and (path[0] in SECTIONS or path[0] in TABLES)) or (len(path) == 2 and path[0] in TABLES)
+
+
+def file_only(field: FieldInfo) -> bool:
+    """Whether environment and flags may not set this key."""
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and extra.get("file_only") is True
+
+
+def unknown(path: Path) -> str:
+    """What is wrong with a path that `field_at` does not know, and the nearest one that it does."""
+    name = dotted(path)
+    if path[0] not in SECTIONS and path[0] not in TABLES:
+        close = difflib.get_close_matches(path[0], [*SECTIONS, *TABLES], 1)
+        return f"unknown table {path[0]}" + (f"; did you mean {close[0]}?" if close else "")
+    meant = _nearest(name, _all_names(path))
+    return f"unknown key {name}" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _all_names(path: Path) -> list[str]:
+    names = [f"{section}.{key}" for section, model in SECTIONS.items() for key in model.model_fields]
+    given = path[1] if len(path) > 1 else "NAME"
+    return names + [f"{table}.{given}.{key}" for table, model in TABLES.items() for key in model.model_fields]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    candidates = list(known)
+    last = {candidate.rsplit(".", 1)[1]: candidate for candidate in reversed(candidates)}
+    close = difflib.get_close_matches(name, candidates, 1, 0.75)
+    if close:
+        return close[0]
+    close = difflib.get_close_matches(name.rsplit(".", 1)[-1], last, 1, 0.75)
+    return last[close[0]] if close else None
+
+
+def accepts(field: FieldInfo, kind: type) -> bool:
+    """Whether values of `kind` are what a field holds: looks through `Annotated` and `… | None`."""
+    return _plain(field.annotation) is kind
+
+
+def _plain(annotation: Any) -> Any:
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _plain(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        return _plain(next(arg for arg in typing.get_args(annotation) if arg is not type(None)))
+    return origin or annotation
+
+
+def nested(layer: Mapping[Path, Entry]) -> dict[str, Any]:
+    """The values of a layer as nested tables."""
+    tree: dict[str, Any] = {}
+    for path, entry in layer.items():
+        table = tree
+        for name in path[:-1]:
+            table = table.setdefault(name, {})
+        if entry.value == {} and is_table(path):
+            table.setdefault(path[-1], {})
+        else:
+            table[path[-1]] = entry.value
+    return tree

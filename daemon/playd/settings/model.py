@@ -1,0 +1,214 @@
+"""
+The settings: every key of this version, with default, unit, range and meaning.
+
+`config/playd.toml` and the JSON Schema are written from here, and a test fails when a key is read by nobody.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from playd.core.modes import Environment, Mode
+from playd.settings.fields import Exact, Factor, OptionalPath, Seconds, Section, Whole, key
+
+INSTANCE_NAME = r"^[a-z0-9][a-z0-9-]{0,31}$"
+"""Names of instances and accounts: they appear in paths, labels and commands."""
+
+
+class MarketSource(StrEnum):
+    """Where the local exchange takes its candles from."""
+
+    SYNTHETIC = "synthetic"
+    RECORDED = "recorded"
+
+
+class Daemon(Section):
+    """The process."""
+
+    live: bool = key(False, "Whether accounts with real money may be opened at all.", file_only=True)
+    state_dir: OptionalPath = key(None, "Ledger, journal, instance states. Default: the service's directory, else `state`.")
+    run_dir: OptionalPath = key(None, "Control socket. Default: the service's directory, else `run` below the state.")
+    stop_budget_s: Seconds = key(25.0, "How long a stop may take before it counts as failed.", unit="s", lo=5, hi=120)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = key("INFO", "Least level that is logged.")
+
+
+class Account(Section):
+    """One key at one venue, or a wallet on the local exchange."""
+
+    environment: Environment = key(..., "Universe of the key: local, demo, testnet or live.", file_only=True)
+    expected_uid: str = key("", "UID the venue must name for this key; required for live.", file_only=True)
+    credential_file: OptionalPath = key(
+        None, "File with `api_key=…` and `api_secret=…`. Default: the service's credential `bybit-<alias>`.", file_only=True
+    )
+    region: str = key("global", "Where a live account was opened; its REST host follows from it.", file_only=True)
+    rest_url: str = key("", "REST address instead of the environment's own.", file_only=True)
+    public_url: str = key("", "Public stream instead of the environment's own.", file_only=True)
+    private_url: str = key("", "Private stream instead of the environment's own.", file_only=True)
+    allow_unbound_key: bool = key(False, "Accept a live key that is not bound to addresses.", file_only=True)
+    leverage: Exact = key(Decimal(3), "Leverage set at the venue for each symbol.", unit="×", lo=1, hi=10, file_only=True)
+    capital_usd: Exact = key(Decimal(10_000), "First wallet of a local account.", unit="USD", lo=1, file_only=True)
+
+
+class Instance(Section):
+    """One Play, running."""
+
+    play: PurePath = key(..., "The Play's file; relative names start at the configuration directory.", file_only=True)
+    mode: Mode = key(..., "shadow, paper, demo or live.", file_only=True)
+    account: str = key("", "Alias of the account; may be left out when only one fits the mode.", file_only=True)
+    enabled: bool = key(True, "Whether it starts with the daemon.", file_only=True)
+
+
+class Market(Section):
+    """Candles: of the local exchange, and how late a live one may be."""
+
+    source: MarketSource = key(MarketSource.SYNTHETIC, "Candles of the local exchange: synthetic or recorded.")
+    recorded_file: OptionalPath = key(
+        None, "Parquet file of one-minute candles; relative names start at the working directory."
+    )
+    synthetic_seed: Whole = key(1, "Seed of the synthetic market; the same seed gives the same candles.", lo=0, hi=2**31 - 1)
+    speed: Factor = key(60.0, "Market minutes per real minute on the local exchange.", unit="×", lo=1, hi=100_000)
+    late_fetch_s: Seconds = key(10.0, "A closed bar this late is fetched by REST.", unit="s", lo=2, hi=60)
+    stale_s: Seconds = key(30.0, "A closed bar this late makes the feed stale.", unit="s", lo=10, hi=300)
+
+
+class Streams(Section):
+    """WebSocket connections to the venue."""
+
+    ping_s: Seconds = key(20.0, "Time between heartbeats.", unit="s", lo=5, hi=60)
+    dead_s: Seconds = key(45.0, "Silence after which a connection counts as dead.", unit="s", lo=15, hi=120)
+    backoff_min_s: Seconds = key(0.5, "First wait before connecting again; doubles, with jitter.", unit="s", lo=0.1, hi=5)
+    backoff_max_s: Seconds = key(30.0, "Longest wait before connecting again.", unit="s", lo=5, hi=60)
+    connects_per_min: Whole = key(20, "Most connects per minute and host.", lo=5, hi=60)
+    poll_s: Seconds = key(5.0, "Time between polls while the private stream is down.", unit="s", lo=2, hi=30)
+
+
+class Clock(Section):
+    """The venue's clock beside ours."""
+
+    sample_s: Seconds = key(60.0, "Time between measurements of the offset.", unit="s", lo=10, hi=300)
+    warn_ms: Whole = key(250, "Offset that is worth a warning.", unit="ms", lo=10, hi=1000)
+    stop_ms: Whole = key(1000, "Offset that refuses entries.", unit="ms", lo=250, hi=1000)
+    recv_window_ms: Whole = key(5000, "How long a signed request stays valid.", unit="ms", lo=2000, hi=10_000)
+
+
+class Supervisor(Section):
+    """Instances: how many, and what happens when one crashes."""
+
+    max_instances: Whole = key(50, "Most instances of all modes.", lo=1, hi=500)
+    restart_max: Whole = key(3, "More restarts than this within the window: quarantine.", lo=0, hi=10)
+    restart_window_s: Seconds = key(900.0, "Window of restart_max.", unit="s", lo=60, hi=3600)
+    backoff_s: Annotated[tuple[Seconds, ...], Field(min_length=1)] = key(
+        (1.0, 5.0, 25.0), "Waits before the first, second, … restart; the last one repeats.", unit="s"
+    )
+    cooldown_s: Seconds = key(15.0, "Entries wait this long after a stop or crash.", unit="s", lo=15, hi=600)
+    decision_budget_ms: Whole = key(50, "A bar that takes longer is a warning.", unit="ms", lo=5, hi=1000)
+
+
+class Orders(Section):
+    """The order path, protection included."""
+
+    request_timeout_ms: Whole = key(
+        5000, "Longest wait for an answer; then the outcome is in doubt.", unit="ms", lo=1000, hi=10_000
+    )
+    never_arrived_after_s: Seconds = key(
+        60.0, "Least age of a doubtful order that may be found absent.", unit="s", lo=30, hi=600
+    )
+    entry_band_bps: Exact = key(
+        Decimal(20), "How far beyond the best opposite price an entry may pay.", unit="bps", lo=1, hi=100
+    )
+    exit_tolerance_pct: Annotated[tuple[Exact, ...], Field(min_length=1)] = key(
+        (Decimal("0.3"), Decimal(1), Decimal(3)), "Slippage of an exit, step by step; after the last one none is set.", unit="%"
+    )
+    exit_rung_s: Seconds = key(3.0, "Time of one step of exit_tolerance_pct.", unit="s", lo=1, hi=10)
+    fill_check_s: Seconds = key(
+        10.0, "Position and stop are verified at the venue this soon after a fill.", unit="s", lo=5, hi=10
+    )
+    on_unprotectable: Literal["flatten", "alarm"] = key("flatten", "What to do with a position that accepts no stop.")
+    naked_repair_s: Seconds = key(2.0, "Age of a position without stop when it is repaired.", unit="s", lo=1, hi=60)
+    naked_halt_s: Seconds = key(5.0, "Age of a position without stop when the symbol is halted.", unit="s", lo=1, hi=60)
+    naked_act_s: Seconds = key(30.0, "Age of a position without stop when on_unprotectable acts.", unit="s", lo=1, hi=60)
+    fallback_stop_pct: Exact = key(
+        Decimal(3), "Distance of a stop when nobody knows a better one.", unit="%", lo=Decimal("0.5"), hi=10
+    )
+
+
+class Gates(Section):
+    """What refuses an entry."""
+
+    entry_max_age_s: Seconds = key(30.0, "An entry decided longer ago is dropped.", unit="s", lo=5, hi=3600)
+    quote_max_age_s: Seconds = key(2.0, "Oldest quote an entry may be priced on.", unit="s", lo=0.5, hi=10)
+    equity_max_age_s: Seconds = key(120.0, "Oldest wallet reading that allows an entry.", unit="s", lo=30, hi=600)
+
+
+class Risk(Section):
+    """Caps on new risk. Accounts of the local exchange have none, so that a backtest can be reproduced."""
+
+    micro_order_usd: Exact = key(Decimal(75), "Largest notional of one entry.", unit="USD", lo=1)
+    micro_day_usd: Exact = key(Decimal(1000), "Notional opened per UTC day and account.", unit="USD", lo=1)
+    micro_day_orders: Whole = key(20, "Entries per UTC day and account.", lo=1, hi=5000)
+    entries_per_hour_instance: Whole = key(12, "Entries per hour and instance.", lo=1, hi=1000)
+    entries_per_hour_account: Whole = key(60, "Entries per hour and account.", lo=1, hi=1000)
+
+
+class Recon(Section):
+    """Comparing our books with the venue's."""
+
+    orders_interval_s: Seconds = key(120.0, "Time between comparisons of open orders.", unit="s", lo=30, hi=120)
+    positions_interval_s: Seconds = key(300.0, "Time between comparisons of positions.", unit="s", lo=30, hi=300)
+    instruments_interval_s: Seconds = key(3600.0, "Time between readings of the trading rules.", unit="s", lo=600, hi=86_400)
+    blind_pause_s: Seconds = key(15.0, "Failing reads for this long pause entries.", unit="s", lo=5, hi=60)
+    blind_halt_s: Seconds = key(60.0, "Failing reads for this long halt the account.", unit="s", lo=15, hi=600)
+    repairs_symbol_hour: Whole = key(3, "Repairs per symbol and hour before a person must look.", lo=1, hi=100)
+    repairs_account_hour: Whole = key(10, "Repairs per account and hour before a person must look.", lo=1, hi=100)
+
+
+class Rate(Section):
+    """The request budget of a key and an address."""
+
+    usable: Factor = key(0.8, "Share of the venue's limit that is used.", lo=0.1, hi=0.9)
+    risk_reserve: Factor = key(0.3, "Share of the budget kept for cancels, stops and exits.", lo=0.1, hi=0.6)
+    ban_s: Seconds = key(600.0, "Silence after the venue banned the address.", unit="s", lo=600, hi=3600)
+
+
+class Journal(Section):
+    """The chained record of everything that happened."""
+
+    segment_mib: Whole = key(64, "A file this large is closed and continued in the next.", unit="MiB", lo=1, hi=1024)
+    sync_ms: Whole = key(100, "Records are on the medium at most this much later.", unit="ms", lo=10, hi=500)
+
+
+class Disk(Section):
+    """Free space of the state directory."""
+
+    warn_mib: Whole = key(2048, "Less than this is a warning.", unit="MiB", lo=1)
+    pause_mib: Whole = key(1024, "Less than this pauses all entries.", unit="MiB", lo=1)
+    halt_mib: Whole = key(256, "Less than this halts everything new.", unit="MiB", lo=1)
+
+
+class Log(Section):
+    """Log lines on standard error."""
+
+    format: Literal["auto", "json", "text"] = key("auto", "JSON lines or aligned text; auto means text on a terminal.")
+
+
+class Settings(Section):
+    """Everything an operator may set, complete and consistent."""
+
+    daemon: Daemon = Daemon()
+    market: Market = Market()
+    streams: Streams = Streams()
+    clock: Clock = Clock()
+    supervisor: Supervisor = Supervisor()
+    orders: Orders = Orders()
+    gates: Gates = Gates()
+    risk: Risk = Risk()
+    recon: Recon = Recon()
+    rate: Rate = Rate()
+    journal: Journal = Journal()
+    disk: Disk = Disk()
+    log: Log = Log()
+    accounts: dict[Annotated[str, Field(pattern=INSTANCE_NAME)], Account] = Field(default_factory=dict)
+    instances: dict[Annotated[str, Field(pattern=INSTANCE_NAME)], Instance] = Field(default_factory=dict)
