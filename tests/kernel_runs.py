@@ -1,6 +1,7 @@
 """Running kernels in tests: candle rows by name, whole or in chunks, and the conformance series of the Play language."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import sin
 
 import numpy as np
@@ -66,7 +67,7 @@ def run_kernel(
     bars = len(inputs[-1])
     table = np.full((outputs, bars), -777.0)
     edges = [0, *sorted(cuts), bars]
-    for lo, hi in zip(edges[:-1], edges[1:], strict=True):
+    for lo, hi in pairwise(edges):
         kernel(tuple(inputs), params, state, table, lo, hi)
     return table
 

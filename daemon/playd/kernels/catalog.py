@@ -3,7 +3,7 @@
 from typing import Final
 
 from playd.kernels.indicators import adx, atr, bbands, donchian, ema, macd, rsi, sma, supertrend, vwap
-from playd.kernels.operators import compare
+from playd.kernels.operators import arithmetic, between, compare, cross, logic, membership, near, windows
 from playd.kernels.operators.spec import OperatorSpec
 from playd.kernels.spec import IndicatorSpec
 
@@ -12,5 +12,17 @@ CATALOG: Final[dict[str, IndicatorSpec]] = {
 }
 """Indicators by the name that Plays use."""
 
-OPERATORS: Final[dict[str, OperatorSpec]] = {spec.name: spec for spec in compare.SPECS}
+OPERATORS: Final[dict[str, OperatorSpec]] = {
+    spec.name: spec
+    for spec in (
+        *compare.SPECS,
+        between.SPEC,
+        *near.SPECS,
+        membership.SPEC,
+        *cross.SPECS,
+        *logic.SPECS,
+        *arithmetic.SPECS,
+        *windows.SPECS,
+    )
+}
 """Operators by the word or sign that Plays use."""
