@@ -1,0 +1,255 @@
+"""
+The rate budget: every request to an address waits here for its turn, protective ones first.
+
+One `AddressBudget` per address we send from to (all hosts of the venue count together), one `AccountBudget` per account in it.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+
+from playd.core.reply_codes import ReplyClass, classify
+from playd.orders.rate_bucket import RateBucket
+from playd.venues.port import Priority
+from playd.world.ports import Clock
+
+UID_LIMITS_PER_S: Final[dict[str, int]] = {
+    "/v5/order/create": 10,
+    "/v5/order/amend": 10,
+    "/v5/order/cancel": 10,
+    "/v5/order/cancel-all": 10,
+    "/v5/order/realtime": 50,
+    "/v5/order/history": 50,
+    "/v5/execution/list": 50,
+    "/v5/position/list": 50,
+    "/v5/position/closed-pnl": 50,
+    "/v5/position/trading-stop": 10,
+    "/v5/position/set-leverage": 10,
+    "/v5/position/switch-mode": 10,
+    "/v5/account/wallet-balance": 50,
+    "/v5/account/info": 50,
+    "/v5/account/transaction-log": 25,
+    "/v5/account/fee-rate": 5,
+    "/v5/user/query-api": 10,
+}
+"""Default limits per user and endpoint. Other endpoints (market data) count only against the address."""
+
+ADDRESS_LIMIT: Final = 600
+ADDRESS_WINDOW_S: Final = 5.0
+
+SOFT_SHARE_OF_UID: Final = 0.7
+"""Entries and data together never use more than this of an endpoint's usable rate."""
+
+DATA_SHARE_OF_ADDRESS: Final = 0.3
+"""Data never uses more than this of the address's usable rate, so that a re-warm of many instances delays no exit."""
+
+BAN_S: Final = 600.0
+AGING_S: Final = 2.0
+"""Waiting this long lifts a request by one class, up to the class behind cancels. So nothing below starves anything else."""
+
+ENTRY_PAUSE_FIRST_S: Final = 1.0
+ENTRY_PAUSE_MAX_S: Final = 30.0
+SYSTEM_PROTECTION: Final = 10429
+WAITS_KEPT: Final = 512
+
+_SOFT: Final = frozenset({Priority.ENTRY, Priority.DATA})
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """One line of the `limits` table. `used` counts the present window; waits are in ms over the last 512 grants."""
+
+    account: str
+    endpoint: str
+    limit: int
+    usable: int
+    used: int
+    blocked_s: float
+    wait_p50_ms: float
+    wait_p99_ms: float
+    refusals: int
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    account: "AccountBudget"
+    bucket: RateBucket | None
+    priority: Priority
+    ticket: int
+    since_s: float
+    granted: bool = False
+    called: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def soft(self) -> bool:
+        return self.priority in _SOFT
+
+    def rank(self, now_s: float) -> tuple[int, int]:
+        """Smaller goes first. Protect, exit and cancel keep their place; the others move up with the time they waited."""
+        if self.priority <= Priority.CANCEL:
+            return self.priority, self.ticket
+        lifted = self.priority - int((now_s - self.since_s) / AGING_S)
+        return max(int(Priority.RESOLVE), lifted), self.ticket
+
+
+class AddressBudget:
+    """
+    What all requests from this machine to the venue share: the address limit, a ban, and the queue.
+
+    `banned_until_ms` (wall clock) is what `on_ban` stored in an earlier life: a ban outlives a restart.
+    """
+
+    def __init__(self, clock: Clock, *, banned_until_ms: int = 0, on_ban: Callable[[int], None] | None = None) -> None:
+        self._clock = clock
+        self._on_ban = on_ban
+        self._bucket = RateBucket("address", ADDRESS_LIMIT, window_s=ADDRESS_WINDOW_S, soft_share=DATA_SHARE_OF_ADDRESS)
+        self._banned_until_s = clock.mono_s() + (banned_until_ms - clock.wall_ms()) / 1000
+        self._waiting: list[_Waiter] = []
+        self._tickets = 0
+        self._waits_ms: deque[float] = deque(maxlen=WAITS_KEPT)
+
+    def for_account(self, alias: str) -> "AccountBudget":
+        """The budget of one account (of one key). The empty alias serves public data without a key."""
+        return AccountBudget(self, self._clock, alias)
+
+    @property
+    def banned_for_s(self) -> float:
+        """Seconds until the address may send again; zero when it may now."""
+        return max(0.0, self._banned_until_s - self._clock.mono_s())
+
+    def ban(self) -> None:
+        """Stop everything for ten minutes and have it remembered."""
+        self._banned_until_s = self._clock.mono_s() + BAN_S
+        if self._on_ban is not None:
+            self._on_ban(self._clock.wall_ms() + round(BAN_S * 1000))
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._waiting)
+
+    def row(self) -> LimitRow:
+        """The address's own line of the `limits` table."""
+        return _row("", self._bucket, self._waits_ms, self._clock.mono_s(), self.banned_for_s)
+
+    async def take(self, account: "AccountBudget", bucket: RateBucket | None, priority: Priority) -> float:
+        """Wait for one token of both limits. Returns the seconds waited. Leaves the queue when cancelled."""
+        self._tickets += 1
+        waiter = _Waiter(account, bucket, priority, self._tickets, self._clock.mono_s())
+        self._waiting.append(waiter)
+        try:
+            self.serve()
+            while not waiter.granted:
+                with anyio.move_on_after(self._free_in_s(waiter, self._clock.mono_s())):
+                    await waiter.called.wait()
+                self.serve()
+        finally:
+            if not waiter.granted:
+                self._waiting.remove(waiter)
+        waited_s = self._clock.mono_s() - waiter.since_s
+        self._waits_ms.append(waited_s * 1000)
+        return waited_s
+
+    def serve(self) -> None:
+        """Grant everything that may leave now, in order of rank."""
+        now_s = self._clock.mono_s()
+        for waiter in sorted(self._waiting, key=lambda each: each.rank(now_s)):
+            if self._free_in_s(waiter, now_s) <= 0:
+                self._grant(waiter, now_s)
+
+    def _grant(self, waiter: _Waiter, now_s: float) -> None:
+        self._bucket.count(now_s, soft=waiter.priority is Priority.DATA)
+        if waiter.bucket is not None:
+            waiter.bucket.count(now_s, soft=waiter.soft)
+        waiter.granted = True
+        self._waiting.remove(waiter)
+        waiter.called.set()
+
+    def _free_in_s(self, waiter: _Waiter, now_s: float) -> float:
+        waits = [self._banned_until_s - now_s, self._bucket.free_in_s(now_s, soft=waiter.priority is Priority.DATA)]
+        if waiter.bucket is not None:
+            waits.append(waiter.bucket.free_in_s(now_s, soft=waiter.soft))
+        if waiter.priority is Priority.ENTRY:
+            waits.append(waiter.account.entries_paused_for_s)
+        return max(0.0, *waits)
+
+
+class AccountBudget:
+    """Implements `Budget` for one account. Cancelling `take` gives the place in the queue back."""
+
+    def __init__(self, address: AddressBudget, clock: Clock, alias: str) -> None:
+        self._address = address
+        self._clock = clock
+        self._alias = alias
+        self._buckets = {
+            path: RateBucket(path, limit, soft_share=SOFT_SHARE_OF_UID) for path, limit in UID_LIMITS_PER_S.items()
+        }
+        self._waits_ms: dict[str, deque[float]] = {path: deque(maxlen=WAITS_KEPT) for path in UID_LIMITS_PER_S}
+        self._paused_until_s = -math.inf
+        self._next_pause_s = ENTRY_PAUSE_FIRST_S
+
+    @property
+    def entries_paused_for_s(self) -> float:
+        """Seconds for which entries wait because the venue protects itself (10429)."""
+        return max(0.0, self._paused_until_s - self._clock.mono_s())
+
+    @property
+    def banned_for_s(self) -> float:
+        """Seconds until the address may send again; zero when it may now."""
+        return self._address.banned_for_s
+
+    async def take(self, endpoint: str, priority: Priority) -> None:
+        """See `Budget.take`."""
+        waited_s = await self._address.take(self, self._buckets.get(endpoint), priority)
+        if endpoint in self._waits_ms:
+            self._waits_ms[endpoint].append(waited_s * 1000)
+
+    def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
+        """See `Budget.learn`. `reset_ms` is on our wall clock; one in the past means now."""
+        now_s = self._clock.mono_s()
+        reset_in_s = None if reset_ms is None else max(0.0, (reset_ms - self._clock.wall_ms()) / 1000)
+        bucket = self._buckets.get(endpoint)
+        if bucket is not None:
+            bucket.learn(now_s, limit=limit, left=left, reset_in_s=reset_in_s)
+            if code is not None and classify(code) is ReplyClass.LATER:
+                bucket.refused(now_s, reset_in_s)
+        if code == SYSTEM_PROTECTION:
+            self._paused_until_s = now_s + self._next_pause_s
+            self._next_pause_s = min(2 * self._next_pause_s, ENTRY_PAUSE_MAX_S)
+        elif code == 0 and now_s >= self._paused_until_s:
+            self._next_pause_s = ENTRY_PAUSE_FIRST_S
+        self._address.serve()
+
+    def banned(self) -> None:
+        """See `Budget.banned`."""
+        self._address.ban()
+
+    def rows(self) -> list[LimitRow]:
+        """Lines of the `limits` table, the address last."""
+        now_s = self._clock.mono_s()
+        own = [_row(self._alias, bucket, self._waits_ms[path], now_s, 0.0) for path, bucket in self._buckets.items()]
+        return [*own, self._address.row()]
+
+
+def _row(account: str, bucket: RateBucket, waits_ms: deque[float], now_s: float, banned_s: float) -> LimitRow:
+    return LimitRow(
+        account=account,
+        endpoint=bucket.name,
+        limit=bucket.limit,
+        usable=bucket.usable(now_s),
+        used=bucket.used(now_s),
+        blocked_s=max(banned_s, bucket.free_in_s(now_s, soft=False)),
+        wait_p50_ms=_percentile(waits_ms, 0.5),
+        wait_p99_ms=_percentile(waits_ms, 0.99),
+        refusals=bucket.refusals,
+    )
+
+
+def _percentile(values: deque[float], share: float) -> float:
+    """Nearest rank; zero without values."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0

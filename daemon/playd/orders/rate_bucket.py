@@ -1,0 +1,108 @@
+"""
+One rate limit as a rolling window: how many requests left in the last second, and when the next one may. Pure.
+
+A window counts exactly what the venue counts, so that no burst at the seam of two seconds exceeds the limit, as it would with
+a bucket that refills.
+"""
+
+import math
+from collections import deque
+from typing import Final
+
+USABLE_SHARE: Final = 0.8
+"""Share of a limit that is ever used."""
+
+TRAVEL_S: Final = 0.1
+"""Requests that leave one window apart may arrive closer together; the window is longer by this much."""
+
+PENALTY: Final = 0.8
+PENALTY_S: Final = 600.0
+"""After a refusal for sending too fast the limit is believed to be this much smaller for this long."""
+
+MAX_BLOCK_S: Final = 5.0
+DEFAULT_BLOCK_S: Final = 1.0
+
+
+class RateBucket:
+    """
+    A limit of `limit` requests per `window_s`, of which 80 % are usable and `soft_share` of those by soft requests.
+
+    Soft requests are those that may wait (entries, data); the rest of the bucket is a reserve for all others. Times are
+    monotonic seconds.
+    """
+
+    def __init__(self, name: str, limit: int, *, window_s: float = 1.0, soft_share: float) -> None:
+        self.name = name
+        self.limit = limit
+        self.refusals = 0
+        self._window_s = window_s
+        self._soft_share = soft_share
+        self._all: deque[float] = deque()
+        self._soft: deque[float] = deque()
+        self._blocked_until_s = -math.inf
+        self._penalised_until_s = -math.inf
+
+    def usable(self, now_s: float) -> int:
+        """Requests allowed in any one window; at least one."""
+        share = USABLE_SHARE * (PENALTY if now_s < self._penalised_until_s else 1.0)
+        return max(1, math.floor(self.limit * share))
+
+    def soft_usable(self, now_s: float) -> int:
+        """How many of them soft requests may take; at least one."""
+        return max(1, math.floor(self.usable(now_s) * self._soft_share))
+
+    def used(self, now_s: float) -> int:
+        """Requests of the present window, those of other clients included as far as the venue told us."""
+        self._forget(now_s)
+        return len(self._all)
+
+    def free_in_s(self, now_s: float, *, soft: bool) -> float:
+        """Seconds until one more request may leave, as things stand; zero when it may now."""
+        self._forget(now_s)
+        waits = [self._blocked_until_s - now_s, self._until_below(self._all, self.usable(now_s), now_s)]
+        if soft:
+            waits.append(self._until_below(self._soft, self.soft_usable(now_s), now_s))
+        return max(0.0, *waits)
+
+    def count(self, now_s: float, *, soft: bool) -> None:
+        """One request leaves."""
+        self._all.append(now_s)
+        if soft:
+            self._soft.append(now_s)
+
+    def learn(self, now_s: float, *, limit: int | None, left: int | None, reset_in_s: float | None) -> None:
+        """
+        Take over what a reply's headers say: size, how much of it is left, and when it frees up if nothing is.
+
+        Use that we do not know of belongs to other clients of the same user and counts like ours.
+        """
+        if limit is not None and limit > 0:
+            self.limit = limit
+        if left is None or limit is None:
+            return
+        self._forget(now_s)
+        for _ in range(min(limit - left - len(self._all), limit)):
+            self._all.append(now_s)
+        if left <= 0 and reset_in_s is not None:
+            self._block(now_s, reset_in_s)
+
+    def refused(self, now_s: float, reset_in_s: float | None) -> None:
+        """The venue refused a request for coming too fast: nothing until the reset, and a smaller limit for ten minutes."""
+        self.refusals += 1
+        self._penalised_until_s = now_s + PENALTY_S
+        self._block(now_s, DEFAULT_BLOCK_S if reset_in_s is None else reset_in_s)
+
+    def _block(self, now_s: float, seconds: float) -> None:
+        self._blocked_until_s = max(self._blocked_until_s, now_s + min(max(seconds, 0.0), MAX_BLOCK_S))
+
+    def _until_below(self, stamps: deque[float], allowed: int, now_s: float) -> float:
+        """Seconds until fewer than `allowed` stamps are left in the window."""
+        if len(stamps) < allowed:
+            return 0.0
+        return stamps[len(stamps) - allowed] + self._window_s + TRAVEL_S - now_s
+
+    def _forget(self, now_s: float) -> None:
+        oldest_s = now_s - self._window_s - TRAVEL_S
+        for stamps in (self._all, self._soft):
+            while stamps and stamps[0] <= oldest_s:
+                stamps.popleft()

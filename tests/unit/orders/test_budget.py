@@ -1,0 +1,338 @@
+"""The rate budget, in virtual time: a loop whose clock jumps to the next timer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playd.orders.budget import AccountBudget, AddressBudget
+from playd.venues.port import Priority
+
+CREATE = "/v5/order/create"
+POSITIONS = "/v5/position/list"
+KLINE = "/v5/market/kline"
+WALL_START_MS = 1_700_000_000_000
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """Never waits: when nothing is ready, time jumps to the next timer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+        select = self._selector.select  # type: ignore[attr-defined]
+
+        def jump(timeout: float | None) -> Any:
+            if timeout is not None and timeout > 0:
+                self.now_s += timeout
+            return select(0)
+
+        self._selector.select = jump  # type: ignore[attr-defined]
+
+    def time(self) -> float:
+        return self.now_s
+
+
+class LoopClock:
+    """`Clock` of the running loop; wall and monotonic time pass alike."""
+
+    def mono_s(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall_ms(self) -> int:
+        return WALL_START_MS + round(self.mono_s() * 1000)
+
+
+def in_virtual_time(body: Callable[[], Awaitable[None]]) -> None:
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(_awaited(body))
+
+
+async def _awaited(body: Callable[[], Awaitable[None]]) -> None:
+    await body()
+
+
+def now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def fresh() -> AccountBudget:
+    return AddressBudget(LoopClock()).for_account("a")
+
+
+class Log:
+    """Who was served when."""
+
+    def __init__(self, budget: AccountBudget) -> None:
+        self.budget = budget
+        self.served: list[tuple[float, Priority, str]] = []
+
+    async def take(self, endpoint: str, priority: Priority, name: str = "") -> None:
+        await self.budget.take(endpoint, priority)
+        self.served.append((now_s(), priority, name))
+
+    def times(self, *priorities: Priority) -> list[float]:
+        return [time for time, priority, _ in self.served if not priorities or priority in priorities]
+
+
+def most_in_any(window_s: float, times: list[float]) -> int:
+    times = sorted(times)
+    return max((sum(1 for each in times if start <= each < start + window_s) for start in times), default=0)
+
+
+arrivals = st.lists(
+    st.tuples(st.floats(0, 4), st.sampled_from(list(Priority)), st.sampled_from([CREATE, POSITIONS, KLINE])), max_size=80
+)
+
+
+@given(arrivals)
+@settings(deadline=None, max_examples=60)
+def test_never_more_than_four_fifths_of_a_limit_leave_in_any_second(plan: list[tuple[float, Priority, str]]) -> None:
+    async def body() -> None:
+        log = Log(fresh())
+
+        async def one(at_s: float, priority: Priority, endpoint: str) -> None:
+            await anyio.sleep(at_s)
+            await log.take(endpoint, priority, endpoint)
+
+        async with anyio.create_task_group() as tasks:
+            for at_s, priority, endpoint in plan:
+                tasks.start_soon(one, at_s, priority, endpoint)
+        assert len(log.served) == len(plan)
+        creates = [(time, priority) for time, priority, name in log.served if name == CREATE]
+        assert most_in_any(1.0, [time for time, _ in creates]) <= 8
+        assert most_in_any(1.0, [time for time, priority in creates if priority >= Priority.ENTRY]) <= 5
+
+    in_virtual_time(body)
+
+
+def test_the_address_limit_holds_over_all_accounts_and_endpoints() -> None:
+    async def body() -> None:
+        address = AddressBudget(LoopClock())
+        logs = [Log(address.for_account(name)) for name in "abc"]
+        async with anyio.create_task_group() as tasks:
+            for index in range(1200):
+                tasks.start_soon(logs[index % 3].take, KLINE, Priority.RECONCILE)
+        times = [time for log in logs for time in log.times()]
+        assert len(times) == 1200
+        assert most_in_any(5.0, times) <= 480
+
+    in_virtual_time(body)
+
+
+def test_data_leaves_two_thirds_of_the_address_to_everyone_else() -> None:
+    async def body() -> None:
+        log = Log(fresh())
+        async with anyio.create_task_group() as tasks:
+            for _ in range(600):
+                tasks.start_soon(log.take, KLINE, Priority.DATA)
+        assert most_in_any(5.0, log.times()) <= 144
+
+    in_virtual_time(body)
+
+
+def test_a_protective_call_does_not_wait_behind_a_hundred_entries() -> None:
+    async def body() -> None:
+        log = Log(fresh())
+        waits: list[float] = []
+
+        async def stop() -> None:
+            for _ in range(20):
+                await anyio.sleep(0.7)
+                began_s = now_s()
+                await log.take(CREATE, Priority.EXIT)
+                waits.append(now_s() - began_s)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(100):
+                tasks.start_soon(log.take, CREATE, Priority.ENTRY)
+            tasks.start_soon(stop)
+        assert len(waits) == 20
+        assert max(waits) == 0.0
+
+    in_virtual_time(body)
+
+
+def test_a_full_rewarm_of_fifty_instances_never_delays_an_exit() -> None:
+    async def body() -> None:
+        log = Log(fresh())
+        async with anyio.create_task_group() as tasks:
+            for _ in range(50 * 10):
+                tasks.start_soon(log.take, KLINE, Priority.DATA)
+            await anyio.sleep(1.3)
+            began_s = now_s()
+            await log.take(CREATE, Priority.EXIT)
+            assert now_s() == began_s
+
+    in_virtual_time(body)
+
+
+def test_waiting_requests_are_served_by_class_and_then_in_turn() -> None:
+    async def body() -> None:
+        log = Log(fresh())
+        for _ in range(8):  # apart from each other, so that places become free one by one
+            await log.take(CREATE, Priority.EXIT)
+            await anyio.sleep(0.1)
+        log.served.clear()
+        names = ["ENTRY first", "RESOLVE", "PROTECT", "CANCEL", "EXIT", "ENTRY second"]
+        async with anyio.create_task_group() as tasks:
+            for name in names:
+                tasks.start_soon(log.take, CREATE, Priority[name.split()[0]], name)
+                await anyio.lowlevel.checkpoint()
+        served = [name for _, _, name in log.served]
+        assert served == ["PROTECT", "EXIT", "CANCEL", "RESOLVE", "ENTRY first", "ENTRY second"]
+
+    in_virtual_time(body)
+
+
+def test_data_is_served_though_stronger_classes_ask_for_all_there_is() -> None:
+    async def body() -> None:
+        log = Log(fresh())
+
+        async def reconcile_without_end() -> None:
+            while True:
+                await log.take(POSITIONS, Priority.RECONCILE)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(60):
+                tasks.start_soon(reconcile_without_end)
+            await anyio.sleep(1.0)
+            began_s = now_s()
+            await log.take(POSITIONS, Priority.DATA)
+            assert now_s() - began_s < 12
+            tasks.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+def test_an_aged_entry_still_waits_behind_exits_and_cancels() -> None:
+    async def body() -> None:
+        log = Log(fresh())
+
+        async def exit_without_end() -> None:
+            while True:
+                await log.take(CREATE, Priority.EXIT)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(exit_without_end)
+            tasks.start_soon(log.take, CREATE, Priority.ENTRY)
+            await anyio.sleep(30)
+            tasks.cancel_scope.cancel()
+        assert not log.times(Priority.ENTRY)
+
+    in_virtual_time(body)
+
+
+def test_a_cancelled_wait_gives_its_place_back() -> None:
+    async def body() -> None:
+        address = AddressBudget(LoopClock())
+        log = Log(address.for_account("a"))
+        for _ in range(8):
+            await log.take(CREATE, Priority.EXIT)
+        with anyio.move_on_after(0.2) as scope:
+            await log.take(CREATE, Priority.PROTECT)
+        assert scope.cancelled_caught
+        assert address.waiting == 0
+        await anyio.sleep(1.2)
+        assert address.row().used == 8
+
+    in_virtual_time(body)
+
+
+def test_headers_set_the_size_of_a_limit() -> None:
+    async def body() -> None:
+        budget = fresh()
+        budget.learn(CREATE, limit=20, left=19, reset_ms=WALL_START_MS, code=0)
+        log = Log(budget)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(40):
+                tasks.start_soon(log.take, CREATE, Priority.EXIT)
+        assert most_in_any(1.0, log.times()) in (15, 16)
+
+    in_virtual_time(body)
+
+
+def test_what_other_clients_of_the_user_spent_counts() -> None:
+    async def body() -> None:
+        budget = fresh()
+        budget.learn(CREATE, limit=10, left=3, reset_ms=WALL_START_MS, code=0)
+        log = Log(budget)
+        await log.take(CREATE, Priority.EXIT)
+        await log.take(CREATE, Priority.EXIT)
+        first, second = log.times()
+        assert first == 0.0
+        assert second == pytest.approx(1.1)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
+    ("reset_after_ms", "waited_s"), [(300, 0.3), (-5000, 0.0), (60_000, 5.0), (None, 1.0)], ids=["soon", "past", "far", "none"]
+)
+def test_too_many_visits_empty_the_bucket_until_the_reset(reset_after_ms: int | None, waited_s: float) -> None:
+    async def body() -> None:
+        budget = fresh()
+        reset_ms = None if reset_after_ms is None else WALL_START_MS + reset_after_ms
+        budget.learn(CREATE, limit=None, left=None, reset_ms=reset_ms, code=10006)
+        await budget.take(CREATE, Priority.PROTECT)
+        assert now_s() == pytest.approx(waited_s)
+
+    in_virtual_time(body)
+
+
+def test_too_many_visits_shrink_the_limit_for_ten_minutes() -> None:
+    async def body() -> None:
+        budget = fresh()
+        usable = {row.endpoint: row.usable for row in budget.rows()}
+        budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=10006)
+        budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=10006)
+        assert {row.endpoint: row.usable for row in budget.rows()} == {**usable, CREATE: 6}
+        assert next(row for row in budget.rows() if row.endpoint == CREATE).refusals == 2
+        await anyio.sleep(601)
+        assert {row.endpoint: row.usable for row in budget.rows()} == usable
+
+    in_virtual_time(body)
+
+
+def test_system_protection_pauses_entries_longer_each_time_and_nothing_else() -> None:
+    async def body() -> None:
+        budget = fresh()
+        for pause_s in (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0):
+            budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
+            began_s = now_s()
+            await budget.take(CREATE, Priority.EXIT)
+            assert now_s() == began_s
+            await budget.take(CREATE, Priority.ENTRY)
+            assert now_s() - began_s == pytest.approx(pause_s)
+        budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=0)
+        budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
+        assert budget.entries_paused_for_s == pytest.approx(1.0)
+
+    in_virtual_time(body)
+
+
+def test_a_ban_stops_everything_for_ten_minutes_and_is_remembered() -> None:
+    async def body() -> None:
+        stored: list[int] = []
+        address = AddressBudget(LoopClock(), on_ban=stored.append)
+        address.for_account("a").banned()
+        assert stored == [WALL_START_MS + 600_000]
+        await address.for_account("b").take(KLINE, Priority.PROTECT)
+        assert now_s() == pytest.approx(600)
+
+    in_virtual_time(body)
+
+
+def test_a_stored_ban_outlives_a_restart() -> None:
+    async def body() -> None:
+        budget = AddressBudget(LoopClock(), banned_until_ms=WALL_START_MS + 90_000).for_account("a")
+        assert budget.banned_for_s == pytest.approx(90)
+        await budget.take(CREATE, Priority.PROTECT)
+        assert now_s() == pytest.approx(90)
+
+    in_virtual_time(body)
