@@ -38,34 +38,29 @@ def adx(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
         rise, fall = high - last_high, last_low - low
         last_high, last_low, last_close = high, low, close
         strength[t] = plus_index[t] = minus_index[t] = rating[t] = MISSING
-        whole = high + low + close + ranges + mean
+        if seen > 0.0:
+            plus_move = rise if rise > 0.0 and rise > fall else 0.0
+            minus_move = fall if fall > 0.0 and fall > rise else 0.0
+            ranges = ranges + true_range if seen < length else ranges - ranges / length + true_range
+            plus = plus + plus_move if seen < length else plus - plus / length + plus_move
+            minus = minus + minus_move if seen < length else minus - minus / length + minus_move
+        up = 100.0 * plus / ranges if ranges != 0.0 else 0.0
+        down = 100.0 * minus / ranges if ranges != 0.0 else 0.0
+        whole = high + low + close + ranges + (up + down)
         if whole - whole != 0.0:  # the candle is missing, or a sum has overflowed
             seen = ranges = plus = minus = mean = 0.0
             continue
-        if seen == 0.0:
-            seen = 1.0
-            continue
-        keep = 1.0 if seen < length else 0.0
-        ranges = ranges + true_range if keep else ranges - ranges / length + true_range
-        plus_move = rise if rise > 0.0 and rise > fall else 0.0
-        minus_move = fall if fall > 0.0 and fall > rise else 0.0
-        plus = plus + plus_move if keep else plus - plus / length + plus_move
-        minus = minus + minus_move if keep else minus - minus / length + minus_move
         if seen >= length:
-            up = 100.0 * plus / ranges if ranges != 0.0 else 0.0
-            down = 100.0 * minus / ranges if ranges != 0.0 else 0.0
             plus_index[t], minus_index[t] = up, down
             moved = up + down
+            direction = 100.0 * abs(up - down) / moved if moved != 0.0 else 0.0
             if seen > first_strength:
-                mean = (mean * others + 100.0 * abs(up - down) / moved) / length if moved != 0.0 else mean
+                mean = (mean * others + direction) / length if moved != 0.0 else mean
             else:
-                mean += 100.0 * abs(up - down) / moved if moved != 0.0 else 0.0
-                if seen == first_strength:
-                    mean /= length
+                mean = mean + direction if seen < first_strength else (mean + direction) / length
             if seen >= first_strength:
                 strength[t] = mean
-                if seen >= first_rating:
-                    rating[t] = (mean + past[place]) / 2.0
+                rating[t] = (mean + past[place]) / 2.0 if seen >= first_rating else MISSING
                 past[place] = mean
                 place = place + 1 if place + 1 < places else 0
         if seen <= first_rating:

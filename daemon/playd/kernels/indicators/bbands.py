@@ -82,17 +82,19 @@ def bbands(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: i
             largest_squares = squares
             spread = squares - distances * distances / length
         half_width = deviations * np.sqrt(max(spread, 0.0) / length) if equal < length else 0.0
-        whole = total + squares + half_width
+        below, above = mean - half_width, mean + half_width
+        width = above - below
+        whole = total + squares + 100.0 * width
         if whole - whole != 0.0:  # x is missing, or a sum has overflowed
             seen, equal, total, squares, distances = 0, 0.0, 0.0, 0.0, 0.0
         if seen < length:
             lower[t] = middle[t] = upper[t] = bandwidth[t] = percent_b[t] = MISSING
             continue
-        below, above = mean - half_width, mean + half_width
-        width = above - below
         lower[t], middle[t], upper[t] = below, mean, above
-        bandwidth[t] = 100.0 * width / mean if mean != 0.0 else MISSING
-        percent_b[t] = (last - below) / width if width != 0.0 else MISSING
+        percent = 100.0 * width / mean
+        place = (last - below) / width
+        bandwidth[t] = percent if percent - percent == 0.0 else MISSING
+        percent_b[t] = place if place - place == 0.0 else MISSING
     state[0], state[1], state[2] = seen, equal, last
     state[3], state[4] = total, largest_total
     state[5], state[6], state[7], state[8] = shift, distances, squares, largest_squares

@@ -57,8 +57,9 @@ def donchian(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo:
         least = _least(lows, 1.0, t, lower_length, low_memory)
         highest = -_least(highs, -1.0, t, upper_length, high_memory)
         ready = seen == longest
+        mean = (least + highest) / 2.0
         lower[t] = least if ready else MISSING
-        middle[t] = (least + highest) / 2.0 if ready else MISSING
+        middle[t] = mean if ready and mean - mean == 0.0 else MISSING
         upper[t] = highest if ready else MISSING
     state[0] = seen
 

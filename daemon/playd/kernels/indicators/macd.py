@@ -49,7 +49,7 @@ def macd(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int
         line[t] = fast - slow if ready else MISSING
         signal[t] = average if ready else MISSING
         histogram[t] = fast - slow - average if ready else MISSING
-        whole = x[t] + fast + slow + average
+        whole = x[t] + fast + slow + (fast - slow - average)
         if whole - whole != 0.0:  # x is missing, or an average has overflowed
             seen, fast, slow, average = 0.0, 0.0, 0.0, 0.0
             line[t] = signal[t] = histogram[t] = MISSING

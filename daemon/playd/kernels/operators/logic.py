@@ -40,7 +40,7 @@ def negation(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo:
 
 
 SPECS = (
-    OperatorSpec("all", None, lambda operands, extra: row(()), every),
-    OperatorSpec("any", None, lambda operands, extra: row(()), some),
-    OperatorSpec("not", 1, lambda operands, extra: row(()), negation),
+    OperatorSpec("all", None, lambda operands, extra: row(()), every, takes_truth=True),
+    OperatorSpec("any", None, lambda operands, extra: row(()), some, takes_truth=True),
+    OperatorSpec("not", 1, lambda operands, extra: row(()), negation, takes_truth=True),
 )

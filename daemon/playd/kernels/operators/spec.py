@@ -16,8 +16,6 @@ from playd.kernels.compiled import MISSING, Kernel, Row, compile_kernel
 Operands: TypeAlias = Sequence[float | None]
 """A number for each operand that is one, None for each operand that is a column."""
 
-NO_OPERANDS: Operands = ()
-
 
 @dataclass(frozen=True, slots=True)
 class OperatorSpec:
@@ -30,6 +28,7 @@ class OperatorSpec:
         extras: Names of the literals that are not operands: `tolerance`, `bars`, `min_true`, `values` (any number of them).
         state_size, lookback: As for indicators, from the packed params.
         truth: True if the output is a truth value, False if it is a number.
+        takes_truth: True if the inputs are truth values, False if they are operands.
     """
 
     name: str
@@ -40,6 +39,7 @@ class OperatorSpec:
     state_size: int = 0
     lookback: Callable[[Row], int] = lambda params: 0
     truth: bool = True
+    takes_truth: bool = False
 
     def kernel(self, inputs: int) -> Kernel:
         """The compiled recurrence for that number of input rows."""

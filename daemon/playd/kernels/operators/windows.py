@@ -47,6 +47,7 @@ SPECS = (
         extras=("bars", "min_true"),
         state_size=3,
         lookback=_lookback,
+        takes_truth=True,
     ),
     OperatorSpec(
         "holds_for",
@@ -56,6 +57,7 @@ SPECS = (
         extras=("bars",),
         state_size=3,
         lookback=_lookback,
+        takes_truth=True,
     ),
     OperatorSpec(
         "occurred_within",
@@ -65,5 +67,6 @@ SPECS = (
         extras=("bars",),
         state_size=3,
         lookback=_lookback,
+        takes_truth=True,
     ),
 )

@@ -1,0 +1,336 @@
+"""
+Laws that every kernel obeys, found in the catalog and not listed here: whoever adds a kernel is bound by them at once.
+
+Markets and cuts are drawn by Hypothesis; the seed of a counterexample is printed with it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import inf
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playd.kernels.catalog import CATALOG, OPERATORS
+from playd.kernels.compiled import Kernel
+from playd.kernels.operators.spec import OperatorSpec
+from playd.kernels.sources import SOURCES
+from playd.kernels.spec import IndicatorSpec, ParamSpec, Scalar
+from tests.kernel_runs import Floats, candle_rows, run_kernel, same_bits, walk
+
+BARS = 240
+LONGEST = 40
+"""Lengths are drawn up to here, so that BARS leaves room for every seed."""
+
+laws = settings(deadline=None, max_examples=25, print_blob=True)
+
+
+class Market(dict[str, Floats]):
+    """Candle rows that print as what they were drawn from."""
+
+    def __init__(self, rows: dict[str, Floats], origin: str) -> None:
+        super().__init__(rows)
+        self.origin = origin
+
+    def __repr__(self) -> str:
+        return f"Market({self.origin})"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kernel, ready to run over drawn rows."""
+
+    origin: str
+    kernel: Kernel = field(repr=False)
+    recurrence: Kernel = field(repr=False)
+    rows: tuple[Floats, ...] = field(repr=False)
+    params: Floats
+    state_size: int
+    lookback: int
+    outputs: int
+
+    def run(self, cuts: Sequence[int] = (), rows: tuple[Floats, ...] | None = None) -> Floats:
+        return run_kernel(self.kernel, rows or self.rows, self.params, np.zeros(self.state_size), self.outputs, cuts)
+
+
+def value_of(param: ParamSpec) -> st.SearchStrategy[Scalar]:
+    if param.kind == "word":
+        return st.sampled_from(param.words)
+    if param.kind == "int":
+        return st.integers(int(param.lo), min(int(param.hi), LONGEST))
+    return st.floats(max(param.lo, 0.1), min(param.hi, 10.0))
+
+
+@st.composite
+def params_of(draw: st.DrawFn, spec: IndicatorSpec) -> dict[str, Scalar]:
+    params = {param.name: draw(value_of(param)) for param in spec.params}
+    for less, more in spec.rising:
+        low, high = sorted((int(params[less]), int(params[more])))
+        params[less], params[more] = low, max(high, low + 1)
+    return params
+
+
+@st.composite
+def candles(draw: st.DrawFn, missing: bool = True) -> Market:
+    """A walk with flat stretches and, if wanted, missing candles."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    random = np.random.default_rng(seed)
+    price, step = draw(st.sampled_from([1e-6, 1.0, 100.0, 65_000.0])), draw(st.sampled_from([1e-4, 0.01]))
+    flat, holes = draw(st.booleans()), missing and draw(st.booleans())
+    rows = walk(BARS, seed, price=price, step=step)
+    if flat:
+        start, length = random.integers(0, BARS - 60), random.integers(2, 60)
+        for name in ("open", "high", "low", "close", "src"):
+            rows[name][start : start + length] = rows["close"][start]
+        rows["volume"][start : start + length] = 0.0
+    if holes:
+        for bar in random.integers(0, BARS, size=3):
+            for name in ("open", "high", "low", "close", "volume", "src"):
+                rows[name][bar] = np.nan
+    first_index = draw(st.integers(1_000_000, 1_000_600))
+    index = np.arange(first_index, first_index + BARS, dtype=np.float64)
+    origin = f"{seed=}, {price=}, {step=}, {flat=}, {holes=}, {first_index=}"
+    return Market({**rows, "index": index, "time": index * 900_000.0}, origin)
+
+
+@st.composite
+def indicator_case(draw: st.DrawFn, name: str, missing: bool = True) -> Case:
+    spec = CATALOG[name]
+    params, rows = draw(params_of(spec)), draw(candles(missing))
+    return Case(
+        f"{rows!r}, {params}",
+        spec.kernel,
+        spec.recurrence,
+        tuple(rows[row] for row in spec.inputs),
+        spec.pack(params),
+        spec.state_size(params),
+        spec.lookback(params),
+        len(spec.outputs),
+    )
+
+
+@st.composite
+def extra_of(draw: st.DrawFn, spec: OperatorSpec) -> list[float]:
+    """Literals that an operator takes beside its operands."""
+    bars = draw(st.integers(1, LONGEST))
+    drawn = {
+        "tolerance": [draw(st.sampled_from([0.0, 0.5, 1.0, 25.0]))],
+        "bars": [float(bars)],
+        "min_true": [float(draw(st.integers(1, bars)))],
+        "values": [float(value) for value in draw(st.lists(st.integers(-3, 3), min_size=1, max_size=4))],
+    }
+    return [value for extra in spec.extras for value in drawn[extra]]
+
+
+def operand_rows(spec: OperatorSpec, count: int, seed: int) -> tuple[Floats, ...]:
+    """Few different values, so that equality and crossing happen, with missing ones. 0 and 1 where truths are wanted."""
+    random = np.random.default_rng(seed)
+    low, high = (0, 1) if spec.takes_truth else (-3, 3)
+    rows = [random.integers(low, high, size=BARS, endpoint=True).astype(np.float64) for _ in range(count)]
+    for row in rows:
+        row[random.random(BARS) < 0.1] = np.nan
+    return tuple(rows)
+
+
+@st.composite
+def operator_case(draw: st.DrawFn, name: str) -> Case:
+    spec = OPERATORS[name]
+    count = spec.inputs or draw(st.integers(1, 5))
+    operands = [None if spec.takes_truth else draw(st.none() | st.integers(-3, 3).map(float)) for _ in range(count)]
+    params = spec.pack(operands, draw(extra_of(spec)))
+    seed = draw(st.integers(0, 2**32 - 1))
+    rows = operand_rows(spec, count, seed)
+    return Case(
+        f"{seed=}, {operands=}", spec.kernel(count), spec.recurrence, rows, params, spec.state_size, spec.lookback(params), 1
+    )
+
+
+@st.composite
+def source_case(draw: st.DrawFn, name: str) -> Case:
+    spec, rows = SOURCES[name], draw(candles())
+    return Case(repr(rows), spec.kernel, spec.recurrence, tuple(rows[row] for row in spec.inputs), np.zeros(0), 0, 0, 1)
+
+
+CASES = {
+    **{f"indicator {name}": indicator_case(name) for name in CATALOG},
+    **{f"operator {name}": operator_case(name) for name in OPERATORS},
+    **{f"source {name}": source_case(name) for name in SOURCES},
+}
+every_kernel = pytest.mark.parametrize("name", CASES)
+every_indicator = pytest.mark.parametrize("name", CATALOG)
+cuts_of_a_run = st.lists(st.integers(0, BARS), max_size=8)
+
+
+@every_kernel
+@laws
+@given(data=st.data())
+def test_any_chunking_gives_the_same_bits(name: str, data: st.DataObject) -> None:
+    case = data.draw(CASES[name])
+    assert same_bits(case.run(), case.run(cuts=data.draw(cuts_of_a_run)))
+    assert same_bits(case.run(), case.run(cuts=range(1, BARS)))
+
+
+@every_kernel
+@laws
+@given(data=st.data())
+def test_a_future_bar_never_changes_a_past_output(name: str, data: st.DataObject) -> None:
+    case = data.draw(CASES[name])
+    now = data.draw(st.integers(0, BARS))
+    future = data.draw(st.sampled_from([0.0, 1.0, 1e6, np.nan]))
+    rows = tuple(np.where(np.arange(BARS) < now, row, future if np.isnan(row).any() else 1.0) for row in case.rows)
+    assert same_bits(case.run()[:, :now], case.run(rows=rows)[:, :now])
+
+
+@every_kernel
+@laws
+@given(data=st.data())
+def test_a_kernel_needs_only_its_state_and_its_look_back(name: str, data: st.DataObject) -> None:
+    """Older bars and bars to come are garbage at each call; rows live at a drawn distance from the array's start."""
+    case = data.draw(CASES[name])
+    shift, cuts = data.draw(st.integers(0, 50)), data.draw(cuts_of_a_run)
+    expected, state = case.run(), np.zeros(case.state_size)
+    table = np.full((case.outputs, shift + BARS), -777.0)
+    edges = [0, *sorted(cuts), BARS]
+    for lo, hi in pairwise(edges):
+        oldest = max(lo - case.lookback, 0)
+        rows = tuple(np.full(shift + BARS, 1e9) for _ in case.rows)
+        for row, source in zip(rows, case.rows, strict=True):
+            row[shift + oldest : shift + hi] = source[oldest:hi]
+        case.kernel(rows, case.params, state, table, shift + lo, shift + hi)
+    assert same_bits(expected, table[:, shift:])
+
+
+@every_kernel
+@laws
+@given(data=st.data())
+def test_a_kernel_writes_only_its_state_and_its_outputs(name: str, data: st.DataObject) -> None:
+    """The declared state is all there is: what lies around it, the inputs and the params keep their bits."""
+    case = data.draw(CASES[name])
+    lo, hi = sorted((data.draw(st.integers(0, BARS)), data.draw(st.integers(0, BARS))))
+    guarded = np.full(case.state_size + 16, -777.0)
+    guarded[8:-8] = 0.0
+    rows, params = tuple(row.copy() for row in case.rows), case.params.copy()
+    table = np.full((case.outputs, BARS), -777.0)
+    case.kernel(rows, params, guarded[8:-8], table, 0, lo)
+    case.kernel(rows, params, guarded[8:-8], table, lo, hi)
+    assert np.all(guarded[:8] == -777.0)
+    assert np.all(guarded[-8:] == -777.0)
+    assert np.all(table[:, hi:] == -777.0)
+    assert same_bits(params, case.params)
+    assert all(same_bits(row, source) for row, source in zip(rows, case.rows, strict=True))
+
+
+@every_kernel
+@settings(laws, max_examples=10)
+@given(data=st.data())
+def test_machine_code_computes_what_the_written_order_says(name: str, data: st.DataObject) -> None:
+    """The same function, interpreted: no fused, reassociated or approximated operation anywhere."""
+    case = data.draw(CASES[name])
+    with np.errstate(all="ignore"):
+        written = run_kernel(case.recurrence, case.rows, case.params, np.zeros(case.state_size), case.outputs)
+    assert same_bits(case.run(), written)
+
+
+@every_indicator
+@laws
+@given(data=st.data())
+def test_outputs_begin_where_declared_and_stay(name: str, data: st.DataObject) -> None:
+    spec = CATALOG[name]
+    params, rows = data.draw(params_of(spec)), data.draw(candles(missing=False))
+    rows["volume"][rows["volume"] == 0.0] = 1.0
+    table = run_kernel(
+        spec.kernel, [rows[row] for row in spec.inputs], spec.pack(params), np.zeros(spec.state_size(params)), len(spec.outputs)
+    )
+    for output, values in zip(spec.outputs, table, strict=True):
+        first = output.first(params)
+        assert np.all(np.isnan(values[:first])), output.name
+        if not output.gaps:
+            assert np.all(np.isfinite(values[first:])), output.name
+
+
+@every_indicator
+@laws
+@given(data=st.data())
+def test_after_a_missing_bar_an_indicator_begins_anew(name: str, data: st.DataObject) -> None:
+    spec = CATALOG[name]
+    params, rows = data.draw(params_of(spec)), data.draw(candles(missing=False))
+    bar = data.draw(st.integers(0, BARS - 2))
+    for row in ("open", "high", "low", "close", "volume", "src"):
+        rows[row][bar] = np.nan
+    inputs, packed = [rows[row] for row in spec.inputs], spec.pack(params)
+    whole = run_kernel(spec.kernel, inputs, packed, np.zeros(spec.state_size(params)), len(spec.outputs))
+    anew = run_kernel(
+        spec.kernel, [row[bar + 1 :].copy() for row in inputs], packed, np.zeros(spec.state_size(params)), len(spec.outputs)
+    )
+    assert np.all(np.isnan(whole[:, bar]))
+    assert same_bits(whole[:, bar + 1 :], anew)
+
+
+@every_indicator
+@laws
+@given(data=st.data())
+def test_an_infinity_never_leaves_a_kernel(name: str, data: st.DataObject) -> None:
+    spec = CATALOG[name]
+    params, rows = data.draw(params_of(spec)), data.draw(candles(missing=False))
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    huge = random.random(BARS) < 0.1
+    for row in ("open", "high", "low", "close", "volume", "src"):
+        rows[row][huge] = random.choice([1.7e308, -1.7e308, 1e300, 5e-324], size=int(huge.sum()))
+    table = run_kernel(
+        spec.kernel, [rows[row] for row in spec.inputs], spec.pack(params), np.zeros(spec.state_size(params)), len(spec.outputs)
+    )
+    assert not np.any(np.isinf(table))
+
+
+@pytest.mark.parametrize("name", [name for name, spec in OPERATORS.items() if spec.truth])
+@laws
+@given(data=st.data())
+def test_truth_is_one_zero_or_unknown(name: str, data: st.DataObject) -> None:
+    truth = data.draw(operator_case(name)).run()
+    assert np.all(np.isnan(truth) | (truth == 0.0) | (truth == 1.0))
+
+
+@pytest.mark.parametrize("name", [name for name, spec in OPERATORS.items() if not spec.takes_truth])
+@laws
+@given(data=st.data())
+def test_a_number_means_the_same_as_a_column_of_it(name: str, data: st.DataObject) -> None:
+    spec = OPERATORS[name]
+    count = spec.inputs or 2
+    rows = operand_rows(spec, count, data.draw(st.integers(0, 2**32 - 1)))
+    numbers = [data.draw(st.none() | st.integers(-3, 3).map(float)) for _ in range(count)]
+    extra = data.draw(extra_of(spec))
+    columns = tuple(row if number is None else np.full(BARS, number) for row, number in zip(rows, numbers, strict=True))
+    with_numbers = run_kernel(spec.kernel(count), rows, spec.pack(numbers, extra), np.zeros(spec.state_size), 1)
+    with_columns = run_kernel(spec.kernel(count), columns, spec.pack([None] * count, extra), np.zeros(spec.state_size), 1)
+    first = 1 if spec.state_size else 0  # a number has a previous value even at the first bar, a column has not
+    assert same_bits(with_numbers[:, first:], with_columns[:, first:])
+
+
+@pytest.mark.parametrize("name", ["all", "any"])
+@laws
+@given(data=st.data())
+def test_the_order_of_children_has_no_effect(name: str, data: st.DataObject) -> None:
+    case = data.draw(operator_case(name))
+    shuffled = tuple(data.draw(st.permutations(case.rows)))
+    assert same_bits(case.run(), case.run(rows=shuffled))
+
+
+@every_indicator
+def test_parameters_have_defaults_inside_their_range(name: str) -> None:
+    for param in CATALOG[name].params:
+        if param.kind == "word":
+            assert param.default in param.words
+        else:
+            assert param.lo <= float(param.default) <= param.hi < inf or param.hi == inf
+            assert not (param.above_lo and param.default == param.lo)
+
+
+def test_rows_with_another_layout_are_refused() -> None:
+    """A strided view would silently be another machine code; it is a TypeError instead."""
+    spec = CATALOG["ema"]
+    every_second = candle_rows(*(np.ones(20) for _ in range(5)))["src"][::2]
+    with pytest.raises(TypeError):
+        spec.kernel((every_second,), spec.pack({"length": 2}), np.zeros(2), np.empty((1, 10)), 0, 10)
