@@ -1,0 +1,216 @@
+"""One condition: list and long form, operators, tolerance, ranges, literals, and whether the types fit (4.1, 4.4)."""
+
+from typing import Final, cast
+
+from playd.kernels.spec import ColumnType
+from playd.plays.conditions import Between, Compare, CompareOp, Member, Number, Operand
+from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
+from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.hints import hint
+from playd.plays.names import Names
+from playd.plays.operands import is_arithmetic, read_operand, type_of
+from playd.plays.reader import Key, Section, Table
+
+ORDER_OPS: Final = (">", ">=", "<", "<=", "cross_above", "cross_below")
+EQUALITY_OPS: Final = ("==", "!=")
+NEAR_OPS: Final = ("near_abs", "near_pct")
+ALL_OPS: Final = (*ORDER_OPS, *EQUALITY_OPS, *NEAR_OPS, "between", "in")
+
+OLDER_OPS: Final = {"gt": ">", "lt": "<", "gte": ">=", "lte": "<=", "eq": "=="}
+
+LONG_FORM: Final = Table(
+    (
+        Key("lhs", "any", "left operand", required=True),
+        Key("op", "word", "operator", required=True, words=ALL_OPS),
+        Key("rhs", "any", "right operand, range or list of literals", required=True),
+        Key("tolerance", "number", "of near_abs and near_pct", low=0),
+    )
+)
+
+RANGE: Final = Table(
+    (
+        Key("low", "any", "lower operand", required=True),
+        Key("high", "any", "upper operand", required=True),
+    )
+)
+
+_NUMERIC: Final = (ColumnType.FLOAT, ColumnType.INT)
+_TOLERANCE: Final = Key("tolerance", "number", "of near_abs and near_pct", low=0)
+
+Comparison = Compare | Between | Member
+
+
+def is_condition(item: Item) -> bool:
+    """Whether a list is one condition: its second element is a word, which no list of expressions can hold."""
+    return (
+        isinstance(item, Sequence)
+        and len(item.items) >= 2
+        and isinstance(item.items[1], Leaf)
+        and isinstance(item.items[1].value, str)
+        and not is_arithmetic(item)
+    )
+
+
+class ComparisonReader:
+    """Reads conditions of one Play."""
+
+    def __init__(self, names: Names, report: Report) -> None:
+        self._names = names
+        self._report = report
+
+    def from_list(self, item: Sequence, path: str) -> Comparison | None:
+        """`[left, op, right]` or `[left, near, right, tolerance]`."""
+        op_item = item.items[1]
+        assert isinstance(op_item, Leaf)
+        op = self._operator(op_item, path)
+        if op is None:
+            return None
+        wanted = 4 if op in NEAR_OPS else 3
+        if len(item.items) != wanted:
+            form = "[left, op, right, tolerance]" if wanted == 4 else "[left, op, right]"
+            self._add("E401", item.mark, path, f"found a condition of {len(item.items)} elements with `{op}`, expected {form}")
+            return None
+        tolerance = self._read_tolerance(item.items[3], path) if wanted == 4 else 0.0
+        return self._condition(item.items[0], op, item.items[2], tolerance, item.mark, (f"{path}[0]", f"{path}[2]"))
+
+    def from_map(self, item: Map, path: str) -> Comparison | None:
+        """`{lhs, op, rhs, tolerance}`."""
+        section = Section(item, LONG_FORM, path, self._report, mark=item.mark)
+        left, op_item, right = section.item("lhs"), section.item("op"), section.item("rhs")
+        if left is None or right is None or op_item is None:
+            return None
+        if not isinstance(op_item, Leaf):
+            self._add("E105", op_item.mark, path, f"found {kind_of(op_item)} as operator, expected {one_of(ALL_OPS)}")
+            return None
+        op = self._operator(op_item, path)
+        if op is None:
+            return None
+        tolerance = 0.0
+        if op in NEAR_OPS:
+            if not section.has("tolerance"):
+                self._add(
+                    "E103", item.mark, f"{path}.tolerance", f"found no tolerance, expected a number at least 0 with `{op}`"
+                )
+                return None
+            tolerance = section.optional_number("tolerance") or 0.0
+        elif section.has("tolerance"):
+            self._add(
+                "E104", section.mark_of("tolerance"), f"{path}.tolerance", f"found a tolerance, expected none with `{op}`"
+            )
+        return self._condition(left, op, right, tolerance, item.mark, (f"{path}.lhs", f"{path}.rhs"))
+
+    def _operator(self, item: Leaf, path: str) -> str | None:
+        word = item.value
+        if item.reported:
+            return None
+        if word in ALL_OPS:
+            return str(word)
+        if isinstance(word, str) and word in OLDER_OPS:
+            self._add("E901", item.mark, path, f"found the older spelling `{word}`, expected `{OLDER_OPS[word]}`")
+            return None
+        near = did_you_mean(str(word), ALL_OPS)
+        self._add("E105", item.mark, path, f"found the unknown operator `{word}`, expected {one_of(ALL_OPS)}{near}")
+        return None
+
+    def _read_tolerance(self, item: Item, path: str) -> float:
+        value = item.value if isinstance(item, Leaf) else None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            if not (isinstance(item, Leaf) and item.reported):
+                self._add("E420", item.mark, f"{path}[3]", f"found {kind_of(item)} as tolerance, expected a number at least 0")
+            return 0.0
+        if not _TOLERANCE.holds(value):
+            self._add("E106", item.mark, f"{path}[3]", f"found the tolerance `{value}`, expected {_TOLERANCE.range_text}")
+        return float(value)
+
+    def _condition(
+        self, left_item: Item, op: str, right_item: Item, tolerance: float, mark: Mark, paths: tuple[str, str]
+    ) -> Comparison | None:
+        left = read_operand(left_item, paths[0], self._names, self._report)
+        if op == "between":
+            return self._between(left, left_item, right_item, paths)
+        if op == "in":
+            return self._member(left, left_item, right_item, paths)
+        if op in EQUALITY_OPS and left is not None and not self._equality_fits(left, op, left_item, right_item, paths):
+            return None
+        right = read_operand(right_item, paths[1], self._names, self._report)
+        if left is None or right is None:
+            return None
+        if op in EQUALITY_OPS:
+            if type_of(right, self._names) is not ColumnType.INT:
+                self._add(
+                    "E420", right_item.mark, paths[1], f"found a FLOAT on the right of `{op}`, expected INT like the left side"
+                )
+        else:
+            self._expect_numeric(left, left_item, op, paths[0])
+            self._expect_numeric(right, right_item, op, paths[1])
+        condition = Compare(cast(CompareOp, op), left, right, tolerance)
+        warning = hint(condition, self._names)
+        if warning:
+            self._add(warning[0], mark, paths[0], warning[1])
+        return condition
+
+    def _between(self, value: Operand | None, value_item: Item, item: Item, paths: tuple[str, str]) -> Between | None:
+        if isinstance(item, Map):
+            section = Section(item, RANGE, paths[1], self._report, mark=item.mark)
+            low_item, high_item = section.item("low"), section.item("high")
+        elif isinstance(item, Sequence) and len(item.items) == 2:
+            low_item, high_item = item.items
+        else:
+            self._add("E401", item.mark, paths[1], f"found {kind_of(item)}, expected a range: [low, high] or {{low, high}}")
+            return None
+        if low_item is None or high_item is None:
+            return None
+        low = read_operand(low_item, f"{paths[1]}.low", self._names, self._report)
+        high = read_operand(high_item, f"{paths[1]}.high", self._names, self._report)
+        if value is None or low is None or high is None:
+            return None
+        for operand, operand_item in ((value, value_item), (low, low_item), (high, high_item)):
+            self._expect_numeric(operand, operand_item, "between", paths[0])
+        if isinstance(low, Number) and isinstance(high, Number) and low.value > high.value:
+            self._add("E430", item.mark, paths[1], f"found the range {low.value:g}…{high.value:g}, expected low ≤ high")
+        return Between(value, low, high)
+
+    def _member(self, value: Operand | None, value_item: Item, item: Item, paths: tuple[str, str]) -> Member | None:
+        if not isinstance(item, Sequence):
+            self._add("E401", item.mark, paths[1], f"found {kind_of(item)}, expected a list of literals")
+            return None
+        if not item.items:
+            self._add("E402", item.mark, paths[1], "found an empty list, expected at least one literal")
+            return None
+        if value is None:
+            return None
+        if type_of(value, self._names) is not ColumnType.INT:
+            self._add(
+                "E420",
+                value_item.mark,
+                paths[0],
+                "found a FLOAT on the left of `in`, expected INT; use `between` or `near_abs`",
+            )
+            return None
+        values: list[float] = []
+        for literal in item.items:
+            number = literal.value if isinstance(literal, Leaf) else None
+            if isinstance(number, bool) or not isinstance(number, int | float) or number != int(number):
+                self._add("E420", literal.mark, paths[1], f"found {kind_of(literal)}, expected an integer like the left side")
+                return None
+            values.append(float(number))
+        return Member(value, tuple(values))
+
+    def _equality_fits(self, left: Operand, op: str, left_item: Item, right_item: Item, paths: tuple[str, str]) -> bool:
+        if type_of(left, self._names) is not ColumnType.INT:
+            text = f"found `{op}` on a FLOAT, which is never safely equal, expected `near_abs` with a tolerance, `>` or `<`"
+            self._add("E421", left_item.mark, paths[0], text)
+            return False
+        value = right_item.value if isinstance(right_item, Leaf) else None
+        if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
+            self._add("E420", right_item.mark, paths[1], f"found {kind_of(right_item)}, expected an integer like the left side")
+            return False
+        return True
+
+    def _expect_numeric(self, operand: Operand, item: Item, op: str, path: str) -> None:
+        kind = type_of(operand, self._names)
+        if kind not in _NUMERIC:
+            self._add("E420", item.mark, path, f"found a {kind} with `{op}`, expected INT or FLOAT")
+
+    def _add(self, code: str, mark: Mark, path: str, text: str) -> None:
+        self._report.add(code, mark, path, text)

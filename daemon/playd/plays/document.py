@@ -1,0 +1,236 @@
+"""
+From text to a tree of marked values: YAML 1.2 core schema, one document, no duplicate keys, bounded size.
+
+Every value knows its line and column. Variables are not yet substituted, nothing is checked beyond the form of the document.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from playd.core.limits import PLAY_FILE_BYTES
+from playd.plays.findings import Mark, Report
+
+_ITEMS: Final = 100_000
+"""Values in one document after aliases are followed: a Play of the largest size has fewer, an alias bomb has more."""
+
+_DEPTH: Final = 100
+"""Nesting of lists and maps; deeper ones are refused before they can exhaust the stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A scalar: None, bool, int, float or text. `reported` means: a finding names it already, readers pass over it."""
+
+    value: bool | int | float | str | None
+    mark: Mark
+    reported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    items: tuple["Item", ...]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key of a map, where it stands, and its value."""
+
+    key: str
+    mark: Mark
+    value: "Item"
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A map in file order; keys are unique text."""
+
+    entries: tuple[Entry, ...]
+    mark: Mark
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def get(self, key: str) -> "Item | None":
+        """Value of a key, None when absent."""
+        return next((entry.value for entry in self.entries if entry.key == key), None)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys in file order."""
+        return tuple(entry.key for entry in self.entries)
+
+
+Item = Leaf | Sequence | Map
+
+_START: Final = Mark(1, 1)
+
+
+def read_document(text: str, report: Report) -> Map | None:
+    """
+    The document's root map, or None with a finding in `report` when the text is no usable YAML document.
+
+    Duplicate keys, keys that are no text, NaN and infinities are findings too; the tree then holds the first of them.
+    """
+    problem = _unreadable(text)
+    if problem:
+        report.add("E100", _START, "", problem)
+        return None
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = Mark(mark.line + 1, mark.column + 1) if mark else _START
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        report.add("E100", where, "", f"found text that is not YAML ({what}), expected one YAML document")
+        return None
+    except YAMLError as error:
+        report.add("E100", _START, "", f"found text that is not YAML ({error}), expected one YAML document")
+        return None
+    except (ValueError, RecursionError) as error:
+        # ruamel.yaml lets a few malformed scalars and very deep nesting escape as plain Python errors.
+        report.add("E100", _START, "", f"found text that is not YAML ({type(error).__name__}), expected one YAML document")
+        return None
+    if node is None:
+        report.add("E100", _START, "", "found no content, expected a Play: a map with version, name, symbol, …")
+        return None
+    root = _Reader(report).item(node, "", 0)
+    if isinstance(root, Map):
+        return root
+    if root is not None:
+        report.add("E100", root.mark, "", f"found {kind_of(root)} at the root, expected a map with version, name, symbol, …")
+    return None
+
+
+def _unreadable(text: str) -> str | None:
+    size = len(text.encode(errors="surrogatepass"))
+    if size > PLAY_FILE_BYTES:
+        return f"found {size} bytes, expected at most {PLAY_FILE_BYTES}: this is no Play file"
+    if not text.strip():
+        return "found an empty file, expected a Play: a map with version, name, symbol, …"
+    odd = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
+    if odd:
+        line = text.count("\n", 0, odd.start()) + 1
+        return f"found byte or character {odd.group()!r} on line {line}, expected UTF-8 text: this looks like a binary file"
+    return None
+
+
+def kind_of(item: Item) -> str:
+    """What an item is, in the words of messages."""
+    if isinstance(item, Map):
+        return "a map"
+    if isinstance(item, Sequence):
+        return "a list"
+    if item.value is None:
+        return "nothing"
+    if isinstance(item.value, bool):
+        return f"`{str(item.value).lower()}`, which is a boolean"
+    if isinstance(item.value, str):
+        return f'"{item.value}", which is text'
+    return f"`{item.value}`, which is a number"
+
+
+class _Reader:
+    """Turns composed nodes into items. One per document, because it counts what it made."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._count = 0
+
+    def item(self, node: Node, path: str, depth: int) -> Item | None:
+        """The item of a node, None after a finding that makes it unusable."""
+        mark = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+        self._count += 1
+        if depth > _DEPTH or self._count > _ITEMS:
+            if not any(finding.code == "E100" for finding in self._report.findings):
+                limit = f"{_DEPTH} levels of nesting" if depth > _DEPTH else f"{_ITEMS} values"
+                self._report.add("E100", mark, "", f"found more than {limit}, expected a Play")
+            return None
+        if isinstance(node, ScalarNode):
+            return self._leaf(node, mark, path)
+        if isinstance(node, SequenceNode):
+            items = (self.item(child, f"{path}[{i}]", depth + 1) for i, child in enumerate(node.value))
+            return Sequence(tuple(item for item in items if item is not None), mark)
+        assert isinstance(node, MappingNode)
+        return self._map(node, mark, path, depth)
+
+    def _map(self, node: MappingNode, mark: Mark, path: str, depth: int) -> Map:
+        entries: dict[str, Entry] = {}
+        for key_node, value_node in node.value:
+            key_mark = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            key = self.item(key_node, path, depth + 1)
+            name = key.value if isinstance(key, Leaf) else None
+            if not isinstance(name, str):
+                found = kind_of(key) if key is not None else "an unreadable key"
+                self._report.add("E107", key_mark, path, f"found {found} as a key, expected text")
+                continue
+            child = f"{path}.{name}" if path else name
+            if name in entries:
+                first = entries[name].mark.line
+                self._report.add("E107", key_mark, child, f"found the key a second time, expected once (first on line {first})")
+                continue
+            value = self.item(value_node, child, depth + 1)
+            if isinstance(value, Leaf) and value.value is None:
+                value = Leaf(None, key_mark)
+            if value is not None:
+                entries[name] = Entry(name, key_mark, value)
+        return Map(tuple(entries.values()), mark)
+
+    def _leaf(self, node: ScalarNode, mark: Mark, path: str) -> Leaf | None:
+        tag = str(node.tag or "")
+        if node.style is None and not _explicit(node):
+            value = core_value(node.value)
+        elif tag.endswith((":str", ":int", ":float", ":bool", ":null")):
+            value = node.value if tag.endswith(":str") else core_value(node.value)
+        else:
+            self._report.add("E107", mark, path, f"found the YAML tag `{tag}`, expected plain data")
+            return None
+        if isinstance(value, float) and not math.isfinite(value):
+            self._report.add("E107", mark, path, f"found `{node.value}`, expected a finite number")
+            return None
+        return Leaf(value, mark)
+
+
+_TAG = re.compile(r"(&\S+\s+)?!")
+
+
+def _explicit(node: ScalarNode) -> bool:
+    """Whether the author wrote a tag: then it decides, not the look of the text."""
+    mark = node.start_mark
+    return _TAG.match(mark.buffer, mark.index) is not None
+
+
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_WORDS: Final[dict[str, bool | float | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
+}
+
+
+def core_value(text: str) -> bool | int | float | str | None:
+    """Value of a plain scalar by the YAML 1.2 core schema."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.match(text):
+        # Thousands of digits are no number of a Play, and Python refuses to convert them.
+        return int(text) if len(text) <= 300 else math.inf
+    if _BASED.match(text):
+        return int(text, 0)
+    if _FLOAT.match(text):
+        return float(text)
+    return text

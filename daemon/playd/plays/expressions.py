@@ -1,0 +1,195 @@
+"""Expressions: conditions, all, any, not, setups, windows, and lists that mean all of them (play-language 4.1, 4.7, 4.8)."""
+
+import re
+from typing import Final, cast
+
+from playd.core.timeframes import DAY_MS, MINUTE_MS, NAME_OF_MS, TIMEFRAME_MS
+from playd.plays.comparisons import ComparisonReader, is_condition
+from playd.plays.conditions import All, AnyOf, Expr, Not, UseSetup, Window, WindowKind
+from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
+from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.names import Names
+from playd.plays.operands import is_arithmetic
+from playd.plays.reader import Key, Section, Table
+
+WINDOW_BARS: Final = 5000
+_DURATION_MAX_MS: Final = 90 * DAY_MS
+_SPAN: Final = re.compile(r"([1-9][0-9]{0,6})([mhd])\Z")
+_SPAN_MS: Final = {"m": MINUTE_MS, "h": 60 * MINUTE_MS, "d": DAY_MS}
+
+_BARS: Final = Key("bars", "int", "closes, the current one included", required=True, low=1, high=WINDOW_BARS, unit="bars")
+_DURATION: Final = Key("duration", "text", "span like 30m, 2h, 1d", required=True)
+_EXPR: Final = Key("expr", "any", "expression", required=True)
+_ANCHOR: Final = Key("anchor_tf", "text", "clock whose closes are counted")
+_MIN_TRUE: Final = Key("min_true", "int", "how many must be true, at most all closes", required=True, low=1)
+
+WINDOWS: Final[dict[str, Table]] = {
+    "holds_for": Table((_BARS, _EXPR, _ANCHOR)),
+    "occurred_within": Table((_BARS, _EXPR, _ANCHOR)),
+    "count_true": Table((_BARS, _MIN_TRUE, _EXPR, _ANCHOR)),
+    "holds_for_duration": Table((_DURATION, _EXPR)),
+    "occurred_within_duration": Table((_DURATION, _EXPR)),
+    "count_true_duration": Table((_DURATION, _MIN_TRUE, _EXPR)),
+}
+"""Key of a window form to its keys."""
+
+LOGIC: Final = ("all", "any", "not", "setup", *WINDOWS)
+_LONG_FORM_KEYS: Final = ("lhs", "op", "rhs")
+
+
+class ExpressionReader:
+    """Reads expressions of one Play. `used_setups` collects which setups are named, and where."""
+
+    def __init__(self, names: Names, setups: tuple[str, ...], report: Report) -> None:
+        self._names = names
+        self._setups = setups
+        self._report = report
+        self._comparisons = ComparisonReader(names, report)
+        self.used_setups: dict[str, Mark] = {}
+
+    def read(self, item: Item, path: str) -> Expr | None:
+        """An expression, or None with findings."""
+        if isinstance(item, Map):
+            return self._map(item, path)
+        if isinstance(item, Sequence):
+            if is_condition(item):
+                return self._comparisons.from_list(item, path)
+            if is_arithmetic(item):
+                self._add(
+                    "E401", item.mark, path, 'found arithmetic, expected a condition that compares it: [[a, "-", b], ">", c]'
+                )
+                return None
+            return self._list(item, path)
+        if not item.reported:
+            self._add(
+                "E401",
+                item.mark,
+                path,
+                f"found {kind_of(item)}, expected a condition [left, op, right] or a map like {{all: […]}}",
+            )
+        return None
+
+    def _list(self, item: Sequence, path: str) -> Expr | None:
+        """A list of expressions means all of them; of one element, that element."""
+        children = self._children(item, path)
+        if children is None:
+            return None
+        return children[0] if len(children) == 1 else All(children)
+
+    def _children(self, item: Sequence, path: str) -> tuple[Expr, ...] | None:
+        if not item.items:
+            self._add("E402", item.mark, path, "found an empty list, expected at least one expression")
+            return None
+        children = [self.read(child, f"{path}[{i}]") for i, child in enumerate(item.items)]
+        return None if None in children else cast(tuple[Expr, ...], tuple(children))
+
+    def _map(self, item: Map, path: str) -> Expr | None:
+        if any(key in _LONG_FORM_KEYS for key in item.keys):
+            return self._comparisons.from_map(item, path)
+        known = [entry for entry in item if entry.key in LOGIC]
+        for entry in item:
+            if entry.key not in LOGIC:
+                where = f"beside `{known[0].key}`" if known else "where an expression is expected"
+                near = did_you_mean(entry.key, (*LOGIC, *_LONG_FORM_KEYS))
+                self._add(
+                    "E401",
+                    entry.mark,
+                    f"{path}.{entry.key}",
+                    f"found the key `{entry.key}` {where}, expected {one_of(LOGIC)}{near}",
+                )
+        if len(known) > 1:
+            self._add(
+                "E401", known[1].mark, path, f"found `{known[0].key}` and `{known[1].key}` side by side, expected one of them"
+            )
+        if not item.entries:
+            self._add("E401", item.mark, path, f"found an empty map, expected {one_of(LOGIC)}")
+        if len(known) != 1:
+            return None
+        return self._logic(known[0].key, known[0].value, f"{path}.{known[0].key}")
+
+    def _logic(self, key: str, body: Item, path: str) -> Expr | None:
+        if key in ("all", "any"):
+            if not isinstance(body, Sequence) or is_condition(body):
+                found = "a condition" if isinstance(body, Sequence) else kind_of(body)
+                self._add("E401", body.mark, path, f"found {found}, expected a list of expressions: [[left, op, right], …]")
+                return None
+            children = self._children(body, path)
+            if children is None:
+                return None
+            return All(children) if key == "all" else AnyOf(children)
+        if key == "not":
+            child = self.read(body, path)
+            return Not(child) if child is not None else None
+        if key == "setup":
+            return self._setup(body, path)
+        return self._window(key, body, path)
+
+    def _setup(self, body: Item, path: str) -> Expr | None:
+        name = body.value if isinstance(body, Leaf) else None
+        if not isinstance(name, str):
+            self._add("E107", body.mark, path, f"found {kind_of(body)}, expected the name of a setup")
+            return None
+        if name not in self._setups:
+            declared = one_of(self._setups) if self._setups else "a declared setup (there is none)"
+            self._add(
+                "E431",
+                body.mark,
+                path,
+                f"found the undeclared setup `{name}`, expected {declared}{did_you_mean(name, self._setups)}",
+            )
+            return None
+        self.used_setups.setdefault(name, body.mark)
+        return UseSetup(name)
+
+    def _window(self, key: str, body: Item, path: str) -> Expr | None:
+        section = Section(body, WINDOWS[key], path, self._report, mark=body.mark)
+        expr_item = section.item("expr")
+        child = self.read(expr_item, f"{path}.expr") if expr_item is not None else None
+        anchor_ms = self._anchor_ms(section)
+        if key.endswith("_duration"):
+            duration_ms = self._duration_ms(section)
+            bars = duration_ms // self._names.exec_ms
+        else:
+            bars, duration_ms = section.integer("bars"), 0
+        min_true = section.integer("min_true") if key.startswith("count_true") else 0
+        if min_true > bars and section.has("min_true"):
+            text = f"found `min_true` {min_true} of a window of {bars} closes, expected 1…{bars}"
+            self._add("E106", section.mark_of("min_true"), f"{path}.min_true", text)
+        if child is None:
+            return None
+        kind = cast(WindowKind, key.removesuffix("_duration"))
+        return Window(kind, bars, child, min_true, anchor_ms, duration_ms)
+
+    def _anchor_ms(self, section: Section) -> int:
+        if not section.has("anchor_tf"):
+            return 0
+        word, mark, path = section.text("anchor_tf"), section.mark_of("anchor_tf"), section.path_of("anchor_tf")
+        step_ms = TIMEFRAME_MS.get("D" if word == "d" else word)
+        if step_ms is None:
+            if word:
+                self._add("E210", mark, path, f"found `{word}`, expected a timeframe: {one_of(TIMEFRAME_MS)}")
+            return 0
+        if step_ms < self._names.exec_ms:
+            slow = NAME_OF_MS[self._names.exec_ms]
+            self._add(
+                "E441", mark, path, f"found `{word}`, which is faster than the execution clock, expected {slow} or slower"
+            )
+        return step_ms
+
+    def _duration_ms(self, section: Section) -> int:
+        word, mark, path = section.text("duration"), section.mark_of("duration"), section.path_of("duration")
+        match = _SPAN.match(word)
+        if match is None:
+            if word:
+                self._add("E107", mark, path, f"found `{word}`, expected a span like 30m, 2h or 1d")
+            return self._names.exec_ms
+        span_ms = int(match[1]) * _SPAN_MS[match[2]]
+        if span_ms > _DURATION_MAX_MS:
+            self._add("E106", mark, path, f"found `{word}`, expected 1m…90d")
+        elif span_ms < self._names.exec_ms:
+            bar = NAME_OF_MS[self._names.exec_ms]
+            self._add("E442", mark, path, f"found `{word}`, which is shorter than one {bar} bar, expected at least {bar}")
+        return max(span_ms, self._names.exec_ms)
+
+    def _add(self, code: str, mark: Mark, path: str, text: str) -> None:
+        self._report.add(code, mark, path, text)

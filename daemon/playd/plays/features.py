@@ -1,0 +1,223 @@
+"""The `features` section: indicators with parameters, clocks and sources (play-language 2.6)."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from playd.core.timeframes import NAME_OF_MS, TIMEFRAME_MS
+from playd.kernels.catalog import CATALOG
+from playd.kernels.spec import ColumnType, IndicatorSpec, ParamSpec
+from playd.plays.conditions import Ref
+from playd.plays.document import Entry, Item, Leaf, Map, kind_of
+from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.model import Feature, Timeframes
+from playd.plays.names import BUILT_IN, Names
+from playd.plays.reader import Key, Section, Table, read_scalar
+from playd.plays.tables import DERIVED_PRICES, FEATURE, PRICES, ROLES
+from playd.plays.timeframe_words import read_timeframe
+from playd.plays.words import LANGUAGE_INDICATORS
+
+IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
+
+_PARAM_HINTS: Final = {
+    "period": "write `length`",
+    "window": "write `length`",
+    "source": "`source` stands beside `params`, not inside",
+    "std_dev": "write `std`",
+    "mult": "write `multiplier`",
+}
+_DONCHIAN_HINT: Final = "write `lower_length` and `upper_length`"
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A feature whose source is not resolved yet."""
+
+    id: str
+    mark: Mark
+    spec: IndicatorSpec
+    params: tuple[tuple[str, int | float | str], ...]
+    step_ms: int
+    source: Item | None
+
+
+def read_features(item: Item | None, timeframes: Timeframes, names: Names, report: Report, mark: Mark) -> tuple[Feature, ...]:
+    """
+    Features sorted by id; fills `names.features` with every declared id, also of features that are wrong.
+
+    Their sources count as used; whether a feature is used at all is known only once the rules are read.
+    """
+    if item is not None and not isinstance(item, Map):
+        report.add("E107", item.mark, "features", f"found {kind_of(item)}, expected a map of id to indicator")
+    drafts: dict[str, _Draft] = {}
+    for entry in item if isinstance(item, Map) else ():
+        path = f"features.{entry.key}"
+        if not IDENTIFIER.match(entry.key):
+            report.add("E107", entry.mark, path, "found an id that cannot be used, expected [A-Za-z_][A-Za-z0-9_]{0,63}")
+            continue
+        if entry.key in BUILT_IN:
+            report.add("E203", entry.mark, path, f"found the id `{entry.key}`, which is built in, expected another id")
+            continue
+        draft = _draft(entry, path, timeframes, report)
+        names.features[entry.key] = (draft.spec, draft.step_ms) if draft else None
+        if draft:
+            drafts[entry.key] = draft
+    sources = {draft.id: _source(draft, names, report) for draft in drafts.values()}
+    _refuse_cycles(drafts, sources, report)
+    return tuple(
+        Feature(draft.id, draft.spec.name, draft.step_ms, draft.params, sources[draft.id])
+        for draft in sorted(drafts.values(), key=lambda draft: draft.id)
+    )
+
+
+def _draft(entry: Entry, path: str, timeframes: Timeframes, report: Report) -> _Draft | None:
+    section = Section(entry.value, FEATURE, path, report, mark=entry.mark)
+    step_ms = _clock_ms(section, timeframes, report)
+    spec = _indicator(section, report)
+    if spec is None:
+        return None
+    params = _params(section, spec, report)
+    if not isinstance(entry.value, Map):
+        return None
+    return _Draft(entry.key, entry.mark, spec, params, step_ms, section.item("source"))
+
+
+def _indicator(section: Section, report: Report) -> IndicatorSpec | None:
+    name = section.text("indicator")
+    if not name:
+        return None
+    spec = CATALOG.get(name)
+    if spec is not None:
+        return spec
+    mark, path = section.mark_of("indicator"), section.path_of("indicator")
+    if name in LANGUAGE_INDICATORS:
+        report.add("E902", mark, path, f"found `{name}`, which is not available in this version, expected {one_of(CATALOG)}")
+    else:
+        near = did_you_mean(name, LANGUAGE_INDICATORS)
+        report.add("E301", mark, path, f"found the unknown indicator `{name}`, expected {one_of(CATALOG)}{near}")
+    return None
+
+
+def _clock_ms(section: Section, timeframes: Timeframes, report: Report) -> int:
+    item = section.item("tf")
+    word = read_timeframe(item, section.path_of("tf"), report, (*ROLES, "exec")) if item is not None else "exec"
+    roles = {
+        "low_tf": timeframes.low_ms,
+        "med_tf": timeframes.med_ms,
+        "high_tf": timeframes.high_ms,
+        "exec": timeframes.exec_ms,
+    }
+    if word is None or word in roles:
+        return roles[word or "exec"]
+    step_ms = TIMEFRAME_MS[word]
+    if step_ms not in roles.values():
+        text = f"found `{word}`, a clock outside the roles: it is loaded as one more"
+        report.add("W301", section.mark_of("tf"), section.path_of("tf"), text)
+    return step_ms
+
+
+def param_key(param: ParamSpec) -> Key:
+    """The table entry of an indicator's parameter."""
+    low = param.lo if param.lo > float("-inf") else None
+    high = param.hi if param.hi < float("inf") else None
+    kind = {"int": "int", "float": "number", "word": "word"}[param.kind]
+    unit = "bars" if param.kind == "int" else ""
+    return Key(
+        param.name,
+        kind,  # type: ignore[arg-type]
+        "parameter",
+        default=param.default,
+        low=low,
+        high=high,
+        above=param.above_lo,
+        unit=unit,
+        words=param.words,
+    )
+
+
+def param_table(spec: IndicatorSpec) -> Table:
+    """The parameters of an indicator as a table."""
+    return Table(tuple(param_key(param) for param in spec.params))
+
+
+def _params(section: Section, spec: IndicatorSpec, report: Report) -> tuple[tuple[str, int | float | str], ...]:
+    values = dict(spec.defaults())
+    item, path = section.item("params"), section.path_of("params")
+    if item is not None and not isinstance(item, Map):
+        report.add("E107", item.mark, path, f"found {kind_of(item)}, expected a map of parameters")
+    table = param_table(spec)
+    for entry in item if isinstance(item, Map) else ():
+        where = f"{path}.{entry.key}"
+        if entry.key not in table.names:
+            hint = _param_hint(entry.key, spec, table)
+            known = one_of(table.names) if table.names else "none"
+            report.add(
+                "E302", entry.mark, where, f"found the unknown parameter `{entry.key}` of `{spec.name}`, expected {known}{hint}"
+            )
+            continue
+        value = read_scalar(entry.value, table.key(entry.key), where, report)
+        if value is not None:
+            values[entry.key] = value
+    for smaller, larger in spec.rising:
+        if float(values[smaller]) >= float(values[larger]):
+            mark = item.mark if item is not None else section.mark
+            text = f"found {smaller} {values[smaller]} ≥ {larger} {values[larger]}, expected {smaller} < {larger}"
+            report.add("E306", mark, path, text)
+    return tuple(sorted(values.items()))
+
+
+def _param_hint(name: str, spec: IndicatorSpec, table: Table) -> str:
+    if spec.name == "donchian" and name in ("length", "period"):
+        return f"; {_DONCHIAN_HINT}"
+    near = did_you_mean(name, table.names)
+    if near:
+        return near
+    hint = _PARAM_HINTS.get(name)
+    return f"; {hint}" if hint and (name == "source" or hint.split("`")[1] in table.names) else ""
+
+
+def _source(draft: _Draft, names: Names, report: Report) -> str | Ref | None:
+    takes_source = "src" in draft.spec.inputs
+    item, path = draft.source, f"features.{draft.id}.source"
+    if not takes_source:
+        if item is not None:
+            text = f"found `source` on `{draft.spec.name}`, which reads {one_of(draft.spec.inputs)}, expected no `source`"
+            report.add("E303", item.mark, path, text)
+        return None
+    if item is None:
+        return "close"
+    word = item.value if isinstance(item, Leaf) else None
+    if not isinstance(word, str):
+        if not (isinstance(item, Leaf) and item.reported):
+            report.add("E107", item.mark, path, f"found {kind_of(item)}, expected a price or a feature")
+        return "close"
+    if word in (*PRICES, *DERIVED_PRICES):
+        return word
+    if word in BUILT_IN and word != "reference":
+        text = f"found `{word}`, expected {one_of((*PRICES, *DERIVED_PRICES))} or a feature on the same clock"
+        report.add("E304", item.mark, path, text)
+        return "close"
+    ref = names.resolve(word, 0, item.mark, path, report)
+    if ref is None:
+        return "close"
+    column = names.column(ref)
+    if column.step_ms != draft.step_ms:
+        theirs, ours = NAME_OF_MS[column.step_ms], NAME_OF_MS[draft.step_ms]
+        report.add("E304", item.mark, path, f"found `{word}` on {theirs}, expected a feature on the same clock, {ours}")
+    if column.type not in (ColumnType.FLOAT, ColumnType.INT):
+        report.add("E420", item.mark, path, f"found a {column.type}, expected FLOAT or INT")
+    return ref
+
+
+def _refuse_cycles(drafts: dict[str, _Draft], sources: dict[str, str | Ref | None], report: Report) -> None:
+    for start in drafts:
+        chain = [start]
+        source = sources.get(start)
+        while isinstance(source, Ref) and source.id not in chain:
+            chain.append(source.id)
+            source = sources.get(source.id)
+        if isinstance(source, Ref) and source.id == start:
+            item = drafts[start].source
+            assert item is not None
+            circle = " → ".join((*chain, start))
+            report.add("E304", item.mark, f"features.{start}.source", f"found a cycle of sources, {circle}, expected none")

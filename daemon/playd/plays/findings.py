@@ -1,0 +1,106 @@
+"""
+Findings: what is wrong with a Play, where, what was found, what was expected, and the nearest valid name.
+
+A `Report` collects them, so that one check names everything at once. Codes are those of play-language 14, and two more:
+E100 for text that is no YAML document, E902 for what the language has but this version does not run.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from playd.core.errors import PlayError
+
+_NEAR_EDITS: Final = 2
+"""A name this few edits away is worth proposing; farther ones mislead."""
+
+
+class Mark(NamedTuple):
+    """A place in the file, both counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One error (`E…`) or warning (`W…`)."""
+
+    code: str
+    mark: Mark
+    path: str
+    text: str
+
+    def line_of(self, source: str) -> str:
+        """`file:line:col: E102 key.path: text`."""
+        where = f" {self.path}" if self.path else ""
+        return f"{source}:{self.mark.line}:{self.mark.column}: {self.code}{where}: {self.text}"
+
+
+@dataclass(slots=True)
+class Report:
+    """Findings of one file, in the order they were made; printed in the order of the file."""
+
+    source: str
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, code: str, mark: Mark, path: str, text: str) -> None:
+        """Record a finding. The same finding at the same place is kept once (a setup used twice is one setup)."""
+        finding = Finding(code, mark, path, text)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error among the findings."""
+        return any(finding.code.startswith("E") for finding in self.findings)
+
+    def lines(self, kind: str) -> list[str]:
+        """Findings of one kind (`E` or `W`) as text, top of the file first."""
+        chosen = [finding for finding in self.findings if finding.code.startswith(kind)]
+        return [finding.line_of(self.source) for finding in sorted(chosen, key=lambda finding: finding.mark)]
+
+    def refuse_if_failed(self) -> None:
+        """Raise `PlayError` with every error when there is one."""
+        if self.failed:
+            raise PlayError(self.lines("E"))
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """`; did you mean \\`x\\`?` for the nearest name, empty when none is near."""
+    nearest = nearest_name(word, names)
+    return f"; did you mean `{nearest}`?" if nearest else ""
+
+
+def nearest_name(word: str, names: Iterable[str]) -> str | None:
+    """The name with the fewest edits from `word`, case aside, or None when all are more than two edits away."""
+    folded = word.lower()
+    best: tuple[int, str] | None = None
+    for name in sorted(names):
+        if abs(len(name) - len(folded)) > _NEAR_EDITS:
+            continue
+        edits = _edit_distance(folded, name.lower())
+        # A short word is all edits: `x` is not a misspelt `c`.
+        if edits <= min(_NEAR_EDITS, max(len(name), len(folded)) // 2) and (best is None or edits < best[0]):
+            best = (edits, name)
+    return best[1] if best else None
+
+
+def _edit_distance(a: str, b: str) -> int:
+    """Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        earlier, before, row = before, row, [i]
+        for j, other in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
+
+
+def one_of(words: Iterable[str]) -> str:
+    """`a, b or c` for messages."""
+    items = list(words)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} or {items[-1]}"

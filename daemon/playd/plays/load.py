@@ -1,0 +1,189 @@
+"""From the text of a file to a checked Play, or to every reason why it is none."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from playd.core.canonical import digest
+from playd.core.errors import PlayError
+from playd.plays.actions import ActionReader, read_setups
+from playd.plays.available import refuse_unavailable
+from playd.plays.contract import Sections, check_contract
+from playd.plays.document import Leaf, Map, kind_of, read_document
+from playd.plays.expressions import ExpressionReader
+from playd.plays.features import read_features
+from playd.plays.findings import Report
+from playd.plays.model import Play, Scalar
+from playd.plays.names import Names
+from playd.plays.normal_form import (
+    NOT_HASHED,
+    Node,
+    account_form,
+    backtest_form,
+    block_form,
+    deploy_form,
+    entry_form,
+    expression_form,
+    feature_form,
+    policy_form,
+    risk_form,
+    timeframes_form,
+    trial_forms,
+)
+from playd.plays.policy import read_policy
+from playd.plays.reader import Section
+from playd.plays.risk import has_risk, read_risk
+from playd.plays.sections import read_account, read_backtest, read_deploy, read_entry, read_timeframes
+from playd.plays.tables import TOP
+from playd.plays.trial import read_trial
+from playd.plays.variables import substitute
+
+VERSION: Final = "3.0.0"
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+_SYMBOL: Final = re.compile(r"[A-Z0-9]+USDT\Z")
+
+
+def decode_play(data: bytes, source: str) -> str:
+    """The text of a Play file. Raises `PlayError` when the bytes are not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        text = (
+            f"{source}:{line}:1: E100: found byte 0x{data[error.start]:02x}, expected UTF-8 text: this looks like a binary file"
+        )
+        raise PlayError([text]) from None
+
+
+def load_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = None) -> Play:
+    """
+    The checked Play in `text`.
+
+    `source` names the text in findings. `overrides` replace values of declared variables before anything is checked.
+    Raises `PlayError` with every finding at once, top of the file first.
+    """
+    report = Report(source)
+    root = read_document(text, report)
+    if root is None or not _version_fits(root, report):
+        raise PlayError(report.lines("E"))
+    root, _ = substitute(root, overrides or {}, report)
+    play = _read(Section(root, TOP, "", report, mark=root.mark), text, source, report)
+    report.refuse_if_failed()
+    form = _normal_form(play)
+    hashed = {key: value for key, value in form.items() if key not in NOT_HASHED}
+    return replace(play, normal_form=form, play_hash=digest(hashed), warnings=tuple(report.lines("W")))
+
+
+def _version_fits(root: Map, report: Report) -> bool:
+    item = root.get("version")
+    if isinstance(item, Leaf) and item.value == VERSION:
+        return True
+    found = "no version" if item is None else f"the version {kind_of(item)}"
+    report.add("E101", root.mark if item is None else item.mark, "version", f'found {found}, expected "{VERSION}"')
+    return False
+
+
+def _read(top: Section, text: str, source: str, report: Report) -> Play:
+    """All sections, in the order in which they need each other."""
+    account, risk_per_trade_pct = read_account(top, has_risk(top), report)
+    timeframes = read_timeframes(top, report)
+    names = Names(timeframes.exec_ms)
+    features = read_features(top.item("features"), timeframes, names, report, top.mark)
+    setups_item = top.item("setups")
+    expressions = ExpressionReader(names, setups_item.keys if isinstance(setups_item, Map) else (), report)
+    setups = read_setups(setups_item, expressions, report)
+    actions = ActionReader(names, expressions, report).read(top.item("actions"))
+    policy = read_policy(top, report)
+    risk = read_risk(top, account, risk_per_trade_pct, names, report)
+    entry = read_entry(top, report)
+    refuse_unavailable(top, entry, risk, policy, report)
+    if not report.failed:
+        check_contract(Sections(account, policy, risk, actions), top, report)
+    _warn_of_unused(top, names, expressions, report)
+    return Play(
+        source=source,
+        name=_name(top, report),
+        description=_description(top, report),
+        tags=_tags(top, report),
+        symbol=_symbol(top, report),
+        account=account,
+        backtest=read_backtest(top, account),
+        deploy=read_deploy(top, account),
+        timeframes=timeframes,
+        features=features,
+        setups=setups,
+        actions=actions,
+        policy=policy,
+        risk=risk,
+        entry=entry,
+        trial=read_trial(top, report),
+        normal_form={},
+        play_hash="",
+        source_hash=hashlib.sha256(text.encode()).hexdigest(),
+        warnings=(),
+    )
+
+
+def _name(top: Section, report: Report) -> str:
+    name = top.text("name")
+    if name and not _NAME.match(name):
+        report.add("E107", top.mark_of("name"), "name", f'found "{name}", expected 1 to 64 of A-Z a-z 0-9 _ . -')
+    return name
+
+
+def _symbol(top: Section, report: Report) -> str:
+    symbol = top.text("symbol")
+    if symbol and not _SYMBOL.match(symbol):
+        hint = f"; write `{symbol.upper()}`" if _SYMBOL.match(symbol.upper()) else ""
+        expected = "expected a linear USDT perpetual in upper case, like BTCUSDT"
+        report.add("E201", top.mark_of("symbol"), "symbol", f'found "{symbol}", {expected}{hint}')
+    return symbol
+
+
+def _description(top: Section, report: Report) -> str:
+    description = top.text("description")
+    if "--start" in description or "--end" in description:
+        text = "found a window in free text, which has no effect: write `date_range`"
+        report.add("W601", top.mark_of("description"), "description", text)
+    return description
+
+
+def _tags(top: Section, report: Report) -> tuple[str, ...]:
+    tags: list[str] = []
+    for i, item in enumerate(top.list_of("tags")):
+        if isinstance(item, Leaf) and isinstance(item.value, str):
+            tags.append(item.value)
+        else:
+            report.add("E107", item.mark, f"tags[{i}]", f"found {kind_of(item)}, expected text")
+    return tuple(tags)
+
+
+def _warn_of_unused(top: Section, names: Names, expressions: ExpressionReader, report: Report) -> None:
+    for section, used in (("features", names.used), ("setups", set(expressions.used_setups))):
+        item = top.item(section)
+        for entry in item if isinstance(item, Map) else ():
+            if entry.key not in used:
+                report.add("W602", entry.mark, f"{section}.{entry.key}", "found a name that nothing uses")
+
+
+def _normal_form(play: Play) -> Node:
+    return {
+        "version": VERSION,
+        "name": play.name,
+        "description": play.description,
+        "tags": list(play.tags),
+        "symbol": play.symbol,
+        "account": account_form(play.account),
+        "backtest": backtest_form(play.backtest),
+        "deploy": deploy_form(play.deploy),
+        "timeframes": timeframes_form(play.timeframes),
+        "features": [feature_form(feature) for feature in play.features],
+        "setups": {name: expression_form(expr) for name, expr in play.setups},
+        "actions": [block_form(block) for block in play.actions],
+        "position_policy": policy_form(play.policy),
+        "risk_model": risk_form(play.risk),
+        "entry": entry_form(play.entry),
+        **trial_forms(play.trial),
+    }

@@ -1,0 +1,41 @@
+"""Timeframe words: the eleven names, `d` for `D`, and the right spelling for what people write instead (E210)."""
+
+from typing import Final
+
+from playd.core.timeframes import TIMEFRAME_MS
+from playd.plays.document import Item, Leaf, kind_of
+from playd.plays.findings import Report, did_you_mean, one_of
+
+_RIGHT_SPELLING: Final = {
+    **dict.fromkeys(("1d", "1D", "24h", "1440", "day", "daily"), "D"),
+    **dict.fromkeys(("1", "1min", "1M"), "1m"),
+    **dict.fromkeys(("3", "3min"), "3m"),
+    **dict.fromkeys(("5", "5min"), "5m"),
+    **dict.fromkeys(("15", "15min"), "15m"),
+    **dict.fromkeys(("30", "30min"), "30m"),
+    **dict.fromkeys(("60", "60m", "1H"), "1h"),
+    **dict.fromkeys(("120", "120m", "2H"), "2h"),
+    **dict.fromkeys(("240", "240m", "4H"), "4h"),
+    **dict.fromkeys(("360", "360m", "6H"), "6h"),
+    **dict.fromkeys(("720", "720m", "12H"), "12h"),
+}
+
+
+def read_timeframe(item: Item, path: str, report: Report, others: tuple[str, ...] = ()) -> str | None:
+    """A timeframe in its normal spelling, or one of `others` as written. None with a finding (E210, E107)."""
+    if isinstance(item, Leaf):
+        if item.reported:
+            return None
+        if isinstance(item.value, str | int) and not isinstance(item.value, bool):
+            word = str(item.value)
+            if word in others:
+                return word
+            name = "D" if word == "d" else word
+            if name in TIMEFRAME_MS and isinstance(item.value, str):
+                return name
+            right = _RIGHT_SPELLING.get(word)
+            hint = f"; write `{right}`" if right else did_you_mean(word, (*TIMEFRAME_MS, *others))
+            report.add("E210", item.mark, path, f"found `{word}`, expected {one_of((*TIMEFRAME_MS, *others))}{hint}")
+            return None
+    report.add("E107", item.mark, path, f"found {kind_of(item)}, expected {one_of((*TIMEFRAME_MS, *others))}")
+    return None

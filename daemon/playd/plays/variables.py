@@ -1,0 +1,90 @@
+"""
+Variables: `"$name"` as a complete value, anywhere but in keys, `version`, `name` and `variables` itself.
+
+`"$$x"` is the literal text `$x`. Values keep their type; findings about a substituted value point at the place of use.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
+from playd.plays.findings import Mark, Report, did_you_mean
+from playd.plays.model import Scalar
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
+_KEPT: Final = frozenset({"version", "name", "variables"})
+
+
+def substitute(root: Map, overrides: Mapping[str, Scalar], report: Report) -> tuple[Map, dict[str, Scalar]]:
+    """
+    The document with variables replaced, and the values in force (overrides included).
+
+    Findings: a value that is no scalar (E107), a use or override of an undeclared name (E440), an unused variable (W602).
+    """
+    declared = _declared(root, report)
+    for name in overrides:
+        if name not in declared:
+            text = f"found the override `{name}`, expected a name declared in `variables`{did_you_mean(name, declared)}"
+            report.add("E440", Mark(1, 1), "variables", text)
+    values = {name: overrides.get(name, value) for name, (value, _) in declared.items()}
+    used: set[str] = set()
+    entries = tuple(
+        entry if entry.key in _KEPT else Entry(entry.key, entry.mark, _replaced(entry.value, entry.key, values, used, report))
+        for entry in root
+    )
+    for name, (_, mark) in declared.items():
+        if name not in used:
+            report.add("W602", mark, f"variables.{name}", "found a variable that nothing uses")
+    return Map(entries, root.mark), values
+
+
+def _declared(root: Map, report: Report) -> dict[str, tuple[Scalar, Mark]]:
+    section = root.get("variables")
+    if section is None:
+        return {}
+    if not isinstance(section, Map):
+        report.add("E107", section.mark, "variables", f"found {kind_of(section)}, expected a map of name to value")
+        return {}
+    declared: dict[str, tuple[Scalar, Mark]] = {}
+    for entry in section:
+        path = f"variables.{entry.key}"
+        value = entry.value.value if isinstance(entry.value, Leaf) else None
+        if not _NAME.match(entry.key):
+            report.add("E107", entry.mark, path, "found a name that cannot be used, expected letters, digits and _")
+        elif value is None:
+            found = kind_of(entry.value)
+            report.add("E107", entry.value.mark, path, f"found {found}, expected a number, text, true or false")
+        else:
+            declared[entry.key] = (value, entry.mark)
+    return declared
+
+
+def _replaced(item: Item, path: str, values: Mapping[str, Scalar], used: set[str], report: Report) -> Item:
+    if isinstance(item, Sequence):
+        items = (_replaced(child, f"{path}[{i}]", values, used, report) for i, child in enumerate(item.items))
+        return Sequence(tuple(items), item.mark)
+    if isinstance(item, Map):
+        return Map(
+            tuple(
+                Entry(entry.key, entry.mark, _replaced(entry.value, f"{path}.{entry.key}", values, used, report))
+                for entry in item
+            ),
+            item.mark,
+        )
+    text = item.value
+    if not isinstance(text, str) or not text.startswith("$"):
+        return item
+    name = text[1:]
+    if name.startswith("$"):
+        return Leaf(name, item.mark)
+    if not _NAME.match(name):
+        return item
+    used.add(name)
+    if name in values:
+        return Leaf(values[name], item.mark)
+    expected = "a name declared in `variables`" if values else "a name declared in `variables`, which is empty"
+    report.add(
+        "E440", item.mark, path, f"found the undeclared variable `{text}`, expected {expected}{did_you_mean(name, values)}"
+    )
+    return Leaf(None, item.mark, reported=True)
