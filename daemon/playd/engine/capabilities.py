@@ -29,4 +29,4 @@ MINUTE_ACTIONS: Final = False
 """Actions whose condition names `last_price` or `mark_price`."""
 
 LIST_FORM_ACTIONS: Final = False
-"""Actions in list form: the order of blocks is not carried to decisions; mapping form only, in the order of play-language 7.3."""
+"""Actions in list form. Decisions know the mapping form only, in the order of play-language 7.3."""

@@ -40,8 +40,14 @@ def submit_limit_entry(
 @njit(cache=True)
 def cancel_entry(book: Records) -> None:
     """Take the entry order away."""
-    book[0].entry_kind = NONE
-    book[0].entry_resting = 0
+    drop_entry(book[0])
+
+
+@njit(cache=True)
+def drop_entry(b: Record) -> None:
+    """`cancel_entry` on the element."""
+    b.entry_kind = NONE
+    b.entry_resting = 0
 
 
 @njit(cache=True)
@@ -60,8 +66,22 @@ def protect(book: Records, terms: Records, stop_ticks: int, target_ticks: int) -
 @njit(cache=True)
 def open_position(book: Records, terms: Records, direction: int, qty: int, price: float) -> None:
     """Open a position, or add to one of the same direction at the quantity-weighted average price."""
-    b = book[0]
-    k = terms[0]
+    add_to_position(book[0], terms[0], direction, qty, price)
+
+
+@njit(cache=True)
+def reduce_position(book: Records, terms: Records, qty: int) -> None:
+    """
+    Take `qty` steps (at most all of them) off the position; at zero its levels go too.
+
+    A waiting exit order stays and is dropped when it comes due, so that whoever sent it hears of it.
+    """
+    take_from_position(book[0], terms[0], qty)
+
+
+@njit(cache=True)
+def add_to_position(b: Record, k: Record, direction: int, qty: int, price: float) -> None:
+    """`open_position` on the elements."""
     if b.dir == 0:
         b.dir = direction
         b.qty = qty
@@ -73,22 +93,17 @@ def open_position(book: Records, terms: Records, direction: int, qty: int, price
 
 
 @njit(cache=True)
-def reduce_position(book: Records, terms: Records, qty: int) -> None:
-    """
-    Take `qty` steps off the position; at zero its levels go too.
-
-    A waiting exit order stays and is dropped when it comes due, so that whoever sent it hears of it.
-    """
-    b = book[0]
+def take_from_position(b: Record, k: Record, qty: int) -> None:
+    """`reduce_position` on the elements."""
     b.qty -= qty
     if b.qty > 0:
-        set_liquidation(b, terms[0])
+        set_liquidation(b, k)
         return
     b.dir = 0
     b.qty = 0
     b.entry_price = 0.0
     b.liquidation_price = np.nan
-    set_levels(b, terms[0], 0, 0)
+    set_levels(b, k, 0, 0)
 
 
 @njit(cache=True)

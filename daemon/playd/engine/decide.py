@@ -1,0 +1,250 @@
+"""
+One decision at an execution close (play-language 3.5 step 8, 7.2, 7.3, 10.9). There is one copy of it: backtests call it in
+a compiled loop, everything else once per closed bar.
+"""
+
+from numba import njit
+
+from playd.core.timeframes import DAY_MS, MINUTE_MS
+from playd.core.units import from_units
+from playd.engine.exits import exit_steps, has_passed, moved_stop_ticks
+from playd.engine.levels import INVALID, farthest_safe_ticks, is_beyond_liquidation, stop_ticks, target_ticks
+from playd.engine.records import (
+    ADJUST,
+    AMENDED,
+    ATR,
+    BELOW_MIN_NOTIONAL,
+    BELOW_MIN_QTY,
+    COOLDOWN,
+    ENTER,
+    ENTERED,
+    ENTRIES_TODAY,
+    ENTRY_PENDING,
+    EXIT,
+    EXIT_PENDING,
+    EXITED,
+    HALTED,
+    HALTED_DRAWDOWN,
+    HOLD,
+    MAX_DRAWDOWN_HIT,
+    NO_ACTION,
+    NO_SIGNAL,
+    REJECT,
+    RUNNING,
+    STOP_BEYOND_LIQUIDATION,
+    STOP_MISSING,
+    STOP_WRONG_SIDE,
+    TARGET_INVALID,
+    TARGET_MISSING,
+    WINDOW_CLOSED,
+)
+from playd.engine.sizing import is_below_min_notional, notional_cap_usdt, notional_usdt, qty_steps
+from playd.matching.money import equity_usdt
+from playd.matching.records import MAX_DRAWDOWN, SIGNAL, SL, TIME, Record, Records
+
+WEEK_MINUTES = 7 * 24 * 60
+_EPOCH_MINUTE_OF_WEEK = 3 * 24 * 60
+"""1970-01-01 was a Thursday; the week starts on Monday."""
+
+
+@njit(cache=True)
+def decide(
+    state: Records, rules: Records, signals: Records, week: Records, close_ms: int, close: float, intent: Records
+) -> None:
+    """
+    Decide at the close `close_ms` of an execution bar whose last price is `close`.
+
+    `week` is uint8 per minute of the week (Monday 00:00 UTC first), 1 where entries are allowed; empty when they always are.
+    Writes the decision to `intent` and what must be remembered of it to `state`.
+    """
+    decide_record(state[0], rules[0], signals[0], is_open(week, close_ms), close_ms, close, intent[0])
+
+
+@njit(cache=True)
+def is_open(week: Records, time_ms: int) -> bool:
+    """Whether entries are allowed at `time_ms` by the trading windows."""
+    return len(week) == 0 or week[(time_ms // MINUTE_MS + _EPOCH_MINUTE_OF_WEEK) % WEEK_MINUTES] != 0
+
+
+@njit(cache=True)
+def decide_record(s: Record, r: Record, x: Record, window_open: bool, close_ms: int, close: float, out: Record) -> None:
+    """`decide` on the elements themselves, for compiled callers: passing a record is one pointer, an array seven words."""
+    out.action = NO_ACTION
+    out.amend = 0
+    out.equity_usdt = s.cash_usdt
+    if s.cooldown_left > 0:
+        s.cooldown_left -= 1
+    if s.dir == 0:
+        out.verdict = _decide_flat(s, r, x, window_open, close_ms, close, out)
+        return
+    qty = from_units(s.qty, r.step_num, r.step_den)
+    out.equity_usdt = equity_usdt(s.cash_usdt, s.dir, qty, s.entry_price, close)
+    s.held_closes += 1
+    out.verdict = _decide_holding(s, r, x, close, out)
+
+
+@njit(cache=True)
+def _decide_flat(s: Record, r: Record, x: Record, window_open: bool, close_ms: int, close: float, out: Record) -> int:
+    if s.halted != RUNNING:
+        return HALTED
+    if _drawdown_is_hit(s, r, out.equity_usdt):
+        return MAX_DRAWDOWN_HIT
+    verdict = NO_SIGNAL
+    if x.entry_long == 1.0 and r.allow_long != 0:
+        verdict = _try_entry(s, r, x, window_open, 1, close_ms, close, out)
+    if verdict != ENTERED and x.entry_short == 1.0 and r.allow_short != 0:
+        refused = verdict
+        verdict = _try_entry(s, r, x, window_open, -1, close_ms, close, out)
+        if verdict != ENTERED and refused != NO_SIGNAL:
+            verdict = refused
+    return verdict
+
+
+@njit(cache=True)
+def _decide_holding(s: Record, r: Record, x: Record, close: float, out: Record) -> int:
+    stop = moved_stop_ticks(s, r, x, close)
+    stop_passed = stop != s.stop_ticks and has_passed(r, s.dir, close, stop)
+    if stop != s.stop_ticks and not stop_passed:
+        s.stop_ticks = stop
+        out.stop_ticks = stop
+        out.amend = 1
+    if s.halted != RUNNING or _drawdown_is_hit(s, r, out.equity_usdt):
+        return _exit_all(s, MAX_DRAWDOWN, close, out)
+    if stop_passed:
+        return _exit_all(s, SL, close, out)
+    if r.time_exit_bars > 0 and s.held_closes >= r.time_exit_bars:
+        return _exit_all(s, TIME, close, out)
+    return _signal_exit(s, r, x, close, out)
+
+
+@njit(cache=True)
+def _drawdown_is_hit(s: Record, r: Record, equity: float) -> bool:
+    """The one drawdown rule: from the highest equity at any close so far; a breach halts the engine."""
+    s.peak_equity_usdt = max(s.peak_equity_usdt, equity)
+    if (s.peak_equity_usdt - equity) / s.peak_equity_usdt * 100.0 >= r.max_drawdown_pct:
+        s.halted = HALTED_DRAWDOWN
+        return True
+    return False
+
+
+@njit(cache=True)
+def _exit_all(s: Record, reason: int, close: float, out: Record) -> int:
+    """A forced exit: the whole position, unless an order for the whole of it is under way."""
+    if s.exit_qty >= s.qty:
+        return EXIT_PENDING
+    return _exit(s, s.qty, reason, 100.0, close, out)
+
+
+@njit(cache=True)
+def _signal_exit(s: Record, r: Record, x: Record, close: float, out: Record) -> int:
+    """The first exit action of the position's side that is true."""
+    idle = AMENDED if out.amend != 0 else HOLD
+    if x.exit_all == 1.0:
+        percent = r.exit_all_pct
+    elif s.dir > 0 and x.exit_long == 1.0:
+        percent = r.exit_long_pct
+    elif s.dir < 0 and x.exit_short == 1.0:
+        percent = r.exit_short_pct
+    else:
+        return idle
+    if s.exit_qty > 0:
+        return EXIT_PENDING
+    qty = exit_steps(s, r, percent, close)
+    if qty < r.min_qty and qty < s.qty:
+        return BELOW_MIN_QTY
+    return _exit(s, qty, SIGNAL, percent, close, out)
+
+
+@njit(cache=True)
+def _exit(s: Record, qty: int, reason: int, percent: float, close: float, out: Record) -> int:
+    s.exit_qty = qty
+    s.exit_reason = reason
+    out.action = EXIT
+    out.dir = s.dir
+    out.qty = qty
+    out.reason = reason
+    out.percent = percent
+    out.price_ref = close
+    return EXITED
+
+
+@njit(cache=True)
+def _try_entry(
+    s: Record, r: Record, x: Record, window_open: bool, direction: int, close_ms: int, close: float, out: Record
+) -> int:
+    """`ENTERED`, or the first reason why this entry is not actionable."""
+    refusal = _entry_refusal(s, r, window_open, close_ms)
+    if refusal != ENTERED:
+        return refusal
+    verdict = _plan_entry(r, x, direction, s.cash_usdt, close, out)
+    if verdict != ENTERED:
+        return verdict
+    s.pending_dir = direction
+    s.pending_qty = out.qty
+    s.pending_stop_ticks = out.stop_ticks
+    s.pending_target_ticks = out.target_ticks
+    s.pending_decided_ms = close_ms
+    out.action = ENTER
+    out.dir = direction
+    out.reason = 0
+    out.percent = 100.0
+    out.price_ref = close
+    return ENTERED
+
+
+@njit(cache=True)
+def _entry_refusal(s: Record, r: Record, window_open: bool, close_ms: int) -> int:
+    """The entry limits of play-language 7.2; `ENTERED` when none refuses."""
+    if s.pending_qty > 0:
+        return ENTRY_PENDING
+    if s.cooldown_left > 0:
+        return COOLDOWN
+    if r.max_entries_per_day > 0 and s.entries_day == close_ms // DAY_MS and s.entries_count >= r.max_entries_per_day:
+        return ENTRIES_TODAY
+    if not window_open:
+        return WINDOW_CLOSED
+    return ENTERED
+
+
+@njit(cache=True)
+def _plan_entry(r: Record, x: Record, direction: int, equity: float, reference: float, out: Record) -> int:
+    """Stop, target and quantity at `reference`, written to `out`; `ENTERED`, or why there can be no such order."""
+    stop = stop_ticks(r, x, direction, reference)
+    if stop == INVALID:
+        return STOP_MISSING
+    stop_price = from_units(stop, r.tick_num, r.tick_den)
+    if stop > 0 and direction * (reference - stop_price) <= 0.0:
+        return STOP_WRONG_SIDE
+    target = target_ticks(r, x, direction, reference)
+    if target == INVALID:
+        return TARGET_MISSING if r.target_kind == ATR and x.target_atr != x.target_atr else TARGET_INVALID
+    if target > 0 and direction * (from_units(target, r.tick_num, r.tick_den) - reference) <= 0.0:
+        return TARGET_INVALID
+    verdict = _size(r, direction, equity, reference, stop_price, out)
+    if verdict != ENTERED:
+        return verdict
+    out.beyond_liquidation = 0
+    if stop > 0 and is_beyond_liquidation(r, direction, out.qty, reference, stop_price):
+        if r.on_stop_beyond_liquidation == REJECT:
+            return STOP_BEYOND_LIQUIDATION
+        if r.on_stop_beyond_liquidation == ADJUST:
+            stop = farthest_safe_ticks(r, direction, out.qty, reference)
+            verdict = _size(r, direction, equity, reference, from_units(stop, r.tick_num, r.tick_den), out)
+        else:
+            out.beyond_liquidation = 1
+    out.stop_ticks = stop
+    out.target_ticks = target
+    return verdict
+
+
+@njit(cache=True)
+def _size(r: Record, direction: int, equity: float, reference: float, stop_price: float, out: Record) -> int:
+    notional = notional_usdt(r, equity, reference, stop_price)
+    cap = notional_cap_usdt(r, direction, equity)
+    out.capped = 1 if notional > cap else 0
+    out.qty = qty_steps(r, min(notional, cap), reference)
+    if is_below_min_notional(r, out.qty, reference):
+        return BELOW_MIN_NOTIONAL
+    if out.qty < r.min_qty:
+        return BELOW_MIN_QTY
+    return ENTERED

@@ -1,0 +1,95 @@
+"""
+Stops and targets of an entry (play-language 8.2 to 8.4, 8.7). `r` is a RULES record, `x` a SIGNALS record, `reference` the
+price E that the levels are measured from.
+"""
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from playd.core.units import DOWN, UP, from_units, to_units
+from playd.engine.records import ATR, NO_LEVEL, PERCENT, POINTS, REWARD, STRUCTURE
+from playd.matching.money import liquidation_price
+from playd.matching.records import Record
+
+INVALID: Final = -1
+"""A level that is needed and not known, or not a price."""
+
+SAFE_SHARE: Final = 0.999
+"""Share of the way to liquidation beyond which a stop is no protection (play-language 8.7)."""
+
+
+@njit(cache=True)
+def stop_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
+    """The stop, rounded to its tighter side; 0 if the Play has none, `INVALID` if it is missing or not above zero."""
+    if r.stop_kind == NO_LEVEL:
+        return 0
+    if r.stop_kind == STRUCTURE:
+        level = x.stop_level_long if direction > 0 else x.stop_level_short
+        return tighter_ticks(r, direction, level - direction * (reference * r.stop_buffer_pct / 100.0))
+    distance = _reach(r, x, direction, reference)
+    if r.stop_kind == ATR:
+        distance += reference * r.stop_buffer_pct / 100.0
+    return tighter_ticks(r, direction, reference - direction * distance)
+
+
+@njit(cache=True)
+def target_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
+    """The target, rounded towards the reference; 0 if the Play has none, `INVALID` if it is missing or not above zero."""
+    if r.target_kind == NO_LEVEL:
+        return 0
+    if r.target_kind == PERCENT:
+        distance = reference * r.target_value / 100.0 / r.target_divisor
+    elif r.target_kind == ATR:
+        distance = r.target_value * x.target_atr
+    elif r.target_kind == REWARD:
+        distance = r.target_value * _reach(r, x, direction, reference)
+    else:
+        distance = r.target_value
+    price = reference + direction * distance
+    if not np.isfinite(price):
+        return INVALID
+    ticks = to_units(price, r.tick_num, r.tick_den, DOWN if direction > 0 else UP)
+    return ticks if ticks > 0 else INVALID
+
+
+@njit(cache=True)
+def _reach(r: Record, x: Record, direction: int, reference: float) -> float:
+    """The distance of the stop without its buffer: what a reward is a multiple of."""
+    if r.stop_kind == PERCENT:
+        return float(reference * r.stop_value / 100.0 / r.stop_divisor)
+    if r.stop_kind == ATR:
+        return float(r.stop_value * x.stop_atr)
+    if r.stop_kind == POINTS:
+        return float(r.stop_value)
+    return float(abs(reference - (x.stop_level_long if direction > 0 else x.stop_level_short)))
+
+
+@njit(cache=True)
+def tighter_ticks(r: Record, direction: int, price: float) -> int:
+    """A stop price as ticks, rounded up for a long and down for a short; `INVALID` if it is not a price."""
+    if not np.isfinite(price):
+        return INVALID
+    ticks = to_units(price, r.tick_num, r.tick_den, UP if direction > 0 else DOWN)
+    return ticks if ticks > 0 else INVALID
+
+
+@njit(cache=True)
+def farthest_safe_ticks(r: Record, direction: int, qty: int, reference: float) -> int:
+    """The stop at 0.999 of the way from the reference to liquidation, rounded to its tighter side."""
+    safe = SAFE_SHARE * liquidation_distance(r, direction, qty, reference)
+    return tighter_ticks(r, direction, reference - direction * safe)
+
+
+@njit(cache=True)
+def liquidation_distance(r: Record, direction: int, qty: int, reference: float) -> float:
+    """|E - LP| of a position of `qty` steps entered at the reference."""
+    size = from_units(qty, r.step_num, r.step_den)
+    return abs(reference - liquidation_price(direction, size, reference, r.leverage, r.mm_rate, r.mm_deduction_usdt))
+
+
+@njit(cache=True)
+def is_beyond_liquidation(r: Record, direction: int, qty: int, reference: float, stop_price: float) -> bool:
+    """Whether liquidation would come before the stop, or so close to it that the stop is no protection."""
+    return abs(reference - stop_price) >= SAFE_SHARE * liquidation_distance(r, direction, qty, reference)

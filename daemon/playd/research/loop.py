@@ -1,0 +1,169 @@
+"""
+The backtest's compiled loop: base bars in order, each through matching and then, at an execution close, through `decide`.
+
+It is the order of work of play-language 3.5 and nothing else: the same functions that serve the live engine and the local
+exchange, called without Python in between.
+"""
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from playd.core.units import from_units
+from playd.engine.account import apply_funding_record, mark_record
+from playd.engine.decide import decide_record, is_open
+from playd.engine.records import HALTED_DRAWDOWN, HALTED_LIQUIDATED, NO_ACTION, RUNNING
+from playd.engine.venue import settle, submit
+from playd.matching.minute import close_at_end, is_quiet, match_minute
+from playd.matching.money import funding_usdt
+from playd.matching.records import END_OF_DATA, Record, Records
+
+RUN: Final = np.dtype(
+    [
+        ("bar", np.int64),
+        ("end_bar", np.int64),
+        ("exec_row", np.int64),
+        ("funding_row", np.int64),
+        ("closes", np.int64),
+        ("closes_held", np.int64),
+        ("trades", np.int64),
+        ("finished", np.int64),
+    ]
+)
+"""Where a run stands: next base bar, next execution row and funding stamp, closes decided so far, trades written so far."""
+
+TRADES_PER_BAR: Final = 3
+"""Closing fills of one bar are at most two; the loop stops and asks for more room before it could run out."""
+
+
+@njit(cache=True)
+def run_bars(
+    run: Records,
+    state: Records,
+    rules: Records,
+    book: Records,
+    terms: Records,
+    signals: Records,
+    intent: Records,
+    fills: Records,
+    week: Records,
+    open_ms: NDArray[np.int64],
+    open_: NDArray[np.float64],
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    exec_close_ms: NDArray[np.int64],
+    columns: tuple[NDArray[np.float64], ...],
+    strides: NDArray[np.int64],
+    funding_ms: NDArray[np.int64],
+    funding_rate: NDArray[np.float64],
+    trades: Records,
+    equity: NDArray[np.float64],
+    verdicts: NDArray[np.int8],
+) -> None:
+    """
+    Run from `run.bar` to `run.end_bar`, or until `trades` is nearly full (`run.finished` stays 0: call again with more room).
+
+    `columns` are the rows of SIGNALS on the execution clock, in its order; a row that the Play does not have is one NaN with
+    stride 0 in `strides`, the others have stride 1. `equity` and `verdicts` get one value per decided execution close.
+    """
+    c = run[0]
+    s = state[0]
+    r = rules[0]
+    b = book[0]
+    x = signals[0]
+    out = intent[0]
+    base_step_ms = r.base_step_ms
+    bar, end_bar, exec_row, funding_row = c.bar, c.end_bar, c.exec_row, c.funding_row
+    closes, closes_held, written = c.closes, c.closes_held, c.trades
+    rows = len(exec_close_ms)
+    stamps = len(funding_ms)
+    room = len(trades) - TRADES_PER_BAR
+    while bar < end_bar and written <= room:
+        time_ms = open_ms[bar]
+        while funding_row < stamps and funding_ms[funding_row] <= time_ms:
+            _fund(s, r, open_[bar], funding_rate[funding_row])
+            funding_row += 1
+        if not is_quiet(b, high[bar], low[bar]):
+            count = match_minute(book, terms, open_[bar], high[bar], low[bar], s.cash_usdt, fills)
+            written = settle(s, r, fills, count, time_ms, trades, written)
+        if s.dir != 0:
+            mark_record(s, high[bar], low[bar])
+        elif s.halted != RUNNING:
+            break
+        close_ms = time_ms + base_step_ms
+        while exec_row < rows and exec_close_ms[exec_row] < close_ms:
+            exec_row += 1
+        if exec_row < rows and exec_close_ms[exec_row] == close_ms:
+            _read_truths(x, columns, strides, exec_row)
+            if s.dir != 0 or x.entry_long == 1.0 or x.entry_short == 1.0:
+                _read_levels(x, columns, strides, exec_row)
+            decide_record(s, r, x, is_open(week, close_ms), close_ms, close[bar], out)
+            if out.action != NO_ACTION or out.amend != 0:
+                submit(book, terms, intent)
+            equity[closes] = out.equity_usdt
+            verdicts[closes] = out.verdict
+            closes += 1
+            closes_held += 1 if s.dir != 0 else 0
+        bar += 1
+    c.bar, c.exec_row, c.funding_row = bar, exec_row, funding_row
+    c.closes, c.closes_held, c.trades = closes, closes_held, written
+    if bar < end_bar and written > room:
+        return
+    _finish(run, state, rules, book, terms, close, open_ms, fills, trades, equity)
+
+
+@njit(cache=True)
+def _fund(s: Record, r: Record, price: float, rate: float) -> None:
+    """Funding at a stamp, paid by who held just before it; the last price serves as the mark price."""
+    if s.dir != 0:
+        qty = from_units(s.qty, r.step_num, r.step_den)
+        apply_funding_record(s, funding_usdt(s.dir, qty, price, rate))
+
+
+@njit(cache=True)
+def _read_truths(x: Record, columns: tuple[NDArray[np.float64], ...], strides: NDArray[np.int64], row: int) -> None:
+    x.exit_all = columns[0][row * strides[0]]
+    x.exit_long = columns[1][row * strides[1]]
+    x.exit_short = columns[2][row * strides[2]]
+    x.entry_long = columns[3][row * strides[3]]
+    x.entry_short = columns[4][row * strides[4]]
+
+
+@njit(cache=True)
+def _read_levels(x: Record, columns: tuple[NDArray[np.float64], ...], strides: NDArray[np.int64], row: int) -> None:
+    x.stop_atr = columns[5][row * strides[5]]
+    x.stop_level_long = columns[6][row * strides[6]]
+    x.stop_level_short = columns[7][row * strides[7]]
+    x.target_atr = columns[8][row * strides[8]]
+    x.trailing_atr = columns[9][row * strides[9]]
+
+
+@njit(cache=True)
+def _finish(
+    run: Records,
+    state: Records,
+    rules: Records,
+    book: Records,
+    terms: Records,
+    close: NDArray[np.float64],
+    open_ms: NDArray[np.int64],
+    fills: Records,
+    trades: Records,
+    equity: NDArray[np.float64],
+) -> None:
+    """The end of the window closes what is open; the last equity point shows it. No point is added."""
+    c = run[0]
+    last = c.end_bar - 1
+    if c.bar == c.end_bar and c.end_bar > 0:
+        count = close_at_end(book, terms, close[last], END_OF_DATA, fills)
+        c.trades = settle(state[0], rules[0], fills, count, open_ms[last], trades, c.trades)
+    if c.closes > 0:
+        equity[c.closes - 1] = state[0].cash_usdt
+    c.finished = 1
+
+
+ENDINGS: Final = {RUNNING: "end_of_data", HALTED_DRAWDOWN: "max_drawdown_hit", HALTED_LIQUIDATED: "liquidated"}
+"""How a run ended, by the halt of its STATE."""
