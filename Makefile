@@ -1,0 +1,66 @@
+# playd from a fresh clone: Python 3.11 or newer, git and make are enough. Every target makes what it needs.
+#
+#   make run                          two example Plays on paper, on a synthetic market at 60 times real time
+#   make run CANDLES=f.parquet SPEED=600
+#   make test                         the whole suite
+#   make check                        format, lint, types, house rules
+#   make bench                        speed and memory
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+# Compiled kernels live here and nowhere else; the folder may be deleted at any time.
+export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
+
+RUNTIME := $(VENV)/.installed
+DEV     := $(VENV)/.installed-dev
+PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench install format generated clean
+
+help:
+	@sed -n '3,7s/^#   //p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"playd needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}; name another one: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(DEV): $(RUNTIME)
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+install: $(RUNTIME)
+
+run: $(RUNTIME)
+	@$(BIN)/playd run $(if $(CANDLES),--candles '$(CANDLES)') $(if $(SPEED),--speed '$(SPEED)') $(ARGS)
+
+test: $(DEV)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/tidy tests/golden $(ARGS)
+
+bench: $(DEV)
+	$(BIN)/python -m bench $(ARGS)
+
+# Formats in place what `check` complains about.
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Writes again what is generated from code: the shipped settings and the schemas.
+generated: $(RUNTIME)
+	$(BIN)/python -m playd.settings.document config
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build

@@ -1,0 +1,129 @@
+"""The files of a journal: their names, their order, and what a whole chain of them says."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Final
+
+from playd.ops.chain import GENESIS, Head, check, head_before, kind_of
+from playd.world.ports import Disk
+
+_NAME: Final = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl$")
+
+
+def segment_names(disk: Disk, directory: PurePath) -> list[str]:
+    """The journal's files, oldest first; other files of the directory are left out."""
+    found = [(match[1], int(match[2] or 0), name) for name in disk.list(directory) if (match := _NAME.match(name))]
+    return [name for _, _, name in sorted(found)]
+
+
+def date_of(time_ms: int) -> str:
+    """UTC date of a time, e.g. `2024-01-31`."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).date().isoformat()
+
+
+def next_name(last: str | None, time_ms: int) -> str:
+    """Name of the file behind `last`: the day's first one, or the day's next number. Never before `last`."""
+    date = date_of(time_ms)
+    match = _NAME.match(last or "")
+    if match and match[1] >= date:
+        return f"{match[1]}.{int(match[2] or 0) + 1}.jsonl"
+    return f"{date}.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """The first thing that is wrong: in which file, at which line (from 1), which record was due, and what was found."""
+
+    file: str
+    line: int
+    seq: int
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: record {self.seq}: {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    What a file says.
+
+    `head` is the last good record, None when there is none. `good_bytes` is the length of the part that is whole.
+    `torn` says that behind it there is nothing but one line without an end.
+    """
+
+    head: Head | None
+    records: int
+    good_bytes: int
+    damage: Damage | None
+    torn: bool
+
+
+def read_segment(data: bytes, name: str, before: Head | None, *, behind_damage: bool = False) -> Reading:
+    """
+    Check one file. `before` is the head of the file before it; None takes the first record's word for it.
+
+    Behind a damaged file the chain may begin again with `journal.break`, and only there.
+    """
+    head, records, begin = before, 0, 0
+    while (end := data.find(b"\n", begin)) >= 0:
+        line = data[begin:end]
+        if records == 0 and (before is None or (behind_damage and kind_of(line) == "journal.break")):
+            head = head_before(line) or Head(0, GENESIS)
+        assumed = head or Head(0, GENESIS)
+        head, wrong = check(line, assumed)
+        if wrong:
+            damage = Damage(name, records + 1, assumed.seq + 1, wrong)
+            return Reading(assumed if records else before, records, begin, damage, torn=False)
+        records, begin = records + 1, end + 1
+    if begin == len(data):
+        return Reading(head, records, begin, None, torn=False)
+    due = head.seq + 1 if head else 1
+    return Reading(head, records, begin, Damage(name, records + 1, due, "cut short"), torn=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The verdict over a journal: how many records were checked, where it ends, and the first damage if there is any."""
+
+    files: int
+    records: int
+    head: Head | None
+    damage: Damage | None
+
+
+def verify(disk: Disk, directory: PurePath, *, since: str | None = None, anchor: Head | None = None) -> Report:
+    """
+    Check every file, or those from the date `since` on.
+
+    `anchor` is a head that was published earlier: a chain that does not hold it was cut or written anew. Raises `OSError` when
+    a file cannot be read.
+    """
+    names = [name for name in segment_names(disk, directory) if since is None or name[:10] >= since]
+    head: Head | None = None
+    first: Damage | None = None
+    records, anchored = 0, anchor is None
+    for name in names:
+        data = disk.read_bytes(directory / name)
+        reading = read_segment(data, name, head, behind_damage=first is not None)
+        records += reading.records
+        first = first or reading.damage
+        head = reading.head
+        anchored = anchored or any(_is(line, anchor) for line in _lines(data, anchor))
+    if first is None and anchor is not None and not anchored:
+        first = Damage(names[-1] if names else "", 0, anchor.seq, "published head not found")
+    return Report(len(names), records, head, first)
+
+
+def _lines(data: bytes, anchor: Head | None) -> Iterator[bytes]:
+    """Lines that mention the anchor's hash as their own."""
+    needle = f'"hash":"{anchor.hash if anchor else ""}"'.encode()
+    return (line for line in data.split(b"\n") if needle in line) if needle in data else iter(())
+
+
+def _is(line: bytes, anchor: Head | None) -> bool:
+    before = head_before(line)
+    return before is not None and anchor is not None and before.seq + 1 == anchor.seq
