@@ -148,7 +148,7 @@ class ExpressionReader:
         anchor_ms = self._anchor_ms(section)
         if key.endswith("_duration"):
             duration_ms = self._duration_ms(section)
-            bars = duration_ms // self._names.exec_ms
+            bars = -(-duration_ms // self._names.exec_ms)
         else:
             bars, duration_ms = section.integer("bars"), 0
         min_true = section.integer("min_true") if key.startswith("count_true") else 0

@@ -1,0 +1,148 @@
+"""Candle fields of one clock as growing rows: the base clock as it comes in, slower clocks rolled up from it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playd.core.candles import Candle, Candles
+from playd.kernels import rollup
+from playd.kernels.compiled import Row, Table
+from playd.plays.program import PRICE_FIELDS
+
+_PLACE = {"time": rollup.TIME, **{name: rollup.TIME + 1 + i for i, name in enumerate(PRICE_FIELDS)}}
+
+
+class CandleRows:
+    """
+    Rows of one clock by field name. `count` bars are filled; the rest is room.
+
+    Rows are replaced when room runs out: `grow` tells, and whoever holds rows must take them anew.
+    """
+
+    def __init__(self, step_ms: int, derived: Iterable[str], capacity: int) -> None:
+        self.step_ms = step_ms
+        self.count = 0
+        self.capacity = capacity
+        self._derived = tuple(derived)
+        self.rows: dict[str, Row] = {name: _room(name, capacity) for name in self._derived}
+
+    def grow(self, capacity: int) -> None:
+        """Make room for `capacity` bars."""
+        self.capacity = capacity
+        for name, row in self.rows.items():
+            self.rows[name] = moved(row, _room(name, capacity), self.count)
+
+    def fill_derived(self, lo: int, times: NDArray[np.float64] | NDArray[np.int64]) -> None:
+        """Write the fields made from the open times of the bars from `lo` on."""
+        hi = lo + len(times)
+        for name in self._derived:
+            row = self.rows[name][lo:hi]
+            if name == "index":
+                np.divide(times, self.step_ms, out=row)
+            else:
+                np.add(times, self.step_ms if name == "close_time" else 0, out=row, casting="unsafe")
+
+
+def _room(name: str, capacity: int) -> Row:
+    """Unwritten rows are never touched, except close times, whose missing values mark the end for alignment."""
+    return np.full(capacity, np.nan) if name == "close_time" else np.empty(capacity)
+
+
+def moved(row: Row, room: Row, count: int) -> Row:
+    """`room` with the first `count` values of `row`."""
+    room[:count] = row[:count]
+    return room
+
+
+class BaseRows(CandleRows):
+    """The candles as they come in."""
+
+    def __init__(self, step_ms: int, derived: Iterable[str], capacity: int) -> None:
+        super().__init__(step_ms, derived, capacity)
+        self.open_time_ms: NDArray[np.int64] = np.empty(capacity, dtype=np.int64)
+        self.rows |= {name: np.empty(capacity) for name in PRICE_FIELDS}
+
+    def grow(self, capacity: int) -> None:
+        """Make room for `capacity` bars."""
+        super().grow(capacity)
+        room = np.empty(capacity, dtype=np.int64)
+        room[: self.count] = self.open_time_ms[: self.count]
+        self.open_time_ms = room
+
+    def take_all(self, candles: Candles) -> bool:
+        """Hold these candles without copying, if they fill the room exactly. True if so."""
+        arrays = {name: getattr(candles, name) for name in PRICE_FIELDS}
+        fits = all(row.dtype == np.float64 and row.flags.c_contiguous and row.flags.writeable for row in arrays.values())
+        if self.count or len(candles) != self.capacity or not fits:
+            return False
+        self.rows |= arrays
+        self.open_time_ms = candles.open_time_ms
+        self.count = len(candles)
+        self.fill_derived(0, candles.open_time_ms)
+        return True
+
+    def append_many(self, candles: Candles) -> None:
+        """Copy candles behind those held; there must be room."""
+        lo, hi = self.count, self.count + len(candles)
+        for name in PRICE_FIELDS:
+            self.rows[name][lo:hi] = getattr(candles, name)
+        self.open_time_ms[lo:hi] = candles.open_time_ms
+        self.fill_derived(lo, candles.open_time_ms)
+        self.count = hi
+
+    def append_one(self, candle: Candle) -> None:
+        """Write one candle behind those held; there must be room."""
+        at, rows = self.count, self.rows
+        rows["open"][at] = candle.open
+        rows["high"][at] = candle.high
+        rows["low"][at] = candle.low
+        rows["close"][at] = candle.close
+        rows["volume"][at] = candle.volume
+        self.open_time_ms[at] = candle.open_time_ms
+        for name in self._derived:
+            value = candle.open_time_ms
+            rows[name][at] = value / self.step_ms if name == "index" else value + (self.step_ms if name == "close_time" else 0)
+        self.count = at + 1
+
+
+class SlowRows(CandleRows):
+    """Candles of a slower clock, rolled up from the base clock."""
+
+    def __init__(self, step_ms: int, derived: Iterable[str], base: BaseRows) -> None:
+        self._ratio = step_ms // base.step_ms
+        super().__init__(step_ms, tuple(name for name in derived if name != "time"), self._room_for(base.capacity))
+        self._base = base
+        self._kernel = rollup.kernel()
+        self._params = rollup.pack(base.step_ms, step_ms)
+        self._state = np.zeros(rollup.STATE_SIZE)
+        self._table: Table = np.empty((rollup.ROWS, self.capacity))
+        self._show_table()
+        self.see_base()
+
+    def _room_for(self, base_capacity: int) -> int:
+        return base_capacity // self._ratio + 2
+
+    def _show_table(self) -> None:
+        self.rows |= {name: self._table[place] for name, place in _PLACE.items()}
+
+    def see_base(self) -> None:
+        """Read from the rows that the base clock has now."""
+        self._source = tuple(self._base.rows[name] for name in ("time", *PRICE_FIELDS))
+
+    def follow_base(self) -> None:
+        """Make room for what the base clock has room for now."""
+        old, count = self._table, self.count
+        self.rows = {name: self.rows[name] for name in self._derived}
+        super().grow(self._room_for(self._base.capacity))
+        self._table = np.empty((rollup.ROWS, self.capacity))
+        self._table[:, :count] = old[:, :count]
+        self._show_table()
+
+    def extend(self, lo: int, hi: int) -> int:
+        """Take the base bars `lo…hi`; returns how many bars of this clock they finished."""
+        before = self.count
+        self.count = self._kernel(self._source, self._params, self._state, self._table, lo, hi, before)
+        if self.count > before and self._derived:
+            self.fill_derived(before, self.rows["time"][before : self.count])
+        return self.count - before

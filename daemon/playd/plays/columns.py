@@ -1,0 +1,203 @@
+"""
+The columns of a running Program: whole histories or one closed bar at a time, through the same kernels, with the same bits.
+
+Nothing is ever changed in the past, and a value depends only on bars that closed at or before its own bar's close.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playd.core.candles import Candle, Candles
+from playd.kernels.compiled import Kernel, Row, Table
+from playd.plays.candle_rows import BaseRows, CandleRows, SlowRows
+from playd.plays.graph import derived_fields
+from playd.plays.program import Program
+
+BLOCK_BARS: Final = 8192
+"""Bars that all nodes of a clock work through before the next: eight rows of a block are half a second-level cache."""
+
+_MORE: Final = 2
+"""Growth factor of the room, so that growing costs little per bar."""
+
+_LEAST_ROOM: Final = 16
+
+_Call = tuple[Kernel, tuple[Row, ...], Row, Row, Table]
+
+
+class _Stage:
+    """Nodes of one clock that run one after the other, and how many bars they have done."""
+
+    def __init__(self, clock: int, nodes: list[int]) -> None:
+        self.clock = clock
+        self.nodes = nodes
+        self.done = 0
+        self.calls: list[_Call] = []
+
+
+class Columns:
+    """
+    Every column of one Program over one series of base candles.
+
+    `capacity` is the number of base candles to make room for; more are taken, at the price of a copy. Arrays returned are
+    views, read only by convention, and valid until the next call that extends.
+    """
+
+    def __init__(self, program: Program, capacity: int) -> None:
+        self.program = program
+        base_derived = set(derived_fields(program.columns, 0))
+        if len(program.clocks) > 1:
+            base_derived.add("time")
+        self._base = BaseRows(program.base_step_ms, base_derived, max(capacity, 1))
+        self._slow = [
+            SlowRows(clock.step_ms, derived_fields(program.columns, i), self._base)
+            for i, clock in enumerate(program.clocks)
+            if i > 0
+        ]
+        self._clocks: list[CandleRows] = [self._base, *self._slow]
+        self._tables: list[Table] = [np.empty((0, 0))] * len(program.nodes)
+        self._states = [np.zeros(node.state_size) for node in program.nodes]
+        self._stages = _stages(program)
+        self._exec = self._clocks[program.exec_clock]
+        self._rows: list[Row] = []
+        self._rows_stale = True
+
+    def extend_many(self, candles: Candles) -> None:
+        """
+        Take closed base candles, oldest first, later than all before.
+
+        Raises `ValueError` for candles of another step or out of order.
+        """
+        if not len(candles):
+            return
+        if candles.step_ms != self.program.base_step_ms:
+            raise ValueError(f"candles of {candles.step_ms} ms, expected {self.program.base_step_ms} ms")
+        self._check_next(int(candles.open_time_ms[0]))
+        if len(candles) > 1 and not bool((np.diff(candles.open_time_ms) > 0).all()):
+            raise ValueError("candles are not in rising order of time")
+        lo = self._base.count
+        if self._base.take_all(candles):
+            self._rows_stale = True
+        else:
+            self._make_room(lo + len(candles))
+            self._base.append_many(candles)
+        self._extend(lo)
+
+    def extend_one(self, candle: Candle) -> bool:
+        """
+        Take one closed base candle, later than all before.
+
+        True when it closed a bar of the execution clock, so that a decision is due at its close. A bar that is only now found
+        closed, because its last candle is missing, extends the columns and is not a decision.
+        Raises `ValueError` for a candle that is not later than the last one.
+        """
+        self._check_next(candle.open_time_ms)
+        lo = self._base.count
+        if lo == self._base.capacity:
+            self._make_room(lo + 1)
+        self._base.append_one(candle)
+        before = self._exec.count
+        self._extend(lo)
+        return self._exec.count > before and (candle.open_time_ms + self._base.step_ms) % self._exec.step_ms == 0
+
+    def _check_next(self, open_time_ms: int) -> None:
+        count = self._base.count
+        if count and open_time_ms <= self._base.open_time_ms[count - 1]:
+            raise ValueError(f"candle at {open_time_ms} is not later than the last one at {self._base.open_time_ms[count - 1]}")
+
+    def _extend(self, lo: int) -> None:
+        if self._rows_stale:
+            self._connect()
+        for slow in self._slow:
+            slow.extend(lo, self._base.count)
+        for stage in self._stages:
+            start, end = stage.done, self._clocks[stage.clock].count
+            while start < end:
+                stop = min(start + BLOCK_BARS, end)
+                for kernel, inputs, params, state, table in stage.calls:
+                    kernel(inputs, params, state, table, start, stop)
+                start = stop
+            stage.done = end
+
+    def _make_room(self, count: int) -> None:
+        if count > self._base.capacity:
+            self._base.grow(max(count, _MORE * self._base.capacity, _LEAST_ROOM))
+            for slow in self._slow:
+                slow.follow_base()
+            self._rows_stale = True
+
+    def _connect(self) -> None:
+        """Give every node its table and its input rows, moving what is there into new room if it has grown."""
+        for slow in self._slow:
+            slow.see_base()
+        nodes = self.program.nodes
+        done = {i: stage.done for stage in self._stages for i in stage.nodes}
+        for i, node in enumerate(nodes):
+            capacity = self._clocks[node.clock].capacity
+            if self._tables[i].shape[1] != capacity:
+                table = np.empty((len(node.outputs), capacity))
+                if done[i]:
+                    table[:, : done[i]] = self._tables[i][:, : done[i]]
+                self._tables[i] = table
+        self._rows = [
+            self._tables[column.node][nodes[column.node].outputs.index(number)]
+            if column.node >= 0
+            else self._clocks[column.clock].rows[column.field]
+            for number, column in enumerate(self.program.columns)
+        ]
+        for stage in self._stages:
+            stage.calls = [self._call(i) for i in stage.nodes]
+        self._rows_stale = False
+
+    def _call(self, i: int) -> _Call:
+        node = self.program.nodes[i]
+        inputs = tuple(self._rows[one] for one in node.inputs)
+        return node.kernel, inputs, node.params, self._states[i], self._tables[i]
+
+    @property
+    def exec_count(self) -> int:
+        """Closed bars of the execution clock so far."""
+        return self._exec.count
+
+    def column(self, name: str) -> Row:
+        """The values of a named column, one per closed bar of its clock. Raises `KeyError` for a name the Program has not."""
+        return self.row(self.program.names[name])
+
+    def row(self, column: int) -> Row:
+        """The values of a column by number."""
+        if self._rows_stale:
+            self._connect()
+        return self._rows[column][: self._clocks[self.program.columns[column].clock].count]
+
+    def signal(self, name: str) -> Row | None:
+        """Row of a signal on the execution clock (words of `program.SIGNALS`), None when the Play does not have it."""
+        column = self.program.signals.get(name)
+        return None if column is None else self.row(column)
+
+    def last_signals(self) -> dict[str, float]:
+        """Signals that the Play has, at the last closed execution bar. There must be one."""
+        if self._rows_stale:
+            self._connect()
+        last = self._exec.count - 1
+        return {name: float(self._rows[column][last]) for name, column in self.program.signals.items()}
+
+    def open_times_ms(self, clock: int) -> NDArray[np.int64]:
+        """Open times of the closed bars of a clock, by its place in `program.clocks`."""
+        if clock == 0:
+            return self._base.open_time_ms[: self._base.count]
+        slow = self._clocks[clock]
+        return slow.rows["time"][: slow.count].astype(np.int64)
+
+    def close_times_ms(self, clock: int) -> NDArray[np.int64]:
+        """Close times of the closed bars of a clock."""
+        return self.open_times_ms(clock) + self.program.clocks[clock].step_ms
+
+
+def _stages(program: Program) -> list[_Stage]:
+    stages: list[_Stage] = []
+    for i, node in enumerate(program.nodes):
+        if not stages or stages[-1].clock != node.clock:
+            stages.append(_Stage(node.clock, []))
+        stages[-1].nodes.append(i)
+    return stages

@@ -1,0 +1,169 @@
+"""Building the graph of a Program: columns and nodes, each computation once, in an order that kernels can run in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from playd.kernels import asof, offset
+from playd.kernels.compiled import Kernel, Row
+from playd.plays.program import DERIVED_FIELDS, Clock, Column, Node
+
+Ordered = tuple[tuple[Column, ...], tuple[Node, ...], dict[int, int]]
+"""Columns, nodes, and old to new column numbers."""
+
+NEVER_STALE_MS: Final = 2**50
+"""A bar length so large that alignment never calls a value stale."""
+
+
+@dataclass(slots=True)
+class Graph:
+    """Columns and nodes while they are being found; a clock exists once something is computed on it."""
+
+    clocks: list[Clock]
+    columns: list[Column] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    _fields: dict[tuple[int, str], int] = field(default_factory=dict)
+    _known: dict[tuple[int, str, tuple[int, ...], bytes], tuple[int, ...]] = field(default_factory=dict)
+
+    def clock(self, step_ms: int) -> int:
+        """The place of the clock with bars of that length."""
+        clock = Clock(step_ms)
+        if clock not in self.clocks:
+            self.clocks.append(clock)
+        return self.clocks.index(clock)
+
+    def candle(self, clock: int, name: str) -> int:
+        """The column of a candle field."""
+        key = (clock, name)
+        if key not in self._fields:
+            step_ms = self.clocks[clock].step_ms
+            label = f"{name}@{self.clocks[clock].name}"
+            self._fields[key] = len(self.columns)
+            self.columns.append(Column(clock, label, -1, step_ms, self._slack_ms(clock), name))
+        return self._fields[key]
+
+    def _slack_ms(self, clock: int) -> int:
+        """A slower clock may lose its first bar, which the history can cut."""
+        return self.clocks[clock].step_ms if self.clocks[clock] != self.clocks[0] else 0
+
+    def node(
+        self,
+        clock: int,
+        kind: str,
+        kernel: Kernel,
+        inputs: Sequence[int],
+        params: Row,
+        state_size: int,
+        firsts: Sequence[int],
+        fade_bars: Sequence[int],
+        labels: Sequence[str],
+    ) -> tuple[int, ...]:
+        """
+        The output columns of a computation, shared when it is known already.
+
+        `firsts` and `fade_bars` say, per output, how many bars after the inputs it becomes valid, and settles.
+        """
+        key = (clock, kind, tuple(inputs), params.tobytes())
+        if key in self._known:
+            return self._known[key]
+        step_ms = self.clocks[clock].step_ms
+        ready = max(self.columns[one].ready_ms for one in inputs)
+        warm = max(self.columns[one].warmup_ms for one in inputs)
+        outputs = tuple(range(len(self.columns), len(self.columns) + len(labels)))
+        for label, first, fade in zip(labels, firsts, fade_bars, strict=True):
+            node = len(self.nodes)
+            self.columns.append(Column(clock, label, node, ready + first * step_ms, warm + (first + fade) * step_ms))
+        self.nodes.append(Node(clock, kind, kernel, tuple(inputs), params, state_size, outputs))
+        self._known[key] = outputs
+        return outputs
+
+    def shifted(self, column: int, bars: int) -> int:
+        """The column `bars` bars earlier on its own clock."""
+        if bars == 0:
+            return column
+        source = self.columns[column]
+        label = f"{source.name}[-{bars}]"
+        params = offset.pack(bars)
+        return self.node(
+            source.clock, "offset", offset.kernel(), (column,), params, offset.STATE_SIZE, (bars,), (0,), (label,)
+        )[0]
+
+    def aligned(self, column: int, clock: int, *, stale: bool = True) -> int:
+        """The column as seen from `clock`: closed bars only. With `stale` false, a value lasts until the next one."""
+        source = self.columns[column]
+        if source.clock == clock:
+            return column
+        inputs = (column, self.candle(source.clock, "close_time"), self.candle(clock, "close_time"))
+        params = asof.pack(self.clocks[source.clock].step_ms if stale else NEVER_STALE_MS)
+        label = f"{source.name}@{self.clocks[clock].name}"
+        return self.node(clock, "asof", asof.kernel(), inputs, params, asof.STATE_SIZE, (0,), (0,), (label,))[0]
+
+    def rename(self, column: int, name: str) -> None:
+        """Give a column the name that people know it by, unless it has one."""
+        known = self.columns[column]
+        if known.node >= 0 and not known.name.startswith(("actions.", "setups.")):
+            self.columns[column] = replace(known, name=name)
+
+    def ordered(self, wanted: Sequence[int]) -> Ordered:
+        """
+        What `wanted` needs, and nothing else: columns, nodes in execution order, and old to new column numbers.
+
+        Nodes of one clock stand together as far as their inputs allow, so that a block of bars stays in the cache.
+        """
+        needed = self._needed(wanted)
+        waiting = [i for i, node in enumerate(self.nodes) if i in needed]
+        done: set[int] = set()
+        order: list[int] = []
+        clock = max((self.nodes[i].clock for i in waiting), key=self._step_ms, default=0)
+        while waiting:
+            ready = [i for i in waiting if self._depends_on(i) <= done]
+            here = [i for i in ready if self.nodes[i].clock == clock]
+            if not here:
+                clock = max((self.nodes[i].clock for i in ready), key=self._step_ms)
+                continue
+            order.append(here[0])
+            done.add(here[0])
+            waiting.remove(here[0])
+        return self._renumbered(order, wanted)
+
+    def _step_ms(self, clock: int) -> int:
+        return self.clocks[clock].step_ms
+
+    def _depends_on(self, node: int) -> set[int]:
+        return {self.columns[one].node for one in self.nodes[node].inputs} - {-1}
+
+    def _needed(self, wanted: Sequence[int]) -> set[int]:
+        needed: set[int] = set()
+        front = [self.columns[one].node for one in wanted]
+        while front:
+            node = front.pop()
+            if node >= 0 and node not in needed:
+                needed.add(node)
+                front.extend(self._depends_on(node))
+        return needed
+
+    def _renumbered(
+        self, order: list[int], wanted: Sequence[int]
+    ) -> tuple[tuple[Column, ...], tuple[Node, ...], dict[int, int]]:
+        kept: list[int] = []
+        for node in order:
+            fields = [one for one in self.nodes[node].inputs if self.columns[one].node < 0]
+            kept.extend(one for one in (*fields, *self.nodes[node].outputs) if one not in kept)
+        kept.extend(one for one in wanted if one not in kept)
+        new = {old: number for number, old in enumerate(kept)}
+        place = {old: number for number, old in enumerate(order)}
+        columns = tuple(replace(self.columns[one], node=place.get(self.columns[one].node, -1)) for one in kept)
+        nodes = tuple(
+            replace(
+                self.nodes[i],
+                inputs=tuple(new[one] for one in self.nodes[i].inputs),
+                outputs=tuple(new[one] for one in self.nodes[i].outputs),
+            )
+            for i in order
+        )
+        return columns, nodes, new
+
+
+def derived_fields(columns: Sequence[Column], clock: int) -> tuple[str, ...]:
+    """The fields made from the open time that columns of a clock need."""
+    return tuple(name for name in DERIVED_FIELDS if any(one.clock == clock and one.field == name for one in columns))

@@ -1,0 +1,115 @@
+"""
+A Program: what a Play computes, as a graph of kernels over columns of several clocks. Values only; `columns.Columns` runs it.
+
+A column is a number: its place in `Program.columns`. Candle fields are columns without a node; every other column is one output
+of one node. Equal computations are one node, whatever names they have.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from playd.core.timeframes import NAME_OF_MS
+from playd.kernels.compiled import Kernel, Row
+
+PRICE_FIELDS: Final = ("open", "high", "low", "close", "volume")
+DERIVED_FIELDS: Final = ("time", "close_time", "index")
+"""Fields made from the open time: itself and the close time in epoch ms, and the bar index (open time / length), as float64."""
+
+SIGNALS: Final = (
+    *("exit_all", "exit_long", "exit_short", "entry_long", "entry_short"),
+    *("stop_atr", "stop_level_long", "stop_level_short", "target_atr", "trailing_atr"),
+)
+"""What decisions read at each execution close: truths of the actions, then the levels that risk refers to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A timeframe of the Program."""
+
+    step_ms: int
+
+    @property
+    def name(self) -> str:
+        """The timeframe's name, or the length in ms for a base step that is no timeframe."""
+        return NAME_OF_MS.get(self.step_ms, f"{self.step_ms}ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """
+    One series.
+
+    Attributes:
+        clock: Place in `Program.clocks`.
+        name: Shortest name, for people; `Program.names` knows all.
+        node: Place in `Program.nodes`, -1 for a candle field, whose name is then `field`.
+        ready_ms: History from the first loaded bar until the first value can be there. For rules this is the last operand's.
+        warmup_ms: History that should be loaded, so that seeds have faded.
+    """
+
+    clock: int
+    name: str
+    node: int
+    ready_ms: int
+    warmup_ms: int
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """
+    One kernel at work.
+
+    Attributes:
+        kind: What it computes: indicator, operator or transform, by catalog name.
+        inputs: Columns, all on `clock`, except for `asof`, whose first two are the source's.
+        outputs: Its columns, in the order of the kernel's output rows.
+    """
+
+    clock: int
+    kind: str
+    kernel: Kernel
+    inputs: tuple[int, ...]
+    params: Row
+    state_size: int
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """
+    Attributes:
+        clocks: Base clock first, the others in no particular order.
+        exec_clock: Place of the execution clock.
+        columns, nodes: Nodes are in execution order: a node's inputs come before it.
+        names: Name to column: `close`, `id`, `id.field`, rule paths like `actions.entry_long.all[1]`, their operands `….lhs`.
+        signals: Word of `SIGNALS` to its column on the execution clock; absent when the Play does not have it.
+        warmup_ms: How far before a window the history must start.
+    """
+
+    clocks: tuple[Clock, ...]
+    exec_clock: int
+    columns: tuple[Column, ...]
+    nodes: tuple[Node, ...]
+    names: Mapping[str, int]
+    signals: Mapping[str, int]
+    warmup_ms: int
+
+    @property
+    def base_step_ms(self) -> int:
+        """Length of the candles that come in."""
+        return self.clocks[0].step_ms
+
+    @property
+    def exec_step_ms(self) -> int:
+        """Length of the execution clock's bars."""
+        return self.clocks[self.exec_clock].step_ms
+
+    def readiness(self) -> dict[str, int]:
+        """Name to the index of the first bar, on the column's own clock, that can have a value."""
+        first: dict[str, int] = {}
+        for name, column_id in self.names.items():
+            column = self.columns[column_id]
+            first[name] = max(0, -(-column.ready_ms // self.clocks[column.clock].step_ms) - 1)
+        return first
