@@ -1,0 +1,76 @@
+"""Log lines: complete, ordered, free of secrets, readable on a terminal."""
+
+import re
+from collections.abc import Iterator
+
+import orjson
+import pytest
+import structlog
+
+from playd.ops.logs import configure_logs
+from playd.settings.model import Log as LogSettings
+from playd.world.virtual import VirtualWorld, virtual_world
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def world() -> VirtualWorld:
+    return virtual_world()
+
+
+def lines(world: VirtualWorld) -> list[str]:
+    return world.process.stderr.decode().splitlines()
+
+
+def test_a_line_is_one_json_object_with_its_time_level_and_context(world: VirtualWorld) -> None:
+    configure_logs(world, LogSettings(), "INFO")
+    structlog.contextvars.bind_contextvars(instance="ema-cross")
+    structlog.get_logger().info("stream.up", msg="private stream is up", account="paper", took_ms=12, reason=None)
+    (line,) = lines(world)
+    assert orjson.loads(line) == {
+        "ts": "2024-01-01T00:00:00.000Z",
+        "level": "info",
+        "event": "stream.up",
+        "msg": "private stream is up",
+        "instance": "ema-cross",
+        "account": "paper",
+        "took_ms": 12,
+    }
+    assert list(orjson.loads(line))[:4] == ["ts", "level", "event", "msg"]
+
+
+def test_lower_levels_are_left_out(world: VirtualWorld) -> None:
+    configure_logs(world, LogSettings(), "WARNING")
+    log = structlog.get_logger()
+    log.info("stream.up")
+    log.warning("stream.down")
+    assert [orjson.loads(line)["event"] for line in lines(world)] == ["stream.down"]
+
+
+def test_text_is_aligned_and_carries_the_exception(world: VirtualWorld) -> None:
+    configure_logs(world, LogSettings(format="text"), "INFO")
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        structlog.get_logger().exception("instance.crash", msg="restarting", name_of="a")
+    first, *rest = lines(world)
+    assert first == "00:00:00.000 ERROR    instance.crash           restarting name_of=a"
+    assert rest[-1] == "ValueError: broken"
+
+
+def test_colours_only_where_asked(world: VirtualWorld) -> None:
+    configure_logs(world, LogSettings(format="text"), "INFO", colours=True)
+    structlog.get_logger().critical("position.naked")
+    assert re.search("\x1b\\[1;31mCRITICAL", lines(world)[0])
+
+
+def test_echoed_keys_are_masked(world: VirtualWorld) -> None:
+    configure_logs(world, LogSettings(), "INFO")
+    structlog.get_logger().error("venue.refused", msg="error sign! origin_string[1700000000abcdefABCDEF5000]")
+    assert "abcdefABCDEF" not in lines(world)[0]
