@@ -10,7 +10,7 @@ _ECHOES: Final = (
     # A signature refusal (10004) echoes the string that was hashed: it holds the key, and nobody needs the rest.
     re.compile(r"origin_string\[.*\]", re.DOTALL),
     # Long runs of the key alphabet behind a name that says what they are.
-    re.compile(r"(?i)\b(api_?key|secret|sign(?:ature)?|token)\b(\W{1,4})[A-Za-z0-9+/=_-]{10,}"),
+    re.compile(r"(?i)\b(api_?key|secret|sign(?:ature)?|token)\b(\W{0,2}[=:]\W{0,2})[A-Za-z0-9+/=_-]{10,}"),
 )
 
 

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Self
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -44,7 +44,8 @@ class BybitPrivateStream:
     Keeps the private socket of one account open and turns its frames into `PrivateEvent`s on `events` (one consumer).
 
     `StreamUp` comes only after authentication and the acknowledgement of every topic; `StreamDown` once for each `StreamUp`
-    that was lost, and once when the first connection fails. Executions are dropped when their id has been seen.
+    that was lost, and once when the first connection fails. Executions are dropped when their id has been seen. Used as
+    `with`: leaving closes `events`.
     """
 
     def __init__(
@@ -69,6 +70,13 @@ class BybitPrivateStream:
         self._told_down = False
         self._last_frame_s: float | None = None
         self.isolated = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._send.close()
+        self._receive.close()
 
     @property
     def events(self) -> MemoryObjectReceiveStream[PrivateEvent]:
@@ -105,9 +113,9 @@ class BybitPrivateStream:
         self._connection += 1
         self._wire = wire
         self._told_down = False
-        if self._account.lock_step:
-            await wire.send({"op": "playd.lockstep"})
         await self._send.send(StreamUp(self._connection))
+        if self._account.lock_step:  # last, so that no barrier overtakes `StreamUp`
+            await wire.send({"op": "playd.lockstep"})
 
     async def frame(self, frame: Row) -> None:
         self._last_frame_s = self._world.clock.mono_s()

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Self
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -39,6 +39,7 @@ class BybitPublicStream:
     Keeps the public socket open and implements `PublicFeed`: per symbol the topics `tickers` and `kline.<base step>`.
 
     One topic per request, because the venue refuses a whole request for one bad topic. `lock_step` needs a local exchange.
+    Used as `with`: leaving closes `events`.
     """
 
     def __init__(
@@ -65,6 +66,13 @@ class BybitPublicStream:
         self._wire: Wire | None = None
         self._connection = 0
         self._told_down = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._send.close()
+        self._receive.close()
 
     @property
     def events(self) -> MemoryObjectReceiveStream[FeedEvent]:
@@ -110,9 +118,9 @@ class BybitPublicStream:
         self._connection += 1
         self._wire = wire
         self._told_down = False
-        if self._lock_step:
-            await wire.send({"op": "playd.lockstep"})
         await self._send.send(FeedUp(self._connection))
+        if self._lock_step:  # last, so that no barrier overtakes `FeedUp`
+            await wire.send({"op": "playd.lockstep"})
 
     async def frame(self, frame: Row) -> None:
         for event in self._events_of(frame):

@@ -246,12 +246,12 @@ async def open_bybit_venue(
     every restart.
     """
     venue_clock = VenueClock(world.clock)
-    stream = BybitPrivateStream(world, account, venue_clock, timing=timing, limiter=limiter)
     async with world.net.http_session(timeout_s=2 * READ_DEADLINE_S) as session:
         rest = RestClient(session, account.hosts.rest, budget, venue_clock, account)
         simulated = account.environment is Environment.LOCAL
         market = BybitMarketData(rest, world.clock, venue_clock, simulated=simulated, step_ms=step_ms)
-        yield BybitVenue(account, rest, market, venue_clock, stream)
+        with BybitPrivateStream(world, account, venue_clock, timing=timing, limiter=limiter) as stream:
+            yield BybitVenue(account, rest, market, venue_clock, stream)
 
 
 @asynccontextmanager

@@ -1,0 +1,199 @@
+"""The private stream against a scripted server."""
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import pytest
+
+from playd.venues.bybit.private_stream import TOPICS, BybitPrivateStream
+from playd.venues.bybit.socket import SocketTiming
+from playd.venues.bybit.venue_clock import VenueClock
+from playd.venues.port import (
+    Barrier,
+    ExecutionUpdate,
+    OrderUpdate,
+    PositionUpdate,
+    PrivateEvent,
+    StreamDown,
+    StreamUp,
+    WalletUpdate,
+)
+from playd.world.virtual import virtual_world
+from tests.fake_bybit import KEY, SECRET, TIME_MS, FakeBybit, Socket, account
+
+pytestmark = pytest.mark.anyio
+
+QUICK = SocketTiming(ping_every_s=0.05, dead_after_s=0.4, ack_within_s=0.2, backoff_first_s=0.01, backoff_max_s=0.05)
+
+
+@dataclass
+class Scene:
+    fake: FakeBybit
+    stream: BybitPrivateStream
+
+    async def event(self) -> PrivateEvent:
+        with anyio.fail_after(5):
+            return await self.stream.events.receive()
+
+    async def up(self, number: int = 1) -> Socket:
+        assert await self.event() == StreamUp(number)
+        return await self.fake.socket(number)
+
+
+@asynccontextmanager
+async def running(
+    fake: FakeBybit, timing: SocketTiming = QUICK, *, lock_step: bool = False, offset_ms: float = 0.0
+) -> AsyncIterator[Scene]:
+    world = virtual_world()
+    venue_clock = VenueClock(world.clock)
+    venue_clock.sample(offset_ms, 1.0)
+    async with fake.running(world) as hosts, anyio.create_task_group() as tasks:
+        with BybitPrivateStream(world, account(hosts, lock_step=lock_step), venue_clock, timing=timing) as stream:
+            tasks.start_soon(stream.run)
+            yield Scene(fake, stream)
+            tasks.cancel_scope.cancel()
+
+
+def message(topic: str, *rows: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "x", "topic": topic, "creationTime": 5, "data": list(rows)}
+
+
+def fill(exec_id: str, **more: Any) -> dict[str, Any]:
+    row = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "execId": exec_id, "execQty": "0.1", "execType": "Trade"}
+    return {**row, **more}
+
+
+async def test_up_is_told_only_after_authentication_and_every_acknowledgement() -> None:
+    async with running(FakeBybit(), offset_ms=250.0) as scene:
+        socket = await scene.up()
+        frames = list(socket.frames)
+    key, expires_ms, signature = frames[0]["args"]
+    assert (frames[0]["op"], key) == ("auth", KEY)
+    assert expires_ms == TIME_MS + 10_250
+    assert signature == hmac.new(SECRET.encode(), f"GET/realtime{expires_ms}".encode(), hashlib.sha256).hexdigest()
+    subscribed = [frame["args"] for frame in frames if frame["op"] == "subscribe"]
+    assert subscribed == [[topic] for topic in TOPICS]
+
+
+@pytest.mark.parametrize("what", ["auth", "position"])
+async def test_a_refused_handshake_is_down_with_its_reason_and_without_the_key(what: str) -> None:
+    async with running(FakeBybit(refused={what: f"no! api_key={KEY}"})) as scene:
+        event = await scene.event()
+    assert isinstance(event, StreamDown)
+    assert what in event.reason
+    assert KEY not in event.reason
+
+
+@pytest.mark.parametrize("op", ["auth", "subscribe"])
+async def test_a_missing_acknowledgement_ends_the_connection(op: str) -> None:
+    async with running(FakeBybit(mute={op})) as scene:
+        event = await scene.event()
+        assert isinstance(event, StreamDown)
+        assert f"no acknowledgement of {op}" in event.reason
+        await scene.fake.socket(2)
+
+
+async def test_rows_become_events_in_the_order_they_came() -> None:
+    async with running(FakeBybit()) as scene:
+        socket = await scene.up()
+        await socket.send(message("execution", fill("e1"), fill("e2")))
+        await socket.send(message("order", {"symbol": "BTCUSDT", "side": "Buy", "orderStatus": "Filled", "orderLinkId": "l"}))
+        await socket.send(message("position", {"symbol": "BTCUSDT", "side": "Buy", "size": "0.2", "entryPrice": "60000.1"}))
+        await socket.send(message("wallet", {"coin": [{"coin": "USDT", "walletBalance": "10", "equity": "11"}]}))
+        events = [await scene.event() for _ in range(5)]
+    kinds = [type(event) for event in events]
+    assert kinds == [ExecutionUpdate, ExecutionUpdate, OrderUpdate, PositionUpdate, WalletUpdate]
+    position = events[3]
+    assert isinstance(position, PositionUpdate)
+    assert (position.position.signed_qty, position.position.entry_price) == (Decimal("0.2"), Decimal("60000.1"))
+
+
+async def test_an_execution_comes_once_however_often_it_is_sent_and_over_reconnects() -> None:
+    async with running(FakeBybit()) as scene:
+        socket = await scene.up()
+        await socket.send(message("execution", fill("e1"), fill("e1")))
+        await socket.ws.close()
+        first, down = await scene.event(), await scene.event()
+        assert isinstance(first, ExecutionUpdate)
+        assert isinstance(down, StreamDown)
+        socket = await scene.up(2)
+        await socket.send(message("execution", fill("e1"), fill("e2")))
+        second = await scene.event()
+        assert isinstance(second, ExecutionUpdate)
+        assert second.execution.exec_id == "e2"
+
+
+async def test_rows_of_other_products_are_none_of_our_business() -> None:
+    async with running(FakeBybit()) as scene:
+        socket = await scene.up()
+        spot, usdc = fill("s", category="spot"), fill("u", symbol="BTCPERP")
+        await socket.send(message("execution", spot, usdc, fill("mine")))
+        event = await scene.event()
+        assert isinstance(event, ExecutionUpdate)
+        assert event.execution.exec_id == "mine"
+
+
+async def test_a_dropped_socket_is_subscribed_again_and_proven_by_acknowledgements() -> None:
+    async with running(FakeBybit()) as scene:
+        for number in (1, 2, 3):
+            socket = await scene.up(number)
+            assert len(await socket.heard("subscribe", 4)) == 4
+            await socket.ws.close()
+            assert isinstance(await scene.event(), StreamDown)
+
+
+async def test_a_quiet_socket_that_answers_pings_lives() -> None:
+    async with running(FakeBybit()) as scene:
+        socket = await scene.up()
+        await socket.heard("ping", 15)  # more than `dead_after_s` of pings
+        assert scene.stream.up
+        assert len(scene.fake.sockets) == 1
+
+
+async def test_a_socket_that_answers_nothing_is_dead() -> None:
+    async with running(FakeBybit(mute={"ping"})) as scene:
+        await scene.up()
+        event = await scene.event()
+        assert isinstance(event, StreamDown)
+        assert "dead: no frame for 0.4 s" in event.reason
+        await scene.up(2)
+
+
+async def test_an_unreadable_frame_ends_the_connection_instead_of_being_skipped() -> None:
+    async with running(FakeBybit()) as scene:
+        socket = await scene.up()
+        await socket.send(message("execution", fill("e1", execQty="much")))
+        event = await scene.event()
+        assert isinstance(event, StreamDown)
+        assert "execQty" in event.reason
+
+
+async def test_down_is_told_once_while_nobody_answers() -> None:
+    world = virtual_world()
+    fake = FakeBybit()
+    async with fake.running(world) as hosts:
+        pass
+    timing = SocketTiming(backoff_first_s=0.001, backoff_max_s=0.002)
+    with BybitPrivateStream(world, account(hosts), VenueClock(world.clock), timing=timing) as stream:
+        with anyio.move_on_after(0.2):
+            await stream.run()
+        assert isinstance(stream.events.receive_nowait(), StreamDown)
+        with pytest.raises(anyio.WouldBlock):
+            stream.events.receive_nowait()
+
+
+async def test_lock_step_is_asked_for_last_and_barriers_are_echoed() -> None:
+    async with running(FakeBybit(), lock_step=True) as scene:
+        socket = await scene.up()
+        await socket.heard("playd.lockstep")
+        assert socket.frames[-1]["op"] == "playd.lockstep"
+        await socket.send({"op": "playd.barrier", "barrier": 7})
+        assert await scene.event() == Barrier(7)
+        await scene.stream.barrier_done(7)
+        assert await socket.heard("playd.barrier") == [{"op": "playd.barrier", "barrier": 7}]

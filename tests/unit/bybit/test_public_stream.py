@@ -1,0 +1,134 @@
+"""The public stream against a scripted server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import pytest
+
+from playd.core.candles import Candle
+from playd.core.errors import Refused, SettingsError
+from playd.core.modes import Environment
+from playd.market.public_feed import FeedBarrier, FeedDown, FeedEvent, FeedUp, KlineFrame, SymbolRefused, TickerFrame
+from playd.venues.bybit.environment import DEMO
+from playd.venues.bybit.public_stream import BybitPublicStream
+from playd.venues.bybit.socket import SocketTiming
+from playd.world.virtual import virtual_world
+from tests.fake_bybit import FakeBybit, Socket
+
+pytestmark = pytest.mark.anyio
+
+QUICK = SocketTiming(ping_every_s=0.05, dead_after_s=0.4, ack_within_s=0.2, backoff_first_s=0.01, backoff_max_s=0.05)
+
+
+@dataclass
+class Scene:
+    fake: FakeBybit
+    stream: BybitPublicStream
+
+    async def event(self) -> FeedEvent:
+        with anyio.fail_after(5):
+            return await self.stream.events.receive()
+
+    async def up(self, number: int = 1) -> Socket:
+        assert await self.event() == FeedUp(number)
+        return await self.fake.socket(number)
+
+
+@asynccontextmanager
+async def running(fake: FakeBybit, *watched: str, lock_step: bool = False) -> AsyncIterator[Scene]:
+    world = virtual_world()
+    async with fake.running(world) as hosts, anyio.create_task_group() as tasks:
+        with BybitPublicStream(world, Environment.LOCAL, hosts, lock_step=lock_step, timing=QUICK) as stream:
+            for symbol in watched:
+                await stream.watch(symbol)
+            tasks.start_soon(stream.run)
+            yield Scene(fake, stream)
+            tasks.cancel_scope.cancel()
+
+
+def topics_of(socket: Socket) -> list[str]:
+    assert all(len(frame["args"]) == 1 for frame in socket.frames if frame["op"] == "subscribe")
+    return sorted(frame["args"][0] for frame in socket.frames if frame["op"] == "subscribe")
+
+
+def kline(open_ms: int, *, confirm: bool) -> dict[str, Any]:
+    prices = {"open": "1.5", "high": "3", "low": "1", "close": "2", "volume": "7", "turnover": "9"}
+    row = {"start": open_ms, "end": open_ms + 59_999, "interval": "1", **prices, "confirm": confirm, "timestamp": open_ms}
+    return {"topic": "kline.1.BTCUSDT", "type": "snapshot", "ts": 1, "data": [row]}
+
+
+async def test_each_watched_symbol_has_two_topics_asked_for_one_by_one() -> None:
+    async with running(FakeBybit(), "BTCUSDT", "ETHUSDT") as scene:
+        socket = await scene.up()
+        assert topics_of(socket) == ["kline.1.BTCUSDT", "kline.1.ETHUSDT", "tickers.BTCUSDT", "tickers.ETHUSDT"]
+
+
+async def test_a_symbol_watched_later_is_subscribed_and_comes_back_after_a_loss() -> None:
+    async with running(FakeBybit(), "BTCUSDT") as scene:
+        socket = await scene.up()
+        await scene.stream.watch("ETHUSDT")
+        assert "kline.1.ETHUSDT" in topics_of(socket)
+        await scene.stream.unwatch("BTCUSDT")
+        assert len(await socket.heard("unsubscribe", 2)) == 2
+        await socket.ws.close()
+        assert isinstance(await scene.event(), FeedDown)
+        assert topics_of(await scene.up(2)) == ["kline.1.ETHUSDT", "tickers.ETHUSDT"]
+
+
+async def test_an_unacknowledged_subscription_costs_the_connection() -> None:
+    async with running(FakeBybit(), "BTCUSDT") as scene:
+        await scene.up()
+        scene.fake.mute.add("subscribe")
+        await scene.stream.watch("ETHUSDT")
+        scene.fake.mute.clear()
+        assert isinstance(await scene.event(), FeedDown)
+        assert "tickers.ETHUSDT" in topics_of(await scene.up(2))
+
+
+async def test_a_refused_symbol_is_told_and_leaves_the_others_alone() -> None:
+    refused = {"tickers.NOUSDT": "error:handler not found,topic:tickers.NOUSDT"}
+    refused |= {"tickers.BTCUSDT": "error:already subscribed,topic:tickers.BTCUSDT"}
+    async with running(FakeBybit(refused=refused), "NOUSDT", "BTCUSDT") as scene:
+        assert await scene.event() == SymbolRefused("NOUSDT", refused["tickers.NOUSDT"])
+        socket = await scene.up()
+        assert "kline.1.BTCUSDT" in topics_of(socket)
+
+
+async def test_frames_become_feed_events() -> None:
+    async with running(FakeBybit(), "BTCUSDT") as scene:
+        socket = await scene.up()
+        await socket.send({"topic": "tickers.BTCUSDT", "type": "snapshot", "ts": 9, "data": {"lastPrice": "1"}})
+        await socket.send(kline(60_000, confirm=False))
+        await socket.send(kline(60_000, confirm=True))
+        ticker, live, closed = [await scene.event() for _ in range(3)]
+    assert isinstance(ticker, TickerFrame)
+    assert (ticker.symbol, ticker.snapshot, ticker.fields, ticker.venue_ms) == ("BTCUSDT", True, {"lastPrice": "1"}, 9)
+    assert isinstance(live, KlineFrame)
+    assert isinstance(closed, KlineFrame)
+    assert (live.closed, closed.closed) == (False, True)
+    assert closed.candle == Candle(60_000, 1.5, 3.0, 1.0, 2.0, 7.0)
+
+
+async def test_more_topics_than_one_connection_carries_are_refused() -> None:
+    async def watch_a_thousand(stream: BybitPublicStream) -> None:
+        for number in range(1000):
+            await stream.watch(f"A{number:05d}USDT")
+
+    with BybitPublicStream(virtual_world(), Environment.DEMO, DEMO) as stream:
+        with pytest.raises(Refused, match="characters of topics"):
+            await watch_a_thousand(stream)
+
+
+async def test_barriers_pass_through_and_are_echoed_in_lock_step_only() -> None:
+    async with running(FakeBybit(), "BTCUSDT", lock_step=True) as scene:
+        socket = await scene.up()
+        await socket.heard("playd.lockstep")
+        await socket.send({"op": "playd.barrier", "barrier": 3})
+        assert await scene.event() == FeedBarrier(3)
+        await scene.stream.barrier_done(3)
+        assert (await socket.heard("playd.barrier"))[0]["barrier"] == 3
+    with pytest.raises(SettingsError, match="lock-step"):
+        BybitPublicStream(virtual_world(), Environment.DEMO, DEMO, lock_step=True)

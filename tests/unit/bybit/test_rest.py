@@ -1,0 +1,281 @@
+"""The REST client against a scripted server: what travels, what comes back, and what is never said."""
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import anyio
+import pytest
+from aiohttp import web
+
+from playd.core.errors import Doubtful, LinkError, Refused, Throttled
+from playd.core.orders import OrderRequest, Side
+from playd.core.reply_codes import ReplyClass
+from playd.venues.bybit import rest as rest_module
+from playd.venues.bybit.calls import Call
+from playd.venues.bybit.rest import RestClient
+from playd.venues.bybit.venue import BybitVenue, open_bybit_venue
+from playd.venues.bybit.venue_clock import VenueClock
+from playd.venues.port import Priority
+from playd.world.virtual import virtual_world
+from tests.fake_bybit import KEY, SECRET, TIME_MS, FakeBybit, FreeBudget, Seen, account, code, ok
+
+pytestmark = pytest.mark.anyio
+
+ORDER = OrderRequest(link_id="pde-1", symbol="BTCUSDT", side=Side.BUY, qty=Decimal("0.010"), stop=Decimal("59000.5"))
+
+
+@asynccontextmanager
+async def opened(fake: FakeBybit, budget: FreeBudget | None = None) -> AsyncIterator[BybitVenue]:
+    world = virtual_world()
+    async with fake.running(world) as hosts, open_bybit_venue(world, account(hosts), budget or FreeBudget()) as venue:
+        yield venue
+
+
+def signature_of(seen: Seen) -> str:
+    payload = seen.query.encode() or seen.body
+    text = seen.headers["X-BAPI-TIMESTAMP"].encode() + KEY.encode() + seen.headers["X-BAPI-RECV-WINDOW"].encode() + payload
+    return hmac.new(SECRET.encode(), text, hashlib.sha256).hexdigest()
+
+
+async def test_an_order_travels_whole_and_signed_over_its_own_bytes() -> None:
+    fake = FakeBybit(lambda seen: ok({"orderId": "v-1", "orderLinkId": "pde-1"}))
+    async with opened(fake) as venue:
+        reply = await venue.place(ORDER)
+    (seen,) = fake.seen
+    assert (seen.method, seen.path) == ("POST", "/v5/order/create")
+    assert seen.json == {
+        "category": "linear",
+        "symbol": "BTCUSDT",
+        "side": "Buy",
+        "orderType": "Market",
+        "qty": "0.010",
+        "timeInForce": "IOC",
+        "orderLinkId": "pde-1",
+        "positionIdx": 0,
+        "reduceOnly": False,
+        "stopLoss": "59000.5",
+        "tpslMode": "Full",
+    }
+    assert seen.headers["X-BAPI-SIGN"] == signature_of(seen)
+    assert (reply.reply_class, reply.code, reply.venue_order_id) == (ReplyClass.ACCEPTED, 0, "v-1")
+
+
+async def test_a_query_is_signed_as_it_travels_and_carries_no_body() -> None:
+    fake = FakeBybit(lambda seen: ok({"list": []}))
+    async with opened(fake) as venue:
+        await venue.executions(symbol="BTCUSDT", link_id="a b", priority=Priority.RESOLVE)
+    (seen,) = fake.seen
+    assert seen.body == b""
+    assert "orderLinkId=a%20b" in seen.query
+    assert seen.headers["X-BAPI-SIGN"] == signature_of(seen)
+
+
+async def test_pages_are_read_to_the_end_and_cursors_go_back_unescaped() -> None:
+    pages = {
+        "": ok({"list": [execution("1", 3)], "nextPageCursor": "page_args%3D1%26x"}),
+        "page_args%3D1%26x": ok({"list": [execution("2", 2)], "nextPageCursor": "last%3D"}),
+        "last%3D": ok({"list": [], "nextPageCursor": "last%3D"}),
+    }
+    budget = FreeBudget()
+    fake = FakeBybit(lambda seen: pages[seen.params.get("cursor", "")])
+    async with opened(fake, budget) as venue:
+        found = await venue.executions(since_ms=1, priority=Priority.RECONCILE)
+    assert [each.exec_id for each in found] == ["2", "1"]
+    assert budget.taken == [("/v5/execution/list", Priority.RECONCILE)] * 3
+    assert all(seen.headers["X-BAPI-SIGN"] == signature_of(seen) for seen in fake.seen)
+
+
+def execution(exec_id: str, time_ms: int) -> dict[str, object]:
+    return {"execId": exec_id, "symbol": "BTCUSDT", "side": "Buy", "execTime": str(time_ms), "execType": "Trade"}
+
+
+async def test_a_refused_time_stamp_is_signed_once_more_with_the_same_link_id() -> None:
+    ahead_ms = TIME_MS + 7000
+    fake = FakeBybit(
+        lambda seen: code(10002, "invalid request", time_ms=ahead_ms) if len(fake.seen) == 1 else ok({"orderId": "v"})
+    )
+    budget = FreeBudget()
+    async with opened(fake, budget) as venue:
+        reply = await venue.place(ORDER)
+    first, second = fake.seen
+    assert reply.reply_class is ReplyClass.ACCEPTED
+    assert first.body == second.body
+    assert first.json["orderLinkId"] == second.json["orderLinkId"] == "pde-1"
+    assert (first.headers["X-BAPI-TIMESTAMP"], second.headers["X-BAPI-TIMESTAMP"]) == (str(TIME_MS), str(ahead_ms))
+    assert second.headers["X-BAPI-SIGN"] == signature_of(second)
+    assert budget.taken == [("/v5/order/create", Priority.ENTRY)]
+
+
+async def test_a_time_stamp_refused_twice_is_reported_and_not_tried_again() -> None:
+    fake = FakeBybit(lambda seen: code(10002, "invalid request"))
+    async with opened(fake) as venue:
+        reply = await venue.place(ORDER)
+        assert reply.reply_class is ReplyClass.CLOCK
+        assert len(fake.seen) == 2
+        with pytest.raises(Refused):
+            await venue.positions(priority=Priority.RECONCILE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reply_class", "number"),
+    [
+        (lambda seen: code(110072, "OrderLinkedID is duplicate"), ReplyClass.EXISTS, 110072),
+        (lambda seen: code(110007, "ab not enough"), ReplyClass.FUNDS, 110007),
+        (lambda seen: code(10016, "server error"), ReplyClass.DOUBT, 10016),
+        (lambda seen: code(987654, "never heard of"), ReplyClass.DOUBT, 987654),
+        (lambda seen: web.Response(status=502, text="<html>bad gateway</html>"), ReplyClass.DOUBT, None),
+        (lambda seen: web.Response(status=429, text="busy"), ReplyClass.DOUBT, None),
+        (lambda seen: web.Response(status=200, text="<html>hello</html>"), ReplyClass.DOUBT, None),
+        (lambda seen: web.Response(status=401, text=""), ReplyClass.AUTH, None),
+    ],
+    ids=["duplicate", "funds", "server", "unknown", "502", "429", "html", "401"],
+)
+async def test_every_answer_to_a_write_is_classified(
+    answer: Callable[[Seen], web.Response], reply_class: ReplyClass, number: int | None
+) -> None:
+    async with opened(FakeBybit(answer)) as venue:
+        reply = await venue.place(ORDER)
+    assert (reply.reply_class, reply.code) == (reply_class, number)
+
+
+async def test_an_answer_that_does_not_come_in_time_is_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest_module, "WRITE_DEADLINE_S", 0.05)
+    monkeypatch.setattr(rest_module, "READ_DEADLINE_S", 0.05)
+    forever = anyio.Event()
+
+    async def never(seen: Seen) -> web.Response:
+        await forever.wait()
+        return ok()
+
+    fake = FakeBybit(never)
+    async with opened(fake) as venue:
+        reply = await venue.place(ORDER)
+        assert (reply.reply_class, reply.code) == (ReplyClass.DOUBT, None)
+        assert len(fake.seen) == 1
+        with pytest.raises(LinkError, match=r"no answer within 0\.05 s"):
+            await venue.wallet(priority=Priority.RECONCILE)
+        forever.set()
+
+
+async def test_a_refused_or_broken_connection_is_doubt_for_writes_and_link_error_for_reads() -> None:
+    world = virtual_world()
+    fake = FakeBybit()
+    async with fake.running(world) as hosts:
+        pass
+    async with open_bybit_venue(world, account(hosts), FreeBudget()) as venue:
+        assert (await venue.place(ORDER)).reply_class is ReplyClass.DOUBT
+        with pytest.raises(LinkError):
+            await venue.key_info()
+
+
+async def test_too_many_visits_tell_how_long_to_wait() -> None:
+    budget = FreeBudget()
+    reset = {"X_Bapi_Limit": "10", "X_Bapi_Limit_Status": "0", "X_Bapi_Limit_Reset_Timestamp": str(TIME_MS + 400)}
+    async with opened(FakeBybit(lambda seen: code(10006, "Too many visits", **reset)), budget) as venue:
+        reply = await venue.place(ORDER)
+        assert reply.reply_class is ReplyClass.LATER
+        assert reply.retry_after_s == pytest.approx(0.4)
+        with pytest.raises(Throttled) as slow:
+            await venue.positions(priority=Priority.RECONCILE)
+    assert slow.value.retry_after_s == pytest.approx(0.4)
+    assert budget.learned[0] == {
+        "endpoint": "/v5/order/create",
+        "limit": 10,
+        "left": 0,
+        "reset_ms": TIME_MS + 400,
+        "code": 10006,
+    }
+
+
+@pytest.mark.parametrize(
+    ("reset_ms", "wait_s"), [(TIME_MS - 9000, 0.0), (TIME_MS + 99_000, 5.0), (None, 1.0)], ids=["past", "far", "absent"]
+)
+async def test_the_wait_after_too_many_visits_has_bounds(reset_ms: int | None, wait_s: float) -> None:
+    headers = {} if reset_ms is None else {"X_Bapi_Limit_Reset_Timestamp": str(reset_ms)}
+    async with opened(FakeBybit(lambda seen: code(10006, "Too many visits", **headers))) as venue:
+        assert (await venue.place(ORDER)).retry_after_s == wait_s
+
+
+async def test_forbidden_on_the_very_first_reply_means_the_place_and_not_a_ban() -> None:
+    budget = FreeBudget()
+    async with opened(FakeBybit(lambda seen: web.Response(status=403, text="")), budget) as venue:
+        assert (await venue.place(ORDER)).reply_class is ReplyClass.AUTH
+        with pytest.raises(Refused, match="where this address is"):
+            await venue.key_info()
+    assert budget.bans == 0
+
+
+async def test_forbidden_for_frequency_is_a_ban_and_the_budget_hears_of_it() -> None:
+    budget = FreeBudget()
+    async with opened(FakeBybit(lambda seen: web.Response(status=403, text="access too frequent")), budget) as venue:
+        reply = await venue.place(ORDER)
+        assert (reply.reply_class, reply.retry_after_s) == (ReplyClass.BAN, 600.0)
+        with pytest.raises(Throttled):
+            await venue.key_info()
+    assert budget.bans == 2
+
+
+async def test_forbidden_after_good_replies_is_a_ban_unless_it_speaks_of_a_country() -> None:
+    budget = FreeBudget()
+    answers = [ok({"list": []}), web.Response(status=403, text="?"), web.Response(status=403, text="blocked in your Country")]
+    fake = FakeBybit(lambda seen: answers[len(fake.seen) - 1])
+    async with opened(fake, budget) as venue:
+        await venue.positions(priority=Priority.RECONCILE)
+        assert (await venue.place(ORDER)).reply_class is ReplyClass.BAN
+        assert (await venue.place(ORDER)).reply_class is ReplyClass.AUTH
+    assert budget.bans == 1
+
+
+async def test_what_the_venue_echoes_of_key_and_signature_goes_nowhere() -> None:
+    text = f"error sign! origin_string[{TIME_MS}{KEY}5000category=linear] {KEY} {SECRET}"
+    async with opened(FakeBybit(lambda seen: code(10004, text))) as venue:
+        reply = await venue.place(ORDER)
+        with pytest.raises(Refused) as refused:
+            await venue.key_info()
+    for said in (reply.text, str(reply), str(refused.value), repr(refused.value), repr(venue.account)):
+        assert KEY not in said
+        assert SECRET not in said
+    assert reply.reply_class is ReplyClass.AUTH
+
+
+async def test_place_takes_no_token_and_every_other_request_takes_one() -> None:
+    budget = FreeBudget()
+    async with opened(FakeBybit(lambda seen: ok({"list": []})), budget) as venue:
+        await venue.place(ORDER)
+        assert budget.taken == []
+        await venue.cancel("BTCUSDT", link_id="x", priority=Priority.CANCEL)
+        await venue.set_stops("BTCUSDT", stop=Decimal(1), target=None, priority=Priority.PROTECT)
+        await venue.positions(priority=Priority.RECONCILE)
+        await venue.candles("BTCUSDT", 0, 60_000)
+    assert budget.taken == [
+        ("/v5/order/cancel", Priority.CANCEL),
+        ("/v5/position/trading-stop", Priority.PROTECT),
+        ("/v5/position/list", Priority.RECONCILE),
+        ("/v5/market/kline", Priority.DATA),
+    ]
+
+
+async def test_a_malformed_row_is_doubt_and_never_a_guess() -> None:
+    fake = FakeBybit(lambda seen: ok({"list": [{"symbol": "BTCUSDT", "side": "Buy", "size": "many"}]}))
+    async with opened(fake) as venue:
+        with pytest.raises(Doubtful, match="size"):
+            await venue.positions(priority=Priority.RECONCILE)
+
+
+async def test_an_order_the_venue_does_not_know_is_none_and_not_an_error() -> None:
+    async with opened(FakeBybit(lambda seen: code(110001, "order not exists"))) as venue:
+        assert await venue.order_realtime("BTCUSDT", "x", priority=Priority.RESOLVE) is None
+    async with opened(FakeBybit(lambda seen: ok({"list": []}))) as venue:
+        assert await venue.order_history("BTCUSDT", "x", priority=Priority.RESOLVE) is None
+
+
+async def test_a_client_without_a_key_refuses_private_calls() -> None:
+    world = virtual_world()
+    async with world.net.http_session(timeout_s=1) as session:
+        clock = VenueClock(world.clock)
+        client = RestClient(session, "http://127.0.0.1:1", FreeBudget(), clock)
+        with pytest.raises(Refused, match="needs a key"):
+            await client.read(Call("GET", "/v5/position/list", {}, signed=True), priority=Priority.DATA)
