@@ -68,10 +68,8 @@ class BarLine:
         self.floor_ms: int | None = None
 
     def start_behind(self, open_ms: int) -> None:
-        """Continue a history whose last candle opens at `open_ms`. Does nothing once there is a head."""
-        if self.head_ms is None:
-            self.head_ms = self.floor_ms = open_ms
-            self._release()
+        """Continue a history whose last candle opens at `open_ms`. Only for a line without a bar."""
+        self.head_ms = self.floor_ms = open_ms
 
     def offer(self, bar: ClosedBar) -> Offer:
         """Take a bar into the order, hold it, or say why not."""

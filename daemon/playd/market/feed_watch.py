@@ -147,7 +147,7 @@ class SymbolFeed:
             self._offer(ClosedBar(self.symbol, frame.candle, frame.received_mono_s, Source.STREAM, late=False))
 
     def check_now(self) -> None:
-        """The connection is back: fetch what closed meanwhile instead of waiting for the next bar to show the gap."""
+        """Fetch what may have closed unseen (before a subscription, during an outage) instead of waiting for the next bar."""
         if self.line.head_ms is not None:
             self._fetch_s = self._clock.mono_s()
             self._touched.set()
@@ -173,15 +173,11 @@ class SymbolFeed:
             self._enter(FeedState.STALE, f"no closed bar {self._timing.stale_s:g} s after it was due")
 
     async def _fetch_overdue(self) -> None:
-        """A bar is overdue: ask for everything that should have closed since the head."""
-        now_s = self._clock.mono_s()
-        self._fetch_s = now_s + self._timing.refetch_s
-        head_ms = self.line.head_ms
-        if head_ms is None:
-            return
-        overdue = math.floor(max(now_s - self._due_s, 0.0) / self._timing.bar_interval_s) + 1
-        step_ms = self._source.step_ms
-        await self._fetch(head_ms + step_ms, head_ms + step_ms * (1 + min(overdue, KLINES_PER_REQUEST)))
+        """A bar is overdue: ask for everything that may have closed since the head, which is one request."""
+        self._fetch_s = self._clock.mono_s() + self._timing.refetch_s
+        if self.line.head_ms is not None:
+            step_ms = self._source.step_ms
+            await self._fetch(self.line.head_ms + step_ms, self.line.head_ms + step_ms * KLINES_PER_REQUEST)
 
     async def _fill_gap(self) -> None:
         """Fetch the missing candles, a few times at once and then steadily, until the line is whole."""
@@ -200,12 +196,10 @@ class SymbolFeed:
             if empty_replies >= self._timing.proofs_of_hole:
                 self._note(FeedNote(NoteKind.GAP_ABSENT, self.symbol, gap[0], f"the venue has none before {gap[1]}"))
                 self.line.skip_hole()
-                self._announce()
+                self._grown()
                 tries = empty_replies = 0
                 continue
             await self._pause_in_gap(began_s, tries)
-        if self.state is FeedState.GAP:
-            self._enter(FeedState.LIVE, "no candle is missing")
 
     async def _pause_in_gap(self, began_s: float, tries: int) -> None:
         pause_s = self._timing.retry_pause_s if tries < self._timing.gap_tries else self._timing.refetch_s
@@ -229,8 +223,7 @@ class SymbolFeed:
     def _offer(self, bar: ClosedBar) -> None:
         outcome = self.line.offer(bar)
         if outcome is Offer.TAKEN:
-            self._expect_next(bar)
-            self._announce()
+            self._grown()
         elif outcome is Offer.HELD:
             self._touched.set()
         elif outcome is Offer.EQUAL:
@@ -240,14 +233,20 @@ class SymbolFeed:
         elif outcome is Offer.OLD:
             self._note(FeedNote(NoteKind.BAR_OLD, self.symbol, bar.candle.open_time_ms, "older than the bars kept: dropped"))
 
-    def _expect_next(self, bar: ClosedBar) -> None:
-        interval_s = self._timing.bar_interval_s
-        next_s = bar.received_mono_s + interval_s
-        # A fetched bar was late itself: it does not move the schedule by its own delay.
-        self._due_s = next_s if bar.source is Source.STREAM else min(self._due_s + interval_s, next_s)
-        self._fetch_s = self._due_s + self._timing.late_fetch_s
-        if self.line.gap is None:
-            self._enter(FeedState.LIVE if bar.source is Source.STREAM else FeedState.LATE, f"bar from {bar.source}")
+    def _grown(self) -> None:
+        """The line has a new head: say when the next bar is due, how things stand, and wake whoever waits."""
+        head = self.line.find(self.line.head_ms) if self.line.head_ms is not None else None
+        if head is not None:
+            interval_s = self._timing.bar_interval_s
+            next_s = head.received_mono_s + interval_s
+            # A fetched bar was late itself: it does not move the schedule by its own delay.
+            self._due_s = next_s if head.source is Source.STREAM else min(self._due_s + interval_s, next_s)
+            self._fetch_s = self._due_s + self._timing.late_fetch_s
+            fresh = self._clock.mono_s() < self._due_s + self._timing.stale_s
+            if fresh and self.line.gap is None:
+                self._enter(FeedState.LIVE if head.source is Source.STREAM else FeedState.LATE, f"bar from {head.source}")
+        arrived, self._arrived = self._arrived, anyio.Event()
+        arrived.set()
         self._touched.set()
 
     def _revise(self, bar: ClosedBar) -> None:
@@ -257,10 +256,6 @@ class SymbolFeed:
         self.revision_count += 1
         text = f"first {first.candle}, now {bar.candle}"
         self._note(FeedNote(NoteKind.BAR_REVISED, self.symbol, bar.candle.open_time_ms, text))
-
-    def _announce(self) -> None:
-        self._arrived.set()
-        self._arrived = anyio.Event()
 
     def _enter(self, state: FeedState, text: str) -> None:
         if state is not self.state:

@@ -83,8 +83,9 @@ class MarketHub:
             if feed is None:
                 await self._feed.watch(symbol)
                 feed = self._start(symbol)
-            if after_ms is not None:
+            if after_ms is not None and feed.line.head_ms is None:
                 feed.line.start_behind(after_ms)
+                feed.check_now()
             subscription = Subscription(
                 feed,
                 self._source,

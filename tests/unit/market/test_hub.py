@@ -1,0 +1,398 @@
+"""The market hub in virtual time, against a scripted feed and a scripted list of candles."""
+
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.lowlevel
+import pytest
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from playd.core.candles import Candle
+from playd.core.errors import LinkError
+from playd.market.bars import KEPT, ClosedBar, Source
+from playd.market.feed_watch import FeedNote, FeedState, HubTiming, NoteKind
+from playd.market.hub import MarketHub
+from playd.market.public_feed import FeedBarrier, FeedDown, FeedEvent, FeedUp, KlineFrame, SymbolRefused, TickerFrame
+from playd.market.subscription import Subscription
+from tests.virtual_time import LoopClock, in_virtual_time
+
+STEP = 60_000
+SYMBOL = "BTCUSDT"
+
+
+def candle(number: int, close: float = 1.0) -> Candle:
+    return Candle(number * STEP, 1.0, 2.0, 0.5, close, 10.0)
+
+
+class ScriptedFeed:
+    def __init__(self) -> None:
+        self.send, self.events_ = anyio.create_memory_object_stream[FeedEvent](10_000)
+        self.watched: list[str] = []
+        self.unwatched: list[str] = []
+        self.barriers: list[int] = []
+
+    @property
+    def events(self) -> MemoryObjectReceiveStream[FeedEvent]:
+        return self.events_
+
+    async def watch(self, symbol: str) -> None:
+        self.watched.append(symbol)
+
+    async def unwatch(self, symbol: str) -> None:
+        self.unwatched.append(symbol)
+
+    async def barrier_done(self, number: int) -> None:
+        self.barriers.append(number)
+
+
+@dataclass
+class ScriptedSource:
+    step_ms: int = STEP
+    listed: dict[int, Candle] = field(default_factory=dict)
+    asked: list[tuple[float, int, int]] = field(default_factory=list)
+    broken: bool = False
+
+    async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
+        self.asked.append((LoopClock().mono_s(), start_ms // STEP, end_ms // STEP))
+        if self.broken:
+            raise LinkError("no answer")
+        return [each for time, each in sorted(self.listed.items()) if start_ms <= time < end_ms]
+
+    def list(self, *numbers: int) -> None:
+        self.listed.update((number * STEP, candle(number)) for number in numbers)
+
+
+class Scene:
+    def __init__(self, timing: HubTiming) -> None:
+        self.feed, self.source, self.clock = ScriptedFeed(), ScriptedSource(), LoopClock()
+        self.notes: list[FeedNote] = []
+        self.hub = MarketHub(self.clock, self.feed, self.source, timing=timing, on_note=self.notes.append)
+
+    def close(self, number: int, *, price: float = 1.0, symbol: str = SYMBOL) -> None:
+        self.feed.send.send_nowait(KlineFrame(symbol, candle(number, price), True, self.clock.mono_s()))
+
+    def kinds(self) -> list[NoteKind]:
+        return [note.kind for note in self.notes]
+
+
+@asynccontextmanager
+async def running(timing: HubTiming | None = None) -> AsyncIterator[Scene]:
+    scene = Scene(timing or HubTiming())
+    async with scene.feed.send, scene.feed.events_, anyio.create_task_group() as tasks:
+        tasks.start_soon(scene.hub.run)
+        yield scene
+        tasks.cancel_scope.cancel()
+
+
+async def take(subscription: Subscription, count: int) -> list[ClosedBar]:
+    with anyio.fail_after(1000):
+        return [await subscription.receive() for _ in range(count)]
+
+
+def numbers(bars: list[ClosedBar]) -> list[int]:
+    return [bar.candle.open_time_ms // STEP for bar in bars]
+
+
+def test_every_subscriber_gets_every_closed_bar_once_and_open_ones_never() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            first = await scene.hub.subscribe(SYMBOL)
+            second = await scene.hub.subscribe(SYMBOL)
+            assert scene.feed.watched == [SYMBOL]
+            scene.feed.send.send_nowait(KlineFrame(SYMBOL, candle(1), False, 0.0))
+            for number in (1, 1, 2, 3, 2):
+                scene.close(number)
+            for subscription in (first, second):
+                bars = await take(subscription, 3)
+                assert numbers(bars) == [1, 2, 3]
+                assert {(bar.source, bar.late) for bar in bars} == {(Source.STREAM, False)}
+                with anyio.move_on_after(0.1) as waited:
+                    await subscription.receive()
+                assert waited.cancelled_caught
+
+    in_virtual_time(body)
+
+
+def test_a_symbol_is_unwatched_when_its_last_subscriber_leaves() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            first = await scene.hub.subscribe(SYMBOL)
+            second = await scene.hub.subscribe(SYMBOL)
+            await first.close()
+            await first.close()
+            assert scene.feed.unwatched == []
+            await second.close()
+            assert scene.feed.unwatched == [SYMBOL]
+            assert scene.hub.symbols == []
+            async with await scene.hub.subscribe(SYMBOL):
+                assert scene.feed.watched == [SYMBOL, SYMBOL]
+            with pytest.raises(StopAsyncIteration):
+                await anext(second)
+
+    in_virtual_time(body)
+
+
+def test_the_first_bar_is_the_one_behind_the_history() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            scene.source.list(1, 2, 3, 4)
+            history = await scene.hub.history(SYMBOL, 1 * STEP, 3 * STEP)
+            assert list(history.open_time_ms // STEP) == [1, 2]
+            subscription = await scene.hub.subscribe(SYMBOL, after_ms=int(history.open_time_ms[-1]))
+            scene.close(5)
+            bars = await take(subscription, 3)
+            assert numbers(bars) == [3, 4, 5]
+            assert [(bar.source, bar.late) for bar in bars] == [("rest", True), ("rest", True), ("stream", False)]
+
+    in_virtual_time(body)
+
+
+def test_a_late_subscriber_gets_what_the_hub_still_keeps_and_fetches_what_it_does_not() -> None:
+    async def body() -> None:
+        async with running() as scene, await scene.hub.subscribe(SYMBOL):
+            for number in range(1, KEPT + 21):
+                scene.close(number)
+                await anyio.lowlevel.checkpoint()
+            await anyio.sleep(0.1)
+            scene.source.list(*range(1, KEPT + 21))
+            scene.source.asked.clear()
+            lagging = await scene.hub.subscribe(SYMBOL, after_ms=15 * STEP)
+            bars = await take(lagging, KEPT + 5)
+            assert numbers(bars) == list(range(16, KEPT + 21))
+            assert [bar.late for bar in bars] == [True] * 5 + [False] * KEPT
+            assert [(start, end) for _, start, end in scene.source.asked] == [(16, 21)]
+
+    in_virtual_time(body)
+
+
+def test_a_gap_is_held_fetched_and_delivered_in_order() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            scene.source.list(2, 3)
+            scene.close(4)
+            bars = await take(subscription, 4)
+            assert numbers(bars) == [1, 2, 3, 4]
+            assert [bar.late for bar in bars] == [False, True, True, False]
+            await anyio.sleep(0.1)
+            assert scene.hub.feed_state(SYMBOL) is FeedState.LIVE
+            assert [kind for kind in scene.kinds() if kind.startswith("gap")] == [NoteKind.GAP_OPENED, NoteKind.GAP_FILLED]
+
+    in_virtual_time(body)
+
+
+def test_a_gap_that_cannot_be_filled_makes_the_feed_stale_and_is_tried_every_thirty_seconds() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            scene.source.broken = True
+            scene.close(3)
+            await anyio.sleep(29)
+            assert scene.hub.feed_state(SYMBOL) is FeedState.GAP
+            await anyio.sleep(2)
+            assert scene.hub.feed_state(SYMBOL) is FeedState.STALE
+            await anyio.sleep(60)
+            late_tries = [time for time, *_ in scene.source.asked if time > 31]
+            assert [late_tries[1] - late_tries[0]] == [pytest.approx(30)]
+            assert numbers(await take(subscription, 1)) == [1]
+            scene.source.broken = False
+            scene.source.list(2)
+            assert numbers(await take(subscription, 2)) == [2, 3]
+            assert scene.hub.feed_state(SYMBOL) is FeedState.STALE
+            scene.close(4)
+            await take(subscription, 1)
+            assert scene.hub.feed_state(SYMBOL) is FeedState.LIVE
+
+    in_virtual_time(body)
+
+
+def test_candles_that_the_venue_does_not_have_are_skipped_after_three_complete_replies() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            scene.close(3)
+            assert numbers(await take(subscription, 2)) == [1, 3]
+            assert len(scene.source.asked) == 3
+            assert NoteKind.GAP_ABSENT in scene.kinds()
+
+    in_virtual_time(body)
+
+
+def test_an_overdue_bar_is_fetched_after_ten_seconds_and_the_feed_is_stale_after_thirty() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            await take(subscription, 1)
+            await anyio.sleep(69.9)
+            assert scene.source.asked == []
+            await anyio.sleep(0.2)
+            assert [start for _, start, _ in scene.source.asked] == [2]
+            assert scene.hub.feed_state(SYMBOL) is FeedState.LIVE
+            await anyio.sleep(20)
+            assert scene.hub.feed_state(SYMBOL) is FeedState.STALE
+            scene.close(2)
+            await take(subscription, 1)
+            assert scene.hub.feed_state(SYMBOL) is FeedState.LIVE
+
+    in_virtual_time(body)
+
+
+def test_bars_come_over_rest_when_the_stream_is_silent() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            await take(subscription, 1)
+            scene.source.list(2, 3, 4)
+            bars = await take(subscription, 3)
+            assert numbers(bars) == [2, 3, 4]
+            assert all(bar.late for bar in bars)
+            assert [bar.received_mono_s for bar in bars] == pytest.approx([70, 130, 190], abs=0.1)
+            assert scene.hub.feed_state(SYMBOL) is FeedState.LATE
+
+    in_virtual_time(body)
+
+
+def test_a_reconnect_fetches_at_once_what_closed_meanwhile() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            await take(subscription, 1)
+            scene.feed.send.send_nowait(FeedDown("gone"))
+            await anyio.sleep(61)
+            scene.source.list(2)
+            scene.feed.send.send_nowait(FeedUp(2))
+            (bar,) = await take(subscription, 1)
+            assert scene.clock.mono_s() == pytest.approx(61)
+            assert bar.late
+            assert NoteKind.LINK_DOWN in scene.kinds()
+
+    in_virtual_time(body)
+
+
+def test_a_corrected_candle_is_reported_and_the_first_values_stay() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1, price=1.0)
+            scene.close(1, price=1.5)
+            (bar,) = await take(subscription, 1)
+            assert bar.candle.close == 1.0
+            await anyio.sleep(0.1)
+            (revision,) = subscription.take_revisions()
+            assert (revision.first.close, revision.second.close) == (1.0, 1.5)
+            assert subscription.take_revisions() == []
+            assert NoteKind.BAR_REVISED in scene.kinds()
+
+    in_virtual_time(body)
+
+
+def test_age_and_ticker_follow_data_and_nothing_else() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            assert scene.hub.feed_age_s(SYMBOL) == math.inf
+            await scene.hub.subscribe(SYMBOL)
+            assert scene.hub.feed_age_s(SYMBOL) == math.inf
+            assert scene.hub.ticker(SYMBOL) is None
+            await anyio.sleep(5)
+            scene.feed.send.send_nowait(TickerFrame(SYMBOL, True, {"lastPrice": "7"}, 1, scene.clock.mono_s()))
+            scene.feed.send.send_nowait(SymbolRefused("NOUSDT", "handler not found"))
+            await anyio.sleep(4)
+            assert scene.hub.feed_age_s(SYMBOL) == pytest.approx(4)
+            ticker = scene.hub.ticker(SYMBOL)
+            assert ticker is not None
+            assert ticker.last == 7
+
+    in_virtual_time(body)
+
+
+def test_a_barrier_is_answered_once_every_subscriber_has_dealt_with_the_newest_bars() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            first, second = await scene.hub.subscribe(SYMBOL), await scene.hub.subscribe(SYMBOL)
+            other = await scene.hub.subscribe("ETHUSDT")
+            scene.close(1)
+            scene.close(1, symbol="ETHUSDT")
+            scene.feed.send.send_nowait(FeedBarrier(4))
+            for subscription in (first, second, other):
+                await anyio.sleep(1)
+                assert scene.feed.barriers == []
+                (bar,) = await take(subscription, 1)
+                subscription.done(bar.candle.open_time_ms + STEP)
+            await anyio.sleep(1)
+            assert scene.feed.barriers == [4]
+
+    in_virtual_time(body)
+
+
+def test_a_barrier_waits_for_a_gap_to_be_filled_and_for_bars_behind_it() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            (bar,) = await take(subscription, 1)
+            subscription.done(bar.candle.open_time_ms + STEP)
+            scene.source.broken = True
+            scene.close(3)
+            scene.feed.send.send_nowait(FeedBarrier(5))
+            await anyio.sleep(0.5)
+            assert scene.feed.barriers == []
+            scene.source.broken = False
+            scene.source.list(2)
+            for bar in await take(subscription, 2):
+                subscription.done(bar.candle.open_time_ms + STEP)
+            await anyio.sleep(0.1)
+            assert scene.feed.barriers == [5]
+
+    in_virtual_time(body)
+
+
+def test_a_barrier_does_not_wait_for_subscribers_that_left_or_have_nothing_to_do() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            scene.feed.send.send_nowait(FeedBarrier(1))
+            await anyio.sleep(0.1)
+            leaving = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            scene.feed.send.send_nowait(FeedBarrier(2))
+            await anyio.sleep(0.1)
+            assert scene.feed.barriers == [1]
+            await leaving.close()
+            await anyio.sleep(0.1)
+            assert scene.feed.barriers == [1, 2]
+            await scene.hub.subscribe(SYMBOL, after_ms=9 * STEP)
+            scene.feed.send.send_nowait(FeedBarrier(3))
+            await anyio.sleep(0.1)
+            assert scene.feed.barriers == [1, 2, 3]
+
+    in_virtual_time(body)
+
+
+def test_a_barrier_of_a_lost_connection_is_not_answered_on_the_next() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            scene.feed.send.send_nowait(FeedBarrier(8))
+            scene.feed.send.send_nowait(FeedDown("gone"))
+            (bar,) = await take(subscription, 1)
+            await anyio.sleep(0.1)
+            subscription.done(bar.candle.open_time_ms + STEP)
+            await anyio.sleep(0.1)
+            assert scene.feed.barriers == []
+
+    in_virtual_time(body)
+
+
+def test_timing_of_an_accelerated_market_shrinks_down_to_a_floor() -> None:
+    fast = HubTiming.at_speed(60)
+    assert (fast.bar_interval_s, fast.late_fetch_s, fast.stale_s, fast.proofs_of_hole) == (1.0, 2.0, 6.0, 1)
+    assert HubTiming.at_speed(1).stale_s == HubTiming().stale_s
