@@ -1,6 +1,6 @@
 """What anybody who makes records may ask of the journal. The hash chain behind it lives in `ops/journal`."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 from playd.core.canonical import Json
@@ -34,7 +34,7 @@ class Recorder(Protocol):
         """
         ...
 
-    async def synced(self) -> None:
+    def synced(self) -> Awaitable[None]:
         """Return when every record appended before this call is on the medium. Raises `RecordError`."""
         ...
 
