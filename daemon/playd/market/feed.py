@@ -24,6 +24,11 @@ class CandleFeed(Protocol):
     """
 
     @property
+    def identity(self) -> str:
+        """Text that two feeds share when they are the same market, e.g. `synthetic seed 7 …`."""
+        ...
+
+    @property
     def step_ms(self) -> int:
         """Length of a base candle in ms."""
         ...
@@ -94,6 +99,14 @@ class RecordedFeed:
             for symbol, candles in self._series.items()
         }
         self._funding_rates = funding_rates or {}
+
+    @property
+    def identity(self) -> str:
+        parts = (
+            f"{symbol} {len(candles)} x {candles.step_ms} ms from {candles.open_time_ms[0]} at {float(candles.open[0])!r}"
+            for symbol, candles in self._series.items()
+        )
+        return f"recorded {', '.join(parts)}, history to {self._start_ms}"
 
     @property
     def step_ms(self) -> int:

@@ -92,6 +92,10 @@ class SyntheticFeed:
         self._days: OrderedDict[tuple[str, int], Candles] = OrderedDict()
 
     @property
+    def identity(self) -> str:
+        return f"synthetic seed {self._seed} from {self._start_ms}: {', '.join(self._symbols)}"
+
+    @property
     def step_ms(self) -> int:
         return MINUTE_MS
 

@@ -1,0 +1,36 @@
+"""What a step of the books changed: rows to keep, and frames to send once they are kept."""
+
+from dataclasses import dataclass, field
+
+from playd.venues.exchange.model import Order
+from playd.venues.exchange.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message of a private topic to one user."""
+
+    uid: int
+    topic: str
+    frame_id: str
+    creation_ms: int
+    data: list[Row]
+
+
+@dataclass(slots=True)
+class Changes:
+    """
+    Changes since they were last taken. Accounts and positions are named, orders are held; the rest are finished rows with
+    the user they belong to. Frames are in the order in which they must be sent.
+    """
+
+    accounts: set[int] = field(default_factory=set)
+    positions: set[tuple[int, str]] = field(default_factory=set)
+    orders: dict[str, Order] = field(default_factory=dict)
+    executions: list[tuple[int, Row]] = field(default_factory=list)
+    closed_pnl: list[tuple[int, Row]] = field(default_factory=list)
+    log: list[tuple[int, Row]] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.accounts or self.positions or self.orders or self.executions or self.log or self.frames)

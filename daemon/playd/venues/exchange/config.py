@@ -1,0 +1,35 @@
+"""What a local exchange is told when it starts."""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+AS_FAST_AS_POSSIBLE: Final = 0.0
+"""Speed without pacing: minutes follow one another as quickly as clients in lock-step allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeConfig:
+    """
+    Attributes:
+        records_path: SQLite file of accounts and orders; its directory must exist.
+        host, port: Address to serve on; port 0 takes a free one.
+        speed: Market minutes per real minute, or `AS_FAST_AS_POSSIBLE`.
+        lockstep: The market moves only while a public socket in lock-step has subscribed to candles.
+        lockstep_grace_s: How long the market waits for a lost socket in lock-step to come back.
+        held: The market does not move before `Exchange.release`.
+        rate_limits: Whether requests are counted and refused as the venue does.
+        admin_token: Header value that admin requests must carry; empty draws one.
+        frame_every_s: Real time between the public frames inside a candle.
+    """
+
+    records_path: PurePath
+    host: str = "127.0.0.1"
+    port: int = 0
+    speed: float = 1.0
+    lockstep: bool = False
+    lockstep_grace_s: float = 10.0
+    held: bool = False
+    rate_limits: bool = True
+    admin_token: str = ""
+    frame_every_s: float = 0.25

@@ -1,0 +1,171 @@
+"""The trading floor: books, records, streams and market clock of one exchange, as everything that serves clients sees them."""
+
+import sqlite3
+from decimal import Decimal
+from typing import Final
+
+import anyio
+
+from playd.core.errors import RecordError, SettingsError, StateError
+from playd.market.feed import CandleFeed
+from playd.venues.exchange import log_rows
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.config import ExchangeConfig
+from playd.venues.exchange.lockstep import LockStep
+from playd.venues.exchange.market_clock import MarketClock, Pace
+from playd.venues.exchange.matched import warm_up
+from playd.venues.exchange.model import Account
+from playd.venues.exchange.rates import RateLimits
+from playd.venues.exchange.records import Records
+from playd.venues.exchange.socket import Client
+from playd.venues.exchange.streams import PublicStreams, Topics, send_private
+from playd.venues.exchange.tape import Tape
+from playd.world.ports import World
+
+FIRST_UID: Final = 1001
+
+
+class Floor:
+    """
+    A local exchange over one feed, without its server.
+
+    Raises `StateError` when the records belong to another market or are damaged.
+    """
+
+    def __init__(self, world: World, feed: CandleFeed, config: ExchangeConfig) -> None:
+        warm_up()
+        self.world = world
+        self.feed = feed
+        self.config = config
+        self.admin_token = config.admin_token or world.random.token(16)
+        self.records = Records.open(world.disk, config.records_path)
+        self.books = self._books()
+        self.tape = Tape(self.books, feed)
+        self.topics = Topics()
+        self.streams = PublicStreams(self.topics, self.books, feed, self.tape, world.clock.wall_ms)
+        self.rates = RateLimits(enabled=config.rate_limits)
+        self.lockstep = LockStep(world.clock.mono_s, config.lockstep_grace_s)
+        self.clients: list[Client] = []
+        self._failed = anyio.Event()
+        self._failure: RecordError | None = None
+        self.market = MarketClock(
+            books=self.books,
+            feed=feed,
+            streams=self.streams,
+            lockstep=self.lockstep,
+            pace=Pace(world.clock, config.speed, config.frame_every_s),
+            config=config,
+            apply=self.apply,
+            held=config.held,
+        )
+
+    def create_account(
+        self,
+        alias: str,
+        *,
+        wallet_usdt: Decimal,
+        taker_bps: float = 5.5,
+        maker_bps: float = 2.0,
+        slippage_bps: float = 0.0,
+        read_only: bool = False,
+    ) -> tuple[str, str]:
+        """
+        Key and secret of the account named `alias`.
+
+        A new one starts with `wallet_usdt`. One that is there keeps its key, wallet and positions and takes the cost rates.
+        """
+        if not alias or wallet_usdt < 0 or not wallet_usdt.is_finite() or min(taker_bps, slippage_bps) < 0:
+            raise SettingsError(f"account {alias!r}: needs a name, and wallet, taker fee and slippage that are not negative")
+        account = next((each for each in self.books.accounts.values() if each.alias == alias), None)
+        if account is None:
+            account = self._new_account(alias, wallet_usdt)
+        account.taker_bps, account.maker_bps, account.slippage_bps = taker_bps, maker_bps, slippage_bps
+        account.read_only = read_only
+        self.books.changes.accounts.add(account.uid)
+        self.apply()
+        return account.key, account.secret
+
+    def hold(self) -> None:
+        """Stop the market before the next candle opens."""
+        self.market.hold()
+
+    def release(self) -> None:
+        """Let the market move."""
+        self.market.release()
+
+    def apply(self) -> None:
+        """Keep what the books have changed, then tell it. What cannot be kept is not told: the exchange fails."""
+        changes = self.books.take_changes()
+        try:
+            self.records.write(changes, self.books)
+        except sqlite3.Error as error:
+            self._failure = RecordError(f"{self.config.records_path}: cannot be written: {error}")
+            self._failed.set()
+            raise self._failure from error
+        send_private(self.topics, changes.frames)
+
+    def account_of_key(self, key: str) -> Account | None:
+        """The account that an API key belongs to."""
+        return next((account for account in self.books.accounts.values() if account.key == key), None)
+
+    async def watch_for_failure(self) -> None:
+        """Wait until records could not be written, then raise that `RecordError`."""
+        await self._failed.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def _new_account(self, alias: str, wallet_usdt: Decimal) -> Account:
+        random = self.world.random
+        account = Account(
+            uid=max(self.books.accounts, default=FIRST_UID - 1) + 1,
+            alias=alias,
+            key=random.token(9),
+            secret=random.token(18),
+            taker_bps=0.0,
+            maker_bps=0.0,
+            slippage_bps=0.0,
+            read_only=False,
+            wallet=wallet_usdt,
+        )
+        self.books.accounts[account.uid] = account
+        row = log_rows.deposit(account, wallet_usdt, self.books.time.now_ms, self.books.next_sequence())
+        self.books.changes.log.append((account.uid, row))
+        return account
+
+    def _books(self) -> Books:
+        """Books as the records left them, or new ones."""
+        feed, records = self.feed, self.records
+        market = records.meta("market")
+        if market is None:
+            records.start(feed.identity, self.world.random.token(8))
+        elif market != feed.identity:
+            records.close()
+            raise StateError(
+                f"{self.config.records_path}: these records belong to another market: {market}; asked for: {feed.identity}."
+                " Give the new market another records file, or move this one away"
+            )
+        instruments = {symbol: feed.instrument(symbol) for symbol in feed.symbols}
+        id_seed = records.meta("id_seed") or ""
+        books = Books(instruments, dict.fromkeys(feed.symbols, 0.0), now_ms=feed.start_ms, id_seed=id_seed)
+        books.time.open_ms = feed.start_ms - feed.step_ms
+        records.restore(books, feed.step_ms)
+        _set_prices(books, feed)
+        return books
+
+
+def _set_prices(books: Books, feed: CandleFeed) -> None:
+    """Prices at the present market time: the last close, or the open of a candle in progress, or the first there will be."""
+    time = books.time
+    candles = feed.opening_at(time.open_ms) if time.inside else {}
+    until_ms = time.open_ms + (0 if time.inside else feed.step_ms)
+    for symbol, listing in books.listings.items():
+        listing.candle = candles.get(symbol)
+        before = feed.candles(symbol, feed.first_ms, until_ms)
+        if listing.candle is not None:
+            listing.last = listing.candle.open
+        elif len(before):
+            listing.last = float(before.close[-1])
+        else:
+            first_ms = feed.next_open_ms(until_ms)
+            ahead = feed.opening_at(first_ms) if first_ms is not None else {}
+            listing.last = ahead[symbol].open if symbol in ahead else float(listing.instrument.tick)

@@ -1,0 +1,71 @@
+"""Candles of any interval of the venue, rolled up from base candles: open first, high max, low min, close last, volume sum."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playd.core.candles import Candles
+from playd.core.timeframes import DAY_MS, MINUTE_MS
+from playd.venues.exchange.text import float_text
+
+INTERVALS: Final = ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "D", "W", "M")
+_MONDAY_MS: Final = 4 * DAY_MS
+"""1970-01-05 was a Monday."""
+
+
+def offered(base_step_ms: int) -> tuple[str, ...]:
+    """The intervals that a market of this base step has: the step itself and every multiple."""
+    return tuple(word for word in INTERVALS if word in "DWM" or (int(word) * MINUTE_MS) % base_step_ms == 0)
+
+
+def open_of(interval: str, time_ms: int) -> int:
+    """Open of the candle that contains `time_ms`."""
+    return int(_opens(interval, np.array([time_ms], dtype=np.int64))[0])
+
+
+def end_of(interval: str, open_ms: int) -> int:
+    """Close time of the candle that opens at `open_ms`."""
+    if interval == "M":
+        month = np.datetime64(open_ms, "ms").astype("datetime64[M]") + 1
+        return int(month.astype("datetime64[ms]").astype(np.int64))
+    return open_ms + _length_ms(interval)
+
+
+def roll_up(candles: Candles, interval: str) -> Candles:
+    """Candles of `interval` from base candles. The first and the last may lack base candles; no candle is made of none."""
+    if len(candles) == 0:
+        return candles
+    opens = _opens(interval, candles.open_time_ms)
+    begins = np.flatnonzero(np.concatenate(([True], np.diff(opens) != 0)))
+    ends = np.concatenate((begins[1:], [len(opens)])) - 1
+    return Candles(
+        candles.symbol,
+        end_of(interval, int(opens[0])) - int(opens[0]),
+        opens[begins],
+        candles.open[begins],
+        np.maximum.reduceat(candles.high, begins),
+        np.minimum.reduceat(candles.low, begins),
+        candles.close[ends],
+        np.add.reduceat(candles.volume, begins),
+    )
+
+
+def row(candles: Candles, index: int) -> list[str]:
+    """One row of the REST list. Turnover is not recorded anywhere: it is volume times close."""
+    candle = candles.at(index)
+    prices = (candle.open, candle.high, candle.low, candle.close, candle.volume, candle.volume * candle.close)
+    return [str(candle.open_time_ms), *(float_text(number) for number in prices)]
+
+
+def _length_ms(interval: str) -> int:
+    if interval == "D":
+        return DAY_MS
+    return 7 * DAY_MS if interval == "W" else int(interval) * MINUTE_MS
+
+
+def _opens(interval: str, times: NDArray[np.int64]) -> NDArray[np.int64]:
+    if interval == "M":
+        return times.astype("datetime64[ms]").astype("datetime64[M]").astype("datetime64[ms]").astype(np.int64)
+    origin = _MONDAY_MS if interval == "W" else 0
+    return times - (times - origin) % _length_ms(interval)

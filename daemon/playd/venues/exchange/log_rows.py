@@ -1,0 +1,116 @@
+"""Rows of the transaction log and of closed profit: the accounts behind the wallet."""
+
+from decimal import Decimal
+
+from playd.venues.exchange.model import Account, Listing, Order, Position
+from playd.venues.exchange.rows import Fill, Row
+from playd.venues.exchange.settlement import Settled
+from playd.venues.exchange.text import exact_product, exact_sum, float_text, plain
+
+
+def trade(account: Account, order: Order, fill: Fill, position: Position, listing: Listing) -> Row:
+    """A fill. `change` is cash flow less fee; the wallet of `account` has it already."""
+    return {
+        **_frame(account, order.symbol, fill.time_ms, fill.sequence),
+        "side": str(order.side),
+        "type": "TRADE" if fill.exec_type == "Trade" else "LIQUIDATION",
+        "transSubType": "",
+        "qty": listing.qty_text(fill.steps),
+        "size": _size(position, listing),
+        "tradePrice": listing.price_text(fill.ticks),
+        "funding": "",
+        "fee": plain(fill.fee),
+        "cashFlow": plain(fill.pnl),
+        "change": plain(exact_sum(fill.pnl, -fill.fee)),
+        "feeRate": float_text(fill.fee_rate),
+        "tradeId": fill.exec_id,
+        "orderId": order.order_id,
+        "orderLinkId": order.link_id,
+    }
+
+
+def funding(account: Account, position: Position, listing: Listing, execution: Row, paid: Decimal) -> Row:
+    """A funding stamp: `funding` is positive when received."""
+    rate = Decimal(execution["feeRate"]) * position.direction
+    return {
+        **_frame(account, position.symbol, int(execution["execTime"]), execution["seq"]),
+        "side": execution["side"],
+        "type": "SETTLEMENT",
+        "transSubType": "",
+        "qty": execution["execQty"],
+        "size": _size(position, listing),
+        "tradePrice": execution["execPrice"],
+        "funding": plain(-paid),
+        "fee": "0",
+        "cashFlow": "0",
+        "change": plain(-paid),
+        "feeRate": plain(rate),
+        "tradeId": execution["execId"],
+        "orderId": execution["orderId"],
+        "orderLinkId": "",
+    }
+
+
+def deposit(account: Account, amount: Decimal, time_ms: int, sequence: int) -> Row:
+    """The money an account starts with."""
+    return {
+        **_frame(account, "", time_ms, sequence),
+        "side": "None",
+        "type": "TRANSFER_IN",
+        "transSubType": "",
+        "qty": "0",
+        "size": "0",
+        "tradePrice": "0",
+        "funding": "0",
+        "fee": "0",
+        "cashFlow": plain(amount),
+        "change": plain(amount),
+        "feeRate": "0",
+        "tradeId": "",
+        "orderId": "",
+        "orderLinkId": "",
+    }
+
+
+def closed_pnl(order: Order, fill: Fill, settled: Settled, position: Position, listing: Listing) -> Row:
+    """What a closing order earned, net of its own fee and its share of the opening fees."""
+    qty = listing.qty_decimal(settled.closed_steps)
+    price = listing.price_text(fill.ticks)
+    return {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "side": str(order.side),
+        "qty": listing.qty_text(order.qty_steps),
+        "orderPrice": listing.price_text(order.price_ticks) if order.price_ticks else price,
+        "orderType": order.order_type,
+        "execType": fill.exec_type,
+        "closedSize": listing.qty_text(settled.closed_steps),
+        "cumEntryValue": plain(exact_product(qty, settled.entry)),
+        "avgEntryPrice": plain(settled.entry),
+        "cumExitValue": plain(listing.value(settled.closed_steps, fill.ticks)),
+        "avgExitPrice": price,
+        "closedPnl": plain(settled.net_pnl),
+        "fillCount": "1",
+        "leverage": plain(position.leverage),
+        "openFee": plain(settled.open_fee),
+        "closeFee": plain(settled.close_fee),
+        "createdTime": str(fill.time_ms),
+        "updatedTime": str(fill.time_ms),
+    }
+
+
+def _frame(account: Account, symbol: str, time_ms: int, sequence: int) -> Row:
+    return {
+        "id": f"{account.uid}_{symbol or 'USDT'}_{sequence}",
+        "symbol": symbol,
+        "category": "linear" if symbol else "",
+        "transactionTime": str(time_ms),
+        "currency": "USDT",
+        "cashBalance": plain(account.wallet),
+        "bonusChange": "",
+        "extraFees": "",
+    }
+
+
+def _size(position: Position, listing: Listing) -> str:
+    return listing.qty_text(position.steps) if position.steps else "0"

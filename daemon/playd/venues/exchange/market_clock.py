@@ -1,0 +1,146 @@
+"""When a minute happens: opens, frames inside, closes, and the order in which clients hear of each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+import anyio.lowlevel
+
+from playd.core.candles import Candle
+from playd.core.timeframes import MINUTE_MS
+from playd.market.feed import CandleFeed
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
+from playd.venues.exchange.lockstep import LockStep
+from playd.venues.exchange.minute import close_minute, move_inside, open_minute
+from playd.venues.exchange.streams import PublicStreams
+from playd.world.ports import Clock
+
+FRAMES_PER_CANDLE_MAX: Final = 240
+LATE_S: Final = 1.0
+"""A pace that is further behind than this starts anew instead of catching up."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Real time of market time. `speed` may change while the market runs."""
+
+    clock: Clock
+    speed: float
+    frame_every_s: float
+    _due_s: float | None = None
+
+    def frames(self, step_ms: int) -> int:
+        """Public frames inside a candle; none when the market is not paced."""
+        if self.speed == AS_FAST_AS_POSSIBLE:
+            return 0
+        return min(max(round(step_ms / 1000.0 / self.speed / self.frame_every_s), 1), FRAMES_PER_CANDLE_MAX)
+
+    async def pass_ms(self, market_ms: float) -> None:
+        """Let this much market time pass, measured from where the last call should have ended."""
+        if self.speed == AS_FAST_AS_POSSIBLE:
+            await anyio.lowlevel.checkpoint()
+            return
+        now_s = self.clock.mono_s()
+        begin_s = self._due_s if self._due_s is not None and now_s - self._due_s < LATE_S else now_s
+        self._due_s = begin_s + market_ms / 1000.0 / self.speed
+        await anyio.sleep(max(self._due_s - now_s, 0.0))
+
+
+@dataclass(slots=True)
+class MarketClock:
+    """
+    Runs the market. `apply` keeps and sends what the books have changed; it is called after every change, before anybody
+    hears of a candle, so that fills of a minute are known before its candle is closed.
+    """
+
+    books: Books
+    feed: CandleFeed
+    streams: PublicStreams
+    lockstep: LockStep
+    pace: Pace
+    config: ExchangeConfig
+    apply: Callable[[], None]
+    held: bool
+    ended: bool = False
+    _changed: anyio.Event = field(default_factory=anyio.Event)
+
+    async def run(self) -> None:
+        """Minute after minute; returns when the feed has no more candles."""
+        if self.books.time.inside:
+            await self._close(self.feed.opening_at(self.books.time.open_ms))
+        while True:
+            await self._may_move()
+            open_ms = self.feed.next_open_ms(self.books.time.open_ms + self.feed.step_ms)
+            if open_ms is None:
+                break
+            await self._minute(open_ms)
+        self.ended = True
+        self.lockstep.tell_all(self.end_notice())
+
+    def end_notice(self) -> dict[str, object]:
+        """What sockets in lock-step are told when there are no more candles."""
+        return {"op": "playd.end", "market_now_ms": self.books.time.now_ms}
+
+    def hold(self) -> None:
+        """Stop before the next candle opens."""
+        self.held = True
+
+    def release(self) -> None:
+        """Let the market move."""
+        self.held = False
+        self.wake()
+
+    def wake(self) -> None:
+        """Look again whether the market may move: somebody subscribed, came or went."""
+        event, self._changed = self._changed, anyio.Event()
+        event.set()
+
+    async def _may_move(self) -> None:
+        while True:
+            await self.lockstep.seats_filled()
+            if not self.held and not (self.config.lockstep and not self._followed()):
+                return
+            await self._changed.wait()
+
+    def _followed(self) -> bool:
+        """Whether a public socket in lock-step hears of closed candles."""
+        return any(topic.startswith("kline.") for client in self.lockstep.public_clients() for topic in client.topics)
+
+    async def _minute(self, open_ms: int) -> None:
+        candles = self.feed.opening_at(open_ms)
+        open_minute(self.books, open_ms, candles, self._funding_due(open_ms))
+        self.apply()
+        await self.lockstep.private_barrier()
+        await self._inside()
+        await self._close(candles)
+
+    async def _inside(self) -> None:
+        step_ms = self.feed.step_ms
+        frames = self.pace.frames(step_ms)
+        for number in range(frames):
+            move_inside(self.books, number / frames, step_ms)
+            self.streams.tell_move()
+            await self.pace.pass_ms(step_ms / frames)
+        if not frames:
+            await self.pace.pass_ms(step_ms)
+
+    async def _close(self, candles: dict[str, Candle]) -> None:
+        close_minute(self.books, self.feed.step_ms)
+        self.apply()
+        await self.lockstep.private_barrier()
+        self.streams.tell_close(candles)
+        await self.lockstep.public_barrier()
+
+    def _funding_due(self, open_ms: int) -> dict[str, float]:
+        """Rates stamped since the last candle closed, this open included; the last one of a symbol when a gap hid several."""
+        since_ms = self.books.time.open_ms + self.feed.step_ms
+        due: dict[str, float] = {}
+        for symbol, listing in self.books.listings.items():
+            every_ms = listing.instrument.funding_interval_min * MINUTE_MS
+            for stamp_ms in range(-(-since_ms // every_ms) * every_ms, open_ms + 1, every_ms):
+                rate = self.feed.funding_rate(symbol, stamp_ms)
+                if rate is not None:
+                    due[symbol] = rate
+        return due

@@ -1,0 +1,135 @@
+"""The compiled matching functions, asked about one order or one position of an account. Nothing is decided here."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from playd.core.instrument import synthetic_instrument
+from playd.core.orders import Side
+from playd.matching.book import open_position, protect, submit_entry, submit_limit_entry
+from playd.matching.minute import fill_due_orders, gap_test, inside_minute
+from playd.matching.money import fee_usdt, funding_usdt
+from playd.matching.records import ENTERED, FOK, GTC, IOC, POST_ONLY, Records, new_book, new_fills, new_terms
+from playd.venues.exchange.margin import MAINTENANCE_RATE, margin_of, order_cost
+from playd.venues.exchange.model import Account, Listing, Order, Position
+
+_TIME_IN_FORCE: Final = {"GTC": GTC, "IOC": IOC, "FOK": FOK, "PostOnly": POST_ONLY}
+_NO_BOUND: Final = float("inf")
+"""Margin is checked by the books, because only the part of an order that opens something needs any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A fill at `ticks`. `reason` is a code of `matching.records`."""
+
+    ticks: int
+    maker: bool
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An order that is over without a fill, for a `reason` of `matching.records`."""
+
+    reason: int
+
+
+def meet_price(account: Account, listing: Listing, order: Order, price: float) -> Trade | Ended | None:
+    """An order that has just arrived, or has come to an open, against one price. None: it rests."""
+    book = _order_book(listing, order)
+    book["entry_resting"] = not order.due
+    return _first(book, account, listing, order.symbol, price=price)
+
+
+def meet_extremes(account: Account, listing: Listing, order: Order, high: float, low: float) -> Trade | Ended | None:
+    """A resting limit order against what came after it began to rest."""
+    book = _order_book(listing, order)
+    book["entry_resting"] = 1
+    fills = new_fills()
+    count = inside_minute(book, _terms(account, listing, order.symbol), high, low, fills, 0)
+    return _read(fills) if count else None
+
+
+def exit_at_open(account: Account, listing: Listing, position: Position, open_price: float) -> Trade | None:
+    """Whether stop, target or liquidation end a position at an open."""
+    terms = _terms(account, listing, position.symbol)
+    fills = new_fills()
+    count = gap_test(_position_book(account, listing, position, terms, with_target=True), terms, open_price, fills, 0)
+    return _trade(fills) if count else None
+
+
+def exit_inside(
+    account: Account, listing: Listing, position: Position, high: float, low: float, *, with_target: bool
+) -> Trade | None:
+    """Whether they end it inside a candle. `with_target` is False for a position that a resting order opened in it."""
+    terms = _terms(account, listing, position.symbol)
+    fills = new_fills()
+    count = inside_minute(
+        _position_book(account, listing, position, terms, with_target=with_target), terms, high, low, fills, 0
+    )
+    return _trade(fills) if count else None
+
+
+def _first(book: Records, account: Account, listing: Listing, symbol: str, *, price: float) -> Trade | Ended | None:
+    fills = new_fills()
+    count = fill_due_orders(book, _terms(account, listing, symbol), price, _NO_BOUND, fills, 0)
+    return _read(fills) if count else None
+
+
+def _order_book(listing: Listing, order: Order) -> Records:
+    book = new_book()
+    direction = 1 if order.side is Side.BUY else -1
+    if order.is_market:
+        submit_entry(book, direction, order.qty_steps, 0, 0)
+    else:
+        tif = _TIME_IN_FORCE[order.time_in_force]
+        submit_limit_entry(book, direction, order.qty_steps, order.price_ticks, tif, 0, 0)
+    return book
+
+
+def _position_book(account: Account, listing: Listing, position: Position, terms: Records, *, with_target: bool) -> Records:
+    book = new_book()
+    open_position(book, terms, position.direction, abs(position.steps), float(position.entry))
+    stop, target = (account.orders.get(order_id) for order_id in (position.stop_id, position.target_id))
+    protect(book, terms, stop.trigger_ticks if stop else 0, target.trigger_ticks if target and with_target else 0)
+    return book
+
+
+def _terms(account: Account, listing: Listing, symbol: str) -> Records:
+    position = account.positions.get(symbol)
+    return new_terms(
+        listing.instrument,
+        taker_bps=account.taker_bps,
+        maker_bps=account.maker_bps,
+        slippage_bps=account.slippage_bps,
+        leverage=float(position.leverage if position else Decimal(1)),
+        mm_rate=MAINTENANCE_RATE,
+        mm_deduction_usdt=0.0,
+    )
+
+
+def _read(fills: Records) -> Trade | Ended:
+    if fills[0]["event"] == ENTERED:
+        return _trade(fills)
+    return Ended(int(fills[0]["reason"]))
+
+
+def _trade(fills: Records) -> Trade:
+    return Trade(int(fills[0]["price_ticks"]), bool(fills[0]["is_maker"]), int(fills[0]["reason"]))
+
+
+def warm_up() -> None:
+    """Compile, or load from the cache, what the market uses, so that the first fill does not stop the clock for seconds."""
+    listing = Listing(synthetic_instrument("BTCUSDT", 100.0), 100.0)
+    account = Account(0, "", "", "", 5.5, 2.0, 1.0, False, Decimal(0))
+    position = account.positions["BTCUSDT"] = Position("BTCUSDT", Decimal(10), steps=1, entry=Decimal(100))
+    order = Order("", 0, "", "BTCUSDT", Side.BUY, "Market", "IOC", 1, 0, False, 0, 0, 0)
+    meet_price(account, listing, order, 100.0)
+    order.order_type, order.time_in_force, order.price_ticks = "Limit", "GTC", 1
+    meet_extremes(account, listing, order, 101.0, 99.0)
+    exit_at_open(account, listing, position, 100.0)
+    exit_inside(account, listing, position, 101.0, 99.0, with_target=True)
+    margin_of(account, position, listing)
+    order_cost(account, listing, Side.BUY, 1, 100.0, Decimal(10))
+    fee_usdt(1.0, 100.0, 0.00055)
+    funding_usdt(1, 1.0, 100.0, 0.0001)

@@ -1,0 +1,201 @@
+"""
+What the exchange keeps over a restart, in one SQLite file.
+
+Written without sync: it survives the death of the process at any instant, not that of the machine. Money here is pretend.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Final
+
+import orjson
+
+from playd.core.errors import StateError
+from playd.venues.exchange.books import Books, MarketTime
+from playd.venues.exchange.changes import Changes
+from playd.venues.exchange.model import Account, Order, Position
+from playd.venues.exchange.rows import Row
+from playd.venues.exchange.saved import dump, load
+from playd.world.ports import Disk
+
+FORMAT: Final = "1"
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accounts (uid INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS positions (
+    uid INTEGER NOT NULL, symbol TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (uid, symbol)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS orders (
+    number INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, uid INTEGER NOT NULL, symbol TEXT NOT NULL,
+    link_id TEXT NOT NULL, is_open INTEGER NOT NULL, status TEXT NOT NULL, time_ms INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS orders_link ON orders (uid, link_id);
+CREATE INDEX IF NOT EXISTS orders_open ON orders (number) WHERE is_open;
+CREATE TABLE IF NOT EXISTS executions (
+    number INTEGER PRIMARY KEY, uid INTEGER NOT NULL, symbol TEXT NOT NULL, order_id TEXT NOT NULL, link_id TEXT NOT NULL,
+    type TEXT NOT NULL, time_ms INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS executions_order ON executions (uid, order_id);
+CREATE INDEX IF NOT EXISTS executions_time ON executions (uid, time_ms);
+CREATE TABLE IF NOT EXISTS closed_pnl (
+    number INTEGER PRIMARY KEY, uid INTEGER NOT NULL, symbol TEXT NOT NULL, time_ms INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS log (
+    number INTEGER PRIMARY KEY, uid INTEGER NOT NULL, symbol TEXT NOT NULL, type TEXT NOT NULL, time_ms INTEGER NOT NULL,
+    body TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows newest first, and the cursor of the next page (empty on the last)."""
+
+    bodies: list[str]
+    next_cursor: str
+
+
+class Records:
+    """One open records file. The caller closes it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.executescript(_SCHEMA)
+
+    @classmethod
+    def open(cls, disk: Disk, path: PurePath) -> "Records":
+        """Open or create the file. Raises `StateError` when it is not a records file of this version."""
+        try:
+            records = cls(disk.open_sqlite(path, synchronous="OFF"))
+        except sqlite3.DatabaseError as error:
+            raise StateError(f"{path}: not readable as records of a local exchange: {error}") from None
+        found = records.meta("format")
+        if found is not None and found != FORMAT:
+            records.close()
+            raise StateError(f"{path}: records of format {found}, this program writes {FORMAT}", exit_code=80)
+        return records
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def meta(self, name: str) -> str | None:
+        row = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row["value"])
+
+    # Writing
+
+    def start(self, market: str, id_seed: str) -> None:
+        """Note once which market these records belong to and what their ids grow from."""
+        values = {"format": FORMAT, "market": market, "id_seed": id_seed}
+        self._connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+
+    def write(self, changes: Changes, books: Books) -> None:
+        """Keep changes and the place of market time, all or nothing. Call before anybody is told."""
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if changes:
+                self._write_changes(changes, books)
+            self._write_time(books)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def _write_time(self, books: Books) -> None:
+        place = f"{books.time.open_ms},{int(books.time.inside)},{books.counter}"
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('time', ?)", (place,))
+
+    def _write_changes(self, changes: Changes, books: Books) -> None:
+        execute = self._connection.execute
+        for uid in sorted(changes.accounts):
+            execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (uid, dump(books.accounts[uid])))
+        for uid, symbol in sorted(changes.positions):
+            execute(
+                "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (uid, symbol, dump(books.accounts[uid].positions[symbol]))
+            )
+        for order in changes.orders.values():
+            execute(
+                "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(order.sequence, order.order_id, order.uid, order.symbol, order.link_id),
+                    *(order.status.open, str(order.status), order.created_ms, dump(order)),
+                ),
+            )
+        for uid, row in changes.executions:
+            execute(
+                "INSERT INTO executions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+                (uid, row["symbol"], row["orderId"], row["orderLinkId"], row["execType"], int(row["execTime"]), _text(row)),
+            )
+        for uid, row in changes.closed_pnl:
+            execute(
+                "INSERT INTO closed_pnl VALUES (NULL, ?, ?, ?, ?)", (uid, row["symbol"], int(row["createdTime"]), _text(row))
+            )
+        for uid, row in changes.log:
+            execute(
+                "INSERT INTO log VALUES (NULL, ?, ?, ?, ?, ?)",
+                (uid, row["symbol"], row["type"], int(row["transactionTime"]), _text(row)),
+            )
+
+    # Reading
+
+    def restore(self, books: Books, step_ms: int) -> None:
+        """Bring books that are new to where they were. Prices are the caller's to set."""
+        for row in self._connection.execute("SELECT body FROM accounts ORDER BY uid"):
+            account = load(Account, row["body"])
+            books.accounts[account.uid] = account
+        for row in self._connection.execute("SELECT uid, body FROM positions ORDER BY uid, symbol"):
+            position = load(Position, row["body"])
+            books.accounts[row["uid"]].positions[position.symbol] = position
+        for row in self._connection.execute("SELECT body FROM orders WHERE is_open ORDER BY number"):
+            order = load(Order, row["body"])
+            books.accounts[order.uid].orders[order.order_id] = order
+        place = self.meta("time")
+        if place is not None:
+            open_ms, inside, counter = (int(word) for word in place.split(","))
+            books.counter = counter
+            books.time = MarketTime(open_ms if inside else open_ms + step_ms, open_ms, bool(inside), 0.0)
+
+    def link_used(self, uid: int, link_id: str) -> bool:
+        """Whether this user has ever used this link id."""
+        found = self._connection.execute("SELECT 1 FROM orders WHERE uid = ? AND link_id = ? LIMIT 1", (uid, link_id))
+        return found.fetchone() is not None
+
+    def orders(self, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str) -> Page:
+        return self._page("orders", uid, equals, period, limit, cursor)
+
+    def executions(self, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str) -> Page:
+        return self._page("executions", uid, equals, period, limit, cursor)
+
+    def closed_pnl(self, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str) -> Page:
+        return self._page("closed_pnl", uid, equals, period, limit, cursor)
+
+    def log(self, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str) -> Page:
+        return self._page("log", uid, equals, period, limit, cursor)
+
+    def _page(self, table: str, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str) -> Page:
+        """Rows of a user where every column of `equals` matches, times in `period` (two ends, inclusive) unless empty."""
+        wheres, values = ["uid = ?"], [uid]
+        for column, value in equals.items():
+            wheres.append(f"{column} = ?")
+            values.append(value)
+        if period:
+            wheres.append("time_ms BETWEEN ? AND ?")
+            values += list(period)
+        before = _number_in(cursor)
+        if before is not None:
+            wheres.append("number < ?")
+            values.append(before)
+        sql = f"SELECT number, body FROM {table} WHERE {' AND '.join(wheres)} ORDER BY number DESC LIMIT ?"
+        found = self._connection.execute(sql, (*values, limit + 1)).fetchall()
+        shown = found[:limit]
+        more = len(found) > limit
+        return Page([str(row["body"]) for row in shown], f"page_token%3D{shown[-1]['number']}" if more else "")
+
+
+def _text(row: Row) -> str:
+    return orjson.dumps(row).decode()
+
+
+def _number_in(cursor: str) -> int | None:
+    """The row number inside a cursor, however often it was percent-encoded on the way."""
+    digits = cursor.rpartition("D")[2].rpartition("=")[2]
+    return int(digits) if digits.isdecimal() else None

@@ -1,0 +1,35 @@
+"""What the exchange answers when it does not do what was asked: a code of the venue's list and a text."""
+
+from typing import Final
+
+from playd.core.errors import PlaydError
+
+PARAMETER: Final = 10001
+OUTSIDE_WINDOW: Final = 10002
+UNKNOWN_KEY: Final = 10003
+WRONG_SIGNATURE: Final = 10004
+NOT_PERMITTED: Final = 10005
+TOO_MANY_VISITS: Final = 10006
+NO_SUCH_ORDER: Final = 110001
+PRICE_INVALID: Final = 110003
+NO_FUNDS: Final = 110007
+RISK_LIMIT: Final = 110013
+REDUCE_ONLY_FLAT: Final = 110017
+MODE_NOT_MODIFIED: Final = 110025
+MODE_NOT_SUPPORTED: Final = 110029
+LEVERAGE_NOT_MODIFIED: Final = 110043
+DUPLICATE_LINK_ID: Final = 110072
+QTY_BELOW_FILLED: Final = 110064
+TOO_MANY_ORDERS: Final = 110020
+NOTIONAL_TOO_SMALL: Final = 110094
+OPEN_STATUS_IN_HISTORY: Final = 181017
+STOPS_NOT_MODIFIED: Final = 34040
+
+
+class Refusal(PlaydError):
+    """A request that had no effect. `code` and `text` become `retCode` and `retMsg`."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text

@@ -1,0 +1,61 @@
+"""One signed request as the handlers see it, and the shape of a handler."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from playd.core.timeframes import DAY_MS
+from playd.venues.exchange.floor import Floor
+from playd.venues.exchange.model import Account
+from playd.venues.exchange.refusal import PARAMETER, Refusal
+from playd.venues.exchange.wishes import text_of
+
+PERIOD_MAX_MS: Final = 7 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Parameters of a request: the decoded query of a GET or the JSON object of a POST."""
+
+    floor: Floor
+    params: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        """A parameter as text, empty when absent."""
+        return text_of(self.params, name)
+
+    def number(self, name: str, default: int) -> int:
+        """A whole number, `default` when absent. Raises `Refusal`."""
+        text = self.text(name)
+        if not text:
+            return default
+        if not text.isdecimal():
+            raise Refusal(PARAMETER, f"params error: {name} {text[:30]!r} is not a whole number")
+        return int(text)
+
+    def limit(self, default: int, most: int) -> int:
+        """The page size, brought into 1 to `most`."""
+        return min(max(self.number("limit", default), 1), most)
+
+    def period(self) -> tuple[int, int]:
+        """`startTime` and `endTime` in market time: at most seven days, the last seven when neither is given."""
+        now_ms = self.floor.books.time.now_ms
+        start_text, end_text = self.text("startTime"), self.text("endTime")
+        end_ms = self.number("endTime", now_ms)
+        if start_text and not end_text:
+            end_ms = self.number("startTime", 0) + PERIOD_MAX_MS
+        start_ms = self.number("startTime", end_ms - PERIOD_MAX_MS)
+        if not start_ms <= end_ms <= start_ms + PERIOD_MAX_MS:
+            raise Refusal(PARAMETER, "params error: startTime and endTime must lie at most 7 days apart")
+        return start_ms, end_ms
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAsk(Ask):
+    """A request of a known user."""
+
+    account: Account
+
+
+PublicHandler = Callable[[Ask], dict[str, Any]]
+SignedHandler = Callable[[SignedAsk], dict[str, Any]]

@@ -1,0 +1,94 @@
+"""The account itself: wallet, settings, fees, log, key."""
+
+from typing import Any, Final
+
+from playd.venues.exchange.margin import BPS
+from playd.venues.exchange.refusal import PARAMETER, Refusal
+from playd.venues.exchange.requests import SignedAsk, SignedHandler
+from playd.venues.exchange.rest_trade import row_list
+from playd.venues.exchange.rows import wallet_row
+from playd.venues.exchange.text import float_text
+
+MARGIN_MODE: Final = "ISOLATED_MARGIN"
+MARGIN_MODE_FAILED: Final = 3400045
+
+
+def wallet_balance(ask: SignedAsk) -> dict[str, Any]:
+    if ask.text("accountType") != "UNIFIED":
+        raise Refusal(PARAMETER, "params error: accountType must be UNIFIED")
+    return {"list": [wallet_row(ask.account, ask.floor.books.listings)]}
+
+
+def info(ask: SignedAsk) -> dict[str, Any]:
+    return {
+        "marginMode": MARGIN_MODE,
+        "unifiedMarginStatus": 5,
+        "isMasterTrader": False,
+        "spotHedgingStatus": "OFF",
+        "updatedTime": "0",
+        "dcpStatus": "OFF",
+        "timeWindow": 0,
+        "smpGroup": 0,
+    }
+
+
+def fee_rate(ask: SignedAsk) -> dict[str, Any]:
+    account, listings = ask.account, ask.floor.books.listings
+    symbols = [ask.text("symbol")] if ask.text("symbol") else list(listings)
+    rates = {"takerFeeRate": float_text(account.taker_bps / BPS), "makerFeeRate": float_text(account.maker_bps / BPS)}
+    return {"list": [{"symbol": symbol, **rates} for symbol in symbols if symbol in listings]}
+
+
+def set_margin_mode(ask: SignedAsk) -> dict[str, Any]:
+    """Isolated is what there is; asking for it changes nothing and succeeds."""
+    if ask.text("setMarginMode") != MARGIN_MODE:
+        raise Refusal(MARGIN_MODE_FAILED, "Set margin mode failed: the local exchange has isolated margin only")
+    return {"reasons": []}
+
+
+def transaction_log(ask: SignedAsk) -> dict[str, Any]:
+    """Everything that changed the wallet, newest first; the sum of `change` is the wallet balance."""
+    equals = {column: ask.text(name) for name, column in (("type", "type"), ("symbol", "symbol")) if ask.text(name)}
+    return row_list(ask.floor.records.log(ask.account.uid, equals, ask.period(), ask.limit(20, 50), ask.text("cursor")))
+
+
+def query_api(ask: SignedAsk) -> dict[str, Any]:
+    account = ask.account
+    rights = ["Order", "Position"]
+    return {
+        "id": str(account.uid),
+        "note": account.alias,
+        "apiKey": account.key,
+        "readOnly": int(account.read_only),
+        "secret": "",
+        "permissions": {"ContractTrade": rights, "Derivatives": ["DerivativesTrade"], "Spot": [], "Wallet": [], "Options": []},
+        "ips": ["*"],
+        "type": 1,
+        "deadlineDay": 3650,
+        "expiredAt": "2099-01-01T00:00:00Z",
+        "createdAt": "2025-01-01T00:00:00Z",
+        "uta": 1,
+        "unified": 0,
+        "userID": account.uid,
+        "inviterID": 0,
+        "vipLevel": "No VIP",
+        "mktMakerLevel": "0",
+        "affiliateID": 0,
+        "rsaPublicKey": "",
+        "isMaster": True,
+        "parentUid": "0",
+        "kycLevel": "LEVEL_DEFAULT",
+        "kycRegion": "",
+    }
+
+
+READS: Final[dict[str, SignedHandler]] = {
+    "/v5/account/wallet-balance": wallet_balance,
+    "/v5/account/info": info,
+    "/v5/account/fee-rate": fee_rate,
+    "/v5/account/transaction-log": transaction_log,
+    "/v5/user/query-api": query_api,
+}
+WRITES: Final[dict[str, SignedHandler]] = {
+    "/v5/account/set-margin-mode": set_margin_mode,
+}

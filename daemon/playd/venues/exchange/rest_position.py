@@ -1,0 +1,57 @@
+"""Positions of a user: rows, leverage, levels, closed profit."""
+
+from typing import Any, Final
+
+from playd.venues.exchange import arrivals
+from playd.venues.exchange.refusal import MODE_NOT_MODIFIED, MODE_NOT_SUPPORTED, PARAMETER, Refusal
+from playd.venues.exchange.requests import SignedAsk, SignedHandler
+from playd.venues.exchange.rest_trade import row_list
+from playd.venues.exchange.rows import position_row
+
+
+def positions(ask: SignedAsk) -> dict[str, Any]:
+    """With `symbol` its row, also when flat; with `settleCoin` open positions only."""
+    books, account = ask.floor.books, ask.account
+    if ask.text("symbol"):
+        listing = arrivals.listing_of(books, ask.params)
+        chosen = [books.position(account, listing.instrument.symbol)]
+    elif ask.text("settleCoin") or ask.text("baseCoin"):
+        chosen = [position for position in account.positions.values() if position.steps]
+    else:
+        raise Refusal(PARAMETER, "params error: symbol or settleCoin is needed")
+    rows = [position_row(account, position, books.listings[position.symbol]) for position in chosen]
+    return {"category": "linear", "nextPageCursor": "", "list": rows}
+
+
+def set_leverage(ask: SignedAsk) -> dict[str, Any]:
+    arrivals.set_leverage(ask.floor.books, ask.account, ask.params)
+    return {}
+
+
+def trading_stop(ask: SignedAsk) -> dict[str, Any]:
+    arrivals.set_levels(ask.floor.books, ask.account, ask.params)
+    return {}
+
+
+def switch_mode(ask: SignedAsk) -> dict[str, Any]:
+    """One-way is what there is."""
+    if ask.number("mode", 0) == 0:
+        raise Refusal(MODE_NOT_MODIFIED, "Position mode is not modified")
+    raise Refusal(MODE_NOT_SUPPORTED, "hedge mode is not offered by the local exchange")
+
+
+def closed_pnl(ask: SignedAsk) -> dict[str, Any]:
+    """What closing orders earned, newest first."""
+    equals = {"symbol": ask.text("symbol")} if ask.text("symbol") else {}
+    return row_list(ask.floor.records.closed_pnl(ask.account.uid, equals, ask.period(), ask.limit(50, 100), ask.text("cursor")))
+
+
+READS: Final[dict[str, SignedHandler]] = {
+    "/v5/position/list": positions,
+    "/v5/position/closed-pnl": closed_pnl,
+}
+WRITES: Final[dict[str, SignedHandler]] = {
+    "/v5/position/set-leverage": set_leverage,
+    "/v5/position/trading-stop": trading_stop,
+    "/v5/position/switch-mode": switch_mode,
+}

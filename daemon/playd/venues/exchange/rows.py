@@ -1,0 +1,300 @@
+"""Orders, executions, positions, wallets and log rows as JSON rows of the venue: every number a text, every field present."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from playd.venues.exchange.margin import margin_of, order_margin
+from playd.venues.exchange.model import Account, Listing, Order, Position, StopKind
+from playd.venues.exchange.text import exact_product, exact_sum, float_text, plain
+
+Row = dict[str, Any]
+
+ENTRY_PRICE: Final = "entryPrice"
+"""What the stream calls the average entry price; REST calls it `avgPrice`."""
+
+RISK_LIMIT_TEXT: Final = "200000000"
+"""Upper bound of the only risk tier."""
+
+_PRICE_SCALE: Final = Decimal("1E-12")
+
+
+def order_row(order: Order, listing: Listing) -> Row:
+    """An order as in `order/realtime` and on the order topic."""
+    left = order.qty_steps - order.filled_steps if order.status.open else 0
+    average = order.filled_value / listing.qty_decimal(order.filled_steps) if order.filled_steps else None
+    fee = plain(order.fee)
+    has_stops = bool(order.stop_ticks or order.target_ticks)
+    return {
+        "category": "linear",
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderLinkId": order.link_id,
+        "parentOrderLinkId": order.parent_link_id,
+        "blockTradeId": "",
+        "side": str(order.side),
+        "positionIdx": 0,
+        "orderStatus": str(order.status),
+        "createType": order.create_type,
+        "cancelType": str(order.cancel_type),
+        "rejectReason": order.reject_reason,
+        "orderType": order.order_type,
+        "timeInForce": order.time_in_force,
+        "isLeverage": "",
+        "price": listing.price_text(order.price_ticks) if order.price_ticks else "0",
+        "qty": listing.qty_text(order.qty_steps),
+        "avgPrice": "" if average is None else plain(average.quantize(_PRICE_SCALE)),
+        "leavesQty": listing.qty_text(left) if left else "0",
+        "leavesValue": plain(listing.value(left, order.price_ticks)),
+        "cumExecQty": listing.qty_text(order.filled_steps) if order.filled_steps else "0",
+        "cumExecValue": plain(order.filled_value),
+        "cumExecFee": fee,
+        "cumFeeDetail": {"USDT": fee} if order.filled_steps else {},
+        "closedPnl": plain(order.closed_pnl),
+        "stopOrderType": str(order.stop_kind),
+        "triggerPrice": _price_or_empty(order.trigger_ticks, listing),
+        "triggerBy": "LastPrice" if order.trigger_ticks else "",
+        "triggerDirection": _trigger_direction(order),
+        "takeProfit": _price_or_empty(order.target_ticks, listing),
+        "stopLoss": _price_or_empty(order.stop_ticks, listing),
+        "tpTriggerBy": "LastPrice" if order.target_ticks else "",
+        "slTriggerBy": "LastPrice" if order.stop_ticks else "",
+        "tpLimitPrice": "0",
+        "slLimitPrice": "0",
+        "tpslMode": "Full" if has_stops or order.stop_kind else "UNKNOWN",
+        "lastPriceOnCreated": order.last_price_text,
+        "reduceOnly": order.reduce_only,
+        "closeOnTrigger": order.close_on_trigger,
+        "placeType": "",
+        "orderIv": "",
+        "marketUnit": "",
+        "slippageToleranceType": "UNKNOWN",
+        "slippageTolerance": "",
+        "smpType": "None",
+        "smpGroup": 0,
+        "smpOrderId": "",
+        "feeCurrency": "USDT" if order.filled_steps else "",
+        "rpiTakerAccess": False,
+        "rpiMatchedQty": "0",
+        "createdTime": str(order.created_ms),
+        "updatedTime": str(order.updated_ms),
+    }
+
+
+def _price_or_empty(ticks: int, listing: Listing) -> str:
+    return listing.price_text(ticks) if ticks else ""
+
+
+def _trigger_direction(order: Order) -> int:
+    """1 when the trigger waits for a rise, 2 for a fall, 0 when there is no trigger."""
+    if not order.trigger_ticks:
+        return 0
+    rises = (order.stop_kind is StopKind.TARGET) == (order.side == "Sell")
+    return 1 if rises else 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """
+    One execution: what happened to which order. Money in exact decimals; `fee` positive when paid.
+
+    `closed_steps` of `steps` reduced the position and earned `pnl` (gross); the rest opened or added.
+    """
+
+    exec_id: str
+    sequence: int
+    time_ms: int
+    steps: int
+    ticks: int
+    value: Decimal
+    fee: Decimal
+    fee_rate: float
+    maker: bool
+    exec_type: str
+    closed_steps: int
+    pnl: Decimal
+
+
+def execution_row(fill: Fill, order: Order, listing: Listing) -> Row:
+    """An execution as in `execution/list` and on the execution topic."""
+    price = listing.price_text(fill.ticks)
+    left = order.qty_steps - order.filled_steps if order.status.open else 0
+    return {
+        **_execution_frame(order.symbol),
+        "orderId": order.order_id,
+        "orderLinkId": order.link_id,
+        "side": str(order.side),
+        "orderPrice": listing.price_text(order.price_ticks) if order.price_ticks else "0",
+        "orderQty": listing.qty_text(order.qty_steps),
+        "leavesQty": listing.qty_text(left) if left else "0",
+        "createType": order.create_type,
+        "orderType": order.order_type,
+        "stopOrderType": str(order.stop_kind) or "UNKNOWN",
+        "execId": fill.exec_id,
+        "execPrice": price,
+        "execQty": listing.qty_text(fill.steps),
+        "execValue": plain(fill.value),
+        "execType": fill.exec_type,
+        "execFee": plain(fill.fee),
+        "feeRate": float_text(fill.fee_rate),
+        "execPnl": plain(fill.pnl),
+        "closedSize": listing.qty_text(fill.closed_steps) if fill.closed_steps else "0",
+        "execTime": str(fill.time_ms),
+        "isMaker": fill.maker,
+        "markPrice": price,
+        "seq": fill.sequence,
+    }
+
+
+def funding_row(
+    position: Position, listing: Listing, *, exec_id: str, order_id: str, seq: int, time_ms: int, paid: Decimal, rate: float
+) -> Row:
+    """A funding stamp as an execution: type `Funding`, quantity of the position, fee positive when paid."""
+    mark = float_text(listing.last)
+    qty = listing.qty_text(abs(position.steps))
+    return {
+        **_execution_frame(position.symbol),
+        "orderId": order_id,
+        "orderLinkId": "",
+        "side": str(position.side),
+        "orderPrice": "0",
+        "orderQty": "0",
+        "leavesQty": "0",
+        "createType": "",
+        "orderType": "UNKNOWN",
+        "stopOrderType": "UNKNOWN",
+        "execId": exec_id,
+        "execPrice": mark,
+        "execQty": qty,
+        "execValue": plain(exact_product(Decimal(qty), Decimal(mark))),
+        "execType": "Funding",
+        "execFee": plain(paid),
+        "feeRate": float_text(rate),
+        "execPnl": "0",
+        "closedSize": "0",
+        "execTime": str(time_ms),
+        "isMaker": False,
+        "markPrice": mark,
+        "seq": seq,
+    }
+
+
+def _execution_frame(symbol: str) -> Row:
+    """Fields that say the same on every execution here."""
+    return {
+        "category": "linear",
+        "symbol": symbol,
+        "feeCurrency": "USDT",
+        "isLeverage": "0",
+        "indexPrice": "",
+        "underlyingPrice": "",
+        "tradeIv": "",
+        "markIv": "",
+        "blockTradeId": "",
+        "marketUnit": "",
+        "extraFees": "",
+    }
+
+
+def position_row(account: Account, position: Position, listing: Listing, *, entry_name: str = "avgPrice") -> Row:
+    """A symbol's position, also when flat. `entry_name` is `ENTRY_PRICE` for the stream."""
+    margin = margin_of(account, position, listing)
+    flat = position.steps == 0
+    qty = listing.qty_decimal(abs(position.steps))
+    stop, target = (account.orders.get(order_id) for order_id in (position.stop_id, position.target_id))
+    return {
+        "category": "linear",
+        "symbol": position.symbol,
+        "positionIdx": 0,
+        "tradeMode": 1,
+        "riskId": 1,
+        "riskLimitValue": RISK_LIMIT_TEXT,
+        "side": str(position.side or ""),
+        "size": "0" if flat else listing.qty_text(abs(position.steps)),
+        entry_name: plain(position.entry),
+        "sessionAvgPrice": "",
+        "leverage": plain(position.leverage),
+        "positionValue": "" if flat else plain(exact_product(qty, position.entry)),
+        "positionBalance": plain(margin.initial),
+        "markPrice": float_text(listing.last),
+        "positionIM": plain(margin.initial),
+        "positionIMByMp": plain(margin.initial),
+        "positionMM": plain(margin.maintenance),
+        "positionMMByMp": plain(margin.maintenance),
+        "breakEvenPrice": "",
+        "takeProfit": listing.price_text(target.trigger_ticks) if target else "",
+        "stopLoss": listing.price_text(stop.trigger_ticks) if stop else "",
+        "trailingStop": "0",
+        "unrealisedPnl": "" if flat else plain(margin.unrealised),
+        "curRealisedPnl": plain(position.realised),
+        "cumRealisedPnl": plain(position.realised_ever),
+        "createdTime": str(position.created_ms),
+        "updatedTime": str(position.updated_ms),
+        "openTime": position.opened_ms,
+        "tpslMode": "Full",
+        "liqPrice": margin.liquidation_text,
+        "bustPrice": "",
+        "positionStatus": "Normal",
+        "adlRankIndicator": 0 if flat else 2,
+        "autoAddMargin": 0,
+        "leverageSysUpdatedTime": "",
+        "mmrSysUpdatedTime": "",
+        "seq": position.sequence,
+        "isReduceOnly": False,
+    }
+
+
+def wallet_row(account: Account, listings: dict[str, Listing]) -> Row:
+    """The whole account in USDT. Rates are empty: they mean nothing under isolated margin."""
+    margins = [
+        margin_of(account, position, listings[symbol]) for symbol, position in account.positions.items() if position.steps
+    ]
+    unrealised = exact_sum(*(margin.unrealised for margin in margins))
+    position_margin = exact_sum(*(margin.initial for margin in margins))
+    maintenance = exact_sum(*(margin.maintenance for margin in margins))
+    reserved = order_margin(account, listings)
+    equity = plain(exact_sum(account.wallet, unrealised))
+    wallet = plain(account.wallet)
+    initial = plain(exact_sum(position_margin, reserved))
+    available = plain(exact_sum(account.wallet, -position_margin, -reserved))
+    return {
+        "accountType": "UNIFIED",
+        "accountIMRate": "",
+        "accountIMRateByMp": "",
+        "accountMMRate": "",
+        "accountMMRateByMp": "",
+        "accountLTV": "",
+        "totalEquity": equity,
+        "totalWalletBalance": wallet,
+        "totalMarginBalance": equity,
+        "totalAvailableBalance": available,
+        "totalPerpUPL": plain(unrealised),
+        "totalInitialMargin": initial,
+        "totalInitialMarginByMp": initial,
+        "totalMaintenanceMargin": plain(maintenance),
+        "totalMaintenanceMarginByMp": plain(maintenance),
+        "coin": [
+            {
+                "coin": "USDT",
+                "equity": equity,
+                "usdValue": equity,
+                "walletBalance": wallet,
+                "locked": "0",
+                "spotHedgingQty": "0",
+                "borrowAmount": "0",
+                "spotBorrow": "0",
+                "accruedInterest": "0",
+                "totalOrderIM": plain(reserved),
+                "totalPositionIM": plain(position_margin),
+                "totalPositionMM": plain(maintenance),
+                "unrealisedPnl": plain(unrealised),
+                "cumRealisedPnl": plain(account.realised_ever),
+                "bonus": "0",
+                "marginCollateral": True,
+                "collateralSwitch": True,
+                "colRes": "0",
+                "availableToWithdraw": available,
+                "availableToBorrow": "",
+            }
+        ],
+    }

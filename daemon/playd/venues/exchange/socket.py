@@ -1,0 +1,59 @@
+"""One WebSocket of a client: an outgoing queue with a bound, topics, and the dialect of its acknowledgements."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import anyio
+import orjson
+from aiohttp import ClientConnectionResetError, WSMsgType, web
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+FRAMES_WAITING: Final = 10_000
+"""Frames a client may be behind. Overflow closes its socket: it must reconnect and close its gap like after any loss."""
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """
+    A connected socket. `uid` is None on public sockets and before authentication.
+
+    `told` says that frames have gone out since the last barrier.
+    """
+
+    conn_id: str
+    ws: web.WebSocketResponse
+    topics: set[str] = field(default_factory=set)
+    uid: int | None = None
+    told: bool = False
+    _queue: MemoryObjectSendStream[bytes] = field(init=False)
+    _waiting: MemoryObjectReceiveStream[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._queue, self._waiting = anyio.create_memory_object_stream[bytes](FRAMES_WAITING)
+
+    def send(self, frame: dict[str, Any]) -> None:
+        """Queue a frame."""
+        self.send_bytes(orjson.dumps(frame))
+
+    def send_bytes(self, frame: bytes) -> None:
+        """Queue a frame that is JSON text already. A client that is too far behind is cut off."""
+        try:
+            self._queue.send_nowait(frame)
+        except anyio.WouldBlock:
+            self._queue.close()
+        except anyio.ClosedResourceError:
+            return
+
+    def hang_up(self) -> None:
+        """Close the socket once what is queued has gone out."""
+        self._queue.close()
+
+    async def write(self) -> None:
+        """Send what is queued, until the queue is closed or the connection is gone."""
+        try:
+            async with self._waiting:
+                async for frame in self._waiting:
+                    await self.ws.send_frame(frame, WSMsgType.TEXT)
+        except (ClientConnectionResetError, ConnectionError):
+            return
+        await self.ws.close()

@@ -1,0 +1,141 @@
+"""The market's past and present as clients may see it: closed candles, the one in progress, the ticker, the order book."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from playd.core.candles import Candle, Candles
+from playd.core.timeframes import DAY_MS, MINUTE_MS
+from playd.core.units import DOWN, to_units
+from playd.market.feed import CandleFeed
+from playd.venues.exchange import klines, path
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.model import Listing
+from playd.venues.exchange.rows import Row
+from playd.venues.exchange.text import float_text, plain
+
+BOOK_LEVELS: Final = 50
+
+
+class Tape:
+    """Views of a feed up to the market time of the books."""
+
+    def __init__(self, books: Books, feed: CandleFeed) -> None:
+        self._books = books
+        self._feed = feed
+
+    @property
+    def closed_until_ms(self) -> int:
+        """Every candle that opens before this has closed."""
+        time = self._books.time
+        return time.open_ms if time.inside else time.open_ms + self._feed.step_ms
+
+    def candles(self, symbol: str, interval: str, start_ms: int, end_ms: int) -> Candles:
+        """Candles of `interval` that open in `[start_ms, end_ms]`, the last one perhaps in progress."""
+        start_ms = max(start_ms, self._feed.first_ms)
+        begin_ms = klines.open_of(interval, start_ms)
+        if begin_ms < start_ms:
+            begin_ms = klines.end_of(interval, begin_ms)
+        stop_ms = klines.end_of(interval, klines.open_of(interval, min(end_ms, self._books.time.now_ms)))
+        closed = self._feed.candles(symbol, begin_ms, min(stop_ms, self.closed_until_ms))
+        present = self.present(symbol)
+        if present is not None and begin_ms <= present.open_time_ms < stop_ms:
+            closed = _with(closed, present)
+        return klines.roll_up(closed, interval) if len(closed) else closed
+
+    def present(self, symbol: str) -> Candle | None:
+        """The base candle in progress as far as it has gone."""
+        candle, fraction = self._books.listings[symbol].candle, self._books.time.fraction
+        if candle is None:
+            return None
+        so_far = path.part(candle, 0.0, fraction)
+        return Candle(candle.open_time_ms, so_far.open, so_far.high, so_far.low, so_far.close, candle.volume * fraction)
+
+    def last_before(self, symbol: str, time_ms: int) -> float | None:
+        """Close of the last candle that opened before `time_ms` within a day."""
+        found = self._feed.candles(symbol, time_ms - DAY_MS, time_ms)
+        return float(found.close[-1]) if len(found) else None
+
+    def quote(self, symbol: str) -> Row:
+        """The fields of a ticker that change with the price."""
+        listing = self._books.listings[symbol]
+        last = float_text(listing.last)
+        bid = to_units(listing.last, *listing.tick, DOWN)
+        return {
+            "symbol": symbol,
+            "lastPrice": last,
+            "markPrice": last,
+            "indexPrice": last,
+            "bid1Price": listing.price_text(bid),
+            "ask1Price": listing.price_text(bid + 1),
+            "nextFundingTime": str(self.next_funding_ms(listing)),
+        }
+
+    def ticker(self, symbol: str) -> Row:
+        """The whole ticker. Open interest does not exist here and is zero."""
+        listing, now_ms = self._books.listings[symbol], self._books.time.now_ms
+        rules = listing.instrument
+        day = self._feed.candles(symbol, now_ms - DAY_MS, self.closed_until_ms)
+        day_ago = float(day.open[0]) if len(day) else listing.last
+        hour = day.between(now_ms - 60 * MINUTE_MS, now_ms)
+        size = plain(rules.max_market_qty)
+        high, low = (float(day.high.max()), float(day.low.min())) if len(day) else (listing.last, listing.last)
+        return {
+            **self.quote(symbol),
+            "tickDirection": "ZeroPlusTick",
+            "prevPrice24h": float_text(day_ago),
+            "price24hPcnt": f"{listing.last / day_ago - 1.0:.6f}",
+            "highPrice24h": float_text(max(high, listing.last)),
+            "lowPrice24h": float_text(min(low, listing.last)),
+            "prevPrice1h": float_text(float(hour.open[0]) if len(hour) else listing.last),
+            "openInterest": "0",
+            "openInterestValue": "0",
+            "singleOpenInterest": "0",
+            "singleOpenInterestValue": "0",
+            "turnover24h": f"{float((day.volume * day.close).sum()):.4f}",
+            "volume24h": f"{float(day.volume.sum()):.4f}",
+            "fundingRate": float_text(self._feed.funding_rate(symbol, self.next_funding_ms(listing)) or 0.0),
+            "fundingIntervalHour": f"{rules.funding_interval_min / 60:g}",
+            "fundingCap": "0.005",
+            "bid1Size": size,
+            "ask1Size": size,
+            "preOpenPrice": "",
+            "preQty": "",
+            "curPreListingPhase": "",
+        }
+
+    def next_funding_ms(self, listing: Listing) -> int:
+        """The next funding stamp after now."""
+        every_ms = listing.instrument.funding_interval_min * MINUTE_MS
+        return (self._books.time.now_ms // every_ms + 1) * every_ms
+
+    def order_book(self, symbol: str, depth: int) -> dict[str, Any]:
+        """
+        Bids and asks a tick apart around the price. Every level holds the largest market order there may be, because that
+        is how matching works: whole orders at one price.
+        """
+        listing = self._books.listings[symbol]
+        bid = to_units(listing.last, *listing.tick, DOWN)
+        size = plain(listing.instrument.max_market_qty)
+        levels = range(min(depth, BOOK_LEVELS))
+        return {
+            "s": symbol,
+            "b": [[listing.price_text(bid - level), size] for level in levels if bid > level],
+            "a": [[listing.price_text(bid + 1 + level), size] for level in levels],
+            "u": self._books.counter + 1,
+            "seq": self._books.counter + 1,
+        }
+
+
+def _with(candles: Candles, last: Candle) -> Candles:
+    """Candles with one more at the end."""
+    return Candles(
+        candles.symbol,
+        candles.step_ms,
+        np.append(candles.open_time_ms, last.open_time_ms),
+        np.append(candles.open, last.open),
+        np.append(candles.high, last.high),
+        np.append(candles.low, last.low),
+        np.append(candles.close, last.close),
+        np.append(candles.volume, last.volume),
+    )

@@ -1,0 +1,41 @@
+"""Numbers as the wire writes them: decimal text without exponent."""
+
+from decimal import Decimal, localcontext
+from typing import Final
+
+_EXACT_DIGITS: Final = 80
+"""Enough for sums of doubles between 1e12 and 1e-30 to lose nothing."""
+
+
+def plain(value: Decimal) -> str:
+    """Shortest text of a decimal, e.g. `10000`, `-0.25`."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def float_text(value: float) -> str:
+    """Shortest text that reads back as the same double."""
+    text = repr(value)
+    if "e" in text:
+        return format(Decimal(text), "f")
+    return text[:-2] if text.endswith(".0") else text
+
+
+def decimal_of(value: float) -> Decimal:
+    """The decimal of `float_text(value)`: what a client reads, and what the books count."""
+    return Decimal(repr(value))
+
+
+def exact_sum(*terms: Decimal) -> Decimal:
+    """Sum without rounding."""
+    with localcontext(prec=_EXACT_DIGITS):
+        return sum(terms, Decimal(0))
+
+
+def exact_product(*factors: Decimal) -> Decimal:
+    """Product without rounding."""
+    with localcontext(prec=_EXACT_DIGITS):
+        product = Decimal(1)
+        for factor in factors:
+            product *= factor
+        return product
