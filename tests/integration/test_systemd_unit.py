@@ -1,0 +1,70 @@
+"""The service unit is valid, as hardened as its README says, and names what the daemon really does."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from playd.settings import load
+from playd.world.virtual import virtual_world
+
+SYSTEMD = Path(__file__).parents[2] / "systemd"
+UNIT = SYSTEMD / "playd.service"
+WORST_EXPOSURE = 1.7
+
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+
+
+def analyze(*arguments: str) -> str:
+    result = subprocess.run(
+        ["systemd-analyze", *arguments], capture_output=True, text=True, check=False, timeout=60, env={"LC_ALL": "C"}
+    )
+    return result.stdout + result.stderr
+
+
+def setting(name: str) -> list[str]:
+    return re.findall(rf"(?m)^{name}=(.*)$", UNIT.read_text())
+
+
+@needs_systemd
+def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
+    # Verification looks for the program, which is installed on the target only.
+    checked = tmp_path / "playd.service"
+    checked.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={shutil.which('true')}", UNIT.read_text()))
+    assert analyze("verify", "--man=no", str(checked)) == ""
+
+
+@needs_systemd
+def test_the_unit_is_as_hardened_as_promised() -> None:
+    found = re.search(
+        r"Overall exposure level for \S+: ([\d.]+)", analyze("security", "--offline=true", "--no-pager", str(UNIT))
+    )
+    assert found is not None
+    assert float(found[1]) <= WORST_EXPOSURE
+
+
+def test_directories_of_the_unit_are_those_the_settings_find() -> None:
+    env = {
+        "STATE_DIRECTORY": f"/var/lib/{setting('StateDirectory')[0]}",
+        "RUNTIME_DIRECTORY": f"/run/{setting('RuntimeDirectory')[0]}",
+        "CONFIGURATION_DIRECTORY": f"/etc/{setting('ConfigurationDirectory')[0]}",
+    }
+    places = load(virtual_world(env=env)).locations
+    assert str(places.state_dir) == "/var/lib/playd"
+    assert str(places.control_socket) == "/run/playd/control.sock"
+    assert str(places.config_dir) == "/etc/playd"
+
+
+def test_stopping_has_more_time_than_the_daemon_needs() -> None:
+    assert float(setting("TimeoutStopSec")[0]) > load(virtual_world()).settings.daemon.stop_budget_s
+
+
+def test_what_a_restart_cannot_help_is_not_restarted() -> None:
+    assert setting("RestartPreventExitStatus") == ["77 78 79 80"]
+
+
+def test_write_execute_memory_is_explained() -> None:
+    text = UNIT.read_text()
+    assert "Numba" in text.split("MemoryDenyWriteExecute=no")[0].rsplit("\n\n", 1)[-1]
