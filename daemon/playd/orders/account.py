@@ -1,0 +1,273 @@
+"""
+One account: everything between a decision and the venue for one key. The API of the supervisor.
+
+    account = Account(world, "main", environment, port, ledger, budget, settings, journal, halts)
+    await account.start()
+    task_group.start_soon(account.run, private_events)
+    instance = await account.register(uid, "btc-cross", "BTCUSDT", clock_ms=60_000, after=saved_number)
+    verdict = await instance.submit(intent, inputs)
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from playd.core.errors import Broken, CredentialError, LinkError, VenueError
+from playd.core.ids import instance_tag
+from playd.core.modes import Environment
+from playd.core.orders import OrderState
+from playd.core.record import Recorder
+from playd.core.reply_codes import ReplyClass
+from playd.orders.booking import Booking
+from playd.orders.caps import Caps
+from playd.orders.catch_up import CatchUp
+from playd.orders.desk import Desk
+from playd.orders.exits import Exits
+from playd.orders.fills import Fills, InstanceEvent
+from playd.orders.gateway import Gateway, Instance
+from playd.orders.halts import Halts, account_scope
+from playd.orders.incidents import Incidents
+from playd.orders.instance_port import InstancePort
+from playd.orders.ledger import Ledger
+from playd.orders.machine import OrderEvent
+from playd.orders.order_book import OrderBook
+from playd.orders.panic import Panic, PanicReport, PanicScope
+from playd.orders.private_events import PrivateEvents
+from playd.orders.protection import Protection
+from playd.orders.reconciler import Reconciler, ReconReport
+from playd.orders.resolver import Resolver
+from playd.orders.settings import OrderSettings
+from playd.orders.stops import Stops
+from playd.orders.timers import Timers
+from playd.orders.verdicts import Verdicts
+from playd.orders.views import Views
+from playd.venues.port import Budget, Priority, PrivateEvent, VenuePort
+from playd.world.ports import World
+
+_START_TRIES: Final = 3
+_RETRY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StartReport:
+    """Result of the start barrier. `naked` lists symbols whose stop could not be restored yet (the ladder goes on)."""
+
+    reconciliation: ReconReport
+    naked: tuple[str, ...]
+    in_doubt: int
+
+
+class Account:
+    """
+    Owns the order path of one key. `ledger` and `halts` are shared by all accounts of the daemon and not closed here.
+
+    `start` before `run`; `register` and `submit` while `run` runs; `panic`, `reconcile` and the views at any time.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        alias: str,
+        environment: Environment,
+        port: VenuePort,
+        ledger: Ledger,
+        budget: Budget,
+        settings: OrderSettings,
+        journal: Recorder,
+        halts: Halts,
+    ) -> None:
+        clock = world.clock
+        book, fills = OrderBook(ledger, clock, alias), Fills(ledger, clock, alias)
+        caps, incidents = Caps(ledger, alias, settings.limits), Incidents(ledger, clock, journal)
+        self.alias = alias
+        self.environment = environment
+        self.desk = Desk(
+            alias=alias,
+            environment=environment,
+            clock=clock,
+            port=port,
+            budget=budget,
+            ledger=ledger,
+            book=book,
+            fills=fills,
+            verdicts=Verdicts(ledger, clock),
+            caps=caps,
+            booking=Booking(ledger, book, fills, caps, incidents, journal),
+            halts=halts,
+            incidents=incidents,
+            journal=journal,
+            settings=settings,
+        )
+        self.gateway = Gateway(self.desk)
+        self.resolver = Resolver(self.desk)
+        self.catch_up = CatchUp(self.desk)
+        self.exits = Exits(self.desk, self.gateway, self.resolver, self.catch_up)
+        self.stops = Stops(self.desk, self.gateway)
+        self.protection = Protection(self.desk, self.exits)
+        self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection)
+        self._panic = Panic(self.desk, self.exits, self.catch_up)
+        self._timers = Timers(self.desk, self.reconciler, self.protection)
+        self._events = PrivateEvents(self.desk, self.reconciler, self.resolver, self.protection)
+        self.views = Views(self.desk, self.protection)
+        self._ports: dict[str, InstancePort] = {}
+        self.gateway.unresolved = self.protection.open_check
+        self.gateway.resolve_soon = self.resolver.wake
+        self.desk.on_fill = self.protection.fill_booked
+        self.desk.deliver = self._deliver
+
+    async def start(self) -> StartReport:
+        """
+        The start barrier: key and account mode, rules of symbols in use, orders in doubt, reconciliation, protection.
+
+        Entries stay refused until `run` has the private stream and a clean reconciliation after it.
+
+        Raises:
+            CredentialError: The key is refused, read-only or may withdraw on a live account.
+            VenueError, LinkError: The venue cannot be reached; nothing was changed, call again.
+        """
+        desk = self.desk
+        await self._check_key()
+        self._write_account()
+        for row in desk.book.live():
+            if row.state in (OrderState.INTENT, OrderState.SENT):
+                desk.booking.apply(row, OrderEvent.DOUBT, "poll", detail="the process ended before an answer was on record")
+        in_doubt = sum(1 for row in desk.book.live() if row.state is OrderState.UNKNOWN)
+        desk.outbox_done = desk.fills.outbox_head()
+        desk.publish()
+        await self._load_rules({row.symbol for row in desk.book.live()} | {share.symbol for share in desk.fills.shares()})
+        report = await self._first_reconciliation()
+        positions = await desk.port.positions(priority=Priority.PROTECT)
+        naked = await self.protection.protect_now([*positions])
+        desk.publish()
+        return StartReport(report, tuple(naked), in_doubt)
+
+    async def run(self, events: MemoryObjectReceiveStream[PrivateEvent]) -> None:
+        """
+        All loops of the account, until cancelled or until `events` ends. Raises `RecordError` when the ledger breaks.
+
+        `events` must deliver everything of the private stream in order; it is consumed here and by nobody else.
+        """
+        async with anyio.create_task_group() as task_group:
+            self.desk.task_group = task_group
+            try:
+                self.exits.resume()
+                task_group.start_soon(self.resolver.run)
+                task_group.start_soon(self.protection.run)
+                task_group.start_soon(self._timers.run)
+                await self._events.run(events)
+                task_group.cancel_scope.cancel()
+            finally:
+                self.desk.task_group = None
+                for port in [*self._ports.values()]:
+                    port.end()
+
+    async def register(
+        self, instance_uid: str, name: str, symbol: str, *, clock_ms: int, mode: str = "paper", after: int = 0
+    ) -> InstancePort:
+        """
+        Connect an instance; its events numbered above `after` are waiting in `fills` when this returns.
+
+        `clock_ms` is the length of its execution bars; `after` is the number stored with its state, 0 for a new instance
+        or to be told everything again. Reads the symbol's rules and sets its leverage when they are not known yet.
+
+        Raises:
+            Broken: The uid is registered, or another instance owns its tag.
+            VenueError, LinkError: The rules cannot be read, or the venue does not list the symbol.
+        """
+        if instance_uid in self._ports:
+            raise Broken(f"instance {instance_uid} is registered already")
+        await self._load_rules({symbol})
+        instance = Instance(instance_uid, name, symbol, clock_ms)
+        self._write_instance(instance, mode)
+        port = InstancePort(self, instance, self._forget)
+        # No await between reading the backlog and joining the live deliveries: nothing can fall between them.
+        self.desk.publish()
+        self._ports[instance_uid] = port
+        for _, event in self.desk.fills.outbox(after, instance_uid):
+            port.deliver(event)
+        return port
+
+    async def panic(self, scope: PanicScope, *, actor: str, reason: str) -> PanicReport:
+        """Stop entries, cancel entry orders, close positions of the scope, verify flat. See `panic.Panic.run`."""
+        return await self._panic.run(scope, actor=actor, reason=reason)
+
+    async def reconcile(self, trigger: str, *, dry_run: bool = False) -> ReconReport:
+        """One full reconciliation now."""
+        return await self.reconciler.run(trigger, dry_run=dry_run)
+
+    async def cancel_entries(self, *, instance_uid: str = "", symbol: str = "") -> int:
+        """Cancel working entry orders by id: of an instance, of a symbol, or all. Returns how many were asked to go."""
+        return await self._panic.cancel_entries(instance_uid=instance_uid, symbol=symbol)
+
+    async def wait_ready(self) -> None:
+        """Return once the account takes entries: private stream up and a clean reconciliation since."""
+        await self._events.ready.wait()
+
+    def _deliver(self, instance_uid: str, event: InstanceEvent) -> None:
+        port = self._ports.get(instance_uid)
+        if port is not None:
+            port.deliver(event)
+
+    def _forget(self, instance_uid: str) -> None:
+        self._ports.pop(instance_uid, None)
+
+    async def _check_key(self) -> None:
+        """Refuse a key that cannot trade or could do more than trade."""
+        key = await self.desk.port.key_info()
+        if key.read_only or not key.can_trade:
+            raise CredentialError(f"account {self.alias}: the key may not trade")
+        if key.can_withdraw:
+            raise CredentialError(f"account {self.alias}: the key may withdraw; make one that cannot")
+
+    async def _load_rules(self, symbols: set[str]) -> None:
+        desk = self.desk
+        unknown = sorted(symbols - desk.instruments.keys())
+        if not unknown:
+            return
+        desk.instruments.update(await desk.port.instruments(unknown))
+        missing = [symbol for symbol in unknown if symbol not in desk.instruments]
+        if missing:
+            raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")
+        for symbol in unknown:
+            reply = await desk.port.set_leverage(symbol, desk.settings.leverage)
+            if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
+                # Not fatal: with a position open the venue may refuse; the leverage in force is shown with the position.
+                note = f"leverage of {symbol} was answered {reply.code}: {reply.text}"
+                desk.incidents.open("LEVERAGE", "warning", account_scope(self.alias), note)
+
+    async def _first_reconciliation(self) -> ReconReport:
+        for attempt in range(_START_TRIES):
+            report = await self.reconciler.run("start")
+            if report.result != "blind":
+                return report
+            await anyio.sleep(_RETRY_S * (attempt + 1))
+        raise LinkError(f"account {self.alias}: reconciliation at start is blind: {report.error}")
+
+    def _write_account(self) -> None:
+        self.desk.ledger.write(
+            "INSERT INTO accounts (alias, environment, checked_ms) VALUES (?,?,?)"
+            " ON CONFLICT DO UPDATE SET environment = excluded.environment, checked_ms = excluded.checked_ms",
+            (self.alias, self.environment, self.desk.clock.wall_ms()),
+        )
+
+    def _write_instance(self, instance: Instance, mode: str) -> None:
+        tag, ledger = instance_tag(instance.uid), self.desk.ledger
+        owner = ledger.row("SELECT uid FROM instances WHERE tag = ?", (tag,))
+        if owner is not None and owner["uid"] != instance.uid:
+            raise Broken(f"instances {instance.uid} and {owner['uid']} share the tag {tag}; add one of them under a new uid")
+        ledger.write(
+            "INSERT INTO instances VALUES (?,?,?,?,?,?,?,?)"
+            " ON CONFLICT DO UPDATE SET name = excluded.name, symbol = excluded.symbol, clock_ms = excluded.clock_ms",
+            (
+                instance.uid,
+                instance.name,
+                self.alias,
+                instance.symbol,
+                mode,
+                instance.clock_ms,
+                tag,
+                self.desk.clock.wall_ms(),
+            ),
+        )

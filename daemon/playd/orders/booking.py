@@ -1,0 +1,298 @@
+"""
+What the venue reports becomes ledger rows: orders move through their machine, executions are booked to their owner, and
+events for instances are put into the outbox. Synchronous and repeatable: the same report twice changes nothing.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from playd.core.ids import is_ours, tag_of
+from playd.core.orders import Action, Execution, OrderState, VenueOrder
+from playd.core.record import Recorder
+from playd.orders.caps import Caps
+from playd.orders.fills import Fills
+from playd.orders.fold import moves_position
+from playd.orders.halts import Level, account_scope, symbol_scope
+from playd.orders.incidents import Incidents
+from playd.orders.ledger import Ledger
+from playd.orders.machine import Contradiction, OrderEvent, event_of_status
+from playd.orders.order_book import FOREIGN, OrderBook
+from playd.orders.rows import OrderRow, text
+
+_STOP_TYPES: Final = frozenset({"StopLoss", "PartialStopLoss", "TrailingStop"})
+_TARGET_TYPES: Final = frozenset({"TakeProfit", "PartialTakeProfit"})
+_FORCED_TYPES: Final = frozenset({"AdlTrade", "BustTrade", "Delivery", "Settle"})
+_FORCED_CREATES: Final = frozenset(
+    {
+        "CreateByLiq",
+        "CreateByTakeOver_PassThrough",
+        "CreateByAdl_PassThrough",
+        "CreateBySettle",
+        "CreateByAdminClosing",
+    }
+)
+_KNOWN_TYPES: Final = frozenset({"Trade", "BlockTrade", "MovePosition", "Funding", "Baseline"}) | _FORCED_TYPES
+ENTRY_ACTIONS: Final = frozenset({Action.ENTER, Action.ADD})
+
+
+@dataclass
+class News:
+    """What changed since it was last looked at; whoever commits reads and clears it."""
+
+    links: set[str] = field(default_factory=set)
+    fills: list[tuple[str, str]] = field(default_factory=list)
+    """(symbol, link id or execution id) of executions that moved a position."""
+    halts: list[tuple[str, Level, str, str]] = field(default_factory=list)
+    """(scope, level, code, text) to raise after the commit: raising commits by itself, which an open step must not."""
+
+
+class Booking:
+    """Books reports of one account. Commits nothing; `news` tells the caller what to do after its commit."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        book: OrderBook,
+        fills: Fills,
+        caps: Caps,
+        incidents: Incidents,
+        journal: Recorder,
+    ) -> None:
+        self._ledger = ledger
+        self._book = book
+        self._fills = fills
+        self._caps = caps
+        self._incidents = incidents
+        self._journal = journal
+        self._account = book.account
+        self.news = News()
+
+    def order_seen(self, order: VenueOrder, source: str) -> OrderRow | None:
+        """Book a report about an order. Returns its row, or None for a final order that was never ours."""
+        with self._ledger.atomic():
+            row = self._locate(order)
+            if row is None:
+                row = self._introduce(order, source)
+            if row is None or order.updated_ms < row.venue_ms:
+                return row
+            self._book.update(
+                row.link_id,
+                venue_order_id=order.venue_order_id,
+                venue_status=order.status,
+                venue_cum_qty=text(max(row.venue_cum_qty, order.cum_qty)),
+                cancel_type=order.cancel_type,
+                reject_reason=order.reject_reason,
+                venue_ms=order.updated_ms,
+            )
+            event = event_of_status(order.status)
+            if event is None:
+                self._alarm("ORDER_STATUS", "warning", order.symbol, f"order {row.link_id} has unknown status {order.status!r}")
+                return self._book.need(row.link_id)
+            if event is OrderEvent.SEEN_FILLED and self._fills.executed(row.link_id)[0] < order.cum_qty:
+                event = OrderEvent.SEEN_PARTIAL  # filled only once every execution is booked
+            return self.apply(self._book.need(row.link_id), event, source, venue_ms=order.updated_ms)
+
+    def executed(self, execution: Execution, source: str) -> bool:
+        """Book an execution once: share, order, outbox. False if it was known."""
+        if self._fills.known(execution.exec_id):
+            return False
+        with self._ledger.atomic(self._fills.forget_cache):
+            row = self._order_of(execution)
+            owner, action, reason = self._attribute(execution, row)
+            link = row.link_id if row is not None else None
+            self._fills.book(execution, link=link, owner=owner, source=source)
+            if row is not None and moves_position(execution):
+                row = self._count_execution(row, execution, source)
+            if owner != FOREIGN:
+                self._tell_owner(execution, row, owner, action, reason)
+            self._watch_types(execution, owner, reason)
+        if moves_position(execution):
+            self.news.fills.append((execution.symbol, link or execution.exec_id))
+        return True
+
+    def apply(
+        self,
+        row: OrderRow,
+        event: OrderEvent,
+        source: str,
+        *,
+        code: int | None = None,
+        detail: str = "",
+        venue_ms: int | None = None,
+    ) -> OrderRow:
+        """Move an order by an event and settle it if that ended it. A contradiction is stored, alarmed and halts the symbol."""
+        try:
+            after = self._book.record(row, event, source, code=code, detail=detail, venue_ms=venue_ms)
+        except Contradiction as contradiction:
+            self._contradicted(row, contradiction)
+            return row
+        if after.state is not row.state:
+            self.news.links.add(row.link_id)
+        return self.settle(after)
+
+    def settle(self, row: OrderRow) -> OrderRow:
+        """Close the intent of a final entry once all its executions are booked, and tell its owner unless it filled."""
+        if row.intent is None or not row.state.terminal or row.fills_missing or row.action not in ENTRY_ACTIONS:
+            return row
+        if self._book.close_intent(row.intent, row.state.lower()):
+            self._caps.release(row)
+            if row.state is not OrderState.FILLED:
+                self.end_intent(row, row.state.lower())
+        return row
+
+    def end_intent(self, row: OrderRow, reason: str) -> None:
+        """Put the end of an unfilled (or partly filled) intent into its owner's outbox."""
+        action = row.action or Action.EXIT
+        self._fills.post("ended", row.owner, link=row.link_id, exec_id="", action=action, reason=reason, order_done=True)
+        self.news.links.add(row.link_id)
+
+    def _locate(self, order: VenueOrder) -> OrderRow | None:
+        row = self._book.find(order.link_id) if order.link_id else None
+        return row or self._book.find_by_venue_id(order.venue_order_id)
+
+    def _introduce(self, order: VenueOrder, source: str) -> OrderRow | None:
+        event = event_of_status(order.status)
+        if event not in (OrderEvent.SEEN_OPEN, OrderEvent.SEEN_PARTIAL):
+            return None
+        protective = order.stop_order_type in _STOP_TYPES
+        if protective or order.stop_order_type in _TARGET_TYPES:
+            parent = self._book.find(order.parent_link_id) if order.parent_link_id else None
+            owner = parent.owner if parent is not None else self._sole_holder(order.symbol)
+            if owner is not None:
+                action = Action.STOP if protective else Action.TARGET
+                return self._book.insert_venue_order(
+                    order, owner=owner, action=action, state=OrderState.OPEN, protective=protective
+                )
+        return self._orphan(order, protective)
+
+    def _orphan(self, order: VenueOrder, protective: bool) -> OrderRow:
+        if is_ours(order.link_id) and not self._tag_known(tag_of(order.link_id)):
+            note = f"order {order.link_id} has our format and an unknown tag: another daemon may use this account"
+            self._alarm("SECOND_DAEMON", "critical", order.symbol, note)
+            self.news.halts.append((account_scope(self._account), Level.HALT, "SECOND_DAEMON", note))
+        else:
+            note = f"order {order.link_id or order.venue_order_id} on {order.symbol} is not in the ledger"
+            self._alarm("FOREIGN_ORDER", "warning", order.symbol, note)
+        return self._book.insert_venue_order(order, owner=FOREIGN, action="", state=OrderState.ORPHAN, protective=protective)
+
+    def _tag_known(self, tag: str) -> bool:
+        return self._ledger.row("SELECT 1 FROM instances WHERE tag = ?", (tag,)) is not None
+
+    def _order_of(self, execution: Execution) -> OrderRow | None:
+        row = self._book.find(execution.link_id) if execution.link_id else None
+        return row or self._book.find_by_venue_id(execution.venue_order_id)
+
+    def _attribute(self, execution: Execution, row: OrderRow | None) -> tuple[str, Action, str]:
+        """Owner, action and reason of an execution."""
+        if row is not None and row.owner != FOREIGN:
+            if row.action is Action.STOP or row.action is Action.TARGET:
+                return row.owner, row.action, "sl" if row.action is Action.STOP else "tp"
+            intent = self._book.intent(row.intent) if row.intent is not None else None
+            return row.owner, row.action or Action.EXIT, intent.reason if intent is not None else ""
+        holder = self._holder_reduced_by(execution)
+        if holder is None:
+            return FOREIGN, Action.EXIT, "manual"
+        if execution.stop_order_type in _STOP_TYPES:
+            return holder, Action.STOP, "sl"
+        if execution.stop_order_type in _TARGET_TYPES:
+            return holder, Action.TARGET, "tp"
+        forced = execution.exec_type in _FORCED_TYPES or execution.create_type in _FORCED_CREATES
+        return holder, Action.EXIT, "liquidation" if forced else "manual"
+
+    def _sole_holder(self, symbol: str) -> str | None:
+        """The one instance that holds the symbol, or is entering it now."""
+        holders = {share.owner for share in self._fills.shares(symbol) if share.position.signed_qty and share.owner != FOREIGN}
+        entering = {row.owner for row in self._book.live(symbol) if row.action in ENTRY_ACTIONS}
+        candidates = holders or entering
+        return next(iter(candidates)) if len(candidates) == 1 else None
+
+    def _holder_reduced_by(self, execution: Execution) -> str | None:
+        """The one holder whose position this execution shrinks (or, for funding, concerns)."""
+        holder = self._sole_holder(execution.symbol)
+        if holder is None:
+            return None
+        held = self._fills.position(holder, execution.symbol)
+        if not moves_position(execution):
+            return holder if held.signed_qty else None
+        reduces = held.side is execution.side.opposite and execution.qty <= abs(held.signed_qty)
+        return holder if reduces else None
+
+    def _count_execution(self, row: OrderRow, execution: Execution, source: str) -> OrderRow:
+        qty, average = self._fills.executed(row.link_id)
+        self._book.update(
+            row.link_id,
+            cum_qty=text(qty),
+            avg_price=text(average),
+            venue_ms=max(row.venue_ms, execution.time_ms),
+            **({} if row.venue_order_id else {"venue_order_id": execution.venue_order_id}),
+        )
+        if qty > row.qty:
+            self._alarm("OVERFILL", "critical", row.symbol, f"order {row.link_id} executed {qty} of {row.qty}", Level.HALT)
+        self._caps.consume(row, execution)
+        current = self._book.need(row.link_id)
+        whole = qty >= row.qty or (current.venue_status == "Filled" and qty >= current.venue_cum_qty)
+        event = OrderEvent.SEEN_FILLED if whole and current.state is not OrderState.CANCELLED else OrderEvent.EXECUTED
+        if current.state.terminal:
+            # Quantity comes from executions, whatever the state says; a state that excludes them is a contradiction.
+            event = OrderEvent.EXECUTED
+        return self.apply(current, event, source, venue_ms=execution.time_ms)
+
+    def _tell_owner(self, execution: Execution, row: OrderRow | None, owner: str, action: Action, reason: str) -> None:
+        if execution.exec_type == "Funding":
+            self._fills.post(
+                "funding", owner, link="", exec_id=execution.exec_id, action=action, reason="funding", order_done=False
+            )
+            return
+        if not moves_position(execution):
+            return
+        held = self._fills.position(owner, execution.symbol)
+        if action in ENTRY_ACTIONS and row is not None:
+            share = self._fills.share(owner, execution.symbol)
+            if share.stop is None:
+                self._fills.set_protection(owner, execution.symbol, stop=row.stop, target=row.target)
+            done = row.cum_qty >= row.qty
+        else:
+            done = held.signed_qty == 0 or self._intent_done(row)
+        if held.signed_qty == 0:
+            self._fills.set_protection(owner, execution.symbol, stop=None, target=None)
+        self._fills.post(
+            "fill",
+            owner,
+            link=row.link_id if row is not None else "",
+            exec_id=execution.exec_id,
+            action=action,
+            reason=reason,
+            order_done=done,
+        )
+
+    def _intent_done(self, row: OrderRow | None) -> bool:
+        if row is None or row.intent is None:
+            return False
+        intent = self._book.intent(row.intent)
+        executed = sum((order.cum_qty for order in self._book.of_intent(row.intent)), Decimal(0))
+        return intent is not None and executed >= intent.qty
+
+    def _watch_types(self, execution: Execution, owner: str, reason: str) -> None:
+        symbol, what = execution.symbol, f"{execution.exec_type}/{execution.create_type} of {execution.qty} {execution.symbol}"
+        if execution.exec_type in _FORCED_TYPES or execution.create_type in _FORCED_CREATES:
+            self._alarm("FORCED_CLOSE", "critical", symbol, f"the venue closed: {what}", Level.HALT)
+        elif execution.exec_type not in _KNOWN_TYPES:
+            self._alarm("EXECUTION_TYPE", "critical", symbol, f"unknown execution type: {what}")
+        elif owner != FOREIGN and reason == "manual":
+            self._alarm("MANUAL_CLOSE", "warning", symbol, f"closed by hand at the venue: {what}", Level.PAUSE)
+
+    def _contradicted(self, row: OrderRow, contradiction: Contradiction) -> None:
+        self._journal.append(
+            "order.contradiction",
+            {"link_id": row.link_id, "state": contradiction.state, "event": contradiction.event},
+            account=self._account,
+            symbol=row.symbol,
+        )
+        self._alarm("CONTRADICTION", "critical", row.symbol, f"order {row.link_id}: {contradiction}", Level.HALT)
+
+    def _alarm(self, kind: str, severity: str, symbol: str, note: str, level: Level = Level.OPEN) -> None:
+        scope = symbol_scope(self._account, symbol)
+        self._incidents.open(kind, severity, scope, note)
+        if level:
+            self.news.halts.append((scope, level, kind, note))

@@ -1,0 +1,149 @@
+"""
+The desk of one account: what the parts of the order path share, and the one way by which changes become public.
+
+`publish` is that way: commit with full sync first, then tell instances, waiters and the fill check. Nobody learns of
+something that a crash could take back.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from playd.core.instrument import Instrument
+from playd.core.modes import Environment
+from playd.core.orders import Wallet
+from playd.core.record import Recorder
+from playd.orders.booking import Booking, News
+from playd.orders.caps import Caps
+from playd.orders.fills import Fills, InstanceEvent
+from playd.orders.halts import Halts, Level, symbol_scope
+from playd.orders.incidents import Incidents
+from playd.orders.ledger import Ledger
+from playd.orders.order_book import OrderBook
+from playd.orders.settings import OrderSettings
+from playd.orders.verdicts import Verdicts
+from playd.venues.port import Budget, VenuePort
+from playd.world.ports import Clock
+
+
+@dataclass
+class Condition:
+    """What decides whether the account takes entries. Ages are monotonic seconds of this process."""
+
+    stream_up: bool = False
+    reconciled: bool = False
+    refused: str = ""
+    """Definite refusal of the key or the account's mode; empty when accepted."""
+    wallet: Wallet | None = None
+    wallet_mono_s: float = 0.0
+    blind_since_s: float | None = None
+
+    def not_ready(self) -> str:
+        """Why the account is not ready, or the empty text."""
+        if self.refused:
+            return f"account is refused: {self.refused}"
+        if not self.stream_up:
+            return "private stream is down"
+        if self.blind_since_s is not None:
+            return "orders or positions cannot be read"
+        if not self.reconciled:
+            return "no clean reconciliation since the private stream came up"
+        return ""
+
+
+@dataclass
+class Desk:
+    """Shared by gateway, exits, resolver, protection, reconciler, panic. Built by `Account`."""
+
+    alias: str
+    environment: Environment
+    clock: Clock
+    port: VenuePort
+    budget: Budget
+    ledger: Ledger
+    book: OrderBook
+    fills: Fills
+    verdicts: Verdicts
+    caps: Caps
+    booking: Booking
+    halts: Halts
+    incidents: Incidents
+    journal: Recorder
+    settings: OrderSettings
+    instruments: dict[str, Instrument] = field(default_factory=dict)
+    condition: Condition = field(default_factory=Condition)
+    task_group: TaskGroup | None = None
+    deliver: Callable[[str, InstanceEvent], None] = lambda _instance, _event: None
+    on_fill: Callable[[str, str], None] = lambda _symbol, _key: None
+    outbox_done: int = 0
+    unpublished: bool = False
+    """Executions are booked whose events nobody has heard of yet."""
+    naked_seconds: dict[str, float] = field(default_factory=dict)
+    """`naked_seconds_total` per symbol."""
+    _waiters: dict[str, list[anyio.Event]] = field(default_factory=dict)
+
+    def publish(self) -> None:
+        """Commit, then deliver what the commit made true. Synchronous."""
+        news, self.booking.news = self.booking.news, News()
+        self.unpublished = False
+        self.ledger.commit()
+        for symbol, key in news.fills:
+            self.on_fill(symbol, key)
+        for scope, level, code, note in news.halts:
+            self.halts.raise_level(scope, level, code, note)
+        for instance, event in self.fills.outbox(self.outbox_done):
+            self.outbox_done = event.n
+            self.deliver(instance, event)
+        for link in news.links:
+            for waiter in self._waiters.pop(link, []):
+                waiter.set()
+
+    def open_checks(self) -> None:
+        """Open the fill checks of what was booked since the last call, without waiting for the commit."""
+        fills, self.booking.news.fills = self.booking.news.fills, []
+        for symbol, key in fills:
+            self.unpublished = True
+            self.on_fill(symbol, key)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether anything waits that somebody must hear of; other rows may wait for the next commit."""
+        news = self.booking.news
+        return self.unpublished or bool(news.links or news.fills or news.halts)
+
+    async def changed(self, link: str, timeout_s: float) -> bool:
+        """Wait until an order changes state. False when that took longer than `timeout_s`."""
+        event = anyio.Event()
+        waiters = self._waiters.setdefault(link, [])
+        waiters.append(event)
+        with anyio.move_on_after(timeout_s):
+            await event.wait()
+        if event in waiters:
+            waiters.remove(event)
+        return event.is_set()
+
+    def spawn(self, work: Callable[[str], Coroutine[Any, Any, None]], argument: str) -> bool:
+        """Run background work in the account's task group. False while the account is not running."""
+        if self.task_group is None:
+            return False
+        self.task_group.start_soon(work, argument)
+        return True
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Rules of a symbol in use. Raises `KeyError` for one that nobody registered."""
+        return self.instruments[symbol]
+
+    def halt_symbol(self, symbol: str, level: Level, code: str, note: str) -> None:
+        """Raise a symbol's level and open the critical incident that explains it."""
+        scope = symbol_scope(self.alias, symbol)
+        self.incidents.open(code, "critical", scope, note)
+        self.halts.raise_level(scope, level, code, note)
+
+    def whole_steps(self, symbol: str, qty: Decimal) -> Decimal:
+        """`qty` rounded down to the symbol's step."""
+        step = self.instrument(symbol).step
+        return qty // step * step

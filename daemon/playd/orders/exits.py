@@ -1,0 +1,256 @@
+"""
+Exits: an intent that reduces a position is driven until it is done, attempt by attempt, whatever the venue answers.
+
+Every attempt is reduce-only and never larger than the owner's share. The next attempt starts only after the previous one
+is final with evidence; an attempt in doubt is looked up and sent again under its own link id, which the venue accepts once.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import anyio
+
+from playd.core.ids import link_id
+from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
+from playd.orders.catch_up import CatchUp
+from playd.orders.desk import Desk
+from playd.orders.gateway import CREATE, Gateway, Instance, Verdict
+from playd.orders.halts import symbol_scope
+from playd.orders.order_book import FOREIGN, IntentRow
+from playd.orders.resolver import Resolver
+from playd.orders.rows import OrderRow
+from playd.orders.submit_table import Reaction
+from playd.venues.port import Priority
+
+_REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
+"""Pauses before an exit in doubt is sent again; the last one repeats."""
+
+_QUIET_MAX_S: Final = 30.0
+"""Longest pause between two looks at an attempt that rests at the venue (a market order waiting for the next open)."""
+
+_ALARM_ATTEMPT: Final = 5
+
+_UNDER_WAY: Final = frozenset({OrderState.INTENT, OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL})
+
+
+@dataclass(frozen=True, slots=True)
+class ExitPlan:
+    """What an exit intent still wants."""
+
+    identity: str
+    owner: str
+    symbol: str
+    side: Side
+    remaining: Decimal
+    executed: Decimal
+
+
+class Exits:
+    """Submits and drives intents of class exit for one account."""
+
+    def __init__(self, desk: Desk, gateway: Gateway, resolver: Resolver, catch_up: CatchUp) -> None:
+        self._desk = desk
+        self._gateway = gateway
+        self._resolver = resolver
+        self._catch_up = catch_up
+
+    async def submit(self, intent: Intent, instance: Instance) -> Verdict:
+        """
+        Send the first attempt and drive the rest in the background. See `gateway.Verdict`.
+
+        A quantity above the owner's share is cut to it; `FLAT` means that there is nothing to reduce. The same intent again
+        sends nothing and returns what is known.
+        """
+        verdict = await self.begin(intent, instance)
+        if verdict.has_order:
+            self._desk.spawn(self.finish, _identity(intent))
+        return verdict
+
+    async def begin(self, intent: Intent, instance: Instance) -> Verdict:
+        """The first attempt only; whoever calls this must go on with `finish`."""
+        desk, identity = self._desk, _identity(intent)
+        stored = desk.book.of_intent(identity)
+        if stored:
+            return Verdict("SENT", f"this intent exists and its order is {stored[-1].state}", link_id=stored[-1].link_id)
+        qty = self._cut(intent)
+        if qty <= 0:
+            desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", "there is nothing to reduce")
+            return Verdict("FLAT", "there is nothing to reduce")
+        await desk.budget.take(CREATE, Priority.EXIT)
+        with anyio.CancelScope(shield=True):
+            with desk.ledger.atomic():
+                self._gateway.write_intent(intent, {})
+                row = self._insert_attempt(intent, identity, 0, qty)
+                if intent.bar_close_ms:
+                    desk.verdicts.record(
+                        instance.uid, instance.clock_ms, intent.bar_close_ms, "EXITED", intent.reason, intents=identity
+                    )
+            desk.ledger.commit()
+            await self._gateway.send(row, IntentClass.EXIT, lambda: True)
+        state = desk.book.need(row.link_id).state
+        return Verdict("UNKNOWN" if state is OrderState.UNKNOWN else "SENT", f"order is {state}", link_id=row.link_id)
+
+    async def finish(self, identity: str) -> None:
+        """Drive a stored exit intent to its end: whole quantity executed, or nothing left to reduce."""
+        desk = self._desk
+        pause_s = desk.settings.exit_rung_s
+        while True:
+            intent = desk.book.intent(identity)
+            attempts = desk.book.of_intent(identity)
+            if intent is None or intent.outcome or not attempts:
+                return
+            last = attempts[-1]
+            if not last.state.terminal or last.fills_missing:
+                pause_s = await self._await_end(last, pause_s)
+                continue
+            plan = self._plan(intent, attempts)
+            if plan.remaining <= 0:
+                self._close(plan, last, intent.qty)
+                return
+            await self._next_attempt(intent, plan, last)
+            pause_s = desk.settings.exit_rung_s
+
+    def resume(self) -> None:
+        """Take up every unfinished exit of the ledger again, in the background. Called at start."""
+        for intent in self._desk.book.open_intents():
+            if intent.intent_class == IntentClass.EXIT:
+                self._desk.spawn(self.finish, intent.id)
+
+    async def _await_end(self, row: OrderRow, pause_s: float) -> float:
+        """Wait for news of one attempt; look it up when there are none. Returns the next pause."""
+        if row.state is OrderState.UNKNOWN:
+            await self._repeat(row)
+            return self._desk.settings.exit_rung_s
+        if await self._desk.changed(row.link_id, pause_s):
+            return self._desk.settings.exit_rung_s
+        await self._resolver.look_up(row)
+        return min(_QUIET_MAX_S, pause_s * 2)
+
+    async def _repeat(self, row: OrderRow) -> None:
+        """Look up, then send the same bytes again, until the attempt is no longer in doubt."""
+        desk = self._desk
+        for pause_s in (*_REPEAT_S, *([_REPEAT_S[-1]] * 1000)):
+            if await self._resolver.look_up(row) is True or await desk.changed(row.link_id, pause_s):
+                return
+            row = desk.book.need(row.link_id)
+            if row.state is not OrderState.UNKNOWN or self._held(row.owner, row.symbol, row.side, beside=row.intent or "") <= 0:
+                return
+            await desk.budget.take(CREATE, Priority.EXIT)
+            with anyio.CancelScope(shield=True):
+                reaction = await self._gateway.send(row, IntentClass.EXIT, lambda: True)
+            if reaction is Reaction.CHECK_POSITION:
+                await self._catch_up.try_run()
+
+    async def _next_attempt(self, intent: IntentRow, plan: ExitPlan, last: OrderRow) -> None:
+        desk = self._desk
+        if last.code is not None and last.code != 0:
+            # A refusal may mean that the position is gone already: executions decide before anything else is sent.
+            await self._catch_up.try_run()
+            plan = self._plan(intent, desk.book.of_intent(intent.id))
+            if plan.remaining <= 0:
+                return
+        rungs = len(desk.settings.exit_tolerance_pct) + 1
+        if last.attempt + 1 >= (1 if desk.settings.plain_market else rungs):
+            await anyio.sleep(desk.settings.exit_repeat_s)
+        if last.attempt + 1 >= _ALARM_ATTEMPT:
+            note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
+            desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
+        await desk.budget.take(CREATE, Priority.EXIT)
+        with anyio.CancelScope(shield=True):
+            row = self._insert_attempt(_as_intent(intent, desk.alias), intent.id, last.attempt + 1, plan.remaining)
+            desk.ledger.commit()
+            await self._gateway.send(row, IntentClass.EXIT, lambda: True)
+
+    def _insert_attempt(self, intent: Intent, identity: str, attempt: int, qty: Decimal) -> OrderRow:
+        settings = self._desk.settings
+        ladder = () if settings.plain_market else settings.exit_tolerance_pct
+        request = OrderRequest(
+            link_id=link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, attempt),
+            symbol=intent.symbol,
+            side=intent.side,
+            qty=qty,
+            order_type="Market",
+            time_in_force="IOC",
+            reduce_only=True,
+            slippage_tolerance_pct=ladder[attempt] if attempt < len(ladder) else None,
+        )
+        return self._desk.book.insert_order(intent, identity, attempt, request)
+
+    def _cut(self, intent: Intent) -> Decimal:
+        """The quantity of an exit: never above the share; the whole share where a rest below the minimum would stay."""
+        desk = self._desk
+        held = self._held(intent.instance_uid, intent.symbol, intent.side)
+        if intent.instance_uid == FOREIGN:
+            return intent.qty
+        qty = min(intent.qty, held)
+        rest, rules = held - qty, desk.instrument(intent.symbol)
+        too_small = rest < rules.min_qty or rest * intent.price_ref < rules.min_notional_usdt
+        whole = rest > 0 and too_small and intent.price_ref > 0
+        if whole or qty < intent.qty:
+            taken = held if whole else qty
+            desk.journal.append(
+                "order.state",
+                {"intent": _identity(intent), "asked": str(intent.qty), "held": str(held), "sent": str(taken)},
+                account=desk.alias,
+                symbol=intent.symbol,
+            )
+            return taken
+        return qty
+
+    def _plan(self, intent: IntentRow, attempts: list[OrderRow]) -> ExitPlan:
+        executed = sum((row.cum_qty for row in attempts), Decimal(0))
+        wanted = max(attempts[0].qty, intent.qty) - executed
+        held = self._held(intent.instance, intent.symbol, Side(intent.side), beside=intent.id)
+        return ExitPlan(intent.id, intent.instance, intent.symbol, Side(intent.side), min(wanted, held), executed)
+
+    def _held(self, owner: str, symbol: str, side: Side, *, beside: str = "") -> Decimal:
+        """
+        How much an order of `side` may reduce of the owner's share, beside what its other exits under way will reduce.
+
+        An exit in doubt is not counted as under way: reduce-only keeps two from closing more than there is. What nobody
+        here owns has no share in the ledger; the venue alone bounds its closing.
+        """
+        if owner == FOREIGN:
+            return Decimal("Infinity")
+        signed = self._desk.fills.position(owner, symbol).signed_qty
+        under_way = sum(
+            (
+                row.open_qty
+                for row in self._desk.book.live(symbol)
+                if row.owner == owner and row.intent not in (None, beside) and row.reduce_only and row.state in _UNDER_WAY
+            ),
+            Decimal(0),
+        )
+        return max(Decimal(0), (-signed if side is Side.BUY else signed) - under_way)
+
+    def _close(self, plan: ExitPlan, last: OrderRow, wanted: Decimal) -> None:
+        desk = self._desk
+        filled = plan.executed >= wanted
+        if desk.book.close_intent(plan.identity, "filled" if filled else "flat") and not filled:
+            desk.booking.end_intent(last, "flat")
+        desk.publish()
+
+
+def _identity(intent: Intent) -> str:
+    return f"{intent.instance_uid}/{intent.cause}/{intent.action}/{intent.leg}"
+
+
+def _as_intent(row: IntentRow, account: str) -> Intent:
+    """The part of a stored intent that a further attempt needs."""
+    return Intent(
+        instance_uid=row.instance,
+        instance="",
+        account=account,
+        symbol=row.symbol,
+        cause=row.cause,
+        action=Action(row.action),
+        leg=row.leg,
+        intent_class=IntentClass.EXIT,
+        side=Side(row.side),
+        qty=row.qty,
+        price_ref=Decimal(0),
+        bar_close_ms=0,
+        expires_ms=0,
+        reason=row.reason,
+    )

@@ -1,0 +1,256 @@
+"""
+Executions of one account in the ledger, and what follows from them: virtual positions and the outbox of events to instances.
+
+The outbox is what makes delivery exactly once: its rows are committed together with the execution they speak of, an
+instance remembers the number of the last one it has dealt with, and after a restart asks for those behind it.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from playd.core.orders import Action, Execution
+from playd.orders.fold import VirtualPosition, add, fold
+from playd.orders.ledger import Ledger
+from playd.orders.rows import decimal, execution_row, text
+from playd.world.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class FillEvent:
+    """
+    An execution that belongs to the instance. `n` rises without repeats; store it with the state that contains the fill.
+
+    `reason` is the intent's own, or for what the venue did: `sl`, `tp`, `liquidation`, `manual`. `order_done` says that
+    the order's whole quantity is executed.
+    """
+
+    n: int
+    execution: Execution
+    action: Action
+    reason: str
+    link_id: str
+    order_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEnded:
+    """An intent came to its end without its whole quantity: `rejected cancelled never_arrived dropped flat`."""
+
+    n: int
+    action: Action
+    reason: str
+    link_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FundingEvent:
+    """Funding of the instance's position, positive when paid."""
+
+    n: int
+    amount_usdt: Decimal
+    execution: Execution
+
+
+InstanceEvent = FillEvent | OrderEnded | FundingEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A virtual position with the stop and target that its owner wants at the venue, and when that was last seen there."""
+
+    owner: str
+    symbol: str
+    position: VirtualPosition
+    stop: Decimal | None
+    target: Decimal | None
+    verified_ms: int
+
+
+class Fills:
+    """Executions, shares and outbox of one account. Synchronous; commits nothing."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, account: str) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self.account = account
+        self._folds: dict[tuple[str, str], VirtualPosition] = {}
+        self.version: dict[str, int] = {}
+        """Number of executions booked per symbol by this process; readings that span a change are void."""
+        self.last_seq: dict[str, int] = {}
+        """Highest venue sequence number of the executions booked per symbol by this process."""
+
+    def known(self, exec_id: str) -> bool:
+        return (
+            self._ledger.row("SELECT 1 FROM executions WHERE account = ? AND exec_id = ?", (self.account, exec_id)) is not None
+        )
+
+    def book(self, execution: Execution, *, link: str | None, owner: str, source: str) -> bool:
+        """Write an execution once and fold it into its owner's share. False if it was known."""
+        if self.known(execution.exec_id):
+            return False
+        before = self.position(owner, execution.symbol)
+        self._ledger.write(
+            "INSERT INTO executions (account, exec_id, link_id, venue_order_id, symbol, position_idx, side, qty, price, value,"
+            " fee, fee_currency, exec_type, create_type, stop_order_type, closed_size, exec_pnl, seq, is_maker, venue_ms,"
+            " received_ms, source, owner) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                self.account,
+                execution.exec_id,
+                link,
+                execution.venue_order_id,
+                execution.symbol,
+                execution.position_idx,
+                execution.side,
+                text(execution.qty),
+                text(execution.price),
+                text(execution.value),
+                text(execution.fee),
+                execution.fee_currency,
+                execution.exec_type,
+                execution.create_type,
+                execution.stop_order_type,
+                text(execution.closed_size),
+                text(execution.exec_pnl),
+                execution.seq,
+                int(execution.is_maker),
+                execution.time_ms,
+                self._clock.wall_ms(),
+                source,
+                owner,
+            ),
+        )
+        position = add(before, execution)
+        self._folds[owner, execution.symbol] = position
+        self._write_share(owner, execution.symbol, position)
+        self.version[execution.symbol] = self.version.get(execution.symbol, 0) + 1
+        self.last_seq[execution.symbol] = max(self.last_seq.get(execution.symbol, 0), execution.seq)
+        return True
+
+    def executed(self, link: str) -> tuple[Decimal, Decimal]:
+        """Executed quantity and average price of an order: the sum over its distinct executions."""
+        rows = self._ledger.rows(
+            "SELECT qty, price FROM executions WHERE account = ? AND link_id = ? AND exec_type IN"
+            " ('Trade', 'AdlTrade', 'BustTrade', 'BlockTrade', 'MovePosition')",
+            (self.account, link),
+        )
+        qty = sum((Decimal(row["qty"]) for row in rows), Decimal(0))
+        value = sum((Decimal(row["qty"]) * Decimal(row["price"]) for row in rows), Decimal(0))
+        return qty, value / qty if qty else Decimal(0)
+
+    def position(self, owner: str, symbol: str) -> VirtualPosition:
+        """An owner's share."""
+        cached = self._folds.get((owner, symbol))
+        if cached is None:
+            cached = self._folds[owner, symbol] = fold(self.executions(owner, symbol))
+        return cached
+
+    def executions(self, owner: str, symbol: str) -> Iterable[Execution]:
+        """Booked executions of an owner on a symbol, in booked order."""
+        rows = self._ledger.rows(
+            "SELECT * FROM executions WHERE account = ? AND owner = ? AND symbol = ? ORDER BY n", (self.account, owner, symbol)
+        )
+        return map(execution_row, rows)
+
+    def forget_cache(self) -> None:
+        """Drop folded positions after a rolled-back write; the next reader folds again from the rows."""
+        self._folds.clear()
+
+    def net(self, symbol: str) -> Decimal:
+        """What the venue's position must be: the sum of all shares, foreign included."""
+        return sum((share.position.signed_qty for share in self.shares(symbol)), Decimal(0))
+
+    def shares(self, symbol: str | None = None) -> list[Share]:
+        """All shares ever held, flat ones included."""
+        where, values = ("", (self.account,)) if symbol is None else (" AND symbol = ?", (self.account, symbol))
+        rows = self._ledger.rows(f"SELECT * FROM virtual_positions WHERE account = ?{where} ORDER BY symbol, instance", values)
+        return [_share(row) for row in rows]
+
+    def share(self, owner: str, symbol: str) -> Share:
+        """One owner's share; flat if there never was one."""
+        for share in self.shares(symbol):
+            if share.owner == owner:
+                return share
+        return Share(owner, symbol, VirtualPosition(), None, None, 0)
+
+    def set_protection(self, owner: str, symbol: str, *, stop: Decimal | None, target: Decimal | None) -> None:
+        """Remember the stop and target that belong at the venue for an owner's share."""
+        self._write_share(owner, symbol, self.position(owner, symbol))
+        self._ledger.write(
+            "UPDATE virtual_positions SET stop = ?, target = ? WHERE account = ? AND instance = ? AND symbol = ?",
+            (text(stop), text(target), self.account, owner, symbol),
+        )
+
+    def set_verified(self, symbol: str, seq: int) -> None:
+        """Note that the venue confirmed side, size and stop of a symbol just now."""
+        self._ledger.write(
+            "UPDATE virtual_positions SET verified_ms = ?, verified_seq = ? WHERE account = ? AND symbol = ?",
+            (self._clock.wall_ms(), seq, self.account, symbol),
+        )
+
+    def post(self, kind: str, instance: str, *, link: str, exec_id: str, action: str, reason: str, order_done: bool) -> None:
+        """Put an event for an instance into the outbox, once per (kind, link id, execution)."""
+        self._ledger.write(
+            "INSERT OR IGNORE INTO outbox (account, instance, kind, link_id, exec_id, action, reason, order_done, created_ms)"
+            " VALUES (?,?,?,?,?,?,?,?,?)",
+            (self.account, instance, kind, link, exec_id, action, reason, int(order_done), self._clock.wall_ms()),
+        )
+
+    def outbox(self, after: int, instance: str | None = None) -> list[tuple[str, InstanceEvent]]:
+        """Events behind number `after`, oldest first, with the instance each belongs to."""
+        where, values = (
+            ("", (self.account, after)) if instance is None else (" AND o.instance = ?", (self.account, after, instance))
+        )
+        rows = self._ledger.rows(
+            "SELECT o.n AS box_n, o.instance, o.kind, o.link_id AS box_link, o.action, o.reason, o.order_done, e.*"
+            " FROM outbox o"
+            " LEFT JOIN executions e ON e.account = o.account AND e.exec_id = o.exec_id"
+            f" WHERE o.account = ? AND o.n > ?{where} ORDER BY o.n",
+            values,
+        )
+        return [(row["instance"], _event(row)) for row in rows]
+
+    def outbox_head(self) -> int:
+        found = self._ledger.row("SELECT coalesce(max(n), 0) FROM outbox WHERE account = ?", (self.account,))
+        return 0 if found is None else int(found[0])
+
+    def _write_share(self, owner: str, symbol: str, position: VirtualPosition) -> None:
+        self._ledger.write(
+            "INSERT INTO virtual_positions (account, instance, symbol, position_idx, signed_qty, avg_price, realised, fees,"
+            " funding, opened_ms) VALUES (?,?,?,0,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET signed_qty = excluded.signed_qty,"
+            " avg_price = excluded.avg_price, realised = excluded.realised, fees = excluded.fees, funding = excluded.funding,"
+            " opened_ms = excluded.opened_ms",
+            (
+                self.account,
+                owner,
+                symbol,
+                text(position.signed_qty),
+                text(position.avg_price),
+                text(position.realised),
+                text(position.fees),
+                text(position.funding),
+                position.opened_ms,
+            ),
+        )
+
+
+def _share(row: sqlite3.Row) -> Share:
+    position = VirtualPosition(
+        signed_qty=Decimal(row["signed_qty"]),
+        avg_price=Decimal(row["avg_price"]),
+        realised=Decimal(row["realised"]),
+        fees=Decimal(row["fees"]),
+        funding=Decimal(row["funding"]),
+        opened_ms=row["opened_ms"],
+    )
+    return Share(row["instance"], row["symbol"], position, decimal(row["stop"]), decimal(row["target"]), row["verified_ms"])
+
+
+def _event(row: sqlite3.Row) -> InstanceEvent:
+    if row["kind"] == "ended":
+        return OrderEnded(row["box_n"], Action(row["action"]), row["reason"], row["box_link"])
+    execution = execution_row(row)
+    if row["kind"] == "funding":
+        return FundingEvent(row["box_n"], execution.fee, execution)
+    return FillEvent(row["box_n"], execution, Action(row["action"]), row["reason"], row["box_link"], bool(row["order_done"]))

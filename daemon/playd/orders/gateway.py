@@ -1,0 +1,292 @@
+"""
+The gateway: gates → rate token → one synced ledger transaction → venue → classified reply → ledger.
+
+From the moment the ledger is synced the work is shielded from cancellation: an order that may have left is never forgotten
+because its instance was stopped.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
+
+import anyio
+
+from playd.core.canonical import canonical_json
+from playd.core.ids import intent_id, link_id
+from playd.core.orders import Intent, IntentClass, OrderRequest, OrderState, Side
+from playd.core.reply_codes import ReplyClass
+from playd.orders.desk import Desk
+from playd.orders.gates import AccountFacts, Case, GateInputs, Refusal, judge
+from playd.orders.halts import Level, account_scope, scopes_of, symbol_scope
+from playd.orders.machine import OrderEvent
+from playd.orders.order_book import parameters_digest
+from playd.orders.rows import OrderRow
+from playd.orders.submit_table import Reaction, react
+from playd.venues.port import Priority, Reply
+
+CREATE: Final = "/v5/order/create"
+REPLY_WITHIN_S: Final = 6.0
+"""A second more than the port's own deadline for a write: only a port that breaks its contract reaches it."""
+
+LATER_MAX_S: Final = 5.0
+HOUR_MS: Final = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What became of an intent when it was submitted.
+
+    `SENT`: the venue took it. `UNKNOWN`: it may have. `REJECTED`: the venue definitely did not. After these three the end of
+    the order arrives on the instance's events. Every other code means that nothing was sent and no event will follow.
+    `AMENDED`: stop or target is in force. `value`, `limit`, `unit` explain a gate's refusal.
+    """
+
+    code: str
+    text: str = ""
+    value: str = ""
+    limit: str = ""
+    unit: str = ""
+    link_id: str = ""
+
+    @property
+    def has_order(self) -> bool:
+        """Whether an order exists whose end will be reported."""
+        return self.code in ("SENT", "UNKNOWN", "REJECTED")
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Identity of a registered instance, as far as orders need it. `clock_ms` is the length of its execution bars."""
+
+    uid: str
+    name: str
+    symbol: str
+    clock_ms: int
+
+
+class Gateway:
+    """Sends entries, and single attempts of exits on behalf of `Exits`. The only caller of `VenuePort.place`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.unresolved: Callable[[str], str] = lambda _symbol: ""
+        """Asks the fill check whether a symbol has an open check; set by `Account`."""
+        self.resolve_soon: Callable[[], None] = lambda: None
+        """Wakes the resolver; set by `Account`."""
+
+    async def submit_entry(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Verdict:
+        """Judge and, if every gate passes, send one entry. See `Verdict`. Raises `RecordError` when nothing can be recorded."""
+        desk = self._desk
+        refusal = judge(self._case(intent, inputs, instance))
+        if refusal is not None:
+            return self._refuse(intent, instance, refusal)
+        started_s = desk.clock.mono_s()
+        await desk.budget.take(CREATE, Priority.ENTRY)
+        waited_s = desk.clock.mono_s() - started_s
+        refusal = self._after_wait(intent, inputs, instance, waited_s)
+        if refusal is not None:
+            return self._refuse(intent, instance, refusal)
+        deadline_s = started_s + desk.settings.entry_max_age_s - inputs.bar_age_s
+        with anyio.CancelScope(shield=True):
+            row = self._write_entry(intent, self.entry_request(intent, inputs), instance)
+            reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(intent, deadline_s))
+        return self._entry_verdict(row, reaction)
+
+    async def send(self, row: OrderRow, intent_class: IntentClass, wanted: Callable[[], bool]) -> Reaction:
+        """
+        Hand a committed order to the venue and book the reply. The caller holds the rate token of the first try.
+
+        Repeats by itself only what definitely had no effect (class later, and once class clock), while `wanted()` holds.
+        """
+        desk, clock_tried = self._desk, False
+        while True:
+            row = desk.book.record(row, OrderEvent.SEND, "send", signed_ms=desk.clock.wall_ms())
+            reply = await self._place(row)
+            reaction = react(intent_class, reply.reply_class)
+            if reaction is Reaction.RESYNC and clock_tried:
+                reaction = react(intent_class, ReplyClass.DOUBT)
+            if reaction is Reaction.AGAIN_LATER:
+                await anyio.sleep(min(LATER_MAX_S, max(0.05, reply.retry_after_s)))
+            elif reaction is Reaction.RESYNC:
+                clock_tried = True
+                await desk.port.clock_offset_ms()
+            else:
+                self._book_reply(row, reply, reaction)
+                return reaction
+            if not wanted():
+                self._book_reply(row, reply, Reaction.REFUSED)
+                return Reaction.REFUSED
+            await desk.budget.take(CREATE, Priority.ENTRY if intent_class is IntentClass.ENTRY else Priority.EXIT)
+
+    def entry_request(self, intent: Intent, inputs: GateInputs) -> OrderRequest:
+        """The order of an entry: plain market on the local exchange, elsewhere an IOC limit with the band around the quote."""
+        link = link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, 0)
+        request = OrderRequest(
+            link_id=link,
+            symbol=intent.symbol,
+            side=intent.side,
+            qty=intent.qty,
+            order_type=intent.order_type,
+            price=intent.price,
+            time_in_force=intent.time_in_force,
+            stop=intent.stop,
+            target=intent.target,
+        )
+        if intent.order_type != "Market" or self._desk.settings.plain_market:
+            return request
+        return replace(request, order_type="Limit", time_in_force="IOC", price=self._band_price(intent, inputs))
+
+    def write_intent(self, intent: Intent, gates: dict[str, object]) -> str:
+        """Insert the intent, or find the equal one that exists. An equal identity with other parameters is refused."""
+        desk = self._desk
+        identity = intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
+        stored = desk.book.intent(identity)
+        if stored is None:
+            return desk.book.insert_intent(intent, canonical_json(gates))
+        if stored.parameters_digest != parameters_digest(intent):
+            note = f"intent {identity} was stored with other parameters"
+            desk.incidents.open("INTENT_CHANGED", "critical", symbol_scope(desk.alias, intent.symbol), note)
+            raise sqlite3.IntegrityError(note)
+        return identity
+
+    def _write_entry(self, intent: Intent, request: OrderRequest, instance: Instance) -> OrderRow:
+        desk = self._desk
+        gates: dict[str, object] = {"passed": "all", "limits": str(desk.settings.limits)}
+        with desk.ledger.atomic():
+            identity = desk.book.insert_intent(intent, canonical_json(gates))
+            row = desk.book.insert_order(intent, identity, 0, request)
+            desk.verdicts.record(
+                instance.uid, instance.clock_ms, intent.bar_close_ms, "ENTERED", intent.reason, intents=identity
+            )
+            desk.caps.reserve(intent)
+        desk.ledger.commit()
+        return row
+
+    async def _place(self, row: OrderRow) -> Reply:
+        """One call of the port; whatever ends it without a reply is doubt."""
+        reply = Reply(ReplyClass.DOUBT, None, "no reply")
+        try:
+            with anyio.move_on_after(REPLY_WITHIN_S):
+                reply = await self._desk.port.place(row.request())
+        except BaseException:
+            # The port broke its contract or the loop is ending: the bytes may have left, and that must be on record.
+            self._book_reply(row, reply, Reaction.UNKNOWN)
+            raise
+        return reply
+
+    def _book_reply(self, row: OrderRow, reply: Reply, reaction: Reaction) -> None:
+        desk = self._desk
+        event = _EVENT.get(reaction, OrderEvent.REFUSE)
+        fields = {"code": reply.code}
+        if reply.venue_order_id:
+            fields["venue_order_id"] = reply.venue_order_id  # type: ignore[assignment]
+        desk.book.update(row.link_id, **fields)
+        desk.booking.apply(row, event, "reply", code=reply.code, detail=reply.text)
+        self._answer_danger(row, reply, reaction)
+        if event is not OrderEvent.ACK:
+            self.resolve_soon()
+        if desk.has_news and (event is not OrderEvent.ACK):
+            desk.publish()
+
+    def _answer_danger(self, row: OrderRow, reply: Reply, reaction: Reaction) -> None:
+        desk, note = self._desk, f"order {row.link_id} was answered {reply.code}: {reply.text}"
+        if reply.reply_class is ReplyClass.BAN:
+            desk.budget.banned()
+            desk.halts.raise_level(account_scope(desk.alias), Level.PAUSE, "BANNED", note)
+        if reply.reply_class in (ReplyClass.AUTH, ReplyClass.MODE):
+            desk.condition.refused = note
+        if reaction is Reaction.REFUSED_SYMBOL_HALT:
+            desk.halt_symbol(row.symbol, Level.HALT, "SYMBOL_REFUSED", note)
+        elif reaction is Reaction.REFUSED_ACCOUNT_HALT:
+            desk.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(desk.alias), note)
+            desk.halts.raise_level(account_scope(desk.alias), Level.HALT, "ACCOUNT_REFUSED", note)
+        elif reaction in (Reaction.REFUSED_INCIDENT, Reaction.NEXT_RUNG, Reaction.KEEP_TRYING):
+            desk.incidents.open("ORDER_REFUSED", "critical", symbol_scope(desk.alias, row.symbol), note)
+
+    def _entry_verdict(self, row: OrderRow, reaction: Reaction) -> Verdict:
+        stored = self._desk.book.need(row.link_id)
+        if stored.state is OrderState.UNKNOWN:
+            return Verdict("UNKNOWN", "the venue's answer does not say whether it took the order", link_id=row.link_id)
+        if stored.state in (OrderState.REJECTED, OrderState.NEVER_ARRIVED) or reaction is Reaction.REFUSED:
+            return Verdict("REJECTED", f"the venue refused with code {stored.code}", link_id=row.link_id)
+        return Verdict("SENT", link_id=row.link_id)
+
+    def _case(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Case:
+        desk = self._desk
+        return Case(intent, inputs, self._facts(intent, instance), desk.instrument(intent.symbol), desk.settings)
+
+    def _facts(self, intent: Intent, instance: Instance) -> AccountFacts:
+        desk = self._desk
+        now_ms, wallet, limits = desk.clock.wall_ms(), desk.condition.wallet, desk.settings.limits
+        not_ready = desk.condition.not_ready()
+        live = desk.book.live(intent.symbol)
+        day_usd, day_orders = desk.caps.day(intent.bar_close_ms) if limits.day_usd is not None else (Decimal(0), 0)
+        hourly = limits.entries_hour_account is not None
+        return AccountFacts(
+            halt=desk.halts.highest(*scopes_of(instance.uid, desk.alias, intent.symbol)),
+            ready=not not_ready,
+            not_ready=not_ready,
+            equity_usdt=wallet.equity_usdt if wallet is not None else None,
+            equity_age_s=desk.clock.mono_s() - desk.condition.wallet_mono_s if wallet is not None else None,
+            verdict_exists=desk.verdicts.find(instance.uid, instance.clock_ms, intent.bar_close_ms) is not None,
+            intent_exists=desk.book.intent(intent_id(instance.uid, intent.cause, intent.action, intent.leg)) is not None,
+            working_entries=sum(1 for row in live if row.owner == instance.uid and not row.reduce_only),
+            unresolved=_unresolved(live) or self.unresolved(intent.symbol),
+            day_usd=day_usd,
+            day_orders=day_orders,
+            entries_hour_instance=desk.book.recent_entries(now_ms - HOUR_MS, instance.uid) if hourly else 0,
+            entries_hour_account=desk.book.recent_entries(now_ms - HOUR_MS) if hourly else 0,
+        )
+
+    def _after_wait(self, intent: Intent, inputs: GateInputs, instance: Instance, waited_s: float) -> Refusal | None:
+        """The gates again: whatever the wait for the token changed counts, and the signal has aged by it."""
+        aged = replace(
+            inputs,
+            bar_age_s=inputs.bar_age_s + waited_s,
+            feed_age_s=inputs.feed_age_s + waited_s,
+            quote_age_s=None if inputs.quote_age_s is None else inputs.quote_age_s + waited_s,
+        )
+        refusal = judge(self._case(intent, aged, instance))
+        if refusal is not None and refusal.code == "SIGNAL_OLD":
+            return replace(refusal, code="RATE_EXPIRED", text="the signal grew too old while waiting for the rate budget")
+        return refusal
+
+    def _still_wanted(self, intent: Intent, deadline_s: float) -> bool:
+        halted = self._desk.halts.highest(*scopes_of(intent.instance_uid, self._desk.alias, intent.symbol))
+        return halted is None and self._desk.clock.mono_s() < deadline_s
+
+    def _refuse(self, intent: Intent, instance: Instance, refusal: Refusal) -> Verdict:
+        detail = (
+            refusal.text if not refusal.limit else f"{refusal.text}: {refusal.value} against {refusal.limit} {refusal.unit}"
+        )
+        self._desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, refusal.code, detail)
+        return Verdict(refusal.code, refusal.text, refusal.value, refusal.limit, refusal.unit)
+
+    def _band_price(self, intent: Intent, inputs: GateInputs) -> Decimal:
+        """Best opposite price plus the band, on the less aggressive tick. The quote gate saw to it that there is a quote."""
+        band, tick = self._desk.settings.entry_band_bps / 10_000, self._desk.instrument(intent.symbol).tick
+        if intent.side is Side.BUY:
+            edge = (inputs.ask or intent.price_ref) * (1 + band)
+            return edge // tick * tick
+        edge = (inputs.bid or intent.price_ref) * (1 - band)
+        return (edge / tick).to_integral_value(ROUND_CEILING) * tick
+
+
+_EVENT: Final = {
+    Reaction.TAKEN: OrderEvent.ACK,
+    Reaction.UNKNOWN: OrderEvent.DOUBT,
+    Reaction.UNKNOWN_REPEAT: OrderEvent.DOUBT,
+}
+"""Event of a reaction; every other reaction means that the request definitely had no effect."""
+
+
+def _unresolved(live: list[OrderRow]) -> str:
+    for row in live:
+        if row.state is OrderState.UNKNOWN:
+            return f"order {row.link_id} is in doubt"
+        if row.state is OrderState.ORPHAN and not row.reduce_only:
+            return f"order {row.link_id} at the venue is nobody's"
+    return ""

@@ -1,0 +1,157 @@
+"""
+Halts: persisted refusals of new risk, per scope and level. One `Halts` serves all accounts of the daemon.
+
+Scopes are `instance:UID`, `symbol:ACCOUNT/SYMBOL`, `account:ALIAS`, `all`. The effective level of an instance is the maximum
+over its four. The kill file counts as level 2 on `all` for as long as it is there.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import PurePath
+from typing import Final
+
+from playd.core.canonical import canonical_json
+from playd.core.errors import Broken
+from playd.core.record import Recorder
+from playd.orders.ledger import Ledger
+from playd.world.ports import Clock, Disk
+
+ALL: Final = "all"
+KILL_FILE: Final = "HALT"
+
+
+class Level(IntEnum):
+    """From no refusal to refusal of everything, exits included."""
+
+    OPEN = 0
+    PAUSE = 1
+    HALT = 2
+    CANCEL = 3
+    PANIC = 4
+    FREEZE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    id: int
+    scope: str
+    level: Level
+    code: str
+    text: str
+    actor: str
+    raised_ms: int
+
+
+def instance_scope(instance_uid: str) -> str:
+    return f"instance:{instance_uid}"
+
+
+def symbol_scope(account: str, symbol: str) -> str:
+    return f"symbol:{account}/{symbol}"
+
+
+def account_scope(account: str) -> str:
+    return f"account:{account}"
+
+
+def scopes_of(instance_uid: str, account: str, symbol: str) -> tuple[str, str, str, str]:
+    """The four scopes an instance stands in, narrow to wide."""
+    return instance_scope(instance_uid), symbol_scope(account, symbol), account_scope(account), ALL
+
+
+class Halts:
+    """Levels in force, kept in memory for the gates and in the ledger for every restart."""
+
+    def __init__(self, ledger: Ledger, disk: Disk, clock: Clock, journal: Recorder, state_dir: PurePath) -> None:
+        self._ledger = ledger
+        self._disk = disk
+        self._clock = clock
+        self._journal = journal
+        self.kill_file = state_dir / KILL_FILE
+        self._in_force: list[Halt] = self._load()
+        self._killed: Halt | None = None
+        self.check_kill_file()
+
+    def raise_level(self, scope: str, level: Level, code: str, text: str, *, actor: str = "daemon", evidence: str = "") -> Halt:
+        """
+        Raise a halt and return it once it is synced; from then on no entry of the scope leaves.
+
+        A halt of the same scope, level and code that is in force already is returned as it is. A level 2 or more on `all`
+        also writes the kill file, so that losing the ledger lifts nothing.
+        """
+        for halt in self._in_force:
+            if (halt.scope, halt.level, halt.code) == (scope, level, code):
+                return halt
+        now_ms = self._clock.wall_ms()
+        cursor = self._ledger.write(
+            "INSERT INTO halts (scope, level, code, text, actor, evidence, raised_ms) VALUES (?,?,?,?,?,?,?)",
+            (scope, int(level), code, text, actor, evidence, now_ms),
+        )
+        halt = Halt(cursor.lastrowid or 0, scope, level, code, text, actor, now_ms)
+        self._in_force.append(halt)
+        self._ledger.commit()
+        if scope == ALL and level >= Level.HALT:
+            note = {"reason": text, "code": code, "actor": actor, "time_ms": now_ms}
+            self._disk.write_replace(self.kill_file, canonical_json(note), keep_previous=False)
+            self.check_kill_file()
+        self._journal.append("halt.raised", {"scope": scope, "level": int(level), "code": code, "text": text}, actor=actor)
+        return halt
+
+    def lift(self, halt_id: int, *, by: str, note: str) -> None:
+        """
+        Lift one halt, synced on return. Whether the caller may do so (phrase, clean reconciliations) is the caller's business.
+
+        Raises `Broken` when no such halt is in force.
+        """
+        halt = next((found for found in self._in_force if found.id == halt_id), None)
+        if halt is None:
+            raise Broken(f"halt {halt_id} is not in force")
+        self._ledger.write(
+            "UPDATE halts SET lifted_ms = ?, lifted_by = ?, note = ? WHERE id = ?", (self._clock.wall_ms(), by, note, halt_id)
+        )
+        self._ledger.commit()
+        self._in_force.remove(halt)
+        self._journal.append(
+            "halt.lifted", {"scope": halt.scope, "level": int(halt.level), "code": halt.code, "note": note}, actor=by
+        )
+
+    def lift_pauses(self, scope: str, code: str, note: str) -> None:
+        """Lift level-1 halts that a rule raised, when that rule has proved its cause gone. Never touches a higher level."""
+        for halt in [*self._in_force]:
+            if halt.scope == scope and halt.code == code and halt.level is Level.PAUSE:
+                self.lift(halt.id, by="daemon", note=note)
+
+    def in_force(self, *scopes: str) -> list[Halt]:
+        """Halts in force, highest level first; of the given scopes, or all of them."""
+        found = [*self._in_force, *([self._killed] if self._killed else [])]
+        if scopes:
+            found = [halt for halt in found if halt.scope in scopes]
+        return sorted(found, key=lambda halt: (-halt.level, halt.raised_ms))
+
+    def highest(self, *scopes: str) -> Halt | None:
+        """The halt that decides for these scopes, or None when they are open."""
+        best = self._killed if self._killed is not None and ALL in scopes else None
+        for halt in self._in_force:
+            if halt.scope in scopes and (best is None or halt.level > best.level):
+                best = halt
+        return best
+
+    def check_kill_file(self) -> None:
+        """Look for the kill file; a directory that cannot be read counts as one. Called once a second."""
+        try:
+            present = self._disk.exists(self.kill_file)
+            reason = "kill file is present"
+        except OSError as error:
+            present, reason = True, f"kill file cannot be looked for: {error}"
+        if not present:
+            self._killed = None
+        elif self._killed is None:
+            self._killed = Halt(0, ALL, Level.HALT, "KILL_FILE", reason, "file", self._clock.wall_ms())
+            self._journal.append("halt.raised", {"scope": ALL, "level": 2, "code": "KILL_FILE", "text": reason}, actor="file")
+
+    def _load(self) -> list[Halt]:
+        rows = self._ledger.rows("SELECT * FROM halts WHERE lifted_ms IS NULL ORDER BY id")
+        return [
+            Halt(row["id"], row["scope"], Level(row["level"]), row["code"], row["text"], row["actor"], row["raised_ms"])
+            for row in rows
+        ]

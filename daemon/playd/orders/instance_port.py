@@ -1,0 +1,89 @@
+"""What one instance sees of its account: submit intents, receive events, look at its own share. Nothing else."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from playd.core.limits import FILLS_PER_INSTANCE
+from playd.core.orders import Action, Intent, IntentClass
+from playd.orders.fills import InstanceEvent, Share
+from playd.orders.gates import GateInputs
+from playd.orders.gateway import Instance, Verdict
+
+if TYPE_CHECKING:
+    from playd.orders.account import Account
+
+
+class InstancePort:
+    """
+    Obtained from `Account.register`; the instance closes it.
+
+    `fills` yields `FillEvent`, `OrderEnded`, `FundingEvent` in ledger order, each once: first those behind the `after`
+    given at registration, then new ones. Take everything that is waiting (`receive_nowait`) before deciding a bar. The
+    stream ends when the instance fell too far behind; the instance must then restart and register again.
+    """
+
+    def __init__(self, account: "Account", instance: Instance, forget: Callable[[str], None]) -> None:
+        self._account = account
+        self._instance = instance
+        self._forget = forget
+        self._send, self._receive = anyio.create_memory_object_stream[InstanceEvent](FILLS_PER_INSTANCE)
+
+    @property
+    def fills(self) -> MemoryObjectReceiveStream[InstanceEvent]:
+        """Events of this instance, for one consumer."""
+        return self._receive
+
+    async def submit(self, intent: Intent, inputs: GateInputs) -> Verdict:
+        """
+        Decide about and send one intent of this instance; returns when the first answer is known. See `Verdict`.
+
+        Entries (`ENTRY`) pass the gates, which also write the bar's verdict. Exits (`EXIT`) are driven to their end in the
+        background. `STOP` intents (`PROTECT`) move stop and target of the open position. Raises `RecordError` when the
+        ledger cannot be written: the process must end.
+        """
+        if intent.instance_uid != self._instance.uid or intent.symbol != self._instance.symbol:
+            raise ValueError(f"intent of {intent.instance_uid} on {intent.symbol} is not {self._instance}'s")
+        if intent.intent_class is IntentClass.ENTRY:
+            return await self._account.gateway.submit_entry(intent, inputs, self._instance)
+        if intent.intent_class is IntentClass.EXIT:
+            return await self._account.exits.submit(intent, self._instance)
+        if intent.action in (Action.STOP, Action.TARGET):
+            return await self._account.stops.submit(intent, self._instance)
+        raise ValueError(f"an instance cannot submit {intent.intent_class}/{intent.action}")
+
+    def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
+        """Store the verdict of a closed bar for which nothing was submitted. False if the bar has one already."""
+        return self._account.desk.verdicts.record(
+            self._instance.uid, self._instance.clock_ms, close_ms, verdict, detail, late=late
+        )
+
+    def position(self) -> Share:
+        """This instance's own share of its symbol."""
+        return self._account.desk.fills.share(self._instance.uid, self._instance.symbol)
+
+    def working(self) -> Decimal:
+        """Quantity of this instance's entries that may still execute."""
+        rows = self._account.desk.book.live(self._instance.symbol)
+        return sum((row.open_qty for row in rows if row.owner == self._instance.uid and not row.reduce_only), Decimal(0))
+
+    def deliver(self, event: InstanceEvent) -> None:
+        """Called by the account after the commit that made the event true. Never blocks, never drops."""
+        try:
+            self._send.send_nowait(event)
+        except anyio.WouldBlock:
+            # A lost fill would be worse than a restart: the instance asks again for everything behind its saved number.
+            self.end()
+
+    def end(self) -> None:
+        """Called by the account: what is waiting can still be received, then the stream ends."""
+        self._forget(self._instance.uid)
+        self._send.close()
+
+    def close(self) -> None:
+        """Called by the instance when it stops. Working orders stay; they are the account's."""
+        self.end()
+        self._receive.close()

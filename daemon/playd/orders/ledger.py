@@ -1,0 +1,153 @@
+"""
+The ledger: one SQLite file, the only local truth about orders. One writer, this process; others open it read-only.
+
+Writes gather in one open transaction. `commit` makes them durable with a full sync; whoever is about to send an order calls
+it first, everybody else lets `commit_if_due` do it within a second. A write that fails breaks the ledger for good: what
+cannot be recorded must not be done.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import Final
+
+from playd.core.errors import RecordError, StateError
+from playd.orders.schema import SCHEMA_VERSION, TABLES
+from playd.world.ports import Clock, Disk
+
+COMMIT_WITHIN_S: Final = 0.5
+"""Age at which batched rows (verdicts, order events) are committed; looked at twice a second, so none waits above a second."""
+
+CHECKPOINT_PAGES: Final = 1000
+"""Pages of write-ahead log (4 MiB) after which the next idle moment folds them back. Never done inside an order's commit."""
+
+SqlValue = None | int | float | str | bytes
+
+
+class Ledger:
+    """
+    Open with `Ledger.open`. Not safe for threads; all calls are synchronous and never yield to the event loop.
+
+    Raises:
+        RecordError: From any call once a write or commit has failed.
+        sqlite3.IntegrityError: A uniqueness law refused the row; the ledger stays usable.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._dirty_since_s: float | None = None
+        self._broken: str | None = None
+        self.commits = 0
+        self.last_commit_s = 0.0
+
+    @classmethod
+    def open(cls, disk: Disk, clock: Clock, path: PurePath) -> "Ledger":
+        """
+        Open or create the ledger at `path`.
+
+        Raises:
+            StateError: Damaged file (exit code 78) or one written by a newer program (80).
+        """
+        try:
+            connection = disk.open_sqlite(path, synchronous="FULL")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise StateError(f"{path}: ledger schema {version} is newer than this program's {SCHEMA_VERSION}", exit_code=80)
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise StateError(f"{path}: ledger is damaged ({found}); restore a backup before starting")
+            if version == 0:
+                connection.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+        except sqlite3.DatabaseError as error:
+            raise StateError(f"{path}: ledger cannot be opened ({error}); restore a backup before starting") from error
+        return cls(connection, clock)
+
+    def write(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Cursor:
+        """Run one changing statement inside the gathering transaction. Not durable before the next `commit`."""
+        self._check()
+        try:
+            if self._dirty_since_s is None:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._dirty_since_s = self._clock.mono_s()
+            return self._connection.execute(sql, values)
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise self._break(error) from error
+
+    def rows(self, sql: str, values: Sequence[SqlValue] = ()) -> list[sqlite3.Row]:
+        """All rows of a query; sees rows that are not committed yet."""
+        self._check()
+        return self._connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Row | None:
+        """First row of a query, or None."""
+        self._check()
+        found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        return found
+
+    @contextmanager
+    def atomic(self, undo: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """All writes of the block or none of them; `undo` is called in that case. No await inside. Does not commit."""
+        self.write("SAVEPOINT step")
+        try:
+            yield
+        except BaseException:
+            # Whatever ended the block, its half-done rows must not be committed with somebody else's.
+            undo()
+            if self._broken is None:
+                self._connection.execute("ROLLBACK TO step")
+                self._connection.execute("RELEASE step")
+            raise
+        self.write("RELEASE step")
+
+    def commit(self) -> None:
+        """Make everything written so far durable. Returns after the sync; nothing to do costs nothing."""
+        self._check()
+        if self._dirty_since_s is None:
+            return
+        started_s = self._clock.mono_s()
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._break(error) from error
+        self._dirty_since_s = None
+        self.commits += 1
+        self.last_commit_s = self._clock.mono_s() - started_s
+
+    def commit_if_due(self) -> None:
+        """Commit when the oldest batched row has waited `COMMIT_WITHIN_S`."""
+        since_s = self._dirty_since_s
+        if since_s is not None and self._clock.mono_s() - since_s >= COMMIT_WITHIN_S:
+            self.commit()
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log back into the file. Called in idle moments because it syncs twice."""
+        self.commit()
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def close(self) -> None:
+        """Commit and close. A broken ledger is closed without committing."""
+        if self._broken is None:
+            self.commit()
+            self.checkpoint()
+        self._connection.close()
+
+    def meta(self, key: str) -> str | None:
+        """Value of a `meta` row."""
+        found = self.row("SELECT value FROM meta WHERE key = ?", (key,))
+        return None if found is None else str(found["value"])
+
+    def set_meta(self, key: str, value: str) -> None:
+        self.write("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise RecordError(f"ledger is broken since: {self._broken}")
+
+    def _break(self, error: sqlite3.Error) -> RecordError:
+        self._broken = str(error)
+        return RecordError(f"ledger cannot be written: {error}")

@@ -1,0 +1,307 @@
+"""
+Orders and intents of one account in the ledger: how they are created, found, and moved through the state machine.
+
+Nothing here commits or sends. Every change of an order's state goes through `record`, which writes the event beside it.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from playd.core.canonical import digest
+from playd.core.errors import Broken
+from playd.core.ids import intent_id, link_id
+from playd.core.orders import Intent, OrderRequest, OrderState, VenueOrder
+from playd.orders.ledger import Ledger, SqlValue
+from playd.orders.machine import Contradiction, OrderEvent, following
+from playd.orders.rows import OrderRow, order_row, text
+from playd.world.ports import Clock
+
+LIVE_STATES: Final = "('INTENT', 'SENT', 'ACKED', 'OPEN', 'PARTIAL', 'UNKNOWN', 'ORPHAN')"
+
+FOREIGN: Final = "foreign"
+"""Owner of orders and executions that nobody here decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRow:
+    """The part of a stored intent that the order path goes on with."""
+
+    id: str
+    instance: str
+    action: str
+    intent_class: str
+    symbol: str
+    side: str
+    qty: Decimal
+    reason: str
+    cause: str
+    leg: int
+    outcome: str
+    parameters_digest: str
+
+
+class OrderBook:
+    """All intents and orders of one account. Synchronous; sees its own uncommitted rows."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, account: str) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self.account = account
+        self.changes: dict[str, int] = {}
+        """Number of state changes per symbol made by this process; a reading of the venue that spans one is void."""
+
+    def insert_intent(self, intent: Intent, gates: bytes) -> str:
+        """Write an intent that does not exist yet and return its id. Raises `sqlite3.IntegrityError` if it exists."""
+        identity = intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
+        self._ledger.write(
+            "INSERT INTO intents (id, instance, account, cause, bar_close_ms, action, leg, class, symbol, side, qty, price_ref,"
+            " stop, targets, reason, play_digest, inputs_digest, parameters_digest, gates, created_ms, expires_ms)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                identity,
+                intent.instance_uid,
+                self.account,
+                intent.cause,
+                intent.bar_close_ms,
+                intent.action,
+                intent.leg,
+                intent.intent_class,
+                intent.symbol,
+                intent.side,
+                text(intent.qty),
+                text(intent.price_ref),
+                text(intent.stop),
+                text(intent.target),
+                intent.reason,
+                intent.play_digest,
+                intent.inputs_digest,
+                parameters_digest(intent),
+                gates.decode(),
+                self._clock.wall_ms(),
+                intent.expires_ms,
+            ),
+        )
+        return identity
+
+    def insert_order(self, intent: Intent, identity: str, attempt: int, request: OrderRequest) -> OrderRow:
+        """Write the order of one attempt in state `INTENT`. The link id must be the one that its identity gives."""
+        if request.link_id != link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, attempt):
+            raise Broken(f"link id {request.link_id} does not belong to {identity} attempt {attempt}")
+        now_ms = self._clock.wall_ms()
+        self._ledger.write(
+            "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, side, type, tif, qty, price,"
+            " reduce_only, stop, target, tolerance_pct, state, created_ms, last_event_ms)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                request.link_id,
+                identity,
+                attempt,
+                self.account,
+                intent.instance_uid,
+                intent.action,
+                request.symbol,
+                request.side,
+                request.order_type,
+                request.time_in_force,
+                text(request.qty),
+                text(request.price),
+                int(request.reduce_only),
+                text(request.stop),
+                text(request.target),
+                text(request.slippage_tolerance_pct),
+                OrderState.INTENT,
+                now_ms,
+                now_ms,
+            ),
+        )
+        self._write_event(request.link_id, "intent", "", "", OrderState.INTENT, None, "", None)
+        return self.need(request.link_id)
+
+    def insert_venue_order(
+        self, order: VenueOrder, *, owner: str, action: str, state: OrderState, protective: bool
+    ) -> OrderRow:
+        """Write an order that the venue reports and we did not send: attached stop or target, or a foreign order."""
+        key = f"v:{order.venue_order_id}"
+        now_ms = self._clock.wall_ms()
+        self._ledger.write(
+            "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, position_idx, venue_order_id,"
+            ' parent_link_id, side, type, tif, qty, price, "trigger", reduce_only, protective, state, venue_status, created_ms,'
+            " last_event_ms, venue_ms) VALUES (?,NULL,0,?,?,?,?,?,?,?,?,?,'',?,?,?,?,?,?,?,?,?,?)",
+            (
+                key,
+                self.account,
+                owner,
+                action,
+                order.symbol,
+                order.position_idx,
+                order.venue_order_id,
+                order.parent_link_id,
+                order.side,
+                order.order_type,
+                text(order.qty),
+                text(order.price),
+                text(order.trigger_price),
+                int(order.reduce_only),
+                int(protective),
+                state,
+                order.status,
+                now_ms,
+                now_ms,
+                order.updated_ms,
+            ),
+        )
+        self._write_event(key, "stream", "", "", state, None, order.status, order.updated_ms)
+        return self.need(key)
+
+    def record(
+        self,
+        row: OrderRow,
+        event: OrderEvent,
+        source: str,
+        *,
+        request: str = "",
+        code: int | None = None,
+        detail: str = "",
+        venue_ms: int | None = None,
+        **fields: SqlValue,
+    ) -> OrderRow:
+        """
+        Apply an event: write it to `order_events` and move the order, with `fields` (column=value) changed beside.
+
+        Returns the row as it is now. Raises `machine.Contradiction`; the event is then stored and the row unchanged.
+        """
+        current = self.need(row.link_id)
+        after = following(current.state, event)
+        if after is not current.state or source not in ("stream", "poll"):
+            self._write_event(
+                row.link_id, source, request, current.state, after or current.state, code, detail or event.value, venue_ms
+            )
+        if after is None:
+            raise Contradiction(current.state, event)
+        if after is not current.state:
+            self.changes[current.symbol] = self.changes.get(current.symbol, 0) + 1
+        changed: dict[str, SqlValue] = {"state": after, "last_event_ms": self._clock.wall_ms(), **fields}
+        self.update(row.link_id, **changed)
+        return self.need(row.link_id)
+
+    def update(self, link: str, **fields: SqlValue) -> None:
+        """Change columns of an order that are not its state machine's business (venue id, quantities, reasons)."""
+        assignments = ", ".join(f"{name} = ?" for name in fields)
+        self._ledger.write(f"UPDATE orders SET {assignments} WHERE link_id = ?", (*fields.values(), link))
+
+    def find(self, link: str) -> OrderRow | None:
+        return self._one("link_id = ? AND account = ?", (link, self.account))
+
+    def need(self, link: str) -> OrderRow:
+        found = self.find(link)
+        if found is None:
+            raise Broken(f"order {link} is not in the ledger")
+        return found
+
+    def find_by_venue_id(self, venue_order_id: str) -> OrderRow | None:
+        if not venue_order_id:
+            return None
+        return self._one("account = ? AND venue_order_id = ?", (self.account, venue_order_id))
+
+    def live(self, symbol: str | None = None) -> list[OrderRow]:
+        """Orders that are not final, oldest first, orphans included."""
+        if symbol is None:
+            return self._many(f"account = ? AND state IN {LIVE_STATES} ORDER BY created_ms, link_id", (self.account,))
+        return self._many(
+            f"account = ? AND symbol = ? AND state IN {LIVE_STATES} ORDER BY created_ms, link_id", (self.account, symbol)
+        )
+
+    def lacking_fills(self) -> list[OrderRow]:
+        """Final orders of ours whose executions are not all booked."""
+        found = self._many(
+            f"account = ? AND state NOT IN {LIVE_STATES} AND venue_cum_qty <> '0' AND venue_cum_qty <> cum_qty", (self.account,)
+        )
+        return [row for row in found if row.fills_missing]
+
+    def of_intent(self, identity: str) -> list[OrderRow]:
+        """All attempts of an intent, first to last."""
+        return self._many("intent = ? ORDER BY attempt", (identity,))
+
+    def intent(self, identity: str) -> IntentRow | None:
+        found = self._ledger.row("SELECT * FROM intents WHERE id = ?", (identity,))
+        return None if found is None else _intent_row(found)
+
+    def open_intents(self) -> list[IntentRow]:
+        """Intents without an outcome."""
+        rows = self._ledger.rows(
+            "SELECT * FROM intents WHERE account = ? AND outcome = '' ORDER BY created_ms, id", (self.account,)
+        )
+        return [_intent_row(row) for row in rows]
+
+    def close_intent(self, identity: str, outcome: str) -> bool:
+        """Give an intent its outcome once. False if it had one."""
+        cursor = self._ledger.write("UPDATE intents SET outcome = ? WHERE id = ? AND outcome = ''", (outcome, identity))
+        return cursor.rowcount == 1
+
+    def recent_entries(self, since_ms: int, instance_uid: str | None = None) -> int:
+        """Entry intents written since a wall time, of the account or of one instance."""
+        sql = "SELECT count(*) FROM intents WHERE account = ? AND class = 'entry' AND created_ms >= ?"
+        values: tuple[SqlValue, ...] = (self.account, since_ms)
+        if instance_uid is not None:
+            sql, values = f"{sql} AND instance = ?", (*values, instance_uid)
+        found = self._ledger.row(sql, values)
+        return 0 if found is None else int(found[0])
+
+    def _write_event(
+        self,
+        link: str,
+        source: str,
+        request: str,
+        before: str,
+        after: str,
+        code: int | None,
+        detail: str,
+        venue_ms: int | None,
+    ) -> None:
+        self._ledger.write(
+            "INSERT INTO order_events SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?"
+            " FROM order_events WHERE link_id = ?",
+            (link, source, request, before, after, code, detail, venue_ms, self._clock.wall_ms(), link),
+        )
+
+    def _one(self, where: str, values: tuple[SqlValue, ...]) -> OrderRow | None:
+        found = self._ledger.row(f"SELECT * FROM orders WHERE {where}", values)
+        return None if found is None else order_row(found)
+
+    def _many(self, where: str, values: tuple[SqlValue, ...]) -> list[OrderRow]:
+        return [order_row(row) for row in self._ledger.rows(f"SELECT * FROM orders WHERE {where}", values)]
+
+
+def parameters_digest(intent: Intent) -> str:
+    """Digest of what makes two copies of an intent equal; an equal identity with another digest is a contradiction."""
+    return digest(
+        [
+            intent.symbol,
+            intent.intent_class,
+            intent.side,
+            text(intent.qty),
+            text(intent.stop),
+            text(intent.target),
+            intent.order_type,
+            text(intent.price),
+        ]
+    )
+
+
+def _intent_row(row: sqlite3.Row) -> IntentRow:
+    return IntentRow(
+        id=row["id"],
+        instance=row["instance"],
+        action=row["action"],
+        intent_class=row["class"],
+        symbol=row["symbol"],
+        side=row["side"],
+        qty=Decimal(row["qty"]),
+        reason=row["reason"],
+        cause=row["cause"],
+        leg=row["leg"],
+        outcome=row["outcome"],
+        parameters_digest=row["parameters_digest"],
+    )

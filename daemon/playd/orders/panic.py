@@ -1,0 +1,291 @@
+"""
+Panic: stop entries, cancel what could still open risk, flatten, verify flat twice, then sweep what is left of protection.
+
+Works on REST alone, with the private stream dead and instances gone. Of a shared symbol an instance's panic closes exactly
+that instance's share. A stop is removed only after flat is verified.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+import anyio
+
+from playd.core.errors import LinkError, VenueError
+from playd.core.orders import Action, Intent, IntentClass, Side, VenuePosition
+from playd.core.reply_codes import ReplyClass
+from playd.orders.catch_up import CatchUp
+from playd.orders.desk import Desk
+from playd.orders.exits import Exits
+from playd.orders.gateway import Instance
+from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
+from playd.orders.order_book import FOREIGN
+from playd.orders.rows import OrderRow
+from playd.venues.port import Priority
+
+FLAT_WITHIN_S: Final = 60.0
+VERIFY_GAP_S: Final = 2.0
+_PASS_S: Final = 5.0
+_READ_RETRY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PanicScope:
+    """Of one instance, of one symbol, or (both empty) of the whole account, foreign positions included."""
+
+    instance_uid: str = ""
+    symbol: str = ""
+
+    def halt_scope(self, account: str) -> str:
+        if self.instance_uid:
+            return instance_scope(self.instance_uid)
+        return symbol_scope(account, self.symbol) if self.symbol else account_scope(account)
+
+
+@dataclass(frozen=True, slots=True)
+class PanicPosition:
+    """Result for one symbol. `remaining` is None when it could not be read; quantities are signed."""
+
+    symbol: str
+    before: Decimal
+    closed: Decimal
+    average_price: Decimal
+    slippage_bps: Decimal | None
+    remaining: Decimal | None
+    stop_at_venue: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PanicReport:
+    """Result of a panic. `exit_code` is 11 while anything remains or could not be read."""
+
+    scope: PanicScope
+    positions: tuple[PanicPosition, ...]
+    cancelled: int
+    duration_s: float
+    problems: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        return 11 if self.problems or any(position.remaining != 0 for position in self.positions) else 0
+
+
+@dataclass
+class _Run:
+    """Progress of one panic."""
+
+    scope: PanicScope
+    cause: str
+    before: dict[str, VenuePosition] = field(default_factory=dict)
+    orders: set[str] = field(default_factory=set)
+    leg: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+class Panic:
+    """Executes panics of one account. Repeating one is harmless."""
+
+    def __init__(self, desk: Desk, exits: Exits, catch_up: CatchUp) -> None:
+        self._desk = desk
+        self._exits = exits
+        self._catch_up = catch_up
+
+    async def run(self, scope: PanicScope, *, actor: str, reason: str) -> PanicReport:
+        """
+        Carry out a panic; returns when flat is verified twice or after 60 s.
+
+        What is not flat by then keeps its stop, and its closing orders are driven on in the background. The level-4 halt
+        stays until a person lifts it. Cancellation of the caller stops the waiting, not orders that are under way.
+        """
+        desk, started_s = self._desk, self._desk.clock.mono_s()
+        halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, "PANIC", reason, actor=actor)
+        run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
+        cancelled = await self.cancel_entries(instance_uid=scope.instance_uid, symbol=scope.symbol)
+        desk.journal.append("panic.step", {"step": "cancelled", "orders": cancelled}, account=desk.alias, actor=actor)
+        flat = False
+        with anyio.move_on_after(FLAT_WITHIN_S):
+            flat = await self._flatten_until_verified(run)
+        if flat:
+            await self._sweep(run)
+        report = await self._report(run, cancelled, desk.clock.mono_s() - started_s)
+        data = {"exit_code": report.exit_code, "positions": len(report.positions), "problems": len(report.problems)}
+        desk.journal.append("panic.result", data, account=desk.alias, actor=actor)
+        if report.exit_code:
+            note = (
+                f"panic of {scope.halt_scope(desk.alias)} left something open: {'; '.join(report.problems) or 'see positions'}"
+            )
+            desk.incidents.open("PANIC_UNFINISHED", "critical", scope.halt_scope(desk.alias), note)
+        desk.publish()
+        return report
+
+    async def cancel_entries(self, *, instance_uid: str = "", symbol: str = "") -> int:
+        """Cancel by id every order of the scope that could open risk; nothing protective, no targets. Returns how many."""
+        desk = self._desk
+        wanted = [row for row in desk.book.live(symbol or None) if _opens_risk(row) and instance_uid in ("", row.owner)]
+        for row in wanted:
+            await self._cancel(row)
+        return len(wanted)
+
+    async def _cancel(self, row: OrderRow) -> None:
+        """A cancel never changes the order's state: the stream or the resolver reports what it became."""
+        by_link = not row.link_id.startswith("v:")
+        await self._desk.port.cancel(
+            row.symbol,
+            link_id=row.link_id if by_link else "",
+            venue_order_id="" if by_link else row.venue_order_id,
+            priority=Priority.CANCEL,
+        )
+
+    async def _flatten_until_verified(self, run: _Run) -> bool:
+        """Passes of closing and reading, until two readings in a row, 2 s apart, show the scope flat."""
+        flat_readings = 0
+        async with anyio.create_task_group() as closing:
+            while True:
+                open_now = await self._read(run)
+                if open_now is None:
+                    flat_readings = 0
+                    await anyio.sleep(_READ_RETRY_S)
+                    continue
+                if not open_now:
+                    flat_readings += 1
+                    if flat_readings == 2:
+                        closing.cancel_scope.cancel()
+                        return True
+                    await anyio.sleep(VERIFY_GAP_S)
+                    continue
+                flat_readings = 0
+                for position in open_now:
+                    for identity in await self._close(run, position):
+                        if not self._desk.spawn(self._exits.finish, identity):
+                            closing.start_soon(self._exits.finish, identity)
+                await self._wait_for_closing(run)
+        return False
+
+    async def _wait_for_closing(self, run: _Run) -> None:
+        """Until every closing order of this panic is final, at most one pass."""
+        with anyio.move_on_after(_PASS_S):
+            for link in sorted(run.orders):
+                while not self._desk.book.need(link).state.terminal:
+                    await self._desk.changed(link, _READ_RETRY_S)
+
+    async def _read(self, run: _Run) -> list[VenuePosition] | None:
+        """Positions of the scope that are still open, or None when they could not be read."""
+        desk, scope = self._desk, run.scope
+        try:
+            await self._catch_up.run(Priority.EXIT)
+            positions = await desk.port.positions(priority=Priority.EXIT)
+            await self._load_rules({position.symbol for position in positions})
+        except (VenueError, LinkError) as error:
+            run.problems = [f"positions could not be read: {error}"]
+            return None
+        run.problems = []
+        open_now = [position for position in positions if position.signed_qty and scope.symbol in ("", position.symbol)]
+        if scope.instance_uid:
+            open_now = [position for position in open_now if self._share(scope.instance_uid, position.symbol)]
+        for position in open_now:
+            run.before.setdefault(position.symbol, position)
+        return open_now
+
+    async def _close(self, run: _Run, position: VenuePosition) -> list[str]:
+        """One closing intent per owner and per piece of the venue's largest market order. Returns the intents begun."""
+        desk, rules = self._desk, self._desk.instrument(position.symbol)
+        begun = []
+        for owner, signed in self._parts(run.scope, position):
+            rest = abs(signed)
+            while rest > 0:
+                piece = min(rest, rules.max_market_qty)
+                rest -= piece
+                run.leg += 1
+                intent = _flatten_intent(run, desk.alias, owner, position, piece, Side.SELL if signed > 0 else Side.BUY)
+                verdict = await self._exits.begin(intent, Instance(owner, "", position.symbol, 0))
+                if verdict.has_order:
+                    run.orders.add(verdict.link_id)
+                    begun.append(f"{owner}/{run.cause}/{Action.FLATTEN}/{run.leg}")
+        return begun
+
+    def _parts(self, scope: PanicScope, position: VenuePosition) -> list[tuple[str, Decimal]]:
+        """
+        Whose share is to be closed. Owners first, so that each keeps its own books; what the venue holds beyond them last.
+        """
+        if scope.instance_uid:
+            return [(scope.instance_uid, self._share(scope.instance_uid, position.symbol))]
+        owned = [
+            (share.owner, share.position.signed_qty)
+            for share in self._desk.fills.shares(position.symbol)
+            if share.position.signed_qty * position.signed_qty > 0 and share.owner != FOREIGN
+        ]
+        rest = position.signed_qty - sum((signed for _, signed in owned), Decimal(0))
+        return [*owned, (FOREIGN, rest)] if rest * position.signed_qty > 0 else owned
+
+    async def _sweep(self, run: _Run) -> None:
+        """Remove our own orders of symbols that are verified flat; stops last of all."""
+        for symbol in run.before:
+            for row in self._desk.book.live(symbol):
+                if row.owner != FOREIGN and row.reduce_only and row.intent is None:
+                    reply = await self._desk.port.cancel(symbol, venue_order_id=row.venue_order_id, priority=Priority.CANCEL)
+                    if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE, ReplyClass.GONE):
+                        run.problems.append(f"leftover {row.link_id} was answered {reply.code}")
+
+    async def _report(self, run: _Run, cancelled: int, duration_s: float) -> PanicReport:
+        positions = await self._final_positions()
+        results = tuple(self._result(run, before, positions) for before in run.before.values())
+        return PanicReport(run.scope, results, cancelled, duration_s, tuple(run.problems))
+
+    async def _final_positions(self) -> dict[str, VenuePosition] | None:
+        try:
+            found = await self._desk.port.positions(priority=Priority.EXIT)
+        except (VenueError, LinkError):
+            return None
+        return {position.symbol: position for position in found}
+
+    def _result(self, run: _Run, before: VenuePosition, after: dict[str, VenuePosition] | None) -> PanicPosition:
+        rows = [self._desk.book.need(link) for link in run.orders]
+        rows = [row for row in rows if row.symbol == before.symbol and row.cum_qty]
+        closed = sum((row.cum_qty for row in rows), Decimal(0))
+        value = sum((row.cum_qty * row.avg_price for row in rows), Decimal(0))
+        average = value / closed if closed else Decimal(0)
+        slippage = None
+        if closed and before.mark_price:
+            sign = 1 if before.signed_qty > 0 else -1
+            slippage = (before.mark_price - average) / before.mark_price * sign * 10_000
+        left = after.get(before.symbol) if after is not None else None
+        if run.scope.instance_uid:
+            start = self._share(run.scope.instance_uid, before.symbol) + closed * (1 if before.signed_qty > 0 else -1)
+            remaining = None if after is None else self._share(run.scope.instance_uid, before.symbol)
+        else:
+            start = before.signed_qty
+            remaining = None if after is None else (left.signed_qty if left is not None else Decimal(0))
+        return PanicPosition(
+            before.symbol, start, closed, average, slippage, remaining, left.stop if left is not None else None
+        )
+
+    def _share(self, owner: str, symbol: str) -> Decimal:
+        return self._desk.fills.position(owner, symbol).signed_qty
+
+    async def _load_rules(self, symbols: set[str]) -> None:
+        unknown = sorted(symbols - self._desk.instruments.keys())
+        if unknown:
+            self._desk.instruments.update(await self._desk.port.instruments(unknown))
+
+
+def _opens_risk(row: OrderRow) -> bool:
+    return not row.reduce_only and not row.protective
+
+
+def _flatten_intent(run: _Run, account: str, owner: str, position: VenuePosition, qty: Decimal, side: Side) -> Intent:
+    return Intent(
+        instance_uid=owner,
+        instance="",
+        account=account,
+        symbol=position.symbol,
+        cause=run.cause,
+        action=Action.FLATTEN,
+        leg=run.leg,
+        intent_class=IntentClass.EXIT,
+        side=side,
+        qty=qty,
+        price_ref=position.mark_price,
+        bar_close_ms=0,
+        expires_ms=0,
+        reason="panic",
+    )

@@ -1,0 +1,83 @@
+"""The private stream, event by event: booked, then published in one commit per burst, then (lock-step) acknowledged."""
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from playd.orders.desk import Desk
+from playd.orders.protection import Protection
+from playd.orders.reconciler import Reconciler
+from playd.orders.resolver import Resolver
+from playd.venues.port import (
+    Barrier,
+    ExecutionUpdate,
+    OrderUpdate,
+    PositionUpdate,
+    PrivateEvent,
+    StreamDown,
+    StreamUp,
+    WalletUpdate,
+)
+
+
+class PrivateEvents:
+    """Consumes the private stream of one account."""
+
+    def __init__(self, desk: Desk, reconciler: Reconciler, resolver: Resolver, protection: Protection) -> None:
+        self._desk = desk
+        self._reconciler = reconciler
+        self._resolver = resolver
+        self._protection = protection
+        self.ready = anyio.Event()
+        """Set once the account takes entries for the first time in this run."""
+
+    async def run(self, events: MemoryObjectReceiveStream[PrivateEvent]) -> None:
+        """Consume until the stream ends. A burst that is waiting already shares one commit."""
+        async for first in events:
+            event: PrivateEvent | None = first
+            while event is not None:
+                if isinstance(event, Barrier):
+                    self._desk.publish()
+                    await self._desk.port.barrier_done(event.number)
+                else:
+                    self._apply(event)
+                event = _waiting(events)
+            if self._desk.has_news:
+                self._desk.publish()
+
+    def _apply(self, event: PrivateEvent) -> None:
+        if isinstance(event, ExecutionUpdate):
+            self._desk.booking.executed(event.execution, "stream")
+        elif isinstance(event, OrderUpdate):
+            self._desk.booking.order_seen(event.order, "stream")
+        elif isinstance(event, PositionUpdate):
+            self._protection.position_seen(event.position)
+        elif isinstance(event, WalletUpdate):
+            self._reconciler.note_wallet(event.wallet)
+        elif isinstance(event, StreamUp):
+            self._came_up(event.connection)
+        elif isinstance(event, StreamDown):
+            self._went_down()
+        # The check is opened before the next event, which may be the very position that closes it.
+        self._desk.open_checks()
+
+    def _came_up(self, connection: int) -> None:
+        self._desk.condition.stream_up = True
+        self._desk.condition.reconciled = False
+        self._resolver.reset()
+        self._desk.spawn(self._reconcile, f"stream up {connection}")
+
+    def _went_down(self) -> None:
+        self._desk.condition.stream_up = False
+        self._desk.condition.reconciled = False
+
+    async def _reconcile(self, trigger: str) -> None:
+        await self._reconciler.run(trigger)
+        if not self._desk.condition.not_ready():
+            self.ready.set()
+
+
+def _waiting(events: MemoryObjectReceiveStream[PrivateEvent]) -> PrivateEvent | None:
+    try:
+        return events.receive_nowait()
+    except (anyio.WouldBlock, anyio.EndOfStream):
+        return None

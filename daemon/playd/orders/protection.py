@@ -1,0 +1,300 @@
+"""
+After every fill the position, its size and its stop are verified at the venue; a missing stop is restored, or the position
+is closed, or at least the symbol is halted and a person called. Nothing here is ever gated or delayed by a halt.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+import anyio
+
+from playd.core.errors import LinkError, VenueError
+from playd.core.orders import Action, Intent, IntentClass, VenuePosition
+from playd.core.reply_codes import ReplyClass
+from playd.orders.desk import Desk
+from playd.orders.exits import Exits
+from playd.orders.fill_check import Expected, Finding, compare, planned_stop
+from playd.orders.fills import Share
+from playd.orders.gateway import Instance
+from playd.orders.halts import Level, symbol_scope
+from playd.orders.order_book import FOREIGN
+from playd.orders.rows import text
+from playd.venues.port import Priority
+
+_POLLS_S: Final = (2.0, 5.0, 8.0)
+_LATE_S: Final = 5.0
+_TICK_S: Final = 0.1
+_REPAIR_EVERY_S: Final = 2.0
+_BEYOND_MARKET: Final = frozenset({110092, 110093})
+"""Trigger on the wrong side of the market: the stop would have fired, so the position is closed now."""
+
+
+@dataclass
+class _Check:
+    """One open fill check."""
+
+    key: str
+    opened_s: float
+    polls: int = 0
+
+
+@dataclass
+class _Watch:
+    """What is open on one symbol. Times are monotonic seconds."""
+
+    checks: list[_Check] = field(default_factory=list)
+    finding: Finding | None = None
+    seen: VenuePosition | None = None
+    seen_s: float = 0.0
+    naked_since_s: float | None = None
+    counted_to_s: float = 0.0
+    repair_due_s: float = 0.0
+    halted: bool = False
+    flattening: bool = False
+
+
+class Protection:
+    """Fill checks and the naked ladder of one account."""
+
+    def __init__(self, desk: Desk, exits: Exits) -> None:
+        self._desk = desk
+        self._exits = exits
+        self._watches: dict[str, _Watch] = {}
+        self._wake = anyio.Event()
+        self.reconcile_soon: list[str] = []
+        """Reasons for a full reconciliation, for the account's loop to collect."""
+
+    def fill_booked(self, symbol: str, key: str) -> None:
+        """Open a fill check for an execution just booked; a reading that overtook the execution closes it at once."""
+        watch = self._watch(symbol)
+        if all(check.key != key for check in watch.checks):
+            watch.checks.append(_Check(key, self._desk.clock.mono_s()))
+        if watch.seen is not None and 0 < self._desk.fills.last_seq.get(symbol, 0) <= watch.seen.seq:
+            self._judge(symbol, watch, watch.seen)
+        self._wake.set()
+
+    def position_seen(self, position: VenuePosition) -> Finding | None:
+        """
+        Judge a reading of the stream or of a list. None for symbols without rules here (nobody trades them).
+
+        The venue's sequence numbers tie positions to fills: a reading older than the newest booked fill, or than the
+        newest reading, says nothing.
+        """
+        if position.symbol not in self._desk.instruments:
+            return None
+        watch = self._watch(position.symbol)
+        newest = max(self._desk.fills.last_seq.get(position.symbol, 0), watch.seen.seq if watch.seen is not None else 0)
+        if 0 < position.seq < newest:
+            return watch.finding
+        watch.seen, watch.seen_s = position, self._desk.clock.mono_s()
+        finding = self._judge(position.symbol, watch, position)
+        self._wake.set()
+        return finding
+
+    def open_check(self, symbol: str) -> str:
+        """Text of the open fill check or unprotected position that forbids entries on a symbol; empty if there is none."""
+        watch = self._watches.get(symbol)
+        if watch is None:
+            return ""
+        if watch.naked_since_s is not None:
+            return f"position on {symbol} has no stop"
+        return f"fill {watch.checks[0].key} is not verified yet" if watch.checks else ""
+
+    def last_seen(self, symbol: str) -> tuple[VenuePosition, float] | None:
+        """Newest reading of a symbol and its age in seconds."""
+        watch = self._watches.get(symbol)
+        if watch is None or watch.seen is None:
+            return None
+        return watch.seen, self._desk.clock.mono_s() - watch.seen_s
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            busy = await self.step()
+            with anyio.move_on_after(_TICK_S if busy else 1.0):
+                await self._wake.wait()
+            self._wake = anyio.Event()
+
+    async def step(self) -> bool:
+        """One look at every open check and every naked position. True while any is open."""
+        busy = False
+        for symbol, watch in [*self._watches.items()]:
+            if watch.checks:
+                await self._advance_checks(symbol, watch)
+            if watch.naked_since_s is not None:
+                await self._climb(symbol, watch, watch.naked_since_s)
+            busy = busy or bool(watch.checks) or watch.naked_since_s is not None
+        return busy
+
+    async def protect_now(self, positions: list[VenuePosition]) -> list[str]:
+        """At start: judge every position and repair at once, without the ladder's patience. Returns symbols still naked."""
+        for position in positions:
+            finding = self.position_seen(position)
+            if finding is not None and (finding.naked or finding is Finding.WRONG_STOP):
+                await self._repair(position.symbol, self._watch(position.symbol))
+                await self._read(position.symbol)
+        return [symbol for symbol, watch in self._watches.items() if watch.naked_since_s is not None]
+
+    def _judge(self, symbol: str, watch: _Watch, position: VenuePosition) -> Finding:
+        now_s, desk = self._desk.clock.mono_s(), self._desk
+        watch.finding = compare(self.expected(symbol), position)
+        if watch.finding.naked and watch.naked_since_s is None:
+            watch.naked_since_s = watch.counted_to_s = now_s
+            watch.repair_due_s = now_s + desk.settings.naked_repair_s
+        elif not watch.finding.naked and watch.naked_since_s is not None:
+            self._count_naked(symbol, watch)
+            watch.naked_since_s, watch.halted, watch.flattening = None, False, False
+            desk.incidents.resolve("NAKED", symbol_scope(desk.alias, symbol), "the venue confirms stop or flat")
+        if watch.finding is Finding.VERIFIED:
+            desk.fills.set_verified(symbol, position.seq)
+            for check in watch.checks:
+                late = now_s - check.opened_s > _LATE_S
+                self._write_check(symbol, check, position, "late" if late else "verified")
+            watch.checks.clear()
+        elif watch.finding is Finding.WRONG_STOP and watch.repair_due_s < now_s:
+            watch.repair_due_s = now_s + _REPAIR_EVERY_S
+            desk.spawn(self._repair_symbol, symbol)
+        return watch.finding
+
+    async def _advance_checks(self, symbol: str, watch: _Watch) -> None:
+        desk, now_s = self._desk, self._desk.clock.mono_s()
+        oldest = watch.checks[0]
+        age_s = now_s - oldest.opened_s
+        if oldest.polls < len(_POLLS_S) and age_s >= _POLLS_S[oldest.polls]:
+            oldest.polls += 1
+            await self._read(symbol)
+        elif age_s >= desk.settings.fill_check_s:
+            seen = watch.seen if watch.seen is not None and watch.seen_s > oldest.opened_s else None
+            for check in watch.checks:
+                self._write_check(symbol, check, seen, "mismatch" if seen is not None else "blind")
+            watch.checks.clear()
+            what = f"is {watch.finding}" if seen is not None and watch.finding is not None else "could not be read"
+            note = f"{age_s:.0f} s after a fill the position on {symbol} {what}"
+            desk.halt_symbol(symbol, Level.HALT, "FILL_CHECK", note)
+            self.reconcile_soon.append("fill_check")
+
+    async def _climb(self, symbol: str, watch: _Watch, since_s: float) -> None:
+        """The naked ladder: repair, halt, flatten."""
+        desk, now_s = self._desk, self._desk.clock.mono_s()
+        self._count_naked(symbol, watch)
+        age_s = now_s - since_s
+        if age_s >= desk.settings.naked_halt_s and not watch.halted:
+            watch.halted = True
+            desk.halt_symbol(symbol, Level.HALT, "NAKED", f"position on {symbol} has had no stop for {age_s:.1f} s")
+        if age_s >= desk.settings.naked_act_s and desk.settings.flatten_unprotectable:
+            await self._flatten(symbol, watch)
+        elif now_s >= watch.repair_due_s:
+            watch.repair_due_s = now_s + _REPAIR_EVERY_S
+            await self._repair(symbol, watch)
+            await self._read(symbol)
+
+    async def _repair_symbol(self, symbol: str) -> None:
+        await self._repair(symbol, self._watch(symbol))
+        await self._read(symbol)
+
+    async def _repair(self, symbol: str, watch: _Watch) -> None:
+        """Set the planned stop, or close the position if the market is beyond it."""
+        desk, seen = self._desk, watch.seen
+        if seen is None or seen.signed_qty == 0:
+            return
+        expected = self.expected(symbol)
+        stop = planned_stop(expected, seen, desk.settings.fallback_stop_pct)
+        if stop is None:
+            await self._flatten(symbol, watch)
+            return
+        target = self._target(symbol)
+        desk.journal.append("stop.repaired", {"stop": text(stop), "target": text(target)}, account=desk.alias, symbol=symbol)
+        reply = await desk.port.set_stops(symbol, stop=stop, target=target, priority=Priority.PROTECT)
+        if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
+            note = f"stop {stop} on {symbol} was answered {reply.code}: {reply.text}"
+            desk.incidents.open("STOP_REFUSED", "critical", symbol_scope(desk.alias, symbol), note)
+        if reply.code in _BEYOND_MARKET:
+            await self._flatten(symbol, watch)
+
+    async def _flatten(self, symbol: str, watch: _Watch) -> None:
+        """Close every owner's share of an unprotectable symbol, once; the exits' own ladder does the rest."""
+        if watch.flattening or watch.seen is None:
+            return
+        watch.flattening = True
+        desk = self._desk
+        desk.halt_symbol(symbol, Level.HALT, "UNPROTECTABLE", f"position on {symbol} cannot be protected and is closed")
+        for share in desk.fills.shares(symbol):
+            side = share.position.side
+            if side is None or share.owner == FOREIGN:
+                continue
+            await self._exits.submit(
+                Intent(
+                    instance_uid=share.owner,
+                    instance="",
+                    account=desk.alias,
+                    symbol=symbol,
+                    cause=f"naked:{symbol}:{share.position.opened_ms}",
+                    action=Action.FLATTEN,
+                    leg=0,
+                    intent_class=IntentClass.EXIT,
+                    side=side.opposite,
+                    qty=abs(share.position.signed_qty),
+                    price_ref=watch.seen.mark_price,
+                    bar_close_ms=0,
+                    expires_ms=0,
+                    reason="unprotectable",
+                ),
+                Instance(share.owner, "", symbol, 0),
+            )
+
+    async def _read(self, symbol: str) -> None:
+        """One REST reading; void when an execution was booked meanwhile."""
+        desk = self._desk
+        version = desk.fills.version.get(symbol, 0)
+        try:
+            positions = await desk.port.positions(symbol, priority=Priority.PROTECT)
+        except (VenueError, LinkError):
+            return
+        if version == desk.fills.version.get(symbol, 0):
+            for position in positions:
+                if position.symbol == symbol:
+                    self.position_seen(position)
+
+    def expected(self, symbol: str) -> Expected:
+        """What the ledger expects of a symbol at the venue now."""
+        shares = self._owned(symbol)
+        stop = shares[0].stop if len(shares) == 1 else None
+        return Expected(self._desk.fills.net(symbol), stop, self._desk.instrument(symbol).tick, self._ours(symbol, shares))
+
+    def _target(self, symbol: str) -> Decimal | None:
+        shares = self._owned(symbol)
+        return shares[0].target if len(shares) == 1 else None
+
+    def _owned(self, symbol: str) -> list[Share]:
+        return [share for share in self._desk.fills.shares(symbol) if share.position.signed_qty and share.owner != FOREIGN]
+
+    def _ours(self, symbol: str, shares: list[Share]) -> bool:
+        """A position is ours once an instance owns some of it, or while an entry of ours may be filling unseen."""
+        working = any(row.intent is not None and not row.reduce_only for row in self._desk.book.live(symbol))
+        foreign = any(share.owner == FOREIGN and share.position.signed_qty for share in self._desk.fills.shares(symbol))
+        return bool(shares) or (working and not foreign)
+
+    def _watch(self, symbol: str) -> _Watch:
+        return self._watches.setdefault(symbol, _Watch())
+
+    def _count_naked(self, symbol: str, watch: _Watch) -> None:
+        now_s, total = self._desk.clock.mono_s(), self._desk.naked_seconds
+        total[symbol] = total.get(symbol, 0.0) + max(0.0, now_s - watch.counted_to_s)
+        watch.counted_to_s = now_s
+
+    def _write_check(self, symbol: str, check: _Check, seen: VenuePosition | None, result: str) -> None:
+        desk = self._desk
+        desk.ledger.write(
+            "INSERT INTO fill_checks SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ? FROM fill_checks WHERE link_id = ?",
+            (
+                check.key,
+                text(desk.fills.net(symbol)),
+                "" if seen is None else text(seen.signed_qty),
+                "" if seen is None else text(seen.stop),
+                result,
+                round((desk.clock.mono_s() - check.opened_s) * 1000),
+                desk.clock.wall_ms(),
+                check.key,
+            ),
+        )

@@ -1,0 +1,151 @@
+"""
+Differences between the ledger and the venue, and the plan to close them, as pure functions.
+
+Same inputs give the same differences and the same plan in the same order. Executions and reported orders are booked before;
+what is left here is what they do not explain.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from playd.core.orders import OrderState, VenueOrder, VenuePosition
+from playd.orders.fill_check import Expected, compare
+from playd.orders.order_book import FOREIGN
+from playd.orders.rows import OrderRow
+
+
+class DiffClass(StrEnum):
+    """Classes of differences."""
+
+    MISSING = "R3"
+    FOREIGN_ORDER = "R4"
+    POSITION = "R6"
+    PROTECTION = "R7"
+    LEFTOVER = "R8"
+
+
+class RepairKind(StrEnum):
+    """What a repair does; only `record` and `protect` and sweeping our own leftovers happen by themselves."""
+
+    RESOLVE = "resolve"  # the order goes to the resolver
+    GONE = "gone"  # an attached order is no longer there: close its row
+    PROTECT = "protect"  # set the planned stop
+    SWEEP = "sweep"  # cancel our leftover by id
+    HALT = "halt"  # a person must look
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalView:
+    """What the ledger holds: live orders, expected net positions and protection per symbol in use."""
+
+    orders: Sequence[OrderRow]
+    expected: Mapping[str, Expected]
+
+
+@dataclass(frozen=True, slots=True)
+class VenueView:
+    """What the venue answered: all open orders and all positions."""
+
+    orders: Sequence[VenueOrder]
+    positions: Sequence[VenuePosition]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """One difference. `key` is a link id (`v:` for venue orders) or a symbol."""
+
+    cls: DiffClass
+    symbol: str
+    key: str
+    ours: str
+    theirs: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Repair:
+    """One step of the plan."""
+
+    kind: RepairKind
+    symbol: str
+    key: str
+    note: str
+
+
+def diff(local: LocalView, venue: VenueView) -> tuple[Difference, ...]:
+    """All differences, sorted."""
+    found = [*_missing(local, venue), *_foreign(local, venue), *_positions(local, venue), *_leftovers(local, venue)]
+    return tuple(sorted(found))
+
+
+def plan(differences: Sequence[Difference]) -> tuple[Repair, ...]:
+    """The repair of every difference, in the order of the differences."""
+    return tuple(_repair(difference) for difference in differences)
+
+
+def _missing(local: LocalView, venue: VenueView) -> list[Difference]:
+    links = {order.link_id for order in venue.orders if order.link_id}
+    ids = {order.venue_order_id for order in venue.orders}
+    return [
+        Difference(DiffClass.MISSING, row.symbol, row.link_id, str(row.state), "")
+        for row in local.orders
+        if row.state in (OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN)
+        and row.link_id not in links
+        and row.venue_order_id not in ids
+    ]
+
+
+def _foreign(local: LocalView, venue: VenueView) -> list[Difference]:
+    orphans = {row.venue_order_id: row for row in local.orders if row.owner == FOREIGN}
+    return [
+        Difference(
+            DiffClass.FOREIGN_ORDER, order.symbol, orphans[order.venue_order_id].link_id, "", order.link_id or order.status
+        )
+        for order in venue.orders
+        if order.venue_order_id in orphans
+    ]
+
+
+def _positions(local: LocalView, venue: VenueView) -> list[Difference]:
+    seen = {position.symbol: position for position in venue.positions}
+    found = []
+    for symbol, expected in local.expected.items():
+        position = seen.get(symbol)
+        theirs = position.signed_qty if position is not None else Decimal(0)
+        if theirs != expected.signed_qty:
+            found.append(Difference(DiffClass.POSITION, symbol, symbol, f"{expected.signed_qty:f}", f"{theirs:f}"))
+        elif position is not None and expected.ours and theirs != 0:
+            finding = compare(expected, position)
+            if finding != "verified":
+                planned = "any" if expected.stop is None else f"{expected.stop:f}"
+                found.append(Difference(DiffClass.PROTECTION, symbol, symbol, planned, f"{finding} {position.stop:f}"))
+    return found
+
+
+def _leftovers(local: LocalView, venue: VenueView) -> list[Difference]:
+    """Orders of ours that only make sense beside a position, where there is none."""
+    held = {position.symbol for position in venue.positions if position.signed_qty != 0}
+    rows = {row.venue_order_id: row for row in local.orders if row.owner != FOREIGN and row.venue_order_id}
+    found = []
+    for order in venue.orders:
+        row = rows.get(order.venue_order_id)
+        if row is not None and row.intent is None and order.reduce_only and order.symbol not in held:
+            found.append(Difference(DiffClass.LEFTOVER, order.symbol, row.link_id, "", order.venue_order_id))
+    return found
+
+
+def _repair(difference: Difference) -> Repair:
+    key, symbol = difference.key, difference.symbol
+    if difference.cls is DiffClass.MISSING:
+        # An attached stop or target has no link id to look up by; a complete list without it is the evidence there is.
+        kind = RepairKind.GONE if key.startswith("v:") else RepairKind.RESOLVE
+        return Repair(kind, symbol, key, f"{difference.ours} here, not among the venue's open orders")
+    if difference.cls is DiffClass.FOREIGN_ORDER:
+        return Repair(RepairKind.ALERT, symbol, key, "an order that nobody here decided")
+    if difference.cls is DiffClass.POSITION:
+        return Repair(RepairKind.HALT, symbol, key, f"position is {difference.theirs}, ledger says {difference.ours}")
+    if difference.cls is DiffClass.PROTECTION:
+        return Repair(RepairKind.PROTECT, symbol, key, f"stop is {difference.theirs}, planned {difference.ours}")
+    return Repair(RepairKind.SWEEP, symbol, key, "protective order without a position")

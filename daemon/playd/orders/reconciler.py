@@ -1,0 +1,285 @@
+"""
+Runs of reconciliation: read everything, book what explains itself, repair what is safe, halt what is not.
+
+A read that failed makes the run `blind`, which is never counted as agreement. What changed here while we were reading is
+read again before it is called a difference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import anyio
+
+from playd.core.canonical import Json
+from playd.core.errors import LinkError, VenueError
+from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
+from playd.orders.catch_up import CatchUp
+from playd.orders.desk import Desk
+from playd.orders.fold import BASELINE
+from playd.orders.halts import Level, account_scope, symbol_scope
+from playd.orders.machine import OrderEvent
+from playd.orders.order_book import FOREIGN
+from playd.orders.protection import Protection
+from playd.orders.reconcile import DiffClass, Difference, LocalView, Repair, RepairKind, VenueView, diff, plan
+from playd.orders.resolver import Resolver
+from playd.orders.rows import text
+from playd.venues.port import Priority
+
+_REREAD_S: Final = 2.0
+_HOUR_S: Final = 3600.0
+_RUNS_TO_HALT: Final = 2
+_LARGE_SHARE: Final = Decimal("0.005")
+_EQUITY_ROW_MS: Final = 60_000
+"""Least time between two stored balances; a fast local market reports thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReconReport:
+    """Result of a run: `match`, `diff` (with what was found and planned) or `blind` (with the error)."""
+
+    trigger: str
+    result: str
+    differences: tuple[Difference, ...]
+    repairs: tuple[Repair, ...]
+    duration_ms: int
+    new_executions: int
+    error: str = ""
+
+
+class Reconciler:
+    """Reconciles one account. Runs never overlap; a caller waits for the run in progress."""
+
+    def __init__(self, desk: Desk, catch_up: CatchUp, resolver: Resolver, protection: Protection) -> None:
+        self._desk = desk
+        self._catch_up = catch_up
+        self._resolver = resolver
+        self._protection = protection
+        self._lock = anyio.Lock()
+        self._unexplained: dict[str, int] = {}
+        self._repairs_s: list[tuple[float, str]] = []
+        self.last: ReconReport | None = None
+        self.last_mono_s = 0.0
+        self._equity_row_ms = 0
+
+    async def run(self, trigger: str, *, dry_run: bool = False) -> ReconReport:
+        """One full run. With `dry_run` nothing is repaired; what the venue reports about orders is booked all the same."""
+        async with self._lock:
+            started_s = self._desk.clock.mono_s()
+            started_ms = self._desk.clock.wall_ms()
+            try:
+                booked, differences = await self._read_and_compare()
+                if differences and not dry_run:
+                    await anyio.sleep(_REREAD_S)
+                    again, differences = await self._read_and_compare()
+                    booked += again
+            except (VenueError, LinkError) as error:
+                return self._finish(trigger, "blind", (), (), started_s, started_ms, 0, str(error))
+            repairs = plan(differences)
+            if not dry_run:
+                for repair in repairs:
+                    await self._carry_out(repair)
+            result = "diff" if differences else "match"
+            return self._finish(trigger, result, differences, repairs, started_s, started_ms, booked, "")
+
+    async def _read_and_compare(self) -> tuple[int, tuple[Difference, ...]]:
+        """Read until nothing changed here meanwhile, at most 5 times; what still moves then is judged by the next run."""
+        booked, moved = 0, set[str]()
+        orders: Sequence[VenueOrder] = ()
+        positions: list[VenuePosition] = []
+        for _ in range(5):
+            before = self._versions()
+            orders = await self._desk.port.open_orders(priority=Priority.RECONCILE)
+            positions = [*await self._desk.port.positions(priority=Priority.RECONCILE)]
+            wallet = await self._desk.port.wallet(priority=Priority.RECONCILE)
+            first_contact = self._catch_up.watermark_ms is None
+            booked += await self._catch_up.run()
+            self.note_wallet(wallet)
+            for order in orders:
+                self._desk.booking.order_seen(order, "poll")
+            if first_contact:
+                self._book_baseline(positions)
+            self._desk.publish()
+            moved = self._moved_since(before)
+            if not moved:
+                break
+        seen = {position.symbol for position in positions}
+        positions += [_flat(symbol) for symbol in sorted(self._desk.instruments.keys() - seen)]
+        for position in positions:
+            if position.symbol not in moved:
+                self._protection.position_seen(position)
+        differences = diff(self._local(), VenueView(orders, positions))
+        return booked, tuple(difference for difference in differences if difference.symbol not in moved)
+
+    def note_wallet(self, wallet: Wallet) -> None:
+        """Remember the newest balance and when it came."""
+        desk = self._desk
+        desk.condition.wallet, desk.condition.wallet_mono_s = wallet, desk.clock.mono_s()
+        if desk.clock.wall_ms() - self._equity_row_ms < _EQUITY_ROW_MS:
+            return
+        self._equity_row_ms = desk.clock.wall_ms()
+        desk.ledger.write(
+            "INSERT OR REPLACE INTO equity VALUES (?,?,?,?,?,?)",
+            (
+                desk.alias,
+                desk.clock.wall_ms(),
+                text(wallet.equity_usdt),
+                text(wallet.balance_usdt),
+                text(wallet.unrealised_usdt),
+                "venue",
+            ),
+        )
+
+    def _local(self) -> LocalView:
+        desk = self._desk
+        return LocalView(desk.book.live(), {symbol: self._protection.expected(symbol) for symbol in desk.instruments})
+
+    def _versions(self) -> tuple[dict[str, int], dict[str, int]]:
+        return dict(self._desk.fills.version), dict(self._desk.book.changes)
+
+    def _moved_since(self, before: tuple[dict[str, int], dict[str, int]]) -> set[str]:
+        """Symbols whose fills or orders changed here since `before`."""
+        return {
+            symbol
+            for old, new in zip(before, self._versions(), strict=True)
+            for symbol in new
+            if old.get(symbol) != new[symbol]
+        }
+
+    def _book_baseline(self, positions: Sequence[VenuePosition]) -> None:
+        """First contact: what is open at the venue and not ours becomes the foreign share, so that later changes show."""
+        desk = self._desk
+        for position in positions:
+            missing = position.signed_qty - desk.fills.net(position.symbol)
+            if missing:
+                note = f"{position.symbol} holds {position.signed_qty} that nobody here opened"
+                desk.incidents.open("FOREIGN_POSITION", "warning", symbol_scope(desk.alias, position.symbol), note)
+                desk.fills.book(_baseline(position, missing, desk.alias), link=None, owner=FOREIGN, source="history")
+
+    async def _carry_out(self, repair: Repair) -> None:
+        desk = self._desk
+        desk.journal.append("recon.repair", _as_data(repair), account=desk.alias, symbol=repair.symbol)
+        if repair.kind is RepairKind.RESOLVE:
+            desk.booking.apply(desk.book.need(repair.key), OrderEvent.MISSING, "poll")
+            self._resolver.wake()
+        elif repair.kind is RepairKind.GONE:
+            desk.booking.apply(desk.book.need(repair.key), OrderEvent.SEEN_CANCELLED, "poll")
+        elif repair.kind is RepairKind.SWEEP and self._may_repair(repair.symbol):
+            order_id = desk.book.need(repair.key).venue_order_id
+            await desk.port.cancel(repair.symbol, venue_order_id=order_id, priority=Priority.CANCEL)
+        elif repair.kind is RepairKind.HALT:
+            self._count_unexplained(repair)
+        desk.publish()
+
+    def _count_unexplained(self, repair: Repair) -> None:
+        """Halt at once when the difference is large, else when a second run in a row shows it."""
+        desk, symbol = self._desk, repair.symbol
+        self._unexplained[symbol] = self._unexplained.get(symbol, 0) + 1
+        desk.incidents.open("POSITION_DIFFERS", "critical", symbol_scope(desk.alias, symbol), repair.note)
+        if self._unexplained[symbol] >= _RUNS_TO_HALT or self._is_large(symbol):
+            desk.halt_symbol(symbol, Level.HALT, "POSITION_DIFFERS", repair.note)
+
+    def _is_large(self, symbol: str) -> bool:
+        """Whether the position's difference is worth more than half a percent of equity (unknown counts as large)."""
+        seen, wallet = self._protection.last_seen(symbol), self._desk.condition.wallet
+        if seen is None or wallet is None:
+            return True
+        gap = abs(seen[0].signed_qty - self._desk.fills.net(symbol))
+        return gap * seen[0].mark_price > wallet.equity_usdt * _LARGE_SHARE
+
+    def _may_repair(self, symbol: str) -> bool:
+        """Count a repair against the hourly limits; above them the scope is halted and a person repairs."""
+        desk, now_s = self._desk, self._desk.clock.mono_s()
+        self._repairs_s = [(at_s, where) for at_s, where in self._repairs_s if now_s - at_s < _HOUR_S]
+        of_symbol = sum(1 for _, where in self._repairs_s if where == symbol)
+        if of_symbol >= desk.settings.repairs_symbol_hour:
+            desk.halt_symbol(symbol, Level.HALT, "REPAIRS", f"{of_symbol} repairs on {symbol} within an hour")
+            return False
+        if len(self._repairs_s) >= desk.settings.repairs_account_hour:
+            note = f"{len(self._repairs_s)} repairs within an hour"
+            desk.halts.raise_level(account_scope(desk.alias), Level.HALT, "REPAIRS", note)
+            return False
+        self._repairs_s.append((now_s, symbol))
+        return True
+
+    def _finish(
+        self,
+        trigger: str,
+        result: str,
+        differences: tuple[Difference, ...],
+        repairs: tuple[Repair, ...],
+        started_s: float,
+        started_ms: int,
+        booked: int,
+        error: str,
+    ) -> ReconReport:
+        desk = self._desk
+        duration_ms = round((desk.clock.mono_s() - started_s) * 1000)
+        report = ReconReport(trigger, result, differences, repairs, duration_ms, booked, error)
+        cursor = desk.ledger.write(
+            'INSERT INTO recon_runs (account, "trigger", kinds, started_ms, duration_ms, result) VALUES (?,?,?,?,?,?)',
+            (desk.alias, trigger, "orders positions executions wallet", started_ms, duration_ms, result),
+        )
+        for n, (difference, repair) in enumerate(zip(differences, repairs, strict=True)):
+            desk.ledger.write(
+                "INSERT INTO recon_diffs (run, n, class, scope, ours, theirs, repair) VALUES (?,?,?,?,?,?,?)",
+                (cursor.lastrowid, n, difference.cls, difference.symbol, difference.ours, difference.theirs, repair.kind),
+            )
+        if result != "match":
+            data: dict[str, Json] = {"trigger": trigger, "result": result, "differences": len(differences), "error": error}
+            desk.journal.append("recon.run", data, account=desk.alias)
+        self._note_result(report)
+        self.last, self.last_mono_s = report, desk.clock.mono_s()
+        desk.publish()
+        return report
+
+    def _note_result(self, report: ReconReport) -> None:
+        condition, now_s = self._desk.condition, self._desk.clock.mono_s()
+        if report.result == "blind":
+            condition.blind_since_s = now_s if condition.blind_since_s is None else condition.blind_since_s
+            condition.reconciled = False
+            return
+        condition.blind_since_s = None
+        open_ones = {item.symbol for item in report.differences if item.cls is DiffClass.POSITION}
+        for symbol in self._unexplained.keys() - open_ones:
+            del self._unexplained[symbol]
+            note = "ledger and venue agree again"
+            self._desk.incidents.resolve("POSITION_DIFFERS", symbol_scope(self._desk.alias, symbol), note)
+        # Every other class has its own consequence (resolver, ladder, orphan gate); a position that differs without
+        # explanation keeps the whole account from entering until a run without it.
+        condition.reconciled = not open_ones
+
+
+def _flat(symbol: str) -> VenuePosition:
+    """Reading of a symbol that the complete list of open positions does not contain."""
+    zero = Decimal(0)
+    return VenuePosition(symbol, None, zero, zero, zero, zero, zero, zero, zero, zero, 0, 0, 0)
+
+
+def _baseline(position: VenuePosition, missing: Decimal, account: str) -> Execution:
+    zero = Decimal(0)
+    return Execution(
+        exec_id=f"baseline:{account}:{position.symbol}",
+        link_id="",
+        venue_order_id="",
+        symbol=position.symbol,
+        side=Side.BUY if missing > 0 else Side.SELL,
+        qty=abs(missing),
+        price=position.entry_price,
+        value=abs(missing) * position.entry_price,
+        fee=zero,
+        fee_currency="USDT",
+        exec_type=BASELINE,
+        create_type="",
+        stop_order_type="",
+        closed_size=zero,
+        exec_pnl=zero,
+        is_maker=False,
+        seq=max(0, position.seq),
+        time_ms=position.updated_ms,
+    )
+
+
+def _as_data(repair: Repair) -> dict[str, Json]:
+    return {"kind": repair.kind, "key": repair.key, "note": repair.note}

@@ -1,0 +1,120 @@
+"""Numbers of the order path as one frozen value. Defaults are those of `config/playd.toml`; units stand in the names."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from playd.core.modes import Environment
+from playd.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RiskLimits:
+    """Caps on new risk. None means: no cap, which is allowed only where the money is not real and not a rehearsal."""
+
+    order_usd: Decimal | None = None
+    day_usd: Decimal | None = None
+    day_orders: int | None = None
+    entries_hour_instance: int | None = None
+    entries_hour_account: int | None = None
+
+    @classmethod
+    def of(cls, environment: Environment) -> "RiskLimits":
+        """Off for the local exchange, where a backtest must be reproduced; the smallest step's caps everywhere else."""
+        if environment is Environment.LOCAL:
+            return cls()
+        return cls(
+            order_usd=Decimal(75),
+            day_usd=Decimal(1000),
+            day_orders=20,
+            entries_hour_instance=12,
+            entries_hour_account=60,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSettings:
+    """
+    Behaviour of one account's order path.
+
+    `plain_market` sends entries and exits as market orders without band or tolerance: the local exchange then fills at the
+    next open, as the backtest does. Elsewhere entries are IOC limits `entry_band_bps` beyond the best opposite price.
+    """
+
+    limits: RiskLimits
+    plain_market: bool
+    leverage: Decimal = Decimal(3)
+    entry_band_bps: Decimal = Decimal(20)
+    exit_tolerance_pct: tuple[Decimal, ...] = (Decimal("0.3"), Decimal(1), Decimal(3))
+    exit_rung_s: float = 3.0
+    exit_repeat_s: float = 5.0
+    never_arrived_after_s: float = 60.0
+    acked_quiet_s: float = 5.0
+    fill_check_s: float = 10.0
+    flatten_unprotectable: bool = True
+    naked_repair_s: float = 2.0
+    naked_halt_s: float = 5.0
+    naked_act_s: float = 30.0
+    fallback_stop_pct: Decimal = Decimal(3)
+    entry_max_age_s: float = 30.0
+    feed_stale_s: float = 30.0
+    equity_max_age_s: float = 120.0
+    quote_max_age_s: float = 2.0
+    recon_orders_s: float = 120.0
+    recon_positions_s: float = 300.0
+    wallet_every_s: float = 60.0
+    poll_s: float = 5.0
+    blind_pause_s: float = 15.0
+    blind_halt_s: float = 60.0
+    repairs_symbol_hour: int = 3
+    repairs_account_hour: int = 10
+
+    @classmethod
+    def of(cls, environment: Environment) -> "OrderSettings":
+        """Defaults for an environment."""
+        return cls(limits=RiskLimits.of(environment), plain_market=environment is Environment.LOCAL)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, alias: str) -> "OrderSettings":
+        """The order path's share of the daemon's settings, for one account. Raises `KeyError` for an unknown alias."""
+        account, orders, gates, risk, recon = (
+            settings.accounts[alias],
+            settings.orders,
+            settings.gates,
+            settings.risk,
+            settings.recon,
+        )
+        local = account.environment is Environment.LOCAL
+        return cls(
+            limits=RiskLimits()
+            if local
+            else RiskLimits(
+                order_usd=risk.micro_order_usd,
+                day_usd=risk.micro_day_usd,
+                day_orders=risk.micro_day_orders,
+                entries_hour_instance=risk.entries_per_hour_instance,
+                entries_hour_account=risk.entries_per_hour_account,
+            ),
+            plain_market=local,
+            leverage=account.leverage,
+            entry_band_bps=orders.entry_band_bps,
+            exit_tolerance_pct=orders.exit_tolerance_pct,
+            exit_rung_s=orders.exit_rung_s,
+            never_arrived_after_s=orders.never_arrived_after_s,
+            fill_check_s=orders.fill_check_s,
+            flatten_unprotectable=orders.on_unprotectable == "flatten",
+            naked_repair_s=orders.naked_repair_s,
+            naked_halt_s=orders.naked_halt_s,
+            naked_act_s=orders.naked_act_s,
+            fallback_stop_pct=orders.fallback_stop_pct,
+            entry_max_age_s=gates.entry_max_age_s,
+            quote_max_age_s=gates.quote_max_age_s,
+            equity_max_age_s=gates.equity_max_age_s,
+            feed_stale_s=settings.market.stale_s,
+            recon_orders_s=recon.orders_interval_s,
+            recon_positions_s=recon.positions_interval_s,
+            poll_s=settings.streams.poll_s,
+            blind_pause_s=recon.blind_pause_s,
+            blind_halt_s=recon.blind_halt_s,
+            repairs_symbol_hour=recon.repairs_symbol_hour,
+            repairs_account_hour=recon.repairs_account_hour,
+        )

@@ -1,0 +1,59 @@
+"""Moves of stop and target that an instance decides: one synced intent, then the venue, then proof by the fill check."""
+
+import sqlite3
+
+import anyio
+
+from playd.core.orders import Intent
+from playd.core.reply_codes import ReplyClass
+from playd.orders.desk import Desk
+from playd.orders.gateway import Gateway, Instance, Verdict
+from playd.orders.halts import symbol_scope
+from playd.orders.rows import text
+from playd.venues.port import Priority
+
+
+class Stops:
+    """Executes `STOP` and `TARGET` intents of class protect for one account."""
+
+    def __init__(self, desk: Desk, gateway: Gateway) -> None:
+        self._desk = desk
+        self._gateway = gateway
+
+    async def submit(self, intent: Intent, instance: Instance) -> Verdict:
+        """
+        Set the given stop and target (None leaves one as it is). `AMENDED` when the venue took it, `FLAT` without a position.
+
+        After any other answer the old stop is still at the venue; the new one stays the plan in the ledger, and the fill
+        check sets it again until the venue has it.
+        """
+        desk = self._desk
+        share = desk.fills.share(instance.uid, intent.symbol)
+        if share.position.signed_qty == 0:
+            return Verdict("FLAT", "there is no position whose stop could be moved")
+        stop = intent.stop if intent.stop is not None else share.stop
+        target = intent.target if intent.target is not None else share.target
+        with anyio.CancelScope(shield=True):
+            try:
+                with desk.ledger.atomic():
+                    identity = self._gateway.write_intent(intent, {})
+                    desk.fills.set_protection(instance.uid, intent.symbol, stop=stop, target=target)
+                    desk.verdicts.record(
+                        instance.uid, instance.clock_ms, intent.bar_close_ms, "AMENDED", intent.reason, intents=identity
+                    )
+            except sqlite3.IntegrityError as error:
+                return Verdict("REPLAY", str(error))
+            desk.ledger.commit()
+            reply = await desk.port.set_stops(intent.symbol, stop=intent.stop, target=intent.target, priority=Priority.PROTECT)
+        desk.book.close_intent(identity, "done" if _took(reply.reply_class) else "refused")
+        data = {"stop": text(stop), "target": text(target), "code": reply.code}
+        desk.journal.append("stop.moved", data, account=desk.alias, instance=instance.uid, symbol=intent.symbol, cause=identity)
+        if _took(reply.reply_class):
+            return Verdict("AMENDED")
+        note = f"stop {stop} on {intent.symbol} was answered {reply.code}: {reply.text}"
+        desk.incidents.open("STOP_REFUSED", "warning", symbol_scope(desk.alias, intent.symbol), note)
+        return Verdict("STOP_REFUSED", note)
+
+
+def _took(reply_class: ReplyClass) -> bool:
+    return reply_class in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE)

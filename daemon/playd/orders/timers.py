@@ -1,0 +1,121 @@
+"""What happens by the clock in an account: kill file, commits of batched rows, reconciliations, balance, blindness."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+
+from playd.core.errors import LinkError, VenueError
+from playd.orders.desk import Desk
+from playd.orders.halts import Level, account_scope
+from playd.orders.protection import Protection
+from playd.orders.reconciler import Reconciler
+from playd.venues.port import Priority
+
+_TICK_S: Final = 0.5
+_CHECKPOINT_S: Final = 60.0
+_BLIND_RETRY_S: Final = 2.0
+_EXPOSURE_S: Final = 30.0
+
+
+@dataclass
+class _Due:
+    """When each thing is due next, in monotonic seconds."""
+
+    reconcile_s: float
+    wallet_s: float
+    exposure_s: float
+    checkpoint_s: float
+
+
+class Timers:
+    """The clockwork of one account."""
+
+    def __init__(self, desk: Desk, reconciler: Reconciler, protection: Protection) -> None:
+        self._desk = desk
+        self._reconciler = reconciler
+        self._protection = protection
+
+    async def run(self) -> None:
+        """Tick until cancelled. Reads run one after the other here; none of them delays an order."""
+        now_s, settings = self._desk.clock.mono_s(), self._desk.settings
+        due = _Due(now_s + settings.recon_orders_s, now_s + settings.wallet_every_s, now_s + _EXPOSURE_S, now_s + _CHECKPOINT_S)
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(self._keep_books)
+            while True:
+                await self._reads(due)
+                await anyio.sleep(_TICK_S)
+
+    async def _keep_books(self) -> None:
+        """What must never wait for a read: the kill file, batched rows, the blind clock."""
+        checkpoint_s = self._desk.clock.mono_s() + _CHECKPOINT_S
+        while True:
+            self._desk.halts.check_kill_file()
+            self._watch_blindness()
+            self._desk.ledger.commit_if_due()
+            if self._desk.clock.mono_s() >= checkpoint_s:
+                checkpoint_s = self._desk.clock.mono_s() + _CHECKPOINT_S
+                self._desk.ledger.checkpoint()
+            await anyio.sleep(_TICK_S)
+
+    async def _reads(self, due: _Due) -> None:
+        desk, settings = self._desk, self._desk.settings
+        now_s = desk.clock.mono_s()
+        if self._protection.reconcile_soon:
+            await self._reconciler.run(self._protection.reconcile_soon.pop())
+        elif now_s >= due.reconcile_s:
+            await self._reconciler.run("timer" if desk.condition.stream_up else "poll")
+            due.reconcile_s = desk.clock.mono_s() + self._until_next_run_s()
+        elif not desk.condition.stream_up and due.reconcile_s - now_s > settings.poll_s:
+            due.reconcile_s = now_s + settings.poll_s
+        elif now_s >= due.wallet_s:
+            due.wallet_s = now_s + settings.wallet_every_s
+            await self._read_wallet()
+        elif now_s >= due.exposure_s:
+            due.exposure_s = now_s + _EXPOSURE_S
+            await self._check_exposure()
+
+    def _until_next_run_s(self) -> float:
+        condition, settings = self._desk.condition, self._desk.settings
+        if condition.blind_since_s is not None:
+            return _BLIND_RETRY_S
+        if not condition.stream_up:
+            return settings.poll_s
+        if not condition.reconciled:
+            return settings.poll_s
+        return min(settings.recon_orders_s, settings.recon_positions_s)
+
+    async def _read_wallet(self) -> None:
+        try:
+            self._reconciler.note_wallet(await self._desk.port.wallet(priority=Priority.RECONCILE))
+        except (VenueError, LinkError):
+            return  # the gate refuses entries by the age of the last balance
+
+    async def _check_exposure(self) -> None:
+        """Between full runs: while anything is open, compare size and stop of every position with the venue."""
+        desk = self._desk
+        if not any(share.position.signed_qty for share in desk.fills.shares()) and not desk.book.live():
+            return
+        versions = dict(desk.fills.version)
+        try:
+            positions = await desk.port.positions(priority=Priority.RECONCILE)
+        except (VenueError, LinkError):
+            desk.condition.blind_since_s = desk.condition.blind_since_s or desk.clock.mono_s()
+            return
+        for position in positions:
+            if versions.get(position.symbol) == desk.fills.version.get(position.symbol):
+                self._protection.position_seen(position)
+
+    def _watch_blindness(self) -> None:
+        desk, settings, scope = self._desk, self._desk.settings, account_scope(self._desk.alias)
+        if desk.condition.blind_since_s is None:
+            desk.halts.lift_pauses(scope, "BLIND", "orders and positions were read again")
+            return
+        exposed = any(share.position.signed_qty for share in desk.fills.shares())
+        blind_s = desk.clock.mono_s() - desk.condition.blind_since_s
+        note = f"orders or positions could not be read for {blind_s:.0f} s while exposed"
+        if exposed and blind_s >= settings.blind_halt_s:
+            desk.incidents.open("BLIND", "critical", scope, note)
+            desk.halts.raise_level(scope, Level.HALT, "BLIND", note)
+        elif exposed and blind_s >= settings.blind_pause_s:
+            desk.halts.raise_level(scope, Level.PAUSE, "BLIND", note)

@@ -1,0 +1,54 @@
+"""One verdict per closed bar and instance: what was decided, and by which clause or gate."""
+
+from dataclasses import dataclass
+
+from playd.orders.ledger import Ledger
+from playd.world.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class BarVerdict:
+    """A stored verdict. `verdict` is a gate's code or `ENTERED EXITED AMENDED HOLD COOLDOWN NO_SIGNAL …`."""
+
+    close_ms: int
+    verdict: str
+    detail: str
+    processed_ms: int
+
+
+class Verdicts:
+    """Rows of `bars`. Batched: committed with the next order or within a second."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    def record(
+        self,
+        instance_uid: str,
+        clock_ms: int,
+        close_ms: int,
+        verdict: str,
+        detail: str,
+        *,
+        intents: str = "",
+        late: bool = False,
+    ) -> bool:
+        """Write the bar's verdict. The first one stands: False, and nothing written, if the bar has one already."""
+        cursor = self._ledger.write(
+            "INSERT OR IGNORE INTO bars (instance, clock_ms, close_ms, processed_ms, verdict, detail, intents, late)"
+            " VALUES (?,?,?,?,?,?,?,?)",
+            (instance_uid, clock_ms, close_ms, self._clock.wall_ms(), verdict, detail, intents, int(late)),
+        )
+        return cursor.rowcount == 1
+
+    def find(self, instance_uid: str, clock_ms: int, close_ms: int) -> BarVerdict | None:
+        row = self._ledger.row(
+            "SELECT * FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms = ?", (instance_uid, clock_ms, close_ms)
+        )
+        return None if row is None else BarVerdict(row["close_ms"], row["verdict"], row["detail"], row["processed_ms"])
+
+    def latest(self, instance_uid: str, limit: int) -> list[BarVerdict]:
+        """The newest verdicts, newest first."""
+        rows = self._ledger.rows("SELECT * FROM bars WHERE instance = ? ORDER BY close_ms DESC LIMIT ?", (instance_uid, limit))
+        return [BarVerdict(row["close_ms"], row["verdict"], row["detail"], row["processed_ms"]) for row in rows]

@@ -1,0 +1,480 @@
+"""
+A venue in memory that keeps the port's promises and, on demand, every fault a real one may show.
+
+Faults are scripted per write (lost before or after its effect, refused, slow) and per private event (lost, doubled). The
+venue itself stays honest: what `orders` and `positions` hold is the truth that tests compare the ledger with.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from playd.core.candles import Candle
+from playd.core.errors import LinkError
+from playd.core.instrument import Instrument
+from playd.core.orders import Execution, OrderRequest, Side, VenueOrder, VenuePosition, Wallet
+from playd.core.reply_codes import ReplyClass, classify
+from playd.venues.port import (
+    AccountInfo,
+    ExecutionUpdate,
+    KeyInfo,
+    OrderUpdate,
+    PositionUpdate,
+    Priority,
+    PrivateEvent,
+    Reply,
+    StreamDown,
+    StreamUp,
+)
+from playd.world.ports import Clock
+
+ZERO = Decimal(0)
+SYMBOL = "BTCUSDT"
+
+
+class WriteFault(StrEnum):
+    """What happens to one write."""
+
+    NONE = "none"
+    LOST_BEFORE = "lost_before"  # no effect, no answer
+    LOST_AFTER = "lost_after"  # effect, no answer
+    SLOW = "slow"  # effect, answer after a second, private events first
+    THROTTLED = "throttled"  # 10006, no effect
+    ODD_CODE = "odd_code"  # effect, and a code that is in no table
+
+
+class EventFault(StrEnum):
+    """What happens to one private event."""
+
+    NONE = "none"
+    LOST = "lost"
+    DOUBLED = "doubled"
+
+
+@dataclass
+class Script:
+    """Faults in the order in which they strike; when used up, nothing fails any more."""
+
+    writes: list[WriteFault] = field(default_factory=list)
+    events: list[EventFault] = field(default_factory=list)
+    hidden_reads: int = 0
+    """Number of look-ups by link id that answer "not found" although the order exists."""
+    failing_reads: int = 0
+    """Number of reads that fail."""
+    no_attached_stop: int = 0
+    """Number of entries whose attached stop the venue silently forgets."""
+    refused_stops: int = 0
+    """Number of `set_stops` calls that are refused (10001)."""
+    codes: list[int] = field(default_factory=list)
+    """Definite refusals of the next `place` calls, without effect."""
+
+
+def instrument(symbol: str = SYMBOL) -> Instrument:
+    return Instrument(
+        symbol=symbol,
+        tick=Decimal("0.1"),
+        step=Decimal("0.001"),
+        min_qty=Decimal("0.001"),
+        max_qty=Decimal(1000),
+        max_market_qty=Decimal(1000),
+        min_notional_usdt=Decimal(5),
+    )
+
+
+@dataclass
+class _Position:
+    signed: Decimal = ZERO
+    entry: Decimal = ZERO
+    stop: Decimal = ZERO
+    target: Decimal = ZERO
+    seq: int = 1
+    stop_order_id: str = ""
+
+
+class FakeVenue:
+    """One account. Market orders fill at once at `price`, unless `resting` holds them until `fill_resting`."""
+
+    def __init__(self, clock: Clock, script: Script | None = None) -> None:
+        self.clock = clock
+        self.script = script or Script()
+        self.price = Decimal("50000.0")
+        self.resting = False
+        self.fill_share = Decimal(1)
+        self.placed: list[OrderRequest] = []
+        self.effects: list[OrderRequest] = []
+        self.orders: dict[str, VenueOrder] = {}
+        self.execution_rows: list[Execution] = []
+        self.book: dict[str, _Position] = {}
+        self.links: set[str] = set()
+        self.barriers: list[int] = []
+        self.before_place = lambda _order: None
+        self._ids = 0
+        self._send, self._receive = anyio.create_memory_object_stream[PrivateEvent](100_000)
+        self.stream_up = False
+
+    # -- what tests do ---------------------------------------------------------------------------------------------------
+
+    @property
+    def events(self) -> MemoryObjectReceiveStream[PrivateEvent]:
+        return self._receive
+
+    def connect(self, number: int = 1) -> None:
+        self.stream_up = True
+        self._send.send_nowait(StreamUp(number))
+
+    def disconnect(self) -> None:
+        self.stream_up = False
+        self._send.send_nowait(StreamDown("test"))
+
+    def new_stream(self) -> MemoryObjectReceiveStream[PrivateEvent]:
+        """A fresh private stream, as after a restart of the daemon: what the old one held is lost."""
+        self.close_stream()
+        self._send, self._receive = anyio.create_memory_object_stream[PrivateEvent](100_000)
+        return self._receive
+
+    def close_stream(self) -> None:
+        self.stream_up = False
+        self._send.close()
+        self._receive.close()
+
+    def hit_stop(self, symbol: str = SYMBOL) -> None:
+        """The market trades through the attached stop."""
+        position = self.book[symbol]
+        self._close(symbol, position.signed, position.stop, link="", order_id=position.stop_order_id, kind="StopLoss")
+
+    def close_by_hand(self, symbol: str = SYMBOL) -> None:
+        """Somebody closes the position in the venue's app."""
+        position = self.book[symbol]
+        self._ids += 1
+        self._close(symbol, position.signed, self.price, link="", order_id=f"app-{self._ids}", kind="")
+
+    def remove_stop(self, symbol: str = SYMBOL) -> None:
+        """Somebody removes the stop in the venue's app."""
+        position = self.book[symbol]
+        position.stop = ZERO
+        position.seq += 1
+        self._gone(position.stop_order_id)
+        self._tell_position(symbol)
+
+    def open_foreign(self, qty: Decimal, symbol: str = SYMBOL) -> None:
+        """Somebody opens a position in the venue's app."""
+        self._ids += 1
+        self._execute(symbol, Side.BUY, qty, self.price, link="", order_id=f"app-{self._ids}", stop_type="", closed=ZERO)
+        self._move(symbol, qty, self.price)
+        self._tell_position(symbol)
+
+    def fill_resting(self) -> None:
+        """The next open: resting orders fill."""
+        for order in [*self.orders.values()]:
+            if order.status == "New":
+                self._fill(order)
+
+    def signed(self, symbol: str = SYMBOL) -> Decimal:
+        return self.book[symbol].signed if symbol in self.book else ZERO
+
+    def stop_of(self, symbol: str = SYMBOL) -> Decimal:
+        return self.book[symbol].stop if symbol in self.book else ZERO
+
+    # -- the port ----------------------------------------------------------------------------------------------------------
+
+    async def place(self, order: OrderRequest) -> Reply:
+        self.before_place(order)
+        self.placed.append(order)
+        fault = self.script.writes.pop(0) if self.script.writes else WriteFault.NONE
+        await anyio.sleep(0.005)
+        if fault is WriteFault.LOST_BEFORE:
+            return Reply(ReplyClass.DOUBT, None, "time-out")
+        if fault is WriteFault.THROTTLED:
+            return Reply(ReplyClass.LATER, 10006, "too fast", retry_after_s=0.2)
+        code = self._accept(order)
+        if fault is WriteFault.LOST_AFTER:
+            return Reply(ReplyClass.DOUBT, None, "time-out")
+        if fault is WriteFault.SLOW:
+            await anyio.sleep(1.0)
+        if fault is WriteFault.ODD_CODE:
+            return Reply(classify(987654), 987654, "what?")
+        return Reply(classify(code), code, "", venue_order_id=self._id_of(order.link_id) if code == 0 else "")
+
+    async def cancel(self, symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply:
+        await anyio.sleep(0.005)
+        for key, order in self.orders.items():
+            if (order.link_id == link_id and link_id) or (order.venue_order_id == venue_order_id and venue_order_id):
+                if order.status not in ("New", "Untriggered"):
+                    return Reply(ReplyClass.NO_CHANGE, 110008, "")
+                self._report(replace(self.orders[key], status="Cancelled", cancel_type="CancelByUser"))
+                return Reply(ReplyClass.ACCEPTED, 0, "")
+        return Reply(ReplyClass.GONE, 110001, "")
+
+    async def set_stops(
+        self, symbol: str, *, stop: Decimal | None, target: Decimal | None, position_idx: int = 0, priority: Priority
+    ) -> Reply:
+        await anyio.sleep(0.005)
+        if self.script.refused_stops:
+            self.script.refused_stops -= 1
+            return Reply(classify(10001), 10001, "can not set tp/sl/ts for zero position")
+        position = self.book.setdefault(symbol, _Position())
+        if position.signed == 0:
+            return Reply(classify(10001), 10001, "zero position")
+        position.stop = position.stop if stop is None else stop
+        position.target = position.target if target is None else target
+        position.seq += 1
+        self._attach_stop(symbol, parent="")
+        self._tell_position(symbol)
+        return Reply(ReplyClass.ACCEPTED, 0, "")
+
+    async def set_leverage(self, symbol: str, leverage: Decimal) -> Reply:
+        return Reply(ReplyClass.NO_CHANGE, 110043, "")
+
+    async def open_orders(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenueOrder]:
+        await self._read()
+        return [
+            order for order in self.orders.values() if order.status in ("New", "Untriggered") and symbol in (None, order.symbol)
+        ]
+
+    async def order_realtime(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None:
+        await self._read()
+        if self.script.hidden_reads:
+            return None
+        return next((order for order in self.orders.values() if order.link_id == link_id), None)
+
+    async def order_history(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None:
+        return await self.order_realtime(symbol, link_id, priority=priority)
+
+    async def executions(
+        self, *, since_ms: int | None = None, symbol: str = "", link_id: str = "", priority: Priority
+    ) -> Sequence[Execution]:
+        await self._read()
+        if link_id and self.script.hidden_reads:
+            self.script.hidden_reads -= 1
+            return []
+        return [
+            row
+            for row in self.execution_rows
+            if (since_ms is None or row.time_ms >= since_ms) and symbol in ("", row.symbol) and link_id in ("", row.link_id)
+        ]
+
+    async def positions(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+        await self._read()
+        if symbol is not None:
+            return [self._position(symbol)]
+        return [self._position(name) for name, position in self.book.items() if position.signed]
+
+    async def wallet(self, *, priority: Priority) -> Wallet:
+        await self._read()
+        return Wallet(Decimal(10_000), Decimal(10_000), Decimal(10_000), ZERO, None, None, self.clock.wall_ms())
+
+    async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
+        return {symbol: instrument(symbol) for symbol in symbols}
+
+    async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
+        return []
+
+    async def key_info(self) -> KeyInfo:
+        return KeyInfo("1", False, True, False, True, None)
+
+    async def account_info(self) -> AccountInfo:
+        return AccountInfo("ISOLATED_MARGIN", 5)
+
+    async def clock_offset_ms(self) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    async def barrier_done(self, number: int) -> None:
+        self.barriers.append(number)
+
+    # -- the venue's inside --------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        await anyio.sleep(0.002)
+        if self.script.failing_reads:
+            self.script.failing_reads -= 1
+            raise LinkError("read failed")
+
+    def _accept(self, request: OrderRequest) -> int:
+        if request.link_id in self.links:
+            return 110072
+        if self.script.codes:
+            return self.script.codes.pop(0)
+        held = self.signed(request.symbol)
+        reduces = held * (1 if request.side is Side.SELL else -1) > 0
+        if request.reduce_only and not reduces:
+            return 110017
+        self.links.add(request.link_id)
+        self.effects.append(request)
+        self._ids += 1
+        order = VenueOrder(
+            venue_order_id=f"o-{self._ids}",
+            link_id=request.link_id,
+            parent_link_id="",
+            symbol=request.symbol,
+            side=request.side,
+            order_type=request.order_type,
+            status="New",
+            qty=min(request.qty, abs(held)) if request.reduce_only else request.qty,
+            price=request.price or ZERO,
+            trigger_price=ZERO,
+            cum_qty=ZERO,
+            avg_price=ZERO,
+            reduce_only=request.reduce_only,
+            stop_order_type="",
+            create_type="CreateByUser",
+            cancel_type="UNKNOWN",
+            reject_reason="EC_NoError",
+            stop=request.stop or ZERO,
+            target=request.target or ZERO,
+            position_idx=0,
+            created_ms=self.clock.wall_ms(),
+            updated_ms=self.clock.wall_ms(),
+        )
+        self._report(order)
+        if not self.resting:
+            self._fill(order)
+        return 0
+
+    def _fill(self, order: VenueOrder) -> None:
+        qty = order.qty
+        if order.reduce_only:
+            qty = min(qty, abs(self.signed(order.symbol)))
+        qty = (qty * self.fill_share).quantize(Decimal("0.001"))
+        signed = qty if order.side is Side.BUY else -qty
+        if qty == 0:
+            self._report(replace(order, status="Cancelled", cancel_type="CancelByReduceOnly"))
+            return
+        closed = qty if order.reduce_only else ZERO
+        self._execute(order.symbol, order.side, qty, self.price, order.link_id, order.venue_order_id, "", closed)
+        status = "Filled" if qty == order.qty else "Cancelled"
+        self._move(order.symbol, signed, self.price)
+        position = self.book[order.symbol]
+        if not order.reduce_only:
+            forgotten = self.script.no_attached_stop > 0
+            self.script.no_attached_stop -= forgotten
+            position.stop = ZERO if forgotten else order.stop
+            position.target = order.target
+        self._report(replace(order, status=status, cum_qty=qty, avg_price=self.price))
+        if not order.reduce_only:
+            self._attach_stop(order.symbol, parent=order.link_id)
+        self._tell_position(order.symbol)
+
+    def _close(self, symbol: str, signed: Decimal, price: Decimal, link: str, order_id: str, kind: str) -> None:
+        side = Side.SELL if signed > 0 else Side.BUY
+        self._execute(symbol, side, abs(signed), price, link, order_id, kind, abs(signed))
+        self._move(symbol, -signed, price)
+        if order_id in self.orders:
+            order = self.orders[order_id]
+            self._report(replace(order, status="Filled", cum_qty=abs(signed), avg_price=price))
+        self._tell_position(symbol)
+
+    def _execute(
+        self, symbol: str, side: Side, qty: Decimal, price: Decimal, link: str, order_id: str, stop_type: str, closed: Decimal
+    ) -> None:
+        position = self.book.setdefault(symbol, _Position())
+        position.seq += 1
+        execution = Execution(
+            exec_id=f"e-{len(self.execution_rows) + 1}",
+            link_id=link,
+            venue_order_id=order_id,
+            symbol=symbol,
+            side=side,
+            qty=qty,
+            price=price,
+            value=qty * price,
+            fee=qty * price * Decimal("0.00055"),
+            fee_currency="USDT",
+            exec_type="Trade",
+            create_type="CreateByStopLoss" if stop_type else "CreateByUser",
+            stop_order_type=stop_type,
+            closed_size=closed,
+            exec_pnl=ZERO,
+            is_maker=False,
+            seq=position.seq,
+            time_ms=self.clock.wall_ms(),
+        )
+        self.execution_rows.append(execution)
+        self._tell(ExecutionUpdate(execution, self.clock.wall_ms()))
+
+    def _move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
+        position = self.book.setdefault(symbol, _Position())
+        before, position.signed = position.signed, position.signed + signed
+        if before == 0:
+            position.entry = price
+        if position.signed == 0:
+            position.stop = position.target = ZERO
+            self._gone(position.stop_order_id)
+
+    def _attach_stop(self, symbol: str, parent: str) -> None:
+        position = self.book[symbol]
+        self._gone(position.stop_order_id)
+        if position.stop == 0:
+            return
+        self._ids += 1
+        position.stop_order_id = f"s-{self._ids}"
+        order = VenueOrder(
+            venue_order_id=position.stop_order_id,
+            link_id="",
+            parent_link_id=parent,
+            symbol=symbol,
+            side=Side.SELL if position.signed > 0 else Side.BUY,
+            order_type="Market",
+            status="Untriggered",
+            qty=abs(position.signed),
+            price=ZERO,
+            trigger_price=position.stop,
+            cum_qty=ZERO,
+            avg_price=ZERO,
+            reduce_only=True,
+            stop_order_type="StopLoss",
+            create_type="CreateByStopLoss",
+            cancel_type="UNKNOWN",
+            reject_reason="EC_NoError",
+            stop=ZERO,
+            target=ZERO,
+            position_idx=0,
+            created_ms=self.clock.wall_ms(),
+            updated_ms=self.clock.wall_ms(),
+        )
+        self._report(order)
+
+    def _gone(self, order_id: str) -> None:
+        order = self.orders.get(order_id)
+        if order is not None and order.status == "Untriggered":
+            self._report(replace(order, status="Deactivated", cancel_type="CancelByTpSlTsClear"))
+
+    def _report(self, order: VenueOrder) -> None:
+        order = replace(order, updated_ms=self.clock.wall_ms())
+        self.orders[order.venue_order_id] = order
+        self._tell(OrderUpdate(order, self.clock.wall_ms()))
+
+    def _tell_position(self, symbol: str) -> None:
+        self._tell(PositionUpdate(self._position(symbol), self.clock.wall_ms()))
+
+    def _tell(self, event: PrivateEvent) -> None:
+        if not self.stream_up:
+            return
+        fault = self.script.events.pop(0) if self.script.events else EventFault.NONE
+        for _ in range({EventFault.LOST: 0, EventFault.NONE: 1, EventFault.DOUBLED: 2}[fault]):
+            self._send.send_nowait(event)
+
+    def _position(self, symbol: str) -> VenuePosition:
+        position = self.book.get(symbol, _Position())
+        side = None if position.signed == 0 else (Side.BUY if position.signed > 0 else Side.SELL)
+        return VenuePosition(
+            symbol=symbol,
+            side=side,
+            qty=abs(position.signed),
+            entry_price=position.entry,
+            mark_price=self.price,
+            stop=position.stop,
+            target=position.target,
+            leverage=Decimal(3),
+            liq_price=ZERO,
+            unrealised_usdt=ZERO,
+            position_idx=0,
+            seq=position.seq,
+            updated_ms=self.clock.wall_ms(),
+        )
+
+    def _id_of(self, link: str) -> str:
+        return next((order.venue_order_id for order in self.orders.values() if order.link_id == link), "")

@@ -1,0 +1,171 @@
+"""One account over the fake venue in virtual time: what the tests of the order path stand on."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+from playd.core.modes import Environment
+from playd.core.orders import Action, Intent, IntentClass, Side
+from playd.orders.account import Account
+from playd.orders.fills import InstanceEvent
+from playd.orders.gates import GateInputs
+from playd.orders.halts import Halts
+from playd.orders.instance_port import InstancePort
+from playd.orders.ledger import Ledger
+from playd.orders.settings import OrderSettings
+from playd.venues.port import Priority
+from playd.world.ports import World
+from playd.world.virtual import virtual_world
+from tests.simulation.fake_venue import SYMBOL, FakeVenue, Script
+from tests.virtual_time import LoopClock
+
+STATE = PurePath("/state")
+UID = "abcd2345"
+READY = GateInputs(state="running", ready=True, feed_age_s=0.1, bar_age_s=0.1)
+
+
+class MemoryJournal:
+    """`Recorder` that keeps its records in a list."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, dict[str, Any]]] = []
+
+    def append(self, kind: str, data: Mapping[str, Any], **_context: Any) -> int:
+        self.records.append((kind, dict(data)))
+        return len(self.records)
+
+    async def synced(self) -> None:
+        return None
+
+    @property
+    def head(self) -> tuple[int, str]:
+        return len(self.records), ""
+
+
+class FreeBudget:
+    """A rate budget that never makes anybody wait."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, Priority]] = []
+        self.wait_s = 0.0
+
+    async def take(self, endpoint: str, priority: Priority) -> None:
+        self.taken.append((endpoint, priority))
+        if self.wait_s:
+            await anyio.sleep(self.wait_s)
+
+    def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
+        return None
+
+    def banned(self) -> None:
+        return None
+
+
+@dataclass
+class OrderWorld:
+    """World, venue and daemon side. `account` is a new object in every life of the daemon."""
+
+    world: World
+    venue: FakeVenue
+    journal: MemoryJournal
+    budget: FreeBudget
+    settings: OrderSettings
+    ledger: Ledger
+    halts: Halts
+    account: Account
+    ports: list[InstancePort] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def running(self, *, connect: bool = True) -> AsyncIterator[None]:
+        """Start the account and run it for the block; the private stream is up when the block begins."""
+        await self.account.start()
+        events = self.venue.new_stream()
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(self.account.run, events)
+            await anyio.lowlevel.checkpoint()
+            if connect:
+                self.venue.connect()
+                with anyio.fail_after(60):
+                    await self.account.wait_ready()
+            yield
+            task_group.cancel_scope.cancel()
+        for port in self.ports:
+            port.close()
+        self.venue.close_stream()
+
+    async def register(self, uid: str = UID, *, symbol: str = SYMBOL, after: int = 0) -> InstancePort:
+        """Register an instance whose port is closed at the end of `running`."""
+        port = await self.account.register(uid, uid, symbol, clock_ms=60_000, after=after)
+        self.ports.append(port)
+        return port
+
+    def crash(self) -> "OrderWorld":
+        """The process dies: what was not committed is gone. Returns the next life on the same disk and venue."""
+        self.ledger._connection.close()
+        self.venue.close_stream()
+        return build(self.venue, self.world, self.settings, self.journal)
+
+
+def build(
+    venue: FakeVenue | None = None,
+    world: World | None = None,
+    settings: OrderSettings | None = None,
+    journal: MemoryJournal | None = None,
+    script: Script | None = None,
+) -> OrderWorld:
+    """A daemon's order path on a memory disk; call inside the virtual loop."""
+    if world is None:
+        virtual = virtual_world()
+        virtual.disk.mkdir(STATE)
+        world = World(LoopClock(), virtual.disk, virtual.net, virtual.random, virtual.env, virtual.process)
+    venue = venue or FakeVenue(world.clock, script)
+    settings = settings or replace(OrderSettings.of(Environment.LOCAL), wallet_every_s=30.0)
+    journal, budget = journal or MemoryJournal(), FreeBudget()
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+    halts = Halts(ledger, world.disk, world.clock, journal, STATE)
+    account = Account(world, "main", Environment.LOCAL, venue, ledger, budget, settings, journal, halts)
+    return OrderWorld(world, venue, journal, budget, settings, ledger, halts, account)
+
+
+def entry(cause: int = 60_000, *, side: Side = Side.BUY, qty: str = "0.010", uid: str = UID, symbol: str = SYMBOL) -> Intent:
+    price = Decimal("50000.0")
+    stop = price - 500 if side is Side.BUY else price + 500
+    return Intent(
+        instance_uid=uid,
+        instance="test",
+        account="main",
+        symbol=symbol,
+        cause=str(cause),
+        action=Action.ENTER,
+        leg=0,
+        intent_class=IntentClass.ENTRY,
+        side=side,
+        qty=Decimal(qty),
+        price_ref=price,
+        bar_close_ms=cause,
+        expires_ms=cause + 30_000,
+        reason="signal",
+        stop=stop,
+    )
+
+
+def leave(cause: int = 120_000, *, side: Side = Side.SELL, qty: str = "0.010", uid: str = UID) -> Intent:
+    return replace(
+        entry(cause, side=side, qty=qty, uid=uid), action=Action.EXIT, intent_class=IntentClass.EXIT, stop=None, leg=0
+    )
+
+
+def taken(port: InstancePort) -> list[InstanceEvent]:
+    """Everything that waits for the instance."""
+    events = []
+    while True:
+        try:
+            events.append(port.fills.receive_nowait())
+        except (anyio.WouldBlock, anyio.EndOfStream):
+            return events

@@ -1,0 +1,70 @@
+"""The order path from decision to booked fill, over a venue that behaves."""
+
+from decimal import Decimal
+
+import anyio
+
+from playd.core.orders import Action, OrderState
+from playd.orders.fills import FillEvent
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, build, entry, leave, taken
+from tests.virtual_time import in_virtual_time
+
+
+def test_an_entry_is_filled_protected_and_told_once() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+
+            assert verdict.code == "SENT"
+            events = taken(port)
+            assert [type(event) for event in events] == [FillEvent]
+            fill = events[0]
+            assert isinstance(fill, FillEvent)
+            assert (fill.action, fill.link_id, fill.order_done) == (Action.ENTER, verdict.link_id, True)
+            assert port.position().position.signed_qty == Decimal("0.010")
+            assert life.account.desk.book.need(verdict.link_id).state is OrderState.FILLED
+            assert life.account.protection.open_check(SYMBOL) == ""
+            assert life.account.views.positions()[0].protected
+
+    in_virtual_time(body)
+
+
+def test_an_exit_closes_the_position_and_the_stop_goes_with_it() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            verdict = await port.submit(leave(), READY)
+            await anyio.sleep(0.1)
+
+            assert verdict.code == "SENT"
+            assert life.venue.signed() == 0
+            assert [type(event).__name__ for event in taken(port)] == ["FillEvent", "FillEvent"]
+            assert life.account.views.positions() == []
+            assert [row.state for row in life.account.desk.book.live()] == []
+
+    in_virtual_time(body)
+
+
+def test_a_stop_at_the_venue_belongs_to_the_instance_that_entered() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.hit_stop()
+            await anyio.sleep(0.1)
+
+            stopped = taken(port)[-1]
+            assert isinstance(stopped, FillEvent)
+            assert (stopped.action, stopped.reason, stopped.order_done) == (Action.STOP, "sl", True)
+            assert port.position().position.signed_qty == 0
+
+    in_virtual_time(body)
