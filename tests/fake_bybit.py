@@ -98,11 +98,16 @@ class Socket:
 
 @dataclass
 class FakeBybit:
-    """Set `answer` for REST; `refused` maps topics (or `auth`) to refusal texts; ops in `mute` get no acknowledgement."""
+    """
+    Set `answer` for REST; `refused` maps topics (or `auth`) to refusal texts; ops in `mute` get no acknowledgement.
+
+    `/playd/market`, which only a simulated market has, is answered with `market_now_ms` and not recorded.
+    """
 
     answer: Answer = lambda seen: ok()
     refused: dict[str, str] = field(default_factory=dict)
     mute: set[str] = field(default_factory=set)
+    market_now_ms: int = TIME_MS
     seen: list[Seen] = field(default_factory=list)
     sockets: list[Socket] = field(default_factory=list)
     _connected: anyio.Event = field(default_factory=anyio.Event)
@@ -118,9 +123,13 @@ class FakeBybit:
         app = web.Application()
         app.router.add_get("/v5/private", self._websocket)
         app.router.add_get("/v5/public/linear", self._websocket)
+        app.router.add_get("/playd/market", self._market)
         app.router.add_route("*", "/{path:.*}", self._rest)
         async with world.net.serve_http(app, "127.0.0.1", 0) as port:
             yield local_hosts(port)
+
+    async def _market(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response({"market_now_ms": self.market_now_ms})
 
     async def _rest(self, request: web.Request) -> web.StreamResponse:
         seen = Seen(request.method, request.path, request.rel_url.raw_query_string, await request.read(), request.headers)

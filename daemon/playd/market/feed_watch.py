@@ -71,6 +71,7 @@ class NoteKind(StrEnum):
     LINK_UP = "link_up"
     LINK_DOWN = "link_down"
     SYMBOL_REFUSED = "symbol_refused"
+    MARKET_ENDED = "market_ended"
     BAR_REVISED = "bar_revised"
     BAR_OLD = "bar_old"
     GAP_OPENED = "gap_opened"
@@ -116,6 +117,7 @@ class SymbolFeed:
         self.revisions: deque[Revision] = deque(maxlen=REVISIONS_KEPT)
         self.revision_count = 0
         self.equal_count = 0
+        self.ended = False
         self.scope = anyio.CancelScope()
         self._clock = clock
         self._source = source
@@ -152,10 +154,17 @@ class SymbolFeed:
             self._fetch_s = self._clock.mono_s()
             self._touched.set()
 
+    def end(self) -> None:
+        """A replayed market is over: nothing will be overdue any more, and who waits for a bar hears of it."""
+        self.ended = True
+        self._wake()
+        if self.line.gap is None:
+            self.scope.cancel()
+
     async def keep(self) -> None:
-        """Watch over the line until cancelled."""
+        """Watch over the line until cancelled, or until a replayed market is over and nothing is missing."""
         with self.scope:
-            while True:
+            while not (self.ended and self.line.gap is None):
                 if self.line.gap is not None:
                     await self._fill_gap()
                 elif self._clock.mono_s() >= self._fetch_s:
@@ -245,9 +254,12 @@ class SymbolFeed:
             fresh = self._clock.mono_s() < self._due_s + self._timing.stale_s
             if fresh and self.line.gap is None:
                 self._enter(FeedState.LIVE if head.source is Source.STREAM else FeedState.LATE, f"bar from {head.source}")
+        self._wake()
+        self._touched.set()
+
+    def _wake(self) -> None:
         arrived, self._arrived = self._arrived, anyio.Event()
         arrived.set()
-        self._touched.set()
 
     def _revise(self, bar: ClosedBar) -> None:
         first = self.line.find(bar.candle.open_time_ms)

@@ -19,6 +19,7 @@ from playd.market.public_feed import (
     CandleSource,
     FeedBarrier,
     FeedDown,
+    FeedEnded,
     FeedEvent,
     FeedUp,
     KlineFrame,
@@ -79,10 +80,8 @@ class MarketHub:
         Raises `Refused` when no further symbol fits on the connection.
         """
         async with self._changing:
-            feed = self._feeds.get(symbol)
-            if feed is None:
-                await self._feed.watch(symbol)
-                feed = self._start(symbol)
+            first = symbol not in self._feeds
+            feed = self._start(symbol) if first else self._feeds[symbol]
             if after_ms is not None and feed.line.head_ms is None:
                 feed.line.start_behind(after_ms)
                 feed.check_now()
@@ -96,7 +95,18 @@ class MarketHub:
                 on_close=self._leave,
             )
             self._subscribers[symbol].add(subscription)
+            if first:  # last, so that not even the first frame finds nobody
+                await self._watch(symbol)
             return subscription
+
+    async def _watch(self, symbol: str) -> None:
+        watched = False
+        try:
+            await self._feed.watch(symbol)
+            watched = True
+        finally:
+            if not watched:
+                self._stop(symbol)
 
     def ticker(self, symbol: str) -> Ticker | None:
         """The present ticker of a subscribed symbol; None before its first snapshot or when nobody subscribes."""
@@ -118,6 +128,10 @@ class MarketHub:
         """Subscribed symbols, sorted."""
         return sorted(self._feeds)
 
+    async def market_now_ms(self) -> int:
+        """The market's present time, from the venue. Raises `VenueError` or `LinkError`."""
+        return await self._source.market_now_ms()
+
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
         """Closed candles that open in `[start_ms, end_ms)`. Raises `VenueError` or `LinkError`."""
         return as_candles(symbol, self._source.step_ms, await self._source.candles(symbol, start_ms, end_ms))
@@ -129,13 +143,16 @@ class MarketHub:
             self._tasks.start_soon(feed.keep)
         return feed
 
+    def _stop(self, symbol: str) -> None:
+        del self._subscribers[symbol]
+        self._feeds.pop(symbol).scope.cancel()
+
     async def _leave(self, subscription: Subscription) -> None:
         async with self._changing:
             symbol = subscription.symbol
             self._subscribers[symbol].discard(subscription)
             if not self._subscribers[symbol]:
-                del self._subscribers[symbol]
-                self._feeds.pop(symbol).scope.cancel()
+                self._stop(symbol)
                 await self._feed.unwatch(symbol)
         if self._barrier is not None:
             self._barrier[1].pop(subscription, None)
@@ -160,6 +177,10 @@ class MarketHub:
                 self.connected = False
                 self._barrier = None  # it belonged to the connection
                 self._note(FeedNote(NoteKind.LINK_DOWN, "", 0, reason))
+            case FeedEnded(market_now_ms=market_now_ms):
+                self._note(FeedNote(NoteKind.MARKET_ENDED, "", 0, f"at {market_now_ms}"))
+                for feed in self._feeds.values():
+                    feed.end()
             case SymbolRefused(symbol=symbol, reason=reason):
                 self._note(FeedNote(NoteKind.SYMBOL_REFUSED, symbol, 0, reason))
 

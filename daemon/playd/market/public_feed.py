@@ -63,7 +63,14 @@ class FeedBarrier:
     number: int
 
 
-FeedEvent = FeedUp | FeedDown | SymbolRefused | TickerFrame | KlineFrame | FeedBarrier
+@dataclass(frozen=True, slots=True)
+class FeedEnded:
+    """A replayed market has no more candles. Never sent by a real venue."""
+
+    market_now_ms: int
+
+
+FeedEvent = FeedUp | FeedDown | SymbolRefused | TickerFrame | KlineFrame | FeedBarrier | FeedEnded
 
 
 class PublicFeed(Protocol):
@@ -89,6 +96,10 @@ class CandleSource(Protocol):
     @property
     def step_ms(self) -> int:
         """Length of the candles, the same as the stream's."""
+        ...
+
+    async def market_now_ms(self) -> int:
+        """The market's present time; it differs from the wall clock on a simulated market."""
         ...
 
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:

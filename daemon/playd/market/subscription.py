@@ -63,10 +63,17 @@ class Subscription:
     async def __anext__(self) -> ClosedBar:
         if self._closed:
             raise StopAsyncIteration
-        return await self.receive()
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
 
     async def receive(self) -> ClosedBar:
-        """The next bar; waits for it, also through gaps and outages. Cancelling loses nothing."""
+        """
+        The next bar; waits for it, also through gaps and outages. Cancelling loses nothing.
+
+        Raises `anyio.EndOfStream` when a replayed market is over and every bar of it has been received.
+        """
         while True:
             bar = self._next()
             if bar is not None:
@@ -74,6 +81,8 @@ class Subscription:
                 return bar
             if self._is_behind_the_kept():
                 await self._refetch()
+            elif self._feed.ended and self._feed.line.gap is None:
+                raise anyio.EndOfStream
             else:
                 await self._feed.arrival()
 

@@ -82,7 +82,7 @@ async def test_pages_are_read_to_the_end_and_cursors_go_back_unescaped() -> None
     budget = FreeBudget()
     fake = FakeBybit(lambda seen: pages[seen.params.get("cursor", "")])
     async with opened(fake, budget) as venue:
-        found = await venue.executions(since_ms=1, priority=Priority.RECONCILE)
+        found = await venue.executions(since_ms=TIME_MS - 5000, priority=Priority.RECONCILE)
     assert [each.exec_id for each in found] == ["2", "1"]
     assert budget.taken == [("/v5/execution/list", Priority.RECONCILE)] * 3
     assert all(seen.headers["X-BAPI-SIGN"] == signature_of(seen) for seen in fake.seen)
@@ -256,6 +256,50 @@ async def test_place_takes_no_token_and_every_other_request_takes_one() -> None:
         ("/v5/position/list", Priority.RECONCILE),
         ("/v5/market/kline", Priority.DATA),
     ]
+
+
+async def test_executions_of_three_weeks_are_asked_for_in_windows_of_seven_days() -> None:
+    day_ms = 86_400_000
+    fake = FakeBybit(lambda seen: ok({"list": []}))
+    async with opened(fake) as venue:
+        await venue.executions(since_ms=TIME_MS - 20 * day_ms, priority=Priority.RECONCILE)
+    spans = [(int(seen.params["startTime"]), seen.params.get("endTime")) for seen in fake.seen]
+    begins = [TIME_MS - days * day_ms for days in (20, 13, 6)]
+    assert spans == [(begins[0], str(begins[1])), (begins[1], str(begins[2])), (begins[2], None)]
+
+
+async def test_only_closed_candles_are_read_page_by_page_oldest_first() -> None:
+    minute_ms = 60_000
+
+    def klines(seen: Seen) -> web.Response:
+        start, end, limit = (int(seen.params[name]) for name in ("start", "end", "limit"))
+        opens = range(-(-start // minute_ms) * minute_ms, min(end, fake.market_now_ms) + 1, minute_ms)
+        rows = [[str(open_ms), "1", "2", "0.5", "1.5", "3", "4"] for open_ms in opens]
+        return ok({"list": rows[::-1][:limit]})
+
+    fake = FakeBybit(klines)
+    fake.market_now_ms = 5000 * minute_ms + 30_000
+    async with opened(fake) as venue:
+        found = await venue.candles("BTCUSDT", 2500 * minute_ms, 6000 * minute_ms)
+        assert [each.open_time_ms // minute_ms for each in found] == list(range(2500, 5000))
+        assert len(fake.seen) == 3
+        some = await venue.candles("BTCUSDT", 10 * minute_ms, 12 * minute_ms)
+        assert [each.open_time_ms // minute_ms for each in some] == [10, 11]
+        assert await venue.candles("BTCUSDT", 5000 * minute_ms, 6000 * minute_ms) == []
+
+
+async def test_a_symbol_that_is_not_listed_is_absent_and_not_an_error() -> None:
+    rules = {
+        "symbol": "BTCUSDT",
+        "priceFilter": {"tickSize": "0.10"},
+        "lotSizeFilter": {"qtyStep": "0.001", "minOrderQty": "0.001", "maxOrderQty": "1190", "maxMktOrderQty": ""},
+    }
+    known = ok({"list": [rules]})
+    fake = FakeBybit(lambda seen: known if "BTCUSDT" in seen.query else code(10001, "params error: symbol invalid"))
+    async with opened(fake) as venue:
+        found = await venue.instruments(["BTCUSDT", "NOUSDT"])
+    assert list(found) == ["BTCUSDT"]
+    assert (found["BTCUSDT"].tick_fraction, found["BTCUSDT"].max_market_qty) == ((1, 10), Decimal(1190))
 
 
 async def test_a_malformed_row_is_doubt_and_never_a_guess() -> None:

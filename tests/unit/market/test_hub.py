@@ -11,11 +11,11 @@ import pytest
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.candles import Candle
-from playd.core.errors import LinkError
+from playd.core.errors import LinkError, Refused
 from playd.market.bars import KEPT, ClosedBar, Source
 from playd.market.feed_watch import FeedNote, FeedState, HubTiming, NoteKind
 from playd.market.hub import MarketHub
-from playd.market.public_feed import FeedBarrier, FeedDown, FeedEvent, FeedUp, KlineFrame, SymbolRefused, TickerFrame
+from playd.market.public_feed import FeedBarrier, FeedDown, FeedEnded, FeedEvent, FeedUp, KlineFrame, SymbolRefused, TickerFrame
 from playd.market.subscription import Subscription
 from tests.virtual_time import LoopClock, in_virtual_time
 
@@ -54,6 +54,9 @@ class ScriptedSource:
     listed: dict[int, Candle] = field(default_factory=dict)
     asked: list[tuple[float, int, int]] = field(default_factory=list)
     broken: bool = False
+
+    async def market_now_ms(self) -> int:
+        return max(self.listed, default=0) + STEP
 
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         self.asked.append((LoopClock().mono_s(), start_ms // STEP, end_ms // STEP))
@@ -250,11 +253,11 @@ def test_bars_come_over_rest_when_the_stream_is_silent() -> None:
             subscription = await scene.hub.subscribe(SYMBOL)
             scene.close(1)
             await take(subscription, 1)
-            scene.source.list(2, 3, 4)
-            bars = await take(subscription, 3)
-            assert numbers(bars) == [2, 3, 4]
-            assert all(bar.late for bar in bars)
-            assert [bar.received_mono_s for bar in bars] == pytest.approx([70, 130, 190], abs=0.1)
+            for number in (2, 3, 4):
+                scene.source.list(number)
+                (bar,) = await take(subscription, 1)
+                assert bar.late
+                assert (numbers([bar]), bar.received_mono_s) == ([number], pytest.approx(70 + 60 * (number - 2)))
             assert scene.hub.feed_state(SYMBOL) is FeedState.LATE
 
     in_virtual_time(body)
@@ -388,6 +391,52 @@ def test_a_barrier_of_a_lost_connection_is_not_answered_on_the_next() -> None:
             subscription.done(bar.candle.open_time_ms + STEP)
             await anyio.sleep(0.1)
             assert scene.feed.barriers == []
+
+    in_virtual_time(body)
+
+
+def test_the_first_frame_after_a_subscription_finds_its_subscriber() -> None:
+    async def body() -> None:
+        async with running() as scene:
+
+            async def watch_and_close(symbol: str) -> None:
+                scene.close(1)
+                scene.feed.send.send_nowait(FeedBarrier(1))
+                await anyio.sleep(1)
+
+            scene.feed.watch = watch_and_close  # type: ignore[method-assign]
+            subscription = await scene.hub.subscribe(SYMBOL)
+            assert scene.feed.barriers == []
+            assert numbers(await take(subscription, 1)) == [1]
+
+    in_virtual_time(body)
+
+
+def test_a_refused_subscription_leaves_nothing_behind() -> None:
+    async def body() -> None:
+        async with running() as scene:
+
+            async def refuse(symbol: str) -> None:
+                raise Refused("no more topics")
+
+            scene.feed.watch = refuse  # type: ignore[method-assign]
+            with pytest.raises(Refused):
+                await scene.hub.subscribe(SYMBOL)
+            assert scene.hub.symbols == []
+
+    in_virtual_time(body)
+
+
+def test_a_replayed_market_ends_for_its_subscribers_after_the_last_bar() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            scene.close(2)
+            scene.feed.send.send_nowait(FeedEnded(3 * STEP))
+            assert numbers([bar async for bar in subscription]) == [1, 2]
+            await anyio.sleep(1000)
+            assert scene.hub.feed_state(SYMBOL) is FeedState.LIVE
 
     in_virtual_time(body)
 

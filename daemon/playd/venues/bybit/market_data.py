@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from playd.core.candles import Candle
+from playd.core.errors import Refused
 from playd.core.instrument import Instrument
 from playd.core.limits import KLINES_PER_REQUEST
 from playd.core.timeframes import BYBIT_INTERVAL, MINUTE_MS, NAME_OF_MS
 from playd.venues.bybit.calls import CALLS
+from playd.venues.bybit.numbers import Row, integer
 from playd.venues.bybit.rest import RestClient
 from playd.venues.bybit.rows import candle_from, instrument_from
 from playd.venues.bybit.venue_clock import VenueClock
@@ -16,6 +18,9 @@ from playd.world.ports import Clock
 
 SETTLED_MS: Final = 2000
 """A candle read over REST counts as closed this long after its end, because the venue still books trades for a moment."""
+
+UNKNOWN_SYMBOL: Final = 10001
+"""A parameter error; in a request whose only variable is the symbol it means that the venue does not list it."""
 
 _ALL_AT_ONCE: Final = 10
 """From this many symbols on, one paged list is cheaper than a request each."""
@@ -48,10 +53,7 @@ class BybitMarketData:
             call = CALLS.get_instruments_info(category="linear", limit=1000)
             rows = await self._rest.read_pages(call, priority=Priority.RECONCILE)
         else:
-            rows = []
-            for symbol in symbols:
-                call = CALLS.get_instruments_info(category="linear", symbol=symbol)
-                rows += (await self._rest.read(call, priority=Priority.RECONCILE)).result.get("list") or []
+            rows = [row for symbol in symbols for row in await self._instrument_rows(symbol)]
         wanted = set(symbols)
         return {row["symbol"]: instrument_from(row) for row in rows if row.get("symbol") in wanted}
 
@@ -59,23 +61,24 @@ class BybitMarketData:
         """
         Closed candles that open in `[start_ms, end_ms)`, oldest first.
 
-        A candle is closed when the venue lists a later one, or when its end lies `SETTLED_MS` behind the venue's clock. The
-        first rule alone holds on a simulated market, whose time is not the wall clock's: there the newest is left out.
+        A candle is closed when it ends at least `SETTLED_MS` before the market's present time; on a simulated market, whose
+        trades are all booked when a minute ends, as soon as it has ended.
         """
+        settled_ms = await self.market_now_ms() - (0 if self._simulated else SETTLED_MS)
+        last_ms = min(end_ms - 1, settled_ms - self._step_ms)
         found: dict[int, Candle] = {}
-        page_start = start_ms
+        page_ms = start_ms
+        while page_ms <= last_ms:  # both ends of a page are inclusive
+            page_end_ms = min(last_ms, page_ms + (KLINES_PER_REQUEST - 1) * self._step_ms)
+            found.update((candle.open_time_ms, candle) for candle in await self._kline_rows(symbol, page_ms, page_end_ms))
+            page_ms = page_end_ms + 1
+        return [found[open_ms] for open_ms in sorted(found) if start_ms <= open_ms <= last_ms]
+
+    async def market_now_ms(self) -> int:
+        """The market's present time: the venue's wall clock, or what a simulated market says of itself."""
         if not self._simulated:
-            end_ms = min(end_ms, self._venue_clock.venue_ms())
-        while page_start < end_ms:
-            # Both ends are inclusive: the row at `page_end` shows that the ones before it are closed.
-            page_end = min(end_ms, page_start + (KLINES_PER_REQUEST - 1) * self._step_ms)
-            rows = await self._kline_rows(symbol, page_start, page_end)
-            found.update((candle.open_time_ms, candle) for candle in rows)
-            page_start = page_end
-        ordered = [found[time] for time in sorted(found)]
-        if ordered and not self._settled(ordered[-1]):
-            del ordered[-1]
-        return [candle for candle in ordered if start_ms <= candle.open_time_ms < end_ms]
+            return self._venue_clock.venue_ms()
+        return integer(await self._rest.read_plain("/playd/market"), "market_now_ms")
 
     async def clock_offset_ms(self) -> tuple[float, float]:
         """One sample of (venue wall clock - ours, round trip) in ms; it also goes into the offset that requests carry."""
@@ -87,13 +90,19 @@ class BybitMarketData:
         self._venue_clock.sample(offset_ms, round_trip_ms)
         return offset_ms, round_trip_ms
 
+    async def _instrument_rows(self, symbol: str) -> list[Row]:
+        call = CALLS.get_instruments_info(category="linear", symbol=symbol)
+        try:
+            answer = await self._rest.read(call, priority=Priority.RECONCILE)
+        except Refused as refusal:
+            if refusal.code == UNKNOWN_SYMBOL:
+                return []
+            raise
+        return answer.result.get("list") or []
+
     async def _kline_rows(self, symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
         call = CALLS.get_kline(
             category="linear", symbol=symbol, interval=self._interval, start=start_ms, end=end_ms, limit=KLINES_PER_REQUEST
         )
         answer = await self._rest.read(call, priority=Priority.DATA)
         return [candle_from(row) for row in answer.result.get("list") or ()]
-
-    def _settled(self, newest: Candle) -> bool:
-        end_ms = newest.open_time_ms + self._step_ms
-        return not self._simulated and end_ms + SETTLED_MS <= self._venue_clock.venue_ms()

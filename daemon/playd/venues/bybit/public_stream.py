@@ -13,6 +13,7 @@ from playd.core.timeframes import BYBIT_INTERVAL, MINUTE_MS, NAME_OF_MS
 from playd.market.public_feed import (
     FeedBarrier,
     FeedDown,
+    FeedEnded,
     FeedEvent,
     FeedUp,
     KlineFrame,
@@ -174,6 +175,9 @@ class BybitPublicStream:
     def _events_of(self, frame: Row) -> Iterator[FeedEvent]:
         if frame.get("op") == "playd.barrier":
             yield FeedBarrier(int(frame["barrier"]))
+            return
+        if frame.get("op") == "playd.end":
+            yield FeedEnded(int(frame["market_now_ms"]))
             return
         topic = str(frame.get("topic") or "")
         data: Any = frame.get("data")

@@ -109,6 +109,16 @@ class RestClient:
                 return rows
             page = call.with_cursor(str(cursor))
 
+    async def read_plain(self, path: str) -> Row:
+        """An unsigned request of the local exchange's own, outside Bybit's envelope and rate limits. Raises as `read` does."""
+        call = Call("GET", path, {}, signed=False)
+        with self._link_errors(call, READ_DEADLINE_S), anyio.fail_after(READ_DEADLINE_S):
+            async with self._session.get(f"{self._base_url}{path}") as response:
+                body = _envelope(await _bounded_body(response))
+        if not body or response.status != 200:
+            raise Doubtful(f"GET {path}: HTTP {response.status} without a JSON object")
+        return body
+
     async def _send_restamped(self, call: Call, deadline_s: float, priority: Priority) -> Answer:
         answer = await self._send(call, deadline_s)
         if answer.reply_class is not ReplyClass.CLOCK or not call.signed or not answer.time_ms:

@@ -162,24 +162,23 @@ class BybitVenue:
         """Executions, oldest first; funding rows included. Without `since_ms` those of the venue's default, seven days."""
         scope = {"symbol": symbol or None, "settleCoin": None if symbol else "USDT", "orderLinkId": link_id or None}
         found: dict[str, Execution] = {}
-        for window in self._windows(since_ms):
+        for window in await self._windows(since_ms):
             call = CALLS.get_executions(category="linear", limit=100, **scope, **window)
             for row in await self._rest.read_pages(call, priority=priority):
                 execution = execution_from(row)
                 found[execution.exec_id] = execution
         return sorted(found.values(), key=lambda each: (each.time_ms, each.seq, each.exec_id))
 
-    def _windows(self, since_ms: int | None) -> list[dict[str, int]]:
-        """Time ranges of at most seven days from `since_ms` to now; the last one is open, clocks differ."""
+    async def _windows(self, since_ms: int | None) -> list[dict[str, int]]:
+        """Time ranges of at most seven days from `since_ms` to now; the last one has no end."""
         if since_ms is None:
             return [{}]
         windows = []
-        start_ms = since_ms
-        if self.account.environment is not Environment.LOCAL:  # a simulated market's "now" is not the wall clock's
-            while start_ms + _WINDOW_MS <= self._clock.venue_ms():
-                windows.append({"startTime": start_ms, "endTime": start_ms + _WINDOW_MS})
-                start_ms += _WINDOW_MS
-        return [*windows, {"startTime": start_ms}]
+        now_ms = await self.market.market_now_ms()
+        while since_ms + _WINDOW_MS <= now_ms:
+            windows.append({"startTime": since_ms, "endTime": since_ms + _WINDOW_MS})
+            since_ms += _WINDOW_MS
+        return [*windows, {"startTime": since_ms}]
 
     async def positions(self, symbol: str | None = None, *, priority: Priority) -> list[VenuePosition]:
         """Open positions; with `symbol` its row also when flat."""
