@@ -94,10 +94,10 @@ class Columns:
         """
         self._check_next(candle.open_time_ms)
         lo = self._base.count
+        before = self._exec.count
         if lo == self._base.capacity:
             self._make_room(lo + 1)
         self._base.append_one(candle)
-        before = self._exec.count
         self._extend(lo)
         return self._exec.count > before and (candle.open_time_ms + self._base.step_ms) % self._exec.step_ms == 0
 
