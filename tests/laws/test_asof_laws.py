@@ -17,11 +17,10 @@ def clocks(draw: st.DrawFn) -> tuple[Floats, Floats, int]:
     """Close times of a source and of a target, both with absent bars, and the source's step."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     source_step, target_step = draw(st.sampled_from(STEPS_MS)), draw(st.sampled_from(STEPS_MS))
-    closes = []
+    closes: list[Floats] = []
     for step in (source_step, target_step):
-        bars = min(300, SPAN_MS // step)
-        all_closes = (np.arange(bars) + draw(st.integers(1, 5))) * float(step)
-        closes.append(all_closes[random.random(bars) >= draw(st.sampled_from([0.0, 0.2, 0.8]))])
+        all_closes: Floats = np.arange(draw(st.integers(1, 5)) * step, SPAN_MS, step, dtype=np.float64)[:300]
+        closes.append(all_closes[random.random(len(all_closes)) >= draw(st.sampled_from([0.0, 0.2, 0.8]))])
     return closes[0], closes[1], source_step
 
 

@@ -14,54 +14,68 @@ import numpy as np
 from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
 
-TAILS = 2
-"""Places before the tails in the memory of one side: bars in the present block, extreme of its head."""
+COUNTS = 5
+"""Places in the state before the tails: candles; bars in the present block and extreme of its head, for lows and highs."""
 
 
 @part
-def _least(x: Row, sign: float, t: int, length: int, memory: Row) -> float:
-    """Least of sign·x over the last `length` bars, if called for each of them. `memory[TAILS:]`: tails of the last block."""
-    bars = int(memory[0]) + 1
-    head: float = sign * x[t] if bars == 1 else min(memory[1], sign * x[t])
-    if bars < length:
-        memory[0], memory[1] = bars, head
-        tail: float = memory[TAILS + bars]
-        return min(tail, head)
-    least = sign * x[t]
-    for k in range(length):
-        least = min(least, sign * x[t - k])
-        memory[TAILS + length - 1 - k] = least
-    memory[0] = 0.0
-    return head
+def _note_tails(x: Row, sign: float, t: int, tails: Row) -> None:
+    """A block ends at t: `tails[k]` becomes the least of sign·x from its bar k on."""
+    block = x[t - len(tails) + 1 : t + 1]
+    least = np.inf
+    for k in range(len(tails) - 1, -1, -1):
+        value = sign * block[k]
+        least = value if value < least else least
+        tails[k] = least
 
 
 def donchian(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
     """
     Inputs: high, low. Params: lower_length, upper_length.
 
-    State: candles since the last missing one (up to the longer length), memory of the lows, memory of the highs.
+    State: candles since the last missing one (up to the longer length), block and head of the lows, of the highs, their tails.
+    The highs are handled as lows of −high.
     """
     highs, lows = inputs[0], inputs[1]
     lower, middle, upper = outputs[0], outputs[1], outputs[2]
-    lower_length, upper_length = int(params[0]), int(params[1])
-    longest = max(lower_length, upper_length)
-    low_memory, high_memory = state[1 : 1 + TAILS + lower_length], state[1 + TAILS + lower_length :]
-    seen = int(state[0])
+    low_length, high_length = int(params[0]), int(params[1])
+    longest = max(low_length, high_length)
+    low_tails, high_tails = state[COUNTS : COUNTS + low_length], state[COUNTS + low_length :]
+    seen, low_bars, low_head, high_bars, high_head = int(state[0]), int(state[1]), state[2], int(state[3]), state[4]
     for t in range(lo, hi):
-        whole = highs[t] + lows[t]
-        if whole - whole != 0.0:
-            seen, low_memory[0], high_memory[0] = 0, 0.0, 0.0
-            lower[t] = middle[t] = upper[t] = MISSING
-            continue
+        low, high = lows[t], -highs[t]
         seen = min(seen + 1, longest)
-        least = _least(lows, 1.0, t, lower_length, low_memory)
-        highest = -_least(highs, -1.0, t, upper_length, high_memory)
-        ready = seen == longest
+
+        low_head = low if low_bars == 0 or low < low_head else low_head
+        low_bars += 1
+        least = low_head
+        if low_bars < low_length:
+            tail = low_tails[low_bars]
+            least = tail if tail < low_head else low_head
+        else:
+            low_bars = 0
+            _note_tails(lows, 1.0, t, low_tails)
+
+        high_head = high if high_bars == 0 or high < high_head else high_head
+        high_bars += 1
+        highest = -high_head
+        if high_bars < high_length:
+            tail = high_tails[high_bars]
+            highest = -tail if tail < high_head else -high_head
+        else:
+            high_bars = 0
+            _note_tails(highs, -1.0, t, high_tails)
+
         mean = (least + highest) / 2.0
+        ready = seen == longest
         lower[t] = least if ready else MISSING
         middle[t] = mean if ready and mean - mean == 0.0 else MISSING
         upper[t] = highest if ready else MISSING
-    state[0] = seen
+        whole = low + high
+        if whole - whole != 0.0:  # the candle is missing
+            seen, low_bars, high_bars = 0, 0, 0
+            lower[t] = middle[t] = upper[t] = MISSING
+    state[0], state[1], state[2], state[3], state[4] = seen, low_bars, low_head, high_bars, high_head
 
 
 def _pack(params: Params) -> Row:
@@ -83,7 +97,7 @@ SPEC = IndicatorSpec(
     outputs=(OutputSpec("lower", _first), OutputSpec("middle", _first), OutputSpec("upper", _first)),
     primary="middle",
     fade=lambda params, step_ms: 0,
-    state_size=lambda params: 1 + 2 * TAILS + integer(params, "lower_length") + integer(params, "upper_length"),
+    state_size=lambda params: COUNTS + integer(params, "lower_length") + integer(params, "upper_length"),
     lookback=_first,
     pack=_pack,
     recurrence=donchian,
