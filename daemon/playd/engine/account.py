@@ -98,7 +98,7 @@ def apply_exit_record(
     s.part += 1
     s.worst_price = _worse(s.dir, s.worst_price, price)
     s.best_price = _worse(-s.dir, s.best_price, price)
-    _write(s, r, trade, qty, price, gross, entry_fee + fee_usdt, funding, time_ms, reason)
+    _write(s, r, trade, qty, price, gross, entry_fee, fee_usdt, funding, time_ms, reason)
     s.qty -= qty
     s.exit_qty = min(max(0, s.exit_qty - qty), s.qty)
     if is_last:
@@ -125,7 +125,8 @@ def _write(
     qty: int,
     price: float,
     gross: float,
-    fees: float,
+    entry_fee: float,
+    exit_fee: float,
     funding: float,
     time_ms: int,
     reason: int,
@@ -141,9 +142,10 @@ def _write(
     t.qty = qty
     t.reason = reason
     t.gross_usdt = gross
-    t.fees_usdt = fees
+    t.entry_fee_usdt = entry_fee
+    t.fees_usdt = entry_fee + exit_fee
     t.funding_usdt = funding
-    t.net_usdt = gross - fees - funding
+    t.net_usdt = gross - t.fees_usdt - funding
     t.first_stop_ticks = s.first_stop_ticks
     t.first_target_ticks = s.first_target_ticks
     t.last_stop_ticks = s.stop_ticks

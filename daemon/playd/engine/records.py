@@ -220,6 +220,7 @@ TRADE: Final = np.dtype(
         ("qty", np.int64),
         ("reason", np.int64),
         ("gross_usdt", np.float64),
+        ("entry_fee_usdt", np.float64),
         ("fees_usdt", np.float64),
         ("funding_usdt", np.float64),
         ("net_usdt", np.float64),
@@ -231,4 +232,7 @@ TRADE: Final = np.dtype(
         ("mfe_pct", np.float64),
     ]
 )
-"""One closing fill (play-language 10.10). `mae_pct` and `mfe_pct` are magnitudes, never negative."""
+"""
+One closing fill (play-language 10.10). `fees_usdt` includes `entry_fee_usdt`, the share of the entry's fee. `mae_pct` and
+`mfe_pct` are magnitudes, never negative.
+"""

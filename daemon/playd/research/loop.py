@@ -54,7 +54,7 @@ def run_bars(
     high: NDArray[np.float64],
     low: NDArray[np.float64],
     close: NDArray[np.float64],
-    exec_close_ms: NDArray[np.int64],
+    exec_open_ms: NDArray[np.int64],
     columns: tuple[NDArray[np.float64], ...],
     strides: NDArray[np.int64],
     funding_ms: NDArray[np.int64],
@@ -78,7 +78,8 @@ def run_bars(
     base_step_ms = r.base_step_ms
     bar, end_bar, exec_row, funding_row = c.bar, c.end_bar, c.exec_row, c.funding_row
     closes, closes_held, written = c.closes, c.closes_held, c.trades
-    rows = len(exec_close_ms)
+    rows = len(exec_open_ms)
+    exec_step_ms = r.exec_step_ms
     stamps = len(funding_ms)
     room = len(trades) - TRADES_PER_BAR
     while bar < end_bar and written <= room:
@@ -94,9 +95,9 @@ def run_bars(
         elif s.halted != RUNNING:
             break
         close_ms = time_ms + base_step_ms
-        while exec_row < rows and exec_close_ms[exec_row] < close_ms:
+        while exec_row < rows and exec_open_ms[exec_row] + exec_step_ms < close_ms:
             exec_row += 1
-        if exec_row < rows and exec_close_ms[exec_row] == close_ms:
+        if exec_row < rows and exec_open_ms[exec_row] + exec_step_ms == close_ms:
             _read_truths(x, columns, strides, exec_row)
             if s.dir != 0 or x.entry_long == 1.0 or x.entry_short == 1.0:
                 _read_levels(x, columns, strides, exec_row)

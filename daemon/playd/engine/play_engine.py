@@ -1,0 +1,228 @@
+"""PlayEngine: one Play on one symbol. Closed bars and fills in, decisions out. Pure; the same in shadow and at every venue."""
+
+from typing import Final
+
+import numpy as np
+
+from playd.core.candles import Candle, Candles
+from playd.core.errors import Broken, StateError
+from playd.core.instrument import Instrument
+from playd.core.orders import Action, Side
+from playd.core.units import from_units, units_to_text
+from playd.engine import records as e
+from playd.engine.account import apply_entry, apply_exit, apply_funding, entry_ended, exit_ended, mark
+from playd.engine.decide import decide
+from playd.engine.messages import Decision, EngineFill, EngineOrder, EnginePosition
+from playd.engine.rules import build_rules, build_state, build_week
+from playd.engine.trades import TradeRecord, read_trade
+from playd.matching.money import equity_usdt
+from playd.matching.records import REASON_CODE, REASONS
+from playd.plays.columns import Columns
+from playd.plays.model import Play
+from playd.plays.program import Program
+
+SNAPSHOT_VERSION: Final = 1
+_HALT_WORDS: Final = {e.RUNNING: None, e.HALTED_DRAWDOWN: "max_drawdown", e.HALTED_LIQUIDATED: "liquidation"}
+_NO_LEVEL_WORD: Final = "none"
+
+
+class PlayEngine:
+    """
+    Decisions and account of one Play.
+
+    Use: `warm` with the history from the anchor on, `restore` if there is a snapshot, then for every closed base candle in
+    order first the fills that happened in it (`on_fill`, `on_order_ended`, `on_funding`), then `on_bar`.
+
+    `trades` grows by one record per closing fill since this object was made; snapshots do not hold them.
+    """
+
+    def __init__(
+        self, program: Program, play: Play, instrument: Instrument, start_equity_usdt: float, *, capacity: int = 0
+    ) -> None:
+        """`capacity`: base candles to make room for beforehand; the columns grow beyond it when they must."""
+        self.trades: list[TradeRecord] = []
+        self._program = program
+        self._instrument = instrument
+        self._columns = Columns(program, capacity)
+        self._rules = build_rules(play, instrument, program.base_step_ms)
+        self._week = build_week(play.policy.trading_windows)
+        self._state = build_state(start_equity_usdt)
+        self._signals = np.full(1, np.nan, e.SIGNALS)
+        self._intent = np.zeros(1, e.INTENT)
+        self._trade = np.zeros(1, e.TRADE)
+
+    @property
+    def columns(self) -> Columns:
+        """The columns, for explanations. Borrowed: only this engine extends them."""
+        return self._columns
+
+    @property
+    def cash_usdt(self) -> float:
+        """Start plus realised profit minus fees and funding."""
+        return float(self._state["cash_usdt"][0])
+
+    @property
+    def halted(self) -> str | None:
+        """`max_drawdown` or `liquidation` once the Play has stopped for good, else None."""
+        return _HALT_WORDS[int(self._state["halted"][0])]
+
+    @property
+    def position(self) -> EnginePosition | None:
+        """The open position, or None when flat."""
+        s = self._state[0]
+        if s["dir"] == 0:
+            return None
+        return EnginePosition(
+            side=Side.BUY if s["dir"] > 0 else Side.SELL,
+            qty_steps=int(s["qty"]),
+            entry_price=float(s["entry_price"]),
+            stop_ticks=_level(int(s["stop_ticks"])),
+            target_ticks=_level(int(s["target_ticks"])),
+            entry_time_ms=int(s["entry_time_ms"]),
+        )
+
+    def equity(self, mark_price: float) -> float:
+        """Cash plus unrealised profit at `mark_price`, in USDT."""
+        s = self._state[0]
+        if s["dir"] == 0:
+            return self.cash_usdt
+        qty = from_units(int(s["qty"]), *self._instrument.step_fraction)
+        return float(equity_usdt(self.cash_usdt, int(s["dir"]), qty, float(s["entry_price"]), mark_price))
+
+    def warm(self, candles: Candles) -> None:
+        """Extend the columns by closed candles, without decisions."""
+        self._columns.extend_many(candles)
+
+    def on_bar(self, candle: Candle) -> Decision | None:
+        """Extend the columns by one closed base candle; the decision if the execution clock closed with it, else None."""
+        state = self._state
+        if state["dir"][0] != 0 and candle.open_time_ms >= state["entry_time_ms"][0]:
+            mark(state, candle.high, candle.low)
+        if not self._columns.extend_one(candle):
+            return None
+        close_ms = candle.open_time_ms + self._program.base_step_ms
+        values = self._columns.last_signals()
+        for name, value in values.items():
+            self._signals[name] = value
+        decide(state, self._rules, self._signals, self._week, close_ms, candle.close, self._intent)
+        return self._decision(close_ms, candle.close, values)
+
+    def on_fill(self, fill: EngineFill) -> None:
+        """One execution. Raises `Broken` when it cannot belong to the position; `ValueError` for an unknown reason."""
+        price = from_units(fill.price_ticks, *self._instrument.tick_fraction)
+        direction = 1 if fill.side is Side.BUY else -1
+        held = int(self._state["dir"][0])
+        if fill.action in (Action.ENTER, Action.ADD):
+            if held not in (0, direction):
+                raise Broken(f"an entry was filled on side {fill.side} against an open position")
+            apply_entry(self._state, self._rules, direction, fill.qty_steps, price, fill.fee_usdt, fill.time_ms)
+            return
+        if held != -direction or fill.qty_steps > self._state["qty"][0]:
+            raise Broken(f"{fill.side} {fill.qty_steps} steps was filled as {fill.action} and does not fit the position")
+        reason = REASON_CODE.get(fill.reason, 0)
+        if reason == 0:
+            raise ValueError(f"{fill.reason!r} is not a reason for which a position is closed")
+        apply_exit(self._state, self._rules, fill.qty_steps, price, fill.fee_usdt, fill.time_ms, reason, self._trade, 0)
+        self.trades.append(read_trade(self._trade[0], self._instrument, self._program.exec_step_ms))
+
+    def on_order_ended(self, action: Action, reason: str) -> None:
+        """An entry or exit order is over without (further) fill: rejected, cancelled or dropped, for `reason`."""
+        if action in (Action.ENTER, Action.ADD):
+            entry_ended(self._state)
+        elif action in (Action.EXIT, Action.REDUCE):
+            exit_ended(self._state)
+
+    def on_funding(self, paid_usdt: float) -> None:
+        """Funding of the position, positive when paid."""
+        apply_funding(self._state, paid_usdt)
+
+    def snapshot(self) -> dict[str, object]:
+        """
+        Everything but the columns, JSON-able; floats as hexadecimal text, so that every bit survives.
+
+        The columns come back by `warm` with the same candles from the same anchor.
+        """
+        fields = {name: _packed(self._state[name][0]) for name in e.STATE.names or ()}
+        return {"version": SNAPSHOT_VERSION, "anchor_ms": self._anchor_ms(), "state": fields}
+
+    def restore(self, snapshot: dict[str, object]) -> None:
+        """
+        Continue from a snapshot, after `warm` up to the same bar. Raises `StateError` if it does not fit.
+        """
+        if snapshot.get("version") != SNAPSHOT_VERSION:
+            raise StateError(f"engine snapshot of version {snapshot.get('version')}, expected {SNAPSHOT_VERSION}", exit_code=80)
+        found, expected = self._anchor_ms(), snapshot.get("anchor_ms")
+        if found != expected:
+            raise StateError(f"columns start at {found}, the snapshot's at {expected}: warm from the same anchor")
+        fields = snapshot.get("state")
+        if not isinstance(fields, dict) or set(fields) != set(e.STATE.names or ()):
+            raise StateError("engine snapshot does not have the fields of this version")
+        for name, value in fields.items():
+            self._state[name] = float.fromhex(value) if isinstance(value, str) else value
+
+    def _anchor_ms(self) -> int | None:
+        """Open of the first candle that the columns have seen."""
+        times = self._columns.open_times_ms(0)
+        return int(times[0]) if len(times) else None
+
+    def _decision(self, close_ms: int, close: float, values: dict[str, float]) -> Decision:
+        out = self._intent[0]
+        orders = self._orders(out, close) if out["action"] != e.NO_ACTION or out["amend"] != 0 else ()
+        verdict = e.VERDICTS[int(out["verdict"])]
+        return Decision(
+            close_ms=close_ms,
+            verdict=verdict,
+            detail=self._detail(orders),
+            orders=orders,
+            signals=values,
+            equity_usdt=float(out["equity_usdt"]),
+        )
+
+    def _orders(self, out: np.void, close: float) -> tuple[EngineOrder, ...]:
+        orders: list[EngineOrder] = []
+        s = self._state[0]
+        if out["amend"] != 0:
+            side, stop = _side(-int(s["dir"])), int(out["stop_ticks"])
+            target = _level(int(s["target_ticks"]))
+            orders.append(EngineOrder(Action.STOP, side, int(s["qty"]), stop, target, close, 100.0, "sl"))
+        if out["action"] == e.ENTER:
+            levels = _level(int(out["stop_ticks"])), _level(int(out["target_ticks"]))
+            side = _side(int(out["dir"]))
+            orders.append(EngineOrder(Action.ENTER, side, int(out["qty"]), *levels, close, 100.0, "entry"))
+        elif out["action"] == e.EXIT:
+            action = Action.EXIT if out["qty"] == s["qty"] else Action.REDUCE
+            side, reason = _side(-int(out["dir"])), REASONS[int(out["reason"])]
+            orders.append(EngineOrder(action, side, int(out["qty"]), None, None, close, float(out["percent"]), reason))
+        return tuple(orders)
+
+    def _detail(self, orders: tuple[EngineOrder, ...]) -> str:
+        return "; ".join(self._order_text(order) for order in orders)
+
+    def _order_text(self, order: EngineOrder) -> str:
+        qty = units_to_text(order.qty_steps, self._instrument.step)
+        stop, target = self._price_text(order.stop_ticks), self._price_text(order.target_ticks)
+        if order.action is Action.STOP:
+            return f"stop moves to {stop}"
+        if order.action is Action.ENTER:
+            rule = "entry_long" if order.side is Side.BUY else "entry_short"
+            capped = ", size capped" if self._intent["capped"][0] else ""
+            beyond = ", stop beyond liquidation" if self._intent["beyond_liquidation"][0] else ""
+            return (
+                f"actions.{rule} is true: {order.side} {qty} at {order.price_ref}, stop {stop}, target {target}{capped}{beyond}"
+            )
+        return f"{order.reason}: {order.side} {qty} at {order.price_ref}, {order.percent:g} % of the position"
+
+    def _price_text(self, ticks: int | None) -> str:
+        return _NO_LEVEL_WORD if ticks is None else units_to_text(ticks, self._instrument.tick)
+
+
+def _side(direction: int) -> Side:
+    return Side.BUY if direction > 0 else Side.SELL
+
+
+def _level(ticks: int) -> int | None:
+    return ticks if ticks > 0 else None
+
+
+def _packed(value: np.generic) -> int | str:
+    return float(value).hex() if isinstance(value, np.floating) else int(value)

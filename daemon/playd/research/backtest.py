@@ -1,0 +1,259 @@
+"""
+Backtest: one Play over one series of closed candles, whole arrays at once.
+
+Only the columns and the decisions are computed when a backtest runs. Trade records as values, metrics and hashes are made
+from what is kept when somebody asks for them.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playd import __version__
+from playd.core.candles import Candles
+from playd.core.canonical import digest
+from playd.core.errors import CandleError
+from playd.core.instrument import Instrument
+from playd.engine import records as e
+from playd.engine.rules import build_rules, build_state, build_terms, build_week
+from playd.engine.trades import TradeRecord, read_trades
+from playd.matching.records import Records, new_book, new_fills
+from playd.plays.columns import Columns
+from playd.plays.compile import compile_program
+from playd.plays.model import Play
+from playd.plays.program import SIGNALS, Program
+from playd.research.loop import ENDINGS, RUN, run_bars
+from playd.research.metrics import RunFacts, measure
+
+_FIRST_ROOM: Final = 65_536
+"""Trades to make room for at first; the room doubles whenever the loop asks for more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """Funding stamps of a symbol: `time_ms` int64 rising, `rate` as a fraction, positive when longs pay."""
+
+    time_ms: NDArray[np.int64]
+    rate: NDArray[np.float64]
+
+
+NO_FUNDING: Final = Funding(np.zeros(0, np.int64), np.zeros(0))
+
+
+@dataclass(frozen=True, eq=False)
+class BacktestResult:
+    """
+    What a backtest gave.
+
+    Attributes:
+        candles: The candles of the window `[start, end)`, without warm-up.
+        loaded: The same with the warm-up before it; the first of them is the anchor.
+        columns: Every column of the Program over `loaded`.
+        trade_rows: TRADE records, oldest first.
+        equity_usdt, verdicts: One value per decided execution close; verdicts are codes of `engine.records.VERDICTS`.
+        ended: `end_of_data`, `max_drawdown_hit` or `liquidated`.
+    """
+
+    play: Play
+    instrument: Instrument
+    candles: Candles
+    loaded: Candles
+    columns: Columns
+    start_equity_usdt: float
+    slippage_bps: float
+    funding: Funding
+    trade_rows: Records
+    equity_usdt: NDArray[np.float64]
+    verdicts: NDArray[np.int8]
+    closes_held: int
+    final_equity_usdt: float
+    ended: str
+
+    @property
+    def anchor_ms(self) -> int:
+        """Open of the first candle loaded."""
+        return int(self.loaded.open_time_ms[0])
+
+    @property
+    def program(self) -> Program:
+        """The Program that ran."""
+        return self.columns.program
+
+    @cached_property
+    def trades(self) -> list[TradeRecord]:
+        """Trade records as values, oldest first."""
+        return list(read_trades(self.trade_rows, self.instrument, self.program.exec_step_ms))
+
+    @cached_property
+    def close_times_ms(self) -> NDArray[np.int64]:
+        """The execution closes that were decided, one per value of `equity_usdt`."""
+        closes = self.columns.close_times_ms(self.program.exec_clock)
+        decided = closes[np.isin(closes, self.candles.open_time_ms + self.candles.step_ms)]
+        return decided[: len(self.equity_usdt)]
+
+    @cached_property
+    def metrics(self) -> dict[str, object]:
+        """The metrics of play-language 11; None where a divisor is zero."""
+        return measure(
+            RunFacts(
+                candles=self.candles,
+                trade_rows=self.trade_rows,
+                equity_usdt=self.equity_usdt,
+                close_times_ms=self.close_times_ms,
+                verdicts=self.verdicts,
+                closes_held=self.closes_held,
+                start_equity_usdt=self.start_equity_usdt,
+                rules=build_rules(self.play, self.instrument, self.program.base_step_ms),
+                slippage=self.slippage_bps / 10_000.0,
+                stop_is_limit=self.play.risk.sl_order_type == "Limit",
+                target_is_limit=self.play.risk.tp_order_type == "Limit",
+            )
+        )
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """Identity of Play, data, run and result (play-language 13), 64 hex characters each."""
+        data_hash = _data_hash(self.loaded, self.funding)
+        run = {
+            "play_hash": self.play.play_hash,
+            "data_hash": data_hash,
+            "window_ms": [int(self.candles.open_time_ms[0]), int(self.candles.open_time_ms[-1]) + self.candles.step_ms],
+            "anchor_ms": self.anchor_ms,
+            "equity_usdt": self.start_equity_usdt,
+            "slippage_bps": self.slippage_bps,
+            "instrument": {name: str(getattr(self.instrument, name)) for name in Instrument.__slots__},
+            "funding": len(self.funding.time_ms) > 0,
+            "engine": __version__,
+        }
+        result = hashlib.sha256(self.trade_rows.tobytes())
+        result.update(self.equity_usdt.tobytes())
+        return {
+            "play_hash": self.play.play_hash,
+            "source_hash": self.play.source_hash,
+            "data_hash": data_hash,
+            "run_hash": digest(run),
+            "result_hash": result.hexdigest(),
+        }
+
+    def as_json(self) -> dict[str, object]:
+        """The result as one JSON-able value."""
+        return {
+            "play": self.play.name,
+            "symbol": self.play.symbol,
+            "bars": len(self.candles),
+            "first_bar_ms": int(self.candles.open_time_ms[0]),
+            "last_bar_ms": int(self.candles.open_time_ms[-1]),
+            "anchor_ms": self.anchor_ms,
+            "ended": self.ended,
+            "start_equity_usdt": self.start_equity_usdt,
+            "final_equity_usdt": self.final_equity_usdt,
+            "trades": [trade.as_json() for trade in self.trades],
+            "metrics": self.metrics,
+            "hashes": self.hashes,
+        }
+
+
+def run_backtest(
+    play: Play,
+    candles: Candles,
+    instrument: Instrument,
+    *,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    funding: Funding = NO_FUNDING,
+) -> BacktestResult:
+    """
+    Run `play` over the candles that open in `[start_ms, end_ms)`.
+
+    Absent bounds are those of the Play's `date_range`, else of the candles. Warm-up before the start is used as far as
+    `candles` has it, the Play's `warmup_ms` at most; the first candle so loaded is the anchor. `instrument` gives tick, step
+    and limits. Funding is paid at the given stamps.
+
+    Raises:
+        PlayError: The Play has a clock that cannot be made of these candles.
+        CandleError: There is no candle in the window.
+    """
+    program = compile_program(play, candles.step_ms)
+    start = _first(start_ms, play.trial.start_ms, int(candles.open_time_ms[0]) if len(candles) else 0)
+    end = _first(end_ms, play.trial.end_ms, int(candles.open_time_ms[-1]) + candles.step_ms if len(candles) else 0)
+    loaded = candles.between(start - program.warmup_ms, end)
+    window = loaded.between(start, end)
+    if not len(window):
+        raise CandleError(f"no candle opens in the window from {start} to {end} ms")
+    columns = Columns(program, len(loaded))
+    columns.extend_many(loaded)
+    return _decide_all(play, instrument, columns, loaded, window, funding)
+
+
+def _first(*values: int | None) -> int:
+    return next(value for value in values if value is not None)
+
+
+def _decide_all(
+    play: Play, instrument: Instrument, columns: Columns, loaded: Candles, window: Candles, funding: Funding
+) -> BacktestResult:
+    program = columns.program
+    state = build_state(play.backtest.equity_usdt)
+    rules = build_rules(play, instrument, program.base_step_ms)
+    book = new_book(stop_is_limit=play.risk.sl_order_type == "Limit", target_is_limit=play.risk.tp_order_type == "Limit")
+    terms = build_terms(play, instrument, play.backtest.slippage_bps)
+    exec_open_ms = columns.open_times_ms(program.exec_clock)
+    run = np.zeros(1, RUN)
+    run["bar"] = len(loaded) - len(window)
+    run["end_bar"] = len(loaded)
+    run["exec_row"] = np.searchsorted(exec_open_ms, int(window.open_time_ms[0]) - program.exec_step_ms)
+    run["funding_row"] = np.searchsorted(funding.time_ms, window.open_time_ms[0])
+    room = columns.exec_count - int(run["exec_row"][0])
+    equity, verdicts = np.empty(room), np.empty(room, np.int8)
+    rows, strides = _signal_rows(columns)
+    trades: Records = np.empty(_FIRST_ROOM, e.TRADE)
+    signals, intent, fills = np.full(1, np.nan, e.SIGNALS), np.zeros(1, e.INTENT), new_fills()
+    week = build_week(play.policy.trading_windows)
+    bars = loaded.open_time_ms, loaded.open, loaded.high, loaded.low, loaded.close
+    while True:
+        records = run, state, rules, book, terms, signals, intent, fills, week
+        outputs = trades, equity, verdicts
+        run_bars(*records, *bars, exec_open_ms, rows, strides, funding.time_ms, funding.rate, *outputs)
+        if run["finished"][0]:
+            break
+        trades = np.concatenate((trades, np.empty(len(trades), e.TRADE)))
+    closes = int(run["closes"][0])
+    return BacktestResult(
+        play=play,
+        instrument=instrument,
+        candles=window,
+        loaded=loaded,
+        columns=columns,
+        start_equity_usdt=play.backtest.equity_usdt,
+        slippage_bps=play.backtest.slippage_bps,
+        funding=funding,
+        trade_rows=trades[: int(run["trades"][0])],
+        equity_usdt=equity[:closes],
+        verdicts=verdicts[:closes],
+        closes_held=int(run["closes_held"][0]),
+        final_equity_usdt=float(state["cash_usdt"][0]),
+        ended=ENDINGS[int(state["halted"][0])],
+    )
+
+
+def _signal_rows(columns: Columns) -> tuple[tuple[NDArray[np.float64], ...], NDArray[np.int64]]:
+    """Rows of `SIGNALS` and their strides: a signal that the Play does not have is one NaN that is read again and again."""
+    rows = [columns.signal(name) for name in SIGNALS]
+    absent = np.full(1, np.nan)
+    strides = np.array([0 if row is None else 1 for row in rows], np.int64)
+    return tuple(absent if row is None else row for row in rows), strides
+
+
+def _data_hash(candles: Candles, funding: Funding) -> str:
+    """SHA-256 over the base candles from the anchor on; slower clocks are made of them and add nothing."""
+    data = hashlib.sha256(digest({"symbol": candles.symbol, "step_ms": candles.step_ms}).encode())
+    data.update(candles.open_time_ms.astype("<i8").tobytes())
+    for row in (candles.open, candles.high, candles.low, candles.close, candles.volume):
+        data.update(row.astype("<f8").tobytes())
+    data.update(funding.time_ms.astype("<i8").tobytes())
+    data.update(funding.rate.astype("<f8").tobytes())
+    return data.hexdigest()
