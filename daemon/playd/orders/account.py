@@ -258,7 +258,7 @@ class Account:
         if owner is not None and owner["uid"] != instance.uid:
             raise Broken(f"instances {instance.uid} and {owner['uid']} share the tag {tag}; add one of them under a new uid")
         ledger.write(
-            "INSERT INTO instances VALUES (?,?,?,?,?,?,?,?)"
+            "INSERT INTO instances (uid, name, account, symbol, mode, clock_ms, tag, created_ms) VALUES (?,?,?,?,?,?,?,?)"
             " ON CONFLICT DO UPDATE SET name = excluded.name, symbol = excluded.symbol, clock_ms = excluded.clock_ms",
             (
                 instance.uid,

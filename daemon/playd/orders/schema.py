@@ -19,7 +19,12 @@ CREATE TABLE accounts (
 
 CREATE TABLE instances (
     uid TEXT PRIMARY KEY, name TEXT NOT NULL, account TEXT NOT NULL, symbol TEXT NOT NULL, mode TEXT NOT NULL,
-    clock_ms INTEGER NOT NULL, tag TEXT NOT NULL, created_ms INTEGER NOT NULL
+    clock_ms INTEGER NOT NULL, tag TEXT NOT NULL, created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL DEFAULT 0,
+    play_path TEXT NOT NULL DEFAULT '', play_digest TEXT NOT NULL DEFAULT '', capital_usd TEXT NOT NULL DEFAULT '',
+    sharing TEXT NOT NULL DEFAULT 'exclusive', capital_step TEXT NOT NULL DEFAULT 'full', declared INTEGER NOT NULL DEFAULT 0,
+    enabled INTEGER NOT NULL DEFAULT 1, desired TEXT NOT NULL DEFAULT 'stopped', failed_code TEXT NOT NULL DEFAULT '',
+    failed_text TEXT NOT NULL DEFAULT '', anchor_ms INTEGER NOT NULL DEFAULT 0, restarts TEXT NOT NULL DEFAULT '[]',
+    previous_digests TEXT NOT NULL DEFAULT '[]', removed INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX instances_tag ON instances (tag);
 
