@@ -4,13 +4,12 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import Annotated, Any, Final
 
-import anyio
 import typer
 
 from playd.cli.options import HIGH_WAIT_S, Session, add
 from playd.control.client import connected
 from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject, RpcError
-from playd.control.render import Output, json_text
+from playd.control.render import json_text
 from playd.control.tables import DIFFERENCES, HALTS, LIFECYCLE, LIST, PANIC
 
 EXIT_USAGE: Final = 2
@@ -66,7 +65,9 @@ async def add_instance(
     path = PurePath(play)
     if path.suffix in (".yml", ".yaml") and not path.is_absolute():
         play = str(session.world.process.working_dir() / path)
-    record = (await session.change("instance.add", {"name": name, "play": play, "mode": mode.value, "account": account}))["data"]
+    record = (await session.change("instance.add", {"name": name, "play": play, "mode": mode.value, "account": account}))[
+        "data"
+    ]
     session.show_rows([record], LIST, empty="")
     session.say(f"start it with `playctl start {name}`")
     return 0
@@ -147,7 +148,9 @@ async def pause(session: Session, scope: ScopeArgument) -> int:
 async def halt(
     session: Session,
     scope: ScopeArgument,
-    level: Annotated[HaltLevel, typer.Option("--level", help="halt (2), cancel (3: targets too) or freeze (5: send nothing).")] = HaltLevel.HALT,
+    level: Annotated[
+        HaltLevel, typer.Option("--level", help="halt (2), cancel (3: targets too) or freeze (5: send nothing).")
+    ] = HaltLevel.HALT,
 ) -> int:
     """Refuse new risk until a person lifts it; survives restarts."""
     return await _raise(session, scope, level.value)
@@ -168,7 +171,9 @@ async def resume(session: Session, scope: ScopeArgument) -> int:
 
 
 def _still(data: JsonObject) -> list[str]:
-    return [f"still in force: {row['scope']} level {row['level']} {row['code']}: {row['text']}" for row in data["still_in_force"]]
+    return [
+        f"still in force: {row['scope']} level {row['level']} {row['code']}: {row['text']}" for row in data["still_in_force"]
+    ]
 
 
 async def panic(session: Session, scope: ScopeArgument) -> int:

@@ -46,7 +46,9 @@ def register(app: typer.Typer) -> None:
     add(app, "intents", "playctl intents --unresolved")(intents)
     add(app, "logs", "playctl logs -f ema-cross")(logs)
     add(app, "version", "playctl version --json")(version)
-    app.command("completion", epilog="Example: playctl completion bash > ~/.local/share/bash-completion/completions/playctl")(completion)
+    app.command("completion", epilog="Example: playctl completion bash > ~/.local/share/bash-completion/completions/playctl")(
+        completion
+    )
 
 
 async def status(session: Session, target: TargetArgument = None, watch: WatchOption = 0.0) -> int:
@@ -165,7 +167,8 @@ async def halts(session: Session) -> int:
 
 
 async def intents(
-    session: Session, unresolved: Annotated[bool, typer.Option("--unresolved", help="Only those whose outcome is open.")] = False
+    session: Session,
+    unresolved: Annotated[bool, typer.Option("--unresolved", help="Only those whose outcome is open.")] = False,
 ) -> int:
     """Decisions to trade and what became of them."""
     session.show_rows((await session.ask("intent.list", {"unresolved": unresolved}))["data"], INTENTS, empty="no intents")
@@ -205,7 +208,8 @@ def _print_line(session: Session, line: JsonObject) -> None:
         return
     known = ("ts", "level", "event", "msg", "topic")
     rest = " ".join(f"{key}={value}" for key, value in line.items() if key not in known and value is not None)
-    print(f"{line.get('ts', '')} {str(line.get('level', '')).upper():<8} {line.get('event', '')} {line.get('msg', '')} {rest}".rstrip(), flush=True)
+    level = str(line.get("level", "")).upper()
+    print(f"{line.get('ts', '')} {level:<8} {line.get('event', '')} {line.get('msg', '')} {rest}".rstrip(), flush=True)
 
 
 async def version(session: Session) -> int:

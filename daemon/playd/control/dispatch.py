@@ -10,12 +10,12 @@ import anyio
 from pydantic import ValidationError
 
 from playd.control.figures import rfc3339
-from playd.control.names import nearest
 from playd.control.params import Changing, Params
 from playd.control.protocol import Code, JsonObject, Request, RpcError
 from playd.control.server import Session
 from playd.core.canonical import digest
 from playd.core.errors import CandleError, PlayError, SettingsError
+from playd.supervisor.names import nearest
 from playd.world.ports import Clock
 
 Handler = Callable[[Any, "Call"], Awaitable[JsonObject | list[JsonObject]]]

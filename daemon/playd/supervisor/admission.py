@@ -106,7 +106,8 @@ def _account(record: InstanceRecord, around: Circumstances) -> Refused | None:
         return Refused("NO_ACCOUNT", f"no account {record.account!r} is configured", "add it to playd.toml")
     allowed = ENVIRONMENTS_OF[record.mode]
     if around.account_environment not in allowed:
-        text = f"mode {record.mode} needs an account on {' or '.join(allowed)}; {record.account} is on {around.account_environment}"
+        wanted, found = " or ".join(allowed), around.account_environment
+        text = f"mode {record.mode} needs an account on {wanted}; {record.account} is on {found}"
         return Refused("WRONG_ENVIRONMENT", text)
     if around.account_refused:
         return Refused("ACCOUNT_REFUSED", f"account {record.account}: {around.account_refused}")

@@ -5,7 +5,7 @@ from typing import Final
 
 from playd.core.errors import PlayError
 from playd.core.limits import PLAY_FILE_BYTES
-from playd.plays.load import load_play
+from playd.plays.load import decode_play, load_play
 from playd.plays.model import Play, Scalar
 from playd.world.ports import Disk
 
@@ -45,8 +45,4 @@ def read_play(disk: Disk, path: PurePath, overrides: dict[str, Scalar] | None = 
         data = disk.read_bytes(path)
     except OSError as error:
         raise PlayError([f"{path}: {error.strerror or error}"]) from error
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise PlayError([f"{path}: byte {error.start} is not UTF-8 text; a Play is a YAML text file"]) from error
-    return load_play(text, str(path), overrides)
+    return load_play(decode_play(data, str(path)), str(path), overrides)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playd.control.names import nearest, not_found, select
+from playd.supervisor.names import nearest, not_found, select
 
 ROWS = {
     "ema-cross": {"mode": "paper", "symbol": "BTCUSDT", "account": "a", "state": "running"},

@@ -1,0 +1,114 @@
+"""How each kind of account is opened: a wallet per paper instance on the local exchange, a key of its own elsewhere."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import anyio
+
+from playd.core.errors import OperatorError
+from playd.core.modes import Environment
+from playd.core.record import Recorder
+from playd.core.secret import Secret
+from playd.orders.account import Account
+from playd.orders.halts import Halts
+from playd.orders.ledger import Ledger
+from playd.orders.settings import OrderSettings
+from playd.plays.model import Play
+from playd.supervisor.accounts import AccountPlan
+from playd.supervisor.records import InstanceRecord
+from playd.venues.bybit.environment import VenueAccount, venue_account
+from playd.venues.bybit.venue import open_bybit_venue
+from playd.venues.exchange.exchange import Exchange
+from playd.venues.port import Budget
+from playd.world.ports import World
+
+from playd.cli.universe import Universe
+
+Opened = AbstractAsyncContextManager[tuple[Account, Callable[[], Awaitable[None]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What all accounts of the daemon share."""
+
+    world: World
+    ledger: Ledger
+    journal: Recorder
+    halts: Halts
+    budget_of: Callable[[str], Budget]
+
+
+def paper_alias(uid: str) -> str:
+    """Every paper instance has a wallet of its own, so that instances on one symbol cannot touch each other."""
+    return f"paper-{uid}"
+
+
+def paper_plan(
+    books: Books, universe: Universe, exchange: Exchange, record: InstanceRecord, play: Play, settings: OrderSettings
+) -> AccountPlan:
+    """A wallet on the embedded exchange with the Play's equity, fees and slippage; found again after a restart."""
+
+    def opened() -> Opened:
+        key, secret = exchange.create_account(
+            record.account,
+            wallet_usdt=Decimal(record.capital_usd),
+            taker_bps=play.account.taker_bps,
+            maker_bps=play.account.maker_bps,
+            slippage_bps=play.account.slippage_bps,
+        )
+        account = venue_account(
+            record.account,
+            Environment.LOCAL,
+            universe.plan.hosts,
+            Secret(key),
+            Secret(secret),
+            lock_step=universe.plan.lock_step,
+        )
+        own = replace(settings, leverage=Decimal(repr(play.account.max_leverage)))
+        return open_account(books, universe, account, own)
+
+    return AccountPlan(record.account, Environment.LOCAL, opened)
+
+
+def key_plan(books: Books, universe: Universe, account: VenueAccount, settings: OrderSettings) -> AccountPlan:
+    """An account of a real key."""
+    return AccountPlan(account.alias, account.environment, lambda: open_account(books, universe, account, settings))
+
+
+@asynccontextmanager
+async def open_account(
+    books: Books, universe: Universe, venue: VenueAccount, settings: OrderSettings
+) -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:
+    """The account over its venue, and what runs both; connections are closed when the block ends."""
+    budget = books.budget_of(venue.alias)
+    opened = open_bybit_venue(
+        books.world,
+        venue,
+        budget,
+        step_ms=universe.plan.base_step_ms,
+        timing=universe.plan.socket_timing,
+        limiter=universe.limiter,
+    )
+    async with opened as port:
+        account = Account(
+            books.world, venue.alias, venue.environment, port, books.ledger, budget, settings, books.journal, books.halts
+        )
+
+        async def run() -> None:
+            async with anyio.create_task_group() as group:
+                group.start_soon(port.stream.run, name=f"{venue.alias} private stream")
+                await account.run(port.stream.events)
+                group.cancel_scope.cancel()
+
+        yield account, run
+
+
+def no_account(alias: str, reason: str) -> AccountPlan:
+    """The plan of an account that cannot be opened: its instances are told why."""
+
+    def opened() -> Opened:
+        raise OperatorError(f"account {alias}: {reason}")
+
+    return AccountPlan(alias, Environment.LOCAL, opened)

@@ -1,0 +1,166 @@
+"""`playd`: the daemon, and what needs no daemon: backtest, parity, the local exchange, checking Plays and settings."""
+
+import sys
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Annotated, TypeVar
+
+import typer
+
+from playd import __version__
+from playd.core.errors import PlaydError, PlayError
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="playd",
+    help="Run YAML Plays on Bybit perpetual futures, or on an exchange of its own. Talk to a running one with `playctl`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+play_app = typer.Typer(help="Look at Play files.", no_args_is_help=True, rich_markup_mode=None)
+exchange_app = typer.Typer(
+    help="The local exchange: speaks Bybit V5 on 127.0.0.1.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(play_app, name="play")
+app.add_typer(exchange_app, name="exchange")
+
+PlayArgument = Annotated[str, typer.Argument(metavar="PLAY", help="Play file, or the stem of one in config/plays.")]
+CandlesOption = Annotated[str, typer.Option("--candles", metavar="FILE", help="Parquet file of one-minute candles.")]
+SymbolOption = Annotated[str, typer.Option("--symbol", help="Symbol of the candles; default: the Play's.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+StartOption = Annotated[
+    str, typer.Option("--start", metavar="T", help="First decision at or after T (UTC): 2024-01-31, RFC 3339 or epoch ms.")
+]
+EndOption = Annotated[str, typer.Option("--end", metavar="T", help="Candles that open before T.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="K=V", help="Another value for a Play variable; may be repeated.")
+]
+ConfigOption = Annotated[str, typer.Option("--config", metavar="FILE", help="Settings file; default: config/playd.toml.")]
+StateOption = Annotated[str, typer.Option("--state", metavar="DIR", help="State directory; default: state.")]
+
+
+def run_command(body: Callable[[], int]) -> None:
+    """Run a command; every error of ours becomes its text on standard error and its exit code."""
+    try:
+        code = body()
+    except PlayError as error:
+        print("\n".join(error.findings), file=sys.stderr)
+        code = error.exit_code
+    except PlaydError as error:
+        print(f"playd: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: playd run --candles btc.parquet --speed 600")
+def run(
+    candles: Annotated[
+        str, typer.Option("--candles", metavar="FILE", help="Recorded candles instead of a synthetic market.")
+    ] = "",
+    speed: Annotated[
+        float, typer.Option("--speed", help="Market minutes per real minute; 0: what the settings say.", min=0)
+    ] = 0.0,
+    symbol: SymbolOption = "",
+    config: ConfigOption = "",
+    state: StateOption = "",
+) -> None:
+    """Run the daemon. Without settings, keys or network: two example Plays in paper mode on a synthetic market."""
+    from playd.cli.daemon import RunOptions, run_daemon
+
+    run_command(lambda: run_daemon(RunOptions(candles=candles, speed=speed, symbol=symbol, config=config, state=state)))
+
+
+@app.command(epilog="Example: playd backtest config/plays/ema_cross_rsi.yml --candles btc.parquet --json")
+def backtest(
+    play: PlayArgument,
+    candles: CandlesOption,
+    symbol: SymbolOption = "",
+    start: StartOption = "",
+    end: EndOption = "",
+    json: JsonOption = False,
+    save_columns: Annotated[
+        str, typer.Option("--save-columns", metavar="FILE", help="Write every column to an npz file.")
+    ] = "",
+    overrides: SetOption = [],  # noqa: B006 - typer reads the default and never changes it
+) -> None:
+    """Run a Play over recorded candles and report its trades and metrics."""
+    from playd.cli.backtest import BacktestOptions, run_backtest_command
+
+    options = BacktestOptions(play, candles, symbol, start, end, json, save_columns, tuple(overrides))
+    run_command(lambda: run_backtest_command(options))
+
+
+@app.command(epilog="Example: playd parity config/plays/ema_cross_rsi.yml --candles btc.parquet")
+def parity(
+    play: PlayArgument,
+    candles: CandlesOption,
+    symbol: SymbolOption = "",
+    json: JsonOption = False,
+    overrides: SetOption = [],  # noqa: B006 - typer reads the default and never changes it
+) -> None:
+    """Backtest a Play, run it by the daemon's parts over real sockets, compare bit for bit. Exit 10: they differ."""
+    from playd.cli.parity import ParityOptions, run_parity_command
+
+    run_command(lambda: run_parity_command(ParityOptions(play, candles, symbol, json, tuple(overrides))))
+
+
+@exchange_app.command("serve", epilog="Example: playd exchange serve --synthetic 7 --speed 60 --port 9700")
+def exchange_serve(
+    candles: Annotated[str, typer.Option("--candles", metavar="FILE", help="Recorded candles.")] = "",
+    synthetic: Annotated[int, typer.Option("--synthetic", metavar="SEED", help="Seed of a synthetic market.")] = -1,
+    speed: Annotated[float, typer.Option("--speed", help="Market minutes per real minute.", min=0.001)] = 60.0,
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 9700,
+    symbol: SymbolOption = "",
+    lockstep: Annotated[bool, typer.Option("--lockstep", help="Market time waits for clients that ask for it.")] = False,
+    state: StateOption = "",
+) -> None:
+    """Serve the local exchange until it is told to stop."""
+    from playd.cli.exchange import ServeOptions, serve_exchange
+
+    run_command(lambda: serve_exchange(ServeOptions(candles, synthetic, speed, port, symbol, lockstep, state)))
+
+
+@play_app.command("check", epilog="Example: playd play check config/plays/mtf_trend.yml")
+def play_check(play: PlayArgument, json: JsonOption = False, overrides: SetOption = []) -> None:  # noqa: B006 - as above
+    """Check a Play file: every error and warning with its place. Exit 6 when it is refused."""
+    from playd.cli.plays import check_play
+
+    run_command(lambda: check_play(play, tuple(overrides), as_json=json))
+
+
+@play_app.command("show", epilog="Example: playd play show ema_cross_rsi --json")
+def play_show(play: PlayArgument, json: JsonOption = False, overrides: SetOption = []) -> None:  # noqa: B006 - as above
+    """Print a Play in its normal form: every default filled in, every name resolved."""
+    from playd.cli.plays import show_play
+
+    run_command(lambda: show_play(play, tuple(overrides), as_json=json))
+
+
+@app.command(epilog="Example: playd check --config config/playd.toml")
+def check(config: ConfigOption = "", state: StateOption = "", json: JsonOption = False) -> None:
+    """Check settings, state directory and the Plays of all instances, without side effects."""
+    from playd.cli.check import run_check
+
+    run_command(lambda: run_check(config, state, as_json=json))
+
+
+@app.command()
+def version(json: JsonOption = False) -> None:
+    """Print the version."""
+    print(f'{{"playd":"{__version__}"}}' if json else f"playd {__version__}")
+
+
+def find_file(given: str, working_dir: PurePath) -> PurePath:
+    """A path of the command line, absolute."""
+    path = PurePath(given)
+    return path if path.is_absolute() else working_dir / path
+
+
+def main() -> None:
+    """Entry point of the `playd` script."""
+    app()

@@ -1,0 +1,178 @@
+"""
+The accounts that are open, each kept by a supervised task of its own.
+
+An account that crashes is opened again after a back-off, and its instances with it, because their streams end; one that
+crashes too often puts its scope on level 2. Others never notice.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+from anyio.abc import TaskGroup
+
+from playd.core.errors import LinkError, OperatorError, RecordError, Refused, VenueError
+from playd.core.modes import Environment
+from playd.orders.account import Account
+from playd.supervisor.edge import first_of, say
+from playd.supervisor.restart import Quarantine, RestartBudget, after_crash
+from playd.world.ports import Clock, Random
+
+ACCOUNT_BUDGET: Final = RestartBudget(restart_max=5, window_ms=300_000, backoff_s=(1.0, 5.0, 25.0))
+READY_WITHIN_S: Final = 90.0
+"""How long a start waits for its account before it goes on explicitly degraded."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlan:
+    """
+    How an account is opened: alias, environment, and the function that does it.
+
+    `opened` yields an account whose `start` was not called yet, with what runs it, and closes its connections when the
+    block ends.
+    """
+
+    alias: str
+    environment: Environment
+    opened: Callable[[], AbstractAsyncContextManager[tuple[Account, Callable[[], Awaitable[None]]]]]
+
+
+@dataclass(slots=True)
+class OpenAccount:
+    """One account as it is kept. `account` is None between two lives, `refused` holds a definite refusal."""
+
+    plan: AccountPlan
+    account: Account | None = None
+    refused: str = ""
+    step: str = "not opened"
+    ready: anyio.Event = field(default_factory=anyio.Event)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+
+class Accounts:
+    """Opens accounts on demand and keeps them open. `run` must be running for anything to happen."""
+
+    def __init__(
+        self, clock: Clock, random: Random, on_event: Callable[[str, str, str], None], on_lost: Callable[[str, str], None]
+    ) -> None:
+        """`on_event(alias, event, text)` is for the log; `on_lost(alias, text)` hears that an account is given up."""
+        self._clock = clock
+        self._random = random
+        self._on_event = on_event
+        self._on_lost = on_lost
+        self._open: dict[str, OpenAccount] = {}
+        self._group: TaskGroup | None = None
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Keep accounts until cancelled; their connections are closed on leaving."""
+        async with anyio.create_task_group() as group:
+            self._group = group
+            task_status.started()
+            await anyio.sleep_forever()
+
+    def ensure(self, plan: AccountPlan) -> OpenAccount:
+        """The account of a plan, opened if it is not yet. Does not wait for it."""
+        if self._group is None:
+            raise RuntimeError("accounts are not being kept")
+        held = self._open.get(plan.alias)
+        if held is None:
+            held = self._open[plan.alias] = OpenAccount(plan)
+            self._group.start_soon(self._keep, held, name=f"account {plan.alias}")
+        return held
+
+    async def ready(self, plan: AccountPlan, within_s: float = READY_WITHIN_S) -> Account:
+        """
+        The account of a plan once its start barrier has passed.
+
+        Raises `CredentialError`-like `OperatorError` when it is refused, `LinkError` when it is not ready in time.
+        """
+        held = self.ensure(plan)
+        with anyio.move_on_after(within_s):
+            await held.ready.wait()
+        if held.refused:
+            raise OperatorError(f"account {plan.alias} is refused: {held.refused}")
+        if held.account is None or not held.ready.is_set():
+            raise LinkError(f"account {plan.alias} is not ready after {within_s:g} s: {held.step}")
+        return held.account
+
+    async def close(self, alias: str) -> None:
+        """Close one account; nobody may use it any more."""
+        held = self._open.pop(alias, None)
+        if held is not None:
+            held.scope.cancel()
+
+    def find(self, alias: str) -> Account | None:
+        """The running account of an alias."""
+        held = self._open.get(alias)
+        return None if held is None else held.account
+
+    @property
+    def held(self) -> Mapping[str, OpenAccount]:
+        """All accounts that are kept, by alias."""
+        return self._open
+
+    async def _keep(self, held: OpenAccount) -> None:
+        """Open, run, and after a crash open again, until the account is refused, given up or closed."""
+        history: tuple[int, ...] = ()
+        alias = held.plan.alias
+        with held.scope:
+            while True:
+                try:
+                    await self._one_life(held)
+                except Exception as error:  # noqa: BLE001
+                    # The supervised edge of an account: its crash must not reach another account or the daemon.
+                    self._stopped(held, error)
+                if held.refused:
+                    return
+                verdict = after_crash(history, self._clock.wall_ms(), ACCOUNT_BUDGET, self._random.random())
+                if isinstance(verdict, Quarantine):
+                    held.refused = (
+                        f"crashed {len(verdict.history) + 1} times in {ACCOUNT_BUDGET.window_ms // 1000} s; last: {held.step}"
+                    )
+                    held.ready.set()
+                    self._on_lost(alias, held.refused)
+                    return
+                history = verdict.history
+                self._on_event(alias, "account.restart", f"in {verdict.delay_s:.1f} s after {held.step}")
+                await anyio.sleep(verdict.delay_s)
+
+    async def _one_life(self, held: OpenAccount) -> None:
+        async with held.plan.opened() as (account, run):
+            held.step = "start barrier"
+            await self._start_patiently(held, account)
+            held.account, held.step = account, "running"
+            held.ready.set()
+            self._on_event(held.plan.alias, "account.ready", "reconciled and protected")
+            await run()
+
+    async def _start_patiently(self, held: OpenAccount, account: Account) -> None:
+        """The account's start barrier, tried again while the venue cannot be reached: an outage is no crash."""
+        pause_s = 1.0
+        while True:
+            try:
+                await account.start()
+            except (LinkError, VenueError) as error:
+                if isinstance(error, Refused):
+                    raise
+                held.step = f"start barrier: {error}"
+                self._on_event(held.plan.alias, "account.waiting", held.step)
+                await anyio.sleep(pause_s)
+                pause_s = min(30.0, pause_s * 2)
+            else:
+                return
+
+    def _stopped(self, held: OpenAccount, error: Exception) -> None:
+        """Note how a life ended. What cannot be recorded ends the daemon, a definite refusal ends the account."""
+        held.account = None
+        if (record := first_of(error, RecordError)) is not None:
+            raise record
+        refused = first_of(error, OperatorError) or first_of(error, Refused)
+        held.step = say(error)
+        if refused is not None:
+            held.refused = str(refused)
+            held.ready.set()
+            self._on_lost(held.plan.alias, held.refused)
+        else:
+            held.ready = anyio.Event()

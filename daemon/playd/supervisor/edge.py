@@ -1,0 +1,25 @@
+"""What a supervised edge does with what it caught: exceptions out of task groups, found and put into words."""
+
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
+
+
+def first_of(error: BaseException, kind: type[E]) -> E | None:
+    """The first exception of a kind inside `error`, which may be a group of groups; None when there is none."""
+    if isinstance(error, kind):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            found = first_of(inner, kind)
+            if found is not None:
+                return found
+    return None
+
+
+def say(error: BaseException) -> str:
+    """One line for people: the innermost causes, with their types."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(say(inner) for inner in error.exceptions)
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,251 @@
+"""
+An EngineInstance: one Play, fed with closed bars and events of its orders, handing out intents.
+
+It holds no socket, no file and no clock. What it needs of the world arrives through `Surroundings`, its orders leave through
+an `OrderPort`, and its whole memory is the engine, the number of the last event it dealt with and the last bar.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final, Protocol, cast
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from playd.core.canonical import Json
+from playd.core.errors import Broken
+from playd.core.orders import Action, Intent, Side
+from playd.engine.messages import Decision, EngineOrder
+from playd.engine.play_engine import PlayEngine
+from playd.market.bars import ClosedBar
+from playd.orders.fills import FillEvent, FundingEvent, InstanceEvent, OrderEnded
+from playd.orders.gates import GateInputs
+from playd.orders.gateway import Verdict
+from playd.supervisor.inbox import Inbox
+from playd.supervisor.translate import Identity, fill_of, intent_of
+
+SENT: Final = ("SENT", "UNKNOWN", "REJECTED", "AMENDED")
+"""Verdicts after which the order path tells the rest of the story as events; after every other one nothing was sent."""
+
+
+class OrderPort(Protocol):
+    """Where intents go and events come from: an account, or the pretend one of shadow mode."""
+
+    @property
+    def fills(self) -> MemoryObjectReceiveStream[InstanceEvent]:
+        """Events of this instance behind the number it registered with, in order, each once."""
+        ...
+
+    async def submit(self, intent: Intent, inputs: GateInputs) -> Verdict: ...
+
+    def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
+        """Write the verdict of a bar that sends nothing; False when the bar has one."""
+        ...
+
+
+class BarSource(Protocol):
+    """Closed bars in unbroken order, as `market.subscription` gives them."""
+
+    async def receive(self) -> ClosedBar:
+        """The next bar. Raises `anyio.EndOfStream` when a replayed market is over."""
+        ...
+
+    def done(self, close_ms: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One decision and what became of it, for people: status, journal, log, `explain`."""
+
+    close_ms: int
+    verdict: str
+    detail: str
+    late: bool
+    order: EngineOrder | None
+
+
+class Surroundings(Protocol):
+    """What the supervisor knows on behalf of an instance."""
+
+    def gate_inputs(self, bar: ClosedBar, *, ready: bool, not_ready: str) -> GateInputs:
+        """The state of instance and market at this moment."""
+        ...
+
+    def bar_taken(self, bar: ClosedBar) -> None:
+        """A bar is about to be processed."""
+        ...
+
+    def decided(self, decided: Decided) -> None:
+        """An execution bar has its verdict."""
+        ...
+
+    def event_taken(self, event: InstanceEvent) -> None:
+        """The engine knows of a fill, an order's end or funding."""
+        ...
+
+    def caught_up(self) -> None:
+        """No bar is missing any more."""
+        ...
+
+    def market_ended(self) -> None:
+        """A replayed market has no more bars."""
+        ...
+
+    def save(self, payload: dict[str, Json], *, now: bool) -> None:
+        """Keep the state; may be put off for up to a second unless `now`."""
+        ...
+
+
+class EngineInstance:
+    """
+    One life of an instance, from a warm engine to its end.
+
+    `last_open_ms` is the last bar the engine has seen (in its history or decided), `event_n` the last event it dealt with.
+    Cancellation: safe at any await; the ledger and the kept state tell the next life the rest.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        engine: PlayEngine,
+        port: OrderPort,
+        around: Surroundings,
+        *,
+        anchor_ms: int,
+        last_open_ms: int,
+        event_n: int,
+    ) -> None:
+        self.identity = identity
+        self.engine = engine
+        self.anchor_ms = anchor_ms
+        self.last_open_ms = last_open_ms
+        self.event_n = event_n
+        self.last_decided: Decided | None = None
+        self.caught_up = False
+        self._port = port
+        self._around = around
+        self._inbox = Inbox()
+        self._step_ms = identity.base_step_ms
+
+    async def run(self, bars: BarSource, *, behind: bool) -> None:
+        """
+        Process bars and events until cancelled. Raises whatever the engine or the order path could not survive.
+
+        With `behind`, missed bars come first, marked late; events of that time are merged between them by market time.
+        """
+        self._around.save(self.state(), now=True)
+        if not behind:
+            self._catch_up_ended()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._take_events, name=f"{self.identity.name} events")
+            while (bar := await _next(bars)) is not None:
+                await self._events_settled()
+                await self._on_bar(bar)
+                bars.done(self.last_open_ms + self._step_ms)
+            self._around.market_ended()
+            # The position stays at the venue; its events are still welcome.
+            await anyio.sleep_forever()
+
+    def state(self) -> dict[str, Json]:
+        """Everything the next life needs, as JSON: `restore_into` of a fresh engine with `state()["engine"]`."""
+        return {
+            "uid": self.identity.uid,
+            "name": self.identity.name,
+            "play_digest": self.identity.play_digest,
+            "anchor_ms": self.anchor_ms,
+            "last_open_ms": self.last_open_ms,
+            "event_n": self.event_n,
+            "engine": cast("Json", self.engine.snapshot()),
+        }
+
+    async def _take_events(self) -> None:
+        async for event in self._port.fills:
+            self._inbox.put(event)
+            if self.caught_up:
+                self._apply_all()
+        raise Broken("the account's event stream ended")
+
+    async def _events_settled(self) -> None:
+        """Let the task of events apply what has arrived: a bar never overtakes a fill that was delivered before it."""
+        events = self._port.fills
+        while events.statistics().current_buffer_used or not events.statistics().tasks_waiting_receive:
+            await anyio.lowlevel.checkpoint()
+
+    async def _on_bar(self, bar: ClosedBar) -> None:
+        self._follow(bar)
+        close_ms = bar.candle.open_time_ms + self._step_ms
+        while (event := self._inbox.due(close_ms, expecting=self.engine.order_pending)) is not None:
+            self._apply(event)
+        if not bar.late and not self.caught_up:
+            self._catch_up_ended()
+        if self.caught_up:
+            self._apply_all()
+        self._around.bar_taken(bar)
+        decision = self.engine.on_bar(bar.candle)
+        self.last_open_ms = bar.candle.open_time_ms
+        if decision is not None:
+            await self._carry_out(decision, bar)
+        self._around.save(self.state(), now=False)
+
+    def _catch_up_ended(self) -> None:
+        self.caught_up = True
+        self._around.caught_up()
+
+    def _follow(self, bar: ClosedBar) -> None:
+        """Bars come in order, each once; candles that the venue does not have are simply absent."""
+        if bar.candle.open_time_ms <= self.last_open_ms:
+            raise Broken(f"bar {bar.candle.open_time_ms} came after bar {self.last_open_ms}")
+
+    async def _carry_out(self, decision: Decision, bar: ClosedBar) -> None:
+        """Submit what was decided, first refusal first; write the bar's verdict."""
+        verdict, detail = decision.verdict, decision.detail
+        for order in decision.orders:
+            intent = intent_of(self.identity, decision, order)
+            not_ready = _unknown_rule(decision, order)
+            answer = await self._port.submit(intent, self._around.gate_inputs(bar, ready=not not_ready, not_ready=not_ready))
+            if answer.code not in SENT:
+                verdict, detail = answer.code, _explain(answer)
+                self.engine.on_order_ended(order.action, answer.code)
+        if not decision.orders:
+            self._port.record_verdict(decision.close_ms, verdict, detail, late=bar.late)
+        first = decision.orders[0] if decision.orders else None
+        self.last_decided = Decided(decision.close_ms, verdict, detail, bar.late, first)
+        self._around.decided(self.last_decided)
+
+    def _apply_all(self) -> None:
+        for event in self._inbox.take_all():
+            self._apply(event)
+
+    def _apply(self, event: InstanceEvent) -> None:
+        if event.n <= self.event_n:
+            return
+        match event:
+            case FillEvent():
+                self.engine.on_fill(fill_of(self.identity, event))
+            case OrderEnded(action=action, reason=reason):
+                self.engine.on_order_ended(action, reason)
+            case FundingEvent(amount_usdt=amount):
+                self.engine.on_funding(float(amount))
+        self.event_n = event.n
+        self._around.event_taken(event)
+
+
+async def _next(bars: BarSource) -> ClosedBar | None:
+    try:
+        return await bars.receive()
+    except anyio.EndOfStream:
+        return None
+
+
+def _unknown_rule(decision: Decision, order: EngineOrder) -> str:
+    """The entry rule behind an order when it is neither true nor false at this close; empty when it is known."""
+    rule = "entry_long" if order.side is Side.BUY else "entry_short"
+    is_unknown = order.action is Action.ENTER and math.isnan(decision.signals.get(rule, math.nan))
+    return rule if is_unknown else ""
+
+
+def _explain(verdict: Verdict) -> str:
+    """A refusal in one line: text, value against limit."""
+    if not verdict.limit:
+        return verdict.text
+    return f"{verdict.text}: {verdict.value} against {verdict.limit} {verdict.unit}".rstrip()

@@ -1,0 +1,159 @@
+"""
+One life of an instance: from its record to a warm engine, through its bars, to its end.
+
+Everything that a life opens (subscription, registration) is closed when it ends, however it ends.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from playd.core.candles import Candles
+from playd.core.errors import StateError
+from playd.core.timeframes import bar_open_ms
+from playd.engine.play_engine import PlayEngine
+from playd.market.hub import MarketHub
+from playd.market.subscription import Subscription
+from playd.orders.account import Account
+from playd.plays.compile import compile_program
+from playd.plays.model import Play
+from playd.plays.program import Program
+from playd.supervisor.accounts import AccountPlan, Accounts
+from playd.supervisor.instance import EngineInstance
+from playd.supervisor.keeper import Keeper, Kept
+from playd.supervisor.plays import read_play
+from playd.supervisor.records import InstanceRecord, RecordStore
+from playd.supervisor.slot import Slot
+from playd.supervisor.surroundings import Report, ShellAround
+from playd.supervisor.translate import Identity
+from playd.world.ports import World
+
+
+class HistoryTooShort(StateError):
+    """The venue has fewer candles than the Play needs before its first decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class LifeParts:
+    """What every life is built from."""
+
+    world: World
+    hub_of: Callable[[InstanceRecord], MarketHub]
+    accounts: Accounts
+    records: RecordStore
+    instances_dir: PurePath
+    base_step_ms: int
+    entry_max_age_ms: int
+    plan: Callable[[InstanceRecord, Play], AccountPlan]
+    report: Report
+
+
+async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance], None]) -> None:
+    """
+    Run one life of an instance until cancelled. Raises whatever ended it.
+
+    Raises `PlayError`, `StateError` (also `HistoryTooShort`) and `OperatorError` for what a restart cannot mend.
+    """
+    record = slot.record
+    play = read_play(parts.world.disk, PurePath(record.play_path))
+    program = compile_program(play, parts.base_step_ms)
+    keeper = Keeper(parts.world.disk, parts.instances_dir, record.name)
+    kept = _kept_of(keeper, record)
+    account = await parts.accounts.ready(parts.plan(record, play))
+    hub = parts.hub_of(record)
+    history = await _history(hub, parts.base_step_ms, record, program, kept)
+    async with await hub.subscribe(record.symbol, after_ms=_last_open_ms(kept, history)) as bars:
+        await _with_port(slot, parts, _Warm(play, program, keeper, kept, history, account, bars), on_engine)
+
+
+@dataclass(frozen=True, slots=True)
+class _Warm:
+    """What is known before the engine exists."""
+
+    play: Play
+    program: Program
+    keeper: Keeper
+    kept: Kept | None
+    history: Candles
+    account: Account
+    bars: Subscription
+
+
+async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Callable[[EngineInstance], None]) -> None:
+    record, kept = slot.record, warm.kept
+    event_n = int(kept.payload["event_n"]) if kept else 0
+    port = await warm.account.register(
+        record.uid, record.name, record.symbol, clock_ms=warm.program.exec_step_ms, mode=record.mode, after=event_n
+    )
+    try:
+        instrument = warm.account.desk.instrument(record.symbol)
+        identity = Identity(
+            uid=record.uid,
+            name=record.name,
+            account=record.account,
+            play_digest=record.play_digest,
+            instrument=instrument,
+            base_step_ms=parts.base_step_ms,
+            entry_max_age_ms=parts.entry_max_age_ms,
+        )
+        engine = PlayEngine(warm.program, warm.play, instrument, start_equity_usdt=float(record.capital_usd))
+        last_open_ms = _last_open_ms(kept, warm.history)
+        seen = warm.history.between(0, last_open_ms + parts.base_step_ms)
+        engine.warm(seen)
+        if kept is not None:
+            engine.restore(kept.payload["engine"])
+        around = ShellAround(slot, parts.world.clock, parts.hub_of(record), warm.keeper, parts.report)
+        anchor_ms = int(warm.history.open_time_ms[0])
+        instance = EngineInstance(
+            identity, engine, port, around, anchor_ms=anchor_ms, last_open_ms=last_open_ms, event_n=event_n
+        )
+        _remember_anchor(slot, parts, anchor_ms)
+        on_engine(instance)
+        behind = len(warm.history) > len(seen)
+        try:
+            await instance.run(warm.bars, behind=behind)
+        finally:
+            around.flush()
+    finally:
+        port.close()
+
+
+def _kept_of(keeper: Keeper, record: InstanceRecord) -> Kept | None:
+    """The kept state of this very instance. Raises `StateError` when it cannot be used."""
+    kept = keeper.load()
+    if kept is None or kept.payload.get("uid") != record.uid:
+        return None
+    if kept.payload.get("play_digest") != record.play_digest:
+        raise StateError(f"{keeper.path}: was written by another Play ({str(kept.payload.get('play_digest'))[:16]})")
+    return kept
+
+
+async def _history(hub: MarketHub, step_ms: int, record: InstanceRecord, program: Program, kept: Kept | None) -> Candles:
+    """Closed candles from the anchor to now. The anchor of a first life lies the Program's warm-up before now."""
+    now_ms = bar_open_ms(await hub.market_now_ms(), step_ms)
+    anchor_ms = int(kept.payload["anchor_ms"]) if kept else record.anchor_ms
+    if not anchor_ms:
+        anchor_ms = bar_open_ms(now_ms, program.exec_step_ms) - program.warmup_ms
+    history = await hub.history(record.symbol, anchor_ms, now_ms)
+    if len(history) == 0:
+        raise HistoryTooShort(f"history_too_short: no candle of {record.symbol} between {anchor_ms} and {now_ms}")
+    found_ms = int(history.open_time_ms[0])
+    if kept is not None and found_ms != anchor_ms:
+        raise HistoryTooShort(f"history_too_short: the anchor is {anchor_ms}, the venue's history starts at {found_ms}")
+    needed, found = program.warmup_ms // step_ms, (now_ms - found_ms) // step_ms
+    if kept is None and found < needed:
+        raise HistoryTooShort(f"history_too_short: {needed} candles of {record.symbol} needed, {found} found")
+    return history
+
+
+def _last_open_ms(kept: Kept | None, history: Candles) -> int:
+    """The last bar that needs no decision any more: the kept one, else the newest of the history."""
+    if kept is not None:
+        return int(kept.payload["last_open_ms"])
+    return int(history.open_time_ms[-1])
+
+
+def _remember_anchor(slot: Slot, parts: LifeParts, anchor_ms: int) -> None:
+    if slot.record.anchor_ms != anchor_ms:
+        slot.record = replace(slot.record, anchor_ms=anchor_ms)
+        parts.records.put(slot.record)

@@ -1,0 +1,87 @@
+"""One instance as the supervisor holds it: record, facts, state, and whatever is running of it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import anyio
+
+from playd.supervisor.instance import EngineInstance
+from playd.supervisor.records import InstanceRecord
+from playd.supervisor.states import Facts, Life, Reason, State, check_transition, reasons_of, state_of
+
+OnTransition = Callable[["Slot", State, State, str], None]
+"""Hears every change of state: slot, before, after, cause."""
+
+
+class Slot:
+    """
+    Holds everything about one instance that the supervisor may ask at any moment.
+
+    `engine` is set while one life of it runs. `ended` is set while no task of it runs.
+    """
+
+    def __init__(self, record: InstanceRecord, on_transition: OnTransition) -> None:
+        self.record = record
+        self.facts = _first_facts(record)
+        self.engine: EngineInstance | None = None
+        self.scope: anyio.CancelScope | None = None
+        self.ended = anyio.Event()
+        self.ended.set()
+        self.settled = anyio.Event()
+        self.stop_when_flat = False
+        self.crashes = 0
+        self._on_transition = on_transition
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def state(self) -> State:
+        """The state shown."""
+        return state_of(self.facts)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why it is not simply running."""
+        return reasons_of(self.facts)
+
+    @property
+    def reason_text(self) -> str:
+        """All reasons in one line."""
+        return "; ".join(str(reason) for reason in self.reasons)
+
+    @property
+    def active(self) -> bool:
+        """Whether a task of it runs or waits to run again."""
+        return not self.ended.is_set()
+
+    def set(self, cause: str, **changed: Any) -> None:
+        """Change facts; the state follows, `cause` goes to the journal. Raises `Broken` for a forbidden transition."""
+        self.set_facts(replace(self.facts, **changed), cause)
+
+    def set_facts(self, facts: Facts, cause: str) -> None:
+        """Like `set`, with whole facts."""
+        before, after = state_of(self.facts), state_of(facts)
+        check_transition(before, after)
+        self.facts = facts
+        if after not in (State.WARMING, State.CREATED):
+            self.settled.set()
+        if before is not after:
+            self._on_transition(self, before, after, cause)
+
+    def degrade(self, code: str, text: str) -> None:
+        """Add a cause of degradation."""
+        self.set_facts(self.facts.with_cause(code, text), code)
+
+    def recover(self, code: str) -> None:
+        """Remove a cause of degradation."""
+        if code in self.facts.causes:
+            self.set_facts(self.facts.without_cause(code), f"{code} gone")
+
+
+def _first_facts(record: InstanceRecord) -> Facts:
+    """What is known before anything runs: a failure survives the daemon, and who never started is `created`."""
+    failed = Reason(record.failed_code, record.failed_text) if record.failed_code else None
+    return Facts(life=Life.STOPPED if record.anchor_ms else Life.CREATED, failed=failed)

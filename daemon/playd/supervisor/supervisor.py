@@ -1,0 +1,303 @@
+"""
+The supervisor: every instance in a task of its own, whose crash is caught at that task's edge and nowhere else.
+
+Starting, stopping, restarting and quarantine happen here; what an instance is doing is in its `Slot`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+
+from playd.core.errors import Broken, OperatorError, PlayError, RecordError
+from playd.market.feed_watch import FeedState
+from playd.market.hub import MarketHub
+from playd.orders.halts import Halts, Level, scopes_of
+from playd.supervisor.accounts import Accounts
+from playd.supervisor.admission import Refused
+from playd.supervisor.edge import first_of, say
+from playd.supervisor.errors import CommandRefused, NoSuchInstance
+from playd.supervisor.instance import EngineInstance
+from playd.supervisor.names import not_found
+from playd.supervisor.records import InstanceRecord, RecordStore
+from playd.supervisor.restart import Quarantine, RestartBudget, after_crash
+from playd.supervisor.slot import OnTransition, Slot
+from playd.supervisor.states import Facts, Life, Reason, State
+from playd.supervisor.surroundings import Report
+from playd.world.ports import Clock, Random
+
+TICK_S: Final = 1.0
+"""How often feeds, halts and accounts are looked at when no event says so earlier."""
+
+CANCEL_AFTER_CRASH_S: Final = 30.0
+"""Resting entries of a crashed instance are cancelled when it is not running again by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorRules:
+    """Numbers of `[supervisor]`."""
+
+    restarts: RestartBudget
+    max_instances: int
+    cooldown_s: float
+
+
+Live = Callable[[Slot, Callable[[EngineInstance], None]], Awaitable[None]]
+"""One life of an instance, which tells of its engine once it has one. Ends only by cancellation or by raising."""
+
+Admission = Callable[[InstanceRecord], Refused | None]
+"""The one admission function, with the present circumstances filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorParts:
+    """What the supervisor looks at and writes to."""
+
+    clock: Clock
+    random: Random
+    halts: Halts
+    accounts: Accounts
+    records: RecordStore
+    hub_of: Callable[[InstanceRecord], MarketHub]
+
+
+class Supervisor:
+    """
+    Holds all slots. `run` must be running for instances to run; it returns only by cancellation, or raises `RecordError`.
+
+    Ownership: its task group owns every instance task.
+    """
+
+    def __init__(
+        self,
+        parts: SupervisorParts,
+        rules: SupervisorRules,
+        live: Live,
+        on_transition: OnTransition,
+        report: Report,
+    ) -> None:
+        self._parts = parts
+        self._halts = parts.halts
+        self._rules = rules
+        self._live = live
+        self._on_transition = on_transition
+        self._report = report
+        self._group: TaskGroup | None = None
+        self.slots: dict[str, Slot] = {}
+        self.entries_closed = False
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Own the instances' tasks and look at their surroundings each second."""
+        async with anyio.create_task_group() as group:
+            self._group = group
+            task_status.started()
+            while True:
+                self.look_around()
+                await anyio.sleep(TICK_S)
+
+    def add(self, record: InstanceRecord) -> Slot:
+        """Take an instance in. It does not run yet."""
+        slot = self.slots[record.name] = Slot(record, self._on_transition)
+        self._take_levels(slot)
+        return slot
+
+    def remove(self, name: str) -> None:
+        """Forget an instance that does not run."""
+        del self.slots[name]
+
+    def find(self, name: str) -> Slot:
+        """The slot of a name. Raises `NoSuchInstance` with the nearest name."""
+        slot = self.slots.get(name)
+        if slot is None:
+            raise NoSuchInstance(not_found("instance", name, self.slots))
+        return slot
+
+    def start(self, slot: Slot, admit: Admission, cause: str) -> None:
+        """
+        Start an instance's task; returns at once. Does nothing when it is active.
+
+        Raises `CommandRefused` when admission refuses.
+        """
+        if self._group is None:
+            raise Broken("the supervisor is not running")
+        if slot.active:
+            return
+        self._admit(slot, admit)
+        slot.ended, slot.settled = anyio.Event(), anyio.Event()
+        slot.stop_when_flat = False
+        level, halt = self._level(slot)
+        slot.set(cause, life=Life.ACTIVE, warm=False, causes={}, halt_level=level, halt=halt)
+        self._group.start_soon(self._supervise, slot, admit, name=f"instance {slot.name}")
+
+    async def stop(self, slot: Slot, cause: str) -> None:
+        """End an instance's task and wait for it. Idempotent: whoever comes second waits for the same end."""
+        if slot.active:
+            if slot.facts.life is not Life.STOPPING:
+                slot.set(cause, life=Life.STOPPING)
+            if slot.scope is not None:
+                slot.scope.cancel()
+            await slot.ended.wait()
+        if slot.facts.life in (Life.ACTIVE, Life.STOPPING):
+            slot.set(cause, life=Life.STOPPED, warm=False, causes={})
+
+    def fail(self, slot: Slot, code: str, text: str) -> None:
+        """Put an instance into `failed`; only a person gets it out again."""
+        slot.record = replace(slot.record, failed_code=code, failed_text=text, changed_ms=self._now_ms())
+        self._parts.records.put(slot.record)
+        slot.set(code, failed=Reason(code, text), warm=False)
+
+    def reset_failed(self, slot: Slot, cause: str) -> None:
+        """Clear a failure; the instance is as if it had never run, with its record and its kept state."""
+        slot.record = replace(slot.record, failed_code="", failed_text="", restarts=(), changed_ms=self._now_ms())
+        self._parts.records.put(slot.record)
+        level, halt = self._level(slot)
+        slot.set_facts(Facts(halt_level=level, halt=halt), cause)
+
+    def look_around(self) -> None:
+        """Bring levels and causes up to date with halts, feeds and accounts. Called each second and after events."""
+        self._halts.check_kill_file()
+        for slot in self.slots.values():
+            self._take_levels(slot)
+            if slot.facts.life is Life.ACTIVE and slot.facts.failed is None:
+                self._look_at(slot)
+
+    def _look_at(self, slot: Slot) -> None:
+        account = self._parts.accounts.find(slot.record.account)
+        not_ready = "account is not open" if account is None else account.desk.condition.not_ready()
+        self._cause(slot, "account_not_ready", not_ready)
+        state = self._parts.hub_of(slot.record).feed_state(slot.record.symbol)
+        self._cause(slot, "feed_stale", f"feed is {state}" if state in (FeedState.STALE, FeedState.GAP) else "")
+        self._cause(slot, "daemon_stopping", "entries are refused" if self.entries_closed else "")
+
+    def _cause(self, slot: Slot, code: str, text: str) -> None:
+        """A cause holds while it has a text."""
+        if text:
+            if slot.facts.causes.get(code) != text:
+                slot.degrade(code, text)
+        else:
+            slot.recover(code)
+
+    def _take_levels(self, slot: Slot) -> None:
+        level, halt = self._level(slot)
+        if (slot.facts.halt_level, slot.facts.halt) == (level, halt):
+            return
+        if slot.state is State.PANICKED and level != Level.PANIC:
+            slot.set("panic lifted", life=Life.STOPPED, warm=False, causes={}, halt_level=level, halt=halt)
+            if slot.scope is not None:
+                slot.scope.cancel()
+        else:
+            slot.set("halts", halt_level=level, halt=halt)
+
+    def _level(self, slot: Slot) -> tuple[int, Reason | None]:
+        """The effective level over the instance's four scopes, and why it holds."""
+        record = slot.record
+        halt = self._halts.highest(*scopes_of(record.uid, record.account, record.symbol))
+        if halt is None:
+            return 0, None
+        text = f"level {int(halt.level)} on {halt.scope} by {halt.actor}: {halt.text}"
+        return int(halt.level), Reason(halt.code, text)
+
+    def _admit(self, slot: Slot, admit: Admission) -> None:
+        refused = admit(slot.record)
+        if refused is not None:
+            raise CommandRefused(refused.code, refused.text, refused.hint)
+
+    # --- one instance's task ----------------------------------------------------------------------------------------------
+
+    async def _supervise(self, slot: Slot, admit: Admission) -> None:
+        """Lives of one instance until it is stopped or failed. Its last act is to say that it ended."""
+        try:
+            with anyio.CancelScope() as slot.scope:
+                while await self._one_life(slot, admit):
+                    pass
+        finally:
+            slot.engine, slot.scope = None, None
+            slot.ended.set()
+            slot.settled.set()
+
+    async def _one_life(self, slot: Slot, admit: Admission) -> bool:
+        """Run one life; whether another one follows."""
+        try:
+            await self._live(slot, lambda engine: self._engine_is(slot, engine))
+        except Exception as error:  # noqa: BLE001
+            # The supervised edge of an instance: whatever it was, no other instance may notice.
+            return await self._after_crash(slot, admit, error)
+        finally:
+            slot.engine = None
+        raise Broken(f"the life of {slot.name} ended without a reason")
+
+    def _engine_is(self, slot: Slot, engine: EngineInstance) -> None:
+        slot.engine = engine
+
+    async def _after_crash(self, slot: Slot, admit: Admission, error: Exception) -> bool:
+        if (fatal := first_of(error, RecordError)) is not None:
+            raise fatal
+        text = say(error)
+        slot.crashes += 1
+        if (final := first_of(error, PlayError) or first_of(error, OperatorError)) is not None:
+            self._give_up(slot, _code_of(final), str(final))
+            return False
+        verdict = after_crash(slot.record.restarts, self._now_ms(), self._rules.restarts, self._parts.random.random())
+        if isinstance(verdict, Quarantine):
+            self._give_up(slot, "quarantine", f"{len(verdict.history) + 1} crashes; the last: {text}")
+            return False
+        self._report("instance.restart", slot, {"delay_s": f"{verdict.delay_s:.2f}", "reason": text})
+        slot.set_facts(replace(slot.facts, warm=False).with_cause("restarting", text), "crash")
+        if self._group is not None:
+            self._group.start_soon(self._cancel_unless_back, slot)
+        await anyio.sleep(verdict.delay_s)
+        slot.record = replace(slot.record, restarts=verdict.history, changed_ms=self._now_ms())
+        self._parts.records.put(slot.record)
+        refused = admit(slot.record)
+        if refused is not None:
+            self._give_up(slot, refused.code, refused.text)
+            return False
+        slot.recover("restarting")
+        self._cool_down(slot)
+        return True
+
+    def _give_up(self, slot: Slot, code: str, text: str) -> None:
+        """Failed: entries are cancelled, the position stays under its stop at the venue."""
+        self.fail(slot, code, text)
+        if self._group is not None:
+            self._group.start_soon(self._cancel_entries, slot)
+
+    def _cool_down(self, slot: Slot) -> None:
+        """After a crash, entries wait."""
+        slot.degrade("cooldown", f"entries wait {self._rules.cooldown_s:g} s after a crash")
+        if self._group is not None:
+            self._group.start_soon(self._end_cool_down, slot)
+
+    async def _end_cool_down(self, slot: Slot) -> None:
+        await anyio.sleep(self._rules.cooldown_s)
+        slot.recover("cooldown")
+
+    async def _cancel_unless_back(self, slot: Slot) -> None:
+        await anyio.sleep(CANCEL_AFTER_CRASH_S)
+        if slot.state is not State.RUNNING:
+            await self._cancel_entries(slot)
+
+    async def _cancel_entries(self, slot: Slot) -> None:
+        account = self._parts.accounts.find(slot.record.account)
+        if account is not None:
+            await account.cancel_entries(instance_uid=slot.record.uid)
+
+    def _now_ms(self) -> int:
+        return self._parts.clock.wall_ms()
+
+
+def _code_of(error: PlayError | OperatorError) -> str:
+    text = str(error)
+    if text.startswith("history_too_short"):
+        return "history_too_short"
+    return {"PlayError": "play_invalid", "StateError": "state_unreadable"}.get(type(error).__name__, "refused")
+
+
+def names_of(slots: Mapping[str, Slot]) -> dict[str, dict[str, str]]:
+    """For each instance the values that targets can select by."""
+    return {
+        name: {"mode": slot.record.mode, "symbol": slot.record.symbol, "account": slot.record.account, "state": slot.state}
+        for name, slot in slots.items()
+    }

@@ -1,0 +1,99 @@
+"""What one instance is told about the world around it, and what becomes of what it reports."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from playd.core.canonical import Json
+from playd.market.bars import ClosedBar
+from playd.market.feed_watch import FeedState
+from playd.market.hub import MarketHub
+from playd.orders.fills import FillEvent, FundingEvent, InstanceEvent, OrderEnded
+from playd.orders.gates import GateInputs
+from playd.supervisor.instance import Decided
+from playd.supervisor.keeper import Keeper
+from playd.supervisor.slot import Slot
+from playd.world.ports import Clock
+
+SAVE_EVERY_S: Final = 1.0
+"""State is written at most this often; what is younger is replayed from the ledger."""
+
+Report = Callable[[str, Slot, dict[str, Any]], None]
+"""Hears what people may want to see: event name, instance, fields."""
+
+
+class ShellAround:
+    """Implements `instance.Surroundings` for one life of one instance."""
+
+    def __init__(self, slot: Slot, clock: Clock, hub: MarketHub, keeper: Keeper, report: Report) -> None:
+        self._slot = slot
+        self._clock = clock
+        self._hub = hub
+        self._keeper = keeper
+        self._report = report
+        self._saved_s = -SAVE_EVERY_S
+        self._waiting: dict[str, Json] | None = None
+        self.bar: ClosedBar | None = None
+
+    def gate_inputs(self, bar: ClosedBar, *, ready: bool, not_ready: str) -> GateInputs:
+        """Ages are monotonic; a bar that came by repair counts as late."""
+        symbol, now_s = self._slot.record.symbol, self._clock.mono_s()
+        ticker = self._hub.ticker(symbol)
+        return GateInputs(
+            state=self._slot.state.value,
+            state_text=self._slot.reason_text,
+            ready=ready,
+            not_ready=not_ready,
+            feed_age_s=self._hub.feed_age_s(symbol),
+            feed_gap=self._hub.feed_state(symbol) is FeedState.GAP,
+            bar_age_s=now_s - bar.received_mono_s,
+            late=bar.late,
+            bid=ticker.bid if ticker else None,
+            ask=ticker.ask if ticker else None,
+            mark=ticker.mark if ticker else None,
+            quote_age_s=now_s - ticker.received_mono_s if ticker else None,
+        )
+
+    def bar_taken(self, bar: ClosedBar) -> None:
+        self.bar = bar
+
+    def decided(self, decided: Decided) -> None:
+        fields = {"verdict": decided.verdict, "detail": decided.detail, "close_ms": decided.close_ms, "late": decided.late}
+        self._report("bar.verdict", self._slot, fields)
+
+    def event_taken(self, event: InstanceEvent) -> None:
+        match event:
+            case FillEvent(execution=execution, action=action, reason=reason, link_id=link_id):
+                fields = {
+                    "action": str(action),
+                    "reason": reason,
+                    "side": str(execution.side),
+                    "qty": format(execution.qty, "f"),
+                    "price": format(execution.price, "f"),
+                    "fee": format(execution.fee, "f"),
+                    "time_ms": execution.time_ms,
+                    "link_id": link_id,
+                }
+                self._report("fill.booked", self._slot, fields)
+            case OrderEnded(action=action, reason=reason, link_id=link_id):
+                self._report("order.state", self._slot, {"action": str(action), "reason": reason, "link_id": link_id})
+            case FundingEvent(amount_usdt=amount):
+                self._report("fill.funding", self._slot, {"amount": format(amount, "f")})
+
+    def caught_up(self) -> None:
+        self._slot.set_facts(replace(self._slot.facts, warm=True), "warm and caught up")
+
+    def market_ended(self) -> None:
+        self._slot.degrade("market_ended", "the recorded market is over")
+
+    def save(self, payload: dict[str, Json], *, now: bool) -> None:
+        """Keep the newest state; writing waits until a second after the one before, unless it must be `now`."""
+        self._waiting = payload
+        if now or self._clock.mono_s() - self._saved_s >= SAVE_EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. Raises `RecordError`."""
+        if self._waiting is not None:
+            self._keeper.save(self._waiting, self._clock.wall_ms())
+            self._waiting, self._saved_s = None, self._clock.mono_s()
