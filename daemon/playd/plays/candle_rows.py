@@ -1,6 +1,7 @@
 """Candle fields of one clock as growing rows: the base clock as it comes in, slower clocks rolled up from it."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from playd.kernels.compiled import Row, Table
 from playd.plays.program import PRICE_FIELDS
 
 _PLACE = {"time": rollup.TIME, **{name: rollup.TIME + 1 + i for i, name in enumerate(PRICE_FIELDS)}}
+
+AT_ONCE: Final = 2
+"""Bars that one base bar can finish: one that lacks its last base bar, and its own."""
 
 
 class CandleRows:
@@ -110,18 +114,15 @@ class SlowRows(CandleRows):
     """Candles of a slower clock, rolled up from the base clock."""
 
     def __init__(self, step_ms: int, derived: Iterable[str], base: BaseRows) -> None:
-        self._ratio = step_ms // base.step_ms
-        super().__init__(step_ms, tuple(name for name in derived if name != "time"), self._room_for(base.capacity))
+        capacity = base.capacity * base.step_ms // step_ms + AT_ONCE
+        super().__init__(step_ms, tuple(name for name in derived if name != "time"), capacity)
         self._base = base
         self._kernel = rollup.kernel()
         self._params = rollup.pack(base.step_ms, step_ms)
         self._state = np.zeros(rollup.STATE_SIZE)
-        self._table: Table = np.empty((rollup.ROWS, self.capacity))
+        self._table: Table = np.empty((rollup.ROWS, capacity))
         self._show_table()
         self.see_base()
-
-    def _room_for(self, base_capacity: int) -> int:
-        return base_capacity // self._ratio + 2
 
     def _show_table(self) -> None:
         self.rows |= {name: self._table[place] for name, place in _PLACE.items()}
@@ -130,12 +131,17 @@ class SlowRows(CandleRows):
         """Read from the rows that the base clock has now."""
         self._source = tuple(self._base.rows[name] for name in ("time", *PRICE_FIELDS))
 
-    def follow_base(self) -> None:
-        """Make room for what the base clock has room for now."""
+    def most_from(self, lo: int, hi: int) -> int:
+        """The most bars that the base bars `lo…hi` can finish: those of this clock that they touch, and one before."""
+        times = self._base.open_time_ms
+        return min(hi - lo, (int(times[hi - 1]) - int(times[lo])) // self.step_ms + 1) + AT_ONCE
+
+    def grow(self, capacity: int) -> None:
+        """Make room for `capacity` bars."""
         old, count = self._table, self.count
         self.rows = {name: self.rows[name] for name in self._derived}
-        super().grow(self._room_for(self._base.capacity))
-        self._table = np.empty((rollup.ROWS, self.capacity))
+        super().grow(capacity)
+        self._table = np.empty((rollup.ROWS, capacity))
         self._table[:, :count] = old[:, :count]
         self._show_table()
 

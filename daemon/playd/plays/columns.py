@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from playd.core.candles import Candle, Candles
 from playd.kernels.compiled import Kernel, Row, Table
-from playd.plays.candle_rows import BaseRows, CandleRows, SlowRows
+from playd.plays.candle_rows import AT_ONCE, BaseRows, CandleRows, SlowRows
 from playd.plays.graph import derived_fields
 from playd.plays.program import Program
 
@@ -80,8 +80,10 @@ class Columns:
         if self._base.take_all(candles):
             self._rows_stale = True
         else:
-            self._make_room(lo + len(candles))
+            self._make_room(self._base, lo + len(candles))
             self._base.append_many(candles)
+        for slow in self._slow:
+            self._make_room(slow, slow.count + slow.most_from(lo, self._base.count))
         self._extend(lo)
 
     def extend_one(self, candle: Candle) -> bool:
@@ -95,9 +97,10 @@ class Columns:
         self._check_next(candle.open_time_ms)
         lo = self._base.count
         before = self._exec.count
-        if lo == self._base.capacity:
-            self._make_room(lo + 1)
+        self._make_room(self._base, lo + 1)
         self._base.append_one(candle)
+        for slow in self._slow:
+            self._make_room(slow, slow.count + AT_ONCE)
         self._extend(lo)
         return self._exec.count > before and (candle.open_time_ms + self._base.step_ms) % self._exec.step_ms == 0
 
@@ -120,11 +123,9 @@ class Columns:
                 start = stop
             stage.done = end
 
-    def _make_room(self, count: int) -> None:
-        if count > self._base.capacity:
-            self._base.grow(max(count, _MORE * self._base.capacity, _LEAST_ROOM))
-            for slow in self._slow:
-                slow.follow_base()
+    def _make_room(self, rows: CandleRows, count: int) -> None:
+        if count > rows.capacity:
+            rows.grow(max(count, _MORE * rows.capacity, _LEAST_ROOM))
             self._rows_stale = True
 
     def _connect(self) -> None:

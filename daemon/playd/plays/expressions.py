@@ -11,6 +11,7 @@ from playd.plays.findings import Mark, Report, did_you_mean, one_of
 from playd.plays.names import Names
 from playd.plays.operands import is_arithmetic
 from playd.plays.reader import Key, Section, Table
+from playd.plays.timeframe_words import read_timeframe
 
 WINDOW_BARS: Final = 5000
 _DURATION_MAX_MS: Final = 90 * DAY_MS
@@ -161,20 +162,15 @@ class ExpressionReader:
         return Window(kind, bars, child, min_true, anchor_ms, duration_ms)
 
     def _anchor_ms(self, section: Section) -> int:
-        if not section.has("anchor_tf"):
+        item, path = section.item("anchor_tf"), section.path_of("anchor_tf")
+        word = read_timeframe(item, path, self._report) if item is not None else None
+        if item is None or word is None:
             return 0
-        word, mark, path = section.text("anchor_tf"), section.mark_of("anchor_tf"), section.path_of("anchor_tf")
-        step_ms = TIMEFRAME_MS.get("D" if word == "d" else word)
-        if step_ms is None:
-            if word:
-                self._add("E210", mark, path, f"found `{word}`, expected a timeframe: {one_of(TIMEFRAME_MS)}")
-            return 0
-        if step_ms < self._names.exec_ms:
+        if TIMEFRAME_MS[word] < self._names.exec_ms:
             slow = NAME_OF_MS[self._names.exec_ms]
-            self._add(
-                "E441", mark, path, f"found `{word}`, which is faster than the execution clock, expected {slow} or slower"
-            )
-        return step_ms
+            text = f"found `{word}`, which is faster than the execution clock, expected {slow} or slower"
+            self._add("E441", item.mark, path, text)
+        return TIMEFRAME_MS[word]
 
     def _duration_ms(self, section: Section) -> int:
         word, mark, path = section.text("duration"), section.mark_of("duration"), section.path_of("duration")

@@ -93,6 +93,7 @@ class Section:
 
     def __init__(self, item: Item | None, table: Table, path: str, report: Report, *, mark: Mark) -> None:
         """`item` None means the key is absent; then `mark` is where missing keys are reported."""
+        self._present = item is not None
         self.path = path
         self.mark = item.mark if item is not None else mark
         self.report = report
@@ -122,7 +123,8 @@ class Section:
                 self.report.add(
                     "E102", entry.mark, path, f"found the unknown key `{entry.key}`{where}, expected {one_of(names)}{near}"
                 )
-        for key in self._table.keys:
+        # An absent map is reported where it is missing, not once more for each of its keys.
+        for key in self._table.keys if self._present else ():
             if key.required and key.name not in self._map.keys:
                 if any(nearest_name(entry.key, (key.name,)) for entry in self._map if entry.key not in names):
                     continue  # the misspelt key was named already
@@ -202,6 +204,8 @@ def describe(key: Key) -> str:
     """What a key takes, for messages: kind, words or range."""
     if key.words:
         return one_of(key.words)
+    if key.kind == "any":
+        return key.meaning
     return f"{KIND_TEXT[key.kind]} {key.range_text}".strip()
 
 

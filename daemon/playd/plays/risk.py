@@ -56,7 +56,7 @@ class _RiskReader:
     def full(self) -> Risk:
         stop, own_trailing = self._levels.stop(self._section, "stop_loss")
         target = self._levels.target(self._section, "take_profit")
-        return self._risk(stop, own_trailing, target, self._sizing(stop))
+        return self._risk(stop, own_trailing, target, self._sizing())
 
     def shorthand(self) -> Risk:
         section = self._section
@@ -81,6 +81,11 @@ class _RiskReader:
         target = self._levels.target(section, "take_profit") if section.has("take_profit") else self._percent("take_profit_pct")
         return self._risk(stop, own_trailing, target, PercentEquity(section.number("max_position_pct")))
 
+    def _says_no_stop(self) -> bool:
+        """Whether the file means no stop, which is not the same as a stop that is wrong."""
+        items = [self._section.item(name) for name in ("stop_loss", "stop_loss_pct")]
+        return all(item is None or says_none(item) for item in items)
+
     def _percent(self, name: str) -> PercentDistance | None:
         item = self._section.item(name)
         if item is None or says_none(item):
@@ -90,7 +95,7 @@ class _RiskReader:
 
     def _risk(self, stop: Stop | None, own_trailing: Trailing | None, target: Target | None, sizing: Sizing) -> Risk:
         section = self._section
-        if isinstance(target, RewardRisk) and stop is None:
+        if isinstance(target, RewardRisk) and self._says_no_stop():
             text = "found rr_ratio without a stop, expected a stop: the reward is a multiple of its distance"
             self._report.add("E506", section.mark_of("take_profit"), section.path_of("take_profit"), text)
         if own_trailing and section.has("trailing"):
@@ -98,7 +103,7 @@ class _RiskReader:
             self._report.add("E104", section.mark_of("trailing"), section.path_of("trailing"), text)
         trailing = own_trailing or self._trailing()
         for name in ("trailing", "break_even"):
-            if stop is None and section.has(name):
+            if self._says_no_stop() and section.has(name):
                 text = f"found `{name}` without a stop, which it would move, expected a stop"
                 self._report.add("E104", section.mark_of(name), section.path_of(name), text)
         if section.text("sl_order_type") == "Limit":
@@ -139,7 +144,7 @@ class _RiskReader:
         section = self._section.section("break_even", BREAK_EVEN)
         return BreakEven(section.number("activation_pct"), section.number("offset_pct"))
 
-    def _sizing(self, stop: Stop | None) -> Sizing:
+    def _sizing(self) -> Sizing:
         section = self._section.section("sizing", SIZING)
         model, value = section.text("model"), section.number("value")
         path = section.path_of("value")
@@ -151,7 +156,7 @@ class _RiskReader:
                 f"found {leverage:g}, which differs from account.max_leverage {self._account.max_leverage:g}, expected the same"
             )
             self._report.add("E505", section.mark_of("max_leverage"), section.path_of("max_leverage"), text)
-        if model == "risk_based" and stop is None:
+        if model == "risk_based" and self._says_no_stop():
             text = "found risk_based without a stop, expected a stop: size comes from its distance"
             self._report.add("E508", section.mark_of("model"), section.path_of("model"), text)
         if model == "risk_based":
