@@ -107,6 +107,7 @@ class FakeBybit:
     answer: Answer = lambda seen: ok()
     refused: dict[str, str] = field(default_factory=dict)
     mute: set[str] = field(default_factory=set)
+    market_first_ms: int = 0
     market_now_ms: int = TIME_MS
     seen: list[Seen] = field(default_factory=list)
     sockets: list[Socket] = field(default_factory=list)
@@ -129,7 +130,7 @@ class FakeBybit:
             yield local_hosts(port)
 
     async def _market(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response({"market_now_ms": self.market_now_ms})
+        return web.json_response({"first_ms": self.market_first_ms, "market_now_ms": self.market_now_ms})
 
     async def _rest(self, request: web.Request) -> web.StreamResponse:
         seen = Seen(request.method, request.path, request.rel_url.raw_query_string, await request.read(), request.headers)

@@ -16,7 +16,7 @@ from playd.core.reply_codes import ReplyClass
 from playd.venues.bybit import rest as rest_module
 from playd.venues.bybit.calls import Call
 from playd.venues.bybit.rest import RestClient
-from playd.venues.bybit.venue import BybitVenue, open_bybit_venue
+from playd.venues.bybit.venue import BybitVenue, open_bybit_market_data, open_bybit_venue
 from playd.venues.bybit.venue_clock import VenueClock
 from playd.venues.port import Priority
 from playd.world.virtual import virtual_world
@@ -286,6 +286,29 @@ async def test_only_closed_candles_are_read_page_by_page_oldest_first() -> None:
         some = await venue.candles("BTCUSDT", 10 * minute_ms, 12 * minute_ms)
         assert [each.open_time_ms // minute_ms for each in some] == [10, 11]
         assert await venue.candles("BTCUSDT", 5000 * minute_ms, 6000 * minute_ms) == []
+        fake.market_first_ms = 4999 * minute_ms
+        assert len(await venue.candles("BTCUSDT", 0, 6000 * minute_ms)) == 1
+
+
+async def test_reading_back_stops_where_a_real_market_began_and_two_seconds_before_now() -> None:
+    minute_ms = 60_000
+    listed_ms = TIME_MS - 1500 * minute_ms
+
+    def klines(seen: Seen) -> web.Response:
+        first_ms = -(-int(seen.params["start"]) // minute_ms) * minute_ms
+        opens = range(max(first_ms, listed_ms), int(seen.params["end"]) + 1, minute_ms)
+        return ok({"list": [[str(open_ms), "1", "2", "0.5", "1.5", "3", "4"] for open_ms in opens][::-1]})
+
+    world, fake = virtual_world(), FakeBybit(klines)
+    async with fake.running(world) as hosts, open_bybit_market_data(world, hosts.rest, FreeBudget(), simulated=False) as market:
+        world.clock.advance(1.9)
+        found = await market.candles("BTCUSDT", 0, TIME_MS + minute_ms)
+        assert (found[0].open_time_ms, found[-1].open_time_ms) == (listed_ms, TIME_MS - 2 * minute_ms)
+        assert len(found) == 1499
+        assert len(fake.seen) == 3
+        world.clock.advance(0.1)
+        newest = await market.candles("BTCUSDT", TIME_MS - minute_ms, TIME_MS + minute_ms)
+        assert [each.open_time_ms for each in newest] == [TIME_MS - minute_ms]
 
 
 async def test_a_symbol_that_is_not_listed_is_absent_and_not_an_error() -> None:

@@ -7,7 +7,7 @@ from playd.core.candles import Candle
 from playd.core.errors import Refused
 from playd.core.instrument import Instrument
 from playd.core.limits import KLINES_PER_REQUEST
-from playd.core.timeframes import BYBIT_INTERVAL, MINUTE_MS, NAME_OF_MS
+from playd.core.timeframes import BYBIT_INTERVAL, MINUTE_MS, NAME_OF_MS, bar_open_ms
 from playd.venues.bybit.calls import CALLS
 from playd.venues.bybit.numbers import Row, integer
 from playd.venues.bybit.rest import RestClient
@@ -64,21 +64,30 @@ class BybitMarketData:
         A candle is closed when it ends at least `SETTLED_MS` before the market's present time; on a simulated market, whose
         trades are all booked when a minute ends, as soon as it has ended.
         """
-        settled_ms = await self.market_now_ms() - (0 if self._simulated else SETTLED_MS)
-        last_ms = min(end_ms - 1, settled_ms - self._step_ms)
+        first_ms, now_ms = await self._market_span_ms()
+        first_ms = max(first_ms, start_ms)
+        settled_ms = now_ms - (0 if self._simulated else SETTLED_MS)
+        last_ms = bar_open_ms(min(end_ms - 1, settled_ms - self._step_ms), self._step_ms)
         found: dict[int, Candle] = {}
-        page_ms = start_ms
-        while page_ms <= last_ms:  # both ends of a page are inclusive
-            page_end_ms = min(last_ms, page_ms + (KLINES_PER_REQUEST - 1) * self._step_ms)
-            found.update((candle.open_time_ms, candle) for candle in await self._kline_rows(symbol, page_ms, page_end_ms))
-            page_ms = page_end_ms + 1
-        return [found[open_ms] for open_ms in sorted(found) if start_ms <= open_ms <= last_ms]
+        while last_ms >= first_ms:  # newest page first; both ends of a page are inclusive
+            page_ms = max(first_ms, last_ms - (KLINES_PER_REQUEST - 1) * self._step_ms)
+            candles = await self._kline_rows(symbol, page_ms, last_ms)
+            if not candles and not self._simulated:
+                break  # the venue has no gaps: an empty page lies before the listing
+            found.update((candle.open_time_ms, candle) for candle in candles)
+            last_ms = page_ms - self._step_ms
+        return [found[open_ms] for open_ms in sorted(found)]
 
     async def market_now_ms(self) -> int:
         """The market's present time: the venue's wall clock, or what a simulated market says of itself."""
+        return (await self._market_span_ms())[1]
+
+    async def _market_span_ms(self) -> tuple[int, int]:
+        """The first time a market can have candles of, and its present time."""
         if not self._simulated:
-            return self._venue_clock.venue_ms()
-        return integer(await self._rest.read_plain("/playd/market"), "market_now_ms")
+            return 0, self._venue_clock.venue_ms()
+        status = await self._rest.read_plain("/playd/market")
+        return integer(status, "first_ms"), integer(status, "market_now_ms")
 
     async def clock_offset_ms(self) -> tuple[float, float]:
         """One sample of (venue wall clock - ours, round trip) in ms; it also goes into the offset that requests carry."""
