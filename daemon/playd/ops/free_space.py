@@ -1,0 +1,70 @@
+"""Free space of the state directory: a warning, then no new risk, long before ledger and journal run out of room."""
+
+from pathlib import PurePath
+from typing import Final, Protocol
+
+import anyio
+import structlog
+
+from playd.orders.halts import ALL, Halt, Level
+from playd.settings.model import Disk as DiskSettings
+from playd.world.ports import Disk
+
+CODE: Final = "DISK"
+_EVERY_S: Final = 10.0
+_MIB: Final = 1024 * 1024
+_WARN_SHARE: Final = 0.05
+
+_log = structlog.get_logger()
+
+
+class HaltDesk(Protocol):
+    """The part of `orders.halts.Halts` that is needed here."""
+
+    def raise_level(self, scope: str, level: Level, code: str, text: str) -> Halt: ...
+
+    def lift_pauses(self, scope: str, code: str, note: str) -> None: ...
+
+
+class FreeSpace:
+    """Watches one directory and raises halts on `all`. The pause lifts itself with the space, the halt needs a person."""
+
+    def __init__(self, disk: Disk, state_dir: PurePath, settings: DiskSettings, halts: HaltDesk) -> None:
+        self._disk = disk
+        self._state_dir = state_dir
+        self._settings = settings
+        self._halts = halts
+        self._level: Level | None = None
+        self._warned = False
+
+    def look(self) -> int:
+        """Measure once and act; returns the free MiB. Raises `RecordError` when a halt cannot be recorded."""
+        free_mib = self._disk.free_bytes(self._state_dir) // _MIB
+        level = self._level_for(free_mib)
+        text = f"{free_mib} MiB free in {self._state_dir}"
+        if level is Level.OPEN and self._level is not Level.OPEN:
+            # At the first look too: a pause of the last run is in force until space was measured.
+            self._halts.lift_pauses(ALL, CODE, text)
+        elif level > (self._level or Level.OPEN):
+            self._halts.raise_level(ALL, level, CODE, text)
+        self._level = level
+        self._warn(free_mib, text)
+        return free_mib
+
+    async def watch(self) -> None:
+        """Look every 10 s until cancelled."""
+        while True:
+            self.look()
+            await anyio.sleep(_EVERY_S)
+
+    def _level_for(self, free_mib: int) -> Level:
+        if free_mib < self._settings.halt_mib:
+            return Level.HALT
+        return Level.PAUSE if free_mib < self._settings.pause_mib else Level.OPEN
+
+    def _warn(self, free_mib: int, text: str) -> None:
+        total_mib = self._disk.total_bytes(self._state_dir) // _MIB
+        low = free_mib < max(self._settings.warn_mib, total_mib * _WARN_SHARE)
+        if low and not self._warned:
+            _log.warning("disk.low", msg=text, value=free_mib, unit="MiB")
+        self._warned = low
