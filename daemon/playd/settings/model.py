@@ -85,15 +85,6 @@ class Streams(Section):
     poll_s: Seconds = key(5.0, "Time between polls while the private stream is down.", unit="s", lo=2, hi=30)
 
 
-class Clock(Section):
-    """The venue's clock beside ours."""
-
-    sample_s: Seconds = key(60.0, "Time between measurements of the offset.", unit="s", lo=10, hi=300)
-    warn_ms: Whole = key(250, "Offset that is worth a warning.", unit="ms", lo=10, hi=1000)
-    stop_ms: Whole = key(1000, "Offset that refuses entries.", unit="ms", lo=250, hi=1000)
-    recv_window_ms: Whole = key(5000, "How long a signed request stays valid.", unit="ms", lo=2000, hi=10_000)
-
-
 class Supervisor(Section):
     """Instances: how many, and what happens when one crashes."""
 
@@ -104,15 +95,11 @@ class Supervisor(Section):
         (1.0, 5.0, 25.0), "Waits before the first, second, … restart; the last one repeats.", unit="s"
     )
     cooldown_s: Seconds = key(15.0, "Entries wait this long after a stop or crash.", unit="s", lo=15, hi=600)
-    decision_budget_ms: Whole = key(50, "A bar that takes longer is a warning.", unit="ms", lo=5, hi=1000)
 
 
 class Orders(Section):
     """The order path, protection included."""
 
-    request_timeout_ms: Whole = key(
-        5000, "Longest wait for an answer; then the outcome is in doubt.", unit="ms", lo=1000, hi=10_000
-    )
     never_arrived_after_s: Seconds = key(
         60.0, "Least age of a doubtful order that may be found absent.", unit="s", lo=30, hi=600
     )
@@ -158,19 +145,10 @@ class Recon(Section):
 
     orders_interval_s: Seconds = key(120.0, "Time between comparisons of open orders.", unit="s", lo=30, hi=120)
     positions_interval_s: Seconds = key(300.0, "Time between comparisons of positions.", unit="s", lo=30, hi=300)
-    instruments_interval_s: Seconds = key(3600.0, "Time between readings of the trading rules.", unit="s", lo=600, hi=86_400)
     blind_pause_s: Seconds = key(15.0, "Failing reads for this long pause entries.", unit="s", lo=5, hi=60)
     blind_halt_s: Seconds = key(60.0, "Failing reads for this long halt the account.", unit="s", lo=15, hi=600)
     repairs_symbol_hour: Whole = key(3, "Repairs per symbol and hour before a person must look.", lo=1, hi=100)
     repairs_account_hour: Whole = key(10, "Repairs per account and hour before a person must look.", lo=1, hi=100)
-
-
-class Rate(Section):
-    """The request budget of a key and an address."""
-
-    usable: Factor = key(0.8, "Share of the venue's limit that is used.", lo=0.1, hi=0.9)
-    risk_reserve: Factor = key(0.3, "Share of the budget kept for cancels, stops and exits.", lo=0.1, hi=0.6)
-    ban_s: Seconds = key(600.0, "Silence after the venue banned the address.", unit="s", lo=600, hi=3600)
 
 
 class Journal(Section):
@@ -200,13 +178,11 @@ class Settings(Section):
     daemon: Daemon = Daemon()
     market: Market = Market()
     streams: Streams = Streams()
-    clock: Clock = Clock()
     supervisor: Supervisor = Supervisor()
     orders: Orders = Orders()
     gates: Gates = Gates()
     risk: Risk = Risk()
     recon: Recon = Recon()
-    rate: Rate = Rate()
     journal: Journal = Journal()
     disk: Disk = Disk()
     log: Log = Log()

@@ -127,7 +127,7 @@ def test_a_wrong_file_is_refused_with_file_line_and_expectation(text: str, expec
 
 
 def test_all_faults_of_a_file_are_named_at_once() -> None:
-    text = "[market]\nspeed = 0\nstale_s = 5\n[rate]\nusable = 2\n"
+    text = "[market]\nspeed = 0\nstale_s = 5\n[streams]\npoll_s = 99\n"
     assert [line.split(": ")[0] for line in refusal(text).splitlines()] == [
         "/config/playd.toml:2",
         "/config/playd.toml:3",
