@@ -83,7 +83,7 @@ async def test_up_is_told_only_after_authentication_and_every_acknowledgement() 
 
 @pytest.mark.parametrize("what", ["auth", "position"])
 async def test_a_refused_handshake_is_down_with_its_reason_and_without_the_key(what: str) -> None:
-    async with running(FakeBybit(refused={what: f"no! api_key={KEY}"})) as scene:
+    async with running(FakeBybit(refused={what: f"no! {KEY}"})) as scene:
         event = await scene.event()
     assert isinstance(event, StreamDown)
     assert what in event.reason

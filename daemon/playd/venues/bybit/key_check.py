@@ -8,8 +8,6 @@ from playd.venues.port import KeyInfo
 LAST_DAYS: Final = 1
 """From this many days before expiry nothing may be started or armed on the account."""
 
-WARNING_DAYS: Final = (14, 7, 1)
-
 
 def key_refusal(
     info: KeyInfo, environment: Environment, *, expected_uid: str = "", allow_unbound_key: bool = False

@@ -126,7 +126,7 @@ class BybitPrivateStream:
         self._wire = None
         if not self._told_down:
             self._told_down = True
-            await self._send.send(StreamDown(reason))
+            await self._send.send(StreamDown(self._account.secret.scrub(self._account.api_key.scrub(reason))))
 
     def _events_of(self, frame: Row) -> Iterator[PrivateEvent]:
         if frame.get("op") == "playd.barrier":
