@@ -8,11 +8,10 @@ from numba import njit
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.core.units import from_units
 from playd.engine.exits import exit_steps, has_passed, moved_stop_ticks
-from playd.engine.levels import INVALID, farthest_safe_ticks, is_beyond_liquidation, stop_ticks, target_ticks
+from playd.engine.levels import UNKNOWN, farthest_safe_ticks, is_beyond_liquidation, stop_ticks, target_ticks
 from playd.engine.records import (
     ADJUST,
     AMENDED,
-    ATR,
     BELOW_MIN_NOTIONAL,
     BELOW_MIN_QTY,
     COOLDOWN,
@@ -28,6 +27,7 @@ from playd.engine.records import (
     HOLD,
     MAX_DRAWDOWN_HIT,
     NO_ACTION,
+    NO_LEVEL,
     NO_SIGNAL,
     REJECT,
     RUNNING,
@@ -210,21 +210,22 @@ def _entry_refusal(s: Record, r: Record, window_open: bool, close_ms: int) -> in
 def _plan_entry(r: Record, x: Record, direction: int, equity: float, reference: float, out: Record) -> int:
     """Stop, target and quantity at `reference`, written to `out`; `ENTERED`, or why there can be no such order."""
     stop = stop_ticks(r, x, direction, reference)
-    if stop == INVALID:
+    if stop == UNKNOWN:
         return STOP_MISSING
+    has_stop = r.stop_kind != NO_LEVEL
     stop_price = from_units(stop, r.tick_num, r.tick_den)
-    if stop > 0 and direction * (reference - stop_price) <= 0.0:
+    if has_stop and direction * (reference - stop_price) <= 0.0:
         return STOP_WRONG_SIDE
     target = target_ticks(r, x, direction, reference)
-    if target == INVALID:
-        return TARGET_MISSING if r.target_kind == ATR and x.target_atr != x.target_atr else TARGET_INVALID
-    if target > 0 and direction * (from_units(target, r.tick_num, r.tick_den) - reference) <= 0.0:
+    if target == UNKNOWN:
+        return TARGET_MISSING
+    if r.target_kind != NO_LEVEL and target <= 0:
         return TARGET_INVALID
     verdict = _size(r, direction, equity, reference, stop_price, out)
     if verdict != ENTERED:
         return verdict
     out.beyond_liquidation = 0
-    if stop > 0 and is_beyond_liquidation(r, direction, out.qty, reference, stop_price):
+    if has_stop and is_beyond_liquidation(r, direction, out.qty, reference, stop_price):
         if r.on_stop_beyond_liquidation == REJECT:
             return STOP_BEYOND_LIQUIDATION
         if r.on_stop_beyond_liquidation == ADJUST:
@@ -232,6 +233,8 @@ def _plan_entry(r: Record, x: Record, direction: int, equity: float, reference: 
             verdict = _size(r, direction, equity, reference, from_units(stop, r.tick_num, r.tick_den), out)
         else:
             out.beyond_liquidation = 1
+    if has_stop and stop <= 0:
+        return STOP_MISSING
     out.stop_ticks = stop
     out.target_ticks = target
     return verdict

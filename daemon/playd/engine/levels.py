@@ -13,8 +13,8 @@ from playd.engine.records import ATR, NO_LEVEL, PERCENT, POINTS, REWARD, STRUCTU
 from playd.matching.money import liquidation_price
 from playd.matching.records import Record
 
-INVALID: Final = -1
-"""A level that is needed and not known, or not a price."""
+UNKNOWN: Final = -(2**62)
+"""A level that is needed and cannot be computed."""
 
 SAFE_SHARE: Final = 0.999
 """Share of the way to liquidation beyond which a stop is no protection (play-language 8.7)."""
@@ -22,7 +22,11 @@ SAFE_SHARE: Final = 0.999
 
 @njit(cache=True)
 def stop_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
-    """The stop, rounded to its tighter side; 0 if the Play has none, `INVALID` if it is missing or not above zero."""
+    """
+    The stop, rounded to its tighter side; 0 if the Play has none, `UNKNOWN` if a value is missing.
+
+    A stop of a long can lie at zero or below: then liquidation comes first.
+    """
     if r.stop_kind == NO_LEVEL:
         return 0
     if r.stop_kind == STRUCTURE:
@@ -36,7 +40,7 @@ def stop_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
 
 @njit(cache=True)
 def target_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
-    """The target, rounded towards the reference; 0 if the Play has none, `INVALID` if it is missing or not above zero."""
+    """The target, rounded towards the reference; 0 if the Play has none, `UNKNOWN` if a value is missing. May be negative."""
     if r.target_kind == NO_LEVEL:
         return 0
     if r.target_kind == PERCENT:
@@ -49,9 +53,8 @@ def target_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
         distance = r.target_value
     price = reference + direction * distance
     if not np.isfinite(price):
-        return INVALID
-    ticks = to_units(price, r.tick_num, r.tick_den, DOWN if direction > 0 else UP)
-    return ticks if ticks > 0 else INVALID
+        return UNKNOWN
+    return to_units(price, r.tick_num, r.tick_den, DOWN if direction > 0 else UP)
 
 
 @njit(cache=True)
@@ -68,11 +71,10 @@ def _reach(r: Record, x: Record, direction: int, reference: float) -> float:
 
 @njit(cache=True)
 def tighter_ticks(r: Record, direction: int, price: float) -> int:
-    """A stop price as ticks, rounded up for a long and down for a short; `INVALID` if it is not a price."""
+    """A stop price as ticks, rounded up for a long and down for a short; `UNKNOWN` if it is not a number."""
     if not np.isfinite(price):
-        return INVALID
-    ticks = to_units(price, r.tick_num, r.tick_den, UP if direction > 0 else DOWN)
-    return ticks if ticks > 0 else INVALID
+        return UNKNOWN
+    return to_units(price, r.tick_num, r.tick_den, UP if direction > 0 else DOWN)
 
 
 @njit(cache=True)

@@ -81,6 +81,12 @@ class PlayEngine:
             entry_time_ms=int(s["entry_time_ms"]),
         )
 
+    @property
+    def order_pending(self) -> bool:
+        """Whether an entry or exit order is under way whose end the engine has not heard of."""
+        s = self._state[0]
+        return bool(s["pending_qty"] > 0 or s["exit_qty"] > 0)
+
     def equity(self, mark_price: float) -> float:
         """Cash plus unrealised profit at `mark_price`, in USDT."""
         s = self._state[0]

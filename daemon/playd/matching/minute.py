@@ -9,7 +9,8 @@ These functions append to `fills` from index `n` and return the new count. What 
 themselves (`b` of BOOK, `k` of TERMS, `f` of FILL) and returns the number of events it wrote, none or one: passing a record
 is one pointer, passing an array is seven words and a reference count, which a backtest feels.
  Candles are of the last price, which also serves
-as the mark price. Triggers are inclusive: a low equal to the stop has reached it.
+as the mark price. Triggers inside a
+minute are inclusive (a low equal to the stop has reached it); a gap is an open strictly beyond a level.
 """
 
 from numba import njit
@@ -119,6 +120,12 @@ def _reached(direction: int, price: float, level: float) -> bool:
 
 
 @njit(cache=True)
+def _is_beyond(direction: int, price: float, level: float) -> bool:
+    """Whether `price` is past `level`, not merely at it."""
+    return price > level if direction > 0 else price < level
+
+
+@njit(cache=True)
 def _fill_exit_order(b: Record, k: Record, price: float, f: Record) -> int:
     if b.exit_qty == 0:
         return 0
@@ -176,16 +183,16 @@ def _gap(b: Record, k: Record, price: float, f: Record) -> int:
         return 0
     if b.stop_resting == _TRIGGERED_NOW:
         b.stop_resting = _TRIGGERED_BEFORE
-    if _reached(-b.dir, price, b.liquidation_price):
+    if _is_beyond(-b.dir, price, b.liquidation_price):
         return _liquidate(b, k, f, 0)
     if b.stop_resting != 0:
         return _stop(b, k, b.stop_price, f, 0) if _reached(b.dir, price, b.stop_price) else 0
-    if _reached(-b.dir, price, b.stop_price):
-        if b.stop_is_limit != 0 and price != b.stop_price:
+    if _is_beyond(-b.dir, price, b.stop_price):
+        if b.stop_is_limit != 0:
             b.stop_resting = _TRIGGERED_NOW
             return 0
         return _stop(b, k, price, f, 0)
-    if _reached(b.dir, price, b.target_price):
+    if _is_beyond(b.dir, price, b.target_price):
         return _target(b, k, price, f, 0)
     return 0
 
