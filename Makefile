@@ -26,7 +26,7 @@ help:
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"playd needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}; name another one: make PYTHON=...")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo 'this Python cannot make environments; on Debian: apt install python3-venv' >&2; exit 1; }
 
 $(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable .

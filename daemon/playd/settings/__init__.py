@@ -8,6 +8,6 @@ whatever it does not know. `document` writes the shipped file and the JSON Schem
 
 from playd.settings.load import Loaded, as_rows, load
 from playd.settings.model import Account, Instance, Settings
-from playd.settings.places import Locations, locate
+from playd.settings.places import Locations
 
-__all__ = ["Account", "Instance", "Loaded", "Locations", "Settings", "as_rows", "load", "locate"]
+__all__ = ["Account", "Instance", "Loaded", "Locations", "Settings", "as_rows", "load"]

@@ -8,7 +8,6 @@ from playd.settings.model import Settings
 from playd.world.ports import World
 
 FILE_NAME: Final = "playd.toml"
-_SERVICE_RUN: Final = PurePath("/run/playd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +22,6 @@ class Locations:
     @property
     def control_socket(self) -> PurePath:
         return self.run_dir / "control.sock"
-
-
-def locate(world: World) -> PurePath:
-    """The control socket as a client finds it: named by `PLAYD_RUN_DIR`, else the checkout's, else the service's."""
-    named = world.env.get("PLAYD_RUN_DIR") or world.env.get("PLAYD_DAEMON__RUN_DIR")
-    if named:
-        return world.process.working_dir() / named / "control.sock"
-    state = world.process.working_dir() / (world.env.get("PLAYD_STATE_DIR") or "state")
-    ours, service = state / "run" / "control.sock", _SERVICE_RUN / "control.sock"
-    return service if world.disk.exists(service) and not world.disk.exists(ours) else ours
 
 
 def config_place(world: World, flag: str | None) -> tuple[PurePath, PurePath, bool]:

@@ -7,7 +7,7 @@ import pytest
 
 from playd.core.errors import SettingsError
 from playd.core.modes import Environment, Mode
-from playd.settings import as_rows, load, locate
+from playd.settings import as_rows, load
 from playd.settings.model import MarketSource
 from playd.world.virtual import VirtualWorld, virtual_world
 
@@ -61,18 +61,6 @@ def test_directories_follow_the_service_manager() -> None:
     assert str(places.state_dir) == "/var/lib/playd"
     assert str(places.control_socket) == "/run/playd/control.sock"
     assert str(places.credentials_dir) == "/run/credentials/playd.service"
-
-
-def test_a_client_finds_the_socket_of_the_checkout_before_the_service() -> None:
-    world = virtual_world()
-    assert str(locate(world)) == "/state/run/control.sock"
-    world.disk.mkdir(PurePath("/run/playd"))
-    world.disk.write_replace(PurePath("/run/playd/control.sock"), b"")
-    assert str(locate(world)) == "/run/playd/control.sock"
-    world.disk.mkdir(PurePath("/state/run"))
-    world.disk.write_replace(PurePath("/state/run/control.sock"), b"")
-    assert str(locate(world)) == "/state/run/control.sock"
-    assert str(locate(virtual_world(env={"PLAYD_RUN_DIR": "/tmp/r"}))) == "/tmp/r/control.sock"
 
 
 def test_each_layer_beats_the_one_before_and_is_named_as_origin() -> None:
