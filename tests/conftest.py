@@ -1,6 +1,17 @@
-"""Fixtures that every test may use."""
+"""What holds for every test: one cache of compiled kernels, the daemon's event loop, patient property tests."""
 
+import os
+from pathlib import Path
+
+import hypothesis
 import pytest
+
+# Before any kernel is imported: Numba reads it once. The Makefile sets the same.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "numba"))
+
+# A first example may compile a kernel, which says nothing about the property.
+hypothesis.settings.register_profile("playd", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("playd")
 
 
 @pytest.fixture(scope="session")
