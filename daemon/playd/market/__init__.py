@@ -1,1 +1,6 @@
-"""Candles from files, from a seeded generator, from a venue: sources, the hub that shares them, and their quality."""
+"""
+Candles on their way in: from files, from a seeded generator, from a venue's public stream.
+
+Sources (`feed`, `candle_file`, `synthetic`, `source`) know whole series; the hub shares one live stream between instances,
+repairs its gaps and judges its age. Imports `core`, `kernels`, `engine` and the ports of `world`; no venue.
+"""

@@ -32,6 +32,11 @@ def end_of(interval: str, open_ms: int) -> int:
     return open_ms + _length_ms(interval)
 
 
+def longest_ms(interval: str) -> int:
+    """How long a candle of this interval can be."""
+    return 31 * DAY_MS if interval == "M" else _length_ms(interval)
+
+
 def roll_up(candles: Candles, interval: str) -> Candles:
     """Candles of `interval` from base candles. The first and the last may lack base candles; no candle is made of none."""
     if len(candles) == 0:

@@ -28,7 +28,6 @@ def open_minute(books: Books, open_ms: int, candles: Mapping[str, Candle], fundi
     for symbol, candle in candles.items():
         listing = books.listings[symbol]
         listing.candle, listing.last = candle, candle.open
-    _begin_testing(books)
     for symbol, rate in funding_rates.items():
         _pay_funding(books, symbol, rate)
     for symbol, candle in candles.items():
@@ -72,7 +71,8 @@ def arrive(books: Books, account: Account, order: Order) -> None:
         return
     outcome = meet_price(account, listing, order, listing.last)
     if outcome is None:
-        was_waiting, order.due, order.tested_to = order.due, False, books.time.fraction
+        was_waiting, order.due = order.due, False
+        _note_tested(books, order, books.time.fraction)
         if was_waiting:
             books.tell_orders(account, [books.touch(order)])
     elif isinstance(outcome, Ended):
@@ -82,12 +82,13 @@ def arrive(books: Books, account: Account, order: Order) -> None:
         _fill_or_refuse(books, account, order, outcome)
 
 
-def _begin_testing(books: Books) -> None:
-    for account in books.accounts.values():
-        for order in account.orders.values():
-            order.tested_to = 0.0
-        for position in account.positions.values():
-            position.tested_to = 0.0
+def _tested(books: Books, thing: Order | Position) -> float:
+    """Up to which fraction of the candle in progress a resting order or a position has met it."""
+    return thing.tested_to if thing.tested_open_ms == books.time.open_ms else 0.0
+
+
+def _note_tested(books: Books, thing: Order | Position, fraction: float) -> None:
+    thing.tested_open_ms, thing.tested_to = books.time.open_ms, fraction
 
 
 def _orders_at_open(books: Books, account: Account, symbol: str, open_price: float) -> None:
@@ -118,12 +119,13 @@ def _inside(books: Books, account: Account, symbol: str, end: float) -> None:
     position = account.positions.get(symbol)
     if position is None:
         return
-    if position.steps and position.tested_to < end:
-        stretch = _stretch(listing, position.tested_to, end)
+    begin = _tested(books, position)
+    if position.steps and begin < end:
+        stretch = _stretch(listing, begin, end)
         trade = exit_inside(account, listing, position, stretch.high, stretch.low, with_target=not opened)
         if trade is not None:
             _leave(books, account, position, trade)
-    position.tested_to = end
+    _note_tested(books, position, end)
     _resting_limits(books, account, listing, end, reduce_only=True)
 
 
@@ -132,9 +134,10 @@ def _resting_limits(books: Books, account: Account, listing: Listing, end: float
     opened = False
     symbol = listing.instrument.symbol
     for order in [order for order in account.orders.values() if order.symbol == symbol and _rests(order, reduce_only)]:
-        if order.order_id not in account.orders or order.tested_to >= end:
+        begin = _tested(books, order)
+        if order.order_id not in account.orders or begin >= end:
             continue
-        begin, order.tested_to = order.tested_to, end
+        _note_tested(books, order, end)
         stretch = _stretch(listing, begin, end)
         outcome = meet_extremes(account, listing, order, stretch.high, stretch.low)
         if not isinstance(outcome, Trade) or (order.reduce_only and not _clamp(books, account, order)):
@@ -143,7 +146,8 @@ def _resting_limits(books: Books, account: Account, listing: Listing, end: float
         was_flat = position.steps == 0
         _fill_or_refuse(books, account, order, outcome)
         if was_flat and position.steps:
-            opened, position.tested_to = True, begin
+            opened = True
+            _note_tested(books, position, begin)
     return opened
 
 
@@ -181,7 +185,7 @@ def _fill_or_refuse(books: Books, account: Account, order: Order, trade: Trade) 
         held_before = position.steps
         books.fill(account, order, order.qty_steps, trade.ticks, maker=trade.maker)
         if held_before * position.steps <= 0:
-            position.tested_to = books.time.fraction
+            _note_tested(books, position, books.time.fraction)
 
 
 def _worse(order: Order, ticks: int) -> bool:

@@ -49,8 +49,8 @@ class Order:
     """
     One order. `price_ticks` is 0 for market orders; `trigger_ticks`, `stop_ticks`, `target_ticks` are 0 when absent.
 
-    `due` marks an order that waits for the next open of its symbol. `tested_to` is the fraction of the present candle up to
-    which a resting order has been compared with the market.
+    `due` marks an order that waits for the next open of its symbol. `tested_to` is the fraction of the candle opened at
+    `tested_open_ms` up to which a resting order has been compared with the market.
     """
 
     order_id: str
@@ -82,6 +82,7 @@ class Order:
     fee: Decimal = Decimal(0)
     closed_pnl: Decimal = Decimal(0)
     due: bool = False
+    tested_open_ms: int = 0
     tested_to: float = 0.0
 
     @property
@@ -95,7 +96,7 @@ class Position:
     A symbol's place in an account, flat or not. `steps` is signed: positive for a long.
 
     `entry` is the average entry price, `open_fee` the opening fees that no closing has taken its share of yet.
-    `stop_id` and `target_id` name the two Untriggered orders, empty when absent. `tested_to` as in `Order`.
+    `stop_id` and `target_id` name the two Untriggered orders, empty when absent. `tested_…` as in `Order`.
     """
 
     symbol: str
@@ -111,6 +112,7 @@ class Position:
     created_ms: int = 0
     updated_ms: int = 0
     sequence: int = -1
+    tested_open_ms: int = 0
     tested_to: float = 0.0
 
     @property

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from playd.core.timeframes import DAY_MS, MINUTE_MS
+from playd.core.timeframes import MINUTE_MS
 from playd.venues.exchange import klines
 from playd.venues.exchange.arrivals import listing_of
 from playd.venues.exchange.margin import MAINTENANCE_RATE
@@ -40,18 +40,13 @@ def kline(ask: Ask) -> dict[str, Any]:
     symbol, interval = listing.instrument.symbol, ask.text("interval")
     if interval not in ask.floor.streams.intervals:
         raise Refusal(PARAMETER, f"params error: interval {interval!r} invalid, this market has {ask.floor.streams.intervals}")
-    limit = ask.limit(200, KLINES_MAX)
-    now_ms = ask.floor.books.time.now_ms
-    longest_ms = klines.end_of(interval, 0) - klines.open_of(interval, 0) if interval != "M" else 31 * DAY_MS
+    limit, now_ms = ask.limit(200, KLINES_MAX), ask.floor.books.time.now_ms
+    start_ms, end_ms = ask.number("start", 0), min(ask.number("end", now_ms), now_ms)
     if ask.text("start") and not ask.text("end"):
-        start_ms = ask.number("start", 0)
-        found = ask.floor.tape.candles(symbol, interval, start_ms, min(start_ms + limit * longest_ms, now_ms))
-        indices = range(min(limit, len(found)) - 1, -1, -1)
+        found = ask.floor.tape.earliest(symbol, interval, start_ms, limit)
     else:
-        end_ms = min(ask.number("end", now_ms), now_ms)
-        start_ms = max(ask.number("start", 0), end_ms - limit * longest_ms)
-        found = ask.floor.tape.candles(symbol, interval, start_ms, end_ms)
-        indices = range(len(found) - 1, max(len(found) - 1 - limit, -1), -1)
+        found = ask.floor.tape.latest(symbol, interval, start_ms, end_ms, limit)
+    indices = range(len(found) - 1, -1, -1)
     return {"category": "linear", "symbol": symbol, "list": [klines.row(found, index) for index in indices]}
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from playd.venues.exchange.margin import margin_of, order_margin
+from playd.venues.exchange.margin import BPS, margin_of, order_margin
 from playd.venues.exchange.model import Account, Listing, Order, Position, StopKind
 from playd.venues.exchange.text import exact_product, exact_sum, float_text, plain
 
@@ -16,6 +16,7 @@ ENTRY_PRICE: Final = "entryPrice"
 RISK_LIMIT_TEXT: Final = "200000000"
 """Upper bound of the only risk tier."""
 
+_LEAST_CLOSING_RATE: Final = Decimal("0.00055")
 _PRICE_SCALE: Final = Decimal("1E-12")
 
 
@@ -221,7 +222,7 @@ def position_row(account: Account, position: Position, listing: Listing, *, entr
         "positionIMByMp": plain(margin.initial),
         "positionMM": plain(margin.maintenance),
         "positionMMByMp": plain(margin.maintenance),
-        "breakEvenPrice": "",
+        "breakEvenPrice": "" if flat else _break_even(account, position, listing),
         "takeProfit": listing.price_text(target.trigger_ticks) if target else "",
         "stopLoss": listing.price_text(stop.trigger_ticks) if stop else "",
         "trailingStop": "0",
@@ -242,6 +243,14 @@ def position_row(account: Account, position: Position, listing: Listing, *, entr
         "seq": position.sequence,
         "isReduceOnly": False,
     }
+
+
+def _break_even(account: Account, position: Position, listing: Listing) -> str:
+    """Price at which closing now earns back what the position has cost so far (the venue's formula, reference 8.1)."""
+    size = listing.qty_decimal(position.steps)
+    rate = max(Decimal(repr(account.taker_bps / BPS)), _LEAST_CLOSING_RATE)
+    price = (position.entry * size - position.realised) / (size - abs(size) * rate)
+    return plain(price.quantize(listing.instrument.tick))
 
 
 def wallet_row(account: Account, listings: dict[str, Listing]) -> Row:

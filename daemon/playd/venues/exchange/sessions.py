@@ -45,7 +45,8 @@ class _Session:
             return
         op = frame.get("op")
         if op == "playd.barrier":
-            self.floor.lockstep.echo(self.client, int(frame.get("barrier") or 0))
+            number = frame.get("barrier")
+            self.floor.lockstep.echo(self.client, number if isinstance(number, int) else 0)
         elif op == "ping":
             self.client.send(self._pong(frame))
         elif op == "subscribe":
@@ -164,6 +165,7 @@ async def _serve(floor: Floor, request: web.Request, kind: type[_Session]) -> we
                     session.receive(message.data.decode(errors="replace"))
             client.hang_up()
     finally:
+        client.forget()
         floor.clients.remove(client)
         floor.topics.drop(client)
         floor.lockstep.lost(client)

@@ -48,6 +48,11 @@ class Client:
         """Close the socket once what is queued has gone out."""
         self._queue.close()
 
+    def forget(self) -> None:
+        """Drop what is queued: the connection is gone."""
+        self._queue.close()
+        self._waiting.close()
+
     async def write(self) -> None:
         """Send what is queued, until the queue is closed or the connection is gone."""
         try:

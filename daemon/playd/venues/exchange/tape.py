@@ -15,6 +15,8 @@ from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import float_text, plain
 
 BOOK_LEVELS: Final = 50
+_WIDER: Final = 4
+"""How much wider the search for enough candles becomes when gaps hid some."""
 
 
 class Tape:
@@ -42,6 +44,26 @@ class Tape:
         if present is not None and begin_ms <= present.open_time_ms < stop_ms:
             closed = _with(closed, present)
         return klines.roll_up(closed, interval) if len(closed) else closed
+
+    def latest(self, symbol: str, interval: str, start_ms: int, end_ms: int, limit: int) -> Candles:
+        """The last `limit` candles that open in `[start_ms, end_ms]`, however wide the gaps between them are."""
+        first_ms = max(start_ms, self._feed.first_ms)
+        span_ms = limit * klines.longest_ms(interval)
+        while True:
+            found = self.candles(symbol, interval, max(first_ms, end_ms - span_ms), end_ms)
+            if len(found) >= limit or end_ms - span_ms <= first_ms:
+                return _cut(found, max(len(found) - limit, 0), len(found))
+            span_ms *= _WIDER
+
+    def earliest(self, symbol: str, interval: str, start_ms: int, limit: int) -> Candles:
+        """The first `limit` candles that open at `start_ms` or later."""
+        now_ms = self._books.time.now_ms
+        span_ms = limit * klines.longest_ms(interval)
+        while True:
+            found = self.candles(symbol, interval, start_ms, min(start_ms + span_ms, now_ms))
+            if len(found) >= limit or start_ms + span_ms >= now_ms:
+                return _cut(found, 0, limit)
+            span_ms *= _WIDER
 
     def present(self, symbol: str) -> Candle | None:
         """The base candle in progress as far as it has gone."""
@@ -125,6 +147,21 @@ class Tape:
             "u": self._books.counter + 1,
             "seq": self._books.counter + 1,
         }
+
+
+def _cut(candles: Candles, begin: int, end: int) -> Candles:
+    """The candles from place `begin` to before place `end`."""
+    part = slice(begin, end)
+    return Candles(
+        candles.symbol,
+        candles.step_ms,
+        candles.open_time_ms[part],
+        candles.open[part],
+        candles.high[part],
+        candles.low[part],
+        candles.close[part],
+        candles.volume[part],
+    )
 
 
 def _with(candles: Candles, last: Candle) -> Candles:

@@ -1,0 +1,106 @@
+"""A tiny market for tests of the exchange's books: one symbol, minutes written by hand, frames read back."""
+
+from decimal import Decimal
+from typing import Any
+
+from playd.core.candles import Candle
+from playd.core.instrument import Instrument
+from playd.core.timeframes import MINUTE_MS
+from playd.venues.exchange import arrivals
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.changes import Changes, Frame
+from playd.venues.exchange.minute import close_minute, move_inside, open_minute
+from playd.venues.exchange.model import Account, Order, Position
+
+SYMBOL = "BTCUSDT"
+START_MS = 1_700_000_040_000
+
+BTC = Instrument(
+    symbol=SYMBOL,
+    tick=Decimal("0.1"),
+    step=Decimal("0.001"),
+    min_qty=Decimal("0.001"),
+    max_qty=Decimal(1000),
+    max_market_qty=Decimal(1000),
+    min_notional_usdt=Decimal(5),
+)
+
+
+class Market:
+    """Books with one account, and everything they have said so far. The market stands between two minutes at first."""
+
+    def __init__(
+        self,
+        *,
+        wallet: str = "100000",
+        taker_bps: float = 5.5,
+        maker_bps: float = 2.0,
+        slippage_bps: float = 2.0,
+        last: float = 50_000.0,
+    ) -> None:
+        self.books = Books({SYMBOL: BTC}, {SYMBOL: last}, now_ms=START_MS, id_seed="test")
+        self.books.time.open_ms = START_MS - MINUTE_MS
+        self.account = Account(
+            1001, "test", "key", "secret", taker_bps, maker_bps, slippage_bps, read_only=False, wallet=Decimal(wallet)
+        )
+        self.books.accounts[1001] = self.account
+        self.frames: list[Frame] = []
+        self.executions: list[dict[str, Any]] = []
+        self.log: list[dict[str, Any]] = []
+        self.closed_pnl: list[dict[str, Any]] = []
+        self.used: set[str] = set()
+
+    @property
+    def position(self) -> Position:
+        return self.books.position(self.account, SYMBOL)
+
+    def take(self) -> Changes:
+        """What changed since the last call, remembered here too."""
+        changes = self.books.take_changes()
+        self.frames += changes.frames
+        self.executions += [row for _, row in changes.executions]
+        self.log += [row for _, row in changes.log]
+        self.closed_pnl += [row for _, row in changes.closed_pnl]
+        self.used |= {order.link_id for order in changes.orders.values()}
+        return changes
+
+    def order(self, side: str, qty: str, **more: Any) -> Order:
+        """Create an order; a market order unless `orderType` says otherwise."""
+        request = {"category": "linear", "symbol": SYMBOL, "side": side, "orderType": "Market", "qty": qty, **more}
+        try:
+            return arrivals.create(self.books, self.account, request, lambda _, link_id: link_id in self.used)
+        finally:
+            self.take()
+
+    def limit(self, side: str, qty: str, price: str, tif: str = "GTC", **more: Any) -> Order:
+        return self.order(side, qty, orderType="Limit", price=price, timeInForce=tif, **more)
+
+    def open(self, open_: float, high: float, low: float, close: float, *, funding: float | None = None) -> list[Frame]:
+        """Open the next minute; returns the frames of that."""
+        open_ms = self.books.time.open_ms + MINUTE_MS
+        candle = Candle(open_ms, open_, high, low, close, 1.0)
+        open_minute(self.books, open_ms, {SYMBOL: candle}, {} if funding is None else {SYMBOL: funding})
+        return self.take().frames
+
+    def move(self, fraction: float) -> None:
+        """Let a part of the minute pass."""
+        move_inside(self.books, fraction, MINUTE_MS)
+
+    def close(self) -> list[Frame]:
+        """Close the minute; returns the frames of that."""
+        close_minute(self.books, MINUTE_MS)
+        return self.take().frames
+
+    def minute(self, open_: float, high: float, low: float, close: float, *, funding: float | None = None) -> list[Frame]:
+        """A whole minute; returns its frames."""
+        opened = self.open(open_, high, low, close, funding=funding)
+        return opened + self.close()
+
+    def flat_minute(self, price: float = 50_000.0) -> list[Frame]:
+        """A minute in which nothing moves."""
+        return self.minute(price, price, price, price)
+
+
+def rows(frames: list[Frame], topic: str) -> list[dict[str, Any]]:
+    """The rows of one topic, in order."""
+    return [row for frame in frames if frame.topic == topic for row in frame.data]

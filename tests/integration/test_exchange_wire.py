@@ -1,0 +1,405 @@
+"""The exchange over its sockets: envelopes, subscriptions, lock-step, restarts, and clients that misbehave."""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any
+
+import aiohttp
+import anyio
+import numpy as np
+import pytest
+
+from playd.core.candles import Candles
+from playd.market.feed import CandleFeed, RecordedFeed
+from playd.market.synthetic import SyntheticFeed
+from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
+from playd.venues.exchange.exchange import Exchange, ExchangeInfo
+from playd.world.ports import World
+from playd.world.real import real_world
+
+pytestmark = pytest.mark.anyio
+
+DEADLINE_S = 20.0
+
+
+@dataclass
+class Bench:
+    """A running exchange with one account, and a session to reach it."""
+
+    exchange: Exchange
+    info: ExchangeInfo
+    session: aiohttp.ClientSession
+    key: str
+    secret: str
+
+    def signed(self, payload: str, *, window: str = "5000") -> dict[str, str]:
+        stamp = str(int(time.time() * 1000))
+        text = f"{stamp}{self.key}{window}{payload}"
+        sign = hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        return {
+            "X-BAPI-API-KEY": self.key,
+            "X-BAPI-TIMESTAMP": stamp,
+            "X-BAPI-RECV-WINDOW": window,
+            "X-BAPI-SIGN": sign,
+        }
+
+    async def post(self, path: str, **body: Any) -> dict[str, Any]:
+        text = json.dumps(body)
+        async with self.session.post(self.info.rest_url + path, data=text, headers=self.signed(text)) as response:
+            return await response.json()  # type: ignore[no-any-return]
+
+    async def get(self, path: str, query: str = "") -> dict[str, Any]:
+        async with self.session.get(f"{self.info.rest_url}{path}?{query}", headers=self.signed(query)) as response:
+            return await response.json()  # type: ignore[no-any-return]
+
+    async def order(self, side: str, qty: str, **more: Any) -> dict[str, Any]:
+        wish = {"category": "linear", "symbol": "BTCUSDT", "side": side, "orderType": "Market", "qty": qty, **more}
+        return await self.post("/v5/order/create", **wish)
+
+    async def private(self, *topics: str) -> "Socket":
+        socket = Socket(await self.session.ws_connect(self.info.private_url))
+        expires = int(time.time() * 1000) + 10_000
+        sign = hmac.new(self.secret.encode(), f"GET/realtime{expires}".encode(), hashlib.sha256).hexdigest()
+        assert (await socket.ask("auth", self.key, expires, sign))["success"]
+        if topics:
+            assert (await socket.ask("subscribe", *topics))["success"]
+        return socket
+
+    async def public(self, *topics: str) -> "Socket":
+        socket = Socket(await self.session.ws_connect(self.info.public_url))
+        if topics:
+            assert (await socket.ask("subscribe", *topics))["success"]
+        return socket
+
+
+class Socket:
+    """A client's socket that reads one frame after the other."""
+
+    def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        self.ws = ws
+
+    async def ask(self, op: str, *args: Any, **more: Any) -> dict[str, Any]:
+        """Send an operation; the next frame."""
+        await self.ws.send_json({"op": op, "args": list(args), **more})
+        return await self.read()
+
+    async def read(self) -> dict[str, Any]:
+        return await self.ws.receive_json()  # type: ignore[no-any-return]
+
+    async def until_barrier(self) -> tuple[list[dict[str, Any]], int]:
+        """Frames up to the next barrier, and its number. The barrier is not answered."""
+        frames = []
+        while True:
+            frame = await self.read()
+            if frame.get("op") == "playd.barrier":
+                return frames, frame["barrier"]
+            frames.append(frame)
+
+    async def echo(self, number: int) -> None:
+        await self.ws.send_json({"op": "playd.barrier", "barrier": number})
+
+
+@contextlib.asynccontextmanager
+async def _bench(world: World, path: PurePath, feed: CandleFeed | None = None, **config: Any) -> AsyncIterator[Bench]:
+    wish: dict[str, Any] = {"speed": AS_FAST_AS_POSSIBLE, "lockstep": True, **config}
+    exchange = Exchange(world, feed or SyntheticFeed(3), ExchangeConfig(path, **wish))
+    with anyio.fail_after(DEADLINE_S):
+        async with exchange.running() as info, world.net.http_session(timeout_s=DEADLINE_S) as session:
+            key, secret = exchange.create_account("test", wallet_usdt=Decimal(10_000))
+            yield Bench(exchange, info, session, key, secret)
+
+
+@pytest.fixture
+def path(tmp_path: PurePath) -> PurePath:
+    return tmp_path / "exchange.sqlite"
+
+
+async def test_private_frames_of_a_minute_come_before_its_closed_candle(path: PurePath) -> None:
+    async with _bench(real_world(), path) as bench:
+        private = await bench.private("execution", "order", "position", "wallet")
+        public = await bench.public("kline.1.BTCUSDT")
+        await private.ask("playd.lockstep")
+        assert (await bench.order("Buy", "0.01", stopLoss="30000"))["retCode"] == 0
+        await public.ask("playd.lockstep")
+
+        frames, number = await private.until_barrier()
+        assert [frame["topic"] for frame in frames] == ["execution", "order", "position", "wallet", "order", "position"]
+        assert bench.exchange.books.time.inside
+        with pytest.raises(TimeoutError), anyio.fail_after(0.2):
+            await public.read()  # the market waits for the private echo
+        await private.echo(number)
+
+        (closed,), barrier = await public.until_barrier()
+        assert closed["data"][0]["confirm"] is True
+        assert barrier == number + 1
+        assert not bench.exchange.books.time.inside
+
+
+async def test_market_time_waits_for_the_echo_and_orders_meanwhile_fill_at_the_next_open(path: PurePath) -> None:
+    async with _bench(real_world(), path) as bench:
+        public = await bench.public("kline.1.BTCUSDT")
+        await public.ask("playd.lockstep")
+        (closed,), barrier = await public.until_barrier()
+        assert (await bench.order("Buy", "0.01", orderLinkId="x"))["retCode"] == 0
+        realtime = await bench.get("/v5/order/realtime", "category=linear&orderLinkId=x")
+        assert realtime["result"]["list"][0]["orderStatus"] == "New"
+
+        await public.echo(barrier)
+        (following,), _ = await public.until_barrier()
+
+        execution = (await bench.get("/v5/execution/list", "category=linear&orderLinkId=x"))["result"]["list"][0]
+        assert execution["execTime"] == str(following["data"][0]["start"]) == str(closed["data"][0]["end"] + 1)
+        assert execution["execPrice"] == f"{float(following['data'][0]['open']):.1f}"
+
+
+async def test_a_client_that_comes_back_in_time_finds_the_market_waiting(path: PurePath) -> None:
+    async with _bench(real_world(), path, lockstep_grace_s=15.0) as bench:
+        public = await bench.public("kline.1.BTCUSDT")
+        await public.ask("playd.lockstep")
+        _, barrier = await public.until_barrier()
+        await public.ws.close()
+        now_ms = bench.exchange.books.time.now_ms
+
+        again = await bench.public("kline.1.BTCUSDT")
+        await again.ws.send_json({"op": "playd.lockstep"})
+        _, repeated = await again.until_barrier()
+
+        assert (repeated, bench.exchange.books.time.now_ms) == (barrier, now_ms)
+        await again.echo(repeated)
+        (following,), _ = await again.until_barrier()
+        assert following["data"][0]["start"] == now_ms
+
+
+async def test_a_lost_private_client_is_given_up_after_its_grace(path: PurePath) -> None:
+    async with _bench(real_world(), path, lockstep_grace_s=0.05) as bench:
+        private = await bench.private("execution")
+        public = await bench.public("kline.1.BTCUSDT")
+        await private.ask("playd.lockstep")
+        await bench.order("Buy", "0.01")
+        await private.ws.close()
+        await public.ask("playd.lockstep")
+
+        _, barrier = await public.until_barrier()
+
+        assert barrier > 0
+
+
+async def test_a_held_market_moves_only_when_released(path: PurePath) -> None:
+    async with _bench(real_world(), path, held=True) as bench:
+        public = await bench.public("kline.1.BTCUSDT")
+        await public.ask("playd.lockstep")
+        with pytest.raises(TimeoutError), anyio.fail_after(0.2):
+            await public.read()
+        token = {"X-Playd-Token": bench.info.admin_token}
+        url = f"{bench.info.rest_url}/playd/market"
+        async with bench.session.post(url, json={"held": False}) as refused:
+            assert refused.status == 401
+        async with bench.session.post(url, json={"held": False}, headers=token) as response:
+            assert (await response.json())["held"] is False
+        await public.until_barrier()
+
+
+async def test_a_paced_market_shows_its_candles_as_they_grow(path: PurePath) -> None:
+    async with _bench(real_world(), path, speed=600.0, lockstep=False, frame_every_s=0.02) as bench:
+        public = await bench.public(
+            "kline.1.BTCUSDT", "kline.3.BTCUSDT", "tickers.BTCUSDT", "publicTrade.BTCUSDT", "orderbook.1.BTCUSDT"
+        )
+        growing: list[dict[str, Any]] = []
+        slow_closed = False
+        seen: set[str] = set()
+        while not (slow_closed and len(seen) == 5):
+            frame = await public.read()
+            seen.add(frame["topic"])
+            if frame["topic"] == "kline.1.BTCUSDT":
+                growing.append(frame["data"][0])
+            slow_closed = slow_closed or (frame["topic"] == "kline.3.BTCUSDT" and frame["data"][0]["confirm"])
+        closed = next(row for row in growing if row["confirm"])
+        earlier = [row for row in growing if row["start"] == closed["start"] and not row["confirm"]]
+        assert earlier
+        assert all(float(row["high"]) <= float(closed["high"]) for row in earlier)
+        assert all(row["open"] == closed["open"] for row in earlier)
+
+
+async def test_a_restart_keeps_position_stop_wallet_and_clock(path: PurePath) -> None:
+    world = real_world()
+    async with _bench(world, path) as bench:
+        public = await bench.public("kline.1.BTCUSDT")
+        await public.ask("playd.lockstep")
+        await bench.order("Buy", "0.01", stopLoss="30000", takeProfit="90000", orderLinkId="kept")
+        for _ in range(3):
+            _, barrier = await public.until_barrier()
+            await public.echo(barrier)
+        _, barrier = await public.until_barrier()
+        before = [
+            (await bench.get("/v5/position/list", "category=linear&symbol=BTCUSDT"))["result"],
+            (await bench.get("/v5/account/wallet-balance", "accountType=UNIFIED"))["result"],
+            (await bench.get("/v5/order/realtime", "category=linear&symbol=BTCUSDT"))["result"],
+        ]
+        key, now_ms = bench.key, bench.exchange.books.time.now_ms
+    async with _bench(world, path) as bench:
+        assert (bench.key, bench.exchange.books.time.now_ms) == (key, now_ms)
+        after = [
+            (await bench.get("/v5/position/list", "category=linear&symbol=BTCUSDT"))["result"],
+            (await bench.get("/v5/account/wallet-balance", "accountType=UNIFIED"))["result"],
+            (await bench.get("/v5/order/realtime", "category=linear&symbol=BTCUSDT"))["result"],
+        ]
+        assert after == before
+        assert (await bench.order("Buy", "0.01", orderLinkId="kept"))["retCode"] == 110072
+
+
+async def test_one_bad_topic_refuses_the_whole_request_and_req_id_comes_back(path: PurePath) -> None:
+    async with _bench(real_world(), path) as bench:
+        public = await bench.public()
+        for bad in ("order", "kline.7.BTCUSDT", "tickers.btcusdt", "orderbook.500.BTCUSDT", "nonsense"):
+            answer = await public.ask("subscribe", "tickers.BTCUSDT", bad, req_id=7)
+            assert answer == {
+                "success": False,
+                "ret_msg": f"error:handler not found,topic:{bad}",
+                "conn_id": answer["conn_id"],
+                "req_id": 7,
+                "op": "subscribe",
+            }
+        assert (await public.ask("subscribe", "kline.1.BTCUSDT"))["success"] is True
+        assert "already subscribed" in (await public.ask("subscribe", "kline.1.BTCUSDT"))["ret_msg"]
+        assert (await public.ask("unsubscribe", "kline.1.BTCUSDT"))["success"] is True
+        assert (await public.ask("subscribe", "kline.1.BTCUSDT"))["success"] is True
+        assert (await public.ask("ping", req_id="p"))["ret_msg"] == "pong"
+        assert (await public.ask("dance"))["ret_msg"] == "error:invalid op"
+        await public.ws.send_str("no json")
+        assert (await public.read())["success"] is False
+
+
+async def test_a_private_socket_says_nothing_before_it_knows_who_is_there(path: PurePath) -> None:
+    async with _bench(real_world(), path) as bench:
+        socket = Socket(await bench.session.ws_connect(bench.info.private_url))
+        assert (await socket.ask("subscribe", "order"))["success"] is False
+        assert (await socket.ask("auth", bench.key, 1, "00"))["success"] is False
+        assert (await socket.ask("playd.lockstep"))["success"] is False
+        pong = await socket.ask("ping", req_id="p1")
+        assert (pong["op"], pong["req_id"]) == ("pong", "p1")
+
+
+async def test_users_do_not_hear_of_one_another(path: PurePath) -> None:
+    async with _bench(real_world(), path) as bench:
+        key, secret = bench.exchange.create_account("other", wallet_usdt=Decimal(10))
+        other = Bench(bench.exchange, bench.info, bench.session, key, secret)
+        mine, theirs = await bench.private("execution"), await other.private("execution", "order.linear")
+        await mine.ask("playd.lockstep")
+        await theirs.ask("playd.lockstep")
+        public = await bench.public("kline.1.BTCUSDT")
+        await bench.order("Buy", "0.01")
+        await public.ask("playd.lockstep")
+
+        frames, number = await mine.until_barrier()
+        await mine.echo(number)
+        await public.until_barrier()
+
+        assert len(frames) == 1
+        assert (await theirs.ask("ping"))["op"] == "pong"
+        assert (await other.get("/v5/position/list", "category=linear&settleCoin=USDT"))["result"]["list"] == []
+
+
+async def test_requests_without_a_valid_signature_are_refused_each_in_its_way(path: PurePath) -> None:
+    async with _bench(real_world(), path) as bench:
+        url = f"{bench.info.rest_url}/v5/position/list?category=linear&symbol=BTCUSDT"
+        query = "category=linear&symbol=BTCUSDT"
+        good = bench.signed(query)
+        for headers, status, code in (
+            ({}, 401, None),
+            ({**good, "X-BAPI-API-KEY": "unknown"}, 200, 10003),
+            ({**good, "X-BAPI-TIMESTAMP": "1000"}, 200, 10002),
+            ({**good, "X-BAPI-SIGN": "0" * 64}, 200, 10004),
+            (good, 200, 0),
+        ):
+            async with bench.session.get(url, headers=headers) as response:
+                assert response.status == status
+                if code is not None:
+                    assert (await response.json())["retCode"] == code
+        async with bench.session.get(f"{bench.info.rest_url}/v5/nowhere") as response:
+            assert response.status == 404
+        async with bench.session.get(url, headers=good, data=b"{}") as response:
+            assert response.status == 403
+        assert (await bench.post("/v5/order/create", category="linear"))["retCode"] == 10001
+        reader = bench.exchange.create_account("reader", wallet_usdt=Decimal(1), read_only=True)
+        answer = await Bench(bench.exchange, bench.info, bench.session, *reader).order("Buy", "0.01")
+        assert answer["retCode"] == 10005
+
+
+async def test_too_many_orders_in_a_second_are_refused_with_the_time_to_wait(path: PurePath) -> None:
+    async with _bench(real_world(), path) as bench:
+        text = json.dumps({"category": "linear", "symbol": "BTCUSDT", "orderId": "nothing"})
+        codes = []
+        for _ in range(11):
+            url = f"{bench.info.rest_url}/v5/order/cancel"
+            async with bench.session.post(url, data=text, headers=bench.signed(text)) as response:
+                codes.append((await response.json())["retCode"])
+                headers = response.headers
+        assert codes == [110001] * 10 + [10006]
+        assert (headers["X-Bapi-Limit"], headers["X-Bapi-Limit-Status"]) == ("10", "0")
+        assert 0 < int(headers["X-Bapi-Limit-Reset-Timestamp"]) - time.time() * 1000 <= 1000
+
+
+async def test_klines_are_newest_first_and_say_nothing_about_the_future(path: PurePath) -> None:
+    async with _bench(real_world(), path) as bench:
+        now_ms = bench.exchange.books.time.now_ms
+        for interval, length_ms in (("1", 60_000), ("15", 900_000), ("60", 3_600_000)):
+            query = f"category=linear&symbol=BTCUSDT&interval={interval}&limit=50"
+            rows = (await bench.get("/v5/market/kline", query))["result"]["list"]
+            opens = [int(row[0]) for row in rows]
+            assert opens == [now_ms - length_ms * (1 + index) for index in range(50)]
+            assert all(float(row[3]) <= min(float(row[1]), float(row[4])) for row in rows)
+        start_ms = now_ms - 3_600_000
+        rows = (await bench.get("/v5/market/kline", f"symbol=BTCUSDT&interval=1&start={start_ms}&limit=5"))["result"]["list"]
+        assert [int(row[0]) for row in rows] == [start_ms + 60_000 * index for index in (4, 3, 2, 1, 0)]
+        rows = (await bench.get("/v5/market/kline", f"symbol=BTCUSDT&interval=1&end={start_ms}&limit=2"))["result"]["list"]
+        assert [int(row[0]) for row in rows] == [start_ms, start_ms - 60_000]
+
+
+async def test_a_rude_client_does_not_disturb_the_others(path: PurePath) -> None:
+    async with _bench(real_world(), path) as bench:
+        rude = await bench.public("kline.1.BTCUSDT")
+        await rude.ws.send_bytes(b"\xff\xfe\x00")
+        await rude.ws.send_json({"op": "playd.barrier", "barrier": "soon"})
+        await rude.ws.send_json({"op": "subscribe", "args": {"a": 1}})
+        await rude.ws.send_str("x" * 300_000)
+        async with bench.session.post(f"{bench.info.rest_url}/v5/order/create", data=b"[" * 300_000) as response:
+            assert response.status in (401, 413)
+        public = await bench.public("kline.1.BTCUSDT")
+        await public.ask("playd.lockstep")
+        await public.until_barrier()
+
+
+async def test_recorded_candles_of_five_minutes_are_streamed_to_their_end(path: PurePath) -> None:
+    step_ms, start_ms = 300_000, 1_700_006_400_000
+    times = start_ms + np.array([0, 1, 2, 3, 4, 7, 8], dtype=np.int64) * step_ms
+    prices = np.linspace(100.0, 101.5, 7)
+    recorded = Candles("BTCUSDT", step_ms, times, prices, prices + 1, prices - 1, prices, np.ones(7))
+    feed = RecordedFeed([recorded], history_ms=3 * step_ms)
+    async with _bench(real_world(), path, feed) as bench:
+        public = await bench.public("kline.5.BTCUSDT", "kline.15.BTCUSDT")
+        assert (await public.ask("subscribe", "kline.1.BTCUSDT"))["success"] is False
+        await public.ask("playd.lockstep")
+        opens, confirmed = [], []
+        for _ in range(4):
+            frames, barrier = await public.until_barrier()
+            rows = [frame["data"][0] for frame in frames]
+            opens += [(row["start"] - start_ms) // step_ms for row in rows if row["interval"] == "5" and row["confirm"]]
+            confirmed += [(row["start"] - start_ms) // step_ms for row in rows if row["interval"] == "15" and row["confirm"]]
+            await public.echo(barrier)
+        assert (opens, confirmed) == ([3, 4, 7, 8], [6])
+
+        end = await public.read()
+
+        assert end == {"op": "playd.end", "market_now_ms": start_ms + 9 * step_ms}
+        async with bench.session.get(f"{bench.info.rest_url}/playd/market") as response:
+            status = await response.json()
+        assert (status["ended"], status["base_step_ms"], status["market_now_ms"]) == (True, step_ms, end["market_now_ms"])
+        rows = (await bench.get("/v5/market/kline", "symbol=BTCUSDT&interval=5&limit=3"))["result"]["list"]
+        assert [(int(row[0]) - start_ms) // step_ms for row in rows] == [8, 7, 4]

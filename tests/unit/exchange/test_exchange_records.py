@@ -1,0 +1,134 @@
+"""What the exchange keeps over a restart, at every instant at which it could be killed."""
+
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+
+from playd.core.errors import RecordError, StateError
+from playd.core.timeframes import MINUTE_MS
+from playd.market.synthetic import SyntheticFeed
+from playd.venues.exchange import arrivals
+from playd.venues.exchange.config import ExchangeConfig
+from playd.venues.exchange.floor import Floor
+from playd.venues.exchange.minute import close_minute, open_minute
+from playd.world.virtual import VirtualWorld, virtual_world
+
+CONFIG = ExchangeConfig(PurePath("/exchange.sqlite"))
+
+
+def _floor(world: VirtualWorld, seed: int = 5) -> Floor:
+    return Floor(world, SyntheticFeed(seed), CONFIG)
+
+
+def _again(floor: Floor) -> Floor:
+    """The exchange after the death of its process."""
+    floor.records.close()
+    return _floor(floor.world)  # type: ignore[arg-type]
+
+
+def _open(floor: Floor) -> None:
+    open_ms = floor.feed.next_open_ms(floor.books.time.open_ms + MINUTE_MS)
+    assert open_ms is not None
+    open_minute(floor.books, open_ms, floor.feed.opening_at(open_ms), {})
+    floor.apply()
+
+
+def _close(floor: Floor) -> None:
+    close_minute(floor.books, MINUTE_MS)
+    floor.apply()
+
+
+def _create(floor: Floor, **wish: Any) -> None:
+    account = floor.books.accounts[1001]
+    request = {"category": "linear", "symbol": "ETHUSDT", "orderType": "Market", **wish}
+    arrivals.create(floor.books, account, request, floor.records.link_used)
+    floor.apply()
+
+
+def _state(floor: Floor) -> dict[str, Any]:
+    prices = {symbol: listing.last for symbol, listing in floor.books.listings.items()}
+    accounts = {uid: asdict(account) for uid, account in floor.books.accounts.items()}
+    for account in accounts.values():
+        for thing in (*account["orders"].values(), *account["positions"].values()):
+            del thing["tested_open_ms"], thing["tested_to"]  # a candle in progress is met again from its open
+    return {"accounts": accounts, "time": floor.books.time, "counter": floor.books.counter, "prices": prices}
+
+
+def test_a_restart_at_any_instant_finds_everything_as_it_was() -> None:
+    floor = _floor(virtual_world())
+    key, secret = floor.create_account("paper", wallet_usdt=Decimal(10_000), slippage_bps=1.5)
+    last = floor.books.listings["ETHUSDT"].last
+    stop, target = f"{last * 0.98:.2f}", f"{last * 1.02:.2f}"
+    steps = (
+        lambda floor: _create(floor, side="Buy", qty="0.5", stopLoss=stop, takeProfit=target, orderLinkId="a"),
+        _open,
+        _close,
+        lambda floor: _create(floor, side="Buy", qty="0.1", orderType="Limit", price=f"{last * 0.9:.2f}"),
+        _open,
+        _close,
+        lambda floor: _create(floor, side="Sell", qty="0.2", reduceOnly=True),
+        _open,
+        _close,
+    )
+    for step in steps:
+        before = _state(floor)
+        floor = _again(floor)
+        assert _state(floor) == before
+        step(floor)
+
+    assert floor.create_account("paper", wallet_usdt=Decimal(1)) == (key, secret)
+    assert floor.books.accounts[1001].wallet != 10_000
+    assert floor.records.link_used(1001, "a")
+    assert len(floor.records.executions(1001, {"symbol": "ETHUSDT"}, (), 10, "").bodies) == 2
+
+
+def test_ids_differ_between_two_sets_of_records_of_the_same_market() -> None:
+    ids = []
+    for world in (virtual_world(seed=1), virtual_world(seed=2)):
+        floor = _floor(world)
+        floor.create_account("paper", wallet_usdt=Decimal(10_000))
+        _create(floor, side="Buy", qty="0.5")
+        ids.append(next(iter(floor.books.accounts[1001].orders)))
+    assert ids[0] != ids[1]
+
+
+def test_pages_follow_one_another_without_overlap() -> None:
+    floor = _floor(virtual_world())
+    floor.create_account("paper", wallet_usdt=Decimal(10_000))
+    for number in range(7):
+        _create(floor, side="Buy", qty="0.01", orderLinkId=f"n{number}")
+    _open(floor)
+    found, cursor = [], ""
+    while True:
+        page = floor.records.executions(1001, {}, (), 3, cursor)
+        found += page.bodies
+        cursor = page.next_cursor
+        if not cursor:
+            break
+        assert "%3D" in cursor
+    assert len(found) == len(set(found)) == 7
+
+
+def test_records_of_another_market_are_refused() -> None:
+    world = virtual_world()
+    _floor(world, seed=5).records.close()
+    with pytest.raises(StateError, match="another market"):
+        _floor(world, seed=6)
+
+
+def test_a_file_that_is_no_database_is_refused() -> None:
+    world = virtual_world()
+    world.disk.write_replace(CONFIG.records_path, b"this is not a database, and long enough to tell" * 50)
+    with pytest.raises(StateError, match="not readable"):
+        _floor(world)
+
+
+def test_what_cannot_be_kept_is_not_told() -> None:
+    floor = _floor(virtual_world())
+    floor.create_account("paper", wallet_usdt=Decimal(10_000))
+    floor.records.close()
+    with pytest.raises(RecordError, match="cannot be written"):
+        _create(floor, side="Buy", qty="0.5")
