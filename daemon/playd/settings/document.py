@@ -31,7 +31,7 @@ _HEAD: Final = """\
 # Settings of playd. Every key is listed with its default, its unit and its range; a line that begins with '#key =' is
 # commented out and changes nothing. Files in conf.d/ beside this one are read after it, in the order of their names; then
 # variables PLAYD_<SECTION>__<KEY>, then flags. An unknown key, a wrong type or a value out of range stops the start with
-# exit code 78, the file and the line. `playctl config show --origin` prints what holds and where it was set.
+# exit code 78, the file and the line. `playd check` says so without starting anything.
 #
 # Keys never stand here: see systemd/README.md, or name a file with accounts.X.credential_file.
 #
