@@ -6,8 +6,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from playd.world.kernel_cache import use_kernel_cache
+
 # Before any kernel is imported: Numba reads it once. The Makefile sets the same.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "numba"))
+use_kernel_cache()
 
 # A first example may compile a kernel, which says nothing about the property.
 hypothesis.settings.register_profile("playd", deadline=None, print_blob=True)

@@ -1,0 +1,41 @@
+"""
+Where compiled kernels are kept: one folder per version of the code they are made of.
+
+Numba looks at the file of a compiled function only, not at the files of what is compiled into it. After an upgrade that
+touched a callee alone it would go on running the old machine code, and a Play would decide by rules that are no longer in the
+source. So the folder's name is a digest over the whole functional heart and the interpreter.
+"""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+_HEART: Final = ("core", "kernels", "matching", "engine", "research", "plays")
+_VARIABLE: Final = "NUMBA_CACHE_DIR"
+
+
+def use_kernel_cache() -> None:
+    """
+    Point Numba at the folder of this version, below `NUMBA_CACHE_DIR` or the user's cache folder.
+
+    Must run before anything imports numba, which reads the variable once. Calling it again changes nothing.
+    """
+    version = _version()
+    base = Path(os.environ.get(_VARIABLE) or _user_cache() / "playd" / "numba")
+    if base.name != version:
+        os.environ[_VARIABLE] = str(base / version)
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _version() -> str:
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256(sys.version.encode())
+    for folder in _HEART:
+        for source in sorted((package / folder).rglob("*.py")):
+            digest.update(source.relative_to(package).as_posix().encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:16]
