@@ -5,6 +5,7 @@ Whole history, random pieces, bar by bar, with room or without: the same bits, o
 """
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def pieces(candles: Candles, cuts: list[int]) -> list[Candles]:
     edges = [0, *sorted(cut % len(times) for cut in cuts), len(times)]
     return [
         Candles("", MINUTE_MS, *(getattr(candles, name)[lo:hi] for name in Candles.__slots__[2:]))
-        for lo, hi in zip(edges, edges[1:], strict=False)
+        for lo, hi in pairwise(edges)
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from playd.plays.document import Sequence
 from playd.plays.findings import Report
-from playd.plays.model import Entry, Policy, Risk
+from playd.plays.model import Block, Entry, Policy, Risk
 from playd.plays.reader import Section
 
 ENTRY_ORDER_TYPES: Final = frozenset({"Market"})
@@ -19,8 +19,13 @@ FUNDING_GUARD: Final = False
 LIST_FORM_ACTIONS: Final = False
 
 
-def refuse_unavailable(top: Section, entry: Entry, risk: Risk, policy: Policy, report: Report) -> None:
-    """Findings for what is written and sound but cannot run yet."""
+def refuse_unavailable(
+    top: Section, actions: tuple[Block, ...], entry: Entry, risk: Risk, policy: Policy, report: Report
+) -> None:
+    """Findings for what is written and sound but cannot run yet; labels, which change nothing, are a warning."""
+    emits = (emit for block in actions for case in block.cases for emit in case.emit)
+    if any(emit.metadata for emit in emits):
+        report.add("W902", top.mark_of("actions"), "actions", "found metadata, which this version does not write into trades")
     if entry.order_type not in ENTRY_ORDER_TYPES:
         _refuse("entry.order_type", "LIMIT", "MARKET", top, "entry", report)
     name = "risk_model" if top.has("risk_model") else "risk"
@@ -28,13 +33,10 @@ def refuse_unavailable(top: Section, entry: Entry, risk: Risk, policy: Policy, r
         _refuse(f"{name}.anchor", risk.anchor, "signal", top, name, report)
     if policy.funding_guard is not None and not FUNDING_GUARD:
         _refuse("position_policy.funding_guard", "funding_guard", "none", top, "position_policy", report)
-    actions = top.item("actions")
-    if isinstance(actions, Sequence) and not LIST_FORM_ACTIONS:
-        report.add(
-            "E902", actions.mark, "actions", "found the list form, which is not available in this version, expected a map"
-        )
+    if isinstance(top.item("actions"), Sequence) and not LIST_FORM_ACTIONS:
+        _refuse("actions", "list form", "a map of action to expression", top, "actions", report)
 
 
 def _refuse(path: str, found: str, instead: str, top: Section, section: str, report: Report) -> None:
-    text = f"found `{found}`, which is not available in this version, expected {instead}"
+    text = f"found {found}, which is not available in this version, expected {instead}"
     report.add("E902", top.mark_of(section), path, text)

@@ -6,6 +6,7 @@ import numpy as np
 
 from playd.core.errors import PlayError
 from playd.core.timeframes import NAME_OF_MS
+from playd.kernels import duration
 from playd.kernels.catalog import CATALOG, OPERATORS
 from playd.kernels.sources import SOURCES
 from playd.kernels.spec import InputName
@@ -13,6 +14,7 @@ from playd.plays.conditions import All, Between, Compare, Expr, Member, Not, Num
 from playd.plays.graph import Graph
 from playd.plays.model import AtrDistance, AtrTrailing, Feature, LevelStop, Play
 from playd.plays.names import MINUTE_PRICES
+from playd.plays.normal_form import window_key
 from playd.plays.program import PRICE_FIELDS, Clock, Program
 
 _NO_PARAMS = np.empty(0)
@@ -196,7 +198,9 @@ class _Compiler:
 
     def _window(self, window: Window, path: str) -> int:
         """A window counts closes of the execution clock, or of a slower one on which the truth is sampled."""
-        child = self._expr(window.child, f"{path}.{window.kind}.expr")
+        child = self._expr(window.child, f"{path}.{window_key(window)}.expr")
+        if window.duration_ms:
+            return self._span(window, child, path)
         extra = (window.bars, window.min_true) if window.kind == "count_true" else (window.bars,)
         if not window.anchor_ms or window.anchor_ms == self._play.timeframes.exec_ms:
             return self._operator(window.kind, (child,), (), extra, path)
@@ -204,3 +208,15 @@ class _Compiler:
         sampled = self._graph.aligned(child, anchor, stale=False)
         counted = self._operator(window.kind, (sampled,), (), extra, f"{path}@{NAME_OF_MS[window.anchor_ms]}")
         return self._graph.aligned(counted, self._exec, stale=False)
+
+    def _span(self, window: Window, child: int, path: str) -> int:
+        """A window over a span of time on the execution clock."""
+        step_ms = self._play.timeframes.exec_ms
+        min_true = {"holds_for": duration.ALL, "occurred_within": 1, "count_true": window.min_true}[window.kind]
+        params = duration.pack(window.duration_ms, step_ms, min_true)
+        inputs = (child, self._graph.candle(self._exec, "close_time"))
+        fade = duration.lookback(window.duration_ms, step_ms)
+        kind = f"{window.kind}_duration"
+        return self._graph.node(
+            self._exec, kind, duration.kernel(), inputs, params, duration.STATE_SIZE, (0,), (fade,), (path,)
+        )[0]

@@ -106,8 +106,7 @@ class Window:
     How often `child` was true over the last `bars` closes.
 
     The closes are those of the evaluation clock, or of the clock of `anchor_ms`. `min_true` belongs to `count_true`.
-    A duration arrives here as the number of evaluation bars that it covers on an unbroken clock, with `duration_ms` set;
-    closes that are absent because of a gap then do not count.
+    With `duration_ms` the window is that span of time instead, and `bars` the number of closes it has on an unbroken clock.
     """
 
     kind: WindowKind

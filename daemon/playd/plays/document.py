@@ -85,8 +85,10 @@ def read_document(text: str, report: Report) -> Map | None:
     if problem:
         report.add("E100", _START, "", problem)
         return None
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        node = yaml.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Mark(mark.line + 1, mark.column + 1) if mark else _START
@@ -106,7 +108,7 @@ def read_document(text: str, report: Report) -> Map | None:
     root = _Reader(report).item(node, "", 0)
     if isinstance(root, Map):
         return root
-    if root is not None:
+    if root is not None and not report.failed:
         report.add("E100", root.mark, "", f"found {kind_of(root)} at the root, expected a map with version, name, symbol, …")
     return None
 

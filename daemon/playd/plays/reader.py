@@ -223,6 +223,8 @@ def read_scalar(item: Item | None, key: Key, path: str, report: Report) -> bool 
     if key.kind == "bool" and isinstance(value, bool):
         return value
     if key.kind == "text" and isinstance(value, str):
+        if not value and key.default != "":
+            report.add("E107", item.mark, path, f"found empty text, expected {key.meaning}")
         return value
     if key.kind == "word" and isinstance(value, str):
         return _word(value, item.mark, key, path, report)

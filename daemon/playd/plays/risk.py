@@ -75,6 +75,12 @@ class _RiskReader:
         if not section.has("max_position_pct"):
             text = "found no `max_position_pct`: 10 % of equity is committed as margin"
             self._report.add("W505", section.mark, section.path, text)
+        numbers = [section.item(f"{side}_pct") for side in ("stop_loss", "take_profit")]
+        if section.has("basis") and all(item is None or says_none(item) for item in numbers):
+            text = (
+                "found `basis` without stop_loss_pct and take_profit_pct, where it has no effect, expected it inside the maps"
+            )
+            self._report.add("E104", section.mark_of("basis"), section.path_of("basis"), text)
         stop, own_trailing = (
             self._levels.stop(section, "stop_loss") if section.has("stop_loss") else (self._percent("stop_loss_pct"), None)
         )

@@ -1,0 +1,113 @@
+"""What counts as a document, how scalars are read, and that anything else is one clear refusal."""
+
+import pytest
+
+from playd.core.errors import PlayError
+from playd.core.limits import PLAY_FILE_BYTES
+from playd.plays.document import core_value
+from playd.plays.load import decode_play, load_play
+from tests.unit.plays.plays_of import play_text
+
+CONDITION = '{all: [[close, ">", open]]}'
+
+
+def findings(text: str) -> list[str]:
+    with pytest.raises(PlayError) as refusal:
+        load_play(text, "f.yml")
+    return refusal.value.findings
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("on", "on"),
+        ("off", "off"),
+        ("yes", "yes"),
+        ("true", True),
+        ("False", False),
+        ("~", None),
+        ("", None),
+        ("5", 5),
+        ("-5", -5),
+        ("5.0", 5.0),
+        (".5", 0.5),
+        ("1e3", 1000.0),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("017", 17),
+        ("1_000", "1_000"),
+        ("10:30", "10:30"),
+        ("2025-01-31", "2025-01-31"),
+        ("3.0.0", "3.0.0"),
+    ],
+)
+def test_plain_scalars_follow_the_core_schema(text: str, value: object) -> None:
+    assert value == core_value(text)
+    assert type(value) is type(core_value(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   \n\n",
+        "# only a comment\n",
+        "\x00\x01\x02",
+        "name: [1, 2",
+        "a: 1\n---\nb: 2\n",
+        "- a\n- b\n",
+        "just text",
+        "&a [*a]",
+        "[" * 3000,
+        "*unknown",
+        "\tname: x",
+        "key: @x",
+    ],
+)
+def test_what_is_no_document_gives_one_finding(text: str) -> None:
+    lines = findings(text)
+    assert len(lines) == 1
+    assert ": E100: found " in lines[0]
+
+
+def test_a_file_that_is_too_large_is_not_parsed() -> None:
+    assert "expected at most" in findings("a" * (PLAY_FILE_BYTES + 1))[0]
+
+
+def test_an_alias_bomb_is_refused() -> None:
+    levels = "\n".join(f"l{i + 1}: &l{i + 1} [{', '.join([f'*l{i}'] * 9)}]" for i in range(8))
+    assert any("values" in line for line in findings(f"l0: &l0 [x]\n{levels}\n"))
+
+
+def test_bytes_that_are_not_text_are_refused_with_their_line() -> None:
+    with pytest.raises(PlayError, match=r"f\.yml:2:1: E100: found byte 0xff"):
+        decode_play(b"name: x\n\xff\xfe", "f.yml")
+
+
+def test_a_byte_order_mark_is_no_content() -> None:
+    assert load_play(decode_play(b"\xef\xbb\xbf" + play_text(CONDITION).encode(), "f.yml"), "f.yml").name == "small"
+
+
+def test_line_endings_of_other_systems_do_not_matter() -> None:
+    assert (
+        load_play(play_text(CONDITION).replace("\n", "\r\n"), "f.yml").play_hash
+        == load_play(play_text(CONDITION), "f").play_hash
+    )
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2\n", "a: .nan\n", "a: .inf\n", "a: 1e999\n", "1: 2\n", "[a]: 2\n", "a: !x 3\n"])
+def test_duplicate_keys_and_odd_values_are_findings(text: str) -> None:
+    assert any(" E107" in line for line in findings('version: "3.0.0"\n' + text))
+
+
+def test_anchors_and_aliases_share_a_value() -> None:
+    text = play_text("&entry {all: [[close, '>', open]]}").replace('{all: [[close, "<", 0]]}', "*entry")
+    play = load_play(text, "f.yml")
+    assert play.actions[0].cases[0].when == play.actions[1].cases[0].when
+
+
+def test_nothing_that_stands_in_a_file_can_do_more_than_be_refused() -> None:
+    assert any(
+        "YAML tag" in line
+        for line in findings('version: "3.0.0"\na: !!python/object/apply:os.getcwd []\nb: !!python/name:os.x y\n')
+    )

@@ -1,0 +1,114 @@
+"""The JSON Schema for editors is what the tables say, accepts every example and refuses what the checker refuses by form."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from playd.plays.json_schema import play_schema, schema_text
+from tests.unit.plays.plays_of import play_text
+
+CONFIG = Path(__file__).parents[3] / "config"
+EXAMPLES = sorted((CONFIG / "plays").glob("*.yml"))
+SCHEMA = play_schema()
+
+_TYPES = {"object": dict, "array": list, "string": str, "boolean": bool}
+
+
+def fits(value: Any, schema: dict[str, Any]) -> bool:
+    """Whether a value is valid by the keywords that the schema uses."""
+    if "$ref" in schema and not fits(value, SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[1]]):  # type: ignore[index]
+        return False
+    return all(_CHECKS[word](value, schema[word], schema) for word in schema if word in _CHECKS)
+
+
+def _is_a(value: Any, kinds: str | list[str], _: object) -> bool:
+    def one(kind: str) -> bool:
+        if kind in ("number", "integer"):
+            return isinstance(value, int | float) and not isinstance(value, bool) and (kind == "number" or value == int(value))
+        return isinstance(value, _TYPES[kind])
+
+    return any(one(kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_CHECKS: dict[str, Any] = {
+    "type": _is_a,
+    "const": lambda value, const, _: value == const,
+    "enum": lambda value, words, _: value in words,
+    "anyOf": lambda value, branches, _: any(fits(value, one) for one in branches),
+    "oneOf": lambda value, branches, _: sum(fits(value, one) for one in branches) == 1,
+    "allOf": lambda value, branches, _: all(fits(value, one) for one in branches),
+    "not": lambda value, one, _: not fits(value, one),
+    "pattern": lambda value, pattern, _: not isinstance(value, str) or re.search(pattern, value) is not None,
+    "minimum": lambda value, low, _: not _number(value) or value >= low,
+    "maximum": lambda value, high, _: not _number(value) or value <= high,
+    "exclusiveMinimum": lambda value, low, _: not _number(value) or value > low,
+    "required": lambda value, names, _: not isinstance(value, dict) or all(name in value for name in names),
+    "minItems": lambda value, count, _: not isinstance(value, list) or len(value) >= count,
+    "maxItems": lambda value, count, _: not isinstance(value, list) or len(value) <= count,
+    "minProperties": lambda value, count, _: not isinstance(value, dict) or len(value) >= count,
+    "maxProperties": lambda value, count, _: not isinstance(value, dict) or len(value) <= count,
+    "properties": lambda value, known, _: (
+        not isinstance(value, dict) or all(fits(value[name], one) for name, one in known.items() if name in value)
+    ),
+    "additionalProperties": lambda value, rest, schema: (
+        not isinstance(value, dict)
+        or all(rest is not False and fits(value[name], rest) for name in value if name not in schema.get("properties", {}))
+    ),
+    "propertyNames": lambda value, one, _: not isinstance(value, dict) or all(fits(name, one) for name in value),
+    "prefixItems": lambda value, parts, _: not isinstance(value, list) or all(map(fits, value, parts)),
+    "items": lambda value, one, schema: (
+        not isinstance(value, list)
+        or all(one is not False and fits(item, one) for item in value[len(schema.get("prefixItems", [])) :])
+    ),
+}
+
+
+def parsed(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def test_the_shipped_schema_is_up_to_date() -> None:
+    """If not, write what `schema_text` returns there."""
+    assert schema_text() == (CONFIG / "schema" / "play.schema.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_fits(path: Path) -> None:
+    assert fits(parsed(path.read_text(encoding="utf-8")), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"3.0.0"', '"2.0.0"'),
+        ("max_leverage: 2", "max_leverage: 200"),
+        ("max_leverage", "max_levrage"),
+        ("exec: low_tf", "exec: low"),
+        ("high_tf: D", "high_tf: 1d"),
+        ("exit_long", "exit_lng"),
+        ('[[close, "<", 0]]', '[[close, "<"]]'),
+        ('[[close, "<", 0]]', "[]"),
+        ("type: percent", "type: percnt"),
+        ("features: {}", "features: {a: {indicator: emma}}"),
+        ("features: {}", "features: {a: {indicator: ema, params: {lenght: 3}}}"),
+        ("features: {}", "features: {a: {indicator: ema, params: {length: 0}}}"),
+        ("features: {}", "structures: {}"),
+    ],
+)
+def test_a_wrong_form_does_not_fit(old: str, new: str) -> None:
+    text = play_text('{any: [[close, ">", 1], {not: {setup: x}}]}')
+    assert fits(parsed(text), SCHEMA)
+    assert old in text
+    assert not fits(parsed(text.replace(old, new, 1)), SCHEMA)
+
+
+def test_a_variable_may_stand_for_any_scalar() -> None:
+    text = play_text('[close, ">", $x]').replace("max_leverage: 2", "max_leverage: $x").replace("value: 1", "value: $x")
+    assert fits(parsed(text), SCHEMA)
