@@ -177,18 +177,42 @@ async def test_a_client_that_comes_back_in_time_finds_the_market_waiting(path: P
         assert following["data"][0]["start"] == now_ms
 
 
-async def test_a_lost_private_client_is_given_up_after_its_grace(path: PurePath) -> None:
-    async with _bench(real_world(), path, lockstep_grace_s=0.05) as bench:
+@pytest.mark.parametrize(("grace_s", "close_code"), [(0.05, 4000), (600.0, 1000)])
+async def test_a_private_client_that_is_lost_or_has_left_does_not_stop_the_market(
+    path: PurePath, grace_s: float, close_code: int
+) -> None:
+    async with _bench(real_world(), path, lockstep_grace_s=grace_s) as bench:
         private = await bench.private("execution")
         public = await bench.public("kline.1.BTCUSDT")
         await private.ask("playd.lockstep")
         await bench.order("Buy", "0.01")
-        await private.ws.close()
+        await private.ws.close(code=close_code)
         await public.ask("playd.lockstep")
 
         _, barrier = await public.until_barrier()
 
         assert barrier > 0
+
+
+async def test_the_market_waits_for_a_private_client_that_was_lost(path: PurePath) -> None:
+    async with _bench(real_world(), path, lockstep_grace_s=600.0) as bench:
+        private = await bench.private("execution")
+        public = await bench.public("kline.1.BTCUSDT")
+        await private.ask("playd.lockstep")
+        await bench.order("Buy", "0.01")
+        await public.ask("playd.lockstep")
+        _, number = await private.until_barrier()
+        await private.ws.close(code=4000)
+        with pytest.raises(TimeoutError), anyio.fail_after(0.2):
+            await public.read()
+
+        again = await bench.private("execution")
+        await again.ws.send_json({"op": "playd.lockstep"})
+        _, repeated = await again.until_barrier()
+        assert repeated == number
+        await again.echo(repeated)
+
+        await public.until_barrier()
 
 
 async def test_a_held_market_moves_only_when_released(path: PurePath) -> None:

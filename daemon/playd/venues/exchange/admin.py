@@ -10,7 +10,14 @@ from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.text import plain
 
 TOKEN_HEADER: Final = "X-Playd-Token"
-_ACCOUNT_NUMBERS: Final = ("wallet_usdt", "taker_bps", "maker_bps", "slippage_bps")
+_ACCOUNT_NUMBERS: Final = (
+    "wallet_usdt",
+    "taker_bps",
+    "maker_bps",
+    "slippage_bps",
+    "maintenance_rate",
+    "maintenance_deduction_usdt",
+)
 
 
 def market_status(floor: Floor) -> dict[str, Any]:

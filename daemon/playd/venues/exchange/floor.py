@@ -14,7 +14,7 @@ from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.lockstep import LockStep
 from playd.venues.exchange.market_clock import MarketClock, Pace
 from playd.venues.exchange.matched import warm_up
-from playd.venues.exchange.model import Account
+from playd.venues.exchange.model import MAINTENANCE_RATE, Account
 from playd.venues.exchange.rates import RateLimits
 from playd.venues.exchange.records import Records
 from playd.venues.exchange.socket import Client
@@ -67,19 +67,24 @@ class Floor:
         taker_bps: float = 5.5,
         maker_bps: float = 2.0,
         slippage_bps: float = 0.0,
+        maintenance_rate: float = MAINTENANCE_RATE,
+        maintenance_deduction_usdt: float = 0.0,
         read_only: bool = False,
     ) -> tuple[str, str]:
         """
         Key and secret of the account named `alias`.
 
-        A new one starts with `wallet_usdt`. One that is there keeps its key, wallet and positions and takes the cost rates.
+        A new one starts with `wallet_usdt`. One that is there keeps its key, wallet and positions and takes the rates.
         """
-        if not alias or wallet_usdt < 0 or not wallet_usdt.is_finite() or min(taker_bps, slippage_bps) < 0:
-            raise SettingsError(f"account {alias!r}: needs a name, and wallet, taker fee and slippage that are not negative")
+        if not alias or wallet_usdt < 0 or not wallet_usdt.is_finite() or min(taker_bps, slippage_bps, maintenance_rate) < 0:
+            raise SettingsError(
+                f"account {alias!r}: needs a name; wallet, taker fee, slippage and maintenance rate not negative"
+            )
         account = next((each for each in self.books.accounts.values() if each.alias == alias), None)
         if account is None:
             account = self._new_account(alias, wallet_usdt)
         account.taker_bps, account.maker_bps, account.slippage_bps = taker_bps, maker_bps, slippage_bps
+        account.maintenance_rate, account.maintenance_deduction_usdt = maintenance_rate, maintenance_deduction_usdt
         account.read_only = read_only
         self.books.changes.accounts.add(account.uid)
         self.apply()

@@ -3,7 +3,8 @@ Lock-step: market time waits until clients have dealt with what they were sent.
 
 A socket that sends `{"op": "playd.lockstep"}` takes a seat. At a barrier every seat of a kind gets
 `{"op": "playd.barrier", "barrier": N}` and must echo it. A seat whose socket is lost stays empty for a grace; whoever opts in
-meanwhile with the same kind and user takes it and gets the open barrier again.
+meanwhile with the same kind and user takes it and gets the open barrier again. A private socket that closes with code 1000
+gives its seat up: its user has stopped trading.
 """
 
 import math
@@ -67,8 +68,13 @@ class LockStep:
                 seat.owes = 0
                 self._wake()
 
+    def left(self, client: Client) -> None:
+        """A user's socket said goodbye: its seat is given up at once."""
+        self._seats = [seat for seat in self._seats if seat.client is not client]
+        self._wake()
+
     def lost(self, client: Client) -> None:
-        """A socket is gone."""
+        """A socket is gone without a goodbye, or the one that candles go to."""
         for seat in self._seats:
             if seat.client is client:
                 seat.client, seat.lost_s = None, self.mono_s()

@@ -15,9 +15,6 @@ from playd.matching.money import (
 from playd.venues.exchange.model import Account, Listing, Order, Position
 from playd.venues.exchange.text import decimal_of, exact_product, exact_sum, plain
 
-MAINTENANCE_RATE: Final = 0.005
-"""Maintenance margin rate of the only risk tier, without deduction."""
-
 BPS: Final = 10_000.0
 _MONEY: Final = Decimal("1E-8")
 
@@ -41,8 +38,9 @@ def margin_of(account: Account, position: Position, listing: Listing) -> Margin:
         return _NOTHING
     direction, qty, entry = position.direction, listing.qty(abs(position.steps)), float(position.entry)
     leverage, taker = float(position.leverage), account.taker_bps / BPS
-    maintenance = maintenance_margin_usdt(direction, qty, entry, listing.last, leverage, taker, MAINTENANCE_RATE, 0.0)
-    liquidation = liquidation_price(direction, qty, entry, leverage, MAINTENANCE_RATE, 0.0)
+    rate, deduction = account.maintenance_rate, account.maintenance_deduction_usdt
+    maintenance = maintenance_margin_usdt(direction, qty, entry, listing.last, leverage, taker, rate, deduction)
+    liquidation = liquidation_price(direction, qty, entry, leverage, rate, deduction)
     qty_decimal = listing.qty_decimal(position.steps)
     return Margin(
         initial=_money(initial_margin_usdt(direction, qty, entry, leverage, taker)),

@@ -10,7 +10,7 @@ from playd.matching.book import open_position, protect, submit_entry, submit_lim
 from playd.matching.minute import fill_due_orders, gap_test, inside_minute
 from playd.matching.money import fee_usdt, funding_usdt
 from playd.matching.records import ENTERED, FOK, GTC, IOC, POST_ONLY, Records, new_book, new_fills, new_terms
-from playd.venues.exchange.margin import MAINTENANCE_RATE, margin_of, order_cost
+from playd.venues.exchange.margin import margin_of, order_cost
 from playd.venues.exchange.model import Account, Listing, Order, Position
 
 _TIME_IN_FORCE: Final = {"GTC": GTC, "IOC": IOC, "FOK": FOK, "PostOnly": POST_ONLY}
@@ -103,8 +103,8 @@ def _terms(account: Account, listing: Listing, symbol: str) -> Records:
         maker_bps=account.maker_bps,
         slippage_bps=account.slippage_bps,
         leverage=float(position.leverage if position else Decimal(1)),
-        mm_rate=MAINTENANCE_RATE,
-        mm_deduction_usdt=0.0,
+        mm_rate=account.maintenance_rate,
+        mm_deduction_usdt=account.maintenance_deduction_usdt,
     )
 
 

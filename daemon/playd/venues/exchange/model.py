@@ -3,12 +3,16 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from playd.core.candles import Candle
 from playd.core.instrument import Instrument
 from playd.core.orders import Side
 from playd.core.units import from_units, text_to_units, units_to_text
 from playd.venues.exchange.text import exact_product
+
+MAINTENANCE_RATE: Final = 0.005
+"""Maintenance margin rate of the only risk tier, unless an account is given another."""
 
 
 class Status(StrEnum):
@@ -141,6 +145,8 @@ class Account:
     slippage_bps: float
     read_only: bool
     wallet: Decimal
+    maintenance_rate: float = MAINTENANCE_RATE
+    maintenance_deduction_usdt: float = 0.0
     realised_ever: Decimal = Decimal(0)
     positions: dict[str, Position] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)

@@ -5,8 +5,7 @@ from typing import Any, Final
 from playd.core.timeframes import MINUTE_MS
 from playd.venues.exchange import klines
 from playd.venues.exchange.arrivals import listing_of
-from playd.venues.exchange.margin import MAINTENANCE_RATE
-from playd.venues.exchange.model import Listing
+from playd.venues.exchange.model import MAINTENANCE_RATE, Listing
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import RISK_LIMIT_TEXT, Row

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import anyio
 import orjson
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from playd.venues.exchange import auth
 from playd.venues.exchange.floor import Floor
@@ -168,6 +168,9 @@ async def _serve(floor: Floor, request: web.Request, kind: type[_Session]) -> we
         client.forget()
         floor.clients.remove(client)
         floor.topics.drop(client)
-        floor.lockstep.lost(client)
+        if client.uid is not None and ws.close_code == WSCloseCode.OK:
+            floor.lockstep.left(client)
+        else:
+            floor.lockstep.lost(client)
         floor.market.wake()
     return ws
