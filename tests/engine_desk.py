@@ -94,15 +94,15 @@ class Desk:
         self.intent: Records = np.zeros(1, e.INTENT)
         self._week = build_week(play.policy.trading_windows)
 
-    def decide(self, close: float, close_ms: int = START_MS + MINUTE_MS, **signals: float) -> Any:
+    def decide(self, close: float, close_ms: float = START_MS + MINUTE_MS, **signals: float) -> Any:
         """The INTENT at this close; signals that are not given are unknown."""
         record = np.full(1, np.nan, e.SIGNALS)
         for name, value in signals.items():
             record[name] = value
-        decide(self.state, self.rules, record, self._week, close_ms, close, self.intent)
+        decide(self.state, self.rules, record, self._week, int(close_ms), close, self.intent)
         return self.intent[0]
 
-    def verdict(self, close: float, close_ms: int = START_MS + MINUTE_MS, **signals: float) -> str:
+    def verdict(self, close: float, close_ms: float = START_MS + MINUTE_MS, **signals: float) -> str:
         """The word of the verdict at this close."""
         return e.VERDICTS[self.decide(close, close_ms, **signals)["verdict"]]
 

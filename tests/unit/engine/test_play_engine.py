@@ -1,0 +1,129 @@
+"""PlayEngine as an instance uses it: fills in pieces, orders that end, funding, snapshots that do not fit."""
+
+from dataclasses import replace
+
+import pytest
+
+from playd.core.errors import Broken, StateError
+from playd.core.orders import Action, Side
+from playd.engine.messages import Decision, EngineFill
+from playd.engine.play_engine import PlayEngine
+from playd.plays.compile import compile_program
+from tests.engine_desk import BTC, MINUTE_MS, START_MS, flat_candles, play_of
+
+ENTRY = EngineFill(Action.ENTER, Side.BUY, 40, 500_000, 1.1, START_MS + MINUTE_MS, "entry", False)
+EXIT = EngineFill(Action.EXIT, Side.SELL, 40, 501_000, 1.2, START_MS + 2 * MINUTE_MS, "signal", False)
+
+
+def engine() -> PlayEngine:
+    play = play_of(actions="entry_long: {all: [[close, '>', 0]]}")
+    return PlayEngine(compile_program(play, MINUTE_MS), play, BTC, 10_000.0)
+
+
+def decided(one: PlayEngine, close: float = 50_000.0, minute: int = 0) -> Decision:
+    candle = replace(flat_candles([close]).at(0), open_time_ms=START_MS + minute * MINUTE_MS)
+    decision = one.on_bar(candle)
+    assert decision is not None
+    return decision
+
+
+def test_entry_carries_its_stop_and_target() -> None:
+    (order,) = decided(engine()).orders
+    assert (order.action, order.side, order.stop_ticks, order.target_ticks) == (Action.ENTER, Side.BUY, 485_000, 530_000)
+    assert order.qty_steps == 20
+
+
+def test_entry_in_pieces_averages_its_price() -> None:
+    one = engine()
+    one.on_fill(ENTRY)
+    one.on_fill(replace(ENTRY, qty_steps=60, price_ticks=500_010))
+    assert one.position is not None
+    assert one.position.qty_steps == 100
+    assert one.position.entry_price == pytest.approx(50_000.6)
+    assert one.cash_usdt == pytest.approx(10_000 - 2.2)
+
+
+def test_exit_in_pieces_writes_parts_whose_fees_add_up() -> None:
+    one = engine()
+    one.on_fill(ENTRY)
+    one.on_fill(replace(EXIT, qty_steps=10, fee_usdt=0.3))
+    one.on_fill(replace(EXIT, qty_steps=30, fee_usdt=0.9))
+    assert [(trade.trade_id, trade.part) for trade in one.trades] == [(1, 1), (1, 2)]
+    assert sum(trade.fees_usdt for trade in one.trades) == pytest.approx(1.1 + 1.2)
+    assert sum(trade.net_pnl_usdt for trade in one.trades) == pytest.approx(one.cash_usdt - 10_000)
+    assert one.position is None
+
+
+def test_rejected_entry_may_be_decided_again() -> None:
+    one = engine()
+    assert decided(one).verdict == "ENTERED"
+    assert decided(one, minute=1).verdict == "entry_pending"
+    one.on_order_ended(Action.ENTER, "rejected")
+    assert decided(one, minute=2).verdict == "ENTERED"
+
+
+def test_entry_that_filled_in_part_and_ended_is_a_position() -> None:
+    one = engine()
+    decided(one)
+    one.on_fill(replace(ENTRY, qty_steps=5))
+    one.on_order_ended(Action.ENTER, "cancelled")
+    assert decided(one, minute=1).verdict == "HOLD"
+
+
+def test_funding_moves_cash_and_the_next_trade() -> None:
+    one = engine()
+    one.on_fill(ENTRY)
+    one.on_funding(0.6)
+    one.on_fill(EXIT)
+    assert one.trades[0].funding_usdt == 0.6
+    assert one.cash_usdt == pytest.approx(10_000 - 1.1 - 1.2 - 0.6 + 4.0)
+
+
+def test_equity_marks_the_position() -> None:
+    one = engine()
+    assert one.equity(1.0) == 10_000.0
+    one.on_fill(ENTRY)
+    assert one.equity(50_100.0) == pytest.approx(10_000 - 1.1 + 0.04 * 100)
+
+
+@pytest.mark.parametrize("fill", [replace(ENTRY, side=Side.SELL), replace(EXIT, qty_steps=41), replace(EXIT, side=Side.BUY)])
+def test_fill_that_cannot_be_is_refused(fill: EngineFill) -> None:
+    one = engine()
+    one.on_fill(ENTRY)
+    with pytest.raises(Broken):
+        one.on_fill(fill)
+
+
+def test_unknown_reason_is_refused() -> None:
+    one = engine()
+    one.on_fill(ENTRY)
+    with pytest.raises(ValueError, match="not a reason"):
+        one.on_fill(replace(EXIT, reason="because"))
+
+
+def test_liquidation_halts() -> None:
+    one = engine()
+    one.on_fill(ENTRY)
+    one.on_fill(replace(EXIT, reason="liquidation"))
+    assert one.halted == "liquidation"
+    assert decided(one).verdict == "halted"
+
+
+def test_snapshot_needs_the_same_anchor_and_version() -> None:
+    one = engine()
+    decided(one)
+    with pytest.raises(StateError, match="anchor"):
+        engine().restore(one.snapshot())
+    with pytest.raises(StateError, match="version"):
+        engine().restore({**one.snapshot(), "version": 99})
+    with pytest.raises(StateError, match="fields"):
+        one.restore({**one.snapshot(), "state": {}})
+
+
+def test_bar_that_opened_before_the_entry_does_not_count_as_held() -> None:
+    """A fill of the next minute can arrive before the bar of this one."""
+    one = engine()
+    one.on_fill(replace(ENTRY, time_ms=START_MS + 5 * MINUTE_MS))
+    decided(one, close=40_000.0, minute=4)
+    one.on_fill(replace(EXIT, time_ms=START_MS + 6 * MINUTE_MS))
+    assert one.trades[0].mae_pct == 0.0
