@@ -30,7 +30,7 @@ def _trade(rest_url: str, key: str, secret: str) -> None:
         assert session.set_leverage(**LINEAR, buyLeverage="5", sellLeverage="5")["retCode"] == 0
         with pytest.raises(InvalidRequestError, match="110043"):
             session.set_leverage(**LINEAR, buyLeverage="5", sellLeverage="5")
-        stop, target = round(last * Decimal("0.9")), round(last * Decimal("1.1"))
+        stop, target = Decimal(round(last * Decimal("0.9"))), Decimal(round(last * Decimal("1.1")))
         entry = session.place_order(
             **LINEAR, side="Buy", orderType="Market", qty=0.01, stopLoss=stop, takeProfit=target, orderLinkId="by-pybit"
         )

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import PurePath
@@ -21,8 +21,10 @@ from playd.market.feed import CandleFeed, RecordedFeed
 from playd.market.synthetic import SyntheticFeed
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.exchange import Exchange, ExchangeInfo
-from playd.world.ports import World
+from playd.venues.exchange.serve import AccountWish, OpenedAccount, ServeOptions, serve
+from playd.world.ports import Signal, World
 from playd.world.real import real_world
+from playd.world.virtual import virtual_world
 
 pytestmark = pytest.mark.anyio
 
@@ -95,7 +97,7 @@ class Socket:
 
     async def until_barrier(self) -> tuple[list[dict[str, Any]], int]:
         """Frames up to the next barrier, and its number. The barrier is not answered."""
-        frames = []
+        frames: list[dict[str, Any]] = []
         while True:
             frame = await self.read()
             if frame.get("op") == "playd.barrier":
@@ -427,3 +429,40 @@ async def test_recorded_candles_of_five_minutes_are_streamed_to_their_end(path: 
         assert (status["ended"], status["base_step_ms"], status["market_now_ms"]) == (True, step_ms, end["market_now_ms"])
         rows = (await bench.get("/v5/market/kline", "symbol=BTCUSDT&interval=5&limit=3"))["result"]["list"]
         assert [(int(row[0]) - start_ms) // step_ms for row in rows] == [8, 7, 4]
+
+
+async def test_funding_of_the_feed_is_stamped_paid_and_remembered(path: PurePath) -> None:
+    stamp_ms = 1_700_006_400_000  # 00:00 UTC
+    times = stamp_ms + np.arange(-4, 3, dtype=np.int64) * 60_000
+    same = np.full(7, 50_000.0)
+    recorded = Candles("BTCUSDT", 60_000, times, same, same, same, same, np.ones(7))
+    feed = RecordedFeed([recorded], history_ms=120_000, funding_rates={"BTCUSDT": {stamp_ms: 0.0001}})
+    async with _bench(real_world(), path, feed) as bench:
+        public = await bench.public("kline.1.BTCUSDT")
+        await bench.order("Buy", "0.12")
+        await public.ask("playd.lockstep")
+        for _ in range(4):
+            _, barrier = await public.until_barrier()
+            await public.echo(barrier)
+        log = (await bench.get("/v5/account/transaction-log", "accountType=UNIFIED&type=SETTLEMENT"))["result"]["list"]
+        assert [(row["transactionTime"], row["funding"]) for row in log] == [(str(stamp_ms), "-0.6")]
+        execution = (await bench.get("/v5/execution/list", "category=linear&execType=Funding"))["result"]["list"][0]
+        assert (execution["execFee"], execution["execQty"]) == ("0.6", "0.120")
+        history = (await bench.get("/v5/market/funding/history", "category=linear&symbol=BTCUSDT"))["result"]["list"]
+        assert history == [{"symbol": "BTCUSDT", "fundingRate": "0.0001", "fundingRateTimestamp": str(stamp_ms)}]
+
+
+async def test_an_exchange_on_its_own_serves_until_a_signal() -> None:
+    world = virtual_world()
+    served: list[tuple[int, str]] = []
+
+    def ready(info: ExchangeInfo, accounts: Sequence[OpenedAccount]) -> None:
+        served.append((info.port, accounts[0].alias))
+        world.process.send(Signal.TERM)
+
+    config = ExchangeConfig(PurePath("/exchange.sqlite"), held=True)
+    with anyio.fail_after(DEADLINE_S):
+        await serve(world, ServeOptions(config, accounts=(AccountWish("alone"),)), ready)
+
+    assert served[0][1] == "alone"
+    assert world.disk.exists(config.records_path)

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,7 +102,7 @@ def _ask(market: Market, side: str, steps: int, kind: str, price: float) -> None
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(_STEP, min_size=1, max_size=25))
-def test_the_wallet_is_the_exact_sum_of_its_log_and_the_position_that_of_its_fills(steps: list[tuple]) -> None:
+def test_the_wallet_is_the_exact_sum_of_its_log_and_the_position_that_of_its_fills(steps: list[tuple[Any, ...]]) -> None:
     market = Market(wallet="9000", taker_bps=5.7, maker_bps=-0.3, slippage_bps=1.3)
     price = 50_000.0
     for side, count, kind, move, (up, down), funding, midway in steps:
