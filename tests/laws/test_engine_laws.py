@@ -125,6 +125,7 @@ class ShadowRun:
 
     shadow: Shadow
     decisions: list[Decision]
+    ended: bool = False
 
     @classmethod
     def over(cls, play: Play, candles: Candles, first: int = 0) -> "ShadowRun":
@@ -137,10 +138,11 @@ class ShadowRun:
     def feed(self, candles: Candles, first: int, end: int) -> None:
         """Until the engine has halted and is flat: a backtest ends there, before the close of that bar."""
         for i in range(first, end):
-            decision = self.shadow.on_candle(candles.at(i))
-            if decision is not None and decision.verdict == "halted":
+            if self.ended:
                 return
-            if decision is not None:
+            decision = self.shadow.on_candle(candles.at(i))
+            self.ended = decision is not None and decision.verdict == "halted"
+            if decision is not None and not self.ended:
                 self.decisions.append(decision)
 
     def end(self, candles: Candles) -> None:
