@@ -43,16 +43,16 @@ def markets(draw: st.DrawFn) -> Candles:
     keep[hole : hole + draw(st.sampled_from([0, 20, 200]))] = False
     keep[0] = True
     first_ms = (28_928_160 + draw(st.integers(0, 1440))) * MINUTE_MS
-    times = first_ms + MINUTE_MS * np.arange(bars)
-    return Candles("BTCUSDT", MINUTE_MS, *(row[keep] for row in (times, open_, high, low, close, random.random(bars) * 9)))
+    times = (first_ms + MINUTE_MS * np.arange(bars)).astype(np.int64)[keep]
+    volume = random.random(bars) * 9.0
+    return Candles("BTCUSDT", MINUTE_MS, times, open_[keep], high[keep], low[keep], close[keep], volume[keep])
 
 
 def pieces(candles: Candles, cuts: list[int]) -> list[Candles]:
     times = candles.open_time_ms
     edges = [0, *sorted(cut % len(times) for cut in cuts), len(times)]
     return [
-        Candles("", MINUTE_MS, *(getattr(candles, name)[lo:hi] for name in Candles.__slots__[2:]))
-        for lo, hi in pairwise(edges)
+        Candles("", MINUTE_MS, *(getattr(candles, name)[lo:hi] for name in Candles.__slots__[2:])) for lo, hi in pairwise(edges)
     ]
 
 

@@ -16,14 +16,13 @@ ANCHORS: Final = frozenset({"signal"})
 STOP_ORDER_TYPES: Final = frozenset({"Market", "Limit"})
 TARGET_ORDER_TYPES: Final = frozenset({"Market", "Limit"})
 FUNDING_GUARD: Final = False
-LIST_FORM_ACTIONS: Final = False
 
 
 def refuse_unavailable(
     top: Section, actions: tuple[Block, ...], entry: Entry, risk: Risk, policy: Policy, report: Report
 ) -> None:
     """Findings for what is written and sound but cannot run yet; labels, which change nothing, are a warning."""
-    emits = (emit for block in actions for case in block.cases for emit in case.emit)
+    emits = [item for block in actions for items in (*(case.emit for case in block.cases), block.otherwise) for item in items]
     if any(emit.metadata for emit in emits):
         report.add("W902", top.mark_of("actions"), "actions", "found metadata, which this version does not write into trades")
     if entry.order_type not in ENTRY_ORDER_TYPES:
@@ -33,8 +32,9 @@ def refuse_unavailable(
         _refuse(f"{name}.anchor", risk.anchor, "signal", top, name, report)
     if policy.funding_guard is not None and not FUNDING_GUARD:
         _refuse("position_policy.funding_guard", "funding_guard", "none", top, "position_policy", report)
-    if isinstance(top.item("actions"), Sequence) and not LIST_FORM_ACTIONS:
-        _refuse("actions", "list form", "a map of action to expression", top, "actions", report)
+    shares = {emit.percent for emit in emits if emit.action.startswith("exit")}
+    if isinstance(top.item("actions"), Sequence) and len(shares) > 1:
+        _refuse("actions", "list form with exits of different percent", "the same percent", top, "actions", report)
 
 
 def _refuse(path: str, found: str, instead: str, top: Section, section: str, report: Report) -> None:

@@ -10,6 +10,7 @@ from playd.kernels import duration
 from playd.kernels.catalog import CATALOG, OPERATORS
 from playd.kernels.sources import SOURCES
 from playd.kernels.spec import InputName
+from playd.plays.blocks import BlockCompiler
 from playd.plays.conditions import All, Between, Compare, Expr, Member, Not, Number, Operand, Ref, UseSetup, Window
 from playd.plays.graph import Graph
 from playd.plays.model import AtrDistance, AtrTrailing, Feature, LevelStop, Play
@@ -62,12 +63,10 @@ class _Compiler:
         )
 
     def _truths(self) -> dict[str, int]:
-        return {
-            emit.action: self._expr(case.when, f"actions.{emit.action}")
-            for block in self._play.actions
-            for case in block.cases
-            for emit in case.emit
-        }
+        """Columns of the actions."""
+        blocks = BlockCompiler(self._graph, self._expr, lambda name, inputs, path: self._operator(name, inputs, (), (), path))
+        signals = blocks.signals(self._play.actions, shorts_count=self._play.policy.allows_short)
+        return {action: self._name(f"actions.{action}", column) for action, column in signals.items()}
 
     def _levels(self) -> dict[str, int]:
         """Columns that risk refers to, on the execution clock."""

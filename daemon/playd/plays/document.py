@@ -93,7 +93,8 @@ def read_document(text: str, report: Report) -> Map | None:
         mark = error.problem_mark or error.context_mark
         where = Mark(mark.line + 1, mark.column + 1) if mark else _START
         what = " ".join(part for part in (error.context, error.problem) if part)
-        report.add("E100", where, "", f"found text that is not YAML ({what}), expected one YAML document")
+        quote = "; put operators and text with signs in quotes" if _has_bare_sign(text, where.line) else ""
+        report.add("E100", where, "", f"found text that is not YAML ({what}), expected one YAML document{quote}")
         return None
     except YAMLError as error:
         report.add("E100", _START, "", f"found text that is not YAML ({error}), expected one YAML document")
@@ -124,6 +125,15 @@ def _unreadable(text: str) -> str | None:
         line = text.count("\n", 0, odd.start()) + 1
         return f"found byte or character {odd.group()!r} on line {line}, expected UTF-8 text: this looks like a binary file"
     return None
+
+
+_BARE_SIGN: Final = re.compile(r"[\[,{]\s*(>=?|[-*%@&|!]=?)\s*[,:]")
+
+
+def _has_bare_sign(text: str, line: int) -> bool:
+    """Whether a line writes an operator without quotes, which YAML takes for syntax of its own."""
+    lines = text.splitlines()
+    return line <= len(lines) and _BARE_SIGN.search(lines[line - 1]) is not None
 
 
 def kind_of(item: Item) -> str:
@@ -194,7 +204,8 @@ class _Reader:
         elif tag.endswith((":str", ":int", ":float", ":bool", ":null")):
             value = node.value if tag.endswith(":str") else core_value(node.value)
         else:
-            self._report.add("E107", mark, path, f"found the YAML tag `{tag}`, expected plain data")
+            quote = '; put "!=" in quotes' if tag == "!=" else ""
+            self._report.add("E107", mark, path, f"found the YAML tag `{tag}`, expected plain data{quote}")
             return None
         if isinstance(value, float) and not math.isfinite(value):
             self._report.add("E107", mark, path, f"found `{node.value}`, expected a finite number")

@@ -11,8 +11,8 @@ _SHARED: Final = (
     Key("anchor", "word", "levels from the signal close or from the fill", default="signal", words=("signal", "fill")),
     Key("trailing", "map", "trailing stop"),
     Key("break_even", "map", "stop to entry once in profit"),
-    Key("tp_order_type", "word", "order type of the target", default="Market", words=_ORDER_TYPES),
-    Key("sl_order_type", "word", "order type of the stop", default="Market", words=_ORDER_TYPES),
+    Key("tp_order_type", "word", "order type of the target", default="Market", words=_ORDER_TYPES, any_case=True),
+    Key("sl_order_type", "word", "order type of the stop", default="Market", words=_ORDER_TYPES, any_case=True),
 )
 
 RISK: Final = Table(

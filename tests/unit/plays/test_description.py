@@ -42,7 +42,6 @@ def test_checker_and_engine_agree_on_what_this_version_runs() -> None:
     assert available.STOP_ORDER_TYPES == capabilities.STOP_ORDER_TYPES
     assert available.TARGET_ORDER_TYPES == capabilities.TARGET_ORDER_TYPES
     assert available.FUNDING_GUARD == capabilities.FUNDING_GUARD
-    assert available.LIST_FORM_ACTIONS == capabilities.LIST_FORM_ACTIONS
 
 
 def test_history_covers_the_fading_of_seeds_and_the_reach_of_windows() -> None:

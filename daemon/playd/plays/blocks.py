@@ -1,0 +1,86 @@
+"""
+From blocks of actions to one truth per action, as decisions read them (play-language 4.8, 7.1, 7.3).
+
+Decisions try exits before entries and a long before a short. Blocks may say otherwise about the two entries only, because a
+position is what exits need and entries exclude: where a short is emitted before a long, the long gives way to it.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from playd.kernels import certain
+from playd.plays.conditions import Expr
+from playd.plays.graph import Graph
+from playd.plays.model import ActionName, Block
+
+_NO_PARAMS = np.empty(0)
+
+Truth = Callable[[Expr, str], int]
+"""Expression and path to its column."""
+
+Operator = Callable[[str, Sequence[int], str], int]
+"""Operator of truths, their columns, and the path of the result."""
+
+
+class BlockCompiler:
+    """Compiles the blocks of one Play."""
+
+    def __init__(self, graph: Graph, truth: Truth, operator: Operator) -> None:
+        self._graph = graph
+        self._truth = truth
+        self._operator = operator
+
+    def signals(self, blocks: tuple[Block, ...], *, shorts_count: bool) -> dict[str, int]:
+        """Column of each action that is emitted. `shorts_count`: whether an entry_short can ever act."""
+        emissions = [emission for i, block in enumerate(blocks) for emission in self._emissions(block, i)]
+        actions = dict.fromkeys(action for action, _ in emissions)
+        return {action: self._signal(action, emissions, shorts_count) for action in actions}
+
+    def _emissions(self, block: Block, number: int) -> list[tuple[ActionName, int]]:
+        """Actions with the column that is true when the block emits them, in order."""
+        path = f"actions[{number}]"
+        if len(block.cases) == 1 and not block.otherwise:
+            case = block.cases[0]
+            own_name = len(case.emit) == 1 and block.id == case.emit[0].action
+            fired = self._truth(case.when, f"actions.{block.id}" if own_name else f"{path}.cases[0].when")
+            return [(emit.action, fired) for emit in case.emit]
+        whens = [self._truth(case.when, f"{path}.cases[{k}].when") for k, case in enumerate(block.cases)]
+        emissions: list[tuple[ActionName, int]] = []
+        for k, case in enumerate(block.cases):
+            fired = self._unless(whens[k], whens[:k], f"{path}.cases[{k}]")
+            emissions.extend((emit.action, fired) for emit in case.emit)
+        if block.otherwise:
+            none = [self._operator("not", (when,), f"{path}.else.not[{k}]") for k, when in enumerate(whens)]
+            fired = self._all(none, f"{path}.else")
+            emissions.extend((emit.action, fired) for emit in block.otherwise)
+        return emissions
+
+    def _signal(self, action: ActionName, emissions: list[tuple[ActionName, int]], shorts_count: bool) -> int:
+        path = f"actions.{action}"
+        fired: list[int] = []
+        for place, (emitted, column) in enumerate(emissions):
+            if emitted != action:
+                continue
+            before = [other for name, other in emissions[:place] if name == "entry_short"]
+            gives_way = action == "entry_long" and shorts_count
+            fired.append(self._unless(column, before, f"{path}[{len(fired)}]") if gives_way else column)
+        fired = list(dict.fromkeys(fired))
+        return fired[0] if len(fired) == 1 else self._operator("any", fired, path)
+
+    def _unless(self, column: int, others: list[int], path: str) -> int:
+        """True where `column` is true and none of `others` is; an unknown one does not hinder."""
+        if not others:
+            return column
+        hindrances = [self._operator("not", (self._certain(one),), f"{path}.not[{k}]") for k, one in enumerate(others)]
+        return self._all([self._certain(column), *hindrances], path)
+
+    def _certain(self, column: int) -> int:
+        known = self._graph.columns[column]
+        label = f"certain({known.name})"
+        return self._graph.node(
+            known.clock, "certain", certain.kernel(), (column,), _NO_PARAMS, certain.STATE_SIZE, (0,), (0,), (label,)
+        )[0]
+
+    def _all(self, columns: list[int], path: str) -> int:
+        return columns[0] if len(columns) == 1 else self._operator("all", columns, path)

@@ -1,0 +1,80 @@
+"""List form of actions: the first true case emits, unknown ones are passed over, and the order of entries counts."""
+
+import numpy as np
+import pytest
+
+from playd.core.errors import PlayError
+from playd.plays.load import load_play
+from tests.unit.plays.plays_of import columns_of, load, market, play_text
+
+CANDLES = market([99, 101, 103, 105])
+T, F, U = 1.0, 0.0, None
+
+
+def signals(actions: str, mode: str = "long_short") -> dict[str, list[float | None]]:
+    head, _, tail = play_text("x").partition("actions:")
+    policy = f"position_policy: {{mode: {mode}, exit_mode: first_hit}}\n"
+    rest = tail.partition("position_policy:")[2].partition("\n")[2]
+    features = "{rsi: {indicator: rsi}}"
+    text = head.replace("features: {}", f"features: {features}") + f"actions: {actions}\n" + policy + rest
+    columns = columns_of(load_play(text, "f.yml"), CANDLES)
+    return {
+        name: [None if np.isnan(value) else float(value) for value in columns.row(column)]
+        for name, column in columns.program.signals.items()
+    }
+
+
+def test_the_first_true_case_emits() -> None:
+    block = """
+  - id: side
+    cases:
+      - {when: [close, ">", 104], emit: [exit_all]}
+      - {when: [[close, ">", 100]], emit: [entry_long]}
+    else: {emit: [{action: entry_short}]}
+"""
+    found = signals(block)
+    assert found["exit_all"] == [F, F, F, T]
+    assert found["entry_long"] == [F, T, T, F]
+    assert found["entry_short"] == [T, F, F, F]
+
+
+def test_an_unknown_case_is_passed_over_but_holds_back_else() -> None:
+    block = """
+  - id: side
+    cases:
+      - {when: [rsi, ">", 50], emit: [exit_all]}
+      - {when: [close, ">", 100], emit: [entry_long]}
+    else: {emit: [entry_short]}
+"""
+    found = signals(block)
+    assert found["entry_long"] == [F, T, T, T]
+    assert found["entry_short"] == [U, F, F, F]
+
+
+def test_a_short_that_stands_first_wins_over_a_long() -> None:
+    short, long = (
+        '{id: s, cases: [{when: [close, ">", 102], emit: [entry_short]}]}',
+        '{id: l, cases: [{when: [close, ">", 100], emit: [entry_long]}]}',
+    )
+    assert signals(f"[{short}, {long}]")["entry_long"] == [F, T, F, F]
+    assert signals(f"[{long}, {short}]")["entry_long"] == [F, T, T, T]
+    assert signals(f"[{short}, {long}]", "long_only")["entry_long"] == [F, T, T, T]
+
+
+def test_an_action_emitted_by_several_blocks_is_any_of_them() -> None:
+    low = '{id: a, cases: [{when: [close, "<", 100], emit: [exit_all]}]}'
+    high = '{id: b, cases: [{when: [close, ">", 104], emit: [exit_all, entry_long]}]}'
+    found = signals(f"[{low}, {high}]")
+    assert found["exit_all"] == [T, F, F, T]
+    assert found["entry_long"] == [F, F, F, T]
+
+
+def test_the_mapping_form_is_one_block_per_action() -> None:
+    assert [block.id for block in load('[close, ">", 1]').actions] == ["exit_long", "entry_long"]
+
+
+def test_exits_of_different_percent_are_refused_in_list_form() -> None:
+    half = '{id: a, cases: [{when: [close, "<", 1], emit: [{action: exit_all, percent: 50}]}]}'
+    whole = '{id: b, cases: [{when: [close, ">", 1], emit: [exit_long]}]}'
+    with pytest.raises(PlayError, match="E902 actions: found list form with exits of different percent"):
+        signals(f"[{half}, {whole}]")
