@@ -27,8 +27,10 @@ class CatchUp:
         """Book what is missing and publish it; returns the number of new executions. Raises `VenueError` or `LinkError`."""
         desk = self._desk
         watermark_ms = self.watermark_ms
-        since_ms = None if watermark_ms is None else max(0, watermark_ms - OVERLAP_MS)
-        executions = await desk.port.executions(since_ms=since_ms, priority=priority)
+        # Zero: complete, and nothing was ever executed. The venue's own range then covers everything that can be new.
+        since_ms = watermark_ms - OVERLAP_MS if watermark_ms else None
+        found = await desk.port.executions(since_ms=since_ms, priority=priority)
+        executions = sorted(found, key=lambda execution: (execution.time_ms, execution.seq))
         newest_ms = max((execution.time_ms for execution in executions), default=watermark_ms or 0)
         if watermark_ms is None:
             desk.ledger.set_meta(self._baseline_key, str(newest_ms))
