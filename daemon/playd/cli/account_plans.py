@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import anyio
 
+from playd.cli.universe import Universe
 from playd.core.errors import OperatorError
 from playd.core.modes import Environment
 from playd.core.record import Recorder
@@ -24,8 +25,6 @@ from playd.venues.exchange.exchange import Exchange
 from playd.venues.port import Budget
 from playd.world.ports import World
 
-from playd.cli.universe import Universe
-
 Opened = AbstractAsyncContextManager[tuple[Account, Callable[[], Awaitable[None]]]]
 
 
@@ -38,11 +37,6 @@ class Books:
     journal: Recorder
     halts: Halts
     budget_of: Callable[[str], Budget]
-
-
-def paper_alias(uid: str) -> str:
-    """Every paper instance has a wallet of its own, so that instances on one symbol cannot touch each other."""
-    return f"paper-{uid}"
 
 
 def paper_plan(

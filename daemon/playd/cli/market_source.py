@@ -17,11 +17,16 @@ HISTORY_MAX_MS: Final = 30 * DAY_MS
 
 @dataclass(frozen=True, slots=True)
 class MarketChoice:
-    """What to play: candles from `file` under the name `symbol`, or the synthetic market of `seed`."""
+    """
+    What to play: candles from `file`, or the synthetic market of `seed`.
+
+    `symbol` names the candles of a file; empty takes the name from the file's, else plays them under each of `wanted`.
+    """
 
     file: PurePath | None
     symbol: str
     seed: int
+    wanted: tuple[str, ...] = ()
 
 
 def open_feed(disk: Disk, choice: MarketChoice) -> CandleFeed:
@@ -33,9 +38,9 @@ def open_feed(disk: Disk, choice: MarketChoice) -> CandleFeed:
     if choice.file is None:
         return SyntheticFeed(choice.seed)
     candles = read_candles(disk, choice.file, choice.symbol)
-    if not candles.symbol:
+    names = (candles.symbol,) if candles.symbol else choice.wanted
+    if not names:
         raise CandleError(f"{choice.file}: the file's name does not begin with a symbol; say which one with --symbol")
-    if choice.symbol:
-        candles = replace(candles, symbol=choice.symbol)
     span_ms = int(candles.open_time_ms[-1]) - int(candles.open_time_ms[0])
-    return RecordedFeed([candles], history_ms=min(HISTORY_MAX_MS, int(span_ms * HISTORY_SHARE)))
+    series = [replace(candles, symbol=name) for name in names]
+    return RecordedFeed(series, history_ms=min(HISTORY_MAX_MS, int(span_ms * HISTORY_SHARE)))

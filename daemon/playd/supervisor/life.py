@@ -46,6 +46,7 @@ class LifeParts:
     entry_max_age_ms: int
     plan: Callable[[InstanceRecord, Play], AccountPlan]
     report: Report
+    refresh: Callable[[Slot], None]
 
 
 async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance], None]) -> None:
@@ -62,8 +63,9 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     account = await parts.accounts.ready(parts.plan(record, play))
     hub = parts.hub_of(record)
     history = await _history(hub, parts.base_step_ms, record, program, kept)
-    async with await hub.subscribe(record.symbol, after_ms=_last_open_ms(kept, history)) as bars:
-        await _with_port(slot, parts, _Warm(play, program, keeper, kept, history, account, bars), on_engine)
+    last_open_ms = _last_open_ms(parts, record, program, kept, history)
+    async with await hub.subscribe(record.symbol, after_ms=last_open_ms) as bars:
+        await _with_port(slot, parts, _Warm(play, program, keeper, kept, history, last_open_ms, account, bars), on_engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class _Warm:
     keeper: Keeper
     kept: Kept | None
     history: Candles
+    last_open_ms: int
     account: Account
     bars: Subscription
 
@@ -97,12 +100,12 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
             entry_max_age_ms=parts.entry_max_age_ms,
         )
         engine = PlayEngine(warm.program, warm.play, instrument, start_equity_usdt=float(record.capital_usd))
-        last_open_ms = _last_open_ms(kept, warm.history)
+        last_open_ms = warm.last_open_ms
         seen = warm.history.between(0, last_open_ms + parts.base_step_ms)
         engine.warm(seen)
         if kept is not None:
             engine.restore(kept.payload["engine"])
-        around = ShellAround(slot, parts.world.clock, parts.hub_of(record), warm.keeper, parts.report)
+        around = ShellAround(slot, parts.world.clock, parts.hub_of(record), warm.keeper, parts.report, parts.refresh)
         anchor_ms = int(warm.history.open_time_ms[0])
         instance = EngineInstance(
             identity, engine, port, around, anchor_ms=anchor_ms, last_open_ms=last_open_ms, event_n=event_n
@@ -146,11 +149,19 @@ async def _history(hub: MarketHub, step_ms: int, record: InstanceRecord, program
     return history
 
 
-def _last_open_ms(kept: Kept | None, history: Candles) -> int:
-    """The last bar that needs no decision any more: the kept one, else the newest of the history."""
+def _last_open_ms(parts: LifeParts, record: InstanceRecord, program: Program, kept: Kept | None, history: Candles) -> int:
+    """
+    The last bar that needs no decision any more.
+
+    The kept state knows it. Without one it is the newest of the history, unless the ledger has verdicts of this instance: then
+    everything since the first of them is decided again, and equal decisions meet their existing orders.
+    """
     if kept is not None:
         return int(kept.payload["last_open_ms"])
-    return int(history.open_time_ms[-1])
+    first_ms = parts.records.first_decision_ms(record.uid)
+    if first_ms is None:
+        return int(history.open_time_ms[-1])
+    return first_ms - program.exec_step_ms - parts.base_step_ms
 
 
 def _remember_anchor(slot: Slot, parts: LifeParts, anchor_ms: int) -> None:

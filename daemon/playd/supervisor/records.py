@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from decimal import Decimal
 from typing import Final
 
 import orjson
@@ -73,6 +74,19 @@ class RecordStore:
     def put(self, record: InstanceRecord) -> None:
         """Create or replace a record."""
         self._write(record, removed=0)
+
+    def booked_qty(self, record: InstanceRecord) -> Decimal:
+        """Signed quantity of the position that the ledger books to an instance."""
+        row = self._ledger.row(
+            "SELECT signed_qty FROM virtual_positions WHERE account = ? AND instance = ? AND symbol = ?",
+            (record.account, record.uid, record.symbol),
+        )
+        return Decimal(0) if row is None else Decimal(row["signed_qty"])
+
+    def first_decision_ms(self, uid: str) -> int | None:
+        """Close of the first bar that ever got a verdict, None before the first."""
+        row = self._ledger.row("SELECT min(close_ms) AS first FROM bars WHERE instance = ?", (uid,))
+        return None if row is None or row["first"] is None else int(row["first"])
 
     def remove(self, record: InstanceRecord) -> None:
         """Take a record off the list."""

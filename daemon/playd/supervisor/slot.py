@@ -18,7 +18,8 @@ class Slot:
     """
     Holds everything about one instance that the supervisor may ask at any moment.
 
-    `engine` is set while one life of it runs. `ended` is set while no task of it runs.
+    `engine` is set while one life of it runs. `ended` is set while no task of it runs, `settled` once it is
+    more than warming, `touched` at the next event of its orders.
     """
 
     def __init__(self, record: InstanceRecord, on_transition: OnTransition) -> None:
@@ -29,8 +30,9 @@ class Slot:
         self.ended = anyio.Event()
         self.ended.set()
         self.settled = anyio.Event()
-        self.stop_when_flat = False
+        self.touched = anyio.Event()
         self.crashes = 0
+        self.last_bar_mono_s: float | None = None
         self._on_transition = on_transition
 
     @property
@@ -66,10 +68,15 @@ class Slot:
         before, after = state_of(self.facts), state_of(facts)
         check_transition(before, after)
         self.facts = facts
-        if after not in (State.WARMING, State.CREATED):
+        if facts.warm or after in (State.FAILED, State.STOPPED):
             self.settled.set()
         if before is not after:
             self._on_transition(self, before, after, cause)
+
+    def touch(self) -> None:
+        """Wake who waits for news of fills and orders."""
+        touched, self.touched = self.touched, anyio.Event()
+        touched.set()
 
     def degrade(self, code: str, text: str) -> None:
         """Add a cause of degradation."""

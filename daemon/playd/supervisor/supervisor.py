@@ -6,6 +6,7 @@ Starting, stopping, restarting and quarantine happen here; what an instance is d
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Final
 
 import anyio
@@ -14,6 +15,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from playd.core.errors import Broken, OperatorError, PlayError, RecordError
 from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
+from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, scopes_of
 from playd.supervisor.accounts import Accounts
 from playd.supervisor.admission import Refused
@@ -126,10 +128,28 @@ class Supervisor:
             return
         self._admit(slot, admit)
         slot.ended, slot.settled = anyio.Event(), anyio.Event()
-        slot.stop_when_flat = False
         level, halt = self._level(slot)
         slot.set(cause, life=Life.ACTIVE, warm=False, causes={}, halt_level=level, halt=halt)
         self._group.start_soon(self._supervise, slot, admit, name=f"instance {slot.name}")
+
+    def account_of(self, record: InstanceRecord) -> Account | None:
+        """The open account of an instance."""
+        return self._parts.accounts.find(record.account)
+
+    def booked_qty(self, record: InstanceRecord) -> Decimal:
+        """Signed quantity that the ledger books to an instance; known also while its account is closed."""
+        return self._parts.records.booked_qty(record)
+
+    async def close_account(self, record: InstanceRecord) -> None:
+        """Close the account of a removed instance unless another one uses it."""
+        if all(slot.record.account != record.account for slot in self.slots.values()):
+            await self._parts.accounts.close(record.account)
+
+    def refresh(self, slot: Slot) -> None:
+        """Bring one slot up to date now; an instance asks for it before it submits."""
+        self._take_levels(slot)
+        if slot.facts.life is Life.ACTIVE and slot.facts.warm and slot.facts.failed is None:
+            self._look_at(slot)
 
     async def stop(self, slot: Slot, cause: str) -> None:
         """End an instance's task and wait for it. Idempotent: whoever comes second waits for the same end."""
@@ -141,6 +161,10 @@ class Supervisor:
             await slot.ended.wait()
         if slot.facts.life in (Life.ACTIVE, Life.STOPPING):
             slot.set(cause, life=Life.STOPPED, warm=False, causes={})
+
+    async def halt_task(self, slot: Slot, cause: str) -> None:
+        """End an instance's task because the daemon stops; what was asked of it stays as it is."""
+        await self.stop(slot, cause)
 
     def fail(self, slot: Slot, code: str, text: str) -> None:
         """Put an instance into `failed`; only a person gets it out again."""
@@ -159,9 +183,7 @@ class Supervisor:
         """Bring levels and causes up to date with halts, feeds and accounts. Called each second and after events."""
         self._halts.check_kill_file()
         for slot in self.slots.values():
-            self._take_levels(slot)
-            if slot.facts.life is Life.ACTIVE and slot.facts.failed is None:
-                self._look_at(slot)
+            self.refresh(slot)
 
     def _look_at(self, slot: Slot) -> None:
         account = self._parts.accounts.find(slot.record.account)
@@ -216,6 +238,7 @@ class Supervisor:
             slot.engine, slot.scope = None, None
             slot.ended.set()
             slot.settled.set()
+            slot.touch()
 
     async def _one_life(self, slot: Slot, admit: Admission) -> bool:
         """Run one life; whether another one follows."""

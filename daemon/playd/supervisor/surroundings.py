@@ -25,18 +25,21 @@ Report = Callable[[str, Slot, dict[str, Any]], None]
 class ShellAround:
     """Implements `instance.Surroundings` for one life of one instance."""
 
-    def __init__(self, slot: Slot, clock: Clock, hub: MarketHub, keeper: Keeper, report: Report) -> None:
+    def __init__(
+        self, slot: Slot, clock: Clock, hub: MarketHub, keeper: Keeper, report: Report, refresh: Callable[[Slot], None]
+    ) -> None:
         self._slot = slot
         self._clock = clock
         self._hub = hub
         self._keeper = keeper
         self._report = report
+        self._refresh = refresh
         self._saved_s = -SAVE_EVERY_S
         self._waiting: dict[str, Json] | None = None
-        self.bar: ClosedBar | None = None
 
     def gate_inputs(self, bar: ClosedBar, *, ready: bool, not_ready: str) -> GateInputs:
         """Ages are monotonic; a bar that came by repair counts as late."""
+        self._refresh(self._slot)
         symbol, now_s = self._slot.record.symbol, self._clock.mono_s()
         ticker = self._hub.ticker(symbol)
         return GateInputs(
@@ -55,13 +58,14 @@ class ShellAround:
         )
 
     def bar_taken(self, bar: ClosedBar) -> None:
-        self.bar = bar
+        self._slot.last_bar_mono_s = bar.received_mono_s
 
     def decided(self, decided: Decided) -> None:
         fields = {"verdict": decided.verdict, "detail": decided.detail, "close_ms": decided.close_ms, "late": decided.late}
         self._report("bar.verdict", self._slot, fields)
 
     def event_taken(self, event: InstanceEvent) -> None:
+        self._slot.touch()
         match event:
             case FillEvent(execution=execution, action=action, reason=reason, link_id=link_id):
                 fields = {

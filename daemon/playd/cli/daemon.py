@@ -1,0 +1,317 @@
+"""
+`playd run`: one daemon from its start barrier to its clean stop.
+
+The order of start is that of operations section 3; a failed step names itself and gives its exit code.
+"""
+
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import anyio
+import structlog
+
+from playd import __version__
+from playd.cli.declared import Roster
+from playd.cli.live_view import live_view
+from playd.cli.log_tap import LogTap
+from playd.cli.market_source import MarketChoice, open_feed
+from playd.cli.reports import Reports
+from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
+from playd.cli.shutdown import Shutdown
+from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
+from playd.cli.venue_accounts import key_accounts
+from playd.control.context import Daemon, Progress
+from playd.control.dispatch import Dispatch
+from playd.control.methods import bind
+from playd.control.requests import LedgerCommands
+from playd.control.server import ControlServer
+from playd.control.streams import StreamHub
+from playd.core.canonical import digest
+from playd.core.errors import LockError, PlaydError, PlayError, RecordError
+from playd.core.modes import Mode
+from playd.market.feed import CandleFeed
+from playd.ops.free_space import FreeSpace
+from playd.ops.logs import configure_logs
+from playd.ops.notify import ServiceManager
+from playd.orders.budget import AddressBudget
+from playd.settings import Loaded, load
+from playd.settings.model import MarketSource
+from playd.supervisor.commands import Commands
+from playd.supervisor.edge import first_of, say
+from playd.supervisor.errors import CommandRefused
+from playd.supervisor.plays import find_play, read_play
+from playd.supervisor.states import State
+from playd.world.ports import Signal, World
+from playd.world.real import real_world
+from playd.world.real import run as run_loop
+
+READY_WITHIN_S: Final = 90.0
+STATUS_EVERY_S: Final = 10.0
+HURRY_WITHIN_S: Final = 3.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The flags of `playd run`; empty and zero mean: what the settings say."""
+
+    candles: str = ""
+    speed: float = 0.0
+    symbol: str = ""
+    config: str = ""
+    state: str = ""
+
+
+def run_daemon(options: RunOptions) -> int:
+    """Run until a signal says stop; the exit code of operations section 13. Known failures become one line."""
+    world = real_world()
+    world.process.set_umask(0o077)
+    try:
+        return run_loop(lambda given: _main(given, options), world)
+    except BaseExceptionGroup as group:
+        known = first_of(group, RecordError) or first_of(group, PlaydError)
+        if known is None:
+            raise
+        print(f"playd: {say(known)}", file=sys.stderr)
+        return known.exit_code
+
+
+async def _main(world: World, options: RunOptions) -> int:
+    loaded = _settings(world, options)
+    feed = _feed(world, loaded, options)
+    loaded = _own_state_of(loaded, feed, options)
+    make_directories(world, loaded)
+    configure_logs(world, loaded.settings.log, loaded.settings.daemon.log_level)
+    streams = StreamHub()
+    tap = LogTap(lambda line: streams.publish("logs", line))
+    tap.install()
+    with world.process.signals() as signals:
+        async with open_records(world, loaded) as records:
+            return await _with_records(world, loaded, feed, records, streams, tap, signals)
+
+
+def _settings(world: World, options: RunOptions) -> Loaded:
+    """The settings with the flags on top."""
+    flags: dict[str, tuple[str, str]] = {}
+    here = world.process.working_dir()
+    if options.candles:
+        flags["market.source"] = ("--candles", MarketSource.RECORDED)
+        flags["market.recorded_file"] = ("--candles", str(here / options.candles))
+    if options.speed:
+        flags["market.speed"] = ("--speed", f"{options.speed:g}")
+    if options.state:
+        flags["daemon.state_dir"] = ("--state", str(here / options.state))
+    return load(world, flags=flags, config=options.config or None)
+
+
+def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed:
+    """Candles of the embedded exchange. A file without a symbol is played under every symbol the declared Plays name."""
+    market = loaded.settings.market
+    file = market.recorded_file if market.source is MarketSource.RECORDED else None
+    path = world.process.working_dir() / file if file is not None else None
+    wanted = _symbols_of_plays(world, loaded)
+    return open_feed(world.disk, MarketChoice(path, options.symbol, market.synthetic_seed, wanted))
+
+
+def _symbols_of_plays(world: World, loaded: Loaded) -> tuple[str, ...]:
+    """Symbols of the declared Plays; a Play that cannot be read is refused later, with its reasons."""
+    found: dict[str, None] = {}
+    places = loaded.locations
+    for declared in loaded.settings.instances.values():
+        try:
+            path = find_play(world.disk, str(places.config_dir / declared.play), places.config_dir / "plays", places.config_dir)
+            found[read_play(world.disk, path).symbol] = None
+        except PlayError:
+            continue
+    return tuple(found)
+
+
+def _own_state_of(loaded: Loaded, feed: CandleFeed, options: RunOptions) -> Loaded:
+    """
+    A recording has a state directory of its own below the usual one, unless --state names one.
+
+    Positions of one market mean nothing on another, and the exchange refuses to mix them. The control socket stays where
+    `playctl` looks for it.
+    """
+    if loaded.settings.market.source is not MarketSource.RECORDED or options.state:
+        return loaded
+    places = loaded.locations
+    own = places.state_dir / f"recorded-{digest(feed.identity)[:8]}"
+    return replace(loaded, locations=replace(places, state_dir=own))
+
+
+async def _with_records(
+    world: World,
+    loaded: Loaded,
+    feed: CandleFeed,
+    records: Records,
+    streams: StreamHub,
+    tap: LogTap,
+    signals: AsyncIterator[Signal],
+) -> int:
+    places, settings = loaded.locations, loaded.settings
+    daemon_id = world.random.token(4)
+    records.journal.append("daemon.start", dict(start_record(loaded, daemon_id)))
+    reports = Reports(records.journal, streams)
+    address = AddressBudget(world.clock)
+    accepted, refused = key_accounts(world, loaded)
+    plan = RuntimePlan(
+        settings=settings,
+        feed=feed,
+        speed=settings.market.speed,
+        exchange_records=places.state_dir / "exchange" / "records.sqlite",
+        instances_dir=instances_dir(places.state_dir),
+        ceiling=Mode.DEMO if loaded.ceiling.mode is Mode.LIVE else loaded.ceiling.mode,
+        key_accounts=accepted,
+        refused_accounts=refused,
+        budget_of=address.for_account,
+    )
+    opened = open_runtime(world, plan, records.ledger, records.halts, records.journal, reports)
+    async with opened as runtime:
+        commands = Commands(
+            world,
+            runtime.supervisor,
+            runtime.records,
+            records.halts,
+            runtime.admit,
+            places.config_dir / "plays",
+            plan.instances_dir,
+        )
+        progress = Progress()
+        context = Daemon(
+            version=__version__,
+            daemon_id=daemon_id,
+            started_s=world.clock.mono_s(),
+            ceiling=plan.ceiling,
+            clock=world.clock,
+            ledger=records.ledger,
+            journal=records.journal,
+            halts=records.halts,
+            accounts=runtime.accounts,
+            supervisor=runtime.supervisor,
+            commands=commands,
+            hub_of=runtime.hub_of,
+            market_ms=runtime.market_ms,
+            query_logs=tap.query,
+            progress=progress,
+        )
+        store = LedgerCommands(records.ledger, world.clock)
+        dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
+        server = ControlServer(world.net, world.clock, places.control_socket, dispatch, streams)
+        service = ServiceManager(world.process)
+        try:
+            serving = server.running()
+            async with serving:
+                return await _serve(_Running(world, loaded, records, runtime, context, service), signals)
+        except OSError as error:
+            raise LockError(f"{places.control_socket}: {error.strerror or error}; another daemon serves it") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A daemon whose parts all run."""
+
+    world: World
+    loaded: Loaded
+    records: Records
+    runtime: Runtime
+    context: Daemon
+    service: ServiceManager
+
+
+async def _serve(daemon: _Running, signals: AsyncIterator[Signal]) -> int:
+    """Start the instances, say READY, and wait for the signal; a signal during the start stops the start."""
+    settings = daemon.loaded.settings
+    space = FreeSpace(daemon.world.disk, daemon.loaded.locations.state_dir, settings.disk, daemon.records.halts)
+    shutdown = Shutdown(daemon.runtime, daemon.service, settings.daemon.stop_budget_s)
+    async with anyio.create_task_group() as group:
+        group.start_soon(space.watch, name="free space")
+        group.start_soon(_start_instances, daemon, name="start")
+        group.start_soon(_beat, daemon, name="watchdog")
+        if daemon.world.process.is_terminal() and sys.stdout.isatty():
+            group.start_soon(live_view, daemon.context, name="live view")
+        cause = await _stop_signal(signals)
+        group.cancel_scope.cancel()
+    async with anyio.create_task_group() as group:
+        group.start_soon(_hurry_on_second, signals, shutdown, name="second signal")
+        in_time = await shutdown.run(cause)
+        group.cancel_scope.cancel()
+    return 0 if in_time else 1
+
+
+async def _stop_signal(signals: AsyncIterator[Signal]) -> str:
+    async for received in signals:
+        if received is not Signal.HUP:
+            return str(received)
+        _log.warning("daemon.reload", msg="reloading settings is not available in this version; restart instead")
+    return "signals ended"
+
+
+async def _hurry_on_second(signals: AsyncIterator[Signal], shutdown: Shutdown) -> None:
+    with anyio.move_on_after(HURRY_WITHIN_S):
+        async for received in signals:
+            if received is not Signal.HUP:
+                shutdown.hurry()
+
+
+async def _start_instances(daemon: _Running) -> None:
+    """Slots for every instance, starts for those that shall run, READY once they stand."""
+    runtime, progress, places = daemon.runtime, daemon.context.progress, daemon.loaded.locations
+    problems: list[str] = []
+
+    def note(name: str, text: str) -> None:
+        problems.append(name)
+        _log.error("instance.refused", instance=name, msg=text)
+
+    roster = Roster(
+        daemon.world, runtime.records, runtime.supervisor, places.config_dir / "plays", runtime.plan.instances_dir, note
+    )
+    roster.fill(daemon.loaded.settings, places.config_dir)
+    progress.step = "starting instances"
+    daemon.service.status(progress.step)
+    for slot in list(runtime.supervisor.slots.values()):
+        if slot.record.enabled and slot.record.desired == "running":
+            try:
+                runtime.supervisor.start(slot, runtime.admit, "daemon start")
+            except CommandRefused as error:
+                note(slot.name, f"{error.code}: {error}")
+                if slot.facts.failed is None:
+                    runtime.supervisor.fail(slot, error.code, str(error))
+    progress.step = "accounts and warm-up"
+    with anyio.move_on_after(READY_WITHIN_S) as late:
+        await _all_stand(runtime)
+    runtime.supervisor.look_around()
+    if runtime.exchange is not None:
+        runtime.exchange.release()
+    progress.ready, progress.step = True, "ready" if not late.cancelled_caught else "ready, degraded: an account is not"
+    took_s = daemon.world.clock.mono_s() - daemon.context.started_s
+    running = sum(slot.state is State.RUNNING for slot in runtime.supervisor.slots.values())
+    daemon.records.journal.append("daemon.ready", {"running": running, "refused": [*problems], "took_ms": round(took_s * 1000)})
+    daemon.service.ready(f"{running} instances running")
+    _log.info("daemon.ready", value=running, unit="instances", took_ms=round(took_s * 1000))
+
+
+async def _all_stand(runtime: Runtime) -> None:
+    """Until every started instance is warm or failed, and its account takes entries."""
+    for slot in list(runtime.supervisor.slots.values()):
+        if slot.active:
+            await slot.settled.wait()
+        account = runtime.accounts.find(slot.record.account)
+        if slot.active and account is not None:
+            await account.wait_ready()
+
+
+async def _beat(daemon: _Running) -> None:
+    """The watchdog's beat and the status line, from the loop that trades."""
+    every_s = daemon.service.beat_every_s or STATUS_EVERY_S
+    while True:
+        slots = daemon.runtime.supervisor.slots.values()
+        counts = {state: sum(slot.state is state for slot in slots) for state in State}
+        words = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no instances"
+        daemon.service.beat([])
+        if daemon.context.progress.ready:
+            daemon.service.status(words)
+        await anyio.sleep(every_s)

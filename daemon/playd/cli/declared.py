@@ -1,0 +1,67 @@
+"""Instances at start: those of the settings file and those that were added by command, as the ledger remembers them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import PurePath
+
+from playd.core.errors import PlayError
+from playd.settings import Settings
+from playd.supervisor.enrol import Wish, enrol
+from playd.supervisor.keeper import Keeper
+from playd.supervisor.records import InstanceRecord, RecordStore, by_name
+from playd.supervisor.supervisor import Supervisor
+from playd.world.ports import World
+
+
+class Roster:
+    """Fills the supervisor with slots at start. `on_problem(name, text)` hears of every instance that cannot be had."""
+
+    def __init__(
+        self,
+        world: World,
+        records: RecordStore,
+        supervisor: Supervisor,
+        plays_dir: PurePath,
+        instances_dir: PurePath,
+        on_problem: Callable[[str, str], None],
+    ) -> None:
+        self._world = world
+        self._records = records
+        self._supervisor = supervisor
+        self._plays_dir = plays_dir
+        self._instances_dir = instances_dir
+        self._on_problem = on_problem
+
+    def fill(self, settings: Settings, config_dir: PurePath) -> None:
+        """A slot for every instance: remembered ones as they were, declared ones as the file says now."""
+        remembered = by_name(self._records.load())
+        for name, declared in settings.instances.items():
+            play = str(config_dir / declared.play)
+            wish = Wish(name, play, declared.mode, declared.account, declared=True, enabled=declared.enabled)
+            record = self._declared(wish, remembered.pop(name, None))
+            if record is not None:
+                self._supervisor.add(record)
+        for record in remembered.values():
+            self._supervisor.add(replace(record, declared=False))
+
+    def _declared(self, wish: Wish, old: InstanceRecord | None) -> InstanceRecord | None:
+        try:
+            fresh, _ = enrol(self._world, self._plays_dir, wish)
+        except PlayError as error:
+            self._on_problem(wish.name, str(error))
+            return old  # admission will refuse it with the same findings
+        if old is None:
+            return self._put(replace(fresh, desired="running" if wish.enabled else "stopped"))
+        if old.play_digest == fresh.play_digest and old.mode is fresh.mode:
+            return self._put(replace(old, play_path=fresh.play_path, enabled=wish.enabled, declared=True))
+        if self._records.booked_qty(old):
+            text = f"{wish.name}: its Play or mode was changed in the settings while it holds a position"
+            self._on_problem(wish.name, text)
+            return replace(old, declared=True)
+        self._records.remove(old)
+        Keeper(self._world.disk, self._instances_dir, old.name).forget()
+        return self._put(replace(fresh, desired=old.desired, previous_digests=(*old.previous_digests, old.play_digest)))
+
+    def _put(self, record: InstanceRecord) -> InstanceRecord:
+        self._records.put(record)
+        return record

@@ -1,0 +1,83 @@
+"""The live status of `playd run` on a terminal: the table of `playctl status`, redrawn each second."""
+
+from typing import Final
+
+import anyio
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from playd.control import rows
+from playd.control.context import Daemon
+from playd.control.figures import rfc3339
+from playd.control.tables import FILLS, STATUS, Column, say_age
+
+EVERY_S: Final = 1.0
+LAST_FILLS: Final = 8
+
+_COLOUR: Final = {
+    "running": "green",
+    "warming": "cyan",
+    "paused": "yellow",
+    "degraded": "yellow",
+    "failed": "red",
+    "panicked": "red",
+}
+
+
+async def live_view(daemon: Daemon) -> None:
+    """Draw until cancelled. A terminal that cannot draw costs nothing but the view."""
+    console = Console()
+    with Live(console=console, auto_refresh=False, screen=False, transient=False) as live:
+        while True:
+            live.update(_frame(daemon), refresh=True)
+            await anyio.sleep(EVERY_S)
+
+
+def _frame(daemon: Daemon) -> Table:
+    frame = Table.grid(padding=(0, 0))
+    frame.add_row(Text(_header(daemon), style="bold"))
+    frame.add_row(_status(daemon))
+    frame.add_row(_fills(daemon))
+    frame.add_row(
+        Text(
+            "Ctrl-C stops: resting entries are cancelled, positions stay protected. Second terminal: playctl status",
+            style="dim",
+        )
+    )
+    return frame
+
+
+def _header(daemon: Daemon) -> str:
+    market_ms = daemon.market_ms()
+    up = say_age(daemon.clock.mono_s() - daemon.started_s)
+    state = "READY" if daemon.progress.ready else daemon.progress.step
+    return f"playd {daemon.version}  {state}  up {up}  market {rfc3339(market_ms) if market_ms else '?'}"
+
+
+def _status(daemon: Daemon) -> Table:
+    table = _table(STATUS)
+    for slot in sorted(daemon.supervisor.slots.values(), key=lambda slot: slot.name):
+        row = rows.status_row(daemon, slot)
+        cells = [column.cell(row) for column in STATUS if not column.wide]
+        table.add_row(*(Text(cell, style=_COLOUR.get(cell, "")) for cell in cells))
+    return table
+
+
+def _fills(daemon: Daemon) -> Table:
+    table = _table(FILLS)
+    found = [
+        rows.fill_row(daemon, view) for account in rows.all_accounts(daemon) for view in account.views.fills(limit=LAST_FILLS)
+    ]
+    for row in sorted(found, key=lambda row: -row["n"])[:LAST_FILLS]:
+        table.add_row(*(column.cell(row) for column in FILLS))
+    return table
+
+
+def _table(columns: tuple[Column, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        if not column.wide:
+            table.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
+    return table

@@ -1,0 +1,68 @@
+"""What happens, told to everybody who wants to know: log, journal, and the streams of control clients."""
+
+from typing import Any, Final
+
+import structlog
+
+from playd.control.streams import StreamHub
+from playd.core.record import Recorder
+from playd.market.feed_watch import FeedNote, NoteKind
+from playd.supervisor.slot import Slot
+from playd.supervisor.states import State
+
+_QUIET_VERDICTS: Final = frozenset({"NO_SIGNAL", "HOLD", "COOLDOWN"})
+"""Verdicts of ordinary bars: stored and streamed, not logged."""
+
+_QUIET_NOTES: Final = frozenset({NoteKind.STATE, NoteKind.LINK_UP, NoteKind.GAP_FILLED, NoteKind.MARKET_ENDED})
+
+
+class Reports:
+    """The one place where events of instances, accounts and feeds become lines and records."""
+
+    def __init__(self, journal: Recorder, streams: StreamHub) -> None:
+        self._journal = journal
+        self._streams = streams
+        self._log = structlog.get_logger()
+
+    def instance(self, event: str, slot: Slot, fields: dict[str, Any]) -> None:
+        """An event of one instance."""
+        record = slot.record
+        context = {"instance": record.name, "account": record.account, "symbol": record.symbol, "mode": str(record.mode)}
+        if event == "bar.verdict":
+            self._streams.publish("verdicts", {**context, **fields})
+            if fields["verdict"] not in _QUIET_VERDICTS:
+                self._log.info(event, **context, **fields)
+        elif event == "instance.restart":
+            self._log.error(event, **context, **fields)
+            self._journal.append(event, fields, instance=record.uid, account=record.account, symbol=record.symbol)
+        else:
+            if event.startswith("fill."):
+                self._streams.publish("fills", {**context, **fields})
+            self._log.info(event, **context, **fields)
+
+    def transition(self, slot: Slot, before: State, after: State, cause: str) -> None:
+        """A change of state: journalled, logged, streamed."""
+        record = slot.record
+        data = {"from": str(before), "to": str(after), "cause": cause, "reason": slot.reason_text}
+        self._journal.append("instance.transition", data, instance=record.uid, account=record.account, symbol=record.symbol)
+        log = self._log.error if after is State.FAILED else self._log.info
+        log("instance.transition", instance=record.name, account=record.account, symbol=record.symbol, **data)
+        self._streams.publish("status", {"instance": record.name, **data})
+
+    def account(self, alias: str, event: str, text: str) -> None:
+        """An event of one account's life."""
+        log = self._log.info if event == "account.ready" else self._log.warning
+        log(event, account=alias, msg=text)
+
+    def feed(self, note: FeedNote) -> None:
+        """A note of the market hub."""
+        log = self._log.info if note.kind in _QUIET_NOTES else self._log.warning
+        log("feed." + note.kind, symbol=note.symbol or None, msg=note.text, open_ms=note.open_ms or None)
+        if note.kind is NoteKind.BAR_REVISED:
+            self._journal.append("bar.revised", {"open_ms": note.open_ms, "text": note.text}, symbol=note.symbol)
+        elif note.kind is NoteKind.GAP_OPENED:
+            self._journal.append("bar.gap", {"open_ms": note.open_ms, "text": note.text}, symbol=note.symbol)
+
+    def bug(self, where: str, error: Exception) -> None:
+        """An error of ours that was survived."""
+        self._log.error("daemon.bug", where=where, msg=f"{type(error).__name__}: {error}", exc_info=error)

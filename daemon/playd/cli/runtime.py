@@ -1,0 +1,248 @@
+"""
+The daemon's parts, put together: embedded exchange, universes, accounts, supervisor. Used by `playd run` and `playd parity`.
+
+The order of the `async with` lines is the order of shutdown, reversed.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+import anyio
+
+from playd.cli.account_plans import Books, key_plan, paper_plan
+from playd.cli.reports import Reports
+from playd.cli.universe import Universe, UniversePlan, open_universe
+from playd.core.errors import OperatorError, PlayError
+from playd.core.modes import Environment, Mode
+from playd.core.record import Recorder
+from playd.core.timeframes import MINUTE_MS
+from playd.market.feed import CandleFeed
+from playd.market.feed_watch import HubTiming
+from playd.market.hub import MarketHub
+from playd.orders.halts import Halts, Level, account_scope
+from playd.orders.ledger import Ledger
+from playd.orders.settings import OrderSettings
+from playd.plays.model import Play
+from playd.settings import Settings
+from playd.supervisor.accounts import AccountPlan, Accounts
+from playd.supervisor.admission import Circumstances, Refused, admit
+from playd.supervisor.life import LifeParts, live
+from playd.supervisor.plays import read_play
+from playd.supervisor.records import InstanceRecord, RecordStore
+from playd.supervisor.restart import RestartBudget
+from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorRules
+from playd.venues.bybit.environment import Hosts, VenueAccount, local_hosts
+from playd.venues.bybit.socket import ConnectLimiter, SocketTiming
+from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
+from playd.venues.exchange.exchange import Exchange
+from playd.venues.port import Budget
+from playd.world.ports import World
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimePlan:
+    """
+    What to run on.
+
+    Attributes:
+        feed: Candles of the embedded exchange; None when no instance needs it.
+        speed: Market minutes per real minute, `AS_FAST_AS_POSSIBLE` for no pacing.
+        exchange_records: File of the embedded exchange's accounts; its directory exists.
+        key_accounts: Accounts of real keys, by alias.
+        budget_of: The rate budget of an account; the empty alias is public data.
+    """
+
+    settings: Settings
+    feed: CandleFeed | None
+    speed: float
+    exchange_records: PurePath
+    instances_dir: PurePath
+    ceiling: Mode
+    key_accounts: dict[str, VenueAccount]
+    refused_accounts: dict[str, str]
+    budget_of: Callable[[str], Budget]
+    rate_limits: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The running parts."""
+
+    world: World
+    plan: RuntimePlan
+    ledger: Ledger
+    halts: Halts
+    journal: Recorder
+    records: RecordStore
+    accounts: Accounts
+    supervisor: Supervisor
+    exchange: Exchange | None
+    universes: dict[Environment, Universe]
+
+    def hub_of(self, record: InstanceRecord) -> MarketHub:
+        """The hub whose bars an instance follows. Raises `OperatorError` when its universe is not open."""
+        environment = self.environment_of(record)
+        if environment not in self.universes:
+            raise OperatorError(f"no market of environment {environment} is open")
+        return self.universes[environment].hub
+
+    def market_ms(self) -> int | None:
+        """Time of the market: of the embedded one, else of the newest ticker."""
+        if self.exchange is not None:
+            return self.exchange.books.time.now_ms
+        tickers = (each.hub.ticker(symbol) for each in self.universes.values() for symbol in each.hub.symbols)
+        return max((ticker.venue_ms for ticker in tickers if ticker is not None), default=None)
+
+    def environment_of(self, record: InstanceRecord) -> Environment:
+        """Where the orders of an instance go."""
+        if record.mode is Mode.PAPER:
+            return Environment.LOCAL
+        account = self.plan.key_accounts.get(record.account)
+        return account.environment if account is not None else Environment.DEMO
+
+    def admit(self, record: InstanceRecord) -> Refused | None:
+        """The one admission function with the present circumstances."""
+        return admit(record, self._circumstances(record))
+
+    def plan_of(self, record: InstanceRecord, play: Play) -> AccountPlan:
+        """How the account of an instance is opened."""
+        books = Books(self.world, self.ledger, self.journal, self.halts, self.plan.budget_of)
+        if record.mode is Mode.PAPER:
+            if self.exchange is None:
+                raise OperatorError("there is no embedded exchange")
+            universe = self.universes[Environment.LOCAL]
+            return paper_plan(books, universe, self.exchange, record, play, self._paper_settings())
+        account = self.plan.key_accounts[record.account]
+        settings = OrderSettings.from_settings(self.plan.settings, record.account)
+        return key_plan(books, self.universes[account.environment], account, settings)
+
+    def _paper_settings(self) -> OrderSettings:
+        """The order path's numbers of a local account: of the declared one, else the defaults."""
+        declared = [alias for alias, each in self.plan.settings.accounts.items() if each.environment is Environment.LOCAL]
+        base = OrderSettings.from_settings(self.plan.settings, declared[0]) if declared else OrderSettings.of(Environment.LOCAL)
+        if self.plan.speed == 1:
+            return base
+        # Ages are real seconds; a market that runs faster or waits for us does not make data older.
+        return replace(base, entry_max_age_s=max(base.entry_max_age_s, 30.0), feed_stale_s=max(base.feed_stale_s, 30.0))
+
+    def _circumstances(self, record: InstanceRecord) -> Circumstances:
+        digest, error = self._present_digest(record)
+        slots = self.supervisor.slots
+        slot = slots.get(record.name)
+        running = [other.record for other in slots.values() if other.record.uid != record.uid and other.active]
+        refused = self.plan.refused_accounts.get(record.account, "")
+        held = self.accounts.held.get(record.account)
+        known = record.mode is Mode.PAPER or record.account in self.plan.key_accounts or bool(refused)
+        local = record.mode is Mode.PAPER
+        return Circumstances(
+            present_digest=digest,
+            play_error=error,
+            running=running,
+            account_environment=self.environment_of(record) if known else None,
+            account_refused=refused or (held.refused if held else ""),
+            market_symbols=self.exchange.feed.symbols if local and self.exchange is not None else None,
+            max_instances=self.plan.settings.supervisor.max_instances,
+            failed=str(slot.facts.failed) if slot is not None and slot.facts.failed is not None else "",
+            public_feed=False,
+            ceiling=self.plan.ceiling,
+        )
+
+    def _present_digest(self, record: InstanceRecord) -> tuple[str | None, str]:
+        try:
+            return read_play(self.world.disk, PurePath(record.play_path)).play_hash, ""
+        except PlayError as error:
+            return None, str(error)
+
+
+@asynccontextmanager
+async def open_runtime(
+    world: World, plan: RuntimePlan, ledger: Ledger, halts: Halts, journal: Recorder, reports: Reports
+) -> AsyncIterator[Runtime]:
+    """All parts running, no instance started, the embedded market held. `RecordError` out of the block ends the process."""
+    async with AsyncExitStack() as stack:
+        exchange, universes = await _open_universes(stack, world, plan, reports)
+        accounts = Accounts(
+            world.clock,
+            world.random,
+            reports.account,
+            lambda alias, text: _account_lost(halts, alias, text),
+        )
+        records = RecordStore(ledger)
+        runtime: Runtime
+        parts = LifeParts(
+            world=world,
+            hub_of=lambda record: runtime.hub_of(record),
+            accounts=accounts,
+            records=records,
+            instances_dir=plan.instances_dir,
+            base_step_ms=plan.feed.step_ms if plan.feed is not None else MINUTE_MS,
+            entry_max_age_ms=round(plan.settings.gates.entry_max_age_s * 1000),
+            plan=lambda record, play: runtime.plan_of(record, play),
+            report=reports.instance,
+            refresh=lambda slot: runtime.supervisor.refresh(slot),
+        )
+        numbers = plan.settings.supervisor
+        budget = RestartBudget(numbers.restart_max, round(numbers.restart_window_s * 1000), numbers.backoff_s)
+        supervisor = Supervisor(
+            SupervisorParts(world.clock, world.random, halts, accounts, records, lambda record: runtime.hub_of(record)),
+            SupervisorRules(budget, numbers.max_instances, numbers.cooldown_s),
+            lambda slot, on_engine: live(slot, parts, on_engine),
+            reports.transition,
+            reports.instance,
+        )
+        runtime = Runtime(world, plan, ledger, halts, journal, records, accounts, supervisor, exchange, universes)
+        async with anyio.create_task_group() as group:
+            await group.start(accounts.run, name="accounts")
+            await group.start(supervisor.run, name="supervisor")
+            yield runtime
+            group.cancel_scope.cancel()
+
+
+async def _open_universes(
+    stack: AsyncExitStack, world: World, plan: RuntimePlan, reports: Reports
+) -> tuple[Exchange | None, dict[Environment, Universe]]:
+    """The embedded exchange if candles are given, and one universe per environment in use."""
+    exchange: Exchange | None = None
+    wanted: dict[Environment, tuple[Hosts, int, bool, HubTiming]] = {}
+    if plan.feed is not None:
+        config = ExchangeConfig(
+            records_path=plan.exchange_records, speed=plan.speed, lockstep=True, held=True, rate_limits=plan.rate_limits
+        )
+        exchange = Exchange(world, plan.feed, config)
+        info = await stack.enter_async_context(exchange.running())
+        step_ms = plan.feed.step_ms
+        wanted[Environment.LOCAL] = (local_hosts(info.port), step_ms, True, _local_timing(plan.speed, step_ms))
+    for account in plan.key_accounts.values():
+        wanted[account.environment] = (account.hosts, MINUTE_MS, False, _live_timing(plan.settings))
+    universes: dict[Environment, Universe] = {}
+    streams = plan.settings.streams
+    sockets = SocketTiming(
+        ping_every_s=streams.ping_s,
+        dead_after_s=streams.dead_s,
+        backoff_first_s=streams.backoff_min_s,
+        backoff_max_s=streams.backoff_max_s,
+    )
+    for environment, (hosts, step_ms, lock_step, timing) in wanted.items():
+        universe_plan = UniversePlan(environment, hosts, step_ms, lock_step, timing, sockets)
+        limiter = ConnectLimiter(world.clock, 1000 if environment is Environment.LOCAL else streams.connects_per_min)
+        opened = open_universe(world, universe_plan, plan.budget_of(""), limiter, reports.feed)
+        universes[environment] = await stack.enter_async_context(opened)
+    return exchange, universes
+
+
+def _local_timing(speed: float, step_ms: int) -> HubTiming:
+    """Waits of the hub on the embedded market; one without pacing is as fast as we are, so nothing is ever late."""
+    if speed == AS_FAST_AS_POSSIBLE:
+        return HubTiming(proofs_of_hole=1)
+    return HubTiming.at_speed(speed, bar_interval_s=step_ms / 1000)
+
+
+def _live_timing(settings: Settings) -> HubTiming:
+    return HubTiming(late_fetch_s=settings.market.late_fetch_s, stale_s=settings.market.stale_s)
+
+
+def _account_lost(halts: Halts, alias: str, text: str) -> None:
+    """An account that is given up takes no new risk until a person has looked."""
+    halts.raise_level(account_scope(alias), Level.HALT, "ACCOUNT_LOST", text)

@@ -1,0 +1,73 @@
+"""
+The clean stop: no entry leaves any more, orders in flight are waited for, resting entries are cancelled, states are written.
+
+Positions keep their stops and targets at the venue.
+"""
+
+from typing import Final
+
+import anyio
+import structlog
+
+from playd.cli.runtime import Runtime
+from playd.core.errors import LinkError, VenueError
+from playd.ops.notify import ServiceManager
+
+IN_FLIGHT_S: Final = 10.0
+LOOK_S: Final = 0.05
+
+_log = structlog.get_logger()
+
+
+class Shutdown:
+    """One stop of one daemon. `hurry` may be called while it runs: it then skips the waiting, never the writing."""
+
+    def __init__(self, runtime: Runtime, service: ServiceManager, budget_s: float) -> None:
+        self._runtime = runtime
+        self._service = service
+        self._budget_s = budget_s
+        self._waiting = anyio.CancelScope()
+
+    def hurry(self) -> None:
+        """Skip what is only waiting."""
+        self._waiting.cancel()
+
+    async def run(self, cause: str) -> bool:
+        """Stop everything; False when that took longer than its budget."""
+        self._service.stopping(cause)
+        _log.info("daemon.stopping", msg=cause)
+        runtime = self._runtime
+        runtime.supervisor.entries_closed = True
+        if runtime.exchange is not None:
+            runtime.exchange.hold()
+        with anyio.move_on_after(self._budget_s) as budget:
+            with self._waiting:
+                await self._in_flight_ended()
+            await self._cancel_entries()
+            async with anyio.create_task_group() as group:
+                for slot in runtime.supervisor.slots.values():
+                    if slot.active:
+                        group.start_soon(runtime.supervisor.halt_task, slot, cause)
+        seq, head = runtime.journal.head
+        runtime.journal.append("daemon.stop", {"cause": cause, "in_time": not budget.cancelled_caught, "head": f"{seq}:{head}"})
+        await runtime.journal.synced()
+        _log.info("daemon.stopped", msg=cause, seq=runtime.journal.head[0])
+        return not budget.cancelled_caught
+
+    async def _in_flight_ended(self) -> None:
+        """Until no order is between being written down and being answered, at most ten seconds."""
+        with anyio.move_on_after(IN_FLIGHT_S):
+            while self._runtime.ledger.row("SELECT 1 FROM orders WHERE state IN ('INTENT', 'SENT') LIMIT 1") is not None:
+                await anyio.sleep(LOOK_S)
+
+    async def _cancel_entries(self) -> None:
+        for alias, held in self._runtime.accounts.held.items():
+            if held.account is None:
+                continue
+            try:
+                cancelled = await held.account.cancel_entries()
+            except (VenueError, LinkError) as error:
+                _log.warning("entries.cancel_failed", account=alias, msg=str(error))
+            else:
+                if cancelled:
+                    _log.info("entries.cancelled", account=alias, value=cancelled, unit="orders")

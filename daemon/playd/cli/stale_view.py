@@ -1,0 +1,115 @@
+"""What `playctl` shows while the daemon is down: the ledger, read-only, under a first line that says how old it is."""
+
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Final
+
+from playd.cli.options import Session
+from playd.control.client import Unreachable
+from playd.control.figures import figure, rfc3339
+from playd.control.protocol import JsonObject
+from playd.control.render import json_text
+from playd.control.tables import FILLS, LIST, POSITIONS, Column
+
+UNKNOWN: Final = "daemon not running"
+LEDGER: Final = "ledger.sqlite"
+
+
+def stale_status(session: Session, error: Unreachable) -> int:
+    """Instances as last recorded."""
+    sql = "SELECT * FROM instances WHERE removed = 0 ORDER BY name"
+    return _show(session, error, sql, _instance, LIST)
+
+
+def stale_positions(session: Session, error: Unreachable) -> int:
+    """Positions as last booked; what the venue holds now nobody here knows."""
+    sql = "SELECT v.*, i.name FROM virtual_positions v LEFT JOIN instances i ON i.uid = v.instance WHERE v.signed_qty <> '0'"
+    return _show(session, error, sql, _position, POSITIONS)
+
+
+def stale_fills(session: Session, error: Unreachable) -> int:
+    """Executions as last booked, newest first."""
+    sql = "SELECT e.*, i.name FROM executions e LEFT JOIN instances i ON i.uid = e.owner ORDER BY e.n DESC LIMIT 100"
+    return _show(session, error, sql, _fill, FILLS)
+
+
+def _show(
+    session: Session, error: Unreachable, sql: str, row_of: Callable[[JsonObject], JsonObject], columns: tuple[Column, ...]
+) -> int:
+    ledger = _ledger(session)
+    if ledger is None:
+        raise error
+    world = session.world
+    as_of = rfc3339(world.disk.stat(ledger).modified_ms)
+    connection = world.disk.open_sqlite(ledger, read_only=True)
+    try:
+        found = [row_of(dict(row)) for row in connection.execute(sql).fetchall()]
+    finally:
+        connection.close()
+    if session.as_json:
+        print(json_text({"daemon": None, "as_of": as_of, "source": "ledger", "rows": found}))
+    else:
+        print(f"daemon not running, data as of {as_of} (ledger)")
+        session.show_rows(found, columns, empty="none")
+    return error.exit_code
+
+
+def _ledger(session: Session) -> PurePath | None:
+    """The ledger beside the socket: `RUN/..`, or the newest of a recording below it."""
+    state = session.socket_path.parent.parent
+    disk = session.world.disk
+    if not disk.exists(state):
+        return None
+    candidates = [state / LEDGER, *(state / name / LEDGER for name in disk.list(state) if name.startswith("recorded-"))]
+    there = [path for path in candidates if disk.exists(path)]
+    return max(there, key=lambda path: disk.stat(path).modified_ms, default=None)
+
+
+def _instance(row: JsonObject) -> JsonObject:
+    return {
+        "name": row["name"],
+        "uid": row["uid"],
+        "mode": row["mode"],
+        "account": row["account"],
+        "symbol": row["symbol"],
+        "state": "failed" if row["failed_code"] else "not running",
+        "enabled": bool(row["enabled"]),
+        "play_path": row["play_path"],
+        "play_digest_short": row["play_digest"][:16],
+        "created": rfc3339(row["created_ms"]),
+    }
+
+
+def _position(row: JsonObject) -> JsonObject:
+    signed = str(row["signed_qty"])
+    return {
+        "account": row["account"],
+        "symbol": row["symbol"],
+        "side": "short" if signed.startswith("-") else "long",
+        "qty": figure(signed.lstrip("-"), row["symbol"].removesuffix("USDT"), "ledger", None),
+        "entry": figure(row["avg_price"], "USDT", "ledger", None),
+        "mark": figure(None, "USDT", "venue", None, UNKNOWN),
+        "upnl": figure(None, "USDT", "venue", None, UNKNOWN),
+        "stop": figure(row["stop"], "USDT", "ledger", None, "none planned"),
+        "stop_bps": figure(None, "bps", "computed", None, UNKNOWN),
+        "liq": figure(None, "USDT", "venue", None, UNKNOWN),
+        "owner": row["name"] or row["instance"],
+        "ledger": figure(signed, row["symbol"].removesuffix("USDT"), "ledger", None),
+        "diff": figure(None, row["symbol"].removesuffix("USDT"), "computed", None, UNKNOWN),
+        "age_s": None,
+    }
+
+
+def _fill(row: JsonObject) -> JsonObject:
+    return {
+        "n": row["n"],
+        "time": rfc3339(row["venue_ms"]),
+        "symbol": row["symbol"],
+        "side": row["side"],
+        "qty": figure(row["qty"], row["symbol"].removesuffix("USDT"), "ledger", None),
+        "price": figure(row["price"], "USDT", "ledger", None),
+        "fee": figure(row["fee"], row["fee_currency"] or "USDT", "ledger", None),
+        "type": row["stop_order_type"] or row["exec_type"],
+        "link_id": row["link_id"] or "-",
+        "owner": row["name"] or row["owner"],
+    }

@@ -1,0 +1,92 @@
+"""The first steps of a daemon, in order, each with its own exit code: settings, directories, lock, ledger, journal."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+from playd import __version__
+from playd.core.errors import CredentialError
+from playd.ops.journal import Journal, open_journal
+from playd.orders.halts import ALL, Halts, Level
+from playd.orders.ledger import Ledger
+from playd.settings import Loaded
+from playd.world.ports import World
+
+DIRECTORIES: Final = ("instances", "journal", "exchange")
+OTHERS_MAY: Final = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What a daemon writes to before it does anything else."""
+
+    ledger: Ledger
+    journal: Journal
+    halts: Halts
+
+
+def make_directories(world: World, loaded: Loaded) -> None:
+    """
+    Create the state and run directories and see that nobody else can write there.
+
+    Raises `CredentialError` (77) with the command that repairs it.
+    """
+    places = loaded.locations
+    state, run = places.state_dir, places.run_dir
+    try:
+        for path in (state, *(state / name for name in DIRECTORIES), run):
+            world.disk.mkdir(path)
+        probe = state / ".writable"
+        world.disk.write_replace(probe, b"", keep_previous=False)
+        world.disk.remove(probe)
+    except OSError as error:
+        raise CredentialError(
+            f"{state}: cannot be written: {error.strerror or error}; chown it to the daemon's user"
+        ) from error
+    stat = world.disk.stat(state)
+    if stat.mode & 0o022:
+        raise CredentialError(f"{state} has mode {stat.mode & 0o777:03o}: others can write there; chmod 700 {state}")
+    if stat.uid not in (world.process.uid, 0):
+        raise CredentialError(f"{state} belongs to uid {stat.uid}; chown it to uid {world.process.uid}")
+
+
+def lock_text(world: World) -> str:
+    """Who holds the lock."""
+    process = world.process
+    return f"pid {process.pid} started {world.clock.wall_ms()} boot {process.boot_id}\n"
+
+
+@asynccontextmanager
+async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
+    """
+    Lock, ledger, journal and halts, in this order; closed in the reverse one.
+
+    Raises `LockError` (79), `StateError` (78, 80), `RecordError` (74).
+    """
+    state = loaded.locations.state_dir
+    lock = world.disk.lock(state / "playd.lock", lock_text(world))
+    try:
+        ledger = Ledger.open(world.disk, world.clock, state / "ledger.sqlite")
+        try:
+            opened = open_journal(world, state / "journal", loaded.settings.journal, version=__version__)
+            async with opened as (journal, damage):
+                halts = Halts(ledger, world.disk, world.clock, journal, state)
+                if damage:
+                    halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", damage)
+                yield Records(ledger, journal, halts)
+        finally:
+            ledger.close()
+    finally:
+        lock.release()
+
+
+def start_record(loaded: Loaded, daemon_id: str) -> Mapping[str, str]:
+    """What `daemon.start` says."""
+    return {"version": __version__, "settings": loaded.digest, "daemon_id": daemon_id}
+
+
+def instances_dir(state_dir: PurePath) -> PurePath:
+    """Where instance states live."""
+    return state_dir / "instances"

@@ -1,0 +1,286 @@
+"""Methods that change something. Each leaves its trace in the journal before it is acknowledged."""
+
+from typing import Final
+
+from playd.control import rows
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.figures import figure, rounded
+from playd.control.look_methods import chosen
+from playd.control.params import (
+    Add,
+    LiftHalt,
+    Panic,
+    RaiseHalt,
+    Reconcile,
+    Remove,
+    ResetFailed,
+    Restart,
+    SetEnabled,
+    Start,
+    Stop,
+)
+from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.scopes import Scope, parse_scope, scopes_around
+from playd.core.modes import Mode
+from playd.orders.halts import Level
+from playd.orders.panic import PanicReport
+from playd.supervisor.commands import Incomplete
+from playd.supervisor.enrol import Wish
+from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
+from playd.supervisor.slot import Slot
+
+LEVELS: Final = {"pause": Level.PAUSE, "halt": Level.HALT, "cancel": Level.CANCEL, "freeze": Level.FREEZE}
+OPERATOR: Final = "OPERATOR"
+
+
+async def add(daemon: Daemon, params: Add, call: Call) -> JsonObject:
+    slot = daemon.commands.add(Wish(params.name, params.play, Mode(params.mode), params.account))
+    return rows.list_row(slot)
+
+
+async def remove(daemon: Daemon, params: Remove, call: Call) -> JsonObject:
+    record = await daemon.commands.remove(params.name)
+    return {"name": record.name, "uid": record.uid}
+
+
+async def set_enabled(daemon: Daemon, params: SetEnabled, call: Call) -> JsonObject:
+    return rows.list_row(daemon.commands.set_enabled(params.name, params.enabled))
+
+
+async def start(daemon: Daemon, params: Start, call: Call) -> JsonObject:
+    slot = await daemon.commands.start(params.name, f"start by {call.actor}")
+    return lifecycle_row(daemon, slot)
+
+
+async def restart(daemon: Daemon, params: Restart, call: Call) -> JsonObject:
+    slot = await daemon.commands.restart(params.name, call.actor)
+    return lifecycle_row(daemon, slot)
+
+
+async def stop(daemon: Daemon, params: Stop, call: Call) -> JsonObject:
+    """Per instance what became of it; one refusal of a single target is the call's refusal."""
+    slots = chosen(daemon, params.target)
+    many = params.target == "all" or len(slots) > 1
+    stopped: list[JsonObject] = []
+    failed: list[JsonObject] = []
+    for slot in slots:
+        if many and not slot.active:
+            continue
+        row = lifecycle_row(daemon, slot)
+        try:
+            await daemon.commands.stop(slot.name, params.variant, call.actor)
+        except (CommandRefused, NotRunning, Incomplete) as error:
+            if not many:
+                raise
+            failed.append({"name": slot.name, "error": as_rpc(daemon, error).as_json()})
+        else:
+            after = lifecycle_row(daemon, slot)
+            stopped.append({**after, "statistics": row["statistics"]})
+    return {"stopped": stopped, "failed": failed}
+
+
+async def reset_failed(daemon: Daemon, params: ResetFailed, call: Call) -> JsonObject:
+    return lifecycle_row(daemon, daemon.commands.reset_failed(params.name, call.actor))
+
+
+async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> JsonObject:
+    scope = parse_scope(params.scope, daemon.supervisor.slots, [account.alias for account in rows.all_accounts(daemon)])
+    level = LEVELS[params.level]
+    if level is Level.FREEZE and params.confirm != (phrase := f"FREEZE {scope.text}"):
+        raise _phrase_needed(daemon, phrase, scope, "a frozen scope sends nothing, exits included")
+    halt = daemon.halts.raise_level(scope.stored, level, OPERATOR, params.reason or params.level, actor=call.actor)
+    if level is not Level.FREEZE:
+        for account, share in scopes_around(daemon.accounts, scope):
+            await account.cancel_entries(instance_uid=share.instance_uid, symbol=share.symbol)
+    daemon.supervisor.look_around()
+    await daemon.journal.synced()
+    return rows.halt_row(daemon, halt)
+
+
+async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
+    """Lift one scope. From level 2 up that needs the phrase; after a panic also a verified flat scope."""
+    scope = parse_scope(params.scope, daemon.supervisor.slots, [account.alias for account in rows.all_accounts(daemon)])
+    held = daemon.halts.in_force(scope.stored)
+    if not held:
+        raise RpcError(Code.NOT_RUNNING, f"no halt is in force on {scope.text}", reason="not_halted")
+    level = held[0].level
+    phrase = f"RESUME {scope.text}"
+    if level >= Level.HALT and params.confirm != phrase:
+        raise _phrase_needed(daemon, phrase, scope, f"level {int(level)} is lifted: new risk may be taken")
+    if level is Level.PANIC:
+        _refuse_unless_flat(daemon, scope)
+    for halt in held:
+        if halt.code == "KILL_FILE":
+            raise RpcError(
+                Code.REFUSED, f"the kill file is present: {daemon.halts.kill_file}", hint="remove it, then resume all"
+            )
+        daemon.halts.lift(halt.id, by=call.actor, note=params.reason or "resume")
+    daemon.supervisor.look_around()
+    await daemon.journal.synced()
+    remaining = daemon.halts.in_force(*scope.wider)
+    return {
+        "scope": scope.text,
+        "lifted_level": int(level),
+        "still_in_force": [rows.halt_row(daemon, halt) for halt in remaining],
+    }
+
+
+async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
+    """Cancel entries, flatten reduce-only, verify flat at the venue; the report per position, or error -32010."""
+    accounts = [account.alias for account in rows.all_accounts(daemon)]
+    scope = parse_scope(params.scope, daemon.supervisor.slots, accounts)
+    if scope.kind != "instance" and params.confirm != (phrase := f"PANIC {scope.text}"):
+        raise _phrase_needed(daemon, phrase, scope, "every position of the scope is closed at market")
+    if scope.kind == "all":
+        daemon.halts.raise_level(scope.stored, Level.PANIC, "PANIC", params.reason or "panic", actor=call.actor)
+    daemon.supervisor.look_around()
+    reports: list[tuple[str, PanicReport]] = []
+    for account, share in scopes_around(daemon.accounts, scope):
+        await call.step({"text": f"{account.alias}: cancelling entries, closing positions"})
+        report = await account.panic(share, actor=call.actor, reason=params.reason or "panic")
+        daemon.supervisor.look_around()
+        word = "flat, verified twice" if report.exit_code == 0 else "NOT FLAT"
+        await call.step({"text": f"{account.alias}: {word} after {report.duration_s:.1f} s"})
+        reports.append((account.alias, report))
+    await daemon.journal.synced()
+    unread = _unreachable(daemon, scope)
+    data = panic_report(scope, reports, unread)
+    if unread or any(report.exit_code for _, report in reports):
+        raise RpcError(Code.INCOMPLETE, data["text"], reason="position_may_remain", scope=scope.text, details=data)
+    return data
+
+
+def _unreachable(daemon: Daemon, scope: Scope) -> list[str]:
+    """Accounts of the scope that are not open, so that nobody can say whether they are flat."""
+    wanted = {slot.record.account for slot in daemon.supervisor.slots.values() if scope.covers(slot.record)}
+    unopened = sorted(alias for alias in wanted if daemon.accounts.find(alias) is None)
+    return [
+        alias
+        for alias in unopened
+        if any(
+            daemon.supervisor.booked_qty(slot.record)
+            for slot in daemon.supervisor.slots.values()
+            if slot.record.account == alias
+        )
+    ]
+
+
+def panic_report(scope: Scope, reports: list[tuple[str, PanicReport]], unread: list[str]) -> JsonObject:
+    """The report of a panic over one or more accounts."""
+    positions = [
+        {
+            "account": alias,
+            "symbol": each.symbol,
+            "before": figure(each.before, each.symbol.removesuffix("USDT"), "venue", 0.0),
+            "closed": figure(each.closed, each.symbol.removesuffix("USDT"), "venue", 0.0),
+            "avg_price": figure(each.average_price if each.closed else None, "USDT", "venue", 0.0, "nothing was closed"),
+            "slippage_bps": figure(each.slippage_bps, "bps", "computed", 0.0, "nothing was closed"),
+            "remaining": figure(each.remaining, each.symbol.removesuffix("USDT"), "venue", 0.0, "could not be read"),
+            "stop": figure(each.stop_at_venue or None, "USDT", "venue", 0.0, "none"),
+        }
+        for alias, report in reports
+        for each in report.positions
+    ]
+    problems = [f"{alias}: {problem}" for alias, report in reports for problem in report.problems]
+    problems += [f"{alias}: the account is not open, its position could not be read" for alias in unread]
+    incomplete = bool(unread) or any(report.exit_code for _, report in reports)
+    cancelled = sum(report.cancelled for _, report in reports)
+    word = "INCOMPLETE: a position may remain" if incomplete else "flat, verified at the venue"
+    return {
+        "scope": scope.text,
+        "flat": not incomplete,
+        "positions": positions,
+        "entries_cancelled": cancelled,
+        "problems": problems,
+        "duration_s": rounded(max((report.duration_s for _, report in reports), default=0.0)),
+        "text": "; ".join([f"{scope.text}: {word}; {cancelled} entry orders cancelled", *problems]),
+    }
+
+
+async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject:
+    accounts = [account for account in rows.all_accounts(daemon) if params.account in (None, account.alias)]
+    if not accounts and params.account is not None:
+        raise RpcError(Code.NOT_FOUND, f"no open account {params.account!r}")
+    differences: list[JsonObject] = []
+    results: list[str] = []
+    for account in accounts:
+        report = await account.reconcile(f"command by {call.actor}", dry_run=params.dry_run)
+        results.append(report.result)
+        plans = {repair.key: f"{repair.kind}: {repair.note}" for repair in report.repairs}
+        differences += [
+            {
+                "account": account.alias,
+                "class": str(each.cls),
+                "symbol": each.symbol,
+                "ours": each.ours,
+                "theirs": each.theirs,
+                "value": None,
+                "plan": plans.get(each.key, "none"),
+            }
+            for each in report.differences
+        ]
+    result = "blind" if "blind" in results else "diff" if differences else "match"
+    return {"result": result, "differences": differences, "accounts": [account.alias for account in accounts]}
+
+
+def lifecycle_row(daemon: Daemon, slot: Slot) -> JsonObject:
+    """What start and stop answer: where the instance stands and what is at the venue."""
+    account, held = rows.held_of(daemon, slot)
+    engine = slot.engine
+    trades = engine.engine.trades if engine is not None else []
+    return {
+        "name": slot.name,
+        "state": str(slot.state),
+        "capital_step": slot.record.capital_step,
+        "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
+        "position": rows.position_figure(daemon, slot, held),
+        "stop_at_venue": rows.stop_figure(account, held),
+        "statistics": {"trades": len(trades), "net_pnl_usdt": repr(sum(trade.net_pnl_usdt for trade in trades))},
+    }
+
+
+def as_rpc(daemon: Daemon, error: Exception) -> RpcError:
+    """The answer for an error of the supervisor."""
+    if isinstance(error, CommandRefused):
+        code = Code.INVALID if error.code == "PLAY_INVALID" else Code.REFUSED
+        return RpcError(code, str(error), reason=error.code, hint=error.hint)
+    if isinstance(error, NoSuchInstance):
+        return RpcError(Code.NOT_FOUND, str(error))
+    if isinstance(error, NotRunning):
+        return RpcError(Code.NOT_RUNNING, str(error))
+    if isinstance(error, Incomplete):
+        scope = Scope("account", "", "account", "", ())
+        data = panic_report(scope, [("", error.report)], [])
+        return RpcError(Code.INCOMPLETE, str(error), reason="position_may_remain", details=data)
+    raise error
+
+
+def _phrase_needed(daemon: Daemon, phrase: str, scope: Scope, effect: str) -> RpcError:
+    held = [
+        f"{slot.name} holds {daemon.supervisor.booked_qty(slot.record)} of {slot.record.symbol}"
+        for slot in daemon.supervisor.slots.values()
+        if scope.covers(slot.record) and daemon.supervisor.booked_qty(slot.record)
+    ]
+    preview = [f"{scope.text}: {effect}", *(held or ["no position is booked in it"])]
+    return RpcError(
+        Code.PHRASE_REQUIRED,
+        f"this needs the phrase {phrase!r}",
+        scope=scope.text,
+        hint="type the phrase when asked, or pass --yes --reason for a panic",
+        details={"phrase": phrase, "preview": preview},
+    )
+
+
+def _refuse_unless_flat(daemon: Daemon, scope: Scope) -> None:
+    """A panic ends only when its scope is flat by our books and by the venue's last word."""
+    held = [
+        slot.name
+        for slot in daemon.supervisor.slots.values()
+        if scope.covers(slot.record) and daemon.supervisor.booked_qty(slot.record)
+    ]
+    for account, share in scopes_around(daemon.accounts, scope):
+        held += [view.symbol for view in account.views.positions() if share.instance_uid in ("", view.owner) and view.venue_qty]
+    if held:
+        text = f"{scope.text} is not flat: {', '.join(sorted(set(held)))}"
+        raise RpcError(Code.REFUSED, text, reason="not_flat", hint=f"playctl panic {scope.text}")

@@ -1,0 +1,61 @@
+"""What the methods of the control socket work with: the daemon's parts as one frozen value, and how far its start has come."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from playd.control.protocol import JsonObject
+from playd.core.modes import Mode
+from playd.core.record import Recorder
+from playd.market.hub import MarketHub
+from playd.orders.halts import Halts
+from playd.orders.ledger import Ledger
+from playd.supervisor.accounts import Accounts
+from playd.supervisor.commands import Commands
+from playd.supervisor.records import InstanceRecord
+from playd.supervisor.supervisor import Supervisor
+from playd.world.ports import Clock
+
+
+class LogQuery(Protocol):
+    """The newest log lines that pass every filter, oldest first."""
+
+    def __call__(
+        self, *, limit: int, instance: str | None, level: str | None, event: str | None, grep: str | None
+    ) -> list[JsonObject]: ...
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the start has come; `step` says what is being waited for while `ready` is false."""
+
+    ready: bool = False
+    step: str = "starting"
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """
+    The running daemon as the control socket sees it.
+
+    `market_ms` is the time of the market in ms, None before anything was received.
+    """
+
+    version: str
+    daemon_id: str
+    started_s: float
+    ceiling: Mode
+    clock: Clock
+    ledger: Ledger
+    journal: Recorder
+    halts: Halts
+    accounts: Accounts
+    supervisor: Supervisor
+    commands: Commands
+    hub_of: Callable[[InstanceRecord], MarketHub]
+    market_ms: Callable[[], int | None]
+    query_logs: LogQuery
+    progress: Progress
+    day_starts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
+    """Result of an instance up to the start of a UTC day, by (uid, day); computed once, because it cannot change any more."""

@@ -1,0 +1,239 @@
+"""Methods that change nothing."""
+
+from typing import Final
+
+from playd.control import rows
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.figures import rfc3339, rounded
+from playd.control.params import (
+    ByName,
+    Hello,
+    Intents,
+    LogQuery,
+    Nothing,
+    Rows,
+    Selector,
+    Subscribe,
+    Target,
+    Unsubscribe,
+)
+from playd.control.protocol import PROTOCOL, Code, JsonObject, RpcError
+from playd.control.streams import by_instance
+from playd.orders.halts import ALL
+from playd.orders.rows import order_row as stored_order
+from playd.supervisor.names import select
+from playd.supervisor.slot import Slot
+from playd.supervisor.states import State
+from playd.supervisor.supervisor import names_of
+
+PAGE: Final = 500
+"""Rows of one page of a list."""
+
+
+def chosen(daemon: Daemon, target: str | None) -> list[Slot]:
+    """The instances that a target means, by name; live ones first. Raises `RpcError` when it means none."""
+    slots = daemon.supervisor.slots
+    if target is None and not slots:
+        return []
+    try:
+        names = select(target, names_of(slots))
+    except LookupError as error:
+        raise RpcError(Code.NOT_FOUND, str(error)) from None
+    except ValueError as error:
+        raise RpcError(Code.INVALID_PARAMS, str(error)) from None
+    return sorted((slots[name] for name in names), key=lambda slot: (slot.record.mode != "live", slot.name))
+
+
+async def hello(daemon: Daemon, params: Hello, call: Call) -> JsonObject:
+    if params.protocol != PROTOCOL:
+        text = f"protocol {params.protocol} was asked for, this daemon speaks {PROTOCOL}"
+        raise RpcError(Code.INVALID_REQUEST, text, hint="use the playctl of the daemon's version")
+    seq, head = daemon.journal.head
+    return {
+        "protocol": PROTOCOL,
+        "version": daemon.version,
+        "daemon_id": daemon.daemon_id,
+        "role": "operate",
+        "mode_ceiling": str(daemon.ceiling),
+        "journal_head": {"seq": seq, "hash": head},
+    }
+
+
+async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
+    daemon.supervisor.look_around()
+    shown = chosen(daemon, params.target)
+    counts: dict[str, int] = {}
+    for slot in daemon.supervisor.slots.values():
+        counts[str(slot.record.mode)] = counts.get(str(slot.record.mode), 0) + 1
+    highest = daemon.halts.highest(ALL)
+    seq, head = daemon.journal.head
+    market_ms = daemon.market_ms()
+    header: JsonObject = {
+        "version": daemon.version,
+        "daemon_id": daemon.daemon_id,
+        "uptime_s": rounded(daemon.clock.mono_s() - daemon.started_s),
+        "ready": daemon.progress.ready,
+        "step": daemon.progress.step,
+        "counts": counts,
+        "market_time": rfc3339(market_ms) if market_ms is not None else None,
+        "halt_level": int(highest.level) if highest is not None else 0,
+        "recon_age_s": _recon_age_s(daemon),
+        "repairs_today": _repairs_today(daemon),
+        "journal_head": {"seq": seq, "hash": head},
+        "accounts": [_account_line(daemon, alias) for alias in sorted(daemon.accounts.held)],
+    }
+    healthy = daemon.progress.ready and not any(rows.is_unhealthy(slot) for slot in shown)
+    return {"healthy": healthy, "daemon": header, "instances": [rows.status_row(daemon, slot) for slot in shown]}
+
+
+def _account_line(daemon: Daemon, alias: str) -> JsonObject:
+    held = daemon.accounts.held[alias]
+    not_ready = held.refused or (held.account.desk.condition.not_ready() if held.account is not None else held.step)
+    return {"alias": alias, "environment": str(held.plan.environment), "not_ready": not_ready}
+
+
+def _recon_age_s(daemon: Daemon) -> float | None:
+    """Age of the oldest newest clean reconciliation over the open accounts."""
+    ages = []
+    for account in rows.all_accounts(daemon):
+        row = daemon.ledger.row(
+            "SELECT max(started_ms + duration_ms) AS at FROM recon_runs WHERE account = ? AND result <> 'blind'",
+            (account.alias,),
+        )
+        if row is None or row["at"] is None:
+            return None
+        ages.append((daemon.clock.wall_ms() - row["at"]) / 1000)
+    return rounded(max(ages)) if ages else None
+
+
+def _repairs_today(daemon: Daemon) -> int:
+    midnight_ms = daemon.clock.wall_ms() // 86_400_000 * 86_400_000
+    row = daemon.ledger.row(
+        "SELECT count(*) AS n FROM recon_diffs d JOIN recon_runs r ON r.id = d.run WHERE r.started_ms >= ? AND d.repair <> ''",
+        (midnight_ms,),
+    )
+    return 0 if row is None else int(row["n"])
+
+
+async def list_instances(daemon: Daemon, params: Selector, call: Call) -> list[JsonObject]:
+    return [rows.list_row(slot) for slot in chosen(daemon, params.selector)]
+
+
+async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject:
+    slot = daemon.supervisor.find(params.name)
+    record, account = slot.record, daemon.accounts.find(slot.record.account)
+    positions = [] if account is None else [view for view in account.views.positions() if view.owner == record.uid]
+    orders = [] if account is None else [row for row in account.views.orders() if row.owner == record.uid]
+    verdicts = [] if account is None else account.desk.verdicts.latest(record.uid, 10)
+    engine = slot.engine
+    return {
+        "record": {**rows.list_row(slot), "capital_usd": record.capital_usd, "sharing": record.sharing},
+        "state": str(slot.state),
+        "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
+        "status": rows.status_row(daemon, slot),
+        "warmup": {
+            "anchor": rfc3339(record.anchor_ms) if record.anchor_ms else "-",
+            "last_bar": rfc3339(engine.last_open_ms) if engine is not None else "-",
+            "warm": slot.facts.warm,
+        },
+        "positions": [rows.position_row(daemon, view) for view in positions],
+        "orders": [rows.order_row(daemon, record.account, row) for row in orders],
+        "verdicts": [{"time": rfc3339(each.close_ms), "verdict": each.verdict, "detail": each.detail} for each in verdicts],
+        "trades": [trade.as_json() for trade in engine.engine.trades[-10:]] if engine is not None else [],
+        "next_action": _next_action(slot),
+    }
+
+
+def _next_action(slot: Slot) -> str:
+    """What to type next, by state."""
+    name = slot.name
+    return {
+        State.CREATED: f"playctl start {name}",
+        State.STOPPED: f"playctl start {name}",
+        State.FAILED: f"mend the cause, then playctl reset-failed {name}",
+        State.PAUSED: f"playctl resume {name}",
+        State.PANICKED: f"playctl resume {name}, when flat",
+    }.get(slot.state, "nothing to do")
+
+
+async def list_positions(daemon: Daemon, params: Rows, call: Call) -> list[JsonObject]:
+    found = []
+    for account in rows.all_accounts(daemon):
+        for view in account.views.positions():
+            row = rows.position_row(daemon, view)
+            if _fits(params, account.alias, row):
+                found.append(row)
+    return found
+
+
+async def list_orders(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
+    found: list[JsonObject] = []
+    for account in rows.all_accounts(daemon):
+        stored = account.views.orders()
+        if params.state == "all":
+            sql = "SELECT * FROM orders WHERE account = ? ORDER BY created_ms DESC LIMIT ?"
+            stored = [stored_order(row) for row in daemon.ledger.rows(sql, (account.alias, PAGE))]
+        found += [rows.order_row(daemon, account.alias, row) for row in stored]
+    fitting = [row for row in found if _fits(params, row["account"], row)]
+    return {"rows": sorted(fitting, key=lambda row: row["age_s"])[:PAGE], "cursor": None}
+
+
+async def list_fills(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
+    before_n = int(params.cursor) if params.cursor and params.cursor.isdigit() else None
+    found: list[JsonObject] = []
+    for account in rows.all_accounts(daemon):
+        found += [rows.fill_row(daemon, view) for view in account.views.fills(limit=PAGE, before_n=before_n)]
+    fitting = sorted((row for row in found if _fits(params, row["account"], row)), key=lambda row: -row["n"])
+    page = fitting[:PAGE]
+    return {"rows": page, "cursor": str(page[-1]["n"]) if len(page) == PAGE else None}
+
+
+def _fits(params: Rows, account: str, row: JsonObject) -> bool:
+    return params.account in (None, account) and params.symbol in (None, row["symbol"]) and params.owner in (None, row["owner"])
+
+
+async def list_accounts(daemon: Daemon, params: Nothing, call: Call) -> list[JsonObject]:
+    return [rows.balance_row(daemon, account) for account in rows.all_accounts(daemon)]
+
+
+async def list_halts(daemon: Daemon, params: Nothing, call: Call) -> list[JsonObject]:
+    return [rows.halt_row(daemon, halt) for halt in daemon.halts.in_force()]
+
+
+async def list_intents(daemon: Daemon, params: Intents, call: Call) -> list[JsonObject]:
+    state = "(SELECT o.state FROM orders o WHERE o.intent = i.id ORDER BY o.attempt DESC LIMIT 1)"
+    sql = f"SELECT i.*, {state} AS order_state FROM intents i"
+    if params.unresolved:
+        sql += " WHERE i.outcome = ''"
+    found = daemon.ledger.rows(f"{sql} ORDER BY i.created_ms DESC LIMIT ?", (PAGE,))
+    now_ms = daemon.clock.wall_ms()
+    return [
+        {
+            "id": row["id"],
+            "instance": rows.owner_name(daemon, row["instance"]),
+            "action": row["action"],
+            "state": row["outcome"] or row["order_state"] or "-",
+            "age_s": rounded((now_ms - row["created_ms"]) / 1000),
+            "round": None,
+            "next": "resolver" if row["order_state"] == "UNKNOWN" else None,
+            "reason": row["reason"],
+        }
+        for row in found
+    ]
+
+
+async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[JsonObject]:
+    return daemon.query_logs(
+        limit=params.limit, instance=params.instance, level=params.level, event=params.event, grep=params.grep
+    )
+
+
+async def subscribe(daemon: Daemon, params: Subscribe, call: Call) -> JsonObject:
+    return {"id": call.session.subscribe(frozenset(params.topics), by_instance(params.instance))}
+
+
+async def unsubscribe(daemon: Daemon, params: Unsubscribe, call: Call) -> JsonObject:
+    if not call.session.unsubscribe(params.id):
+        raise RpcError(Code.NOT_FOUND, f"no subscription {params.id!r}")
+    return {"id": params.id}

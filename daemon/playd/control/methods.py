@@ -1,0 +1,79 @@
+"""The table of methods, bound to one daemon."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final
+
+from playd.control import change_methods as change
+from playd.control import look_methods as look
+from playd.control import params
+from playd.control.change_methods import as_rpc
+from playd.control.context import Daemon
+from playd.control.dispatch import Call, Method
+from playd.control.params import Params
+from playd.control.protocol import JsonObject
+from playd.supervisor.commands import Incomplete
+from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
+
+Body = Callable[[Daemon, Any, Call], Awaitable[JsonObject | list[JsonObject]]]
+
+LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
+    "hello": (params.Hello, look.hello),
+    "status.get": (params.Target, look.status),
+    "instance.list": (params.Selector, look.list_instances),
+    "instance.get": (params.ByName, look.get_instance),
+    "position.list": (params.Rows, look.list_positions),
+    "order.list": (params.Rows, look.list_orders),
+    "fill.list": (params.Rows, look.list_fills),
+    "account.list": (params.Nothing, look.list_accounts),
+    "halt.list": (params.Nothing, look.list_halts),
+    "intent.list": (params.Intents, look.list_intents),
+    "log.query": (params.LogQuery, look.query_logs),
+    "subscribe": (params.Subscribe, look.subscribe),
+    "unsubscribe": (params.Unsubscribe, look.unsubscribe),
+}
+"""Methods that role *view* may call too."""
+
+CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
+    "instance.add": (params.Add, change.add),
+    "instance.remove": (params.Remove, change.remove),
+    "instance.set_enabled": (params.SetEnabled, change.set_enabled),
+    "instance.start": (params.Start, change.start),
+    "instance.restart": (params.Restart, change.restart),
+    "instance.stop": (params.Stop, change.stop),
+    "instance.reset_failed": (params.ResetFailed, change.reset_failed),
+    "halt.raise": (params.RaiseHalt, change.raise_halt),
+    "halt.lift": (params.LiftHalt, change.lift_halt),
+    "panic.run": (params.Panic, change.panic),
+    "recon.run": (params.Reconcile, change.reconcile),
+}
+
+
+def bind(daemon: Daemon) -> dict[str, Method]:
+    """Every method over one daemon."""
+    looks = {name: Method(kind, partial(_answer, daemon, body), view=True) for name, (kind, body) in LOOKS.items()}
+    changes = {name: Method(kind, partial(_record, daemon, body)) for name, (kind, body) in CHANGES.items()}
+    return looks | changes
+
+
+async def _answer(daemon: Daemon, body: Body, params: Any, call: Call) -> JsonObject | list[JsonObject]:
+    try:
+        return await body(daemon, params, call)
+    except (CommandRefused, NoSuchInstance, NotRunning, Incomplete) as error:
+        raise as_rpc(daemon, error) from error
+
+
+async def _record(daemon: Daemon, body: Body, params: Any, call: Call) -> JsonObject | list[JsonObject]:
+    """A change: on record before it runs, and its end on record before it is acknowledged."""
+    told = {name: str(value) for name, value in params.model_dump(exclude={"request_id", "confirm"}).items()}
+    cause = daemon.journal.append("command.received", {"method": call.method, **told}, cause=call.key, actor=call.actor)
+    await daemon.journal.synced()
+    try:
+        answer = await _answer(daemon, body, params, call)
+    except Exception as error:
+        daemon.journal.append("command.refused", {"method": call.method, "text": str(error)}, cause=cause, actor=call.actor)
+        await daemon.journal.synced()
+        raise
+    daemon.journal.append("command.done", {"method": call.method}, cause=cause, actor=call.actor)
+    await daemon.journal.synced()
+    return answer

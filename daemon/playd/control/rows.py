@@ -1,0 +1,327 @@
+"""Rows of the tables, made from the daemon's parts. Pure reads; every figure with unit, source and age."""
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from playd.control.context import Daemon
+from playd.control.figures import figure, rfc3339, rounded
+from playd.control.protocol import JsonObject
+from playd.core.orders import Side
+from playd.core.timeframes import DAY_MS
+from playd.market.ticker import Ticker
+from playd.orders.account import Account
+from playd.orders.fold import fold
+from playd.orders.halts import Halt, instance_scope
+from playd.orders.rows import OrderRow, execution_row
+from playd.orders.views import FillView, PositionView
+from playd.supervisor.records import InstanceRecord
+from playd.supervisor.slot import Slot
+from playd.supervisor.states import State
+
+USDT: Final = "USDT"
+SHORT_DIGEST: Final = 16
+
+
+def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
+    """One instance as `status` shows it."""
+    record, now_s = slot.record, daemon.clock.mono_s()
+    account = daemon.accounts.find(record.account)
+    held = _held(account, record)
+    ticker = ticker_of(daemon, record)
+    unrealised = _unrealised(held, ticker)
+    price_age_s = now_s - ticker.received_mono_s if ticker is not None else None
+    feed_age_s = _feed_age_s(daemon, record)
+    return {
+        "name": record.name,
+        "uid": record.uid,
+        "mode": str(record.mode),
+        "state": str(slot.state),
+        "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
+        "symbol": record.symbol,
+        "position": position_figure(daemon, slot, held),
+        "upnl": figure(unrealised, USDT, "computed", price_age_s, "no price yet"),
+        "day": _day(daemon, record, unrealised),
+        "drawdown": _drawdown(slot, ticker, price_age_s),
+        "stop_at_venue": stop_figure(account, held),
+        "bar_age_s": _bar_age_s(slot, now_s),
+        "feed_age_s": feed_age_s,
+        "restarts": slot.crashes,
+        "account": record.account,
+        "play_digest": record.play_digest,
+        "play_digest_short": record.play_digest[:SHORT_DIGEST],
+        "capital_step": record.capital_step,
+        "unresolved": _unresolved(account, record),
+        "trades": len(slot.engine.engine.trades) if slot.engine is not None else 0,
+        "last_verdict": _last_verdict(slot),
+    }
+
+
+def list_row(slot: Slot) -> JsonObject:
+    """One instance as `list` shows it."""
+    record = slot.record
+    return {
+        "name": record.name,
+        "uid": record.uid,
+        "mode": str(record.mode),
+        "account": record.account,
+        "symbol": record.symbol,
+        "state": str(slot.state),
+        "enabled": record.enabled,
+        "play_path": record.play_path,
+        "play_digest": record.play_digest,
+        "play_digest_short": record.play_digest[:SHORT_DIGEST],
+        "created": rfc3339(record.created_ms),
+        "declared": record.declared,
+        "desired": record.desired,
+    }
+
+
+def position_row(daemon: Daemon, view: PositionView) -> JsonObject:
+    """One share of a position: what the venue says beside what the ledger books."""
+    age_s = view.venue_age_s
+    owner = owner_name(daemon, view.owner)
+    signed = view.qty if view.side is Side.BUY else -view.qty
+    mark = view.mark_price
+    stop_bps = None
+    if view.venue_stop is not None and mark:
+        stop_bps = abs(mark - view.venue_stop) / mark * 10_000
+    return {
+        "account": view.account,
+        "symbol": view.symbol,
+        "side": "long" if view.side is Side.BUY else "short",
+        "qty": figure(view.qty, _base_coin(view.symbol), "ledger", 0.0),
+        "entry": figure(view.entry_price, USDT, "ledger", 0.0),
+        "mark": figure(mark, USDT, "venue", age_s, "not read yet"),
+        "upnl": figure(view.unrealised_usdt, USDT, "venue", age_s, "not read yet"),
+        "stop": figure(view.venue_stop, USDT, "venue", age_s, "not read yet" if age_s is None else "none"),
+        "stop_bps": figure(stop_bps, "bps", "computed", age_s, "no stop or no mark"),
+        "liq": figure(view.liq_price, USDT, "venue", age_s, "none stated"),
+        "owner": owner,
+        "ledger": figure(signed, _base_coin(view.symbol), "ledger", 0.0),
+        "diff": figure(
+            view.venue_qty - signed if view.venue_qty is not None else None,
+            _base_coin(view.symbol),
+            "computed",
+            age_s,
+            "not read yet",
+        ),
+        "protected": view.protected,
+        "age_s": rounded(age_s),
+    }
+
+
+def order_row(daemon: Daemon, account: str, row: OrderRow) -> JsonObject:
+    """One order of the ledger."""
+    age_s = (daemon.clock.wall_ms() - row.created_ms) / 1000
+    return {
+        "link_id": row.link_id,
+        "account": account,
+        "symbol": row.symbol,
+        "side": str(row.side),
+        "type": row.type or "-",
+        "action": str(row.action) if row.action is not None else None,
+        "qty": figure(row.qty, _base_coin(row.symbol), "ledger", age_s),
+        "filled": figure(row.cum_qty, _base_coin(row.symbol), "ledger", age_s),
+        "price": figure(row.price or None, USDT, "ledger", age_s, "market"),
+        "trigger": figure(row.trigger or None, USDT, "ledger", age_s, "none"),
+        "state": str(row.state),
+        "protective": row.protective,
+        "venue_order_id": row.venue_order_id,
+        "age_s": rounded(age_s),
+        "owner": owner_name(daemon, row.owner),
+    }
+
+
+def fill_row(daemon: Daemon, view: FillView) -> JsonObject:
+    """One execution."""
+    execution = view.execution
+    age_s = (daemon.clock.wall_ms() - view.received_ms) / 1000
+    return {
+        "n": view.n,
+        "time": rfc3339(execution.time_ms),
+        "received": rfc3339(view.received_ms),
+        "account": view.account,
+        "symbol": execution.symbol,
+        "side": str(execution.side),
+        "qty": figure(execution.qty, _base_coin(execution.symbol), "venue", age_s),
+        "price": figure(execution.price, USDT, "venue", age_s),
+        "fee": figure(execution.fee, execution.fee_currency or USDT, "venue", age_s),
+        "type": execution.stop_order_type or execution.exec_type,
+        "link_id": execution.link_id or "-",
+        "owner": owner_name(daemon, view.owner),
+        "source": view.source,
+    }
+
+
+def balance_row(daemon: Daemon, account: Account) -> JsonObject:
+    """The wallet of an account as the venue last stated it."""
+    view, wallet = account.views.balance(), account.desk.condition.wallet
+    return {
+        "account": view.account,
+        "mode": view.environment,
+        "uid": _uid_of(daemon, account.alias),
+        "equity": figure(view.equity_usdt, USDT, "venue", view.age_s, "not read yet"),
+        "available": figure(view.available_usdt, USDT, "venue", view.age_s, "not stated"),
+        "im_rate": figure(wallet.im_rate if wallet else None, "ratio", "venue", view.age_s, "not stated"),
+        "mm_rate": figure(wallet.mm_rate if wallet else None, "ratio", "venue", view.age_s, "not stated"),
+        "not_ready": view.not_ready,
+        "age_s": rounded(view.age_s),
+    }
+
+
+def halt_row(daemon: Daemon, halt: Halt) -> JsonObject:
+    """One halt in force. Scopes of instances are said by name."""
+    return {
+        "scope": scope_name(daemon, halt.scope),
+        "level": int(halt.level),
+        "code": halt.code,
+        "actor": halt.actor,
+        "text": halt.text,
+        "raised": rfc3339(halt.raised_ms),
+        "age_s": rounded((daemon.clock.wall_ms() - halt.raised_ms) / 1000),
+        "still_holds": halt.code in ("KILL_FILE", "DISK", "BANNED"),
+    }
+
+
+def owner_name(daemon: Daemon, owner: str) -> str:
+    """The name of an owning instance; the owner itself when it is none of ours."""
+    for slot in daemon.supervisor.slots.values():
+        if slot.record.uid == owner:
+            return slot.name
+    return owner
+
+
+def scope_name(daemon: Daemon, scope: str) -> str:
+    """A halt's scope as people write it."""
+    for slot in daemon.supervisor.slots.values():
+        if scope == instance_scope(slot.record.uid):
+            return f"instance:{slot.name}"
+    return scope
+
+
+def ticker_of(daemon: Daemon, record: InstanceRecord) -> Ticker | None:
+    """The newest ticker of an instance's symbol."""
+    hub = daemon.hub_of(record)
+    return hub.ticker(record.symbol)
+
+
+def position_figure(daemon: Daemon, slot: Slot, held: PositionView | None) -> JsonObject:
+    """Signed quantity of an instance, as booked; what the venue says of it is in `positions`."""
+    record = slot.record
+    signed = daemon.supervisor.booked_qty(record)
+    age_s = held.venue_age_s if held is not None else 0.0
+    return figure(signed, _base_coin(record.symbol), "ledger", age_s)
+
+
+def stop_figure(account: Account | None, held: PositionView | None) -> JsonObject:
+    """The stop as confirmed at the venue."""
+    if account is None:
+        return figure(None, USDT, "venue", None, "account is not open")
+    if held is None:
+        return figure(None, USDT, "venue", 0.0, "flat")
+    if held.venue_age_s is None:
+        return figure(None, USDT, "venue", None, "not read yet")
+    return figure(held.venue_stop, USDT, "venue", held.venue_age_s, "none")
+
+
+def held_of(daemon: Daemon, slot: Slot) -> tuple[Account | None, PositionView | None]:
+    """The account of an instance and its open share, if any."""
+    account = daemon.accounts.find(slot.record.account)
+    return account, _held(account, slot.record)
+
+
+def all_accounts(daemon: Daemon) -> Iterator[Account]:
+    """Every open account, by alias."""
+    for _, held in sorted(daemon.accounts.held.items()):
+        if held.account is not None:
+            yield held.account
+
+
+def _held(account: Account | None, record: InstanceRecord) -> PositionView | None:
+    if account is None:
+        return None
+    return next((view for view in account.views.positions() if view.owner == record.uid), None)
+
+
+def _unrealised(held: PositionView | None, ticker: Ticker | None) -> Decimal | None:
+    if held is None:
+        return Decimal(0)
+    price = (ticker.mark or ticker.last) if ticker is not None else None
+    if price is None:
+        return None
+    return (price - held.entry_price) * (held.qty if held.side is Side.BUY else -held.qty)
+
+
+def _day(daemon: Daemon, record: InstanceRecord, unrealised: Decimal | None) -> JsonObject:
+    """Result since 00:00 UTC of the market's day: realised, fees, funding, and what is open now."""
+    market_ms = daemon.market_ms()
+    if market_ms is None or unrealised is None:
+        return figure(None, USDT, "computed", None, "no price yet")
+    day = market_ms // DAY_MS
+    key = (record.uid, day)
+    if key not in daemon.day_starts:
+        daemon.day_starts[key] = _result(daemon, record, day * DAY_MS)
+    return figure(_result(daemon, record, None) + unrealised - daemon.day_starts[key], USDT, "computed", 0.0)
+
+
+def _result(daemon: Daemon, record: InstanceRecord, before_ms: int | None) -> Decimal:
+    """Realised result less fees and funding, of all executions or of those before a time."""
+    if before_ms is None:
+        row = daemon.ledger.row(
+            "SELECT realised, fees, funding FROM virtual_positions WHERE account = ? AND instance = ? AND symbol = ?",
+            (record.account, record.uid, record.symbol),
+        )
+        return Decimal(0) if row is None else Decimal(row["realised"]) - Decimal(row["fees"]) - Decimal(row["funding"])
+    rows = daemon.ledger.rows(
+        "SELECT * FROM executions WHERE account = ? AND owner = ? AND symbol = ? AND venue_ms < ? ORDER BY n",
+        (record.account, record.uid, record.symbol, before_ms),
+    )
+    position = fold(map(execution_row, rows))
+    return position.realised - position.fees - position.funding
+
+
+def _drawdown(slot: Slot, ticker: Ticker | None, age_s: float | None) -> JsonObject:
+    """How far the engine's equity lies below its peak, in percent."""
+    price = (ticker.mark or ticker.last) if ticker is not None else None
+    if slot.engine is None or price is None:
+        return figure(None, "%", "computed", None, "not running" if slot.engine is None else "no price yet")
+    engine = slot.engine.engine
+    return figure(engine.drawdown_pct(float(price)), "%", "computed", age_s)
+
+
+def _bar_age_s(slot: Slot, now_s: float) -> float | None:
+    return None if slot.last_bar_mono_s is None else rounded(now_s - slot.last_bar_mono_s)
+
+
+def _feed_age_s(daemon: Daemon, record: InstanceRecord) -> float | None:
+    age_s = daemon.hub_of(record).feed_age_s(record.symbol)
+    return None if math.isinf(age_s) else rounded(age_s)
+
+
+def _unresolved(account: Account | None, record: InstanceRecord) -> int | None:
+    if account is None:
+        return None
+    return sum(1 for row in account.views.orders() if row.owner == record.uid and row.state == "UNKNOWN")
+
+
+def _last_verdict(slot: Slot) -> JsonObject | None:
+    decided = slot.engine.last_decided if slot.engine is not None else None
+    if decided is None:
+        return None
+    return {"time": rfc3339(decided.close_ms), "verdict": decided.verdict, "detail": decided.detail}
+
+
+def _uid_of(daemon: Daemon, alias: str) -> str:
+    row = daemon.ledger.row("SELECT uid FROM accounts WHERE alias = ?", (alias,))
+    return str(row["uid"]) if row is not None else ""
+
+
+def _base_coin(symbol: str) -> str:
+    return symbol.removesuffix(USDT)
+
+
+def is_unhealthy(slot: Slot) -> bool:
+    """Whether `status` says 9 because of this instance."""
+    return slot.state in (State.FAILED, State.DEGRADED, State.PANICKED)

@@ -1,0 +1,77 @@
+"""Scopes as people write them, and what they cover. A bare name means that instance alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from playd.control.protocol import Code, RpcError
+from playd.orders.account import Account
+from playd.orders.halts import ALL, account_scope, instance_scope, scopes_of, symbol_scope
+from playd.orders.panic import PanicScope
+from playd.supervisor.accounts import Accounts
+from playd.supervisor.names import not_found
+from playd.supervisor.records import InstanceRecord
+from playd.supervisor.slot import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """
+    One scope.
+
+    `text` is how people write it, `stored` how halts are stored (instances by uid). `wider` are the stored scopes that can
+    still hold something in force after this one was lifted. `target` is the instance uid, `ACCOUNT/SYMBOL` or alias.
+    """
+
+    kind: Literal["instance", "symbol", "account", "all"]
+    text: str
+    stored: str
+    target: str
+    wider: tuple[str, ...]
+
+    def covers(self, record: InstanceRecord) -> bool:
+        """Whether an instance stands in this scope."""
+        return self.stored in scopes_of(record.uid, record.account, record.symbol)
+
+
+def parse_scope(text: str, slots: Mapping[str, Slot], accounts: Sequence[str]) -> Scope:
+    """The scope of a word. Raises `RpcError` naming the nearest instance for an unknown one."""
+    kind, _, rest = text.partition(":")
+    if text == ALL:
+        return Scope("all", ALL, ALL, "", (ALL,))
+    if kind == "account" and rest:
+        if rest not in accounts:
+            raise RpcError(Code.NOT_FOUND, not_found("open account", rest, accounts))
+        return Scope("account", f"account:{rest}", account_scope(rest), rest, (account_scope(rest), ALL))
+    if kind == "symbol" and rest.count("/") == 1:
+        alias, symbol = rest.split("/")
+        if alias not in accounts:
+            raise RpcError(Code.NOT_FOUND, not_found("open account", alias, accounts))
+        stored = symbol_scope(alias, symbol)
+        return Scope("symbol", f"symbol:{rest}", stored, rest, (stored, account_scope(alias), ALL))
+    name = rest if kind == "instance" and rest else text
+    slot = slots.get(name)
+    if slot is None:
+        raise RpcError(Code.NOT_FOUND, not_found("instance", name, slots))
+    record = slot.record
+    wider = scopes_of(record.uid, record.account, record.symbol)
+    return Scope("instance", f"instance:{name}", instance_scope(record.uid), record.uid, wider)
+
+
+def scopes_around(accounts: Accounts, scope: Scope) -> Iterator[tuple[Account, PanicScope]]:
+    """The open accounts that a scope reaches, each with its part of the scope."""
+    for alias, held in sorted(accounts.held.items()):
+        if held.account is None:
+            continue
+        if scope.kind == "all" or (scope.kind == "account" and scope.target == alias):
+            yield held.account, PanicScope()
+        elif scope.kind == "symbol" and scope.target.split("/")[0] == alias:
+            yield held.account, PanicScope(symbol=scope.target.split("/")[1])
+        elif scope.kind == "instance" and _is_registered(held.account, scope.target):
+            yield held.account, PanicScope(instance_uid=scope.target)
+
+
+def _is_registered(account: Account, uid: str) -> bool:
+    """Whether an instance ever had anything to do with an account."""
+    row = account.desk.ledger.row("SELECT 1 FROM instances WHERE uid = ? AND account = ?", (uid, account.alias))
+    return row is not None

@@ -1,0 +1,177 @@
+"""
+What an operator can do to instances, each with its rules. The control server and the daemon's start both come through here.
+
+Every method leaves records, slots and halts consistent and durable when it returns.
+"""
+
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Final
+
+import anyio
+
+from playd.core.modes import Mode
+from playd.orders.account import Account
+from playd.orders.halts import Halts, instance_scope
+from playd.orders.panic import PanicReport, PanicScope
+from playd.supervisor.enrol import Wish, enrol
+from playd.supervisor.errors import CommandRefused, NotRunning
+from playd.supervisor.keeper import Keeper
+from playd.supervisor.records import InstanceRecord, RecordStore
+from playd.supervisor.slot import Slot
+from playd.supervisor.states import Life
+from playd.supervisor.supervisor import Admission, Supervisor
+from playd.world.ports import World
+
+SETTLE_S: Final = 10.0
+"""How long `start` waits for the instance to be warm before it answers with what it is doing."""
+
+
+class Incomplete(Exception):
+    """A flatten that left something open, or could not read whether it did."""
+
+    def __init__(self, report: PanicReport) -> None:
+        super().__init__("a position may remain")
+        self.report = report
+
+
+class Commands:
+    """The verbs of instances."""
+
+    def __init__(
+        self,
+        world: World,
+        supervisor: Supervisor,
+        records: RecordStore,
+        halts: Halts,
+        admit: Admission,
+        plays_dir: PurePath,
+        instances_dir: PurePath,
+    ) -> None:
+        self._world = world
+        self.supervisor = supervisor
+        self._records = records
+        self._halts = halts
+        self._admit = admit
+        self._plays_dir = plays_dir
+        self._instances_dir = instances_dir
+
+    def add(self, wish: Wish) -> Slot:
+        """Create an instance; nothing runs. Raises `PlayError`, or `CommandRefused` when it could never be started."""
+        if wish.name in self.supervisor.slots:
+            raise CommandRefused("NAME_TAKEN", f"there is an instance {wish.name} already")
+        record, _ = enrol(self._world, self._plays_dir, wish)
+        refused = self._admit(record)
+        if refused is not None and refused.code != "TOO_MANY":
+            raise CommandRefused(refused.code, refused.text, refused.hint)
+        self._records.put(record)
+        return self.supervisor.add(record)
+
+    async def remove(self, name: str) -> InstanceRecord:
+        """Forget an instance that is stopped and flat. Its ledger rows stay."""
+        slot = self.supervisor.find(name)
+        self._not_declared(slot)
+        if slot.active:
+            raise CommandRefused("RUNNING", f"{name} is {slot.state}", f"playctl stop {name}")
+        if self.holds_position(slot):
+            raise CommandRefused("NOT_FLAT", f"{name} holds a position", f"playctl panic {name}")
+        self._records.remove(slot.record)
+        self.supervisor.remove(name)
+        Keeper(self._world.disk, self._instances_dir, name).forget()
+        await self.supervisor.close_account(slot.record)
+        return slot.record
+
+    def set_enabled(self, name: str, enabled: bool) -> Slot:
+        """Whether it starts with the daemon."""
+        slot = self.supervisor.find(name)
+        self._not_declared(slot)
+        self._put(slot, enabled=enabled)
+        return slot
+
+    async def start(self, name: str, cause: str) -> Slot:
+        """Start and wait until it is warm, or until it is plain that it will take longer."""
+        slot = self.supervisor.find(name)
+        if slot.facts.life is Life.STOPPING:
+            raise CommandRefused("STOPPING", f"{name} is stopping")
+        self.supervisor.start(slot, self._admit, cause)
+        self._put(slot, desired="running")
+        with anyio.move_on_after(SETTLE_S):
+            await slot.settled.wait()
+        return slot
+
+    async def stop(self, name: str, variant: str | None, actor: str) -> Slot:
+        """
+        Stop an instance. See operations SUP-14 for the variants.
+
+        Raises `NotRunning`, `CommandRefused` when a variant is needed, `Incomplete` when flattening left something.
+        """
+        slot = self.supervisor.find(name)
+        if not slot.active:
+            raise NotRunning(f"{name} is {slot.state}")
+        if variant is None:
+            variant = self._default_variant(slot)
+        self._put(slot, desired="stopped")
+        if variant == "manage":
+            await self._until_flat(slot)
+        elif variant == "flatten":
+            await self._flatten(slot, actor)
+        elif (account := self.supervisor.account_of(slot.record)) is not None:
+            await account.cancel_entries(instance_uid=slot.record.uid)
+        await self.supervisor.stop(slot, f"stop --{variant} by {actor}")
+        return slot
+
+    async def restart(self, name: str, actor: str) -> Slot:
+        """Stop keeping the position, and start again."""
+        slot = self.supervisor.find(name)
+        if slot.active:
+            await self.supervisor.stop(slot, f"restart by {actor}")
+        return await self.start(name, f"restart by {actor}")
+
+    def reset_failed(self, name: str, actor: str) -> Slot:
+        """Clear a failure."""
+        slot = self.supervisor.find(name)
+        if slot.facts.failed is None:
+            raise NotRunning(f"{name} is {slot.state}, not failed")
+        self.supervisor.reset_failed(slot, f"reset by {actor}")
+        return slot
+
+    def holds_position(self, slot: Slot) -> bool:
+        """Whether the ledger books a position to the instance. Known also while its account is closed."""
+        return self.supervisor.booked_qty(slot.record) != 0
+
+    def _default_variant(self, slot: Slot) -> str:
+        if self.holds_position(slot) and slot.record.mode in (Mode.DEMO, Mode.LIVE):
+            hint = f"playctl stop {slot.name} --keep, --manage or --flatten"
+            raise CommandRefused("VARIANT_NEEDED", f"{slot.name} holds a position; say what becomes of it", hint)
+        return "keep"
+
+    async def _until_flat(self, slot: Slot) -> None:
+        """No entries any more; exits are managed until nothing is left."""
+        slot.set("stop --manage", life=Life.STOPPING)
+        while slot.active and self.holds_position(slot):
+            await slot.touched.wait()
+
+    async def _flatten(self, slot: Slot, actor: str) -> None:
+        """Panic at instance scope; the level it raises ends with the verified stop, because one command asked for both."""
+        account = self._need_account(slot)
+        report = await account.panic(PanicScope(instance_uid=slot.record.uid), actor=actor, reason="stop --flatten")
+        if report.exit_code:
+            raise Incomplete(report)
+        await self.supervisor.stop(slot, f"stop --flatten by {actor}")
+        for halt in self._halts.in_force(instance_scope(slot.record.uid)):
+            if halt.code == "PANIC":
+                self._halts.lift(halt.id, by=actor, note="stop --flatten verified flat")
+
+    def _need_account(self, slot: Slot) -> Account:
+        account = self.supervisor.account_of(slot.record)
+        if account is None:
+            raise NotRunning(f"account {slot.record.account} is not open; its position is unknown")
+        return account
+
+    def _not_declared(self, slot: Slot) -> None:
+        if slot.record.declared:
+            raise CommandRefused("DECLARED", f"{slot.name} is declared in the settings file; change it there and restart")
+
+    def _put(self, slot: Slot, **changed: object) -> None:
+        slot.record = replace(slot.record, changed_ms=self._world.clock.wall_ms(), **changed)  # type: ignore[arg-type]
+        self._records.put(slot.record)

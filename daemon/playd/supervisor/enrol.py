@@ -1,0 +1,70 @@
+"""How an instance comes to be: a checked Play, a name, a mode and an account become a record."""
+
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from playd.core.modes import Mode
+from playd.plays.model import Play
+from playd.supervisor.plays import find_play, read_play
+from playd.supervisor.records import InstanceRecord
+from playd.world.ports import World
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to run. `account` is ignored for paper, which has a wallet per instance."""
+
+    name: str
+    play: str
+    mode: Mode
+    account: str = ""
+    declared: bool = False
+    enabled: bool = True
+
+
+def paper_alias(uid: str) -> str:
+    """Account of a paper instance: instances on one symbol must not touch each other's position."""
+    return f"paper-{uid}"
+
+
+def enrol(world: World, plays_dir: PurePath, wish: Wish) -> tuple[InstanceRecord, Play]:
+    """A new record for a wish, with a fresh uid, and its Play. Raises `PlayError` with every finding."""
+    path = find_play(world.disk, wish.play, plays_dir, world.process.working_dir())
+    play = read_play(world.disk, path)
+    uid, now_ms = world.random.uid8(), world.clock.wall_ms()
+    return (
+        InstanceRecord(
+            uid=uid,
+            name=wish.name,
+            account=paper_alias(uid) if wish.mode is Mode.PAPER else wish.account,
+            mode=wish.mode,
+            symbol=play.symbol,
+            play_path=str(path),
+            play_digest=play.play_hash,
+            capital_usd=repr(play.deploy.capital_usdt),
+            exec_step_ms=play.timeframes.exec_ms,
+            created_ms=now_ms,
+            changed_ms=now_ms,
+            declared=wish.declared,
+            enabled=wish.enabled,
+        ),
+        play,
+    )
+
+
+def renewed(record: InstanceRecord, fresh: InstanceRecord) -> InstanceRecord:
+    """
+    A declared record after its file was edited: the declaration decides mode, account, Play and whether it starts.
+
+    Identity and history stay. A changed Play is noted here and refused by nobody: `previous_digests` keeps the old one.
+    """
+    changed_play = record.play_digest != fresh.play_digest
+    return replace(
+        record,
+        play_path=fresh.play_path,
+        play_digest=fresh.play_digest,
+        exec_step_ms=fresh.exec_step_ms,
+        enabled=fresh.enabled,
+        declared=True,
+        previous_digests=(*record.previous_digests, record.play_digest) if changed_play else record.previous_digests,
+    )
