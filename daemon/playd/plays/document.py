@@ -181,6 +181,8 @@ class _Reader:
             key_mark = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             key = self.item(key_node, path, depth + 1)
             name = key.value if isinstance(key, Leaf) else None
+            if isinstance(key, Leaf) and key.reported:
+                continue
             if not isinstance(name, str):
                 found = kind_of(key) if key is not None else "an unreadable key"
                 self._report.add("E107", key_mark, path, f"found {found} as a key, expected text")
@@ -191,25 +193,25 @@ class _Reader:
                 self._report.add("E107", key_mark, child, f"found the key a second time, expected once (first on line {first})")
                 continue
             value = self.item(value_node, child, depth + 1)
-            if isinstance(value, Leaf) and value.value is None:
+            if isinstance(value, Leaf) and value.value is None and not value.reported:
                 value = Leaf(None, key_mark)
             if value is not None:
                 entries[name] = Entry(name, key_mark, value)
         return Map(tuple(entries.values()), mark)
 
-    def _leaf(self, node: ScalarNode, mark: Mark, path: str) -> Leaf | None:
+    def _leaf(self, node: ScalarNode, mark: Mark, path: str) -> Leaf:
         tag = str(node.tag or "")
         if node.style is None and not _explicit(node):
             value = core_value(node.value)
         elif tag.endswith((":str", ":int", ":float", ":bool", ":null")):
             value = node.value if tag.endswith(":str") else core_value(node.value)
         else:
-            quote = '; put "!=" in quotes' if tag == "!=" else ""
-            self._report.add("E107", mark, path, f"found the YAML tag `{tag}`, expected plain data{quote}")
-            return None
+            quote = '; put "!=" in quotes' if tag.startswith("!=") else ""
+            self._report.add_unusable("E107", mark, path, f"found the YAML tag `{tag}`, expected plain data{quote}")
+            return Leaf(None, mark, reported=True)
         if isinstance(value, float) and not math.isfinite(value):
-            self._report.add("E107", mark, path, f"found `{node.value}`, expected a finite number")
-            return None
+            self._report.add_unusable("E107", mark, path, f"found `{node.value}`, expected a finite number")
+            return Leaf(None, mark, reported=True)
         return Leaf(value, mark)
 
 

@@ -19,6 +19,9 @@ from playd.plays.words import LANGUAGE_INDICATORS
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
+_FROM_FIRST_BAR: Final = ("obv",)
+"""Indicators whose level has no meaning of its own."""
+
 _PARAM_HINTS: Final = {
     "period": "write `length`",
     "window": "write `length`",
@@ -87,14 +90,17 @@ def _indicator(section: Section, report: Report) -> IndicatorSpec | None:
     if not name:
         return None
     spec = CATALOG.get(name)
-    if spec is not None:
-        return spec
     mark, path = section.mark_of("indicator"), section.path_of("indicator")
+    if spec is not None:
+        if name in _FROM_FIRST_BAR:
+            report.add("W304", mark, path, f"found `{name}`, whose value depends on the first loaded bar: compare its changes")
+        return spec
+    expected = "expected an indicator of this version, such as ema, sma, rsi, atr or macd"
     if name in LANGUAGE_INDICATORS:
-        report.add("E902", mark, path, f"found `{name}`, which is not available in this version, expected {one_of(CATALOG)}")
+        report.add("E902", mark, path, f"found `{name}`, which is not available in this version, {expected}")
     else:
         near = did_you_mean(name, LANGUAGE_INDICATORS)
-        report.add("E301", mark, path, f"found the unknown indicator `{name}`, expected {one_of(CATALOG)}{near}")
+        report.add("E301", mark, path, f"found the unknown indicator `{name}`, {expected}{near}")
     return None
 
 

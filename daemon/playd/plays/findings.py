@@ -43,11 +43,17 @@ class Report:
 
     source: str
     findings: list[Finding] = field(default_factory=list)
+    _unusable: set[Mark] = field(default_factory=set)
+
+    def add_unusable(self, code: str, mark: Mark, path: str, text: str) -> None:
+        """Record that the value at `mark` cannot be used at all; what else is wrong with it is not worth a line."""
+        self.add(code, mark, path, text)
+        self._unusable.add(mark)
 
     def add(self, code: str, mark: Mark, path: str, text: str) -> None:
         """Record a finding. The same finding at the same place is kept once (a setup used twice is one setup)."""
         finding = Finding(code, mark, path, text)
-        if finding not in self.findings:
+        if finding not in self.findings and mark not in self._unusable:
             self.findings.append(finding)
 
     @property

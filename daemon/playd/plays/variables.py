@@ -84,7 +84,7 @@ def _replaced(item: Item, path: str, values: Mapping[str, Scalar], used: set[str
     if name in values:
         return Leaf(values[name], item.mark)
     expected = "a name declared in `variables`" if values else "a name declared in `variables`, which is empty"
-    report.add(
+    report.add_unusable(
         "E440", item.mark, path, f"found the undeclared variable `{text}`, expected {expected}{did_you_mean(name, values)}"
     )
     return Leaf(None, item.mark, reported=True)

@@ -75,7 +75,7 @@ def parsed(text: str) -> Any:
 
 
 def test_the_shipped_schema_is_up_to_date() -> None:
-    """If not, write what `schema_text` returns there."""
+    """If not: `make generated`."""
     assert schema_text() == (CONFIG / "schema" / "play.schema.json").read_text(encoding="utf-8")
 
 
