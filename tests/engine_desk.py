@@ -109,5 +109,6 @@ class Desk:
     def hold(self, direction: int, entry: float, *, qty: int = 100, stop_ticks: int = 0) -> None:
         """Pretend that a position was opened."""
         self.state["dir"], self.state["qty"], self.state["entry_price"] = direction, qty, entry
+        self.state["size"] = qty / 1_000
         self.state["peak_close"] = entry
         self.state["stop_ticks"] = stop_ticks

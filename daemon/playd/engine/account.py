@@ -8,6 +8,7 @@ from numba import njit
 from playd.core.timeframes import DAY_MS
 from playd.core.units import from_units
 from playd.engine.records import HALTED_LIQUIDATED
+from playd.matching.compiled import part
 from playd.matching.money import realised_usdt
 from playd.matching.records import LIQUIDATION, SL, Record, Records
 
@@ -22,7 +23,7 @@ def apply_entry(state: Records, rules: Records, direction: int, qty: int, price:
     apply_entry_record(state[0], rules[0], direction, qty, price, fee_usdt, time_ms)
 
 
-@njit(cache=True)
+@part
 def apply_entry_record(s: Record, r: Record, direction: int, qty: int, price: float, fee_usdt: float, time_ms: int) -> None:
     """`apply_entry` on the elements, for compiled callers."""
     s.cash_usdt -= fee_usdt
@@ -33,10 +34,11 @@ def apply_entry_record(s: Record, r: Record, direction: int, qty: int, price: fl
         s.entry_price = (s.entry_price * s.qty + price * qty) / (s.qty + qty)
         s.qty += qty
         s.entry_fee_usdt += fee_usdt
+    s.size = from_units(s.qty, r.step_num, r.step_den)
     s.pending_qty = max(0, s.pending_qty - qty)
 
 
-@njit(cache=True)
+@part
 def _open(s: Record, r: Record, direction: int, qty: int, price: float, time_ms: int) -> None:
     s.dir = direction
     s.qty = qty
@@ -82,7 +84,7 @@ def apply_exit(
     apply_exit_record(state[0], rules[0], qty, price, fee_usdt, time_ms, reason, trades[n])
 
 
-@njit(cache=True)
+@part
 def apply_exit_record(
     s: Record, r: Record, qty: int, price: float, fee_usdt: float, time_ms: int, reason: int, trade: Record
 ) -> None:
@@ -100,12 +102,13 @@ def apply_exit_record(
     s.best_price = _worse(-s.dir, s.best_price, price)
     _write(s, r, trade, qty, price, gross, entry_fee, fee_usdt, funding, time_ms, reason)
     s.qty -= qty
+    s.size = from_units(s.qty, r.step_num, r.step_den)
     s.exit_qty = min(max(0, s.exit_qty - qty), s.qty)
     if is_last:
         _close(s, r, reason)
 
 
-@njit(cache=True)
+@part
 def _close(s: Record, r: Record, reason: int) -> None:
     """Flat: the cool-down starts. It counts one close more, because the bar in which the position closed does not count."""
     s.dir = 0
@@ -117,7 +120,7 @@ def _close(s: Record, r: Record, reason: int) -> None:
         s.halted = HALTED_LIQUIDATED
 
 
-@njit(cache=True)
+@part
 def _write(
     s: Record,
     r: Record,
@@ -160,7 +163,7 @@ def apply_funding(state: Records, paid_usdt: float) -> None:
     apply_funding_record(state[0], paid_usdt)
 
 
-@njit(cache=True)
+@part
 def apply_funding_record(s: Record, paid_usdt: float) -> None:
     """`apply_funding` on the element, for compiled callers."""
     s.cash_usdt -= paid_usdt
@@ -174,7 +177,7 @@ def mark(state: Records, high: float, low: float) -> None:
     mark_record(state[0], high, low)
 
 
-@njit(cache=True)
+@part
 def mark_record(s: Record, high: float, low: float) -> None:
     """`mark` on the element itself, for compiled callers."""
     if s.dir > 0:
@@ -185,7 +188,7 @@ def mark_record(s: Record, high: float, low: float) -> None:
         s.best_price = min(s.best_price, low)
 
 
-@njit(cache=True)
+@part
 def _worse(direction: int, a: float, b: float) -> float:
     return min(a, b) if direction > 0 else max(a, b)
 

@@ -4,16 +4,15 @@ What an open position does at an execution close: its stop moves (play-language 
 `s` is a STATE record, `r` a RULES record, `x` a SIGNALS record.
 """
 
-from numba import njit
-
 from playd.core.units import DOWN, from_units, to_units
 from playd.engine.levels import tighter_ticks
 from playd.engine.records import ATR, NO_LEVEL
 from playd.engine.sizing import is_below_min_notional
+from playd.matching.compiled import part
 from playd.matching.records import Record
 
 
-@njit(cache=True)
+@part
 def moved_stop_ticks(s: Record, r: Record, x: Record, close: float) -> int:
     """The stop after break-even and then trailing saw this close; the present one if neither tightens it."""
     stop = s.stop_ticks
@@ -26,7 +25,7 @@ def moved_stop_ticks(s: Record, r: Record, x: Record, close: float) -> int:
     return int(stop)
 
 
-@njit(cache=True)
+@part
 def _trailed_ticks(s: Record, r: Record, x: Record, close: float) -> int:
     """The trailing candidate; not a level (-1) while inactive or while its ATR is missing."""
     s.peak_close = max(s.peak_close, close) if s.dir > 0 else min(s.peak_close, close)
@@ -37,12 +36,12 @@ def _trailed_ticks(s: Record, r: Record, x: Record, close: float) -> int:
     return tighter_ticks(r, s.dir, s.peak_close - s.dir * distance)
 
 
-@njit(cache=True)
+@part
 def _gain_pct(s: Record, price: float) -> float:
     return float(s.dir * (price - s.entry_price) / s.entry_price * 100.0)
 
 
-@njit(cache=True)
+@part
 def _tighter(direction: int, present: int, candidate: int) -> int:
     """The nearer of two stops; levels that do not exist (0 or less) never win."""
     if candidate <= 0:
@@ -52,13 +51,13 @@ def _tighter(direction: int, present: int, candidate: int) -> int:
     return max(present, candidate) if direction > 0 else min(present, candidate)
 
 
-@njit(cache=True)
+@part
 def has_passed(r: Record, direction: int, close: float, stop: int) -> bool:
     """Whether the close is already at the stop or beyond it."""
     return direction * (close - from_units(stop, r.tick_num, r.tick_den)) <= 0.0
 
 
-@njit(cache=True)
+@part
 def exit_steps(s: Record, r: Record, percent: float, close: float) -> int:
     """
     Steps to close for `percent` of the position: rounded down; all of it if the rest would be below the minimum.

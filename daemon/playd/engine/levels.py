@@ -6,10 +6,10 @@ price E that the levels are measured from.
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from playd.core.units import DOWN, UP, from_units, to_units
 from playd.engine.records import ATR, NO_LEVEL, PERCENT, POINTS, REWARD, STRUCTURE
+from playd.matching.compiled import part
 from playd.matching.money import liquidation_price
 from playd.matching.records import Record
 
@@ -20,7 +20,7 @@ SAFE_SHARE: Final = 0.999
 """Share of the way to liquidation beyond which a stop is no protection (play-language 8.7)."""
 
 
-@njit(cache=True)
+@part
 def stop_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
     """
     The stop, rounded to its tighter side; 0 if the Play has none, `UNKNOWN` if a value is missing.
@@ -38,7 +38,7 @@ def stop_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
     return tighter_ticks(r, direction, reference - direction * distance)
 
 
-@njit(cache=True)
+@part
 def target_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
     """The target, rounded towards the reference; 0 if the Play has none, `UNKNOWN` if a value is missing. May be negative."""
     if r.target_kind == NO_LEVEL:
@@ -57,7 +57,7 @@ def target_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
     return to_units(price, r.tick_num, r.tick_den, DOWN if direction > 0 else UP)
 
 
-@njit(cache=True)
+@part
 def _reach(r: Record, x: Record, direction: int, reference: float) -> float:
     """The distance of the stop without its buffer: what a reward is a multiple of."""
     if r.stop_kind == PERCENT:
@@ -69,7 +69,7 @@ def _reach(r: Record, x: Record, direction: int, reference: float) -> float:
     return float(abs(reference - (x.stop_level_long if direction > 0 else x.stop_level_short)))
 
 
-@njit(cache=True)
+@part
 def tighter_ticks(r: Record, direction: int, price: float) -> int:
     """A stop price as ticks, rounded up for a long and down for a short; `UNKNOWN` if it is not a number."""
     if not np.isfinite(price):
@@ -77,21 +77,21 @@ def tighter_ticks(r: Record, direction: int, price: float) -> int:
     return to_units(price, r.tick_num, r.tick_den, UP if direction > 0 else DOWN)
 
 
-@njit(cache=True)
+@part
 def farthest_safe_ticks(r: Record, direction: int, qty: int, reference: float) -> int:
     """The stop at 0.999 of the way from the reference to liquidation, rounded to its tighter side."""
     safe = SAFE_SHARE * liquidation_distance(r, direction, qty, reference)
     return tighter_ticks(r, direction, reference - direction * safe)
 
 
-@njit(cache=True)
+@part
 def liquidation_distance(r: Record, direction: int, qty: int, reference: float) -> float:
     """|E - LP| of a position of `qty` steps entered at the reference."""
     size = from_units(qty, r.step_num, r.step_den)
     return abs(reference - liquidation_price(direction, size, reference, r.leverage, r.mm_rate, r.mm_deduction_usdt))
 
 
-@njit(cache=True)
+@part
 def is_beyond_liquidation(r: Record, direction: int, qty: int, reference: float, stop_price: float) -> bool:
     """Whether liquidation would come before the stop, or so close to it that the stop is no protection."""
     return abs(reference - stop_price) >= SAFE_SHARE * liquidation_distance(r, direction, qty, reference)

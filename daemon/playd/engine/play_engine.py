@@ -92,8 +92,13 @@ class PlayEngine:
         s = self._state[0]
         if s["dir"] == 0:
             return self.cash_usdt
-        qty = from_units(int(s["qty"]), *self._instrument.step_fraction)
-        return float(equity_usdt(self.cash_usdt, int(s["dir"]), qty, float(s["entry_price"]), mark_price))
+        return equity_usdt(self.cash_usdt, int(s["dir"]), float(s["size"]), float(s["entry_price"]), mark_price)
+
+    def drawdown_pct(self, mark_price: float) -> float:
+        """How far equity at `mark_price` lies below the highest equity of any decision so far, in percent."""
+        equity = self.equity(mark_price)
+        peak = max(float(self._state["peak_equity_usdt"][0]), equity)
+        return (peak - equity) / peak * 100.0 if peak > 0.0 else 0.0
 
     def warm(self, candles: Candles) -> None:
         """Extend the columns by closed candles, without decisions."""

@@ -136,6 +136,7 @@ STATE: Final = np.dtype(
         ("halted", np.int64),
         ("dir", np.int64),
         ("qty", np.int64),
+        ("size", np.float64),
         ("entry_price", np.float64),
         ("entry_fee_usdt", np.float64),
         ("funding_usdt", np.float64),
@@ -165,7 +166,8 @@ STATE: Final = np.dtype(
     ]
 )
 """
-Everything a decision remembers. Position: from `dir` to `best_price` (entry fee and funding are what is left of them after
+Everything a decision remembers. Position: from `dir` to `best_price` (`size` is `qty`
+in base coin; entry fee and funding are what is left of them after
 partial exits; `peak_close` is the trailing peak). Entry order under way: `pending_*`. Exit order under way: `exit_*`.
 """
 

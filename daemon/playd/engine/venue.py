@@ -3,16 +3,15 @@ Between an engine and a simulated venue in the same process: intents become orde
 Compiled, because backtests do it for every bar; shadow mode does the same one bar at a time.
 """
 
-from numba import njit
-
 from playd.engine.account import apply_entry_record, apply_exit_record
 from playd.engine.records import ENTER, EXIT
 from playd.matching import records as m
 from playd.matching.book import protect, submit_entry, submit_exit
+from playd.matching.compiled import part
 from playd.matching.records import Record, Records
 
 
-@njit(cache=True)
+@part
 def submit(book: Records, terms: Records, intent: Records) -> None:
     """Send what an intent asks for; it can trade from the next minute's open on."""
     out = intent[0]
@@ -24,7 +23,7 @@ def submit(book: Records, terms: Records, intent: Records) -> None:
         submit_exit(book, out.qty, out.reason)
 
 
-@njit(cache=True)
+@part
 def settle(s: Record, r: Record, fills: Records, count: int, time_ms: int, trades: Records, n: int) -> int:
     """Tell an engine's account the first `count` events of a minute; returns the new number of trades."""
     for i in range(count):

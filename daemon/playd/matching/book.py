@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from playd.core.units import from_units
+from playd.matching.compiled import part
 from playd.matching.money import liquidation_price
 from playd.matching.records import LIMIT, MARKET, NONE, Record, Records
 
@@ -43,7 +44,7 @@ def cancel_entry(book: Records) -> None:
     drop_entry(book[0])
 
 
-@njit(cache=True)
+@part
 def drop_entry(b: Record) -> None:
     """`cancel_entry` on the element."""
     b.entry_kind = NONE
@@ -79,7 +80,7 @@ def reduce_position(book: Records, terms: Records, qty: int) -> None:
     take_from_position(book[0], terms[0], qty)
 
 
-@njit(cache=True)
+@part
 def add_to_position(b: Record, k: Record, direction: int, qty: int, price: float) -> None:
     """`open_position` on the elements."""
     if b.dir == 0:
@@ -92,7 +93,7 @@ def add_to_position(b: Record, k: Record, direction: int, qty: int, price: float
     set_liquidation(b, k)
 
 
-@njit(cache=True)
+@part
 def take_from_position(b: Record, k: Record, qty: int) -> None:
     """`reduce_position` on the elements."""
     b.qty -= qty
@@ -106,7 +107,7 @@ def take_from_position(b: Record, k: Record, qty: int) -> None:
     set_levels(b, k, 0, 0)
 
 
-@njit(cache=True)
+@part
 def set_levels(b: Record, k: Record, stop_ticks: int, target_ticks: int) -> None:
     """Stop and target as ticks, and the prices derived from them."""
     b.stop_ticks = stop_ticks
@@ -116,7 +117,7 @@ def set_levels(b: Record, k: Record, stop_ticks: int, target_ticks: int) -> None
     b.stop_resting = 0
 
 
-@njit(cache=True)
+@part
 def set_liquidation(b: Record, k: Record) -> None:
     """The liquidation price that belongs to the present position."""
     qty = from_units(b.qty, k.step_num, k.step_den)

@@ -17,6 +17,7 @@ from numba import njit
 
 from playd.core.units import DOWN, UP, from_units, to_units
 from playd.matching.book import add_to_position, drop_entry, set_levels, take_from_position
+from playd.matching.compiled import part
 from playd.matching.money import bankruptcy_price, fee_usdt, order_cost_usdt
 from playd.matching.prices import entry_fill_ticks, exit_fill_ticks, limit_is_marketable, stop_fill_ticks, target_fill_ticks
 from playd.matching.records import (
@@ -100,7 +101,7 @@ def close_at_end(book: Records, terms: Records, price: float, reason: int, fills
     return _fill_exit_order(b, terms[0], price, fills[0])
 
 
-@njit(cache=True)
+@part
 def is_quiet(b: Record, high: float, low: float) -> bool:
     """Whether a minute with these extremes certainly leaves a book as it is, so that `match_minute` need not be called."""
     if b.exit_qty != 0 or b.entry_kind != NONE or b.stop_resting != 0:
@@ -113,19 +114,19 @@ def is_quiet(b: Record, high: float, low: float) -> bool:
     return not (touched or _reached(b.dir, best, b.target_price))
 
 
-@njit(cache=True)
+@part
 def _reached(direction: int, price: float, level: float) -> bool:
     """Whether `price` is at `level` or past it, going up (+1) or down (-1). An absent level (NaN) is never reached."""
     return price >= level if direction > 0 else price <= level
 
 
-@njit(cache=True)
+@part
 def _is_beyond(direction: int, price: float, level: float) -> bool:
     """Whether `price` is past `level`, not merely at it."""
     return price > level if direction > 0 else price < level
 
 
-@njit(cache=True)
+@part
 def _fill_exit_order(b: Record, k: Record, price: float, f: Record) -> int:
     if b.exit_qty == 0:
         return 0
@@ -137,7 +138,7 @@ def _fill_exit_order(b: Record, k: Record, price: float, f: Record) -> int:
     return _leave(b, k, qty, ticks, k.taker, False, b.exit_reason, f, 0)
 
 
-@njit(cache=True)
+@part
 def _fill_entry_order(b: Record, k: Record, price: float, available_usdt: float, f: Record) -> int:
     """A market entry takes with slippage. A limit entry takes or is refused when it arrives, and makes when it rested."""
     if b.entry_kind == NONE:
@@ -159,7 +160,7 @@ def _fill_entry_order(b: Record, k: Record, price: float, available_usdt: float,
     return 0
 
 
-@njit(cache=True)
+@part
 def _take(b: Record, k: Record, ticks: int, available_usdt: float, f: Record) -> int:
     """An entry that takes: what it costs must be there."""
     price = from_units(ticks, k.tick_num, k.tick_den)
@@ -169,7 +170,7 @@ def _take(b: Record, k: Record, ticks: int, available_usdt: float, f: Record) ->
     return _enter(b, k, ticks, k.taker, False, f, 0)
 
 
-@njit(cache=True)
+@part
 def _fill_resting_entry(b: Record, k: Record, high: float, low: float, f: Record) -> int:
     """A resting limit entry that the price has reached inside the minute fills at its limit."""
     if b.entry_resting == 0 or not _reached(-b.entry_dir, low if b.entry_dir > 0 else high, _limit_price(b, k)):
@@ -177,7 +178,7 @@ def _fill_resting_entry(b: Record, k: Record, high: float, low: float, f: Record
     return _enter(b, k, b.entry_limit_ticks, k.maker, True, f, 1)
 
 
-@njit(cache=True)
+@part
 def _gap(b: Record, k: Record, price: float, f: Record) -> int:
     if b.dir == 0:
         return 0
@@ -197,7 +198,7 @@ def _gap(b: Record, k: Record, price: float, f: Record) -> int:
     return 0
 
 
-@njit(cache=True)
+@part
 def _worst_case(b: Record, k: Record, high: float, low: float, target_counts: bool, f: Record) -> int:
     if b.dir == 0:
         return 0
@@ -218,7 +219,7 @@ def _worst_case(b: Record, k: Record, high: float, low: float, target_counts: bo
     return 0
 
 
-@njit(cache=True)
+@part
 def _stop(b: Record, k: Record, price: float, f: Record, inside: int) -> int:
     """The stop trades: a market stop from the worse of stop and `price`, a limit stop at its own price."""
     if b.stop_is_limit != 0:
@@ -228,26 +229,26 @@ def _stop(b: Record, k: Record, price: float, f: Record, inside: int) -> int:
     return _leave(b, k, b.qty, ticks, k.taker, False, SL, f, inside)
 
 
-@njit(cache=True)
+@part
 def _target(b: Record, k: Record, price: float, f: Record, inside: int) -> int:
     is_limit = b.target_is_limit != 0
     ticks = target_fill_ticks(b.dir, price, b.target_price, is_limit, k.slippage, k.tick_num, k.tick_den)
     return _leave(b, k, b.qty, ticks, k.maker if is_limit else k.taker, is_limit, TP, f, inside)
 
 
-@njit(cache=True)
+@part
 def _liquidate(b: Record, k: Record, f: Record, inside: int) -> int:
     """The venue takes the position over at the bankruptcy price, rounded against us to the tick."""
     ticks = exit_fill_ticks(b.dir, bankruptcy_price(b.dir, b.entry_price, k.leverage), 0.0, k.tick_num, k.tick_den)
     return _leave(b, k, b.qty, ticks, k.taker, False, LIQUIDATION, f, inside)
 
 
-@njit(cache=True)
+@part
 def _limit_price(b: Record, k: Record) -> float:
     return from_units(b.entry_limit_ticks, k.tick_num, k.tick_den)
 
 
-@njit(cache=True)
+@part
 def _enter(b: Record, k: Record, ticks: int, rate: float, is_maker: bool, f: Record, inside: int) -> int:
     price = from_units(ticks, k.tick_num, k.tick_den)
     _write(f, ENTERED, b.entry_dir, b.entry_qty, ticks, price, k, rate, is_maker, ENTRY, inside)
@@ -257,7 +258,7 @@ def _enter(b: Record, k: Record, ticks: int, rate: float, is_maker: bool, f: Rec
     return 1
 
 
-@njit(cache=True)
+@part
 def _leave(b: Record, k: Record, qty: int, ticks: int, rate: float, is_maker: bool, reason: int, f: Record, inside: int) -> int:
     price = from_units(ticks, k.tick_num, k.tick_den)
     _write(f, EXITED, b.dir, qty, ticks, price, k, rate, is_maker, reason, inside)
@@ -265,13 +266,13 @@ def _leave(b: Record, k: Record, qty: int, ticks: int, rate: float, is_maker: bo
     return 1
 
 
-@njit(cache=True)
+@part
 def _end_entry(b: Record, f: Record, reason: int) -> int:
     drop_entry(b)
     return _ended(f, ENTRY_ENDED, b.entry_dir, b.entry_qty, reason)
 
 
-@njit(cache=True)
+@part
 def _ended(f: Record, event: int, direction: int, qty: int, reason: int) -> int:
     f.event = event
     f.dir = direction
@@ -285,7 +286,7 @@ def _ended(f: Record, event: int, direction: int, qty: int, reason: int) -> int:
     return 1
 
 
-@njit(cache=True)
+@part
 def _write(
     f: Record,
     event: int,

@@ -5,22 +5,22 @@ Money (play-language 10.2, 10.7, 10.8), in USDT, float64, evaluated in the writt
 isolated.
 """
 
-from numba import njit
+from playd.matching.compiled import part
 
 
-@njit(cache=True)
+@part
 def fee_usdt(qty: float, price: float, rate: float) -> float:
     """Fee of a fill, positive when paid. 0.12 at 50 010 and 0.00055 costs 3.30066."""
     return qty * price * rate
 
 
-@njit(cache=True)
+@part
 def realised_usdt(direction: int, qty: float, entry_price: float, exit_price: float) -> float:
     """Gross profit of closing `qty`."""
     return direction * qty * (exit_price - entry_price)
 
 
-@njit(cache=True)
+@part
 def order_cost_usdt(direction: int, qty: float, price: float, leverage: float, taker: float) -> float:
     """
     What an entry needs: margin, fee to open, fee to close at the bankruptcy price.
@@ -31,14 +31,14 @@ def order_cost_usdt(direction: int, qty: float, price: float, leverage: float, t
     return notional / leverage + notional * taker + notional * (1.0 - direction / leverage) * taker
 
 
-@njit(cache=True)
+@part
 def initial_margin_usdt(direction: int, qty: float, entry_price: float, leverage: float, taker: float) -> float:
     """Margin put aside at the entry, with the fee to close at the bankruptcy price."""
     notional = qty * entry_price
     return notional / leverage + notional * (1.0 - direction / leverage) * taker
 
 
-@njit(cache=True)
+@part
 def maintenance_margin_usdt(
     direction: int,
     qty: float,
@@ -54,7 +54,7 @@ def maintenance_margin_usdt(
     return qty * mark_price * mm_rate - mm_deduction_usdt + closing_fee
 
 
-@njit(cache=True)
+@part
 def liquidation_price(
     direction: int, qty: float, entry_price: float, leverage: float, mm_rate: float, mm_deduction_usdt: float
 ) -> float:
@@ -67,19 +67,19 @@ def liquidation_price(
     return (bankrupt_value - direction * mm_deduction_usdt) / (qty * (1.0 - direction * mm_rate))
 
 
-@njit(cache=True)
+@part
 def bankruptcy_price(direction: int, entry_price: float, leverage: float) -> float:
     """Price at which the margin is gone; a liquidation settles there."""
     return entry_price * (1.0 - direction / leverage)
 
 
-@njit(cache=True)
+@part
 def funding_usdt(direction: int, qty: float, mark_price: float, rate: float) -> float:
     """Funding paid at a stamp; negative when received. A long of 0.12 at 50 000 and 0.0001 pays 0.60."""
     return direction * qty * mark_price * rate
 
 
-@njit(cache=True)
+@part
 def equity_usdt(cash_usdt: float, direction: int, qty: float, entry_price: float, mark_price: float) -> float:
     """Cash plus unrealised profit at `mark_price`."""
     return cash_usdt + direction * qty * (mark_price - entry_price)

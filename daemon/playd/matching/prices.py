@@ -5,24 +5,23 @@ Fill prices (play-language 10.1, 10.2, 10.4, 10.5), in ticks.
 works against us, and so does rounding: a buy rounds up, a sell down.
 """
 
-from numba import njit
-
 from playd.core.units import DOWN, UP, to_units
+from playd.matching.compiled import part
 
 
-@njit(cache=True)
+@part
 def buy_ticks(price: float, slippage: float, tick_num: int, tick_den: int) -> int:
     """Fill of a market buy at `price`: price·(1 + slippage), rounded up to the tick."""
     return to_units(price * (1.0 + slippage), tick_num, tick_den, UP)
 
 
-@njit(cache=True)
+@part
 def sell_ticks(price: float, slippage: float, tick_num: int, tick_den: int) -> int:
     """Fill of a market sell at `price`: price·(1 - slippage), rounded down to the tick."""
     return to_units(price * (1.0 - slippage), tick_num, tick_den, DOWN)
 
 
-@njit(cache=True)
+@part
 def entry_fill_ticks(direction: int, price: float, slippage: float, tick_num: int, tick_den: int) -> int:
     """Fill of a market order that opens a position: a buy for a long, a sell for a short."""
     if direction > 0:
@@ -30,13 +29,13 @@ def entry_fill_ticks(direction: int, price: float, slippage: float, tick_num: in
     return sell_ticks(price, slippage, tick_num, tick_den)
 
 
-@njit(cache=True)
+@part
 def exit_fill_ticks(direction: int, price: float, slippage: float, tick_num: int, tick_den: int) -> int:
     """Fill of a market order that reduces a position: a sell for a long, a buy for a short."""
     return entry_fill_ticks(-direction, price, slippage, tick_num, tick_den)
 
 
-@njit(cache=True)
+@part
 def stop_fill_ticks(direction: int, price: float, stop_price: float, slippage: float, tick_num: int, tick_den: int) -> int:
     """
     Fill of a triggered market stop: from the worse of the stop and `price` (the minute's open), with slippage.
@@ -47,7 +46,7 @@ def stop_fill_ticks(direction: int, price: float, stop_price: float, slippage: f
     return exit_fill_ticks(direction, base, slippage, tick_num, tick_den)
 
 
-@njit(cache=True)
+@part
 def target_fill_ticks(
     direction: int, price: float, target_price: float, is_limit: bool, slippage: float, tick_num: int, tick_den: int
 ) -> int:
@@ -61,7 +60,7 @@ def target_fill_ticks(
     return exit_fill_ticks(direction, base, 0.0 if is_limit else slippage, tick_num, tick_den)
 
 
-@njit(cache=True)
+@part
 def limit_is_marketable(direction: int, price: float, limit_price: float) -> bool:
     """Whether a limit entry fills at `price` at once: a buy at or above it, a sell at or below it."""
     return price <= limit_price if direction > 0 else price >= limit_price

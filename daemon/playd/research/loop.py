@@ -11,11 +11,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from playd.core.units import from_units
 from playd.engine.account import apply_funding_record, mark_record
 from playd.engine.decide import decide_record, is_open
 from playd.engine.records import HALTED_DRAWDOWN, HALTED_LIQUIDATED, NO_ACTION, RUNNING
 from playd.engine.venue import settle, submit
+from playd.matching.compiled import part
 from playd.matching.minute import close_at_end, is_quiet, match_minute
 from playd.matching.money import funding_usdt
 from playd.matching.records import END_OF_DATA, Record, Records
@@ -82,10 +82,11 @@ def run_bars(
     exec_step_ms = r.exec_step_ms
     stamps = len(funding_ms)
     room = len(trades) - TRADES_PER_BAR
+    has_windows = len(week) > 0
     while bar < end_bar and written <= room:
         time_ms = open_ms[bar]
         while funding_row < stamps and funding_ms[funding_row] <= time_ms:
-            _fund(s, r, open_[bar], funding_rate[funding_row])
+            _fund(s, open_[bar], funding_rate[funding_row])
             funding_row += 1
         if not is_quiet(b, high[bar], low[bar]):
             count = match_minute(book, terms, open_[bar], high[bar], low[bar], s.cash_usdt, fills)
@@ -101,7 +102,8 @@ def run_bars(
             _read_truths(x, columns, strides, exec_row)
             if s.dir != 0 or x.entry_long == 1.0 or x.entry_short == 1.0:
                 _read_levels(x, columns, strides, exec_row)
-            decide_record(s, r, x, is_open(week, close_ms), close_ms, close[bar], out)
+            window_open = not has_windows or is_open(week, close_ms)
+            decide_record(s, r, x, window_open, close_ms, close[bar], out)
             if out.action != NO_ACTION or out.amend != 0:
                 submit(book, terms, intent)
             equity[closes] = out.equity_usdt
@@ -116,15 +118,14 @@ def run_bars(
     _finish(run, state, rules, book, terms, close, open_ms, fills, trades, equity)
 
 
-@njit(cache=True)
-def _fund(s: Record, r: Record, price: float, rate: float) -> None:
+@part
+def _fund(s: Record, price: float, rate: float) -> None:
     """Funding at a stamp, paid by who held just before it; the last price serves as the mark price."""
     if s.dir != 0:
-        qty = from_units(s.qty, r.step_num, r.step_den)
-        apply_funding_record(s, funding_usdt(s.dir, qty, price, rate))
+        apply_funding_record(s, funding_usdt(s.dir, s.size, price, rate))
 
 
-@njit(cache=True)
+@part
 def _read_truths(x: Record, columns: tuple[NDArray[np.float64], ...], strides: NDArray[np.int64], row: int) -> None:
     x.exit_all = columns[0][row * strides[0]]
     x.exit_long = columns[1][row * strides[1]]
@@ -133,7 +134,7 @@ def _read_truths(x: Record, columns: tuple[NDArray[np.float64], ...], strides: N
     x.entry_short = columns[4][row * strides[4]]
 
 
-@njit(cache=True)
+@part
 def _read_levels(x: Record, columns: tuple[NDArray[np.float64], ...], strides: NDArray[np.int64], row: int) -> None:
     x.stop_atr = columns[5][row * strides[5]]
     x.stop_level_long = columns[6][row * strides[6]]
@@ -142,7 +143,7 @@ def _read_levels(x: Record, columns: tuple[NDArray[np.float64], ...], strides: N
     x.trailing_atr = columns[9][row * strides[9]]
 
 
-@njit(cache=True)
+@part
 def _finish(
     run: Records,
     state: Records,

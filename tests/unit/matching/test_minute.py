@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from numba import njit
 
 from playd.matching import records as m
 from playd.matching.book import open_position, protect, submit_entry, submit_exit, submit_limit_entry
@@ -188,14 +189,20 @@ def test_resting_limit_entry_fills_at_a_better_open_and_is_then_exposed_to_its_t
     assert market.minute(49_800.0, 51_000.0, 49_800.0) == [("entry", 49_800.0), ("tp", 50_989.8)]
 
 
+@njit
+def quiet(book: Records, high: float, low: float) -> bool:
+    """`is_quiet` as compiled code calls it."""
+    return bool(is_quiet(book[0], high, low))
+
+
 def test_quiet_minute_is_one_that_matching_would_leave_alone() -> None:
     market = Market()
     market.hold(1, 50_000.0, stop=49_000.0, target=51_000.0)
-    assert is_quiet(market.book[0], 50_999.9, 49_000.1)
-    assert not is_quiet(market.book[0], 51_000.0, 49_500.0)
-    assert not is_quiet(market.book[0], 50_000.0, 49_000.0)
+    assert quiet(market.book, 50_999.9, 49_000.1)
+    assert not quiet(market.book, 51_000.0, 49_500.0)
+    assert not quiet(market.book, 50_000.0, 49_000.0)
     submit_exit(market.book, 1, m.SIGNAL)
-    assert not is_quiet(market.book[0], 50_000.0, 50_000.0)
+    assert not quiet(market.book, 50_000.0, 50_000.0)
 
 
 def test_the_parts_of_a_minute_make_the_whole() -> None:
