@@ -5,7 +5,7 @@ Faults are scripted per write (lost before or after its effect, refused, slow) a
 venue itself stays honest: what `orders` and `positions` hold is the truth that tests compare the ledger with.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -111,7 +111,7 @@ class FakeVenue:
         self.book: dict[str, _Position] = {}
         self.links: set[str] = set()
         self.barriers: list[int] = []
-        self.before_place = lambda _order: None
+        self.before_place: Callable[[OrderRequest], None] = lambda _order: None
         self._ids = 0
         self._send, self._receive = anyio.create_memory_object_stream[PrivateEvent](100_000)
         self.stream_up = False
@@ -153,7 +153,8 @@ class FakeVenue:
         self._close(symbol, position.signed, self.price, link="", order_id=f"app-{self._ids}", kind="")
 
     def remove_stop(self, symbol: str = SYMBOL) -> None:
-        """Somebody removes the stop in the venue's app."""
+        """Somebody removes the stop in the venue's app. Only one of the two messages about it may get lost."""
+        self.script.events[:0] = [EventFault.NONE]
         position = self.book[symbol]
         position.stop = ZERO
         position.seq += 1
@@ -361,6 +362,8 @@ class FakeVenue:
     def _close(self, symbol: str, signed: Decimal, price: Decimal, link: str, order_id: str, kind: str) -> None:
         side = Side.SELL if signed > 0 else Side.BUY
         self._execute(symbol, side, abs(signed), price, link, order_id, kind, abs(signed))
+        if self.book[symbol].stop_order_id == order_id:
+            self.book[symbol].stop_order_id = ""  # it fills, so nothing clears it
         self._move(symbol, -signed, price)
         if order_id in self.orders:
             order = self.orders[order_id]

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
+from playd.core.errors import LinkError
 from playd.core.modes import Environment
 from playd.core.orders import Action, Intent, IntentClass, Side
 from playd.orders.account import Account
@@ -84,7 +85,7 @@ class OrderWorld:
     @asynccontextmanager
     async def running(self, *, connect: bool = True) -> AsyncIterator[None]:
         """Start the account and run it for the block; the private stream is up when the block begins."""
-        await self.account.start()
+        await self.start()
         events = self.venue.new_stream()
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(self.account.run, events)
@@ -98,6 +99,16 @@ class OrderWorld:
         for port in self.ports:
             port.close()
         self.venue.close_stream()
+
+    async def start(self) -> None:
+        """As the supervisor does: again and again until the venue can be read."""
+        while True:
+            try:
+                await self.account.start()
+            except LinkError:
+                await anyio.sleep(1.0)
+            else:
+                return
 
     async def register(self, uid: str = UID, *, symbol: str = SYMBOL, after: int = 0) -> InstancePort:
         """Register an instance whose port is closed at the end of `running`."""

@@ -109,10 +109,12 @@ class Account:
         self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection)
         self._panic = Panic(self.desk, self.exits, self.catch_up)
         self._timers = Timers(self.desk, self.reconciler, self.protection)
-        self._events = PrivateEvents(self.desk, self.reconciler, self.resolver, self.protection)
+        self._events = PrivateEvents(self.desk, self.catch_up, self.reconciler, self.resolver, self.protection)
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}
         self.gateway.unresolved = self.protection.open_check
+        self.gateway.entry_sent = self.protection.look_again
+        self.desk.on_look = self.protection.look_again
         self.gateway.resolve_soon = self.resolver.wake
         self.desk.on_fill = self.protection.fill_booked
         self.desk.deliver = self._deliver

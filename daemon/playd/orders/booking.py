@@ -41,8 +41,13 @@ class News:
     """What changed since it was last looked at; whoever commits reads and clears it."""
 
     links: set[str] = field(default_factory=set)
+    """Orders whose state changed."""
+    posted: bool = False
+    """Something waits in the outbox that an instance must hear of."""
     fills: list[tuple[str, str]] = field(default_factory=list)
     """(symbol, link id or execution id) of executions that moved a position."""
+    looks: list[tuple[str, str]] = field(default_factory=list)
+    """(symbol, link id) of what makes a fresh reading of the position necessary."""
     halts: list[tuple[str, Level, str, str]] = field(default_factory=list)
     """(scope, level, code, text) to raise after the commit: raising commits by itself, which an open step must not."""
 
@@ -85,6 +90,9 @@ class Booking:
                 reject_reason=order.reject_reason,
                 venue_ms=order.updated_ms,
             )
+            if order.cum_qty > row.cum_qty:
+                # Something was executed that is not booked yet: the position is looked at without waiting for it.
+                self.news.looks.append((order.symbol, row.link_id))
             event = event_of_status(order.status)
             if event is None:
                 self._alarm("ORDER_STATUS", "warning", order.symbol, f"order {row.link_id} has unknown status {order.status!r}")
@@ -92,6 +100,23 @@ class Booking:
             if event is OrderEvent.SEEN_FILLED and self._fills.executed(row.link_id)[0] < order.cum_qty:
                 event = OrderEvent.SEEN_PARTIAL  # filled only once every execution is booked
             return self.apply(self._book.need(row.link_id), event, source, venue_ms=order.updated_ms)
+
+    def premature(self, execution: Execution) -> bool:
+        """
+        Whether something must have happened before this execution that is not booked yet.
+
+        True for what no order of the ledger explains, and for closing more than its owner holds: the execution list, read
+        in order, tells whose it is. Booked too early it would be taken for somebody else's.
+        """
+        if self._fills.known(execution.exec_id):
+            return False
+        row = self._order_of(execution)
+        if row is None:
+            return True
+        if row.owner == FOREIGN or not row.reduce_only or not moves_position(execution):
+            return False
+        held = self._fills.position(row.owner, execution.symbol)
+        return held.side is not execution.side.opposite or abs(held.signed_qty) < execution.qty
 
     def executed(self, execution: Execution, source: str) -> bool:
         """Book an execution once: share, order, outbox. False if it was known."""
@@ -107,6 +132,7 @@ class Booking:
             if owner != FOREIGN:
                 self._tell_owner(execution, row, owner, action, reason)
             self._watch_types(execution, owner, reason)
+        self.news.posted = True
         if moves_position(execution):
             self.news.fills.append((execution.symbol, link or execution.exec_id))
         return True
@@ -129,6 +155,7 @@ class Booking:
             return row
         if after.state is not row.state:
             self.news.links.add(row.link_id)
+            self._watch_lost_stop(after)
         return self.settle(after)
 
     def settle(self, row: OrderRow) -> OrderRow:
@@ -145,7 +172,7 @@ class Booking:
         """Put the end of an unfilled (or partly filled) intent into its owner's outbox."""
         action = row.action or Action.EXIT
         self._fills.post("ended", row.owner, link=row.link_id, exec_id="", action=action, reason=reason, order_done=True)
-        self.news.links.add(row.link_id)
+        self.news.posted = True
 
     def _locate(self, order: VenueOrder) -> OrderRow | None:
         row = self._book.find(order.link_id) if order.link_id else None
@@ -153,9 +180,11 @@ class Booking:
 
     def _introduce(self, order: VenueOrder, source: str) -> OrderRow | None:
         event = event_of_status(order.status)
-        if event not in (OrderEvent.SEEN_OPEN, OrderEvent.SEEN_PARTIAL):
-            return None
         protective = order.stop_order_type in _STOP_TYPES
+        if event not in (OrderEvent.SEEN_OPEN, OrderEvent.SEEN_PARTIAL):
+            if protective:
+                self.news.looks.append((order.symbol, f"v:{order.venue_order_id}"))
+            return None
         if protective or order.stop_order_type in _TARGET_TYPES:
             parent = self._book.find(order.parent_link_id) if order.parent_link_id else None
             owner = parent.owner if parent is not None else self._sole_holder(order.symbol)
@@ -265,6 +294,11 @@ class Booking:
             reason=reason,
             order_done=done,
         )
+
+    def _watch_lost_stop(self, row: OrderRow) -> None:
+        """A stop that ends while its position is open was cancelled by the venue or by hand: look at the position now."""
+        if row.protective and row.state is OrderState.CANCELLED and self._fills.position(row.owner, row.symbol).signed_qty:
+            self.news.looks.append((row.symbol, row.link_id))
 
     def _intent_done(self, row: OrderRow | None) -> bool:
         if row is None or row.intent is None:

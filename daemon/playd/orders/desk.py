@@ -79,41 +79,40 @@ class Desk:
     task_group: TaskGroup | None = None
     deliver: Callable[[str, InstanceEvent], None] = lambda _instance, _event: None
     on_fill: Callable[[str, str], None] = lambda _symbol, _key: None
+    on_look: Callable[[str, str], None] = lambda _symbol, _key: None
     outbox_done: int = 0
-    unpublished: bool = False
-    """Executions are booked whose events nobody has heard of yet."""
     naked_seconds: dict[str, float] = field(default_factory=dict)
     """`naked_seconds_total` per symbol."""
     _waiters: dict[str, list[anyio.Event]] = field(default_factory=dict)
 
     def publish(self) -> None:
         """Commit, then deliver what the commit made true. Synchronous."""
+        self.wake()
         news, self.booking.news = self.booking.news, News()
-        self.unpublished = False
         self.ledger.commit()
-        for symbol, key in news.fills:
-            self.on_fill(symbol, key)
         for scope, level, code, note in news.halts:
             self.halts.raise_level(scope, level, code, note)
         for instance, event in self.fills.outbox(self.outbox_done):
             self.outbox_done = event.n
             self.deliver(instance, event)
-        for link in news.links:
+
+    def wake(self) -> None:
+        """Open the fill checks of what was booked since the last call and wake who waits for its orders. Commits nothing."""
+        news = self.booking.news
+        fills, looks, links = news.fills, news.looks, news.links
+        news.fills, news.looks, news.links = [], [], set()
+        for symbol, key in fills:
+            self.on_fill(symbol, key)
+        for symbol, key in looks:
+            self.on_look(symbol, key)
+        for link in links:
             for waiter in self._waiters.pop(link, []):
                 waiter.set()
 
-    def open_checks(self) -> None:
-        """Open the fill checks of what was booked since the last call, without waiting for the commit."""
-        fills, self.booking.news.fills = self.booking.news.fills, []
-        for symbol, key in fills:
-            self.unpublished = True
-            self.on_fill(symbol, key)
-
     @property
     def has_news(self) -> bool:
-        """Whether anything waits that somebody must hear of; other rows may wait for the next commit."""
-        news = self.booking.news
-        return self.unpublished or bool(news.links or news.fills or news.halts)
+        """Whether anything waits that an instance or a gate must hear of; other rows may wait for the next commit."""
+        return self.booking.news.posted or bool(self.booking.news.halts)
 
     async def changed(self, link: str, timeout_s: float) -> bool:
         """Wait until an order changes state. False when that took longer than `timeout_s`."""

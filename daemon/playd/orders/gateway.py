@@ -30,6 +30,9 @@ CREATE: Final = "/v5/order/create"
 REPLY_WITHIN_S: Final = 6.0
 """A second more than the port's own deadline for a write: only a port that breaks its contract reaches it."""
 
+REJUDGE_S: Final = 0.1
+"""A longer wait for the rate token ages the signal enough to judge it again, even when nothing on record changed."""
+
 LATER_MAX_S: Final = 5.0
 HOUR_MS: Final = 3_600_000
 
@@ -76,19 +79,26 @@ class Gateway:
         """Asks the fill check whether a symbol has an open check; set by `Account`."""
         self.resolve_soon: Callable[[], None] = lambda: None
         """Wakes the resolver; set by `Account`."""
+        self.entry_sent: Callable[[str, str], None] = lambda _symbol, _link: None
+        """Opens a fill check for an entry that may be at the venue; set by `Account`."""
 
     async def submit_entry(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Verdict:
         """Judge and, if every gate passes, send one entry. See `Verdict`. Raises `RecordError` when nothing can be recorded."""
         desk = self._desk
+        stored = desk.book.of_intent(intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg))
+        if stored:
+            # Decided again after a restart: the same decision is the same order, and its events are on their way.
+            return Verdict("SENT", f"this intent exists and its order is {stored[-1].state}", link_id=stored[-1].link_id)
         refusal = judge(self._case(intent, inputs, instance))
         if refusal is not None:
             return self._refuse(intent, instance, refusal)
-        started_s = desk.clock.mono_s()
+        started_s, on_record = desk.clock.mono_s(), desk.ledger.writes
         await desk.budget.take(CREATE, Priority.ENTRY)
         waited_s = desk.clock.mono_s() - started_s
-        refusal = self._after_wait(intent, inputs, instance, waited_s)
-        if refusal is not None:
-            return self._refuse(intent, instance, refusal)
+        if waited_s > REJUDGE_S or on_record != desk.ledger.writes or desk.condition.not_ready():
+            refusal = self._after_wait(intent, inputs, instance, waited_s)
+            if refusal is not None:
+                return self._refuse(intent, instance, refusal)
         deadline_s = started_s + desk.settings.entry_max_age_s - inputs.bar_age_s
         with anyio.CancelScope(shield=True):
             row = self._write_entry(intent, self.entry_request(intent, inputs), instance)
@@ -184,12 +194,15 @@ class Gateway:
         if reply.venue_order_id:
             fields["venue_order_id"] = reply.venue_order_id  # type: ignore[assignment]
         desk.book.update(row.link_id, **fields)
-        desk.booking.apply(row, event, "reply", code=reply.code, detail=reply.text)
+        after = desk.booking.apply(row, event, "reply", code=reply.code, detail=reply.text)
+        if not row.reduce_only and not after.state.terminal and not after.cum_qty:
+            self.entry_sent(row.symbol, row.link_id)
         self._answer_danger(row, reply, reaction)
         if event is not OrderEvent.ACK:
             self.resolve_soon()
-        if desk.has_news and (event is not OrderEvent.ACK):
+        if desk.has_news:
             desk.publish()
+        desk.wake()
 
     def _answer_danger(self, row: OrderRow, reply: Reply, reaction: Reaction) -> None:
         desk, note = self._desk, f"order {row.link_id} was answered {reply.code}: {reply.text}"

@@ -40,6 +40,8 @@ class Ledger:
         self._dirty_since_s: float | None = None
         self._broken: str | None = None
         self.commits = 0
+        self.writes = 0
+        """Number of changing statements; equal numbers mean that nothing on record changed in between."""
         self.last_commit_s = 0.0
 
     @classmethod
@@ -68,6 +70,7 @@ class Ledger:
     def write(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Cursor:
         """Run one changing statement inside the gathering transaction. Not durable before the next `commit`."""
         self._check()
+        self.writes += 1
         try:
             if self._dirty_since_s is None:
                 self._connection.execute("BEGIN IMMEDIATE")

@@ -117,6 +117,7 @@ class OrderBook:
             ),
         )
         self._write_event(request.link_id, "intent", "", "", OrderState.INTENT, None, "", None)
+        self._count_change(request.symbol)
         return self.need(request.link_id)
 
     def insert_venue_order(
@@ -153,6 +154,7 @@ class OrderBook:
             ),
         )
         self._write_event(key, "stream", "", "", state, None, order.status, order.updated_ms)
+        self._count_change(order.symbol)
         return self.need(key)
 
     def record(
@@ -181,7 +183,7 @@ class OrderBook:
         if after is None:
             raise Contradiction(current.state, event)
         if after is not current.state:
-            self.changes[current.symbol] = self.changes.get(current.symbol, 0) + 1
+            self._count_change(current.symbol)
         changed: dict[str, SqlValue] = {"state": after, "last_event_ms": self._clock.wall_ms(), **fields}
         self.update(row.link_id, **changed)
         return self.need(row.link_id)
@@ -248,6 +250,9 @@ class OrderBook:
             sql, values = f"{sql} AND instance = ?", (*values, instance_uid)
         found = self._ledger.row(sql, values)
         return 0 if found is None else int(found[0])
+
+    def _count_change(self, symbol: str) -> None:
+        self.changes[symbol] = self.changes.get(symbol, 0) + 1
 
     def _write_event(
         self,

@@ -3,6 +3,7 @@
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler
@@ -22,8 +23,11 @@ from playd.venues.port import (
 class PrivateEvents:
     """Consumes the private stream of one account."""
 
-    def __init__(self, desk: Desk, reconciler: Reconciler, resolver: Resolver, protection: Protection) -> None:
+    def __init__(
+        self, desk: Desk, catch_up: CatchUp, reconciler: Reconciler, resolver: Resolver, protection: Protection
+    ) -> None:
         self._desk = desk
+        self._catch_up = catch_up
         self._reconciler = reconciler
         self._resolver = resolver
         self._protection = protection
@@ -38,6 +42,8 @@ class PrivateEvents:
                 if isinstance(event, Barrier):
                     self._desk.publish()
                     await self._desk.port.barrier_done(event.number)
+                elif isinstance(event, ExecutionUpdate) and self._desk.booking.premature(event.execution):
+                    await self._read_executions()
                 else:
                     self._apply(event)
                 event = _waiting(events)
@@ -58,7 +64,13 @@ class PrivateEvents:
         elif isinstance(event, StreamDown):
             self._went_down()
         # The check is opened before the next event, which may be the very position that closes it.
-        self._desk.open_checks()
+        self._desk.wake()
+
+    async def _read_executions(self) -> None:
+        """An execution that nothing here explains: the complete list, in order, books it and what came before it."""
+        if not await self._catch_up.try_run():
+            self._protection.reconcile_soon.append("execution")
+        self._desk.wake()
 
     def _came_up(self, connection: int) -> None:
         self._desk.condition.stream_up = True

@@ -74,6 +74,17 @@ class Protection:
             self._judge(symbol, watch, watch.seen)
         self._wake.set()
 
+    def look_again(self, symbol: str, link: str) -> None:
+        """
+        Open a check that only a new reading closes: for an entry that may be at the venue, or a stop that is gone.
+
+        If the entry's fill and everything about it gets lost on the way, the position is still found within seconds.
+        """
+        watch = self._watch(symbol)
+        if all(check.key != link for check in watch.checks):
+            watch.checks.append(_Check(link, self._desk.clock.mono_s()))
+            self._wake.set()
+
     def position_seen(self, position: VenuePosition) -> Finding | None:
         """
         Judge a reading of the stream or of a list. None for symbols without rules here (nobody trades them).

@@ -1,0 +1,218 @@
+"""
+The order path under lost answers, lost and doubled events, blind reads, vanished stops, reconnects and kills of the process.
+
+Whatever the faults: one decision is never two orders, nothing leaves before its intent is on record, every fill reaches the
+instance exactly once, and no position stays without stop beyond 10 s without something being done about it.
+"""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from playd.core.errors import RecordError
+from playd.core.orders import Intent, OrderRequest, OrderState, Side
+from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
+from playd.orders.halts import Level, symbol_scope
+from playd.orders.rows import OrderRow
+from tests.simulation.fake_venue import SYMBOL, EventFault, FakeVenue, Script, WriteFault
+from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
+from tests.virtual_time import in_virtual_time
+
+QUIET_S = 200.0
+"""Longer than the slowest repair: 63 s to prove absence, 120 s between reconciliations, 30 s of naked ladder."""
+
+Step = tuple[str, float]
+
+
+@dataclass
+class Run:
+    """One scenario: the script, the steps, and what was observed."""
+
+    script: Script
+    steps: list[Step]
+    venue: FakeVenue = field(init=False)
+    saved_n: int = 0
+    bar: int = 0
+    delivered: Counter[str] = field(default_factory=Counter)
+    unrecorded: list[str] = field(default_factory=list)
+    naked_since_s: float | None = None
+    neglected: list[str] = field(default_factory=list)
+    lives: int = 0
+
+
+async def play(run: Run) -> OrderWorld:
+    """All lives of the daemon, then a long quiet time without faults."""
+    life = build(script=run.script)
+    run.venue = life.venue
+    while True:
+        run.lives += 1
+        check_on_record(run, life)
+        crashed = asyncio.Event()
+        task = asyncio.create_task(one_life(run, life, crashed))
+        waiting = asyncio.create_task(crashed.wait())
+        await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not crashed.is_set():
+            await task
+            return life
+        life.ledger._connection.close()
+        current = asyncio.current_task()
+        others = [other for other in asyncio.all_tasks() if other is not current]
+        for other in others:
+            other.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        for port in life.ports:
+            port.close()
+        life = life.crash()
+
+
+def check_on_record(run: Run, life: OrderWorld) -> None:
+    """From now on every order that reaches the venue must have been inserted before the last commit."""
+    ledger, book = life.ledger, life.account.desk.book
+    inserted: dict[str, int] = {}
+    insert_order = book.insert_order
+
+    def insert(intent: Intent, identity: str, attempt: int, request: OrderRequest) -> OrderRow:
+        inserted[request.link_id] = ledger.commits
+        return insert_order(intent, identity, attempt, request)
+
+    def look(order: OrderRequest) -> None:
+        # An order without entry was inserted in an earlier life and has survived it.
+        if inserted.get(order.link_id, -1) >= ledger.commits or book.find(order.link_id) is None:
+            run.unrecorded.append(order.link_id)
+
+    book.insert_order = insert  # type: ignore[method-assign]
+    life.venue.before_place = look
+
+
+async def one_life(run: Run, life: OrderWorld, crashed: asyncio.Event) -> None:
+    async with life.running(connect=False):
+        life.venue.connect()
+        port = await life.register(after=run.saved_n)
+        async with anyio.create_task_group() as watching:
+            watching.start_soon(watch_nakedness, run, life)
+            while run.steps:
+                await take_step(run, life, *run.steps.pop(0), crashed)
+                take_events(run, port)
+            calm(run.script)
+            if not life.venue.stream_up:
+                life.venue.connect()
+            await anyio.sleep(QUIET_S)
+            take_events(run, port)
+            watching.cancel_scope.cancel()
+
+
+async def take_step(run: Run, life: OrderWorld, what: str, number: float, crashed: asyncio.Event) -> None:
+    venue, port = life.venue, life.ports[-1]
+    run.bar += 60_000
+    held = port.position().position.signed_qty
+    if what == "enter" and held == 0:
+        side = Side.BUY if number < 0.5 else Side.SELL
+        await port.submit(entry(run.bar, side=side), READY)
+    elif what == "exit" and held != 0:
+        side = Side.SELL if held > 0 else Side.BUY
+        await port.submit(leave(run.bar, side=side, qty=str(abs(held))), READY)
+    elif what == "stop" and venue.stop_of() != 0:
+        venue.hit_stop()
+    elif what == "unstop" and venue.stop_of() != 0:
+        venue.remove_stop()
+    elif what == "drop" and venue.stream_up:
+        venue.disconnect()
+        await anyio.sleep(number)
+        venue.connect()
+    elif what == "crash":
+        asyncio.get_running_loop().call_later(number / 50, crashed.set)
+        return
+    await anyio.sleep(number * 3)
+
+
+def take_events(run: Run, port: object) -> None:
+    """The instance: deals with what waits, then saves its state with the number of the last event."""
+    while True:
+        try:
+            event = port.fills.receive_nowait()  # type: ignore[attr-defined]
+        except (anyio.WouldBlock, anyio.EndOfStream):
+            return
+        assert isinstance(event, FillEvent | OrderEnded | FundingEvent)
+        assert event.n > run.saved_n
+        run.saved_n = event.n
+        if isinstance(event, FillEvent):
+            run.delivered[event.execution.exec_id] += 1
+
+
+async def watch_nakedness(run: Run, life: OrderWorld) -> None:
+    """A position without stop for more than 10 s needs a halted symbol, at least."""
+    while True:
+        await anyio.sleep(0.25)
+        now_s = life.world.clock.mono_s()
+        naked = life.venue.signed() != 0 and life.venue.stop_of() == 0
+        run.naked_since_s = (run.naked_since_s if run.naked_since_s is not None else now_s) if naked else None
+        if run.naked_since_s is None or now_s - run.naked_since_s <= 10.5 or not life.venue.stream_up:
+            continue
+        halt = life.halts.highest(symbol_scope("main", SYMBOL))
+        if halt is None or halt.level < Level.HALT:
+            run.neglected.append(f"naked since {run.naked_since_s} at {now_s}")
+
+
+def calm(script: Script) -> None:
+    """The faults end."""
+    script.writes.clear()
+    script.events.clear()
+    script.hidden_reads = script.failing_reads = script.no_attached_stop = script.refused_stops = 0
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["enter", "enter", "enter", "exit", "exit", "stop", "unstop", "drop", "crash", "wait"]),
+        st.floats(min_value=0.0, max_value=1.0),
+    ),
+    min_size=1,
+    max_size=12,
+)
+SCRIPTS = st.builds(
+    Script,
+    writes=st.lists(st.sampled_from(WriteFault), max_size=8),
+    events=st.lists(st.sampled_from([EventFault.NONE, EventFault.NONE, EventFault.LOST, EventFault.DOUBLED]), max_size=40),
+    hidden_reads=st.integers(min_value=0, max_value=6),
+    failing_reads=st.sampled_from([0, 0, 0, 3]),
+    no_attached_stop=st.integers(min_value=0, max_value=2),
+    refused_stops=st.sampled_from([0, 0, 1, 4]),
+)
+
+
+def verify(run: Run, life: OrderWorld) -> None:
+    """The promises, checked against the venue's own truth."""
+    venue, desk = life.venue, life.account.desk
+    links = Counter(order.link_id for order in venue.effects)
+    assert max(links.values(), default=0) <= 1
+    intents = Counter(desk.book.need(order.link_id).intent for order in venue.effects if not order.reduce_only)
+    assert max(intents.values(), default=0) <= 1, "two orders of one decision"
+    assert run.unrecorded == []
+    assert run.neglected == []
+    assert all(count == 1 for count in run.delivered.values()), run.delivered
+    assert set(run.delivered) == {row.exec_id for row in venue.execution_rows}
+    assert desk.fills.net(SYMBOL) == venue.signed()
+    assert [row.link_id for row in desk.book.live() if row.state is OrderState.UNKNOWN] == []
+    assert venue.signed() == 0 or venue.stop_of() != 0
+    assert desk.ledger.rows("SELECT 1 FROM incidents WHERE kind = 'CONTRADICTION'") == []
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(script=SCRIPTS, steps=STEPS)
+def test_whatever_fails_orders_are_single_recorded_told_once_and_protected(script: Script, steps: list[Step]) -> None:
+    async def body() -> None:
+        run = Run(replace(script, writes=[*script.writes], events=[*script.events]), [*steps])
+        with suppress(RecordError, sqlite3.ProgrammingError):
+            life = await play(run)
+        verify(run, life)
+        life.venue.close_stream()
+
+    in_virtual_time(body)
