@@ -7,6 +7,7 @@ The order of start is that of operations section 3; a failed step names itself a
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Final
 
 import anyio
@@ -168,6 +169,7 @@ async def _with_records(
         key_accounts=accepted,
         refused_accounts=refused,
         budget_of=address.for_account,
+        play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
     )
     opened = open_runtime(world, plan, records.ledger, records.halts, records.journal, reports)
     async with opened as runtime:

@@ -29,7 +29,6 @@ from playd.settings import Settings
 from playd.supervisor.accounts import AccountPlan, Accounts
 from playd.supervisor.admission import Circumstances, Refused, admit
 from playd.supervisor.life import LifeParts, live
-from playd.supervisor.plays import read_play
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.restart import RestartBudget
 from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorRules
@@ -52,6 +51,7 @@ class RuntimePlan:
         exchange_records: File of the embedded exchange's accounts; its directory exists.
         key_accounts: Accounts of real keys, by alias.
         budget_of: The rate budget of an account; the empty alias is public data.
+        play_of: The Play of a record as it is now. Raises `PlayError`.
     """
 
     settings: Settings
@@ -63,6 +63,7 @@ class RuntimePlan:
     key_accounts: dict[str, VenueAccount]
     refused_accounts: dict[str, str]
     budget_of: Callable[[str], Budget]
+    play_of: Callable[[InstanceRecord], Play]
     rate_limits: bool = True
 
 
@@ -151,7 +152,7 @@ class Runtime:
 
     def _present_digest(self, record: InstanceRecord) -> tuple[str | None, str]:
         try:
-            return read_play(self.world.disk, PurePath(record.play_path)).play_hash, ""
+            return self.plan.play_of(record).play_hash, ""
         except PlayError as error:
             return None, str(error)
 
@@ -179,6 +180,7 @@ async def open_runtime(
             instances_dir=plan.instances_dir,
             base_step_ms=plan.feed.step_ms if plan.feed is not None else MINUTE_MS,
             entry_max_age_ms=round(plan.settings.gates.entry_max_age_s * 1000),
+            play_of=plan.play_of,
             plan=lambda record, play: runtime.plan_of(record, play),
             report=reports.instance,
             refresh=lambda slot: runtime.supervisor.refresh(slot),

@@ -21,7 +21,6 @@ from playd.plays.program import Program
 from playd.supervisor.accounts import AccountPlan, Accounts
 from playd.supervisor.instance import EngineInstance
 from playd.supervisor.keeper import Keeper, Kept
-from playd.supervisor.plays import read_play
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.slot import Slot
 from playd.supervisor.surroundings import Report, ShellAround
@@ -44,6 +43,7 @@ class LifeParts:
     instances_dir: PurePath
     base_step_ms: int
     entry_max_age_ms: int
+    play_of: Callable[[InstanceRecord], Play]
     plan: Callable[[InstanceRecord, Play], AccountPlan]
     report: Report
     refresh: Callable[[Slot], None]
@@ -56,7 +56,7 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     Raises `PlayError`, `StateError` (also `HistoryTooShort`) and `OperatorError` for what a restart cannot mend.
     """
     record = slot.record
-    play = read_play(parts.world.disk, PurePath(record.play_path))
+    play = parts.play_of(record)
     program = compile_program(play, parts.base_step_ms)
     keeper = Keeper(parts.world.disk, parts.instances_dir, record.name)
     kept = _kept_of(keeper, record)
@@ -134,17 +134,16 @@ def _kept_of(keeper: Keeper, record: InstanceRecord) -> Kept | None:
 async def _history(hub: MarketHub, step_ms: int, record: InstanceRecord, program: Program, kept: Kept | None) -> Candles:
     """Closed candles from the anchor to now. The anchor of a first life lies the Program's warm-up before now."""
     now_ms = bar_open_ms(await hub.market_now_ms(), step_ms)
-    anchor_ms = int(kept.payload["anchor_ms"]) if kept else record.anchor_ms
-    if not anchor_ms:
-        anchor_ms = bar_open_ms(now_ms, program.exec_step_ms) - program.warmup_ms
+    known_ms = int(kept.payload["anchor_ms"]) if kept else record.anchor_ms
+    anchor_ms = known_ms or bar_open_ms(now_ms, program.exec_step_ms) - program.warmup_ms
     history = await hub.history(record.symbol, anchor_ms, now_ms)
     if len(history) == 0:
         raise HistoryTooShort(f"history_too_short: no candle of {record.symbol} between {anchor_ms} and {now_ms}")
     found_ms = int(history.open_time_ms[0])
-    if kept is not None and found_ms != anchor_ms:
+    if known_ms and found_ms != anchor_ms:
         raise HistoryTooShort(f"history_too_short: the anchor is {anchor_ms}, the venue's history starts at {found_ms}")
     needed, found = program.warmup_ms // step_ms, (now_ms - found_ms) // step_ms
-    if kept is None and found < needed:
+    if not known_ms and found < needed:
         raise HistoryTooShort(f"history_too_short: {needed} candles of {record.symbol} needed, {found} found")
     return history
 

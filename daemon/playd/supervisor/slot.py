@@ -70,6 +70,7 @@ class Slot:
         self.facts = facts
         if facts.warm or after in (State.FAILED, State.STOPPED):
             self.settled.set()
+        self.touch()
         if before is not after:
             self._on_transition(self, before, after, cause)
 

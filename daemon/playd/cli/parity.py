@@ -1,0 +1,333 @@
+"""
+`playd parity`: the same Play over the same candles, once as a backtest, once by the daemon's own parts over real sockets.
+
+The daemon's side is an embedded exchange in lock-step, an account with ledger, gates and streams, a hub and a supervised
+instance, as in `playd run`; only its disk is in memory and its rate budget has no limits, because market time runs freely.
+Decisions, verdict by verdict, and trades, field by field, must be the same bits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any, Final
+
+import anyio
+import orjson
+import structlog
+
+from playd.cli.inputs import candles_of, play_of
+from playd.cli.reports import Reports
+from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
+from playd.control.figures import rfc3339
+from playd.control.streams import StreamHub
+from playd.core.candles import Candles
+from playd.core.errors import CandleError, PlaydError
+from playd.core.instrument import synthetic_instrument
+from playd.core.modes import Mode
+from playd.core.timeframes import bar_open_ms
+from playd.engine.records import VERDICTS
+from playd.market.feed import RecordedFeed
+from playd.ops.journal import open_journal
+from playd.orders.halts import Halts
+from playd.orders.ledger import Ledger
+from playd.plays.compile import compile_program
+from playd.plays.model import BacktestMoney, Play
+from playd.research.backtest import BacktestResult, run_backtest
+from playd.settings import Settings
+from playd.supervisor.edge import first_of
+from playd.supervisor.enrol import paper_alias
+from playd.supervisor.records import InstanceRecord
+from playd.supervisor.slot import Slot
+from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE
+from playd.venues.port import Budget, Priority
+from playd.world.ports import World
+from playd.world.real import real_world
+from playd.world.real import run as run_loop
+from playd.world.virtual import ManualClock, MemoryDisk
+
+EXIT_DIFFERENT: Final = 10
+STALL_S: Final = 60.0
+STATE: Final = PurePath("/parity")
+
+
+@dataclass(frozen=True, slots=True)
+class ParityOptions:
+    """The flags of `playd parity`."""
+
+    play: str
+    candles: str
+    symbol: str
+    as_json: bool
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first difference: what it is about, when, and both sides."""
+
+    what: str
+    time_ms: int
+    backtest: Any
+    daemon: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one of the two sides decided and traded: (close, verdict) per execution close, trade records as JSON."""
+
+    verdicts: list[tuple[int, str]]
+    trades: list[dict[str, object]]
+
+
+class Stalled(PlaydError):
+    """Market time stood still although nothing was held."""
+
+    exit_code = 5
+
+
+class FreeBudget:
+    """A rate budget without limits, for an exchange that counts nothing because its time runs as fast as it can."""
+
+    async def take(self, endpoint: str, priority: Priority) -> None:
+        """Leave at once."""
+
+    def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
+        """There is nothing to learn."""
+
+    def banned(self) -> None:
+        """The embedded exchange bans nobody."""
+
+
+def run_parity_command(options: ParityOptions) -> int:
+    """Run both sides and compare; 0 when they are the same, 10 with the first difference."""
+    world = real_world()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40), logger_factory=_to_stderr(world))
+    play = play_of(world, options.play, options.overrides)
+    candles = candles_of(world, options.candles, options.symbol, play)
+    result, trader = compare(world, play, candles)
+    backtest = side_of(result)
+    difference = first_difference(backtest, trader)
+    if options.as_json:
+        print(orjson.dumps(_as_json(result, backtest, difference)).decode())
+    elif difference is None:
+        print(
+            f"parity: {play.name} on {play.symbol}: {len(backtest.verdicts)} decisions and {len(backtest.trades)} trades"
+            f" over {len(result.candles)} candles are the same, bit for bit (result {result.hashes['result_hash'][:16]})"
+        )
+    else:
+        print(f"parity: {play.name}: first difference at {rfc3339(difference.time_ms)}: {difference.what}")
+        print(f"  backtest: {difference.backtest}\n  daemon:   {difference.daemon}")
+    return 0 if difference is None else EXIT_DIFFERENT
+
+
+def compare(world: World, play: Play, candles: Candles) -> tuple[BacktestResult, Side]:
+    """Both sides over the same window. The daemon's money is used on both, whatever the Play's `backtest` says."""
+    money = BacktestMoney(play.deploy.capital_usdt, play.account.slippage_bps)
+    play = replace(play, backtest=money)
+    instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
+    result = run_backtest(play, candles, instrument, start_ms=start_of(play, candles))
+    trader = TraderSide(replace_disk(world), play, candles, result)
+    try:
+        return result, run_loop(lambda _: trader.run(), world)
+    except BaseExceptionGroup as group:
+        known = first_of(group, PlaydError)
+        if known is None:
+            raise
+        raise known from group
+
+
+def start_of(play: Play, candles: Candles) -> int:
+    """The first execution bar behind the warm-up; behind a quarter of the candles when there are too few for it."""
+    program = compile_program(play, candles.step_ms)
+    first_ms, end_ms = int(candles.open_time_ms[0]), int(candles.open_time_ms[-1]) + candles.step_ms
+    warm_ms = program.warmup_ms if first_ms + 2 * program.warmup_ms <= end_ms else (end_ms - first_ms) // 4
+    start_ms = bar_open_ms(first_ms + max(warm_ms, candles.step_ms) + program.exec_step_ms - 1, program.exec_step_ms)
+    if start_ms >= end_ms:
+        raise CandleError(f"{len(candles)} candles are too few for one execution bar behind the warm-up")
+    return start_ms
+
+
+def replace_disk(world: World) -> World:
+    """The same world with a disk in memory: nothing of a comparison is worth keeping."""
+    return replace(world, disk=MemoryDisk(ManualClock()))
+
+
+def side_of(result: BacktestResult) -> Side:
+    """The backtest's side. What it closes because the data ends, the daemon leaves protected at the venue."""
+    verdicts = [
+        (int(close_ms), VERDICTS[int(code)]) for close_ms, code in zip(result.close_times_ms, result.verdicts, strict=True)
+    ]
+    trades = [trade.as_json() for trade in result.trades if trade.exit_reason != "end_of_data"]
+    return Side(verdicts, trades)
+
+
+def first_difference(backtest: Side, daemon: Side) -> Difference | None:
+    """The earliest difference in verdicts or trades, or None."""
+    found = [*_verdict_difference(backtest, daemon), *_trade_difference(backtest.trades, daemon.trades)]
+    return min(found, key=lambda difference: difference.time_ms, default=None)
+
+
+def _verdict_difference(backtest: Side, daemon: Side) -> list[Difference]:
+    ours, theirs = dict(backtest.verdicts), dict(daemon.verdicts)
+    for close_ms in sorted(ours.keys() | theirs.keys()):
+        if ours.get(close_ms) != theirs.get(close_ms):
+            return [Difference("decision", close_ms, ours.get(close_ms), theirs.get(close_ms))]
+    return []
+
+
+def _trade_difference(ours: Sequence[dict[str, Any]], theirs: Sequence[dict[str, Any]]) -> list[Difference]:
+    for number in range(max(len(ours), len(theirs))):
+        left = ours[number] if number < len(ours) else None
+        right = theirs[number] if number < len(theirs) else None
+        if left == right:
+            continue
+        there = left or right or {}
+        time_ms = int(there.get("entry_time_ms", 0))
+        if left is None or right is None:
+            return [Difference(f"trade {number + 1} is missing on one side", time_ms, left, right)]
+        names = [name for name in left if left[name] != right.get(name)]
+        sides = ({name: left[name] for name in names}, {name: right.get(name) for name in names})
+        return [Difference(f"trade {number + 1}: {', '.join(names)}", int(left["exit_time_ms"]), *sides)]
+    return []
+
+
+def _as_json(result: BacktestResult, backtest: Side, difference: Difference | None) -> dict[str, Any]:
+    return {
+        "play": result.play.name,
+        "symbol": result.play.symbol,
+        "bars": len(result.candles),
+        "decisions": len(backtest.verdicts),
+        "trades": len(backtest.trades),
+        "hashes": result.hashes,
+        "same": difference is None,
+        "difference": None
+        if difference is None
+        else {
+            "what": difference.what,
+            "time_ms": difference.time_ms,
+            "backtest": difference.backtest,
+            "daemon": difference.daemon,
+        },
+    }
+
+
+def _to_stderr(world: World) -> Any:
+    class Line:
+        def msg(self, line: str) -> None:
+            world.process.write_stderr(line.encode() + b"\n")
+
+        debug = info = warning = error = critical = exception = msg
+
+    return lambda *_: Line()
+
+
+class TraderSide:
+    """The daemon's parts over one recording, until the recording is over."""
+
+    def __init__(self, world: World, play: Play, candles: Candles, result: BacktestResult) -> None:
+        self._world = world
+        self._play = play
+        self._candles = candles
+        self._result = result
+        self._verdicts: list[tuple[int, str]] = []
+
+    async def run(self) -> Side:
+        """Trade through the recording. Raises `Stalled`, or whatever made the instance fail."""
+        world = self._world
+        for name in ("exchange", "instances"):
+            world.disk.mkdir(STATE / name)
+        ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+        try:
+            async with open_journal(world, STATE / "journal", Settings().journal, version="parity") as (journal, _):
+                halts = Halts(ledger, world.disk, world.clock, journal, STATE)
+                reports = _Collector(journal, StreamHub(), self._verdicts)
+                async with open_runtime(world, self._plan(), ledger, halts, journal, reports) as runtime:
+                    return await self._trade(runtime)
+        finally:
+            ledger.close()
+
+    async def _trade(self, runtime: Runtime) -> Side:
+        slot = runtime.supervisor.add(self._record())
+        runtime.supervisor.start(slot, runtime.admit, "parity")
+        await slot.settled.wait()
+        account = runtime.accounts.find(slot.record.account)
+        if account is not None:
+            await account.wait_ready()
+        engine = slot.engine
+        if runtime.exchange is None or engine is None:
+            raise PlaydError(f"the instance did not start: {slot.reason_text}")
+        runtime.exchange.release()
+        async with anyio.create_task_group() as group:
+            group.start_soon(_watch_for_stall, runtime)
+            await _market_over(slot)
+            group.cancel_scope.cancel()
+        if slot.engine is not engine:
+            raise PlaydError(f"the instance did not survive: {slot.reason_text or 'restarted'}")
+        return Side(self._verdicts, [trade.as_json() for trade in engine.engine.trades])
+
+    def _plan(self) -> RuntimePlan:
+        start_ms = int(self._result.candles.open_time_ms[0])
+        history_ms = start_ms - int(self._candles.open_time_ms[0])
+        return RuntimePlan(
+            settings=Settings(),
+            feed=RecordedFeed([self._candles], history_ms=history_ms),
+            speed=AS_FAST_AS_POSSIBLE,
+            exchange_records=STATE / "exchange" / "records.sqlite",
+            instances_dir=STATE / "instances",
+            ceiling=Mode.PAPER,
+            key_accounts={},
+            refused_accounts={},
+            budget_of=_free_budget,
+            play_of=lambda _: self._play,
+            rate_limits=False,
+        )
+
+    def _record(self) -> InstanceRecord:
+        play, now_ms = self._play, self._world.clock.wall_ms()
+        return InstanceRecord(
+            uid="parity00",
+            name="parity",
+            account=paper_alias("parity00"),
+            mode=Mode.PAPER,
+            symbol=play.symbol,
+            play_path=play.source,
+            play_digest=play.play_hash,
+            capital_usd=format(Decimal(repr(play.backtest.equity_usdt)), "f"),
+            exec_step_ms=play.timeframes.exec_ms,
+            created_ms=now_ms,
+            changed_ms=now_ms,
+            anchor_ms=self._result.anchor_ms,
+        )
+
+
+class _Collector(Reports):
+    """Reports that remember every verdict."""
+
+    def __init__(self, journal: Any, streams: StreamHub, verdicts: list[tuple[int, str]]) -> None:
+        super().__init__(journal, streams)
+        self._verdicts = verdicts
+
+    def instance(self, event: str, slot: Slot, fields: dict[str, Any]) -> None:
+        if event == "bar.verdict":
+            self._verdicts.append((int(fields["close_ms"]), str(fields["verdict"])))
+        super().instance(event, slot, fields)
+
+
+def _free_budget(alias: str) -> Budget:
+    return FreeBudget()
+
+
+async def _market_over(slot: Slot) -> None:
+    """Until the instance has seen the last bar, or is gone."""
+    while slot.active and "market_ended" not in slot.facts.causes and slot.crashes == 0:
+        await slot.touched.wait()
+
+
+async def _watch_for_stall(runtime: Runtime) -> None:
+    """Raise `Stalled` when market time stands still."""
+    before = -1
+    while (now_ms := runtime.market_ms() or 0) != before:
+        before = now_ms
+        await anyio.sleep(STALL_S)
+    raise Stalled(f"market time stands still at {rfc3339(before)}")
