@@ -46,12 +46,12 @@ def roll(base: Floats, minutes: int, cuts: tuple[int, ...] = ()) -> tuple[Floats
 
 
 def group(base: Floats, minutes: int) -> Floats:
-    """The slow candles that `base` has begun, by NumPy, without the one that the data begins inside of."""
+    """The slow candles that `base` has begun, by NumPy."""
     opens, first, high, low, last, volume = base
     slot = opens // (minutes * MINUTE_MS)
     starts = np.flatnonzero(np.concatenate(([True], slot[1:] != slot[:-1])))
     ends = np.append(starts[1:], len(slot)) - 1
-    slow = np.array(
+    return np.array(
         [
             slot[starts] * minutes * MINUTE_MS,
             first[starts],
@@ -61,7 +61,6 @@ def group(base: Floats, minutes: int) -> Floats:
             np.add.reduceat(volume, starts),
         ]
     )
-    return slow if opens[0] == slow[0, 0] else slow[:, 1:]
 
 
 def finished(base: Floats, minutes: int) -> Floats:
@@ -109,9 +108,10 @@ def test_absent_base_bars_are_left_out_and_an_empty_slow_bar_is_absent() -> None
     assert slow[:, 1].tolist() == [10.0 * MINUTE_MS, 11.0, 14.5, 10.5, 14.25, 2.0]
 
 
-def test_a_slow_bar_that_the_data_begins_inside_of_is_dropped() -> None:
+def test_a_slow_bar_that_the_data_begins_inside_of_is_made_of_what_is_there() -> None:
     slow, _ = roll(minutes_of(2, 3, 4, 5, 6, 7, 8, 9), 5)
-    assert slow[0].tolist() == [5.0 * MINUTE_MS]
+    assert slow[0].tolist() == [0.0, 5.0 * MINUTE_MS]
+    assert slow[:, 0].tolist() == [0.0, 2.0, 4.5, 1.5, 4.25, 3.0]
 
 
 def test_a_step_that_does_not_divide_is_refused() -> None:

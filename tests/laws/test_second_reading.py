@@ -14,7 +14,9 @@ from playd.plays.load import load_play
 from playd.research.backtest import run_backtest
 from tests.oracle.backtest import Backtest
 
-START_MS = 1_735_689_600_000
+START_MS = 1_735_689_600_000 + 7 * 60_000
+"""Seven minutes past midnight: candle files begin anywhere, also inside a slower bar."""
+
 MINUTE_MS = 60_000
 
 INSTRUMENT = Instrument(

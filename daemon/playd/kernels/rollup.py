@@ -5,8 +5,8 @@ A slow bar opens at a multiple of its length and holds the base bars that open i
 last close, summed volume (added in order). It is finished when its last base bar comes, or, if that one is absent, when a base
 bar of a later slow bar comes: before that base bar is used.
 
-Gaps: absent base bars are left out of their slow bar; a slow bar without any base bar is absent too. The first slow bar is
-dropped if the data begins inside it, because its open is not known.
+Gaps: absent base bars are left out of their slow bar, also when the data begins inside it; a slow bar without any base bar is
+absent too. Whoever loads history starts it where a bar of every clock opens, so that no first bar is made of a part.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ END, PHASE, BAR = 0, 1, 2
 
 STATE_SIZE: Final = BAR + ROWS
 
-DROPPED, BUILDING, FINISHED = 0.0, 1.0, 2.0
+NOTHING, BUILDING, FINISHED = 0.0, 1.0, 2.0
 """Phases of the present slow bar."""
 
 
@@ -49,7 +49,7 @@ def rollup(base: Sequence[Row], params: Row, state: Row, slow: Table, lo: int, h
             if state[PHASE] == BUILDING:
                 filled = _finish(state, slow, filled)
             start = opens - opens % slow_ms
-            state[PHASE] = BUILDING if state[END] != 0.0 or opens == start else DROPPED
+            state[PHASE] = BUILDING
             state[END] = start + slow_ms
             state[BAR + TIME], state[BAR + OPEN], state[BAR + VOLUME] = start, base[OPEN][t], 0.0
             state[BAR + HIGH], state[BAR + LOW] = base[HIGH][t], base[LOW][t]

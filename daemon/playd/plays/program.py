@@ -5,11 +5,12 @@ A column is a number: its place in `Program.columns`. Candle fields are columns 
 of one node. Equal computations are one node, whatever names they have.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from playd.core.timeframes import NAME_OF_MS
+from playd.core.timeframes import NAME_OF_MS, bar_open_ms
 from playd.kernels.compiled import Kernel, Row
 
 PRICE_FIELDS: Final = ("open", "high", "low", "close", "volume")
@@ -105,6 +106,10 @@ class Program:
     def exec_step_ms(self) -> int:
         """Length of the execution clock's bars."""
         return self.clocks[self.exec_clock].step_ms
+
+    def anchor_ms(self, start_ms: int) -> int:
+        """Open time of the first candle to load for decisions from `start_ms` on: a bar of every clock opens there."""
+        return bar_open_ms(start_ms - self.warmup_ms, math.lcm(*(clock.step_ms for clock in self.clocks)))
 
     def readiness(self) -> dict[str, int]:
         """Name to the index of the first bar, on the column's own clock, that can have a value."""

@@ -91,9 +91,10 @@ class BacktestResult:
     @cached_property
     def close_times_ms(self) -> NDArray[np.int64]:
         """The execution closes that were decided, one per value of `equity_usdt`."""
-        closes = self.columns.close_times_ms(self.program.exec_clock)
-        decided = closes[np.isin(closes, self.candles.open_time_ms + self.candles.step_ms)]
-        return decided[: len(self.equity_usdt)]
+        exec_closes = self.columns.close_times_ms(self.program.exec_clock)
+        closes = self.candles.open_time_ms + self.candles.step_ms
+        place = np.minimum(np.searchsorted(exec_closes, closes), len(exec_closes) - 1)
+        return closes[exec_closes[place] == closes][: len(self.equity_usdt)] if len(exec_closes) else closes[:0]
 
     @cached_property
     def metrics(self) -> dict[str, object]:
@@ -180,7 +181,7 @@ def run_backtest(
     program = compile_program(play, candles.step_ms)
     start = _first(start_ms, play.trial.start_ms, int(candles.open_time_ms[0]) if len(candles) else 0)
     end = _first(end_ms, play.trial.end_ms, int(candles.open_time_ms[-1]) + candles.step_ms if len(candles) else 0)
-    loaded = candles.between(start - program.warmup_ms, end)
+    loaded = candles.between(program.anchor_ms(start), end)
     window = loaded.between(start, end)
     if not len(window):
         raise CandleError(f"no candle opens in the window from {start} to {end} ms")

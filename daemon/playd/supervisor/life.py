@@ -135,7 +135,7 @@ async def _history(hub: MarketHub, step_ms: int, record: InstanceRecord, program
     """Closed candles from the anchor to now. The anchor of a first life lies the Program's warm-up before now."""
     now_ms = bar_open_ms(await hub.market_now_ms(), step_ms)
     known_ms = int(kept.payload["anchor_ms"]) if kept else record.anchor_ms
-    anchor_ms = known_ms or bar_open_ms(now_ms, program.exec_step_ms) - program.warmup_ms
+    anchor_ms = known_ms or program.anchor_ms(now_ms)
     history = await hub.history(record.symbol, anchor_ms, now_ms)
     if len(history) == 0:
         raise HistoryTooShort(f"history_too_short: no candle of {record.symbol} between {anchor_ms} and {now_ms}")
