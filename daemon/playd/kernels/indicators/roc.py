@@ -1,0 +1,45 @@
+"""
+roc: rate of change in percent, 100(x/x₋n − 1); 0 if x₋n is 0. A missing value makes the windows that contain it missing. Equal
+to TA-Lib's ROC.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
+
+
+def roc(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
+    """Params: length. State: values before this one since the last missing one (up to length)."""
+    x, value = inputs[0], outputs[0]
+    length = int(params[0])
+    seen = int(state[0])
+    for t in range(lo, hi):
+        past = x[t - length] if seen == length else 0.0
+        change = (x[t] / past - 1.0) * 100.0 if past != 0.0 else 0.0
+        value[t] = change if seen == length and change - change == 0.0 else MISSING
+        seen = min(seen + 1, length)
+        if x[t] - x[t] != 0.0:  # x is missing
+            seen = 0
+            value[t] = MISSING
+    state[0] = seen
+
+
+def _pack(params: Params) -> Row:
+    return np.array([integer(params, "length")], dtype=np.float64)
+
+
+SPEC = IndicatorSpec(
+    name="roc",
+    params=(length_param("length", 10),),
+    inputs=("src",),
+    outputs=(OutputSpec("value", lambda params: integer(params, "length")),),
+    primary="value",
+    fade=lambda params, step_ms: 0,
+    state_size=lambda params: 1,
+    lookback=lambda params: integer(params, "length"),
+    pack=_pack,
+    recurrence=roc,
+)
