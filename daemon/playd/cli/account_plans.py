@@ -8,7 +8,6 @@ from decimal import Decimal
 import anyio
 
 from playd.cli.universe import Universe
-from playd.core.errors import OperatorError
 from playd.core.modes import Environment
 from playd.core.record import Recorder
 from playd.core.secret import Secret
@@ -87,7 +86,17 @@ async def open_account(
     )
     async with opened as port:
         account = Account(
-            books.world, venue.alias, venue.environment, port, books.ledger, budget, settings, books.journal, books.halts
+            books.world,
+            venue.alias,
+            venue.environment,
+            port,
+            books.ledger,
+            budget,
+            settings,
+            books.journal,
+            books.halts,
+            expected_uid=venue.expected_uid,
+            allow_unbound_key=venue.allow_unbound_key,
         )
 
         async def run() -> None:
@@ -97,12 +106,3 @@ async def open_account(
                 group.cancel_scope.cancel()
 
         yield account, run
-
-
-def no_account(alias: str, reason: str) -> AccountPlan:
-    """The plan of an account that cannot be opened: its instances are told why."""
-
-    def opened() -> Opened:
-        raise OperatorError(f"account {alias}: {reason}")
-
-    return AccountPlan(alias, Environment.LOCAL, opened)

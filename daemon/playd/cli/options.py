@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Annotated, Any, Concatenate, Final, ParamSpec
+from typing import Annotated, Any, Concatenate, Final, ParamSpec, cast
 
 import anyio
 import typer
@@ -21,6 +21,7 @@ from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject, RpcError
 from playd.control.render import Output, json_text, pick, render_rows
 from playd.control.tables import Column
 from playd.core.errors import PlaydError
+from playd.settings.places import locate
 from playd.world.ports import World
 from playd.world.real import real_world
 
@@ -133,17 +134,8 @@ class Session:
 
 
 def find_socket(world: World, given: str) -> PurePath:
-    """The control socket's path: `given`, `PLAYD_RUN_DIR`, `PLAYD_STATE_DIR`/run, `state/run` of a checkout, `/run/playd`."""
-    if given:
-        return PurePath(given)
-    if run_dir := world.env.get("PLAYD_RUN_DIR"):
-        return PurePath(run_dir) / "control.sock"
-    if state_dir := world.env.get("PLAYD_STATE_DIR"):
-        return PurePath(state_dir) / "run" / "control.sock"
-    checkout = world.process.working_dir() / "state"
-    if world.disk.exists(checkout / "playd.lock") or not world.disk.exists(PurePath("/run/playd/control.sock")):
-        return checkout / "run" / "control.sock"
-    return PurePath("/run/playd/control.sock")
+    """The control socket's path: `given`, else where a daemon of this environment and directory listens."""
+    return PurePath(given) if given else locate(world)
 
 
 Command = Callable[Concatenate[Session, P], Awaitable[int]]
@@ -181,7 +173,8 @@ def add(app: typer.Typer, name: str, example: str) -> Callable[[Command[P]], Com
         @functools.wraps(command)
         def run(**values: Any) -> None:
             options = _taken(values)
-            raise typer.Exit(execute(lambda session: command(session, **values), options))
+            body = cast("Callable[..., Awaitable[int]]", command)
+            raise typer.Exit(execute(lambda session: body(session, **values), options))
 
         common = [
             inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[key], annotation=annotation)

@@ -179,22 +179,13 @@ def _still(data: JsonObject) -> list[str]:
 async def panic(session: Session, scope: ScopeArgument) -> int:
     """Cancel entries, close positions reduce-only, verify flat at the venue. A bare name means that instance alone."""
     async with connected(session.world.net, session.socket_path, timeout_s=HIGH_WAIT_S) as client:
-        outcome: list[RpcError | JsonObject] = []
-
-        async def run() -> None:
-            try:
-                outcome.append(await session.change_on(client, "panic.run", {"scope": scope, "reason": session.options.reason}))
-            except RpcError as error:
-                outcome.append(error)
-
-        await run()
-        for message in client.take_pushed():
-            session.say(str(message["data"].get("text", "")))
-    answer = outcome[0]
-    if isinstance(answer, RpcError):
-        if answer.code is Code.INCOMPLETE and answer.details.get("positions") is not None:
-            _print_panic(session, answer.details)
-        raise answer
+        client.on_push = lambda message: session.say(str(message["data"].get("text", "")))
+        try:
+            answer = await session.change_on(client, "panic.run", {"scope": scope, "reason": session.options.reason})
+        except RpcError as error:
+            if error.code is Code.INCOMPLETE and "positions" in error.details:
+                _print_panic(session, error.details)
+            raise
     _print_panic(session, answer["data"])
     return 0
 

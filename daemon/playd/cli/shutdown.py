@@ -11,10 +11,12 @@ import structlog
 
 from playd.cli.runtime import Runtime
 from playd.core.errors import LinkError, VenueError
+from playd.core.orders import OrderState
 from playd.ops.notify import ServiceManager
+from playd.orders.account import Account
 
 IN_FLIGHT_S: Final = 10.0
-LOOK_S: Final = 0.05
+LOOK_S: Final = 1.0
 
 _log = structlog.get_logger()
 
@@ -57,8 +59,14 @@ class Shutdown:
     async def _in_flight_ended(self) -> None:
         """Until no order is between being written down and being answered, at most ten seconds."""
         with anyio.move_on_after(IN_FLIGHT_S):
-            while self._runtime.ledger.row("SELECT 1 FROM orders WHERE state IN ('INTENT', 'SENT') LIMIT 1") is not None:
-                await anyio.sleep(LOOK_S)
+            for held in self._runtime.accounts.held.values():
+                if held.account is not None:
+                    await self._answered(held.account)
+
+    async def _answered(self, account: Account) -> None:
+        for row in account.desk.book.live():
+            while account.desk.book.need(row.link_id).state in (OrderState.INTENT, OrderState.SENT):
+                await account.desk.changed(row.link_id, LOOK_S)
 
     async def _cancel_entries(self) -> None:
         for alias, held in self._runtime.accounts.held.items():

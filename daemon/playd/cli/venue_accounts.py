@@ -32,7 +32,16 @@ def _account(world: World, loaded: Loaded, alias: str, account: Account) -> Venu
         private=account.private_url or hosts.private,
         trade=hosts.trade,
     )
-    return venue_account(alias, account.environment, named, key, secret, rsa=rsa, expected_uid=account.expected_uid)
+    return venue_account(
+        alias,
+        account.environment,
+        named,
+        key,
+        secret,
+        rsa=rsa,
+        expected_uid=account.expected_uid,
+        allow_unbound_key=account.allow_unbound_key,
+    )
 
 
 def _secrets(world: World, loaded: Loaded, alias: str, account: Account) -> tuple[Secret, Secret, bool]:

@@ -6,7 +6,7 @@ answer in time raises `Unanswered`: for a changing call the effect is then unkno
 `request_id` is the safe way to find out.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import PurePath
 from typing import Final
@@ -50,6 +50,8 @@ class ControlClient:
         self._buffer = LineBuffer(REPLY_LINE_BYTES)
         self._lines: list[bytes] = []
         self._pushed: list[JsonObject] = []
+        self.on_push: Callable[[JsonObject], None] = self._pushed.append
+        """Hears stream messages that arrive while a call waits for its answer; they are kept for `pushed` by default."""
         self._next_id = 0
 
     async def hello(self, client: str) -> JsonObject:
@@ -81,16 +83,11 @@ class ControlClient:
             if message.get("method") == "stream":
                 self._pushed.append(message["params"])
 
-    def take_pushed(self) -> list[JsonObject]:
-        """Stream messages that arrived during calls."""
-        taken, self._pushed = self._pushed, []
-        return taken
-
     async def _reply(self, call_id: int) -> JsonObject:
         while True:
             message = await self._message()
             if message.get("method") == "stream":
-                self._pushed.append(message["params"])
+                self.on_push(message["params"])
             elif "error" in message and message.get("id") in (call_id, None):
                 raise RpcError.from_json(message["error"])
             elif message.get("id") == call_id:

@@ -1,0 +1,82 @@
+"""`playd check`: would a start succeed? Reads everything, changes nothing."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from playd.cli.venue_accounts import key_accounts
+from playd.control.render import json_text, render_pairs
+from playd.core.errors import PlayError
+from playd.core.modes import Environment
+from playd.settings import Loaded, load
+from playd.supervisor.plays import find_play, read_play
+from playd.world.ports import World
+from playd.world.real import real_world
+
+EXIT_CREDENTIAL: Final = 77
+EXIT_INVALID: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One check. `exit_code` is what `playd check` ends with when this is the gravest failure."""
+
+    check: str
+    ok: bool
+    detail: str
+    exit_code: int = 0
+
+
+def run_check(config: str, state: str, *, as_json: bool) -> int:
+    """Print every check; 0 when all pass, 77 for a refused account, 6 for a bad Play. Raises `SettingsError` (78)."""
+    world = real_world()
+    flags = {"daemon.state_dir": ("--state", str(world.process.working_dir() / state))} if state else {}
+    loaded = load(world, flags=flags, config=config or None)
+    results = [*_settings(loaded), *_directories(world, loaded), *_accounts(world, loaded), *_plays(world, loaded)]
+    if as_json:
+        print(json_text([{"check": each.check, "ok": each.ok, "detail": each.detail} for each in results]))
+    else:
+        print(render_pairs([(f"{'pass' if each.ok else 'FAIL'}  {each.check}", each.detail) for each in results]))
+    return max((each.exit_code for each in results if not each.ok), default=0)
+
+
+def _settings(loaded: Loaded) -> list[Result]:
+    return [Result("settings", True, f"{loaded.locations.config_dir}, digest {loaded.digest[:16]}")]
+
+
+def _directories(world: World, loaded: Loaded) -> list[Result]:
+    state = loaded.locations.state_dir
+    if not world.disk.exists(state):
+        return [Result("state directory", True, f"{state} will be created")]
+    stat = world.disk.stat(state)
+    if stat.mode & 0o022:
+        return [Result("state directory", False, f"{state}: others can write there; chmod 700 {state}", EXIT_CREDENTIAL)]
+    if stat.uid not in (world.process.uid, 0):
+        return [Result("state directory", False, f"{state} belongs to uid {stat.uid}", EXIT_CREDENTIAL)]
+    return [Result("state directory", True, str(state))]
+
+
+def _accounts(world: World, loaded: Loaded) -> list[Result]:
+    accepted, refused = key_accounts(world, loaded)
+    local = [alias for alias, each in loaded.settings.accounts.items() if each.environment is Environment.LOCAL]
+    return [
+        *(Result(f"account {alias}", True, "local exchange, no key needed") for alias in local),
+        *(
+            Result(f"account {alias}", True, f"{each.environment}, key {each.key_fingerprint}")
+            for alias, each in accepted.items()
+        ),
+        *(Result(f"account {alias}", False, text, EXIT_CREDENTIAL) for alias, text in refused.items()),
+    ]
+
+
+def _plays(world: World, loaded: Loaded) -> list[Result]:
+    results = []
+    places = loaded.locations
+    for name, declared in loaded.settings.instances.items():
+        try:
+            path = find_play(world.disk, str(places.config_dir / declared.play), places.config_dir / "plays", places.config_dir)
+            play = read_play(world.disk, path)
+        except PlayError as error:
+            results.append(Result(f"instance {name}", False, "; ".join(error.findings), EXIT_INVALID))
+        else:
+            results.append(Result(f"instance {name}", True, f"{declared.mode} {play.symbol} {play.play_hash[:16]} {path}"))
+    return results
