@@ -21,7 +21,6 @@ from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject, RpcError
 from playd.control.render import Output, json_text, pick, render_rows
 from playd.control.tables import Column
 from playd.core.errors import PlaydError
-from playd.settings.places import locate
 from playd.world.ports import World
 from playd.world.real import real_world
 
@@ -133,9 +132,18 @@ class Session:
         return phrase
 
 
+SERVICE_SOCKET: Final = PurePath("/run/playd/control.sock")
+
+
 def find_socket(world: World, given: str) -> PurePath:
-    """The control socket's path: `given`, else where a daemon of this environment and directory listens."""
-    return PurePath(given) if given else locate(world)
+    """The control socket's path: `given`, `PLAYD_RUN_DIR`, `PLAYD_STATE_DIR`/run, the checkout's `state/run`, the service's."""
+    here, env = world.process.working_dir(), world.env
+    if given:
+        return here / given
+    if run_dir := env.get("PLAYD_RUN_DIR"):
+        return here / run_dir / "control.sock"
+    ours = here / (env.get("PLAYD_STATE_DIR") or "state") / "run" / "control.sock"
+    return SERVICE_SOCKET if world.disk.exists(SERVICE_SOCKET) and not world.disk.exists(ours) else ours
 
 
 Command = Callable[Concatenate[Session, P], Awaitable[int]]
