@@ -52,10 +52,10 @@ class BacktestOptions:
 def run_backtest_command(options: BacktestOptions) -> int:
     """Run, print, and save columns if asked. Raises `PlayError`, `CandleError`, `SettingsError`."""
     world = real_world()
-    play = play_of(world, options.play, options.overrides)
+    play = play_of(world, options.play, options.overrides, options.symbol)
     for warning in play.warnings:
         print(warning, file=sys.stderr)
-    candles = candles_of(world, options.candles, options.symbol, play)
+    candles = candles_of(world, options.candles, play)
     instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
     result = run_backtest(
         play, candles, instrument, start_ms=time_ms(options.start, "--start"), end_ms=time_ms(options.end, "--end")

@@ -1,13 +1,12 @@
 """What research commands read: a Play by path or stem, candles by path, both with clear refusals."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import PurePath
 
 from playd.cli.values import overrides_of
 from playd.core.candles import Candles
-from playd.core.errors import CandleError
 from playd.market.candle_file import read_candles
+from playd.plays.load import on_symbol
 from playd.plays.model import Play
 from playd.supervisor.plays import find_play, read_play
 from playd.world.ports import World
@@ -15,22 +14,20 @@ from playd.world.ports import World
 PLAYS_DIR = PurePath("config/plays")
 
 
-def play_of(world: World, given: str, overrides: Sequence[str]) -> Play:
-    """The Play that a command names. Raises `PlayError`."""
+def play_of(world: World, given: str, overrides: Sequence[str], symbol: str = "") -> Play:
+    """The Play that a command names, run on `symbol` instead of its own if one is given. Raises `PlayError`."""
     here = world.process.working_dir()
     path = find_play(world.disk, given, here / PLAYS_DIR, here)
-    return read_play(world.disk, path, overrides_of(overrides))
+    play = read_play(world.disk, path, overrides_of(overrides))
+    return on_symbol(play, symbol) if symbol and symbol != play.symbol else play
 
 
-def candles_of(world: World, given: str, symbol: str, play: Play) -> Candles:
+def candles_of(world: World, given: str, play: Play) -> Candles:
     """
-    The candles of a file, named after the Play's symbol.
+    The candles of a file, taken for those of the Play's symbol: the file itself does not say whose they are.
 
-    Raises `CandleError` when the file or `symbol` says that they are of another one: a Play trades its own symbol.
+    Raises `CandleError` when they cannot be used.
     """
     path = PurePath(given)
     absolute = path if path.is_absolute() else world.process.working_dir() / path
-    candles = read_candles(world.disk, absolute, symbol)
-    if symbol and symbol != play.symbol:
-        raise CandleError(f"{given}: --symbol {symbol} was given, the Play trades {play.symbol}")
-    return replace(candles, symbol=play.symbol)
+    return read_candles(world.disk, absolute, play.symbol)

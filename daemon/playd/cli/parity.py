@@ -103,8 +103,8 @@ def run_parity_command(options: ParityOptions) -> int:
     """Run both sides and compare; 0 when they are the same, 10 with the first difference."""
     world = real_world()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40), logger_factory=_to_stderr(world))
-    play = play_of(world, options.play, options.overrides)
-    candles = candles_of(world, options.candles, options.symbol, play)
+    play = play_of(world, options.play, options.overrides, options.symbol)
+    candles = candles_of(world, options.candles, play)
     result, trader = compare(world, play, candles)
     backtest = side_of(result)
     difference = first_difference(backtest, trader)

@@ -29,7 +29,8 @@ app.add_typer(exchange_app, name="exchange")
 
 PlayArgument = Annotated[str, typer.Argument(metavar="PLAY", help="Play file, or the stem of one in config/plays.")]
 CandlesOption = Annotated[str, typer.Option("--candles", metavar="FILE", help="Parquet file of one-minute candles.")]
-SymbolOption = Annotated[str, typer.Option("--symbol", help="Symbol of the candles; default: the Play's.")]
+SymbolOption = Annotated[str, typer.Option("--symbol", help="Symbol of the candles; default: what the file's name says.")]
+OnSymbolOption = Annotated[str, typer.Option("--symbol", help="Run the Play on this symbol instead of its own.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 StartOption = Annotated[
     str, typer.Option("--start", metavar="T", help="First decision at or after T (UTC): 2024-01-31, RFC 3339 or epoch ms.")
@@ -79,7 +80,7 @@ def run(
 def backtest(
     play: PlayArgument,
     candles: CandlesOption,
-    symbol: SymbolOption = "",
+    symbol: OnSymbolOption = "",
     start: StartOption = "",
     end: EndOption = "",
     json: JsonOption = False,
@@ -99,7 +100,7 @@ def backtest(
 def parity(
     play: PlayArgument,
     candles: CandlesOption,
-    symbol: SymbolOption = "",
+    symbol: OnSymbolOption = "",
     json: JsonOption = False,
     overrides: SetOption = [],  # noqa: B006 - typer reads the default and never changes it
 ) -> None:

@@ -71,9 +71,21 @@ def load_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = N
     root, _ = substitute(root, overrides or {}, report)
     play = _read(Section(root, TOP, "", report, mark=root.mark), text, source, report)
     report.refuse_if_failed()
+    return _identified(replace(play, warnings=tuple(report.lines("W"))))
+
+
+def on_symbol(play: Play, symbol: str) -> Play:
+    """The same Play for another symbol, with the hash of that. Raises `PlayError` for what is no linear USDT perpetual."""
+    if not _SYMBOL.match(symbol):
+        raise PlayError([f'{play.source}: E201 symbol: found "{symbol}", expected a linear USDT perpetual like BTCUSDT'])
+    return _identified(replace(play, symbol=symbol))
+
+
+def _identified(play: Play) -> Play:
+    """`play` with the normal form and the hash of what it says."""
     form = _normal_form(play)
     hashed = {key: value for key, value in form.items() if key not in NOT_HASHED}
-    return replace(play, normal_form=form, play_hash=digest(hashed), warnings=tuple(report.lines("W")))
+    return replace(play, normal_form=form, play_hash=digest(hashed))
 
 
 def _version_fits(root: Map, report: Report) -> bool:
