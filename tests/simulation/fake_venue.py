@@ -101,6 +101,7 @@ class FakeVenue:
     def __init__(self, clock: Clock, script: Script | None = None) -> None:
         self.clock = clock
         self.script = script or Script()
+        self.key = KeyInfo("1", read_only=False, can_trade=True, can_withdraw=False, bound_to_addresses=True, days_left=None)
         self.price = Decimal("50000.0")
         self.resting = False
         self.fill_share = Decimal(1)
@@ -275,7 +276,7 @@ class FakeVenue:
         return []
 
     async def key_info(self) -> KeyInfo:
-        return KeyInfo("1", False, True, False, True, None)
+        return self.key
 
     async def account_info(self) -> AccountInfo:
         return AccountInfo("ISOLATED_MARGIN", 5)

@@ -30,6 +30,7 @@ from playd.orders.gateway import Gateway, Instance
 from playd.orders.halts import Halts, account_scope
 from playd.orders.incidents import Incidents
 from playd.orders.instance_port import InstancePort
+from playd.orders.key_watch import KeyWatch
 from playd.orders.ledger import Ledger
 from playd.orders.machine import OrderEvent
 from playd.orders.order_book import OrderBook
@@ -77,7 +78,11 @@ class Account:
         settings: OrderSettings,
         journal: Recorder,
         halts: Halts,
+        *,
+        expected_uid: str = "",
+        allow_unbound_key: bool = False,
     ) -> None:
+        """`expected_uid` (mandatory for live) and `allow_unbound_key` say which key is acceptable, see `key_refusal`."""
         clock = world.clock
         book, fills = OrderBook(ledger, clock, alias), Fills(ledger, clock, alias)
         caps, incidents = Caps(ledger, alias, settings.limits), Incidents(ledger, clock, journal)
@@ -100,6 +105,7 @@ class Account:
             journal=journal,
             settings=settings,
         )
+        self.key = KeyWatch(self.desk, expected_uid=expected_uid, allow_unbound_key=allow_unbound_key)
         self.gateway = Gateway(self.desk)
         self.resolver = Resolver(self.desk)
         self.catch_up = CatchUp(self.desk)
@@ -108,7 +114,7 @@ class Account:
         self.protection = Protection(self.desk, self.exits)
         self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection)
         self._panic = Panic(self.desk, self.exits, self.catch_up)
-        self._timers = Timers(self.desk, self.reconciler, self.protection)
+        self._timers = Timers(self.desk, self.reconciler, self.protection, self.key)
         self._events = PrivateEvents(self.desk, self.catch_up, self.reconciler, self.resolver, self.protection)
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}
@@ -126,12 +132,11 @@ class Account:
         Entries stay refused until `run` has the private stream and a clean reconciliation after it.
 
         Raises:
-            CredentialError: The key is refused, read-only or may withdraw on a live account.
+            CredentialError: The key is refused, see `key_refusal`.
             VenueError, LinkError: The venue cannot be reached; nothing was changed, call again.
         """
         desk = self.desk
-        await self._check_key()
-        self._write_account()
+        await self.key.accept()
         for row in desk.book.live():
             if row.state in (OrderState.INTENT, OrderState.SENT):
                 desk.booking.apply(row, OrderEvent.DOUBT, "poll", detail="the process ended before an answer was on record")
@@ -176,10 +181,13 @@ class Account:
 
         Raises:
             Broken: The uid is registered, or another instance owns its tag.
+            CredentialError: The key is about to expire.
             VenueError, LinkError: The rules cannot be read, or the venue does not list the symbol.
         """
         if instance_uid in self._ports:
             raise Broken(f"instance {instance_uid} is registered already")
+        if refusal := self.key.start_refusal():
+            raise CredentialError(refusal)
         await self._load_rules({symbol})
         instance = Instance(instance_uid, name, symbol, clock_ms)
         self._write_instance(instance, mode)
@@ -215,14 +223,6 @@ class Account:
     def _forget(self, instance_uid: str) -> None:
         self._ports.pop(instance_uid, None)
 
-    async def _check_key(self) -> None:
-        """Refuse a key that cannot trade or could do more than trade."""
-        key = await self.desk.port.key_info()
-        if key.read_only or not key.can_trade:
-            raise CredentialError(f"account {self.alias}: the key may not trade")
-        if key.can_withdraw:
-            raise CredentialError(f"account {self.alias}: the key may withdraw; make one that cannot")
-
     async def _load_rules(self, symbols: set[str]) -> None:
         desk = self.desk
         unknown = sorted(symbols - desk.instruments.keys())
@@ -246,13 +246,6 @@ class Account:
                 return report
             await anyio.sleep(_RETRY_S * (attempt + 1))
         raise LinkError(f"account {self.alias}: reconciliation at start is blind: {report.error}")
-
-    def _write_account(self) -> None:
-        self.desk.ledger.write(
-            "INSERT INTO accounts (alias, environment, checked_ms) VALUES (?,?,?)"
-            " ON CONFLICT DO UPDATE SET environment = excluded.environment, checked_ms = excluded.checked_ms",
-            (self.alias, self.environment, self.desk.clock.wall_ms()),
-        )
 
     def _write_instance(self, instance: Instance, mode: str) -> None:
         tag, ledger = instance_tag(instance.uid), self.desk.ledger

@@ -8,6 +8,7 @@ import anyio
 from playd.core.errors import LinkError, VenueError
 from playd.orders.desk import Desk
 from playd.orders.halts import Level, account_scope
+from playd.orders.key_watch import LOOK_EVERY_S, KeyWatch
 from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler
 from playd.venues.port import Priority
@@ -25,21 +26,27 @@ class _Due:
     reconcile_s: float
     wallet_s: float
     exposure_s: float
-    checkpoint_s: float
+    key_s: float
 
 
 class Timers:
     """The clockwork of one account."""
 
-    def __init__(self, desk: Desk, reconciler: Reconciler, protection: Protection) -> None:
+    def __init__(self, desk: Desk, reconciler: Reconciler, protection: Protection, key: KeyWatch) -> None:
         self._desk = desk
         self._reconciler = reconciler
         self._protection = protection
+        self._key = key
 
     async def run(self) -> None:
         """Tick until cancelled. Reads run one after the other here; none of them delays an order."""
         now_s, settings = self._desk.clock.mono_s(), self._desk.settings
-        due = _Due(now_s + settings.recon_orders_s, now_s + settings.wallet_every_s, now_s + _EXPOSURE_S, now_s + _CHECKPOINT_S)
+        due = _Due(
+            reconcile_s=now_s + settings.recon_orders_s,
+            wallet_s=now_s + settings.wallet_every_s,
+            exposure_s=now_s + _EXPOSURE_S,
+            key_s=now_s + LOOK_EVERY_S,
+        )
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(self._keep_books)
             while True:
@@ -74,6 +81,9 @@ class Timers:
         elif now_s >= due.exposure_s:
             due.exposure_s = now_s + _EXPOSURE_S
             await self._check_exposure()
+        elif now_s >= due.key_s:
+            due.key_s = now_s + LOOK_EVERY_S
+            await self._key.look_again()
 
     def _until_next_run_s(self) -> float:
         condition, settings = self._desk.condition, self._desk.settings

@@ -158,7 +158,8 @@ class VenueAccount:
     Who trades where: one frozen value, built once from settings and credentials by `venue_account`.
 
     `money` is `none`, `pretend` or `real`. `rsa` says that `secret` is a private key in PEM form. `lock_step` asks a local
-    exchange to wait for us after every minute; no other environment knows it.
+    exchange to wait for us after every minute; no other environment knows it. `expected_uid` and `allow_unbound_key` say which
+    key is acceptable (`key_check.key_refusal`).
     """
 
     alias: str
@@ -168,6 +169,7 @@ class VenueAccount:
     secret: Secret
     rsa: bool
     expected_uid: str
+    allow_unbound_key: bool
     money: str
     lock_step: bool
 
@@ -186,6 +188,7 @@ def venue_account(
     *,
     rsa: bool = False,
     expected_uid: str = "",
+    allow_unbound_key: bool = False,
     lock_step: bool = False,
 ) -> VenueAccount:
     """The account, coherent or refused. Raises `SettingsError`."""
@@ -194,4 +197,15 @@ def venue_account(
         raise SettingsError(f"accounts.{alias}: a live account needs expected_uid")
     if lock_step and environment is not Environment.LOCAL:
         raise SettingsError(f"accounts.{alias}: lock-step exists only on the local exchange, not on {environment}")
-    return VenueAccount(alias, environment, hosts, api_key, secret, rsa, expected_uid, _MONEY[environment], lock_step)
+    return VenueAccount(
+        alias=alias,
+        environment=environment,
+        hosts=hosts,
+        api_key=api_key,
+        secret=secret,
+        rsa=rsa,
+        expected_uid=expected_uid,
+        allow_unbound_key=allow_unbound_key,
+        money=_MONEY[environment],
+        lock_step=lock_step,
+    )

@@ -1,0 +1,90 @@
+"""The key of an account: accepted or refused before anything is done with it, and watched until it expires."""
+
+from typing import Final
+
+from playd.core.errors import CredentialError, LinkError, VenueError
+from playd.orders.desk import Desk
+from playd.orders.halts import account_scope
+from playd.venues.bybit.key_check import LAST_DAYS, key_expires_soon, key_refusal
+from playd.venues.port import KeyInfo
+
+LOOK_EVERY_S: Final = 3600.0
+"""Time between two readings of a key in use: its rights may be changed, and its days run out."""
+
+WARN_DAYS: Final = (LAST_DAYS, 7, 14)
+"""Days before its expiry at which a key is warned about, the last one first."""
+
+
+class KeyWatch:
+    """Judges what the venue says about the key of one account. `accept` first, `look_again` at times afterwards."""
+
+    def __init__(self, desk: Desk, *, expected_uid: str, allow_unbound_key: bool) -> None:
+        self._desk = desk
+        self._expected_uid = expected_uid
+        self._allow_unbound_key = allow_unbound_key
+        self._info: KeyInfo | None = None
+        self._warned_days: int | None = None
+
+    async def accept(self) -> None:
+        """
+        Read the key back and note the account as accepted.
+
+        Raises:
+            CredentialError: The key is refused; nothing but this question has been asked with it.
+            VenueError, LinkError: The venue could not be asked.
+        """
+        info = await self._desk.port.key_info()
+        refusal = self._refusal(info)
+        self._write(info, refusal or "")
+        if refusal is not None:
+            raise CredentialError(f"account {self._desk.alias}: {refusal}")
+        self._take(info)
+
+    async def look_again(self) -> None:
+        """Read the key of a running account. One that must not be used any more opens no risk; exits go on while it can."""
+        desk = self._desk
+        try:
+            info = await desk.port.key_info()
+        except (VenueError, LinkError):
+            return  # every other request of the account shows the same trouble sooner
+        refusal = self._refusal(info)
+        self._write(info, refusal or "")
+        if refusal is not None:
+            desk.condition.refused = refusal
+            desk.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(desk.alias), refusal)
+        self._take(info)
+
+    def start_refusal(self) -> str:
+        """Why no instance may be started on the account, or the empty text."""
+        if self._info is None or not key_expires_soon(self._info):
+            return ""
+        days = self._info.days_left
+        return f"the key of account {self._desk.alias} has {days} days left; nothing is started on its last {LAST_DAYS}"
+
+    def _refusal(self, info: KeyInfo) -> str | None:
+        return key_refusal(
+            info,
+            self._desk.environment,
+            expected_uid=self._expected_uid,
+            allow_unbound_key=self._allow_unbound_key,
+        )
+
+    def _take(self, info: KeyInfo) -> None:
+        """Remember the key and warn once at each of its last marks."""
+        self._info = info
+        scope, incidents = account_scope(self._desk.alias), self._desk.incidents
+        mark = next((days for days in WARN_DAYS if info.days_left is not None and info.days_left <= days), None)
+        if mark is None:
+            incidents.resolve("KEY_EXPIRES", scope, "the key has more days left")
+        elif mark != self._warned_days:
+            incidents.open("KEY_EXPIRES", "warning", scope, f"the key expires in {info.days_left} days")
+        self._warned_days = mark
+
+    def _write(self, info: KeyInfo, refusal: str) -> None:
+        desk = self._desk
+        desk.ledger.write(
+            "INSERT INTO accounts (alias, environment, uid, checked_ms, state, reason) VALUES (?,?,?,?,?,?)"
+            " ON CONFLICT DO UPDATE SET environment = excluded.environment, uid = excluded.uid,"
+            " checked_ms = excluded.checked_ms, state = excluded.state, reason = excluded.reason",
+            (desk.alias, desk.environment, info.uid, desk.clock.wall_ms(), "refused" if refusal else "accepted", refusal),
+        )

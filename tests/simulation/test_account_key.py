@@ -1,0 +1,139 @@
+"""Which keys an account is opened with, and what becomes of one whose key changes or runs out."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from playd.core.errors import CredentialError, OperatorError
+from playd.core.modes import Environment
+from playd.orders.account import Account
+from playd.orders.key_watch import LOOK_EVERY_S
+from playd.supervisor.accounts import AccountPlan, Accounts
+from playd.venues.port import KeyInfo
+from tests.simulation.fake_venue import FakeVenue
+from tests.simulation.order_world import READY, OrderWorld, build, entry
+from tests.virtual_time import in_virtual_time
+
+GOOD = KeyInfo("7", read_only=False, can_trade=True, can_withdraw=False, bound_to_addresses=True, days_left=None)
+
+
+def account_of(life: OrderWorld, venue: FakeVenue, alias: str = "main", *, uid: str = "", unbound: bool = False) -> Account:
+    return Account(
+        life.world,
+        alias,
+        Environment.LIVE if uid else Environment.LOCAL,
+        venue,
+        life.ledger,
+        life.budget,
+        life.settings,
+        life.journal,
+        life.halts,
+        expected_uid=uid,
+        allow_unbound_key=unbound,
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (replace(GOOD, uid="8"), "belongs to uid 8"),
+        (replace(GOOD, read_only=True), "read-only"),
+        (replace(GOOD, can_trade=False), "lacks"),
+        (replace(GOOD, can_withdraw=True), "move funds"),
+        (replace(GOOD, bound_to_addresses=False, days_left=90), "not bound"),
+    ],
+)
+def test_a_key_that_is_not_as_configured_is_refused_before_anything_else_is_asked(key: KeyInfo, words: str) -> None:
+    async def body() -> None:
+        life = build()
+        life.venue.key = key
+        life.venue.script.failing_reads = 1
+        with pytest.raises(CredentialError, match=words):
+            await account_of(life, life.venue, uid="7").start()
+        assert life.venue.script.failing_reads == 1
+        row = life.ledger.row("SELECT * FROM accounts")
+        assert row is not None
+        assert (row["state"], row["uid"]) == ("refused", key.uid)
+        assert words in row["reason"]
+        life.venue.close_stream()
+
+    in_virtual_time(body)
+
+
+def test_an_unbound_live_key_is_taken_when_the_settings_allow_it() -> None:
+    async def body() -> None:
+        life = build()
+        life.venue.key = replace(GOOD, bound_to_addresses=False, days_left=90)
+        await account_of(life, life.venue, uid="7", unbound=True).start()
+        row = life.ledger.row("SELECT * FROM accounts")
+        assert row is not None
+        assert row["state"] == "accepted"
+        life.venue.close_stream()
+
+    in_virtual_time(body)
+
+
+def test_nothing_is_started_with_a_key_on_its_last_day() -> None:
+    async def body() -> None:
+        life = build()
+        life.venue.key = replace(GOOD, bound_to_addresses=False, days_left=1)
+        async with life.running():
+            with pytest.raises(CredentialError, match="1 days left"):
+                await life.register()
+            assert [incident.kind for incident in life.account.desk.incidents.open_ones()] == ["KEY_EXPIRES"]
+
+    in_virtual_time(body)
+
+
+def test_a_key_that_loses_its_right_to_trade_opens_nothing_any_more() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.key = replace(GOOD, read_only=True)
+            await anyio.sleep(LOOK_EVERY_S + 300.0)
+            verdict = await port.submit(entry(), READY)
+            assert (verdict.code, verdict.text) == ("ACCOUNT_NOT_READY", "account is refused: the key is read-only")
+            assert life.venue.placed == []
+
+    in_virtual_time(body)
+
+
+def test_a_refused_account_stays_refused_and_another_one_runs() -> None:
+    async def body() -> None:
+        life = build()
+        other = FakeVenue(life.world.clock)
+        other.key = replace(GOOD, can_withdraw=True)
+        lost: list[str] = []
+        accounts = Accounts(
+            life.world.clock, life.world.random, lambda _alias, _event, _text: None, lambda alias, _text: lost.append(alias)
+        )
+        async with anyio.create_task_group() as group:
+            await group.start(accounts.run)
+            with pytest.raises(OperatorError, match="move funds"):
+                await accounts.ready(_plan("bad", account_of(life, other, "bad"), other))
+            good = await accounts.ready(_plan("main", life.account, life.venue))
+            await anyio.sleep(600.0)
+            assert accounts.find("main") is good
+            assert accounts.find("bad") is None
+            assert "move funds" in accounts.held["bad"].refused
+            assert lost == ["bad"]
+            group.cancel_scope.cancel()
+        life.venue.close_stream()
+        other.close_stream()
+
+    in_virtual_time(body)
+
+
+def _plan(alias: str, account: Account, venue: FakeVenue) -> AccountPlan:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:
+        async def run() -> None:
+            await account.run(venue.events)
+
+        yield account, run
+
+    return AccountPlan(alias, Environment.LOCAL, opened)
