@@ -8,7 +8,7 @@ from numba import njit
 from playd.core.timeframes import DAY_MS
 from playd.core.units import from_units
 from playd.engine.records import HALTED_LIQUIDATED
-from playd.matching.compiled import part
+from playd.matching.compiled import inlined, part
 from playd.matching.money import realised_usdt
 from playd.matching.records import LIQUIDATION, SL, Record, Records
 
@@ -177,7 +177,7 @@ def mark(state: Records, high: float, low: float) -> None:
     mark_record(state[0], high, low)
 
 
-@part
+@inlined
 def mark_record(s: Record, high: float, low: float) -> None:
     """`mark` on the element itself, for compiled callers."""
     if s.dir > 0:

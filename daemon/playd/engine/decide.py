@@ -39,7 +39,7 @@ from playd.engine.records import (
     WINDOW_CLOSED,
 )
 from playd.engine.sizing import is_below_min_notional, notional_cap_usdt, notional_usdt, qty_steps
-from playd.matching.compiled import part
+from playd.matching.compiled import inlined, part
 from playd.matching.money import equity_usdt
 from playd.matching.records import MAX_DRAWDOWN, SIGNAL, SL, TIME, Record, Records
 
@@ -70,7 +70,7 @@ def is_open(week: Records, time_ms: int) -> bool:
     return len(week) == 0 or week[(time_ms // MINUTE_MS + _EPOCH_MINUTE_OF_WEEK) % WEEK_MINUTES] != 0
 
 
-@part
+@inlined
 def decide_record(s: Record, r: Record, x: Record, window_open: bool, close_ms: int, close: float, out: Record) -> None:
     """`decide` on the elements themselves, for compiled callers: passing a record is one pointer, an array seven words."""
     out.action = NO_ACTION
@@ -86,7 +86,7 @@ def decide_record(s: Record, r: Record, x: Record, window_open: bool, close_ms: 
     out.verdict = _decide_holding(s, r, x, close, out)
 
 
-@part
+@inlined
 def _decide_flat(s: Record, r: Record, x: Record, window_open: bool, close_ms: int, close: float, out: Record) -> int:
     if s.halted != RUNNING:
         return HALTED
@@ -103,7 +103,7 @@ def _decide_flat(s: Record, r: Record, x: Record, window_open: bool, close_ms: i
     return verdict
 
 
-@part
+@inlined
 def _decide_holding(s: Record, r: Record, x: Record, close: float, out: Record) -> int:
     stop = moved_stop_ticks(s, r, x, close)
     stop_passed = stop != s.stop_ticks and has_passed(r, s.dir, close, stop)
@@ -120,7 +120,7 @@ def _decide_holding(s: Record, r: Record, x: Record, close: float, out: Record) 
     return _signal_exit(s, r, x, close, out)
 
 
-@part
+@inlined
 def _drawdown_is_hit(s: Record, r: Record, equity: float) -> bool:
     """The one drawdown rule: from the highest equity at any close so far; a breach halts the engine."""
     s.peak_equity_usdt = max(s.peak_equity_usdt, equity)
@@ -141,7 +141,7 @@ def _exit_all(s: Record, reason: int, close: float, out: Record) -> int:
     return _exit(s, s.qty, reason, 100.0, close, out)
 
 
-@part
+@inlined
 def _signal_exit(s: Record, r: Record, x: Record, close: float, out: Record) -> int:
     """The first exit action of the position's side that is true."""
     idle = AMENDED if out.amend != 0 else HOLD

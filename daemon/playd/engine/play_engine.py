@@ -1,5 +1,6 @@
 """PlayEngine: one Play on one symbol. Closed bars and fills in, decisions out. Pure; the same in shadow and at every venue."""
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -26,12 +27,28 @@ _HALT_WORDS: Final = {e.RUNNING: None, e.HALTED_DRAWDOWN: "max_drawdown", e.HALT
 _NO_LEVEL_WORD: Final = "none"
 
 
+@cache
+def compile_now() -> None:
+    """Compile what engines call, once per process, so that no first bar and no first fill has to wait for it."""
+    play_state, rules, trade = build_state(1.0), np.zeros(1, e.RULES), np.zeros(1, e.TRADE)
+    rules["base_step_ms"] = rules["step_den"] = rules["tick_den"] = 1
+    decide(play_state, rules, np.zeros(1, e.SIGNALS), build_week(()), 0, 1.0, np.zeros(1, e.INTENT))
+    apply_entry(play_state, rules, 1, 1, 1.0, 0.0, 0)
+    mark(play_state, 1.0, 1.0)
+    apply_funding(play_state, 0.0)
+    apply_exit(play_state, rules, 1, 1.0, 0.0, 0, REASON_CODE["signal"], trade, 0)
+    entry_ended(play_state)
+    exit_ended(play_state)
+
+
 class PlayEngine:
     """
     Decisions and account of one Play.
 
     Use: `warm` with the history from the anchor on, `restore` if there is a snapshot, then for every closed base candle in
     order first the fills that happened in it (`on_fill`, `on_order_ended`, `on_funding`), then `on_bar`.
+
+    Making one compiles what all of them call, unless the disk cache has it: make engines before the first bar is due.
 
     `trades` grows by one record per closing fill since this object was made; snapshots do not hold them.
     """
@@ -50,6 +67,7 @@ class PlayEngine:
         self._signals = np.full(1, np.nan, e.SIGNALS)
         self._intent = np.zeros(1, e.INTENT)
         self._trade = np.zeros(1, e.TRADE)
+        compile_now()
 
     @property
     def columns(self) -> Columns:

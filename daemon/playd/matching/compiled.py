@@ -17,3 +17,9 @@ def part(function: Function) -> Function:
     """
     jitable: Any = register_jitable(function)
     return cast(Function, jitable)
+
+
+def inlined(function: Function) -> Function:
+    """`part` for the few functions that a backtest runs through at every bar: copied into the caller, without a call."""
+    jitable: Any = register_jitable(inline="always")(function)
+    return cast(Function, jitable)

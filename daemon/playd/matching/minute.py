@@ -17,7 +17,7 @@ from numba import njit
 
 from playd.core.units import DOWN, UP, from_units, to_units
 from playd.matching.book import add_to_position, drop_entry, set_levels, take_from_position
-from playd.matching.compiled import part
+from playd.matching.compiled import inlined, part
 from playd.matching.money import bankruptcy_price, fee_usdt, order_cost_usdt
 from playd.matching.prices import entry_fill_ticks, exit_fill_ticks, limit_is_marketable, stop_fill_ticks, target_fill_ticks
 from playd.matching.records import (
@@ -101,17 +101,16 @@ def close_at_end(book: Records, terms: Records, price: float, reason: int, fills
     return _fill_exit_order(b, terms[0], price, fills[0])
 
 
-@part
+@inlined
 def is_quiet(b: Record, high: float, low: float) -> bool:
     """Whether a minute with these extremes certainly leaves a book as it is, so that `match_minute` need not be called."""
     if b.exit_qty != 0 or b.entry_kind != NONE or b.stop_resting != 0:
         return False
-    if b.dir == 0:
-        return True
-    worst = low if b.dir > 0 else high
-    best = high if b.dir > 0 else low
-    touched = _reached(-b.dir, worst, b.stop_price) or _reached(-b.dir, worst, b.liquidation_price)
-    return not (touched or _reached(b.dir, best, b.target_price))
+    if b.dir > 0:
+        return not (low <= b.stop_price or low <= b.liquidation_price or high >= b.target_price)
+    if b.dir < 0:
+        return not (high >= b.stop_price or high >= b.liquidation_price or low <= b.target_price)
+    return True
 
 
 @part

@@ -15,7 +15,7 @@ from playd.engine.account import apply_funding_record, mark_record
 from playd.engine.decide import decide_record, is_open
 from playd.engine.records import HALTED_DRAWDOWN, HALTED_LIQUIDATED, NO_ACTION, RUNNING
 from playd.engine.venue import settle, submit
-from playd.matching.compiled import part
+from playd.matching.compiled import inlined, part
 from playd.matching.minute import close_at_end, is_quiet, match_minute
 from playd.matching.money import funding_usdt
 from playd.matching.records import END_OF_DATA, Record, Records
@@ -125,7 +125,7 @@ def _fund(s: Record, price: float, rate: float) -> None:
         apply_funding_record(s, funding_usdt(s.dir, s.size, price, rate))
 
 
-@part
+@inlined
 def _read_truths(x: Record, columns: tuple[NDArray[np.float64], ...], strides: NDArray[np.int64], row: int) -> None:
     x.exit_all = columns[0][row * strides[0]]
     x.exit_long = columns[1][row * strides[1]]

@@ -189,7 +189,7 @@ def test_resting_limit_entry_fills_at_a_better_open_and_is_then_exposed_to_its_t
     assert market.minute(49_800.0, 51_000.0, 49_800.0) == [("entry", 49_800.0), ("tp", 50_989.8)]
 
 
-@njit
+@njit(cache=True)
 def quiet(book: Records, high: float, low: float) -> bool:
     """`is_quiet` as compiled code calls it."""
     return bool(is_quiet(book[0], high, low))
