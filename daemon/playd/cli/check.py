@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from typing import Final
 
+from playd.cli.key_readback import Standing, read_back_keys
 from playd.cli.venue_accounts import key_accounts
 from playd.control.render import json_text, render_pairs
 from playd.core.errors import PlayError
 from playd.core.modes import Environment
+from playd.orders.budget import AddressBudget
 from playd.settings import Loaded, load
 from playd.supervisor.plays import find_play, read_play
 from playd.world.ports import World
 from playd.world.real import real_world
+from playd.world.real import run as run_loop
 
 EXIT_CREDENTIAL: Final = 77
 EXIT_INVALID: Final = 6
@@ -31,7 +34,8 @@ def run_check(config: str, state: str, *, as_json: bool) -> int:
     world = real_world()
     flags = {"daemon.state_dir": ("--state", str(world.process.working_dir() / state))} if state else {}
     loaded = load(world, flags=flags, config=config or None)
-    results = [*_settings(loaded), *_directories(world, loaded), *_accounts(world, loaded), *_plays(world, loaded)]
+    accounts = run_loop(lambda given: _accounts(given, loaded), world)
+    results = [*_settings(loaded), *_directories(world, loaded), *accounts, *_plays(world, loaded)]
     if as_json:
         print(json_text([{"check": each.check, "ok": each.ok, "detail": each.detail} for each in results]))
     else:
@@ -55,16 +59,19 @@ def _directories(world: World, loaded: Loaded) -> list[Result]:
     return [Result("state directory", True, str(state))]
 
 
-def _accounts(world: World, loaded: Loaded) -> list[Result]:
-    accepted, refused = key_accounts(world, loaded)
+async def _accounts(world: World, loaded: Loaded) -> list[Result]:
+    """Keys are read back from their venues. An unreachable venue fails nothing: a start would wait for it."""
+    address = AddressBudget(world.clock)
+    findings = await read_back_keys(world, *key_accounts(world, loaded), address.for_account)
     local = [alias for alias, each in loaded.settings.accounts.items() if each.environment is Environment.LOCAL]
     return [
         *(Result(f"account {alias}", True, "local exchange, no key needed") for alias in local),
         *(
-            Result(f"account {alias}", True, f"{each.environment}, key {each.key_fingerprint}")
-            for alias, each in accepted.items()
+            Result(
+                f"account {each.alias}", each.standing is not Standing.REFUSED, f"{each.standing}: {each.text}", EXIT_CREDENTIAL
+            )
+            for each in findings
         ),
-        *(Result(f"account {alias}", False, text, EXIT_CREDENTIAL) for alias, text in refused.items()),
     ]
 
 

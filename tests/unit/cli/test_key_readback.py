@@ -1,7 +1,11 @@
 """What `playd check` learns about configured keys: accepted, refused, or nobody there to ask."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from playd.cli.check import run_check
 from playd.cli.key_readback import Standing, read_back_key, read_back_keys
 from playd.venues.bybit.environment import local_hosts
 from playd.world.virtual import virtual_world
@@ -46,3 +50,12 @@ async def test_nobody_there_is_not_a_refusal_and_settings_may_refuse_without_ask
     lost = account(local_hosts(9))
     found = await read_back_keys(world, {"sim": lost}, {"other": "no key"}, lambda _alias: FreeBudget())
     assert [(each.alias, each.standing) for each in found] == [("other", Standing.REFUSED), ("sim", Standing.UNREACHABLE)]
+
+
+def test_check_ends_with_77_when_a_configured_account_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = tmp_path / "playd.toml"
+    settings.write_text('[accounts.try]\nenvironment = "demo"\n')
+    assert run_check(str(settings), str(tmp_path / "state"), as_json=True) == 77
+    rows = {row["check"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["account try"]["ok"] is False
+    assert "no key" in rows["account try"]["detail"]
