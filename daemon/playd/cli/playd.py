@@ -9,6 +9,10 @@ import typer
 
 from playd import __version__
 from playd.core.errors import PlaydError, PlayError
+from playd.world.kernel_cache import use_kernel_cache
+
+# Here, because every command that reaches a kernel is imported below, inside the command; `playctl` has no kernels.
+use_kernel_cache()
 
 T = TypeVar("T")
 

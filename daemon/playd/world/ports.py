@@ -13,14 +13,16 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Any, Literal, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, TypeAlias
 
-import aiohttp
-import aiohttp.web
 from anyio.abc import ByteStream
-from numpy.typing import NDArray
 
-Column = NDArray[Any]
+if TYPE_CHECKING:  # every program imports this file, and `playctl` must start without either
+    import aiohttp
+    import aiohttp.web
+    from numpy.typing import NDArray
+
+Column: TypeAlias = "NDArray[Any]"
 """One column of a Parquet file as a one-dimensional array."""
 
 
@@ -198,7 +200,7 @@ UnixHandler = Callable[[ByteStream, Peer], Awaitable[None]]
 class Net(Protocol):
     """HTTP, WebSocket and Unix sockets, client and server."""
 
-    def http_session(self, *, timeout_s: float, headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:
+    def http_session(self, *, timeout_s: float, headers: Mapping[str, str] | None = None) -> "aiohttp.ClientSession":
         """
         A client session (REST and `ws_connect`) for the running loop; used as `async with`, closed by whoever opened it.
 
@@ -207,7 +209,7 @@ class Net(Protocol):
         """
         ...
 
-    def serve_http(self, app: aiohttp.web.Application, host: str, port: int) -> AbstractAsyncContextManager[int]:
+    def serve_http(self, app: "aiohttp.web.Application", host: str, port: int) -> AbstractAsyncContextManager[int]:
         """
         Serve until the block ends; yields the port really bound (ask with port 0 for a free one).
 

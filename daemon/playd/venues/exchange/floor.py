@@ -7,6 +7,7 @@ from typing import Final
 import anyio
 
 from playd.core.errors import RecordError, SettingsError, StateError
+from playd.core.timeframes import DAY_MS
 from playd.market.feed import CandleFeed
 from playd.venues.exchange import log_rows
 from playd.venues.exchange.books import Books
@@ -165,12 +166,22 @@ def _set_prices(books: Books, feed: CandleFeed) -> None:
     until_ms = time.open_ms + (0 if time.inside else feed.step_ms)
     for symbol, listing in books.listings.items():
         listing.candle = candles.get(symbol)
-        before = feed.candles(symbol, feed.first_ms, until_ms)
         if listing.candle is not None:
             listing.last = listing.candle.open
-        elif len(before):
-            listing.last = float(before.close[-1])
+        elif (close := _last_close(feed, symbol, until_ms)) is not None:
+            listing.last = close
         else:
             first_ms = feed.next_open_ms(until_ms)
             ahead = feed.opening_at(first_ms) if first_ms is not None else {}
             listing.last = ahead[symbol].open if symbol in ahead else float(listing.instrument.tick)
+
+
+def _last_close(feed: CandleFeed, symbol: str, until_ms: int) -> float | None:
+    """Close of the newest candle that opens before `until_ms`: looks back a day, then ever further, for feeds may draw anew."""
+    reach_ms = DAY_MS
+    while True:
+        start_ms = max(until_ms - reach_ms, feed.first_ms)
+        before = feed.candles(symbol, start_ms, until_ms)
+        if len(before) or start_ms == feed.first_ms:
+            return float(before.close[-1]) if len(before) else None
+        reach_ms *= 4

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from playd.world.ports import Column, FileStat, Synchronous
-from playd.world.real import parquet
 from playd.world.real.files import RealAppender, RealLock, replacing, sync_dir, write_new
 from playd.world.sqlite import configure
 
@@ -71,9 +70,13 @@ class RealDisk:
         return configure(sqlite3.connect(uri, uri=True, isolation_level=None), read_only=read_only, synchronous=synchronous)
 
     def read_parquet(self, path: PurePath, columns: Sequence[str] | None = None) -> dict[str, Column]:
+        from playd.world.real import parquet  # only here: DuckDB costs time and memory, and few programs read Parquet
+
         return parquet.read(self._at(path), columns)
 
     def write_parquet(self, path: PurePath, columns: Mapping[str, Column], *, mode: int = 0o640) -> None:
+        from playd.world.real import parquet
+
         with replacing(self._at(path), keep_previous=False) as temporary:
             parquet.write(temporary, columns)
             temporary.chmod(mode)

@@ -7,13 +7,16 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
-import aiohttp
-import aiohttp.web
 import anyio
 from anyio.abc import ByteStream, SocketAttribute, SocketListener, SocketStream
 
 from playd.world.ports import Peer, UnixHandler
+
+if TYPE_CHECKING:  # imported where it is used: Unix sockets do not need it, and it takes a third of the start of `playctl`
+    import aiohttp
+    import aiohttp.web
 
 _SHUTDOWN_S = 2.0
 """How long open HTTP requests may go on when a server stops."""
@@ -23,9 +26,11 @@ _PEER_CREDENTIALS = struct.Struct("3i")
 
 
 def session(
-    *, timeout_s: float, headers: Mapping[str, str] | None, connector: aiohttp.BaseConnector | None = None
-) -> aiohttp.ClientSession:
+    *, timeout_s: float, headers: Mapping[str, str] | None, connector: "aiohttp.BaseConnector | None" = None
+) -> "aiohttp.ClientSession":
     """The one way sessions are made, in both worlds."""
+    import aiohttp
+
     return aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=timeout_s),
@@ -36,8 +41,10 @@ def session(
 
 
 @contextlib.asynccontextmanager
-async def serve_http(app: aiohttp.web.Application, host: str, port: int) -> AsyncIterator[int]:
+async def serve_http(app: "aiohttp.web.Application", host: str, port: int) -> AsyncIterator[int]:
     """See `Net.serve_http`."""
+    import aiohttp.web
+
     runner = aiohttp.web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     try:
@@ -58,10 +65,10 @@ async def serve_peer(stream: ByteStream, peer: Peer, handler: UnixHandler) -> No
 class RealNet:
     """`Net` of this machine."""
 
-    def http_session(self, *, timeout_s: float, headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:
+    def http_session(self, *, timeout_s: float, headers: Mapping[str, str] | None = None) -> "aiohttp.ClientSession":
         return session(timeout_s=timeout_s, headers=headers)
 
-    def serve_http(self, app: aiohttp.web.Application, host: str, port: int) -> contextlib.AbstractAsyncContextManager[int]:
+    def serve_http(self, app: "aiohttp.web.Application", host: str, port: int) -> contextlib.AbstractAsyncContextManager[int]:
         return serve_http(app, host, port)
 
     @contextlib.asynccontextmanager

@@ -1,0 +1,24 @@
+"""What a program does not need it does not import: starting costs what is imported, before the first line of ours runs."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("numba", "llvmlite", "numpy", "duckdb", "pybit", "aiohttp", "requests", "pydantic", "ruamel", "rich", "structlog")
+
+
+def imported_by(module: str) -> set[str]:
+    """Top-level packages in memory after a fresh interpreter has imported `module`."""
+    code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["playd.cli.playctl", "playd.cli.playd"])
+def test_a_command_line_starts_without_what_only_a_daemon_needs(module: str) -> None:
+    assert imported_by(module).isdisjoint(HEAVY)
+
+
+def test_the_daemon_does_not_load_the_reader_of_recorded_candles_until_a_file_is_read() -> None:
+    assert "duckdb" not in imported_by("playd.cli.daemon")
