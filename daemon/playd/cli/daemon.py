@@ -18,11 +18,12 @@ from playd.cli.declared import Roster
 from playd.cli.live_view import live_view
 from playd.cli.log_tap import LogTap
 from playd.cli.market_source import MarketChoice, open_feed
+from playd.cli.rehearsals import rehearse_plays
 from playd.cli.reports import Reports
 from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
 from playd.cli.shutdown import Shutdown
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
-from playd.cli.venue_accounts import key_accounts
+from playd.cli.venue_accounts import has_key, key_accounts
 from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.methods import bind
@@ -31,8 +32,9 @@ from playd.control.server import ControlServer
 from playd.control.streams import StreamHub
 from playd.core.canonical import digest
 from playd.core.errors import LockError, PlaydError, PlayError, RecordError
-from playd.core.modes import Mode
+from playd.core.modes import Environment, Mode
 from playd.market.feed import CandleFeed
+from playd.market.synthetic import SyntheticFeed
 from playd.ops.free_space import FreeSpace
 from playd.ops.logs import configure_logs
 from playd.ops.notify import ServiceManager
@@ -42,7 +44,8 @@ from playd.settings.model import MarketSource
 from playd.supervisor.commands import Commands
 from playd.supervisor.edge import first_of, say
 from playd.supervisor.errors import CommandRefused
-from playd.supervisor.plays import find_play, read_play
+from playd.supervisor.plays import read_play
+from playd.supervisor.records import RecordStore
 from playd.supervisor.states import State
 from playd.world.ports import Signal, World
 from playd.world.real import real_world
@@ -66,9 +69,13 @@ class RunOptions:
     state: str = ""
 
 
-def run_daemon(options: RunOptions) -> int:
-    """Run until a signal says stop; the exit code of operations section 13. Known failures become one line."""
-    world = real_world()
+def run_daemon(options: RunOptions, world: World | None = None) -> int:
+    """
+    Run until a signal says stop; the exit code of operations section 13. Known failures become one line.
+
+    `world` is the machine, unless a test wraps it.
+    """
+    world = world or real_world()
     world.process.set_umask(0o077)
     try:
         return run_loop(lambda given: _main(given, options), world)
@@ -108,8 +115,15 @@ def _settings(world: World, options: RunOptions) -> Loaded:
     return load(world, flags=flags, config=options.config or None)
 
 
-def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed:
-    """Candles of the embedded exchange. A file without a symbol is played under every symbol the declared Plays name."""
+def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed | None:
+    """
+    Candles of the embedded exchange. A file without a symbol is played under every symbol the declared Plays name.
+
+    None when a local account names an exchange that is served elsewhere: that one has its own candles.
+    """
+    accounts = loaded.settings.accounts.values()
+    if any(account.environment is Environment.LOCAL and has_key(account) for account in accounts):
+        return None
     market = loaded.settings.market
     file = market.recorded_file if market.source is MarketSource.RECORDED else None
     path = world.process.working_dir() / file if file is not None else None
@@ -120,24 +134,28 @@ def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed:
 def _symbols_of_plays(world: World, loaded: Loaded) -> tuple[str, ...]:
     """Symbols of the declared Plays; a Play that cannot be read is refused later, with its reasons."""
     found: dict[str, None] = {}
-    places = loaded.locations
     for declared in loaded.settings.instances.values():
         try:
-            path = find_play(world.disk, str(places.config_dir / declared.play), places.config_dir / "plays", places.config_dir)
-            found[read_play(world.disk, path).symbol] = None
+            found[read_play(world.disk, loaded.locations.config_dir / declared.play).symbol] = None
         except PlayError:
             continue
     return tuple(found)
 
 
-def _own_state_of(loaded: Loaded, feed: CandleFeed, options: RunOptions) -> Loaded:
+def _play_paths(world: World, loaded: Loaded, records: Records) -> list[PurePath]:
+    """Files of all Plays that may run: declared ones and those of remembered instances."""
+    declared = [loaded.locations.config_dir / each.play for each in loaded.settings.instances.values()]
+    return [*declared, *(PurePath(record.play_path) for record in RecordStore(records.ledger).load())]
+
+
+def _own_state_of(loaded: Loaded, feed: CandleFeed | None, options: RunOptions) -> Loaded:
     """
     A recording has a state directory of its own below the usual one, unless --state names one.
 
     Positions of one market mean nothing on another, and the exchange refuses to mix them. The control socket stays where
     `playctl` looks for it.
     """
-    if loaded.settings.market.source is not MarketSource.RECORDED or options.state:
+    if feed is None or loaded.settings.market.source is not MarketSource.RECORDED or options.state:
         return loaded
     places = loaded.locations
     own = places.state_dir / f"recorded-{digest(feed.identity)[:8]}"
@@ -147,7 +165,7 @@ def _own_state_of(loaded: Loaded, feed: CandleFeed, options: RunOptions) -> Load
 async def _with_records(
     world: World,
     loaded: Loaded,
-    feed: CandleFeed,
+    feed: CandleFeed | None,
     records: Records,
     streams: StreamHub,
     tap: LogTap,
@@ -171,6 +189,8 @@ async def _with_records(
         budget_of=address.for_account,
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
     )
+    service = ServiceManager(world.process)
+    rehearse_plays(world, feed or SyntheticFeed(settings.market.synthetic_seed), _play_paths(world, loaded, records), service)
     opened = open_runtime(world, plan, records.ledger, records.halts, records.journal, reports)
     async with opened as runtime:
         commands = Commands(
@@ -203,7 +223,6 @@ async def _with_records(
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
         server = ControlServer(world.net, world.clock, places.control_socket, dispatch, streams)
-        service = ServiceManager(world.process)
         try:
             serving = server.running()
             async with serving:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
 
+from playd.cli.venue_accounts import has_key
 from playd.core.errors import PlayError
 from playd.settings import Settings
-from playd.supervisor.enrol import Wish, enrol
+from playd.supervisor.enrol import Wish, enrol, paper_alias
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.records import InstanceRecord, RecordStore, by_name
 from playd.supervisor.supervisor import Supervisor
@@ -37,7 +38,9 @@ class Roster:
         remembered = by_name(self._records.load())
         for name, declared in settings.instances.items():
             play = str(config_dir / declared.play)
-            wish = Wish(name, play, declared.mode, declared.account, declared=True, enabled=declared.enabled)
+            account = settings.accounts.get(declared.account)
+            common = declared.account if account is not None and has_key(account) else ""
+            wish = Wish(name, play, declared.mode, common, declared=True, enabled=declared.enabled)
             record = self._declared(wish, remembered.pop(name, None))
             if record is not None:
                 self._supervisor.add(record)
@@ -52,10 +55,10 @@ class Roster:
             return old  # admission will refuse it with the same findings
         if old is None:
             return self._put(replace(fresh, desired="running" if wish.enabled else "stopped"))
-        if old.play_digest == fresh.play_digest and old.mode is fresh.mode:
+        if old.play_digest == fresh.play_digest and old.mode is fresh.mode and _same_account(old, wish):
             return self._put(replace(old, play_path=fresh.play_path, enabled=wish.enabled, declared=True))
         if self._records.booked_qty(old):
-            text = f"{wish.name}: its Play or mode was changed in the settings while it holds a position"
+            text = f"{wish.name}: its Play, mode or account was changed in the settings while it holds a position"
             self._on_problem(wish.name, text)
             return replace(old, declared=True)
         self._records.remove(old)
@@ -65,3 +68,8 @@ class Roster:
     def _put(self, record: InstanceRecord) -> InstanceRecord:
         self._records.put(record)
         return record
+
+
+def _same_account(old: InstanceRecord, wish: Wish) -> bool:
+    """Whether the account is the one it had; a wish without one means a wallet of its own."""
+    return old.account == (wish.account or paper_alias(old.uid))

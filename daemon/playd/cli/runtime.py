@@ -49,7 +49,7 @@ class RuntimePlan:
         feed: Candles of the embedded exchange; None when no instance needs it.
         speed: Market minutes per real minute, `AS_FAST_AS_POSSIBLE` for no pacing.
         exchange_records: File of the embedded exchange's accounts; its directory exists.
-        key_accounts: Accounts of real keys, by alias.
+        key_accounts: Accounts with a key of their own, by alias; local ones are on an exchange that is served elsewhere.
         budget_of: The rate budget of an account; the empty alias is public data.
         play_of: The Play of a record as it is now. Raises `PlayError`.
     """
@@ -110,19 +110,25 @@ class Runtime:
     def plan_of(self, record: InstanceRecord, play: Play) -> AccountPlan:
         """How the account of an instance is opened."""
         books = Books(self.world, self.ledger, self.journal, self.halts, self.plan.budget_of)
-        if record.mode is Mode.PAPER:
+        account = self.plan.key_accounts.get(record.account)
+        if account is None:
             if self.exchange is None:
-                raise OperatorError("there is no embedded exchange")
+                raise OperatorError(f"there is no account {record.account} and no embedded exchange")
             universe = self.universes[Environment.LOCAL]
             return paper_plan(books, universe, self.exchange, record, play, self._paper_settings())
-        account = self.plan.key_accounts[record.account]
         settings = OrderSettings.from_settings(self.plan.settings, record.account)
+        if account.environment is Environment.LOCAL:
+            settings = self._at_market_speed(settings)
         return key_plan(books, self.universes[account.environment], account, settings)
 
     def _paper_settings(self) -> OrderSettings:
         """The order path's numbers of a local account: of the declared one, else the defaults."""
         declared = [alias for alias, each in self.plan.settings.accounts.items() if each.environment is Environment.LOCAL]
         base = OrderSettings.from_settings(self.plan.settings, declared[0]) if declared else OrderSettings.of(Environment.LOCAL)
+        return self._at_market_speed(base)
+
+    def _at_market_speed(self, base: OrderSettings) -> OrderSettings:
+        """The order path's numbers on a simulated market."""
         if self.plan.speed == 1:
             return base
         # Ages are real seconds; a market that runs faster or waits for us does not make data older.
@@ -135,8 +141,8 @@ class Runtime:
         running = [other.record for other in slots.values() if other.record.uid != record.uid and other.active]
         refused = self.plan.refused_accounts.get(record.account, "")
         held = self.accounts.held.get(record.account)
-        known = record.mode is Mode.PAPER or record.account in self.plan.key_accounts or bool(refused)
         local = record.mode is Mode.PAPER
+        known = (local and self.exchange is not None) or record.account in self.plan.key_accounts or bool(refused)
         return Circumstances(
             present_digest=digest,
             play_error=error,
@@ -217,7 +223,9 @@ async def _open_universes(
         step_ms = plan.feed.step_ms
         wanted[Environment.LOCAL] = (local_hosts(info.port), step_ms, True, _local_timing(plan.speed, step_ms))
     for account in plan.key_accounts.values():
-        wanted[account.environment] = (account.hosts, MINUTE_MS, False, _live_timing(plan.settings))
+        local = account.environment is Environment.LOCAL
+        timing = _local_timing(plan.speed, MINUTE_MS) if local else _live_timing(plan.settings)
+        wanted[account.environment] = (account.hosts, MINUTE_MS, account.lock_step, timing)
     universes: dict[Environment, Universe] = {}
     streams = plan.settings.streams
     sockets = SocketTiming(

@@ -1,31 +1,53 @@
-"""Accounts of real keys: from settings and secrets to frozen values, each accepted or refused by itself."""
+"""
+Accounts with a key: from settings and secrets to frozen values, each accepted or refused by itself.
+
+A local account has one when it names the address of an exchange that is served elsewhere (`playd exchange serve`).
+"""
+
+from urllib.parse import urlsplit
 
 from playd.core.errors import CredentialError, SettingsError
 from playd.core.modes import Environment
 from playd.core.secret import Secret
 from playd.settings import Account, Loaded
 from playd.venues.bybit.credentials import read_credentials
-from playd.venues.bybit.environment import Hosts, VenueAccount, default_hosts, venue_account
+from playd.venues.bybit.environment import Hosts, VenueAccount, default_hosts, local_hosts, venue_account
 from playd.world.ports import World
 
 
 def key_accounts(world: World, loaded: Loaded) -> tuple[dict[str, VenueAccount], dict[str, str]]:
-    """Accepted accounts and the reasons of the refused ones, by alias. Local accounts are not among them."""
+    """Accepted accounts and the reasons of the refused ones, by alias. Wallets of the embedded exchange are not among them."""
     accepted: dict[str, VenueAccount] = {}
     refused: dict[str, str] = {}
     for alias, account in loaded.settings.accounts.items():
-        if account.environment is Environment.LOCAL:
+        if not has_key(account):
             continue
         try:
-            accepted[alias] = _account(world, loaded, alias, account)
+            accepted[alias] = _one_exchange(_account(world, loaded, alias, account), accepted)
         except (CredentialError, SettingsError) as error:
             refused[alias] = str(error)
     return accepted, refused
 
 
+def has_key(account: Account) -> bool:
+    """Whether an account is reached with a key of its own; the others are wallets of the embedded exchange."""
+    return account.environment is not Environment.LOCAL or bool(account.rest_url)
+
+
+def _one_exchange(account: VenueAccount, others: dict[str, VenueAccount]) -> VenueAccount:
+    """A daemon follows one market per environment. Raises `SettingsError` for a second local exchange."""
+    for other in others.values():
+        if account.environment is other.environment is Environment.LOCAL and account.hosts != other.hosts:
+            raise SettingsError(
+                f"accounts.{account.alias}: is on {account.hosts.rest}, {other.alias} on {other.hosts.rest};"
+                " a daemon follows one local exchange"
+            )
+    return account
+
+
 def _account(world: World, loaded: Loaded, alias: str, account: Account) -> VenueAccount:
     key, secret, rsa = _secrets(world, loaded, alias, account)
-    hosts = default_hosts(account.environment, account.region)
+    hosts = _usual_hosts(alias, account)
     named = Hosts(
         rest=account.rest_url or hosts.rest,
         public=account.public_url or hosts.public,
@@ -41,7 +63,22 @@ def _account(world: World, loaded: Loaded, alias: str, account: Account) -> Venu
         rsa=rsa,
         expected_uid=account.expected_uid,
         allow_unbound_key=account.allow_unbound_key,
+        lock_step=account.environment is Environment.LOCAL,
     )
+
+
+def _usual_hosts(alias: str, account: Account) -> Hosts:
+    """Where an environment is; a local exchange has its streams on the port of its REST address."""
+    if account.environment is not Environment.LOCAL:
+        return default_hosts(account.environment, account.region)
+    try:
+        parts = urlsplit(account.rest_url)
+        port = parts.port
+    except ValueError as error:
+        raise SettingsError(f"accounts.{alias}: rest_url {account.rest_url!r}: {error}") from None
+    if not parts.hostname or port is None:
+        raise SettingsError(f"accounts.{alias}: rest_url {account.rest_url!r} found, http://127.0.0.1:PORT expected")
+    return local_hosts(port, address=parts.hostname)
 
 
 def _secrets(world: World, loaded: Loaded, alias: str, account: Account) -> tuple[Secret, Secret, bool]:

@@ -129,7 +129,7 @@ def _slots(record: InstanceRecord, around: Circumstances) -> Refused | None:
 
 
 def _exclusive(record: InstanceRecord, around: Circumstances) -> Refused | None:
-    if record.mode not in (Mode.DEMO, Mode.LIVE):
+    if record.mode is Mode.SHADOW:
         return None
     for other in around.running:
         if (other.account, other.symbol) == (record.account, record.symbol):

@@ -12,7 +12,7 @@ from playd.world.ports import World
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants to run. `account` is ignored for paper, which has a wallet per instance."""
+    """What somebody wants to run. A paper instance without `account` gets a wallet of its own."""
 
     name: str
     play: str
@@ -36,7 +36,7 @@ def enrol(world: World, plays_dir: PurePath, wish: Wish) -> tuple[InstanceRecord
         InstanceRecord(
             uid=uid,
             name=wish.name,
-            account=paper_alias(uid) if wish.mode is Mode.PAPER else wish.account,
+            account=wish.account or (paper_alias(uid) if wish.mode is Mode.PAPER else ""),
             mode=wish.mode,
             symbol=play.symbol,
             play_path=str(path),

@@ -7,6 +7,9 @@ Everything that a life opens (subscription, registration) is closed when it ends
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from typing import Final
+
+import anyio
 
 from playd.core.candles import Candles
 from playd.core.errors import StateError
@@ -22,10 +25,14 @@ from playd.supervisor.accounts import AccountPlan, Accounts
 from playd.supervisor.instance import EngineInstance
 from playd.supervisor.keeper import Keeper, Kept
 from playd.supervisor.records import InstanceRecord, RecordStore
+from playd.supervisor.rehearsal import rehearse
 from playd.supervisor.slot import Slot
 from playd.supervisor.surroundings import Report, ShellAround
 from playd.supervisor.translate import Identity
 from playd.world.ports import World
+
+ACCOUNT_WITHIN_S: Final = 10.0
+"""How long a life waits for its account to take entries before it looks at bars: the newest one may be fresh enough."""
 
 
 class HistoryTooShort(StateError):
@@ -61,6 +68,8 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     keeper = Keeper(parts.world.disk, parts.instances_dir, record.name)
     kept = _kept_of(keeper, record)
     account = await parts.accounts.ready(parts.plan(record, play))
+    with anyio.move_on_after(ACCOUNT_WITHIN_S):
+        await account.wait_ready()
     hub = parts.hub_of(record)
     history = await _history(hub, parts.base_step_ms, record, program, kept)
     last_open_ms = _last_open_ms(parts, record, program, kept, history)
@@ -101,6 +110,7 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         )
         engine = PlayEngine(warm.program, warm.play, instrument, start_equity_usdt=float(record.capital_usd))
         last_open_ms = warm.last_open_ms
+        rehearse(warm.program, warm.play, instrument, warm.history)
         seen = warm.history.between(0, last_open_ms + parts.base_step_ms)
         engine.warm(seen)
         if kept is not None:

@@ -1,0 +1,55 @@
+"""
+A rehearsal before the first bar: every compiled function an engine needs is loaded by using it once on a throw-away engine.
+
+Loading machine code takes seconds on first use. Done here, before the instance says that it is warm, it delays nobody's
+decision and nobody's exit.
+"""
+
+from typing import Final
+
+from playd.core.candles import Candles
+from playd.core.instrument import Instrument
+from playd.core.orders import Action, Side
+from playd.core.units import UP, to_units
+from playd.engine.messages import EngineFill
+from playd.engine.play_engine import PlayEngine
+from playd.plays.model import Play
+from playd.plays.program import Program
+
+EXEC_BARS: Final = 2
+EQUITY_USDT: Final = 10_000.0
+
+
+def rehearse(program: Program, play: Play, instrument: Instrument, history: Candles) -> None:
+    """Run the newest bars of `history` through a throw-away engine, with an entry, an exit and a snapshot between them."""
+    tail = EXEC_BARS * program.exec_step_ms // program.base_step_ms
+    if len(history) <= tail:
+        return
+    engine = PlayEngine(program, play, instrument, EQUITY_USDT)
+    first = int(history.open_time_ms[-tail])
+    engine.warm(history.between(first - 2 * tail * program.base_step_ms, first))
+    for index in range(len(history) - tail, len(history)):
+        candle = history.at(index)
+        engine.on_bar(candle)
+        price_ticks = to_units(candle.close, *instrument.tick_fraction, UP)
+        _fill(engine, Action.ENTER, Side.BUY, price_ticks, candle.open_time_ms)
+        engine.on_order_ended(Action.ENTER, "rehearsal")
+        _fill(engine, Action.EXIT, Side.SELL, price_ticks, candle.open_time_ms)
+        engine.on_order_ended(Action.EXIT, "rehearsal")
+        engine.on_funding(0.0)
+    engine.restore(engine.snapshot())
+
+
+def _fill(engine: PlayEngine, action: Action, side: Side, price_ticks: int, time_ms: int) -> None:
+    engine.on_fill(
+        EngineFill(
+            action=action,
+            side=side,
+            qty_steps=1,
+            price_ticks=price_ticks,
+            fee_usdt=0.0,
+            time_ms=time_ms,
+            reason="signal",
+            is_maker=False,
+        )
+    )
