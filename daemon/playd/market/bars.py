@@ -27,7 +27,8 @@ class ClosedBar:
     """
     A closed candle as a subscriber gets it.
 
-    `late` marks one that was fetched to fill a gap: it updates columns, exits and stops, and is too old to enter on.
+    `late` marks one that was fetched after the market had moved on: it updates columns, exits and stops, and is too old to
+    enter on.
     """
 
     symbol: str

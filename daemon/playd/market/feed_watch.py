@@ -222,11 +222,14 @@ class SymbolFeed:
         try:
             with anyio.fail_after(self._timing.fetch_within_s):
                 candles = await self._source.candles(self.symbol, start_ms, end_ms)
+                now_ms = await self._source.market_now_ms()
         except (VenueError, LinkError, TimeoutError) as error:
             self._note(FeedNote(NoteKind.FETCH_FAILED, self.symbol, start_ms, str(error) or "no answer in time"))
             return False
         for candle in candles:
-            self._offer(ClosedBar(self.symbol, candle, self._clock.mono_s(), Source.REST, late=True))
+            # A market that stands at this very close (it is held, or waits in lock-step) has not moved on without us.
+            late = candle.open_time_ms + self._source.step_ms < now_ms
+            self._offer(ClosedBar(self.symbol, candle, self._clock.mono_s(), Source.REST, late))
         return True
 
     def _offer(self, bar: ClosedBar) -> None:

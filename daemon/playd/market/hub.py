@@ -84,7 +84,6 @@ class MarketHub:
             feed = self._start(symbol) if first else self._feeds[symbol]
             if after_ms is not None and feed.line.head_ms is None:
                 feed.line.start_behind(after_ms)
-                feed.check_now()
             subscription = Subscription(
                 feed,
                 self._source,
@@ -97,6 +96,7 @@ class MarketHub:
             self._subscribers[symbol].add(subscription)
             if first:  # last, so that not even the first frame finds nobody
                 await self._watch(symbol)
+                feed.check_now()  # after that, so that no bar closes between the answer and the first frame
             return subscription
 
     async def _watch(self, symbol: str) -> None:

@@ -54,9 +54,10 @@ class ScriptedSource:
     listed: dict[int, Candle] = field(default_factory=dict)
     asked: list[tuple[float, int, int]] = field(default_factory=list)
     broken: bool = False
+    moved_on_ms: int = 2000
 
     async def market_now_ms(self) -> int:
-        return max(self.listed, default=0) + STEP
+        return max(self.listed, default=0) + STEP + self.moved_on_ms
 
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         self.asked.append((LoopClock().mono_s(), start_ms // STEP, end_ms // STEP))
@@ -277,6 +278,18 @@ def test_a_reconnect_fetches_at_once_what_closed_meanwhile() -> None:
             assert scene.clock.mono_s() == pytest.approx(61)
             assert bar.late
             assert NoteKind.LINK_DOWN in scene.kinds()
+
+    in_virtual_time(body)
+
+
+def test_a_bar_fetched_while_the_market_stands_at_its_close_is_not_late() -> None:
+    async def body() -> None:
+        async with running() as scene:
+            scene.source.moved_on_ms = 0
+            scene.source.list(1, 2, 3)
+            subscription = await scene.hub.subscribe(SYMBOL, after_ms=STEP)
+            bars = await take(subscription, 2)
+            assert [(bar.candle.open_time_ms // STEP, bar.late) for bar in bars] == [(2, True), (3, False)]
 
     in_virtual_time(body)
 
