@@ -87,18 +87,20 @@ class OrderWorld:
         """Start the account and run it for the block; the private stream is up when the block begins."""
         await self.start()
         events = self.venue.new_stream()
-        async with anyio.create_task_group() as task_group:
-            task_group.start_soon(self.account.run, events)
-            await anyio.lowlevel.checkpoint()
-            if connect:
-                self.venue.connect()
-                with anyio.fail_after(60):
-                    await self.account.wait_ready()
-            yield
-            task_group.cancel_scope.cancel()
-        for port in self.ports:
-            port.close()
-        self.venue.close_stream()
+        try:
+            async with anyio.create_task_group() as task_group:
+                task_group.start_soon(self.account.run, events)
+                await anyio.lowlevel.checkpoint()
+                if connect:
+                    self.venue.connect()
+                    with anyio.fail_after(60):
+                        await self.account.wait_ready()
+                yield
+                task_group.cancel_scope.cancel()
+        finally:
+            for port in self.ports:
+                port.close()
+            self.venue.close_stream()
 
     async def start(self) -> None:
         """As the supervisor does: again and again until the venue can be read."""

@@ -121,6 +121,7 @@ class Account:
         self.gateway.unresolved = self.protection.open_check
         self.gateway.entry_sent = self.protection.look_again
         self.desk.on_look = self.protection.look_again
+        self.desk.on_order = self.protection.order_ended
         self.gateway.resolve_soon = self.resolver.wake
         self.desk.on_fill = self.protection.fill_booked
         self.desk.deliver = self._deliver

@@ -24,6 +24,7 @@ from playd.orders.halts import Halts, Level, symbol_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.orders.order_book import OrderBook
+from playd.orders.rows import OrderRow
 from playd.orders.settings import OrderSettings
 from playd.orders.verdicts import Verdicts
 from playd.venues.port import Budget, VenuePort
@@ -80,6 +81,7 @@ class Desk:
     deliver: Callable[[str, InstanceEvent], None] = lambda _instance, _event: None
     on_fill: Callable[[str, str], None] = lambda _symbol, _key: None
     on_look: Callable[[str, str], None] = lambda _symbol, _key: None
+    on_order: Callable[[OrderRow], None] = lambda _row: None
     outbox_done: int = 0
     naked_seconds: dict[str, float] = field(default_factory=dict)
     """`naked_seconds_total` per symbol."""
@@ -106,6 +108,7 @@ class Desk:
         for symbol, key in looks:
             self.on_look(symbol, key)
         for link in links:
+            self.on_order(self.book.need(link))
             for waiter in self._waiters.pop(link, []):
                 waiter.set()
 

@@ -70,9 +70,9 @@ class Exits:
     async def begin(self, intent: Intent, instance: Instance) -> Verdict:
         """The first attempt only; whoever calls this must go on with `finish`."""
         desk, identity = self._desk, _identity(intent)
-        stored = desk.book.of_intent(identity)
-        if stored:
-            return Verdict("SENT", f"this intent exists and its order is {stored[-1].state}", link_id=stored[-1].link_id)
+        known = self._gateway.known(intent)
+        if known is not None:
+            return known
         qty = self._cut(intent)
         if qty <= 0:
             desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", "there is nothing to reduce")
@@ -80,7 +80,7 @@ class Exits:
         await desk.budget.take(CREATE, Priority.EXIT)
         with anyio.CancelScope(shield=True):
             with desk.ledger.atomic():
-                self._gateway.write_intent(intent, {})
+                desk.book.insert_intent(intent, b"{}")
                 row = self._insert_attempt(intent, identity, 0, qty)
                 if intent.bar_close_ms:
                     desk.verdicts.record(

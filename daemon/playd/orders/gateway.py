@@ -5,7 +5,6 @@ From the moment the ledger is synced the work is shielded from cancellation: an 
 because its instance was stopped.
 """
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
@@ -85,10 +84,9 @@ class Gateway:
     async def submit_entry(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Verdict:
         """Judge and, if every gate passes, send one entry. See `Verdict`. Raises `RecordError` when nothing can be recorded."""
         desk = self._desk
-        stored = desk.book.of_intent(intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg))
-        if stored:
-            # Decided again after a restart: the same decision is the same order, and its events are on their way.
-            return Verdict("SENT", f"this intent exists and its order is {stored[-1].state}", link_id=stored[-1].link_id)
+        known = self.known(intent)
+        if known is not None:
+            return known
         refusal = judge(self._case(intent, inputs, instance))
         if refusal is not None:
             return self._refuse(intent, instance, refusal)
@@ -149,18 +147,26 @@ class Gateway:
             return request
         return replace(request, order_type="Limit", time_in_force="IOC", price=self._band_price(intent, inputs))
 
-    def write_intent(self, intent: Intent, gates: dict[str, object]) -> str:
-        """Insert the intent, or find the equal one that exists. An equal identity with other parameters is refused."""
+    def known(self, intent: Intent) -> Verdict | None:
+        """
+        The answer to an intent that exists already, None for a new one.
+
+        Decided again after a restart, the same decision is the same order, and its events are on their way. An equal
+        identity with other parameters is another decision under a used name: nothing is sent, and a person must look.
+        """
         desk = self._desk
         identity = intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
         stored = desk.book.intent(identity)
         if stored is None:
-            return desk.book.insert_intent(intent, canonical_json(gates))
+            return None
         if stored.parameters_digest != parameters_digest(intent):
             note = f"intent {identity} was stored with other parameters"
             desk.incidents.open("INTENT_CHANGED", "critical", symbol_scope(desk.alias, intent.symbol), note)
-            raise sqlite3.IntegrityError(note)
-        return identity
+            return Verdict("REPLAY", note)
+        orders = desk.book.of_intent(identity)
+        if not orders:
+            return Verdict("AMENDED", "this intent exists")
+        return Verdict("SENT", f"this intent exists and its order is {orders[-1].state}", link_id=orders[-1].link_id)
 
     def _write_entry(self, intent: Intent, request: OrderRequest, instance: Instance) -> OrderRow:
         desk = self._desk
@@ -259,7 +265,6 @@ class Gateway:
         aged = replace(
             inputs,
             bar_age_s=inputs.bar_age_s + waited_s,
-            feed_age_s=inputs.feed_age_s + waited_s,
             quote_age_s=None if inputs.quote_age_s is None else inputs.quote_age_s + waited_s,
         )
         refusal = judge(self._case(intent, aged, instance))

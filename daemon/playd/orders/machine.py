@@ -121,7 +121,7 @@ TABLE: Final[dict[OrderState, dict[OrderEvent, OrderState]]] = {
         _E.EXECUTED: _S.ORPHAN,
         _E.SEEN_FILLED: _S.FILLED,
         _E.SEEN_CANCELLED: _S.CANCELLED,
-        _E.SEEN_REJECTED: _S.CANCELLED,
+        _E.SEEN_REJECTED: _S.REJECTED,
         _E.MISSING: _S.CANCELLED,
         _E.ADOPT: _S.OPEN,
     },

@@ -19,7 +19,7 @@ from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.gateway import Instance
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
-from playd.orders.order_book import FOREIGN
+from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.rows import OrderRow
 from playd.venues.port import Priority
 
@@ -77,7 +77,7 @@ class _Run:
     scope: PanicScope
     cause: str
     before: dict[str, VenuePosition] = field(default_factory=dict)
-    orders: set[str] = field(default_factory=set)
+    intents: list[str] = field(default_factory=list)
     leg: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -162,11 +162,14 @@ class Panic:
         return False
 
     async def _wait_for_closing(self, run: _Run) -> None:
-        """Until every closing order of this panic is final, at most one pass."""
+        """Until every closing intent of this panic is done, at most one pass."""
         with anyio.move_on_after(_PASS_S):
-            for link in sorted(run.orders):
-                while not self._desk.book.need(link).state.terminal:
-                    await self._desk.changed(link, _READ_RETRY_S)
+            while open_intents := self._unfinished(run):
+                for row in self._desk.book.of_intent(open_intents[0].id)[-1:]:
+                    await self._desk.changed(row.link_id, _READ_RETRY_S)
+
+    def _unfinished(self, run: _Run) -> list[IntentRow]:
+        return [intent for intent in self._desk.book.open_intents() if intent.cause == run.cause]
 
     async def _read(self, run: _Run) -> list[VenuePosition] | None:
         """Positions of the scope that are still open, or None when they could not be read."""
@@ -190,8 +193,10 @@ class Panic:
         """One closing intent per owner and per piece of the venue's largest market order. Returns the intents begun."""
         desk, rules = self._desk, self._desk.instrument(position.symbol)
         begun = []
+        driven = {intent.instance for intent in self._unfinished(run) if intent.symbol == position.symbol}
         for owner, signed in self._parts(run.scope, position):
-            rest = abs(signed)
+            # An intent that is not done climbs its own ladder; a second one beside it would only race with it.
+            rest = Decimal(0) if owner in driven else abs(signed)
             while rest > 0:
                 piece = min(rest, rules.max_market_qty)
                 rest -= piece
@@ -199,8 +204,9 @@ class Panic:
                 intent = _flatten_intent(run, desk.alias, owner, position, piece, Side.SELL if signed > 0 else Side.BUY)
                 verdict = await self._exits.begin(intent, Instance(owner, "", position.symbol, 0))
                 if verdict.has_order:
-                    run.orders.add(verdict.link_id)
-                    begun.append(f"{owner}/{run.cause}/{Action.FLATTEN}/{run.leg}")
+                    identity = f"{owner}/{run.cause}/{Action.FLATTEN}/{run.leg}"
+                    run.intents.append(identity)
+                    begun.append(identity)
         return begun
 
     def _parts(self, scope: PanicScope, position: VenuePosition) -> list[tuple[str, Decimal]]:
@@ -239,7 +245,7 @@ class Panic:
         return {position.symbol: position for position in found}
 
     def _result(self, run: _Run, before: VenuePosition, after: dict[str, VenuePosition] | None) -> PanicPosition:
-        rows = [self._desk.book.need(link) for link in run.orders]
+        rows = [row for intent in run.intents for row in self._desk.book.of_intent(intent)]
         rows = [row for row in rows if row.symbol == before.symbol and row.cum_qty]
         closed = sum((row.cum_qty for row in rows), Decimal(0))
         value = sum((row.cum_qty * row.avg_price for row in rows), Decimal(0))

@@ -19,7 +19,7 @@ from playd.orders.fills import Share
 from playd.orders.gateway import Instance
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.order_book import FOREIGN
-from playd.orders.rows import text
+from playd.orders.rows import OrderRow, text
 from playd.venues.port import Priority
 
 _POLLS_S: Final = (2.0, 5.0, 8.0)
@@ -84,6 +84,12 @@ class Protection:
         if all(check.key != link for check in watch.checks):
             watch.checks.append(_Check(link, self._desk.clock.mono_s()))
             self._wake.set()
+
+    def order_ended(self, row: OrderRow) -> None:
+        """An entry that ended without any execution needs no look at the position any more."""
+        if row.state.terminal and not row.cum_qty and not row.fills_missing and not row.protective:
+            watch = self._watch(row.symbol)
+            watch.checks = [check for check in watch.checks if check.key != row.link_id]
 
     def position_seen(self, position: VenuePosition) -> Finding | None:
         """

@@ -1,7 +1,5 @@
 """Moves of stop and target that an instance decides: one synced intent, then the venue, then proof by the fill check."""
 
-import sqlite3
-
 import anyio
 
 from playd.core.orders import Intent
@@ -28,21 +26,21 @@ class Stops:
         check sets it again until the venue has it.
         """
         desk = self._desk
+        known = self._gateway.known(intent)
+        if known is not None:
+            return known
         share = desk.fills.share(instance.uid, intent.symbol)
         if share.position.signed_qty == 0:
             return Verdict("FLAT", "there is no position whose stop could be moved")
         stop = intent.stop if intent.stop is not None else share.stop
         target = intent.target if intent.target is not None else share.target
         with anyio.CancelScope(shield=True):
-            try:
-                with desk.ledger.atomic():
-                    identity = self._gateway.write_intent(intent, {})
-                    desk.fills.set_protection(instance.uid, intent.symbol, stop=stop, target=target)
-                    desk.verdicts.record(
-                        instance.uid, instance.clock_ms, intent.bar_close_ms, "AMENDED", intent.reason, intents=identity
-                    )
-            except sqlite3.IntegrityError as error:
-                return Verdict("REPLAY", str(error))
+            with desk.ledger.atomic():
+                identity = desk.book.insert_intent(intent, b"{}")
+                desk.fills.set_protection(instance.uid, intent.symbol, stop=stop, target=target)
+                desk.verdicts.record(
+                    instance.uid, instance.clock_ms, intent.bar_close_ms, "AMENDED", intent.reason, intents=identity
+                )
             desk.ledger.commit()
             reply = await desk.port.set_stops(intent.symbol, stop=intent.stop, target=intent.target, priority=Priority.PROTECT)
         desk.book.close_intent(identity, "done" if _took(reply.reply_class) else "refused")

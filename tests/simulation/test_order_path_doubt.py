@@ -1,0 +1,307 @@
+"""Doubt, refusal, replay and waiting: what the gateway and the resolver do with answers that are not "taken"."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from playd.core.modes import Environment
+from playd.core.orders import Action, IntentClass, OrderState, Side
+from playd.orders.fills import FillEvent, OrderEnded
+from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
+from playd.orders.settings import OrderSettings, RiskLimits
+from tests.simulation.fake_venue import SYMBOL, Script, WriteFault
+from tests.simulation.order_world import READY, UID, build, entry, leave, taken
+from tests.virtual_time import in_virtual_time
+
+DEMO = replace(
+    OrderSettings.of(Environment.DEMO),
+    limits=RiskLimits(Decimal(5000), Decimal(1200), 20, 12, 60),
+)
+QUOTED = replace(READY, bid=Decimal("49999.0"), ask=Decimal("50001.0"), quote_age_s=0.1)
+
+
+def test_an_entry_whose_answer_was_lost_is_found_by_look_up_and_never_sent_again() -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.LOST_AFTER]))
+        async with life.running():
+            life.venue.stream_up = False  # nothing arrives by itself
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            await anyio.sleep(3.0)
+
+            assert verdict.code == "UNKNOWN"
+            assert len(life.venue.placed) == 1
+            assert life.account.desk.book.need(verdict.link_id).state is OrderState.FILLED
+            assert [type(event) for event in taken(port)] == [FillEvent]
+
+    in_virtual_time(body)
+
+
+def test_an_entry_that_never_arrived_is_declared_so_only_after_a_minute_of_proof() -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.LOST_BEFORE]))
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            row = life.account.desk.book.need
+            await anyio.sleep(59.0)
+            assert row(verdict.link_id).state is OrderState.UNKNOWN
+            second = await port.submit(entry(120_000), READY)
+            assert second.code == "UNRESOLVED"
+            await anyio.sleep(10.0)
+
+            assert row(verdict.link_id).state is OrderState.NEVER_ARRIVED
+            assert len(life.venue.placed) == 1
+            ended = taken(port)
+            assert [(type(event), getattr(event, "reason", "")) for event in ended] == [(OrderEnded, "never_arrived")]
+            third = await port.submit(entry(180_000), READY)
+            assert third.code == "SENT"
+
+    in_virtual_time(body)
+
+
+def test_failing_reads_prove_nothing() -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.LOST_BEFORE]))
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            life.venue.script.failing_reads = 1_000_000
+            await anyio.sleep(300.0)
+            state = life.account.desk.book.need(verdict.link_id).state
+            halted = [halt.code for halt in life.halts.in_force(symbol_scope("main", SYMBOL))]
+            life.venue.script.failing_reads = 0
+            await anyio.sleep(100.0)
+
+            assert state is OrderState.UNKNOWN
+            assert "UNKNOWN_ORDER" in halted
+            assert life.account.desk.book.need(verdict.link_id).state is OrderState.NEVER_ARRIVED
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
+    ("code", "halted"),
+    [
+        (110007, None),
+        (10001, None),
+        (110009, None),
+        (110074, symbol_scope("main", SYMBOL)),
+        (110040, account_scope("main")),
+        (10005, account_scope("main")),
+    ],
+)
+def test_a_definite_refusal_ends_the_entry_and_halts_what_the_code_speaks_of(code: int, halted: str | None) -> None:
+    async def body() -> None:
+        life = build(script=Script(codes=[code]))
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+
+            assert verdict.code == "REJECTED"
+            assert [(type(event), getattr(event, "reason", "")) for event in taken(port)] == [(OrderEnded, "rejected")]
+            assert [halt.scope for halt in life.halts.in_force()] == ([halted] if halted else [])
+
+    in_virtual_time(body)
+
+
+def test_a_throttled_entry_goes_out_again_under_its_own_link_id() -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.THROTTLED]))
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+
+            assert verdict.code == "SENT"
+            assert len({order.link_id for order in life.venue.placed}) == 1
+            assert len(life.venue.placed) == 2
+
+    in_virtual_time(body)
+
+
+def test_an_exit_in_doubt_is_sent_again_until_it_is_definite_and_closes_once() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.script.writes = [WriteFault.LOST_BEFORE, WriteFault.LOST_BEFORE, WriteFault.LOST_AFTER]
+            verdict = await port.submit(leave(), READY)
+            await anyio.sleep(10.0)
+
+            exits = [order for order in life.venue.placed if order.reduce_only]
+            assert verdict.code == "UNKNOWN"
+            assert len({order.link_id for order in exits}) == 1
+            assert sum(1 for order in life.venue.effects if order.reduce_only) == 1
+            assert port.position().position.signed_qty == 0
+            assert [type(event) for event in taken(port)] == [FillEvent, FillEvent]
+
+    in_virtual_time(body)
+
+
+def test_exits_climb_the_tolerance_ladder_until_everything_is_closed() -> None:
+    async def body() -> None:
+        life = build(settings=DEMO)
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.020"), QUOTED)
+            await anyio.sleep(0.1)
+            life.venue.fill_share = Decimal("0.5")
+            await port.submit(leave(qty="0.020"), QUOTED)
+            await anyio.sleep(0.05)
+            life.venue.fill_share = Decimal(1)
+            await anyio.sleep(5.0)
+
+            exits = [order for order in life.venue.effects if order.reduce_only]
+            tolerances = [order.slippage_tolerance_pct for order in exits]
+            assert tolerances[:4] == [Decimal("0.3"), Decimal(1), Decimal(3), None]
+            assert set(tolerances[4:]) <= {None}
+            assert life.venue.signed() == 0
+            assert not [event for event in taken(port) if isinstance(event, OrderEnded)]
+
+    in_virtual_time(body)
+
+
+def test_an_exit_is_never_larger_than_the_share() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            await port.submit(leave(qty="0.030"), READY)
+            await anyio.sleep(0.1)
+
+            assert life.venue.effects[-1].qty == Decimal("0.010")
+            assert (await port.submit(leave(180_000), READY)).code == "FLAT"
+
+    in_virtual_time(body)
+
+
+def test_outside_the_local_exchange_an_entry_is_an_ioc_limit_with_a_band() -> None:
+    async def body() -> None:
+        life = build(settings=DEMO)
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), QUOTED)
+            bought = life.venue.placed[-1]
+            await anyio.sleep(0.1)
+            await port.submit(leave(), QUOTED)
+            await anyio.sleep(0.1)
+            sold_verdict = await port.submit(entry(180_000, side=Side.SELL), QUOTED)
+
+            assert (bought.order_type, bought.time_in_force, bought.price) == ("Limit", "IOC", Decimal("50101.0"))
+            assert sold_verdict.code == "SENT"
+            assert life.venue.placed[-1].price == Decimal("49899.1")
+
+    in_virtual_time(body)
+
+
+def test_the_day_cap_counts_reservations_and_gives_back_what_did_not_fill() -> None:
+    async def body() -> None:
+        life = build(settings=DEMO)
+        async with life.running():
+            port = await life.register()
+            life.venue.fill_share = Decimal(0)
+            await port.submit(entry(60_000), QUOTED)
+            await anyio.sleep(0.1)
+            life.venue.fill_share = Decimal(1)
+            codes = []
+            for minute in (2, 4, 6):
+                codes.append((await port.submit(entry(60_000 * minute), QUOTED)).code)
+                await anyio.sleep(0.1)
+                await port.submit(leave(60_000 * (minute + 1)), QUOTED)
+                await anyio.sleep(0.1)
+
+            assert codes == ["SENT", "SENT", "DAY_CAP"]
+
+    in_virtual_time(body)
+
+
+def test_a_signal_that_grew_old_waiting_for_the_rate_budget_is_dropped_unsent() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.budget.wait_s = 31.0
+            verdict = await port.submit(entry(), READY)
+
+            assert verdict.code == "RATE_EXPIRED"
+            assert life.venue.placed == []
+
+    in_virtual_time(body)
+
+
+def test_a_halt_raised_while_an_entry_waits_for_the_rate_budget_stops_it() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.budget.wait_s = 0.01
+            async with anyio.create_task_group() as task_group:
+                task_group.start_soon(port.submit, entry(), READY)
+                await anyio.sleep(0.005)
+                life.halts.raise_level(instance_scope(UID), Level.PAUSE, "TEST", "now")
+            await anyio.sleep(1.0)
+
+            assert life.venue.placed == []
+
+    in_virtual_time(body)
+
+
+def test_the_same_decision_again_sends_nothing() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            again = await port.submit(entry(), READY)
+            await port.submit(leave(), READY)
+            await anyio.sleep(0.1)
+            exit_again = await port.submit(leave(), READY)
+            other = await port.submit(entry(qty="0.020"), READY)
+
+            assert (again.code, exit_again.code) == ("SENT", "SENT")
+            assert other.code == "REPLAY"
+            assert len(life.venue.placed) == 2
+
+    in_virtual_time(body)
+
+
+def test_a_bar_has_one_verdict_and_the_first_one_stands() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            first = port.record_verdict(60_000, "NO_SIGNAL", "root of entry_long is false")
+            second = port.record_verdict(60_000, "HOLD", "")
+            await port.submit(entry(120_000), replace(READY, ready=False, not_ready="ema"))
+            verdicts = life.account.desk.verdicts.latest(UID, 10)
+
+            assert (first, second) == (True, False)
+            assert [(bar.close_ms, bar.verdict) for bar in verdicts] == [(120_000, "WARMING"), (60_000, "NO_SIGNAL")]
+
+    in_virtual_time(body)
+
+
+def test_a_moved_stop_is_in_force_at_the_venue_and_in_the_plan() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            move = replace(leave(), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49800.0"))
+            verdict = await port.submit(move, READY)
+            await anyio.sleep(0.1)
+
+            assert verdict.code == "AMENDED"
+            assert life.venue.stop_of() == Decimal("49800.0")
+            assert port.position().stop == Decimal("49800.0")
+
+    in_virtual_time(body)

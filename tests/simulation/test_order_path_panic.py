@@ -1,0 +1,150 @@
+"""Panic: flat means verified flat, a share is a share, and what remains is said."""
+
+from decimal import Decimal
+
+import anyio
+
+from playd.orders.fills import FillEvent
+from playd.orders.halts import Level, instance_scope
+from playd.orders.panic import PanicScope
+from tests.simulation.fake_venue import SYMBOL, Script
+from tests.simulation.order_world import READY, UID, build, entry, taken
+from tests.virtual_time import in_virtual_time
+
+OTHER = "wxyz2345"
+
+
+def test_a_panic_of_an_instance_closes_its_position_and_refuses_its_entries() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
+
+            assert report.exit_code == 0
+            assert [(item.symbol, item.before, item.closed, item.remaining) for item in report.positions] == [
+                (SYMBOL, Decimal("0.010"), Decimal("0.010"), Decimal(0))
+            ]
+            assert life.venue.signed() == 0
+            assert (await port.submit(entry(180_000), READY)).code == "HALTED"
+            closing = taken(port)[-1]
+            assert isinstance(closing, FillEvent)
+            assert closing.reason == "panic"
+
+    in_virtual_time(body)
+
+
+def test_a_panic_of_one_instance_never_touches_another_ones_share() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            first, second = await life.register(UID), await life.register(OTHER)
+            await first.submit(entry(qty="0.010"), READY)
+            await anyio.sleep(0.1)
+            await second.submit(entry(qty="0.030", uid=OTHER), READY)
+            await anyio.sleep(0.1)
+            report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
+
+            assert report.exit_code == 0
+            assert life.venue.signed() == Decimal("0.030")
+            assert life.venue.stop_of() != 0
+            assert second.position().position.signed_qty == Decimal("0.030")
+            assert first.position().position.signed_qty == 0
+            assert life.halts.highest(instance_scope(OTHER)) is None
+
+    in_virtual_time(body)
+
+
+def test_a_panic_of_the_account_closes_foreign_positions_too() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.open_foreign(Decimal("0.005"))
+            life.venue.open_foreign(Decimal("0.007"), "ETHUSDT")
+            await anyio.sleep(0.1)
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+
+            assert report.exit_code == 0
+            assert life.venue.signed() == 0
+            assert life.venue.signed("ETHUSDT") == 0
+            assert port.position().position.signed_qty == 0
+            assert {item.symbol for item in report.positions} == {SYMBOL, "ETHUSDT"}
+
+    in_virtual_time(body)
+
+
+def test_panic_works_while_no_loop_of_the_account_runs_and_no_instance_lives() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+        life.venue.new_stream()
+        report = await life.account.panic(PanicScope(), actor="me", reason="test")
+
+        assert report.exit_code == 0
+        assert life.venue.signed() == 0
+        life.venue.close_stream()
+
+    in_virtual_time(body)
+
+
+def test_what_could_not_be_closed_or_read_is_exit_code_11_and_keeps_its_stop() -> None:
+    async def body() -> None:
+        life = build(script=Script(codes=[]))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.script.codes = [110074] * 1000
+            report = await life.account.panic(PanicScope(symbol=SYMBOL), actor="me", reason="test")
+
+            assert report.exit_code == 11
+            assert report.positions[0].remaining == Decimal("0.010")
+            assert report.positions[0].stop_at_venue == Decimal("49500.0")
+            assert life.venue.stop_of() != 0
+            life.venue.script.codes = []
+            await anyio.sleep(30.0)
+            assert life.venue.signed() == 0
+
+    in_virtual_time(body)
+
+
+def test_a_panic_again_is_harmless() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            first = await life.account.panic(PanicScope(symbol=SYMBOL), actor="me", reason="test")
+            second = await life.account.panic(PanicScope(symbol=SYMBOL), actor="me", reason="test")
+
+            assert (first.exit_code, second.exit_code) == (0, 0)
+            assert second.positions == ()
+            assert len(life.halts.in_force()) == 1
+            assert life.halts.in_force()[0].level is Level.PANIC
+
+    in_virtual_time(body)
+
+
+def test_the_first_closing_order_leaves_within_half_a_second() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            started_s, left_s = life.world.clock.mono_s(), []
+            life.venue.before_place = lambda _order: left_s.append(life.world.clock.mono_s())
+            await life.account.panic(PanicScope(), actor="me", reason="test")
+
+            assert left_s[0] - started_s < 0.5
+
+    in_virtual_time(body)

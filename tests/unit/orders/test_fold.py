@@ -1,0 +1,101 @@
+"""Virtual positions are folds: exact, and independent of anything but the executions."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from playd.core.orders import MOVES_POSITION, Execution, Side
+from playd.orders.fold import VirtualPosition, add, fold, moves_position
+
+
+def execution(side: Side, qty: str, price: str, *, exec_type: str = "Trade", fee: str = "0", time_ms: int = 1) -> Execution:
+    quantity, zero = Decimal(qty), Decimal(0)
+    return Execution(
+        exec_id=f"{side}{qty}{price}{exec_type}{time_ms}",
+        link_id="",
+        venue_order_id="",
+        symbol="BTCUSDT",
+        side=side,
+        qty=quantity,
+        price=Decimal(price),
+        value=quantity * Decimal(price),
+        fee=Decimal(fee),
+        fee_currency="USDT",
+        exec_type=exec_type,
+        create_type="",
+        stop_order_type="",
+        closed_size=zero,
+        exec_pnl=zero,
+        is_maker=False,
+        seq=1,
+        time_ms=time_ms,
+    )
+
+
+def test_a_round_trip_realises_the_difference_and_ends_flat() -> None:
+    position = fold([execution(Side.BUY, "2", "100", fee="0.1"), execution(Side.SELL, "2", "110", fee="0.2")])
+
+    assert (position.signed_qty, position.realised, position.fees, position.opened_ms) == (0, 20, Decimal("0.3"), 0)
+
+
+def test_adding_averages_and_reducing_keeps_the_average() -> None:
+    opened = fold([execution(Side.SELL, "1", "100"), execution(Side.SELL, "3", "104")])
+    reduced = add(opened, execution(Side.BUY, "2", "103"))
+
+    assert (opened.signed_qty, opened.avg_price) == (-4, 103)
+    assert (reduced.signed_qty, reduced.avg_price, reduced.realised) == (-2, 103, 0)
+
+
+def test_a_flip_opens_the_rest_at_its_own_price() -> None:
+    position = fold([execution(Side.BUY, "1", "100", time_ms=5), execution(Side.SELL, "3", "90", time_ms=9)])
+
+    assert (position.signed_qty, position.avg_price, position.realised, position.opened_ms) == (-2, 90, -10, 9)
+
+
+def test_funding_and_unknown_types_move_money_at_most() -> None:
+    opened = fold([execution(Side.BUY, "1", "100")])
+    funded = add(opened, execution(Side.BUY, "1", "100", exec_type="Funding", fee="-0.5"))
+
+    assert (funded.signed_qty, funded.funding) == (1, Decimal("-0.5"))
+    assert add(opened, execution(Side.SELL, "1", "100", exec_type="Settle")) == opened
+    assert add(opened, execution(Side.SELL, "1", "100", exec_type="NewThing")) == opened
+
+
+def test_delivery_closes_whatever_is_open() -> None:
+    assert fold([execution(Side.BUY, "3", "100"), execution(Side.SELL, "1", "99", exec_type="Delivery")]).signed_qty == 0
+
+
+ROWS = st.lists(
+    st.builds(
+        execution,
+        st.sampled_from(Side),
+        st.integers(min_value=1, max_value=9).map(str),
+        st.integers(min_value=90, max_value=110).map(str),
+        exec_type=st.sampled_from([*sorted(MOVES_POSITION), "Funding", "Settle"]),
+        fee=st.integers(min_value=-9, max_value=9).map(str),
+    ),
+    max_size=30,
+)
+
+
+@given(ROWS)
+def test_quantity_is_the_sum_of_what_moves_and_folding_in_parts_is_folding_at_once(rows: list[Execution]) -> None:
+    signed = sum((row.qty if row.side is Side.BUY else -row.qty for row in rows if moves_position(row)), Decimal(0))
+    at_once, in_parts = fold(rows), VirtualPosition()
+    for row in rows:
+        in_parts = add(in_parts, row)
+
+    assert at_once == in_parts
+    assert at_once.signed_qty == signed
+    assert at_once.fees == sum((row.fee for row in rows if moves_position(row)), Decimal(0))
+
+
+@given(ROWS)
+def test_profit_realised_and_open_is_what_the_cash_flows_say(rows: list[Execution]) -> None:
+    """Realised + open result at any mark = mark × position − cash paid, within the rounding of averages."""
+    position, mark = fold(rows), Decimal(100)
+    cash = sum((row.qty * row.price * (-1 if row.side is Side.BUY else 1) for row in rows if moves_position(row)), Decimal(0))
+    open_result = (mark - position.avg_price) * position.signed_qty
+
+    assert abs(position.realised + open_result - (cash + mark * position.signed_qty)) < Decimal("1e-18")

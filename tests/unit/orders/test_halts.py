@@ -1,0 +1,114 @@
+"""Halts persist, the highest scope decides, and the kill file cannot be argued with."""
+
+from pathlib import PurePath
+
+import pytest
+
+from playd.core.errors import Broken
+from playd.orders.halts import ALL, Halts, Level, account_scope, instance_scope, scopes_of, symbol_scope
+from playd.orders.ledger import Ledger
+from playd.world.virtual import VirtualWorld, virtual_world
+from tests.simulation.order_world import STATE, MemoryJournal
+
+SCOPES = scopes_of("uid", "main", "BTCUSDT")
+
+
+def opened(world: VirtualWorld) -> tuple[Ledger, Halts]:
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+    return ledger, Halts(ledger, world.disk, world.clock, MemoryJournal(), STATE)
+
+
+@pytest.fixture
+def world() -> VirtualWorld:
+    made = virtual_world()
+    made.disk.mkdir(STATE)
+    return made
+
+
+@pytest.mark.parametrize("scope", [instance_scope("uid"), symbol_scope("main", "BTCUSDT"), account_scope("main"), ALL])
+def test_a_halt_of_any_of_the_four_scopes_counts(world: VirtualWorld, scope: str) -> None:
+    _, halts = opened(world)
+    halts.raise_level(scope, Level.PAUSE, "TEST", "why")
+    found = halts.highest(*SCOPES)
+
+    assert found is not None
+    assert found.scope == scope
+
+
+def test_a_halt_of_another_scope_does_not_count(world: VirtualWorld) -> None:
+    _, halts = opened(world)
+    for scope in (instance_scope("other"), symbol_scope("main", "ETHUSDT"), account_scope("second")):
+        halts.raise_level(scope, Level.PANIC, "TEST", "why")
+
+    assert halts.highest(*SCOPES) is None
+
+
+def test_the_highest_level_decides_and_lifting_it_shows_the_next(world: VirtualWorld) -> None:
+    _, halts = opened(world)
+    halts.raise_level(SCOPES[0], Level.PAUSE, "A", "pause")
+    higher = halts.raise_level(SCOPES[1], Level.HALT, "B", "halt")
+    first = halts.highest(*SCOPES)
+    halts.lift(higher.id, by="me", note="fixed")
+    second = halts.highest(*SCOPES)
+
+    assert first is not None
+    assert second is not None
+    assert (first.code, second.code) == ("B", "A")
+
+
+def test_a_raise_survives_the_crash_that_follows_it(world: VirtualWorld) -> None:
+    ledger, halts = opened(world)
+    halts.raise_level(SCOPES[0], Level.HALT, "A", "why", actor="me")
+    ledger._connection.close()
+    _, again = opened(world)
+
+    assert [(halt.scope, halt.level, halt.code, halt.actor) for halt in again.in_force()] == [
+        (SCOPES[0], Level.HALT, "A", "me")
+    ]
+
+
+def test_the_same_cause_is_raised_once(world: VirtualWorld) -> None:
+    _, halts = opened(world)
+    first = halts.raise_level(SCOPES[0], Level.HALT, "A", "why")
+
+    assert halts.raise_level(SCOPES[0], Level.HALT, "A", "why again") == first
+
+
+def test_rules_lift_their_own_pauses_and_nothing_higher(world: VirtualWorld) -> None:
+    _, halts = opened(world)
+    halts.raise_level(SCOPES[0], Level.PAUSE, "BLIND", "x")
+    halts.raise_level(SCOPES[0], Level.HALT, "BLIND", "x")
+    halts.lift_pauses(SCOPES[0], "BLIND", "read again")
+
+    assert [halt.level for halt in halts.in_force()] == [Level.HALT]
+
+
+def test_lifting_what_is_not_there_is_our_bug(world: VirtualWorld) -> None:
+    _, halts = opened(world)
+    with pytest.raises(Broken):
+        halts.lift(99, by="me", note="")
+
+
+def test_a_kill_file_with_any_content_halts_everything_until_it_is_gone(world: VirtualWorld) -> None:
+    _, halts = opened(world)
+    world.disk.write_replace(PurePath(STATE / "HALT"), b"", keep_previous=False)
+    halts.check_kill_file()
+    found = halts.highest(*SCOPES)
+    world.disk.remove(STATE / "HALT")
+    halts.check_kill_file()
+
+    assert found is not None
+    assert (found.scope, found.level) == (ALL, Level.HALT)
+    assert halts.highest(*SCOPES) is None
+
+
+def test_halting_all_leaves_a_kill_file_so_that_a_lost_ledger_lifts_nothing(world: VirtualWorld) -> None:
+    _, halts = opened(world)
+    halts.raise_level(ALL, Level.HALT, "TEST", "why")
+    world.disk.remove(STATE / "ledger.sqlite")
+    fresh = virtual_world()
+    fresh.disk.mkdir(STATE)
+    fresh.disk.write_replace(STATE / "HALT", world.disk.read_bytes(STATE / "HALT"))
+    _, again = opened(fresh)
+
+    assert again.highest(*SCOPES) is not None

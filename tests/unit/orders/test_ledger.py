@@ -1,0 +1,110 @@
+"""The ledger: durable only after commit, atomic, unique by constraint, and never continuing after a failed write."""
+
+import sqlite3
+from pathlib import Path, PurePath
+
+import pytest
+
+from playd.core.errors import RecordError, StateError
+from playd.orders.ledger import COMMIT_WITHIN_S, Ledger
+from playd.orders.schema import SCHEMA_VERSION
+from playd.world.real import real_world
+from playd.world.virtual import ManualClock
+
+
+def open_ledger(path: Path, clock: ManualClock | None = None) -> Ledger:
+    return Ledger.open(real_world().disk, clock or ManualClock(), PurePath(path / "ledger.sqlite"))
+
+
+def test_rows_are_durable_after_the_commit_and_not_before(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    reader = real_world().disk.open_sqlite(PurePath(tmp_path / "ledger.sqlite"), read_only=True)
+    ledger.set_meta("a", "1")
+
+    assert reader.execute("SELECT count(*) FROM meta").fetchone()[0] == 0
+    ledger.commit()
+    assert reader.execute("SELECT count(*) FROM meta").fetchone()[0] == 1
+    reader.close()
+    ledger.close()
+
+
+def test_the_writer_syncs_fully_and_keeps_foreign_keys(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+
+    assert ledger.rows("PRAGMA synchronous")[0][0] == 2
+    assert ledger.rows("PRAGMA journal_mode")[0][0] == "wal"
+    assert ledger.rows("PRAGMA foreign_keys")[0][0] == 1
+    ledger.close()
+
+
+def test_batched_rows_are_committed_when_their_time_has_come(tmp_path: Path) -> None:
+    clock = ManualClock()
+    ledger = open_ledger(tmp_path, clock)
+    ledger.set_meta("a", "1")
+    ledger.commit_if_due()
+    before = ledger.commits
+    clock.advance(COMMIT_WITHIN_S)
+    ledger.commit_if_due()
+
+    assert (before, ledger.commits) == (0, 1)
+    ledger.close()
+
+
+def test_a_failed_step_takes_back_its_own_rows_only(tmp_path: Path) -> None:
+    ledger, undone = open_ledger(tmp_path), []
+    ledger.set_meta("kept", "1")
+
+    def fail_halfway() -> None:
+        with ledger.atomic(lambda: undone.append(1)):
+            ledger.set_meta("lost", "1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
+    ledger.commit()
+
+    assert (ledger.meta("kept"), ledger.meta("lost"), undone) == ("1", None, [1])
+    ledger.close()
+
+
+def test_a_refused_duplicate_leaves_the_ledger_usable(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    insert = "INSERT INTO bars (instance, clock_ms, close_ms, processed_ms, verdict, detail) VALUES ('i', 1, 1, 1, 'HOLD', '')"
+    ledger.write(insert)
+    with pytest.raises(sqlite3.IntegrityError):
+        ledger.write(insert)
+    ledger.commit()
+
+    assert len(ledger.rows("SELECT * FROM bars")) == 1
+    ledger.close()
+
+
+def test_after_a_failed_write_everything_is_refused(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    with pytest.raises(RecordError):
+        ledger.write("INSERT INTO no_such_table VALUES (1)")
+    for attempt in (lambda: ledger.set_meta("a", "1"), ledger.commit, lambda: ledger.rows("SELECT 1")):
+        with pytest.raises(RecordError):
+            attempt()
+    ledger.close()
+
+
+def test_a_newer_schema_is_refused_with_its_own_exit_code(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.close()
+    connection = sqlite3.connect(tmp_path / "ledger.sqlite")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(StateError) as refused:
+        open_ledger(tmp_path)
+
+    assert refused.value.exit_code == 80
+
+
+def test_a_damaged_file_is_refused_and_never_taken_for_empty(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(StateError) as refused:
+        open_ledger(tmp_path)
+
+    assert refused.value.exit_code == 78
+    assert (tmp_path / "ledger.sqlite").read_bytes().startswith(b"not a database")
