@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Any, Concatenate, Final, ParamSpec, cast
 
-import anyio
 import typer
 
 from playd.control.client import ControlClient, Unreachable, connected
@@ -23,6 +22,7 @@ from playd.control.tables import Column
 from playd.core.errors import PlaydError
 from playd.world.ports import World
 from playd.world.real import real_world
+from playd.world.real import run as run_loop
 
 P = ParamSpec("P")
 
@@ -202,11 +202,11 @@ def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
     """Run a command body and give its exit code; every known failure becomes one line on standard error."""
     session = Session(real_world(), options)
 
-    async def main() -> int:
+    async def main(_: World) -> int:
         return await body(session)
 
     try:
-        return anyio.run(main)
+        return run_loop(main, session.world)
     except RpcError as error:
         _complain(error.message, error.hint)
         return EXIT_OF_CODE.get(error.code, 1)
