@@ -19,6 +19,8 @@ EXIT_DIFFERENCE: Final = 10
 NameArgument = Annotated[str, typer.Argument(help="Instance.")]
 ScopeArgument = Annotated[str, typer.Argument(help="Instance name, instance:N, symbol:ACCOUNT/SYMBOL, account:A, or all.")]
 
+ConfirmOption = Annotated[str, typer.Option("--confirm", help="The phrase, for scripts; asked for on a terminal.")]
+
 
 class StartMode(StrEnum):
     """Modes that an instance can be added in."""
@@ -142,7 +144,7 @@ async def stop(
 
 async def pause(session: Session, scope: ScopeArgument) -> int:
     """Refuse new entries and cancel resting ones; exits and stops go on (level 1)."""
-    return await _raise(session, scope, "pause")
+    return await _raise(session, scope, "pause", "")
 
 
 async def halt(
@@ -151,21 +153,23 @@ async def halt(
     level: Annotated[
         HaltLevel, typer.Option("--level", help="halt (2), cancel (3: targets too) or freeze (5: send nothing).")
     ] = HaltLevel.HALT,
+    confirm: ConfirmOption = "",
 ) -> int:
     """Refuse new risk until a person lifts it; survives restarts."""
-    return await _raise(session, scope, level.value)
+    return await _raise(session, scope, level.value, confirm)
 
 
-async def _raise(session: Session, scope: str, level: str) -> int:
-    params = {"scope": scope, "level": level, "reason": session.options.reason}
+async def _raise(session: Session, scope: str, level: str, confirm: str) -> int:
+    params = {"scope": scope, "level": level, "reason": session.options.reason, "confirm": confirm}
     row = (await session.change("halt.raise", params))["data"]
     session.show_rows([row], HALTS, empty="")
     return 0
 
 
-async def resume(session: Session, scope: ScopeArgument) -> int:
+async def resume(session: Session, scope: ScopeArgument, confirm: ConfirmOption = "") -> int:
     """Lift the halt of exactly one scope, and say what else still holds."""
-    data = (await session.change("halt.lift", {"scope": scope, "reason": session.options.reason}))["data"]
+    params = {"scope": scope, "reason": session.options.reason, "confirm": confirm}
+    data = (await session.change("halt.lift", params))["data"]
     session.show(data, "\n".join([f"{data['scope']}: level {data['lifted_level']} lifted", *_still(data)]))
     return 0
 
@@ -176,12 +180,13 @@ def _still(data: JsonObject) -> list[str]:
     ]
 
 
-async def panic(session: Session, scope: ScopeArgument) -> int:
+async def panic(session: Session, scope: ScopeArgument, confirm: ConfirmOption = "") -> int:
     """Cancel entries, close positions reduce-only, verify flat at the venue. A bare name means that instance alone."""
     async with connected(session.world.net, session.socket_path, timeout_s=HIGH_WAIT_S) as client:
         client.on_push = lambda message: session.say(str(message["data"].get("text", "")))
         try:
-            answer = await session.change_on(client, "panic.run", {"scope": scope, "reason": session.options.reason})
+            params = {"scope": scope, "reason": session.options.reason, "confirm": confirm}
+            answer = await session.change_on(client, "panic.run", params)
         except RpcError as error:
             if error.code is Code.INCOMPLETE and "positions" in error.details:
                 _print_panic(session, error.details)

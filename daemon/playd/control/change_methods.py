@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import anyio
+
 from playd.control import rows
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
@@ -23,8 +25,9 @@ from playd.control.params import (
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.scopes import Scope, parse_scope, scopes_around
 from playd.core.modes import Mode
-from playd.orders.halts import Level
-from playd.orders.panic import PanicReport
+from playd.orders.account import Account
+from playd.orders.halts import Level, account_scope
+from playd.orders.panic import PanicReport, PanicScope
 from playd.supervisor.commands import Incomplete
 from playd.supervisor.enrol import Wish
 from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
@@ -110,11 +113,10 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
         raise _phrase_needed(daemon, phrase, scope, f"level {int(level)} is lifted: new risk may be taken")
     if level is Level.PANIC:
         _refuse_unless_flat(daemon, scope)
+    if any(halt.code == "KILL_FILE" for halt in held):
+        text = f"the kill file is present: {daemon.halts.kill_file}"
+        raise RpcError(Code.REFUSED, text, reason="kill_file", hint="remove it, then resume all")
     for halt in held:
-        if halt.code == "KILL_FILE":
-            raise RpcError(
-                Code.REFUSED, f"the kill file is present: {daemon.halts.kill_file}", hint="remove it, then resume all"
-            )
         daemon.halts.lift(halt.id, by=call.actor, note=params.reason or "resume")
     daemon.supervisor.look_around()
     await daemon.journal.synced()
@@ -136,19 +138,35 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
         daemon.halts.raise_level(scope.stored, Level.PANIC, "PANIC", params.reason or "panic", actor=call.actor)
     daemon.supervisor.look_around()
     reports: list[tuple[str, PanicReport]] = []
-    for account, share in scopes_around(daemon.accounts, scope):
+
+    async def flatten(account: Account, share: PanicScope) -> None:
         await call.step({"text": f"{account.alias}: cancelling entries, closing positions"})
         report = await account.panic(share, actor=call.actor, reason=params.reason or "panic")
-        daemon.supervisor.look_around()
         word = "flat, verified twice" if report.exit_code == 0 else "NOT FLAT"
         await call.step({"text": f"{account.alias}: {word} after {report.duration_s:.1f} s"})
         reports.append((account.alias, report))
+
+    async with anyio.create_task_group() as group:
+        for account, share in scopes_around(daemon.accounts, scope):
+            group.start_soon(flatten, account, share)
+    reports.sort(key=lambda item: item[0])
+    if scope.kind == "all":
+        _fold_into_all(daemon, [alias for alias, _ in reports], call.actor)
+    daemon.supervisor.look_around()
     await daemon.journal.synced()
     unread = _unreachable(daemon, scope)
     data = panic_report(scope, reports, unread)
     if unread or any(report.exit_code for _, report in reports):
         raise RpcError(Code.INCOMPLETE, data["text"], reason="position_may_remain", scope=scope.text, details=data)
     return data
+
+
+def _fold_into_all(daemon: Daemon, aliases: list[str], actor: str) -> None:
+    """A panic of all is one halt on `all`: those of the single accounts would only have to be lifted one by one."""
+    for alias in aliases:
+        for halt in daemon.halts.in_force(account_scope(alias)):
+            if halt.code == "PANIC" and halt.actor == actor:
+                daemon.halts.lift(halt.id, by=actor, note="the panic of all holds it")
 
 
 def _unreachable(daemon: Daemon, scope: Scope) -> list[str]:
@@ -267,7 +285,7 @@ def _phrase_needed(daemon: Daemon, phrase: str, scope: Scope, effect: str) -> Rp
         Code.PHRASE_REQUIRED,
         f"this needs the phrase {phrase!r}",
         scope=scope.text,
-        hint="type the phrase when asked, or pass --yes --reason for a panic",
+        hint=f"type it when asked, or pass --confirm {phrase!r}",
         details={"phrase": phrase, "preview": preview},
     )
 
