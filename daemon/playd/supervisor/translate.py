@@ -10,6 +10,7 @@ from playd.core.instrument import Instrument
 from playd.core.orders import Action, Intent, IntentClass
 from playd.core.units import text_to_units
 from playd.engine.messages import Decision, EngineFill, EngineOrder
+from playd.matching.records import REASON_CODE
 from playd.orders.fills import FillEvent
 
 
@@ -64,6 +65,10 @@ _CLASS: Final = {
 }
 
 
+MANUAL: Final = "manual"
+"""Reason of a closing fill that no rule of the Play asked for: panic, flatten, a hand at the venue."""
+
+
 def fill_of(identity: Identity, event: FillEvent) -> EngineFill:
     """An execution in ticks and steps. Raises `Broken` for a price or quantity off the instrument's grid."""
     execution, instrument = event.execution, identity.instrument
@@ -79,6 +84,6 @@ def fill_of(identity: Identity, event: FillEvent) -> EngineFill:
         price_ticks=price_ticks,
         fee_usdt=float(execution.fee),
         time_ms=execution.time_ms,
-        reason=event.reason,
+        reason=event.reason if REASON_CODE.get(event.reason, 0) else MANUAL,
         is_maker=execution.is_maker,
     )

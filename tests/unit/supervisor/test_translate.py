@@ -1,0 +1,85 @@
+"""Between the engine's integers and the order path's decimals nothing is lost and nothing is invented."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from playd.core.errors import Broken
+from playd.core.instrument import synthetic_instrument
+from playd.core.orders import Action, Execution, IntentClass, Side
+from playd.engine.messages import Decision, EngineOrder
+from playd.orders.fills import FillEvent
+from playd.supervisor.translate import Identity, fill_of, intent_of
+
+IDENTITY = Identity(
+    uid="abcdefgh",
+    name="alpha",
+    account="paper-abcdefgh",
+    play_digest="d" * 64,
+    instrument=synthetic_instrument("BTCUSDT", 50_000.0),
+    base_step_ms=60_000,
+    entry_max_age_ms=30_000,
+)
+ENTRY = EngineOrder(Action.ENTER, Side.BUY, 120, 490_000, 518_000, 50_000.5, 100.0, "entry")
+EXECUTION = Execution(
+    exec_id="x1",
+    link_id="",
+    venue_order_id="v1",
+    symbol="BTCUSDT",
+    side=Side.SELL,
+    qty=Decimal("0.120"),
+    price=Decimal("48990.2"),
+    value=Decimal(0),
+    fee=Decimal("3.2333532"),
+    fee_currency="USDT",
+    exec_type="Trade",
+    create_type="",
+    stop_order_type="StopLoss",
+    closed_size=Decimal(0),
+    exec_pnl=Decimal(0),
+    is_maker=False,
+    seq=1,
+    time_ms=1_700_000_000_000,
+)
+
+
+def decision(order: EngineOrder) -> Decision:
+    return Decision(1_700_000_040_000, "ENTERED", "", (order,), {"entry_long": 1.0, "entry_short": float("nan")}, 10_000.0)
+
+
+def test_an_entry_becomes_an_intent_with_its_levels_and_its_expiry() -> None:
+    intent = intent_of(IDENTITY, decision(ENTRY), ENTRY)
+    assert (intent.intent_class, intent.side, intent.qty) == (IntentClass.ENTRY, Side.BUY, Decimal("0.120"))
+    assert (intent.stop, intent.target, intent.price_ref) == (Decimal("49000.0"), Decimal("51800.0"), Decimal("50000.5"))
+    assert (intent.cause, intent.bar_close_ms, intent.expires_ms) == ("1700000040000", 1_700_000_040_000, 1_700_000_070_000)
+
+
+@pytest.mark.parametrize(
+    ("action", "intent_class"),
+    [(Action.EXIT, IntentClass.EXIT), (Action.REDUCE, IntentClass.EXIT), (Action.STOP, IntentClass.PROTECT)],
+)
+def test_what_reduces_risk_never_expires(action: Action, intent_class: IntentClass) -> None:
+    order = replace(ENTRY, action=action, stop_ticks=None, target_ticks=None)
+    intent = intent_of(IDENTITY, decision(order), order)
+    assert (intent.intent_class, intent.expires_ms, intent.stop, intent.target) == (intent_class, 0, None, None)
+
+
+def test_the_same_decision_is_the_same_intent_whatever_its_missing_values() -> None:
+    """NaN differs from itself; the digest of a decision's inputs must not."""
+    assert intent_of(IDENTITY, decision(ENTRY), ENTRY) == intent_of(IDENTITY, decision(ENTRY), ENTRY)
+
+
+def test_an_execution_reaches_the_engine_in_ticks_and_with_the_very_fee() -> None:
+    fill = fill_of(IDENTITY, FillEvent(7, EXECUTION, Action.STOP, "sl", "v:1", True))
+    assert (fill.qty_steps, fill.price_ticks, fill.fee_usdt, fill.reason) == (120, 489_902, 3.2333532, "sl")
+
+
+def test_a_close_that_no_rule_asked_for_is_manual() -> None:
+    assert fill_of(IDENTITY, FillEvent(7, EXECUTION, Action.FLATTEN, "panic", "l", True)).reason == "manual"
+
+
+def test_a_price_off_the_grid_stops_the_instance() -> None:
+    odd = replace(EXECUTION, price=Decimal("48990.25"))
+    with pytest.raises(Broken, match="x1"):
+        fill_of(IDENTITY, FillEvent(7, odd, Action.STOP, "sl", "l", True))
