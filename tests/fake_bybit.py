@@ -166,6 +166,14 @@ class FreeBudget:
     def banned(self) -> None:
         self.bans += 1
 
+    @property
+    def banned_for_s(self) -> float:
+        return 0.0
+
+    @property
+    def entries_paused_for_s(self) -> float:
+        return 0.0
+
 
 def account(hosts: Hosts, *, lock_step: bool = False) -> VenueAccount:
     return venue_account("sim", Environment.LOCAL, hosts, Secret(KEY), Secret(SECRET), lock_step=lock_step)

@@ -55,6 +55,8 @@ class FreeBudget:
     def __init__(self) -> None:
         self.taken: list[tuple[str, Priority]] = []
         self.wait_s = 0.0
+        self.ban_s = 0.0
+        self.pause_s = 0.0
 
     async def take(self, endpoint: str, priority: Priority) -> None:
         self.taken.append((endpoint, priority))
@@ -65,7 +67,15 @@ class FreeBudget:
         return None
 
     def banned(self) -> None:
-        return None
+        self.ban_s = 600.0
+
+    @property
+    def banned_for_s(self) -> float:
+        return self.ban_s
+
+    @property
+    def entries_paused_for_s(self) -> float:
+        return self.pause_s
 
 
 @dataclass

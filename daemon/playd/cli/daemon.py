@@ -38,6 +38,7 @@ from playd.market.synthetic import SyntheticFeed
 from playd.ops.free_space import FreeSpace
 from playd.ops.logs import configure_logs
 from playd.ops.notify import ServiceManager
+from playd.orders.bans import Bans
 from playd.orders.budget import AddressBudget
 from playd.settings import Loaded, load
 from playd.settings.model import MarketSource
@@ -175,7 +176,8 @@ async def _with_records(
     daemon_id = world.random.token(4)
     records.journal.append("daemon.start", dict(start_record(loaded, daemon_id)))
     reports = Reports(records.journal, streams)
-    address = AddressBudget(world.clock)
+    bans = Bans(records.ledger)
+    address = AddressBudget(world.clock, banned_until_ms=bans.until_ms, on_ban=bans.keep)
     accepted, refused = key_accounts(world, loaded)
     plan = RuntimePlan(
         settings=settings,

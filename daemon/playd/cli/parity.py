@@ -26,7 +26,7 @@ from playd.core.errors import CandleError, PlaydError
 from playd.core.instrument import synthetic_instrument
 from playd.core.modes import Mode
 from playd.core.timeframes import bar_open_ms
-from playd.engine.records import VERDICTS
+from playd.engine.records import RUNNING, VERDICTS
 from playd.market.feed import RecordedFeed
 from playd.ops.journal import open_journal
 from playd.orders.halts import Halts
@@ -34,6 +34,7 @@ from playd.orders.ledger import Ledger
 from playd.plays.compile import compile_program
 from playd.plays.model import BacktestMoney, Play
 from playd.research.backtest import BacktestResult, run_backtest
+from playd.research.loop import ENDINGS
 from playd.settings import Settings
 from playd.supervisor.edge import first_of
 from playd.supervisor.enrol import paper_alias
@@ -49,6 +50,8 @@ from playd.world.virtual import ManualClock, MemoryDisk
 EXIT_DIFFERENT: Final = 10
 STALL_S: Final = 60.0
 STATE: Final = PurePath("/parity")
+HALTED: Final = "halted"
+"""What an engine says to a bar after the drawdown rule or a liquidation has ended its trading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one of the two sides decided and traded: (close, verdict) per execution close, trade records as JSON."""
+    """
+    What one of the two sides decided and traded: (close, verdict) per execution close, trade records as JSON.
+
+    `over_ms` is the close at which a backtest ended before its data did (drawdown rule, liquidation), else None.
+    """
 
     verdicts: list[tuple[int, str]]
     trades: list[dict[str, object]]
+    over_ms: int | None = None
 
 
 class Stalled(PlaydError):
@@ -97,6 +105,16 @@ class FreeBudget:
 
     def banned(self) -> None:
         """The embedded exchange bans nobody."""
+
+    @property
+    def banned_for_s(self) -> float:
+        """Never."""
+        return 0.0
+
+    @property
+    def entries_paused_for_s(self) -> float:
+        """Never."""
+        return 0.0
 
 
 def run_parity_command(options: ParityOptions) -> int:
@@ -159,7 +177,7 @@ def side_of(result: BacktestResult) -> Side:
         (int(close_ms), VERDICTS[int(code)]) for close_ms, code in zip(result.close_times_ms, result.verdicts, strict=True)
     ]
     trades = [trade.as_json() for trade in result.trades if trade.exit_reason != "end_of_data"]
-    return Side(verdicts, trades)
+    return Side(verdicts, trades, verdicts[-1][0] if verdicts and result.ended != ENDINGS[RUNNING] else None)
 
 
 def first_difference(backtest: Side, daemon: Side) -> Difference | None:
@@ -169,10 +187,13 @@ def first_difference(backtest: Side, daemon: Side) -> Difference | None:
 
 
 def _verdict_difference(backtest: Side, daemon: Side) -> list[Difference]:
+    """Where a backtest is over, the daemon goes on seeing bars: it must say `halted` to each of them."""
     ours, theirs = dict(backtest.verdicts), dict(daemon.verdicts)
     for close_ms in sorted(ours.keys() | theirs.keys()):
-        if ours.get(close_ms) != theirs.get(close_ms):
-            return [Difference("decision", close_ms, ours.get(close_ms), theirs.get(close_ms))]
+        is_over = backtest.over_ms is not None and close_ms > backtest.over_ms
+        expected = HALTED if is_over else ours.get(close_ms)
+        if expected != theirs.get(close_ms):
+            return [Difference("decision", close_ms, expected, theirs.get(close_ms))]
     return []
 
 

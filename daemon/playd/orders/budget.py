@@ -100,14 +100,15 @@ class AddressBudget:
     """
     What all requests from this machine to the venue share: the address limit, a ban, and the queue.
 
-    `banned_until_ms` (wall clock) is what `on_ban` stored in an earlier life: a ban outlives a restart.
+    `banned_until_ms` (wall clock) is what `on_ban` stored in an earlier life: a ban outlives a restart. A wall clock that was
+    set meanwhile cannot make it longer than a ban is.
     """
 
     def __init__(self, clock: Clock, *, banned_until_ms: int = 0, on_ban: Callable[[int], None] | None = None) -> None:
         self._clock = clock
         self._on_ban = on_ban
         self._bucket = RateBucket("address", ADDRESS_LIMIT, window_s=ADDRESS_WINDOW_S, soft_share=DATA_SHARE_OF_ADDRESS)
-        self._banned_until_s = clock.mono_s() + (banned_until_ms - clock.wall_ms()) / 1000
+        self._banned_until_s = clock.mono_s() + min(BAN_S, (banned_until_ms - clock.wall_ms()) / 1000)
         self._waiting: list[_Waiter] = []
         self._tickets = 0
         self._waits_ms: deque[float] = deque(maxlen=WAITS_KEPT)

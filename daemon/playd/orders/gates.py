@@ -62,6 +62,8 @@ class AccountFacts:
     day_orders: int
     entries_hour_instance: int
     entries_hour_account: int
+    held_s: float = 0.0
+    """Seconds for which no entry can leave because the venue banned the address or asked for a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,9 @@ def account(case: Case) -> Refusal | None:
     facts, limit_s = case.facts, case.settings.equity_max_age_s
     if not facts.ready:
         return Refusal("ACCOUNT_NOT_READY", facts.not_ready)
+    if facts.held_s > 0:
+        # Waiting it out would send an entry for a signal that is long gone.
+        return Refusal("ACCOUNT_NOT_READY", "the venue takes no entries now", f"{facts.held_s:.1f}", "0", "s")
     if facts.equity_usdt is None or facts.equity_age_s is None or facts.equity_age_s > limit_s:
         age = "never" if facts.equity_age_s is None else f"{facts.equity_age_s:.1f}"
         return Refusal("ACCOUNT_NOT_READY", "equity is unknown or too old", age, str(limit_s), "s")

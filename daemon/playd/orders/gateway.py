@@ -91,12 +91,16 @@ class Gateway:
         if refusal is not None:
             return self._refuse(intent, instance, refusal)
         started_s, on_record = desk.clock.mono_s(), desk.ledger.writes
-        await desk.budget.take(CREATE, Priority.ENTRY)
+        # A ban that begins while we wait would keep the token for ten minutes; the signal is of no use for so long.
+        with anyio.move_on_after(max(0.0, desk.settings.entry_max_age_s - inputs.bar_age_s)) as patience:
+            await desk.budget.take(CREATE, Priority.ENTRY)
         waited_s = desk.clock.mono_s() - started_s
-        if waited_s > REJUDGE_S or on_record != desk.ledger.writes or desk.condition.not_ready():
+        if patience.cancelled_caught or waited_s > REJUDGE_S or on_record != desk.ledger.writes or desk.condition.not_ready():
             refusal = self._after_wait(intent, inputs, instance, waited_s)
-            if refusal is not None:
-                return self._refuse(intent, instance, refusal)
+        if refusal is None and patience.cancelled_caught:
+            refusal = Refusal("RATE_EXPIRED", "no rate token came while the signal was fresh")
+        if refusal is not None:
+            return self._refuse(intent, instance, refusal)
         deadline_s = started_s + desk.settings.entry_max_age_s - inputs.bar_age_s
         with anyio.CancelScope(shield=True):
             row = self._write_entry(intent, self.entry_request(intent, inputs), instance)
@@ -124,10 +128,20 @@ class Gateway:
             else:
                 self._book_reply(row, reply, reaction)
                 return reaction
-            if not wanted():
+            if not wanted() or not await self._next_token(intent_class, wanted):
                 self._book_reply(row, reply, Reaction.REFUSED)
                 return Reaction.REFUSED
-            await desk.budget.take(CREATE, Priority.ENTRY if intent_class is IntentClass.ENTRY else Priority.EXIT)
+
+    async def _next_token(self, intent_class: IntentClass, wanted: Callable[[], bool]) -> bool:
+        """The token of a repeat. Exits wait for it as long as it takes; False for an entry that nobody wants by then."""
+        budget = self._desk.budget
+        if intent_class is not IntentClass.ENTRY:
+            await budget.take(CREATE, Priority.EXIT)
+            return True
+        with anyio.move_on_after(self._desk.settings.entry_max_age_s):
+            await budget.take(CREATE, Priority.ENTRY)
+            return wanted()
+        return False
 
     def entry_request(self, intent: Intent, inputs: GateInputs) -> OrderRequest:
         """The order of an entry: plain market on the local exchange, elsewhere an IOC limit with the band around the quote."""
@@ -214,7 +228,6 @@ class Gateway:
         desk, note = self._desk, f"order {row.link_id} was answered {reply.code}: {reply.text}"
         if reply.reply_class is ReplyClass.BAN:
             desk.budget.banned()
-            desk.halts.raise_level(account_scope(desk.alias), Level.PAUSE, "BANNED", note)
         if reply.reply_class in (ReplyClass.AUTH, ReplyClass.MODE):
             desk.condition.refused = note
         if reaction is Reaction.REFUSED_SYMBOL_HALT:
@@ -258,6 +271,7 @@ class Gateway:
             day_orders=day_orders,
             entries_hour_instance=desk.book.recent_entries(now_ms - HOUR_MS, instance.uid) if hourly else 0,
             entries_hour_account=desk.book.recent_entries(now_ms - HOUR_MS) if hourly else 0,
+            held_s=max(desk.budget.banned_for_s, desk.budget.entries_paused_for_s),
         )
 
     def _after_wait(self, intent: Intent, inputs: GateInputs, instance: Instance, waited_s: float) -> Refusal | None:

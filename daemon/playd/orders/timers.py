@@ -59,6 +59,7 @@ class Timers:
         while True:
             self._desk.halts.check_kill_file()
             self._watch_blindness()
+            self._watch_ban()
             self._desk.ledger.commit_if_due()
             if self._desk.clock.mono_s() >= checkpoint_s:
                 checkpoint_s = self._desk.clock.mono_s() + _CHECKPOINT_S
@@ -115,6 +116,15 @@ class Timers:
         for position in positions:
             if versions.get(position.symbol) == desk.fills.version.get(position.symbol):
                 self._protection.position_seen(position)
+
+    def _watch_ban(self) -> None:
+        """While our address is banned the account takes no risk; afterwards not before a clean reconciliation."""
+        desk, scope, banned_s = self._desk, account_scope(self._desk.alias), self._desk.budget.banned_for_s
+        if banned_s > 0:
+            desk.condition.reconciled = False
+            desk.halts.raise_level(scope, Level.PAUSE, "BANNED", "the venue has banned our address for sending too much")
+        elif desk.condition.reconciled:
+            desk.halts.lift_pauses(scope, "BANNED", "the ban is over and a reconciliation was clean")
 
     def _watch_blindness(self) -> None:
         desk, settings, scope = self._desk, self._desk.settings, account_scope(self._desk.alias)

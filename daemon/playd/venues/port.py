@@ -44,6 +44,16 @@ class Budget(Protocol):
         """Report HTTP 403: everything to this address stops."""
         ...
 
+    @property
+    def banned_for_s(self) -> float:
+        """Seconds until anything may be sent again; zero when it may now."""
+        ...
+
+    @property
+    def entries_paused_for_s(self) -> float:
+        """Seconds for which the venue wants no new risk, zero when it takes some."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

@@ -60,6 +60,7 @@ REFUSALS = [
     ("ACCOUNT_NOT_READY", with_(OPEN, facts_equity_usdt=None, facts_equity_age_s=None)),
     ("ACCOUNT_NOT_READY", with_(OPEN, facts_equity_age_s=120.1)),
     ("ACCOUNT_NOT_READY", with_(OPEN, facts_equity_usdt=Decimal(0))),
+    ("ACCOUNT_NOT_READY", with_(OPEN, facts_held_s=0.1)),
     ("WARMING", with_(OPEN, inputs_ready=False, inputs_not_ready="ema_slow")),
     ("FEED_STALE", with_(OPEN, inputs_feed_age_s=30.1)),
     ("FEED_STALE", with_(OPEN, inputs_feed_gap=True)),

@@ -1,0 +1,115 @@
+"""A ban of our address, and what it does to entries, exits and the next life of the daemon."""
+
+import asyncio
+
+import anyio
+import pytest
+
+from playd.core.orders import OrderState
+from playd.orders.bans import Bans
+from playd.orders.budget import BAN_S, AddressBudget
+from playd.orders.gates import GateInputs
+from playd.venues.port import Priority
+from tests.simulation.fake_venue import WriteFault
+from tests.simulation.order_world import READY, build, entry, leave
+from tests.virtual_time import LoopClock, in_virtual_time
+
+
+def now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def test_a_ban_is_found_again_by_the_next_life() -> None:
+    async def body() -> None:
+        life = build()
+        bans = Bans(life.ledger)
+        assert bans.until_ms == 0
+        AddressBudget(LoopClock(), banned_until_ms=bans.until_ms, on_ban=bans.keep).ban()
+        await anyio.sleep(60.0)
+        life = life.crash()
+        address = AddressBudget(LoopClock(), banned_until_ms=Bans(life.ledger).until_ms)
+        assert address.banned_for_s == pytest.approx(BAN_S - 60.0)
+        life.venue.close_stream()
+
+    in_virtual_time(body)
+
+
+def test_a_wall_clock_set_back_makes_no_ban_longer() -> None:
+    async def body() -> None:
+        clock = LoopClock()
+        address = AddressBudget(clock, banned_until_ms=clock.wall_ms() + 86_400_000)
+        assert address.banned_for_s == pytest.approx(BAN_S)
+
+    in_virtual_time(body)
+
+
+def test_while_banned_an_entry_is_refused_at_once_and_afterwards_the_pause_lifts_itself() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.budget.ban_s = 600.0
+            began_s = now_s()
+            verdict = await port.submit(entry(), READY)
+            assert (verdict.code, now_s()) == ("ACCOUNT_NOT_READY", began_s)
+            await anyio.sleep(1.0)
+            assert [halt.code for halt in life.halts.in_force()] == ["BANNED"]
+            life.budget.ban_s = 0.0
+            await anyio.sleep(150.0)
+            assert life.halts.in_force() == []
+            assert (await port.submit(entry(600_000), READY)).code == "SENT"
+
+    in_virtual_time(body)
+
+
+def test_while_the_venue_protects_itself_entries_are_refused_and_exits_leave() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.budget.pause_s = 4.0
+            assert (await port.submit(entry(120_000), READY)).code == "ACCOUNT_NOT_READY"
+            assert (await port.submit(leave(120_000), READY)).code == "SENT"
+            await anyio.sleep(1.0)
+            assert life.venue.signed() == 0
+
+    in_virtual_time(body)
+
+
+def test_a_ban_that_begins_while_an_entry_waits_for_its_token_drops_it_when_its_signal_is_old() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.budget.wait_s = 600.0
+            began_s = now_s()
+            verdict = await port.submit(entry(), GateInputs(state="running", ready=True, feed_age_s=0.1, bar_age_s=10.0))
+            assert verdict.code == "RATE_EXPIRED"
+            assert now_s() - began_s == pytest.approx(life.settings.entry_max_age_s - 10.0)
+            assert life.venue.placed == []
+            life.budget.wait_s = 0.0
+
+    in_virtual_time(body)
+
+
+def test_an_entry_refused_for_speed_is_not_repeated_after_its_signal_has_grown_old() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.script.writes = [WriteFault.THROTTLED]
+
+            async def slow_second_token(endpoint: str, priority: Priority) -> None:
+                life.budget.taken.append((endpoint, priority))
+                if priority is Priority.ENTRY and len([each for _, each in life.budget.taken if each is Priority.ENTRY]) > 1:
+                    await anyio.sleep(600.0)
+
+            life.budget.take = slow_second_token  # type: ignore[method-assign]
+            verdict = await port.submit(entry(), READY)
+            assert verdict.code == "REJECTED"
+            assert len(life.venue.placed) == 1
+            assert life.account.desk.book.need(verdict.link_id).state is OrderState.REJECTED
+
+    in_virtual_time(body)
