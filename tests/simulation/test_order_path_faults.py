@@ -17,8 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from playd.core.errors import RecordError
-from playd.core.orders import Intent, OrderRequest, OrderState, Side
+from playd.core.ids import link_id
+from playd.core.orders import Action, Intent, OrderRequest, OrderState, Side
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
+from playd.orders.fold import fold
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.rows import OrderRow
 from tests.simulation.fake_venue import SYMBOL, EventFault, FakeVenue, Script, WriteFault
@@ -199,6 +201,10 @@ def verify(run: Run, life: OrderWorld) -> None:
     assert all(count == 1 for count in run.delivered.values()), run.delivered
     assert set(run.delivered) == {row.exec_id for row in venue.execution_rows}
     assert desk.fills.net(SYMBOL) == venue.signed()
+    for share in desk.fills.shares():
+        assert fold(desk.fills.executions(share.owner, share.symbol)) == share.position
+    for row in desk.ledger.rows("SELECT o.link_id, o.attempt, i.* FROM orders o JOIN intents i ON i.id = o.intent"):
+        assert row["link_id"] == link_id(row["instance"], row["cause"], Action(row["action"]), row["leg"], row["attempt"])
     assert [row.link_id for row in desk.book.live() if row.state is OrderState.UNKNOWN] == []
     assert venue.signed() == 0 or venue.stop_of() != 0
     assert desk.ledger.rows("SELECT 1 FROM incidents WHERE kind = 'CONTRADICTION'") == []

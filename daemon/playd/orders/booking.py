@@ -18,7 +18,7 @@ from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.orders.machine import Contradiction, OrderEvent, event_of_status
 from playd.orders.order_book import FOREIGN, OrderBook
-from playd.orders.rows import OrderRow, text
+from playd.orders.rows import OrderRow, plain, text
 
 _STOP_TYPES: Final = frozenset({"StopLoss", "PartialStopLoss", "TrailingStop"})
 _TARGET_TYPES: Final = frozenset({"TakeProfit", "PartialTakeProfit"})
@@ -85,7 +85,7 @@ class Booking:
                 row.link_id,
                 venue_order_id=order.venue_order_id,
                 venue_status=order.status,
-                venue_cum_qty=text(max(row.venue_cum_qty, order.cum_qty)),
+                venue_cum_qty=plain(max(row.venue_cum_qty, order.cum_qty)),
                 cancel_type=order.cancel_type,
                 reject_reason=order.reject_reason,
                 venue_ms=order.updated_ms,
@@ -251,7 +251,7 @@ class Booking:
         qty, average = self._fills.executed(row.link_id)
         self._book.update(
             row.link_id,
-            cum_qty=text(qty),
+            cum_qty=plain(qty),
             avg_price=text(average),
             venue_ms=max(row.venue_ms, execution.time_ms),
             **({} if row.venue_order_id else {"venue_order_id": execution.venue_order_id}),

@@ -205,7 +205,7 @@ class OrderBook:
     def find_by_venue_id(self, venue_order_id: str) -> OrderRow | None:
         if not venue_order_id:
             return None
-        return self._one("account = ? AND venue_order_id = ?", (self.account, venue_order_id))
+        return self._one("account = ? AND venue_order_id = ? AND venue_order_id <> ''", (self.account, venue_order_id))
 
     def live(self, symbol: str | None = None) -> list[OrderRow]:
         """Orders that are not final, oldest first, orphans included."""
@@ -217,9 +217,7 @@ class OrderBook:
 
     def lacking_fills(self) -> list[OrderRow]:
         """Final orders of ours whose executions are not all booked."""
-        found = self._many(
-            f"account = ? AND state NOT IN {LIVE_STATES} AND venue_cum_qty <> '0' AND venue_cum_qty <> cum_qty", (self.account,)
-        )
+        found = self._many(f"account = ? AND venue_cum_qty <> cum_qty AND state NOT IN {LIVE_STATES}", (self.account,))
         return [row for row in found if row.fills_missing]
 
     def of_intent(self, identity: str) -> list[OrderRow]:

@@ -12,6 +12,11 @@ def text(value: Decimal | None) -> str | None:
     return None if value is None else format(value, "f")
 
 
+def plain(value: Decimal) -> str:
+    """Decimal as its shortest plain text, so that equal quantities are equal texts and SQL may compare them."""
+    return format(value.normalize(), "f")
+
+
 def decimal(value: str | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 

@@ -62,6 +62,7 @@ CREATE TABLE orders (
 ) WITHOUT ROWID;
 CREATE INDEX orders_live ON orders (account, symbol)
     WHERE state IN ('INTENT', 'SENT', 'ACKED', 'OPEN', 'PARTIAL', 'UNKNOWN', 'ORPHAN');
+CREATE INDEX orders_lacking ON orders (account) WHERE venue_cum_qty <> cum_qty;
 CREATE INDEX orders_venue_id ON orders (account, venue_order_id) WHERE venue_order_id <> '';
 
 CREATE TABLE order_events (

@@ -33,31 +33,37 @@ def execution(side: Side, qty: str, price: str, *, exec_type: str = "Trade", fee
     )
 
 
+def figures(*values: Decimal | int | str) -> list[Decimal]:
+    return [Decimal(value) for value in values]
+
+
 def test_a_round_trip_realises_the_difference_and_ends_flat() -> None:
     position = fold([execution(Side.BUY, "2", "100", fee="0.1"), execution(Side.SELL, "2", "110", fee="0.2")])
 
-    assert (position.signed_qty, position.realised, position.fees, position.opened_ms) == (0, 20, Decimal("0.3"), 0)
+    assert [position.signed_qty, position.realised, position.fees] == figures(0, 20, "0.3")
+    assert position.opened_ms == 0
 
 
 def test_adding_averages_and_reducing_keeps_the_average() -> None:
     opened = fold([execution(Side.SELL, "1", "100"), execution(Side.SELL, "3", "104")])
     reduced = add(opened, execution(Side.BUY, "2", "103"))
 
-    assert (opened.signed_qty, opened.avg_price) == (-4, 103)
-    assert (reduced.signed_qty, reduced.avg_price, reduced.realised) == (-2, 103, 0)
+    assert [opened.signed_qty, opened.avg_price] == figures(-4, 103)
+    assert [reduced.signed_qty, reduced.avg_price, reduced.realised] == figures(-2, 103, 0)
 
 
 def test_a_flip_opens_the_rest_at_its_own_price() -> None:
     position = fold([execution(Side.BUY, "1", "100", time_ms=5), execution(Side.SELL, "3", "90", time_ms=9)])
 
-    assert (position.signed_qty, position.avg_price, position.realised, position.opened_ms) == (-2, 90, -10, 9)
+    assert [position.signed_qty, position.avg_price, position.realised] == figures(-2, 90, -10)
+    assert position.opened_ms == 9
 
 
 def test_funding_and_unknown_types_move_money_at_most() -> None:
     opened = fold([execution(Side.BUY, "1", "100")])
     funded = add(opened, execution(Side.BUY, "1", "100", exec_type="Funding", fee="-0.5"))
 
-    assert (funded.signed_qty, funded.funding) == (1, Decimal("-0.5"))
+    assert [funded.signed_qty, funded.funding] == figures(1, "-0.5")
     assert add(opened, execution(Side.SELL, "1", "100", exec_type="Settle")) == opened
     assert add(opened, execution(Side.SELL, "1", "100", exec_type="NewThing")) == opened
 

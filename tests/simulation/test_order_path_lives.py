@@ -1,0 +1,203 @@
+"""What one life of the daemon leaves to the next, and what an instance that fell behind gets back."""
+
+from decimal import Decimal
+
+import anyio
+
+from playd.core.errors import Broken, RecordError
+from playd.core.limits import FILLS_PER_INSTANCE
+from playd.core.orders import OrderState
+from playd.orders.fills import FillEvent
+from playd.venues.port import Barrier
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, UID, build, entry, leave, taken
+from tests.virtual_time import in_virtual_time
+
+
+def test_a_stop_that_fired_while_nobody_listened_is_told_at_the_next_start() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            saved_n = taken(port)[-1].n
+        life.venue.hit_stop()
+        life = life.crash()
+        async with life.running():
+            port = await life.register(after=saved_n)
+            events = taken(port)
+
+            assert [type(event) for event in events] == [FillEvent]
+            assert isinstance(events[0], FillEvent)
+            assert events[0].reason == "sl"
+            assert port.position().position.signed_qty == 0
+
+    in_virtual_time(body)
+
+
+def test_a_lost_state_gets_every_event_again_from_the_ledger() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            await port.submit(leave(), READY)
+            await anyio.sleep(0.1)
+            first = taken(port)
+        life = life.crash()
+        async with life.running():
+            assert taken(await life.register(after=0)) == first
+
+    in_virtual_time(body)
+
+
+def test_an_order_that_was_only_on_record_when_the_process_died_is_resolved_and_not_sent() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            gateway = life.account.gateway
+            intent = entry()
+            row = gateway._write_entry(intent, gateway.entry_request(intent, READY), life.ports[0]._instance)
+        life = life.crash()
+        async with life.running():
+            assert life.account.desk.book.need(row.link_id).state is OrderState.UNKNOWN
+            await anyio.sleep(70.0)
+
+            assert life.account.desk.book.need(row.link_id).state is OrderState.NEVER_ARRIVED
+            assert life.venue.placed == []
+
+    in_virtual_time(body)
+
+
+def test_an_unfinished_exit_goes_on_in_the_next_life() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.script.codes = [110074]
+            await port.submit(leave(), READY)
+        life = life.crash()
+        async with life.running():
+            await anyio.sleep(10.0)
+
+            assert life.venue.signed() == 0
+
+    in_virtual_time(body)
+
+
+def test_an_instance_that_falls_too_far_behind_is_cut_off_and_gets_everything_at_its_return() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            rounds = FILLS_PER_INSTANCE // 2 + 2
+            for number in range(rounds):
+                await port.submit(entry(120_000 * number + 60_000), READY)
+                await anyio.sleep(0.02)
+                await port.submit(leave(120_000 * number + 120_000), READY)
+                await anyio.sleep(0.02)
+            first = taken(port)
+            port.close()
+            rest = taken(await life.register(after=first[-1].n))
+
+            assert len(first) == FILLS_PER_INSTANCE
+            assert [event.n for event in [*first, *rest]] == list(range(1, 2 * rounds + 1))
+
+    in_virtual_time(body)
+
+
+def test_a_position_closed_by_hand_is_booked_to_its_owner_and_pauses_the_symbol() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.close_by_hand()
+            await anyio.sleep(0.1)
+            event = taken(port)[-1]
+
+            assert isinstance(event, FillEvent)
+            assert event.reason == "manual"
+            assert [halt.code for halt in life.halts.in_force()] == ["MANUAL_CLOSE"]
+
+    in_virtual_time(body)
+
+
+def test_a_foreign_position_is_counted_and_left_alone() -> None:
+    async def body() -> None:
+        life = build()
+        life.venue.open_foreign(Decimal("0.5"), "ETHUSDT")
+        async with life.running():
+            await anyio.sleep(400.0)
+
+            assert life.account.views.foreign() == {"ETHUSDT": Decimal("0.500")}
+            assert life.venue.signed("ETHUSDT") == Decimal("0.5")
+            assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+def test_a_barrier_is_answered_after_the_fills_before_it_are_with_the_instance() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.resting = True
+            await port.submit(entry(), READY)
+            seen_at_barrier = []
+            done = life.venue.barrier_done
+
+            async def note(number: int) -> None:
+                seen_at_barrier.extend(taken(port))
+                await done(number)
+
+            life.venue.barrier_done = note  # type: ignore[method-assign]
+            life.venue.fill_resting()
+            life.venue._send.send_nowait(Barrier(7))
+            await anyio.sleep(0.01)
+
+            assert life.venue.barriers == [7]
+            assert [type(event) for event in seen_at_barrier] == [FillEvent]
+
+    in_virtual_time(body)
+
+
+def test_what_cannot_be_recorded_is_not_sent() -> None:
+    async def body() -> None:
+        life = build()
+        refused = []
+        async with life.running():
+            port = await life.register()
+            life.ledger._broken = "disk is gone"
+            try:
+                await port.submit(entry(), READY)
+            except RecordError as error:
+                refused.append(error)
+            life.ledger._broken = None
+
+        assert len(refused) == 1
+        assert life.venue.placed == []
+
+    in_virtual_time(body)
+
+
+def test_an_instance_is_registered_once() -> None:
+    async def body() -> None:
+        life = build()
+        refused = []
+        async with life.running():
+            await life.register()
+            try:
+                await life.account.register(UID, "again", SYMBOL, clock_ms=60_000)
+            except Broken as error:
+                refused.append(error)
+
+        assert len(refused) == 1
+
+    in_virtual_time(body)

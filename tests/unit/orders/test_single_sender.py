@@ -1,0 +1,33 @@
+"""Orders leave through one place, and nothing cancels without saying what."""
+
+import ast
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[3] / "daemon" / "playd"
+
+
+def callers(method: str) -> set[str]:
+    """Files that call a method of this name on anything."""
+    found = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
+                found.add(str(path.relative_to(SOURCE)))
+    return found
+
+
+def test_only_the_gateway_places_orders() -> None:
+    assert {path for path in callers("place") if not path.startswith("venues/")} == {"orders/gateway.py"}
+
+
+def test_stops_are_set_only_by_the_two_that_write_down_why() -> None:
+    assert {path for path in callers("set_stops") if not path.startswith("venues/")} == {
+        "orders/protection.py",
+        "orders/stops.py",
+    }
+
+
+def test_cancel_all_is_never_called() -> None:
+    found = callers("cancel_all") | callers("cancel_all_orders")
+
+    assert {path for path in found if not path.startswith("venues/exchange/")} == set()
