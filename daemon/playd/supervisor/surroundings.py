@@ -86,6 +86,7 @@ class ShellAround:
 
     def caught_up(self) -> None:
         self._slot.set_facts(replace(self._slot.facts, warm=True), "warm and caught up")
+        self._refresh(self._slot)
 
     def market_ended(self) -> None:
         self._slot.degrade("market_ended", "the recorded market is over")

@@ -1,0 +1,100 @@
+"""Every command of playctl explains itself, speaks JSON and ends with the code of the specification."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from playd.cli.playctl import app
+
+COMMANDS = sorted(str(command.name) for command in app.registered_commands)
+ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "add": ("p.yml", "--as", "alpha", "--mode", "paper"),
+    "stop": ("alpha",),
+    **{
+        name: ("alpha",)
+        for name in (
+            "show",
+            "pause",
+            "halt",
+            "resume",
+            "start",
+            "restart",
+            "remove",
+            "panic",
+            "reset-failed",
+            "enable",
+            "disable",
+        )
+    },
+}
+OFFLINE = ("completion",)
+
+
+def run(*arguments: str, state: Path) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PLAYD_STATE_DIR": str(state)}
+    environment.pop("PLAYD_RUN_DIR", None)
+    program = [sys.executable, "-c", "from playd.cli.playctl import main; main()", *arguments]
+    return subprocess.run(
+        program, capture_output=True, text=True, env=environment, timeout=60, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+def test_the_commands_of_the_specification_are_there() -> None:
+    wanted = {
+        *("status", "list", "show", "positions", "orders", "fills", "balance", "logs", "pause", "resume", "halt", "halts"),
+        *("add", "remove", "enable", "disable", "start", "stop", "restart", "panic", "reconcile", "reset-failed", "intents"),
+        *("version", "completion"),
+    }
+    assert wanted == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_it_does_and_gives_an_example(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"playctl {command}" in result.output.split("Example:")[1]
+    says = result.output.split("\n\n")[1].strip()
+    assert len(says) > 20
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in OFFLINE])
+def test_every_command_has_json(command: str) -> None:
+    assert "--json" in CliRunner().invoke(app, [command, "--help"]).output
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in OFFLINE])
+def test_without_a_daemon_the_exit_code_is_7(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYD_STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("PLAYD_RUN_DIR", raising=False)
+    for flags in ((), ("--json",)):
+        result = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, ()), *flags])
+        assert result.exit_code == 7, result.output
+
+
+@pytest.mark.slow
+def test_a_wrong_flag_is_a_usage_error(tmp_path: Path) -> None:
+    assert run("status", "--nonsense", state=tmp_path).returncode == 2
+    assert run("stop", state=tmp_path).returncode == 2
+    assert run("stop", "a", "--keep", "--flatten", state=tmp_path).returncode == 2
+
+
+@pytest.mark.slow
+def test_data_and_messages_never_mix(tmp_path: Path) -> None:
+    result = run("status", "--json", state=tmp_path)
+    assert result.stdout == ""
+    assert "daemon not running" in result.stderr
+    version = run("version", "--json", state=tmp_path)
+    assert orjson.loads(version.stdout)["playd"] is None
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed(shell: str) -> None:
+    result = CliRunner().invoke(app, ["completion", shell])
+    assert result.exit_code == 0
+    assert "playctl" in result.output

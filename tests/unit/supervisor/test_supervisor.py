@@ -1,0 +1,331 @@
+"""One instance's crash never reaches another; a burst of crashes ends in quarantine; stopping twice is stopping once."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import Any, cast
+
+import anyio
+import pytest
+
+from playd.core.errors import PlayError, RecordError, StateError
+from playd.core.modes import Mode
+from playd.market.feed_watch import FeedState
+from playd.market.hub import MarketHub
+from playd.orders.halts import Halts, Level, instance_scope
+from playd.orders.ledger import Ledger
+from playd.supervisor.accounts import Accounts
+from playd.supervisor.admission import Refused
+from playd.supervisor.errors import CommandRefused, NoSuchInstance
+from playd.supervisor.instance import EngineInstance
+from playd.supervisor.records import InstanceRecord, RecordStore
+from playd.supervisor.restart import RestartBudget
+from playd.supervisor.slot import Slot
+from playd.supervisor.states import State
+from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorRules
+from playd.world.virtual import VirtualWorld, virtual_world
+
+pytestmark = pytest.mark.anyio
+
+Life = Callable[[Slot], Awaitable[None]]
+
+
+class Journal:
+    """A recorder that remembers kinds."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    def append(self, kind: str, data: Any, **context: Any) -> int:
+        self.kinds.append(kind)
+        return len(self.kinds)
+
+    async def synced(self) -> None: ...
+
+    @property
+    def head(self) -> tuple[int, str]:
+        return len(self.kinds), ""
+
+
+class Hub:
+    """A hub whose feeds are always live."""
+
+    def feed_state(self, symbol: str) -> FeedState:
+        return FeedState.LIVE
+
+
+@dataclass
+class House:
+    """A supervisor whose lives are functions of the test."""
+
+    world: VirtualWorld
+    supervisor: Supervisor
+    halts: Halts
+    records: RecordStore
+    lives: dict[str, Life]
+    transitions: list[tuple[str, State, State]] = field(default_factory=list)
+    admission: Callable[[InstanceRecord], Refused | None] = lambda _record: None
+
+    def add(self, name: str, life: Life) -> Slot:
+        self.lives[name] = life
+        slot = self.supervisor.add(record(name))
+        self.records.put(slot.record)
+        return slot
+
+    def start(self, slot: Slot) -> None:
+        self.supervisor.start(slot, lambda candidate: self.admission(candidate), "test")
+
+
+def record(name: str) -> InstanceRecord:
+    return InstanceRecord(
+        uid=f"uid-{name}",
+        name=name,
+        account=f"paper-{name}",
+        mode=Mode.PAPER,
+        symbol="BTCUSDT",
+        play_path="p.yml",
+        play_digest="d",
+        capital_usd="1",
+        exec_step_ms=60_000,
+        created_ms=0,
+        changed_ms=0,
+    )
+
+
+async def steady(slot: Slot) -> None:
+    """A life that is warm at once and goes on for ever."""
+    slot.set_facts(replace(slot.facts, warm=True), "warm")
+    await anyio.sleep_forever()
+
+
+def crashing(error: Exception, times: int = 10_000) -> Life:
+    """A life that raises its first `times` times, and is steady afterwards."""
+    left = [times]
+
+    async def life(slot: Slot) -> None:
+        if left[0] > 0:
+            left[0] -= 1
+            raise error
+        await steady(slot)
+
+    return life
+
+
+@asynccontextmanager
+async def house(backoff_s: float = 0.0) -> AsyncIterator[House]:
+    world = virtual_world()
+    world.disk.mkdir(PurePath("/state"))
+    ledger = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
+    journal = Journal()
+    halts = Halts(ledger, world.disk, world.clock, cast("Any", journal), PurePath("/state"))
+    records = RecordStore(ledger)
+    accounts = Accounts(world.clock, world.random, lambda *_: None, lambda *_: None)
+    lives: dict[str, Life] = {}
+    transitions: list[tuple[str, State, State]] = []
+
+    async def live(slot: Slot, on_engine: Callable[[EngineInstance], None]) -> None:
+        await lives[slot.name](slot)
+
+    supervisor = Supervisor(
+        SupervisorParts(world.clock, world.random, halts, accounts, records, lambda _: cast("MarketHub", Hub())),
+        SupervisorRules(RestartBudget(3, 900_000, (backoff_s,)), 50, 0.01),
+        live,
+        lambda slot, before, after, cause: transitions.append((slot.name, before, after)),
+        lambda event, slot, fields: None,
+    )
+    async with anyio.create_task_group() as group:
+        await group.start(accounts.run)
+        await group.start(supervisor.run)
+        yield House(world, supervisor, halts, records, lives, transitions)
+        group.cancel_scope.cancel()
+    ledger.close()
+
+
+async def until(slot: Slot, state: State) -> None:
+    with anyio.fail_after(5):
+        while slot.state is not state:
+            await slot.touched.wait()
+
+
+async def test_an_instance_runs_until_it_is_stopped() -> None:
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        assert slot.state is State.CREATED
+        home.start(slot)
+        await slot.settled.wait()
+        home.supervisor.look_around()
+        assert slot.state is State.DEGRADED  # warm, but nobody opened its account
+        await home.supervisor.stop(slot, "test")
+        assert slot.state is State.STOPPED
+        assert not slot.active
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("boom"), ExceptionGroup("group", [ValueError("inner")]), MemoryError(), RecursionError(), KeyError("x")],
+)
+async def test_a_crash_reaches_nobody_else(error: Exception) -> None:
+    async with house() as home:
+        good, bad = home.add("good", steady), home.add("bad", crashing(error))
+        home.start(good)
+        home.start(bad)
+        await until(bad, State.FAILED)
+        assert good.facts.warm
+        assert good.active
+        assert good.crashes == 0
+
+
+async def test_a_burst_of_crashes_is_quarantine_and_survives_the_daemon() -> None:
+    async with house() as home:
+        slot = home.add("alpha", crashing(RuntimeError("boom")))
+        home.start(slot)
+        await until(slot, State.FAILED)
+        await slot.ended.wait()
+        assert slot.crashes == 4
+        assert slot.facts.failed is not None
+        assert (slot.facts.failed.code, "boom" in slot.facts.failed.text) == ("quarantine", True)
+        again = home.supervisor.add(home.records.load()[0])
+        assert again.state is State.FAILED
+
+
+async def test_two_crashes_are_survived() -> None:
+    async with house() as home:
+        slot = home.add("alpha", crashing(RuntimeError("boom"), times=2))
+        home.start(slot)
+        with anyio.fail_after(5):
+            await slot.settled.wait()
+        assert (slot.crashes, slot.facts.failed) == (2, None)
+        assert len(slot.record.restarts) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PlayError(["line 3"]), "play_invalid"),
+        (StateError("cut"), "state_unreadable"),
+        (ExceptionGroup("tasks", [StateError("history_too_short: 3 of 5")]), "history_too_short"),
+    ],
+)
+async def test_what_a_restart_cannot_mend_fails_at_once(error: Exception, code: str) -> None:
+    async with house() as home:
+        slot = home.add("alpha", crashing(error))
+        home.start(slot)
+        await until(slot, State.FAILED)
+        await slot.ended.wait()
+        assert slot.crashes == 1
+        assert slot.record.failed_code == code
+
+
+async def test_a_failure_waits_for_a_person() -> None:
+    async with house() as home:
+        slot = home.add("alpha", crashing(StateError("cut"), times=1))
+        home.start(slot)
+        await until(slot, State.FAILED)
+        await slot.ended.wait()
+        home.supervisor.reset_failed(slot, "operator")
+        assert slot.state is State.CREATED
+        home.start(slot)
+        with anyio.fail_after(5):
+            await slot.settled.wait()
+        assert slot.facts.warm
+
+
+async def test_what_cannot_be_recorded_ends_the_daemon() -> None:
+    async def daemon() -> None:
+        async with house() as home:
+            home.start(home.add("alpha", crashing(ExceptionGroup("tasks", [RecordError("disk")]))))
+            await anyio.sleep_forever()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await daemon()
+    assert caught.group_contains(RecordError)
+
+
+async def test_admission_is_asked_again_before_every_restart() -> None:
+    async with house() as home:
+        slot = home.add("alpha", crashing(RuntimeError("boom")))
+        home.start(slot)
+        home.admission = lambda _: Refused("PLAY_CHANGED", "the file was edited")
+        await until(slot, State.FAILED)
+        await slot.ended.wait()
+        assert slot.record.failed_code == "PLAY_CHANGED"
+
+
+async def test_a_refused_start_leaves_nothing_behind() -> None:
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        home.admission = lambda _: Refused("TOO_MANY", "full")
+        with pytest.raises(CommandRefused, match="full"):
+            home.start(slot)
+        assert (slot.state, slot.active) == (State.CREATED, False)
+
+
+async def test_concurrent_stops_wait_for_the_same_end() -> None:
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        home.start(slot)
+        await slot.settled.wait()
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(home.supervisor.stop, slot, "test")
+        assert slot.state is State.STOPPED
+        stops = [step for step in home.transitions if step[2] is State.STOPPED]
+        assert len(stops) == 1
+
+
+async def test_a_stop_ends_the_wait_between_two_lives() -> None:
+    async with house(backoff_s=3600.0) as home:
+        slot = home.add("alpha", crashing(RuntimeError("boom")))
+        home.start(slot)
+        with anyio.fail_after(5):
+            while not slot.crashes:
+                await slot.touched.wait()
+            await home.supervisor.stop(slot, "test")
+        assert slot.state is State.STOPPED
+
+
+async def test_a_halt_pauses_and_its_lifting_resumes() -> None:
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        home.start(slot)
+        await slot.settled.wait()
+        halt = home.halts.raise_level(instance_scope(slot.record.uid), Level.PAUSE, "OPERATOR", "lunch", actor="me")
+        home.supervisor.look_around()
+        assert slot.state is State.PAUSED
+        assert slot.reasons[0].code == "OPERATOR"
+        assert "lunch" in slot.reasons[0].text
+        home.halts.lift(halt.id, by="me", note="")
+        home.supervisor.look_around()
+        assert slot.state is not State.PAUSED
+
+
+async def test_lifting_a_panic_leaves_the_instance_stopped() -> None:
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        home.start(slot)
+        await slot.settled.wait()
+        halt = home.halts.raise_level(instance_scope(slot.record.uid), Level.PANIC, "PANIC", "", actor="me")
+        home.supervisor.look_around()
+        assert slot.state is State.PANICKED
+        home.halts.lift(halt.id, by="me", note="")
+        home.supervisor.look_around()
+        assert slot.state is State.STOPPED
+        with anyio.fail_after(5):
+            await slot.ended.wait()
+
+
+async def test_a_pause_outlives_the_daemon() -> None:
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        home.halts.raise_level(instance_scope(slot.record.uid), Level.PAUSE, "OPERATOR", "lunch", actor="me")
+        again = home.supervisor.add(slot.record)
+        home.start(again)
+        assert again.state is State.PAUSED
+
+
+async def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    async with house() as home:
+        home.add("alpha", steady)
+        with pytest.raises(NoSuchInstance, match="did you mean 'alpha'"):
+            home.supervisor.find("alhpa")
