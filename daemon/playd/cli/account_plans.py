@@ -83,6 +83,7 @@ async def open_account(
         step_ms=universe.plan.base_step_ms,
         timing=universe.plan.socket_timing,
         limiter=universe.limiter,
+        venue_clock=universe.clock,
     )
     async with opened as port:
         account = Account(

@@ -21,7 +21,9 @@ from playd.core.timeframes import MINUTE_MS
 from playd.market.feed import CandleFeed
 from playd.market.feed_watch import HubTiming
 from playd.market.hub import MarketHub
+from playd.ops.clock_watch import ClockWatch, VenueTime
 from playd.orders.halts import Halts, Level, account_scope
+from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.orders.settings import OrderSettings
 from playd.plays.model import Play
@@ -201,7 +203,10 @@ async def open_runtime(
             reports.instance,
         )
         runtime = Runtime(world, plan, ledger, halts, journal, records, accounts, supervisor, exchange, universes)
+        clock_watch = _clock_watch(world, universes, ledger, halts, journal)
         async with anyio.create_task_group() as group:
+            await clock_watch.begin()
+            group.start_soon(clock_watch.run, name="clock watch")
             await group.start(accounts.run, name="accounts")
             await group.start(supervisor.run, name="supervisor")
             yield runtime
@@ -251,6 +256,14 @@ def _local_timing(speed: float, step_ms: int) -> HubTiming:
 
 def _live_timing(settings: Settings) -> HubTiming:
     return HubTiming(late_fetch_s=settings.market.late_fetch_s, stale_s=settings.market.stale_s)
+
+
+def _clock_watch(
+    world: World, universes: dict[Environment, Universe], ledger: Ledger, halts: Halts, journal: Recorder
+) -> ClockWatch:
+    """The one that compares our clock with those of all universes."""
+    venues = [VenueTime(str(each), found.market.clock_offset_ms, found.clock) for each, found in universes.items()]
+    return ClockWatch(world.clock, venues, halts, Incidents(ledger, world.clock, journal), journal)
 
 
 def _account_lost(halts: Halts, alias: str, text: str) -> None:

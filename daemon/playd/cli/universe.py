@@ -16,6 +16,7 @@ from playd.venues.bybit.market_data import BybitMarketData
 from playd.venues.bybit.public_stream import BybitPublicStream
 from playd.venues.bybit.socket import ConnectLimiter, SocketTiming
 from playd.venues.bybit.venue import open_bybit_market_data
+from playd.venues.bybit.venue_clock import VenueClock
 from playd.venues.port import Budget
 from playd.world.ports import World
 
@@ -34,12 +35,13 @@ class UniversePlan:
 
 @dataclass(frozen=True, slots=True)
 class Universe:
-    """A universe in use."""
+    """A universe in use. All its accounts sign with one `clock`."""
 
     plan: UniversePlan
     hub: MarketHub
     market: BybitMarketData
     limiter: ConnectLimiter
+    clock: VenueClock
 
 
 @asynccontextmanager
@@ -57,11 +59,14 @@ async def open_universe(
         timing=plan.socket_timing,
         limiter=limiter,
     )
-    data = open_bybit_market_data(world, plan.hosts.rest, budget, simulated=simulated, step_ms=plan.base_step_ms)
+    clock = VenueClock(world.clock)
+    data = open_bybit_market_data(
+        world, plan.hosts.rest, budget, simulated=simulated, step_ms=plan.base_step_ms, venue_clock=clock
+    )
     with stream:
         async with data as market, anyio.create_task_group() as group:
             hub = MarketHub(world.clock, stream, market, timing=plan.hub_timing, on_note=on_note)
             group.start_soon(stream.run, name="public stream")
             group.start_soon(hub.run, name="market hub")
-            yield Universe(plan, hub, market, limiter)
+            yield Universe(plan, hub, market, limiter, clock)
             group.cancel_scope.cancel()

@@ -237,14 +237,15 @@ async def open_bybit_venue(
     step_ms: int = MINUTE_MS,
     timing: SocketTiming | None = None,
     limiter: ConnectLimiter | None = None,
+    venue_clock: VenueClock | None = None,
 ) -> AsyncIterator[BybitVenue]:
     """
     The venue of one account while the block lasts. Sends nothing by itself.
 
     `limiter` counts connects per host over the life of the daemon: pass the same one for all sockets to one host and for
-    every restart.
+    every restart. `venue_clock` is that of the host when somebody samples it for all accounts; its own otherwise.
     """
-    venue_clock = VenueClock(world.clock)
+    venue_clock = venue_clock or VenueClock(world.clock)
     async with world.net.http_session(timeout_s=2 * READ_DEADLINE_S) as session:
         rest = RestClient(session, account.hosts.rest, budget, venue_clock, account)
         simulated = account.environment is Environment.LOCAL
@@ -255,10 +256,16 @@ async def open_bybit_venue(
 
 @asynccontextmanager
 async def open_bybit_market_data(
-    world: World, rest_url: str, budget: Budget, *, simulated: bool, step_ms: int = MINUTE_MS
+    world: World,
+    rest_url: str,
+    budget: Budget,
+    *,
+    simulated: bool,
+    step_ms: int = MINUTE_MS,
+    venue_clock: VenueClock | None = None,
 ) -> AsyncIterator[BybitMarketData]:
-    """Market data of a host without any account (shadow mode), while the block lasts."""
-    venue_clock = VenueClock(world.clock)
+    """Market data of a host without any account, while the block lasts. `venue_clock` as in `open_bybit_venue`."""
+    venue_clock = venue_clock or VenueClock(world.clock)
     async with world.net.http_session(timeout_s=2 * READ_DEADLINE_S) as session:
         rest = RestClient(session, rest_url, budget, venue_clock)
         yield BybitMarketData(rest, world.clock, venue_clock, simulated=simulated, step_ms=step_ms)
