@@ -68,7 +68,12 @@ class Market(Section):
     recorded_file: OptionalPath = key(
         None, "Parquet file of one-minute candles; relative names start at the working directory."
     )
-    synthetic_seed: Whole = key(1, "Seed of the synthetic market; the same seed gives the same candles.", lo=0, hi=2**31 - 1)
+    synthetic_seed: Whole = key(
+        8,
+        "Seed of the synthetic market; the same seed gives the same candles. 8 trades within the first minutes.",
+        lo=0,
+        hi=2**31 - 1,
+    )
     speed: Factor = key(60.0, "Market minutes per real minute on the local exchange.", unit="×", lo=1, hi=100_000)
     late_fetch_s: Seconds = key(10.0, "A closed bar this late is fetched by REST.", unit="s", lo=2, hi=60)
     stale_s: Seconds = key(30.0, "A closed bar this late makes the feed stale.", unit="s", lo=10, hi=300)
