@@ -14,7 +14,8 @@ class Finding(StrEnum):
     SIZE = "size"  # side or quantity differs
     NO_STOP = "no_stop"
     WRONG_STOP = "wrong_stop"  # a stop is there, at another price than planned
-    USELESS_STOP = "useless_stop"  # a stop on the winning side of the entry would open nothing but losses unbounded
+    USELESS_STOP = "useless_stop"  # a stop that nobody planned, on the wrong side of the market
+    TRIGGERING = "triggering"  # the planned stop stands, and the mark is beyond it: it should fire any moment
 
     @property
     def naked(self) -> bool:
@@ -36,19 +37,22 @@ def compare(expected: Expected, seen: VenuePosition) -> Finding:
     """
     Judge one reading. A missing stop is found before a wrong size, because it is the greater danger.
 
-    A stop may lie on the winning side of the entry (break-even, trailing), never beyond the mark.
+    A stop may lie on the winning side of the entry (break-even, trailing). Beyond the mark it may lie for a while only: it is
+    triggered by the last price, and on the local exchange by the candle's close, so the mark may be there first.
     """
     signed = seen.signed_qty
     if signed != 0 and expected.ours:
         if seen.stop == 0:
             return Finding.NO_STOP
-        if _beyond_mark(signed, seen.stop, seen.mark_price):
+        if not _planned(expected, seen) and _beyond_mark(signed, seen.stop, seen.mark_price):
             return Finding.USELESS_STOP
     if signed != expected.signed_qty:
         return Finding.SIZE
-    if signed != 0 and expected.ours and expected.stop is not None and abs(seen.stop - expected.stop) > expected.tick:
+    if signed == 0 or not expected.ours:
+        return Finding.VERIFIED
+    if not _planned(expected, seen):
         return Finding.WRONG_STOP
-    return Finding.VERIFIED
+    return Finding.TRIGGERING if _beyond_mark(signed, seen.stop, seen.mark_price) else Finding.VERIFIED
 
 
 def planned_stop(expected: Expected, seen: VenuePosition, fallback_pct: Decimal) -> Decimal | None:
@@ -64,6 +68,11 @@ def planned_stop(expected: Expected, seen: VenuePosition, fallback_pct: Decimal)
     if signed > 0:
         return ((mark - distance) / expected.tick).to_integral_value(ROUND_CEILING) * expected.tick
     return ((mark + distance) / expected.tick).to_integral_value(ROUND_FLOOR) * expected.tick
+
+
+def _planned(expected: Expected, seen: VenuePosition) -> bool:
+    """Whether the stop at the venue is the one that was wanted; any is, where nobody knows which one was."""
+    return expected.stop is None or abs(seen.stop - expected.stop) <= expected.tick
 
 
 def _beyond_mark(signed_qty: Decimal, stop: Decimal, mark: Decimal) -> bool:

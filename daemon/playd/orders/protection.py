@@ -26,6 +26,9 @@ _POLLS_S: Final = (2.0, 5.0, 8.0)
 _LATE_S: Final = 5.0
 _TICK_S: Final = 0.1
 _REPAIR_EVERY_S: Final = 2.0
+_LOOK_EVERY_S: Final = 5.0
+"""Time between two readings while a stop should fire any moment."""
+
 _BEYOND_MARKET: Final = frozenset({110092, 110093})
 """Trigger on the wrong side of the market: the stop would have fired, so the position is closed now."""
 
@@ -48,8 +51,12 @@ class _Watch:
     seen: VenuePosition | None = None
     seen_s: float = 0.0
     naked_since_s: float | None = None
+    may_be_noted: bool = True
+    """The ledger may hold a beginning of nakedness, of this life or of an earlier one."""
     counted_to_s: float = 0.0
     repair_due_s: float = 0.0
+    triggering_since_s: float | None = None
+    look_due_s: float = 0.0
     halted: bool = False
     flattening: bool = False
 
@@ -116,6 +123,8 @@ class Protection:
             return ""
         if watch.naked_since_s is not None:
             return f"position on {symbol} has no stop"
+        if watch.triggering_since_s is not None:
+            return f"the market is beyond the stop on {symbol}"
         return f"fill {watch.checks[0].key} is not verified yet" if watch.checks else ""
 
     def last_seen(self, symbol: str) -> tuple[VenuePosition, float] | None:
@@ -141,7 +150,9 @@ class Protection:
                 await self._advance_checks(symbol, watch)
             if watch.naked_since_s is not None:
                 await self._climb(symbol, watch, watch.naked_since_s)
-            busy = busy or bool(watch.checks) or watch.naked_since_s is not None
+            if watch.triggering_since_s is not None:
+                await self._await_trigger(symbol, watch, watch.triggering_since_s)
+            busy = busy or bool(watch.checks) or watch.naked_since_s is not None or watch.triggering_since_s is not None
         return busy
 
     async def protect_now(self, positions: list[VenuePosition]) -> list[str]:
@@ -157,13 +168,19 @@ class Protection:
         now_s, desk = self._desk.clock.mono_s(), self._desk
         watch.finding = compare(self.expected(symbol), position)
         if watch.finding.naked and watch.naked_since_s is None:
-            watch.naked_since_s = watch.counted_to_s = now_s
-            watch.repair_due_s = now_s + desk.settings.naked_repair_s
+            watch.naked_since_s, watch.counted_to_s = now_s - self._naked_before_s(symbol), now_s
+            watch.repair_due_s = watch.naked_since_s + desk.settings.naked_repair_s
         elif not watch.finding.naked and watch.naked_since_s is not None:
             self._count_naked(symbol, watch)
             watch.naked_since_s, watch.halted, watch.flattening = None, False, False
             desk.incidents.resolve("NAKED", symbol_scope(desk.alias, symbol), "the venue confirms stop or flat")
+        if not watch.finding.naked and watch.may_be_noted:
+            watch.may_be_noted = False
+            desk.ledger.write("DELETE FROM meta WHERE key = ?", (self._naked_key(symbol),))
+        self._note_triggering(watch, now_s)
         if watch.finding is Finding.VERIFIED:
+            watch.flattening = False
+        if watch.finding in (Finding.VERIFIED, Finding.TRIGGERING):
             desk.fills.set_verified(symbol, position.seq)
             for check in watch.checks:
                 late = now_s - check.opened_s > _LATE_S
@@ -205,6 +222,31 @@ class Protection:
             watch.repair_due_s = now_s + _REPAIR_EVERY_S
             await self._repair(symbol, watch)
             await self._read(symbol)
+
+    def _note_triggering(self, watch: _Watch, now_s: float) -> None:
+        if watch.finding is not Finding.TRIGGERING:
+            watch.triggering_since_s = None
+        elif watch.triggering_since_s is None:
+            watch.triggering_since_s, watch.look_due_s = now_s, now_s + _LOOK_EVERY_S
+
+    async def _await_trigger(self, symbol: str, watch: _Watch, since_s: float) -> None:
+        """A live stop that the mark is beyond gets its time to fire; one that stays silent protects nobody."""
+        desk, now_s = self._desk, self._desk.clock.mono_s()
+        silent = now_s - since_s >= desk.settings.naked_act_s
+        acted = watch.flattening or watch.halted
+        if now_s < watch.look_due_s and (acted or not silent):
+            return
+        watch.look_due_s = now_s + _LOOK_EVERY_S
+        await self._read(symbol)
+        if acted or not silent or watch.triggering_since_s != since_s:
+            return
+        if desk.settings.flatten_unprotectable:
+            await self._flatten(symbol, watch)
+        elif not watch.halted:
+            watch.halted = True
+            desk.halt_symbol(
+                symbol, Level.HALT, "STOP_SILENT", f"the stop on {symbol} has not fired for {now_s - since_s:.0f} s"
+            )
 
     async def _repair_symbol(self, symbol: str) -> None:
         await self._repair(symbol, self._watch(symbol))
@@ -294,6 +336,19 @@ class Protection:
 
     def _watch(self, symbol: str) -> _Watch:
         return self._watches.setdefault(symbol, _Watch())
+
+    def _naked_before_s(self, symbol: str) -> float:
+        """For how long an earlier life of the process knew the position naked: the ladder's clock runs over restarts."""
+        ledger, now_ms = self._desk.ledger, self._desk.clock.wall_ms()
+        self._watch(symbol).may_be_noted = True
+        since_ms = ledger.meta(self._naked_key(symbol))
+        if since_ms is None:
+            ledger.set_meta(self._naked_key(symbol), str(now_ms))
+            return 0.0
+        return max(0.0, (now_ms - int(since_ms)) / 1000)
+
+    def _naked_key(self, symbol: str) -> str:
+        return f"naked_since_ms:{self._desk.alias}/{symbol}"
 
     def _count_naked(self, symbol: str, watch: _Watch) -> None:
         now_s, total = self._desk.clock.mono_s(), self._desk.naked_seconds

@@ -1,0 +1,109 @@
+"""The market is beyond a stop that is in place: it gets its time to fire, and no more than that."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+
+from playd.core.modes import Environment
+from playd.orders.settings import OrderSettings
+from tests.simulation.fake_venue import SYMBOL, EventFault
+from tests.simulation.order_world import READY, build, entry
+from tests.virtual_time import in_virtual_time
+
+BEYOND = Decimal("49400.0")
+"""The stop of `entry` is 49500."""
+
+
+def now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def test_a_stop_that_fires_in_its_own_time_is_left_alone() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            life.venue.price = BEYOND
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(25.0)
+            assert "beyond the stop" in life.account.protection.open_check(SYMBOL)
+            assert len(life.venue.placed) == 1
+            assert life.halts.in_force() == []
+            life.venue.hit_stop()
+            await anyio.sleep(30.0)
+            assert len(life.venue.placed) == 1
+            assert life.account.protection.open_check(SYMBOL) == ""
+            assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+def test_a_market_that_comes_back_starts_the_wait_anew() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            for _ in range(3):
+                life.venue.price = BEYOND
+                life.venue._tell_position(SYMBOL)
+                await anyio.sleep(20.0)
+                life.venue.price = Decimal("50000.0")
+                await anyio.sleep(8.0)
+            assert len(life.venue.placed) == 1
+
+    in_virtual_time(body)
+
+
+def test_a_stop_that_stays_silent_leads_to_a_close() -> None:
+    async def body() -> None:
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), naked_act_s=12.0))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            life.venue.price = BEYOND
+            life.venue._tell_position(SYMBOL)
+            began_s = now_s()
+            while life.venue.signed():
+                assert now_s() - began_s < 14.0
+                await anyio.sleep(0.1)
+            assert now_s() - began_s >= 12.0
+            assert [halt.code for halt in life.halts.in_force()] == ["UNPROTECTABLE"]
+
+    in_virtual_time(body)
+
+
+def test_with_alarm_only_the_silent_stop_is_told_and_the_position_left() -> None:
+    async def body() -> None:
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), flatten_unprotectable=False))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            life.venue.price = BEYOND
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(60.0)
+            assert life.venue.signed()
+            assert [halt.code for halt in life.halts.in_force()] == ["STOP_SILENT"]
+
+    in_virtual_time(body)
+
+
+def test_a_stop_that_is_really_gone_is_restored_within_seconds_all_the_same() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            life.venue.price = BEYOND
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(10.0)
+            life.venue.price = Decimal("50000.0")
+            life.venue.script.events = [EventFault.NONE]
+            life.venue.remove_stop()
+            await anyio.sleep(5.0)
+            assert life.venue.stop_of() == Decimal("49500.0")
+
+    in_virtual_time(body)
