@@ -3,13 +3,14 @@
 from decimal import Decimal
 
 import anyio
+import pytest
 
 from playd.core.errors import Broken, RecordError
 from playd.core.limits import FILLS_PER_INSTANCE
 from playd.core.orders import OrderState
 from playd.orders.fills import FillEvent
 from playd.venues.port import Barrier
-from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.fake_venue import SYMBOL, Script
 from tests.simulation.order_world import READY, UID, build, entry, leave, taken
 from tests.virtual_time import in_virtual_time
 
@@ -90,6 +91,7 @@ def test_an_unfinished_exit_goes_on_in_the_next_life() -> None:
     in_virtual_time(body)
 
 
+@pytest.mark.slow
 def test_an_instance_that_falls_too_far_behind_is_cut_off_and_gets_everything_at_its_return() -> None:
     async def body() -> None:
         life = build()
@@ -199,5 +201,46 @@ def test_an_instance_is_registered_once() -> None:
                 refused.append(error)
 
         assert len(refused) == 1
+
+    in_virtual_time(body)
+
+
+def test_the_clock_of_a_naked_position_runs_over_restarts_and_ends_with_its_cover() -> None:
+    async def body() -> None:
+        life = build(script=Script(no_attached_stop=1, refused_stops=1_000_000))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(4.0)
+            assert life.halts.in_force() == []
+        life = life.crash()
+        async with life.running(connect=False):
+            await anyio.sleep(2.0)
+            assert [halt.code for halt in life.halts.in_force()] == ["NAKED"]
+            life.venue.script.refused_stops = 0
+            await anyio.sleep(3.0)
+            assert life.venue.stop_of() != 0
+            assert life.account.desk.naked_seconds[SYMBOL] > 2.0
+        life = life.crash()
+        async with life.running():
+            assert life.ledger.rows("SELECT * FROM meta WHERE key LIKE 'naked%'") == []
+
+    in_virtual_time(body)
+
+
+def test_a_position_that_accepts_no_stop_is_closed() -> None:
+    async def body() -> None:
+        life = build(script=Script(no_attached_stop=1, refused_stops=1_000_000))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(29.0)
+            before = life.venue.signed()
+            await anyio.sleep(6.0)
+
+            assert before != 0
+            assert life.venue.signed() == 0
+            assert {halt.code for halt in life.halts.in_force()} >= {"NAKED", "UNPROTECTABLE"}
+            assert [event.reason for event in taken(port) if isinstance(event, FillEvent)] == ["signal", "unprotectable"]
 
     in_virtual_time(body)
