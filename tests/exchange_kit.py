@@ -9,7 +9,7 @@ from playd.core.timeframes import MINUTE_MS
 from playd.venues.exchange import arrivals
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.changes import Changes, Frame
-from playd.venues.exchange.minute import close_minute, move_inside, open_minute
+from playd.venues.exchange.minute import close_minute, meet_path, move_inside, open_minute
 from playd.venues.exchange.model import Account, Order, Position
 
 SYMBOL = "BTCUSDT"
@@ -85,6 +85,12 @@ class Market:
     def move(self, fraction: float) -> None:
         """Let a part of the minute pass."""
         move_inside(self.books, fraction, MINUTE_MS)
+
+    def follow(self, fraction: float) -> list[Frame]:
+        """Let a part of the minute pass on a market slow enough to be followed; returns the frames of that."""
+        self.move(fraction)
+        meet_path(self.books)
+        return self.take().frames
 
     def close(self) -> list[Frame]:
         """Close the minute; returns the frames of that."""

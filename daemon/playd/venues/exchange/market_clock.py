@@ -13,11 +13,14 @@ from playd.market.feed import CandleFeed
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.lockstep import LockStep
-from playd.venues.exchange.minute import close_minute, move_inside, open_minute
+from playd.venues.exchange.minute import close_minute, meet_path, move_inside, open_minute
 from playd.venues.exchange.streams import PublicStreams
 from playd.world.ports import Clock
 
 FRAMES_PER_CANDLE_MAX: Final = 240
+FOLLOWED_BELOW: Final = 30.0
+"""Below this speed (candles of more than two seconds) positions end when the path reaches their stop or target."""
+
 LATE_S: Final = 1.0
 """A pace that is further behind than this starts anew instead of catching up."""
 
@@ -36,6 +39,11 @@ class Pace:
         if self.speed == AS_FAST_AS_POSSIBLE:
             return 0
         return min(max(round(step_ms / 1000.0 / self.speed / self.frame_every_s), 1), FRAMES_PER_CANDLE_MAX)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether the market is slow enough for people and safety nets to see what happens inside a candle."""
+        return self.speed != AS_FAST_AS_POSSIBLE and self.speed < FOLLOWED_BELOW
 
     async def pass_ms(self, market_ms: float) -> None:
         """Let this much market time pass, measured from where the last call should have ended."""
@@ -121,6 +129,8 @@ class MarketClock:
         frames = self.pace.frames(step_ms)
         for number in range(frames):
             move_inside(self.books, number / frames, step_ms)
+            if self.pace.is_followed and meet_path(self.books):
+                self.apply()
             self.streams.tell_move()
             await self.pace.pass_ms(step_ms / frames)
         if not frames:

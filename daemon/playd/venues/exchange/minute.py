@@ -10,7 +10,7 @@ from decimal import Decimal
 from playd.core.candles import Candle
 from playd.core.orders import Side
 from playd.matching.money import funding_usdt
-from playd.matching.records import LIQUIDATION, POST_ONLY_WOULD_TAKE, SL
+from playd.matching.records import LIQUIDATION, POST_ONLY_WOULD_TAKE, SL, TP
 from playd.venues.exchange import log_rows, path
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.margin import available, margin_of, order_cost
@@ -38,12 +38,35 @@ def open_minute(books: Books, open_ms: int, candles: Mapping[str, Candle], fundi
 
 
 def move_inside(books: Books, fraction: float, step_ms: int) -> None:
-    """Let `fraction` of the candles in progress have passed. Prices move; stops and resting orders wait for the close."""
+    """Let `fraction` of the candles in progress have passed. Prices move and nothing else: see `meet_path`, `close_minute`."""
     time = books.time
     time.fraction, time.now_ms = fraction, time.open_ms + min(int(fraction * step_ms), step_ms - 1)
     for listing in books.listings.values():
         if listing.candle is not None:
             listing.last = path.price_at(listing.candle, fraction)
+
+
+def meet_path(books: Books) -> bool:
+    """
+    End the positions whose end in this candle the path has reached; returns whether there were any.
+
+    What ends a position is what the whole rest of the candle will say at its close (a stop it reaches goes before a target);
+    only the moment is that of the path. So the fills are those of `close_minute`, told earlier. Where a resting limit may
+    still open something in this candle, everything waits for the close.
+    """
+    ended = False
+    for symbol, listing in books.listings.items():
+        if listing.candle is None:
+            continue
+        for account in books.accounts.values():
+            position = account.positions.get(symbol)
+            if position is None or not position.steps or _may_open(account, symbol):
+                continue
+            trade = _reached_end(books, account, listing, position)
+            if trade is not None:
+                _leave(books, account, position, trade)
+                ended = True
+    return ended
 
 
 def close_minute(books: Books, step_ms: int) -> None:
@@ -127,6 +150,23 @@ def _inside(books: Books, account: Account, symbol: str, end: float) -> None:
             _leave(books, account, position, trade)
     _note_tested(books, position, end)
     _resting_limits(books, account, listing, end, reduce_only=True)
+
+
+def _reached_end(books: Books, account: Account, listing: Listing, position: Position) -> Trade | None:
+    """The trade that ends a position in this candle, once the path has come to it."""
+    begin, now = _tested(books, position), books.time.fraction
+    if begin >= now:
+        return None
+    rest, so_far = _stretch(listing, begin, 1.0), _stretch(listing, begin, now)
+    end = exit_inside(account, listing, position, rest.high, rest.low, with_target=True)
+    if end is None:
+        return None
+    met = exit_inside(account, listing, position, so_far.high, so_far.low, with_target=end.reason == TP)
+    return end if met is not None and met.reason == end.reason else None
+
+
+def _may_open(account: Account, symbol: str) -> bool:
+    return any(order.symbol == symbol and _rests(order, reduce_only=False) for order in account.orders.values())
 
 
 def _resting_limits(books: Books, account: Account, listing: Listing, end: float, *, reduce_only: bool) -> bool:
