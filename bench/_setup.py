@@ -1,0 +1,14 @@
+"""Imported first by every benchmark: finds the repository, and uses the kernel cache of this version of the code."""
+
+import os
+import sys
+from pathlib import Path
+
+REPO = Path(__file__).parents[1]
+
+sys.path.insert(0, str(REPO))
+os.environ.setdefault("NUMBA_CACHE_DIR", str(REPO / ".cache" / "numba"))
+
+from playd.world.kernel_cache import use_kernel_cache
+
+use_kernel_cache()

@@ -1,0 +1,125 @@
+"""
+From the frame of a closed candle to the bytes of the entry it causes, ledger commit included.
+
+    python bench/order_latency.py [ENTRIES]
+
+A whole `playd run` trades one Play that enters every few bars on one-minute candles, ten of them a second. Timed per entry:
+from `data_received` of the socket that carries the candles to the return of `transport.write` with the order; between them
+lie the hub, the columns, `decide`, the gates, the rate budget, the synced ledger transaction, the signature and the request.
+Not timed: the exchange, and what the kernel does with the bytes. Twice: against an exchange in a process of its own, which is
+how a venue looks, and against the embedded one, which shares the daemon's loop and core (paper mode).
+The state directory lies below the repository unless TMPDIR says otherwise, so that syncs reach the disk it lies on.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from _figures import tell, tell_percentiles
+from _setup import REPO
+
+ENTRIES = 300
+SPEED = 240
+"""Four closes a second: entries never wait for a rate token, which at a venue and on real candles they do not either."""
+WITHIN_S = 600
+
+PLAY = """
+version: "3.0.0"
+name: often
+symbol: BTCUSDT
+timeframes: {low_tf: 1m, med_tf: 5m, high_tf: 1h, exec: low_tf}
+account: {max_drawdown_pct: 99}
+features:
+  fast: {indicator: ema, params: {length: 9}}
+  rsi: {indicator: rsi, params: {length: 14}}
+actions:
+  entry_long: {all: [[fast, ">", 0], [rsi, "<", 101]]}
+position_policy: {mode: long_only}
+risk: {stop_loss_pct: 0.03, take_profit_pct: 0.06, max_position_pct: 2}
+"""
+
+CONFIG = """
+[market]
+speed = {speed}
+[instances.often]
+play = "often.yml"
+mode = "paper"
+"""
+
+ELSEWHERE = """
+account = "lab"
+[accounts.lab]
+environment = "local"
+rest_url = "{url}"
+credential_file = "{credential}"
+"""
+
+
+def main(entries: int) -> None:
+    for where in ("exchange in another process", "embedded exchange"):
+        with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", REPO / ".cache")) as name:
+            found = _measure(Path(name), entries, separate=where.startswith("exchange"))
+        tell_percentiles(f"frame to order bytes, {where}", found["entry_ms"], "ms", {50: 2.0, 90: None, 99: 10.0})
+        tell(f"  of which ledger commit, {where}", found["commit_ms"], "ms")
+
+
+def _measure(directory: Path, entries: int, *, separate: bool) -> dict[str, list[float]]:
+    (directory / "often.yml").write_text(PLAY)
+    if not separate:
+        return _trade(directory, entries, CONFIG.format(speed=SPEED))
+    with _exchange(directory) as (url, token):
+        credential = directory / "credential"
+        credential.touch(mode=0o600)
+        credential.write_text("api_key={key}\napi_secret={secret}\n".format(**_new_account(url, token)))
+        extra = ELSEWHERE.format(url=url, credential=credential)
+        return _trade(directory, entries, CONFIG.format(speed=SPEED) + extra.lstrip())
+
+
+def _trade(directory: Path, entries: int, config: str) -> dict[str, list[float]]:
+    """Run the traced daemon until it has sent its entries."""
+    (directory / "playd.toml").write_text(config)
+    result = directory / "result.json"
+    command = [sys.executable, str(Path(__file__).parent / "_traced_daemon.py"), str(directory / "playd.toml")]
+    with (directory / "log").open("wb") as log:
+        done = subprocess.run(
+            [*command, str(directory / "state"), str(entries), str(result)], stderr=log, timeout=WITHIN_S, check=False
+        )
+    if done.returncode != 0 or not result.exists():
+        raise SystemExit(f"the daemon ended with {done.returncode}:\n{(directory / 'log').read_text()[-2000:]}")
+    found: dict[str, list[float]] = json.loads(result.read_text())
+    return found
+
+
+@contextmanager
+def _exchange(directory: Path) -> Iterator[tuple[str, str]]:
+    """`playd exchange serve` on a free port; its REST address and admin token."""
+    command = [str(Path(sys.executable).parent / "playd"), "exchange", "serve", "--synthetic", "1", "--speed", str(SPEED), "--port", "0"]
+    with subprocess.Popen([*command, "--state", str(directory)], stdout=subprocess.PIPE, text=True, cwd=REPO) as process:
+        assert process.stdout is not None
+        welcome = "".join(process.stdout.readline() for _ in range(6))
+        try:
+            address, token = re.search(r"REST\s+(\S+)", welcome), re.search(r"X-Playd-Token: (\S+)", welcome)
+            if address is None or token is None:
+                raise SystemExit(f"the exchange did not start: {welcome}")
+            yield address[1], token[1]
+        finally:
+            process.terminate()
+
+
+def _new_account(url: str, token: str) -> dict[str, str]:
+    body = json.dumps({"alias": "lab", "wallet_usdt": "10000"}).encode()
+    headers = {"X-Playd-Token": token, "Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/playd/accounts", body, headers), timeout=10) as response:
+        found: dict[str, str] = json.load(response)
+    return found
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else ENTRIES)
