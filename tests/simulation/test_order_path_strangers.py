@@ -1,0 +1,219 @@
+"""What nobody here decided: foreign orders, a second daemon, the venue's own hand, and positions that do not add up."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+
+from playd.core.ids import link_id
+from playd.core.orders import Action, OrderRequest, OrderState, Side
+from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
+from playd.orders.halts import account_scope, symbol_scope
+from playd.orders.order_book import FOREIGN
+from playd.orders.panic import PanicScope
+from playd.venues.port import ExecutionUpdate
+from tests.simulation.fake_venue import SYMBOL, FakeVenue
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, taken
+from tests.virtual_time import in_virtual_time
+
+
+def resting(venue: FakeVenue, link: str) -> None:
+    """An order of somebody else that rests at the venue."""
+    venue.resting = True
+    venue._accept(OrderRequest(link, SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
+    venue.resting = False
+
+
+def codes(life: OrderWorld, scope: str) -> list[str]:
+    return [halt.code for halt in life.halts.in_force(scope)]
+
+
+def test_a_foreign_order_is_an_orphan_that_blocks_entries_until_it_is_gone() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            resting(life.venue, "by-hand")
+            await anyio.sleep(0.1)
+            orphan = life.account.desk.book.live()[0]
+            blocked = await port.submit(entry(), READY)
+            order = life.venue.orders[orphan.venue_order_id]
+            life.venue._report(replace(order, status="Cancelled", cancel_type="CancelByUser"))
+            await anyio.sleep(0.1)
+            free = await port.submit(entry(120_000), READY)
+
+            assert (orphan.state, orphan.owner) == (OrderState.ORPHAN, FOREIGN)
+            assert (blocked.code, free.code) == ("UNRESOLVED", "SENT")
+
+    in_virtual_time(body)
+
+
+def test_our_format_with_an_unknown_tag_means_a_second_daemon_and_halts_the_account() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            resting(life.venue, link_id("stranger", "60000", Action.ENTER, 0, 0))
+            await anyio.sleep(0.1)
+
+            assert codes(life, account_scope("main")) == ["SECOND_DAEMON"]
+
+    in_virtual_time(body)
+
+
+def test_a_panic_of_the_account_cancels_resting_entries_of_everybody() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.resting = True
+            await port.submit(entry(), READY)
+            resting(life.venue, "by-hand")
+            await anyio.sleep(0.1)
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+
+            assert (report.exit_code, report.cancelled) == (0, 2)
+            assert {order.status for order in life.venue.orders.values()} == {"Cancelled"}
+            assert [event.reason for event in taken(port) if isinstance(event, OrderEnded)] == ["cancelled"]
+
+    in_virtual_time(body)
+
+
+def test_a_position_that_does_not_add_up_stops_entries_at_once_and_halts_the_symbol_when_it_stays() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.book[SYMBOL].signed = Decimal("0.011")  # no execution tells why
+            report = await life.account.reconcile("test")
+            first = codes(life, symbol_scope("main", SYMBOL))
+            refused = await port.submit(entry(180_000), READY)
+            await life.account.reconcile("test")
+
+            assert report.result == "diff"
+            assert [difference.cls for difference in report.differences] == ["R6"]
+            assert first in ([], ["POSITION_DIFFERS"])
+            assert refused.code in ("ACCOUNT_NOT_READY", "HALTED")
+            assert codes(life, symbol_scope("main", SYMBOL)) == ["POSITION_DIFFERS"]
+
+    in_virtual_time(body)
+
+
+def test_a_dry_run_repairs_and_halts_nothing() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.book[SYMBOL].signed = Decimal("0.5")
+            for _ in range(3):
+                report = await life.account.reconcile("test", dry_run=True)
+
+            assert report.result == "diff"
+            assert report.repairs != ()
+            assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+def test_a_liquidation_is_booked_to_its_owner_and_halts_the_symbol() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.stream_up = False
+            life.venue.close_by_hand()
+            life.venue.stream_up = True
+            forced = replace(life.venue.execution_rows[-1], exec_type="BustTrade", create_type="CreateByLiq")
+            life.venue.execution_rows[-1] = forced
+            life.venue._tell(ExecutionUpdate(forced, 0))
+            await anyio.sleep(0.1)
+            event = taken(port)[-1]
+
+            assert isinstance(event, FillEvent)
+            assert event.reason == "liquidation"
+            assert codes(life, symbol_scope("main", SYMBOL)) == ["FORCED_CLOSE"]
+
+    in_virtual_time(body)
+
+
+def test_funding_reaches_the_holder_and_moves_no_position() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            row = life.venue.execution_rows[-1]
+            funding = replace(row, exec_id="f-1", exec_type="Funding", fee=Decimal("0.05"), link_id="", venue_order_id="x")
+            life.venue.execution_rows.append(funding)
+            life.venue._tell(ExecutionUpdate(funding, 0))
+            await anyio.sleep(0.1)
+            event = taken(port)[-1]
+
+            assert isinstance(event, FundingEvent)
+            assert event.amount_usdt == Decimal("0.05")
+            assert port.position().position.signed_qty == Decimal("0.010")
+            assert port.position().position.funding == Decimal("0.05")
+
+    in_virtual_time(body)
+
+
+def test_executions_beyond_the_order_are_booked_and_alarmed() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            again = replace(life.venue.execution_rows[-1], exec_id="e-99", seq=99)
+            life.venue.execution_rows.append(again)
+            life.venue._tell(ExecutionUpdate(again, 0))
+            await anyio.sleep(0.1)
+
+            assert port.position().position.signed_qty == Decimal("0.020")
+            assert "OVERFILL" in codes(life, symbol_scope("main", SYMBOL))
+
+    in_virtual_time(body)
+
+
+def test_a_leftover_stop_beside_no_position_is_swept() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            stop_id = life.venue.book[SYMBOL].stop_order_id
+            life.venue.book[SYMBOL].stop_order_id = ""  # the venue forgets to clear it
+            life.venue.close_by_hand()
+            await anyio.sleep(0.1)
+            report = await life.account.reconcile("test")
+            await anyio.sleep(0.1)
+
+            assert [difference.cls for difference in report.differences] == ["R8"]
+            assert life.venue.orders[stop_id].status == "Cancelled"
+
+    in_virtual_time(body)
+
+
+def test_an_instance_may_only_submit_for_itself() -> None:
+    async def body() -> None:
+        life = build()
+        refused = 0
+        async with life.running():
+            port = await life.register(UID)
+            for intent in (entry(uid="somebody"), entry(symbol="ETHUSDT")):
+                try:
+                    await port.submit(intent, READY)
+                except ValueError:
+                    refused += 1
+
+        assert refused == 2
+
+    in_virtual_time(body)
