@@ -115,7 +115,8 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         engine.warm(seen)
         if kept is not None:
             engine.restore(kept.payload["engine"])
-        around = ShellAround(slot, parts.world.clock, parts.hub_of(record), warm.keeper, parts.report, parts.refresh)
+        hub, commit = parts.hub_of(record), warm.account.desk.ledger.commit
+        around = ShellAround(slot, parts.world.clock, hub, warm.keeper, parts.report, parts.refresh, commit)
         anchor_ms = int(warm.history.open_time_ms[0])
         instance = EngineInstance(
             identity, engine, port, around, anchor_ms=anchor_ms, last_open_ms=last_open_ms, event_n=event_n

@@ -26,14 +26,23 @@ class ShellAround:
     """Implements `instance.Surroundings` for one life of one instance."""
 
     def __init__(
-        self, slot: Slot, clock: Clock, hub: MarketHub, keeper: Keeper, report: Report, refresh: Callable[[Slot], None]
+        self,
+        slot: Slot,
+        clock: Clock,
+        hub: MarketHub,
+        keeper: Keeper,
+        report: Report,
+        refresh: Callable[[Slot], None],
+        commit: Callable[[], None],
     ) -> None:
+        """`commit` makes durable what the ledger gathers: the kept state must never be ahead of it."""
         self._slot = slot
         self._clock = clock
         self._hub = hub
         self._keeper = keeper
         self._report = report
         self._refresh = refresh
+        self._commit = commit
         self._saved_s = -SAVE_EVERY_S
         self._waiting: dict[str, Json] | None = None
 
@@ -98,7 +107,8 @@ class ShellAround:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits. Raises `RecordError`."""
+        """Write what waits, verdicts of its bars first. Raises `RecordError`."""
         if self._waiting is not None:
+            self._commit()
             self._keeper.save(self._waiting, self._clock.wall_ms())
             self._waiting, self._saved_s = None, self._clock.mono_s()

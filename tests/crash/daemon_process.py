@@ -1,0 +1,215 @@
+"""
+The daemon as a process that kills itself: `python -m tests.crash.daemon_process OPTIONS`, OPTIONS as one JSON object.
+
+It is `playd run` over the real world, wrapped: every effect that matters has a name (`commit:intent:before`,
+`http:order/create:answered`, `state:linked` …), and at the n-th time the named moment comes, the process sends itself
+SIGKILL. Nothing else differs. A clean end leaves the counts of all moments and the engine's columns behind.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import aiohttp
+import numpy as np
+
+from playd.cli.daemon import RunOptions, run_daemon
+from playd.engine.play_engine import PlayEngine
+from playd.supervisor import life
+from playd.world.ports import Appender, World
+from playd.world.real import RealDisk, real_world
+
+TABLES = ("intent", "execution", "verdict")
+"""What a commit is named after, the first that fits; others are `commit:other`."""
+
+_INSERTS = {"INSERT INTO intents": "intent", "INSERT INTO executions": "execution", "INSERT INTO bars": "verdict"}
+
+
+class Moments:
+    """Counts named moments, and kills the process at one of them."""
+
+    def __init__(self, moment: str, nth: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self._moment = moment
+        self._nth = nth
+
+    def reach(self, name: str) -> None:
+        """This moment has come."""
+        self.counts[name] += 1
+        if name == self._moment and self.counts[name] == self._nth:
+            die()
+
+    def is_next(self, name: str) -> bool:
+        """Whether the next `reach` of this name is deadly."""
+        return name == self._moment and self.counts[name] + 1 == self._nth
+
+
+def die() -> NoReturn:
+    """As a power cut: no handler runs, no buffer is flushed."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)  # the signal arrives before this returns
+    raise AssertionError
+
+
+class Connection:
+    """A SQLite connection whose commits are moments, named after what they make durable."""
+
+    def __init__(self, inner: sqlite3.Connection, moments: Moments) -> None:
+        self._inner = inner
+        self._moments = moments
+        self._touched: set[str] = set()
+
+    def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
+        self._touched |= {name for start, name in _INSERTS.items() if sql.startswith(start)}
+        if sql != "COMMIT":
+            return self._inner.execute(sql, values)
+        name = next((table for table in TABLES if table in self._touched), "other")
+        self._touched.clear()
+        self._moments.reach(f"commit:{name}:before")
+        cursor = self._inner.execute(sql)
+        self._moments.reach(f"commit:{name}:after")
+        return cursor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class JournalFile:
+    """An appender whose writes and syncs are moments; `journal:torn` leaves half of a record behind."""
+
+    def __init__(self, inner: Appender, moments: Moments) -> None:
+        self._inner = inner
+        self._moments = moments
+
+    def write(self, data: bytes) -> None:
+        self._moments.reach("journal:before")
+        if self._moments.is_next("journal:torn"):
+            self._inner.write(data[: len(data) // 2])
+        self._moments.reach("journal:torn")
+        self._inner.write(data)
+        self._moments.reach("journal:written")
+
+    def sync(self) -> None:
+        self._inner.sync()
+        self._moments.reach("journal:synced")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class WatchedDisk(RealDisk):
+    """The real disk with moments around ledger and journal."""
+
+    def __init__(self, moments: Moments) -> None:
+        super().__init__()
+        self._moments = moments
+
+    def open_sqlite(self, path: PurePath, **more: Any) -> Any:
+        return Connection(super().open_sqlite(path, **more), self._moments)
+
+    def open_append(self, path: PurePath, **more: Any) -> Any:
+        return JournalFile(super().open_append(path, **more), self._moments)
+
+
+class WatchedNet:
+    """The real network with moments around each request: before it, when its bytes left, when the answer is there."""
+
+    def __init__(self, inner: Any, moments: Moments) -> None:
+        self._inner = inner
+        self._moments = moments
+
+    def http_session(self, **more: Any) -> aiohttp.ClientSession:
+        session: Any = self._inner.http_session(**more)
+        request, moments = session._request, self._moments
+
+        async def watched(method: str, url: Any, **rest: Any) -> aiohttp.ClientResponse:
+            name = f"http:{urlsplit(str(url)).path.removeprefix('/v5').strip('/')}"
+            moments.reach(f"{name}:before")
+            if moments.is_next(f"{name}:sent"):
+                # The loop writes what was queued before it calls this.
+                asyncio.get_running_loop().call_later(0.002, moments.reach, f"{name}:sent")
+                await request(method, url, **rest)
+                await asyncio.sleep(60)
+            moments.counts[f"{name}:sent"] += 1
+            response: aiohttp.ClientResponse = await request(method, url, **rest)
+            moments.reach(f"{name}:answered")
+            return response
+
+        session._request = watched
+        return session  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def watch_replacements(moments: Moments) -> None:
+    """Moments inside the replacement of `state.json`: temporary file there, old one linked, renamed."""
+    link, rename = os.link, os.replace
+
+    def watched_link(source: Any, target: Any) -> None:
+        is_state = Path(source).name == "state.json"
+        if is_state:
+            moments.reach("state:temporary")
+        link(source, target)
+        if is_state:
+            moments.reach("state:linked")
+
+    def watched_replace(source: Any, target: Any) -> None:
+        name = Path(target).name
+        rename(source, target)
+        if name == "state.json.prev":
+            moments.reach("state:previous")
+        elif name == "state.json":
+            moments.reach("state:replaced")
+
+    os.link, os.replace = watched_link, watched_replace  # type: ignore[assignment]
+
+
+class LastEngine(PlayEngine):
+    """Remembers the engine of the instance, for the comparison of its columns."""
+
+    last: "LastEngine | None" = None
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        LastEngine.last = self
+
+
+def watched_world(moments: Moments) -> World:
+    """The real world with moments in it."""
+    world = real_world()
+    watch_replacements(moments)
+    net: Any = WatchedNet(world.net, moments)
+    return replace(world, disk=WatchedDisk(moments), net=net)
+
+
+def leave_behind(directory: Path, moments: Moments) -> None:
+    """Counts of the moments and every bit of the columns."""
+    (directory / "moments.json").write_text(json.dumps(moments.counts))
+    engine = LastEngine.last
+    if engine is not None:
+        columns = engine.columns
+        rows = {name: columns.row(number) for name, number in columns.program.names.items()}
+        np.savez(directory / "columns.npz", **rows)  # type: ignore[arg-type]
+
+
+def main() -> None:
+    given = json.loads(sys.argv[1])
+    life.PlayEngine = LastEngine  # type: ignore[misc]
+    moments = Moments(given["moment"], given["nth"])
+    code = run_daemon(RunOptions(config=given["config"], state=given["state"]), watched_world(moments))
+    leave_behind(Path(given["state"]), moments)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""A local exchange and a daemon as processes, started, killed, started again, and what each has on record."""
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+from playd.core.candles import Candles
+from playd.market.candle_file import write_candles
+from playd.market.synthetic import SyntheticFeed
+from playd.plays.load import load_play
+from playd.plays.model import Play
+from playd.world.real import RealDisk
+
+ROOT: Final = Path(__file__).parents[2]
+PLAY: Final = Path(__file__).parent / "play.yml"
+SYMBOL: Final = "BTCUSDT"
+HISTORY: Final = 150
+TRADED: Final = 240
+MINUTE_MS: Final = 60_000
+TOKEN: Final = "crash"
+ALIAS: Final = "crash"
+NAME: Final = "story"
+WITHIN_S: Final = 60.0
+LOOK_S: Final = 0.01
+
+
+def wait_for(condition: Callable[[], Any], what: str, within_s: float = WITHIN_S) -> Any:
+    """The first true answer of `condition`; fails when there is none in time."""
+    until_s = time.monotonic() + within_s
+    while time.monotonic() < until_s:
+        if found := condition():
+            return found
+        time.sleep(LOOK_S)
+    raise AssertionError(f"{what}: not within {within_s:g} s")
+
+
+def played() -> tuple[Play, Candles]:
+    """The Play of the stories and all their candles."""
+    feed = SyntheticFeed(11)
+    first_ms = feed.start_ms
+    candles = feed.candles(SYMBOL, first_ms, first_ms + (HISTORY + TRADED) * MINUTE_MS)
+    return load_play(PLAY.read_text(), str(PLAY)), candles
+
+
+@dataclass
+class ExchangeProcess:
+    """The exchange of a story. `start` again after `kill` finds the same port and records."""
+
+    directory: Path
+    grace_s: float = 120.0
+    history: int = HISTORY
+    port: int = 0
+    key: str = ""
+    secret: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        play, candles = played()
+        path = self.directory / f"{SYMBOL}.parquet"
+        if not path.exists():
+            write_candles(RealDisk(), PurePath(path), candles)
+        self.port = self.port or free_port()
+        options = {
+            "records": str(self.directory / "exchange.sqlite"),
+            "port": self.port,
+            "grace_s": self.grace_s,
+            "token": TOKEN,
+            "candles": str(path),
+            "history_ms": self.history * MINUTE_MS,
+            "account": {
+                "alias": ALIAS,
+                "wallet_usdt": repr(play.deploy.capital_usdt),
+                "taker_bps": play.account.taker_bps,
+                "maker_bps": play.account.maker_bps,
+                "slippage_bps": play.account.slippage_bps,
+            },
+        }
+        command = [sys.executable, "-m", "tests.crash.exchange_process", json.dumps(options)]
+        with (self.directory / "exchange.log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+        assert self.process.stdout is not None
+        told = json.loads(self.process.stdout.readline() or b"{}")
+        assert told, (self.directory / "exchange.log").read_text()
+        self.key, self.secret = told["key"], told["secret"]
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            if self.process.stdout is not None:
+                self.process.stdout.close()
+
+    def market(self, **change: object) -> dict[str, Any]:
+        """Look at the market, or hold and release it."""
+        body = json.dumps(change).encode() if change else None
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/playd/market", data=body, headers={"X-Playd-Token": TOKEN}
+        )
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            found: dict[str, Any] = json.load(reply)
+        return found
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of the exchange's own records."""
+        return read_rows(self.directory / "exchange.sqlite", sql)
+
+    def bodies(self, table: str) -> list[dict[str, Any]]:
+        return [json.loads(row["body"]) for row in self.rows(f"SELECT body FROM {table}")]
+
+    def position(self) -> dict[str, Any]:
+        """The position, as the exchange keeps it; without a stop only when flat."""
+        found = [each for each in self.bodies("positions") if each["symbol"] == SYMBOL]
+        return found[0] if found else {"steps": 0, "stop_id": "", "target_id": ""}
+
+    def open_order(self, order_id: str) -> dict[str, Any] | None:
+        found = [json.loads(row["body"]) for row in self.rows("SELECT body FROM orders WHERE is_open")]
+        return next((order for order in found if order["order_id"] == order_id), None)
+
+
+def free_port() -> int:
+    """A port that nobody has now; the exchange must come back on it."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def read_rows(path: Path, sql: str) -> list[dict[str, Any]]:
+    """Rows of a SQLite file that another process writes, or wrote when it was killed."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(sql)]
+
+
+@dataclass
+class DaemonProcess:
+    """The daemon of a story; one object for all its lives."""
+
+    directory: Path
+    exchange: ExchangeProcess
+    lives: int = 0
+    process: subprocess.Popen[bytes] | None = None
+    log: Path = field(default_factory=Path)
+
+    @property
+    def state(self) -> Path:
+        return self.directory / "state"
+
+    def configure(self) -> None:
+        """Settings that name the exchange and the Play."""
+        secret = self.directory / "key"
+        secret.write_text(f"api_key={self.exchange.key}\napi_secret={self.exchange.secret}\n")
+        secret.chmod(0o600)
+        (self.directory / "playd.toml").write_text(
+            f"""
+[log]
+format = "json"
+[orders]
+never_arrived_after_s = 30
+[accounts.{ALIAS}]
+environment = "local"
+rest_url = "http://127.0.0.1:{self.exchange.port}"
+credential_file = "{secret}"
+[instances.{NAME}]
+play = "{PLAY}"
+mode = "paper"
+account = "{ALIAS}"
+"""
+        )
+
+    def start(self, moment: str = "", nth: int = 1) -> None:
+        """Begin a life, which may end by itself at the n-th coming of `moment`."""
+        self.lives += 1
+        options = {
+            "moment": moment,
+            "nth": nth,
+            "config": str(self.directory / "playd.toml"),
+            "state": str(self.state),
+        }
+        self.log = self.directory / f"daemon-{self.lives}.log"
+        command = [sys.executable, "-m", "tests.crash.daemon_process", json.dumps(options)]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+
+    def ready(self) -> bool:
+        """Wait until READY; False when the process died before."""
+        return bool(wait_for(lambda: self.said("daemon.ready") or self.dead, "READY")) and self.said("daemon.ready") > 0
+
+    def said(self, event: str) -> int:
+        """How often an event stands in this life's log."""
+        return self.log.read_bytes().count(f'"event":"{event}"'.encode())
+
+    @property
+    def dead(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def kill(self) -> None:
+        """From outside, at this very moment."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(WITHIN_S)
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of the ledger."""
+        return read_rows(self.state / "ledger.sqlite", sql)
+
+    def kept(self) -> dict[str, Any]:
+        """Payload of the instance's state file."""
+        payload: dict[str, Any] = json.loads((self.state / "instances" / NAME / "state.json").read_bytes())["payload"]
+        return payload
+
+    def booked(self) -> dict[str, Any]:
+        """The instance's share as the ledger has it."""
+        found = self.rows(f"SELECT * FROM virtual_positions WHERE symbol = '{SYMBOL}'")
+        return found[0] if found else {"signed_qty": "0", "stop": None, "target": None}
+
+    def rebuilt(self) -> Decimal:
+        """The position as the sum of all booked executions."""
+        rows = self.rows(f"SELECT side, qty FROM executions WHERE symbol = '{SYMBOL}' AND exec_type <> 'Funding'")
+        return sum((Decimal(row["qty"]) * (1 if row["side"] == "Buy" else -1) for row in rows), Decimal(0))
+
+    def verdicts(self) -> list[tuple[int, str]]:
+        return [(row["close_ms"], row["verdict"]) for row in self.rows("SELECT close_ms, verdict FROM bars ORDER BY close_ms")]
+
+
+@contextmanager
+def stage(directory: Path) -> Iterator[tuple[ExchangeProcess, DaemonProcess]]:
+    """A held exchange and a configured daemon that does not run yet; both are gone at the end."""
+    exchange = ExchangeProcess(directory)
+    daemon = DaemonProcess(directory, exchange)
+    try:
+        exchange.start()
+        daemon.configure()
+        yield exchange, daemon
+    finally:
+        daemon.kill()
+        exchange.kill()

@@ -1,0 +1,187 @@
+"""
+A story: one market, one daemon that is killed again and again, and what must be true after each death and at the end.
+
+Market time waits while the daemon is dead. So at the end everything is compared with a run that nobody killed, and with the
+backtest: verdicts, trades, decisions' inputs, every bit of every column.
+"""
+
+import json
+import random
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from playd.core.instrument import synthetic_instrument
+from playd.engine.records import VERDICTS
+from playd.research.backtest import BacktestResult, run_backtest
+from tests.crash.harness import HISTORY, SYMBOL, DaemonProcess, ExchangeProcess, played, stage, wait_for
+
+ENTER = "enter"
+AGREED_WITHIN_S = 10.0
+
+
+INSTRUMENT = synthetic_instrument(SYMBOL, float(played()[1].open[0]))
+NEWEST = "bar_close_ms DESC"
+
+
+@dataclass(frozen=True)
+class Kill:
+    """
+    One death: by itself at the n-th coming of `moment` in that life, or from outside `after_s` behind READY.
+
+    Without either the life goes on to the end of the market. `speed` paces that life's market; 0 is as fast as it can.
+    """
+
+    moment: str = ""
+    nth: int = 1
+    after_s: float = 0.0
+    speed: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.moment or f'{self.after_s:.3f} s'}-{self.nth}"
+
+
+@dataclass
+class Ending:
+    """What a story left behind."""
+
+    verdicts: list[tuple[int, str]]
+    executions: list[dict[str, Any]]
+    inputs: list[tuple[str, str, str]]
+    engine: dict[str, Any]
+    columns: dict[str, bytes]
+    moments: dict[str, int]
+    deaths: list[str]
+    never_sent: list[str]
+    first_lost_ms: int
+
+
+@cache
+def backtest() -> BacktestResult:
+    """The same Play over the same candles, without any exchange."""
+    play, candles = played()
+    return run_backtest(play, candles, INSTRUMENT, start_ms=int(candles.open_time_ms[HISTORY]))
+
+
+def tell(directory: Path, kills: list[Kill]) -> Ending:
+    """Play one story to its end, checking after every death and every start."""
+    deaths: list[str] = []
+    with stage(directory) as (exchange, daemon):
+        for kill in [*kills, Kill()]:
+            exchange.market(held=True, speed=kill.speed)
+            daemon.start(kill.moment, kill.nth)
+            if daemon.ready():
+                check_agreement(exchange, daemon)
+                exchange.market(held=False)
+                if kill.after_s:
+                    time.sleep(kill.after_s)
+                    daemon.kill()
+            wait_for(lambda: daemon.dead or exchange.market()["ended"], f"{kill}: death, or the end of the market")
+            if not daemon.dead:
+                break
+            assert daemon.process is not None
+            assert daemon.process.returncode == -9, daemon.log.read_text()[-2000:]
+            deaths.append(str(kill))
+            exchange.market(held=True)
+            check_safety(exchange, daemon)
+        wait_for(lambda: b"market_ended" in daemon.log.read_bytes(), "the last bar")
+        check_agreement(exchange, daemon)
+        assert daemon.stop() == 0, daemon.log.read_text()[-2000:]
+        check_safety(exchange, daemon)
+        return ending_of(exchange, daemon, deaths)
+
+
+def ending_of(exchange: ExchangeProcess, daemon: DaemonProcess, deaths: list[str]) -> Ending:
+    columns = np.load(daemon.state / "columns.npz")
+    inputs = daemon.rows("SELECT cause, action, inputs_digest FROM intents ORDER BY bar_close_ms, action")
+    lost = daemon.rows(
+        "SELECT o.link_id, i.bar_close_ms FROM orders o JOIN intents i ON i.id = o.intent"
+        " WHERE o.state IN ('UNKNOWN', 'NEVER_ARRIVED') ORDER BY i.bar_close_ms"
+    )
+    return Ending(
+        verdicts=daemon.verdicts(),
+        executions=[_bare(row) for row in exchange.bodies("executions")],
+        inputs=[(row["cause"], row["action"], row["inputs_digest"]) for row in inputs],
+        engine=daemon.kept()["engine"],
+        columns={name: columns[name].tobytes() for name in columns.files},
+        moments=json.loads((daemon.state / "moments.json").read_text()),
+        deaths=deaths,
+        never_sent=[row["link_id"] for row in lost],
+        first_lost_ms=lost[0]["bar_close_ms"] if lost else 0,
+    )
+
+
+def _bare(row: dict[str, Any]) -> dict[str, Any]:
+    """An execution without what is drawn anew in every run: ids."""
+    kept = ("side", "execQty", "execPrice", "execFee", "execTime", "execType", "stopOrderType", "createType", "closedSize")
+    return {name: row[name] for name in kept}
+
+
+def check_safety(exchange: ExchangeProcess, daemon: DaemonProcess) -> None:
+    """While the daemon is dead: no order without a committed intent, none twice, no entry or position without a stop."""
+    orders = [order for order in exchange.bodies("orders") if order["link_id"]]
+    links = [order["link_id"] for order in orders]
+    assert len(links) == len(set(links)), "one link id, two orders"
+    intents = daemon.rows("SELECT o.link_id, i.action, i.cause FROM orders o JOIN intents i ON i.id = o.intent")
+    known = {row["link_id"]: row for row in intents}
+    assert set(links) <= known.keys(), "an order whose intent is not on record"
+    entries = [order for order in orders if known[order["link_id"]]["action"] == ENTER]
+    decided = [known[order["link_id"]]["cause"] for order in entries]
+    assert len(decided) == len(set(decided)), "one decision, two orders"
+    for order in entries:
+        assert order["stop_ticks"], f"entry {order['link_id']} left without a stop"
+    for cause in {row["cause"] for row in intents if row["action"] != ENTER}:
+        exits = [order for order in orders if known[order["link_id"]]["cause"] == cause and order["filled_steps"]]
+        assert len(exits) <= 1, "one exit, executed twice"
+    check_protected(exchange)
+
+
+def check_protected(exchange: ExchangeProcess) -> None:
+    """A position has a working stop at the venue, whoever lives."""
+    position = exchange.position()
+    if position["steps"]:
+        stop = exchange.open_order(position["stop_id"])
+        assert stop is not None, f"a position without a stop: {position}"
+
+
+def check_agreement(exchange: ExchangeProcess, daemon: DaemonProcess) -> None:
+    """
+    The daemon's books say what the venue says: position, stop, target, and the sum of the executions.
+
+    The minute in which the daemon died ends as soon as its sockets are back; its fills are booked moments later.
+    """
+    wait_for(lambda: not exchange.market()["inside_candle"], "the end of the minute")
+    check_protected(exchange)
+    position = exchange.position()
+    qty = position["steps"] * INSTRUMENT.step
+    wait_for(lambda: Decimal(daemon.booked()["signed_qty"]) == qty, f"{qty} in the books", AGREED_WITHIN_S)
+    assert daemon.rebuilt() == qty, "the executions on record add up to another position"
+    if qty:
+        (plan,) = daemon.rows(f"SELECT stop, targets FROM intents WHERE action = '{ENTER}' ORDER BY {NEWEST} LIMIT 1")
+        stop, target = exchange.open_order(position["stop_id"]), exchange.open_order(position["target_id"])
+        assert stop is not None
+        assert target is not None
+        planned = [Decimal(plan["stop"]), Decimal(plan["targets"])]
+        assert [order["trigger_ticks"] * INSTRUMENT.tick for order in (stop, target)] == planned
+        assert [Decimal(daemon.booked()[name]) for name in ("stop", "target")] == planned
+
+
+def check_like_unkilled(ending: Ending) -> None:
+    """Verdicts, trades and columns are those of the backtest, bit for bit."""
+    result = backtest()
+    expected = [(int(ms), VERDICTS[int(code)]) for ms, code in zip(result.close_times_ms, result.verdicts, strict=True)]
+    assert ending.verdicts == expected
+    columns = result.columns
+    for name, number in result.program.names.items():
+        assert ending.columns[name] == columns.row(number).tobytes(), f"column {name} has other bits"
+
+
+def seeded(seed: int, number: int) -> list[Kill]:
+    """Kills from outside at random times of a slow market."""
+    source = random.Random(seed)
+    return [Kill(after_s=source.uniform(0.02, 0.6), speed=12_000) for _ in range(number)]
