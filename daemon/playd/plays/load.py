@@ -122,7 +122,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
         symbol=_symbol(top, report),
         account=account,
         backtest=read_backtest(top, account),
-        deploy=read_deploy(top, account),
+        deploy=read_deploy(top, account, report),
         timeframes=timeframes,
         features=features,
         setups=setups,

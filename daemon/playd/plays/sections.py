@@ -44,9 +44,15 @@ def read_backtest(top: Section, account: Account) -> BacktestMoney:
     )
 
 
-def read_deploy(top: Section, account: Account) -> Deploy:
-    """What a run at a venue uses."""
+def read_deploy(top: Section, account: Account, report: Report) -> Deploy:
+    """What a run at a venue uses. A written `dcp_window_s` is without effect (W903)."""
     section = top.section("deploy", DEPLOY)
+    if section.has("dcp_window_s"):
+        text = (
+            "found a window, which has no effect: the venue's disconnect cancel serves institutional accounts only and leaves"
+            " positions open, so nothing here rests on it"
+        )
+        report.add("W903", section.mark_of("dcp_window_s"), section.path_of("dcp_window_s"), text)
     capital = section.optional_number("capital_usdt")
     coin = cast(Literal["USDT"], section.text("settle_coin"))
     return Deploy(account.starting_equity_usdt if capital is None else capital, coin, section.integer("dcp_window_s"))

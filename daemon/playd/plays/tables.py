@@ -98,7 +98,7 @@ DEPLOY: Final = Table(
     (
         Key("capital_usdt", "number", "share of the account; default starting_equity_usdt", low=0, above=True, unit="USDT"),
         Key("settle_coin", "word", "the only coin", default="USDT", words=("USDT",)),
-        Key("dcp_window_s", "int", "the venue cancels orders when gone that long", default=30, low=3, high=300, unit="s"),
+        Key("dcp_window_s", "int", "accepted, without effect (W903)", default=30, low=3, high=300, unit="s"),
     )
 )
 
