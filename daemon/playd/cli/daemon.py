@@ -98,6 +98,7 @@ async def _main(world: World, options: RunOptions) -> int:
     tap = LogTap(lambda line: streams.publish("logs", line))
     tap.install()
     with world.process.signals() as signals:
+        _log.info("daemon.starting", msg=__version__, state=str(loaded.locations.state_dir))
         async with open_records(world, loaded) as records:
             return await _with_records(world, loaded, feed, records, streams, tap, signals)
 

@@ -33,7 +33,7 @@ from playd.orders.halts import Halts
 from playd.orders.ledger import Ledger
 from playd.plays.compile import compile_program
 from playd.plays.model import BacktestMoney, Play
-from playd.research.backtest import BacktestResult, run_backtest
+from playd.research.backtest import NO_FUNDING, BacktestResult, Funding, run_backtest
 from playd.research.loop import ENDINGS
 from playd.settings import Settings
 from playd.supervisor.edge import first_of
@@ -139,12 +139,16 @@ def run_parity_command(options: ParityOptions) -> int:
     return 0 if difference is None else EXIT_DIFFERENT
 
 
-def compare(world: World, play: Play, candles: Candles) -> tuple[BacktestResult, Side]:
-    """Both sides over the same window. The daemon's money is used on both, whatever the Play's `backtest` says."""
+def compare(world: World, play: Play, candles: Candles, funding: Funding = NO_FUNDING) -> tuple[BacktestResult, Side]:
+    """
+    Both sides over the same window. The daemon's money is used on both, whatever the Play's `backtest` says.
+
+    The exchange stamps `funding` at the instrument's own times only (every eight hours); the backtest wherever it is given.
+    """
     money = BacktestMoney(play.deploy.capital_usdt, play.account.slippage_bps)
     play = replace(play, backtest=money)
     instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
-    result = run_backtest(play, candles, instrument, start_ms=start_of(play, candles))
+    result = run_backtest(play, candles, instrument, start_ms=start_of(play, candles), funding=funding)
     trader = TraderSide(replace_disk(world), play, candles, result)
     try:
         return result, run_loop(lambda _: trader.run(), world)
@@ -290,9 +294,11 @@ class TraderSide:
     def _plan(self) -> RuntimePlan:
         start_ms = int(self._result.candles.open_time_ms[0])
         history_ms = start_ms - int(self._candles.open_time_ms[0])
+        funding = self._result.funding
+        rates = dict(zip(funding.time_ms.tolist(), funding.rate.tolist(), strict=True))
         return RuntimePlan(
             settings=Settings(),
-            feed=RecordedFeed([self._candles], history_ms=history_ms),
+            feed=RecordedFeed([self._candles], history_ms=history_ms, funding_rates={self._play.symbol: rates}),
             speed=AS_FAST_AS_POSSIBLE,
             exchange_records=STATE / "exchange" / "records.sqlite",
             instances_dir=STATE / "instances",

@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 import anyio
+import orjson
 import typer
 
 from playd import __version__
@@ -184,12 +185,15 @@ async def logs(
     event: Annotated[str | None, typer.Option("--event", help="Only events that match this glob.")] = None,
     grep: Annotated[str | None, typer.Option("--grep", help="Only lines that contain this text.")] = None,
 ) -> int:
-    """Log lines of the daemon or of one instance."""
+    """Log lines of the daemon or of one instance; with --json a list, and with -f one object per line."""
     query = {"instance": name, "level": level, "event": event, "grep": grep, "limit": max(last, 1)}
     async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
         if follow:
             await client.call("subscribe", {"topics": ["logs"], "instance": name})
         lines = (await client.call("log.query", query))["data"] if last else []
+        if session.as_json and not follow:
+            print(json_text(lines))
+            return 0
         for line in lines:
             _print_line(session, line)
         if follow:
@@ -201,7 +205,7 @@ async def logs(
 
 def _print_line(session: Session, line: JsonObject) -> None:
     if session.as_json:
-        print(json_text(line).replace("\n", " "), flush=True)
+        print(orjson.dumps(line).decode(), flush=True)
         return
     if line.get("topic") == "dropped":
         print(f"… {line['count']} lines dropped, this terminal is too slow", flush=True)

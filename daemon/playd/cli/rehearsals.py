@@ -27,6 +27,7 @@ _log = structlog.get_logger()
 def rehearse_plays(world: World, feed: CandleFeed, paths: Iterable[PurePath], service: ServiceManager) -> None:
     """Rehearse each Play on candles of the feed; one that cannot be read or fed is left to admission and its reasons."""
     started_s = world.clock.mono_s()
+    _log.info("kernels.loading", msg="the first start of a version compiles them, which takes up to a minute")
     count = 0
     for path in dict.fromkeys(paths):
         try:

@@ -6,6 +6,7 @@ an `OrderPort`, and its whole memory is the engine, the number of the last event
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
@@ -91,8 +92,8 @@ class Surroundings(Protocol):
         """A replayed market has no more bars."""
         ...
 
-    def save(self, payload: dict[str, Json], *, now: bool) -> None:
-        """Keep the state; may be put off for up to a second unless `now`."""
+    def save(self, state: Callable[[], dict[str, Json]], *, now: bool) -> None:
+        """Keep what `state` says; may be put off for up to a second, and is then asked again, unless `now`."""
         ...
 
 
@@ -101,6 +102,7 @@ class EngineInstance:
     One life of an instance, from a warm engine to its end.
 
     `last_open_ms` is the last bar the engine has seen (in its history or decided), `event_n` the last event it dealt with.
+    `at_rest`: no bar is half dealt with, so that `state` may be kept.
     Cancellation: safe at any await; the ledger and the kept state tell the next life the rest.
     """
 
@@ -122,6 +124,7 @@ class EngineInstance:
         self.event_n = event_n
         self.last_decided: Decided | None = None
         self.caught_up = False
+        self.at_rest = True
         self._port = port
         self._around = around
         self._inbox = Inbox()
@@ -133,7 +136,7 @@ class EngineInstance:
 
         With `behind`, missed bars come first, marked late; events of that time are merged between them by market time.
         """
-        self._around.save(self.state(), now=True)
+        self._around.save(self.state, now=True)
         if not behind:
             self._catch_up_ended()
         async with anyio.create_task_group() as group:
@@ -172,6 +175,7 @@ class EngineInstance:
             await anyio.lowlevel.checkpoint()
 
     async def _on_bar(self, bar: ClosedBar) -> None:
+        self.at_rest = False
         self._follow(bar)
         close_ms = bar.candle.open_time_ms + self._step_ms
         while (event := self._inbox.due(close_ms, expecting=self.engine.order_pending)) is not None:
@@ -185,7 +189,8 @@ class EngineInstance:
         self.last_open_ms = bar.candle.open_time_ms
         if decision is not None:
             await self._carry_out(decision, bar)
-        self._around.save(self.state(), now=False)
+        self.at_rest = True
+        self._around.save(self.state, now=False)
 
     def _catch_up_ended(self) -> None:
         self.caught_up = True

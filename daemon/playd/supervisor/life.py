@@ -126,8 +126,11 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         behind = len(warm.history) > len(seen)
         try:
             await instance.run(warm.bars, behind=behind)
-        finally:
-            around.flush()
+        except anyio.get_cancelled_exc_class():
+            # Only a life that was stopped knows its state. After a crash the state before it and the ledger know better.
+            if instance.at_rest:
+                around.flush()
+            raise
     finally:
         port.close()
 

@@ -44,7 +44,7 @@ class ShellAround:
         self._refresh = refresh
         self._commit = commit
         self._saved_s = -SAVE_EVERY_S
-        self._waiting: dict[str, Json] | None = None
+        self._waiting: Callable[[], dict[str, Json]] | None = None
 
     def gate_inputs(self, bar: ClosedBar, *, ready: bool, not_ready: str) -> GateInputs:
         """Ages are monotonic; a bar that came by repair counts as late."""
@@ -100,9 +100,9 @@ class ShellAround:
     def market_ended(self) -> None:
         self._slot.degrade("market_ended", "the recorded market is over")
 
-    def save(self, payload: dict[str, Json], *, now: bool) -> None:
+    def save(self, state: Callable[[], dict[str, Json]], *, now: bool) -> None:
         """Keep the newest state; writing waits until a second after the one before, unless it must be `now`."""
-        self._waiting = payload
+        self._waiting = state
         if now or self._clock.mono_s() - self._saved_s >= SAVE_EVERY_S:
             self.flush()
 
@@ -110,5 +110,5 @@ class ShellAround:
         """Write what waits, verdicts of its bars first. Raises `RecordError`."""
         if self._waiting is not None:
             self._commit()
-            self._keeper.save(self._waiting, self._clock.wall_ms())
+            self._keeper.save(self._waiting(), self._clock.wall_ms())
             self._waiting, self._saved_s = None, self._clock.mono_s()

@@ -1,0 +1,131 @@
+"""A real `playd run` as a process, and `playctl` beside it. Waits are for lines of the log, each with a deadline."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, Queue
+from time import monotonic
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[2]
+WITHIN_S: Final = 120.0
+"""Includes a first compilation of every kernel on a busy machine."""
+
+
+def environment(state: Path) -> dict[str, str]:
+    """The environment of a program under test: nothing of the developer's own settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PLAYD_", "BYBIT_", "TRADING_"))}
+    return {**kept, "PLAYD_STATE_DIR": str(state), "NUMBA_CACHE_DIR": str(ROOT / ".cache" / "numba")}
+
+
+def program(name: str, *arguments: str) -> list[str]:
+    """The command line of `playd` or `playctl` of this checkout."""
+    return [sys.executable, "-c", f"from playd.cli.{name} import main; main()", *arguments]
+
+
+def run(name: str, *arguments: str, state: Path, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    return subprocess.run(
+        program(name, *arguments),
+        capture_output=True,
+        text=True,
+        env=environment(state),
+        cwd=cwd,
+        timeout=WITHIN_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def ctl(state: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """`playctl` against the daemon of a state directory."""
+    return run("playctl", *arguments, state=state)
+
+
+def ctl_json(state: Path, *arguments: str) -> Any:
+    """What `playctl … --json` printed."""
+    result = ctl(state, *arguments, "--json")
+    assert result.stdout, result.stderr
+    return json.loads(result.stdout)
+
+
+class DaemonProcess:
+    """A running daemon. `lines` are its log lines so far, as objects."""
+
+    def __init__(self, process: "subprocess.Popen[str]", state: Path) -> None:
+        self.process = process
+        self.state = state
+        self.lines: list[dict[str, Any]] = []
+        self._queue: Queue[str | None] = Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        stream = self.process.stderr
+        assert stream is not None
+        for line in stream:
+            self._queue.put(line)
+        self._queue.put(None)
+
+    def wait_for(self, event: str, within_s: float = WITHIN_S, **fields: Any) -> dict[str, Any]:
+        """The next log line of this event with these fields. Fails when it does not come or the daemon ends."""
+        until_s = monotonic() + within_s
+        while (left_s := until_s - monotonic()) > 0:
+            try:
+                line = self._queue.get(timeout=left_s)
+            except Empty:
+                break
+            assert line is not None, f"the daemon ended with {self.process.wait()}:\n{self.text}"
+            found = json.loads(line) if line.startswith("{") else {"event": "?", "msg": line}
+            self.lines.append(found)
+            if found["event"] == event and all(found.get(name) == value for name, value in fields.items()):
+                return found
+        raise AssertionError(f"no {event} {fields} within {within_s:g} s:\n{self.text}")
+
+    @property
+    def text(self) -> str:
+        """The last lines, for messages of failed tests."""
+        return "\n".join(str(line) for line in self.lines[-30:])
+
+    def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop, and its exit code."""
+        self.process.send_signal(with_signal)
+        return self.process.wait(timeout=40)
+
+
+@contextmanager
+def daemon(state: Path, *arguments: str, config: Path | None = None) -> Iterator[DaemonProcess]:
+    """`playd run` until the block ends."""
+    chosen = ("--config", str(config)) if config is not None else ()
+    process = subprocess.Popen(
+        program("playd", "run", *chosen, *arguments),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=environment(state),
+        cwd=ROOT,
+    )
+    running = DaemonProcess(process, state)
+    try:
+        yield running
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def settings(directory: Path, instances: dict[str, str], extra: str = "") -> Path:
+    """A configuration directory with these instances (name to Play file), all on paper."""
+    directory.mkdir(parents=True, exist_ok=True)
+    tables = [f'[instances.{name}]\nplay = "{play}"\nmode = "paper"\n' for name, play in instances.items()]
+    (directory / "playd.toml").write_text("\n".join([extra, *tables]))
+    return directory

@@ -1,0 +1,124 @@
+"""A daemon that cannot start says why in one line and ends with the code that tells systemd not to try again."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.daemon_kit import ROOT, ctl, ctl_json, daemon, run, settings
+
+pytestmark = pytest.mark.slow
+
+EMA, BOLLINGER = ROOT / "config/plays/ema_cross_rsi.yml", ROOT / "config/plays/bollinger_reversion.yml"
+
+
+def refused(state: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    result = run("playd", "run", *arguments, state=state)
+    assert "Traceback" not in result.stderr, result.stderr
+    return result
+
+
+def test_a_misspelt_key_is_78_with_its_place(tmp_path: Path) -> None:
+    config = settings(tmp_path / "config", {}, "[supervisor]\nmax_instanzes = 3\n")
+    result = refused(tmp_path / "state", "--config", str(config))
+    assert result.returncode == 78
+    assert "playd.toml:2" in result.stderr
+    assert "max_instances" in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_state_directory_is_77(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        result = refused(tmp_path / "state")
+    finally:
+        tmp_path.chmod(0o700)
+    assert result.returncode == 77
+    assert "cannot be written" in result.stderr
+
+
+def test_a_state_directory_under_a_file_is_77(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = refused(tmp_path / "file" / "state")
+    assert result.returncode == 77
+    assert "cannot be written" in result.stderr
+
+
+def test_a_state_directory_open_to_others_is_77_with_the_command(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    state.chmod(0o777)
+    result = refused(state)
+    assert result.returncode == 77
+    assert f"chmod 700 {state}" in result.stderr
+
+
+def test_a_damaged_ledger_is_78(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "ledger.sqlite").write_bytes(b"SQLite format 3\x00" + b"\xff" * 5000)
+    result = refused(tmp_path)
+    assert result.returncode == 78
+    assert "ledger" in result.stderr
+
+
+@pytest.mark.parametrize(("content", "says"), [(b"", "parquet"), (b"not parquet", "parquet"), (None, "parquet")])
+def test_candles_that_cannot_be_read_are_6(tmp_path: Path, content: bytes | None, says: str) -> None:
+    file = tmp_path / "c.parquet"
+    if content is not None:
+        file.write_bytes(content)
+    result = refused(tmp_path / "state", "--candles", str(file))
+    assert result.returncode == 6
+    assert says in result.stderr.lower()
+
+
+def test_a_broken_play_is_refused_and_the_others_trade(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text("version: '3.0.0'\nname: x\n")
+    config = settings(tmp_path / "config", {"good": str(EMA), "bad": str(broken)})
+    with daemon(tmp_path / "state", config=config) as process:
+        process.wait_for("daemon.ready")
+        assert [row["name"] for row in ctl_json(tmp_path / "state", "list") if row["state"] == "running"] == ["good"]
+        assert any(line["event"] == "instance.refused" and line["instance"] == "bad" for line in process.lines)
+        assert process.stop() == 0
+
+
+def test_a_state_file_cut_in_half_falls_back_and_two_refuse_that_instance_alone(tmp_path: Path) -> None:
+    config = settings(tmp_path / "config", {"one": str(EMA), "two": str(BOLLINGER)})
+    state = tmp_path / "state"
+    with daemon(state, "--speed", "3000", config=config) as process:
+        process.wait_for("daemon.ready")
+        process.wait_for("fill.booked")
+        assert process.stop() == 0
+    cut(state / "instances" / "one" / "state.json")
+    with daemon(state, "--speed", "1", config=config) as process:
+        process.wait_for("daemon.ready")
+        assert {row["name"]: row["state"] for row in ctl_json(state, "list")} == {"one": "running", "two": "running"}
+        assert process.stop() == 0
+    cut(state / "instances" / "two" / "state.json")
+    cut(state / "instances" / "two" / "state.json.prev")
+    with daemon(state, "--speed", "1", config=config) as process:
+        process.wait_for("daemon.ready")
+        rows = {row["name"]: row for row in ctl_json(state, "list")}
+        assert (rows["one"]["state"], rows["two"]["state"]) == ("running", "failed")
+        assert ctl_json(state, "show", "two")["reasons"][0]["code"] == "state_unreadable"
+        assert ctl(state, "status").returncode == 9
+        assert process.stop() == 0
+
+
+def cut(path: Path) -> None:
+    """Cut a file in half."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("event", ["kernels", "instance.transition"])
+def test_a_signal_during_the_start_still_ends_clean(tmp_path: Path, event: str) -> None:
+    """Whether nothing runs yet or instances warm up: TERM means stop, and stop means exit 0."""
+    with daemon(tmp_path, "--speed", "60") as process:
+        if event == "instance.transition":
+            process.wait_for(event, to="warming")
+        else:
+            process.wait_for("daemon.starting")
+        assert process.stop(signal.SIGTERM) == 0

@@ -1,0 +1,194 @@
+"""`playd run` from an empty directory to a clean stop, steered by `playctl`."""
+
+import signal
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.integration.daemon_kit import ROOT, DaemonProcess, ctl, ctl_json, daemon, settings
+from tests.integration.market_kit import write_market
+
+pytestmark = pytest.mark.slow
+
+FAST = ("--speed", "3000")
+EMA, BOLLINGER = ROOT / "config/plays/ema_cross_rsi.yml", ROOT / "config/plays/bollinger_reversion.yml"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """One daemon for all tests that only look or leave it as it was."""
+    with daemon(tmp_path_factory.mktemp("state"), *FAST) as process:
+        process.wait_for("daemon.ready")
+        process.wait_for("fill.booked", action="enter")
+        yield process
+
+
+def test_the_embedded_default_trades_two_plays_without_any_configuration(running: DaemonProcess) -> None:
+    rows = ctl_json(running.state, "list")
+    assert {row["name"]: (row["mode"], row["state"]) for row in rows} == {
+        "bollinger": ("paper", "running"),
+        "ema-cross": ("paper", "running"),
+    }
+    running.wait_for("fill.booked", reason="sl")
+
+
+def test_status_says_everything_with_unit_age_and_source(running: DaemonProcess) -> None:
+    result = ctl(running.state, "status", "--json")
+    assert result.returncode == 0
+    data = orjson.loads(result.stdout)
+    assert data["daemon"]["ready"] is True
+    assert data["daemon"]["journal_head"]["seq"] > 0
+    for row in data["instances"]:
+        for name in ("position", "upnl", "day", "drawdown", "stop_at_venue"):
+            assert {"value", "unit", "source", "age_s"} <= row[name].keys()
+        assert row["bar_age_s"] < 60
+        assert row["feed_age_s"] < 60
+
+
+def test_an_open_position_shows_its_stop_at_the_venue(running: DaemonProcess) -> None:
+    for _ in range(200):
+        held = [row for row in ctl_json(running.state, "positions") if row["stop"]["value"] is not None]
+        if held:
+            break
+        running.wait_for("fill.booked", action="enter")
+    assert held
+    assert held[0]["stop"]["source"] == "venue"
+    assert Decimal(held[0]["diff"]["value"]) == 0
+
+
+@pytest.mark.parametrize("command", ["status", "list", "positions", "orders", "fills", "balance", "halts", "intents", "logs"])
+def test_looking_commands_print_json_and_tables(running: DaemonProcess, command: str) -> None:
+    assert ctl(running.state, command).returncode == 0
+    ctl_json(running.state, command)
+
+
+def test_show_prints_the_last_verdicts(running: DaemonProcess) -> None:
+    shown = ctl_json(running.state, "show", "ema-cross")
+    assert len(shown["verdicts"]) == 10
+    assert "last verdicts" in ctl(running.state, "show", "ema-cross").stdout
+
+
+def test_an_unknown_instance_is_4_and_names_the_nearest(running: DaemonProcess) -> None:
+    for command in (("show", "ema-crss"), ("pause", "ema-crss"), ("start", "ema-crss"), ("status", "ema-crss")):
+        result = ctl(running.state, *command)
+        assert result.returncode == 4
+        assert "did you mean 'ema-cross'" in result.stderr
+
+
+def test_pause_and_resume_are_recorded_with_reason_and_actor(running: DaemonProcess) -> None:
+    assert ctl(running.state, "pause", "ema-cross", "--reason", "lunch").returncode == 0
+    rows = {row["name"]: row for row in ctl_json(running.state, "list")}
+    assert (rows["ema-cross"]["state"], rows["bollinger"]["state"]) == ("paused", "running")
+    halt = ctl_json(running.state, "halts")[0]
+    assert (halt["scope"], halt["level"], halt["text"]) == ("instance:ema-cross", 1, "lunch")
+    assert halt["actor"].startswith("uid:")
+    assert ctl(running.state, "resume", "ema-cross").returncode == 0
+    assert ctl_json(running.state, "halts") == []
+    assert ctl(running.state, "resume", "ema-cross").returncode == 3
+
+
+def test_a_wide_panic_needs_its_phrase(running: DaemonProcess) -> None:
+    result = ctl(running.state, "panic", "all")
+    assert result.returncode == 8
+    assert "PANIC all" in result.stderr
+    assert ctl_json(running.state, "halts") == []
+
+
+def test_a_play_is_added_started_stopped_and_removed(running: DaemonProcess) -> None:
+    play = str(ROOT / "config/plays/donchian_breakout.yml")
+    assert ctl(running.state, "add", play, "--as", "don", "--mode", "paper").returncode == 0
+    assert ctl(running.state, "add", play, "--as", "don", "--mode", "paper").returncode == 8
+    assert ctl_json(running.state, "start", "don")[0]["state"] == "running"
+    assert ctl(running.state, "remove", "don").returncode == 8
+    assert ctl(running.state, "stop", "don", "--flatten").returncode == 0
+    assert ctl(running.state, "stop", "don").returncode == 3
+    assert ctl(running.state, "remove", "don").returncode == 0
+    assert ctl(running.state, "show", "don").returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("features: [", "yml"), ("version: '3.0.0'\nnme: x\n", "name"), ("", "yml"), ("\x00\x01", "yml")]
+)
+def test_a_broken_play_is_6_with_its_place(running: DaemonProcess, tmp_path: Path, text: str, says: str) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text(text)
+    result = ctl(running.state, "add", str(broken), "--as", "broken", "--mode", "paper")
+    assert result.returncode == 6
+    assert says in result.stderr
+    assert ctl(running.state, "add", str(tmp_path / "missing.yml"), "--as", "m", "--mode", "paper").returncode == 6
+
+
+def test_live_is_refused_with_its_reason(running: DaemonProcess) -> None:
+    result = ctl(running.state, "add", str(EMA), "--as", "real", "--mode", "live", "--account", "live")
+    assert result.returncode == 8
+    assert "arming" in result.stderr
+
+
+def test_reconcile_finds_ledger_and_venue_the_same(running: DaemonProcess) -> None:
+    assert ctl(running.state, "reconcile", "--dry-run").returncode == 0
+
+
+def test_a_second_daemon_is_79_and_harms_nothing(running: DaemonProcess) -> None:
+    with daemon(running.state) as second:
+        assert second.process.wait(timeout=60) == 79
+    assert ctl(running.state, "status").returncode == 0
+
+
+def test_panic_closes_the_position_and_a_stop_ends_clean(tmp_path: Path) -> None:
+    """The whole life of a position: opened, panicked flat, the halt lifted by hand; then INT, and exit 0."""
+    with daemon(tmp_path, *FAST) as process:
+        process.wait_for("daemon.ready")
+        process.wait_for("fill.booked", action="enter", instance="bollinger")
+        result = ctl(tmp_path, "panic", "bollinger", "--json")
+        assert result.returncode == 0, result.stderr
+        report = orjson.loads(result.stdout)
+        assert report["flat"] is True
+        assert all(Decimal(row["remaining"]["value"]) == 0 for row in report["positions"])
+        rows = {row["name"]: row for row in ctl_json(tmp_path, "list")}
+        assert (rows["bollinger"]["state"], rows["ema-cross"]["state"]) == ("panicked", "running")
+        assert not [row for row in ctl_json(tmp_path, "positions") if row["owner"] == "bollinger"]
+        assert ctl(tmp_path, "resume", "bollinger").returncode == 8
+        assert ctl(tmp_path, "resume", "bollinger", "--confirm", "RESUME instance:bollinger").returncode == 0
+        assert process.stop(signal.SIGINT) == 0
+    stale = ctl(tmp_path, "status")
+    assert stale.returncode == 7
+    assert stale.stdout.startswith("daemon not running, data as of ")
+
+
+def test_positions_and_pauses_outlive_a_clean_stop(tmp_path: Path) -> None:
+    with daemon(tmp_path, *FAST) as process:
+        process.wait_for("daemon.ready")
+        process.wait_for("fill.booked", action="enter")
+        assert ctl(tmp_path, "pause", "bollinger", "--reason", "night").returncode == 0
+        assert process.stop() == 0
+    before = booked(tmp_path)
+    with daemon(tmp_path, "--speed", "1") as process:
+        process.wait_for("daemon.ready")
+        rows = {row["name"]: row for row in ctl_json(tmp_path, "list")}
+        assert (rows["bollinger"]["state"], rows["ema-cross"]["state"]) == ("paused", "running")
+        assert booked(tmp_path) == before
+        assert ctl(tmp_path, "reconcile", "--dry-run").returncode == 0
+        assert process.stop() == 0
+
+
+def booked(state: Path) -> list[tuple[str, str]]:
+    """Positions as the ledger books them."""
+    connection = sqlite3.connect(f"file:{state}/ledger.sqlite?mode=ro", uri=True)
+    try:
+        return connection.execute("SELECT instance, signed_qty FROM virtual_positions ORDER BY instance").fetchall()
+    finally:
+        connection.close()
+
+
+def test_recorded_candles_are_played_to_their_end(tmp_path: Path) -> None:
+    file = tmp_path / "candles.parquet"
+    write_market(file, "BTCUSDT", 1200)
+    config = settings(tmp_path / "config", {"ema": str(EMA)}, "[market]\nspeed = 60000\n")
+    with daemon(tmp_path / "state", "--candles", str(file), config=config) as process:
+        process.wait_for("daemon.ready")
+        process.wait_for("feed.market_ended")
+        assert process.stop() == 0
