@@ -153,6 +153,32 @@ class FakeVenue:
         self._ids += 1
         self._close(symbol, position.signed, self.price, link="", order_id=f"app-{self._ids}", kind="")
 
+    def pay_funding(self, fee: Decimal, *, at_ms: int | None = None, symbol: str = SYMBOL) -> None:
+        """A funding stamp, at `at_ms` if its execution comes late."""
+        position = self.book[symbol]
+        execution = Execution(
+            exec_id=f"f-{len(self.execution_rows) + 1}",
+            link_id="",
+            venue_order_id=f"funding-{len(self.execution_rows) + 1}",
+            symbol=symbol,
+            side=Side.BUY if position.signed >= 0 else Side.SELL,
+            qty=abs(position.signed),
+            price=self.price,
+            value=abs(position.signed) * self.price,
+            fee=fee,
+            fee_currency="USDT",
+            exec_type="Funding",
+            create_type="",
+            stop_order_type="UNKNOWN",
+            closed_size=ZERO,
+            exec_pnl=ZERO,
+            is_maker=False,
+            seq=position.seq + 1000,
+            time_ms=self.clock.wall_ms() if at_ms is None else at_ms,
+        )
+        self.execution_rows.append(execution)
+        self._tell(ExecutionUpdate(execution, self.clock.wall_ms()))
+
     def remove_stop(self, symbol: str = SYMBOL) -> None:
         """Somebody removes the stop in the venue's app. Only one of the two messages about it may get lost."""
         self.script.events[:0] = [EventFault.NONE]

@@ -219,6 +219,10 @@ class Booking:
                 return row.owner, row.action, "sl" if row.action is Action.STOP else "tp"
             intent = self._book.intent(row.intent) if row.intent is not None else None
             return row.owner, row.action or Action.EXIT, intent.reason if intent is not None else ""
+        if execution.exec_type == "Funding":
+            # It may arrive after the position that it was charged for is closed.
+            holder = self._sole_holder(execution.symbol) or self._fills.last_owner(execution.symbol, execution.time_ms)
+            return holder or FOREIGN, Action.EXIT, "funding"
         holder = self._holder_reduced_by(execution)
         if holder is None:
             return FOREIGN, Action.EXIT, "manual"
@@ -237,7 +241,7 @@ class Booking:
         return next(iter(candidates)) if len(candidates) == 1 else None
 
     def _holder_reduced_by(self, execution: Execution) -> str | None:
-        """The one holder whose position this execution shrinks (or, for funding, concerns)."""
+        """The one holder whose position this execution shrinks, or that has one which it leaves as it is."""
         holder = self._sole_holder(execution.symbol)
         if holder is None:
             return None

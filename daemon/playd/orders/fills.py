@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from playd.core.orders import Action, Execution
-from playd.orders.fold import VirtualPosition, add, fold
+from playd.orders.fold import VirtualPosition, add, fold, moves_position
 from playd.orders.ledger import Ledger
 from playd.orders.rows import decimal, execution_row, text
 from playd.world.ports import Clock
@@ -79,7 +79,7 @@ class Fills:
         self.version: dict[str, int] = {}
         """Number of executions booked per symbol by this process; readings that span a change are void."""
         self.last_seq: dict[str, int] = {}
-        """Highest venue sequence number of the executions booked per symbol by this process."""
+        """Highest venue sequence number per symbol of the executions that moved a position, booked by this process."""
 
     def known(self, exec_id: str) -> bool:
         return (
@@ -125,8 +125,18 @@ class Fills:
         self._folds[owner, execution.symbol] = position
         self._write_share(owner, execution.symbol, position)
         self.version[execution.symbol] = self.version.get(execution.symbol, 0) + 1
-        self.last_seq[execution.symbol] = max(self.last_seq.get(execution.symbol, 0), execution.seq)
+        if moves_position(execution):
+            self.last_seq[execution.symbol] = max(self.last_seq.get(execution.symbol, 0), execution.seq)
         return True
+
+    def last_owner(self, symbol: str, at_ms: int) -> str | None:
+        """Who owns the last execution on a symbol up to a time of the venue, funding aside."""
+        found = self._ledger.row(
+            "SELECT owner FROM executions WHERE account = ? AND symbol = ? AND venue_ms <= ? AND exec_type <> 'Funding'"
+            " ORDER BY n DESC LIMIT 1",
+            (self.account, symbol, at_ms),
+        )
+        return None if found is None else str(found["owner"])
 
     def executed(self, link: str) -> tuple[Decimal, Decimal]:
         """Executed quantity and average price of an order: the sum over its distinct executions."""
