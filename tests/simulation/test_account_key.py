@@ -128,6 +128,27 @@ def test_a_refused_account_stays_refused_and_another_one_runs() -> None:
     in_virtual_time(body)
 
 
+def test_a_venue_that_is_away_for_long_is_waited_for_and_refuses_nothing() -> None:
+    async def body() -> None:
+        life = build()
+        life.venue.script.failing_reads = 150
+        waited: list[str] = []
+        accounts = Accounts(
+            life.world.clock, life.world.random, lambda _alias, event, _text: waited.append(event), lambda _alias, _text: None
+        )
+        async with anyio.create_task_group() as group:
+            await group.start(accounts.run)
+            with anyio.fail_after(3600.0):
+                account = await accounts.ready(_plan("main", life.account, life.venue))
+            assert anyio.current_time() > 300.0
+            assert (account, waited[-1]) == (life.account, "account.ready")
+            assert accounts.held["main"].refused == ""
+            group.cancel_scope.cancel()
+        life.venue.close_stream()
+
+    in_virtual_time(body)
+
+
 def _plan(alias: str, account: Account, venue: FakeVenue) -> AccountPlan:
     @asynccontextmanager
     async def opened() -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:

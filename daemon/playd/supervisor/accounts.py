@@ -21,8 +21,6 @@ from playd.supervisor.restart import Quarantine, RestartBudget, after_crash
 from playd.world.ports import Clock, Random
 
 ACCOUNT_BUDGET: Final = RestartBudget(restart_max=5, window_ms=300_000, backoff_s=(1.0, 5.0, 25.0))
-READY_WITHIN_S: Final = 90.0
-"""How long a start waits for its account before it goes on explicitly degraded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +80,19 @@ class Accounts:
             self._group.start_soon(self._keep, held, name=f"account {plan.alias}")
         return held
 
-    async def ready(self, plan: AccountPlan, within_s: float = READY_WITHIN_S) -> Account:
+    async def ready(self, plan: AccountPlan) -> Account:
         """
-        The account of a plan once its start barrier has passed.
+        The account of a plan once its start barrier has passed, however long the venue is away: an outage is no crash.
 
-        Raises `CredentialError`-like `OperatorError` when it is refused, `LinkError` when it is not ready in time.
+        Raises `OperatorError` when it is refused.
         """
         held = self.ensure(plan)
-        with anyio.move_on_after(within_s):
+        while True:
             await held.ready.wait()
-        if held.refused:
-            raise OperatorError(f"account {plan.alias} is refused: {held.refused}")
-        if held.account is None or not held.ready.is_set():
-            raise LinkError(f"account {plan.alias} is not ready after {within_s:g} s: {held.step}")
-        return held.account
+            if held.refused:
+                raise OperatorError(f"account {plan.alias} is refused: {held.refused}")
+            if held.account is not None:
+                return held.account
 
     async def close(self, alias: str) -> None:
         """Close one account; nobody may use it any more."""
@@ -174,5 +171,5 @@ class Accounts:
             held.refused = str(refused)
             held.ready.set()
             self._on_lost(held.plan.alias, held.refused)
-        else:
+        elif held.ready.is_set():
             held.ready = anyio.Event()
