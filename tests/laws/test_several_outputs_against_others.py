@@ -295,3 +295,14 @@ def test_session_levels_equal_the_calendar(first: str, hours: int) -> None:
     expected = np.array([batch_levels(rows, opens, t) for t in range(len(opens))]).T
     assert not np.any(np.all(np.isnan(expected), axis=1))
     assert_same(found, expected)
+
+
+def test_volumes_that_cannot_be_do_not_lead_out_of_the_buckets() -> None:
+    """Negative ones, as bad data may hold: the value area ends with the range, and nothing beside it is read or written."""
+    rows = walk(60, seed=2)
+    rows["volume"] = np.where(np.arange(60) % 3 == 0, 500.0, -200.0)
+    found = run("volume_profile", rows, num_buckets=5, lookback=7, value_area_pct=1.0)
+    known = ~np.isnan(found["poc"])
+    assert known.any()
+    assert np.all(found["val"][known] >= rows["low"].min())
+    assert np.all(found["vah"][known] <= rows["high"].max())

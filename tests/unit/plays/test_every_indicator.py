@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from playd.core.errors import PlayError
 from playd.kernels.catalog import CATALOG
 from playd.kernels.spec import ColumnType, OutputSpec
-from playd.plays.findings import PlayError
 from tests.unit.plays.plays_of import columns_of, load, market
 
 OUTPUTS = [(name, output) for name, spec in CATALOG.items() for output in spec.outputs]

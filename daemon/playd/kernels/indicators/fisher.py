@@ -14,30 +14,25 @@ import numpy as np
 from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
 
-COUNTS = 2
-"""Places in a sliding least before its tails: bars in the present block, least of its head."""
-
 
 @part
-def _least(window: Row, value: float) -> float:
+def _least(tails: Row, bars: int, head: float, value: float) -> tuple[float, float]:
     """
-    The least of the last n values, this one included; meaningless before there are n.
+    The least of the present block and of the last n values, this one included; the latter is meaningless before there are n.
 
-    Tails that are not needed any more make room for the values of the present block, from which the next tails are made.
+    `bars`: place of the value in its block of n, `head`: the least of the block before it. Tails that are not needed any more
+    make room for the values of the present block, from which the next tails are made.
     """
-    bars, head, tails = int(window[0]), window[1], window[COUNTS:]
     head = value if bars == 0 or value < head else head
     tails[bars] = value
-    bars += 1
-    least = head
-    if bars < len(tails):
-        least = tails[bars] if tails[bars] < head else head
-    else:
-        bars = 0
-        for k in range(len(tails) - 2, -1, -1):
-            tails[k] = tails[k + 1] if tails[k + 1] < tails[k] else tails[k]
-    window[0], window[1] = bars, head
-    return least
+    if bars + 1 < len(tails):
+        tail = tails[bars + 1]
+        return head, tail if tail < head else head
+    least = value
+    for k in range(bars, -1, -1):
+        least = tails[k] if tails[k] < least else least
+        tails[k] = least
+    return head, head
 
 
 @part
@@ -49,27 +44,33 @@ def fisher(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: i
     """
     Params: length.
 
-    State: candles since the last missing one (up to length + 1), v, fisher; sliding least of hl2, of −hl2.
+    State: candles since the last missing one (up to length + 1), v, fisher; place in the block, heads of hl2 and of −hl2, their
+    tails.
     """
     highs, lows, line, signal = inputs[0], inputs[1], outputs[0], outputs[1]
     length = int(params[0])
-    low_window, high_window = state[3 : 3 + COUNTS + length], state[3 + COUNTS + length :]
+    low_tails, high_tails = state[6 : 6 + length], state[6 + length :]
     seen, place, last = int(state[0]), state[1], state[2]
+    bars, low_head, high_head = int(state[3]), state[4], state[5]
     for t in range(lo, hi):
         middle = (highs[t] + lows[t]) / 2.0
-        least, highest = _least(low_window, middle), -_least(high_window, -middle)
+        low_head, least = _least(low_tails, bars, low_head, middle)
+        high_head, highest = _least(high_tails, bars, high_head, -middle)
+        bars = bars + 1 if bars + 1 < length else 0
+        width = -highest - least
         seen = min(seen + 1, length + 1)
         line[t] = signal[t] = MISSING
-        whole = middle + (highest - least)
+        whole = middle + width
         if whole - whole != 0.0:  # the candle is missing, or the range has overflowed
-            seen, place, last, low_window[0], high_window[0] = 0, 0.0, 0.0, 0.0, 0.0
+            seen, place, last, bars = 0, 0.0, 0.0, 0
         elif seen >= length:
-            place = 0.66 * ((middle - least) / max(highest - least, 0.001) - 0.5) + 0.67 * place
+            place = 0.66 * ((middle - least) / max(width, 0.001) - 0.5) + 0.67 * place
             place = 0.999 if place > 0.99 else -0.999 if place < -0.99 else place
             signal[t] = last if seen > length else MISSING
             last = _transform(place) + 0.5 * last
             line[t] = last
     state[0], state[1], state[2] = seen, place, last
+    state[3], state[4], state[5] = bars, low_head, high_head
 
 
 def _pack(params: Params) -> Row:
@@ -86,7 +87,7 @@ SPEC = IndicatorSpec(
     ),
     primary="fisher",
     fade=lambda params, step_ms: 20,
-    state_size=lambda params: 3 + 2 * (COUNTS + integer(params, "length")),
+    state_size=lambda params: 6 + 2 * integer(params, "length"),
     lookback=lambda params: 0,
     pack=_pack,
     recurrence=fisher,

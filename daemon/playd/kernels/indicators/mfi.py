@@ -22,22 +22,21 @@ CANCELLED: Final = 1e-3
 
 
 @part
-def _flow(highs: Row, lows: Row, closes: Row, volumes: Row, t: int) -> float:
-    """tp·V with the sign of the change of tp."""
+def _flow(highs: Row, lows: Row, closes: Row, volumes: Row, t: int) -> tuple[float, float]:
+    """tp·V of bar t, as a rise and as a fall of tp: one of them 0, or both."""
     price = (highs[t] + lows[t] + closes[t]) / 3.0
     last = (highs[t - 1] + lows[t - 1] + closes[t - 1]) / 3.0
-    direction = 1.0 if price > last else -1.0 if price < last else 0.0
-    flow: float = direction * price * volumes[t]
-    return flow
+    flow = price * volumes[t]
+    return flow if price > last else 0.0, flow if price < last else 0.0
 
 
 @part
 def _flows_of_last(highs: Row, lows: Row, closes: Row, volumes: Row, t: int, length: int) -> tuple[float, float]:
     rising, falling = 0.0, 0.0
     for k in range(t - length + 1, t + 1):
-        flow = _flow(highs, lows, closes, volumes, k)
-        rising += max(flow, 0.0)
-        falling += max(-flow, 0.0)
+        rise, fall = _flow(highs, lows, closes, volumes, k)
+        rising += rise
+        falling += fall
     return rising, falling
 
 
@@ -52,14 +51,12 @@ def mfi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
     seen, rising, falling, largest_rising, largest_falling = int(state[0]), state[1], state[2], state[3], state[4]
     for t in range(lo, hi):
         if seen > 0:
-            flow = _flow(highs, lows, closes, volumes, t)
-            rising += max(flow, 0.0)
-            falling += max(-flow, 0.0)
+            rise, fall = _flow(highs, lows, closes, volumes, t)
+            rising, falling = rising + rise, falling + fall
         refresh = False
         if seen > length:
-            flow = _flow(highs, lows, closes, volumes, t - length)
-            rising -= max(flow, 0.0)
-            falling -= max(-flow, 0.0)
+            rise, fall = _flow(highs, lows, closes, volumes, t - length)
+            rising, falling = rising - rise, falling - fall
             cancelled = rising < largest_rising * CANCELLED or falling < largest_falling * CANCELLED
             refresh = cancelled or int(index[t]) % RESUM_BARS == 0
         largest_rising, largest_falling = max(largest_rising, rising), max(largest_falling, falling)

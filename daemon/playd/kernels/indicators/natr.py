@@ -23,15 +23,21 @@ def natr(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int
         high, low = highs[t], lows[t]
         true_range = max(high - low, max(abs(high - last_close), abs(low - last_close)))
         last_close = closes[t]
-        ready = seen >= length
+        value[t] = MISSING
+        percent = 0.0
         if seen > length:
             mean = (mean * others + true_range) / length
-        else:
-            mean += true_range if seen > 0.0 else 0.0
-            mean = mean / length if ready else mean
+            percent = 100.0 * (mean / last_close) if last_close != 0.0 else 0.0
+            value[t] = percent
+        elif seen > 0.0:
+            mean += true_range
+            if seen == length:
+                mean /= length
+                percent = 100.0 * (mean / last_close) if last_close != 0.0 else 0.0
+                value[t] = percent
             seen += 1.0
-        percent = 100.0 * (mean / last_close) if last_close != 0.0 else 0.0
-        value[t] = percent if ready else MISSING
+        else:
+            seen = 1.0
         whole = mean + high + low + last_close + percent
         if whole - whole != 0.0:  # the candle is missing, or a number has overflowed
             seen, mean = 0.0, 0.0

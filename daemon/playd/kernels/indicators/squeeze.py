@@ -7,7 +7,7 @@ strictly inside KC, off = BB strictly outside, no_sqz = neither. sqz = end of th
 TradingView's definition.
 
 All sums slide over rings (deviations as in `bbands`, the line as in `linreg`). They are summed afresh, oldest to newest, at
-every bar whose index is a multiple of 512, and whenever so much has been subtracted that rounding could show: they stay within
+every bar whose index is a multiple of 128, and whenever so much has been subtracted that rounding could show: they stay within
 1e-9 relative of the direct sums. A window of equal values has deviation 0 exactly. Extremes slide by blocks, as in `donchian`.
 """
 
@@ -19,12 +19,12 @@ import numpy as np
 from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.spec import ColumnType, IndicatorSpec, OutputSpec, Params, ParamSpec, integer, length_param
 
-RESUM_BARS: Final = 512
+RESUM_BARS: Final = 128
 CANCELLED: Final = 1e-3
-"""As in `sma`."""
+"""As in `sma`; the bars are fewer for the sake of the line."""
 
-MEAN_COUNTS: Final = 4
-"""Places in a sliding mean before its ring: values in it, place of the oldest, their sum, its largest size since resummed."""
+COUNTS: Final = 12
+"""Places in the state before the deviation, the line, the tails and the rings."""
 
 SPREAD_COUNTS: Final = 8
 """
@@ -38,54 +38,48 @@ Places in a sliding line before its ring: values in it, place of the oldest, Σ 
 resummed.
 """
 
-LINE_CANCELLED: Final = 0.1
-"""As in `linreg`."""
-
-LEAST_COUNTS: Final = 2
-"""Places in a sliding least before its tails: bars in the present block, least of its head."""
+LINE_CANCELLED: Final = 0.01
+"""Momentum often crosses 0. In 128 bars Σ i·x_i gathers at most 1e-12 of the largest Σ x_i: 1e-10 of the present one."""
 
 
 @part
-def _least(window: Row, value: float) -> float:
+def _least(tails: Row, bars: int, head: float, value: float) -> tuple[float, float]:
     """
-    The least of the last n values, this one included; meaningless before there are n.
+    The least of the present block and of the last n values, this one included; the latter is meaningless before there are n.
 
-    Tails that are not needed any more make room for the values of the present block, from which the next tails are made.
+    `bars`: place of the value in its block of n, `head`: the least of the block before it. Tails that are not needed any more
+    make room for the values of the present block, from which the next tails are made.
     """
-    bars, head, tails = int(window[0]), window[1], window[LEAST_COUNTS:]
     head = value if bars == 0 or value < head else head
     tails[bars] = value
-    bars += 1
-    least = head
-    if bars < len(tails):
-        least = tails[bars] if tails[bars] < head else head
-    else:
-        bars = 0
-        for k in range(len(tails) - 2, -1, -1):
-            tails[k] = tails[k + 1] if tails[k + 1] < tails[k] else tails[k]
-    window[0], window[1] = bars, head
-    return least
+    if bars + 1 < len(tails):
+        tail = tails[bars + 1]
+        return head, tail if tail < head else head
+    least = value
+    for k in range(bars, -1, -1):
+        least = tails[k] if tails[k] < least else least
+        tails[k] = least
+    return head, head
 
 
 @part
-def _mean_of_last(window: Row, value: float, refresh: bool) -> float:
-    """The mean of the last n values, this one included; missing before there are n."""
-    seen, place, total, ring = int(window[0]), int(window[1]), window[2], window[MEAN_COUNTS:]
-    length = len(ring)
-    total += value - ring[place] if seen >= length else value
-    seen = min(seen + 1, length)
+def _slide(ring: Row, place: int, full: bool, sums: tuple[float, float], value: float, on_grid: bool) -> tuple[float, float]:
+    """
+    The sum of the last n values and its largest size since resummed, once `value` has taken the oldest one's place in the ring.
+
+    `full`: whether the ring held n values before; if not, nothing leaves.
+    """
+    total = sums[0] + (value - ring[place] if full else value)
     ring[place] = value
-    place = place + 1 if place + 1 < length else 0
-    largest = max(window[3], abs(total))
-    if seen == length and (refresh or abs(total) < largest * CANCELLED):
+    largest = max(sums[1], abs(total))
+    if full and (on_grid or abs(total) < largest * CANCELLED):
         total = 0.0
-        for k in range(place, length):
+        for k in range(place + 1, len(ring)):
             total += ring[k]
-        for k in range(place):
+        for k in range(place + 1):
             total += ring[k]
         largest = abs(total)
-    window[0], window[1], window[2], window[3] = seen, place, total, largest
-    return total / length if seen == length else MISSING
+    return total, largest
 
 
 @part
@@ -150,45 +144,59 @@ def squeeze(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: 
     """
     Inputs: high, low, close, index. Params: bb_length, bb_std, kc_length, kc_scalar.
 
-    State: candles since the last missing one (up to kc_length), the last close; sliding deviation and mean over bb_length;
-    sliding mean of the closes, of the true ranges, sliding least of the lows, of −high, sliding line over kc_length.
+    State: candles since the last missing one (up to the longer of bb_length and kc_length + 1), the last close; place in the
+    ring of bb_length; place in the rings and the block of kc_length, heads of the lows and of −high; sums of the closes over
+    bb_length, over kc_length, of the true ranges, the largest of each since resummed; sliding deviation, sliding line; tails
+    of the lows and of −high; rings of the three sums.
     """
     highs, lows, closes, index = inputs[0], inputs[1], inputs[2], inputs[3]
     momentum, squeezed, released, neither = outputs[0], outputs[1], outputs[2], outputs[3]
     bands, channel = int(params[0]), int(params[2])
-    rest = state[2:]
-    spread, rest = rest[: SPREAD_COUNTS + bands], rest[SPREAD_COUNTS + bands :]
-    band_mean, rest = rest[: MEAN_COUNTS + bands], rest[MEAN_COUNTS + bands :]
-    mean, rest = rest[: MEAN_COUNTS + channel], rest[MEAN_COUNTS + channel :]
-    ranges, rest = rest[: MEAN_COUNTS + channel], rest[MEAN_COUNTS + channel :]
-    lowest, rest = rest[: LEAST_COUNTS + channel], rest[LEAST_COUNTS + channel :]
-    highest, line = rest[: LEAST_COUNTS + channel], rest[LEAST_COUNTS + channel :]
-    seen, last_close = int(state[0]), state[1]
+    longest = max(bands, channel + 1)
+    spread, rest = state[COUNTS : COUNTS + SPREAD_COUNTS + bands], state[COUNTS + SPREAD_COUNTS + bands :]
+    line, rest = rest[: LINE_COUNTS + channel], rest[LINE_COUNTS + channel :]
+    low_tails, high_tails, mean_ring = rest[:channel], rest[channel : 2 * channel], rest[2 * channel : 3 * channel]
+    range_ring, band_ring = rest[3 * channel : 4 * channel], rest[4 * channel :]
+    seen, last_close, band_place, place = int(state[0]), state[1], int(state[2]), int(state[3])
+    low_head, high_head = state[4], state[5]
+    band_sums, sums, ranges = (state[6], state[7]), (state[8], state[9]), (state[10], state[11])
     for t in range(lo, hi):
         high, low, close = highs[t], lows[t], closes[t]
         momentum[t] = squeezed[t] = released[t] = neither[t] = MISSING
-        whole = high + low + close
-        if whole - whole != 0.0:  # the candle is missing
-            seen = 0
-            state[:] = 0.0
-            continue
         on_grid = int(index[t]) % RESUM_BARS == 0
         true_range = max(high - low, max(abs(high - last_close), abs(low - last_close)))
         last_close = close
         outer = params[1] * _deviation_of_last(spread, close, on_grid)
-        outer_middle, middle = _mean_of_last(band_mean, close, on_grid), _mean_of_last(mean, close, on_grid)
-        inner = params[3] * _mean_of_last(ranges, true_range, on_grid) if seen > 0 else MISSING
-        least, most = _least(lowest, low), -_least(highest, -high)
-        seen = min(seen + 1, channel)
-        below, above = (outer_middle - outer) - (middle - inner), (outer_middle + outer) - (middle + inner)
-        if below - below == 0.0 and above - above == 0.0:
+        band_sums = _slide(band_ring, band_place, seen >= bands, band_sums, close, on_grid)
+        sums = _slide(mean_ring, place, seen >= channel, sums, close, on_grid)
+        if seen > 0:
+            ranges = _slide(range_ring, place, seen > channel, ranges, true_range, on_grid)
+        low_head, least = _least(low_tails, place, low_head, low)
+        high_head, highest = _least(high_tails, place, high_head, -high)
+        band_place = band_place + 1 if band_place + 1 < bands else 0
+        place = place + 1 if place + 1 < channel else 0
+        between = band_sums[0] / bands - sums[0] / channel
+        inner = params[3] * (ranges[0] / channel)
+        below, above = between - outer + inner, between + outer - inner
+        if seen >= channel and below - below == 0.0 and above - above == 0.0:
             squeezed[t] = 1.0 if below > 0.0 and above < 0.0 else 0.0
             released[t] = 1.0 if below < 0.0 and above > 0.0 else 0.0
             neither[t] = 1.0 - squeezed[t] - released[t]
-        if seen == channel:
-            end = _line_end(line, close - ((most + least) / 2.0 + middle) / 2.0, on_grid)
+        if seen + 1 >= channel:
+            end = _line_end(line, close - ((least - highest) / 2.0 + sums[0] / channel) / 2.0, on_grid)
             momentum[t] = end if end - end == 0.0 else MISSING
-    state[0], state[1] = seen, last_close
+        seen = min(seen + 1, longest)
+        whole = high + low + close + (band_sums[0] + sums[0] + ranges[0]) + (spread[6] + line[2] + line[3])
+        if whole - whole != 0.0:  # the candle is missing, or a sum has overflowed
+            seen, band_place, place = 0, 0, 0
+            band_sums, sums, ranges = (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)
+            spread[:] = 0.0
+            line[:] = 0.0
+            momentum[t] = squeezed[t] = released[t] = neither[t] = MISSING
+    state[0], state[1], state[2], state[3], state[4], state[5] = seen, last_close, band_place, place, low_head, high_head
+    state[6], state[7] = band_sums
+    state[8], state[9] = sums
+    state[10], state[11] = ranges
 
 
 def _pack(params: Params) -> Row:
@@ -202,8 +210,7 @@ def _first_flag(params: Params) -> int:
 
 def _state_size(params: Params) -> int:
     bands, channel = integer(params, "bb_length"), integer(params, "kc_length")
-    counts = SPREAD_COUNTS + 3 * MEAN_COUNTS + 2 * LEAST_COUNTS + LINE_COUNTS
-    return 2 + counts + 2 * bands + 5 * channel
+    return COUNTS + SPREAD_COUNTS + LINE_COUNTS + 2 * bands + 5 * channel
 
 
 SPEC = IndicatorSpec(

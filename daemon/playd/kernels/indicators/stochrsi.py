@@ -21,57 +21,51 @@ RESUM_BARS: Final = 512
 CANCELLED: Final = 1e-3
 """As in `sma`."""
 
-MEAN_COUNTS: Final = 4
-"""Places in a sliding mean before its ring: values in it, place of the oldest, their sum, its largest size since resummed."""
-
 RSI: Final = 4
-"""Places in the state before the windows: values, last value, means of rises and falls."""
+"""Places in the state before the counts: values, last value, means of rises and falls."""
 
-LEAST_COUNTS: Final = 2
-"""Places in a sliding least before its tails: bars in the present block, least of its head."""
+COUNTS: Final = 14
+"""Places in the state before the tails and rings."""
 
 
 @part
-def _least(window: Row, value: float) -> float:
+def _least(tails: Row, bars: int, head: float, value: float) -> tuple[float, float]:
     """
-    The least of the last n values, this one included; meaningless before there are n.
+    The least of the present block and of the last n values, this one included; the latter is meaningless before there are n.
 
-    Tails that are not needed any more make room for the values of the present block, from which the next tails are made.
+    `bars`: place of the value in its block of n, `head`: the least of the block before it. Tails that are not needed any more
+    make room for the values of the present block, from which the next tails are made.
     """
-    bars, head, tails = int(window[0]), window[1], window[LEAST_COUNTS:]
     head = value if bars == 0 or value < head else head
     tails[bars] = value
-    bars += 1
-    least = head
-    if bars < len(tails):
-        least = tails[bars] if tails[bars] < head else head
-    else:
-        bars = 0
-        for k in range(len(tails) - 2, -1, -1):
-            tails[k] = tails[k + 1] if tails[k + 1] < tails[k] else tails[k]
-    window[0], window[1] = bars, head
-    return least
+    if bars + 1 < len(tails):
+        tail = tails[bars + 1]
+        return head, tail if tail < head else head
+    least = value
+    for k in range(bars, -1, -1):
+        least = tails[k] if tails[k] < least else least
+        tails[k] = least
+    return head, head
 
 
 @part
-def _mean_of_last(window: Row, value: float, refresh: bool) -> float:
-    """The mean of the last n values, this one included; missing before there are n."""
-    seen, place, total, ring = int(window[0]), int(window[1]), window[2], window[MEAN_COUNTS:]
-    length = len(ring)
-    total += value - ring[place] if seen >= length else value
-    seen = min(seen + 1, length)
+def _slide(ring: Row, place: int, full: bool, sums: tuple[float, float], value: float, on_grid: bool) -> tuple[float, float]:
+    """
+    The sum of the last n values and its largest size since resummed, once `value` has taken the oldest one's place in the ring.
+
+    `full`: whether the ring held n values before; if not, nothing leaves.
+    """
+    total = sums[0] + (value - ring[place] if full else value)
     ring[place] = value
-    place = place + 1 if place + 1 < length else 0
-    largest = max(window[3], abs(total))
-    if seen == length and (refresh or abs(total) < largest * CANCELLED):
+    largest = max(sums[1], abs(total))
+    if full and (on_grid or abs(total) < largest * CANCELLED):
         total = 0.0
-        for k in range(place, length):
+        for k in range(place + 1, len(ring)):
             total += ring[k]
-        for k in range(place):
+        for k in range(place + 1):
             total += ring[k]
         largest = abs(total)
-    window[0], window[1], window[2], window[3] = seen, place, total, largest
-    return total / length if seen == length else MISSING
+    return total, largest
 
 
 @part
@@ -104,37 +98,48 @@ def stochrsi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo:
     """
     Inputs: src, index. Params: length, rsi_length, k, d.
 
-    State: the rsi, values of it in the window (up to length); sliding least of r, of −r; sliding means k, d.
+    State: the rsi; values of it (up to length + k + d − 2); place in the block, heads of r and of −r; place in each ring, its
+    sum, that one's largest since resummed; the tails, the rings.
     """
     x, index, quick, slow = inputs[0], inputs[1], outputs[0], outputs[1]
-    length, rsi_length = int(params[0]), params[1]
-    low_start = RSI + 1
-    high_start = low_start + LEAST_COUNTS + length
-    quick_start = high_start + LEAST_COUNTS + length
-    slow_start = quick_start + MEAN_COUNTS + int(params[2])
-    rsi, low_window, high_window = state[:RSI], state[low_start:high_start], state[high_start:quick_start]
-    quick_window, slow_window = state[quick_start:slow_start], state[slow_start:]
-    seen = int(state[RSI])
+    length, rsi_length, smooth, smoother = int(params[0]), params[1], int(params[2]), int(params[3])
+    rsi, counts = state[:RSI], state[RSI:COUNTS]
+    tails, rings = state[COUNTS : COUNTS + 2 * length], state[COUNTS + 2 * length :]
+    low_tails, high_tails, quick_ring, slow_ring = tails[:length], tails[length:], rings[:smooth], rings[smooth:]
+    smooth_first, first = length + smooth - 1, length + smooth + smoother - 2
+    seen, bars, low_head, high_head = int(counts[0]), int(counts[1]), counts[2], counts[3]
+    quick_place, quick_sums = int(counts[4]), (counts[5], counts[6])
+    slow_place, slow_sums = int(counts[7]), (counts[8], counts[9])
     for t in range(lo, hi):
         strength = _strength(rsi, x[t], rsi_length)
         quick[t] = slow[t] = MISSING
         whole = x[t] + rsi[2] + rsi[3]
         if whole - whole != 0.0:  # x is missing, or a sum has overflowed
-            seen, low_window[0], high_window[0] = 0, 0.0, 0.0
             rsi[:] = 0.0
-            quick_window[:MEAN_COUNTS] = 0.0
-            slow_window[:MEAN_COUNTS] = 0.0
+            seen, bars, quick_place, quick_sums, slow_place, slow_sums = 0, 0, 0, (0.0, 0.0), 0, (0.0, 0.0)
         elif strength - strength == 0.0:
-            least, highest = _least(low_window, strength), -_least(high_window, -strength)
-            seen = min(seen + 1, length)
-            if seen == length:
-                raw = 100.0 * ((strength - least) / (highest - least)) if highest != least else 0.0
-                on_grid = int(index[t]) % RESUM_BARS == 0
-                smooth = _mean_of_last(quick_window, raw, on_grid)
-                if smooth - smooth == 0.0:
-                    slow[t] = _mean_of_last(slow_window, smooth, on_grid)
-                    quick[t] = smooth if slow[t] - slow[t] == 0.0 else MISSING
-    state[RSI] = seen
+            low_head, least = _least(low_tails, bars, low_head, strength)
+            high_head, highest = _least(high_tails, bars, high_head, -strength)
+            bars = bars + 1 if bars + 1 < length else 0
+            full = seen == first
+            seen = seen if full else seen + 1
+            width = -highest - least
+            raw = 100.0 * ((strength - least) / width) if width != 0.0 else 0.0
+            on_grid = int(index[t]) % RESUM_BARS == 0
+            mean = 0.0
+            if seen >= length:
+                quick_full = full or seen > smooth_first
+                quick_sums = _slide(quick_ring, quick_place, quick_full, quick_sums, raw, on_grid)
+                quick_place = quick_place + 1 if quick_place + 1 < smooth else 0
+                mean = quick_sums[0] / smooth
+            if seen >= smooth_first:
+                slow_sums = _slide(slow_ring, slow_place, full, slow_sums, mean, on_grid)
+                slow_place = slow_place + 1 if slow_place + 1 < smoother else 0
+            if seen == first:
+                quick[t], slow[t] = mean, slow_sums[0] / smoother
+    counts[0], counts[1], counts[2], counts[3] = seen, bars, low_head, high_head
+    counts[4], counts[5], counts[6] = quick_place, quick_sums[0], quick_sums[1]
+    counts[7], counts[8], counts[9] = slow_place, slow_sums[0], slow_sums[1]
 
 
 def _pack(params: Params) -> Row:
@@ -146,8 +151,7 @@ def _first(params: Params) -> int:
 
 
 def _state_size(params: Params) -> int:
-    extremes = 2 * (LEAST_COUNTS + integer(params, "length"))
-    return RSI + 1 + extremes + 2 * MEAN_COUNTS + integer(params, "k") + integer(params, "d")
+    return COUNTS + 2 * integer(params, "length") + integer(params, "k") + integer(params, "d")
 
 
 SPEC = IndicatorSpec(

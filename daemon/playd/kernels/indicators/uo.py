@@ -10,7 +10,7 @@ has been subtracted that rounding could show: they stay within 1e-9 relative of 
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -21,8 +21,11 @@ RESUM_BARS: Final = 512
 CANCELLED: Final = 1e-3
 """As in `sma`."""
 
-SUMS: Final = 4
+COUNTS: Final = 4
 """Places of one window in the state: Σ bp, Σ TR, the largest of each since resummed."""
+
+Sums: TypeAlias = tuple[float, float, float, float]
+"""The same, outside of the state."""
 
 
 @part
@@ -33,23 +36,24 @@ def _pressure(highs: Row, lows: Row, closes: Row, t: int) -> tuple[float, float]
 
 
 @part
-def _slide(highs: Row, lows: Row, closes: Row, t: int, full: int, length: int, sums: Row, refresh: bool) -> float:
-    """Bring the sums of one window to bar t; `full`: bars in them before. Returns A_n."""
-    bought, moved = _pressure(highs, lows, closes, t)
-    sums[0] += bought
-    sums[1] += moved
+def _slide(highs: Row, lows: Row, closes: Row, t: int, full: int, length: int, sums: Sums, on_grid: bool) -> Sums:
+    """The sums of one window at bar t; `full`: bars in them before."""
+    comes_bought, comes_moved = _pressure(highs, lows, closes, t)
+    bought, moved, largest_bought, largest_moved = sums
+    bought, moved = bought + comes_bought, moved + comes_moved
     if full >= length:
-        bought, moved = _pressure(highs, lows, closes, t - length)
-        sums[0] -= bought
-        sums[1] -= moved
-        refresh = refresh or sums[0] < sums[2] * CANCELLED or sums[1] < sums[3] * CANCELLED
-        if refresh:
-            sums[:] = 0.0
+        leaves_bought, leaves_moved = _pressure(highs, lows, closes, t - length)
+        bought, moved = bought - leaves_bought, moved - leaves_moved
+        if on_grid or bought < largest_bought * CANCELLED or moved < largest_moved * CANCELLED:
+            bought, moved, largest_bought, largest_moved = 0.0, 0.0, 0.0, 0.0
             for k in range(t - length + 1, t + 1):
-                bought, moved = _pressure(highs, lows, closes, k)
-                sums[0] += bought
-                sums[1] += moved
-    sums[2], sums[3] = max(sums[2], sums[0]), max(sums[3], sums[1])
+                comes_bought, comes_moved = _pressure(highs, lows, closes, k)
+                bought, moved = bought + comes_bought, moved + comes_moved
+    return bought, moved, max(largest_bought, bought), max(largest_moved, moved)
+
+
+@part
+def _share(sums: Sums) -> float:
     return sums[0] / sums[1] if sums[1] != 0.0 else 0.0
 
 
@@ -61,24 +65,28 @@ def uo(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, 
     """
     highs, lows, closes, index, value = inputs[0], inputs[1], inputs[2], inputs[3], outputs[0]
     fast, medium, slow = int(params[0]), int(params[1]), int(params[2])
-    longest = max(medium, slow)
-    sums, seen = state[1:], int(state[0])
-    fast_sums, medium_sums, slow_sums = sums[:SUMS], sums[SUMS : 2 * SUMS], sums[2 * SUMS :]
+    longest, nothing = max(medium, slow), (0.0, 0.0, 0.0, 0.0)
+    seen = int(state[0])
+    fast_sums = (state[1], state[2], state[3], state[4])
+    medium_sums = (state[5], state[6], state[7], state[8])
+    slow_sums = (state[9], state[10], state[11], state[12])
     for t in range(lo, hi):
-        pressure = 0.0
         if seen > 0:
             on_grid = int(index[t]) % RESUM_BARS == 0
-            pressure = 4.0 * _slide(highs, lows, closes, t, seen - 1, fast, fast_sums, on_grid)
-            pressure += 2.0 * _slide(highs, lows, closes, t, seen - 1, medium, medium_sums, on_grid)
-            pressure += _slide(highs, lows, closes, t, seen - 1, slow, slow_sums, on_grid)
-        value[t] = 100.0 * (pressure / 7.0) if seen >= longest else MISSING
+            fast_sums = _slide(highs, lows, closes, t, seen - 1, fast, fast_sums, on_grid)
+            medium_sums = _slide(highs, lows, closes, t, seen - 1, medium, medium_sums, on_grid)
+            slow_sums = _slide(highs, lows, closes, t, seen - 1, slow, slow_sums, on_grid)
+        pressure = 100.0 * ((4.0 * _share(fast_sums) + 2.0 * _share(medium_sums) + _share(slow_sums)) / 7.0)
+        value[t] = pressure if seen >= longest else MISSING
         seen = min(seen + 1, longest + 1)
         whole = highs[t] + lows[t] + closes[t] + pressure
-        if whole - whole != 0.0:  # the candle is missing, or a sum has overflowed
-            seen = 0
-            sums[:] = 0.0
+        if whole - whole != 0.0:  # the candle is missing, or a number has overflowed
+            seen, fast_sums, medium_sums, slow_sums = 0, nothing, nothing, nothing
             value[t] = MISSING
     state[0] = seen
+    state[1], state[2], state[3], state[4] = fast_sums
+    state[5], state[6], state[7], state[8] = medium_sums
+    state[9], state[10], state[11], state[12] = slow_sums
 
 
 def _pack(params: Params) -> Row:
@@ -96,7 +104,7 @@ SPEC = IndicatorSpec(
     outputs=(OutputSpec("value", _longest),),
     primary="value",
     fade=lambda params, step_ms: 0,
-    state_size=lambda params: 1 + 3 * SUMS,
+    state_size=lambda params: 1 + 3 * COUNTS,
     lookback=lambda params: _longest(params) + 1,
     pack=_pack,
     recurrence=uo,

@@ -54,16 +54,14 @@ def _fill(buckets: Row, rows: tuple[Row, Row, Row], t: int, lookback: int, botto
 @part
 def _value_area(buckets: Row, fullest: int, wanted: float) -> tuple[int, int]:
     """The end buckets of the area around the fullest one that holds the wanted volume."""
-    lower, upper, inside = fullest, fullest, buckets[fullest]
-    while inside < wanted and (lower > 0 or upper < len(buckets) - 1):
-        above = buckets[upper + 1] if upper < len(buckets) - 1 else -1.0
-        below = buckets[lower - 1] if lower > 0 else -1.0
-        if above >= below:
+    lower, upper, inside, last = fullest, fullest, buckets[fullest], len(buckets) - 1
+    while inside < wanted and (lower > 0 or upper < last):
+        if lower == 0 or (upper < last and buckets[upper + 1] >= buckets[lower - 1]):
             upper += 1
-            inside += above
+            inside += buckets[upper]
         else:
             lower -= 1
-            inside += below
+            inside += buckets[lower]
     return lower, upper
 
 

@@ -11,53 +11,50 @@ import numpy as np
 from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
 
-COUNTS = 2
-"""Places in a sliding least before its tails: bars in the present block, least of its head."""
-
 
 @part
-def _least(window: Row, value: float) -> float:
+def _least(tails: Row, bars: int, head: float, value: float) -> tuple[float, float]:
     """
-    The least of the last n values, this one included; meaningless before there are n.
+    The least of the present block and of the last n values, this one included; the latter is meaningless before there are n.
 
-    Tails that are not needed any more make room for the values of the present block, from which the next tails are made.
+    `bars`: place of the value in its block of n, `head`: the least of the block before it. Tails that are not needed any more
+    make room for the values of the present block, from which the next tails are made.
     """
-    bars, head, tails = int(window[0]), window[1], window[COUNTS:]
     head = value if bars == 0 or value < head else head
     tails[bars] = value
-    bars += 1
-    least = head
-    if bars < len(tails):
-        least = tails[bars] if tails[bars] < head else head
-    else:
-        bars = 0
-        for k in range(len(tails) - 2, -1, -1):
-            tails[k] = tails[k + 1] if tails[k + 1] < tails[k] else tails[k]
-    window[0], window[1] = bars, head
-    return least
+    if bars + 1 < len(tails):
+        tail = tails[bars + 1]
+        return head, tail if tail < head else head
+    least = value
+    for k in range(bars, -1, -1):
+        least = tails[k] if tails[k] < least else least
+        tails[k] = least
+    return head, head
 
 
 def willr(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
     """
     Params: length.
 
-    State: candles since the last missing one (up to length), sliding least of the lows, of −high.
+    State: candles since the last missing one (up to length), place in the block, heads of the lows and of −high, their tails.
     """
     highs, lows, closes, value = inputs[0], inputs[1], inputs[2], outputs[0]
     length = int(params[0])
-    low_window, high_window = state[1 : 1 + COUNTS + length], state[1 + COUNTS + length :]
-    seen = int(state[0])
+    low_tails, high_tails = state[4 : 4 + length], state[4 + length :]
+    seen, bars, low_head, high_head = int(state[0]), int(state[1]), state[2], state[3]
     for t in range(lo, hi):
-        least, highest = _least(low_window, lows[t]), -_least(high_window, -highs[t])
+        low_head, least = _least(low_tails, bars, low_head, lows[t])
+        high_head, highest = _least(high_tails, bars, high_head, -highs[t])
+        bars = bars + 1 if bars + 1 < length else 0
         seen = min(seen + 1, length)
-        width = highest - least
-        place = 100.0 * (closes[t] - highest) / width if width != 0.0 else 0.0
+        width = -highest - least
+        place = 100.0 * (closes[t] + highest) / width if width != 0.0 else 0.0
         value[t] = place if seen == length and place - place == 0.0 else MISSING
         whole = highs[t] + lows[t] + closes[t]
         if whole - whole != 0.0:  # the candle is missing
-            seen, low_window[0], high_window[0] = 0, 0.0, 0.0
+            seen, bars = 0, 0
             value[t] = MISSING
-    state[0] = seen
+    state[0], state[1], state[2], state[3] = seen, bars, low_head, high_head
 
 
 def _pack(params: Params) -> Row:
@@ -71,7 +68,7 @@ SPEC = IndicatorSpec(
     outputs=(OutputSpec("value", lambda params: integer(params, "length") - 1),),
     primary="value",
     fade=lambda params, step_ms: 0,
-    state_size=lambda params: 1 + 2 * (COUNTS + integer(params, "length")),
+    state_size=lambda params: 4 + 2 * integer(params, "length"),
     lookback=lambda params: 0,
     pack=_pack,
     recurrence=willr,
