@@ -179,6 +179,15 @@ account = "{ALIAS}"
 """
         )
 
+    def run_command(self, state: Path | None = None) -> subprocess.Popen[bytes]:
+        """`playd run` as a user has it, without moments; its log is a new file."""
+        self.lives += 1
+        self.log = self.directory / f"daemon-{self.lives}.log"
+        flags = ["--config", str(self.directory / "playd.toml"), "--state", str(state or self.state)]
+        command = [sys.executable, "-c", "from playd.cli.playd import main; main()", "run", *flags]
+        with self.log.open("wb") as log:
+            return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+
     def start(self, moment: str = "", nth: int = 1) -> None:
         """Begin a life, which may end by itself at the n-th coming of `moment`."""
         self.lives += 1

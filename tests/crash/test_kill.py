@@ -109,8 +109,7 @@ def test_a_killed_daemon_ends_as_if_nothing_had_happened(kills: list[Kill], unki
     same(tell(tmp_path, kills), unkilled, kills)
 
 
-@pytest.mark.parametrize("nth", [1, 3])
-@pytest.mark.parametrize("moment", ["commit:intent:after", "http:order/create:before"])
+@pytest.mark.parametrize(("moment", "nth"), [("commit:intent:after", 1), ("http:order/create:before", 3)])
 def test_an_order_on_record_that_never_left_is_not_sent_later(moment: str, nth: int, unkilled: Ending, tmp_path: Path) -> None:
     kills = [Kill(moment, nth)]
     ending = tell(tmp_path, kills)

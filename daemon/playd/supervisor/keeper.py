@@ -60,7 +60,8 @@ class Keeper:
     """
     Writes and reads the state of one instance.
 
-    Ownership: holds no file open; safe to build anew at any time. All methods block for the time of one small disk write.
+    Ownership: holds no file open; safe to build anew at any time, `load` comes first. All methods block for the time of one
+    small disk write.
     """
 
     def __init__(self, disk: Disk, instances_dir: PurePath, name: str) -> None:
@@ -68,25 +69,34 @@ class Keeper:
         self._dir = instances_dir / name
         self.path = self._dir / "state.json"
         self.previous_path = self._dir / "state.json.prev"
+        self._newest_is_damaged = False
 
     def save(self, payload: Mapping[str, Json], written_ms: int) -> None:
-        """Replace the state; the present one stays as `.prev`. Raises `RecordError` when the disk refuses."""
+        """
+        Replace the state; the present one stays as `.prev`, unless it was found damaged: it must not displace a good one.
+
+        Raises `RecordError` when the disk refuses.
+        """
         data = seal(payload, written_ms)
         try:
             self._disk.mkdir(self._dir)
-            self._disk.write_replace(self.path, data, keep_previous=True)
+            self._disk.write_replace(self.path, data, keep_previous=not self._newest_is_damaged)
         except OSError as error:
             raise RecordError(f"{self.path}: state not written: {error}") from error
+        self._newest_is_damaged = False
 
     def load(self) -> Kept | None:
         """
         The newest readable generation, or None when nothing was ever written.
 
-        Raises `StateError` when something is there and neither generation is readable.
+        Raises `StateError` when something is there and neither generation is readable, or a newer program wrote the newest.
         """
         newest = self._read(self.path)
         if isinstance(newest, Kept):
             return newest
+        if newest is not None and newest.exit_code == NEWER_EXIT:
+            raise newest
+        self._newest_is_damaged = newest is not None
         older = self._read(self.previous_path)
         if isinstance(older, Kept):
             return Kept(older.payload, older.written_ms, str(newest) if newest else f"{self.path}: missing, .prev used")

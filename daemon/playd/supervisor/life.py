@@ -18,6 +18,7 @@ from playd.engine.play_engine import PlayEngine
 from playd.market.hub import MarketHub
 from playd.market.subscription import Subscription
 from playd.orders.account import Account
+from playd.orders.halts import instance_scope
 from playd.plays.compile import compile_program
 from playd.plays.model import Play
 from playd.plays.program import Program
@@ -66,10 +67,12 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     play = parts.play_of(record)
     program = compile_program(play, parts.base_step_ms)
     keeper = Keeper(parts.world.disk, parts.instances_dir, record.name)
-    kept = _kept_of(keeper, record)
+    # The account first: whatever is wrong with the kept state, the position is reconciled, protected and can be closed.
     account = await parts.accounts.ready(parts.plan(record, play))
+    kept = _kept_of(keeper, record)
     with anyio.move_on_after(ACCOUNT_WITHIN_S):
         await account.wait_ready()
+    _tell_damage(slot, parts, account, kept)
     hub = parts.hub_of(record)
     history = await _history(hub, parts.base_step_ms, record, program, kept)
     last_open_ms = _last_open_ms(parts, record, program, kept, history)
@@ -143,6 +146,13 @@ def _kept_of(keeper: Keeper, record: InstanceRecord) -> Kept | None:
     if kept.payload.get("play_digest") != record.play_digest:
         raise StateError(f"{keeper.path}: was written by another Play ({str(kept.payload.get('play_digest'))[:16]})")
     return kept
+
+
+def _tell_damage(slot: Slot, parts: LifeParts, account: Account, kept: Kept | None) -> None:
+    """That the generation before had to be used is on record: log, ledger and journal."""
+    if kept is not None and kept.damage:
+        parts.report("instance.state_damaged", slot, {"msg": f"the generation before is used: {kept.damage}"})
+        account.desk.incidents.open("STATE_DAMAGED", "warning", instance_scope(slot.record.uid), kept.damage)
 
 
 async def _history(hub: MarketHub, step_ms: int, record: InstanceRecord, program: Program, kept: Kept | None) -> Candles:

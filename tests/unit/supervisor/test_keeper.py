@@ -44,6 +44,27 @@ def test_a_state_cut_in_half_falls_back_to_the_one_before_and_says_so() -> None:
     assert "state.json" in loaded.damage
 
 
+def test_a_damaged_generation_never_displaces_the_good_one() -> None:
+    world = virtual_world()
+    cut_in_half(world, kept(world).path)
+    keeper = Keeper(world.disk, DIR, "alpha")
+    keeper.load()
+    keeper.save({"n": 3}, 3000)
+    assert unseal(world.disk.read_bytes(keeper.path), "").payload == {"n": 3}
+    assert unseal(world.disk.read_bytes(keeper.previous_path), "").payload == {"n": 1}
+    keeper.save({"n": 4}, 4000)
+    assert unseal(world.disk.read_bytes(keeper.previous_path), "").payload == {"n": 3}
+
+
+def test_a_state_of_a_newer_program_is_not_replaced_by_the_generation_before() -> None:
+    world = virtual_world()
+    keeper = kept(world)
+    newer = world.disk.read_bytes(keeper.path).replace(b"instance-state/1", b"instance-state/2")
+    world.disk.write_replace(keeper.path, newer, keep_previous=False)
+    with pytest.raises(StateError, match="instance-state/2"):
+        keeper.load()
+
+
 def test_both_generations_damaged_is_refused_and_never_empty() -> None:
     world = virtual_world()
     keeper = kept(world)

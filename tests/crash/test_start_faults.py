@@ -1,0 +1,206 @@
+"""What stands in the way of a start, and a venue that dies under a running daemon: one clear word, or a recorded recovery."""
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash.harness import NAME, PLAY, WITHIN_S, DaemonProcess, ExchangeProcess, read_rows, stage, wait_for
+from tests.crash.story import check_agreement, check_like_unkilled, check_safety, ending_of
+
+pytestmark = pytest.mark.slow
+SLOW = 4_000.0
+
+Scene = tuple[ExchangeProcess, DaemonProcess]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with stage(tmp_path) as both:
+        yield both
+
+
+def until_position(exchange: ExchangeProcess, daemon: DaemonProcess) -> None:
+    """Trade until a position is open in the books, a state newer than the first is kept, and hold the market."""
+    assert daemon.ready(), daemon.log.read_text()
+    exchange.market(held=False, speed=SLOW)
+    state = daemon.state / "instances" / NAME / "state.json"
+    first = state.stat().st_mtime_ns
+    wait_for(lambda: state.stat().st_mtime_ns != first and exchange.position()["steps"], "a position")
+    exchange.market(held=True, speed=0)
+
+
+def to_the_end(exchange: ExchangeProcess, daemon: DaemonProcess) -> None:
+    exchange.market(held=False, speed=0)
+    wait_for(lambda: b"market_ended" in daemon.log.read_bytes(), "the last bar")
+    check_agreement(exchange, daemon)
+    assert daemon.stop() == 0, daemon.log.read_text()[-2000:]
+    check_safety(exchange, daemon)
+
+
+def test_a_stop_during_warm_up_is_a_clean_stop(scene: Scene) -> None:
+    _, daemon = scene
+    daemon.process = daemon.run_command()
+    wait_for((daemon.state / "playd.lock").exists, "the lock")
+    assert daemon.stop() == 0, daemon.log.read_text()
+    assert daemon.said("daemon.stopped") == 1
+
+
+def test_a_stop_while_the_venue_is_away_is_a_clean_stop(scene: Scene) -> None:
+    exchange, daemon = scene
+    exchange.kill()
+    daemon.process = daemon.run_command()
+    wait_for(lambda: daemon.said("account.waiting"), "the account waits")
+    assert daemon.stop() == 0, daemon.log.read_text()
+
+
+def test_a_venue_that_comes_late_is_waited_for(scene: Scene) -> None:
+    exchange, daemon = scene
+    exchange.kill()
+    daemon.start()
+    wait_for(lambda: daemon.said("account.waiting"), "the account waits")
+    exchange.start()
+    assert daemon.ready(), daemon.log.read_text()
+    to_the_end(exchange, daemon)
+
+
+def test_a_second_daemon_on_the_same_state_is_refused(scene: Scene) -> None:
+    exchange, daemon = scene
+    daemon.start()
+    assert daemon.ready()
+    first_log = daemon.log
+    second = daemon.run_command()
+    assert second.wait(WITHIN_S) == 79
+    said = daemon.log.read_text()
+    assert "playd.lock is held by another process: pid" in said
+    assert "Traceback" not in said
+    daemon.log = first_log
+    to_the_end(exchange, daemon)
+
+
+def test_a_state_cut_in_half_falls_back_to_the_generation_before(scene: Scene) -> None:
+    exchange, daemon = scene
+    daemon.start()
+    until_position(exchange, daemon)
+    daemon.kill()
+    state = daemon.state / "instances" / NAME / "state.json"
+    data = state.read_bytes()
+    state.write_bytes(data[: len(data) // 2])
+    daemon.start()
+    assert daemon.ready(), daemon.log.read_text()
+    assert daemon.said("instance.state_damaged") == 1
+    (incident,) = daemon.rows("SELECT text FROM incidents WHERE kind = 'STATE_DAMAGED'")
+    assert "not a whole JSON document" in incident["text"]
+    check_agreement(exchange, daemon)
+    to_the_end(exchange, daemon)
+    check_like_unkilled(ending_of(exchange, daemon, []))
+
+
+def test_two_damaged_generations_fail_the_instance_and_are_left_as_found(scene: Scene) -> None:
+    exchange, daemon = scene
+    daemon.start()
+    until_position(exchange, daemon)
+    daemon.kill()
+    state = daemon.state / "instances" / NAME / "state.json"
+    for path in (state, state.with_name("state.json.prev")):
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2])
+    found = state.read_bytes()
+    daemon.start()
+    assert daemon.ready(), daemon.log.read_text()
+    assert '"to":"failed","cause":"state_unreadable"' in daemon.log.read_text()
+    check_agreement(exchange, daemon)
+    assert daemon.stop() == 0
+    assert state.read_bytes() == found
+    check_safety(exchange, daemon)
+
+
+def test_a_state_directory_that_cannot_be_written_is_refused(scene: Scene, tmp_path: Path) -> None:
+    _, daemon = scene
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    # Root may write anywhere but in the kernel's own file systems.
+    state = Path("/proc/playd-state") if os.geteuid() == 0 else closed / "state"
+    process = daemon.run_command(state)
+    assert process.wait(WITHIN_S) == 77
+    said = daemon.log.read_text()
+    assert f"{state}: cannot be written" in said
+    assert "Traceback" not in said
+
+
+def test_a_position_survives_the_death_of_its_venue(scene: Scene) -> None:
+    exchange, daemon = scene
+    daemon.start()
+    until_position(exchange, daemon)
+    before = exchange.position()
+    executions = len(exchange.bodies("executions"))
+    exchange.kill()
+    wait_for(lambda: daemon.said("feed.link_down"), "the feed is down")
+    exchange.start()
+    after = exchange.position()
+    assert [after[name] for name in ("steps", "entry", "stop_id", "target_id")] == [
+        before[name] for name in ("steps", "entry", "stop_id", "target_id")
+    ]
+    trigger = "\"trigger\" LIKE 'stream up%'"
+    wait_for(lambda: len(daemon.rows(f"SELECT id FROM recon_runs WHERE {trigger}")) >= 2, "the second reconciliation")
+    wait_for(lambda: daemon.said("feed.link_up") >= 2, "the feed is back")
+    wait_for(lambda: exchange.market()["clients"] >= 2, "both sockets")
+    check_agreement(exchange, daemon)
+    to_the_end(exchange, daemon)
+    assert len(exchange.bodies("executions")) > executions
+    check_like_unkilled(ending_of(exchange, daemon, []))
+
+
+def test_the_embedded_exchange_is_killed_and_comes_back_with_its_daemon(tmp_path: Path) -> None:
+    daemon = DaemonProcess(tmp_path, ExchangeProcess(tmp_path))
+    (tmp_path / "playd.toml").write_text(
+        f"""
+[log]
+format = "json"
+[market]
+speed = 6000
+[instances.{NAME}]
+play = "{PLAY}"
+mode = "paper"
+"""
+    )
+    records = daemon.state / "exchange" / "records.sqlite"
+    try:
+        for _ in range(3):
+            daemon.process = daemon.run_command()
+            assert daemon.ready(), daemon.log.read_text()
+            took_ms = int(re.findall(rb'"event":"daemon.ready".*"took_ms":(\d+)', daemon.log.read_bytes())[0])
+            assert took_ms < 20_000, "the instance waits for a bar of a market that is held for it"
+            wait_for(lambda: daemon.said("fill.booked") >= 3, "fills")
+            daemon.kill()
+            qty = sum(json.loads(row["body"])["steps"] for row in read_rows(records, "SELECT body FROM positions"))
+            links = [row["link_id"] for row in read_rows(records, "SELECT link_id FROM orders WHERE link_id <> ''")]
+            assert len(links) == len(set(links))
+            stops = read_rows(records, "SELECT 1 FROM orders WHERE is_open AND body LIKE '%StopLoss%'")
+            assert bool(stops) == bool(qty)
+    finally:
+        daemon.kill()
+
+
+def test_a_hanging_stop_is_hurried_by_a_second_signal(scene: Scene) -> None:
+    exchange, daemon = scene
+    daemon.start()
+    until_position(exchange, daemon)
+    assert exchange.process is not None
+    exchange.process.send_signal(signal.SIGSTOP)  # a venue that accepts and never answers
+    try:
+        assert daemon.process is not None
+        daemon.process.send_signal(signal.SIGTERM)
+        started_s = time.monotonic()
+        wait_for(lambda: daemon.said("daemon.stopping"), "the stop")
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(WITHIN_S) in (0, 1)
+        assert time.monotonic() - started_s < 30
+    finally:
+        exchange.process.send_signal(signal.SIGCONT)
+    check_safety(exchange, daemon)
