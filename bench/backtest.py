@@ -3,22 +3,23 @@ Speed of backtests and of one live decision.
 
     python bench/backtest.py
 
-One million seeded one-minute candles are in memory; the Play is EMA 9/21 with an RSI filter at 10 % of equity. Timed as
-"run": `run_backtest` from the checked Play and the candles to trade records and equity in arrays, columns included. Not in it:
-compilation (the first call), and what is only made when asked for, timed on its own: trade records as values, metrics, hashes.
-Best and median of `PASSES` runs.
+One million seeded one-minute candles are in memory; the Play is EMA 9/21 with an RSI filter at 10 % of equity, once with wide
+and once with narrow stops, so that there are few and many trades. Timed as "run": `run_backtest` from the checked Play and the
+candles to signals, trade records and equity in new arrays. Not in it: compilation (the first call), and what is only made when
+asked for, each timed on its own: trade records as values, metrics, hashes, columns other than signals.
+
+Each figure is the median of `PASSES` passes on the clock; its note has the range, and the median of processor time, because on
+a busy machine the clock tells of the neighbours as well. The result hash shows whether two versions compute the same.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from statistics import median
 
+import _setup  # noqa: F401 - before anything that imports a kernel
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from _figures import tell
 
 from playd.core.candles import Candles
 from playd.core.instrument import Instrument
@@ -34,6 +35,7 @@ from playd.research.backtest import BacktestResult, run_backtest
 
 BARS = 1_000_000
 PASSES = 9
+RUN_LIMIT_MS = 50.0
 LIVE_BARS = 20_000
 MINUTE_MS = 60_000
 
@@ -68,47 +70,64 @@ def market() -> Candles:
     return Candles("BTCUSDT", MINUTE_MS, times, open_, high, low, close, rng.random(BARS))
 
 
-def timed_ms(work: Callable[[], object]) -> list[float]:
-    """Milliseconds of each pass, after one that compiles."""
-    work()
-    taken = []
-    for _ in range(PASSES):
-        start = time.perf_counter()
+class Times:
+    """Milliseconds of each pass, on the clock and of the processor."""
+
+    def __init__(self) -> None:
+        self.clock_ms: list[float] = []
+        self.processor_ms: list[float] = []
+
+    def take(self, work: Callable[[], object]) -> None:
+        """One pass."""
+        clock, processor = time.perf_counter(), time.process_time()
         work()
-        taken.append((time.perf_counter() - start) * 1e3)
-    return taken
+        self.processor_ms.append((time.process_time() - processor) * 1e3)
+        self.clock_ms.append((time.perf_counter() - clock) * 1e3)
+
+    def tell(self, name: str, *, limit: float | None = None, note: str = "") -> None:
+        """The figure on the clock, with processor time in its note."""
+        processor = f"processor {median(self.processor_ms):.4g} ms"
+        tell(name, self.clock_ms, "ms", limit=limit, note=f"{processor}, {note}" if note else processor)
 
 
-def show(name: str, taken_ms: list[float], note: str = "") -> None:
-    print(f"{name:34s} best {min(taken_ms):8.2f} ms   median {median(taken_ms):8.2f} ms   {note}")
+def repeated(work: Callable[[], object]) -> Times:
+    """All passes of something, after one that compiles."""
+    work()
+    times = Times()
+    for _ in range(PASSES):
+        times.take(work)
+    return times
 
 
 def backtests(candles: Candles) -> None:
     for stop, target in ((2, 4), (0.2, 0.4)):
         play = load_play(PLAY.format(stop=stop, target=target), "bench.yml")
         result = run_backtest(play, candles, BTC)
-        taken = timed_ms(lambda play=play: run_backtest(play, candles, BTC))  # type: ignore[misc]
-        show(f"run, stop {stop} %, target {target} %", taken, f"{len(result.trade_rows):,} trades")
+        note = f"{len(result.trade_rows):,} trades, result {result.hashes['result_hash'][:16]}"
+        del result
+        times = repeated(lambda play=play: run_backtest(play, candles, BTC))  # type: ignore[misc]
+        times.tell(f"run, stop {stop} %, target {target} %", limit=RUN_LIMIT_MS, note=note)
         asked_for(play, candles)
     program = compile_program(play, MINUTE_MS)
-    show("  of which columns", timed_ms(lambda: Columns(program, BARS).extend_many(candles)))
+    signals = repeated(lambda: Columns(program, BARS, signals_only=True).extend_many(candles))
+    signals.tell("  of which signals")
 
 
 def asked_for(play: Play, candles: Candles) -> None:
     """What is made when somebody asks."""
-
-    def once(ask: Callable[[BacktestResult], object]) -> list[float]:
-        taken = []
-        for _ in range(3):
+    parts: dict[str, Callable[[BacktestResult], object]] = {
+        "trades as values": lambda result: result.trades,
+        "metrics": lambda result: result.metrics,
+        "hashes": lambda result: result.hashes,
+        "every column": lambda result: result.columns,
+    }
+    for name, ask in parts.items():
+        ask(run_backtest(play, candles, BTC))
+        times = Times()
+        for _ in range(PASSES):
             result = run_backtest(play, candles, BTC)
-            start = time.perf_counter()
-            ask(result)
-            taken.append((time.perf_counter() - start) * 1e3)
-        return taken
-
-    show("  asked for: trades as values", once(lambda result: result.trades))
-    show("  asked for: metrics", once(lambda result: result.metrics))
-    show("  asked for: hashes", once(lambda result: result.hashes))
+            times.take(lambda ask=ask, result=result: ask(result))  # type: ignore[misc]
+        times.tell(f"  asked for: {name}")
 
 
 def live(candles: Candles) -> None:
@@ -120,14 +139,14 @@ def live(candles: Candles) -> None:
     start = time.perf_counter()
     for i in range(LIVE_BARS):
         decide(state, rules, signals, week, i * MINUTE_MS, 50_000.0, intent)
-    print(f"{'one decide call':34s} {(time.perf_counter() - start) / LIVE_BARS * 1e6:13.2f} µs")
+    tell("one decide call", [(time.perf_counter() - start) / LIVE_BARS * 1e6], "µs", note=f"mean of {LIVE_BARS:,} calls")
     engine = PlayEngine(compile_program(play, MINUTE_MS), play, BTC, 10_000.0, capacity=LIVE_BARS + 1)
     bars = [candles.at(i) for i in range(LIVE_BARS)]
     engine.on_bar(bars[0])
     start = time.perf_counter()
     for bar in bars[1:]:
         engine.on_bar(bar)
-    print(f"{'one PlayEngine.on_bar, all columns':34s} {(time.perf_counter() - start) / LIVE_BARS * 1e6:13.2f} µs")
+    tell("one PlayEngine.on_bar", [(time.perf_counter() - start) / LIVE_BARS * 1e6], "µs", note=f"mean of {LIVE_BARS:,} bars")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from playd.core.candles import Candles
 from playd.plays.columns import Columns
 from playd.plays.compile import compile_program
 from playd.plays.load import load_play
-from playd.plays.program import Program
+from playd.plays.program import SIGNALS, Program
 
 MINUTE_MS = 60_000
 PLAYS = sorted((Path(__file__).parents[2] / "config" / "plays").glob("*.yml"))
@@ -78,6 +78,28 @@ def test_pieces_give_the_bits_of_the_whole(path: Path, candles: Candles, cuts: l
     for piece in pieces(candles, cuts):
         piecewise.extend_many(piece)
     assert_same_bits(whole(program, candles), piecewise)
+
+
+@pytest.mark.parametrize("path", PLAYS, ids=lambda path: path.stem)
+@given(candles=markets(), cuts=st.lists(st.integers(0, 1500), max_size=12), room=st.sampled_from([0, 700, 5000]))
+@laws
+def test_signals_have_the_same_bits_when_nothing_else_is_kept(path: Path, candles: Candles, cuts: list[int], room: int) -> None:
+    program = program_of(path)
+    lean = Columns(program, room, signals_only=True)
+    for piece in pieces(candles, cuts):
+        lean.extend_many(piece)
+    expected = whole(program, candles)
+    for name in SIGNALS:
+        signal, kept = expected.signal(name), lean.signal(name)
+        assert (signal is None) == (kept is None)
+        assert signal is None or kept is None or signal.tobytes() == kept.tobytes(), name
+
+
+def test_a_column_on_the_way_to_the_signals_is_refused_when_only_signals_are_kept() -> None:
+    program = program_of(next(path for path in PLAYS if path.stem == "ema_cross_rsi"))
+    columns = Columns(program, 8, signals_only=True)
+    with pytest.raises(KeyError, match="not kept"):
+        columns.column("ema_fast")
 
 
 @pytest.mark.parametrize("path", PLAYS, ids=lambda path: path.stem)

@@ -8,6 +8,7 @@ from numba import njit
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.core.units import from_units
 from playd.engine.exits import exit_steps, has_passed, moved_stop_ticks
+from playd.engine.idle import is_far_from_drawdown
 from playd.engine.levels import UNKNOWN, farthest_safe_ticks, is_beyond_liquidation, stop_ticks, target_ticks
 from playd.engine.records import (
     ADJUST,
@@ -44,9 +45,6 @@ from playd.matching.money import equity_usdt
 from playd.matching.records import MAX_DRAWDOWN, SIGNAL, SL, TIME, Record, Records
 
 WEEK_MINUTES = 7 * 24 * 60
-_SURELY_MORE = 101.0
-"""Above the 100 of a percentage by more than any rounding: settles nearly every close without a division."""
-
 _EPOCH_MINUTE_OF_WEEK = 3 * 24 * 60
 """1970-01-01 was a Thursday; the week starts on Monday."""
 
@@ -124,10 +122,9 @@ def _decide_holding(s: Record, r: Record, x: Record, close: float, out: Record) 
 def _drawdown_is_hit(s: Record, r: Record, equity: float) -> bool:
     """The one drawdown rule: from the highest equity at any close so far; a breach halts the engine."""
     s.peak_equity_usdt = max(s.peak_equity_usdt, equity)
-    fall = s.peak_equity_usdt - equity
-    if fall * _SURELY_MORE < s.peak_equity_usdt * r.max_drawdown_pct:
+    if is_far_from_drawdown(s.peak_equity_usdt, equity, r.max_drawdown_pct):
         return False
-    if fall / s.peak_equity_usdt * 100.0 >= r.max_drawdown_pct:
+    if (s.peak_equity_usdt - equity) / s.peak_equity_usdt * 100.0 >= r.max_drawdown_pct:
         s.halted = HALTED_DRAWDOWN
         return True
     return False

@@ -15,7 +15,7 @@ from playd.engine.account import apply_entry, apply_exit, apply_funding, entry_e
 from playd.engine.decide import decide
 from playd.engine.messages import Decision, EngineFill, EngineOrder, EnginePosition
 from playd.engine.rules import build_rules, build_state, build_week
-from playd.engine.trades import TradeRecord, read_trade
+from playd.engine.trades import TradeRecord, read_trades
 from playd.matching.money import equity_usdt
 from playd.matching.records import REASON_CODE, REASONS
 from playd.plays.columns import Columns
@@ -152,7 +152,7 @@ class PlayEngine:
         if reason == 0:
             raise ValueError(f"{fill.reason!r} is not a reason for which a position is closed")
         apply_exit(self._state, self._rules, fill.qty_steps, price, fill.fee_usdt, fill.time_ms, reason, self._trade, 0)
-        self.trades.append(read_trade(self._trade[0], self._instrument, self._program.exec_step_ms))
+        self.trades.extend(read_trades(self._trade, self._instrument, self._program.exec_step_ms))
 
     def on_order_ended(self, action: Action, reason: str) -> None:
         """An entry or exit order is over without (further) fill: rejected, cancelled or dropped, for `reason`."""

@@ -1,12 +1,16 @@
 """Trade records as values (play-language 10.10): one per closing fill."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from playd.core.instrument import Instrument
 from playd.core.units import from_units
-from playd.matching.records import REASONS, Record, Records
+from playd.matching.records import REASONS, Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +54,48 @@ class TradeRecord:
 
     def as_json(self) -> dict[str, object]:
         """The record under the names of its fields, JSON-able."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def read_trades(rows: Records, instrument: Instrument, exec_step_ms: int) -> Iterator[TradeRecord]:
-    """The records in TRADE rows."""
-    return (read_trade(row, instrument, exec_step_ms) for row in rows)
+    """The records in TRADE rows, made field by field: one row at a time takes NumPy several times as long."""
+    is_long = rows["dir"] > 0
+    tick, step = instrument.tick_fraction, instrument.step_fraction
+    qty = np.array([from_units(steps, *step) for steps in rows["qty"].tolist()])
+    notional = qty * rows["entry_price"]
+    entry_bar, exit_bar = rows["entry_time_ms"] // exec_step_ms, rows["exit_time_ms"] // exec_step_ms
+    fields: dict[str, Iterable[object]] = {
+        "trade_id": rows["trade_id"].tolist(),
+        "part": rows["part"].tolist(),
+        "symbol": repeat(instrument.symbol),
+        "side": ["long" if one else "short" for one in is_long],
+        "entry_time_ms": rows["entry_time_ms"].tolist(),
+        "exit_time_ms": rows["exit_time_ms"].tolist(),
+        "entry_price": rows["entry_price"].tolist(),
+        "exit_price": rows["exit_price"].tolist(),
+        "qty": qty.tolist(),
+        "notional_usdt": notional.tolist(),
+        "exit_reason": [REASONS[code] for code in rows["reason"].tolist()],
+        "gross_pnl_usdt": rows["gross_usdt"].tolist(),
+        "fees_usdt": rows["fees_usdt"].tolist(),
+        "funding_usdt": rows["funding_usdt"].tolist(),
+        "net_pnl_usdt": rows["net_usdt"].tolist(),
+        "pnl_pct": (rows["net_usdt"] / notional * 100.0).tolist(),
+        "stop_loss": _levels(rows["first_stop_ticks"], tick),
+        "take_profit": _levels(rows["first_target_ticks"], tick),
+        "stop_loss_at_exit": _levels(rows["last_stop_ticks"], tick),
+        "take_profit_at_exit": _levels(rows["last_target_ticks"], tick),
+        "entry_bar": entry_bar.tolist(),
+        "exit_bar": exit_bar.tolist(),
+        "bars_held": (exit_bar - entry_bar).tolist(),
+        "mae_pct": rows["mae_pct"].tolist(),
+        "mfe_pct": rows["mfe_pct"].tolist(),
+        "decided_ms": rows["decided_ms"].tolist(),
+        "entry_rule": ["actions.entry_long" if one else "actions.entry_short" for one in is_long],
+    }
+    make: Callable[..., TradeRecord] = TradeRecord
+    return map(make, *(fields[name] for name in TradeRecord.__slots__))
 
 
-def read_trade(row: Record, instrument: Instrument, exec_step_ms: int) -> TradeRecord:
-    """The record in one TRADE row."""
-    qty = from_units(int(row["qty"]), *instrument.step_fraction)
-    entry_price = float(row["entry_price"])
-    net = float(row["net_usdt"])
-    entry_bar = int(row["entry_time_ms"]) // exec_step_ms
-    exit_bar = int(row["exit_time_ms"]) // exec_step_ms
-    side: Literal["long", "short"] = "long" if row["dir"] > 0 else "short"
-    return TradeRecord(
-        trade_id=int(row["trade_id"]),
-        part=int(row["part"]),
-        symbol=instrument.symbol,
-        side=side,
-        entry_time_ms=int(row["entry_time_ms"]),
-        exit_time_ms=int(row["exit_time_ms"]),
-        entry_price=entry_price,
-        exit_price=float(row["exit_price"]),
-        qty=qty,
-        notional_usdt=qty * entry_price,
-        exit_reason=REASONS[int(row["reason"])],
-        gross_pnl_usdt=float(row["gross_usdt"]),
-        fees_usdt=float(row["fees_usdt"]),
-        funding_usdt=float(row["funding_usdt"]),
-        net_pnl_usdt=net,
-        pnl_pct=net / (qty * entry_price) * 100.0,
-        stop_loss=_level(int(row["first_stop_ticks"]), instrument),
-        take_profit=_level(int(row["first_target_ticks"]), instrument),
-        stop_loss_at_exit=_level(int(row["last_stop_ticks"]), instrument),
-        take_profit_at_exit=_level(int(row["last_target_ticks"]), instrument),
-        entry_bar=entry_bar,
-        exit_bar=exit_bar,
-        bars_held=exit_bar - entry_bar,
-        mae_pct=float(row["mae_pct"]),
-        mfe_pct=float(row["mfe_pct"]),
-        decided_ms=int(row["decided_ms"]),
-        entry_rule=f"actions.entry_{side}",
-    )
-
-
-def _level(ticks: int, instrument: Instrument) -> float | None:
-    return from_units(ticks, *instrument.tick_fraction) if ticks > 0 else None
+def _levels(ticks: NDArray[np.int64], tick: tuple[int, int]) -> list[float | None]:
+    return [from_units(one, *tick) if one > 0 else None for one in ticks.tolist()]

@@ -8,11 +8,12 @@ minute, and `inside_minute` at the close with the extremes since then.
 These functions append to `fills` from index `n` and return the new count. What they are made of works on the elements
 themselves (`b` of BOOK, `k` of TERMS, `f` of FILL) and returns the number of events it wrote, none or one: passing a record
 is one pointer, passing an array is seven words and a reference count, which a backtest feels.
- Candles are of the last price, which also serves
-as the mark price. Triggers inside a
-minute are inclusive (a low equal to the stop has reached it); a gap is an open strictly beyond a level.
+
+Candles are of the last price, which also serves as the mark price. Triggers inside a minute are inclusive (a low equal to the
+stop has reached it); a gap is an open strictly beyond a level.
 """
 
+import numpy as np
 from numba import njit
 
 from playd.core.units import DOWN, UP, from_units, to_units
@@ -104,13 +105,30 @@ def close_at_end(book: Records, terms: Records, price: float, reason: int, fills
 @inlined
 def is_quiet(b: Record, high: float, low: float) -> bool:
     """Whether a minute with these extremes certainly leaves a book as it is, so that `match_minute` need not be called."""
+    floor, ceiling = quiet_range(b)
+    return floor < low and high < ceiling
+
+
+@inlined
+def quiet_range(b: Record) -> tuple[float, float]:
+    """
+    The prices strictly between which a minute certainly leaves a book as it is; none (`inf`, `-inf`) while an order waits.
+
+    They stay the same for as long as the book does.
+    """
+    floor, ceiling = -np.inf, np.inf
     if b.exit_qty != 0 or b.entry_kind != NONE or b.stop_resting != 0:
-        return False
+        return ceiling, floor
+    # An absent level is NaN and never the nearer one.
     if b.dir > 0:
-        return not (low <= b.stop_price or low <= b.liquidation_price or high >= b.target_price)
-    if b.dir < 0:
-        return not (high >= b.stop_price or high >= b.liquidation_price or low <= b.target_price)
-    return True
+        floor = b.stop_price if b.stop_price > floor else floor
+        floor = b.liquidation_price if b.liquidation_price > floor else floor
+        ceiling = b.target_price if b.target_price < ceiling else ceiling
+    elif b.dir < 0:
+        ceiling = b.stop_price if b.stop_price < ceiling else ceiling
+        ceiling = b.liquidation_price if b.liquidation_price < ceiling else ceiling
+        floor = b.target_price if b.target_price > floor else floor
+    return floor, ceiling
 
 
 @part

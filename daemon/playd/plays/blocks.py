@@ -79,7 +79,7 @@ class BlockCompiler:
         known = self._graph.columns[column]
         label = f"certain({known.name})"
         return self._graph.node(
-            known.clock, "certain", certain.kernel(), (column,), _NO_PARAMS, certain.STATE_SIZE, (0,), (0,), (label,)
+            known.clock, "certain", certain.kernel(), (column,), _NO_PARAMS, certain.STATE_SIZE, 0, (0,), (0,), (label,)
         )[0]
 
     def _all(self, columns: list[int], path: str) -> int:

@@ -10,20 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playd.core.candles import Candle, Candles
-from playd.kernels.compiled import Kernel, Row, Table
+from playd.kernels.compiled import Row, Table
 from playd.plays.candle_rows import AT_ONCE, BaseRows, CandleRows, SlowRows
 from playd.plays.graph import derived_fields
+from playd.plays.node_calls import BLOCK_BARS, BlockCall, WholeCall, in_blocks
 from playd.plays.program import Program
-
-BLOCK_BARS: Final = 8192
-"""Bars that all nodes of a clock work through before the next: eight rows of a block are half a second-level cache."""
 
 _MORE: Final = 2
 """Growth factor of the room, so that growing costs little per bar."""
 
 _LEAST_ROOM: Final = 16
-
-_Call = tuple[Kernel, tuple[Row, ...], Row, Row, Table]
 
 
 class _Stage:
@@ -33,7 +29,7 @@ class _Stage:
         self.clock = clock
         self.nodes = nodes
         self.done = 0
-        self.calls: list[_Call] = []
+        self.calls: list[WholeCall | BlockCall] = []
 
 
 class Columns:
@@ -42,9 +38,12 @@ class Columns:
 
     `capacity` is the number of base candles to make room for; more are taken, at the price of a copy. Arrays returned are
     views, read only by convention, and valid until the next call that extends.
+
+    With `signals_only`, what is only on the way to the signals is forgotten block by block: most of the memory of a long
+    history is never touched. The values are the same.
     """
 
-    def __init__(self, program: Program, capacity: int) -> None:
+    def __init__(self, program: Program, capacity: int, *, signals_only: bool = False) -> None:
         self.program = program
         base_derived = set(derived_fields(program.columns, 0))
         if len(program.clocks) > 1:
@@ -59,6 +58,9 @@ class Columns:
         self._tables: list[Table] = [np.empty((0, 0))] * len(program.nodes)
         self._states = [np.zeros(node.state_size) for node in program.nodes]
         self._stages = _stages(program)
+        self._in_blocks, self._forgotten = frozenset[int](), frozenset[int]()
+        if signals_only:
+            self._in_blocks, self._forgotten = in_blocks(program, [stage.nodes for stage in self._stages])
         self._exec = self._clocks[program.exec_clock]
         self._rows: list[Row] = []
         self._rows_stale = True
@@ -74,7 +76,7 @@ class Columns:
         if candles.step_ms != self.program.base_step_ms:
             raise ValueError(f"candles of {candles.step_ms} ms, expected {self.program.base_step_ms} ms")
         self._check_next(int(candles.open_time_ms[0]))
-        if len(candles) > 1 and not bool((np.diff(candles.open_time_ms) > 0).all()):
+        if not bool((candles.open_time_ms[1:] > candles.open_time_ms[:-1]).all()):
             raise ValueError("candles are not in rising order of time")
         lo = self._base.count
         if self._base.take_all(candles):
@@ -118,8 +120,8 @@ class Columns:
             start, end = stage.done, self._clocks[stage.clock].count
             while start < end:
                 stop = min(start + BLOCK_BARS, end)
-                for kernel, inputs, params, state, table in stage.calls:
-                    kernel(inputs, params, state, table, start, stop)
+                for call in stage.calls:
+                    call.run(start, stop)
                 start = stop
             stage.done = end
 
@@ -133,14 +135,8 @@ class Columns:
         for slow in self._slow:
             slow.see_base()
         nodes = self.program.nodes
-        done = {i: stage.done for stage in self._stages for i in stage.nodes}
-        for i, node in enumerate(nodes):
-            capacity = self._clocks[node.clock].capacity
-            if self._tables[i].shape[1] != capacity:
-                table = np.empty((len(node.outputs), capacity))
-                if done[i]:
-                    table[:, : done[i]] = self._tables[i][:, : done[i]]
-                self._tables[i] = table
+        for stage in self._stages:
+            self._make_tables(stage)
         self._rows = [
             self._tables[column.node][nodes[column.node].outputs.index(number)]
             if column.node >= 0
@@ -151,10 +147,27 @@ class Columns:
             stage.calls = [self._call(i) for i in stage.nodes]
         self._rows_stale = False
 
-    def _call(self, i: int) -> _Call:
-        node = self.program.nodes[i]
+    def _make_tables(self, stage: _Stage) -> None:
+        """Room for the outputs of a stage, in one piece: memory that is new costs least when it is asked for at once."""
+        nodes, capacity = self.program.nodes, self._clocks[stage.clock].capacity
+        kept = [i for i in stage.nodes if i not in self._forgotten and self._tables[i].shape[1] != capacity]
+        room = np.empty((sum(len(nodes[i].outputs) for i in kept), capacity))
+        for i in kept:
+            table, room = np.split(room, [len(nodes[i].outputs)])
+            if stage.done:
+                table[:, : stage.done] = self._tables[i][:, : stage.done]
+            self._tables[i] = table
+        for i in stage.nodes:
+            if i in self._forgotten and not self._tables[i].size:
+                self._tables[i] = np.empty((len(nodes[i].outputs), BLOCK_BARS))
+
+    def _call(self, i: int) -> WholeCall | BlockCall:
+        node, columns = self.program.nodes[i], self.program.columns
         inputs = tuple(self._rows[one] for one in node.inputs)
-        return node.kernel, inputs, node.params, self._states[i], self._tables[i]
+        if i not in self._in_blocks:
+            return WholeCall(node.kernel, inputs, node.params, self._states[i], self._tables[i])
+        passing = tuple(columns[one].node in self._forgotten for one in node.inputs)
+        return BlockCall(node.kernel, inputs, passing, node.params, self._states[i], self._tables[i], i in self._forgotten)
 
     @property
     def exec_count(self) -> int:
@@ -162,11 +175,13 @@ class Columns:
         return self._exec.count
 
     def column(self, name: str) -> Row:
-        """The values of a named column, one per closed bar of its clock. Raises `KeyError` for a name the Program has not."""
+        """The values of a named column, one per closed bar of its clock. Raises `KeyError` for a name that is not there."""
         return self.row(self.program.names[name])
 
     def row(self, column: int) -> Row:
-        """The values of a column by number."""
+        """The values of a column by number. Raises `KeyError` for one that is not kept."""
+        if self.program.columns[column].node in self._forgotten:
+            raise KeyError(f"{self.program.columns[column].name} is not kept")
         if self._rows_stale:
             self._connect()
         return self._rows[column][: self._clocks[self.program.columns[column].clock].count]

@@ -113,6 +113,7 @@ class _Compiler:
             [self._input(feature, clock, name) for name in spec.inputs],
             spec.pack(params),
             spec.state_size(params),
+            spec.lookback(params),
             [output.first(params) for output in spec.outputs],
             [spec.fade(params, feature.step_ms)] * len(spec.outputs),
             [f"{feature.id}.{output.name}" for output in spec.outputs],
@@ -135,7 +136,7 @@ class _Compiler:
         if spec is None:
             return self._graph.candle(clock, source)
         inputs = [self._graph.candle(clock, one) for one in spec.inputs]
-        return self._graph.node(clock, source, spec.kernel, inputs, _NO_PARAMS, 0, (0,), (0,), (source,))[0]
+        return self._graph.node(clock, source, spec.kernel, inputs, _NO_PARAMS, 0, 0, (0,), (0,), (source,))[0]
 
     def _operator(
         self, name: str, columns: Sequence[int], operands: Sequence[float | None], extra: Sequence[float], path: str
@@ -152,7 +153,7 @@ class _Compiler:
         params = spec.pack(operands, extra)
         clock = self._graph.columns[inputs[0]].clock
         kernel, lookback = spec.kernel(len(inputs)), spec.lookback(params)
-        return self._graph.node(clock, name, kernel, inputs, params, spec.state_size, (0,), (lookback,), (path,))[0]
+        return self._graph.node(clock, name, kernel, inputs, params, spec.state_size, lookback, (0,), (lookback,), (path,))[0]
 
     def _operand(self, operand: Operand, path: str) -> int | float:
         """A column on the execution clock, or a number."""
@@ -217,5 +218,5 @@ class _Compiler:
         fade = duration.lookback(window.duration_ms, step_ms)
         kind = f"{window.kind}_duration"
         return self._graph.node(
-            self._exec, kind, duration.kernel(), inputs, params, duration.STATE_SIZE, (0,), (fade,), (path,)
+            self._exec, kind, duration.kernel(), inputs, params, duration.STATE_SIZE, fade, (0,), (fade,), (path,)
         )[0]

@@ -54,6 +54,7 @@ class Graph:
         inputs: Sequence[int],
         params: Row,
         state_size: int,
+        lookback: int,
         firsts: Sequence[int],
         fade_bars: Sequence[int],
         labels: Sequence[str],
@@ -73,7 +74,7 @@ class Graph:
         for label, first, fade in zip(labels, firsts, fade_bars, strict=True):
             node = len(self.nodes)
             self.columns.append(Column(clock, label, node, ready + first * step_ms, warm + (first + fade) * step_ms))
-        self.nodes.append(Node(clock, kind, kernel, tuple(inputs), params, state_size, outputs))
+        self.nodes.append(Node(clock, kind, kernel, tuple(inputs), params, state_size, lookback, outputs))
         self._known[key] = outputs
         return outputs
 
@@ -85,7 +86,7 @@ class Graph:
         label = f"{source.name}[-{bars}]"
         params = offset.pack(bars)
         return self.node(
-            source.clock, "offset", offset.kernel(), (column,), params, offset.STATE_SIZE, (bars,), (0,), (label,)
+            source.clock, "offset", offset.kernel(), (column,), params, offset.STATE_SIZE, bars, (bars,), (0,), (label,)
         )[0]
 
     def aligned(self, column: int, clock: int, *, stale: bool = True) -> int:
@@ -96,7 +97,7 @@ class Graph:
         inputs = (column, self.candle(source.clock, "close_time"), self.candle(clock, "close_time"))
         params = asof.pack(self.clocks[source.clock].step_ms if stale else NEVER_STALE_MS)
         label = f"{source.name}@{self.clocks[clock].name}"
-        return self.node(clock, "asof", asof.kernel(), inputs, params, asof.STATE_SIZE, (0,), (0,), (label,))[0]
+        return self.node(clock, "asof", asof.kernel(), inputs, params, asof.STATE_SIZE, 0, (0,), (0,), (label,))[0]
 
     def rename(self, column: int, name: str) -> None:
         """Give a column the name that people know it by, unless it has one."""

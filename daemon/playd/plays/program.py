@@ -65,6 +65,7 @@ class Node:
     Attributes:
         kind: What it computes: indicator, operator or transform, by catalog name.
         inputs: Columns, all on `clock`, except for `asof`, whose first two are the source's.
+        lookback: How many bars before the present one the kernel may read in its inputs.
         outputs: Its columns, in the order of the kernel's output rows.
     """
 
@@ -74,6 +75,7 @@ class Node:
     inputs: tuple[int, ...]
     params: Row
     state_size: int
+    lookback: int
     outputs: tuple[int, ...]
 
 

@@ -52,7 +52,7 @@ class BacktestResult:
     Attributes:
         candles: The candles of the window `[start, end)`, without warm-up.
         loaded: The same with the warm-up before it; the first of them is the anchor.
-        columns: Every column of the Program over `loaded`.
+        signals: The Program's signals over `loaded`.
         trade_rows: TRADE records, oldest first.
         equity_usdt, verdicts: One value per decided execution close; verdicts are codes of `engine.records.VERDICTS`.
         ended: `end_of_data`, `max_drawdown_hit` or `liquidated`.
@@ -62,7 +62,7 @@ class BacktestResult:
     instrument: Instrument
     candles: Candles
     loaded: Candles
-    columns: Columns
+    signals: Columns
     start_equity_usdt: float
     slippage_bps: float
     funding: Funding
@@ -81,7 +81,14 @@ class BacktestResult:
     @property
     def program(self) -> Program:
         """The Program that ran."""
-        return self.columns.program
+        return self.signals.program
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Every column of the Program over `loaded`; a run needs the signals only."""
+        columns = Columns(self.program, len(self.loaded))
+        columns.extend_many(self.loaded)
+        return columns
 
     @cached_property
     def trades(self) -> list[TradeRecord]:
@@ -91,10 +98,12 @@ class BacktestResult:
     @cached_property
     def close_times_ms(self) -> NDArray[np.int64]:
         """The execution closes that were decided, one per value of `equity_usdt`."""
-        exec_closes = self.columns.close_times_ms(self.program.exec_clock)
         closes = self.candles.open_time_ms + self.candles.step_ms
-        place = np.minimum(np.searchsorted(exec_closes, closes), len(exec_closes) - 1)
-        return closes[exec_closes[place] == closes][: len(self.equity_usdt)] if len(exec_closes) else closes[:0]
+        if self.program.exec_clock != 0:  # every candle closes a bar of the base clock, and of another one only some do
+            exec_closes = self.signals.close_times_ms(self.program.exec_clock)
+            place = np.minimum(np.searchsorted(closes, exec_closes), len(closes) - 1)
+            closes = exec_closes[closes[place] == exec_closes]
+        return closes[: len(self.equity_usdt)]
 
     @cached_property
     def metrics(self) -> dict[str, object]:
@@ -185,7 +194,7 @@ def run_backtest(
     window = loaded.between(start, end)
     if not len(window):
         raise CandleError(f"no candle opens in the window from {start} to {end} ms")
-    columns = Columns(program, len(loaded))
+    columns = Columns(program, len(loaded), signals_only=True)
     columns.extend_many(loaded)
     return _decide_all(play, instrument, columns, loaded, window, funding)
 
@@ -228,7 +237,7 @@ def _decide_all(
         instrument=instrument,
         candles=window,
         loaded=loaded,
-        columns=columns,
+        signals=columns,
         start_equity_usdt=play.backtest.equity_usdt,
         slippage_bps=play.backtest.slippage_bps,
         funding=funding,

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Metrics = dict[str, object]
@@ -23,7 +24,8 @@ def equity_metrics(equity: NDArray[np.float64], start_usdt: float, exec_step_ms:
     points = np.concatenate((np.array([start_usdt]), equity))
     end = float(points[-1])
     with np.errstate(all="ignore"):
-        returns = points[1:] / points[:-1] - 1.0
+        returns = points[1:] / points[:-1]
+        returns -= 1.0
     if not bool(np.isfinite(returns).all()):
         returns = np.zeros(0)
     growth = cagr(start_usdt, end, len(equity), bars_per_year)
@@ -52,20 +54,30 @@ def cagr(start_usdt: float, end_usdt: float, bars: int, bars_per_year: float) ->
 
 def drawdown_metrics(points: NDArray[np.float64]) -> dict[str, float]:
     """Largest falls from a peak, absolute and in percent independently; `points` begin with the starting equity."""
-    peaks = np.maximum.accumulate(points)
-    falls = peaks - points
-    falls_pct = falls / peaks * 100.0
+    deepest, deepest_pct, longest, squares = _falls(points)
     return {
-        "max_drawdown_abs": float(falls.max()),
-        "max_drawdown_pct": float(falls_pct.max()),
-        "max_drawdown_bars": _longest_run(falls > 0.0),
-        "ulcer_index": float(np.sqrt(np.mean(falls_pct[1:] ** 2))) if len(points) > 1 else 0.0,
+        "max_drawdown_abs": deepest,
+        "max_drawdown_pct": deepest_pct,
+        "max_drawdown_bars": longest,
+        "ulcer_index": math.sqrt(squares / (len(points) - 1)) if len(points) > 1 else 0.0,
     }
 
 
-def _longest_run(flags: NDArray[np.bool_]) -> int:
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))
-    return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
+@njit(cache=True)
+def _falls(points: NDArray[np.float64]) -> tuple[float, float, int, float]:
+    """Deepest fall from a peak, deepest in percent, most points in a row below a peak, sum of the squared percentages."""
+    peak = points[0]
+    deepest, deepest_pct, squares = 0.0, 0.0, 0.0
+    longest, below = 0, 0
+    for point in points:
+        peak = max(peak, point)
+        fall = peak - point
+        fall_pct = fall / peak * 100.0
+        deepest, deepest_pct = max(deepest, fall), max(deepest_pct, fall_pct)
+        squares += fall_pct * fall_pct
+        below = below + 1 if fall > 0.0 else 0
+        longest = max(longest, below)
+    return deepest, deepest_pct, longest, squares
 
 
 def return_metrics(returns: NDArray[np.float64], bars_per_year: float) -> Metrics:
@@ -74,7 +86,8 @@ def return_metrics(returns: NDArray[np.float64], bars_per_year: float) -> Metric
     if n == 0:
         names = ("sharpe", "sortino", "omega", "skewness", "kurtosis", "var_95_pct", "cvar_95_pct")
         return dict.fromkeys(names)
-    mean, deviation = float(returns.mean()), float(returns.std())
+    mean = float(returns.mean())
+    deviation, skewness, kurtosis = _moments(returns, mean)
     losses = returns[returns < 0.0]
     per_year = math.sqrt(bars_per_year)
     downside = math.sqrt(float((losses**2).sum()) / n)
@@ -84,17 +97,22 @@ def return_metrics(returns: NDArray[np.float64], bars_per_year: float) -> Metric
         "sharpe": None if sharpe is None else sharpe * per_year,
         "sortino": None if sortino is None else sortino * per_year,
         "omega": ratio(float(returns[returns > 0.0].sum()), abs(float(losses.sum()))),
-        "skewness": _moment(returns, mean, deviation, 3),
-        "kurtosis": _moment(returns, mean, deviation, 4),
+        "skewness": skewness,
+        "kurtosis": kurtosis,
         **_tail(returns),
     }
 
 
-def _moment(returns: NDArray[np.float64], mean: float, deviation: float, order: int) -> float | None:
-    """Standardised population moment; None below ten returns."""
+def _moments(returns: NDArray[np.float64], mean: float) -> tuple[float, float | None, float | None]:
+    """Deviation, and the third and fourth standardised population moment, which are None below ten returns."""
+    powers = returns - mean
+    squares = powers * powers
+    deviation = math.sqrt(float(squares.mean()))
     if len(returns) < 10:
-        return None
-    return ratio(float(((returns - mean) ** order).mean()), deviation**order)
+        return deviation, None, None
+    third = float(np.multiply(powers, squares, out=powers).mean())
+    fourth = float(np.square(squares, out=squares).mean())
+    return deviation, ratio(third, deviation**3), ratio(fourth, deviation**4)
 
 
 def _tail(returns: NDArray[np.float64]) -> Metrics:

@@ -2,23 +2,23 @@
 The backtest's compiled loop: base bars in order, each through matching and then, at an execution close, through `decide`.
 
 It is the order of work of play-language 3.5 and nothing else: the same functions that serve the live engine and the local
-exchange, called without Python in between.
+exchange, called without Python in between. Most bars do nothing; `quiet` proves it of them and passes them by.
 """
 
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from playd.engine.account import apply_funding_record, mark_record
 from playd.engine.decide import decide_record, is_open
 from playd.engine.records import HALTED_DRAWDOWN, HALTED_LIQUIDATED, NO_ACTION, RUNNING
 from playd.engine.venue import settle, submit
-from playd.matching.compiled import inlined, part
+from playd.matching.compiled import borrowing, inlined, part
 from playd.matching.minute import close_at_end, is_quiet, match_minute
 from playd.matching.money import funding_usdt
 from playd.matching.records import END_OF_DATA, Record, Records
+from playd.research.quiet import skip_quiet_bars
 
 RUN: Final = np.dtype(
     [
@@ -38,7 +38,11 @@ TRADES_PER_BAR: Final = 3
 """Closing fills of one bar are at most two; the loop stops and asks for more room before it could run out."""
 
 
-@njit(cache=True)
+_NEVER_MS: Final = 2**62
+"""Later than any bar."""
+
+
+@borrowing
 def run_bars(
     run: Records,
     state: Records,
@@ -111,6 +115,15 @@ def run_bars(
             closes += 1
             closes_held += 1 if s.dir != 0 else 0
         bar += 1
+        before = closes
+        stamp_ms = funding_ms[funding_row] if funding_row < stamps else _NEVER_MS
+        # fmt: off
+        bar, exec_row, closes = skip_quiet_bars(
+            s, r, b, bar, end_bar, exec_row, closes, stamp_ms,
+            open_ms, high, low, close, exec_open_ms, columns, strides, equity, verdicts,
+        )
+        # fmt: on
+        closes_held += closes - before if s.dir != 0 else 0
     c.bar, c.exec_row, c.funding_row = bar, exec_row, funding_row
     c.closes, c.closes_held, c.trades = closes, closes_held, written
     if bar < end_bar and written > room:

@@ -21,20 +21,30 @@ def period_metrics(equity: NDArray[np.float64], close_ms: NDArray[np.int64], sta
 
     Each kind of period has `returns` by label, `best` and `worst`.
     """
-    day = (close_ms - 1) // DAY_MS
+    last = _last_of_days(close_ms)
+    ends, day = equity[last], (close_ms[last] - 1) // DAY_MS
     month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return {
-        "day": _returns(equity, day, start_usdt, _day_label),
-        "week": _returns(equity, (day + _MONDAY) // 7, start_usdt, _week_label),
-        "month": _returns(equity, month, start_usdt, _month_label),
+        "day": _returns(ends, day, start_usdt, _day_label),
+        "week": _returns(ends, (day + _MONDAY) // 7, start_usdt, _week_label),
+        "month": _returns(ends, month, start_usdt, _month_label),
     }
 
 
-def _returns(equity: NDArray[np.float64], period: NDArray[np.int64], start_usdt: float, label: Callable[[int], str]) -> Metrics:
-    if not len(equity):
+def _last_of_days(close_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places of the last close of each day that has one. Every week and month ends with one of them."""
+    if not len(close_ms):
+        return np.zeros(0, np.int64)
+    midnights = DAY_MS * np.arange((close_ms[0] - 1) // DAY_MS + 1, (close_ms[-1] - 1) // DAY_MS + 2)
+    return np.unique(np.searchsorted(close_ms, midnights, side="right") - 1)
+
+
+def _returns(ends: NDArray[np.float64], period: NDArray[np.int64], start_usdt: float, label: Callable[[int], str]) -> Metrics:
+    """Returns from the equities at the ends of days, each of which lies in a `period`."""
+    if not len(ends):
         return {"returns": {}, "best": None, "worst": None}
     last = np.append(np.flatnonzero(np.diff(period)), len(period) - 1)
-    ends = equity[last]
+    ends = ends[last]
     before = np.concatenate((np.array([start_usdt]), ends[:-1]))
     gains = [ratio(float(end - base), float(base)) for end, base in zip(ends, before, strict=True)]
     known = [gain for gain in gains if gain is not None]
