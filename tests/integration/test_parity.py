@@ -1,0 +1,54 @@
+"""The five example Plays decide and trade the same bits in a backtest and in the daemon, over the wire at full speed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from playd.cli.parity import Side, compare, first_difference, side_of
+from playd.core.timeframes import MINUTE_MS
+from playd.market.synthetic import SyntheticFeed
+from playd.plays.compile import compile_program
+from playd.plays.load import load_play
+from playd.plays.model import Play
+from playd.world.real import real_world
+from tests.integration.daemon_kit import ROOT
+
+pytestmark = pytest.mark.slow
+
+DECIDED = 20_000
+SEED = 8
+"""A market on which even the rarest of the five trades."""
+PLAYS = sorted((ROOT / "config/plays").glob("*.yml"))
+
+
+def loaded(path: Path) -> Play:
+    return load_play(path.read_text(), str(path))
+
+
+@pytest.mark.parametrize("path", PLAYS, ids=lambda path: path.stem)
+def test_backtest_and_daemon_are_the_same_bits_over_twenty_thousand_minutes(path: Path) -> None:
+    play = loaded(path)
+    warm_minutes = compile_program(play, MINUTE_MS).warmup_ms // MINUTE_MS
+    minutes = DECIDED + min(warm_minutes, DECIDED // 3) + 300
+    feed = SyntheticFeed(SEED)
+    candles = feed.candles(play.symbol, feed.start_ms, feed.start_ms + minutes * MINUTE_MS)
+    result, daemon = compare(real_world(), play, candles)
+    assert len(result.candles) >= DECIDED
+    assert len(result.trades) >= 8
+    assert first_difference(side_of(result), daemon) is None
+
+
+def test_a_difference_is_found_wherever_it_is() -> None:
+    trade = {"entry_time_ms": 60_000, "exit_time_ms": 120_000, "entry_price": 1.0}
+    side = Side([(60_000, "ENTERED"), (120_000, "NO_SIGNAL")], [trade])
+    assert first_difference(side, side) is None
+    other = first_difference(side, replace(side, verdicts=[(60_000, "ENTERED"), (120_000, "HALTED")]))
+    assert other is not None
+    assert (other.what, other.time_ms, other.backtest, other.daemon) == ("decision", 120_000, "NO_SIGNAL", "HALTED")
+    other = first_difference(side, replace(side, trades=[{**trade, "entry_price": 1.0000000000000002}]))
+    assert other is not None
+    assert other.what == "trade 1: entry_price"
+    other = first_difference(side, replace(side, trades=[]))
+    assert other is not None
+    assert "missing" in other.what
