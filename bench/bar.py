@@ -76,7 +76,9 @@ def one_pass(feed: SyntheticFeed) -> float:
         for order in decision.orders if decision else ():
             reason = "entry" if order.action is Action.ENTER else order.reason
             ticks = round(following.open / tick)
-            engine.on_fill(EngineFill(order.action, order.side, order.qty_steps, ticks, 0.1, following.open_time_ms, reason, False))
+            engine.on_fill(
+                EngineFill(order.action, order.side, order.qty_steps, ticks, 0.1, following.open_time_ms, reason, False)
+            )
             fills += 1
     if fills < 20:
         raise SystemExit(f"only {fills} fills in a day: the Play does not do what is to be measured")

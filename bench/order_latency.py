@@ -100,7 +100,17 @@ def _trade(directory: Path, entries: int, config: str) -> dict[str, list[float]]
 @contextmanager
 def _exchange(directory: Path) -> Iterator[tuple[str, str]]:
     """`playd exchange serve` on a free port; its REST address and admin token."""
-    command = [str(Path(sys.executable).parent / "playd"), "exchange", "serve", "--synthetic", "1", "--speed", str(SPEED), "--port", "0"]
+    command = [
+        str(Path(sys.executable).parent / "playd"),
+        "exchange",
+        "serve",
+        "--synthetic",
+        "1",
+        "--speed",
+        str(SPEED),
+        "--port",
+        "0",
+    ]
     with subprocess.Popen([*command, "--state", str(directory)], stdout=subprocess.PIPE, text=True, cwd=REPO) as process:
         assert process.stdout is not None
         welcome = "".join(process.stdout.readline() for _ in range(6))

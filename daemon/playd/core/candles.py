@@ -1,5 +1,6 @@
 """Candles: one as a value, many as arrays. Times are the open of the candle in epoch ms, volumes in base coin."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,3 +68,29 @@ class Candles:
             self.close[lo:hi],
             self.volume[lo:hi],
         )
+
+
+def joined(parts: Sequence[Candles]) -> Candles:
+    """One series of parts that follow one another, at least one; the only part is returned as it is."""
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    open_time_ms = np.concatenate([part.open_time_ms for part in parts])
+    open_, high, low, close, volume = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("open", "high", "low", "close", "volume")
+    )
+    return Candles(first.symbol, first.step_ms, open_time_ms, open_, high, low, close, volume)
+
+
+def as_candles(symbol: str, step_ms: int, candles: Sequence[Candle]) -> Candles:
+    """Candles as arrays."""
+    return Candles(
+        symbol=symbol,
+        step_ms=step_ms,
+        open_time_ms=np.array([each.open_time_ms for each in candles], dtype=np.int64),
+        open=np.array([each.open for each in candles], dtype=np.float64),
+        high=np.array([each.high for each in candles], dtype=np.float64),
+        low=np.array([each.low for each in candles], dtype=np.float64),
+        close=np.array([each.close for each in candles], dtype=np.float64),
+        volume=np.array([each.volume for each in candles], dtype=np.float64),
+    )

@@ -6,14 +6,13 @@ missing is fetched over REST and marked `late`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NoReturn
 
 import anyio
 import anyio.abc
-import numpy as np
 
-from playd.core.candles import Candle, Candles
+from playd.core.candles import Candles
 from playd.market.feed_watch import FeedNote, FeedState, HubTiming, NoteKind, SymbolFeed
 from playd.market.public_feed import (
     CandleSource,
@@ -134,7 +133,7 @@ class MarketHub:
 
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
         """Closed candles that open in `[start_ms, end_ms)`. Raises `VenueError` or `LinkError`."""
-        return as_candles(symbol, self._source.step_ms, await self._source.candles(symbol, start_ms, end_ms))
+        return await self._source.history(symbol, start_ms, end_ms)
 
     def _start(self, symbol: str) -> SymbolFeed:
         feed = self._feeds[symbol] = SymbolFeed(symbol, self._clock, self._source, self._timing, self._note)
@@ -211,17 +210,3 @@ class MarketHub:
             if self._barrier is not None:
                 number, self._barrier = self._barrier[0], None
                 await self._feed.barrier_done(number)
-
-
-def as_candles(symbol: str, step_ms: int, candles: Sequence[Candle]) -> Candles:
-    """Candles as arrays."""
-    return Candles(
-        symbol=symbol,
-        step_ms=step_ms,
-        open_time_ms=np.array([each.open_time_ms for each in candles], dtype=np.int64),
-        open=np.array([each.open for each in candles], dtype=np.float64),
-        high=np.array([each.high for each in candles], dtype=np.float64),
-        low=np.array([each.low for each in candles], dtype=np.float64),
-        close=np.array([each.close for each in candles], dtype=np.float64),
-        volume=np.array([each.volume for each in candles], dtype=np.float64),
-    )

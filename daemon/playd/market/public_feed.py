@@ -6,7 +6,7 @@ from typing import Protocol
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from playd.core.candles import Candle
+from playd.core.candles import Candle, Candles
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +104,8 @@ class CandleSource(Protocol):
 
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         """Those that open in `[start_ms, end_ms)`, oldest first. Raises `VenueError` or `LinkError`."""
+        ...
+
+    async def history(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
+        """The same as arrays, for long stretches."""
         ...

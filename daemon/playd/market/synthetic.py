@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 from numpy.typing import NDArray
 
-from playd.core.candles import Candle, Candles
+from playd.core.candles import Candle, Candles, joined
 from playd.core.instrument import Instrument, synthetic_instrument
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 
@@ -118,7 +118,7 @@ class SyntheticFeed:
         start_ms = max(start_ms, self.first_ms)
         days = range(start_ms // DAY_MS, max(-(-end_ms // DAY_MS), start_ms // DAY_MS + 1))
         parts = [self._day(symbol, day) for day in days]
-        return _joined(parts).between(start_ms, end_ms)
+        return joined(parts).between(start_ms, end_ms)
 
     def next_open_ms(self, time_ms: int) -> int | None:
         return -(-max(time_ms, self.first_ms) // MINUTE_MS) * MINUTE_MS
@@ -231,14 +231,3 @@ def _draw_candles(
     times = day * DAY_MS + np.arange(DAY_MINUTES, dtype=np.int64) * MINUTE_MS
     open_, high, low, close = (count * num / den for count in (open_ticks, high_ticks, low_ticks, close_ticks))
     return Candles(spec.symbol, MINUTE_MS, times, open_, high, low, close, volume)
-
-
-def _joined(parts: list[Candles]) -> Candles:
-    if len(parts) == 1:
-        return parts[0]
-    first = parts[0]
-    open_time_ms = np.concatenate([part.open_time_ms for part in parts])
-    open_, high, low, close, volume = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("open", "high", "low", "close", "volume")
-    )
-    return Candles(first.symbol, first.step_ms, open_time_ms, open_, high, low, close, volume)

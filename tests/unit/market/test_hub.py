@@ -10,7 +10,7 @@ import anyio.lowlevel
 import pytest
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from playd.core.candles import Candle
+from playd.core.candles import Candle, Candles, as_candles
 from playd.core.errors import LinkError, Refused
 from playd.market.bars import KEPT, ClosedBar, Source
 from playd.market.feed_watch import FeedNote, FeedState, HubTiming, NoteKind
@@ -64,6 +64,9 @@ class ScriptedSource:
         if self.broken:
             raise LinkError("no answer")
         return [each for time, each in sorted(self.listed.items()) if start_ms <= time < end_ms]
+
+    async def history(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
+        return as_candles(symbol, self.step_ms, await self.candles(symbol, start_ms, end_ms))
 
     def list(self, *numbers: int) -> None:
         self.listed.update((number * STEP, candle(number)) for number in numbers)

@@ -1,0 +1,65 @@
+"""A `playd run` as a child process, for benchmarks that look at it from outside."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from _setup import REPO
+
+BIN = Path(sys.executable).parent
+READY_WITHIN_S = 120
+
+
+@dataclass(frozen=True)
+class Child:
+    """A daemon that said `daemon.ready`, and how long that took from its `exec` on."""
+
+    process: subprocess.Popen[bytes]
+    ready_s: float
+    state: Path
+
+    @property
+    def resident_mb(self) -> float:
+        """VmRSS in units of 2**20 bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    @property
+    def socket(self) -> Path:
+        return self.state / "run" / "control.sock"
+
+
+@contextmanager
+def daemon(*, config: Path | None = None, speed: float = 0.0) -> Iterator[Child]:
+    """Start one on a fresh state directory and wait until it is ready; stopped by SIGTERM when the block ends."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", REPO / ".cache")) as name:
+        state, log = Path(name) / "state", Path(name) / "log"
+        command = [str(BIN / "playd"), "run", "--state", str(state), "--speed", f"{speed:g}"]
+        if config is not None:
+            command += ["--config", str(config)]
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        with log.open("wb") as sink:
+            began_s = time.perf_counter()
+            process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, cwd=REPO, env=environment)
+            try:
+                yield Child(process, _ready_s(process, log, began_s), state)
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(30)
+
+
+def _ready_s(process: subprocess.Popen[bytes], log: Path, began_s: float) -> float:
+    while time.perf_counter() - began_s < READY_WITHIN_S:
+        if b'"daemon.ready"' in log.read_bytes():
+            return time.perf_counter() - began_s
+        if process.poll() is not None:
+            break
+        time.sleep(0.005)
+    raise SystemExit(f"the daemon did not become ready:\n{log.read_text()[-2000:]}")
