@@ -1,5 +1,5 @@
 """
-The daemon as a process that kills itself: `python -m tests.crash.daemon_process OPTIONS`, OPTIONS as one JSON object.
+The daemon as a process that kills itself: `python -m tests.crash.daemon_process`, one line of JSON options per life.
 
 It is `playd run` over the real world, wrapped: every effect that matters has a name (`commit:intent:before`,
 `http:order/create:answered`, `state:linked` …), and at the n-th time the named moment comes, the process sends itself
@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import sys
 import time
+import traceback
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -23,10 +24,14 @@ import aiohttp
 import numpy as np
 
 from playd.cli.daemon import RunOptions, run_daemon
+from playd.core.instrument import synthetic_instrument
 from playd.engine.play_engine import PlayEngine
+from playd.plays.compile import compile_program
 from playd.supervisor import life
+from playd.supervisor.rehearsal import rehearse
 from playd.world.ports import Appender, World
 from playd.world.real import RealDisk, real_world
+from tests.crash.harness import played
 
 TABLES = ("intent", "execution", "verdict")
 """What a commit is named after, the first that fits; others are `commit:other`."""
@@ -202,13 +207,43 @@ def leave_behind(directory: Path, moments: Moments) -> None:
         np.savez(directory / "columns.npz", **rows)  # type: ignore[arg-type]
 
 
-def main() -> None:
-    given = json.loads(sys.argv[1])
+def live(given: dict[str, Any]) -> int:
+    """One life of the daemon; its exit code, when it has one."""
     life.PlayEngine = LastEngine  # type: ignore[misc]
     moments = Moments(given["moment"], given["nth"])
     code = run_daemon(RunOptions(config=given["config"], state=given["state"]), watched_world(moments))
     leave_behind(Path(given["state"]), moments)
-    sys.exit(code)
+    return code
+
+
+def born(given: dict[str, Any]) -> NoReturn:
+    """The child's side of a fork: its own log, no input, and nothing of the parent's clean-up at its end."""
+    log = os.open(given["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for number in (1, 2):
+        os.dup2(log, number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    code = 70
+    try:
+        code = live(given)
+    except BaseException:  # noqa: BLE001 - whatever it was, the child must not go on as its parent
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def main() -> None:
+    """Load modules and machine code once, then fork a life per line of options; each birth and each end is told."""
+    play, candles = played()
+    instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
+    rehearse(compile_program(play, candles.step_ms), play, instrument, candles)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            born(json.loads(line))
+        print(json.dumps({"pid": pid}), flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """A local exchange and a daemon as processes, started, killed, started again, and what each has on record."""
 
+import atexit
 import json
+import os
+import select
 import signal
 import socket
 import sqlite3
@@ -12,8 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from playd.core.candles import Candles
 from playd.market.candle_file import write_candles
@@ -143,6 +147,71 @@ def read_rows(path: Path, sql: str) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(sql)]
 
 
+class Nursery:
+    """
+    A process that has loaded the daemon's modules and machine code and forks one life after the other.
+
+    A life is a process like any other, and it begins in a tenth of the time.
+    """
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.crash.daemon_process"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+
+    def bear(self, options: dict[str, Any]) -> "Life":
+        """Fork a life. The one before must be over."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(options).encode() + b"\n")
+        self._process.stdin.flush()
+        return Life(json.loads(self._process.stdout.readline())["pid"], self._process.stdout)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(WITHIN_S)
+        self._process.stdout.close()
+
+
+@cache
+def nursery() -> Nursery:
+    """One for all stories."""
+    found = Nursery()
+    atexit.register(found.close)
+    return found
+
+
+class Life:
+    """What `Popen` says of its child, said of a child of the nursery."""
+
+    def __init__(self, pid: int, told: IO[bytes]) -> None:
+        self._pid = pid
+        self._told = told
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self._hear(0.0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        code = self._hear(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(f"life {self._pid}", timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self._pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _hear(self, within_s: float | None) -> int | None:
+        if self.returncode is None and select.select([self._told], [], [], within_s)[0]:
+            self.returncode = json.loads(self._told.readline())["code"]
+        return self.returncode
+
+
 @dataclass
 class DaemonProcess:
     """The daemon of a story; one object for all its lives."""
@@ -150,7 +219,7 @@ class DaemonProcess:
     directory: Path
     exchange: ExchangeProcess
     lives: int = 0
-    process: subprocess.Popen[bytes] | None = None
+    process: "subprocess.Popen[bytes] | Life | None" = None
     log: Path = field(default_factory=Path)
 
     @property
@@ -191,16 +260,16 @@ account = "{ALIAS}"
     def start(self, moment: str = "", nth: int = 1) -> None:
         """Begin a life, which may end by itself at the n-th coming of `moment`."""
         self.lives += 1
+        self.log = self.directory / f"daemon-{self.lives}.log"
+        self.log.touch()
         options = {
             "moment": moment,
             "nth": nth,
             "config": str(self.directory / "playd.toml"),
             "state": str(self.state),
+            "log": str(self.log),
         }
-        self.log = self.directory / f"daemon-{self.lives}.log"
-        command = [sys.executable, "-m", "tests.crash.daemon_process", json.dumps(options)]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        self.process = nursery().bear(options)
 
     def ready(self) -> bool:
         """Wait until READY; False when the process died before."""
@@ -218,7 +287,7 @@ account = "{ALIAS}"
         """From outside, at this very moment."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self.process.wait(WITHIN_S)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
