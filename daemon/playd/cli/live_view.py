@@ -8,13 +8,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from playd.cli.log_tap import LogTap
 from playd.control import rows
 from playd.control.context import Daemon
 from playd.control.figures import rfc3339
+from playd.control.log_lines import log_line
 from playd.control.tables import FILLS, STATUS, Column, say_age
 
 EVERY_S: Final = 1.0
 LAST_FILLS: Final = 8
+LAST_LINES: Final = 6
 
 _COLOUR: Final = {
     "running": "green",
@@ -25,21 +28,31 @@ _COLOUR: Final = {
     "panicked": "red",
 }
 
+_LEVEL_COLOUR: Final = {"warning": "yellow", "error": "red", "critical": "bold red"}
 
-async def live_view(daemon: Daemon) -> None:
-    """Draw until cancelled. A terminal that cannot draw costs nothing but the view."""
+
+async def live_view(daemon: Daemon, tap: LogTap) -> None:
+    """Draw until cancelled; meanwhile the newest log lines stand in the view instead of running through it."""
     console = Console()
-    with Live(console=console, auto_refresh=False, screen=False, transient=False) as live:
-        while True:
-            live.update(_frame(daemon), refresh=True)
-            await anyio.sleep(EVERY_S)
+    tap.muted = True
+    try:
+        with Live(console=console, auto_refresh=False, screen=False, transient=False) as live:
+            while True:
+                live.update(_frame(daemon, tap), refresh=True)
+                await anyio.sleep(EVERY_S)
+    finally:
+        tap.muted = False
 
 
-def _frame(daemon: Daemon) -> Table:
+def _frame(daemon: Daemon, tap: LogTap) -> Table:
     frame = Table.grid(padding=(0, 0))
     frame.add_row(Text(_header(daemon), style="bold"))
     frame.add_row(_status(daemon))
     frame.add_row(_fills(daemon))
+    for line in tap.query(limit=LAST_LINES):
+        frame.add_row(
+            Text(log_line(line), style=_LEVEL_COLOUR.get(str(line.get("level")), "dim"), overflow="ellipsis", no_wrap=True)
+        )
     frame.add_row(
         Text(
             "Ctrl-C stops: resting entries are cancelled, positions stay protected. Second terminal: playctl status",

@@ -16,11 +16,16 @@ LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical"
 
 
 class LogTap:
-    """A processor at the end of the log's chain: keeps lines and hands them on, and changes nothing."""
+    """
+    A processor at the end of the log's chain: keeps lines and hands them on.
+
+    While `muted`, lines are kept but not written: a live view on the same terminal shows them instead.
+    """
 
     def __init__(self, publish: Callable[[JsonObject], None]) -> None:
         self._publish = publish
         self._lines: deque[JsonObject] = deque(maxlen=KEPT_LINES)
+        self.muted = False
 
     def install(self) -> None:
         """Put the tap before the renderer, behind the redaction."""
@@ -31,6 +36,8 @@ class LogTap:
         line = {name: value if isinstance(value, str | int | float | bool) else str(value) for name, value in fields.items()}
         self._lines.append(line)
         self._publish(line)
+        if self.muted:
+            raise structlog.DropEvent
         return fields
 
     def query(

@@ -10,6 +10,7 @@ from playd import __version__
 from playd.cli.options import Session, add
 from playd.cli.stale_view import stale_positions, stale_status
 from playd.control.client import Unreachable, connected
+from playd.control.log_lines import log_line
 from playd.control.protocol import JsonObject
 from playd.control.render import Output, json_text, render_pairs, render_rows
 from playd.control.tables import (
@@ -210,10 +211,7 @@ def _print_line(session: Session, line: JsonObject) -> None:
     if line.get("topic") == "dropped":
         print(f"… {line['count']} lines dropped, this terminal is too slow", flush=True)
         return
-    known = ("ts", "level", "event", "msg", "topic")
-    rest = " ".join(f"{key}={value}" for key, value in line.items() if key not in known and value is not None)
-    level = str(line.get("level", "")).upper()
-    print(f"{line.get('ts', '')} {level:<8} {line.get('event', '')} {line.get('msg', '')} {rest}".rstrip(), flush=True)
+    print(log_line(line), flush=True)
 
 
 async def version(session: Session) -> int:
