@@ -153,27 +153,19 @@ class FakeVenue:
         self._ids += 1
         self._close(symbol, position.signed, self.price, link="", order_id=f"app-{self._ids}", kind="")
 
-    def pay_funding(self, fee: Decimal, *, at_ms: int | None = None, symbol: str = SYMBOL) -> None:
-        """A funding stamp, at `at_ms` if its execution comes late."""
-        position = self.book[symbol]
-        execution = Execution(
-            exec_id=f"f-{len(self.execution_rows) + 1}",
+    def pay_funding(self, fee: Decimal, *, at_ms: int | None = None) -> None:
+        """A funding stamp for the position traded last, at `at_ms` if its execution comes late."""
+        number, last = len(self.execution_rows) + 1, self.execution_rows[-1]
+        execution = replace(
+            last,
+            exec_id=f"f-{number}",
             link_id="",
-            venue_order_id=f"funding-{len(self.execution_rows) + 1}",
-            symbol=symbol,
-            side=Side.BUY if position.signed >= 0 else Side.SELL,
-            qty=abs(position.signed),
-            price=self.price,
-            value=abs(position.signed) * self.price,
+            venue_order_id=f"funding-{number}",
             fee=fee,
-            fee_currency="USDT",
             exec_type="Funding",
             create_type="",
-            stop_order_type="UNKNOWN",
             closed_size=ZERO,
-            exec_pnl=ZERO,
-            is_maker=False,
-            seq=position.seq + 1000,
+            seq=last.seq + 1000,
             time_ms=self.clock.wall_ms() if at_ms is None else at_ms,
         )
         self.execution_rows.append(execution)
