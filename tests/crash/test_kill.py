@@ -1,8 +1,8 @@
 """
 `kill -9` at any moment, then a new start: the same position, the same stop, no second order, the same bits.
 
-Each story is one market with several deaths. `PLAYD_KILL_SWEEP=N` adds stories that die at every N-th of all moments that an
-undisturbed run counts; `PLAYD_KILL_SEED` changes the random times.
+Each story is one market with several deaths. `KILL_SWEEP=N` adds stories that die at every N-th of all moments that an
+undisturbed run counts; `KILL_SEED` changes the random times.
 """
 
 import os
@@ -14,7 +14,7 @@ import pytest
 from tests.crash.story import Ending, Kill, backtest, check_like_unkilled, seeded, tell
 
 pytestmark = pytest.mark.slow
-SWEEP = int(os.environ.get("PLAYD_KILL_SWEEP", "0"))
+SWEEP = int(os.environ.get("KILL_SWEEP", "0"))
 SLOW = 4_000.0
 """Market minutes per minute: 15 ms each, so that states, saved once a second, are saved while positions come and go."""
 
@@ -122,13 +122,13 @@ def test_a_death_while_the_journal_is_written_loses_no_order(unkilled: Ending, t
 
 
 def test_a_death_at_any_time_acts_once_or_never(unkilled: Ending, tmp_path: Path) -> None:
-    seed = int(os.environ.get("PLAYD_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-    print(f"PLAYD_KILL_SEED={seed}")
+    seed = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+    print(f"KILL_SEED={seed}")
     kills = seeded(seed, 3)
     once_or_never(tell(tmp_path, kills), unkilled, kills)
 
 
-@pytest.mark.skipif(not SWEEP, reason="set PLAYD_KILL_SWEEP=N to die at every N-th moment")
+@pytest.mark.skipif(not SWEEP, reason="set KILL_SWEEP=N to die at every N-th moment")
 def test_a_sweep_over_all_moments_finds_none_that_matters(unkilled: Ending, tmp_path: Path) -> None:
     moments = [Kill(name, nth) for name, count in sorted(unkilled.moments.items()) for nth in range(1, count + 1)]
     for number, kill in enumerate(moments[:: SWEEP or 1]):
