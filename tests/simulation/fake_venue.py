@@ -155,21 +155,12 @@ class FakeVenue:
 
     def pay_funding(self, fee: Decimal, *, at_ms: int | None = None) -> None:
         """A funding stamp for the position traded last, at `at_ms` if its execution comes late."""
-        number, last = len(self.execution_rows) + 1, self.execution_rows[-1]
-        execution = replace(
-            last,
-            exec_id=f"f-{number}",
-            link_id="",
-            venue_order_id=f"funding-{number}",
-            fee=fee,
-            exec_type="Funding",
-            create_type="",
-            closed_size=ZERO,
-            seq=last.seq + 1000,
-            time_ms=self.clock.wall_ms() if at_ms is None else at_ms,
-        )
+        last, now_ms = self.execution_rows[-1], self.clock.wall_ms()
+        name, seq = f"f-{len(self.execution_rows) + 1}", last.seq + 1000
+        execution = replace(last, exec_id=name, venue_order_id=name, link_id="", fee=fee, exec_type="Funding", seq=seq)
+        execution = replace(execution, create_type="", closed_size=ZERO, time_ms=now_ms if at_ms is None else at_ms)
         self.execution_rows.append(execution)
-        self._tell(ExecutionUpdate(execution, self.clock.wall_ms()))
+        self._tell(ExecutionUpdate(execution, now_ms))
 
     def remove_stop(self, symbol: str = SYMBOL) -> None:
         """Somebody removes the stop in the venue's app. Only one of the two messages about it may get lost."""
