@@ -6,6 +6,7 @@ The order of start is that of operations section 3; a failed step names itself a
 
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
@@ -226,12 +227,12 @@ async def _with_records(
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
         server = ControlServer(world.net, world.clock, places.control_socket, dispatch, streams)
-        try:
-            serving = server.running()
-            async with serving:
-                return await _serve(_Running(world, loaded, records, runtime, context, service), signals)
-        except OSError as error:
-            raise LockError(f"{places.control_socket}: {error.strerror or error}; another daemon serves it") from error
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(server.running())
+            except OSError as error:
+                raise LockError(f"{places.control_socket}: {error.strerror or error}; another daemon serves it") from error
+            return await _serve(_Running(world, loaded, records, runtime, context, service, tap), signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +245,7 @@ class _Running:
     runtime: Runtime
     context: Daemon
     service: ServiceManager
+    tap: LogTap
 
 
 async def _serve(daemon: _Running, signals: AsyncIterator[Signal]) -> int:
@@ -256,7 +258,7 @@ async def _serve(daemon: _Running, signals: AsyncIterator[Signal]) -> int:
         group.start_soon(_start_instances, daemon, name="start")
         group.start_soon(_beat, daemon, name="watchdog")
         if daemon.world.process.is_terminal() and sys.stdout.isatty():
-            group.start_soon(live_view, daemon.context, name="live view")
+            group.start_soon(live_view, daemon.context, daemon.tap, name="live view")
         cause = await _stop_signal(signals)
         group.cancel_scope.cancel()
     async with anyio.create_task_group() as group:
