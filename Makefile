@@ -42,7 +42,7 @@ run: $(RUNTIME)
 	@$(BIN)/playd run $(if $(CANDLES),--candles '$(CANDLES)') $(if $(SPEED),--speed '$(SPEED)') $(ARGS)
 
 test: $(DEV)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff format --check .
