@@ -61,6 +61,7 @@ format: $(DEV)
 # Writes again what is generated from code: the shipped settings and the schemas.
 generated: $(RUNTIME)
 	$(BIN)/python -m playd.settings.document config
+	$(BIN)/python -m playd.control.json_schema config/schema/control
 	$(BIN)/python -c 'from playd.plays.json_schema import schema_text; print(schema_text(), end="")' > config/schema/play.schema.json
 
 clean:
