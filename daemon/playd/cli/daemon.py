@@ -194,7 +194,8 @@ async def _with_records(
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
     )
     service = ServiceManager(world.process)
-    rehearse_plays(world, feed or SyntheticFeed(settings.market.synthetic_seed), _play_paths(world, loaded, records), service)
+    candles = feed or SyntheticFeed(settings.market.synthetic_seed)
+    await rehearse_plays(world, candles, _play_paths(world, loaded, records), service)
     opened = open_runtime(world, plan, records.ledger, records.halts, records.journal, reports)
     async with opened as runtime:
         commands = Commands(

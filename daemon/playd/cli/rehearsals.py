@@ -1,10 +1,11 @@
 """
-Machine code for every Play of this daemon, loaded or compiled before the first connection is made.
+Machine code for every Play of this daemon, loaded before the first connection is made, and compiled first where need be.
 
-A first compilation takes seconds and holds the event loop; done later it would cost heartbeats and connections.
+A first compilation takes seconds and holds the event loop, and its memory is never given back; so a child process does it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Final
 
@@ -14,32 +15,82 @@ from playd.core.errors import PlayError
 from playd.market.feed import CandleFeed
 from playd.ops.notify import ServiceManager
 from playd.plays.compile import compile_program
+from playd.plays.model import Play
 from playd.supervisor.plays import read_play
 from playd.supervisor.rehearsal import EXEC_BARS, rehearse
 from playd.world.ports import World
 
-EXTEND_S: Final = 60.0
-SLOW_S: Final = 1.0
+EXTEND_S: Final = 120.0
+COMPILER: Final = "playd.cli.compile_kernels"
+CACHE_VARIABLE: Final = "NUMBA_CACHE_DIR"
 
 _log = structlog.get_logger()
 
 
-def rehearse_plays(world: World, feed: CandleFeed, paths: Iterable[PurePath], service: ServiceManager) -> None:
+async def rehearse_plays(world: World, feed: CandleFeed, paths: Iterable[PurePath], service: ServiceManager) -> None:
     """Rehearse each Play on candles of the feed; one that cannot be read or fed is left to admission and its reasons."""
-    started_s = world.clock.mono_s()
-    _log.info("kernels.loading", msg="the first start of a version compiles them, which takes up to a minute")
-    count = 0
-    for path in dict.fromkeys(paths):
-        try:
-            play = read_play(world.disk, path)
-            program = compile_program(play, feed.step_ms)
-        except PlayError:
-            continue
+    plays = [play for path in dict.fromkeys(paths) if (play := _readable(world, path)) is not None]
+    notes = _Notes(world)
+    fresh = [play for play in plays if not notes.has(play)]
+    if fresh:
+        await _compile_elsewhere(world, fresh, service)
+    for play in plays:
         service.extend(EXTEND_S, f"loading kernels of {play.name}")
-        symbol = play.symbol if play.symbol in feed.symbols else feed.symbols[0]
-        candles = feed.candles(symbol, feed.start_ms - 4 * EXEC_BARS * program.exec_step_ms, feed.start_ms)
-        rehearse(program, play, feed.instrument(symbol), candles)
-        count += 1
-    took_s = world.clock.mono_s() - started_s
-    if took_s > SLOW_S:
-        _log.info("kernels.compiled", value=count, unit="plays", took_ms=round(took_s * 1000))
+        with suppress(PlayError):
+            rehearse_on(feed, play)
+    for play in fresh:
+        notes.add(play)
+
+
+def rehearse_on(feed: CandleFeed, play: Play) -> None:
+    """
+    Run a Play over a few candles of the feed, of its own symbol if the feed has it. Compiles what is not in the cache.
+
+    Raises `PlayError` for candles that the Play cannot be fed with.
+    """
+    program = compile_program(play, feed.step_ms)
+    symbol = play.symbol if play.symbol in feed.symbols else feed.symbols[0]
+    candles = feed.candles(symbol, feed.start_ms - 4 * EXEC_BARS * program.exec_step_ms, feed.start_ms)
+    rehearse(program, play, feed.instrument(symbol), candles)
+
+
+def _readable(world: World, path: PurePath) -> Play | None:
+    try:
+        return read_play(world.disk, path)
+    except PlayError:
+        return None
+
+
+async def _compile_elsewhere(world: World, plays: Sequence[Play], service: ServiceManager) -> None:
+    """In a child. Should that fail, what is missing is compiled here when it is loaded."""
+    started_s = world.clock.mono_s()
+    _log.info("kernels.compiling", msg="the first start of a version compiles them, which takes up to a minute")
+    service.extend(EXTEND_S, f"compiling kernels of {len(plays)} Plays")
+    code = await world.process.run_module(COMPILER, [play.source for play in plays])
+    took_ms = round((world.clock.mono_s() - started_s) * 1000)
+    if code == 0:
+        _log.info("kernels.compiled", value=len(plays), unit="plays", took_ms=took_ms)
+    else:
+        _log.warning("kernels.not_compiled", msg=f"the compiling process ended with {code}", took_ms=took_ms)
+
+
+class _Notes:
+    """Which Plays' kernels are in the cache: an empty file for each beside them, in the folder of this version."""
+
+    def __init__(self, world: World) -> None:
+        self._disk = world.disk
+        folder = world.env.get(CACHE_VARIABLE)
+        self._folder = PurePath(folder) / "compiled" if folder else None
+
+    def has(self, play: Play) -> bool:
+        """False only where compiling elsewhere would help: without a cache it would not."""
+        return self._folder is None or self._disk.exists(self._folder / play.play_hash)
+
+    def add(self, play: Play) -> None:
+        if self._folder is None:
+            return
+        try:
+            self._disk.mkdir(self._folder)
+            self._disk.write_replace(self._folder / play.play_hash, b"", keep_previous=False)
+        except OSError as error:
+            _log.warning("kernels.not_kept", msg=f"{self._folder}: {error.strerror or error}; the next start compiles again")

@@ -315,6 +315,10 @@ class Process(Protocol):
 
     def set_umask(self, mask: int) -> None: ...
 
+    async def run_module(self, module: str, arguments: Sequence[str]) -> int:
+        """Run a module of ours as a program in a Python process of its own; its exit code. Cancelling ends that process."""
+        ...
+
     def exit(self, code: int) -> NoReturn:
         """End the process at once, without unwinding. Only for what must not be survived (a failed sync: 74)."""
         ...

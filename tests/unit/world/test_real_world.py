@@ -125,3 +125,11 @@ def test_nulls_and_timestamps_of_foreign_parquet_files_become_numbers(tmp_path: 
     assert found["t"].astype("datetime64[ms]").astype(int).tolist() == [1_704_067_200_000]
     assert str(found["n"].tolist()) == "[nan]"
     assert found["s"].tolist() == [None]
+
+
+@pytest.mark.anyio
+async def test_a_module_runs_in_a_process_of_its_own_and_its_exit_code_comes_back() -> None:
+    process = RealProcess(RealEnv())
+    with anyio.fail_after(20):
+        assert await process.run_module("json.tool", ["--help"]) == 0
+        assert await process.run_module("json.tool", ["/no/such/file"]) != 0

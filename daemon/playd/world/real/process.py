@@ -6,7 +6,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NoReturn
 
@@ -85,6 +85,12 @@ class RealProcess:
 
     def set_umask(self, mask: int) -> None:
         os.umask(mask)
+
+    async def run_module(self, module: str, arguments: Sequence[str]) -> int:
+        # A session of its own: Ctrl-C is for us, and we end the child.
+        command = [sys.executable, "-m", module, *arguments]
+        done = await anyio.run_process(command, check=False, stdout=None, stderr=None, start_new_session=True)
+        return done.returncode
 
     def exit(self, code: int) -> NoReturn:
         os._exit(code)

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import PurePath
 from typing import NoReturn
 
@@ -29,6 +29,7 @@ class VirtualProcess:
         self.managed = True
         """Whether a service manager listens."""
         self.watchdog_s: float | None = None
+        self.ran: list[tuple[str, ...]] = []
         self._signals: deque[Signal] = deque()
         self._signalled = anyio.Event()
 
@@ -85,6 +86,11 @@ class VirtualProcess:
 
     def set_umask(self, mask: int) -> None:
         self.umask = mask
+
+    async def run_module(self, module: str, arguments: Sequence[str]) -> int:
+        """Remembered in `ran`; nothing runs."""
+        self.ran.append((module, *arguments))
+        return 0
 
     def exit(self, code: int) -> NoReturn:
         raise ProcessExit(code)

@@ -1,0 +1,41 @@
+"""Kernels of a Play are compiled by a child process, once; the daemon only loads them."""
+
+from pathlib import Path, PurePath
+
+import pytest
+
+from playd.cli.compile_kernels import main
+from playd.cli.rehearsals import CACHE_VARIABLE, COMPILER, rehearse_plays
+from playd.market.synthetic import SyntheticFeed
+from playd.ops.notify import ServiceManager
+from playd.world.virtual import virtual_world
+
+EXAMPLE = Path(__file__).parents[3] / "config" / "plays" / "ema_cross_rsi.yml"
+PLAY = PurePath("/plays/ema_cross_rsi.yml")
+BROKEN = PurePath("/plays/broken.yml")
+
+
+@pytest.mark.anyio
+async def test_a_play_is_compiled_elsewhere_once_per_version_of_the_code() -> None:
+    world = virtual_world(env={CACHE_VARIABLE: "/cache/version"})
+    world.disk.mkdir(PLAY.parent)
+    world.disk.write_replace(PLAY, EXAMPLE.read_bytes())
+    world.disk.write_replace(BROKEN, b"name: [")
+    for _ in range(2):
+        await rehearse_plays(world, SyntheticFeed(1), [PLAY, BROKEN, PLAY], ServiceManager(world.process))
+    assert world.process.ran == [(COMPILER, str(PLAY))]
+
+
+@pytest.mark.anyio
+async def test_without_a_cache_nothing_is_compiled_elsewhere() -> None:
+    world = virtual_world(env={})
+    world.disk.mkdir(PLAY.parent)
+    world.disk.write_replace(PLAY, EXAMPLE.read_bytes())
+    await rehearse_plays(world, SyntheticFeed(1), [PLAY], ServiceManager(world.process))
+    assert world.process.ran == []
+
+
+def test_the_compiling_process_leaves_a_broken_play_to_others(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text("name: [")
+    main([str(broken), str(EXAMPLE)])
