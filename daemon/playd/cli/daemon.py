@@ -56,6 +56,7 @@ from playd.world.real import run as run_loop
 READY_WITHIN_S: Final = 90.0
 STATUS_EVERY_S: Final = 10.0
 HURRY_WITHIN_S: Final = 3.0
+LOOKED_WITHIN_S: Final = 5.0
 
 _log = structlog.get_logger()
 
@@ -331,6 +332,16 @@ async def _all_stand(runtime: Runtime) -> None:
             await account.wait_ready()
 
 
+def _failing(daemon: _Running) -> list[str]:
+    """What withholds the watchdog's beat: a loop that answers but does not decide or cannot record is no living daemon."""
+    failing = []
+    if daemon.world.clock.mono_s() - daemon.runtime.supervisor.looked_s > LOOKED_WITHIN_S:
+        failing.append("supervisor")
+    if daemon.records.journal.full:
+        failing.append("journal")
+    return failing
+
+
 async def _beat(daemon: _Running) -> None:
     """The watchdog's beat and the status line, from the loop that trades."""
     every_s = daemon.service.beat_every_s or STATUS_EVERY_S
@@ -338,7 +349,7 @@ async def _beat(daemon: _Running) -> None:
         slots = daemon.runtime.supervisor.slots.values()
         counts = {state: sum(slot.state is state for slot in slots) for state in State}
         words = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no instances"
-        daemon.service.beat([])
+        daemon.service.beat(_failing(daemon))
         if daemon.context.progress.ready:
             daemon.service.status(words)
         await anyio.sleep(every_s)

@@ -49,7 +49,7 @@ class Shutdown:
             async with anyio.create_task_group() as group:
                 for slot in runtime.supervisor.slots.values():
                     if slot.active:
-                        group.start_soon(runtime.supervisor.halt_task, slot, cause)
+                        group.start_soon(runtime.supervisor.stop, slot, cause)
         seq, head = runtime.journal.head
         runtime.journal.append("daemon.stop", {"cause": cause, "in_time": not budget.cancelled_caught, "head": f"{seq}:{head}"})
         await runtime.journal.synced()

@@ -101,7 +101,7 @@ def _play(record: InstanceRecord, around: Circumstances) -> Refused | None:
 
 def _account(record: InstanceRecord, around: Circumstances) -> Refused | None:
     if record.mode is Mode.SHADOW:
-        return None if around.public_feed else Refused("NO_FEED", "shadow mode needs a public stream, and there is none")
+        return None if around.public_feed else Refused("NO_FEED", "shadow mode is not available in this version: use paper")
     if around.account_environment is None:
         return Refused("NO_ACCOUNT", f"no account {record.account!r} is configured", "add it to playd.toml")
     allowed = ENVIRONMENTS_OF[record.mode]

@@ -82,10 +82,10 @@ class Commands:
         return slot.record
 
     def set_enabled(self, name: str, enabled: bool) -> Slot:
-        """Whether it starts with the daemon."""
+        """Whether it starts with the daemon, from the next start on; what runs now is not touched."""
         slot = self.supervisor.find(name)
         self._not_declared(slot)
-        self._put(slot, enabled=enabled)
+        self._put(slot, enabled=enabled, desired="running" if enabled else slot.record.desired)
         return slot
 
     async def start(self, name: str, cause: str) -> Slot:

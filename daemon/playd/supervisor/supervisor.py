@@ -89,6 +89,8 @@ class Supervisor:
         self._group: TaskGroup | None = None
         self.slots: dict[str, Slot] = {}
         self.entries_closed = False
+        self.looked_s = parts.clock.mono_s()
+        """When the loop that decides last looked around; the watchdog's beat depends on it."""
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Own the instances' tasks and look at their surroundings each second."""
@@ -162,10 +164,6 @@ class Supervisor:
         if slot.facts.life in (Life.ACTIVE, Life.STOPPING):
             slot.set(cause, life=Life.STOPPED, warm=False, causes={})
 
-    async def halt_task(self, slot: Slot, cause: str) -> None:
-        """End an instance's task because the daemon stops; what was asked of it stays as it is."""
-        await self.stop(slot, cause)
-
     def fail(self, slot: Slot, code: str, text: str) -> None:
         """Put an instance into `failed`; only a person gets it out again."""
         slot.record = replace(slot.record, failed_code=code, failed_text=text, changed_ms=self._now_ms())
@@ -181,6 +179,7 @@ class Supervisor:
 
     def look_around(self) -> None:
         """Bring levels and causes up to date with halts, feeds and accounts. Called each second and after events."""
+        self.looked_s = self._parts.clock.mono_s()
         self._halts.check_kill_file()
         for slot in self.slots.values():
             self.refresh(slot)
