@@ -12,8 +12,10 @@ from playd.world.kernel_cache import use_kernel_cache
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "numba"))
 use_kernel_cache()
 
-# A first example may compile a kernel, which says nothing about the property.
-hypothesis.settings.register_profile("playd", deadline=None, print_blob=True)
+# A first example may compile a kernel, which says nothing about the property. Everybody tries the same examples, so that a red
+# run is red again; `--hypothesis-profile search` draws others and prints how to repeat a failure.
+hypothesis.settings.register_profile("playd", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("playd")
 
 
