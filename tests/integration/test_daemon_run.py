@@ -154,9 +154,11 @@ def test_panic_closes_the_position_and_a_stop_ends_clean(tmp_path: Path) -> None
         assert ctl(tmp_path, "resume", "bollinger").returncode == 8
         assert ctl(tmp_path, "resume", "bollinger", "--confirm", "RESUME instance:bollinger").returncode == 0
         assert process.stop(signal.SIGINT) == 0
-    stale = ctl(tmp_path, "status")
-    assert stale.returncode == 7
-    assert stale.stdout.startswith("daemon not running, data as of ")
+    for command in ("status", "positions", "fills"):
+        stale = ctl(tmp_path, command)
+        assert stale.returncode == 7
+        assert stale.stdout.startswith("daemon not running, data as of ")
+        assert ctl_json(tmp_path, command)["source"] == "ledger"
 
 
 def test_positions_and_pauses_outlive_a_clean_stop(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from playd import __version__
 from playd.cli.options import Session, add
-from playd.cli.stale_view import stale_positions, stale_status
+from playd.cli.stale_view import stale_fills, stale_positions, stale_status
 from playd.control.client import Unreachable, connected
 from playd.control.log_lines import log_line
 from playd.control.protocol import JsonObject
@@ -151,7 +151,10 @@ async def fills(
 ) -> int:
     """Executions, newest first."""
     params = {"account": account, "symbol": symbol, "owner": owner}
-    rows = (await session.ask("fill.list", params))["data"]["rows"][:last]
+    try:
+        rows = (await session.ask("fill.list", params))["data"]["rows"][:last]
+    except Unreachable as error:
+        return stale_fills(session, error)
     session.show_rows(rows, FILLS, empty="no fills")
     return 0
 
