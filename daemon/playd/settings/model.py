@@ -121,7 +121,9 @@ class Orders(Section):
     on_unprotectable: Literal["flatten", "alarm"] = key("flatten", "What to do with a position that accepts no stop.")
     naked_repair_s: Seconds = key(2.0, "Age of a position without stop when it is repaired.", unit="s", lo=1, hi=60)
     naked_halt_s: Seconds = key(5.0, "Age of a position without stop when the symbol is halted.", unit="s", lo=1, hi=60)
-    naked_act_s: Seconds = key(30.0, "Age of a position without stop, or with a silent one, when on_unprotectable acts.", unit="s", lo=1, hi=60)
+    naked_act_s: Seconds = key(
+        30.0, "Age of a position without stop, or with a silent one, when on_unprotectable acts.", unit="s", lo=1, hi=60
+    )
     fallback_stop_pct: Exact = key(
         Decimal(3), "Distance of a stop when nobody knows a better one.", unit="%", lo=Decimal("0.5"), hi=10
     )
