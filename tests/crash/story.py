@@ -175,7 +175,9 @@ def check_like_unkilled(ending: Ending) -> None:
     """Verdicts, trades and columns are those of the backtest, bit for bit."""
     result = backtest()
     expected = [(int(ms), VERDICTS[int(code)]) for ms, code in zip(result.close_times_ms, result.verdicts, strict=True)]
-    assert ending.verdicts == expected
+    differing = [pair for pair in zip(ending.verdicts, expected, strict=False) if pair[0] != pair[1]]
+    assert len(ending.verdicts) == len(expected), f"{len(ending.verdicts)} verdicts, the backtest has {len(expected)}"
+    assert not differing, f"{len(differing)} verdicts differ from the backtest's, first {differing[0]}"
     columns = result.columns
     for name, number in result.program.names.items():
         assert ending.columns[name] == columns.row(number).tobytes(), f"column {name} has other bits"

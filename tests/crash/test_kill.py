@@ -80,11 +80,11 @@ FILL = [
     Kill("commit:execution:before", 6),
 ]
 SNAPSHOT = [
+    Kill("commit:execution:before", 2, speed=SLOW),
     Kill("state:temporary", 1, speed=SLOW),
     Kill("state:linked", 2, speed=SLOW),
     Kill("state:previous", 1, speed=SLOW),
-    Kill("state:replaced", 2, speed=SLOW),
-    Kill("commit:execution:before", 2, speed=SLOW),
+    Kill("state:replaced", 1, speed=SLOW),
 ]
 JOURNAL = [
     Kill("journal:before", 1),

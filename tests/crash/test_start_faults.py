@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.harness import NAME, PLAY, WITHIN_S, DaemonProcess, ExchangeProcess, read_rows, stage, wait_for
-from tests.crash.story import check_agreement, check_like_unkilled, check_safety, ending_of
+from tests.crash.story import backtest, check_agreement, check_like_unkilled, check_safety, ending_of
 
 pytestmark = pytest.mark.slow
 SLOW = 4_000.0
@@ -153,7 +153,10 @@ def test_a_position_survives_the_death_of_its_venue(scene: Scene) -> None:
     check_agreement(exchange, daemon)
     to_the_end(exchange, daemon)
     assert len(exchange.bodies("executions")) > executions
-    check_like_unkilled(ending_of(exchange, daemon, []))
+    # Later trades may differ from the undisturbed run's: an order may have been on its way when the venue died.
+    assert [close_ms for close_ms, _ in daemon.verdicts()] == backtest().close_times_ms.tolist()
+    check_agreement(exchange, daemon)
+    check_safety(exchange, daemon)
 
 
 def test_the_embedded_exchange_is_killed_and_comes_back_with_its_daemon(tmp_path: Path) -> None:
