@@ -23,7 +23,9 @@ def stale_status(session: Session, error: Unreachable) -> int:
 
 def stale_positions(session: Session, error: Unreachable) -> int:
     """Positions as last booked; what the venue holds now nobody here knows."""
-    sql = "SELECT v.*, i.name FROM virtual_positions v LEFT JOIN instances i ON i.uid = v.instance WHERE v.signed_qty <> '0'"
+    # Quantities are decimal text, and a flat one may read 0.000.
+    held = "CAST(v.signed_qty AS REAL) <> 0"
+    sql = f"SELECT v.*, i.name FROM virtual_positions v LEFT JOIN instances i ON i.uid = v.instance WHERE {held}"
     return _show(session, error, sql, _position, POSITIONS)
 
 
