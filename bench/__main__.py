@@ -1,7 +1,8 @@
 """
 Runs every benchmark beside this file, each in a process of its own: `python -m bench [NAME …]`.
 
-A benchmark is a script that prints a table. Figures depend on the machine, so the machine is printed first.
+A benchmark is a script that prints its figures, in a line for people and mostly a JSON line for programs. They depend on the
+machine, so the machine is printed first. `bench/README.md` says what each one times.
 """
 
 import os
@@ -10,10 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench import _setup  # isort: skip - before numba, which reads the place of its cache once
+
 import numba
 import numpy
 
-HERE = Path(__file__).parent
+HERE = _setup.REPO / "bench"
 
 
 def machine() -> str:

@@ -4,11 +4,10 @@ import os
 import sys
 from pathlib import Path
 
+from playd.world.kernel_cache import use_kernel_cache
+
 REPO = Path(__file__).parents[1]
 
 sys.path.insert(0, str(REPO))
 os.environ.setdefault("NUMBA_CACHE_DIR", str(REPO / ".cache" / "numba"))
-
-from playd.world.kernel_cache import use_kernel_cache
-
 use_kernel_cache()

@@ -8,6 +8,7 @@ seen is written to the file `RESULT`.
 
 import asyncio
 import functools
+import gc
 import json
 import os
 import re
@@ -121,6 +122,7 @@ def trace_commits(stopwatch: Stopwatch) -> None:
 
 
 def main(config: str, state: str, entries: str, result: str) -> int:
+    gc.freeze()  # as `playd run` does behind its imports
     stopwatch = Stopwatch(int(entries))
     trace_commits(stopwatch)
     world = replace(real_world(), net=TracedNet(stopwatch))

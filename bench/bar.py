@@ -10,6 +10,7 @@ is filled at the next bar's price, so that all paths are in the figure. Each of 
 
 import gc
 import time
+from itertools import pairwise
 
 import _setup  # noqa: F401 - before anything that imports a kernel
 from _figures import tell
@@ -69,7 +70,7 @@ def one_pass(feed: SyntheticFeed) -> float:
     bars = [day.at(i) for i in range(len(day))]
     tick = float(feed.instrument("BTCUSDT").tick)
     taken_s, fills = 0.0, 0
-    for bar, following in zip(bars, bars[1:], strict=False):
+    for bar, following in pairwise(bars):
         began_s = time.perf_counter()
         decision = engine.on_bar(bar)
         taken_s += time.perf_counter() - began_s

@@ -7,6 +7,7 @@ any crash or replay: the exchange itself refuses the second (110072).
 
 import base64
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 from playd.core.orders import Action
@@ -28,6 +29,7 @@ def _base32(data: bytes) -> str:
     return base64.b32encode(data).decode().rstrip("=").lower()
 
 
+@lru_cache(maxsize=1024)
 def instance_tag(instance_uid: str) -> str:
     """Six characters that mark every link id of one instance."""
     return _base32(hashlib.sha256(instance_uid.encode()).digest())[:6]
@@ -38,6 +40,7 @@ def intent_id(instance_uid: str, cause: str, action: Action, leg: int) -> str:
     return f"{instance_uid}/{cause}/{action}/{leg}"
 
 
+@lru_cache(maxsize=1024)
 def link_id(instance_uid: str, cause: str, action: Action, leg: int, attempt: int) -> str:
     """
     Link id of an order: 34 characters of the venue's alphabet.

@@ -5,7 +5,7 @@ Nothing here commits or sends. Every change of an order's state goes through `re
 """
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -167,6 +167,7 @@ class OrderBook:
         code: int | None = None,
         detail: str = "",
         venue_ms: int | None = None,
+        signed_ms: int | None = None,
         **fields: SqlValue,
     ) -> OrderRow:
         """
@@ -184,9 +185,12 @@ class OrderBook:
             raise Contradiction(current.state, event)
         if after is not current.state:
             self._count_change(current.symbol)
-        changed: dict[str, SqlValue] = {"state": after, "last_event_ms": self._clock.wall_ms(), **fields}
-        self.update(row.link_id, **changed)
-        return self.need(row.link_id)
+        now_ms = self._clock.wall_ms()
+        self.update(row.link_id, state=after, last_event_ms=now_ms, signed_ms=signed_ms or current.signed_ms, **fields)
+        if fields:
+            return self.need(row.link_id)
+        # Nothing else changed: the row is known without reading it a second time between the commit and the order.
+        return replace(current, state=after, last_event_ms=now_ms, signed_ms=signed_ms or current.signed_ms)
 
     def update(self, link: str, **fields: SqlValue) -> None:
         """Change columns of an order that are not its state machine's business (venue id, quantities, reasons)."""

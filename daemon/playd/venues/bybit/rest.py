@@ -5,7 +5,6 @@ The order matters: first the token, then the time stamp, then the signature, the
 connection raises `LinkError`; whatever the venue said comes back as an `Answer`, whose text holds no key.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,7 +128,7 @@ class RestClient:
 
     async def _send(self, call: Call, deadline_s: float) -> Answer:
         query = _raw_query(call.query) if call.method == "GET" else ""
-        body = b"" if call.method == "GET" else json.dumps(call.query, separators=(",", ":")).encode()
+        body = b"" if call.method == "GET" else orjson.dumps(call.query)
         headers = self._headers(call, query.encode() or body)
         url = URL(f"{self._base_url}{call.path}{'?' if query else ''}{query}", encoded=True)
         with self._link_errors(call, deadline_s), anyio.fail_after(deadline_s):
