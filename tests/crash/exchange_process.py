@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import PurePath
 
-from playd.market.source import MarketSource
+from playd.market.source import MarketChoice, open_feed
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.exchange import ExchangeInfo
-from playd.venues.exchange.serve import AccountWish, OpenedAccount, ServeOptions, serve
+from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
 from playd.world.real import real_world, run
 
 
@@ -30,7 +30,7 @@ def main() -> None:
         rate_limits=False,
         admin_token=given["token"],
     )
-    source = MarketSource(candles=(PurePath(given["candles"]),), history_ms=given["history_ms"])
+    choice = MarketChoice(candles=(PurePath(given["candles"]),), history_ms=given["history_ms"])
     account = given["account"]
     wish = AccountWish(account["alias"], Decimal(account["wallet_usdt"]), *(account[f"{name}_bps"] for name in _BPS))
 
@@ -38,7 +38,7 @@ def main() -> None:
         line = {"rest_url": info.rest_url, "port": info.port, "key": opened[0].key, "secret": opened[0].secret}
         print(json.dumps(line), flush=True)
 
-    run(lambda world: serve(world, ServeOptions(config, source, (wish,)), ready), real_world())
+    run(lambda world: serve(world, open_feed(world.disk, choice), config, (wish,), ready), real_world())
 
 
 _BPS = ("taker", "maker", "slippage")

@@ -21,7 +21,7 @@ from playd.market.feed import CandleFeed, RecordedFeed
 from playd.market.synthetic import SyntheticFeed
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.exchange import Exchange, ExchangeInfo
-from playd.venues.exchange.serve import AccountWish, OpenedAccount, ServeOptions, serve
+from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
 from playd.world.ports import Signal, World
 from playd.world.real import real_world
 from playd.world.virtual import virtual_world
@@ -462,7 +462,7 @@ async def test_an_exchange_on_its_own_serves_until_a_signal() -> None:
 
     config = ExchangeConfig(PurePath("/exchange.sqlite"), held=True)
     with anyio.fail_after(DEADLINE_S):
-        await serve(world, ServeOptions(config, accounts=(AccountWish("alone"),)), ready)
+        await serve(world, SyntheticFeed(1), config, (AccountWish("alone"),), ready)
 
     assert served[0][1] == "alone"
     assert world.disk.exists(config.records_path)

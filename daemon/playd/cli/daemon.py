@@ -18,7 +18,6 @@ from playd import __version__
 from playd.cli.declared import Roster
 from playd.cli.live_view import live_view
 from playd.cli.log_tap import LogTap
-from playd.cli.market_source import MarketChoice, open_feed
 from playd.cli.rehearsals import rehearse_plays
 from playd.cli.reports import Reports
 from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
@@ -35,6 +34,7 @@ from playd.core.canonical import digest
 from playd.core.errors import LockError, PlaydError, PlayError, RecordError
 from playd.core.modes import Environment, Mode
 from playd.market.feed import CandleFeed
+from playd.market.source import MarketChoice, open_feed
 from playd.market.synthetic import SyntheticFeed
 from playd.ops.free_space import FreeSpace
 from playd.ops.logs import configure_logs
@@ -130,9 +130,9 @@ def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed | Non
         return None
     market = loaded.settings.market
     file = market.recorded_file if market.source is MarketSource.RECORDED else None
-    path = world.process.working_dir() / file if file is not None else None
+    files = (world.process.working_dir() / file,) if file is not None else ()
     wanted = _symbols_of_plays(world, loaded)
-    return open_feed(world.disk, MarketChoice(path, options.symbol, market.synthetic_seed, wanted))
+    return open_feed(world.disk, MarketChoice(files, options.symbol, market.synthetic_seed, wanted))
 
 
 def _symbols_of_plays(world: World, loaded: Loaded) -> tuple[str, ...]:

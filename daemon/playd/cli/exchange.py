@@ -1,18 +1,20 @@
 """`playd exchange serve`: the local exchange alone, for whoever wants to trade against it over the wire."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from playd.cli.market_source import MarketChoice, open_feed
 from playd.control.figures import rfc3339
 from playd.core.canonical import digest
 from playd.core.errors import OperatorError, PlaydError, SettingsError
 from playd.market.feed import CandleFeed
+from playd.market.source import MarketChoice, open_feed
 from playd.supervisor.edge import first_of
 from playd.venues.exchange.config import ExchangeConfig
-from playd.venues.exchange.exchange import Exchange, ExchangeInfo
-from playd.world.ports import Signal, World
+from playd.venues.exchange.exchange import ExchangeInfo
+from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
+from playd.world.ports import World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
 
@@ -46,8 +48,8 @@ def serve_exchange(options: ServeOptions) -> int:
 
 async def _serve(world: World, options: ServeOptions) -> int:
     here = world.process.working_dir()
-    file = here / options.candles if options.candles else None
-    feed = open_feed(world.disk, MarketChoice(file, options.symbol, max(options.synthetic, 0)))
+    files = (here / options.candles,) if options.candles else ()
+    feed = open_feed(world.disk, MarketChoice(files, options.symbol, max(options.synthetic, 0)))
     directory = (here / options.state if options.state else here / "state") / "exchange"
     world.disk.mkdir(directory)
     config = ExchangeConfig(
@@ -56,27 +58,27 @@ async def _serve(world: World, options: ServeOptions) -> int:
         speed=options.speed,
         lockstep=options.lockstep,
     )
-    exchange = Exchange(world, feed, config)
-    with world.process.signals() as signals:
-        try:
-            async with exchange.running() as info:
-                print(_welcome(feed, info, config.records_path), flush=True)
-                async for received in signals:
-                    if received is not Signal.HUP:
-                        break
-        except OSError as error:
-            raise OperatorError(f"127.0.0.1:{options.port}: {error.strerror or error}") from error
+
+    def ready(info: ExchangeInfo, opened: Sequence[OpenedAccount]) -> None:
+        print(_welcome(feed, info, opened[0], config.records_path), flush=True)
+
+    try:
+        await serve(world, feed, config, (AccountWish("default", slippage_bps=2.0),), ready)
+    except OSError as error:
+        raise OperatorError(f"127.0.0.1:{options.port}: {error.strerror or error}") from error
     print("exchange stopped; accounts, orders and positions are kept", file=sys.stderr)
     return 0
 
 
-def _welcome(feed: CandleFeed, info: ExchangeInfo, records: PurePath) -> str:
+def _welcome(feed: CandleFeed, info: ExchangeInfo, account: OpenedAccount, records: PurePath) -> str:
     return "\n".join(
         (
             f"exchange    {', '.join(feed.symbols)} from {rfc3339(feed.start_ms)}",
             f"REST        {info.rest_url}",
             f"public      {info.public_url}",
             f"private     {info.private_url}",
+            f"api key     {account.key}",
+            f"api secret  {account.secret}",
             f"accounts    POST {info.rest_url}/playd/accounts with header X-Playd-Token: {info.admin_token}",
             f"records     {records}",
         )

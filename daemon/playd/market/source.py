@@ -1,51 +1,59 @@
 """Which market is simulated: candle files or the synthetic generator, from what an operator wrote."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
 
+from playd.core.candles import Candles
 from playd.core.errors import CandleError
+from playd.core.timeframes import DAY_MS
 from playd.market.candle_file import read_candles
 from playd.market.feed import CandleFeed, RecordedFeed
-from playd.market.synthetic import START_MS, SyntheticFeed
+from playd.market.synthetic import SyntheticFeed
 from playd.world.ports import Disk
 
 HISTORY_SHARE: Final = 4
-"""Unless told otherwise, the first quarter of recorded candles is history."""
+HISTORY_MAX_MS: Final = 30 * DAY_MS
+"""Unless told otherwise the first quarter of recorded candles, at most 30 days, is history for Plays to warm up on."""
 
 
 @dataclass(frozen=True, slots=True)
-class MarketSource:
+class MarketChoice:
     """
     Attributes:
         candles: Candle files, one per symbol; empty for the synthetic market.
         symbol: Symbol of the only file, when its name does not begin with one.
         seed: Seed of the synthetic market.
-        start_ms: Where the synthetic market begins to stream.
-        history_ms: How much of recorded candles is history; None for a quarter.
+        wanted: Symbols that the only file is played under when nothing else names it.
+        history_ms: How much of recorded candles is history; None for the usual share.
     """
 
     candles: Sequence[PurePath] = ()
     symbol: str = ""
     seed: int = 1
-    start_ms: int = START_MS
+    wanted: Sequence[str] = ()
     history_ms: int | None = None
 
 
-def open_feed(disk: Disk, source: MarketSource) -> CandleFeed:
-    """The feed that `source` describes. Raises `CandleError` for files that cannot be used or symbols that are unclear."""
-    if not source.candles:
-        return SyntheticFeed(source.seed, start_ms=source.start_ms)
-    if source.symbol and len(source.candles) > 1:
-        raise CandleError(f"symbol {source.symbol} was given for {len(source.candles)} candle files; name the files by symbol")
-    series = [read_candles(disk, path, source.symbol) for path in source.candles]
-    for path, candles in zip(source.candles, series, strict=True):
-        if not candles.symbol:
-            raise CandleError(f"{path}: the file name does not begin with a symbol such as BTCUSDT; say which one it is")
-    history_ms = source.history_ms
-    if history_ms is None:
-        first_ms = min(int(candles.open_time_ms[0]) for candles in series)
-        last_ms = max(int(candles.open_time_ms[-1]) for candles in series)
-        history_ms = (last_ms - first_ms) // HISTORY_SHARE
-    return RecordedFeed(series, history_ms=history_ms)
+def open_feed(disk: Disk, choice: MarketChoice) -> CandleFeed:
+    """The feed of a choice. Raises `CandleError` for files that cannot be used or symbols that are unclear."""
+    if not choice.candles:
+        return SyntheticFeed(choice.seed)
+    if choice.symbol and len(choice.candles) > 1:
+        raise CandleError(f"symbol {choice.symbol} was given for {len(choice.candles)} candle files; name the files by symbol")
+    series = [each for path in choice.candles for each in _named(read_candles(disk, path, choice.symbol), path, choice)]
+    if choice.history_ms is not None:
+        return RecordedFeed(series, history_ms=choice.history_ms)
+    first_ms = min(int(candles.open_time_ms[0]) for candles in series)
+    last_ms = max(int(candles.open_time_ms[-1]) for candles in series)
+    return RecordedFeed(series, history_ms=min(HISTORY_MAX_MS, (last_ms - first_ms) // HISTORY_SHARE))
+
+
+def _named(candles: Candles, path: PurePath, choice: MarketChoice) -> list[Candles]:
+    """The candles of one file under their symbol, or the only file's under every symbol that is wanted."""
+    if candles.symbol:
+        return [candles]
+    if len(choice.candles) > 1 or not choice.wanted:
+        raise CandleError(f"{path}: the file's name does not begin with a symbol such as BTCUSDT; say which one with --symbol")
+    return [replace(candles, symbol=symbol) for symbol in choice.wanted]

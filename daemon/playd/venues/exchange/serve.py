@@ -1,10 +1,10 @@
 """A local exchange on its own, until a signal ends it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
-from playd.market.source import MarketSource, open_feed
+from playd.market.feed import CandleFeed
 from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.exchange import Exchange, ExchangeInfo
 from playd.world.ports import Signal, World
@@ -22,15 +22,6 @@ class AccountWish:
 
 
 @dataclass(frozen=True, slots=True)
-class ServeOptions:
-    """What to serve: a market, how to run it, and the accounts it begins with."""
-
-    config: ExchangeConfig
-    source: MarketSource = field(default_factory=MarketSource)
-    accounts: Sequence[AccountWish] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class OpenedAccount:
     """Credentials of an account."""
 
@@ -42,17 +33,16 @@ class OpenedAccount:
 Ready = Callable[[ExchangeInfo, Sequence[OpenedAccount]], None]
 
 
-async def serve(world: World, options: ServeOptions, ready: Ready) -> None:
+async def serve(world: World, feed: CandleFeed, config: ExchangeConfig, accounts: Sequence[AccountWish], ready: Ready) -> None:
     """
-    Serve until SIGTERM or SIGINT. `ready` is called once requests are answered.
+    Serve `feed` until SIGTERM or SIGINT. `ready` is called once requests are answered, with the accounts wished for.
 
-    Raises `CandleError` (candle files), `StateError` (records of another market), `OSError` (address taken),
-    `RecordError` (records cannot be written).
+    Raises `StateError` (records of another market), `OSError` (address taken), `RecordError` (records cannot be written).
     """
-    exchange = Exchange(world, open_feed(world.disk, options.source), options.config)
+    exchange = Exchange(world, feed, config)
     with world.process.signals() as signals:
         async with exchange.running() as info:
-            opened = [_open(exchange, wish) for wish in options.accounts]
+            opened = [_open(exchange, wish) for wish in accounts]
             ready(info, opened)
             async for signal in signals:
                 if signal in (Signal.TERM, Signal.INT):
