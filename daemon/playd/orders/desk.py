@@ -7,7 +7,6 @@ something that a crash could take back.
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -144,8 +143,3 @@ class Desk:
         scope = symbol_scope(self.alias, symbol)
         self.incidents.open(code, "critical", scope, note)
         self.halts.raise_level(scope, level, code, note)
-
-    def whole_steps(self, symbol: str, qty: Decimal) -> Decimal:
-        """`qty` rounded down to the symbol's step."""
-        step = self.instrument(symbol).step
-        return qty // step * step

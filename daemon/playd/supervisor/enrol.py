@@ -1,6 +1,6 @@
 """How an instance comes to be: a checked Play, a name, a mode and an account become a record."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from playd.core.modes import Mode
@@ -49,22 +49,4 @@ def enrol(world: World, plays_dir: PurePath, wish: Wish) -> tuple[InstanceRecord
             enabled=wish.enabled,
         ),
         play,
-    )
-
-
-def renewed(record: InstanceRecord, fresh: InstanceRecord) -> InstanceRecord:
-    """
-    A declared record after its file was edited: the declaration decides mode, account, Play and whether it starts.
-
-    Identity and history stay. A changed Play is noted here and refused by nobody: `previous_digests` keeps the old one.
-    """
-    changed_play = record.play_digest != fresh.play_digest
-    return replace(
-        record,
-        play_path=fresh.play_path,
-        play_digest=fresh.play_digest,
-        exec_step_ms=fresh.exec_step_ms,
-        enabled=fresh.enabled,
-        declared=True,
-        previous_digests=(*record.previous_digests, record.play_digest) if changed_play else record.previous_digests,
     )

@@ -173,11 +173,6 @@ class VenueAccount:
     money: str
     lock_step: bool
 
-    @property
-    def key_fingerprint(self) -> str:
-        """Names the key in texts."""
-        return self.api_key.fingerprint
-
 
 def venue_account(
     alias: str,

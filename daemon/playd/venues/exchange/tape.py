@@ -73,11 +73,6 @@ class Tape:
         so_far = path.part(candle, 0.0, fraction)
         return Candle(candle.open_time_ms, so_far.open, so_far.high, so_far.low, so_far.close, candle.volume * fraction)
 
-    def last_before(self, symbol: str, time_ms: int) -> float | None:
-        """Close of the last candle that opened before `time_ms` within a day."""
-        found = self._feed.candles(symbol, time_ms - DAY_MS, time_ms)
-        return float(found.close[-1]) if len(found) else None
-
     def quote(self, symbol: str) -> Row:
         """The fields of a ticker that change with the price."""
         listing = self._books.listings[symbol]
