@@ -1,10 +1,14 @@
 """Candles: one as a value, many as arrays. Times are the open of the candle in epoch ms, volumes in base coin."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the venue port speaks of candles, and the guardian has the port without arrays
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,10 @@ class Candles:
             float(self.volume[index]),
         )
 
-    def between(self, start_ms: int, end_ms: int) -> "Candles":
+    def between(self, start_ms: int, end_ms: int) -> Candles:
         """The candles that open in `[start_ms, end_ms)`, as views of these arrays."""
+        import numpy as np
+
         lo, hi = np.searchsorted(self.open_time_ms, (start_ms, end_ms))
         return Candles(
             self.symbol,
@@ -72,6 +78,8 @@ class Candles:
 
 def joined(parts: Sequence[Candles]) -> Candles:
     """One series of parts that follow one another, at least one; the only part is returned as it is."""
+    import numpy as np
+
     if len(parts) == 1:
         return parts[0]
     first = parts[0]
@@ -84,6 +92,8 @@ def joined(parts: Sequence[Candles]) -> Candles:
 
 def as_candles(symbol: str, step_ms: int, candles: Sequence[Candle]) -> Candles:
     """Candles as arrays."""
+    import numpy as np
+
     return Candles(
         symbol=symbol,
         step_ms=step_ms,

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from playd.core.units import fraction
-
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
@@ -36,6 +34,13 @@ class Instrument:
     def step_fraction(self) -> tuple[int, int]:
         """The step as an exact fraction, for compiled code."""
         return fraction(self.step)
+
+
+def fraction(unit: Decimal) -> tuple[int, int]:
+    """The exact fraction of a tick or step, e.g. `Decimal("0.05")` is `(1, 20)`. Raises `ValueError` unless positive."""
+    if not unit.is_finite() or unit <= 0:
+        raise ValueError(f"unit {unit} is not a positive number")
+    return unit.as_integer_ratio()
 
 
 def synthetic_instrument(symbol: str, first_price: float) -> Instrument:

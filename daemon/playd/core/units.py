@@ -49,13 +49,6 @@ def from_units(count: int, num: int, den: int) -> float:
     return float(count * num) / float(den)
 
 
-def fraction(unit: Decimal) -> tuple[int, int]:
-    """The exact fraction of a tick or step, e.g. `Decimal("0.05")` is `(1, 20)`. Raises `ValueError` unless positive."""
-    if not unit.is_finite() or unit <= 0:
-        raise ValueError(f"unit {unit} is not a positive number")
-    return unit.as_integer_ratio()
-
-
 def text_to_units(text: str, unit: Decimal) -> int:
     """Exact count of `unit` in a decimal text from the wire. Raises `ValueError` when it is not a whole count."""
     quotient = Decimal(text) / unit
