@@ -7,8 +7,10 @@ from math import sin
 import numpy as np
 from numpy.typing import NDArray
 
+from playd.kernels.catalog import CATALOG, STRUCTURES
 from playd.kernels.compiled import Kernel
 from playd.kernels.spec import IndicatorSpec, Params
+from playd.kernels.structures.spec import Settings
 
 Floats = NDArray[np.float64]
 Rows = Mapping[str, Floats]
@@ -79,6 +81,33 @@ def run_indicator(spec: IndicatorSpec, rows: Rows, params: Params | None = None,
     state = np.zeros(spec.state_size(settled))
     table = run_kernel(spec.kernel, inputs, spec.pack(settled), state, len(spec.outputs), cuts)
     return {output.name: table[row] for row, output in enumerate(spec.outputs)}
+
+
+def run_structure(
+    name: str, rows: Rows, params: Settings | None = None, used: Rows | None = None, cuts: Sequence[int] = ()
+) -> dict[str, Floats]:
+    """
+    Outputs of a structure by name.
+
+    `used`: rows of the structures that it uses, as `prefixed` gives them. `atr` is of length 14 unless `rows` has another.
+    """
+    spec = STRUCTURES[name]
+    settled = spec.settled(params or {})
+    known = {**rows, **(used or {})}
+    if "atr" in spec.inputs and "atr" not in known:
+        known["atr"] = run_indicator(CATALOG["atr"], rows)["value"]
+    if "source" in settled:
+        known["src"] = rows[str(settled["source"])]
+    kinds = {row.partition(".")[0] for row in used or ()}
+    inputs = [known[row] if row in known else known["close"] for row in spec.inputs]
+    outputs = spec.outputs(settled)
+    table = run_kernel(spec.kernel, inputs, spec.pack(settled, kinds), np.zeros(spec.state_size(settled)), len(outputs), cuts)
+    return {output.name: table[row] for row, output in enumerate(outputs)}
+
+
+def prefixed(kind: str, outputs: Rows) -> dict[str, Floats]:
+    """Outputs of a structure under the names that a structure which uses it reads: `swing.high_level`."""
+    return {f"{kind}.{name}": row for name, row in outputs.items()}
 
 
 def same_bits(left: Floats, right: Floats) -> bool:

@@ -1,4 +1,4 @@
-"""Every indicator and operator by name. Compiling, checking, explaining and testing go by these tables."""
+"""Every indicator, structure and operator by name. Compiling, checking, explaining and testing go by these tables."""
 
 from typing import Final
 
@@ -52,6 +52,8 @@ from playd.kernels.indicators import (
 from playd.kernels.operators import arithmetic, between, compare, cross, logic, membership, near, windows
 from playd.kernels.operators.spec import OperatorSpec
 from playd.kernels.spec import IndicatorSpec
+from playd.kernels.structures import rolling_window
+from playd.kernels.structures.spec import StructureSpec
 
 _INDICATORS: Final = (
     adx,
@@ -103,6 +105,12 @@ _INDICATORS: Final = (
 
 CATALOG: Final[dict[str, IndicatorSpec]] = {module.SPEC.name: module.SPEC for module in _INDICATORS}
 """Indicators by the name that Plays use."""
+
+_STRUCTURES: Final = (rolling_window,)
+"""A detector stands behind those that it uses."""
+
+STRUCTURES: Final[dict[str, StructureSpec]] = {module.SPEC.name: module.SPEC for module in _STRUCTURES}
+"""Detectors by the name that Plays use."""
 
 OPERATORS: Final[dict[str, OperatorSpec]] = {
     spec.name: spec

@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from playd.kernels.compiled import Kernel, Row, compile_kernel
 
 Scalar: TypeAlias = int | float | str
 Params: TypeAlias = Mapping[str, Scalar]
+
+Value: TypeAlias = Scalar | tuple[float, ...] | None
+"""What a parameter may hold. None: an optional one that is not given. Indicators have scalars only."""
 
 InputName: TypeAlias = Literal["src", "open", "high", "low", "close", "volume", "index", "time"]
 """
@@ -30,20 +33,24 @@ class ColumnType(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ParamSpec:
     """
-    One parameter of an indicator.
+    One parameter of an indicator or of a structure detector.
 
     Attributes:
-        kind: `int`, `float`, or `word` (one of `words`).
-        lo, hi: Allowed range, both ends included unless `above_lo`, which excludes `lo`.
+        kind: `int`, `float`, `bool`, `word` (one of `words`), `numbers` (a list of 1 to `most` distinct floats), or `feature`
+            (the id of a feature, which no kernel ever sees).
+        default: None if the parameter is required, or optional without a value.
+        lo, hi: Allowed range, of each number of a list too; both ends included unless `above_lo`, which excludes `lo`.
     """
 
     name: str
-    kind: Literal["int", "float", "word"]
-    default: Scalar
+    kind: Literal["int", "float", "bool", "word", "numbers", "feature"]
+    default: Value = None
     lo: float = -inf
     hi: float = inf
     above_lo: bool = False
     words: tuple[str, ...] = ()
+    required: bool = False
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ class IndicatorSpec:
 
     def defaults(self) -> dict[str, Scalar]:
         """Every parameter with its default."""
-        return {param.name: param.default for param in self.params}
+        return {param.name: cast(Scalar, param.default) for param in self.params}
 
     def output_index(self, name: str) -> int:
         """The row of an output. Raises ValueError if there is none of that name."""
@@ -107,9 +114,9 @@ class IndicatorSpec:
         return max(firsts) + self.fade(params, step_ms)
 
 
-def integer(params: Params, name: str) -> int:
+def integer(params: Mapping[str, Value], name: str) -> int:
     """An integer parameter as int (an integral float counts as one)."""
-    return int(params[name])
+    return int(cast(float, params[name]))
 
 
 def length_param(name: str, default: int, lo: int = 1) -> ParamSpec:

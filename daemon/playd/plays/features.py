@@ -12,7 +12,7 @@ from playd.plays.document import Entry, Item, Leaf, Map, kind_of
 from playd.plays.findings import Mark, Report, did_you_mean, one_of
 from playd.plays.model import Feature, Timeframes
 from playd.plays.names import BUILT_IN, Names
-from playd.plays.reader import Key, Section, Table, read_scalar
+from playd.plays.reader import Key, Kind, Section, Table, read_scalar
 from playd.plays.tables import DERIVED_PRICES, FEATURE, PRICES, ROLES
 from playd.plays.timeframe_words import read_timeframe
 from playd.plays.words import LANGUAGE_INDICATORS
@@ -122,17 +122,27 @@ def _clock_ms(section: Section, timeframes: Timeframes, report: Report) -> int:
     return step_ms
 
 
+_KINDS: Final[dict[str, Kind]] = {
+    "int": "int",
+    "float": "number",
+    "bool": "bool",
+    "word": "word",
+    "numbers": "list",
+    "feature": "text",
+}
+
+
 def param_key(param: ParamSpec) -> Key:
-    """The table entry of an indicator's parameter."""
+    """The table entry of a parameter."""
     low = param.lo if param.lo > float("-inf") else None
     high = param.hi if param.hi < float("inf") else None
-    kind = {"int": "int", "float": "number", "word": "word"}[param.kind]
     unit = "bars" if param.kind == "int" else ""
     return Key(
         param.name,
-        kind,  # type: ignore[arg-type]
-        "parameter",
-        default=param.default,
+        _KINDS[param.kind],
+        "id of a feature on the same clock" if param.kind == "feature" else "parameter",
+        required=param.required,
+        default=None if isinstance(param.default, tuple) else param.default,
         low=low,
         high=high,
         above=param.above_lo,
