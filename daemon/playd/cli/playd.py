@@ -1,22 +1,31 @@
 """`playd`: the daemon, and what needs no daemon: backtest, parity, the local exchange, checking Plays and settings."""
 
 import gc
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import PurePath
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from playd import __version__
-from playd.core.errors import PlaydError, PlayError
+from playd.cli.commands import (
+    CandlesOption,
+    ConfigOption,
+    EndOption,
+    JsonOption,
+    OnSymbolOption,
+    PlayArgument,
+    SetOption,
+    StartOption,
+    StateOption,
+    SymbolOption,
+    run_command,
+)
+from playd.cli.plays import play_app
 from playd.world.kernel_cache import use_kernel_cache
 
 # Here, because every command that reaches a kernel is imported below, inside the command; `playctl` has no kernels.
 use_kernel_cache()
-
-T = TypeVar("T")
 
 app = typer.Typer(
     name="playd",
@@ -26,42 +35,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-play_app = typer.Typer(help="Look at Play files.", no_args_is_help=True, rich_markup_mode=None)
 exchange_app = typer.Typer(
     help="The local exchange: speaks Bybit V5 on 127.0.0.1.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(play_app, name="play")
 app.add_typer(exchange_app, name="exchange")
-
-PlayArgument = Annotated[str, typer.Argument(metavar="PLAY", help="Play file, or the stem of one in config/plays.")]
-CandlesOption = Annotated[str, typer.Option("--candles", metavar="FILE", help="Parquet file of one-minute candles.")]
-SymbolOption = Annotated[str, typer.Option("--symbol", help="Symbol of the candles; default: what the file's name says.")]
-OnSymbolOption = Annotated[str, typer.Option("--symbol", help="Run the Play on this symbol instead of its own.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-StartOption = Annotated[
-    str, typer.Option("--start", metavar="T", help="First decision at or after T (UTC): 2024-01-31, RFC 3339 or epoch ms.")
-]
-EndOption = Annotated[str, typer.Option("--end", metavar="T", help="Candles that open before T.")]
-SetOption = Annotated[
-    list[str], typer.Option("--set", metavar="K=V", help="Another value for a Play variable; may be repeated.")
-]
-ConfigOption = Annotated[str, typer.Option("--config", metavar="FILE", help="Settings file; default: config/playd.toml.")]
-StateOption = Annotated[str, typer.Option("--state", metavar="DIR", help="State directory; default: state.")]
-
-
-def run_command(body: Callable[[], int]) -> None:
-    """Run a command; every error of ours becomes its text on standard error and its exit code."""
-    try:
-        code = body()
-    except PlayError as error:
-        print("\n".join(error.findings), file=sys.stderr)
-        code = error.exit_code
-    except PlaydError as error:
-        print(f"playd: {error}", file=sys.stderr)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = 130
-    raise typer.Exit(code)
 
 
 @contextmanager
@@ -148,22 +126,6 @@ def exchange_serve(
     run_command(lambda: serve_exchange(ServeOptions(candles, synthetic, speed, port, symbol, lockstep, state)))
 
 
-@play_app.command("check", epilog="Example: playd play check config/plays/mtf_trend.yml")
-def play_check(play: PlayArgument, json: JsonOption = False, overrides: SetOption = []) -> None:  # noqa: B006 - as above
-    """Check a Play file: every error and warning with its place. Exit 6 when it is refused."""
-    from playd.cli.plays import check_play
-
-    run_command(lambda: check_play(play, tuple(overrides), as_json=json))
-
-
-@play_app.command("show", epilog="Example: playd play show ema_cross_rsi --json")
-def play_show(play: PlayArgument, json: JsonOption = False, overrides: SetOption = []) -> None:  # noqa: B006 - as above
-    """Print a Play in its normal form: every default filled in, every name resolved."""
-    from playd.cli.plays import show_play
-
-    run_command(lambda: show_play(play, tuple(overrides), as_json=json))
-
-
 @app.command(epilog="Example: playd check --config config/playd.toml")
 def check(config: ConfigOption = "", state: StateOption = "", json: JsonOption = False) -> None:
     """Check settings, state directory and the Plays of all instances, without side effects."""
@@ -176,12 +138,6 @@ def check(config: ConfigOption = "", state: StateOption = "", json: JsonOption =
 def version(json: JsonOption = False) -> None:
     """Print the version."""
     print(f'{{"playd":"{__version__}"}}' if json else f"playd {__version__}")
-
-
-def find_file(given: str, working_dir: PurePath) -> PurePath:
-    """A path of the command line, absolute."""
-    path = PurePath(given)
-    return path if path.is_absolute() else working_dir / path
 
 
 def main() -> None:

@@ -1,44 +1,32 @@
-"""`playd play check` and `playd play show`."""
+"""`playd play …`: the commands that look at Play files and write them. Each imports what it needs when it is called."""
 
-import sys
-from collections.abc import Sequence
+from typing import Annotated
 
-import orjson
+import typer
 
-from playd.cli.inputs import play_of
-from playd.control.render import json_text
-from playd.core.errors import PlayError
-from playd.core.timeframes import MINUTE_MS
-from playd.plays.compile import compile_program
-from playd.world.real import real_world
+from playd.cli.commands import JsonOption, PlayArgument, SetOption, run_command
+
+play_app = typer.Typer(help="Look at Play files and write them.", no_args_is_help=True, rich_markup_mode=None)
+
+PlaysArgument = Annotated[list[str], typer.Argument(metavar="PLAY…", help="Play files, or stems of those in config/plays.")]
 
 
-def check_play(given: str, overrides: Sequence[str], *, as_json: bool) -> int:
-    """Print every finding; 0 when the Play is good, 6 when it is refused."""
-    try:
-        play = play_of(real_world(), given, overrides)
-        program = compile_program(play, MINUTE_MS)
-    except PlayError as error:
-        if as_json:
-            print(json_text({"ok": False, "errors": error.findings, "warnings": []}))
-            return error.exit_code
-        raise
-    if as_json:
-        print(json_text({"ok": True, "errors": [], "warnings": list(play.warnings), "play_hash": play.play_hash}))
-        return 0
-    for warning in play.warnings:
-        print(warning, file=sys.stderr)
-    clocks = ", ".join(clock.name for clock in program.clocks)
-    print(
-        f"{play.name}: good; {play.symbol}, clocks {clocks}, {len(program.nodes)} nodes, "
-        f"warm-up {program.warmup_ms // MINUTE_MS} minutes, hash {play.play_hash[:16]}"
-    )
-    return 0
+@play_app.command("check", epilog="Example: playd play check config/plays/*.yml")
+def play_check(
+    plays: PlaysArgument,
+    json: JsonOption = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings refuse a Play too.")] = False,
+    overrides: SetOption = [],  # noqa: B006 - typer reads the default and never changes it
+) -> None:
+    """Check Play files: every error and warning of all of them, each with its place. Exit 6 when one is refused."""
+    from playd.cli.play_check import check_plays
+
+    run_command(lambda: check_plays(tuple(plays), tuple(overrides), as_json=json, strict=strict))
 
 
-def show_play(given: str, overrides: Sequence[str], *, as_json: bool) -> int:
-    """Print the normal form."""
-    play = play_of(real_world(), given, overrides)
-    option = orjson.OPT_SORT_KEYS | (0 if as_json else orjson.OPT_INDENT_2)
-    print(orjson.dumps(dict(play.normal_form), option=option).decode())
-    return 0
+@play_app.command("show", epilog="Example: playd play show ema_cross_rsi --json")
+def play_show(play: PlayArgument, json: JsonOption = False, overrides: SetOption = []) -> None:  # noqa: B006 - as above
+    """Print a Play in its normal form: every default filled in, every name resolved."""
+    from playd.cli.play_show import show_play
+
+    run_command(lambda: show_play(play, tuple(overrides), as_json=json))

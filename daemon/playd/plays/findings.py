@@ -9,10 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from playd.core.errors import PlayError
-
 _NEAR_EDITS: Final = 2
 """A name this few edits away is worth proposing; farther ones mislead."""
+
+
+_NEAR_WORDS: Final = "; did you mean `"
+
+IMPORTABLE: Final = "; `playd play import FILE` rewrites it"
+"""What a finding about a spelling of older files ends with (play-language 15.2)."""
 
 
 class Mark(NamedTuple):
@@ -36,6 +40,22 @@ class Finding:
         where = f" {self.path}" if self.path else ""
         return f"{source}:{self.mark.line}:{self.mark.column}: {self.code}{where}: {self.text}"
 
+    def as_json(self) -> dict[str, str | int | None]:
+        """Place, text, and the text's parts by its wording: what was found, what is allowed, the nearest valid name."""
+        found, _, rest = self.text.partition(", expected ")
+        allowed, _, near = rest.partition(_NEAR_WORDS)
+        return {
+            "code": self.code,
+            "severity": "error" if self.code.startswith("E") else "warning",
+            "line": self.mark.line,
+            "column": self.mark.column,
+            "path": self.path,
+            "text": self.text,
+            "found": found.removeprefix("found "),
+            "allowed": allowed or None,
+            "nearest": near.partition("`")[0] or None,
+        }
+
 
 @dataclass(slots=True)
 class Report:
@@ -52,7 +72,7 @@ class Report:
 
     def add(self, code: str, mark: Mark, path: str, text: str) -> None:
         """Record a finding. The same finding at the same place is kept once (a setup used twice is one setup)."""
-        finding = Finding(code, mark, path, text)
+        finding = Finding(code, mark, path, text + IMPORTABLE if code == "E901" else text)
         if finding not in self.findings and mark not in self._unusable:
             self.findings.append(finding)
 
@@ -63,19 +83,17 @@ class Report:
 
     def lines(self, kind: str) -> list[str]:
         """Findings of one kind (`E` or `W`) as text, top of the file first."""
-        chosen = [finding for finding in self.findings if finding.code.startswith(kind)]
-        return [finding.line_of(self.source) for finding in sorted(chosen, key=lambda finding: finding.mark)]
+        return [finding.line_of(self.source) for finding in self.ordered() if finding.code.startswith(kind)]
 
-    def refuse_if_failed(self) -> None:
-        """Raise `PlayError` with every error when there is one."""
-        if self.failed:
-            raise PlayError(self.lines("E"))
+    def ordered(self) -> list[Finding]:
+        """Every finding, top of the file first."""
+        return sorted(self.findings, key=lambda finding: finding.mark)
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """`; did you mean \\`x\\`?` for the nearest name, empty when none is near."""
     nearest = nearest_name(word, names)
-    return f"; did you mean `{nearest}`?" if nearest else ""
+    return f"{_NEAR_WORDS}{nearest}`?" if nearest else ""
 
 
 def nearest_name(word: str, names: Iterable[str]) -> str | None:

@@ -64,14 +64,21 @@ def load_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = N
     `source` names the text in findings. `overrides` replace values of declared variables before anything is checked.
     Raises `PlayError` with every finding at once, top of the file first.
     """
+    play, report = check_play(text, source, overrides)
+    if play is None:
+        raise PlayError(report.lines("E"))
+    return play
+
+
+def check_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = None) -> tuple[Play | None, Report]:
+    """As `load_play`, and every finding, warnings included. The Play is None when one of them is an error."""
     report = Report(source)
     root = read_document(text, report)
     if root is None or not _version_fits(root, report):
-        raise PlayError(report.lines("E"))
+        return None, report
     root, _ = substitute(root, overrides or {}, report)
     play = _read(Section(root, TOP, "", report, mark=root.mark), text, source, report)
-    report.refuse_if_failed()
-    return _identified(replace(play, warnings=tuple(report.lines("W"))))
+    return (None if report.failed else _identified(replace(play, warnings=tuple(report.lines("W"))))), report
 
 
 def on_symbol(play: Play, symbol: str) -> Play:
@@ -113,7 +120,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     refuse_unavailable(top, actions, entry, risk, policy, report)
     if not report.failed:
         check_contract(Sections(account, policy, risk, actions), top, report)
-    _warn_of_unused(top, names, expressions, report)
+        _warn_of_unused(top, names, expressions, report)
     return Play(
         source=source,
         name=_name(top, report),

@@ -40,6 +40,12 @@ def find_play(disk: Disk, given: str, plays_dir: PurePath, working_dir: PurePath
 
 def read_play(disk: Disk, path: PurePath, overrides: dict[str, Scalar] | None = None) -> Play:
     """Load one Play file. Raises `PlayError` with every finding, also for what cannot be read at all."""
+    text = read_play_text(disk, path)
+    return load_play(text, str(path), overrides) if overrides else _checked(text, str(path))
+
+
+def read_play_text(disk: Disk, path: PurePath) -> str:
+    """The text of a Play file. Raises `PlayError` for what is no readable file of UTF-8 text."""
     try:
         if disk.stat(path).is_dir:
             raise PlayError([f"{path}: is a directory, a Play file was expected"])
@@ -49,8 +55,7 @@ def read_play(disk: Disk, path: PurePath, overrides: dict[str, Scalar] | None = 
         data = disk.read_bytes(path)
     except OSError as error:
         raise PlayError([f"{path}: {error.strerror or error}"]) from error
-    text = decode_play(data, str(path))
-    return load_play(text, str(path), overrides) if overrides else _checked(text, str(path))
+    return decode_play(data, str(path))
 
 
 @lru_cache(maxsize=_KEPT)

@@ -1,0 +1,39 @@
+"""What the commands of `playd` share: options said once, and errors turned into text and exit codes."""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from playd.core.errors import PlaydError, PlayError
+
+PlayArgument = Annotated[str, typer.Argument(metavar="PLAY", help="Play file, or the stem of one in config/plays.")]
+CandlesOption = Annotated[str, typer.Option("--candles", metavar="FILE", help="Parquet file of one-minute candles.")]
+SymbolOption = Annotated[str, typer.Option("--symbol", help="Symbol of the candles; default: what the file's name says.")]
+OnSymbolOption = Annotated[str, typer.Option("--symbol", help="Run the Play on this symbol instead of its own.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+StartOption = Annotated[
+    str, typer.Option("--start", metavar="T", help="First decision at or after T (UTC): 2024-01-31, RFC 3339 or epoch ms.")
+]
+EndOption = Annotated[str, typer.Option("--end", metavar="T", help="Candles that open before T.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="K=V", help="Another value for a Play variable; may be repeated.")
+]
+ConfigOption = Annotated[str, typer.Option("--config", metavar="FILE", help="Settings file; default: config/playd.toml.")]
+StateOption = Annotated[str, typer.Option("--state", metavar="DIR", help="State directory; default: state.")]
+
+
+def run_command(body: Callable[[], int]) -> None:
+    """Run a command; every error of ours becomes its text on standard error and its exit code."""
+    try:
+        code = body()
+    except PlayError as error:
+        print("\n".join(error.findings), file=sys.stderr)
+        code = error.exit_code
+    except PlaydError as error:
+        print(f"playd: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
