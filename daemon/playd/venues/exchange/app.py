@@ -7,17 +7,16 @@ import orjson
 from aiohttp import web
 
 from playd.core.errors import SettingsError
-from playd.venues.exchange import admin, auth, rest_account, rest_market, rest_position, rest_trade
+from playd.venues.exchange import admin, auth, desk, rest_market
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.model import Account
-from playd.venues.exchange.rates import Allowance
-from playd.venues.exchange.refusal import NOT_PERMITTED, PARAMETER, TOO_MANY_VISITS, UNKNOWN_KEY, Refusal
-from playd.venues.exchange.requests import Ask, SignedAsk
+from playd.venues.exchange.rates import rate_headers
+from playd.venues.exchange.refusal import PARAMETER, UNKNOWN_KEY, Refusal
+from playd.venues.exchange.requests import Ask
 from playd.venues.exchange.sessions import serve_private, serve_public
 
 BODY_MAX: Final = 256 * 1024
-_READS: Final = {**rest_trade.READS, **rest_position.READS, **rest_account.READS}
-_WRITES: Final = {**rest_trade.WRITES, **rest_position.WRITES, **rest_account.WRITES}
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def build_app(floor: Floor) -> web.Application:
@@ -50,36 +49,28 @@ def build_app(floor: Floor) -> web.Application:
 
 
 async def _rest(floor: Floor, request: web.Request) -> web.Response:
-    """One request: who, how often, what; then keep and tell what changed, then answer."""
+    """One request: who asks, what for; then the answer. Every request enters and every reply leaves here."""
     path = request.path
     body = await request.read()
     if request.method == "GET" and body:
         return web.Response(status=403, text="Forbidden: GET with a body")
-    payload = request.raw_path.partition("?")[2].encode() if request.method == "GET" else body
     public = rest_market.HANDLERS.get(path) if request.method == "GET" else None
-    signed = _READS.get(path) if request.method == "GET" else _WRITES.get(path) if request.method == "POST" else None
-    headers: Mapping[str, str] = {}
+    known = desk.READS if request.method == "GET" else desk.WRITES if request.method == "POST" else {}
+    if public is None and path not in known:
+        return web.Response(status=404, text="404 page not found")
     try:
         if public is not None:
-            return _reply(floor, public(Ask(floor, _params(request, body))))
-        if signed is None:
-            return web.Response(status=404, text="404 page not found")
+            return _reply(floor, result=public(Ask(floor, _params(request, body))))
         read = auth.read_headers(request.headers)
         if read is None:
             return web.Response(status=401, text="Unauthorized: authentication headers are missing")
+        payload = request.raw_path.partition("?")[2].encode() if request.method == "GET" else body
         account = _authenticate(floor, read, payload)
-        allowance = floor.rates.take(account.uid, path, floor.world.clock.mono_s())
-        headers = _rate_headers(floor, allowance)
-        if allowance.refused:
-            raise Refusal(TOO_MANY_VISITS, "Too many visits!")
-        if account.read_only and path in _WRITES:
-            raise Refusal(NOT_PERMITTED, "Permission denied, please check your API key permissions.")
-        result = signed(SignedAsk(floor, _params(request, body), account))
+        answer = desk.serve(floor, path, _params(request, body), account)
     except Refusal as refusal:
-        floor.apply()
-        return _reply(floor, {}, code=refusal.code, text=refusal.text, headers=headers)
-    floor.apply()
-    return _reply(floor, result, headers=headers)
+        return _reply(floor, code=refusal.code, text=refusal.text)
+    headers = rate_headers(answer.allowance, floor.world.clock.wall_ms())
+    return _reply(floor, answer.result, code=answer.code, text=answer.text, extra=answer.extra, headers=headers)
 
 
 def _authenticate(floor: Floor, signed: auth.SignedHeaders, payload: bytes) -> Account:
@@ -103,23 +94,20 @@ def _params(request: web.Request, body: bytes) -> Mapping[str, Any]:
     return parsed
 
 
-def _rate_headers(floor: Floor, allowance: Allowance) -> dict[str, str]:
-    reset_ms = floor.world.clock.wall_ms() + round(allowance.wait_s * 1000)
-    return {
-        "X-Bapi-Limit": str(allowance.limit),
-        "X-Bapi-Limit-Status": str(allowance.left),
-        "X-Bapi-Limit-Reset-Timestamp": str(reset_ms),
-    }
-
-
 def _reply(
-    floor: Floor, result: dict[str, Any], *, code: int = 0, text: str = "OK", headers: Mapping[str, str] | None = None
+    floor: Floor,
+    result: Mapping[str, Any] = _NOTHING,
+    *,
+    code: int = 0,
+    text: str = "OK",
+    extra: Mapping[str, Any] = _NOTHING,
+    headers: Mapping[str, str] = _NOTHING,
 ) -> web.Response:
     envelope = {
         "retCode": code,
         "retMsg": text,
         "result": result,
-        "retExtInfo": {},
+        "retExtInfo": extra,
         "time": floor.world.clock.wall_ms(),
     }
     return web.Response(body=orjson.dumps(envelope), content_type="application/json", headers=headers)

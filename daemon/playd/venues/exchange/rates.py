@@ -13,6 +13,11 @@ PER_SECOND: Final[dict[str, int]] = {
     "/v5/order/amend": 10,
     "/v5/order/cancel": 10,
     "/v5/order/cancel-all": 10,
+    "/v5/order/create-batch": 10,
+    "/v5/order/amend-batch": 10,
+    "/v5/order/cancel-batch": 10,
+    "/v5/order/pre-check": 10,
+    "/v5/order/disconnected-cancel-all": 5,
     "/v5/order/realtime": 50,
     "/v5/order/history": 50,
     "/v5/execution/list": 50,
@@ -21,26 +26,47 @@ PER_SECOND: Final[dict[str, int]] = {
     "/v5/position/set-leverage": 10,
     "/v5/position/switch-mode": 10,
     "/v5/position/trading-stop": 10,
+    "/v5/position/set-auto-add-margin": 10,
+    "/v5/position/add-margin": 10,
+    "/v5/position/confirm-pending-mmr": 10,
     "/v5/account/wallet-balance": 50,
     "/v5/account/info": 50,
     "/v5/account/fee-rate": 5,
     "/v5/account/set-margin-mode": 5,
     "/v5/account/transaction-log": 25,
+    "/v5/account/query-dcp-info": 5,
+    "/v5/account/set-limit-px-action": 10,
+    "/v5/account/user-setting-config": 50,
+    "/v5/account/instruments-info": 10,
     "/v5/user/query-api": 10,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Answer for one request: size of the bucket, what is left, seconds until a place frees up (0 unless refused)."""
+    """
+    Answer for one request: size of the bucket, what is left, seconds until a place frees up (0 unless something was refused).
+
+    `granted` places of those asked for were free.
+    """
 
     limit: int
     left: int
     wait_s: float
+    granted: int
 
     @property
     def refused(self) -> bool:
-        return self.wait_s > 0.0
+        return self.granted == 0
+
+
+def rate_headers(allowance: Allowance, wall_ms: int) -> dict[str, str]:
+    """The three headers of a signed reply; the trade socket has them in its frames."""
+    return {
+        "X-Bapi-Limit": str(allowance.limit),
+        "X-Bapi-Limit-Status": str(allowance.left),
+        "X-Bapi-Limit-Reset-Timestamp": str(wall_ms + round(allowance.wait_s * 1000)),
+    }
 
 
 class RateLimits:
@@ -50,15 +76,15 @@ class RateLimits:
         self.enabled = enabled
         self._taken: dict[tuple[int, str], deque[float]] = {}
 
-    def take(self, uid: int, path: str, now_s: float) -> Allowance:
-        """Count one request. A refused one is not counted. Paths without a limit are never refused."""
+    def take(self, uid: int, path: str, now_s: float, places: int = 1) -> Allowance:
+        """Count one request that takes `places`. What is refused is not counted. Paths without a limit are never refused."""
         limit = PER_SECOND.get(path)
         if not self.enabled or limit is None:
-            return Allowance(UNLIMITED, UNLIMITED, 0.0)
+            return Allowance(UNLIMITED, UNLIMITED, 0.0, places)
         taken = self._taken.setdefault((uid, path), deque())
         while taken and taken[0] <= now_s - WINDOW_S:
             taken.popleft()
-        if len(taken) >= limit:
-            return Allowance(limit, 0, taken[0] + WINDOW_S - now_s)
-        taken.append(now_s)
-        return Allowance(limit, limit - len(taken), 0.0)
+        granted = min(places, limit - len(taken))
+        taken.extend([now_s] * granted)
+        wait_s = taken[0] + WINDOW_S - now_s if granted < places else 0.0
+        return Allowance(limit, limit - len(taken), wait_s, granted)

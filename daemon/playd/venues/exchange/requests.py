@@ -1,16 +1,20 @@
 """One signed request as the handlers see it, and the shape of a handler."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 
 from playd.core.timeframes import DAY_MS
+from playd.venues.exchange.arrivals import listing_of
 from playd.venues.exchange.floor import Floor
-from playd.venues.exchange.model import Account
+from playd.venues.exchange.model import Account, Listing
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.wishes import text_of
 
+T = TypeVar("T")
+
 PERIOD_MAX_MS: Final = 7 * DAY_MS
+_CURSOR: Final = "page_token%3D"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,26 @@ class Ask:
         """The page size, brought into 1 to `most`."""
         return min(max(self.number("limit", default), 1), most)
 
+    def listing(self) -> Listing:
+        """The symbol that is asked for. Raises `Refusal`."""
+        return listing_of(self.floor.books, self.params)
+
+    def listings(self) -> list[Listing]:
+        """The symbol that is asked for, or all, or those of a base coin; none of other categories. Raises `Refusal`."""
+        if self.text("category") not in ("", "linear"):
+            return []
+        if self.text("symbol"):
+            return [self.listing()]
+        base = self.text("baseCoin")
+        return [listing for symbol, listing in self.floor.books.listings.items() if base in ("", symbol.removesuffix("USDT"))]
+
+    def page(self, rows: Sequence[T], size: int) -> tuple[Sequence[T], str]:
+        """The part of `rows` that the cursor of this request points to, and the cursor behind it (empty at the end)."""
+        digits = self.text("cursor").rpartition("D")[2].rpartition("=")[2]
+        begin = int(digits) if digits.isdecimal() else 0
+        end = begin + size
+        return rows[begin:end], f"{_CURSOR}{end}" if end < len(rows) else ""
+
     def period(self) -> tuple[int, int]:
         """`startTime` and `endTime` in market time: at most seven days, the last seven when neither is given."""
         now_ms = self.floor.books.time.now_ms
@@ -52,9 +76,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class SignedAsk(Ask):
-    """A request of a known user."""
+    """
+    A request of a known user. Of the places in the rate that it asked for, `granted` were free.
+
+    `extra` becomes `retExtInfo`; handlers fill it.
+    """
 
     account: Account
+    granted: int = 1
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 PublicHandler = Callable[[Ask], dict[str, Any]]

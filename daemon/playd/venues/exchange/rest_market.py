@@ -1,18 +1,16 @@
-"""Market requests, open to everybody."""
+"""What is listed and by which rules, open to everybody."""
 
 from typing import Any, Final
 
-from playd.core.timeframes import MINUTE_MS
-from playd.venues.exchange import klines
-from playd.venues.exchange.arrivals import listing_of
+from playd.venues.exchange import rest_prices
 from playd.venues.exchange.model import MAINTENANCE_RATE, Listing
-from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import RISK_LIMIT_TEXT, Row
 from playd.venues.exchange.text import float_text, plain
 
-KLINES_MAX: Final = 1000
-FUNDING_ROWS_MAX: Final = 200
+LISTED_PAGE: Final = 500
+LISTED_PAGE_MAX: Final = 1000
+RISK_PAGE: Final = 15
 _MIN_LEVERAGE: Final = "1"
 
 
@@ -27,60 +25,23 @@ def system_status(ask: Ask) -> dict[str, Any]:
     return {"list": []}
 
 
+def announcements(ask: Ask) -> dict[str, Any]:
+    """Nothing is ever announced."""
+    return {"total": 0, "list": []}
+
+
 def instruments(ask: Ask) -> dict[str, Any]:
     """Linear perpetuals; other categories are empty."""
-    rows = [_instrument_row(listing) for listing in _chosen(ask) if ask.text("status") in ("", listing.instrument.status)]
-    return {"category": ask.text("category") or "linear", "nextPageCursor": "", "list": rows}
-
-
-def kline(ask: Ask) -> dict[str, Any]:
-    """Candles, newest first, the one in progress included. `start` alone gives the oldest window from there on."""
-    listing = listing_of(ask.floor.books, ask.params)
-    symbol, interval = listing.instrument.symbol, ask.text("interval")
-    if interval not in ask.floor.streams.intervals:
-        raise Refusal(PARAMETER, f"params error: interval {interval!r} invalid, this market has {ask.floor.streams.intervals}")
-    limit, now_ms = ask.limit(200, KLINES_MAX), ask.floor.books.time.now_ms
-    start_ms, end_ms = ask.number("start", 0), min(ask.number("end", now_ms), now_ms)
-    if ask.text("start") and not ask.text("end"):
-        found = ask.floor.tape.earliest(symbol, interval, start_ms, limit)
-    else:
-        found = ask.floor.tape.latest(symbol, interval, start_ms, end_ms, limit)
-    indices = range(len(found) - 1, -1, -1)
-    return {"category": "linear", "symbol": symbol, "list": [klines.row(found, index) for index in indices]}
-
-
-def tickers(ask: Ask) -> dict[str, Any]:
-    """Whole tickers."""
-    rows = [ask.floor.tape.ticker(listing.instrument.symbol) for listing in _chosen(ask)]
-    return {"category": ask.text("category") or "linear", "list": rows}
-
-
-def order_book(ask: Ask) -> dict[str, Any]:
-    """The book around the present price."""
-    symbol = listing_of(ask.floor.books, ask.params).instrument.symbol
-    now_ms = ask.floor.books.time.now_ms
-    return {**ask.floor.tape.order_book(symbol, ask.limit(25, 1000)), "ts": now_ms, "cts": now_ms}
-
-
-def funding_history(ask: Ask) -> dict[str, Any]:
-    """Rates that were stamped, newest first."""
-    if ask.text("startTime") and not ask.text("endTime"):
-        raise Refusal(PARAMETER, "params error: startTime needs endTime")
-    floor, listing = ask.floor, listing_of(ask.floor.books, ask.params)
-    symbol, every_ms = listing.instrument.symbol, listing.instrument.funding_interval_min * MINUTE_MS
-    end_ms = min(ask.number("endTime", floor.books.time.now_ms), floor.books.time.now_ms)
-    first_ms = max(ask.number("startTime", 0), floor.feed.first_ms)
-    rows: list[Row] = []
-    limit = ask.limit(FUNDING_ROWS_MAX, FUNDING_ROWS_MAX)
-    for stamp_ms in range(end_ms // every_ms * every_ms, first_ms - 1, -every_ms):
-        rate = floor.feed.funding_rate(symbol, stamp_ms)
-        if rate is not None and len(rows) < limit:
-            rows.append({"symbol": symbol, "fundingRate": float_text(rate), "fundingRateTimestamp": str(stamp_ms)})
-    return {"category": "linear", "list": rows}
+    wanted = ask.text("status") or ("" if ask.text("symbol") else "Trading")
+    found = [listing for listing in ask.listings() if wanted in ("", listing.instrument.status)]
+    page, cursor = ask.page(found, ask.limit(LISTED_PAGE, LISTED_PAGE_MAX))
+    rows = [instrument_row(listing, ask.floor.feed.first_ms) for listing in page]
+    return {"category": ask.text("category") or "linear", "nextPageCursor": cursor, "list": rows}
 
 
 def risk_limit(ask: Ask) -> dict[str, Any]:
-    """The one tier of every symbol."""
+    """The one tier of every symbol, so many symbols to a page."""
+    page, cursor = ask.page(ask.listings(), RISK_PAGE)
     rows = [
         {
             "id": 1,
@@ -92,21 +53,13 @@ def risk_limit(ask: Ask) -> dict[str, Any]:
             "maxLeverage": plain(listing.instrument.max_leverage),
             "mmDeduction": "",
         }
-        for listing in _chosen(ask)
+        for listing in page
     ]
-    return {"category": "linear", "nextPageCursor": "", "list": rows}
+    return {"category": "linear", "nextPageCursor": cursor, "list": rows}
 
 
-def _chosen(ask: Ask) -> list[Listing]:
-    """The listing that is asked for, or all; none of other categories."""
-    if ask.text("category") not in ("", "linear"):
-        return []
-    if ask.text("symbol"):
-        return [listing_of(ask.floor.books, ask.params)]
-    return list(ask.floor.books.listings.values())
-
-
-def _instrument_row(listing: Listing) -> Row:
+def instrument_row(listing: Listing, launched_ms: int) -> Row:
+    """Rules of a symbol as a row of `instruments-info`."""
     rules = listing.instrument
     base = rules.symbol.removesuffix("USDT")
     return {
@@ -117,7 +70,7 @@ def _instrument_row(listing: Listing) -> Row:
         "baseCoin": base,
         "quoteCoin": "USDT",
         "settleCoin": "USDT",
-        "launchTime": "0",
+        "launchTime": str(launched_ms),
         "deliveryTime": str(rules.delivery_time_ms),
         "deliveryFeeRate": "",
         "priceScale": str(max(-int(rules.tick.normalize().as_tuple().exponent), 0)),
@@ -147,10 +100,8 @@ def _instrument_row(listing: Listing) -> Row:
 HANDLERS: Final[dict[str, PublicHandler]] = {
     "/v5/market/time": server_time,
     "/v5/system/status": system_status,
+    "/v5/announcements/index": announcements,
     "/v5/market/instruments-info": instruments,
-    "/v5/market/kline": kline,
-    "/v5/market/tickers": tickers,
-    "/v5/market/orderbook": order_book,
-    "/v5/market/funding/history": funding_history,
     "/v5/market/risk-limit": risk_limit,
+    **rest_prices.HANDLERS,
 }

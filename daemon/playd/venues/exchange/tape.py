@@ -13,6 +13,7 @@ from playd.venues.exchange.books import Books
 from playd.venues.exchange.model import Listing
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import float_text, plain
+from playd.venues.exchange.trades import TRADES_PER_CANDLE, MarketTrade, trades
 
 BOOK_LEVELS: Final = 50
 _WIDER: Final = 4
@@ -71,12 +72,18 @@ class Tape:
         if candle is None:
             return None
         so_far = path.part(candle, 0.0, fraction)
-        return Candle(candle.open_time_ms, so_far.open, so_far.high, so_far.low, so_far.close, candle.volume * fraction)
+        prices = (self._traded(symbol, price) for price in (so_far.open, so_far.high, so_far.low, so_far.close))
+        return Candle(candle.open_time_ms, *prices, candle.volume * fraction)
+
+    def _traded(self, symbol: str, price: float) -> float:
+        """The price as somebody could have traded at: a multiple of the tick. The way through a candle passes between two."""
+        listing = self._books.listings[symbol]
+        return listing.price(to_units(price, *listing.tick, DOWN))
 
     def quote(self, symbol: str) -> Row:
         """The fields of a ticker that change with the price."""
         listing = self._books.listings[symbol]
-        last = float_text(listing.last)
+        last = float_text(self._traded(symbol, listing.last))
         bid = to_units(listing.last, *listing.tick, DOWN)
         return {
             "symbol": symbol,
@@ -120,6 +127,21 @@ class Tape:
             "preQty": "",
             "curPreListingPhase": "",
         }
+
+    def recent_trades(self, symbol: str, limit: int) -> list[MarketTrade]:
+        """The last `limit` trades of the market in order, back to the begin of the feed."""
+        listing, step_ms = self._books.listings[symbol], self._feed.step_ms
+        found = []
+        if listing.candle is not None:
+            found = list(trades(listing, listing.candle, step_ms, 0.0, self._books.time.fraction))
+        candles = self.latest_closed(symbol, -(-limit // TRADES_PER_CANDLE) + 1)
+        earlier = [trade for index in range(len(candles)) for trade in trades(listing, candles.at(index), step_ms, 0.0, 1.0)]
+        return (earlier + found)[-limit:]
+
+    def latest_closed(self, symbol: str, count: int) -> Candles:
+        """The last closed base candles, fewer where the series has gaps."""
+        end_ms = self.closed_until_ms
+        return self._feed.candles(symbol, max(end_ms - count * self._feed.step_ms, self._feed.first_ms), end_ms)
 
     def next_funding_ms(self, listing: Listing) -> int:
         """The next funding stamp after now."""

@@ -1,0 +1,57 @@
+"""Where a signed request takes effect: rights, rate, handler, keep and tell. One way for REST and for the trade socket."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from playd.venues.exchange import rest_account, rest_asset, rest_batch, rest_position, rest_trade
+from playd.venues.exchange.floor import Floor
+from playd.venues.exchange.model import Account
+from playd.venues.exchange.rates import Allowance
+from playd.venues.exchange.refusal import NOT_PERMITTED, TOO_MANY_VISITS, Refusal
+from playd.venues.exchange.requests import SignedAsk, SignedHandler
+
+READS: Final[dict[str, SignedHandler]] = {
+    **rest_trade.READS,
+    **rest_position.READS,
+    **rest_account.READS,
+    **rest_asset.READS,
+}
+WRITES: Final[dict[str, SignedHandler]] = {
+    **rest_trade.WRITES,
+    **rest_batch.WRITES,
+    **rest_position.WRITES,
+    **rest_account.WRITES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: code and text, the result, what the venue adds beside it, and what is left of the rate."""
+
+    allowance: Allowance
+    code: int = 0
+    text: str = "OK"
+    result: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def serve(floor: Floor, path: str, params: Mapping[str, Any], account: Account) -> Answer:
+    """
+    Do what a user asks by `path`, a key of `READS` or `WRITES`; keep and tell what changed before answering.
+
+    What the books did before they refused stands, and is told too.
+    """
+    allowance = floor.rates.take(account.uid, path, floor.world.clock.mono_s(), places=rest_batch.places(path, params))
+    ask = SignedAsk(floor, params, account=account, granted=allowance.granted)
+    try:
+        if allowance.refused:
+            raise Refusal(TOO_MANY_VISITS, "Too many visits. Exceeded the API Rate Limit.")
+        if account.read_only and path in WRITES:
+            raise Refusal(NOT_PERMITTED, "Permission denied, please check your API key permissions.")
+        result = (READS.get(path) or WRITES[path])(ask)
+    except Refusal as refusal:
+        floor.apply()
+        return Answer(allowance, refusal.code, refusal.text)
+    floor.apply()
+    return Answer(allowance, result=result, extra=ask.extra)

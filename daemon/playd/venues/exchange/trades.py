@@ -1,0 +1,45 @@
+"""Trades of the market: what a candle's volume is made of, a function of the candle, so that every replay shows the same."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from playd.core.candles import Candle
+from playd.core.units import DOWN, to_units
+from playd.venues.exchange import path
+from playd.venues.exchange.model import Listing
+
+TRADES_PER_CANDLE: Final = 60
+"""One a second in a candle of a minute, each with the same share of the volume."""
+
+_VOLUME_DIGITS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class MarketTrade:
+    """One trade: `side` is the taker's, `volume` in base coin, `rose` is 1 above the trade before, -1 below it, else 0."""
+
+    trade_id: str
+    time_ms: int
+    ticks: int
+    volume: float
+    side: str
+    rose: int
+
+
+def trades(listing: Listing, candle: Candle, step_ms: int, begin: float, end: float) -> Iterator[MarketTrade]:
+    """The trades of a candle after its fraction `begin` up to `end`, in order. The last one is at the close."""
+    symbol = listing.instrument.symbol
+    volume = round(candle.volume / TRADES_PER_CANDLE, _VOLUME_DIGITS)
+    if volume == 0.0:
+        return
+    before = to_units(path.price_at(candle, 0.0), *listing.tick, DOWN)
+    for number in range(1, TRADES_PER_CANDLE + 1):
+        fraction = number / TRADES_PER_CANDLE
+        ticks = to_units(path.price_at(candle, fraction), *listing.tick, DOWN)
+        rose = (ticks > before) - (ticks < before)
+        before = ticks
+        if begin < fraction <= end:
+            time_ms = candle.open_time_ms + min(round(fraction * step_ms), step_ms - 1)
+            side = "Buy" if rose > 0 or (rose == 0 and candle.close >= candle.open) else "Sell"
+            yield MarketTrade(f"{symbol}-{candle.open_time_ms}-{number}", time_ms, ticks, volume, side, rose)
