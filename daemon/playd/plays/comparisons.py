@@ -7,6 +7,7 @@ from playd.plays.conditions import Between, Compare, CompareOp, Member, Number, 
 from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import Mark, Report, did_you_mean, one_of
 from playd.plays.hints import hint
+from playd.plays.literals import LiteralReader
 from playd.plays.names import Names
 from playd.plays.operands import is_arithmetic, read_operand, type_of
 from playd.plays.reader import Key, Section, Table
@@ -57,6 +58,7 @@ class ComparisonReader:
     def __init__(self, names: Names, report: Report) -> None:
         self._names = names
         self._report = report
+        self._literals = LiteralReader(names, report)
 
     def from_list(self, item: Sequence, path: str) -> Comparison | None:
         """`[left, op, right]` or `[left, near, right, tolerance]`."""
@@ -130,19 +132,16 @@ class ComparisonReader:
             return self._between(left, left_item, right_item, paths)
         if op == "in":
             return self._member(left, left_item, right_item, paths)
-        if op in EQUALITY_OPS and left is not None and not self._equality_fits(left, op, left_item, right_item, paths):
-            return None
-        right = read_operand(right_item, paths[1], self._names, self._report)
+        if op in EQUALITY_OPS:
+            if left is None:
+                return None
+            right = self._literals.equal_to(left, op, left_item, right_item, paths)
+        else:
+            right = read_operand(right_item, paths[1], self._names, self._report)
+            for operand, item, path in ((left, left_item, paths[0]), (right, right_item, paths[1])):
+                self._expect_numeric(operand, item, op, path)
         if left is None or right is None:
             return None
-        if op in EQUALITY_OPS:
-            if type_of(right, self._names) is not ColumnType.INT:
-                self._add(
-                    "E420", right_item.mark, paths[1], f"found a FLOAT on the right of `{op}`, expected INT like the left side"
-                )
-        else:
-            self._expect_numeric(left, left_item, op, paths[0])
-            self._expect_numeric(right, right_item, op, paths[1])
         condition = Compare(cast(CompareOp, op), left, right, tolerance)
         warning = hint(condition, self._names)
         if warning:
@@ -177,40 +176,13 @@ class ComparisonReader:
         if not item.items:
             self._add("E402", item.mark, paths[1], "found an empty list, expected at least one literal")
             return None
-        if value is None:
-            return None
-        if type_of(value, self._names) is not ColumnType.INT:
-            self._add(
-                "E420",
-                value_item.mark,
-                paths[0],
-                "found a FLOAT on the left of `in`, expected INT; use `between` or `near_abs`",
-            )
-            return None
-        values: list[float] = []
-        for literal in item.items:
-            number = literal.value if isinstance(literal, Leaf) else None
-            if isinstance(number, bool) or not isinstance(number, int | float) or number != int(number):
-                self._add("E420", literal.mark, paths[1], f"found {kind_of(literal)}, expected an integer like the left side")
-                return None
-            values.append(float(number))
-        return Member(value, tuple(values))
+        return self._literals.member(value, value_item, item, paths) if value is not None else None
 
-    def _equality_fits(self, left: Operand, op: str, left_item: Item, right_item: Item, paths: tuple[str, str]) -> bool:
-        if type_of(left, self._names) is not ColumnType.INT:
-            text = f"found `{op}` on a FLOAT, which is never safely equal, expected `near_abs` with a tolerance, `>` or `<`"
-            self._add("E421", left_item.mark, paths[0], text)
-            return False
-        value = right_item.value if isinstance(right_item, Leaf) else None
-        if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
-            self._add("E420", right_item.mark, paths[1], f"found {kind_of(right_item)}, expected an integer like the left side")
-            return False
-        return True
-
-    def _expect_numeric(self, operand: Operand, item: Item, op: str, path: str) -> None:
-        kind = type_of(operand, self._names)
+    def _expect_numeric(self, operand: Operand | None, item: Item, op: str, path: str) -> None:
+        kind = type_of(operand, self._names) if operand is not None else ColumnType.FLOAT
         if kind not in _NUMERIC:
-            self._add("E420", item.mark, path, f"found a {kind} with `{op}`, expected INT or FLOAT")
+            meant = "; write `== true`" if kind is ColumnType.BOOL else "; write `==` and a word"
+            self._add("E420", item.mark, path, f"found a {kind} with `{op}`, expected INT or FLOAT{meant}")
 
     def _add(self, code: str, mark: Mark, path: str, text: str) -> None:
         self._report.add(code, mark, path, text)

@@ -34,6 +34,13 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Word(Number):
+    """A word of an ENUM: `value` is its number in the column, `text` the word in lower case."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arith:
     """Arithmetic of two operands; a zero divisor or a missing operand gives missing."""
 
@@ -66,10 +73,11 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The value equals one of the literals."""
+    """The value equals one of the literals, each a number of the column; `words` are theirs if it is an ENUM."""
 
     value: Operand
     values: tuple[float, ...]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

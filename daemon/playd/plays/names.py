@@ -26,11 +26,12 @@ OFFSET_BARS: Final = 5000
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What is known of a named column: its type and the bar length of its clock."""
+    """What is known of a named column: its type, the bar length of its clock, and for an ENUM its words by their number."""
 
     type: ColumnType
     step_ms: int
     indicator: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from playd.plays.conditions import (
     Ref,
     UseSetup,
     Window,
+    Word,
 )
 from playd.plays.model import (
     Account,
@@ -113,7 +114,9 @@ def reference_form(ref: Ref) -> Node:
 
 
 def operand_form(operand: Operand) -> object:
-    """A reference, a number or arithmetic."""
+    """A reference, a word, a number or arithmetic."""
+    if isinstance(operand, Word):
+        return operand.text
     if isinstance(operand, Number):
         return number(operand.value)
     if isinstance(operand, Arith):
@@ -129,7 +132,7 @@ def expression_form(expr: Expr) -> Node:
     if isinstance(expr, Between):
         return {"op": "between", "lhs": operand_form(expr.value), "rhs": [operand_form(expr.low), operand_form(expr.high)]}
     if isinstance(expr, Member):
-        return {"op": "in", "lhs": operand_form(expr.value), "rhs": [number(value) for value in expr.values]}
+        return {"op": "in", "lhs": operand_form(expr.value), "rhs": list(expr.words or map(number, expr.values))}
     if isinstance(expr, UseSetup):
         return {"setup": expr.name}
     if isinstance(expr, Not):
