@@ -52,7 +52,7 @@ from playd.kernels.indicators import (
 from playd.kernels.operators import arithmetic, between, compare, cross, logic, membership, near, windows
 from playd.kernels.operators.spec import OperatorSpec
 from playd.kernels.spec import IndicatorSpec
-from playd.kernels.structures import rolling_window
+from playd.kernels.structures import rolling_window, swing
 from playd.kernels.structures.spec import StructureSpec
 
 _INDICATORS: Final = (
@@ -106,7 +106,7 @@ _INDICATORS: Final = (
 CATALOG: Final[dict[str, IndicatorSpec]] = {module.SPEC.name: module.SPEC for module in _INDICATORS}
 """Indicators by the name that Plays use."""
 
-_STRUCTURES: Final = (rolling_window,)
+_STRUCTURES: Final = (rolling_window, swing)
 """A detector stands behind those that it uses."""
 
 STRUCTURES: Final[dict[str, StructureSpec]] = {module.SPEC.name: module.SPEC for module in _STRUCTURES}

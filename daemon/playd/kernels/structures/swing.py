@@ -1,0 +1,273 @@
+"""
+swing: the highs and lows that price turned at, their significance, and the pairs that they form (play-language 6.2).
+
+Fractal: a high is a pivot once `right` bars have passed and it is strictly above every other high of the `left` bars before
+and the `right` bars after it. Zigzag: an extreme is a pivot once price has come back from it by a multiple of the ATR.
+
+The fractal keeps the bars that can still be the highest of a window in a queue of falling values, so that a bar costs a fixed
+amount on average whatever the window: each enters once and leaves once. Lows are handled as highs of −low.
+
+Nothing is ever changed in the past: a pivot is known `right` bars late, or when the zigzag reverses.
+"""
+
+from collections.abc import Collection, Sequence
+from hashlib import blake2b
+
+import numpy as np
+
+from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.spec import ColumnType, ParamSpec, integer
+from playd.kernels.structures.spec import (
+    ATR_KEY,
+    BEARISH,
+    BIASES,
+    BULLISH,
+    Complaint,
+    Output,
+    Settings,
+    StructureSpec,
+    Text,
+    Warmups,
+    count_out,
+    flag_out,
+    float_out,
+    index_out,
+    number,
+    word_out,
+)
+
+LEVEL, IDX, SIDE_VERSION, SIGNIFICANCE, MAJOR, ACCEPTED, REPLACED, PAIR_LEVEL, PAIR_IDX = range(0, 18, 2)
+"""Outputs, and places of their present values in the state, of the highs; those of the lows stand one behind."""
+
+VERSION, LAST_IDX, LAST_SIDE, DIRECTION, PAIR_VERSION, ANCHOR = range(18, 24)
+"""Outputs that belong to both sides. LAST_SIDE: 1 high, 2 low."""
+
+OUTPUTS = 24
+BEGUN, PENDING_SIDE, PENDING_LEVEL, PENDING_IDX, BARS, ZIGZAG_SIDE, EXTREME, EXTREME_IDX = range(24, 32)
+"""
+Places in the state behind the outputs: whether there was a bar; the pivot that waits for its opposite (side 0 none, 1 high, 2
+low); bars so far; the zigzag's direction (0 not begun, 1 up, 2 down) and its extreme.
+"""
+
+QUEUE = 32
+"""Place of the queue of the highs: first entry, number of entries, then values, bars and indices of a window's length each."""
+
+ZIGZAG, LEFT, RIGHT, MULTIPLIER, MAJOR_FROM, MIN_ATR, MIN_PCT, ALTERNATE = range(8)
+"""Places in the params. A filter of 0 is off."""
+
+
+@part
+def _pair(state: Row, side: int, level: float, idx: float) -> None:
+    """A pivot joins the waiting one of the other side, and waits in its turn."""
+    if state[PENDING_SIDE] == 2.0 - side:
+        other = 1 - side
+        state[PAIR_LEVEL + side], state[PAIR_IDX + side] = level, idx
+        state[PAIR_LEVEL + other], state[PAIR_IDX + other] = state[PENDING_LEVEL], state[PENDING_IDX]
+        state[DIRECTION] = BULLISH if side == 0 else BEARISH
+        state[PAIR_VERSION] += 1.0
+        state[ANCHOR] = state[PAIR_VERSION]
+    state[PENDING_SIDE], state[PENDING_LEVEL], state[PENDING_IDX] = side + 1.0, level, idx
+
+
+@part
+def _pivot(state: Row, params: Row, side: int, level: float, idx: float, atr: float) -> None:
+    """Take a pivot (side 0: high, 1: low) unless a filter holds it back."""
+    previous = state[LEVEL + side]
+    move = abs(level - previous)
+    if move < params[MIN_ATR] * atr and atr > 0.0:
+        return
+    if 100.0 * move / previous < params[MIN_PCT]:
+        return
+    if params[ALTERNATE] != 0.0 and state[LAST_SIDE] == side + 1.0:
+        if (level <= previous and side == 0) or (level >= previous and side == 1):
+            return
+        state[REPLACED + side] = 1.0
+    significance = move / atr if atr > 0.0 else MISSING
+    state[LEVEL + side], state[IDX + side] = level, idx
+    state[ACCEPTED + side] = 1.0
+    state[VERSION] += 1.0
+    state[SIDE_VERSION + side] += 1.0
+    state[LAST_IDX], state[LAST_SIDE] = idx, side + 1.0
+    state[SIGNIFICANCE + side] = significance if significance - significance == 0.0 else MISSING
+    state[MAJOR + side] = 1.0 if significance >= params[MAJOR_FROM] else 0.0
+    _pair(state, side, level, idx)
+
+
+@part
+def _highest(queue: Row, window: int, bar: float, right: int, value: float, idx: float) -> int:
+    """Take a bar's value; returns the place of the candidate `right` bars back if it is the only highest of the window."""
+    values, bars, indices = queue[2 : 2 + window], queue[2 + window : 2 + 2 * window], queue[2 + 2 * window :]
+    first, count = int(queue[0]), int(queue[1])
+    if count > 0 and bars[first] <= bar - window:
+        first, count = (first + 1) % window, count - 1
+    while count > 0 and values[(first + count - 1) % window] < value:
+        count -= 1
+    last = (first + count) % window
+    values[last], bars[last], indices[last] = value, bar, idx
+    count += 1
+    queue[0], queue[1] = first, count
+    if bars[first] != bar - right or (count > 1 and values[(first + 1) % window] == values[first]):
+        return -1
+    return first
+
+
+@part
+def _fractal(state: Row, params: Row, high: float, low: float, idx: float, atr: float) -> None:
+    right = int(params[RIGHT])
+    window = int(params[LEFT]) + right + 1
+    size = 2 + 3 * window
+    bar = state[BARS]
+    highs, lows = state[QUEUE : QUEUE + size], state[QUEUE + size : QUEUE + 2 * size]
+    top = _highest(highs, window, bar, right, high, idx)
+    bottom = _highest(lows, window, bar, right, -low, idx)
+    state[BARS] = bar + 1.0
+    if bar >= window - 1:
+        if top >= 0:
+            _pivot(state, params, 0, highs[2 + top], highs[2 + 2 * window + top], atr)
+        if bottom >= 0:
+            _pivot(state, params, 1, -lows[2 + bottom], lows[2 + 2 * window + bottom], atr)
+
+
+@part
+def _zigzag(state: Row, params: Row, high: float, low: float, idx: float, atr: float) -> None:
+    if not atr > 0.0:
+        return
+    reach = params[MULTIPLIER] * atr
+    extreme = state[EXTREME]
+    if state[ZIGZAG_SIDE] == 0.0:
+        state[ZIGZAG_SIDE], state[EXTREME], state[EXTREME_IDX] = 1.0, high, idx
+    elif state[ZIGZAG_SIDE] == 1.0:
+        if high > extreme:
+            state[EXTREME], state[EXTREME_IDX], extreme = high, idx, high
+        if low < extreme - reach:
+            _pivot(state, params, 0, extreme, state[EXTREME_IDX], atr)
+            state[ZIGZAG_SIDE], state[EXTREME], state[EXTREME_IDX] = 2.0, low, idx
+    else:
+        if low < extreme:
+            state[EXTREME], state[EXTREME_IDX], extreme = low, idx, low
+        if high > extreme + reach:
+            _pivot(state, params, 1, extreme, state[EXTREME_IDX], atr)
+            state[ZIGZAG_SIDE], state[EXTREME], state[EXTREME_IDX] = 1.0, high, idx
+
+
+def swing(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
+    """Inputs: high, low, index, atr. Params and state: see the places above."""
+    highs, lows, index, atrs = inputs[0], inputs[1], inputs[2], inputs[3]
+    if state[BEGUN] == 0.0 and lo < hi:
+        state[BEGUN] = 1.0
+        state[LEVEL : IDX + 2] = MISSING
+        state[SIGNIFICANCE : SIGNIFICANCE + 2] = MISSING
+        state[PAIR_LEVEL : PAIR_IDX + 2] = MISSING
+        state[LAST_IDX] = MISSING
+    zigzag = params[ZIGZAG] != 0.0
+    for t in range(lo, hi):
+        state[ACCEPTED : REPLACED + 2] = 0.0
+        if zigzag:
+            _zigzag(state, params, highs[t], lows[t], index[t], atrs[t])
+        else:
+            _fractal(state, params, highs[t], lows[t], index[t], atrs[t])
+        for row in range(OUTPUTS):
+            outputs[row, t] = state[row]
+
+
+def _anchor_hash(values: Sequence[float]) -> str:
+    """Hex of BLAKE2b over what makes the pair."""
+    high_idx, high, low_idx, low, direction = values
+    text = f"{high_idx:.0f}|{high:.8f}|{low_idx:.0f}|{low:.8f}|{BIASES[int(direction)]}"
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+ANCHOR_TEXT = Text(
+    ("swing.pair_high_idx", "swing.pair_high_level", "swing.pair_low_idx", "swing.pair_low_level", "swing.pair_direction"),
+    _anchor_hash,
+)
+"""The text that identifies a pair, for structures that use a swing. The column holds the pair's version."""
+
+
+def _window(params: Settings) -> int:
+    return integer(params, "left") + integer(params, "right") + 1
+
+
+def _is_zigzag(params: Settings) -> bool:
+    return params.get("mode") == "atr_zigzag"
+
+
+def _first(params: Settings) -> int:
+    return 0 if _is_zigzag(params) else _window(params) - 1
+
+
+def _outputs(params: Settings) -> tuple[Output, ...]:
+    first = _first(params)
+    own_text = Text(tuple(name.removeprefix("swing.") for name in ANCHOR_TEXT.reads), _anchor_hash)
+    return (
+        *(float_out("high_level", first), float_out("low_level", first)),
+        *(index_out("high_idx", first), index_out("low_idx", first)),
+        *(count_out("high_version"), count_out("low_version")),
+        *(float_out("high_significance", first), float_out("low_significance", first)),
+        *(flag_out("high_is_major"), flag_out("low_is_major")),
+        *(flag_out("high_accepted"), flag_out("low_accepted")),
+        *(flag_out("high_replaced_pending"), flag_out("low_replaced_pending")),
+        *(float_out("pair_high_level", first), float_out("pair_low_level", first)),
+        *(index_out("pair_high_idx", first), index_out("pair_low_idx", first)),
+        count_out("version"),
+        index_out("last_confirmed_pivot_idx", first),
+        word_out("last_confirmed_pivot_type", ("none", "high", "low")),
+        word_out("pair_direction"),
+        count_out("pair_version"),
+        Output("pair_anchor_hash", ColumnType.ENUM, text=own_text),
+    )
+
+
+def _pack(params: Settings, used: Collection[str]) -> Row:
+    zigzag = _is_zigzag(params)
+    bars = (0, 0) if zigzag else (integer(params, "left"), integer(params, "right"))
+    filters = [number(params, name) if params[name] is not None else 0.0 for name in ("min_atr_move", "min_pct_move")]
+    scale = (number(params, "atr_multiplier"), number(params, "major_threshold"))
+    return np.array([zigzag, *bars, *scale, *filters, number(params, "strict_alternation")], dtype=np.float64)
+
+
+def _check(written: Settings) -> tuple[Complaint, ...]:
+    if not _is_zigzag(written):
+        found = [
+            Complaint("E103", name, f"found no `{name}` with mode fractal, expected an integer 1…500 bars")
+            for name in ("left", "right")
+            if name not in written
+        ]
+        if "atr_multiplier" in written:
+            text = "found `atr_multiplier`, which has no effect with mode fractal, expected it with mode atr_zigzag alone"
+            found.append(Complaint("E104", "atr_multiplier", text))
+        return tuple(found)
+    return tuple(
+        Complaint(
+            "E104", name, f"found `{name}`, which has no effect with mode atr_zigzag, expected it with mode fractal alone"
+        )
+        for name in ("left", "right")
+        if name in written
+    )
+
+
+def _fade(params: Settings, used: Warmups) -> int:
+    return 500 if _is_zigzag(params) else 10 * _window(params)
+
+
+SPEC = StructureSpec(
+    name="swing",
+    params=(
+        ParamSpec("mode", "word", "fractal", words=("fractal", "atr_zigzag")),
+        ParamSpec("left", "int", lo=1, hi=500),
+        ParamSpec("right", "int", lo=1, hi=500),
+        ATR_KEY,
+        ParamSpec("atr_multiplier", "float", 2.0, lo=0.0, above_lo=True),
+        ParamSpec("major_threshold", "float", 1.5, lo=0.0, above_lo=True),
+        ParamSpec("min_atr_move", "float", lo=0.0, above_lo=True),
+        ParamSpec("min_pct_move", "float", lo=0.0, above_lo=True),
+        ParamSpec("strict_alternation", "bool", default=False),
+    ),
+    inputs=("high", "low", "index", "atr"),
+    outputs=_outputs,
+    fade=_fade,
+    state_size=lambda params: QUEUE if _is_zigzag(params) else QUEUE + 2 * (2 + 3 * _window(params)),
+    pack=_pack,
+    recurrence=swing,
+    check=_check,
+)
