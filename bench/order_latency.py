@@ -122,8 +122,10 @@ def _exchange(directory: Path) -> Iterator[tuple[str, str]]:
     command = [playd, "exchange", "serve", "--synthetic", "1", "--speed", str(SPEED), "--port", "0"]
     with subprocess.Popen([*command, "--state", str(directory)], stdout=subprocess.PIPE, text=True, cwd=REPO) as process:
         assert process.stdout is not None
-        welcome = "".join(process.stdout.readline() for _ in range(6))
+        welcome = ""
         try:
+            while "X-Playd-Token" not in welcome and (line := process.stdout.readline()):
+                welcome += line
             address, token = re.search(r"REST\s+(\S+)", welcome), re.search(r"X-Playd-Token: (\S+)", welcome)
             if address is None or token is None:
                 raise SystemExit(f"the exchange did not start: {welcome}")

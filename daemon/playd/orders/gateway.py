@@ -87,7 +87,7 @@ class Gateway:
         known = self.known(intent)
         if known is not None:
             return known
-        refusal = judge(self._case(intent, inputs, instance))
+        refusal = judge(self._case(intent, inputs, instance, intent_exists=False))
         if refusal is not None:
             return self._refuse(intent, instance, refusal)
         started_s, on_record = desk.clock.mono_s(), desk.ledger.writes
@@ -111,11 +111,15 @@ class Gateway:
         """
         Hand a committed order to the venue and book the reply. The caller holds the rate token of the first try.
 
+        A new row was committed as `SENT`; only the sending of an older one is written down here.
+
         Repeats by itself only what definitely had no effect (class later, and once class clock), while `wanted()` holds.
         """
-        desk, clock_tried = self._desk, False
+        desk, clock_tried, first = self._desk, False, row.state is OrderState.SENT
         while True:
-            row = desk.book.record(row, OrderEvent.SEND, "send", signed_ms=desk.clock.wall_ms())
+            if not first:
+                row = desk.book.record(row, OrderEvent.SEND, "send", signed_ms=desk.clock.wall_ms())
+            first = False
             reply = await self._place(row)
             reaction = react(intent_class, reply.reply_class)
             if reaction is Reaction.RESYNC and clock_tried:
@@ -246,11 +250,12 @@ class Gateway:
             return Verdict("REJECTED", f"the venue refused with code {stored.code}", link_id=row.link_id)
         return Verdict("SENT", link_id=row.link_id)
 
-    def _case(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Case:
+    def _case(self, intent: Intent, inputs: GateInputs, instance: Instance, *, intent_exists: bool) -> Case:
         desk = self._desk
-        return Case(intent, inputs, self._facts(intent, instance), desk.instrument(intent.symbol), desk.settings)
+        facts = self._facts(intent, instance, intent_exists=intent_exists)
+        return Case(intent, inputs, facts, desk.instrument(intent.symbol), desk.settings)
 
-    def _facts(self, intent: Intent, instance: Instance) -> AccountFacts:
+    def _facts(self, intent: Intent, instance: Instance, *, intent_exists: bool) -> AccountFacts:
         desk = self._desk
         now_ms, wallet, limits = desk.clock.wall_ms(), desk.condition.wallet, desk.settings.limits
         not_ready = desk.condition.not_ready()
@@ -264,7 +269,7 @@ class Gateway:
             equity_usdt=wallet.equity_usdt if wallet is not None else None,
             equity_age_s=desk.clock.mono_s() - desk.condition.wallet_mono_s if wallet is not None else None,
             verdict_exists=desk.verdicts.find(instance.uid, instance.clock_ms, intent.bar_close_ms) is not None,
-            intent_exists=desk.book.intent(intent_id(instance.uid, intent.cause, intent.action, intent.leg)) is not None,
+            intent_exists=intent_exists,
             working_entries=sum(1 for row in live if row.owner == instance.uid and not row.reduce_only),
             unresolved=_unresolved(live) or self.unresolved(intent.symbol),
             day_usd=day_usd,
@@ -281,7 +286,9 @@ class Gateway:
             bar_age_s=inputs.bar_age_s + waited_s,
             quote_age_s=None if inputs.quote_age_s is None else inputs.quote_age_s + waited_s,
         )
-        refusal = judge(self._case(intent, aged, instance))
+        identity = intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
+        exists = self._desk.book.intent(identity) is not None
+        refusal = judge(self._case(intent, aged, instance, intent_exists=exists))
         if refusal is not None and refusal.code == "SIGNAL_OLD":
             return replace(refusal, code="RATE_EXPIRED", text="the signal grew too old while waiting for the rate budget")
         return refusal

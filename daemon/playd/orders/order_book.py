@@ -15,7 +15,7 @@ from playd.core.ids import intent_id, link_id
 from playd.core.orders import Intent, OrderRequest, OrderState, VenueOrder
 from playd.orders.ledger import Ledger, SqlValue
 from playd.orders.machine import Contradiction, OrderEvent, following
-from playd.orders.rows import OrderRow, order_row, text
+from playd.orders.rows import OrderRow, order_row, sent_row, text
 from playd.world.ports import Clock
 
 LIVE_STATES: Final = "('INTENT', 'SENT', 'ACKED', 'OPEN', 'PARTIAL', 'UNKNOWN', 'ORPHAN')"
@@ -86,39 +86,48 @@ class OrderBook:
         return identity
 
     def insert_order(self, intent: Intent, identity: str, attempt: int, request: OrderRequest) -> OrderRow:
-        """Write the order of one attempt in state `INTENT`. The link id must be the one that its identity gives."""
+        """
+        Write the order of one attempt, about to be sent: `INTENT` and `SENT` in one step, so that nothing is left to write
+        between the commit and the bytes. The link id must be the one that its identity gives.
+        """
         if request.link_id != link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, attempt):
             raise Broken(f"link id {request.link_id} does not belong to {identity} attempt {attempt}")
         now_ms = self._clock.wall_ms()
+        row = sent_row(intent, identity, attempt, request, now_ms)
         self._ledger.write(
             "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, side, type, tif, qty, price,"
-            " reduce_only, stop, target, tolerance_pct, state, created_ms, last_event_ms)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            " reduce_only, stop, target, tolerance_pct, state, created_ms, signed_ms, last_event_ms)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
-                request.link_id,
-                identity,
-                attempt,
+                row.link_id,
+                row.intent,
+                row.attempt,
                 self.account,
-                intent.instance_uid,
-                intent.action,
-                request.symbol,
-                request.side,
-                request.order_type,
-                request.time_in_force,
-                text(request.qty),
-                text(request.price),
-                int(request.reduce_only),
-                text(request.stop),
-                text(request.target),
-                text(request.slippage_tolerance_pct),
-                OrderState.INTENT,
-                now_ms,
-                now_ms,
+                row.owner,
+                row.action,
+                row.symbol,
+                row.side,
+                row.type,
+                row.tif,
+                text(row.qty),
+                text(row.price),
+                int(row.reduce_only),
+                text(row.stop),
+                text(row.target),
+                text(row.tolerance_pct),
+                row.state,
+                row.created_ms,
+                row.signed_ms,
+                row.last_event_ms,
             ),
         )
-        self._write_event(request.link_id, "intent", "", "", OrderState.INTENT, None, "", None)
+        self._ledger.write(
+            "INSERT INTO order_events (link_id, n, source, request, before, after, received_ms)"
+            " VALUES (?, 1, 'intent', '', '', 'INTENT', ?), (?, 2, 'send', '', 'INTENT', 'SENT', ?)",
+            (row.link_id, now_ms, row.link_id, now_ms),
+        )
         self._count_change(request.symbol)
-        return self.need(request.link_id)
+        return row
 
     def insert_venue_order(
         self, order: VenueOrder, *, owner: str, action: str, state: OrderState, protective: bool

@@ -3,8 +3,11 @@
 import sqlite3
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
-from playd.core.orders import Action, Execution, OrderRequest, OrderState, Side
+from playd.core.orders import Action, Execution, Intent, OrderRequest, OrderState, Side
+
+_ZERO: Final = Decimal(0)
 
 
 def text(value: Decimal | None) -> str | None:
@@ -123,6 +126,43 @@ def order_row(row: sqlite3.Row) -> OrderRow:
         signed_ms=row["signed_ms"],
         last_event_ms=row["last_event_ms"],
         venue_ms=row["venue_ms"],
+    )
+
+
+def sent_row(intent: Intent, identity: str, attempt: int, request: OrderRequest, now_ms: int) -> OrderRow:
+    """The row of an attempt that is about to be sent, as `order_row` reads it back from the ledger."""
+    return OrderRow(
+        link_id=request.link_id,
+        intent=identity,
+        attempt=attempt,
+        owner=intent.instance_uid,
+        action=intent.action,
+        symbol=request.symbol,
+        venue_order_id="",
+        parent_link_id="",
+        side=request.side,
+        type=request.order_type,
+        tif=request.time_in_force,
+        qty=request.qty,
+        price=request.price,
+        trigger=None,
+        reduce_only=request.reduce_only,
+        stop=request.stop,
+        target=request.target,
+        protective=False,
+        tolerance_pct=request.slippage_tolerance_pct,
+        state=OrderState.SENT,
+        venue_status="",
+        code=None,
+        cancel_type="",
+        reject_reason="",
+        cum_qty=_ZERO,
+        venue_cum_qty=_ZERO,
+        avg_price=_ZERO,
+        created_ms=now_ms,
+        signed_ms=now_ms,
+        last_event_ms=now_ms,
+        venue_ms=0,
     )
 
 

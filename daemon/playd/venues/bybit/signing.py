@@ -1,7 +1,6 @@
 """Signatures over exactly the text that travels: `time + key + window + query or body`, and `GET/realtime + expires`."""
 
 import base64
-import hashlib
 import hmac
 from typing import Final, Protocol
 
@@ -29,7 +28,7 @@ class HmacSigner:
         self._secret = secret
 
     def sign(self, text: bytes) -> str:
-        return hmac.new(self._secret.reveal().encode(), text, hashlib.sha256).hexdigest()
+        return hmac.digest(self._secret.reveal().encode(), text, "sha256").hex()
 
 
 class RsaSigner:
