@@ -16,9 +16,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from playd.kernels import asof, offset, rollup
-from playd.kernels.catalog import CATALOG, OPERATORS
+from playd.kernels.catalog import CATALOG, OPERATORS, STRUCTURES
 from playd.kernels.compiled import Kernel
-from tests.kernel_runs import Floats, walk
+from playd.kernels.structures.spec import Settings
+from tests.kernel_runs import Floats, Rows, prefixed, run_structure, structure_inputs, walk
 
 BARS = 1_000_000
 BLOCK = 4096
@@ -27,6 +28,15 @@ PASSES = 7
 
 Job = tuple[str, Kernel, Sequence[Floats], Floats, int, int]
 """Name, kernel, rows, params, state size, outputs."""
+
+STRUCTURE_PARAMS: dict[str, Settings] = {
+    "swing": {"left": 5, "right": 5},
+    "fibonacci": {"levels": (0.382, 0.5, 0.618)},
+    "zone": {"zone_type": "demand", "width_atr": 1.0},
+    "rolling_window": {"size": 20, "source": "high", "mode": "max"},
+    "derived_zone": {"levels": (0.382, 0.5, 0.618), "max_active": 5},
+}
+"""What has no default."""
 
 LITERALS = {"tolerance": [1.0], "values": [1.0, 2.0], "bars": [20.0], "min_true": [3.0]}
 
@@ -40,6 +50,7 @@ def jobs() -> Iterator[Job]:
         inputs = [rows[row] for row in indicator.inputs]
         packed, size = indicator.pack(params), indicator.state_size(params)
         yield name, indicator.kernel, inputs, packed, size, len(indicator.outputs)
+    yield from structure_jobs(rows)
     for name, operator in OPERATORS.items():
         count = operator.inputs or 4
         inputs = (truths if operator.takes_truth else [rows["close"], rows["open"], rows["high"]])[:count]
@@ -49,6 +60,19 @@ def jobs() -> Iterator[Job]:
     closes = rows["time"] + 60_000.0
     slow = closes[14::15].copy()
     yield "asof 15m", asof.kernel(), [rows["close"][: len(slow)], slow, closes], asof.pack(900_000), asof.STATE_SIZE, 1
+
+
+def structure_jobs(rows: Rows) -> Iterator[Job]:
+    """Every detector, reading what those before it found."""
+    known: dict[str, Floats] = {}
+    for name, spec in STRUCTURES.items():
+        params = spec.settled(STRUCTURE_PARAMS.get(name, {}))
+        used = {use.kind for use in spec.uses}
+        inputs = structure_inputs(name, rows, params, known)
+        outputs = spec.outputs(params)
+        yield name, spec.kernel, inputs, spec.pack(params, used), spec.state_size(params), len(outputs)
+        if any(name == use.kind for other in STRUCTURES.values() for use in other.uses):
+            known |= prefixed(name, run_structure(name, rows, params, known))
 
 
 def best_s(work: Callable[[], None]) -> float:

@@ -86,23 +86,27 @@ def run_indicator(spec: IndicatorSpec, rows: Rows, params: Params | None = None,
 def run_structure(
     name: str, rows: Rows, params: Settings | None = None, used: Rows | None = None, cuts: Sequence[int] = ()
 ) -> dict[str, Floats]:
+    """Outputs of a structure by name, with its defaults. `used`: as for `structure_inputs`."""
+    spec = STRUCTURES[name]
+    settled = spec.settled(params or {})
+    kinds = {row.partition(".")[0] for row in used or ()}
+    inputs, outputs = structure_inputs(name, rows, settled, used), spec.outputs(settled)
+    table = run_kernel(spec.kernel, inputs, spec.pack(settled, kinds), np.zeros(spec.state_size(settled)), len(outputs), cuts)
+    return {output.name: table[row] for row, output in enumerate(outputs)}
+
+
+def structure_inputs(name: str, rows: Rows, settled: Settings, used: Rows | None = None) -> list[Floats]:
     """
-    Outputs of a structure by name.
+    Input rows of a structure.
 
     `used`: rows of the structures that it uses, as `prefixed` gives them. `atr` is of length 14 unless `rows` has another.
     """
-    spec = STRUCTURES[name]
-    settled = spec.settled(params or {})
-    known = {**rows, **(used or {})}
+    spec, known = STRUCTURES[name], {**rows, **(used or {})}
     if "atr" in spec.inputs and "atr" not in known:
         known["atr"] = run_indicator(CATALOG["atr"], rows)["value"]
     if "source" in settled:
         known["src"] = rows[str(settled["source"])]
-    kinds = {row.partition(".")[0] for row in used or ()}
-    inputs = [known[row] if row in known else known["close"] for row in spec.inputs]
-    outputs = spec.outputs(settled)
-    table = run_kernel(spec.kernel, inputs, spec.pack(settled, kinds), np.zeros(spec.state_size(settled)), len(outputs), cuts)
-    return {output.name: table[row] for row, output in enumerate(outputs)}
+    return [known[row] if row in known else known["close"] for row in spec.inputs]
 
 
 def prefixed(kind: str, outputs: Rows) -> dict[str, Floats]:

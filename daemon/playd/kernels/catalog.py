@@ -52,7 +52,21 @@ from playd.kernels.indicators import (
 from playd.kernels.operators import arithmetic, between, compare, cross, logic, membership, near, windows
 from playd.kernels.operators.spec import OperatorSpec
 from playd.kernels.spec import IndicatorSpec
-from playd.kernels.structures import rolling_window, swing
+from playd.kernels.structures import (
+    breaker_block,
+    derived_zone,
+    displacement,
+    fair_value_gap,
+    fibonacci,
+    liquidity_zones,
+    market_structure,
+    order_block,
+    premium_discount,
+    rolling_window,
+    swing,
+    trend,
+    zone,
+)
 from playd.kernels.structures.spec import StructureSpec
 
 _INDICATORS: Final = (
@@ -106,7 +120,21 @@ _INDICATORS: Final = (
 CATALOG: Final[dict[str, IndicatorSpec]] = {module.SPEC.name: module.SPEC for module in _INDICATORS}
 """Indicators by the name that Plays use."""
 
-_STRUCTURES: Final = (rolling_window, swing)
+_STRUCTURES: Final = (
+    rolling_window,
+    swing,
+    trend,
+    market_structure,
+    fibonacci,
+    zone,
+    displacement,
+    fair_value_gap,
+    order_block,
+    derived_zone,
+    liquidity_zones,
+    premium_discount,
+    breaker_block,
+)
 """A detector stands behind those that it uses."""
 
 STRUCTURES: Final[dict[str, StructureSpec]] = {module.SPEC.name: module.SPEC for module in _STRUCTURES}

@@ -67,10 +67,14 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A structure that a detector reads. `needed` says, from the parameters, whether one must be named."""
+    """
+    A structure that a detector reads. From the parameters: `needed`, whether one must be named; `idle`, whether naming one has
+    no effect.
+    """
 
     kind: str
     needed: Callable[[Settings], bool] = lambda params: True
+    idle: Callable[[Settings], bool] = lambda params: False
 
 
 @dataclass(frozen=True, slots=True)
