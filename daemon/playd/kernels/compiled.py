@@ -13,8 +13,9 @@ The kernel convention, and the one place that turns a recurrence into machine co
   as the `lookback` bars before `lo` move along.
 * Missing is NaN. An infinity never leaves a kernel: it becomes missing.
 
-Recurrences are plain Python functions, compiled on first use and cached on disk. The cache notices changes in the file of the
-recurrence only; helpers that are compiled into it therefore live in the same file.
+Recurrences are plain Python functions, compiled on first use and cached on disk. Numba's cache notices changes in the file of
+the recurrence only. Helpers that several recurrences share may live in a file of their own all the same, because the folder of
+the cache is named after the whole of the code (`world.kernel_cache`).
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +43,7 @@ _TABLE: Final = types.float64[:, ::1]
 
 
 def part(function: Function) -> Function:
-    """Make a function usable inside recurrences of the same file. Pure arithmetic only."""
+    """Make a function usable inside recurrences. Pure arithmetic only."""
     compiled: Any = njit(nogil=True, error_model="numpy")(function)
     return cast(Function, compiled)
 
