@@ -13,6 +13,7 @@ from typing import Final
 from playd.core.orders import Action
 
 LINK_ID_PREFIX: Final = "pd"
+GUARDIAN_PREFIX: Final = "pdg"
 
 ACTION_LETTER: Final[dict[Action, str]] = {
     Action.ENTER: "e",
@@ -50,6 +51,21 @@ def link_id(instance_uid: str, cause: str, action: Action, leg: int, attempt: in
     fields = "\n".join((instance_uid, cause, action, str(leg), str(attempt)))
     body = _base32(hashlib.sha256(fields.encode()).digest())[:24]
     return f"{LINK_ID_PREFIX}{ACTION_LETTER[action]}{instance_tag(instance_uid)}-{body}"
+
+
+def guardian_link_id(owner_uid: str, account: str, symbol: str, position_idx: int, since_ms: int, attempt: int) -> str:
+    """
+    Link id of an order of the guardian: action letter `g`, the owner's tag, then what the order is for.
+
+    `since_ms` is when the guardian first saw the danger, so that a repeat of the same attempt is refused by the venue itself.
+    """
+    fields = "\n".join(("guardian", owner_uid, account, symbol, str(position_idx), str(since_ms), str(attempt)))
+    return f"{GUARDIAN_PREFIX}{instance_tag(owner_uid)}-{_base32(hashlib.sha256(fields.encode()).digest())[:24]}"
+
+
+def is_guardians(link: str) -> bool:
+    """Whether a link id is one of the guardian's."""
+    return is_ours(link) and link.startswith(GUARDIAN_PREFIX)
 
 
 def is_ours(link: str) -> bool:

@@ -33,6 +33,9 @@ JOURNAL_RECORD_BYTES: Final = 16 * 1024
 STATE_BYTES: Final = 256 * 1024
 """Largest instance state; a real one is about 4 KiB."""
 
+GUARDIAN_PLAN_BYTES: Final = 1024 * 1024
+"""Largest plan of the guardian; one position takes about 400 bytes."""
+
 KLINES_PER_REQUEST: Final = 1000
 """The venue's own maximum."""
 

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-import orjson
-
-from playd.core.canonical import Json, canonical_json, digest
-from playd.core.errors import Broken, RecordError, StateError
+from playd.core import envelope
+from playd.core.canonical import Json
+from playd.core.envelope import NEWER_EXIT
+from playd.core.errors import RecordError, StateError
 from playd.core.limits import STATE_BYTES
 from playd.world.ports import Disk
 
 SCHEMA: Final = "instance-state/1"
-NEWER_EXIT: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +29,14 @@ class Kept:
 
 
 def seal(payload: Mapping[str, Json], written_ms: int) -> bytes:
-    """The envelope of a payload: schema, time, SHA-256 of the canonical payload, payload. Raises `Broken` when too long."""
-    data = canonical_json({"schema": SCHEMA, "written_ms": written_ms, "digest": digest(payload), "payload": payload})
-    if len(data) > STATE_BYTES:
-        raise Broken(f"an instance state of {len(data)} bytes exceeds {STATE_BYTES}")
-    return data
+    """The envelope of a payload, see `core.envelope`. Raises `Broken` when too long."""
+    return envelope.seal(SCHEMA, payload, written_ms, limit=STATE_BYTES)
 
 
 def unseal(data: bytes, where: str) -> Kept:
-    """
-    The payload of an envelope.
-
-    Raises `StateError`: with exit code 80 when a newer program wrote it, 78 when it is damaged.
-    """
-    try:
-        envelope = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise StateError(f"{where}: not a whole JSON document ({error}); {len(data)} bytes found") from None
-    if not isinstance(envelope, dict) or not {"schema", "written_ms", "digest", "payload"} <= envelope.keys():
-        raise StateError(f"{where}: not an instance state (schema, written_ms, digest, payload expected)")
-    if envelope["schema"] != SCHEMA:
-        raise StateError(f"{where}: schema {envelope['schema']!r} found, {SCHEMA!r} expected", exit_code=NEWER_EXIT)
-    if digest(envelope["payload"]) != envelope["digest"]:
-        raise StateError(f"{where}: the digest does not match the payload")
-    return Kept(envelope["payload"], int(envelope["written_ms"]))
+    """The payload of an envelope. Raises `StateError` as `core.envelope.unseal` does."""
+    payload, written_ms = envelope.unseal(SCHEMA, data, where)
+    return Kept(payload, written_ms)
 
 
 class Keeper:

@@ -1,0 +1,171 @@
+"""
+The guardian's plan: what the daemon wants to be true at the venue, and how the guardian shall help when it is not.
+
+Values and their form on disk. Prices and quantities are decimals, as text on disk; durations are seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from playd.core.canonical import Json
+from playd.core.errors import StateError
+from playd.core.modes import Environment
+from playd.core.orders import Side
+
+SCHEMA: Final = "guardian-plan/1"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPosition:
+    """
+    One position of ours, or one that a working entry of ours may be opening (`qty` is then zero).
+
+    `stop` is the planned one, None where nobody knows it; `fallback` the stop to use then. `max_order_qty` is the venue's
+    largest market order. `frozen`: the operator's own, only alarms. `flatten`: whether it may be closed when no stop holds.
+    """
+
+    symbol: str
+    position_idx: int
+    side: Side
+    qty: Decimal
+    stop: Decimal | None
+    fallback: Decimal | None
+    tick: Decimal
+    max_order_qty: Decimal
+    owner: str
+    owner_name: str
+    frozen: bool
+    flatten: bool
+    entry_links: tuple[str, ...] = ()
+    trigger_by: str = "LastPrice"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlan:
+    """
+    One account with a key: where it is, whose key it must be, where that key lies (never the key), and its positions.
+
+    `tolerances_pct` are the slippage tolerances of closing orders, attempt by attempt; the last attempts have none.
+    """
+
+    alias: str
+    environment: Environment
+    rest: str
+    public: str
+    private: str
+    trade: str
+    expected_uid: str
+    allow_unbound_key: bool
+    credential_file: str
+    tolerances_pct: tuple[Decimal, ...]
+    positions: tuple[PlannedPosition, ...] = ()
+    frozen: bool = False
+
+    def position(self, symbol: str, position_idx: int) -> PlannedPosition | None:
+        """The plan for one position, None when nobody here planned it."""
+        for planned in self.positions:
+            if (planned.symbol, planned.position_idx) == (symbol, position_idx):
+                return planned
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedHalt:
+    """A halt in force, so that losing the ledger lifts nothing. `id` and `raised_ms` name its row of the ledger."""
+
+    id: int
+    scope: str
+    level: int
+    code: str
+    text: str
+    actor: str
+    raised_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The guardian's numbers, from the settings of the daemon that wrote the plan."""
+
+    check_s: float = 5.0
+    dead_after_s: float = 10.0
+    repair_after_s: float = 15.0
+    act_after_s: float = 30.0
+    cancel_entries_after_s: float = 60.0
+    flatten_after_s: float = 0.0
+    fallback_stop_pct: Decimal = Decimal(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the guardian knows from the daemon."""
+
+    rules: Rules = Rules()
+    accounts: tuple[AccountPlan, ...] = ()
+    halts: tuple[PlannedHalt, ...] = ()
+
+    def account(self, alias: str) -> AccountPlan | None:
+        """The plan of one account."""
+        return next((found for found in self.accounts if found.alias == alias), None)
+
+
+def to_payload(plan: Plan) -> dict[str, Json]:
+    """The plan as JSON for the envelope."""
+    return {
+        "rules": _fields(plan.rules),
+        "accounts": [
+            {**_fields(account), "positions": [_fields(position) for position in account.positions]}
+            for account in plan.accounts
+        ],
+        "halts": [_fields(halt) for halt in plan.halts],
+    }
+
+
+def from_payload(payload: Mapping[str, Any], where: str) -> Plan:
+    """The plan of a payload. Raises `StateError` naming `where` for one that does not fit."""
+    try:
+        return Plan(
+            rules=Rules(**{**payload["rules"], "fallback_stop_pct": Decimal(payload["rules"]["fallback_stop_pct"])}),
+            accounts=tuple(_account(row) for row in payload["accounts"]),
+            halts=tuple(PlannedHalt(**row) for row in payload["halts"]),
+        )
+    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+        raise StateError(f"{where}: not a plan of the guardian ({type(error).__name__}: {error})") from None
+
+
+def _account(row: Mapping[str, Any]) -> AccountPlan:
+    return AccountPlan(
+        **{
+            **row,
+            "environment": Environment(row["environment"]),
+            "tolerances_pct": tuple(Decimal(each) for each in row["tolerances_pct"]),
+            "positions": tuple(_position(each) for each in row["positions"]),
+        }
+    )
+
+
+def _position(row: Mapping[str, Any]) -> PlannedPosition:
+    return PlannedPosition(
+        **{
+            **row,
+            "side": Side(row["side"]),
+            **{name: Decimal(row[name]) for name in ("qty", "tick", "max_order_qty")},
+            **{name: None if row[name] is None else Decimal(row[name]) for name in ("stop", "fallback")},
+            "entry_links": tuple(row["entry_links"]),
+        }
+    )
+
+
+def _fields(value: Rules | AccountPlan | PlannedPosition | PlannedHalt) -> dict[str, Json]:
+    return {name: _json(getattr(value, name)) for name in value.__dataclass_fields__ if name != "positions"}
+
+
+def _json(value: object) -> Json:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, tuple):
+        return [_json(each) for each in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value)

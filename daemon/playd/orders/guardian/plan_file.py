@@ -1,0 +1,60 @@
+"""The plan on disk: `guardian/plan.json` in a checksummed envelope, the previous generation beside it. The daemon writes it."""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+from playd.core import envelope
+from playd.core.canonical import digest
+from playd.core.errors import StateError
+from playd.core.limits import GUARDIAN_PLAN_BYTES
+from playd.orders.guardian.plan import SCHEMA, Plan, from_payload, to_payload
+from playd.world.ports import Disk
+
+DIRECTORY: Final = "guardian"
+FILE: Final = "plan.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """A plan that was read, with its digest. `damage` says why the newest generation could not be used, when it could not."""
+
+    plan: Plan
+    digest: str
+    written_ms: int
+    damage: str = ""
+
+
+def digest_of(plan: Plan) -> str:
+    """The digest that both sides name in the heartbeat."""
+    return digest(to_payload(plan))
+
+
+class PlanFile:
+    """One plan file. Written by one process, read by another; each method blocks for one small file."""
+
+    def __init__(self, disk: Disk, state_dir: PurePath) -> None:
+        self._disk = disk
+        self._directory = state_dir / DIRECTORY
+        self.path = self._directory / FILE
+
+    def save(self, plan: Plan, written_ms: int) -> None:
+        """Replace the file; the old generation stays as `.prev`. Raises `OSError`; the old file then stands."""
+        data = envelope.seal(SCHEMA, to_payload(plan), written_ms, limit=GUARDIAN_PLAN_BYTES)
+        self._disk.mkdir(self._directory)
+        self._disk.write_replace(self.path, data)
+
+    def load(self) -> ReadPlan | None:
+        """The newest readable generation, None when there never was one. Raises `StateError` when none is readable."""
+        problems: list[str] = []
+        for path in (self.path, self._directory / f"{FILE}.prev"):
+            try:
+                payload, written_ms = envelope.unseal(SCHEMA, self._disk.read_bytes(path), str(path))
+                return ReadPlan(from_payload(payload, str(path)), digest(payload), written_ms, "; ".join(problems))
+            except FileNotFoundError:
+                continue
+            except (OSError, StateError) as error:
+                problems.append(f"{path}: {error}" if isinstance(error, OSError) else str(error))
+        if problems:
+            raise StateError("; ".join(problems))
+        return None

@@ -1,0 +1,91 @@
+"""From the ledger to the plan, as a pure function of what the ledger holds. Loaded by the daemon only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from playd.core.instrument import Instrument
+from playd.core.orders import Side
+from playd.orders.fills import Share
+from playd.orders.guardian.plan import AccountPlan, PlannedHalt, PlannedPosition
+from playd.orders.halts import Halt, Level, scopes_of
+from playd.orders.order_book import FOREIGN
+from playd.orders.rows import OrderRow
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the ledger holds of one account: all shares, live orders, rules of the symbols, names of the instances by uid."""
+
+    shares: Sequence[Share]
+    orders: Sequence[OrderRow]
+    instruments: Mapping[str, Instrument]
+    names: Mapping[str, str]
+
+
+def account_plan(place: AccountPlan, held: Held, halts: Sequence[Halt], *, fallback_pct: Decimal, flatten: bool) -> AccountPlan:
+    """
+    The plan of one account. `place` is its plan without positions.
+
+    Foreign shares are nobody's plan. An entry that may still fill is planned with the stop that it carries.
+    """
+    frozen = {halt.scope for halt in halts if halt.level is Level.FREEZE}
+    positions = []
+    for symbol in sorted({share.symbol for share in held.shares} | {row.symbol for row in held.orders}):
+        planned = _position(symbol, held, fallback_pct)
+        if planned is not None:
+            is_frozen = bool(frozen & set(scopes_of(planned.owner, place.alias, symbol)))
+            positions.append(replace(planned, frozen=is_frozen, flatten=flatten))
+    whole = bool(frozen & {f"account:{place.alias}", "all"})
+    return replace(place, positions=tuple(positions), frozen=whole)
+
+
+def planned_halts(halts: Sequence[Halt]) -> tuple[PlannedHalt, ...]:
+    """The halts of the ledger that are in force, by number. The kill file is its own record."""
+    kept = sorted((halt for halt in halts if halt.id), key=lambda halt: halt.id)
+    return tuple(
+        PlannedHalt(halt.id, halt.scope, int(halt.level), halt.code, halt.text, halt.actor, halt.raised_ms) for halt in kept
+    )
+
+
+def _position(symbol: str, held: Held, fallback_pct: Decimal) -> PlannedPosition | None:
+    rules = held.instruments.get(symbol)
+    if rules is None:
+        return None
+    entries = [row for row in held.orders if row.symbol == symbol and row.intent is not None and not row.reduce_only]
+    owned = [share for share in held.shares if share.symbol == symbol and share.position.signed_qty and share.owner != FOREIGN]
+    signed = sum((share.position.signed_qty for share in owned), Decimal(0))
+    stop: Decimal | None
+    if signed:
+        owner, stop = owned[0].owner, owned[0].stop if len(owned) == 1 else None
+        side = Side.BUY if signed > 0 else Side.SELL
+        fallback = _fallback(owned[0].position.avg_price, side, fallback_pct, rules.tick)
+    elif entries:
+        owner, stop, side, fallback = entries[0].owner, entries[0].stop, entries[0].side, None
+    else:
+        return None
+    return PlannedPosition(
+        symbol=symbol,
+        position_idx=0,
+        side=side,
+        qty=abs(signed),
+        stop=stop,
+        fallback=fallback,
+        tick=rules.tick,
+        max_order_qty=rules.max_market_qty,
+        owner=owner,
+        owner_name=held.names.get(owner, ""),
+        frozen=False,
+        flatten=True,
+        entry_links=tuple(sorted(row.link_id for row in entries)),
+    )
+
+
+def _fallback(entry_price: Decimal, side: Side, pct: Decimal, tick: Decimal) -> Decimal | None:
+    """A stop this far from the entry, rounded towards the market."""
+    if entry_price <= 0:
+        return None
+    distance = entry_price * pct / 100
+    if side is Side.BUY:
+        return ((entry_price - distance) / tick).to_integral_value(ROUND_CEILING) * tick
+    return ((entry_price + distance) / tick).to_integral_value(ROUND_FLOOR) * tick

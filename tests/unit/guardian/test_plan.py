@@ -1,0 +1,105 @@
+"""The plan says what the ledger says, survives the disk, and a damaged one is never taken for an empty one."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import PurePath
+
+import pytest
+
+from playd.core.errors import StateError
+from playd.core.instrument import synthetic_instrument
+from playd.core.orders import Action, OrderState, Side
+from playd.orders.fills import Share
+from playd.orders.fold import VirtualPosition
+from playd.orders.guardian.plan import Plan, Rules, from_payload, to_payload
+from playd.orders.guardian.plan_file import PlanFile, digest_of
+from playd.orders.guardian.planning import Held, account_plan, planned_halts
+from playd.orders.halts import Halt, Level
+from playd.orders.order_book import FOREIGN
+from playd.orders.rows import OrderRow
+from playd.world.virtual import virtual_world
+from tests.unit.guardian.test_judge import account, planned
+
+UID = "abcdefgh"
+STATE = PurePath("/state")
+INSTRUMENT = synthetic_instrument("BTCUSDT", 60_000.0)
+
+
+def share(signed: str, *, owner: str = UID, stop: str | None = "58000") -> Share:
+    position = VirtualPosition(signed_qty=Decimal(signed), avg_price=Decimal(60_000))
+    return Share(owner, "BTCUSDT", position, None if stop is None else Decimal(stop), None, 0)
+
+
+def entry_order() -> OrderRow:
+    zero = Decimal(0)
+    return OrderRow(
+        "pde-link", "intent", 1, UID, Action.ENTER, "BTCUSDT", "", "", Side.SELL, "Market", "IOC", Decimal(1), None, None,
+        False, Decimal(61_000), None, False, None, OrderState.SENT, "", None, "", "", zero, zero, zero, 0, None, 0, 0,
+    )  # fmt: skip
+
+
+def plan_of(*shares: Share, orders: tuple[OrderRow, ...] = (), halts: tuple[Halt, ...] = ()) -> Plan:
+    held = Held(shares, orders, {"BTCUSDT": INSTRUMENT}, {UID: "mine"})
+    one = account_plan(account(), held, halts, fallback_pct=Decimal(3), flatten=True)
+    return Plan(Rules(), (one,), planned_halts(halts))
+
+
+def test_a_position_is_planned_with_its_owner_and_stop() -> None:
+    (position,) = plan_of(share("0.5")).accounts[0].positions
+    assert (position.side, position.qty, position.stop) == (Side.BUY, Decimal("0.5"), Decimal(58_000))
+    assert (position.owner, position.owner_name, position.frozen) == (UID, "mine", False)
+    assert position.fallback == Decimal(58_200)
+
+
+def test_what_is_flat_or_foreign_is_not_planned() -> None:
+    assert plan_of(share("0"), share("2", owner=FOREIGN)).accounts[0].positions == ()
+
+
+def test_a_working_entry_is_planned_with_the_stop_it_carries() -> None:
+    (position,) = plan_of(orders=(entry_order(),)).accounts[0].positions
+    assert (position.side, position.qty, position.stop) == (Side.SELL, Decimal(0), Decimal(61_000))
+    assert position.entry_links == ("pde-link",)
+
+
+@pytest.mark.parametrize("scope", [f"instance:{UID}", "symbol:main/BTCUSDT", "account:main", "all"])
+def test_a_frozen_scope_freezes_what_stands_in_it(scope: str) -> None:
+    frozen = Halt(1, scope, Level.FREEZE, "OPERATOR", "", "uid:0(root)", 1)
+    (position,) = plan_of(share("0.5"), halts=(frozen,)).accounts[0].positions
+    assert position.frozen
+    (position,) = plan_of(share("0.5"), halts=(replace(frozen, level=Level.PANIC),)).accounts[0].positions
+    assert not position.frozen
+
+
+def test_a_plan_comes_back_from_the_disk_as_it_was() -> None:
+    halt = Halt(3, "all", Level.HALT, "OPERATOR", "why", "uid:0(root)", 7)
+    plan = plan_of(share("-0.5"), orders=(entry_order(),), halts=(halt, replace(halt, id=0, code="KILL_FILE")))
+    file = PlanFile(virtual_world().disk, STATE)
+    assert file.load() is None
+    file.save(plan, 42)
+    found = file.load()
+    assert found is not None
+    assert (found.plan, found.digest, found.written_ms, found.damage) == (plan, digest_of(plan), 42, "")
+    assert [each.code for each in found.plan.halts] == ["OPERATOR"], "the kill file is its own record"
+
+
+def test_a_damaged_plan_gives_way_to_the_one_before_and_never_to_nothing() -> None:
+    disk = virtual_world().disk
+    file = PlanFile(disk, STATE)
+    old, new = Plan(accounts=(account(),)), Plan(accounts=(account(planned()),))
+    file.save(old, 1)
+    file.save(new, 2)
+    disk.write_replace(file.path, disk.read_bytes(file.path).replace(b'"95"', b'"96"'), keep_previous=False)
+    found = file.load()
+    assert found is not None
+    assert found.plan == old
+    assert "digest" in found.damage
+    disk.write_replace(file.path.with_name("plan.json.prev"), b"{}", keep_previous=False)
+    with pytest.raises(StateError, match="digest"):
+        file.load()
+
+
+def test_a_payload_that_is_no_plan_is_refused_by_name() -> None:
+    payload = to_payload(Plan(accounts=(account(planned()),)))
+    assert from_payload(payload, "x") == Plan(accounts=(account(planned()),))
+    with pytest.raises(StateError, match="plan of the guardian"):
+        from_payload({**payload, "rules": {"unknown": 1}}, "here")
