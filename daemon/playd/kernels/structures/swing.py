@@ -4,8 +4,9 @@ swing: the highs and lows that price turned at, their significance, and the pair
 Fractal: a high is a pivot once `right` bars have passed and it is strictly above every other high of the `left` bars before
 and the `right` bars after it. Zigzag: an extreme is a pivot once price has come back from it by a multiple of the ATR.
 
-The fractal keeps the bars that can still be the highest of a window in a queue of falling values, so that a bar costs a fixed
-amount on average whatever the window: each enters once and leaves once. Lows are handled as highs of −low.
+The fractal asks, when a bar comes, whether it is above the `left` bars before it, and `right` bars later whether it is above
+those too. Both are sliding extremes by blocks of the window's length (van Herk, Gil and Werman), so that a bar costs the same
+whatever the window. Lows are handled as highs of −low.
 
 Nothing is ever changed in the past: a pivot is known `right` bars late, or when the zigzag reverses.
 """
@@ -49,8 +50,14 @@ Places in the state behind the outputs: whether there was a bar; the pivot that 
 low); bars so far; the zigzag's direction (0 not begun, 1 up, 2 down) and its extreme.
 """
 
-QUEUE = 32
-"""Place of the queue of the highs: first entry, number of entries, then values, bars and indices of a window's length each."""
+FRACTAL = 32
+"""
+Place of what the fractal keeps: for the highs, then for the lows, the sliding extreme of `left` bars and that of `right` bars;
+then the ring of the last `right` bars: per bar the high and the −low, missing unless above the bars before it, and the index.
+"""
+
+PLACE, HEAD, LAST, TAILS = range(4)
+"""Places in a sliding extreme: bars in the present block, their highest, the window's; then a block of tails, one of values."""
 
 ZIGZAG, LEFT, RIGHT, MULTIPLIER, MAJOR_FROM, MIN_ATR, MIN_PCT, ALTERNATE = range(8)
 """Places in the params. A filter of 0 is off."""
@@ -94,38 +101,62 @@ def _pivot(state: Row, params: Row, side: int, level: float, idx: float, atr: fl
 
 
 @part
-def _highest(queue: Row, window: int, bar: float, right: int, value: float, idx: float) -> int:
-    """Take a bar's value; returns the place of the candidate `right` bars back if it is the only highest of the window."""
-    values, bars, indices = queue[2 : 2 + window], queue[2 + window : 2 + 2 * window], queue[2 + 2 * window :]
-    first, count = int(queue[0]), int(queue[1])
-    if count > 0 and bars[first] <= bar - window:
-        first, count = (first + 1) % window, count - 1
-    while count > 0 and values[(first + count - 1) % window] < value:
-        count -= 1
-    last = (first + count) % window
-    values[last], bars[last], indices[last] = value, bar, idx
-    count += 1
-    queue[0], queue[1] = first, count
-    if bars[first] != bar - right or (count > 1 and values[(first + 1) % window] == values[first]):
-        return -1
-    return first
+def _highest(slide: Row, size: int, value: float) -> float:
+    """Take a value; returns the highest of the last `size`, or of all while there are fewer."""
+    place = int(slide[PLACE])
+    head = value if place == 0 or value > slide[HEAD] else slide[HEAD]
+    slide[TAILS + size + place] = value
+    place += 1
+    highest = head
+    if place == size:
+        place = 0
+        tail = -np.inf
+        for k in range(size - 1, -1, -1):
+            tail = max(tail, slide[TAILS + size + k])
+            slide[TAILS + k] = tail
+    else:
+        highest = max(head, slide[TAILS + place])
+    slide[PLACE], slide[HEAD], slide[LAST] = place, head, highest
+    return highest
+
+
+@part
+def _begin(state: Row, params: Row) -> None:
+    """Before the first bar: what nothing has set is missing, and every value is above no bar."""
+    state[BEGUN] = 1.0
+    state[LEVEL : IDX + 2] = MISSING
+    state[SIGNIFICANCE : SIGNIFICANCE + 2] = MISSING
+    state[PAIR_LEVEL : PAIR_IDX + 2] = MISSING
+    state[LAST_IDX] = MISSING
+    if params[ZIGZAG] == 0.0:
+        left, right = TAILS + 2 * int(params[LEFT]), TAILS + 2 * int(params[RIGHT])
+        state[FRACTAL:] = MISSING
+        for slide in (FRACTAL, FRACTAL + left, FRACTAL + left + right, FRACTAL + 2 * left + right):
+            size = left if slide in (FRACTAL, FRACTAL + left + right) else right
+            state[slide + PLACE] = 0.0
+            state[slide + LAST : slide + size] = -np.inf
 
 
 @part
 def _fractal(state: Row, params: Row, high: float, low: float, idx: float, atr: float) -> None:
-    right = int(params[RIGHT])
-    window = int(params[LEFT]) + right + 1
-    size = 2 + 3 * window
+    left, right = int(params[LEFT]), int(params[RIGHT])
     bar = state[BARS]
-    highs, lows = state[QUEUE : QUEUE + size], state[QUEUE + size : QUEUE + 2 * size]
-    top = _highest(highs, window, bar, right, high, idx)
-    bottom = _highest(lows, window, bar, right, -low, idx)
     state[BARS] = bar + 1.0
-    if bar >= window - 1:
-        if top >= 0:
-            _pivot(state, params, 0, highs[2 + top], highs[2 + 2 * window + top], atr)
-        if bottom >= 0:
-            _pivot(state, params, 1, -lows[2 + bottom], lows[2 + 2 * window + bottom], atr)
+    before_size, after_size = TAILS + 2 * left, TAILS + 2 * right
+    ring = state[FRACTAL + 2 * (before_size + after_size) :]
+    place = 3 * (int(bar) % right)
+    top, bottom, at = ring[place], ring[place + 1], ring[place + 2]
+    ring[place + 2] = idx
+    for side in range(2):
+        value = high if side == 0 else -low
+        start = FRACTAL + side * (before_size + after_size)
+        before, after = state[start : start + before_size], state[start + before_size : start + before_size + after_size]
+        ring[place + side] = value if bar >= left and value > before[LAST] else MISSING
+        _highest(before, left, value)
+        _highest(after, right, value)
+        candidate = top if side == 0 else bottom
+        if candidate > after[LAST]:
+            _pivot(state, params, side, candidate if side == 0 else -candidate, at, atr)
 
 
 @part
@@ -154,11 +185,7 @@ def swing(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: in
     """Inputs: high, low, index, atr. Params and state: see the places above."""
     highs, lows, index, atrs = inputs[0], inputs[1], inputs[2], inputs[3]
     if state[BEGUN] == 0.0 and lo < hi:
-        state[BEGUN] = 1.0
-        state[LEVEL : IDX + 2] = MISSING
-        state[SIGNIFICANCE : SIGNIFICANCE + 2] = MISSING
-        state[PAIR_LEVEL : PAIR_IDX + 2] = MISSING
-        state[LAST_IDX] = MISSING
+        _begin(state, params)
     zigzag = params[ZIGZAG] != 0.0
     for t in range(lo, hi):
         state[ACCEPTED : REPLACED + 2] = 0.0
@@ -250,6 +277,13 @@ def _fade(params: Settings, used: Warmups) -> int:
     return 500 if _is_zigzag(params) else 10 * _window(params)
 
 
+def _state_size(params: Settings) -> int:
+    if _is_zigzag(params):
+        return FRACTAL
+    left, right = integer(params, "left"), integer(params, "right")
+    return FRACTAL + 2 * (2 * TAILS + 2 * left + 2 * right) + 3 * right
+
+
 SPEC = StructureSpec(
     name="swing",
     params=(
@@ -266,7 +300,7 @@ SPEC = StructureSpec(
     inputs=("high", "low", "index", "atr"),
     outputs=_outputs,
     fade=_fade,
-    state_size=lambda params: QUEUE if _is_zigzag(params) else QUEUE + 2 * (2 + 3 * _window(params)),
+    state_size=_state_size,
     pack=_pack,
     recurrence=swing,
     check=_check,
