@@ -10,7 +10,7 @@ from playd.core.units import from_units
 from playd.engine.records import HALTED_LIQUIDATED
 from playd.matching.compiled import inlined, part
 from playd.matching.money import realised_usdt
-from playd.matching.records import LIQUIDATION, SL, Record, Records
+from playd.matching.records import LIQUIDATION, MAX_DRAWDOWN, SIGNAL, SL, TIME, Record, Records
 
 
 @njit(cache=True)
@@ -138,6 +138,7 @@ def _write(
     t.part = s.part
     t.dir = s.dir
     t.decided_ms = s.decided_ms
+    t.exit_decided_ms = s.exit_decided_ms if reason in (SIGNAL, TIME, MAX_DRAWDOWN) else 0
     t.entry_time_ms = s.entry_time_ms
     t.exit_time_ms = time_ms - time_ms % r.base_step_ms
     t.entry_price = s.entry_price

@@ -81,7 +81,7 @@ def decide_record(s: Record, r: Record, x: Record, window_open: bool, close_ms: 
         return
     out.equity_usdt = equity_usdt(s.cash_usdt, s.dir, s.size, s.entry_price, close)
     s.held_closes += 1
-    out.verdict = _decide_holding(s, r, x, close, out)
+    out.verdict = _decide_holding(s, r, x, close_ms, close, out)
 
 
 @inlined
@@ -102,7 +102,7 @@ def _decide_flat(s: Record, r: Record, x: Record, window_open: bool, close_ms: i
 
 
 @inlined
-def _decide_holding(s: Record, r: Record, x: Record, close: float, out: Record) -> int:
+def _decide_holding(s: Record, r: Record, x: Record, close_ms: int, close: float, out: Record) -> int:
     stop = moved_stop_ticks(s, r, x, close)
     stop_passed = stop != s.stop_ticks and has_passed(r, s.dir, close, stop)
     if stop != s.stop_ticks and not stop_passed:
@@ -110,12 +110,12 @@ def _decide_holding(s: Record, r: Record, x: Record, close: float, out: Record) 
         out.stop_ticks = stop
         out.amend = 1
     if s.halted != RUNNING or _drawdown_is_hit(s, r, out.equity_usdt):
-        return _exit_all(s, MAX_DRAWDOWN, close, out)
+        return _exit_all(s, MAX_DRAWDOWN, close_ms, close, out)
     if stop_passed:
-        return _exit_all(s, SL, close, out)
+        return _exit_all(s, SL, close_ms, close, out)
     if r.time_exit_bars > 0 and s.held_closes >= r.time_exit_bars:
-        return _exit_all(s, TIME, close, out)
-    return _signal_exit(s, r, x, close, out)
+        return _exit_all(s, TIME, close_ms, close, out)
+    return _signal_exit(s, r, x, close_ms, close, out)
 
 
 @inlined
@@ -131,15 +131,15 @@ def _drawdown_is_hit(s: Record, r: Record, equity: float) -> bool:
 
 
 @part
-def _exit_all(s: Record, reason: int, close: float, out: Record) -> int:
+def _exit_all(s: Record, reason: int, close_ms: int, close: float, out: Record) -> int:
     """A forced exit: the whole position, unless an order for the whole of it is under way."""
     if s.exit_qty >= s.qty:
         return EXIT_PENDING
-    return _exit(s, s.qty, reason, 100.0, close, out)
+    return _exit(s, s.qty, reason, 100.0, close_ms, close, out)
 
 
 @inlined
-def _signal_exit(s: Record, r: Record, x: Record, close: float, out: Record) -> int:
+def _signal_exit(s: Record, r: Record, x: Record, close_ms: int, close: float, out: Record) -> int:
     """The first exit action of the position's side that is true."""
     idle = AMENDED if out.amend != 0 else HOLD
     if x.exit_all == 1.0:
@@ -155,13 +155,14 @@ def _signal_exit(s: Record, r: Record, x: Record, close: float, out: Record) -> 
     qty = exit_steps(s, r, percent, close)
     if qty < r.min_qty and qty < s.qty:
         return BELOW_MIN_QTY
-    return _exit(s, qty, SIGNAL, percent, close, out)
+    return _exit(s, qty, SIGNAL, percent, close_ms, close, out)
 
 
 @part
-def _exit(s: Record, qty: int, reason: int, percent: float, close: float, out: Record) -> int:
+def _exit(s: Record, qty: int, reason: int, percent: float, close_ms: int, close: float, out: Record) -> int:
     s.exit_qty = qty
     s.exit_reason = reason
+    s.exit_decided_ms = close_ms
     out.action = EXIT
     out.dir = s.dir
     out.qty = qty

@@ -1,9 +1,10 @@
 """What an engine is told and what it answers: frozen values between the engine and whoever runs it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playd.core.orders import Action, Side
+from playd.plays.model import Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class EngineOrder:
 
     `ENTER`: a market order of `qty_steps`, with `stop_ticks` and `target_ticks` attached. `EXIT` and `REDUCE`: a reduce-only
     market order of all or `percent` of the position. `STOP`: the position's stop moves to `stop_ticks`, the target stays.
-    Absent levels are None. `price_ref` is the close decided on.
+    Absent levels are None. `price_ref` is the close decided on. `metadata` is what the Play attached to the action, with its
+    values at that close.
     """
 
     action: Action
@@ -44,6 +46,7 @@ class EngineOrder:
     price_ref: float
     percent: float
     reason: str
+    metadata: Mapping[str, Scalar | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,16 @@ from playd.engine import records as e
 from playd.engine.account import apply_entry, apply_exit, apply_funding, entry_ended, exit_ended, mark
 from playd.engine.decide import decide
 from playd.engine.messages import Decision, EngineFill, EngineOrder, EnginePosition
+from playd.engine.notes import NoteReader
 from playd.engine.rules import build_rules, build_state, build_week
 from playd.engine.trades import TradeRecord, read_trades
 from playd.matching.money import equity_usdt
-from playd.matching.records import REASON_CODE, REASONS
+from playd.matching.records import REASON_CODE, REASONS, SIGNAL
 from playd.plays.columns import Columns
 from playd.plays.model import Play
 from playd.plays.program import Program
 
-SNAPSHOT_VERSION: Final = 1
+SNAPSHOT_VERSION: Final = 2
 _HALT_WORDS: Final = {e.RUNNING: None, e.HALTED_DRAWDOWN: "max_drawdown", e.HALTED_LIQUIDATED: "liquidation"}
 _NO_LEVEL_WORD: Final = "none"
 
@@ -61,6 +62,7 @@ class PlayEngine:
         self._program = program
         self._instrument = instrument
         self._columns = Columns(program, capacity)
+        self._notes = NoteReader(play)
         self._rules = build_rules(play, instrument, program.base_step_ms)
         self._week = build_week(play.policy.trading_windows)
         self._state = build_state(start_equity_usdt)
@@ -152,7 +154,8 @@ class PlayEngine:
         if reason == 0:
             raise ValueError(f"{fill.reason!r} is not a reason for which a position is closed")
         apply_exit(self._state, self._rules, fill.qty_steps, price, fill.fee_usdt, fill.time_ms, reason, self._trade, 0)
-        self.trades.extend(read_trades(self._trade, self._instrument, self._program.exec_step_ms))
+        notes = self._notes.of_trades(self._columns, self._trade)
+        self.trades.extend(read_trades(self._trade, self._instrument, self._program.exec_step_ms, notes))
 
     def on_order_ended(self, action: Action, reason: str) -> None:
         """An entry or exit order is over without (further) fill: rejected, cancelled or dropped, for `reason`."""
@@ -196,7 +199,7 @@ class PlayEngine:
 
     def _decision(self, close_ms: int, close: float, values: dict[str, float]) -> Decision:
         out = self._intent[0]
-        orders = self._orders(out, close) if out["action"] != e.NO_ACTION or out["amend"] != 0 else ()
+        orders = self._orders(out, close_ms, close) if out["action"] != e.NO_ACTION or out["amend"] != 0 else ()
         verdict = e.VERDICTS[int(out["verdict"])]
         return Decision(
             close_ms=close_ms,
@@ -207,7 +210,7 @@ class PlayEngine:
             equity_usdt=float(out["equity_usdt"]),
         )
 
-    def _orders(self, out: np.void, close: float) -> tuple[EngineOrder, ...]:
+    def _orders(self, out: np.void, close_ms: int, close: float) -> tuple[EngineOrder, ...]:
         orders: list[EngineOrder] = []
         s = self._state[0]
         if out["amend"] != 0:
@@ -216,12 +219,14 @@ class PlayEngine:
             orders.append(EngineOrder(Action.STOP, side, int(s["qty"]), stop, target, close, 100.0, "sl"))
         if out["action"] == e.ENTER:
             levels = _level(int(out["stop_ticks"])), _level(int(out["target_ticks"]))
-            side = _side(int(out["dir"]))
-            orders.append(EngineOrder(Action.ENTER, side, int(out["qty"]), *levels, close, 100.0, "entry"))
+            side, said = _side(int(out["dir"])), self._notes.of_entry(self._columns, int(out["dir"]), close_ms).metadata
+            orders.append(EngineOrder(Action.ENTER, side, int(out["qty"]), *levels, close, 100.0, "entry", said))
         elif out["action"] == e.EXIT:
             action = Action.EXIT if out["qty"] == s["qty"] else Action.REDUCE
             side, reason = _side(-int(out["dir"])), REASONS[int(out["reason"])]
-            orders.append(EngineOrder(action, side, int(out["qty"]), None, None, close, float(out["percent"]), reason))
+            by_rule = reason == REASONS[SIGNAL]
+            said = self._notes.of_exit(self._columns, int(out["dir"]), close_ms).metadata if by_rule else {}
+            orders.append(EngineOrder(action, side, int(out["qty"]), None, None, close, float(out["percent"]), reason, said))
         return tuple(orders)
 
     def _detail(self, orders: tuple[EngineOrder, ...]) -> str:

@@ -158,6 +158,7 @@ STATE: Final = np.dtype(
         ("pending_decided_ms", np.int64),
         ("exit_qty", np.int64),
         ("exit_reason", np.int64),
+        ("exit_decided_ms", np.int64),
         ("cooldown_left", np.int64),
         ("entries_day", np.int64),
         ("entries_count", np.int64),
@@ -215,6 +216,7 @@ TRADE: Final = np.dtype(
         ("part", np.int64),
         ("dir", np.int64),
         ("decided_ms", np.int64),
+        ("exit_decided_ms", np.int64),
         ("entry_time_ms", np.int64),
         ("exit_time_ms", np.int64),
         ("entry_price", np.float64),
@@ -235,6 +237,7 @@ TRADE: Final = np.dtype(
     ]
 )
 """
-One closing fill (play-language 10.10). `fees_usdt` includes `entry_fee_usdt`, the share of the entry's fee. `mae_pct` and
+One closing fill (play-language 10.10). `exit_decided_ms` is the close that decided on it, 0 for a fill that no decision asked
+for, such as a stop's. `fees_usdt` includes `entry_fee_usdt`, the share of the entry's fee. `mae_pct` and
 `mfe_pct` are magnitudes, never negative.
 """

@@ -1,6 +1,6 @@
 """Trade records as values (play-language 10.10): one per closing fill."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Literal
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from playd.core.instrument import Instrument
 from playd.core.units import from_units
+from playd.engine.notes import Notes
 from playd.matching.records import REASONS, Records
+from playd.plays.model import Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,12 @@ class TradeRecord:
     Times are the opens of the base candles in which the fills happened. `notional_usdt` is the entry's. `stop_loss` and
     `take_profit` are the first ones, `*_at_exit` the last ones; None when there is none. `fees_usdt` and `funding_usdt` are
     positive when paid. `entry_bar` and `exit_bar` are bar indices of the execution clock (open time / length).
-    `mae_pct` and `mfe_pct` are magnitudes in percent of the entry price. `decided_ms` is the close that decided the entry.
+    `mae_pct` and `mfe_pct` are magnitudes in percent of the entry price. `decided_ms` is the close that decided the entry,
+    `exit_decided_ms` the one that decided the exit, None for a stop, a target and whatever else the Play did not ask for.
+
+    `entry_rule` is the path of the condition that fired, `entry_clauses` are the paths of the clauses that made it true,
+    `metadata` is what the Play attached to it, with the values at `decided_ms`. `exit_rule`, `exit_clauses` and
+    `exit_metadata` are the same of the exit action; empty unless `exit_reason` is `signal`.
     """
 
     trade_id: int
@@ -50,15 +57,28 @@ class TradeRecord:
     mae_pct: float
     mfe_pct: float
     decided_ms: int
+    exit_decided_ms: int | None
     entry_rule: str
+    entry_clauses: tuple[str, ...]
+    metadata: Mapping[str, Scalar | None]
+    exit_rule: str
+    exit_clauses: tuple[str, ...]
+    exit_metadata: Mapping[str, Scalar | None]
 
     def as_json(self) -> dict[str, object]:
         """The record under the names of its fields, JSON-able."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def read_trades(rows: Records, instrument: Instrument, exec_step_ms: int) -> Iterator[TradeRecord]:
-    """The records in TRADE rows, made field by field: one row at a time takes NumPy several times as long."""
+def read_trades(
+    rows: Records, instrument: Instrument, exec_step_ms: int, notes: tuple[Sequence[Notes], Sequence[Notes]]
+) -> Iterator[TradeRecord]:
+    """
+    The records in TRADE rows, with the notes of their entries and of their exits.
+
+    They are made field by field: one row at a time takes NumPy several times as long.
+    """
+    entries, exits = notes
     is_long = rows["dir"] > 0
     tick, step = instrument.tick_fraction, instrument.step_fraction
     qty = np.array([from_units(steps, *step) for steps in rows["qty"].tolist()])
@@ -91,7 +111,13 @@ def read_trades(rows: Records, instrument: Instrument, exec_step_ms: int) -> Ite
         "mae_pct": rows["mae_pct"].tolist(),
         "mfe_pct": rows["mfe_pct"].tolist(),
         "decided_ms": rows["decided_ms"].tolist(),
-        "entry_rule": ["actions.entry_long" if one else "actions.entry_short" for one in is_long],
+        "exit_decided_ms": [one or None for one in rows["exit_decided_ms"].tolist()],
+        "entry_rule": [one.rule for one in entries],
+        "entry_clauses": [one.clauses for one in entries],
+        "metadata": [one.metadata for one in entries],
+        "exit_rule": [one.rule for one in exits],
+        "exit_clauses": [one.clauses for one in exits],
+        "exit_metadata": [one.metadata for one in exits],
     }
     make: Callable[..., TradeRecord] = TradeRecord
     return map(make, *(fields[name] for name in TradeRecord.__slots__))

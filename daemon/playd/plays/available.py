@@ -21,10 +21,8 @@ FUNDING_GUARD: Final = False
 def refuse_unavailable(
     top: Section, actions: tuple[Block, ...], entry: Entry, risk: Risk, policy: Policy, report: Report
 ) -> None:
-    """Findings for what is written and sound but cannot run yet; labels, which change nothing, are a warning."""
+    """Findings for what is written and sound but cannot run yet."""
     emits = [item for block in actions for items in (*(case.emit for case in block.cases), block.otherwise) for item in items]
-    if any(emit.metadata for emit in emits):
-        report.add("W902", top.mark_of("actions"), "actions", "found metadata, which this version does not write into trades")
     if entry.order_type not in ENTRY_ORDER_TYPES:
         _refuse("entry.order_type", "LIMIT", "MARKET", top, "entry", report)
     name = "risk_model" if top.has("risk_model") else "risk"

@@ -1,5 +1,6 @@
 """From a checked Play to a Program: features, conditions, signals become nodes; equal ones become the same node."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from playd.plays.model import AtrDistance, AtrTrailing, Feature, LevelStop, Play
 from playd.plays.names import MINUTE_PRICES
 from playd.plays.normal_form import window_key
 from playd.plays.program import PRICE_FIELDS, Clock, Program
+from playd.plays.rule_tree import action_rules
 
 _NO_PARAMS = np.empty(0)
 
@@ -51,7 +53,9 @@ class _Compiler:
             self._names[name] = self._graph.candle(self._exec, name)
         signals = self._truths() | self._levels()
         prices = [self._names[name] for name in PRICE_FIELDS]
-        columns, nodes, new = self._graph.ordered((*signals.values(), *prices))
+        # Metadata must not change a decision: neither warm-up nor anchor know of what only it refers to.
+        anchor_step_ms = math.lcm(*(clock.step_ms for clock in self._graph.clocks))
+        columns, nodes, new = self._graph.ordered((*signals.values(), *prices, *self._metadata()))
         return Program(
             clocks=tuple(self._graph.clocks),
             exec_clock=self._exec,
@@ -60,6 +64,7 @@ class _Compiler:
             names={name: new[one] for name, one in self._names.items() if one in new},
             signals={name: new[one] for name, one in signals.items()},
             warmup_ms=max((columns[new[one]].warmup_ms for one in signals.values()), default=0),
+            anchor_step_ms=anchor_step_ms,
         )
 
     def _truths(self) -> dict[str, int]:
@@ -81,6 +86,16 @@ class _Compiler:
         if isinstance(risk.trailing, AtrTrailing):
             levels["trailing_atr"] = risk.trailing.atr
         return {name: self._seen_from_exec(ref) for name, ref in levels.items()}
+
+    def _metadata(self) -> list[int]:
+        """Columns that metadata refers to, each known under the path of its key."""
+        found: dict[str, int] = {}
+        for rule in action_rules(self._play):
+            for emission in rule.emissions:
+                refs = {f"{emission.notes}.{key}": value for key, value in emission.metadata if isinstance(value, Ref)}
+                found |= {path: self._seen_from_exec(ref) for path, ref in refs.items()}
+        self._names |= found
+        return list(found.values())
 
     def _name(self, name: str, column: int) -> int:
         """Make a column known under a name."""

@@ -5,7 +5,6 @@ A column is a number: its place in `Program.columns`. Candle fields are columns 
 of one node. Equal computations are one node, whatever names they have.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -86,9 +85,11 @@ class Program:
         clocks: Base clock first, the others in no particular order.
         exec_clock: Place of the execution clock.
         columns, nodes: Nodes are in execution order: a node's inputs come before it.
-        names: Name to column: `close`, `id`, `id.field`, rule paths like `actions.entry_long.all[1]`, their operands `….lhs`.
+        names: Name to column: `close`, `id`, `id.field`, rule paths like `actions.entry_long.all[1]`, their operands `….lhs`,
+            references in metadata (`actions.entry_long.metadata.<key>`).
         signals: Word of `SIGNALS` to its column on the execution clock; absent when the Play does not have it.
         warmup_ms: How far before a window the history must start.
+        anchor_step_ms: The first candle to load opens at a multiple of this.
     """
 
     clocks: tuple[Clock, ...]
@@ -98,6 +99,7 @@ class Program:
     names: Mapping[str, int]
     signals: Mapping[str, int]
     warmup_ms: int
+    anchor_step_ms: int
 
     @property
     def base_step_ms(self) -> int:
@@ -110,8 +112,8 @@ class Program:
         return self.clocks[self.exec_clock].step_ms
 
     def anchor_ms(self, start_ms: int) -> int:
-        """Open time of the first candle to load for decisions from `start_ms` on: a bar of every clock opens there."""
-        return bar_open_ms(start_ms - self.warmup_ms, math.lcm(*(clock.step_ms for clock in self.clocks)))
+        """Open time of the first candle to load for decisions from `start_ms` on: a bar of each clock they need opens there."""
+        return bar_open_ms(start_ms - self.warmup_ms, self.anchor_step_ms)
 
     def readiness(self) -> dict[str, int]:
         """Name to the index of the first bar, on the column's own clock, that can have a value."""

@@ -19,6 +19,7 @@ from playd.core.canonical import digest
 from playd.core.errors import CandleError
 from playd.core.instrument import Instrument
 from playd.engine import records as e
+from playd.engine.notes import NoteReader
 from playd.engine.rules import build_rules, build_state, build_terms, build_week
 from playd.engine.trades import TradeRecord, read_trades
 from playd.matching.records import Records, new_book, new_fills
@@ -93,7 +94,10 @@ class BacktestResult:
     @cached_property
     def trades(self) -> list[TradeRecord]:
         """Trade records as values, oldest first."""
-        return list(read_trades(self.trade_rows, self.instrument, self.program.exec_step_ms))
+        if not len(self.trade_rows):
+            return []
+        notes = NoteReader(self.play).of_trades(self.columns, self.trade_rows)
+        return list(read_trades(self.trade_rows, self.instrument, self.program.exec_step_ms, notes))
 
     @cached_property
     def close_times_ms(self) -> NDArray[np.int64]:

@@ -1,0 +1,131 @@
+"""
+What a decision leaves in the record of its trade: the rule that fired, its clauses, its metadata (play-language 4.11, 10.10).
+
+All of it is read from the columns at the close that decided, whenever it is asked for: columns never change behind that close,
+so a record made after a restart, or long after the decision, is the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playd.engine.clauses import Read, fired, truth
+from playd.engine.patterns import distinct_rows, rows_at, tree_paths
+from playd.kernels.catalog import CATALOG
+from playd.kernels.spec import ColumnType
+from playd.matching.records import REASON_CODE, Records
+from playd.plays.columns import Columns
+from playd.plays.conditions import Ref
+from playd.plays.model import ActionName, Play, Scalar
+from playd.plays.rule_tree import Emission, action_rules
+
+_SIGNAL: Final = REASON_CODE["signal"]
+_ENTRIES: Final[dict[int, tuple[ActionName, ...]]] = {1: ("entry_long",), -1: ("entry_short",)}
+_EXITS: Final[dict[int, tuple[ActionName, ...]]] = {1: ("exit_all", "exit_long"), -1: ("exit_all", "exit_short")}
+"""Actions by direction of the position, in the order in which decisions try them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """
+    `rule` is the path of the condition (or `else`) that fired, `clauses` are the paths of the clauses that made it true.
+
+    `metadata` has every key of the emit item; a reference that was missing at that close is None.
+    """
+
+    rule: str = ""
+    clauses: tuple[str, ...] = ()
+    metadata: Mapping[str, Scalar | None] = field(default_factory=dict)
+
+
+NO_NOTES: Final = Notes()
+"""Of what no rule decided: a stop, a target, a hand at the venue."""
+
+
+class NoteReader:
+    """Reads the notes of one Play's decisions from its columns."""
+
+    def __init__(self, play: Play) -> None:
+        self._rules = {rule.action: rule for rule in action_rules(play)}
+        self._types = {
+            f"{feature.id}.{output.name}": output.type
+            for feature in play.features
+            for output in CATALOG[feature.indicator].outputs
+        }
+
+    def of_trades(self, columns: Columns, rows: Records) -> tuple[list[Notes], list[Notes]]:
+        """Notes of the entry and of the exit of each TRADE record."""
+        directions = rows["dir"]
+        entries = self._by_side(columns, directions, rows["decided_ms"], _ENTRIES)
+        by_rule = np.where(rows["reason"] == _SIGNAL, rows["exit_decided_ms"], 0)
+        return entries, self._by_side(columns, directions, by_rule, _EXITS)
+
+    def of_entry(self, columns: Columns, direction: int, close_ms: int) -> Notes:
+        """Notes of an entry decided at `close_ms`."""
+        return self._of(columns, _ENTRIES[direction], np.array([close_ms]))[0]
+
+    def of_exit(self, columns: Columns, direction: int, close_ms: int) -> Notes:
+        """Notes of an exit that a rule asked for at `close_ms`, from a position of that direction."""
+        return self._of(columns, _EXITS[direction], np.array([close_ms]))[0]
+
+    def _by_side(
+        self,
+        columns: Columns,
+        directions: NDArray[np.int64],
+        times_ms: NDArray[np.int64],
+        actions: Mapping[int, tuple[ActionName, ...]],
+    ) -> list[Notes]:
+        notes = [NO_NOTES] * len(directions)
+        for direction, names in actions.items():
+            places = np.flatnonzero((directions == direction) & (times_ms > 0))
+            for place, one in zip(places.tolist(), self._of(columns, names, times_ms[places]), strict=True):
+                notes[place] = one
+        return notes
+
+    def _of(self, columns: Columns, actions: Sequence[ActionName], times_ms: NDArray[np.int64]) -> list[Notes]:
+        """Notes of the first emission that was true at each of these closes; none for a close that the columns do not have."""
+        emissions = [one for action in actions if action in self._rules for one in self._rules[action].emissions]
+        if not emissions or not len(times_ms):
+            return [NO_NOTES] * len(times_ms)
+        rows = rows_at(columns, times_ms)
+        known = rows[rows >= 0]
+        samples, which = distinct_rows(columns, tree_paths(one.root for one in emissions), known)
+        kinds = [_first_true(emissions, columns, sample) for sample in samples.tolist()]
+        rest = (self._note(columns, kinds[kind], row) for kind, row in zip(which.tolist(), known.tolist(), strict=True))
+        return [next(rest) if row >= 0 else NO_NOTES for row in rows.tolist()]
+
+    def _note(self, columns: Columns, found: tuple[Emission | None, tuple[str, ...]], row: int) -> Notes:
+        emission, clauses = found
+        if emission is None:
+            return NO_NOTES
+        values = {
+            key: self._value(columns, f"{emission.notes}.{key}", value, row) if isinstance(value, Ref) else value
+            for key, value in emission.metadata
+        }
+        return Notes(emission.rule, clauses, values)
+
+    def _value(self, columns: Columns, path: str, ref: Ref, row: int) -> Scalar | None:
+        value = float(columns.column(path)[row])
+        if np.isnan(value):
+            return None
+        match self._types.get(ref.column, ColumnType.FLOAT):
+            case ColumnType.INT:
+                return int(value)
+            case ColumnType.BOOL:
+                return bool(value)
+            case _:
+                return value
+
+
+def _first_true(emissions: Sequence[Emission], columns: Columns, row: int) -> tuple[Emission | None, tuple[str, ...]]:
+    read = reader_at(columns, row)
+    emission = next((one for one in emissions if truth(one.root, read) == 1.0), None)
+    return emission, fired(emission.root, read) if emission is not None else ()
+
+
+def reader_at(columns: Columns, row: int) -> Read:
+    """Values of named columns at a row of the execution clock."""
+    return lambda path: float(columns.column(path)[row])

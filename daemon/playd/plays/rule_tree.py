@@ -1,0 +1,167 @@
+"""
+The condition trees of a Play as data for explanations: one node per path of the Program, with text and operands (4.12).
+
+The compiler gives every node and operand of these trees a column under the same path, except for `derived` nodes, which stand
+for what the form of the actions means (an earlier case, `else`, a long that gives way to a short) and follow from the others.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from playd.plays.clause_text import clause_text, operand_text
+from playd.plays.conditions import (
+    All,
+    AnyOf,
+    Arith,
+    Between,
+    Compare,
+    Expr,
+    Member,
+    Not,
+    Number,
+    Operand,
+    Ref,
+    UseSetup,
+    Window,
+)
+from playd.plays.model import ActionName, Block, Emit, Play, Scalar
+from playd.plays.normal_form import window_key
+
+RuleKind = Literal["all", "any", "not", "setup", "window", "clause", "unless"]
+"""`setup`: the truth of its only child. `unless`: true where its first child is true and no other one is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOperand:
+    """One side of a clause. `number` is set for a literal, which has no column; `parts` are the sides of arithmetic."""
+
+    path: str
+    text: str
+    number: float | None = None
+    parts: tuple["RuleOperand", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One node. `op` is the operator of a clause, empty otherwise; `derived` nodes have no column."""
+
+    path: str
+    kind: RuleKind
+    text: str
+    children: tuple["Rule", ...] = ()
+    operands: tuple[RuleOperand, ...] = ()
+    op: str = ""
+    derived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """
+    One place that emits an action.
+
+    Attributes:
+        rule: Path of the condition, or of the `else`, as the file has it.
+        root: True where this place emits the action and the action counts.
+        notes: Path of the metadata; a reference among them has a column named `<notes>.<key>`.
+    """
+
+    action: ActionName
+    rule: str
+    root: Rule
+    notes: str
+    metadata: tuple[tuple[str, Scalar | Ref], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRule:
+    """An action: its `root` has the truth of the signal, `emissions` are in the order in which they are tried."""
+
+    action: ActionName
+    root: Rule
+    emissions: tuple[Emission, ...]
+
+
+def action_rules(play: Play) -> tuple[ActionRule, ...]:
+    """Every action that the Play emits, in order of first mention."""
+    emissions = [one for number, block in enumerate(play.actions) for one in _emissions(play, block, number)]
+    actions = dict.fromkeys(emission.action for emission in emissions)
+    return tuple(_action_rule(action, emissions, shorts_count=play.policy.allows_short) for action in actions)
+
+
+def _action_rule(action: ActionName, emissions: list[Emission], *, shorts_count: bool) -> ActionRule:
+    path, own = f"actions.{action}", list[Emission]()
+    for place, one in enumerate(emissions):
+        if one.action != action:
+            continue
+        shorts = tuple(other.root for other in emissions[:place] if other.action == "entry_short")
+        if action == "entry_long" and shorts_count and shorts:
+            text = "unless an entry_short is emitted before it"
+            root = Rule(f"{path}[{len(own)}]", "unless", text, (one.root, *shorts), derived=True)
+            one = Emission(one.action, one.rule, root, one.notes, one.metadata)
+        own.append(one)
+    roots = tuple(one.root for one in own)
+    root = roots[0] if len(roots) == 1 else Rule(path, "any", "any", roots, derived=True)
+    return ActionRule(action, root, tuple(own))
+
+
+def _emissions(play: Play, block: Block, number: int) -> list[Emission]:
+    path = f"actions[{number}]"
+    if len(block.cases) == 1 and not block.otherwise:
+        case = block.cases[0]
+        if len(case.emit) == 1 and block.id == case.emit[0].action:
+            rule = f"actions.{block.id}"
+            return [_emission(case.emit[0], rule, rule_of(play, case.when, rule), f"{rule}.metadata")]
+    whens = [rule_of(play, case.when, f"{path}.cases[{k}].when") for k, case in enumerate(block.cases)]
+    emissions: list[Emission] = []
+    for k, case in enumerate(block.cases):
+        place = f"{path}.cases[{k}]"
+        root = (
+            whens[k]
+            if k == 0
+            else Rule(place, "unless", "unless an earlier case is true", (whens[k], *whens[:k]), derived=True)
+        )
+        emissions += _emitted(case.emit, f"{place}.when", root, place)
+    nots = tuple(Rule(f"{path}.else.not[{k}]", "not", f"not cases[{k}]", (when,), derived=True) for k, when in enumerate(whens))
+    otherwise = Rule(f"{path}.else", "all", "every case is false", nots, derived=True)
+    return emissions + _emitted(block.otherwise, f"{path}.else", otherwise, f"{path}.else")
+
+
+def _emitted(emits: tuple[Emit, ...], rule: str, root: Rule, place: str) -> list[Emission]:
+    return [_emission(emit, rule, root, f"{place}.emit[{j}].metadata") for j, emit in enumerate(emits)]
+
+
+def _emission(emit: Emit, rule: str, root: Rule, notes: str) -> Emission:
+    return Emission(emit.action, rule, root, notes, emit.metadata)
+
+
+def rule_of(play: Play, expr: Expr, path: str) -> Rule:
+    """The tree of one expression of `play`, whose columns are known below `path`."""
+    text = clause_text(expr)
+    match expr:
+        case Compare(op, left, right):
+            return Rule(path, "clause", text, (), (_operand(left, f"{path}.lhs"), _operand(right, f"{path}.rhs")), op)
+        case Between(value, low, high):
+            sides = ((value, "lhs"), (low, "rhs.low"), (high, "rhs.high"))
+            return Rule(path, "clause", text, (), tuple(_operand(one, f"{path}.{side}") for one, side in sides), "between")
+        case Member(value):
+            return Rule(path, "clause", text, (), (_operand(value, f"{path}.lhs"),), "in")
+        case UseSetup(name):
+            inner = next(body for known, body in play.setups if known == name)
+            return Rule(path, "setup", text, (rule_of(play, inner, f"setups.{name}"),))
+        case Not(child):
+            return Rule(path, "not", text, (rule_of(play, child, f"{path}.not"),))
+        case Window():
+            return Rule(path, "window", text, (rule_of(play, expr.child, f"{path}.{window_key(expr)}.expr"),))
+        case All(children):
+            return Rule(path, "all", text, tuple(rule_of(play, one, f"{path}.all[{i}]") for i, one in enumerate(children)))
+        case AnyOf(children):
+            return Rule(path, "any", text, tuple(rule_of(play, one, f"{path}.any[{i}]") for i, one in enumerate(children)))
+
+
+def _operand(operand: Operand, path: str) -> RuleOperand:
+    text = operand_text(operand)
+    if isinstance(operand, Number):
+        return RuleOperand(path, text, operand.value)
+    if isinstance(operand, Arith):
+        return RuleOperand(path, text, None, (_operand(operand.left, f"{path}[0]"), _operand(operand.right, f"{path}[2]")))
+    return RuleOperand(path, text)
