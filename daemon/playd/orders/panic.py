@@ -18,56 +18,16 @@ from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.gateway import Instance
-from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
+from playd.orders.halts import Level
 from playd.orders.order_book import FOREIGN, IntentRow
+from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope
 from playd.orders.rows import OrderRow
 from playd.venues.port import Priority
 
-FLAT_WITHIN_S: Final = 60.0
-VERIFY_GAP_S: Final = 2.0
+__all__ = ["Panic", "PanicPosition", "PanicReport", "PanicScope"]
+
 _PASS_S: Final = 5.0
 _READ_RETRY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class PanicScope:
-    """Of one instance, of one symbol, or (both empty) of the whole account, foreign positions included."""
-
-    instance_uid: str = ""
-    symbol: str = ""
-
-    def halt_scope(self, account: str) -> str:
-        if self.instance_uid:
-            return instance_scope(self.instance_uid)
-        return symbol_scope(account, self.symbol) if self.symbol else account_scope(account)
-
-
-@dataclass(frozen=True, slots=True)
-class PanicPosition:
-    """Result for one symbol. `remaining` is None when it could not be read; quantities are signed."""
-
-    symbol: str
-    before: Decimal
-    closed: Decimal
-    average_price: Decimal
-    slippage_bps: Decimal | None
-    remaining: Decimal | None
-    stop_at_venue: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class PanicReport:
-    """Result of a panic. `exit_code` is 11 while anything remains or could not be read."""
-
-    scope: PanicScope
-    positions: tuple[PanicPosition, ...]
-    cancelled: int
-    duration_s: float
-    problems: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> int:
-        return 11 if self.problems or any(position.remaining != 0 for position in self.positions) else 0
 
 
 @dataclass
