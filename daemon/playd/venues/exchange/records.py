@@ -25,6 +25,7 @@ FORMAT: Final = "1"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (uid INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS keys (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS positions (
     uid INTEGER NOT NULL, symbol TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (uid, symbol)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS orders (
@@ -135,7 +136,17 @@ class Records:
                 (uid, row["symbol"], row["type"], int(row["transactionTime"]), _text(row)),
             )
 
+    def keep_key(self, key: str, body: str) -> None:
+        """Keep an API key, in place of the one of that name."""
+        self._connection.execute(
+            "INSERT INTO keys (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body", (key, body)
+        )
+
     # Reading
+
+    def keys(self) -> list[str]:
+        """Bodies of the API keys, oldest first."""
+        return [str(row["body"]) for row in self._connection.execute("SELECT body FROM keys ORDER BY number")]
 
     def restore(self, books: Books, step_ms: int) -> None:
         """Bring books that are new to where they were. Prices are the caller's to set."""

@@ -10,10 +10,10 @@ from playd.core.units import DOWN, to_units
 from playd.market.feed import CandleFeed
 from playd.venues.exchange import klines, path
 from playd.venues.exchange.books import Books
+from playd.venues.exchange.market_trades import TRADES_PER_CANDLE, MarketTrade, trades
 from playd.venues.exchange.model import Listing
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import float_text, plain
-from playd.venues.exchange.trades import TRADES_PER_CANDLE, MarketTrade, trades
 
 BOOK_LEVELS: Final = 50
 _WIDER: Final = 4
