@@ -16,10 +16,14 @@ PLAYS_DIR = PurePath("config/plays")
 
 def play_of(world: World, given: str, overrides: Sequence[str], symbol: str = "") -> Play:
     """The Play that a command names, run on `symbol` instead of its own if one is given. Raises `PlayError`."""
-    here = world.process.working_dir()
-    path = find_play(world.disk, given, here / PLAYS_DIR, here)
-    play = read_play(world.disk, path, overrides_of(overrides))
+    play = read_play(world.disk, play_path(world, given), overrides_of(overrides))
     return on_symbol(play, symbol) if symbol and symbol != play.symbol else play
+
+
+def play_path(world: World, given: str) -> PurePath:
+    """The Play file that a command names, by path or by its stem in `config/plays`. Raises `PlayError`."""
+    here = world.process.working_dir()
+    return find_play(world.disk, given, here / PLAYS_DIR, here)
 
 
 def candles_of(world: World, given: str, play: Play) -> Candles:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-from playd.cli.inputs import PLAYS_DIR
+from playd.cli.inputs import play_path
 from playd.cli.values import overrides_of
 from playd.control.render import json_text
 from playd.core.errors import PlayError
@@ -15,7 +15,7 @@ from playd.plays.compile import compile_program
 from playd.plays.findings import Finding
 from playd.plays.load import check_play
 from playd.plays.model import Play, Scalar
-from playd.supervisor.plays import find_play, read_play_text
+from playd.supervisor.plays import read_play_text
 from playd.world.ports import World
 from playd.world.real import real_world
 
@@ -62,10 +62,9 @@ def check_plays(given: Sequence[str], overrides: Sequence[str], *, as_json: bool
 
 
 def _check(world: World, given: str, overrides: Mapping[str, Scalar]) -> _Checked:
-    here = world.process.working_dir()
     try:
-        path = find_play(world.disk, given, here / PLAYS_DIR, here)
-        source = _shown(path, here)
+        path = play_path(world, given)
+        source = _shown(path, world.process.working_dir())
         play, report = check_play(read_play_text(world.disk, path), source, overrides)
         if play is not None:
             compile_program(play, MINUTE_MS)

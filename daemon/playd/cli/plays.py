@@ -30,3 +30,15 @@ def play_show(play: PlayArgument, json: JsonOption = False, overrides: SetOption
     from playd.cli.play_show import show_play
 
     run_command(lambda: show_play(play, tuple(overrides), as_json=json))
+
+
+@play_app.command("fmt", epilog="Example: playd play fmt --check config/plays/*.yml")
+def play_fmt(
+    plays: PlaysArgument,
+    check: Annotated[bool, typer.Option("--check", help="Print names of files that are not canonical; exit 1 if any.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Rewrite the files in place.")] = False,
+) -> None:
+    """Print Play files in canonical form. Comments stay; what decides, and so the hash, is the same."""
+    from playd.cli.play_format import format_plays
+
+    run_command(lambda: format_plays(tuple(plays), check=check, write=write))

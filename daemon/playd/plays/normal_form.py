@@ -38,6 +38,7 @@ from playd.plays.model import (
     RewardRisk,
     Risk,
     RiskBased,
+    Scalar,
     Stop,
     Target,
     Timeframes,
@@ -173,8 +174,14 @@ def _emit_forms(emits: tuple[Emit, ...]) -> list[Node]:
 
 
 def _emit_form(emit: Emit) -> Node:
-    metadata = {key: reference_form(value) if isinstance(value, Ref) else value for key, value in emit.metadata}
+    metadata = {key: _label_form(value) for key, value in emit.metadata}
     return {"action": emit.action, "percent": number(emit.percent), "metadata": metadata}
+
+
+def _label_form(value: Scalar | Ref) -> object:
+    if isinstance(value, Ref):
+        return reference_form(value)
+    return number(value) if isinstance(value, float) else value
 
 
 def policy_form(policy: Policy) -> Node:

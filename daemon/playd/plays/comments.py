@@ -1,0 +1,130 @@
+"""Comments of a YAML text, and which value each belongs to: the one on its line, or the one below it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.tokens import Token
+
+from playd.plays.document import Item, Map, Sequence
+from playd.plays.findings import Mark
+
+_END: Final = Mark(10**9, 1)
+"""Behind everything, in the first column."""
+
+
+@dataclass(slots=True)
+class Beside:
+    """Comments of one value, each beginning with `#`: on lines of their own before and after it, and on its own line."""
+
+    before: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Comments:
+    """
+    Comments of a document by the place of the value they belong to: of a key in a map, of an item in a list.
+
+    `header` stands above everything, `footer` below. What is taken is gone, so that nothing is written twice and the rest is
+    known.
+    """
+
+    header: list[str] = field(default_factory=list)
+    footer: list[str] = field(default_factory=list)
+    _places: dict[Mark, Beside] = field(default_factory=dict)
+
+    def beside(self, mark: Mark) -> Beside:
+        """The comments of a value, to add to."""
+        return self._places.setdefault(mark, Beside())
+
+    def take(self, mark: Mark) -> Beside:
+        """The comments of a value, once."""
+        return self._places.pop(mark, None) or Beside()
+
+    def take_before(self, mark: Mark) -> list[str]:
+        """The lines above a value, once; the others stay."""
+        beside = self._places.get(mark)
+        if beside is None:
+            return []
+        lines, beside.before = beside.before, []
+        return lines
+
+    def inside(self, item: Item) -> bool:
+        """Whether a value inside a map or list has comments that do not all fit behind one line."""
+        found = [beside for mark in places(item) if (beside := self._places.get(mark))]
+        return any(beside.before or beside.after for beside in found) or sum(bool(beside.behind) for beside in found) > 1
+
+    def take_inside(self, mark: Mark, item: Item) -> Beside:
+        """The comments of a value that is written on one line: those of everything in it; one alone stays behind."""
+        whole = self.take(mark)
+        for inner in (self.take(inner) for inner in places(item)):
+            if inner.behind:
+                whole.before += whole.behind
+                whole.behind = inner.behind
+            whole.before += [*inner.before, *inner.after]
+        return whole
+
+    def rest(self) -> list[str]:
+        """Everything that was not taken, in the order of the file."""
+        left = sorted(self._places.items())
+        self._places = {}
+        return [line for _, beside in left for line in (*beside.before, *beside.behind, *beside.after)]
+
+
+def places(item: Item) -> Iterator[Mark]:
+    """Marks of the keys and list items inside a value, in the order of the file."""
+    if isinstance(item, Map):
+        for entry in item:
+            yield entry.mark
+            yield from places(entry.value)
+    elif isinstance(item, Sequence):
+        for child in item.items:
+            yield child.mark
+            yield from places(child)
+
+
+def comments_of(text: str, root: Map) -> Comments:
+    """The comments of `text`, whose document is `root`."""
+    lines = text.splitlines()
+    marks = sorted(set(places(root)))
+    leading = [mark for mark in marks if not lines[mark.line - 1][: mark.column - 1].strip(" -")]
+    comments = Comments()
+    for mark, line in _lines(text):
+        earlier, later = [one for one in marks if one < mark], next((one for one in marks if one > mark), _END)
+        if not earlier:
+            comments.header.append(line)
+        elif lines[mark.line - 1][: mark.column - 1].strip():
+            comments.beside(earlier[-1]).behind.append(line)
+        else:
+            # A comment that is indented deeper than what follows belongs to what stands above it.
+            above = next((one for one in reversed(leading) if one < mark and one.column <= mark.column), _END)
+            if above.column > later.column:
+                comments.beside(above).after.append(line)
+            elif later is _END:
+                comments.footer.append(line)
+            else:
+                comments.beside(later).before.append(line)
+    return comments
+
+
+def _lines(text: str) -> Iterator[tuple[Mark, str]]:
+    """Every comment with its place: what stands between the tokens of a document and is no white space."""
+    end = 0
+    tokens: Iterator[Token] = YAML(typ="safe", pure=True).scan(text)
+    for token in tokens:
+        yield from _gap(text, end, token.start_mark.index)
+        end = max(end, token.end_mark.index)
+    yield from _gap(text, end, len(text))
+
+
+def _gap(text: str, start: int, stop: int) -> Iterator[tuple[Mark, str]]:
+    at = text.find("#", start, stop)
+    while at >= 0:
+        line_start = text.rfind("\n", 0, at) + 1
+        line_end = text.find("\n", at)
+        line_end = len(text) if line_end < 0 else line_end
+        yield Mark(text.count("\n", 0, at) + 1, at - line_start + 1), text[at:line_end].rstrip()
+        at = text.find("#", line_end, stop)
