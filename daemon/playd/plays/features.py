@@ -2,17 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from playd.core.timeframes import NAME_OF_MS, TIMEFRAME_MS
 from playd.kernels.catalog import CATALOG
-from playd.kernels.spec import ColumnType, IndicatorSpec, ParamSpec
+from playd.kernels.spec import ColumnType, IndicatorSpec, Scalar
 from playd.plays.conditions import Ref
 from playd.plays.document import Entry, Item, Leaf, Map, kind_of
 from playd.plays.findings import Mark, Report, did_you_mean, one_of
 from playd.plays.model import Feature, Timeframes
 from playd.plays.names import BUILT_IN, Names
-from playd.plays.reader import Key, Kind, Section, Table, read_scalar
+from playd.plays.params import ParamReader
+from playd.plays.reader import Section
 from playd.plays.tables import DERIVED_PRICES, FEATURE, PRICES, ROLES
 from playd.plays.timeframe_words import read_timeframe
 from playd.plays.words import LANGUAGE_INDICATORS
@@ -122,58 +123,11 @@ def _clock_ms(section: Section, timeframes: Timeframes, report: Report) -> int:
     return step_ms
 
 
-_KINDS: Final[dict[str, Kind]] = {
-    "int": "int",
-    "float": "number",
-    "bool": "bool",
-    "word": "word",
-    "numbers": "list",
-    "feature": "text",
-}
-
-
-def param_key(param: ParamSpec) -> Key:
-    """The table entry of a parameter."""
-    low = param.lo if param.lo > float("-inf") else None
-    high = param.hi if param.hi < float("inf") else None
-    unit = "bars" if param.kind == "int" else ""
-    return Key(
-        param.name,
-        _KINDS[param.kind],
-        "id of a feature on the same clock" if param.kind == "feature" else "parameter",
-        required=param.required,
-        default=None if isinstance(param.default, tuple) else param.default,
-        low=low,
-        high=high,
-        above=param.above_lo,
-        unit=unit,
-        words=param.words,
-    )
-
-
-def param_table(spec: IndicatorSpec) -> Table:
-    """The parameters of an indicator as a table."""
-    return Table(tuple(param_key(param) for param in spec.params))
-
-
 def _params(section: Section, spec: IndicatorSpec, report: Report) -> tuple[tuple[str, int | float | str], ...]:
     values = dict(spec.defaults())
     item, path = section.item("params"), section.path_of("params")
-    if item is not None and not isinstance(item, Map):
-        report.add("E107", item.mark, path, f"found {kind_of(item)}, expected a map of parameters")
-    table = param_table(spec)
-    for entry in item if isinstance(item, Map) else ():
-        where = f"{path}.{entry.key}"
-        if entry.key not in table.names:
-            hint = _param_hint(entry.key, spec, table)
-            known = one_of(table.names) if table.names else "none"
-            report.add(
-                "E302", entry.mark, where, f"found the unknown parameter `{entry.key}` of `{spec.name}`, expected {known}{hint}"
-            )
-            continue
-        value = read_scalar(entry.value, table.key(entry.key), where, report)
-        if value is not None:
-            values[entry.key] = value
+    reader = ParamReader(spec.name, spec.params, lambda name: _param_hint(name, spec), report)
+    values |= cast(dict[str, Scalar], reader.read(item, path, section.mark))
     for smaller, larger in spec.rising:
         if float(values[smaller]) >= float(values[larger]):
             mark = item.mark if item is not None else section.mark
@@ -182,14 +136,12 @@ def _params(section: Section, spec: IndicatorSpec, report: Report) -> tuple[tupl
     return tuple(sorted(values.items()))
 
 
-def _param_hint(name: str, spec: IndicatorSpec, table: Table) -> str:
+def _param_hint(name: str, spec: IndicatorSpec) -> str:
     if spec.name == "donchian" and name in ("length", "period"):
         return f"; {_DONCHIAN_HINT}"
-    near = did_you_mean(name, table.names)
-    if near:
-        return near
     hint = _PARAM_HINTS.get(name)
-    return f"; {hint}" if hint and (name == "source" or hint.split("`")[1] in table.names) else ""
+    params = [param.name for param in spec.params]
+    return f"; {hint}" if hint and (name == "source" or hint.split("`")[1] in params) else ""
 
 
 def _source(draft: _Draft, names: Names, report: Report) -> str | Ref | None:

@@ -13,9 +13,9 @@ from playd.kernels.catalog import CATALOG
 from playd.plays.actions import ACTIONS, BLOCK, CASE, ELSE, EMIT, PERCENT
 from playd.plays.comparisons import ALL_OPS, LONG_FORM, NEAR_OPS, RANGE
 from playd.plays.expressions import WINDOWS
-from playd.plays.features import param_table
 from playd.plays.load import VERSION
 from playd.plays.operands import ARITH_OPS, REFERENCE
+from playd.plays.params import param_table
 from playd.plays.reader import Key, Table
 from playd.plays.risk_tables import BREAK_EVEN, RISK, RISK_MODEL, SIZING, STOPS, TARGETS, TRAILING
 from playd.plays.tables import (
@@ -131,7 +131,7 @@ def _feature() -> Schema:
         _object(
             FEATURE,
             indicator={"const": name},
-            params=_object(param_table(spec)),
+            params=_object(param_table(spec.params)),
             tf={"anyOf": [_ref("timeframe"), {"enum": [*ROLES, "exec"]}]},
         )
         for name, spec in CATALOG.items()
