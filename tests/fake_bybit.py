@@ -160,6 +160,10 @@ class FreeBudget:
     async def take(self, endpoint: str, priority: Priority) -> None:
         self.taken.append((endpoint, priority))
 
+    def take_now(self, endpoint: str, priority: Priority) -> bool:
+        self.taken.append((endpoint, priority))
+        return True
+
     def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
         self.learned.append({"endpoint": endpoint, "limit": limit, "left": left, "reset_ms": reset_ms, "code": code})
 

@@ -63,6 +63,12 @@ class FreeBudget:
         if self.wait_s:
             await anyio.sleep(self.wait_s)
 
+    def take_now(self, endpoint: str, priority: Priority) -> bool:
+        if self.wait_s:
+            return False
+        self.taken.append((endpoint, priority))
+        return True
+
     def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
         return None
 

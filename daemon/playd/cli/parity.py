@@ -37,7 +37,7 @@ from playd.research.backtest import NO_FUNDING, BacktestResult, Funding, run_bac
 from playd.research.loop import ENDINGS
 from playd.settings import Settings
 from playd.supervisor.edge import first_of
-from playd.supervisor.enrol import paper_alias
+from playd.supervisor.enrol import own_account
 from playd.supervisor.records import InstanceRecord
 from playd.supervisor.slot import Slot
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE
@@ -99,6 +99,10 @@ class FreeBudget:
 
     async def take(self, endpoint: str, priority: Priority) -> None:
         """Leave at once."""
+
+    def take_now(self, endpoint: str, priority: Priority) -> bool:
+        """Always."""
+        return True
 
     def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
         """There is nothing to learn."""
@@ -315,7 +319,7 @@ class TraderSide:
         return InstanceRecord(
             uid="parity00",
             name="parity",
-            account=paper_alias("parity00"),
+            account=own_account(Mode.PAPER, "parity00"),
             mode=Mode.PAPER,
             symbol=play.symbol,
             play_path=play.source,

@@ -155,6 +155,16 @@ class AddressBudget:
         self._waits_ms.append(waited_s * 1000)
         return waited_s
 
+    def take_now(self, account: "AccountBudget", bucket: RateBucket | None, priority: Priority) -> bool:
+        """One token of both limits without waiting. False when somebody waits or nothing may leave now."""
+        now_s = self._clock.mono_s()
+        waiter = _Waiter(account, bucket, priority, self._tickets, now_s)
+        if self._waiting or self._free_in_s(waiter, now_s) > 0:
+            return False
+        self._count(waiter, now_s)
+        self._waits_ms.append(0.0)
+        return True
+
     def serve(self) -> None:
         """Grant everything that may leave now, in order of rank."""
         now_s = self._clock.mono_s()
@@ -163,12 +173,15 @@ class AddressBudget:
                 self._grant(waiter, now_s)
 
     def _grant(self, waiter: _Waiter, now_s: float) -> None:
-        self._bucket.count(now_s, soft=waiter.priority is Priority.DATA)
-        if waiter.bucket is not None:
-            waiter.bucket.count(now_s, soft=waiter.soft)
+        self._count(waiter, now_s)
         waiter.granted = True
         self._waiting.remove(waiter)
         waiter.called.set()
+
+    def _count(self, waiter: _Waiter, now_s: float) -> None:
+        self._bucket.count(now_s, soft=waiter.priority is Priority.DATA)
+        if waiter.bucket is not None:
+            waiter.bucket.count(now_s, soft=waiter.soft)
 
     def _free_in_s(self, waiter: _Waiter, now_s: float) -> float:
         waits = [self._banned_until_s - now_s, self._bucket.free_in_s(now_s, soft=waiter.priority is Priority.DATA)]
@@ -208,6 +221,13 @@ class AccountBudget:
         waited_s = await self._address.take(self, self._buckets.get(endpoint), priority)
         if endpoint in self._waits_ms:
             self._waits_ms[endpoint].append(waited_s * 1000)
+
+    def take_now(self, endpoint: str, priority: Priority) -> bool:
+        """See `Budget.take_now`."""
+        taken = self._address.take_now(self, self._buckets.get(endpoint), priority)
+        if taken and endpoint in self._waits_ms:
+            self._waits_ms[endpoint].append(0.0)
+        return taken
 
     def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
         """See `Budget.learn`. `reset_ms` is on our wall clock; one in the past means now."""

@@ -90,22 +90,30 @@ class Gateway:
         refusal = judge(self._case(intent, inputs, instance, intent_exists=False))
         if refusal is not None:
             return self._refuse(intent, instance, refusal)
+        deadline_s = desk.clock.mono_s() + desk.settings.entry_max_age_s - inputs.bar_age_s
+        if not desk.budget.take_now(CREATE, Priority.ENTRY):
+            refusal = await self._await_token(intent, inputs, instance)
+            if refusal is not None:
+                return self._refuse(intent, instance, refusal)
+        with anyio.CancelScope(shield=True):
+            row = self._write_entry(intent, self.entry_request(intent, inputs), instance)
+            reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(intent, deadline_s))
+        return self._entry_verdict(row, reaction)
+
+    async def _await_token(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Refusal | None:
+        """Wait for the rate token as long as the signal is fresh, then look again: the world went on meanwhile."""
+        desk = self._desk
         started_s, on_record = desk.clock.mono_s(), desk.ledger.writes
         # A ban that begins while we wait would keep the token for ten minutes; the signal is of no use for so long.
         with anyio.move_on_after(max(0.0, desk.settings.entry_max_age_s - inputs.bar_age_s)) as patience:
             await desk.budget.take(CREATE, Priority.ENTRY)
         waited_s = desk.clock.mono_s() - started_s
+        refusal = None
         if patience.cancelled_caught or waited_s > REJUDGE_S or on_record != desk.ledger.writes or desk.condition.not_ready():
             refusal = self._after_wait(intent, inputs, instance, waited_s)
         if refusal is None and patience.cancelled_caught:
-            refusal = Refusal("RATE_EXPIRED", "no rate token came while the signal was fresh")
-        if refusal is not None:
-            return self._refuse(intent, instance, refusal)
-        deadline_s = started_s + desk.settings.entry_max_age_s - inputs.bar_age_s
-        with anyio.CancelScope(shield=True):
-            row = self._write_entry(intent, self.entry_request(intent, inputs), instance)
-            reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(intent, deadline_s))
-        return self._entry_verdict(row, reaction)
+            return Refusal("RATE_EXPIRED", "no rate token came while the signal was fresh")
+        return refusal
 
     async def send(self, row: OrderRow, intent_class: IntentClass, wanted: Callable[[], bool]) -> Reaction:
         """

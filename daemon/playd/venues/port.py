@@ -36,6 +36,10 @@ class Budget(Protocol):
         """Wait until one request to `endpoint` (a path such as `/v5/order/create`) may leave."""
         ...
 
+    def take_now(self, endpoint: str, priority: Priority) -> bool:
+        """Take the token if the request may leave at once and nobody waits; False, and nothing taken, otherwise."""
+        ...
+
     def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
         """Report what the reply's rate headers and code said."""
         ...

@@ -131,8 +131,9 @@ class RestClient:
         body = b"" if call.method == "GET" else orjson.dumps(call.query)
         headers = self._headers(call, query.encode() or body)
         url = URL(f"{self._base_url}{call.path}{'?' if query else ''}{query}", encoded=True)
-        with self._link_errors(call, deadline_s), anyio.fail_after(deadline_s):
-            async with self._session.request(call.method, url, data=body or None, headers=headers) as response:
+        within = aiohttp.ClientTimeout(total=deadline_s)
+        with self._link_errors(call, deadline_s):
+            async with self._session.request(call.method, url, data=body or None, headers=headers, timeout=within) as response:
                 raw = await _bounded_body(response)
                 return self._answer(call, response.status, response.headers, raw)
 
