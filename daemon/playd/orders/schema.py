@@ -1,7 +1,8 @@
 """
 Tables of the ledger. Prices and quantities are decimal text, times epoch ms, truth values 0 or 1.
 
-Uniqueness is said here, to the database, so that no path through the program can forget it.
+Uniqueness is said here, to the database, so that no path through the program can forget it. Each index is a page more to sync
+before an order leaves: that (instance, cause, action, leg) occurs once is said by the key of `intents`, which is made of them.
 """
 
 from typing import Final
@@ -42,7 +43,7 @@ CREATE TABLE intents (
     play_digest TEXT NOT NULL,
     inputs_digest TEXT NOT NULL, parameters_digest TEXT NOT NULL, gates TEXT NOT NULL, created_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL, outcome TEXT NOT NULL DEFAULT '',
-    UNIQUE (instance, cause, action, leg)
+    CHECK (id = instance || '/' || cause || '/' || action || '/' || leg)
 ) WITHOUT ROWID;
 CREATE INDEX intents_open ON intents (account, outcome) WHERE outcome = '';
 CREATE INDEX intents_recent ON intents (account, class, created_ms);
