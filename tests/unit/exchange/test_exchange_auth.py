@@ -2,15 +2,22 @@
 
 import hashlib
 import hmac
+from base64 import b64encode
 
 import pytest
+from Crypto.Hash import SHA256
+from Crypto.PublicKey import RSA
+from Crypto.Signature import pkcs1_15
 
-from playd.venues.exchange.auth import check_signature, check_socket, check_window, read_headers
+from playd.venues.exchange.auth import check_key, check_signature, check_socket, check_window, read_headers
+from playd.venues.exchange.gate import Gate
+from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.rates import RateLimits
 from playd.venues.exchange.refusal import Refusal
 
 SERVER_MS = 1_790_000_000_000
 SECRET = "secret"
+KEY = ApiKey("KEY", SECRET, 1001)
 
 
 def _headers(stamp: int, payload: bytes, *, window: str = "5000", secret: str = SECRET) -> dict[str, str]:
@@ -28,10 +35,10 @@ def test_the_window_includes_its_old_edge_and_ends_a_second_ahead(offset_ms: int
     signed = read_headers(_headers(SERVER_MS + offset_ms, b""))
     assert signed is not None
     if inside:
-        check_window(signed, SERVER_MS)
+        check_window(signed.timestamp_ms, signed.window_ms, SERVER_MS)
         return
     with pytest.raises(Refusal) as caught:
-        check_window(signed, SERVER_MS)
+        check_window(signed.timestamp_ms, signed.window_ms, SERVER_MS)
     assert caught.value.code == 10002
     assert f"req_timestamp[{SERVER_MS + offset_ms}],server_timestamp[{SERVER_MS}],recv_window[5000]" in caught.value.text
 
@@ -40,9 +47,9 @@ def test_the_window_includes_its_old_edge_and_ends_a_second_ahead(offset_ms: int
 def test_what_is_signed_is_what_travelled(payload: bytes) -> None:
     signed = read_headers(_headers(SERVER_MS, payload))
     assert signed is not None
-    check_signature(signed, SECRET, payload)
+    check_signature(signed, KEY, payload)
     with pytest.raises(Refusal) as caught:
-        check_signature(signed, SECRET, payload + b" ")
+        check_signature(signed, KEY, payload + b" ")
     assert caught.value.code == 10004
     assert "KEY" not in caught.value.text
 
@@ -50,7 +57,7 @@ def test_what_is_signed_is_what_travelled(payload: bytes) -> None:
 def test_a_window_that_was_not_sent_counts_as_five_seconds() -> None:
     signed = read_headers(_headers(SERVER_MS - 4999, b"", window=""))
     assert signed is not None
-    check_window(signed, SERVER_MS)
+    check_window(signed.timestamp_ms, signed.window_ms, SERVER_MS)
 
 
 def test_missing_headers_are_no_request_and_wrong_numbers_are_refused() -> None:
@@ -66,16 +73,57 @@ def test_a_socket_signature_must_lie_ahead() -> None:
     def sign(expires: object) -> str:
         return hmac.new(SECRET.encode(), f"GET/realtime{expires}".encode(), hashlib.sha256).hexdigest()
 
-    check_socket(SECRET, SERVER_MS + 1, sign(SERVER_MS + 1), SERVER_MS)
-    check_socket(SECRET, str(SERVER_MS + 1), sign(SERVER_MS + 1), SERVER_MS)
-    for secret, expires, signature in (
-        (SECRET, SERVER_MS, sign(SERVER_MS)),
-        (SECRET, SERVER_MS + 1, sign(SERVER_MS + 2)),
-        (SECRET, "soon", sign("soon")),
-        (None, SERVER_MS + 1, sign(SERVER_MS + 1)),
+    check_socket(KEY, SERVER_MS + 1, sign(SERVER_MS + 1), SERVER_MS)
+    check_socket(KEY, str(SERVER_MS + 1), sign(SERVER_MS + 1), SERVER_MS)
+    for expires, signature in (
+        (SERVER_MS, sign(SERVER_MS)),
+        (SERVER_MS + 1, sign(SERVER_MS + 2)),
+        ("soon", sign("soon")),
     ):
         with pytest.raises(Refusal):
-            check_socket(secret, expires, signature, SERVER_MS)
+            check_socket(KEY, expires, signature, SERVER_MS)
+
+
+def test_a_key_counts_on_its_environment_from_its_addresses_and_until_its_end() -> None:
+    bound = ApiKey("KEY", SECRET, 1001, addresses=("10.0.0.1",), environment="testnet", expires_ms=SERVER_MS + 1)
+    assert check_key(bound, "testnet", "10.0.0.1", SERVER_MS) is bound
+    for key, environment, address, server_ms, code in (
+        (None, "testnet", "10.0.0.1", SERVER_MS, 10003),
+        (bound, "mainnet", "10.0.0.1", SERVER_MS, 10003),
+        (bound, "testnet", "10.0.0.2", SERVER_MS, 10010),
+        (bound, "testnet", "10.0.0.1", SERVER_MS + 1, 33004),
+    ):
+        with pytest.raises(Refusal) as caught:
+            check_key(key, environment, address, server_ms)
+        assert caught.value.code == code
+
+
+def test_a_key_of_the_users_own_signs_with_rsa() -> None:
+    pair = RSA.generate(1024)
+    key = ApiKey("KEY", pair.public_key().export_key().decode(), 1001, rsa=True)
+    text = f"GET/realtime{SERVER_MS + 1}".encode()
+    signature = b64encode(pkcs1_15.new(pair).sign(SHA256.new(text))).decode()
+    check_socket(key, SERVER_MS + 1, signature, SERVER_MS)
+    for wrong in (signature.swapcase(), "no base64", hmac.new(SECRET.encode(), text, hashlib.sha256).hexdigest()):
+        with pytest.raises(Refusal):
+            check_socket(key, SERVER_MS + 1, wrong, SERVER_MS)
+
+
+def test_an_address_that_asks_too_often_stays_out_for_a_while() -> None:
+    gate = Gate(enabled=True, requests_max=3, ban_s=600.0)
+    assert [gate.admits_request("a", 10.0 + number) for number in range(4)] == [True, True, True, False]
+    assert gate.admits_request("b", 13.0)
+    assert not gate.admits_request("a", 612.9)
+    assert not gate.admits_socket("a", 612.9)
+    assert gate.admits_request("a", 613.0)
+    assert Gate(enabled=False, requests_max=0, ban_s=1.0).admits_request("a", 0.0)
+
+
+def test_a_batch_takes_a_place_for_each_of_its_orders() -> None:
+    rates = RateLimits(enabled=True)
+    first, second = (rates.take(1, "/v5/order/create-batch", 100.0, places=6) for _ in range(2))
+    assert (first.granted, second.granted, second.left) == (6, 4, 0)
+    assert second.wait_s == 1.0
 
 
 def test_requests_are_counted_per_user_and_endpoint_over_a_rolling_second() -> None:

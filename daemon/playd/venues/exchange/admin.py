@@ -1,13 +1,23 @@
-"""Requests of whoever runs the exchange: make accounts, hold the market, look at its clock."""
+"""Requests of whoever runs the exchange: make accounts and keys, hold the market, look at its clock and its ledger."""
 
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from aiohttp import web
 
 from playd.core.errors import SettingsError
+from playd.core.timeframes import DAY_MS
+from playd.venues.exchange.auth import check_public_key
+from playd.venues.exchange.config import ENVIRONMENTS
 from playd.venues.exchange.floor import Floor
+from playd.venues.exchange.keys import RIGHTS, ApiKey
+from playd.venues.exchange.model import Account
 from playd.venues.exchange.text import plain
+
+Body = dict[str, Any]
 
 TOKEN_HEADER: Final = "X-Playd-Token"
 _ACCOUNT_NUMBERS: Final = (
@@ -18,9 +28,10 @@ _ACCOUNT_NUMBERS: Final = (
     "maintenance_rate",
     "maintenance_deduction_usdt",
 )
+_ALL_RIGHTS: Final = tuple(right for rights in RIGHTS.values() for right in rights)
 
 
-def market_status(floor: Floor) -> dict[str, Any]:
+def market_status(floor: Floor) -> Body:
     """The market clock and what is listed. Open to everybody."""
     books, market = floor.books, floor.market
     return {
@@ -39,11 +50,24 @@ def market_status(floor: Floor) -> dict[str, Any]:
     }
 
 
-def create_account(floor: Floor, body: dict[str, Any]) -> dict[str, Any]:
-    """Make or find an account; answers with its key and secret. Raises `SettingsError`."""
-    unknown = set(body) - {"alias", "read_only", *_ACCOUNT_NUMBERS}
-    if unknown:
-        raise SettingsError(f"unknown {', '.join(sorted(unknown))}; expected alias, read_only, {', '.join(_ACCOUNT_NUMBERS)}")
+def accounts(floor: Floor, _: Body) -> Body:
+    """Every account with its keys; secrets are not shown."""
+    return {
+        "accounts": [
+            {
+                "alias": account.alias,
+                "uid": account.uid,
+                "wallet_usdt": plain(account.wallet),
+                "keys": [_shown(key) for key in floor.keys.of_user(account.uid)],
+            }
+            for account in floor.books.accounts.values()
+        ]
+    }
+
+
+def create_account(floor: Floor, body: Body) -> Body:
+    """Make or find an account; answers with its first key and that key's secret. Raises `SettingsError`."""
+    _check_names(body, ("alias", "read_only", *_ACCOUNT_NUMBERS))
     numbers = {name: _number(name, body[name]) for name in _ACCOUNT_NUMBERS if name in body}
     wallet = numbers.pop("wallet_usdt", None)
     if wallet is None:
@@ -51,15 +75,34 @@ def create_account(floor: Floor, body: dict[str, Any]) -> dict[str, Any]:
     rates = {name: float(number) for name, number in numbers.items()}
     alias = str(body.get("alias", ""))
     key, secret = floor.create_account(alias, wallet_usdt=wallet, read_only=bool(body.get("read_only")), **rates)
-    account = floor.account_of_key(key)
-    return {"alias": alias, "uid": account.uid if account else 0, "key": key, "secret": secret, "wallet_usdt": plain(wallet)}
+    uid = _account(floor, {"alias": alias}).uid
+    return {"alias": alias, "uid": uid, "key": key, "secret": secret, "wallet_usdt": plain(wallet)}
 
 
-def steer_market(floor: Floor, body: dict[str, Any]) -> dict[str, Any]:
+def create_key(floor: Floor, body: Body) -> Body:
+    """
+    Make one more key of an account, or change the one named by `key`; answers with it and, when it is new, its secret.
+
+    `rsa_public_key` makes a key whose secret only its owner has. Raises `SettingsError`.
+    """
+    allowed = ("alias", "key", "note", "read_only", "rights", "addresses", "environment", "expires_in_days", "rsa_public_key")
+    _check_names(body, allowed)
+    account = _account(floor, body)
+    clock, random = floor.world.clock, floor.world.random
+    found = floor.keys.find(str(body["key"])) if "key" in body else None
+    if "key" in body and (found is None or found.uid != account.uid):
+        raise SettingsError(f"account {account.alias!r} has no key {str(body['key'])[:40]!r}")
+    base = found or ApiKey(
+        random.token(9), random.token(18), account.uid, environment=floor.config.environment, created_ms=clock.wall_ms()
+    )
+    key = replace(base, **_key_fields(body, clock.wall_ms()))
+    floor.keys.keep(key)
+    return {**_shown(key), **({} if found or key.rsa else {"secret": key.secret})}
+
+
+def steer_market(floor: Floor, body: Body) -> Body:
     """`held` holds or releases the market, `speed` paces it. Raises `SettingsError`."""
-    unknown = set(body) - {"held", "speed"}
-    if unknown:
-        raise SettingsError(f"unknown {', '.join(sorted(unknown))}; expected held, speed")
+    _check_names(body, ("held", "speed"))
     if "speed" in body:
         speed = float(_number("speed", body["speed"]))
         if speed < 0:
@@ -72,7 +115,67 @@ def steer_market(floor: Floor, body: dict[str, Any]) -> dict[str, Any]:
 
 def may(floor: Floor, request: web.Request) -> bool:
     """Whether a request carries the admin token."""
-    return request.headers.get(TOKEN_HEADER, "") == floor.admin_token
+    return hmac.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), floor.admin_token.encode())
+
+
+def _key_fields(body: Body, wall_ms: int) -> dict[str, Any]:
+    """What a request says about a key, checked."""
+    fields: dict[str, Any] = {}
+    if "note" in body:
+        fields["note"] = str(body["note"])
+    if "read_only" in body:
+        fields["read_only"] = bool(body["read_only"])
+    if "rights" in body:
+        fields["rights"] = _words("rights", body["rights"], _ALL_RIGHTS)
+    if "addresses" in body:
+        fields["addresses"] = _words("addresses", body["addresses"], None)
+    if "environment" in body:
+        (fields["environment"],) = _words("environment", [body["environment"]], ENVIRONMENTS)
+    if "expires_in_days" in body:
+        fields["expires_ms"] = wall_ms + round(_number("expires_in_days", body["expires_in_days"]) * DAY_MS)
+    if "rsa_public_key" in body:
+        try:
+            check_public_key(str(body["rsa_public_key"]))
+        except ValueError as error:
+            raise SettingsError(f"rsa_public_key is not a public key in PEM form: {error}") from None
+        fields["rsa"], fields["secret"] = True, str(body["rsa_public_key"])
+    return fields
+
+
+def _shown(key: ApiKey) -> Body:
+    return {
+        "key": key.key,
+        "note": key.note,
+        "read_only": key.read_only,
+        "rights": list(key.rights),
+        "addresses": list(key.addresses),
+        "environment": key.environment,
+        "rsa": key.rsa,
+        "expires_ms": key.expires_ms,
+    }
+
+
+def _account(floor: Floor, body: Body) -> Account:
+    alias = str(body.get("alias", ""))
+    found = next((account for account in floor.books.accounts.values() if account.alias == alias), None)
+    if found is None:
+        raise SettingsError(f"no account {alias!r}; there are {', '.join(a.alias for a in floor.books.accounts.values())}")
+    return found
+
+
+def _check_names(body: Body, allowed: tuple[str, ...]) -> None:
+    unknown = set(body) - set(allowed)
+    if unknown:
+        raise SettingsError(f"unknown {', '.join(sorted(unknown))}; expected {', '.join(allowed)}")
+
+
+def _words(name: str, value: object, allowed: tuple[str, ...] | None) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise SettingsError(f"{name} must be a list of texts")
+    strange = [word for word in value if allowed is not None and word not in allowed]
+    if strange:
+        raise SettingsError(f"{name}: unknown {', '.join(strange)}; expected {', '.join(allowed or ())}")
+    return tuple(value)
 
 
 def _number(name: str, value: object) -> Decimal:
@@ -83,3 +186,12 @@ def _number(name: str, value: object) -> Decimal:
     if not number.is_finite():
         raise SettingsError(f"{name} {value!r} is not a number")
     return number
+
+
+ACTS: Final[dict[tuple[str, str], Callable[[Floor, Body], Body]]] = {
+    ("GET", "accounts"): accounts,
+    ("POST", "accounts"): create_account,
+    ("POST", "keys"): create_key,
+    ("POST", "market"): steer_market,
+}
+"""What needs the token. Of a GET, the body is its query."""

@@ -1,6 +1,6 @@
 """The HTTP face: routes, envelopes, authentication, rate headers."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -8,12 +8,15 @@ from aiohttp import web
 
 from playd.core.errors import SettingsError
 from playd.venues.exchange import admin, auth, desk, rest_market
+from playd.venues.exchange.config import DEMO
 from playd.venues.exchange.floor import Floor
-from playd.venues.exchange.model import Account
+from playd.venues.exchange.private_session import PrivateSession
+from playd.venues.exchange.public_session import PublicSession
 from playd.venues.exchange.rates import rate_headers
-from playd.venues.exchange.refusal import PARAMETER, UNKNOWN_KEY, Refusal
+from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import Ask
-from playd.venues.exchange.sessions import serve_private, serve_public
+from playd.venues.exchange.sessions import Session, address_of, serve_socket
+from playd.venues.exchange.trade_session import TradeSession
 
 BODY_MAX: Final = 256 * 1024
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -26,11 +29,11 @@ def build_app(floor: Floor) -> web.Application:
     async def rest(request: web.Request) -> web.Response:
         return await _rest(floor, request)
 
-    async def public(request: web.Request) -> web.WebSocketResponse:
-        return await serve_public(floor, request)
+    def socket(kind: type[Session], detail: str = "") -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            return await serve_socket(floor, request, kind, detail)
 
-    async def private(request: web.Request) -> web.WebSocketResponse:
-        return await serve_private(floor, request)
+        return serve
 
     async def playd(request: web.Request) -> web.Response:
         return await _playd(floor, request)
@@ -39,17 +42,22 @@ def build_app(floor: Floor) -> web.Application:
         for client in floor.clients:
             client.hang_up()
 
-    app.router.add_get("/v5/public/linear", public)
-    app.router.add_get("/v5/private", private)
+    for category in ("linear", "spot", "inverse", "option"):
+        app.router.add_get(f"/v5/public/{category}", socket(PublicSession, category))
+    app.router.add_get("/v5/public/misc/status", socket(PublicSession, "status"))
+    app.router.add_get("/v5/private", socket(PrivateSession))
+    if floor.config.environment != DEMO:
+        app.router.add_get("/v5/trade", socket(TradeSession))
     app.router.add_route("*", "/v5/{path:.*}", rest)
-    app.router.add_get("/playd/market", playd)
-    app.router.add_post("/playd/{path:market|accounts}", playd)
+    app.router.add_route("*", "/playd/{path}", playd)
     app.on_shutdown.append(hang_up)
     return app
 
 
 async def _rest(floor: Floor, request: web.Request) -> web.Response:
     """One request: who asks, what for; then the answer. Every request enters and every reply leaves here."""
+    if not floor.gate.admits_request(address_of(request), floor.world.clock.mono_s()):
+        return web.Response(status=403, text="access too frequent")
     path = request.path
     body = await request.read()
     if request.method == "GET" and body:
@@ -65,21 +73,20 @@ async def _rest(floor: Floor, request: web.Request) -> web.Response:
         if read is None:
             return web.Response(status=401, text="Unauthorized: authentication headers are missing")
         payload = request.raw_path.partition("?")[2].encode() if request.method == "GET" else body
-        account = _authenticate(floor, read, payload)
-        answer = desk.serve(floor, path, _params(request, body), account)
+        caller = _authenticate(floor, read, payload, address_of(request))
+        answer = desk.serve(floor, path, _params(request, body), caller)
     except Refusal as refusal:
         return _reply(floor, code=refusal.code, text=refusal.text)
     headers = rate_headers(answer.allowance, floor.world.clock.wall_ms())
     return _reply(floor, answer.result, code=answer.code, text=answer.text, extra=answer.extra, headers=headers)
 
 
-def _authenticate(floor: Floor, signed: auth.SignedHeaders, payload: bytes) -> Account:
-    account = floor.account_of_key(signed.key)
-    if account is None:
-        raise Refusal(UNKNOWN_KEY, "API key is invalid.")
-    auth.check_window(signed, floor.world.clock.wall_ms())
-    auth.check_signature(signed, account.secret, payload)
-    return account
+def _authenticate(floor: Floor, signed: auth.SignedHeaders, payload: bytes, address: str) -> desk.Caller:
+    wall_ms = floor.world.clock.wall_ms()
+    key = auth.check_key(floor.keys.find(signed.key), floor.config.environment, address, wall_ms)
+    auth.check_window(signed.timestamp_ms, signed.window_ms, wall_ms)
+    auth.check_signature(signed, key, payload)
+    return desk.Caller(floor.books.accounts[key.uid], key, address)
 
 
 def _params(request: web.Request, body: bytes) -> Mapping[str, Any]:
@@ -115,13 +122,16 @@ def _reply(
 
 async def _playd(floor: Floor, request: web.Request) -> web.Response:
     """Our own requests: plain JSON, errors as `{"error": text}`."""
-    if request.method == "GET":
+    name = request.match_info["path"]
+    if (request.method, name) == ("GET", "market"):
         return web.json_response(admin.market_status(floor))
+    act = admin.ACTS.get((request.method, name))
+    if act is None:
+        return web.Response(status=404, text="404 page not found")
     if not admin.may(floor, request):
         return web.json_response({"error": f"header {admin.TOKEN_HEADER} with the admin token is needed"}, status=401)
-    act = admin.create_account if request.match_info["path"] == "accounts" else admin.steer_market
     try:
-        body = orjson.loads(await request.read())
+        body = dict(request.query) if request.method == "GET" else orjson.loads(await request.read())
         if not isinstance(body, dict):
             raise SettingsError("the body is not a JSON object")
         return web.json_response(act(floor, body))

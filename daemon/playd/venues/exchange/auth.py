@@ -2,14 +2,22 @@
 
 import hashlib
 import hmac
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from Crypto.Hash import SHA256
+from Crypto.PublicKey import RSA
+from Crypto.Signature import pkcs1_15
+
+from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.refusal import (
+    KEY_EXPIRED,
     OUTSIDE_WINDOW,
     PARAMETER,
     UNKNOWN_KEY,
+    WRONG_ADDRESS,
     WRONG_SIGNATURE,
     Refusal,
 )
@@ -35,44 +43,73 @@ def read_headers(headers: Mapping[str, str]) -> SignedHeaders | None:
     key, stamp, signature = (headers.get(f"X-BAPI-{name}", "") for name in ("API-KEY", "TIMESTAMP", "SIGN"))
     if not (key and stamp and signature):
         return None
-    window = headers.get("X-BAPI-RECV-WINDOW", "") or str(DEFAULT_WINDOW_MS)
+    stamp_ms, window, window_ms = read_window(stamp, headers.get("X-BAPI-RECV-WINDOW", ""))
+    return SignedHeaders(key, stamp_ms, window, window_ms, signature)
+
+
+def read_window(stamp: str, window: str) -> tuple[int, str, int]:
+    """A time stamp, the text of its window and that window in ms. Raises `Refusal` when one is not a number."""
+    window = window or str(DEFAULT_WINDOW_MS)
     if not (stamp.isdecimal() and window.isdecimal()):
         raise Refusal(PARAMETER, "X-BAPI-TIMESTAMP and X-BAPI-RECV-WINDOW must be whole numbers of milliseconds")
-    return SignedHeaders(key, int(stamp), window, int(window), signature)
+    return int(stamp), window, int(window)
 
 
-def check_window(signed: SignedHeaders, server_ms: int) -> None:
+def check_key(key: ApiKey | None, environment: str, address: str, server_ms: int) -> ApiKey:
+    """A key that may be used here, from there and now, or `Refusal` 10003, 33004, 10010."""
+    if key is None or key.environment != environment:
+        raise Refusal(UNKNOWN_KEY, "API key is invalid.")
+    if key.expires_ms and key.expires_ms <= server_ms:
+        raise Refusal(KEY_EXPIRED, "Your api key has expired.")
+    if key.addresses and address not in key.addresses:
+        raise Refusal(WRONG_ADDRESS, "Unmatched IP, please check your API key's bound IP addresses.")
+    return key
+
+
+def check_window(timestamp_ms: int, window_ms: int, server_ms: int) -> None:
     """`server - window <= timestamp < server + 1000`, or `Refusal` 10002 with the three numbers."""
-    if not server_ms - signed.window_ms <= signed.timestamp_ms < server_ms + AHEAD_MS:
+    if not server_ms - window_ms <= timestamp_ms < server_ms + AHEAD_MS:
         raise Refusal(
             OUTSIDE_WINDOW,
             "invalid request, please check your server timestamp or recv_window param. "
-            f"req_timestamp[{signed.timestamp_ms}],server_timestamp[{server_ms}],recv_window[{signed.window_ms}]",
+            f"req_timestamp[{timestamp_ms}],server_timestamp[{server_ms}],recv_window[{window_ms}]",
         )
 
 
-def check_signature(signed: SignedHeaders, secret: str, payload: bytes) -> None:
+def check_signature(signed: SignedHeaders, key: ApiKey, payload: bytes) -> None:
     """
-    HMAC-SHA256 over timestamp, key, window and payload (raw query or raw body), or `Refusal` 10004.
+    The signature over timestamp, key, window and payload (raw query or raw body), or `Refusal` 10004.
 
     The text of the refusal shows what was hashed with the key blotted out.
     """
     text = f"{signed.timestamp_ms}{signed.key}{signed.window_text}".encode() + payload
-    if not hmac.compare_digest(_hmac(secret, text), signed.signature.lower()):
+    if not _is_signed(key, text, signed.signature):
         shown = payload.decode("utf-8", "replace")
         raise Refusal(WRONG_SIGNATURE, f"error sign! origin_string[{signed.timestamp_ms}***{signed.window_text}{shown}]")
 
 
-def check_socket(secret: str | None, expires: object, signature: object, server_ms: int) -> None:
-    """The `auth` frame of a private socket: `expires` (number or text) lies ahead and is signed, or `Refusal`."""
-    if secret is None:
-        raise Refusal(UNKNOWN_KEY, "API key is invalid.")
+def check_socket(key: ApiKey, expires: object, signature: object, server_ms: int) -> None:
+    """The `auth` frame of a socket: `expires` (number or text) lies ahead and is signed, or `Refusal`."""
     text = str(expires)
     if not text.isdecimal() or int(text) <= server_ms:
         raise Refusal(OUTSIDE_WINDOW, f"Params Error: expires[{text[:20]}] is not ahead of server_timestamp[{server_ms}]")
-    if not hmac.compare_digest(_hmac(secret, f"GET/realtime{text}".encode()), str(signature).lower()):
+    if not _is_signed(key, f"GET/realtime{text}".encode(), str(signature)):
         raise Refusal(WRONG_SIGNATURE, "Params Error: error sign!")
 
 
-def _hmac(secret: str, text: bytes) -> str:
-    return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+def check_public_key(pem: str) -> None:
+    """Raises `ValueError` when the text is not a public RSA key in PEM form."""
+    if RSA.import_key(pem).has_private():
+        raise ValueError("this is a private key: it stays with its owner")
+
+
+def _is_signed(key: ApiKey, text: bytes, signature: str) -> bool:
+    """HMAC-SHA256 as hex for keys of the venue's making, RSA-SHA256 (PKCS#1 v1.5) as base64 for the user's own."""
+    if not key.rsa:
+        expected = hmac.new(key.secret.encode(), text, hashlib.sha256).hexdigest()
+        return hmac.compare_digest(expected, signature.lower())
+    try:
+        pkcs1_15.new(RSA.import_key(key.secret)).verify(SHA256.new(text), b64decode(signature, validate=True))
+    except ValueError:
+        return False
+    return True

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
+MAINNET: Final = "mainnet"
+DEMO: Final = "demo"
+ENVIRONMENTS: Final = (MAINNET, "testnet", DEMO)
+"""Every one has its own keys. On demo, orders cannot be sent by WebSocket."""
+
 AS_FAST_AS_POSSIBLE: Final = 0.0
 """Speed without pacing: minutes follow one another as quickly as clients in lock-step allow."""
 
@@ -18,9 +23,13 @@ class ExchangeConfig:
         lockstep: The market moves only while a public socket in lock-step has subscribed to candles.
         lockstep_grace_s: How long the market waits for a lost socket in lock-step to come back.
         held: The market does not move before `Exchange.release`.
-        rate_limits: Whether requests are counted and refused as the venue does.
+        rate_limits: Whether requests and sockets are counted and refused as the venue does, per user and per address.
         admin_token: Header value that admin requests must carry; empty draws one.
         frame_every_s: Real time between the public frames inside a candle.
+        environment: Which of the venue's environments this is; keys of another are unknown here, and demo has no trade socket.
+        address_requests_max: REST requests that an address may make in five seconds; one more bans it.
+        address_ban_s: How long a banned address stays out.
+        idle_s: A socket on which nothing passes for so long is closed.
     """
 
     records_path: PurePath
@@ -33,3 +42,7 @@ class ExchangeConfig:
     rate_limits: bool = True
     admin_token: str = ""
     frame_every_s: float = 0.25
+    environment: str = MAINNET
+    address_requests_max: int = 600
+    address_ban_s: float = 600.0
+    idle_s: float = 600.0

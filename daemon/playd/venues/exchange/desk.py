@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from playd.venues.exchange import rest_account, rest_asset, rest_batch, rest_position, rest_trade
 from playd.venues.exchange.floor import Floor
+from playd.venues.exchange.keys import ORDER, POSITION, ApiKey
 from playd.venues.exchange.model import Account
 from playd.venues.exchange.rates import Allowance
 from playd.venues.exchange.refusal import NOT_PERMITTED, TOO_MANY_VISITS, Refusal
@@ -25,6 +26,23 @@ WRITES: Final[dict[str, SignedHandler]] = {
 }
 
 
+_RIGHT: Final = {
+    **dict.fromkeys((*rest_trade.WRITES, *rest_batch.WRITES), ORDER),
+    **dict.fromkeys(rest_position.WRITES, POSITION),
+}
+"""What a key must be allowed to do for a request that changes something of trading; the others need no right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the user, by which key, from which address. `conn_id` names the trade socket, empty for REST."""
+
+    account: Account
+    key: ApiKey
+    address: str
+    conn_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back: code and text, the result, what the venue adds beside it, and what is left of the rate."""
@@ -36,22 +54,28 @@ class Answer:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def serve(floor: Floor, path: str, params: Mapping[str, Any], account: Account) -> Answer:
+def serve(floor: Floor, path: str, params: Mapping[str, Any], caller: Caller) -> Answer:
     """
     Do what a user asks by `path`, a key of `READS` or `WRITES`; keep and tell what changed before answering.
 
     What the books did before they refused stands, and is told too.
     """
+    account = caller.account
     allowance = floor.rates.take(account.uid, path, floor.world.clock.mono_s(), places=rest_batch.places(path, params))
-    ask = SignedAsk(floor, params, account=account, granted=allowance.granted)
+    ask = SignedAsk(floor, params, account=account, key=caller.key, granted=allowance.granted)
     try:
         if allowance.refused:
             raise Refusal(TOO_MANY_VISITS, "Too many visits. Exceeded the API Rate Limit.")
-        if account.read_only and path in WRITES:
-            raise Refusal(NOT_PERMITTED, "Permission denied, please check your API key permissions.")
+        _check_rights(caller.key, path)
         result = (READS.get(path) or WRITES[path])(ask)
     except Refusal as refusal:
         floor.apply()
         return Answer(allowance, refusal.code, refusal.text)
     floor.apply()
     return Answer(allowance, result=result, extra=ask.extra)
+
+
+def _check_rights(key: ApiKey, path: str) -> None:
+    right = _RIGHT.get(path)
+    if path in WRITES and (key.read_only or (right is not None and not key.may(right))):
+        raise Refusal(NOT_PERMITTED, "Permission denied, please check your API key permissions.")

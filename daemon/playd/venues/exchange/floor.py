@@ -1,6 +1,7 @@
 """The trading floor: books, records, streams and market clock of one exchange, as everything that serves clients sees them."""
 
 import sqlite3
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -12,15 +13,19 @@ from playd.market.feed import CandleFeed
 from playd.venues.exchange import log_rows
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.config import ExchangeConfig
+from playd.venues.exchange.gate import Gate
+from playd.venues.exchange.keys import ApiKey, KeyRing
 from playd.venues.exchange.lockstep import LockStep
 from playd.venues.exchange.market_clock import MarketClock, Pace
 from playd.venues.exchange.matched import warm_up
 from playd.venues.exchange.model import MAINTENANCE_RATE, Account
+from playd.venues.exchange.private_topics import send_private
 from playd.venues.exchange.rates import RateLimits
 from playd.venues.exchange.records import Records
 from playd.venues.exchange.socket import Client
-from playd.venues.exchange.streams import PublicStreams, Topics, send_private
+from playd.venues.exchange.streams import PublicStreams
 from playd.venues.exchange.tape import Tape
+from playd.venues.exchange.topics import Topics
 from playd.world.ports import World
 
 FIRST_UID: Final = 1001
@@ -44,7 +49,9 @@ class Floor:
         self.tape = Tape(self.books, feed)
         self.topics = Topics()
         self.streams = PublicStreams(self.topics, self.books, feed, self.tape, world.clock.wall_ms)
+        self.keys = KeyRing(self.records)
         self.rates = RateLimits(enabled=config.rate_limits)
+        self.gate = Gate(enabled=config.rate_limits, requests_max=config.address_requests_max, ban_s=config.address_ban_s)
         self.lockstep = LockStep(world.clock.mono_s, config.lockstep_grace_s)
         self.clients: list[Client] = []
         self._failed = anyio.Event()
@@ -87,6 +94,7 @@ class Floor:
         account.taker_bps, account.maker_bps, account.slippage_bps = taker_bps, maker_bps, slippage_bps
         account.maintenance_rate, account.maintenance_deduction_usdt = maintenance_rate, maintenance_deduction_usdt
         account.read_only = read_only
+        self.keys.keep(replace(self.keys.find(account.key) or self._first_key(account), read_only=read_only))
         self.books.changes.accounts.add(account.uid)
         self.apply()
         return account.key, account.secret
@@ -109,10 +117,9 @@ class Floor:
             self._failed.set()
             raise self._failure from error
         send_private(self.topics, changes.frames)
-
-    def account_of_key(self, key: str) -> Account | None:
-        """The account that an API key belongs to."""
-        return next((account for account in self.books.accounts.values() if account.key == key), None)
+        for _, execution in changes.executions:
+            if execution["execType"] == "BustTrade":
+                self.streams.tell_liquidation(execution)
 
     async def watch_for_failure(self) -> None:
         """Wait until records could not be written, then raise that `RecordError`."""
@@ -137,6 +144,11 @@ class Floor:
         row = log_rows.deposit(account, wallet_usdt, self.books.time.now_ms, self.books.next_sequence())
         self.books.changes.log.append((account.uid, row))
         return account
+
+    def _first_key(self, account: Account) -> ApiKey:
+        """The key that an account is made with: may trade, from anywhere, for ever."""
+        environment, now_ms = self.config.environment, self.world.clock.wall_ms()
+        return ApiKey(account.key, account.secret, account.uid, note=account.alias, environment=environment, created_ms=now_ms)
 
     def _books(self) -> Books:
         """Books as the records left them, or new ones."""

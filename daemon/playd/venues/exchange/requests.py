@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from playd.core.timeframes import DAY_MS
 from playd.venues.exchange.arrivals import listing_of
 from playd.venues.exchange.floor import Floor
+from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.model import Account, Listing
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.wishes import text_of
@@ -83,6 +84,7 @@ class SignedAsk(Ask):
     """
 
     account: Account
+    key: ApiKey
     granted: int = 1
     extra: dict[str, Any] = field(default_factory=dict)
 

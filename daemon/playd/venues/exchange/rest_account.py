@@ -1,16 +1,21 @@
 """The account itself: wallet, settings, fees, log, key."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from playd.core.timeframes import DAY_MS
+from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.margin import BPS
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import SignedAsk, SignedHandler
 from playd.venues.exchange.rest_trade import row_list
-from playd.venues.exchange.rows import wallet_row
+from playd.venues.exchange.rows import Row, wallet_row
 from playd.venues.exchange.text import float_text
 
 MARGIN_MODE: Final = "ISOLATED_MARGIN"
 MARGIN_MODE_FAILED: Final = 3400045
+NEVER_MS: Final = 3650 * DAY_MS
+"""How far ahead the end of a key lies that has none."""
 
 
 def wallet_balance(ask: SignedAsk) -> dict[str, Any]:
@@ -53,33 +58,42 @@ def transaction_log(ask: SignedAsk) -> dict[str, Any]:
 
 
 def query_api(ask: SignedAsk) -> dict[str, Any]:
-    account = ask.account
-    rights = ["Order", "Position"]
+    """What this key is and may do."""
+    return key_row(ask.key, ask.floor.world.clock.wall_ms())
+
+
+def key_row(key: ApiKey, wall_ms: int) -> Row:
+    """A key as its user sees it. Keys that are bound to addresses show no meaningful end, as at the venue."""
+    expires_ms = 0 if key.addresses else key.expires_ms or wall_ms + NEVER_MS
     return {
-        "id": str(account.uid),
-        "note": account.alias,
-        "apiKey": account.key,
-        "readOnly": int(account.read_only),
+        "id": str(key.uid),
+        "note": key.note,
+        "apiKey": key.key,
+        "readOnly": int(key.read_only),
         "secret": "",
-        "permissions": {"ContractTrade": rights, "Derivatives": ["DerivativesTrade"], "Spot": [], "Wallet": [], "Options": []},
-        "ips": ["*"],
-        "type": 1,
-        "deadlineDay": 3650,
-        "expiredAt": "2099-01-01T00:00:00Z",
-        "createdAt": "2025-01-01T00:00:00Z",
+        "permissions": key.permissions(),
+        "ips": list(key.addresses) or ["*"],
+        "type": 2 if key.rsa else 1,
+        "deadlineDay": -2 if key.addresses else (expires_ms - wall_ms) // DAY_MS,
+        "expiredAt": _rfc3339(expires_ms),
+        "createdAt": _rfc3339(key.created_ms),
         "uta": 1,
         "unified": 0,
-        "userID": account.uid,
+        "userID": key.uid,
         "inviterID": 0,
         "vipLevel": "No VIP",
         "mktMakerLevel": "0",
         "affiliateID": 0,
-        "rsaPublicKey": "",
+        "rsaPublicKey": key.secret if key.rsa else "",
         "isMaster": True,
         "parentUid": "0",
         "kycLevel": "LEVEL_DEFAULT",
         "kycRegion": "",
     }
+
+
+def _rfc3339(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 READS: Final[dict[str, SignedHandler]] = {

@@ -54,7 +54,7 @@ def _one(
     try:
         if refused:
             raise Refusal(TOO_MANY_VISITS, "Too many visits. Exceeded the API Rate Limit.")
-        ids = single(SignedAsk(ask.floor, params, account=ask.account))
+        ids = single(SignedAsk(ask.floor, params, account=ask.account, key=ask.key))
     except Refusal as refusal:
         return {**row, **stamp}, {"code": refusal.code, "msg": refusal.text}
     if stamped:

@@ -3,9 +3,7 @@
 from typing import Any, Final
 
 from playd.core.timeframes import DAY_MS, MINUTE_MS
-from playd.core.units import DOWN, UP, to_units
 from playd.venues.exchange import klines
-from playd.venues.exchange.model import Listing
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import Row
@@ -14,9 +12,6 @@ from playd.venues.exchange.text import float_text
 KLINES_MAX: Final = 1000
 FUNDING_ROWS_MAX: Final = 200
 TRADES_MAX: Final = 1000
-PRICE_LIMIT_RATIO: Final = 0.01
-"""How far from the mark price the band of limit prices begins (`priceLimitRatioX` of every symbol)."""
-
 _OPEN_INTEREST_EVERY_MS: Final = {
     "5min": 5 * MINUTE_MS,
     "15min": 15 * MINUTE_MS,
@@ -136,20 +131,8 @@ def open_interest(ask: Ask) -> dict[str, Any]:
 
 def price_limit(ask: Ask) -> dict[str, Any]:
     """Highest buy and lowest sell price of limit orders."""
-    listing = ask.listing()
-    highest, lowest = price_band(listing)
-    return {
-        "symbol": listing.instrument.symbol,
-        "buyLmt": listing.price_text(highest),
-        "sellLmt": listing.price_text(lowest),
-        "ts": str(ask.floor.books.time.now_ms),
-    }
-
-
-def price_band(listing: Listing) -> tuple[int, int]:
-    """Highest buy and lowest sell price in ticks (reference 5.8 with mark, index and middle the same price)."""
-    highest = to_units(listing.last * (1.0 + PRICE_LIMIT_RATIO), *listing.tick, DOWN)
-    return highest, to_units(listing.last * (1.0 - PRICE_LIMIT_RATIO), *listing.tick, UP)
+    row = ask.floor.tape.price_limit(ask.listing().instrument.symbol)
+    return {**row, "ts": str(ask.floor.books.time.now_ms)}
 
 
 def index_components(ask: Ask) -> dict[str, Any]:

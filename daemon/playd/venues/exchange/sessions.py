@@ -1,4 +1,4 @@
-"""A WebSocket from upgrade to close: operations, acknowledgements in the venue's two dialects, lock-step."""
+"""A WebSocket from upgrade to close: what every kind has in common. Frames enter in `Session.receive`."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -7,162 +7,147 @@ import anyio
 import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from playd.venues.exchange import auth
 from playd.venues.exchange.floor import Floor
-from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.socket import Client
-from playd.venues.exchange.streams import PRIVATE_TOPICS
 
 FRAME_MAX: Final = 256 * 1024
 """Longest frame a client may send; a full list of topics is 21 000 characters."""
 
+SWEEP_S: Final = 30.0
+"""How often the venue looks for idle sockets: one may live that much longer."""
 
-async def serve_public(floor: Floor, request: web.Request) -> web.WebSocketResponse:
-    """`/v5/public/linear`."""
-    return await _serve(floor, request, _PublicSession)
-
-
-async def serve_private(floor: Floor, request: web.Request) -> web.WebSocketResponse:
-    """`/v5/private`."""
-    return await _serve(floor, request, _PrivateSession)
+_ACTIVE_TIMES_S: Final = (30, 600)
 
 
-class _Session:
-    """Operations that both kinds know."""
+class Session:
+    """
+    One socket of a client. `detail` says more about the path it came by, e.g. the category of a public one.
 
-    def __init__(self, floor: Floor, client: Client) -> None:
+    `pause_s` passes before each frame that leaves.
+    """
+
+    pause_s = 0.0
+
+    def __init__(self, floor: Floor, client: Client, address: str, detail: str) -> None:
         self.floor = floor
         self.client = client
+        self.address = address
+        self.detail = detail
 
-    def receive(self, text: str) -> None:
+    async def receive(self, text: str) -> None:
         """Deal with one frame of the client."""
         try:
             frame = orjson.loads(text)
         except orjson.JSONDecodeError:
             frame = None
-        if not isinstance(frame, dict):
-            self._acknowledge({}, "", success=False, text="error:decode error, a JSON object is expected")
-            return
-        op = frame.get("op")
+        if isinstance(frame, dict):
+            self.serve(str(frame.get("op") or ""), frame)
+        else:
+            self.refuse({}, "", "error:decode error, a JSON object is expected")
+
+    def serve(self, op: str, frame: dict[str, Any]) -> None:
+        """Deal with one operation."""
+        raise NotImplementedError
+
+    def refuse(self, frame: dict[str, Any], op: str, text: str) -> None:
+        """Say that an operation was not done."""
+        self.acknowledge(frame, op, success=False, text=text)
+
+    def acknowledge(self, frame: dict[str, Any], op: str, *, success: bool = True, text: str = "") -> None:
+        """The answer of public and private sockets, with the `req_id` of the frame as it was."""
+        req_id = frame.get("req_id", "")
+        self.client.send({"success": success, "ret_msg": text, "conn_id": self.client.conn_id, "req_id": req_id, "op": op})
+
+
+class TopicSession(Session):
+    """A socket with topics: public or private."""
+
+    def serve(self, op: str, frame: dict[str, Any]) -> None:
         if op == "playd.barrier":
             number = frame.get("barrier")
             self.floor.lockstep.echo(self.client, number if isinstance(number, int) else 0)
         elif op == "ping":
-            self.client.send(self._pong(frame))
+            self.client.send(self.pong(frame))
         elif op == "subscribe":
             self._subscribe(frame)
         elif op == "unsubscribe":
-            for topic in self._topics_in(frame):
+            for topic in _topics_in(frame):
                 self.floor.topics.remove(topic, self.client)
-            self._acknowledge(frame, "unsubscribe")
+            self.acknowledge(frame, "unsubscribe")
         elif op == "playd.lockstep":
-            self._opt_in(frame)
-        elif op == "auth":
-            self._authenticate(frame)
+            self.opt_in(frame)
         else:
-            self._acknowledge(frame, str(op or ""), success=False, text="error:invalid op")
+            self.refuse(frame, op, "error:invalid op")
 
     def _subscribe(self, frame: dict[str, Any]) -> None:
         """All topics or none: one bad topic refuses the request."""
-        topics = self._topics_in(frame)
+        topics = _topics_in(frame)
+        fault = self.fault_of(topics)
         for topic in topics:
-            if not self._exists(topic):
-                self._acknowledge(frame, "subscribe", success=False, text=f"error:handler not found,topic:{topic}")
-                return
+            if not self.exists(topic):
+                fault = fault or f"error:handler not found,topic:{topic}"
             if topic in self.client.topics:
-                self._acknowledge(frame, "subscribe", success=False, text=f"error:already subscribed,topic:{topic}")
-                return
-        self._acknowledge(frame, "subscribe")
+                fault = fault or f"error:already subscribed,topic:{topic}"
+        if fault:
+            self.refuse(frame, "subscribe", fault)
+            return
+        self.acknowledge(frame, "subscribe")
         for topic in dict.fromkeys(topics):
             self.floor.topics.add(topic, self.client)
-            self._begin(topic)
+            self.begin(topic)
         self.floor.market.wake()
 
-    def _opt_in(self, frame: dict[str, Any]) -> None:
-        self._acknowledge(frame, "playd.lockstep")
+    def opt_in(self, frame: dict[str, Any]) -> None:
+        """Take a seat in lock-step."""
+        self.acknowledge(frame, "playd.lockstep")
         self.floor.lockstep.opt_in(self.client)
         if self.floor.market.ended:
             self.client.send(self.floor.market.end_notice())
         self.floor.market.wake()
 
-    def _exists(self, topic: str) -> bool:
+    def fault_of(self, topics: list[str]) -> str:
+        """What is wrong with a list of topics as a whole, empty when nothing is."""
+        return ""
+
+    def exists(self, topic: str) -> bool:
+        """Whether this socket may subscribe to `topic`."""
         raise NotImplementedError
 
-    def _begin(self, topic: str) -> None:
+    def begin(self, topic: str) -> None:
         """What a new subscriber gets at once."""
 
-    def _authenticate(self, frame: dict[str, Any]) -> None:
-        self._acknowledge(frame, "auth", success=False, text="error:invalid op")
-
-    def _pong(self, frame: dict[str, Any]) -> dict[str, Any]:
+    def pong(self, frame: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a ping."""
         raise NotImplementedError
 
-    def _acknowledge(self, frame: dict[str, Any], op: str, *, success: bool = True, text: str = "") -> None:
-        req_id = frame.get("req_id", "")
-        self.client.send({"success": success, "ret_msg": text, "conn_id": self.client.conn_id, "req_id": req_id, "op": op})
 
-    @staticmethod
-    def _topics_in(frame: dict[str, Any]) -> list[str]:
-        args = frame.get("args")
-        return [str(topic) for topic in args] if isinstance(args, Iterable) and not isinstance(args, str) else []
+def address_of(request: web.Request) -> str:
+    """Where a request comes from."""
+    return request.remote or ""
 
 
-class _PublicSession(_Session):
-    def _exists(self, topic: str) -> bool:
-        return self.floor.streams.exists(topic)
-
-    def _begin(self, topic: str) -> None:
-        first = self.floor.streams.first_frame(topic)
-        if first is not None:
-            self.client.send(first)
-
-    def _pong(self, frame: dict[str, Any]) -> dict[str, Any]:
-        req_id = frame.get("req_id", "")
-        return {"success": True, "ret_msg": "pong", "conn_id": self.client.conn_id, "req_id": req_id, "op": "ping"}
-
-
-class _PrivateSession(_Session):
-    def _exists(self, topic: str) -> bool:
-        return self.client.uid is not None and topic in PRIVATE_TOPICS
-
-    def _authenticate(self, frame: dict[str, Any]) -> None:
-        args = frame.get("args")
-        key, expires, signature = args if isinstance(args, list) and len(args) == 3 else ("", "", "")
-        account = self.floor.account_of_key(str(key))
-        try:
-            wall_ms = self.floor.world.clock.wall_ms()
-            auth.check_socket(account.secret if account else None, expires, signature, wall_ms)
-        except Refusal as refusal:
-            self._acknowledge(frame, "auth", success=False, text=refusal.text)
-            return
-        self.client.uid = account.uid if account else None
-        self._acknowledge(frame, "auth")
-
-    def _opt_in(self, frame: dict[str, Any]) -> None:
-        if self.client.uid is None:
-            self._acknowledge(frame, "playd.lockstep", success=False, text="error:not authenticated")
-            return
-        super()._opt_in(frame)
-
-    def _pong(self, frame: dict[str, Any]) -> dict[str, Any]:
-        stamp = str(self.floor.world.clock.wall_ms())
-        return {"req_id": frame.get("req_id", ""), "op": "pong", "args": [stamp], "conn_id": self.client.conn_id}
-
-
-async def _serve(floor: Floor, request: web.Request, kind: type[_Session]) -> web.WebSocketResponse:
+async def serve_socket(floor: Floor, request: web.Request, kind: type[Session], detail: str) -> web.StreamResponse:
+    """Serve one socket until it closes."""
+    address = address_of(request)
+    if not floor.gate.admits_socket(address, floor.world.clock.mono_s()):
+        return web.Response(status=403, text="too many connections")
     ws = web.WebSocketResponse(max_msg_size=FRAME_MAX, compress=False)
     await ws.prepare(request)
-    client = Client(floor.world.random.token(8), ws)
-    session = kind(floor, client)
+    client = Client(floor.world.random.token(8), ws, floor.world.clock.mono_s, kind.pause_s)
+    session = kind(floor, client, address, detail)
     floor.clients.append(client)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.write)
-            async for message in ws:
-                if message.type is WSMsgType.TEXT:
-                    session.receive(message.data)
-                elif message.type is WSMsgType.BINARY:
-                    session.receive(message.data.decode(errors="replace"))
+            async with anyio.create_task_group() as watch:
+                watch.start_soon(_cut_when_idle, client, _idle_s(request, floor.config.idle_s))
+                async for message in ws:
+                    client.heard()
+                    if message.type is WSMsgType.TEXT:
+                        await session.receive(message.data)
+                    elif message.type is WSMsgType.BINARY:
+                        await session.receive(message.data.decode(errors="replace"))
+                watch.cancel_scope.cancel()
             client.hang_up()
     finally:
         client.forget()
@@ -174,3 +159,25 @@ async def _serve(floor: Floor, request: web.Request, kind: type[_Session]) -> we
             floor.lockstep.lost(client)
         floor.market.wake()
     return ws
+
+
+async def _cut_when_idle(client: Client, idle_s: float) -> None:
+    """Close a socket on which nothing has passed for so long."""
+    while client.idle_s() < idle_s:  # noqa: ASYNC110 - a sweep now and then costs less than an event for every frame
+        await anyio.sleep(min(SWEEP_S, idle_s))
+    client.hang_up()
+
+
+def _idle_s(request: web.Request, default_s: float) -> float:
+    """`max_active_time` of the address, `30s` to `600s` or `1m` to `10m`; the default when it is absent or something else."""
+    text = request.query.get("max_active_time", "")
+    digits, unit = text[:-1], text[-1:]
+    if not digits.isdecimal() or unit not in ("s", "m"):
+        return default_s
+    asked_s = int(digits) * (60 if unit == "m" else 1)
+    return float(asked_s) if _ACTIVE_TIMES_S[0] <= asked_s <= _ACTIVE_TIMES_S[1] else default_s
+
+
+def _topics_in(frame: dict[str, Any]) -> list[str]:
+    args = frame.get("args")
+    return [str(topic) for topic in args] if isinstance(args, Iterable) and not isinstance(args, str) else []

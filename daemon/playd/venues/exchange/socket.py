@@ -1,5 +1,6 @@
 """One WebSocket of a client: an outgoing queue with a bound, topics, and the dialect of its acknowledgements."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,19 +18,31 @@ class Client:
     """
     A connected socket. `uid` is None on public sockets and before authentication.
 
-    `told` says that frames have gone out since the last barrier.
+    `told` says that frames have gone out since the last barrier. `pause_s` passes before each frame. `mono_s` is the clock.
     """
 
     conn_id: str
     ws: web.WebSocketResponse
+    mono_s: Callable[[], float]
+    pause_s: float = 0.0
     topics: set[str] = field(default_factory=set)
     uid: int | None = None
     told: bool = False
+    _active_s: float = field(init=False)
     _queue: MemoryObjectSendStream[bytes] = field(init=False)
     _waiting: MemoryObjectReceiveStream[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         self._queue, self._waiting = anyio.create_memory_object_stream[bytes](FRAMES_WAITING)
+        self._active_s = self.mono_s()
+
+    def heard(self) -> None:
+        """Note that the client has said something."""
+        self._active_s = self.mono_s()
+
+    def idle_s(self) -> float:
+        """How long nothing has passed in either direction."""
+        return self.mono_s() - self._active_s
 
     def send(self, frame: dict[str, Any]) -> None:
         """Queue a frame."""
@@ -54,10 +67,13 @@ class Client:
         self._waiting.close()
 
     async def write(self) -> None:
-        """Send what is queued, until the queue is closed or the connection is gone."""
+        """Send what is queued, until the queue is closed or the connection is gone. Every frame leaves here."""
         try:
             async with self._waiting:
                 async for frame in self._waiting:
+                    if self.pause_s:
+                        await anyio.sleep(self.pause_s)
+                    self._active_s = self.mono_s()
                     await self.ws.send_frame(frame, WSMsgType.TEXT)
         except (ClientConnectionResetError, ConnectionError):
             return

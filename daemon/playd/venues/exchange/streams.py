@@ -1,76 +1,35 @@
-"""Who listens to which topic, and the frames of the public topics."""
+"""Frames of the public topics at the moments of a candle."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-import orjson
-
 from playd.core.candles import Candle
 from playd.market.feed import CandleFeed
 from playd.venues.exchange import klines
+from playd.venues.exchange.book_stream import BOOK_DEPTHS, BookStream
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.changes import Frame
+from playd.venues.exchange.market_trades import MarketTrade
+from playd.venues.exchange.model import Listing
 from playd.venues.exchange.rows import Row
-from playd.venues.exchange.socket import Client
 from playd.venues.exchange.tape import Tape
 from playd.venues.exchange.text import float_text
+from playd.venues.exchange.topics import Topics
 
-PRIVATE_TOPICS: Final = frozenset(
-    name + category for name in ("order", "execution", "position", "wallet") for category in ("", ".linear")
-)
-BOOK_DEPTHS: Final = ("1", "50")
+TRADES_PER_FRAME: Final = 1024
+_SILENT: Final = frozenset({"adlAlert.USDT", "insurance.USDT"})
+"""Topics that exist and on which nothing happens here: there is no fund and nobody is deleveraged."""
 
-
-class Topics:
-    """Clients by topic. An unused topic has no entry, so that asking costs one lookup."""
-
-    def __init__(self) -> None:
-        self._clients: dict[str, list[Client]] = {}
-
-    def add(self, topic: str, client: Client) -> None:
-        self._clients.setdefault(topic, []).append(client)
-        client.topics.add(topic)
-
-    def remove(self, topic: str, client: Client) -> None:
-        client.topics.discard(topic)
-        clients = self._clients.get(topic, [])
-        if client in clients:
-            clients.remove(client)
-        if not clients:
-            self._clients.pop(topic, None)
-
-    def drop(self, client: Client) -> None:
-        """Forget a client that is gone."""
-        for topic in sorted(client.topics):
-            self.remove(topic, client)
-
-    def clients(self, topic: str) -> list[Client]:
-        return self._clients.get(topic, [])
-
-    def send(self, topic: str, build: Callable[..., dict[str, Any]], *details: object) -> None:
-        """Queue the frame `build(topic, *details)`, if anybody listens."""
-        clients = self._clients.get(topic)
-        if clients:
-            text = orjson.dumps(build(topic, *details))
-            for client in clients:
-                client.send_bytes(text)
-
-
-def send_private(topics: Topics, frames: Iterable[Frame]) -> None:
-    """Private frames to the sockets of their users, in order."""
-    for frame in frames:
-        text = b""
-        for client in (*topics.clients(frame.topic), *topics.clients(f"{frame.topic}.linear")):
-            if client.uid == frame.uid:
-                text = text or orjson.dumps(
-                    {"id": frame.frame_id, "topic": frame.topic, "creationTime": frame.creation_ms, "data": frame.data}
-                )
-                client.told = True
-                client.send_bytes(text)
+_OF_SYMBOL: Final = ("tickers", "publicTrade", "allLiquidation", "priceLimit")
+_TICK_WORDS: Final = {1: "PlusTick", 0: "ZeroPlusTick", -1: "MinusTick"}
 
 
 class PublicStreams:
-    """Frames of the public topics at the moments of a candle. `wall_ms` stamps envelopes."""
+    """
+    What is told of the market. `wall_ms` stamps envelopes.
+
+    Tickers are told as deltas of what was told before; what did not change is not told. Sequence numbers are
+    market time.
+    """
 
     def __init__(self, topics: Topics, books: Books, feed: CandleFeed, tape: Tape, wall_ms: Callable[[], int]) -> None:
         self._topics = topics
@@ -78,14 +37,18 @@ class PublicStreams:
         self._step_ms = feed.step_ms
         self._tape = tape
         self._wall_ms = wall_ms
+        self._book = BookStream(topics, books, tape, wall_ms)
         self._told_fraction = 0.0
+        self._told: dict[str, Row] = {}
         self.intervals = klines.offered(feed.step_ms)
         self._base = next(word for word in self.intervals if klines.end_of(word, 0) == feed.step_ms)
 
     def exists(self, topic: str) -> bool:
         """Whether a public socket may subscribe to `topic`."""
         name, _, rest = topic.partition(".")
-        if name in ("tickers", "publicTrade"):
+        if topic in _SILENT:
+            return True
+        if name in _OF_SYMBOL:
             return rest in self._books.listings
         detail, _, symbol = rest.partition(".")
         allowed = self.intervals if name == "kline" else BOOK_DEPTHS if name == "orderbook" else ()
@@ -95,25 +58,29 @@ class PublicStreams:
         """The snapshot that a new subscriber of `topic` gets, None for topics that begin with the next event."""
         name, _, rest = topic.partition(".")
         if name == "tickers":
-            return self._ticker_frame(topic, "snapshot", self._tape.ticker(rest))
+            told = self._told.setdefault(topic, self._tape.ticker(rest))
+            return self._frame(topic, "snapshot", told, cs=self._books.time.now_ms)
         if name == "orderbook":
-            depth, _, symbol = rest.partition(".")
-            return self._book_frame(topic, symbol, int(depth))
+            return self._book.first_frame(topic)
+        if name == "priceLimit":
+            return self._frame(topic, "snapshot", self._tape.price_limit(rest))
         return None
 
     def tell_move(self) -> None:
         """Prices have moved inside the candles in progress."""
+        fraction = self._books.time.fraction
         for symbol, listing in self._books.listings.items():
             if listing.candle is not None:
-                self._tell_price(symbol)
+                self._tell_price(symbol, self._tape.quote)
                 self._tell_candles_in_progress(symbol)
-                self._topics.send(f"publicTrade.{symbol}", self._trade_frame, symbol)
-        self._told_fraction = self._books.time.fraction
+                self._tell_trades(listing, listing.candle, fraction)
+        self._told_fraction = fraction
 
     def tell_close(self, candles: dict[str, Candle]) -> None:
-        """Candles have closed: the last price first, then the candles, faster intervals before slower ones."""
+        """Candles have closed: their last trades, the last price, then the candles, faster intervals before slower ones."""
         for symbol, candle in candles.items():
-            self._tell_price(symbol)
+            self._tell_trades(self._books.listings[symbol], candle, 1.0)
+            self._tell_price(symbol, self._tape.ticker)
             for interval in self.intervals:
                 topic = f"kline.{interval}.{symbol}"
                 if self._topics.clients(topic):
@@ -121,10 +88,37 @@ class PublicStreams:
                     self._topics.send(topic, self._kline_frame, interval, closed, confirm)
         self._told_fraction = 0.0
 
-    def _tell_price(self, symbol: str) -> None:
-        self._topics.send(f"tickers.{symbol}", self._delta_frame, symbol)
-        for depth in BOOK_DEPTHS:
-            self._topics.send(f"orderbook.{depth}.{symbol}", self._book_frame, symbol, int(depth))
+    def tell_liquidation(self, execution: Row) -> None:
+        """Somebody's position was taken over. The topic names the side of the position, the execution that of its end."""
+        topic = f"allLiquidation.{execution['symbol']}"
+        row = {
+            "T": int(execution["execTime"]),
+            "s": execution["symbol"],
+            "S": "Buy" if execution["side"] == "Sell" else "Sell",
+            "v": execution["execQty"],
+            "p": execution["execPrice"],
+        }
+        self._topics.send(topic, self._list_frame, [row])
+
+    def _tell_price(self, symbol: str, row_of: Callable[[str], Row]) -> None:
+        """Ticker, books and price limits; `row_of` gives the ticker's fields to compare."""
+        topic = f"tickers.{symbol}"
+        if self._topics.clients(topic):
+            self._tell_ticker(topic, row_of(symbol))
+        else:
+            self._told.pop(topic, None)
+        self._book.tell(symbol)
+        limit = f"priceLimit.{symbol}"
+        if self._topics.clients(limit):
+            self._topics.send(limit, self._frame, "snapshot", self._tape.price_limit(symbol))
+
+    def _tell_ticker(self, topic: str, row: Row) -> None:
+        told = self._told[topic]
+        changed = {name: value for name, value in row.items() if told.get(name) != value}
+        if changed:
+            self._told[topic] = {**told, **changed}
+            delta = {"symbol": row["symbol"], **changed}
+            self._topics.send(topic, self._ticker_frame, delta)
 
     def _tell_candles_in_progress(self, symbol: str) -> None:
         for interval in self.intervals:
@@ -132,6 +126,13 @@ class PublicStreams:
             if self._topics.clients(topic):
                 candle = self._in_progress(symbol, interval)
                 self._topics.send(topic, self._kline_frame, interval, candle, False)
+
+    def _tell_trades(self, listing: Listing, candle: Candle, until: float) -> None:
+        topic = f"publicTrade.{listing.instrument.symbol}"
+        if self._topics.clients(topic):
+            rows = list(self._trade_rows(listing, self._tape.trades(listing, candle, self._told_fraction, until)))
+            for begin in range(0, len(rows), TRADES_PER_FRAME):
+                self._topics.send(topic, self._list_frame, rows[begin : begin + TRADES_PER_FRAME])
 
     def _closing(self, symbol: str, interval: str, base: Candle) -> tuple[Candle, bool]:
         if interval == self._base:
@@ -161,31 +162,27 @@ class PublicStreams:
         }
         return {"topic": topic, "type": "snapshot", "ts": self._wall_ms(), "data": [row]}
 
-    def _delta_frame(self, topic: str, symbol: str) -> dict[str, Any]:
-        return self._ticker_frame(topic, "delta", self._tape.quote(symbol))
+    def _ticker_frame(self, topic: str, row: Row) -> dict[str, Any]:
+        return self._frame(topic, "delta", row, cs=self._books.time.now_ms)
 
-    def _ticker_frame(self, topic: str, kind: str, row: Row) -> dict[str, Any]:
-        return {"topic": topic, "type": kind, "data": row, "cs": self._books.counter, "ts": self._wall_ms()}
+    def _list_frame(self, topic: str, rows: list[Row]) -> dict[str, Any]:
+        return {"topic": topic, "type": "snapshot", "ts": self._wall_ms(), "data": rows}
 
-    def _book_frame(self, topic: str, symbol: str, depth: int) -> dict[str, Any]:
-        book = self._tape.order_book(symbol, depth)
-        return {"topic": topic, "type": "snapshot", "ts": self._wall_ms(), "data": book, "cts": self._books.time.now_ms}
+    def _frame(self, topic: str, kind: str, row: Row, **more: int) -> dict[str, Any]:
+        return {"topic": topic, "type": kind, "data": row, **more, "ts": self._wall_ms()}
 
-    def _trade_frame(self, topic: str, symbol: str) -> dict[str, Any]:
-        """One trade that stands for the volume since the last frame."""
-        listing, time = self._books.listings[symbol], self._books.time
-        candle = listing.candle
-        volume = candle.volume * max(time.fraction - self._told_fraction, 0.0) if candle else 0.0
-        row: Row = {
-            "T": time.now_ms,
-            "s": symbol,
-            "S": "Buy" if candle and candle.close >= candle.open else "Sell",
-            "v": float_text(round(volume, 8)),
-            "p": float_text(listing.last),
-            "L": "ZeroPlusTick",
-            "i": f"{symbol}-{time.now_ms}",
-            "BT": False,
-            "RPI": False,
-            "seq": self._books.counter,
-        }
-        return {"topic": topic, "type": "snapshot", "ts": self._wall_ms(), "data": [row]}
+    @staticmethod
+    def _trade_rows(listing: Listing, trades: Iterable[MarketTrade]) -> Iterable[Row]:
+        for trade in trades:
+            yield {
+                "T": trade.time_ms,
+                "s": listing.instrument.symbol,
+                "S": trade.side,
+                "v": float_text(trade.volume),
+                "p": listing.price_text(trade.ticks),
+                "L": _TICK_WORDS[trade.rose],
+                "i": trade.trade_id,
+                "BT": False,
+                "RPI": False,
+                "seq": trade.time_ms,
+            }

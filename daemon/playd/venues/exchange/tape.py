@@ -1,12 +1,13 @@
 """The market's past and present as clients may see it: closed candles, the one in progress, the ticker, the order book."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 
 from playd.core.candles import Candle, Candles
 from playd.core.timeframes import DAY_MS, MINUTE_MS
-from playd.core.units import DOWN, to_units
+from playd.core.units import DOWN, UP, to_units
 from playd.market.feed import CandleFeed
 from playd.venues.exchange import klines, path
 from playd.venues.exchange.books import Books
@@ -15,7 +16,10 @@ from playd.venues.exchange.model import Listing
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import float_text, plain
 
-BOOK_LEVELS: Final = 50
+BOOK_LEVELS: Final = 1000
+PRICE_LIMIT_RATIO: Final = 0.01
+"""How far from the mark price the band of limit prices begins (`priceLimitRatioX` of every symbol)."""
+
 _WIDER: Final = 4
 """How much wider the search for enough candles becomes when gaps hid some."""
 
@@ -130,13 +134,24 @@ class Tape:
 
     def recent_trades(self, symbol: str, limit: int) -> list[MarketTrade]:
         """The last `limit` trades of the market in order, back to the begin of the feed."""
-        listing, step_ms = self._books.listings[symbol], self._feed.step_ms
-        found = []
+        listing = self._books.listings[symbol]
+        found: list[MarketTrade] = []
         if listing.candle is not None:
-            found = list(trades(listing, listing.candle, step_ms, 0.0, self._books.time.fraction))
+            found = list(self.trades(listing, listing.candle, 0.0, self._books.time.fraction))
         candles = self.latest_closed(symbol, -(-limit // TRADES_PER_CANDLE) + 1)
-        earlier = [trade for index in range(len(candles)) for trade in trades(listing, candles.at(index), step_ms, 0.0, 1.0)]
+        earlier = [trade for index in range(len(candles)) for trade in self.trades(listing, candles.at(index), 0.0, 1.0)]
         return (earlier + found)[-limit:]
+
+    def trades(self, listing: Listing, candle: Candle, begin: float, end: float) -> Iterator[MarketTrade]:
+        """The market's trades after the fraction `begin` of a base candle up to `end`."""
+        return trades(listing, candle, self._feed.step_ms, begin, end)
+
+    def price_limit(self, symbol: str) -> Row:
+        """Highest buy and lowest sell price of limit orders (reference 5.8, where mark, index and middle are one price)."""
+        listing = self._books.listings[symbol]
+        highest = to_units(listing.last * (1.0 + PRICE_LIMIT_RATIO), *listing.tick, DOWN)
+        lowest = to_units(listing.last * (1.0 - PRICE_LIMIT_RATIO), *listing.tick, UP)
+        return {"symbol": symbol, "buyLmt": listing.price_text(highest), "sellLmt": listing.price_text(lowest)}
 
     def latest_closed(self, symbol: str, count: int) -> Candles:
         """The last closed base candles, fewer where the series has gaps."""
@@ -162,7 +177,7 @@ class Tape:
             "b": [[listing.price_text(bid - level), size] for level in levels if bid > level],
             "a": [[listing.price_text(bid + 1 + level), size] for level in levels],
             "u": self._books.counter + 1,
-            "seq": self._books.counter + 1,
+            "seq": self._books.time.now_ms,
         }
 
 

@@ -1,0 +1,80 @@
+"""The order book topics: a snapshot for whoever comes, then what changed since the last frame."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.rows import Row
+from playd.venues.exchange.tape import Tape
+from playd.venues.exchange.topics import Topics
+
+BOOK_DEPTHS: Final = ("1", "50", "200", "1000")
+_SIDES: Final = ("b", "a")
+_TOP: Final = "1"
+"""The depth that is told whole every time."""
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the listeners of one topic hold: the last book, and the number of the update that brought it."""
+
+    book: Row
+    update: int
+
+
+class BookStream:
+    """
+    Books as their listeners have them. `u` rises by one with every frame of a topic, also over a time in which nobody listens.
+
+    Sizes are absolute, `0` takes a level away.
+    """
+
+    def __init__(self, topics: Topics, books: Books, tape: Tape, wall_ms: Callable[[], int]) -> None:
+        self._topics = topics
+        self._books = books
+        self._tape = tape
+        self._wall_ms = wall_ms
+        self._told: dict[str, _Told] = {}
+
+    def first_frame(self, topic: str) -> dict[str, Any]:
+        """The book as the others have it, so that the next change fits; the present one when nobody has it."""
+        told = self._told.get(topic)
+        if told is None or self._topics.clients(topic)[1:] == []:
+            depth, symbol = _parts(topic)
+            told = self._told[topic] = _Told(self._tape.order_book(symbol, int(depth)), told.update + 1 if told else 1)
+        return self._frame(topic, "snapshot", told.book, told.update)
+
+    def tell(self, symbol: str) -> None:
+        """Tell what has changed in the books of a symbol."""
+        for depth in BOOK_DEPTHS:
+            topic = f"orderbook.{depth}.{symbol}"
+            if self._topics.clients(topic):
+                self._tell_topic(topic, depth, symbol)
+
+    def _tell_topic(self, topic: str, depth: str, symbol: str) -> None:
+        told = self._told[topic]
+        book = self._tape.order_book(symbol, int(depth))
+        changes = {side: _changed(told.book[side], book[side]) for side in _SIDES}
+        if not any(changes.values()):
+            return
+        told.book, told.update = book, told.update + 1
+        row, kind = (book, "snapshot") if depth == _TOP else ({**book, **changes}, "delta")
+        self._topics.send(topic, self._frame, kind, row, told.update)
+
+    def _frame(self, topic: str, kind: str, book: Row, update: int) -> dict[str, Any]:
+        now_ms = self._books.time.now_ms
+        return {"topic": topic, "type": kind, "ts": self._wall_ms(), "data": {**book, "u": update}, "cts": now_ms}
+
+
+def _parts(topic: str) -> tuple[str, str]:
+    """Depth and symbol of a topic."""
+    _, depth, symbol = topic.split(".")
+    return depth, symbol
+
+
+def _changed(before: list[list[str]], after: list[list[str]]) -> list[list[str]]:
+    """Levels that are new or of another size, and the prices that are gone with size 0."""
+    held, now = dict(map(tuple, before)), dict(map(tuple, after))
+    gone = [[price, "0"] for price in held if price not in now]
+    return gone + [[price, size] for price, size in now.items() if held.get(price) != size]

@@ -1,0 +1,53 @@
+"""Who may come in at all: requests and new sockets per address, and how long an address stays out that came too often."""
+
+from collections import deque
+from typing import Final
+
+REQUESTS_WINDOW_S: Final = 5.0
+SOCKETS_WINDOW_S: Final = 300.0
+SOCKETS_MAX: Final = 500
+
+
+class Gate:
+    """
+    Rolling windows per address. Times are monotonic seconds. `requests_max` requests in five seconds are let through; one
+    more bans the address for `ban_s`.
+    """
+
+    def __init__(self, *, enabled: bool, requests_max: int, ban_s: float) -> None:
+        self.enabled = enabled
+        self.requests_max = requests_max
+        self.ban_s = ban_s
+        self._requests: dict[str, deque[float]] = {}
+        self._sockets: dict[str, deque[float]] = {}
+        self._banned_until_s: dict[str, float] = {}
+
+    def admits_request(self, address: str, now_s: float) -> bool:
+        """Count one REST request; whether it may come in."""
+        if not self.enabled:
+            return True
+        if now_s < self._banned_until_s.get(address, now_s):
+            return False
+        if _count(self._requests, address, now_s, REQUESTS_WINDOW_S, self.requests_max):
+            return True
+        self._banned_until_s[address] = now_s + self.ban_s
+        return False
+
+    def admits_socket(self, address: str, now_s: float) -> bool:
+        """Count one new socket; whether it may come in."""
+        if not self.enabled:
+            return True
+        if now_s < self._banned_until_s.get(address, now_s):
+            return False
+        return _count(self._sockets, address, now_s, SOCKETS_WINDOW_S, SOCKETS_MAX)
+
+
+def _count(taken_by: dict[str, deque[float]], address: str, now_s: float, window_s: float, most: int) -> bool:
+    """Take a place in the address's window, if there is one."""
+    taken = taken_by.setdefault(address, deque())
+    while taken and taken[0] <= now_s - window_s:
+        taken.popleft()
+    if len(taken) >= most:
+        return False
+    taken.append(now_s)
+    return True
