@@ -126,6 +126,7 @@ class SymbolFeed:
         self._data_s: float | None = None
         self._due_s = clock.mono_s() + timing.bar_interval_s
         self._fetch_s = self._due_s + timing.late_fetch_s
+        self._looks_s = math.inf
         self._arrived = anyio.Event()
         self._touched = anyio.Event()
 
@@ -172,14 +173,16 @@ class SymbolFeed:
                 await self._wait_for_trouble()
 
     async def _wait_for_trouble(self) -> None:
-        now_s = self._clock.mono_s()
-        stale_s = self._due_s + self._timing.stale_s
-        next_s = self._fetch_s if self.state is FeedState.STALE else min(self._fetch_s, stale_s)
-        with anyio.move_on_after(max(next_s - now_s, 0.0)):
+        self._looks_s = self._next_look_s()
+        with anyio.move_on_after(max(self._looks_s - self._clock.mono_s(), 0.0)):
             await self._touched.wait()
         self._touched = anyio.Event()
         if self._clock.mono_s() >= self._due_s + self._timing.stale_s:
             self._enter(FeedState.STALE, f"no closed bar {self._timing.stale_s:g} s after it was due")
+
+    def _next_look_s(self) -> float:
+        """When trouble can begin, unless something arrives before."""
+        return self._fetch_s if self.state is FeedState.STALE else min(self._fetch_s, self._due_s + self._timing.stale_s)
 
     async def _fetch_overdue(self) -> None:
         """A bar is overdue: ask for everything that may have closed since the head, which is one request."""
@@ -258,7 +261,9 @@ class SymbolFeed:
             if fresh and self.line.gap is None:
                 self._enter(FeedState.LIVE if head.source is Source.STREAM else FeedState.LATE, f"bar from {head.source}")
         self._wake()
-        self._touched.set()
+        if self.line.gap is not None or self._next_look_s() < self._looks_s:
+            # A bar in time only puts trouble off: the watch need not run beside the order that this bar may cause.
+            self._touched.set()
 
     def _wake(self) -> None:
         arrived, self._arrived = self._arrived, anyio.Event()
