@@ -44,13 +44,12 @@ class Comments:
         """The comments of a value, once."""
         return self._places.pop(mark, None) or Beside()
 
-    def take_before(self, mark: Mark) -> list[str]:
-        """The lines above a value, once; the others stay."""
-        beside = self._places.get(mark)
-        if beside is None:
-            return []
-        lines, beside.before = beside.before, []
-        return lines
+    def take_around(self, mark: Mark) -> Beside:
+        """The lines above and below a value, once; what stands behind it stays, for the first key of a map in a list."""
+        whole = self.take(mark)
+        if whole.behind:
+            self._places[mark] = Beside(behind=whole.behind)
+        return Beside(whole.before, [], whole.after)
 
     def inside(self, item: Item) -> bool:
         """Whether a value inside a map or list has comments that do not all fit behind one line."""
@@ -90,7 +89,7 @@ def comments_of(text: str, root: Map) -> Comments:
     """The comments of `text`, whose document is `root`."""
     lines = text.splitlines()
     marks = sorted(set(places(root)))
-    leading = [mark for mark in marks if not lines[mark.line - 1][: mark.column - 1].strip(" -")]
+    leading = [(mark, column) for mark in marks if (column := _leading_column(lines[mark.line - 1], mark.column))]
     comments = Comments()
     for mark, line in _lines(text):
         earlier, later = [one for one in marks if one < mark], next((one for one in marks if one > mark), _END)
@@ -100,14 +99,22 @@ def comments_of(text: str, root: Map) -> Comments:
             comments.beside(earlier[-1]).behind.append(line)
         else:
             # A comment that is indented deeper than what follows belongs to what stands above it.
-            above = next((one for one in reversed(leading) if one < mark and one.column <= mark.column), _END)
-            if above.column > later.column:
+            above, column = next((one for one in reversed(leading) if one[0] < mark and one[1] <= mark.column), (_END, 1))
+            if column > later.column:
                 comments.beside(above).after.append(line)
             elif later is _END:
                 comments.footer.append(line)
             else:
                 comments.beside(later).before.append(line)
     return comments
+
+
+def _leading_column(line: str, column: int) -> int:
+    """Column of the value that begins a line, its dash included; 0 for one that stands behind another."""
+    ahead = line[: column - 1]
+    if ahead.strip(" -"):
+        return 0
+    return ahead.rfind("-") + 1 or column
 
 
 def _lines(text: str) -> Iterator[tuple[Mark, str]]:

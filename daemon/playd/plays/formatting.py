@@ -81,12 +81,12 @@ class _Writer:
         if line is not None:
             beside = self._comments.take_inside(child.mark, child)
             return [*beside.before, _with(f"- {line}", beside.behind), *beside.after]
-        before = self._comments.take_before(child.mark)
+        beside = self._comments.take_around(child.mark)
         first, *rest = self._block(child, path, indent + _INDENT)
         while first.startswith("#"):  # a comment above the first key stands above the item
-            before.append(first)
+            beside.before.append(first)
             first, *rest = rest
-        return [*before, f"- {first}", *(_indented(line) for line in rest)]
+        return [*beside.before, f"- {first}", *(_indented(line) for line in rest), *beside.after]
 
     def _one_line(self, value: Item, path: Path, used: int) -> str | None:
         """The value on one line, None when it is written as a block."""
