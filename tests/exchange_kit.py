@@ -47,12 +47,17 @@ class Market:
         self.frames: list[Frame] = []
         self.executions: list[dict[str, Any]] = []
         self.log: list[dict[str, Any]] = []
-        self.closed_pnl: list[dict[str, Any]] = []
+        self.closed_rows: dict[int, dict[str, Any]] = {}
         self.used: set[str] = set()
 
     @property
     def position(self) -> Position:
         return self.books.position(self.account, SYMBOL)
+
+    @property
+    def closed_pnl(self) -> list[dict[str, Any]]:
+        """The rows of closed profit as they stand, oldest first."""
+        return [self.closed_rows[number] for number in sorted(self.closed_rows)]
 
     def take(self) -> Changes:
         """What changed since the last call, remembered here too."""
@@ -60,7 +65,7 @@ class Market:
         self.frames += changes.frames
         self.executions += [row for _, row in changes.executions]
         self.log += [row for _, row in changes.log]
-        self.closed_pnl += [row for _, row in changes.closed_pnl]
+        self.closed_rows |= {number: row for number, (_, row) in changes.closed_pnl.items()}
         self.used |= {order.link_id for order in changes.orders.values()}
         return changes
 

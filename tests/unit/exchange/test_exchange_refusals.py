@@ -6,6 +6,7 @@ import pytest
 
 from playd.venues.exchange import arrivals
 from playd.venues.exchange.refusal import Refusal
+from playd.venues.exchange.trading_stop import set_trading_stop
 from tests.exchange_kit import SYMBOL, Market, rows
 
 
@@ -35,7 +36,16 @@ def _code(market: Market, side: str = "Buy", qty: str = "0.1", **more: object) -
         ({"qty": "1001"}, 10001),
         ({"positionIdx": 1}, 10001),
         ({"triggerPrice": "49000"}, 10001),
-        ({"tpslMode": "Partial", "stopLoss": "49000"}, 10001),
+        ({"triggerPrice": "49000", "triggerDirection": 1}, 110092),
+        ({"triggerPrice": "50000", "triggerDirection": 2}, 110093),
+        ({"triggerPrice": "49000", "triggerDirection": 2, "triggerBy": "AnyPrice"}, 10001),
+        ({"triggerPrice": "49000", "triggerDirection": 2, "reduceOnly": True}, 110017),
+        ({"stopLoss": "49000", "slOrderType": "Limit", "slLimitPrice": "48990"}, 10001),
+        ({"stopLoss": "49000", "slOrderType": "Limit", "tpslMode": "Partial"}, 10001),
+        ({"stopLoss": "49000", "slLimitPrice": "48990", "tpslMode": "Partial"}, 10001),
+        ({"slippageToleranceType": "TickSize", "slippageTolerance": "10001"}, 110108),
+        ({"slippageToleranceType": "TickSize", "slippageTolerance": "1.5"}, 110108),
+        ({"slippageToleranceType": "Percent", "slippageTolerance": "0.001"}, 110109),
         ({"stopLoss": "50000"}, 10001),
         ({"takeProfit": "49999"}, 10001),
         ({"stopLoss": "49000", "reduceOnly": True}, 10001),
@@ -161,7 +171,7 @@ def test_levels_of_a_position_are_set_changed_and_removed() -> None:
 
     def levels(**wish: str) -> None:
         request = {"category": "linear", "symbol": SYMBOL, "tpslMode": "Full", "positionIdx": 0, **wish}
-        arrivals.set_levels(market.books, market.account, request)
+        set_trading_stop(market.books, market.account, request)
 
     with pytest.raises(Refusal, match="zero position"):
         levels(stopLoss="49000")
@@ -194,15 +204,29 @@ def test_a_user_may_cancel_a_stop_and_the_position_says_so() -> None:
     assert rows(frames, "position")[0]["stopLoss"] == ""
 
 
-def test_cancel_all_can_spare_the_stops() -> None:
+@pytest.mark.parametrize(
+    ("wish", "left"),
+    [
+        ({"symbol": SYMBOL, "orderFilter": "Order"}, ["StopLoss", "Stop"]),
+        ({"symbol": SYMBOL, "orderFilter": "StopOrder"}, [""]),
+        ({"symbol": SYMBOL, "orderFilter": "StopOrder", "stopOrderType": "Stop"}, ["StopLoss", ""]),
+        ({"symbol": SYMBOL}, []),
+        ({"baseCoin": "BTC"}, []),
+        ({"baseCoin": "ETH"}, ["StopLoss", "", "Stop"]),
+        ({"settleCoin": "USDT"}, []),
+        ({"settleCoin": "USDC"}, ["StopLoss", "", "Stop"]),
+    ],
+)
+def test_cancel_all_takes_what_its_filters_name(wish: dict[str, str], left: list[str]) -> None:
     market = Market()
     market.order("Buy", "0.1", stopLoss="49000")
     market.flat_minute()
     market.limit("Buy", "0.1", "48000")
+    market.order("Buy", "0.1", triggerPrice="51000", triggerDirection=1)
 
-    arrivals.cancel_all(market.books, market.account, {"symbol": SYMBOL, "orderFilter": "Order"})
+    arrivals.cancel_all(market.books, market.account, wish)
 
-    assert [order.stop_kind for order in market.account.orders.values()] == ["StopLoss"]
+    assert [order.stop_kind for order in market.account.orders.values()] == left
 
 
 def test_leverage_is_set_once_and_bounded() -> None:

@@ -1,5 +1,6 @@
 """
-What users ask of the books: create, amend, cancel, levels, leverage.
+What users ask of the books about their orders: create and cancel; also leverage. `amends` and `trading_stop` are its
+neighbours.
 
 Each raises `Refusal` when it does not do what was asked. Inside a candle the market first catches up with what the account has
 in the symbol, so that nobody cancels an order that the price has already reached; those changes stand after a refusal too.
@@ -12,23 +13,19 @@ from typing import Final
 from playd.venues.exchange import refusal
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.margin import available, order_cost
-from playd.venues.exchange.minute import arrive, catch_up
-from playd.venues.exchange.model import Account, CancelType, Listing, Order, Position, Status
+from playd.venues.exchange.minute import catch_up
+from playd.venues.exchange.model import Account, CancelType, Listing, Order, Position, Status, StopKind, place_of
+from playd.venues.exchange.protection import PARTIAL_MAX, partial_count, unlink
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.text import float_text
-from playd.venues.exchange.wishes import (
-    Request,
-    Wish,
-    check_level_sides,
-    decimal,
-    read_qty,
-    read_ticks,
-    read_wish,
-    text_of,
-)
+from playd.venues.exchange.trades import arrive, note_tested
+from playd.venues.exchange.wishes import Request, Wish, decimal, read_wish, text_of, word
 
 OPEN_ORDERS_MAX: Final = 500
-"""Open orders per account and symbol."""
+"""Active orders per account and symbol."""
+
+CONDITIONAL_MAX: Final = 10
+"""Untriggered conditional orders per account and symbol, beside what protects positions."""
 
 LinkUsed = Callable[[int, str], bool]
 """Whether a user has ever used a link id, as far as records go that the books no longer hold."""
@@ -46,7 +43,8 @@ def listing_of(books: Books, request: Request) -> Listing:
 
 def create(books: Books, account: Account, request: Request, link_used: LinkUsed) -> Order:
     """
-    Take an order. Inside a candle it trades at once at the present price; between two it waits for the next open.
+    Take an order. Inside a candle it trades at once at the present price; between two it waits for the next open. One with a
+    trigger waits for that.
 
     The returned order may therefore be over already: the answer to the request says "taken", the stream says the rest.
     """
@@ -56,11 +54,10 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
     wish = read_wish(request, listing)
     if wish.link_id and (account.order_by_link(wish.link_id) or link_used(account.uid, wish.link_id)):
         raise Refusal(refusal.DUPLICATE_LINK_ID, "OrderLinkedID is duplicate")
-    position = books.position(account, symbol)
-    qty_steps = _reduced(wish, position) if wish.reduce_only else wish.qty_steps
-    if sum(order.symbol == symbol for order in account.orders.values()) >= OPEN_ORDERS_MAX:
-        raise Refusal(refusal.TOO_MANY_ORDERS, f"Not allowed to have more than {OPEN_ORDERS_MAX} open orders")
-    _check_funds(books, account, listing, wish, qty_steps)
+    position = place_for(books, account, symbol, wish.position_idx)
+    qty_steps = _reduced(wish, position) if wish.reduces else wish.qty_steps
+    _check_counts(account, position, wish)
+    _check_funds(books, account, listing, wish, qty_steps, position)
     now_ms = books.time.now_ms
     order = Order(
         order_id=books.new_id(),
@@ -74,18 +71,41 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
         price_ticks=wish.price_ticks,
         reduce_only=wish.reduce_only,
         close_on_trigger=wish.close_on_trigger,
-        stop_ticks=wish.stop_ticks,
-        target_ticks=wish.target_ticks,
+        stop_ticks=wish.stop.trigger_ticks,
+        target_ticks=wish.target.trigger_ticks,
+        stop_limit_ticks=wish.stop.limit_ticks,
+        target_limit_ticks=wish.target.limit_ticks,
+        stop_by=wish.stop.trigger_by,
+        target_by=wish.target.trigger_by,
+        partial=wish.partial,
+        position_idx=wish.position_idx,
+        tolerance_type=wish.tolerance_type,
+        tolerance_text=wish.tolerance_text,
         last_price_text=float_text(listing.last),
         created_ms=now_ms,
         updated_ms=now_ms,
         sequence=books.next_sequence(),
-        due=True,
+        due=not wish.trigger_ticks,
     )
+    order.queued = order.sequence
     books.add_order(account, order)
-    if listing.candle is not None:
+    if wish.trigger_ticks:
+        _wait_for_trigger(books, account, order, wish)
+    elif listing.candle is not None:
         arrive(books, account, order)
     return order
+
+
+def _wait_for_trigger(books: Books, account: Account, order: Order, wish: Wish) -> None:
+    """A conditional order is told as soon as it is there; it meets the market from now on."""
+    order.status, order.stop_kind, order.create_type = Status.UNTRIGGERED, StopKind.CONDITIONAL, "CreateByStopOrder"
+    order.trigger_ticks, order.trigger_direction, order.trigger_by = (
+        wish.trigger_ticks,
+        wish.trigger_direction,
+        wish.trigger_by,
+    )
+    note_tested(books, order, books.time.fraction)
+    books.tell_orders(account, [order])
 
 
 def find_open(account: Account, request: Request) -> Order:
@@ -108,94 +128,47 @@ def cancel(books: Books, account: Account, request: Request) -> Order:
 
 
 def cancel_all(books: Books, account: Account, request: Request) -> list[Order]:
-    """Cancel open orders by symbol or settle coin; `orderFilter` `Order` spares stops and targets, `StopOrder` all others."""
-    symbol = text_of(request, "symbol")
-    if not (symbol or text_of(request, "settleCoin") or text_of(request, "baseCoin")):
+    """
+    Cancel open orders by symbol, base coin or settle coin, at most as many as one symbol may have.
+
+    `orderFilter` `Order` (or `OpenOrder`) takes active orders only, `StopOrder` untriggered ones only; with that,
+    `stopOrderType` `Stop` spares what protects positions.
+    """
+    symbol, base, settle = (text_of(request, name) for name in ("symbol", "baseCoin", "settleCoin"))
+    if not (symbol or base or settle):
         raise Refusal(PARAMETER, "params error: symbol, baseCoin or settleCoin is needed")
-    wanted = text_of(request, "orderFilter")
-    for name in list(account.positions):
+    wanted = word(request, "orderFilter", ("", "Order", "OpenOrder", "StopOrder"))
+    conditional_only = wanted == "StopOrder" and text_of(request, "stopOrderType") == "Stop"
+    for name in dict.fromkeys(position.symbol for position in account.positions.values()):
         catch_up(books, account, name)
     chosen = [
         order
         for order in account.orders.values()
-        if (not symbol or order.symbol == symbol)
-        and (wanted not in ("Order", "OpenOrder") or not order.stop_kind)
-        and (wanted != "StopOrder" or order.stop_kind)
+        if (order.symbol == symbol if symbol else _in_coins(order, base, settle))
+        and (wanted not in ("Order", "OpenOrder") or not order.waits_for_trigger)
+        and (wanted != "StopOrder" or order.waits_for_trigger)
+        and not (conditional_only and order.stop_kind.protects)
     ]
+    del chosen[OPEN_ORDERS_MAX:]
     _cancel_all(books, account, chosen)
     return chosen
 
 
+def _in_coins(order: Order, base: str, settle: str) -> bool:
+    """Base coin wins over settle coin; every symbol here settles in USDT."""
+    return order.symbol == f"{base}USDT" if base else settle == "USDT"
+
+
 def _cancel_all(books: Books, account: Account, orders: list[Order]) -> None:
     for order in orders:
-        status = Status.DEACTIVATED if order.stop_kind else Status.CANCELLED
+        if order.sibling_id:
+            unlink(books, account, order)
+        status = Status.DEACTIVATED if order.waits_for_trigger else Status.CANCELLED
         books.end(account, order, status, CancelType.USER)
     if orders:
         books.tell_orders(account, orders)
-    for symbol in dict.fromkeys(order.symbol for order in orders if order.stop_kind):
-        books.tell_position(account, symbol)
-
-
-def amend(books: Books, account: Account, request: Request) -> Order:
-    """Change quantity, price or levels of an open limit order, or the trigger of a stop or target."""
-    listing = listing_of(books, request)
-    catch_up(books, account, listing.instrument.symbol)
-    order = find_open(account, request)
-    if order.stop_kind:
-        return _move_trigger(books, account, listing, order, request)
-    if order.is_market:
-        raise Refusal(refusal.NO_SUCH_ORDER, "order not exists or too late to replace")
-    qty_steps = read_qty(request, listing, order.order_type) if text_of(request, "qty") else order.qty_steps
-    price_ticks = read_ticks(request, "price", listing) or order.price_ticks
-    stop, target = read_ticks(request, "stopLoss", listing), read_ticks(request, "takeProfit", listing)
-    stop_ticks = order.stop_ticks if stop is None else stop
-    target_ticks = order.target_ticks if target is None else target
-    check_level_sides(order.side, listing.price(price_ticks), stop_ticks, target_ticks, listing)
-    if not order.reduce_only:
-        leverage = account.positions[order.symbol].leverage
-        cost = order_cost(account, listing, order.side, qty_steps, listing.price(price_ticks), leverage)
-        _check_free(books, account, cost, without=order.order_id)
-    order.qty_steps, order.price_ticks, order.stop_ticks, order.target_ticks = qty_steps, price_ticks, stop_ticks, target_ticks
-    order.due = True
-    books.tell_orders(account, [books.touch(order)])
-    if listing.candle is not None:
-        arrive(books, account, order)
-    return order
-
-
-def _move_trigger(books: Books, account: Account, listing: Listing, order: Order, request: Request) -> Order:
-    ticks = read_ticks(request, "triggerPrice", listing)
-    position = books.position(account, order.symbol)
-    if not ticks:
-        raise Refusal(PARAMETER, "params error: triggerPrice is needed to amend a stop or target")
-    is_stop = order.order_id == position.stop_id
-    check_level_sides(order.side.opposite, listing.last, ticks if is_stop else 0, 0 if is_stop else ticks, listing)
-    order.trigger_ticks = ticks
-    books.tell_orders(account, [books.touch(order)])
-    books.tell_position(account, order.symbol)
-    return order
-
-
-def set_levels(books: Books, account: Account, request: Request) -> None:
-    """Full-mode stop and target of a position; `"0"` removes one, what is absent stays."""
-    listing = listing_of(books, request)
-    if text_of(request, "tpslMode") not in ("", "Full"):
-        raise Refusal(PARAMETER, "params error: tpslMode Partial is not offered by the local exchange, only Full")
-    if decimal(request, "trailingStop") or decimal(request, "activePrice"):
-        raise Refusal(PARAMETER, "params error: trailingStop is not offered by the local exchange")
-    if text_of(request, "positionIdx") not in ("", "0"):
-        raise Refusal(PARAMETER, "position idx not match position mode")
-    catch_up(books, account, listing.instrument.symbol)
-    position = books.position(account, listing.instrument.symbol)
-    if position.side is None:
-        raise Refusal(PARAMETER, "can not set tp/sl/ts for zero position")
-    stop, target = read_ticks(request, "stopLoss", listing), read_ticks(request, "takeProfit", listing)
-    check_level_sides(position.side, listing.last, stop or 0, target or 0, listing)
-    changed = books.set_levels(account, position, stop, target, "")
-    if not changed:
-        raise Refusal(refusal.STOPS_NOT_MODIFIED, "not modified")
-    books.tell_orders(account, changed)
-    books.tell_position(account, position.symbol)
+    for place in dict.fromkeys(place_of(order.symbol, order.position_idx) for order in orders if order.stop_kind.protects):
+        books.tell_position(account, account.positions[place])
 
 
 def set_leverage(books: Books, account: Account, request: Request) -> None:
@@ -214,29 +187,53 @@ def set_leverage(books: Books, account: Account, request: Request) -> None:
         position.leverage = before
         raise Refusal(refusal.NO_FUNDS, "ab not enough for new leverage")
     position.updated_ms = books.time.now_ms
-    books.tell_position(account, position.symbol)
+    books.tell_position(account, position)
     if position.steps:
         books.tell_wallet(account)
 
 
+def place_for(books: Books, account: Account, symbol: str, idx: int) -> Position:
+    """The position that a request means, if the account's mode for the symbol has it."""
+    if idx:
+        raise Refusal(PARAMETER, "position idx not match position mode")
+    return books.position(account, symbol, idx)
+
+
 def _reduced(wish: Wish, position: Position) -> int:
-    """Quantity of a reduce-only order, cut down to the position; zero asks for all of it."""
+    """Quantity of a reducing order, cut down to the position (a conditional one when it fires); zero asks for all of it."""
     if position.side is None or position.side is not wish.side.opposite:
         raise Refusal(refusal.REDUCE_ONLY_FLAT, "current position is zero, cannot fix reduce-only order qty")
     held = abs(position.steps)
-    return min(wish.qty_steps or held, held)
+    return wish.qty_steps or held if wish.trigger_ticks else min(wish.qty_steps or held, held)
 
 
-def _check_funds(books: Books, account: Account, listing: Listing, wish: Wish, qty_steps: int) -> None:
-    """Limit orders must be paid for on arrival. Market orders are asked when they fill, at the price they fill at."""
-    if wish.order_type == "Market" or wish.reduce_only:
+def _check_counts(account: Account, position: Position, wish: Wish) -> None:
+    orders = [order for order in account.orders.values() if order.symbol == position.symbol]
+    if wish.trigger_ticks and sum(each.stop_kind is StopKind.CONDITIONAL and each.waits_for_trigger for each in orders) >= (
+        CONDITIONAL_MAX
+    ):
+        raise Refusal(
+            refusal.TOO_MANY_CONDITIONAL, f"Not allowed to have more than {CONDITIONAL_MAX} untriggered conditional orders"
+        )
+    if sum(not each.waits_for_trigger for each in orders) >= OPEN_ORDERS_MAX:
+        raise Refusal(refusal.TOO_MANY_ORDERS, f"Not allowed to have more than {OPEN_ORDERS_MAX} open orders")
+    if wish.partial and partial_count(account, position) >= PARTIAL_MAX:
+        raise Refusal(refusal.TOO_MANY_PARTIAL, f"Not allowed to have more than {PARTIAL_MAX} partial TP/SLs")
+
+
+def _check_funds(books: Books, account: Account, listing: Listing, wish: Wish, qty_steps: int, position: Position) -> None:
+    """
+    Limit orders must be paid for on arrival. Market orders are asked when they fill, at the price they fill at, conditional
+    ones when they trigger.
+    """
+    if wish.order_type == "Market" or wish.reduces or wish.trigger_ticks:
         return
-    position = account.positions[listing.instrument.symbol]
     opening = qty_steps - (min(abs(position.steps), qty_steps) if position.side is wish.side.opposite else 0)
     cost = order_cost(account, listing, wish.side, opening, listing.price(wish.price_ticks), position.leverage)
-    _check_free(books, account, cost, without="")
+    check_free(books, account, cost, without="")
 
 
-def _check_free(books: Books, account: Account, cost: Decimal, *, without: str) -> None:
+def check_free(books: Books, account: Account, cost: Decimal, *, without: str) -> None:
+    """Refuse what costs more than is free, an order with the id `without` left out."""
     if cost > available(account, books.listings, without=without):
         raise Refusal(refusal.NO_FUNDS, "ab not enough for new order")

@@ -20,15 +20,16 @@ class Frame:
 @dataclass(slots=True)
 class Changes:
     """
-    Changes since they were last taken. Accounts and positions are named, orders are held; the rest are finished rows with
-    the user they belong to. Frames are in the order in which they must be sent.
+    Changes since they were last taken. Accounts and positions (by place) are named, orders are held; the rest are finished
+    rows with the user they belong to, those of closed profit by their number. Frames are in the order in which they must be
+    sent.
     """
 
     accounts: set[int] = field(default_factory=set)
     positions: set[tuple[int, str]] = field(default_factory=set)
     orders: dict[str, Order] = field(default_factory=dict)
     executions: list[tuple[int, Row]] = field(default_factory=list)
-    closed_pnl: list[tuple[int, Row]] = field(default_factory=list)
+    closed_pnl: dict[int, tuple[int, Row]] = field(default_factory=dict)
     log: list[tuple[int, Row]] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
 

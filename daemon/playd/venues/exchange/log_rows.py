@@ -1,11 +1,13 @@
 """Rows of the transaction log and of closed profit: the accounts behind the wallet."""
 
 from decimal import Decimal
+from typing import Final
 
 from playd.venues.exchange.model import Account, Listing, Order, Position
 from playd.venues.exchange.rows import Fill, Row
-from playd.venues.exchange.settlement import Settled
-from playd.venues.exchange.text import exact_product, exact_sum, float_text, plain
+from playd.venues.exchange.text import exact_sum, float_text, plain
+
+_PRICE_DIGITS: Final = Decimal("1E-15")
 
 
 def trade(account: Account, order: Order, fill: Fill, position: Position, listing: Listing) -> Row:
@@ -72,31 +74,39 @@ def deposit(account: Account, amount: Decimal, time_ms: int, sequence: int) -> R
     }
 
 
-def closed_pnl(order: Order, fill: Fill, settled: Settled, position: Position, listing: Listing) -> Row:
-    """What a closing order earned, net of its own fee and its share of the opening fees."""
-    qty = listing.qty_decimal(settled.closed_steps)
-    price = listing.price_text(fill.ticks)
+def closed_pnl(order: Order, fill: Fill, position: Position, listing: Listing) -> Row:
+    """What a closing order has earned so far, net of its own fees and its share of the opening fees."""
+    qty = listing.qty_decimal(order.closed_steps)
+    exit_price = _average_price(order.closed_exit, qty, listing)
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
         "side": str(order.side),
         "qty": listing.qty_text(order.qty_steps),
-        "orderPrice": listing.price_text(order.price_ticks) if order.price_ticks else price,
+        "orderPrice": listing.price_text(order.price_ticks) if order.price_ticks else exit_price,
         "orderType": order.order_type,
         "execType": fill.exec_type,
-        "closedSize": listing.qty_text(settled.closed_steps),
-        "cumEntryValue": plain(exact_product(qty, settled.entry)),
-        "avgEntryPrice": plain(settled.entry),
-        "cumExitValue": plain(listing.value(settled.closed_steps, fill.ticks)),
-        "avgExitPrice": price,
-        "closedPnl": plain(settled.net_pnl),
-        "fillCount": "1",
+        "closedSize": listing.qty_text(order.closed_steps),
+        "cumEntryValue": plain(order.closed_entry),
+        "avgEntryPrice": plain((order.closed_entry / qty).quantize(_PRICE_DIGITS)),
+        "cumExitValue": plain(order.closed_exit),
+        "avgExitPrice": exit_price,
+        "closedPnl": plain(order.closed_pnl),
+        "fillCount": str(order.closed_fills),
         "leverage": plain(position.leverage),
-        "openFee": plain(settled.open_fee),
-        "closeFee": plain(settled.close_fee),
+        "openFee": plain(order.closed_open_fee),
+        "closeFee": plain(order.closed_close_fee),
         "createdTime": str(fill.time_ms),
         "updatedTime": str(fill.time_ms),
     }
+
+
+def _average_price(value: Decimal, qty: Decimal, listing: Listing) -> str:
+    """In the digits of the tick where it is a whole count of them, as with every single fill."""
+    ticks = value / qty / listing.instrument.tick
+    if ticks == int(ticks):
+        return listing.price_text(int(ticks))
+    return plain((value / qty).quantize(_PRICE_DIGITS))
 
 
 def _frame(account: Account, symbol: str, time_ms: int, sequence: int) -> Row:

@@ -12,7 +12,7 @@ from playd.matching.money import (
     maintenance_margin_usdt,
     order_cost_usdt,
 )
-from playd.venues.exchange.model import Account, Listing, Order, Position
+from playd.venues.exchange.model import Account, Listing, Order, Position, place_of
 from playd.venues.exchange.text import decimal_of, exact_product, exact_sum, plain
 
 BPS: Final = 10_000.0
@@ -57,7 +57,7 @@ def order_cost(account: Account, listing: Listing, side: Side, steps: int, price
 
 
 def order_margin(account: Account, listings: dict[str, Listing], *, without: str = "") -> Decimal:
-    """What resting limit orders hold back. Orders that only reduce hold nothing, nor do market orders that wait."""
+    """What resting limit orders hold back. Orders that only reduce hold nothing, nor do market and untriggered orders."""
     held = [_held(account, order, listings[order.symbol]) for order in account.orders.values() if order.order_id != without]
     return exact_sum(*held)
 
@@ -65,18 +65,18 @@ def order_margin(account: Account, listings: dict[str, Listing], *, without: str
 def available(account: Account, listings: dict[str, Listing], *, without: str = "") -> Decimal:
     """Free balance: wallet less the margin of positions and of resting orders (`without` names an order left out)."""
     held = [
-        -margin_of(account, position, listings[symbol]).initial
-        for symbol, position in account.positions.items()
+        -margin_of(account, position, listings[position.symbol]).initial
+        for position in account.positions.values()
         if position.steps
     ]
     return exact_sum(account.wallet, -order_margin(account, listings, without=without), *held)
 
 
 def _held(account: Account, order: Order, listing: Listing) -> Decimal:
-    if order.is_market or order.reduce_only:
+    if order.is_market or order.reduces or order.waits_for_trigger:
         return Decimal(0)
-    leverage = account.positions[order.symbol].leverage
-    return order_cost(account, listing, order.side, order.qty_steps, listing.price(order.price_ticks), leverage)
+    leverage = account.positions[place_of(order.symbol, order.position_idx)].leverage
+    return order_cost(account, listing, order.side, order.left_steps, listing.price(order.price_ticks), leverage)
 
 
 def _money(value: float) -> Decimal:

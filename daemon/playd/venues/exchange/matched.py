@@ -34,27 +34,31 @@ class Ended:
     reason: int
 
 
-def meet_price(account: Account, listing: Listing, order: Order, price: float) -> Trade | Ended | None:
-    """An order that has just arrived, or has come to an open, against one price. None: it rests."""
-    book = _order_book(listing, order)
+def meet_price(account: Account, listing: Listing, position: Position, order: Order) -> Trade | Ended | None:
+    """An order that has just arrived, or has come to an open, against the present price. None: it rests."""
+    book = _order_book(order)
     book["entry_resting"] = not order.due
-    return _first(book, account, listing, order.symbol, price=price)
+    fills = new_fills()
+    count = fill_due_orders(book, _terms(account, listing, position), listing.last, _NO_BOUND, fills, 0)
+    return _read(fills) if count else None
 
 
-def meet_extremes(account: Account, listing: Listing, order: Order, high: float, low: float) -> Trade | Ended | None:
+def meet_extremes(
+    account: Account, listing: Listing, position: Position, order: Order, high: float, low: float
+) -> Trade | Ended | None:
     """A resting limit order against what came after it began to rest."""
-    book = _order_book(listing, order)
+    book = _order_book(order)
     book["entry_resting"] = 1
     fills = new_fills()
-    count = inside_minute(book, _terms(account, listing, order.symbol), high, low, fills, 0)
+    count = inside_minute(book, _terms(account, listing, position), high, low, fills, 0)
     return _read(fills) if count else None
 
 
 def exit_at_open(account: Account, listing: Listing, position: Position, open_price: float) -> Trade | None:
     """Whether stop, target or liquidation end a position at an open."""
-    terms = _terms(account, listing, position.symbol)
+    terms = _terms(account, listing, position)
     fills = new_fills()
-    count = gap_test(_position_book(account, listing, position, terms, with_target=True), terms, open_price, fills, 0)
+    count = gap_test(_position_book(account, position, terms, with_target=True), terms, open_price, fills, 0)
     return _trade(fills) if count else None
 
 
@@ -62,32 +66,24 @@ def exit_inside(
     account: Account, listing: Listing, position: Position, high: float, low: float, *, with_target: bool
 ) -> Trade | None:
     """Whether they end it inside a candle. `with_target` is False for a position that a resting order opened in it."""
-    terms = _terms(account, listing, position.symbol)
+    terms = _terms(account, listing, position)
     fills = new_fills()
-    count = inside_minute(
-        _position_book(account, listing, position, terms, with_target=with_target), terms, high, low, fills, 0
-    )
+    count = inside_minute(_position_book(account, position, terms, with_target=with_target), terms, high, low, fills, 0)
     return _trade(fills) if count else None
 
 
-def _first(book: Records, account: Account, listing: Listing, symbol: str, *, price: float) -> Trade | Ended | None:
-    fills = new_fills()
-    count = fill_due_orders(book, _terms(account, listing, symbol), price, _NO_BOUND, fills, 0)
-    return _read(fills) if count else None
-
-
-def _order_book(listing: Listing, order: Order) -> Records:
+def _order_book(order: Order) -> Records:
     book = new_book()
     direction = 1 if order.side is Side.BUY else -1
     if order.is_market:
-        submit_entry(book, direction, order.qty_steps, 0, 0)
+        submit_entry(book, direction, order.left_steps, 0, 0)
     else:
         tif = _TIME_IN_FORCE[order.time_in_force]
-        submit_limit_entry(book, direction, order.qty_steps, order.price_ticks, tif, 0, 0)
+        submit_limit_entry(book, direction, order.left_steps, order.price_ticks, tif, 0, 0)
     return book
 
 
-def _position_book(account: Account, listing: Listing, position: Position, terms: Records, *, with_target: bool) -> Records:
+def _position_book(account: Account, position: Position, terms: Records, *, with_target: bool) -> Records:
     book = new_book()
     open_position(book, terms, position.direction, abs(position.steps), float(position.entry))
     stop, target = (account.orders.get(order_id) for order_id in (position.stop_id, position.target_id))
@@ -95,14 +91,13 @@ def _position_book(account: Account, listing: Listing, position: Position, terms
     return book
 
 
-def _terms(account: Account, listing: Listing, symbol: str) -> Records:
-    position = account.positions.get(symbol)
+def _terms(account: Account, listing: Listing, position: Position) -> Records:
     return new_terms(
         listing.instrument,
         taker_bps=account.taker_bps,
         maker_bps=account.maker_bps,
         slippage_bps=account.slippage_bps,
-        leverage=float(position.leverage if position else Decimal(1)),
+        leverage=float(position.leverage),
         mm_rate=account.maintenance_rate,
         mm_deduction_usdt=account.maintenance_deduction_usdt,
     )
@@ -124,9 +119,9 @@ def warm_up() -> None:
     account = Account(0, "", "", "", 5.5, 2.0, 1.0, False, Decimal(0))
     position = account.positions["BTCUSDT"] = Position("BTCUSDT", Decimal(10), steps=1, entry=Decimal(100))
     order = Order("", 0, "", "BTCUSDT", Side.BUY, "Market", "IOC", 1, 0, False, 0, 0, 0)
-    meet_price(account, listing, order, 100.0)
+    meet_price(account, listing, position, order)
     order.order_type, order.time_in_force, order.price_ticks = "Limit", "GTC", 1
-    meet_extremes(account, listing, order, 101.0, 99.0)
+    meet_extremes(account, listing, position, order, 101.0, 99.0)
     exit_at_open(account, listing, position, 100.0)
     exit_inside(account, listing, position, 101.0, 99.0, with_target=True)
     margin_of(account, position, listing)

@@ -4,21 +4,19 @@ The minute step: what the market does to the books, at the open, during and at t
 The order of work is that of play-language 3.5, steps 1 to 6. Accounts are visited in the order of their creation.
 """
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 
 from playd.core.candles import Candle
 from playd.core.orders import Side
-from playd.matching.money import funding_usdt
-from playd.matching.records import LIQUIDATION, POST_ONLY_WOULD_TAKE, SL, TP
-from playd.venues.exchange import log_rows, path
+from playd.matching.records import LIQUIDATION, TP
+from playd.venues.exchange import path
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.margin import available, margin_of, order_cost
-from playd.venues.exchange.matched import Ended, Trade, exit_at_open, exit_inside, meet_extremes, meet_price
-from playd.venues.exchange.model import Account, CancelType, Listing, Order, Position, Status
-from playd.venues.exchange.rows import funding_row
-from playd.venues.exchange.settlement import split
-from playd.venues.exchange.text import decimal_of, exact_sum
+from playd.venues.exchange.funding import pay_funding
+from playd.venues.exchange.liquidation import take_over
+from playd.venues.exchange.matched import Trade, exit_at_open, exit_inside, meet_extremes
+from playd.venues.exchange.model import Account, Listing, Order, Position
+from playd.venues.exchange.trades import arrive, clamp, execute, leave, moment, note_tested, tested
+from playd.venues.exchange.triggers import fire, follow, next_event
 
 
 def open_minute(books: Books, open_ms: int, candles: Mapping[str, Candle], funding_rates: Mapping[str, float]) -> None:
@@ -29,12 +27,13 @@ def open_minute(books: Books, open_ms: int, candles: Mapping[str, Candle], fundi
         listing = books.listings[symbol]
         listing.candle, listing.last = candle, candle.open
     for symbol, rate in funding_rates.items():
-        _pay_funding(books, symbol, rate)
-    for symbol, candle in candles.items():
+        pay_funding(books, symbol, rate)
+    for symbol in candles:
+        listing = books.listings[symbol]
+        _orders_at_open(books, symbol)
         for account in books.accounts.values():
-            _orders_at_open(books, account, symbol, candle.open)
-        for account in books.accounts.values():
-            _exit_at_open(books, account, symbol, candle.open)
+            _exits_at_open(books, account, listing)
+        _fire_until(books, [*books.accounts.values()], listing, 0.0)
 
 
 def move_inside(books: Books, fraction: float, step_ms: int) -> None:
@@ -48,116 +47,119 @@ def move_inside(books: Books, fraction: float, step_ms: int) -> None:
 
 def meet_path(books: Books) -> bool:
     """
-    End the positions whose end in this candle the path has reached; returns whether there were any.
+    Fire the triggers and end the positions whose end in this candle the path has reached; returns whether anything happened.
 
     What ends a position is what the whole rest of the candle will say at its close (a stop it reaches goes before a target);
     only the moment is that of the path. So the fills are those of `close_minute`, told earlier. Where a resting limit may
-    still open something in this candle, everything waits for the close.
+    still open something in this candle, everything but triggers waits for the close.
     """
-    ended = False
+    before = books.counter
     for symbol, listing in books.listings.items():
         if listing.candle is None:
             continue
+        _fire_until(books, [*books.accounts.values()], listing, books.time.fraction)
         for account in books.accounts.values():
-            position = account.positions.get(symbol)
-            if position is None or not position.steps or _may_open(account, symbol):
+            if _may_open(account, symbol):
                 continue
-            trade = _reached_end(books, account, listing, position)
-            if trade is not None:
-                _leave(books, account, position, trade)
-                ended = True
-    return ended
+            for position in account.places(symbol):
+                trade = _reached_end(books, account, listing, position) if position.steps else None
+                if trade is not None:
+                    _leave(books, account, position, trade)
+            follow(books, account, listing, books.time.fraction)
+    return books.counter != before
 
 
 def close_minute(books: Books, step_ms: int) -> None:
     """Candles close: resting orders, stops, targets and liquidation meet what has come since they were there."""
     time = books.time
     move_inside(books, 1.0, step_ms)
-    for symbol, listing in books.listings.items():
+    for listing in books.listings.values():
         if listing.candle is not None:
-            for account in books.accounts.values():
-                _inside(books, account, symbol, 1.0)
+            _pass(books, [*books.accounts.values()], listing, 1.0)
             listing.candle = None
     time.now_ms, time.inside, time.fraction = time.open_ms + step_ms, False, 0.0
 
 
 def catch_up(books: Books, account: Account, symbol: str) -> None:
     """Before an account trades a symbol inside a candle: what the candle has done so far to what it has there."""
-    if books.listings[symbol].candle is not None:
-        _inside(books, account, symbol, books.time.fraction)
+    listing = books.listings[symbol]
+    if listing.candle is not None:
+        _pass(books, [account], listing, books.time.fraction)
 
 
-def arrive(books: Books, account: Account, order: Order) -> None:
-    """An order meets the present price: it fills, ends, or rests from now on."""
-    listing = books.listings[order.symbol]
-    if order.reduce_only and not _clamp(books, account, order):
-        return
-    outcome = meet_price(account, listing, order, listing.last)
-    if outcome is None:
-        was_waiting, order.due = order.due, False
-        _note_tested(books, order, books.time.fraction)
-        if was_waiting:
-            books.tell_orders(account, [books.touch(order)])
-    elif isinstance(outcome, Ended):
-        reason = "EC_PostOnlyWillTakeLiquidity" if outcome.reason == POST_ONLY_WOULD_TAKE else "EC_NoImmediateQtyToFill"
-        books.tell_orders(account, [books.end(account, order, Status.CANCELLED, CancelType.NONE, reason)])
-    else:
-        _fill_or_refuse(books, account, order, outcome)
-
-
-def _tested(books: Books, thing: Order | Position) -> float:
-    """Up to which fraction of the candle in progress a resting order or a position has met it."""
-    return thing.tested_to if thing.tested_open_ms == books.time.open_ms else 0.0
-
-
-def _note_tested(books: Books, thing: Order | Position, fraction: float) -> None:
-    thing.tested_open_ms, thing.tested_to = books.time.open_ms, fraction
-
-
-def _orders_at_open(books: Books, account: Account, symbol: str, open_price: float) -> None:
+def _orders_at_open(books: Books, symbol: str) -> None:
     """Orders that wait for this open, and resting limits that it is beyond; exits first, then by arrival."""
-    waiting = [order for order in account.orders.values() if order.symbol == symbol and not order.stop_kind]
-    for order in sorted(waiting, key=lambda order: (not order.reduce_only, order.sequence)):
+    waiting = [
+        (account, order)
+        for account in books.accounts.values()
+        for order in account.orders.values()
+        if order.symbol == symbol and not order.waits_for_trigger
+    ]
+    for account, order in sorted(waiting, key=lambda each: (not each[1].reduces, each[1].queued)):
         if order.order_id in account.orders:
             arrive(books, account, order)
 
 
-def _exit_at_open(books: Books, account: Account, symbol: str, open_price: float) -> None:
-    position = account.positions.get(symbol)
-    if position is not None and position.steps:
-        trade = exit_at_open(account, books.listings[symbol], position, open_price)
-        if trade is not None:
-            _leave(books, account, position, trade)
+def _exits_at_open(books: Books, account: Account, listing: Listing) -> None:
+    for position in account.places(listing.instrument.symbol):
+        if position.steps:
+            trade = exit_at_open(account, listing, position, listing.last)
+            if trade is not None:
+                _leave(books, account, position, trade)
 
 
-def _inside(books: Books, account: Account, symbol: str, end: float) -> None:
+def _pass(books: Books, accounts: Sequence[Account], listing: Listing, end: float) -> None:
+    """What the candle until `end` does to what these accounts have in its symbol."""
+    while True:
+        _fire_until(books, accounts, listing, end)
+        for account in accounts:
+            _inside(books, account, listing, end)
+        if next_event(books, accounts, listing, end) is None:  # else an entry filled on the way has brought a stop
+            break
+    for account in accounts:
+        follow(books, account, listing, end)
+
+
+def _fire_until(books: Books, accounts: Sequence[Account], listing: Listing, end: float) -> None:
+    """Triggers in the order of the path; before each, its account has met everything else that came before it."""
+    while (event := next_event(books, accounts, listing, end)) is not None:
+        _inside(books, event.account, listing, event.fraction)
+        # What came before it may have ended the order, or brought one with a trigger still nearer.
+        first = next_event(books, accounts, listing, event.fraction)
+        if first is not None:
+            fire(books, first)
+
+
+def _inside(books: Books, account: Account, listing: Listing, end: float) -> None:
     """
-    Opening limits, then the worst case for the position, then limits that would reduce it.
+    Opening limits, then the worst case for each position, then limits that would reduce it.
 
     Each is compared with the stretch of the candle since it was there. A position that a resting limit has just opened is
-    exposed to its stop, not to its target.
+    exposed to its stop, not to its target. Nothing triggers in the stretch.
     """
-    listing = books.listings[symbol]
-    opened = _resting_limits(books, account, listing, end, reduce_only=False)
-    position = account.positions.get(symbol)
-    if position is None:
-        return
-    begin = _tested(books, position)
-    if position.steps and begin < end:
-        stretch = _stretch(listing, begin, end)
-        trade = exit_inside(account, listing, position, stretch.high, stretch.low, with_target=not opened)
-        if trade is not None:
-            _leave(books, account, position, trade)
-    _note_tested(books, position, end)
-    _resting_limits(books, account, listing, end, reduce_only=True)
+    opened = _resting_limits(books, account, listing, end, reducing=False)
+    for position in account.places(listing.instrument.symbol):
+        begin = tested(books, position)
+        if begin >= end:
+            continue
+        if position.steps:
+            stretch = _stretch(listing, begin, end)
+            with_target = position.place not in opened
+            trade = exit_inside(account, listing, position, stretch.high, stretch.low, with_target=with_target)
+            if trade is not None:
+                _leave(books, account, position, trade)
+        note_tested(books, position, end)
+    _resting_limits(books, account, listing, end, reducing=True)
 
 
 def _reached_end(books: Books, account: Account, listing: Listing, position: Position) -> Trade | None:
     """The trade that ends a position in this candle, once the path has come to it."""
-    begin, now = _tested(books, position), books.time.fraction
+    begin, now = tested(books, position), books.time.fraction
     if begin >= now:
         return None
-    rest, so_far = _stretch(listing, begin, 1.0), _stretch(listing, begin, now)
+    trigger = next_event(books, [account], listing, 1.0)
+    rest = _stretch(listing, begin, trigger.fraction if trigger else 1.0)
+    so_far = _stretch(listing, begin, now)
     end = exit_inside(account, listing, position, rest.high, rest.low, with_target=True)
     if end is None:
         return None
@@ -166,33 +168,43 @@ def _reached_end(books: Books, account: Account, listing: Listing, position: Pos
 
 
 def _may_open(account: Account, symbol: str) -> bool:
-    return any(order.symbol == symbol and _rests(order, reduce_only=False) for order in account.orders.values())
+    return any(order.symbol == symbol and _rests(order, reducing=False) for order in account.orders.values())
 
 
-def _resting_limits(books: Books, account: Account, listing: Listing, end: float, *, reduce_only: bool) -> bool:
-    """Resting limits of one kind against the stretch since they rest; returns whether one opened a position from flat."""
-    opened = False
+def _resting_limits(books: Books, account: Account, listing: Listing, end: float, *, reducing: bool) -> set[str]:
+    """Resting limits of one kind against the stretch since they rest; returns the places that one opened from flat."""
+    opened = set()
     symbol = listing.instrument.symbol
-    for order in [order for order in account.orders.values() if order.symbol == symbol and _rests(order, reduce_only)]:
-        begin = _tested(books, order)
+    for order in [order for order in account.orders.values() if order.symbol == symbol and _rests(order, reducing=reducing)]:
+        begin = tested(books, order)
         if order.order_id not in account.orders or begin >= end:
             continue
-        _note_tested(books, order, end)
+        note_tested(books, order, end)
         stretch = _stretch(listing, begin, end)
-        outcome = meet_extremes(account, listing, order, stretch.high, stretch.low)
-        if not isinstance(outcome, Trade) or (order.reduce_only and not _clamp(books, account, order)):
+        position = books.position_of(account, order)
+        outcome = meet_extremes(account, listing, position, order, stretch.high, stretch.low)
+        if not isinstance(outcome, Trade) or (order.reduces and not clamp(books, account, order)):
             continue
-        position = books.position(account, symbol)
         was_flat = position.steps == 0
-        _fill_or_refuse(books, account, order, outcome)
+        with moment(books, listing, _fraction_of(listing, order, begin, end)):
+            execute(books, account, order, outcome)
         if was_flat and position.steps:
-            opened = True
-            _note_tested(books, position, begin)
+            opened.add(position.place)
+            note_tested(books, position, begin)
     return opened
 
 
-def _rests(order: Order, reduce_only: bool) -> bool:
-    return not order.stop_kind and not order.is_market and not order.due and order.reduce_only is reduce_only
+def _fraction_of(listing: Listing, order: Order, begin: float, end: float) -> float:
+    """When the path came to the price of a limit order that it has reached."""
+    if listing.candle is None:
+        return end
+    level, rising = listing.price(order.price_ticks), order.side is Side.SELL
+    touch = path.first_touch(listing.candle, begin, end, level, rising=rising)
+    return touch.fraction if touch else end
+
+
+def _rests(order: Order, *, reducing: bool) -> bool:
+    return not order.waits_for_trigger and not order.is_market and not order.due and order.reduces is reducing
 
 
 def _stretch(listing: Listing, begin: float, end: float) -> path.PartOfCandle:
@@ -201,109 +213,9 @@ def _stretch(listing: Listing, begin: float, end: float) -> path.PartOfCandle:
     return path.part(listing.candle, begin, end)
 
 
-def _clamp(books: Books, account: Account, order: Order) -> bool:
-    """Cut a reduce-only order down to the position; without one on the other side it ends. Returns whether it lives on."""
-    position = books.position(account, order.symbol)
-    if position.side is not order.side.opposite:
-        books.tell_orders(account, [books.end(account, order, Status.CANCELLED, CancelType.REDUCE_ONLY)])
-        return False
-    if order.qty_steps > abs(position.steps):
-        order.qty_steps = abs(position.steps)
-        books.touch(order)
-    return True
-
-
-def _fill_or_refuse(books: Books, account: Account, order: Order, trade: Trade) -> None:
-    """Fill, unless it is worse than the order's own bound or what it would open cannot be paid."""
-    position = books.position(account, order.symbol)
-    if order.is_market and order.price_ticks and _worse(order, trade.ticks):
-        ended = books.end(account, order, Status.CANCELLED, CancelType.NONE, "EC_NoImmediateQtyToFill")
-        books.tell_orders(account, [ended])
-    elif not _affordable(books, account, order, trade.ticks):
-        books.tell_orders(account, [books.end(account, order, Status.REJECTED, CancelType.NONE, "EC_Others")])
-    else:
-        held_before = position.steps
-        books.fill(account, order, order.qty_steps, trade.ticks, maker=trade.maker)
-        if held_before * position.steps <= 0:
-            _note_tested(books, position, books.time.fraction)
-
-
-def _worse(order: Order, ticks: int) -> bool:
-    return ticks > order.price_ticks if order.side is Side.BUY else ticks < order.price_ticks
-
-
-def _affordable(books: Books, account: Account, order: Order, ticks: int) -> bool:
-    """Whether the free balance covers what the order opens, after what it closes has been paid out."""
-    listing, position = books.listings[order.symbol], books.position(account, order.symbol)
-    closing, opening = split(position, order.qty_steps if order.side is Side.BUY else -order.qty_steps)
-    if opening == 0:
-        return True
-    cost = order_cost(account, listing, order.side, opening, listing.price(ticks), position.leverage)
-    released = Decimal(0)
-    if closing:
-        pnl = (listing.price_decimal(ticks) - position.entry) * listing.qty_decimal(position.steps)
-        released = margin_of(account, position, listing).initial + pnl
-    return float(cost) <= float(exact_sum(available(account, books.listings, without=order.order_id), released))
-
-
 def _leave(books: Books, account: Account, position: Position, trade: Trade) -> None:
     """Stop, target or liquidation ends a position. Its order keeps its id; a liquidation has an order of the venue's own."""
     if trade.reason == LIQUIDATION:
-        _take_over(books, account, position, trade)
-        return
-    order = account.orders[position.stop_id if trade.reason == SL else position.target_id]
-    books.fill(account, order, abs(position.steps), trade.ticks, maker=trade.maker)
-
-
-def _take_over(books: Books, account: Account, position: Position, trade: Trade) -> None:
-    symbol = position.symbol
-    doomed = [order for order in account.orders.values() if order.symbol == symbol and not order.stop_kind]
-    if doomed:
-        ended = [books.end(account, order, Status.CANCELLED, CancelType.LIQUIDATION) for order in doomed]
-        books.tell_orders(account, ended)
-    now_ms = books.time.now_ms
-    order = Order(
-        order_id=books.new_id(),
-        uid=account.uid,
-        link_id="",
-        symbol=symbol,
-        side=Side.SELL if position.steps > 0 else Side.BUY,
-        order_type="Market",
-        time_in_force="IOC",
-        qty_steps=abs(position.steps),
-        price_ticks=0,
-        reduce_only=True,
-        create_type="CreateByTakeOver_PassThrough",
-        created_ms=now_ms,
-        updated_ms=now_ms,
-        sequence=books.next_sequence(),
-    )
-    books.add_order(account, order)
-    books.fill(account, order, order.qty_steps, trade.ticks, maker=False, exec_type="BustTrade")
-
-
-def _pay_funding(books: Books, symbol: str, rate: float) -> None:
-    """A stamp: whoever holds now pays or receives. The mark is the open of the candle that opens at the stamp."""
-    listing = books.listings[symbol]
-    for account in books.accounts.values():
-        position = account.positions.get(symbol)
-        if position is None or position.steps == 0:
-            continue
-        qty = listing.qty(abs(position.steps))
-        paid = decimal_of(funding_usdt(position.direction, qty, listing.last, rate))
-        position.realised = exact_sum(position.realised, -paid)
-        position.realised_ever = exact_sum(position.realised_ever, -paid)
-        position.updated_ms, position.sequence = books.time.now_ms, books.next_sequence()
-        account.wallet = exact_sum(account.wallet, -paid)
-        account.realised_ever = exact_sum(account.realised_ever, -paid)
-        execution = funding_row(
-            position,
-            listing,
-            exec_id=books.new_id(),
-            order_id=f"{books.time.now_ms // 1000}-{symbol}-{account.uid}-{position.side}",
-            seq=position.sequence,
-            time_ms=books.time.now_ms,
-            paid=paid,
-            rate=rate,
-        )
-        books.tell_funding(account, execution, log_rows.funding(account, position, listing, execution, paid))
+        take_over(books, account, position, trade.ticks)
+    else:
+        leave(books, account, position, trade)

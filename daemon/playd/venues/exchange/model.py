@@ -8,34 +8,66 @@ from typing import Final
 from playd.core.candles import Candle
 from playd.core.instrument import Instrument
 from playd.core.orders import Side
-from playd.core.units import from_units, text_to_units, units_to_text
+from playd.core.units import DOWN, UP, from_units, text_to_units, to_units, units_to_text
 from playd.venues.exchange.text import exact_product
 
 MAINTENANCE_RATE: Final = 0.005
 """Maintenance margin rate of the only risk tier, unless an account is given another."""
 
 
+LAST_PRICE: Final = "LastPrice"
+TRIGGER_PRICES: Final = (LAST_PRICE, "MarkPrice", "IndexPrice")
+"""Which price a trigger looks at. Here candles are of the last price, which is also mark and index: all three are one."""
+
+LONG_IDX: Final = 1
+SHORT_IDX: Final = 2
+"""Places of a symbol in hedge mode; 0 is the only one in one-way mode."""
+
+RISING: Final = 1
+FALLING: Final = 2
+
+
 class Status(StrEnum):
-    """The venue's words for the state of an order."""
+    """
+    The venue's words for the state of an order. `PartiallyFilledCanceled`, which it has for spot only, does not occur here.
+
+    `TRIGGERED` is passed through within one event and told; no order rests in it.
+    """
 
     NEW = "New"
+    PARTIALLY_FILLED = "PartiallyFilled"
     FILLED = "Filled"
     CANCELLED = "Cancelled"
     REJECTED = "Rejected"
     UNTRIGGERED = "Untriggered"
+    TRIGGERED = "Triggered"
     DEACTIVATED = "Deactivated"
 
     @property
     def open(self) -> bool:
-        return self in (Status.NEW, Status.UNTRIGGERED)
+        return self in (Status.NEW, Status.PARTIALLY_FILLED, Status.UNTRIGGERED, Status.TRIGGERED)
 
 
 class StopKind(StrEnum):
-    """The venue's words for the two orders that close a position in Full mode; empty for every other order."""
+    """What an order with a trigger is for, in the venue's words; empty for every other order. It stays after the trigger."""
 
     NONE = ""
     STOP = "StopLoss"
     TARGET = "TakeProfit"
+    PARTIAL_STOP = "PartialStopLoss"
+    PARTIAL_TARGET = "PartialTakeProfit"
+    TRAILING = "TrailingStop"
+    CONDITIONAL = "Stop"
+
+    @property
+    def protects(self) -> bool:
+        """Whether the order belongs to a position and goes with it; a user's conditional order does not."""
+        return self not in (StopKind.NONE, StopKind.CONDITIONAL)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it closes all of the position, so that its quantity follows the position's."""
+        return self in (StopKind.STOP, StopKind.TARGET, StopKind.TRAILING)
 
 
 class CancelType(StrEnum):
@@ -46,15 +78,36 @@ class CancelType(StrEnum):
     REDUCE_ONLY = "CancelByReduceOnly"
     POSITION_GONE = "CancelByTpSlTsClear"
     LIQUIDATION = "CancelAllBeforeLiq"
+    TARGET_BY_STOP = "CancelByOCOTpCanceledBySlTriggered"
+    STOP_BY_TARGET = "CancelByOCOSlCanceledByTpTriggered"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """
+    A stop or target as an order carries it until it fills: trigger, the limit price behind it (0: market), trigger price kind.
+
+    `trigger_ticks` 0 is no leg.
+    """
+
+    trigger_ticks: int = 0
+    limit_ticks: int = 0
+    trigger_by: str = LAST_PRICE
 
 
 @dataclass(slots=True)
 class Order:
     """
-    One order. `price_ticks` is 0 for market orders; `trigger_ticks`, `stop_ticks`, `target_ticks` are 0 when absent.
+    One order. `price_ticks` is the limit, or the worst price of a market order (0: none); `trigger_ticks`, `stop_ticks`,
+    `target_ticks` and the limits behind them are 0 when absent.
 
     `due` marks an order that waits for the next open of its symbol. `tested_to` is the fraction of the candle opened at
-    `tested_open_ms` up to which a resting order has been compared with the market.
+    `tested_open_ms` up to which a resting or untriggered order has been compared with the market. `queued` is its place in
+    the queue at its price; a change of price or a larger quantity sends it to the end.
+
+    `parent_id` and `sibling_id` name the entry and the other leg of a partial stop or target. A trailing stop follows
+    `trail_best` (the best price since it became active, 0 before) at `trail_ticks`; `active_ticks` is where it wakes up.
+    Closing fills are summed from `closed_steps` on for the one row of closed profit that an order has.
     """
 
     order_id: str
@@ -79,12 +132,35 @@ class Order:
     reject_reason: str = "EC_NoError"
     stop_kind: StopKind = StopKind.NONE
     trigger_ticks: int = 0
+    trigger_by: str = ""
+    trigger_direction: int = 0
     stop_ticks: int = 0
     target_ticks: int = 0
+    stop_limit_ticks: int = 0
+    target_limit_ticks: int = 0
+    stop_by: str = LAST_PRICE
+    target_by: str = LAST_PRICE
+    partial: bool = False
+    parent_id: str = ""
+    sibling_id: str = ""
+    trail_ticks: int = 0
+    active_ticks: int = 0
+    trail_best: float = 0.0
+    tolerance_type: str = ""
+    tolerance_text: str = ""
+    position_idx: int = 0
+    queued: int = 0
     filled_steps: int = 0
     filled_value: Decimal = Decimal(0)
     fee: Decimal = Decimal(0)
     closed_pnl: Decimal = Decimal(0)
+    closed_row: int = 0
+    closed_fills: int = 0
+    closed_steps: int = 0
+    closed_entry: Decimal = Decimal(0)
+    closed_exit: Decimal = Decimal(0)
+    closed_open_fee: Decimal = Decimal(0)
+    closed_close_fee: Decimal = Decimal(0)
     due: bool = False
     tested_open_ms: int = 0
     tested_to: float = 0.0
@@ -93,14 +169,47 @@ class Order:
     def is_market(self) -> bool:
         return self.order_type == "Market"
 
+    @property
+    def left_steps(self) -> int:
+        """What may still be filled."""
+        return self.qty_steps - self.filled_steps
+
+    @property
+    def waits_for_trigger(self) -> bool:
+        return self.status is Status.UNTRIGGERED
+
+    @property
+    def reduces(self) -> bool:
+        """Whether it can only make a position smaller; in hedge mode every sale of a long and purchase of a short does."""
+        return self.reduce_only or self.close_on_trigger or closes(self.position_idx, self.side)
+
+    @property
+    def stop_leg(self) -> Leg:
+        return Leg(self.stop_ticks, self.stop_limit_ticks, self.stop_by)
+
+    @property
+    def target_leg(self) -> Leg:
+        return Leg(self.target_ticks, self.target_limit_ticks, self.target_by)
+
+
+def closes(idx: int, side: Side) -> bool:
+    """Whether an order of `side` can only close what the place `idx` of hedge mode holds; False in one-way mode."""
+    return idx != 0 and (side is Side.BUY) is (idx == SHORT_IDX)
+
+
+def place_of(symbol: str, idx: int) -> str:
+    """Key of a position among those of an account: the symbol, with the side of hedge mode behind it."""
+    return f"{symbol}/{idx}" if idx else symbol
+
 
 @dataclass(slots=True)
 class Position:
     """
     A symbol's place in an account, flat or not. `steps` is signed: positive for a long.
 
-    `entry` is the average entry price, `open_fee` the opening fees that no closing has taken its share of yet.
-    `stop_id` and `target_id` name the two Untriggered orders, empty when absent. `tested_…` as in `Order`.
+    `idx` is 0 in one-way mode; in hedge mode 1 is the long and 2 the short place of a symbol. `entry` is the average entry
+    price, `open_fee` the opening fees that no closing has taken its share of yet. `stop_id`, `target_id` and `trailing_id`
+    name Untriggered orders for all of it, empty when absent. `tested_…` as in `Order`.
     """
 
     symbol: str
@@ -112,12 +221,18 @@ class Position:
     realised_ever: Decimal = Decimal(0)
     stop_id: str = ""
     target_id: str = ""
+    trailing_id: str = ""
+    idx: int = 0
     opened_ms: int = 0
     created_ms: int = 0
     updated_ms: int = 0
     sequence: int = -1
     tested_open_ms: int = 0
     tested_to: float = 0.0
+
+    @property
+    def place(self) -> str:
+        return place_of(self.symbol, self.idx)
 
     @property
     def direction(self) -> int:
@@ -134,7 +249,7 @@ class Position:
 
 @dataclass(slots=True)
 class Account:
-    """One user: credentials, cost rates, USDT wallet, positions by symbol, open orders by id in the order of arrival."""
+    """One user: credentials, cost rates, USDT wallet, positions by place, open orders by id in the order of arrival."""
 
     uid: int
     alias: str
@@ -150,6 +265,10 @@ class Account:
     realised_ever: Decimal = Decimal(0)
     positions: dict[str, Position] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
+
+    def places(self, symbol: str) -> list[Position]:
+        """The positions that exist for a symbol: one-way, long side, short side."""
+        return [self.positions[place] for idx in (0, 1, 2) if (place := place_of(symbol, idx)) in self.positions]
 
     def order_by_link(self, link_id: str) -> Order | None:
         """The open order with this link id."""
@@ -177,6 +296,10 @@ class Listing:
 
     def qty(self, steps: int) -> float:
         return from_units(steps, *self.step)
+
+    def whole_ticks(self, price: float, *, up: bool) -> int:
+        """Ticks of a price, rounded up or down to whole ones."""
+        return to_units(price, *self.tick, UP if up else DOWN)
 
     def price_decimal(self, ticks: int) -> Decimal:
         return ticks * self.instrument.tick

@@ -5,7 +5,9 @@ Straight lines from open to the first extreme, to the other, to the close, a thi
 to the candle's direction comes first.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from playd.core.candles import Candle
@@ -48,3 +50,73 @@ def part(candle: Candle, begin: float, end: float) -> PartOfCandle:
     first, last = price_at(candle, begin), price_at(candle, end)
     passed = [price for knot, price in zip(_KNOTS, _prices(candle), strict=True) if begin <= knot <= end]
     return PartOfCandle(first, max(first, last, *passed), min(first, last, *passed), last)
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Where a path first reaches a level: the fraction of the candle, and the price there (beyond the level after a gap)."""
+
+    fraction: float
+    price: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """
+    What a trailing stop looks for: a fall (of a long) or a rise to `level(best)`, with `best` the best price so far.
+
+    It sleeps until the price has come to `wakes_at` in the direction of the profit; 0 never slept.
+    """
+
+    falls: bool
+    wakes_at: float
+    level: Callable[[float], float]
+
+
+def first_touch(candle: Candle, begin: float, end: float, level: float, *, rising: bool) -> Touch | None:
+    """The first point of the path in `[begin, end]` that is at `level` or beyond it, upwards if `rising`."""
+    for left, right in pairwise(_points(candle, begin, end)):
+        touch = _segment_touch(left, right, level, rising)
+        if touch is not None:
+            return touch
+    return None
+
+
+def trail_touch(candle: Candle, begin: float, end: float, best: float, trail: Trail) -> tuple[Touch | None, float]:
+    """
+    Where a trailing stop triggers in `[begin, end]`, and the best price until then or until `end`.
+
+    `best` is 0 for one that sleeps, and stays so until it wakes up.
+    """
+    better = max if trail.falls else min
+    for left, right in pairwise(_points(candle, begin, end)):
+        start: Touch = left
+        if best == 0.0:
+            woken = left if trail.wakes_at == 0.0 else _segment_touch(left, right, trail.wakes_at, rising=trail.falls)
+            if woken is None:
+                continue
+            start, best = woken, woken.price
+        touch = _segment_touch(start, start, trail.level(best), rising=not trail.falls)
+        if touch is None:
+            best = better(best, start.price)
+            touch = _segment_touch(start, right, trail.level(best), rising=not trail.falls)
+        if touch is not None:
+            return touch, best
+        best = better(best, right.price)
+    return None, best
+
+
+def _points(candle: Candle, begin: float, end: float) -> list[Touch]:
+    """The ends of the stretch and the corners between them; at least two points."""
+    corners = [Touch(knot, price) for knot, price in zip(_KNOTS, _prices(candle), strict=True) if begin < knot < end]
+    return [Touch(begin, price_at(candle, begin)), *corners, Touch(end, price_at(candle, end))]
+
+
+def _segment_touch(left: Touch, right: Touch, level: float, rising: bool) -> Touch | None:
+    sign = 1.0 if rising else -1.0
+    if (left.price - level) * sign >= 0.0:
+        return left
+    if (right.price - level) * sign < 0.0:
+        return None
+    share = (level - left.price) / (right.price - left.price)
+    return Touch(min(left.fraction + (right.fraction - left.fraction) * share, right.fraction), level)

@@ -109,9 +109,9 @@ class Records:
         execute = self._connection.execute
         for uid in sorted(changes.accounts):
             execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (uid, dump(books.accounts[uid])))
-        for uid, symbol in sorted(changes.positions):
+        for uid, place in sorted(changes.positions):
             execute(
-                "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (uid, symbol, dump(books.accounts[uid].positions[symbol]))
+                "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (uid, place, dump(books.accounts[uid].positions[place]))
             )
         for order in changes.orders.values():
             execute(
@@ -126,9 +126,10 @@ class Records:
                 "INSERT INTO executions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
                 (uid, row["symbol"], row["orderId"], row["orderLinkId"], row["execType"], int(row["execTime"]), _text(row)),
             )
-        for uid, row in changes.closed_pnl:
+        for number, (uid, row) in changes.closed_pnl.items():
             execute(
-                "INSERT INTO closed_pnl VALUES (NULL, ?, ?, ?, ?)", (uid, row["symbol"], int(row["createdTime"]), _text(row))
+                "INSERT OR REPLACE INTO closed_pnl VALUES (?, ?, ?, ?, ?)",
+                (number, uid, row["symbol"], int(row["createdTime"]), _text(row)),
             )
         for uid, row in changes.log:
             execute(
@@ -155,7 +156,7 @@ class Records:
             books.accounts[account.uid] = account
         for row in self._connection.execute("SELECT uid, body FROM positions ORDER BY uid, symbol"):
             position = load(Position, row["body"])
-            books.accounts[row["uid"]].positions[position.symbol] = position
+            books.accounts[row["uid"]].positions[position.place] = position
         for row in self._connection.execute("SELECT body FROM orders WHERE is_open ORDER BY number"):
             order = load(Order, row["body"])
             books.accounts[order.uid].orders[order.order_id] = order

@@ -7,10 +7,13 @@ from playd.venues.exchange.refusal import MODE_NOT_MODIFIED, MODE_NOT_SUPPORTED,
 from playd.venues.exchange.requests import SignedAsk, SignedHandler
 from playd.venues.exchange.rest_trade import row_list
 from playd.venues.exchange.rows import position_row
+from playd.venues.exchange.trading_stop import set_trading_stop
 
 
 def positions(ask: SignedAsk) -> dict[str, Any]:
     """With `symbol` its row, also when flat; with `settleCoin` open positions only."""
+    if ask.is_elsewhere():
+        return ask.nothing()
     books, account = ask.floor.books, ask.account
     if ask.text("symbol"):
         listing = arrivals.listing_of(books, ask.params)
@@ -29,7 +32,7 @@ def set_leverage(ask: SignedAsk) -> dict[str, Any]:
 
 
 def trading_stop(ask: SignedAsk) -> dict[str, Any]:
-    arrivals.set_levels(ask.floor.books, ask.account, ask.params)
+    set_trading_stop(ask.floor.books, ask.account, ask.params)
     return {}
 
 
@@ -42,6 +45,8 @@ def switch_mode(ask: SignedAsk) -> dict[str, Any]:
 
 def closed_pnl(ask: SignedAsk) -> dict[str, Any]:
     """What closing orders earned, newest first."""
+    if ask.is_elsewhere():
+        return ask.nothing()
     equals = {"symbol": ask.text("symbol")} if ask.text("symbol") else {}
     return row_list(ask.floor.records.closed_pnl(ask.account.uid, equals, ask.period(), ask.limit(50, 100), ask.text("cursor")))
 

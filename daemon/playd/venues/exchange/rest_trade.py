@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import orjson
 
-from playd.venues.exchange import arrivals
+from playd.venues.exchange import amends, arrivals
 from playd.venues.exchange.model import Order, Status
 from playd.venues.exchange.records import Page
 from playd.venues.exchange.refusal import OPEN_STATUS_IN_HISTORY, PARAMETER, Refusal
@@ -21,7 +21,7 @@ def create(ask: SignedAsk) -> dict[str, Any]:
 
 
 def amend(ask: SignedAsk) -> dict[str, Any]:
-    return _ids(arrivals.amend(ask.floor.books, ask.account, ask.params))
+    return _ids(amends.amend(ask.floor.books, ask.account, ask.params))
 
 
 def cancel(ask: SignedAsk) -> dict[str, Any]:
@@ -35,6 +35,8 @@ def cancel_all(ask: SignedAsk) -> dict[str, Any]:
 
 def realtime(ask: SignedAsk) -> dict[str, Any]:
     """Open orders, newest first; by id also closed ones; with `openOnly=1` the latest closed ones."""
+    if ask.is_elsewhere():
+        return ask.nothing()
     equals = _order_filter(ask)
     if "order_id" in equals or "link_id" in equals:
         return _order_list(ask, _page_of_orders(ask, equals, _NO_PERIOD, 1))
@@ -45,16 +47,18 @@ def realtime(ask: SignedAsk) -> dict[str, Any]:
     most = OPEN_ONLY_CLOSED_MAX if not equals["is_open"] else 50
     page = _page_of_orders(ask, equals, _NO_PERIOD, ask.limit(20, most))
     return _order_list(
-        ask, page, lambda order: kind not in ("Order", "StopOrder") or bool(order.stop_kind) == (kind == "StopOrder")
+        ask, page, lambda order: kind not in ("Order", "StopOrder") or order.waits_for_trigger == (kind == "StopOrder")
     )
 
 
 def history(ask: SignedAsk) -> dict[str, Any]:
     """Closed orders, newest first."""
+    if ask.is_elsewhere():
+        return ask.nothing()
     equals = _order_filter(ask)
     status = ask.text("orderStatus")
     if status:
-        if status in (Status.NEW, Status.UNTRIGGERED):
+        if any(status == each and each.open for each in Status):
             raise Refusal(OPEN_STATUS_IN_HISTORY, f"orderStatus {status} is not final")
         equals["status"] = status
     period = _NO_PERIOD if "order_id" in equals or "link_id" in equals else ask.period()
@@ -63,6 +67,8 @@ def history(ask: SignedAsk) -> dict[str, Any]:
 
 def executions(ask: SignedAsk) -> dict[str, Any]:
     """Executions, newest first, funding included. A filter by id makes the others irrelevant."""
+    if ask.is_elsewhere():
+        return ask.nothing()
     equals: dict[str, Any] = {}
     period: tuple[int, ...] = _NO_PERIOD
     if ask.text("orderId"):
@@ -90,8 +96,6 @@ def _ids(order: Order) -> dict[str, str]:
 
 def _order_filter(ask: SignedAsk) -> dict[str, Any]:
     """The strongest filter wins: order id, link id, symbol."""
-    if ask.text("category") not in ("", "linear"):
-        raise Refusal(PARAMETER, "params error: category invalid, the local exchange has linear only")
     for name, column in (("orderId", "order_id"), ("orderLinkId", "link_id"), ("symbol", "symbol")):
         if ask.text(name):
             return {column: ask.text(name)}

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from playd.venues.exchange.margin import BPS, margin_of, order_margin
-from playd.venues.exchange.model import Account, Listing, Order, Position, StopKind
+from playd.venues.exchange.model import Account, Listing, Order, Position
 from playd.venues.exchange.text import exact_product, exact_sum, float_text, plain
 
 Row = dict[str, Any]
@@ -22,10 +22,9 @@ _PRICE_SCALE: Final = Decimal("1E-12")
 
 def order_row(order: Order, listing: Listing) -> Row:
     """An order as in `order/realtime` and on the order topic."""
-    left = order.qty_steps - order.filled_steps if order.status.open else 0
+    left = order.left_steps if order.status.open else 0
     average = order.filled_value / listing.qty_decimal(order.filled_steps) if order.filled_steps else None
     fee = plain(order.fee)
-    has_stops = bool(order.stop_ticks or order.target_ticks)
     return {
         "category": "linear",
         "symbol": order.symbol,
@@ -34,7 +33,7 @@ def order_row(order: Order, listing: Listing) -> Row:
         "parentOrderLinkId": order.parent_link_id,
         "blockTradeId": "",
         "side": str(order.side),
-        "positionIdx": 0,
+        "positionIdx": order.position_idx,
         "orderStatus": str(order.status),
         "createType": order.create_type,
         "cancelType": str(order.cancel_type),
@@ -54,23 +53,23 @@ def order_row(order: Order, listing: Listing) -> Row:
         "closedPnl": plain(order.closed_pnl),
         "stopOrderType": str(order.stop_kind),
         "triggerPrice": _price_or_empty(order.trigger_ticks, listing),
-        "triggerBy": "LastPrice" if order.trigger_ticks else "",
-        "triggerDirection": _trigger_direction(order),
+        "triggerBy": order.trigger_by,
+        "triggerDirection": order.trigger_direction,
         "takeProfit": _price_or_empty(order.target_ticks, listing),
         "stopLoss": _price_or_empty(order.stop_ticks, listing),
-        "tpTriggerBy": "LastPrice" if order.target_ticks else "",
-        "slTriggerBy": "LastPrice" if order.stop_ticks else "",
-        "tpLimitPrice": "0",
-        "slLimitPrice": "0",
-        "tpslMode": "Full" if has_stops or order.stop_kind else "UNKNOWN",
+        "tpTriggerBy": order.target_by if order.target_ticks else "",
+        "slTriggerBy": order.stop_by if order.stop_ticks else "",
+        "tpLimitPrice": _price_or_empty(order.target_limit_ticks, listing) or "0",
+        "slLimitPrice": _price_or_empty(order.stop_limit_ticks, listing) or "0",
+        "tpslMode": _levels_mode(order),
         "lastPriceOnCreated": order.last_price_text,
         "reduceOnly": order.reduce_only,
         "closeOnTrigger": order.close_on_trigger,
         "placeType": "",
         "orderIv": "",
         "marketUnit": "",
-        "slippageToleranceType": "UNKNOWN",
-        "slippageTolerance": "",
+        "slippageToleranceType": order.tolerance_type or "UNKNOWN",
+        "slippageTolerance": order.tolerance_text,
         "smpType": "None",
         "smpGroup": 0,
         "smpOrderId": "",
@@ -86,12 +85,10 @@ def _price_or_empty(ticks: int, listing: Listing) -> str:
     return listing.price_text(ticks) if ticks else ""
 
 
-def _trigger_direction(order: Order) -> int:
-    """1 when the trigger waits for a rise, 2 for a fall, 0 when there is no trigger."""
-    if not order.trigger_ticks:
-        return 0
-    rises = (order.stop_kind is StopKind.TARGET) == (order.side == "Sell")
-    return 1 if rises else 2
+def _levels_mode(order: Order) -> str:
+    if order.stop_ticks or order.target_ticks or order.stop_kind.protects:
+        return "Partial" if order.partial else "Full"
+    return "UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,7 @@ class Fill:
 def execution_row(fill: Fill, order: Order, listing: Listing) -> Row:
     """An execution as in `execution/list` and on the execution topic."""
     price = listing.price_text(fill.ticks)
-    left = order.qty_steps - order.filled_steps if order.status.open else 0
+    left = order.left_steps if order.status.open else 0
     return {
         **_execution_frame(order.symbol),
         "orderId": order.order_id,
@@ -202,11 +199,13 @@ def position_row(account: Account, position: Position, listing: Listing, *, entr
     margin = margin_of(account, position, listing)
     flat = position.steps == 0
     qty = listing.qty_decimal(abs(position.steps))
-    stop, target = (account.orders.get(order_id) for order_id in (position.stop_id, position.target_id))
+    stop, target, trailing = (
+        account.orders.get(order_id) for order_id in (position.stop_id, position.target_id, position.trailing_id)
+    )
     return {
         "category": "linear",
         "symbol": position.symbol,
-        "positionIdx": 0,
+        "positionIdx": position.idx,
         "tradeMode": 1,
         "riskId": 1,
         "riskLimitValue": RISK_LIMIT_TEXT,
@@ -225,7 +224,7 @@ def position_row(account: Account, position: Position, listing: Listing, *, entr
         "breakEvenPrice": "" if flat else _break_even(account, position, listing),
         "takeProfit": listing.price_text(target.trigger_ticks) if target else "",
         "stopLoss": listing.price_text(stop.trigger_ticks) if stop else "",
-        "trailingStop": "0",
+        "trailingStop": listing.price_text(trailing.trail_ticks) if trailing else "0",
         "unrealisedPnl": "" if flat else plain(margin.unrealised),
         "curRealisedPnl": plain(position.realised),
         "cumRealisedPnl": plain(position.realised_ever),
@@ -256,7 +255,7 @@ def _break_even(account: Account, position: Position, listing: Listing) -> str:
 def wallet_row(account: Account, listings: dict[str, Listing]) -> Row:
     """The whole account in USDT. Rates are empty: they mean nothing under isolated margin."""
     margins = [
-        margin_of(account, position, listings[symbol]) for symbol, position in account.positions.items() if position.steps
+        margin_of(account, position, listings[position.symbol]) for position in account.positions.values() if position.steps
     ]
     unrealised = exact_sum(*(margin.unrealised for margin in margins))
     position_margin = exact_sum(*(margin.initial for margin in margins))

@@ -12,20 +12,34 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from playd.core.orders import Side
-from playd.core.units import DOWN, UP, to_units
-from playd.venues.exchange.model import Listing
-from playd.venues.exchange.refusal import NOTIONAL_TOO_SMALL, PARAMETER, PRICE_INVALID, Refusal
+from playd.venues.exchange.model import FALLING, LAST_PRICE, RISING, TRIGGER_PRICES, Leg, Listing, closes
+from playd.venues.exchange.refusal import (
+    NOT_FALLING,
+    NOT_RISING,
+    NOTIONAL_TOO_SMALL,
+    PARAMETER,
+    PRICE_INVALID,
+    TOLERANCE_PERCENT,
+    TOLERANCE_TICKS,
+    Refusal,
+)
 
 Request = Mapping[str, Any]
 
 _LINK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,36}")
-_NOT_OFFERED: Final = ("triggerPrice", "bboSideType", "tpLimitPrice", "slLimitPrice", "trailingStop", "activePrice")
+_NOT_OFFERED: Final = ("bboSideType", "trailingStop", "activePrice")
+_LEVEL_NAMES: Final = {"sl": "stopLoss", "tp": "takeProfit"}
+_LEAST_PERCENT: Final = Decimal("0.01")
 _TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK", "PostOnly")
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A checked request. `price_ticks` of a market order is its worst price, 0 without one. `qty_steps` 0 means all."""
+    """
+    A checked request. `price_ticks` of a market order is its worst price, 0 without one. `qty_steps` 0 means all.
+
+    `trigger_ticks` 0 is an order that is active at once. `partial` is the mode of both legs.
+    """
 
     link_id: str
     side: Side
@@ -35,8 +49,26 @@ class Wish:
     price_ticks: int
     reduce_only: bool
     close_on_trigger: bool
-    stop_ticks: int
-    target_ticks: int
+    stop: Leg
+    target: Leg
+    partial: bool
+    trigger_ticks: int
+    trigger_direction: int
+    trigger_by: str
+    position_idx: int
+    tolerance_type: str
+    tolerance_text: str
+
+    @property
+    def reduces(self) -> bool:
+        """Whether the order can only make a position smaller."""
+        return self.reduce_only or self.close_on_trigger or closes(self.position_idx, self.side)
+
+    def reference(self, listing: Listing) -> float:
+        """The price around which levels must lie and at which the order is valued."""
+        if self.order_type == "Limit":
+            return listing.price(self.price_ticks)
+        return listing.price(self.trigger_ticks) if self.trigger_ticks else listing.last
 
 
 def read_wish(request: Request, listing: Listing) -> Wish:
@@ -46,17 +78,28 @@ def read_wish(request: Request, listing: Listing) -> Wish:
     order_type = word(request, "orderType", ("Market", "Limit"))
     tif = word(request, "timeInForce", _TIMES_IN_FORCE, default="GTC") if order_type == "Limit" else "IOC"
     reduce_only, closing = flag(request, "reduceOnly"), flag(request, "closeOnTrigger")
+    trigger_ticks = read_ticks(request, "triggerPrice", listing) or 0
+    partial = word(request, "tpslMode", ("Full", "Partial", "UNKNOWN"), default="Full") == "Partial"
+    tolerance_type = text_of(request, "slippageToleranceType")
+    tolerant = order_type == "Market" and tolerance_type not in ("", "UNKNOWN")
     wish = Wish(
         link_id=read_link_id(request),
         side=Side(side),
         order_type=order_type,
         time_in_force=tif,
         qty_steps=read_qty(request, listing, order_type, may_be_zero=reduce_only and closing),
-        price_ticks=_price(request, listing, Side(side), order_type),
+        price_ticks=_price(request, listing, Side(side), order_type, conditional=bool(trigger_ticks)),
         reduce_only=reduce_only,
         close_on_trigger=closing,
-        stop_ticks=read_ticks(request, "stopLoss", listing) or 0,
-        target_ticks=read_ticks(request, "takeProfit", listing) or 0,
+        stop=read_leg(request, "sl", listing, partial=partial) or Leg(),
+        target=read_leg(request, "tp", listing, partial=partial) or Leg(),
+        partial=partial,
+        trigger_ticks=trigger_ticks,
+        trigger_direction=read_direction(request, listing, trigger_ticks) if trigger_ticks else 0,
+        trigger_by=word(request, "triggerBy", TRIGGER_PRICES, default=LAST_PRICE) if trigger_ticks else "",
+        position_idx=read_position_idx(request),
+        tolerance_type=tolerance_type if tolerant else "",
+        tolerance_text=text_of(request, "slippageTolerance") if tolerant else "",
     )
     _check_levels(wish, listing)
     _check_notional(wish, listing)
@@ -135,6 +178,37 @@ def read_ticks(request: Request, name: str, listing: Listing) -> int | None:
         raise Refusal(PARAMETER, f"params error: {name} {price} is not a multiple of the tick {tick}") from None
 
 
+def read_leg(request: Request, letters: str, listing: Listing, *, partial: bool) -> Leg | None:
+    """The stop (`sl`) or target (`tp`) of a request: None when absent, without trigger for an explicit zero."""
+    trigger_ticks = read_ticks(request, _LEVEL_NAMES[letters], listing)
+    kind = word(request, f"{letters}OrderType", ("Market", "Limit"), default="Market")
+    limit_ticks = read_ticks(request, f"{letters}LimitPrice", listing) or 0
+    trigger_by = word(request, f"{letters}TriggerBy", TRIGGER_PRICES, default=LAST_PRICE)
+    if kind == "Limit" and not partial:
+        raise Refusal(PARAMETER, f"params error: {letters}OrderType Limit needs tpslMode Partial")
+    if trigger_ticks and (kind == "Limit") != bool(limit_ticks):
+        raise Refusal(
+            PARAMETER, f"params error: {letters}LimitPrice goes with {letters}OrderType Limit, and the other way round"
+        )
+    return None if trigger_ticks is None else Leg(trigger_ticks, limit_ticks, trigger_by)
+
+
+def read_direction(request: Request, listing: Listing, trigger_ticks: int, *, present: int = 0) -> int:
+    """The direction in which the price must reach a trigger: given, or `present` when the request does not say; checked."""
+    direction = int(word(request, "triggerDirection", ("1", "2"), default=str(present or "")))
+    trigger = listing.price(trigger_ticks)
+    if direction == RISING and trigger <= listing.last:
+        raise Refusal(NOT_RISING, f"expect Rising, but trigger_price[{trigger}] <= current[{listing.last}]")
+    if direction == FALLING and trigger >= listing.last:
+        raise Refusal(NOT_FALLING, f"expect Falling, but trigger_price[{trigger}] >= current[{listing.last}]")
+    return direction
+
+
+def read_position_idx(request: Request) -> int:
+    """The place of the position: 0 in one-way mode, which is also the default, 1 or 2 in hedge mode."""
+    return int(word(request, "positionIdx", ("0", "1", "2"), default="0"))
+
+
 def check_level_sides(side: Side, reference: float, stop_ticks: int, target_ticks: int, listing: Listing) -> None:
     """Stop on the losing, target on the winning side of `reference` for a position that `side` opens."""
     direction = 1 if side is Side.BUY else -1
@@ -149,53 +223,47 @@ def _check_offered(request: Request) -> None:
     for name in _NOT_OFFERED:
         if decimal(request, name) if name != "bboSideType" else text_of(request, name):
             raise Refusal(PARAMETER, f"params error: {name} is not offered by the local exchange")
-    if text_of(request, "tpslMode") == "Partial":
-        raise Refusal(PARAMETER, "params error: tpslMode Partial is not offered by the local exchange, only Full")
-    for name in ("tpOrderType", "slOrderType"):
-        if text_of(request, name) == "Limit":
-            raise Refusal(PARAMETER, f"params error: {name} Limit is not offered by the local exchange, only Market")
-    for name in ("tpTriggerBy", "slTriggerBy"):
-        if text_of(request, name) not in ("", "LastPrice", "MarkPrice", "IndexPrice"):
-            raise Refusal(PARAMETER, f"params error: {name} invalid")
-    if text_of(request, "positionIdx") not in ("", "0"):
-        raise Refusal(PARAMETER, "position idx not match position mode")
 
 
-def _price(request: Request, listing: Listing, side: Side, order_type: str) -> int:
+def _price(request: Request, listing: Listing, side: Side, order_type: str, *, conditional: bool) -> int:
     if order_type == "Market":
-        return _worst_price(request, listing, side)
+        return _worst_price(request, listing, side, conditional=conditional)
     ticks = read_ticks(request, "price", listing)
     if not ticks:
         raise Refusal(PRICE_INVALID, "price is invalid")
     return ticks
 
 
-def _worst_price(request: Request, listing: Listing, side: Side) -> int:
+def _worst_price(request: Request, listing: Listing, side: Side, *, conditional: bool) -> int:
     """The bound of a market order with a slippage tolerance, from the present price; 0 without one."""
     kind = text_of(request, "slippageToleranceType")
     if kind in ("", "UNKNOWN"):
         return 0
+    if conditional:
+        raise Refusal(PARAMETER, "params error: slippageTolerance is not supported for conditional orders")
     word(request, "slippageToleranceType", ("TickSize", "Percent"))
     tolerance = decimal(request, "slippageTolerance")
-    if tolerance is None or tolerance <= 0:
+    if tolerance is None:
         raise Refusal(PARAMETER, "params error: slippageTolerance invalid")
     direction = 1 if side is Side.BUY else -1
-    rounding = DOWN if side is Side.BUY else UP
+    from_ticks = listing.whole_ticks(listing.last, up=side is Side.SELL)
     if kind == "TickSize":
-        return to_units(listing.last, *listing.tick, rounding) + direction * int(tolerance)
-    return to_units(listing.last * (1.0 + direction * float(tolerance) / 100.0), *listing.tick, rounding)
+        if not 1 <= tolerance <= 10_000 or tolerance != int(tolerance):
+            raise Refusal(TOLERANCE_TICKS, f"slippageTolerance {tolerance} is not a whole number from 1 to 10000")
+        return from_ticks + direction * int(tolerance)
+    if not _LEAST_PERCENT <= tolerance <= 10:
+        raise Refusal(TOLERANCE_PERCENT, f"slippageTolerance {tolerance} is not within 0.01 to 10")
+    return listing.whole_ticks(listing.last * (1.0 + direction * float(tolerance) / 100.0), up=side is Side.SELL)
 
 
 def _check_levels(wish: Wish, listing: Listing) -> None:
-    if wish.reduce_only and (wish.stop_ticks or wish.target_ticks):
+    if wish.reduces and (wish.stop.trigger_ticks or wish.target.trigger_ticks):
         raise Refusal(PARAMETER, "params error: takeProfit and stopLoss are not allowed with reduceOnly")
-    reference = listing.last if wish.order_type == "Market" else listing.price(wish.price_ticks)
-    check_level_sides(wish.side, reference, wish.stop_ticks, wish.target_ticks, listing)
+    check_level_sides(wish.side, wish.reference(listing), wish.stop.trigger_ticks, wish.target.trigger_ticks, listing)
 
 
 def _check_notional(wish: Wish, listing: Listing) -> None:
     """Orders that only reduce are exempt."""
-    reference = listing.last if wish.order_type == "Market" else listing.price(wish.price_ticks)
     least = listing.instrument.min_notional_usdt
-    if not wish.reduce_only and listing.qty(wish.qty_steps) * reference < float(least):
+    if not wish.reduces and listing.qty(wish.qty_steps) * wish.reference(listing) < float(least):
         raise Refusal(NOTIONAL_TOO_SMALL, f"Order does not meet minimum order value {least}USDT")

@@ -1,0 +1,101 @@
+"""
+Orders that wait for a price: conditional orders, partial stops and targets, trailing stops.
+
+They follow the path of the price through the candle and fire at the fraction of it where the path first reaches their
+trigger, in that order and whenever it is told. Full stops and targets do not come here: the candle's extremes decide them, as
+in a backtest.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from playd.core.candles import Candle
+from playd.core.orders import Side
+from playd.venues.exchange import path
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.model import RISING, Account, Listing, Order, Status, StopKind
+from playd.venues.exchange.protection import end_sibling, follow_best
+from playd.venues.exchange.trades import arrive, moment, note_tested, tested
+
+_FULL = (StopKind.STOP, StopKind.TARGET)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An order whose trigger the path reaches when `fraction` of the candle has passed, at `price`."""
+
+    account: Account
+    order: Order
+    fraction: float
+    price: float
+
+
+def next_event(books: Books, accounts: Iterable[Account], listing: Listing, end: float) -> Event | None:
+    """The first trigger that the path reaches until `end`; of several at once that of the oldest order."""
+    events = [
+        event
+        for account in accounts
+        for order in waiting(account, listing)
+        if (event := _event(books, account, order, listing, end)) is not None
+    ]
+    return min(events, key=lambda event: (event.fraction, event.order.sequence)) if events else None
+
+
+def fire(books: Books, event: Event) -> None:
+    """An order has triggered: its sibling goes, and it meets the market as an order that has just arrived."""
+    account, order = event.account, event.order
+    with moment(books, books.listings[order.symbol], event.fraction, event.price):
+        note_tested(books, order, event.fraction)
+        order.status = Status.TRIGGERED
+        books.tell_orders(account, [books.touch(order), *end_sibling(books, account, order)])
+        order.status, order.due = Status.NEW, True
+        arrive(books, account, order)
+
+
+def follow(books: Books, account: Account, listing: Listing, end: float) -> None:
+    """The market has come to `end` without a trigger: what waited has met it, and trailing stops have followed it."""
+    moved = []
+    for order in waiting(account, listing):
+        if order.stop_kind is StopKind.TRAILING and listing.candle is not None:
+            _, best = _trail(books, order, listing, listing.candle, end)
+            if best != order.trail_best:
+                books.touch(order)
+                if follow_best(books, order, best):
+                    moved.append(order)
+        note_tested(books, order, max(end, tested(books, order)))
+    if moved:
+        books.tell_orders(account, moved)
+
+
+def waiting(account: Account, listing: Listing) -> list[Order]:
+    """Untriggered orders that follow the path."""
+    symbol = listing.instrument.symbol
+    return [
+        order
+        for order in account.orders.values()
+        if order.status is Status.UNTRIGGERED and order.symbol == symbol and order.stop_kind not in _FULL
+    ]
+
+
+def _event(books: Books, account: Account, order: Order, listing: Listing, end: float) -> Event | None:
+    candle, begin = listing.candle, tested(books, order)
+    if candle is None or begin > end:
+        return None
+    if order.stop_kind is StopKind.TRAILING:
+        touch, _ = _trail(books, order, listing, candle, end)
+    else:
+        level, rising = listing.price(order.trigger_ticks), order.trigger_direction == RISING
+        touch = path.first_touch(candle, begin, end, level, rising=rising)
+    return None if touch is None else Event(account, order, touch.fraction, touch.price)
+
+
+def _trail(books: Books, order: Order, listing: Listing, candle: Candle, end: float) -> tuple[path.Touch | None, float]:
+    falls = order.side is Side.SELL
+    sign = -1 if falls else 1
+
+    def level(best: float) -> float:
+        return listing.price(listing.whole_ticks(best, up=not falls) + sign * order.trail_ticks)
+
+    wakes_at = listing.price(order.active_ticks) if order.active_ticks else 0.0
+    trail = path.Trail(falls=falls, wakes_at=wakes_at, level=level)
+    return path.trail_touch(candle, tested(books, order), end, order.trail_best, trail)
