@@ -2,7 +2,7 @@
 What a condition tree says about itself at one close: its truth, the clauses that made it true, the one that stopped it.
 
 A *clause* is a node that is true or not as a whole: a comparison, a window, a `not`. `all`, `any` and setups are made of
-clauses. Truths are 1, 0, or NaN for unknown.
+clauses. Truths are 1, 0, or NaN for unknown. The root of an action is 1 at exactly the closes at which its signal is.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ def truth(rule: Rule, read: Read) -> float:
     if not rule.derived:
         return read(rule.path)
     values = [truth(child, read) for child in rule.children]
-    if rule.kind == "unless":
-        return 1.0 if values[0] == 1.0 and 1.0 not in values[1:] else 0.0
+    if rule.kind == "none":
+        return 0.0 if 1.0 in values else 1.0
     if rule.kind == "not":
         return 1.0 - values[0]
     deciding, otherwise = (0.0, 1.0) if rule.kind == "all" else (1.0, 0.0)
@@ -37,8 +37,8 @@ def fired(rule: Rule, read: Read) -> tuple[str, ...]:
             paths = [path for child in rule.children for path in fired(child, read)]
         case "any":
             paths = [path for child in rule.children if truth(child, read) == 1.0 for path in fired(child, read)]
-        case "unless":
-            paths = list(fired(rule.children[0], read))
+        case "none":
+            paths = []
         case _:
             paths = [rule.path]
     return tuple(dict.fromkeys(paths))
@@ -53,9 +53,6 @@ def missing(rule: Rule, read: Read) -> frozenset[str]:
             return frozenset[str]().union(*(missing(child, read) for child in rule.children))
         case "any":
             return min((missing(child, read) for child in rule.children), key=len)
-        case "unless":
-            hindered = any(truth(child, read) == 1.0 for child in rule.children[1:])
-            return missing(rule.children[0], read) | ({rule.path} if hindered else set())
         case _:
             return frozenset({rule.path})
 
@@ -71,8 +68,6 @@ def stopped_by(rule: Rule, read: Read) -> Rule:
             return stopped_by(next(child for child in rule.children if truth(child, read) != 1.0), read)
         case "any":
             return stopped_by(min(rule.children, key=lambda child: len(missing(child, read))), read)
-        case "unless" if truth(rule.children[0], read) != 1.0:
-            return stopped_by(rule.children[0], read)
         case _:
             return rule
 
@@ -85,8 +80,5 @@ def alone_missing(rule: Rule, read: Read) -> frozenset[str]:
             return frozenset.intersection(*ways)
         case "any":
             return frozenset[str]().union(*(alone_missing(child, read) for child in rule.children))
-        case "unless" if truth(rule.children[0], read) != 1.0:
-            hindered = any(truth(child, read) == 1.0 for child in rule.children[1:])
-            return frozenset() if hindered else alone_missing(rule.children[0], read)
         case _:
             return frozenset({rule.path})

@@ -55,8 +55,8 @@ class Decision:
     The decision at one execution close.
 
     `verdict`: `ENTERED`, `EXITED`, `AMENDED`, `HOLD`, `COOLDOWN`, `NO_SIGNAL`, or in lower case why nothing was done.
-    `detail`: the same for people. `signals`: those that the Play has of `plays.program.SIGNALS`, NaN for
-    unknown.
+    `detail`: the same for people; for `NO_SIGNAL` the path of the clause that stopped an entry. `signals`: those that the
+    Play has of `plays.program.SIGNALS`, NaN for unknown.
     """
 
     close_ms: int

@@ -17,6 +17,7 @@ from playd.engine.messages import Decision, EngineFill, EngineOrder, EnginePosit
 from playd.engine.notes import NoteReader
 from playd.engine.rules import build_rules, build_state, build_week
 from playd.engine.trades import TradeRecord, read_trades
+from playd.engine.verdicts import NO_SIGNAL, NewestClause
 from playd.matching.money import equity_usdt
 from playd.matching.records import REASON_CODE, REASONS, SIGNAL
 from playd.plays.columns import Columns
@@ -63,6 +64,7 @@ class PlayEngine:
         self._instrument = instrument
         self._columns = Columns(program, capacity)
         self._notes = NoteReader(play)
+        self._stopping = NewestClause(play, program)
         self._rules = build_rules(play, instrument, program.base_step_ms)
         self._week = build_week(play.policy.trading_windows)
         self._state = build_state(start_equity_usdt)
@@ -204,7 +206,7 @@ class PlayEngine:
         return Decision(
             close_ms=close_ms,
             verdict=verdict,
-            detail=self._detail(orders),
+            detail=self._stopping.path(self._columns) if verdict == NO_SIGNAL else self._detail(orders),
             orders=orders,
             signals=values,
             equity_usdt=float(out["equity_usdt"]),

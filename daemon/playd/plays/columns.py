@@ -4,6 +4,7 @@ The columns of a running Program: whole histories or one closed bar at a time, t
 Nothing is ever changed in the past, and a value depends only on bars that closed at or before its own bar's close.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -193,10 +194,15 @@ class Columns:
 
     def last_signals(self) -> dict[str, float]:
         """Signals that the Play has, at the last closed execution bar. There must be one."""
+        signals = self.program.signals
+        return dict(zip(signals, self.last_values(signals.values()), strict=True))
+
+    def last_values(self, columns: Iterable[int]) -> list[float]:
+        """Values of columns of the execution clock, by number, at its last closed bar. There must be one."""
         if self._rows_stale:
             self._connect()
-        last = self._exec.count - 1
-        return {name: float(self._rows[column][last]) for name, column in self.program.signals.items()}
+        rows, last = self._rows, self._exec.count - 1
+        return [rows[column].item(last) for column in columns]
 
     def open_times_ms(self, clock: int) -> NDArray[np.int64]:
         """Open times of the closed bars of a clock, by its place in `program.clocks`."""

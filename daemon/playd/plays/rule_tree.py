@@ -27,8 +27,8 @@ from playd.plays.conditions import (
 from playd.plays.model import ActionName, Block, Emit, Play, Scalar
 from playd.plays.normal_form import window_key
 
-RuleKind = Literal["all", "any", "not", "setup", "window", "clause", "unless"]
-"""`setup`: the truth of its only child. `unless`: true where its first child is true and no other one is."""
+RuleKind = Literal["all", "any", "not", "setup", "window", "clause", "none"]
+"""`setup`: the truth of its only child. `none`: true where no child is true, so that an unknown one does not hinder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,7 @@ def _action_rule(action: ActionName, emissions: list[Emission], *, shorts_count:
             continue
         shorts = tuple(other.root for other in emissions[:place] if other.action == "entry_short")
         if action == "entry_long" and shorts_count and shorts:
-            text = "unless an entry_short is emitted before it"
-            root = Rule(f"{path}[{len(own)}]", "unless", text, (one.root, *shorts), derived=True)
+            root = _unless(one.root, shorts, f"{path}[{len(own)}]", "no entry_short stands before it")
             one = Emission(one.action, one.rule, root, one.notes, one.metadata)
         own.append(one)
     roots = tuple(one.root for one in own)
@@ -115,15 +114,16 @@ def _emissions(play: Play, block: Block, number: int) -> list[Emission]:
     emissions: list[Emission] = []
     for k, case in enumerate(block.cases):
         place = f"{path}.cases[{k}]"
-        root = (
-            whens[k]
-            if k == 0
-            else Rule(place, "unless", "unless an earlier case is true", (whens[k], *whens[:k]), derived=True)
-        )
+        root = whens[k] if k == 0 else _unless(whens[k], tuple(whens[:k]), place, "no earlier case is true")
         emissions += _emitted(case.emit, f"{place}.when", root, place)
     nots = tuple(Rule(f"{path}.else.not[{k}]", "not", f"not cases[{k}]", (when,), derived=True) for k, when in enumerate(whens))
     otherwise = Rule(f"{path}.else", "all", "every case is false", nots, derived=True)
     return emissions + _emitted(block.otherwise, f"{path}.else", otherwise, f"{path}.else")
+
+
+def _unless(rule: Rule, others: tuple[Rule, ...], path: str, text: str) -> Rule:
+    """True where `rule` is true and none of `others` is."""
+    return Rule(path, "all", "all", (rule, Rule(f"{path}.unless", "none", text, others, derived=True)), derived=True)
 
 
 def _emitted(emits: tuple[Emit, ...], rule: str, root: Rule, place: str) -> list[Emission]:

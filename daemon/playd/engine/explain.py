@@ -1,0 +1,159 @@
+"""
+Why an action was true or not at one close: every node of its tree with its truth, its operands, and for unknown ones the
+reason and the reference that caused it (play-language 4.12).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from playd.engine.clauses import fired, stopped_by, truth
+from playd.engine.notes import reader_at
+from playd.plays.columns import Columns
+from playd.plays.rule_tree import ActionRule, Rule, RuleOperand
+
+NOT_WARM: Final = "not_warm"
+STALE: Final = "stale"
+UNDEFINED: Final = "undefined"
+NO_HISTORY: Final = "no_history"
+
+_CROSSES: Final = ("cross_above", "cross_below")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Why something is unknown, and the reference or node that began it."""
+
+    reason: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperandValue:
+    """One side of a clause. None is missing; `previous`, one close earlier, is there for crossings only."""
+
+    text: str
+    value: float | None
+    previous: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTruth:
+    """One node at one close. `truth` None is unknown, and then `unknown` says why."""
+
+    path: str
+    kind: str
+    text: str
+    truth: bool | None
+    unknown: Unknown | None
+    operands: tuple[OperandValue, ...]
+    children: tuple["NodeTruth", ...]
+
+    def walk(self) -> Iterator["NodeTruth"]:
+        """This node and all below it, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionTruth:
+    """
+    One action at one close.
+
+    `stopped_by` is the first clause that stopped it, None when it is true; `fired` are then the clauses that made it true.
+    """
+
+    action: str
+    tree: NodeTruth
+    stopped_by: NodeTruth | None
+    fired: tuple[str, ...]
+
+
+class Explainer:
+    """Explains one row of the execution clock. Borrows the columns; extending them ends its use."""
+
+    def __init__(self, columns: Columns, row: int) -> None:
+        self._columns = columns
+        self._row = row
+        self._read = reader_at(columns, row)
+
+    def action(self, rule: ActionRule) -> ActionTruth:
+        """One action with its whole tree."""
+        tree = self.node(rule.root)
+        if tree.truth:
+            return ActionTruth(rule.action, tree, None, fired(rule.root, self._read))
+        return ActionTruth(rule.action, tree, self.node(stopped_by(rule.root, self._read)), ())
+
+    def node(self, rule: Rule) -> NodeTruth:
+        """One node and all below it."""
+        value = truth(rule, self._read)
+        known = None if math.isnan(value) else value == 1.0
+        children = tuple(self.node(child) for child in rule.children)
+        operands = tuple(self._operand(rule, operand) for operand in rule.operands)
+        unknown = self._unknown(rule, children) if known is None else None
+        return NodeTruth(rule.path, rule.kind, rule.text, known, unknown, operands, children)
+
+    def _operand(self, rule: Rule, operand: RuleOperand) -> OperandValue:
+        if operand.number is not None:
+            return OperandValue(operand.text, operand.number, operand.number if rule.op in _CROSSES else None)
+        row = self._columns.column(operand.path)
+        before = _known(row[self._row - 1]) if rule.op in _CROSSES and self._row > 0 else None
+        return OperandValue(operand.text, _known(row[self._row]), before)
+
+    def _unknown(self, rule: Rule, children: tuple[NodeTruth, ...]) -> Unknown:
+        if rule.kind == "window":
+            return self._unknown_window(rule)
+        if rule.kind != "clause":
+            return next(child.unknown for child in children if child.unknown is not None)
+        rows = [self._row, self._row - 1] if rule.op in _CROSSES else [self._row]
+        for row in rows:
+            if row < 0:
+                return Unknown(NO_HISTORY, rule.path)
+            for operand in rule.operands:
+                if (found := self._missing(operand, row)) is not None:
+                    return found
+        return Unknown(UNDEFINED, rule.path)
+
+    def _unknown_window(self, rule: Rule) -> Unknown:
+        """The newest close in the window at which the expression was unknown; times before the first bar are none."""
+        child = rule.children[0]
+        rows = np.flatnonzero(np.isnan(self._columns.column(child.path)[: self._row + 1]))
+        if not len(rows):
+            return Unknown(NO_HISTORY, rule.path)
+        return Explainer(self._columns, int(rows[-1])).node(child).unknown or Unknown(NO_HISTORY, rule.path)
+
+    def _missing(self, operand: RuleOperand, row: int) -> Unknown | None:
+        """Why an operand is missing at a row; None if it is not."""
+        if operand.number is not None or not math.isnan(self._columns.column(operand.path)[row]):
+            return None
+        for part in operand.parts:
+            if (found := self._missing(part, row)) is not None:
+                return found
+        if operand.parts:
+            return Unknown(UNDEFINED, operand.text)
+        program = self._columns.program
+        close_ms = int(self._columns.close_times_ms(program.exec_clock)[row])
+        return Unknown(_reason(self._columns, program.names[operand.path], close_ms), operand.text)
+
+
+def _reason(columns: Columns, column: int, close_ms: int) -> str:
+    """Why a column, seen at `close_ms`, is missing: too early, too old, or without a value by its own definition."""
+    program = columns.program
+    here = program.columns[column]
+    node = program.nodes[here.node] if here.node >= 0 else None
+    if node is not None and node.kind == "asof":
+        source = program.columns[node.inputs[0]]
+        closed = int(np.searchsorted(columns.close_times_ms(source.clock), close_ms, side="right"))
+        if closed and not math.isnan(columns.row(node.inputs[0])[closed - 1]):
+            return STALE
+        return _reason(columns, node.inputs[0], close_ms) if closed else NOT_WARM
+    closed = int(np.searchsorted(columns.close_times_ms(here.clock), close_ms, side="right"))
+    return NOT_WARM if closed * program.clocks[here.clock].step_ms < here.ready_ms else UNDEFINED
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
