@@ -10,6 +10,9 @@ on every such bar. Later than on the bar of its making, C < lower·(1 − break_
 break_tolerance_pct) breaks it. Aggregates look at active zones; first is the lowest slot. Empty slots are missing,
 last_touch_age too before the first touch. anchor_idx is the bar on which the zone was made. instance_id is the 4-byte BLAKE2b,
 big-endian, of `derived_zone|version|highidx|lowidx|round(ratio·10⁶)|mode`. Delay: that of the swing.
+
+There are ten columns per slot, so writing them is most of the work. Runs of bars on which no zone is made, entered, left or
+broken are written column by column: ages and touches rise, all else is as it was.
 """
 
 from collections.abc import Collection, Sequence
@@ -131,6 +134,40 @@ def _report(outputs: Table, t: int, zones: Row, version: float) -> None:
     outputs[end + 8, t] = version
 
 
+@part
+def _calm_range(zones: Row, close: float, tolerance: float) -> tuple[float, float]:
+    """While closes stay strictly between these two, no active zone is entered, left or broken."""
+    floor, ceiling = -np.inf, np.inf
+    for at in range(0, len(zones), FIELDS):
+        lower, upper = zones[at], zones[at + 1]
+        if zones[at + 2] != ACTIVE:
+            continue
+        if close > upper:
+            lower, upper = upper, upper * (1.0 + tolerance)
+        elif close < lower:
+            lower, upper = lower * (1.0 - tolerance), lower
+        floor, ceiling = max(floor, lower), min(ceiling, upper)
+    return floor, ceiling
+
+
+@part
+def _repeat(outputs: Table, zones: Row, t: int, end: int) -> None:
+    """The bars after `t` and before `end`, which are to the zones what bar `t` was."""
+    for row in range(len(zones) + AGGREGATES):
+        value, rises = outputs[row, t], False
+        if row < len(zones):
+            field, at = row % FIELDS, row - row % FIELDS
+            inside = zones[at + 9] != 0.0
+            rises = field == 4 or (field == 5 and inside) or (field == 6 and zones[at + 2] == ACTIVE and not inside)
+        if rises:
+            for k in range(t + 1, end):
+                outputs[row, k] = value + (k - t)
+            zones[row] += end - t - 1
+        else:
+            for k in range(t + 1, end):
+                outputs[row, k] = value
+
+
 def derived_zone(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
     """
     Inputs: close, index; of the swing pair_version, pair_high_level, pair_low_level, pair_high_idx, pair_low_idx, and the same
@@ -142,8 +179,8 @@ def derived_zone(inputs: Sequence[Row], params: Row, state: Row, outputs: Table,
     source, sign, width, tolerance = int(params[0]), params[1], params[2], params[3]
     versions, high_levels, low_levels = inputs[source], inputs[source + 1], inputs[source + 2]
     high_indices, low_indices = inputs[source + 3], inputs[source + 4]
-    version, zones = state[0], state[1:]
-    for t in range(lo, hi):
+    version, zones, t = state[0], state[1:], lo
+    while t < hi:
         if versions[t] != version:
             version = versions[t]
             high, span = high_levels[t], high_levels[t] - low_levels[t]
@@ -155,6 +192,13 @@ def derived_zone(inputs: Sequence[Row], params: Row, state: Row, outputs: Table,
                     _insert(zones, lower, upper, index[t], identity)
         _age(zones, closes[t], tolerance)
         _report(outputs, t, zones, version)
+        floor, ceiling = _calm_range(zones, closes[t], tolerance)
+        end = t + 1
+        while end < hi and versions[end] == version and floor < closes[end] < ceiling:
+            end += 1
+        if end > t + 1:
+            _repeat(outputs, zones, t, end)
+        t = end
     state[0] = version
 
 

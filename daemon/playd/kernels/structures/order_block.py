@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from playd.kernels.compiled import Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.spec import ParamSpec, integer
 from playd.kernels.structures.displacement import BODY_ATR_MIN, WICK_RATIO_MAX, ratios
 from playd.kernels.structures.slots import MAX_ACTIVE, MITIGATED_ROW, drop_oldest, meet, push, report, reported, size
@@ -33,22 +33,23 @@ from playd.kernels.structures.spec import (
 SCALARS: Final = 3
 """Places in the state before the ring."""
 
-CANDLE: Final = 3
-"""Numbers of a candle in the ring: colour (1 up, -1 down, 0 neither), upper and lower edge of the block that it would make."""
+CANDLE: Final = 4
+"""Numbers of a candle in the ring: open, high, low, close."""
 
 OWN_TEST, BODY_TEST, GIVEN = 0.0, 1.0, 2.0
 """What triggers: the whole test, its body alone, the displacement that is used."""
 
 
 @part
-def _place_of_opposite(ring: Row, newest: int, seen: int, colour: float) -> int:
-    """Where in the ring the newest candle of that colour begins, -1 if there is none."""
+def _block_against(ring: Row, newest: int, seen: int, direction: float, use_body: bool) -> tuple[float, float]:
+    """Upper and lower edge of the newest candle of the other colour; missing if there is none."""
     at = newest
     for _ in range(seen):
-        if ring[at] == colour:
-            return at
+        open_, high, low, close = ring[at], ring[at + 1], ring[at + 2], ring[at + 3]
+        if (close < open_ and direction > 0.0) or (close > open_ and direction < 0.0):
+            return (max(open_, close), min(open_, close)) if use_body else (high, low)
         at = at - CANDLE if at > 0 else len(ring) - CANDLE
-    return -1
+    return MISSING, MISSING
 
 
 def order_block(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -66,18 +67,19 @@ def order_block(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, 
     seen, newest, version = int(state[0]), int(state[1]), state[2]
     for t in range(lo, hi):
         open_, high, low, close = opens[t], highs[t], lows[t], closes[t]
-        colour = 1.0 if close > open_ else (-1.0 if close < open_ else 0.0)
+        direction = 0.0
         if trigger == GIVEN:
             direction = directions[t] if given[t] == 1.0 else 0.0
         else:
             body, wick = ratios(open_, high, low, close, atrs[t])
-            direction = colour if body >= body_min and (trigger == BODY_TEST or wick <= wick_max) else 0.0
+            if body >= body_min and (trigger == BODY_TEST or wick <= wick_max):
+                direction = 1.0 if close > open_ else -1.0
         made = 0.0
         if direction != 0.0:
-            at = _place_of_opposite(ring, newest, seen, -direction)
-            if at >= 0 and ring[at + 1] > ring[at + 2]:
+            upper, lower = _block_against(ring, newest, seen, direction, use_body)
+            if upper > lower:
                 made = direction
-                push(slots, made, ring[at + 1], ring[at + 2])
+                push(slots, made, upper, lower)
                 version += 1.0
         mitigated, failed, upper, lower = meet(slots, 1 if made != 0.0 else 0, high, low, close)
         drop_oldest(slots)
@@ -89,9 +91,7 @@ def order_block(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, 
         outputs[MITIGATED_ROW + 4, t] = lower
         outputs[MITIGATED_ROW + 5, t] = version
         newest = newest + CANDLE if newest + CANDLE < length else 0
-        ring[newest] = colour
-        ring[newest + 1] = max(open_, close) if use_body else high
-        ring[newest + 2] = min(open_, close) if use_body else low
+        ring[newest], ring[newest + 1], ring[newest + 2], ring[newest + 3] = open_, high, low, close
         seen = min(seen + 1, length // CANDLE)
     state[0], state[1], state[2] = seen, newest, version
 
