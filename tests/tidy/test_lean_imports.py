@@ -20,5 +20,11 @@ def test_a_command_line_starts_without_what_only_a_daemon_needs(module: str) -> 
     assert imported_by(module).isdisjoint(HEAVY)
 
 
+def test_the_guardian_is_small() -> None:
+    assert imported_by("playd.cli.guardian").isdisjoint(
+        {"numba", "llvmlite", "numpy", "duckdb", "pydantic", "ruamel", "rich", "structlog"}
+    )
+
+
 def test_the_daemon_does_not_load_the_reader_of_recorded_candles_until_a_file_is_read() -> None:
     assert "duckdb" not in imported_by("playd.cli.daemon")

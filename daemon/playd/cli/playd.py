@@ -126,6 +126,40 @@ def exchange_serve(
     run_command(lambda: serve_exchange(ServeOptions(candles, synthetic, speed, port, symbol, lockstep, state)))
 
 
+@app.command(epilog="Example: playd guardian --state state")
+def guardian(
+    state: StateOption = "",
+    run_dir: Annotated[str, typer.Option("--run-dir", metavar="DIR", help="Directory of sockets; default: run below it.")] = "",
+) -> None:
+    """Keep positions protected while the daemon cannot. A second, small process; reads the daemon's plan, no settings."""
+    from playd.cli.guardian import GuardianOptions, run_guardian
+
+    run_command(lambda: run_guardian(GuardianOptions(state, run_dir)))
+
+
+@app.command(
+    "emergency-flatten", epilog="Example: playd emergency-flatten --account live --credential-file key --symbol BTCUSDT"
+)
+def emergency_flatten(
+    account: Annotated[str, typer.Option("--account", help="A name for the account; `live`, `demo` and `testnet` say where.")],
+    credential_file: Annotated[
+        str, typer.Option("--credential-file", metavar="F", help="File with `api_key=…` and `api_secret=…`.")
+    ],
+    symbol: Annotated[str, typer.Option("--symbol", help="Only this symbol.")] = "",
+    environment: Annotated[str, typer.Option("--environment", help="live, demo, testnet or local.")] = "",
+    region: Annotated[str, typer.Option("--region", help="Where a live account was opened.")] = "global",
+    rest_url: Annotated[str, typer.Option("--rest-url", metavar="URL", help="Address of a local exchange.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the phrase.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Cancel entries and close positions with nothing but a key: no daemon, state or settings. Exit 11: something is left."""
+    from playd.cli.emergency_flatten import FlattenOptions
+    from playd.cli.emergency_flatten import emergency_flatten as run_flatten
+
+    options = FlattenOptions(account, credential_file, symbol, environment, region, rest_url, yes, json)
+    run_command(lambda: run_flatten(options))
+
+
 @app.command(epilog="Example: playd check --config config/playd.toml")
 def check(config: ConfigOption = "", state: StateOption = "", json: JsonOption = False) -> None:
     """Check settings, state directory and the Plays of all instances, without side effects."""

@@ -10,7 +10,7 @@ import contextlib
 import errno
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import PurePath
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 
@@ -21,7 +21,6 @@ from playd.ops.chain import Head, seal
 from playd.ops.kinds import KINDS
 from playd.ops.recovery import Found, recover
 from playd.ops.segments import date_of, next_name
-from playd.settings.model import Journal as JournalSettings
 from playd.world.ports import Appender, World
 
 _VERSION: Final = 1
@@ -30,6 +29,16 @@ _RETRY_S: Final = 1.0
 """Time between attempts while the disk is full."""
 
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+class JournalSettings(Protocol):
+    """The journal's numbers; section `[journal]` of the settings is one, the guardian has its own without any settings."""
+
+    @property
+    def segment_mib(self) -> int: ...
+
+    @property
+    def sync_ms(self) -> int: ...
 
 
 class Journal:

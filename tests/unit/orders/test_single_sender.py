@@ -23,12 +23,15 @@ def callers(method: str) -> set[str]:
     return {path for name, path in calls() if name == method}
 
 
-def test_only_the_gateway_places_orders() -> None:
-    assert {path for path in callers("place") if not path.startswith("venues/")} == {"orders/gateway.py"}
+def test_only_the_gateway_places_orders_and_the_guardian_whose_are_reduce_only() -> None:
+    senders = {path for path in callers("place") if not path.startswith("venues/")}
+    assert senders == {"orders/gateway.py", "orders/guardian/hands.py"}
+    assert "reduce_only=True" in (SOURCE / "orders/guardian/hands.py").read_text()
 
 
 def test_stops_are_set_only_by_the_two_that_write_down_why() -> None:
     assert {path for path in callers("set_stops") if not path.startswith("venues/")} == {
+        "orders/guardian/hands.py",
         "orders/protection.py",
         "orders/stops.py",
     }

@@ -16,6 +16,9 @@ from playd.core.orders import Side
 
 SCHEMA: Final = "guardian-plan/1"
 
+TOLERANCES_PCT: Final = (Decimal("0.3"), Decimal(1), Decimal(3))
+"""Slippage tolerances of closing orders where no plan names others; attempts behind the last one have none."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedPosition:

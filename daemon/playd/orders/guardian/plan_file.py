@@ -37,12 +37,25 @@ class PlanFile:
         self._disk = disk
         self._directory = state_dir / DIRECTORY
         self.path = self._directory / FILE
+        self._loaded: tuple[int, int] | None = None
 
     def save(self, plan: Plan, written_ms: int) -> None:
         """Replace the file; the old generation stays as `.prev`. Raises `OSError`; the old file then stands."""
         data = envelope.seal(SCHEMA, to_payload(plan), written_ms, limit=GUARDIAN_PLAN_BYTES)
         self._disk.mkdir(self._directory)
         self._disk.write_replace(self.path, data)
+
+    def load_if_changed(self) -> ReadPlan | None:
+        """The plan when its file is another one than at the last call, else None. Raises as `load` does, each time."""
+        try:
+            stat = self._disk.stat(self.path)
+        except FileNotFoundError:
+            return self.load() if self._loaded is None else None
+        if self._loaded == (stat.modified_ms, stat.size):
+            return None
+        found = self.load()
+        self._loaded = (stat.modified_ms, stat.size)
+        return found
 
     def load(self) -> ReadPlan | None:
         """The newest readable generation, None when there never was one. Raises `StateError` when none is readable."""

@@ -1,0 +1,184 @@
+"""
+`playd guardian`: the second, small process. Reads no settings: what it must know stands in the plan that the daemon writes.
+
+Nothing heavy is imported here, directly or not: the process stays below 60 MiB and looks at the venue within three seconds.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+import anyio
+
+from playd import __version__
+from playd.control.figures import rfc3339
+from playd.control.guardian_methods import GuardianMethods
+from playd.control.protocol import encode
+from playd.control.server import ControlServer
+from playd.control.streams import StreamHub
+from playd.core.canonical import Json
+from playd.core.errors import LockError, PlaydError, RecordError
+from playd.core.secret import redact
+from playd.ops.journal import Journal, open_journal
+from playd.ops.notify import ServiceManager
+from playd.orders.guardian.guardian import Guardian
+from playd.orders.guardian.open_account import open_account
+from playd.orders.guardian.plan_file import DIRECTORY, PlanFile
+from playd.supervisor.edge import first_of, say
+from playd.world.ports import Signal, World
+from playd.world.real import real_world
+from playd.world.real import run as run_loop
+
+SOCKET: Final = "guardian.sock"
+JOURNAL: Final = "journal"
+JOURNAL_RETRY_S: Final = 10.0
+BEAT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class GuardianOptions:
+    """The flags of `playd guardian`; empty means the environment's or the checkout's directory."""
+
+    state: str = ""
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalNumbers:
+    """The guardian writes little: small files, each record on the medium at once."""
+
+    segment_mib: int = 8
+    sync_ms: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories the guardian shares with the daemon."""
+
+    state_dir: PurePath
+    run_dir: PurePath
+
+
+class Voice:
+    """Log lines as JSON on standard error, and records in the journal while there is one. Neither ever stops the guardian."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.journal: Journal | None = None
+
+    def say(self, level: str, event: str, text: str) -> None:
+        """One log line."""
+        line = {"ts": rfc3339(self._world.clock.wall_ms()), "level": level, "event": f"guardian.{event}", "msg": redact(text)}
+        self._world.process.write_stderr(encode(line))
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """Head of the journal; zero and nothing while there is none."""
+        return self.journal.head if self.journal is not None else (0, "")
+
+    def record(self, kind: str, data: Mapping[str, Json], account: str, symbol: str, actor: str = "guardian") -> None:
+        """One record and its log line."""
+        if not kind.startswith("incident."):
+            self.say("warning", kind, " ".join([account, symbol, *(f"{name}={value}" for name, value in data.items())]))
+        if self.journal is None:
+            return
+        try:
+            self.journal.append(kind, data, account=account or None, symbol=symbol or None, actor=actor)
+        except RecordError as error:
+            self.say("error", "journal", str(error))
+
+
+def run_guardian(options: GuardianOptions, world: World | None = None) -> int:
+    """Run until a signal says stop. Raises `LockError` when another guardian serves the socket."""
+    world = world or real_world()
+    world.process.set_umask(0o077)
+    try:
+        return run_loop(lambda given: _main(given, options), world)
+    except BaseExceptionGroup as group:
+        known = first_of(group, PlaydError)
+        if known is None:
+            raise
+        raise known from group
+
+
+def places_of(world: World, options: GuardianOptions) -> Places:
+    """Where state and sockets are: flags, `PLAYD_STATE_DIR` and `PLAYD_RUN_DIR`, the service's directories, the checkout's."""
+    here, env = world.process.working_dir(), world.env
+    state_dir = here / (options.state or env.get("PLAYD_STATE_DIR") or env.get("STATE_DIRECTORY") or "state")
+    run_dir = options.run or env.get("PLAYD_RUN_DIR") or env.get("RUNTIME_DIRECTORY")
+    return Places(state_dir, here / run_dir if run_dir else state_dir / "run")
+
+
+async def _main(world: World, options: GuardianOptions) -> int:
+    places, voice = places_of(world, options), Voice(world)
+    guardian = Guardian(
+        world.clock,
+        PlanFile(world.disk, places.state_dir),
+        lambda place: open_account(world, place),
+        voice.record,
+        voice.say,
+    )
+    voice.say("info", "starting", f"{__version__} state {places.state_dir}")
+    with world.process.signals() as signals:
+        async with anyio.create_task_group() as group:
+            await group.start(_keep_journal, world, places.state_dir / DIRECTORY / JOURNAL, voice)
+            await group.start(guardian.run)
+            methods = GuardianMethods(world, __version__, guardian, places.state_dir, voice)
+            world.disk.mkdir(places.run_dir)
+            path = places.run_dir / SOCKET
+            server = ControlServer(world.net, world.clock, path, methods, StreamHub())
+            async with AsyncExitStack() as stack:
+                try:
+                    await stack.enter_async_context(server.running())
+                except OSError as error:
+                    raise LockError(f"{path}: {error.strerror or error}; another guardian serves it") from error
+                group.start_soon(_beat, ServiceManager(world.process), guardian)
+                await _stop_signal(signals, voice)
+            group.cancel_scope.cancel()
+    return 0
+
+
+async def _stop_signal(signals: AsyncIterator[Signal], voice: Voice) -> None:
+    async for received in signals:
+        if received is not Signal.HUP:
+            voice.say("info", "stopping", str(received))
+            return
+
+
+async def _keep_journal(
+    world: World, directory: PurePath, voice: Voice, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """Keep the journal open for ever; while it cannot be written the guardian works on and says so. Started after one try."""
+    told = False
+    while True:
+        try:
+            world.disk.mkdir(directory.parent)
+            async with open_journal(world, directory, JournalNumbers(), version=__version__) as (journal, damage):
+                voice.journal = journal
+                if damage:
+                    voice.say("critical", "journal.broken", damage)
+                if not told:
+                    told = True
+                    task_status.started()
+                await anyio.sleep_forever()
+        except* (RecordError, OSError) as group:
+            voice.say("critical", "journal", f"records are lost: {say(group)}")
+        finally:
+            voice.journal = None
+        if not told:
+            told = True
+            task_status.started()
+        await anyio.sleep(JOURNAL_RETRY_S)
+
+
+async def _beat(service: ServiceManager, guardian: Guardian) -> None:
+    """Ready once, then the watchdog's beat from the loop that watches."""
+    service.ready("watching")
+    while True:
+        service.beat(guardian.failing())
+        service.status(
+            f"{len(guardian.kept)} accounts, daemon {guardian.status()['daemon']}, {len(guardian.alarms.active)} alarms"
+        )
+        await anyio.sleep(service.beat_every_s or BEAT_S)

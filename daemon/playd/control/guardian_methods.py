@@ -1,0 +1,222 @@
+"""
+The guardian's socket: `ping`, `status`, `panic`, and the daemon's `beat`. Same lines and same errors as the control socket.
+
+A panic here never waits for the daemon. It refuses new risk first, by the kill file, which the daemon honours within a second
+of waking up and at every start.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final, Protocol
+
+import anyio
+
+from playd.control.figures import rfc3339, rounded
+from playd.control.panic_rows import panic_rows
+from playd.control.protocol import Code, JsonObject, Request, RpcError
+from playd.control.server import Session
+from playd.core.canonical import Json, canonical_json
+from playd.orders.guardian.guardian import Guardian
+from playd.orders.guardian.plan import AccountPlan
+from playd.orders.halts import KILL_FILE
+from playd.orders.panic_report import PanicReport, PanicScope
+from playd.world.ports import World
+
+PROTOCOL: Final = 1
+"""Number of the protocol between daemon and guardian; fields are only ever added to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One account's part of a scope."""
+
+    alias: str
+    scope: PanicScope
+
+
+class Voice(Protocol):
+    """Log and journal of the guardian; both go on without each other, and the guardian without both."""
+
+    @property
+    def head(self) -> tuple[int, str]: ...
+
+    def say(self, level: str, event: str, text: str) -> None: ...
+
+    def record(self, kind: str, data: Mapping[str, Json], account: str, symbol: str, actor: str = ...) -> None: ...
+
+
+class GuardianMethods:
+    """Answers the guardian's socket. Implements the server's `Dispatcher`."""
+
+    def __init__(self, world: World, version: str, guardian: Guardian, state_dir: PurePath, voice: Voice) -> None:
+        self._world = world
+        self._version = version
+        self._guardian = guardian
+        self._kill_file = state_dir / KILL_FILE
+        self._voice = voice
+        self._started_s = world.clock.mono_s()
+        self._methods: dict[str, Callable[[JsonObject, Session], Awaitable[JsonObject]]] = {
+            "ping": self._ping,
+            "status": self._status,
+            "panic": self._panic,
+            "beat": self._beat,
+        }
+
+    async def call(self, request: Request, session: Session) -> JsonObject:
+        """The result object of a request. Raises `RpcError`."""
+        method = self._methods.get(request.method)
+        if method is None:
+            raise RpcError(
+                Code.METHOD_NOT_FOUND, f"the guardian has no method {request.method!r}, only {', '.join(self._methods)}"
+            )
+        try:
+            data = await method(request.params, session)
+        except RpcError:
+            raise
+        except Exception as error:  # the edge of a call: one broken call must not end the socket
+            self._voice.say("error", "bug", f"{request.method}: {type(error).__name__}: {error}")
+            raise RpcError(Code.INTERNAL, f"{request.method} failed: {type(error).__name__}: {error}") from error
+        now = rfc3339(self._world.clock.wall_ms())
+        return {"schema": f"guardian.{request.method}/1", "ts": now, "data": data, "warnings": []}
+
+    async def _ping(self, params: JsonObject, session: Session) -> JsonObject:
+        return self._presence()
+
+    async def _beat(self, params: JsonObject, session: Session) -> JsonObject:
+        protocol = params.get("protocol")
+        if protocol != PROTOCOL:
+            raise RpcError(Code.INVALID_REQUEST, f"guardian protocol {protocol!r} found, {PROTOCOL} expected")
+        self._guardian.beat(
+            str(params.get("daemon_id", "")), str(params.get("plan_digest", "")), stopping=params.get("stopping") is True
+        )
+        return self._presence()
+
+    async def _status(self, params: JsonObject, session: Session) -> JsonObject:
+        return {**self._presence(), **self._guardian.status()}
+
+    def _presence(self) -> JsonObject:
+        seq, head = self._voice.head
+        return {
+            "protocol": PROTOCOL,
+            "version": self._version,
+            "pid": self._world.process.pid,
+            "uptime_s": rounded(self._world.clock.mono_s() - self._started_s),
+            "rss_bytes": self._world.process.rss_bytes(),
+            "plan_digest": self._guardian.read.digest if self._guardian.read is not None else None,
+            "journal_head": {"seq": seq, "hash": head},
+        }
+
+    async def _panic(self, params: JsonObject, session: Session) -> JsonObject:
+        scope, actor = str(params.get("scope", "")), session.peer.actor
+        text, parts = self._parts(scope)
+        phrase = f"PANIC {text}"
+        if not text.startswith("instance:") and params.get("confirm") != phrase:
+            raise self._phrase_needed(phrase, parts)
+        reason = str(params.get("reason", ""))
+        self._voice.record("panic.step", {"step": "received", "scope": text, "reason": reason}, "", "", actor)
+        problem = self._refuse_risk(text, reason, actor)
+        said = 0
+
+        async def push(line: str) -> None:
+            nonlocal said
+            said += 1
+            await session.push("panic", said, {"text": line})
+
+        reports, unread = await self._flatten(parts, push)
+        report = panic_rows(text, reports, unread)
+        if problem:
+            report["problems"].append(problem)
+            report["text"] += f"; {problem}"
+        result: dict[str, Json] = {"scope": text, "flat": bool(report["flat"]), "text": str(report["text"])[:1000]}
+        self._voice.record("panic.result", result, "", "", actor)
+        if not report["flat"]:
+            raise RpcError(Code.INCOMPLETE, str(report["text"]), reason="position_may_remain", scope=text, details=report)
+        return report
+
+    async def _flatten(
+        self, parts: list[Part], push: Callable[[str], Awaitable[None]]
+    ) -> tuple[list[tuple[str, PanicReport]], list[str]]:
+        """All accounts at once; each reports its steps as they happen."""
+        reports: list[tuple[str, PanicReport]] = []
+        unread: list[str] = []
+        send, receive = anyio.create_memory_object_stream[str](1000)
+
+        async def one(part: Part) -> None:
+            kept = self._guardian.kept.get(part.alias)
+            if kept is None or kept.watch is None:
+                unread.append(part.alias)
+                return
+            reports.append((part.alias, await kept.watch.panic(part.scope, send.send_nowait)))
+
+        async def tell() -> None:
+            async for line in receive:
+                await push(line)
+
+        async with receive, anyio.create_task_group() as telling:
+            telling.start_soon(tell)
+            async with send, anyio.create_task_group() as group:
+                for part in parts:
+                    group.start_soon(one, part)
+        return sorted(reports, key=lambda each: each[0]), sorted(unread)
+
+    def _parts(self, given: str) -> tuple[str, list[Part]]:
+        """The scope as the daemon writes it, and the accounts that it reaches. Raises `RpcError` for an unknown one."""
+        accounts = {account.alias: account for account in self._guardian.plan.accounts}
+        kind, _, rest = given.partition(":")
+        if given == "all":
+            return "all", [Part(alias, PanicScope()) for alias in sorted(accounts)]
+        if kind == "account" and rest:
+            return given, [Part(_known(rest, accounts), PanicScope())]
+        if kind == "symbol" and rest.count("/") == 1:
+            alias, symbol = rest.split("/")
+            return given, [Part(_known(alias, accounts), PanicScope(symbol=symbol))]
+        name = rest if kind == "instance" and rest else given
+        owned = {
+            (account.alias, each.owner)
+            for account in accounts.values()
+            for each in account.positions
+            if each.owner_name == name
+        }
+        if not owned:
+            hint = "an instance without a position is not in the plan; use symbol:ACCOUNT/SYMBOL, account:A or all"
+            raise RpcError(Code.NOT_FOUND, f"the guardian's plan holds no position of {name!r}", hint=hint)
+        return f"instance:{name}", [Part(alias, PanicScope(instance_uid=owner)) for alias, owner in sorted(owned)]
+
+    def _phrase_needed(self, phrase: str, parts: list[Part]) -> RpcError:
+        preview = ["the daemon does not answer: the guardian would cancel entries and close positions"]
+        for part in parts:
+            kept = self._guardian.kept.get(part.alias)
+            seen = kept.watch.seen if kept is not None and kept.watch is not None else None
+            preview += [
+                f"{part.alias}: {position.signed_qty} {position.symbol}, mark {position.mark_price}"
+                for position in (seen.positions if seen is not None else ())
+                if position.side is not None and part.scope.symbol in ("", position.symbol)
+            ]
+        return RpcError(
+            Code.PHRASE_REQUIRED,
+            f"this needs the phrase {phrase!r}",
+            hint=f"type it when asked, or pass --confirm {phrase!r}",
+            details={"phrase": phrase, "preview": preview},
+        )
+
+    def _refuse_risk(self, scope: str, reason: str, actor: str) -> str:
+        """Write the kill file: whatever the daemon is doing, it opens nothing more. The problem if that fails, else nothing."""
+        note = {
+            "reason": reason or f"panic {scope} through the guardian",
+            "code": "GUARDIAN_PANIC",
+            "actor": actor,
+            "time_ms": self._world.clock.wall_ms(),
+        }
+        try:
+            self._world.disk.write_replace(self._kill_file, canonical_json(note), keep_previous=False)
+        except OSError as error:
+            return f"the kill file could not be written ({error.strerror or error}): a daemon that wakes up may trade again"
+        return ""
+
+
+def _known(alias: str, accounts: Mapping[str, AccountPlan]) -> str:
+    if alias not in accounts:
+        known = ", ".join(sorted(accounts)) or "none"
+        raise RpcError(Code.NOT_FOUND, f"the guardian's plan holds no account {alias!r}; it holds {known}")
+    return alias

@@ -1,0 +1,39 @@
+"""The report of a panic as it travels to people, whoever carried it out."""
+
+from collections.abc import Sequence
+
+from playd.control.figures import figure, rounded
+from playd.control.protocol import JsonObject
+from playd.orders.panic_report import PanicReport
+
+
+def panic_rows(scope: str, reports: Sequence[tuple[str, PanicReport]], unread: Sequence[str]) -> JsonObject:
+    """The report over one or more accounts; `unread` are accounts of the scope that could not be looked at."""
+    positions = [
+        {
+            "account": alias,
+            "symbol": each.symbol,
+            "before": figure(each.before, each.symbol.removesuffix("USDT"), "venue", 0.0),
+            "closed": figure(each.closed, each.symbol.removesuffix("USDT"), "venue", 0.0),
+            "avg_price": figure(each.average_price if each.closed else None, "USDT", "venue", 0.0, "nothing was closed"),
+            "slippage_bps": figure(each.slippage_bps, "bps", "computed", 0.0, "nothing was closed"),
+            "remaining": figure(each.remaining, each.symbol.removesuffix("USDT"), "venue", 0.0, "could not be read"),
+            "stop": figure(each.stop_at_venue or None, "USDT", "venue", 0.0, "none"),
+        }
+        for alias, report in reports
+        for each in report.positions
+    ]
+    problems = [f"{alias}: {problem}" for alias, report in reports for problem in report.problems]
+    problems += [f"{alias}: the account is not open, its position could not be read" for alias in unread]
+    incomplete = bool(unread) or any(report.exit_code for _, report in reports)
+    cancelled = sum(report.cancelled for _, report in reports)
+    word = "INCOMPLETE: a position may remain" if incomplete else "flat, verified at the venue"
+    return {
+        "scope": scope,
+        "flat": not incomplete,
+        "positions": positions,
+        "entries_cancelled": cancelled,
+        "problems": problems,
+        "duration_s": rounded(max((report.duration_s for _, report in reports), default=0.0)),
+        "text": "; ".join([f"{scope}: {word}; {cancelled} entry orders cancelled", *problems]),
+    }

@@ -1,0 +1,212 @@
+"""
+Panic with nothing but the venue: cancel what could open risk, close reduce-only, verify flat twice, sweep our leftovers.
+
+Needs no ledger, no state and no stream. Used by the guardian's panic and by `playd emergency-flatten`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+import anyio
+
+from playd.core.errors import LinkError, VenueError
+from playd.core.ids import guardian_link_id, instance_tag, is_ours, tag_of
+from playd.core.orders import Side, VenueOrder, VenuePosition
+from playd.core.reply_codes import ReplyClass
+from playd.orders.guardian.hands import Hands
+from playd.orders.guardian.judge import Key, Seen, opens_risk
+from playd.orders.guardian.plan import PlannedPosition
+from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope
+from playd.venues.port import Reply
+from playd.world.ports import Clock
+
+RUNG_S: Final = 3.0
+"""Time of one closing order before the next one, with a wider tolerance, follows it."""
+
+_LOOK_S: Final = 0.25
+_READ_RETRY_S: Final = 1.0
+_DONE: Final = frozenset({ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE, ReplyClass.GONE, ReplyClass.EXISTS})
+
+Step = Callable[[str, str], None]
+"""Hears (step, text) of everything that was done."""
+
+
+@dataclass
+class _Run:
+    """Progress of one panic."""
+
+    since_ms: int
+    before: dict[Key, VenuePosition] = field(default_factory=dict)
+    attempts: dict[Key, int] = field(default_factory=dict)
+    links: dict[Key, list[str]] = field(default_factory=dict)
+    sent_s: dict[Key, float] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    cancelled: set[str] = field(default_factory=set)
+    largest: dict[str, Decimal | None] = field(default_factory=dict)
+
+
+class Flattener:
+    """
+    Panics of one account. `planned` are the positions that the plan knows, for owners and quantities; it may be empty.
+
+    The scope of an instance closes at most the quantity that the plan gives it.
+    """
+
+    def __init__(self, alias: str, hands: Hands, clock: Clock, planned: Mapping[Key, PlannedPosition], on_step: Step) -> None:
+        self._alias = alias
+        self._hands = hands
+        self._clock = clock
+        self._planned = planned
+        self._on_step = on_step
+
+    async def run(self, scope: PanicScope, *, within_s: float = FLAT_WITHIN_S) -> PanicReport:
+        """Until flat is verified twice or `within_s` are over; what is not flat then keeps its stop."""
+        started_s, run = self._clock.mono_s(), _Run(self._clock.wall_ms())
+        flat = False
+        with anyio.move_on_after(within_s):
+            flat = await self._until_flat(scope, run)
+        last = await self._last_reading(run)
+        if flat and last is not None:
+            await self._sweep(run, last)
+        positions = tuple([await self._result(scope, run, key, last) for key in run.before])
+        return PanicReport(
+            scope, positions, len(run.cancelled), self._clock.mono_s() - started_s, tuple(dict.fromkeys(run.problems))
+        )
+
+    async def _until_flat(self, scope: PanicScope, run: _Run) -> bool:
+        flat_readings = 0
+        while True:
+            seen = await self._read(run)
+            if seen is None:
+                flat_readings = 0
+                await anyio.sleep(_READ_RETRY_S)
+                continue
+            entries = [order for order in seen.orders if self._is_entry_of(scope, order)]
+            for order in entries:
+                await self._cancel(run, order)
+            open_now = [position for position in seen.positions if self._to_close(scope, run, position) > 0]
+            if not open_now and not entries:
+                flat_readings += 1
+                if flat_readings == 2:
+                    return True
+                await anyio.sleep(VERIFY_GAP_S)
+                continue
+            flat_readings = 0
+            for position in open_now:
+                await self._close(scope, run, position)
+            await anyio.sleep(_LOOK_S)
+
+    def _to_close(self, scope: PanicScope, run: _Run, position: VenuePosition) -> Decimal:
+        """How much of a position the scope still wants closed."""
+        if position.side is None or scope.symbol not in ("", position.symbol):
+            return Decimal(0)
+        key = (position.symbol, position.position_idx)
+        if scope.instance_uid:
+            planned = self._planned.get(key)
+            if planned is None or planned.owner != scope.instance_uid or planned.side is not position.side:
+                return Decimal(0)
+            share = min(planned.qty, run.before[key].qty if key in run.before else position.qty)
+            closed = run.before[key].qty - position.qty if key in run.before else Decimal(0)
+            return min(share - closed, position.qty)
+        return position.qty
+
+    async def _close(self, scope: PanicScope, run: _Run, position: VenuePosition) -> None:
+        """One closing order; the next one of the same position follows a rung later."""
+        key = (position.symbol, position.position_idx)
+        qty = self._to_close(scope, run, position)
+        run.before.setdefault(key, position)
+        now_s = self._clock.mono_s()
+        if now_s - run.sent_s.get(key, -RUNG_S) < RUNG_S:
+            return
+        piece = min(qty, await self._largest(run, position.symbol) or qty)
+        attempt = run.attempts.get(key, 0)
+        run.attempts[key], run.sent_s[key] = attempt + 1, now_s
+        planned = self._planned.get(key)
+        owner = planned.owner if planned is not None else ""
+        link = guardian_link_id(owner, self._alias, position.symbol, position.position_idx, run.since_ms, attempt)
+        run.links.setdefault(key, []).append(link)
+        side = Side.SELL if position.side is Side.BUY else Side.BUY
+        reply = await self._hands.close(position.symbol, position.position_idx, side, piece, link, attempt)
+        if piece < qty and reply.reply_class is ReplyClass.ACCEPTED:
+            run.sent_s[key] = now_s - RUNG_S  # the next piece need not wait
+        self._note(run, "close", f"{side} {piece} {position.symbol} reduce-only as {link}", reply)
+
+    async def _largest(self, run: _Run, symbol: str) -> Decimal | None:
+        if symbol not in run.largest:
+            try:
+                run.largest[symbol] = await self._hands.max_order_qty(symbol)
+            except (VenueError, LinkError):
+                return None  # one order for all of it is better than none; asked again at the next attempt
+        return run.largest[symbol]
+
+    def _is_entry_of(self, scope: PanicScope, order: VenueOrder) -> bool:
+        if not opens_risk(order) or scope.symbol not in ("", order.symbol):
+            return False
+        if not scope.instance_uid:
+            return True
+        return is_ours(order.link_id) and tag_of(order.link_id) == instance_tag(scope.instance_uid)
+
+    async def _cancel(self, run: _Run, order: VenueOrder) -> None:
+        reply = await self._hands.cancel(order.symbol, order.venue_order_id)
+        run.cancelled.add(order.venue_order_id)
+        self._note(run, "cancel", f"entry {order.link_id or order.venue_order_id} on {order.symbol}", reply)
+
+    async def _sweep(self, run: _Run, last: Seen) -> None:
+        """Cancel what is left of ours beside positions that are verified flat: targets that stand alone."""
+        held = {(position.symbol, position.position_idx) for position in last.positions if position.side is not None}
+        closed = set(run.before) - held
+        for order in last.orders:
+            if order.reduce_only and is_ours(order.link_id) and (order.symbol, order.position_idx) in closed:
+                reply = await self._hands.cancel(order.symbol, order.venue_order_id)
+                self._note(run, "sweep", f"leftover {order.link_id} on {order.symbol}", reply)
+
+    async def _read(self, run: _Run) -> Seen | None:
+        try:
+            seen = await self._hands.read()
+        except (VenueError, LinkError) as error:
+            run.problems = [f"positions could not be read: {error}"]
+            return None
+        run.problems = []
+        return seen
+
+    async def _last_reading(self, run: _Run) -> Seen | None:
+        with anyio.move_on_after(2 * _READ_RETRY_S):
+            return await self._read(run)
+        return None
+
+    def _note(self, run: _Run, step: str, what: str, reply: Reply) -> None:
+        answer = "" if reply.reply_class in _DONE else f": answered {reply.code} {reply.text}".rstrip()
+        if answer:
+            run.problems.append(f"{step} {what}{answer}")
+        self._on_step(step, f"{what}{answer}")
+
+    async def _result(self, scope: PanicScope, run: _Run, key: Key, last: Seen | None) -> PanicPosition:
+        before, after = run.before[key], None
+        if last is not None:
+            after = next((found for found in last.positions if (found.symbol, found.position_idx) == key), None)
+        left_qty = after.signed_qty if after is not None else Decimal(0)
+        start, remaining = before.signed_qty, left_qty if last is not None else None
+        sign = 1 if before.signed_qty > 0 else -1
+        if scope.instance_uid and key in self._planned:
+            start = sign * min(self._planned[key].qty, before.qty)
+            remaining = None if last is None else start - (before.signed_qty - left_qty)
+        closed, value = await self._executed(run, key)
+        average = value / closed if closed else Decimal(0)
+        slippage = None
+        if closed and before.mark_price:
+            slippage = (before.mark_price - average) / before.mark_price * sign * 10_000
+        stop = after.stop if after is not None else None
+        return PanicPosition(before.symbol, start, closed, average, slippage, remaining, stop)
+
+    async def _executed(self, run: _Run, key: Key) -> tuple[Decimal, Decimal]:
+        """Quantity and value of this panic's orders; zero when they could not be read, which changes no verdict."""
+        qty = value = Decimal(0)
+        try:
+            for link in run.links.get(key, ()):
+                more_qty, more_value = await self._hands.executed(key[0], link)
+                qty, value = qty + more_qty, value + more_value
+        except (VenueError, LinkError) as error:
+            self._on_step("read", f"executions of {key[0]} could not be read: {error}")
+        return qty, value

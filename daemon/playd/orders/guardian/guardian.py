@@ -1,0 +1,224 @@
+"""
+The guardian's main part: follows the plan file and the daemon's beats, keeps one watch per account, carries out panics.
+
+What it cannot read or write it says and goes on without: a full disk, a broken journal or a damaged plan never stops a watch.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import anyio
+from anyio.abc import TaskGroup
+
+from playd.core.canonical import Json
+from playd.core.errors import PlaydError, StateError
+from playd.orders.guardian.alarms import Alarms, Record, Say
+from playd.orders.guardian.heartbeat import DaemonWatch
+from playd.orders.guardian.judge import Alarm, DaemonState
+from playd.orders.guardian.open_account import OpenedAccount
+from playd.orders.guardian.plan import AccountPlan, Plan
+from playd.orders.guardian.plan_file import PlanFile, ReadPlan
+from playd.orders.guardian.watch import AccountWatch, Outlook
+from playd.world.ports import Clock
+
+FOLLOW_S: Final = 0.5
+STUCK_S: Final = 60.0
+"""Beyond its longest pause a watch that has not tried to read for this long is stuck; the watchdog then hears nothing."""
+
+_RETRIES_S: Final = (1.0, 2.0, 5.0)
+
+Opener = Callable[[AccountPlan], AbstractAsyncContextManager[OpenedAccount]]
+
+
+@dataclass(slots=True)
+class Kept:
+    """One account and its watch; `watch` is None while it cannot be opened, `problem` then says why."""
+
+    place: AccountPlan
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    watch: AccountWatch | None = None
+    problem: str = "not opened yet"
+
+
+class Guardian:
+    """`run` it in a task. `beat`, `panic` (through `kept`) and the views are for its socket."""
+
+    def __init__(self, clock: Clock, plan_file: PlanFile, opener: Opener, record: Record, say: Say) -> None:
+        self.daemon = DaemonWatch(clock)
+        self.alarms = Alarms(clock, record, say)
+        self.kept: dict[str, Kept] = {}
+        self.read: ReadPlan | None = None
+        self._clock = clock
+        self._plan_file = plan_file
+        self._opener = opener
+        self._record = record
+        self._say = say
+        self._problems: dict[str, Alarm] = {}
+        self._group: TaskGroup | None = None
+        self._was: DaemonState | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """The newest plan that could be read; empty before the first."""
+        return self.read.plan if self.read is not None else Plan()
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Watch until cancelled. `started` once the plan was looked for."""
+        async with anyio.create_task_group() as group:
+            self._group = group
+            self._follow()
+            task_status.started()
+            while True:
+                await anyio.sleep(FOLLOW_S)
+                self._follow()
+
+    def beat(self, daemon_id: str, plan_digest: str, *, stopping: bool) -> None:
+        """A beat of the daemon. A plan that we have not read yet is read now."""
+        self.daemon.beat(daemon_id, stopping=stopping)
+        self._hear()
+        if self.read is None or self.read.digest != plan_digest:
+            self._read_plan()
+
+    def failing(self) -> list[str]:
+        """What withholds the watchdog's beat."""
+        longest_s = 6 * self.plan.rules.check_s + STUCK_S
+        now_s = self._clock.mono_s()
+        return [
+            f"account {alias}"
+            for alias, kept in self.kept.items()
+            if kept.watch is not None and now_s - kept.watch.tried_s > longest_s
+        ]
+
+    def status(self) -> dict[str, Json]:
+        """Everything as figures for people and programs; ages in seconds."""
+        heard, now_s, wall_ms = self.daemon.heard(self.plan.rules.dead_after_s), self._clock.mono_s(), self._clock.wall_ms()
+        age_s = self.daemon.age_s
+        return {
+            "daemon": str(heard.state),
+            "daemon_age_s": None if age_s is None else round(age_s, 3),
+            "plan_digest": self.read.digest if self.read is not None else None,
+            "plan_age_s": round((wall_ms - self.read.written_ms) / 1000, 3) if self.read is not None else None,
+            "accounts": [_account_row(alias, kept, now_s) for alias, kept in sorted(self.kept.items())],
+            "alarms": [
+                {"kind": alarm.kind, "severity": alarm.severity, "scope": alarm.scope, "text": alarm.text}
+                for alarm in self.alarms.active
+            ],
+        }
+
+    def _follow(self) -> None:
+        self._read_plan()
+        self._hear()
+        self.alarms.update("", self._problems.values())
+
+    def _hear(self) -> None:
+        """Note what became of the daemon; the watches look at once when that changed."""
+        state = self.daemon.heard(self.plan.rules.dead_after_s).state
+        if state is not self._was:
+            self._was = state
+            self._say("info" if state is not DaemonState.DEAD else "critical", "daemon", f"the daemon is {state}")
+            self._wake_all()
+
+    def _read_plan(self) -> None:
+        """Take over a plan that is newer than ours; a damaged one leaves ours in force."""
+        self._problems.pop("plan", None)
+        try:
+            found = self._plan_file.load_if_changed()
+        except (StateError, OSError) as error:
+            self._problems["plan"] = Alarm("PLAN_UNREADABLE", "critical", "all", f"the last good plan is used: {error}")
+            return
+        if found is None:
+            return
+        if found.damage:
+            self._say("error", "plan.damaged", f"{found.damage}; the generation before it is used")
+        self.read = found
+        self._open_and_close()
+        self._wake_all()
+
+    def _open_and_close(self) -> None:
+        """One watch per account of the plan; an account whose place or key changed is opened anew."""
+        if self._group is None:
+            return
+        wanted = {account.alias: replace(account, positions=(), frozen=False) for account in self.plan.accounts}
+        for alias in [alias for alias, kept in self.kept.items() if wanted.get(alias) != kept.place]:
+            self.kept.pop(alias).scope.cancel()
+            self.alarms.update(alias, ())
+        for alias, place in wanted.items():
+            if alias not in self.kept:
+                self.kept[alias] = kept = Kept(place)
+                self._group.start_soon(self._keep, kept, name=f"watch {alias}")
+
+    async def _keep(self, kept: Kept) -> None:
+        """Open and watch one account for ever; after any failure again, because nobody else will."""
+        failures = 0
+        with kept.scope:
+            while True:
+                began_s = self._clock.mono_s()
+                try:
+                    await self._one_life(kept)
+                except Exception as error:  # noqa: BLE001
+                    # The supervised edge of a watch: the guardian outlives whatever one account does to it.
+                    kept.problem = _say_error(error)
+                kept.watch = None
+                failures = 0 if self._clock.mono_s() - began_s > STUCK_S else failures
+                alarm = Alarm("ACCOUNT_UNWATCHED", "critical", f"account:{kept.place.alias}", kept.problem)
+                self.alarms.update(kept.place.alias, [alarm])
+                await anyio.sleep(_RETRIES_S[min(failures, len(_RETRIES_S) - 1)])
+                failures += 1
+
+    async def _one_life(self, kept: Kept) -> None:
+        alias = kept.place.alias
+        async with self._opener(kept.place) as opened:
+            await opened.accept()
+            watch = AccountWatch(
+                alias,
+                opened.hands,
+                self._clock,
+                lambda: self._outlook(kept.place),
+                self._record,
+                lambda: self.alarms.update(alias, watch.alarms),
+            )
+            kept.watch, kept.problem = watch, ""
+            self._say("info", "account.watched", alias)
+            async with anyio.create_task_group() as group:
+                group.start_soon(opened.stream, name=f"{alias} private stream")
+                await watch.run(opened.events)
+
+    def _outlook(self, place: AccountPlan) -> Outlook:
+        rules = self.plan.rules
+        return Outlook(self.plan.account(place.alias) or place, rules, self.daemon.heard(rules.dead_after_s))
+
+    def _wake_all(self) -> None:
+        for kept in self.kept.values():
+            if kept.watch is not None:
+                kept.watch.wake()
+
+
+def _account_row(alias: str, kept: Kept, now_s: float) -> dict[str, Json]:
+    watch = kept.watch
+    seen = watch.seen if watch is not None else None
+    seen_s = watch.seen_s if watch is not None else None
+    return {
+        "account": alias,
+        "environment": str(kept.place.environment),
+        "problem": kept.problem,
+        "stream_up": watch is not None and watch.stream_up,
+        "read_age_s": None if seen_s is None else round(now_s - seen_s, 3),
+        "positions": [
+            {
+                "symbol": position.symbol,
+                "qty": format(position.signed_qty, "f"),
+                "stop": format(position.stop, "f") if position.stop else None,
+            }
+            for position in (seen.positions if seen is not None else ())
+            if position.side is not None
+        ],
+    }
+
+
+def _say_error(error: BaseException) -> str:
+    """The innermost known reason."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, PlaydError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,64 @@
+"""What the guardian may do at the venue, and nothing else: read, set a stop, close reduce-only, cancel one order by id."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from playd.core.orders import OrderRequest, Side
+from playd.orders.guardian.judge import Seen
+from playd.venues.port import Budget, Priority, Reply, VenuePort
+
+CREATE_PATH: Final = "/v5/order/create"
+
+
+class Hands:
+    """One account's. `tolerances_pct`: slippage of closing orders by attempt; attempts behind the last one have no bound."""
+
+    def __init__(self, port: VenuePort, budget: Budget, tolerances_pct: Sequence[Decimal]) -> None:
+        self._port = port
+        self._budget = budget
+        self._tolerances_pct = tuple(tolerances_pct)
+
+    async def read(self) -> Seen:
+        """All positions and open orders. Raises `VenueError` or `LinkError` when one of them could not be read whole."""
+        positions = await self._port.positions(priority=Priority.PROTECT)
+        orders = await self._port.open_orders(priority=Priority.RECONCILE)
+        return Seen(tuple(positions), tuple(orders))
+
+    async def max_order_qty(self, symbol: str) -> Decimal | None:
+        """The venue's largest market order, None for a symbol it does not list. Raises as `read` does."""
+        rules = (await self._port.instruments([symbol])).get(symbol)
+        return None if rules is None else rules.max_market_qty
+
+    async def set_stop(self, symbol: str, position_idx: int, stop: Decimal) -> Reply:
+        """Set the stop of a whole position; its target stays as it is. Setting the same one again changes nothing."""
+        return await self._port.set_stops(symbol, stop=stop, target=None, position_idx=position_idx, priority=Priority.PROTECT)
+
+    async def close(self, symbol: str, position_idx: int, side: Side, qty: Decimal, link_id: str, attempt: int) -> Reply:
+        """
+        Close at the market, reduce-only: it can shrink a position and nothing else, however late it arrives.
+
+        Cancelled while it is under way it may or may not have been executed; the next reading tells.
+        """
+        tolerance = self._tolerances_pct[attempt] if attempt < len(self._tolerances_pct) else None
+        order = OrderRequest(
+            link_id=link_id,
+            symbol=symbol,
+            side=side,
+            qty=qty,
+            reduce_only=True,
+            position_idx=position_idx,
+            slippage_tolerance_pct=tolerance,
+        )
+        await self._budget.take(CREATE_PATH, Priority.EXIT)
+        return await self._port.place(order)
+
+    async def executed(self, symbol: str, link_id: str) -> tuple[Decimal, Decimal]:
+        """Quantity and value in USDT of what an order of ours executed. Raises as `read` does."""
+        found = await self._port.executions(symbol=symbol, link_id=link_id, priority=Priority.RECONCILE)
+        qty = sum((each.qty for each in found), Decimal(0))
+        return qty, sum((each.qty * each.price for each in found), Decimal(0))
+
+    async def cancel(self, symbol: str, venue_order_id: str) -> Reply:
+        """Cancel one order by the venue's id."""
+        return await self._port.cancel(symbol, venue_order_id=venue_order_id, priority=Priority.CANCEL)

@@ -1,0 +1,78 @@
+"""The guardian's own share of the rate limits: two of each write and two reads per second. The daemon leaves it free."""
+
+from collections import defaultdict, deque
+from typing import Final
+
+import anyio
+
+from playd.core.reply_codes import ReplyClass, classify
+from playd.venues.port import Priority
+from playd.world.ports import Clock
+
+PER_S: Final = 2
+WINDOW_S: Final = 1.1
+"""A second, and what requests may gain on each other on their way."""
+
+BAN_S: Final = 600.0
+REFUSED_S: Final = 1.0
+
+WRITES: Final = frozenset({"/v5/order/create", "/v5/order/cancel", "/v5/position/trading-stop"})
+
+
+class GuardianShare:
+    """Implements `Budget` for one key. Waiting requests are served in the order in which they came."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._recent: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=PER_S))
+        self._blocked_until_s: defaultdict[str, float] = defaultdict(float)
+        self._banned_until_s = 0.0
+        self._lines: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+
+    @property
+    def banned_for_s(self) -> float:
+        """Seconds until the address may send again; zero when it may now."""
+        return max(0.0, self._banned_until_s - self._clock.mono_s())
+
+    @property
+    def entries_paused_for_s(self) -> float:
+        """The guardian sends no entries."""
+        return 0.0
+
+    async def take(self, endpoint: str, priority: Priority) -> None:
+        """See `Budget.take`. Cancelling gives the place in the line back."""
+        kind = _kind(endpoint)
+        async with self._lines[kind]:
+            while True:
+                wait_s = self._free_in_s(kind)
+                if wait_s <= 0:
+                    break
+                await anyio.sleep(wait_s)
+            self._recent[kind].append(self._clock.mono_s())
+
+    def take_now(self, endpoint: str, priority: Priority) -> bool:
+        """See `Budget.take_now`."""
+        kind = _kind(endpoint)
+        if self._lines[kind].locked() or self._free_in_s(kind) > 0:
+            return False
+        self._recent[kind].append(self._clock.mono_s())
+        return True
+
+    def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
+        """See `Budget.learn`. Only a refusal for haste matters: the share is far below every limit."""
+        if code is not None and classify(code) is ReplyClass.LATER:
+            self._blocked_until_s[_kind(endpoint)] = self._clock.mono_s() + REFUSED_S
+
+    def banned(self) -> None:
+        """See `Budget.banned`."""
+        self._banned_until_s = self._clock.mono_s() + BAN_S
+
+    def _free_in_s(self, kind: str) -> float:
+        now_s, recent = self._clock.mono_s(), self._recent[kind]
+        full_until_s = recent[0] + WINDOW_S if len(recent) == PER_S else now_s
+        return max(full_until_s, self._blocked_until_s[kind], self._banned_until_s) - now_s
+
+
+def _kind(endpoint: str) -> str:
+    """Each write has a limit of its own, reads share one."""
+    return endpoint if endpoint in WRITES else "reads"

@@ -1,0 +1,183 @@
+"""
+One account under the guardian's eyes: readings by REST on a beat, woken early by the private stream, judged, acted upon.
+
+Acts and panics of one account never overlap.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from playd.core.canonical import Json
+from playd.core.errors import LinkError, VenueError
+from playd.core.orders import VenuePosition
+from playd.core.reply_codes import ReplyClass
+from playd.orders.guardian.alarms import Record
+from playd.orders.guardian.flatten import Flattener
+from playd.orders.guardian.hands import Hands
+from playd.orders.guardian.judge import Act, Alarm, CancelEntry, Close, Heard, History, Now, Seen, SetStop, judge
+from playd.orders.guardian.plan import AccountPlan, Rules
+from playd.orders.panic_report import PanicReport, PanicScope
+from playd.venues.port import OrderUpdate, PositionUpdate, PrivateEvent, Reply, StreamDown, StreamUp
+from playd.world.ports import Clock
+
+FLAT_FACTOR: Final = 6
+"""Without a position the account is read this much less often: 5 s become 30 s."""
+
+DANGER_S: Final = 1.0
+"""While a position is in danger it is read this often, two requests each time: the whole of the guardian's share."""
+
+BLIND_S: Final = 15.0
+
+_TOOK: Final = (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the guardian knows now, beside the account: its plan, the rules, and what is heard of the daemon."""
+
+    plan: AccountPlan
+    rules: Rules
+    heard: Heard
+
+
+class AccountWatch:
+    """`run` it in a task; `look` and `panic` may be called meanwhile. `alarms` holds what is wrong now."""
+
+    def __init__(
+        self,
+        alias: str,
+        hands: Hands,
+        clock: Clock,
+        outlook: Callable[[], Outlook],
+        record: Record,
+        on_alarms: Callable[[], None],
+    ) -> None:
+        self.alias = alias
+        self.alarms: tuple[Alarm, ...] = ()
+        self.seen: Seen | None = None
+        self.seen_s: float | None = None
+        self.stream_up = False
+        self.tried_s = clock.mono_s()
+        """When a reading was last tried."""
+        self._hands = hands
+        self._clock = clock
+        self._outlook = outlook
+        self._record = record
+        self._on_alarms = on_alarms
+        self._history = History()
+        self._blind_since_s: float | None = None
+        self._wake = anyio.Event()
+        self._acting = anyio.Lock()
+
+    async def run(self, events: MemoryObjectReceiveStream[PrivateEvent]) -> None:
+        """Watch until cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._listen, events)
+            while True:
+                self._wake = anyio.Event()
+                await self.look()
+                await anyio.sleep(DANGER_S)  # a busy stream may not eat the reads of the next danger
+                with anyio.move_on_after(max(0.0, self._pause_s() - DANGER_S)):
+                    await self._wake.wait()
+
+    def wake(self) -> None:
+        """Look again soon: plan or daemon changed."""
+        self._wake.set()
+
+    async def look(self) -> None:
+        """One reading, its judgement, and what follows from it. A failed reading changes nothing but the blind clock."""
+        async with self._acting:
+            self.tried_s = self._clock.mono_s()
+            try:
+                seen = await self._hands.read()
+            except (VenueError, LinkError) as error:
+                self._note_blind(str(error))
+                return
+            self._blind_since_s = None
+            self.seen, self.seen_s = seen, self._clock.mono_s()
+            outlook, now = self._outlook(), Now(self._clock.mono_s(), self._clock.wall_ms())
+            acts, self._history = judge(outlook.plan, outlook.rules, seen, self._history, outlook.heard, now)
+            self._set_alarms(act for act in acts if isinstance(act, Alarm))
+            for act in acts:
+                await self._do(act)
+
+    async def panic(self, scope: PanicScope, on_step: Callable[[str], None]) -> PanicReport:
+        """Flatten a scope of this account and verify it, whatever is frozen or planned: an operator asked for it."""
+
+        def step(name: str, text: str) -> None:
+            self._record("panic.step", {"step": name, "text": text}, self.alias, "")
+            on_step(f"{self.alias}: {text}")
+
+        planned = {(each.symbol, each.position_idx): each for each in self._outlook().plan.positions}
+        async with self._acting:
+            report = await Flattener(self.alias, self._hands, self._clock, planned, step).run(scope)
+        self.wake()
+        return report
+
+    async def _do(self, act: Act) -> None:
+        match act:
+            case SetStop():
+                reply = await self._hands.set_stop(act.symbol, act.position_idx, act.stop)
+                self._note("stop.repaired", act.symbol, {"stop": format(act.stop, "f"), "reason": act.reason}, reply)
+            case Close():
+                reply = await self._hands.close(act.symbol, act.position_idx, act.side, act.qty, act.link_id, act.attempt)
+                data = {"action": "close", "side": str(act.side), "qty": format(act.qty, "f"), "link_id": act.link_id}
+                self._note("order.sent", act.symbol, {**data, "reason": act.reason}, reply)
+            case CancelEntry():
+                reply = await self._hands.cancel(act.symbol, act.venue_order_id)
+                data = {"action": "cancel", "link_id": act.link_id, "venue_order_id": act.venue_order_id}
+                self._note("order.sent", act.symbol, data, reply)
+
+    def _note(self, kind: str, symbol: str, data: Mapping[str, Json], reply: Reply) -> None:
+        took = reply.reply_class in _TOOK
+        answer: dict[str, Json] = {"code": reply.code, "answer": "" if took else reply.text, "took": took}
+        self._record(kind, {**data, **answer}, self.alias, symbol)
+
+    def _set_alarms(self, alarms: Iterable[Alarm]) -> None:
+        self.alarms = tuple(alarms)
+        self._on_alarms()
+
+    def _note_blind(self, why: str) -> None:
+        now_s = self._clock.mono_s()
+        self._blind_since_s = self._blind_since_s if self._blind_since_s is not None else now_s
+        blind_s = now_s - self._blind_since_s
+        if blind_s >= BLIND_S:
+            text = f"positions could not be read for {blind_s:.0f} s: {why}"
+            others = [alarm for alarm in self.alarms if alarm.kind != "GUARDIAN_BLIND"]
+            self._set_alarms([*others, Alarm("GUARDIAN_BLIND", "critical", f"account:{self.alias}", text)])
+
+    def _pause_s(self) -> float:
+        outlook = self._outlook()
+        if self._history.dangers or self._blind_since_s is not None:
+            return DANGER_S
+        exposed = bool(outlook.plan.positions) or (self.seen is not None and any(map(_is_open, self.seen.positions)))
+        return outlook.rules.check_s * (1 if exposed else FLAT_FACTOR)
+
+    async def _listen(self, events: MemoryObjectReceiveStream[PrivateEvent]) -> None:
+        """What arrives on the private stream is only a reason to read at once."""
+        async for event in events:
+            if isinstance(event, StreamUp | StreamDown):
+                self.stream_up = isinstance(event, StreamUp)
+                self.wake()
+            elif self._is_news(event):
+                self.wake()
+
+    def _is_news(self, event: PrivateEvent) -> bool:
+        """Whether a position or its stop is not what the last reading showed, or a stop order changed."""
+        if isinstance(event, OrderUpdate):
+            return bool(event.order.stop_order_type)
+        if not isinstance(event, PositionUpdate):
+            return False
+        told = event.position
+        known = () if self.seen is None else self.seen.positions
+        same = [each for each in known if (each.symbol, each.position_idx) == (told.symbol, told.position_idx)]
+        before = (same[0].signed_qty, same[0].stop) if same else (0, 0)
+        return before != (told.signed_qty, told.stop)
+
+
+def _is_open(position: VenuePosition) -> bool:
+    return position.side is not None
