@@ -19,6 +19,7 @@ from playd.plays.names import MINUTE_PRICES
 from playd.plays.normal_form import window_key
 from playd.plays.program import PRICE_FIELDS, Clock, Program
 from playd.plays.rule_tree import action_rules
+from playd.plays.structure_nodes import StructureCompiler
 
 _NO_PARAMS = np.empty(0)
 
@@ -29,7 +30,7 @@ def compile_program(play: Play, base_step_ms: int) -> Program:
 
     Only what actions and risk refer to is computed. Raises `PlayError` when bars of a clock are no whole number of candles.
     """
-    steps = {play.timeframes.exec_ms, *(feature.step_ms for feature in play.features)}
+    steps = {play.timeframes.exec_ms, *(one.step_ms for one in play.features), *(one.step_ms for one in play.structures)}
     unfit = sorted(step for step in steps if step % base_step_ms)
     if unfit:
         wanted = ", ".join(NAME_OF_MS[step] for step in unfit)
@@ -45,6 +46,7 @@ class _Compiler:
         self._exec = self._graph.clock(play.timeframes.exec_ms)
         self._features = {feature.id: feature for feature in play.features}
         self._setups = dict(play.setups)
+        self._structures = StructureCompiler(self._graph, play.structures, self._column)
         self._names: dict[str, int] = {}
 
     def program(self) -> Program:
@@ -111,6 +113,11 @@ class _Compiler:
         feature = self._features.get(ref.id)
         if feature is not None:
             return self._outputs(feature)[ref.field]
+        if ref.id in self._structures:
+            outputs = self._structures.outputs(ref.id)
+            for name, column in outputs.items():
+                self._name(f"{ref.id}.{name}", column)
+            return outputs[ref.field]
         if ref.id == "timestamp":
             close_time = self._graph.candle(self._exec, "close_time")
             return self._name(ref.id, self._operator("/", (close_time,), (None, 1000.0), (), ref.id))

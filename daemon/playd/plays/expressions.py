@@ -145,8 +145,8 @@ class ExpressionReader:
     def _window(self, key: str, body: Item, path: str) -> Expr | None:
         section = Section(body, WINDOWS[key], path, self._report, mark=body.mark)
         expr_item = section.item("expr")
-        child = self.read(expr_item, f"{path}.expr") if expr_item is not None else None
         anchor_ms = self._anchor_ms(section)
+        child = self._sampled(expr_item, anchor_ms, path) if expr_item is not None else None
         if key.endswith("_duration"):
             duration_ms = self._duration_ms(section)
             bars = -(-duration_ms // self._names.exec_ms)
@@ -160,6 +160,13 @@ class ExpressionReader:
             return None
         kind = cast(WindowKind, key.removesuffix("_duration"))
         return Window(kind, bars, child, min_true, anchor_ms, duration_ms)
+
+    def _sampled(self, item: Item, anchor_ms: int, path: str) -> Expr | None:
+        """The expression of a window that looks at it on the clock of `anchor_ms` alone, if that is not 0."""
+        before, self._names.sampled_ms = self._names.sampled_ms, anchor_ms
+        child = self.read(item, f"{path}.expr")
+        self._names.sampled_ms = before
+        return child
 
     def _anchor_ms(self, section: Section) -> int:
         item, path = section.item("anchor_tf"), section.path_of("anchor_tf")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, cast
 
-from playd.core.timeframes import NAME_OF_MS, TIMEFRAME_MS
+from playd.core.timeframes import NAME_OF_MS
 from playd.kernels.catalog import CATALOG
 from playd.kernels.spec import ColumnType, IndicatorSpec, Scalar
 from playd.plays.conditions import Ref
@@ -14,8 +14,8 @@ from playd.plays.model import Feature, Timeframes
 from playd.plays.names import BUILT_IN, Names
 from playd.plays.params import ParamReader
 from playd.plays.reader import Section
-from playd.plays.tables import DERIVED_PRICES, FEATURE, PRICES, ROLES
-from playd.plays.timeframe_words import read_timeframe
+from playd.plays.tables import DERIVED_PRICES, FEATURE, PRICES
+from playd.plays.timeframe_words import read_clock
 from playd.plays.words import LANGUAGE_INDICATORS
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
@@ -76,7 +76,7 @@ def read_features(item: Item | None, timeframes: Timeframes, names: Names, repor
 
 def _draft(entry: Entry, path: str, timeframes: Timeframes, report: Report) -> _Draft | None:
     section = Section(entry.value, FEATURE, path, report, mark=entry.mark)
-    step_ms = _clock_ms(section, timeframes, report)
+    step_ms = read_clock(section.item("tf") or Leaf("exec", section.mark), section.path_of("tf"), timeframes, report)
     spec = _indicator(section, report)
     if spec is None:
         return None
@@ -103,24 +103,6 @@ def _indicator(section: Section, report: Report) -> IndicatorSpec | None:
         near = did_you_mean(name, LANGUAGE_INDICATORS)
         report.add("E301", mark, path, f"found the unknown indicator `{name}`, {expected}{near}")
     return None
-
-
-def _clock_ms(section: Section, timeframes: Timeframes, report: Report) -> int:
-    item = section.item("tf")
-    word = read_timeframe(item, section.path_of("tf"), report, (*ROLES, "exec")) if item is not None else "exec"
-    roles = {
-        "low_tf": timeframes.low_ms,
-        "med_tf": timeframes.med_ms,
-        "high_tf": timeframes.high_ms,
-        "exec": timeframes.exec_ms,
-    }
-    if word is None or word in roles:
-        return roles[word or "exec"]
-    step_ms = TIMEFRAME_MS[word]
-    if step_ms not in roles.values():
-        text = f"found `{word}`, a clock outside the roles: it is loaded as one more"
-        report.add("W301", section.mark_of("tf"), section.path_of("tf"), text)
-    return step_ms
 
 
 def _params(section: Section, spec: IndicatorSpec, report: Report) -> tuple[tuple[str, int | float | str], ...]:

@@ -77,6 +77,11 @@ class Report:
             self.findings.append(finding)
 
     @property
+    def errors(self) -> int:
+        """How many errors there are so far."""
+        return sum(finding.code.startswith("E") for finding in self.findings)
+
+    @property
     def failed(self) -> bool:
         """Whether there is an error among the findings."""
         return any(finding.code.startswith("E") for finding in self.findings)

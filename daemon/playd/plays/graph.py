@@ -58,22 +58,27 @@ class Graph:
         firsts: Sequence[int],
         fade_bars: Sequence[int],
         labels: Sequence[str],
+        *,
+        words: Sequence[tuple[str, ...]] = (),
+        waits: bool = True,
     ) -> tuple[int, ...]:
         """
         The output columns of a computation, shared when it is known already.
 
-        `firsts` and `fade_bars` say, per output, how many bars after the inputs it becomes valid, and settles.
+        `firsts` and `fade_bars` say, per output, how many bars after the inputs it becomes valid, and settles. Without `waits`
+        the former counts from the first bar of the clock, whatever the inputs need. `words`: those of ENUM outputs.
         """
         key = (clock, kind, tuple(inputs), params.tobytes())
         if key in self._known:
             return self._known[key]
         step_ms = self.clocks[clock].step_ms
-        ready = max(self.columns[one].ready_ms for one in inputs)
+        ready = max(self.columns[one].ready_ms for one in inputs) if waits else step_ms
         warm = max(self.columns[one].warmup_ms for one in inputs)
         outputs = tuple(range(len(self.columns), len(self.columns) + len(labels)))
-        for label, first, fade in zip(labels, firsts, fade_bars, strict=True):
-            node = len(self.nodes)
-            self.columns.append(Column(clock, label, node, ready + first * step_ms, warm + (first + fade) * step_ms))
+        node = len(self.nodes)
+        for label, first, fade, text in zip(labels, firsts, fade_bars, words or [()] * len(labels), strict=True):
+            settled_ms = warm + (first + fade) * step_ms
+            self.columns.append(Column(clock, label, node, ready + first * step_ms, settled_ms, words=text))
         self.nodes.append(Node(clock, kind, kernel, tuple(inputs), params, state_size, lookback, outputs))
         self._known[key] = outputs
         return outputs
@@ -86,7 +91,17 @@ class Graph:
         label = f"{source.name}[-{bars}]"
         params = offset.pack(bars)
         return self.node(
-            source.clock, "offset", offset.kernel(), (column,), params, offset.STATE_SIZE, bars, (bars,), (0,), (label,)
+            source.clock,
+            "offset",
+            offset.kernel(),
+            (column,),
+            params,
+            offset.STATE_SIZE,
+            bars,
+            (bars,),
+            (0,),
+            (label,),
+            words=(source.words,),
         )[0]
 
     def aligned(self, column: int, clock: int, *, stale: bool = True) -> int:
@@ -97,7 +112,9 @@ class Graph:
         inputs = (column, self.candle(source.clock, "close_time"), self.candle(clock, "close_time"))
         params = asof.pack(self.clocks[source.clock].step_ms if stale else NEVER_STALE_MS)
         label = f"{source.name}@{self.clocks[clock].name}"
-        return self.node(clock, "asof", asof.kernel(), inputs, params, asof.STATE_SIZE, 0, (0,), (0,), (label,))[0]
+        words = (source.words,)
+        kernel, size = asof.kernel(), asof.STATE_SIZE
+        return self.node(clock, "asof", kernel, inputs, params, size, 0, (0,), (0,), (label,), words=words)[0]
 
     def rename(self, column: int, name: str) -> None:
         """Give a column the name that people know it by, unless it has one."""

@@ -9,7 +9,9 @@ from typing import Final
 import orjson
 
 from playd.core.timeframes import TIMEFRAME_MS
-from playd.kernels.catalog import CATALOG
+from playd.kernels.catalog import CATALOG, STRUCTURES
+from playd.kernels.spec import ParamSpec
+from playd.kernels.structures.spec import StructureSpec
 from playd.plays.actions import ACTIONS, BLOCK, CASE, ELSE, EMIT, PERCENT
 from playd.plays.comparisons import ALL_OPS, LONG_FORM, NEAR_OPS, RANGE
 from playd.plays.expressions import WINDOWS
@@ -32,6 +34,7 @@ from playd.plays.tables import (
     FUNDING_GUARD,
     POLICY,
     ROLES,
+    STRUCTURE,
     TIMEFRAME_TABLE,
     TOP,
     TRADING_WINDOW,
@@ -43,6 +46,7 @@ Schema = dict[str, object]
 _VARIABLE: Final[Schema] = {"type": "string", "pattern": r"^\$[A-Za-z_][A-Za-z0-9_]*$"}
 _TYPES: Final = {"number": "number", "int": "integer", "bool": "boolean", "text": "string", "map": "object", "list": "array"}
 _IDENTIFIER: Final = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+_IDENTIFIED: Final[Schema] = {"type": "string", "pattern": _IDENTIFIER}
 
 
 def play_schema() -> Schema:
@@ -62,6 +66,7 @@ def play_schema() -> Schema:
             deploy=_object(DEPLOY),
             timeframes=_object(TIMEFRAME_TABLE, **{role: _ref("timeframe") for role in ROLES}),
             features=_map_of(_feature()),
+            structures=_structures(),
             setups=_map_of(_ref("expression")),
             actions=_ref("actions"),
             position_policy=_policy(),
@@ -137,6 +142,32 @@ def _feature() -> Schema:
         for name, spec in CATALOG.items()
     ]
     return {"oneOf": branches}
+
+
+def _structures() -> Schema:
+    """Clock to list of detectors."""
+    branches = [_structure(spec) for spec in STRUCTURES.values()]
+    clocks: Schema = {"enum": [*TIMEFRAME_MS, "d", *ROLES, "exec"]}
+    return {
+        "type": "object",
+        "propertyNames": clocks,
+        "additionalProperties": {"type": "array", "items": {"oneOf": branches}},
+    }
+
+
+def _structure(spec: StructureSpec) -> Schema:
+    lists = {param.name: _numbers(param) for param in spec.params if param.kind == "numbers"}
+    uses: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    schema = _object(
+        STRUCTURE, type={"const": spec.name}, params=_object(param_table(spec.params), **lists), key=_IDENTIFIED, uses=uses
+    )
+    needs_params = ["params"] if any(param.required for param in spec.params) else []
+    return {**schema, "required": [key.name for key in STRUCTURE.keys if key.required] + needs_params}
+
+
+def _numbers(param: ParamSpec) -> Schema:
+    one = _or_variable({"type": "number", "minimum": param.lo, "maximum": param.hi})
+    return {"type": "array", "items": one, "minItems": 1, "maxItems": param.most}
 
 
 def _policy() -> Schema:

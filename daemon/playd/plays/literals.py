@@ -47,6 +47,10 @@ class LiteralReader:
             text = f"found a reference to other words, expected one with {one_of(self._words(left))}"
             self._report.add("E420", right_item.mark, paths[1], text)
             return None
+        if kind is ColumnType.ENUM and self._anchors(left) != self._anchors(right):
+            text = f"found the anchors of another structure, expected those of `{self._anchors(left)}`"
+            self._report.add("E420", right_item.mark, paths[1], text)
+            return None
         return right
 
     def member(self, value: Operand, value_item: Item, item: Sequence, paths: Paths) -> Member | None:
@@ -93,6 +97,9 @@ class LiteralReader:
     def _words(self, operand: Operand) -> tuple[str, ...]:
         """Words of an ENUM column; one whose text is free has `none` alone."""
         return (self._names.column(operand).words if isinstance(operand, Ref) else ()) or ("none",)
+
+    def _anchors(self, operand: Operand) -> str:
+        return self._names.column(operand).anchors if isinstance(operand, Ref) else ""
 
 
 def _a(kind: ColumnType) -> str:

@@ -29,6 +29,7 @@ from playd.plays.normal_form import (
     feature_form,
     policy_form,
     risk_form,
+    structure_form,
     timeframes_form,
     trial_forms,
 )
@@ -36,6 +37,7 @@ from playd.plays.policy import read_policy
 from playd.plays.reader import Section
 from playd.plays.risk import has_risk, read_risk
 from playd.plays.sections import read_account, read_backtest, read_deploy, read_entry, read_timeframes
+from playd.plays.structures import StructureReader
 from playd.plays.tables import TOP
 from playd.plays.trial import read_trial
 from playd.plays.variables import substitute
@@ -110,6 +112,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     timeframes = read_timeframes(top, report)
     names = Names(timeframes.exec_ms)
     features = read_features(top.item("features"), timeframes, names, report, top.mark)
+    structures = StructureReader(timeframes, names, report).read(top.item("structures"))
     setups_item = top.item("setups")
     expressions = ExpressionReader(names, setups_item.keys if isinstance(setups_item, Map) else (), report)
     setups = read_setups(setups_item, expressions, report)
@@ -132,6 +135,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
         deploy=read_deploy(top, account, report),
         timeframes=timeframes,
         features=features,
+        structures=structures,
         setups=setups,
         actions=actions,
         policy=policy,
@@ -199,6 +203,7 @@ def _normal_form(play: Play) -> Node:
         "deploy": deploy_form(play.deploy),
         "timeframes": timeframes_form(play.timeframes),
         "features": [feature_form(feature) for feature in play.features],
+        "structures": [structure_form(structure) for structure in play.structures],
         "setups": {name: expression_form(expr) for name, expr in play.setups},
         "actions": [block_form(block) for block in play.actions],
         "position_policy": policy_form(play.policy),

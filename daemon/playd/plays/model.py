@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from playd.kernels.spec import Value
 from playd.plays.conditions import Expr, Ref
 
 ActionName = Literal["entry_long", "entry_short", "exit_long", "exit_short", "exit_all"]
@@ -78,6 +79,25 @@ class Feature:
     step_ms: int
     params: tuple[tuple[str, int | float | str], ...]
     source: str | Ref | None
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """
+    One detector on one clock.
+
+    Attributes:
+        params: Every parameter by name, without `atr_key`.
+        uses: Kind and id of each structure that it reads, sorted.
+        atr: The feature that is its ATR; None for the built-in `atr` of length 14, and when it reads none.
+    """
+
+    id: str
+    kind: str
+    step_ms: int
+    params: tuple[tuple[str, Value], ...]
+    uses: tuple[tuple[str, str], ...]
+    atr: Ref | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +322,7 @@ class Play:
 
     Attributes:
         source: Where the text came from, as findings name it.
-        features: Sorted by id. `setups`: sorted by name.
+        features: Sorted by id. `structures`: by clock and id. `setups`: by name.
         normal_form: JSON-able; two Plays with equal normal forms (less the keys of play-language 13) decide the same.
         play_hash, source_hash: 64 hex characters.
         warnings: Findings that did not refuse the Play, as text lines.
@@ -318,6 +338,7 @@ class Play:
     deploy: Deploy
     timeframes: Timeframes
     features: tuple[Feature, ...]
+    structures: tuple[Structure, ...]
     setups: tuple[tuple[str, Expr], ...]
     actions: tuple[Block, ...]
     policy: Policy

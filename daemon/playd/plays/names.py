@@ -1,5 +1,5 @@
 """
-What names mean: built-in columns, outputs of features, their types and clocks (play-language 4.3).
+What names mean: built-in columns, outputs of features and structures, their types and clocks (play-language 4.3).
 
 Resolving a name marks it as used, so that what nothing uses can be named too.
 """
@@ -7,9 +7,10 @@ Resolving a name marks it as used, so that what nothing uses can be named too.
 from dataclasses import dataclass, field
 from typing import Final
 
-from playd.core.timeframes import MINUTE_MS
+from playd.core.timeframes import MINUTE_MS, NAME_OF_MS
 from playd.kernels.spec import ColumnType, IndicatorSpec
 from playd.plays.conditions import Ref
+from playd.plays.fields import FieldFinder, StructureNames
 from playd.plays.findings import Mark, Report, did_you_mean, one_of
 from playd.plays.tables import PRICES
 
@@ -26,29 +27,48 @@ OFFSET_BARS: Final = 5000
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What is known of a named column: its type, the bar length of its clock, and for an ENUM its words by their number."""
+    """
+    What is known of a named column: its type, the bar length of its clock, and for an ENUM its words by their number.
+
+    `indicator`: the indicator or detector that makes it. `anchors`: for a word with free text, the structure whose anchors
+    its numbers count. `event`: it says what happened on its bar alone.
+    """
 
     type: ColumnType
     step_ms: int
     indicator: str = ""
     words: tuple[str, ...] = ()
+    anchors: str = ""
+    event: bool = False
 
 
 @dataclass(slots=True)
 class Names:
-    """Names of one Play. `features` maps id to indicator and clock; None stands for a feature that is wrong itself."""
+    """
+    Names of one Play. `features` maps id to indicator and clock; None stands for a feature or structure that is wrong itself.
+
+    `sampled_ms`: bar length of the clock on which the expression being read is sampled, 0 for every evaluation.
+    """
 
     exec_ms: int
     features: dict[str, tuple[IndicatorSpec, int] | None] = field(default_factory=dict)
+    structures: dict[str, StructureNames | None] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    sampled_ms: int = 0
 
     def resolve(self, text: str, offset: int, mark: Mark, path: str, report: Report) -> Ref | None:
         """
         The column that `id` or `id.field` names, with the field written out.
 
-        Findings: E410 unknown id, E411 unknown field, E412 no primary output, E902 column without data in this version.
+        Findings: E410 unknown id, E411 unknown field, E412 no primary output, E413 undeclared level or slot, E902 column
+        without data in this version.
         """
         name, _, output = text.partition(".")
+        if name in self.structures:
+            self.used.add(name)
+            known = self.structures[name]
+            found = FieldFinder(name, known, report).find(output, mark, path) if known is not None else None
+            return Ref(name, found, offset) if found else None
         if name in self.features:
             self.used.add(name)
             return self._output(name, output, offset, mark, path, report)
@@ -57,14 +77,19 @@ class Names:
             return None
         if name in BUILT_IN:
             return self._built_in(name, output, offset, mark, path, report)
-        known = (*self.features, *BUILT_IN)
+        self._refuse_unknown(name, text, mark, path, report)
+        return None
+
+    def _refuse_unknown(self, name: str, text: str, mark: Mark, path: str, report: Report) -> None:
+        known = (*self.features, *self.structures, *BUILT_IN)
         columns = [f"{one}.{out.name}" for one, spec in self.features.items() if spec for out in spec[0].outputs]
+        columns += [f"{one}.{out}" for one, structure in self.structures.items() if structure for out in structure.outputs]
         near = did_you_mean(text, (*known, *columns)) or did_you_mean(name, known)
         declared = f"a feature ({one_of(self.features)})" if self.features else "a feature (none is declared)"
-        report.add(
-            "E410", mark, path, f"found the unknown id `{name}`, expected {declared} or a built-in ({one_of(PRICES)}, …){near}"
-        )
-        return None
+        if self.structures:
+            declared += f", a structure ({one_of(self.structures)})"
+        text = f"found the unknown id `{name}`, expected {declared} or a built-in ({one_of(PRICES)}, …){near}"
+        report.add("E410", mark, path, text)
 
     def _built_in(self, name: str, output: str, offset: int, mark: Mark, path: str, report: Report) -> Ref | None:
         if output:
@@ -111,8 +136,22 @@ class Names:
 
     def column(self, ref: Ref) -> Column:
         """Type and clock of a resolved reference."""
+        structure = self.structures.get(ref.id)
+        if structure is not None:
+            output = structure.outputs[ref.field]
+            anchors = structure.anchors_of(ref.id, ref.field)
+            return Column(output.type, structure.step_ms, structure.spec.name, output.words, anchors, output.event)
         known = self.features.get(ref.id)
         if known is None:
             return Column(ColumnType.FLOAT, self.exec_ms)
         spec, step_ms = known
         return Column(spec.outputs[spec.output_index(ref.field)].type, step_ms, spec.name)
+
+    def warn_of_event(self, ref: Ref, mark: Mark, path: str, report: Report) -> None:
+        """W310 for an event of a slower clock that is seen more often than once."""
+        column = self.column(ref)
+        if column.event and column.step_ms > max(self.exec_ms, self.sampled_ms):
+            slow, fast = NAME_OF_MS[column.step_ms], NAME_OF_MS[self.exec_ms]
+            text = f"found an event of {slow}, which stays true on {fast} until the next {slow} close"
+            meant = f"write {{occurred_within: {{bars: 1, anchor_tf: {slow}, …}}}} where each is meant once"
+            report.add("W310", mark, path, f"{text}; {meant}")

@@ -3,6 +3,8 @@
 from typing import Final
 
 from playd.core.timeframes import NAME_OF_MS
+from playd.kernels.catalog import STRUCTURES
+from playd.kernels.spec import Value
 from playd.plays.conditions import (
     All,
     Arith,
@@ -40,6 +42,7 @@ from playd.plays.model import (
     RiskBased,
     Scalar,
     Stop,
+    Structure,
     Target,
     Timeframes,
     Trial,
@@ -107,6 +110,26 @@ def feature_form(feature: Feature) -> Node:
         "params": {name: value if isinstance(value, str) else number(value) for name, value in feature.params},
         "source": reference_form(source) if isinstance(source, Ref) else source,
     }
+
+
+def structure_form(structure: Structure) -> Node:
+    """One structure. An `atr_key` of null is the built-in `atr` of length 14, where the detector reads one."""
+    form: Node = {
+        "key": structure.id,
+        "type": structure.kind,
+        "tf": NAME_OF_MS[structure.step_ms],
+        "params": {name: _param_form(value) for name, value in structure.params},
+        "uses": sorted(id for _, id in structure.uses),
+    }
+    if "atr" in STRUCTURES[structure.kind].inputs:
+        form["atr_key"] = structure.atr.column if structure.atr else None
+    return form
+
+
+def _param_form(value: Value) -> object:
+    if isinstance(value, tuple):
+        return [number(one) for one in value]
+    return value if value is None or isinstance(value, str | bool) else number(value)
 
 
 def reference_form(ref: Ref) -> Node:

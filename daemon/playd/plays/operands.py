@@ -41,7 +41,7 @@ def read_operand(item: Item, path: str, names: Names, report: Report) -> Operand
         return _arithmetic(str(op.value), (left, right), path, names, report)
     if isinstance(item, Map):
         if item.get("feature_id") is not None:
-            return read_reference(item, path, names, report)
+            return _seen(read_reference(item, path, names, report), item, path, names, report)
         if len(item.entries) == 1 and item.entries[0].key in ARITH_OPS:
             sign, sides = item.entries[0].key, item.entries[0].value
             if isinstance(sides, Sequence) and len(sides.items) == 2:
@@ -58,11 +58,17 @@ def _leaf(item: Leaf, path: str, names: Names, report: Report) -> Operand | None
     if item.reported:
         return None
     if isinstance(value, str):
-        return names.resolve(value, 0, item.mark, path, report)
+        return _seen(names.resolve(value, 0, item.mark, path, report), item, path, names, report)
     if isinstance(value, bool) or value is None:
         report.add("E420", item.mark, path, f"found {kind_of(item)}, expected {_EXPECTED}")
         return None
     return Number(float(value))
+
+
+def _seen(ref: Ref | None, item: Item, path: str, names: Names, report: Report) -> Ref | None:
+    if ref is not None:
+        names.warn_of_event(ref, item.mark, path, report)
+    return ref
 
 
 def read_reference(item: Map, path: str, names: Names, report: Report) -> Ref | None:

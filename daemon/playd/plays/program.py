@@ -46,6 +46,7 @@ class Column:
         node: Place in `Program.nodes`, -1 for a candle field, whose name is then `field`.
         ready_ms: History from the first loaded bar until the first value can be there. For rules this is the last operand's.
         warmup_ms: History that should be loaded, so that seeds have faded.
+        words: What the numbers of an ENUM stand for; empty for every other type, and for words whose text is free.
     """
 
     clock: int
@@ -54,6 +55,7 @@ class Column:
     ready_ms: int
     warmup_ms: int
     field: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

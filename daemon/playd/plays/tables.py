@@ -7,6 +7,7 @@ Keys that need more than type, word and range are checked where their section is
 from typing import Final
 
 from playd.core.timeframes import TIMEFRAME_MS
+from playd.kernels.catalog import STRUCTURES
 from playd.plays.reader import Key, Table
 
 ROLES: Final = ("low_tf", "med_tf", "high_tf")
@@ -29,7 +30,7 @@ TOP: Final = Table(
         Key("timeframes", "map", "three roles and the execution clock", required=True),
         Key("variables", "map", "name to number, text or boolean; used as $name"),
         Key("features", "map", "id to indicator"),
-        Key("structures", "map", "clock to list of detectors", refused=NOT_YET),
+        Key("structures", "map", "clock to list of detectors"),
         Key("setups", "map", "name to expression; used as {setup: name}"),
         Key("actions", "any", "what to do when: a map of action to expression, or a list of blocks", required=True),
         Key("position_policy", "map", "sides, exits, limits"),
@@ -118,6 +119,16 @@ FEATURE: Final = Table(
         Key("source", "text", "input of a single-series indicator: a price or another feature", default="close"),
     ),
     older={"timeframe": "`tf`", "type": "`indicator`"},
+)
+
+STRUCTURE: Final = Table(
+    (
+        Key("type", "word", "a detector", required=True, words=tuple(STRUCTURES)),
+        Key("key", "text", "id in references", required=True),
+        Key("params", "map", "that detector's parameters"),
+        Key("uses", "any", "ids of structures on the same clock that it reads: one, or a list"),
+    ),
+    older={"depends_on": "`uses`", "id": "`key`", "indicator": "`type`"},
 )
 
 POLICY: Final = Table(

@@ -5,6 +5,8 @@ from typing import Final
 from playd.core.timeframes import TIMEFRAME_MS
 from playd.plays.document import Item, Leaf, kind_of
 from playd.plays.findings import Report, did_you_mean, one_of
+from playd.plays.model import Timeframes
+from playd.plays.tables import ROLES
 
 _RIGHT_SPELLING: Final = {
     **dict.fromkeys(("1d", "1D", "24h", "1440", "day", "daily"), "D"),
@@ -39,3 +41,24 @@ def read_timeframe(item: Item, path: str, report: Report, others: tuple[str, ...
             return None
     report.add("E107", item.mark, path, f"found {kind_of(item)}, expected {one_of((*TIMEFRAME_MS, *others))}")
     return None
+
+
+def read_clock(item: Item, path: str, timeframes: Timeframes, report: Report) -> int:
+    """
+    Bar length of the clock that a role, `exec` or a timeframe names; with a finding, that of the execution clock.
+
+    W301 for a clock outside the roles.
+    """
+    word = read_timeframe(item, path, report, (*ROLES, "exec"))
+    roles = {
+        "low_tf": timeframes.low_ms,
+        "med_tf": timeframes.med_ms,
+        "high_tf": timeframes.high_ms,
+        "exec": timeframes.exec_ms,
+    }
+    if word is None or word in roles:
+        return roles[word or "exec"]
+    step_ms = TIMEFRAME_MS[word]
+    if step_ms not in roles.values():
+        report.add("W301", item.mark, path, f"found `{word}`, a clock outside the roles: it is loaded as one more")
+    return step_ms

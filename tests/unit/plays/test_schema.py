@@ -99,7 +99,11 @@ def test_every_example_fits(path: Path) -> None:
         ("features: {}", "features: {a: {indicator: emma}}"),
         ("features: {}", "features: {a: {indicator: ema, params: {lenght: 3}}}"),
         ("features: {}", "features: {a: {indicator: ema, params: {length: 0}}}"),
-        ("features: {}", "structures: {}"),
+        ("features: {}", "structures: {exec: [{type: swng, key: x}]}"),
+        ("features: {}", "structures: {exec: [{type: swing}]}"),
+        ("features: {}", "structures: {exec: {type: swing, key: x}}"),
+        ("features: {}", "structures: {swing: []}"),
+        ("features: {}", "structures: {exec: [{type: fibonacci, key: x, params: {levels: []}}]}"),
     ],
 )
 def test_a_wrong_form_does_not_fit(old: str, new: str) -> None:
@@ -107,6 +111,13 @@ def test_a_wrong_form_does_not_fit(old: str, new: str) -> None:
     assert fits(parsed(text), SCHEMA)
     assert old in text
     assert not fits(parsed(text.replace(old, new, 1)), SCHEMA)
+
+
+def test_structures_fit() -> None:
+    swing = "{type: swing, key: s, params: {left: 5, right: $bars}}"
+    levels = "{type: fibonacci, key: f, uses: [s], params: {levels: [0.5, -0.272]}}"
+    text = play_text('{all: [["f.level[0.5]", "<", close]]}', more=f"structures: {{exec: [{swing}], 1h: [{levels}]}}")
+    assert fits(parsed(text), SCHEMA)
 
 
 def test_a_variable_may_stand_for_any_scalar() -> None:

@@ -25,6 +25,8 @@ BIASES: Final = ("none", "bullish", "bearish")
 NONE, BULLISH, BEARISH = 0.0, 1.0, 2.0
 """Places in `BIASES`."""
 
+_OF_ONE_BAR: Final = ("_this_bar", "_accepted", "_replaced_pending", "is_displacement")
+
 ATR: Final = "atr"
 """Name of the input that `atr_key` chooses."""
 
@@ -55,6 +57,7 @@ class Output:
         first: Bars from the first bar of the clock to the earliest one that can have a value.
         steady: True if no bar from `first` on is missing; False for what only an event sets, or takes away.
         words: What the numbers of an ENUM stand for. Empty if `text` makes it.
+        event: True for a flag that says what happened on this bar.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Output:
     steady: bool = True
     words: tuple[str, ...] = ()
     text: Text | None = None
+    event: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +154,8 @@ def count_out(name: str) -> Output:
 
 
 def flag_out(name: str) -> Output:
-    """True or false, never missing."""
-    return Output(name, ColumnType.BOOL)
+    """True or false, never missing. The name tells what is true of one bar alone."""
+    return Output(name, ColumnType.BOOL, event=name.endswith(_OF_ONE_BAR))
 
 
 def word_out(name: str, words: tuple[str, ...] = BIASES) -> Output:

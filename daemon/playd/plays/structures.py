@@ -1,0 +1,286 @@
+"""The `structures` section: detectors with parameters, clocks, and the structures that they read (play-language 2.7, 6.1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from playd.core.timeframes import NAME_OF_MS
+from playd.kernels.catalog import STRUCTURES
+from playd.kernels.spec import ColumnType, Value
+from playd.kernels.structures.spec import ATR, ATR_KEY, StructureSpec
+from playd.plays.conditions import Ref
+from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
+from playd.plays.features import IDENTIFIER
+from playd.plays.fields import StructureNames
+from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.model import Structure, Timeframes
+from playd.plays.names import BUILT_IN, Names
+from playd.plays.params import ParamReader
+from playd.plays.reader import Section
+from playd.plays.tables import STRUCTURE
+from playd.plays.timeframe_words import read_clock
+
+_PARAM_HINTS: Final = {
+    "length": "write `left` and `right`",
+    "lookback": "write `left` and `right`",
+    "depends_on": "`uses` stands beside `params`, not inside",
+    "uses": "`uses` stands beside `params`, not inside",
+    "ms_key": "name it in `uses`",
+    "period": "write `size`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """An id in `uses`, and where it stands."""
+
+    id: str
+    mark: Mark
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A structure whose dependencies are not resolved yet. `settled` is None when its parameters are wrong."""
+
+    id: str
+    mark: Mark
+    path: str
+    spec: StructureSpec
+    step_ms: int
+    settled: Mapping[str, Value] | None
+    uses: tuple[_Used, ...]
+    atr_key: _Used | None
+
+
+class StructureReader:
+    """Reads the section of one Play; declares every id in `names.structures`, also of structures that are wrong."""
+
+    def __init__(self, timeframes: Timeframes, names: Names, report: Report) -> None:
+        self._timeframes = timeframes
+        self._names = names
+        self._report = report
+        self._drafts: dict[str, _Draft] = {}
+
+    def read(self, item: Item | None) -> tuple[Structure, ...]:
+        """Structures sorted by clock and id."""
+        if item is not None and not isinstance(item, Map):
+            self._add("E107", item.mark, "structures", f"found {kind_of(item)}, expected a map of clock to list of detectors")
+        for entry in item if isinstance(item, Map) else ():
+            self._read_clock(entry)
+        in_circle = self._refuse_circles()
+        found = [self._structure(draft) for draft in self._drafts.values() if draft.id not in in_circle]
+        return tuple(sorted((one for one in found if one), key=lambda one: (one.step_ms, one.id)))
+
+    def _read_clock(self, entry: Entry) -> None:
+        path = f"structures.{entry.key}"
+        if entry.key in STRUCTURES:
+            text = f"found the older spelling `{entry.key}`, expected a clock with a list of {{type: {entry.key}, key: …}}"
+            self._add("E901", entry.mark, path, text)
+            return
+        if isinstance(entry.value, Map):
+            text = "found an older spelling, a map below a clock, expected a list of {type, key, params, uses}"
+            self._add("E901", entry.value.mark, path, text)
+            return
+        step_ms = read_clock(Leaf(entry.key, entry.mark), path, self._timeframes, self._report)
+        if not isinstance(entry.value, Sequence):
+            self._add("E107", entry.value.mark, path, f"found {kind_of(entry.value)}, expected a list of detectors")
+            return
+        for i, item in enumerate(entry.value.items):
+            self._read_one(item, step_ms, f"{path}[{i}]")
+
+    def _read_one(self, item: Item, step_ms: int, path: str) -> None:
+        older = next((one for one in item if one.key in STRUCTURES), None) if isinstance(item, Map) else None
+        if older is not None:
+            text = f"found the older spelling `{older.key}: …`, expected {{type: {older.key}, key: …, params: …}}"
+            self._add("E901", older.mark, f"{path}.{older.key}", text)
+            return
+        section = Section(item, STRUCTURE, path, self._report, mark=item.mark)
+        spec = self._spec(section)
+        id = section.text("key")
+        if not id or not self._free(id, section):
+            return
+        self._names.structures[id] = None
+        if spec is None:
+            return
+        settled = self._settled(section, spec)
+        key = self._atr_key(section) if ATR in spec.inputs else None
+        self._drafts[id] = _Draft(id, section.mark, path, spec, step_ms, settled, self._uses(section), key)
+        if settled is not None:
+            outputs = {output.name: output for output in spec.outputs(settled)}
+            self._names.structures[id] = StructureNames(spec, step_ms, settled, outputs, {})
+
+    def _spec(self, section: Section) -> StructureSpec | None:
+        item = section.item("type")
+        word = item.value if isinstance(item, Leaf) else None
+        if item is None or (isinstance(item, Leaf) and item.reported):
+            return None
+        if isinstance(word, str) and word in STRUCTURES:
+            return STRUCTURES[word]
+        near = did_you_mean(word, STRUCTURES) if isinstance(word, str) else ""
+        found = f"the unknown detector `{word}`" if isinstance(word, str) else kind_of(item)
+        self._add("E301", item.mark, section.path_of("type"), f"found {found}, expected {one_of(STRUCTURES)}{near}")
+        return None
+
+    def _free(self, id: str, section: Section) -> bool:
+        mark, path = section.mark_of("key"), section.path_of("key")
+        if not IDENTIFIER.match(id):
+            self._add("E107", mark, path, f"found the id `{id}` that cannot be used, expected [A-Za-z_][A-Za-z0-9_]{{0,63}}")
+        elif id in BUILT_IN:
+            self._add("E203", mark, path, f"found the id `{id}`, which is built in, expected another id")
+        elif id in self._names.features or id in self._names.structures:
+            kind = "feature" if id in self._names.features else "structure"
+            self._add("E203", mark, path, f"found the id `{id}`, which another {kind} has, expected another id")
+        else:
+            return True
+        return False
+
+    def _settled(self, section: Section, spec: StructureSpec) -> Mapping[str, Value] | None:
+        """Every parameter, or None with findings."""
+        item, path = section.item("params"), section.path_of("params")
+        before = self._report.errors
+        written = ParamReader(spec.name, spec.params, self._hint, self._report).read(item, path, section.mark)
+        if self._report.errors > before or any(one.required and one.name not in written for one in spec.params):
+            return None
+        for complaint in spec.check(written):
+            value = item.get(complaint.param) if isinstance(item, Map) else None
+            mark = value.mark if value is not None else section.mark
+            self._add(complaint.code, mark, f"{path}.{complaint.param}", complaint.text)
+        if self._report.errors > before:
+            return None
+        return spec.settled({name: value for name, value in written.items() if name != ATR_KEY.name})
+
+    @staticmethod
+    def _hint(name: str) -> str:
+        return f"; {_PARAM_HINTS[name]}" if name in _PARAM_HINTS else ""
+
+    def _atr_key(self, section: Section) -> _Used | None:
+        params = section.item("params")
+        item = params.get(ATR_KEY.name) if isinstance(params, Map) else None
+        if isinstance(item, Leaf) and isinstance(item.value, str) and item.value and not item.reported:
+            return _Used(item.value, item.mark, f"{section.path_of('params')}.{ATR_KEY.name}")
+        return None
+
+    def _uses(self, section: Section) -> tuple[_Used, ...]:
+        item, path = section.item("uses"), section.path_of("uses")
+        if item is None:
+            return ()
+        items = item.items if isinstance(item, Sequence) else (item,)
+        found: list[_Used] = []
+        for i, one in enumerate(items):
+            where = f"{path}[{i}]" if isinstance(item, Sequence) else path
+            if isinstance(one, Leaf) and isinstance(one.value, str):
+                found.append(_Used(one.value, one.mark, where))
+            elif not (isinstance(one, Leaf) and one.reported):
+                self._add("E107", one.mark, where, f"found {kind_of(one)}, expected the id of a structure, or a list of them")
+        return tuple(found)
+
+    def _refuse_circles(self) -> set[str]:
+        """E313 once per circle; returns everyone in one."""
+        in_circle: set[str] = set()
+        for start in self._drafts:
+            chain = self._way_back(start)
+            if chain and start not in in_circle:
+                in_circle |= set(chain)
+                used = next(use for use in self._drafts[start].uses if use.id in chain)
+                circle = " → ".join((*chain, start))
+                self._add("E313", used.mark, used.path, f"found structures that use each other, {circle}, expected no circle")
+        for id in in_circle:
+            self._names.structures[id] = None
+        return in_circle
+
+    def _way_back(self, start: str) -> list[str]:
+        """Ids from `start` along `uses` until one uses `start`; empty if none does."""
+        paths, seen = [[start]], {start}
+        while paths:
+            path = paths.pop()
+            for use in self._drafts[path[-1]].uses:
+                if use.id == start:
+                    return path
+                if use.id in self._drafts and use.id not in seen:
+                    seen.add(use.id)
+                    paths.append([*path, use.id])
+        return []
+
+    def _structure(self, draft: _Draft) -> Structure | None:
+        """The structure with its dependencies, None when something is wrong with it."""
+        before = self._report.errors
+        uses = self._resolved_uses(draft)
+        atr = self._atr(draft) if ATR in draft.spec.inputs else None
+        known = self._names.structures[draft.id]
+        if draft.settled is None or known is None or self._report.errors > before:
+            return None
+        self._names.structures[draft.id] = StructureNames(draft.spec, draft.step_ms, draft.settled, known.outputs, uses)
+        params = tuple(sorted((name, value) for name, value in draft.settled.items() if name != ATR_KEY.name))
+        return Structure(draft.id, draft.spec.name, draft.step_ms, params, tuple(sorted(uses.items())), atr)
+
+    def _resolved_uses(self, draft: _Draft) -> dict[str, str]:
+        """Kind to id of what the structure uses."""
+        accepted = {use.kind: use for use in draft.spec.uses}
+        clock = NAME_OF_MS[draft.step_ms]
+        found: dict[str, str] = {}
+        for use in draft.uses:
+            other = self._drafts.get(use.id)
+            if other is None and use.id in self._names.structures:
+                continue  # it is wrong itself
+            if other is None or other.spec.name not in accepted or other.step_ms != draft.step_ms:
+                self._add("E311", use.mark, use.path, self._misuse(use.id, other, list(accepted), draft, clock))
+                continue
+            kind = other.spec.name
+            self._names.used.add(use.id)
+            if kind in found:
+                self._add("E312", use.mark, use.path, f"found `{use.id}`, a second {kind} beside `{found[kind]}`, expected one")
+                continue
+            found[kind] = use.id
+            if draft.settled is not None and accepted[kind].idle(draft.settled):
+                self._add("W311", use.mark, use.path, f"found `{use.id}`, which `{draft.spec.name}` does not look at here")
+        for kind, accept in accepted.items():
+            wrong = len(found) < len(draft.uses)
+            if draft.settled is not None and accept.needed(draft.settled) and kind not in found and not wrong:
+                near = [one.id for one in self._drafts.values() if one.spec.name == kind and one.step_ms == draft.step_ms]
+                expected = f"`uses` with {one_of(near)}" if near else f"a {kind} on {clock}, named in `uses`"
+                text = f"found a {draft.spec.name} that uses no {kind}, expected {expected}"
+                self._add("E311", draft.mark, f"{draft.path}.uses", text)
+        return found
+
+    def _misuse(self, id: str, other: _Draft | None, accepted: list[str], draft: _Draft, clock: str) -> str:
+        if not accepted:
+            return f"found `{id}`, expected no `uses`: a {draft.spec.name} reads candles alone"
+        expected = f"expected a {one_of(accepted)} on {clock}"
+        if other is not None:
+            return f"found `{id}`, a {other.spec.name} on {NAME_OF_MS[other.step_ms]}, {expected}"
+        fit = [one.id for one in self._drafts.values() if one.spec.name in accepted and one.step_ms == draft.step_ms]
+        near = did_you_mean(id, fit)
+        there = f" ({one_of(fit)})" if fit else " (there is none)"
+        what = "a feature" if id in self._names.features else "no structure"
+        return f"found `{id}`, which is {what}, {expected}{there}{near}"
+
+    def _atr(self, draft: _Draft) -> Ref | None:
+        """The feature that is the structure's ATR, None for the built-in one."""
+        clock = NAME_OF_MS[draft.step_ms]
+        if draft.atr_key is None:
+            return self._feature_on(ATR, draft.step_ms)
+        ref = self._feature_on(draft.atr_key.id, draft.step_ms)
+        id, mark, path = draft.atr_key.id, draft.atr_key.mark, draft.atr_key.path
+        if ref is None and not (id in self._names.features and self._names.features[id] is None):
+            fit = [one for one in self._names.features if self._feature_on(one, draft.step_ms, use=False)]
+            there = f" ({one_of(fit)})" if fit else " (there is none)"
+            text = f"found `{id}`, expected a feature on {clock} with one FLOAT value{there}{did_you_mean(id, fit)}"
+            self._add("E315", mark, path, text)
+        return ref
+
+    def _feature_on(self, id: str, step_ms: int, *, use: bool = True) -> Ref | None:
+        """The primary output of a feature on that clock if it is a FLOAT."""
+        known = self._names.features.get(id)
+        if known is None or known[1] != step_ms or known[0].primary is None:
+            return None
+        spec = known[0]
+        assert spec.primary is not None
+        if spec.outputs[spec.output_index(spec.primary)].type is not ColumnType.FLOAT:
+            return None
+        if use:
+            self._names.used.add(id)
+        return Ref(id, spec.primary)
+
+    def _add(self, code: str, mark: Mark, path: str, text: str) -> None:
+        self._report.add(code, mark, path, text)
