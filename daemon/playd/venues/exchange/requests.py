@@ -15,6 +15,8 @@ from playd.venues.exchange.wishes import text_of
 T = TypeVar("T")
 
 PERIOD_MAX_MS: Final = 7 * DAY_MS
+SETTLE_COIN: Final = "USDT"
+OTHER_CATEGORIES: Final = ("spot", "inverse", "option")
 _CURSOR: Final = "page_token%3D"
 
 
@@ -42,6 +44,17 @@ class Ask:
         """The page size, brought into 1 to `most`."""
         return min(max(self.number("limit", default), 1), most)
 
+    def is_elsewhere(self) -> bool:
+        """Whether the request is for a category or coin that exists at the venue and has nothing here. Raises `Refusal`."""
+        category = self.text("category")
+        if category not in ("", "linear", *OTHER_CATEGORIES):
+            raise Refusal(PARAMETER, f"params error: category {category[:30]!r} invalid")
+        return category in OTHER_CATEGORIES or self.text("settleCoin") not in ("", SETTLE_COIN)
+
+    def nothing(self) -> dict[str, Any]:
+        """An empty page of the category that is asked for."""
+        return {"category": self.text("category"), "nextPageCursor": "", "list": []}
+
     def listing(self) -> Listing:
         """The symbol that is asked for. Raises `Refusal`."""
         return listing_of(self.floor.books, self.params)
@@ -53,7 +66,9 @@ class Ask:
         if self.text("symbol"):
             return [self.listing()]
         base = self.text("baseCoin")
-        return [listing for symbol, listing in self.floor.books.listings.items() if base in ("", symbol.removesuffix("USDT"))]
+        return [
+            listing for symbol, listing in self.floor.books.listings.items() if base in ("", symbol.removesuffix(SETTLE_COIN))
+        ]
 
     def page(self, rows: Sequence[T], size: int) -> tuple[Sequence[T], str]:
         """The part of `rows` that the cursor of this request points to, and the cursor behind it (empty at the end)."""

@@ -2,11 +2,9 @@
 
 from typing import Any, Final
 
-from playd.venues.exchange.requests import Ask, SignedAsk, SignedHandler
+from playd.venues.exchange.requests import SETTLE_COIN, Ask, SignedAsk, SignedHandler
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import plain
-
-SETTLE_COIN: Final = "USDT"
 
 
 def coin_info(ask: SignedAsk) -> dict[str, Any]:
