@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from numpy.random import PCG64, Generator
 from ruamel.yaml import YAML
 
-from playd.core.candles import Candles
-from playd.engine.messages import Decision
+from playd.core.candles import Candle, Candles
+from playd.engine.messages import Decision, EngineFill
 from playd.engine.play_engine import PlayEngine
 from playd.engine.records import VERDICTS
-from playd.engine.shadow import Shadow
+from playd.engine.shadow import ShadowBook, ShadowEvent
 from playd.plays.compile import compile_program
 from playd.plays.load import load_play
 from playd.plays.model import Play
@@ -51,7 +51,8 @@ TARGETS = (
 )
 SIZINGS = ("{model: percent_equity, value: 30}", "{model: risk_based, value: 2}", "{model: fixed_usdt, value: 3000}")
 ACTIONS = (
-    "entry_long: {all: [[fast, cross_above, slow]]}, entry_short: {all: [[fast, cross_below, slow]]}",
+    "entry_long: {all: [[fast, cross_above, slow]], metadata: {at: {feature_id: hour}, was: {feature_id: rsi, offset: 3}}}, "
+    "entry_short: {all: [[fast, cross_below, slow]], metadata: {low: {feature_id: ch, field: lower}}}",
     "entry_long: {any: [[rsi, '<', 35], [close, '>', hour]]}, exit_long: {all: [[rsi, '>', 65]], percent: 40}",
     "entry_short: {all: [[rsi, '>', 60]]}, entry_long: {all: [[rsi, '<', 30]]}, exit_all: {all: [[close, cross_above, slow]]}",
 )
@@ -120,6 +121,31 @@ def engine_of(play: Play, candles: Candles) -> PlayEngine:
 
 
 @dataclass
+class Shadow:
+    """An engine and its book, as a shadow instance drives them."""
+
+    engine: PlayEngine
+    book: ShadowBook
+
+    def on_candle(self, candle: Candle) -> Decision | None:
+        self.tell(self.book.minute(candle, self.engine.cash_usdt))
+        decision = self.engine.on_bar(candle)
+        for order in decision.orders if decision is not None else ():
+            self.book.submit(order)
+        return decision
+
+    def close(self, candle: Candle) -> None:
+        self.tell(self.book.close(candle.close, candle.open_time_ms, "end_of_data"))
+
+    def tell(self, events: list[ShadowEvent]) -> None:
+        for event in events:
+            if isinstance(event, EngineFill):
+                self.engine.on_fill(event)
+            else:
+                self.engine.on_order_ended(event.action, event.reason)
+
+
+@dataclass
 class ShadowRun:
     """A play run bar by bar against a simulated venue, with the bars before `first` as warm-up."""
 
@@ -131,7 +157,7 @@ class ShadowRun:
     def over(cls, play: Play, candles: Candles, first: int = 0) -> "ShadowRun":
         engine = engine_of(play, candles)
         engine.warm(part(candles, 0, first))
-        run = cls(Shadow(engine, play, BTC, play.backtest.slippage_bps), [])
+        run = cls(Shadow(engine, ShadowBook(play, BTC, play.backtest.slippage_bps)), [])
         run.feed(candles, first, len(candles))
         return run
 
@@ -195,7 +221,7 @@ def test_warm_history_decides_like_the_same_history_before_a_window(play: Play, 
 @LAW
 @given(plays(), MARKETS, st.data())
 def test_snapshot_at_any_bar_continues_identically(play: Play, market: Market, data: st.DataObject) -> None:
-    """A new engine, warmed to the same bar and restored, goes on as if nothing had happened; the venue lives on."""
+    """A new engine and a new book, warmed to the same bar and restored, go on as if nothing had happened."""
     candles = market.candles()
     stop = data.draw(st.integers(1, len(candles) - 1))
     whole = ShadowRun.over(play, candles)
@@ -205,7 +231,9 @@ def test_snapshot_at_any_bar_continues_identically(play: Play, market: Market, d
     after.warm(part(candles, 0, stop))
     after.restore(before.snapshot())
     assert after.snapshot() == before.snapshot()
-    broken.shadow.engine = after
+    book = ShadowBook(play, BTC, play.backtest.slippage_bps)
+    book.restore(broken.shadow.book.snapshot())
+    broken.shadow = Shadow(after, book)
     broken.feed(candles, stop, len(candles))
     assert [decision.close_ms for decision in broken.decisions] == [decision.close_ms for decision in whole.decisions]
     assert [decision.orders for decision in broken.decisions] == [decision.orders for decision in whole.decisions]

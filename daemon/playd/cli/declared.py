@@ -7,7 +7,7 @@ from pathlib import PurePath
 from playd.cli.venue_accounts import has_key
 from playd.core.errors import PlayError
 from playd.settings import Settings
-from playd.supervisor.enrol import Wish, enrol, paper_alias
+from playd.supervisor.enrol import Wish, enrol, own_account
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.records import InstanceRecord, RecordStore, by_name
 from playd.supervisor.supervisor import Supervisor
@@ -72,4 +72,4 @@ class Roster:
 
 def _same_account(old: InstanceRecord, wish: Wish) -> bool:
     """Whether the account is the one it had; a wish without one means a wallet of its own."""
-    return old.account == (wish.account or paper_alias(old.uid))
+    return old.account == (wish.account or own_account(wish.mode, old.uid))

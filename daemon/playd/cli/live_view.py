@@ -80,11 +80,9 @@ def _status(daemon: Daemon) -> Table:
 
 def _fills(daemon: Daemon) -> Table:
     table = _table(FILLS)
-    found = [
-        rows.fill_row(daemon, view) for account in rows.all_accounts(daemon) for view in account.views.fills(limit=LAST_FILLS)
-    ]
-    for row in sorted(found, key=lambda row: -row["n"])[:LAST_FILLS]:
-        table.add_row(*(column.cell(row) for column in FILLS))
+    for view in rows.latest_fills(daemon, LAST_FILLS)[:LAST_FILLS]:
+        row = rows.fill_row(daemon, view)
+        table.add_row(*(column.cell(row) for column in FILLS if not column.wide))
     return table
 
 

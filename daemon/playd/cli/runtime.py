@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from typing import Final
 
 import anyio
 
@@ -31,8 +32,10 @@ from playd.settings import Settings
 from playd.supervisor.accounts import AccountPlan, Accounts
 from playd.supervisor.admission import Circumstances, Refused, admit
 from playd.supervisor.life import LifeParts, live
+from playd.supervisor.places import AccountPlace, Place
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.restart import RestartBudget
+from playd.supervisor.shadow import ShadowPlace
 from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorRules
 from playd.venues.bybit.environment import Hosts, VenueAccount, local_hosts
 from playd.venues.bybit.socket import ConnectLimiter, SocketTiming
@@ -40,6 +43,9 @@ from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.exchange import Exchange
 from playd.venues.port import Budget
 from playd.world.ports import World
+
+SHADOWED: Final = (Environment.LIVE, Environment.DEMO, Environment.LOCAL, Environment.TESTNET)
+"""Which of the open markets a shadow follows, the first there is: mainnet before the exchange of our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +105,25 @@ class Runtime:
         return max((ticker.venue_ms for ticker in tickers if ticker is not None), default=None)
 
     def environment_of(self, record: InstanceRecord) -> Environment:
-        """Where the orders of an instance go."""
+        """The universe of an instance: where its orders go, or the market that a shadow follows."""
         if record.mode is Mode.PAPER:
             return Environment.LOCAL
+        if record.mode is Mode.SHADOW:
+            return next((each for each in SHADOWED if each in self.universes), SHADOWED[0])
         account = self.plan.key_accounts.get(record.account)
         return account.environment if account is not None else Environment.DEMO
 
     def admit(self, record: InstanceRecord) -> Refused | None:
         """The one admission function with the present circumstances."""
         return admit(record, self._circumstances(record))
+
+    async def place_of(self, record: InstanceRecord, play: Play) -> Place:
+        """Where the orders of an instance go. Raises `OperatorError` when its account is refused."""
+        if record.mode is not Mode.SHADOW:
+            return AccountPlace(await self.accounts.ready(self.plan_of(record, play)))
+        incidents = Incidents(self.ledger, self.world.clock, self.journal)
+        market = self.universes[self.environment_of(record)].market
+        return ShadowPlace(play, self.world.clock, self.ledger, self.halts, incidents, market.instruments)
 
     def plan_of(self, record: InstanceRecord, play: Play) -> AccountPlan:
         """How the account of an instance is opened."""
@@ -143,18 +159,18 @@ class Runtime:
         running = [other.record for other in slots.values() if other.record.uid != record.uid and other.active]
         refused = self.plan.refused_accounts.get(record.account, "")
         held = self.accounts.held.get(record.account)
-        local = record.mode is Mode.PAPER
-        known = (local and self.exchange is not None) or record.account in self.plan.key_accounts or bool(refused)
+        on_exchange = self.environment_of(record) is Environment.LOCAL and self.exchange is not None
+        known = on_exchange or record.account in self.plan.key_accounts or bool(refused)
         return Circumstances(
             present_digest=digest,
             play_error=error,
             running=running,
             account_environment=self.environment_of(record) if known else None,
             account_refused=refused or (held.refused if held else ""),
-            market_symbols=self.exchange.feed.symbols if local and self.exchange is not None else None,
+            market_symbols=self.exchange.feed.symbols if on_exchange and self.exchange is not None else None,
             max_instances=self.plan.settings.supervisor.max_instances,
             failed=str(slot.facts.failed) if slot is not None and slot.facts.failed is not None else "",
-            public_feed=False,
+            public_feed=self.environment_of(record) in self.universes,
             ceiling=self.plan.ceiling,
         )
 
@@ -183,13 +199,12 @@ async def open_runtime(
         parts = LifeParts(
             world=world,
             hub_of=lambda record: runtime.hub_of(record),
-            accounts=accounts,
             records=records,
             instances_dir=plan.instances_dir,
             base_step_ms=plan.feed.step_ms if plan.feed is not None else MINUTE_MS,
             entry_max_age_ms=round(plan.settings.gates.entry_max_age_s * 1000),
             play_of=plan.play_of,
-            plan=lambda record, play: runtime.plan_of(record, play),
+            place_of=lambda record, play: runtime.place_of(record, play),
             report=reports.instance,
             refresh=lambda slot: runtime.supervisor.refresh(slot),
         )

@@ -28,6 +28,7 @@ from playd.core.modes import Mode
 from playd.orders.account import Account
 from playd.orders.halts import Level, account_scope
 from playd.orders.panic import PanicReport, PanicScope
+from playd.supervisor import shadow_panic
 from playd.supervisor.commands import Incomplete
 from playd.supervisor.enrol import Wish
 from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
@@ -146,6 +147,11 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
         await call.step({"text": f"{account.alias}: {word} after {report.duration_s:.1f} s"})
         reports.append((account.alias, report))
 
+    for slot in _shadows(daemon, scope):
+        if scope.kind == "instance":
+            daemon.halts.raise_level(scope.stored, Level.PANIC, "PANIC", params.reason or "panic", actor=call.actor)
+        reports.append((slot.record.account, shadow_panic.flatten(slot)))
+        await call.step({"text": f"{slot.name}: closed in its book; a shadow has nothing at a venue"})
     async with anyio.create_task_group() as group:
         for account, share in scopes_around(daemon.accounts, scope):
             group.start_soon(flatten, account, share)
@@ -161,6 +167,14 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
     return data
 
 
+def _shadows(daemon: Daemon, scope: Scope) -> list[Slot]:
+    """The shadows that a panic closes: the one that was named, or all that run. Raises `NotRunning` for the former."""
+    named = [slot for slot in daemon.supervisor.slots.values() if slot.record.mode is Mode.SHADOW and scope.covers(slot.record)]
+    if scope.kind == "instance" and any(slot.engine is None for slot in named):
+        shadow_panic.flatten(named[0])
+    return [slot for slot in named if slot.engine is not None]
+
+
 def _fold_into_all(daemon: Daemon, aliases: list[str], actor: str) -> None:
     """A panic of all is one halt on `all`: those of the single accounts would only have to be lifted one by one."""
     for alias in aliases:
@@ -171,7 +185,8 @@ def _fold_into_all(daemon: Daemon, aliases: list[str], actor: str) -> None:
 
 def _unreachable(daemon: Daemon, scope: Scope) -> list[str]:
     """Accounts of the scope that are not open, so that nobody can say whether they are flat."""
-    wanted = {slot.record.account for slot in daemon.supervisor.slots.values() if scope.covers(slot.record)}
+    covered = [slot.record for slot in daemon.supervisor.slots.values() if scope.covers(slot.record)]
+    wanted = {record.account for record in covered if record.mode is not Mode.SHADOW}
     unopened = sorted(alias for alias in wanted if daemon.accounts.find(alias) is None)
     return [
         alias
@@ -204,7 +219,9 @@ def panic_report(scope: Scope, reports: list[tuple[str, PanicReport]], unread: l
     problems += [f"{alias}: the account is not open, its position could not be read" for alias in unread]
     incomplete = bool(unread) or any(report.exit_code for _, report in reports)
     cancelled = sum(report.cancelled for _, report in reports)
-    word = "INCOMPLETE: a position may remain" if incomplete else "flat, verified at the venue"
+    in_books = bool(reports) and all(alias.startswith("shadow-") for alias, _ in reports)
+    flat = "flat, in its book: a shadow has nothing at a venue" if in_books else "flat, verified at the venue"
+    word = "INCOMPLETE: a position may remain" if incomplete else flat
     return {
         "scope": scope.text,
         "flat": not incomplete,
@@ -253,7 +270,7 @@ def lifecycle_row(daemon: Daemon, slot: Slot) -> JsonObject:
         "capital_step": slot.record.capital_step,
         "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
         "position": rows.position_figure(daemon, slot, held),
-        "stop_at_venue": rows.stop_figure(account, held),
+        "stop_at_venue": rows.stop_figure(slot, account, held),
         "statistics": {"trades": len(trades), "net_pnl_usdt": repr(sum(trade.net_pnl_usdt for trade in trades))},
     }
 

@@ -22,6 +22,7 @@ from playd.control.protocol import PROTOCOL, Code, JsonObject, RpcError
 from playd.control.streams import by_instance
 from playd.orders.halts import ALL
 from playd.orders.rows import order_row as stored_order
+from playd.orders.verdicts import Verdicts
 from playd.supervisor.names import select
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
@@ -123,9 +124,9 @@ async def list_instances(daemon: Daemon, params: Selector, call: Call) -> list[J
 async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject:
     slot = daemon.supervisor.find(params.name)
     record, account = slot.record, daemon.accounts.find(slot.record.account)
-    positions = [] if account is None else [view for view in account.views.positions() if view.owner == record.uid]
+    positions = [view for view in rows.all_positions(daemon) if view.owner == record.uid]
     orders = [] if account is None else [row for row in account.views.orders() if row.owner == record.uid]
-    verdicts = [] if account is None else account.desk.verdicts.latest(record.uid, 10)
+    verdicts = Verdicts(daemon.ledger, daemon.clock).latest(record.uid, 10)
     engine = slot.engine
     return {
         "record": {**rows.list_row(slot), "capital_usd": record.capital_usd, "sharing": record.sharing},
@@ -158,13 +159,8 @@ def _next_action(slot: Slot) -> str:
 
 
 async def list_positions(daemon: Daemon, params: Rows, call: Call) -> list[JsonObject]:
-    found = []
-    for account in rows.all_accounts(daemon):
-        for view in account.views.positions():
-            row = rows.position_row(daemon, view)
-            if _fits(params, account.alias, row):
-                found.append(row)
-    return found
+    found = [rows.position_row(daemon, view) for view in rows.all_positions(daemon)]
+    return [row for row in found if _fits(params, row["account"], row)]
 
 
 async def list_orders(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
@@ -181,11 +177,8 @@ async def list_orders(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
 
 async def list_fills(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
     before_n = int(params.cursor) if params.cursor and params.cursor.isdigit() else None
-    found: list[JsonObject] = []
-    for account in rows.all_accounts(daemon):
-        found += [rows.fill_row(daemon, view) for view in account.views.fills(limit=PAGE, before_n=before_n)]
-    fitting = sorted((row for row in found if _fits(params, row["account"], row)), key=lambda row: -row["n"])
-    page = fitting[:PAGE]
+    found = [rows.fill_row(daemon, view) for view in rows.latest_fills(daemon, PAGE, before_n)]
+    page = [row for row in found if _fits(params, row["account"], row)][:PAGE]
     return {"rows": page, "cursor": str(page[-1]["n"]) if len(page) == PAGE else None}
 
 

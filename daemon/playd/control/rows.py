@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Final
 
 from playd.control.context import Daemon
-from playd.control.figures import figure, rfc3339, rounded
+from playd.control.figures import Source, figure, rfc3339, rounded
 from playd.control.protocol import JsonObject
+from playd.control.shadow_rows import NOTHING_THERE, shadow_fills, shadow_position, shadow_records
+from playd.core.modes import Mode
 from playd.core.orders import Side
 from playd.core.timeframes import DAY_MS
 from playd.market.ticker import Ticker
@@ -16,7 +18,9 @@ from playd.orders.fold import fold
 from playd.orders.halts import Halt, instance_scope
 from playd.orders.rows import OrderRow, execution_row
 from playd.orders.views import FillView, PositionView
+from playd.supervisor.enrol import own_account
 from playd.supervisor.records import InstanceRecord
+from playd.supervisor.shadow import SOURCE as SHADOW
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 
@@ -27,8 +31,7 @@ SHORT_DIGEST: Final = 16
 def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
     """One instance as `status` shows it."""
     record, now_s = slot.record, daemon.clock.mono_s()
-    account = daemon.accounts.find(record.account)
-    held = _held(account, record)
+    account, held = held_of(daemon, slot)
     ticker = ticker_of(daemon, record)
     unrealised = _unrealised(held, ticker)
     price_age_s = now_s - ticker.received_mono_s if ticker is not None else None
@@ -44,7 +47,7 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
         "upnl": figure(unrealised, USDT, "computed", price_age_s, "no price yet"),
         "day": _day(daemon, record, unrealised),
         "drawdown": _drawdown(slot, ticker, price_age_s),
-        "stop_at_venue": stop_figure(account, held),
+        "stop_at_venue": stop_figure(slot, account, held),
         "bar_age_s": _bar_age_s(slot, now_s),
         "feed_age_s": feed_age_s,
         "restarts": slot.crashes,
@@ -79,14 +82,18 @@ def list_row(slot: Slot) -> JsonObject:
 
 
 def position_row(daemon: Daemon, view: PositionView) -> JsonObject:
-    """One share of a position: what the venue says beside what the ledger books."""
+    """One share of a position: what the venue says beside what the ledger books. A shadow's figures are computed."""
+    is_shadow = view.account == own_account(Mode.SHADOW, view.owner)
+    source: Source = "computed" if is_shadow else "venue"
+    stop = view.planned_stop if is_shadow else view.venue_stop
+    missing = NOTHING_THERE if is_shadow else ""
     age_s = view.venue_age_s
     owner = owner_name(daemon, view.owner)
     signed = view.qty if view.side is Side.BUY else -view.qty
     mark = view.mark_price
     stop_bps = None
-    if view.venue_stop is not None and mark:
-        stop_bps = abs(mark - view.venue_stop) / mark * 10_000
+    if stop is not None and mark:
+        stop_bps = abs(mark - stop) / mark * 10_000
     return {
         "account": view.account,
         "symbol": view.symbol,
@@ -94,10 +101,10 @@ def position_row(daemon: Daemon, view: PositionView) -> JsonObject:
         "qty": figure(view.qty, _base_coin(view.symbol), "ledger", 0.0),
         "entry": figure(view.entry_price, USDT, "ledger", 0.0),
         "mark": figure(mark, USDT, "venue", age_s, "not read yet"),
-        "upnl": figure(view.unrealised_usdt, USDT, "venue", age_s, "not read yet"),
-        "stop": figure(view.venue_stop, USDT, "venue", age_s, "not read yet" if age_s is None else "none"),
+        "upnl": figure(view.unrealised_usdt, USDT, source, age_s, "not read yet"),
+        "stop": figure(stop, USDT, source, age_s, "not read yet" if age_s is None else "none"),
         "stop_bps": figure(stop_bps, "bps", "computed", age_s, "no stop or no mark"),
-        "liq": figure(view.liq_price, USDT, "venue", age_s, "none stated"),
+        "liq": figure(view.liq_price, USDT, source, age_s, missing or "none stated"),
         "owner": owner,
         "ledger": figure(signed, _base_coin(view.symbol), "ledger", 0.0),
         "diff": figure(
@@ -105,7 +112,7 @@ def position_row(daemon: Daemon, view: PositionView) -> JsonObject:
             _base_coin(view.symbol),
             "computed",
             age_s,
-            "not read yet",
+            missing or "not read yet",
         ),
         "protected": view.protected,
         "age_s": rounded(age_s),
@@ -135,7 +142,8 @@ def order_row(daemon: Daemon, account: str, row: OrderRow) -> JsonObject:
 
 
 def fill_row(daemon: Daemon, view: FillView) -> JsonObject:
-    """One execution."""
+    """One execution, of a venue or computed."""
+    source: Source = "computed" if view.source == SHADOW else "venue"
     execution = view.execution
     age_s = (daemon.clock.wall_ms() - view.received_ms) / 1000
     return {
@@ -145,9 +153,9 @@ def fill_row(daemon: Daemon, view: FillView) -> JsonObject:
         "account": view.account,
         "symbol": execution.symbol,
         "side": str(execution.side),
-        "qty": figure(execution.qty, _base_coin(execution.symbol), "venue", age_s),
-        "price": figure(execution.price, USDT, "venue", age_s),
-        "fee": figure(execution.fee, execution.fee_currency or USDT, "venue", age_s),
+        "qty": figure(execution.qty, _base_coin(execution.symbol), source, age_s),
+        "price": figure(execution.price, USDT, source, age_s),
+        "fee": figure(execution.fee, execution.fee_currency or USDT, source, age_s),
         "type": execution.stop_order_type or execution.exec_type,
         "link_id": execution.link_id or "-",
         "owner": owner_name(daemon, view.owner),
@@ -215,8 +223,10 @@ def position_figure(daemon: Daemon, slot: Slot, held: PositionView | None) -> Js
     return figure(signed, _base_coin(record.symbol), "ledger", age_s)
 
 
-def stop_figure(account: Account | None, held: PositionView | None) -> JsonObject:
-    """The stop as confirmed at the venue."""
+def stop_figure(slot: Slot, account: Account | None, held: PositionView | None) -> JsonObject:
+    """The stop as confirmed at the venue. A shadow has nothing there; the stop of its book is in `positions`."""
+    if slot.record.mode is Mode.SHADOW:
+        return figure(None, USDT, "computed", 0.0, NOTHING_THERE)
     if account is None:
         return figure(None, USDT, "venue", None, "account is not open")
     if held is None:
@@ -228,6 +238,8 @@ def stop_figure(account: Account | None, held: PositionView | None) -> JsonObjec
 
 def held_of(daemon: Daemon, slot: Slot) -> tuple[Account | None, PositionView | None]:
     """The account of an instance and its open share, if any."""
+    if slot.record.mode is Mode.SHADOW:
+        return None, shadow_position(daemon, slot.record)
     account = daemon.accounts.find(slot.record.account)
     return account, _held(account, slot.record)
 
@@ -237,6 +249,24 @@ def all_accounts(daemon: Daemon) -> Iterator[Account]:
     for _, held in sorted(daemon.accounts.held.items()):
         if held.account is not None:
             yield held.account
+
+
+def all_positions(daemon: Daemon) -> Iterator[PositionView]:
+    """Every open share, those of shadows last."""
+    for account in all_accounts(daemon):
+        yield from account.views.positions()
+    for record in shadow_records(daemon):
+        view = shadow_position(daemon, record)
+        if view is not None:
+            yield view
+
+
+def latest_fills(daemon: Daemon, limit: int, before_n: int | None = None) -> list[FillView]:
+    """Executions of every account and every shadow, newest first."""
+    found = [view for account in all_accounts(daemon) for view in account.views.fills(limit=limit, before_n=before_n)]
+    for record in shadow_records(daemon):
+        found += shadow_fills(daemon, record, limit=limit, before_n=before_n)
+    return sorted(found, key=lambda view: -view.n)
 
 
 def _held(account: Account | None, record: InstanceRecord) -> PositionView | None:

@@ -100,8 +100,14 @@ def stop_at_venue(row: JsonObject) -> str:
     stop = row.get("stop_at_venue")
     if not isinstance(stop, Mapping) or stop.get("value") is None:
         why = stop.get("why") if isinstance(stop, Mapping) else None
-        return "-" if why == "flat" else "NONE" if why == "none" else "?"
+        return {"flat": "-", "none": "NONE", "shadow": "shadow"}.get(str(why), "?")
     return f"{stop['value']} ({say_age(float(stop.get('age_s') or 0.0))})"
+
+
+def fill_type(row: JsonObject) -> str:
+    """What filled; an execution that was only computed says so."""
+    kind = str(row.get("type") or "-")
+    return f"{kind} (shadow)" if row.get("source") == "shadow" else kind
 
 
 def note(row: JsonObject) -> str:
@@ -182,9 +188,11 @@ FILLS: Final = (
     Column("QTY", number("qty"), right=True),
     Column("PRICE", number("price"), right=True),
     Column("FEE", number("fee"), right=True),
-    Column("TYPE", word("type")),
+    Column("TYPE", fill_type),
     Column("LINK_ID", word("link_id")),
     Column("OWNER", word("owner")),
+    Column("ACCOUNT", word("account"), wide=True),
+    Column("SOURCE", word("source"), wide=True),
 )
 
 BALANCE: Final = (

@@ -13,5 +13,5 @@ Imports `core`, `matching`, `plays`, `kernels`. No I/O, no clock, no logging, no
     account.py       fills and funding change STATE and write TRADE records (10.8, 10.10)
     trades.py        trade records as values
     play_engine.py   PlayEngine: columns, decisions and account of one instance
-    shadow.py        a PlayEngine against a simulated venue
+    shadow.py        a venue in memory: orders go nowhere, fills come from matching
 """

@@ -1,81 +1,151 @@
 """
-Shadow: a PlayEngine against a simulated venue of its own. Orders go nowhere; fills come from matching.
+Shadow: a venue that exists in memory only. Orders go nowhere; fills come from matching, the same functions as everywhere.
 
-It lives through a base candle in the order of play-language 3.5, so it gives the trades of a backtest over the same candles.
+Whoever runs an engine against it lives through a base candle in the order of play-language 3.5, first `minute`, then the
+engine's `on_bar`, then `submit` for what it decided, and so gets the trades of a backtest over the same candles.
 """
 
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+
 from playd.core.candles import Candle
+from playd.core.errors import StateError
 from playd.core.instrument import Instrument
 from playd.core.orders import Action, Side
-from playd.engine.messages import Decision, EngineFill, EngineOrder
-from playd.engine.play_engine import PlayEngine
+from playd.engine.messages import EngineFill, EngineOrder
 from playd.engine.rules import build_terms
 from playd.matching import records as m
-from playd.matching.book import protect, submit_entry, submit_exit
+from playd.matching.book import cancel_entry, protect, submit_entry, submit_exit
 from playd.matching.minute import close_at_end, match_minute
 from playd.plays.model import Play
 
-_ACTION_OF_REASON = {m.SL: Action.STOP, m.TP: Action.TARGET}
+
+@dataclass(frozen=True, slots=True)
+class EngineOrderEnd:
+    """An entry (`ENTER`) or exit (`EXIT`) order is over without (further) fill, for `reason`."""
+
+    action: Action
+    reason: str
 
 
-class Shadow:
+ShadowEvent = EngineFill | EngineOrderEnd
+
+_ACTION_OF_REASON: Final = {m.SL: Action.STOP, m.TP: Action.TARGET}
+
+
+@cache
+def compile_now() -> None:
+    """Compile what books call, once per process, so that no candle has to wait for it."""
+    book, fills = m.new_book(), m.new_fills()
+    terms = np.zeros(1, m.TERMS)
+    terms["tick_den"] = terms["step_den"] = terms["leverage"] = 1
+    submit_entry(book, 1, 1, 0, 0)
+    cancel_entry(book)
+    submit_exit(book, 0, m.MANUAL)
+    protect(book, terms, 0, 0)
+    match_minute(book, terms, 1.0, 1.0, 1.0, 0.0, fills)
+    close_at_end(book, terms, 1.0, m.MANUAL, fills)
+
+
+class ShadowBook:
     """
-    One engine and its book.
+    Position and orders of one Play, and what each minute does to them.
 
-    `slippage_bps` is the venue's; the rest of the venue's terms is the Play's account.
+    `slippage_bps` is the venue's; the rest of the venue's terms is the Play's account. Making one compiles what it calls.
     """
 
-    def __init__(self, engine: PlayEngine, play: Play, instrument: Instrument, slippage_bps: float) -> None:
-        self.engine = engine
-        self.book = m.new_book(
+    def __init__(self, play: Play, instrument: Instrument, slippage_bps: float) -> None:
+        self._book = m.new_book(
             stop_is_limit=play.risk.sl_order_type == "Limit", target_is_limit=play.risk.tp_order_type == "Limit"
         )
         self._terms = build_terms(play, instrument, slippage_bps)
         self._fills = m.new_fills()
+        compile_now()
 
-    def on_candle(self, candle: Candle) -> Decision | None:
-        """One closed base candle: what happened in it to the orders and the position, then the decision at its close."""
-        count = match_minute(self.book, self._terms, candle.open, candle.high, candle.low, self.engine.cash_usdt, self._fills)
-        self._tell(count, candle.open_time_ms)
-        decision = self.engine.on_bar(candle)
-        if decision is not None:
-            for order in decision.orders:
-                self._send(order)
-        return decision
+    @property
+    def signed_qty_steps(self) -> int:
+        """The position; zero when flat."""
+        return int(self._book["dir"][0] * self._book["qty"][0])
 
-    def close(self, candle: Candle) -> None:
-        """End of data: the position is closed at the close of the last candle."""
-        self._tell(close_at_end(self.book, self._terms, candle.close, m.END_OF_DATA, self._fills), candle.open_time_ms)
+    @property
+    def stop_ticks(self) -> int | None:
+        """Stop of the position, None without one."""
+        return int(self._book["stop_ticks"][0]) or None
 
-    def _send(self, order: EngineOrder) -> None:
+    @property
+    def target_ticks(self) -> int | None:
+        """Target of the position, None without one."""
+        return int(self._book["target_ticks"][0]) or None
+
+    @property
+    def entry_waits(self) -> bool:
+        """Whether an entry order is there that was not filled yet."""
+        return bool(self._book["entry_kind"][0] != m.NONE)
+
+    def minute(self, candle: Candle, cash_usdt: float) -> list[ShadowEvent]:
+        """What one closed base candle did to orders and position. `cash_usdt` is the engine's, before the candle."""
+        count = match_minute(self._book, self._terms, candle.open, candle.high, candle.low, cash_usdt, self._fills)
+        return self._events(count, candle.open_time_ms)
+
+    def submit(self, order: EngineOrder) -> None:
+        """Take an order; it can trade from the next candle's open on."""
         if order.action is Action.STOP:
-            protect(self.book, self._terms, order.stop_ticks or 0, order.target_ticks or 0)
+            protect(self._book, self._terms, order.stop_ticks or 0, order.target_ticks or 0)
         elif order.action is Action.ENTER:
             direction = 1 if order.side is Side.BUY else -1
-            submit_entry(self.book, direction, order.qty_steps, order.stop_ticks or 0, order.target_ticks or 0)
+            submit_entry(self._book, direction, order.qty_steps, order.stop_ticks or 0, order.target_ticks or 0)
         else:
-            submit_exit(self.book, order.qty_steps, m.REASON_CODE[order.reason])
+            submit_exit(self._book, order.qty_steps, m.REASON_CODE[order.reason])
 
-    def _tell(self, count: int, time_ms: int) -> None:
-        for f in self._fills[:count]:
-            if f["event"] == m.ENTRY_ENDED:
-                self.engine.on_order_ended(Action.ENTER, m.REASONS[f["reason"]])
-            elif f["event"] == m.EXIT_DROPPED:
-                self.engine.on_order_ended(Action.EXIT, m.REASONS[f["reason"]])
-            else:
-                self.engine.on_fill(_engine_fill(f, time_ms))
+    def drop_entry(self, reason: str) -> list[ShadowEvent]:
+        """Take a waiting entry order away."""
+        if not self.entry_waits:
+            return []
+        cancel_entry(self._book)
+        return [EngineOrderEnd(Action.ENTER, reason)]
+
+    def close(self, price: float, time_ms: int, reason: str) -> list[ShadowEvent]:
+        """Close the position at a price at once, with slippage and taker fee; `reason` is a word of `matching.records`."""
+        code = m.REASON_CODE[reason]
+        return self._events(close_at_end(self._book, self._terms, price, code, self._fills), time_ms)
+
+    def snapshot(self) -> dict[str, int | str]:
+        """Everything that changes, JSON-able; floats as hexadecimal text, so that every bit survives."""
+        row = self._book[0]
+        return {name: _packed(row[name].item()) for name in m.BOOK.names or ()}
+
+    def restore(self, snapshot: dict[str, int | str]) -> None:
+        """Continue from a snapshot. Raises `StateError` if it does not fit."""
+        if set(snapshot) != set(m.BOOK.names or ()):
+            raise StateError("shadow book does not have the fields of this version")
+        for name, value in snapshot.items():
+            self._book[name] = float.fromhex(value) if isinstance(value, str) else value
+
+    def _events(self, count: int, time_ms: int) -> list[ShadowEvent]:
+        return [_event(f, time_ms) for f in self._fills[:count]]
 
 
-def _engine_fill(f: m.Record, time_ms: int) -> EngineFill:
+def _event(f: m.Record, time_ms: int) -> ShadowEvent:
+    reason = m.REASONS[f["reason"]]
+    if f["event"] == m.ENTRY_ENDED:
+        return EngineOrderEnd(Action.ENTER, reason)
+    if f["event"] == m.EXIT_DROPPED:
+        return EngineOrderEnd(Action.EXIT, reason)
     enters = f["event"] == m.ENTERED
-    buys = (f["dir"] > 0) == enters
     return EngineFill(
         action=Action.ENTER if enters else _ACTION_OF_REASON.get(int(f["reason"]), Action.EXIT),
-        side=Side.BUY if buys else Side.SELL,
+        side=Side.BUY if (f["dir"] > 0) == enters else Side.SELL,
         qty_steps=int(f["qty"]),
         price_ticks=int(f["price_ticks"]),
         fee_usdt=float(f["fee_usdt"]),
         time_ms=time_ms,
-        reason=m.REASONS[f["reason"]],
+        reason=reason,
         is_maker=bool(f["is_maker"]),
     )
+
+
+def _packed(value: float) -> int | str:
+    return value.hex() if isinstance(value, float) else int(value)

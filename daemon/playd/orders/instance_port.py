@@ -1,12 +1,14 @@
 """What one instance sees of its account: submit intents, receive events, look at its own share. Nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from playd.core.candles import Candle
+from playd.core.canonical import Json
 from playd.core.limits import FILLS_PER_INSTANCE
 from playd.core.orders import Action, Intent, IntentClass
 from playd.orders.fills import InstanceEvent, Share
@@ -60,6 +62,14 @@ class InstancePort:
         return self._account.desk.verdicts.record(
             self._instance.uid, self._instance.clock_ms, close_ms, verdict, detail, late=late
         )
+
+    def inside(self, candle: Candle, cash_usdt: float) -> Sequence[InstanceEvent]:
+        """Nothing: what happened inside a candle, the venue reports."""
+        return ()
+
+    def state(self) -> dict[str, Json]:
+        """Nothing: the ledger knows everything."""
+        return {}
 
     def position(self) -> Share:
         """This instance's own share of its symbol."""

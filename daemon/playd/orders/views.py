@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from playd.core.orders import Execution, Side
 from playd.orders.desk import Desk
+from playd.orders.ledger import Ledger
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
 from playd.orders.rows import OrderRow, execution_row
@@ -73,6 +74,15 @@ class BalanceView:
     naked_seconds_total: float
 
 
+def latest_fills(ledger: Ledger, account: str, *, limit: int, before_n: int | None, owner: str = "") -> list[FillView]:
+    """Booked executions of an account, newest first; page with `before_n`."""
+    rows = ledger.rows(
+        "SELECT * FROM executions WHERE account = ? AND n < ? AND (? = '' OR owner = ?) ORDER BY n DESC LIMIT ?",
+        (account, before_n if before_n is not None else 1 << 62, owner, owner, limit),
+    )
+    return [FillView(row["n"], account, row["owner"], row["received_ms"], row["source"], execution_row(row)) for row in rows]
+
+
 class Views:
     """Tables of one account."""
 
@@ -121,14 +131,7 @@ class Views:
 
     def fills(self, *, limit: int, before_n: int | None = None, owner: str = "") -> list[FillView]:
         """Booked executions, newest first; page with `before_n`."""
-        desk = self._desk
-        rows = desk.ledger.rows(
-            "SELECT * FROM executions WHERE account = ? AND n < ? AND (? = '' OR owner = ?) ORDER BY n DESC LIMIT ?",
-            (desk.alias, before_n if before_n is not None else 1 << 62, owner, owner, limit),
-        )
-        return [
-            FillView(row["n"], desk.alias, row["owner"], row["received_ms"], row["source"], execution_row(row)) for row in rows
-        ]
+        return latest_fills(self._desk.ledger, self._desk.alias, limit=limit, before_n=before_n, owner=owner)
 
     def balance(self) -> BalanceView:
         desk, wallet = self._desk, self._desk.condition.wallet

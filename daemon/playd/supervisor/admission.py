@@ -101,7 +101,7 @@ def _play(record: InstanceRecord, around: Circumstances) -> Refused | None:
 
 def _account(record: InstanceRecord, around: Circumstances) -> Refused | None:
     if record.mode is Mode.SHADOW:
-        return None if around.public_feed else Refused("NO_FEED", "shadow mode is not available in this version: use paper")
+        return None if around.public_feed else Refused("NO_FEED", "there is no public market to follow", "see [market]")
     if around.account_environment is None:
         return Refused("NO_ACCOUNT", f"no account {record.account!r} is configured", "add it to playd.toml")
     allowed = ENVIRONMENTS_OF[record.mode]
@@ -149,9 +149,9 @@ def duplicate_key(record: InstanceRecord) -> Mapping[str, str]:
     """
     What makes two instances the same: Play, symbol, mode, and the account where it is shared.
 
-    Paper instances have an account each, so the account says nothing there.
+    Paper and shadow instances have one each, so it says nothing there.
     """
-    account = "" if record.mode is Mode.PAPER else record.account
+    account = "" if record.mode in (Mode.SHADOW, Mode.PAPER) else record.account
     return {"play": record.play_digest, "symbol": record.symbol, "mode": record.mode, "account": account}
 
 

@@ -12,12 +12,13 @@ import anyio
 
 from playd.core.modes import Mode
 from playd.orders.account import Account
-from playd.orders.halts import Halts, instance_scope
+from playd.orders.halts import Halts, Level, instance_scope
 from playd.orders.panic import PanicReport, PanicScope
 from playd.supervisor.enrol import Wish, enrol
 from playd.supervisor.errors import CommandRefused, NotRunning
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.records import InstanceRecord, RecordStore
+from playd.supervisor.shadow_panic import drop_entry, flatten
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import Life
 from playd.supervisor.supervisor import Admission, Supervisor
@@ -73,7 +74,7 @@ class Commands:
         self._not_declared(slot)
         if slot.active:
             raise CommandRefused("RUNNING", f"{name} is {slot.state}", f"playctl stop {name}")
-        if self.holds_position(slot):
+        if self.holds_position(slot) and slot.record.mode is not Mode.SHADOW:
             raise CommandRefused("NOT_FLAT", f"{name} holds a position", f"playctl panic {name}")
         self._records.remove(slot.record)
         self.supervisor.remove(name)
@@ -115,8 +116,8 @@ class Commands:
             await self._until_flat(slot)
         elif variant == "flatten":
             await self._flatten(slot, actor)
-        elif (account := self.supervisor.account_of(slot.record)) is not None:
-            await account.cancel_entries(instance_uid=slot.record.uid)
+        else:
+            await self._cancel_entries(slot)
         await self.supervisor.stop(slot, f"stop --{variant} by {actor}")
         return slot
 
@@ -153,14 +154,25 @@ class Commands:
 
     async def _flatten(self, slot: Slot, actor: str) -> None:
         """Panic at instance scope; the level it raises ends with the verified stop, because one command asked for both."""
-        account = self._need_account(slot)
-        report = await account.panic(PanicScope(instance_uid=slot.record.uid), actor=actor, reason="stop --flatten")
-        if report.exit_code:
-            raise Incomplete(report)
+        if slot.record.mode is Mode.SHADOW:
+            scope = instance_scope(slot.record.uid)
+            self._halts.raise_level(scope, Level.PANIC, "PANIC", "stop --flatten", actor=actor)
+            flatten(slot)
+        else:
+            account = self._need_account(slot)
+            report = await account.panic(PanicScope(instance_uid=slot.record.uid), actor=actor, reason="stop --flatten")
+            if report.exit_code:
+                raise Incomplete(report)
         await self.supervisor.stop(slot, f"stop --flatten by {actor}")
         for halt in self._halts.in_force(instance_scope(slot.record.uid)):
             if halt.code == "PANIC":
                 self._halts.lift(halt.id, by=actor, note="stop --flatten verified flat")
+
+    async def _cancel_entries(self, slot: Slot) -> None:
+        if slot.record.mode is Mode.SHADOW:
+            drop_entry(slot, "CANCELLED")
+        elif (account := self.supervisor.account_of(slot.record)) is not None:
+            await account.cancel_entries(instance_uid=slot.record.uid)
 
     def _need_account(self, slot: Slot) -> Account:
         account = self.supervisor.account_of(slot.record)

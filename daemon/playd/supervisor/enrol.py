@@ -22,9 +22,14 @@ class Wish:
     enabled: bool = True
 
 
-def paper_alias(uid: str) -> str:
-    """Account of a paper instance: instances on one symbol must not touch each other's position."""
-    return f"paper-{uid}"
+def own_account(mode: Mode, uid: str) -> str:
+    """
+    What the ledger calls an instance's own account, empty in modes that trade on a common one.
+
+    A paper instance has a wallet of its own, because instances on one symbol must not touch each other's position; a shadow
+    has no account at all, only a book.
+    """
+    return f"{mode}-{uid}" if mode in (Mode.SHADOW, Mode.PAPER) else ""
 
 
 def enrol(world: World, plays_dir: PurePath, wish: Wish) -> tuple[InstanceRecord, Play]:
@@ -36,7 +41,7 @@ def enrol(world: World, plays_dir: PurePath, wish: Wish) -> tuple[InstanceRecord
         InstanceRecord(
             uid=uid,
             name=wish.name,
-            account=wish.account or (paper_alias(uid) if wish.mode is Mode.PAPER else ""),
+            account=wish.account or own_account(wish.mode, uid),
             mode=wish.mode,
             symbol=play.symbol,
             play_path=str(path),

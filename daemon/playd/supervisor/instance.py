@@ -6,13 +6,14 @@ an `OrderPort`, and its whole memory is the engine, the number of the last event
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from playd.core.candles import Candle
 from playd.core.canonical import Json
 from playd.core.errors import Broken
 from playd.core.orders import Action, Intent, Side
@@ -30,7 +31,7 @@ SENT: Final = ("SENT", "UNKNOWN", "REJECTED", "AMENDED")
 
 
 class OrderPort(Protocol):
-    """Where intents go and events come from: an account, or the pretend one of shadow mode."""
+    """Where intents go and events come from: an account, or the book of shadow mode."""
 
     @property
     def fills(self) -> MemoryObjectReceiveStream[InstanceEvent]:
@@ -41,6 +42,14 @@ class OrderPort(Protocol):
 
     def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
         """Write the verdict of a bar that sends nothing; False when the bar has one."""
+        ...
+
+    def inside(self, candle: Candle, cash_usdt: float) -> Sequence[InstanceEvent]:
+        """What a closed candle did to the orders where that is computed here; a venue reports it through `fills`."""
+        ...
+
+    def state(self) -> dict[str, Json]:
+        """What must be kept beside the engine's state; empty where the ledger knows everything."""
         ...
 
 
@@ -130,6 +139,17 @@ class EngineInstance:
         self._inbox = Inbox()
         self._step_ms = identity.base_step_ms
 
+    @property
+    def port(self) -> OrderPort:
+        """Where its orders go."""
+        return self._port
+
+    def take_now(self, events: Sequence[InstanceEvent]) -> None:
+        """Tell the engine what a person did to its orders between two bars, and keep the state at once."""
+        for event in events:
+            self._apply(event)
+        self._around.save(self.state, now=True)
+
     async def run(self, bars: BarSource, *, behind: bool) -> None:
         """
         Process bars and events until cancelled. Raises whatever the engine or the order path could not survive.
@@ -159,6 +179,7 @@ class EngineInstance:
             "last_open_ms": self.last_open_ms,
             "event_n": self.event_n,
             "engine": cast("Json", self.engine.snapshot()),
+            "orders": self._port.state(),
         }
 
     async def _take_events(self) -> None:
@@ -177,6 +198,8 @@ class EngineInstance:
     async def _on_bar(self, bar: ClosedBar) -> None:
         self.at_rest = False
         self._follow(bar)
+        for happened in self._port.inside(bar.candle, self.engine.cash_usdt):
+            self._apply(happened)
         close_ms = bar.candle.open_time_ms + self._step_ms
         while (event := self._inbox.due(close_ms, expecting=self.engine.order_pending)) is not None:
             self._apply(event)

@@ -4,7 +4,7 @@ One life of an instance: from its record to a warm engine, through its bars, to 
 Everything that a life opens (subscription, registration) is closed when it ends, however it ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
@@ -17,14 +17,13 @@ from playd.core.timeframes import bar_open_ms
 from playd.engine.play_engine import PlayEngine
 from playd.market.hub import MarketHub
 from playd.market.subscription import Subscription
-from playd.orders.account import Account
 from playd.orders.halts import instance_scope
 from playd.plays.compile import compile_program
 from playd.plays.model import Play
 from playd.plays.program import Program
-from playd.supervisor.accounts import AccountPlan, Accounts
 from playd.supervisor.instance import EngineInstance
 from playd.supervisor.keeper import Keeper, Kept
+from playd.supervisor.places import Place
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.rehearsal import rehearse
 from playd.supervisor.slot import Slot
@@ -46,13 +45,12 @@ class LifeParts:
 
     world: World
     hub_of: Callable[[InstanceRecord], MarketHub]
-    accounts: Accounts
     records: RecordStore
     instances_dir: PurePath
     base_step_ms: int
     entry_max_age_ms: int
     play_of: Callable[[InstanceRecord], Play]
-    plan: Callable[[InstanceRecord, Play], AccountPlan]
+    place_of: Callable[[InstanceRecord, Play], Awaitable[Place]]
     report: Report
     refresh: Callable[[Slot], None]
 
@@ -68,16 +66,16 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     program = compile_program(play, parts.base_step_ms)
     keeper = Keeper(parts.world.disk, parts.instances_dir, record.name)
     # The account first: whatever is wrong with the kept state, the position is reconciled, protected and can be closed.
-    account = await parts.accounts.ready(parts.plan(record, play))
+    place = await parts.place_of(record, play)
     kept = _kept_of(keeper, record)
     with anyio.move_on_after(ACCOUNT_WITHIN_S):
-        await account.wait_ready()
-    _tell_damage(slot, parts, account, kept)
+        await place.ready()
+    _tell_damage(slot, parts, place, kept)
     hub = parts.hub_of(record)
     history = await _history(hub, parts.base_step_ms, record, program, kept)
     last_open_ms = _last_open_ms(parts, record, program, kept, history)
     async with await hub.subscribe(record.symbol, after_ms=last_open_ms) as bars:
-        await _with_port(slot, parts, _Warm(play, program, keeper, kept, history, last_open_ms, account, bars), on_engine)
+        await _with_port(slot, parts, _Warm(play, program, keeper, kept, history, last_open_ms, place, bars), on_engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +88,15 @@ class _Warm:
     kept: Kept | None
     history: Candles
     last_open_ms: int
-    account: Account
+    place: Place
     bars: Subscription
 
 
 async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Callable[[EngineInstance], None]) -> None:
     record, kept = slot.record, warm.kept
     event_n = int(kept.payload["event_n"]) if kept else 0
-    port = await warm.account.register(
-        record.uid, record.name, record.symbol, clock_ms=warm.program.exec_step_ms, mode=record.mode, after=event_n
-    )
+    port, instrument = await warm.place.open(record, warm.program.exec_step_ms, kept.payload if kept else {})
     try:
-        instrument = warm.account.desk.instrument(record.symbol)
         identity = Identity(
             uid=record.uid,
             name=record.name,
@@ -118,7 +113,7 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         engine.warm(seen)
         if kept is not None:
             engine.restore(kept.payload["engine"])
-        hub, commit = parts.hub_of(record), warm.account.desk.ledger.commit
+        hub, commit = parts.hub_of(record), warm.place.ledger.commit
         around = ShellAround(slot, parts.world.clock, hub, warm.keeper, parts.report, parts.refresh, commit)
         anchor_ms = int(warm.history.open_time_ms[0])
         instance = EngineInstance(
@@ -148,11 +143,11 @@ def _kept_of(keeper: Keeper, record: InstanceRecord) -> Kept | None:
     return kept
 
 
-def _tell_damage(slot: Slot, parts: LifeParts, account: Account, kept: Kept | None) -> None:
+def _tell_damage(slot: Slot, parts: LifeParts, place: Place, kept: Kept | None) -> None:
     """That the generation before had to be used is on record: log, ledger and journal."""
     if kept is not None and kept.damage:
         parts.report("instance.state_damaged", slot, {"msg": f"the generation before is used: {kept.damage}"})
-        account.desk.incidents.open("STATE_DAMAGED", "warning", instance_scope(slot.record.uid), kept.damage)
+        place.incidents.open("STATE_DAMAGED", "warning", instance_scope(slot.record.uid), kept.damage)
 
 
 async def _history(hub: MarketHub, step_ms: int, record: InstanceRecord, program: Program, kept: Kept | None) -> Candles:

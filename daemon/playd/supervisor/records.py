@@ -22,7 +22,7 @@ class InstanceRecord:
 
     Attributes:
         uid: Eight characters, fixed when it was added; the seed of all its link ids.
-        account: Alias of the account its orders go to; empty in shadow mode.
+        account: Alias of the account its orders go to; in shadow mode the name of its book in the ledger.
         play_path: The file as it was given. `play_digest` is the hash of its normal form, checked at each start.
         capital_usd: Decimal text; the engine's starting equity.
         declared: Comes from the configuration file and can be changed only there.

@@ -13,6 +13,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from playd.core.errors import Broken, OperatorError, PlayError, RecordError
+from playd.core.modes import Mode
 from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
 from playd.orders.account import Account
@@ -185,9 +186,10 @@ class Supervisor:
             self.refresh(slot)
 
     def _look_at(self, slot: Slot) -> None:
-        account = self._parts.accounts.find(slot.record.account)
-        not_ready = "account is not open" if account is None else account.desk.condition.not_ready()
-        self._cause(slot, "account_not_ready", not_ready)
+        if slot.record.mode is not Mode.SHADOW:
+            account = self._parts.accounts.find(slot.record.account)
+            not_ready = "account is not open" if account is None else account.desk.condition.not_ready()
+            self._cause(slot, "account_not_ready", not_ready)
         state = self._parts.hub_of(slot.record).feed_state(slot.record.symbol)
         self._cause(slot, "feed_stale", f"feed is {state}" if state in (FeedState.STALE, FeedState.GAP) else "")
         self._cause(slot, "daemon_stopping", "entries are refused" if self.entries_closed else "")

@@ -1,0 +1,60 @@
+"""Where the orders of a life go: an account, or the book of shadow mode. A life opens either in the same way."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from playd.core.instrument import Instrument
+from playd.orders.account import Account
+from playd.orders.incidents import Incidents
+from playd.orders.ledger import Ledger
+from playd.supervisor.instance import OrderPort
+from playd.supervisor.records import InstanceRecord
+
+
+class LifePort(OrderPort, Protocol):
+    """The order port of one life, which closes it."""
+
+    def close(self) -> None: ...
+
+
+class Place(Protocol):
+    """One place for orders."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    @property
+    def incidents(self) -> Incidents: ...
+
+    async def ready(self) -> None:
+        """Return once entries are taken."""
+        ...
+
+    async def open(self, record: InstanceRecord, clock_ms: int, kept: dict[str, Any]) -> tuple[LifePort, Instrument]:
+        """A port for one life and the rules of its symbol. `kept` is the state of the life before, empty without one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlace:
+    """Orders go to an account."""
+
+    account: Account
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.account.desk.ledger
+
+    @property
+    def incidents(self) -> Incidents:
+        return self.account.desk.incidents
+
+    async def ready(self) -> None:
+        await self.account.wait_ready()
+
+    async def open(self, record: InstanceRecord, clock_ms: int, kept: dict[str, Any]) -> tuple[LifePort, Instrument]:
+        after = int(kept.get("event_n", 0))
+        port = await self.account.register(
+            record.uid, record.name, record.symbol, clock_ms=clock_ms, mode=record.mode, after=after
+        )
+        return port, self.account.desk.instrument(record.symbol)
