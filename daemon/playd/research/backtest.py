@@ -102,12 +102,17 @@ class BacktestResult:
     @cached_property
     def close_times_ms(self) -> NDArray[np.int64]:
         """The execution closes that were decided, one per value of `equity_usdt`."""
+        return self.all_close_times_ms[: len(self.equity_usdt)]
+
+    @cached_property
+    def all_close_times_ms(self) -> NDArray[np.int64]:
+        """The execution closes of the window at which a decision was due, those after an early end included."""
         closes = self.candles.open_time_ms + self.candles.step_ms
         if self.program.exec_clock != 0:  # every candle closes a bar of the base clock, and of another one only some do
             exec_closes = self.signals.close_times_ms(self.program.exec_clock)
             place = np.minimum(np.searchsorted(closes, exec_closes), len(closes) - 1)
             closes = exec_closes[closes[place] == exec_closes]
-        return closes[: len(self.equity_usdt)]
+        return closes
 
     @cached_property
     def metrics(self) -> dict[str, object]:
