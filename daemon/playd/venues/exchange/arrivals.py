@@ -123,7 +123,7 @@ def cancel(books: Books, account: Account, request: Request) -> Order:
     """Cancel one open order; a stop or target is deactivated and the position told."""
     catch_up(books, account, listing_of(books, request).instrument.symbol)
     order = find_open(account, request)
-    _cancel_all(books, account, [order])
+    end_orders(books, account, [order], CancelType.USER)
     return order
 
 
@@ -150,7 +150,7 @@ def cancel_all(books: Books, account: Account, request: Request) -> list[Order]:
         and not (conditional_only and order.stop_kind.protects)
     ]
     del chosen[OPEN_ORDERS_MAX:]
-    _cancel_all(books, account, chosen)
+    end_orders(books, account, chosen, CancelType.USER)
     return chosen
 
 
@@ -159,12 +159,13 @@ def _in_coins(order: Order, base: str, settle: str) -> bool:
     return order.symbol == f"{base}USDT" if base else settle == "USDT"
 
 
-def _cancel_all(books: Books, account: Account, orders: list[Order]) -> None:
+def end_orders(books: Books, account: Account, orders: list[Order], why: CancelType) -> None:
+    """Take open orders out and tell, also their positions when they were protected by them."""
     for order in orders:
         if order.sibling_id:
             unlink(books, account, order)
         status = Status.DEACTIVATED if order.waits_for_trigger else Status.CANCELLED
-        books.end(account, order, status, CancelType.USER)
+        books.end(account, order, status, why)
     if orders:
         books.tell_orders(account, orders)
     for place in dict.fromkeys(place_of(order.symbol, order.position_idx) for order in orders if order.stop_kind.protects):

@@ -78,6 +78,7 @@ class CancelType(StrEnum):
     REDUCE_ONLY = "CancelByReduceOnly"
     POSITION_GONE = "CancelByTpSlTsClear"
     LIQUIDATION = "CancelAllBeforeLiq"
+    DISCONNECTED = "CancelByDCP"
     TARGET_BY_STOP = "CancelByOCOTpCanceledBySlTriggered"
     STOP_BY_TARGET = "CancelByOCOSlCanceledByTpTriggered"
 
