@@ -10,7 +10,7 @@ from playd.venues.exchange import arrivals
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.changes import Changes, Frame
 from playd.venues.exchange.minute import close_minute, meet_path, move_inside, open_minute
-from playd.venues.exchange.model import Account, Order, Position
+from playd.venues.exchange.model import ENDLESS, Account, MarketTerms, Order, Position
 
 SYMBOL = "BTCUSDT"
 START_MS = 1_700_000_040_000
@@ -37,8 +37,9 @@ class Market:
         maker_bps: float = 2.0,
         slippage_bps: float = 2.0,
         last: float = 50_000.0,
+        terms: MarketTerms = ENDLESS,
     ) -> None:
-        self.books = Books({SYMBOL: BTC}, {SYMBOL: last}, now_ms=START_MS, id_seed="test")
+        self.books = Books({SYMBOL: BTC}, {SYMBOL: last}, now_ms=START_MS, id_seed="test", terms=terms)
         self.books.time.open_ms = START_MS - MINUTE_MS
         self.account = Account(
             1001, "test", "key", "secret", taker_bps, maker_bps, slippage_bps, read_only=False, wallet=Decimal(wallet)
@@ -69,21 +70,34 @@ class Market:
         self.used |= {order.link_id for order in changes.orders.values()}
         return changes
 
-    def order(self, side: str, qty: str, **more: Any) -> Order:
-        """Create an order; a market order unless `orderType` says otherwise."""
+    def join(self, uid: int, wallet: str = "100000") -> Account:
+        """Another account with the same rates."""
+        first = self.account
+        account = Account(
+            *(uid, f"test-{uid}", f"key-{uid}", "secret", first.taker_bps, first.maker_bps, first.slippage_bps),
+            read_only=False,
+            wallet=Decimal(wallet),
+        )
+        self.books.accounts[uid] = account
+        return account
+
+    def order(self, side: str, qty: str, *, by: Account | None = None, **more: Any) -> Order:
+        """Create an order; a market order unless `orderType` says otherwise, of the first account unless `by` another."""
         request = {"category": "linear", "symbol": SYMBOL, "side": side, "orderType": "Market", "qty": qty, **more}
         try:
-            return arrivals.create(self.books, self.account, request, lambda _, link_id: link_id in self.used)
+            return arrivals.create(self.books, by or self.account, request, lambda _, link_id: link_id in self.used)
         finally:
             self.take()
 
     def limit(self, side: str, qty: str, price: str, tif: str = "GTC", **more: Any) -> Order:
         return self.order(side, qty, orderType="Limit", price=price, timeInForce=tif, **more)
 
-    def open(self, open_: float, high: float, low: float, close: float, *, funding: float | None = None) -> list[Frame]:
+    def open(
+        self, open_: float, high: float, low: float, close: float, *, funding: float | None = None, volume: float = 1.0
+    ) -> list[Frame]:
         """Open the next minute; returns the frames of that."""
         open_ms = self.books.time.open_ms + MINUTE_MS
-        candle = Candle(open_ms, open_, high, low, close, 1.0)
+        candle = Candle(open_ms, open_, high, low, close, volume)
         open_minute(self.books, open_ms, {SYMBOL: candle}, {} if funding is None else {SYMBOL: funding})
         return self.take().frames
 

@@ -10,9 +10,11 @@ from playd.core.canonical import digest
 from playd.core.errors import OperatorError, PlaydError, SettingsError
 from playd.market.feed import CandleFeed
 from playd.market.source import MarketChoice, open_feed
+from playd.matching.depth import DepthProfile
 from playd.supervisor.edge import first_of
 from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.exchange import ExchangeInfo
+from playd.venues.exchange.model import MarketTerms
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
 from playd.world.ports import World
 from playd.world.real import real_world
@@ -30,6 +32,9 @@ class ServeOptions:
     symbol: str
     lockstep: bool
     state: str
+    depth_usdt: float = 0.0
+    participation: float = 0.0
+    price_band: bool = False
 
 
 def serve_exchange(options: ServeOptions) -> int:
@@ -57,6 +62,7 @@ async def _serve(world: World, options: ServeOptions) -> int:
         port=options.port,
         speed=options.speed,
         lockstep=options.lockstep,
+        terms=_terms(options),
     )
 
     def ready(info: ExchangeInfo, opened: Sequence[OpenedAccount]) -> None:
@@ -68,6 +74,12 @@ async def _serve(world: World, options: ServeOptions) -> int:
         raise OperatorError(f"127.0.0.1:{options.port}: {error.strerror or error}") from error
     print("exchange stopped; accounts, orders and positions are kept", file=sys.stderr)
     return 0
+
+
+def _terms(options: ServeOptions) -> MarketTerms:
+    """How deep the market is; without flags as deep as that of a backtest."""
+    depth = DepthProfile(options.depth_usdt, seed=max(options.synthetic, 0)) if options.depth_usdt else None
+    return MarketTerms(depth, options.participation, options.price_band)
 
 
 def _welcome(feed: CandleFeed, info: ExchangeInfo, account: OpenedAccount, records: PurePath) -> str:

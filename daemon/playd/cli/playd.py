@@ -119,11 +119,19 @@ def exchange_serve(
     symbol: SymbolOption = "",
     lockstep: Annotated[bool, typer.Option("--lockstep", help="Market time waits for clients that ask for it.")] = False,
     state: StateOption = "",
+    depth_usdt: Annotated[
+        float, typer.Option("--depth-usdt", metavar="USDT", help="Mean size of the first book level; 0 has no end.", min=0.0)
+    ] = 0.0,
+    participation: Annotated[
+        float, typer.Option("--participation", help="Part of a candle's volume that limit orders get; 0 all.", min=0.0, max=1.0)
+    ] = 0.0,
+    price_band: Annotated[bool, typer.Option("--price-band", help="Keep prices within the venue's band.")] = False,
 ) -> None:
     """Serve the local exchange until it is told to stop."""
     from playd.cli.exchange import ServeOptions, serve_exchange
 
-    run_command(lambda: serve_exchange(ServeOptions(candles, synthetic, speed, port, symbol, lockstep, state)))
+    options = ServeOptions(candles, synthetic, speed, port, symbol, lockstep, state, depth_usdt, participation, price_band)
+    run_command(lambda: serve_exchange(options))
 
 
 @app.command(epilog="Example: playd guardian --state state")

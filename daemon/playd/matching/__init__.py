@@ -8,5 +8,6 @@ trades. Imports only `core`; imported by `engine` and everything outside it. No 
     prices.py    fill prices: market, stop, target, limit
     money.py     fees, order cost, margin, liquidation, funding, realised profit
     book.py      the few ways in which a book changes: orders in, levels moved, position opened and reduced
+    depth.py     what there is to take at which price, for an exchange that has a depth
     minute.py    one minute, steps 2 to 6 of play-language 3.5
 """

@@ -3,12 +3,14 @@
 from playd.venues.exchange import refusal
 from playd.venues.exchange.arrivals import check_free, find_open, listing_of
 from playd.venues.exchange.books import Books
+from playd.venues.exchange.liquidity import into_band
 from playd.venues.exchange.margin import order_cost
 from playd.venues.exchange.minute import catch_up
 from playd.venues.exchange.model import TRIGGER_PRICES, Account, Leg, Listing, Order, StopKind
+from playd.venues.exchange.moments import note_tested
 from playd.venues.exchange.protection import unlink
 from playd.venues.exchange.refusal import PARAMETER, Refusal
-from playd.venues.exchange.trades import arrive, note_tested
+from playd.venues.exchange.trades import arrive
 from playd.venues.exchange.wishes import (
     Request,
     check_level_sides,
@@ -32,7 +34,7 @@ def amend(books: Books, account: Account, request: Request) -> Order:
     if order.is_market and not order.waits_for_trigger:
         raise Refusal(refusal.NO_SUCH_ORDER, "order not exists or too late to replace")
     before = _what_may_change(order)
-    qty_steps, price_ticks = _new_quantity(books, account, listing, order, request), _new_price(listing, order, request)
+    qty_steps, price_ticks = _new_quantity(books, account, listing, order, request), _new_price(books, listing, order, request)
     trigger = _new_trigger(books, account, listing, order, request)
     stop, target, partial = _new_legs(listing, order, request, price_ticks or trigger[0])
     after = qty_steps, price_ticks, *trigger, stop, target, partial
@@ -95,8 +97,11 @@ def _new_quantity(books: Books, account: Account, listing: Listing, order: Order
     return qty_steps
 
 
-def _new_price(listing: Listing, order: Order, request: Request) -> int:
-    return order.price_ticks if order.is_market else read_ticks(request, "price", listing) or order.price_ticks
+def _new_price(books: Books, listing: Listing, order: Order, request: Request) -> int:
+    asked = 0 if order.is_market else read_ticks(request, "price", listing)
+    if not asked:
+        return order.price_ticks
+    return asked if order.waits_for_trigger else into_band(books, listing, order.side, asked)
 
 
 def _new_trigger(books: Books, account: Account, listing: Listing, order: Order, request: Request) -> tuple[int, int, str]:

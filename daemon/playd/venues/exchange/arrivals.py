@@ -7,18 +7,21 @@ in the symbol, so that nobody cancels an order that the price has already reache
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from playd.venues.exchange import refusal
 from playd.venues.exchange.books import Books
+from playd.venues.exchange.liquidity import into_band
 from playd.venues.exchange.margin import available, order_cost
 from playd.venues.exchange.minute import catch_up
 from playd.venues.exchange.model import Account, CancelType, Listing, Order, Position, Status, StopKind, place_of
+from playd.venues.exchange.moments import note_tested
 from playd.venues.exchange.protection import PARTIAL_MAX, partial_count, unlink
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.text import float_text
-from playd.venues.exchange.trades import arrive, note_tested
+from playd.venues.exchange.trades import arrive
 from playd.venues.exchange.wishes import Request, Wish, decimal, read_wish, text_of, word
 
 OPEN_ORDERS_MAX: Final = 500
@@ -52,6 +55,8 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
     symbol = listing.instrument.symbol
     catch_up(books, account, symbol)
     wish = read_wish(request, listing)
+    if wish.order_type == "Limit" and not wish.trigger_ticks:
+        wish = replace(wish, price_ticks=into_band(books, listing, wish.side, wish.price_ticks))
     if wish.link_id and (account.order_by_link(wish.link_id) or link_used(account.uid, wish.link_id)):
         raise Refusal(refusal.DUPLICATE_LINK_ID, "OrderLinkedID is duplicate")
     position = place_for(books, account, symbol, wish.position_idx)

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from playd.core.instrument import Instrument
 from playd.venues.exchange.changes import Changes, Frame
-from playd.venues.exchange.model import Account, CancelType, Listing, Order, Position, Status, place_of
+from playd.venues.exchange.model import ENDLESS, Account, CancelType, Listing, MarketTerms, Order, Position, Status, place_of
 from playd.venues.exchange.rows import ENTRY_PRICE, Row, order_row, position_row, wallet_row
 
 DEFAULT_LEVERAGE = Decimal(10)
@@ -34,18 +34,26 @@ class MarketTime:
 
 class Books:
     """
-    State of the exchange. `id_seed` and the counter decide every id, so that the same requests get the same ids.
+    State of the exchange; `terms` say how deep its markets are. `id_seed` and the counter decide every id, so that the same
+    requests get the same ids.
 
     `changes` collects what must be kept and sent; `take_changes` hands it over.
     """
 
     def __init__(
-        self, instruments: Mapping[str, Instrument], last_prices: Mapping[str, float], *, now_ms: int, id_seed: str
+        self,
+        instruments: Mapping[str, Instrument],
+        last_prices: Mapping[str, float],
+        *,
+        now_ms: int,
+        id_seed: str,
+        terms: MarketTerms = ENDLESS,
     ) -> None:
         self.listings = {symbol: Listing(rules, last_prices[symbol]) for symbol, rules in instruments.items()}
         self.accounts: dict[int, Account] = {}
         self.time = MarketTime(now_ms, now_ms)
         self.id_seed = id_seed
+        self.terms = terms
         self.counter = 0
         self.changes = Changes()
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
+from playd.venues.exchange.model import ENDLESS, MarketTerms
+
 MAINNET: Final = "mainnet"
 DEMO: Final = "demo"
 ENVIRONMENTS: Final = (MAINNET, "testnet", DEMO)
@@ -29,6 +31,7 @@ class ExchangeConfig:
         environment: Which of the venue's environments this is; keys of another are unknown here, and demo has no trade socket.
         address_requests_max: REST requests that an address may make in five seconds; one more bans it.
         address_ban_s: How long a banned address stays out.
+        terms: How deep the markets are; the default fills every order whole at one price, as a backtest does.
         idle_s: A socket on which nothing passes for so long is closed.
     """
 
@@ -46,3 +49,4 @@ class ExchangeConfig:
     address_requests_max: int = 600
     address_ban_s: float = 600.0
     idle_s: float = 600.0
+    terms: MarketTerms = ENDLESS

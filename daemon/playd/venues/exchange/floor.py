@@ -164,7 +164,9 @@ class Floor:
             )
         instruments = {symbol: feed.instrument(symbol) for symbol in feed.symbols}
         id_seed = records.meta("id_seed") or ""
-        books = Books(instruments, dict.fromkeys(feed.symbols, 0.0), now_ms=feed.start_ms, id_seed=id_seed)
+        books = Books(
+            instruments, dict.fromkeys(feed.symbols, 0.0), now_ms=feed.start_ms, id_seed=id_seed, terms=self.config.terms
+        )
         books.time.open_ms = feed.start_ms - feed.step_ms
         records.restore(books, feed.step_ms)
         _set_prices(books, feed)

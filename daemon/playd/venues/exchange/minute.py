@@ -14,8 +14,9 @@ from playd.venues.exchange.books import Books
 from playd.venues.exchange.funding import pay_funding
 from playd.venues.exchange.liquidation import take_over
 from playd.venues.exchange.matched import Trade, exit_at_open, exit_inside, meet_extremes
-from playd.venues.exchange.model import Account, Listing, Order, Position
-from playd.venues.exchange.trades import arrive, clamp, execute, leave, moment, note_tested, tested
+from playd.venues.exchange.model import Account, Gone, Listing, Order, Position
+from playd.venues.exchange.moments import moment, note_tested, tested
+from playd.venues.exchange.trades import arrive, clamp, execute, leave
 from playd.venues.exchange.triggers import fire, follow, next_event
 
 
@@ -25,7 +26,7 @@ def open_minute(books: Books, open_ms: int, candles: Mapping[str, Candle], fundi
     time.now_ms, time.open_ms, time.inside, time.fraction = open_ms, open_ms, True, 0.0
     for symbol, candle in candles.items():
         listing = books.listings[symbol]
-        listing.candle, listing.last = candle, candle.open
+        listing.candle, listing.last, listing.gone = candle, candle.open, Gone()
     for symbol, rate in funding_rates.items():
         pay_funding(books, symbol, rate)
     for symbol in candles:
@@ -187,7 +188,7 @@ def _resting_limits(books: Books, account: Account, listing: Listing, end: float
             continue
         was_flat = position.steps == 0
         with moment(books, listing, _fraction_of(listing, order, begin, end)):
-            execute(books, account, order, outcome)
+            execute(books, account, order, outcome, until=end)
         if was_flat and position.steps:
             opened.add(position.place)
             note_tested(books, position, begin)

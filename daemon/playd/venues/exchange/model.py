@@ -9,6 +9,7 @@ from playd.core.candles import Candle
 from playd.core.instrument import Instrument
 from playd.core.orders import Side
 from playd.core.units import DOWN, UP, from_units, text_to_units, to_units, units_to_text
+from playd.matching.depth import DepthProfile
 from playd.venues.exchange.text import exact_product
 
 MAINTENANCE_RATE: Final = 0.005
@@ -18,6 +19,10 @@ MAINTENANCE_RATE: Final = 0.005
 LAST_PRICE: Final = "LastPrice"
 TRIGGER_PRICES: Final = (LAST_PRICE, "MarkPrice", "IndexPrice")
 """Which price a trigger looks at. Here candles are of the last price, which is also mark and index: all three are one."""
+
+PRICE_LIMIT_X: Final = 0.01
+PRICE_LIMIT_Y: Final = 0.02
+"""How far from the price limit orders (the smaller one) and market orders (Y) may go: `riskParameters` of every symbol."""
 
 LONG_IDX: Final = 1
 SHORT_IDX: Final = 2
@@ -276,6 +281,35 @@ class Account:
         return next((order for order in self.orders.values() if order.link_id == link_id), None)
 
 
+@dataclass(frozen=True, slots=True)
+class MarketTerms:
+    """
+    How deep the market is: without a depth every order finds all it wants at one price, without a participation (0) every
+    resting order that is reached fills whole. `price_band` moves limit prices into the venue's band and bounds market orders.
+    """
+
+    depth: DepthProfile | None = None
+    participation: float = 0.0
+    price_band: bool = False
+
+
+ENDLESS: Final = MarketTerms()
+"""The market of a backtest."""
+
+
+@dataclass(slots=True)
+class Gone:
+    """What a candle has lost so far, in steps by side of the order: levels taken, volume that resting orders have had."""
+
+    taken: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))
+    made: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))
+
+    @property
+    def parts(self) -> tuple[dict[Side, int], dict[Side, int]]:
+        """Its fields in order."""
+        return self.taken, self.made
+
+
 @dataclass(slots=True)
 class Listing:
     """A symbol on this exchange: its rules and the present state of its market."""
@@ -285,6 +319,7 @@ class Listing:
     candle: Candle | None = None
     """The candle in progress; None between two candles and when the series has a gap here."""
 
+    gone: Gone = field(default_factory=Gone)
     tick: tuple[int, int] = field(init=False)
     step: tuple[int, int] = field(init=False)
 

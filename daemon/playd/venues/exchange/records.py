@@ -13,9 +13,10 @@ from typing import Any, Final
 import orjson
 
 from playd.core.errors import StateError
+from playd.core.orders import Side
 from playd.venues.exchange.books import Books, MarketTime
 from playd.venues.exchange.changes import Changes
-from playd.venues.exchange.model import Account, Order, Position
+from playd.venues.exchange.model import ENDLESS, Account, Gone, Order, Position
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.saved import dump, load
 from playd.world.ports import Disk
@@ -104,6 +105,9 @@ class Records:
     def _write_time(self, books: Books) -> None:
         place = f"{books.time.open_ms},{int(books.time.inside)},{books.counter}"
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('time', ?)", (place,))
+        if books.terms != ENDLESS:
+            gone = {symbol: [_by_word(part) for part in listing.gone.parts] for symbol, listing in books.listings.items()}
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('gone', ?)", (orjson.dumps(gone).decode(),))
 
     def _write_changes(self, changes: Changes, books: Books) -> None:
         execute = self._connection.execute
@@ -165,6 +169,9 @@ class Records:
             open_ms, inside, counter = (int(word) for word in place.split(","))
             books.counter = counter
             books.time = MarketTime(open_ms if inside else open_ms + step_ms, open_ms, bool(inside), 0.0)
+        for symbol, (taken, made) in orjson.loads(self.meta("gone") or "{}").items():
+            sides = [{Side(side): steps for side, steps in each.items()} for each in (taken, made)]
+            books.listings[symbol].gone = Gone(*sides)
 
     def link_used(self, uid: int, link_id: str) -> bool:
         """Whether this user has ever used this link id."""
@@ -201,6 +208,10 @@ class Records:
         shown = found[:limit]
         more = len(found) > limit
         return Page([str(row["body"]) for row in shown], f"page_token%3D{shown[-1]['number']}" if more else "")
+
+
+def _by_word(steps: dict[Side, int]) -> dict[str, int]:
+    return {str(side): count for side, count in steps.items()}
 
 
 def _text(row: Row) -> str:

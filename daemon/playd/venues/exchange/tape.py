@@ -6,20 +6,18 @@ from typing import Any, Final
 import numpy as np
 
 from playd.core.candles import Candle, Candles
+from playd.core.orders import Side
 from playd.core.timeframes import DAY_MS, MINUTE_MS
-from playd.core.units import DOWN, UP, to_units
+from playd.core.units import DOWN, to_units
 from playd.market.feed import CandleFeed
-from playd.venues.exchange import klines, path
+from playd.venues.exchange import klines, liquidity, path
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.market_trades import TRADES_PER_CANDLE, MarketTrade, trades
-from playd.venues.exchange.model import Listing
+from playd.venues.exchange.model import PRICE_LIMIT_X, PRICE_LIMIT_Y, Listing
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import float_text, plain
 
 BOOK_LEVELS: Final = 1000
-PRICE_LIMIT_RATIO: Final = 0.01
-"""How far from the mark price the band of limit prices begins (`priceLimitRatioX` of every symbol)."""
-
 _WIDER: Final = 4
 """How much wider the search for enough candles becomes when gaps hid some."""
 
@@ -149,8 +147,8 @@ class Tape:
     def price_limit(self, symbol: str) -> Row:
         """Highest buy and lowest sell price of limit orders (reference 5.8, where mark, index and middle are one price)."""
         listing = self._books.listings[symbol]
-        highest = to_units(listing.last * (1.0 + PRICE_LIMIT_RATIO), *listing.tick, DOWN)
-        lowest = to_units(listing.last * (1.0 - PRICE_LIMIT_RATIO), *listing.tick, UP)
+        ratio = min(PRICE_LIMIT_X, PRICE_LIMIT_Y)
+        highest, lowest = (liquidity.limit_ticks(listing, side, ratio) for side in (Side.BUY, Side.SELL))
         return {"symbol": symbol, "buyLmt": listing.price_text(highest), "sellLmt": listing.price_text(lowest)}
 
     def latest_closed(self, symbol: str, count: int) -> Candles:
@@ -165,20 +163,31 @@ class Tape:
 
     def order_book(self, symbol: str, depth: int) -> dict[str, Any]:
         """
-        Bids and asks a tick apart around the price. Every level holds the largest market order there may be, because that
-        is how matching works: whole orders at one price.
+        Bids and asks around the price. Where no depth is configured they are a tick apart and every level holds the largest
+        market order there may be, because that is how matching works then: whole orders at one price.
         """
         listing = self._books.listings[symbol]
         bid = to_units(listing.last, *listing.tick, DOWN)
-        size = plain(listing.instrument.max_market_qty)
-        levels = range(min(depth, BOOK_LEVELS))
+        bids, asks = (
+            [*self._side(listing, taker, best, min(depth, BOOK_LEVELS))]
+            for taker, best in ((Side.SELL, bid), (Side.BUY, bid + 1))
+        )
         return {
             "s": symbol,
-            "b": [[listing.price_text(bid - level), size] for level in levels if bid > level],
-            "a": [[listing.price_text(bid + 1 + level), size] for level in levels],
+            "b": bids,
+            "a": asks,
             "u": self._books.counter + 1,
             "seq": self._books.time.now_ms,
         }
+
+    def _side(self, listing: Listing, taker: Side, best: int, depth: int) -> list[list[str]]:
+        """The levels that takers of one side meet, as texts of price and size."""
+        if self._books.terms.depth is not None:
+            found = liquidity.levels(self._books, listing, taker, best)[:depth]
+            return [[listing.price_text(ticks), listing.qty_text(steps)] for ticks, steps in found if ticks > 0]
+        direction, size = 1 if taker is Side.BUY else -1, plain(listing.instrument.max_market_qty)
+        prices = (best + direction * level for level in range(depth))
+        return [[listing.price_text(ticks), size] for ticks in prices if ticks > 0]
 
 
 def _cut(candles: Candles, begin: int, end: int) -> Candles:

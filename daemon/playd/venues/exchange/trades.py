@@ -1,16 +1,16 @@
 """An order meets the market: it fills, ends, or rests from now on."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 
 from playd.core.orders import Side
 from playd.matching.records import POST_ONLY_WOULD_TAKE, SL
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.fills import fill
+from playd.venues.exchange.liquidity import Offer, maker_steps, note_taken, taker_offers
 from playd.venues.exchange.margin import available, margin_of, order_cost
 from playd.venues.exchange.matched import Ended, Trade, meet_price
-from playd.venues.exchange.model import Account, CancelType, Listing, Order, Position, Status
+from playd.venues.exchange.model import Account, CancelType, Order, Position, Status
+from playd.venues.exchange.moments import note_tested, tested
 from playd.venues.exchange.protection import trim_reducing
 from playd.venues.exchange.settlement import split
 from playd.venues.exchange.text import exact_sum
@@ -19,27 +19,6 @@ POST_ONLY = "EC_PostOnlyWillTakeLiquidity"
 NOTHING_TO_TAKE = "EC_NoImmediateQtyToFill"
 NOT_ALL = "EC_CancelForNoFullFill"
 NO_MONEY = "EC_Others"
-
-
-@contextmanager
-def moment(books: Books, listing: Listing, fraction: float, price: float | None = None) -> Iterator[None]:
-    """What is done inside happens when `fraction` of the candle has passed (and, if given, at `price`), whenever it is told."""
-    fraction_now, last_now = books.time.fraction, listing.last
-    books.time.fraction = fraction
-    listing.last = last_now if price is None else price
-    try:
-        yield
-    finally:
-        books.time.fraction, listing.last = fraction_now, last_now
-
-
-def tested(books: Books, thing: Order | Position) -> float:
-    """Up to which fraction of the candle in progress a waiting order or a position has met it."""
-    return thing.tested_to if thing.tested_open_ms == books.time.open_ms else 0.0
-
-
-def note_tested(books: Books, thing: Order | Position, fraction: float) -> None:
-    thing.tested_open_ms, thing.tested_to = books.time.open_ms, fraction
 
 
 def arrive(books: Books, account: Account, order: Order) -> None:
@@ -68,33 +47,58 @@ def clamp(books: Books, account: Account, order: Order) -> bool:
     return True
 
 
-def execute(books: Books, account: Account, order: Order, trade: Trade) -> None:
+def execute(books: Books, account: Account, order: Order, trade: Trade, *, until: float = 0.0) -> None:
     """
-    Fill what the market has for an order at the price of `trade` and, for takers, at worse ones within the order's bound.
+    Fill what the market has for an order: makers at the price of `trade`, for which they have met the candle `until` there,
+    takers at that and at worse ones within the order's bound.
 
     What a market or IOC order leaves is cancelled, FOK is all or nothing, the rest of a limit order rests. An order whose
     opening cannot be paid is rejected when it has just arrived, cancelled when it had rested or waited for a trigger.
     """
-    parts = _offered(books, order, trade)
-    offered = sum(steps for steps, _ in parts)
-    if not parts or (order.time_in_force == "FOK" and offered < order.left_steps):
+    offers = _offers(books, account, order, trade, until)
+    offered = sum(offer.steps for offer in offers)
+    if not offers or (order.time_in_force == "FOK" and offered < order.left_steps):
         _leftover(books, account, order)
-    elif not _affordable(books, account, order, offered, parts[-1][1]):
-        status = Status.REJECTED if order.tested_open_ms == 0 else Status.CANCELLED
-        books.tell_orders(account, [books.end(account, order, status, CancelType.NONE, NO_MONEY)])
+    elif not _affordable(books, account, order, offered, offers[-1].ticks):
+        _end_unpaid(books, account, order)
     else:
-        _fill_parts(books, account, order, parts, maker=trade.maker)
-        if order.left_steps:
+        for offer in offers:
+            _meet(books, account, order, offer, maker=trade.maker)
+        if order.status.open and order.left_steps:
             _leftover(books, account, order)
 
 
-def _fill_parts(books: Books, account: Account, order: Order, parts: list[tuple[int, int]], *, maker: bool) -> None:
+def _offers(books: Books, account: Account, order: Order, trade: Trade, until: float) -> list[Offer]:
+    if not trade.maker:
+        return taker_offers(books, account, order, trade.ticks)
+    steps = maker_steps(books, account, order, until)
+    return [Offer(steps, trade.ticks)] if steps else []
+
+
+def _meet(books: Books, account: Account, order: Order, offer: Offer, *, maker: bool) -> None:
+    """Fill an order from one offer, and the resting order that made it."""
+    if offer.account is not None and offer.order is not None:
+        if not _affordable(books, offer.account, offer.order, offer.steps, offer.ticks):
+            return _end_unpaid(books, offer.account, offer.order)
+        _fill(books, offer.account, offer.order, offer, maker=True)
+    elif maker:
+        books.listings[order.symbol].gone.made[order.side] += offer.steps
+    else:
+        note_taken(books, order, offer)
+    return _fill(books, account, order, offer, maker=maker)
+
+
+def _fill(books: Books, account: Account, order: Order, offer: Offer, *, maker: bool) -> None:
     position = books.position_of(account, order)
-    for steps, ticks in parts:
-        held_before = position.steps
-        fill(books, account, order, steps, ticks, maker=maker)
-        if held_before * position.steps <= 0:
-            note_tested(books, position, books.time.fraction)
+    held_before = position.steps
+    fill(books, account, order, offer.steps, offer.ticks, maker=maker)
+    if held_before * position.steps <= 0:
+        note_tested(books, position, books.time.fraction)
+
+
+def _end_unpaid(books: Books, account: Account, order: Order) -> None:
+    status = Status.REJECTED if order.tested_open_ms == 0 else Status.CANCELLED
+    books.tell_orders(account, [books.end(account, order, status, CancelType.NONE, NO_MONEY)])
 
 
 def leave(books: Books, account: Account, position: Position, trade: Trade) -> None:
@@ -102,13 +106,6 @@ def leave(books: Books, account: Account, position: Position, trade: Trade) -> N
     order = account.orders[position.stop_id if trade.reason == SL else position.target_id]
     order.status = Status.TRIGGERED
     execute(books, account, order, trade)
-
-
-def _offered(books: Books, order: Order, trade: Trade) -> list[tuple[int, int]]:
-    """What may be filled now, as quantities and prices; nothing when already the first price is worse than the bound."""
-    if order.is_market and order.price_ticks and _worse(order, trade.ticks):
-        return []
-    return [(order.left_steps, trade.ticks)]
 
 
 def _leftover(books: Books, account: Account, order: Order) -> None:
@@ -123,16 +120,12 @@ def _leftover(books: Books, account: Account, order: Order) -> None:
 def _rest(books: Books, account: Account, order: Order) -> None:
     """The order is in the book from now on; other reduce-only orders may have to make room, or it for them."""
     news, order.due = order.due, False
-    note_tested(books, order, books.time.fraction)
+    note_tested(books, order, max(tested(books, order), books.time.fraction))
     trimmed = trim_reducing(books, account, books.position_of(account, order)) if order.reduces else []
     if news and order not in trimmed:
         trimmed.insert(0, books.touch(order))
     if trimmed:
         books.tell_orders(account, trimmed)
-
-
-def _worse(order: Order, ticks: int) -> bool:
-    return ticks > order.price_ticks if order.side is Side.BUY else ticks < order.price_ticks
 
 
 def _affordable(books: Books, account: Account, order: Order, steps: int, ticks: int) -> bool:

@@ -1,0 +1,158 @@
+"""
+What the market has for an order: everything at one price, or, where a depth is configured, so much at each of its levels.
+
+With a depth, takers walk the levels of the synthetic book and meet the resting orders of other accounts on the way: better
+prices first, at one price users before the synthetic level and the earlier user first. Levels that were taken come back with
+the next candle. With a participation, resting orders share that part of the candle's volume, better prices first, then by
+time. Orders of one account never meet each other.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from playd.core.orders import Side
+from playd.matching.depth import gap_ticks, level_steps, walk
+from playd.venues.exchange import path
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.model import PRICE_LIMIT_X, PRICE_LIMIT_Y, Account, Listing, Order
+from playd.venues.exchange.moments import tested
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """So many steps at a price; from the resting order of another account, or from the market itself."""
+
+    steps: int
+    ticks: int
+    account: Account | None = None
+    order: Order | None = None
+
+
+def taker_offers(books: Books, account: Account, order: Order, best_ticks: int) -> list[Offer]:
+    """What an order may take now, from `best_ticks` on and within its bound, best first and at most what it wants."""
+    listing, wanted, bound = books.listings[order.symbol], order.left_steps, _bound(books, order)
+    offers = []
+    for offer in _ahead(books, account, order.side, listing, best_ticks):
+        if wanted == 0 or (bound and _worse(order.side, offer.ticks, bound)):
+            break
+        steps = min(offer.steps or wanted, wanted)
+        offers.append(Offer(steps, offer.ticks, offer.account, offer.order))
+        wanted -= steps
+    return offers
+
+
+def note_taken(books: Books, order: Order, offer: Offer) -> None:
+    """A level of the synthetic book is thinner until the next candle."""
+    if offer.order is None:
+        books.listings[order.symbol].gone.taken[order.side] += offer.steps
+
+
+def maker_steps(books: Books, account: Account, order: Order, end: float) -> int:
+    """What a resting order that the market has reached gets: the rest of the volume, after what others are owed first."""
+    share, listing = books.terms.participation, books.listings[order.symbol]
+    if not share or listing.candle is None:
+        return order.left_steps
+    volume_steps = int(listing.candle.volume * share / float(listing.instrument.step))
+    owed = sum(
+        other.left_steps
+        for each in books.accounts.values()
+        for other in each.orders.values()
+        if other is not order and _goes_first(order, other) and _is_owed(books, listing, other, end)
+    )
+    left = volume_steps - listing.gone.made[order.side] - owed
+    return max(min(left, order.left_steps), 0)
+
+
+def levels(books: Books, listing: Listing, taker: Side, best_ticks: int) -> list[tuple[int, int]]:
+    """The book that a taker of this side looks at: prices and steps, best first, users' orders included."""
+    sizes: dict[int, int] = {}
+    for offer in _ahead(books, None, taker, listing, best_ticks):
+        sizes[offer.ticks] = sizes.get(offer.ticks, 0) + offer.steps
+    return list(sizes.items())
+
+
+def limit_ticks(listing: Listing, side: Side, ratio: float) -> int:
+    """The price `ratio` away from the present one, beyond which an order of this side may not go."""
+    if side is Side.BUY:
+        return listing.whole_ticks(listing.last * (1.0 + ratio), up=False)
+    return listing.whole_ticks(listing.last * (1.0 - ratio), up=True)
+
+
+def into_band(books: Books, listing: Listing, side: Side, price_ticks: int) -> int:
+    """A limit price outside the band moves to its edge, as the venue does unless told otherwise (reference 5.8)."""
+    if not books.terms.price_band:
+        return price_ticks
+    edge = limit_ticks(listing, side, min(PRICE_LIMIT_X, PRICE_LIMIT_Y))
+    return edge if _worse(side, price_ticks, edge) else price_ticks
+
+
+def _bound(books: Books, order: Order) -> int:
+    """The worst price an order accepts, 0 when it accepts all: its limit, its tolerance, the protection of market orders."""
+    if not books.terms.price_band or not order.is_market:
+        return order.price_ticks
+    edge = limit_ticks(books.listings[order.symbol], order.side, PRICE_LIMIT_Y)
+    return order.price_ticks if order.price_ticks and not _worse(order.side, order.price_ticks, edge) else edge
+
+
+def _worse(side: Side, ticks: int, bound: int) -> bool:
+    return ticks > bound if side is Side.BUY else ticks < bound
+
+
+def _ahead(books: Books, account: Account | None, taker: Side, listing: Listing, best_ticks: int) -> Iterator[Offer]:
+    """Offers best first; steps 0 is a level without an end."""
+    depth = books.terms.depth
+    if depth is None:
+        yield Offer(0, best_ticks)
+        return
+    direction = 1 if taker is Side.BUY else -1
+    price = listing.candle.open if listing.candle is not None else listing.last
+    sizes = level_steps(
+        depth, f"{listing.instrument.symbol}/{taker}/{books.time.open_ms}", price, float(listing.instrument.step)
+    )
+    gap = gap_ticks(depth, price, float(listing.instrument.tick))
+    users = _users(books, account, taker, listing)
+    for steps, ticks in walk(sizes, listing.gone.taken[taker], gap, best_ticks, direction):
+        while users and (users[0].ticks - ticks) * direction <= 0:
+            yield users.pop(0)
+        yield Offer(steps, ticks)
+    yield from users
+
+
+def _users(books: Books, account: Account | None, taker: Side, listing: Listing) -> list[Offer]:
+    """Resting orders that a taker may meet, in their order; one that reduces offers no more than its position has."""
+    symbol, direction = listing.instrument.symbol, 1 if taker is Side.BUY else -1
+    found = []
+    for each in books.accounts.values():
+        for order in each.orders.values():
+            if each is account or order.symbol != symbol or order.side is taker or not _rests(order):
+                continue
+            steps = order.left_steps
+            if order.reduces:
+                position = books.position_of(each, order)
+                steps = min(steps, abs(position.steps)) if position.side is taker else 0
+            if steps:
+                found.append(Offer(steps, order.price_ticks, each, order))
+    found.sort(key=lambda offer: (offer.ticks * direction, offer.order.queued if offer.order else 0))
+    return found
+
+
+def _rests(order: Order) -> bool:
+    return not (order.is_market or order.due or order.waits_for_trigger)
+
+
+def _goes_first(order: Order, other: Order) -> bool:
+    """Whether `other` stands before `order` in the queue of its side."""
+    if other.symbol != order.symbol or other.side is not order.side or not _rests(other):
+        return False
+    sign = -1 if order.side is Side.BUY else 1
+    return (sign * other.price_ticks, other.queued) < (sign * order.price_ticks, order.queued)
+
+
+def _is_owed(books: Books, listing: Listing, other: Order, end: float) -> bool:
+    """Whether the market until `end` has reached a resting order that has not met it yet."""
+    begin = tested(books, other)
+    met = other.tested_open_ms == books.time.open_ms and begin >= end
+    if met or listing.candle is None:
+        return False
+    stretch, price = path.part(listing.candle, begin, end), listing.price(other.price_ticks)
+    return stretch.low <= price if other.side is Side.BUY else stretch.high >= price
