@@ -102,6 +102,14 @@ def digest_of_4_bytes(text: Text, length: int) -> int:
 
 
 @part
+def write_text(text: Text, length: int, more: Text) -> int:
+    """Append bytes; returns the new length."""
+    for k in range(len(more)):
+        text[length + k] = more[k]
+    return length + len(more)
+
+
+@part
 def write_integer(text: Text, length: int, number: int) -> int:
     """Append a decimal number of at most 18 digits; returns the new length."""
     if number < 0:

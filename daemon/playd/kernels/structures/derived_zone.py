@@ -11,8 +11,7 @@ break_tolerance_pct) breaks it. Aggregates look at active zones; first is the lo
 last_touch_age too before the first touch. anchor_idx is the bar on which the zone was made. instance_id is the 4-byte BLAKE2b,
 big-endian, of `derived_zone|version|highidx|lowidx|round(ratio·10⁶)|mode`. Delay: that of the swing.
 
-There are ten columns per slot, so writing them is most of the work. Runs of bars on which no zone is made, entered, left or
-broken are written column by column: ages and touches rise, all else is as it was.
+Ten columns per slot: writing them, about 4 ns each, is most of what a bar costs.
 """
 
 from collections.abc import Collection, Sequence
@@ -22,7 +21,7 @@ import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.spec import ParamSpec, integer
-from playd.kernels.structures.blake2b import BLOCK_BYTES, Text, digest_of_4_bytes, write_integer
+from playd.kernels.structures.blake2b import BLOCK_BYTES, Text, digest_of_4_bytes, write_integer, write_text
 from playd.kernels.structures.spec import (
     Output,
     Settings,
@@ -57,25 +56,25 @@ RATIOS: Final = 4
 """Where the ratios begin in the params; each is followed by its millionths."""
 
 _HEAD: Final = np.frombuffer(b"derived_zone|", dtype=np.uint8)
-_MODES: Final = np.frombuffer(b"retracementextension\0\0", dtype=np.uint8).reshape(2, 11)
-_MODE_BYTES: Final = np.array([11, 9])
-_BAR: Final = 124
-"""The character |."""
+_BAR: Final = np.frombuffer(b"|", dtype=np.uint8)
+_RETRACEMENT: Final = np.frombuffer(b"|retracement", dtype=np.uint8)
+_EXTENSION: Final = np.frombuffer(b"|extension", dtype=np.uint8)
 
 
 @part
-def _identity(version: float, high_index: float, low_index: float, millionths: float, mode: int) -> float:
+def _identity(version: float, high_index: float, low_index: float, millionths: float, extends: bool) -> float:
     """The number that names a zone. Versions and indices are integers below 2⁵³, so the text fits one block."""
     text: Text = np.zeros(BLOCK_BYTES, dtype=np.uint8)
-    length = len(_HEAD)
-    text[:length] = _HEAD
-    for value in (version, high_index, low_index, millionths):
-        length = write_integer(text, length, int(value))
-        text[length] = _BAR
-        length += 1
-    for k in range(_MODE_BYTES[mode]):
-        text[length + k] = _MODES[mode, k]
-    return float(digest_of_4_bytes(text, length + _MODE_BYTES[mode]))
+    length = write_text(text, 0, _HEAD)
+    length = write_integer(text, length, int(version))
+    length = write_text(text, length, _BAR)
+    length = write_integer(text, length, int(high_index))
+    length = write_text(text, length, _BAR)
+    length = write_integer(text, length, int(low_index))
+    length = write_text(text, length, _BAR)
+    length = write_integer(text, length, int(millionths))
+    length = write_text(text, length, _EXTENSION if extends else _RETRACEMENT)
+    return float(digest_of_4_bytes(text, length))
 
 
 @part
@@ -134,40 +133,6 @@ def _report(outputs: Table, t: int, zones: Row, version: float) -> None:
     outputs[end + 8, t] = version
 
 
-@part
-def _calm_range(zones: Row, close: float, tolerance: float) -> tuple[float, float]:
-    """While closes stay strictly between these two, no active zone is entered, left or broken."""
-    floor, ceiling = -np.inf, np.inf
-    for at in range(0, len(zones), FIELDS):
-        lower, upper = zones[at], zones[at + 1]
-        if zones[at + 2] != ACTIVE:
-            continue
-        if close > upper:
-            lower, upper = upper, upper * (1.0 + tolerance)
-        elif close < lower:
-            lower, upper = lower * (1.0 - tolerance), lower
-        floor, ceiling = max(floor, lower), min(ceiling, upper)
-    return floor, ceiling
-
-
-@part
-def _repeat(outputs: Table, zones: Row, t: int, end: int) -> None:
-    """The bars after `t` and before `end`, which are to the zones what bar `t` was."""
-    for row in range(len(zones) + AGGREGATES):
-        value, rises = outputs[row, t], False
-        if row < len(zones):
-            field, at = row % FIELDS, row - row % FIELDS
-            inside = zones[at + 9] != 0.0
-            rises = field == 4 or (field == 5 and inside) or (field == 6 and zones[at + 2] == ACTIVE and not inside)
-        if rises:
-            for k in range(t + 1, end):
-                outputs[row, k] = value + (k - t)
-            zones[row] += end - t - 1
-        else:
-            for k in range(t + 1, end):
-                outputs[row, k] = value
-
-
 def derived_zone(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
     """
     Inputs: close, index; of the swing pair_version, pair_high_level, pair_low_level, pair_high_idx, pair_low_idx, and the same
@@ -179,8 +144,8 @@ def derived_zone(inputs: Sequence[Row], params: Row, state: Row, outputs: Table,
     source, sign, width, tolerance = int(params[0]), params[1], params[2], params[3]
     versions, high_levels, low_levels = inputs[source], inputs[source + 1], inputs[source + 2]
     high_indices, low_indices = inputs[source + 3], inputs[source + 4]
-    version, zones, t = state[0], state[1:], lo
-    while t < hi:
+    version, zones = state[0], state[1:]
+    for t in range(lo, hi):
         if versions[t] != version:
             version = versions[t]
             high, span = high_levels[t], high_levels[t] - low_levels[t]
@@ -188,17 +153,10 @@ def derived_zone(inputs: Sequence[Row], params: Row, state: Row, outputs: Table,
                 centre = high + sign * params[k] * span
                 lower, upper = centre * (1.0 - width / 2.0), centre * (1.0 + width / 2.0)
                 if lower - lower == 0.0 and upper - upper == 0.0:
-                    identity = _identity(version, high_indices[t], low_indices[t], params[k + 1], 1 if sign > 0.0 else 0)
+                    identity = _identity(version, high_indices[t], low_indices[t], params[k + 1], sign > 0.0)
                     _insert(zones, lower, upper, index[t], identity)
         _age(zones, closes[t], tolerance)
         _report(outputs, t, zones, version)
-        floor, ceiling = _calm_range(zones, closes[t], tolerance)
-        end = t + 1
-        while end < hi and versions[end] == version and floor < closes[end] < ceiling:
-            end += 1
-        if end > t + 1:
-            _repeat(outputs, zones, t, end)
-        t = end
     state[0] = version
 
 
