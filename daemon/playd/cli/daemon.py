@@ -16,6 +16,7 @@ import structlog
 
 from playd import __version__
 from playd.cli.declared import Roster
+from playd.cli.guardian_places import guardian_places
 from playd.cli.live_view import live_view
 from playd.cli.log_tap import LogTap
 from playd.cli.rehearsals import rehearse_plays
@@ -26,6 +27,7 @@ from playd.cli.start_barrier import Records, instances_dir, make_directories, op
 from playd.cli.venue_accounts import has_key, key_accounts
 from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
+from playd.control.guardian_link import GuardianLink, LinkParts
 from playd.control.methods import bind
 from playd.control.requests import LedgerCommands
 from playd.control.server import ControlServer
@@ -41,6 +43,7 @@ from playd.ops.logs import configure_logs
 from playd.ops.notify import ServiceManager
 from playd.orders.bans import Bans
 from playd.orders.budget import AddressBudget
+from playd.orders.incidents import Incidents
 from playd.settings import Loaded, load
 from playd.settings.model import MarketSource
 from playd.supervisor.commands import Commands
@@ -209,6 +212,20 @@ async def _with_records(
             plan.instances_dir,
         )
         progress = Progress()
+        link = GuardianLink(
+            LinkParts(
+                world=world,
+                daemon_id=daemon_id,
+                state_dir=places.state_dir,
+                run_dir=places.run_dir,
+                settings=settings,
+                places=guardian_places(world, settings, accepted),
+                accounts=runtime.accounts,
+                ledger=records.ledger,
+                halts=records.halts,
+                incidents=Incidents(records.ledger, world.clock, records.journal),
+            )
+        )
         context = Daemon(
             version=__version__,
             daemon_id=daemon_id,
@@ -225,6 +242,7 @@ async def _with_records(
             market_ms=runtime.market_ms,
             query_logs=tap.query,
             progress=progress,
+            guardian=link,
         )
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
@@ -234,6 +252,7 @@ async def _with_records(
                 await stack.enter_async_context(server.running())
             except OSError as error:
                 raise LockError(f"{places.control_socket}: {error.strerror or error}; another daemon serves it") from error
+            await stack.enter_async_context(link.running())
             return await _serve(_Running(world, loaded, records, runtime, context, service, tap), signals)
 
 
@@ -262,6 +281,7 @@ async def _serve(daemon: _Running, signals: AsyncIterator[Signal]) -> int:
         if daemon.world.process.is_terminal() and sys.stdout.isatty():
             group.start_soon(live_view, daemon.context, daemon.tap, name="live view")
         cause = await _stop_signal(signals)
+        daemon.context.guardian.announce_stop()
         group.cancel_scope.cancel()
     async with anyio.create_task_group() as group:
         group.start_soon(_hurry_on_second, signals, shutdown, name="second signal")
@@ -308,6 +328,7 @@ async def _start_instances(daemon: _Running) -> None:
                 note(slot.name, f"{error.code}: {error}")
                 if slot.facts.failed is None:
                     runtime.supervisor.fail(slot, error.code, str(error))
+    runtime.supervisor.watch_idle()
     progress.step = "accounts and warm-up"
     with anyio.move_on_after(READY_WITHIN_S) as late:
         await _all_stand(runtime)
@@ -323,13 +344,14 @@ async def _start_instances(daemon: _Running) -> None:
 
 
 async def _all_stand(runtime: Runtime) -> None:
-    """Until every started instance is warm or failed, and its account takes entries."""
+    """Until every started instance is warm or failed, and every account in use or watched is ready or refused."""
     for slot in list(runtime.supervisor.slots.values()):
         if slot.active:
             await slot.settled.wait()
-        account = runtime.accounts.find(slot.record.account)
-        if slot.active and account is not None:
-            await account.wait_ready()
+    for held in list(runtime.accounts.held.values()):
+        await held.ready.wait()
+        if held.account is not None:
+            await held.account.wait_ready()
 
 
 def _failing(daemon: _Running) -> list[str]:

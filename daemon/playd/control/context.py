@@ -26,6 +26,18 @@ class LogQuery(Protocol):
     ) -> list[JsonObject]: ...
 
 
+class Presence(Protocol):
+    """What the daemon knows of its guardian: seconds since it answered (None: never), and why it cannot be counted on."""
+
+    @property
+    def age_s(self) -> float | None: ...
+
+    @property
+    def missing(self) -> str: ...
+
+    def announce_stop(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Progress:
     """How far the start has come; `step` says what is being waited for while `ready` is false."""
@@ -57,5 +69,6 @@ class Daemon:
     market_ms: Callable[[], int | None]
     query_logs: LogQuery
     progress: Progress
+    guardian: Presence
     day_starts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     """Result of an instance up to the start of a UTC day, by (uid, day); computed once, because it cannot change any more."""

@@ -105,6 +105,8 @@ class Account:
             journal=journal,
             settings=settings,
         )
+        if environment is Environment.LIVE:
+            self.desk.condition.guardian_missing = "the guardian was not heard yet"
         self.key = KeyWatch(self.desk, expected_uid=expected_uid, allow_unbound_key=allow_unbound_key)
         self.gateway = Gateway(self.desk)
         self.resolver = Resolver(self.desk)
@@ -233,8 +235,11 @@ class Account:
         missing = [symbol for symbol in unknown if symbol not in desk.instruments]
         if missing:
             raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")
+        leverage = desk.settings.leverage
+        if leverage is None:
+            return
         for symbol in unknown:
-            reply = await desk.port.set_leverage(symbol, desk.settings.leverage)
+            reply = await desk.port.set_leverage(symbol, leverage)
             if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
                 # Not fatal: with a position open the venue may refuse; the leverage in force is shown with the position.
                 note = f"leverage of {symbol} was answered {reply.code}: {reply.text}"

@@ -41,6 +41,8 @@ class Condition:
     wallet: Wallet | None = None
     wallet_mono_s: float = 0.0
     blind_since_s: float | None = None
+    guardian_missing: str = ""
+    """Why an account with real money takes no entries although all else is well: nobody would protect it if we died."""
 
     def not_ready(self) -> str:
         """Why the account is not ready, or the empty text."""
@@ -52,7 +54,7 @@ class Condition:
             return "orders or positions cannot be read"
         if not self.reconciled:
             return "no clean reconciliation since the private stream came up"
-        return ""
+        return self.guardian_missing
 
 
 @dataclass

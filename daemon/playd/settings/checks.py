@@ -33,8 +33,8 @@ def contradictions(settings: Settings, ceiling: Ceiling) -> Iterator[Finding]:
 
 def _ladders(settings: Settings) -> Iterator[Finding]:
     orders, disk, streams, recon = settings.orders, settings.disk, settings.streams, settings.recon
-    if not orders.naked_repair_s < orders.naked_halt_s < orders.naked_act_s:
-        yield ("orders", "naked_halt_s"), "naked_repair_s, naked_halt_s and naked_act_s must rise"
+    if not orders.naked_repair_s < orders.naked_halt_s < orders.naked_guardian_s < orders.naked_act_s:
+        yield ("orders", "naked_halt_s"), "naked_repair_s, naked_halt_s, naked_guardian_s and naked_act_s must rise"
     if not disk.warn_mib > disk.pause_mib > disk.halt_mib:
         yield ("disk", "pause_mib"), "warn_mib, pause_mib and halt_mib must fall"
     if streams.dead_s <= streams.ping_s:

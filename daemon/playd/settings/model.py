@@ -121,6 +121,9 @@ class Orders(Section):
     on_unprotectable: Literal["flatten", "alarm"] = key("flatten", "What to do with a position that accepts no stop.")
     naked_repair_s: Seconds = key(2.0, "Age of a position without stop when it is repaired.", unit="s", lo=1, hi=60)
     naked_halt_s: Seconds = key(5.0, "Age of a position without stop when the symbol is halted.", unit="s", lo=1, hi=60)
+    naked_guardian_s: Seconds = key(
+        15.0, "Age of a position without stop when the guardian repairs it, beside a living daemon.", unit="s", lo=1, hi=60
+    )
     naked_act_s: Seconds = key(
         30.0, "Age of a position without stop, or with a silent one, when on_unprotectable acts.", unit="s", lo=1, hi=60
     )
@@ -134,7 +137,26 @@ class Gates(Section):
 
     entry_max_age_s: Seconds = key(30.0, "An entry decided longer ago is dropped.", unit="s", lo=5, hi=3600)
     quote_max_age_s: Seconds = key(2.0, "Oldest quote an entry may be priced on.", unit="s", lo=0.5, hi=10)
+    guardian_max_age_s: Seconds = key(
+        10.0, "Entries of real money are refused when the guardian was last heard longer ago.", unit="s", lo=5, hi=60
+    )
     equity_max_age_s: Seconds = key(120.0, "Oldest wallet reading that allows an entry.", unit="s", lo=30, hi=600)
+
+
+class Guardian(Section):
+    """The second process. Its numbers travel to it in the plan that the daemon writes."""
+
+    required_for_live: bool = key(True, "Refuse entries of real money while the guardian is not heard.", file_only=True)
+    check_s: Seconds = key(
+        5.0, "Time between two readings while something is open; six times as long while flat.", unit="s", lo=1, hi=30
+    )
+    dead_after_s: Seconds = key(10.0, "Silence after which the daemon counts as dead.", unit="s", lo=2, hi=60)
+    cancel_entries_after_s: Seconds = key(
+        60.0, "A daemon dead for this long has its resting entries cancelled.", unit="s", lo=5, hi=600
+    )
+    flatten_after_s: Seconds = key(
+        0.0, "A daemon dead for this long has its positions closed; 0 means never.", unit="s", lo=0, hi=86_400
+    )
 
 
 class Risk(Section):
@@ -188,6 +210,7 @@ class Settings(Section):
     supervisor: Supervisor = Supervisor()
     orders: Orders = Orders()
     gates: Gates = Gates()
+    guardian: Guardian = Guardian()
     risk: Risk = Risk()
     recon: Recon = Recon()
     journal: Journal = Journal()

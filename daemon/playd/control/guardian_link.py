@@ -1,0 +1,287 @@
+"""
+The daemon's side of the guardian: writes its plan, beats every second, hears its presence, takes over what it recorded.
+
+Nothing of it is on the way of an order: the plan is compared with the ledger four times a second and written when it changed.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Any, Final
+
+import anyio
+import structlog
+
+from playd.control.client import Forbidden, Unanswered, Unreachable, connected
+from playd.control.guardian_methods import PROTOCOL
+from playd.control.protocol import JsonObject, RpcError
+from playd.core.errors import StateError
+from playd.core.modes import Environment
+from playd.ops.guardian_records import records_after
+from playd.orders.guardian.plan import AccountPlan, Plan, Rules
+from playd.orders.guardian.plan_file import DIRECTORY, PlanFile, digest_of
+from playd.orders.guardian.planning import Held, account_plan, planned_halts
+from playd.orders.halts import ALL, Halts, Level, instance_scope, symbol_scope
+from playd.orders.incidents import Incidents
+from playd.orders.ledger import Ledger
+from playd.settings import Settings
+from playd.supervisor.accounts import Accounts
+from playd.world.ports import World
+
+PLAN_LOOK_S: Final = 0.25
+BEAT_S: Final = 1.0
+ANSWER_WITHIN_S: Final = 2.0
+SOCKET: Final = "guardian.sock"
+JOURNAL: Final = "journal"
+
+_SEQ_KEY: Final = "guardian_seq"
+_AWAY: Final = (Unreachable, Forbidden, Unanswered, RpcError)
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkParts:
+    """What the link works with. `places` are the accounts with a key, without positions."""
+
+    world: World
+    daemon_id: str
+    state_dir: PurePath
+    run_dir: PurePath
+    settings: Settings
+    places: Mapping[str, AccountPlan]
+    accounts: Accounts
+    ledger: Ledger
+    halts: Halts
+    incidents: Incidents
+
+
+class GuardianLink:
+    """`running` while the daemon runs, its stop included. `age_s` and `missing` are for tables and gates."""
+
+    def __init__(self, parts: LinkParts) -> None:
+        self._parts = parts
+        self._clock = parts.world.clock
+        self._plan_file = PlanFile(parts.world.disk, parts.state_dir)
+        self._socket = parts.run_dir / SOCKET
+        self._started_s = self._clock.mono_s()
+        self._heard_s: float | None = None
+        self._writes = -1
+        self._open: frozenset[str] = frozenset()
+        self._plan = Plan()
+        self._digest = ""
+        self._stopping = False
+        self._hurry = anyio.Event()
+
+    @property
+    def age_s(self) -> float | None:
+        """Seconds since the guardian last answered, None when it never did."""
+        return None if self._heard_s is None else self._clock.mono_s() - self._heard_s
+
+    @property
+    def missing(self) -> str:
+        """Why the guardian cannot be counted on, or the empty text."""
+        age_s, limit_s = self.age_s, self._parts.settings.gates.guardian_max_age_s
+        if age_s is None:
+            return "the guardian was never heard: start `playd guardian`"
+        return f"the guardian was last heard {age_s:.0f} s ago" if age_s > limit_s else ""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Plan written and records taken over before the block begins; a last beat says at its end that we stop."""
+        self._take_over_old_plan()
+        self._import_records()
+        self.keep_plan()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep, name="guardian plan")
+            group.start_soon(self._beats, name="guardian beats")
+            yield
+            self.announce_stop()
+            self.keep_plan()
+            with anyio.move_on_after(ANSWER_WITHIN_S):
+                await self._say_goodbye()
+            group.cancel_scope.cancel()
+
+    def announce_stop(self) -> None:
+        """From now on silence is not death."""
+        self._stopping = True
+        self._hurry.set()
+
+    def keep_plan(self) -> None:
+        """Write the plan if it is not what the ledger says. A disk that refuses is said and tried again."""
+        parts = self._parts
+        opened = frozenset(alias for alias in parts.places if parts.accounts.find(alias) is not None)
+        if parts.ledger.writes == self._writes and opened == self._open:
+            return
+        plan = self._present_plan()
+        found = digest_of(plan)
+        if found != self._digest:
+            try:
+                self._plan_file.save(plan, self._clock.wall_ms())
+            except OSError as error:
+                parts.incidents.open("GUARDIAN_PLAN", "critical", ALL, f"the guardian's plan is not written: {error}")
+                return
+            parts.incidents.resolve("GUARDIAN_PLAN", ALL, "the plan is written again")
+        self._plan, self._digest = plan, found
+        self._writes, self._open = parts.ledger.writes, opened
+
+    async def _keep(self) -> None:
+        while True:
+            self.keep_plan()
+            self._tell_accounts()
+            await anyio.sleep(PLAN_LOOK_S)
+
+    def _present_plan(self) -> Plan:
+        """Of every account with a key: as its open ledger says, else as the last plan said."""
+        parts, settings = self._parts, self._parts.settings
+        halts = parts.halts.in_force()
+        names = {row["uid"]: row["name"] for row in parts.ledger.rows("SELECT uid, name FROM instances")}
+        accounts = []
+        for alias, place in sorted(parts.places.items()):
+            account, before = parts.accounts.find(alias), self._plan.account(alias)
+            if account is None:
+                accounts.append(replace(place, positions=before.positions, frozen=before.frozen) if before else place)
+                continue
+            desk = account.desk
+            held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, names)
+            accounts.append(
+                account_plan(
+                    place,
+                    held,
+                    halts,
+                    fallback_pct=desk.settings.fallback_stop_pct,
+                    flatten=desk.settings.flatten_unprotectable,
+                )
+            )
+        return Plan(_rules(settings), tuple(accounts), planned_halts(halts))
+
+    def _take_over_old_plan(self) -> None:
+        """
+        The plan of an earlier life: positions of accounts that are not open yet, and halts that a lost ledger forgot.
+
+        A damaged one is set aside, never overwritten.
+        """
+        parts = self._parts
+        try:
+            found = self._plan_file.load()
+        except StateError as error:
+            aside = self._plan_file.path.with_name(f"plan.damaged-{self._clock.wall_ms()}.json")
+            parts.world.disk.rename(self._plan_file.path, aside)
+            parts.incidents.open(
+                "GUARDIAN_PLAN", "critical", ALL, f"the guardian's plan was damaged, set aside as {aside}: {error}"
+            )
+            return
+        if found is None:
+            return
+        self._plan = found.plan
+        for halt in found.plan.halts:
+            known = parts.ledger.row("SELECT 1 FROM halts WHERE id = ? AND raised_ms = ?", (halt.id, halt.raised_ms))
+            if known is None:
+                text = f"{halt.text} (kept by the guardian's plan, the ledger had lost it)"
+                parts.halts.raise_level(halt.scope, Level(halt.level), halt.code, text, actor=halt.actor)
+
+    async def _beats(self) -> None:
+        """One connection while it lasts; a guardian that is away is tried again with every beat."""
+        while True:
+            try:
+                async with connected(self._parts.world.net, self._socket, timeout_s=ANSWER_WITHIN_S) as client:
+                    while True:
+                        answer = await client.call("beat", self._beat())
+                        self._answered(answer["data"])
+                        with anyio.move_on_after(BEAT_S):
+                            await self._hurry.wait()
+                            self._hurry = anyio.Event()
+            except _AWAY as error:
+                self._note_silence(str(error))
+            await anyio.sleep(BEAT_S)
+
+    async def _say_goodbye(self) -> None:
+        try:
+            async with connected(self._parts.world.net, self._socket, timeout_s=ANSWER_WITHIN_S) as client:
+                await client.call("beat", self._beat())
+        except _AWAY:
+            return  # nobody there to hear it
+
+    def _beat(self) -> JsonObject:
+        return {
+            "protocol": PROTOCOL,
+            "daemon_id": self._parts.daemon_id,
+            "plan_digest": self._digest,
+            "stopping": self._stopping,
+        }
+
+    def _answered(self, data: Mapping[str, Any]) -> None:
+        if self.missing:
+            _log.info("guardian.heard", msg=f"pid {data.get('pid')}, version {data.get('version')}")
+            self._parts.incidents.resolve("GUARDIAN_SILENT", ALL, "the guardian is heard again")
+        self._heard_s = self._clock.mono_s()
+        if int(data["journal_head"]["seq"]) != int(self._parts.ledger.meta(_SEQ_KEY) or 0):
+            self._import_records()
+
+    def _note_silence(self, why: str) -> None:
+        """A guardian that was there and is gone is an incident; one that nobody started is one only where it is required."""
+        if not self.missing or self._stopping:
+            return
+        live = any(place.environment is Environment.LIVE for place in self._parts.places.values())
+        late = self._clock.mono_s() - self._started_s > self._parts.settings.gates.guardian_max_age_s
+        if self._heard_s is not None or (live and late):
+            self._parts.incidents.open("GUARDIAN_SILENT", "critical" if live else "warning", ALL, f"{self.missing}: {why}")
+
+    def _tell_accounts(self) -> None:
+        """Only accounts with real money wait for the guardian."""
+        missing = self.missing if self._parts.settings.guardian.required_for_live else ""
+        for place in self._parts.places.values():
+            account = self._parts.accounts.find(place.alias)
+            if account is not None and place.environment is Environment.LIVE:
+                account.desk.condition.guardian_missing = missing
+
+    def _import_records(self) -> None:
+        """What the guardian did since we last looked becomes incidents and halts here, once."""
+        parts, after = self._parts, int(self._parts.ledger.meta(_SEQ_KEY) or 0)
+        directory = parts.state_dir / DIRECTORY / JOURNAL
+        try:
+            found = records_after(parts.world.disk, directory, after)
+        except OSError as error:
+            parts.incidents.open("GUARDIAN_RECORDS", "warning", ALL, f"the guardian's journal cannot be read: {error}")
+            return
+        for record in found:
+            self._apply(record)
+        if found:
+            parts.ledger.set_meta(_SEQ_KEY, str(found[-1]["seq"]))
+            parts.ledger.commit()
+
+    def _apply(self, record: Mapping[str, Any]) -> None:
+        parts, data, kind = self._parts, record["data"], record["kind"]
+        scope = symbol_scope(str(record["account"]), str(record["symbol"]))
+        if kind == "panic.step" and data.get("step") == "received":
+            wanted = self._stored_scope(str(data["scope"]))
+            text = str(data.get("reason") or f"panic {data['scope']} through the guardian")
+            parts.halts.raise_level(wanted, Level.PANIC, "GUARDIAN_PANIC", text, actor=str(record["actor"]))
+        elif kind == "order.sent" and data.get("action") == "close":
+            text = f"the guardian closed {data['qty']} {record['symbol']} as {data['link_id']}: {data['reason']}"
+            parts.incidents.open("GUARDIAN_CLOSED", "critical", scope, text)
+            parts.halts.raise_level(scope, Level.HALT, "GUARDIAN_CLOSED", text, actor="guardian")
+        elif kind == "stop.repaired":
+            text = f"the guardian set the stop {data['stop']} on {record['symbol']}: {data['reason']}"
+            parts.incidents.open("GUARDIAN_STOP", "critical", scope, text)
+
+    def _stored_scope(self, text: str) -> str:
+        """A scope as the ledger stores it: instances by uid."""
+        if not text.startswith("instance:"):
+            return text
+        row = self._parts.ledger.row("SELECT uid FROM instances WHERE name = ? AND removed = 0", (text.partition(":")[2],))
+        return instance_scope(row["uid"]) if row is not None else ALL
+
+
+def _rules(settings: Settings) -> Rules:
+    orders, guardian = settings.orders, settings.guardian
+    return Rules(
+        check_s=guardian.check_s,
+        dead_after_s=guardian.dead_after_s,
+        repair_after_s=orders.naked_guardian_s,
+        act_after_s=orders.naked_act_s,
+        cancel_entries_after_s=guardian.cancel_entries_after_s,
+        flatten_after_s=guardian.flatten_after_s,
+        fallback_stop_pct=orders.fallback_stop_pct,
+    )

@@ -1,0 +1,139 @@
+"""
+A daemon that is killed or stopped while a position is open, and what the guardian, a process of its own, makes of it.
+
+Everything is real: processes, sockets, signatures. A second client of the account takes the stop away.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from playd.cli.playctl import app as playctl
+from playd.cli.playd import app as playd
+from tests.crash.guardian_process import GuardianProcess, remove_stop, venue_position, watched_stage
+from tests.crash.harness import ALIAS, DaemonProcess, ExchangeProcess, wait_for
+
+pytestmark = pytest.mark.slow
+SPEED = 4_000.0
+
+Scene = tuple[ExchangeProcess, DaemonProcess, GuardianProcess]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with watched_stage(tmp_path) as all_three:
+        yield all_three
+
+
+def until_position(exchange: ExchangeProcess, daemon: DaemonProcess, guardian: GuardianProcess) -> None:
+    """Daemon and guardian run, a position is open, the plan knows it, and the market is held."""
+    daemon.start()
+    assert daemon.ready(), daemon.log.read_text()
+    guardian.start()
+    exchange.market(held=False, speed=SPEED)
+    wait_for(lambda: exchange.position()["steps"], "a position")
+    exchange.market(held=True, speed=0)
+    wait_for(lambda: planned_stop(daemon) == float(venue_position(exchange).stop), "the position's stop in the plan")
+    wait_for(guardian.watching, "the guardian's first reading")
+
+
+def planned_stop(daemon: DaemonProcess) -> float | None:
+    """The stop that the plan on disk has for the position."""
+    path = daemon.state / "guardian" / "plan.json"
+    positions = json.loads(path.read_bytes())["payload"]["accounts"][0]["positions"] if path.exists() else []
+    return float(positions[0]["stop"]) if positions and positions[0]["stop"] else None
+
+
+def test_a_killed_daemon_s_position_gets_its_stop_back(scene: Scene) -> None:
+    exchange, daemon, guardian = scene
+    until_position(exchange, daemon, guardian)
+    before = venue_position(exchange)
+    daemon.kill()
+    remove_stop(exchange)
+    removed_s = time.monotonic()
+    wait_for(lambda: venue_position(exchange).stop == before.stop, "the planned stop at the venue", 10)
+    assert time.monotonic() - removed_s < 5, "2 s to call the daemon dead, 1 s between readings"
+    assert venue_position(exchange).signed_qty == before.signed_qty
+    (repaired,) = guardian.said("stop.repaired")
+    assert "dead" in repaired["msg"]
+
+
+def test_a_stopped_daemon_s_position_gets_its_stop_back_and_the_daemon_learns_of_it(scene: Scene) -> None:
+    exchange, daemon, guardian = scene
+    until_position(exchange, daemon, guardian)
+    before = venue_position(exchange)
+    assert daemon.process is not None
+    daemon.process.send_signal(signal.SIGSTOP)
+    remove_stop(exchange)
+    wait_for(lambda: venue_position(exchange).stop == before.stop, "the planned stop at the venue", 10)
+    assert guardian.ask("status")["daemon"] == "dead"
+    daemon.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: guardian.ask("status")["daemon"] == "alive", "the daemon's beat", 10)
+    told = "SELECT 1 FROM incidents WHERE kind = 'GUARDIAN_STOP'"
+    wait_for(lambda: daemon.rows(told), "the guardian's record in the daemon's ledger", 10)
+
+
+def test_panic_of_a_stopped_daemon_is_carried_out_by_the_guardian_and_opens_nothing_afterwards(scene: Scene) -> None:
+    exchange, daemon, guardian = scene
+    until_position(exchange, daemon, guardian)
+    assert daemon.process is not None
+    daemon.process.send_signal(signal.SIGSTOP)
+    exchange.market(held=False, speed=60)
+    socket = str(daemon.state / "run" / "control.sock")
+    flags = ["--socket", socket, "--yes", "--reason", "drill", "--json"]
+    began_s = time.monotonic()
+    result = CliRunner().invoke(playctl, ["panic", f"account:{ALIAS}", *flags])
+    assert result.exit_code == 0, result.output + guardian.log.read_text()
+    assert time.monotonic() - began_s < 20
+    report = json.loads(result.stdout)
+    assert report["flat"]
+    assert exchange.position()["steps"] == 0
+    assert (daemon.state / "HALT").exists()
+    exchange.market(held=True, speed=0)
+    daemon.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: daemon.rows("SELECT 1 FROM halts WHERE code = 'GUARDIAN_PANIC' AND level = 4"), "the halt of the panic")
+
+
+def test_an_announced_stop_is_watched_in_silence(scene: Scene) -> None:
+    exchange, daemon, guardian = scene
+    until_position(exchange, daemon, guardian)
+    assert daemon.stop() == 0
+    status = guardian.ask("status")
+    assert status["daemon"] == "stopped"
+    assert status["alarms"] == []
+    remove_stop(exchange)
+    wait_for(lambda: venue_position(exchange).stop > 0, "the planned stop at the venue", 10)
+    assert guardian.stop() == 0
+
+
+def test_the_guardian_is_small_and_soon_there(scene: Scene) -> None:
+    exchange, daemon, guardian = scene
+    until_position(exchange, daemon, guardian)
+    guardian.kill()
+    guardian.socket.unlink()
+    began_s = time.monotonic()
+    guardian.start()
+    wait_for(guardian.watching, "the first reading")
+    assert time.monotonic() - began_s < 3
+    assert guardian.rss_mib() < 60
+
+
+def test_emergency_flatten_needs_nothing_but_the_key(scene: Scene) -> None:
+    exchange, daemon, guardian = scene
+    until_position(exchange, daemon, guardian)
+    guardian.kill()
+    daemon.kill()
+    exchange.market(held=False, speed=60)
+    url = f"http://127.0.0.1:{exchange.port}"
+    flags = ["--environment", "local", "--rest-url", url, "--credential-file", str(daemon.directory / "key")]
+    refused = CliRunner().invoke(playd, ["emergency-flatten", "--account", "any", *flags])
+    assert refused.exit_code == 8, "nobody typed the phrase"
+    result = CliRunner().invoke(playd, ["emergency-flatten", "--account", "any", *flags, "--yes", "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["flat"]
+    assert exchange.position()["steps"] == 0
