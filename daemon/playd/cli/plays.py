@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from playd.cli.commands import JsonOption, PlayArgument, SetOption, run_command
+from playd.cli.commands import (
+    CandlesOption,
+    EndOption,
+    JsonOption,
+    OnSymbolOption,
+    PlayArgument,
+    SetOption,
+    StartOption,
+    run_command,
+)
 
 play_app = typer.Typer(help="Look at Play files and write them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -42,3 +51,38 @@ def play_fmt(
     from playd.cli.play_format import format_plays
 
     run_command(lambda: format_plays(tuple(plays), check=check, write=write))
+
+
+@play_app.command("import", epilog="Example: playd play import old.yml -o new.yml")
+def play_import(
+    play: PlayArgument,
+    out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="Where to write; default: standard output.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Rewrite older spellings of the 3.0 format, report every change, check the result. Exit 6 when it needs more work."""
+    from playd.cli.play_import import import_file
+
+    run_command(lambda: import_file(play, out, as_json=json))
+
+
+@play_app.command("explain", epilog="Example: playd play explain ema_cross_rsi --candles btc.parquet --at 2024-01-31T12:00:00Z")
+def play_explain(
+    play: PlayArgument,
+    candles: CandlesOption,
+    at: Annotated[
+        str, typer.Option("--at", metavar="T", help="The last bar that had closed at T (UTC); default: the newest of all.")
+    ] = "",
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Count verdicts over all bars, and for each clause how often only it was missing.")
+    ] = False,
+    symbol: OnSymbolOption = "",
+    start: StartOption = "",
+    end: EndOption = "",
+    json: JsonOption = False,
+    overrides: SetOption = [],  # noqa: B006 - as above
+) -> None:
+    """Why a Play acted at a bar, or did not: each condition with its truth and values, and the clause that stopped it."""
+    from playd.cli.explain import ExplainOptions, explain_play
+
+    options = ExplainOptions(play, candles, symbol, at, stats, start, end, json, tuple(overrides))
+    run_command(lambda: explain_play(options))

@@ -93,20 +93,22 @@ class _Writer:
         if isinstance(value, Leaf):
             is_block = isinstance(value.value, str) and path == ("description",) and literal_lines(value.value)
             return None if is_block else scalar_text(value.value)
-        text = _flow(value, path)
+        text = one_line(value, path)
         if is_condition(value) or is_arithmetic(value) or text in ("{}", "[]"):
             return text
-        rules = isinstance(value, Sequence) and path[-1] in _SEVERAL and len(value.items) > 1
+        listed = path[-1] in _SEVERAL or (len(path) == 2 and path[0] == "structures")
+        rules = listed and isinstance(value, Sequence) and len(value.items) > 1
         long = used + len(text) > WIDTH or path in [(name,) for name in _ALWAYS_BLOCKS]
         return None if long or rules or _has_several(value) or self._comments.inside(value) else text
 
 
-def _flow(value: Item, path: Path) -> str:
+def one_line(value: Item, path: Path = ("value",)) -> str:
+    """A value on one line, however long; `path` holds the keys on the way to it."""
     if isinstance(value, Leaf):
         return scalar_text(value.value)
     if isinstance(value, Sequence):
-        return f"[{', '.join(_flow(child, path) for child in value.items)}]"
-    entries = (f"{scalar_text(entry.key)}: {_flow(entry.value, (*path, entry.key))}" for entry in in_order(value, path))
+        return f"[{', '.join(one_line(child, path) for child in value.items)}]"
+    entries = (f"{scalar_text(entry.key)}: {one_line(entry.value, (*path, entry.key))}" for entry in in_order(value, path))
     return f"{{{', '.join(entries)}}}"
 
 

@@ -4,13 +4,13 @@ from typing import Final
 
 from playd.core.timeframes import TIMEFRAME_MS
 from playd.plays.document import Item, Leaf, kind_of
-from playd.plays.findings import Report, did_you_mean, one_of
+from playd.plays.findings import IMPORTABLE, Report, did_you_mean, one_of
 from playd.plays.model import Timeframes
 from playd.plays.tables import ROLES
 
 _RIGHT_SPELLING: Final = {
     **dict.fromkeys(("1d", "1D", "24h", "1440", "day", "daily"), "D"),
-    **dict.fromkeys(("1", "1min", "1M"), "1m"),
+    **dict.fromkeys(("1", "1min"), "1m"),
     **dict.fromkeys(("3", "3min"), "3m"),
     **dict.fromkeys(("5", "5min"), "5m"),
     **dict.fromkeys(("15", "15min"), "15m"),
@@ -21,6 +21,12 @@ _RIGHT_SPELLING: Final = {
     **dict.fromkeys(("360", "360m", "6H"), "6h"),
     **dict.fromkeys(("720", "720m", "12H"), "12h"),
 }
+
+
+def right_spelling(word: str) -> str | None:
+    """The timeframe that a word stands for, in its right spelling; None for one that stands for none."""
+    name = "D" if word == "d" else word
+    return name if name in TIMEFRAME_MS else _RIGHT_SPELLING.get(word)
 
 
 def read_timeframe(item: Item, path: str, report: Report, others: tuple[str, ...] = ()) -> str | None:
@@ -35,8 +41,8 @@ def read_timeframe(item: Item, path: str, report: Report, others: tuple[str, ...
             name = "D" if word == "d" else word
             if name in TIMEFRAME_MS and isinstance(item.value, str):
                 return name
-            right = _RIGHT_SPELLING.get(word)
-            hint = f"; write `{right}`" if right else did_you_mean(word, (*TIMEFRAME_MS, *others))
+            right = right_spelling(word)
+            hint = f"; write `{right}`{IMPORTABLE}" if right else did_you_mean(word, (*TIMEFRAME_MS, *others))
             report.add("E210", item.mark, path, f"found `{word}`, expected {one_of((*TIMEFRAME_MS, *others))}{hint}")
             return None
     report.add("E107", item.mark, path, f"found {kind_of(item)}, expected {one_of((*TIMEFRAME_MS, *others))}")

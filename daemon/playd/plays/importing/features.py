@@ -1,0 +1,98 @@
+"""Older spellings of `features`: lists, other names of keys and parameters, structures among them."""
+
+from typing import Final
+
+from playd.kernels.catalog import CATALOG
+from playd.plays.document import Entry, Item, Leaf, Map, Sequence
+from playd.plays.findings import Mark
+from playd.plays.importing.log import Log
+from playd.plays.importing.timeframes import read_tf
+from playd.plays.importing.trees import as_map, drop, key_mark, put, removed, renamed, text_of, word
+
+_SPEC_KEYS: Final = {"timeframe": "tf", "indicator_type": "indicator", "input_source": "source"}
+_NO_EFFECT: Final = ("talib", "mamode", "offset")
+_PARAMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "donchian": {"length": ("lower_length", "upper_length"), "period": ("lower_length", "upper_length")},
+    "kc": {"multiplier": ("scalar",)},
+    "tsi": {"long": ("slow",), "short": ("fast",)},
+}
+
+
+def import_features(root: Map, log: Log) -> tuple[Map, list[tuple[Item, str]]]:
+    """The document with its features rewritten, and the features that are structures, each with its path."""
+    given = root.get("features")
+    if given is None:
+        return root, []
+    if isinstance(given, Sequence):
+        given = _from_list(given, log)
+        root = put(root, "features", given)
+    features: list[Entry] = []
+    structures: list[tuple[Item, str]] = []
+    for entry in as_map(given):
+        path = f"features.{entry.key}"
+        if word(as_map(entry.value).get("type")) == "structure":
+            structures.append((put(as_map(entry.value), "key", Leaf(entry.key, entry.mark), entry.mark), path))
+        else:
+            features.append(Entry(entry.key, entry.mark, _feature(entry.value, path, log)))
+    return (put(root, "features", Map(tuple(features), given.mark)) if isinstance(given, Map) else root), structures
+
+
+def _from_list(given: Sequence, log: Log) -> Map:
+    entries = []
+    for i, item in enumerate(given.items):
+        spec = as_map(item)
+        name = word(spec.get("id")) or word(spec.get("key")) or word(spec.get("output_key"))
+        if not name:
+            log.problem(item.mark, f"features[{i}]", "which id? The list item names none")
+            continue
+        log.change(item.mark, f"features[{i}]", text_of(item), f"features.{name}", "a key with that id")
+        entries.append(Entry(name, item.mark, drop(spec, "id", "key", "output_key")))
+    return Map(tuple(entries), given.mark)
+
+
+def _feature(item: Item, path: str, log: Log) -> Item:
+    if not isinstance(item, Map):
+        return item
+    spec = item
+    if word(spec.get("type")) in ("indicator", "feature"):
+        spec = removed(spec, "type", path, log)
+    for old, new in (*_SPEC_KEYS.items(), ("type", "indicator")):
+        spec = renamed(spec, old, new, path, log)
+    tf = spec.get("tf")
+    if tf is not None:
+        spec = put(spec, "tf", read_tf(tf, f"{path}.tf", log))
+    if word(spec.get("source")) == "indicator":
+        log.problem(key_mark(spec, "source"), f"{path}.source", "which feature? Name its id in place of `indicator`")
+    params = spec.get("params")
+    indicator = word(spec.get("indicator"))
+    if isinstance(params, Map) and indicator:
+        spec = put(spec, "params", import_params(params, indicator, f"{path}.params", log))
+    return spec
+
+
+def import_params(params: Map, indicator: str, path: str, log: Log) -> Map:
+    """The parameters of an indicator under their present names."""
+    known = CATALOG[indicator].defaults() if indicator in CATALOG else {}
+    for old, new in _PARAMS.get(indicator, {}).items():
+        params = _split(params, old, new, path, log)
+    if "period" not in known and ("length" in known or not known):
+        params = renamed(params, "period", "length", path, log)
+    for name in _NO_EFFECT:
+        if name not in known:
+            params = removed(params, name, path, log)
+    return params
+
+
+def _split(params: Map, old: str, new: tuple[str, ...], path: str, log: Log) -> Map:
+    """One parameter becomes one or two of the same value; those written under their own names stay."""
+    item = params.get(old)
+    if item is None:
+        return params
+    mark: Mark = key_mark(params, old)
+    written = ", ".join(name for name in new if name not in params.keys)
+    log.change(mark, f"{path}.{old}", text_of(item), f"{path}.{written}" if written else "", text_of(item) if written else "")
+    params = drop(params, old)
+    for name in new:
+        if name not in params.keys:
+            params = put(params, name, item, mark)
+    return params

@@ -1,0 +1,89 @@
+"""The whole import of one file: rules in the order in which they need each other, then the check of the result."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from playd.core.errors import PlayError
+from playd.plays.comments import comments_of
+from playd.plays.document import Map, read_document
+from playd.plays.findings import Finding, Report
+from playd.plays.formatting import write_play
+from playd.plays.importing.actions import import_actions, import_signal_rules
+from playd.plays.importing.expressions import ExpressionImporter, import_setups
+from playd.plays.importing.features import import_features
+from playd.plays.importing.log import Change, Log, Problem
+from playd.plays.importing.meanings import report_meanings
+from playd.plays.importing.money import import_account, import_identity, import_policy, import_trial
+from playd.plays.importing.references import References
+from playd.plays.importing.risk import import_risk
+from playd.plays.importing.structures import import_structures
+from playd.plays.importing.timeframes import import_timeframes
+from playd.plays.importing.trees import as_map, word
+from playd.plays.load import check_play
+
+MARKER: Final = "# import:"
+"""What a comment begins with that asks the author for a decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """
+    A rewritten file.
+
+    Attributes:
+        text: The new file: the old text to the letter when nothing was rewritten.
+        changes: In the order of the old file. `problems`: what the author must decide, each a comment in `text`.
+        findings: Of the check of `text`, whose lines they name.
+    """
+
+    text: str
+    changes: tuple[Change, ...]
+    problems: tuple[Problem, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the result does not load, or needs a decision."""
+        return bool(self.problems) or any(finding.code.startswith("E") for finding in self.findings)
+
+
+def import_play(text: str, source: str) -> Imported:
+    """
+    Rewrite older spellings of `text`. `source` names it in findings.
+
+    Raises `PlayError` when the text is no YAML document that could be a Play.
+    """
+    report = Report(source)
+    root = read_document(text, report)
+    if root is None or report.failed:
+        raise PlayError(report.lines("E"))
+    log = Log()
+    new_root = _rewritten(root, log)
+    new_text = text
+    if any(change.rewrites for change in log.changes) or log.problems:
+        comments = comments_of(text, root)
+        for problem in log.problems:
+            comments.beside(problem.mark).before.append(f"{MARKER} {problem.text}")
+        new_text = write_play(new_root, comments)
+    _, checked = check_play(new_text, source)
+    changes = sorted(log.changes, key=lambda change: change.mark)
+    return Imported(new_text, tuple(changes), tuple(log.problems), tuple(checked.ordered()))
+
+
+def _rewritten(root: Map, log: Log) -> Map:
+    root = import_identity(root, log)
+    root = import_signal_rules(root, log)
+    root = import_timeframes(root, log)
+    root = import_account(root, log)
+    root, among_features = import_features(root, log)
+    root, structures = import_structures(root, among_features, log)
+    indicators = {entry.key: word(as_map(entry.value).get("indicator")) for entry in as_map(root.get("features"))}
+    references = References(indicators, structures, log)
+    expressions = ExpressionImporter(references)
+    root = import_setups(root, expressions)
+    root = import_actions(root, expressions, log)
+    root = import_risk(root, references, log)
+    root = import_policy(root, log)
+    root = import_trial(root, log)
+    report_meanings(root, structures, log)
+    return root

@@ -1,0 +1,96 @@
+"""Older spellings of references: prefixes of role and timeframe, fields of the first generation, renamed outputs."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from playd.plays.document import Item, Leaf, Map
+from playd.plays.importing.log import Log
+from playd.plays.importing.structures import Structures
+from playd.plays.importing.timeframes import right_timeframe
+from playd.plays.importing.trees import drop, put, word
+
+_PREFIX: Final = re.compile(r"(?:low_tf|med_tf|high_tf|exec|ltf|mtf|htf)_([0-9]+[A-Za-z]*|[Dd])\.(.+)\Z")
+_FIRST_GENERATION: Final = {
+    "swing_high_level": ("swing", "high_level"),
+    "swing_low_level": ("swing", "low_level"),
+    "trend_state": ("trend", "direction"),
+    "trend_direction": ("trend", "direction"),
+}
+_RENAMED_FIELDS: Final = {
+    ("vortex", "plus"): "vip",
+    ("vortex", "minus"): "vim",
+    ("market_structure", "direction"): "bias",
+}
+
+
+@dataclass(slots=True)
+class References:
+    """What names mean in one document: features by indicator, structures by type."""
+
+    indicators: dict[str, str]
+    structures: Structures
+    log: Log
+    _kinds: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._kinds = {**self.indicators, **self.structures.types}
+
+    def kind(self, name: str) -> str:
+        """Indicator or detector of an id, empty for a built-in or unknown one."""
+        return self._kinds.get(name, "")
+
+    def operand(self, item: Item, path: str) -> Item:
+        """A reference as text or map in its present spelling; anything else as it is."""
+        if isinstance(item, Leaf) and isinstance(item.value, str):
+            return Leaf(self.text(item.value, item, path), item.mark, item.reported)
+        if isinstance(item, Map) and "feature_id" in item.keys:
+            name, output = word(item.get("feature_id")), word(item.get("field"))
+            new = self.text(f"{name}.{output}" if output else name, item, path)
+            if new != (f"{name}.{output}" if output else name):
+                new_name, _, new_output = new.partition(".")
+                mark = item.mark
+                out = put(item, "feature_id", Leaf(new_name, mark))
+                return put(out, "field", Leaf(new_output, mark)) if new_output else drop(out, "field")
+        return item
+
+    def text(self, text: str, item: Item, path: str) -> str:
+        """`id` or `id.field` in its present spelling, the change reported."""
+        new = self._present(text, item, path)
+        if new != text:
+            self.log.change(item.mark, path, text, path, new)
+        return new
+
+    def _present(self, text: str, item: Item, path: str) -> str:
+        prefix = _PREFIX.match(text)
+        if prefix:
+            timeframe, rest = right_timeframe(prefix[1]), prefix[2]
+            name, dot, output = rest.partition(".")
+            text = f"{self.structures.moved.get((timeframe, name), name)}{dot}{output}"
+        name, _, output = text.partition(".")
+        old = output or name
+        if (old in _FIRST_GENERATION and self.kind(name) != "") or name in _FIRST_GENERATION:
+            kind, new = _FIRST_GENERATION[old if old in _FIRST_GENERATION else name]
+            target = name if self.kind(name) == kind else self._only(kind, text, item, path)
+            return f"{target}.{new}" if target else text
+        renamed = _RENAMED_FIELDS.get((self.kind(name), output))
+        return f"{name}.{renamed}" if renamed else text
+
+    def _only(self, kind: str, text: str, item: Item, path: str) -> str:
+        """The one structure of a type."""
+        found = [name for name, one in self.structures.types.items() if one == kind]
+        if len(found) == 1:
+            return found[0]
+        there = f"there are {', '.join(found)}" if found else "there is none"
+        self.log.problem(item.mark, path, f"which {kind}? `{text}` names none, and {there}")
+        return ""
+
+    def event_of(self, item: Item) -> str:
+        """The id of a market structure when the item is its `event_type`, else empty."""
+        text = word(item)
+        if isinstance(item, Map):
+            text = ".".join(part for part in (word(item.get("feature_id")), word(item.get("field"))) if part)
+        prefix = _PREFIX.match(text)
+        name, _, output = (prefix[2] if prefix else text).partition(".")
+        name = self.structures.moved.get((right_timeframe(prefix[1]), name), name) if prefix else name
+        return name if output == "event_type" and self.kind(name) == "market_structure" else ""

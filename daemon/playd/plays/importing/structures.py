@@ -1,0 +1,211 @@
+"""Older spellings of `structures`: nested by role, by type, as blocks, among the features."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from playd.core.timeframes import TIMEFRAME_MS
+from playd.kernels.catalog import STRUCTURES
+from playd.plays.document import Entry, Item, Leaf, Map, Sequence
+from playd.plays.findings import Mark
+from playd.plays.importing.log import Log
+from playd.plays.importing.timeframes import OLDER_ROLES, right_timeframe
+from playd.plays.importing.trees import as_map, drop, key_mark, put, removed, renamed, text_of, word
+from playd.plays.tables import ROLES
+
+_CLOCK_KEYS: Final = ("tf", "timeframe")
+_SPEC_KEYS: Final = ("type", "key", "uses", "params", "depends_on")
+_ID_KEYS: Final = ("key", "id", "block_id", "output_key")
+
+
+@dataclass(slots=True)
+class Structures:
+    """
+    Specs by clock while they are collected, and what references need: the type of every key, and keys that were renamed.
+
+    `moved` maps (timeframe, old key) to the new key, for keys that were used on two clocks.
+    """
+
+    timeframes: dict[str, str]
+    specs: dict[str, list[Map]] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    moved: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def clock(self, text: str) -> str:
+        """The key under which specs of a clock stand: a role where the timeframe has one, else the timeframe."""
+        text = OLDER_ROLES.get(text, text)
+        if text in (*ROLES, "exec"):
+            return text
+        right = right_timeframe(text)
+        return next((role for role in ROLES if self.timeframes.get(role) == right), right)
+
+    def timeframe(self, clock: str) -> str:
+        """The timeframe of a clock's key."""
+        role = self.timeframes.get("exec", "") if clock == "exec" else clock
+        return self.timeframes.get(role, role)
+
+
+def is_clock(text: str) -> bool:
+    """Whether a key of `structures` names a clock in any spelling."""
+    return text in (*ROLES, "exec", *OLDER_ROLES) or right_timeframe(text) in TIMEFRAME_MS
+
+
+def import_structures(root: Map, among_features: list[tuple[Item, str]], log: Log) -> tuple[Map, Structures]:
+    """The document with one list of specs per clock, and what is known of them."""
+    frames = as_map(root.get("timeframes"))
+    found = Structures({key: word(frames.get(key)) for key in (*ROLES, "exec")})
+    given = root.get("structures")
+    for entry in as_map(given):
+        _collect(entry, found, log)
+    blocks = root.get("market_structure_blocks")
+    for i, item in enumerate(blocks.items if isinstance(blocks, Sequence) else ()):
+        among_features = [*among_features, (item, f"market_structure_blocks[{i}]")]
+    for item, path in among_features:
+        _from_elsewhere(item, path, found, log)
+    root = drop(root, "market_structure_blocks")
+    lists = {clock: Sequence(tuple(specs), found.marks[clock]) for clock, specs in found.specs.items()}
+    if lists or isinstance(given, Map):
+        mark = given.mark if isinstance(given, Map) else next(iter(found.marks.values()))
+        section = Map(tuple(Entry(clock, found.marks[clock], specs) for clock, specs in lists.items()), mark)
+        root = put(root, "structures", section, key_mark(root, "structures") if isinstance(given, Map) else mark)
+    return root, found
+
+
+def _collect(entry: Entry, found: Structures, log: Log) -> None:
+    """One key of `structures`: a clock with a list, a role with timeframes inside, or a type."""
+    path = f"structures.{entry.key}"
+    if entry.key in STRUCTURES:
+        body = as_map(entry.value)
+        clock = found.clock(next((word(body.get(key)) for key in _CLOCK_KEYS if key in body.keys), "exec"))
+        params = as_map(body.get("params")) if "params" in body.keys else drop(body, *_CLOCK_KEYS, *_SPEC_KEYS)
+        spec = put(put(Map((), entry.mark), "type", Leaf(entry.key, entry.mark)), "key", Leaf(entry.key, entry.mark))
+        for key in ("uses", "depends_on"):
+            value = body.get(key)
+            spec = spec if value is None else put(spec, key, value)
+        _add(put(spec, "params", params) if params.entries else spec, clock, path, entry.mark, found, log, moved=True)
+        return
+    if isinstance(entry.value, Map) and is_clock(entry.key):
+        for inner in entry.value:
+            clock = found.clock(inner.key)
+            log.change(inner.mark, f"{path}.{inner.key}", text_of(inner.value), f"structures.{clock}", "the same list")
+            _list(inner.value, clock, f"{path}.{inner.key}", inner.mark, found, log)
+        return
+    clock = found.clock(entry.key) if is_clock(entry.key) else entry.key
+    if clock != entry.key:
+        log.change(entry.mark, path, "", f"structures.{clock}", "")
+    _list(entry.value, clock, path, entry.mark, found, log)
+
+
+def _list(value: Item, clock: str, path: str, mark: Mark, found: Structures, log: Log) -> None:
+    found.specs.setdefault(clock, [])
+    found.marks.setdefault(clock, mark)
+    items = value.items if isinstance(value, Sequence) else (value,) if isinstance(value, Map) else ()
+    first = len(found.specs[clock])
+    for i, item in enumerate(items):
+        spec, where = as_map(item), f"{path}[{i}]"
+        if len(spec.entries) == 1 and spec.entries[0].key in STRUCTURES:
+            name, body = spec.entries[0].key, as_map(spec.entries[0].value)
+            spec = put(put(Map((), item.mark), "type", Leaf(name, item.mark)), "key", Leaf(name, item.mark))
+            spec = put(spec, "params", body) if body.entries else spec
+            log.change(item.mark, where, text_of(item), where, text_of(spec))
+        _add(spec, clock, where, mark, found, log)
+    _rename_twins(clock, first, path, found, log)
+
+
+def _from_elsewhere(item: Item, path: str, found: Structures, log: Log) -> None:
+    """A structure that stood among the features, or in `market_structure_blocks`."""
+    body = as_map(item)
+    kind = word(body.get("structure_type")) or word(body.get("block_type"))
+    kind = kind or (word(body.get("type")) if word(body.get("type")) != "structure" else "")
+    name = next((word(body.get(key)) for key in _ID_KEYS if key in body.keys), kind)
+    clock = found.clock(next((word(body.get(key)) for key in _CLOCK_KEYS if key in body.keys), "exec"))
+    if not kind:
+        log.problem(item.mark, path, f"which detector? {text_of(item)} names no type")
+        return
+    spec = put(put(Map((), item.mark), "type", Leaf(kind, item.mark)), "key", Leaf(name, item.mark))
+    for key in ("uses", "depends_on", "params"):
+        value = body.get(key)
+        spec = spec if value is None else put(spec, key, value)
+    rest = drop(body, *_SPEC_KEYS, *_ID_KEYS, *_CLOCK_KEYS, "structure_type", "block_type")
+    for entry in rest:
+        log.problem(entry.mark, f"{path}.{entry.key}", "what is this? A structure has type, key, uses and params")
+    _add(spec, clock, path, item.mark, found, log, moved=True)
+
+
+def _add(spec: Map, clock: str, path: str, mark: Mark, found: Structures, log: Log, *, moved: bool = False) -> None:
+    before = text_of(spec)
+    spec = _spec(spec, path, log)
+    kind = word(spec.get("type"))
+    if "key" not in spec.keys and kind:
+        spec = put(spec, "key", Leaf(kind, spec.mark))
+        log.change(spec.mark, f"{path}.key", "(not written)", f"{path}.key", kind)
+    found.specs.setdefault(clock, []).append(spec)
+    found.marks.setdefault(clock, mark)
+    found.types.setdefault(word(spec.get("key")), kind)
+    if moved:
+        log.change(spec.mark, path, before, f"structures.{clock}", text_of(spec))
+
+
+def _spec(spec: Map, path: str, log: Log) -> Map:
+    """One spec with its parameters and dependencies under their present names."""
+    dependencies = spec.get("depends_on")
+    if dependencies is not None and "uses" not in spec.keys:
+        items = tuple(entry.value for entry in dependencies) if isinstance(dependencies, Map) else (dependencies,)
+        uses = items[0] if len(items) == 1 else Sequence(items, dependencies.mark)
+        log.change(key_mark(spec, "depends_on"), f"{path}.depends_on", text_of(dependencies), f"{path}.uses", text_of(uses))
+        spec = put(drop(spec, "depends_on"), "uses", uses, key_mark(spec, "depends_on"))
+    kind, params, where = word(spec.get("type")), as_map(spec.get("params")), f"{path}.params"
+    if not params.entries:
+        return spec
+    if kind == "swing" and word(params.get("mode")) == "atr_zigzag":
+        params = removed(removed(params, "left", where, log), "right", where, log)
+    if kind == "rolling_window":
+        params = renamed(params, "period", "size", where, log)
+    if kind == "fibonacci" and _is_true(params.get("use_paired_anchor")) and _is_true(params.get("use_trend_anchor")):
+        at = key_mark(params, "use_paired_anchor")
+        log.change(at, f"{where}.use_paired_anchor", "true", f"{where}.use_paired_anchor", "false")
+        params = put(params, "use_paired_anchor", Leaf(False, at))
+    if kind == "breaker_block" and "ms_key" in params.keys:
+        spec, params = _use_ms(spec, params, path, log)
+    return put(spec, "params", params) if params.entries else drop(spec, "params")
+
+
+def _use_ms(spec: Map, params: Map, path: str, log: Log) -> tuple[Map, Map]:
+    key, given = params.get("ms_key"), spec.get("uses")
+    assert key is not None
+    others = given.items if isinstance(given, Sequence) else (given,) if given is not None else ()
+    uses = Sequence((*(one for one in others if word(one) != word(key)), key), key.mark)
+    log.change(key_mark(params, "ms_key"), f"{path}.params.ms_key", text_of(key), f"{path}.uses", text_of(uses))
+    return put(spec, "uses", uses), drop(params, "ms_key")
+
+
+def _rename_twins(clock: str, first: int, path: str, found: Structures, log: Log) -> None:
+    """Keys of structures are names of the whole Play: one that another clock uses already gets its timeframe behind it."""
+    elsewhere = {word(spec.get("key")) for other, specs in found.specs.items() if other != clock for spec in specs}
+    timeframe = found.timeframe(clock)
+    specs = found.specs[clock]
+    renames = {key: f"{key}_{timeframe}" for spec in specs[first:] if (key := word(spec.get("key"))) in elsewhere}
+    for place, spec in enumerate(specs[first:], first):
+        key = word(spec.get("key"))
+        if key in renames:
+            where = f"{path}[{place - first}].key"
+            log.change(key_mark(spec, "key"), where, key, f"structures.{clock}[{place}].key", renames[key])
+            found.types[renames[key]] = word(spec.get("type"))
+            found.moved[timeframe, key] = renames[key]
+            spec = put(spec, "key", Leaf(renames[key], key_mark(spec, "key")))
+        specs[place] = _with_uses(spec, renames)
+
+
+def _with_uses(spec: Map, renames: dict[str, str]) -> Map:
+    uses = spec.get("uses")
+    if isinstance(uses, Sequence):
+        return put(spec, "uses", Sequence(tuple(_renamed(one, renames) for one in uses.items), uses.mark))
+    return spec if uses is None else put(spec, "uses", _renamed(uses, renames))
+
+
+def _renamed(item: Item, renames: dict[str, str]) -> Item:
+    return Leaf(renames[word(item)], item.mark) if word(item) in renames else item
+
+
+def _is_true(item: Item | None) -> bool:
+    return isinstance(item, Leaf) and item.value is True

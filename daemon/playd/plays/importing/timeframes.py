@@ -1,0 +1,91 @@
+"""Older spellings of timeframes and of the `timeframes` section."""
+
+from typing import Final
+
+from playd.core.timeframes import TIMEFRAME_MS
+from playd.plays.document import Item, Leaf, Map
+from playd.plays.findings import Mark
+from playd.plays.importing.log import Log
+from playd.plays.importing.trees import as_map, drop, each_entry, new_map, put, text_of, word
+from playd.plays.tables import ROLES
+from playd.plays.timeframe_words import right_spelling
+
+OLDER_ROLES: Final = {"ltf": "low_tf", "mtf": "med_tf", "htf": "high_tf"}
+_EXEC_KEYS: Final = ("exec", "exec_tf", "execution_tf", "tf")
+_TOP_KEYS: Final = ("tf", "execution_tf", "exec_tf", "htf", "mtf", "ltf", "tf_mapping")
+
+
+def right_timeframe(text: str) -> str:
+    """A timeframe in its right spelling, other text as it is."""
+    return right_spelling(text) or text
+
+
+def read_tf(item: Item, path: str, log: Log) -> Item:
+    """A timeframe, role or `exec` in its right spelling, the change reported."""
+    text = word(item)
+    right = OLDER_ROLES.get(text) or right_timeframe(text)
+    if not text or right == text:
+        return item
+    log.change(item.mark, path, text, path, right)
+    return Leaf(right, item.mark)
+
+
+def import_timeframes(root: Map, log: Log) -> Map:
+    """The `timeframes` section from all the places where older files say it."""
+    given = as_map(root.get("timeframes"))
+    older = [entry for entry in root if entry.key in _TOP_KEYS]
+    inner_older = [entry for entry in given if entry.key not in (*ROLES, "exec")]
+    if not older and not inner_older:
+        if not given.entries:
+            return root
+        section = each_entry(given, lambda one: type(one)(one.key, one.mark, read_tf(one.value, f"timeframes.{one.key}", log)))
+        return put(root, "timeframes", section)
+    found: dict[str, tuple[Item, str]] = {}
+    for entry in older:
+        if isinstance(entry.value, Map):
+            for inner in entry.value:
+                found.setdefault(_key(inner.key), (inner.value, f"{entry.key}.{inner.key}"))
+        else:
+            found.setdefault(_key(entry.key), (entry.value, entry.key))
+    for entry in given:
+        found[_key(entry.key)] = (entry.value, f"timeframes.{entry.key}")
+    mark = older[0].mark if older else root.mark
+    section = _section(found, given.mark if given.entries else mark, log)
+    return put(drop(root, *_TOP_KEYS), "timeframes", section, mark)
+
+
+def _key(name: str) -> str:
+    return "exec" if name in _EXEC_KEYS else OLDER_ROLES.get(name, name)
+
+
+def _section(found: dict[str, tuple[Item, str]], mark: Mark, log: Log) -> Map:
+    values = {key: (right_timeframe(word(item)), item, path) for key, (item, path) in found.items()}
+    exec_word = OLDER_ROLES.get(values["exec"][0], values["exec"][0]) if "exec" in values else ""
+    exec_tf = exec_word if exec_word in TIMEFRAME_MS else ""
+    roles = {role: values[role][0] for role in ROLES if role in values}
+    if exec_tf and exec_tf not in roles.values() and "low_tf" not in roles:
+        roles["low_tf"] = exec_tf
+    filled = [role for role in ROLES if role not in roles]
+    low = roles.get("low_tf") or next(iter(roles.values()), "")
+    roles.setdefault("low_tf", low)
+    roles.setdefault("med_tf", roles["low_tf"])
+    roles.setdefault("high_tf", roles["med_tf"])
+    where = values["exec"][1].mark if "exec" in values else mark
+    exec_role = exec_word if exec_word in ROLES else next((role for role in ROLES if roles[role] == exec_tf), "")
+    if not exec_role:
+        exec_role = "low_tf"
+        text = (
+            f"which clock decides? `{exec_word}` is no role and none of the timeframes" if exec_word else "which role decides?"
+        )
+        log.problem(where, "timeframes.exec", text)
+    for role in ROLES:
+        new = f"timeframes.{role}"
+        if role in values and (values[role][2] != new or word(values[role][1]) != roles[role]):
+            log.change(values[role][1].mark, values[role][2], text_of(values[role][1]), new, roles[role])
+        elif role in filled:
+            log.change(mark, "(not written)", "", new, roles[role])
+    if "exec" in values and (values["exec"][2] != "timeframes.exec" or word(values["exec"][1]) != exec_role):
+        log.change(where, values["exec"][2], text_of(values["exec"][1]), "timeframes.exec", exec_role)
+    marks = {role: values[role][1].mark if role in values else mark for role in ROLES}
+    rest = {key: item for key, (item, _) in found.items() if key not in (*ROLES, "exec")}
+    return new_map({**{role: Leaf(roles[role], marks[role]) for role in ROLES}, "exec": Leaf(exec_role, where), **rest}, mark)

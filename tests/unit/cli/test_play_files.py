@@ -1,0 +1,77 @@
+"""The commands that write Play files touch only what they are asked to."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from playd.cli.playd import app
+from playd.plays.load import load_play
+from tests.unit.plays.plays_of import play_text
+
+GOOD = play_text('{all: [[close, ">", open]]}')
+OLD = GOOD.replace("name: small", "id: small").replace('[close, ">", open]', "[close, gt, open]")
+
+
+def play(*arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["play", *arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture(name="old")
+def file_with_older_spellings(tmp_path: Path) -> Path:
+    path = tmp_path / "old.yml"
+    path.write_text(OLD)
+    return path
+
+
+def test_an_import_reports_its_changes_and_writes_a_good_play(old: Path) -> None:
+    new = old.with_name("new.yml")
+    code, out, err = play("import", str(old), "-o", str(new))
+    assert (code, out) == (0, "")
+    assert "old.yml:3:1: id: small -> name: small (same meaning)" in err
+    assert "2 changes, 0 of meaning; the result is good" in err
+    assert load_play(new.read_text(), "new.yml").name == "small"
+    assert old.read_text() == OLD
+
+
+def test_an_import_never_overwrites_what_it_reads(old: Path) -> None:
+    for target in (old, old.parent / ".." / old.parent.name / "old.yml"):
+        code, _, err = play("import", str(old), "-o", str(target))
+        assert code == 78
+        assert "is the file itself" in err
+    assert old.read_text() == OLD
+
+
+def test_programs_get_the_changes_of_an_import(old: Path) -> None:
+    code, out, _ = play("import", "--json", str(old))
+    answer = orjson.loads(out)
+    assert (code, answer["ok"], answer["problems"]) == (0, True, [])
+    assert answer["changes"][0] == {
+        "line": 3,
+        "column": 1,
+        "path": "id",
+        "text": "small",
+        "new_path": "name",
+        "new_text": "small",
+        "meaning_changed": "",
+    }
+
+
+def test_a_check_of_the_form_names_files_and_changes_nothing(old: Path) -> None:
+    old.write_text(GOOD)
+    assert play("fmt", "--check", str(old)) == (1, f"{old}\n", "")
+    assert old.read_text() == GOOD
+
+
+def test_a_formatted_file_is_canonical_and_a_broken_one_is_left_alone(old: Path) -> None:
+    good = old.with_name("good.yml")
+    good.write_text(GOOD)
+    code, _, err = play("fmt", "--write", str(good), str(old))
+    assert code == 6
+    assert "E901" in err
+    assert (good.read_text(), old.read_text()) == (GOOD, OLD)
+    assert play("fmt", "--write", str(good))[0] == 0
+    assert good.read_text().startswith('version: "3.0.0"\nname: small\n')
+    assert play("fmt", "--check", str(good)) == (0, "", "")
