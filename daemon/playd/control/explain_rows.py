@@ -1,0 +1,112 @@
+"""Explanations as JSON values, the same from a backtest and from a running instance."""
+
+from playd.control.figures import rfc3339
+from playd.control.protocol import JsonObject
+from playd.engine.explain import ActionTruth, Explainer, NodeTruth
+from playd.engine.notes import reader_at
+from playd.engine.statistics import BarStatistics
+from playd.engine.verdicts import NO_SIGNAL, entry_rule, said, why_no_signal
+from playd.plays.columns import Columns
+from playd.plays.model import Play
+from playd.plays.rule_tree import action_rules
+
+SHARE_PLACES = 2
+
+
+def bar_row(play: Play, columns: Columns, row: int, verdict: str | None, detail: str = "") -> JsonObject:
+    """
+    One closed bar in a line: its verdict and, for one without a signal, the clause that stopped the entry with its operands.
+
+    `verdict` None: the bar was not decided (history before the window, or before the instance lived).
+    """
+    clock = columns.program.exec_clock
+    open_ms = int(columns.open_times_ms(clock)[row])
+    line: JsonObject = {
+        "time": rfc3339(open_ms + columns.program.exec_step_ms),
+        "bar": open_ms // columns.program.exec_step_ms,
+        "verdict": verdict,
+        "said": said(verdict) if verdict is not None else "not decided",
+        "clause": None,
+        "text": None,
+        "value": None,
+        "limit": None,
+        "detail": detail,
+    }
+    if verdict != NO_SIGNAL:
+        return line
+    clause = why_no_signal(entry_rule(play), reader_at(columns, row))
+    if clause is None:
+        return {**line, "text": "the Play has no entry"}
+    values = [operand.value for operand in Explainer(columns, row).node(clause).operands]
+    value, limit = (*values, None, None)[:2]
+    return {**line, "clause": clause.path, "text": clause.text, "value": value, "limit": limit}
+
+
+def explanation(play: Play, columns: Columns, row: int, verdict: str | None, detail: str = "") -> JsonObject:
+    """One closed bar with the condition tree of every action."""
+    explainer = Explainer(columns, row)
+    return {
+        **bar_row(play, columns, row, verdict, detail),
+        "actions": [_action(explainer.action(rule)) for rule in action_rules(play)],
+    }
+
+
+def _action(action: ActionTruth) -> JsonObject:
+    stopped = action.stopped_by
+    return {
+        "action": action.action,
+        "truth": action.tree.truth,
+        "fired": list(action.fired),
+        "stopped_by": None if stopped is None else {"clause": stopped.path, "text": stopped.text, "truth": stopped.truth},
+        "tree": _node(action.tree),
+    }
+
+
+def _node(node: NodeTruth) -> JsonObject:
+    unknown = node.unknown
+    return {
+        "path": node.path,
+        "kind": node.kind,
+        "text": node.text,
+        "truth": node.truth,
+        "missing": None if unknown is None else {"reason": unknown.reason, "cause": unknown.cause},
+        "operands": [{"text": one.text, "value": one.value, "previous": one.previous} for one in node.operands],
+        "children": [_node(child) for child in node.children],
+    }
+
+
+def statistics_object(found: BarStatistics) -> JsonObject:
+    """Verdicts and clauses over a stretch of bars; shares are percent of its bars."""
+
+    def share(bars: int) -> float:
+        return round(100.0 * bars / found.bars, SHARE_PLACES)
+
+    return {
+        "bars": found.bars,
+        "first": rfc3339(found.first_close_ms),
+        "last": rfc3339(found.last_close_ms),
+        "verdicts": [
+            {
+                "verdict": one.verdict,
+                "said": said(one.verdict),
+                "clause": one.clause or None,
+                "text": one.text or None,
+                "bars": one.bars,
+                "share_pct": share(one.bars),
+            }
+            for one in found.verdicts
+        ],
+        "clauses": [
+            {
+                "action": one.action,
+                "clause": one.clause,
+                "text": one.text,
+                "true": one.true,
+                "false": one.false,
+                "missing": one.missing,
+                "alone": one.alone,
+                "alone_pct": share(one.alone),
+            }
+            for one in found.clauses
+        ],
+    }
