@@ -33,6 +33,7 @@ class ExchangeConfig:
         address_ban_s: How long a banned address stays out.
         terms: How deep the markets are; the default fills every order whole at one price, as a backtest does.
         idle_s: A socket on which nothing passes for so long is closed.
+        ledger_bytes_max: Size of the exchange's own ledger, of which the oldest part goes first; 0 keeps none.
     """
 
     records_path: PurePath
@@ -49,4 +50,5 @@ class ExchangeConfig:
     address_requests_max: int = 600
     address_ban_s: float = 600.0
     idle_s: float = 600.0
+    ledger_bytes_max: int = 64 * 1024 * 1024
     terms: MarketTerms = ENDLESS

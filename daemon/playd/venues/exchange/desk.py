@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from playd.venues.exchange import rest_account, rest_asset, rest_batch, rest_position, rest_trade
+from playd.venues.exchange import rest_account, rest_asset, rest_batch, rest_demo, rest_position, rest_settings, rest_trade
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.keys import ORDER, POSITION, ApiKey
 from playd.venues.exchange.model import Account
@@ -17,17 +17,20 @@ READS: Final[dict[str, SignedHandler]] = {
     **rest_position.READS,
     **rest_account.READS,
     **rest_asset.READS,
+    **rest_settings.READS,
 }
 WRITES: Final[dict[str, SignedHandler]] = {
     **rest_trade.WRITES,
     **rest_batch.WRITES,
     **rest_position.WRITES,
     **rest_account.WRITES,
+    **rest_settings.WRITES,
+    **rest_demo.WRITES,
 }
 
 
 _RIGHT: Final = {
-    **dict.fromkeys((*rest_trade.WRITES, *rest_batch.WRITES), ORDER),
+    **dict.fromkeys((*rest_trade.WRITES, *rest_batch.WRITES, *rest_settings.WRITES), ORDER),
     **dict.fromkeys(rest_position.WRITES, POSITION),
 }
 """What a key must be allowed to do for a request that changes something of trading; the others need no right."""
@@ -60,6 +63,25 @@ def serve(floor: Floor, path: str, params: Mapping[str, Any], caller: Caller) ->
 
     What the books did before they refused stands, and is told too.
     """
+    account = caller.account
+    number = floor.ledger.note(
+        "request",
+        uid=account.uid,
+        key=caller.key.key,
+        address=caller.address,
+        conn=caller.conn_id,
+        path=path,
+        params=dict(params),
+    )
+    answer = _serve(floor, path, params, caller)
+    result = answer.result if path in WRITES else {"rows": len(answer.result.get("list", ()))}
+    floor.ledger.note(
+        "answer", uid=account.uid, request=number, code=answer.code, text=answer.text, result=result, extra=answer.extra
+    )
+    return answer
+
+
+def _serve(floor: Floor, path: str, params: Mapping[str, Any], caller: Caller) -> Answer:
     account = caller.account
     allowance = floor.rates.take(account.uid, path, floor.world.clock.mono_s(), places=rest_batch.places(path, params))
     ask = SignedAsk(floor, params, account=account, key=caller.key, granted=allowance.granted)

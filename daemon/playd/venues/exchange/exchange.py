@@ -37,6 +37,7 @@ class Exchange(Floor):
                 anyio.create_task_group() as tasks,
             ):
                 tasks.start_soon(self.market.run)
+                tasks.start_soon(self.dcp.run)
                 tasks.start_soon(self.watch_for_failure)
                 yield ExchangeInfo(
                     port=port,
@@ -47,4 +48,4 @@ class Exchange(Floor):
                 )
                 tasks.cancel_scope.cancel()
         finally:
-            self.records.close()
+            self.close()

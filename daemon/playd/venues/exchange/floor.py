@@ -13,8 +13,10 @@ from playd.market.feed import CandleFeed
 from playd.venues.exchange import log_rows
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.config import ExchangeConfig
+from playd.venues.exchange.dcp import DisconnectProtection
 from playd.venues.exchange.gate import Gate
 from playd.venues.exchange.keys import ApiKey, KeyRing
+from playd.venues.exchange.ledger import Ledger, directory_of
 from playd.venues.exchange.lockstep import LockStep
 from playd.venues.exchange.market_clock import MarketClock, Pace
 from playd.venues.exchange.matched import warm_up
@@ -56,6 +58,15 @@ class Floor:
         self.clients: list[Client] = []
         self._failed = anyio.Event()
         self._failure: RecordError | None = None
+        self.dcp = DisconnectProtection(self.books, self.topics, self.records, world.clock.mono_s, self.apply)
+        self.ledger = Ledger(
+            world.disk,
+            directory_of(config.records_path),
+            config.ledger_bytes_max,
+            wall_ms=world.clock.wall_ms,
+            market_ms=lambda: self.books.time.now_ms,
+            failed=self._fail,
+        )
         self.market = MarketClock(
             books=self.books,
             feed=feed,
@@ -113,13 +124,23 @@ class Floor:
         try:
             self.records.write(changes, self.books)
         except sqlite3.Error as error:
-            self._failure = RecordError(f"{self.config.records_path}: cannot be written: {error}")
-            self._failed.set()
-            raise self._failure from error
+            raise self._fail(error) from error
+        self.ledger.note_effect(changes, self.books.listings)
         send_private(self.topics, changes.frames)
         for _, execution in changes.executions:
             if execution["execType"] == "BustTrade":
                 self.streams.tell_liquidation(execution)
+
+    def _fail(self, error: Exception) -> RecordError:
+        """End the exchange: what it does can no longer be kept."""
+        self._failure = RecordError(f"{self.config.records_path}: cannot be written: {error}")
+        self._failed.set()
+        return self._failure
+
+    def close(self) -> None:
+        """Close the files. Closing twice is allowed."""
+        self.ledger.close()
+        self.records.close()
 
     async def watch_for_failure(self) -> None:
         """Wait until records could not be written, then raise that `RecordError`."""

@@ -38,6 +38,10 @@ class PrivateSession(TopicSession):
     def exists(self, topic: str) -> bool:
         return self.client.uid is not None and topic in PRIVATE_TOPICS
 
+    def begin(self, topic: str) -> None:
+        if topic.startswith("dcp."):
+            self.floor.dcp.look()
+
     def fault_of(self, topics: list[str]) -> str:
         """A topic for all categories and one for a single category exclude each other."""
         for topic in topics:

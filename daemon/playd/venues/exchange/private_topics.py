@@ -16,10 +16,10 @@ PRIVATE_TOPICS: Final = frozenset(
             for name in ("order", "execution", "execution.fast", "position", "wallet")
             for category in ("", ".linear")
         ),
-        "greeks",
+        *("greeks", "dcp.future", "dcp.spot", "dcp.option"),
     }
 )
-"""What a private socket may hear of. Greeks are those of options: nothing ever comes."""
+"""What a private socket may listen to. Nothing ever comes on `greeks`, which are those of options, and on `dcp`, which arms."""
 
 _FAST: Final = (
     *("category", "symbol", "execId", "execPrice", "execQty", "orderId", "isMaker", "orderLinkId", "side", "execTime", "seq"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 WINDOW_S: Final = 1.0
+PER_MINUTE: Final = {"/v5/account/demo-apply-money": 1}
 UNLIMITED: Final = 1_000_000
 """Size that the headers name while limits are off, so that a client's own budget does not slow it down."""
 
@@ -78,13 +79,14 @@ class RateLimits:
 
     def take(self, uid: int, path: str, now_s: float, places: int = 1) -> Allowance:
         """Count one request that takes `places`. What is refused is not counted. Paths without a limit are never refused."""
-        limit = PER_SECOND.get(path)
+        limit = PER_SECOND.get(path) or PER_MINUTE.get(path)
         if not self.enabled or limit is None:
             return Allowance(UNLIMITED, UNLIMITED, 0.0, places)
+        window_s = 60.0 * WINDOW_S if path in PER_MINUTE else WINDOW_S
         taken = self._taken.setdefault((uid, path), deque())
-        while taken and taken[0] <= now_s - WINDOW_S:
+        while taken and taken[0] <= now_s - window_s:
             taken.popleft()
         granted = min(places, limit - len(taken))
         taken.extend([now_s] * granted)
-        wait_s = taken[0] + WINDOW_S - now_s if granted < places else 0.0
+        wait_s = taken[0] + window_s - now_s if granted < places else 0.0
         return Allowance(limit, limit - len(taken), wait_s, granted)

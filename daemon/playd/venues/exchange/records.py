@@ -89,6 +89,10 @@ class Records:
         values = {"format": FORMAT, "market": market, "id_seed": id_seed}
         self._connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
 
+    def note(self, name: str, value: str) -> None:
+        """Keep a word under a name, in place of the one that was there."""
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
     def write(self, changes: Changes, books: Books) -> None:
         """Keep changes and the place of market time, all or nothing. Call before anybody is told."""
         connection = self._connection

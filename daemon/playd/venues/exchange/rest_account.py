@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from playd.core.timeframes import DAY_MS
+from playd.venues.exchange import modes
 from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.margin import BPS
 from playd.venues.exchange.refusal import PARAMETER, Refusal
@@ -12,8 +13,6 @@ from playd.venues.exchange.rest_trade import row_list
 from playd.venues.exchange.rows import Row, wallet_row
 from playd.venues.exchange.text import float_text
 
-MARGIN_MODE: Final = "ISOLATED_MARGIN"
-MARGIN_MODE_FAILED: Final = 3400045
 NEVER_MS: Final = 3650 * DAY_MS
 """How far ahead the end of a key lies that has none."""
 
@@ -25,14 +24,15 @@ def wallet_balance(ask: SignedAsk) -> dict[str, Any]:
 
 
 def info(ask: SignedAsk) -> dict[str, Any]:
+    window_s = ask.floor.dcp.window_s(ask.account.uid)
     return {
-        "marginMode": MARGIN_MODE,
+        "marginMode": ask.account.margin_mode,
         "unifiedMarginStatus": 5,
         "isMasterTrader": False,
         "spotHedgingStatus": "OFF",
         "updatedTime": "0",
-        "dcpStatus": "OFF",
-        "timeWindow": 0,
+        "dcpStatus": "ON" if window_s else "OFF",
+        "timeWindow": window_s,
         "smpGroup": 0,
     }
 
@@ -45,9 +45,7 @@ def fee_rate(ask: SignedAsk) -> dict[str, Any]:
 
 
 def set_margin_mode(ask: SignedAsk) -> dict[str, Any]:
-    """Isolated is what there is; asking for it changes nothing and succeeds."""
-    if ask.text("setMarginMode") != MARGIN_MODE:
-        raise Refusal(MARGIN_MODE_FAILED, "Set margin mode failed: the local exchange has isolated margin only")
+    modes.set_margin_mode(ask.floor.books, ask.account, ask.params)
     return {"reasons": []}
 
 

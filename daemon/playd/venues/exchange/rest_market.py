@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from playd.venues.exchange import rest_prices
-from playd.venues.exchange.model import MAINTENANCE_RATE, Listing
+from playd.venues.exchange.model import MAINTENANCE_RATE, Listing, RiskTier
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import RISK_LIMIT_TEXT, Row
 from playd.venues.exchange.text import float_text, plain
@@ -30,6 +30,11 @@ def announcements(ask: Ask) -> dict[str, Any]:
     return {"total": 0, "list": []}
 
 
+def nothing_now(ask: Ask) -> dict[str, Any]:
+    """There is no insurance fund, nobody is deleveraged, and there are no groups of fees."""
+    return {"updatedTime": str(ask.floor.books.time.now_ms), "list": []}
+
+
 def instruments(ask: Ask) -> dict[str, Any]:
     """Linear perpetuals; other categories are empty."""
     wanted = ask.text("status") or ("" if ask.text("symbol") else "Trading")
@@ -40,22 +45,33 @@ def instruments(ask: Ask) -> dict[str, Any]:
 
 
 def risk_limit(ask: Ask) -> dict[str, Any]:
-    """The one tier of every symbol, so many symbols to a page."""
+    """The tiers of every symbol, or the one there is without any; so many symbols to a page."""
     page, cursor = ask.page(ask.listings(), RISK_PAGE)
-    rows = [
-        {
-            "id": 1,
-            "symbol": listing.instrument.symbol,
-            "riskLimitValue": RISK_LIMIT_TEXT,
-            "maintenanceMargin": float_text(MAINTENANCE_RATE),
-            "initialMargin": float_text(1.0 / float(listing.instrument.max_leverage)),
-            "isLowestRisk": 1,
-            "maxLeverage": plain(listing.instrument.max_leverage),
-            "mmDeduction": "",
-        }
-        for listing in page
-    ]
+    rows = [row for listing in page for row in _tier_rows(listing)]
     return {"category": "linear", "nextPageCursor": cursor, "list": rows}
+
+
+def _tier_rows(listing: Listing) -> list[Row]:
+    most = listing.instrument.max_leverage
+    tiers = listing.tiers or (RiskTier(float(RISK_LIMIT_TEXT), MAINTENANCE_RATE, most),)
+    rows, deduction = [], 0.0
+    for place, tier in enumerate(tiers):
+        if place:
+            deduction += tiers[place - 1].limit_usdt * (tier.mm_rate - tiers[place - 1].mm_rate)
+        leverage = min(tier.max_leverage, most)
+        rows.append(
+            {
+                "id": place + 1,
+                "symbol": listing.instrument.symbol,
+                "riskLimitValue": float_text(tier.limit_usdt),
+                "maintenanceMargin": float_text(tier.mm_rate),
+                "initialMargin": float_text(1.0 / float(leverage)),
+                "isLowestRisk": int(place == 0),
+                "maxLeverage": plain(leverage),
+                "mmDeduction": float_text(deduction) if place else "",
+            }
+        )
+    return rows
 
 
 def instrument_row(listing: Listing, launched_ms: int) -> Row:
@@ -103,5 +119,6 @@ HANDLERS: Final[dict[str, PublicHandler]] = {
     "/v5/announcements/index": announcements,
     "/v5/market/instruments-info": instruments,
     "/v5/market/risk-limit": risk_limit,
+    **dict.fromkeys(("/v5/market/insurance", "/v5/market/adlAlert", "/v5/market/fee-group-info"), nothing_now),
     **rest_prices.HANDLERS,
 }

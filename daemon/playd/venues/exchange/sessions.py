@@ -1,6 +1,6 @@
 """A WebSocket from upgrade to close: what every kind has in common. Frames enter in `Session.receive`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import anyio
@@ -8,6 +8,7 @@ import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from playd.venues.exchange.floor import Floor
+from playd.venues.exchange.ledger import Ledger
 from playd.venues.exchange.socket import Client
 
 FRAME_MAX: Final = 256 * 1024
@@ -27,6 +28,7 @@ class Session:
     """
 
     pause_s = 0.0
+    is_public = False
 
     def __init__(self, floor: Floor, client: Client, address: str, detail: str) -> None:
         self.floor = floor
@@ -133,9 +135,11 @@ async def serve_socket(floor: Floor, request: web.Request, kind: type[Session], 
         return web.Response(status=403, text="too many connections")
     ws = web.WebSocketResponse(max_msg_size=FRAME_MAX, compress=False)
     await ws.prepare(request)
-    client = Client(floor.world.random.token(8), ws, floor.world.clock.mono_s, kind.pause_s)
+    sent = _unnoted if kind.is_public else _noted_by(floor.ledger)
+    client = Client(floor.world.random.token(8), ws, floor.world.clock.mono_s, sent, kind.pause_s)
     session = kind(floor, client, address, detail)
     floor.clients.append(client)
+    floor.ledger.note("opened", conn=client.conn_id, address=address, path=request.path)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.write)
@@ -153,12 +157,25 @@ async def serve_socket(floor: Floor, request: web.Request, kind: type[Session], 
         client.forget()
         floor.clients.remove(client)
         floor.topics.drop(client)
+        floor.dcp.look()
+        floor.ledger.note("closed", conn=client.conn_id, uid=client.uid, code=ws.close_code)
         if client.uid is not None and ws.close_code == WSCloseCode.OK:
             floor.lockstep.left(client)
         else:
             floor.lockstep.lost(client)
         floor.market.wake()
     return ws
+
+
+def _unnoted(client: Client, frame: bytes) -> None:
+    """Frames that concern nobody in particular are not kept."""
+
+
+def _noted_by(ledger: Ledger) -> Callable[[Client, bytes], None]:
+    def note(client: Client, frame: bytes) -> None:
+        ledger.note("frame", conn=client.conn_id, uid=client.uid, frame=orjson.Fragment(frame))
+
+    return note
 
 
 async def _cut_when_idle(client: Client, idle_s: float) -> None:

@@ -18,12 +18,14 @@ class Client:
     """
     A connected socket. `uid` is None on public sockets and before authentication.
 
-    `told` says that frames have gone out since the last barrier. `pause_s` passes before each frame. `mono_s` is the clock.
+    `told` says that frames have gone out since the last barrier. `pause_s` passes before each frame. `mono_s` is the clock,
+    `sent` hears of every frame that leaves.
     """
 
     conn_id: str
     ws: web.WebSocketResponse
     mono_s: Callable[[], float]
+    sent: Callable[["Client", bytes], None]
     pause_s: float = 0.0
     topics: set[str] = field(default_factory=set)
     uid: int | None = None
@@ -75,6 +77,7 @@ class Client:
                         await anyio.sleep(self.pause_s)
                     self._active_s = self.mono_s()
                     await self.ws.send_frame(frame, WSMsgType.TEXT)
+                    self.sent(self, frame)
         except (ClientConnectionResetError, ConnectionError):
             return
         await self.ws.close()
