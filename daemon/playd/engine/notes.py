@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from playd.engine.clauses import Read, fired, truth
 from playd.engine.patterns import distinct_rows, rows_at, tree_paths
-from playd.kernels.catalog import CATALOG
-from playd.kernels.spec import ColumnType
 from playd.matching.records import REASON_CODE, Records
 from playd.plays.columns import Columns
 from playd.plays.conditions import Ref
 from playd.plays.model import ActionName, Play, Scalar
 from playd.plays.rule_tree import Emission, action_rules
+from playd.plays.values import value_at
 
 _SIGNAL: Final = REASON_CODE["signal"]
 _ENTRIES: Final[dict[int, tuple[ActionName, ...]]] = {1: ("entry_long",), -1: ("entry_short",)}
@@ -50,11 +49,6 @@ class NoteReader:
 
     def __init__(self, play: Play) -> None:
         self._rules = {rule.action: rule for rule in action_rules(play)}
-        self._types = {
-            f"{feature.id}.{output.name}": output.type
-            for feature in play.features
-            for output in CATALOG[feature.indicator].outputs
-        }
 
     def of_trades(self, columns: Columns, rows: Records) -> tuple[list[Notes], list[Notes]]:
         """Notes of the entry and of the exit of each TRADE record."""
@@ -102,22 +96,10 @@ class NoteReader:
         if emission is None:
             return NO_NOTES
         values = {
-            key: self._value(columns, f"{emission.notes}.{key}", value, row) if isinstance(value, Ref) else value
+            key: value_at(columns, f"{emission.notes}.{key}", row) if isinstance(value, Ref) else value
             for key, value in emission.metadata
         }
         return Notes(emission.rule, clauses, values)
-
-    def _value(self, columns: Columns, path: str, ref: Ref, row: int) -> Scalar | None:
-        value = float(columns.column(path)[row])
-        if np.isnan(value):
-            return None
-        match self._types.get(ref.column, ColumnType.FLOAT):
-            case ColumnType.INT:
-                return int(value)
-            case ColumnType.BOOL:
-                return bool(value)
-            case _:
-                return value
 
 
 def _first_true(emissions: Sequence[Emission], columns: Columns, row: int) -> tuple[Emission | None, tuple[str, ...]]:

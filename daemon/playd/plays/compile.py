@@ -1,7 +1,7 @@
 """From a checked Play to a Program: features, conditions, signals become nodes; equal ones become the same node."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from playd.plays.graph import Graph
 from playd.plays.model import AtrDistance, AtrTrailing, Feature, LevelStop, Play
 from playd.plays.names import MINUTE_PRICES
 from playd.plays.normal_form import window_key
-from playd.plays.program import PRICE_FIELDS, Clock, Program
+from playd.plays.program import PRICE_FIELDS, Clock, FreeText, Meaning, Program
 from playd.plays.rule_tree import action_rules
 from playd.plays.structure_nodes import StructureCompiler
 
@@ -48,6 +48,7 @@ class _Compiler:
         self._setups = dict(play.setups)
         self._structures = StructureCompiler(self._graph, play.structures, self._column)
         self._names: dict[str, int] = {}
+        self._texts: dict[str, FreeText] = {}
 
     def program(self) -> Program:
         """Compile everything that decisions read."""
@@ -64,6 +65,7 @@ class _Compiler:
             columns=columns,
             nodes=nodes,
             names={name: new[one] for name, one in self._names.items() if one in new},
+            texts={name: FreeText(tuple(new[one] for one in text.columns), text.write) for name, text in self._texts.items()},
             signals={name: new[one] for name, one in signals.items()},
             warmup_ms=max((columns[new[one]].warmup_ms for one in signals.values()), default=0),
             anchor_step_ms=anchor_step_ms,
@@ -96,8 +98,17 @@ class _Compiler:
             for emission in rule.emissions:
                 refs = {f"{emission.notes}.{key}": value for key, value in emission.metadata if isinstance(value, Ref)}
                 found |= {path: self._seen_from_exec(ref) for path, ref in refs.items()}
+                self._find_texts(refs)
         self._names |= found
-        return list(found.values())
+        return [*found.values(), *(column for text in self._texts.values() for column in text.columns)]
+
+    def _find_texts(self, refs: Mapping[str, Ref]) -> None:
+        """Columns from which free texts are written when somebody reads them."""
+        for path, ref in refs.items():
+            found = self._structures.text_of(ref)
+            if found is not None:
+                text, reads = found
+                self._texts[path] = FreeText(tuple(self._seen_from_exec(one) for one in reads), text.write)
 
     def _name(self, name: str, column: int) -> int:
         """Make a column known under a name."""
@@ -139,6 +150,7 @@ class _Compiler:
             [output.first(params) for output in spec.outputs],
             [spec.fade(params, feature.step_ms)] * len(spec.outputs),
             [f"{feature.id}.{output.name}" for output in spec.outputs],
+            meanings=[Meaning(output.type) for output in spec.outputs],
         )
         outputs = {output.name: column for output, column in zip(spec.outputs, columns, strict=True)}
         for name, column in outputs.items():

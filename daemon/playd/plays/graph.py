@@ -6,7 +6,7 @@ from typing import Final
 
 from playd.kernels import asof, offset
 from playd.kernels.compiled import Kernel, Row
-from playd.plays.program import DERIVED_FIELDS, Clock, Column, Node
+from playd.plays.program import DERIVED_FIELDS, NUMBERS, Clock, Column, Meaning, Node
 
 Ordered = tuple[tuple[Column, ...], tuple[Node, ...], dict[int, int]]
 """Columns, nodes, and old to new column numbers."""
@@ -59,14 +59,15 @@ class Graph:
         fade_bars: Sequence[int],
         labels: Sequence[str],
         *,
-        words: Sequence[tuple[str, ...]] = (),
+        meanings: Sequence[Meaning] = (),
         waits: bool = True,
     ) -> tuple[int, ...]:
         """
         The output columns of a computation, shared when it is known already.
 
         `firsts` and `fade_bars` say, per output, how many bars after the inputs it becomes valid, and settles. Without `waits`
-        the former counts from the first bar of the clock, whatever the inputs need. `words`: those of ENUM outputs.
+        the former counts from the first bar of the clock, whatever the inputs need. `meanings`, per output: plain numbers if
+        not given.
         """
         key = (clock, kind, tuple(inputs), params.tobytes())
         if key in self._known:
@@ -76,9 +77,9 @@ class Graph:
         warm = max(self.columns[one].warmup_ms for one in inputs)
         outputs = tuple(range(len(self.columns), len(self.columns) + len(labels)))
         node = len(self.nodes)
-        for label, first, fade, text in zip(labels, firsts, fade_bars, words or [()] * len(labels), strict=True):
+        for label, first, fade, meaning in zip(labels, firsts, fade_bars, meanings or [NUMBERS] * len(labels), strict=True):
             settled_ms = warm + (first + fade) * step_ms
-            self.columns.append(Column(clock, label, node, ready + first * step_ms, settled_ms, words=text))
+            self.columns.append(Column(clock, label, node, ready + first * step_ms, settled_ms, meaning=meaning))
         self.nodes.append(Node(clock, kind, kernel, tuple(inputs), params, state_size, lookback, outputs))
         self._known[key] = outputs
         return outputs
@@ -101,7 +102,7 @@ class Graph:
             (bars,),
             (0,),
             (label,),
-            words=(source.words,),
+            meanings=(source.meaning,),
         )[0]
 
     def aligned(self, column: int, clock: int, *, stale: bool = True) -> int:
@@ -112,9 +113,8 @@ class Graph:
         inputs = (column, self.candle(source.clock, "close_time"), self.candle(clock, "close_time"))
         params = asof.pack(self.clocks[source.clock].step_ms if stale else NEVER_STALE_MS)
         label = f"{source.name}@{self.clocks[clock].name}"
-        words = (source.words,)
-        kernel, size = asof.kernel(), asof.STATE_SIZE
-        return self.node(clock, "asof", kernel, inputs, params, size, 0, (0,), (0,), (label,), words=words)[0]
+        meanings, kernel, size = (source.meaning,), asof.kernel(), asof.STATE_SIZE
+        return self.node(clock, "asof", kernel, inputs, params, size, 0, (0,), (0,), (label,), meanings=meanings)[0]
 
     def rename(self, column: int, name: str) -> None:
         """Give a column the name that people know it by, unless it has one."""

@@ -22,9 +22,9 @@ def hint(condition: Compare, names: Names) -> tuple[str, str] | None:
         return None
     if condition.op not in (">=", "<="):
         for band, bar, side in ((lesser, greater, "upper"), (greater, lesser, "lower")):
-            if _includes_bar(band, side, names) and isinstance(bar, Ref) and bar.id in _BAR and bar.offset == 0:
+            meant = _includes_bar(band, bar, side, names)
+            if meant is not None:
                 assert isinstance(band, Ref)
-                meant = f"write {{feature_id: {band.id}, field: {side}, offset: 1}}"
                 return "W305", f"found a condition that can never be true: `{band.column}` includes the current bar; {meant}"
     if isinstance(greater, Number) and 0 < greater.value < _FRACTION and _is_bandwidth(lesser, names):
         assert isinstance(lesser, Ref)
@@ -32,11 +32,21 @@ def hint(condition: Compare, names: Names) -> tuple[str, str] | None:
     return None
 
 
-def _includes_bar(operand: Operand, side: str, names: Names) -> bool:
-    if not isinstance(operand, Ref) or operand.offset != 0 or operand.field != side:
-        return False
-    column = names.column(operand)
-    return column.indicator == "donchian" and column.step_ms == names.exec_ms
+def _includes_bar(band: Operand, bar: Operand, side: str, names: Names) -> str | None:
+    """What was meant, if `band` is an extreme on that side of bars among which is the one that `bar` is a price of."""
+    if not isinstance(band, Ref) or not isinstance(bar, Ref) or bar.id not in _BAR or band.offset or bar.offset:
+        return None
+    column = names.column(band)
+    if column.step_ms != names.exec_ms:
+        return None
+    if column.indicator == "donchian" and band.field == side:
+        return f"write {{feature_id: {band.id}, field: {side}, offset: 1}}"
+    structure = names.structures.get(band.id)
+    if structure is None or structure.spec.name != "rolling_window" or structure.settings["exclude_current"]:
+        return None
+    mode, outermost = ("max", "high") if side == "upper" else ("min", "low")
+    passed = structure.settings["mode"] == mode and structure.settings["source"] in (bar.id, outermost)
+    return "write `exclude_current: true`" if passed else None
 
 
 def _is_bandwidth(operand: Operand, names: Names) -> bool:

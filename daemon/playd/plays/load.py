@@ -112,7 +112,8 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     timeframes = read_timeframes(top, report)
     names = Names(timeframes.exec_ms)
     features = read_features(top.item("features"), timeframes, names, report, top.mark)
-    structures = StructureReader(timeframes, names, report).read(top.item("structures"))
+    structure_reader = StructureReader(timeframes, names, report)
+    structures = structure_reader.read(top.item("structures"))
     setups_item = top.item("setups")
     expressions = ExpressionReader(names, setups_item.keys if isinstance(setups_item, Map) else (), report)
     setups = read_setups(setups_item, expressions, report)
@@ -124,6 +125,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     if not report.failed:
         check_contract(Sections(account, policy, risk, actions), top, report)
         _warn_of_unused(top, names, expressions, report)
+    structure_reader.warn_of_unused()
     return Play(
         source=source,
         name=_name(top, report),
@@ -167,7 +169,7 @@ def _symbol(top: Section, report: Report) -> str:
 
 def _description(top: Section, report: Report) -> str:
     description = top.text("description")
-    if "--start" in description or "--end" in description:
+    if ("--start" in description or "--end" in description) and not top.has("date_range"):
         text = "found a window in free text, which has no effect: write `date_range`"
         report.add("W601", top.mark_of("description"), "description", text)
     return description

@@ -5,12 +5,13 @@ A column is a number: its place in `Program.columns`. Candle fields are columns 
 of one node. Equal computations are one node, whatever names they have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from playd.core.timeframes import NAME_OF_MS, bar_open_ms
 from playd.kernels.compiled import Kernel, Row
+from playd.kernels.spec import ColumnType
 
 PRICE_FIELDS: Final = ("open", "high", "low", "close", "volume")
 DERIVED_FIELDS: Final = ("time", "close_time", "index")
@@ -36,6 +37,25 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the numbers of a column stand for. `words`: of an ENUM, by their number; none if its text is free."""
+
+    type: ColumnType
+    words: tuple[str, ...] = ()
+
+
+NUMBERS: Final = Meaning(ColumnType.FLOAT)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeText:
+    """How the text behind a number is made: `write` takes the values of `columns` at the number's bar."""
+
+    columns: tuple[int, ...]
+    write: Callable[[Sequence[float]], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """
     One series.
@@ -46,7 +66,7 @@ class Column:
         node: Place in `Program.nodes`, -1 for a candle field, whose name is then `field`.
         ready_ms: History from the first loaded bar until the first value can be there. For rules this is the last operand's.
         warmup_ms: History that should be loaded, so that seeds have faded.
-        words: What the numbers of an ENUM stand for; empty for every other type, and for words whose text is free.
+        meaning: What its numbers stand for.
     """
 
     clock: int
@@ -55,7 +75,7 @@ class Column:
     ready_ms: int
     warmup_ms: int
     field: str = ""
-    words: tuple[str, ...] = ()
+    meaning: Meaning = NUMBERS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +109,7 @@ class Program:
         columns, nodes: Nodes are in execution order: a node's inputs come before it.
         names: Name to column: `close`, `id`, `id.field`, rule paths like `actions.entry_long.all[1]`, their operands `….lhs`,
             references in metadata (`actions.entry_long.metadata.<key>`).
+        texts: Names of columns in metadata whose text is free, each with the way to it.
         signals: Word of `SIGNALS` to its column on the execution clock; absent when the Play does not have it.
         warmup_ms: How far before a window the history must start.
         anchor_step_ms: The first candle to load opens at a multiple of this.
@@ -99,6 +120,7 @@ class Program:
     columns: tuple[Column, ...]
     nodes: tuple[Node, ...]
     names: Mapping[str, int]
+    texts: Mapping[str, FreeText]
     signals: Mapping[str, int]
     warmup_ms: int
     anchor_step_ms: int

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from playd.kernels.catalog import CATALOG, STRUCTURES
 from playd.kernels.spec import IndicatorSpec
-from playd.kernels.structures.spec import ATR, Settings
+from playd.kernels.structures.spec import ATR, Settings, Text
 from playd.plays.conditions import Ref
 from playd.plays.graph import Graph
 from playd.plays.model import Structure
+from playd.plays.program import Meaning
 
 
 class StructureCompiler:
@@ -38,10 +39,23 @@ class StructureCompiler:
             [output.first for output in outputs],
             [self._fade(structure) - output.first for output in outputs],
             [f"{id}.{output.name}" for output in outputs],
-            words=[output.words for output in outputs],
+            meanings=[Meaning(output.type, output.words) for output in outputs],
             waits=False,
         )
         return {output.name: column for output, column in zip(outputs, columns, strict=True)}
+
+    def text_of(self, ref: Ref) -> tuple[Text, tuple[Ref, ...]] | None:
+        """How the text of a word with free text is made, and the columns that say it; None for any other column."""
+        structure = self._structures.get(ref.id)
+        if structure is None:
+            return None
+        outputs = STRUCTURES[structure.kind].outputs(dict(structure.params))
+        text = next(output.text for output in outputs if output.name == ref.field)
+        if text is None:
+            return None
+        uses = dict(structure.uses)
+        names = [name.rpartition(".") for name in text.reads]
+        return text, tuple(Ref(uses[kind] if kind else ref.id, field, ref.offset) for kind, _, field in names)
 
     def _input(self, structure: Structure, params: Settings, uses: Mapping[str, str], row: str) -> int:
         clock = self._graph.clock(structure.step_ms)

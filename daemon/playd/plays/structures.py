@@ -45,6 +45,7 @@ class _Draft:
 
     id: str
     mark: Mark
+    key_mark: Mark
     path: str
     spec: StructureSpec
     step_ms: int
@@ -71,6 +72,12 @@ class StructureReader:
         in_circle = self._refuse_circles()
         found = [self._structure(draft) for draft in self._drafts.values() if draft.id not in in_circle]
         return tuple(sorted((one for one in found if one), key=lambda one: (one.step_ms, one.id)))
+
+    def warn_of_unused(self) -> None:
+        """W602 for structures that nothing has named; call it when everything else is read."""
+        for id, draft in self._drafts.items():
+            if id not in self._names.used:
+                self._add("W602", draft.key_mark, f"{draft.path}.key", "found a name that nothing uses")
 
     def _read_clock(self, entry: Entry) -> None:
         path = f"structures.{entry.key}"
@@ -105,7 +112,8 @@ class StructureReader:
             return
         settled = self._settled(section, spec)
         key = self._atr_key(section) if ATR in spec.inputs else None
-        self._drafts[id] = _Draft(id, section.mark, path, spec, step_ms, settled, self._uses(section), key)
+        marks = section.mark, section.mark_of("key")
+        self._drafts[id] = _Draft(id, *marks, path, spec, step_ms, settled, self._uses(section), key)
         if settled is not None:
             outputs = {output.name: output for output in spec.outputs(settled)}
             self._names.structures[id] = StructureNames(spec, step_ms, settled, outputs, {})

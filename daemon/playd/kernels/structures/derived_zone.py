@@ -23,6 +23,7 @@ from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.spec import ParamSpec, integer
 from playd.kernels.structures.blake2b import BLOCK_BYTES, Text, digest_of_4_bytes, write_integer, write_text
 from playd.kernels.structures.spec import (
+    Complaint,
     Output,
     Settings,
     StructureSpec,
@@ -59,6 +60,10 @@ _HEAD: Final = np.frombuffer(b"derived_zone|", dtype=np.uint8)
 _BAR: Final = np.frombuffer(b"|", dtype=np.uint8)
 _RETRACEMENT: Final = np.frombuffer(b"|retracement", dtype=np.uint8)
 _EXTENSION: Final = np.frombuffer(b"|extension", dtype=np.uint8)
+
+
+BREAK_TOLERANCE, LASTING_TOLERANCE = 0.001, 0.005
+"""Fractions of the price: the default, and what a zone needs to outlive a few bars."""
 
 
 @part
@@ -198,6 +203,13 @@ def _pack(params: Settings, used: Collection[str]) -> Row:
     return np.array([source, sign, number(params, "width_pct"), number(params, "break_tolerance_pct"), *ratios])
 
 
+def _check(written: Settings) -> tuple[Complaint, ...]:
+    if number({"break_tolerance_pct": BREAK_TOLERANCE, **written}, "break_tolerance_pct") >= LASTING_TOLERANCE:
+        return ()
+    text = "found a zone that lives only while price stays within a hair of it; write `break_tolerance_pct` 0.005 or more"
+    return (Complaint("W306", "break_tolerance_pct", text),)
+
+
 SPEC = StructureSpec(
     name="derived_zone",
     params=(
@@ -206,7 +218,7 @@ SPEC = StructureSpec(
         ParamSpec("mode", "word", "retracement", words=("retracement", "extension")),
         ParamSpec("width_pct", "float", 0.002, lo=0.0, above_lo=True),
         ParamSpec("use_paired_source", "bool", default=True),
-        ParamSpec("break_tolerance_pct", "float", 0.001, lo=0.0),
+        ParamSpec("break_tolerance_pct", "float", BREAK_TOLERANCE, lo=0.0),
     ),
     inputs=(
         "close",
@@ -228,4 +240,5 @@ SPEC = StructureSpec(
     pack=_pack,
     recurrence=derived_zone,
     uses=(Use("swing"),),
+    check=_check,
 )
