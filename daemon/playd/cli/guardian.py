@@ -15,7 +15,7 @@ import anyio
 from playd import __version__
 from playd.control.figures import rfc3339
 from playd.control.guardian_methods import GuardianMethods
-from playd.control.protocol import encode
+from playd.control.protocol import GUARDIAN_SOCKET, encode
 from playd.control.server import ControlServer
 from playd.control.streams import StreamHub
 from playd.core.canonical import Json
@@ -31,7 +31,6 @@ from playd.world.ports import Signal, World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
 
-SOCKET: Final = "guardian.sock"
 JOURNAL: Final = "journal"
 JOURNAL_RETRY_S: Final = 10.0
 BEAT_S: Final = 5.0
@@ -127,7 +126,7 @@ async def _main(world: World, options: GuardianOptions) -> int:
             await group.start(guardian.run)
             methods = GuardianMethods(world, __version__, guardian, places.state_dir, voice)
             world.disk.mkdir(places.run_dir)
-            path = places.run_dir / SOCKET
+            path = places.run_dir / GUARDIAN_SOCKET
             server = ControlServer(world.net, world.clock, path, methods, StreamHub())
             async with AsyncExitStack() as stack:
                 try:

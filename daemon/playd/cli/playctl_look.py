@@ -81,9 +81,11 @@ def header_text(data: JsonObject) -> str:
     modes = ", ".join(f"{count} {mode}" for mode, count in sorted(head["counts"].items())) or "no instances"
     ready = "READY" if head["ready"] else f"NOT READY ({head['step']})"
     recon = "never" if head["recon_age_s"] is None else f"{say_age(head['recon_age_s'])} ago"
+    age_s = head["guardian"]["age_s"]
+    guardian = "never heard" if age_s is None else f"{say_age(age_s)} ago"
     return (
         f"playd {head['version']}  {ready}  up {say_age(head['uptime_s'])}  {modes}  halt level {head['halt_level']}"
-        f"  reconciled {recon}  market {head['market_time'] or '?'}  journal {head['journal_head']['seq']}"
+        f"  reconciled {recon}  guardian {guardian}  market {head['market_time'] or '?'}  journal {head['journal_head']['seq']}"
     )
 
 

@@ -7,8 +7,8 @@ import anyio
 from playd.control import rows
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
-from playd.control.figures import figure, rounded
 from playd.control.look_methods import chosen
+from playd.control.panic_rows import panic_rows
 from playd.control.params import (
     Add,
     LiftHalt,
@@ -161,7 +161,7 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
     daemon.supervisor.look_around()
     await daemon.journal.synced()
     unread = _unreachable(daemon, scope)
-    data = panic_report(scope, reports, unread)
+    data = panic_rows(scope.text, reports, unread)
     if unread or any(report.exit_code for _, report in reports):
         raise RpcError(Code.INCOMPLETE, data["text"], reason="position_may_remain", scope=scope.text, details=data)
     return data
@@ -197,40 +197,6 @@ def _unreachable(daemon: Daemon, scope: Scope) -> list[str]:
             if slot.record.account == alias
         )
     ]
-
-
-def panic_report(scope: Scope, reports: list[tuple[str, PanicReport]], unread: list[str]) -> JsonObject:
-    """The report of a panic over one or more accounts."""
-    positions = [
-        {
-            "account": alias,
-            "symbol": each.symbol,
-            "before": figure(each.before, each.symbol.removesuffix("USDT"), "venue", 0.0),
-            "closed": figure(each.closed, each.symbol.removesuffix("USDT"), "venue", 0.0),
-            "avg_price": figure(each.average_price if each.closed else None, "USDT", "venue", 0.0, "nothing was closed"),
-            "slippage_bps": figure(each.slippage_bps, "bps", "computed", 0.0, "nothing was closed"),
-            "remaining": figure(each.remaining, each.symbol.removesuffix("USDT"), "venue", 0.0, "could not be read"),
-            "stop": figure(each.stop_at_venue or None, "USDT", "venue", 0.0, "none"),
-        }
-        for alias, report in reports
-        for each in report.positions
-    ]
-    problems = [f"{alias}: {problem}" for alias, report in reports for problem in report.problems]
-    problems += [f"{alias}: the account is not open, its position could not be read" for alias in unread]
-    incomplete = bool(unread) or any(report.exit_code for _, report in reports)
-    cancelled = sum(report.cancelled for _, report in reports)
-    in_books = bool(reports) and all(alias.startswith("shadow-") for alias, _ in reports)
-    flat = "flat, in its book: a shadow has nothing at a venue" if in_books else "flat, verified at the venue"
-    word = "INCOMPLETE: a position may remain" if incomplete else flat
-    return {
-        "scope": scope.text,
-        "flat": not incomplete,
-        "positions": positions,
-        "entries_cancelled": cancelled,
-        "problems": problems,
-        "duration_s": rounded(max((report.duration_s for _, report in reports), default=0.0)),
-        "text": "; ".join([f"{scope.text}: {word}; {cancelled} entry orders cancelled", *problems]),
-    }
 
 
 async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject:
@@ -285,8 +251,7 @@ def as_rpc(daemon: Daemon, error: Exception) -> RpcError:
     if isinstance(error, NotRunning):
         return RpcError(Code.NOT_RUNNING, str(error))
     if isinstance(error, Incomplete):
-        scope = Scope("account", "", "account", "", ())
-        data = panic_report(scope, [("", error.report)], [])
+        data = panic_rows("", [("", error.report)], [])
         return RpcError(Code.INCOMPLETE, str(error), reason="position_may_remain", details=data)
     raise error
 

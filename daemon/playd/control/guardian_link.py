@@ -15,7 +15,7 @@ import structlog
 
 from playd.control.client import Forbidden, Unanswered, Unreachable, connected
 from playd.control.guardian_methods import PROTOCOL
-from playd.control.protocol import JsonObject, RpcError
+from playd.control.protocol import GUARDIAN_SOCKET, JsonObject, RpcError
 from playd.core.errors import StateError
 from playd.core.modes import Environment
 from playd.ops.guardian_records import records_after
@@ -32,7 +32,6 @@ from playd.world.ports import World
 PLAN_LOOK_S: Final = 0.25
 BEAT_S: Final = 1.0
 ANSWER_WITHIN_S: Final = 2.0
-SOCKET: Final = "guardian.sock"
 JOURNAL: Final = "journal"
 
 _SEQ_KEY: Final = "guardian_seq"
@@ -64,7 +63,7 @@ class GuardianLink:
         self._parts = parts
         self._clock = parts.world.clock
         self._plan_file = PlanFile(parts.world.disk, parts.state_dir)
-        self._socket = parts.run_dir / SOCKET
+        self._socket = parts.run_dir / GUARDIAN_SOCKET
         self._started_s = self._clock.mono_s()
         self._heard_s: float | None = None
         self._writes = -1

@@ -81,6 +81,7 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
         "halt_level": int(highest.level) if highest is not None else 0,
         "recon_age_s": _recon_age_s(daemon),
         "repairs_today": _repairs_today(daemon),
+        "guardian": {"age_s": rounded(daemon.guardian.age_s), "missing": daemon.guardian.missing},
         "journal_head": {"seq": seq, "hash": head},
         "accounts": [_account_line(daemon, alias) for alias in sorted(daemon.accounts.held)],
     }

@@ -13,6 +13,9 @@ from playd.core.limits import REPLY_LINE_BYTES
 PROTOCOL: Final = 1
 REQUEST_ID_MAX: Final = 64
 
+GUARDIAN_SOCKET: Final = "guardian.sock"
+"""The guardian's socket, beside the daemon's control socket."""
+
 JsonObject = dict[str, Any]
 """A JSON object from or for the wire; its values are checked where they are used."""
 
