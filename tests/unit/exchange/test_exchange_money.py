@@ -34,7 +34,7 @@ def test_isolated_margin_of_a_position() -> None:
     market.order("Buy", "1")
     market.flat_minute(50_000.0)
 
-    margin = margin_of(market.account, market.position, market.books.listings[SYMBOL])
+    margin = margin_of(market.account, market.position, market.books.listings)
 
     assert (margin.initial, margin.liquidation_text) == (Decimal("5024.75"), "45226.1")
     assert available(market.account, market.books.listings) == market.account.wallet - Decimal("5024.75")

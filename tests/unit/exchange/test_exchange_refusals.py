@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from playd.venues.exchange import arrivals
+from playd.venues.exchange import arrivals, modes
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.trading_stop import set_trading_stop
 from tests.exchange_kit import SYMBOL, Market, rows
@@ -232,9 +232,9 @@ def test_cancel_all_takes_what_its_filters_name(wish: dict[str, str], left: list
 def test_leverage_is_set_once_and_bounded() -> None:
     market = Market()
     wish = {"category": "linear", "symbol": SYMBOL, "buyLeverage": "5", "sellLeverage": "5"}
-    arrivals.set_leverage(market.books, market.account, wish)
+    modes.set_leverage(market.books, market.account, wish)
     for changed, code in (({}, 110043), ({"buyLeverage": "200", "sellLeverage": "200"}, 110013), ({"buyLeverage": "7"}, 10001)):
         with pytest.raises(Refusal) as caught:
-            arrivals.set_leverage(market.books, market.account, {**wish, **changed})
+            modes.set_leverage(market.books, market.account, {**wish, **changed})
         assert caught.value.code == code
     assert market.position.leverage == 5

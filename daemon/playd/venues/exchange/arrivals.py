@@ -1,6 +1,5 @@
 """
-What users ask of the books about their orders: create and cancel; also leverage. `amends` and `trading_stop` are its
-neighbours.
+What users ask of the books about their orders: create and cancel. `amends`, `trading_stop` and `modes` are its neighbours.
 
 Each raises `Refusal` when it does not do what was asked. Inside a candle the market first catches up with what the account has
 in the symbol, so that nobody cancels an order that the price has already reached; those changes stand after a refusal too.
@@ -14,7 +13,7 @@ from typing import Final
 from playd.venues.exchange import refusal
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.liquidity import into_band
-from playd.venues.exchange.margin import available, order_cost
+from playd.venues.exchange.margin import available, order_cost, tier_of
 from playd.venues.exchange.minute import catch_up
 from playd.venues.exchange.model import Account, CancelType, Listing, Order, Position, Status, StopKind, place_of
 from playd.venues.exchange.moments import note_tested
@@ -22,7 +21,7 @@ from playd.venues.exchange.protection import PARTIAL_MAX, partial_count, unlink
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.text import float_text
 from playd.venues.exchange.trades import arrive
-from playd.venues.exchange.wishes import Request, Wish, decimal, read_wish, text_of, word
+from playd.venues.exchange.wishes import Request, Wish, read_wish, text_of, word
 
 OPEN_ORDERS_MAX: Final = 500
 """Active orders per account and symbol."""
@@ -62,6 +61,7 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
     position = place_for(books, account, symbol, wish.position_idx)
     qty_steps = _reduced(wish, position) if wish.reduces else wish.qty_steps
     _check_counts(account, position, wish)
+    _check_tier(listing, wish, qty_steps, position)
     _check_funds(books, account, listing, wish, qty_steps, position)
     now_ms = books.time.now_ms
     order = Order(
@@ -177,30 +177,9 @@ def end_orders(books: Books, account: Account, orders: list[Order], why: CancelT
         books.tell_position(account, account.positions[place])
 
 
-def set_leverage(books: Books, account: Account, request: Request) -> None:
-    """Leverage of a symbol; with a position its margin is computed anew and must be there."""
-    listing = listing_of(books, request)
-    buy, sell = decimal(request, "buyLeverage"), decimal(request, "sellLeverage")
-    if buy is None or buy != sell:
-        raise Refusal(PARAMETER, "params error: buyLeverage and sellLeverage must be given and equal in one-way mode")
-    if not 1 <= buy <= listing.instrument.max_leverage:
-        raise Refusal(refusal.RISK_LIMIT, f"cannot set leverage {buy} outside 1 to {listing.instrument.max_leverage}")
-    position = books.position(account, listing.instrument.symbol)
-    if position.leverage == buy:
-        raise Refusal(refusal.LEVERAGE_NOT_MODIFIED, "leverage not modified")
-    before, position.leverage = position.leverage, buy
-    if available(account, books.listings) < 0 and buy < before:
-        position.leverage = before
-        raise Refusal(refusal.NO_FUNDS, "ab not enough for new leverage")
-    position.updated_ms = books.time.now_ms
-    books.tell_position(account, position)
-    if position.steps:
-        books.tell_wallet(account)
-
-
 def place_for(books: Books, account: Account, symbol: str, idx: int) -> Position:
     """The position that a request means, if the account's mode for the symbol has it."""
-    if idx:
+    if idx not in account.place_indices(symbol):
         raise Refusal(PARAMETER, "position idx not match position mode")
     return books.position(account, symbol, idx)
 
@@ -225,6 +204,17 @@ def _check_counts(account: Account, position: Position, wish: Wish) -> None:
         raise Refusal(refusal.TOO_MANY_ORDERS, f"Not allowed to have more than {OPEN_ORDERS_MAX} open orders")
     if wish.partial and partial_count(account, position) >= PARTIAL_MAX:
         raise Refusal(refusal.TOO_MANY_PARTIAL, f"Not allowed to have more than {PARTIAL_MAX} partial TP/SLs")
+
+
+def _check_tier(listing: Listing, wish: Wish, qty_steps: int, position: Position) -> None:
+    """The larger a position would become, the less leverage it may have."""
+    if wish.reduces or not listing.tiers:
+        return
+    held = 0 if position.side is wish.side.opposite else abs(position.steps)
+    tier = listing.tiers[tier_of(listing, listing.qty(held + qty_steps) * wish.reference(listing))]
+    if position.leverage > tier.max_leverage:
+        text = f"leverage {position.leverage} is above {tier.max_leverage}, the most for a position of that value"
+        raise Refusal(refusal.TIER_LEVERAGE, text)
 
 
 def _check_funds(books: Books, account: Account, listing: Listing, wish: Wish, qty_steps: int, position: Position) -> None:

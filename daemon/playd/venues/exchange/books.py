@@ -49,7 +49,9 @@ class Books:
         id_seed: str,
         terms: MarketTerms = ENDLESS,
     ) -> None:
-        self.listings = {symbol: Listing(rules, last_prices[symbol]) for symbol, rules in instruments.items()}
+        self.listings = {
+            symbol: Listing(rules, last_prices[symbol], tiers=terms.tiers) for symbol, rules in instruments.items()
+        }
         self.accounts: dict[int, Account] = {}
         self.time = MarketTime(now_ms, now_ms)
         self.id_seed = id_seed
@@ -109,7 +111,7 @@ class Books:
 
     def tell_position(self, account: Account, position: Position) -> None:
         self.changes.positions.add((account.uid, position.place))
-        row = position_row(account, position, self.listings[position.symbol], entry_name=ENTRY_PRICE)
+        row = position_row(account, position, self.listings, entry_name=ENTRY_PRICE)
         self._tell(account, "position", [row], "")
 
     def tell_wallet(self, account: Account) -> None:

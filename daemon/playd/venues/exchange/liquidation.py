@@ -8,8 +8,12 @@ from playd.venues.exchange.protection import of_position
 
 
 def take_over(books: Books, account: Account, position: Position, ticks: int) -> None:
-    """End a position at `ticks`, the bankruptcy price. Its other orders go first; stops go in the closing event."""
-    doomed = [order for order in of_position(account, position) if not order.stop_kind.protects]
+    """
+    End a position at `ticks`, the bankruptcy price. Orders go first, in cross margin all of the account's; stops go in the
+    closing event.
+    """
+    orders = [*account.orders.values()] if account.is_cross else of_position(account, position)
+    doomed = [order for order in orders if not order.stop_kind.protects]
     if doomed:
         books.tell_orders(account, [end_for(books, account, order) for order in doomed])
     now_ms = books.time.now_ms

@@ -1,12 +1,17 @@
-"""Isolated margin of an account: what positions and resting orders hold back, and what is free. Formulas: `playd.matching`."""
+"""Margin of an account: what positions and resting orders hold back, and what is free. Formulas: `playd.matching`."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from playd.core.orders import Side
 from playd.matching.money import (
+    cross_maintenance_usdt,
+    cross_margin_usdt,
+    cross_terms,
     initial_margin_usdt,
     liquidation_price,
     maintenance_margin_usdt,
@@ -19,6 +24,9 @@ BPS: Final = 10_000.0
 _MONEY: Final = Decimal("1E-8")
 
 
+Listings = Mapping[str, Listing]
+
+
 @dataclass(frozen=True, slots=True)
 class Margin:
     """Margin of one position in USDT. `liquidation_text` is empty when the price can never be reached."""
@@ -29,25 +37,87 @@ class Margin:
     liquidation_text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """The terms of an isolated position that is liquidated, and settled, where this one is."""
+
+    leverage: float
+    mm_rate: float
+    deduction_usdt: float
+
+
 _NOTHING: Final = Margin(Decimal(0), Decimal(0), Decimal(0), "")
 
 
-def margin_of(account: Account, position: Position, listing: Listing) -> Margin:
+def margin_of(account: Account, position: Position, listings: Listings) -> Margin:
     """Margin at the present price; all zero when flat."""
     if position.steps == 0:
         return _NOTHING
+    listing = listings[position.symbol]
     direction, qty, entry = position.direction, listing.qty(abs(position.steps)), float(position.entry)
-    leverage, taker = float(position.leverage), account.taker_bps / BPS
-    rate, deduction = account.maintenance_rate, account.maintenance_deduction_usdt
-    maintenance = maintenance_margin_usdt(direction, qty, entry, listing.last, leverage, taker, rate, deduction)
-    liquidation = liquidation_price(direction, qty, entry, leverage, rate, deduction)
-    qty_decimal = listing.qty_decimal(position.steps)
+    risk = risk_of(account, position, listings)
+    liquidation = liquidation_price(direction, qty, entry, risk.leverage, risk.mm_rate, risk.deduction_usdt)
     return Margin(
-        initial=_money(initial_margin_usdt(direction, qty, entry, leverage, taker)),
-        maintenance=_money(maintenance),
-        unrealised=exact_product(qty_decimal, exact_sum(decimal_of(listing.last), -position.entry)),
+        initial=_initial(account, position, listing),
+        maintenance=_maintenance(account, position, listing),
+        unrealised=unrealised(position, listing),
         liquidation_text=_liquidation_text(liquidation, listing),
     )
+
+
+def unrealised(position: Position, listing: Listing) -> Decimal:
+    """Profit at the present price, exact."""
+    return exact_product(listing.qty_decimal(position.steps), exact_sum(decimal_of(listing.last), -position.entry))
+
+
+def tier_of(listing: Listing, value_usdt: float) -> int:
+    """Place of the tier that a position of this value is in; the last one has no end."""
+    return next((place for place, tier in enumerate(listing.tiers) if value_usdt <= tier.limit_usdt), len(listing.tiers) - 1)
+
+
+def maintenance_terms(account: Account, position: Position, listing: Listing) -> tuple[float, float]:
+    """
+    Maintenance rate and deduction of a position's tier; the deduction makes the margin continuous between tiers.
+
+    The tier goes by the value at entry, so that it does not depend on the moment of asking.
+    """
+    if not listing.tiers:
+        return account.maintenance_rate, account.maintenance_deduction_usdt
+    place = tier_of(listing, listing.qty(abs(position.steps)) * float(position.entry))
+    steps = pairwise(listing.tiers[: place + 1])
+    deduction = sum(lower.limit_usdt * (upper.mm_rate - lower.mm_rate) for lower, upper in steps)
+    return listing.tiers[place].mm_rate, deduction
+
+
+def risk_of(account: Account, position: Position, listings: Listings) -> Risk:
+    """How a position that is open is liquidated: by its own margin, or by that of the whole account."""
+    listing = listings[position.symbol]
+    rate, deduction = maintenance_terms(account, position, listing)
+    if not account.is_cross or position.steps == 0:
+        return Risk(float(position.leverage), rate, deduction)
+    others = [each for each in account.positions.values() if each.steps and each is not position]
+    equity = exact_sum(account.wallet, *(unrealised(each, listings[each.symbol]) for each in others))
+    owed = exact_sum(*(_maintenance(account, each, listings[each.symbol]) for each in others))
+    qty, entry, taker = listing.qty(abs(position.steps)), float(position.entry), account.taker_bps / BPS
+    return Risk(*cross_terms(position.direction, qty, entry, float(exact_sum(equity, -owed)), rate, deduction, taker))
+
+
+def _initial(account: Account, position: Position, listing: Listing) -> Decimal:
+    direction, qty = position.direction, listing.qty(abs(position.steps))
+    leverage, taker = float(position.leverage), account.taker_bps / BPS
+    if account.is_cross:
+        return _money(cross_margin_usdt(direction, qty, listing.last, leverage, taker))
+    return _money(initial_margin_usdt(direction, qty, float(position.entry), leverage, taker))
+
+
+def _maintenance(account: Account, position: Position, listing: Listing) -> Decimal:
+    direction, qty = position.direction, listing.qty(abs(position.steps))
+    leverage, taker = float(position.leverage), account.taker_bps / BPS
+    rate, deduction = maintenance_terms(account, position, listing)
+    if account.is_cross:
+        return _money(cross_maintenance_usdt(direction, qty, listing.last, leverage, taker, rate, deduction))
+    entry = float(position.entry)
+    return _money(maintenance_margin_usdt(direction, qty, entry, listing.last, leverage, taker, rate, deduction))
 
 
 def order_cost(account: Account, listing: Listing, side: Side, steps: int, price: float, leverage: Decimal) -> Decimal:
@@ -56,19 +126,21 @@ def order_cost(account: Account, listing: Listing, side: Side, steps: int, price
     return decimal_of(order_cost_usdt(direction, listing.qty(steps), price, float(leverage), account.taker_bps / BPS))
 
 
-def order_margin(account: Account, listings: dict[str, Listing], *, without: str = "") -> Decimal:
+def order_margin(account: Account, listings: Listings, *, without: str = "") -> Decimal:
     """What resting limit orders hold back. Orders that only reduce hold nothing, nor do market and untriggered orders."""
     held = [_held(account, order, listings[order.symbol]) for order in account.orders.values() if order.order_id != without]
     return exact_sum(*held)
 
 
-def available(account: Account, listings: dict[str, Listing], *, without: str = "") -> Decimal:
-    """Free balance: wallet less the margin of positions and of resting orders (`without` names an order left out)."""
-    held = [
-        -margin_of(account, position, listings[position.symbol]).initial
-        for position in account.positions.values()
-        if position.steps
-    ]
+def available(account: Account, listings: Listings, *, without: str = "") -> Decimal:
+    """
+    Free balance: wallet (in cross margin with all unrealised profit) less the margin of positions and of resting orders;
+    `without` names an order left out.
+    """
+    open_positions = [position for position in account.positions.values() if position.steps]
+    held = [-_initial(account, position, listings[position.symbol]) for position in open_positions]
+    if account.is_cross:
+        held += [unrealised(position, listings[position.symbol]) for position in open_positions]
     return exact_sum(account.wallet, -order_margin(account, listings, without=without), *held)
 
 

@@ -10,7 +10,7 @@ from playd.matching.book import open_position, protect, submit_entry, submit_lim
 from playd.matching.minute import fill_due_orders, gap_test, inside_minute
 from playd.matching.money import fee_usdt, funding_usdt
 from playd.matching.records import ENTERED, FOK, GTC, IOC, POST_ONLY, Records, new_book, new_fills, new_terms
-from playd.venues.exchange.margin import margin_of, order_cost
+from playd.venues.exchange.margin import Listings, margin_of, order_cost, risk_of
 from playd.venues.exchange.model import Account, Listing, Order, Position
 
 _TIME_IN_FORCE: Final = {"GTC": GTC, "IOC": IOC, "FOK": FOK, "PostOnly": POST_ONLY}
@@ -34,39 +34,39 @@ class Ended:
     reason: int
 
 
-def meet_price(account: Account, listing: Listing, position: Position, order: Order) -> Trade | Ended | None:
+def meet_price(account: Account, listings: Listings, position: Position, order: Order) -> Trade | Ended | None:
     """An order that has just arrived, or has come to an open, against the present price. None: it rests."""
     book = _order_book(order)
     book["entry_resting"] = not order.due
     fills = new_fills()
-    count = fill_due_orders(book, _terms(account, listing, position), listing.last, _NO_BOUND, fills, 0)
+    count = fill_due_orders(book, _terms(account, listings, position), listings[order.symbol].last, _NO_BOUND, fills, 0)
     return _read(fills) if count else None
 
 
 def meet_extremes(
-    account: Account, listing: Listing, position: Position, order: Order, high: float, low: float
+    account: Account, listings: Listings, position: Position, order: Order, high: float, low: float
 ) -> Trade | Ended | None:
     """A resting limit order against what came after it began to rest."""
     book = _order_book(order)
     book["entry_resting"] = 1
     fills = new_fills()
-    count = inside_minute(book, _terms(account, listing, position), high, low, fills, 0)
+    count = inside_minute(book, _terms(account, listings, position), high, low, fills, 0)
     return _read(fills) if count else None
 
 
-def exit_at_open(account: Account, listing: Listing, position: Position, open_price: float) -> Trade | None:
+def exit_at_open(account: Account, listings: Listings, position: Position, open_price: float) -> Trade | None:
     """Whether stop, target or liquidation end a position at an open."""
-    terms = _terms(account, listing, position)
+    terms = _terms(account, listings, position)
     fills = new_fills()
     count = gap_test(_position_book(account, position, terms, with_target=True), terms, open_price, fills, 0)
     return _trade(fills) if count else None
 
 
 def exit_inside(
-    account: Account, listing: Listing, position: Position, high: float, low: float, *, with_target: bool
+    account: Account, listings: Listings, position: Position, high: float, low: float, *, with_target: bool
 ) -> Trade | None:
     """Whether they end it inside a candle. `with_target` is False for a position that a resting order opened in it."""
-    terms = _terms(account, listing, position)
+    terms = _terms(account, listings, position)
     fills = new_fills()
     count = inside_minute(_position_book(account, position, terms, with_target=with_target), terms, high, low, fills, 0)
     return _trade(fills) if count else None
@@ -91,15 +91,16 @@ def _position_book(account: Account, position: Position, terms: Records, *, with
     return book
 
 
-def _terms(account: Account, listing: Listing, position: Position) -> Records:
+def _terms(account: Account, listings: Listings, position: Position) -> Records:
+    risk = risk_of(account, position, listings)
     return new_terms(
-        listing.instrument,
+        listings[position.symbol].instrument,
         taker_bps=account.taker_bps,
         maker_bps=account.maker_bps,
         slippage_bps=account.slippage_bps,
-        leverage=float(position.leverage),
-        mm_rate=account.maintenance_rate,
-        mm_deduction_usdt=account.maintenance_deduction_usdt,
+        leverage=risk.leverage,
+        mm_rate=risk.mm_rate,
+        mm_deduction_usdt=risk.deduction_usdt,
     )
 
 
@@ -116,15 +117,16 @@ def _trade(fills: Records) -> Trade:
 def warm_up() -> None:
     """Compile, or load from the cache, what the market uses, so that the first fill does not stop the clock for seconds."""
     listing = Listing(synthetic_instrument("BTCUSDT", 100.0), 100.0)
+    listings = {"BTCUSDT": listing}
     account = Account(0, "", "", "", 5.5, 2.0, 1.0, False, Decimal(0))
     position = account.positions["BTCUSDT"] = Position("BTCUSDT", Decimal(10), steps=1, entry=Decimal(100))
     order = Order("", 0, "", "BTCUSDT", Side.BUY, "Market", "IOC", 1, 0, False, 0, 0, 0)
-    meet_price(account, listing, position, order)
+    meet_price(account, listings, position, order)
     order.order_type, order.time_in_force, order.price_ticks = "Limit", "GTC", 1
-    meet_extremes(account, listing, position, order, 101.0, 99.0)
-    exit_at_open(account, listing, position, 100.0)
-    exit_inside(account, listing, position, 101.0, 99.0, with_target=True)
-    margin_of(account, position, listing)
+    meet_extremes(account, listings, position, order, 101.0, 99.0)
+    exit_at_open(account, listings, position, 100.0)
+    exit_inside(account, listings, position, 101.0, 99.0, with_target=True)
+    margin_of(account, position, listings)
     order_cost(account, listing, Side.BUY, 1, 100.0, Decimal(10))
     fee_usdt(1.0, 100.0, 0.00055)
     funding_usdt(1, 1.0, 100.0, 0.0001)

@@ -104,7 +104,7 @@ def _orders_at_open(books: Books, symbol: str) -> None:
 def _exits_at_open(books: Books, account: Account, listing: Listing) -> None:
     for position in account.places(listing.instrument.symbol):
         if position.steps:
-            trade = exit_at_open(account, listing, position, listing.last)
+            trade = exit_at_open(account, books.listings, position, listing.last)
             if trade is not None:
                 _leave(books, account, position, trade)
 
@@ -146,7 +146,7 @@ def _inside(books: Books, account: Account, listing: Listing, end: float) -> Non
         if position.steps:
             stretch = _stretch(listing, begin, end)
             with_target = position.place not in opened
-            trade = exit_inside(account, listing, position, stretch.high, stretch.low, with_target=with_target)
+            trade = exit_inside(account, books.listings, position, stretch.high, stretch.low, with_target=with_target)
             if trade is not None:
                 _leave(books, account, position, trade)
         note_tested(books, position, end)
@@ -161,10 +161,10 @@ def _reached_end(books: Books, account: Account, listing: Listing, position: Pos
     trigger = next_event(books, [account], listing, 1.0)
     rest = _stretch(listing, begin, trigger.fraction if trigger else 1.0)
     so_far = _stretch(listing, begin, now)
-    end = exit_inside(account, listing, position, rest.high, rest.low, with_target=True)
+    end = exit_inside(account, books.listings, position, rest.high, rest.low, with_target=True)
     if end is None:
         return None
-    met = exit_inside(account, listing, position, so_far.high, so_far.low, with_target=end.reason == TP)
+    met = exit_inside(account, books.listings, position, so_far.high, so_far.low, with_target=end.reason == TP)
     return end if met is not None and met.reason == end.reason else None
 
 
@@ -183,7 +183,7 @@ def _resting_limits(books: Books, account: Account, listing: Listing, end: float
         note_tested(books, order, end)
         stretch = _stretch(listing, begin, end)
         position = books.position_of(account, order)
-        outcome = meet_extremes(account, listing, position, order, stretch.high, stretch.low)
+        outcome = meet_extremes(account, books.listings, position, order, stretch.high, stretch.low)
         if not isinstance(outcome, Trade) or (order.reduces and not clamp(books, account, order)):
             continue
         was_flat = position.steps == 0

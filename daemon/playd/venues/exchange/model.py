@@ -32,6 +32,11 @@ RISING: Final = 1
 FALLING: Final = 2
 
 
+ISOLATED: Final = "ISOLATED_MARGIN"
+CROSS: Final = "REGULAR_MARGIN"
+"""Margin modes of a whole account."""
+
+
 class Status(StrEnum):
     """
     The venue's words for the state of an order. `PartiallyFilledCanceled`, which it has for spot only, does not occur here.
@@ -255,7 +260,11 @@ class Position:
 
 @dataclass(slots=True)
 class Account:
-    """One user: credentials, cost rates, USDT wallet, positions by place, open orders by id in the order of arrival."""
+    """
+    One user: credentials, cost rates, USDT wallet, positions by place, open orders by id in the order of arrival.
+
+    `hedged` symbols have a long and a short place.
+    """
 
     uid: int
     alias: str
@@ -269,8 +278,18 @@ class Account:
     maintenance_rate: float = MAINTENANCE_RATE
     maintenance_deduction_usdt: float = 0.0
     realised_ever: Decimal = Decimal(0)
+    margin_mode: str = ISOLATED
+    hedged: list[str] = field(default_factory=list)
     positions: dict[str, Position] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
+
+    @property
+    def is_cross(self) -> bool:
+        return self.margin_mode == CROSS
+
+    def place_indices(self, symbol: str) -> tuple[int, ...]:
+        """The places that a symbol has in this account's mode."""
+        return (LONG_IDX, SHORT_IDX) if symbol in self.hedged else (0,)
 
     def places(self, symbol: str) -> list[Position]:
         """The positions that exist for a symbol: one-way, long side, short side."""
@@ -282,15 +301,26 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class RiskTier:
+    """Positions worth up to `limit_usdt` need this part of their value as maintenance margin and may have this leverage."""
+
+    limit_usdt: float
+    mm_rate: float
+    max_leverage: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class MarketTerms:
     """
     How deep the market is: without a depth every order finds all it wants at one price, without a participation (0) every
     resting order that is reached fills whole. `price_band` moves limit prices into the venue's band and bounds market orders.
+    `tiers`, smallest first, are those of every symbol; without any, an account's own maintenance rate holds for all sizes.
     """
 
     depth: DepthProfile | None = None
     participation: float = 0.0
     price_band: bool = False
+    tiers: tuple[RiskTier, ...] = ()
 
 
 ENDLESS: Final = MarketTerms()
@@ -320,6 +350,7 @@ class Listing:
     """The candle in progress; None between two candles and when the series has a gap here."""
 
     gone: Gone = field(default_factory=Gone)
+    tiers: tuple[RiskTier, ...] = ()
     tick: tuple[int, int] = field(init=False)
     step: tuple[int, int] = field(init=False)
 

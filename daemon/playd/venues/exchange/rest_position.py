@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from playd.venues.exchange import arrivals
-from playd.venues.exchange.refusal import MODE_NOT_MODIFIED, MODE_NOT_SUPPORTED, PARAMETER, Refusal
+from playd.venues.exchange import arrivals, modes
+from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import SignedAsk, SignedHandler
 from playd.venues.exchange.rest_trade import row_list
 from playd.venues.exchange.rows import position_row
@@ -17,17 +17,17 @@ def positions(ask: SignedAsk) -> dict[str, Any]:
     books, account = ask.floor.books, ask.account
     if ask.text("symbol"):
         listing = arrivals.listing_of(books, ask.params)
-        chosen = [books.position(account, listing.instrument.symbol)]
+        chosen = modes.positions_of(books, account, listing.instrument.symbol)
     elif ask.text("settleCoin") or ask.text("baseCoin"):
         chosen = [position for position in account.positions.values() if position.steps]
     else:
         raise Refusal(PARAMETER, "params error: symbol or settleCoin is needed")
-    rows = [position_row(account, position, books.listings[position.symbol]) for position in chosen]
+    rows = [position_row(account, position, books.listings) for position in chosen]
     return {"category": "linear", "nextPageCursor": "", "list": rows}
 
 
 def set_leverage(ask: SignedAsk) -> dict[str, Any]:
-    arrivals.set_leverage(ask.floor.books, ask.account, ask.params)
+    modes.set_leverage(ask.floor.books, ask.account, ask.params)
     return {}
 
 
@@ -37,10 +37,8 @@ def trading_stop(ask: SignedAsk) -> dict[str, Any]:
 
 
 def switch_mode(ask: SignedAsk) -> dict[str, Any]:
-    """One-way is what there is."""
-    if ask.number("mode", 0) == 0:
-        raise Refusal(MODE_NOT_MODIFIED, "Position mode is not modified")
-    raise Refusal(MODE_NOT_SUPPORTED, "hedge mode is not offered by the local exchange")
+    modes.switch_mode(ask.floor.books, ask.account, ask.params)
+    return {}
 
 
 def closed_pnl(ask: SignedAsk) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from playd.venues.exchange.margin import BPS, margin_of, order_margin
+from playd.venues.exchange.margin import BPS, Listings, margin_of, order_margin, tier_of
 from playd.venues.exchange.model import Account, Listing, Order, Position
 from playd.venues.exchange.text import exact_product, exact_sum, float_text, plain
 
@@ -14,10 +14,11 @@ ENTRY_PRICE: Final = "entryPrice"
 """What the stream calls the average entry price; REST calls it `avgPrice`."""
 
 RISK_LIMIT_TEXT: Final = "200000000"
-"""Upper bound of the only risk tier."""
+"""Upper bound of the only risk tier where none are configured."""
 
 _LEAST_CLOSING_RATE: Final = Decimal("0.00055")
 _PRICE_SCALE: Final = Decimal("1E-12")
+_RATE_DIGITS: Final = Decimal("1E-8")
 
 
 def order_row(order: Order, listing: Listing) -> Row:
@@ -194,9 +195,10 @@ def _execution_frame(symbol: str) -> Row:
     }
 
 
-def position_row(account: Account, position: Position, listing: Listing, *, entry_name: str = "avgPrice") -> Row:
-    """A symbol's position, also when flat. `entry_name` is `ENTRY_PRICE` for the stream."""
-    margin = margin_of(account, position, listing)
+def position_row(account: Account, position: Position, listings: Listings, *, entry_name: str = "avgPrice") -> Row:
+    """A place's position, also when flat. `entry_name` is `ENTRY_PRICE` for the stream."""
+    listing, margin = listings[position.symbol], margin_of(account, position, listings)
+    tier = max(tier_of(listing, listing.qty(abs(position.steps)) * float(position.entry)), 0)
     flat = position.steps == 0
     qty = listing.qty_decimal(abs(position.steps))
     stop, target, trailing = (
@@ -206,9 +208,9 @@ def position_row(account: Account, position: Position, listing: Listing, *, entr
         "category": "linear",
         "symbol": position.symbol,
         "positionIdx": position.idx,
-        "tradeMode": 1,
-        "riskId": 1,
-        "riskLimitValue": RISK_LIMIT_TEXT,
+        "tradeMode": 0 if account.is_cross else 1,
+        "riskId": tier + 1,
+        "riskLimitValue": plain(Decimal(listing.tiers[tier].limit_usdt)) if listing.tiers else RISK_LIMIT_TEXT,
         "side": str(position.side or ""),
         "size": "0" if flat else listing.qty_text(abs(position.steps)),
         entry_name: plain(position.entry),
@@ -252,25 +254,28 @@ def _break_even(account: Account, position: Position, listing: Listing) -> str:
     return plain(price.quantize(listing.instrument.tick))
 
 
-def wallet_row(account: Account, listings: dict[str, Listing]) -> Row:
-    """The whole account in USDT. Rates are empty: they mean nothing under isolated margin."""
-    margins = [
-        margin_of(account, position, listings[position.symbol]) for position in account.positions.values() if position.steps
-    ]
+def wallet_row(account: Account, listings: Listings) -> Row:
+    """The whole account in USDT. Rates are empty under isolated margin, where they mean nothing."""
+    margins = [margin_of(account, position, listings) for position in account.positions.values() if position.steps]
     unrealised = exact_sum(*(margin.unrealised for margin in margins))
     position_margin = exact_sum(*(margin.initial for margin in margins))
     maintenance = exact_sum(*(margin.maintenance for margin in margins))
     reserved = order_margin(account, listings)
-    equity = plain(exact_sum(account.wallet, unrealised))
+    total = exact_sum(account.wallet, unrealised)
+    equity = plain(total)
     wallet = plain(account.wallet)
     initial = plain(exact_sum(position_margin, reserved))
-    available = plain(exact_sum(account.wallet, -position_margin, -reserved))
+    available = plain(exact_sum(total if account.is_cross else account.wallet, -position_margin, -reserved))
+    im_rate, mm_rate = (
+        plain((amount / total).quantize(_RATE_DIGITS)) if account.is_cross and total > 0 else ""
+        for amount in (exact_sum(position_margin, reserved), maintenance)
+    )
     return {
         "accountType": "UNIFIED",
-        "accountIMRate": "",
-        "accountIMRateByMp": "",
-        "accountMMRate": "",
-        "accountMMRateByMp": "",
+        "accountIMRate": im_rate,
+        "accountIMRateByMp": im_rate,
+        "accountMMRate": mm_rate,
+        "accountMMRateByMp": mm_rate,
         "accountLTV": "",
         "totalEquity": equity,
         "totalWalletBalance": wallet,

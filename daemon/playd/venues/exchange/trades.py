@@ -25,7 +25,7 @@ def arrive(books: Books, account: Account, order: Order) -> None:
     """An order meets the present price."""
     if order.reduces and not clamp(books, account, order):
         return
-    outcome = meet_price(account, books.listings[order.symbol], books.position_of(account, order), order)
+    outcome = meet_price(account, books.listings, books.position_of(account, order), order)
     if outcome is None:
         _rest(books, account, order)
     elif isinstance(outcome, Ended):
@@ -137,6 +137,7 @@ def _affordable(books: Books, account: Account, order: Order, steps: int, ticks:
     cost = order_cost(account, listing, order.side, opening, listing.price(ticks), position.leverage)
     released = Decimal(0)
     if closing:
+        margin = margin_of(account, position, books.listings)
         pnl = (listing.price_decimal(ticks) - position.entry) * listing.qty_decimal(position.steps)
-        released = margin_of(account, position, listing).initial + pnl
+        released = margin.initial + pnl - (margin.unrealised if account.is_cross else 0)
     return float(cost) <= float(exact_sum(available(account, books.listings, without=order.order_id), released))

@@ -1,0 +1,113 @@
+"""What users choose for a symbol or for their account: leverage, one-way or hedge, isolated or cross."""
+
+from decimal import Decimal
+
+from playd.venues.exchange import refusal
+from playd.venues.exchange.arrivals import listing_of
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.margin import available, tier_of
+from playd.venues.exchange.minute import catch_up
+from playd.venues.exchange.model import CROSS, ISOLATED, SHORT_IDX, Account, Listing, Position
+from playd.venues.exchange.refusal import PARAMETER, Refusal
+from playd.venues.exchange.wishes import Request, decimal, text_of, word
+
+ONE_WAY, HEDGE = "0", "3"
+
+
+def set_leverage(books: Books, account: Account, request: Request) -> None:
+    """
+    Leverage of a symbol, of both sides alike except in isolated hedge mode. With a position its margin is computed anew and
+    must be there.
+    """
+    listing = listing_of(books, request)
+    symbol = listing.instrument.symbol
+    catch_up(books, account, symbol)
+    buy, sell = decimal(request, "buyLeverage"), decimal(request, "sellLeverage")
+    if buy is None or sell is None:
+        raise Refusal(PARAMETER, "params error: buyLeverage and sellLeverage are needed")
+    if buy != sell and (account.is_cross or symbol not in account.hedged):
+        raise Refusal(PARAMETER, "params error: buyLeverage and sellLeverage must be equal in one-way mode and cross margin")
+    places = [books.position(account, symbol, idx) for idx in account.place_indices(symbol)]
+    wanted = [(position, sell if position.idx == SHORT_IDX else buy) for position in places]
+    for position, leverage in wanted:
+        _check_leverage(listing, position, leverage)
+    if all(position.leverage == leverage for position, leverage in wanted):
+        raise Refusal(refusal.LEVERAGE_NOT_MODIFIED, "leverage not modified")
+    before = [(position, position.leverage) for position in places]
+    for position, leverage in wanted:
+        position.leverage = leverage
+    if available(account, books.listings) < 0 and any(each.leverage < earlier for each, earlier in before):
+        for position, leverage in before:
+            position.leverage = leverage
+        raise Refusal(refusal.NO_FUNDS, "ab not enough for new leverage")
+    for position, _ in wanted:
+        position.updated_ms = books.time.now_ms
+        books.tell_position(account, position)
+    if any(position.steps for position in places):
+        books.tell_wallet(account)
+
+
+def switch_mode(books: Books, account: Account, request: Request) -> None:
+    """
+    One-way (0) or hedge (3), of one symbol without position and orders, or by coin of every symbol that has none.
+    """
+    hedge = word(request, "mode", (ONE_WAY, HEDGE)) == HEDGE
+    if text_of(request, "symbol"):
+        symbols = [listing_of(books, request).instrument.symbol]
+    elif text_of(request, "coin") == "USDT":
+        symbols = [symbol for symbol in books.listings if not _blocked(account, symbol)]
+    else:
+        raise Refusal(PARAMETER, "params error: symbol or coin is needed, the coin is USDT")
+    changed = [symbol for symbol in symbols if (symbol in account.hedged) is not hedge]
+    if not changed:
+        raise Refusal(refusal.MODE_NOT_MODIFIED, "Position mode is not modified")
+    for symbol in changed:
+        if (blocked := _blocked(account, symbol)) is not None:
+            raise blocked
+    account.hedged = sorted({*account.hedged, *changed} if hedge else {*account.hedged} - {*changed})
+    books.changes.accounts.add(account.uid)
+    for symbol in changed:
+        for idx in account.place_indices(symbol):
+            books.tell_position(account, books.position(account, symbol, idx))
+
+
+def set_margin_mode(books: Books, account: Account, request: Request) -> None:
+    """Isolated or cross for the whole account; asking for what is set changes nothing. Its margin must suffice there too."""
+    wanted = text_of(request, "setMarginMode")
+    if wanted not in (ISOLATED, CROSS):
+        text = f"Set margin mode failed: the local exchange has {ISOLATED} and {CROSS}"
+        raise Refusal(refusal.MARGIN_MODE_FAILED, text)
+    for symbol in dict.fromkeys(position.symbol for position in account.positions.values()):
+        catch_up(books, account, symbol)
+    before, account.margin_mode = account.margin_mode, wanted
+    if wanted == before:
+        return
+    if available(account, books.listings) < 0:
+        account.margin_mode = before
+        raise Refusal(refusal.MARGIN_MODE_FAILED, "Set margin mode failed: the available balance does not suffice")
+    for position in account.positions.values():
+        if position.steps:
+            books.tell_position(account, position)
+    books.tell_wallet(account)
+
+
+def positions_of(books: Books, account: Account, symbol: str) -> list[Position]:
+    """The rows of a symbol, flat ones included: one, or in hedge mode long and short."""
+    return [books.position(account, symbol, idx) for idx in account.place_indices(symbol)]
+
+
+def _check_leverage(listing: Listing, position: Position, leverage: Decimal) -> None:
+    most = listing.instrument.max_leverage
+    if listing.tiers:
+        tier = tier_of(listing, listing.qty(abs(position.steps)) * float(position.entry))
+        most = min(most, listing.tiers[tier].max_leverage)
+    if not 1 <= leverage <= most:
+        raise Refusal(refusal.RISK_LIMIT, f"cannot set leverage {leverage} outside 1 to {most}")
+
+
+def _blocked(account: Account, symbol: str) -> Refusal | None:
+    if any(position.steps for position in account.places(symbol)):
+        return Refusal(refusal.MODE_HAS_POSITION, "Position exists, so you cannot switch position mode.")
+    if any(order.symbol == symbol for order in account.orders.values()):
+        return Refusal(refusal.MODE_HAS_ORDERS, "Order exists, so you cannot switch position mode.")
+    return None
