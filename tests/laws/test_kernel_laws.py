@@ -4,8 +4,6 @@ Laws that every kernel obeys, found in the catalog and not listed here: whoever 
 Markets and cuts are drawn by Hypothesis; the seed of a counterexample is printed with it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf
 
@@ -15,150 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playd.kernels.catalog import CATALOG, OPERATORS
-from playd.kernels.compiled import Kernel
-from playd.kernels.operators.spec import OperatorSpec
-from playd.kernels.sources import SOURCES
-from playd.kernels.spec import IndicatorSpec, ParamSpec, Scalar
-from tests.kernel_runs import Floats, candle_rows, run_kernel, same_bits, walk
-
-BARS = 240
-LONGEST = 40
-"""Lengths are drawn up to here, so that BARS leaves room for every seed."""
+from tests.kernel_cases import BARS, CASES, candles, extra_of, operand_rows, operator_case, params_of
+from tests.kernel_runs import candle_rows, run_kernel, same_bits
 
 laws = settings(deadline=None, max_examples=25, print_blob=True)
 
-
-class Market(dict[str, Floats]):
-    """Candle rows that print as what they were drawn from."""
-
-    def __init__(self, rows: dict[str, Floats], origin: str) -> None:
-        super().__init__(rows)
-        self.origin = origin
-
-    def __repr__(self) -> str:
-        return f"Market({self.origin})"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One kernel, ready to run over drawn rows."""
-
-    origin: str
-    kernel: Kernel = field(repr=False)
-    recurrence: Kernel = field(repr=False)
-    rows: tuple[Floats, ...] = field(repr=False)
-    params: Floats
-    state_size: int
-    lookback: int
-    outputs: int
-
-    def run(self, cuts: Sequence[int] = (), rows: tuple[Floats, ...] | None = None) -> Floats:
-        return run_kernel(self.kernel, rows or self.rows, self.params, np.zeros(self.state_size), self.outputs, cuts)
-
-
-def value_of(param: ParamSpec) -> st.SearchStrategy[Scalar]:
-    if param.kind == "word":
-        return st.sampled_from(param.words)
-    if param.kind == "int":
-        return st.integers(int(param.lo), min(int(param.hi), LONGEST))
-    return st.floats(max(param.lo, 0.1), min(param.hi, 10.0))
-
-
-@st.composite
-def params_of(draw: st.DrawFn, spec: IndicatorSpec) -> dict[str, Scalar]:
-    params = {param.name: draw(value_of(param)) for param in spec.params}
-    for less, more in spec.rising:
-        low, high = sorted((int(params[less]), int(params[more])))
-        params[less], params[more] = low, max(high, low + 1)
-    return params
-
-
-@st.composite
-def candles(draw: st.DrawFn, missing: bool = True) -> Market:
-    """A walk with flat stretches and, if wanted, missing candles."""
-    seed = draw(st.integers(0, 2**32 - 1))
-    random = np.random.default_rng(seed)
-    price, step = draw(st.sampled_from([1e-6, 1.0, 100.0, 65_000.0])), draw(st.sampled_from([1e-4, 0.01]))
-    flat, holes = draw(st.booleans()), missing and draw(st.booleans())
-    rows = walk(BARS, seed, price=price, step=step)
-    if flat:
-        start, length = random.integers(0, BARS - 60), random.integers(2, 60)
-        for name in ("open", "high", "low", "close", "src"):
-            rows[name][start : start + length] = rows["close"][start]
-        rows["volume"][start : start + length] = 0.0
-    if holes:
-        for bar in random.integers(0, BARS, size=3):
-            for name in ("open", "high", "low", "close", "volume", "src"):
-                rows[name][bar] = np.nan
-    first_index = draw(st.integers(1_000_000, 1_000_600))
-    index = np.arange(first_index, first_index + BARS, dtype=np.float64)
-    origin = f"{seed=}, {price=}, {step=}, {flat=}, {holes=}, {first_index=}"
-    return Market({**rows, "index": index, "time": index * 900_000.0}, origin)
-
-
-@st.composite
-def indicator_case(draw: st.DrawFn, name: str, missing: bool = True) -> Case:
-    spec = CATALOG[name]
-    params, rows = draw(params_of(spec)), draw(candles(missing))
-    return Case(
-        f"{rows!r}, {params}",
-        spec.kernel,
-        spec.recurrence,
-        tuple(rows[row] for row in spec.inputs),
-        spec.pack(params),
-        spec.state_size(params),
-        spec.lookback(params),
-        len(spec.outputs),
-    )
-
-
-@st.composite
-def extra_of(draw: st.DrawFn, spec: OperatorSpec) -> list[float]:
-    """Literals that an operator takes beside its operands."""
-    bars = draw(st.integers(1, LONGEST))
-    drawn = {
-        "tolerance": [draw(st.sampled_from([0.0, 0.5, 1.0, 25.0]))],
-        "bars": [float(bars)],
-        "min_true": [float(draw(st.integers(1, bars)))],
-        "values": [float(value) for value in draw(st.lists(st.integers(-3, 3), min_size=1, max_size=4))],
-    }
-    return [value for extra in spec.extras for value in drawn[extra]]
-
-
-def operand_rows(spec: OperatorSpec, count: int, seed: int) -> tuple[Floats, ...]:
-    """Few different values, so that equality and crossing happen, with missing ones. 0 and 1 where truths are wanted."""
-    random = np.random.default_rng(seed)
-    low, high = (0, 1) if spec.takes_truth else (-3, 3)
-    rows = [random.integers(low, high, size=BARS, endpoint=True).astype(np.float64) for _ in range(count)]
-    for row in rows:
-        row[random.random(BARS) < 0.1] = np.nan
-    return tuple(rows)
-
-
-@st.composite
-def operator_case(draw: st.DrawFn, name: str) -> Case:
-    spec = OPERATORS[name]
-    count = spec.inputs or draw(st.integers(1, 5))
-    operands = [None if spec.takes_truth else draw(st.none() | st.integers(-3, 3).map(float)) for _ in range(count)]
-    params = spec.pack(operands, draw(extra_of(spec)))
-    seed = draw(st.integers(0, 2**32 - 1))
-    rows = operand_rows(spec, count, seed)
-    return Case(
-        f"{seed=}, {operands=}", spec.kernel(count), spec.recurrence, rows, params, spec.state_size, spec.lookback(params), 1
-    )
-
-
-@st.composite
-def source_case(draw: st.DrawFn, name: str) -> Case:
-    spec, rows = SOURCES[name], draw(candles())
-    return Case(repr(rows), spec.kernel, spec.recurrence, tuple(rows[row] for row in spec.inputs), np.zeros(0), 0, 0, 1)
-
-
-CASES = {
-    **{f"indicator {name}": indicator_case(name) for name in CATALOG},
-    **{f"operator {name}": operator_case(name) for name in OPERATORS},
-    **{f"source {name}": source_case(name) for name in SOURCES},
-}
 every_kernel = pytest.mark.parametrize("name", CASES)
 every_indicator = pytest.mark.parametrize("name", CATALOG)
 cuts_of_a_run = st.lists(st.integers(0, BARS), max_size=8)
