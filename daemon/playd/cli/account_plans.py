@@ -8,6 +8,7 @@ from decimal import Decimal
 import anyio
 
 from playd.cli.universe import Universe
+from playd.core.errors import OperatorError
 from playd.core.modes import Environment
 from playd.core.record import Recorder
 from playd.core.secret import Secret
@@ -61,6 +62,32 @@ def paper_plan(
         )
         own = replace(settings, leverage=Decimal(repr(play.account.max_leverage)))
         return open_account(books, universe, account, own)
+
+    return AccountPlan(record.account, Environment.LOCAL, opened)
+
+
+def watch_plan(
+    books: Books, universe: Universe, exchange: Exchange, record: InstanceRecord, settings: OrderSettings
+) -> AccountPlan:
+    """
+    The wallet of an instance whose Play is not to be had: as it was left, with the rates and the leverage it has.
+
+    Opening it raises `OperatorError` when the exchange has no such wallet.
+    """
+
+    def opened() -> Opened:
+        found = next((each for each in exchange.books.accounts.values() if each.alias == record.account), None)
+        if found is None:
+            raise OperatorError(f"the local exchange has no account {record.account}")
+        account = venue_account(
+            record.account,
+            Environment.LOCAL,
+            universe.plan.hosts,
+            Secret(found.key),
+            Secret(found.secret),
+            lock_step=universe.plan.lock_step,
+        )
+        return open_account(books, universe, account, replace(settings, leverage=None))
 
     return AccountPlan(record.account, Environment.LOCAL, opened)
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import anyio
 
-from playd.cli.account_plans import Books, key_plan, paper_plan
+from playd.cli.account_plans import Books, key_plan, paper_plan, watch_plan
 from playd.cli.reports import Reports
 from playd.cli.universe import Universe, UniversePlan, open_universe
 from playd.core.errors import OperatorError, PlayError
@@ -125,14 +125,30 @@ class Runtime:
         market = self.universes[self.environment_of(record)].market
         return ShadowPlace(play, self.world.clock, self.ledger, self.halts, incidents, market.instruments)
 
-    def plan_of(self, record: InstanceRecord, play: Play) -> AccountPlan:
-        """How the account of an instance is opened."""
+    def watch(self, record: InstanceRecord) -> None:
+        """
+        Open the account of an instance that does not run but has something there: a position, or an order that is not final.
+
+        Its fills are checked, its stop is put back from the ledger's plan, it is reconciled and can be panicked; nobody manages
+        its exits. The Play is not asked: it may be what keeps the instance from running.
+        """
+        if record.mode is Mode.SHADOW or not self.records.has_something(record) or record.account in self.accounts.held:
+            return
+        try:
+            self.accounts.ensure(self.plan_of(record, None))
+        except OperatorError as error:
+            _account_lost(self.halts, record.account, f"{record.name} has something there, and nobody watches it: {error}")
+
+    def plan_of(self, record: InstanceRecord, play: Play | None) -> AccountPlan:
+        """How the account of an instance is opened; without its Play, how it is watched."""
         books = Books(self.world, self.ledger, self.journal, self.halts, self.plan.budget_of)
         account = self.plan.key_accounts.get(record.account)
         if account is None:
             if self.exchange is None:
                 raise OperatorError(f"there is no account {record.account} and no embedded exchange")
             universe = self.universes[Environment.LOCAL]
+            if play is None:
+                return watch_plan(books, universe, self.exchange, record, self._paper_settings())
             return paper_plan(books, universe, self.exchange, record, play, self._paper_settings())
         settings = OrderSettings.from_settings(self.plan.settings, record.account)
         if account.environment is Environment.LOCAL:
@@ -211,7 +227,15 @@ async def open_runtime(
         numbers = plan.settings.supervisor
         budget = RestartBudget(numbers.restart_max, round(numbers.restart_window_s * 1000), numbers.backoff_s)
         supervisor = Supervisor(
-            SupervisorParts(world.clock, world.random, halts, accounts, records, lambda record: runtime.hub_of(record)),
+            SupervisorParts(
+                world.clock,
+                world.random,
+                halts,
+                accounts,
+                records,
+                lambda record: runtime.hub_of(record),
+                lambda record: runtime.watch(record),
+            ),
             SupervisorRules(budget, numbers.max_instances, numbers.cooldown_s),
             lambda slot, on_engine: live(slot, parts, on_engine),
             reports.transition,

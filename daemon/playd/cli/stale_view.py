@@ -75,6 +75,7 @@ def _instance(row: JsonObject) -> JsonObject:
         "account": row["account"],
         "symbol": row["symbol"],
         "state": "failed" if row["failed_code"] else "not running",
+        "reasons": [{"code": row["failed_code"], "text": row["failed_text"]}] if row["failed_code"] else [],
         "enabled": bool(row["enabled"]),
         "play_path": row["play_path"],
         "play_digest_short": row["play_digest"][:16],

@@ -71,6 +71,7 @@ def list_row(slot: Slot) -> JsonObject:
         "account": record.account,
         "symbol": record.symbol,
         "state": str(slot.state),
+        "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
         "enabled": record.enabled,
         "play_path": record.play_path,
         "play_digest": record.play_digest,

@@ -116,6 +116,11 @@ def note(row: JsonObject) -> str:
     return "; ".join(f"{item['code']}: {item['text']}" if item.get("text") else str(item["code"]) for item in reasons) or "-"
 
 
+def why_not(row: JsonObject) -> str:
+    """Why an instance cannot run; `-` for one that can."""
+    return note(row) if row.get("state") == "failed" else "-"
+
+
 STATUS: Final = (
     Column("NAME", word("name")),
     Column("MODE", word("mode")),
@@ -148,6 +153,7 @@ LIST: Final = (
     Column("PLAY", word("play_path")),
     Column("DIGEST", word("play_digest_short")),
     Column("CREATED", word("created")),
+    Column("NOTE", why_not),
 )
 
 POSITIONS: Final = (

@@ -38,11 +38,12 @@ class OrderSettings:
 
     `plain_market` sends entries and exits as market orders without band or tolerance: the local exchange then fills at the
     next open, as the backtest does. Elsewhere entries are IOC limits `entry_band_bps` beyond the best opposite price.
+    `leverage` None leaves what is set at the venue.
     """
 
     limits: RiskLimits
     plain_market: bool
-    leverage: Decimal = Decimal(3)
+    leverage: Decimal | None = Decimal(3)
     entry_band_bps: Decimal = Decimal(20)
     exit_tolerance_pct: tuple[Decimal, ...] = (Decimal("0.3"), Decimal(1), Decimal(3))
     exit_rung_s: float = 3.0

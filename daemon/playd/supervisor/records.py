@@ -10,6 +10,7 @@ import orjson
 
 from playd.core.ids import instance_tag
 from playd.core.modes import Mode
+from playd.core.orders import OrderState
 from playd.orders.ledger import Ledger
 
 NAME_PATTERN: Final = r"[a-z0-9][a-z0-9-]{0,31}"
@@ -83,6 +84,11 @@ class RecordStore:
         )
         return Decimal(0) if row is None else Decimal(row["signed_qty"])
 
+    def has_something(self, record: InstanceRecord) -> bool:
+        """Whether the ledger books a position to an instance, or knows an order on its account that is not final."""
+        live = "SELECT 1 FROM orders WHERE account = ? AND state NOT IN ({}) LIMIT 1".format(", ".join("?" * len(_FINAL)))
+        return self.booked_qty(record) != 0 or self._ledger.row(live, (record.account, *_FINAL)) is not None
+
     def first_decision_ms(self, uid: str) -> int | None:
         """Close of the first bar that ever got a verdict, None before the first."""
         row = self._ledger.row("SELECT min(close_ms) AS first FROM bars WHERE instance = ?", (uid,))
@@ -103,6 +109,7 @@ class RecordStore:
         self._ledger.commit()
 
 
+_FINAL: Final = tuple(str(state) for state in OrderState if state.terminal)
 _LISTS: Final = ("restarts", "previous_digests")
 _FLAGS: Final = ("declared", "enabled")
 

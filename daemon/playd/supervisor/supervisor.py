@@ -64,6 +64,8 @@ class SupervisorParts:
     accounts: Accounts
     records: RecordStore
     hub_of: Callable[[InstanceRecord], MarketHub]
+    watch: Callable[[InstanceRecord], None]
+    """Keeps an eye on what an instance that does not run has at the venue; does nothing when it has nothing."""
 
 
 class Supervisor:
@@ -166,10 +168,17 @@ class Supervisor:
             slot.set(cause, life=Life.STOPPED, warm=False, causes={})
 
     def fail(self, slot: Slot, code: str, text: str) -> None:
-        """Put an instance into `failed`; only a person gets it out again."""
+        """Put an instance into `failed`; only a person gets it out again. What it has at the venue is watched all the same."""
         slot.record = replace(slot.record, failed_code=code, failed_text=text, changed_ms=self._now_ms())
         self._parts.records.put(slot.record)
         slot.set(code, failed=Reason(code, text), warm=False)
+        self._parts.watch(slot.record)
+
+    def watch_idle(self) -> None:
+        """Watch what instances that do not run have at the venue: stopped with a position, failed before this start."""
+        for slot in self.slots.values():
+            if not slot.active:
+                self._parts.watch(slot.record)
 
     def reset_failed(self, slot: Slot, cause: str) -> None:
         """Clear a failure; the instance is as if it had never run, with its record and its kept state."""

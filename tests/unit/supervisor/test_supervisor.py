@@ -128,7 +128,9 @@ async def house(backoff_s: float = 0.0) -> AsyncIterator[House]:
         await lives[slot.name](slot)
 
     supervisor = Supervisor(
-        SupervisorParts(world.clock, world.random, halts, accounts, records, lambda _: cast("MarketHub", Hub())),
+        SupervisorParts(
+            world.clock, world.random, halts, accounts, records, lambda _: cast("MarketHub", Hub()), lambda _: None
+        ),
         SupervisorRules(RestartBudget(3, 900_000, (backoff_s,)), 50, 0.01),
         live,
         lambda slot, before, after, cause: transitions.append((slot.name, before, after)),
