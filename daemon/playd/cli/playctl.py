@@ -2,7 +2,7 @@
 
 import typer
 
-from playd.cli import playctl_change, playctl_look
+from playd.cli import explain_running, playctl_change, playctl_look
 
 app = typer.Typer(
     name="playctl",
@@ -13,6 +13,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 playctl_look.register(app)
+explain_running.register(app)
 playctl_change.register(app)
 
 

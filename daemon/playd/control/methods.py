@@ -10,6 +10,7 @@ from playd.control import params
 from playd.control.change_methods import as_rpc
 from playd.control.context import Daemon
 from playd.control.dispatch import Call, Method
+from playd.control.explain_methods import explain
 from playd.control.params import Params
 from playd.control.protocol import JsonObject
 from playd.supervisor.commands import Incomplete
@@ -28,6 +29,7 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "account.list": (params.Nothing, look.list_accounts),
     "halt.list": (params.Nothing, look.list_halts),
     "intent.list": (params.Intents, look.list_intents),
+    "explain.get": (params.Explain, explain),
     "log.query": (params.LogQuery, look.query_logs),
     "subscribe": (params.Subscribe, look.subscribe),
     "unsubscribe": (params.Unsubscribe, look.unsubscribe),

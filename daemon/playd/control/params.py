@@ -128,6 +128,19 @@ class Intents(Params):
     unresolved: bool = False
 
 
+class Explain(Params):
+    """
+    The bar that had closed at `at_ms` of market time (default: the newest), or a line for each of the `last` bars.
+
+    With `stats` counts over the newest bars instead, over `last` of them if that is given.
+    """
+
+    name: str
+    at_ms: int | None = Field(default=None, ge=0)
+    last: int | None = Field(default=None, ge=1, le=10_000)
+    stats: bool = False
+
+
 class LogQuery(Params):
     instance: str | None = None
     level: str | None = None

@@ -13,7 +13,9 @@ import numpy as np
 from playd.engine.clauses import fired, stopped_by, truth
 from playd.engine.notes import reader_at
 from playd.plays.columns import Columns
+from playd.plays.model import Scalar
 from playd.plays.rule_tree import ActionRule, Rule, RuleOperand
+from playd.plays.values import value_at
 
 NOT_WARM: Final = "not_warm"
 STALE: Final = "stale"
@@ -36,8 +38,8 @@ class OperandValue:
     """One side of a clause. None is missing; `previous`, one close earlier, is there for crossings only."""
 
     text: str
-    value: float | None
-    previous: float | None = None
+    value: Scalar | None
+    previous: Scalar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,11 @@ class Explainer:
         return NodeTruth(rule.path, rule.kind, rule.text, known, unknown, operands, children)
 
     def _operand(self, rule: Rule, operand: RuleOperand) -> OperandValue:
-        if operand.number is not None:
-            return OperandValue(operand.text, operand.number, operand.number if rule.op in _CROSSES else None)
-        row = self._columns.column(operand.path)
-        before = _known(row[self._row - 1]) if rule.op in _CROSSES and self._row > 0 else None
-        return OperandValue(operand.text, _known(row[self._row]), before)
+        if operand.literal is not None:
+            return OperandValue(operand.text, operand.literal, operand.literal if rule.op in _CROSSES else None)
+        before = rule.op in _CROSSES and self._row > 0
+        previous = value_at(self._columns, operand.path, self._row - 1) if before else None
+        return OperandValue(operand.text, value_at(self._columns, operand.path, self._row), previous)
 
     def _unknown(self, rule: Rule, children: tuple[NodeTruth, ...]) -> Unknown:
         if rule.kind == "window":
@@ -128,7 +130,7 @@ class Explainer:
 
     def _missing(self, operand: RuleOperand, row: int) -> Unknown | None:
         """Why an operand is missing at a row; None if it is not."""
-        if operand.number is not None or not math.isnan(self._columns.column(operand.path)[row]):
+        if operand.literal is not None or not math.isnan(self._columns.column(operand.path)[row]):
             return None
         for part in operand.parts:
             if (found := self._missing(part, row)) is not None:
@@ -153,7 +155,3 @@ def _reason(columns: Columns, column: int, close_ms: int) -> str:
         return _reason(columns, node.inputs[0], close_ms) if closed else NOT_WARM
     closed = int(np.searchsorted(columns.close_times_ms(here.clock), close_ms, side="right"))
     return NOT_WARM if closed * program.clocks[here.clock].step_ms < here.ready_ms else UNDEFINED
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

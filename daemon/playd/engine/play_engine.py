@@ -60,6 +60,7 @@ class PlayEngine:
     ) -> None:
         """`capacity`: base candles to make room for beforehand; the columns grow beyond it when they must."""
         self.trades: list[TradeRecord] = []
+        self.play = play
         self._program = program
         self._instrument = instrument
         self._columns = Columns(program, capacity)

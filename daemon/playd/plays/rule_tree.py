@@ -23,6 +23,7 @@ from playd.plays.conditions import (
     Ref,
     UseSetup,
     Window,
+    Word,
 )
 from playd.plays.model import ActionName, Block, Emit, Play, Scalar
 from playd.plays.normal_form import window_key
@@ -33,11 +34,11 @@ RuleKind = Literal["all", "any", "not", "setup", "window", "clause", "none"]
 
 @dataclass(frozen=True, slots=True)
 class RuleOperand:
-    """One side of a clause. `number` is set for a literal, which has no column; `parts` are the sides of arithmetic."""
+    """One side of a clause. `literal`: its number or word, and it has no column; `parts` are the sides of arithmetic."""
 
     path: str
     text: str
-    number: float | None = None
+    literal: float | str | None = None
     parts: tuple["RuleOperand", ...] = ()
 
 
@@ -161,7 +162,7 @@ def rule_of(play: Play, expr: Expr, path: str) -> Rule:
 def _operand(operand: Operand, path: str) -> RuleOperand:
     text = operand_text(operand)
     if isinstance(operand, Number):
-        return RuleOperand(path, text, operand.value)
+        return RuleOperand(path, text, operand.text if isinstance(operand, Word) else operand.value)
     if isinstance(operand, Arith):
         return RuleOperand(path, text, None, (_operand(operand.left, f"{path}[0]"), _operand(operand.right, f"{path}[2]")))
     return RuleOperand(path, text)

@@ -1,0 +1,63 @@
+"""`playctl explain`: why a running instance acted or did not."""
+
+from typing import Annotated
+
+import typer
+
+from playd.cli.options import Session, add
+from playd.control.explain_text import BARS, explanation_text, statistics_text
+from playd.control.protocol import JsonObject
+from playd.control.render import json_text, render_pairs
+from playd.core.errors import SettingsError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    add(app, "explain", "playctl explain ema-cross --last 20")(explain)
+
+
+async def explain(
+    session: Session,
+    name: Annotated[str, typer.Argument(help="Instance; it must be running.")],
+    at: Annotated[
+        str, typer.Option("--at", metavar="T", help="The last bar that had closed at T of market time; default: the newest.")
+    ] = "",
+    last: Annotated[
+        int, typer.Option("-n", "--last", help="A line for each of the newest bars; with --stats, over so many.", min=0)
+    ] = 0,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Count verdicts, and for each clause how often only it was missing.")
+    ] = False,
+) -> int:
+    """Why an instance acted at a bar, or did not: verdict, conditions with their values, the clause or gate that stopped it."""
+    if at and (last or stats):
+        raise typer.BadParameter("--at names one bar, --last and --stats are about the newest: give one of them")
+    params = {"name": name, "at_ms": _time_ms(at), "last": last or None, "stats": stats}
+    data = (await session.ask("explain.get", params))["data"]
+    if last and not stats:
+        session.show_rows(data["bars"], BARS, empty="no bar has closed yet")
+    elif session.as_json:
+        print(json_text(data))
+    else:
+        print(_text(data))
+    return 0
+
+
+def _text(data: JsonObject) -> str:
+    head = f"{data['instance']} ({data['play']}) on {data['symbol']}, {data['timeframe']}"
+    if data["explanation"] is None:
+        counted = data["statistics"]
+        return "no bar was decided yet" if counted is None else statistics_text(head, counted)
+    gate = data["last_gate"]
+    said = "none yet" if gate is None else f"{gate['said']}, {gate['detail'] or gate['verdict']}, at {gate['time']}"
+    return f"{explanation_text(head, data['explanation'])}\n\n{render_pairs([('gates, last entry', said)])}"
+
+
+def _time_ms(text: str) -> int | None:
+    """A time of the command line; refused before anything is asked."""
+    from playd.cli.values import time_ms
+
+    try:
+        return time_ms(text, "--at")
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from None

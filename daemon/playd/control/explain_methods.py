@@ -1,0 +1,96 @@
+"""`explain.get`: why a running instance acted at a bar or did not, from its own columns and the verdicts in the ledger."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.explain_rows import bar_row, explanation, statistics_object
+from playd.control.figures import rfc3339
+from playd.control.params import Explain
+from playd.control.protocol import Code, JsonObject, RpcError
+from playd.engine.records import VERDICTS
+from playd.engine.statistics import bar_statistics
+from playd.engine.verdicts import said
+from playd.plays.columns import Columns
+from playd.supervisor.errors import NotRunning
+from playd.supervisor.slot import Slot
+
+COUNTED: Final = 10_000
+"""Bars of statistics when nobody says how many: counting them holds the loop for a few hundredths of a second."""
+
+LISTED: Final = 500
+"""Most bars that one answer lists."""
+
+_BY_GATES: Final = tuple(word for word in VERDICTS if word != "ENTERED")
+"""Verdicts that the gates have no part in; of every other one they have the last word."""
+
+
+async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
+    """One bar with its trees, lines of the newest bars, or counts."""
+    slot = daemon.supervisor.find(params.name)
+    if slot.engine is None:
+        raise NotRunning(f"{slot.name} is {slot.state}; its columns exist while it runs: playctl start {slot.name}")
+    if params.at_ms is not None and (params.last is not None or params.stats):
+        raise RpcError(Code.INVALID_PARAMS, "at_ms names one bar, last and stats are about the newest: give one of them")
+    engine = slot.engine.engine
+    columns, closes = engine.columns, engine.columns.close_times_ms(engine.columns.program.exec_clock)
+    head: JsonObject = {
+        "instance": slot.name,
+        "play": engine.play.name,
+        "symbol": slot.record.symbol,
+        "timeframe": columns.program.clocks[columns.program.exec_clock].name,
+        "explanation": None,
+        "bars": None,
+        "statistics": None,
+        "last_gate": _last_gate(daemon, slot),
+    }
+    if params.stats:
+        stored = _stored(daemon, slot, limit=params.last or COUNTED)
+        found = bar_statistics(engine.play, columns, {close_ms: verdict for close_ms, (verdict, _) in stored.items()})
+        return {**head, "statistics": None if found is None else statistics_object(found)}
+    if params.last is not None:
+        count = min(params.last, LISTED, len(closes))
+        rows = range(len(closes) - 1, len(closes) - 1 - count, -1)
+        return {**head, "bars": _lines(daemon, slot, columns, rows)}
+    row = len(closes) - 1 if params.at_ms is None else int(np.searchsorted(closes, params.at_ms, side="right")) - 1
+    if row < 0:
+        first = f"the first close is {rfc3339(int(closes[0]))}" if len(closes) else "there is no bar yet"
+        raise RpcError(Code.INVALID_PARAMS, f"no bar had closed at {rfc3339(params.at_ms or 0)}; {first}")
+    close_ms = int(closes[row])
+    verdict, detail = _stored(daemon, slot, limit=1, up_to_ms=close_ms).get(close_ms, (None, ""))
+    return {**head, "explanation": explanation(engine.play, columns, row, verdict, detail)}
+
+
+def _lines(daemon: Daemon, slot: Slot, columns: Columns, rows: Iterable[int]) -> list[JsonObject]:
+    """A line for each of these rows."""
+    assert slot.engine is not None
+    closes = columns.close_times_ms(columns.program.exec_clock)
+    stored = _stored(daemon, slot, limit=LISTED)
+    return [bar_row(slot.engine.engine.play, columns, row, *stored.get(int(closes[row]), (None, ""))) for row in rows]
+
+
+def _stored(daemon: Daemon, slot: Slot, *, limit: int, up_to_ms: int = 2**62) -> dict[int, tuple[str, str]]:
+    """Verdict and detail by close time of the newest bars up to a close."""
+    sql = "SELECT close_ms, verdict, detail FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms <= ?"
+    key = slot.record.uid, slot.record.exec_step_ms, up_to_ms
+    found = daemon.ledger.rows(f"{sql} ORDER BY close_ms DESC LIMIT ?", (*key, limit))
+    return {row["close_ms"]: (row["verdict"], row["detail"]) for row in found}
+
+
+def _last_gate(daemon: Daemon, slot: Slot) -> JsonObject | None:
+    """What the gates said to the newest entry among the last bars: that it passed, or which of them refused it."""
+    newest = "SELECT close_ms, verdict, detail FROM bars WHERE instance = ? AND clock_ms = ? ORDER BY close_ms DESC LIMIT ?"
+    words = ", ".join("?" * len(_BY_GATES))
+    sql = f"SELECT * FROM ({newest}) WHERE verdict NOT IN ({words}) ORDER BY close_ms DESC LIMIT 1"
+    row = daemon.ledger.row(sql, (slot.record.uid, slot.record.exec_step_ms, COUNTED, *_BY_GATES))
+    if row is None:
+        return None
+    return {
+        "time": rfc3339(row["close_ms"]),
+        "verdict": row["verdict"],
+        "said": "passed" if row["verdict"] == "ENTERED" else said(row["verdict"]),
+        "detail": row["detail"],
+    }
