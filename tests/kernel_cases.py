@@ -4,9 +4,10 @@ Kernels of the catalog with drawn parameters over drawn markets, for laws that h
 Markets and cuts are drawn by Hypothesis; the seed of a counterexample is printed with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import FunctionType
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from hypothesis import strategies as st
@@ -22,6 +23,9 @@ from tests.kernel_runs import Floats, prefixed, run_indicator, run_kernel, run_s
 BARS = 240
 LONGEST = 40
 """Lengths are drawn up to here, so that BARS leaves room for every seed."""
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Market(dict[str, Floats]):
@@ -51,6 +55,14 @@ class Case:
 
     def run(self, cuts: Sequence[int] = (), rows: tuple[Floats, ...] | None = None) -> Floats:
         return run_kernel(self.kernel, rows or self.rows, self.params, np.zeros(self.state_size), self.outputs, cuts)
+
+
+def interpreted(function: Function) -> Function:
+    """A compiled function as Python runs it, together with everything compiled that it calls."""
+    source: Any = getattr(function, "py_func", function)
+    known = dict(source.__globals__)
+    known |= {name: interpreted(known[name]) for name in source.__code__.co_names if hasattr(known.get(name), "py_func")}
+    return cast(Function, FunctionType(source.__code__, known, source.__name__, source.__defaults__, source.__closure__))
 
 
 def value_of(param: ParamSpec) -> st.SearchStrategy[Any]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playd.kernels.catalog import STRUCTURES
-from playd.kernels.spec import ColumnType
+from playd.kernels.spec import ColumnType, Value
 from tests.kernel_cases import BARS, structure_case
 
 laws = settings(deadline=None, max_examples=25, print_blob=True)
@@ -61,11 +61,9 @@ def test_an_infinity_never_leaves_a_detector(name: str, data: st.DataObject) -> 
 @every_structure
 def test_words_begin_with_the_one_that_holds_before_anything_happened(name: str) -> None:
     spec = STRUCTURES[name]
-    needed = {
-        param.name: (param.words or ((0.5,) if param.kind == "numbers" else (2,)))[0] for param in spec.params if param.required
-    }
+    needed: dict[str, Value] = {param.name: param.words[0] if param.words else 2 for param in spec.params if param.required}
+    needed |= {param.name: (0.5,) for param in spec.params if param.kind == "numbers"}
     needed |= {"left": 2, "right": 2} if name == "swing" else {}
-    needed |= {"levels": (0.5,)} if "levels" in needed else {}
     for output in spec.outputs(spec.settled(needed)):
         if output.type is ColumnType.ENUM:
             assert output.text or output.words[0] == "none", output.name
