@@ -11,6 +11,7 @@ from playd.plays.findings import Mark, Report, did_you_mean, one_of
 from playd.plays.names import Names
 from playd.plays.operands import is_arithmetic
 from playd.plays.reader import Key, Section, Table
+from playd.plays.suspicions import Placed
 from playd.plays.timeframe_words import read_timeframe
 
 WINDOW_BARS: Final = 5000
@@ -39,7 +40,7 @@ _LONG_FORM_KEYS: Final = ("lhs", "op", "rhs")
 
 
 class ExpressionReader:
-    """Reads expressions of one Play. `used_setups` collects which setups are named, and where."""
+    """Reads expressions of one Play. `used_setups` collects which setups are named, and where; `placed` what was read."""
 
     def __init__(self, names: Names, setups: tuple[str, ...], report: Report) -> None:
         self._names = names
@@ -47,9 +48,16 @@ class ExpressionReader:
         self._report = report
         self._comparisons = ComparisonReader(names, report)
         self.used_setups: dict[str, Mark] = {}
+        self.placed: list[Placed] = []
 
     def read(self, item: Item, path: str) -> Expr | None:
-        """An expression, or None with findings."""
+        """An expression, or None with findings. What is read is kept with its place, parts before the whole."""
+        expr = self._read(item, path)
+        if expr is not None:
+            self.placed.append(Placed(expr, item.mark, path))
+        return expr
+
+    def _read(self, item: Item, path: str) -> Expr | None:
         if isinstance(item, Map):
             return self._map(item, path)
         if isinstance(item, Sequence):

@@ -36,8 +36,10 @@ from playd.plays.normal_form import (
 from playd.plays.policy import read_policy
 from playd.plays.reader import Section
 from playd.plays.risk import has_risk, read_risk
+from playd.plays.risk_sense import RiskSense
 from playd.plays.sections import read_account, read_backtest, read_deploy, read_entry, read_timeframes
 from playd.plays.structures import StructureReader
+from playd.plays.suspicions import warn_of_rules
 from playd.plays.tables import TOP
 from playd.plays.trial import read_trial
 from playd.plays.variables import substitute
@@ -125,6 +127,8 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     if not report.failed:
         check_contract(Sections(account, policy, risk, actions), top, report)
         _warn_of_unused(top, names, expressions, report)
+        warn_of_rules(expressions.placed, setups, features, names, report)
+        RiskSense(account, policy, risk, entry, top, report).warn()
     structure_reader.warn_of_unused()
     return Play(
         source=source,

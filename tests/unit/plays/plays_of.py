@@ -35,7 +35,7 @@ features: {features}
 {more}
 actions:
   entry_long: {condition}
-  exit_long: {{all: [[close, "<", 0]]}}
+  exit_long: {{all: [[close, "<", 0.000001]]}}
 position_policy: {{exit_mode: first_hit}}
 {risk}
 """

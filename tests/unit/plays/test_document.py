@@ -101,7 +101,7 @@ def test_duplicate_keys_and_odd_values_are_findings(text: str) -> None:
 
 
 def test_anchors_and_aliases_share_a_value() -> None:
-    text = play_text("&entry {all: [[close, '>', open]]}").replace('{all: [[close, "<", 0]]}', "*entry")
+    text = play_text("&entry {all: [[close, '>', open]]}").replace('{all: [[close, "<", 0.000001]]}', "*entry")
     play = load_play(text, "f.yml")
     assert play.actions[0].cases[0].when == play.actions[1].cases[0].when
 

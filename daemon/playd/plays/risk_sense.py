@@ -1,0 +1,104 @@
+"""Stops and targets that are legal and surely not meant: nearer than what a trade costs, beyond the liquidation price."""
+
+from typing import Final
+
+from playd.plays.document import Map
+from playd.plays.findings import Mark, Report
+from playd.plays.model import Account, Entry, PercentDistance, PercentTrailing, Policy, Risk, Stop, Target
+from playd.plays.reader import Section
+
+_LIQUIDATION_SHARE: Final = 0.999
+"""A stop is refused from this share of the way to the liquidation price on (play-language 8.7)."""
+
+
+class RiskSense:
+    """Compares the distances of one Play, those that are percentages; what depends on prices cannot be judged here."""
+
+    def __init__(self, account: Account, policy: Policy, risk: Risk, entry: Entry, top: Section, report: Report) -> None:
+        self._account = account
+        self._policy = policy
+        self._risk = risk
+        self._entry = entry
+        self._top = top
+        self._report = report
+        self._section = "risk_model" if top.has("risk_model") else "risk"
+
+    def warn(self) -> None:
+        """W506 target behind the stop, W507 level nearer than the costs, W508 stop beyond liquidation."""
+        if self._top.has(self._section):
+            self._warn_of_costs()
+            self._warn_of_liquidation()
+            self._warn_of_targets()
+
+    def _warn_of_costs(self) -> None:
+        account = self._account
+        market = account.taker_bps + account.slippage_bps
+        limit = account.maker_bps
+        way_in = limit if self._entry.order_type == "Limit" else market
+        outs = (
+            ("stop_loss", self._risk.stop, market if self._risk.sl_order_type == "Market" else account.taker_bps),
+            ("take_profit", self._risk.target, market if self._risk.tp_order_type == "Market" else limit),
+        )
+        for name, level, way_out in outs:
+            distance, costs = self._percent(level), (way_in + way_out) / 100
+            if distance is not None and distance < costs:
+                text = f"found {distance:g} % of the price, less than the {costs:g} % that fees and slippage cost"
+                self._add("W507", name, text)
+
+    def _warn_of_liquidation(self) -> None:
+        """Liquidation of a long and of a short (play-language 10.7), without instrument tiers."""
+        distance = self._percent(self._risk.stop)
+        if distance is None:
+            return
+        leverage, rate = self._account.max_leverage, self._account.maintenance_margin_rate
+        ways = {
+            "long": 1 - (1 - 1 / leverage) / (1 - rate),
+            "short": (1 + 1 / leverage) / (1 + rate) - 1,
+        }
+        allowed = {"long": self._policy.allows_long, "short": self._policy.allows_short}
+        beyond = [side for side, way in ways.items() if allowed[side] and distance >= _LIQUIDATION_SHARE * 100 * way]
+        if beyond:
+            nearest = min(100 * ways[side] for side in beyond)
+            then = {
+                "reject": "every entry is refused",
+                "adjust": "the stop is moved before it",
+                "warn": "liquidation comes first",
+            }[self._account.on_sl_beyond_liq]
+            text = f"found a stop {distance:g} % away, beyond the liquidation price of a {' and a '.join(beyond)}"
+            self._add("W508", "stop_loss", f"{text} ({nearest:.3g} % at {leverage:g} ×): {then}")
+
+    def _warn_of_targets(self) -> None:
+        target, even = self._percent(self._risk.target), self._risk.break_even
+        if even is not None and even.offset_pct >= even.activation_pct:
+            text = f"found offset_pct {even.offset_pct:g} not below activation_pct {even.activation_pct:g}"
+            self._add("W506", "break_even", f"{text}: the stop would stand ahead of the price, and the position leaves at once")
+        elif even is not None and target is not None and even.offset_pct >= target:
+            self._add("W506", "break_even", f"found a stop at {even.offset_pct:g} %, with the target of {target:g} % behind it")
+        elif even is not None and target is not None and even.activation_pct >= target:
+            text = f"found activation_pct {even.activation_pct:g} behind the target of {target:g} %"
+            self._add("W506", "break_even", f"{text}: it never acts")
+        trailing = self._risk.trailing
+        if isinstance(trailing, PercentTrailing) and target is not None and trailing.activation_pct >= target:
+            text = f"found activation_pct {trailing.activation_pct:g} behind the target of {target:g} %"
+            self._add("W506", "trailing", f"{text}: it never acts")
+        if target is not None and target >= 100 and self._policy.allows_short:
+            self._add(
+                "W506", "take_profit", f"found a target {target:g} % away, below zero for a short: its entries are refused"
+            )
+
+    def _percent(self, level: Stop | Target | None) -> float | None:
+        """Distance of a level in percent of the price, None when prices decide it."""
+        if not isinstance(level, PercentDistance):
+            return None
+        return level.percent / self._account.max_leverage if level.basis == "margin" else level.percent
+
+    def _add(self, code: str, name: str, text: str) -> None:
+        mark, path = self._place(name)
+        self._report.add(code, mark, path, text)
+
+    def _place(self, name: str) -> tuple[Mark, str]:
+        item = self._top.item(self._section)
+        keys = item.keys if isinstance(item, Map) else ()
+        key = next((one for one in (name, f"{name}_pct") if one in keys), "")
+        value = item.get(key) if isinstance(item, Map) else None
+        return (value.mark if value else self._top.mark_of(self._section)), f"{self._section}.{key or name}"
