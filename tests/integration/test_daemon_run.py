@@ -194,3 +194,30 @@ def test_recorded_candles_are_played_to_their_end(tmp_path: Path) -> None:
         process.wait_for("daemon.ready")
         process.wait_for("feed.market_ended")
         assert process.stop() == 0
+
+
+def test_an_entry_is_explained_by_the_columns_of_the_instance(running: DaemonProcess) -> None:
+    """What entered is true in its tree, lines and counts tell of the same bars, and every bar has one verdict."""
+    entered = running.wait_for("bar.verdict", instance="ema-cross", verdict="ENTERED")
+    shown = ctl_json(running.state, "explain", "ema-cross", "--at", str(entered["close_ms"]))["explanation"]
+    assert (shown["verdict"], shown["said"]) == ("ENTERED", "entered")
+    action = next(one for one in shown["actions"] if f"actions.{one['action']}" == shown["clause"])
+    assert (action["truth"], action["stopped_by"]) == (True, None)
+    assert set(action["fired"]) == {child["path"] for child in action["tree"]["children"]}
+    assert entered["detail"].startswith(f"{shown['clause']} is true")
+
+    counted = ctl_json(running.state, "explain", "ema-cross", "--stats")
+    assert sum(count["bars"] for count in counted["statistics"]["verdicts"]) == counted["statistics"]["bars"] > 100
+    assert counted["last_gate"]["said"] == "passed"
+    lines = ctl_json(running.state, "explain", "ema-cross", "--last", "50")
+    silent = [line for line in lines if line["verdict"] == "NO_SIGNAL"]
+    assert silent
+    assert all(line["clause"].startswith("actions.entry_") and line["detail"] == line["clause"] for line in silent)
+    assert "CLAUSE" in ctl(running.state, "explain", "ema-cross", "-n", "5").stdout
+    assert "gates, last entry" in ctl(running.state, "explain", "ema-cross").stdout
+
+
+def test_what_cannot_be_explained_says_why(running: DaemonProcess) -> None:
+    assert ctl(running.state, "explain", "ema-crss").returncode == 4
+    assert ctl(running.state, "explain", "ema-cross", "--at", "2020-01-01").returncode == 2
+    assert ctl(running.state, "explain", "ema-cross", "--at", "noon").returncode == 2

@@ -3,9 +3,9 @@
 from playd.control.figures import rfc3339
 from playd.control.protocol import JsonObject
 from playd.engine.explain import ActionTruth, Explainer, NodeTruth
-from playd.engine.notes import reader_at
+from playd.engine.notes import NoteReader, reader_at
 from playd.engine.statistics import BarStatistics
-from playd.engine.verdicts import NO_SIGNAL, entry_rule, said, why_no_signal
+from playd.engine.verdicts import ENTERED, NO_SIGNAL, entry_rule, said, why_no_signal
 from playd.plays.columns import Columns
 from playd.plays.model import Play
 from playd.plays.rule_tree import action_rules
@@ -15,7 +15,8 @@ SHARE_PLACES = 2
 
 def bar_row(play: Play, columns: Columns, row: int, verdict: str | None, detail: str = "") -> JsonObject:
     """
-    One closed bar in a line: its verdict and, for one without a signal, the clause that stopped the entry with its operands.
+    One closed bar in a line: its verdict and, for one without a signal, the clause that stopped the entry with its operands;
+    for an entry the rule that fired.
 
     `verdict` None: the bar was not decided (history before the window, or before the instance lived).
     """
@@ -32,6 +33,8 @@ def bar_row(play: Play, columns: Columns, row: int, verdict: str | None, detail:
         "limit": None,
         "detail": detail,
     }
+    if verdict == ENTERED:
+        return {**line, "clause": _entered_by(play, columns, row)}
     if verdict != NO_SIGNAL:
         return line
     clause = why_no_signal(entry_rule(play), reader_at(columns, row))
@@ -40,6 +43,13 @@ def bar_row(play: Play, columns: Columns, row: int, verdict: str | None, detail:
     values = [operand.value for operand in Explainer(columns, row).node(clause).operands]
     value, limit = (*values, None, None)[:2]
     return {**line, "clause": clause.path, "text": clause.text, "value": value, "limit": limit}
+
+
+def _entered_by(play: Play, columns: Columns, row: int) -> str | None:
+    """The rule behind an entry; None when those of both sides were true, and either can have been the one that could act."""
+    reader, close_ms = NoteReader(play), columns.close_times_ms(columns.program.exec_clock)[row]
+    rules = {reader.of_entry(columns, direction, int(close_ms)).rule for direction in (1, -1)} - {""}
+    return rules.pop() if len(rules) == 1 else None
 
 
 def explanation(play: Play, columns: Columns, row: int, verdict: str | None, detail: str = "") -> JsonObject:

@@ -51,10 +51,17 @@ CLAUSE_COUNTS: Final = (
 
 def explanation_text(head: str, data: JsonObject) -> str:
     """One bar: its verdict, then the tree of each action with truths and values."""
-    because = f" because {data['clause']}: {data['text']}" if data["clause"] else ""
+    because = _why(data["clause"], data["text"])
     detail = f" ({data['detail']})" if data["detail"] and data["detail"] != data["clause"] else ""
     pairs = [("bar", f"{head}, closed {data['time']}"), ("verdict", f"{data['said']}{because}{detail}")]
     return "\n\n".join([render_pairs(pairs), *(_action_text(action) for action in data["actions"])])
+
+
+def _why(clause: str | None, text: str | None) -> str:
+    """`text` says what is wrong with a clause, or why there is none; a clause alone is what fired."""
+    if text:
+        return f" because {clause}: {text}" if clause else f" because {text}"
+    return f" by {clause}" if clause else ""
 
 
 def _action_text(action: JsonObject) -> str:

@@ -15,12 +15,13 @@ from playd.plays.model import Play
 from playd.plays.program import Program
 from playd.plays.rule_tree import Rule, action_rules
 
+ENTERED: Final = "ENTERED"
 NO_SIGNAL: Final = "NO_SIGNAL"
 LATE_DATA: Final = "late_data"
 """Of a bar that closed without a decision, because its last candle is missing (play-language 3.5)."""
 
 _SAID: Final = {
-    "ENTERED": "entered",
+    ENTERED: "entered",
     "EXITED": "exited",
     "HOLD": "held",
     "AMENDED": "held, stop moved",
