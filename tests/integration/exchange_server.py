@@ -1,6 +1,8 @@
 """A local exchange in a thread of its own, for clients that block."""
 
 import contextlib
+import threading
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import PurePath
@@ -13,6 +15,8 @@ from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.exchange import Exchange
 from playd.world.real import real_world
 
+DEADLINE_S = 10.0
+
 
 class Server:
     """Where a running exchange is reached, and one account of 100 000 USDT on it."""
@@ -22,6 +26,13 @@ class Server:
         self.rest_url = rest_url
         self.admin_token = admin_token
         self.access = {"rest_url": rest_url, "key": key, "secret": secret}
+
+    def wait_for_listeners(self, *topics: str) -> None:
+        """Return when somebody listens to each of the topics."""
+        pause, until_s = threading.Event(), time.monotonic() + DEADLINE_S
+        while not all(self.exchange.topics.clients(topic) for topic in topics):
+            assert time.monotonic() < until_s, f"nobody listens to all of {topics}"
+            pause.wait(0.01)
 
 
 @contextlib.contextmanager

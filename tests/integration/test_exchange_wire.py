@@ -1,121 +1,28 @@
 """The exchange over its sockets: envelopes, subscriptions, lock-step, restarts, and clients that misbehave."""
 
-import contextlib
-import hashlib
-import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import PurePath
 from typing import Any
 
-import aiohttp
 import anyio
 import numpy as np
 import pytest
 
 from playd.core.candles import Candles
-from playd.market.feed import CandleFeed, RecordedFeed
+from playd.market.feed import RecordedFeed
 from playd.market.synthetic import SyntheticFeed
-from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
-from playd.venues.exchange.exchange import Exchange, ExchangeInfo
+from playd.venues.exchange.config import ExchangeConfig
+from playd.venues.exchange.exchange import ExchangeInfo
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
-from playd.world.ports import Signal, World
+from playd.world.ports import Signal
 from playd.world.real import real_world
 from playd.world.virtual import virtual_world
+from tests.integration.exchange_bench import DEADLINE_S, Bench, Socket, bench_at
 
 pytestmark = pytest.mark.anyio
-
-DEADLINE_S = 20.0
-
-
-@dataclass
-class Bench:
-    """A running exchange with one account, and a session to reach it."""
-
-    exchange: Exchange
-    info: ExchangeInfo
-    session: aiohttp.ClientSession
-    key: str
-    secret: str
-
-    def signed(self, payload: str, *, window: str = "5000") -> dict[str, str]:
-        stamp = str(int(time.time() * 1000))
-        text = f"{stamp}{self.key}{window}{payload}"
-        sign = hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-        return {
-            "X-BAPI-API-KEY": self.key,
-            "X-BAPI-TIMESTAMP": stamp,
-            "X-BAPI-RECV-WINDOW": window,
-            "X-BAPI-SIGN": sign,
-        }
-
-    async def post(self, path: str, **body: Any) -> dict[str, Any]:
-        text = json.dumps(body)
-        async with self.session.post(self.info.rest_url + path, data=text, headers=self.signed(text)) as response:
-            return await response.json()  # type: ignore[no-any-return]
-
-    async def get(self, path: str, query: str = "") -> dict[str, Any]:
-        async with self.session.get(f"{self.info.rest_url}{path}?{query}", headers=self.signed(query)) as response:
-            return await response.json()  # type: ignore[no-any-return]
-
-    async def order(self, side: str, qty: str, **more: Any) -> dict[str, Any]:
-        wish = {"category": "linear", "symbol": "BTCUSDT", "side": side, "orderType": "Market", "qty": qty, **more}
-        return await self.post("/v5/order/create", **wish)
-
-    async def private(self, *topics: str) -> "Socket":
-        socket = Socket(await self.session.ws_connect(self.info.private_url))
-        expires = int(time.time() * 1000) + 10_000
-        sign = hmac.new(self.secret.encode(), f"GET/realtime{expires}".encode(), hashlib.sha256).hexdigest()
-        assert (await socket.ask("auth", self.key, expires, sign))["success"]
-        if topics:
-            assert (await socket.ask("subscribe", *topics))["success"]
-        return socket
-
-    async def public(self, *topics: str) -> "Socket":
-        socket = Socket(await self.session.ws_connect(self.info.public_url))
-        if topics:
-            assert (await socket.ask("subscribe", *topics))["success"]
-        return socket
-
-
-class Socket:
-    """A client's socket that reads one frame after the other."""
-
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        self.ws = ws
-
-    async def ask(self, op: str, *args: Any, **more: Any) -> dict[str, Any]:
-        """Send an operation; the next frame."""
-        await self.ws.send_json({"op": op, "args": list(args), **more})
-        return await self.read()
-
-    async def read(self) -> dict[str, Any]:
-        return await self.ws.receive_json()  # type: ignore[no-any-return]
-
-    async def until_barrier(self) -> tuple[list[dict[str, Any]], int]:
-        """Frames up to the next barrier, and its number. The barrier is not answered."""
-        frames: list[dict[str, Any]] = []
-        while True:
-            frame = await self.read()
-            if frame.get("op") == "playd.barrier":
-                return frames, frame["barrier"]
-            frames.append(frame)
-
-    async def echo(self, number: int) -> None:
-        await self.ws.send_json({"op": "playd.barrier", "barrier": number})
-
-
-@contextlib.asynccontextmanager
-async def _bench(world: World, path: PurePath, feed: CandleFeed | None = None, **config: Any) -> AsyncIterator[Bench]:
-    wish: dict[str, Any] = {"speed": AS_FAST_AS_POSSIBLE, "lockstep": True, **config}
-    exchange = Exchange(world, feed or SyntheticFeed(3), ExchangeConfig(path, **wish))
-    with anyio.fail_after(DEADLINE_S):
-        async with exchange.running() as info, world.net.http_session(timeout_s=DEADLINE_S) as session:
-            key, secret = exchange.create_account("test", wallet_usdt=Decimal(10_000))
-            yield Bench(exchange, info, session, key, secret)
 
 
 @pytest.fixture
@@ -124,7 +31,7 @@ def path(tmp_path: PurePath) -> PurePath:
 
 
 async def test_private_frames_of_a_minute_come_before_its_closed_candle(path: PurePath) -> None:
-    async with _bench(real_world(), path) as bench:
+    async with bench_at(real_world(), path) as bench:
         private = await bench.private("execution", "order", "position", "wallet")
         public = await bench.public("kline.1.BTCUSDT")
         await private.ask("playd.lockstep")
@@ -145,7 +52,7 @@ async def test_private_frames_of_a_minute_come_before_its_closed_candle(path: Pu
 
 
 async def test_market_time_waits_for_the_echo_and_orders_meanwhile_fill_at_the_next_open(path: PurePath) -> None:
-    async with _bench(real_world(), path) as bench:
+    async with bench_at(real_world(), path) as bench:
         public = await bench.public("kline.1.BTCUSDT")
         await public.ask("playd.lockstep")
         (closed,), barrier = await public.until_barrier()
@@ -162,7 +69,7 @@ async def test_market_time_waits_for_the_echo_and_orders_meanwhile_fill_at_the_n
 
 
 async def test_a_client_that_comes_back_in_time_finds_the_market_waiting(path: PurePath) -> None:
-    async with _bench(real_world(), path, lockstep_grace_s=15.0) as bench:
+    async with bench_at(real_world(), path, lockstep_grace_s=15.0) as bench:
         public = await bench.public("kline.1.BTCUSDT")
         await public.ask("playd.lockstep")
         _, barrier = await public.until_barrier()
@@ -183,7 +90,7 @@ async def test_a_client_that_comes_back_in_time_finds_the_market_waiting(path: P
 async def test_a_private_client_that_is_lost_or_has_left_does_not_stop_the_market(
     path: PurePath, grace_s: float, close_code: int
 ) -> None:
-    async with _bench(real_world(), path, lockstep_grace_s=grace_s) as bench:
+    async with bench_at(real_world(), path, lockstep_grace_s=grace_s) as bench:
         private = await bench.private("execution")
         public = await bench.public("kline.1.BTCUSDT")
         await private.ask("playd.lockstep")
@@ -197,7 +104,7 @@ async def test_a_private_client_that_is_lost_or_has_left_does_not_stop_the_marke
 
 
 async def test_the_market_waits_for_a_private_client_that_was_lost(path: PurePath) -> None:
-    async with _bench(real_world(), path, lockstep_grace_s=600.0) as bench:
+    async with bench_at(real_world(), path, lockstep_grace_s=600.0) as bench:
         private = await bench.private("execution")
         public = await bench.public("kline.1.BTCUSDT")
         await private.ask("playd.lockstep")
@@ -218,7 +125,7 @@ async def test_the_market_waits_for_a_private_client_that_was_lost(path: PurePat
 
 
 async def test_a_held_market_moves_only_when_released(path: PurePath) -> None:
-    async with _bench(real_world(), path, held=True) as bench:
+    async with bench_at(real_world(), path, held=True) as bench:
         public = await bench.public("kline.1.BTCUSDT")
         await public.ask("playd.lockstep")
         with pytest.raises(TimeoutError), anyio.fail_after(0.2):
@@ -233,7 +140,7 @@ async def test_a_held_market_moves_only_when_released(path: PurePath) -> None:
 
 
 async def test_a_paced_market_shows_its_candles_as_they_grow(path: PurePath) -> None:
-    async with _bench(real_world(), path, speed=600.0, lockstep=False, frame_every_s=0.02) as bench:
+    async with bench_at(real_world(), path, speed=600.0, lockstep=False, frame_every_s=0.02) as bench:
         public = await bench.public(
             "kline.1.BTCUSDT", "kline.3.BTCUSDT", "tickers.BTCUSDT", "publicTrade.BTCUSDT", "orderbook.1.BTCUSDT"
         )
@@ -255,7 +162,7 @@ async def test_a_paced_market_shows_its_candles_as_they_grow(path: PurePath) -> 
 
 async def test_a_restart_keeps_position_stop_wallet_and_clock(path: PurePath) -> None:
     world = real_world()
-    async with _bench(world, path) as bench:
+    async with bench_at(world, path) as bench:
         public = await bench.public("kline.1.BTCUSDT")
         await public.ask("playd.lockstep")
         await bench.order("Buy", "0.01", stopLoss="30000", takeProfit="90000", orderLinkId="kept")
@@ -269,7 +176,7 @@ async def test_a_restart_keeps_position_stop_wallet_and_clock(path: PurePath) ->
             (await bench.get("/v5/order/realtime", "category=linear&symbol=BTCUSDT"))["result"],
         ]
         key, now_ms = bench.key, bench.exchange.books.time.now_ms
-    async with _bench(world, path) as bench:
+    async with bench_at(world, path) as bench:
         assert (bench.key, bench.exchange.books.time.now_ms) == (key, now_ms)
         after = [
             (await bench.get("/v5/position/list", "category=linear&symbol=BTCUSDT"))["result"],
@@ -281,7 +188,7 @@ async def test_a_restart_keeps_position_stop_wallet_and_clock(path: PurePath) ->
 
 
 async def test_one_bad_topic_refuses_the_whole_request_and_req_id_comes_back(path: PurePath) -> None:
-    async with _bench(real_world(), path) as bench:
+    async with bench_at(real_world(), path) as bench:
         public = await bench.public()
         for bad in ("order", "kline.7.BTCUSDT", "tickers.btcusdt", "orderbook.500.BTCUSDT", "nonsense"):
             answer = await public.ask("subscribe", "tickers.BTCUSDT", bad, req_id=7)
@@ -303,7 +210,7 @@ async def test_one_bad_topic_refuses_the_whole_request_and_req_id_comes_back(pat
 
 
 async def test_a_private_socket_says_nothing_before_it_knows_who_is_there(path: PurePath) -> None:
-    async with _bench(real_world(), path) as bench:
+    async with bench_at(real_world(), path) as bench:
         socket = Socket(await bench.session.ws_connect(bench.info.private_url))
         assert (await socket.ask("subscribe", "order"))["success"] is False
         assert (await socket.ask("auth", bench.key, 1, "00"))["success"] is False
@@ -313,7 +220,7 @@ async def test_a_private_socket_says_nothing_before_it_knows_who_is_there(path: 
 
 
 async def test_users_do_not_hear_of_one_another(path: PurePath) -> None:
-    async with _bench(real_world(), path) as bench:
+    async with bench_at(real_world(), path) as bench:
         key, secret = bench.exchange.create_account("other", wallet_usdt=Decimal(10))
         other = Bench(bench.exchange, bench.info, bench.session, key, secret)
         mine, theirs = await bench.private("execution"), await other.private("execution", "order.linear")
@@ -333,7 +240,7 @@ async def test_users_do_not_hear_of_one_another(path: PurePath) -> None:
 
 
 async def test_requests_without_a_valid_signature_are_refused_each_in_its_way(path: PurePath) -> None:
-    async with _bench(real_world(), path) as bench:
+    async with bench_at(real_world(), path) as bench:
         url = f"{bench.info.rest_url}/v5/position/list?category=linear&symbol=BTCUSDT"
         query = "category=linear&symbol=BTCUSDT"
         good = bench.signed(query)
@@ -359,7 +266,7 @@ async def test_requests_without_a_valid_signature_are_refused_each_in_its_way(pa
 
 
 async def test_too_many_orders_in_a_second_are_refused_with_the_time_to_wait(path: PurePath) -> None:
-    async with _bench(real_world(), path) as bench:
+    async with bench_at(real_world(), path) as bench:
         text = json.dumps({"category": "linear", "symbol": "BTCUSDT", "orderId": "nothing"})
         codes = []
         for _ in range(11):
@@ -373,7 +280,7 @@ async def test_too_many_orders_in_a_second_are_refused_with_the_time_to_wait(pat
 
 
 async def test_klines_are_newest_first_and_say_nothing_about_the_future(path: PurePath) -> None:
-    async with _bench(real_world(), path) as bench:
+    async with bench_at(real_world(), path) as bench:
         now_ms = bench.exchange.books.time.now_ms
         for interval, length_ms in (("1", 60_000), ("15", 900_000), ("60", 3_600_000)):
             query = f"category=linear&symbol=BTCUSDT&interval={interval}&limit=50"
@@ -389,7 +296,7 @@ async def test_klines_are_newest_first_and_say_nothing_about_the_future(path: Pu
 
 
 async def test_a_rude_client_does_not_disturb_the_others(path: PurePath) -> None:
-    async with _bench(real_world(), path) as bench:
+    async with bench_at(real_world(), path) as bench:
         rude = await bench.public("kline.1.BTCUSDT")
         await rude.ws.send_bytes(b"\xff\xfe\x00")
         await rude.ws.send_json({"op": "playd.barrier", "barrier": "soon"})
@@ -408,7 +315,7 @@ async def test_recorded_candles_of_five_minutes_are_streamed_to_their_end(path: 
     prices = np.linspace(100.0, 101.5, 7)
     recorded = Candles("BTCUSDT", step_ms, times, prices, prices + 1, prices - 1, prices, np.ones(7))
     feed = RecordedFeed([recorded], history_ms=3 * step_ms)
-    async with _bench(real_world(), path, feed) as bench:
+    async with bench_at(real_world(), path, feed) as bench:
         public = await bench.public("kline.5.BTCUSDT", "kline.15.BTCUSDT")
         assert (await public.ask("subscribe", "kline.1.BTCUSDT"))["success"] is False
         await public.ask("playd.lockstep")
@@ -437,7 +344,7 @@ async def test_funding_of_the_feed_is_stamped_paid_and_remembered(path: PurePath
     same = np.full(7, 50_000.0)
     recorded = Candles("BTCUSDT", 60_000, times, same, same, same, same, np.ones(7))
     feed = RecordedFeed([recorded], history_ms=120_000, funding_rates={"BTCUSDT": {stamp_ms: 0.0001}})
-    async with _bench(real_world(), path, feed) as bench:
+    async with bench_at(real_world(), path, feed) as bench:
         public = await bench.public("kline.1.BTCUSDT")
         await bench.order("Buy", "0.12")
         await public.ask("playd.lockstep")

@@ -12,8 +12,9 @@ from playd.market.feed import CandleFeed
 from playd.market.source import MarketChoice, open_feed
 from playd.matching.depth import DepthProfile
 from playd.supervisor.edge import first_of
-from playd.venues.exchange.config import ExchangeConfig
+from playd.venues.exchange.config import DEMO, MAINNET, ExchangeConfig
 from playd.venues.exchange.exchange import ExchangeInfo
+from playd.venues.exchange.ledger import directory_of
 from playd.venues.exchange.model import MarketTerms
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
 from playd.world.ports import World
@@ -35,6 +36,7 @@ class ServeOptions:
     depth_usdt: float = 0.0
     participation: float = 0.0
     price_band: bool = False
+    demo: bool = False
 
 
 def serve_exchange(options: ServeOptions) -> int:
@@ -63,6 +65,7 @@ async def _serve(world: World, options: ServeOptions) -> int:
         speed=options.speed,
         lockstep=options.lockstep,
         terms=_terms(options),
+        environment=DEMO if options.demo else MAINNET,
     )
 
     def ready(info: ExchangeInfo, opened: Sequence[OpenedAccount]) -> None:
@@ -93,5 +96,6 @@ def _welcome(feed: CandleFeed, info: ExchangeInfo, account: OpenedAccount, recor
             f"api secret  {account.secret}",
             f"accounts    POST {info.rest_url}/playd/accounts with header X-Playd-Token: {info.admin_token}",
             f"records     {records}",
+            f"ledger      {directory_of(records)}",
         )
     )

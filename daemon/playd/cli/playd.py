@@ -126,12 +126,29 @@ def exchange_serve(
         float, typer.Option("--participation", help="Part of a candle's volume that limit orders get; 0 all.", min=0.0, max=1.0)
     ] = 0.0,
     price_band: Annotated[bool, typer.Option("--price-band", help="Keep prices within the venue's band.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="As the venue's demo: no WebSocket orders, money on request.")] = False,
 ) -> None:
     """Serve the local exchange until it is told to stop."""
     from playd.cli.exchange import ServeOptions, serve_exchange
 
-    options = ServeOptions(candles, synthetic, speed, port, symbol, lockstep, state, depth_usdt, participation, price_band)
+    market = (candles, synthetic, speed, port, symbol, lockstep, state)
+    options = ServeOptions(*market, depth_usdt, participation, price_band, demo)
     run_command(lambda: serve_exchange(options))
+
+
+@exchange_app.command("ledger", epilog="Example: playd exchange ledger --state state --kind effect --json")
+def exchange_ledger(
+    state: StateOption = "",
+    name: Annotated[str, typer.Option("--name", help="Which exchange, when the state directory has several.")] = "",
+    after: Annotated[int, typer.Option("--after", metavar="N", help="Only entries after number N.", min=0)] = 0,
+    kind: Annotated[str, typer.Option("--kind", help="Only opened, request, effect, answer, frame or closed.")] = "",
+    uid: Annotated[int, typer.Option("--uid", help="Only entries about this user.", min=0)] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Print what a local exchange did: what arrived, what took effect, what was told to whom."""
+    from playd.cli.exchange_ledger import LedgerOptions, show_ledger
+
+    run_command(lambda: show_ledger(LedgerOptions(state, name, after, kind, uid, json)))
 
 
 @app.command(epilog="Example: playd guardian --state state")

@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Any, Final
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from playd.venues.exchange.auth import check_public_key
 from playd.venues.exchange.config import ENVIRONMENTS
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.keys import RIGHTS, ApiKey
+from playd.venues.exchange.ledger import directory_of, read
 from playd.venues.exchange.model import Account
 from playd.venues.exchange.text import plain
 
@@ -28,6 +30,8 @@ _ACCOUNT_NUMBERS: Final = (
     "maintenance_rate",
     "maintenance_deduction_usdt",
 )
+LEDGER_PAGE_MAX: Final = 10_000
+_LEDGER_NUMBERS: Final = {"after": 0, "limit": 1000, "uid": 0}
 _ALL_RIGHTS: Final = tuple(right for rights in RIGHTS.values() for right in rights)
 
 
@@ -98,6 +102,18 @@ def create_key(floor: Floor, body: Body) -> Body:
     key = replace(base, **_key_fields(body, clock.wall_ms()))
     floor.keys.keep(key)
     return {**_shown(key), **({} if found or key.rsa else {"secret": key.secret})}
+
+
+def ledger(floor: Floor, query: Body) -> Body:
+    """
+    Entries of the exchange's ledger above number `after`, oldest first, at most `limit`; of one `kind` or about one `uid`.
+
+    Raises `SettingsError`.
+    """
+    _check_names(query, ("after", "limit", "kind", "uid"))
+    after, limit, uid = (int(_number(name, query.get(name, default))) for name, default in _LEDGER_NUMBERS.items())
+    found = read(floor.world.disk, directory_of(floor.config.records_path), after=after, kind=query.get("kind", ""), uid=uid)
+    return {"entries": list(islice(found, min(max(limit, 1), LEDGER_PAGE_MAX)))}
 
 
 def steer_market(floor: Floor, body: Body) -> Body:
@@ -193,5 +209,6 @@ ACTS: Final[dict[tuple[str, str], Callable[[Floor, Body], Body]]] = {
     ("POST", "accounts"): create_account,
     ("POST", "keys"): create_key,
     ("POST", "market"): steer_market,
+    ("GET", "ledger"): ledger,
 }
 """What needs the token. Of a GET, the body is its query."""

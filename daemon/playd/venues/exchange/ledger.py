@@ -136,7 +136,9 @@ def concerns(entry: Entry, uid: int) -> bool:
 
 
 def part_numbers(disk: Disk, directory: PurePath) -> list[int]:
-    """Numbers of the parts that are there, rising."""
+    """Numbers of the parts that are there, rising; none when no ledger was ever kept."""
+    if not disk.exists(directory):
+        return []
     return sorted(int(name.removesuffix(".jsonl")) for name in disk.list(directory) if name.endswith(".jsonl"))
 
 
