@@ -24,6 +24,10 @@ _DEPTH: Final = 100
 """Nesting of lists and maps; deeper ones are refused before they can exhaust the stack."""
 
 
+_QUOTED: Final = 80
+"""Characters of a value that a message quotes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A scalar: None, bool, int, float or text. `reported` means: a finding names it already, readers pass over it."""
@@ -83,7 +87,7 @@ def read_document(text: str, report: Report) -> Map | None:
     """
     problem = _unreadable(text)
     if problem:
-        report.add("E100", _START, "", problem)
+        report.add("E100", *problem)
         return None
     yaml = YAML(typ="safe", pure=True)
     yaml.composer.warn_double_anchors = False
@@ -93,8 +97,7 @@ def read_document(text: str, report: Report) -> Map | None:
         mark = error.problem_mark or error.context_mark
         where = Mark(mark.line + 1, mark.column + 1) if mark else _START
         what = " ".join(part for part in (error.context, error.problem) if part)
-        quote = "; put operators and text with signs in quotes" if _has_bare_sign(text, where.line) else ""
-        report.add("E100", where, "", f"found text that is not YAML ({what}), expected one YAML document{quote}")
+        report.add("E100", where, "", f"found text that is not YAML ({what}), expected one YAML document{_advice(text, where)}")
         return None
     except YAMLError as error:
         report.add("E100", _START, "", f"found text that is not YAML ({error}), expected one YAML document")
@@ -107,6 +110,8 @@ def read_document(text: str, report: Report) -> Map | None:
         report.add("E100", _START, "", "found no content, expected a Play: a map with version, name, symbol, …")
         return None
     root = _Reader(report).item(node, "", 0)
+    if any(finding.code == "E100" for finding in report.findings):
+        return None
     if isinstance(root, Map):
         return root
     if root is not None and not report.failed:
@@ -114,26 +119,44 @@ def read_document(text: str, report: Report) -> Map | None:
     return None
 
 
-def _unreadable(text: str) -> str | None:
+def _unreadable(text: str) -> tuple[Mark, str, str] | None:
+    """Place, path and text of what makes reading pointless."""
     size = len(text.encode(errors="surrogatepass"))
     if size > PLAY_FILE_BYTES:
-        return f"found {size} bytes, expected at most {PLAY_FILE_BYTES}: this is no Play file"
+        return _START, "", f"found {size} bytes, expected at most {PLAY_FILE_BYTES}: this is no Play file"
     if not text.strip():
-        return "found an empty file, expected a Play: a map with version, name, symbol, …"
-    odd = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
+        return _START, "", "found an empty file, expected a Play: a map with version, name, symbol, …"
+    odd = _ODD.search(text)
     if odd:
-        line = text.count("\n", 0, odd.start()) + 1
-        return f"found byte or character {odd.group()!r} on line {line}, expected UTF-8 text: this looks like a binary file"
+        found = f"found byte or character {odd.group()!r}, expected UTF-8 text: this looks like a binary file"
+        return _place(text, odd.start()), "", found
+    deep = _DEEP.search(text)
+    if deep:  # reading it would take seconds before it fails
+        return _place(text, deep.start()), "", f"found more than {_DEPTH} levels of nesting, expected a Play"
     return None
 
 
+_ODD: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_DEEP: Final = re.compile(rf"(?:[\[{{]\s*){{{_DEPTH + 1}}}")
 _BARE_SIGN: Final = re.compile(r"[\[,{]\s*(>=?|[-*%@&|!]=?)\s*[,:]")
 
 
-def _has_bare_sign(text: str, line: int) -> bool:
-    """Whether a line writes an operator without quotes, which YAML takes for syntax of its own."""
+def _place(text: str, at: int) -> Mark:
+    return Mark(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+
+
+def _advice(text: str, where: Mark) -> str:
+    """What people usually did when a line is not YAML: a tab, or an operator without quotes, which YAML takes for its own."""
     lines = text.splitlines()
-    return line <= len(lines) and _BARE_SIGN.search(lines[line - 1]) is not None
+    line = lines[where.line - 1] if where.line <= len(lines) else ""
+    if "\t" in line:
+        return "; indent with spaces, a tab has no place there"
+    return "; put operators and text with signs in quotes" if _BARE_SIGN.search(line) else ""
+
+
+def shortened(text: str) -> str:
+    """Text as messages quote it: the beginning, when there is too much of it."""
+    return text if len(text) <= _QUOTED else text[: _QUOTED - 3] + "..."
 
 
 def kind_of(item: Item) -> str:
@@ -147,8 +170,8 @@ def kind_of(item: Item) -> str:
     if isinstance(item.value, bool):
         return f"`{str(item.value).lower()}`, which is a boolean"
     if isinstance(item.value, str):
-        return f'"{item.value}", which is text'
-    return f"`{item.value}`, which is a number"
+        return f'"{shortened(item.value)}", which is text'
+    return f"`{shortened(str(item.value))}`, which is a number"
 
 
 class _Reader:
@@ -210,7 +233,7 @@ class _Reader:
             self._report.add_unusable("E107", mark, path, f"found the YAML tag `{tag}`, expected plain data{quote}")
             return Leaf(None, mark, reported=True)
         if isinstance(value, float) and not math.isfinite(value):
-            self._report.add_unusable("E107", mark, path, f"found `{node.value}`, expected a finite number")
+            self._report.add_unusable("E107", mark, path, f"found `{shortened(node.value)}`, expected a finite number")
             return Leaf(None, mark, reported=True)
         return Leaf(value, mark)
 

@@ -111,3 +111,18 @@ def test_nothing_that_stands_in_a_file_can_do_more_than_be_refused() -> None:
         "YAML tag" in line
         for line in findings('version: "3.0.0"\na: !!python/object/apply:os.getcwd []\nb: !!python/name:os.x y\n')
     )
+
+
+def test_nesting_without_end_is_refused_at_once() -> None:
+    for text in ("[" * 100_000, "{" * 100_000, "[\n" * 5000):
+        (line,) = findings("a: " + text)
+        assert line.startswith("f.yml:1:4: E100: found more than 100 levels")
+
+
+def test_what_people_do_wrong_with_yaml_is_answered_with_advice() -> None:
+    assert "a tab has no place there" in findings("a:\n\tb: 1\n")[0]
+    assert "put operators and text with signs in quotes" in findings("a: [close, >, open]\n")[0]
+
+
+def test_a_message_quotes_the_beginning_of_a_long_value() -> None:
+    assert all(len(line) < 300 for line in findings(f"name: {'9' * 5000}\nversion: {'x' * 5000}\n"))
