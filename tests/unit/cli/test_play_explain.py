@@ -43,14 +43,13 @@ def test_a_bar_shows_each_condition_with_truth_and_values(files: list[str]) -> N
     """At the close of 3 the price of 102 is not above 102; the mean of 103 and 102 is 102.5, that before 102."""
     code, text, _ = explain(files, "--at", at(3))
     assert code == 0
-    assert text.splitlines() == [
+    lines = text.splitlines()
+    assert lines[:3] == [
         "bar      small on BTCUSDT, 1m, closed 2025-01-01T00:04:00.000Z",
         "verdict  no signal because actions.entry_long.all[0]: close > 102",
         "",
-        "exit_long: false, stopped by actions.exit_long.all[0]",
-        "  all          false",
-        "    close < 0  false    close 102",
-        "",
+    ]
+    assert lines[lines.index("entry_long: false, stopped by actions.entry_long.all[0]") :] == [
         "entry_long: false, stopped by actions.entry_long.all[0]",
         "  all                        false",
         "    close > 102              false    close 102",
