@@ -18,10 +18,10 @@ WITHIN_S: Final = 120.0
 """Includes a first compilation of every kernel on a busy machine."""
 
 
-def environment(state: Path) -> dict[str, str]:
+def environment(state: Path, cache: Path | None = None) -> dict[str, str]:
     """The environment of a program under test: nothing of the developer's own settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PLAYD_", "BYBIT_", "TRADING_"))}
-    return {**kept, "PLAYD_STATE_DIR": str(state), "NUMBA_CACHE_DIR": str(ROOT / ".cache" / "numba")}
+    return {**kept, "PLAYD_STATE_DIR": str(state), "NUMBA_CACHE_DIR": str(cache or ROOT / ".cache" / "numba")}
 
 
 def program(name: str, *arguments: str) -> list[str]:
@@ -100,8 +100,8 @@ class DaemonProcess:
 
 
 @contextmanager
-def daemon(state: Path, *arguments: str, config: Path | None = None) -> Iterator[DaemonProcess]:
-    """`playd run` until the block ends."""
+def daemon(state: Path, *arguments: str, config: Path | None = None, cache: Path | None = None) -> Iterator[DaemonProcess]:
+    """`playd run` until the block ends. `cache` is a kernel cache of its own."""
     chosen = ("--config", str(config)) if config is not None else ()
     process = subprocess.Popen(
         program("playd", "run", *chosen, *arguments),
@@ -109,7 +109,7 @@ def daemon(state: Path, *arguments: str, config: Path | None = None) -> Iterator
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
-        env=environment(state),
+        env=environment(state, cache),
         cwd=ROOT,
     )
     running = DaemonProcess(process, state)

@@ -19,7 +19,7 @@ from playd.cli.declared import Roster
 from playd.cli.guardian_places import guardian_places
 from playd.cli.live_view import live_view
 from playd.cli.log_tap import LogTap
-from playd.cli.rehearsals import rehearse_plays
+from playd.cli.rehearsals import compile_for, rehearse_plays
 from playd.cli.reports import Reports
 from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
 from playd.cli.shutdown import Shutdown
@@ -196,6 +196,7 @@ async def _with_records(
         refused_accounts=refused,
         budget_of=address.for_account,
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
+        compile_for=lambda play: compile_for(world, play),
     )
     service = ServiceManager(world.process)
     candles = feed or SyntheticFeed(settings.market.synthetic_seed)

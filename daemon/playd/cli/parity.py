@@ -311,6 +311,7 @@ class TraderSide:
             refused_accounts={},
             budget_of=_free_budget,
             play_of=lambda _: self._play,
+            compile_for=_compiled_already,
             rate_limits=False,
         )
 
@@ -343,6 +344,10 @@ class _Collector(Reports):
         if event == "bar.verdict":
             self._verdicts.append((int(fields["close_ms"]), str(fields["verdict"])))
         super().instance(event, slot, fields)
+
+
+async def _compiled_already(play: Play) -> None:
+    """The backtest before has compiled everything in this process."""
 
 
 def _free_budget(alias: str) -> Budget:

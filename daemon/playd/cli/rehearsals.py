@@ -33,12 +33,21 @@ async def rehearse_plays(world: World, feed: CandleFeed, paths: Iterable[PurePat
     notes = _Notes(world)
     fresh = [play for play in plays if not notes.has(play)]
     if fresh:
-        await _compile_elsewhere(world, fresh, service)
+        service.extend(EXTEND_S, f"compiling kernels of {len(fresh)} Plays")
+        await _compile_elsewhere(world, fresh)
     for play in plays:
         service.extend(EXTEND_S, f"loading kernels of {play.name}")
         with suppress(PlayError):
             rehearse_on(feed, play)
     for play in fresh:
+        notes.add(play)
+
+
+async def compile_for(world: World, play: Play) -> None:
+    """Compile what a Play needs and the cache does not have, in a child: the loop goes on trading, others notice nothing."""
+    notes = _Notes(world)
+    if not notes.has(play):
+        await _compile_elsewhere(world, [play])
         notes.add(play)
 
 
@@ -61,11 +70,10 @@ def _readable(world: World, path: PurePath) -> Play | None:
         return None
 
 
-async def _compile_elsewhere(world: World, plays: Sequence[Play], service: ServiceManager) -> None:
+async def _compile_elsewhere(world: World, plays: Sequence[Play]) -> None:
     """In a child. Should that fail, what is missing is compiled here when it is loaded."""
     started_s = world.clock.mono_s()
-    _log.info("kernels.compiling", msg="the first start of a version compiles them, which takes up to a minute")
-    service.extend(EXTEND_S, f"compiling kernels of {len(plays)} Plays")
+    _log.info("kernels.compiling", msg="the first use of a Play compiles them, which takes up to a minute")
     code = await world.process.run_module(COMPILER, [play.source for play in plays])
     took_ms = round((world.clock.mono_s() - started_s) * 1000)
     if code == 0:

@@ -4,7 +4,7 @@ The daemon's parts, put together: embedded exchange, universes, accounts, superv
 The order of the `async with` lines is the order of shutdown, reversed.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -60,6 +60,7 @@ class RuntimePlan:
         key_accounts: Accounts with a key of their own, by alias; local ones are on an exchange that is served elsewhere.
         budget_of: The rate budget of an account; the empty alias is public data.
         play_of: The Play of a record as it is now. Raises `PlayError`.
+        compile_for: Sees that the kernels of a Play are compiled, without holding the loop.
     """
 
     settings: Settings
@@ -72,6 +73,7 @@ class RuntimePlan:
     refused_accounts: dict[str, str]
     budget_of: Callable[[str], Budget]
     play_of: Callable[[InstanceRecord], Play]
+    compile_for: Callable[[Play], Awaitable[None]]
     rate_limits: bool = True
 
 
@@ -220,6 +222,7 @@ async def open_runtime(
             base_step_ms=plan.feed.step_ms if plan.feed is not None else MINUTE_MS,
             entry_max_age_ms=round(plan.settings.gates.entry_max_age_s * 1000),
             play_of=plan.play_of,
+            compile_for=plan.compile_for,
             place_of=lambda record, play: runtime.place_of(record, play),
             report=reports.instance,
             refresh=lambda slot: runtime.supervisor.refresh(slot),

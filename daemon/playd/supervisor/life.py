@@ -50,6 +50,7 @@ class LifeParts:
     base_step_ms: int
     entry_max_age_ms: int
     play_of: Callable[[InstanceRecord], Play]
+    compile_for: Callable[[Play], Awaitable[None]]
     place_of: Callable[[InstanceRecord, Play], Awaitable[Place]]
     report: Report
     refresh: Callable[[Slot], None]
@@ -68,6 +69,7 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     # The account first: whatever is wrong with the kept state, the position is reconciled, protected and can be closed.
     place = await parts.place_of(record, play)
     kept = _kept_of(keeper, record)
+    await parts.compile_for(play)
     with anyio.move_on_after(ACCOUNT_WITHIN_S):
         await place.ready()
     _tell_damage(slot, parts, place, kept)
