@@ -279,6 +279,20 @@ async def test_too_many_orders_in_a_second_are_refused_with_the_time_to_wait(pat
         assert 0 < int(headers["X-Bapi-Limit-Reset-Timestamp"]) - time.time() * 1000 <= 1000
 
 
+async def test_what_the_venue_has_elsewhere_is_empty_here_and_what_it_does_not_have_is_refused(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        for name in ("order/realtime", "order/history", "execution/list", "position/list", "position/closed-pnl"):
+            for query in ("category=inverse&symbol=BTCUSD", "category=linear&settleCoin=USDC"):
+                assert (await bench.get(f"/v5/{name}", query))["result"]["list"] == []
+            assert (await bench.get(f"/v5/{name}", "category=futures&settleCoin=USDT"))["retCode"] == 10001
+        for query, rows in (("", 1), ("currency=USDC", 0), ("category=spot", 0), ("baseCoin=BTC", 0), ("type=TRANSFER_IN", 1)):
+            assert len((await bench.get("/v5/account/transaction-log", query))["result"]["list"]) == rows
+        auto = {"category": "linear", "symbol": "BTCUSDT", "autoAddMargin": 1}
+        assert (await bench.post("/v5/position/set-auto-add-margin", **auto))["retCode"] == 10001
+        assert (await bench.post("/v5/position/set-auto-add-margin", **{**auto, "autoAddMargin": 0}))["retCode"] == 0
+        assert (await bench.post("/v5/account/set-limit-px-action", category="linear", modifyEnable=True))["retCode"] == 0
+
+
 async def test_klines_are_newest_first_and_say_nothing_about_the_future(path: PurePath) -> None:
     async with bench_at(real_world(), path) as bench:
         now_ms = bench.exchange.books.time.now_ms

@@ -29,11 +29,8 @@ WRITES: Final[dict[str, SignedHandler]] = {
 }
 
 
-_RIGHT: Final = {
-    **dict.fromkeys((*rest_trade.WRITES, *rest_batch.WRITES, *rest_settings.WRITES), ORDER),
-    **dict.fromkeys(rest_position.WRITES, POSITION),
-}
-"""What a key must be allowed to do for a request that changes something of trading; the others need no right."""
+_RIGHTS: Final = {"/v5/order/": ORDER, "/v5/position/": POSITION}
+"""What a key must be allowed to do for a request that changes something, by the begin of its path; others need no right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +95,6 @@ def _serve(floor: Floor, path: str, params: Mapping[str, Any], caller: Caller) -
 
 
 def _check_rights(key: ApiKey, path: str) -> None:
-    right = _RIGHT.get(path)
-    if path in WRITES and (key.read_only or (right is not None and not key.may(right))):
+    lacks = any(path.startswith(begin) and not key.may(right) for begin, right in _RIGHTS.items())
+    if path in WRITES and (key.read_only or lacks):
         raise Refusal(NOT_PERMITTED, "Permission denied, please check your API key permissions.")

@@ -1,4 +1,4 @@
-"""Who may come in at all: requests and new sockets per address, and how long an address stays out that came too often."""
+"""Who may come in at all, by address: requests, new sockets, orders by socket; and how long whoever came too often stays out."""
 
 from collections import deque
 from typing import Final
@@ -6,6 +6,8 @@ from typing import Final
 REQUESTS_WINDOW_S: Final = 5.0
 SOCKETS_WINDOW_S: Final = 300.0
 SOCKETS_MAX: Final = 500
+ORDER_FRAMES_WINDOW_S: Final = 1.0
+ORDER_FRAMES_MAX: Final = 3000
 
 
 class Gate:
@@ -20,6 +22,7 @@ class Gate:
         self.ban_s = ban_s
         self._requests: dict[str, deque[float]] = {}
         self._sockets: dict[str, deque[float]] = {}
+        self._order_frames: dict[str, deque[float]] = {}
         self._banned_until_s: dict[str, float] = {}
 
     def admits_request(self, address: str, now_s: float) -> bool:
@@ -40,6 +43,10 @@ class Gate:
         if now_s < self._banned_until_s.get(address, now_s):
             return False
         return _count(self._sockets, address, now_s, SOCKETS_WINDOW_S, SOCKETS_MAX)
+
+    def admits_order_frame(self, address: str, now_s: float) -> bool:
+        """Count one order request by WebSocket; whether it may come in."""
+        return not self.enabled or _count(self._order_frames, address, now_s, ORDER_FRAMES_WINDOW_S, ORDER_FRAMES_MAX)
 
 
 def _count(taken_by: dict[str, deque[float]], address: str, now_s: float, window_s: float, most: int) -> bool:

@@ -77,14 +77,14 @@ class Ask:
         end = begin + size
         return rows[begin:end], f"{_CURSOR}{end}" if end < len(rows) else ""
 
-    def period(self) -> tuple[int, int]:
-        """`startTime` and `endTime` in market time: at most seven days, the last seven when neither is given."""
+    def period(self, default_ms: int = PERIOD_MAX_MS) -> tuple[int, int]:
+        """`startTime` and `endTime` in market time: at most seven days; `default_ms` long unless both are given."""
         now_ms = self.floor.books.time.now_ms
         start_text, end_text = self.text("startTime"), self.text("endTime")
         end_ms = self.number("endTime", now_ms)
         if start_text and not end_text:
-            end_ms = self.number("startTime", 0) + PERIOD_MAX_MS
-        start_ms = self.number("startTime", end_ms - PERIOD_MAX_MS)
+            end_ms = self.number("startTime", 0) + default_ms
+        start_ms = self.number("startTime", end_ms - default_ms)
         if not start_ms <= end_ms <= start_ms + PERIOD_MAX_MS:
             raise Refusal(PARAMETER, "params error: startTime and endTime must lie at most 7 days apart")
         return start_ms, end_ms

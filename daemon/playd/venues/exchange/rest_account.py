@@ -8,7 +8,7 @@ from playd.venues.exchange import modes
 from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.margin import BPS
 from playd.venues.exchange.refusal import PARAMETER, Refusal
-from playd.venues.exchange.requests import SignedAsk, SignedHandler
+from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rest_trade import row_list
 from playd.venues.exchange.rows import Row, wallet_row
 from playd.venues.exchange.text import float_text
@@ -51,8 +51,12 @@ def set_margin_mode(ask: SignedAsk) -> dict[str, Any]:
 
 def transaction_log(ask: SignedAsk) -> dict[str, Any]:
     """Everything that changed the wallet, newest first; the sum of `change` is the wallet balance."""
+    if ask.is_elsewhere() or ask.text("currency") not in ("", SETTLE_COIN):
+        return ask.nothing()
     equals = {column: ask.text(name) for name, column in (("type", "type"), ("symbol", "symbol")) if ask.text(name)}
-    return row_list(ask.floor.records.log(ask.account.uid, equals, ask.period(), ask.limit(20, 50), ask.text("cursor")))
+    if ask.text("baseCoin"):
+        equals["symbol"] = ask.text("baseCoin") + SETTLE_COIN
+    return row_list(ask.floor.records.log(ask.account.uid, equals, ask.period(DAY_MS), ask.limit(20, 50), ask.text("cursor")))
 
 
 def query_api(ask: SignedAsk) -> dict[str, Any]:

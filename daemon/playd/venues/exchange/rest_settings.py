@@ -10,6 +10,7 @@ from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rest_asset import coins
 from playd.venues.exchange.rest_market import instrument_row
 from playd.venues.exchange.text import plain
+from playd.venues.exchange.wishes import flag
 
 DEFAULT_WINDOW_S: Final = 10
 LISTED_PAGE_MAX: Final = 200
@@ -99,6 +100,32 @@ def pre_check(ask: SignedAsk) -> dict[str, Any]:
     raise Refusal(WRONG_ACCOUNT_MODE, "pre-check is not available in isolated margin mode")
 
 
+def set_price_action(ask: SignedAsk) -> dict[str, Any]:
+    """Whether limit prices outside the band move to its edge; they always do here where there is a band."""
+    if not flag(ask.params, "modifyEnable"):
+        raise Refusal(PARAMETER, "params error: modifyEnable false is not offered by the local exchange")
+    return {}
+
+
+def set_auto_margin(ask: SignedAsk) -> dict[str, Any]:
+    """Margin is never added by itself."""
+    ask.listing()
+    if ask.number("autoAddMargin", 0):
+        raise Refusal(PARAMETER, "params error: autoAddMargin is not offered by the local exchange")
+    return {}
+
+
+def add_margin(ask: SignedAsk) -> dict[str, Any]:
+    """The margin of a position follows its leverage."""
+    raise Refusal(PARAMETER, "params error: adding margin to a position is not offered by the local exchange")
+
+
+def confirm_margin_rate(ask: SignedAsk) -> dict[str, Any]:
+    """No change of a maintenance margin rate is ever pending."""
+    ask.listing()
+    return {}
+
+
 READS: Final[dict[str, SignedHandler]] = {
     "/v5/account/query-dcp-info": query_dcp,
     "/v5/account/user-setting-config": user_settings,
@@ -112,4 +139,8 @@ READS: Final[dict[str, SignedHandler]] = {
 WRITES: Final[dict[str, SignedHandler]] = {
     "/v5/order/disconnected-cancel-all": set_dcp,
     "/v5/order/pre-check": pre_check,
+    "/v5/account/set-limit-px-action": set_price_action,
+    "/v5/position/set-auto-add-margin": set_auto_margin,
+    "/v5/position/add-margin": add_margin,
+    "/v5/position/confirm-pending-mmr": confirm_margin_rate,
 }

@@ -13,6 +13,7 @@ from playd.venues.exchange.refusal import (
     DUPLICATE_REQUEST_ID,
     NOT_AUTHENTICATED,
     PARAMETER,
+    TOO_MANY_FROM_ADDRESS,
     UNKNOWN_OPERATION,
     Refusal,
 )
@@ -61,6 +62,8 @@ class TradeSession(Session):
         """One order request. Limits, rights and effects are those of the REST path."""
         if self.key is None:
             raise Refusal(NOT_AUTHENTICATED, "User authentication failed.")
+        if not self.floor.gate.admits_order_frame(self.address, self.floor.world.clock.mono_s()):
+            raise Refusal(TOO_MANY_FROM_ADDRESS, "Exceeds the IP rate limit")
         self._check_request_id(frame)
         header, args = frame.get("header"), frame.get("args")
         if not isinstance(header, Mapping) or not isinstance(args, list) or len(args) != 1 or not isinstance(args[0], dict):
