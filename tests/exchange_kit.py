@@ -41,15 +41,14 @@ class Market:
     ) -> None:
         self.books = Books({SYMBOL: BTC}, {SYMBOL: last}, now_ms=START_MS, id_seed="test", terms=terms)
         self.books.time.open_ms = START_MS - MINUTE_MS
-        self.account = Account(
-            1001, "test", "key", "secret", taker_bps, maker_bps, slippage_bps, read_only=False, wallet=Decimal(wallet)
-        )
+        self.account = Account(1001, "test", taker_bps, maker_bps, slippage_bps, wallet=Decimal(wallet))
         self.books.accounts[1001] = self.account
         self.frames: list[Frame] = []
         self.executions: list[dict[str, Any]] = []
         self.log: list[dict[str, Any]] = []
         self.closed_rows: dict[int, dict[str, Any]] = {}
         self.used: set[str] = set()
+        self.taken: list[Changes] = []
 
     @property
     def position(self) -> Position:
@@ -63,6 +62,7 @@ class Market:
     def take(self) -> Changes:
         """What changed since the last call, remembered here too."""
         changes = self.books.take_changes()
+        self.taken.append(changes)
         self.frames += changes.frames
         self.executions += [row for _, row in changes.executions]
         self.log += [row for _, row in changes.log]
@@ -70,13 +70,17 @@ class Market:
         self.used |= {order.link_id for order in changes.orders.values()}
         return changes
 
+    def take_all(self) -> list[Changes]:
+        """Everything that has changed since the last call of this, in the parts in which it was taken."""
+        self.take()
+        taken, self.taken = self.taken, []
+        return taken
+
     def join(self, uid: int, wallet: str = "100000") -> Account:
         """Another account with the same rates."""
         first = self.account
         account = Account(
-            *(uid, f"test-{uid}", f"key-{uid}", "secret", first.taker_bps, first.maker_bps, first.slippage_bps),
-            read_only=False,
-            wallet=Decimal(wallet),
+            uid, f"test-{uid}", first.taker_bps, first.maker_bps, first.slippage_bps, wallet=Decimal(wallet)
         )
         self.books.accounts[uid] = account
         return account

@@ -114,7 +114,7 @@ def unlink(books: Books, account: Account, order: Order) -> None:
 
 def end_sibling(books: Books, account: Account, order: Order) -> list[Order]:
     """The other leg of a pair goes when one has triggered."""
-    sibling = account.orders.get(order.sibling_id)
+    sibling, order.sibling_id = account.orders.get(order.sibling_id), ""
     if sibling is None:
         return []
     is_target = order.stop_kind is StopKind.PARTIAL_TARGET
