@@ -33,12 +33,21 @@ def play_check(
     run_command(lambda: check_plays(tuple(plays), tuple(overrides), as_json=json, strict=strict))
 
 
-@play_app.command("show", epilog="Example: playd play show ema_cross_rsi --json")
-def play_show(play: PlayArgument, json: JsonOption = False, overrides: SetOption = []) -> None:  # noqa: B006 - as above
-    """Print a Play in its normal form: every default filled in, every name resolved."""
+@play_app.command("show", epilog="Example: playd play show mtf_trend --svg > mtf_trend.svg")
+def play_show(
+    play: PlayArgument,
+    json: JsonOption = False,
+    dot: Annotated[bool, typer.Option("--dot", help="Draw the Program in the DOT language.")] = False,
+    svg: Annotated[bool, typer.Option("--svg", help="Draw the Program as a picture.")] = False,
+    overrides: SetOption = [],  # noqa: B006 - as above
+) -> None:
+    """Print a Play with every default filled in, and its Program: clocks, warm-up, kernels, nodes, hash."""
     from playd.cli.play_show import show_play
 
-    run_command(lambda: show_play(play, tuple(overrides), as_json=json))
+    if json + dot + svg > 1:
+        raise typer.BadParameter("--json, --dot and --svg are three forms of the output: give one")
+    form = "json" if json else "dot" if dot else "svg" if svg else "text"
+    run_command(lambda: show_play(play, tuple(overrides), form))  # type: ignore[arg-type]
 
 
 @play_app.command("fmt", epilog="Example: playd play fmt --check config/plays/*.yml")

@@ -1,5 +1,6 @@
 """The commands that write Play files touch only what they are asked to."""
 
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import orjson
@@ -75,3 +76,19 @@ def test_a_formatted_file_is_canonical_and_a_broken_one_is_left_alone(old: Path)
     assert play("fmt", "--write", str(good))[0] == 0
     assert good.read_text().startswith('version: "3.0.0"\nname: small\n')
     assert play("fmt", "--check", str(good)) == (0, "", "")
+
+
+def test_a_play_is_shown_with_its_program_in_four_forms(old: Path) -> None:
+    old.write_text(GOOD)
+    play_hash = load_play(GOOD, "f.yml").play_hash
+    text = play("show", str(old))[1]
+    assert play_hash[:16] in text
+    assert "1m (base, execution): warm-up 0 bars" in text
+    shown = orjson.loads(play("show", "--json", str(old))[1])
+    assert (shown["play_hash"], shown["play"]["name"]) == (play_hash, "small")
+    assert shown["program"]["kernels"] == {"<": 1, ">": 1}
+    picture = ET.fromstring(play("show", "--svg", str(old))[1])
+    words = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert "actions.entry_long.all[0]" in words
+    assert 'label="actions.entry_long.all[0]\\n' in play("show", "--dot", str(old))[1]
+    assert play("show", "--dot", "--svg", str(old))[0] == 2
