@@ -79,9 +79,7 @@ class Market:
     def join(self, uid: int, wallet: str = "100000") -> Account:
         """Another account with the same rates."""
         first = self.account
-        account = Account(
-            uid, f"test-{uid}", first.taker_bps, first.maker_bps, first.slippage_bps, wallet=Decimal(wallet)
-        )
+        account = Account(uid, f"test-{uid}", first.taker_bps, first.maker_bps, first.slippage_bps, wallet=Decimal(wallet))
         self.books.accounts[uid] = account
         return account
 

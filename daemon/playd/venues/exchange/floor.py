@@ -91,7 +91,7 @@ class Floor:
         read_only: bool = False,
     ) -> tuple[str, str]:
         """
-        Key and secret of the account named `alias`.
+        Key and secret of the account named `alias`: those of its first key.
 
         A new one starts with `wallet_usdt`. One that is there keeps its key, wallet and positions and takes the rates.
         """
@@ -104,11 +104,12 @@ class Floor:
             account = self._new_account(alias, wallet_usdt)
         account.taker_bps, account.maker_bps, account.slippage_bps = taker_bps, maker_bps, slippage_bps
         account.maintenance_rate, account.maintenance_deduction_usdt = maintenance_rate, maintenance_deduction_usdt
-        account.read_only = read_only
-        self.keys.keep(replace(self.keys.find(account.key) or self._first_key(account), read_only=read_only))
+        mine = (key for key in self.keys.of_user(account.uid) if key.environment == self.config.environment and not key.rsa)
+        key = replace(next(mine, None) or self._first_key(account), read_only=read_only)
+        self.keys.keep(key)
         self.books.changes.accounts.add(account.uid)
         self.apply()
-        return account.key, account.secret
+        return key.key, key.secret
 
     def hold(self) -> None:
         """Stop the market before the next candle opens."""
@@ -149,16 +150,12 @@ class Floor:
             raise self._failure
 
     def _new_account(self, alias: str, wallet_usdt: Decimal) -> Account:
-        random = self.world.random
         account = Account(
             uid=max(self.books.accounts, default=FIRST_UID - 1) + 1,
             alias=alias,
-            key=random.token(9),
-            secret=random.token(18),
             taker_bps=0.0,
             maker_bps=0.0,
             slippage_bps=0.0,
-            read_only=False,
             wallet=wallet_usdt,
         )
         self.books.accounts[account.uid] = account
@@ -168,8 +165,11 @@ class Floor:
 
     def _first_key(self, account: Account) -> ApiKey:
         """The key that an account is made with: may trade, from anywhere, for ever."""
-        environment, now_ms = self.config.environment, self.world.clock.wall_ms()
-        return ApiKey(account.key, account.secret, account.uid, note=account.alias, environment=environment, created_ms=now_ms)
+        random, now_ms = self.world.random, self.world.clock.wall_ms()
+        environment = self.config.environment
+        return ApiKey(
+            random.token(9), random.token(18), account.uid, note=account.alias, environment=environment, created_ms=now_ms
+        )
 
     def _books(self) -> Books:
         """Books as the records left them, or new ones."""

@@ -1,4 +1,4 @@
-"""Who may come in at all, by address: requests, new sockets, orders by socket; and how long whoever came too often stays out."""
+"""Who may come in, by address: requests, new sockets, orders by socket; and how long whoever came too often stays out."""
 
 from collections import deque
 from typing import Final

@@ -1,6 +1,6 @@
 """API keys: whose they are, what they may do, from where, until when, and on which of the venue's environments."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -61,7 +61,7 @@ class KeyRing:
     def find(self, key: str) -> ApiKey | None:
         return self._keys.get(key)
 
-    def of_user(self, uid: int) -> Iterable[ApiKey]:
+    def of_user(self, uid: int) -> Iterator[ApiKey]:
         """The user's keys, oldest first."""
         return (key for key in self._keys.values() if key.uid == uid)
 

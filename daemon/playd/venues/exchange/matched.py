@@ -118,7 +118,7 @@ def warm_up() -> None:
     """Compile, or load from the cache, what the market uses, so that the first fill does not stop the clock for seconds."""
     listing = Listing(synthetic_instrument("BTCUSDT", 100.0), 100.0)
     listings = {"BTCUSDT": listing}
-    account = Account(0, "", "", "", 5.5, 2.0, 1.0, False, Decimal(0))
+    account = Account(0, "", 5.5, 2.0, 1.0, Decimal(0))
     position = account.positions["BTCUSDT"] = Position("BTCUSDT", Decimal(10), steps=1, entry=Decimal(100))
     order = Order("", 0, "", "BTCUSDT", Side.BUY, "Market", "IOC", 1, 0, False, 0, 0, 0)
     meet_price(account, listings, position, order)

@@ -261,19 +261,16 @@ class Position:
 @dataclass(slots=True)
 class Account:
     """
-    One user: credentials, cost rates, USDT wallet, positions by place, open orders by id in the order of arrival.
+    One user: cost rates, USDT wallet, positions by place, open orders by id in the order of arrival.
 
     `hedged` symbols have a long and a short place.
     """
 
     uid: int
     alias: str
-    key: str
-    secret: str
     taker_bps: float
     maker_bps: float
     slippage_bps: float
-    read_only: bool
     wallet: Decimal
     maintenance_rate: float = MAINTENANCE_RATE
     maintenance_deduction_usdt: float = 0.0

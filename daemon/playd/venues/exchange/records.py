@@ -21,7 +21,7 @@ from playd.venues.exchange.rows import Row
 from playd.venues.exchange.saved import dump, load
 from playd.world.ports import Disk
 
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
