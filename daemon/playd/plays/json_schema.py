@@ -211,7 +211,7 @@ def _list(*items: Schema) -> Schema:
 def _conditions() -> Schema:
     operand, expression = _ref("operand"), _ref("expression")
     plain = [op for op in ALL_OPS if op not in NEAR_OPS]
-    right: Schema = {"anyOf": [operand, {"type": "array"}, _object(RANGE, low=operand, high=operand)]}
+    right: Schema = {"anyOf": [operand, {"type": ["array", "boolean"]}, _object(RANGE, low=operand, high=operand)]}
     tolerance = _key(LONG_FORM.key("tolerance"))
     arithmetic: Schema = {
         "type": "object",

@@ -137,8 +137,8 @@ class StructureReader:
         elif id in BUILT_IN:
             self._add("E203", mark, path, f"found the id `{id}`, which is built in, expected another id")
         elif id in self._names.features or id in self._names.structures:
-            kind = "feature" if id in self._names.features else "structure"
-            self._add("E203", mark, path, f"found the id `{id}`, which another {kind} has, expected another id")
+            owner = "a feature" if id in self._names.features else "another structure"
+            self._add("E203", mark, path, f"found the id `{id}`, which {owner} has, expected another id")
         else:
             return True
         return False
@@ -152,7 +152,7 @@ class StructureReader:
             return None
         for complaint in spec.check(written):
             value = item.get(complaint.param) if isinstance(item, Map) else None
-            mark = value.mark if value is not None else section.mark
+            mark = section.mark_of("params") if value is None else value.mark
             self._add(complaint.code, mark, f"{path}.{complaint.param}", complaint.text)
         if self._report.errors > before:
             return None

@@ -1,6 +1,7 @@
 """Structures in Plays: names, words, clocks, dependencies, what metadata and the Program say of them (2.7, 4.3, 6.1)."""
 
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from tests.kernel_runs import Floats, prefixed, run_structure, walk
 from tests.unit.plays.plays_of import START_MS, columns_of, load, market, play_text, truths
 
 MINUTE_MS = 60_000
+EXAMPLE = Path(__file__).parents[3] / "config" / "plays" / "structure_breaks.yml"
 
 SWING = "{type: swing, key: s, params: {left: 2, right: 2}}"
 ROWS = walk(4000, seed=3, step=0.004)
@@ -241,3 +243,24 @@ NEEDED: dict[str, Settings] = {
     "rolling_window": {"size": 5, "source": "high", "mode": "max"},
     "derived_zone": {"levels": (0.5, 1), "max_active": 3},
 }
+
+
+def test_the_example_trades_breaks_both_ways_with_stops_behind_the_last_pivot() -> None:
+    play = load_play(EXAMPLE.read_text(encoding="utf-8"), EXAMPLE.name)
+    rows = walk(40_000, seed=5, step=0.002)
+    times = START_MS + MINUTE_MS * np.arange(40_000)
+    columns = columns_of(play, Candles("BTCUSDT", MINUTE_MS, times, *(rows[name] for name in FIELDS)))
+    close, bars = columns.column("close"), np.arange(columns.exec_count)
+    broke, direction = columns.column("ms.bos_this_bar") == 1, columns.column("ms.bos_direction")
+    breaks = {way: bars[broke & (direction == word)] for way, word in SIDES}
+    for way, sign in (("long", 1), ("short", -1)):
+        entries = bars[columns.column(f"actions.entry_{way}") == 1]
+        stops = columns.signal(f"stop_level_{way}")
+        assert len(entries) > 5
+        assert stops is not None
+        assert np.all((close[entries] - stops[entries]) * sign > 0)
+        for bar in entries:
+            assert np.any((breaks[way] <= bar) & (breaks[way] > bar - 16)), f"no break before {bar}"
+
+
+SIDES = (("long", 1.0), ("short", 2.0))
