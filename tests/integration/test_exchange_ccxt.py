@@ -79,6 +79,23 @@ def test_it_sets_leverage_and_modes(client: Any) -> None:
     client.set_margin_mode("isolated", BTC, {"leverage": 5})
     with pytest.raises(ccxt.NoChange):
         client.set_position_mode(False, BTC)
+    client.set_margin_mode("cross")
+    assert client.privateGetV5AccountInfo()["result"]["marginMode"] == "REGULAR_MARGIN"
+    client.set_margin_mode("isolated")
+
+
+def test_it_holds_both_sides_in_hedge_mode(client: Any) -> None:
+    eth = "ETH/USDT:USDT"
+    client.set_position_mode(True, eth)
+    client.create_order(eth, "market", "buy", 0.1, None, {"positionIdx": 1})
+    client.create_order(eth, "market", "sell", 0.2, None, {"hedged": True})
+    held = {row["side"]: row["contracts"] for row in client.fetch_positions([eth])}
+    assert held == {"long": 0.1, "short": 0.2}
+    with pytest.raises(ccxt.ExchangeError, match="110024"):
+        client.set_position_mode(False, eth)
+    client.create_order(eth, "market", "sell", 0.1, None, {"positionIdx": 1, "reduceOnly": True})
+    client.create_order(eth, "market", "buy", 0.2, None, {"positionIdx": 2, "reduceOnly": True})
+    client.set_position_mode(False, eth)
 
 
 @pytest.mark.parametrize(

@@ -99,12 +99,19 @@ def test_the_account_by_http(session: HTTP) -> None:
     assert session.query_dcp_info()["result"] == {"dcpInfos": []}
     assert session.set_dcp(product="DERIVATIVES", timeWindow=40)["retCode"] == 0
     assert session.query_dcp_info()["result"]["dcpInfos"][0]["timeWindow"] == "40"
-    for wrong, code in (
-        (lambda: session.pre_check_order(**LINEAR, side="Buy", orderType="Market", qty="0.01"), "10028"),
-        (lambda: session.switch_position_mode(category="linear", symbol="BTCUSDT", mode=0), "110025"),
-    ):
-        with pytest.raises(InvalidRequestError, match=code):
-            wrong()
+    with pytest.raises(InvalidRequestError, match="110025"):
+        session.switch_position_mode(category="linear", symbol="BTCUSDT", mode=0)
+    wish = {**LINEAR, "side": "Buy", "orderType": "Limit", "qty": "0.1", "price": "50000"}
+    with pytest.raises(InvalidRequestError, match="10028"):
+        session.pre_check_order(**wish)
+    session.set_margin_mode(setMarginMode="REGULAR_MARGIN")
+    rates = session.pre_check_order(**wish)["result"]
+    assert rates["preImrE4"] < rates["postImrE4"]
+    assert _rows(session.get_open_orders(**LINEAR)) == []
+    session.set_margin_mode(setMarginMode="ISOLATED_MARGIN")
+    assert session.set_auto_add_margin(**LINEAR, autoAddMargin=0, positionIdx=0)["retCode"] == 0
+    assert session.confirm_new_risk_limit(**LINEAR)["retCode"] == 0
+    assert session.set_limit_price_action(category="linear", modifyEnable=True)["retCode"] == 0
 
 
 def test_a_round_trip_by_http(session: HTTP, last: Decimal) -> None:

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from playd.venues.exchange import rest_account, rest_asset, rest_batch, rest_demo, rest_position, rest_settings, rest_trade
+from playd.venues.exchange import (
+    precheck,
+    rest_account,
+    rest_asset,
+    rest_batch,
+    rest_demo,
+    rest_position,
+    rest_settings,
+    rest_trade,
+)
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.keys import ORDER, POSITION, ApiKey
 from playd.venues.exchange.model import Account
@@ -26,6 +35,7 @@ WRITES: Final[dict[str, SignedHandler]] = {
     **rest_account.WRITES,
     **rest_settings.WRITES,
     **rest_demo.WRITES,
+    **precheck.WRITES,
 }
 
 

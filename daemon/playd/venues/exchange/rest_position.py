@@ -4,10 +4,12 @@ from typing import Any, Final
 
 from playd.venues.exchange import arrivals, modes
 from playd.venues.exchange.refusal import PARAMETER, Refusal
-from playd.venues.exchange.requests import SignedAsk, SignedHandler
+from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rest_trade import row_list
 from playd.venues.exchange.rows import position_row
 from playd.venues.exchange.trading_stop import set_trading_stop
+
+POSITIONS_MAX: Final = 200
 
 
 def positions(ask: SignedAsk) -> dict[str, Any]:
@@ -19,11 +21,14 @@ def positions(ask: SignedAsk) -> dict[str, Any]:
         listing = arrivals.listing_of(books, ask.params)
         chosen = modes.positions_of(books, account, listing.instrument.symbol)
     elif ask.text("settleCoin") or ask.text("baseCoin"):
-        chosen = [position for position in account.positions.values() if position.steps]
+        base = ask.text("baseCoin")
+        mine = (position for position in account.positions.values() if position.steps)
+        chosen = [position for position in mine if base in ("", position.symbol.removesuffix(SETTLE_COIN))]
     else:
         raise Refusal(PARAMETER, "params error: symbol or settleCoin is needed")
-    rows = [position_row(account, position, books.listings) for position in chosen]
-    return {"category": "linear", "nextPageCursor": "", "list": rows}
+    page, cursor = ask.page(chosen, ask.limit(20, POSITIONS_MAX))
+    rows = [position_row(account, position, books.listings) for position in page]
+    return {"category": "linear", "nextPageCursor": cursor, "list": rows}
 
 
 def set_leverage(ask: SignedAsk) -> dict[str, Any]:

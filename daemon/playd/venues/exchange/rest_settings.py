@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from playd.venues.exchange.dcp import PRODUCT, WINDOW_S
 from playd.venues.exchange.margin import available
-from playd.venues.exchange.refusal import PARAMETER, WRONG_ACCOUNT_MODE, Refusal
+from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rest_asset import coins
 from playd.venues.exchange.rest_market import instrument_row
@@ -95,11 +95,6 @@ def no_rows(ask: SignedAsk) -> dict[str, Any]:
     return {"list": [], "nextPageCursor": ""}
 
 
-def pre_check(ask: SignedAsk) -> dict[str, Any]:
-    """The venue offers it to accounts in cross or portfolio margin; accounts here are isolated."""
-    raise Refusal(WRONG_ACCOUNT_MODE, "pre-check is not available in isolated margin mode")
-
-
 def set_price_action(ask: SignedAsk) -> dict[str, Any]:
     """Whether limit prices outside the band move to its edge; they always do here where there is a band."""
     if not flag(ask.params, "modifyEnable"):
@@ -138,7 +133,6 @@ READS: Final[dict[str, SignedHandler]] = {
 }
 WRITES: Final[dict[str, SignedHandler]] = {
     "/v5/order/disconnected-cancel-all": set_dcp,
-    "/v5/order/pre-check": pre_check,
     "/v5/account/set-limit-px-action": set_price_action,
     "/v5/position/set-auto-add-margin": set_auto_margin,
     "/v5/position/add-margin": add_margin,
