@@ -33,6 +33,18 @@ def play_check(
     run_command(lambda: check_plays(tuple(plays), tuple(overrides), as_json=json, strict=strict))
 
 
+@play_app.command("new", epilog="Example: playd play new --template breakout -o my_breakout.yml")
+def play_new(
+    template: Annotated[str, typer.Option("--template", help="trend, reversion, breakout or structure.")],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="A new file; default: standard output.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Name of the Play; default: the stem of FILE.")] = "",
+) -> None:
+    """Start a Play from a template."""
+    from playd.cli.play_new import write_new
+
+    run_command(lambda: write_new(template, out, name))
+
+
 @play_app.command("show", epilog="Example: playd play show mtf_trend --svg > mtf_trend.svg")
 def play_show(
     play: PlayArgument,

@@ -8,7 +8,7 @@ from playd.plays.document import Entry, Map
 from playd.plays.expressions import WINDOWS
 from playd.plays.operands import REFERENCE
 from playd.plays.reader import Table
-from playd.plays.risk_tables import BREAK_EVEN, RISK, RISK_MODEL, SIZING, STOPS, TARGETS, TRAILING
+from playd.plays.risk_tables import BREAK_EVEN, RISK, RISK_MODEL, SIZING, TRAILING
 from playd.plays.tables import (
     ACCOUNT,
     BACKTEST,
@@ -47,7 +47,7 @@ _SECTIONS: Final[dict[str, Table]] = {
     "date_range": DATE_RANGE,
 }
 
-_LEVELS: Final = ("type", *dict.fromkeys(name for table in (*STOPS.values(), *TARGETS.values()) for name in table.names))
+_LEVELS: Final = ("type", "value", "long", "short", "trail_pct", "basis", "atr_feature_id", "buffer_pct", "activation_pct")
 _RISK_MAPS: Final = {"sizing": SIZING.names, "trailing": TRAILING.names, "break_even": BREAK_EVEN.names}
 _WINDOW: Final = ("bars", "duration", "min_true", "anchor_tf", "expr")
 _FORMS: Final = tuple(table.names for table in (LONG_FORM, RANGE, REFERENCE, BLOCK, CASE, ELSE, EMIT))

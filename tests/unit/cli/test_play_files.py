@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from playd.cli.playd import app
 from playd.plays.load import load_play
+from playd.plays.templates import TEMPLATES
 from tests.unit.plays.plays_of import play_text
 
 GOOD = play_text('{all: [[close, ">", open]]}')
@@ -92,3 +93,19 @@ def test_a_play_is_shown_with_its_program_in_four_forms(old: Path) -> None:
     assert "actions.entry_long.all[0]" in words
     assert 'label="actions.entry_long.all[0]\\n' in play("show", "--dot", str(old))[1]
     assert play("show", "--dot", "--svg", str(old))[0] == 2
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_template_is_a_good_play_in_canonical_form(template: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yml"
+    assert play("new", "--template", template, "-o", str(path))[0] == 0
+    assert play("check", "--strict", str(path))[0] == 0
+    assert play("fmt", "--check", str(path)) == (0, "", "")
+    assert load_play(path.read_text(), "mine.yml").name == "mine"
+    assert play("new", "--template", template, "-o", str(path))[0] == 78
+
+
+def test_an_unknown_template_is_answered_with_those_there_are() -> None:
+    code, _, err = play("new", "--template", "brekout")
+    assert code == 78
+    assert "expected trend, reversion, breakout or structure; did you mean `breakout`?" in err
