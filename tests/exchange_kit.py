@@ -9,8 +9,9 @@ from playd.core.timeframes import MINUTE_MS
 from playd.venues.exchange import arrivals
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.changes import Changes, Frame
+from playd.venues.exchange.listing import ENDLESS, MarketTerms
 from playd.venues.exchange.minute import close_minute, meet_path, move_inside, open_minute
-from playd.venues.exchange.model import ENDLESS, Account, MarketTerms, Order, Position
+from playd.venues.exchange.model import Account, Order, Position
 
 SYMBOL = "BTCUSDT"
 START_MS = 1_700_000_040_000

@@ -15,7 +15,7 @@ from playd.supervisor.edge import first_of
 from playd.venues.exchange.config import DEMO, MAINNET, ExchangeConfig
 from playd.venues.exchange.exchange import ExchangeInfo
 from playd.venues.exchange.ledger import directory_of
-from playd.venues.exchange.model import MarketTerms
+from playd.venues.exchange.listing import MarketTerms
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
 from playd.world.ports import World
 from playd.world.real import real_world

@@ -13,7 +13,8 @@ from playd.core.orders import Side
 from playd.matching.depth import DepthProfile, level_steps, walk
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.liquidity import levels
-from playd.venues.exchange.model import Account, MarketTerms, Order
+from playd.venues.exchange.listing import MarketTerms
+from playd.venues.exchange.model import Account, Order
 from playd.venues.exchange.records import Records
 from playd.world.virtual import virtual_world
 from tests.exchange_kit import BTC, START_MS, SYMBOL, Market, rows

@@ -7,12 +7,14 @@ import pytest
 
 from playd.matching.money import bankruptcy_price, cross_terms, liquidation_price
 from playd.venues.exchange import modes
+from playd.venues.exchange.listing import MarketTerms, RiskTier
 from playd.venues.exchange.margin import available, margin_of, risk_of
-from playd.venues.exchange.model import CROSS, ISOLATED, MarketTerms, Position, RiskTier
+from playd.venues.exchange.model import Position
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.rows import position_row, wallet_row
 from playd.venues.exchange.text import exact_sum
 from playd.venues.exchange.trading_stop import set_trading_stop
+from playd.venues.exchange.words import CROSS, ISOLATED
 from tests.exchange_kit import SYMBOL, Market, rows
 
 TIERS = (

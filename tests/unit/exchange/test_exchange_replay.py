@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from playd.matching.depth import DepthProfile
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.model import ENDLESS, MarketTerms
+from playd.venues.exchange.listing import ENDLESS, MarketTerms
 from playd.venues.exchange.records import Records
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.trading_stop import set_trading_stop

@@ -14,11 +14,13 @@ from playd.matching.depth import DepthProfile
 from playd.venues.exchange import arrivals, modes
 from playd.venues.exchange.amends import amend
 from playd.venues.exchange.changes import Changes
-from playd.venues.exchange.model import CROSS, ENDLESS, ISOLATED, Account, MarketTerms, Order, Position, place_of
+from playd.venues.exchange.listing import ENDLESS, MarketTerms
+from playd.venues.exchange.model import Account, Order, Position, place_of
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.saved import dump, load
 from playd.venues.exchange.text import exact_sum
 from playd.venues.exchange.trading_stop import set_trading_stop
+from playd.venues.exchange.words import CROSS, ISOLATED
 from tests.exchange_kit import SYMBOL, Market
 
 SHALLOW = MarketTerms(DepthProfile(level_usdt=4_000.0, gap_bps=1.0, levels=8), participation=0.3, price_band=True)

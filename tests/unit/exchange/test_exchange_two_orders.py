@@ -8,7 +8,8 @@ import pytest
 
 from playd.venues.exchange import arrivals
 from playd.venues.exchange.amends import amend
-from playd.venues.exchange.model import MarketTerms, Order
+from playd.venues.exchange.listing import MarketTerms
+from playd.venues.exchange.model import Order
 from playd.venues.exchange.refusal import Refusal
 from tests.exchange_kit import SYMBOL, Market
 

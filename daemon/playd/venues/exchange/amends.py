@@ -4,9 +4,10 @@ from playd.venues.exchange import refusal
 from playd.venues.exchange.arrivals import check_free, find_open, listing_of
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.liquidity import into_band
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import order_cost
 from playd.venues.exchange.minute import catch_up
-from playd.venues.exchange.model import TRIGGER_PRICES, Account, Leg, Listing, Order, StopKind
+from playd.venues.exchange.model import Account, Leg, Order
 from playd.venues.exchange.moments import note_tested
 from playd.venues.exchange.protection import unlink
 from playd.venues.exchange.refusal import PARAMETER, Refusal
@@ -21,6 +22,7 @@ from playd.venues.exchange.wishes import (
     text_of,
     word,
 )
+from playd.venues.exchange.words import TRIGGER_PRICES, StopKind
 
 
 def amend(books: Books, account: Account, request: Request) -> Order:

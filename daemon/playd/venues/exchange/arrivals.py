@@ -13,15 +13,17 @@ from typing import Final
 from playd.venues.exchange import refusal
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.liquidity import into_band
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import available, order_cost, tier_of
 from playd.venues.exchange.minute import catch_up
-from playd.venues.exchange.model import Account, CancelType, Listing, Order, Position, Status, StopKind, place_of
+from playd.venues.exchange.model import Account, Order, Position, place_of
 from playd.venues.exchange.moments import note_tested
 from playd.venues.exchange.protection import PARTIAL_MAX, partial_count, unlink
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.text import float_text
 from playd.venues.exchange.trades import arrive
 from playd.venues.exchange.wishes import Request, Wish, read_wish, text_of, word
+from playd.venues.exchange.words import CancelType, Status, StopKind
 
 OPEN_ORDERS_MAX: Final = 500
 """Active orders per account and symbol."""

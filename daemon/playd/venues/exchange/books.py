@@ -13,8 +13,10 @@ from decimal import Decimal
 
 from playd.core.instrument import Instrument
 from playd.venues.exchange.changes import Changes, Frame
-from playd.venues.exchange.model import ENDLESS, Account, CancelType, Listing, MarketTerms, Order, Position, Status, place_of
+from playd.venues.exchange.listing import ENDLESS, Listing, MarketTerms
+from playd.venues.exchange.model import Account, Order, Position, place_of
 from playd.venues.exchange.rows import ENTRY_PRICE, Row, order_row, position_row, wallet_row
+from playd.venues.exchange.words import CancelType, Status
 
 DEFAULT_LEVERAGE = Decimal(10)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-from playd.venues.exchange.model import ENDLESS, MarketTerms
+from playd.venues.exchange.listing import ENDLESS, MarketTerms
 
 MAINNET: Final = "mainnet"
 DEMO: Final = "demo"

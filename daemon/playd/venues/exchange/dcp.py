@@ -14,9 +14,10 @@ import anyio
 from playd.venues.exchange import arrivals
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.minute import catch_up
-from playd.venues.exchange.model import Account, CancelType
+from playd.venues.exchange.model import Account
 from playd.venues.exchange.records import Records
 from playd.venues.exchange.topics import Topics
+from playd.venues.exchange.words import CancelType
 
 PRODUCT: Final = "DERIVATIVES"
 TOPIC: Final = "dcp.future"

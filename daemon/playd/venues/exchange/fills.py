@@ -5,11 +5,12 @@ from playd.matching.money import fee_usdt
 from playd.venues.exchange import log_rows
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.margin import BPS
-from playd.venues.exchange.model import Account, CancelType, Order, Position, Status
+from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.protection import clear_reducing_orders, protect_after
 from playd.venues.exchange.rows import Fill, execution_row
 from playd.venues.exchange.settlement import Settled, settle
 from playd.venues.exchange.text import decimal_of, exact_product, exact_sum
+from playd.venues.exchange.words import CancelType, Status
 
 
 def fill(

@@ -17,10 +17,11 @@ from playd.venues.exchange.dcp import DisconnectProtection
 from playd.venues.exchange.gate import Gate
 from playd.venues.exchange.keys import ApiKey, KeyRing
 from playd.venues.exchange.ledger import Ledger, directory_of
+from playd.venues.exchange.listing import MAINTENANCE_RATE
 from playd.venues.exchange.lockstep import LockStep
 from playd.venues.exchange.market_clock import MarketClock, Pace
 from playd.venues.exchange.matched import warm_up
-from playd.venues.exchange.model import MAINTENANCE_RATE, Account
+from playd.venues.exchange.model import Account
 from playd.venues.exchange.private_topics import send_private
 from playd.venues.exchange.rates import RateLimits
 from playd.venues.exchange.records import Records

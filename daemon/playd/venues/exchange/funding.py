@@ -3,7 +3,8 @@
 from playd.matching.money import funding_usdt
 from playd.venues.exchange import log_rows
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.model import Account, Listing, Position
+from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.model import Account, Position
 from playd.venues.exchange.rows import funding_row
 from playd.venues.exchange.text import decimal_of, exact_sum
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from playd.venues.exchange.changes import Changes
-from playd.venues.exchange.model import Listing
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.rows import order_row
 from playd.world.ports import Appender, Disk
 

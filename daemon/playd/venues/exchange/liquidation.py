@@ -3,8 +3,9 @@
 from playd.core.orders import Side
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.fills import fill
-from playd.venues.exchange.model import Account, CancelType, Order, Position, Status
+from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.protection import of_position
+from playd.venues.exchange.words import CancelType, Status
 
 
 def take_over(books: Books, account: Account, position: Position, ticks: int) -> None:

@@ -14,7 +14,8 @@ from playd.core.orders import Side
 from playd.matching.depth import gap_ticks, level_steps, walk
 from playd.venues.exchange import path
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.model import PRICE_LIMIT_X, PRICE_LIMIT_Y, Account, Listing, Order
+from playd.venues.exchange.listing import PRICE_LIMIT_X, PRICE_LIMIT_Y, Listing
+from playd.venues.exchange.model import Account, Order
 from playd.venues.exchange.moments import tested
 
 

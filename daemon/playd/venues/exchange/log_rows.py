@@ -3,7 +3,8 @@
 from decimal import Decimal
 from typing import Final
 
-from playd.venues.exchange.model import Account, Listing, Order, Position
+from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.rows import Fill, Row
 from playd.venues.exchange.text import exact_sum, float_text, plain
 

@@ -17,7 +17,8 @@ from playd.matching.money import (
     maintenance_margin_usdt,
     order_cost_usdt,
 )
-from playd.venues.exchange.model import Account, Listing, Order, Position, place_of
+from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.model import Account, Order, Position, place_of
 from playd.venues.exchange.text import decimal_of, exact_product, exact_sum, plain
 
 BPS: Final = 10_000.0

@@ -7,7 +7,7 @@ from typing import Final
 from playd.core.candles import Candle
 from playd.core.units import DOWN, to_units
 from playd.venues.exchange import path
-from playd.venues.exchange.model import Listing
+from playd.venues.exchange.listing import Listing
 
 TRADES_PER_CANDLE: Final = 60
 """One a second in a candle of a minute, each with the same share of the volume."""

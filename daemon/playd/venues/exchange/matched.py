@@ -10,8 +10,9 @@ from playd.matching.book import open_position, protect, submit_entry, submit_lim
 from playd.matching.minute import fill_due_orders, gap_test, inside_minute
 from playd.matching.money import fee_usdt, funding_usdt
 from playd.matching.records import ENTERED, FOK, GTC, IOC, POST_ONLY, Records, new_book, new_fills, new_terms
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import Listings, margin_of, order_cost, risk_of
-from playd.venues.exchange.model import Account, Listing, Order, Position
+from playd.venues.exchange.model import Account, Order, Position
 
 _TIME_IN_FORCE: Final = {"GTC": GTC, "IOC": IOC, "FOK": FOK, "PostOnly": POST_ONLY}
 _NO_BOUND: Final = float("inf")

@@ -13,8 +13,9 @@ from playd.venues.exchange import path
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.funding import pay_funding
 from playd.venues.exchange.liquidation import take_over
+from playd.venues.exchange.listing import Gone, Listing
 from playd.venues.exchange.matched import Trade, exit_at_open, exit_inside, meet_extremes
-from playd.venues.exchange.model import Account, Gone, Listing, Order, Position
+from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.moments import moment, note_tested, tested
 from playd.venues.exchange.trades import arrive, clamp, execute, leave
 from playd.venues.exchange.triggers import fire, follow, next_event

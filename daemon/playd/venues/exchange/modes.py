@@ -5,11 +5,13 @@ from decimal import Decimal
 from playd.venues.exchange import refusal
 from playd.venues.exchange.arrivals import listing_of
 from playd.venues.exchange.books import Books
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import available, tier_of
 from playd.venues.exchange.minute import catch_up
-from playd.venues.exchange.model import CROSS, ISOLATED, SHORT_IDX, Account, Listing, Position
+from playd.venues.exchange.model import Account, Position
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.wishes import Request, decimal, text_of, word
+from playd.venues.exchange.words import CROSS, ISOLATED, SHORT_IDX
 
 ONE_WAY, HEDGE = "0", "3"
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.model import Listing, Order, Position
+from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.model import Order, Position
 
 
 @contextmanager

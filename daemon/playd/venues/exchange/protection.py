@@ -8,7 +8,8 @@ from typing import Final
 
 from playd.core.orders import Side
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.model import FALLING, RISING, Account, CancelType, Leg, Order, Position, Status, StopKind
+from playd.venues.exchange.model import Account, Leg, Order, Position
+from playd.venues.exchange.words import FALLING, RISING, CancelType, Status, StopKind
 
 PARTIAL_MAX: Final = 20
 """Partial stops and targets per position."""

@@ -16,7 +16,8 @@ from playd.core.errors import StateError
 from playd.core.orders import Side
 from playd.venues.exchange.books import Books, MarketTime
 from playd.venues.exchange.changes import Changes
-from playd.venues.exchange.model import ENDLESS, Account, Gone, Order, Position
+from playd.venues.exchange.listing import ENDLESS, Gone
+from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.saved import dump, load
 from playd.world.ports import Disk

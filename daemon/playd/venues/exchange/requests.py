@@ -8,7 +8,8 @@ from playd.core.timeframes import DAY_MS
 from playd.venues.exchange.arrivals import listing_of
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.keys import ApiKey
-from playd.venues.exchange.model import Account, Listing
+from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.model import Account
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.wishes import text_of
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from playd.venues.exchange import rest_prices
-from playd.venues.exchange.model import MAINTENANCE_RATE, Listing, RiskTier
+from playd.venues.exchange.listing import MAINTENANCE_RATE, Listing, RiskTier
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import RISK_LIMIT_TEXT, Row
 from playd.venues.exchange.text import float_text, plain

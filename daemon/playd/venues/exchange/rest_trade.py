@@ -5,14 +5,15 @@ from typing import Any, Final
 import orjson
 
 from playd.venues.exchange import amends, arrivals
-from playd.venues.exchange.model import Order, Status
+from playd.venues.exchange.model import Order
 from playd.venues.exchange.records import Page
 from playd.venues.exchange.refusal import OPEN_STATUS_IN_HISTORY, PARAMETER, Refusal
-from playd.venues.exchange.requests import SignedAsk, SignedHandler
+from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rows import Row, order_row
 from playd.venues.exchange.saved import load
+from playd.venues.exchange.words import Status
 
-OPEN_ONLY_CLOSED_MAX: Final = 500
+ORDERS_PAGE_MAX: Final = 50
 _NO_PERIOD: Final = ()
 
 
@@ -38,17 +39,12 @@ def realtime(ask: SignedAsk) -> dict[str, Any]:
     if ask.is_elsewhere():
         return ask.nothing()
     equals = _order_filter(ask)
-    if "order_id" in equals or "link_id" in equals:
-        return _order_list(ask, _page_of_orders(ask, equals, _NO_PERIOD, 1))
+    if _is_by_id(equals):
+        return _order_list(ask, equals, _NO_PERIOD, 1)
     if not (ask.text("symbol") or ask.text("settleCoin") or ask.text("baseCoin")):
         raise Refusal(PARAMETER, "params error: symbol, settleCoin or baseCoin is needed")
     equals["is_open"] = int(ask.number("openOnly", 0) == 0)
-    kind = ask.text("orderFilter")
-    most = OPEN_ONLY_CLOSED_MAX if not equals["is_open"] else 50
-    page = _page_of_orders(ask, equals, _NO_PERIOD, ask.limit(20, most))
-    return _order_list(
-        ask, page, lambda order: kind not in ("Order", "StopOrder") or order.waits_for_trigger == (kind == "StopOrder")
-    )
+    return _order_list(ask, equals, _NO_PERIOD, ask.limit(20, ORDERS_PAGE_MAX))
 
 
 def history(ask: SignedAsk) -> dict[str, Any]:
@@ -61,8 +57,8 @@ def history(ask: SignedAsk) -> dict[str, Any]:
         if any(status == each and each.open for each in Status):
             raise Refusal(OPEN_STATUS_IN_HISTORY, f"orderStatus {status} is not final")
         equals["status"] = status
-    period = _NO_PERIOD if "order_id" in equals or "link_id" in equals else ask.period()
-    return _order_list(ask, _page_of_orders(ask, {**equals, "is_open": 0}, period, ask.limit(20, 50)))
+    period = _NO_PERIOD if _is_by_id(equals) else ask.period()
+    return _order_list(ask, {**equals, "is_open": 0}, period, ask.limit(20, ORDERS_PAGE_MAX))
 
 
 def executions(ask: SignedAsk) -> dict[str, Any]:
@@ -77,8 +73,7 @@ def executions(ask: SignedAsk) -> dict[str, Any]:
         equals["link_id"] = ask.text("orderLinkId")
     else:
         period = ask.period()
-        if ask.text("symbol"):
-            equals["symbol"] = ask.text("symbol")
+        equals |= _symbol_filter(ask)
         if ask.text("execType"):
             equals["type"] = ask.text("execType")
     page = ask.floor.records.executions(ask.account.uid, equals, period, ask.limit(50, 100), ask.text("cursor"))
@@ -95,23 +90,39 @@ def _ids(order: Order) -> dict[str, str]:
 
 
 def _order_filter(ask: SignedAsk) -> dict[str, Any]:
-    """The strongest filter wins: order id, link id, symbol."""
-    for name, column in (("orderId", "order_id"), ("orderLinkId", "link_id"), ("symbol", "symbol")):
+    """The strongest filter wins: order id, link id, symbol, base coin."""
+    for name, column in (("orderId", "order_id"), ("orderLinkId", "link_id")):
         if ask.text(name):
             return {column: ask.text(name)}
-    return {}
+    return _symbol_filter(ask)
 
 
-def _page_of_orders(ask: SignedAsk, equals: dict[str, Any], period: tuple[int, ...], limit: int) -> Page:
-    return ask.floor.records.orders(ask.account.uid, equals, period, limit, ask.text("cursor"))
+def _symbol_filter(ask: SignedAsk) -> dict[str, Any]:
+    base = ask.text("baseCoin")
+    symbol = ask.text("symbol") or (base and base + SETTLE_COIN)
+    return {"symbol": symbol} if symbol else {}
 
 
-def _order_list(ask: SignedAsk, page: Page, wanted: Any = None) -> dict[str, Any]:
-    orders = [load(Order, body) for body in page.bodies]
-    rows: list[Row] = [
-        order_row(order, ask.floor.books.listings[order.symbol]) for order in orders if wanted is None or wanted(order)
-    ]
-    return {"category": "linear", "nextPageCursor": page.next_cursor, "list": rows}
+def _is_by_id(equals: dict[str, Any]) -> bool:
+    return "order_id" in equals or "link_id" in equals
+
+
+def _order_list(ask: SignedAsk, equals: dict[str, Any], period: tuple[int, ...], limit: int) -> dict[str, Any]:
+    """A page of orders, newest first. `orderFilter` picks among them; what it leaves out takes no place on the page."""
+    kind, cursor = ask.text("orderFilter"), ask.text("cursor")
+    rows: list[Row] = []
+    while True:
+        page = ask.floor.records.orders(ask.account.uid, equals, period, limit - len(rows), cursor)
+        orders = [load(Order, body) for body in page.bodies]
+        rows += [order_row(order, ask.floor.books.listings[order.symbol]) for order in orders if _is_of_kind(order, kind)]
+        cursor = page.next_cursor
+        if len(rows) == limit or not cursor:
+            return {"category": "linear", "nextPageCursor": cursor, "list": rows}
+
+
+def _is_of_kind(order: Order, kind: str) -> bool:
+    """Whether `orderFilter` lets an order through: `StopOrder` those with a trigger, `Order` the others, nothing both."""
+    return kind not in ("Order", "StopOrder") or order.waits_for_trigger == (kind == "StopOrder")
 
 
 READS: Final[dict[str, SignedHandler]] = {

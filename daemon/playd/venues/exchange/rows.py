@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import BPS, Listings, margin_of, order_margin, tier_of
-from playd.venues.exchange.model import Account, Listing, Order, Position
+from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.text import exact_product, exact_sum, float_text, plain
 
 Row = dict[str, Any]

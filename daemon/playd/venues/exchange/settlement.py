@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from playd.venues.exchange.model import Listing, Position
+from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.model import Position
 from playd.venues.exchange.text import exact_product, exact_sum
 
 _ENTRY_DIGITS: Final = Decimal("1E-15")

@@ -8,8 +8,8 @@ from playd.market.feed import CandleFeed
 from playd.venues.exchange import klines
 from playd.venues.exchange.book_stream import BOOK_DEPTHS, BookStream
 from playd.venues.exchange.books import Books
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.market_trades import MarketTrade
-from playd.venues.exchange.model import Listing
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.tape import Tape
 from playd.venues.exchange.text import float_text

@@ -12,8 +12,8 @@ from playd.core.units import DOWN, to_units
 from playd.market.feed import CandleFeed
 from playd.venues.exchange import klines, liquidity, path
 from playd.venues.exchange.books import Books
+from playd.venues.exchange.listing import PRICE_LIMIT_X, PRICE_LIMIT_Y, Listing
 from playd.venues.exchange.market_trades import TRADES_PER_CANDLE, MarketTrade, trades
-from playd.venues.exchange.model import PRICE_LIMIT_X, PRICE_LIMIT_Y, Listing
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import float_text, plain
 

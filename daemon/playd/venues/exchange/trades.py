@@ -9,11 +9,12 @@ from playd.venues.exchange.fills import fill
 from playd.venues.exchange.liquidity import Offer, maker_steps, note_taken, taker_offers
 from playd.venues.exchange.margin import available, margin_of, order_cost
 from playd.venues.exchange.matched import Ended, Trade, meet_price
-from playd.venues.exchange.model import Account, CancelType, Order, Position, Status
+from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.moments import note_tested, tested
 from playd.venues.exchange.protection import trim_reducing
 from playd.venues.exchange.settlement import split
 from playd.venues.exchange.text import exact_sum
+from playd.venues.exchange.words import CancelType, Status
 
 POST_ONLY = "EC_PostOnlyWillTakeLiquidity"
 NOTHING_TO_TAKE = "EC_NoImmediateQtyToFill"

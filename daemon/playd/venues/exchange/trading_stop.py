@@ -4,8 +4,9 @@ from playd.core.orders import Side
 from playd.venues.exchange import refusal
 from playd.venues.exchange.arrivals import listing_of, place_for
 from playd.venues.exchange.books import Books
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.minute import catch_up
-from playd.venues.exchange.model import Account, Leg, Listing, Order, Position
+from playd.venues.exchange.model import Account, Leg, Order, Position
 from playd.venues.exchange.protection import PARTIAL_MAX, add_pair, partial_count, set_levels, set_trailing
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.wishes import (

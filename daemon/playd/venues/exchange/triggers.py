@@ -13,10 +13,12 @@ from playd.core.candles import Candle
 from playd.core.orders import Side
 from playd.venues.exchange import path
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.model import RISING, Account, Listing, Order, Status, StopKind
+from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.model import Account, Order
 from playd.venues.exchange.moments import moment, note_tested, tested
 from playd.venues.exchange.protection import end_sibling, follow_best
 from playd.venues.exchange.trades import arrive
+from playd.venues.exchange.words import RISING, Status, StopKind
 
 _FULL = (StopKind.STOP, StopKind.TARGET)
 

@@ -12,7 +12,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from playd.core.orders import Side
-from playd.venues.exchange.model import FALLING, LAST_PRICE, RISING, TRIGGER_PRICES, Leg, Listing, closes
+from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.model import Leg, closes
 from playd.venues.exchange.refusal import (
     NOT_FALLING,
     NOT_RISING,
@@ -23,6 +24,7 @@ from playd.venues.exchange.refusal import (
     TOLERANCE_TICKS,
     Refusal,
 )
+from playd.venues.exchange.words import FALLING, LAST_PRICE, RISING, TRIGGER_PRICES
 
 Request = Mapping[str, Any]
 

@@ -1,0 +1,112 @@
+"""A symbol on this exchange: its rules, the state of its market, and how deep that is."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from playd.core.candles import Candle
+from playd.core.instrument import Instrument
+from playd.core.orders import Side
+from playd.core.units import DOWN, UP, from_units, text_to_units, to_units, units_to_text
+from playd.matching.depth import DepthProfile
+from playd.venues.exchange.text import exact_product
+
+MAINTENANCE_RATE: Final = 0.005
+"""Maintenance margin rate of the only risk tier, unless an account is given another."""
+
+PRICE_LIMIT_X: Final = 0.01
+PRICE_LIMIT_Y: Final = 0.02
+"""How far from the price limit orders (the smaller one) and market orders (Y) may go: `riskParameters` of every symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class RiskTier:
+    """Positions worth up to `limit_usdt` need this part of their value as maintenance margin and may have this leverage."""
+
+    limit_usdt: float
+    mm_rate: float
+    max_leverage: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MarketTerms:
+    """
+    How deep the market is: without a depth every order finds all it wants at one price, without a participation (0) every
+    resting order that is reached fills whole. `price_band` moves limit prices into the venue's band and bounds market orders.
+    `tiers`, smallest first, are those of every symbol; without any, an account's own maintenance rate holds for all sizes.
+    """
+
+    depth: DepthProfile | None = None
+    participation: float = 0.0
+    price_band: bool = False
+    tiers: tuple[RiskTier, ...] = ()
+
+
+ENDLESS: Final = MarketTerms()
+"""The market of a backtest."""
+
+
+@dataclass(slots=True)
+class Gone:
+    """What a candle has lost so far, in steps by side of the order: levels taken, volume that resting orders have had."""
+
+    taken: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))
+    made: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))
+
+    @property
+    def parts(self) -> tuple[dict[Side, int], dict[Side, int]]:
+        """Its fields in order."""
+        return self.taken, self.made
+
+
+@dataclass(slots=True)
+class Listing:
+    """A symbol on this exchange: its rules and the present state of its market."""
+
+    instrument: Instrument
+    last: float
+    candle: Candle | None = None
+    """The candle in progress; None between two candles and when the series has a gap here."""
+
+    gone: Gone = field(default_factory=Gone)
+    tiers: tuple[RiskTier, ...] = ()
+    tick: tuple[int, int] = field(init=False)
+    step: tuple[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tick = self.instrument.tick_fraction
+        self.step = self.instrument.step_fraction
+
+    def price(self, ticks: int) -> float:
+        return from_units(ticks, *self.tick)
+
+    def qty(self, steps: int) -> float:
+        return from_units(steps, *self.step)
+
+    def whole_ticks(self, price: float, *, up: bool) -> int:
+        """Ticks of a price, rounded up or down to whole ones."""
+        return to_units(price, *self.tick, UP if up else DOWN)
+
+    def price_decimal(self, ticks: int) -> Decimal:
+        return ticks * self.instrument.tick
+
+    def qty_decimal(self, steps: int) -> Decimal:
+        return steps * self.instrument.step
+
+    def value(self, steps: int, ticks: int) -> Decimal:
+        """Exact value of a quantity at a price in USDT."""
+        return exact_product(self.qty_decimal(steps), self.price_decimal(ticks))
+
+    def price_text(self, ticks: int) -> str:
+        return units_to_text(ticks, self.instrument.tick)
+
+    def qty_text(self, steps: int) -> str:
+        return units_to_text(steps, self.instrument.step)
+
+    def ticks_of(self, text: str) -> int:
+        """Raises `ValueError` when the text is not a multiple of the tick."""
+        return text_to_units(text, self.instrument.tick)
+
+    def steps_of(self, text: str) -> int:
+        """Raises `ValueError` when the text is not a multiple of the step."""
+        return text_to_units(text, self.instrument.step)
