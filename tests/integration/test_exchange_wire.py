@@ -293,6 +293,25 @@ async def test_what_the_venue_has_elsewhere_is_empty_here_and_what_it_does_not_h
         assert (await bench.post("/v5/account/set-limit-px-action", category="linear", modifyEnable=True))["retCode"] == 0
 
 
+async def test_orders_come_in_pages_that_the_filter_does_not_thin_out(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        for number in range(6):
+            trigger = {"triggerPrice": "90000", "triggerDirection": 1} if number < 3 else {}
+            wish = {"orderType": "Limit", "price": "40000", "orderLinkId": f"n{number}", **trigger}
+            assert (await bench.order("Buy", "0.01", **wish))["retCode"] == 0
+        seen: dict[str, list[str]] = {"Order": [], "StopOrder": [], "": []}
+        for kind, found in seen.items():
+            cursor = ""
+            while not found or cursor:
+                query = f"category=linear&settleCoin=USDT&limit=2&orderFilter={kind}&cursor={cursor}"
+                page = (await bench.get("/v5/order/realtime", query))["result"]
+                assert len(page["list"]) == 2 or not page["nextPageCursor"]
+                found += [row["orderLinkId"] for row in page["list"]]
+                cursor = page["nextPageCursor"]
+        assert seen == {"Order": ["n5", "n4", "n3"], "StopOrder": ["n2", "n1", "n0"], "": [f"n{n}" for n in (5, 4, 3, 2, 1, 0)]}
+        assert (await bench.get("/v5/order/realtime", "category=linear&baseCoin=ETH"))["result"]["list"] == []
+
+
 async def test_klines_are_newest_first_and_say_nothing_about_the_future(path: PurePath) -> None:
     async with bench_at(real_world(), path) as bench:
         now_ms = bench.exchange.books.time.now_ms
