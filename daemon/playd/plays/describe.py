@@ -11,9 +11,12 @@ from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
 from playd.plays.formatting import write_play
 from playd.plays.model import Play
-from playd.plays.program import Program
+from playd.plays.program import Node, Program
 
 _NOWHERE: Final = Mark(1, 1)
+
+_MANY: Final = 8
+"""Outputs of one node that are worth a line each time; an indicator has fewer, most structures more."""
 
 
 def describe_play(play: Play) -> str:
@@ -105,12 +108,22 @@ def _node_lines(program: Program) -> list[str]:
     lines = ["nodes:"]
     for node in program.nodes:
         clock = program.clocks[node.clock]
-        outputs = ", ".join(program.columns[one].name for one in node.outputs)
+        outputs = _outputs(program, node)
         inputs = ", ".join(dict.fromkeys(program.columns[one].name for one in node.inputs))
         numbers = " ".join(f"{value:g}" for value in node.params if isfinite(value))
         ready = program.columns[node.outputs[0]].ready_ms // clock.step_ms
         lines.append(f"  {clock.name:>4}  {outputs} = {node.kind}({inputs}; {numbers}), first value after {ready} bars")
     return lines
+
+
+def _outputs(program: Program, node: Node) -> str:
+    """Names of the outputs, of many only those that something reads, and how many more there are."""
+    names = [program.columns[one].name for one in node.outputs]
+    if len(names) <= _MANY:
+        return ", ".join(names)
+    read = {one for other in program.nodes for one in other.inputs} | set(program.signals.values())
+    shown = [program.columns[one].name for one in node.outputs if one in read]
+    return f"{', '.join(shown)} and {len(names) - len(shown)} more"
 
 
 def _span(length_ms: int) -> str:
