@@ -205,6 +205,10 @@ def test_an_entry_is_explained_by_the_columns_of_the_instance(running: DaemonPro
     assert (action["truth"], action["stopped_by"]) == (True, None)
     assert set(action["fired"]) == {child["path"] for child in action["tree"]["children"]}
     assert entered["detail"].startswith(f"{shown['clause']} is true")
+    rsi = next(node for node in action["tree"]["children"] if node["text"].startswith("rsi_14"))
+    assert entered["metadata"]["rsi"] == rsi["operands"][0]["value"]
+    journal = b"".join(path.read_bytes() for path in sorted((running.state / "journal").glob("*.jsonl")))
+    assert f'"rsi":"{entered["metadata"]["rsi"]}"'.encode() in journal
 
     counted = ctl_json(running.state, "explain", "ema-cross", "--stats")
     assert sum(count["bars"] for count in counted["statistics"]["verdicts"]) == counted["statistics"]["bars"] > 100

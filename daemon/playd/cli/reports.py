@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import structlog
 
+from playd.control.figures import plain
 from playd.control.streams import StreamHub
 from playd.core.record import Recorder
 from playd.market.feed_watch import FeedNote, NoteKind
@@ -11,7 +12,7 @@ from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 
 _QUIET_VERDICTS: Final = frozenset({"NO_SIGNAL", "HOLD", "COOLDOWN"})
-"""Verdicts of ordinary bars: stored and streamed, not logged."""
+"""Verdicts of ordinary bars: stored and streamed, not logged. The journal has those to which the Play attached metadata."""
 
 _QUIET_NOTES: Final = frozenset({NoteKind.STATE, NoteKind.LINK_UP, NoteKind.GAP_FILLED, NoteKind.MARKET_ENDED})
 
@@ -32,6 +33,10 @@ class Reports:
             self._streams.publish("verdicts", {**context, **fields})
             if fields["verdict"] not in _QUIET_VERDICTS:
                 self._log.info(event, **context, **fields)
+            if "metadata" in fields:
+                exact = {name: plain(one) if isinstance(one, float) else one for name, one in fields["metadata"].items()}
+                data = {**fields, "metadata": exact}
+                self._journal.append(event, data, instance=record.uid, account=record.account, symbol=record.symbol)
         elif event == "instance.restart":
             self._log.error(event, **context, **fields)
             self._journal.append(event, fields, instance=record.uid, account=record.account, symbol=record.symbol)

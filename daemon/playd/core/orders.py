@@ -5,6 +5,7 @@ All are frozen values. Prices and quantities are decimals here (exact multiples 
 wire and in the ledger.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -78,6 +79,7 @@ class Intent:
     `(instance_uid, cause, action, leg)` is its identity. `cause` is the bar's close in ms for decisions, otherwise the id of
     the panic, repair or command. `stop` and `target` are trigger prices; an entry without a stop is refused.
     `expires_ms` is market time; an entry that could not be sent by then is dropped. `price_ref` is the price decided on.
+    `metadata` is what the Play attached to the action; it changes nothing.
     """
 
     instance_uid: str
@@ -101,7 +103,7 @@ class Intent:
     time_in_force: str = "IOC"
     play_digest: str = ""
     inputs_digest: str = ""
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,11 @@ class BarSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One decision and what became of it, for people: status, journal, log, `explain`."""
+    """
+    One decision and what became of it, for people: status, journal, log.
+
+    `order` is the one of its action; a stop that moves beside it says less.
+    """
 
     close_ms: int
     verdict: str
@@ -236,8 +240,8 @@ class EngineInstance:
                 self.engine.on_order_ended(order.action, answer.code)
         if not decision.orders:
             self._port.record_verdict(decision.close_ms, verdict, detail, late=bar.late)
-        first = decision.orders[0] if decision.orders else None
-        self.last_decided = Decided(decision.close_ms, verdict, detail, bar.late, first)
+        told = decision.orders[-1] if decision.orders else None
+        self.last_decided = Decided(decision.close_ms, verdict, detail, bar.late, told)
         self._around.decided(self.last_decided)
 
     def _apply_all(self) -> None:

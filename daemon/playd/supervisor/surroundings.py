@@ -71,6 +71,8 @@ class ShellAround:
 
     def decided(self, decided: Decided) -> None:
         fields = {"verdict": decided.verdict, "detail": decided.detail, "close_ms": decided.close_ms, "late": decided.late}
+        if decided.order is not None and decided.order.metadata:
+            fields["metadata"] = dict(decided.order.metadata)
         self._report("bar.verdict", self._slot, fields)
 
     def event_taken(self, event: InstanceEvent) -> None:

@@ -54,6 +54,7 @@ def intent_of(identity: Identity, decision: Decision, order: EngineOrder) -> Int
         target=None if order.target_ticks is None else order.target_ticks * tick,
         play_digest=identity.play_digest,
         inputs_digest=digest({name: value.hex() for name, value in decision.signals.items()}),
+        metadata=order.metadata,
     )
 
 

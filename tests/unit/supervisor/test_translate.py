@@ -49,7 +49,9 @@ def decision(order: EngineOrder) -> Decision:
 
 
 def test_an_entry_becomes_an_intent_with_its_levels_and_its_expiry() -> None:
-    intent = intent_of(IDENTITY, decision(ENTRY), ENTRY)
+    noted = replace(ENTRY, metadata={"why": "cross", "rsi": 61.5})
+    intent = intent_of(IDENTITY, decision(noted), noted)
+    assert intent.metadata == {"why": "cross", "rsi": 61.5}
     assert (intent.intent_class, intent.side, intent.qty) == (IntentClass.ENTRY, Side.BUY, Decimal("0.120"))
     assert (intent.stop, intent.target, intent.price_ref) == (Decimal("49000.0"), Decimal("51800.0"), Decimal("50000.5"))
     assert (intent.cause, intent.bar_close_ms, intent.expires_ms) == ("1700000040000", 1_700_000_040_000, 1_700_000_070_000)
