@@ -14,7 +14,7 @@ from playd.core.candles import Candle, Candles
 from playd.kernels.compiled import Row, Table
 from playd.plays.candle_rows import AT_ONCE, BaseRows, CandleRows, SlowRows
 from playd.plays.graph import derived_fields
-from playd.plays.node_calls import BLOCK_BARS, BlockCall, WholeCall, in_blocks
+from playd.plays.node_calls import BLOCK_BARS, BLOCK_ROOM, BlockCall, WholeCall, in_blocks
 from playd.plays.program import Program
 
 _MORE: Final = 2
@@ -160,7 +160,7 @@ class Columns:
             self._tables[i] = table
         for i in stage.nodes:
             if i in self._forgotten and not self._tables[i].size:
-                self._tables[i] = np.empty((len(nodes[i].outputs), BLOCK_BARS))
+                self._tables[i] = np.empty((len(nodes[i].outputs), BLOCK_ROOM))
 
     def _call(self, i: int) -> WholeCall | BlockCall:
         node, columns = self.program.nodes[i], self.program.columns

@@ -15,6 +15,12 @@ from playd.plays.program import Program
 BLOCK_BARS: Final = 8192
 """Bars that all nodes of a clock work through before the next: eight rows of a block are half a second-level cache."""
 
+BLOCK_ROOM: Final = BLOCK_BARS + 8
+"""
+Length of a row of a block. At a power of two the same bar of all rows would compete for a few places of the first-level cache,
+and a kernel with many outputs would take twice as long.
+"""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WholeCall:
