@@ -76,15 +76,16 @@ def watch_plan(
     """
 
     def opened() -> Opened:
-        found = next((each for each in exchange.books.accounts.values() if each.alias == record.account), None)
+        found = exchange.credentials(record.account)
         if found is None:
             raise OperatorError(f"the local exchange has no account {record.account}")
+        key, secret = found
         account = venue_account(
             record.account,
             Environment.LOCAL,
             universe.plan.hosts,
-            Secret(found.key),
-            Secret(found.secret),
+            Secret(key),
+            Secret(secret),
             lock_step=universe.plan.lock_step,
         )
         return open_account(books, universe, account, replace(settings, leverage=None))

@@ -75,6 +75,6 @@ def _parts(topic: str) -> tuple[str, str]:
 
 def _changed(before: list[list[str]], after: list[list[str]]) -> list[list[str]]:
     """Levels that are new or of another size, and the prices that are gone with size 0."""
-    held, now = dict(map(tuple, before)), dict(map(tuple, after))
+    held, now = ({price: size for price, size in levels} for levels in (before, after))
     gone = [[price, "0"] for price in held if price not in now]
     return gone + [[price, size] for price, size in now.items() if held.get(price) != size]

@@ -105,12 +105,17 @@ class Floor:
             account = self._new_account(alias, wallet_usdt)
         account.taker_bps, account.maker_bps, account.slippage_bps = taker_bps, maker_bps, slippage_bps
         account.maintenance_rate, account.maintenance_deduction_usdt = maintenance_rate, maintenance_deduction_usdt
-        mine = (key for key in self.keys.of_user(account.uid) if key.environment == self.config.environment and not key.rsa)
-        key = replace(next(mine, None) or self._first_key(account), read_only=read_only)
+        key = replace(self._key_of(account) or self._new_key(account), read_only=read_only)
         self.keys.keep(key)
         self.books.changes.accounts.add(account.uid)
         self.apply()
         return key.key, key.secret
+
+    def credentials(self, alias: str) -> tuple[str, str] | None:
+        """Key and secret of the account named `alias`, None when there is no such account."""
+        account = next((each for each in self.books.accounts.values() if each.alias == alias), None)
+        key = self._key_of(account) if account else None
+        return (key.key, key.secret) if key else None
 
     def hold(self) -> None:
         """Stop the market before the next candle opens."""
@@ -164,7 +169,12 @@ class Floor:
         self.books.changes.log.append((account.uid, row))
         return account
 
-    def _first_key(self, account: Account) -> ApiKey:
+    def _key_of(self, account: Account) -> ApiKey | None:
+        """The first key that we know the secret of."""
+        mine = (key for key in self.keys.of_user(account.uid) if key.environment == self.config.environment and not key.rsa)
+        return next(mine, None)
+
+    def _new_key(self, account: Account) -> ApiKey:
         """The key that an account is made with: may trade, from anywhere, for ever."""
         random, now_ms = self.world.random, self.world.clock.wall_ms()
         environment = self.config.environment

@@ -43,7 +43,7 @@ class Ledger:
         *,
         wall_ms: Callable[[], int],
         market_ms: Callable[[], int],
-        failed: Callable[[OSError], None],
+        failed: Callable[[OSError], object],
     ) -> None:
         self._disk = disk
         self._directory = directory

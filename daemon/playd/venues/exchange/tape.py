@@ -74,8 +74,8 @@ class Tape:
         if candle is None:
             return None
         so_far = path.part(candle, 0.0, fraction)
-        prices = (self._traded(symbol, price) for price in (so_far.open, so_far.high, so_far.low, so_far.close))
-        return Candle(candle.open_time_ms, *prices, candle.volume * fraction)
+        high, low, close = (self._traded(symbol, price) for price in (so_far.high, so_far.low, so_far.close))
+        return Candle(candle.open_time_ms, so_far.open, high, low, close, candle.volume * fraction)
 
     def _traded(self, symbol: str, price: float) -> float:
         """The price as somebody could have traded at: a multiple of the tick. The way through a candle passes between two."""
