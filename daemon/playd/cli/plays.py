@@ -33,6 +33,14 @@ def play_check(
     run_command(lambda: check_plays(tuple(plays), tuple(overrides), as_json=json, strict=strict))
 
 
+@play_app.command("test", epilog="Example: playd play test my_play.yml")
+def play_test(play: PlayArgument, json: JsonOption = False, overrides: SetOption = []) -> None:  # noqa: B006 - as above
+    """Run a Play on the synthetic market of its `validation`, against what it expects. Exit 1 when that is not met."""
+    from playd.cli.play_trial import try_play
+
+    run_command(lambda: try_play(play, tuple(overrides), as_json=json))
+
+
 @play_app.command("new", epilog="Example: playd play new --template breakout -o my_breakout.yml")
 def play_new(
     template: Annotated[str, typer.Option("--template", help="trend, reversion, breakout or structure.")],
