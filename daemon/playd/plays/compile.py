@@ -46,7 +46,7 @@ class _Compiler:
         self._exec = self._graph.clock(play.timeframes.exec_ms)
         self._features = {feature.id: feature for feature in play.features}
         self._setups = dict(play.setups)
-        self._structures = StructureCompiler(self._graph, play.structures, self._column)
+        self._structures = StructureCompiler(self._graph, play.structures, self._column, self._name)
         self._names: dict[str, int] = {}
         self._texts: dict[str, FreeText] = {}
 
@@ -125,10 +125,7 @@ class _Compiler:
         if feature is not None:
             return self._outputs(feature)[ref.field]
         if ref.id in self._structures:
-            outputs = self._structures.outputs(ref.id)
-            for name, column in outputs.items():
-                self._name(f"{ref.id}.{name}", column)
-            return outputs[ref.field]
+            return self._structures.outputs(ref.id)[ref.field]
         if ref.id == "timestamp":
             close_time = self._graph.candle(self._exec, "close_time")
             return self._name(ref.id, self._operator("/", (close_time,), (None, 1000.0), (), ref.id))

@@ -14,17 +14,26 @@ from playd.plays.program import Meaning
 class StructureCompiler:
     """Columns of the structures of one Play."""
 
-    def __init__(self, graph: Graph, structures: Sequence[Structure], column: Callable[[Ref], int]) -> None:
-        """`column` gives the column of a feature on its own clock."""
+    def __init__(
+        self, graph: Graph, structures: Sequence[Structure], column: Callable[[Ref], int], name: Callable[[str, int], int]
+    ) -> None:
+        """`column` gives the column of a feature on its own clock, `name` makes one known under a name."""
         self._graph = graph
         self._structures = {one.id: one for one in structures}
         self._column = column
+        self._name = name
+        self._outputs: dict[str, dict[str, int]] = {}
 
     def __contains__(self, id: str) -> bool:
         return id in self._structures
 
     def outputs(self, id: str) -> dict[str, int]:
-        """Columns of a structure by output name."""
+        """Columns of a structure by output name, known as `id.name`."""
+        if id not in self._outputs:
+            self._outputs[id] = self._compiled(id)
+        return self._outputs[id]
+
+    def _compiled(self, id: str) -> dict[str, int]:
         structure = self._structures[id]
         spec, params, uses = STRUCTURES[structure.kind], dict(structure.params), dict(structure.uses)
         outputs = spec.outputs(params)
@@ -42,7 +51,7 @@ class StructureCompiler:
             meanings=[Meaning(output.type, output.words) for output in outputs],
             waits=False,
         )
-        return {output.name: column for output, column in zip(outputs, columns, strict=True)}
+        return {output.name: self._name(f"{id}.{output.name}", one) for output, one in zip(outputs, columns, strict=True)}
 
     def text_of(self, ref: Ref) -> tuple[Text, tuple[Ref, ...]] | None:
         """How the text of a word with free text is made, and the columns that say it; None for any other column."""

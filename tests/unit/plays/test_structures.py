@@ -47,6 +47,21 @@ def test_a_play_sees_what_the_kernel_finds_whatever_the_order_of_the_file() -> N
         assert np.array_equal(columns.column(f"ms.{name}"), row, equal_nan=True)
 
 
+def test_structures_that_others_use_have_named_columns_too() -> None:
+    play = load('{all: [["ms.bias", "==", 1]]}', more=structures(SWING, "{type: market_structure, key: ms, uses: s}"))
+    swing = run_structure("swing", rows_of(), {"left": 2, "right": 2})
+    assert np.array_equal(columns_of(play, MARKET).column("s.high_level"), swing["high_level"], equal_nan=True)
+
+
+def test_a_field_can_be_looked_at_bars_back_on_its_own_clock() -> None:
+    earlier = "{feature_id: s, field: version, offset: 2}"
+    play = load(f'{{all: [["s.version", ">", {earlier}]]}}', more=structures(SWING, clock="15m"))
+    columns = columns_of(play, MARKET)
+    versions, seen = columns.column("s.version"), columns.column("actions.entry_long.all[0].rhs")
+    assert seen[1499] == versions[1500 // 15 - 1 - 2]
+    assert len(np.unique(versions)) > 10
+
+
 def test_what_the_kernel_finds_is_the_same_one_bar_at_a_time() -> None:
     zone = "{type: zone, key: z, uses: s, params: {zone_type: supply, width_atr: 1}}"
     play = load('{all: [["z.state", "==", "active"]]}', more=structures(SWING, zone, clock="15m"))
