@@ -28,7 +28,7 @@ def at_close(*closes: float) -> dict[str, Floats]:
 
 
 def steps(*values: float) -> Floats:
-    """A column of what another structure says, bar by bar; None of it is missing unless written as nan."""
+    """A column of what another structure says, bar by bar."""
     return np.array(values, dtype=np.float64)
 
 
