@@ -1,8 +1,8 @@
 """
 A local exchange as a process of its own: `python -m tests.crash.exchange_process OPTIONS`, OPTIONS as one JSON object.
 
-Prints one JSON line once requests are answered. Held until somebody releases it, unpaced, and in lock-step, so that market
-time waits for a dead daemon.
+Prints one JSON line once requests are answered. Held until somebody releases it, unpaced, and in lock-step unless told
+otherwise, so that market time waits for a dead daemon.
 """
 
 import json
@@ -24,7 +24,7 @@ def main() -> None:
         records_path=PurePath(given["records"]),
         port=given["port"],
         speed=AS_FAST_AS_POSSIBLE,
-        lockstep=True,
+        lockstep=given["lockstep"],
         lockstep_grace_s=given["grace_s"],
         held=True,
         rate_limits=False,

@@ -100,6 +100,12 @@ class GuardianProcess:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
+    def cpu_s(self) -> float:
+        """Processor time so far: what a start costs, however busy the machine is."""
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 def by_hand(exchange: ExchangeProcess, work: Callable[[BybitVenue], Awaitable[T]]) -> T:
     """Do something with the account's key, beside daemon and guardian."""
@@ -124,6 +130,12 @@ def venue_position(exchange: ExchangeProcess) -> VenuePosition:
     return by_hand(exchange, read)
 
 
+def open_a_candle(exchange: ExchangeProcess) -> None:
+    """Let the market stand inside a candle of a minute, where orders trade at once whoever follows it or does not."""
+    exchange.market(held=False, speed=1)
+    wait_for(lambda: exchange.market()["inside_candle"], "an open candle", 10)
+
+
 def remove_stop(exchange: ExchangeProcess) -> None:
     """What a person in the venue's app, or the venue itself, might do."""
 
@@ -136,8 +148,8 @@ def remove_stop(exchange: ExchangeProcess) -> None:
 
 @contextmanager
 def watched_stage(directory: Path) -> Iterator[tuple[ExchangeProcess, DaemonProcess, GuardianProcess]]:
-    """A held exchange that waits a second for a stopped daemon, a configured daemon and a guardian; none of the latter runs."""
-    exchange = ExchangeProcess(directory, grace_s=1.0)
+    """A held exchange that soon gives up a dead daemon, a configured daemon and a guardian; none of the latter runs."""
+    exchange = ExchangeProcess(directory, grace_s=0.5, lockstep=False)
     daemon = DaemonProcess(directory, exchange)
     guardian = GuardianProcess(daemon)
     try:

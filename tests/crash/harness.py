@@ -64,6 +64,7 @@ class ExchangeProcess:
     directory: Path
     grace_s: float = 120.0
     history: int = HISTORY
+    lockstep: bool = True
     port: int = 0
     key: str = ""
     secret: str = ""
@@ -81,6 +82,7 @@ class ExchangeProcess:
             "grace_s": self.grace_s,
             "token": TOKEN,
             "candles": str(path),
+            "lockstep": self.lockstep,
             "history_ms": self.history * MINUTE_MS,
             "account": {
                 "alias": ALIAS,

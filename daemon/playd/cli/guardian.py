@@ -4,6 +4,7 @@
 Nothing heavy is imported here, directly or not: the process stays below 60 MiB and looks at the venue within three seconds.
 """
 
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -89,17 +90,19 @@ class Voice:
             self.say("error", "journal", str(error))
 
 
-def run_guardian(options: GuardianOptions, world: World | None = None) -> int:
-    """Run until a signal says stop. Raises `LockError` when another guardian serves the socket."""
-    world = world or real_world()
+def run_guardian(options: GuardianOptions, world: World) -> int:
+    """Run until a signal says stop; the exit code. Known failures, such as another guardian, become one line."""
     world.process.set_umask(0o077)
+    # Keys of the environment are the daemon's; what we have no use for we do not hold.
+    world.env.forget([name for name in world.env.names() if name.endswith(("_API_KEY", "_API_SECRET"))])
     try:
         return run_loop(lambda given: _main(given, options), world)
     except BaseExceptionGroup as group:
         known = first_of(group, PlaydError)
         if known is None:
             raise
-        raise known from group
+        print(f"playd guardian: {say(known)}", file=sys.stderr)
+        return known.exit_code
 
 
 def places_of(world: World, options: GuardianOptions) -> Places:
@@ -181,3 +184,12 @@ async def _beat(service: ServiceManager, guardian: Guardian) -> None:
             f"{len(guardian.kept)} accounts, daemon {guardian.status()['daemon']}, {len(guardian.alarms.active)} alarms"
         )
         await anyio.sleep(service.beat_every_s or BEAT_S)
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m playd.cli.guardian STATE RUN`: what `playd guardian` becomes, without the modules of its command line."""
+    return run_guardian(GuardianOptions(*arguments), real_world())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))  # seam: the last line of a program

@@ -40,6 +40,8 @@ exchange_app = typer.Typer(
 )
 app.add_typer(play_app, name="play")
 app.add_typer(exchange_app, name="exchange")
+audit_app = typer.Typer(help="Check what the daemon has recorded.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(audit_app, name="audit")
 
 
 @contextmanager
@@ -157,9 +159,10 @@ def guardian(
     run_dir: Annotated[str, typer.Option("--run-dir", metavar="DIR", help="Directory of sockets; default: run below it.")] = "",
 ) -> None:
     """Keep positions protected while the daemon cannot. A second, small process; reads the daemon's plan, no settings."""
-    from playd.cli.guardian import GuardianOptions, run_guardian
+    from playd.world.real import real_world
 
-    run_command(lambda: run_guardian(GuardianOptions(state, run_dir)))
+    # In the same process, but without what the command line loaded: the guardian is to stay small.
+    real_world().process.become_module("playd.cli.guardian", (state, run_dir))
 
 
 @app.command(
@@ -183,6 +186,23 @@ def emergency_flatten(
 
     options = FlattenOptions(account, credential_file, symbol, environment, region, rest_url, yes, json)
     run_command(lambda: run_flatten(options))
+
+
+@audit_app.command("verify", epilog="Example: playd audit verify state --from 2024-01-31 --anchor 1204:9f…e1")
+def audit_verify(
+    directory: Annotated[
+        str, typer.Argument(metavar="[DIR]", help="State directory, or the journal's own; default: the usual state directory.")
+    ] = "",
+    since: Annotated[str, typer.Option("--from", metavar="DATE", help="Only files of this UTC date and later.")] = "",
+    anchor: Annotated[
+        str, typer.Option("--anchor", metavar="SEQ:HASH", help="A published head; without one a cut end does not show.")
+    ] = "",
+    json: JsonOption = False,
+) -> None:
+    """Check the journal's chain. Exit 0: whole; 10: broken, with the first bad record; 1: unreadable."""
+    from playd.cli.audit import AuditOptions, verify_journal
+
+    run_command(lambda: verify_journal(AuditOptions(directory, since, anchor, json)))
 
 
 @app.command(epilog="Example: playd check --config config/playd.toml")

@@ -319,6 +319,14 @@ class Process(Protocol):
         """Run a module of ours as a program in a Python process of its own; its exit code. Cancelling ends that process."""
         ...
 
+    def become_module(self, module: str, arguments: Sequence[str]) -> NoReturn:
+        """
+        Go on as a module of ours, with a fresh interpreter in the same process: whatever was imported here is gone.
+
+        Process number, environment and standard streams stay. Raises `OSError`.
+        """
+        ...
+
     def exit(self, code: int) -> NoReturn:
         """End the process at once, without unwinding. Only for what must not be survived (a failed sync: 74)."""
         ...

@@ -120,10 +120,11 @@ class Flattener:
         now_s = self._clock.mono_s()
         if now_s - run.sent_s.get(key, -RUNG_S) < RUNG_S:
             return
-        piece = min(qty, await self._largest(run, position.symbol) or qty)
+        planned = self._planned.get(key)
+        largest = planned.max_order_qty if planned is not None else await self._largest(run, position.symbol)
+        piece = min(qty, largest or qty)
         attempt = run.attempts.get(key, 0)
         run.attempts[key], run.sent_s[key] = attempt + 1, now_s
-        planned = self._planned.get(key)
         owner = planned.owner if planned is not None else ""
         link = guardian_link_id(owner, self._alias, position.symbol, position.position_idx, run.since_ms, attempt)
         run.links.setdefault(key, []).append(link)

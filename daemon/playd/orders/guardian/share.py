@@ -9,13 +9,16 @@ from playd.core.reply_codes import ReplyClass, classify
 from playd.venues.port import Priority
 from playd.world.ports import Clock
 
-PER_S: Final = 2
-WINDOW_S: Final = 1.1
-"""A second, and what requests may gain on each other on their way."""
+WRITES_MAX: Final = 2
+WRITES_WINDOW_S: Final = 1.1
+READS_MAX: Final = 10
+READS_WINDOW_S: Final = 5.1
+"""Two a second on average, in bursts: a panic reads several times at once. The tenth of a second is what requests may gain."""
 
 BAN_S: Final = 600.0
 REFUSED_S: Final = 1.0
 
+_READS: Final = "reads"
 WRITES: Final = frozenset({"/v5/order/create", "/v5/order/cancel", "/v5/position/trading-stop"})
 
 
@@ -24,7 +27,7 @@ class GuardianShare:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._recent: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=PER_S))
+        self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
         self._blocked_until_s: defaultdict[str, float] = defaultdict(float)
         self._banned_until_s = 0.0
         self._lines: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
@@ -69,10 +72,13 @@ class GuardianShare:
 
     def _free_in_s(self, kind: str) -> float:
         now_s, recent = self._clock.mono_s(), self._recent[kind]
-        full_until_s = recent[0] + WINDOW_S if len(recent) == PER_S else now_s
+        most, window_s = (READS_MAX, READS_WINDOW_S) if kind == _READS else (WRITES_MAX, WRITES_WINDOW_S)
+        while recent and recent[0] <= now_s - window_s:
+            recent.popleft()
+        full_until_s = recent[-most] + window_s if len(recent) >= most else now_s
         return max(full_until_s, self._blocked_until_s[kind], self._banned_until_s) - now_s
 
 
 def _kind(endpoint: str) -> str:
     """Each write has a limit of its own, reads share one."""
-    return endpoint if endpoint in WRITES else "reads"
+    return endpoint if endpoint in WRITES else _READS

@@ -92,5 +92,10 @@ class RealProcess:
         done = await anyio.run_process(command, check=False, stdout=None, stderr=None, start_new_session=True)
         return done.returncode
 
+    def become_module(self, module: str, arguments: Sequence[str]) -> NoReturn:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
+
     def exit(self, code: int) -> NoReturn:
         os._exit(code)

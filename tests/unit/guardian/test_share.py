@@ -1,0 +1,50 @@
+"""The guardian's share of the limits: never more than its slice, and a burst for a panic. In virtual time."""
+
+import asyncio
+
+from playd.orders.guardian.share import READS_MAX, READS_WINDOW_S, WRITES_MAX, WRITES_WINDOW_S, GuardianShare
+from playd.venues.port import Priority
+from tests.virtual_time import LoopClock, in_virtual_time
+
+CREATE = "/v5/order/create"
+POSITIONS, ORDERS = "/v5/position/list", "/v5/order/realtime"
+
+
+async def times_of(share: GuardianShare, endpoints: list[str]) -> list[float]:
+    """When each of these requests may leave, asked for one after the other."""
+    found = []
+    for endpoint in endpoints:
+        await share.take(endpoint, Priority.PROTECT)
+        found.append(asyncio.get_running_loop().time())
+    return found
+
+
+def test_no_window_holds_more_than_its_share() -> None:
+    async def body() -> None:
+        share = GuardianShare(LoopClock())
+        writes = await times_of(share, [CREATE] * 7)
+        assert writes[:WRITES_MAX] == [writes[0]] * WRITES_MAX, "two at once"
+        for first, later in zip(writes, writes[WRITES_MAX:], strict=False):
+            assert later - first >= WRITES_WINDOW_S - 1e-9
+        reads = await times_of(share, [POSITIONS, ORDERS] * 12)
+        assert reads[READS_MAX - 1] == reads[0], "a burst of reads at once"
+        for first, later in zip(reads, reads[READS_MAX:], strict=False):
+            assert later - first >= READS_WINDOW_S - 1e-9
+
+    in_virtual_time(body)
+
+
+def test_a_refusal_for_haste_pauses_and_a_ban_stops_everything() -> None:
+    async def body() -> None:
+        share = GuardianShare(LoopClock())
+        share.learn(CREATE, limit=10, left=0, reset_ms=None, code=10006)
+        assert not share.take_now(CREATE, Priority.EXIT)
+        assert share.take_now(POSITIONS, Priority.PROTECT)
+        (later,) = await times_of(share, [CREATE])
+        assert later >= 1.0
+        share.banned()
+        assert not share.take_now(POSITIONS, Priority.PROTECT)
+        (after_ban,) = await times_of(share, [CREATE])
+        assert after_ban >= later + 600
+
+    in_virtual_time(body)
