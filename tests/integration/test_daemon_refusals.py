@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from playd.orders.ledger import Ledger
+from playd.world.real import RealDisk, real_world
 from tests.integration.daemon_kit import ROOT, ctl, ctl_json, daemon, run, settings
 
 pytestmark = pytest.mark.slow
@@ -55,12 +57,29 @@ def test_a_state_directory_open_to_others_is_77_with_the_command(tmp_path: Path)
     assert f"chmod 700 {state}" in result.stderr
 
 
-def test_a_damaged_ledger_is_78(tmp_path: Path) -> None:
+def test_a_damaged_ledger_is_78_and_is_set_aside_as_found(tmp_path: Path) -> None:
+    """Cut in half, then overwritten: each time one clear word, one copy, and the file itself untouched."""
     tmp_path.chmod(0o700)
-    (tmp_path / "ledger.sqlite").write_bytes(b"SQLite format 3\x00" + b"\xff" * 5000)
-    result = refused(tmp_path)
+    path = tmp_path / "ledger.sqlite"
+    Ledger.open(RealDisk(), real_world().clock, path).close()
+    whole = path.read_bytes()
+    for number, damaged in enumerate((whole[: len(whole) // 2], b"SQLite format 3\x00" + b"\xff" * 5000), 1):
+        path.write_bytes(damaged)
+        result = refused(tmp_path)
+        assert result.returncode == 78
+        assert "set aside as" in result.stderr
+        assert path.read_bytes() == damaged
+        copies = [copy.read_bytes() for copy in (tmp_path / "quarantine").rglob("ledger.sqlite")]
+        assert (len(copies), damaged in copies) == (number, True)
+
+
+def test_settings_that_are_not_text_are_78_and_stay_as_they_are(tmp_path: Path) -> None:
+    config = settings(tmp_path / "config", {})
+    (config / "playd.toml").write_bytes(b"\x00\xff" * 40)
+    result = refused(tmp_path / "state", "--config", str(config))
     assert result.returncode == 78
-    assert "ledger" in result.stderr
+    assert "playd.toml" in result.stderr
+    assert (config / "playd.toml").read_bytes() == b"\x00\xff" * 40
 
 
 @pytest.mark.parametrize(("content", "says"), [(b"", "parquet"), (b"not parquet", "parquet"), (None, "parquet")])
@@ -89,7 +108,8 @@ def test_a_state_file_cut_in_half_falls_back_and_two_refuse_that_instance_alone(
     state = tmp_path / "state"
     with daemon(state, "--speed", "3000", config=config) as process:
         process.wait_for("daemon.ready")
-        process.wait_for("fill.booked")
+        for action in ("enter", "exit"):  # long enough for a second generation
+            process.wait_for("fill.booked", instance="one", action=action)
         assert process.stop() == 0
     cut(state / "instances" / "one" / "state.json")
     with daemon(state, "--speed", "1", config=config) as process:
@@ -103,6 +123,12 @@ def test_a_state_file_cut_in_half_falls_back_and_two_refuse_that_instance_alone(
         rows = {row["name"]: row for row in ctl_json(state, "list")}
         assert (rows["one"]["state"], rows["two"]["state"]) == ("running", "failed")
         assert ctl_json(state, "show", "two")["reasons"][0]["code"] == "state_unreadable"
+        aside = sorted(path.relative_to(state / "quarantine").parts[1:] for path in (state / "quarantine").rglob("state.json*"))
+        assert [("/").join(parts) for parts in aside] == [
+            "instances/one/state.json",
+            "instances/two/state.json",
+            "instances/two/state.json.prev",
+        ]
         assert ctl(state, "status").returncode == 9
         assert process.stop() == 0
 

@@ -7,12 +7,14 @@ from pathlib import PurePath
 from typing import Final
 
 from playd import __version__
-from playd.core.errors import CredentialError
+from playd.core.envelope import NEWER_EXIT
+from playd.core.errors import CredentialError, StateError
 from playd.ops.journal import Journal, open_journal
 from playd.orders.halts import ALL, Halts, Level
 from playd.orders.ledger import Ledger
 from playd.settings import Loaded
 from playd.world.ports import World
+from playd.world.quarantine import set_aside
 
 DIRECTORIES: Final = ("instances", "journal", "exchange")
 OTHERS_MAY: Final = 0o077
@@ -68,7 +70,7 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
     state = loaded.locations.state_dir
     lock = world.disk.lock(state / "playd.lock", lock_text(world))
     try:
-        ledger = Ledger.open(world.disk, world.clock, state / "ledger.sqlite")
+        ledger = _open_ledger(world, state)
         try:
             opened = open_journal(world, state / "journal", loaded.settings.journal, version=__version__)
             async with opened as (journal, damage):
@@ -80,6 +82,26 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
             ledger.close()
     finally:
         lock.release()
+
+
+def _open_ledger(world: World, state: PurePath) -> Ledger:
+    """The ledger. A damaged one is set aside with its log, stays where it is, and stops every start until it is mended."""
+    path = state / "ledger.sqlite"
+    try:
+        return Ledger.open(world.disk, world.clock, path)
+    except StateError as error:
+        if error.exit_code == NEWER_EXIT:
+            raise
+        copies = [_copy(world, state, each) for each in (path, path.with_name(f"{path.name}-wal"))]
+        said = ", ".join(copy for copy in copies if copy)
+        raise StateError(f"{error}; set aside as {said}; see the runbook restore-after-a-crash") from error
+
+
+def _copy(world: World, state: PurePath, path: PurePath) -> str:
+    try:
+        return str(set_aside(world.disk, state, path, world.clock.wall_ms()) or "")
+    except OSError as error:
+        return f"nothing, because {error.strerror or error}"
 
 
 def start_record(loaded: Loaded, daemon_id: str) -> Mapping[str, str]:

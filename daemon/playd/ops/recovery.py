@@ -8,6 +8,7 @@ from playd.core.canonical import Json
 from playd.ops.chain import GENESIS, Head
 from playd.ops.segments import Damage, Reading, read_segment, segment_names
 from playd.world.ports import Disk
+from playd.world.quarantine import set_aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def recover(disk: Disk, directory: PurePath, wall_ms: int) -> Found:
             trimmed.append(_trim(disk, directory / name, data, reading))
         elif reading.damage:
             lost += data.count(b"\n", reading.good_bytes) + 1
-            broken = _set_aside(disk, directory / name, data, reading.damage, wall_ms)
+            broken = _set_aside(disk, directory / name, reading.damage, wall_ms)
         if reading.records and reading.head:
             head = reading.head
             break
@@ -58,8 +59,6 @@ def _trim(disk: Disk, path: PurePath, data: bytes, reading: Reading) -> dict[str
     return {"file": path.name, "bytes": len(tail), "digest": sha256(tail).hexdigest()}
 
 
-def _set_aside(disk: Disk, path: PurePath, data: bytes, damage: Damage, wall_ms: int) -> dict[str, Json]:
-    copy = path.parent.parent / "quarantine" / str(wall_ms) / path.name
-    disk.mkdir(copy.parent)
-    disk.write_replace(copy, data, keep_previous=False)
+def _set_aside(disk: Disk, path: PurePath, damage: Damage, wall_ms: int) -> dict[str, Json]:
+    copy = set_aside(disk, path.parent.parent, path, wall_ms)
     return {"file": path.name, "damage": str(damage), "copy": str(copy)}

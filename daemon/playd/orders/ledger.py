@@ -8,7 +8,7 @@ cannot be recorded must not be done.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import PurePath
 from typing import Final
 
@@ -52,6 +52,7 @@ class Ledger:
         Raises:
             StateError: Damaged file (exit code 78) or one written by a newer program (80).
         """
+        connection: sqlite3.Connection | None = None
         try:
             connection = disk.open_sqlite(path, synchronous="FULL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -64,7 +65,11 @@ class Ledger:
                 connection.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
             connection.execute("PRAGMA wal_autocheckpoint = 0")
         except sqlite3.DatabaseError as error:
+            _close(connection)
             raise StateError(f"{path}: ledger cannot be opened ({error}); restore a backup before starting") from error
+        except StateError:
+            _close(connection)
+            raise
         return cls(connection, clock)
 
     def write(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Cursor:
@@ -154,3 +159,10 @@ class Ledger:
     def _break(self, error: sqlite3.Error) -> RecordError:
         self._broken = str(error)
         return RecordError(f"ledger cannot be written: {error}")
+
+
+def _close(connection: sqlite3.Connection | None) -> None:
+    """Let go of a file that is refused, without another word about its damage."""
+    if connection is not None:
+        with suppress(sqlite3.Error):
+            connection.close()

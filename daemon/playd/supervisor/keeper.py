@@ -1,7 +1,8 @@
 """
 The state of one instance on disk: `instances/<name>/state.json` and its previous generation, each in a checksummed envelope.
 
-Unreadable is never taken for empty: when both generations are damaged, the instance is refused.
+Unreadable is never taken for empty: when both generations are damaged, the instance is refused. A damaged file is set aside
+in `quarantine/` before anything may take its place.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from playd.core.envelope import NEWER_EXIT
 from playd.core.errors import RecordError, StateError
 from playd.core.limits import STATE_BYTES
 from playd.world.ports import Disk
+from playd.world.quarantine import set_aside
 
 SCHEMA: Final = "instance-state/1"
 
@@ -68,11 +70,12 @@ class Keeper:
             raise RecordError(f"{self.path}: state not written: {error}") from error
         self._newest_is_damaged = False
 
-    def load(self) -> Kept | None:
+    def load(self, wall_ms: int) -> Kept | None:
         """
-        The newest readable generation, or None when nothing was ever written.
+        The newest readable generation, or None when nothing was ever written. Damaged ones are set aside under `wall_ms`.
 
-        Raises `StateError` when something is there and neither generation is readable, or a newer program wrote the newest.
+        Raises `StateError` when something is there and neither generation is readable, when a newer program wrote the newest,
+        or when a damaged file cannot be set aside.
         """
         newest = self._read(self.path)
         if isinstance(newest, Kept):
@@ -82,17 +85,31 @@ class Keeper:
         self._newest_is_damaged = newest is not None
         older = self._read(self.previous_path)
         if isinstance(older, Kept):
-            return Kept(older.payload, older.written_ms, str(newest) if newest else f"{self.path}: missing, .prev used")
+            why = self._set_aside(self.path, newest, wall_ms) if newest else f"{self.path}: missing, .prev used"
+            return Kept(older.payload, older.written_ms, why)
         if newest is None and older is None:
             return None
-        reasons = "; ".join(str(problem) for problem in (newest, older) if problem is not None)
-        raise StateError(reasons)
+        found = ((self.path, newest), (self.previous_path, older))
+        raise StateError("; ".join(self._set_aside(path, problem, wall_ms) for path, problem in found if problem is not None))
+
+    def refuse(self, why: str, wall_ms: int) -> StateError:
+        """What to raise about a state that is whole but not usable by its instance: set aside, and said so."""
+        problem = StateError(f"{self.path}: {why}")
+        return StateError(self._set_aside(self.path, problem, wall_ms))
 
     def forget(self) -> None:
         """Remove both generations: the instance was removed, or a person asked for a rebuild."""
         for path in (self.path, self.previous_path):
             if self._disk.exists(path):
                 self._disk.remove(path)
+
+    def _set_aside(self, path: PurePath, problem: StateError, wall_ms: int) -> str:
+        """A damage in words, with the place of the copy."""
+        try:
+            copy = set_aside(self._disk, self._dir.parent.parent, path, wall_ms)
+        except OSError as error:
+            raise StateError(f"{problem}; it cannot be set aside: {error}") from error
+        return f"{problem}; set aside as {copy}"
 
     def _read(self, path: PurePath) -> Kept | StateError | None:
         try:

@@ -68,7 +68,7 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     keeper = Keeper(parts.world.disk, parts.instances_dir, record.name)
     # The account first: whatever is wrong with the kept state, the position is reconciled, protected and can be closed.
     place = await parts.place_of(record, play)
-    kept = _kept_of(keeper, record)
+    kept = kept_of(keeper, record, parts.world.clock.wall_ms())
     await parts.compile_for(play)
     with anyio.move_on_after(ACCOUNT_WITHIN_S):
         await place.ready()
@@ -135,13 +135,16 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         port.close()
 
 
-def _kept_of(keeper: Keeper, record: InstanceRecord) -> Kept | None:
+def kept_of(keeper: Keeper, record: InstanceRecord, wall_ms: int) -> Kept | None:
     """The kept state of this very instance. Raises `StateError` when it cannot be used."""
-    kept = keeper.load()
-    if kept is None or kept.payload.get("uid") != record.uid:
+    kept = keeper.load(wall_ms)
+    if kept is None:
         return None
-    if kept.payload.get("play_digest") != record.play_digest:
-        raise StateError(f"{keeper.path}: was written by another Play ({str(kept.payload.get('play_digest'))[:16]})")
+    owner, digest = str(kept.payload.get("uid")), str(kept.payload.get("play_digest"))
+    if owner != record.uid:
+        raise keeper.refuse(f"belongs to instance {owner}, {record.name} is {record.uid}; take it away", wall_ms)
+    if digest != record.play_digest:
+        raise keeper.refuse(f"was written by another Play ({digest[:16]})", wall_ms)
     return kept
 
 

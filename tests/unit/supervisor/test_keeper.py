@@ -1,5 +1,6 @@
 """Instance state survives a damaged generation, and is never taken for empty."""
 
+from collections.abc import Callable
 from pathlib import PurePath
 
 import pytest
@@ -7,9 +8,13 @@ import pytest
 from playd.core.errors import Broken, RecordError, StateError
 from playd.core.limits import STATE_BYTES
 from playd.supervisor.keeper import Keeper, seal, unseal
+from playd.supervisor.life import kept_of
 from playd.world.virtual import VirtualWorld, virtual_world
+from tests.unit.supervisor.test_admission import RECORD
 
 DIR = PurePath("/state/instances")
+NOW_MS = 1_700_000_000_123
+ASIDE = PurePath("/state/quarantine/2023-11-14T22-13-20.123/instances/alpha")
 
 
 def kept(world: VirtualWorld) -> Keeper:
@@ -25,20 +30,20 @@ def cut_in_half(world: VirtualWorld, path: PurePath) -> None:
 
 
 def test_what_was_saved_is_read_back() -> None:
-    loaded = kept(virtual_world()).load()
+    loaded = kept(virtual_world()).load(NOW_MS)
     assert loaded is not None
     assert (loaded.payload, loaded.written_ms, loaded.damage) == ({"n": 2}, 2000, "")
 
 
 def test_nothing_was_ever_saved_is_none() -> None:
-    assert Keeper(virtual_world().disk, DIR, "alpha").load() is None
+    assert Keeper(virtual_world().disk, DIR, "alpha").load(NOW_MS) is None
 
 
 def test_a_state_cut_in_half_falls_back_to_the_one_before_and_says_so() -> None:
     world = virtual_world()
     keeper = kept(world)
     cut_in_half(world, keeper.path)
-    loaded = keeper.load()
+    loaded = keeper.load(NOW_MS)
     assert loaded is not None
     assert loaded.payload == {"n": 1}
     assert "state.json" in loaded.damage
@@ -48,7 +53,7 @@ def test_a_damaged_generation_never_displaces_the_good_one() -> None:
     world = virtual_world()
     cut_in_half(world, kept(world).path)
     keeper = Keeper(world.disk, DIR, "alpha")
-    keeper.load()
+    keeper.load(NOW_MS)
     keeper.save({"n": 3}, 3000)
     assert unseal(world.disk.read_bytes(keeper.path), "").payload == {"n": 3}
     assert unseal(world.disk.read_bytes(keeper.previous_path), "").payload == {"n": 1}
@@ -62,7 +67,7 @@ def test_a_state_of_a_newer_program_is_not_replaced_by_the_generation_before() -
     newer = world.disk.read_bytes(keeper.path).replace(b"instance-state/1", b"instance-state/2")
     world.disk.write_replace(keeper.path, newer, keep_previous=False)
     with pytest.raises(StateError, match="instance-state/2"):
-        keeper.load()
+        keeper.load(NOW_MS)
 
 
 def test_both_generations_damaged_is_refused_and_never_empty() -> None:
@@ -71,14 +76,14 @@ def test_both_generations_damaged_is_refused_and_never_empty() -> None:
     cut_in_half(world, keeper.path)
     cut_in_half(world, keeper.previous_path)
     with pytest.raises(StateError, match=r"state\.json.*state\.json\.prev"):
-        keeper.load()
+        keeper.load(NOW_MS)
 
 
 def test_a_missing_newest_generation_falls_back() -> None:
     world = virtual_world()
     keeper = kept(world)
     world.disk.remove(keeper.path)
-    loaded = keeper.load()
+    loaded = keeper.load(NOW_MS)
     assert loaded is not None
     assert loaded.payload == {"n": 1}
 
@@ -89,7 +94,7 @@ def test_one_damaged_generation_without_another_is_refused() -> None:
     keeper.save({"n": 1}, 1000)
     cut_in_half(world, keeper.path)
     with pytest.raises(StateError):
-        keeper.load()
+        keeper.load(NOW_MS)
 
 
 def test_a_changed_payload_does_not_pass_its_digest() -> None:
@@ -111,7 +116,7 @@ def test_a_disk_that_refuses_is_a_record_error_and_keeps_the_old_state() -> None
     world.disk.fail("replace")
     with pytest.raises(RecordError):
         keeper.save({"n": 3}, 3000)
-    loaded = keeper.load()
+    loaded = keeper.load(NOW_MS)
     assert loaded is not None
     assert loaded.payload == {"n": 2}
 
@@ -119,3 +124,54 @@ def test_a_disk_that_refuses_is_a_record_error_and_keeps_the_old_state() -> None
 def test_an_endless_state_is_our_bug() -> None:
     with pytest.raises(Broken):
         seal({"x": "y" * STATE_BYTES}, 0)
+
+
+DAMAGES = {
+    "cut in half": lambda data: data[: len(data) // 2],
+    "empty": lambda data: b"",
+    "garbage": lambda data: b"\x00\xff" * 50,
+    "wrong checksum": lambda data: data.replace(b'"n":2', b'"n":7'),
+    "another kind": lambda data: b'{"n":2}',
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_generation_is_set_aside_as_found_before_anything_takes_its_place(damage: Callable[[bytes], bytes]) -> None:
+    world = virtual_world()
+    keeper = kept(world)
+    found = damage(world.disk.read_bytes(keeper.path))
+    world.disk.write_replace(keeper.path, found, keep_previous=False)
+    for _ in range(2):
+        loaded = Keeper(world.disk, DIR, "alpha").load(NOW_MS)
+        assert loaded is not None
+        assert str(ASIDE / "state.json") in loaded.damage
+    assert world.disk.list(ASIDE.parents[1]) == [ASIDE.parents[0].name]
+    keeper.load(NOW_MS)
+    keeper.save({"n": 3}, 3000)
+    assert world.disk.read_bytes(ASIDE / "state.json") == found
+
+
+def test_two_damaged_generations_stay_and_are_set_aside_both() -> None:
+    world = virtual_world()
+    keeper = kept(world)
+    for path in (keeper.path, keeper.previous_path):
+        cut_in_half(world, path)
+    before = [world.disk.read_bytes(path) for path in (keeper.path, keeper.previous_path)]
+    with pytest.raises(StateError, match="set aside as"):
+        keeper.load(NOW_MS)
+    assert [world.disk.read_bytes(path) for path in (keeper.path, keeper.previous_path)] == before
+    assert [world.disk.read_bytes(ASIDE / name) for name in ("state.json", "state.json.prev")] == before
+
+
+def test_the_state_of_another_instance_or_play_is_set_aside_and_refused() -> None:
+    world = virtual_world()
+    keeper = Keeper(world.disk, DIR, "alpha")
+    for payload, says in (
+        ({"uid": "zzzzzzzz", "play_digest": RECORD.play_digest}, "belongs to instance zzzzzzzz"),
+        ({"uid": RECORD.uid, "play_digest": "e" * 64}, "was written by another Play"),
+    ):
+        keeper.save(payload, 1000)
+        with pytest.raises(StateError, match=f"{says}.*set aside as"):
+            kept_of(keeper, RECORD, NOW_MS)
+    keeper.save({"uid": RECORD.uid, "play_digest": RECORD.play_digest}, 2000)
+    assert kept_of(keeper, RECORD, NOW_MS) is not None
