@@ -26,7 +26,7 @@ from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.scopes import Scope, parse_scope, scopes_around
 from playd.core.modes import Mode
 from playd.orders.account import Account
-from playd.orders.halts import Level, account_scope
+from playd.orders.halts import ALL, Level, account_scope
 from playd.orders.panic import PanicReport, PanicScope
 from playd.supervisor import shadow_panic
 from playd.supervisor.commands import Incomplete
@@ -114,7 +114,7 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
         raise _phrase_needed(daemon, phrase, scope, f"level {int(level)} is lifted: new risk may be taken")
     if level is Level.PANIC:
         _refuse_unless_flat(daemon, scope)
-    if any(halt.code == "KILL_FILE" for halt in held):
+    if scope.stored == ALL and daemon.halts.kill_file_there:
         text = f"the kill file is present: {daemon.halts.kill_file}"
         raise RpcError(Code.REFUSED, text, reason="kill_file", hint="remove it, then resume all")
     for halt in held:

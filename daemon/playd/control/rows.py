@@ -15,7 +15,7 @@ from playd.core.timeframes import DAY_MS
 from playd.market.ticker import Ticker
 from playd.orders.account import Account
 from playd.orders.fold import fold
-from playd.orders.halts import Halt, instance_scope
+from playd.orders.halts import FILE_CODE, Halt, instance_scope
 from playd.orders.rows import OrderRow, execution_row
 from playd.orders.views import FillView, PositionView
 from playd.supervisor.enrol import own_account
@@ -190,7 +190,7 @@ def halt_row(daemon: Daemon, halt: Halt) -> JsonObject:
         "text": halt.text,
         "raised": rfc3339(halt.raised_ms),
         "age_s": rounded((daemon.clock.wall_ms() - halt.raised_ms) / 1000),
-        "still_holds": halt.code in ("KILL_FILE", "DISK", "BANNED"),
+        "still_holds": daemon.halts.kill_file_there if halt.code == FILE_CODE else halt.code in ("DISK", "BANNED"),
     }
 
 

@@ -2,7 +2,7 @@
 Halts: persisted refusals of new risk, per scope and level. One `Halts` serves all accounts of the daemon.
 
 Scopes are `instance:UID`, `symbol:ACCOUNT/SYMBOL`, `account:ALIAS`, `all`. The effective level of an instance is the maximum
-over its four. The kill file counts as level 2 on `all` for as long as it is there.
+over its four. The kill file raises level 2 on `all`, which cannot be lifted while it is there.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from playd.world.ports import Clock, Disk
 
 ALL: Final = "all"
 KILL_FILE: Final = "HALT"
+FILE_CODE: Final = "KILL_FILE"
 
 
 class Level(IntEnum):
@@ -69,7 +70,6 @@ class Halts:
         self._journal = journal
         self.kill_file = state_dir / KILL_FILE
         self._in_force: list[Halt] = self._load()
-        self._killed: Halt | None = None
         self.check_kill_file()
 
     def raise_level(self, scope: str, level: Level, code: str, text: str, *, actor: str = "daemon", evidence: str = "") -> Halt:
@@ -77,11 +77,22 @@ class Halts:
         Raise a halt and return it once it is synced; from then on no entry of the scope leaves.
 
         A halt of the same scope, level and code that is in force already is returned as it is. A level 2 or more on `all`
-        also writes the kill file, so that losing the ledger lifts nothing.
+        also writes the kill file, so that losing the ledger lifts nothing; one that is there stays as it is.
         """
-        for halt in self._in_force:
-            if (halt.scope, halt.level, halt.code) == (scope, level, code):
-                return halt
+        held = self._find(scope, level, code)
+        if held is not None:
+            return held
+        halt = self._store(scope, level, code, text, actor, evidence)
+        if scope == ALL and level >= Level.HALT and not self.kill_file_there:
+            note = {"reason": text, "code": code, "actor": actor, "time_ms": halt.raised_ms}
+            self._disk.write_replace(self.kill_file, canonical_json(note), keep_previous=False)
+            self.check_kill_file()
+        return halt
+
+    def _find(self, scope: str, level: Level, code: str) -> Halt | None:
+        return next((halt for halt in self._in_force if (halt.scope, halt.level, halt.code) == (scope, level, code)), None)
+
+    def _store(self, scope: str, level: Level, code: str, text: str, actor: str, evidence: str = "") -> Halt:
         now_ms = self._clock.wall_ms()
         cursor = self._ledger.write(
             "INSERT INTO halts (scope, level, code, text, actor, evidence, raised_ms) VALUES (?,?,?,?,?,?,?)",
@@ -90,10 +101,6 @@ class Halts:
         halt = Halt(cursor.lastrowid or 0, scope, level, code, text, actor, now_ms)
         self._in_force.append(halt)
         self._ledger.commit()
-        if scope == ALL and level >= Level.HALT:
-            note = {"reason": text, "code": code, "actor": actor, "time_ms": now_ms}
-            self._disk.write_replace(self.kill_file, canonical_json(note), keep_previous=False)
-            self.check_kill_file()
         self._journal.append("halt.raised", {"scope": scope, "level": int(level), "code": code, "text": text}, actor=actor)
         return halt
 
@@ -123,31 +130,35 @@ class Halts:
 
     def in_force(self, *scopes: str) -> list[Halt]:
         """Halts in force, highest level first; of the given scopes, or all of them."""
-        found = [*self._in_force, *([self._killed] if self._killed else [])]
-        if scopes:
-            found = [halt for halt in found if halt.scope in scopes]
+        found = [halt for halt in self._in_force if not scopes or halt.scope in scopes]
         return sorted(found, key=lambda halt: (-halt.level, halt.raised_ms))
 
     def highest(self, *scopes: str) -> Halt | None:
         """The halt that decides for these scopes, or None when they are open."""
-        best = self._killed if self._killed is not None and ALL in scopes else None
+        best: Halt | None = None
         for halt in self._in_force:
             if halt.scope in scopes and (best is None or halt.level > best.level):
                 best = halt
         return best
 
-    def check_kill_file(self) -> None:
-        """Look for the kill file; a directory that cannot be read counts as one. Called once a second."""
+    @property
+    def kill_file_there(self) -> bool:
+        """Whether the kill file is there; a directory that cannot be read counts as one."""
         try:
-            present = self._disk.exists(self.kill_file)
-            reason = "kill file is present"
-        except OSError as error:
-            present, reason = True, f"kill file cannot be looked for: {error}"
-        if not present:
-            self._killed = None
-        elif self._killed is None:
-            self._killed = Halt(0, ALL, Level.HALT, "KILL_FILE", reason, "file", self._clock.wall_ms())
-            self._journal.append("halt.raised", {"scope": ALL, "level": 2, "code": "KILL_FILE", "text": reason}, actor="file")
+            return self._disk.exists(self.kill_file)
+        except OSError:
+            return True
+
+    def check_kill_file(self) -> bool:
+        """
+        Look for the kill file, as somebody must once a second. True when it came just now: then resting entries must go.
+
+        It raises level 2 on `all`, whatever it holds. Removing it lifts nothing: that needs a person's `resume all`.
+        """
+        if not self.kill_file_there or self._find(ALL, Level.HALT, FILE_CODE) is not None:
+            return False
+        self._store(ALL, Level.HALT, FILE_CODE, f"the kill file {self.kill_file} is present", "file")
+        return True
 
     def _load(self) -> list[Halt]:
         rows = self._ledger.rows("SELECT * FROM halts WHERE lifted_ms IS NULL ORDER BY id")

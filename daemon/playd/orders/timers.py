@@ -54,10 +54,9 @@ class Timers:
                 await anyio.sleep(_TICK_S)
 
     async def _keep_books(self) -> None:
-        """What must never wait for a read: the kill file, batched rows, the blind clock."""
+        """What must never wait for a read: batched rows, the blind clock, a ban."""
         checkpoint_s = self._desk.clock.mono_s() + _CHECKPOINT_S
         while True:
-            self._desk.halts.check_kill_file()
             self._watch_blindness()
             self._watch_ban()
             self._desk.ledger.commit_if_due()

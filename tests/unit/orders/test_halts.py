@@ -89,16 +89,17 @@ def test_lifting_what_is_not_there_is_our_bug(world: VirtualWorld) -> None:
         halts.lift(99, by="me", note="")
 
 
-def test_a_kill_file_with_any_content_halts_everything_until_it_is_gone(world: VirtualWorld) -> None:
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x00\xff"])
+def test_a_kill_file_with_any_content_halts_everything_until_a_person_lifts_it(world: VirtualWorld, content: bytes) -> None:
     _, halts = opened(world)
-    world.disk.write_replace(PurePath(STATE / "HALT"), b"", keep_previous=False)
-    halts.check_kill_file()
-    found = halts.highest(*SCOPES)
+    world.disk.write_replace(PurePath(STATE / "HALT"), content, keep_previous=False)
+    assert [halts.check_kill_file(), halts.check_kill_file()] == [True, False]
     world.disk.remove(STATE / "HALT")
-    halts.check_kill_file()
-
+    assert not halts.check_kill_file()
+    found = halts.highest(*SCOPES)
     assert found is not None
-    assert (found.scope, found.level) == (ALL, Level.HALT)
+    assert (found.scope, found.level, found.actor) == (ALL, Level.HALT, "file")
+    halts.lift(found.id, by="me", note="")
     assert halts.highest(*SCOPES) is None
 
 
@@ -112,3 +113,10 @@ def test_halting_all_leaves_a_kill_file_so_that_a_lost_ledger_lifts_nothing(worl
     _, again = opened(fresh)
 
     assert again.highest(*SCOPES) is not None
+
+
+def test_a_kill_file_of_a_person_is_never_overwritten(world: VirtualWorld) -> None:
+    _, halts = opened(world)
+    world.disk.write_replace(STATE / "HALT", b"\x00 not JSON", keep_previous=False)
+    halts.raise_level(ALL, Level.PANIC, "PANIC", "why")
+    assert world.disk.read_bytes(STATE / "HALT") == b"\x00 not JSON"
