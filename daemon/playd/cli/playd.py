@@ -159,9 +159,10 @@ def guardian(
     run_dir: Annotated[str, typer.Option("--run-dir", metavar="DIR", help="Directory of sockets; default: run below it.")] = "",
 ) -> None:
     """Keep positions protected while the daemon cannot. A second, small process; reads the daemon's plan, no settings."""
-    from playd.cli.guardian import GuardianOptions, run_guardian
+    from playd.world.real import real_world
 
-    run_command(lambda: run_guardian(GuardianOptions(state, run_dir)))
+    # In the same process, but without what the command line loaded: the guardian is to stay small.
+    real_world().process.become_module("playd.cli.guardian", (state, run_dir))
 
 
 @app.command(
