@@ -252,3 +252,15 @@ risk: {{stop_loss_pct: 3, take_profit_pct: 6}}
 """,
         "reasons.yml",
     )
+
+
+def test_a_verdict_that_the_columns_contradict_is_counted_and_says_so() -> None:
+    """The ledger may remember bars that another Play decided under the same name."""
+    play = _play('{entry_long: {all: [["close", ">", 0]]}}')
+    candles = random_candles(Generator(PCG64(5)), 10)
+    columns = Columns(compile_program(play, candles.step_ms), len(candles))
+    columns.extend_many(candles)
+    found = bar_statistics(play, columns, {int(close): NO_SIGNAL for close in candles.open_time_ms + candles.step_ms})
+    assert found is not None
+    assert [(count.clause, count.bars) for count in found.verdicts] == [("", 10)]
+    assert found.verdicts[0].text.startswith("decided by another Play")

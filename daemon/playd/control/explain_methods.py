@@ -19,7 +19,7 @@ from playd.supervisor.errors import NotRunning
 from playd.supervisor.slot import Slot
 
 COUNTED: Final = 10_000
-"""Bars of statistics when nobody says how many: counting them holds the loop for a few hundredths of a second."""
+"""Bars of statistics when nobody says how many: reading and counting them holds the loop for a few hundredths of a second."""
 
 LISTED: Final = 500
 """Most bars that one answer lists."""

@@ -5,7 +5,7 @@ from playd.control.protocol import JsonObject
 from playd.engine.explain import ActionTruth, Explainer, NodeTruth
 from playd.engine.notes import NoteReader, reader_at
 from playd.engine.statistics import BarStatistics
-from playd.engine.verdicts import ENTERED, NO_SIGNAL, entry_rule, said, why_no_signal
+from playd.engine.verdicts import ENTERED, NO_SIGNAL, entry_rule, no_clause, said, why_no_signal
 from playd.plays.columns import Columns
 from playd.plays.model import Play
 from playd.plays.rule_tree import action_rules
@@ -37,9 +37,10 @@ def bar_row(play: Play, columns: Columns, row: int, verdict: str | None, detail:
         return {**line, "clause": _entered_by(play, columns, row)}
     if verdict != NO_SIGNAL:
         return line
-    clause = why_no_signal(entry_rule(play), reader_at(columns, row))
+    rule = entry_rule(play)
+    clause = why_no_signal(rule, reader_at(columns, row))
     if clause is None:
-        return {**line, "text": "the Play has no entry"}
+        return {**line, "text": no_clause(rule)}
     values = [operand.value for operand in Explainer(columns, row).node(clause).operands]
     value, limit = (*values, None, None)[:2]
     return {**line, "clause": clause.path, "text": clause.text, "value": value, "limit": limit}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from playd.engine.clauses import alone_missing, truth
 from playd.engine.notes import reader_at
 from playd.engine.patterns import distinct_rows, tree_paths
-from playd.engine.verdicts import LATE_DATA, NO_SIGNAL, entry_rule, why_no_signal
+from playd.engine.verdicts import LATE_DATA, NO_SIGNAL, entry_rule, no_clause, why_no_signal
 from playd.plays.columns import Columns
 from playd.plays.model import Play
 from playd.plays.rule_tree import ActionRule, Rule, action_rules
@@ -77,16 +77,13 @@ def bar_statistics(play: Play, columns: Columns, verdicts: Mapping[int, str]) ->
 def _silent(play: Play, columns: Columns, rows: NDArray[np.int64]) -> Iterator[VerdictCount]:
     """Bars without a signal by the clause that stopped an entry."""
     rule = entry_rule(play)
-    if rule is None:
-        if len(rows):
-            yield VerdictCount(NO_SIGNAL, "", "the Play has no entry", len(rows))
-        return
     bars, texts = Counter[str](), dict[str, str]()
-    samples, which = distinct_rows(columns, tree_paths([rule]), rows)
+    samples, which = distinct_rows(columns, tree_paths([rule] if rule is not None else []), rows)
     for row, weight in zip(samples.tolist(), np.bincount(which, minlength=len(samples)).tolist(), strict=True):
-        clause = why_no_signal(rule, reader_at(columns, row)) or rule
-        bars[clause.path] += weight
-        texts[clause.path] = clause.text
+        clause = why_no_signal(rule, reader_at(columns, row))
+        path, text = ("", no_clause(rule)) if clause is None else (clause.path, clause.text)
+        bars[path] += weight
+        texts[path] = text
     for path, count in bars.items():
         yield VerdictCount(NO_SIGNAL, path, texts[path], count)
 

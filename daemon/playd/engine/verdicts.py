@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import nan
 from typing import Final
 
-from playd.engine.clauses import Read, stopped_by
+from playd.engine.clauses import Read, stopped_by, truth
 from playd.engine.patterns import tree_paths
 from playd.plays.columns import Columns
 from playd.plays.model import Play
@@ -50,9 +50,15 @@ def why_no_signal(rule: Rule | None, read: Read) -> Rule | None:
     """
     The clause behind a `NO_SIGNAL`: the first that stopped the entry which came nearest, the long among equals.
 
-    None for a Play without an entry. `rule` is `entry_rule` of the Play and not true.
+    `rule` is `entry_rule` of the Play. None when there is no entry, or when it is true: then another Play, or other candles,
+    decided that bar (`no_clause` says so).
     """
-    return None if rule is None else stopped_by(rule, read)
+    return None if rule is None or truth(rule, read) == 1.0 else stopped_by(rule, read)
+
+
+def no_clause(rule: Rule | None) -> str:
+    """Why `why_no_signal` names no clause."""
+    return "the Play has no entry" if rule is None else "decided by another Play or other candles than those of now"
 
 
 class NewestClause:
