@@ -1,10 +1,13 @@
 """Numbers as the wire writes them: decimal text without exponent."""
 
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal
 from typing import Final
 
-_EXACT_DIGITS: Final = 80
-"""Enough for sums of doubles between 1e12 and 1e-30 to lose nothing."""
+_EXACT: Final = Context(prec=80)
+"""Enough digits for sums of doubles between 1e12 and 1e-30 to lose nothing."""
+
+_ZERO: Final = Decimal(0)
+_ONE: Final = Decimal(1)
 
 
 def plain(value: Decimal) -> str:
@@ -28,14 +31,15 @@ def decimal_of(value: float) -> Decimal:
 
 def exact_sum(*terms: Decimal) -> Decimal:
     """Sum without rounding."""
-    with localcontext(prec=_EXACT_DIGITS):
-        return sum(terms, Decimal(0))
+    total = _ZERO
+    for term in terms:
+        total = _EXACT.add(total, term)
+    return total
 
 
 def exact_product(*factors: Decimal) -> Decimal:
     """Product without rounding."""
-    with localcontext(prec=_EXACT_DIGITS):
-        product = Decimal(1)
-        for factor in factors:
-            product *= factor
-        return product
+    product = _ONE
+    for factor in factors:
+        product = _EXACT.multiply(product, factor)
+    return product
