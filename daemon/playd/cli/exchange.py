@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from pathlib import PurePath
 
 from playd.control.figures import rfc3339
@@ -15,7 +17,7 @@ from playd.supervisor.edge import first_of
 from playd.venues.exchange.config import DEMO, MAINNET, ExchangeConfig
 from playd.venues.exchange.exchange import ExchangeInfo
 from playd.venues.exchange.ledger import directory_of
-from playd.venues.exchange.listing import MarketTerms
+from playd.venues.exchange.listing import MarketTerms, RiskTier
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
 from playd.world.ports import World
 from playd.world.real import real_world
@@ -36,6 +38,8 @@ class ServeOptions:
     depth_usdt: float = 0.0
     participation: float = 0.0
     price_band: bool = False
+    risk_tiers: str = ""
+    insured: bool = True
     demo: bool = False
 
 
@@ -82,7 +86,33 @@ async def _serve(world: World, options: ServeOptions) -> int:
 def _terms(options: ServeOptions) -> MarketTerms:
     """How deep the market is; without flags as deep as that of a backtest."""
     depth = DepthProfile(options.depth_usdt, seed=max(options.synthetic, 0)) if options.depth_usdt else None
-    return MarketTerms(depth, options.participation, options.price_band)
+    return MarketTerms(depth, options.participation, options.price_band, read_tiers(options.risk_tiers), options.insured)
+
+
+def read_tiers(text: str) -> tuple[RiskTier, ...]:
+    """
+    Risk tiers from `LIMIT:RATE:LEVERAGE,...`, e.g. `2000000:0.005:100,2600000:0.0056:90`. Raises `SettingsError` unless limits
+    and rates rise and leverage falls.
+    """
+    tiers = tuple(_tier(word) for word in text.split(",") if word)
+    for lower, upper in pairwise(tiers):
+        if not (
+            lower.limit_usdt < upper.limit_usdt and lower.mm_rate <= upper.mm_rate and lower.max_leverage >= upper.max_leverage
+        ):
+            raise SettingsError(f"--risk-tiers {text!r}: limits and rates must rise and leverage must fall from tier to tier")
+    return tiers
+
+
+def _tier(word: str) -> RiskTier:
+    try:
+        limit, rate, leverage = (Decimal(part) for part in word.split(":"))
+    except (InvalidOperation, ValueError):
+        raise SettingsError(f"--risk-tiers: found {word!r}, expected LIMIT:RATE:LEVERAGE such as 2000000:0.005:100") from None
+    if not (limit > 0 and 0 < rate < 1 and leverage >= 1):
+        raise SettingsError(
+            f"--risk-tiers: {word!r} needs a limit above 0, a rate between 0 and 1 and a leverage of at least 1"
+        )
+    return RiskTier(float(limit), float(rate), leverage)
 
 
 def _welcome(feed: CandleFeed, info: ExchangeInfo, account: OpenedAccount, records: PurePath) -> str:

@@ -129,12 +129,17 @@ def exchange_serve(
     ] = 0.0,
     price_band: Annotated[bool, typer.Option("--price-band", help="Keep prices within the venue's band.")] = False,
     demo: Annotated[bool, typer.Option("--demo", help="As the venue's demo: no WebSocket orders, money on request.")] = False,
+    risk_tiers: Annotated[
+        str, typer.Option("--risk-tiers", metavar="TIERS", help="LIMIT:RATE:LEVERAGE,... with limits in USDT.")
+    ] = "",
+    deleverage: Annotated[bool, typer.Option("--deleverage", help="Pass liquidated positions on to the other side.")] = False,
 ) -> None:
     """Serve the local exchange until it is told to stop."""
     from playd.cli.exchange import ServeOptions, serve_exchange
 
     market = (candles, synthetic, speed, port, symbol, lockstep, state)
-    options = ServeOptions(*market, depth_usdt, participation, price_band, demo)
+    terms = depth_usdt, participation, price_band, risk_tiers, not deleverage
+    options = ServeOptions(*market, *terms, demo)
     run_command(lambda: serve_exchange(options))
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from playd.cli.exchange import read_tiers
+from playd.core.errors import SettingsError
 from playd.matching.money import bankruptcy_price, cross_terms, liquidation_price
 from playd.venues.exchange import modes
 from playd.venues.exchange.listing import MarketTerms, RiskTier
@@ -199,3 +201,35 @@ def test_leverage_is_not_lowered_beyond_the_balance() -> None:
     market.flat_minute(50_000.0)
     assert code(market, modes.set_leverage, buyLeverage="5", sellLeverage="5") == 110007
     assert market.position.leverage == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("2000000:0.005", "LIMIT:RATE:LEVERAGE"), ("0:0.005:100", "above 0"), ("2e6:0.005:50,3e6:0.01:60", "must fall")],
+)
+def test_tiers_that_cannot_be_are_refused(text: str, word: str) -> None:
+    assert read_tiers("100000:0.005:100,200000:0.01:50,1000000:0.02:10") == TIERS
+    with pytest.raises(SettingsError, match=word):
+        read_tiers(text)
+
+
+def test_a_venue_without_insurance_passes_a_liquidation_on_to_the_best_of_the_other_side() -> None:
+    market = Market(slippage_bps=0.0, wallet="6000", terms=MarketTerms(insured=False))
+    rich, late = market.join(1002), market.join(1003)
+    market.order("Buy", "1")
+    market.order("Sell", "0.6", by=rich, stopLoss="60000")
+    market.flat_minute(50_000.0)
+    market.order("Sell", "0.6", by=late)
+    resting = market.order("Sell", "0.1", by=rich, orderType="Limit", price="55000")
+    market.flat_minute(49_000.0)
+
+    market.minute(49_000.0, 49_000.0, 45_200.0, 45_300.0)
+
+    adl = [row for row in market.executions if row["execType"] == "AdlTrade"]
+    assert [(row["execPrice"], row["execQty"], row["createType"]) for row in adl] == [
+        ("45000.0", "0.600", "CreateByAdl_PassThrough"),
+        ("45000.0", "0.400", "CreateByAdl_PassThrough"),
+    ]
+    assert (resting.status, resting.cancel_type) == ("Cancelled", "CancelAllBeforeAdl")
+    assert [each.positions[SYMBOL].steps for each in (market.account, rich, late)] == [0, 0, -200]
+    assert (rich.orders, [row["type"] for row in market.log][-2:]) == ({}, ["ADL", "ADL"])

@@ -1,8 +1,9 @@
-"""When margin is gone: the venue cancels what rests and takes the position over."""
+"""When margin is gone: the venue cancels what rests, takes the position over, and may pass it on to the other side."""
 
 from playd.core.orders import Side
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.fills import fill
+from playd.venues.exchange.margin import unrealised
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.protection import of_position
 from playd.venues.exchange.words import CancelType, Status
@@ -11,12 +12,56 @@ from playd.venues.exchange.words import CancelType, Status
 def take_over(books: Books, account: Account, position: Position, ticks: int) -> None:
     """
     End a position at `ticks`, the bankruptcy price. Orders go first, in cross margin all of the account's; stops go in the
-    closing event.
+    closing event. A venue without insurance deleverages the other side for it, at the same price.
     """
     orders = [*account.orders.values()] if account.is_cross else of_position(account, position)
-    doomed = [order for order in orders if not order.stop_kind.protects]
-    if doomed:
-        books.tell_orders(account, [end_for(books, account, order) for order in doomed])
+    _cancel(books, account, orders, CancelType.LIQUIDATION)
+    steps, direction = abs(position.steps), position.direction
+    order = _venue_order(books, account, position, steps, "CreateByTakeOver_PassThrough")
+    fill(books, account, order, steps, ticks, maker=False, exec_type="BustTrade")
+    if not books.terms.insured:
+        _deleverage(books, account, position.symbol, -direction, steps, ticks)
+
+
+def _deleverage(books: Books, bankrupt: Account, symbol: str, direction: int, steps: int, ticks: int) -> None:
+    """Close `steps` of positions of this direction, the most profitable and most leveraged first."""
+    facing = [
+        (account, position)
+        for account in books.accounts.values()
+        for position in account.places(symbol)
+        if account is not bankrupt and position.direction == direction
+    ]
+    for account, position in sorted(facing, key=lambda each: -_rank(books, each[1])):
+        part = min(steps, abs(position.steps))
+        if part == 0:
+            break
+        _cancel(books, account, of_position(account, position), CancelType.DELEVERAGING)
+        order = _venue_order(books, account, position, part, "CreateByAdl_PassThrough")
+        fill(books, account, order, part, ticks, maker=False, exec_type="AdlTrade")
+        steps -= part
+
+
+def _rank(books: Books, position: Position) -> float:
+    """Profit as a part of the position's value, times leverage; of a loss, divided by it."""
+    listing, leverage = books.listings[position.symbol], float(position.leverage)
+    value = listing.qty(abs(position.steps)) * float(position.entry)
+    profit = float(unrealised(position, listing)) / value
+    return profit * leverage if profit > 0.0 else profit / leverage
+
+
+def _cancel(books: Books, account: Account, orders: list[Order], why: CancelType) -> None:
+    """Cancel what does not protect a position."""
+    ended = [
+        books.end(account, order, Status.DEACTIVATED if order.waits_for_trigger else Status.CANCELLED, why)
+        for order in orders
+        if not order.stop_kind.protects
+    ]
+    if ended:
+        books.tell_orders(account, ended)
+
+
+def _venue_order(books: Books, account: Account, position: Position, steps: int, create_type: str) -> Order:
+    """An order of the venue's own that closes so much of a position."""
     now_ms = books.time.now_ms
     order = Order(
         order_id=books.new_id(),
@@ -26,20 +71,14 @@ def take_over(books: Books, account: Account, position: Position, ticks: int) ->
         side=Side.SELL if position.steps > 0 else Side.BUY,
         order_type="Market",
         time_in_force="IOC",
-        qty_steps=abs(position.steps),
+        qty_steps=steps,
         price_ticks=0,
         reduce_only=True,
-        create_type="CreateByTakeOver_PassThrough",
+        create_type=create_type,
         position_idx=position.idx,
         created_ms=now_ms,
         updated_ms=now_ms,
         sequence=books.next_sequence(),
     )
     books.add_order(account, order)
-    fill(books, account, order, order.qty_steps, ticks, maker=False, exec_type="BustTrade")
-
-
-def end_for(books: Books, account: Account, order: Order) -> Order:
-    """Cancel an order because its position is being liquidated."""
-    status = Status.DEACTIVATED if order.waits_for_trigger else Status.CANCELLED
-    return books.end(account, order, status, CancelType.LIQUIDATION)
+    return order

@@ -34,12 +34,14 @@ class MarketTerms:
     How deep the market is: without a depth every order finds all it wants at one price, without a participation (0) every
     resting order that is reached fills whole. `price_band` moves limit prices into the venue's band and bounds market orders.
     `tiers`, smallest first, are those of every symbol; without any, an account's own maintenance rate holds for all sizes.
+    Where the venue is not `insured`, positions that it takes over are passed on to those of other accounts on the other side.
     """
 
     depth: DepthProfile | None = None
     participation: float = 0.0
     price_band: bool = False
     tiers: tuple[RiskTier, ...] = ()
+    insured: bool = True
 
 
 ENDLESS: Final = MarketTerms()

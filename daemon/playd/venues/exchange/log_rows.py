@@ -8,6 +8,7 @@ from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.rows import Fill, Row
 from playd.venues.exchange.text import exact_sum, float_text, plain
 
+_LOG_TYPES: Final = {"Trade": "TRADE", "BustTrade": "LIQUIDATION", "AdlTrade": "ADL"}
 _PRICE_DIGITS: Final = Decimal("1E-15")
 
 
@@ -16,7 +17,7 @@ def trade(account: Account, order: Order, fill: Fill, position: Position, listin
     return {
         **_frame(account, order.symbol, fill.time_ms, fill.sequence),
         "side": str(order.side),
-        "type": "TRADE" if fill.exec_type == "Trade" else "LIQUIDATION",
+        "type": _LOG_TYPES[fill.exec_type],
         "transSubType": "",
         "qty": listing.qty_text(fill.steps),
         "size": _size(position, listing),

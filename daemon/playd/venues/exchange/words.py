@@ -71,6 +71,7 @@ class CancelType(StrEnum):
     REDUCE_ONLY = "CancelByReduceOnly"
     POSITION_GONE = "CancelByTpSlTsClear"
     LIQUIDATION = "CancelAllBeforeLiq"
+    DELEVERAGING = "CancelAllBeforeAdl"
     DISCONNECTED = "CancelByDCP"
     TARGET_BY_STOP = "CancelByOCOTpCanceledBySlTriggered"
     STOP_BY_TARGET = "CancelByOCOSlCanceledByTpTriggered"
