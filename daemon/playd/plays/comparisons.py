@@ -7,7 +7,7 @@ from playd.plays.conditions import Between, Compare, CompareOp, Member, Number, 
 from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import Mark, Report, did_you_mean, one_of
 from playd.plays.hints import hint
-from playd.plays.literals import LiteralReader
+from playd.plays.literals import LiteralReader, with_article
 from playd.plays.names import Names
 from playd.plays.operands import is_arithmetic, read_operand, type_of
 from playd.plays.reader import Key, Section, Table
@@ -182,7 +182,7 @@ class ComparisonReader:
         kind = type_of(operand, self._names) if operand is not None else ColumnType.FLOAT
         if kind not in _NUMERIC:
             meant = "; write `== true`" if kind is ColumnType.BOOL else "; write `==` and a word"
-            self._add("E420", item.mark, path, f"found a {kind} with `{op}`, expected INT or FLOAT{meant}")
+            self._add("E420", item.mark, path, f"found {with_article(kind)} with `{op}`, expected INT or FLOAT{meant}")
 
     def _add(self, code: str, mark: Mark, path: str, text: str) -> None:
         self._report.add(code, mark, path, text)

@@ -40,7 +40,7 @@ class LiteralReader:
             return None
         other = type_of(right, self._names)
         if other is not kind:
-            text = f"found {_a(other)} on the right of `{op}`, expected {_a(kind)} like the left side"
+            text = f"found {with_article(other)} on the right of `{op}`, expected {with_article(kind)} like the left side"
             self._report.add("E420", right_item.mark, paths[1], text)
             return None
         if kind is ColumnType.ENUM and self._words(left) != self._words(right):
@@ -102,5 +102,6 @@ class LiteralReader:
         return self._names.column(operand).anchors if isinstance(operand, Ref) else ""
 
 
-def _a(kind: ColumnType) -> str:
+def with_article(kind: ColumnType) -> str:
+    """`a FLOAT`, `an ENUM`."""
     return f"{'a' if kind in (ColumnType.FLOAT, ColumnType.BOOL) else 'an'} {kind}"
