@@ -1,7 +1,7 @@
 """Margin of an account: what positions and resting orders hold back, and what is free. Formulas: `playd.matching`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -17,7 +17,7 @@ from playd.matching.money import (
     maintenance_margin_usdt,
     order_cost_usdt,
 )
-from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.listing import Listing, RiskTier
 from playd.venues.exchange.model import Account, Order, Position, place_of
 from playd.venues.exchange.text import decimal_of, exact_product, exact_sum, plain
 
@@ -85,9 +85,14 @@ def maintenance_terms(account: Account, position: Position, listing: Listing) ->
     if not listing.tiers:
         return account.maintenance_rate, account.maintenance_deduction_usdt
     place = tier_of(listing, listing.qty(abs(position.steps)) * float(position.entry))
-    steps = pairwise(listing.tiers[: place + 1])
-    deduction = sum(lower.limit_usdt * (upper.mm_rate - lower.mm_rate) for lower, upper in steps)
-    return listing.tiers[place].mm_rate, deduction
+    return listing.tiers[place].mm_rate, float(deduction_of(listing.tiers, place))
+
+
+def deduction_of(tiers: Sequence[RiskTier], place: int) -> Decimal:
+    """What the maintenance margin of a tier is lowered by, because its rate holds for the lower part of the value too."""
+    steps = pairwise(tiers[: place + 1])
+    rises = ((lower, exact_sum(decimal_of(upper.mm_rate), -decimal_of(lower.mm_rate))) for lower, upper in steps)
+    return exact_sum(*(exact_product(decimal_of(lower.limit_usdt), rise) for lower, rise in rises))
 
 
 def risk_of(account: Account, position: Position, listings: Listings) -> Risk:

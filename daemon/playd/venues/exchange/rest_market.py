@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from playd.venues.exchange import rest_prices
 from playd.venues.exchange.listing import MAINTENANCE_RATE, Listing, RiskTier
+from playd.venues.exchange.margin import deduction_of
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import RISK_LIMIT_TEXT, Row
 from playd.venues.exchange.text import float_text, plain
@@ -54,10 +55,8 @@ def risk_limit(ask: Ask) -> dict[str, Any]:
 def _tier_rows(listing: Listing) -> list[Row]:
     most = listing.instrument.max_leverage
     tiers = listing.tiers or (RiskTier(float(RISK_LIMIT_TEXT), MAINTENANCE_RATE, most),)
-    rows, deduction = [], 0.0
+    rows = []
     for place, tier in enumerate(tiers):
-        if place:
-            deduction += tiers[place - 1].limit_usdt * (tier.mm_rate - tiers[place - 1].mm_rate)
         leverage = min(tier.max_leverage, most)
         rows.append(
             {
@@ -68,7 +67,7 @@ def _tier_rows(listing: Listing) -> list[Row]:
                 "initialMargin": float_text(1.0 / float(leverage)),
                 "isLowestRisk": int(place == 0),
                 "maxLeverage": plain(leverage),
-                "mmDeduction": float_text(deduction) if place else "",
+                "mmDeduction": plain(deduction_of(tiers, place)) if place else "",
             }
         )
     return rows
