@@ -11,7 +11,7 @@ from playd.cli.options import Session, add
 from playd.cli.stale_view import stale_fills, stale_positions, stale_status
 from playd.control.client import Unreachable, connected
 from playd.control.log_lines import log_line
-from playd.control.protocol import JsonObject
+from playd.control.protocol import GUARDIAN_SOCKET, JsonObject
 from playd.control.render import Output, json_text, render_pairs, render_rows
 from playd.control.tables import (
     BALANCE,
@@ -38,6 +38,7 @@ WatchOption = Annotated[float, typer.Option("--watch", help="Repeat every so man
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     add(app, "status", "playctl status ema-cross --json")(status)
+    add(app, "guardian", "playctl guardian")(guardian)
     add(app, "list", "playctl list mode=paper")(list_instances)
     add(app, "show", "playctl show ema-cross")(show)
     add(app, "positions", "playctl positions --symbol BTCUSDT")(positions)
@@ -87,6 +88,31 @@ def header_text(data: JsonObject) -> str:
         f"playd {head['version']}  {ready}  up {say_age(head['uptime_s'])}  {modes}  halt level {head['halt_level']}"
         f"  reconciled {recon}  guardian {guardian}  market {head['market_time'] or '?'}  journal {head['journal_head']['seq']}"
     )
+
+
+async def guardian(session: Session) -> int:
+    """What the guardian watches and what worries it; works with the daemon gone. Exit 9 with alarms or a dead daemon."""
+    path = session.socket_path.with_name(GUARDIAN_SOCKET)
+    async with connected(session.world.net, path, timeout_s=session.options.timeout_s) as client:
+        data = (await client.call("status", {}))["data"]
+    session.show(data, guardian_text(data))
+    return EXIT_DEGRADED if data["alarms"] or data["daemon"] == "dead" else 0
+
+
+def guardian_text(data: JsonObject) -> str:
+    """The guardian's status for people."""
+    heard = "never heard" if data["daemon_age_s"] is None else f"heard {say_age(data['daemon_age_s'])} ago"
+    plan = "no plan" if data["plan_age_s"] is None else f"plan {say_age(data['plan_age_s'])} old"
+    lines = [
+        f"guardian {data['version']}  up {say_age(data['uptime_s'])}  daemon {data['daemon']}, {heard}  {plan}"
+        f"  {data['rss_bytes'] / 2**20:.0f} MiB  journal {data['journal_head']['seq']}"
+    ]
+    for account in data["accounts"]:
+        read = "never read" if account["read_age_s"] is None else f"read {say_age(account['read_age_s'])} ago"
+        lines.append(f"{account['account']}  {account['environment']}  {account['problem'] or read}")
+        lines += [f"  {each['qty']} {each['symbol']}  stop {each['stop'] or 'NONE'}" for each in account["positions"]]
+    lines += [f"ALARM {alarm['kind']} {alarm['scope']}: {alarm['text']}" for alarm in data["alarms"]]
+    return "\n".join(lines)
 
 
 async def list_instances(session: Session, selector: TargetArgument = None) -> int:

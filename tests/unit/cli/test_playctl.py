@@ -49,7 +49,7 @@ def test_the_commands_of_the_specification_are_there() -> None:
     wanted = {
         *("status", "list", "show", "positions", "orders", "fills", "balance", "logs", "pause", "resume", "halt", "halts"),
         *("add", "remove", "enable", "disable", "start", "stop", "restart", "panic", "reconcile", "reset-failed", "intents"),
-        *("version", "completion"),
+        *("version", "completion", "guardian"),
     }
     assert wanted == set(COMMANDS)
 
