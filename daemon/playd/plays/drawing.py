@@ -109,7 +109,7 @@ def _wire(source: tuple[float, float, float, float], target: tuple[float, float,
     x2, y2 = target[0], target[1] + target[3] / 2
     bend = (x2 - x1) / 2
     curve = f"M{x1:.0f},{y1:.0f} C{x1 + bend:.0f},{y1:.0f} {x2 - bend:.0f},{y2:.0f} {x2:.0f},{y2:.0f}"
-    return f'<path d="{curve}" fill="none" stroke="#888"/>'
+    return f'<path d="{curve}" fill="none" stroke="gray"/>'
 
 
 def _drawn(box: _Box, place: tuple[float, float, float, float]) -> str:
@@ -118,13 +118,13 @@ def _drawn(box: _Box, place: tuple[float, float, float, float]) -> str:
     lines = [
         f'<text x="{x + _PAD:.0f}" y="{y + _LINE * (i + 1):.0f}">{escape(line)}</text>' for i, line in enumerate(box.lines)
     ]
-    rect = f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{tall:.0f}" rx="3" fill="{colour}" stroke="#333" '
+    rect = f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{tall:.0f}" rx="3" fill="{colour}" stroke="black" '
     return "\n".join([f'{rect}stroke-width="{frame}"/>', *lines])
 
 
 def _legend(program: Program) -> list[str]:
     return [
         f'<text x="{_MARGIN + 60 * number}" y="{_MARGIN}">'
-        f'<tspan fill="{_COLOURS[number % len(_COLOURS)]}" stroke="#333" stroke-width="0.4">■</tspan> {clock.name}</text>'
+        f'<tspan fill="{_COLOURS[number % len(_COLOURS)]}" stroke="black" stroke-width="0.4">■</tspan> {clock.name}</text>'
         for number, clock in enumerate(program.clocks)
     ]
