@@ -12,8 +12,7 @@ Imports `core`, `matching`, `plays`, `kernels`. No I/O, no clock, no logging, no
     decide.py        one decision at an execution close (3.5 step 8, 7)
     account.py       fills and funding change STATE and write TRADE records (10.8, 10.10)
     trades.py        trade records as values
-    clauses.py       which clauses of a rule made it true, which stopped it (4.12)
-    patterns.py      many closes at once: each combination of truths is looked at once
+    clauses.py       which clauses of a rule made it true, which stopped it (4.12); patterns.py: at many closes at once
     notes.py         rule, clauses and metadata of the decisions behind a trade (4.11, 10.10)
     explain.py       one close: every node with truth, operands, and why it is unknown
     verdicts.py      verdicts in words, and the clause behind a bar without a signal

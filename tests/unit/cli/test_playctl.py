@@ -20,6 +20,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
         name: ("alpha",)
         for name in (
             "show",
+            "explain",
             "pause",
             "halt",
             "resume",
@@ -49,7 +50,7 @@ def test_the_commands_of_the_specification_are_there() -> None:
     wanted = {
         *("status", "list", "show", "positions", "orders", "fills", "balance", "logs", "pause", "resume", "halt", "halts"),
         *("add", "remove", "enable", "disable", "start", "stop", "restart", "panic", "reconcile", "reset-failed", "intents"),
-        *("version", "completion", "guardian"),
+        *("version", "completion", "guardian", "explain"),
     }
     assert wanted == set(COMMANDS)
 
