@@ -1,6 +1,7 @@
 """A local exchange in a thread of its own, for clients that block."""
 
 import contextlib
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ class Server:
 @contextlib.contextmanager
 def exchange_server(directory: PurePath, **config: Any) -> Iterator[Server]:
     """Serve a synthetic market at the speed of the clock, so that orders meet a price that hardly moves."""
+    gc.collect()  # what earlier tests left must not be collected by the server's thread: SQLite objects are bound to theirs
     with start_blocking_portal() as portal:
         exchange = portal.call(
             Exchange, real_world(), SyntheticFeed(3), ExchangeConfig(directory / "exchange.sqlite", **config)

@@ -77,10 +77,15 @@ class PublicStreams:
         self._told_fraction = fraction
 
     def tell_close(self, candles: dict[str, Candle]) -> None:
-        """Candles have closed: their last trades, the last price, then the candles, faster intervals before slower ones."""
+        """
+        Candles have closed: their last trades, the last price, then the candles, faster intervals before slower ones.
+
+        The numbers of the day go with the price where somebody can watch: on a market that shows its candles as they grow.
+        """
+        row_of = self._tape.ticker if self._told_fraction else self._tape.quote
         for symbol, candle in candles.items():
             self._tell_trades(self._books.listings[symbol], candle, 1.0)
-            self._tell_price(symbol, self._tape.ticker)
+            self._tell_price(symbol, row_of)
             for interval in self.intervals:
                 topic = f"kline.{interval}.{symbol}"
                 if self._topics.clients(topic):
