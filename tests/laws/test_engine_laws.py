@@ -33,12 +33,17 @@ FEATURES = """{fast: {indicator: ema, params: {length: 3}}, slow: {indicator: em
   ch: {indicator: donchian, params: {lower_length: 10, upper_length: 10}},
   hour: {indicator: ema, params: {length: 2}, tf: 1h}}"""
 
+STRUCTURES = """{exec: [{type: swing, key: sw, params: {left: 2, right: 1}}, {type: market_structure, key: ms, uses: sw},
+    {type: liquidity_zones, key: liq, uses: sw, params: {tolerance_atr: 1.0}}],
+  1h: [{type: swing, key: sw_1h, params: {mode: atr_zigzag, atr_multiplier: 0.5}}]}"""
+
 STOPS = (
     "{type: percent, value: 0.4, basis: price}",
     "{type: percent, value: 1.5}",
     "{type: atr_multiple, value: 1.5, atr_feature_id: atr_5, buffer_pct: 0.05}",
     "{type: fixed_points, value: 120}",
     "{type: structure, long: ch.lower, short: ch.upper, buffer_pct: 0.02}",
+    "{type: structure, long: sw.low_level, short: sw.high_level}",
     "{type: trailing_atr, value: 2, atr_feature_id: atr_5, activation_pct: 0.1}",
     "{type: trailing_pct, trail_pct: 0.5}",
 )
@@ -54,6 +59,9 @@ ACTIONS = (
     "entry_long: {all: [[fast, cross_above, slow]], metadata: {at: {feature_id: hour}, was: {feature_id: rsi, offset: 3}}}, "
     "entry_short: {all: [[fast, cross_below, slow]], metadata: {low: {feature_id: ch, field: lower}}}",
     "entry_long: {any: [[rsi, '<', 35], [close, '>', hour]]}, exit_long: {all: [[rsi, '>', 65]], percent: 40}",
+    "entry_long: {any: [[ms.bos_direction, '==', bullish], [liq.sweep_this_bar, '==', true]], "
+    "metadata: {pair: {feature_id: sw, field: pair_anchor_hash}, hour: {feature_id: sw_1h, field: pair_direction}}}, "
+    "exit_long: {all: [[ms.choch_this_bar, '==', true]]}",
     "entry_short: {all: [[rsi, '>', 60]]}, entry_long: {all: [[rsi, '<', 30]]}, exit_all: {all: [[close, cross_above, slow]]}",
 )
 EXTRAS = (
@@ -86,7 +94,7 @@ def plays(draw: st.DrawFn) -> Play:
     )
     return play_of(
         account=account,
-        features=FEATURES,
+        features=f"{FEATURES}\nstructures: {STRUCTURES}",
         actions=draw(st.sampled_from(ACTIONS)),
         policy=f"{{mode: long_short, exit_mode: first_hit{draw(st.sampled_from(POLICIES))}}}",
         risk=risk,
