@@ -150,11 +150,12 @@ class StructureReader:
         written = ParamReader(spec.name, spec.params, self._hint, self._report).read(item, path, section.mark)
         if self._report.errors > before or any(one.required and one.name not in written for one in spec.params):
             return None
-        for complaint in spec.check(written):
+        complaints = spec.check(written)
+        for complaint in complaints:
             value = item.get(complaint.param) if isinstance(item, Map) else None
             mark = section.mark_of("params") if value is None else value.mark
             self._add(complaint.code, mark, f"{path}.{complaint.param}", complaint.text)
-        if self._report.errors > before:
+        if complaints:  # one of a value that a finding names already adds no finding
             return None
         return spec.settled({name: value for name, value in written.items() if name != ATR_KEY.name})
 
