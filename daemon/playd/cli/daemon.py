@@ -194,7 +194,7 @@ async def _with_records(
         ceiling=Mode.DEMO if loaded.ceiling.mode is Mode.LIVE else loaded.ceiling.mode,
         key_accounts=accepted,
         refused_accounts=refused,
-        budget_of=address.for_account,
+        budget_of=lambda alias: address.for_account(alias, guarded=alias in accepted),
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
         compile_for=lambda play: compile_for(world, play),
     )

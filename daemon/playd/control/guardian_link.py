@@ -215,7 +215,10 @@ class GuardianLink:
             _log.info("guardian.heard", msg=f"pid {data.get('pid')}, version {data.get('version')}")
             self._parts.incidents.resolve("GUARDIAN_SILENT", ALL, "the guardian is heard again")
         self._heard_s = self._clock.mono_s()
-        if int(data["journal_head"]["seq"]) != int(self._parts.ledger.meta(_SEQ_KEY) or 0):
+        head, known = int(data["journal_head"]["seq"]), int(self._parts.ledger.meta(_SEQ_KEY) or 0)
+        if head < known:  # another journal, which begins again
+            self._parts.ledger.set_meta(_SEQ_KEY, "0")
+        if head != known:
             self._import_records()
 
     def _note_silence(self, why: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from playd.core.ids import is_ours, tag_of
+from playd.core.ids import is_guardians, is_ours, tag_of
 from playd.core.orders import Action, Execution, OrderState, VenueOrder
 from playd.core.record import Recorder
 from playd.orders.caps import Caps
@@ -196,7 +196,8 @@ class Booking:
         return self._orphan(order, protective)
 
     def _orphan(self, order: VenueOrder, protective: bool) -> OrderRow:
-        if is_ours(order.link_id) and not self._tag_known(tag_of(order.link_id)):
+        stranger = is_ours(order.link_id) and not is_guardians(order.link_id)
+        if stranger and not self._tag_known(tag_of(order.link_id)):
             note = f"order {order.link_id} has our format and an unknown tag: another daemon may use this account"
             self._alarm("SECOND_DAEMON", "critical", order.symbol, note)
             self.news.halts.append((account_scope(self._account), Level.HALT, "SECOND_DAEMON", note))
@@ -231,7 +232,8 @@ class Booking:
         if execution.stop_order_type in _TARGET_TYPES:
             return holder, Action.TARGET, "tp"
         forced = execution.exec_type in _FORCED_TYPES or execution.create_type in _FORCED_CREATES
-        return holder, Action.EXIT, "liquidation" if forced else "manual"
+        by_guardian = is_guardians(execution.link_id)
+        return holder, Action.EXIT, "liquidation" if forced else "guardian" if by_guardian else "manual"
 
     def _sole_holder(self, symbol: str) -> str | None:
         """The one instance that holds the symbol, or is entering it now."""

@@ -38,6 +38,15 @@ UID_LIMITS_PER_S: Final[dict[str, int]] = {
 }
 """Default limits per user and endpoint. Other endpoints (market data) count only against the address."""
 
+GUARDIANS: Final[dict[str, int]] = {
+    "/v5/order/create": 2,
+    "/v5/order/cancel": 2,
+    "/v5/position/trading-stop": 2,
+    "/v5/position/list": 2,
+    "/v5/order/realtime": 2,
+}
+"""What the guardian may send per second with the same key; the daemon leaves it free (`orders/guardian/share.py`)."""
+
 ADDRESS_LIMIT: Final = 600
 ADDRESS_WINDOW_S: Final = 5.0
 
@@ -113,9 +122,13 @@ class AddressBudget:
         self._tickets = 0
         self._waits_ms: deque[float] = deque(maxlen=WAITS_KEPT)
 
-    def for_account(self, alias: str) -> "AccountBudget":
-        """The budget of one account (of one key). The empty alias serves public data without a key."""
-        return AccountBudget(self, self._clock, alias)
+    def for_account(self, alias: str, *, guarded: bool = False) -> "AccountBudget":
+        """
+        The budget of one account (of one key). The empty alias serves public data without a key.
+
+        `guarded`: a guardian uses the same key and has a share of its own.
+        """
+        return AccountBudget(self, self._clock, alias, guarded=guarded)
 
     @property
     def banned_for_s(self) -> float:
@@ -195,12 +208,13 @@ class AddressBudget:
 class AccountBudget:
     """Implements `Budget` for one account. Cancelling `take` gives the place in the queue back."""
 
-    def __init__(self, address: AddressBudget, clock: Clock, alias: str) -> None:
+    def __init__(self, address: AddressBudget, clock: Clock, alias: str, *, guarded: bool = False) -> None:
         self._address = address
         self._clock = clock
         self._alias = alias
         self._buckets = {
-            path: RateBucket(path, limit, soft_share=SOFT_SHARE_OF_UID) for path, limit in UID_LIMITS_PER_S.items()
+            path: RateBucket(path, limit, soft_share=SOFT_SHARE_OF_UID, reserved=GUARDIANS.get(path, 0) if guarded else 0)
+            for path, limit in UID_LIMITS_PER_S.items()
         }
         self._waits_ms: dict[str, deque[float]] = {path: deque(maxlen=WAITS_KEPT) for path in UID_LIMITS_PER_S}
         self._paused_until_s = -math.inf

@@ -31,8 +31,10 @@ class RateBucket:
     monotonic seconds.
     """
 
-    def __init__(self, name: str, limit: int, *, window_s: float = 1.0, soft_share: float) -> None:
+    def __init__(self, name: str, limit: int, *, window_s: float = 1.0, soft_share: float, reserved: int = 0) -> None:
+        """`reserved` requests of each window belong to somebody else who uses the same limit."""
         self.name = name
+        self._reserved = reserved
         self.limit = limit
         self.refusals = 0
         self._window_s = window_s
@@ -45,7 +47,7 @@ class RateBucket:
     def usable(self, now_s: float) -> int:
         """Requests allowed in any one window; at least one."""
         share = USABLE_SHARE * (PENALTY if now_s < self._penalised_until_s else 1.0)
-        return max(1, math.floor(self.limit * share))
+        return max(1, math.floor(self.limit * share) - self._reserved)
 
     def soft_usable(self, now_s: float) -> int:
         """How many of them soft requests may take; at least one."""

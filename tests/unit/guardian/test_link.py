@@ -1,0 +1,138 @@
+"""The daemon's side: a lost ledger lifts no halt, what the guardian did is taken over once, real money waits for it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+import pytest
+
+from playd import __version__
+from playd.cli.guardian import JournalNumbers
+from playd.control.guardian_link import GuardianLink, LinkParts
+from playd.ops.journal import Journal, open_journal
+from playd.orders.desk import Condition
+from playd.orders.guardian.plan import Plan
+from playd.orders.guardian.plan_file import PlanFile
+from playd.orders.guardian.planning import planned_halts
+from playd.orders.halts import Halts, Level
+from playd.orders.incidents import Incidents
+from playd.orders.ledger import Ledger
+from playd.settings import Settings
+from playd.supervisor.accounts import Accounts
+from playd.world.ports import World
+from playd.world.virtual import virtual_world
+from tests.unit.guardian.test_judge import account, planned
+
+pytestmark = pytest.mark.anyio
+STATE = PurePath("/state")
+
+
+@dataclass
+class Side:
+    """What the daemon has beside its link."""
+
+    world: World
+    ledger: Ledger
+    halts: Halts
+    link: GuardianLink
+
+
+@asynccontextmanager
+async def daemon_side(world: World, ledger_name: str = "ledger.sqlite") -> AsyncIterator[Side]:
+    world.disk.mkdir(STATE)
+    ledger = Ledger.open(world.disk, world.clock, STATE / ledger_name)
+    async with open_journal(world, STATE / "journal", JournalNumbers(), version=__version__) as (journal, _):
+        halts = Halts(ledger, world.disk, world.clock, journal, STATE)
+        accounts = Accounts(world.clock, world.random, lambda *_: None, lambda *_: None)
+        parts = LinkParts(
+            world=world,
+            daemon_id="d",
+            state_dir=STATE,
+            run_dir=STATE / "run",
+            settings=Settings(),
+            places={"main": account()},
+            accounts=accounts,
+            ledger=ledger,
+            halts=halts,
+            incidents=Incidents(ledger, world.clock, journal),
+        )
+        yield Side(world, ledger, halts, GuardianLink(parts))
+    ledger.close()
+
+
+@asynccontextmanager
+async def guardians_journal(world: World) -> AsyncIterator[Journal]:
+    world.disk.mkdir(STATE / "guardian")
+    async with open_journal(world, STATE / "guardian" / "journal", JournalNumbers(), version=__version__) as (journal, _):
+        yield journal
+
+
+async def test_a_ledger_that_was_lost_gets_its_halts_back_and_a_lifted_one_stays_lifted() -> None:
+    world = virtual_world()
+    async with daemon_side(world) as side:
+        kept = side.halts.raise_level("account:main", Level.HALT, "OPERATOR", "looking", actor="uid:1(a)")
+        side.halts.lift(side.halts.raise_level("all", Level.PAUSE, "OPERATOR", "noon").id, by="uid:1(a)", note="over")
+        lifted = planned_halts([kept])
+        async with side.link.running():
+            side.halts.lift(kept.id, by="uid:1(a)", note="looked")
+    PlanFile(world.disk, STATE).save(Plan(halts=lifted), 1)
+    async with daemon_side(world) as same, same.link.running():
+        assert same.halts.in_force() == [], "the ledger knows that it was lifted"
+    PlanFile(world.disk, STATE).save(Plan(halts=lifted), 1)
+    async with daemon_side(world, "new.sqlite") as new, new.link.running():
+        (found,) = new.halts.in_force()
+        assert (found.scope, found.level, found.code, found.actor) == ("account:main", Level.HALT, "OPERATOR", "uid:1(a)")
+
+
+async def test_positions_of_an_account_that_is_not_open_yet_stay_in_the_plan() -> None:
+    world = virtual_world()
+    file = PlanFile(world.disk, STATE)
+    file.save(Plan(accounts=(account(planned()),)), 1)
+    async with daemon_side(world) as side, side.link.running():
+        found = file.load()
+    assert found is not None
+    assert found.plan.accounts[0].positions == (planned(),)
+
+
+async def test_a_damaged_plan_is_set_aside_and_never_overwritten() -> None:
+    world = virtual_world()
+    file = PlanFile(world.disk, STATE)
+    file.save(Plan(), 1)
+    world.disk.write_replace(file.path, b"half", keep_previous=False)
+    async with daemon_side(world) as side, side.link.running():
+        (aside,) = [name for name in world.disk.list(STATE / "guardian") if "damaged" in name]
+        assert world.disk.read_bytes(STATE / "guardian" / aside) == b"half"
+        assert file.load() is not None
+        assert side.ledger.row("SELECT 1 FROM incidents WHERE kind = 'GUARDIAN_PLAN'") is not None
+
+
+async def test_what_the_guardian_did_is_taken_over_once() -> None:
+    world = virtual_world()
+    async with guardians_journal(world) as journal:
+        journal.append("panic.step", {"step": "received", "scope": "account:main", "reason": "drill"}, actor="uid:0(root)")
+        close = {"action": "close", "qty": "1", "link_id": "pdg", "reason": "it accepts no stop"}
+        journal.append("order.sent", close, account="main", symbol="BTCUSDT", actor="guardian")
+    async with daemon_side(world) as side, side.link.running():
+        levels = {(halt.scope, halt.level) for halt in side.halts.in_force()}
+        assert levels == {("account:main", Level.PANIC), ("symbol:main/BTCUSDT", Level.HALT)}
+        for halt in side.halts.in_force():
+            side.halts.lift(halt.id, by="uid:0(root)", note="looked")
+    async with daemon_side(world) as again, again.link.running():
+        assert again.halts.in_force() == []
+    async with guardians_journal(world) as journal:
+        journal.append("panic.step", {"step": "received", "scope": "all", "reason": ""}, actor="uid:0(root)")
+    async with daemon_side(world) as later, later.link.running():
+        assert [halt.scope for halt in later.halts.in_force() if halt.code == "GUARDIAN_PANIC"] == ["all"]
+
+
+def test_an_account_that_must_wait_for_the_guardian_says_so() -> None:
+    ready = Condition(stream_up=True, reconciled=True)
+    assert ready.not_ready() == ""
+    assert replace(ready, guardian_missing="the guardian was never heard").not_ready() == "the guardian was never heard"
+
+
+async def test_a_guardian_that_was_never_there_is_missing_and_says_what_to_do() -> None:
+    async with daemon_side(virtual_world()) as side, side.link.running():
+        assert side.link.age_s is None
+        assert "playd guardian" in side.link.missing
