@@ -14,6 +14,7 @@ from playd.control.render import json_text
 from playd.core.errors import CandleError
 from playd.core.instrument import synthetic_instrument
 from playd.engine.statistics import bar_statistics
+from playd.engine.verdicts import LATE_DATA
 from playd.research.backtest import BacktestResult, run_backtest
 from playd.research.closed_bars import verdicts_of
 from playd.world.real import real_world
@@ -69,4 +70,6 @@ def bar(result: BacktestResult, at_ms: int | None) -> JsonObject:
     if row < 0:
         first = rfc3339(int(closes[0])) if len(closes) else "none"
         raise CandleError(f"no bar had closed at {rfc3339(at_ms or 0)}; the first close loaded is {first}")
-    return explanation(result.play, result.columns, row, verdicts_of(result).get(int(closes[row])))
+    verdicts, close_ms = verdicts_of(result), int(closes[row])
+    is_late = bool(verdicts) and min(verdicts) < close_ms < max(verdicts)
+    return explanation(result.play, result.columns, row, verdicts.get(close_ms, LATE_DATA if is_late else None))
