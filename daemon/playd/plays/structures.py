@@ -155,7 +155,7 @@ class StructureReader:
             value = item.get(complaint.param) if isinstance(item, Map) else None
             mark = section.mark_of("params") if value is None else value.mark
             self._add(complaint.code, mark, f"{path}.{complaint.param}", complaint.text)
-        if complaints:  # one of a value that a finding names already adds no finding
+        if any(complaint.code.startswith("E") for complaint in complaints):  # one of a value named already adds no finding
             return None
         return spec.settled({name: value for name, value in written.items() if name != ATR_KEY.name})
 
