@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Final
 
 from playd.core.canonical import digest
-from playd.core.errors import PlayError
+from playd.core.errors import Broken, PlayError
 from playd.plays.actions import ActionReader, read_setups
 from playd.plays.available import refuse_unavailable
 from playd.plays.contract import Sections, check_contract
-from playd.plays.document import Leaf, Map, kind_of, read_document
+from playd.plays.document import Leaf, Map, Sequence, kind_of, read_document
 from playd.plays.expressions import ExpressionReader
 from playd.plays.features import read_features
 from playd.plays.findings import Report
@@ -82,7 +82,18 @@ def check_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = 
         return None, report
     root, _ = substitute(root, overrides or {}, report)
     play = _read(Section(root, TOP, "", report, mark=root.mark), text, source, report)
-    return (None if report.failed else _identified(replace(play, warnings=tuple(report.lines("W"))))), report
+    if report.failed:
+        return None, report
+    if not _is_whole(root, play):
+        raise Broken(f"{source}: an action was read without a finding and is not in the Play")
+    return _identified(replace(play, warnings=tuple(report.lines("W")))), report
+
+
+def _is_whole(root: Map, play: Play) -> bool:
+    """Whether every action that is written is in the Play: a reader that gives up must say so."""
+    item = root.get("actions")
+    written = len(item.entries) if isinstance(item, Map) else len(item.items) if isinstance(item, Sequence) else 0
+    return len(play.actions) == written
 
 
 def on_symbol(play: Play, symbol: str) -> Play:
