@@ -5,8 +5,8 @@ Nothing heavy is imported here, directly or not: the process stays below 60 MiB 
 """
 
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
@@ -33,6 +33,7 @@ from playd.world.real import real_world
 from playd.world.real import run as run_loop
 
 JOURNAL: Final = "journal"
+LOCK: Final = "guardian.lock"
 JOURNAL_RETRY_S: Final = 10.0
 BEAT_S: Final = 5.0
 
@@ -97,11 +98,11 @@ def run_guardian(options: GuardianOptions, world: World) -> int:
     world.env.forget([name for name in world.env.names() if name.endswith(("_API_KEY", "_API_SECRET"))])
     try:
         return run_loop(lambda given: _main(given, options), world)
-    except BaseExceptionGroup as group:
-        known = first_of(group, PlaydError)
+    except (PlaydError, BaseExceptionGroup) as error:
+        known = first_of(error, PlaydError)
         if known is None:
             raise
-        print(f"playd guardian: {say(known)}", file=sys.stderr)
+        print(f"playd guardian: {known}", file=sys.stderr)
         return known.exit_code
 
 
@@ -123,7 +124,7 @@ async def _main(world: World, options: GuardianOptions) -> int:
         voice.say,
     )
     voice.say("info", "starting", f"{__version__} state {places.state_dir}")
-    with world.process.signals() as signals:
+    with _alone(world, places.state_dir / DIRECTORY, voice), world.process.signals() as signals:
         async with anyio.create_task_group() as group:
             await group.start(_keep_journal, world, places.state_dir / DIRECTORY / JOURNAL, voice)
             await group.start(guardian.run)
@@ -134,12 +135,35 @@ async def _main(world: World, options: GuardianOptions) -> int:
             async with AsyncExitStack() as stack:
                 try:
                     await stack.enter_async_context(server.running())
-                except OSError as error:
-                    raise LockError(f"{path}: {error.strerror or error}; another guardian serves it") from error
+                except (OSError, BaseExceptionGroup) as error:
+                    found = first_of(error, OSError)
+                    if found is None:
+                        raise
+                    raise LockError(f"{path}: {found.strerror or found}") from error
                 group.start_soon(_beat, ServiceManager(world.process), guardian)
                 await _stop_signal(signals, voice)
             group.cancel_scope.cancel()
     return 0
+
+
+@contextmanager
+def _alone(world: World, directory: PurePath, voice: Voice) -> Iterator[None]:
+    """
+    Hold the guardian's lock. Raises `LockError` when another one has it: two would write one journal.
+
+    A disk on which no lock can be made is said, and watched over all the same.
+    """
+    lock = None
+    try:
+        world.disk.mkdir(directory)
+        lock = world.disk.lock(directory / LOCK, f"pid {world.process.pid} started {world.clock.wall_ms()}\n")
+    except OSError as error:
+        voice.say("critical", "lock", f"{directory / LOCK}: {error.strerror or error}")
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 async def _stop_signal(signals: AsyncIterator[Signal], voice: Voice) -> None:
