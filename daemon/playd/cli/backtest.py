@@ -1,4 +1,4 @@
-"""`playd backtest`: a Play over recorded candles, as a report for people or one JSON object for programs."""
+"""`playd backtest`: a Play over recorded or synthetic candles, as a report for people or one JSON object for programs."""
 
 import sys
 from dataclasses import dataclass
@@ -11,10 +11,16 @@ from playd.cli.inputs import candles_of, play_of
 from playd.cli.values import time_ms
 from playd.control.figures import rfc3339
 from playd.control.render import render_pairs
-from playd.core.errors import RecordError
+from playd.core.candles import Candles
+from playd.core.errors import RecordError, SettingsError
 from playd.core.instrument import synthetic_instrument
+from playd.plays.findings import did_you_mean
+from playd.plays.model import Play
+from playd.plays.words import PATTERNS
 from playd.research.backtest import BacktestResult, run_backtest
+from playd.research.pattern_market import pattern_market
 from playd.research.saved_columns import columns_npz
+from playd.world.ports import World
 from playd.world.real import real_world
 
 SHOWN = (
@@ -37,10 +43,13 @@ SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class BacktestOptions:
-    """The flags of `playd backtest`."""
+    """The flags of `playd backtest`: `candles` or `pattern`. Without `seed` and `bars` as in `validation`."""
 
     play: str
     candles: str
+    pattern: str
+    seed: int | None
+    bars: int | None
     symbol: str
     start: str
     end: str
@@ -55,11 +64,13 @@ def run_backtest_command(options: BacktestOptions) -> int:
     play = play_of(world, options.play, options.overrides, options.symbol)
     for warning in play.warnings:
         print(warning, file=sys.stderr)
-    candles = candles_of(world, options.candles, play)
+    candles = _market(world, options, play)
     instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
-    result = run_backtest(
-        play, candles, instrument, start_ms=time_ms(options.start, "--start"), end_ms=time_ms(options.end, "--end")
-    )
+    start_ms, end_ms = time_ms(options.start, "--start"), time_ms(options.end, "--end")
+    if options.pattern:  # a `date_range` means recorded candles
+        start_ms = int(candles.open_time_ms[0]) if start_ms is None else start_ms
+        end_ms = int(candles.open_time_ms[-1]) + candles.step_ms if end_ms is None else end_ms
+    result = run_backtest(play, candles, instrument, start_ms=start_ms, end_ms=end_ms)
     if options.save_columns:
         path = world.process.working_dir() / PurePath(options.save_columns)
         try:
@@ -72,6 +83,21 @@ def run_backtest_command(options: BacktestOptions) -> int:
     else:
         print(report(result))
     return 0
+
+
+def _market(world: World, options: BacktestOptions, play: Play) -> Candles:
+    """Recorded or synthetic candles, as the options say."""
+    if bool(options.candles) == bool(options.pattern):
+        raise SettingsError("one of --candles FILE and --pattern NAME is expected: recorded candles, or a synthetic market")
+    if options.candles:
+        if options.seed is not None or options.bars is not None:
+            raise SettingsError("--seed and --bars are of a synthetic market, expected --pattern NAME beside them")
+        return candles_of(world, options.candles, play)
+    if options.pattern not in PATTERNS:
+        near = did_you_mean(options.pattern, PATTERNS)
+        raise SettingsError(f"--pattern {options.pattern!r}: expected one of the {len(PATTERNS)} patterns{near}")
+    seed = play.trial.seed if options.seed is None else options.seed
+    return pattern_market(play, options.pattern, seed, options.bars or play.trial.bars)
 
 
 def report(result: BacktestResult) -> str:

@@ -81,7 +81,14 @@ def run(
 @app.command(epilog="Example: playd backtest config/plays/ema_cross_rsi.yml --candles btc.parquet --json")
 def backtest(
     play: PlayArgument,
-    candles: CandlesOption,
+    candles: CandlesOption = "",
+    pattern: Annotated[
+        str, typer.Option("--pattern", metavar="NAME", help="A synthetic market instead, such as ranging or breakout_false.")
+    ] = "",
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the pattern; default: the Play's own, or 42.", min=0)] = None,
+    bars: Annotated[
+        int | None, typer.Option("--bars", help="Execution bars of the pattern; default: as many as the Play needs.", min=50)
+    ] = None,
     symbol: OnSymbolOption = "",
     start: StartOption = "",
     end: EndOption = "",
@@ -91,10 +98,10 @@ def backtest(
     ] = "",
     overrides: SetOption = [],  # noqa: B006 - typer reads the default and never changes it
 ) -> None:
-    """Run a Play over recorded candles and report its trades and metrics."""
+    """Run a Play over recorded candles, or over a synthetic market, and report its trades and metrics."""
     from playd.cli.backtest import BacktestOptions, run_backtest_command
 
-    options = BacktestOptions(play, candles, symbol, start, end, json, save_columns, tuple(overrides))
+    options = BacktestOptions(play, candles, pattern, seed, bars, symbol, start, end, json, save_columns, tuple(overrides))
     run_command(lambda: run_backtest_command(options))
 
 

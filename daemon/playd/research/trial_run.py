@@ -2,22 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from playd.core.instrument import synthetic_instrument
 from playd.core.timeframes import MINUTE_MS
-from playd.plays.compile import compile_program
+from playd.market.patterns.path import B
 from playd.plays.model import Play
-from playd.plays.program import Program
 from playd.research.backtest import BacktestResult, run_backtest
-from playd.research.patterns import B
-from playd.research.synthetic import synthetic_market
-
-_BARS: Final = 2000
-_MORE: Final = 200
-"""Execution bars after the first valid bar of the slowest clock."""
+from playd.research.pattern_market import pattern_market
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +52,15 @@ def run_trial(play: Play) -> TrialRun:
 
     Raises `PlayError` when the Play cannot be run over one-minute candles.
     """
-    program = compile_program(play, MINUTE_MS)
     trial = play.trial
-    bars = trial.bars or default_bars(program)
     pattern = trial.pattern or "trend_up_clean"
-    minutes = program.exec_step_ms // MINUTE_MS
-    candles = synthetic_market(pattern, seed=trial.seed, exec_minutes=minutes, exec_bars=bars, symbol=play.symbol)
+    candles = pattern_market(play, pattern, trial.seed, trial.bars)
+    bars = len(candles) * MINUTE_MS // play.timeframes.exec_ms
     first = int(candles.open_time_ms[0])
     result = run_backtest(
         play, candles, synthetic_instrument(play.symbol, B), start_ms=first, end_ms=first + len(candles) * MINUTE_MS
     )
     return TrialRun(pattern, trial.seed, bars, result, tuple(_expectations(play, result)), _both_true(play, result))
-
-
-def default_bars(program: Program) -> int:
-    """Execution bars of a trial: 2000, or as many as the slowest clock needs for its first value and 200 more."""
-    slowest = max(range(len(program.clocks)), key=lambda number: program.clocks[number].step_ms)
-    ready_ms = max((column.ready_ms for column in program.columns if column.clock == slowest), default=0)
-    return max(_BARS, -(-ready_ms // program.exec_step_ms) + _MORE)
 
 
 def _expectations(play: Play, result: BacktestResult) -> Iterator[Expectation]:

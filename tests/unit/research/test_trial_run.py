@@ -10,7 +10,8 @@ from playd.cli.playd import app
 from playd.core.timeframes import MINUTE_MS
 from playd.plays.compile import compile_program
 from playd.plays.load import load_play
-from playd.research.trial_run import default_bars, run_trial
+from playd.research.pattern_market import default_bars
+from playd.research.trial_run import run_trial
 from tests.unit.plays.plays_of import load, play_text
 
 CROSS = "{all: [[close, cross_above, ema]]}"

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from playd.core.candles import Candles
+from playd.market.patterns.candles import synthetic_market
+from playd.market.patterns.path import B, closes
+from playd.market.patterns.shapes import SHAPES
 from playd.plays.words import PATTERNS
-from playd.research.patterns import SHAPES, B, closes
-from playd.research.synthetic import synthetic_market
 
 
 def market(pattern: str, bars: int = 200, seed: int = 42, minutes: int = 15) -> Candles:
@@ -15,7 +16,7 @@ def market(pattern: str, bars: int = 200, seed: int = 42, minutes: int = 15) -> 
 
 def path(pattern: str, bars: int = 400) -> list[float]:
     """Execution closes without any noise, as parts of the first price."""
-    zeros = closes(pattern, 0.0, np.zeros(bars), np.full((bars, 3), 0.5))
+    zeros = closes(SHAPES[pattern], 0.0, np.zeros(bars), np.full((bars, 3), 0.5))
     return [float(one) for one in zeros / B]
 
 
@@ -77,7 +78,3 @@ def test_a_retest_returns_to_the_order_block() -> None:
     walked = path("ob_retest")
     assert walked[80] == pytest.approx(0.99)
     assert walked[319] == pytest.approx(0.99)
-
-
-def test_no_pattern_is_missing() -> None:
-    assert tuple(SHAPES) == PATTERNS

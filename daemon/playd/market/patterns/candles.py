@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from playd.core.candles import Candles
 from playd.core.timeframes import MINUTE_MS
-from playd.research.patterns import B, closes
+from playd.market.patterns.path import B, closes
+from playd.market.patterns.shapes import SHAPES
 
 START_MS: Final = 1_735_689_600_000
 """2025-01-01 00:00 UTC."""
@@ -32,7 +33,7 @@ def synthetic_market(pattern: str, *, seed: int, exec_minutes: int, exec_bars: i
     g = draw.standard_normal((exec_bars, exec_minutes))
     count = exec_bars * exec_minutes
     w, v = draw.standard_normal((count, 2)), draw.standard_normal(count)
-    anchors = closes(pattern, _DAILY * math.sqrt(exec_minutes / _MINUTES_OF_DAY), z, u)
+    anchors = closes(SHAPES[pattern], _DAILY * math.sqrt(exec_minutes / _MINUTES_OF_DAY), z, u)
     before = np.concatenate(([B], anchors[:-1]))
     share = np.arange(1, exec_minutes + 1) / exec_minutes
     walk = np.cumsum(g, axis=1)
