@@ -7,7 +7,7 @@ so a record made after a restart, or long after the decision, is the same.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ _EXITS: Final[dict[int, tuple[ActionName, ...]]] = {1: ("exit_all", "exit_long")
 """Actions by direction of the position, in the order in which decisions try them."""
 
 
+Metadata: TypeAlias = Mapping[str, Scalar | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Notes:
     """
@@ -37,7 +40,7 @@ class Notes:
 
     rule: str = ""
     clauses: tuple[str, ...] = ()
-    metadata: Mapping[str, Scalar | None] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=dict)
 
 
 NO_NOTES: Final = Notes()
@@ -49,6 +52,7 @@ class NoteReader:
 
     def __init__(self, play: Play) -> None:
         self._rules = {rule.action: rule for rule in action_rules(play)}
+        self._speaking = {name for name, rule in self._rules.items() if any(one.metadata for one in rule.emissions)}
 
     def of_trades(self, columns: Columns, rows: Records) -> tuple[list[Notes], list[Notes]]:
         """Notes of the entry and of the exit of each TRADE record."""
@@ -61,9 +65,18 @@ class NoteReader:
         """Notes of an entry decided at `close_ms`."""
         return self._of(columns, _ENTRIES[direction], np.array([close_ms]))[0]
 
-    def of_exit(self, columns: Columns, direction: int, close_ms: int) -> Notes:
-        """Notes of an exit that a rule asked for at `close_ms`, from a position of that direction."""
-        return self._of(columns, _EXITS[direction], np.array([close_ms]))[0]
+    def said_entering(self, columns: Columns, direction: int, close_ms: int) -> Metadata:
+        """Metadata of an entry decided at `close_ms`. Costs nothing when the Play has none."""
+        return self._said(columns, _ENTRIES[direction], close_ms)
+
+    def said_leaving(self, columns: Columns, direction: int, close_ms: int) -> Metadata:
+        """Metadata of an exit that a rule asked for at `close_ms`, from a position of that direction."""
+        return self._said(columns, _EXITS[direction], close_ms)
+
+    def _said(self, columns: Columns, actions: Sequence[ActionName], close_ms: int) -> Metadata:
+        if self._speaking.isdisjoint(actions):
+            return NO_NOTES.metadata
+        return self._of(columns, actions, np.array([close_ms]))[0].metadata
 
     def _by_side(
         self,

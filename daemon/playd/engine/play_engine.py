@@ -222,13 +222,13 @@ class PlayEngine:
             orders.append(EngineOrder(Action.STOP, side, int(s["qty"]), stop, target, close, 100.0, "sl"))
         if out["action"] == e.ENTER:
             levels = _level(int(out["stop_ticks"])), _level(int(out["target_ticks"]))
-            side, said = _side(int(out["dir"])), self._notes.of_entry(self._columns, int(out["dir"]), close_ms).metadata
+            side, said = _side(int(out["dir"])), self._notes.said_entering(self._columns, int(out["dir"]), close_ms)
             orders.append(EngineOrder(Action.ENTER, side, int(out["qty"]), *levels, close, 100.0, "entry", said))
         elif out["action"] == e.EXIT:
             action = Action.EXIT if out["qty"] == s["qty"] else Action.REDUCE
             side, reason = _side(-int(out["dir"])), REASONS[int(out["reason"])]
             by_rule = reason == REASONS[SIGNAL]
-            said = self._notes.of_exit(self._columns, int(out["dir"]), close_ms).metadata if by_rule else {}
+            said = self._notes.said_leaving(self._columns, int(out["dir"]), close_ms) if by_rule else {}
             orders.append(EngineOrder(action, side, int(out["qty"]), None, None, close, float(out["percent"]), reason, said))
         return tuple(orders)
 
