@@ -42,7 +42,7 @@ def play_of(
     risk: str = RISK,
     exec_tf: str = "1m",
 ) -> Play:
-    """A checked Play on BTCUSDT from the parts that matter to a test."""
+    """A checked Play on BTCUSDT from the parts that matter to a test. `actions` in mapping form come without their braces."""
     text = f"""
 version: "3.0.0"
 name: desk
@@ -50,7 +50,7 @@ symbol: BTCUSDT
 timeframes: {{low_tf: {exec_tf}, med_tf: 1h, high_tf: D, exec: low_tf}}
 account: {account}
 features: {features}
-actions: {{{actions}}}
+actions: {actions if actions.startswith("[") else f"{{{actions}}}"}
 position_policy: {policy}
 {risk}
 """

@@ -63,6 +63,10 @@ ACTIONS = (
     "metadata: {pair: {feature_id: sw, field: pair_anchor_hash}, hour: {feature_id: sw_1h, field: pair_direction}}}, "
     "exit_long: {all: [[ms.choch_this_bar, '==', true]]}",
     "entry_short: {all: [[rsi, '>', 60]]}, entry_long: {all: [[rsi, '<', 30]]}, exit_all: {all: [[close, cross_above, slow]]}",
+    """[{id: lock, cases: [{when: [rsi, '>', 80], emit: [{action: exit_long, percent: 60, metadata: {at: {feature_id: rsi}}}]},
+    {when: [rsi, '>', 60], emit: [{action: exit_all, percent: 35}, entry_long]}],
+    else: {emit: [{action: exit_short, percent: 12.5}]}},
+    {id: away, cases: [{when: [close, '<', slow], emit: [{action: exit_all, metadata: {away: true}}, entry_short]}]}]""",
 )
 EXTRAS = (
     "",
@@ -325,7 +329,8 @@ def _oracle_play(rng: Generator) -> str:
     )
     target = rng.choice(["none", "{type: rr_ratio, value: 2}", "{type: percent, value: 3}"])
     sizing = rng.choice(SIZINGS)
-    actions = rng.choice(ACTIONS).replace(", percent: 40", "")
+    actions = str(rng.choice([one for one in ACTIONS if "ms." not in one]))
+    actions = actions if actions.startswith("[") else f"{{{actions}}}"
     time_exit = rng.choice(["", ", time_exit_bars: 9"])
     return f"""
 version: "3.0.0"
@@ -334,7 +339,7 @@ symbol: BTCUSDT
 timeframes: {{low_tf: {rng.choice(["1m", "5m"])}, med_tf: 1h, high_tf: D, exec: low_tf}}
 account: {{max_leverage: {rng.choice([1, 5])}, slippage_bps: {rng.choice([0, 3])}}}
 features: {FEATURES}
-actions: {{{actions}}}
+actions: {actions}
 position_policy: {{mode: long_short, exit_mode: first_hit{time_exit}}}
 risk_model: {{stop_loss: {stop}, take_profit: {target}, sizing: {sizing}}}
 """

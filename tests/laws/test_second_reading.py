@@ -29,7 +29,7 @@ INSTRUMENT = Instrument(
     min_notional_usdt=Decimal(5),
 )
 
-ENTRIES: dict[str, dict[str, Any]] = {
+ENTRIES: dict[str, Any] = {
     "cross": {
         "entry_long": {"all": [["fast", "cross_above", "slow"], ["rsi", "<", 70]]},
         "entry_short": {"all": [["fast", "cross_below", "slow"], ["rsi", ">", 30]]},
@@ -56,6 +56,17 @@ ENTRIES: dict[str, dict[str, Any]] = {
         },
         "entry_short": {"all": [["rsi", "between", [55, 90]], [["close", "-", "open"], "<", {"*": ["atr", -0.8]}]]},
     },
+    "list": [
+        {
+            "id": "out",
+            "cases": [
+                {"when": ["rsi", "between", [68, 74]], "emit": [{"action": "exit_long", "percent": 33}]},
+                {"when": ["rsi", "<", 35], "emit": [{"action": "exit_short", "percent": 70}, "entry_long"]},
+            ],
+            "else": {"emit": [{"action": "exit_all", "percent": 1.5}]},
+        },
+        {"id": "in", "cases": [{"when": ["close", ">", "bands.upper"], "emit": ["exit_long", "entry_short"]}]},
+    ],
 }
 
 RISKS: dict[str, dict[str, Any]] = {
@@ -105,6 +116,13 @@ def candles(seed: int, count: int) -> Candles:
     return Candles("BTCUSDT", MINUTE_MS, times, open_, high, low, close, volume)
 
 
+def _actions(entries: Any, exits: dict[str, Any]) -> Any:
+    """Entries and exits in one form: in a list, one block per exit stands behind what is there."""
+    if isinstance(entries, dict):
+        return {**entries, **exits}
+    return entries + [{"id": name, "cases": [{"when": when, "emit": [name]}]} for name, when in exits.items()]
+
+
 def play(entry: str, risk: str, leave: str, frame: str, leverage: float) -> dict[str, Any]:
     """One Play of the grid as the mapping its YAML would give."""
     return {
@@ -126,7 +144,7 @@ def play(entry: str, risk: str, leave: str, frame: str, leverage: float) -> dict
         },
         **RISKS[risk],
         "position_policy": EXITS[leave]["position_policy"],
-        "actions": {**ENTRIES[entry], **EXITS[leave].get("actions", {})},
+        "actions": _actions(ENTRIES[entry], EXITS[leave].get("actions", {})),
     }
 
 

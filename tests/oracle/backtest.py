@@ -34,6 +34,9 @@ class Position:
     closes_held: int = 0
 
 
+FIXED_ORDER = ("exit_all", "exit_long", "exit_short", "entry_long", "entry_short")
+
+
 def to_unit(value: float, unit: float, up: bool) -> float:
     """`value` on the grid of `unit`, snapped when it is on the grid up to 1e-9, as the nearest float of the decimal."""
     y = value / unit
@@ -81,7 +84,7 @@ class Backtest:
         open_ms, o, h, low, _, _ = candle
         pending, self.pending = self.pending, None
         if pending is not None and pending[0] != "enter" and self.position is not None:
-            self._close(o, pending[0], open_ms)
+            self._close(o, pending[0], open_ms, pending[1])
         if pending is not None and pending[0] == "enter":
             self._open(pending[1], o, open_ms)
         p = self.position
@@ -107,17 +110,22 @@ class Backtest:
         self.cash -= fee
         self.position = Position(d, qty, price, order["stop"], order["target"], open_ms, fee)
 
-    def _close(self, base_price: float, reason: str, open_ms: int) -> None:
+    def _close(self, base_price: float, reason: str, open_ms: int, qty: float | None = None) -> None:
         p = self.position
         assert p is not None
+        qty = p.qty if qty is None else qty
         price = to_unit(base_price * (1 - p.direction * self.slip), self.tick, up=p.direction == -1)
-        fee = p.qty * price * self.taker
-        gross = p.direction * p.qty * (price - p.entry)
+        fee = qty * price * self.taker
+        gross = p.direction * qty * (price - p.entry)
         self.cash += gross - fee
         side = "long" if p.direction == 1 else "short"
-        net = gross - fee - p.fee
-        self.trades.append(Trade(side, p.opened_ms, open_ms, p.entry, price, p.qty, reason, net))
-        self.position = None
+        opening = p.fee * qty / p.qty
+        self.trades.append(Trade(side, p.opened_ms, open_ms, p.entry, price, qty, reason, gross - fee - opening))
+        rest = round((p.qty - qty) / self.step)
+        p.fee -= opening
+        p.qty = to_unit(rest * self.step, self.step, up=False)
+        if rest == 0:
+            self.position = None
 
     def _decide(self, i: int, close: float, now_ms: int) -> bool:
         p = self.position
@@ -128,27 +136,50 @@ class Backtest:
                 raise ValueError("the oracle does not model the drawdown rule")
             return False
         policy = self.play.get("position_policy", {})
-        actions = self.play["actions"]
         if p is not None:
             p.closes_held += 1
             if policy.get("time_exit_bars") and p.closes_held >= policy["time_exit_bars"]:
                 self.pending = ("time", None)
                 return True
-            exit_action = "exit_long" if p.direction == 1 else "exit_short"
-            for name in ("exit_all", exit_action):
-                if name in actions and self.eval.truth(actions[name], i) is True:
-                    self.pending = ("signal", None)
-                    return True
+            exits = ("exit_all", "exit_long" if p.direction == 1 else "exit_short")
+            percent = next((percent for name, percent in self._emitted(i) if name in exits), None)
+            qty = 0.0 if percent is None else self._share(p, percent, close)
+            if qty > 0:
+                self.pending = ("signal", qty)
             return True
         mode = policy.get("mode", "long_only")
-        for name, d in (("entry_long", 1), ("entry_short", -1)):
-            allowed = mode == "long_short" or (mode == "long_only") == (d == 1)
-            if name in actions and allowed and self.eval.truth(actions[name], i) is True:
+        for name, _ in self._emitted(i):
+            d = {"entry_long": 1, "entry_short": -1}.get(name, 0)
+            if d and (mode == "long_short" or (mode == "long_only") == (d == 1)):
                 order = self._order(d, i, close, equity)
                 if order is not None:
                     self.pending = ("enter", order)
                     return True
         return True
+
+    def _emitted(self, i: int) -> list[tuple[str, float]]:
+        """Actions that are true at this bar with their percent, in the order in which they are tried."""
+        actions = self.play["actions"]
+        if isinstance(actions, dict):
+            true = [name for name in FIXED_ORDER if name in actions and self.eval.truth(actions[name], i) is True]
+            return [(name, actions[name].get("percent", 100)) for name in true]
+        emitted: list[Any] = []
+        for block in actions:
+            truths = [self.eval.truth(case["when"], i) for case in block["cases"]]
+            if True in truths:
+                emitted += block["cases"][truths.index(True)]["emit"]
+            elif all(truth is False for truth in truths):
+                emitted += block.get("else", {}).get("emit", [])
+        items = [{"action": item} if isinstance(item, str) else item for item in emitted]
+        return [(item["action"], item.get("percent", 100)) for item in items]
+
+    def _share(self, p: Position, percent: float, close: float) -> float:
+        """9.2: the share rounded down to the step; everything if the rest would be too little to trade."""
+        steps = round(p.qty / self.step)
+        part = math.floor(steps * percent / 100 + 1e-9)
+        rest = to_unit((steps - part) * self.step, self.step, up=False)
+        whole = steps - part < 1 or rest * close < self.min_notional
+        return p.qty if whole else to_unit(part * self.step, self.step, up=False)
 
     def _order(self, d: int, i: int, e: float, equity: float) -> dict[str, Any] | None:
         stop_spec, target_spec, sizing = self._risk()

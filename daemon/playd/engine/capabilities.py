@@ -27,6 +27,3 @@ FUNDING_GUARD: Final = False
 
 MINUTE_ACTIONS: Final = False
 """Actions whose condition names `last_price` or `mark_price`."""
-
-LIST_FORM_ACTIONS: Final = False
-"""Actions in list form. Decisions know the mapping form only, in the order of play-language 7.3."""

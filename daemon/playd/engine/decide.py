@@ -140,18 +140,15 @@ def _exit_all(s: Record, reason: int, close_ms: int, close: float, out: Record) 
 
 @inlined
 def _signal_exit(s: Record, r: Record, x: Record, close_ms: int, close: float, out: Record) -> int:
-    """The first exit action of the position's side that is true."""
+    """The first exit action of the position's side that is true, in the order of the Play's list."""
     idle = AMENDED if out.amend != 0 else HOLD
-    if x.exit_all == 1.0:
-        percent = r.exit_all_pct
-    elif s.dir > 0 and x.exit_long == 1.0:
-        percent = r.exit_long_pct
-    elif s.dir < 0 and x.exit_short == 1.0:
-        percent = r.exit_short_pct
-    else:
+    if x.exit_all != 1.0 and (x.exit_long if s.dir > 0 else x.exit_short) != 1.0:
         return idle
     if s.exit_qty > 0:
         return EXIT_PENDING
+    percent = x.exit_long_pct if s.dir > 0 else x.exit_short_pct
+    if percent != percent:  # not a number: every exit of this side closes the same share
+        percent = r.exit_long_pct if s.dir > 0 else r.exit_short_pct
     qty = exit_steps(s, r, percent, close)
     if qty < r.min_qty and qty < s.qty:
         return BELOW_MIN_QTY

@@ -24,7 +24,7 @@ from playd.plays.values import value_at
 _SIGNAL: Final = REASON_CODE["signal"]
 _ENTRIES: Final[dict[int, tuple[ActionName, ...]]] = {1: ("entry_long",), -1: ("entry_short",)}
 _EXITS: Final[dict[int, tuple[ActionName, ...]]] = {1: ("exit_all", "exit_long"), -1: ("exit_all", "exit_short")}
-"""Actions by direction of the position, in the order in which decisions try them."""
+"""Actions by direction of the position; their emissions are tried in the order of the list that the Play gives."""
 
 
 Metadata: TypeAlias = Mapping[str, Scalar | None]
@@ -94,7 +94,8 @@ class NoteReader:
 
     def _of(self, columns: Columns, actions: Sequence[ActionName], times_ms: NDArray[np.int64]) -> list[Notes]:
         """Notes of the first emission that was true at each of these closes; none for a close that the columns do not have."""
-        emissions = [one for action in actions if action in self._rules for one in self._rules[action].emissions]
+        tried = (one for action in actions if action in self._rules for one in self._rules[action].emissions)
+        emissions = sorted(tried, key=lambda one: one.place)
         if not emissions or not len(times_ms):
             return [NO_NOTES] * len(times_ms)
         rows = rows_at(columns, times_ms)

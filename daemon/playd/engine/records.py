@@ -85,7 +85,6 @@ RULES: Final = np.dtype(
     [
         ("allow_long", np.int64),
         ("allow_short", np.int64),
-        ("exit_all_pct", np.float64),
         ("exit_long_pct", np.float64),
         ("exit_short_pct", np.float64),
         ("cooldown_exit_bars", np.int64),
@@ -126,7 +125,8 @@ RULES: Final = np.dtype(
 )
 """
 One Play on one instrument. 0 in `max_entries_per_day` and `time_exit_bars` means no limit. `*_divisor` is the leverage for
-percentages of the margin and 1 for percentages of the price. `taker` is a fraction.
+percentages of the margin and 1 for percentages of the price. `taker` is a fraction. `exit_*_pct` hold where every exit of the
+side closes the same share; otherwise SIGNALS says which.
 """
 
 STATE: Final = np.dtype(
@@ -184,9 +184,14 @@ SIGNALS: Final = np.dtype(
         ("stop_level_short", np.float64),
         ("target_atr", np.float64),
         ("trailing_atr", np.float64),
+        ("exit_long_pct", np.float64),
+        ("exit_short_pct", np.float64),
     ]
 )
-"""What the columns say at one execution close: truths (1, 0, NaN for unknown) and the levels that risk refers to."""
+"""
+What the columns say at one execution close: truths (1, 0, NaN for unknown), the levels that risk refers to, and the share that
+the first true exit of a side closes (NaN: the one of RULES).
+"""
 
 INTENT: Final = np.dtype(
     [

@@ -88,7 +88,6 @@ def _policy(rules: Records, play: model.Play) -> None:
     policy = play.policy
     rules["allow_long"] = policy.allows_long
     rules["allow_short"] = policy.allows_short
-    rules["exit_all_pct"] = play.exit_percent("exit_all")
     rules["exit_long_pct"] = play.exit_percent("exit_long")
     rules["exit_short_pct"] = play.exit_percent("exit_short")
     rules["cooldown_exit_bars"] = policy.cooldown_exit_bars

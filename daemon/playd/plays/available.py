@@ -6,9 +6,8 @@ The engine states the same about its decisions in `engine.capabilities`; a test 
 
 from typing import Final
 
-from playd.plays.document import Sequence
 from playd.plays.findings import Report
-from playd.plays.model import Block, Entry, Policy, Risk
+from playd.plays.model import Entry, Policy, Risk
 from playd.plays.reader import Section
 
 ENTRY_ORDER_TYPES: Final = frozenset({"Market"})
@@ -18,11 +17,8 @@ TARGET_ORDER_TYPES: Final = frozenset({"Market", "Limit"})
 FUNDING_GUARD: Final = False
 
 
-def refuse_unavailable(
-    top: Section, actions: tuple[Block, ...], entry: Entry, risk: Risk, policy: Policy, report: Report
-) -> None:
+def refuse_unavailable(top: Section, entry: Entry, risk: Risk, policy: Policy, report: Report) -> None:
     """Findings for what is written and sound but cannot run yet."""
-    emits = [item for block in actions for items in (*(case.emit for case in block.cases), block.otherwise) for item in items]
     if entry.order_type not in ENTRY_ORDER_TYPES:
         _refuse("entry.order_type", "LIMIT", "MARKET", top, "entry", report)
     name = "risk_model" if top.has("risk_model") else "risk"
@@ -30,9 +26,6 @@ def refuse_unavailable(
         _refuse(f"{name}.anchor", risk.anchor, "signal", top, name, report)
     if policy.funding_guard is not None and not FUNDING_GUARD:
         _refuse("position_policy.funding_guard", "funding_guard", "none", top, "position_policy", report)
-    shares = {emit.percent for emit in emits if emit.action.startswith("exit")}
-    if isinstance(top.item("actions"), Sequence) and len(shares) > 1:
-        _refuse("actions", "list form with exits of different percent", "the same percent", top, "actions", report)
 
 
 def _refuse(path: str, found: str, instead: str, top: Section, section: str, report: Report) -> None:

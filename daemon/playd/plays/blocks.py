@@ -1,6 +1,8 @@
 """
 From blocks of actions to one truth per action, as decisions read them (play-language 4.8, 7.1, 7.3).
 
+Where exits of a side close different shares of the position, the first true one in the order of the list says which.
+
 Decisions try exits before entries and a long before a short. Blocks may say otherwise about the two entries only, because a
 position is what exits need and entries exclude: where a short is emitted before a long, the long gives way to it.
 """
@@ -9,10 +11,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from playd.kernels import certain
+from playd.kernels import certain, chosen
 from playd.plays.conditions import Expr
 from playd.plays.graph import Graph
-from playd.plays.model import ActionName, Block
+from playd.plays.model import ActionName, Block, Emit
 
 _NO_PARAMS = np.empty(0)
 
@@ -32,37 +34,54 @@ class BlockCompiler:
         self._operator = operator
 
     def signals(self, blocks: tuple[Block, ...], *, shorts_count: bool) -> dict[str, int]:
-        """Column of each action that is emitted. `shorts_count`: whether an entry_short can ever act."""
-        emissions = [emission for i, block in enumerate(blocks) for emission in self._emissions(block, i)]
-        actions = dict.fromkeys(action for action, _ in emissions)
-        return {action: self._signal(action, emissions, shorts_count) for action in actions}
+        """
+        Column of each action that is emitted, and of each side's share (`program.SIGNALS`) that changes from exit to exit.
 
-    def _emissions(self, block: Block, number: int) -> list[tuple[ActionName, int]]:
-        """Actions with the column that is true when the block emits them, in order."""
+        `shorts_count`: whether an entry_short can ever act.
+        """
+        emissions = [emission for i, block in enumerate(blocks) for emission in self._emissions(block, i)]
+        actions = dict.fromkeys(emit.action for emit, _ in emissions)
+        signals = {str(action): self._signal(action, emissions, shorts_count) for action in actions}
+        return signals | self._shares(emissions)
+
+    def _shares(self, emissions: list[tuple[Emit, int]]) -> dict[str, int]:
+        """Per side, the percentage of its first true exit; absent when all of them close the same share."""
+        found: dict[str, int] = {}
+        for side in ("exit_long", "exit_short"):
+            exits = [(emit.percent, column) for emit, column in emissions if emit.action in ("exit_all", side)]
+            percents, columns = [percent for percent, _ in exits], [column for _, column in exits]
+            if len(set(percents)) > 1:
+                clock, label, params = self._graph.columns[columns[0]].clock, f"{side}_pct", chosen.pack(percents)
+                kernel, size = chosen.kernel(len(columns)), chosen.STATE_SIZE
+                found[label] = self._graph.node(clock, "chosen", kernel, columns, params, size, 0, (0,), (0,), (label,))[0]
+        return found
+
+    def _emissions(self, block: Block, number: int) -> list[tuple[Emit, int]]:
+        """What the block emits with the column that is true when it does, in order."""
         path = f"actions[{number}]"
         if len(block.cases) == 1 and not block.otherwise:
             case = block.cases[0]
             own_name = len(case.emit) == 1 and block.id == case.emit[0].action
             fired = self._truth(case.when, f"actions.{block.id}" if own_name else f"{path}.cases[0].when")
-            return [(emit.action, fired) for emit in case.emit]
+            return [(emit, fired) for emit in case.emit]
         whens = [self._truth(case.when, f"{path}.cases[{k}].when") for k, case in enumerate(block.cases)]
-        emissions: list[tuple[ActionName, int]] = []
+        emissions: list[tuple[Emit, int]] = []
         for k, case in enumerate(block.cases):
             fired = self._unless(whens[k], whens[:k], f"{path}.cases[{k}]")
-            emissions.extend((emit.action, fired) for emit in case.emit)
+            emissions.extend((emit, fired) for emit in case.emit)
         if block.otherwise:
             none = [self._operator("not", (when,), f"{path}.else.not[{k}]") for k, when in enumerate(whens)]
             fired = self._all(none, f"{path}.else")
-            emissions.extend((emit.action, fired) for emit in block.otherwise)
+            emissions.extend((emit, fired) for emit in block.otherwise)
         return emissions
 
-    def _signal(self, action: ActionName, emissions: list[tuple[ActionName, int]], shorts_count: bool) -> int:
+    def _signal(self, action: ActionName, emissions: list[tuple[Emit, int]], shorts_count: bool) -> int:
         path = f"actions.{action}"
         fired: list[int] = []
         for place, (emitted, column) in enumerate(emissions):
-            if emitted != action:
+            if emitted.action != action:
                 continue
-            before = [other for name, other in emissions[:place] if name == "entry_short"]
+            before = [other for emit, other in emissions[:place] if emit.action == "entry_short"]
             gives_way = action == "entry_long" and shorts_count
             fired.append(self._unless(column, before, f"{path}[{len(fired)}]") if gives_way else column)
         fired = list(dict.fromkeys(fired))

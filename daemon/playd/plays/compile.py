@@ -72,10 +72,11 @@ class _Compiler:
         )
 
     def _truths(self) -> dict[str, int]:
-        """Columns of the actions."""
+        """Columns of the actions, and of the shares that exits close."""
         blocks = BlockCompiler(self._graph, self._expr, lambda name, inputs, path: self._operator(name, inputs, (), (), path))
         signals = blocks.signals(self._play.actions, shorts_count=self._play.policy.allows_short)
-        return {action: self._name(f"actions.{action}", column) for action, column in signals.items()}
+        actions = {emit.action for emit in self._play.emits}
+        return {name: self._name(f"actions.{name}", one) if name in actions else one for name, one in signals.items()}
 
     def _levels(self) -> dict[str, int]:
         """Columns that risk refers to, on the execution clock."""

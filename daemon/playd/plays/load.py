@@ -134,7 +134,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     policy = read_policy(top, report)
     risk = read_risk(top, account, risk_per_trade_pct, names, report)
     entry = read_entry(top, report)
-    refuse_unavailable(top, actions, entry, risk, policy, report)
+    refuse_unavailable(top, entry, risk, policy, report)
     if not report.failed:
         check_contract(Sections(account, policy, risk, actions), top, report)
         _warn_of_unused(top, names, expressions, report)

@@ -358,5 +358,9 @@ class Play:
         )
 
     def exit_percent(self, action: ActionName) -> float:
-        """Share of the position that `action` closes; 100 when the Play does not use it."""
-        return next((emit.percent for emit in self.emits if emit.action == action), 100.0)
+        """
+        Share of the position that exits of a side close; 100 when the Play has none. `action`: `exit_long` or `exit_short`.
+
+        Where they close different shares it is the first one's: the Program then has a column that says which holds.
+        """
+        return next((emit.percent for emit in self.emits if emit.action in ("exit_all", action)), 100.0)

@@ -20,8 +20,12 @@ DERIVED_FIELDS: Final = ("time", "close_time", "index")
 SIGNALS: Final = (
     *("exit_all", "exit_long", "exit_short", "entry_long", "entry_short"),
     *("stop_atr", "stop_level_long", "stop_level_short", "target_atr", "trailing_atr"),
+    *("exit_long_pct", "exit_short_pct"),
 )
-"""What decisions read at each execution close: truths of the actions, then the levels that risk refers to."""
+"""
+What decisions read at each execution close: truths of the actions, the levels that risk refers to, and which share of a long or
+a short its first true exit closes, where exits of that side close different ones.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ The compiler gives every node and operand of these trees a column under the same
 for what the form of the actions means (an earlier case, `else`, a long that gives way to a short) and follow from the others.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from playd.plays.clause_text import clause_text, operand_text
@@ -64,6 +64,7 @@ class Emission:
         rule: Path of the condition, or of the `else`, as the file has it.
         root: True where this place emits the action and the action counts.
         notes: Path of the metadata; a reference among them has a column named `<notes>.<key>`.
+        place: Number in the order of the list, over all actions.
     """
 
     action: ActionName
@@ -71,6 +72,7 @@ class Emission:
     root: Rule
     notes: str
     metadata: tuple[tuple[str, Scalar | Ref], ...]
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class ActionRule:
 
 def action_rules(play: Play) -> tuple[ActionRule, ...]:
     """Every action that the Play emits, in order of first mention."""
-    emissions = [one for number, block in enumerate(play.actions) for one in _emissions(play, block, number)]
+    found = (one for number, block in enumerate(play.actions) for one in _emissions(play, block, number))
+    emissions = [replace(one, place=place) for place, one in enumerate(found)]
     actions = dict.fromkeys(emission.action for emission in emissions)
     return tuple(_action_rule(action, emissions, shorts_count=play.policy.allows_short) for action in actions)
 
@@ -97,7 +100,7 @@ def _action_rule(action: ActionName, emissions: list[Emission], *, shorts_count:
         shorts = tuple(other.root for other in emissions[:place] if other.action == "entry_short")
         if action == "entry_long" and shorts_count and shorts:
             root = _unless(one.root, shorts, f"{path}[{len(own)}]", "no entry_short stands before it")
-            one = Emission(one.action, one.rule, root, one.notes, one.metadata)
+            one = replace(one, root=root)
         own.append(one)
     roots = tuple(one.root for one in own)
     root = roots[0] if len(roots) == 1 else Rule(path, "any", "any", roots, derived=True)

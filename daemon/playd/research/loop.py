@@ -154,6 +154,8 @@ def _read_levels(x: Record, columns: tuple[NDArray[np.float64], ...], strides: N
     x.stop_level_short = columns[7][row * strides[7]]
     x.target_atr = columns[8][row * strides[8]]
     x.trailing_atr = columns[9][row * strides[9]]
+    x.exit_long_pct = columns[10][row * strides[10]]
+    x.exit_short_pct = columns[11][row * strides[11]]
 
 
 @part

@@ -1,9 +1,7 @@
 """List form of actions: the first true case emits, unknown ones are passed over, and the order of entries counts."""
 
 import numpy as np
-import pytest
 
-from playd.core.errors import PlayError
 from playd.plays.load import load_play
 from tests.unit.plays.plays_of import columns_of, load, market, play_text
 
@@ -73,8 +71,13 @@ def test_the_mapping_form_is_one_block_per_action() -> None:
     assert [block.id for block in load('[close, ">", 1]').actions] == ["exit_long", "entry_long"]
 
 
-def test_exits_of_different_percent_are_refused_in_list_form() -> None:
-    half = '{id: a, cases: [{when: [close, "<", 1], emit: [{action: exit_all, percent: 50}]}]}'
-    whole = '{id: b, cases: [{when: [close, ">", 1], emit: [exit_long]}]}'
-    with pytest.raises(PlayError, match="E902 actions: found list form with exits of different percent"):
-        signals(f"[{half}, {whole}]")
+def test_the_first_true_exit_of_a_side_says_which_share_it_closes() -> None:
+    """One column per side, because an exit of the other side is nothing to it; none where all shares are the same."""
+    tenth = '{id: a, cases: [{when: [close, ">", 104], emit: [{action: exit_short, percent: 10}]}]}'
+    half = '{id: b, cases: [{when: [close, ">", 102], emit: [{action: exit_all, percent: 50}]}]}'
+    whole = '{id: c, cases: [{when: [close, ">", 100], emit: [exit_long]}]}'
+    found = signals(f"[{tenth}, {half}, {whole}]")
+    assert found["exit_long_pct"] == [U, 100.0, 50.0, 50.0]
+    assert found["exit_short_pct"] == [U, U, 50.0, 10.0]
+    assert signals(f"[{tenth}, {half}]").keys().isdisjoint({"exit_long_pct"})
+    assert signals(f"[{half}]").keys().isdisjoint({"exit_long_pct", "exit_short_pct"})
