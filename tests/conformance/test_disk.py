@@ -208,3 +208,15 @@ def test_a_missing_parquet_column_is_named(disk: Disk) -> None:
 def test_parquet_columns_of_unequal_length_are_refused(disk: Disk) -> None:
     with pytest.raises(ValueError, match="common length"):
         disk.write_parquet(STATE / "x.parquet", {"a": np.zeros(1), "b": np.zeros(2)})
+
+
+def test_a_removed_tree_is_gone_with_all_below_it(disk: Disk) -> None:
+    disk.mkdir(STATE / "tree" / "branch")
+    disk.write_replace(STATE / "tree" / "branch" / "leaf", b"")
+    disk.write_replace(FILE, b"kept")
+    disk.remove_tree(STATE / "tree")
+    assert disk.list(STATE) == ["file"]
+    with pytest.raises(FileNotFoundError):
+        disk.remove_tree(STATE / "tree")
+    with pytest.raises(NotADirectoryError):
+        disk.remove_tree(FILE)

@@ -20,3 +20,7 @@ playctl_change.register(app)
 def main() -> None:
     """Entry point of the `playctl` script."""
     app()
+
+
+if __name__ == "__main__":
+    main()

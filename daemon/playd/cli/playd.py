@@ -234,3 +234,7 @@ def version(json: JsonOption = False) -> None:
 def main() -> None:
     """Entry point of the `playd` script."""
     app()
+
+
+if __name__ == "__main__":
+    main()

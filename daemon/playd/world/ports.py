@@ -157,6 +157,10 @@ class Disk(Protocol):
         """Remove a file and sync its directory. Raises `FileNotFoundError`."""
         ...
 
+    def remove_tree(self, path: PurePath) -> None:
+        """Remove a directory and all below it, without following links. Raises `FileNotFoundError`, `NotADirectoryError`."""
+        ...
+
     def rename(self, source: PurePath, target: PurePath) -> None:
         """Move within one file system, replacing `target`, and sync both directories."""
         ...
@@ -269,6 +273,35 @@ class Signal(StrEnum):
     HUP = "SIGHUP"
 
 
+class ChildSignal(StrEnum):
+    """What may be done to a process of our own making."""
+
+    TERM = "SIGTERM"
+    KILL = "SIGKILL"
+    STOP = "SIGSTOP"
+    CONT = "SIGCONT"
+
+
+class Child(Protocol):
+    """A module of ours that runs in a process of its own."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code once it has ended, minus the signal's number when one ended it; None while it runs or is stopped."""
+        ...
+
+    async def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        ...
+
+    def send(self, signal: ChildSignal) -> None:
+        """Send it a signal. One that has ended gets none."""
+        ...
+
+
 class Process(Protocol):
     """This process: who it is, how it is told to stop, how it tells its manager that it lives."""
 
@@ -317,6 +350,15 @@ class Process(Protocol):
 
     async def run_module(self, module: str, arguments: Sequence[str]) -> int:
         """Run a module of ours as a program in a Python process of its own; its exit code. Cancelling ends that process."""
+        ...
+
+    def start_module(self, module: str, arguments: Sequence[str], *, log: PurePath) -> AbstractAsyncContextManager[Child]:
+        """
+        A module of ours as a program in a process of its own while the block lasts; on leaving it is killed if it still runs.
+
+        What it writes to its standard streams is appended to the file `log`, created 0600; it reads nothing. Ctrl-C does not
+        reach it. Raises `OSError`.
+        """
         ...
 
     def become_module(self, module: str, arguments: Sequence[str]) -> NoReturn:

@@ -117,6 +117,11 @@ class RealDisk:
         real.unlink()
         sync_dir(real.parent)
 
+    def remove_tree(self, path: PurePath) -> None:
+        real = self._at(path)
+        shutil.rmtree(real)
+        sync_dir(real.parent)
+
     def rename(self, source: PurePath, target: PurePath) -> None:
         old, new = self._at(source), self._at(target)
         old.replace(new)

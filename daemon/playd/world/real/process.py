@@ -8,16 +8,47 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path, PurePath
+from subprocess import DEVNULL
 from typing import NoReturn
 
 import anyio
+import anyio.abc
 
-from playd.world.ports import Env, Signal
+from playd.world.ports import ChildSignal, Env, Signal
 
 _NUMBERS = {Signal.TERM: signal.SIGTERM, Signal.INT: signal.SIGINT, Signal.HUP: signal.SIGHUP}
+_CHILD_NUMBERS = {
+    ChildSignal.TERM: signal.SIGTERM,
+    ChildSignal.KILL: signal.SIGKILL,
+    ChildSignal.STOP: signal.SIGSTOP,
+    ChildSignal.CONT: signal.SIGCONT,
+}
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STATM = Path("/proc/self/statm")
 _DESCRIPTORS = "/proc/self/fd"
+
+
+class RealChild:
+    """`Child` of the running interpreter."""
+
+    def __init__(self, process: anyio.abc.Process) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def code(self) -> int | None:
+        return self._process.returncode
+
+    async def wait(self) -> int:
+        return await self._process.wait()
+
+    def send(self, signal: ChildSignal) -> None:
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and the loop does not know yet
+                self._process.send_signal(_CHILD_NUMBERS[signal])
 
 
 class RealProcess:
@@ -91,6 +122,24 @@ class RealProcess:
         command = [sys.executable, "-m", module, *arguments]
         done = await anyio.run_process(command, check=False, stdout=None, stderr=None, start_new_session=True)
         return done.returncode
+
+    @contextlib.asynccontextmanager
+    async def start_module(self, module: str, arguments: Sequence[str], *, log: PurePath) -> AsyncIterator[RealChild]:
+        command = [sys.executable, "-m", module, *arguments]
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            process = await anyio.open_process(
+                command, stdin=DEVNULL, stdout=descriptor, stderr=descriptor, start_new_session=True
+            )
+        finally:
+            os.close(descriptor)
+        child = RealChild(process)
+        try:
+            yield child
+        finally:
+            with anyio.CancelScope(shield=True):
+                child.send(ChildSignal.KILL)
+                await process.aclose()
 
     def become_module(self, module: str, arguments: Sequence[str]) -> NoReturn:
         sys.stdout.flush()

@@ -193,6 +193,15 @@ class MemoryDisk:
         if path in self._databases:
             self._databases.pop(path).close()
 
+    def remove_tree(self, path: PurePath) -> None:
+        path = _absolute(path)
+        if path not in self._directories:
+            raise error_of(errno.ENOTDIR if path in self._files else errno.ENOENT, path)
+        for file in [each for each in self._files if path in each.parents]:
+            self.remove(file)
+        for directory in [each for each in self._directories if each == path or path in each.parents]:
+            del self._directories[directory]
+
     def rename(self, source: PurePath, target: PurePath) -> None:
         source, target = _absolute(source), _absolute(target)
         self._faults.strike("rename", source)

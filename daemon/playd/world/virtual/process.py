@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import anyio
 
-from playd.world.ports import Signal
+from playd.world.ports import ChildSignal, Signal
 
 
 class ProcessExit(BaseException):
@@ -17,6 +17,44 @@ class ProcessExit(BaseException):
     def __init__(self, code: int) -> None:
         super().__init__(f"the process ends with {code}")
         self.code = code
+
+
+_DEADLY = {ChildSignal.TERM: -15, ChildSignal.KILL: -9}
+
+
+class VirtualChild:
+    """`Child` in which nothing runs: it lives until a signal or a test ends it, and remembers what it was sent."""
+
+    def __init__(self, pid: int) -> None:
+        self.sent: list[ChildSignal] = []
+        self._pid = pid
+        self._code: int | None = None
+        self._ended = anyio.Event()
+
+    @property
+    def pid(self) -> int:
+        return self._pid
+
+    @property
+    def code(self) -> int | None:
+        return self._code
+
+    async def wait(self) -> int:
+        while self._code is None:
+            await self._ended.wait()
+        return self._code
+
+    def send(self, signal: ChildSignal) -> None:
+        if self._code is None:
+            self.sent.append(signal)
+            if signal in _DEADLY:
+                self.end(_DEADLY[signal])
+
+    def end(self, code: int) -> None:
+        """Its program is over."""
+        if self._code is None:
+            self._code = code
+            self._ended.set()
 
 
 class VirtualProcess:
@@ -30,6 +68,7 @@ class VirtualProcess:
         """Whether a service manager listens."""
         self.watchdog_s: float | None = None
         self.ran: list[tuple[str, ...]] = []
+        self.children: list[VirtualChild] = []
         self._signals: deque[Signal] = deque()
         self._signalled = anyio.Event()
 
@@ -91,6 +130,17 @@ class VirtualProcess:
         """Remembered in `ran`; nothing runs."""
         self.ran.append((module, *arguments))
         return 0
+
+    @contextlib.asynccontextmanager
+    async def start_module(self, module: str, arguments: Sequence[str], *, log: PurePath) -> AsyncIterator[VirtualChild]:
+        """Remembered in `ran` and `children`; nothing runs and nothing is logged."""
+        self.ran.append((module, *arguments))
+        child = VirtualChild(self.pid + 1 + len(self.children))
+        self.children.append(child)
+        try:
+            yield child
+        finally:
+            child.send(ChildSignal.KILL)
 
     def become_module(self, module: str, arguments: Sequence[str]) -> NoReturn:
         """Remembered in `ran`; the process of before is over."""

@@ -1,0 +1,67 @@
+"""Children of every process keep these promises: real ones, and those in which nothing runs."""
+
+from pathlib import Path, PurePath
+
+import anyio
+import pytest
+
+from playd.world.ports import ChildSignal, Process
+from playd.world.real.env import RealEnv
+from playd.world.real.process import RealProcess
+from playd.world.virtual.process import VirtualProcess
+
+SERVER = ("http.server", ("0", "--bind", "127.0.0.1"))
+"""A module that runs until somebody ends it."""
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["real", "virtual"])
+def process(request: pytest.FixtureRequest) -> Process:
+    made: Process = RealProcess(RealEnv()) if request.param == "real" else VirtualProcess()
+    return made
+
+
+@pytest.mark.parametrize(("signal", "code"), [(ChildSignal.TERM, -15), (ChildSignal.KILL, -9)])
+async def test_a_child_ends_by_a_signal_and_says_by_which(
+    process: Process, tmp_path: Path, signal: ChildSignal, code: int
+) -> None:
+    with anyio.fail_after(20):
+        async with process.start_module(*SERVER, log=PurePath(tmp_path / "log")) as child:
+            assert child.code is None
+            assert child.pid != process.pid
+            child.send(signal)
+            assert await child.wait() == code
+            assert child.code == code
+            child.send(signal)
+
+
+async def test_a_stopped_child_is_killed_at_the_end_of_the_block(process: Process, tmp_path: Path) -> None:
+    with anyio.fail_after(20):
+        async with process.start_module(*SERVER, log=PurePath(tmp_path / "log")) as child:
+            child.send(ChildSignal.STOP)
+            assert child.code is None
+        assert child.code == -9
+        async with process.start_module(*SERVER, log=PurePath(tmp_path / "log")) as other:
+            other.send(ChildSignal.STOP)
+            other.send(ChildSignal.CONT)
+            other.send(ChildSignal.TERM)
+            assert await other.wait() == -15
+
+
+async def test_a_cancelled_block_leaves_no_child(process: Process, tmp_path: Path) -> None:
+    with anyio.fail_after(20):
+        with anyio.CancelScope() as scope:
+            async with process.start_module(*SERVER, log=PurePath(tmp_path / "log")) as child:
+                scope.cancel()
+                await anyio.sleep_forever()
+        assert child.code == -9
+
+
+async def test_what_a_real_child_writes_is_appended_to_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    with anyio.fail_after(20):
+        async with RealProcess(RealEnv()).start_module("json.tool", ["--help"], log=PurePath(log)) as child:
+            assert await child.wait() == 0
+    assert log.read_text().startswith("before\nusage: ")
