@@ -53,6 +53,24 @@ def play_new(
     run_command(lambda: write_new(template, out, name))
 
 
+@play_app.command("forge", epilog="Example: playd play forge --seed 7 --count 20 --structures -o forged")
+def play_forge(
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same Plays.", min=0)],
+    count: Annotated[int, typer.Option("--count", help="How many Plays.", min=1, max=10_000)] = 1,
+    structures: Annotated[bool, typer.Option("--structures", help="Rich in structures.")] = False,
+    operators: Annotated[bool, typer.Option("--operators", help="Rich in operators, windows and setups.")] = False,
+    indicators: Annotated[bool, typer.Option("--indicators", help="Rich in indicators.")] = False,
+    out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="Directory of the files.")] = "",
+) -> None:
+    """Write random valid Plays that cover the language. Without one of the three parts, rich in all of them."""
+    from playd.cli.play_forge import forge_plays
+    from playd.research.forge.play import Parts
+
+    every = not (structures or operators or indicators)
+    parts = Parts(indicators or every, structures or every, operators or every)
+    run_command(lambda: forge_plays(seed, count, parts, out))
+
+
 @play_app.command("show", epilog="Example: playd play show mtf_trend --svg > mtf_trend.svg")
 def play_show(
     play: PlayArgument,
