@@ -16,6 +16,8 @@ from playd.matching.depth import DepthProfile
 from playd.supervisor.edge import first_of
 from playd.venues.exchange.config import DEMO, MAINNET, ExchangeConfig
 from playd.venues.exchange.exchange import ExchangeInfo
+from playd.venues.exchange.faults.model import Fault
+from playd.venues.exchange.faults.script import read_script
 from playd.venues.exchange.ledger import directory_of
 from playd.venues.exchange.listing import MarketTerms, RiskTier
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
@@ -41,6 +43,7 @@ class ServeOptions:
     risk_tiers: str = ""
     insured: bool = True
     demo: bool = False
+    faults: str = ""
 
 
 def serve_exchange(options: ServeOptions) -> int:
@@ -61,6 +64,7 @@ async def _serve(world: World, options: ServeOptions) -> int:
     here = world.process.working_dir()
     files = (here / options.candles,) if options.candles else ()
     feed = open_feed(world.disk, MarketChoice(files, options.symbol, max(options.synthetic, 0)))
+    faults = read_fault_file(world, here / options.faults) if options.faults else ()
     directory = (here / options.state if options.state else here / "state") / "exchange"
     world.disk.mkdir(directory)
     config = ExchangeConfig(
@@ -70,10 +74,11 @@ async def _serve(world: World, options: ServeOptions) -> int:
         lockstep=options.lockstep,
         terms=_terms(options),
         environment=DEMO if options.demo else MAINNET,
+        faults=faults,
     )
 
     def ready(info: ExchangeInfo, opened: Sequence[OpenedAccount]) -> None:
-        print(_welcome(feed, info, opened[0], config.records_path), flush=True)
+        print(_welcome(feed, info, opened[0], config.records_path, config.faults), flush=True)
 
     try:
         await serve(world, feed, config, (AccountWish("default", slippage_bps=2.0),), ready)
@@ -81,6 +86,15 @@ async def _serve(world: World, options: ServeOptions) -> int:
         raise OperatorError(f"127.0.0.1:{options.port}: {error.strerror or error}") from error
     print("exchange stopped; accounts, orders and positions are kept", file=sys.stderr)
     return 0
+
+
+def read_fault_file(world: World, path: PurePath) -> tuple[Fault, ...]:
+    """The faults of a script file. Raises `SettingsError` with everything that is wrong with it."""
+    try:
+        text = world.disk.read_bytes(path).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read as a fault script: {error}") from error
+    return read_script(text, str(path))
 
 
 def _terms(options: ServeOptions) -> MarketTerms:
@@ -115,7 +129,7 @@ def _tier(word: str) -> RiskTier:
     return RiskTier(float(limit), float(rate), leverage)
 
 
-def _welcome(feed: CandleFeed, info: ExchangeInfo, account: OpenedAccount, records: PurePath) -> str:
+def _welcome(feed: CandleFeed, info: ExchangeInfo, account: OpenedAccount, records: PurePath, faults: tuple[Fault, ...]) -> str:
     return "\n".join(
         (
             f"exchange    {', '.join(feed.symbols)} from {rfc3339(feed.start_ms)}",
@@ -125,6 +139,7 @@ def _welcome(feed: CandleFeed, info: ExchangeInfo, account: OpenedAccount, recor
             f"api key     {account.key}",
             f"api secret  {account.secret}",
             f"accounts    POST {info.rest_url}/playd/accounts with header X-Playd-Token: {info.admin_token}",
+            *([f"faults      {len(faults)} on command"] if faults else []),
             f"records     {records}",
             f"ledger      {directory_of(records)}",
         )

@@ -140,13 +140,14 @@ def exchange_serve(
         str, typer.Option("--risk-tiers", metavar="TIERS", help="LIMIT:RATE:LEVERAGE,... with limits in USDT.")
     ] = "",
     deleverage: Annotated[bool, typer.Option("--deleverage", help="Pass liquidated positions on to the other side.")] = False,
+    faults: Annotated[str, typer.Option("--faults", metavar="FILE", help="Script of what goes wrong on command.")] = "",
 ) -> None:
     """Serve the local exchange until it is told to stop."""
     from playd.cli.exchange import ServeOptions, serve_exchange
 
     market = (candles, synthetic, speed, port, symbol, lockstep, state)
     terms = depth_usdt, participation, price_band, risk_tiers, not deleverage
-    options = ServeOptions(*market, *terms, demo)
+    options = ServeOptions(*market, *terms, demo, faults)
     run_command(lambda: serve_exchange(options))
 
 

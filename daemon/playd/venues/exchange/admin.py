@@ -13,6 +13,7 @@ from playd.core.errors import SettingsError
 from playd.core.timeframes import DAY_MS
 from playd.venues.exchange.auth import check_public_key
 from playd.venues.exchange.config import ENVIRONMENTS
+from playd.venues.exchange.faults.script import read_posted
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.keys import RIGHTS, ApiKey
 from playd.venues.exchange.ledger import directory_of, read
@@ -129,6 +130,22 @@ def steer_market(floor: Floor, body: Body) -> Body:
     return market_status(floor)
 
 
+def faults(floor: Floor, _: Body) -> Body:
+    """Every fault with what it has seen and hit."""
+    return {"faults": floor.faults.rows()}
+
+
+def arm_faults(floor: Floor, body: Body) -> Body:
+    """Put the faults of a script in force, beside those that are. All of them or, with `SettingsError`, none."""
+    floor.faults.arm(read_posted(body))
+    return faults(floor, body)
+
+
+def heal_faults(floor: Floor, _: Body) -> Body:
+    """End every fault."""
+    return {"healed": floor.faults.heal()}
+
+
 def may(floor: Floor, request: web.Request) -> bool:
     """Whether a request carries the admin token."""
     return hmac.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), floor.admin_token.encode())
@@ -210,5 +227,8 @@ ACTS: Final[dict[tuple[str, str], Callable[[Floor, Body], Body]]] = {
     ("POST", "keys"): create_key,
     ("POST", "market"): steer_market,
     ("GET", "ledger"): ledger,
+    ("GET", "faults"): faults,
+    ("POST", "faults"): arm_faults,
+    ("DELETE", "faults"): heal_faults,
 }
-"""What needs the token. Of a GET, the body is its query."""
+"""What needs the token. Of a GET or DELETE, the body is its query."""

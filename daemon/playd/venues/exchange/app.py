@@ -1,6 +1,6 @@
 """The HTTP face: routes, envelopes, authentication, rate headers."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -9,6 +9,9 @@ from aiohttp import web
 from playd.core.errors import SettingsError
 from playd.venues.exchange import admin, auth, desk, rest_market
 from playd.venues.exchange.config import DEMO
+from playd.venues.exchange.faults.model import Event, Fault, Seam
+from playd.venues.exchange.faults.on_requests import Meeting, request_event
+from playd.venues.exchange.faults.on_views import without_hidden
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.private_session import PrivateSession
 from playd.venues.exchange.public_session import PublicSession
@@ -39,6 +42,7 @@ def build_app(floor: Floor) -> web.Application:
         return await _playd(floor, request)
 
     async def hang_up(_: web.Application) -> None:
+        floor.faults.heal()
         for client in floor.clients:
             client.hang_up()
 
@@ -55,11 +59,52 @@ def build_app(floor: Floor) -> web.Application:
 
 
 async def _rest(floor: Floor, request: web.Request) -> web.Response:
-    """One request: who asks, what for; then the answer. Every request enters and every reply leaves here."""
+    """Every request enters and every reply leaves here; faults on command meet it in between."""
     if not floor.gate.admits_request(address_of(request), floor.world.clock.mono_s()):
         return web.Response(status=403, text="access too frequent")
-    path = request.path
     body = await request.read()
+    wire = RestWire(floor, request, body)
+    if not floor.faults.listens(Seam.REQUEST) and not floor.faults.listens(Seam.DONE):
+        return wire.effect(())
+    return await Meeting(floor.faults, wire.event(), wire).reply()
+
+
+class RestWire:
+    """One REST request and the ways to answer it."""
+
+    def __init__(self, floor: Floor, request: web.Request, body: bytes) -> None:
+        self._floor = floor
+        self._request = request
+        self._body = body
+
+    def effect(self, faults: Sequence[Fault]) -> web.Response:
+        return _answer(self._floor, self._request, self._body, faults)
+
+    def refuse(self, code: int, text: str) -> web.Response:
+        return _reply(self._floor, code=code, text=text)
+
+    def status(self, http: int, text: str) -> web.Response:
+        return web.Response(status=http, text=text)
+
+    def lost(self) -> web.Response:
+        if self._request.transport is not None:
+            self._request.transport.abort()
+        return web.Response()
+
+    def event(self) -> Event:
+        """What the request is about, taken at its word: nobody has looked at its signature yet."""
+        try:
+            params = _params(self._request, self._body)
+        except Refusal:
+            params = _NOTHING
+        key = self._floor.keys.find(self._request.headers.get("X-BAPI-API-KEY", ""))
+        account = self._floor.alias_of(key.uid if key is not None else None)
+        return request_event(self._request.path, account, "", params)
+
+
+def _answer(floor: Floor, request: web.Request, body: bytes, faults: Sequence[Fault]) -> web.Response:
+    """Who asks, what for; then the answer."""
+    path = request.path
     if request.method == "GET" and body:
         return web.Response(status=403, text="Forbidden: GET with a body")
     public = rest_market.HANDLERS.get(path) if request.method == "GET" else None
@@ -77,12 +122,13 @@ async def _rest(floor: Floor, request: web.Request) -> web.Response:
         answer = desk.serve(floor, path, _params(request, body), caller)
     except Refusal as refusal:
         return _reply(floor, code=refusal.code, text=refusal.text)
-    headers = rate_headers(answer.allowance, floor.world.clock.wall_ms())
-    return _reply(floor, answer.result, code=answer.code, text=answer.text, extra=answer.extra, headers=headers)
+    headers = rate_headers(answer.allowance, floor.wall_ms())
+    result = without_hidden(answer.result, path, faults) if answer.code == 0 else answer.result
+    return _reply(floor, result, code=answer.code, text=answer.text, extra=answer.extra, headers=headers)
 
 
 def _authenticate(floor: Floor, signed: auth.SignedHeaders, payload: bytes, address: str) -> desk.Caller:
-    wall_ms = floor.world.clock.wall_ms()
+    wall_ms = floor.wall_ms()
     key = auth.check_key(floor.keys.find(signed.key), floor.config.environment, address, wall_ms)
     auth.check_window(signed.timestamp_ms, signed.window_ms, wall_ms)
     auth.check_signature(signed, key, payload)
@@ -115,7 +161,7 @@ def _reply(
         "retMsg": text,
         "result": result,
         "retExtInfo": extra,
-        "time": floor.world.clock.wall_ms(),
+        "time": floor.wall_ms(),
     }
     return web.Response(body=orjson.dumps(envelope), content_type="application/json", headers=headers)
 
@@ -131,7 +177,7 @@ async def _playd(floor: Floor, request: web.Request) -> web.Response:
     if not admin.may(floor, request):
         return web.json_response({"error": f"header {admin.TOKEN_HEADER} with the admin token is needed"}, status=401)
     try:
-        body = dict(request.query) if request.method == "GET" else orjson.loads(await request.read())
+        body = dict(request.query) if request.method in ("GET", "DELETE") else orjson.loads(await request.read())
         if not isinstance(body, dict):
             raise SettingsError("the body is not a JSON object")
         return web.json_response(act(floor, body))

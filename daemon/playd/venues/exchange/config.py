@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
+from playd.venues.exchange.faults.model import Fault
 from playd.venues.exchange.listing import ENDLESS, MarketTerms
 
 MAINNET: Final = "mainnet"
@@ -34,6 +35,7 @@ class ExchangeConfig:
         terms: How deep the markets are; the default fills every order whole at one price, as a backtest does.
         idle_s: A socket on which nothing passes for so long is closed.
         ledger_bytes_max: Size of the exchange's own ledger, of which the oldest part goes first; 0 keeps none.
+        faults: What goes wrong on command from the start; more can be armed while it runs.
     """
 
     records_path: PurePath
@@ -52,3 +54,4 @@ class ExchangeConfig:
     idle_s: float = 600.0
     ledger_bytes_max: int = 64 * 1024 * 1024
     terms: MarketTerms = ENDLESS
+    faults: tuple[Fault, ...] = ()

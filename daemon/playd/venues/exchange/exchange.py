@@ -38,6 +38,7 @@ class Exchange(Floor):
             ):
                 tasks.start_soon(self.market.run)
                 tasks.start_soon(self.dcp.run)
+                tasks.start_soon(self.faults.run)
                 tasks.start_soon(self.watch_for_failure)
                 yield ExchangeInfo(
                     port=port,

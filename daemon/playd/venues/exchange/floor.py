@@ -14,6 +14,9 @@ from playd.venues.exchange import log_rows
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.dcp import DisconnectProtection
+from playd.venues.exchange.faults.board import FaultBoard
+from playd.venues.exchange.faults.matcher import Now
+from playd.venues.exchange.faults.on_sockets import cut
 from playd.venues.exchange.gate import Gate
 from playd.venues.exchange.keys import ApiKey, KeyRing
 from playd.venues.exchange.ledger import Ledger, directory_of
@@ -68,6 +71,12 @@ class Floor:
             market_ms=lambda: self.books.time.now_ms,
             failed=self._fail,
         )
+        self.faults = FaultBoard(
+            lambda: Now(world.clock.mono_s(), self.books.time.now_ms),
+            self.ledger.note,
+        )
+        self.faults.acts |= {"cut": lambda fault, event: cut([*self.clients], self.alias_of, fault, event)}
+        self.faults.arm(config.faults)
         self.market = MarketClock(
             books=self.books,
             feed=feed,
@@ -77,6 +86,7 @@ class Floor:
             config=config,
             apply=self.apply,
             held=config.held,
+            opened=self.faults.moment,
         )
 
     def create_account(
@@ -116,6 +126,14 @@ class Floor:
         account = next((each for each in self.books.accounts.values() if each.alias == alias), None)
         key = self._key_of(account) if account else None
         return (key.key, key.secret) if key else None
+
+    def alias_of(self, uid: int | None) -> str:
+        """The name of a user's account, empty for nobody."""
+        return self.books.accounts[uid].alias if uid is not None else ""
+
+    def wall_ms(self) -> int:
+        """The clock that time stamps are judged by and written from. A fault on command may skew it."""
+        return self.world.clock.wall_ms() + self.faults.skew_ms()
 
     def hold(self) -> None:
         """Stop the market before the next candle opens."""

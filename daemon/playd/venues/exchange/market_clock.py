@@ -60,7 +60,8 @@ class Pace:
 class MarketClock:
     """
     Runs the market. `apply` keeps and sends what the books have changed; it is called after every change, before anybody
-    hears of a candle, so that fills of a minute are known before its candle is closed.
+    hears of a candle, so that fills of a minute are known before its candle is closed. `opened` is called when candles have
+    opened and that is told.
     """
 
     books: Books
@@ -71,6 +72,7 @@ class MarketClock:
     config: ExchangeConfig
     apply: Callable[[], None]
     held: bool
+    opened: Callable[[], object]
     ended: bool = False
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
@@ -120,6 +122,7 @@ class MarketClock:
         candles = self.feed.opening_at(open_ms)
         open_minute(self.books, open_ms, candles, self._funding_due(open_ms))
         self.apply()
+        self.opened()
         await self.lockstep.private_barrier()
         await self._inside()
         await self._close(candles)

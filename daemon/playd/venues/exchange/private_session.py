@@ -14,7 +14,7 @@ def authenticate(session: Session, frame: dict[str, Any]) -> ApiKey:
     args = frame.get("args")
     key, expires, signature = args if isinstance(args, list) and len(args) == 3 else ("", "", "")
     floor = session.floor
-    wall_ms = floor.world.clock.wall_ms()
+    wall_ms = floor.wall_ms()
     found = auth.check_key(floor.keys.find(str(key)), floor.config.environment, session.address, wall_ms)
     auth.check_socket(found, expires, signature, wall_ms)
     session.client.uid = found.uid
@@ -56,5 +56,5 @@ class PrivateSession(TopicSession):
             super().opt_in(frame)
 
     def pong(self, frame: dict[str, Any]) -> dict[str, Any]:
-        stamp = str(self.floor.world.clock.wall_ms())
+        stamp = str(self.floor.wall_ms())
         return {"req_id": frame.get("req_id", ""), "op": "pong", "args": [stamp], "conn_id": self.client.conn_id}

@@ -14,7 +14,7 @@ STATUS_TOPIC: Final = "system.status"
 class PublicSession(TopicSession):
     """`/v5/public/{category}`, and `/v5/public/misc/status` as `status`."""
 
-    is_public = True
+    kind = "public"
 
     def fault_of(self, topics: list[str]) -> str:
         if self.detail == "spot" and len(topics) > SPOT_TOPICS_MAX:

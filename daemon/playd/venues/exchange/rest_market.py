@@ -17,13 +17,29 @@ _MIN_LEVERAGE: Final = "1"
 
 def server_time(ask: Ask) -> dict[str, Any]:
     """Wall clock, as for signing."""
-    wall_ms = ask.floor.world.clock.wall_ms()
+    wall_ms = ask.floor.wall_ms()
     return {"timeSecond": str(wall_ms // 1000), "timeNano": str(wall_ms * 1_000_000)}
 
 
 def system_status(ask: Ask) -> dict[str, Any]:
-    """No maintenance is ever announced."""
-    return {"list": []}
+    """What is announced: maintenance while a fault on command is one."""
+    began_ms = ask.floor.faults.began_ms("maintenance")
+    if began_ms is None:
+        return {"list": []}
+    row = {
+        "id": f"maintenance-{began_ms}",
+        "title": "System maintenance",
+        "state": "ongoing",
+        "begin": str(began_ms),
+        "end": "0",
+        "href": "",
+        "serviceTypes": [1, 2, 3, 4, 5],
+        "product": [1, 2, 3, 4, 5],
+        "uidSuffix": [],
+        "maintainType": 1,
+        "env": 1,
+    }
+    return {"list": [row]}
 
 
 def announcements(ask: Ask) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import anyio
 import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from playd.venues.exchange.faults.on_sockets import operation_fault, refused_upgrade
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.ledger import Ledger
 from playd.venues.exchange.socket import Client
@@ -24,11 +25,11 @@ class Session:
     """
     One socket of a client. `detail` says more about the path it came by, e.g. the category of a public one.
 
-    `pause_s` passes before each frame that leaves.
+    `pause_s` passes before each frame that leaves. `kind` is what faults call such a socket.
     """
 
     pause_s = 0.0
-    is_public = False
+    kind = "private"
 
     def __init__(self, floor: Floor, client: Client, address: str, detail: str) -> None:
         self.floor = floor
@@ -43,9 +44,17 @@ class Session:
         except orjson.JSONDecodeError:
             frame = None
         if isinstance(frame, dict):
-            self.serve(str(frame.get("op") or ""), frame)
+            await self.meet(str(frame.get("op") or ""), frame)
         else:
             self.refuse({}, "", "error:decode error, a JSON object is expected")
+
+    async def meet(self, op: str, frame: dict[str, Any]) -> None:
+        """Deal with one operation as far as faults on command let it come."""
+        fault = operation_fault(self.floor.faults, op, self.kind, self.floor.alias_of(self.client.uid), _topics_in(frame))
+        if fault == "":
+            self.serve(op, frame)
+        elif fault is not None:
+            self.refuse(frame, op, fault)
 
     def serve(self, op: str, frame: dict[str, Any]) -> None:
         """Deal with one operation."""
@@ -133,10 +142,19 @@ async def serve_socket(floor: Floor, request: web.Request, kind: type[Session], 
     address = address_of(request)
     if not floor.gate.admits_socket(address, floor.world.clock.mono_s()):
         return web.Response(status=403, text="too many connections")
+    refused = refused_upgrade(floor.faults, kind.kind)
+    if refused:
+        return web.Response(status=refused, text="refused on command")
     ws = web.WebSocketResponse(max_msg_size=FRAME_MAX, compress=False)
     await ws.prepare(request)
-    sent = _unnoted if kind.is_public else _noted_by(floor.ledger)
-    client = Client(floor.world.random.token(8), ws, floor.world.clock.mono_s, sent, kind.pause_s)
+    sent = _unnoted if kind.kind == "public" else _noted_by(floor.ledger)
+    clock, conn_id = floor.world.clock, floor.world.random.token(8)
+
+    def abort() -> None:
+        if request.transport is not None:
+            request.transport.abort()
+
+    client = Client(conn_id, ws, clock.mono_s, sent, floor.faults, floor.alias_of, abort, kind.kind, kind.pause_s)
     session = kind(floor, client, address, detail)
     floor.clients.append(client)
     floor.ledger.note("opened", conn=client.conn_id, address=address, path=request.path)

@@ -9,6 +9,9 @@ import orjson
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from playd.venues.exchange.faults.board import FaultBoard
+from playd.venues.exchange.faults.on_sockets import Outlet
+
 FRAMES_WAITING: Final = 10_000
 """Frames a client may be behind. Overflow closes its socket: it must reconnect and close its gap like after any loss."""
 
@@ -19,24 +22,31 @@ class Client:
     A connected socket. `uid` is None on public sockets and before authentication.
 
     `told` says that frames have gone out since the last barrier. `pause_s` passes before each frame. `mono_s` is the clock,
-    `sent` hears of every frame that leaves.
+    `sent` hears of every frame that leaves, `board` has the faults that may hit one. `abort` ends the connection without a
+    word; `kind` is `public`, `private` or `trade`.
     """
 
     conn_id: str
     ws: web.WebSocketResponse
     mono_s: Callable[[], float]
     sent: Callable[["Client", bytes], None]
+    board: FaultBoard
+    alias_of: Callable[[int | None], str]
+    abort: Callable[[], None]
+    kind: str
     pause_s: float = 0.0
     topics: set[str] = field(default_factory=set)
     uid: int | None = None
     told: bool = False
     _active_s: float = field(init=False)
+    _outlet: Outlet = field(init=False)
     _queue: MemoryObjectSendStream[bytes] = field(init=False)
     _waiting: MemoryObjectReceiveStream[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         self._queue, self._waiting = anyio.create_memory_object_stream[bytes](FRAMES_WAITING)
         self._active_s = self.mono_s()
+        self._outlet = Outlet(self.board, lambda: (self.kind, self.alias_of(self.uid)))
 
     def heard(self) -> None:
         """Note that the client has said something."""
@@ -75,9 +85,10 @@ class Client:
                 async for frame in self._waiting:
                     if self.pause_s:
                         await anyio.sleep(self.pause_s)
-                    self._active_s = self.mono_s()
-                    await self.ws.send_frame(frame, WSMsgType.TEXT)
-                    self.sent(self, frame)
+                    for leaving in await self._outlet.pass_on(frame):
+                        self._active_s = self.mono_s()
+                        await self.ws.send_frame(leaving, WSMsgType.TEXT)
+                        self.sent(self, leaving)
         except (ClientConnectionResetError, ConnectionError):
             return
         await self.ws.close()

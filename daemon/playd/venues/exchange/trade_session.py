@@ -1,9 +1,11 @@
 """A trade socket: the order requests of REST as frames, one reply for each. The socket's signature counts for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from playd.venues.exchange import auth, desk
+from playd.venues.exchange.faults.model import Event, Fault
+from playd.venues.exchange.faults.on_requests import Meeting, request_event
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.private_session import authenticate
@@ -13,6 +15,7 @@ from playd.venues.exchange.refusal import (
     DUPLICATE_REQUEST_ID,
     NOT_AUTHENTICATED,
     PARAMETER,
+    SERVER_ERROR,
     TOO_MANY_FROM_ADDRESS,
     UNKNOWN_OPERATION,
     Refusal,
@@ -24,6 +27,7 @@ PATHS: Final = {
     f"order.{name}": f"/v5/order/{name}"
     for name in ("create", "amend", "cancel", "create-batch", "amend-batch", "cancel-batch")
 }
+Body = dict[str, Any]
 REQUEST_ID_MAX: Final = 36
 REQUEST_IDS_KEPT: Final = 10_000
 
@@ -31,6 +35,7 @@ REQUEST_IDS_KEPT: Final = 10_000
 class TradeSession(Session):
     """`/v5/trade`."""
 
+    kind = "trade"
     pause_s = 0.002
     """The official connector notes whom a reply is for after it has sent the request: a reply must not be faster than that."""
 
@@ -39,26 +44,39 @@ class TradeSession(Session):
         self.key: ApiKey | None = None
         self._request_ids: dict[object, None] = {}
 
+    async def meet(self, op: str, frame: dict[str, Any]) -> None:
+        """Order requests meet the faults of requests. One that waits holds up those behind it."""
+        if op not in PATHS:
+            await super().meet(op, frame)
+            return
+        wire = OrderWire(self, op, frame)
+        reply = await Meeting(self.floor.faults, wire.event(), wire).reply()
+        if reply:
+            self.client.send(reply)
+
     def serve(self, op: str, frame: dict[str, Any]) -> None:
+        self.client.send(self.answer(op, frame))
+
+    def answer(self, op: str, frame: dict[str, Any]) -> Body:
+        """Deal with one operation; what goes back."""
         try:
             if op == "auth":
                 if self.key is not None:
                     raise Refusal(ALREADY_AUTHENTICATED, "Repeat auth")
                 self.key = authenticate(self, frame)
-                self._reply(frame, op)
-            elif op == "ping":
-                self._reply(frame, "pong", data=[str(self.floor.world.clock.wall_ms())])
-            elif op in PATHS:
-                self._order(frame, op)
-            else:
-                raise Refusal(UNKNOWN_OPERATION, f"op {op[:30]!r} is not an operation of this socket")
+                return self.reply(frame, op)
+            if op == "ping":
+                return self.reply(frame, "pong", data=[str(self.floor.wall_ms())])
+            if op in PATHS:
+                return self._order(frame, op)
+            raise Refusal(UNKNOWN_OPERATION, f"op {op[:30]!r} is not an operation of this socket")
         except Refusal as refusal:
-            self._reply(frame, op, refusal.code, refusal.text)
+            return self.reply(frame, op, refusal.code, refusal.text)
 
     def refuse(self, frame: dict[str, Any], op: str, text: str) -> None:
-        self._reply(frame, op, PARAMETER, text)
+        self.client.send(self.reply(frame, op, PARAMETER, text))
 
-    def _order(self, frame: dict[str, Any], op: str) -> None:
+    def _order(self, frame: dict[str, Any], op: str) -> Body:
         """One order request. Limits, rights and effects are those of the REST path."""
         if self.key is None:
             raise Refusal(NOT_AUTHENTICATED, "User authentication failed.")
@@ -69,20 +87,20 @@ class TradeSession(Session):
         if not isinstance(header, Mapping) or not isinstance(args, list) or len(args) != 1 or not isinstance(args[0], dict):
             raise Refusal(PARAMETER, "params error: header and one object in args are needed")
         stamp_ms, _, window_ms = auth.read_window(_text(header, "X-BAPI-TIMESTAMP"), _text(header, "X-BAPI-RECV-WINDOW"))
-        clock, config = self.floor.world.clock, self.floor.config
-        auth.check_window(stamp_ms, window_ms, clock.wall_ms())
-        key = auth.check_key(self.floor.keys.find(self.key.key), config.environment, self.address, clock.wall_ms())
+        config = self.floor.config
+        auth.check_window(stamp_ms, window_ms, self.floor.wall_ms())
+        key = auth.check_key(self.floor.keys.find(self.key.key), config.environment, self.address, self.floor.wall_ms())
         caller = desk.Caller(self.floor.books.accounts[key.uid], key, self.address, self.client.conn_id)
         answer = desk.serve(self.floor, PATHS[op], args[0], caller)
-        limits = rate_headers(answer.allowance, clock.wall_ms())
-        self._reply(
+        limits = rate_headers(answer.allowance, self.floor.wall_ms())
+        return self.reply(
             frame,
             op,
             answer.code,
             answer.text,
             data=answer.result,
             retExtInfo=answer.extra,
-            header={**limits, "Traceid": self.floor.world.random.token(8), "Timenow": str(clock.wall_ms())},
+            header={**limits, "Traceid": self.floor.world.random.token(8), "Timenow": str(self.floor.wall_ms())},
         )
 
     def _check_request_id(self, frame: dict[str, Any]) -> None:
@@ -98,10 +116,38 @@ class TradeSession(Session):
         if len(self._request_ids) > REQUEST_IDS_KEPT:
             self._request_ids.pop(next(iter(self._request_ids)))
 
-    def _reply(self, frame: dict[str, Any], op: str, code: int = 0, text: str = "OK", **more: Any) -> None:
+    def reply(self, frame: dict[str, Any], op: str, code: int = 0, text: str = "OK", **more: Any) -> Body:
+        """The reply to a frame."""
         request_id = {"reqId": frame["reqId"]} if "reqId" in frame else {}
-        body = {**request_id, "retCode": code, "retMsg": text, "op": op, **more, "connId": self.client.conn_id}
-        self.client.send(body)
+        return {**request_id, "retCode": code, "retMsg": text, "op": op, **more, "connId": self.client.conn_id}
+
+
+class OrderWire:
+    """One order frame and the ways to answer it. What is lost is an empty reply, which is not sent."""
+
+    def __init__(self, session: TradeSession, op: str, frame: dict[str, Any]) -> None:
+        self._session = session
+        self._op = op
+        self._frame = frame
+
+    def effect(self, _faults: Sequence[Fault]) -> Body:
+        return self._session.answer(self._op, self._frame)
+
+    def refuse(self, code: int, text: str) -> Body:
+        return self._session.reply(self._frame, self._op, code, text)
+
+    def status(self, http: int, text: str) -> Body:
+        return self.refuse(SERVER_ERROR, text or f"HTTP {http}")
+
+    def lost(self) -> Body:
+        return {}
+
+    def event(self) -> Event:
+        """What the frame is about."""
+        session, args = self._session, self._frame.get("args")
+        params = args[0] if isinstance(args, list) and args and isinstance(args[0], dict) else {}
+        account = session.floor.alias_of(session.client.uid)
+        return request_event(PATHS[self._op], account, "trade", params)
 
 
 def _text(header: Mapping[str, Any], name: str) -> str:

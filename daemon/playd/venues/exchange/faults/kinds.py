@@ -1,0 +1,127 @@
+"""Every kind of fault: where it hits, and what it takes."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from playd.plays.reader import Key, Table
+from playd.venues.exchange.faults.model import Seam
+
+ACT: Final = frozenset({Seam.MOMENT})
+"""What is done once its time has come. With a path it is done after such a request, with a topic when such a frame leaves."""
+
+_REQUEST: Final = frozenset({Seam.REQUEST})
+_FRAME: Final = frozenset({Seam.FRAME})
+_AUTHENTICATION: Final = frozenset({Seam.REQUEST, Seam.OPERATION})
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """
+    One kind. A `lasting` one hits without end unless the script says how often, and is noted in the ledger once.
+
+    Of operations of sockets it hits only `operations`; empty means all. `topic` is the pattern that it has unless the script
+    gives another.
+    """
+
+    name: str
+    meaning: str
+    seams: frozenset[Seam]
+    params: tuple[Key, ...] = ()
+    lasting: bool = False
+    topic: str = ""
+    operations: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> Table:
+        return Table(self.params)
+
+
+def _seconds(name: str, meaning: str, default: float) -> Key:
+    return Key(name, "number", meaning, default=default, low=0.0, high=3600.0, unit="s")
+
+
+_SILENT: Final = _seconds("silent_s", "how long nothing is said before the connection is cut", 0.0)
+
+REQUEST_KINDS: Final = (
+    Kind("delay", "a request waits before it takes effect", _REQUEST, (_seconds("delay_s", "how long", 1.0),)),
+    Kind("drop_request", "a request never takes effect and is not answered", _REQUEST, (_SILENT,)),
+    Kind("drop_reply", "a request takes effect, its reply is lost", _REQUEST, (_SILENT,)),
+    Kind(
+        "delay_reply",
+        "a request takes effect, its reply comes later: behind the private frames about it",
+        _REQUEST,
+        (_seconds("delay_s", "how long", 1.0),),
+    ),
+    Kind(
+        "duplicate",
+        "a request arrives twice",
+        _REQUEST,
+        (Key("reply", "word", "which of the two replies is sent", default="first", words=("first", "second")),),
+    ),
+    Kind(
+        "answer",
+        "a request is answered with a code of the venue, or with a status of HTTP",
+        _REQUEST,
+        (
+            Key("code", "int", "retCode; 0 for a status instead", default=0, low=-1, high=10_000_000),
+            Key("http", "int", "status of HTTP; 0 for a code instead", default=0, low=0, high=599),
+            Key("text", "text", "what is said with it", default=""),
+            Key("effect", "bool", "whether the request takes effect all the same", default=False),
+        ),
+    ),
+    Kind("maintenance", "nothing is served but the announcement", _REQUEST | {Seam.CONNECT}, lasting=True),
+    Kind("order_not_found", "an open order is not found, neither by reads nor by those who change it", _REQUEST),
+    Kind("forget_closed", "orders that are over are in no list", _REQUEST, lasting=True),
+    Kind("refuse_authentication", "the signature is called wrong", _AUTHENTICATION, lasting=True, operations=("auth",)),
+    Kind("expire_key", "the key has expired", _AUTHENTICATION, lasting=True, operations=("auth",)),
+    Kind(
+        "skew_clock",
+        "the exchange's clock is wrong",
+        frozenset({Seam.CLOCK}),
+        (
+            Key(
+                "by_ms",
+                "int",
+                "ahead of the time, negative behind it",
+                required=True,
+                low=-86_400_000,
+                high=86_400_000,
+                unit="ms",
+            ),
+        ),
+        lasting=True,
+    ),
+)
+
+_FILLS: Final = "execution*"
+
+SOCKET_KINDS: Final = (
+    Kind(
+        "cut",
+        "sockets are closed",
+        ACT,
+        (Key("goodbye", "bool", "whether the close is announced, as at a restart of the venue", default=False),),
+    ),
+    Kind(
+        "refuse_connection",
+        "no new socket is let in",
+        frozenset({Seam.CONNECT}),
+        (Key("http", "int", "the status instead", default=503, low=400, high=599),),
+        lasting=True,
+    ),
+    Kind("refuse_subscription", "a subscription is refused", frozenset({Seam.OPERATION}), operations=("subscribe",)),
+    Kind(
+        "half_open",
+        "a socket stays open and is dead: what it is told is lost both ways",
+        _FRAME | {Seam.OPERATION},
+        lasting=True,
+    ),
+    Kind("slow", "frames wait before they leave", _FRAME, (_seconds("delay_s", "how long each", 0.1),), lasting=True),
+    Kind("drop_frame", "a frame is lost", _FRAME),
+    Kind("duplicate_frame", "a frame comes twice", _FRAME),
+    Kind("reorder_frames", "a frame comes behind the next one", _FRAME),
+    Kind("missed_fill", "a fill is not told", _FRAME, topic=_FILLS),
+    Kind("repeated_fill", "a fill is told twice", _FRAME, topic=_FILLS),
+)
+
+KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in (*REQUEST_KINDS, *SOCKET_KINDS)}

@@ -1,0 +1,114 @@
+"""Faults of sockets: connections that end, stay silent or are slow, and frames that get lost, come twice or out of order."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+import orjson
+
+from playd.venues.exchange.faults.board import FaultBoard
+from playd.venues.exchange.faults.matcher import matches
+from playd.venues.exchange.faults.model import Event, Fault, Seam, Where
+
+_DROPS: Final = ("half_open", "drop_frame", "missed_fill")
+_DOUBLES: Final = ("duplicate_frame", "repeated_fill")
+_REFUSALS: Final = {
+    "refuse_authentication": "Params Error: error sign!",
+    "expire_key": "Your api key has expired.",
+    "refuse_subscription": "error:handler not found",
+}
+
+
+class Cuttable(Protocol):
+    """A connected socket as far as a cut is concerned."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def uid(self) -> int | None: ...
+
+    def hang_up(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+def cut(clients: Iterable[Cuttable], alias_of: Callable[[int | None], str], fault: Fault, event: Event) -> bool:
+    """Close the sockets that the fault names by kind and account; whether there were any. `event` was what set it off."""
+    meant = [client for client in clients if _means(fault, client.kind, alias_of(client.uid), event)]
+    for client in meant:
+        if fault.params["goodbye"]:
+            client.hang_up()
+        else:
+            client.abort()
+    return bool(meant)
+
+
+def _means(fault: Fault, kind: str, account: str, event: Event) -> bool:
+    where = Where(socket=fault.where.socket, account=fault.where.account)
+    if event.seam is Seam.FRAME:  # a frame sets off the end of its own kind of socket
+        where = replace(where, socket=event.socket)
+    return matches(replace(fault, where=where), Event(Seam.CONNECT, socket=kind, account=account))
+
+
+class Outlet:
+    """The way out of one socket. `who` gives its kind and the alias of its user."""
+
+    def __init__(self, board: FaultBoard, who: Callable[[], tuple[str, str]]) -> None:
+        self._board = board
+        self._who = who
+        self._held: list[bytes] = []
+
+    async def pass_on(self, frame: bytes) -> Sequence[bytes]:
+        """What leaves instead of a frame: usually itself."""
+        if not self._board.listens(Seam.FRAME):
+            return (*self._release(), frame) if self._held else (frame,)
+        kind, account = self._who()
+        faults = self._board.hit_by(_frame_event(frame, kind, account))
+        copies = 1
+        for fault in faults:
+            if fault.kind == "slow":
+                await self._board.pause(fault.number("delay_s"))
+            elif fault.kind in _DROPS:
+                return ()
+            elif fault.kind in _DOUBLES:
+                copies = 2
+            elif fault.kind == "reorder_frames" and not self._held:
+                self._held.append(frame)
+                return ()
+        return (*[frame] * copies, *self._release())
+
+    def _release(self) -> list[bytes]:
+        held, self._held = self._held, []
+        return held
+
+
+def operation_fault(board: FaultBoard, op: str, kind: str, account: str, topics: Sequence[str]) -> str | None:
+    """What is said instead of doing an operation: empty to do it, None to say nothing at all."""
+    if not board.listens(Seam.OPERATION):
+        return ""
+    for topic in topics or ("",):
+        for fault in board.hit_by(Event(Seam.OPERATION, op, topic, kind, account)):
+            if fault.kind == "half_open":
+                return None
+            text = _REFUSALS[fault.kind]
+            return f"{text},topic:{topic}" if topic else text
+    return ""
+
+
+def refused_upgrade(board: FaultBoard, kind: str) -> int:
+    """The HTTP status that a new connection is refused with, 0 when it may come in."""
+    faults = board.hit_by(Event(Seam.CONNECT, socket=kind))
+    return next((int(fault.params.get("http", 503)) for fault in faults), 0)
+
+
+def _frame_event(frame: bytes, kind: str, account: str) -> Event:
+    body: dict[str, Any] = orjson.loads(frame)
+    data = body.get("data")
+    rows = (
+        [row for row in data if isinstance(row, dict)] if isinstance(data, list) else [data] if isinstance(data, dict) else []
+    )
+    topic = str(body.get("topic", ""))
+    symbols = {str(row[name]) for row in rows for name in ("symbol", "s") if row.get(name)} or {topic.rpartition(".")[2]}
+    links = tuple(str(row["orderLinkId"]) for row in rows if row.get("orderLinkId"))
+    return Event(Seam.FRAME, str(body.get("op", "")), topic, kind, account, tuple(sorted(symbols)), links)
