@@ -45,6 +45,8 @@ def jobs() -> Iterator[Job]:
     """Every kernel of the catalog with something to do."""
     rows = walk(BARS, seed=1, price=50_000.0, step=5e-4)
     truths = [np.array(np.random.default_rng(seed).random(BARS) < 0.5, dtype=np.float64) for seed in range(4)]
+    swing = prefixed("swing", run_structure("swing", rows, {"left": 5, "right": 5}))
+    rows |= {name: np.ascontiguousarray(row) for name, row in swing.items()}
     for name, indicator in CATALOG.items():
         params = indicator.defaults()
         inputs = [rows[row] for row in indicator.inputs]

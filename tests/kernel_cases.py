@@ -81,7 +81,7 @@ def value_of(param: ParamSpec) -> st.SearchStrategy[Any]:
 
 @st.composite
 def params_of(draw: st.DrawFn, spec: IndicatorSpec) -> dict[str, Scalar]:
-    params = {param.name: draw(value_of(param)) for param in spec.params}
+    params = {param.name: draw(value_of(param)) for param in spec.params if param.kind != "structure"}
     for less, more in spec.rising:
         low, high = sorted((int(params[less]), int(params[more])))
         params[less], params[more] = low, max(high, low + 1)
@@ -108,7 +108,15 @@ def candles(draw: st.DrawFn, missing: bool = True) -> Market:
     first_index = draw(st.integers(1_000_000, 1_000_600))
     index = np.arange(first_index, first_index + BARS, dtype=np.float64)
     origin = f"{seed=}, {price=}, {step=}, {flat=}, {holes=}, {first_index=}"
-    return Market({**rows, "index": index, "time": index * 900_000.0}, origin)
+    return Market({**rows, **_pivots(random), "index": index, "time": index * 900_000.0}, origin)
+
+
+def _pivots(random: np.random.Generator) -> dict[str, Floats]:
+    """What a swing says at each bar, without the bars that made it: pivots are frequent, and some complete one or two pairs."""
+    high, low = (random.random((2, BARS)) < 0.15).astype(np.float64)
+    pairs = np.minimum(random.integers(0, 3, BARS), high + low)
+    rows = {"high_accepted": high, "low_accepted": low, "pair_version": np.cumsum(pairs)}
+    return prefixed("swing", {**rows, "pair_direction": random.integers(1, 3, BARS).astype(np.float64)})
 
 
 @st.composite

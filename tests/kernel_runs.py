@@ -75,8 +75,14 @@ def run_kernel(
 
 
 def run_indicator(spec: IndicatorSpec, rows: Rows, params: Params | None = None, cuts: Sequence[int] = ()) -> dict[str, Floats]:
-    """Outputs of an indicator by name, with its defaults for the parameters that are not given."""
+    """
+    Outputs of an indicator by name, with its defaults for the parameters that are not given.
+
+    An anchored one reads the swing in `rows`, else one of 5 bars to each side.
+    """
     settled = {**spec.defaults(), **(params or {})}
+    if any(name.startswith("swing.") for name in spec.inputs) and "swing.pair_version" not in rows:
+        rows = {**rows, **prefixed("swing", run_structure("swing", rows, {"left": 5, "right": 5}))}
     inputs = [rows[name] for name in spec.inputs]
     state = np.zeros(spec.state_size(settled))
     table = run_kernel(spec.kernel, inputs, spec.pack(settled), state, len(spec.outputs), cuts)

@@ -29,8 +29,12 @@ def test_an_output_has_the_published_values(vector: list[str]) -> None:
     assert [first, at_first, *later] == [str(found[0]), *texts]
 
 
-WITHOUT_VECTOR = {"psar.direction", "session_levels.prev_week_high", "session_levels.prev_week_low"}
-"""The first is printed nowhere; no week is complete within the series."""
+WITHOUT_VECTOR = {
+    *("psar.direction", "session_levels.prev_week_high", "session_levels.prev_week_low"),
+    *("anchored_vwap.bars_since_anchor", "anchored_vwap"),
+    *(f"anchored_volume_profile.{output.name}" for output in CATALOG["anchored_volume_profile"].outputs),
+}
+"""Printed nowhere, or no week is complete within the series."""
 
 
 def test_every_indicator_and_output_has_a_vector() -> None:
@@ -84,6 +88,9 @@ FLAT = {
         "above_poc": 0.0,
         "in_value_area": 1.0,
     },
+    # No pivot, so that there is no anchor.
+    "anchored_vwap": {"value": NAN, "bars_since_anchor": NAN},
+    "anchored_volume_profile": {output.name: NAN for output in CATALOG["anchored_volume_profile"].outputs},
     "session_levels": {
         "prev_day_high": NAN,
         "prev_day_low": NAN,

@@ -5,6 +5,8 @@ from typing import Final
 from playd.kernels.indicators import (
     adx,
     alma,
+    anchored_volume_profile,
+    anchored_vwap,
     aroon,
     atr,
     bbands,
@@ -72,6 +74,8 @@ from playd.kernels.structures.spec import StructureSpec
 _INDICATORS: Final = (
     adx,
     alma,
+    anchored_volume_profile,
+    anchored_vwap,
     aroon,
     atr,
     bbands,

@@ -14,10 +14,23 @@ Params: TypeAlias = Mapping[str, Scalar]
 Value: TypeAlias = Scalar | tuple[float, ...] | None
 """What a parameter may hold. None: an optional one that is not given. Indicators have scalars only."""
 
-InputName: TypeAlias = Literal["src", "open", "high", "low", "close", "volume", "index", "time"]
+InputName: TypeAlias = Literal[
+    "src",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "index",
+    "time",
+    "swing.high_accepted",
+    "swing.low_accepted",
+    "swing.pair_version",
+    "swing.pair_direction",
+]
 """
 What a row is. `src`: the feature's source (default close). `index`: open time / bar length, an exact integer. `time`: open
-time in epoch ms.
+time in epoch ms. `swing.…`: output of the swing that the parameter `anchor_structure` names.
 """
 
 
@@ -36,14 +49,14 @@ class ParamSpec:
     One parameter of an indicator or of a structure detector.
 
     Attributes:
-        kind: `int`, `float`, `bool`, `word` (one of `words`), `numbers` (a list of 1 to `most` distinct floats), or `feature`
-            (the id of a feature, which no kernel ever sees).
+        kind: `int`, `float`, `bool`, `word` (one of `words`), `numbers` (a list of 1 to `most` distinct floats), `feature` or
+            `structure` (the id of one, which no kernel ever sees).
         default: None if the parameter is required, or optional without a value.
         lo, hi: Allowed range, of each number of a list too; both ends included unless `above_lo`, which excludes `lo`.
     """
 
     name: str
-    kind: Literal["int", "float", "bool", "word", "numbers", "feature"]
+    kind: Literal["int", "float", "bool", "word", "numbers", "feature", "structure"]
     default: Value = None
     lo: float = -inf
     hi: float = inf
@@ -101,8 +114,8 @@ class IndicatorSpec:
         return compile_kernel(self.recurrence, len(self.inputs))
 
     def defaults(self) -> dict[str, Scalar]:
-        """Every parameter with its default."""
-        return {param.name: cast(Scalar, param.default) for param in self.params}
+        """Every parameter that has a default."""
+        return {param.name: cast(Scalar, param.default) for param in self.params if param.default is not None}
 
     def output_index(self, name: str) -> int:
         """The row of an output. Raises ValueError if there is none of that name."""

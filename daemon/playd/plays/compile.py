@@ -158,6 +158,11 @@ class _Compiler:
         return outputs
 
     def _input(self, feature: Feature, clock: int, name: InputName) -> int:
+        _, _, of_swing = name.partition(".")
+        if of_swing:
+            swing = feature.swing
+            # One that starts at the first bar has no swing: any row does, because the kernel does not look at it.
+            return self._structures.outputs(swing)[of_swing] if swing is not None else self._graph.candle(clock, "close")
         if name != "src":
             return self._graph.candle(clock, name)
         source = feature.source

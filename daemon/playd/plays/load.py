@@ -9,6 +9,7 @@ from typing import Final
 from playd.core.canonical import digest
 from playd.core.errors import Broken, PlayError
 from playd.plays.actions import ActionReader, read_setups
+from playd.plays.anchors import with_swings
 from playd.plays.available import refuse_unavailable
 from playd.plays.contract import Sections, check_contract
 from playd.plays.document import Leaf, Map, Sequence, kind_of, read_document
@@ -127,6 +128,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     features = read_features(top.item("features"), timeframes, names, report, top.mark)
     structure_reader = StructureReader(timeframes, names, report)
     structures = structure_reader.read(top.item("structures"))
+    features = with_swings(features, structures, top.item("features"), names, report)
     setups_item = top.item("setups")
     expressions = ExpressionReader(names, setups_item.keys if isinstance(setups_item, Map) else (), report)
     setups = read_setups(setups_item, expressions, report)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from playd.kernels.anchors import ANCHOR_STRUCTURE
 from playd.kernels.spec import Value
 from playd.plays.conditions import Expr, Ref
 
@@ -79,6 +80,11 @@ class Feature:
     step_ms: int
     params: tuple[tuple[str, int | float | str], ...]
     source: str | Ref | None
+
+    @property
+    def swing(self) -> str | None:
+        """Id of the swing whose pivots it starts over at, None for an indicator that does not."""
+        return next((str(value) for name, value in self.params if name == ANCHOR_STRUCTURE.name), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ _KINDS: Final[dict[str, Kind]] = {
     "word": "word",
     "numbers": "list",
     "feature": "text",
+    "structure": "text",
 }
 
 
@@ -26,7 +27,7 @@ def param_key(param: ParamSpec) -> Key:
     return Key(
         param.name,
         _KINDS[param.kind],
-        "id of a feature on the same clock" if param.kind == "feature" else "parameter",
+        f"id of a {param.kind} on the same clock" if param.kind in ("feature", "structure") else "parameter",
         required=param.required,
         default=None if isinstance(param.default, tuple) else param.default,
         low=low,

@@ -54,6 +54,12 @@ TABLE: dict[str, Entry] = {
         ("poc", "vah", "val", "poc_volume", "above_poc", "in_value_area"),
         "poc",
     ),
+    "anchored_vwap": ({"anchor_source": "swing_any"}, ("value", "bars_since_anchor"), "value"),
+    "anchored_volume_profile": (
+        {"num_buckets": 50, "lookback": 50, "value_area_pct": 0.70, "anchor_source": "swing_any"},
+        ("poc", "vah", "val", "poc_volume", "above_poc", "in_value_area", "bars_since_anchor"),
+        "poc",
+    ),
     "session_levels": (
         {},
         ("prev_day_high", "prev_day_low", "current_day_high", "current_day_low", "prev_week_high", "prev_week_low"),
@@ -62,9 +68,9 @@ TABLE: dict[str, Entry] = {
 }
 
 
-def test_the_catalog_holds_every_indicator_that_needs_no_structure_and_no_reference() -> None:
+def test_the_catalog_holds_every_indicator_that_needs_no_reference() -> None:
     assert set(TABLE) == set(CATALOG)
-    assert len(TABLE) == 47 - len({"anchored_vwap", "anchored_volume_profile"})
+    assert len(TABLE) == 47
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -154,8 +160,12 @@ def test_outputs_are_floats_but_for_flags_and_directions() -> None:
         for output in spec.outputs
         if output.type is not ColumnType.FLOAT
     }
-    flags = "supertrend.direction psar.reversal psar.direction squeeze.on squeeze.off squeeze.no_sqz"
-    assert others == dict.fromkeys([*flags.split(), "volume_profile.above_poc", "volume_profile.in_value_area"], ColumnType.INT)
+    flags = (
+        "supertrend.direction psar.reversal psar.direction squeeze.on squeeze.off squeeze.no_sqz "
+        "volume_profile.above_poc volume_profile.in_value_area anchored_volume_profile.above_poc "
+        "anchored_volume_profile.in_value_area anchored_volume_profile.bars_since_anchor anchored_vwap.bars_since_anchor"
+    )
+    assert others == dict.fromkeys(flags.split(), ColumnType.INT)
 
 
 def test_lengths_and_numbers_have_the_ranges_of_the_table() -> None:
@@ -169,8 +179,8 @@ def test_lengths_and_numbers_have_the_ranges_of_the_table() -> None:
     }
     assert ranges == {
         **{(name, "length"): (2, 2000) for name in from_two},
-        ("volume_profile", "num_buckets"): (2, 500),
-        ("volume_profile", "lookback"): (2, 2000),
+        **{(name, "num_buckets"): (2, 500) for name in ("volume_profile", "anchored_volume_profile")},
+        **{(name, "lookback"): (2, 2000) for name in ("volume_profile", "anchored_volume_profile")},
     }
     assert {name for name, spec in CATALOG.items() if spec.rising == (("fast", "slow"),)} == {"macd", "ppo", "kvo", "uo"}
 

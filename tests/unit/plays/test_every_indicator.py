@@ -13,13 +13,18 @@ every_output = pytest.mark.parametrize(("name", "output"), OUTPUTS, ids=[f"{name
 CLOSES = [100.0 + 8.0 * np.sin(k / 5.0) + 0.01 * k for k in range(300)]
 
 
-def features(name: str) -> str:
-    return f"{{x: {{indicator: {name}}}}}"
+SWING = "structures: {exec: [{type: swing, key: sw, params: {left: 3, right: 3}}]}"
+
+
+def parts(name: str) -> dict[str, str]:
+    """The sections of a Play whose feature `x` is that indicator, with the swing that an anchored one needs."""
+    anchored = any(param.kind == "structure" for param in CATALOG[name].params)
+    return {"features": f"{{x: {{indicator: {name}}}}}", "more": SWING if anchored else ""}
 
 
 @every_output
 def test_an_output_can_be_compared_and_gets_its_column(name: str, output: OutputSpec) -> None:
-    columns = columns_of(load(f'{{all: [["x.{output.name}", ">", 0]]}}', features=features(name)), market(CLOSES))
+    columns = columns_of(load(f'{{all: [["x.{output.name}", ">", 0]]}}', **parts(name)), market(CLOSES))
     assert len(columns.column(f"x.{output.name}")) == len(CLOSES)
 
 
@@ -27,9 +32,9 @@ def test_an_output_can_be_compared_and_gets_its_column(name: str, output: Output
 def test_a_bare_id_is_the_primary_output(name: str) -> None:
     if CATALOG[name].primary is None:
         with pytest.raises(PlayError, match=r"E412 .*expected x\.long"):
-            load('{all: [[x, ">", 0]]}', features=features(name))
+            load('{all: [[x, ">", 0]]}', **parts(name))
     else:
-        play = load('{all: [[x, ">", 0]]}', features=features(name))
+        play = load('{all: [[x, ">", 0]]}', **parts(name))
         columns = columns_of(play, market(CLOSES))
         assert np.array_equal(columns.column("x"), columns.column(f"x.{CATALOG[name].primary}"), equal_nan=True)
 
@@ -39,9 +44,9 @@ def test_only_whole_numbers_can_be_equal(name: str, output: OutputSpec) -> None:
     condition = f'{{all: [["x.{output.name}", "==", 1]]}}'
     if output.type is ColumnType.FLOAT:
         with pytest.raises(PlayError, match="E421"):
-            load(condition, features=features(name))
+            load(condition, **parts(name))
     else:
-        load(condition, features=features(name))
+        load(condition, **parts(name))
 
 
 def test_psar_is_the_only_one_without_a_primary_output() -> None:

@@ -65,6 +65,32 @@ def _value_area(buckets: Row, fullest: int, wanted: float) -> tuple[int, int]:
     return lower, upper
 
 
+@part
+def write_profile(rows: tuple[Row, Row, Row, Row], t: int, bars: int, area: float, buckets: Row, outputs: Table) -> None:
+    """
+    The profile of the last `bars` bars up to `t` into the first six outputs; they stay as they are where there is none.
+
+    `rows`: high, low, close, volume. `buckets` is room that is written over.
+    """
+    highs, lows, closes, volumes = rows
+    bottom, top = _range_of_last(highs, lows, t, bars)
+    width = (top - bottom) / len(buckets)
+    if width - width != 0.0:  # the range has overflowed
+        return
+    total = _fill(buckets, (highs, lows, volumes), t, bars, bottom, width)
+    if total - total != 0.0 or total <= 0.0:  # the volume has overflowed, or there is none
+        return
+    fullest = 0
+    for one in range(len(buckets)):
+        fullest = one if buckets[one] > buckets[fullest] else fullest
+    lower, upper = _value_area(buckets, fullest, area * total)
+    centre = bottom + (fullest + 0.5) * width
+    area_low, area_high = bottom + (lower + 0.5) * width, bottom + (upper + 0.5) * width
+    outputs[0, t], outputs[1, t], outputs[2, t], outputs[3, t] = centre, area_high, area_low, buckets[fullest]
+    outputs[4, t] = 1.0 if closes[t] > centre else 0.0
+    outputs[5, t] = 1.0 if area_low <= closes[t] <= area_high else 0.0
+
+
 def volume_profile(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
     """
     Inputs: high, low, close, volume. Params: num_buckets, lookback, value_area_pct.
@@ -83,22 +109,7 @@ def volume_profile(inputs: Sequence[Row], params: Row, state: Row, outputs: Tabl
             outputs[row, t] = MISSING
         if seen < lookback:
             continue
-        bottom, top = _range_of_last(highs, lows, t, lookback)
-        width = (top - bottom) / len(buckets)
-        if width - width != 0.0:  # the range has overflowed
-            continue
-        total = _fill(buckets, (highs, lows, volumes), t, lookback, bottom, width)
-        if total - total != 0.0 or total <= 0.0:  # the volume has overflowed, or there is none
-            continue
-        fullest = 0
-        for one in range(len(buckets)):
-            fullest = one if buckets[one] > buckets[fullest] else fullest
-        lower, upper = _value_area(buckets, fullest, area * total)
-        centre = bottom + (fullest + 0.5) * width
-        area_low, area_high = bottom + (lower + 0.5) * width, bottom + (upper + 0.5) * width
-        outputs[0, t], outputs[1, t], outputs[2, t], outputs[3, t] = centre, area_high, area_low, buckets[fullest]
-        outputs[4, t] = 1.0 if closes[t] > centre else 0.0
-        outputs[5, t] = 1.0 if area_low <= closes[t] <= area_high else 0.0
+        write_profile((highs, lows, closes, volumes), t, lookback, area, buckets, outputs)
     state[0] = seen
 
 
