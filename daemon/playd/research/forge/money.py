@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from playd.kernels.spec import ColumnType
-from playd.plays.available import ANCHORS, ENTRY_ORDER_TYPES, FUNDING_GUARD
 from playd.plays.reader import Table
 from playd.plays.risk_tables import BREAK_EVEN, RISK, RISK_MODEL, SIZING, STOPS, TARGETS, TRAILING
 from playd.plays.tables import ACCOUNT, BACKTEST, COOLDOWN, DAYS, DEPLOY, ENTRY, FEE_MODEL, POLICY, TRADING_WINDOW
 from playd.plays.tables import FUNDING_GUARD as GUARD
 from playd.research.forge.columns import Named
 from playd.research.forge.draw import Draw
+from playd.research.forge.offered import FILL_ANCHOR, FUNDING_GUARD, LIMIT_ENTRIES, offered
 
 _SCALARS: Final = ("number", "int", "bool", "word")
 _RESTS: Final = ("GTC", "PostOnly")
@@ -68,7 +68,7 @@ class MoneyForge:
             policy["cooldown_bars"] = both if self._draw.chance(0.5) else self._draw.integer(0, 5)
         if self._draw.chance(0.2):
             policy["trading_windows"] = [self._window() for _ in range(self._draw.integer(1, 3))]
-        if FUNDING_GUARD and self._draw.chance(0.2):
+        if offered(FUNDING_GUARD) and self._draw.chance(0.2):
             policy["funding_guard"] = self._draw.keys(GUARD, scalars(GUARD))
         return policy
 
@@ -101,7 +101,7 @@ class MoneyForge:
         """Order types, and what moves a stop where there is one."""
         more = self._draw.keys(RISK_MODEL, ["tp_order_type", "sl_order_type"], 0.3)
         if self._draw.chance(0.3):
-            more["anchor"] = self._draw.one_of(sorted(ANCHORS))
+            more["anchor"] = self._draw.one_of(RISK.key("anchor").words if offered(FILL_ANCHOR) else ("signal",))
         if stop != "none" and self._draw.chance(0.3):
             more["break_even"] = self._draw.keys(BREAK_EVEN, ["activation_pct"])
         if stop != "none" and not stop.startswith("trailing") and self._draw.chance(0.3):
@@ -131,7 +131,7 @@ class MoneyForge:
 
     def entry(self) -> dict[str, object]:
         """`entry`, or nothing for market orders."""
-        if "Limit" not in ENTRY_ORDER_TYPES or self._draw.chance(0.6):
+        if not offered(LIMIT_ENTRIES) or self._draw.chance(0.6):
             return {"entry": {"order_type": "market"}} if self._draw.chance(0.2) else {}
         entry = {"order_type": "LIMIT", **self._draw.keys(ENTRY, ["time_in_force"])}
         if self._draw.chance(0.7):
