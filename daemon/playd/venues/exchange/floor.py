@@ -16,6 +16,7 @@ from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.dcp import DisconnectProtection
 from playd.venues.exchange.faults.board import FaultBoard
 from playd.venues.exchange.faults.matcher import Now
+from playd.venues.exchange.faults.on_accounts import account_acts
 from playd.venues.exchange.faults.on_sockets import cut
 from playd.venues.exchange.gate import Gate
 from playd.venues.exchange.keys import ApiKey, KeyRing
@@ -75,7 +76,8 @@ class Floor:
             lambda: Now(world.clock.mono_s(), self.books.time.now_ms),
             self.ledger.note,
         )
-        self.faults.acts |= {"cut": lambda fault, event: cut([*self.clients], self.alias_of, fault, event)}
+        self.faults.acts |= account_acts(self.books, self.apply, self.records.link_used)
+        self.faults.acts["cut"] = lambda fault, event: cut([*self.clients], self.alias_of, fault, event)
         self.faults.arm(config.faults)
         self.market = MarketClock(
             books=self.books,

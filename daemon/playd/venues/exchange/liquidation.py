@@ -20,10 +20,17 @@ def take_over(books: Books, account: Account, position: Position, ticks: int) ->
     order = _venue_order(books, account, position, steps, "CreateByTakeOver_PassThrough")
     fill(books, account, order, steps, ticks, maker=False, exec_type="BustTrade")
     if not books.terms.insured:
-        _deleverage(books, account, position.symbol, -direction, steps, ticks)
+        _pass_on(books, account, position.symbol, -direction, steps, ticks)
 
 
-def _deleverage(books: Books, bankrupt: Account, symbol: str, direction: int, steps: int, ticks: int) -> None:
+def deleverage(books: Books, account: Account, position: Position, steps: int, ticks: int) -> None:
+    """Close `steps` of a position at `ticks` because somebody on the other side is bankrupt; what rests is cancelled."""
+    _cancel(books, account, of_position(account, position), CancelType.DELEVERAGING)
+    order = _venue_order(books, account, position, steps, "CreateByAdl_PassThrough")
+    fill(books, account, order, steps, ticks, maker=False, exec_type="AdlTrade")
+
+
+def _pass_on(books: Books, bankrupt: Account, symbol: str, direction: int, steps: int, ticks: int) -> None:
     """Close `steps` of positions of this direction, the most profitable and most leveraged first."""
     facing = [
         (account, position)
@@ -35,9 +42,7 @@ def _deleverage(books: Books, bankrupt: Account, symbol: str, direction: int, st
         part = min(steps, abs(position.steps))
         if part == 0:
             break
-        _cancel(books, account, of_position(account, position), CancelType.DELEVERAGING)
-        order = _venue_order(books, account, position, part, "CreateByAdl_PassThrough")
-        fill(books, account, order, part, ticks, maker=False, exec_type="AdlTrade")
+        deleverage(books, account, position, part, ticks)
         steps -= part
 
 

@@ -124,4 +124,34 @@ SOCKET_KINDS: Final = (
     Kind("repeated_fill", "a fill is told twice", _FRAME, topic=_FILLS),
 )
 
-KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in (*REQUEST_KINDS, *SOCKET_KINDS)}
+_SHARE: Final = Key("share", "number", "how much of the position", default=1.0, low=0.0, high=1.0, above=True)
+
+ACCOUNT_KINDS: Final = (
+    Kind("manual_close", "somebody closes a position by hand", ACT, (_SHARE,)),
+    Kind(
+        "manual_open",
+        "somebody buys or sells by hand",
+        ACT,
+        (
+            Key("side", "word", "side of the order", default="Buy", words=("Buy", "Sell")),
+            Key("qty", "text", "quantity in base coin, in quotes", required=True),
+        ),
+    ),
+    Kind(
+        "cancel_all",
+        "somebody cancels what is open",
+        ACT,
+        (Key("what", "word", "which orders; stops are those with a trigger", default="all", words=("all", "orders", "stops")),),
+    ),
+    Kind("remove_stop", "somebody removes the stop of a position", ACT),
+    Kind(
+        "change_leverage",
+        "somebody changes the leverage",
+        ACT,
+        (Key("leverage", "number", "the new one", required=True, low=1.0, high=1000.0, unit="×"),),
+    ),
+    Kind("liquidate", "the venue takes a position over at the present price", ACT),
+    Kind("deleverage", "the venue closes a profitable position for a bankrupt one on the other side", ACT, (_SHARE,)),
+)
+
+KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in (*REQUEST_KINDS, *SOCKET_KINDS, *ACCOUNT_KINDS)}

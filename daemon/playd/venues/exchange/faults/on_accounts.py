@@ -1,0 +1,127 @@
+"""Faults of accounts: what somebody else does with them, by hand or because the venue must. Everything goes the usual way."""
+
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, Final
+
+from playd.venues.exchange import arrivals, modes
+from playd.venues.exchange.arrivals import LinkUsed
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.faults.board import Act
+from playd.venues.exchange.faults.model import Event, Fault
+from playd.venues.exchange.liquidation import deleverage, take_over
+from playd.venues.exchange.model import Account, Position
+from playd.venues.exchange.refusal import Refusal
+from playd.venues.exchange.text import plain
+from playd.venues.exchange.trading_stop import set_trading_stop
+
+Do = Callable[[Books, Account, str, Fault, LinkUsed], bool]
+"""Does it to one account and symbol. Returns whether there was anything to do."""
+
+
+def account_acts(books: Books, apply: Callable[[], None], link_used: LinkUsed) -> dict[str, Act]:
+    """Acts by kind; `apply` keeps and tells what they change."""
+
+    def act(do: Do, fault: Fault, event: Event) -> bool:
+        done = False
+        for account, symbol in [*_targets(books, fault, event)]:
+            try:
+                done = do(books, account, symbol, fault, link_used) or done
+            except Refusal:  # nothing to do it to, or not now: it is tried again at the next moment
+                continue
+        apply()
+        return done
+
+    return {kind: partial(act, do) for kind, do in _ACTS.items()}
+
+
+def _targets(books: Books, fault: Fault, event: Event) -> Iterator[tuple[Account, str]]:
+    """Accounts and symbols that the fault names; those of the event that set it off where it names none."""
+    for account in [*books.accounts.values()]:
+        if _is_meant(account.alias, fault.where.account, (event.account,)):
+            for symbol in books.listings:
+                if _is_meant(symbol, fault.where.symbol, event.symbols):
+                    yield account, symbol
+
+
+def _is_meant(name: str, pattern: str, of_event: tuple[str, ...]) -> bool:
+    named = [each for each in of_event if each]
+    return fnmatchcase(name, pattern) if pattern else not named or name in named
+
+
+def _wish(symbol: str, **more: Any) -> dict[str, Any]:
+    return {"category": "linear", "symbol": symbol, **more}
+
+
+def _positions(account: Account, symbol: str) -> list[Position]:
+    return [position for position in account.places(symbol) if position.steps]
+
+
+def _close(books: Books, account: Account, symbol: str, fault: Fault, link_used: LinkUsed) -> bool:
+    listing = books.listings[symbol]
+    for position in _positions(account, symbol):
+        steps = max(round(abs(position.steps) * fault.number("share")), 1)
+        side = "Sell" if position.steps > 0 else "Buy"
+        qty = plain(listing.qty_decimal(steps))
+        wish = _wish(symbol, side=side, orderType="Market", qty=qty, reduceOnly=True, positionIdx=position.idx)
+        arrivals.create(books, account, wish, link_used)
+        return True
+    return False
+
+
+def _open(books: Books, account: Account, symbol: str, fault: Fault, link_used: LinkUsed) -> bool:
+    wish = _wish(symbol, side=fault.text("side"), orderType="Market", qty=fault.text("qty"))
+    arrivals.create(books, account, wish, link_used)
+    return True
+
+
+def _cancel_all(books: Books, account: Account, symbol: str, fault: Fault, _: LinkUsed) -> bool:
+    return bool(arrivals.cancel_all(books, account, _wish(symbol, orderFilter=_FILTERS[fault.text("what")])))
+
+
+def _remove_stop(books: Books, account: Account, symbol: str, _: Fault, __: LinkUsed) -> bool:
+    naked = False
+    for position in _positions(account, symbol):
+        if position.stop_id:
+            set_trading_stop(books, account, _wish(symbol, stopLoss="0", positionIdx=position.idx))
+            naked = True
+    return naked
+
+
+def _change_leverage(books: Books, account: Account, symbol: str, fault: Fault, _: LinkUsed) -> bool:
+    text = f"{fault.number('leverage'):g}"
+    modes.set_leverage(books, account, _wish(symbol, buyLeverage=text, sellLeverage=text))
+    return True
+
+
+def _liquidate(books: Books, account: Account, symbol: str, _: Fault, __: LinkUsed) -> bool:
+    for position in _positions(account, symbol):
+        take_over(books, account, position, _ticks_now(books, symbol))
+        return True
+    return False
+
+
+def _deleverage(books: Books, account: Account, symbol: str, fault: Fault, _: LinkUsed) -> bool:
+    for position in _positions(account, symbol):
+        steps = max(round(abs(position.steps) * fault.number("share")), 1)
+        deleverage(books, account, position, steps, _ticks_now(books, symbol))
+        return True
+    return False
+
+
+def _ticks_now(books: Books, symbol: str) -> int:
+    listing = books.listings[symbol]
+    return listing.whole_ticks(listing.last, up=False)
+
+
+_FILTERS: Final = {"all": "", "orders": "Order", "stops": "StopOrder"}
+_ACTS: Final[dict[str, Do]] = {
+    "manual_close": _close,
+    "manual_open": _open,
+    "cancel_all": _cancel_all,
+    "remove_stop": _remove_stop,
+    "change_leverage": _change_leverage,
+    "liquidate": _liquidate,
+    "deleverage": _deleverage,
+}

@@ -1,0 +1,104 @@
+"""What faults do to accounts and markets on command, in the books: the usual ways, only that nobody who trades asked for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from playd.venues.exchange.faults.board import FaultBoard
+from playd.venues.exchange.faults.matcher import Now
+from playd.venues.exchange.faults.model import Event, Seam
+from playd.venues.exchange.faults.on_accounts import account_acts
+from playd.venues.exchange.faults.script import read_posted
+from tests.exchange_kit import SYMBOL, Market
+
+
+@dataclass
+class Stage:
+    """A market with a long position with stop and target and a resting order, inside a candle, and a board of faults."""
+
+    market: Market
+    board: FaultBoard
+
+    def arm(self, kind: str, **more: Any) -> None:
+        self.board.arm(read_posted({"faults": [{"kind": kind, **{name.rstrip("_"): each for name, each in more.items()}}]}))
+
+
+@pytest.fixture
+def stage() -> Stage:
+    market = Market()
+    board = FaultBoard(lambda: Now(0.0, market.books.time.now_ms), lambda *_, **__: 0)
+
+    def apply() -> None:
+        market.take()
+
+    board.acts |= account_acts(market.books, apply, lambda _, link_id: link_id in market.used)
+    market.open(50_000.0, 50_100.0, 49_900.0, 50_000.0)
+    market.order("Buy", "0.4", stopLoss="49000", takeProfit="52000")
+    market.limit("Buy", "0.1", "45000")
+    return Stage(market, board)
+
+
+def _open_kinds(market: Market) -> list[str]:
+    return sorted(str(order.stop_kind) for order in market.account.orders.values())
+
+
+def _flat(market: Market) -> bool:
+    return market.position.steps == 0 and _open_kinds(market) == [""]
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "holds"),
+    [
+        ("manual_close", {}, _flat),
+        ("manual_close", {"share": 0.25}, lambda market: market.position.steps == 300),
+        ("manual_open", {"qty": "0.2", "side": "Sell"}, lambda market: market.position.steps == 200),
+        ("cancel_all", {}, lambda market: (market.position.steps, _open_kinds(market)) == (400, [])),
+        ("cancel_all", {"what": "orders"}, lambda market: _open_kinds(market) == ["StopLoss", "TakeProfit"]),
+        ("cancel_all", {"what": "stops"}, lambda market: _open_kinds(market) == [""]),
+        ("remove_stop", {}, lambda market: _open_kinds(market) == ["", "TakeProfit"]),
+        ("change_leverage", {"leverage": 3}, lambda market: market.position.leverage == 3),
+        ("liquidate", {}, lambda market: market.position.steps == 0 and market.executions[-1]["execType"] == "BustTrade"),
+        (
+            "deleverage",
+            {"share": 0.5},
+            lambda market: (market.position.steps, market.executions[-1]["execType"]) == (200, "AdlTrade"),
+        ),
+    ],
+)
+def test_an_act_is_done_once_when_its_time_has_come(
+    stage: Stage, kind: str, params: dict[str, Any], holds: Callable[[Market], bool]
+) -> None:
+    stage.arm(kind, when={"market_min": 1}, with_=params)
+    stage.board.moment()
+    assert (stage.market.position.steps, _open_kinds(stage.market)) == (400, ["", "StopLoss", "TakeProfit"])
+    stage.market.close()
+    stage.market.open(50_000.0, 50_100.0, 49_900.0, 50_000.0)
+    stage.board.moment()
+    assert holds(stage.market), (stage.market.position, _open_kinds(stage.market))
+    before = stage.market.books.counter
+    stage.board.moment()
+    assert stage.market.books.counter == before, "once"
+
+
+def test_an_act_without_anything_to_do_waits_and_names_account_and_symbol(stage: Stage) -> None:
+    other = stage.market.join(1002)
+    stage.arm("manual_close", where={"account": "test-1002", "symbol": "BTC*"})
+    stage.board.moment()
+    assert [row["hits"] for row in stage.board.rows()] == [0]
+    stage.market.order("Sell", "0.1", by=other)
+    stage.board.moment()
+    assert [row["hits"] for row in stage.board.rows()] == [1]
+    assert (stage.market.books.position(other, SYMBOL).steps, stage.market.position.steps) == (0, 400)
+
+
+def test_an_act_follows_the_request_that_it_names_on_the_account_that_made_it(stage: Stage) -> None:
+    other = stage.market.join(1002)
+    stage.market.order("Sell", "0.1", by=other)
+    stage.arm("manual_close", where={"path": "/v5/order/create", "link_id": "p1-*"})
+    create = Event(Seam.DONE, "/v5/order/create", account="test", symbols=(SYMBOL,), link_ids=("p1-x",))
+    stage.board.moment()
+    assert stage.market.position.steps == 400
+    stage.board.hit_by(create)
+    assert (stage.market.books.position(other, SYMBOL).steps, stage.market.position.steps) == (-100, 0)
