@@ -42,6 +42,10 @@ app.add_typer(play_app, name="play")
 app.add_typer(exchange_app, name="exchange")
 audit_app = typer.Typer(help="Check what the daemon has recorded.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
+drill_app = typer.Typer(
+    help="Drills: a fault on purpose, and what is true afterwards.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(drill_app, name="drill")
 
 
 @contextmanager
@@ -216,6 +220,30 @@ def audit_verify(
     from playd.cli.audit import AuditOptions, verify_journal
 
     run_command(lambda: verify_journal(AuditOptions(directory, since, anchor, json)))
+
+
+@drill_app.command("list", epilog="Example: playd drill list --wide")
+def drill_list(
+    wide: Annotated[bool, typer.Option("--wide", help="Also what must hold.")] = False, json: JsonOption = False
+) -> None:
+    """Every drill, its level, and whether this version can run it."""
+    from playd.cli.drill import list_drills
+
+    run_command(lambda: list_drills(as_json=json, wide=wide))
+
+
+@drill_app.command("run", epilog="Example: playd drill run DRL-13")
+def drill_run(
+    drill: Annotated[str, typer.Argument(metavar="ID", help="Number of a drill such as DRL-13, or `all`.")],
+    state: Annotated[
+        str, typer.Option("--state", metavar="DIR", help="Where the evidence is kept; the drill itself has a state of its own.")
+    ] = "",
+    json: JsonOption = False,
+) -> None:
+    """Do it to a daemon of its own. Exit 0: all held; 10: something did not; 1: could not be run; 2: not built."""
+    from playd.cli.drill import DrillOptions, run_drills
+
+    run_command(lambda: run_drills(DrillOptions(drill, state, json)))
 
 
 @app.command(epilog="Example: playd check --config config/playd.toml")

@@ -1,0 +1,103 @@
+"""Every drill by number: what is done, what must hold, and whether this version can do it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """
+    Attributes:
+        level: 1 is needed before real money, 2 is wished for.
+        fault, holds: The row for people: what is done, and what must hold with its limits.
+        level_expected: Halt level that the fault raises, 0 for none.
+        incident: Incident that the daemon opens, empty for none.
+        limit_s: The tightest limit of the drill, None when there is none.
+        deadline_s: A drill that takes longer has failed.
+    """
+
+    id: str
+    level: int
+    name: str
+    fault: str
+    holds: str
+    level_expected: int = 0
+    incident: str = ""
+    limit_s: float | None = None
+    deadline_s: float = 180.0
+
+
+DRILLS: Final = (
+    Drill(
+        "DRL-01", 1, "kill sweep",
+        "the daemon is killed at many moments of a busy market", "at most one order per attempt; covered 15 s after a restart",
+        limit_s=15.0, deadline_s=240.0,
+    ),
+    Drill("DRL-02", 1, "lost reply", "an order is taken, its answer lost", "found within 5 s; no second order", limit_s=5.0),
+    Drill(
+        "DRL-03", 1, "never arrived", "an order is lost before the venue",
+        "entries blocked; NEVER_ARRIVED after 60 s and within 75 s; not sent again", limit_s=75.0,
+    ),
+    Drill("DRL-04", 1, "scrambled stream", "reports late, doubled, in another order", "position right at every quiet moment"),
+    Drill("DRL-05", 1, "reconnect storm", "sockets drop again and again", "at most 20 connects a minute; every bar once"),
+    Drill("DRL-06", 1, "half-open socket", "no frames, the connection stands", "dead at 45 s; the gap is filled", limit_s=50.0),
+    Drill("DRL-07", 1, "blind", "all reads fail while exposed", "account paused at 15 s, halted at 60 s; exits still sent"),
+    Drill("DRL-08", 1, "stale quote", "quotes stop or stand still", "entries refused with the age of the quote"),
+    Drill("DRL-09", 1, "bad bars", "gaps, revisions, impossible bars", "only instances of that series stop"),
+    Drill("DRL-10", 1, "partial fills", "an order is filled in part", "the stop covers what was executed within 5 s"),
+    Drill(
+        "DRL-11", 1, "naked", "the stop of a position is cancelled by hand", "covered again within 40 s", limit_s=40.0,
+    ),
+    Drill(
+        "DRL-12", 1, "wedged daemon", "the daemon is stopped, the stop of its position is cancelled",
+        "the guardian covers within 20 s; the daemon goes on cleanly", incident="GUARDIAN_STOP", limit_s=20.0,
+    ),
+    Drill(
+        "DRL-13", 1, "dead daemon", "the daemon is killed and stays down, the stop is cancelled",
+        "covered within 20 s by the guardian; an alarm; books agree after the restart", limit_s=20.0,
+    ),
+    Drill(
+        "DRL-14", 1, "dead guardian", "the guardian is killed, again and again",
+        "the daemon notices within 15 s, goes on trading and protects", limit_s=15.0,
+    ),
+    Drill("DRL-15", 1, "key trouble", "the key is refused, expired or foreign", "account halted at once, stops in place"),
+    Drill("DRL-16", 1, "rate trouble", "the venue throttles and bans", "exits first; no call during a ban"),
+    Drill("DRL-17", 1, "clock", "the clock steps and drifts", "no bar lost or doubled; one new signature"),
+    Drill("DRL-18", 1, "disk full", "no space at any write", "level 2; exits and panic recorded"),
+    Drill(
+        "DRL-19", 1, "damaged files", "ledger, journal, state and plan are damaged while the daemon is down",
+        "refused with a clear word or recovered; nothing damaged counts as empty", deadline_s=240.0,
+    ),
+    Drill("DRL-20", 1, "sync error", "a sync of ledger or journal fails", "exit 74; the guardian covers"),
+    Drill("DRL-21", 1, "venue acts", "liquidation, settlement, delisting", "booked to the owner, symbol halted"),
+    Drill(
+        "DRL-22", 1, "hands in the app", "a person closes, opens, cancels and moves the stop",
+        "each recognised; protection back within 5 s", incident="MANUAL_CLOSE", limit_s=5.0,
+    ),
+    Drill("DRL-23", 1, "second daemon", "a second daemon on the same state", "exit 79; the first one trades on", limit_s=30.0),
+    Drill("DRL-24", 2, "rules change", "tick, step or minimum change between bars", "no invalid order sent twice"),
+    Drill("DRL-25", 1, "venue down", "the venue is away in session and at a start", "no restart loop; clean return"),
+    Drill(
+        "DRL-26", 1, "panic under fire", "panic of an instance, of an account, and with a stopped daemon",
+        "flat and verified within 20 s; nothing opens afterwards", level_expected=4, limit_s=20.0,
+    ),
+    Drill(
+        "DRL-27", 1, "kill file", "the kill file is made, then removed", "level 2 within a second; removal alone lifts nothing",
+        level_expected=2, limit_s=1.0,
+    ),
+    Drill(
+        "DRL-28", 1, "crash loop", "one instance raises on every bar", "quarantined at the fourth crash; the others trade on",
+    ),
+    Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
+    Drill("DRL-30", 1, "downtime with position", "the daemon is off while exits fall due", "the right exits first"),
+    Drill("DRL-31", 2, "bad reload", "a broken or looser configuration while trading", "the old one stays"),
+    Drill("DRL-32", 2, "twin", "a shadow twin differs by a planted change", "an alarm at the first differing bar"),
+    Drill("DRL-33", 2, "isolation", "many backtests and instances with random faults", "no fault crosses over"),
+    Drill("DRL-34", 2, "upgrade", "upgrade and rollback with open positions", "never naked; books match"),
+    Drill("DRL-35", 2, "restore", "an old backup is restored", "every order and fill is recovered"),
+    Drill("DRL-36", 2, "memory", "the daemon is killed for its memory", "the guardian survives"),
+    Drill("DRL-37", 2, "planted bugs", "builds with known faults", "every planted bug is found"),
+)  # fmt: skip
+"""All of them, in order."""
+
+BY_ID: Final = {drill.id: drill for drill in DRILLS}

@@ -1,0 +1,61 @@
+"""
+The Plays of a drill, so that every drill has one position that stays, one that comes and goes, one instance that never trades
+and a shadow.
+
+`held` is nearly always in the market and leaves it only far away; `busy` trades every few minutes and leaves by signal, stop
+and target.
+"""
+
+from typing import Final
+
+_HEAD: Final = """version: "3.0.0"
+name: {name}
+symbol: {symbol}
+timeframes: {{low_tf: 1m, med_tf: 5m, high_tf: 1h, exec: low_tf}}
+account:
+  starting_equity_usdt: 10000
+  max_leverage: 3
+  fee_model: {{taker_bps: 5.5, maker_bps: 2.0}}
+  slippage_bps: 2.0
+features:
+  fast: {{indicator: ema, params: {{length: 3}}}}
+  slow: {{indicator: ema, params: {{length: 7}}}}
+"""
+
+_HELD: Final = """actions:
+  entry_long: {all: [[fast, ">", slow]]}
+  entry_short: {all: [[fast, "<", slow]]}
+position_policy: {mode: long_short, exit_mode: sl_tp_only}
+risk_model:
+  stop_loss: {type: percent, value: 6.0}
+  take_profit: {type: percent, value: 6.0}
+  sizing: {model: percent_equity, value: 10}
+"""
+
+_BUSY: Final = """  rsi_7: {indicator: rsi, params: {length: 7}}
+  atr_7: {indicator: atr, params: {length: 7}}
+actions:
+  entry_long: {all: [[fast, cross_above, slow]]}
+  entry_short: {all: [[fast, cross_below, slow]]}
+  exit_long: {all: [[rsi_7, ">", 66]]}
+  exit_short: {all: [[rsi_7, "<", 34]]}
+position_policy: {mode: long_short, exit_mode: first_hit}
+risk_model:
+  stop_loss: {type: atr_multiple, value: 2.0, atr_feature_id: atr_7}
+  take_profit: {type: rr_ratio, value: 1.5}
+  sizing: {model: percent_equity, value: 10}
+"""
+
+_IDLE: Final = _HELD.replace('[fast, ">", slow]', '[fast, "<", 0]').replace('[fast, "<", slow]', '[slow, "<", 0]')
+
+HELD, BUSY, IDLE, SHADOW = "held", "busy", "idle", "shadow"
+HELD_SYMBOL: Final = "BTCUSDT"
+BUSY_SYMBOL: Final = "ETHUSDT"
+
+PLAYS: Final = {
+    HELD: _HEAD.format(name=HELD, symbol=HELD_SYMBOL) + _HELD,
+    BUSY: _HEAD.format(name=BUSY, symbol=BUSY_SYMBOL) + _BUSY,
+    IDLE: _HEAD.format(name=IDLE, symbol="XRPUSDT") + _IDLE,
+    SHADOW: _HEAD.format(name=SHADOW, symbol="SOLUSDT") + _BUSY,
+}
+"""Play files by the name of their instance."""

@@ -1,0 +1,82 @@
+"""One drill from beginning to end: stage, scenario, judgement, record."""
+
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Final
+
+import anyio
+
+from playd.core.canonical import Json
+from playd.ops.drills.catalog import Drill
+from playd.ops.drills.evidence import evidence, write_evidence
+from playd.ops.drills.report import CannotRun, DrillError, Report
+from playd.ops.drills.scenarios.built import Scenario
+from playd.ops.drills.stage import SEED, Stage, staged
+from playd.supervisor.edge import first_of, say
+from playd.world.ports import World
+
+JUDGED_WITHIN_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a drill. `refused` says why it could not be run; there is no evidence then."""
+
+    drill: Drill
+    report: Report
+    duration_s: float
+    refused: str = ""
+    evidence: PurePath | None = None
+    record: dict[str, Json] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return not self.refused and self.report.passed
+
+
+async def run_drill(world: World, drill: Drill, scenario: Scenario, *, state_dir: PurePath, code: str) -> Outcome:
+    """
+    Run one drill within its deadline and keep its evidence below `state_dir`.
+
+    Every process of it has ended when this returns or raises, cancellation included. Raises `SettingsError`, and `OSError`
+    when the evidence cannot be written.
+    """
+    report = Report.begin(world.clock)
+    refused = ""
+    async with staged(world, report) as stage:
+        with anyio.move_on_after(drill.deadline_s) as bound:
+            refused = await _play(scenario, stage, report)
+        if bound.cancelled_caught:
+            report.missed("the drill", f"not over within {drill.deadline_s:g} s", limit_s=drill.deadline_s)
+        if not refused:
+            await _judge(stage, report)
+    duration_s = world.clock.mono_s() - report.began_s
+    if refused:
+        return Outcome(drill, report, duration_s, refused)
+    record = evidence(drill, report, seed=SEED, code=code, duration_s=duration_s)
+    return Outcome(drill, report, duration_s, evidence=write_evidence(world.disk, state_dir, record), record=record)
+
+
+async def _play(scenario: Scenario, stage: Stage, report: Report) -> str:
+    """Play the scenario; why it could not be played when nothing was done yet, else empty and everything is in the report."""
+    try:
+        await scenario(stage)
+    except Exception as error:  # noqa: BLE001 - whatever stands in the way of a drill is its result; its processes end above
+        if first_of(error, DrillError) is None:
+            if not report.faults:
+                return _why(error)
+            report.missed("the drill", _why(error))
+    return ""
+
+
+async def _judge(stage: Stage, report: Report) -> None:
+    try:
+        with anyio.fail_after(JUDGED_WITHIN_S):
+            await stage.judge()
+    except Exception as error:  # noqa: BLE001 - ledgers that cannot be read are a finding like any other
+        report.missed("the judgement", _why(error))
+
+
+def _why(error: Exception) -> str:
+    known = first_of(error, CannotRun)
+    return str(known) if known is not None else say(error)

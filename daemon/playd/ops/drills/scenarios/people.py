@@ -1,0 +1,147 @@
+"""Drills of people: hands in the venue's app, the kill file, a panic."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import anyio
+
+from playd.core.orders import Side
+from playd.ops.drills.local_exchange import ACCOUNT
+from playd.ops.drills.plays import HELD, HELD_SYMBOL
+from playd.ops.drills.programs import Ran, until
+from playd.ops.drills.report import DrillError
+from playd.ops.drills.stage import Stage
+from playd.orders.halts import ALL
+from playd.world.ports import ChildSignal
+
+HALT_FILE: Final = "HALT"
+HALTED_S: Final = 1.0
+WATCHED_S: Final = 6.0
+FLAT_S: Final = 20.0
+PROTECTED_S: Final = 5.0
+RECOGNISED_S: Final = 30.0
+FOREIGN_SYMBOL: Final = "DOGEUSDT"
+
+
+async def kill_file(stage: Stage) -> None:
+    """DRL-27: made, then removed; only a person lifts what it raised."""
+    await stage.open(guardian=False)
+    disk, path = stage.world.disk, stage.state / HALT_FILE
+
+    async def halted() -> Any:
+        return stage.halt("KILL_FILE")
+
+    stage.report.inject("create", "kill file")
+    disk.write_replace(path, b"by hand, with bytes that are no text: \x00\xff", keep_previous=False)
+    made_ms = stage.world.clock.wall_ms()
+    halt = await until(halted, RECOGNISED_S)
+    if halt is None:
+        stage.report.missed("kill file made", "no halt", limit_s=HALTED_S)
+        raise DrillError
+    # By the halt's own stamp: how often we look is not the daemon's delay.
+    took_s = (halt["raised_ms"] - made_ms) / 1000
+    seen = f"halt of level {halt['level']} on {halt['scope']}"
+    stage.report.saw("kill file made", seen, recovery_s=max(took_s, 0.0), limit_s=HALTED_S)
+    stage.report.require(halt["level"] == 2 and halt["scope"] == ALL, "kill file made", "level 2 on everything")
+    entries = await _entries(stage)
+    await anyio.sleep(WATCHED_S)
+    stage.report.require(await _entries(stage) == entries, "kill file there", f"no entry arrives for {WATCHED_S:g} s")
+    refused = await _resume(stage, "all")
+    stage.report.require(refused.code == 8, "resume beside the file", f"refused with exit {refused.code}")
+    stage.report.inject("remove", "kill file")
+    disk.remove(path)
+    await stage.stays("kill file removed", halted, "the halt stands", WATCHED_S)
+    lifted = await _resume(stage, "all")
+    stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}")
+
+
+async def panic(stage: Stage) -> None:
+    """DRL-26: of one instance, then of the account through the guardian, because the daemon is stopped."""
+    await stage.open()
+    before = await _venue_positions(stage)
+    began_s = stage.report.inject("panic", HELD)
+    ran = await stage.ctl("panic", HELD, "--yes", "--reason", "drill", "--json")
+    took_s = stage.world.clock.mono_s() - began_s
+    after = await _venue_positions(stage)
+    stage.report.require(ran.code == 0 and ran.data["flat"], "panic of one instance", f"exit {ran.code}")
+    stage.report.require(before[HELD_SYMBOL] and not after[HELD_SYMBOL], "panic of one instance", "flat at the venue")
+    stage.report.saw("panic of one instance", "answered", recovery_s=took_s, limit_s=FLAT_S)
+    lifted = await _resume(stage, HELD)
+    stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}")
+    await stage.until_covered(HELD_SYMBOL)
+    stage.report.inject("SIGSTOP", "daemon")
+    stage.daemon.send(ChildSignal.STOP)
+    began_s = stage.report.inject("panic", f"account:{ACCOUNT}")
+    ran = await stage.ctl("panic", f"account:{ACCOUNT}", "--yes", "--reason", "drill", "--json")
+    took_s = stage.world.clock.mono_s() - began_s
+    fault = "panic, daemon stopped"
+    stage.report.require(ran.code == 0 and ran.data["flat"], fault, f"the guardian answers, exit {ran.code}")
+    stage.report.require(not any((await _venue_positions(stage)).values()), fault, "flat at the venue, every symbol")
+    stage.report.saw(fault, "answered", recovery_s=took_s, limit_s=FLAT_S)
+    stage.daemon.send(ChildSignal.CONT)
+
+    async def halted() -> Any:
+        return stage.halt("GUARDIAN_PANIC")
+
+    await stage.expect("daemon goes on", halted, lambda row: f"halt GUARDIAN_PANIC of level {row['level']}", RECOGNISED_S)
+
+    async def flat() -> bool:
+        return not any((await _venue_positions(stage)).values())
+
+    await stage.stays("daemon goes on", flat, "nothing is opened", WATCHED_S)
+
+
+async def hands(stage: Stage) -> None:
+    """DRL-22: a person moves the stop, cancels it, opens something and closes ours."""
+    await stage.open()
+    planned = await stage.stop_of(HELD_SYMBOL)
+    async with stage.exchange.hand() as hand:
+        position = await hand.position(HELD_SYMBOL)
+        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+        await hand.remove_stop(HELD_SYMBOL)
+        stop = await stage.expect_covered(HELD_SYMBOL, "stop cancelled by hand", PROTECTED_S, since_s=began_s)
+        stage.report.require(stop == planned, "stop cancelled by hand", f"stop {stop}, planned {planned}")
+
+        stage.report.inject("open", "position", symbol=FOREIGN_SYMBOL)
+        await hand.trade(FOREIGN_SYMBOL, Side.BUY, Decimal(1000))
+
+        async def foreign() -> Any:
+            return stage.incident("FOREIGN_POSITION") or stage.incident("FOREIGN_ORDER")
+
+        await stage.expect("position opened by hand", foreign, lambda row: f"incident {row['kind']}", RECOGNISED_S)
+        opened = await hand.position(FOREIGN_SYMBOL)
+        stage.report.require(
+            opened.signed_qty == 1000, "position opened by hand", f"left alone: {opened.signed_qty} {FOREIGN_SYMBOL}"
+        )
+        await hand.trade(FOREIGN_SYMBOL, Side.SELL, Decimal(1000), reduce_only=True)
+
+        qty, side = abs(position.signed_qty), Side.SELL if position.signed_qty > 0 else Side.BUY
+        stage.report.inject("close", "position", symbol=HELD_SYMBOL)
+        await hand.trade(HELD_SYMBOL, side, qty, reduce_only=True)
+
+        async def recognised() -> Any:
+            return stage.incident("MANUAL_CLOSE")
+
+        await stage.expect("position closed by hand", recognised, "incident MANUAL_CLOSE", RECOGNISED_S)
+
+        async def booked() -> bool:
+            rows = [row for row in stage.table("virtual_positions") if row["symbol"] == HELD_SYMBOL]
+            held = await hand.position(HELD_SYMBOL)
+            return sum((Decimal(row["signed_qty"]) for row in rows), Decimal(0)) == held.signed_qty
+
+        await stage.expect("position closed by hand", booked, "the books say what the venue says", RECOGNISED_S)
+
+
+async def _venue_positions(stage: Stage) -> dict[str, Decimal]:
+    found = (await stage.venue()).positions
+    return {HELD_SYMBOL: Decimal(0), **found}
+
+
+async def _entries(stage: Stage) -> int:
+    """How many orders that may open something have arrived."""
+    return sum(not params.get("reduceOnly") for _, params in (await stage.venue()).creates)
+
+
+async def _resume(stage: Stage, scope: str) -> Ran:
+    """Lift a halt as a person does who types the phrase."""
+    return await stage.ctl("resume", scope, "--confirm", f"RESUME {scope}", "--reason", "drill")

@@ -1,0 +1,54 @@
+"""Drills of processes: killed at any moment, started twice, crashing again and again, waking up to damaged files."""
+
+from typing import Final
+
+import anyio
+
+from playd.ops.drills.plays import HELD_SYMBOL
+from playd.ops.drills.stage import Stage
+
+REFUSED_S: Final = 30.0
+COVERED_S: Final = 15.0
+MOMENTS_S: Final = (0.0, 0.15, 0.4, 0.75, 1.1, 1.6, 2.3, 3.1)
+"""When the daemon is killed, counted from READY, in a market of six hundred minutes a minute."""
+SWEEP_SPEED: Final = 600.0
+LOCK_HELD: Final = 79
+
+
+async def second_daemon(stage: Stage) -> None:
+    """DRL-23: on the state of one that runs."""
+    await stage.open(guardian=False)
+    second = stage.program("second", *stage.daemon.arguments)
+    began_s = stage.report.inject("start", "second daemon")
+    await second.launch()
+    code = await second.ended(REFUSED_S)
+    stage.report.saw("second daemon", f"ended with {code}", recovery_s=stage.world.clock.mono_s() - began_s, limit_s=REFUSED_S)
+    stage.report.require(code == LOCK_HELD, "second daemon", f"exit {code}, expected {LOCK_HELD}")
+    stage.report.require("is held by another process" in second.text(), "second daemon", "it names the lock")
+    stage.report.require("Traceback" not in second.text(), "second daemon", "without a traceback")
+    bars = len(stage.table("bars"))
+
+    async def decided() -> bool:
+        return len(stage.table("bars")) > bars + 5
+
+    await stage.expect("first daemon", decided, "goes on deciding bars", REFUSED_S)
+
+
+async def kill_sweep(stage: Stage) -> None:
+    """DRL-01, as far as a kill from outside can be aimed: at moments of a busy market."""
+    await stage.open(guardian=False)
+    for number, moment_s in enumerate(MOMENTS_S, start=1):
+        await stage.exchange.release(SWEEP_SPEED)
+        await anyio.sleep(moment_s)
+        stage.report.inject("SIGKILL", "daemon", after_ready_s=moment_s)
+        await stage.daemon.kill()
+        await stage.exchange.release(1.0)
+        began_s = stage.world.clock.mono_s()
+        await stage.start_daemon()
+        ready_s = stage.world.clock.mono_s() - began_s
+        fault = f"kill {number} of {len(MOMENTS_S)}, {moment_s:g} s behind READY"
+        venue = await stage.venue()
+        if venue.positions[HELD_SYMBOL]:
+            await stage.expect_covered(HELD_SYMBOL, fault, COVERED_S)
+        else:
+            stage.report.saw(fault, f"flat, ready again in {ready_s:.1f} s")

@@ -1,0 +1,124 @@
+"""Drills of protection: whoever is dead, stopped or careless, a position keeps its stop."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+from playd.ops.drills.plays import HELD_SYMBOL
+from playd.ops.drills.stage import Stage
+from playd.world.ports import ChildSignal
+
+COVERED_BY_GUARDIAN_S: Final = 20.0
+COVERED_BY_DAEMON_S: Final = 40.0
+RETURNS_S: Final = 30.0
+NOTICED_S: Final = 15.0
+"""Ten seconds without a beat, and the beat before it."""
+
+
+async def dead_daemon(stage: Stage) -> None:
+    """DRL-13: killed, and it stays down."""
+    await stage.open()
+    planned = await stage.stop_of(HELD_SYMBOL)
+    stage.report.inject("SIGKILL", "daemon")
+    await stage.daemon.kill()
+    await _stop_cancelled(stage, planned, "daemon killed, stop cancelled")
+    await stage.expect("daemon dead", lambda: _alarm(stage, "DAEMON_DEAD"), "the guardian has the alarm DAEMON_DEAD", NOTICED_S)
+    await stage.start_daemon()
+    await stage.expect("daemon back", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
+    await _guardian_told(stage)
+
+
+async def wedged_daemon(stage: Stage) -> None:
+    """DRL-12: alive, but it does nothing."""
+    await stage.open()
+    planned = await stage.stop_of(HELD_SYMBOL)
+    stage.report.inject("SIGSTOP", "daemon")
+    stage.daemon.send(ChildSignal.STOP)
+    await _stop_cancelled(stage, planned, "daemon stopped by a signal, stop cancelled")
+    stage.daemon.send(ChildSignal.CONT)
+    await stage.expect("daemon goes on", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
+    await _guardian_told(stage)
+
+
+async def naked(stage: Stage) -> None:
+    """DRL-11: nobody is dead; a hand takes the stop away, with and without a guardian beside the daemon."""
+    await stage.open()
+    await _by_daemon(stage, "stop cancelled by hand")
+    stage.report.inject("SIGKILL", "guardian")
+    await stage.guardian.kill()
+    await _by_daemon(stage, "stop cancelled by hand, no guardian")
+
+
+async def dead_guardian(stage: Stage) -> None:
+    """DRL-14: killed, then killed again as soon as it is back."""
+    await stage.open()
+    for life in range(3):
+        began_s = stage.report.inject("SIGKILL", "guardian", life=life)
+        await stage.guardian.kill()
+        await stage.expect(
+            f"guardian killed, {life + 1}.",
+            lambda: _silent(stage),
+            "the daemon says that it hears nothing",
+            NOTICED_S,
+            since_s=began_s,
+        )
+        bars = len(stage.table("bars"))
+
+        async def traded(bars: int = bars) -> bool:
+            return len(stage.table("bars")) > bars + 5
+
+        await stage.expect("without a guardian", traded, "bars are decided as before", RETURNS_S)
+        await _by_daemon(stage, "without a guardian, stop cancelled by hand")
+        await stage.start_guardian()
+        await stage.expect("guardian back", lambda: _heard(stage), "the daemon hears it", RETURNS_S)
+
+
+async def _stop_cancelled(stage: Stage, planned: Decimal, fault: str) -> None:
+    """A hand takes the stop away; the planned one must be back, and nothing traded."""
+    async with stage.exchange.hand() as hand:
+        before = await hand.position(HELD_SYMBOL)
+        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+        await hand.remove_stop(HELD_SYMBOL)
+        stop = await stage.expect_covered(HELD_SYMBOL, fault, COVERED_BY_GUARDIAN_S, since_s=began_s)
+        after = await hand.position(HELD_SYMBOL)
+    stage.report.require(stop == planned, fault, f"stop {stop}, planned {planned}")
+    stage.report.require(after.signed_qty == before.signed_qty, fault, f"position {before.signed_qty}, then {after.signed_qty}")
+
+
+async def _by_daemon(stage: Stage, fault: str) -> None:
+    """A hand takes the stop away beside a living daemon."""
+    planned = await stage.stop_of(HELD_SYMBOL)
+    async with stage.exchange.hand() as hand:
+        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+        await hand.remove_stop(HELD_SYMBOL)
+    stop = await stage.expect_covered(HELD_SYMBOL, fault, COVERED_BY_DAEMON_S, since_s=began_s)
+    stage.report.require(stop == planned, fault, f"stop {stop}, planned {planned}")
+
+
+async def _guardian_told(stage: Stage) -> None:
+    async def told() -> Any:
+        return stage.incident("GUARDIAN_STOP")
+
+    await stage.expect("daemon back", told, "the daemon has the guardian's record as incident GUARDIAN_STOP", RETURNS_S)
+
+
+async def _alarm(stage: Stage, kind: str) -> bool:
+    return kind in str((await stage.guardian_status()).get("alarms"))
+
+
+async def _alive(stage: Stage) -> bool:
+    return (await stage.guardian_status()).get("daemon") == "alive"
+
+
+async def _silent(stage: Stage) -> bool:
+    return bool((await _link(stage)).get("missing"))
+
+
+async def _heard(stage: Stage) -> bool:
+    link = await _link(stage)
+    return link.get("age_s") is not None and not link.get("missing")
+
+
+async def _link(stage: Stage) -> dict[str, Any]:
+    """What the daemon knows of the guardian."""
+    found: dict[str, Any] = (await stage.ctl("status", "--json")).data["daemon"]["guardian"]
+    return found

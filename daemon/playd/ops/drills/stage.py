@@ -1,0 +1,269 @@
+"""The stage of a drill: everything it needs in one temporary directory, and the two ledgers to judge it by."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any, Final, TypeVar
+
+import anyio
+
+from playd.core.errors import SettingsError
+from playd.ops.drills.invariants import TABLES, Checked, Venue, check, fold_venue
+from playd.ops.drills.local_exchange import ACCOUNT, HTTP_TIMEOUT_S, LocalExchange
+from playd.ops.drills.plays import HELD_SYMBOL, PLAYS, SHADOW
+from playd.ops.drills.programs import PLAYCTL, PLAYD, Program, Ran, command, until
+from playd.ops.drills.report import CannotRun, DrillError, Report
+from playd.world.ports import World
+
+T = TypeVar("T")
+
+SEED: Final = 8
+SPEED: Final = 60.0
+"""Market minutes per real minute: a bar a second."""
+POSITION_WITHIN_S: Final = 60.0
+QUIET_WITHIN_S: Final = 20.0
+SOCKET_PATH_MAX: Final = 100
+"""Bytes of a Unix socket's path, of which the system takes 107."""
+
+_SETTINGS: Final = """
+[log]
+format = "json"
+{more}
+[accounts.{account}]
+environment = "local"
+rest_url = "{url}"
+credential_file = "{key}"
+"""
+_INSTANCE: Final = """
+[instances.{name}]
+play = "{play}"
+mode = "{mode}"
+"""
+
+
+class Stage:
+    """One exchange, one daemon, one guardian, and what a drill asks of them."""
+
+    def __init__(self, world: World, stack: AsyncExitStack, http: Any, directory: PurePath, report: Report) -> None:
+        self.world = world
+        self.report = report
+        self.directory = directory
+        self.exchange = LocalExchange(world, stack, http, directory, SEED)
+        self.state = directory / "state"
+        self.config = directory / "playd.toml"
+        self._stack = stack
+        self.daemon = self.program("daemon", "run", "--config", str(self.config), "--state", str(self.state))
+        self.guardian = self.program("guardian", "guardian", "--state", str(self.state))
+        self._commands = 0
+
+    def program(self, name: str, *arguments: str) -> Program:
+        """One more program of ours on this stage; it is gone when the stage is."""
+        return Program(self.world, self._stack, name, arguments, self.directory)
+
+    @property
+    def socket(self) -> PurePath:
+        return self.state / "run" / "control.sock"
+
+    # --- setting the scene -------------------------------------------------------------------------------------------
+
+    async def open(self, *, guardian: bool = True, settings: str = "") -> None:
+        """Exchange, settings, Plays, daemon and guardian; returns with a position that is planned and covered."""
+        await self.exchange.start(SPEED)
+        self.configure(settings)
+        await self.start_daemon()
+        if guardian:
+            await self.start_guardian()
+        await self.until_covered(HELD_SYMBOL)
+
+    def configure(self, settings: str = "") -> None:
+        """Write key, Plays and settings; `settings` are more sections."""
+        disk, key = self.world.disk, self.directory / "key"
+        disk.write_replace(key, f"api_key={self.exchange.key}\napi_secret={self.exchange.secret}\n".encode())
+        text = _SETTINGS.format(account=ACCOUNT, url=self.exchange.url, key=key, more=settings)
+        for name, play in PLAYS.items():
+            path = self.directory / f"{name}.yml"
+            disk.write_replace(path, play.encode(), keep_previous=False)
+            text += _INSTANCE.format(name=name, play=path, mode="shadow" if name == SHADOW else "paper")
+            text += "" if name == SHADOW else f'account = "{ACCOUNT}"\n'
+        disk.write_replace(self.config, text.encode(), keep_previous=False)
+
+    async def start_daemon(self) -> None:
+        """A life of the daemon, until READY. Raises `CannotRun`."""
+        await self.daemon.start(self.ready)
+
+    async def ready(self) -> bool:
+        return bool(self.daemon.said("daemon.ready"))
+
+    async def start_guardian(self) -> None:
+        """A life of the guardian, until it has read the account once. Raises `CannotRun`."""
+        socket = self.state / "run" / "guardian.sock"
+
+        async def listening() -> bool:
+            return self.world.disk.exists(socket)
+
+        await self.guardian.start(listening)
+        if await until(self._watching, POSITION_WITHIN_S) is None:
+            raise CannotRun(f"the guardian never read the account; its log ends: {self.guardian.text()[-600:]}")
+
+    async def _watching(self) -> bool:
+        accounts = (await self.guardian_status()).get("accounts", [])
+        return bool(accounts) and accounts[0]["read_age_s"] is not None
+
+    async def guardian_status(self) -> dict[str, Any]:
+        """What `playctl guardian` says; empty when nobody answers."""
+        ran = await self.ctl("guardian", "--json")
+        found: dict[str, Any] = ran.data if ran.code in (0, 9) else {}
+        return found
+
+    async def until_covered(self, symbol: str) -> None:
+        """Wait for a position of a symbol with its stop at the venue and in the guardian's plan. Raises `CannotRun`."""
+
+        async def held() -> bool:
+            rows = self.table("virtual_positions")
+            return any(row["symbol"] == symbol and Decimal(row["signed_qty"]) and row["stop"] for row in rows)
+
+        if await until(held, POSITION_WITHIN_S) is None:
+            raise CannotRun(f"no position of {symbol} within {POSITION_WITHIN_S:g} s to practise on")
+        await self.expect_covered(symbol, "a position to practise on", POSITION_WITHIN_S, note=False)
+
+    # --- asking ------------------------------------------------------------------------------------------------------
+
+    async def ctl(self, *arguments: str) -> Ran:
+        """Run a `playctl` command against this daemon."""
+        self._commands += 1
+        log = self.directory / f"playctl-{self._commands}.log"
+        return await command(self.world, PLAYCTL, (*arguments, "--socket", str(self.socket)), log)
+
+    async def playd(self, *arguments: str) -> Ran:
+        """Run a `playd` command to its end."""
+        self._commands += 1
+        return await command(self.world, PLAYD, arguments, self.directory / f"playd-{self._commands}.log")
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """Rows of a table of the daemon's ledger, whether the daemon lives or not; none before there is a ledger."""
+        path = self.state / "ledger.sqlite"
+        if not self.world.disk.exists(path):
+            return []
+        with closing(self.world.disk.open_sqlite(path, read_only=True)) as connection:
+            try:
+                return [dict(row) for row in connection.execute(f"SELECT * FROM {name}")]
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):  # the daemon is about to make it
+                    return []
+                raise
+
+    def incident(self, kind: str) -> dict[str, Any] | None:
+        """The newest incident of a kind."""
+        return next((row for row in reversed(self.table("incidents")) if row["kind"] == kind), None)
+
+    def halt(self, code: str) -> dict[str, Any] | None:
+        """The halt of a code that is in force."""
+        return next((row for row in self.table("halts") if row["code"] == code and row["lifted_ms"] is None), None)
+
+    async def stop_of(self, symbol: str) -> Decimal:
+        """The trigger of a position's stop at the venue, as the hand sees it; zero without one."""
+        async with self.exchange.hand() as hand:
+            return (await hand.position(symbol)).stop
+
+    async def venue(self) -> Venue:
+        """The exchange's ledger, folded."""
+        return fold_venue(await self.exchange.ledger(), self.exchange.uid, self.world.clock.wall_ms())
+
+    # --- expecting ---------------------------------------------------------------------------------------------------
+
+    async def expect(
+        self,
+        fault: str,
+        condition: Callable[[], Awaitable[T]],
+        seen: Callable[[T], str] | str,
+        limit_s: float,
+        *,
+        since_s: float | None = None,
+    ) -> T:
+        """Wait for what must follow a fault and note it with its time. Raises `DrillError` when it does not come in time."""
+        clock = self.world.clock
+        began_s = clock.mono_s() if since_s is None else since_s
+        found = await until(condition, limit_s - (clock.mono_s() - began_s))
+        if found is None:
+            self.report.missed(
+                fault, f"not within {limit_s:g} s: {seen if isinstance(seen, str) else 'what must follow'}", limit_s=limit_s
+            )
+            raise DrillError
+        text = seen if isinstance(seen, str) else seen(found)
+        self.report.saw(fault, text, recovery_s=clock.mono_s() - began_s, limit_s=limit_s)
+        return found
+
+    async def expect_covered(
+        self, symbol: str, fault: str, limit_s: float, *, since_s: float | None = None, note: bool = True
+    ) -> Decimal:
+        """Wait until a position has a stop at the venue."""
+
+        async with self.exchange.hand() as hand:
+
+            async def covered() -> Decimal:
+                return (await hand.position(symbol)).stop
+
+            if note:
+                return await self.expect(
+                    fault, covered, lambda stop: f"{symbol} has its stop at {stop}", limit_s, since_s=since_s
+                )
+            found = await until(covered, limit_s)
+            if found is None:
+                raise CannotRun(f"{fault}: {symbol} has no stop within {limit_s:g} s")
+            return found
+
+    async def stays(self, fault: str, condition: Callable[[], Awaitable[object]], seen: str, for_s: float) -> None:
+        """Watch for a while that something holds; noted, and the drill goes on."""
+        until_s = self.world.clock.mono_s() + for_s
+        while self.world.clock.mono_s() < until_s:
+            if not await condition():
+                self.report.missed(fault, f"not for {for_s:g} s: {seen}")
+                return
+            await anyio.sleep(0.2)
+        self.report.saw(fault, f"{seen}, for {for_s:g} s")
+
+    # --- judging -----------------------------------------------------------------------------------------------------
+
+    async def judge(self) -> None:
+        """Hold the market, wait until the ledgers are quiet, and put the invariants into the report."""
+        await self.exchange.hold()
+
+        async def quiet() -> bool:
+            await self._check()
+            return not any(each.violations for each in self.report.invariants)
+
+        await until(quiet, QUIET_WITHIN_S)
+        await self._check()
+        ran = await self.playd("audit", "verify", str(self.state))
+        broken = () if ran.code == 0 else (ran.text.strip(),)
+        self.report.invariants += (Checked("INV-27", 1, broken),)
+
+    async def _check(self) -> None:
+        venue, tables = await self.venue(), {name: self.table(name) for name in TABLES}
+        report = self.report
+        report.invariants = check(venue, tables)
+        report.naked_s = max(venue.naked_ms.values(), default=0) / 1000
+        report.level = max((row["level"] for row in tables["halts"]), default=0)
+        report.incidents = tuple(sorted({row["kind"] for row in tables["incidents"]}))
+        links = [row["orderLinkId"] for row in venue.newest() if row["orderLinkId"] and row["createType"] == "CreateByUser"]
+        report.orders_per_intent_max = max((links.count(link) for link in links), default=0)
+
+
+@asynccontextmanager
+async def staged(world: World, report: Report) -> AsyncIterator[Stage]:
+    """
+    A stage in a fresh temporary directory. At the end every process of it has ended and the directory is gone.
+
+    Raises `SettingsError` when the system's temporary directory lies too deep for a socket.
+    """
+    directory = PurePath(world.env.get("TMPDIR") or "/tmp") / f"playd-drill-{world.random.token(4)}"
+    if len(str(directory / "state" / "run" / "guardian.sock").encode()) > SOCKET_PATH_MAX:
+        raise SettingsError(f"TMPDIR {directory.parent}: too long for a socket below it; name a shorter one, such as /tmp")
+    world.disk.mkdir(directory)
+    try:
+        async with AsyncExitStack() as stack, world.net.http_session(timeout_s=HTTP_TIMEOUT_S) as http:
+            yield Stage(world, stack, http, directory, report)
+    finally:
+        world.disk.remove_tree(directory)
