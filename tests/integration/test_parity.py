@@ -43,6 +43,59 @@ def test_backtest_and_daemon_are_the_same_bits_over_twenty_thousand_minutes(path
     assert first_difference(side_of(result), daemon) is None
 
 
+HEAD = """
+version: "3.0.0"
+name: more
+symbol: BTCUSDT
+timeframes: {low_tf: 1m, med_tf: 15m, high_tf: 1h, exec: low_tf}
+account: {max_leverage: 3, slippage_bps: 5}
+features:
+  fast: {indicator: ema, params: {length: 9}}
+  slow: {indicator: sma, params: {length: 21}}
+  rsi: {indicator: rsi, params: {length: 10}}
+  atr: {indicator: atr, params: {length: 5}}
+position_policy: {mode: long_short, exit_mode: first_hit}
+"""
+CROSS = """
+actions:
+  entry_long: {all: [["fast", cross_above, "slow"]]}
+  entry_short: {all: [["fast", cross_below, "slow"]]}
+"""
+MORE = {
+    "a list of exits, each with its share": """
+actions:
+  - id: out
+    cases:
+      - {when: ["rsi", between, [60, 74]], emit: [{action: exit_long, percent: 33}]}
+      - {when: ["rsi", "<", 40], emit: [{action: exit_short, percent: 70}]}
+  - id: in
+    cases:
+      - {when: ["fast", cross_above, "slow"], emit: [exit_short, entry_long]}
+      - {when: ["fast", cross_below, "slow"], emit: [exit_long, entry_short]}
+risk: {stop_loss_pct: 3, take_profit_pct: 6, max_position_pct: 20}
+""",
+    "levels from the fill, some beyond the market at once": CROSS
+    + """
+risk_model:
+  stop_loss: {type: atr_multiple, value: 0.35, atr_feature_id: atr}
+  take_profit: {type: rr_ratio, value: 2}
+  anchor: fill
+  sizing: {model: percent_equity, value: 20}
+""",
+}
+"""What no example Play has."""
+
+
+@pytest.mark.parametrize("more", MORE)
+def test_what_no_example_has_is_the_same_too(more: str) -> None:
+    play = load_play(HEAD + MORE[more], "more.yml")
+    feed = SyntheticFeed(SEED)
+    candles = feed.candles(play.symbol, feed.start_ms, feed.start_ms + 2_000 * MINUTE_MS)
+    result, daemon = compare(real_world(), play, candles)
+    assert len(result.trades) >= 20
+    assert first_difference(side_of(result), daemon) is None
+
+
 def test_a_difference_is_found_wherever_it_is() -> None:
     trade = {"entry_time_ms": 60_000, "exit_time_ms": 120_000, "entry_price": 1.0}
     side = Side([(60_000, "ENTERED"), (120_000, "NO_SIGNAL")], [trade])

@@ -73,6 +73,7 @@ EXTRAS = (
     ", break_even: {activation_pct: 0.2, offset_pct: 0.05}",
     ", tp_order_type: Limit",
     ", sl_order_type: Limit",
+    ", anchor: fill",
 )
 POLICIES = (
     "",
@@ -140,7 +141,8 @@ class Shadow:
     book: ShadowBook
 
     def on_candle(self, candle: Candle) -> Decision | None:
-        self.tell(self.book.minute(candle, self.engine.cash_usdt))
+        for events in self.book.minute(candle, self.engine.cash_usdt):
+            self.tell(events)
         decision = self.engine.on_bar(candle)
         for order in decision.orders if decision is not None else ():
             self.book.submit(order)
@@ -152,7 +154,11 @@ class Shadow:
     def tell(self, events: list[ShadowEvent]) -> None:
         for event in events:
             if isinstance(event, EngineFill):
-                self.engine.on_fill(event)
+                levels = self.engine.on_fill(event)
+                if levels is not None and not self.book.submit(levels):
+                    leaving = self.engine.on_levels_refused()
+                    assert leaving is not None
+                    self.book.submit(leaving)
             else:
                 self.engine.on_order_ended(event.action, event.reason)
 
@@ -332,6 +338,7 @@ def _oracle_play(rng: Generator) -> str:
     actions = str(rng.choice([one for one in ACTIONS if "ms." not in one]))
     actions = actions if actions.startswith("[") else f"{{{actions}}}"
     time_exit = rng.choice(["", ", time_exit_bars: 9"])
+    anchor = rng.choice(["", ", anchor: fill"])
     return f"""
 version: "3.0.0"
 name: oracle
@@ -341,7 +348,7 @@ account: {{max_leverage: {rng.choice([1, 5])}, slippage_bps: {rng.choice([0, 3])
 features: {FEATURES}
 actions: {actions}
 position_policy: {{mode: long_short, exit_mode: first_hit{time_exit}}}
-risk_model: {{stop_loss: {stop}, take_profit: {target}, sizing: {sizing}}}
+risk_model: {{stop_loss: {stop}, take_profit: {target}, sizing: {sizing}{anchor}}}
 """
 
 

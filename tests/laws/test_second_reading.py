@@ -72,6 +72,7 @@ ENTRIES: dict[str, Any] = {
 RISKS: dict[str, dict[str, Any]] = {
     "margin_percent": {"risk": {"stop_loss_pct": 1.5, "take_profit_pct": 3.0, "max_position_pct": 20}},
     "tight": {"risk": {"stop_loss_pct": 0.2, "take_profit_pct": 0.3, "basis": "price"}},
+    "tight_from_the_fill": {"risk": {"stop_loss_pct": 0.02, "take_profit_pct": 0.1, "basis": "price", "anchor": "fill"}},
     "atr": {
         "risk_model": {
             "stop_loss": {"type": "atr_multiple", "value": 1.5, "atr_feature_id": "atr", "buffer_pct": 0.02},
@@ -83,6 +84,7 @@ RISKS: dict[str, dict[str, Any]] = {
         "risk_model": {
             "stop_loss": {"type": "fixed_points", "value": 120},
             "take_profit": {"type": "atr_multiple", "value": 3, "atr_feature_id": "atr"},
+            "anchor": "fill",
             "sizing": {"model": "fixed_usdt", "value": 2500},
         }
     },

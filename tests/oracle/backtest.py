@@ -108,7 +108,10 @@ class Backtest:
             return
         fee = qty * price * f
         self.cash -= fee
-        self.position = Position(d, qty, price, order["stop"], order["target"], open_ms, fee)
+        levels = order["stop"], order["target"]
+        if self._anchor() == "fill":
+            levels = self._levels_of_fill(d, order["i"], price)
+        self.position = Position(d, qty, price, *levels, open_ms, fee)
 
     def _close(self, base_price: float, reason: str, open_ms: int, qty: float | None = None) -> None:
         p = self.position
@@ -181,24 +184,25 @@ class Backtest:
         whole = steps - part < 1 or rest * close < self.min_notional
         return p.qty if whole else to_unit(part * self.step, self.step, up=False)
 
-    def _order(self, d: int, i: int, e: float, equity: float) -> dict[str, Any] | None:
-        stop_spec, target_spec, sizing = self._risk()
-        stop = target = None
-        distance = plain = math.nan
-        if stop_spec is not None:
-            plain = distance = self._distance(stop_spec, e, i)
-            if math.isnan(distance):
-                return None
-            distance += e * stop_spec.get("buffer_pct", 0) / 100
-            stop = to_unit(e - d * distance, self.tick, up=d == 1)
-            if d * (e - stop) <= 0:
-                return None
-        if target_spec is not None:
-            reward = target_spec["value"] * plain if target_spec["type"] == "rr_ratio" else self._distance(target_spec, e, i)
-            if math.isnan(reward):
-                return None
-            target = to_unit(e + d * reward, self.tick, up=d == -1)
+    def _anchor(self) -> str:
+        return str((self.play.get("risk_model") or self.play["risk"]).get("anchor", "signal"))
+
+    def _levels_of_fill(self, d: int, i: int, e: float) -> tuple[float | None, float | None]:
+        """8.4: measured from the fill with the values of the bar that decided; too late to refuse, so a stop is adjusted."""
+        levels = self._levels(d, i, e)
+        assert levels is not None
+        stop, target = levels
         if stop is not None and self._beyond_liquidation(d, e, stop):
+            stop = to_unit(e - d * 0.999 * abs(e - self._liquidation(d, e)), self.tick, up=d == 1)
+        return stop, target
+
+    def _order(self, d: int, i: int, e: float, equity: float) -> dict[str, Any] | None:
+        sizing = self._risk()[2]
+        levels = self._levels(d, i, e)
+        if levels is None:
+            return None
+        stop, target = levels
+        if stop is not None and (d * (e - stop) <= 0 or self._beyond_liquidation(d, e, stop)):
             return None
         lam, f = self.leverage, self.taker
         if sizing["model"] == "percent_equity":
@@ -212,12 +216,32 @@ class Backtest:
         qty = to_unit(notional / e, self.step, up=False)
         if qty <= 0 or qty * e < self.min_notional:
             return None
-        return {"direction": d, "qty": qty, "stop": stop, "target": target}
+        return {"direction": d, "qty": qty, "stop": stop, "target": target, "i": i}
+
+    def _levels(self, d: int, i: int, e: float) -> tuple[float | None, float | None] | None:
+        """Stop and target measured from `e` with the values of bar `i`; None when one of them is missing."""
+        stop_spec, target_spec, _ = self._risk()
+        stop = target = None
+        distance = plain = math.nan
+        if stop_spec is not None:
+            plain = distance = self._distance(stop_spec, e, i)
+            if math.isnan(distance):
+                return None
+            distance += e * stop_spec.get("buffer_pct", 0) / 100
+            stop = to_unit(e - d * distance, self.tick, up=d == 1)
+        if target_spec is not None:
+            reward = target_spec["value"] * plain if target_spec["type"] == "rr_ratio" else self._distance(target_spec, e, i)
+            if math.isnan(reward):
+                return None
+            target = to_unit(e + d * reward, self.tick, up=d == -1)
+        return stop, target
+
+    def _liquidation(self, d: int, e: float) -> float:
+        mmr = float(self.play.get("account", {}).get("maintenance_margin_rate", 0.005))
+        return e * (1 - 1 / self.leverage) / (1 - mmr) if d == 1 else e * (1 + 1 / self.leverage) / (1 + mmr)
 
     def _beyond_liquidation(self, d: int, e: float, stop: float) -> bool:
-        mmr = self.play.get("account", {}).get("maintenance_margin_rate", 0.005)
-        lp = e * (1 - 1 / self.leverage) / (1 - mmr) if d == 1 else e * (1 + 1 / self.leverage) / (1 + mmr)
-        return abs(e - stop) >= 0.999 * abs(e - lp)
+        return abs(e - stop) >= 0.999 * abs(e - self._liquidation(d, e))
 
     def _risk(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any]]:
         if "risk_model" in self.play:

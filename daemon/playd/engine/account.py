@@ -7,6 +7,7 @@ from numba import njit
 
 from playd.core.timeframes import DAY_MS
 from playd.core.units import from_units
+from playd.engine.levels import anchor_levels
 from playd.engine.records import HALTED_LIQUIDATED
 from playd.matching.compiled import inlined, part
 from playd.matching.money import realised_usdt
@@ -16,7 +17,7 @@ from playd.matching.records import LIQUIDATION, MAX_DRAWDOWN, SIGNAL, SL, TIME, 
 @njit(cache=True)
 def apply_entry(state: Records, rules: Records, direction: int, qty: int, price: float, fee_usdt: float, time_ms: int) -> None:
     """
-    A fill that opens a position or adds to it. Its levels are those of the pending entry order.
+    A fill that opens a position or adds to it. Its levels are those of the pending entry order, or are measured from the fill.
 
     `direction` must be that of an open position if there is one; `fee_usdt` is positive when paid.
     """
@@ -36,6 +37,8 @@ def apply_entry_record(s: Record, r: Record, direction: int, qty: int, price: fl
         s.entry_fee_usdt += fee_usdt
     s.size = from_units(s.qty, r.step_num, r.step_den)
     s.pending_qty = max(0, s.pending_qty - qty)
+    if r.anchor_fill != 0:
+        anchor_levels(s, r)
 
 
 @part
@@ -187,6 +190,19 @@ def mark_record(s: Record, high: float, low: float) -> None:
     else:
         s.worst_price = max(s.worst_price, high)
         s.best_price = min(s.best_price, low)
+
+
+@njit(cache=True)
+def leave(state: Records) -> None:
+    """`leave_now` from Python."""
+    leave_now(state[0])
+
+
+@part
+def leave_now(s: Record) -> None:
+    """The whole position is left by the market for its stop's sake: a venue cannot take a stop that the price is beyond."""
+    s.exit_qty = s.qty
+    s.exit_reason = SL
 
 
 @part

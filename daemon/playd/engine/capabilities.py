@@ -7,7 +7,7 @@ from typing import Final
 ENTRY_ORDER_TYPES: Final = frozenset({"Market"})
 """`entry.order_type`."""
 
-ANCHORS: Final = frozenset({"signal"})
+ANCHORS: Final = frozenset({"signal", "fill"})
 """`risk.anchor`."""
 
 STOP_ORDER_TYPES: Final = frozenset({"Market", "Limit"})

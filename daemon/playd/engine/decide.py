@@ -185,6 +185,10 @@ def _try_entry(
     s.pending_stop_ticks = out.stop_ticks
     s.pending_target_ticks = out.target_ticks
     s.pending_decided_ms = close_ms
+    s.stop_atr = x.stop_atr
+    s.stop_level_long = x.stop_level_long
+    s.stop_level_short = x.stop_level_short
+    s.target_atr = x.target_atr
     out.action = ENTER
     out.dir = direction
     out.reason = 0

@@ -1,6 +1,6 @@
 """
-Stops and targets of an entry (play-language 8.2 to 8.4, 8.7). `r` is a RULES record, `x` a SIGNALS record, `reference` the
-price E that the levels are measured from.
+Stops and targets of an entry (play-language 8.2 to 8.4, 8.7). `r` is a RULES record, `x` a SIGNALS record or a STATE, which
+remembers the part of them that levels need; `reference` is the price E that the levels are measured from.
 """
 
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from playd.core.units import DOWN, UP, from_units, to_units
-from playd.engine.records import ATR, NO_LEVEL, PERCENT, POINTS, REWARD, STRUCTURE
+from playd.engine.records import ATR, NO_LEVEL, PERCENT, POINTS, REWARD, STRUCTURE, WARN
 from playd.matching.compiled import part
 from playd.matching.money import liquidation_price
 from playd.matching.records import Record
@@ -95,3 +95,25 @@ def liquidation_distance(r: Record, direction: int, qty: int, reference: float) 
 def is_beyond_liquidation(r: Record, direction: int, qty: int, reference: float, stop_price: float) -> bool:
     """Whether liquidation would come before the stop, or so close to it that the stop is no protection."""
     return abs(reference - stop_price) >= SAFE_SHARE * liquidation_distance(r, direction, qty, reference)
+
+
+@part
+def anchor_levels(s: Record, r: Record) -> None:
+    """
+    Measure stop and target of the open position from its average entry price, with the values of the close that decided it.
+
+    A level that cannot be measured so stays as it was sent. A stop that has moved since the first fill stays too. A position
+    cannot be refused any more: unless the Play accepts a stop beyond liquidation, it goes to the farthest safe price.
+    """
+    if s.stop_ticks == s.first_stop_ticks:
+        stop = stop_ticks(r, s, s.dir, s.entry_price)
+        may_adjust = stop > 0 and r.on_stop_beyond_liquidation != WARN
+        if may_adjust and is_beyond_liquidation(r, s.dir, s.qty, s.entry_price, from_units(stop, r.tick_num, r.tick_den)):
+            stop = farthest_safe_ticks(r, s.dir, s.qty, s.entry_price)
+        if stop > 0:
+            s.stop_ticks = stop
+            s.first_stop_ticks = stop
+    target = target_ticks(r, s, s.dir, s.entry_price)
+    if target > 0:
+        s.target_ticks = target
+        s.first_target_ticks = target

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from playd.core.orders import Action, Side
 from playd.plays.model import Scalar
+
+LEVELS_OF_FILL: Final = "levels_of_fill"
+"""Reason of the order that brings levels measured from a fill to the venue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,20 @@ from playd.core.instrument import Instrument
 from playd.core.orders import Action, Side
 from playd.core.units import from_units, units_to_text
 from playd.engine import records as e
-from playd.engine.account import apply_entry, apply_exit, apply_funding, entry_ended, exit_ended, mark
+from playd.engine.account import apply_entry, apply_exit, apply_funding, entry_ended, exit_ended, leave, mark
 from playd.engine.decide import decide
-from playd.engine.messages import Decision, EngineFill, EngineOrder, EnginePosition
+from playd.engine.messages import LEVELS_OF_FILL, Decision, EngineFill, EngineOrder, EnginePosition
 from playd.engine.notes import NoteReader
 from playd.engine.rules import build_rules, build_state, build_week
 from playd.engine.trades import TradeRecord, read_trades
 from playd.engine.verdicts import NO_SIGNAL, NewestClause
 from playd.matching.money import equity_usdt
-from playd.matching.records import REASON_CODE, REASONS, SIGNAL
+from playd.matching.records import REASON_CODE, REASONS, SIGNAL, SL
 from playd.plays.columns import Columns
 from playd.plays.model import Play
 from playd.plays.program import Program
 
-SNAPSHOT_VERSION: Final = 2
+SNAPSHOT_VERSION: Final = 3
 _HALT_WORDS: Final = {e.RUNNING: None, e.HALTED_DRAWDOWN: "max_drawdown", e.HALTED_LIQUIDATED: "liquidation"}
 _NO_LEVEL_WORD: Final = "none"
 
@@ -41,6 +41,7 @@ def compile_now() -> None:
     apply_exit(play_state, rules, 1, 1.0, 0.0, 0, REASON_CODE["signal"], trade, 0)
     entry_ended(play_state)
     exit_ended(play_state)
+    leave(play_state)
 
 
 class PlayEngine:
@@ -141,8 +142,12 @@ class PlayEngine:
         decide(state, self._rules, self._signals, self._week, close_ms, candle.close, self._intent)
         return self._decision(close_ms, candle.close, values)
 
-    def on_fill(self, fill: EngineFill) -> None:
-        """One execution. Raises `Broken` when it cannot belong to the position; `ValueError` for an unknown reason."""
+    def on_fill(self, fill: EngineFill) -> EngineOrder | None:
+        """
+        One execution. Returns the new levels for the venue where the Play measures them from the fill, else None.
+
+        Raises `Broken` when the execution cannot belong to the position; `ValueError` for an unknown reason.
+        """
         price = from_units(fill.price_ticks, *self._instrument.tick_fraction)
         direction = 1 if fill.side is Side.BUY else -1
         held = int(self._state["dir"][0])
@@ -150,7 +155,7 @@ class PlayEngine:
             if held not in (0, direction):
                 raise Broken(f"an entry was filled on side {fill.side} against an open position")
             apply_entry(self._state, self._rules, direction, fill.qty_steps, price, fill.fee_usdt, fill.time_ms)
-            return
+            return self._levels_of_fill(price) if self._rules["anchor_fill"][0] else None
         if held != -direction or fill.qty_steps > self._state["qty"][0]:
             raise Broken(f"{fill.side} {fill.qty_steps} steps was filled as {fill.action} and does not fit the position")
         reason = REASON_CODE.get(fill.reason, 0)
@@ -159,6 +164,16 @@ class PlayEngine:
         apply_exit(self._state, self._rules, fill.qty_steps, price, fill.fee_usdt, fill.time_ms, reason, self._trade, 0)
         notes = self._notes.of_trades(self._columns, self._trade)
         self.trades.extend(read_trades(self._trade, self._instrument, self._program.exec_step_ms, notes))
+        return None
+
+    def on_levels_refused(self) -> EngineOrder | None:
+        """The price is beyond the stop that `on_fill` asked for: the order that leaves at once; None without a position."""
+        position = self.position
+        if position is None:
+            return None
+        leave(self._state)
+        side, price = position.side.opposite, position.entry_price
+        return EngineOrder(Action.EXIT, side, position.qty_steps, None, None, price, 100.0, REASONS[SL])
 
     def on_order_ended(self, action: Action, reason: str) -> None:
         """An entry or exit order is over without (further) fill: rejected, cancelled or dropped, for `reason`."""
@@ -231,6 +246,11 @@ class PlayEngine:
             said = self._notes.said_leaving(self._columns, int(out["dir"]), close_ms) if by_rule else {}
             orders.append(EngineOrder(action, side, int(out["qty"]), None, None, close, float(out["percent"]), reason, said))
         return tuple(orders)
+
+    def _levels_of_fill(self, price: float) -> EngineOrder:
+        s = self._state[0]
+        levels = _level(int(s["stop_ticks"])), _level(int(s["target_ticks"]))
+        return EngineOrder(Action.STOP, _side(-int(s["dir"])), int(s["qty"]), *levels, price, 100.0, LEVELS_OF_FILL)
 
     def _detail(self, orders: tuple[EngineOrder, ...]) -> str:
         return "; ".join(self._order_text(order) for order in orders)

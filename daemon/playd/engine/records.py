@@ -107,6 +107,7 @@ RULES: Final = np.dtype(
         ("sizing_kind", np.int64),
         ("sizing_value", np.float64),
         ("on_stop_beyond_liquidation", np.int64),
+        ("anchor_fill", np.int64),
         ("max_drawdown_pct", np.float64),
         ("leverage", np.float64),
         ("taker", np.float64),
@@ -126,7 +127,7 @@ RULES: Final = np.dtype(
 """
 One Play on one instrument. 0 in `max_entries_per_day` and `time_exit_bars` means no limit. `*_divisor` is the leverage for
 percentages of the margin and 1 for percentages of the price. `taker` is a fraction. `exit_*_pct` hold where every exit of the
-side closes the same share; otherwise SIGNALS says which.
+side closes the same share; otherwise SIGNALS says which. `anchor_fill` 1: levels are measured anew from the fill.
 """
 
 STATE: Final = np.dtype(
@@ -156,6 +157,10 @@ STATE: Final = np.dtype(
         ("pending_stop_ticks", np.int64),
         ("pending_target_ticks", np.int64),
         ("pending_decided_ms", np.int64),
+        ("stop_atr", np.float64),
+        ("stop_level_long", np.float64),
+        ("stop_level_short", np.float64),
+        ("target_atr", np.float64),
         ("exit_qty", np.int64),
         ("exit_reason", np.int64),
         ("exit_decided_ms", np.int64),
@@ -170,6 +175,7 @@ STATE: Final = np.dtype(
 Everything a decision remembers. Position: from `dir` to `best_price` (`size` is `qty`
 in base coin; entry fee and funding are what is left of them after
 partial exits; `peak_close` is the trailing peak). Entry order under way: `pending_*`. Exit order under way: `exit_*`.
+`stop_atr` to `target_atr` are those SIGNALS at the close that decided the last entry, for levels measured from its fill.
 """
 
 SIGNALS: Final = np.dtype(

@@ -108,6 +108,7 @@ def _risk(rules: Records, play: model.Play) -> None:
         rules["trailing_kind"], rules["trailing_value"] = e.PERCENT, trailing.trail_pct
     if trailing is not None:
         rules["trailing_activation_pct"] = trailing.activation_pct
+    rules["anchor_fill"] = play.risk.anchor == "fill"
     if play.risk.break_even is not None:
         rules["break_even"] = 1
         rules["break_even_activation_pct"] = play.risk.break_even.activation_pct

@@ -5,6 +5,7 @@ Whoever runs an engine against it lives through a base candle in the order of pl
 engine's `on_bar`, then `submit` for what it decided, and so gets the trades of a backtest over the same candles.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -15,11 +16,12 @@ from playd.core.candles import Candle
 from playd.core.errors import StateError
 from playd.core.instrument import Instrument
 from playd.core.orders import Action, Side
+from playd.core.units import from_units
 from playd.engine.messages import EngineFill, EngineOrder
 from playd.engine.rules import build_terms
 from playd.matching import records as m
 from playd.matching.book import cancel_entry, protect, submit_entry, submit_exit
-from playd.matching.minute import close_at_end, match_minute
+from playd.matching.minute import close_at_end, fill_due_orders, gap_test, inside_minute
 from playd.plays.model import Play
 
 
@@ -46,7 +48,9 @@ def compile_now() -> None:
     cancel_entry(book)
     submit_exit(book, 0, m.MANUAL)
     protect(book, terms, 0, 0)
-    match_minute(book, terms, 1.0, 1.0, 1.0, 0.0, fills)
+    fill_due_orders(book, terms, 1.0, 0.0, fills, 0)
+    gap_test(book, terms, 1.0, fills, 0)
+    inside_minute(book, terms, 1.0, 1.0, fills, 0)
     close_at_end(book, terms, 1.0, m.MANUAL, fills)
 
 
@@ -63,6 +67,9 @@ class ShadowBook:
         )
         self._terms = build_terms(play, instrument, slippage_bps)
         self._fills = m.new_fills()
+        self._tick = instrument.tick_fraction
+        self._price = 0.0
+        """Where the market is: at the open of a candle until its gaps are through, then at its close."""
         compile_now()
 
     @property
@@ -85,20 +92,39 @@ class ShadowBook:
         """Whether an entry order is there that was not filled yet."""
         return bool(self._book["entry_kind"][0] != m.NONE)
 
-    def minute(self, candle: Candle, cash_usdt: float) -> list[ShadowEvent]:
-        """What one closed base candle did to orders and position. `cash_usdt` is the engine's, before the candle."""
-        count = match_minute(self._book, self._terms, candle.open, candle.high, candle.low, cash_usdt, self._fills)
-        return self._events(count, candle.open_time_ms)
+    def minute(self, candle: Candle, cash_usdt: float) -> Iterator[list[ShadowEvent]]:
+        """
+        What one closed base candle did to orders and position, in the three steps of `match_minute`: orders at the open, gaps,
+        the rest. `cash_usdt` is the engine's, before the candle.
 
-    def submit(self, order: EngineOrder) -> None:
-        """Take an order; it can trade from the next candle's open on."""
+        What is submitted between two steps is in force from the next one on: the levels of a fill, or the order to leave.
+        """
+        self._price = candle.open
+        yield self._events(self._due(cash_usdt), candle.open_time_ms)
+        if self._book["exit_qty"][0]:
+            yield self._events(self._due(cash_usdt), candle.open_time_ms)
+        yield self._events(gap_test(self._book, self._terms, candle.open, self._fills, 0), candle.open_time_ms)
+        self._price = candle.close
+        inside = inside_minute(self._book, self._terms, candle.high, candle.low, self._fills, 0)
+        yield self._events(inside, candle.open_time_ms)
+
+    def submit(self, order: EngineOrder) -> bool:
+        """
+        Take an order; it can trade from the next candle's open on.
+
+        False for a stop that the price is at or beyond: nothing has changed then, as at a venue.
+        """
         if order.action is Action.STOP:
+            stop = from_units(order.stop_ticks or 0, *self._tick)
+            if stop and (self._price - stop) * (1 if order.side is Side.SELL else -1) <= 0.0:
+                return False
             protect(self._book, self._terms, order.stop_ticks or 0, order.target_ticks or 0)
         elif order.action is Action.ENTER:
             direction = 1 if order.side is Side.BUY else -1
             submit_entry(self._book, direction, order.qty_steps, order.stop_ticks or 0, order.target_ticks or 0)
         else:
             submit_exit(self._book, order.qty_steps, m.REASON_CODE[order.reason])
+        return True
 
     def drop_entry(self, reason: str) -> list[ShadowEvent]:
         """Take a waiting entry order away."""
@@ -123,6 +149,9 @@ class ShadowBook:
             raise StateError("shadow book does not have the fields of this version")
         for name, value in snapshot.items():
             self._book[name] = float.fromhex(value) if isinstance(value, str) else value
+
+    def _due(self, cash_usdt: float) -> int:
+        return fill_due_orders(self._book, self._terms, self._price, cash_usdt, self._fills, 0)
 
     def _events(self, count: int, time_ms: int) -> list[ShadowEvent]:
         return [_event(f, time_ms) for f in self._fills[:count]]

@@ -3,11 +3,13 @@ Between an engine and a simulated venue in the same process: intents become orde
 Compiled, because backtests do it for every bar; shadow mode does the same one bar at a time.
 """
 
-from playd.engine.account import apply_entry_record, apply_exit_record
+from playd.core.units import from_units
+from playd.engine.account import apply_entry_record, apply_exit_record, leave_now
 from playd.engine.records import ENTER, EXIT
 from playd.matching import records as m
-from playd.matching.book import protect, submit_entry, submit_exit
+from playd.matching.book import protect, set_levels, submit_entry, submit_exit
 from playd.matching.compiled import part
+from playd.matching.minute import fill_due_orders, gap_test, inside_minute
 from playd.matching.records import Record, Records
 
 
@@ -21,6 +23,53 @@ def submit(book: Records, terms: Records, intent: Records) -> None:
         submit_entry(book, out.dir, out.qty, out.stop_ticks, out.target_ticks)
     elif out.action == EXIT:
         submit_exit(book, out.qty, out.reason)
+
+
+@part
+def live_minute(
+    s: Record,
+    r: Record,
+    book: Records,
+    terms: Records,
+    open_: float,
+    high: float,
+    low: float,
+    close: float,
+    time_ms: int,
+    fills: Records,
+    trades: Records,
+    n: int,
+) -> int:
+    """
+    `match_minute` and `settle` for levels that are measured from the fill: the venue is told of them as soon as it can be.
+
+    After a fill at the open that is before anything else of the minute, after one inside a minute at its end.
+    """
+    was_flat = s.dir == 0
+    n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, n)
+    if was_flat and s.dir != 0 and not bring_levels(s, book, terms, open_):
+        n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, n)
+    n = settle(s, r, fills, gap_test(book, terms, open_, fills, 0), time_ms, trades, n)
+    was_flat = s.dir == 0
+    n = settle(s, r, fills, inside_minute(book, terms, high, low, fills, 0), time_ms, trades, n)
+    if was_flat and s.dir != 0:
+        bring_levels(s, book, terms, close)
+    return n
+
+
+@part
+def bring_levels(s: Record, book: Records, terms: Records, price: float) -> bool:
+    """
+    Set the levels of a fresh position at the venue. False when `price` is at its stop or beyond it, where no venue takes a
+    stop: then the position is left at the next price.
+    """
+    k = terms[0]
+    if s.stop_ticks > 0 and s.dir * (price - from_units(s.stop_ticks, k.tick_num, k.tick_den)) <= 0.0:
+        leave_now(s)
+        submit_exit(book, s.exit_qty, s.exit_reason)
+        return False
+    set_levels(book[0], k, s.stop_ticks, s.target_ticks)
+    return True
 
 
 @part

@@ -117,7 +117,9 @@ class Account:
         self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection)
         self._panic = Panic(self.desk, self.exits, self.catch_up)
         self._timers = Timers(self.desk, self.reconciler, self.protection, self.key)
-        self._events = PrivateEvents(self.desk, self.catch_up, self.reconciler, self.resolver, self.protection)
+        self._events = PrivateEvents(
+            self.desk, self.catch_up, self.reconciler, self.resolver, self.protection, self._instances_settled
+        )
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}
         self.gateway.unresolved = self.protection.open_check
@@ -217,6 +219,11 @@ class Account:
     async def wait_ready(self) -> None:
         """Return once the account takes entries: private stream up and a clean reconciliation since."""
         await self._events.ready.wait()
+
+    async def _instances_settled(self) -> None:
+        """Lock-step only: market time must not pass between a fill and what its instance does about it."""
+        while not all(port.settled for port in self._ports.values()):
+            await anyio.lowlevel.checkpoint()
 
     def _deliver(self, instance_uid: str, event: InstanceEvent) -> None:
         port = self._ports.get(instance_uid)

@@ -39,17 +39,17 @@ class InstancePort:
         """Events of this instance, for one consumer."""
         return self._receive
 
-    async def submit(self, intent: Intent, inputs: GateInputs) -> Verdict:
+    async def submit(self, intent: Intent, inputs: GateInputs | None = None) -> Verdict:
         """
         Decide about and send one intent of this instance; returns when the first answer is known. See `Verdict`.
 
-        Entries (`ENTRY`) pass the gates, which also write the bar's verdict. Exits (`EXIT`) are driven to their end in the
-        background. `STOP` intents (`PROTECT`) move stop and target of the open position. Raises `RecordError` when the
-        ledger cannot be written: the process must end.
+        Entries (`ENTRY`) pass the gates, which need `inputs` and also write the bar's verdict. Exits (`EXIT`) are driven to
+        their end in the background. `STOP` intents (`PROTECT`) move stop and target of the open position. Raises `RecordError`
+        when the ledger cannot be written: the process must end.
         """
         if intent.instance_uid != self._instance.uid or intent.symbol != self._instance.symbol:
             raise ValueError(f"intent of {intent.instance_uid} on {intent.symbol} is not {self._instance}'s")
-        if intent.intent_class is IntentClass.ENTRY:
+        if intent.intent_class is IntentClass.ENTRY and inputs is not None:
             return await self._account.gateway.submit_entry(intent, inputs, self._instance)
         if intent.intent_class is IntentClass.EXIT:
             return await self._account.exits.submit(intent, self._instance)
@@ -79,6 +79,12 @@ class InstancePort:
         """Quantity of this instance's entries that may still execute."""
         rows = self._account.desk.book.live(self._instance.symbol)
         return sum((row.open_qty for row in rows if row.owner == self._instance.uid and not row.reduce_only), Decimal(0))
+
+    @property
+    def settled(self) -> bool:
+        """Whether the instance has dealt with everything it was told, or is gone."""
+        now = self._receive.statistics()
+        return now.open_receive_streams == 0 or (now.current_buffer_used == 0 and now.tasks_waiting_receive > 0)
 
     def deliver(self, event: InstanceEvent) -> None:
         """Called by the account after the commit that made the event true. Never blocks, never drops."""

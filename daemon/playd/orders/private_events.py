@@ -1,5 +1,7 @@
 """The private stream, event by event: booked, then published in one commit per burst, then (lock-step) acknowledged."""
 
+from collections.abc import Awaitable, Callable
+
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -24,13 +26,21 @@ class PrivateEvents:
     """Consumes the private stream of one account."""
 
     def __init__(
-        self, desk: Desk, catch_up: CatchUp, reconciler: Reconciler, resolver: Resolver, protection: Protection
+        self,
+        desk: Desk,
+        catch_up: CatchUp,
+        reconciler: Reconciler,
+        resolver: Resolver,
+        protection: Protection,
+        settled: Callable[[], Awaitable[None]],
     ) -> None:
+        """`settled` returns once every instance has dealt with what it was told."""
         self._desk = desk
         self._catch_up = catch_up
         self._reconciler = reconciler
         self._resolver = resolver
         self._protection = protection
+        self._settled = settled
         self.ready = anyio.Event()
         """Set once the account takes entries for the first time in this run."""
 
@@ -41,6 +51,7 @@ class PrivateEvents:
             while event is not None:
                 if isinstance(event, Barrier):
                     self._desk.publish()
+                    await self._settled()
                     await self._desk.port.barrier_done(event.number)
                 elif isinstance(event, ExecutionUpdate) and self._desk.booking.premature(event.execution):
                     await self._read_executions()

@@ -1,5 +1,7 @@
 """Moves of stop and target that an instance decides: one synced intent, then the venue, then proof by the fill check."""
 
+from typing import Final
+
 import anyio
 
 from playd.core.orders import Intent
@@ -9,6 +11,12 @@ from playd.orders.gateway import Gateway, Instance, Verdict
 from playd.orders.halts import symbol_scope
 from playd.orders.rows import text
 from playd.venues.port import Priority
+
+STOP_REFUSED: Final = "STOP_REFUSED"
+"""Verdict: the venue says that stop or target are not possible here. In practice the price is beyond one of them."""
+
+STOP_UNSET: Final = "STOP_UNSET"
+"""Verdict: stop and target were not set, or may not have been, for a reason that has nothing to do with their prices."""
 
 
 class Stops:
@@ -23,7 +31,8 @@ class Stops:
         Set the given stop and target (None leaves one as it is). `AMENDED` when the venue took it, `FLAT` without a position.
 
         After any other answer the old stop is still at the venue; the new one stays the plan in the ledger, and the fill
-        check sets it again until the venue has it.
+        check sets it again until the venue has it. Levels that a fill asked for (no bar decided them) are no plan any more once
+        the venue refuses them: whoever asked leaves the position.
         """
         desk = self._desk
         known = self._gateway.known(intent)
@@ -38,9 +47,10 @@ class Stops:
             with desk.ledger.atomic():
                 identity = desk.book.insert_intent(intent, b"{}")
                 desk.fills.set_protection(instance.uid, intent.symbol, stop=stop, target=target)
-                desk.verdicts.record(
-                    instance.uid, instance.clock_ms, intent.bar_close_ms, "AMENDED", intent.reason, intents=identity
-                )
+                if intent.bar_close_ms:
+                    desk.verdicts.record(
+                        instance.uid, instance.clock_ms, intent.bar_close_ms, "AMENDED", intent.reason, intents=identity
+                    )
             desk.ledger.commit()
             reply = await desk.port.set_stops(intent.symbol, stop=intent.stop, target=intent.target, priority=Priority.PROTECT)
         desk.book.close_intent(identity, "done" if _took(reply.reply_class) else "refused")
@@ -49,8 +59,13 @@ class Stops:
         if _took(reply.reply_class):
             return Verdict("AMENDED")
         note = f"stop {stop} on {intent.symbol} was answered {reply.code}: {reply.text}"
-        desk.incidents.open("STOP_REFUSED", "warning", symbol_scope(desk.alias, intent.symbol), note)
-        return Verdict("STOP_REFUSED", note)
+        desk.incidents.open(STOP_REFUSED, "warning", symbol_scope(desk.alias, intent.symbol), note)
+        if reply.reply_class is not ReplyClass.LIMITS:
+            return Verdict(STOP_UNSET, note)
+        if not intent.bar_close_ms:
+            desk.fills.set_protection(instance.uid, intent.symbol, stop=share.stop, target=share.target)
+            desk.publish()
+        return Verdict(STOP_REFUSED, note)
 
 
 def _took(reply_class: ReplyClass) -> bool:

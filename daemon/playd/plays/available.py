@@ -11,7 +11,7 @@ from playd.plays.model import Entry, Policy, Risk
 from playd.plays.reader import Section
 
 ENTRY_ORDER_TYPES: Final = frozenset({"Market"})
-ANCHORS: Final = frozenset({"signal"})
+ANCHORS: Final = frozenset({"signal", "fill"})
 STOP_ORDER_TYPES: Final = frozenset({"Market", "Limit"})
 TARGET_ORDER_TYPES: Final = frozenset({"Market", "Limit"})
 FUNDING_GUARD: Final = False

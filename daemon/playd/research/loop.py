@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from playd.engine.account import apply_funding_record, mark_record
 from playd.engine.decide import decide_record, is_open
 from playd.engine.records import HALTED_DRAWDOWN, HALTED_LIQUIDATED, NO_ACTION, RUNNING
-from playd.engine.venue import settle, submit
+from playd.engine.venue import live_minute, settle, submit
 from playd.matching.compiled import borrowing, inlined, part
 from playd.matching.minute import close_at_end, is_quiet, match_minute
 from playd.matching.money import funding_usdt
@@ -93,8 +93,12 @@ def run_bars(
             _fund(s, open_[bar], funding_rate[funding_row])
             funding_row += 1
         if not is_quiet(b, high[bar], low[bar]):
-            count = match_minute(book, terms, open_[bar], high[bar], low[bar], s.cash_usdt, fills)
-            written = settle(s, r, fills, count, time_ms, trades, written)
+            if r.anchor_fill == 0:
+                count = match_minute(book, terms, open_[bar], high[bar], low[bar], s.cash_usdt, fills)
+                written = settle(s, r, fills, count, time_ms, trades, written)
+            else:
+                o, h, lo, cl = open_[bar], high[bar], low[bar], close[bar]
+                written = live_minute(s, r, book, terms, o, h, lo, cl, time_ms, fills, trades, written)
         if s.dir != 0:
             mark_record(s, high[bar], low[bar])
         elif s.halted != RUNNING:

@@ -6,7 +6,8 @@ an `OrderPort`, and its whole memory is the engine, the number of the last event
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
@@ -23,8 +24,9 @@ from playd.market.bars import ClosedBar
 from playd.orders.fills import FillEvent, FundingEvent, InstanceEvent, OrderEnded
 from playd.orders.gates import GateInputs
 from playd.orders.gateway import Verdict
+from playd.orders.stops import STOP_REFUSED
 from playd.supervisor.inbox import Inbox
-from playd.supervisor.translate import Identity, fill_of, intent_of
+from playd.supervisor.translate import Identity, fill_of, intent_of, intent_of_fill
 
 SENT: Final = ("SENT", "UNKNOWN", "REJECTED", "AMENDED")
 """Verdicts after which the order path tells the rest of the story as events; after every other one nothing was sent."""
@@ -38,14 +40,20 @@ class OrderPort(Protocol):
         """Events of this instance behind the number it registered with, in order, each once."""
         ...
 
-    async def submit(self, intent: Intent, inputs: GateInputs) -> Verdict: ...
+    async def submit(self, intent: Intent, inputs: GateInputs | None = None) -> Verdict:
+        """`inputs` for what a bar decided; entries need them."""
+        ...
 
     def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
         """Write the verdict of a bar that sends nothing; False when the bar has one."""
         ...
 
-    def inside(self, candle: Candle, cash_usdt: float) -> Sequence[InstanceEvent]:
-        """What a closed candle did to the orders where that is computed here; a venue reports it through `fills`."""
+    def inside(self, candle: Candle, cash_usdt: float) -> Iterable[InstanceEvent]:
+        """
+        What a closed candle did to the orders where that is computed here; a venue reports it through `fills`.
+
+        Each event is to be dealt with, orders it asks for included, before the next is taken.
+        """
         ...
 
     def state(self) -> dict[str, Json]:
@@ -115,7 +123,7 @@ class EngineInstance:
     One life of an instance, from a warm engine to its end.
 
     `last_open_ms` is the last bar the engine has seen (in its history or decided), `event_n` the last event it dealt with.
-    `at_rest`: no bar is half dealt with, so that `state` may be kept.
+    `at_rest`: nothing is half dealt with, so that `state` may be kept.
     Cancellation: safe at any await; the ledger and the kept state tell the next life the rest.
     """
 
@@ -137,11 +145,18 @@ class EngineInstance:
         self.event_n = event_n
         self.last_decided: Decided | None = None
         self.caught_up = False
-        self.at_rest = True
+        self._in_bar = False
+        self._moves: deque[tuple[FillEvent, EngineOrder]] = deque()
+        """Levels measured from fills that are not at the venue yet."""
         self._port = port
         self._around = around
         self._inbox = Inbox()
         self._step_ms = identity.base_step_ms
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no bar and no fill is half dealt with."""
+        return not self._in_bar and not self._moves
 
     @property
     def port(self) -> OrderPort:
@@ -191,6 +206,7 @@ class EngineInstance:
             self._inbox.put(event)
             if self.caught_up:
                 self._apply_all()
+                await self._bring_levels()
         raise Broken("the account's event stream ended")
 
     async def _events_settled(self) -> None:
@@ -200,10 +216,11 @@ class EngineInstance:
             await anyio.lowlevel.checkpoint()
 
     async def _on_bar(self, bar: ClosedBar) -> None:
-        self.at_rest = False
+        self._in_bar = True
         self._follow(bar)
         for happened in self._port.inside(bar.candle, self.engine.cash_usdt):
             self._apply(happened)
+            await self._bring_levels()
         close_ms = bar.candle.open_time_ms + self._step_ms
         while (event := self._inbox.due(close_ms, expecting=self.engine.order_pending)) is not None:
             self._apply(event)
@@ -211,13 +228,15 @@ class EngineInstance:
             self._catch_up_ended()
         if self.caught_up:
             self._apply_all()
+        await self._bring_levels()
         self._around.bar_taken(bar)
         decision = self.engine.on_bar(bar.candle)
         self.last_open_ms = bar.candle.open_time_ms
         if decision is not None:
             await self._carry_out(decision, bar)
-        self.at_rest = True
-        self._around.save(self.state, now=False)
+        self._in_bar = False
+        if self.at_rest:
+            self._around.save(self.state, now=False)
 
     def _catch_up_ended(self) -> None:
         self.caught_up = True
@@ -244,6 +263,17 @@ class EngineInstance:
         self.last_decided = Decided(decision.close_ms, verdict, detail, bar.late, told)
         self._around.decided(self.last_decided)
 
+    async def _bring_levels(self) -> None:
+        """Bring the levels of fills to the venue. Where the price is beyond the stop already, the position is left at once."""
+        while self._moves:
+            event, order = self._moves[0]
+            answer = await self._port.submit(intent_of_fill(self.identity, event, order))
+            leaving = self.engine.on_levels_refused() if answer.code == STOP_REFUSED else None
+            if leaving is not None:
+                await self._port.submit(intent_of_fill(self.identity, event, leaving))
+            if self._moves and self._moves[0][0] is event:
+                self._moves.popleft()
+
     def _apply_all(self) -> None:
         for event in self._inbox.take_all():
             self._apply(event)
@@ -253,7 +283,9 @@ class EngineInstance:
             return
         match event:
             case FillEvent():
-                self.engine.on_fill(fill_of(self.identity, event))
+                levels = self.engine.on_fill(fill_of(self.identity, event))
+                if levels is not None:
+                    self._moves.append((event, levels))
             case OrderEnded(action=action, reason=reason):
                 self.engine.on_order_ended(action, reason)
             case FundingEvent(amount_usdt=amount):

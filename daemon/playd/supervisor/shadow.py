@@ -6,7 +6,7 @@ shadow that was down decides the bars it missed as if it had been there, and has
 candles; only halts stop its entries. Ledger rows say `shadow-<uid>` where others name an account.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -28,6 +28,7 @@ from playd.orders.gateway import Verdict
 from playd.orders.halts import Halts, Level, scopes_of
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
+from playd.orders.stops import STOP_REFUSED
 from playd.orders.verdicts import Verdicts
 from playd.plays.model import Play
 from playd.supervisor.places import LifePort
@@ -110,31 +111,34 @@ class ShadowPort:
         """Nothing arrives here: `inside` tells of everything."""
         return self._receive
 
-    async def submit(self, intent: Intent, inputs: GateInputs) -> Verdict:
+    async def submit(self, intent: Intent, inputs: GateInputs | None = None) -> Verdict:
         """Put an order into the book, unless a halt or an unknown rule forbids the entry; writes the bar's verdict."""
         refusal = self._refusal(intent, inputs)
         if refusal is not None:
             self.record_verdict(intent.bar_close_ms, refusal.code, refusal.text)
             return refusal
-        self.book.submit(self._order(intent))
+        if not self.book.submit(self._order(intent)):
+            return Verdict(STOP_REFUSED, f"the price is beyond stop {intent.stop}")
         word = {Action.ENTER: "ENTERED", Action.STOP: "AMENDED"}.get(intent.action, "EXITED")
-        self.record_verdict(intent.bar_close_ms, word, intent.reason)
+        if intent.bar_close_ms:
+            self.record_verdict(intent.bar_close_ms, word, intent.reason)
         self._remember_levels()
         return Verdict("AMENDED" if intent.action is Action.STOP else "SENT")
 
     def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
         return self._verdicts.record(self._record.uid, self._clock_ms, close_ms, verdict, detail, late=late)
 
-    def inside(self, candle: Candle, cash_usdt: float) -> list[InstanceEvent]:
+    def inside(self, candle: Candle, cash_usdt: float) -> Iterator[InstanceEvent]:
         """What a candle did to the orders and the position; before it, what a person's panic did behind the one before."""
-        events: list[InstanceEvent] = []
         if self._last is not None and self._fills.known(self._exec_id(self._last[0], MANUAL)):
-            events += self._close_at_last()
+            yield from self._close_at_last()
         if self._level() > Level.OPEN:
-            events += self._booked(self.book.drop_entry("HALTED"), candle.open_time_ms)
-        events += self._booked(self.book.minute(candle, cash_usdt), candle.open_time_ms)
+            yield from self._booked(self.book.drop_entry("HALTED"), candle.open_time_ms)
+        first = 0
+        for events in self.book.minute(candle, cash_usdt):
+            yield from self._booked(events, candle.open_time_ms, first)
+            first += len(events)
         self._last = candle.open_time_ms, candle.close
-        return events
 
     def drop_entry(self, reason: str) -> list[InstanceEvent]:
         """Take a waiting entry away."""
@@ -167,9 +171,9 @@ class ShadowPort:
         self._send.close()
         self._receive.close()
 
-    def _refusal(self, intent: Intent, inputs: GateInputs) -> Verdict | None:
+    def _refusal(self, intent: Intent, inputs: GateInputs | None) -> Verdict | None:
         """Why an entry is not taken. A bar that has its verdict already gets the same again, whatever holds now."""
-        if intent.intent_class is not IntentClass.ENTRY:
+        if intent.intent_class is not IntentClass.ENTRY or inputs is None:
             return None
         before = self._verdicts.find(self._record.uid, self._clock_ms, intent.bar_close_ms)
         if before is not None:
@@ -207,10 +211,10 @@ class ShadowPort:
         open_ms, close = self._last
         return self._booked(self.book.close(close, open_ms, MANUAL), open_ms, name=MANUAL)
 
-    def _booked(self, events: list[ShadowEvent], open_ms: int, name: str = "") -> list[InstanceEvent]:
-        """Write what happened into the ledger, committed on return, and number it."""
+    def _booked(self, events: list[ShadowEvent], open_ms: int, first: int = 0, *, name: str = "") -> list[InstanceEvent]:
+        """Write what happened into the ledger, committed on return, and number it; `first` is its place in the candle."""
         told: list[InstanceEvent] = []
-        for place, event in enumerate(events):
+        for place, event in enumerate(events, first):
             self._event_n += 1
             if isinstance(event, EngineFill):
                 execution = self._execution(event, self._exec_id(open_ms, name or str(place)))

@@ -58,6 +58,30 @@ def intent_of(identity: Identity, decision: Decision, order: EngineOrder) -> Int
     )
 
 
+def intent_of_fill(identity: Identity, event: FillEvent, order: EngineOrder) -> Intent:
+    """The intent of an order that a fill asks for. The execution is its cause: the same fill asks for the same, once."""
+    tick, step = identity.instrument.tick, identity.instrument.step
+    return Intent(
+        instance_uid=identity.uid,
+        instance=identity.name,
+        account=identity.account,
+        symbol=identity.symbol,
+        cause=f"fill:{event.execution.exec_id}",
+        action=order.action,
+        leg=0,
+        intent_class=_CLASS[order.action],
+        side=order.side,
+        qty=order.qty_steps * step,
+        price_ref=Decimal(repr(order.price_ref)),
+        bar_close_ms=0,
+        expires_ms=0,
+        reason=order.reason,
+        stop=None if order.stop_ticks is None else order.stop_ticks * tick,
+        target=None if order.target_ticks is None else order.target_ticks * tick,
+        play_digest=identity.play_digest,
+    )
+
+
 _CLASS: Final = {
     Action.ENTER: IntentClass.ENTRY,
     Action.EXIT: IntentClass.EXIT,
