@@ -66,7 +66,7 @@ class Client:
             self._queue.send_nowait(frame)
         except anyio.WouldBlock:
             self._queue.close()
-        except anyio.ClosedResourceError:
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError):  # hung up, or the writer is gone
             return
 
     def hang_up(self) -> None:

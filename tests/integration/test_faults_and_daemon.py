@@ -1,0 +1,280 @@
+"""
+The daemon's order path over the Bybit adapter and real sockets, against an exchange that misbehaves on command.
+
+One exchange, one account for each story, all at once: what they wait for is mostly time. However a story goes, it must end with
+what the exchange's own books say: at most one order for a decision, the same open orders and position, the stop in place,
+nothing in doubt.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from playd.core.modes import Environment
+from playd.core.orders import Action, Intent, IntentClass, OrderState, Side
+from playd.core.secret import Secret
+from playd.market.synthetic import SyntheticFeed
+from playd.orders.account import Account
+from playd.orders.halts import Halts
+from playd.orders.instance_port import InstancePort
+from playd.orders.ledger import Ledger
+from playd.orders.settings import OrderSettings
+from playd.venues.bybit.environment import local_hosts, venue_account
+from playd.venues.bybit.socket import SocketTiming
+from playd.venues.bybit.venue import BybitVenue, open_bybit_venue
+from playd.venues.exchange.config import ExchangeConfig
+from playd.venues.exchange.exchange import Exchange
+from playd.venues.exchange.faults.script import read_posted
+from playd.venues.exchange.ledger import directory_of, read
+from playd.venues.exchange.model import Account as Books
+from playd.venues.exchange.words import StopKind
+from playd.world.ports import World
+from playd.world.real import real_world
+from tests.fake_bybit import FreeBudget
+from tests.simulation.order_world import READY, MemoryJournal
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+SYMBOL: Final = "BTCUSDT"
+UID: Final = "abcd2345"
+QTY: Final = Decimal("0.010")
+DEADLINE_S: Final = 30.0
+QUIET_S: Final = 0.5
+"""A story is over when nothing has been wrong with it for so long."""
+
+QUICK: Final = SocketTiming(ping_every_s=0.3, dead_after_s=1.0, backoff_first_s=0.05, backoff_max_s=0.2)
+SETTINGS: Final = replace(
+    OrderSettings.of(Environment.LOCAL),
+    never_arrived_after_s=1.0,
+    acked_quiet_s=1.0,
+    fill_check_s=1.0,
+    naked_repair_s=0.3,
+    naked_halt_s=3.0,
+    recon_orders_s=2.0,
+    recon_positions_s=2.0,
+    poll_s=1.0,
+)
+CREATE: Final = {"path": "/v5/order/create"}
+CANCEL: Final = {"path": "/v5/order/cancel*"}
+
+
+def fault(kind: str, where: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "where": where or {}, **{name.rstrip("_"): each for name, each in more.items()}}
+
+
+@dataclass(frozen=True)
+class Story:
+    """
+    Faults that are armed before an entry, and the position that must be there in the end (None: whatever the exchange says).
+
+    `leaves`: the position is closed in the end, and faults of `then` meet that.
+    """
+
+    faults: list[dict[str, Any]]
+    end: Decimal | None = QTY
+    then: list[dict[str, Any]] = field(default_factory=list)
+    leaves: bool = False
+
+
+STORIES: Final = {
+    "nothing": Story([]),
+    "reply-lost": Story([fault("drop_reply", CREATE)]),
+    "reply-lost-in-silence": Story([fault("drop_reply", CREATE, with_={"silent_s": 3600})]),
+    "never-arrived": Story([fault("drop_request", CREATE)], end=Decimal(0)),
+    "late": Story([fault("delay", CREATE, with_={"delay_s": 1.0})]),
+    "frames-before-reply": Story([fault("delay_reply", CREATE, with_={"delay_s": 1.0})]),
+    "twice": Story([fault("duplicate", CREATE)]),
+    "twice-second-reply": Story([fault("duplicate", CREATE, with_={"reply": "second"})]),
+    "throttled": Story([fault("answer", CREATE, with_={"code": 10006})]),
+    "clock": Story([fault("answer", CREATE, with_={"code": 10002})]),
+    "busy": Story([fault("answer", CREATE, with_={"code": 10429})], end=None),
+    "timeout-with-effect": Story([fault("answer", CREATE, with_={"code": 10000, "effect": True})]),
+    "timeout-without": Story([fault("answer", CREATE, with_={"code": 10000})], end=None),
+    "server-error-with-effect": Story([fault("answer", CREATE, with_={"code": 10016, "effect": True})]),
+    "http-503-with-effect": Story([fault("answer", CREATE, with_={"http": 503, "effect": True})]),
+    "http-500": Story([fault("answer", CREATE, with_={"http": 500})], end=None),
+    "reads-fail": Story(
+        [fault("drop_reply", CREATE), fault("answer", {"path": "/v5/order/[rh]*"}, times=4, with_={"http": 502})]
+    ),
+    "order-not-found": Story([fault("drop_reply", CREATE), fault("order_not_found", {"path": "/v5/order/realtime"}, times=2)]),
+    "closed-forgotten": Story([fault("drop_reply", CREATE), fault("forget_closed", when={"until_s": 3})]),
+    "cut-after-create": Story([fault("cut", {**CREATE, "socket": "private"})]),
+    "cut-before-fill": Story([fault("cut", {"topic": "execution*", "socket": "private"})]),
+    "cut-with-goodbye": Story([fault("cut", {**CREATE, "socket": "private"}, with_={"goodbye": True})]),
+    "half-open": Story([fault("half_open", {"socket": "private"}, when={"until_s": 2})]),
+    "slow": Story([fault("slow", {"socket": "private"}, times=8, with_={"delay_s": 0.3})]),
+    "missed-fill": Story([fault("missed_fill")]),
+    "missed-fill-and-order": Story([fault("missed_fill"), fault("drop_frame", {"topic": "order*"}, times=2)]),
+    "repeated-fill": Story([fault("repeated_fill", times=3)]),
+    "position-lost": Story([fault("drop_frame", {"topic": "position*"}, times=0)]),
+    "order-behind": Story([fault("reorder_frames", {"topic": "execution*"}), fault("reorder_frames", {"topic": "order*"})]),
+    "closed-by-hand": Story([fault("manual_close", when={"from_s": 1})], end=Decimal(0)),
+    "closed-by-hand-at-once": Story([fault("manual_close", CREATE)], end=Decimal(0)),
+    "half-closed-by-hand": Story([fault("manual_close", when={"from_s": 1}, with_={"share": 0.5})], end=QTY / 2),
+    "opened-by-hand": Story([fault("manual_open", when={"from_s": 1}, with_={"qty": "0.005"})], end=None),
+    "stop-removed": Story([fault("remove_stop", when={"from_s": 1})]),
+    "stop-removed-at-once": Story([fault("remove_stop", CREATE)]),
+    "all-cancelled": Story([fault("cancel_all", when={"from_s": 1})]),
+    "leverage": Story([fault("change_leverage", when={"from_s": 1}, with_={"leverage": 5})]),
+    "liquidated": Story([fault("liquidate", when={"from_s": 1})], end=Decimal(0)),
+    "deleveraged": Story([fault("deleverage", when={"from_s": 1}, with_={"share": 0.5})], end=QTY / 2),
+    "exit-reply-lost": Story([], Decimal(0), [fault("drop_reply", CREATE)], leaves=True),
+    "exit-never-arrived": Story([], Decimal(0), [fault("drop_request", CREATE)], leaves=True),
+    "exit-throttled": Story([], Decimal(0), [fault("answer", CREATE, times=3, with_={"code": 10006})], leaves=True),
+    "exit-503": Story([], Decimal(0), [fault("answer", CREATE, with_={"http": 503})], leaves=True),
+    "exit-fill-missed": Story([], Decimal(0), [fault("missed_fill")], leaves=True),
+    "exit-cut": Story([], Decimal(0), [fault("cut", {**CREATE, "socket": "private"})], leaves=True),
+}
+
+
+def order_intent(world: World, name: str, price: Decimal, *, leaves: bool) -> Intent:
+    now_ms = world.clock.wall_ms()
+    return Intent(
+        instance_uid=UID,
+        instance=name,
+        account=name,
+        symbol=SYMBOL,
+        cause=str(120_000 if leaves else 60_000),
+        action=Action.EXIT if leaves else Action.ENTER,
+        leg=0,
+        intent_class=IntentClass.EXIT if leaves else IntentClass.ENTRY,
+        side=Side.SELL if leaves else Side.BUY,
+        qty=QTY,
+        price_ref=price,
+        bar_close_ms=now_ms,
+        expires_ms=now_ms + 30_000,
+        reason="signal",
+        stop=None if leaves else (price * Decimal("0.9")).quantize(Decimal("0.1")),
+    )
+
+
+@dataclass
+class Life:
+    """One story under way: the daemon's account, and the exchange's books of it."""
+
+    name: str
+    story: Story
+    exchange: Exchange
+    account: Account
+    books: Books
+    port: InstancePort
+
+    def findings(self) -> list[str]:
+        """What is wrong as it stands now."""
+        desk, position = self.account.desk, self.books.positions.get(SYMBOL)
+        theirs = Decimal(position.steps if position else 0) / 1000
+        stop = bool(position and position.stop_id)
+        open_links = {
+            order.link_id for order in self.books.orders.values() if order.stop_kind in (StopKind.NONE, StopKind.CONDITIONAL)
+        }
+        live = {row.link_id for row in desk.book.live() if not row.link_id.startswith("v:")}
+        doubts = [row.link_id for row in desk.book.live() if row.state is OrderState.UNKNOWN]
+        idle = [row["name"] for row in self.exchange.faults.rows() if row["where"]["account"] == self.name and not row["hits"]]
+        expected = self.story.end if self.story.end is not None else theirs
+        return [
+            *([f"faults that hit nothing: {idle}"] if idle else []),
+            *([f"in doubt: {doubts}"] if doubts else []),
+            *([f"position here {desk.fills.net(SYMBOL)}, there {theirs}"] if desk.fills.net(SYMBOL) != theirs else []),
+            *([f"position {theirs}, expected {expected}"] if theirs != expected else []),
+            *([f"live orders here {live}, there {open_links}"] if live != open_links else []),
+            *(["no stop"] if theirs and not stop else []),
+        ]
+
+    async def settled(self) -> list[str]:
+        """What is still wrong at the deadline, nothing as soon as all has been well for a while."""
+        clock = self.exchange.world.clock
+        until_s, well_since_s = clock.mono_s() + DEADLINE_S, clock.mono_s()
+        while (now_s := clock.mono_s()) < until_s:
+            if self.findings():
+                well_since_s = now_s
+            elif now_s - well_since_s >= QUIET_S:
+                return []
+            await anyio.sleep(0.05)
+        return self.findings()
+
+    def arm(self, faults: list[dict[str, Any]]) -> None:
+        named = [
+            {**each, "name": f"{self.name}/{each['kind']}", "where": {**each["where"], "account": self.name}} for each in faults
+        ]
+        self.exchange.faults.arm(read_posted({"faults": named}))
+
+
+@asynccontextmanager
+async def daemon_account(world: World, venue: BybitVenue, directory: PurePath, name: str) -> AsyncIterator[Account]:
+    """The order path of one account, running, with its private stream up."""
+    journal = MemoryJournal()
+    world.disk.mkdir(directory)
+    ledger = Ledger.open(world.disk, world.clock, directory / "ledger.sqlite")
+    halts = Halts(ledger, world.disk, world.clock, journal, directory)
+    account = Account(world, name, Environment.LOCAL, venue, ledger, FreeBudget(), SETTINGS, journal, halts)
+    await account.start()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(venue.stream.run)
+        tasks.start_soon(account.run, venue.stream.events)
+        await account.wait_ready()
+        yield account
+        tasks.cancel_scope.cancel()
+    ledger.close()
+
+
+async def tell(world: World, exchange: Exchange, port_number: int, directory: PurePath, name: str) -> list[str]:
+    """One story from its account's start; what is wrong in the end."""
+    story = STORIES[name]
+    key, secret = exchange.create_account(name, wallet_usdt=Decimal(100_000))
+    books = next(each for each in exchange.books.accounts.values() if each.alias == name)
+    access = venue_account(name, Environment.LOCAL, local_hosts(port_number), Secret(key), Secret(secret))
+    async with (
+        open_bybit_venue(world, access, FreeBudget(), timing=QUICK) as venue,
+        daemon_account(world, venue, directory / name, name) as account,
+    ):
+        port = await account.register(UID, name, SYMBOL, clock_ms=60_000)
+        life = Life(name, story, exchange, account, books, port)
+        price = Decimal(repr(exchange.books.listings[SYMBOL].last)).quantize(Decimal("0.1"))
+        if story.leaves:
+            life.story = replace(story, end=QTY)
+        life.arm(story.faults)
+        await port.submit(order_intent(world, name, price, leaves=False), READY)
+        found = await life.settled()
+        if story.leaves and not found:
+            life.story = story
+            life.arm(story.then)
+            await port.submit(order_intent(world, name, price, leaves=True))
+            found = await life.settled()
+        port.close()
+    return found
+
+
+def orders_of_a_decision(exchange: Exchange, uid: int) -> list[str]:
+    """Link ids of orders with one that could open a position, by the exchange's ledger: those of its one decision."""
+    entries = read(exchange.world.disk, directory_of(exchange.config.records_path), kind="effect", uid=uid)
+    rows = {row["orderId"]: row for entry in entries for row in entry["orders"] if row["uid"] == uid}
+    return [row["orderLinkId"] for row in rows.values() if row["orderLinkId"] and not row["reduceOnly"]]
+
+
+async def test_whatever_goes_wrong_the_daemon_ends_with_what_the_exchange_says(tmp_path: PurePath) -> None:
+    world = real_world()
+    config = ExchangeConfig(tmp_path / "exchange.sqlite", speed=1.0, rate_limits=False, frame_every_s=5.0)
+    exchange = Exchange(world, SyntheticFeed(3), config)
+    told: dict[str, list[str]] = {}
+
+    async def one(name: str, port: int) -> None:
+        told[name] = await tell(world, exchange, port, tmp_path, name)
+
+    async with exchange.running() as info:
+        while not exchange.books.time.inside:
+            await anyio.lowlevel.checkpoint()
+        async with anyio.create_task_group() as tasks:
+            for name in STORIES:
+                tasks.start_soon(one, name, info.port)
+        for account in exchange.books.accounts.values():
+            sent = orders_of_a_decision(exchange, account.uid)
+            if len(sent) > 1:
+                told[account.alias].append(f"orders of one decision: {sent}")
+    assert {name: found for name, found in told.items() if found} == {}
