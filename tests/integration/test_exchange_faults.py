@@ -181,3 +181,45 @@ async def test_sockets_are_cut_by_kind_after_a_request_or_a_delay(path: PurePath
         with armed(bench, "cut", when={"from_s": 0.01}, with_={"goodbye": True}):
             await public.ws.receive()
             assert public.ws.close_code == 1000
+
+
+async def test_a_funding_rate_is_another_on_command(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True, lockstep=False) as bench:
+        socket = await bench.private("execution")
+        await bench.order("Buy", "0.01")
+        with armed(bench, "funding_spike", times=2, with_={"rate": 0.0123}):
+            bench.exchange.release()
+            while (row := (await socket.read())["data"][0])["execType"] != "Funding":
+                pass
+        assert float(row["feeRate"]) == 0.0123
+        stamp_ms = int(row["execTime"])
+        query = f"category=linear&symbol=BTCUSDT&startTime={stamp_ms}&endTime={stamp_ms}"
+        rows = (await bench.get("/v5/market/funding/history", query))["result"]["list"]
+        assert [(row["fundingRate"], row["fundingRateTimestamp"]) for row in rows] == [("0.0123", str(stamp_ms))]
+
+
+async def test_order_frames_of_a_trade_socket_meet_the_faults_of_requests(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        trade = Socket(await bench.session.ws_connect(bench.info.private_url.replace("private", "trade")))
+        expires = int(time.time() * 1000) + 10_000
+        await trade.ask("auth", bench.key, expires, bench.signature(f"GET/realtime{expires}"))
+
+        async def send(number: int) -> None:
+            order = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market", "qty": "0.01"}
+            header = {"X-BAPI-TIMESTAMP": str(int(time.time() * 1000)), "X-BAPI-RECV-WINDOW": "5000"}
+            args = [{**order, "orderLinkId": f"t{number}"}]
+            await trade.ws.send_json({"op": "order.create", "reqId": f"r{number}", "header": header, "args": args})
+
+        with armed(bench, "drop_reply", where={"link_id": "t1"}), armed_too(bench, "answer", {"link_id": "t2"}, code=10006):
+            for number in (1, 2, 3):
+                await send(number)
+            replies = [await trade.read() for _ in range(2)]
+        assert [(reply["reqId"], reply["retCode"]) for reply in replies] == [("r2", 10006), ("r3", 0)]
+        assert orders(bench) == ["t1", "t3"]
+
+
+@contextmanager
+def armed_too(bench: Bench, kind: str, where: dict[str, str], **params: Any) -> Iterator[None]:
+    """One more fault beside those in force."""
+    with armed(bench, kind, where=where, with_=params):
+        yield

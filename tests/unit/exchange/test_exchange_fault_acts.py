@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from playd.venues.exchange.faults.board import FaultBoard
 from playd.venues.exchange.faults.matcher import Now
 from playd.venues.exchange.faults.model import Event, Seam
 from playd.venues.exchange.faults.on_accounts import account_acts
+from playd.venues.exchange.faults.on_listings import listing_acts
 from playd.venues.exchange.faults.script import read_posted
+from playd.venues.exchange.refusal import Refusal
 from tests.exchange_kit import SYMBOL, Market
 
 
@@ -34,6 +37,7 @@ def stage() -> Stage:
         market.take()
 
     board.acts |= account_acts(market.books, apply, lambda _, link_id: link_id in market.used)
+    board.acts |= listing_acts(market.books, apply)
     market.open(50_000.0, 50_100.0, 49_900.0, 50_000.0)
     market.order("Buy", "0.4", stopLoss="49000", takeProfit="52000")
     market.limit("Buy", "0.1", "45000")
@@ -102,3 +106,24 @@ def test_an_act_follows_the_request_that_it_names_on_the_account_that_made_it(st
     assert stage.market.position.steps == 400
     stage.board.hit_by(create)
     assert (stage.market.books.position(other, SYMBOL).steps, stage.market.position.steps) == (-100, 0)
+
+
+def test_rules_change_for_orders_to_come(stage: Stage) -> None:
+    stage.arm("change_rules", with_={"min_qty": 0.05, "min_notional_usdt": 1000, "max_leverage": 20})
+    stage.board.moment()
+    rules = stage.market.books.listings[SYMBOL].instrument
+    assert (rules.min_qty, rules.min_notional_usdt, rules.max_leverage) == (Decimal("0.05"), Decimal(1000), Decimal(20))
+    with pytest.raises(Refusal):
+        stage.market.order("Buy", "0.04")
+    assert stage.market.order("Buy", "0.05").filled_steps == 50
+
+
+def test_a_delisted_symbol_is_settled_and_takes_nothing_new(stage: Stage) -> None:
+    stage.arm("delist", where={"symbol": SYMBOL})
+    stage.board.moment()
+    assert (stage.market.position.steps, _open_kinds(stage.market)) == (0, [])
+    assert (stage.market.executions[-1]["execType"], stage.market.log[-1]["type"]) == ("Delivery", "DELIVERY")
+    assert stage.market.books.listings[SYMBOL].instrument.status == "Closed"
+    with pytest.raises(Refusal) as caught:
+        stage.market.order("Buy", "0.1")
+    assert caught.value.code == 110074

@@ -54,6 +54,8 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
     """
     listing = listing_of(books, request)
     symbol = listing.instrument.symbol
+    if listing.instrument.status != "Trading":
+        raise Refusal(refusal.NOT_TRADED, "This contract is not live")
     catch_up(books, account, symbol)
     wish = read_wish(request, listing)
     if wish.order_type == "Limit" and not wish.trigger_ticks:

@@ -17,6 +17,7 @@ from playd.venues.exchange.dcp import DisconnectProtection
 from playd.venues.exchange.faults.board import FaultBoard
 from playd.venues.exchange.faults.matcher import Now
 from playd.venues.exchange.faults.on_accounts import account_acts
+from playd.venues.exchange.faults.on_listings import listing_acts
 from playd.venues.exchange.faults.on_sockets import cut
 from playd.venues.exchange.gate import Gate
 from playd.venues.exchange.keys import ApiKey, KeyRing
@@ -77,6 +78,7 @@ class Floor:
             self.ledger.note,
         )
         self.faults.acts |= account_acts(self.books, self.apply, self.records.link_used)
+        self.faults.acts |= listing_acts(self.books, self.apply)
         self.faults.acts["cut"] = lambda fault, event: cut([*self.clients], self.alias_of, fault, event)
         self.faults.arm(config.faults)
         self.market = MarketClock(
@@ -89,6 +91,7 @@ class Floor:
             apply=self.apply,
             held=config.held,
             opened=self.faults.moment,
+            spike=self.faults.funding_rate,
         )
 
     def create_account(

@@ -3,6 +3,7 @@
 from playd.core.orders import Side
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.fills import fill
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import unrealised
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.protection import of_position
@@ -28,6 +29,18 @@ def deleverage(books: Books, account: Account, position: Position, steps: int, t
     _cancel(books, account, of_position(account, position), CancelType.DELEVERAGING)
     order = _venue_order(books, account, position, steps, "CreateByAdl_PassThrough")
     fill(books, account, order, steps, ticks, maker=False, exec_type="AdlTrade")
+
+
+def settle_delisted(books: Books, listing: Listing) -> None:
+    """End everything in a symbol that is no longer traded: orders are cancelled, positions closed at the last price."""
+    symbol = listing.instrument.symbol
+    ticks = listing.whole_ticks(listing.last, up=False)
+    for account in books.accounts.values():
+        _cancel(books, account, [order for order in account.orders.values() if order.symbol == symbol], CancelType.SETTLEMENT)
+        for position in account.places(symbol):
+            if position.steps:
+                order = _venue_order(books, account, position, abs(position.steps), "CreateByDelivery")
+                fill(books, account, order, abs(position.steps), ticks, maker=False, exec_type="Delivery")
 
 
 def _pass_on(books: Books, bankrupt: Account, symbol: str, direction: int, steps: int, ticks: int) -> None:

@@ -8,7 +8,7 @@ from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.rows import Fill, Row
 from playd.venues.exchange.text import exact_sum, float_text, plain
 
-_LOG_TYPES: Final = {"Trade": "TRADE", "BustTrade": "LIQUIDATION", "AdlTrade": "ADL"}
+_LOG_TYPES: Final = {"Trade": "TRADE", "BustTrade": "LIQUIDATION", "AdlTrade": "ADL", "Delivery": "DELIVERY"}
 _PRICE_DIGITS: Final = Decimal("1E-15")
 
 

@@ -61,7 +61,7 @@ class MarketClock:
     """
     Runs the market. `apply` keeps and sends what the books have changed; it is called after every change, before anybody
     hears of a candle, so that fills of a minute are known before its candle is closed. `opened` is called when candles have
-    opened and that is told.
+    opened and that is told, `spike` when a funding rate is stamped: another rate on command, None for that of the feed.
     """
 
     books: Books
@@ -73,7 +73,11 @@ class MarketClock:
     apply: Callable[[], None]
     held: bool
     opened: Callable[[], object]
+    spike: Callable[[str], float | None]
     ended: bool = False
+    stamped: dict[tuple[str, int], float] = field(default_factory=dict)
+    """Rates that were stamped and are not those of the feed, by symbol and time."""
+
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
     async def run(self) -> None:
@@ -153,7 +157,10 @@ class MarketClock:
         for symbol, listing in self.books.listings.items():
             every_ms = listing.instrument.funding_interval_min * MINUTE_MS
             for stamp_ms in range(-(-since_ms // every_ms) * every_ms, open_ms + 1, every_ms):
-                rate = self.feed.funding_rate(symbol, stamp_ms)
+                other = self.spike(symbol)
+                if other is not None:
+                    self.stamped[symbol, stamp_ms] = other
+                rate = self.feed.funding_rate(symbol, stamp_ms) if other is None else other
                 if rate is not None:
                     due[symbol] = rate
         return due

@@ -110,7 +110,7 @@ def funding_history(ask: Ask) -> dict[str, Any]:
     for stamp_ms in range(end_ms // every_ms * every_ms, first_ms - 1, -every_ms):
         if len(rows) == limit:
             break
-        rate = floor.feed.funding_rate(symbol, stamp_ms)
+        rate = floor.market.stamped.get((symbol, stamp_ms), floor.feed.funding_rate(symbol, stamp_ms))
         if rate is not None:
             rows.append({"symbol": symbol, "fundingRate": float_text(rate), "fundingRateTimestamp": str(stamp_ms)})
     return {"category": "linear", "list": rows}

@@ -72,6 +72,7 @@ class CancelType(StrEnum):
     POSITION_GONE = "CancelByTpSlTsClear"
     LIQUIDATION = "CancelAllBeforeLiq"
     DELEVERAGING = "CancelAllBeforeAdl"
+    SETTLEMENT = "CancelBySettle"
     DISCONNECTED = "CancelByDCP"
     TARGET_BY_STOP = "CancelByOCOTpCanceledBySlTriggered"
     STOP_BY_TARGET = "CancelByOCOSlCanceledByTpTriggered"

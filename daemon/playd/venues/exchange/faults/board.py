@@ -82,6 +82,11 @@ class FaultBoard:
         """How far the exchange's clock is ahead."""
         return sum(int(fault.number("by_ms")) for fault in self.hit_by(_CLOCK)) if self.listens(Seam.CLOCK) else 0
 
+    def funding_rate(self, symbol: str) -> float | None:
+        """The rate that a symbol is stamped with instead of the feed's, None without a fault."""
+        faults = self.hit_by(Event(Seam.MARKET, "funding", symbols=(symbol,)))
+        return faults[-1].number("rate") if faults else None
+
     def began_ms(self, kind: str) -> int | None:
         """Market time since when a fault of this kind is in force, None when there is none. Nothing is counted as hit."""
         now = self._now()

@@ -19,8 +19,8 @@ class Kind:
     """
     One kind. A `lasting` one hits without end unless the script says how often, and is noted in the ledger once.
 
-    Of operations of sockets it hits only `operations`; empty means all. `topic` is the pattern that it has unless the script
-    gives another.
+    Of operations of sockets, and of frames, it hits only `operations` (`confirm` is a closed candle); empty means all. `topic`
+    is the pattern that it has unless the script gives another.
     """
 
     name: str
@@ -124,6 +124,44 @@ SOCKET_KINDS: Final = (
     Kind("repeated_fill", "a fill is told twice", _FRAME, topic=_FILLS),
 )
 
+_CONFIRM: Final = ("confirm",)
+_KLINES: Final = "kline.*"
+_FACTOR: Final = Key(
+    "factor", "number", "what its high and close are multiplied by", default=1.05, low=0.0, high=100.0, above=True
+)
+
+MARKET_KINDS: Final = (
+    Kind("stale_ticker", "tickers say nothing new", _FRAME, lasting=True, topic="tickers.*"),
+    Kind("crossed_book", "the best bid lies above the best ask, in tickers and books", _FRAME, lasting=True),
+    Kind(
+        "wrong_candle",
+        "a closed candle is wrong, and told again as it was",
+        _FRAME,
+        (_FACTOR, Key("corrected", "bool", "whether the right one follows", default=True)),
+        topic=_KLINES,
+        operations=_CONFIRM,
+    ),
+    Kind("missing_candle", "a closed candle is not told", _FRAME, topic=_KLINES, operations=_CONFIRM),
+    Kind(
+        "funding_spike",
+        "a funding rate is another than announced",
+        frozenset({Seam.MARKET}),
+        (Key("rate", "number", "the rate; longs pay when it is above 0", default=0.005, low=-0.5, high=0.5),),
+    ),
+    Kind(
+        "change_rules",
+        "the rules of an instrument change; 0 leaves one as it is",
+        ACT,
+        (
+            Key("min_qty", "number", "smallest order", default=0.0, low=0.0, high=1e9, unit="base coin"),
+            Key("max_qty", "number", "largest order", default=0.0, low=0.0, high=1e12, unit="base coin"),
+            Key("min_notional_usdt", "number", "least value of an order", default=0.0, low=0.0, high=1e9, unit="USDT"),
+            Key("max_leverage", "number", "largest leverage", default=0.0, low=0.0, high=1000.0, unit="×"),
+        ),
+    ),
+    Kind("delist", "a symbol ends: orders are cancelled, positions settled at the last price, nothing new is taken", ACT),
+)
+
 _SHARE: Final = Key("share", "number", "how much of the position", default=1.0, low=0.0, high=1.0, above=True)
 
 ACCOUNT_KINDS: Final = (
@@ -154,4 +192,4 @@ ACCOUNT_KINDS: Final = (
     Kind("deleverage", "the venue closes a profitable position for a bankrupt one on the other side", ACT, (_SHARE,)),
 )
 
-KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in (*REQUEST_KINDS, *SOCKET_KINDS, *ACCOUNT_KINDS)}
+KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in (*REQUEST_KINDS, *SOCKET_KINDS, *MARKET_KINDS, *ACCOUNT_KINDS)}

@@ -90,7 +90,8 @@ class Fault:
     """
     One misbehaviour. It hits at `seams` where the event matches `where` and `when` allows it, `times` times (0: without end).
 
-    `params` are those of its kind, complete and checked. Of operations of sockets it hits only `operations`; empty means all.
+    `params` are those of its kind, complete and checked. Of operations and frames of sockets it hits only
+    `operations`; empty means all.
     """
 
     name: str

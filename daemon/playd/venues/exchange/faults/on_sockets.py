@@ -6,11 +6,12 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from playd.venues.exchange.faults import on_market
 from playd.venues.exchange.faults.board import FaultBoard
 from playd.venues.exchange.faults.matcher import matches
 from playd.venues.exchange.faults.model import Event, Fault, Seam, Where
 
-_DROPS: Final = ("half_open", "drop_frame", "missed_fill")
+_DROPS: Final = ("half_open", "drop_frame", "missed_fill", "stale_ticker", "missing_candle")
 _DOUBLES: Final = ("duplicate_frame", "repeated_fill")
 _REFUSALS: Final = {
     "refuse_authentication": "Params Error: error sign!",
@@ -71,6 +72,8 @@ class Outlet:
                 await self._board.pause(fault.number("delay_s"))
             elif fault.kind in _DROPS:
                 return ()
+            elif fault.kind in on_market.REWRITES:
+                return (*on_market.REWRITES[fault.kind](fault, frame), *self._release())
             elif fault.kind in _DOUBLES:
                 copies = 2
             elif fault.kind == "reorder_frames" and not self._held:
@@ -111,4 +114,5 @@ def _frame_event(frame: bytes, kind: str, account: str) -> Event:
     topic = str(body.get("topic", ""))
     symbols = {str(row[name]) for row in rows for name in ("symbol", "s") if row.get(name)} or {topic.rpartition(".")[2]}
     links = tuple(str(row["orderLinkId"]) for row in rows if row.get("orderLinkId"))
-    return Event(Seam.FRAME, str(body.get("op", "")), topic, kind, account, tuple(sorted(symbols)), links)
+    name = "confirm" if any(row.get("confirm") is True for row in rows) else str(body.get("op", ""))
+    return Event(Seam.FRAME, name, topic, kind, account, tuple(sorted(symbols)), links)

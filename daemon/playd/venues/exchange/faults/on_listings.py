@@ -1,0 +1,57 @@
+"""Faults of what is listed: rules that change, and symbols that end."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from fnmatch import fnmatchcase
+
+from playd.core.instrument import Instrument
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.faults.board import Act
+from playd.venues.exchange.faults.model import Event, Fault
+from playd.venues.exchange.liquidation import settle_delisted
+from playd.venues.exchange.listing import Listing
+
+
+def listing_acts(books: Books, apply: Callable[[], None]) -> dict[str, Act]:
+    """Acts by kind; `apply` keeps and tells what they change."""
+
+    def change_rules(fault: Fault, event: Event) -> bool:
+        changed = False
+        for listing in _meant(books, fault, event):
+            listing.instrument = _changed(listing.instrument, fault)
+            changed = True
+        return changed
+
+    def delist(fault: Fault, event: Event) -> bool:
+        ended = False
+        for listing in _meant(books, fault, event):
+            if listing.instrument.status == "Trading":
+                listing.instrument = replace(listing.instrument, status="Closed", delivery_time_ms=books.time.now_ms)
+                settle_delisted(books, listing)
+                ended = True
+        apply()
+        return ended
+
+    return {"change_rules": change_rules, "delist": delist}
+
+
+def _changed(rules: Instrument, fault: Fault) -> Instrument:
+    def rule(name: str, present: Decimal) -> Decimal:
+        return Decimal(f"{fault.number(name):g}") if fault.number(name) else present
+
+    return replace(
+        rules,
+        min_qty=rule("min_qty", rules.min_qty),
+        max_qty=rule("max_qty", rules.max_qty),
+        max_market_qty=rule("max_qty", rules.max_market_qty),
+        min_notional_usdt=rule("min_notional_usdt", rules.min_notional_usdt),
+        max_leverage=rule("max_leverage", rules.max_leverage),
+    )
+
+
+def _meant(books: Books, fault: Fault, event: Event) -> Iterator[Listing]:
+    pattern = fault.where.symbol
+    for symbol, listing in books.listings.items():
+        if fnmatchcase(symbol, pattern) if pattern else not any(event.symbols) or symbol in event.symbols:
+            yield listing
