@@ -156,6 +156,8 @@ def _tell(outcome: Outcome, options: DrillOptions) -> None:
     elif not options.as_json:
         print(render_rows(_rows(outcome), RUN_COLUMNS, Output.TABLE))
         _say(f"{outcome.drill.id} {_verdict(outcome)} in {outcome.duration_s:.0f} s; evidence {outcome.evidence}")
+    if outcome.report.left_behind is not None:
+        _say(f"logs and ledgers are left in {outcome.report.left_behind}")
 
 
 def _rows(outcome: Outcome) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ class Drill:
         level_expected: Halt level that the fault raises, 0 for none.
         incident: Incident that the daemon opens, empty for none.
         limit_s: The tightest limit of the drill, None when there is none.
-        deadline_s: A drill that takes longer has failed.
+        deadline_s: A drill that takes longer has failed; most of it is the start of programs on a busy machine.
     """
 
     id: str
@@ -24,14 +24,14 @@ class Drill:
     level_expected: int = 0
     incident: str = ""
     limit_s: float | None = None
-    deadline_s: float = 180.0
+    deadline_s: float = 300.0
 
 
 DRILLS: Final = (
     Drill(
         "DRL-01", 1, "kill sweep",
         "the daemon is killed at many moments of a busy market", "at most one order per attempt; covered 15 s after a restart",
-        limit_s=15.0, deadline_s=240.0,
+        limit_s=15.0,
     ),
     Drill("DRL-02", 1, "lost reply", "an order is taken, its answer lost", "found within 5 s; no second order", limit_s=5.0),
     Drill(
@@ -66,7 +66,7 @@ DRILLS: Final = (
     Drill("DRL-18", 1, "disk full", "no space at any write", "level 2; exits and panic recorded"),
     Drill(
         "DRL-19", 1, "damaged files", "ledger, journal, state and plan are damaged while the daemon is down",
-        "refused with a clear word or recovered; nothing damaged counts as empty", deadline_s=240.0,
+        "refused with a clear word or recovered; nothing damaged counts as empty",
     ),
     Drill("DRL-20", 1, "sync error", "a sync of ledger or journal fails", "exit 74; the guardian covers"),
     Drill("DRL-21", 1, "venue acts", "liquidation, settlement, delisting", "booked to the owner, symbol halted"),

@@ -80,6 +80,11 @@ class Venue:
         ]
 
 
+def of_account(tables: Tables, account: str) -> Tables:
+    """The rows of one account: shadows book executions of their own, which no venue has."""
+    return {name: [row for row in rows if row.get("account", account) == account] for name, rows in tables.items()}
+
+
 def signed(row: Row, quantity: str) -> Decimal:
     """A quantity with the sign of its side."""
     return Decimal(row[quantity]) * (1 if row["side"] == "Buy" else -1)
@@ -238,13 +243,9 @@ def reduce_only_reduces(venue: Venue, _: Tables) -> Checked:
 
 def positions_agree(venue: Venue, tables: Tables) -> Checked:
     """INV-12: shares of the instances and what is foreign add up to the venue's position."""
-    owners = {(row["instance"], row["symbol"]) for row in tables["virtual_positions"]}
-    booked: defaultdict[str, Decimal] = defaultdict(Decimal)
+    booked = _foreign(tables)
     for row in tables["virtual_positions"]:
         booked[row["symbol"]] += Decimal(row["signed_qty"])
-    for row in tables["executions"]:
-        if row["exec_type"] != "Funding" and (row["owner"], row["symbol"]) not in owners:
-            booked[row["symbol"]] += signed(row, "qty")
     symbols = sorted({*booked, *venue.positions})
     faults = [
         f"{symbol}: {booked[symbol]} in the books, {venue.positions[symbol]} at the venue"
@@ -252,6 +253,16 @@ def positions_agree(venue: Venue, tables: Tables) -> Checked:
         if booked[symbol] != venue.positions[symbol]
     ]
     return Checked("INV-12", len(symbols), tuple(faults))
+
+
+def _foreign(tables: Tables) -> defaultdict[str, Decimal]:
+    """Signed quantity per symbol of booked executions that belong to no instance: somebody else traded on the account."""
+    owners = {(row["instance"], row["symbol"]) for row in tables["virtual_positions"]}
+    found: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for row in tables["executions"]:
+        if row["exec_type"] != "Funding" and (row["owner"], row["symbol"]) not in owners:
+            found[row["symbol"]] += signed(row, "qty")
+    return found
 
 
 def fold_of_executions(venue: Venue, tables: Tables) -> Checked:
@@ -276,11 +287,15 @@ def fold_of_executions(venue: Venue, tables: Tables) -> Checked:
 
 
 def covered(venue: Venue, tables: Tables) -> Checked:
-    """INV-15, at a quiet moment: a position has a working stop of the right side and size, on the right side of the market."""
+    """
+    INV-15, at a quiet moment: a position that is not somebody else's alone has a working stop of the right side and size, on
+    the right side of its entry.
+    """
+    foreign = _foreign(tables)
     entry_price = {
         row["symbol"]: Decimal(row["avg_price"]) for row in tables["virtual_positions"] if Decimal(row["signed_qty"])
     }
-    open_ones = [symbol for symbol, position in venue.positions.items() if position]
+    open_ones = [symbol for symbol, position in venue.positions.items() if position and position != foreign[symbol]]
     faults = []
     for symbol in open_ones:
         position = venue.positions[symbol]

@@ -103,10 +103,11 @@ class LocalExchange:
 
     async def ledger(self) -> list[dict[str, Any]]:
         """Requests and effects of the exchange's own ledger, in their order."""
-        entries = [entry for kind in ("request", "effect") for entry in await self._entries(kind)]
+        entries = [entry for kind in ("request", "effect") for entry in await self.entries(kind)]
         return sorted(entries, key=lambda entry: int(entry["n"]))
 
-    async def _entries(self, kind: str) -> list[dict[str, Any]]:
+    async def entries(self, kind: str) -> list[dict[str, Any]]:
+        """Entries of one kind of the exchange's own ledger."""
         found: list[dict[str, Any]] = []
         while True:
             after = found[-1]["n"] if found else 0
@@ -151,6 +152,9 @@ class Hand:
         """A limit order that waits; its link id."""
         link = self._name()
         return await self._send(OrderRequest(link, symbol, side, qty, "Limit", price, time_in_force="GTC"))
+
+    async def cancel(self, symbol: str, link: str) -> None:
+        _accepted(await self._port.cancel(symbol, link_id=link, priority=Priority.PROTECT))
 
     async def _send(self, order: OrderRequest) -> str:
         await self._budget.take(CREATE_PATH, Priority.EXIT)

@@ -1,6 +1,7 @@
 """What a drill did and saw: the rows of its table and the numbers of its evidence."""
 
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from playd.core.canonical import Json
 from playd.ops.drills.invariants import Checked
@@ -50,6 +51,8 @@ class Report:
     incidents: tuple[str, ...] = ()
     naked_s: float = 0.0
     orders_per_intent_max: int = 0
+    left_behind: PurePath | None = None
+    """The directory of a drill that did not pass: logs and ledgers, for whoever wants to know why."""
 
     @staticmethod
     def begin(clock: Clock) -> "Report":

@@ -38,8 +38,8 @@ async def run_drill(world: World, drill: Drill, scenario: Scenario, *, state_dir
     """
     Run one drill within its deadline and keep its evidence below `state_dir`.
 
-    Every process of it has ended when this returns or raises, cancellation included. Raises `SettingsError`, and `OSError`
-    when the evidence cannot be written.
+    Every process of it has ended when this returns or raises, cancellation included; its directory is gone too, unless it did
+    not pass. Raises `SettingsError`, and `OSError` when the evidence cannot be written.
     """
     report = Report.begin(world.clock)
     refused = ""
@@ -50,6 +50,8 @@ async def run_drill(world: World, drill: Drill, scenario: Scenario, *, state_dir
             report.missed("the drill", f"not over within {drill.deadline_s:g} s", limit_s=drill.deadline_s)
         if not refused:
             await _judge(stage, report)
+        if refused or not report.passed:
+            report.left_behind = stage.directory
     duration_s = world.clock.mono_s() - report.began_s
     if refused:
         return Outcome(drill, report, duration_s, refused)

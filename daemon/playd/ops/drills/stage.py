@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import anyio
 
 from playd.core.errors import SettingsError
-from playd.ops.drills.invariants import TABLES, Checked, Venue, check, fold_venue
+from playd.ops.drills.invariants import TABLES, Checked, Venue, check, fold_venue, of_account
 from playd.ops.drills.local_exchange import ACCOUNT, HTTP_TIMEOUT_S, LocalExchange
 from playd.ops.drills.plays import HELD_SYMBOL, PLAYS, SHADOW
 from playd.ops.drills.programs import PLAYCTL, PLAYD, Program, Ran, command, until
@@ -241,7 +241,7 @@ class Stage:
         self.report.invariants += (Checked("INV-27", 1, broken),)
 
     async def _check(self) -> None:
-        venue, tables = await self.venue(), {name: self.table(name) for name in TABLES}
+        venue, tables = await self.venue(), of_account({name: self.table(name) for name in TABLES}, ACCOUNT)
         report = self.report
         report.invariants = check(venue, tables)
         report.naked_s = max(venue.naked_ms.values(), default=0) / 1000
@@ -254,7 +254,8 @@ class Stage:
 @asynccontextmanager
 async def staged(world: World, report: Report) -> AsyncIterator[Stage]:
     """
-    A stage in a fresh temporary directory. At the end every process of it has ended and the directory is gone.
+    A stage in a fresh temporary directory. At the end every process of it has ended, and the directory is gone unless the
+    report leaves it behind.
 
     Raises `SettingsError` when the system's temporary directory lies too deep for a socket.
     """
@@ -266,4 +267,5 @@ async def staged(world: World, report: Report) -> AsyncIterator[Stage]:
         async with AsyncExitStack() as stack, world.net.http_session(timeout_s=HTTP_TIMEOUT_S) as http:
             yield Stage(world, stack, http, directory, report)
     finally:
-        world.disk.remove_tree(directory)
+        if report.left_behind is None:
+            world.disk.remove_tree(directory)

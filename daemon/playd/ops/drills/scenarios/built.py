@@ -3,19 +3,28 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from playd.ops.drills.scenarios import people, processes, protection
+from playd.ops.drills.scenarios import files, people, processes, protection, venue
 from playd.ops.drills.stage import Stage
 
 Scenario = Callable[[Stage], Awaitable[None]]
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "DRL-01": processes.kill_sweep,
+    "DRL-02": venue.lost_reply,
+    "DRL-03": venue.never_arrived,
+    "DRL-04": venue.scrambled_stream,
+    "DRL-05": venue.reconnect_storm,
+    "DRL-06": venue.half_open,
     "DRL-11": protection.naked,
     "DRL-12": protection.wedged_daemon,
     "DRL-13": protection.dead_daemon,
     "DRL-14": protection.dead_guardian,
+    "DRL-16": venue.rate_trouble,
+    "DRL-19": files.damaged_files,
+    "DRL-21": venue.venue_acts,
     "DRL-22": people.hands,
     "DRL-23": processes.second_daemon,
+    "DRL-25": venue.venue_down,
     "DRL-26": people.panic,
     "DRL-27": people.kill_file,
 }

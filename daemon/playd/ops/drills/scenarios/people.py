@@ -21,6 +21,8 @@ FLAT_S: Final = 20.0
 PROTECTED_S: Final = 5.0
 RECOGNISED_S: Final = 30.0
 FOREIGN_SYMBOL: Final = "DOGEUSDT"
+FAR_PRICE: Final = Decimal("0.08")
+"""Half of what it costs, so that an order to buy waits."""
 
 
 async def kill_file(stage: Stage) -> None:
@@ -66,7 +68,7 @@ async def panic(stage: Stage) -> None:
     stage.report.require(ran.code == 0 and ran.data["flat"], "panic of one instance", f"exit {ran.code}")
     stage.report.require(before[HELD_SYMBOL] and not after[HELD_SYMBOL], "panic of one instance", "flat at the venue")
     stage.report.saw("panic of one instance", "answered", recovery_s=took_s, limit_s=FLAT_S)
-    lifted = await _resume(stage, HELD)
+    lifted = await _resume(stage, f"instance:{HELD}")
     stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}")
     await stage.until_covered(HELD_SYMBOL)
     stage.report.inject("SIGSTOP", "daemon")
@@ -102,13 +104,24 @@ async def hands(stage: Stage) -> None:
         stop = await stage.expect_covered(HELD_SYMBOL, "stop cancelled by hand", PROTECTED_S, since_s=began_s)
         stage.report.require(stop == planned, "stop cancelled by hand", f"stop {stop}, planned {planned}")
 
+        stage.report.inject("place", "limit order", symbol=FOREIGN_SYMBOL)
+        link = await hand.rest_order(FOREIGN_SYMBOL, Side.BUY, Decimal(1000), FAR_PRICE)
+
+        async def foreign_order() -> Any:
+            return stage.incident("FOREIGN_ORDER")
+
+        await stage.expect("order placed by hand", foreign_order, "incident FOREIGN_ORDER", RECOGNISED_S)
+        await hand.cancel(FOREIGN_SYMBOL, link)
+
         stage.report.inject("open", "position", symbol=FOREIGN_SYMBOL)
         await hand.trade(FOREIGN_SYMBOL, Side.BUY, Decimal(1000))
+        await stage.ctl("reconcile")
 
-        async def foreign() -> Any:
-            return stage.incident("FOREIGN_POSITION") or stage.incident("FOREIGN_ORDER")
+        async def foreign_position() -> Any:
+            return stage.incident("FOREIGN_POSITION")
 
-        await stage.expect("position opened by hand", foreign, lambda row: f"incident {row['kind']}", RECOGNISED_S)
+        fault = "position opened by hand, one reconciliation"
+        await stage.expect(fault, foreign_position, "incident FOREIGN_POSITION", RECOGNISED_S)
         opened = await hand.position(FOREIGN_SYMBOL)
         stage.report.require(
             opened.signed_qty == 1000, "position opened by hand", f"left alone: {opened.signed_qty} {FOREIGN_SYMBOL}"

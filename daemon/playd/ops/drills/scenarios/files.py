@@ -1,0 +1,146 @@
+"""DRL-19: files damaged while the daemon is down. It refuses with a clear word or recovers; nothing damaged counts as empty."""
+
+from pathlib import PurePath
+from typing import Any, Final
+
+from playd.ops.drills.plays import HELD, HELD_SYMBOL
+from playd.ops.drills.programs import until
+from playd.ops.drills.report import CannotRun
+from playd.ops.drills.scenarios.protection import COVERED_BY_DAEMON_S
+from playd.ops.drills.stage import Stage
+
+NOTICED_S: Final = 20.0
+REFUSED_S: Final = 60.0
+DAMAGED_EXIT: Final = 78
+BROKEN_CHAIN_EXIT: Final = 10
+
+
+async def damaged_files(stage: Stage) -> None:
+    await stage.open(guardian=False)
+    previous = _state(stage).with_name("state.json.prev")
+
+    async def two_generations() -> bool:
+        return stage.world.disk.exists(previous)
+
+    if await until(two_generations, REFUSED_S) is None:
+        raise CannotRun(f"{previous} was not there within {REFUSED_S:g} s: one generation is nothing to fall back from")
+    await _state_and_tail(stage)
+    await _both_states(stage)
+    await _ledger(stage)
+    await _journal(stage)
+
+
+async def _state_and_tail(stage: Stage) -> None:
+    """The newest state cut in half, the plan too, and half a record at the end of the journal."""
+    await stage.daemon.kill()
+    _cut(stage, _state(stage))
+    _cut(stage, stage.state / "guardian" / "plan.json")
+    journal = _journal_file(stage)
+    data = stage.world.disk.read_bytes(journal)
+    stage.report.inject("torn record", "journal tail")
+    stage.world.disk.write_replace(journal, data + data.splitlines()[-1][:20], keep_previous=False)
+    await stage.start_daemon()
+
+    async def damaged() -> Any:
+        return stage.incident("STATE_DAMAGED")
+
+    await stage.expect("state cut in half", damaged, "READY with the generation before, incident STATE_DAMAGED", NOTICED_S)
+    verified = await stage.playd("audit", "verify", str(stage.state))
+    stage.report.require(verified.code == 0, "torn record in the journal", f"cut off; `audit verify` ends with {verified.code}")
+    await _quarantined(stage, "state cut in half", "state.json")
+    await _quarantined(stage, "plan cut in half", "plan.json")
+
+
+async def _both_states(stage: Stage) -> None:
+    """Both generations: the instance is refused, its position is watched, the files stay as they were found."""
+    disk, newest = stage.world.disk, _state(stage)
+    previous = newest.with_name("state.json.prev")
+    await stage.daemon.kill()
+    good = {path: disk.read_bytes(path) for path in (newest, previous)}
+    for path in good:
+        _cut(stage, path)
+    found = {path: disk.read_bytes(path) for path in good}
+    await stage.start_daemon()
+    rows = {row["name"]: row for row in (await stage.ctl("status", "--json")).data["instances"]}
+    states = {name: row["state"] for name, row in rows.items()}
+    stage.report.require(states[HELD] == "failed", "both states damaged", f"the instance is {states.pop(HELD)}")
+    stage.report.require(set(states.values()) == {"running"}, "both states damaged", "the others run")
+    async with stage.exchange.hand() as hand:
+        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+        await hand.remove_stop(HELD_SYMBOL)
+    await stage.expect_covered(HELD_SYMBOL, "stop of the refused instance cancelled", COVERED_BY_DAEMON_S, since_s=began_s)
+    await stage.daemon.kill()
+    kept = {path: disk.read_bytes(path) for path in good}
+    stage.report.require(kept == found, "both states damaged", "the files are as they were found")
+    for path, data in good.items():
+        disk.write_replace(path, data, keep_previous=False)
+
+
+async def _ledger(stage: Stage) -> None:
+    """The ledger's first page: no start, exit 78, and the file untouched."""
+    disk, path = stage.world.disk, stage.state / "ledger.sqlite"
+    good = disk.read_bytes(path)
+    damaged = b"\xff" * 4096 + good[4096:]
+    stage.report.inject("overwrite", "ledger page", page=1)
+    disk.write_replace(path, damaged, keep_previous=False)
+    await stage.daemon.launch()
+    code = await stage.daemon.ended(REFUSED_S)
+    said = stage.daemon.text()
+    stage.report.require(code == DAMAGED_EXIT, "ledger page overwritten", f"the start ends with {code}")
+    stage.report.require(
+        "ledger.sqlite" in said and "restore a backup" in said, "ledger page overwritten", "it says what to do"
+    )
+    stage.report.require(disk.read_bytes(path) == damaged, "ledger page overwritten", "the file is as it was found")
+    disk.write_replace(path, good, keep_previous=False)
+    await stage.start_daemon()
+    await stage.expect_covered(HELD_SYMBOL, "ledger put back", NOTICED_S)
+
+
+async def _journal(stage: Stage) -> None:
+    """One byte in the middle of the journal: `audit verify` names it, the daemon starts and goes on behind it."""
+    disk, path = stage.world.disk, _journal_file(stage)
+    await stage.daemon.kill()
+    good = disk.read_bytes(path)
+    middle = len(good) // 2
+    stage.report.inject("flip", "journal middle", byte=middle)
+    disk.write_replace(path, good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :], keep_previous=False)
+    verified = await stage.playd("audit", "verify", str(stage.state))
+    stage.report.require(
+        verified.code == BROKEN_CHAIN_EXIT, "byte flipped in the journal", f"`audit verify`: {verified.text.strip()}"
+    )
+    await stage.start_daemon()
+    stage.report.saw("byte flipped in the journal", "the daemon starts")
+    await _quarantined(stage, "byte flipped in the journal", path.name)
+    await stage.daemon.kill()
+    disk.write_replace(path, good, keep_previous=False)
+    await stage.start_daemon()
+
+
+async def _quarantined(stage: Stage, fault: str, name: str) -> None:
+    """The damaged file is kept for a person."""
+    disk, folder = stage.world.disk, stage.state / "quarantine"
+    times = disk.list(folder) if disk.exists(folder) else []
+    found = [each for time in times for each in _below(stage, folder / time)]
+    stage.report.require(name in found, fault, f"set aside: {', '.join(sorted(set(found))) or 'nothing'}")
+
+
+def _below(stage: Stage, directory: PurePath) -> list[str]:
+    disk, names = stage.world.disk, []
+    for name in disk.list(directory):
+        names += _below(stage, directory / name) if disk.stat(directory / name).is_dir else [name]
+    return names
+
+
+def _cut(stage: Stage, path: PurePath) -> None:
+    data = stage.world.disk.read_bytes(path)
+    stage.report.inject("cut in half", path.name)
+    stage.world.disk.write_replace(path, data[: len(data) // 2], keep_previous=False)
+
+
+def _state(stage: Stage) -> PurePath:
+    return stage.state / "instances" / HELD / "state.json"
+
+
+def _journal_file(stage: Stage) -> PurePath:
+    directory = stage.state / "journal"
+    return directory / max(name for name in stage.world.disk.list(directory) if name.endswith(".jsonl"))

@@ -1,0 +1,242 @@
+"""Drills of the venue and the way to it: lost answers, lost requests, silence, throttling, absence, forced closes."""
+
+from typing import Any, Final
+
+import anyio
+
+from playd.core.orders import OrderState
+from playd.ops.drills.local_exchange import ACCOUNT
+from playd.ops.drills.plays import BUSY_SYMBOL, HELD_SYMBOL
+from playd.ops.drills.stage import SPEED, Stage
+
+CREATE: Final = "/v5/order/create"
+TRADED_S: Final = 60.0
+FOUND_S: Final = 5.0
+HANGS_S: Final = 8.0
+ABSENT_MIN_S: Final = 60.0
+ABSENT_MAX_S: Final = 75.0
+SILENCE_S: Final = 45.0
+RETURNS_S: Final = 45.0
+AWAY_S: Final = 15.0
+SCRAMBLED_S: Final = 30.0
+FORCED_S: Final = 10.0
+COVERED_S: Final = 40.0
+STORM_CUTS: Final = 20
+STORM_EVERY_S: Final = 2.0
+BAR_MS: Final = 60_000
+
+
+async def lost_reply(stage: Stage) -> None:
+    """DRL-02: the venue takes an order and its answer is lost: at once, after a long silence, behind a wrong code."""
+    await stage.open(guardian=False)
+    for fault, kind, given in (
+        ("answer lost", "drop_reply", {}),
+        (f"answer hangs for {HANGS_S:g} s, then lost", "drop_reply", {"silent_s": HANGS_S}),
+        ("taken, answered with 10016", "answer", {"code": 10016, "effect": True}),
+        ("taken, answered with 110072", "answer", {"code": 110072, "effect": True}),
+    ):
+        link = await _hit_create(stage, fault, kind, given)
+
+        async def settled(link: str = link) -> Any:
+            return next((row for row in stage.table("orders") if row["link_id"] == link and _over(row)), None)
+
+        limit_s = FOUND_S + given.get("silent_s", 0.0)
+        row = await stage.expect(fault, settled, lambda row: f"found as {row['state']}", limit_s)
+        stage.report.require(row["state"] == OrderState.FILLED, fault, f"order {link} is {row['state']}, the venue executed it")
+
+
+async def never_arrived(stage: Stage) -> None:
+    """DRL-03: a request is lost before the venue."""
+    await stage.open(guardian=False)
+    fault = "request lost before the venue"
+    link = await _hit_create(stage, fault, "drop_request", {})
+
+    async def unknown() -> Any:
+        return any(row["link_id"] == link and row["after"] == OrderState.UNKNOWN for row in stage.table("order_events"))
+
+    await stage.expect(fault, unknown, "the order is UNKNOWN", TRADED_S)
+    (sent_ms,) = [row["created_ms"] for row in stage.table("orders") if row["link_id"] == link]
+
+    async def absent() -> Any:
+        return next(
+            (row for row in stage.table("order_events") if row["link_id"] == link and row["after"] == OrderState.NEVER_ARRIVED),
+            None,
+        )
+
+    since_s = stage.world.clock.mono_s() - (stage.world.clock.wall_ms() - sent_ms) / 1000
+    row = await stage.expect(fault, absent, "the order is NEVER_ARRIVED", ABSENT_MAX_S, since_s=since_s)
+    took_s = (row["received_ms"] - sent_ms) / 1000
+    stage.report.require(took_s >= ABSENT_MIN_S, fault, f"found absent after {took_s:.1f} s, not before {ABSENT_MIN_S:g} s")
+    meanwhile = [
+        each["id"]
+        for each in stage.table("intents")
+        if each["symbol"] == BUSY_SYMBOL and each["class"] == "entry" and sent_ms < each["created_ms"] < row["received_ms"]
+    ]
+    stage.report.require(not meanwhile, fault, f"entries of {BUSY_SYMBOL} meanwhile: {', '.join(meanwhile) or 'none'}")
+    stage.report.require(
+        link not in {each["orderLinkId"] for each in (await stage.venue()).newest()}, fault, "never sent again"
+    )
+
+
+async def scrambled_stream(stage: Stage) -> None:
+    """DRL-04: private reports come twice, in another order, or not at all, while a busy market trades."""
+    await stage.open(guardian=False)
+    where = {"socket": "private"}
+    for kind in ("duplicate_frame", "reorder_frames", "drop_frame"):
+        await _arm(stage, kind, {**where, "topic": "execution*"}, times=0, when={"probability": 0.4, "seed": 7})
+        await _arm(stage, kind, {**where, "topic": "order*"}, times=0, when={"probability": 0.4, "seed": 8})
+    fills = len(stage.table("executions"))
+    await anyio.sleep(SCRAMBLED_S)
+    await stage.exchange.admin("DELETE", "faults")
+    traded = len(stage.table("executions")) - fills
+    stage.report.require(traded > 0, "reports doubled, reordered, lost", f"{traded} executions booked meanwhile")
+
+
+async def reconnect_storm(stage: Stage) -> None:
+    """DRL-05, shortened: both sockets are cut every two seconds."""
+    await stage.open(guardian=False)
+    began_ms = stage.world.clock.wall_ms()
+    for _ in range(STORM_CUTS):
+        for socket in ("public", "private"):
+            await _arm(stage, "cut", {"socket": socket})
+        await anyio.sleep(STORM_EVERY_S)
+    await stage.exchange.admin("DELETE", "faults")
+    opened = [row["wall_ms"] for row in await stage.exchange.entries("opened") if row["wall_ms"] >= began_ms]
+    most = max((sum(start <= each < start + 60_000 for each in opened) for start in opened), default=0)
+    stage.report.require(most <= 20, f"{STORM_CUTS} cuts of both sockets", f"at most {most} private connects in a minute")
+    await _bars_go_on(stage, "storm over", RETURNS_S)
+    _no_gaps(stage, "storm over")
+
+
+async def half_open(stage: Stage) -> None:
+    """DRL-06: the public socket says nothing more, and TCP stands."""
+    await stage.open(guardian=False)
+    began_s = await _arm(stage, "half_open", {"socket": "public"}, times=1)
+    await stage.stays("public socket silent", lambda: _alive(stage), "the daemon lives", 5.0)
+    await _bars_go_on(stage, "public socket silent", SILENCE_S + 15.0, since_s=began_s)
+    await stage.exchange.admin("DELETE", "faults")
+    _no_gaps(stage, "public socket silent")
+
+
+async def rate_trouble(stage: Stage) -> None:
+    """DRL-16, without a ban: entries are throttled, and so is the repair of a stop."""
+    await stage.open(guardian=False)
+    link = await _hit_create(stage, "entry answered with 10006", "answer", {"code": 10006})
+
+    async def over() -> Any:
+        return next((row for row in stage.table("orders") if row["link_id"] == link and _over(row)), None)
+
+    await stage.expect("entry answered with 10006", over, lambda row: f"the order is {row['state']}", TRADED_S)
+    began_s = await _arm(stage, "remove_stop", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
+    await _arm(stage, "answer", {"path": "/v5/position/trading-stop"}, times=3, given={"code": 10006})
+    await stage.expect_covered(HELD_SYMBOL, "stop cancelled, repair answered with 10006", COVERED_S, since_s=began_s)
+
+
+async def venue_down(stage: Stage) -> None:
+    """DRL-25: away in session, answering with 503, and away when the daemon starts."""
+    await stage.open(guardian=False)
+    daemon = stage.daemon.child
+    stage.report.inject("SIGKILL", "exchange")
+    await stage.exchange.program.kill()
+    await stage.stays("venue away in session", lambda: _alive(stage), "the daemon lives", AWAY_S)
+    began_s = stage.world.clock.mono_s()
+    await stage.exchange.start(SPEED)
+    await _bars_go_on(stage, "venue back", RETURNS_S, since_s=began_s)
+    await stage.expect_covered(HELD_SYMBOL, "venue back", RETURNS_S)
+    await _arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 503})
+    await stage.stays("every request answered with 503", lambda: _alive(stage), "the daemon lives", AWAY_S)
+    await stage.exchange.admin("DELETE", "faults")
+    await _bars_go_on(stage, "requests answered again", RETURNS_S)
+    stage.report.require(stage.daemon.child is daemon, "venue away in session", "one life of the daemon, no restart")
+    await stage.daemon.stop()
+    stage.report.inject("SIGKILL", "exchange")
+    await stage.exchange.program.kill()
+    await stage.daemon.launch()
+
+    async def waits() -> bool:
+        return bool(stage.daemon.said("account.waiting"))
+
+    await stage.expect("venue away at a start", waits, "the daemon waits and says so", TRADED_S)
+    began_s = stage.world.clock.mono_s()
+    await stage.exchange.start(SPEED)
+    await stage.expect("venue comes late", stage.ready, "READY", TRADED_S, since_s=began_s)
+
+
+async def venue_acts(stage: Stage) -> None:
+    """DRL-21, of which the liquidation: the venue closes a position by force."""
+    await stage.open(guardian=False)
+    began_s = await _arm(stage, "liquidate", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
+
+    async def booked() -> Any:
+        return stage.incident("FORCED_CLOSE")
+
+    await stage.expect("position liquidated", booked, "incident FORCED_CLOSE", FORCED_S, since_s=began_s)
+
+    async def halted() -> bool:
+        return any(HELD_SYMBOL in row["scope"] and row["level"] >= 2 for row in stage.table("halts"))
+
+    await stage.expect("position liquidated", halted, f"{HELD_SYMBOL} halted", FORCED_S, since_s=began_s)
+
+
+async def _arm(
+    stage: Stage,
+    kind: str,
+    where: dict[str, Any],
+    *,
+    times: int = 1,
+    given: dict[str, Any] | None = None,
+    when: dict[str, Any] | None = None,
+) -> float:
+    """Arm one fault of the exchange's script; the moment."""
+    fault = {"kind": kind, "where": where, "times": times, "with": given or {}, "when": when or {}}
+    began_s = stage.report.inject(kind, where.get("path") or where.get("socket") or where.get("symbol", ""), **(given or {}))
+    await stage.exchange.admin("POST", "faults", {"faults": [fault]})
+    return began_s
+
+
+async def _hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any]) -> str:
+    """Let a fault hit the next order of the busy instance; that order's link id."""
+    known = {row["link_id"] for row in stage.table("orders")}
+    await _arm(stage, kind, {"path": CREATE, "symbol": BUSY_SYMBOL}, given=given)
+
+    async def hit() -> str:
+        rows = (await stage.exchange.admin("GET", "faults"))["faults"]
+        if not any(row["hits"] for row in rows):
+            return ""
+        new = [
+            row
+            for row in stage.table("orders")
+            if row["link_id"] not in known and row["symbol"] == BUSY_SYMBOL and row["intent"]
+        ]
+        return str(min(new, key=lambda row: int(row["created_ms"]))["link_id"]) if new else ""
+
+    link: str = await stage.expect(fault, hit, lambda link: f"order {link}", TRADED_S)
+    await stage.exchange.admin("DELETE", "faults")
+    return link
+
+
+async def _bars_go_on(stage: Stage, fault: str, limit_s: float, *, since_s: float | None = None) -> None:
+    """New bars are decided, not only stored ones."""
+    newest = max(row["close_ms"] for row in stage.table("bars"))
+
+    async def later() -> bool:
+        return bool(max(row["close_ms"] for row in stage.table("bars")) >= newest + 5 * BAR_MS)
+
+    await stage.expect(fault, later, "bars are decided", limit_s, since_s=since_s)
+
+
+def _no_gaps(stage: Stage, fault: str) -> None:
+    """Every bar of every instance was decided, once."""
+    bars: dict[str, list[int]] = {}
+    for row in stage.table("bars"):
+        bars.setdefault(row["instance"], []).append(row["close_ms"])
+    missing = sum((max(each) - min(each)) // BAR_MS + 1 - len(each) for each in bars.values())
+    stage.report.require(missing == 0, fault, f"{missing} of {sum(map(len, bars.values()))} bars are missing")
+
+
+async def _alive(stage: Stage) -> bool:
+    return stage.daemon.alive
+
+
+def _over(row: dict[str, Any]) -> bool:
+    return OrderState(row["state"]).terminal

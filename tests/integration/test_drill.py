@@ -1,0 +1,72 @@
+"""`playd drill` as anybody has it: one real drill, and what it says of those that cannot be run."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.integration.daemon_kit import ROOT, WITHIN_S, environment, program, run
+
+
+def test_every_level_is_listed_and_what_is_not_built_is_refused(tmp_path: Path) -> None:
+    listed = run("playd", "drill", "list", "--json", state=tmp_path)
+    rows = {row["id"]: row for row in json.loads(listed.stdout)}
+    assert len(rows) == 37
+    assert rows["DRL-13"]["here"] == "yes"
+    missing = next(row for row in rows.values() if row["here"] == "not built")
+    refused = run("playd", "drill", "run", missing["id"], state=tmp_path)
+    assert refused.returncode == 2
+    assert "not built" in refused.stderr
+    assert run("playd", "drill", "run", "DRL-99", state=tmp_path).returncode == 2
+    assert not (tmp_path / "evidence").exists()
+
+
+@pytest.mark.slow
+def test_a_second_daemon_is_drilled_with_real_processes(tmp_path: Path) -> None:
+    done = run("playd", "drill", "run", "23", "--state", str(tmp_path), "--json", state=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = json.loads(done.stdout)
+    assert record["passed"]
+    assert [fault["kind"] for fault in record["faults"]] == ["start"]
+    assert {each["id"] for each in record["invariants"]} >= {"INV-01", "INV-02", "INV-12", "INV-15", "INV-27"}
+    (kept,) = (tmp_path / "evidence").iterdir()
+    assert json.loads(kept.read_text()) == record
+
+
+@pytest.mark.slow
+def test_an_interrupted_drill_leaves_no_process_and_no_directory(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="pd-") as short:  # a socket's path has an end
+        interrupt(tmp_path, Path(short))
+
+
+def interrupt(tmp_path: Path, temporary: Path) -> None:
+    command = program("playd", "drill", "run", "27", "--state", str(tmp_path))
+    variables = {**environment(tmp_path), "TMPDIR": str(temporary)}
+    process = subprocess.Popen(command, env=variables, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert process.stderr is not None
+    assert b"DRL-27" in process.stderr.readline()
+    began_s = monotonic()
+    while monotonic() < began_s + WITHIN_S and not any("exchange serve" in each for each in running(temporary)):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert list(temporary.iterdir()) == []
+    assert running(temporary) == []
+
+
+def running(directory: Path) -> list[str]:
+    """Command lines of all processes that work in a directory."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                found.append(Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            except OSError:  # it has just ended
+                continue
+    return [each for each in found if str(directory) in each]
