@@ -22,7 +22,7 @@ from playd.core.reply_codes import ReplyClass
 from playd.core.secret import Secret
 from playd.core.timeframes import MINUTE_MS
 from playd.market.feed import RecordedFeed
-from playd.market.public_feed import FeedBarrier
+from playd.market.public_feed import FeedBarrier, FeedEvent
 from playd.venues.bybit.environment import local_hosts, venue_account
 from playd.venues.bybit.public_stream import BybitPublicStream
 from playd.venues.bybit.socket import SocketTiming
@@ -128,7 +128,10 @@ async def bybit_on_local_exchange(directory: Path) -> AsyncIterator[Stage]:
         hosts = local_hosts(info.port)
         account = venue_account("a", Environment.LOCAL, hosts, Secret(key), Secret(secret), lock_step=True)
         async with open_bybit_venue(world, account, FreeBudget(), timing=QUICK) as venue, anyio.create_task_group() as tasks:
-            with BybitPublicStream(world, Environment.LOCAL, hosts, lock_step=True, timing=QUICK) as public:
+            public = BybitPublicStream(world, Environment.LOCAL, hosts, lock_step=True, timing=QUICK)
+            told, heard = anyio.create_memory_object_stream[FeedEvent](10_000)
+            public.deliver_to(told.send_nowait)
+            with told, heard:
                 await public.watch(SYMBOL)
                 barriers: list[int] = []
 
@@ -136,7 +139,7 @@ async def bybit_on_local_exchange(directory: Path) -> AsyncIterator[Stage]:
                     exchange.release()
                     if barriers:
                         await public.barrier_done(barriers.pop())
-                    async for event in public.events:
+                    async for event in heard:
                         if isinstance(event, FeedBarrier):
                             barriers.append(event.number)
                             return

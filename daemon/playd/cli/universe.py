@@ -63,10 +63,9 @@ async def open_universe(
     data = open_bybit_market_data(
         world, plan.hosts.rest, budget, simulated=simulated, step_ms=plan.base_step_ms, venue_clock=clock
     )
-    with stream:
-        async with data as market, anyio.create_task_group() as group:
-            hub = MarketHub(world.clock, stream, market, timing=plan.hub_timing, on_note=on_note)
-            group.start_soon(stream.run, name="public stream")
-            group.start_soon(hub.run, name="market hub")
-            yield Universe(plan, hub, market, limiter, clock)
-            group.cancel_scope.cancel()
+    async with data as market, anyio.create_task_group() as group:
+        hub = MarketHub(world.clock, stream, market, timing=plan.hub_timing, on_note=on_note)
+        group.start_soon(stream.run, name="public stream")
+        group.start_soon(hub.run, name="market hub")
+        yield Universe(plan, hub, market, limiter, clock)
+        group.cancel_scope.cancel()

@@ -60,6 +60,7 @@ class MarketHub:
         self._barrier: tuple[int, dict[Subscription, int]] | None = None
         self._barrier_met = anyio.Event()
         self.connected = False
+        feed.deliver_to(self._take)
 
     async def run(self) -> NoReturn:
         """Serve until cancelled."""
@@ -67,10 +68,8 @@ class MarketHub:
             self._tasks = tasks
             for feed in self._feeds.values():
                 tasks.start_soon(feed.keep)
-            tasks.start_soon(self._answer_barriers)
-            async for event in self._feed.events:
-                self._take(event)
-        raise AssertionError("the feed's events never end while it is in use")
+            await self._answer_barriers()
+        raise AssertionError("barriers are answered without end")
 
     async def subscribe(self, symbol: str, *, after_ms: int | None = None) -> Subscription:
         """
@@ -203,7 +202,7 @@ class MarketHub:
         if self._barrier is not None and all(each.done_ms >= close_ms for each, close_ms in self._barrier[1].items()):
             self._barrier_met.set()
 
-    async def _answer_barriers(self) -> None:
+    async def _answer_barriers(self) -> NoReturn:
         while True:
             await self._barrier_met.wait()
             self._barrier_met = anyio.Event()

@@ -1,10 +1,8 @@
 """What the market hub needs from a venue: a public stream of tickers and candles, and candles on request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-
-from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.candles import Candle, Candles
 
@@ -76,9 +74,8 @@ FeedEvent = FeedUp | FeedDown | SymbolRefused | TickerFrame | KlineFrame | FeedB
 class PublicFeed(Protocol):
     """A public stream. Watched symbols are declared state: they are subscribed again after every connect."""
 
-    @property
-    def events(self) -> MemoryObjectReceiveStream[FeedEvent]:
-        """For one consumer, in the order of arrival."""
+    def deliver_to(self, listener: Callable[[FeedEvent], None]) -> None:
+        """Name the one who hears every event from now on, in the order of arrival and at once: no queue lies between."""
         ...
 
     async def watch(self, symbol: str) -> None:

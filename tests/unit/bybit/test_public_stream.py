@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.candles import Candle
 from playd.core.errors import Refused, SettingsError
@@ -27,10 +28,11 @@ QUICK = SocketTiming(ping_every_s=0.05, dead_after_s=0.4, ack_within_s=0.2, back
 class Scene:
     fake: FakeBybit
     stream: BybitPublicStream
+    heard: MemoryObjectReceiveStream[FeedEvent]
 
     async def event(self) -> FeedEvent:
         with anyio.fail_after(5):
-            return await self.stream.events.receive()
+            return await self.heard.receive()
 
     async def up(self, number: int = 1) -> Socket:
         assert await self.event() == FeedUp(number)
@@ -41,11 +43,14 @@ class Scene:
 async def running(fake: FakeBybit, *watched: str, lock_step: bool = False) -> AsyncIterator[Scene]:
     world = virtual_world()
     async with fake.running(world) as hosts, anyio.create_task_group() as tasks:
-        with BybitPublicStream(world, Environment.LOCAL, hosts, lock_step=lock_step, timing=QUICK) as stream:
-            for symbol in watched:
-                await stream.watch(symbol)
-            tasks.start_soon(stream.run)
-            yield Scene(fake, stream)
+        stream = BybitPublicStream(world, Environment.LOCAL, hosts, lock_step=lock_step, timing=QUICK)
+        send, heard = anyio.create_memory_object_stream[FeedEvent](10_000)
+        stream.deliver_to(send.send_nowait)
+        for symbol in watched:
+            await stream.watch(symbol)
+        tasks.start_soon(stream.run)
+        with send, heard:
+            yield Scene(fake, stream, heard)
             tasks.cancel_scope.cancel()
 
 
@@ -118,7 +123,7 @@ async def test_more_topics_than_one_connection_carries_are_refused() -> None:
             await stream.watch(f"A{number:05d}USDT")
 
     stream = BybitPublicStream(virtual_world(), Environment.DEMO, DEMO)
-    with stream, pytest.raises(Refused, match="characters of topics"):
+    with pytest.raises(Refused, match="characters of topics"):
         await watch_a_thousand(stream)
 
 

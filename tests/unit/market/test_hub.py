@@ -1,14 +1,13 @@
 """The market hub in virtual time, against a scripted feed and a scripted list of candles."""
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
 import anyio.lowlevel
 import pytest
-from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.candles import Candle, Candles, as_candles
 from playd.core.errors import LinkError, Refused
@@ -29,14 +28,12 @@ def candle(number: int, close: float = 1.0) -> Candle:
 
 class ScriptedFeed:
     def __init__(self) -> None:
-        self.send, self.events_ = anyio.create_memory_object_stream[FeedEvent](10_000)
         self.watched: list[str] = []
         self.unwatched: list[str] = []
         self.barriers: list[int] = []
 
-    @property
-    def events(self) -> MemoryObjectReceiveStream[FeedEvent]:
-        return self.events_
+    def deliver_to(self, listener: Callable[[FeedEvent], None]) -> None:
+        self.deliver = listener
 
     async def watch(self, symbol: str) -> None:
         self.watched.append(symbol)
@@ -79,7 +76,7 @@ class Scene:
         self.hub = MarketHub(self.clock, self.feed, self.source, timing=timing, on_note=self.notes.append)
 
     def close(self, number: int, *, price: float = 1.0, symbol: str = SYMBOL) -> None:
-        self.feed.send.send_nowait(KlineFrame(symbol, candle(number, price), True, self.clock.mono_s()))
+        self.feed.deliver(KlineFrame(symbol, candle(number, price), True, self.clock.mono_s()))
 
     def kinds(self) -> list[NoteKind]:
         return [note.kind for note in self.notes]
@@ -88,7 +85,7 @@ class Scene:
 @asynccontextmanager
 async def running(timing: HubTiming | None = None) -> AsyncIterator[Scene]:
     scene = Scene(timing or HubTiming())
-    async with scene.feed.send, scene.feed.events_, anyio.create_task_group() as tasks:
+    async with anyio.create_task_group() as tasks:
         tasks.start_soon(scene.hub.run)
         yield scene
         tasks.cancel_scope.cancel()
@@ -109,7 +106,7 @@ def test_every_subscriber_gets_every_closed_bar_once_and_open_ones_never() -> No
             first = await scene.hub.subscribe(SYMBOL)
             second = await scene.hub.subscribe(SYMBOL)
             assert scene.feed.watched == [SYMBOL]
-            scene.feed.send.send_nowait(KlineFrame(SYMBOL, candle(1), False, 0.0))
+            scene.feed.deliver(KlineFrame(SYMBOL, candle(1), False, 0.0))
             for number in (1, 1, 2, 3, 2):
                 scene.close(number)
             for subscription in (first, second):
@@ -273,10 +270,10 @@ def test_a_reconnect_fetches_at_once_what_closed_meanwhile() -> None:
             subscription = await scene.hub.subscribe(SYMBOL)
             scene.close(1)
             await take(subscription, 1)
-            scene.feed.send.send_nowait(FeedDown("gone"))
+            scene.feed.deliver(FeedDown("gone"))
             await anyio.sleep(61)
             scene.source.list(2)
-            scene.feed.send.send_nowait(FeedUp(2))
+            scene.feed.deliver(FeedUp(2))
             (bar,) = await take(subscription, 1)
             assert scene.clock.mono_s() == pytest.approx(61)
             assert bar.late
@@ -322,8 +319,8 @@ def test_age_and_ticker_follow_data_and_nothing_else() -> None:
             assert scene.hub.feed_age_s(SYMBOL) == math.inf
             assert scene.hub.ticker(SYMBOL) is None
             await anyio.sleep(5)
-            scene.feed.send.send_nowait(TickerFrame(SYMBOL, True, {"lastPrice": "7"}, 1, scene.clock.mono_s()))
-            scene.feed.send.send_nowait(SymbolRefused("NOUSDT", "handler not found"))
+            scene.feed.deliver(TickerFrame(SYMBOL, True, {"lastPrice": "7"}, 1, scene.clock.mono_s()))
+            scene.feed.deliver(SymbolRefused("NOUSDT", "handler not found"))
             await anyio.sleep(4)
             assert scene.hub.feed_age_s(SYMBOL) == pytest.approx(4)
             ticker = scene.hub.ticker(SYMBOL)
@@ -340,7 +337,7 @@ def test_a_barrier_is_answered_once_every_subscriber_has_dealt_with_the_newest_b
             other = await scene.hub.subscribe("ETHUSDT")
             scene.close(1)
             scene.close(1, symbol="ETHUSDT")
-            scene.feed.send.send_nowait(FeedBarrier(4))
+            scene.feed.deliver(FeedBarrier(4))
             for subscription in (first, second, other):
                 await anyio.sleep(1)
                 assert scene.feed.barriers == []
@@ -361,7 +358,7 @@ def test_a_barrier_waits_for_a_gap_to_be_filled_and_for_bars_behind_it() -> None
             subscription.done(bar.candle.open_time_ms + STEP)
             scene.source.broken = True
             scene.close(3)
-            scene.feed.send.send_nowait(FeedBarrier(5))
+            scene.feed.deliver(FeedBarrier(5))
             await anyio.sleep(0.5)
             assert scene.feed.barriers == []
             scene.source.broken = False
@@ -377,18 +374,18 @@ def test_a_barrier_waits_for_a_gap_to_be_filled_and_for_bars_behind_it() -> None
 def test_a_barrier_does_not_wait_for_subscribers_that_left_or_have_nothing_to_do() -> None:
     async def body() -> None:
         async with running() as scene:
-            scene.feed.send.send_nowait(FeedBarrier(1))
+            scene.feed.deliver(FeedBarrier(1))
             await anyio.sleep(0.1)
             leaving = await scene.hub.subscribe(SYMBOL)
             scene.close(1)
-            scene.feed.send.send_nowait(FeedBarrier(2))
+            scene.feed.deliver(FeedBarrier(2))
             await anyio.sleep(0.1)
             assert scene.feed.barriers == [1]
             await leaving.close()
             await anyio.sleep(0.1)
             assert scene.feed.barriers == [1, 2]
             await scene.hub.subscribe(SYMBOL, after_ms=9 * STEP)
-            scene.feed.send.send_nowait(FeedBarrier(3))
+            scene.feed.deliver(FeedBarrier(3))
             await anyio.sleep(0.1)
             assert scene.feed.barriers == [1, 2, 3]
 
@@ -400,8 +397,8 @@ def test_a_barrier_of_a_lost_connection_is_not_answered_on_the_next() -> None:
         async with running() as scene:
             subscription = await scene.hub.subscribe(SYMBOL)
             scene.close(1)
-            scene.feed.send.send_nowait(FeedBarrier(8))
-            scene.feed.send.send_nowait(FeedDown("gone"))
+            scene.feed.deliver(FeedBarrier(8))
+            scene.feed.deliver(FeedDown("gone"))
             (bar,) = await take(subscription, 1)
             await anyio.sleep(0.1)
             subscription.done(bar.candle.open_time_ms + STEP)
@@ -417,7 +414,7 @@ def test_the_first_frame_after_a_subscription_finds_its_subscriber() -> None:
 
             async def watch_and_close(symbol: str) -> None:
                 scene.close(1)
-                scene.feed.send.send_nowait(FeedBarrier(1))
+                scene.feed.deliver(FeedBarrier(1))
                 await anyio.sleep(1)
 
             scene.feed.watch = watch_and_close  # type: ignore[method-assign]
@@ -449,7 +446,7 @@ def test_a_replayed_market_ends_for_its_subscribers_after_the_last_bar() -> None
             subscription = await scene.hub.subscribe(SYMBOL)
             scene.close(1)
             scene.close(2)
-            scene.feed.send.send_nowait(FeedEnded(3 * STEP))
+            scene.feed.deliver(FeedEnded(3 * STEP))
             assert numbers([bar async for bar in subscription]) == [1, 2]
             await anyio.sleep(1000)
             assert scene.hub.feed_state(SYMBOL) is FeedState.LIVE

@@ -62,12 +62,12 @@ async def running(directory: Path, *series: Candles) -> AsyncIterator[Scene]:
     async with exchange.running() as info, anyio.create_task_group() as tasks:
         hosts = local_hosts(info.port)
         async with open_bybit_market_data(world, hosts.rest, FreeBudget(), simulated=True) as source:
-            with BybitPublicStream(world, Environment.LOCAL, hosts, lock_step=True, timing=QUICK) as stream:
-                hub = MarketHub(world.clock, stream, source, timing=HubTiming.at_speed(1000))
-                tasks.start_soon(stream.run)
-                tasks.start_soon(hub.run)
-                yield Scene(exchange, hub)
-                tasks.cancel_scope.cancel()
+            stream = BybitPublicStream(world, Environment.LOCAL, hosts, lock_step=True, timing=QUICK)
+            hub = MarketHub(world.clock, stream, source, timing=HubTiming.at_speed(1000))
+            tasks.start_soon(stream.run)
+            tasks.start_soon(hub.run)
+            yield Scene(exchange, hub)
+            tasks.cancel_scope.cancel()
 
 
 async def follow(scene: Scene, symbol: str, into: list[ClosedBar]) -> None:

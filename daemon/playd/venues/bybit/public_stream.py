@@ -2,10 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, NoReturn
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.errors import LinkError, Refused, SettingsError
 from playd.core.modes import Environment
@@ -26,9 +25,6 @@ from playd.venues.bybit.rows import candle_from_stream
 from playd.venues.bybit.socket import ConnectLimiter, SocketTiming, Wire, keep_connected
 from playd.world.ports import World
 
-EVENTS_WAITING: Final = 4096
-"""Events the hub has not taken yet. A full queue stops the reader; the hub never waits for anyone, so it drains."""
-
 TOPIC_CHARACTERS: Final = 20_000
 """The venue allows 21 000 characters of topics per public connection: about 450 symbols."""
 
@@ -40,7 +36,6 @@ class BybitPublicStream:
     Keeps the public socket open and implements `PublicFeed`: per symbol the topics `tickers` and `kline.<base step>`.
 
     One topic per request, because the venue refuses a whole request for one bad topic. `lock_step` needs a local exchange.
-    Used as `with`: leaving closes `events`.
     """
 
     def __init__(
@@ -62,22 +57,15 @@ class BybitPublicStream:
         self._kline = f"kline.{BYBIT_INTERVAL[NAME_OF_MS[step_ms]]}."
         self._timing = timing or SocketTiming()
         self._limiter = limiter or ConnectLimiter(world.clock)
-        self._send, self._receive = anyio.create_memory_object_stream[FeedEvent](EVENTS_WAITING)
+        self._hear: Callable[[FeedEvent], None] = _unheard
         self._watched: dict[str, None] = {}
         self._wire: Wire | None = None
         self._connection = 0
         self._told_down = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._send.close()
-        self._receive.close()
-
-    @property
-    def events(self) -> MemoryObjectReceiveStream[FeedEvent]:
-        return self._receive
+    def deliver_to(self, listener: Callable[[FeedEvent], None]) -> None:
+        """See `PublicFeed.deliver_to`."""
+        self._hear = listener
 
     @property
     def up(self) -> bool:
@@ -119,19 +107,19 @@ class BybitPublicStream:
         self._connection += 1
         self._wire = wire
         self._told_down = False
-        await self._send.send(FeedUp(self._connection))
+        self._hear(FeedUp(self._connection))
         if self._lock_step:  # last, so that no barrier overtakes `FeedUp`
             await wire.send({"op": "playd.lockstep"})
 
     async def frame(self, frame: Row) -> None:
         for event in self._events_of(frame):
-            await self._send.send(event)
+            self._hear(event)
 
     async def closed(self, reason: str) -> None:
         self._wire = None
         if not self._told_down:
             self._told_down = True
-            await self._send.send(FeedDown(reason))
+            self._hear(FeedDown(reason))
 
     def _topics(self, symbol: str) -> tuple[str, str]:
         return f"tickers.{symbol}", f"{self._kline}{symbol}"
@@ -169,7 +157,7 @@ class BybitPublicStream:
             ack = await wire.request("subscribe", [topic])
             text = str(ack.get("ret_msg"))
             if ack.get("success") is not True and _ALREADY not in text:
-                await self._send.send(SymbolRefused(symbol, text[:200]))
+                self._hear(SymbolRefused(symbol, text[:200]))
                 return
 
     def _events_of(self, frame: Row) -> Iterator[FeedEvent]:
@@ -189,3 +177,7 @@ class BybitPublicStream:
             for row in data:
                 candle = candle_from_stream(row)
                 yield KlineFrame(topic[len(self._kline) :], candle, row.get("confirm") is True, received_s)
+
+
+def _unheard(event: FeedEvent) -> None:
+    """The listener of a feed that nobody listens to yet."""
