@@ -187,7 +187,7 @@ async def test_a_funding_rate_is_another_on_command(path: PurePath) -> None:
     async with bench_at(real_world(), path, held=True, lockstep=False) as bench:
         socket = await bench.private("execution")
         await bench.order("Buy", "0.01")
-        with armed(bench, "funding_spike", times=2, with_={"rate": 0.0123}):
+        with armed(bench, "funding_spike", where={"symbol": "BTCUSDT"}, when={"after": 1}, with_={"rate": 0.0123}):
             bench.exchange.release()
             while (row := (await socket.read())["data"][0])["execType"] != "Funding":
                 pass
