@@ -12,6 +12,7 @@ import numpy as np
 
 from playd.engine.clauses import fired, stopped_by, truth
 from playd.engine.notes import reader_at
+from playd.kernels import absent
 from playd.plays.columns import Columns
 from playd.plays.model import Scalar
 from playd.plays.rule_tree import ActionRule, Rule, RuleOperand
@@ -19,6 +20,7 @@ from playd.plays.values import value_at
 
 NOT_WARM: Final = "not_warm"
 STALE: Final = "stale"
+NO_DATA: Final = "no_data"
 UNDEFINED: Final = "undefined"
 NO_HISTORY: Final = "no_history"
 
@@ -143,10 +145,14 @@ class Explainer:
 
 
 def _reason(columns: Columns, column: int, close_ms: int) -> str:
-    """Why a column, seen at `close_ms`, is missing: too early, too old, or without a value by its own definition."""
+    """Why a column, seen at `close_ms`, is missing: not loaded, too early, too old, or undefined by its own definition."""
     program = columns.program
     here = program.columns[column]
     node = program.nodes[here.node] if here.node >= 0 else None
+    if node is not None and node.kind == absent.KIND:
+        return NO_DATA
+    if node is not None and node.kind == "offset" and _reason(columns, node.inputs[0], close_ms) == NO_DATA:
+        return NO_DATA
     if node is not None and node.kind == "asof":
         source = program.columns[node.inputs[0]]
         closed = int(np.searchsorted(columns.close_times_ms(source.clock), close_ms, side="right"))

@@ -7,7 +7,7 @@ import numpy as np
 
 from playd.core.errors import PlayError
 from playd.core.timeframes import NAME_OF_MS
-from playd.kernels import duration
+from playd.kernels import absent, duration
 from playd.kernels.catalog import CATALOG, OPERATORS
 from playd.kernels.sources import SOURCES
 from playd.kernels.spec import InputName
@@ -15,7 +15,7 @@ from playd.plays.blocks import BlockCompiler
 from playd.plays.conditions import All, Between, Compare, Expr, Member, Not, Number, Operand, Ref, UseSetup, Window
 from playd.plays.graph import Graph
 from playd.plays.model import AtrDistance, AtrTrailing, Feature, LevelStop, Play
-from playd.plays.names import MINUTE_PRICES
+from playd.plays.names import MINUTE_PRICES, NO_DATA
 from playd.plays.normal_form import window_key
 from playd.plays.program import PRICE_FIELDS, Clock, FreeText, Meaning, Program
 from playd.plays.rule_tree import action_rules
@@ -130,8 +130,16 @@ class _Compiler:
         if ref.id == "timestamp":
             close_time = self._graph.candle(self._exec, "close_time")
             return self._name(ref.id, self._operator("/", (close_time,), (None, 1000.0), (), ref.id))
+        if ref.id in NO_DATA:
+            return self._name(ref.id, self._absent(ref.id))
         field = "close" if ref.id in MINUTE_PRICES else ref.id
         return self._name(ref.id, self._graph.candle(self._exec, field))
+
+    def _absent(self, name: str) -> int:
+        """The column of a series that is not loaded."""
+        any_row, params = self._graph.candle(self._exec, "close"), np.array([float(NO_DATA.index(name))])
+        kernel, size = absent.kernel(), absent.STATE_SIZE
+        return self._graph.node(self._exec, absent.KIND, kernel, (any_row,), params, size, 0, (0,), (0,), (name,))[0]
 
     def _outputs(self, feature: Feature) -> dict[str, int]:
         """Columns of a feature by output name."""

@@ -17,8 +17,10 @@ from playd.plays.tables import PRICES
 MINUTE_PRICES: Final = ("last_price", "mark_price")
 """Built-ins of the minute clock; naming one makes a condition a minute condition."""
 
-_NO_DATA: Final = ("funding_rate", "open_interest")
-BUILT_IN: Final = (*PRICES, *MINUTE_PRICES, *_NO_DATA, "timestamp", "reference")
+NO_DATA: Final = ("funding_rate", "open_interest")
+"""Built-ins whose series nothing loads in this version: missing at every bar, as the language says of them without data."""
+
+BUILT_IN: Final = (*PRICES, *MINUTE_PRICES, *NO_DATA, "timestamp", "reference")
 """Ids that features and structures cannot have."""
 
 OFFSET_BARS: Final = 5000
@@ -60,8 +62,8 @@ class Names:
         """
         The column that `id` or `id.field` names, with the field written out.
 
-        Findings: E410 unknown id, E411 unknown field, E412 no primary output, E413 undeclared level or slot, E902 column
-        without data in this version.
+        Findings: E410 unknown id, E411 unknown field, E412 no primary output, E413 undeclared level or slot, E902 what this
+        version does not run; W302, W303 data that is not loaded.
         """
         name, _, output = text.partition(".")
         if name in self.structures:
@@ -95,9 +97,9 @@ class Names:
         if output:
             report.add("E411", mark, path, f"found the field `{output}`, expected none: `{name}` is a single column")
             return None
-        if name in _NO_DATA:
-            self._refuse(name, "a column that is always missing without its data", mark, path, report)
-            return None
+        if name in NO_DATA:
+            text = f"found `{name}`, of which no data is loaded: it is missing at every bar, and what compares it is unknown"
+            report.add("W303", mark, path, text)
         if name in MINUTE_PRICES:
             if self.exec_ms != MINUTE_MS:
                 self._refuse(name, "a minute condition on a slower execution clock", mark, path, report)
