@@ -124,7 +124,7 @@ class FreeBudget:
 def run_parity_command(options: ParityOptions) -> int:
     """Run both sides and compare; 0 when they are the same, 10 with the first difference."""
     world = real_world()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40), logger_factory=_to_stderr(world))
+    errors_alone(world)
     play = play_of(world, options.play, options.overrides, options.symbol)
     candles = candles_of(world, options.candles, play)
     result, trader = compare(world, play, candles)
@@ -239,6 +239,11 @@ def _as_json(result: BacktestResult, backtest: Side, difference: Difference | No
             "daemon": difference.daemon,
         },
     }
+
+
+def errors_alone(world: World) -> None:
+    """Of the daemon's log, errors go to standard error and nothing else is said."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40), logger_factory=_to_stderr(world))
 
 
 def _to_stderr(world: World) -> Any:

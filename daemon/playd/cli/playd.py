@@ -74,12 +74,15 @@ def run(
     symbol: SymbolOption = "",
     config: ConfigOption = "",
     state: StateOption = "",
+    faults: Annotated[
+        str, typer.Option("--faults", metavar="FILE", help="Script of what the embedded exchange does wrong on command.")
+    ] = "",
 ) -> None:
     """Run the daemon. Without settings, keys or network: two example Plays in paper mode on a synthetic market."""
     with for_good():
         from playd.cli.daemon import RunOptions, run_daemon
 
-    run_command(lambda: run_daemon(RunOptions(candles=candles, speed=speed, symbol=symbol, config=config, state=state)))
+    run_command(lambda: run_daemon(RunOptions(candles, speed, symbol, config, state, faults)))
 
 
 @app.command(epilog="Example: playd backtest config/plays/ema_cross_rsi.yml --candles btc.parquet --json")
@@ -121,6 +124,20 @@ def parity(
     from playd.cli.parity import ParityOptions, run_parity_command
 
     run_command(lambda: run_parity_command(ParityOptions(play, candles, symbol, json, tuple(overrides))))
+
+
+@app.command(epilog="Example: playd validate quick")
+def validate(
+    tier: Annotated[str, typer.Argument(metavar="TIER", help="quick, standard or full.")],
+    json: JsonOption = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Run nothing else: write what the Plays trade now as their golden lines.")
+    ] = False,
+) -> None:
+    """Check this installation: Plays, catalogs, kernels, roll-up, structures, trades on patterns. Exit 10: something failed."""
+    from playd.cli.validate import validate as run_validate
+
+    run_command(lambda: run_validate(tier, as_json=json, accept=accept))
 
 
 @exchange_app.command("serve", epilog="Example: playd exchange serve --synthetic 7 --speed 60 --port 9700")

@@ -1,6 +1,7 @@
 """Detectors with drawn parameters, and the detectors that they need."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from playd.core.timeframes import NAME_OF_MS
 from playd.kernels.catalog import STRUCTURES
@@ -27,7 +28,7 @@ class StructureForge:
         """One detector of that kind with all that it needs, on a drawn clock or the given one; its id."""
         spec = STRUCTURES[kind]
         step_ms = step_ms or (self._exec_ms if self._draw.chance(0.7) else self._draw.one_of(self._clocks))
-        written = self._params(spec)
+        written = structure_params(self._draw, spec)
         settled = spec.settled(written)
         uses = self._uses(spec, settled, step_ms)
         atr_key = {ATR_KEY.name: self._atr(step_ms)} if ATR in spec.inputs and self._draw.chance(0.3) else {}
@@ -49,22 +50,6 @@ class StructureForge:
         """The id of the last detector of that kind on that clock, of a new one if there is none."""
         return self._of_kind.get((kind, step_ms)) or self.add(kind, step_ms)
 
-    def _params(self, spec: StructureSpec) -> dict[str, Value]:
-        """What a file may write: parameters that the detector complains of are left out, or added."""
-        params = {param.name: param for param in spec.params if param.kind != "feature"}
-        written = {one.name: self._value(spec, one.name) for one in params.values() if one.required or self._draw.chance(0.5)}
-        for _ in params:
-            for complaint in spec.check(written):
-                if complaint.code == "E103":
-                    written[complaint.param] = self._value(spec, complaint.param)
-                elif complaint.code.startswith("E"):
-                    written.pop(complaint.param, None)
-        return written
-
-    def _value(self, spec: StructureSpec, name: str) -> Value:
-        value = self._draw.param(next(param for param in spec.params if param.name == name))
-        return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]
-
     def _uses(self, spec: StructureSpec, settled: Settings, step_ms: int) -> list[str]:
         """Ids of what it reads, made now if there is none yet; what it can do without, in half of all cases."""
         wanted = [use.kind for use in spec.uses if use.needed(settled) or (not use.idle(settled) and self._draw.chance(0.5))]
@@ -72,3 +57,21 @@ class StructureForge:
 
     def _atr(self, step_ms: int) -> str:
         return self._features.add(ATR, step_ms=step_ms)
+
+
+def structure_params(draw: Draw, spec: StructureSpec) -> dict[str, Value]:
+    """What a file may write for a detector: parameters that it complains of are left out, or added."""
+    params = {param.name: param for param in spec.params if param.kind != "feature"}
+
+    def value(name: str) -> Value:
+        drawn = draw.param(params[name])
+        return tuple(drawn) if isinstance(drawn, list) else cast(Value, drawn)
+
+    written = {name: value(name) for name, param in params.items() if param.required or draw.chance(0.5)}
+    for _ in params:
+        for complaint in spec.check(written):
+            if complaint.code == "E103":
+                written[complaint.param] = value(complaint.param)
+            elif complaint.code.startswith("E"):
+                written.pop(complaint.param, None)
+    return written
