@@ -9,21 +9,23 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from typer.testing import CliRunner
 
+from playd.cli.playd import app
 from tests.integration.daemon_kit import ROOT, WITHIN_S, environment, program, run
 
 
 def test_every_level_is_listed_and_what_is_not_built_is_refused(tmp_path: Path) -> None:
-    listed = run("playd", "drill", "list", "--json", state=tmp_path)
+    listed = CliRunner().invoke(app, ["drill", "list", "--json"])
     rows = {row["id"]: row for row in json.loads(listed.stdout)}
     assert len(rows) == 37
     assert rows["DRL-13"]["here"] == "yes"
     missing = next(row for row in rows.values() if row["here"] == "not built")
-    refused = run("playd", "drill", "run", missing["id"], state=tmp_path)
-    assert refused.returncode == 2
-    assert "not built" in refused.stderr
-    assert run("playd", "drill", "run", "DRL-99", state=tmp_path).returncode == 2
-    assert not (tmp_path / "evidence").exists()
+    refused = CliRunner().invoke(app, ["drill", "run", missing["id"], "--state", str(tmp_path)])
+    assert (refused.exit_code, "not built" in refused.output) == (2, True)
+    unknown = CliRunner().invoke(app, ["drill", "run", "DRL-99", "--state", str(tmp_path)])
+    assert (unknown.exit_code, "no drill 'DRL-99'" in unknown.output) == (2, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

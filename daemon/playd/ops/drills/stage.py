@@ -15,7 +15,7 @@ from playd.ops.drills.local_exchange import ACCOUNT, HTTP_TIMEOUT_S, LocalExchan
 from playd.ops.drills.plays import HELD_SYMBOL, PLAYS, SHADOW
 from playd.ops.drills.programs import PLAYCTL, PLAYD, Program, Ran, command, until
 from playd.ops.drills.report import CannotRun, DrillError, Report
-from playd.world.ports import World
+from playd.world.ports import ChildSignal, World
 
 T = TypeVar("T")
 
@@ -24,6 +24,7 @@ SPEED: Final = 60.0
 """Market minutes per real minute: a bar a second."""
 POSITION_WITHIN_S: Final = 60.0
 QUIET_WITHIN_S: Final = 20.0
+CLOSE_WITHIN_S: Final = 6.0
 SOCKET_PATH_MAX: Final = 100
 """Bytes of a Unix socket's path, of which the system takes 107."""
 
@@ -54,17 +55,30 @@ class Stage:
         self.state = directory / "state"
         self.config = directory / "playd.toml"
         self._stack = stack
+        self._programs: list[Program] = []
         self.daemon = self.program("daemon", "run", "--config", str(self.config), "--state", str(self.state))
         self.guardian = self.program("guardian", "guardian", "--state", str(self.state))
         self._commands = 0
 
     def program(self, name: str, *arguments: str) -> Program:
         """One more program of ours on this stage; it is gone when the stage is."""
-        return Program(self.world, self._stack, name, arguments, self.directory)
+        made = Program(self.world, self._stack, name, arguments, self.directory)
+        self._programs.append(made)
+        return made
 
     @property
     def socket(self) -> PurePath:
         return self.state / "run" / "control.sock"
+
+    async def close(self) -> None:
+        """Ask every program to end, so that it ends what it has started itself; who does not listen is killed behind this."""
+        with anyio.move_on_after(CLOSE_WITHIN_S, shield=True):
+            programs = [*self._programs, self.exchange.program]
+            for program in programs:
+                program.send(ChildSignal.CONT)
+                program.send(ChildSignal.TERM)
+            for program in programs:
+                await program.ended(CLOSE_WITHIN_S)
 
     # --- setting the scene -------------------------------------------------------------------------------------------
 
@@ -265,7 +279,11 @@ async def staged(world: World, report: Report) -> AsyncIterator[Stage]:
     world.disk.mkdir(directory)
     try:
         async with AsyncExitStack() as stack, world.net.http_session(timeout_s=HTTP_TIMEOUT_S) as http:
-            yield Stage(world, stack, http, directory, report)
+            stage = Stage(world, stack, http, directory, report)
+            try:
+                yield stage
+            finally:
+                await stage.close()
     finally:
         if report.left_behind is None:
             world.disk.remove_tree(directory)

@@ -70,6 +70,10 @@ async def panic(stage: Stage) -> None:
     stage.report.saw("panic of one instance", "answered", recovery_s=took_s, limit_s=FLAT_S)
     lifted = await _resume(stage, f"instance:{HELD}")
     stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}")
+    started = await stage.ctl("start", HELD)
+    stage.report.require(
+        started.code == 0, "start by a person", f"exit {started.code}: a lifted panic starts nothing by itself"
+    )
     await stage.until_covered(HELD_SYMBOL)
     stage.report.inject("SIGSTOP", "daemon")
     stage.daemon.send(ChildSignal.STOP)
