@@ -16,6 +16,7 @@ import structlog
 
 from playd import __version__
 from playd.cli.declared import Roster
+from playd.cli.fault_file import read_fault_file
 from playd.cli.guardian_places import guardian_places
 from playd.cli.live_view import live_view
 from playd.cli.log_tap import LogTap
@@ -33,7 +34,7 @@ from playd.control.requests import LedgerCommands
 from playd.control.server import ControlServer
 from playd.control.streams import StreamHub
 from playd.core.canonical import digest
-from playd.core.errors import LockError, PlaydError, PlayError, RecordError
+from playd.core.errors import LockError, PlaydError, PlayError, RecordError, SettingsError
 from playd.core.modes import Environment, Mode
 from playd.market.feed import CandleFeed
 from playd.market.source import MarketChoice, open_feed
@@ -52,6 +53,7 @@ from playd.supervisor.errors import CommandRefused
 from playd.supervisor.plays import read_play
 from playd.supervisor.records import RecordStore
 from playd.supervisor.states import State
+from playd.venues.exchange.faults.model import Fault
 from playd.world.ports import Signal, World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
@@ -73,6 +75,7 @@ class RunOptions:
     symbol: str = ""
     config: str = ""
     state: str = ""
+    faults: str = ""
 
 
 def run_daemon(options: RunOptions, world: World | None = None) -> int:
@@ -96,6 +99,7 @@ def run_daemon(options: RunOptions, world: World | None = None) -> int:
 async def _main(world: World, options: RunOptions) -> int:
     loaded = _settings(world, options)
     feed = _feed(world, loaded, options)
+    faults = _faults(world, feed, options)
     loaded = _own_state_of(loaded, feed, options)
     make_directories(world, loaded)
     configure_logs(world, loaded.settings.log, loaded.settings.daemon.log_level)
@@ -105,7 +109,7 @@ async def _main(world: World, options: RunOptions) -> int:
     with world.process.signals() as signals:
         _log.info("daemon.starting", msg=__version__, state=str(loaded.locations.state_dir))
         async with open_records(world, loaded) as records:
-            return await _with_records(world, loaded, feed, records, streams, tap, signals)
+            return await _with_records(world, loaded, feed, faults, records, streams, tap, signals)
 
 
 def _settings(world: World, options: RunOptions) -> Loaded:
@@ -155,6 +159,15 @@ def _play_paths(world: World, loaded: Loaded, records: Records) -> list[PurePath
     return [*declared, *(PurePath(record.play_path) for record in RecordStore(records.ledger).load())]
 
 
+def _faults(world: World, feed: CandleFeed | None, options: RunOptions) -> tuple[Fault, ...]:
+    """What the embedded exchange does wrong on command. No other venue takes a script. Raises `SettingsError`."""
+    if not options.faults:
+        return ()
+    if feed is None:
+        raise SettingsError(f"--faults {options.faults}: found no embedded exchange, expected paper accounts on one of our own")
+    return read_fault_file(world, world.process.working_dir() / options.faults)
+
+
 def _own_state_of(loaded: Loaded, feed: CandleFeed | None, options: RunOptions) -> Loaded:
     """
     A recording has a state directory of its own below the usual one, unless --state names one.
@@ -173,6 +186,7 @@ async def _with_records(
     world: World,
     loaded: Loaded,
     feed: CandleFeed | None,
+    faults: tuple[Fault, ...],
     records: Records,
     streams: StreamHub,
     tap: LogTap,
@@ -189,6 +203,7 @@ async def _with_records(
         settings=settings,
         feed=feed,
         speed=settings.market.speed,
+        faults=faults,
         exchange_records=places.state_dir / "exchange" / "records.sqlite",
         instances_dir=instances_dir(places.state_dir),
         ceiling=Mode.DEMO if loaded.ceiling.mode is Mode.LIVE else loaded.ceiling.mode,

@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import PurePath
 
+from playd.cli.fault_file import read_fault_file
 from playd.control.figures import rfc3339
 from playd.core.canonical import digest
 from playd.core.errors import OperatorError, PlaydError, SettingsError
@@ -17,7 +18,6 @@ from playd.supervisor.edge import first_of
 from playd.venues.exchange.config import DEMO, MAINNET, ExchangeConfig
 from playd.venues.exchange.exchange import ExchangeInfo
 from playd.venues.exchange.faults.model import Fault
-from playd.venues.exchange.faults.script import read_script
 from playd.venues.exchange.ledger import directory_of
 from playd.venues.exchange.listing import MarketTerms, RiskTier
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
@@ -86,15 +86,6 @@ async def _serve(world: World, options: ServeOptions) -> int:
         raise OperatorError(f"127.0.0.1:{options.port}: {error.strerror or error}") from error
     print("exchange stopped; accounts, orders and positions are kept", file=sys.stderr)
     return 0
-
-
-def read_fault_file(world: World, path: PurePath) -> tuple[Fault, ...]:
-    """The faults of a script file. Raises `SettingsError` with everything that is wrong with it."""
-    try:
-        text = world.disk.read_bytes(path).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read as a fault script: {error}") from error
-    return read_script(text, str(path))
 
 
 def _terms(options: ServeOptions) -> MarketTerms:

@@ -41,6 +41,7 @@ from playd.venues.bybit.environment import Hosts, VenueAccount, local_hosts
 from playd.venues.bybit.socket import ConnectLimiter, SocketTiming
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.exchange import Exchange
+from playd.venues.exchange.faults.model import Fault
 from playd.venues.port import Budget
 from playd.world.ports import World
 
@@ -61,6 +62,7 @@ class RuntimePlan:
         budget_of: The rate budget of an account; the empty alias is public data.
         play_of: The Play of a record as it is now. Raises `PlayError`.
         compile_for: Sees that the kernels of a Play are compiled, without holding the loop.
+        faults: What the embedded exchange does wrong on command.
     """
 
     settings: Settings
@@ -75,6 +77,7 @@ class RuntimePlan:
     play_of: Callable[[InstanceRecord], Play]
     compile_for: Callable[[Play], Awaitable[None]]
     rate_limits: bool = True
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +266,12 @@ async def _open_universes(
     wanted: dict[Environment, tuple[Hosts, int, bool, HubTiming]] = {}
     if plan.feed is not None:
         config = ExchangeConfig(
-            records_path=plan.exchange_records, speed=plan.speed, lockstep=True, held=True, rate_limits=plan.rate_limits
+            records_path=plan.exchange_records,
+            speed=plan.speed,
+            lockstep=True,
+            held=True,
+            rate_limits=plan.rate_limits,
+            faults=plan.faults,
         )
         exchange = Exchange(world, plan.feed, config)
         info = await stack.enter_async_context(exchange.running())
