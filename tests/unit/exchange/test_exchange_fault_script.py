@@ -3,9 +3,11 @@
 import pytest
 
 from playd.core.errors import SettingsError
+from playd.venues.exchange.faults.kinds import KINDS
 from playd.venues.exchange.faults.matcher import Armed, Now, hits
 from playd.venues.exchange.faults.model import Event, Seam
 from playd.venues.exchange.faults.script import read_script
+from tests.tidy.source import ROOT
 
 CREATE = Event(Seam.REQUEST, "/v5/order/create", account="main", symbols=("BTCUSDT",), link_ids=("p1-a",))
 
@@ -86,3 +88,10 @@ def test_chance_is_a_function_of_the_seed() -> None:
     assert first == drawn(7)
     assert first != drawn(8)
     assert 80 < sum(first) < 160
+
+
+def test_the_page_names_every_kind_and_its_script_is_one() -> None:
+    page = (ROOT / "daemon" / "fault-scripts.md").read_text()
+    assert [name for name in KINDS if f"`{name}`" not in page] == []
+    script = page.partition("```yaml\n")[2].partition("```")[0]
+    assert [fault.kind for fault in read_script(script, "page")] == ["drop_reply", "answer", "cut"]
