@@ -254,6 +254,8 @@ def test_a_position_opened_by_hand_needs_no_stop_of_ours(ledgers: Ledgers) -> No
     hand = venue_order("h", symbol="ETHUSDT", orderStatus="Filled", cumExecQty="2")
     ledgers[0].append(effect(5, 3000, [hand], [venue_fill("y", "h", "Buy", "2", symbol="ETHUSDT")]))
     ledgers[1]["executions"].append(fill("y", "h", "Buy", "2", symbol="ETHUSDT", owner="foreign"))
+    share = {"instance": "foreign", "symbol": "ETHUSDT", "signed_qty": "2", "avg_price": "100"}
+    ledgers[1]["virtual_positions"].append(share)
     assert broken(ledgers) == {}
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from playd.core.ids import is_guardians, is_ours, tag_of
 from playd.core.orders import OrderState
 from playd.orders.halts import ALL, account_scope, instance_scope, symbol_scope
+from playd.orders.order_book import FOREIGN
 
 Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]
@@ -245,7 +246,8 @@ def positions_agree(venue: Venue, tables: Tables) -> Checked:
     """INV-12: shares of the instances and what is foreign add up to the venue's position."""
     booked = _foreign(tables)
     for row in tables["virtual_positions"]:
-        booked[row["symbol"]] += Decimal(row["signed_qty"])
+        if row["instance"] != FOREIGN:
+            booked[row["symbol"]] += Decimal(row["signed_qty"])
     symbols = sorted({*booked, *venue.positions})
     faults = [
         f"{symbol}: {booked[symbol]} in the books, {venue.positions[symbol]} at the venue"
@@ -256,8 +258,8 @@ def positions_agree(venue: Venue, tables: Tables) -> Checked:
 
 
 def _foreign(tables: Tables) -> defaultdict[str, Decimal]:
-    """Signed quantity per symbol of booked executions that belong to no instance: somebody else traded on the account."""
-    owners = {(row["instance"], row["symbol"]) for row in tables["virtual_positions"]}
+    """Signed quantity per symbol that belongs to no instance, by its share or by booked executions of nobody's share."""
+    owners = {(row["instance"], row["symbol"]) for row in tables["virtual_positions"] if row["instance"] != FOREIGN}
     found: defaultdict[str, Decimal] = defaultdict(Decimal)
     for row in tables["executions"]:
         if row["exec_type"] != "Funding" and (row["owner"], row["symbol"]) not in owners:

@@ -43,6 +43,8 @@ class LocalExchange:
         self._state = directory / "venue"
         self.program = Program(world, stack, "exchange", (), directory)
         self.port = 0
+        self.terms: tuple[str, ...] = ()
+        """More flags of `playd exchange serve`, such as a market with an end."""
         self.key = ""
         self.secret = ""
         self._token = ""
@@ -57,7 +59,7 @@ class LocalExchange:
         """Serve, on the port of before. Raises `CannotRun`."""
         self.program.arguments = (
             *("exchange", "serve", "--synthetic", str(self._seed), "--speed", str(speed)),
-            *("--port", str(self.port), "--state", str(self._state)),
+            *("--port", str(self.port), "--state", str(self._state), *self.terms),
         )
 
         async def ready() -> bool:
@@ -97,6 +99,20 @@ class LocalExchange:
     async def release(self, speed: float) -> None:
         """Let the market go on."""
         await self.admin("POST", "market", {"held": False, "speed": speed})
+
+    async def inside_a_minute(self) -> None:
+        """
+        Let the market stand in a long minute, in which orders trade at once.
+
+        A local exchange waits between two minutes for a daemon that follows it, and a stopped one would hold up everybody.
+        """
+        await self.release(1.0)
+
+        async def inside() -> bool:
+            return bool((await self.admin("GET", "market"))["inside_candle"])
+
+        if await until(inside, HTTP_TIMEOUT_S) is None:
+            raise CannotRun("the market did not begin another minute")
 
     async def _between_minutes(self) -> bool:
         return not (await self.admin("GET", "market"))["inside_candle"]

@@ -15,6 +15,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "DRL-04": venue.scrambled_stream,
     "DRL-05": venue.reconnect_storm,
     "DRL-06": venue.half_open,
+    "DRL-10": venue.partial_fills,
     "DRL-11": protection.naked,
     "DRL-12": protection.wedged_daemon,
     "DRL-13": protection.dead_daemon,
@@ -27,5 +28,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "DRL-25": venue.venue_down,
     "DRL-26": people.panic,
     "DRL-27": people.kill_file,
+    "DRL-28": venue.crash_loop,
+    "DRL-30": venue.downtime,
 }
 """By number. What is missing here is listed, and refused when it is asked for."""

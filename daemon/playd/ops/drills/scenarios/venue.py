@@ -1,12 +1,13 @@
 """Drills of the venue and the way to it: lost answers, lost requests, silence, throttling, absence, forced closes."""
 
+from decimal import Decimal
 from typing import Any, Final
 
 import anyio
 
 from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY_SYMBOL, HELD_SYMBOL
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
 from playd.ops.drills.stage import SPEED, Stage
 
 CREATE: Final = "/v5/order/create"
@@ -23,6 +24,10 @@ FORCED_S: Final = 10.0
 COVERED_S: Final = 40.0
 STORM_CUTS: Final = 20
 STORM_EVERY_S: Final = 2.0
+DOWN_S: Final = 30.0
+"""The market waits ten seconds for a daemon that is lost, then it goes on."""
+THIN_USDT: Final = "400"
+QUARANTINE_S: Final = 90.0
 BAR_MS: Final = 60_000
 
 
@@ -178,6 +183,72 @@ async def venue_acts(stage: Stage) -> None:
     await stage.expect("position liquidated", halted, f"{HELD_SYMBOL} halted", FORCED_S, since_s=began_s)
 
 
+async def partial_fills(stage: Stage) -> None:
+    """DRL-10: a thin book with a price band fills orders in part."""
+    stage.exchange.terms = ("--depth-usdt", THIN_USDT, "--price-band")
+    await stage.open(guardian=False)
+    stage.report.inject("thin book", "exchange", depth_usdt=THIN_USDT)
+
+    async def partly() -> Any:
+        rows = [
+            row for row in stage.table("orders") if row["intent"] and Decimal(0) < Decimal(row["cum_qty"]) < Decimal(row["qty"])
+        ]
+        return next((row for row in rows if _over(row)), None)
+
+    seen = "an order ended with {cum_qty} of {qty} {symbol} executed: {state}"
+    await stage.expect("order filled in part", partly, lambda row: seen.format(**row), TRADED_S)
+    await stage.exchange.hold()
+    naked = (await stage.venue()).naked_ms
+    worst_s = max(naked.values(), default=0) / 1000
+    stage.report.saw("order filled in part", "every position had its stop", recovery_s=worst_s, limit_s=FOUND_S)
+
+
+async def downtime(stage: Stage) -> None:
+    """DRL-30, of which the short one: the market goes on for twenty minutes while the daemon is off."""
+    await stage.open(guardian=False)
+    stage.report.inject("SIGKILL", "daemon")
+    await stage.daemon.kill()
+    await anyio.sleep(DOWN_S)
+    before = len((await stage.venue()).creates)
+    began_s = stage.world.clock.mono_s()
+    await stage.start_daemon()
+    await stage.expect_covered(HELD_SYMBOL, "daemon back after a downtime", COVERED_S, since_s=began_s)
+    await _bars_go_on(stage, "daemon back after a downtime", RETURNS_S, since_s=began_s)
+    _no_gaps(stage, "daemon back after a downtime")
+    closes = {row["link_id"]: row["intent"] for row in stage.table("orders")}
+    bars = {row["id"]: row["bar_close_ms"] for row in stage.table("intents")}
+    made = [row for row in await stage.exchange.entries("request") if row["path"] == CREATE][before:]
+    late = [
+        row["params"]["orderLinkId"]
+        for row in made
+        if not row["params"].get("reduceOnly")
+        and row["market_ms"] - bars.get(closes.get(row["params"]["orderLinkId"], ""), 0) > 2 * BAR_MS
+    ]
+    stage.report.require(
+        not late, "daemon back after a downtime", f"entries on bars of the downtime: {', '.join(late) or 'none'}"
+    )
+
+
+async def crash_loop(stage: Stage) -> None:
+    """DRL-28, as far as it can be done from outside: one instance fails at every start, because its history is refused."""
+    await stage.open(guardian=False)
+    began_s = await _arm(stage, "answer", {"path": "/v5/market/kline", "symbol": BUSY_SYMBOL}, times=0, given={"code": 10001})
+    await stage.ctl("restart", BUSY)
+
+    async def quarantined() -> Any:
+        return next((row for row in stage.table("instances") if row["name"] == BUSY and row["failed_code"]), None)
+
+    seen = "quarantined as {failed_code}: {failed_text}"
+    await stage.expect(
+        "instance fails at every start", quarantined, lambda row: seen.format(**row), QUARANTINE_S, since_s=began_s
+    )
+    await stage.exchange.admin("DELETE", "faults")
+    states = {row["name"]: row["state"] for row in (await stage.ctl("status", "--json")).data["instances"]}
+    others = {state for name, state in states.items() if name != BUSY}
+    stage.report.require(others == {"running"}, "instance fails at every start", "the others run")
+    _no_gaps(stage, "instance fails at every start", but=BUSY)
+
+
 async def _arm(
     stage: Stage,
     kind: str,
@@ -225,11 +296,13 @@ async def _bars_go_on(stage: Stage, fault: str, limit_s: float, *, since_s: floa
     await stage.expect(fault, later, "bars are decided", limit_s, since_s=since_s)
 
 
-def _no_gaps(stage: Stage, fault: str) -> None:
-    """Every bar of every instance was decided, once."""
+def _no_gaps(stage: Stage, fault: str, *, but: str = "") -> None:
+    """Every bar of every instance was decided, once; `but` names one that is not looked at."""
     bars: dict[str, list[int]] = {}
+    left_out = {row["uid"] for row in stage.table("instances") if row["name"] == but}
     for row in stage.table("bars"):
-        bars.setdefault(row["instance"], []).append(row["close_ms"])
+        if row["instance"] not in left_out:
+            bars.setdefault(row["instance"], []).append(row["close_ms"])
     missing = sum((max(each) - min(each)) // BAR_MS + 1 - len(each) for each in bars.values())
     stage.report.require(missing == 0, fault, f"{missing} of {sum(map(len, bars.values()))} bars are missing")
 
