@@ -102,7 +102,8 @@ def test_a_play_is_added_started_stopped_and_removed(running: DaemonProcess) -> 
     play = str(ROOT / "config/plays/donchian_breakout.yml")
     assert ctl(running.state, "add", play, "--as", "don", "--mode", "paper").returncode == 0
     assert ctl(running.state, "add", play, "--as", "don", "--mode", "paper").returncode == 8
-    assert ctl_json(running.state, "start", "don")[0]["state"] == "running"
+    assert ctl_json(running.state, "start", "don")[0]["state"] in ("warming", "running")  # its kernels may be compiled first
+    running.wait_for("instance.transition", instance="don", to="running")
     assert ctl(running.state, "remove", "don").returncode == 8
     assert ctl(running.state, "stop", "don", "--flatten").returncode == 0
     assert ctl(running.state, "stop", "don").returncode == 3
