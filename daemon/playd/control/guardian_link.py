@@ -165,20 +165,24 @@ class GuardianLink:
         try:
             found = self._plan_file.load()
         except StateError as error:
-            aside = self._plan_file.path.with_name(f"plan.damaged-{self._clock.wall_ms()}.json")
-            parts.world.disk.rename(self._plan_file.path, aside)
-            parts.incidents.open(
-                "GUARDIAN_PLAN", "critical", ALL, f"the guardian's plan was damaged, set aside as {aside}: {error}"
-            )
+            self._set_plan_aside(str(error))
             return
         if found is None:
             return
+        if found.damage:
+            self._set_plan_aside(f"{found.damage}; the generation before is used")
         self._plan = found.plan
         for halt in found.plan.halts:
             known = parts.ledger.row("SELECT 1 FROM halts WHERE id = ? AND raised_ms = ?", (halt.id, halt.raised_ms))
             if known is None:
                 text = f"{halt.text} (kept by the guardian's plan, the ledger had lost it)"
                 parts.halts.raise_level(halt.scope, Level(halt.level), halt.code, text, actor=halt.actor)
+
+    def _set_plan_aside(self, why: str) -> None:
+        aside = self._plan_file.path.with_name(f"plan.damaged-{self._clock.wall_ms()}.json")
+        self._parts.world.disk.rename(self._plan_file.path, aside)
+        text = f"the guardian's plan was damaged, set aside as {aside}: {why}"
+        self._parts.incidents.open("GUARDIAN_PLAN", "critical", ALL, text)
 
     async def _beats(self) -> None:
         """One connection while it lasts; a guardian that is away is tried again with every beat."""

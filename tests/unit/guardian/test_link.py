@@ -107,6 +107,21 @@ async def test_a_damaged_plan_is_set_aside_and_never_overwritten() -> None:
         assert side.ledger.row("SELECT 1 FROM incidents WHERE kind = 'GUARDIAN_PLAN'") is not None
 
 
+async def test_a_damaged_plan_is_set_aside_also_when_the_generation_before_is_good() -> None:
+    world = virtual_world()
+    file = PlanFile(world.disk, STATE)
+    world.disk.mkdir(STATE)
+    for written_ms in (1, 2):
+        file.save(Plan(accounts=(account(planned()),)), written_ms)
+    world.disk.write_replace(file.path, b'{"half', keep_previous=False)
+    async with daemon_side(world) as side, side.link.running():
+        (aside,) = [name for name in world.disk.list(STATE / "guardian") if "damaged" in name]
+        assert world.disk.read_bytes(STATE / "guardian" / aside) == b'{"half'
+        (incident,) = side.ledger.rows("SELECT kind, text FROM incidents")
+        assert incident["kind"] == "GUARDIAN_PLAN"
+        assert "the generation before is used" in incident["text"]
+
+
 async def test_what_the_guardian_did_is_taken_over_once() -> None:
     world = virtual_world()
     async with guardians_journal(world) as journal:
