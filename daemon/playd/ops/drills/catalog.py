@@ -30,7 +30,7 @@ class Drill:
 DRILLS: Final = (
     Drill(
         "DRL-01", 1, "kill sweep",
-        "the daemon is killed at many moments of a busy market", "at most one order per attempt; covered 15 s after a restart",
+        "the daemon is killed at eight moments of a busy market", "at most one order per attempt; covered 15 s after a restart",
         limit_s=15.0,
     ),
     Drill("DRL-02", 1, "lost reply", "an order is taken, its answer lost", "found within 5 s; no second order", limit_s=5.0),
@@ -44,7 +44,7 @@ DRILLS: Final = (
     Drill("DRL-07", 1, "blind", "all reads fail while exposed", "account paused at 15 s, halted at 60 s; exits still sent"),
     Drill("DRL-08", 1, "stale quote", "quotes stop or stand still", "entries refused with the age of the quote"),
     Drill("DRL-09", 1, "bad bars", "gaps, revisions, impossible bars", "only instances of that series stop"),
-    Drill("DRL-10", 1, "partial fills", "an order is filled in part", "the stop covers what was executed within 5 s"),
+    Drill("DRL-10", 1, "partial fills", "a thin book fills orders in part", "what is executed has its stop", limit_s=5.0),
     Drill(
         "DRL-11", 1, "naked", "the stop of a position is cancelled by hand", "covered again within 40 s", limit_s=40.0,
     ),
@@ -61,7 +61,7 @@ DRILLS: Final = (
         "the daemon notices within 15 s, goes on trading and protects", limit_s=15.0,
     ),
     Drill("DRL-15", 1, "key trouble", "the key is refused, expired or foreign", "account halted at once, stops in place"),
-    Drill("DRL-16", 1, "rate trouble", "the venue throttles and bans", "exits first; no call during a ban"),
+    Drill("DRL-16", 1, "rate trouble", "entries and repairs are throttled", "covered within 40 s", limit_s=40.0),
     Drill("DRL-17", 1, "clock", "the clock steps and drifts", "no bar lost or doubled; one new signature"),
     Drill("DRL-18", 1, "disk full", "no space at any write", "level 2; exits and panic recorded"),
     Drill(
@@ -69,7 +69,7 @@ DRILLS: Final = (
         "refused with a clear word or recovered; nothing damaged counts as empty",
     ),
     Drill("DRL-20", 1, "sync error", "a sync of ledger or journal fails", "exit 74; the guardian covers"),
-    Drill("DRL-21", 1, "venue acts", "liquidation, settlement, delisting", "booked to the owner, symbol halted"),
+    Drill("DRL-21", 1, "venue acts", "a position is liquidated", "booked to its owner and halted in 10 s", limit_s=10.0),
     Drill(
         "DRL-22", 1, "hands in the app", "a person closes, opens, cancels and moves the stop",
         "each recognised; protection back within 5 s", incident="MANUAL_CLOSE", limit_s=5.0,
@@ -86,10 +86,11 @@ DRILLS: Final = (
         level_expected=2, limit_s=1.0,
     ),
     Drill(
-        "DRL-28", 1, "crash loop", "one instance raises on every bar", "quarantined at the fourth crash; the others trade on",
+        "DRL-28", 1, "crash loop", "one instance crashes at every start", "quarantined at the 4th crash; the others trade on",
+        limit_s=90.0,
     ),
     Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
-    Drill("DRL-30", 1, "downtime with position", "the daemon is off while exits fall due", "the right exits first"),
+    Drill("DRL-30", 1, "downtime with position", "the daemon is off for 20 bars", "covered; no late entry", limit_s=40.0),
     Drill("DRL-31", 2, "bad reload", "a broken or looser configuration while trading", "the old one stays"),
     Drill("DRL-32", 2, "twin", "a shadow twin differs by a planted change", "an alarm at the first differing bar"),
     Drill("DRL-33", 2, "isolation", "many backtests and instances with random faults", "no fault crosses over"),

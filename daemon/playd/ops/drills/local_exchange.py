@@ -43,8 +43,6 @@ class LocalExchange:
         self._state = directory / "venue"
         self.program = Program(world, stack, "exchange", (), directory)
         self.port = 0
-        self.terms: tuple[str, ...] = ()
-        """More flags of `playd exchange serve`, such as a market with an end."""
         self.key = ""
         self.secret = ""
         self._token = ""
@@ -59,7 +57,7 @@ class LocalExchange:
         """Serve, on the port of before. Raises `CannotRun`."""
         self.program.arguments = (
             *("exchange", "serve", "--synthetic", str(self._seed), "--speed", str(speed)),
-            *("--port", str(self.port), "--state", str(self._state), *self.terms),
+            *("--port", str(self.port), "--state", str(self._state)),
         )
 
         async def ready() -> bool:

@@ -59,6 +59,8 @@ class Stage:
         self.daemon = self.program("daemon", "run", "--config", str(self.config), "--state", str(self.state))
         self.guardian = self.program("guardian", "guardian", "--state", str(self.state))
         self._commands = 0
+        self.known_break = ""
+        """What `audit verify` says of the damage that the drill itself did to the journal; anything else is a violation."""
 
     def program(self, name: str, *arguments: str) -> Program:
         """One more program of ours on this stage; it is gone when the stage is."""
@@ -251,7 +253,8 @@ class Stage:
         await until(quiet, QUIET_WITHIN_S)
         await self._check()
         ran = await self.playd("audit", "verify", str(self.state))
-        broken = () if ran.code == 0 else (ran.text.strip(),)
+        said = ran.text.strip()
+        broken = () if ran.code == 0 or said == self.known_break else (said,)
         self.report.invariants += (Checked("INV-27", 1, broken),)
 
     async def _check(self) -> None:

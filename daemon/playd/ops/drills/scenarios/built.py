@@ -15,7 +15,6 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "DRL-04": venue.scrambled_stream,
     "DRL-05": venue.reconnect_storm,
     "DRL-06": venue.half_open,
-    "DRL-10": venue.partial_fills,
     "DRL-11": protection.naked,
     "DRL-12": protection.wedged_daemon,
     "DRL-13": protection.dead_daemon,

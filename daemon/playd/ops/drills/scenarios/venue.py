@@ -1,6 +1,5 @@
 """Drills of the venue and the way to it: lost answers, lost requests, silence, throttling, absence, forced closes."""
 
-from decimal import Decimal
 from typing import Any, Final
 
 import anyio
@@ -26,7 +25,6 @@ STORM_CUTS: Final = 20
 STORM_EVERY_S: Final = 2.0
 DOWN_S: Final = 30.0
 """The market waits ten seconds for a daemon that is lost, then it goes on."""
-THIN_USDT: Final = "400"
 QUARANTINE_S: Final = 90.0
 BAR_MS: Final = 60_000
 
@@ -181,26 +179,6 @@ async def venue_acts(stage: Stage) -> None:
         return any(HELD_SYMBOL in row["scope"] and row["level"] >= 2 for row in stage.table("halts"))
 
     await stage.expect("position liquidated", halted, f"{HELD_SYMBOL} halted", FORCED_S, since_s=began_s)
-
-
-async def partial_fills(stage: Stage) -> None:
-    """DRL-10: a thin book with a price band fills orders in part."""
-    stage.exchange.terms = ("--depth-usdt", THIN_USDT, "--price-band")
-    await stage.open(guardian=False)
-    stage.report.inject("thin book", "exchange", depth_usdt=THIN_USDT)
-
-    async def partly() -> Any:
-        rows = [
-            row for row in stage.table("orders") if row["intent"] and Decimal(0) < Decimal(row["cum_qty"]) < Decimal(row["qty"])
-        ]
-        return next((row for row in rows if _over(row)), None)
-
-    seen = "an order ended with {cum_qty} of {qty} {symbol} executed: {state}"
-    await stage.expect("order filled in part", partly, lambda row: seen.format(**row), TRADED_S)
-    await stage.exchange.hold()
-    naked = (await stage.venue()).naked_ms
-    worst_s = max(naked.values(), default=0) / 1000
-    stage.report.saw("order filled in part", "every position had its stop", recovery_s=worst_s, limit_s=FOUND_S)
 
 
 async def downtime(stage: Stage) -> None:
