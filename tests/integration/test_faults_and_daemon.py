@@ -42,7 +42,6 @@ from tests.simulation.order_world import READY, MemoryJournal
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-SYMBOL: Final = "BTCUSDT"
 UID: Final = "abcd2345"
 QTY: Final = Decimal("0.010")
 DEADLINE_S: Final = 30.0
@@ -62,11 +61,14 @@ SETTINGS: Final = replace(
     poll_s=1.0,
 )
 CREATE: Final = {"path": "/v5/order/create"}
-CANCEL: Final = {"path": "/v5/order/cancel*"}
 
 
 def fault(kind: str, where: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
     return {"kind": kind, "where": where or {}, **{name.rstrip("_"): each for name, each in more.items()}}
+
+
+SOON_CUT: Final = fault("cut", {"socket": "private"}, when={"from_s": 0.1})
+PRIVATE_CUT: Final = fault("cut", {**CREATE, "socket": "private"})
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Story:
     end: Decimal | None = QTY
     then: list[dict[str, Any]] = field(default_factory=list)
     leaves: bool = False
+    symbol: str = "BTCUSDT"
 
 
 STORIES: Final = {
@@ -130,17 +133,28 @@ STORIES: Final = {
     "exit-throttled": Story([], Decimal(0), [fault("answer", CREATE, times=3, with_={"code": 10006})], leaves=True),
     "exit-503": Story([], Decimal(0), [fault("answer", CREATE, with_={"http": 503})], leaves=True),
     "exit-fill-missed": Story([], Decimal(0), [fault("missed_fill")], leaves=True),
+    "maintenance": Story([fault("maintenance", when={"until_s": 3})], end=None),
+    "key-expired": Story([SOON_CUT, fault("expire_key", when={"until_s": 2})], end=None),
+    "signature-refused": Story([SOON_CUT, fault("refuse_authentication", when={"until_s": 2})], end=None),
+    "subscription-refused": Story([PRIVATE_CUT, fault("refuse_subscription", times=3)]),
+    "delisted": Story([fault("delist", {"symbol": "ETHUSDT"}, when={"from_s": 2})], end=Decimal(0), symbol="ETHUSDT"),
     "exit-cut": Story([], Decimal(0), [fault("cut", {**CREATE, "socket": "private"})], leaves=True),
 }
+FOR_EVERYBODY: Final = {
+    "clock-ahead": Story([fault("skew_clock", with_={"by_ms": 60_000}, when={"until_s": 2})], end=None),
+    "connections-refused": Story([fault("cut", {"socket": "private"}), fault("refuse_connection", when={"until_s": 1})]),
+    "rules-changed": Story([fault("change_rules", CREATE, with_={"min_qty": 1, "min_notional_usdt": 1000})]),
+}
+"""What an account of its own does not keep from the others."""
 
 
-def order_intent(world: World, name: str, price: Decimal, *, leaves: bool) -> Intent:
+def order_intent(world: World, name: str, symbol: str, price: Decimal, *, leaves: bool) -> Intent:
     now_ms = world.clock.wall_ms()
     return Intent(
         instance_uid=UID,
         instance=name,
         account=name,
-        symbol=SYMBOL,
+        symbol=symbol,
         cause=str(120_000 if leaves else 60_000),
         action=Action.EXIT if leaves else Action.ENTER,
         leg=0,
@@ -168,7 +182,8 @@ class Life:
 
     def findings(self) -> list[str]:
         """What is wrong as it stands now."""
-        desk, position = self.account.desk, self.books.positions.get(SYMBOL)
+        desk, position = self.account.desk, self.books.positions.get(self.story.symbol)
+        ours = desk.fills.net(self.story.symbol)
         theirs = Decimal(position.steps if position else 0) / 1000
         stop = bool(position and position.stop_id)
         open_links = {
@@ -176,12 +191,14 @@ class Life:
         }
         live = {row.link_id for row in desk.book.live() if not row.link_id.startswith("v:")}
         doubts = [row.link_id for row in desk.book.live() if row.state is OrderState.UNKNOWN]
-        idle = [row["name"] for row in self.exchange.faults.rows() if row["where"]["account"] == self.name and not row["hits"]]
+        idle = [
+            row["name"] for row in self.exchange.faults.rows() if row["name"].startswith(f"{self.name}/") and not row["hits"]
+        ]
         expected = self.story.end if self.story.end is not None else theirs
         return [
             *([f"faults that hit nothing: {idle}"] if idle else []),
             *([f"in doubt: {doubts}"] if doubts else []),
-            *([f"position here {desk.fills.net(SYMBOL)}, there {theirs}"] if desk.fills.net(SYMBOL) != theirs else []),
+            *([f"position here {ours}, there {theirs}"] if ours != theirs else []),
             *([f"position {theirs}, expected {expected}"] if theirs != expected else []),
             *([f"live orders here {live}, there {open_links}"] if live != open_links else []),
             *(["no stop"] if theirs and not stop else []),
@@ -200,9 +217,8 @@ class Life:
         return self.findings()
 
     def arm(self, faults: list[dict[str, Any]]) -> None:
-        named = [
-            {**each, "name": f"{self.name}/{each['kind']}", "where": {**each["where"], "account": self.name}} for each in faults
-        ]
+        mine = {} if self.name in FOR_EVERYBODY else {"account": self.name}
+        named = [{**each, "name": f"{self.name}/{each['kind']}", "where": {**each["where"], **mine}} for each in faults]
         self.exchange.faults.arm(read_posted({"faults": named}))
 
 
@@ -226,7 +242,7 @@ async def daemon_account(world: World, venue: BybitVenue, directory: PurePath, n
 
 async def tell(world: World, exchange: Exchange, port_number: int, directory: PurePath, name: str) -> list[str]:
     """One story from its account's start; what is wrong in the end."""
-    story = STORIES[name]
+    story = {**STORIES, **FOR_EVERYBODY}[name]
     key, secret = exchange.create_account(name, wallet_usdt=Decimal(100_000))
     books = next(each for each in exchange.books.accounts.values() if each.alias == name)
     access = venue_account(name, Environment.LOCAL, local_hosts(port_number), Secret(key), Secret(secret))
@@ -234,18 +250,18 @@ async def tell(world: World, exchange: Exchange, port_number: int, directory: Pu
         open_bybit_venue(world, access, FreeBudget(), timing=QUICK) as venue,
         daemon_account(world, venue, directory / name, name) as account,
     ):
-        port = await account.register(UID, name, SYMBOL, clock_ms=60_000)
+        port = await account.register(UID, name, story.symbol, clock_ms=60_000)
         life = Life(name, story, exchange, account, books, port)
-        price = Decimal(repr(exchange.books.listings[SYMBOL].last)).quantize(Decimal("0.1"))
+        price = Decimal(repr(exchange.books.listings[story.symbol].last)).quantize(Decimal("0.1"))
         if story.leaves:
             life.story = replace(story, end=QTY)
         life.arm(story.faults)
-        await port.submit(order_intent(world, name, price, leaves=False), READY)
+        await port.submit(order_intent(world, name, story.symbol, price, leaves=False), READY)
         found = await life.settled()
         if story.leaves and not found:
             life.story = story
             life.arm(story.then)
-            await port.submit(order_intent(world, name, price, leaves=True))
+            await port.submit(order_intent(world, name, story.symbol, price, leaves=True))
             found = await life.settled()
         port.close()
     return found
@@ -273,6 +289,8 @@ async def test_whatever_goes_wrong_the_daemon_ends_with_what_the_exchange_says(t
         async with anyio.create_task_group() as tasks:
             for name in STORIES:
                 tasks.start_soon(one, name, info.port)
+        for name in FOR_EVERYBODY:
+            await one(name, info.port)
         for account in exchange.books.accounts.values():
             sent = orders_of_a_decision(exchange, account.uid)
             if len(sent) > 1:

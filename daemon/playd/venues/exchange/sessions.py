@@ -146,7 +146,10 @@ async def serve_socket(floor: Floor, request: web.Request, kind: type[Session], 
     if refused:
         return web.Response(status=refused, text="refused on command")
     ws = web.WebSocketResponse(max_msg_size=FRAME_MAX, compress=False)
-    await ws.prepare(request)
+    try:
+        await ws.prepare(request)
+    except ConnectionError:  # whoever asked has gone before the upgrade
+        return web.Response()
     sent = _unnoted if kind.kind == "public" else _noted_by(floor.ledger)
     clock, conn_id = floor.world.clock, floor.world.random.token(8)
 
