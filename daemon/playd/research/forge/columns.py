@@ -5,8 +5,10 @@ from typing import Final
 
 from playd.core.timeframes import MINUTE_MS
 from playd.kernels.spec import ColumnType
-from playd.plays.names import MINUTE_PRICES
-from playd.plays.tables import PRICES
+from playd.plays.names import BUILT_IN, MINUTE_PRICES
+
+_REFERENCE: Final = "reference"
+"""The only built-in that is no column by itself."""
 
 NUMERIC: Final = (ColumnType.FLOAT, ColumnType.INT)
 
@@ -33,5 +35,5 @@ class Named:
 
 def built_ins(exec_ms: int) -> list[Named]:
     """Columns that every Play has. Minute prices only where every close of the execution clock is a minute's."""
-    names = (*PRICES, "timestamp", *(MINUTE_PRICES if exec_ms == MINUTE_MS else ()))
-    return [Named(name, "", ColumnType.FLOAT, exec_ms) for name in names]
+    absent = (_REFERENCE, *(MINUTE_PRICES if exec_ms != MINUTE_MS else ()))
+    return [Named(name, "", ColumnType.FLOAT, exec_ms) for name in BUILT_IN if name not in absent]
