@@ -41,6 +41,7 @@ def play_of(
     policy: str = "{mode: long_short, exit_mode: first_hit}",
     risk: str = RISK,
     exec_tf: str = "1m",
+    entry: str = "{}",
 ) -> Play:
     """A checked Play on BTCUSDT from the parts that matter to a test. `actions` in mapping form come without their braces."""
     text = f"""
@@ -52,6 +53,7 @@ account: {account}
 features: {features}
 actions: {actions if actions.startswith("[") else f"{{{actions}}}"}
 position_policy: {policy}
+entry: {entry}
 {risk}
 """
     return load_play(text, "desk.yml")

@@ -82,6 +82,22 @@ risk_model:
   anchor: fill
   sizing: {model: percent_equity, value: 20}
 """,
+    "limit entries that rest, expire, and go with an exit": """
+actions:
+  entry_long: {all: [["fast", cross_above, "slow"]]}
+  entry_short: {all: [["fast", cross_below, "slow"]]}
+  exit_long: {all: [["rsi", "<", 42]]}
+risk_model:
+  stop_loss: {type: atr_multiple, value: 1.2, atr_feature_id: atr}
+  take_profit: {type: rr_ratio, value: 2}
+  sizing: {model: percent_equity, value: 20}
+entry: {order_type: LIMIT, limit_offset_pct: 0.02, expire_after_bars: 5}
+""",
+    "limit entries that take at once or never": CROSS
+    + """
+risk: {stop_loss_pct: 0.6, take_profit_pct: 1.2, max_position_pct: 20}
+entry: {order_type: LIMIT, time_in_force: IOC}
+""",
 }
 """What no example Play has."""
 

@@ -15,6 +15,7 @@ from numpy.random import PCG64, Generator
 from ruamel.yaml import YAML
 
 from playd.core.candles import Candle, Candles
+from playd.core.orders import Action
 from playd.engine.messages import Decision, EngineFill
 from playd.engine.play_engine import PlayEngine
 from playd.engine.records import VERDICTS
@@ -68,6 +69,14 @@ ACTIONS = (
     else: {emit: [{action: exit_short, percent: 12.5}]}},
     {id: away, cases: [{when: [close, '<', slow], emit: [{action: exit_all, metadata: {away: true}}, entry_short]}]}]""",
 )
+ENTRY_ORDERS = (
+    "{}",
+    "{}",
+    "{order_type: LIMIT}",
+    "{order_type: LIMIT, limit_offset_pct: 0.05, expire_after_bars: 3}",
+    "{order_type: LIMIT, limit_offset_pct: 0.1, time_in_force: PostOnly}",
+    "{order_type: LIMIT, limit_offset_pct: 0.02, time_in_force: IOC}",
+)
 EXTRAS = (
     "",
     ", break_even: {activation_pct: 0.2, offset_pct: 0.05}",
@@ -97,7 +106,9 @@ def plays(draw: st.DrawFn) -> Play:
         f"risk_model: {{stop_loss: {draw(st.sampled_from(STOPS))}, take_profit: {draw(st.sampled_from(TARGETS))}, "
         f"sizing: {draw(st.sampled_from(SIZINGS))}{draw(st.sampled_from(EXTRAS))}}}"
     )
+    orders = [one for one in ENTRY_ORDERS if "LIMIT" not in one or "IOC" in one] if "anchor" in risk else ENTRY_ORDERS
     return play_of(
+        entry=draw(st.sampled_from(orders)),
         account=account,
         features=f"{FEATURES}\nstructures: {STRUCTURES}",
         actions=draw(st.sampled_from(ACTIONS)),
@@ -146,6 +157,8 @@ class Shadow:
         decision = self.engine.on_bar(candle)
         for order in decision.orders if decision is not None else ():
             self.book.submit(order)
+            if order.action is Action.CANCEL:
+                self.engine.on_order_ended(Action.ENTER, "cancelled")
         return decision
 
     def close(self, candle: Candle) -> None:
@@ -349,6 +362,7 @@ features: {FEATURES}
 actions: {actions}
 position_policy: {{mode: long_short, exit_mode: first_hit{time_exit}}}
 risk_model: {{stop_loss: {stop}, take_profit: {target}, sizing: {sizing}{anchor}}}
+entry: {rng.choice([one for one in ENTRY_ORDERS if not anchor or "LIMIT" not in one or "IOC" in one])}
 """
 
 

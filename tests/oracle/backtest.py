@@ -1,4 +1,4 @@
-"""One position, one Play, minute by minute, in the order the language gives. Market orders, stops, targets, exits, sizing."""
+"""One position, one Play, minute by minute, in the order the language gives. Orders, stops, targets, exits, sizing."""
 
 import math
 from dataclasses import dataclass
@@ -56,6 +56,7 @@ class Backtest:
         account = play.get("account", {})
         self.leverage = float(account.get("max_leverage", 1))
         self.taker = account.get("fee_model", {}).get("taker_bps", 5.5) / 10_000
+        self.maker = account.get("fee_model", {}).get("maker_bps", 2.0) / 10_000
         self.slip = account.get("slippage_bps", 2.0) / 10_000
         self.min_notional = max(account.get("min_trade_notional_usdt", 10.0), 5.0)
         self.max_drawdown = float(account.get("max_drawdown_pct", 100))
@@ -63,6 +64,7 @@ class Backtest:
         self.eval = Evaluator(play, base, base_ms)
         self.position: Position | None = None
         self.pending: tuple[str, Any] | None = None
+        self.resting: dict[str, Any] | None = None
         self.trades: list[Trade] = []
 
     def run(self) -> list[Trade]:
@@ -86,7 +88,35 @@ class Backtest:
         if pending is not None and pending[0] != "enter" and self.position is not None:
             self._close(o, pending[0], open_ms, pending[1])
         if pending is not None and pending[0] == "enter":
-            self._open(pending[1], o, open_ms)
+            self._arrive(pending[1], o, open_ms)
+        elif self.resting is not None and self._reaches(self.resting, o):
+            self._open(self.resting, o, open_ms, maker=True)
+        self._levels_against(o, h, low, open_ms)
+        if self.resting is not None and self._reaches(self.resting, low if self.resting["direction"] == 1 else h):
+            order = self.resting
+            self._open(order, order["limit"], open_ms, maker=True)
+            fresh = self.position
+            assert fresh is not None
+            target, fresh.target = fresh.target, None
+            self._levels_against(math.nan, h, low, open_ms)
+            fresh.target = target
+
+    @staticmethod
+    def _reaches(order: dict[str, Any], price: float) -> bool:
+        return bool(price <= order["limit"] if order["direction"] == 1 else price >= order["limit"])
+
+    def _arrive(self, order: dict[str, Any], o: float, open_ms: int) -> None:
+        """9.1: at the market, or at a limit by its time in force."""
+        if order["limit"] is None:
+            self._open(order, o, open_ms)
+        elif self._reaches(order, o):
+            if order["tif"] != "PostOnly":
+                self._open(order, o, open_ms, maker=False)
+        elif order["tif"] in ("GTC", "PostOnly"):
+            self.resting = order
+
+    def _levels_against(self, o: float, h: float, low: float, open_ms: int) -> None:
+        """10.6: the open against stop and target (not at all when it is no number), then stop before target."""
         p = self.position
         if p is None:
             return
@@ -100,13 +130,15 @@ class Backtest:
         elif p.target is not None and (h >= p.target if long else low <= p.target):
             self._close(p.target, "tp", open_ms)
 
-    def _open(self, order: dict[str, Any], o: float, open_ms: int) -> None:
+    def _open(self, order: dict[str, Any], o: float, open_ms: int, maker: bool = False) -> None:
+        self.resting = None
         d, qty = order["direction"], order["qty"]
-        price = to_unit(o * (1 + d * self.slip), self.tick, up=d == 1)
+        slip = self.slip if order["limit"] is None else 0.0
+        price = to_unit(o * (1 + d * slip), self.tick, up=d == 1)
         lam, f = self.leverage, self.taker
         if qty * price / lam + qty * price * f + qty * price * (1 - d / lam) * f > self.cash:
             return
-        fee = qty * price * f
+        fee = qty * price * (self.maker if maker else f)
         self.cash -= fee
         levels = order["stop"], order["target"]
         if self._anchor() == "fill":
@@ -139,6 +171,9 @@ class Backtest:
                 raise ValueError("the oracle does not model the drawdown rule")
             return False
         policy = self.play.get("position_policy", {})
+        if self.resting is not None:
+            self._look_at_resting(self.resting, i)
+            return True
         if p is not None:
             p.closes_held += 1
             if policy.get("time_exit_bars") and p.closes_held >= policy["time_exit_bars"]:
@@ -159,6 +194,13 @@ class Backtest:
                     self.pending = ("enter", order)
                     return True
         return True
+
+    def _look_at_resting(self, order: dict[str, Any], i: int) -> None:
+        """It keeps other entries away; expiry and an exit of its side take it out."""
+        expires = self.play["entry"].get("expire_after_bars", 0)
+        exits = ("exit_all", "exit_long" if order["direction"] == 1 else "exit_short")
+        if (expires and i - order["i"] >= expires) or any(name in exits for name, _ in self._emitted(i)):
+            self.resting = None
 
     def _emitted(self, i: int) -> list[tuple[str, float]]:
         """Actions that are true at this bar with their percent, in the order in which they are tried."""
@@ -213,10 +255,17 @@ class Backtest:
         else:
             notional = float(sizing["value"])
         notional = min(notional, 0.95 * equity * lam, equity / (1 / lam + f + (1 - d / lam) * f))
-        qty = to_unit(notional / e, self.step, up=False)
-        if qty <= 0 or qty * e < self.min_notional:
+        entry, limit = self.play.get("entry", {}), None
+        if entry.get("order_type", "MARKET").upper() == "LIMIT":
+            limit = to_unit(e * (1 - d * entry.get("limit_offset_pct", 0) / 100), self.tick, up=d == -1)
+            if stop is not None and d * (limit - stop) <= 0:
+                return None
+        paid = e if limit is None else limit
+        qty = to_unit(notional / paid, self.step, up=False)
+        if qty <= 0 or qty * paid < self.min_notional:
             return None
-        return {"direction": d, "qty": qty, "stop": stop, "target": target, "i": i}
+        tif = entry.get("time_in_force", "GTC")
+        return {"direction": d, "qty": qty, "stop": stop, "target": target, "i": i, "limit": limit, "tif": tif}
 
     def _levels(self, d: int, i: int, e: float) -> tuple[float | None, float | None] | None:
         """Stop and target measured from `e` with the values of bar `i`; None when one of them is missing."""

@@ -23,6 +23,7 @@ ACTION_LETTER: Final[dict[Action, str]] = {
     Action.STOP: "s",
     Action.TARGET: "t",
     Action.FLATTEN: "f",
+    Action.CANCEL: "c",
 }
 
 

@@ -33,6 +33,7 @@ class Action(StrEnum):
     STOP = "stop"
     TARGET = "target"
     FLATTEN = "flatten"
+    CANCEL = "cancel"
 
 
 class IntentClass(StrEnum):

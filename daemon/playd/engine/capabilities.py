@@ -4,7 +4,7 @@ What decisions here honour. The Play checker refuses everything else by name, so
 
 from typing import Final
 
-ENTRY_ORDER_TYPES: Final = frozenset({"Market"})
+ENTRY_ORDER_TYPES: Final = frozenset({"Market", "Limit"})
 """`entry.order_type`."""
 
 ANCHORS: Final = frozenset({"signal", "fill"})

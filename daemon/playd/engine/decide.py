@@ -9,12 +9,20 @@ from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.core.units import from_units
 from playd.engine.exits import exit_steps, has_passed, moved_stop_ticks
 from playd.engine.idle import is_far_from_drawdown
-from playd.engine.levels import UNKNOWN, farthest_safe_ticks, is_beyond_liquidation, stop_ticks, target_ticks
+from playd.engine.levels import (
+    UNKNOWN,
+    farthest_safe_ticks,
+    is_beyond_liquidation,
+    limit_ticks,
+    stop_ticks,
+    target_ticks,
+)
 from playd.engine.records import (
     ADJUST,
     AMENDED,
     BELOW_MIN_NOTIONAL,
     BELOW_MIN_QTY,
+    CANCELLED,
     COOLDOWN,
     ENTER,
     ENTERED,
@@ -73,14 +81,22 @@ def decide_record(s: Record, r: Record, x: Record, window_open: bool, close_ms: 
     """`decide` on the elements themselves, for compiled callers: passing a record is one pointer, an array seven words."""
     out.action = NO_ACTION
     out.amend = 0
+    out.cancel = 0
     out.equity_usdt = s.cash_usdt
     if s.cooldown_left > 0:
         s.cooldown_left -= 1
+    if s.pending_qty > 0:
+        s.pending_closes += 1
     if s.dir == 0:
         out.verdict = _decide_flat(s, r, x, window_open, close_ms, close, out)
+        if s.pending_qty > 0 and out.action == NO_ACTION and _must_go(s, r, x, s.pending_dir):
+            _cancel(s, out, close)
+            out.verdict = MAX_DRAWDOWN_HIT if out.verdict == MAX_DRAWDOWN_HIT else CANCELLED
         return
     out.equity_usdt = equity_usdt(s.cash_usdt, s.dir, s.size, s.entry_price, close)
     s.held_closes += 1
+    if s.pending_qty > 0 and _must_go(s, r, x, s.dir):
+        _cancel(s, out, close)
     out.verdict = _decide_holding(s, r, x, close_ms, close, out)
 
 
@@ -128,6 +144,23 @@ def _drawdown_is_hit(s: Record, r: Record, equity: float) -> bool:
         s.halted = HALTED_DRAWDOWN
         return True
     return False
+
+
+@part
+def _must_go(s: Record, r: Record, x: Record, direction: int) -> bool:
+    """Whether the entry order that rests is to be cancelled: expired, halted, or an exit of its side is true (9.1)."""
+    if s.pending_cancelled != 0:
+        return False
+    if s.halted != RUNNING or (r.entry_expires > 0 and s.pending_closes >= r.entry_expires):
+        return True
+    return bool(x.exit_all == 1.0 or (x.exit_long if direction > 0 else x.exit_short) == 1.0)
+
+
+@part
+def _cancel(s: Record, out: Record, close: float) -> None:
+    s.pending_cancelled = 1
+    out.cancel = 1
+    out.price_ref = close
 
 
 @part
@@ -185,6 +218,8 @@ def _try_entry(
     s.pending_stop_ticks = out.stop_ticks
     s.pending_target_ticks = out.target_ticks
     s.pending_decided_ms = close_ms
+    s.pending_closes = 0
+    s.pending_cancelled = 0
     s.stop_atr = x.stop_atr
     s.stop_level_long = x.stop_level_long
     s.stop_level_short = x.stop_level_short
@@ -221,12 +256,16 @@ def _plan_entry(r: Record, x: Record, direction: int, equity: float, reference: 
     stop_price = from_units(stop, r.tick_num, r.tick_den)
     if has_stop and direction * (reference - stop_price) <= 0.0:
         return STOP_WRONG_SIDE
+    out.limit_ticks = limit_ticks(r, direction, reference) if r.entry_is_limit != 0 else 0
+    price = from_units(out.limit_ticks, r.tick_num, r.tick_den) if r.entry_is_limit != 0 else reference
+    if has_stop and direction * (price - stop_price) <= 0.0:
+        return STOP_WRONG_SIDE
     target = target_ticks(r, x, direction, reference)
     if target == UNKNOWN:
         return TARGET_MISSING
     if r.target_kind != NO_LEVEL and target <= 0:
         return TARGET_INVALID
-    verdict = _size(r, direction, equity, reference, stop_price, out)
+    verdict = _size(r, direction, equity, reference, stop_price, price, out)
     if verdict != ENTERED:
         return verdict
     out.beyond_liquidation = 0
@@ -235,7 +274,7 @@ def _plan_entry(r: Record, x: Record, direction: int, equity: float, reference: 
             return STOP_BEYOND_LIQUIDATION
         if r.on_stop_beyond_liquidation == ADJUST:
             stop = farthest_safe_ticks(r, direction, out.qty, reference)
-            verdict = _size(r, direction, equity, reference, from_units(stop, r.tick_num, r.tick_den), out)
+            verdict = _size(r, direction, equity, reference, from_units(stop, r.tick_num, r.tick_den), price, out)
         else:
             out.beyond_liquidation = 1
     if has_stop and stop <= 0:
@@ -246,12 +285,13 @@ def _plan_entry(r: Record, x: Record, direction: int, equity: float, reference: 
 
 
 @part
-def _size(r: Record, direction: int, equity: float, reference: float, stop_price: float, out: Record) -> int:
+def _size(r: Record, direction: int, equity: float, reference: float, stop_price: float, price: float, out: Record) -> int:
+    """Quantity in steps at `price`, what the order pays at most."""
     notional = notional_usdt(r, equity, reference, stop_price)
     cap = notional_cap_usdt(r, direction, equity)
     out.capped = 1 if notional > cap else 0
-    out.qty = qty_steps(r, min(notional, cap), reference)
-    if is_below_min_notional(r, out.qty, reference):
+    out.qty = qty_steps(r, min(notional, cap), price)
+    if is_below_min_notional(r, out.qty, price):
         return BELOW_MIN_NOTIONAL
     if out.qty < r.min_qty:
         return BELOW_MIN_QTY

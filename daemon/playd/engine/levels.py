@@ -39,6 +39,13 @@ def stop_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
 
 
 @part
+def limit_ticks(r: Record, direction: int, reference: float) -> int:
+    """The price of a limit entry (9.1): the reference less the offset, a buy rounded down, a sell up."""
+    price = reference * (1.0 - direction * r.entry_offset_pct / 100.0)
+    return to_units(price, r.tick_num, r.tick_den, DOWN if direction > 0 else UP)
+
+
+@part
 def target_ticks(r: Record, x: Record, direction: int, reference: float) -> int:
     """The target, rounded towards the reference; 0 if the Play has none, `UNKNOWN` if a value is missing. May be negative."""
     if r.target_kind == NO_LEVEL:

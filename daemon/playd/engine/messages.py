@@ -36,7 +36,8 @@ class EngineOrder:
     """
     What a decision asks for.
 
-    `ENTER`: a market order of `qty_steps`, with `stop_ticks` and `target_ticks` attached. `EXIT` and `REDUCE`: a reduce-only
+    `ENTER`: an order of `qty_steps` at the market or, with `limit_ticks`, at that price with `time_in_force`; `stop_ticks` and
+    `target_ticks` are attached. `CANCEL`: what rests of the entry order goes. `EXIT` and `REDUCE`: a reduce-only
     market order of all or `percent` of the position. `STOP`: the position's stop moves to `stop_ticks`, the target stays.
     Absent levels are None. `price_ref` is the close decided on. `metadata` is what the Play attached to the action, with its
     values at that close.
@@ -51,6 +52,8 @@ class EngineOrder:
     percent: float
     reason: str
     metadata: Mapping[str, Scalar | None] = field(default_factory=dict)
+    limit_ticks: int | None = None
+    time_in_force: str = "IOC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ class Decision:
     """
     The decision at one execution close.
 
-    `verdict`: `ENTERED`, `EXITED`, `AMENDED`, `HOLD`, `COOLDOWN`, `NO_SIGNAL`, or in lower case why nothing was done.
-    `detail`: the same for people; for `NO_SIGNAL` the path of the clause that stopped an entry. `signals`: those that the
+    `verdict`: `ENTERED`, `EXITED`, `AMENDED`, `CANCELLED`, `HOLD`, `COOLDOWN`, `NO_SIGNAL`, or in lower case why nothing was
+    done. `detail`: the same for people; for `NO_SIGNAL` the path of the clause that stopped an entry. `signals`: those that the
     Play has of `plays.program.SIGNALS`, NaN for unknown.
     """
 

@@ -1,5 +1,6 @@
 """PlayEngine: one Play on one symbol. Closed bars and fills in, decisions out. Pure; the same in shadow and at every venue."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -24,7 +25,7 @@ from playd.plays.columns import Columns
 from playd.plays.model import Play
 from playd.plays.program import Program
 
-SNAPSHOT_VERSION: Final = 3
+SNAPSHOT_VERSION: Final = 4
 _HALT_WORDS: Final = {e.RUNNING: None, e.HALTED_DRAWDOWN: "max_drawdown", e.HALTED_LIQUIDATED: "liquidation"}
 _NO_LEVEL_WORD: Final = "none"
 
@@ -217,7 +218,8 @@ class PlayEngine:
 
     def _decision(self, close_ms: int, close: float, values: dict[str, float]) -> Decision:
         out = self._intent[0]
-        orders = self._orders(out, close_ms, close) if out["action"] != e.NO_ACTION or out["amend"] != 0 else ()
+        asks = out["action"] != e.NO_ACTION or out["amend"] != 0 or out["cancel"] != 0
+        orders = self._orders(out, close_ms, close) if asks else ()
         verdict = e.VERDICTS[int(out["verdict"])]
         return Decision(
             close_ms=close_ms,
@@ -231,6 +233,9 @@ class PlayEngine:
     def _orders(self, out: np.void, close_ms: int, close: float) -> tuple[EngineOrder, ...]:
         orders: list[EngineOrder] = []
         s = self._state[0]
+        if out["cancel"] != 0:
+            side, rest = _side(int(s["pending_dir"])), int(s["pending_qty"])
+            orders.append(EngineOrder(Action.CANCEL, side, rest, None, None, close, 100.0, "cancelled"))
         if out["amend"] != 0:
             side, stop = _side(-int(s["dir"])), int(out["stop_ticks"])
             target = _level(int(s["target_ticks"]))
@@ -238,7 +243,10 @@ class PlayEngine:
         if out["action"] == e.ENTER:
             levels = _level(int(out["stop_ticks"])), _level(int(out["target_ticks"]))
             side, said = _side(int(out["dir"])), self._notes.said_entering(self._columns, int(out["dir"]), close_ms)
-            orders.append(EngineOrder(Action.ENTER, side, int(out["qty"]), *levels, close, 100.0, "entry", said))
+            entry = EngineOrder(Action.ENTER, side, int(out["qty"]), *levels, close, 100.0, "entry", said)
+            limit = _level(int(out["limit_ticks"]))
+            tif = self.play.entry.time_in_force
+            orders.append(entry if limit is None else replace(entry, limit_ticks=limit, time_in_force=tif))
         elif out["action"] == e.EXIT:
             action = Action.EXIT if out["qty"] == s["qty"] else Action.REDUCE
             side, reason = _side(-int(out["dir"])), REASONS[int(out["reason"])]
@@ -260,13 +268,14 @@ class PlayEngine:
         stop, target = self._price_text(order.stop_ticks), self._price_text(order.target_ticks)
         if order.action is Action.STOP:
             return f"stop moves to {stop}"
+        if order.action is Action.CANCEL:
+            return f"entry order is cancelled: {order.side} {qty}"
         if order.action is Action.ENTER:
             rule = "entry_long" if order.side is Side.BUY else "entry_short"
             capped = ", size capped" if self._intent["capped"][0] else ""
             beyond = ", stop beyond liquidation" if self._intent["beyond_liquidation"][0] else ""
-            return (
-                f"actions.{rule} is true: {order.side} {qty} at {order.price_ref}, stop {stop}, target {target}{capped}{beyond}"
-            )
+            at = str(order.price_ref) if order.limit_ticks is None else f"limit {self._price_text(order.limit_ticks)}"
+            return f"actions.{rule} is true: {order.side} {qty} at {at}, stop {stop}, target {target}{capped}{beyond}"
         return f"{order.reason}: {order.side} {qty} at {order.price_ref}, {order.percent:g} % of the position"
 
     def _price_text(self, ticks: int | None) -> str:

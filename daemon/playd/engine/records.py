@@ -58,6 +58,7 @@ VERDICTS: Final = (
     "exit_pending",
     "max_drawdown",
     "halted",
+    "CANCELLED",
 )
 """Words of the verdicts; their order is the code. Upper case: the ordinary ones. Lower case: why nothing was done."""
 
@@ -80,6 +81,7 @@ BELOW_MIN_QTY: Final = 15
 EXIT_PENDING: Final = 16
 MAX_DRAWDOWN_HIT: Final = 17
 HALTED: Final = 18
+CANCELLED: Final = 19
 
 RULES: Final = np.dtype(
     [
@@ -108,6 +110,10 @@ RULES: Final = np.dtype(
         ("sizing_value", np.float64),
         ("on_stop_beyond_liquidation", np.int64),
         ("anchor_fill", np.int64),
+        ("entry_is_limit", np.int64),
+        ("entry_tif", np.int64),
+        ("entry_offset_pct", np.float64),
+        ("entry_expires", np.int64),
         ("max_drawdown_pct", np.float64),
         ("leverage", np.float64),
         ("taker", np.float64),
@@ -128,6 +134,7 @@ RULES: Final = np.dtype(
 One Play on one instrument. 0 in `max_entries_per_day` and `time_exit_bars` means no limit. `*_divisor` is the leverage for
 percentages of the margin and 1 for percentages of the price. `taker` is a fraction. `exit_*_pct` hold where every exit of the
 side closes the same share; otherwise SIGNALS says which. `anchor_fill` 1: levels are measured anew from the fill.
+`entry_tif` is a code of `matching.records`, `entry_expires` the closes after which a resting entry is cancelled, 0 for never.
 """
 
 STATE: Final = np.dtype(
@@ -157,6 +164,8 @@ STATE: Final = np.dtype(
         ("pending_stop_ticks", np.int64),
         ("pending_target_ticks", np.int64),
         ("pending_decided_ms", np.int64),
+        ("pending_closes", np.int64),
+        ("pending_cancelled", np.int64),
         ("stop_atr", np.float64),
         ("stop_level_long", np.float64),
         ("stop_level_short", np.float64),
@@ -174,7 +183,8 @@ STATE: Final = np.dtype(
 """
 Everything a decision remembers. Position: from `dir` to `best_price` (`size` is `qty`
 in base coin; entry fee and funding are what is left of them after
-partial exits; `peak_close` is the trailing peak). Entry order under way: `pending_*`. Exit order under way: `exit_*`.
+partial exits; `peak_close` is the trailing peak). Entry order under way: `pending_*` (`pending_closes` counts execution closes
+since its decision, `pending_cancelled` is 1 once its cancel was decided). Exit order under way: `exit_*`.
 `stop_atr` to `target_atr` are those SIGNALS at the close that decided the last entry, for levels measured from its fill.
 """
 
@@ -210,6 +220,8 @@ INTENT: Final = np.dtype(
         ("reason", np.int64),
         ("percent", np.float64),
         ("amend", np.int64),
+        ("cancel", np.int64),
+        ("limit_ticks", np.int64),
         ("capped", np.int64),
         ("beyond_liquidation", np.int64),
         ("price_ref", np.float64),
@@ -217,8 +229,9 @@ INTENT: Final = np.dtype(
     ]
 )
 """
-One decision. `amend` 1: the position's stop moves to `stop_ticks` (for `ENTER` it is the new position's). `reason` is a code
-of `matching.records.REASONS`, `capped` 1 if a cap cut the size, `beyond_liquidation` 1 if the stop is kept beyond liquidation.
+One decision. `amend` 1: the position's stop moves to `stop_ticks` (for `ENTER` it is the new position's). `cancel` 1: the entry
+order that rests is to go. `limit_ticks` is the price of an entry order, 0 for one at the market. `reason` is a code of
+`matching.records.REASONS`, `capped` 1 if a cap cut the size, `beyond_liquidation` 1 if the stop is kept beyond liquidation.
 """
 
 TRADE: Final = np.dtype(

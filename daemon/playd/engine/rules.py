@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from playd.core.instrument import Instrument
 from playd.engine import records as e
 from playd.engine.decide import WEEK_MINUTES
-from playd.matching.records import Records, new_terms
+from playd.matching.records import TIF_CODE, Records, new_terms
 from playd.plays import model
 
 _ON_BEYOND: Final = {"reject": e.REJECT, "adjust": e.ADJUST, "warn": e.WARN}
@@ -30,7 +30,12 @@ def build_rules(play: model.Play, instrument: Instrument, base_step_ms: int) -> 
     rules["on_stop_beyond_liquidation"] = _ON_BEYOND[account.on_sl_beyond_liq]
     rules["min_notional_usdt"] = max(account.min_trade_notional_usdt, float(instrument.min_notional_usdt))
     rules["min_qty"] = _steps(instrument.min_qty, instrument.step, ROUND_CEILING)
-    rules["max_qty"] = _steps(instrument.max_market_qty, instrument.step, ROUND_FLOOR)
+    is_limit = play.entry.order_type == "Limit"
+    rules["max_qty"] = _steps(instrument.max_qty if is_limit else instrument.max_market_qty, instrument.step, ROUND_FLOOR)
+    rules["entry_is_limit"] = is_limit
+    rules["entry_tif"] = TIF_CODE[play.entry.time_in_force]
+    rules["entry_offset_pct"] = play.entry.limit_offset_pct
+    rules["entry_expires"] = play.entry.expire_after_bars
     rules["tick_num"], rules["tick_den"] = instrument.tick_fraction
     rules["step_num"], rules["step_den"] = instrument.step_fraction
     rules["base_step_ms"] = base_step_ms

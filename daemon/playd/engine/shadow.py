@@ -20,7 +20,7 @@ from playd.core.units import from_units
 from playd.engine.messages import EngineFill, EngineOrder
 from playd.engine.rules import build_terms
 from playd.matching import records as m
-from playd.matching.book import cancel_entry, protect, submit_entry, submit_exit
+from playd.matching.book import cancel_entry, protect, submit_entry, submit_exit, submit_limit_entry
 from playd.matching.minute import close_at_end, fill_due_orders, gap_test, inside_minute
 from playd.plays.model import Play
 
@@ -45,6 +45,7 @@ def compile_now() -> None:
     terms = np.zeros(1, m.TERMS)
     terms["tick_den"] = terms["step_den"] = terms["leverage"] = 1
     submit_entry(book, 1, 1, 0, 0)
+    submit_limit_entry(book, 1, 1, 1, m.GTC, 0, 0)
     cancel_entry(book)
     submit_exit(book, 0, m.MANUAL)
     protect(book, terms, 0, 0)
@@ -110,7 +111,7 @@ class ShadowBook:
 
     def submit(self, order: EngineOrder) -> bool:
         """
-        Take an order; it can trade from the next candle's open on.
+        Take an order; it can trade from the next candle's open on. A cancel is there at once: nothing follows it.
 
         False for a stop that the price is at or beyond: nothing has changed then, as at a venue.
         """
@@ -121,7 +122,14 @@ class ShadowBook:
             protect(self._book, self._terms, order.stop_ticks or 0, order.target_ticks or 0)
         elif order.action is Action.ENTER:
             direction = 1 if order.side is Side.BUY else -1
-            submit_entry(self._book, direction, order.qty_steps, order.stop_ticks or 0, order.target_ticks or 0)
+            levels = order.stop_ticks or 0, order.target_ticks or 0
+            if order.limit_ticks is None:
+                submit_entry(self._book, direction, order.qty_steps, *levels)
+            else:
+                tif = m.TIF_CODE[order.time_in_force]
+                submit_limit_entry(self._book, direction, order.qty_steps, order.limit_ticks, tif, *levels)
+        elif order.action is Action.CANCEL:
+            cancel_entry(self._book)
         else:
             submit_exit(self._book, order.qty_steps, m.REASON_CODE[order.reason])
         return True

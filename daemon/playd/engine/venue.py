@@ -7,20 +7,26 @@ from playd.core.units import from_units
 from playd.engine.account import apply_entry_record, apply_exit_record, leave_now
 from playd.engine.records import ENTER, EXIT
 from playd.matching import records as m
-from playd.matching.book import protect, set_levels, submit_entry, submit_exit
+from playd.matching.book import drop_entry, protect, set_levels, submit_entry, submit_exit, submit_limit_entry
 from playd.matching.compiled import part
 from playd.matching.minute import fill_due_orders, gap_test, inside_minute
 from playd.matching.records import Record, Records
 
 
 @part
-def submit(book: Records, terms: Records, intent: Records) -> None:
-    """Send what an intent asks for; it can trade from the next minute's open on."""
+def submit(s: Record, r: Record, book: Records, terms: Records, intent: Records) -> None:
+    """Send what an intent asks for; it can trade from the next minute's open on. A cancel is there at once."""
     out = intent[0]
+    if out.cancel != 0:
+        drop_entry(book[0])
+        s.pending_qty = 0
     if out.amend != 0:
         protect(book, terms, out.stop_ticks, book[0].target_ticks)
     if out.action == ENTER:
-        submit_entry(book, out.dir, out.qty, out.stop_ticks, out.target_ticks)
+        if out.limit_ticks > 0:
+            submit_limit_entry(book, out.dir, out.qty, out.limit_ticks, r.entry_tif, out.stop_ticks, out.target_ticks)
+        else:
+            submit_entry(book, out.dir, out.qty, out.stop_ticks, out.target_ticks)
     elif out.action == EXIT:
         submit_exit(book, out.qty, out.reason)
 
@@ -34,27 +40,22 @@ def live_minute(
     open_: float,
     high: float,
     low: float,
-    close: float,
     time_ms: int,
     fills: Records,
     trades: Records,
     n: int,
 ) -> int:
     """
-    `match_minute` and `settle` for levels that are measured from the fill: the venue is told of them as soon as it can be.
+    `match_minute` and `settle` for levels that are measured from the fill, which is one at the open: entries do not rest then.
 
-    After a fill at the open that is before anything else of the minute, after one inside a minute at its end.
+    The venue is told of them before anything else of the minute.
     """
     was_flat = s.dir == 0
     n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, n)
     if was_flat and s.dir != 0 and not bring_levels(s, book, terms, open_):
         n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, n)
     n = settle(s, r, fills, gap_test(book, terms, open_, fills, 0), time_ms, trades, n)
-    was_flat = s.dir == 0
-    n = settle(s, r, fills, inside_minute(book, terms, high, low, fills, 0), time_ms, trades, n)
-    if was_flat and s.dir != 0:
-        bring_levels(s, book, terms, close)
-    return n
+    return settle(s, r, fills, inside_minute(book, terms, high, low, fills, 0), time_ms, trades, n)
 
 
 @part

@@ -25,6 +25,7 @@ _SAID: Final = {
     "EXITED": "exited",
     "HOLD": "held",
     "AMENDED": "held, stop moved",
+    "CANCELLED": "entry order cancelled",
     "COOLDOWN": "cooldown",
     NO_SIGNAL: "no signal",
 }

@@ -166,7 +166,7 @@ def _fill_entry_order(b: Record, k: Record, price: float, available_usdt: float,
     marketable = limit_is_marketable(b.entry_dir, price, _limit_price(b, k))
     ticks = to_units(price, k.tick_num, k.tick_den, UP if b.entry_dir > 0 else DOWN)
     if b.entry_resting != 0:
-        return _enter(b, k, ticks, k.maker, True, f, 0) if marketable else 0
+        return _make(b, k, ticks, available_usdt, f) if marketable else 0
     if marketable and b.entry_tif == POST_ONLY:
         return _end_entry(b, f, POST_ONLY_WOULD_TAKE)
     if marketable:
@@ -175,6 +175,16 @@ def _fill_entry_order(b: Record, k: Record, price: float, available_usdt: float,
         return _end_entry(b, f, IOC_UNFILLED)
     b.entry_resting = 1
     return 0
+
+
+@part
+def _make(b: Record, k: Record, ticks: int, available_usdt: float, f: Record) -> int:
+    """An entry that rested and meets an open at its price or a better one; of a short the better one costs more."""
+    price = from_units(ticks, k.tick_num, k.tick_den)
+    qty = from_units(b.entry_qty, k.step_num, k.step_den)
+    if order_cost_usdt(b.entry_dir, qty, price, k.leverage, k.taker) > available_usdt:
+        return _end_entry(b, f, INSUFFICIENT_MARGIN)
+    return _enter(b, k, ticks, k.maker, True, f, 0)
 
 
 @part

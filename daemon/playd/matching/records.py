@@ -100,6 +100,7 @@ GTC: Final = 0
 IOC: Final = 1
 FOK: Final = 2
 POST_ONLY: Final = 3
+TIF_CODE: Final = {"GTC": GTC, "IOC": IOC, "FOK": FOK, "PostOnly": POST_ONLY}
 
 # Events.
 ENTERED: Final = 1

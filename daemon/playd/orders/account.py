@@ -21,6 +21,7 @@ from playd.core.orders import OrderState
 from playd.core.record import Recorder
 from playd.core.reply_codes import ReplyClass
 from playd.orders.booking import Booking
+from playd.orders.cancels import Cancels
 from playd.orders.caps import Caps
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
@@ -113,6 +114,7 @@ class Account:
         self.catch_up = CatchUp(self.desk)
         self.exits = Exits(self.desk, self.gateway, self.resolver, self.catch_up)
         self.stops = Stops(self.desk, self.gateway)
+        self.cancels = Cancels(self.desk, self.gateway)
         self.protection = Protection(self.desk, self.exits)
         self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection)
         self._panic = Panic(self.desk, self.exits, self.catch_up)
@@ -165,6 +167,7 @@ class Account:
             self.desk.task_group = task_group
             try:
                 self.exits.resume()
+                self.cancels.resume()
                 task_group.start_soon(self.resolver.run)
                 task_group.start_soon(self.protection.run)
                 task_group.start_soon(self._timers.run)

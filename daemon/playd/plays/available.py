@@ -10,7 +10,7 @@ from playd.plays.findings import Report
 from playd.plays.model import Entry, Policy, Risk
 from playd.plays.reader import Section
 
-ENTRY_ORDER_TYPES: Final = frozenset({"Market"})
+ENTRY_ORDER_TYPES: Final = frozenset({"Market", "Limit"})
 ANCHORS: Final = frozenset({"signal", "fill"})
 STOP_ORDER_TYPES: Final = frozenset({"Market", "Limit"})
 TARGET_ORDER_TYPES: Final = frozenset({"Market", "Limit"})
@@ -24,6 +24,8 @@ def refuse_unavailable(top: Section, entry: Entry, risk: Risk, policy: Policy, r
     name = "risk_model" if top.has("risk_model") else "risk"
     if risk.anchor not in ANCHORS:
         _refuse(f"{name}.anchor", risk.anchor, "signal", top, name, report)
+    if risk.anchor == "fill" and entry.order_type == "Limit" and entry.time_in_force in ("GTC", "PostOnly"):
+        _refuse(f"{name}.anchor", "fill beside limit entries that rest", "signal, or IOC or FOK entries", top, name, report)
     if policy.funding_guard is not None and not FUNDING_GUARD:
         _refuse("position_policy.funding_guard", "funding_guard", "none", top, "position_policy", report)
 

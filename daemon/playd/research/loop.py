@@ -97,8 +97,8 @@ def run_bars(
                 count = match_minute(book, terms, open_[bar], high[bar], low[bar], s.cash_usdt, fills)
                 written = settle(s, r, fills, count, time_ms, trades, written)
             else:
-                o, h, lo, cl = open_[bar], high[bar], low[bar], close[bar]
-                written = live_minute(s, r, book, terms, o, h, lo, cl, time_ms, fills, trades, written)
+                o, h, lo = open_[bar], high[bar], low[bar]
+                written = live_minute(s, r, book, terms, o, h, lo, time_ms, fills, trades, written)
         if s.dir != 0:
             mark_record(s, high[bar], low[bar])
         elif s.halted != RUNNING:
@@ -112,8 +112,8 @@ def run_bars(
                 _read_levels(x, columns, strides, exec_row)
             window_open = not has_windows or is_open(week, close_ms)
             decide_record(s, r, x, window_open, close_ms, close[bar], out)
-            if out.action != NO_ACTION or out.amend != 0:
-                submit(book, terms, intent)
+            if out.action != NO_ACTION or out.amend != 0 or out.cancel != 0:
+                submit(s, r, book, terms, intent)
             equity[closes] = out.equity_usdt
             verdicts[closes] = out.verdict
             closes += 1

@@ -21,6 +21,7 @@ from playd.core.orders import Action, Intent, Side
 from playd.engine.messages import Decision, EngineOrder
 from playd.engine.play_engine import PlayEngine
 from playd.market.bars import ClosedBar
+from playd.orders.cancels import CANCELLING
 from playd.orders.fills import FillEvent, FundingEvent, InstanceEvent, OrderEnded
 from playd.orders.gates import GateInputs
 from playd.orders.gateway import Verdict
@@ -28,8 +29,12 @@ from playd.orders.stops import STOP_REFUSED
 from playd.supervisor.inbox import Inbox
 from playd.supervisor.translate import Identity, fill_of, intent_of, intent_of_fill
 
-SENT: Final = ("SENT", "UNKNOWN", "REJECTED", "AMENDED")
+SENT: Final = ("SENT", "UNKNOWN", "REJECTED", "AMENDED", CANCELLING)
 """Verdicts after which the order path tells the rest of the story as events; after every other one nothing was sent."""
+
+
+CANCELLED: Final = "CANCELLED"
+"""Verdict of a port at which a cancelled entry is gone at once, so that no event will tell of its end."""
 
 
 class OrderPort(Protocol):
@@ -254,7 +259,9 @@ class EngineInstance:
             intent = intent_of(self.identity, decision, order)
             not_ready = _unknown_rule(decision, order)
             answer = await self._port.submit(intent, self._around.gate_inputs(bar, ready=not not_ready, not_ready=not_ready))
-            if answer.code not in SENT:
+            if answer.code == CANCELLED:
+                self.engine.on_order_ended(Action.ENTER, "cancelled")
+            elif answer.code not in SENT:
                 verdict, detail = answer.code, _explain(answer)
                 self.engine.on_order_ended(order.action, answer.code)
         if not decision.orders:

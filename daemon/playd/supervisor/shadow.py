@@ -31,13 +31,14 @@ from playd.orders.ledger import Ledger
 from playd.orders.stops import STOP_REFUSED
 from playd.orders.verdicts import Verdicts
 from playd.plays.model import Play
+from playd.supervisor.instance import CANCELLED
 from playd.supervisor.places import LifePort
 from playd.supervisor.records import InstanceRecord
 from playd.world.ports import Clock
 
 SOURCE: Final = "shadow"
 MANUAL: Final = "manual"
-_DONE: Final = ("ENTERED", "EXITED", "AMENDED")
+_DONE: Final = ("ENTERED", "EXITED", "AMENDED", CANCELLED)
 _STOP_ORDER_TYPE: Final = {"sl": "StopLoss", "tp": "TakeProfit"}
 
 
@@ -119,11 +120,11 @@ class ShadowPort:
             return refusal
         if not self.book.submit(self._order(intent)):
             return Verdict(STOP_REFUSED, f"the price is beyond stop {intent.stop}")
-        word = {Action.ENTER: "ENTERED", Action.STOP: "AMENDED"}.get(intent.action, "EXITED")
+        word = {Action.ENTER: "ENTERED", Action.STOP: "AMENDED", Action.CANCEL: CANCELLED}.get(intent.action, "EXITED")
         if intent.bar_close_ms:
             self.record_verdict(intent.bar_close_ms, word, intent.reason)
         self._remember_levels()
-        return Verdict("AMENDED" if intent.action is Action.STOP else "SENT")
+        return Verdict(word if intent.action in (Action.STOP, Action.CANCEL) else "SENT")
 
     def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
         return self._verdicts.record(self._record.uid, self._clock_ms, close_ms, verdict, detail, late=late)
@@ -203,6 +204,8 @@ class ShadowPort:
             price_ref=float(intent.price_ref),
             percent=100.0,
             reason=intent.reason,
+            limit_ticks=None if intent.price is None else text_to_units(format(intent.price, "f"), tick),
+            time_in_force=intent.time_in_force,
         )
 
     def _close_at_last(self) -> list[InstanceEvent]:

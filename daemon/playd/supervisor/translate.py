@@ -55,6 +55,9 @@ def intent_of(identity: Identity, decision: Decision, order: EngineOrder) -> Int
         play_digest=identity.play_digest,
         inputs_digest=digest({name: value.hex() for name, value in decision.signals.items()}),
         metadata=order.metadata,
+        order_type="Market" if order.limit_ticks is None else "Limit",
+        price=None if order.limit_ticks is None else order.limit_ticks * tick,
+        time_in_force=order.time_in_force,
     )
 
 
@@ -87,6 +90,7 @@ _CLASS: Final = {
     Action.EXIT: IntentClass.EXIT,
     Action.REDUCE: IntentClass.EXIT,
     Action.STOP: IntentClass.PROTECT,
+    Action.CANCEL: IntentClass.CANCEL,
 }
 
 
