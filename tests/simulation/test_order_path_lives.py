@@ -8,7 +8,7 @@ import pytest
 from playd.core.errors import Broken, RecordError
 from playd.core.limits import FILLS_PER_INSTANCE
 from playd.core.orders import OrderState
-from playd.orders.fills import FillEvent
+from playd.orders.fills import FillEvent, InstanceEvent
 from playd.venues.port import Barrier
 from tests.simulation.fake_venue import SYMBOL, Script
 from tests.simulation.order_world import READY, UID, build, entry, leave, taken
@@ -152,17 +152,25 @@ def test_a_barrier_is_answered_after_the_fills_before_it_are_with_the_instance()
             port = await life.register()
             life.venue.resting = True
             await port.submit(entry(), READY)
-            seen_at_barrier = []
+            seen: list[InstanceEvent] = []
+            seen_at_barrier: list[InstanceEvent] = []
             done = life.venue.barrier_done
 
             async def note(number: int) -> None:
-                seen_at_barrier.extend(taken(port))
+                seen_at_barrier.extend(seen)
                 await done(number)
 
+            async def live() -> None:
+                async for event in port.fills:
+                    seen.append(event)
+
             life.venue.barrier_done = note  # type: ignore[method-assign]
-            life.venue.fill_resting()
-            life.venue._send.send_nowait(Barrier(7))
-            await anyio.sleep(0.01)
+            async with anyio.create_task_group() as instance:
+                instance.start_soon(live)
+                life.venue.fill_resting()
+                life.venue._send.send_nowait(Barrier(7))
+                await anyio.sleep(0.01)
+                instance.cancel_scope.cancel()
 
             assert life.venue.barriers == [7]
             assert [type(event) for event in seen_at_barrier] == [FillEvent]
