@@ -1,15 +1,14 @@
 """`playd play explain`: the tree of a bar and counts over all bars, from a small market on disk."""
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from playd.cli.playd import app
+from playd.market.candle_file import write_candles
+from playd.world.real import real_world
 from tests.engine_desk import START_MS, flat_candles
 from tests.unit.plays.plays_of import play_text
 
@@ -24,8 +23,7 @@ def files(tmp_path: Path) -> list[str]:
     play, path = tmp_path / "small.yml", tmp_path / "BTCUSDT-1m.parquet"
     play.write_text(play_text(RULE, features=features))
     candles = flat_candles(CLOSES)
-    names = ("open_time_ms", "open", "high", "low", "close", "volume")
-    pq.write_table(pa.table({name: np.asarray(getattr(candles, name)) for name in names}), path)
+    write_candles(real_world().disk, PurePath(path), candles)
     return [str(play), "--candles", str(path)]
 
 

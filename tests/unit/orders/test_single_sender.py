@@ -4,6 +4,9 @@ import ast
 from functools import cache
 from pathlib import Path
 
+OTHERS = ("venues/", "ops/drills/")
+"""The venues themselves, and the stranger whom a drill lets loose on an exchange of its own."""
+
 SOURCE = Path(__file__).parents[3] / "daemon" / "playd"
 
 
@@ -24,13 +27,13 @@ def callers(method: str) -> set[str]:
 
 
 def test_only_the_gateway_places_orders_and_the_guardian_whose_are_reduce_only() -> None:
-    senders = {path for path in callers("place") if not path.startswith("venues/")}
+    senders = {path for path in callers("place") if not path.startswith(OTHERS)}
     assert senders == {"orders/gateway.py", "orders/guardian/hands.py"}
     assert "reduce_only=True" in (SOURCE / "orders/guardian/hands.py").read_text()
 
 
 def test_stops_are_set_only_by_the_two_that_write_down_why() -> None:
-    assert {path for path in callers("set_stops") if not path.startswith("venues/")} == {
+    assert {path for path in callers("set_stops") if not path.startswith(OTHERS)} == {
         "orders/guardian/hands.py",
         "orders/protection.py",
         "orders/stops.py",
