@@ -64,9 +64,11 @@ class _Ack:
 class Wire:
     """One open connection. Frames that answer a `request` go there, all others to the socket's user."""
 
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse, timing: SocketTiming) -> None:
+    def __init__(self, ws: aiohttp.ClientWebSocketResponse, timing: SocketTiming, clock: Clock) -> None:
         self._ws = ws
         self._timing = timing
+        self._clock = clock
+        self._heard_mono_s = clock.mono_s()
         self._acks: dict[str, _Ack] = {}
         self._next_id = 0
 
@@ -106,16 +108,23 @@ class Wire:
         frame that is no JSON object. Any frame, pongs included, proves that the peer lives.
         """
         while True:
-            try:
-                with anyio.fail_after(self._timing.dead_after_s):
-                    message = await self._ws.receive()
-            except TimeoutError:
-                raise LinkError(f"dead: no frame for {self._timing.dead_after_s:g} s") from None
+            message = await self._ws.receive()
+            self._heard_mono_s = self._clock.mono_s()
             if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                 raise LinkError(f"closed by the venue (code {self._ws.close_code})")
             frame = _parsed(message.data)
             if not self._took_ack(frame):
                 yield frame
+
+    async def until_dead(self) -> NoReturn:
+        """
+        Wait until the peer has been silent for too long, then raise `LinkError`.
+
+        Runs beside `frames`: a deadline around each read would cost every frame more than its parsing.
+        """
+        while (left_s := self._heard_mono_s + self._timing.dead_after_s - self._clock.mono_s()) > 0:
+            await anyio.sleep(left_s)  # noqa: ASYNC110 - nothing happens at the end of a silence that could set an event
+        raise LinkError(f"dead: no frame for {self._timing.dead_after_s:g} s")
 
     def _took_ack(self, frame: Row) -> bool:
         if "topic" in frame:
@@ -154,7 +163,7 @@ async def keep_connected(world: World, url: str, user: SocketUser, timing: Socke
         while True:
             await limiter.take()
             began_s = world.clock.mono_s()
-            reason = await _serve_once(session, url, user, timing)
+            reason = await _serve_once(session, url, user, timing, world.clock)
             await user.closed(redact(reason))
             failures = 0 if world.clock.mono_s() - began_s >= timing.steady_s else failures + 1
             await anyio.sleep(_full_jitter_s(world.random.random(), failures, timing))
@@ -166,7 +175,7 @@ def _full_jitter_s(random: float, failures: int, timing: SocketTiming) -> float:
     return random * min(ceiling_s, timing.backoff_max_s)
 
 
-async def _serve_once(session: aiohttp.ClientSession, url: str, user: SocketUser, timing: SocketTiming) -> str:
+async def _serve_once(session: aiohttp.ClientSession, url: str, user: SocketUser, timing: SocketTiming, clock: Clock) -> str:
     """One connection from connect to loss; returns why it ended."""
     try:
         with anyio.fail_after(timing.connect_within_s):
@@ -178,7 +187,7 @@ async def _serve_once(session: aiohttp.ClientSession, url: str, user: SocketUser
     except (aiohttp.ClientError, OSError) as error:
         return f"no connection: {str(error) or type(error).__name__}"
     async with _closing(ws):
-        return await _serve_open(Wire(ws, timing), user, timing)
+        return await _serve_open(Wire(ws, timing, clock), user, timing)
 
 
 @contextlib.asynccontextmanager
@@ -207,6 +216,10 @@ async def _serve_open(wire: Wire, user: SocketUser, timing: SocketTiming) -> str
                 async for frame in wire.frames():
                     await user.frame(frame)
 
+        async def listen_for_death() -> None:
+            with ending():
+                await wire.until_dead()
+
         async def ping() -> None:
             with ending():
                 while True:
@@ -214,6 +227,7 @@ async def _serve_open(wire: Wire, user: SocketUser, timing: SocketTiming) -> str
                     await wire.send({"op": "ping"})
 
         tasks.start_soon(read)
+        tasks.start_soon(listen_for_death)
         tasks.start_soon(ping)
         with ending():
             await user.opened(wire)
