@@ -64,11 +64,10 @@ class _Ack:
 class Wire:
     """One open connection. Frames that answer a `request` go there, all others to the socket's user."""
 
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse, timing: SocketTiming, clock: Clock) -> None:
+    def __init__(self, ws: aiohttp.ClientWebSocketResponse, timing: SocketTiming) -> None:
         self._ws = ws
         self._timing = timing
-        self._clock = clock
-        self._heard_mono_s = clock.mono_s()
+        self._heard_s = anyio.current_time()
         self._acks: dict[str, _Ack] = {}
         self._next_id = 0
 
@@ -109,7 +108,7 @@ class Wire:
         """
         while True:
             message = await self._ws.receive()
-            self._heard_mono_s = self._clock.mono_s()
+            self._heard_s = anyio.current_time()
             if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                 raise LinkError(f"closed by the venue (code {self._ws.close_code})")
             frame = _parsed(message.data)
@@ -122,9 +121,11 @@ class Wire:
 
         Runs beside `frames`: a deadline around each read would cost every frame more than its parsing.
         """
-        while (left_s := self._heard_mono_s + self._timing.dead_after_s - self._clock.mono_s()) > 0:
-            await anyio.sleep(left_s)  # noqa: ASYNC110 - nothing happens at the end of a silence that could set an event
-        raise LinkError(f"dead: no frame for {self._timing.dead_after_s:g} s")
+        while True:
+            dead_s = self._heard_s + self._timing.dead_after_s
+            if anyio.current_time() >= dead_s:
+                raise LinkError(f"dead: no frame for {self._timing.dead_after_s:g} s")
+            await anyio.sleep_until(dead_s)
 
     def _took_ack(self, frame: Row) -> bool:
         if "topic" in frame:
@@ -163,7 +164,7 @@ async def keep_connected(world: World, url: str, user: SocketUser, timing: Socke
         while True:
             await limiter.take()
             began_s = world.clock.mono_s()
-            reason = await _serve_once(session, url, user, timing, world.clock)
+            reason = await _serve_once(session, url, user, timing)
             await user.closed(redact(reason))
             failures = 0 if world.clock.mono_s() - began_s >= timing.steady_s else failures + 1
             await anyio.sleep(_full_jitter_s(world.random.random(), failures, timing))
@@ -175,7 +176,7 @@ def _full_jitter_s(random: float, failures: int, timing: SocketTiming) -> float:
     return random * min(ceiling_s, timing.backoff_max_s)
 
 
-async def _serve_once(session: aiohttp.ClientSession, url: str, user: SocketUser, timing: SocketTiming, clock: Clock) -> str:
+async def _serve_once(session: aiohttp.ClientSession, url: str, user: SocketUser, timing: SocketTiming) -> str:
     """One connection from connect to loss; returns why it ended."""
     try:
         with anyio.fail_after(timing.connect_within_s):
@@ -187,7 +188,7 @@ async def _serve_once(session: aiohttp.ClientSession, url: str, user: SocketUser
     except (aiohttp.ClientError, OSError) as error:
         return f"no connection: {str(error) or type(error).__name__}"
     async with _closing(ws):
-        return await _serve_open(Wire(ws, timing, clock), user, timing)
+        return await _serve_open(Wire(ws, timing), user, timing)
 
 
 @contextlib.asynccontextmanager
