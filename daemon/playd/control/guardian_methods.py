@@ -173,10 +173,11 @@ class GuardianMethods:
             return given, [Part(_known(alias, accounts), PanicScope(symbol=symbol))]
         name = rest if kind == "instance" and rest else given
         owned = {
-            (account.alias, each.owner)
+            (account.alias, share.owner)
             for account in accounts.values()
             for each in account.positions
-            if each.owner_name == name
+            for share in each.shares
+            if share.name == name
         }
         if not owned:
             hint = "an instance without a position is not in the plan; use symbol:ACCOUNT/SYMBOL, account:A or all"

@@ -26,7 +26,7 @@ from playd.orders.guardian.judge import (
     judge,
     stop_for,
 )
-from playd.orders.guardian.plan import AccountPlan, PlannedPosition, Rules
+from playd.orders.guardian.plan import AccountPlan, PlannedPosition, PlannedShare, Rules
 
 RULES = Rules()
 NOW = Now(10_000.0, 1_700_000_000_000)
@@ -44,8 +44,7 @@ def planned(side: Side = Side.BUY, *, stop: str | None = "95", frozen: bool = Fa
         fallback=None,
         tick=Decimal("0.1"),
         max_order_qty=Decimal(100),
-        owner="abcdefgh",
-        owner_name="mine",
+        shares=(PlannedShare("abcdefgh", "mine", Decimal(1)),),
         frozen=frozen,
         flatten=flatten,
     )

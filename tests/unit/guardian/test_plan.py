@@ -11,7 +11,7 @@ from playd.core.instrument import synthetic_instrument
 from playd.core.orders import Action, OrderState, Side
 from playd.orders.fills import Share
 from playd.orders.fold import VirtualPosition
-from playd.orders.guardian.plan import Plan, Rules, from_payload, to_payload
+from playd.orders.guardian.plan import Plan, PlannedShare, Rules, from_payload, to_payload
 from playd.orders.guardian.plan_file import PlanFile, digest_of
 from playd.orders.guardian.planning import Held, account_plan, planned_halts
 from playd.orders.halts import Halt, Level
@@ -47,7 +47,7 @@ def plan_of(*shares: Share, orders: tuple[OrderRow, ...] = (), halts: tuple[Halt
 def test_a_position_is_planned_with_its_owner_and_stop() -> None:
     (position,) = plan_of(share("0.5")).accounts[0].positions
     assert (position.side, position.qty, position.stop) == (Side.BUY, Decimal("0.5"), Decimal(58_000))
-    assert (position.owner, position.owner_name, position.frozen) == (UID, "mine", False)
+    assert (position.owner, position.shares, position.frozen) == (UID, (PlannedShare(UID, "mine", Decimal("0.5")),), False)
     assert position.fallback == Decimal(58_200)
 
 
@@ -59,6 +59,13 @@ def test_a_working_entry_is_planned_with_the_stop_it_carries() -> None:
     (position,) = plan_of(orders=(entry_order(),)).accounts[0].positions
     assert (position.side, position.qty, position.stop) == (Side.SELL, Decimal(0), Decimal(61_000))
     assert position.entry_links == ("pde-link",)
+
+
+def test_a_position_of_several_is_planned_with_the_share_of_each() -> None:
+    shares = share("0.5"), share("0.3", owner="other234"), share("-0.1", owner="against2"), share("4", owner=FOREIGN)
+    (position,) = plan_of(*shares).accounts[0].positions
+    assert (position.owner, position.qty, position.stop) == ("", Decimal("0.7"), None)
+    assert {each.owner: each.qty for each in position.shares} == {UID: Decimal("0.5"), "other234": Decimal("0.3")}
 
 
 @pytest.mark.parametrize("scope", [f"instance:{UID}", "symbol:main/BTCUSDT", "account:main", "all"])

@@ -42,7 +42,8 @@ class _Run:
     attempts: dict[Key, int] = field(default_factory=dict)
     links: dict[Key, list[str]] = field(default_factory=dict)
     sent_s: dict[Key, float] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    entered: dict[Key, Decimal] = field(default_factory=dict)
+    problems: dict[str, None] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     largest: dict[str, Decimal | None] = field(default_factory=dict)
 
@@ -51,7 +52,7 @@ class Flattener:
     """
     Panics of one account. `planned` are the positions that the plan knows, for owners and quantities; it may be empty.
 
-    The scope of an instance closes at most the quantity that the plan gives it.
+    The scope of an instance closes what the plan gives it, and what its entries executed behind the plan's back.
     """
 
     def __init__(self, alias: str, hands: Hands, clock: Clock, planned: Mapping[Key, PlannedPosition], on_step: Step) -> None:
@@ -68,12 +69,16 @@ class Flattener:
         with anyio.move_on_after(within_s):
             flat = await self._until_flat(scope, run)
         last = await self._last_reading(run)
-        if flat and last is not None:
+        if flat:
+            run.problems.clear()  # whatever was refused on the way
+        else:
+            run.problems[f"not verified flat, with no entry left, within {within_s:g} s"] = None
+        if last is None:
+            run.problems["positions could not be read at the end"] = None
+        elif flat:
             await self._sweep(run, last)
         positions = tuple([await self._result(scope, run, key, last) for key in run.before])
-        return PanicReport(
-            scope, positions, len(run.cancelled), self._clock.mono_s() - started_s, tuple(dict.fromkeys(run.problems))
-        )
+        return PanicReport(scope, positions, len(run.cancelled), self._clock.mono_s() - started_s, tuple(run.problems))
 
     async def _until_flat(self, scope: PanicScope, run: _Run) -> bool:
         flat_readings = 0
@@ -86,6 +91,10 @@ class Flattener:
             entries = [order for order in seen.orders if self._is_entry_of(scope, order)]
             for order in entries:
                 await self._cancel(run, order)
+            if scope.instance_uid and not await self._count_entered(scope, run):
+                flat_readings = 0
+                await anyio.sleep(_READ_RETRY_S)
+                continue
             open_now = [position for position in seen.positions if self._to_close(scope, run, position) > 0]
             if not open_now and not entries:
                 flat_readings += 1
@@ -105,12 +114,30 @@ class Flattener:
         key = (position.symbol, position.position_idx)
         if scope.instance_uid:
             planned = self._planned.get(key)
-            if planned is None or planned.owner != scope.instance_uid or planned.side is not position.side:
+            if planned is None or planned.side is not position.side:
                 return Decimal(0)
-            share = min(planned.qty, run.before[key].qty if key in run.before else position.qty)
+            share = min(self._share(scope, run, key), run.before[key].qty if key in run.before else position.qty)
             closed = run.before[key].qty - position.qty if key in run.before else Decimal(0)
             return min(share - closed, position.qty)
         return position.qty
+
+    def _share(self, scope: PanicScope, run: _Run, key: Key) -> Decimal:
+        """What the scope's instance holds of a position: by the plan, or by its entries where they executed more since."""
+        planned = self._planned.get(key)
+        share = planned.share_of(scope.instance_uid) if planned is not None else None
+        return max(share.qty if share is not None else Decimal(0), run.entered.get(key, Decimal(0)))
+
+    async def _count_entered(self, scope: PanicScope, run: _Run) -> bool:
+        """Ask what the instance's working entries have executed; whether the venue said it. Plans know only what was booked."""
+        try:
+            for key, planned in self._planned.items():
+                links = [link for link in planned.entry_links if tag_of(link) == instance_tag(scope.instance_uid)]
+                executed = [(await self._hands.executed(planned.symbol, link))[0] for link in links]
+                run.entered[key] = max(sum(executed, Decimal(0)), run.entered.get(key, Decimal(0)))
+        except (VenueError, LinkError) as error:
+            run.problems[f"executions of entries could not be read: {error}"] = None
+            return False
+        return True
 
     async def _close(self, scope: PanicScope, run: _Run, position: VenuePosition) -> None:
         """One closing order; the next one of the same position follows a rung later."""
@@ -167,9 +194,8 @@ class Flattener:
         try:
             seen = await self._hands.read()
         except (VenueError, LinkError) as error:
-            run.problems = [f"positions could not be read: {error}"]
+            run.problems[f"positions could not be read: {error}"] = None
             return None
-        run.problems = []
         return seen
 
     async def _last_reading(self, run: _Run) -> Seen | None:
@@ -180,7 +206,7 @@ class Flattener:
     def _note(self, run: _Run, step: str, what: str, reply: Reply) -> None:
         answer = "" if reply.reply_class in _DONE else f": answered {reply.code} {reply.text}".rstrip()
         if answer:
-            run.problems.append(f"{step} {what}{answer}")
+            run.problems[f"{step} {what}{answer}"] = None
         self._on_step(step, f"{what}{answer}")
 
     async def _result(self, scope: PanicScope, run: _Run, key: Key, last: Seen | None) -> PanicPosition:
@@ -190,8 +216,8 @@ class Flattener:
         left_qty = after.signed_qty if after is not None else Decimal(0)
         start, remaining = before.signed_qty, left_qty if last is not None else None
         sign = 1 if before.signed_qty > 0 else -1
-        if scope.instance_uid and key in self._planned:
-            start = sign * min(self._planned[key].qty, before.qty)
+        if scope.instance_uid:
+            start = sign * min(self._share(scope, run, key), before.qty)
             remaining = None if last is None else start - (before.signed_qty - left_qty)
         closed, value = await self._executed(run, key)
         average = value / closed if closed else Decimal(0)

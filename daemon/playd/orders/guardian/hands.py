@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from playd.core.errors import Throttled
 from playd.core.orders import OrderRequest, Side
+from playd.core.reply_codes import ReplyClass
 from playd.orders.guardian.judge import Seen
 from playd.venues.port import Budget, Priority, Reply, VenuePort
 
@@ -12,7 +14,12 @@ CREATE_PATH: Final = "/v5/order/create"
 
 
 class Hands:
-    """One account's. `tolerances_pct`: slippage of closing orders by attempt; attempts behind the last one have no bound."""
+    """
+    One account's. `tolerances_pct`: slippage of closing orders by attempt; attempts behind the last one have no bound.
+
+    While the venue has banned the address nothing waits for the end of the ban: reads raise `Throttled`, writes are answered
+    with class `ban`, so that whoever watches can say so and nobody waits behind a watch that sleeps.
+    """
 
     def __init__(self, port: VenuePort, budget: Budget, tolerances_pct: Sequence[Decimal]) -> None:
         self._port = port
@@ -21,17 +28,21 @@ class Hands:
 
     async def read(self) -> Seen:
         """All positions and open orders. Raises `VenueError` or `LinkError` when one of them could not be read whole."""
+        self._ask_nothing_while_banned()
         positions = await self._port.positions(priority=Priority.PROTECT)
         orders = await self._port.open_orders(priority=Priority.RECONCILE)
         return Seen(tuple(positions), tuple(orders))
 
     async def max_order_qty(self, symbol: str) -> Decimal | None:
         """The venue's largest market order, None for a symbol it does not list. Raises as `read` does."""
+        self._ask_nothing_while_banned()
         rules = (await self._port.instruments([symbol])).get(symbol)
         return None if rules is None else rules.max_market_qty
 
     async def set_stop(self, symbol: str, position_idx: int, stop: Decimal) -> Reply:
         """Set the stop of a whole position; its target stays as it is. Setting the same one again changes nothing."""
+        if ban := self._ban:
+            return ban
         return await self._port.set_stops(symbol, stop=stop, target=None, position_idx=position_idx, priority=Priority.PROTECT)
 
     async def close(self, symbol: str, position_idx: int, side: Side, qty: Decimal, link_id: str, attempt: int) -> Reply:
@@ -40,6 +51,8 @@ class Hands:
 
         Cancelled while it is under way it may or may not have been executed; the next reading tells.
         """
+        if ban := self._ban:
+            return ban
         tolerance = self._tolerances_pct[attempt] if attempt < len(self._tolerances_pct) else None
         order = OrderRequest(
             link_id=link_id,
@@ -55,10 +68,26 @@ class Hands:
 
     async def executed(self, symbol: str, link_id: str) -> tuple[Decimal, Decimal]:
         """Quantity and value in USDT of what an order of ours executed. Raises as `read` does."""
+        self._ask_nothing_while_banned()
         found = await self._port.executions(symbol=symbol, link_id=link_id, priority=Priority.RECONCILE)
         qty = sum((each.qty for each in found), Decimal(0))
         return qty, sum((each.qty * each.price for each in found), Decimal(0))
 
     async def cancel(self, symbol: str, venue_order_id: str) -> Reply:
         """Cancel one order by the venue's id."""
+        if ban := self._ban:
+            return ban
         return await self._port.cancel(symbol, venue_order_id=venue_order_id, priority=Priority.CANCEL)
+
+    @property
+    def _ban(self) -> Reply | None:
+        left_s = self._budget.banned_for_s
+        return Reply(ReplyClass.BAN, None, _banned(left_s), retry_after_s=left_s) if left_s else None
+
+    def _ask_nothing_while_banned(self) -> None:
+        if left_s := self._budget.banned_for_s:
+            raise Throttled(_banned(left_s), code=None, retry_after_s=left_s)
+
+
+def _banned(left_s: float) -> str:
+    return f"the venue has banned this address for another {left_s:.0f} s"

@@ -15,6 +15,9 @@ from playd.core.ids import guardian_link_id, is_guardians, is_ours
 from playd.core.orders import Side, VenueOrder, VenuePosition
 from playd.orders.guardian.plan import AccountPlan, PlannedPosition, Rules
 
+CONDITIONAL: Final = "Stop"
+"""The venue's word for an order that waits for its trigger and then does what it says, opening included."""
+
 RETRY_S: Final = 2.0
 """Time between two attempts at the same position."""
 
@@ -172,8 +175,8 @@ def resting_entries(orders: Sequence[VenueOrder]) -> list[VenueOrder]:
 
 
 def opens_risk(order: VenueOrder) -> bool:
-    """Whether an order, whoever's, could open or add."""
-    return not order.reduce_only and not order.stop_order_type and not is_guardians(order.link_id)
+    """Whether an order, whoever's, could open or add: at once or when its trigger is touched."""
+    return not order.reduce_only and order.stop_order_type in ("", CONDITIONAL) and not is_guardians(order.link_id)
 
 
 def stop_for(planned: PlannedPosition, position: VenuePosition, fallback_pct: Decimal) -> Decimal | None:

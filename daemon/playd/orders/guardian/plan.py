@@ -14,10 +14,19 @@ from playd.core.errors import StateError
 from playd.core.modes import Environment
 from playd.core.orders import Side
 
-SCHEMA: Final = "guardian-plan/1"
+SCHEMA: Final = "guardian-plan/2"
 
 TOLERANCES_PCT: Final = (Decimal("0.3"), Decimal(1), Decimal(3))
 """Slippage tolerances of closing orders where no plan names others; attempts behind the last one have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedShare:
+    """What one instance holds of a position, in base units without a sign. Zero while its entry works and nothing is booked."""
+
+    owner: str
+    name: str
+    qty: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,8 @@ class PlannedPosition:
     One position of ours, or one that a working entry of ours may be opening (`qty` is then zero).
 
     `stop` is the planned one, None where nobody knows it; `fallback` the stop to use then. `max_order_qty` is the venue's
-    largest market order. `frozen`: the operator's own, only alarms. `flatten`: whether it may be closed when no stop holds.
+    largest market order. `shares` say whose it is. `frozen`: the operator's own, only alarms. `flatten`: whether it may be
+    closed when no stop holds.
     """
 
     symbol: str
@@ -37,12 +47,20 @@ class PlannedPosition:
     fallback: Decimal | None
     tick: Decimal
     max_order_qty: Decimal
-    owner: str
-    owner_name: str
+    shares: tuple[PlannedShare, ...]
     frozen: bool
     flatten: bool
     entry_links: tuple[str, ...] = ()
     trigger_by: str = "LastPrice"
+
+    @property
+    def owner(self) -> str:
+        """The instance that holds all of it, empty when several do."""
+        return self.shares[0].owner if len(self.shares) == 1 else ""
+
+    def share_of(self, owner: str) -> PlannedShare | None:
+        """The part of one instance, None when it has none."""
+        return next((share for share in self.shares if share.owner == owner), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +173,13 @@ def _position(row: Mapping[str, Any]) -> PlannedPosition:
             "side": Side(row["side"]),
             **{name: Decimal(row[name]) for name in ("qty", "tick", "max_order_qty")},
             **{name: None if row[name] is None else Decimal(row[name]) for name in ("stop", "fallback")},
+            "shares": tuple(PlannedShare(**{**each, "qty": Decimal(each["qty"])}) for each in row["shares"]),
             "entry_links": tuple(row["entry_links"]),
         }
     )
 
 
-def _fields(value: Rules | AccountPlan | PlannedPosition | PlannedHalt) -> dict[str, Json]:
+def _fields(value: Rules | AccountPlan | PlannedPosition | PlannedShare | PlannedHalt) -> dict[str, Json]:
     return {name: _json(getattr(value, name)) for name in value.__dataclass_fields__ if name != "positions"}
 
 
@@ -169,6 +188,8 @@ def _json(value: object) -> Json:
         return format(value, "f")
     if isinstance(value, tuple):
         return [_json(each) for each in value]
+    if isinstance(value, PlannedShare):
+        return _fields(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     return str(value)

@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from playd.core.instrument import Instrument
 from playd.core.orders import Side
 from playd.orders.fills import Share
-from playd.orders.guardian.plan import AccountPlan, PlannedHalt, PlannedPosition
+from playd.orders.guardian.plan import AccountPlan, PlannedHalt, PlannedPosition, PlannedShare
 from playd.orders.halts import Halt, Level, scopes_of
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import OrderRow
@@ -34,7 +34,7 @@ def account_plan(place: AccountPlan, held: Held, halts: Sequence[Halt], *, fallb
     for symbol in sorted({share.symbol for share in held.shares} | {row.symbol for row in held.orders}):
         planned = _position(symbol, held, fallback_pct)
         if planned is not None:
-            is_frozen = bool(frozen & set(scopes_of(planned.owner, place.alias, symbol)))
+            is_frozen = any(frozen & set(scopes_of(each.owner, place.alias, symbol)) for each in planned.shares)
             positions.append(replace(planned, frozen=is_frozen, flatten=flatten))
     whole = bool(frozen & {f"account:{place.alias}", "all"})
     return replace(place, positions=tuple(positions), frozen=whole)
@@ -57,13 +57,17 @@ def _position(symbol: str, held: Held, fallback_pct: Decimal) -> PlannedPosition
     signed = sum((share.position.signed_qty for share in owned), Decimal(0))
     stop: Decimal | None
     if signed:
-        owner, stop = owned[0].owner, owned[0].stop if len(owned) == 1 else None
+        stop = owned[0].stop if len(owned) == 1 else None
         side = Side.BUY if signed > 0 else Side.SELL
         fallback = _fallback(owned[0].position.avg_price, side, fallback_pct, rules.tick)
     elif entries:
-        owner, stop, side, fallback = entries[0].owner, entries[0].stop, entries[0].side, None
+        stop, side, fallback = entries[0].stop, entries[0].side, None
     else:
         return None
+    sign = 1 if side is Side.BUY else -1
+    # Those against the net position hold nothing of it; those whose entry works may hold something soon.
+    shares = {row.owner: Decimal(0) for row in entries}
+    shares |= {share.owner: qty for share in owned if (qty := share.position.signed_qty * sign) > 0}
     return PlannedPosition(
         symbol=symbol,
         position_idx=0,
@@ -73,8 +77,7 @@ def _position(symbol: str, held: Held, fallback_pct: Decimal) -> PlannedPosition
         fallback=fallback,
         tick=rules.tick,
         max_order_qty=rules.max_market_qty,
-        owner=owner,
-        owner_name=held.names.get(owner, ""),
+        shares=tuple(PlannedShare(owner, held.names.get(owner, ""), qty) for owner, qty in sorted(shares.items())),
         frozen=False,
         flatten=True,
         entry_links=tuple(sorted(row.link_id for row in entries)),

@@ -1,0 +1,124 @@
+"""The guardian's panic: flat means verified flat with no entry left, a share is a share, a ban is said and not slept through."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import pytest
+
+from playd.core.errors import Throttled
+from playd.core.ids import instance_tag
+from playd.core.orders import OrderRequest, Side
+from playd.core.reply_codes import ReplyClass
+from playd.orders.guardian.flatten import Flattener
+from playd.orders.guardian.hands import Hands
+from playd.orders.guardian.plan import PlannedPosition, PlannedShare
+from playd.orders.guardian.share import GuardianShare
+from playd.orders.panic_report import PanicReport, PanicScope
+from playd.venues.port import Priority, Reply
+from tests.simulation.fake_venue import SYMBOL, FakeVenue
+from tests.unit.guardian.test_judge import planned, resting
+from tests.virtual_time import LoopClock, in_virtual_time
+
+UID, OTHER = "abcdefgh", "wxyz2345"
+LINK = f"pde{instance_tag(UID)}-{'a' * 24}"
+
+Body = Callable[[FakeVenue, Hands], Awaitable[None]]
+
+
+def told(body: Body, venue_type: type[FakeVenue] = FakeVenue) -> None:
+    async def run() -> None:
+        venue = venue_type(LoopClock())
+        await body(venue, Hands(venue, GuardianShare(venue.clock), ()))
+        venue.close_stream()
+
+    in_virtual_time(run)
+
+
+async def panic(venue: FakeVenue, hands: Hands, scope: PanicScope, *plan: PlannedPosition) -> PanicReport:
+    known = {(each.symbol, each.position_idx): each for each in plan}
+    return await Flattener("main", hands, venue.clock, known, lambda _step, _text: None).run(scope)
+
+
+async def entered(venue: FakeVenue, qty: str, link: str = LINK) -> None:
+    await venue.place(OrderRequest(link, SYMBOL, Side.BUY, Decimal(qty), stop=Decimal(49_000)))
+
+
+def test_an_order_that_waits_for_its_trigger_is_cancelled_because_it_could_open() -> None:
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        opens, protects = resting("by-hand", stop_type="Stop"), resting("protects", stop_type="Stop", reduce_only=True)
+        venue.orders = {each.venue_order_id: replace(each, status="Untriggered") for each in (opens, protects)}
+        report = await panic(venue, hands, PanicScope())
+        assert report.exit_code == 0
+        assert report.cancelled == 1
+        assert [order.status for order in venue.orders.values()] == ["Cancelled", "Untriggered"]
+
+    told(body)
+
+
+def test_an_entry_that_cannot_be_cancelled_is_not_called_flat() -> None:
+    class Stubborn(FakeVenue):
+        async def cancel(self, symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply:
+            return Reply(ReplyClass.DOUBT, 10016, "internal error")
+
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        venue.orders = {"entry": resting(LINK)}
+        report = await panic(venue, hands, PanicScope())
+        assert report.exit_code == 11
+        assert "10016" in str(report.problems)
+        assert "not verified flat" in str(report.problems)
+
+    told(body, Stubborn)
+
+
+def test_a_panic_of_one_instance_closes_its_share_of_a_common_position() -> None:
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        await entered(venue, "0.040")
+        shares = PlannedShare(UID, "mine", Decimal("0.010")), PlannedShare(OTHER, "other", Decimal("0.030"))
+        position = replace(planned(), qty=Decimal("0.040"), shares=shares)
+        for uid, left in ((OTHER, "0.010"), (UID, "0")):
+            report = await panic(venue, hands, PanicScope(instance_uid=uid), position)
+            assert report.exit_code == 0
+            assert venue.signed() == Decimal(left)
+            position = replace(position, shares=tuple(each for each in shares if each.owner != uid))
+
+    told(body)
+
+
+def test_what_an_entry_executed_after_the_last_plan_is_closed_too() -> None:
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        await entered(venue, "0.010")
+        share = PlannedShare(UID, "mine", Decimal(0))
+        position = replace(planned(), qty=Decimal(0), shares=(share,), entry_links=(LINK,))
+        report = await panic(venue, hands, PanicScope(instance_uid=UID), position)
+        assert report.exit_code == 0
+        assert venue.signed() == 0
+        assert [(each.before, each.closed, each.remaining) for each in report.positions] == [
+            (Decimal("0.010"), Decimal("0.010"), Decimal(0))
+        ]
+
+    told(body)
+
+
+def test_a_ban_is_told_at_once_by_whoever_would_have_to_wait_for_its_end() -> None:
+    async def run() -> None:
+        venue = FakeVenue(LoopClock())
+        share = GuardianShare(venue.clock)
+        hands = Hands(venue, share, ())
+        share.banned()
+        writes: list[Callable[[], Awaitable[Any]]] = [
+            lambda: hands.set_stop(SYMBOL, 0, Decimal(1)),
+            lambda: hands.cancel(SYMBOL, "id"),
+            lambda: hands.close(SYMBOL, 0, Side.SELL, Decimal(1), LINK, 0),
+        ]
+        with anyio.fail_after(1):
+            for read in (hands.read, lambda: hands.max_order_qty(SYMBOL), lambda: hands.executed(SYMBOL, LINK)):
+                with pytest.raises(Throttled, match="banned this address for another 600 s"):
+                    await read()
+            assert [(await write()).reply_class for write in writes] == [ReplyClass.BAN] * 3
+        assert venue.placed == []
+        venue.close_stream()
+
+    in_virtual_time(run)
