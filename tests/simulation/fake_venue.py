@@ -34,6 +34,7 @@ from playd.world.ports import Clock
 
 ZERO = Decimal(0)
 SYMBOL = "BTCUSDT"
+WORKING = ("New", "PartiallyFilled", "Untriggered")
 
 
 class WriteFault(StrEnum):
@@ -71,6 +72,8 @@ class Script:
     """Number of `set_stops` calls that are refused (10001)."""
     codes: list[int] = field(default_factory=list)
     """Definite refusals of the next `place` calls, without effect."""
+    cancels: list[WriteFault] = field(default_factory=list)
+    """What happens to the next cancels: `NONE`, `LOST_BEFORE` or `LOST_AFTER`."""
 
 
 def instrument(symbol: str = SYMBOL) -> Instrument:
@@ -113,6 +116,8 @@ class FakeVenue:
         self.links: set[str] = set()
         self.barriers: list[int] = []
         self.before_place: Callable[[OrderRequest], None] = lambda _order: None
+        self.before_cancel: Callable[[str], None] = lambda _key: None
+        self.cancels: list[str] = []
         self._ids = 0
         self._send, self._receive = anyio.create_memory_object_stream[PrivateEvent](100_000)
         self.stream_up = False
@@ -184,6 +189,16 @@ class FakeVenue:
             if order.status == "New":
                 self._fill(order)
 
+    def fill_part(self, qty: Decimal) -> None:
+        """A part of the resting order is executed; the rest goes on working."""
+        order = next(order for order in self.orders.values() if order.status == "New")
+        self._execute(order.symbol, order.side, qty, self.price, order.link_id, order.venue_order_id, "", ZERO)
+        self._move(order.symbol, qty if order.side is Side.BUY else -qty, self.price)
+        self.book[order.symbol].stop = order.stop
+        self._report(replace(order, status="PartiallyFilled", cum_qty=qty, avg_price=self.price))
+        self._attach_stop(order.symbol, parent=order.link_id)
+        self._tell_position(order.symbol)
+
     def signed(self, symbol: str = SYMBOL) -> Decimal:
         return self.book[symbol].signed if symbol in self.book else ZERO
 
@@ -211,14 +226,16 @@ class FakeVenue:
         return Reply(classify(code), code, "", venue_order_id=self._id_of(order.link_id) if code == 0 else "")
 
     async def cancel(self, symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply:
+        self.before_cancel(link_id or venue_order_id)
+        self.cancels.append(link_id or venue_order_id)
+        fault = self.script.cancels.pop(0) if self.script.cancels else WriteFault.NONE
         await anyio.sleep(0.005)
-        for key, order in self.orders.items():
-            if (order.link_id == link_id and link_id) or (order.venue_order_id == venue_order_id and venue_order_id):
-                if order.status not in ("New", "Untriggered"):
-                    return Reply(ReplyClass.NO_CHANGE, 110008, "")
-                self._report(replace(self.orders[key], status="Cancelled", cancel_type="CancelByUser"))
-                return Reply(ReplyClass.ACCEPTED, 0, "")
-        return Reply(ReplyClass.GONE, 110001, "")
+        if fault is WriteFault.LOST_BEFORE:
+            return Reply(ReplyClass.DOUBT, None, "time-out")
+        code = self._take_back(link_id, venue_order_id)
+        if fault is WriteFault.LOST_AFTER:
+            return Reply(ReplyClass.DOUBT, None, "time-out")
+        return Reply(classify(code), code, "")
 
     async def set_stops(
         self, symbol: str, *, stop: Decimal | None, target: Decimal | None, position_idx: int = 0, priority: Priority
@@ -242,9 +259,7 @@ class FakeVenue:
 
     async def open_orders(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenueOrder]:
         await self._read()
-        return [
-            order for order in self.orders.values() if order.status in ("New", "Untriggered") and symbol in (None, order.symbol)
-        ]
+        return [order for order in self.orders.values() if order.status in WORKING and symbol in (None, order.symbol)]
 
     async def order_realtime(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None:
         await self._read()
@@ -344,6 +359,15 @@ class FakeVenue:
         if not self.resting:
             self._fill(order)
         return 0
+
+    def _take_back(self, link_id: str, venue_order_id: str) -> int:
+        for key, order in self.orders.items():
+            if (order.link_id == link_id and link_id) or (order.venue_order_id == venue_order_id and venue_order_id):
+                if order.status not in WORKING:
+                    return 110008 if order.status == "Filled" else 110001
+                self._report(replace(self.orders[key], status="Cancelled", cancel_type="CancelByUser"))
+                return 0
+        return 110001
 
     def _fill(self, order: VenueOrder) -> None:
         qty = order.qty

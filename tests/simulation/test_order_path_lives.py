@@ -59,9 +59,8 @@ def test_an_order_that_was_only_on_record_when_the_process_died_is_resolved_and_
         life = build()
         async with life.running():
             await life.register()
-            gateway = life.account.gateway
-            intent = entry()
-            row = gateway._write_entry(intent, gateway.entry_request(intent, READY), life.ports[0]._instance)
+            gateway, instance = life.account.gateway, life.ports[0]._instance
+            row = gateway._write_entry(gateway._case(entry(), READY, instance, intent_exists=False), instance)
         life = life.crash()
         async with life.running():
             assert life.account.desk.book.need(row.link_id).state is OrderState.UNKNOWN
@@ -162,18 +161,43 @@ def test_a_barrier_is_answered_after_the_fills_before_it_are_with_the_instance()
 
             async def live() -> None:
                 async for event in port.fills:
+                    await anyio.sleep(1.0)  # an order that the fill asked for
                     seen.append(event)
+                    port.dealt_with(event.n)
 
             life.venue.barrier_done = note  # type: ignore[method-assign]
             async with anyio.create_task_group() as instance:
                 instance.start_soon(live)
                 life.venue.fill_resting()
                 life.venue._send.send_nowait(Barrier(7))
-                await anyio.sleep(0.01)
+                await anyio.sleep(1.1)
                 instance.cancel_scope.cancel()
 
             assert life.venue.barriers == [7]
             assert [type(event) for event in seen_at_barrier] == [FillEvent]
+
+    in_virtual_time(body)
+
+
+def test_a_barrier_does_not_wait_for_an_instance_that_is_gone_and_not_for_ever_for_one_that_is_deaf() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            gone, deaf = await life.register("gonegone"), await life.register()
+            life.venue.resting = True
+            await deaf.submit(entry(), READY)
+            await gone.submit(entry(uid="gonegone"), READY)
+            life.venue.fill_resting()
+            life.venue._send.send_nowait(Barrier(7))
+            await anyio.sleep(0.1)
+            gone.close()
+            await anyio.sleep(29.0)
+            early = [*life.venue.barriers]
+            await anyio.sleep(2.0)
+
+            assert (early, life.venue.barriers) == ([], [7])
+            deafs = [incident for incident in life.account.desk.incidents.open_ones() if incident.kind == "INSTANCE_DEAF"]
+            assert [incident.scope for incident in deafs] == [f"instance:{UID}"]
 
     in_virtual_time(body)
 

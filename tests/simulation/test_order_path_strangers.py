@@ -1,17 +1,19 @@
 """What nobody here decided: foreign orders, a second daemon, the venue's own hand, and positions that do not add up."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import anyio
 
+from playd.core.errors import LinkError
 from playd.core.ids import link_id
-from playd.core.orders import Action, OrderRequest, OrderState, Side
+from playd.core.orders import Action, OrderRequest, OrderState, Side, VenuePosition
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
 from playd.orders.halts import account_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicScope
-from playd.venues.port import ExecutionUpdate
+from playd.venues.port import ExecutionUpdate, Priority
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, taken
 from tests.virtual_time import in_virtual_time
@@ -115,6 +117,90 @@ def test_a_dry_run_repairs_and_halts_nothing() -> None:
             assert report.result == "diff"
             assert report.repairs != ()
             assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+def incidents(life: OrderWorld) -> dict[str, str]:
+    return {incident.kind: incident.scope for incident in life.account.desk.incidents.open_ones()}
+
+
+def test_a_position_opened_by_hand_on_another_symbol_is_told_and_nothing_is_expected_of_it() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.open_foreign(Decimal("0.5"), "ETHUSDT")
+            await anyio.sleep(60.0)
+            told = incidents(life)
+            sent = await port.submit(entry(), READY)
+            life.venue.close_by_hand("ETHUSDT")
+            await anyio.sleep(1.0)
+
+            assert told == {"FOREIGN_POSITION": symbol_scope("main", "ETHUSDT")}
+            assert (life.halts.in_force(), sent.code) == ([], "SENT")
+            assert incidents(life) == {}
+
+    in_virtual_time(body)
+
+
+def test_a_position_opened_by_hand_on_our_symbol_refuses_entries_whose_stop_would_move_its_own() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.open_foreign(Decimal("0.5"))
+            await anyio.sleep(1.0)
+            refused = await port.submit(entry(), READY)
+            life.venue.close_by_hand()
+            await anyio.sleep(1.0)
+            sent = await port.submit(entry(120_000), READY)
+
+            assert (refused.code, sent.code) == ("UNRESOLVED", "SENT")
+            assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+def test_a_position_that_vanished_without_a_word_is_looked_into_between_two_full_runs() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.book[SYMBOL].signed = Decimal(0)
+            await anyio.sleep(35.0)
+            last = life.account.reconciler.last
+
+            assert last is not None
+            assert (last.trigger, last.result) == ("exposure", "diff")
+
+    in_virtual_time(body)
+
+
+def test_one_failed_look_at_the_positions_is_made_good_at_once_and_halts_nobody() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            read = life.venue.positions
+            failed: list[str | None] = []
+
+            async def once(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+                if not failed:
+                    failed.append(symbol)
+                    raise LinkError("read failed")
+                return await read(symbol, priority=priority)
+
+            life.venue.positions = once  # type: ignore[method-assign]
+            await anyio.sleep(100.0)
+
+            assert failed
+            assert life.account.desk.halts.in_force() == []
+            assert life.account.desk.condition.not_ready() == ""
 
     in_virtual_time(body)
 

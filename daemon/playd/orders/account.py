@@ -21,14 +21,16 @@ from playd.core.orders import OrderState
 from playd.core.record import Recorder
 from playd.core.reply_codes import ReplyClass
 from playd.orders.booking import Booking
+from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.cancels import Cancels
 from playd.orders.caps import Caps
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
+from playd.orders.facts import Facts
 from playd.orders.fills import Fills, InstanceEvent
 from playd.orders.gateway import Gateway, Instance
-from playd.orders.halts import Halts, account_scope
+from playd.orders.halts import Halts, account_scope, instance_scope
 from playd.orders.incidents import Incidents
 from playd.orders.instance_port import InstancePort
 from playd.orders.key_watch import KeyWatch
@@ -45,11 +47,14 @@ from playd.orders.stops import Stops
 from playd.orders.timers import Timers
 from playd.orders.verdicts import Verdicts
 from playd.orders.views import Views
+from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Budget, Priority, PrivateEvent, VenuePort
 from playd.world.ports import World
 
 _START_TRIES: Final = 3
 _RETRY_S: Final = 1.0
+_SETTLED_WITHIN_S: Final = 30.0
+"""Six times the deadline of an order write, which is the longest thing an instance may have to do about a fill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +114,25 @@ class Account:
         if environment is Environment.LIVE:
             self.desk.condition.guardian_missing = "the guardian was not heard yet"
         self.key = KeyWatch(self.desk, expected_uid=expected_uid, allow_unbound_key=allow_unbound_key)
-        self.gateway = Gateway(self.desk)
+        self._facts = Facts(self.desk)
+        self.gateway = Gateway(self.desk, self._facts)
         self.resolver = Resolver(self.desk)
         self.catch_up = CatchUp(self.desk)
         self.exits = Exits(self.desk, self.gateway, self.resolver, self.catch_up)
         self.stops = Stops(self.desk, self.gateway)
-        self.cancels = Cancels(self.desk, self.gateway)
+        self._withdrawals = Withdrawals(self.desk, self.resolver)
+        self.cancels = Cancels(self.desk, self.gateway, self._withdrawals)
         self.protection = Protection(self.desk, self.exits)
-        self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection)
-        self._panic = Panic(self.desk, self.exits, self.catch_up)
-        self._timers = Timers(self.desk, self.reconciler, self.protection, self.key)
+        self.breakers = BreakerWatch(self.desk, self.protection)
+        self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection, self.breakers)
+        self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals)
+        self._timers = Timers(self.desk, self.reconciler, self.protection, self.key, self._withdrawals, self.breakers)
         self._events = PrivateEvents(
             self.desk, self.catch_up, self.reconciler, self.resolver, self.protection, self._instances_settled
         )
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}
-        self.gateway.unresolved = self.protection.open_check
+        self._facts.watch(self.protection, self.breakers)
         self.gateway.entry_sent = self.protection.look_again
         self.desk.on_look = self.protection.look_again
         self.desk.on_order = self.protection.order_ended
@@ -184,7 +192,7 @@ class Account:
         """
         Connect an instance; its events numbered above `after` are waiting in `fills` when this returns.
 
-        `clock_ms` is the length of its execution bars; `after` is the number stored with its state, 0 for a new instance
+        `clock_ms` is the length of the bars it decides on; `after` is the number stored with its state, 0 for a new instance
         or to be told everything again. Reads the symbol's rules and sets its leverage when they are not known yet.
 
         Raises:
@@ -216,17 +224,27 @@ class Account:
         return await self.reconciler.run(trigger, dry_run=dry_run)
 
     async def cancel_entries(self, *, instance_uid: str = "", symbol: str = "") -> int:
-        """Cancel working entry orders by id: of an instance, of a symbol, or all. Returns how many were asked to go."""
-        return await self._panic.cancel_entries(instance_uid=instance_uid, symbol=symbol)
+        """Cancel entries by id: of an instance, of a symbol, or all. Returns how many; each is asked again until it is gone."""
+        wanted = self._withdrawals.entries(instance_uid=instance_uid, symbol=symbol)
+        await self._withdrawals.ask(wanted)
+        return len(wanted)
 
     async def wait_ready(self) -> None:
         """Return once the account takes entries: private stream up and a clean reconciliation since."""
         await self._events.ready.wait()
 
     async def _instances_settled(self) -> None:
-        """Lock-step only: market time must not pass between a fill and what its instance does about it."""
-        while not all(port.settled for port in self._ports.values()):
-            await anyio.lowlevel.checkpoint()
+        """
+        Lock-step only: market time must not pass between a fill and what its instance does about it.
+
+        An instance that is gone is not waited for, one that does nothing about its fills not longer than `_SETTLED_WITHIN_S`.
+        """
+        for uid, port in [*self._ports.items()]:
+            with anyio.move_on_after(_SETTLED_WITHIN_S) as patience:
+                await port.settled()
+            if patience.cancelled_caught:
+                note = f"{port.name} has not dealt with its fills for {_SETTLED_WITHIN_S:.0f} s; the market goes on without it"
+                self.desk.incidents.open("INSTANCE_DEAF", "warning", instance_scope(uid), note)
 
     def _deliver(self, instance_uid: str, event: InstanceEvent) -> None:
         port = self._ports.get(instance_uid)
@@ -241,7 +259,8 @@ class Account:
         unknown = sorted(symbols - desk.instruments.keys())
         if not unknown:
             return
-        desk.instruments.update(await desk.port.instruments(unknown))
+        for rules in (await desk.port.instruments(unknown)).values():
+            desk.learn_rules(rules)
         missing = [symbol for symbol in unknown if symbol not in desk.instruments]
         if missing:
             raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")

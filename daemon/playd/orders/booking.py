@@ -132,6 +132,8 @@ class Booking:
             if owner != FOREIGN:
                 self._tell_owner(execution, row, owner, action, reason)
             self._watch_types(execution, owner, reason)
+            if owner == FOREIGN and moves_position(execution):
+                self._watch_foreign(execution.symbol)
         self.news.posted = True
         if moves_position(execution):
             self.news.fills.append((execution.symbol, link or execution.exec_id))
@@ -321,6 +323,14 @@ class Booking:
             self._alarm("EXECUTION_TYPE", "critical", symbol, f"unknown execution type: {what}")
         elif owner != FOREIGN and reason == "manual":
             self._alarm("MANUAL_CLOSE", "warning", symbol, f"closed by hand at the venue: {what}", Level.PAUSE)
+
+    def _watch_foreign(self, symbol: str) -> None:
+        """A person hears of what somebody else holds as long as it is there; see also the reconciler's first contact."""
+        held, scope = self._fills.position(FOREIGN, symbol).signed_qty, symbol_scope(self._account, symbol)
+        if held:
+            self._incidents.open("FOREIGN_POSITION", "warning", scope, f"{symbol} holds {held} that nobody here opened")
+        else:
+            self._incidents.resolve("FOREIGN_POSITION", scope, "what nobody here opened is closed")
 
     def _contradicted(self, row: OrderRow, contradiction: Contradiction) -> None:
         self._journal.append(

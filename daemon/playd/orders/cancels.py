@@ -1,8 +1,7 @@
 """
-Cancels that an instance decides: one synced intent, then the venue, again and again until the entry order is final.
+Cancels that an instance decides: one synced intent, which is done when the entries that worked at the time are final.
 
-A cancel never changes the order's own state: the stream or the resolver says what became of it, and its instance hears of that
-end. What the order filled before the cancel arrived stays, under the stop that the entry carried.
+How an entry is taken back is the same for everybody: `withdrawals`.
 """
 
 from typing import Final
@@ -14,21 +13,21 @@ from playd.orders.booking import ENTRY_ACTIONS
 from playd.orders.desk import Desk
 from playd.orders.gateway import Gateway, Instance, Verdict
 from playd.orders.rows import OrderRow
-from playd.venues.port import Priority
+from playd.orders.withdrawals import Withdrawals
 
 CANCELLING: Final = "CANCELLING"
 """Verdict: the cancel is under way; the end of the entry follows as an event."""
 
-_REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
-"""Pauses before a cancel whose order is still there is sent again; the last one repeats."""
+_LOOK_S: Final = 5.0
 
 
 class Cancels:
-    """Submits and drives intents of class cancel for one account."""
+    """Submits intents of class cancel for one account, and closes them."""
 
-    def __init__(self, desk: Desk, gateway: Gateway) -> None:
+    def __init__(self, desk: Desk, gateway: Gateway, withdrawals: Withdrawals) -> None:
         self._desk = desk
         self._gateway = gateway
+        self._withdrawals = withdrawals
 
     async def submit(self, intent: Intent, instance: Instance) -> Verdict:
         """Cancel the instance's working entry. `CANCELLING`, also when the same cancel was decided before."""
@@ -42,35 +41,29 @@ class Cancels:
                     instance.uid, instance.clock_ms, intent.bar_close_ms, "CANCELLED", intent.reason, intents=identity
                 )
             desk.ledger.commit()
-            for row in self._working(intent.instance_uid, intent.symbol):
-                await self._send(row)
-        desk.spawn(self.finish, identity)
+            await self._withdrawals.ask(self._working(intent.instance_uid, intent.symbol))
+        desk.spawn(self._finish, identity)
         return Verdict(CANCELLING)
 
-    async def finish(self, identity: str) -> None:
-        """Drive a stored cancel until no entry that was there before it works any more."""
-        desk, tries = self._desk, 0
+    def resume(self) -> None:
+        """Take up every unfinished cancel of the ledger again, in the background. Called at start, before any new entry."""
+        for intent in self._desk.book.open_intents():
+            if intent.intent_class == IntentClass.CANCEL:
+                self._withdrawals.resume(self._working(intent.instance, intent.symbol))
+                self._desk.spawn(self._finish, intent.id)
+
+    async def _finish(self, identity: str) -> None:
+        """Close a stored cancel once no entry that worked when it was decided works any more."""
+        desk = self._desk
         intent = desk.book.intent(identity)
         if intent is None or intent.outcome:
             return
-        links = {row.link_id for row in self._working(intent.instance, intent.symbol)}
-        while left := [row for row in self._working(intent.instance, intent.symbol) if row.link_id in links]:
-            changed = await desk.changed(left[0].link_id, _REPEAT_S[min(tries, len(_REPEAT_S) - 1)])
-            if not changed:
-                tries += 1
-                await self._send(left[0])
+        for row in self._working(intent.instance, intent.symbol):
+            while not desk.book.need(row.link_id).state.terminal:
+                await desk.changed(row.link_id, _LOOK_S)
         if desk.book.close_intent(identity, "done"):
             desk.publish()
 
-    def resume(self) -> None:
-        """Take up every unfinished cancel of the ledger again, in the background. Called at start."""
-        for intent in self._desk.book.open_intents():
-            if intent.intent_class == IntentClass.CANCEL:
-                self._desk.spawn(self.finish, intent.id)
-
     def _working(self, owner: str, symbol: str) -> list[OrderRow]:
-        rows = self._desk.book.live(symbol)
-        return [row for row in rows if row.owner == owner and row.action in ENTRY_ACTIONS and not row.reduce_only]
-
-    async def _send(self, row: OrderRow) -> None:
-        await self._desk.port.cancel(row.symbol, link_id=row.link_id, priority=Priority.CANCEL)
+        rows = self._withdrawals.entries(instance_uid=owner, symbol=symbol)
+        return [row for row in rows if row.action in ENTRY_ACTIONS]

@@ -1,7 +1,7 @@
 """
 Budgets of opened notional and entries per UTC day: reserved with the intent, used by fills, released at the order's end.
 
-Rows exist only while the account has such caps. They live in the ledger, so a restart forgets nothing.
+Rows exist only while the account has caps of a day or a week. They live in the ledger, so a restart forgets nothing.
 """
 
 from decimal import Decimal
@@ -11,8 +11,8 @@ from playd.core.orders import Execution, Intent
 from playd.core.timeframes import DAY_MS
 from playd.orders.halts import account_scope
 from playd.orders.ledger import Ledger
+from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow, text
-from playd.orders.settings import RiskLimits
 
 _DAY_USD: Final = "day_usd"
 _DAY_ORDERS: Final = "day_orders"
@@ -26,18 +26,24 @@ class Caps:
         self._ledger = ledger
         self._scope = account_scope(account)
         self._limits = limits
+        self._counts_usd = limits.day_usd is not None or limits.week_notional_pct is not None
 
     def day(self, bar_close_ms: int) -> tuple[Decimal, int]:
         """Notional (reserved and used) and number of entries of the day that holds `bar_close_ms`."""
         usd, orders = self._read(_DAY_USD, bar_close_ms), self._read(_DAY_ORDERS, bar_close_ms)
         return usd[0] + usd[1], int(orders[1])
 
+    def week(self, bar_close_ms: int) -> Decimal:
+        """Notional of that day and the seven before it: at least the last 168 hours."""
+        days = (self._read(_DAY_USD, bar_close_ms - ago * DAY_MS) for ago in range(8))
+        return sum((reserved + used for reserved, used in days), _ZERO)
+
     def reserve(self, intent: Intent) -> None:
         """Reserve an entry's notional and count the entry. Belongs into the transaction that writes the intent."""
-        if self._limits.day_usd is not None:
+        if self._counts_usd:
             reserved, used = self._read(_DAY_USD, intent.bar_close_ms)
             after = reserved + intent.qty * intent.price_ref
-            self._write(_DAY_USD, intent.bar_close_ms, str(self._limits.day_usd), after, used, "USD")
+            self._write(_DAY_USD, intent.bar_close_ms, str(self._limits.day_usd or ""), after, used, "USD")
         if self._limits.day_orders is not None:
             _, used = self._read(_DAY_ORDERS, intent.bar_close_ms)
             self._write(_DAY_ORDERS, intent.bar_close_ms, str(self._limits.day_orders), _ZERO, used + 1, "orders")
@@ -52,7 +58,7 @@ class Caps:
         self._write(
             _DAY_USD,
             bar_close_ms,
-            str(self._limits.day_usd),
+            str(self._limits.day_usd or ""),
             max(_ZERO, reserved - execution.qty * price_ref),
             used + execution.qty * execution.price,
             "USD",
@@ -66,10 +72,10 @@ class Caps:
         bar_close_ms, price_ref = found
         reserved, used = self._read(_DAY_USD, bar_close_ms)
         rest = max(_ZERO, row.qty - row.cum_qty) * price_ref
-        self._write(_DAY_USD, bar_close_ms, str(self._limits.day_usd), max(_ZERO, reserved - rest), used, "USD")
+        self._write(_DAY_USD, bar_close_ms, str(self._limits.day_usd or ""), max(_ZERO, reserved - rest), used, "USD")
 
     def _entry(self, row: OrderRow) -> tuple[int, Decimal] | None:
-        if self._limits.day_usd is None or row.intent is None:
+        if not self._counts_usd or row.intent is None:
             return None
         found = self._ledger.row("SELECT bar_close_ms, price_ref FROM intents WHERE id = ? AND class = 'entry'", (row.intent,))
         return None if found is None else (found["bar_close_ms"], Decimal(found["price_ref"]))

@@ -77,6 +77,8 @@ class Desk:
     journal: Recorder
     settings: OrderSettings
     instruments: dict[str, Instrument] = field(default_factory=dict)
+    rules_mono_s: dict[str, float] = field(default_factory=dict)
+    """When the rules of each symbol were last read."""
     condition: Condition = field(default_factory=Condition)
     task_group: TaskGroup | None = None
     deliver: Callable[[str, InstanceEvent], None] = lambda _instance, _event: None
@@ -139,6 +141,11 @@ class Desk:
     def instrument(self, symbol: str) -> Instrument:
         """Rules of a symbol in use. Raises `KeyError` for one that nobody registered."""
         return self.instruments[symbol]
+
+    def learn_rules(self, rules: Instrument) -> None:
+        """Take over rules just read at the venue."""
+        self.instruments[rules.symbol] = rules
+        self.rules_mono_s[rules.symbol] = self.clock.mono_s()
 
     def halt_symbol(self, symbol: str, level: Level, code: str, note: str) -> None:
         """Raise a symbol's level and open the critical incident that explains it."""

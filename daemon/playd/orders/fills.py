@@ -80,6 +80,8 @@ class Fills:
         """Number of executions booked per symbol by this process; readings that span a change are void."""
         self.last_seq: dict[str, int] = {}
         """Highest venue sequence number per symbol of the executions that moved a position, booked by this process."""
+        self.newest_ms = 0
+        """Latest time of the executions booked by this process."""
 
     def known(self, exec_id: str) -> bool:
         return (
@@ -125,6 +127,7 @@ class Fills:
         self._folds[owner, execution.symbol] = position
         self._write_share(owner, execution.symbol, position)
         self.version[execution.symbol] = self.version.get(execution.symbol, 0) + 1
+        self.newest_ms = max(self.newest_ms, execution.time_ms)
         if moves_position(execution):
             self.last_seq[execution.symbol] = max(self.last_seq.get(execution.symbol, 0), execution.seq)
         return True

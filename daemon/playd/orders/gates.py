@@ -1,5 +1,5 @@
 """
-Gates: pure functions from what is known to a pass or a refusal, in one fixed order. The first refusal is the verdict.
+Gates over the state of things: pure functions from what is known to a pass or a refusal. Their order is in `pipeline`.
 
 They judge entries only; what reduces risk is never gated. Every gate states the value it looked at, the limit and the unit,
 so that the stored result explains itself.
@@ -11,7 +11,9 @@ from decimal import Decimal
 from typing import Final
 
 from playd.core.instrument import Instrument
-from playd.core.orders import Intent, Side
+from playd.core.orders import Intent
+from playd.orders.breakers import Trip
+from playd.orders.exposure import Holding, Working
 from playd.orders.halts import Halt, Level
 from playd.orders.settings import OrderSettings
 
@@ -24,11 +26,12 @@ class GateInputs:
     Attributes:
         state, state_text: Its supervisor state, and why, unless `running`.
         ready, not_ready: Whether every column that the entry rules read is valid; the first one that is not.
-        feed_age_s: Monotonic seconds since the newest data of its symbol arrived.
+        feed_age_s: Monotonic seconds since the newest data of its symbol arrived; of the older one when it reads two.
         feed_gap: A bar is missing on one of its clocks.
         bar_age_s: Monotonic seconds since the decision bar arrived, plus its own lateness if it came by repair.
         late: The bar was filled in afterwards.
-        bid, ask, mark, quote_age_s: Newest quote; None where there is none.
+        bid, ask, mark, last, quote_age_s: Newest quote; None where there is none.
+        funding_rate: Predicted rate of the next stamp, positive when longs pay; None where the venue has not stated one.
     """
 
     state: str
@@ -42,12 +45,17 @@ class GateInputs:
     bid: Decimal | None = None
     ask: Decimal | None = None
     mark: Decimal | None = None
+    last: Decimal | None = None
     quote_age_s: float | None = None
+    funding_rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """What the account knows at the moment of the decision. Quantities USD are of this UTC day, reservations included."""
+    """
+    What the account knows at the moment of the decision. `day_usd` is of this UTC day, `week_usd` of at least the last 168 h,
+    reservations included. `trips` are breakers beyond a limit, `leverage` is the symbol's at the venue.
+    """
 
     halt: Halt | None
     ready: bool
@@ -64,6 +72,14 @@ class AccountFacts:
     entries_hour_account: int
     held_s: float = 0.0
     """Seconds for which no entry can leave because the venue banned the address or asked for a pause."""
+    week_usd: Decimal = Decimal(0)
+    trips: tuple[Trip, ...] = ()
+    holdings: tuple[Holding, ...] = ()
+    working: tuple[Working, ...] = ()
+    leverage: Decimal | None = None
+    im_rate: Decimal | None = None
+    mm_rate: Decimal | None = None
+    rules_age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +109,11 @@ class Refusal:
 
 
 Gate = Callable[[Case], Refusal | None]
+
+HOUR_MS: Final = 3_600_000
+
+RULES_MAX_AGE_S: Final = 86_400.0
+"""Rules of a symbol older than a day may have changed; they are read again every hour."""
 
 
 def halt(case: Case) -> Refusal | None:
@@ -156,102 +177,31 @@ def pending(case: Case) -> Refusal | None:
     return None
 
 
+def instrument(case: Case) -> Refusal | None:
+    """The symbol trades, goes on trading for a while, and its rules are fresh."""
+    rules, hours = case.instrument, case.settings.limits.delist_no_entry_h
+    if rules.status != "Trading":
+        return Refusal("INSTRUMENT", "the symbol does not trade", rules.status, "Trading")
+    if case.facts.rules_age_s > RULES_MAX_AGE_S:
+        return Refusal("INSTRUMENT", "rules are too old", f"{case.facts.rules_age_s:.0f}", f"{RULES_MAX_AGE_S:.0f}", "s")
+    if hours is not None and rules.delivery_time_ms:
+        left_h = (rules.delivery_time_ms - case.intent.bar_close_ms) / HOUR_MS
+        if left_h < hours:
+            return Refusal("INSTRUMENT", "the symbol is delivered soon", f"{left_h:.1f}", str(hours), "h")
+    return None
+
+
 def quote(case: Case) -> Refusal | None:
     """Only where the entry's price band hangs on the quote."""
     if case.settings.plain_market or case.intent.order_type != "Market":
         return None
     limit_s, age_s = case.settings.quote_max_age_s, case.inputs.quote_age_s
-    if age_s is None or case.inputs.bid is None or case.inputs.ask is None:
+    bid, ask, most = case.inputs.bid, case.inputs.ask, case.settings.limits.max_spread_bps
+    if age_s is None or bid is None or ask is None or bid <= 0 or ask <= 0:
         return Refusal("QUOTE_STALE", "there is no quote")
     if age_s > limit_s:
         return Refusal("QUOTE_STALE", "the quote is too old", f"{age_s:.2f}", str(limit_s), "s")
+    spread_bps = (ask - bid) / ((ask + bid) / 2) * 10_000
+    if most is not None and spread_bps > most:
+        return Refusal("SPREAD", "bid and ask are too far apart", f"{spread_bps:.1f}", str(most), "bps")
     return None
-
-
-def size(case: Case) -> Refusal | None:
-    qty, step = case.intent.qty, case.instrument.step
-    if not qty.is_finite() or qty <= 0:
-        return Refusal("SIZE_ZERO", "quantity is not a positive number", str(qty), str(step), "base coin")
-    if qty % step:
-        return Refusal("SIZE_ZERO", "quantity is not a multiple of the step", str(qty), str(step), "base coin")
-    if case.intent.price_ref <= 0 or not case.intent.price_ref.is_finite():
-        return Refusal("SIZE_ZERO", "reference price is not a positive number", str(case.intent.price_ref), "0", "USDT")
-    return None
-
-
-def order_cap(case: Case) -> Refusal | None:
-    cap = case.settings.limits.order_usd
-    if cap is None or case.notional_usdt <= cap:
-        return None
-    return Refusal("ORDER_CAP", "order is larger than the cap", f"{case.notional_usdt:.2f}", str(cap), "USD")
-
-
-def day_cap(case: Case) -> Refusal | None:
-    limits, facts = case.settings.limits, case.facts
-    after_usd = facts.day_usd + case.notional_usdt
-    if limits.day_usd is not None and after_usd > limits.day_usd:
-        return Refusal("DAY_CAP", "opened notional of the UTC day", f"{after_usd:.2f}", str(limits.day_usd), "USD")
-    if limits.day_orders is not None and facts.day_orders >= limits.day_orders:
-        return Refusal("DAY_CAP", "entries of the UTC day", str(facts.day_orders), str(limits.day_orders), "orders")
-    for value, cap, what in (
-        (facts.entries_hour_instance, limits.entries_hour_instance, "entries of this instance in an hour"),
-        (facts.entries_hour_account, limits.entries_hour_account, "entries of the account in an hour"),
-    ):
-        if cap is not None and value >= cap:
-            return Refusal("CHURN", what, str(value), str(cap), "orders")
-    return None
-
-
-def minimum(case: Case) -> Refusal | None:
-    qty, rules = case.intent.qty, case.instrument
-    if qty < rules.min_qty:
-        return Refusal("BELOW_MINIMUM", "quantity is below the venue's minimum", str(qty), str(rules.min_qty), "base coin")
-    most = rules.max_market_qty if case.intent.order_type == "Market" else rules.max_qty
-    if qty > most:
-        return Refusal("BELOW_MINIMUM", "quantity is above the venue's maximum", str(qty), str(most), "base coin")
-    if case.notional_usdt < rules.min_notional_usdt:
-        limit = str(rules.min_notional_usdt)
-        return Refusal("BELOW_MINIMUM", "notional is below the venue's minimum", f"{case.notional_usdt:.4f}", limit, "USDT")
-    return None
-
-
-def stop(case: Case) -> Refusal | None:
-    wanted, reference = case.intent.stop, case.intent.price_ref
-    if wanted is None:
-        return Refusal("NO_STOP", "an entry without a stop is not sent")
-    losing = wanted < reference if case.intent.side is Side.BUY else wanted > reference
-    if wanted <= 0 or wanted % case.instrument.tick or not losing:
-        return Refusal("NO_STOP", "stop is not a valid price on the losing side", str(wanted), str(reference), "USDT")
-    return None
-
-
-GATES: Final[tuple[tuple[str, Gate], ...]] = (
-    ("halt", halt),
-    ("state", state),
-    ("account", account),
-    ("warm-up", warm_up),
-    ("feed", feed),
-    ("replay", replay),
-    ("pending", pending),
-    ("quote", quote),
-    ("size", size),
-    ("order cap", order_cap),
-    ("day cap", day_cap),
-    ("minimum", minimum),
-    ("stop", stop),
-)
-"""The pipeline. Names are those of operations, order is binding."""
-
-
-def judge(case: Case) -> Refusal | None:
-    """The first refusal, or None when every gate passes."""
-    for _, gate in GATES:
-        refusal = gate(case)
-        if refusal is not None:
-            return refusal
-    return None
-
-
-def explain(case: Case) -> list[tuple[str, Refusal | None]]:
-    """The answer of every gate, for people."""
-    return [(name, gate(case)) for name, gate in GATES]

@@ -17,10 +17,13 @@ from playd.core.ids import intent_id, link_id
 from playd.core.orders import Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
-from playd.orders.gates import AccountFacts, Case, GateInputs, Refusal, judge
+from playd.orders.facts import Facts
+from playd.orders.fitting import fitted_qty
+from playd.orders.gates import Case, GateInputs, Refusal
 from playd.orders.halts import Level, account_scope, scopes_of, symbol_scope
 from playd.orders.machine import OrderEvent
 from playd.orders.order_book import parameters_digest
+from playd.orders.pipeline import judge
 from playd.orders.rows import OrderRow
 from playd.orders.submit_table import Reaction, react
 from playd.venues.port import Priority, Reply
@@ -33,7 +36,6 @@ REJUDGE_S: Final = 0.1
 """A longer wait for the rate token ages the signal enough to judge it again, even when nothing on record changed."""
 
 LATER_MAX_S: Final = 5.0
-HOUR_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,9 @@ class Instance:
 class Gateway:
     """Sends entries, and single attempts of exits on behalf of `Exits`. The only caller of `VenuePort.place`."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, facts: Facts) -> None:
         self._desk = desk
-        self.unresolved: Callable[[str], str] = lambda _symbol: ""
-        """Asks the fill check whether a symbol has an open check; set by `Account`."""
+        self._facts = facts
         self.resolve_soon: Callable[[], None] = lambda: None
         """Wakes the resolver; set by `Account`."""
         self.entry_sent: Callable[[str, str], None] = lambda _symbol, _link: None
@@ -87,22 +88,23 @@ class Gateway:
         known = self.known(intent)
         if known is not None:
             return known
-        refusal = judge(self._case(intent, inputs, instance, intent_exists=False))
+        case = self._case(intent, inputs, instance, intent_exists=False)
+        refusal = judge(case)
         if refusal is not None:
             return self._refuse(intent, instance, refusal)
         deadline_s = desk.clock.mono_s() + desk.settings.entry_max_age_s - inputs.bar_age_s
         if not desk.budget.take_now(CREATE, Priority.ENTRY):
-            refusal = await self._await_token(intent, inputs, instance)
+            refusal, case = await self._await_token(case, instance)
             if refusal is not None:
                 return self._refuse(intent, instance, refusal)
         with anyio.CancelScope(shield=True):
-            row = self._write_entry(intent, self.entry_request(intent, inputs), instance)
+            row = self._write_entry(case, instance)
             reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(intent, deadline_s))
         return self._entry_verdict(row, reaction)
 
-    async def _await_token(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Refusal | None:
+    async def _await_token(self, case: Case, instance: Instance) -> tuple[Refusal | None, Case]:
         """Wait for the rate token as long as the signal is fresh, then look again: the world went on meanwhile."""
-        desk = self._desk
+        desk, inputs = self._desk, case.inputs
         started_s, on_record = desk.clock.mono_s(), desk.ledger.writes
         # A ban that begins while we wait would keep the token for ten minutes; the signal is of no use for so long.
         with anyio.move_on_after(max(0.0, desk.settings.entry_max_age_s - inputs.bar_age_s)) as patience:
@@ -110,10 +112,15 @@ class Gateway:
         waited_s = desk.clock.mono_s() - started_s
         refusal = None
         if patience.cancelled_caught or waited_s > REJUDGE_S or on_record != desk.ledger.writes or desk.condition.not_ready():
-            refusal = self._after_wait(intent, inputs, instance, waited_s)
+            case = self._aged(case, instance, waited_s)
+            refusal = judge(case)
+            if refusal is not None and refusal.code == "SIGNAL_OLD":
+                refusal = replace(
+                    refusal, code="RATE_EXPIRED", text="the signal grew too old while waiting for the rate budget"
+                )
         if refusal is None and patience.cancelled_caught:
-            return Refusal("RATE_EXPIRED", "no rate token came while the signal was fresh")
-        return refusal
+            refusal = Refusal("RATE_EXPIRED", "no rate token came while the signal was fresh")
+        return refusal, case
 
     async def send(self, row: OrderRow, intent_class: IntentClass, wanted: Callable[[], bool]) -> Reaction:
         """
@@ -194,17 +201,22 @@ class Gateway:
             return Verdict("AMENDED", "this intent exists")
         return Verdict("SENT", f"this intent exists and its order is {orders[-1].state}", link_id=orders[-1].link_id)
 
-    def _write_entry(self, intent: Intent, request: OrderRequest, instance: Instance) -> OrderRow:
-        desk = self._desk
-        gates: dict[str, object] = {"passed": "all", "limits": str(desk.settings.limits)}
+    def _write_entry(self, case: Case, instance: Instance) -> OrderRow:
+        """The intent as it was decided, and the order with as much of it as the account allows, in one synced transaction."""
+        desk, intent, fitted = self._desk, case.intent, fitted_qty(case)
+        gates: dict[str, object] = {"passed": "all", "limits": str(desk.settings.limits), "cut": fitted.why}
+        allowed = replace(intent, qty=fitted.qty)
         with desk.ledger.atomic():
             identity = desk.book.insert_intent(intent, canonical_json(gates))
-            row = desk.book.insert_order(intent, identity, 0, request)
+            row = desk.book.insert_order(allowed, identity, 0, self.entry_request(allowed, case.inputs))
             desk.verdicts.record(
                 instance.uid, instance.clock_ms, intent.bar_close_ms, "ENTERED", intent.reason, intents=identity
             )
-            desk.caps.reserve(intent)
+            desk.caps.reserve(allowed)
         desk.ledger.commit()
+        if fitted.why:
+            data = {"intent": identity, "asked": str(intent.qty), "sent": str(fitted.qty), "why": fitted.why}
+            desk.journal.append("order.state", data, account=desk.alias, symbol=intent.symbol)
         return row
 
     async def _place(self, row: OrderRow) -> Reply:
@@ -260,46 +272,19 @@ class Gateway:
 
     def _case(self, intent: Intent, inputs: GateInputs, instance: Instance, *, intent_exists: bool) -> Case:
         desk = self._desk
-        facts = self._facts(intent, instance, intent_exists=intent_exists)
+        facts = self._facts.gather(intent, instance.clock_ms, intent_exists=intent_exists)
         return Case(intent, inputs, facts, desk.instrument(intent.symbol), desk.settings)
 
-    def _facts(self, intent: Intent, instance: Instance, *, intent_exists: bool) -> AccountFacts:
-        desk = self._desk
-        now_ms, wallet, limits = desk.clock.wall_ms(), desk.condition.wallet, desk.settings.limits
-        not_ready = desk.condition.not_ready()
-        live = desk.book.live(intent.symbol)
-        day_usd, day_orders = desk.caps.day(intent.bar_close_ms) if limits.day_usd is not None else (Decimal(0), 0)
-        hourly = limits.entries_hour_account is not None
-        return AccountFacts(
-            halt=desk.halts.highest(*scopes_of(instance.uid, desk.alias, intent.symbol)),
-            ready=not not_ready,
-            not_ready=not_ready,
-            equity_usdt=wallet.equity_usdt if wallet is not None else None,
-            equity_age_s=desk.clock.mono_s() - desk.condition.wallet_mono_s if wallet is not None else None,
-            verdict_exists=desk.verdicts.find(instance.uid, instance.clock_ms, intent.bar_close_ms) is not None,
-            intent_exists=intent_exists,
-            working_entries=sum(1 for row in live if row.owner == instance.uid and not row.reduce_only),
-            unresolved=_unresolved(live) or self.unresolved(intent.symbol),
-            day_usd=day_usd,
-            day_orders=day_orders,
-            entries_hour_instance=desk.book.recent_entries(now_ms - HOUR_MS, instance.uid) if hourly else 0,
-            entries_hour_account=desk.book.recent_entries(now_ms - HOUR_MS) if hourly else 0,
-            held_s=max(desk.budget.banned_for_s, desk.budget.entries_paused_for_s),
-        )
-
-    def _after_wait(self, intent: Intent, inputs: GateInputs, instance: Instance, waited_s: float) -> Refusal | None:
-        """The gates again: whatever the wait for the token changed counts, and the signal has aged by it."""
+    def _aged(self, case: Case, instance: Instance, waited_s: float) -> Case:
+        """The case after a wait: whatever the wait changed counts, and signal and quote have aged by it."""
+        intent, inputs = case.intent, case.inputs
         aged = replace(
             inputs,
             bar_age_s=inputs.bar_age_s + waited_s,
             quote_age_s=None if inputs.quote_age_s is None else inputs.quote_age_s + waited_s,
         )
         identity = intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
-        exists = self._desk.book.intent(identity) is not None
-        refusal = judge(self._case(intent, aged, instance, intent_exists=exists))
-        if refusal is not None and refusal.code == "SIGNAL_OLD":
-            return replace(refusal, code="RATE_EXPIRED", text="the signal grew too old while waiting for the rate budget")
-        return refusal
+        return self._case(intent, aged, instance, intent_exists=self._desk.book.intent(identity) is not None)
 
     def _still_wanted(self, intent: Intent, deadline_s: float) -> bool:
         halted = self._desk.halts.highest(*scopes_of(intent.instance_uid, self._desk.alias, intent.symbol))
@@ -328,12 +313,3 @@ _EVENT: Final = {
     Reaction.UNKNOWN_REPEAT: OrderEvent.DOUBT,
 }
 """Event of a reaction; every other reaction means that the request definitely had no effect."""
-
-
-def _unresolved(live: list[OrderRow]) -> str:
-    for row in live:
-        if row.state is OrderState.UNKNOWN:
-            return f"order {row.link_id} is in doubt"
-        if row.state is OrderState.ORPHAN and not row.reduce_only:
-            return f"order {row.link_id} at the venue is nobody's"
-    return ""

@@ -5,6 +5,7 @@ Scopes are `instance:UID`, `symbol:ACCOUNT/SYMBOL`, `account:ALIAS`, `all`. The 
 over its four. The kill file raises level 2 on `all`, which cannot be lifted while it is there.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import PurePath
@@ -85,7 +86,9 @@ class Halts:
         halt = self._store(scope, level, code, text, actor, evidence)
         if scope == ALL and level >= Level.HALT and not self.kill_file_there:
             note = {"reason": text, "code": code, "actor": actor, "time_ms": halt.raised_ms}
-            self._disk.write_replace(self.kill_file, canonical_json(note), keep_previous=False)
+            # A disk that refuses the file undoes nothing: the halt is on record, and in the guardian's plan.
+            with suppress(OSError):
+                self._disk.write_replace(self.kill_file, canonical_json(note), keep_previous=False)
             self.check_kill_file()
         return halt
 
@@ -149,16 +152,14 @@ class Halts:
         except OSError:
             return True
 
-    def check_kill_file(self) -> bool:
+    def check_kill_file(self) -> None:
         """
-        Look for the kill file, as somebody must once a second. True when it came just now: then resting entries must go.
+        Look for the kill file, as somebody must once a second.
 
         It raises level 2 on `all`, whatever it holds. Removing it lifts nothing: that needs a person's `resume all`.
         """
-        if not self.kill_file_there or self._find(ALL, Level.HALT, FILE_CODE) is not None:
-            return False
-        self._store(ALL, Level.HALT, FILE_CODE, f"the kill file {self.kill_file} is present", "file")
-        return True
+        if self.kill_file_there and self._find(ALL, Level.HALT, FILE_CODE) is None:
+            self._store(ALL, Level.HALT, FILE_CODE, f"the kill file {self.kill_file} is present", "file")
 
     def _load(self) -> list[Halt]:
         rows = self._ledger.rows("SELECT * FROM halts WHERE lifted_ms IS NULL ORDER BY id")

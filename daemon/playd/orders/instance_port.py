@@ -24,8 +24,8 @@ class InstancePort:
     Obtained from `Account.register`; the instance closes it.
 
     `fills` yields `FillEvent`, `OrderEnded`, `FundingEvent` in ledger order, each once: first those behind the `after`
-    given at registration, then new ones. Take everything that is waiting (`receive_nowait`) before deciding a bar. The
-    stream ends when the instance fell too far behind; the instance must then restart and register again.
+    given at registration, then new ones. Say `dealt_with` of each, and await `settled` before deciding a bar. The stream ends
+    when the instance fell too far behind; the instance must then restart and register again.
     """
 
     def __init__(self, account: "Account", instance: Instance, forget: Callable[[str], None]) -> None:
@@ -33,6 +33,15 @@ class InstancePort:
         self._instance = instance
         self._forget = forget
         self._send, self._receive = anyio.create_memory_object_stream[InstanceEvent](FILLS_PER_INSTANCE)
+        self._told_n = 0
+        self._dealt_n = 0
+        self._closed = False
+        self._progress = anyio.Event()
+
+    @property
+    def name(self) -> str:
+        """The instance's name."""
+        return self._instance.name
 
     @property
     def fills(self) -> MemoryObjectReceiveStream[InstanceEvent]:
@@ -82,11 +91,16 @@ class InstancePort:
         rows = self._account.desk.book.live(self._instance.symbol)
         return sum((row.open_qty for row in rows if row.owner == self._instance.uid and not row.reduce_only), Decimal(0))
 
-    @property
-    def settled(self) -> bool:
-        """Whether the instance has dealt with everything it was told, or is gone."""
-        now = self._receive.statistics()
-        return now.open_receive_streams == 0 or (now.current_buffer_used == 0 and now.tasks_waiting_receive > 0)
+    def dealt_with(self, n: int) -> None:
+        """The instance says that nothing up to event `n` waits to be applied, orders that such an event asks for included."""
+        self._dealt_n = n
+        self._tell_progress()
+
+    async def settled(self) -> None:
+        """Return once the instance has dealt with everything it was told before this call, or is gone."""
+        told_n = self._told_n
+        while self._dealt_n < told_n and not self._closed:
+            await self._progress.wait()
 
     def deliver(self, event: InstanceEvent) -> None:
         """Called by the account after the commit that made the event true. Never blocks, never drops."""
@@ -95,6 +109,8 @@ class InstancePort:
         except anyio.WouldBlock:
             # A lost fill would be worse than a restart: the instance asks again for everything behind its saved number.
             self.end()
+        else:
+            self._told_n = event.n
 
     def end(self) -> None:
         """Called by the account: what is waiting can still be received, then the stream ends."""
@@ -105,3 +121,9 @@ class InstancePort:
         """Called by the instance when it stops. Working orders stay; they are the account's."""
         self.end()
         self._receive.close()
+        self._closed = True
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        told, self._progress = self._progress, anyio.Event()
+        told.set()

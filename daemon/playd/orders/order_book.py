@@ -40,6 +40,7 @@ class IntentRow:
     leg: int
     outcome: str
     parameters_digest: str
+    price_ref: Decimal
 
 
 class OrderBook:
@@ -320,4 +321,5 @@ def _intent_row(row: sqlite3.Row) -> IntentRow:
         leg=row["leg"],
         outcome=row["outcome"],
         parameters_digest=row["parameters_digest"],
+        price_ref=Decimal(row["price_ref"]),
     )

@@ -21,7 +21,7 @@ from playd.orders.gateway import Instance
 from playd.orders.halts import Level
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope
-from playd.orders.rows import OrderRow
+from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority
 
 __all__ = ["Panic", "PanicPosition", "PanicReport", "PanicScope"]
@@ -45,10 +45,11 @@ class _Run:
 class Panic:
     """Executes panics of one account. Repeating one is harmless."""
 
-    def __init__(self, desk: Desk, exits: Exits, catch_up: CatchUp) -> None:
+    def __init__(self, desk: Desk, exits: Exits, catch_up: CatchUp, withdrawals: Withdrawals) -> None:
         self._desk = desk
         self._exits = exits
         self._catch_up = catch_up
+        self._withdrawals = withdrawals
 
     async def run(self, scope: PanicScope, *, actor: str, reason: str) -> PanicReport:
         """
@@ -60,7 +61,9 @@ class Panic:
         desk, started_s = self._desk, self._desk.clock.mono_s()
         halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, "PANIC", reason, actor=actor)
         run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
-        cancelled = await self.cancel_entries(instance_uid=scope.instance_uid, symbol=scope.symbol)
+        entries = self._withdrawals.entries(instance_uid=scope.instance_uid, symbol=scope.symbol)
+        await self._withdrawals.ask(entries)
+        cancelled = len(entries)
         desk.journal.append("panic.step", {"step": "cancelled", "orders": cancelled}, account=desk.alias, actor=actor)
         flat = False
         with anyio.move_on_after(FLAT_WITHIN_S):
@@ -77,24 +80,6 @@ class Panic:
             desk.incidents.open("PANIC_UNFINISHED", "critical", scope.halt_scope(desk.alias), note)
         desk.publish()
         return report
-
-    async def cancel_entries(self, *, instance_uid: str = "", symbol: str = "") -> int:
-        """Cancel by id every order of the scope that could open risk; nothing protective, no targets. Returns how many."""
-        desk = self._desk
-        wanted = [row for row in desk.book.live(symbol or None) if _opens_risk(row) and instance_uid in ("", row.owner)]
-        for row in wanted:
-            await self._cancel(row)
-        return len(wanted)
-
-    async def _cancel(self, row: OrderRow) -> None:
-        """A cancel never changes the order's state: the stream or the resolver reports what it became."""
-        by_link = not row.link_id.startswith("v:")
-        await self._desk.port.cancel(
-            row.symbol,
-            link_id=row.link_id if by_link else "",
-            venue_order_id="" if by_link else row.venue_order_id,
-            priority=Priority.CANCEL,
-        )
 
     async def _flatten_until_verified(self, run: _Run) -> bool:
         """Passes of closing and reading, until two readings in a row, 2 s apart, show the scope flat."""
@@ -231,11 +216,8 @@ class Panic:
     async def _load_rules(self, symbols: set[str]) -> None:
         unknown = sorted(symbols - self._desk.instruments.keys())
         if unknown:
-            self._desk.instruments.update(await self._desk.port.instruments(unknown))
-
-
-def _opens_risk(row: OrderRow) -> bool:
-    return not row.reduce_only and not row.protective
+            for rules in (await self._desk.port.instruments(unknown)).values():
+                self._desk.learn_rules(rules)
 
 
 def _flatten_intent(run: _Run, account: str, owner: str, position: VenuePosition, qty: Decimal, side: Side) -> Intent:

@@ -73,7 +73,13 @@ class Protection:
         """Reasons for a full reconciliation, for the account's loop to collect."""
 
     def fill_booked(self, symbol: str, key: str) -> None:
-        """Open a fill check for an execution just booked; a reading that overtook the execution closes it at once."""
+        """
+        Open a fill check for an execution just booked; a reading that overtook the execution closes it at once.
+
+        Not for a symbol that nobody here trades: what others do there is listed, and nobody expects anything of it.
+        """
+        if symbol not in self._desk.instruments:
+            return
         watch = self._watch(symbol)
         if all(check.key != key for check in watch.checks):
             watch.checks.append(_Check(key, self._desk.clock.mono_s()))
@@ -87,6 +93,8 @@ class Protection:
 
         If the entry's fill and everything about it gets lost on the way, the position is still found within seconds.
         """
+        if symbol not in self._desk.instruments:
+            return
         watch = self._watch(symbol)
         if all(check.key != link for check in watch.checks):
             watch.checks.append(_Check(link, self._desk.clock.mono_s()))

@@ -5,7 +5,7 @@ A read that failed makes the run `blind`, which is never counted as agreement. W
 read again before it is called a difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -15,6 +15,8 @@ import anyio
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
+from playd.core.timeframes import DAY_MS
+from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.fold import BASELINE
@@ -32,7 +34,7 @@ _HOUR_S: Final = 3600.0
 _RUNS_TO_HALT: Final = 2
 _LARGE_SHARE: Final = Decimal("0.005")
 _EQUITY_ROW_MS: Final = 60_000
-"""Least time between two stored balances; a fast local market reports thousands."""
+"""Least time between two stored balances of one UTC day; a fast local market reports thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,11 @@ class ReconReport:
 class Reconciler:
     """Reconciles one account. Runs never overlap; a caller waits for the run in progress."""
 
-    def __init__(self, desk: Desk, catch_up: CatchUp, resolver: Resolver, protection: Protection) -> None:
+    def __init__(
+        self, desk: Desk, catch_up: CatchUp, resolver: Resolver, protection: Protection, breakers: BreakerWatch
+    ) -> None:
         self._desk = desk
+        self._breakers = breakers
         self._catch_up = catch_up
         self._resolver = resolver
         self._protection = protection
@@ -62,6 +67,7 @@ class Reconciler:
         self.last: ReconReport | None = None
         self.last_mono_s = 0.0
         self._equity_row_ms = 0
+        self._equity_day = -1
 
     async def run(self, trigger: str, *, dry_run: bool = False) -> ReconReport:
         """One full run. With `dry_run` nothing is repaired; what the venue reports about orders is booked all the same."""
@@ -87,15 +93,15 @@ class Reconciler:
         """Read until nothing changed here meanwhile, at most 5 times; what still moves then is judged by the next run."""
         booked, moved = 0, set[str]()
         orders: Sequence[VenueOrder] = ()
-        positions: list[VenuePosition] = []
+        positions: Sequence[VenuePosition] = ()
         for _ in range(5):
             before = self._versions()
             orders = await self._desk.port.open_orders(priority=Priority.RECONCILE)
-            positions = [*await self._desk.port.positions(priority=Priority.RECONCILE)]
+            positions = await self._desk.port.positions(priority=Priority.RECONCILE)
             wallet = await self._desk.port.wallet(priority=Priority.RECONCILE)
             first_contact = self._catch_up.watermark_ms is None
             booked += await self._catch_up.run()
-            self.note_wallet(wallet)
+            self.note_wallet(wallet, complete=True)
             for order in orders:
                 self._desk.booking.order_seen(order, "poll")
             if first_contact:
@@ -104,32 +110,32 @@ class Reconciler:
             moved = self._moved_since(before)
             if not moved:
                 break
-        seen = {position.symbol for position in positions}
-        positions += [_flat(symbol) for symbol in sorted(self._desk.instruments.keys() - seen)]
+        positions = with_flat(positions, self._desk.instruments)
         for position in positions:
             if position.symbol not in moved:
                 self._protection.position_seen(position)
         differences = diff(self._local(), VenueView(orders, positions))
         return booked, tuple(difference for difference in differences if difference.symbol not in moved)
 
-    def note_wallet(self, wallet: Wallet) -> None:
-        """Remember the newest balance and when it came."""
+    def note_wallet(self, wallet: Wallet, *, complete: bool = False) -> None:
+        """Remember the newest balance and when it came; `complete` when every execution that it contains is booked."""
         desk = self._desk
         desk.condition.wallet, desk.condition.wallet_mono_s = wallet, desk.clock.mono_s()
-        if desk.clock.wall_ms() - self._equity_row_ms < _EQUITY_ROW_MS:
-            return
-        self._equity_row_ms = desk.clock.wall_ms()
-        desk.ledger.write(
-            "INSERT OR REPLACE INTO equity VALUES (?,?,?,?,?,?)",
-            (
-                desk.alias,
-                desk.clock.wall_ms(),
-                text(wallet.equity_usdt),
-                text(wallet.balance_usdt),
-                text(wallet.unrealised_usdt),
-                "venue",
-            ),
-        )
+        now_ms, day = desk.clock.wall_ms(), wallet.time_ms // DAY_MS
+        if now_ms - self._equity_row_ms >= _EQUITY_ROW_MS or day != self._equity_day:
+            self._equity_row_ms, self._equity_day = now_ms, day
+            desk.ledger.write(
+                "INSERT OR REPLACE INTO equity VALUES (?,?,?,?,?,?)",
+                (
+                    desk.alias,
+                    wallet.time_ms,
+                    text(wallet.equity_usdt),
+                    text(wallet.balance_usdt),
+                    text(wallet.unrealised_usdt),
+                    "venue",
+                ),
+            )
+        self._breakers.note(wallet, complete=complete)
 
     def _local(self) -> LocalView:
         desk = self._desk
@@ -251,8 +257,13 @@ class Reconciler:
         condition.reconciled = not open_ones
 
 
+def with_flat(positions: Sequence[VenuePosition], symbols: Collection[str]) -> list[VenuePosition]:
+    """A complete list of open positions, with a flat one for each symbol that it does not contain."""
+    seen = {position.symbol for position in positions}
+    return [*positions, *(_flat(symbol) for symbol in sorted(symbols) if symbol not in seen)]
+
+
 def _flat(symbol: str) -> VenuePosition:
-    """Reading of a symbol that the complete list of open positions does not contain."""
     zero = Decimal(0)
     return VenuePosition(symbol, None, zero, zero, zero, zero, zero, zero, zero, zero, 0, 0, 0)
 

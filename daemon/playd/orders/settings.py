@@ -1,34 +1,11 @@
 """Numbers of the order path as one frozen value. Defaults are those of `config/playd.toml`; units stand in the names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from playd.core.modes import Environment
+from playd.orders.risk_limits import BreakerLimits, RiskLimits
 from playd.settings.model import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class RiskLimits:
-    """Caps on new risk. None means: no cap, which is allowed only where the money is not real and not a rehearsal."""
-
-    order_usd: Decimal | None = None
-    day_usd: Decimal | None = None
-    day_orders: int | None = None
-    entries_hour_instance: int | None = None
-    entries_hour_account: int | None = None
-
-    @classmethod
-    def of(cls, environment: Environment) -> "RiskLimits":
-        """Off for the local exchange, where a backtest must be reproduced; the smallest step's caps everywhere else."""
-        if environment is Environment.LOCAL:
-            return cls()
-        return cls(
-            order_usd=Decimal(75),
-            day_usd=Decimal(1000),
-            day_orders=20,
-            entries_hour_instance=12,
-            entries_hour_account=60,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +20,7 @@ class OrderSettings:
 
     limits: RiskLimits
     plain_market: bool
+    breakers: BreakerLimits = field(default_factory=BreakerLimits)
     leverage: Decimal | None = Decimal(3)
     entry_band_bps: Decimal = Decimal(20)
     exit_tolerance_pct: tuple[Decimal, ...] = (Decimal("0.3"), Decimal(1), Decimal(3))
@@ -72,29 +50,20 @@ class OrderSettings:
     @classmethod
     def of(cls, environment: Environment) -> "OrderSettings":
         """Defaults for an environment."""
-        return cls(limits=RiskLimits.of(environment), plain_market=environment is Environment.LOCAL)
+        return cls(
+            limits=RiskLimits.from_settings(Settings(), environment),
+            plain_market=environment is Environment.LOCAL,
+            breakers=BreakerLimits.from_settings(Settings(), environment),
+        )
 
     @classmethod
     def from_settings(cls, settings: Settings, alias: str) -> "OrderSettings":
         """The order path's share of the daemon's settings, for one account. Raises `KeyError` for an unknown alias."""
-        account, orders, gates, risk, recon = (
-            settings.accounts[alias],
-            settings.orders,
-            settings.gates,
-            settings.risk,
-            settings.recon,
-        )
+        account, orders, gates, recon = settings.accounts[alias], settings.orders, settings.gates, settings.recon
         local = account.environment is Environment.LOCAL
         return cls(
-            limits=RiskLimits()
-            if local
-            else RiskLimits(
-                order_usd=risk.micro_order_usd,
-                day_usd=risk.micro_day_usd,
-                day_orders=risk.micro_day_orders,
-                entries_hour_instance=risk.entries_per_hour_instance,
-                entries_hour_account=risk.entries_per_hour_account,
-            ),
+            limits=RiskLimits.from_settings(settings, account.environment),
+            breakers=BreakerLimits.from_settings(settings, account.environment),
             plain_market=local,
             leverage=account.leverage,
             entry_band_bps=orders.entry_band_bps,

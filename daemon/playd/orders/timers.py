@@ -1,22 +1,30 @@
-"""What happens by the clock in an account: kill file, commits of batched rows, reconciliations, balance, blindness."""
+"""What happens by the clock in an account: commits of batched rows, reconciliations, balance, blindness, withdrawals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import anyio
 
 from playd.core.errors import LinkError, VenueError
+from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.desk import Desk
-from playd.orders.halts import Level, account_scope
+from playd.orders.fill_check import Finding
+from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.key_watch import LOOK_EVERY_S, KeyWatch
 from playd.orders.protection import Protection
-from playd.orders.reconciler import Reconciler
+from playd.orders.reconciler import Reconciler, with_flat
+from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority
 
 _TICK_S: Final = 0.5
 _CHECKPOINT_S: Final = 60.0
 _BLIND_RETRY_S: Final = 2.0
 _EXPOSURE_S: Final = 30.0
+_EXPOSED_WALLET_S: Final = 5.0
+"""Time between two readings of the balance while a loss may be growing and breakers are set."""
+
+_RULES_S: Final = 3600.0
+_RULES_RETRY_S: Final = 60.0
 
 
 @dataclass
@@ -27,16 +35,27 @@ class _Due:
     wallet_s: float
     exposure_s: float
     key_s: float
+    rules_s: float
 
 
 class Timers:
     """The clockwork of one account."""
 
-    def __init__(self, desk: Desk, reconciler: Reconciler, protection: Protection, key: KeyWatch) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        reconciler: Reconciler,
+        protection: Protection,
+        key: KeyWatch,
+        withdrawals: Withdrawals,
+        breakers: BreakerWatch,
+    ) -> None:
         self._desk = desk
         self._reconciler = reconciler
         self._protection = protection
         self._key = key
+        self._withdrawals = withdrawals
+        self._breakers = breakers
 
     async def run(self) -> None:
         """Tick until cancelled. Reads run one after the other here; none of them delays an order."""
@@ -46,6 +65,7 @@ class Timers:
             wallet_s=now_s + settings.wallet_every_s,
             exposure_s=now_s + _EXPOSURE_S,
             key_s=now_s + LOOK_EVERY_S,
+            rules_s=now_s + _RULES_S,
         )
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(self._keep_books)
@@ -54,11 +74,13 @@ class Timers:
                 await anyio.sleep(_TICK_S)
 
     async def _keep_books(self) -> None:
-        """What must never wait for a read: batched rows, the blind clock, a ban."""
+        """What must never wait for a read: batched rows, the blind clock, a ban, entries that a level forbids."""
         checkpoint_s = self._desk.clock.mono_s() + _CHECKPOINT_S
         while True:
             self._watch_blindness()
             self._watch_ban()
+            self._breakers.look()
+            self._withdrawals.look()
             self._desk.ledger.commit_if_due()
             if self._desk.clock.mono_s() >= checkpoint_s:
                 checkpoint_s = self._desk.clock.mono_s() + _CHECKPOINT_S
@@ -68,6 +90,8 @@ class Timers:
     async def _reads(self, due: _Due) -> None:
         desk, settings = self._desk, self._desk.settings
         now_s = desk.clock.mono_s()
+        if self._breaking():
+            due.wallet_s = min(due.wallet_s, now_s + _EXPOSED_WALLET_S)
         if self._protection.reconcile_soon:
             await self._reconciler.run(self._protection.reconcile_soon.pop())
         elif now_s >= due.reconcile_s:
@@ -80,7 +104,9 @@ class Timers:
             await self._read_wallet()
         elif now_s >= due.exposure_s:
             due.exposure_s = now_s + _EXPOSURE_S
-            await self._check_exposure()
+            await self._check_exposure(due)
+        elif now_s >= due.rules_s:
+            due.rules_s = now_s + (_RULES_S if await self._read_rules() else _RULES_RETRY_S)
         elif now_s >= due.key_s:
             due.key_s = now_s + LOOK_EVERY_S
             await self._key.look_again()
@@ -95,13 +121,38 @@ class Timers:
             return settings.poll_s
         return min(settings.recon_orders_s, settings.recon_positions_s)
 
+    def _breaking(self) -> bool:
+        """Whether breakers have to look at the money all the time: they are set, and something is open."""
+        shares = self._desk.fills.shares() if self._desk.settings.breakers.watching else []
+        return any(share.position.signed_qty for share in shares)
+
     async def _read_wallet(self) -> None:
         try:
             self._reconciler.note_wallet(await self._desk.port.wallet(priority=Priority.RECONCILE))
         except (VenueError, LinkError):
             return  # the gate refuses entries by the age of the last balance
 
-    async def _check_exposure(self) -> None:
+    async def _read_rules(self) -> bool:
+        """The rules of every symbol in use again: tick, step, minimum, status, delivery. False when they cannot be read."""
+        desk = self._desk
+        try:
+            found = await desk.port.instruments(sorted(desk.instruments))
+        except (VenueError, LinkError):
+            return False
+        for symbol, rules in sorted(found.items()):
+            before = desk.instruments[symbol]
+            changed = [
+                f"{name} from {getattr(before, name)} to {getattr(rules, name)}"
+                for name in (each.name for each in fields(rules))
+                if getattr(before, name) != getattr(rules, name)
+            ]
+            if changed:
+                note = f"the venue changed {', '.join(changed)}; an instance takes over tick and step when it is started again"
+                desk.incidents.open("RULES_CHANGED", "critical", symbol_scope(desk.alias, symbol), note)
+            desk.learn_rules(rules)
+        return True
+
+    async def _check_exposure(self, due: _Due) -> None:
         """Between full runs: while anything is open, compare size and stop of every position with the venue."""
         desk = self._desk
         if not any(share.position.signed_qty for share in desk.fills.shares()) and not desk.book.live():
@@ -110,11 +161,16 @@ class Timers:
         try:
             positions = await desk.port.positions(priority=Priority.RECONCILE)
         except (VenueError, LinkError):
-            desk.condition.blind_since_s = desk.condition.blind_since_s or desk.clock.mono_s()
+            if desk.condition.blind_since_s is None:
+                desk.condition.blind_since_s = desk.clock.mono_s()
+            # Only a full run ends blindness: it must not wait for its turn while the blind clock runs.
+            due.reconcile_s = min(due.reconcile_s, desk.clock.mono_s() + _BLIND_RETRY_S)
             return
-        for position in positions:
-            if versions.get(position.symbol) == desk.fills.version.get(position.symbol):
-                self._protection.position_seen(position)
+        for position in with_flat(positions, desk.instruments):
+            if versions.get(position.symbol) != desk.fills.version.get(position.symbol):
+                continue
+            if self._protection.position_seen(position) is Finding.SIZE:
+                self._protection.reconcile_soon.append("exposure")
 
     def _watch_ban(self) -> None:
         """While our address is banned the account takes no risk; afterwards not before a clean reconciliation."""

@@ -41,6 +41,12 @@ def _ladders(settings: Settings) -> Iterator[Finding]:
         yield ("streams", "dead_s"), f"must be above ping_s ({streams.ping_s:g} s)"
     if recon.blind_halt_s <= recon.blind_pause_s:
         yield ("recon", "blind_halt_s"), f"must be above blind_pause_s ({recon.blind_pause_s:g} s)"
+    breakers = settings.breakers
+    if breakers.day_halt_pct <= breakers.day_pause_pct:
+        yield ("breakers", "day_halt_pct"), f"must be above day_pause_pct ({breakers.day_pause_pct} %)"
+    for name, rates in (("im_rate", breakers.im_rate), ("mm_rate", breakers.mm_rate)):
+        if rates[1] <= rates[0]:
+            yield ("breakers", name), "the rate that halts must be above the one that pauses"
 
 
 def _account(settings: Settings, alias: str, account: Account) -> Iterator[Finding]:

@@ -119,6 +119,7 @@ class Orders(Section):
         10.0, "Position and stop are verified at the venue this soon after a fill.", unit="s", lo=5, hi=10
     )
     on_unprotectable: Literal["flatten", "alarm"] = key("flatten", "What to do with a position that accepts no stop.")
+    fat_finger_pct: Exact = key(Decimal(2), "Farthest from mark an entry may be priced.", unit="%", lo=Decimal("0.1"), hi=5)
     naked_repair_s: Seconds = key(2.0, "Age of a position without stop when it is repaired.", unit="s", lo=1, hi=60)
     naked_halt_s: Seconds = key(5.0, "Age of a position without stop when the symbol is halted.", unit="s", lo=1, hi=60)
     naked_guardian_s: Seconds = key(
@@ -141,6 +142,13 @@ class Gates(Section):
         10.0, "Entries of real money are refused when the guardian was last heard longer ago.", unit="s", lo=5, hi=60
     )
     equity_max_age_s: Seconds = key(120.0, "Oldest wallet reading that allows an entry.", unit="s", lo=30, hi=600)
+    max_spread_bps: Exact = key(Decimal(15), "Widest bid-ask spread an entry may meet.", unit="bps", lo=1, hi=200)
+    max_mark_divergence_pct: Exact = key(
+        Decimal(1), "Largest difference of last and mark price at an entry.", unit="%", lo=Decimal("0.1"), hi=5
+    )
+    max_adverse_funding_pct_day: Exact = key(
+        Decimal("0.3"), "Most funding an entry may have to pay per day.", unit="% of notional", lo=Decimal("0.01"), hi=5
+    )
 
 
 class Guardian(Section):
@@ -160,9 +168,28 @@ class Guardian(Section):
 
 
 class Risk(Section):
-    """Caps on new risk. Accounts of the local exchange have none, so that a backtest can be reproduced."""
+    """Caps on new risk. On accounts of the local exchange only those hold that are written here, so that backtests agree."""
 
-    micro_order_usd: Exact = key(Decimal(75), "Largest notional of one entry.", unit="USD", lo=1)
+    micro_order_usd: Exact = key(Decimal(75), "Largest notional of one entry; a larger one is cut.", unit="USD", lo=1)
+    hard_order_usd: Exact = key(Decimal(5000), "Notional above which an entry is refused, whatever cut it.", unit="USD", lo=1)
+    risk_per_trade_pct: Exact = key(
+        Decimal(2), "Loss at the stop, fees and slippage included; more is cut.", unit="% of equity", lo=Decimal("0.01"), hi=5
+    )
+    notional_per_trade_pct: Exact = key(Decimal(20), "Notional of one entry; more is cut.", unit="% of equity", lo=1, hi=100)
+    margin_per_trade_pct: Exact = key(Decimal(10), "Margin of one entry; more is cut.", unit="% of equity", lo=1, hi=50)
+    slippage_allowance_bps: Exact = key(Decimal(10), "Slippage that a loss at the stop is reckoned with.", unit="bps", lo=0)
+    week_notional_pct: Exact = key(
+        Decimal(600), "Notional opened in seven days.", unit="% of equity", lo=1
+    )
+    gross_pct: Exact = key(Decimal(150), "Positions and working entries of all symbols.", unit="% of equity", lo=1)
+    net_pct: Exact = key(Decimal(100), "The larger side of positions and working entries.", unit="% of equity", lo=1)
+    symbol_pct: Exact = key(Decimal(40), "Position and working entries of one symbol.", unit="% of equity", lo=1)
+    max_leverage: Exact = key(Decimal(3), "Largest leverage at the venue at which a symbol is entered.", unit="×", lo=1, hi=10)
+    max_positions: Whole = key(10, "Symbols with a position or a working entry.", lo=1, hi=20)
+    liquidation_safety: Exact = key(
+        Decimal("0.5"), "Part of the way to liquidation that a stop may lie away.", lo=Decimal("0.1"), hi=Decimal("0.8")
+    )
+    delist_no_entry_h: Whole = key(72, "No entry this long before a symbol is delivered.", unit="h", lo=0)
     micro_day_usd: Exact = key(Decimal(1000), "Notional opened per UTC day and account.", unit="USD", lo=1)
     micro_day_orders: Whole = key(20, "Entries per UTC day and account.", lo=1, hi=5000)
     entries_per_hour_instance: Whole = key(12, "Entries per hour and instance.", lo=1, hi=1000)
@@ -173,6 +200,33 @@ class Recon(Section):
     """Comparing our books with the venue's."""
 
     orders_interval_s: Seconds = key(120.0, "Time between comparisons of open orders.", unit="s", lo=30, hi=120)
+class Breakers(Section):
+    """
+    When an account stops by itself, by the balance as the venue states it. Deposits and withdrawals are no results.
+
+    On accounts of the local exchange only those hold that are written here.
+    """
+
+    day_pause_pct: Exact = key(
+        Decimal(2), "Loss since 00:00 UTC that pauses entries until the next day.", unit="% of equity", lo=Decimal("0.1")
+    )
+    day_halt_pct: Exact = key(Decimal(3), "Loss since 00:00 UTC that halts the account.", unit="% of equity", lo=Decimal("0.1"))
+    fast_fall_pct: Exact = key(
+        Decimal("1.5"), "Fall from the peak of the window that halts the account.", unit="% of equity", lo=Decimal("0.1")
+    )
+    fast_fall_window_s: Seconds = key(900.0, "Window of fast_fall_pct.", unit="s", lo=60, hi=86_400)
+    account_drawdown_pct: Exact = key(Decimal(10), "Fall from the highest equity that halts the account.", unit="%", lo=1)
+    instance_drawdown_pct: Exact = key(
+        Decimal(10), "Loss that halts one instance, its open position included.", unit="% of its capital", lo=1
+    )
+    im_rate: tuple[Exact, Exact] = key(
+        (Decimal("0.60"), Decimal("0.80")), "Initial margin rates that pause and halt the account.", unit="ratio"
+    )
+    mm_rate: tuple[Exact, Exact] = key(
+        (Decimal("0.50"), Decimal("0.70")), "Maintenance margin rates that pause and halt the account.", unit="ratio"
+    )
+
+
     positions_interval_s: Seconds = key(300.0, "Time between comparisons of positions.", unit="s", lo=30, hi=300)
     blind_pause_s: Seconds = key(15.0, "Failing reads for this long pause entries.", unit="s", lo=5, hi=60)
     blind_halt_s: Seconds = key(60.0, "Failing reads for this long halt the account.", unit="s", lo=15, hi=600)
@@ -218,3 +272,4 @@ class Settings(Section):
     log: Log = Log()
     accounts: dict[Annotated[str, Field(pattern=INSTANCE_NAME)], Account] = Field(default_factory=dict)
     instances: dict[Annotated[str, Field(pattern=INSTANCE_NAME)], Instance] = Field(default_factory=dict)
+    breakers: Breakers = Breakers()

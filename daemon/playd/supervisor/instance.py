@@ -45,6 +45,14 @@ class OrderPort(Protocol):
         """Events of this instance behind the number it registered with, in order, each once."""
         ...
 
+    def dealt_with(self, n: int) -> None:
+        """The engine knows of event `n`, or keeps it for its bar, and orders it asked for are sent."""
+        ...
+
+    async def settled(self) -> None:
+        """Return once everything that arrived in `fills` is dealt with."""
+        ...
+
     async def submit(self, intent: Intent, inputs: GateInputs | None = None) -> Verdict:
         """`inputs` for what a bar decided; entries need them."""
         ...
@@ -153,6 +161,7 @@ class EngineInstance:
         self._in_bar = False
         self._moves: deque[tuple[FillEvent, EngineOrder]] = deque()
         """Levels measured from fills that are not at the venue yet."""
+        self._bringing = anyio.Lock()
         self._port = port
         self._around = around
         self._inbox = Inbox()
@@ -186,7 +195,8 @@ class EngineInstance:
         async with anyio.create_task_group() as group:
             group.start_soon(self._take_events, name=f"{self.identity.name} events")
             while (bar := await _next(bars)) is not None:
-                await self._events_settled()
+                # A bar never overtakes a fill that was delivered before it.
+                await self._port.settled()
                 await self._on_bar(bar)
                 bars.done(self.last_open_ms + self._step_ms)
             self._around.market_ended()
@@ -212,13 +222,8 @@ class EngineInstance:
             if self.caught_up:
                 self._apply_all()
                 await self._bring_levels()
+            self._port.dealt_with(event.n)
         raise Broken("the account's event stream ended")
-
-    async def _events_settled(self) -> None:
-        """Let the task of events apply what has arrived: a bar never overtakes a fill that was delivered before it."""
-        events = self._port.fills
-        while events.statistics().current_buffer_used or not events.statistics().tasks_waiting_receive:
-            await anyio.lowlevel.checkpoint()
 
     async def _on_bar(self, bar: ClosedBar) -> None:
         self._in_bar = True
@@ -272,13 +277,14 @@ class EngineInstance:
 
     async def _bring_levels(self) -> None:
         """Bring the levels of fills to the venue. Where the price is beyond the stop already, the position is left at once."""
-        while self._moves:
-            event, order = self._moves[0]
-            answer = await self._port.submit(intent_of_fill(self.identity, event, order))
-            leaving = self.engine.on_levels_refused() if answer.code == STOP_REFUSED else None
-            if leaving is not None:
-                await self._port.submit(intent_of_fill(self.identity, event, leaving))
-            if self._moves and self._moves[0][0] is event:
+        # Bars and events both come here: whoever comes second must not take a submission under way for one that is done.
+        async with self._bringing:
+            while self._moves:
+                event, order = self._moves[0]
+                answer = await self._port.submit(intent_of_fill(self.identity, event, order))
+                leaving = self.engine.on_levels_refused() if answer.code == STOP_REFUSED else None
+                if leaving is not None:
+                    await self._port.submit(intent_of_fill(self.identity, event, leaving))
                 self._moves.popleft()
 
     def _apply_all(self) -> None:

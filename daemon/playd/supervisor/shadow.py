@@ -112,6 +112,12 @@ class ShadowPort:
         """Nothing arrives here: `inside` tells of everything."""
         return self._receive
 
+    def dealt_with(self, n: int) -> None:
+        """Nothing arrives, so nobody waits."""
+
+    async def settled(self) -> None:
+        """At once."""
+
     async def submit(self, intent: Intent, inputs: GateInputs | None = None) -> Verdict:
         """Put an order into the book, unless a halt or an unknown rule forbids the entry; writes the bar's verdict."""
         refusal = self._refusal(intent, inputs)

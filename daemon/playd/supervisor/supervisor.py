@@ -12,7 +12,7 @@ from typing import Final
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from playd.core.errors import Broken, LinkError, OperatorError, PlayError, RecordError, VenueError
+from playd.core.errors import Broken, OperatorError, PlayError, RecordError
 from playd.core.modes import Mode
 from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
@@ -190,9 +190,7 @@ class Supervisor:
     def look_around(self) -> None:
         """Bring levels and causes up to date with halts, feeds and accounts. Called each second and after events."""
         self.looked_s = self._parts.clock.mono_s()
-        if self._halts.check_kill_file() and self._group is not None:
-            for slot in self.slots.values():
-                self._group.start_soon(self._cancel_entries, slot)
+        self._halts.check_kill_file()
         for slot in self.slots.values():
             self.refresh(slot)
 
@@ -315,14 +313,10 @@ class Supervisor:
             await self._cancel_entries(slot)
 
     async def _cancel_entries(self, slot: Slot) -> None:
-        """Entries of an instance go. A venue that does not answer is no crash: gates and reconciliation know of them."""
+        """Entries of an instance go; the account asks again until they are gone."""
         account = self._parts.accounts.find(slot.record.account)
-        if account is None:
-            return
-        try:
+        if account is not None:
             await account.cancel_entries(instance_uid=slot.record.uid)
-        except (VenueError, LinkError) as error:
-            self._report("entries.cancel_failed", slot, {"msg": str(error)})
 
     def _now_ms(self) -> int:
         return self._parts.clock.wall_ms()

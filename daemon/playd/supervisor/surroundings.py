@@ -63,6 +63,8 @@ class ShellAround:
             bid=ticker.bid if ticker else None,
             ask=ticker.ask if ticker else None,
             mark=ticker.mark if ticker else None,
+            last=ticker.last if ticker else None,
+            funding_rate=ticker.funding_rate if ticker else None,
             quote_age_s=now_s - ticker.received_mono_s if ticker else None,
         )
 

@@ -5,12 +5,20 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from playd.core.modes import Environment
 from playd.core.orders import Side
-from playd.orders.gates import GATES, AccountFacts, Case, explain, judge
+from playd.orders.breakers import Trip
+from playd.orders.exposure import Holding, Working, worst_case
+from playd.orders.fitting import fitted_qty
+from playd.orders.gates import AccountFacts, Case
 from playd.orders.halts import Halt, Level
-from playd.orders.settings import OrderSettings, RiskLimits
+from playd.orders.pipeline import PIPELINE, bounds_of, explain, judge
+from playd.orders.risk_limits import RiskLimits
+from playd.orders.settings import OrderSettings
+from playd.settings.model import Risk, Settings
 from tests.simulation.fake_venue import instrument
 from tests.simulation.order_world import READY, entry
 
@@ -52,6 +60,43 @@ def test_an_entry_without_anything_against_it_passes() -> None:
     assert judge(QUOTED) is None
 
 
+def limited(case: Case = OPEN, **limits: Any) -> Case:
+    """A case under these limits alone, with quotes, funding and leverage that none of them minds."""
+    settings = replace(case.settings, limits=RiskLimits(**limits))
+    inputs = replace(case.inputs, mark=Decimal(50_000), last=Decimal(50_000), funding_rate=Decimal("0.0001"))
+    return replace(case, settings=settings, inputs=inputs, facts=replace(case.facts, leverage=Decimal(3)))
+
+
+def delivered_in(hours: float) -> Case:
+    case = limited(delist_no_entry_h=72)
+    return replace(case, instrument=replace(case.instrument, delivery_time_ms=60_000 + round(hours * 3_600_000)))
+
+
+IN_DOUBT = Working("BTCUSDT", Side.BUY, Decimal("0.002"), Decimal(50_000))
+PASSES = [
+    with_(limited(week_notional_pct=Decimal(100)), facts_week_usd=Decimal(9_500)),
+    limited(gross_pct=Decimal(5), net_pct=Decimal(5), symbol_pct=Decimal(5), max_positions=1, max_leverage=Decimal(3)),
+    with_(limited(symbol_pct=Decimal(6)), facts_working=(IN_DOUBT,)),
+    with_(limited(liquidation_safety=Decimal("0.5")), intent_stop=Decimal(41_792)),
+    with_(limited(fat_finger_pct=Decimal(2)), inputs_mark=Decimal(51_020)),
+    with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_last=Decimal(50_500)),
+    with_(OPEN, facts_rules_age_s=86_400.0),
+    delivered_in(72.0),
+    with_(limited(QUOTED, max_spread_bps=Decimal(15)), inputs_ask=Decimal(50_073)),
+    with_(limited(max_adverse_funding_pct_day=Decimal("0.3")), inputs_funding_rate=Decimal("0.001")),
+    with_(limited(max_adverse_funding_pct_day=Decimal("0.3")), inputs_funding_rate=Decimal("-0.1")),
+    with_(limited(risk_per_trade_pct=Decimal(2)), intent_stop=Decimal("49999.7")),
+    limited(order_usd=Decimal(50)),
+    limited(hard_order_usd=Decimal(500)),
+]
+"""At the very edge of each limit."""
+
+
+@pytest.mark.parametrize("case", PASSES)
+def test_a_value_at_its_limit_passes(case: Case) -> None:
+    assert judge(case) is None
+
+
 PAUSED = Halt(1, "all", Level.PAUSE, "TEST", "because", "me", 0)
 REFUSALS = [
     ("HALTED", with_(OPEN, facts_halt=PAUSED)),
@@ -76,7 +121,32 @@ REFUSALS = [
     ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal("NaN"))),
     ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal("-0.01"))),
     ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal("0.0105"))),
-    ("ORDER_CAP", with_(CAPPED, intent_qty=Decimal("0.013"))),
+    ("ORDER_CAP", limited(hard_order_usd=Decimal(499))),
+    ("WEEK_CAP", with_(limited(week_notional_pct=Decimal(100)), facts_week_usd=Decimal("9500.01"))),
+    ("WEEK_CAP", limited(week_notional_pct=Decimal("4.9"))),
+    ("EXPOSURE", limited(gross_pct=Decimal("4.9"))),
+    ("EXPOSURE", limited(net_pct=Decimal("4.9"))),
+    ("EXPOSURE", with_(limited(symbol_pct=Decimal("5.9")), facts_working=(IN_DOUBT,))),
+    ("POSITIONS", with_(limited(max_positions=1), facts_holdings=(Holding("ETHUSDT", Decimal(1), Decimal(1)),))),
+    ("LEVERAGE", with_(limited(max_leverage=Decimal(3)), facts_leverage=Decimal("3.1"))),
+    ("LEVERAGE", with_(limited(max_leverage=Decimal(3)), facts_leverage=None)),
+    ("LIQUIDATION", with_(limited(liquidation_safety=Decimal("0.5")), intent_stop=Decimal(41_750) - Decimal("41.7"))),
+    ("LIQUIDATION", with_(limited(liquidation_safety=Decimal("0.5")), facts_leverage=Decimal(49))),
+    ("PRICE_BAND", with_(limited(fat_finger_pct=Decimal(2)), inputs_mark=None)),
+    ("PRICE_BAND", with_(limited(fat_finger_pct=Decimal(2)), inputs_mark=Decimal(51_021))),
+    ("PRICE_BAND", with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_last=None)),
+    ("PRICE_BAND", with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_last=Decimal(50_501))),
+    ("INSTRUMENT", replace(OPEN, instrument=replace(instrument(), status="PreLaunch"))),
+    ("INSTRUMENT", with_(OPEN, facts_rules_age_s=86_401.0)),
+    ("INSTRUMENT", delivered_in(71.9)),
+    ("DAILY_LOSS", with_(OPEN, facts_trips=(Trip("DAILY_LOSS", Level.PAUSE, "loss", "2.1", "2", "%"),))),
+    ("DRAWDOWN", with_(OPEN, facts_trips=(Trip("DRAWDOWN", Level.HALT, "loss", "11", "10", "%"),))),
+    ("FAST_FALL", with_(OPEN, facts_trips=(Trip("FAST_FALL", Level.HALT, "loss", "2", "1.5", "%"),))),
+    ("SPREAD", with_(limited(QUOTED, max_spread_bps=Decimal(15)), inputs_ask=Decimal(50_075))),
+    ("FUNDING_RATE", with_(limited(max_adverse_funding_pct_day=Decimal("0.3")), inputs_funding_rate=None)),
+    ("FUNDING_RATE", with_(limited(max_adverse_funding_pct_day=Decimal("0.3")), inputs_funding_rate=Decimal("0.00101"))),
+    ("SIZE_ZERO", with_(limited(risk_per_trade_pct=Decimal(2)), intent_stop=Decimal("49999.8"))),
+    ("SIZE_ZERO", limited(order_usd=Decimal(49))),
     ("DAY_CAP", with_(CAPPED, facts_day_usd=Decimal(501))),
     ("DAY_CAP", with_(CAPPED, facts_day_orders=3)),
     ("CHURN", with_(CAPPED, facts_entries_hour_instance=2)),
@@ -101,17 +171,55 @@ def test_each_cause_is_refused_with_its_code(code: str, case: Case) -> None:
 
 
 def test_a_cap_names_value_limit_and_unit() -> None:
-    refusal = judge(with_(CAPPED, intent_qty=Decimal("0.013")))
+    refusal = judge(limited(hard_order_usd=Decimal(499)))
 
     assert refusal is not None
-    assert (refusal.value, refusal.limit, refusal.unit) == ("650.00", "600", "USD")
+    assert (refusal.value, refusal.limit, refusal.unit) == ("500.00", "499", "USD")
 
 
-def test_the_order_of_the_gates_is_the_specified_one() -> None:
-    order = "halt state account warm-up feed replay pending quote size|order cap|day cap|minimum|stop"
-    expected = [*order.split("|")[0].split(), *order.split("|")[1:]]
+PIPELINE_TEXT = """
+halt HALTED
+state NOT_RUNNING
+account ACCOUNT_NOT_READY
+warm-up WARMING
+feed FEED_STALE
+replay REPLAY SIGNAL_OLD
+pending UNRESOLVED PENDING
+instrument INSTRUMENT
+daily loss DAILY_LOSS
+drawdown DRAWDOWN FAST_FALL
+quote QUOTE_STALE SPREAD
+funding rate FUNDING_RATE
+size SIZE_ZERO
+order cap ORDER_CAP
+day cap DAY_CAP CHURN
+week exposure WEEK_CAP
+exposure EXPOSURE POSITIONS LEVERAGE
+liquidation LIQUIDATION
+band PRICE_BAND
+minimum BELOW_MINIMUM
+stop NO_STOP
+"""
 
-    assert [name for name, _ in GATES] == expected
+
+def test_the_pipeline_has_the_specified_gates_in_the_specified_order() -> None:
+    assert [f"{step.name} {' '.join(step.codes)}" for step in PIPELINE] == PIPELINE_TEXT.strip().splitlines()
+
+
+def test_every_refusal_a_gate_gives_is_one_that_it_declares() -> None:
+    declared = {step.name: step.codes for step in PIPELINE}
+    given = {(name, answer.code) for _, case in REFUSALS for name, answer in explain(case) if answer is not None}
+
+    assert {(name, code) for name, code in given if code not in declared[name]} == set()
+    assert {code for codes in declared.values() for code in codes} == {code for _, code in given}
+
+
+def test_every_bound_of_a_gate_has_a_value_or_is_said_to_be_off() -> None:
+    local = {name: value for step in PIPELINE for name, value in bounds_of(step, OPEN.settings).items()}
+    demo = {name: value for step in PIPELINE for name, value in bounds_of(step, OrderSettings.of(Environment.DEMO)).items()}
+
+    assert (local["gross_pct"], demo["gross_pct"], local["entry_max_age_s"]) == ("off", "150", "30.0")
+    assert "off" not in demo.values()
 
 
 def test_the_first_refusal_is_the_verdict_and_explain_shows_all() -> None:
@@ -123,7 +231,58 @@ def test_the_first_refusal_is_the_verdict_and_explain_shows_all() -> None:
     assert [answer.code for _, answer in explain(case) if answer is not None] == ["HALTED", "NOT_RUNNING", "NO_STOP"]
 
 
-def test_caps_are_off_for_the_local_exchange_and_on_everywhere_else() -> None:
-    assert RiskLimits.of(Environment.LOCAL) == RiskLimits()
-    assert RiskLimits.of(Environment.DEMO).order_usd == Decimal(75)
-    assert RiskLimits.of(Environment.LIVE).day_orders == 20
+def test_caps_are_off_for_the_local_exchange_unless_they_are_written_and_on_everywhere_else() -> None:
+    written = Settings(risk=Risk(gross_pct=Decimal(90)))
+
+    assert OrderSettings.of(Environment.LOCAL).limits == RiskLimits()
+    assert not OrderSettings.of(Environment.LOCAL).breakers.watching
+    assert RiskLimits.from_settings(written, Environment.LOCAL) == RiskLimits(gross_pct=Decimal(90))
+    assert OrderSettings.of(Environment.DEMO).limits.order_usd == Decimal(75)
+    assert OrderSettings.of(Environment.LIVE).limits.day_orders == 20
+    assert OrderSettings.of(Environment.LIVE).breakers.day_halt_pct == 3
+
+
+@pytest.mark.parametrize(
+    ("limits", "qty"),
+    [
+        ({"order_usd": Decimal(260)}, "0.005"),  # 0.0052 in whole steps
+        ({"notional_per_trade_pct": Decimal(3)}, "0.006"),  # 300 of 50 000
+        ({"margin_per_trade_pct": Decimal(1)}, "0.006"),  # 100 at threefold leverage
+        ({"risk_per_trade_pct": Decimal("0.04")}, "0.006"),  # 4 USDT over 500 + 105 per coin
+        ({"risk_per_trade_pct": Decimal("0.04"), "order_usd": Decimal(100)}, "0.002"),
+        ({"order_usd": Decimal(5_000)}, "0.010"),
+    ],
+)
+def test_ceilings_cut_the_size_to_whole_steps_and_never_raise_it(limits: dict[str, Any], qty: str) -> None:
+    fitted = fitted_qty(limited(**limits))
+
+    assert fitted.qty == Decimal(qty)
+    assert (fitted.why == "") == (qty == "0.010")
+    assert judge(limited(**limits)) is None
+
+
+def test_doubt_and_opposite_orders_count_in_the_worst_direction() -> None:
+    held = Holding("BTCUSDT", Decimal("0.1"), Decimal(50_000))
+    in_doubt = Working("BTCUSDT", Side.BUY, Decimal("0.05"), Decimal(50_000))
+    against = Working("BTCUSDT", Side.SELL, Decimal("0.4"), Decimal(50_000))
+    short = Holding("ETHUSDT", Decimal(-2), Decimal(2_000))
+
+    assert worst_case([held], [in_doubt]).gross == 7_500
+    assert worst_case([held], [in_doubt, against]).symbols == {"BTCUSDT": Decimal(15_000)}
+    assert worst_case([held, short], []).gross == 9_000
+    assert worst_case([held, short], []).net == 1_000
+    assert worst_case([held, short], [against]).net == 19_000
+
+
+QUANTITIES = st.decimals(min_value=Decimal("0.001"), max_value=10, places=3)
+WORKING = st.builds(Working, st.sampled_from(["A", "B"]), st.sampled_from(Side), QUANTITIES, QUANTITIES)
+HOLDINGS = st.lists(st.builds(Holding, st.sampled_from(["A", "B"]), QUANTITIES.map(lambda q: 5 - q), QUANTITIES), max_size=3)
+
+
+@given(HOLDINGS, st.lists(WORKING, max_size=4), WORKING)
+def test_one_more_order_never_lowers_an_exposure(holdings: list[Holding], working: list[Working], more: Working) -> None:
+    before, after = worst_case(holdings, working), worst_case(holdings, [*working, more])
+
+    assert after.gross >= before.gross
+    assert all(after.symbols[symbol] >= value for symbol, value in before.symbols.items())
+    assert after.positions >= before.positions

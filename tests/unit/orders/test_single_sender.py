@@ -40,6 +40,14 @@ def test_stops_are_set_only_by_the_two_that_write_down_why() -> None:
     }
 
 
+def test_orders_are_cancelled_by_id_in_few_places_and_never_amended() -> None:
+    """A lost reply to an amend leaves two prices that may both be true; a cancel has one end."""
+    cancelling = {str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if "port.cancel(" in path.read_text()}
+    cancelling = {path for path in cancelling if not path.startswith(OTHERS)}
+    assert cancelling == {"orders/guardian/hands.py", "orders/panic.py", "orders/reconciler.py", "orders/withdrawals.py"}
+    assert {path for path in callers("amend") | callers("amend_order") if not path.startswith("venues/exchange/")} == set()
+
+
 def test_cancel_all_is_never_called() -> None:
     found = callers("cancel_all") | callers("cancel_all_orders")
 

@@ -1,0 +1,147 @@
+"""
+Looks at an account's money with every reading of its balance, and raises the levels of breakers that are beyond a limit.
+
+A reading and the executions it contains arrive apart. It is therefore judged a moment later, and not at all when something was
+executed after it: then another reading is on its way, and a mixture of two moments would show a loss or a gain that never was.
+"""
+
+from collections import deque
+from decimal import Decimal
+from typing import Final
+
+from playd.core.orders import Wallet
+from playd.core.timeframes import DAY_MS
+from playd.orders.breakers import Standing, Trip, instance_trip, trips
+from playd.orders.desk import Desk
+from playd.orders.halts import Level, account_scope, instance_scope
+from playd.orders.order_book import FOREIGN
+from playd.orders.protection import Protection
+from playd.orders.results import Results
+
+_SETTLE_S: Final = 2.0
+"""How long the executions that a balance contains may take to be booked."""
+
+_LIFTING: Final = ("MARGIN_INITIAL", "MARGIN_MAINTENANCE")
+"""Pauses that end when their figure is below the limit again."""
+
+
+class BreakerWatch:
+    """Breakers of one account. `note` with every reading, `look` a few times a second."""
+
+    def __init__(self, desk: Desk, protection: Protection) -> None:
+        self._desk = desk
+        self._protection = protection
+        self._results = Results(desk.ledger, desk.fills)
+        self._waiting: Wallet | None = None
+        self._due_s = 0.0
+        self._window: deque[tuple[int, Decimal]] = deque()
+        self.standing: Standing | None = None
+        """Figures of the newest reading that was judged."""
+
+    @property
+    def trips(self) -> tuple[Trip, ...]:
+        """Breakers beyond a limit as of the newest judged reading, for the gates."""
+        return trips(self.standing, self._desk.settings.breakers)
+
+    def note(self, wallet: Wallet, *, complete: bool) -> None:
+        """Take a reading; `complete` when all executions it can contain are booked. One that waits keeps its turn."""
+        if not self._desk.settings.breakers.watching:
+            return
+        if complete:
+            self._waiting, self._due_s = wallet, self._desk.clock.mono_s()
+            self.look()
+        elif self._waiting is None:
+            self._waiting, self._due_s = wallet, self._desk.clock.mono_s() + _SETTLE_S
+
+    def look(self) -> None:
+        """Judge the reading that has waited long enough."""
+        wallet = self._waiting
+        if wallet is None or self._desk.clock.mono_s() < self._due_s:
+            return
+        self._waiting = None
+        if self._desk.fills.newest_ms > wallet.time_ms:
+            return
+        self.standing = self._stand(wallet)
+        self._act(self.trips, wallet.time_ms)
+        for owner in sorted({share.owner for share in self._desk.fills.shares()} - {FOREIGN}):
+            self._act_on_instance(owner)
+
+    def _stand(self, wallet: Wallet) -> Standing:
+        results = self._results.now()
+        index = results + wallet.equity_usdt - wallet.balance_usdt
+        since_ms = wallet.time_ms - round(self._desk.settings.breakers.fast_fall_window_s * 1000)
+        if not self._window:
+            self._window.extend(self._results.readings(since_ms, wallet.time_ms))
+        self._window.append((wallet.time_ms, index))
+        while self._window[0][0] < since_ms:
+            self._window.popleft()
+        return Standing(
+            equity=wallet.equity_usdt,
+            index=index,
+            day_start=self._results.day_start(wallet.time_ms),
+            day_realised=results - self._results.at_midnight(wallet.time_ms),
+            peak=max(value for _, value in self._window),
+            high=self._highest(index),
+            im_rate=wallet.im_rate,
+            mm_rate=wallet.mm_rate,
+        )
+
+    def _highest(self, index: Decimal) -> Decimal:
+        """The highest index ever; it outlives the process."""
+        ledger, key = self._desk.ledger, f"high_water:{self._desk.alias}"
+        stored = ledger.meta(key)
+        if stored is None or Decimal(stored) < index:
+            ledger.set_meta(key, format(index, "f"))
+            return index
+        return Decimal(stored)
+
+    def _act(self, found: tuple[Trip, ...], time_ms: int) -> None:
+        halts, scope = self._desk.halts, account_scope(self._desk.alias)
+        for trip in found:
+            if trip.level:
+                self._raise(scope, trip)
+            if trip.code == "DAILY_LOSS" and trip.level is Level.PAUSE:
+                self._desk.ledger.set_meta(self._pause_key, str(time_ms // DAY_MS))
+        codes = {trip.code for trip in found}
+        for code in _LIFTING:
+            if code not in codes:
+                halts.lift_pauses(scope, code, "the rate is below its limit again")
+        today = time_ms // DAY_MS
+        if "DAILY_LOSS" not in codes and self._paused_on() not in (None, today):
+            halts.lift_pauses(scope, "DAILY_LOSS", "a new UTC day has begun")
+
+    def _paused_on(self) -> int | None:
+        """The UTC day whose loss paused the account."""
+        stored = self._desk.ledger.meta(self._pause_key)
+        return None if stored is None else int(stored)
+
+    @property
+    def _pause_key(self) -> str:
+        return f"daily_loss_day:{self._desk.alias}"
+
+    def _act_on_instance(self, owner: str) -> None:
+        desk = self._desk
+        row = desk.ledger.row("SELECT capital_usd FROM instances WHERE uid = ?", (owner,))
+        if row is None or not row["capital_usd"]:
+            return
+        trip = instance_trip(
+            self._results.of_owner(owner) + self._open(owner), Decimal(row["capital_usd"]), desk.settings.breakers
+        )
+        if trip is not None:
+            self._raise(instance_scope(owner), trip)
+
+    def _open(self, owner: str) -> Decimal:
+        """What an owner's positions would bring at the marks last seen."""
+        total = Decimal(0)
+        for share in self._desk.fills.shares():
+            seen = self._protection.last_seen(share.symbol)
+            if share.owner == owner and seen is not None:
+                total += share.position.signed_qty * (seen[0].mark_price - share.position.avg_price)
+        return total
+
+    def _raise(self, scope: str, trip: Trip) -> None:
+        desk = self._desk
+        note = f"{trip.text} is {trip.value} {trip.unit}, the limit is {trip.limit}"
+        severity = "critical" if trip.level >= Level.HALT else "warning"
+        desk.incidents.open(trip.code, severity, scope, note)
+        desk.halts.raise_level(scope, trip.level, trip.code, note)

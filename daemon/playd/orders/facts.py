@@ -1,0 +1,115 @@
+"""What the account knows when an entry is judged, gathered from its ledger and its watches. Reads only."""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from playd.core.orders import Intent, OrderState
+from playd.orders.desk import Desk
+from playd.orders.exposure import Holding, Working
+from playd.orders.gates import HOUR_MS, AccountFacts
+from playd.orders.halts import scopes_of
+from playd.orders.order_book import FOREIGN
+from playd.orders.rows import OrderRow
+
+if TYPE_CHECKING:
+    from playd.orders.breaker_watch import BreakerWatch
+    from playd.orders.protection import Protection
+
+_ZERO: Final = Decimal(0)
+
+
+class Facts:
+    """Gathers `AccountFacts`. `watch` must be called before the first entry."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._protection: Protection | None = None
+        self._breakers: BreakerWatch | None = None
+
+    def watch(self, protection: "Protection", breakers: "BreakerWatch") -> None:
+        """Connect the fill check and the breakers, which are built on top of the gateway."""
+        self._protection, self._breakers = protection, breakers
+
+    def gather(self, intent: Intent, clock_ms: int, *, intent_exists: bool) -> AccountFacts:
+        """The facts of this moment about an entry of an instance whose execution bars are `clock_ms` long."""
+        desk = self._desk
+        now_ms, now_s, wallet, limits = desk.clock.wall_ms(), desk.clock.mono_s(), desk.condition.wallet, desk.settings.limits
+        not_ready = desk.condition.not_ready()
+        live = desk.book.live(intent.symbol)
+        capped = limits.day_usd is not None or limits.day_orders is not None
+        day_usd, day_orders = desk.caps.day(intent.bar_close_ms) if capped else (_ZERO, 0)
+        hourly = limits.entries_hour_account is not None or limits.entries_hour_instance is not None
+        exposed = any(
+            limit is not None for limit in (limits.gross_pct, limits.net_pct, limits.symbol_pct, limits.max_positions)
+        )
+        return AccountFacts(
+            halt=desk.halts.highest(*scopes_of(intent.instance_uid, desk.alias, intent.symbol)),
+            ready=not not_ready,
+            not_ready=not_ready,
+            equity_usdt=wallet.equity_usdt if wallet is not None else None,
+            equity_age_s=now_s - desk.condition.wallet_mono_s if wallet is not None else None,
+            verdict_exists=desk.verdicts.find(intent.instance_uid, clock_ms, intent.bar_close_ms) is not None,
+            intent_exists=intent_exists,
+            working_entries=sum(1 for row in live if row.owner == intent.instance_uid and not row.reduce_only),
+            unresolved=_unresolved(live) or self._open_check(intent.symbol) or self._not_ours(intent.symbol),
+            day_usd=day_usd,
+            day_orders=day_orders,
+            entries_hour_instance=desk.book.recent_entries(now_ms - HOUR_MS, intent.instance_uid) if hourly else 0,
+            entries_hour_account=desk.book.recent_entries(now_ms - HOUR_MS) if hourly else 0,
+            held_s=max(desk.budget.banned_for_s, desk.budget.entries_paused_for_s),
+            week_usd=desk.caps.week(intent.bar_close_ms) if limits.week_notional_pct is not None else _ZERO,
+            trips=self._breakers.trips if self._breakers is not None else (),
+            holdings=self._holdings() if exposed else (),
+            working=self._working(intent) if exposed else (),
+            leverage=self._leverage(intent.symbol),
+            im_rate=wallet.im_rate if wallet is not None else None,
+            mm_rate=wallet.mm_rate if wallet is not None else None,
+            rules_age_s=now_s - desk.rules_mono_s.get(intent.symbol, now_s),
+        )
+
+    def _open_check(self, symbol: str) -> str:
+        return self._protection.open_check(symbol) if self._protection is not None else ""
+
+    def _not_ours(self, symbol: str) -> str:
+        """The stop of an entry is the stop of the whole position: it would move the one of somebody else's."""
+        held = self._desk.fills.position(FOREIGN, symbol).signed_qty
+        return f"{held} on {symbol} is nobody's here" if held else ""
+
+    def _holdings(self) -> tuple[Holding, ...]:
+        """Every owner's position, at the mark last seen; at its entry price where nobody here watches the symbol."""
+        return tuple(
+            Holding(share.symbol, share.position.signed_qty, self._mark(share.symbol) or share.position.avg_price)
+            for share in self._desk.fills.shares()
+            if share.position.signed_qty
+        )
+
+    def _working(self, intent: Intent) -> tuple[Working, ...]:
+        """Every order that may still open risk, in doubt or foreign ones included."""
+        return tuple(
+            Working(row.symbol, row.side, row.open_qty, self._price(row) or intent.price_ref)
+            for row in self._desk.book.live()
+            if not row.reduce_only and not row.protective and row.open_qty
+        )
+
+    def _price(self, row: OrderRow) -> Decimal | None:
+        stored = self._desk.book.intent(row.intent) if row.intent is not None else None
+        decided = stored.price_ref if stored is not None else None
+        return row.price or row.trigger or decided or self._mark(row.symbol)
+
+    def _mark(self, symbol: str) -> Decimal | None:
+        seen = self._protection.last_seen(symbol) if self._protection is not None else None
+        return seen[0].mark_price or None if seen is not None else None
+
+    def _leverage(self, symbol: str) -> Decimal | None:
+        """The symbol's leverage as the venue last said with a position, else as it was set when its rules were read."""
+        seen = self._protection.last_seen(symbol) if self._protection is not None else None
+        return (seen[0].leverage if seen is not None else None) or self._desk.settings.leverage
+
+
+def _unresolved(live: list[OrderRow]) -> str:
+    for row in live:
+        if row.state is OrderState.UNKNOWN:
+            return f"order {row.link_id} is in doubt"
+        if row.state is OrderState.ORPHAN and not row.reduce_only:
+            return f"order {row.link_id} at the venue is nobody's"
+    return ""

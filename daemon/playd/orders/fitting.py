@@ -1,0 +1,59 @@
+"""How much of an entry an account allows: the Play's own size, cut to the ceilings that are set. Pure; nothing is raised."""
+
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from typing import Final
+
+from playd.orders.gates import Case
+
+TAKER: Final = Decimal("0.00055")
+"""Fee that a loss at the stop is reckoned with, on the way in and out: the venue's rate for those without a discount."""
+
+_ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The quantity in whole steps, and the ceiling that made it so; `why` is empty when the Play's own size stands."""
+
+    qty: Decimal
+    why: str = ""
+
+
+def fitted_qty(case: Case) -> Fitted:
+    """The largest quantity, not above the intent's, that every ceiling allows. Zero where a ceiling cannot be reckoned."""
+    if not (case.intent.qty.is_finite() and case.intent.price_ref.is_finite() and case.intent.price_ref > 0):
+        return Fitted(_ZERO, "quantity or price is no positive number")
+    best = Fitted(case.intent.qty)
+    for name, limit, allowed in _ceilings(case):
+        if limit is not None:
+            qty = _whole_steps(allowed, case.instrument.step)
+            best = Fitted(qty, f"{name} is {limit}") if qty < best.qty else best
+    return best
+
+
+def _ceilings(case: Case) -> tuple[tuple[str, Decimal | None, Decimal], ...]:
+    """(setting, its value, the quantity it allows in base coin) of every ceiling."""
+    limits, price = case.settings.limits, case.intent.price_ref
+    equity, leverage = case.facts.equity_usdt or _ZERO, case.facts.leverage or _ZERO
+    return (
+        ("micro_order_usd", limits.order_usd, (limits.order_usd or _ZERO) / price),
+        ("risk_per_trade_pct", limits.risk_per_trade_pct, _share(equity, limits.risk_per_trade_pct) / _unit_risk(case)),
+        ("notional_per_trade_pct", limits.notional_per_trade_pct, _share(equity, limits.notional_per_trade_pct) / price),
+        ("margin_per_trade_pct", limits.margin_per_trade_pct, _share(equity, limits.margin_per_trade_pct) * leverage / price),
+    )
+
+
+def _unit_risk(case: Case) -> Decimal:
+    """Loss of one base coin that is stopped out, in USDT: distance, fees both ways, slippage."""
+    intent, slippage = case.intent, case.settings.limits.slippage_allowance_bps / 10_000
+    distance = abs(intent.price_ref - intent.stop) if intent.stop is not None else intent.price_ref
+    return distance + intent.price_ref * (2 * TAKER + slippage)
+
+
+def _share(equity: Decimal, pct: Decimal | None) -> Decimal:
+    return equity * (pct or _ZERO) / 100
+
+
+def _whole_steps(qty: Decimal, step: Decimal) -> Decimal:
+    return (max(_ZERO, qty) / step).to_integral_value(ROUND_FLOOR) * step

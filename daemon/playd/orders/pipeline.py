@@ -1,0 +1,86 @@
+"""The gates in their binding order. The first refusal is the verdict."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from playd.orders import gates, risk_gates
+from playd.orders.gates import Case, Gate, Refusal
+from playd.orders.settings import OrderSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One gate: its name, the codes it refuses with, and what bounds it (names of `OrderSettings` or its limits)."""
+
+    name: str
+    gate: Gate
+    codes: tuple[str, ...]
+    bounds: tuple[str, ...] = ()
+
+
+PIPELINE: Final = (
+    Step("halt", gates.halt, ("HALTED",)),
+    Step("state", gates.state, ("NOT_RUNNING",)),
+    Step("account", gates.account, ("ACCOUNT_NOT_READY",), ("equity_max_age_s",)),
+    Step("warm-up", gates.warm_up, ("WARMING",)),
+    Step("feed", gates.feed, ("FEED_STALE",), ("feed_stale_s",)),
+    Step("replay", gates.replay, ("REPLAY", "SIGNAL_OLD"), ("entry_max_age_s",)),
+    Step("pending", gates.pending, ("UNRESOLVED", "PENDING")),
+    Step("instrument", gates.instrument, ("INSTRUMENT",), ("delist_no_entry_h",)),
+    Step("daily loss", risk_gates.daily_loss, ("DAILY_LOSS",)),
+    Step("drawdown", risk_gates.drawdown, ("DRAWDOWN", "FAST_FALL")),
+    Step("quote", gates.quote, ("QUOTE_STALE", "SPREAD"), ("quote_max_age_s", "max_spread_bps")),
+    Step("funding rate", risk_gates.funding_rate, ("FUNDING_RATE",), ("max_adverse_funding_pct_day",)),
+    Step(
+        "size",
+        risk_gates.size,
+        ("SIZE_ZERO",),
+        ("order_usd", "risk_per_trade_pct", "notional_per_trade_pct", "margin_per_trade_pct"),
+    ),
+    Step("order cap", risk_gates.order_cap, ("ORDER_CAP",), ("hard_order_usd",)),
+    Step(
+        "day cap",
+        risk_gates.day_cap,
+        ("DAY_CAP", "CHURN"),
+        ("day_usd", "day_orders", "entries_hour_instance", "entries_hour_account"),
+    ),
+    Step("week exposure", risk_gates.week_exposure, ("WEEK_CAP",), ("week_notional_pct",)),
+    Step(
+        "exposure",
+        risk_gates.exposure,
+        ("EXPOSURE", "POSITIONS", "LEVERAGE"),
+        ("gross_pct", "net_pct", "symbol_pct", "max_positions", "max_leverage"),
+    ),
+    Step("liquidation", risk_gates.liquidation, ("LIQUIDATION",), ("liquidation_safety",)),
+    Step("band", risk_gates.band, ("PRICE_BAND",), ("fat_finger_pct", "max_mark_divergence_pct")),
+    Step("minimum", risk_gates.minimum, ("BELOW_MINIMUM",)),
+    Step("stop", risk_gates.stop, ("NO_STOP",)),
+)
+"""Names and order are those of operations; a golden copy stands in a test."""
+
+
+def judge(case: Case) -> Refusal | None:
+    """The first refusal, or None when every gate passes."""
+    for step in PIPELINE:
+        refusal = step.gate(case)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def explain(case: Case) -> list[tuple[str, Refusal | None]]:
+    """The answer of every gate, for people."""
+    return [(step.name, step.gate(case)) for step in PIPELINE]
+
+
+def bounds_of(step: Step, settings: OrderSettings) -> dict[str, str]:
+    """The values that bound a gate on one account; `off` where nothing does."""
+    return {name: _say(_bound(settings, name)) for name in step.bounds}
+
+
+def _bound(settings: OrderSettings, name: str) -> object:
+    return getattr(settings, name) if hasattr(settings, name) else getattr(settings.limits, name)
+
+
+def _say(value: object) -> str:
+    return "off" if value is None else str(value)

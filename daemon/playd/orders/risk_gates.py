@@ -1,0 +1,190 @@
+"""Gates over money: sizes, caps, exposure, breakers. Pure, and each off where its limit is None."""
+
+from decimal import Decimal
+from typing import Final
+
+from playd.core.orders import Side
+from playd.orders.exposure import Working, worst_case
+from playd.orders.fitting import fitted_qty
+from playd.orders.gates import Case, Refusal
+from playd.orders.risk_limits import RiskLimits
+
+_LEAST_STOP_TICKS: Final = 3
+_DAY_MIN: Final = 1440
+_LAST_SHARE: Final = Decimal("0.05")
+"""Of a week's exposure: with less than this left, nothing is opened any more."""
+
+
+def daily_loss(case: Case) -> Refusal | None:
+    return _tripped(case, "DAILY_LOSS")
+
+
+def drawdown(case: Case) -> Refusal | None:
+    return _tripped(case, "DRAWDOWN") or _tripped(case, "FAST_FALL")
+
+
+def funding_rate(case: Case) -> Refusal | None:
+    """What the position would pay a day, as things stand."""
+    limit, rate = case.settings.limits.max_adverse_funding_pct_day, case.inputs.funding_rate
+    if limit is None:
+        return None
+    if rate is None or case.instrument.funding_interval_min <= 0:
+        return Refusal("FUNDING_RATE", "the funding rate is unknown")
+    paid = rate if case.intent.side is Side.BUY else -rate
+    pct = paid * _DAY_MIN / case.instrument.funding_interval_min * 100
+    if pct <= limit:
+        return None
+    return Refusal("FUNDING_RATE", "funding of a day costs too much", f"{pct:.3f}", str(limit), "% of notional")
+
+
+def size(case: Case) -> Refusal | None:
+    qty, step = case.intent.qty, case.instrument.step
+    if not qty.is_finite() or qty <= 0:
+        return Refusal("SIZE_ZERO", "quantity is not a positive number", str(qty), str(step), "base coin")
+    if qty % step:
+        return Refusal("SIZE_ZERO", "quantity is not a multiple of the step", str(qty), str(step), "base coin")
+    if case.intent.price_ref <= 0 or not case.intent.price_ref.is_finite():
+        return Refusal("SIZE_ZERO", "reference price is not a positive number", str(case.intent.price_ref), "0", "USDT")
+    if case.settings.limits.risk_per_trade_pct is not None and case.intent.stop is not None:
+        ticks = abs(case.intent.price_ref - case.intent.stop) / case.instrument.tick
+        if ticks < _LEAST_STOP_TICKS:
+            return Refusal("SIZE_ZERO", "the stop is too near to size by", f"{ticks:.1f}", str(_LEAST_STOP_TICKS), "ticks")
+    fitted = fitted_qty(case)
+    if fitted.qty <= 0:
+        return Refusal("SIZE_ZERO", f"nothing is left of the size: {fitted.why}", str(fitted.qty), str(step), "base coin")
+    return None
+
+
+def order_cap(case: Case) -> Refusal | None:
+    hard, notional = case.settings.limits.hard_order_usd, fitted_qty(case).qty * case.intent.price_ref
+    if hard is not None and notional > hard:
+        return Refusal("ORDER_CAP", "order is larger than any may be", f"{notional:.2f}", str(hard), "USD")
+    return None
+
+
+def day_cap(case: Case) -> Refusal | None:
+    limits, facts = case.settings.limits, case.facts
+    after_usd = facts.day_usd + fitted_qty(case).qty * case.intent.price_ref
+    if limits.day_usd is not None and after_usd > limits.day_usd:
+        return Refusal("DAY_CAP", "opened notional of the UTC day", f"{after_usd:.2f}", str(limits.day_usd), "USD")
+    if limits.day_orders is not None and facts.day_orders >= limits.day_orders:
+        return Refusal("DAY_CAP", "entries of the UTC day", str(facts.day_orders), str(limits.day_orders), "orders")
+    for value, cap, what in (
+        (facts.entries_hour_instance, limits.entries_hour_instance, "entries of this instance in an hour"),
+        (facts.entries_hour_account, limits.entries_hour_account, "entries of the account in an hour"),
+    ):
+        if cap is not None and value >= cap:
+            return Refusal("CHURN", what, str(value), str(cap), "orders")
+    return None
+
+
+def week_exposure(case: Case) -> Refusal | None:
+    """Opened notional of a week; closing frees nothing."""
+    pct, equity = case.settings.limits.week_notional_pct, case.facts.equity_usdt
+    if pct is None or equity is None:
+        return None
+    cap = equity * pct / 100
+    after_usd = case.facts.week_usd + fitted_qty(case).qty * case.intent.price_ref
+    if after_usd <= cap and case.facts.week_usd <= cap * (1 - _LAST_SHARE):
+        return None
+    return Refusal("WEEK_CAP", "opened notional of the last seven days", f"{after_usd:.2f}", f"{cap:.2f}", "USD")
+
+
+def exposure(case: Case) -> Refusal | None:
+    """Everything held, working or in doubt, and this order, each in its worst direction."""
+    limits, facts, intent = case.settings.limits, case.facts, case.intent
+    wanted = Working(intent.symbol, intent.side, fitted_qty(case).qty, intent.price_ref)
+    after = worst_case(facts.holdings, (*facts.working, wanted))
+    of_symbol = after.symbols.get(intent.symbol, Decimal(0))
+    for value, pct, what in (
+        (after.gross, limits.gross_pct, "gross exposure"),
+        (after.net, limits.net_pct, "net exposure"),
+        (of_symbol, limits.symbol_pct, f"exposure in {intent.symbol}"),
+    ):
+        refusal = _above_share(value, pct, facts.equity_usdt, what)
+        if refusal is not None:
+            return refusal
+    if limits.max_positions is not None and after.positions > limits.max_positions:
+        return Refusal("POSITIONS", "open positions", str(after.positions), str(limits.max_positions), "positions")
+    return _leverage(case, limits)
+
+
+def liquidation(case: Case) -> Refusal | None:
+    """The stop must be reached long before the venue's liquidation, even if the position is alone with its margin."""
+    limits, intent = case.settings.limits, case.intent
+    leverage = case.facts.leverage
+    if limits.liquidation_safety is None or leverage is None or intent.stop is None:
+        return None
+    # A first tier's maintenance rate is half of the initial rate at the symbol's highest leverage.
+    maintenance = 1 / (2 * case.instrument.max_leverage)
+    allowed = intent.price_ref * max(Decimal(0), 1 / leverage - maintenance) * limits.liquidation_safety
+    distance = abs(intent.price_ref - intent.stop)
+    if distance <= allowed:
+        return None
+    return Refusal("LIQUIDATION", "the stop lies too near to liquidation", f"{distance:.4f}", f"{allowed:.4f}", "USDT")
+
+
+def band(case: Case) -> Refusal | None:
+    """A limit far from the market, or a market that does not agree with itself, is somebody's mistake."""
+    limits, mark, last = case.settings.limits, case.inputs.mark, case.inputs.last
+    if limits.fat_finger_pct is not None:
+        if mark is None or mark <= 0:
+            return Refusal("PRICE_BAND", "there is no mark price")
+        price = case.intent.price if case.intent.price is not None else case.intent.price_ref
+        away_pct = abs(price - mark) / mark * 100
+        if away_pct > limits.fat_finger_pct:
+            return Refusal("PRICE_BAND", "price is far from mark", f"{away_pct:.2f}", str(limits.fat_finger_pct), "%")
+    if limits.max_mark_divergence_pct is not None:
+        if mark is None or last is None or mark <= 0:
+            return Refusal("PRICE_BAND", "there is no last or mark price")
+        apart_pct = abs(last - mark) / mark * 100
+        if apart_pct > limits.max_mark_divergence_pct:
+            limit = str(limits.max_mark_divergence_pct)
+            return Refusal("PRICE_BAND", "last and mark price differ", f"{apart_pct:.2f}", limit, "%")
+    return None
+
+
+def minimum(case: Case) -> Refusal | None:
+    qty, rules = fitted_qty(case).qty, case.instrument
+    if qty < rules.min_qty:
+        return Refusal("BELOW_MINIMUM", "quantity is below the venue's minimum", str(qty), str(rules.min_qty), "base coin")
+    most = rules.max_market_qty if case.intent.order_type == "Market" else rules.max_qty
+    if qty > most:
+        return Refusal("BELOW_MINIMUM", "quantity is above the venue's maximum", str(qty), str(most), "base coin")
+    notional = qty * case.intent.price_ref
+    if notional < rules.min_notional_usdt:
+        limit = str(rules.min_notional_usdt)
+        return Refusal("BELOW_MINIMUM", "notional is below the venue's minimum", f"{notional:.4f}", limit, "USDT")
+    return None
+
+
+def stop(case: Case) -> Refusal | None:
+    wanted, reference = case.intent.stop, case.intent.price_ref
+    if wanted is None:
+        return Refusal("NO_STOP", "an entry without a stop is not sent")
+    losing = wanted < reference if case.intent.side is Side.BUY else wanted > reference
+    if wanted <= 0 or wanted % case.instrument.tick or not losing:
+        return Refusal("NO_STOP", "stop is not a valid price on the losing side", str(wanted), str(reference), "USDT")
+    return None
+
+
+def _tripped(case: Case, code: str) -> Refusal | None:
+    trip = next((trip for trip in case.facts.trips if trip.code == code), None)
+    return None if trip is None else Refusal(code, trip.text, trip.value, trip.limit, trip.unit)
+
+
+def _above_share(value: Decimal, pct: Decimal | None, equity: Decimal | None, what: str) -> Refusal | None:
+    if pct is None or equity is None:
+        return None
+    share = value / equity * 100
+    return None if share <= pct else Refusal("EXPOSURE", what, f"{share:.1f}", str(pct), "% of equity")
+
+
+def _leverage(case: Case, limits: RiskLimits) -> Refusal | None:
+    facts = case.facts
+    if limits.max_leverage is None:
+        return None
+    if facts.leverage is None or facts.leverage > limits.max_leverage:
+        found = "unknown" if facts.leverage is None else str(facts.leverage)
+        return Refusal("LEVERAGE", "leverage at the venue", found, str(limits.max_leverage), "×")
+    return None

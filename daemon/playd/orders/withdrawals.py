@@ -1,0 +1,102 @@
+"""
+Withdrawals: entries are taken back from the venue, by id, asked again and again until each is final.
+
+Who takes them back: an instance's own cancel, a person's halt, a stop, a panic; and every level in force, whoever raised it and
+whenever, also one that an earlier life raised. A cancel never changes the order's own state: the stream or a look-up says what
+became of it, and its instance hears of that end. What was filled before the cancel arrived stays, under the entry's stop.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final
+
+from playd.orders.booking import ENTRY_ACTIONS
+from playd.orders.desk import Desk
+from playd.orders.halts import Level, scopes_of
+from playd.orders.order_book import FOREIGN
+from playd.orders.resolver import Resolver
+from playd.orders.rows import OrderRow
+from playd.venues.port import Priority
+
+_REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
+"""Pauses before a cancel whose order is still there is sent again; the last one repeats."""
+
+_RULE_PATIENCE_MS: Final = 30_000
+"""A pause that a rule raised may lift itself; only after this long it takes entries along."""
+
+_RULES: Final = frozenset({"daemon", "file", "guardian"})
+"""Actors that are no person."""
+
+
+class Withdrawals:
+    """Cancels entries of one account. Every order is driven by one task at most, so that everything here may be repeated."""
+
+    def __init__(self, desk: Desk, resolver: Resolver) -> None:
+        self._desk = desk
+        self._resolver = resolver
+        self._driven: set[str] = set()
+
+    def entries(self, *, instance_uid: str = "", symbol: str = "") -> list[OrderRow]:
+        """Orders of the scope that could open risk, foreign ones included; nothing protective, no targets."""
+        rows = self._desk.book.live(symbol or None)
+        return [row for row in rows if not row.reduce_only and not row.protective and instance_uid in ("", row.owner)]
+
+    async def ask(self, rows: Iterable[OrderRow]) -> None:
+        """Send the cancel of each; what is not final by then is driven on in the background, while the account runs."""
+        for row in rows:
+            await self._send(row)
+            self._begin(row.link_id, self._drive)
+
+    def look(self) -> None:
+        """Begin to take back the entries of instances here that a level in force forbids. Reads only while there is one."""
+        desk = self._desk
+        if not desk.halts.in_force():
+            return
+        for row in desk.book.live():
+            if row.owner != FOREIGN and row.action in ENTRY_ACTIONS and self._forbidden(row):
+                self._begin(row.link_id, self._send_and_drive)
+
+    def resume(self, rows: Iterable[OrderRow]) -> None:
+        """Go on with cancels of an earlier life."""
+        for row in rows:
+            self._begin(row.link_id, self._send_and_drive)
+
+    def _begin(self, link: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        if link not in self._driven and self._desk.spawn(work, link):
+            self._driven.add(link)
+
+    async def _send_and_drive(self, link: str) -> None:
+        await self._send(self._desk.book.need(link))
+        await self._drive(link)
+
+    async def _drive(self, link: str) -> None:
+        """Until an order whose cancel was sent is final: wait for news, look it up when there are none, cancel again."""
+        desk, tries = self._desk, 0
+        try:
+            while not (row := desk.book.need(link)).state.terminal:
+                if await desk.changed(link, _REPEAT_S[min(tries, len(_REPEAT_S) - 1)]):
+                    continue
+                tries += 1
+                if row.owner != FOREIGN:  # somebody else's has no link id of ours to be asked for
+                    await self._resolver.look_up(row)
+                if not desk.book.need(link).state.terminal:
+                    await self._send(row)
+        finally:
+            self._driven.discard(link)
+
+    async def _send(self, row: OrderRow) -> None:
+        by_link = not row.link_id.startswith("v:")
+        await self._desk.port.cancel(
+            row.symbol,
+            link_id=row.link_id if by_link else "",
+            venue_order_id="" if by_link else row.venue_order_id,
+            priority=Priority.CANCEL,
+        )
+
+    def _forbidden(self, row: OrderRow) -> bool:
+        """Whether a level over the order's owner takes resting entries along. A frozen scope is sent nothing at all."""
+        desk = self._desk
+        halts = desk.halts.in_force(*scopes_of(row.owner, desk.alias, row.symbol))
+        if not halts or halts[0].level is Level.FREEZE:
+            return False
+        old_ms = desk.clock.wall_ms() - _RULE_PATIENCE_MS
+        return any(halt.level >= Level.HALT or halt.actor not in _RULES or halt.raised_ms <= old_ms for halt in halts)
