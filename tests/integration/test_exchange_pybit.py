@@ -1,7 +1,6 @@
 """The official connector, unmodified, against the local exchange, with the settings that `daemon/exchange-clients.md` gives."""
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -110,6 +109,8 @@ def test_the_account_by_http(session: HTTP) -> None:
     assert rates["preImrE4"] < rates["postImrE4"]
     assert _rows(session.get_open_orders(**LINEAR)) == []
     session.set_margin_mode(setMarginMode="ISOLATED_MARGIN")
+    assert session.set_auto_add_margin(**LINEAR, autoAddMargin=1, positionIdx=0)["retCode"] == 0
+    assert _rows(session.get_positions(**LINEAR))[0]["autoAddMargin"] == 1
     assert session.set_auto_add_margin(**LINEAR, autoAddMargin=0, positionIdx=0)["retCode"] == 0
     assert session.confirm_new_risk_limit(**LINEAR)["retCode"] == 0
     assert session.set_limit_price_action(category="linear", modifyEnable=True)["retCode"] == 0
@@ -184,8 +185,6 @@ class Heard:
 
 def test_the_market_by_websocket(settings: dict[str, Any], last: Decimal) -> None:
     heard, socket = Heard(), WebSocket(channel_type="linear", testnet=False)
-    # pybit names a topic's callback after it has asked for the topic: a snapshot that comes faster would end its socket.
-    socket.callback_directory = defaultdict(lambda: heard)
     try:
         socket.ticker_stream("BTCUSDT", heard)
         socket.kline_stream(1, "BTCUSDT", heard)

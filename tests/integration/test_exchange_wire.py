@@ -17,6 +17,7 @@ from playd.market.synthetic import SyntheticFeed
 from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.exchange import ExchangeInfo
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
+from playd.venues.exchange.sessions import FIRST_FRAME_AFTER_S
 from playd.world.ports import Signal
 from playd.world.real import real_world
 from playd.world.virtual import virtual_world
@@ -209,6 +210,19 @@ async def test_one_bad_topic_refuses_the_whole_request_and_req_id_comes_back(pat
         assert (await public.read())["success"] is False
 
 
+@pytest.mark.parametrize(("lockstep", "silent_s"), [(False, FIRST_FRAME_AFTER_S), (True, 0.0)])
+async def test_a_subscriber_has_time_to_name_who_listens_before_the_first_frame(
+    path: PurePath, lockstep: bool, silent_s: float
+) -> None:
+    async with bench_at(real_world(), path, held=True, lockstep=lockstep) as bench:
+        public = await bench.public()
+        for topic in ("tickers.BTCUSDT", "orderbook.50.BTCUSDT"):
+            began_s = time.monotonic()
+            assert (await public.ask("subscribe", topic))["success"]
+            assert (await public.read())["topic"] == topic
+            assert time.monotonic() - began_s >= silent_s
+
+
 async def test_a_private_socket_says_nothing_before_it_knows_who_is_there(path: PurePath) -> None:
     async with bench_at(real_world(), path) as bench:
         socket = Socket(await bench.session.ws_connect(bench.info.private_url))
@@ -288,9 +302,12 @@ async def test_what_the_venue_has_elsewhere_is_empty_here_and_what_it_does_not_h
         for query, rows in (("", 1), ("currency=USDC", 0), ("category=spot", 0), ("baseCoin=BTC", 0), ("type=TRANSFER_IN", 1)):
             assert len((await bench.get("/v5/account/transaction-log", query))["result"]["list"]) == rows
         auto = {"category": "linear", "symbol": "BTCUSDT", "autoAddMargin": 1}
-        assert (await bench.post("/v5/position/set-auto-add-margin", **auto))["retCode"] == 10001
-        assert (await bench.post("/v5/position/set-auto-add-margin", **{**auto, "autoAddMargin": 0}))["retCode"] == 0
-        assert (await bench.post("/v5/account/set-limit-px-action", category="linear", modifyEnable=True))["retCode"] == 0
+        assert (await bench.post("/v5/position/set-auto-add-margin", **auto))["retCode"] == 0
+        assert (await bench.post("/v5/position/set-auto-add-margin", **{**auto, "autoAddMargin": 2}))["retCode"] == 10001
+        assert (await bench.post("/v5/account/set-limit-px-action", category="linear", modifyEnable=False))["retCode"] == 0
+        assert (await bench.get("/v5/account/user-setting-config"))["result"]["lpaPerp"] is True
+        wallet = (await bench.get("/v5/account/wallet-balance", "accountType=UNIFIED&coin=BTC,USDT"))["result"]["list"][0]
+        assert [(row["coin"], row["walletBalance"]) for row in wallet["coin"]] == [("BTC", "0"), ("USDT", "10000")]
 
 
 async def test_orders_come_in_pages_that_the_filter_does_not_thin_out(path: PurePath) -> None:

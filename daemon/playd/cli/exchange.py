@@ -11,6 +11,7 @@ from playd.cli.fault_file import read_fault_file
 from playd.control.figures import rfc3339
 from playd.core.canonical import digest
 from playd.core.errors import OperatorError, PlaydError, SettingsError
+from playd.market.candle_file import read_candles
 from playd.market.feed import CandleFeed
 from playd.market.source import MarketChoice, open_feed
 from playd.matching.depth import DepthProfile
@@ -20,7 +21,9 @@ from playd.venues.exchange.exchange import ExchangeInfo
 from playd.venues.exchange.faults.model import Fault
 from playd.venues.exchange.ledger import directory_of
 from playd.venues.exchange.listing import MarketTerms, RiskTier
+from playd.venues.exchange.other_prices import Basis, OtherPrices, Recorded
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
+from playd.venues.exchange.words import INDEX_PRICE, MARK_PRICE
 from playd.world.ports import World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
@@ -44,6 +47,9 @@ class ServeOptions:
     insured: bool = True
     demo: bool = False
     faults: str = ""
+    basis_bps: float = 0.0
+    mark_candles: str = ""
+    index_candles: str = ""
 
 
 def serve_exchange(options: ServeOptions) -> int:
@@ -64,6 +70,7 @@ async def _serve(world: World, options: ServeOptions) -> int:
     here = world.process.working_dir()
     files = (here / options.candles,) if options.candles else ()
     feed = open_feed(world.disk, MarketChoice(files, options.symbol, max(options.synthetic, 0)))
+    terms = _terms(options, _prices(world, options, feed))
     faults = read_fault_file(world, here / options.faults) if options.faults else ()
     directory = (here / options.state if options.state else here / "state") / "exchange"
     world.disk.mkdir(directory)
@@ -72,7 +79,7 @@ async def _serve(world: World, options: ServeOptions) -> int:
         port=options.port,
         speed=options.speed,
         lockstep=options.lockstep,
-        terms=_terms(options),
+        terms=terms,
         environment=DEMO if options.demo else MAINNET,
         faults=faults,
     )
@@ -88,10 +95,29 @@ async def _serve(world: World, options: ServeOptions) -> int:
     return 0
 
 
-def _terms(options: ServeOptions) -> MarketTerms:
+def _terms(options: ServeOptions, prices: OtherPrices | None) -> MarketTerms:
     """How deep the market is; without flags as deep as that of a backtest."""
     depth = DepthProfile(options.depth_usdt, seed=max(options.synthetic, 0)) if options.depth_usdt else None
-    return MarketTerms(depth, options.participation, options.price_band, read_tiers(options.risk_tiers), options.insured)
+    tiers = read_tiers(options.risk_tiers)
+    return MarketTerms(depth, options.participation, options.price_band, tiers, options.insured, prices)
+
+
+def _prices(world: World, options: ServeOptions, feed: CandleFeed) -> OtherPrices | None:
+    """Mark and index, None where they are the last price. Raises `SettingsError`, `CandleError`."""
+    files = {kind: name for kind, name in ((MARK_PRICE, options.mark_candles), (INDEX_PRICE, options.index_candles)) if name}
+    if files and options.basis_bps:
+        raise SettingsError("give either --basis-bps or recorded candles of mark and index")
+    if not files:
+        return Basis(options.basis_bps, max(options.synthetic, 0)) if options.basis_bps else None
+    if len(feed.symbols) != 1:
+        raise SettingsError("--mark-candles and --index-candles go with --candles, which has one symbol")
+    (symbol,), found = feed.symbols, {}
+    for kind, name in files.items():
+        series = read_candles(world.disk, world.process.working_dir() / name, symbol)
+        if series.step_ms != feed.step_ms:
+            raise SettingsError(f"{name}: candles of {series.step_ms} ms, those of {symbol} have {feed.step_ms} ms")
+        found[symbol, kind] = series
+    return Recorded(found)
 
 
 def read_tiers(text: str) -> tuple[RiskTier, ...]:

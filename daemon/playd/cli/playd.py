@@ -156,6 +156,11 @@ def exchange_serve(
         float, typer.Option("--participation", help="Part of a candle's volume that limit orders get; 0 all.", min=0.0, max=1.0)
     ] = 0.0,
     price_band: Annotated[bool, typer.Option("--price-band", help="Keep prices within the venue's band.")] = False,
+    basis_bps: Annotated[
+        float, typer.Option("--basis-bps", metavar="BPS", help="How far mark and index stray.", min=0.0, max=500.0)
+    ] = 0.0,
+    mark_candles: Annotated[str, typer.Option("--mark-candles", metavar="FILE", help="Recorded mark price.")] = "",
+    index_candles: Annotated[str, typer.Option("--index-candles", metavar="FILE", help="Recorded index price.")] = "",
     demo: Annotated[bool, typer.Option("--demo", help="As the venue's demo: no WebSocket orders, money on request.")] = False,
     risk_tiers: Annotated[
         str, typer.Option("--risk-tiers", metavar="TIERS", help="LIMIT:RATE:LEVERAGE,... with limits in USDT.")
@@ -168,7 +173,7 @@ def exchange_serve(
 
     market = (candles, synthetic, speed, port, symbol, lockstep, state)
     terms = depth_usdt, participation, price_band, risk_tiers, not deleverage
-    options = ServeOptions(*market, *terms, demo, faults)
+    options = ServeOptions(*market, *terms, demo, faults, basis_bps, mark_candles, index_candles)
     run_command(lambda: serve_exchange(options))
 
 

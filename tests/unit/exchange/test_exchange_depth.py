@@ -116,12 +116,13 @@ def test_resting_orders_share_the_volume_by_price_then_time_whoever_they_belong_
     assert [order.status for order in (better, early, late)] == ["Filled"] * 3
 
 
-def test_a_taker_meets_the_better_resting_orders_of_others_and_never_its_own() -> None:
+def test_a_taker_meets_the_better_resting_orders_of_users() -> None:
     market = Market(slippage_bps=0.0, terms=SHALLOW)
     other = market.join(1002)
     near = market.order("Sell", "0.05", orderType="Limit", price="50005", by=other)
     level = market.order("Sell", "0.05", orderType="Limit", price="50010", by=other)
     own = market.limit("Sell", "0.05", "50006")
+    assert own.smp == "None"
     market.flat_minute()
     market.open(50_000.0, 50_000.0, 50_000.0, 50_000.0)
     assert levels(market.books, market.books.listings[SYMBOL], Side.BUY, 500_000)[:4] == [
@@ -131,15 +132,17 @@ def test_a_taker_meets_the_better_resting_orders_of_others_and_never_its_own() -
         (500_100, 150),
     ]
 
-    order = market.order("Buy", "0.22")
+    order = market.order("Buy", "0.27")
 
     assert fills(market, order) == [
         ("50000.0", "0.100"),
         ("50005.0", "0.050"),
+        ("50006.0", "0.050"),
         ("50010.0", "0.050"),
         ("50010.0", "0.020"),
     ]
-    assert (near.status, level.status, own.status) == ("Filled", "Filled", "New")
+    assert (near.status, level.status, own.status) == ("Filled", "Filled", "Filled")
+    assert market.position.steps == 220
     assert other.positions[SYMBOL].steps == -100
     assert [row["isMaker"] for row in market.executions if row["orderId"] == near.order_id] == [True]
 

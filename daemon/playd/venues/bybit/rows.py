@@ -157,7 +157,8 @@ def instrument_from(row: Row) -> Instrument:
 def candle_from(row: Sequence[Any]) -> Candle:
     """A row of `kline`: start, open, high, low, close, volume, turnover."""
     try:
-        return Candle(int(row[0]), *(float(value) for value in row[1:6]))
+        open_, high, low, close, volume = (float(value) for value in row[1:6])
+        return Candle(int(row[0]), open_, high, low, close, volume)
     except (TypeError, ValueError, IndexError):
         raise Doubtful(f"kline row is not readable: {str(row)[:100]}") from None
 
@@ -165,8 +166,8 @@ def candle_from(row: Sequence[Any]) -> Candle:
 def candle_from_stream(row: Row) -> Candle:
     """A candle of topic `kline.*`."""
     try:
-        prices = (float(row[name]) for name in ("open", "high", "low", "close", "volume"))
-        return Candle(int(row["start"]), *prices)
+        open_, high, low, close, volume = (float(row[name]) for name in ("open", "high", "low", "close", "volume"))
+        return Candle(int(row["start"]), open_, high, low, close, volume)
     except (TypeError, ValueError, KeyError):
         raise Doubtful(f"kline frame is not readable: {str(row)[:100]}") from None
 

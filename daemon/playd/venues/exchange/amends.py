@@ -36,7 +36,10 @@ def amend(books: Books, account: Account, request: Request) -> Order:
     if order.is_market and not order.waits_for_trigger:
         raise Refusal(refusal.NO_SUCH_ORDER, "order not exists or too late to replace")
     before = _what_may_change(order)
-    qty_steps, price_ticks = _new_quantity(books, account, listing, order, request), _new_price(books, listing, order, request)
+    qty_steps, price_ticks = (
+        _new_quantity(books, account, listing, order, request),
+        _new_price(books, account, listing, order, request),
+    )
     trigger = _new_trigger(books, account, listing, order, request)
     stop, target, partial = _new_legs(listing, order, request, price_ticks or trigger[0])
     after = qty_steps, price_ticks, *trigger, stop, target, partial
@@ -99,11 +102,11 @@ def _new_quantity(books: Books, account: Account, listing: Listing, order: Order
     return qty_steps
 
 
-def _new_price(books: Books, listing: Listing, order: Order, request: Request) -> int:
+def _new_price(books: Books, account: Account, listing: Listing, order: Order, request: Request) -> int:
     asked = 0 if order.is_market else read_ticks(request, "price", listing)
     if not asked:
         return order.price_ticks
-    return asked if order.waits_for_trigger else into_band(books, listing, order.side, asked)
+    return asked if order.waits_for_trigger else into_band(books, account, listing, order.side, asked)
 
 
 def _new_trigger(books: Books, account: Account, listing: Listing, order: Order, request: Request) -> tuple[int, int, str]:
@@ -118,9 +121,10 @@ def _new_trigger(books: Books, account: Account, listing: Listing, order: Order,
     if order.stop_kind is StopKind.TRAILING:
         raise Refusal(PARAMETER, "params error: the trigger of a trailing stop follows the price; see trading-stop")
     if order.stop_kind is StopKind.CONDITIONAL:
-        return ticks, read_direction(request, listing, ticks, present=order.trigger_direction), trigger_by
+        return ticks, read_direction(request, listing, ticks, trigger_by, present=order.trigger_direction), trigger_by
     is_stop = order.stop_kind in (StopKind.STOP, StopKind.PARTIAL_STOP)
-    check_level_sides(order.side.opposite, listing.last, ticks if is_stop else 0, 0 if is_stop else ticks, listing)
+    reference = listing.price_of(trigger_by)
+    check_level_sides(order.side.opposite, reference, ticks if is_stop else 0, 0 if is_stop else ticks, listing)
     return ticks, order.trigger_direction, trigger_by
 
 

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Final
 
 from playd.venues.exchange import refusal
+from playd.venues.exchange.best_offer import CREATE_TYPE as BOOK_PRICE
+from playd.venues.exchange.best_offer import wants_book_price, with_book_price
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.liquidity import into_band
 from playd.venues.exchange.listing import Listing
@@ -57,9 +59,10 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
     if listing.instrument.status != "Trading":
         raise Refusal(refusal.NOT_TRADED, "This contract is not live")
     catch_up(books, account, symbol)
-    wish = read_wish(request, listing)
+    from_book = wants_book_price(request)
+    wish = read_wish(with_book_price(books, listing, request) if from_book else request, listing)
     if wish.order_type == "Limit" and not wish.trigger_ticks:
-        wish = replace(wish, price_ticks=into_band(books, listing, wish.side, wish.price_ticks))
+        wish = replace(wish, price_ticks=into_band(books, account, listing, wish.side, wish.price_ticks))
     if wish.link_id and (account.order_by_link(wish.link_id) or link_used(account.uid, wish.link_id)):
         raise Refusal(refusal.DUPLICATE_LINK_ID, "OrderLinkedID is duplicate")
     position = place_for(books, account, symbol, wish.position_idx)
@@ -90,6 +93,8 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
         position_idx=wish.position_idx,
         tolerance_type=wish.tolerance_type,
         tolerance_text=wish.tolerance_text,
+        smp=wish.smp,
+        create_type=BOOK_PRICE if from_book else "CreateByUser",
         last_price_text=float_text(listing.last),
         created_ms=now_ms,
         updated_ms=now_ms,

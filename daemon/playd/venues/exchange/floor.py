@@ -7,11 +7,13 @@ from typing import Final
 
 import anyio
 
+from playd.core.candles import Candle
 from playd.core.errors import RecordError, SettingsError, StateError
 from playd.core.timeframes import DAY_MS
 from playd.market.feed import CandleFeed
-from playd.venues.exchange import log_rows
+from playd.venues.exchange import log_rows, path
 from playd.venues.exchange.books import Books
+from playd.venues.exchange.closed_orders import ClosedOrders
 from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.dcp import DisconnectProtection
 from playd.venues.exchange.faults.board import FaultBoard
@@ -27,6 +29,7 @@ from playd.venues.exchange.lockstep import LockStep
 from playd.venues.exchange.market_clock import MarketClock, Pace
 from playd.venues.exchange.matched import warm_up
 from playd.venues.exchange.model import Account
+from playd.venues.exchange.other_prices import candles_beside
 from playd.venues.exchange.private_topics import send_private
 from playd.venues.exchange.rates import RateLimits
 from playd.venues.exchange.records import Records
@@ -54,6 +57,7 @@ class Floor:
         self.admin_token = config.admin_token or world.random.token(16)
         self.records = Records.open(world.disk, config.records_path)
         self.books = self._books()
+        self.closed = ClosedOrders()
         self.tape = Tape(self.books, feed)
         self.topics = Topics()
         self.streams = PublicStreams(self.topics, self.books, feed, self.tape, world.clock.wall_ms)
@@ -155,6 +159,7 @@ class Floor:
             self.records.write(changes, self.books)
         except sqlite3.Error as error:
             raise self._fail(error) from error
+        self.closed.note(changes.orders.values())
         self.ledger.note_effect(changes, self.books.listings)
         send_private(self.topics, changes.frames)
         for _, execution in changes.executions:
@@ -237,20 +242,23 @@ def _set_prices(books: Books, feed: CandleFeed) -> None:
         listing.candle = candles.get(symbol)
         if listing.candle is not None:
             listing.last = listing.candle.open
-        elif (close := _last_close(feed, symbol, until_ms)) is not None:
-            listing.last = close
+            listing.beside = candles_beside(books.terms.prices, symbol, listing.candle)
+            listing.others = path.prices_at(listing.beside, 0.0)
+        elif (newest := _newest(feed, symbol, until_ms)) is not None:
+            listing.last = newest.close
+            listing.others = path.prices_at(candles_beside(books.terms.prices, symbol, newest), 1.0)
         else:
             first_ms = feed.next_open_ms(until_ms)
             ahead = feed.opening_at(first_ms) if first_ms is not None else {}
             listing.last = ahead[symbol].open if symbol in ahead else float(listing.instrument.tick)
 
 
-def _last_close(feed: CandleFeed, symbol: str, until_ms: int) -> float | None:
-    """Close of the newest candle that opens before `until_ms`: looks back a day, then ever further, for feeds may draw anew."""
+def _newest(feed: CandleFeed, symbol: str, until_ms: int) -> Candle | None:
+    """The newest candle that opens before `until_ms`: looks back a day, then ever further, for feeds may draw anew."""
     reach_ms = DAY_MS
     while True:
         start_ms = max(until_ms - reach_ms, feed.first_ms)
         before = feed.candles(symbol, start_ms, until_ms)
         if len(before) or start_ms == feed.first_ms:
-            return float(before.close[-1]) if len(before) else None
+            return before.at(len(before) - 1) if len(before) else None
         reach_ms *= 4

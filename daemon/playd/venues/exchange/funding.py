@@ -10,7 +10,7 @@ from playd.venues.exchange.text import decimal_of, exact_sum
 
 
 def pay_funding(books: Books, symbol: str, rate: float) -> None:
-    """A stamp: whoever holds now pays or receives. The mark is the open of the candle that opens at the stamp."""
+    """A stamp: whoever holds now pays or receives. The mark is that of the open of the candle at the stamp."""
     listing = books.listings[symbol]
     for account in books.accounts.values():
         for position in account.places(symbol):
@@ -20,7 +20,7 @@ def pay_funding(books: Books, symbol: str, rate: float) -> None:
 
 def _pay(books: Books, account: Account, position: Position, listing: Listing, rate: float) -> None:
     qty = listing.qty(abs(position.steps))
-    paid = decimal_of(funding_usdt(position.direction, qty, listing.last, rate))
+    paid = decimal_of(funding_usdt(position.direction, qty, listing.mark, rate))
     position.realised = exact_sum(position.realised, -paid)
     position.realised_ever = exact_sum(position.realised_ever, -paid)
     position.updated_ms, position.sequence = books.time.now_ms, books.next_sequence()

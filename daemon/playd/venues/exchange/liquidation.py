@@ -4,10 +4,28 @@ from playd.core.orders import Side
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.fills import fill
 from playd.venues.exchange.listing import Listing
-from playd.venues.exchange.margin import unrealised
+from playd.venues.exchange.margin import available, position_margin, unrealised
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.protection import of_position
+from playd.venues.exchange.text import exact_sum
 from playd.venues.exchange.words import CancelType, Status
+
+
+def rescue(books: Books, account: Account, position: Position) -> bool:
+    """
+    Put free balance into a position that is about to be liquidated and asks for that: as much again as it has, or what there
+    is. Returns whether anything was put in.
+    """
+    if not position.auto_margin or account.is_cross:
+        return False
+    free = available(account, books.listings)
+    if free <= 0:
+        return False
+    position.extra_margin = exact_sum(position.extra_margin, min(free, position_margin(account, position, books.listings)))
+    position.updated_ms = books.time.now_ms
+    books.tell_position(account, position)
+    books.tell_wallet(account)
+    return True
 
 
 def take_over(books: Books, account: Account, position: Position, ticks: int) -> None:

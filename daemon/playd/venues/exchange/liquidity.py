@@ -4,24 +4,31 @@ What the market has for an order: everything at one price, or, where a depth is 
 With a depth, takers walk the levels of the synthetic book and meet the resting orders of other accounts on the way: better
 prices first, at one price users before the synthetic level and the earlier user first. Levels that were taken come back with
 the next candle. With a participation, resting orders share that part of the candle's volume, better prices first, then by
-time. Orders of one account never meet each other.
+time. Orders of one account meet each other unless the incoming one says how that is prevented.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from playd.core.orders import Side
+from playd.core.units import DOWN, to_units
 from playd.matching.depth import gap_ticks, level_steps, walk
 from playd.venues.exchange import path
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.listing import PRICE_LIMIT_X, PRICE_LIMIT_Y, Listing
 from playd.venues.exchange.model import Account, Order
 from playd.venues.exchange.moments import tested
+from playd.venues.exchange.refusal import BUY_TOO_HIGH, SELL_TOO_LOW, Refusal
+from playd.venues.exchange.words import INDEX_PRICE, NO_SMP, SMP_ENDS_TAKER
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """So many steps at a price; from the resting order of another account, or from the market itself."""
+    """
+    So many steps at a price; from a user's resting order, or from the market itself.
+
+    No steps is an order that stands in the way of one of the same user and will not be met.
+    """
 
     steps: int
     ticks: int
@@ -33,13 +40,21 @@ def taker_offers(books: Books, account: Account, order: Order, best_ticks: int) 
     """What an order may take now, from `best_ticks` on and within its bound, best first and at most what it wants."""
     listing, wanted, bound = books.listings[order.symbol], order.left_steps, _bound(books, order)
     offers = []
-    for offer in _ahead(books, account, order.side, listing, best_ticks):
+    for offer in _ahead(books, order.side, listing, best_ticks):
         if wanted == 0 or (bound and _worse(order.side, offer.ticks, bound)):
             break
-        steps = min(offer.steps or wanted, wanted)
+        in_the_way = offer.account is account and order.smp != NO_SMP
+        steps = 0 if in_the_way else min(offer.steps or wanted, wanted)
         offers.append(Offer(steps, offer.ticks, offer.account, offer.order))
+        if in_the_way and order.smp in SMP_ENDS_TAKER:
+            break
         wanted -= steps
     return offers
+
+
+def stands(books: Books, account: Account, order: Order, steps: int) -> bool:
+    """Whether a resting order still offers so many steps: fills before it may have ended or cut it."""
+    return order.order_id in account.orders and _offered(books, account, order, order.side.opposite) >= steps
 
 
 def note_taken(books: Books, order: Order, offer: Offer) -> None:
@@ -67,31 +82,57 @@ def maker_steps(books: Books, account: Account, order: Order, end: float) -> int
 def levels(books: Books, listing: Listing, taker: Side, best_ticks: int) -> list[tuple[int, int]]:
     """The book that a taker of this side looks at: prices and steps, best first, users' orders included."""
     sizes: dict[int, int] = {}
-    for offer in _ahead(books, None, taker, listing, best_ticks):
+    for offer in _ahead(books, taker, listing, best_ticks):
         sizes[offer.ticks] = sizes.get(offer.ticks, 0) + offer.steps
     return list(sizes.items())
 
 
-def limit_ticks(listing: Listing, side: Side, ratio: float) -> int:
-    """The price `ratio` away from the present one, beyond which an order of this side may not go."""
+def level_ticks(books: Books, listing: Listing, taker: Side, level: int) -> int | None:
+    """Price of the `level`-th best offer (from 1) that a taker of this side looks at, None when there are not so many."""
+    bid = to_units(listing.last, *listing.tick, DOWN)
+    best, direction = (bid + 1, 1) if taker is Side.BUY else (bid, -1)
+    if books.terms.depth is None:
+        return max(best + direction * (level - 1), 0) or None
+    found = levels(books, listing, taker, best)
+    return found[level - 1][0] if level <= len(found) else None
+
+
+def limit_edge(listing: Listing, side: Side) -> int:
+    """The price beyond which limit orders of this side may not go (reference 5.8; the premium is that of now)."""
+    mark, index, premium = listing.mark, listing.price_of(INDEX_PRICE), listing.last - listing.mark
     if side is Side.BUY:
-        return listing.whole_ticks(listing.last * (1.0 + ratio), up=False)
-    return listing.whole_ticks(listing.last * (1.0 - ratio), up=True)
+        highest = min(mark * (1.0 + PRICE_LIMIT_Y), max(index, mark * (1.0 + PRICE_LIMIT_X) + max(0.0, premium)))
+        return listing.whole_ticks(highest, up=False)
+    lowest = max(mark * (1.0 - PRICE_LIMIT_Y), min(index, mark * (1.0 - PRICE_LIMIT_X) + min(0.0, premium)))
+    return listing.whole_ticks(lowest, up=True)
 
 
-def into_band(books: Books, listing: Listing, side: Side, price_ticks: int) -> int:
-    """A limit price outside the band moves to its edge, as the venue does unless told otherwise (reference 5.8)."""
+def market_edge(listing: Listing, side: Side) -> int:
+    """The worst price at which market orders of this side fill."""
+    if side is Side.BUY:
+        return listing.whole_ticks(listing.mark * (1.0 + PRICE_LIMIT_Y), up=False)
+    return listing.whole_ticks(listing.mark * (1.0 - PRICE_LIMIT_Y), up=True)
+
+
+def into_band(books: Books, account: Account, listing: Listing, side: Side, price_ticks: int) -> int:
+    """A limit price outside the band moves to its edge, or raises `Refusal` where the user wants that (reference 5.8)."""
     if not books.terms.price_band:
         return price_ticks
-    edge = limit_ticks(listing, side, min(PRICE_LIMIT_X, PRICE_LIMIT_Y))
-    return edge if _worse(side, price_ticks, edge) else price_ticks
+    edge = limit_edge(listing, side)
+    if not _worse(side, price_ticks, edge):
+        return price_ticks
+    if account.band_refuses:
+        code, word = (BUY_TOO_HIGH, "higher") if side is Side.BUY else (SELL_TOO_LOW, "lower")
+        text = f"The order price cannot be {word} than the limit {listing.price_text(edge)}"
+        raise Refusal(code, text)
+    return edge
 
 
 def _bound(books: Books, order: Order) -> int:
     """The worst price an order accepts, 0 when it accepts all: its limit, its tolerance, the protection of market orders."""
     if not books.terms.price_band or not order.is_market:
         return order.price_ticks
-    edge = limit_ticks(books.listings[order.symbol], order.side, PRICE_LIMIT_Y)
+    edge = market_edge(books.listings[order.symbol], order.side)
     return order.price_ticks if order.price_ticks and not _worse(order.side, order.price_ticks, edge) else edge
 
 
@@ -99,7 +140,7 @@ def _worse(side: Side, ticks: int, bound: int) -> bool:
     return ticks > bound if side is Side.BUY else ticks < bound
 
 
-def _ahead(books: Books, account: Account | None, taker: Side, listing: Listing, best_ticks: int) -> Iterator[Offer]:
+def _ahead(books: Books, taker: Side, listing: Listing, best_ticks: int) -> Iterator[Offer]:
     """Offers best first; steps 0 is a level without an end."""
     depth = books.terms.depth
     if depth is None:
@@ -111,7 +152,7 @@ def _ahead(books: Books, account: Account | None, taker: Side, listing: Listing,
         depth, f"{listing.instrument.symbol}/{taker}/{books.time.open_ms}", price, float(listing.instrument.step)
     )
     gap = gap_ticks(depth, price, float(listing.instrument.tick))
-    users = _users(books, account, taker, listing)
+    users = _users(books, taker, listing)
     for steps, ticks in walk(sizes, listing.gone.taken[taker], gap, best_ticks, direction):
         while users and (users[0].ticks - ticks) * direction <= 0:
             yield users.pop(0)
@@ -119,22 +160,27 @@ def _ahead(books: Books, account: Account | None, taker: Side, listing: Listing,
     yield from users
 
 
-def _users(books: Books, account: Account | None, taker: Side, listing: Listing) -> list[Offer]:
-    """Resting orders that a taker may meet, in their order; one that reduces offers no more than its position has."""
+def _users(books: Books, taker: Side, listing: Listing) -> list[Offer]:
+    """Resting orders that a taker may meet, in their order."""
     symbol, direction = listing.instrument.symbol, 1 if taker is Side.BUY else -1
     found = []
     for each in books.accounts.values():
         for order in each.orders.values():
-            if each is account or order.symbol != symbol or order.side is taker or not _rests(order):
+            if order.symbol != symbol or order.side is taker or not _rests(order):
                 continue
-            steps = order.left_steps
-            if order.reduces:
-                position = books.position_of(each, order)
-                steps = min(steps, abs(position.steps)) if position.side is taker else 0
+            steps = _offered(books, each, order, taker)
             if steps:
                 found.append(Offer(steps, order.price_ticks, each, order))
     found.sort(key=lambda offer: (offer.ticks * direction, offer.order.queued if offer.order else 0))
     return found
+
+
+def _offered(books: Books, account: Account, order: Order, taker: Side) -> int:
+    """What a resting order has for a taker; one that reduces no more than its position."""
+    if not order.reduces:
+        return order.left_steps
+    position = books.position_of(account, order)
+    return min(order.left_steps, abs(position.steps)) if position.side is taker else 0
 
 
 def _rests(order: Order) -> bool:

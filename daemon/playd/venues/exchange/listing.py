@@ -9,7 +9,9 @@ from playd.core.instrument import Instrument
 from playd.core.orders import Side
 from playd.core.units import DOWN, UP, from_units, text_to_units, to_units, units_to_text
 from playd.matching.depth import DepthProfile
+from playd.venues.exchange.other_prices import OtherPrices
 from playd.venues.exchange.text import exact_product
+from playd.venues.exchange.words import MARK_PRICE
 
 MAINTENANCE_RATE: Final = 0.005
 """Maintenance margin rate of the only risk tier, unless an account is given another."""
@@ -35,6 +37,7 @@ class MarketTerms:
     resting order that is reached fills whole. `price_band` moves limit prices into the venue's band and bounds market orders.
     `tiers`, smallest first, are those of every symbol; without any, an account's own maintenance rate holds for all sizes.
     Where the venue is not `insured`, positions that it takes over are passed on to those of other accounts on the other side.
+    `prices` has mark and index where they are not the last price.
     """
 
     depth: DepthProfile | None = None
@@ -42,6 +45,7 @@ class MarketTerms:
     price_band: bool = False
     tiers: tuple[RiskTier, ...] = ()
     insured: bool = True
+    prices: OtherPrices | None = None
 
 
 ENDLESS: Final = MarketTerms()
@@ -70,6 +74,12 @@ class Listing:
     candle: Candle | None = None
     """The candle in progress; None between two candles and when the series has a gap here."""
 
+    beside: dict[str, Candle] = field(default_factory=dict)
+    """The candles of mark and index beside it, where those are not the last price."""
+
+    others: dict[str, float] = field(default_factory=dict)
+    """Mark and index now, where they are not the last price."""
+
     gone: Gone = field(default_factory=Gone)
     tiers: tuple[RiskTier, ...] = ()
     tick: tuple[int, int] = field(init=False)
@@ -78,6 +88,19 @@ class Listing:
     def __post_init__(self) -> None:
         self.tick = self.instrument.tick_fraction
         self.step = self.instrument.step_fraction
+
+    @property
+    def mark(self) -> float:
+        """What positions are valued and liquidated at."""
+        return self.price_of(MARK_PRICE)
+
+    def price_of(self, kind: str) -> float:
+        """The present last, mark or index price."""
+        return self.others.get(kind, self.last)
+
+    def candle_of(self, kind: str) -> Candle | None:
+        """The candle in progress of the last, mark or index price."""
+        return self.beside.get(kind, self.candle)
 
     def price(self, ticks: int) -> float:
         return from_units(ticks, *self.tick)

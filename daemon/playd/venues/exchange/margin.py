@@ -51,13 +51,11 @@ _NOTHING: Final = Margin(Decimal(0), Decimal(0), Decimal(0), "")
 
 
 def margin_of(account: Account, position: Position, listings: Listings) -> Margin:
-    """Margin at the present price; all zero when flat."""
+    """Margin at the mark price; all zero when flat."""
     if position.steps == 0:
         return _NOTHING
     listing = listings[position.symbol]
-    direction, qty, entry = position.direction, listing.qty(abs(position.steps)), float(position.entry)
-    risk = risk_of(account, position, listings)
-    liquidation = liquidation_price(direction, qty, entry, risk.leverage, risk.mm_rate, risk.deduction_usdt)
+    liquidation = liquidation_of(account, position, listings)
     return Margin(
         initial=_initial(account, position, listing),
         maintenance=_maintenance(account, position, listing),
@@ -67,8 +65,8 @@ def margin_of(account: Account, position: Position, listings: Listings) -> Margi
 
 
 def unrealised(position: Position, listing: Listing) -> Decimal:
-    """Profit at the present price, exact."""
-    return exact_product(listing.qty_decimal(position.steps), exact_sum(decimal_of(listing.last), -position.entry))
+    """Profit at the mark price, exact."""
+    return exact_product(listing.qty_decimal(position.steps), exact_sum(decimal_of(listing.mark), -position.entry))
 
 
 def tier_of(listing: Listing, value_usdt: float) -> int:
@@ -100,7 +98,7 @@ def risk_of(account: Account, position: Position, listings: Listings) -> Risk:
     listing = listings[position.symbol]
     rate, deduction = maintenance_terms(account, position, listing)
     if not account.is_cross or position.steps == 0:
-        return Risk(float(position.leverage), rate, deduction)
+        return _isolated_risk(account, position, listing, rate, deduction)
     others = [each for each in account.positions.values() if each.steps and each is not position]
     equity = exact_sum(account.wallet, *(unrealised(each, listings[each.symbol]) for each in others))
     owed = exact_sum(*(_maintenance(account, each, listings[each.symbol]) for each in others))
@@ -108,12 +106,36 @@ def risk_of(account: Account, position: Position, listings: Listings) -> Risk:
     return Risk(*cross_terms(position.direction, qty, entry, float(exact_sum(equity, -owed)), rate, deduction, taker))
 
 
+def _isolated_risk(account: Account, position: Position, listing: Listing, rate: float, deduction: float) -> Risk:
+    """
+    With added margin X a position is settled as if its leverage were lower, and liquidated where X less the fee to close it
+    has been lost too (reference 8.4).
+    """
+    leverage, extra = float(position.leverage), float(position.extra_margin)
+    if not extra:
+        return Risk(leverage, rate, deduction)
+    value, fee = listing.qty(abs(position.steps)) * float(position.entry), position.direction * account.taker_bps / BPS
+    return Risk(1.0 / (1.0 / leverage + extra / value), rate, deduction + extra * fee / (1.0 - fee))
+
+
+def liquidation_of(account: Account, position: Position, listings: Listings) -> float:
+    """The mark price at which an open position is liquidated; one that cannot be reached means never."""
+    risk, qty = risk_of(account, position, listings), listings[position.symbol].qty(abs(position.steps))
+    terms = risk.leverage, risk.mm_rate, risk.deduction_usdt
+    return liquidation_price(position.direction, qty, float(position.entry), *terms)
+
+
+def is_beyond_liquidation(account: Account, position: Position, listings: Listings) -> bool:
+    """Whether the mark price is at or past the one at which an open position is liquidated."""
+    return (listings[position.symbol].mark - liquidation_of(account, position, listings)) * position.direction <= 0.0
+
+
 def _initial(account: Account, position: Position, listing: Listing) -> Decimal:
     direction, qty = position.direction, listing.qty(abs(position.steps))
     leverage, taker = float(position.leverage), account.taker_bps / BPS
     if account.is_cross:
-        return _money(cross_margin_usdt(direction, qty, listing.last, leverage, taker))
-    return _money(initial_margin_usdt(direction, qty, float(position.entry), leverage, taker))
+        return _money(cross_margin_usdt(direction, qty, listing.mark, leverage, taker))
+    return exact_sum(_money(initial_margin_usdt(direction, qty, float(position.entry), leverage, taker)), position.extra_margin)
 
 
 def _maintenance(account: Account, position: Position, listing: Listing) -> Decimal:
@@ -121,9 +143,14 @@ def _maintenance(account: Account, position: Position, listing: Listing) -> Deci
     leverage, taker = float(position.leverage), account.taker_bps / BPS
     rate, deduction = maintenance_terms(account, position, listing)
     if account.is_cross:
-        return _money(cross_maintenance_usdt(direction, qty, listing.last, leverage, taker, rate, deduction))
+        return _money(cross_maintenance_usdt(direction, qty, listing.mark, leverage, taker, rate, deduction))
     entry = float(position.entry)
-    return _money(maintenance_margin_usdt(direction, qty, entry, listing.last, leverage, taker, rate, deduction))
+    return _money(maintenance_margin_usdt(direction, qty, entry, listing.mark, leverage, taker, rate, deduction))
+
+
+def position_margin(account: Account, position: Position, listings: Listings) -> Decimal:
+    """What an open position holds of its wallet, added margin included."""
+    return _initial(account, position, listings[position.symbol])
 
 
 def order_cost(account: Account, listing: Listing, side: Side, steps: int, price: float, leverage: Decimal) -> Decimal:

@@ -1,5 +1,6 @@
 """The compiled matching functions, asked about one order or one position of an account. Nothing is decided here."""
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -8,7 +9,8 @@ from playd.core.instrument import synthetic_instrument
 from playd.core.orders import Side
 from playd.matching.book import open_position, protect, submit_entry, submit_limit_entry
 from playd.matching.minute import fill_due_orders, gap_test, inside_minute
-from playd.matching.money import fee_usdt, funding_usdt
+from playd.matching.money import bankruptcy_price, fee_usdt, funding_usdt
+from playd.matching.prices import exit_fill_ticks
 from playd.matching.records import ENTERED, FOK, GTC, IOC, POST_ONLY, Records, new_book, new_fills, new_terms
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import Listings, margin_of, order_cost, risk_of
@@ -59,7 +61,8 @@ def exit_at_open(account: Account, listings: Listings, position: Position, open_
     """Whether stop, target or liquidation end a position at an open."""
     terms = _terms(account, listings, position)
     fills = new_fills()
-    count = gap_test(_position_book(account, position, terms, with_target=True), terms, open_price, fills, 0)
+    book = _position_book(account, listings[position.symbol], position, terms, with_target=True)
+    count = gap_test(book, terms, open_price, fills, 0)
     return _trade(fills) if count else None
 
 
@@ -69,8 +72,16 @@ def exit_inside(
     """Whether they end it inside a candle. `with_target` is False for a position that a resting order opened in it."""
     terms = _terms(account, listings, position)
     fills = new_fills()
-    count = inside_minute(_position_book(account, position, terms, with_target=with_target), terms, high, low, fills, 0)
+    book = _position_book(account, listings[position.symbol], position, terms, with_target=with_target)
+    count = inside_minute(book, terms, high, low, fills, 0)
     return _trade(fills) if count else None
+
+
+def bankruptcy_ticks(account: Account, listings: Listings, position: Position) -> int:
+    """The price at which the venue takes a position over, rounded against its holder as matching does."""
+    listing, risk = listings[position.symbol], risk_of(account, position, listings)
+    price = bankruptcy_price(position.direction, float(position.entry), risk.leverage)
+    return exit_fill_ticks(position.direction, price, 0.0, *listing.tick)
 
 
 def _order_book(order: Order) -> Records:
@@ -84,24 +95,30 @@ def _order_book(order: Order) -> Records:
     return book
 
 
-def _position_book(account: Account, position: Position, terms: Records, *, with_target: bool) -> Records:
+def _position_book(account: Account, listing: Listing, position: Position, terms: Records, *, with_target: bool) -> Records:
     book = new_book()
     open_position(book, terms, position.direction, abs(position.steps), float(position.entry))
-    stop, target = (account.orders.get(order_id) for order_id in (position.stop_id, position.target_id))
+    stop, target = (_of_candle(account, listing, order_id) for order_id in (position.stop_id, position.target_id))
     protect(book, terms, stop.trigger_ticks if stop else 0, target.trigger_ticks if target and with_target else 0)
     return book
 
 
+def _of_candle(account: Account, listing: Listing, order_id: str) -> Order | None:
+    """A stop or target that candles of the last price decide about; one that looks at another price follows that one's path."""
+    order = account.orders.get(order_id)
+    return order if order and order.trigger_by not in listing.others else None
+
+
 def _terms(account: Account, listings: Listings, position: Position) -> Records:
-    risk = risk_of(account, position, listings)
+    risk, listing = risk_of(account, position, listings), listings[position.symbol]
     return new_terms(
-        listings[position.symbol].instrument,
+        listing.instrument,
         taker_bps=account.taker_bps,
         maker_bps=account.maker_bps,
         slippage_bps=account.slippage_bps,
         leverage=risk.leverage,
         mm_rate=risk.mm_rate,
-        mm_deduction_usdt=risk.deduction_usdt,
+        mm_deduction_usdt=risk.deduction_usdt if not listing.others else math.inf,  # else the mark's path liquidates
     )
 
 

@@ -4,7 +4,8 @@ The minute step: what the market does to the books, at the open, during and at t
 The order of work is that of play-language 3.5, steps 1 to 6. Accounts are visited in the order of their creation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from playd.core.candles import Candle
 from playd.core.orders import Side
@@ -12,11 +13,12 @@ from playd.matching.records import LIQUIDATION, TP
 from playd.venues.exchange import path
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.funding import pay_funding
-from playd.venues.exchange.liquidation import take_over
+from playd.venues.exchange.liquidation import rescue, take_over
 from playd.venues.exchange.listing import Gone, Listing
 from playd.venues.exchange.matched import Trade, exit_at_open, exit_inside, meet_extremes
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.moments import moment, note_tested, tested
+from playd.venues.exchange.other_prices import candles_beside
 from playd.venues.exchange.trades import arrive, clamp, execute, leave
 from playd.venues.exchange.triggers import fire, follow, next_event
 
@@ -28,6 +30,8 @@ def open_minute(books: Books, open_ms: int, candles: Mapping[str, Candle], fundi
     for symbol, candle in candles.items():
         listing = books.listings[symbol]
         listing.candle, listing.last, listing.gone = candle, candle.open, Gone()
+        listing.beside = candles_beside(books.terms.prices, symbol, candle)
+        listing.others = path.prices_at(listing.beside, 0.0)
     for symbol, rate in funding_rates.items():
         pay_funding(books, symbol, rate)
     for symbol in candles:
@@ -45,6 +49,7 @@ def move_inside(books: Books, fraction: float, step_ms: int) -> None:
     for listing in books.listings.values():
         if listing.candle is not None:
             listing.last = path.price_at(listing.candle, fraction)
+            listing.others = path.prices_at(listing.beside, fraction)
 
 
 def meet_path(books: Books) -> bool:
@@ -78,7 +83,7 @@ def close_minute(books: Books, step_ms: int) -> None:
     for listing in books.listings.values():
         if listing.candle is not None:
             _pass(books, [*books.accounts.values()], listing, 1.0)
-            listing.candle = None
+            listing.candle, listing.beside = None, {}
     time.now_ms, time.inside, time.fraction = time.open_ms + step_ms, False, 0.0
 
 
@@ -105,7 +110,7 @@ def _orders_at_open(books: Books, symbol: str) -> None:
 def _exits_at_open(books: Books, account: Account, listing: Listing) -> None:
     for position in account.places(listing.instrument.symbol):
         if position.steps:
-            trade = exit_at_open(account, books.listings, position, listing.last)
+            trade = _end_of(books, account, position, partial(exit_at_open, account, books.listings, position, listing.last))
             if trade is not None:
                 _leave(books, account, position, trade)
 
@@ -147,11 +152,20 @@ def _inside(books: Books, account: Account, listing: Listing, end: float) -> Non
         if position.steps:
             stretch = _stretch(listing, begin, end)
             with_target = position.place not in opened
-            trade = exit_inside(account, books.listings, position, stretch.high, stretch.low, with_target=with_target)
+            extremes = stretch.high, stretch.low
+            worst = partial(exit_inside, account, books.listings, position, *extremes, with_target=with_target)
+            trade = _end_of(books, account, position, worst)
             if trade is not None:
                 _leave(books, account, position, trade)
         note_tested(books, position, end)
     _resting_limits(books, account, listing, end, reducing=True)
+
+
+def _end_of(books: Books, account: Account, position: Position, ask: Callable[[], Trade | None]) -> Trade | None:
+    """What ends a position. One into which free balance goes by itself is asked again for as long as there is some."""
+    while (trade := ask()) is not None and trade.reason == LIQUIDATION and rescue(books, account, position):
+        continue
+    return trade
 
 
 def _reached_end(books: Books, account: Account, listing: Listing, position: Position) -> Trade | None:
@@ -163,7 +177,7 @@ def _reached_end(books: Books, account: Account, listing: Listing, position: Pos
     rest = _stretch(listing, begin, trigger.fraction if trigger else 1.0)
     so_far = _stretch(listing, begin, now)
     end = exit_inside(account, books.listings, position, rest.high, rest.low, with_target=True)
-    if end is None:
+    if end is None or (end.reason == LIQUIDATION and position.auto_margin):  # margin goes in when it comes to that
         return None
     met = exit_inside(account, books.listings, position, so_far.high, so_far.low, with_target=end.reason == TP)
     return end if met is not None and met.reason == end.reason else None

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from playd.core.orders import Side
 from playd.venues.exchange.listing import MAINTENANCE_RATE
-from playd.venues.exchange.words import CROSS, ISOLATED, LAST_PRICE, LONG_IDX, SHORT_IDX, CancelType, Status, StopKind
+from playd.venues.exchange.words import CROSS, ISOLATED, LAST_PRICE, LONG_IDX, NO_SMP, SHORT_IDX, CancelType, Status, StopKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Order:
 
     `parent_id` and `sibling_id` name the entry and the other leg of a partial stop or target. A trailing stop follows
     `trail_best` (the best price since it became active, 0 before) at `trail_ticks`; `active_ticks` is where it wakes up.
-    Closing fills are summed from `closed_steps` on for the one row of closed profit that an order has.
+    Closing fills are summed from `closed_steps` on for the one row of closed profit that an order has. `smp` is how it keeps
+    from meeting orders of its own user, `smp_order_id` the one that it did not meet.
     """
 
     order_id: str
@@ -74,6 +75,8 @@ class Order:
     trail_best: float = 0.0
     tolerance_type: str = ""
     tolerance_text: str = ""
+    smp: str = NO_SMP
+    smp_order_id: str = ""
     position_idx: int = 0
     queued: int = 0
     filled_steps: int = 0
@@ -135,7 +138,8 @@ class Position:
 
     `idx` is 0 in one-way mode; in hedge mode 1 is the long and 2 the short place of a symbol. `entry` is the average entry
     price, `open_fee` the opening fees that no closing has taken its share of yet. `stop_id`, `target_id` and `trailing_id`
-    name Untriggered orders for all of it, empty when absent. `tested_…` as in `Order`.
+    name Untriggered orders for all of it, empty when absent. `tested_…` as in `Order`. `extra_margin` was put in beyond what
+    the leverage asks for; with `auto_margin` free balance goes in before it is liquidated.
     """
 
     symbol: str
@@ -148,6 +152,8 @@ class Position:
     stop_id: str = ""
     target_id: str = ""
     trailing_id: str = ""
+    extra_margin: Decimal = Decimal(0)
+    auto_margin: bool = False
     idx: int = 0
     opened_ms: int = 0
     created_ms: int = 0
@@ -178,7 +184,7 @@ class Account:
     """
     One user: cost rates, USDT wallet, positions by place, open orders by id in the order of arrival.
 
-    `hedged` symbols have a long and a short place.
+    `hedged` symbols have a long and a short place. Limit prices outside the band are refused where `band_refuses`, else moved.
     """
 
     uid: int
@@ -192,6 +198,7 @@ class Account:
     realised_ever: Decimal = Decimal(0)
     margin_mode: str = ISOLATED
     hedged: list[str] = field(default_factory=list)
+    band_refuses: bool = False
     positions: dict[str, Position] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
 

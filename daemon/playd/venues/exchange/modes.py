@@ -88,6 +88,8 @@ def set_margin_mode(books: Books, account: Account, request: Request) -> None:
         account.margin_mode = before
         raise Refusal(refusal.MARGIN_MODE_FAILED, "Set margin mode failed: the available balance does not suffice")
     for position in account.positions.values():
+        if account.is_cross:
+            position.extra_margin = Decimal(0)  # the whole balance stands behind every position now
         if position.steps:
             books.tell_position(account, position)
     books.tell_wallet(account)

@@ -5,7 +5,7 @@ Straight lines from open to the first extreme, to the other, to the close, a thi
 to the candle's direction comes first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -43,6 +43,11 @@ def price_at(candle: Candle, fraction: float) -> float:
             share = (fraction - left) / (right - left)
             return prices[index - 1] + (prices[index] - prices[index - 1]) * share
     return candle.close
+
+
+def prices_at(candles: Mapping[str, Candle], fraction: float) -> dict[str, float]:
+    """`price_at` of several candles by name."""
+    return {name: price_at(candle, fraction) for name, candle in candles.items()}
 
 
 def part(candle: Candle, begin: float, end: float) -> PartOfCandle:

@@ -76,6 +76,7 @@ def set_levels(
             changed.append(books.end(account, present, Status.DEACTIVATED, CancelType.USER))
         elif present:
             present.trigger_ticks, present.trigger_by = leg.trigger_ticks, leg.trigger_by
+            present.tested_open_ms, present.tested_to = books.time.open_ms, books.time.fraction
             changed.append(books.touch(present))
         else:
             order = new_stop(books, account, position, kind, leg, abs(position.steps), parent_link_id)

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import orjson
+
 from playd.venues.exchange.sessions import TopicSession
 
 TOPICS_LENGTH_MAX: Final = 21_000
@@ -31,7 +33,7 @@ class PublicSession(TopicSession):
     def begin(self, topic: str) -> None:
         first = self.floor.streams.first_frame(topic)
         if first is not None:
-            self.client.send(first)
+            self.client.send_bytes(orjson.dumps(first))
 
     def pong(self, frame: dict[str, Any]) -> dict[str, Any]:
         req_id = frame.get("req_id", "")

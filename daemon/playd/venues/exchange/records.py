@@ -47,6 +47,8 @@ CREATE TABLE IF NOT EXISTS log (
     body TEXT NOT NULL);
 """
 
+_ENDED: Final = """json_extract(body, '$.updated_ms') >= CASE WHEN json_extract(body, '$.filled_steps') THEN ? ELSE ? END"""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -183,8 +185,11 @@ class Records:
         found = self._connection.execute("SELECT 1 FROM orders WHERE uid = ? AND link_id = ? LIMIT 1", (uid, link_id))
         return found.fetchone() is not None
 
-    def orders(self, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str) -> Page:
-        return self._page("orders", uid, equals, period, limit, cursor)
+    def closed_orders(
+        self, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str, *, ended: tuple[int, int]
+    ) -> Page:
+        """Orders that are over. `ended`: since when one with a fill must have been, and one without."""
+        return self._page("orders", uid, {**equals, "is_open": 0}, period, limit, cursor, (_ENDED, ended))
 
     def executions(self, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str) -> Page:
         return self._page("executions", uid, equals, period, limit, cursor)
@@ -195,24 +200,36 @@ class Records:
     def log(self, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str) -> Page:
         return self._page("log", uid, equals, period, limit, cursor)
 
-    def _page(self, table: str, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str) -> Page:
-        """Rows of a user where every column of `equals` matches, times in `period` (two ends, inclusive) unless empty."""
-        wheres, values = ["uid = ?"], [uid]
+    def _page(
+        self,
+        table: str,
+        uid: int,
+        equals: Mapping[str, Any],
+        period: Sequence[int],
+        limit: int,
+        cursor: str,
+        more: tuple[str, tuple[int, ...]] = ("1", ()),
+    ) -> Page:
+        """
+        Rows of a user where every column of `equals` matches, times in `period` (two ends, inclusive) unless empty; `more` is
+        a condition of SQL and its values.
+        """
+        wheres, values = ["uid = ?", more[0]], [uid, *more[1]]
         for column, value in equals.items():
             wheres.append(f"{column} = ?")
             values.append(value)
         if period:
             wheres.append("time_ms BETWEEN ? AND ?")
             values += list(period)
-        before = _number_in(cursor)
+        before = number_in(cursor)
         if before is not None:
             wheres.append("number < ?")
             values.append(before)
         sql = f"SELECT number, body FROM {table} WHERE {' AND '.join(wheres)} ORDER BY number DESC LIMIT ?"
         found = self._connection.execute(sql, (*values, limit + 1)).fetchall()
         shown = found[:limit]
-        more = len(found) > limit
-        return Page([str(row["body"]) for row in shown], f"page_token%3D{shown[-1]['number']}" if more else "")
+        rest = len(found) > limit
+        return Page([str(row["body"]) for row in shown], cursor_behind(shown[-1]["number"]) if rest else "")
 
 
 def _by_word(steps: dict[Side, int]) -> dict[str, int]:
@@ -223,7 +240,12 @@ def _text(row: Row) -> str:
     return orjson.dumps(row).decode()
 
 
-def _number_in(cursor: str) -> int | None:
+def cursor_behind(number: int) -> str:
+    """The cursor of what follows a row."""
+    return f"page_token%3D{number}"
+
+
+def number_in(cursor: str) -> int | None:
     """The row number inside a cursor, however often it was percent-encoded on the way."""
     digits = cursor.rpartition("D")[2].rpartition("=")[2]
     return int(digits) if digits.isdecimal() else None

@@ -9,8 +9,9 @@ from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.margin import BPS
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
+from playd.venues.exchange.rest_asset import coins
 from playd.venues.exchange.rest_trade import row_list
-from playd.venues.exchange.rows import Row, wallet_row
+from playd.venues.exchange.rows import Row, empty_coin, wallet_row
 from playd.venues.exchange.text import float_text
 
 NEVER_MS: Final = 3650 * DAY_MS
@@ -18,9 +19,15 @@ NEVER_MS: Final = 3650 * DAY_MS
 
 
 def wallet_balance(ask: SignedAsk) -> dict[str, Any]:
+    """The wallet. Coins without money are left out unless `coin` names them."""
     if ask.text("accountType") != "UNIFIED":
         raise Refusal(PARAMETER, "params error: accountType must be UNIFIED")
-    return {"list": [wallet_row(ask.account, ask.floor.books.listings)]}
+    row = wallet_row(ask.account, ask.floor.books.listings)
+    asked, known = [coin for coin in ask.text("coin").split(",") if coin], coins(ask)
+    if asked:
+        held = {each["coin"]: each for each in row["coin"]}
+        row["coin"] = [held.get(coin) or empty_coin(coin) for coin in asked if coin in known]
+    return {"list": [row]}
 
 
 def info(ask: SignedAsk) -> dict[str, Any]:

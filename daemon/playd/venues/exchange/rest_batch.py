@@ -3,14 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from playd.venues.exchange import rest_trade
+from playd.venues.exchange import arrivals, rest_trade
 from playd.venues.exchange.refusal import PARAMETER, TOO_MANY_VISITS, Refusal
 from playd.venues.exchange.requests import SignedAsk, SignedHandler
 
 ORDERS_MAX: Final = 20
+
+
+def _amend_active(ask: SignedAsk) -> dict[str, Any]:
+    """A batch changes no order that waits for its trigger."""
+    if arrivals.find_open(ask.account, ask.params).waits_for_trigger:
+        raise Refusal(PARAMETER, "params error: conditional orders cannot be amended in a batch")
+    return rest_trade.amend(ask)
+
+
 _SINGLE: Final[dict[str, SignedHandler]] = {
     "/v5/order/create-batch": rest_trade.create,
-    "/v5/order/amend-batch": rest_trade.amend,
+    "/v5/order/amend-batch": _amend_active,
     "/v5/order/cancel-batch": rest_trade.cancel,
 }
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from playd.venues.exchange import arrivals, modes
+from playd.venues.exchange import added_margin, arrivals, modes
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rest_trade import row_list
@@ -46,6 +46,18 @@ def switch_mode(ask: SignedAsk) -> dict[str, Any]:
     return {}
 
 
+def set_auto_margin(ask: SignedAsk) -> dict[str, Any]:
+    added_margin.set_auto_margin(ask.floor.books, ask.account, ask.params)
+    return {}
+
+
+def add_margin(ask: SignedAsk) -> dict[str, Any]:
+    """The row of the position as it is afterwards."""
+    books = ask.floor.books
+    position = added_margin.add_margin(books, ask.account, ask.params)
+    return position_row(ask.account, position, books.listings)
+
+
 def closed_pnl(ask: SignedAsk) -> dict[str, Any]:
     """What closing orders earned, newest first."""
     if ask.is_elsewhere():
@@ -62,4 +74,6 @@ WRITES: Final[dict[str, SignedHandler]] = {
     "/v5/position/set-leverage": set_leverage,
     "/v5/position/trading-stop": trading_stop,
     "/v5/position/switch-mode": switch_mode,
+    "/v5/position/set-auto-add-margin": set_auto_margin,
+    "/v5/position/add-margin": add_margin,
 }

@@ -8,6 +8,7 @@ from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import float_text
+from playd.venues.exchange.words import INDEX_PRICE, LAST_PRICE, MARK_PRICE
 
 KLINES_MAX: Final = 1000
 FUNDING_ROWS_MAX: Final = 200
@@ -33,30 +34,39 @@ _TICKER_OF_DATED: Final = {
 
 def kline(ask: Ask) -> dict[str, Any]:
     """Candles, newest first, the one in progress included. `start` alone gives the oldest window from there on."""
-    return _klines(ask, columns=7)
+    return _klines(ask, LAST_PRICE)
 
 
-def price_kline(ask: Ask) -> dict[str, Any]:
-    """Candles of the mark or index price: there is one price here, so they are those of trading, without volume."""
-    return _klines(ask, columns=5)
+def mark_kline(ask: Ask) -> dict[str, Any]:
+    """Candles of the mark price, without volume."""
+    return _klines(ask, MARK_PRICE, columns=5)
+
+
+def index_kline(ask: Ask) -> dict[str, Any]:
+    """Candles of the index price, without volume."""
+    return _klines(ask, INDEX_PRICE, columns=5)
 
 
 def premium_kline(ask: Ask) -> dict[str, Any]:
-    """Candles of the premium of the mark over the index, which is always nothing."""
-    result = _klines(ask, columns=5)
-    return {**result, "list": [[row[0], "0", "0", "0", "0"] for row in result["list"]]}
+    """Candles of the premium of the mark over the index; how far it went in between is not known."""
+    marks, indices = (_klines(ask, kind, columns=5) for kind in (MARK_PRICE, INDEX_PRICE))
+    rows = []
+    for mark, index in zip(marks["list"], indices["list"], strict=True):
+        first, last = (float(mark[column]) / float(index[column]) - 1.0 for column in (1, 4))
+        rows.append([mark[0], *(f"{number:.8f}" for number in (first, max(first, last), min(first, last), last))])
+    return {**marks, "list": rows}
 
 
-def _klines(ask: Ask, *, columns: int) -> dict[str, Any]:
+def _klines(ask: Ask, kind: str, *, columns: int = 7) -> dict[str, Any]:
     symbol, interval = ask.listing().instrument.symbol, ask.text("interval")
     if interval not in ask.floor.streams.intervals:
         raise Refusal(PARAMETER, f"params error: interval {interval!r} invalid, this market has {ask.floor.streams.intervals}")
     limit, now_ms = ask.limit(200, KLINES_MAX), ask.floor.books.time.now_ms
     start_ms, end_ms = ask.number("start", 0), min(ask.number("end", now_ms), now_ms)
     if ask.text("start") and not ask.text("end"):
-        found = ask.floor.tape.earliest(symbol, interval, start_ms, limit)
+        found = ask.floor.tape.earliest(symbol, interval, start_ms, limit, kind)
     else:
-        found = ask.floor.tape.latest(symbol, interval, start_ms, end_ms, limit)
+        found = ask.floor.tape.latest(symbol, interval, start_ms, end_ms, limit, kind)
     indices = range(len(found) - 1, -1, -1)
     rows = [klines.row(found, index)[:columns] for index in indices]
     return {"category": "linear", "symbol": symbol, "list": rows}
@@ -136,19 +146,19 @@ def price_limit(ask: Ask) -> dict[str, Any]:
 
 
 def index_components(ask: Ask) -> dict[str, Any]:
-    """The index is the market's own price."""
+    """The index is made here, of nothing else."""
     name = ask.text("indexName")
     if name not in ask.floor.books.listings:
         raise Refusal(PARAMETER, f"params error: indexName {name[:30]!r} invalid")
-    last = float_text(ask.floor.books.listings[name].last)
+    last = float_text(ask.floor.books.listings[name].price_of(INDEX_PRICE))
     part = {"exchange": "playd", "spotPair": name, "equivalentPrice": last, "multiplier": "1", "price": last, "weight": "1"}
     return {"indexName": name, "lastPrice": last, "updateTime": str(ask.floor.books.time.now_ms), "components": [part]}
 
 
 HANDLERS: Final[dict[str, PublicHandler]] = {
     "/v5/market/kline": kline,
-    "/v5/market/mark-price-kline": price_kline,
-    "/v5/market/index-price-kline": price_kline,
+    "/v5/market/mark-price-kline": mark_kline,
+    "/v5/market/index-price-kline": index_kline,
     "/v5/market/premium-index-price-kline": premium_kline,
     "/v5/market/tickers": tickers,
     "/v5/market/orderbook": order_book,

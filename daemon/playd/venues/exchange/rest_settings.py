@@ -37,8 +37,8 @@ def query_dcp(ask: SignedAsk) -> dict[str, Any]:
 
 
 def user_settings(ask: SignedAsk) -> dict[str, Any]:
-    """Limit prices outside the band move to its edge (`lpaPerp` false)."""
-    return {"lpaSpot": False, "lpaPerp": False, "deltaEnable": False, "smsef": False, "fmsef": False}
+    """`lpaPerp` says that limit prices outside the band are refused; otherwise they move to its edge."""
+    return {"lpaSpot": False, "lpaPerp": ask.account.band_refuses, "deltaEnable": False, "smsef": False, "fmsef": False}
 
 
 def own_instruments(ask: SignedAsk) -> dict[str, Any]:
@@ -96,23 +96,14 @@ def no_rows(ask: SignedAsk) -> dict[str, Any]:
 
 
 def set_price_action(ask: SignedAsk) -> dict[str, Any]:
-    """Whether limit prices outside the band move to its edge; they always do here where there is a band."""
-    if not flag(ask.params, "modifyEnable"):
-        raise Refusal(PARAMETER, "params error: modifyEnable false is not offered by the local exchange")
+    """Whether limit prices outside the band move to its edge or are refused. One setting for all futures."""
+    if ask.text("category") not in ("linear", "inverse"):
+        raise Refusal(PARAMETER, "params error: category invalid")
+    if not ask.text("modifyEnable"):
+        raise Refusal(PARAMETER, "params error: modifyEnable is needed")
+    ask.account.band_refuses = not flag(ask.params, "modifyEnable")
+    ask.floor.books.changes.accounts.add(ask.account.uid)
     return {}
-
-
-def set_auto_margin(ask: SignedAsk) -> dict[str, Any]:
-    """Margin is never added by itself."""
-    ask.listing()
-    if ask.number("autoAddMargin", 0):
-        raise Refusal(PARAMETER, "params error: autoAddMargin is not offered by the local exchange")
-    return {}
-
-
-def add_margin(ask: SignedAsk) -> dict[str, Any]:
-    """The margin of a position follows its leverage."""
-    raise Refusal(PARAMETER, "params error: adding margin to a position is not offered by the local exchange")
 
 
 def confirm_margin_rate(ask: SignedAsk) -> dict[str, Any]:
@@ -134,7 +125,5 @@ READS: Final[dict[str, SignedHandler]] = {
 WRITES: Final[dict[str, SignedHandler]] = {
     "/v5/order/disconnected-cancel-all": set_dcp,
     "/v5/account/set-limit-px-action": set_price_action,
-    "/v5/position/set-auto-add-margin": set_auto_margin,
-    "/v5/position/add-margin": add_margin,
     "/v5/position/confirm-pending-mmr": confirm_margin_rate,
 }

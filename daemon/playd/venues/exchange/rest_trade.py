@@ -5,11 +5,13 @@ from typing import Any, Final
 import orjson
 
 from playd.venues.exchange import amends, arrivals
+from playd.venues.exchange.closed_orders import FILLED_DEMO_MS, FILLED_MS, UNFILLED_MS
+from playd.venues.exchange.config import DEMO
 from playd.venues.exchange.model import Order
-from playd.venues.exchange.records import Page
+from playd.venues.exchange.records import Page, cursor_behind, number_in
 from playd.venues.exchange.refusal import OPEN_STATUS_IN_HISTORY, PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
-from playd.venues.exchange.rows import Row, order_row
+from playd.venues.exchange.rows import order_row
 from playd.venues.exchange.saved import load
 from playd.venues.exchange.words import Status
 
@@ -35,20 +37,29 @@ def cancel_all(ask: SignedAsk) -> dict[str, Any]:
 
 
 def realtime(ask: SignedAsk) -> dict[str, Any]:
-    """Open orders, newest first; by id also closed ones; with `openOnly=1` the latest closed ones."""
+    """Open orders, newest first; by id also ones that ended not long ago; with `openOnly=1` only those."""
     if ask.is_elsewhere():
         return ask.nothing()
-    equals = _order_filter(ask)
-    if _is_by_id(equals):
-        return _order_list(ask, equals, _NO_PERIOD, 1)
+    account, ended = ask.account, ask.floor.closed.of_user(ask.account.uid)
+    if _is_by_id(equals := _order_filter(ask)):
+        ((name, value),) = equals.items()
+        found = [order for order in (*account.orders.values(), *ended) if getattr(order, name) == value]
+        return _order_list(ask, found[:1], "")
     if not (ask.text("symbol") or ask.text("settleCoin") or ask.text("baseCoin")):
         raise Refusal(PARAMETER, "params error: symbol, settleCoin or baseCoin is needed")
-    equals["is_open"] = int(ask.number("openOnly", 0) == 0)
-    return _order_list(ask, equals, _NO_PERIOD, ask.limit(20, ORDERS_PAGE_MAX))
+    symbol, kind, before = equals.get("symbol"), ask.text("orderFilter"), number_in(ask.text("cursor"))
+    chosen = [
+        order
+        for order in (ended if ask.number("openOnly", 0) else account.orders.values())
+        if symbol in (None, order.symbol) and _is_of_kind(order, kind) and (before is None or order.sequence < before)
+    ]
+    chosen.sort(key=lambda order: -order.sequence)
+    limit = ask.limit(20, ORDERS_PAGE_MAX)
+    return _order_list(ask, chosen[:limit], cursor_behind(chosen[limit - 1].sequence) if len(chosen) > limit else "")
 
 
 def history(ask: SignedAsk) -> dict[str, Any]:
-    """Closed orders, newest first."""
+    """Orders that are over, newest first, while they are kept. What `orderFilter` leaves out takes no place on a page."""
     if ask.is_elsewhere():
         return ask.nothing()
     equals = _order_filter(ask)
@@ -58,7 +69,20 @@ def history(ask: SignedAsk) -> dict[str, Any]:
             raise Refusal(OPEN_STATUS_IN_HISTORY, f"orderStatus {status} is not final")
         equals["status"] = status
     period = _NO_PERIOD if _is_by_id(equals) else ask.period()
-    return _order_list(ask, {**equals, "is_open": 0}, period, ask.limit(20, ORDERS_PAGE_MAX))
+    limit, kind, cursor = ask.limit(20, ORDERS_PAGE_MAX), ask.text("orderFilter"), ask.text("cursor")
+    orders: list[Order] = []
+    while True:
+        page = ask.floor.records.closed_orders(ask.account.uid, equals, period, limit - len(orders), cursor, ended=_since(ask))
+        orders += [order for body in page.bodies if _is_of_kind(order := load(Order, body), kind)]
+        cursor = page.next_cursor
+        if len(orders) == limit or not cursor:
+            return _order_list(ask, orders, cursor)
+
+
+def _since(ask: SignedAsk) -> tuple[int, int]:
+    """Since when an order must have been over to be shown, with a fill and without."""
+    now_ms, demo = ask.floor.books.time.now_ms, ask.floor.config.environment == DEMO
+    return now_ms - (FILLED_DEMO_MS if demo else FILLED_MS), now_ms - UNFILLED_MS
 
 
 def executions(ask: SignedAsk) -> dict[str, Any]:
@@ -107,17 +131,9 @@ def _is_by_id(equals: dict[str, Any]) -> bool:
     return "order_id" in equals or "link_id" in equals
 
 
-def _order_list(ask: SignedAsk, equals: dict[str, Any], period: tuple[int, ...], limit: int) -> dict[str, Any]:
-    """A page of orders, newest first. `orderFilter` picks among them; what it leaves out takes no place on the page."""
-    kind, cursor = ask.text("orderFilter"), ask.text("cursor")
-    rows: list[Row] = []
-    while True:
-        page = ask.floor.records.orders(ask.account.uid, equals, period, limit - len(rows), cursor)
-        orders = [load(Order, body) for body in page.bodies]
-        rows += [order_row(order, ask.floor.books.listings[order.symbol]) for order in orders if _is_of_kind(order, kind)]
-        cursor = page.next_cursor
-        if len(rows) == limit or not cursor:
-            return {"category": "linear", "nextPageCursor": cursor, "list": rows}
+def _order_list(ask: SignedAsk, orders: list[Order], cursor: str) -> dict[str, Any]:
+    rows = [order_row(order, ask.floor.books.listings[order.symbol]) for order in orders]
+    return {"category": "linear", "nextPageCursor": cursor, "list": rows}
 
 
 def _is_of_kind(order: Order, kind: str) -> bool:

@@ -72,9 +72,9 @@ def order_row(order: Order, listing: Listing) -> Row:
         "marketUnit": "",
         "slippageToleranceType": order.tolerance_type or "UNKNOWN",
         "slippageTolerance": order.tolerance_text,
-        "smpType": "None",
+        "smpType": order.smp,
         "smpGroup": 0,
-        "smpOrderId": "",
+        "smpOrderId": order.smp_order_id,
         "feeCurrency": "USDT" if order.filled_steps else "",
         "rpiTakerAccess": False,
         "rpiMatchedQty": "0",
@@ -141,7 +141,7 @@ def execution_row(fill: Fill, order: Order, listing: Listing) -> Row:
         "closedSize": listing.qty_text(fill.closed_steps) if fill.closed_steps else "0",
         "execTime": str(fill.time_ms),
         "isMaker": fill.maker,
-        "markPrice": price,
+        "markPrice": float_text(listing.mark) if listing.others else price,
         "seq": fill.sequence,
     }
 
@@ -150,7 +150,7 @@ def funding_row(
     position: Position, listing: Listing, *, exec_id: str, order_id: str, seq: int, time_ms: int, paid: Decimal, rate: float
 ) -> Row:
     """A funding stamp as an execution: type `Funding`, quantity of the position, fee positive when paid."""
-    mark = float_text(listing.last)
+    mark = float_text(listing.mark)
     qty = listing.qty_text(abs(position.steps))
     return {
         **_execution_frame(position.symbol),
@@ -219,7 +219,7 @@ def position_row(account: Account, position: Position, listings: Listings, *, en
         "leverage": plain(position.leverage),
         "positionValue": "" if flat else plain(exact_product(qty, position.entry)),
         "positionBalance": plain(margin.initial),
-        "markPrice": float_text(listing.last),
+        "markPrice": float_text(listing.mark),
         "positionIM": plain(margin.initial),
         "positionIMByMp": plain(margin.initial),
         "positionMM": plain(margin.maintenance),
@@ -239,7 +239,7 @@ def position_row(account: Account, position: Position, listings: Listings, *, en
         "bustPrice": "",
         "positionStatus": "Normal",
         "adlRankIndicator": 0 if flat else 2,
-        "autoAddMargin": 0,
+        "autoAddMargin": int(position.auto_margin),
         "leverageSysUpdatedTime": "",
         "mmrSysUpdatedTime": "",
         "seq": position.sequence,
@@ -289,26 +289,42 @@ def wallet_row(account: Account, listings: Listings) -> Row:
         "totalMaintenanceMarginByMp": plain(maintenance),
         "coin": [
             {
-                "coin": "USDT",
+                **empty_coin("USDT"),
                 "equity": equity,
                 "usdValue": equity,
                 "walletBalance": wallet,
-                "locked": "0",
-                "spotHedgingQty": "0",
-                "borrowAmount": "0",
-                "spotBorrow": "0",
-                "accruedInterest": "0",
                 "totalOrderIM": plain(reserved),
                 "totalPositionIM": plain(position_margin),
                 "totalPositionMM": plain(maintenance),
                 "unrealisedPnl": plain(unrealised),
                 "cumRealisedPnl": plain(account.realised_ever),
-                "bonus": "0",
-                "marginCollateral": True,
-                "collateralSwitch": True,
-                "colRes": "0",
                 "availableToWithdraw": available,
-                "availableToBorrow": "",
             }
         ],
+    }
+
+
+def empty_coin(coin: str) -> Row:
+    """A coin of a wallet with nothing in it."""
+    return {
+        "coin": coin,
+        "equity": "0",
+        "usdValue": "0",
+        "walletBalance": "0",
+        "locked": "0",
+        "spotHedgingQty": "0",
+        "borrowAmount": "0",
+        "spotBorrow": "0",
+        "accruedInterest": "0",
+        "totalOrderIM": "0",
+        "totalPositionIM": "0",
+        "totalPositionMM": "0",
+        "unrealisedPnl": "0",
+        "cumRealisedPnl": "0",
+        "bonus": "0",
+        "marginCollateral": True,
+        "collateralSwitch": True,
+        "colRes": "0",
+        "availableToWithdraw": "0",
+        "availableToBorrow": "",
     }

@@ -18,6 +18,12 @@ FRAME_MAX: Final = 256 * 1024
 SWEEP_S: Final = 30.0
 """How often the venue looks for idle sockets: one may live that much longer."""
 
+FIRST_FRAME_AFTER_S: Final = 0.05
+"""
+How long after its acknowledgement a subscription is silent, outside lock-step. Connectors name the receiver of a topic after
+they have asked for it, and the way to the venue gives them the time for that.
+"""
+
 _ACTIVE_TIMES_S: Final = (30, 600)
 
 
@@ -25,7 +31,7 @@ class Session:
     """
     One socket of a client. `detail` says more about the path it came by, e.g. the category of a public one.
 
-    `pause_s` passes before each frame that leaves. `kind` is what faults call such a socket.
+    An answer leaves `pause_s` after it was given. `kind` is what faults call such a socket.
     """
 
     pause_s = 0.0
@@ -103,6 +109,8 @@ class TopicSession(Session):
             self.refuse(frame, "subscribe", fault)
             return
         self.acknowledge(frame, "subscribe")
+        if not self.floor.config.lockstep:
+            self.client.hush(FIRST_FRAME_AFTER_S)
         for topic in dict.fromkeys(topics):
             self.floor.topics.add(topic, self.client)
             self.begin(topic)

@@ -58,6 +58,7 @@ def _close(position: Position, listing: Listing, steps: int, price: Decimal, clo
     pnl = exact_product(Decimal(direction), listing.qty_decimal(steps), exact_sum(price, -entry))
     open_fee = _share(position.open_fee, steps, abs(position.steps))
     position.open_fee = exact_sum(position.open_fee, -open_fee)
+    position.extra_margin = exact_sum(position.extra_margin, -_share(position.extra_margin, steps, abs(position.steps)))
     position.steps -= direction * steps
     if position.steps == 0:
         position.entry, position.opened_ms, position.realised = Decimal(0), 0, Decimal(0)

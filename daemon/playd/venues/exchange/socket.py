@@ -15,15 +15,18 @@ from playd.venues.exchange.faults.on_sockets import Outlet
 FRAMES_WAITING: Final = 10_000
 """Frames a client may be behind. Overflow closes its socket: it must reconnect and close its gap like after any loss."""
 
+Timed = tuple[float, bytes]
+"""A frame behind the time before which it must not leave; 0 for one that may leave at once."""
+
 
 @dataclass(slots=True, eq=False)
 class Client:
     """
     A connected socket. `uid` is None on public sockets and before authentication.
 
-    `told` says that frames have gone out since the last barrier. `pause_s` passes before each frame. `mono_s` is the clock,
-    `sent` hears of every frame that leaves, `board` has the faults that may hit one. `abort` ends the connection without a
-    word; `kind` is `public`, `private` or `trade`.
+    `told` says that frames have gone out since the last barrier. An answer leaves `pause_s` after it was given. `mono_s` is the
+    clock, `sent` hears of every frame that leaves, `board` has the faults that may hit one. `abort` ends the connection without
+    a word; `kind` is `public`, `private` or `trade`.
     """
 
     conn_id: str
@@ -38,13 +41,14 @@ class Client:
     topics: set[str] = field(default_factory=set)
     uid: int | None = None
     told: bool = False
+    _hushed_until_s: float = 0.0
     _active_s: float = field(init=False)
     _outlet: Outlet = field(init=False)
-    _queue: MemoryObjectSendStream[bytes] = field(init=False)
-    _waiting: MemoryObjectReceiveStream[bytes] = field(init=False)
+    _queue: MemoryObjectSendStream[Timed] = field(init=False)
+    _waiting: MemoryObjectReceiveStream[Timed] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._queue, self._waiting = anyio.create_memory_object_stream[bytes](FRAMES_WAITING)
+        self._queue, self._waiting = anyio.create_memory_object_stream[Timed](FRAMES_WAITING)
         self._active_s = self.mono_s()
         self._outlet = Outlet(self.board, lambda: (self.kind, self.alias_of(self.uid)))
 
@@ -56,14 +60,22 @@ class Client:
         """How long nothing has passed in either direction."""
         return self.mono_s() - self._active_s
 
+    def hush(self, for_s: float) -> None:
+        """Let frames of topics wait so long from now on; answers do not, unless such a frame stands before them."""
+        self._hushed_until_s = self.mono_s() + for_s
+
     def send(self, frame: dict[str, Any]) -> None:
-        """Queue a frame."""
-        self.send_bytes(orjson.dumps(frame))
+        """Queue an answer."""
+        self._put(orjson.dumps(frame), self.mono_s() + self.pause_s if self.pause_s else 0.0)
 
     def send_bytes(self, frame: bytes) -> None:
-        """Queue a frame that is JSON text already. A client that is too far behind is cut off."""
+        """Queue a frame of a topic that is JSON text already."""
+        self._put(frame, self._hushed_until_s)
+
+    def _put(self, frame: bytes, not_before_s: float) -> None:
+        """Queue a frame. A client that is too far behind is cut off."""
         try:
-            self._queue.send_nowait(frame)
+            self._queue.send_nowait((not_before_s, frame))
         except anyio.WouldBlock:
             self._queue.close()
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):  # hung up, or the writer is gone
@@ -82,9 +94,9 @@ class Client:
         """Send what is queued, until the queue is closed or the connection is gone. Every frame leaves here."""
         try:
             async with self._waiting:
-                async for frame in self._waiting:
-                    if self.pause_s:
-                        await anyio.sleep(self.pause_s)
+                async for not_before_s, frame in self._waiting:
+                    if not_before_s and (wait_s := not_before_s - self.mono_s()) > 0.0:
+                        await anyio.sleep(wait_s)
                     for leaving in await self._outlet.pass_on(frame):
                         self._active_s = self.mono_s()
                         await self.ws.send_frame(leaving, WSMsgType.TEXT)

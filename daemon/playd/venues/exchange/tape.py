@@ -12,10 +12,11 @@ from playd.core.units import DOWN, to_units
 from playd.market.feed import CandleFeed
 from playd.venues.exchange import klines, liquidity, path
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.listing import PRICE_LIMIT_X, PRICE_LIMIT_Y, Listing
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.market_trades import TRADES_PER_CANDLE, MarketTrade, trades
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import float_text, plain
+from playd.venues.exchange.words import INDEX_PRICE, LAST_PRICE
 
 BOOK_LEVELS: Final = 1000
 _WIDER: Final = 4
@@ -35,42 +36,45 @@ class Tape:
         time = self._books.time
         return time.open_ms if time.inside else time.open_ms + self._feed.step_ms
 
-    def candles(self, symbol: str, interval: str, start_ms: int, end_ms: int) -> Candles:
-        """Candles of `interval` that open in `[start_ms, end_ms]`, the last one perhaps in progress."""
+    def candles(self, symbol: str, interval: str, start_ms: int, end_ms: int, kind: str = LAST_PRICE) -> Candles:
+        """Candles of `interval` of a price that open in `[start_ms, end_ms]`, the last one perhaps in progress."""
         start_ms = max(start_ms, self._feed.first_ms)
         begin_ms = klines.open_of(interval, start_ms)
         if begin_ms < start_ms:
             begin_ms = klines.end_of(interval, begin_ms)
         stop_ms = klines.end_of(interval, klines.open_of(interval, min(end_ms, self._books.time.now_ms)))
         closed = self._feed.candles(symbol, begin_ms, min(stop_ms, self.closed_until_ms))
-        present = self.present(symbol)
+        prices = self._books.terms.prices
+        if prices is not None and kind != LAST_PRICE:
+            closed = prices.series(kind, closed)
+        present = self.present(symbol, kind)
         if present is not None and begin_ms <= present.open_time_ms < stop_ms:
             closed = _with(closed, present)
         return klines.roll_up(closed, interval) if len(closed) else closed
 
-    def latest(self, symbol: str, interval: str, start_ms: int, end_ms: int, limit: int) -> Candles:
+    def latest(self, symbol: str, interval: str, start_ms: int, end_ms: int, limit: int, kind: str = LAST_PRICE) -> Candles:
         """The last `limit` candles that open in `[start_ms, end_ms]`, however wide the gaps between them are."""
         first_ms = max(start_ms, self._feed.first_ms)
         span_ms = limit * klines.longest_ms(interval)
         while True:
-            found = self.candles(symbol, interval, max(first_ms, end_ms - span_ms), end_ms)
+            found = self.candles(symbol, interval, max(first_ms, end_ms - span_ms), end_ms, kind)
             if len(found) >= limit or end_ms - span_ms <= first_ms:
-                return _cut(found, max(len(found) - limit, 0), len(found))
+                return found.places(max(len(found) - limit, 0), len(found))
             span_ms *= _WIDER
 
-    def earliest(self, symbol: str, interval: str, start_ms: int, limit: int) -> Candles:
+    def earliest(self, symbol: str, interval: str, start_ms: int, limit: int, kind: str = LAST_PRICE) -> Candles:
         """The first `limit` candles that open at `start_ms` or later."""
         now_ms = self._books.time.now_ms
         span_ms = limit * klines.longest_ms(interval)
         while True:
-            found = self.candles(symbol, interval, start_ms, min(start_ms + span_ms, now_ms))
+            found = self.candles(symbol, interval, start_ms, min(start_ms + span_ms, now_ms), kind)
             if len(found) >= limit or start_ms + span_ms >= now_ms:
-                return _cut(found, 0, limit)
+                return found.places(0, limit)
             span_ms *= _WIDER
 
-    def present(self, symbol: str) -> Candle | None:
+    def present(self, symbol: str, kind: str = LAST_PRICE) -> Candle | None:
         """The base candle in progress as far as it has gone."""
-        candle, fraction = self._books.listings[symbol].candle, self._books.time.fraction
+        candle, fraction = self._books.listings[symbol].candle_of(kind), self._books.time.fraction
         if candle is None:
             return None
         so_far = path.part(candle, 0.0, fraction)
@@ -90,8 +94,8 @@ class Tape:
         return {
             "symbol": symbol,
             "lastPrice": last,
-            "markPrice": last,
-            "indexPrice": last,
+            "markPrice": float_text(self._traded(symbol, listing.mark)),
+            "indexPrice": float_text(self._traded(symbol, listing.price_of(INDEX_PRICE))),
             "bid1Price": listing.price_text(bid),
             "ask1Price": listing.price_text(bid + 1),
             "nextFundingTime": str(self.next_funding_ms(listing)),
@@ -145,10 +149,9 @@ class Tape:
         return trades(listing, candle, self._feed.step_ms, begin, end)
 
     def price_limit(self, symbol: str) -> Row:
-        """Highest buy and lowest sell price of limit orders (reference 5.8, where mark, index and middle are one price)."""
+        """Highest buy and lowest sell price of limit orders."""
         listing = self._books.listings[symbol]
-        ratio = min(PRICE_LIMIT_X, PRICE_LIMIT_Y)
-        highest, lowest = (liquidity.limit_ticks(listing, side, ratio) for side in (Side.BUY, Side.SELL))
+        highest, lowest = (liquidity.limit_edge(listing, side) for side in (Side.BUY, Side.SELL))
         return {"symbol": symbol, "buyLmt": listing.price_text(highest), "sellLmt": listing.price_text(lowest)}
 
     def latest_closed(self, symbol: str, count: int) -> Candles:
@@ -188,21 +191,6 @@ class Tape:
         direction, size = 1 if taker is Side.BUY else -1, plain(listing.instrument.max_market_qty)
         prices = (best + direction * level for level in range(depth))
         return [[listing.price_text(ticks), size] for ticks in prices if ticks > 0]
-
-
-def _cut(candles: Candles, begin: int, end: int) -> Candles:
-    """The candles from place `begin` to before place `end`."""
-    part = slice(begin, end)
-    return Candles(
-        candles.symbol,
-        candles.step_ms,
-        candles.open_time_ms[part],
-        candles.open[part],
-        candles.high[part],
-        candles.low[part],
-        candles.close[part],
-        candles.volume[part],
-    )
 
 
 def _with(candles: Candles, last: Candle) -> Candles:

@@ -6,7 +6,7 @@ from playd.core.orders import Side
 from playd.matching.records import POST_ONLY_WOULD_TAKE, SL
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.fills import fill
-from playd.venues.exchange.liquidity import Offer, maker_steps, note_taken, taker_offers
+from playd.venues.exchange.liquidity import Offer, maker_steps, note_taken, stands, taker_offers
 from playd.venues.exchange.margin import available, margin_of, order_cost
 from playd.venues.exchange.matched import Ended, Trade, meet_price
 from playd.venues.exchange.model import Account, Order, Position
@@ -14,12 +14,13 @@ from playd.venues.exchange.moments import note_tested, tested
 from playd.venues.exchange.protection import trim_reducing
 from playd.venues.exchange.settlement import split
 from playd.venues.exchange.text import exact_sum
-from playd.venues.exchange.words import CancelType, Status
+from playd.venues.exchange.words import NO_SMP, SMP_ENDS_MAKER, SMP_ENDS_TAKER, CancelType, Status
 
 POST_ONLY = "EC_PostOnlyWillTakeLiquidity"
 NOTHING_TO_TAKE = "EC_NoImmediateQtyToFill"
 NOT_ALL = "EC_CancelForNoFullFill"
 NO_MONEY = "EC_Others"
+SELF_MATCH = "EC_BySelfMatch"
 
 
 def arrive(books: Books, account: Account, order: Order) -> None:
@@ -63,10 +64,15 @@ def execute(books: Books, account: Account, order: Order, trade: Trade, *, until
     elif not _affordable(books, account, order, offered, offers[-1].ticks):
         _end_unpaid(books, account, order)
     else:
+        all_there = True
         for offer in offers:
-            _meet(books, account, order, offer, maker=trade.maker)
-        if order.status.open and order.left_steps:
+            all_there = _meet(books, account, order, offer, maker=trade.maker) and all_there
+            if not (order.status.open and order.left_steps):
+                return
+        if all_there:
             _leftover(books, account, order)
+        else:  # a fill on the way took away what stood behind it: look again
+            execute(books, account, order, trade, until=until)
 
 
 def _offers(books: Books, account: Account, order: Order, trade: Trade, until: float) -> list[Offer]:
@@ -76,17 +82,34 @@ def _offers(books: Books, account: Account, order: Order, trade: Trade, until: f
     return [Offer(steps, trade.ticks)] if steps else []
 
 
-def _meet(books: Books, account: Account, order: Order, offer: Offer, *, maker: bool) -> None:
-    """Fill an order from one offer, and the resting order that made it."""
+def _meet(books: Books, account: Account, order: Order, offer: Offer, *, maker: bool) -> bool:
+    """Fill an order from one offer, and the resting order that made it. Returns whether the offer was still there."""
     if offer.account is not None and offer.order is not None:
+        if not stands(books, offer.account, offer.order, offer.steps):
+            return False
+        if offer.account is account and order.smp != NO_SMP:
+            return _prevent(books, account, order, offer.order)
         if not _affordable(books, offer.account, offer.order, offer.steps, offer.ticks):
-            return _end_unpaid(books, offer.account, offer.order)
+            _end_unpaid(books, offer.account, offer.order)
+            return False
         _fill(books, offer.account, offer.order, offer, maker=True)
     elif maker:
         books.listings[order.symbol].gone.made[order.side] += offer.steps
     else:
         note_taken(books, order, offer)
-    return _fill(books, account, order, offer, maker=maker)
+    _fill(books, account, order, offer, maker=maker)
+    return True
+
+
+def _prevent(books: Books, account: Account, taker: Order, maker: Order) -> bool:
+    """Two orders of one user do not meet: what the incoming one says decides which of them ends. True, as `_meet` says."""
+    ended = []
+    for order, other, words in ((maker, taker, SMP_ENDS_MAKER), (taker, maker, SMP_ENDS_TAKER)):
+        if taker.smp in words:
+            order.smp_order_id = other.order_id
+            ended.append(books.end(account, order, Status.CANCELLED, CancelType.SELF_MATCH, SELF_MATCH))
+    books.tell_orders(account, ended)
+    return True
 
 
 def _fill(books: Books, account: Account, order: Order, offer: Offer, *, maker: bool) -> None:

@@ -32,13 +32,10 @@ def set_trading_stop(books: Books, account: Account, request: Request) -> None:
     if position.side is None:
         raise Refusal(PARAMETER, "can not set tp/sl/ts for zero position")
     stop, target = (read_leg(request, letters, listing, partial=partial) for letters in ("sl", "tp"))
-    check_level_sides(
-        position.side,
-        listing.last,
-        stop.trigger_ticks if stop else 0,
-        target.trigger_ticks if target else 0,
-        listing,
-    )
+    if stop:
+        check_level_sides(position.side, listing.price_of(stop.trigger_by), stop.trigger_ticks, 0, listing)
+    if target:
+        check_level_sides(position.side, listing.price_of(target.trigger_by), 0, target.trigger_ticks, listing)
     trail = _trail(account, listing, position, position.side, request)
     changed: list[Order] = []
     if partial:

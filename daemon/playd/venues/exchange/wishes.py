@@ -24,12 +24,12 @@ from playd.venues.exchange.refusal import (
     TOLERANCE_TICKS,
     Refusal,
 )
-from playd.venues.exchange.words import FALLING, LAST_PRICE, RISING, TRIGGER_PRICES
+from playd.venues.exchange.words import FALLING, LAST_PRICE, NO_SMP, RISING, SMP_TYPES, TRIGGER_PRICES
 
 Request = Mapping[str, Any]
 
 _LINK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,36}")
-_NOT_OFFERED: Final = ("bboSideType", "trailingStop", "activePrice")
+_NOT_OFFERED: Final = ("trailingStop", "activePrice")
 _LEVEL_NAMES: Final = {"sl": "stopLoss", "tp": "takeProfit"}
 _LEAST_PERCENT: Final = Decimal("0.01")
 _TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK", "PostOnly")
@@ -60,6 +60,7 @@ class Wish:
     position_idx: int
     tolerance_type: str
     tolerance_text: str
+    smp: str
 
     @property
     def reduces(self) -> bool:
@@ -81,6 +82,7 @@ def read_wish(request: Request, listing: Listing) -> Wish:
     tif = word(request, "timeInForce", _TIMES_IN_FORCE, default="GTC") if order_type == "Limit" else "IOC"
     reduce_only, closing = flag(request, "reduceOnly"), flag(request, "closeOnTrigger")
     trigger_ticks = read_ticks(request, "triggerPrice", listing) or 0
+    trigger_by = word(request, "triggerBy", TRIGGER_PRICES, default=LAST_PRICE) if trigger_ticks else ""
     partial = word(request, "tpslMode", ("Full", "Partial", "UNKNOWN"), default="Full") == "Partial"
     tolerance_type = text_of(request, "slippageToleranceType")
     tolerant = order_type == "Market" and tolerance_type not in ("", "UNKNOWN")
@@ -97,11 +99,12 @@ def read_wish(request: Request, listing: Listing) -> Wish:
         target=read_leg(request, "tp", listing, partial=partial) or Leg(),
         partial=partial,
         trigger_ticks=trigger_ticks,
-        trigger_direction=read_direction(request, listing, trigger_ticks) if trigger_ticks else 0,
-        trigger_by=word(request, "triggerBy", TRIGGER_PRICES, default=LAST_PRICE) if trigger_ticks else "",
+        trigger_direction=read_direction(request, listing, trigger_ticks, trigger_by) if trigger_ticks else 0,
+        trigger_by=trigger_by,
         position_idx=read_position_idx(request),
         tolerance_type=tolerance_type if tolerant else "",
         tolerance_text=text_of(request, "slippageTolerance") if tolerant else "",
+        smp=word(request, "smpType", SMP_TYPES, default=NO_SMP),
     )
     _check_levels(wish, listing)
     _check_notional(wish, listing)
@@ -195,14 +198,17 @@ def read_leg(request: Request, letters: str, listing: Listing, *, partial: bool)
     return None if trigger_ticks is None else Leg(trigger_ticks, limit_ticks, trigger_by)
 
 
-def read_direction(request: Request, listing: Listing, trigger_ticks: int, *, present: int = 0) -> int:
-    """The direction in which the price must reach a trigger: given, or `present` when the request does not say; checked."""
+def read_direction(request: Request, listing: Listing, trigger_ticks: int, trigger_by: str, *, present: int = 0) -> int:
+    """
+    The direction in which the price `trigger_by` must reach a trigger: given, or `present` when the request does not say;
+    checked.
+    """
     direction = int(word(request, "triggerDirection", ("1", "2"), default=str(present or "")))
-    trigger = listing.price(trigger_ticks)
-    if direction == RISING and trigger <= listing.last:
-        raise Refusal(NOT_RISING, f"expect Rising, but trigger_price[{trigger}] <= current[{listing.last}]")
-    if direction == FALLING and trigger >= listing.last:
-        raise Refusal(NOT_FALLING, f"expect Falling, but trigger_price[{trigger}] >= current[{listing.last}]")
+    trigger, present_price = listing.price(trigger_ticks), listing.price_of(trigger_by)
+    if direction == RISING and trigger <= present_price:
+        raise Refusal(NOT_RISING, f"expect Rising, but trigger_price[{trigger}] <= current[{present_price}]")
+    if direction == FALLING and trigger >= present_price:
+        raise Refusal(NOT_FALLING, f"expect Falling, but trigger_price[{trigger}] >= current[{present_price}]")
     return direction
 
 
@@ -223,7 +229,7 @@ def check_level_sides(side: Side, reference: float, stop_ticks: int, target_tick
 
 def _check_offered(request: Request) -> None:
     for name in _NOT_OFFERED:
-        if decimal(request, name) if name != "bboSideType" else text_of(request, name):
+        if decimal(request, name):
             raise Refusal(PARAMETER, f"params error: {name} is not offered by the local exchange")
 
 

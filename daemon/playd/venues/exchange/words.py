@@ -4,8 +4,10 @@ from enum import StrEnum
 from typing import Final
 
 LAST_PRICE: Final = "LastPrice"
-TRIGGER_PRICES: Final = (LAST_PRICE, "MarkPrice", "IndexPrice")
-"""Which price a trigger looks at. Here candles are of the last price, which is also mark and index: all three are one."""
+MARK_PRICE: Final = "MarkPrice"
+INDEX_PRICE: Final = "IndexPrice"
+TRIGGER_PRICES: Final = (LAST_PRICE, MARK_PRICE, INDEX_PRICE)
+"""Which price a trigger looks at. All three are one unless the market has other prices beside the last one."""
 
 LONG_IDX: Final = 1
 SHORT_IDX: Final = 2
@@ -14,6 +16,12 @@ SHORT_IDX: Final = 2
 RISING: Final = 1
 FALLING: Final = 2
 
+
+NO_SMP: Final = "None"
+SMP_TYPES: Final = (NO_SMP, "CancelMaker", "CancelTaker", "CancelBoth")
+SMP_ENDS_MAKER: Final = ("CancelMaker", "CancelBoth")
+SMP_ENDS_TAKER: Final = ("CancelTaker", "CancelBoth")
+"""Self-match prevention: what an incoming order says about meeting a resting one of its own user."""
 
 ISOLATED: Final = "ISOLATED_MARGIN"
 CROSS: Final = "REGULAR_MARGIN"
@@ -74,5 +82,6 @@ class CancelType(StrEnum):
     DELEVERAGING = "CancelAllBeforeAdl"
     SETTLEMENT = "CancelBySettle"
     DISCONNECTED = "CancelByDCP"
+    SELF_MATCH = "CancelBySmp"
     TARGET_BY_STOP = "CancelByOCOTpCanceledBySlTriggered"
     STOP_BY_TARGET = "CancelByOCOSlCanceledByTpTriggered"
