@@ -1,4 +1,4 @@
-"""The guardian's panic: flat means verified flat with no entry left, a share is a share, a ban is said and not slept through."""
+"""The guardian's panic: flat means verified flat with no entry left, a share is a share, and a ban is said at once."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
