@@ -43,31 +43,30 @@ class RiskLimits:
     @classmethod
     def from_settings(cls, settings: Settings, environment: Environment) -> "RiskLimits":
         """The limits of an account. On the local exchange only those that somebody wrote down."""
-        risk, gates, orders = settings.risk, settings.gates, settings.orders
-        here = _Reader(environment)
+        risk, gates, orders = (_Held(each, environment) for each in (settings.risk, settings.gates, settings.orders))
         return cls(
-            order_usd=here.limit(risk, "micro_order_usd"),
-            day_usd=here.limit(risk, "micro_day_usd"),
-            day_orders=here.limit(risk, "micro_day_orders"),
-            entries_hour_instance=here.limit(risk, "entries_per_hour_instance"),
-            entries_hour_account=here.limit(risk, "entries_per_hour_account"),
-            hard_order_usd=here.limit(risk, "hard_order_usd"),
-            fat_finger_pct=here.limit(orders, "fat_finger_pct"),
-            max_mark_divergence_pct=here.limit(gates, "max_mark_divergence_pct"),
-            max_spread_bps=here.limit(gates, "max_spread_bps"),
-            max_adverse_funding_pct_day=here.limit(gates, "max_adverse_funding_pct_day"),
-            risk_per_trade_pct=here.limit(risk, "risk_per_trade_pct"),
-            notional_per_trade_pct=here.limit(risk, "notional_per_trade_pct"),
-            margin_per_trade_pct=here.limit(risk, "margin_per_trade_pct"),
-            slippage_allowance_bps=risk.slippage_allowance_bps,
-            week_notional_pct=here.limit(risk, "week_notional_pct"),
-            gross_pct=here.limit(risk, "gross_pct"),
-            net_pct=here.limit(risk, "net_pct"),
-            symbol_pct=here.limit(risk, "symbol_pct"),
-            max_leverage=here.limit(risk, "max_leverage"),
-            max_positions=here.limit(risk, "max_positions"),
-            liquidation_safety=here.limit(risk, "liquidation_safety"),
-            delist_no_entry_h=here.limit(risk, "delist_no_entry_h"),
+            order_usd=risk.micro_order_usd,
+            day_usd=risk.micro_day_usd,
+            day_orders=risk.micro_day_orders,
+            entries_hour_instance=risk.entries_per_hour_instance,
+            entries_hour_account=risk.entries_per_hour_account,
+            hard_order_usd=risk.hard_order_usd,
+            fat_finger_pct=orders.fat_finger_pct,
+            max_mark_divergence_pct=gates.max_mark_divergence_pct,
+            max_spread_bps=gates.max_spread_bps,
+            max_adverse_funding_pct_day=gates.max_adverse_funding_pct_day,
+            risk_per_trade_pct=risk.risk_per_trade_pct,
+            notional_per_trade_pct=risk.notional_per_trade_pct,
+            margin_per_trade_pct=risk.margin_per_trade_pct,
+            slippage_allowance_bps=settings.risk.slippage_allowance_bps,
+            week_notional_pct=risk.week_notional_pct,
+            gross_pct=risk.gross_pct,
+            net_pct=risk.net_pct,
+            symbol_pct=risk.symbol_pct,
+            max_leverage=risk.max_leverage,
+            max_positions=risk.max_positions,
+            liquidation_safety=risk.liquidation_safety,
+            delist_no_entry_h=risk.delist_no_entry_h,
         )
 
 
@@ -94,25 +93,26 @@ class BreakerLimits:
     @classmethod
     def from_settings(cls, settings: Settings, environment: Environment) -> "BreakerLimits":
         """The breakers of an account. On the local exchange only those that somebody wrote down."""
-        section, here = settings.breakers, _Reader(environment)
+        breakers = _Held(settings.breakers, environment)
         return cls(
-            day_pause_pct=here.limit(section, "day_pause_pct"),
-            day_halt_pct=here.limit(section, "day_halt_pct"),
-            fast_fall_pct=here.limit(section, "fast_fall_pct"),
-            fast_fall_window_s=section.fast_fall_window_s,
-            account_drawdown_pct=here.limit(section, "account_drawdown_pct"),
-            instance_drawdown_pct=here.limit(section, "instance_drawdown_pct"),
-            im_rate=here.limit(section, "im_rate"),
-            mm_rate=here.limit(section, "mm_rate"),
+            day_pause_pct=breakers.day_pause_pct,
+            day_halt_pct=breakers.day_halt_pct,
+            fast_fall_pct=breakers.fast_fall_pct,
+            fast_fall_window_s=settings.breakers.fast_fall_window_s,
+            account_drawdown_pct=breakers.account_drawdown_pct,
+            instance_drawdown_pct=breakers.instance_drawdown_pct,
+            im_rate=breakers.im_rate,
+            mm_rate=breakers.mm_rate,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _Held:
+    """A table as far as it holds for an environment: on the local exchange a key that nobody wrote is None."""
+
+    section: Section
     environment: Environment
 
-    def limit(self, section: Section, name: str) -> Any:
-        """A key's value; on the local exchange None unless it was written."""
-        return (
-            None if self.environment is Environment.LOCAL and name not in section.model_fields_set else getattr(section, name)
-        )
+    def __getattr__(self, name: str) -> Any:
+        is_off = self.environment is Environment.LOCAL and name not in self.section.model_fields_set
+        return None if is_off else getattr(self.section, name)

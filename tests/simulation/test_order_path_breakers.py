@@ -1,0 +1,202 @@
+"""Losses of an account over days, restarts, deposits and half-told readings, as the breakers see them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import anyio
+
+from playd.core.modes import Environment
+from playd.core.orders import Wallet
+from playd.core.timeframes import DAY_MS
+from playd.orders.halts import Level, account_scope, instance_scope
+from playd.orders.risk_limits import BreakerLimits, RiskLimits
+from playd.orders.settings import OrderSettings
+from playd.venues.port import Priority, WalletUpdate
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
+from tests.virtual_time import WALL_START_MS, in_virtual_time
+
+BREAKERS = OrderSettings.of(Environment.DEMO).breakers
+SETTINGS = replace(OrderSettings.of(Environment.LOCAL), breakers=BREAKERS, limits=RiskLimits(max_positions=10))
+MAIN = account_scope("main")
+
+
+class Purse:
+    """The balance of the fake venue: what was put in, what its executions brought, and what is open at its price."""
+
+    def __init__(self, life: OrderWorld, deposit: int = 10_000) -> None:
+        self.life = life
+        self.deposit = Decimal(deposit)
+        life.venue.wallet = self.read  # type: ignore[method-assign]
+
+    async def read(self, *, priority: Priority) -> Wallet:
+        await anyio.sleep(0.002)
+        return self.now()
+
+    def now(self) -> Wallet:
+        cash, signed, cost = self.deposit, Decimal(0), Decimal(0)
+        for row in self.life.venue.execution_rows:
+            side = 1 if row.side == "Buy" else -1
+            if row.closed_size:
+                cash += (row.price - cost) * row.qty * -side
+            else:
+                cost = row.price
+            cash, signed = cash - row.fee, signed + side * row.qty
+        opened = signed * (self.life.venue.price - cost)
+        return Wallet(cash + opened, cash, cash, opened, None, None, self.life.world.clock.wall_ms())
+
+    def tell(self) -> None:
+        self.life.venue._tell(WalletUpdate(self.now(), 0))
+
+
+def levels(life: OrderWorld, scope: str = MAIN) -> dict[str, Level]:
+    """The highest level of each cause."""
+    return {halt.code: halt.level for halt in reversed(life.halts.in_force(scope))}
+
+
+async def until_midnight(life: OrderWorld, seconds_before: float) -> None:
+    now_ms = life.world.clock.wall_ms()
+    await anyio.sleep((DAY_MS - now_ms % DAY_MS) / 1000 - seconds_before)
+
+
+def test_an_open_loss_pauses_then_halts_and_entries_hear_of_it() -> None:
+    async def body() -> None:
+        life = build(settings=SETTINGS)
+        purse = Purse(life)
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(entry(qty="0.100"), READY)).code == "SENT"
+            await anyio.sleep(1.0)
+            life.venue.price -= 2_100  # 210 USDT and the fee
+            await anyio.sleep(10.0)
+            paused = levels(life)
+            life.venue.price -= 1_000
+            purse.tell()
+            await anyio.sleep(3.0)
+
+            assert paused == {"DAILY_LOSS": Level.PAUSE, "FAST_FALL": Level.HALT}
+            assert levels(life)["DAILY_LOSS"] is Level.HALT
+
+    in_virtual_time(body)
+
+
+def test_a_loss_just_before_midnight_is_of_that_day_also_for_a_daemon_that_was_down_over_it() -> None:
+    async def body() -> None:
+        calm = replace(SETTINGS, breakers=replace(BREAKERS, fast_fall_pct=None))
+        life = build(settings=calm)
+        Purse(life)
+        async with life.running():
+            port = await life.register()
+            await until_midnight(life, 300.0)
+            await port.submit(entry(qty="0.100"), READY)
+            await anyio.sleep(1.0)
+            life.venue.price -= 2_200
+            await port.submit(leave(qty="0.100"), READY)
+            await until_midnight(life, 0.001)
+            lost = levels(life)
+        life = life.crash()
+        Purse(life)
+        await anyio.sleep(3_600.0)
+        async with life.running():
+            await anyio.sleep(70.0)
+
+            assert datetime.fromtimestamp(WALL_START_MS / 1000, UTC).day == 14
+            assert lost == {"DAILY_LOSS": Level.PAUSE}
+            assert levels(life) == {}
+            assert life.account.breakers.standing is not None
+            assert life.account.breakers.standing.day_realised == 0
+
+    in_virtual_time(body)
+
+
+def test_a_loss_of_the_same_day_is_found_again_after_a_restart() -> None:
+    async def body() -> None:
+        calm = replace(SETTINGS, breakers=replace(BREAKERS, fast_fall_pct=None))
+        life = build(settings=calm)
+        Purse(life)
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.100"), READY)
+            await anyio.sleep(1.0)
+            life.venue.price -= 2_800
+            await port.submit(leave(qty="0.100"), READY)
+            await anyio.sleep(70.0)
+            before = life.account.breakers.standing
+        for halt in life.halts.in_force():
+            life.halts.lift(halt.id, by="me", note="")
+        life = life.crash()
+        Purse(life)
+        async with life.running():
+            await anyio.sleep(5.0)
+            after = life.account.breakers.standing
+
+            assert before is not None
+            assert after is not None
+            assert (before.index - (before.day_start or 0)) == (after.index - (after.day_start or 0))
+            assert levels(life) == {"DAILY_LOSS": Level.PAUSE}
+
+    in_virtual_time(body)
+
+
+def test_deposits_and_withdrawals_are_neither_gains_nor_losses() -> None:
+    async def body() -> None:
+        life = build(settings=SETTINGS)
+        purse = Purse(life)
+        async with life.running():
+            await life.register()
+            purse.deposit += 50_000
+            await anyio.sleep(100.0)
+            purse.deposit -= 58_000
+            await anyio.sleep(100.0)
+
+            assert levels(life) == {}
+
+    in_virtual_time(body)
+
+
+def test_a_balance_that_knows_of_a_fill_before_us_and_one_that_does_not_yet_show_no_loss() -> None:
+    async def body() -> None:
+        life = build(settings=replace(SETTINGS, breakers=BreakerLimits(fast_fall_pct=Decimal("1.5"), day_halt_pct=Decimal(3))))
+        purse = Purse(life)
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.100"), READY)
+            await anyio.sleep(1.0)
+            life.venue.price += 4_000  # a gain of four percent, closed
+            old = purse.now()
+            await port.submit(leave(qty="0.100"), READY)
+            life.venue._tell(WalletUpdate(old, 0))
+            await anyio.sleep(0.05)
+            life.venue._tell(WalletUpdate(old, 0))
+            await anyio.sleep(30.0)
+
+            assert levels(life) == {}
+            assert life.account.breakers.standing is not None
+            assert life.account.breakers.standing.high == life.account.breakers.standing.index
+
+    in_virtual_time(body)
+
+
+def test_an_instance_that_lost_a_tenth_of_its_capital_is_halted_alone() -> None:
+    async def body() -> None:
+        only = replace(SETTINGS, breakers=BreakerLimits(instance_drawdown_pct=Decimal(10)))
+        life = build(settings=only)
+        Purse(life)
+        async with life.running():
+            port = await life.register()
+            life.ledger.write("UPDATE instances SET capital_usd = '2000.0' WHERE uid = ?", (UID,))
+            await port.submit(entry(qty="0.100"), READY)
+            await anyio.sleep(1.0)
+            life.venue.price -= 1_900
+            life.venue._tell_position("BTCUSDT")
+            await anyio.sleep(10.0)
+            early = levels(life, instance_scope(UID))
+            life.venue.price -= 100
+            life.venue._tell_position("BTCUSDT")
+            await anyio.sleep(10.0)
+
+            assert early == {}
+            assert levels(life, instance_scope(UID)) == {"INSTANCE_DRAWDOWN": Level.HALT}
+            assert levels(life) == {}
+
+    in_virtual_time(body)
