@@ -72,6 +72,13 @@ def test_show_prints_the_last_verdicts(running: DaemonProcess) -> None:
     assert "last verdicts" in ctl(running.state, "show", "ema-cross").stdout
 
 
+def test_show_prints_the_gates_in_their_order_with_what_bounds_them(running: DaemonProcess) -> None:
+    gates = {row["gate"]: row for row in ctl_json(running.state, "show", "ema-cross", "--pipeline")}
+    assert [next(iter(gates)), list(gates)[-1]] == ["halt", "stop"]
+    assert (gates["exposure"]["bounds"]["gross_pct"], gates["account"]["bounds"]["equity_max_age_s"]) == ("off", "120.0")
+    assert "WEEK_CAP" in ctl(running.state, "show", "ema-cross", "--pipeline").stdout
+
+
 def test_an_unknown_instance_is_4_and_names_the_nearest(running: DaemonProcess) -> None:
     for command in (("show", "ema-crss"), ("pause", "ema-crss"), ("start", "ema-crss"), ("status", "ema-crss")):
         result = ctl(running.state, *command)

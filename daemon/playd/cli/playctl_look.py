@@ -21,6 +21,7 @@ from playd.control.tables import (
     LIST,
     ORDERS,
     POSITIONS,
+    PIPELINE,
     STATUS,
     VERDICTS,
     say_age,
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
     add(app, "status", "playctl status ema-cross --json")(status)
     add(app, "guardian", "playctl guardian")(guardian)
     add(app, "list", "playctl list mode=paper")(list_instances)
-    add(app, "show", "playctl show ema-cross")(show)
+    add(app, "show", "playctl show ema-cross --pipeline")(show)
     add(app, "positions", "playctl positions --symbol BTCUSDT")(positions)
     add(app, "orders", "playctl orders --all")(orders)
     add(app, "fills", "playctl fills --owner ema-cross -o csv")(fills)
@@ -122,10 +123,17 @@ async def list_instances(session: Session, selector: TargetArgument = None) -> i
     return 0
 
 
-async def show(session: Session, name: Annotated[str, typer.Argument(help="Instance.")]) -> int:
+async def show(
+    session: Session,
+    name: Annotated[str, typer.Argument(help="Instance.")],
+    pipeline: Annotated[bool, typer.Option("--pipeline", help="Only the gates of its entries, in order, with bounds.")] = False,
+) -> int:
     """Everything about one instance: record, Play, warm-up, last verdicts, orders, venue beside ledger."""
     data = (await session.ask("instance.get", {"name": name}))["data"]
-    session.show(data, _show_text(data))
+    if pipeline:
+        session.show_rows(data["pipeline"], PIPELINE, empty="")
+    else:
+        session.show(data, _show_text(data))
     return 0
 
 

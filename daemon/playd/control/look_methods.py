@@ -18,6 +18,7 @@ from playd.control.params import (
     Target,
     Unsubscribe,
 )
+from playd.control.pipeline_rows import pipeline_rows
 from playd.control.protocol import PROTOCOL, Code, JsonObject, RpcError
 from playd.control.streams import by_instance
 from playd.orders.halts import ALL
@@ -141,6 +142,7 @@ async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject
         },
         "positions": [rows.position_row(daemon, view) for view in positions],
         "orders": [rows.order_row(daemon, record.account, row) for row in orders],
+        "pipeline": pipeline_rows(daemon, slot),
         "verdicts": [{"time": rfc3339(each.close_ms), "verdict": each.verdict, "detail": each.detail} for each in verdicts],
         "trades": [trade.as_json() for trade in engine.engine.trades[-10:]] if engine is not None else [],
         "next_action": _next_action(slot),

@@ -266,3 +266,92 @@ VERDICTS: Final = (
     Column("VERDICT", word("verdict")),
     Column("DETAIL", word("detail")),
 )
+CHECKS: Final = (
+    Column("CHECK", word("name")),
+    Column("OK", word("ok")),
+    Column("AGE", age("age_s"), right=True),
+    Column("REASON", word("reason")),
+)
+
+SLOS: Final = (
+    Column("NAME", word("name")),
+    Column("SCOPE", word("scope")),
+    Column("VALUE", word("value"), right=True),
+    Column("OBJECTIVE", word("objective"), right=True),
+    Column("UNIT", word("unit")),
+    Column("STATE", word("state")),
+    Column("WHAT", word("why")),
+)
+
+LIMITS: Final = (
+    Column("BUCKET", word("bucket")),
+    Column("SIZE", word("usable"), right=True),
+    Column("LEFT", word("left"), right=True),
+    Column("RESET", age("blocked_s"), right=True),
+    Column("WAIT_P99_MS", word("wait_p99_ms"), right=True),
+    Column("REFUSED", word("refused"), right=True),
+)
+
+EVENTS: Final = (
+    Column("SEQ", word("seq"), right=True),
+    Column("TIME", word("time")),
+    Column("KIND", word("kind")),
+    Column("INSTANCE", word("instance")),
+    Column("SYMBOL", word("symbol")),
+    Column("ACTOR", word("actor")),
+    Column("DATA", word("data")),
+)
+
+INCIDENTS: Final = (
+    Column("ID", word("id")),
+    Column("SEV", word("severity")),
+    Column("STATE", word("state")),
+    Column("SCOPE", word("scope")),
+    Column("KIND", word("kind")),
+    Column("AGE", age("age_s"), right=True),
+    Column("COUNT", word("count"), right=True),
+    Column("ACK", word("acked_by")),
+    Column("TEXT", word("text")),
+)
+
+ALERTS: Final = (
+    Column("ID", word("id"), right=True),
+    Column("ROUTE", word("route")),
+    Column("SEV", word("severity")),
+    Column("STATUS", word("status")),
+    Column("TRIES", word("tries"), right=True),
+    Column("AGE", age("age_s"), right=True),
+    Column("WHAT", word("what")),
+    Column("ERROR", word("error")),
+)
+
+CONFIG: Final = (
+    Column("KEY", word("key")),
+    Column("VALUE", word("value")),
+    Column("ORIGIN", word("origin")),
+    Column("SINCE", word("since")),
+)
+
+BACKUPS: Final = (
+    Column("ID", word("id")),
+    Column("AGE", age("age_s"), right=True),
+    Column("SIZE", mebibytes("size_bytes"), right=True),
+    Column("FILES", word("files"), right=True),
+    Column("JOURNAL", word("journal_head.seq"), right=True),
+    Column("VERSION", word("version")),
+)
+
+PIPELINE: Final = (
+    Column("N", word("n"), right=True),
+    Column("GATE", word("gate")),
+    Column("REFUSES", lambda row: " ".join(row["codes"])),
+    Column("BOUNDS", lambda row: _bounds(row["bounds"])),
+)
+
+
+def _bounds(bounds: Mapping[str, str] | None) -> str:
+    if bounds is None:
+        return "account is not open"
+    return ", ".join(f"{name} {value}" for name, value in bounds.items()) or "-"
+
+
