@@ -58,11 +58,12 @@ ALL_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class DrillOptions:
-    """The arguments of `playd drill run`: a drill's number, or `all`."""
+    """The arguments of `playd drill run`: a drill's number, or `all`, of which `jobs` run at a time."""
 
     drill: str
     state: str
     as_json: bool
+    jobs: int
 
 
 def list_drills(*, as_json: bool, wide: bool) -> int:
@@ -115,8 +116,9 @@ def _chosen(name: str) -> tuple[Drill, ...]:
 
 
 async def _main(world: World, drills: Sequence[Drill], state: PurePath, options: DrillOptions) -> int:
-    """Run the drills one after the other, unless a signal comes: then everything is cleaned up first."""
-    outcomes: list[Outcome] = []
+    """Run the drills, some at a time, unless a signal comes: then everything is cleaned up first."""
+    outcomes: dict[str, Outcome] = {}
+    limiter = anyio.CapacityLimiter(max(options.jobs, 1))
     code = code_digest(world.disk)
     interrupted = False
 
@@ -128,19 +130,25 @@ async def _main(world: World, drills: Sequence[Drill], state: PurePath, options:
                     interrupted = True
                     group.cancel_scope.cancel()
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(on_signal)
-        for drill in drills:
+    async def one(drill: Drill) -> None:
+        async with limiter:
             _say(f"{drill.id} {drill.name}: {drill.fault} …")
             outcome = await run_drill(world, drill, SCENARIOS[drill.id], state_dir=state, code=code)
-            outcomes.append(outcome)
-            _tell(outcome, options)
+        outcomes[drill.id] = outcome
+        _tell(outcome, options)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(on_signal)
+        async with anyio.create_task_group() as running:
+            for drill in drills:
+                running.start_soon(one, drill, name=drill.id)
         group.cancel_scope.cancel()
     if interrupted:
         _say("interrupted; every process of the drill has ended")
         return EXIT_INTERRUPTED
-    _tell_all(outcomes, options)
-    return _exit_code(outcomes)
+    in_order = [outcomes[drill.id] for drill in drills]
+    _tell_all(in_order, options)
+    return _exit_code(in_order)
 
 
 def _exit_code(outcomes: Sequence[Outcome]) -> int:

@@ -41,10 +41,22 @@ DRILLS: Final = (
     Drill("DRL-04", 1, "scrambled stream", "reports late, doubled, in another order", "position right at every quiet moment"),
     Drill("DRL-05", 1, "reconnect storm", "sockets drop again and again", "at most 20 connects a minute; every bar once"),
     Drill("DRL-06", 1, "half-open socket", "no frames, the connection stands", "bars go on; none is missing", limit_s=60.0),
-    Drill("DRL-07", 1, "blind", "all reads fail while exposed", "account paused at 15 s, halted at 60 s; exits still sent"),
-    Drill("DRL-08", 1, "stale quote", "quotes stop or stand still", "entries refused with the age of the quote"),
-    Drill("DRL-09", 1, "bad bars", "gaps, revisions, impossible bars", "only instances of that series stop"),
-    Drill("DRL-10", 1, "partial fills", "a thin book fills orders in part", "what is executed has its stop", limit_s=5.0),
+    Drill(
+        "DRL-07", 1, "blind", "all reads fail for 20 s and for 70 s while exposed",
+        "account paused at 15 s, halted at 60 s; exits still sent", level_expected=2, incident="BLIND", limit_s=66.0,
+    ),
+    Drill(
+        "DRL-08", 1, "stale quote", "the public socket is silent, then the tickers of one symbol stand still",
+        "no entry on what is late, exits and stops go on; trading again with the first bar in time", limit_s=60.0,
+    ),
+    Drill(
+        "DRL-09", 1, "bad bars", "closed candles of one symbol are not told, then told wrong and corrected",
+        "values of a clean run afterwards; the others go on", limit_s=45.0,
+    ),
+    Drill(
+        "DRL-10", 1, "partial fills", "a thin market fills limit entries in part, some never whole",
+        "what is executed has its stop; every order ends", limit_s=5.0, deadline_s=420.0,
+    ),
     Drill(
         "DRL-11", 1, "naked", "the stop of a position is cancelled by hand", "covered again within 40 s", limit_s=40.0,
     ),
@@ -60,15 +72,29 @@ DRILLS: Final = (
         "DRL-14", 1, "dead guardian", "the guardian is killed, again and again",
         "the daemon notices within 15 s, goes on trading and protects", limit_s=15.0,
     ),
-    Drill("DRL-15", 1, "key trouble", "the key is refused, expired or foreign", "account halted at once, stops in place"),
+    Drill(
+        "DRL-15", 1, "key trouble", "the key is refused in session, at an exit, at a start; a key may withdraw",
+        "account halted at once, stops in place, the exit sent later; the other key refused", level_expected=2,
+        incident="ACCOUNT_REFUSED", limit_s=60.0, deadline_s=420.0,
+    ),
     Drill("DRL-16", 1, "rate trouble", "entries and repairs are throttled", "covered within 40 s", limit_s=40.0),
-    Drill("DRL-17", 1, "clock", "the clock steps and drifts", "no bar lost or doubled; one new signature"),
-    Drill("DRL-18", 1, "disk full", "no space at any write", "level 2; exits and panic recorded"),
+    Drill(
+        "DRL-17", 1, "clock", "the venue's clock is five seconds ahead, then behind, then right",
+        "paused and lifted by itself; stops restored meanwhile, no bar lost or doubled", level_expected=1, limit_s=90.0,
+        deadline_s=420.0,
+    ),
+    Drill(
+        "DRL-18", 1, "disk full", "no space at any write, then there is some",
+        "ballast used, level 2 on everything; panic carried out and on record; clean resume", level_expected=2, limit_s=20.0,
+    ),
     Drill(
         "DRL-19", 1, "damaged files", "ledger, journal, state and plan are damaged while the daemon is down",
         "refused with a clear word or recovered; nothing damaged counts as empty",
     ),
-    Drill("DRL-20", 1, "sync error", "a sync of ledger or journal fails", "exit 74; the guardian covers"),
+    Drill(
+        "DRL-20", 1, "sync error", "a sync of the ledger fails, then one of the journal",
+        "exit 74; the guardian covers; clean restart", incident="GUARDIAN_STOP", limit_s=20.0,
+    ),
     Drill("DRL-21", 1, "venue acts", "a position is liquidated", "booked to its owner and halted in 10 s", limit_s=10.0),
     Drill(
         "DRL-22", 1, "hands in the app", "a person closes, opens, cancels and moves the stop",

@@ -58,6 +58,7 @@ class Venue:
         before: Position of the symbol before each of `executions`, signed, in base units.
         positions: Position of each symbol now.
         creates: Requests for a new order: when they arrived and with which parameters.
+        working: Stops of each symbol that would trigger now, by order id.
         naked_ms: Per symbol, the longest time in milliseconds in which a position had no working stop.
     """
 
@@ -66,6 +67,7 @@ class Venue:
     before: list[Decimal] = field(default_factory=list)
     positions: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     creates: list[tuple[int, Row]] = field(default_factory=list)
+    working: defaultdict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
     naked_ms: dict[str, int] = field(default_factory=dict)
 
     def newest(self) -> list[Row]:
@@ -74,11 +76,16 @@ class Venue:
 
     def stops(self, symbol: str) -> list[Row]:
         """Stops of a symbol that would trigger."""
-        return [
-            row
-            for row in self.newest()
-            if row["symbol"] == symbol and row["stopOrderType"] == "StopLoss" and row["orderStatus"] == "Untriggered"
-        ]
+        return [*self.working[symbol].values()]
+
+    def take(self, row: Row, wall_ms: int) -> None:
+        """An order is now as `row` says."""
+        self.orders.setdefault(row["orderId"], []).append(Seen(wall_ms, row))
+        if row["stopOrderType"] == "StopLoss":
+            if row["orderStatus"] == "Untriggered":
+                self.working[row["symbol"]][row["orderId"]] = row
+            else:
+                self.working[row["symbol"]].pop(row["orderId"], None)
 
 
 def of_account(tables: Tables, account: str) -> Tables:
@@ -101,7 +108,7 @@ def fold_venue(entries: Iterable[Row], uid: int, until_ms: int) -> Venue:
             continue
         for row in entry["orders"]:
             if row["uid"] == uid:
-                venue.orders.setdefault(row["orderId"], []).append(Seen(entry["wall_ms"], row))
+                venue.take(row, entry["wall_ms"])
         for row in entry["executions"]:
             if row["uid"] == uid and row["execType"] != "Funding":
                 venue.executions.append(row)
@@ -142,7 +149,7 @@ def committed_before_sent(venue: Venue, tables: Tables) -> Checked:
         row = known.get(link)
         if row is None:
             faults.append(f"order {link} was sent and is not on record")
-        elif row["intent"] is not None and row["intent"] not in intents:
+        elif row["intent"] not in intents:
             faults.append(f"order {link} has no intent {row['intent']}")
         elif row["created_ms"] > wall_ms:
             faults.append(f"order {link} arrived {row['created_ms'] - wall_ms} ms before it was on record")

@@ -42,6 +42,8 @@ class LocalExchange:
         self._seed = seed
         self._state = directory / "venue"
         self.program = Program(world, stack, "exchange", (), directory)
+        self.terms: tuple[str, ...] = ()
+        """More options of `exchange serve`: how deep its market is."""
         self.port = 0
         self.key = ""
         self.secret = ""
@@ -54,10 +56,10 @@ class LocalExchange:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self, speed: float) -> None:
-        """Serve, on the port of before. Raises `CannotRun`."""
+        """Serve by `terms`, on the port of before. Raises `CannotRun`."""
         self.program.arguments = (
             *("exchange", "serve", "--synthetic", str(self._seed), "--speed", str(speed)),
-            *("--port", str(self.port), "--state", str(self._state)),
+            *("--port", str(self.port), "--state", str(self._state), *self.terms),
         )
 
         async def ready() -> bool:

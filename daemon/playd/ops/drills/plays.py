@@ -59,3 +59,9 @@ PLAYS: Final = {
     SHADOW: _HEAD.format(name=SHADOW, symbol="SOLUSDT") + _BUSY,
 }
 """Play files by the name of their instance."""
+
+
+def with_limit_entries(play: str) -> str:
+    """The same Play, entering by limit orders that rest beside the price for five bars."""
+    entry = "entry: {order_type: LIMIT, limit_offset_pct: 0.02, expire_after_bars: 5}\n"
+    return play.replace("position_policy:", f"{entry}position_policy:", 1)

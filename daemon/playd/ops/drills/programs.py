@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 PLAYD: Final = "playd.cli.playd"
 PLAYCTL: Final = "playd.cli.playctl"
+ON_A_FAILING_DISK: Final = "playd.cli.drill_daemon"
 START_WITHIN_S: Final = 120.0
 """With every kernel to compile, on a busy machine."""
 END_WITHIN_S: Final = 40.0
@@ -38,7 +39,16 @@ async def until(condition: Callable[[], Awaitable[T]], within_s: float) -> T | N
 class Program:
     """One program, over as many lives as a drill gives it. Whatever still lives when `stack` closes is killed."""
 
-    def __init__(self, world: World, stack: AsyncExitStack, name: str, arguments: Sequence[str], directory: PurePath) -> None:
+    def __init__(
+        self,
+        world: World,
+        stack: AsyncExitStack,
+        name: str,
+        arguments: Sequence[str],
+        directory: PurePath,
+        module: str = PLAYD,
+    ) -> None:
+        self.module = module
         self._world = world
         self._stack = stack
         self._name = name
@@ -60,7 +70,7 @@ class Program:
         """Begin a life, without waiting for anything."""
         self._lives += 1
         process = self._world.process
-        self.child = await self._stack.enter_async_context(process.start_module(PLAYD, self.arguments, log=self.log))
+        self.child = await self._stack.enter_async_context(process.start_module(self.module, self.arguments, log=self.log))
         return self.child
 
     async def start(self, ready: Callable[[], Awaitable[bool]]) -> None:

@@ -1,7 +1,7 @@
 """The stage of a drill: everything it needs in one temporary directory, and the two ledgers to judge it by."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from decimal import Decimal
 from pathlib import PurePath
@@ -84,21 +84,36 @@ class Stage:
 
     # --- setting the scene -------------------------------------------------------------------------------------------
 
-    async def open(self, *, guardian: bool = True, settings: str = "") -> None:
-        """Exchange, settings, Plays, daemon and guardian; returns with a position that is planned and covered."""
+    async def open(
+        self, *, guardian: bool = True, settings: str = "", terms: Sequence[str] = (), plays: Mapping[str, str] = PLAYS
+    ) -> None:
+        """
+        Exchange, settings, Plays, daemon and guardian; returns with a position that is planned and covered.
+
+        `settings` are more sections, `terms` more options of the exchange, `plays` the Play files by instance.
+        """
+        self.exchange.terms = tuple(terms)
         await self.exchange.start(SPEED)
-        self.configure(settings)
+        self.configure(settings, plays)
         await self.start_daemon()
         if guardian:
             await self.start_guardian()
         await self.until_covered(HELD_SYMBOL)
 
-    def configure(self, settings: str = "") -> None:
+    @property
+    def key_file(self) -> PurePath:
+        return self.directory / "key"
+
+    def use_key(self, key: str, secret: str) -> None:
+        """Write the key that the next life of the daemon finds."""
+        self.world.disk.write_replace(self.key_file, f"api_key={key}\napi_secret={secret}\n".encode(), keep_previous=False)
+
+    def configure(self, settings: str = "", plays: Mapping[str, str] = PLAYS) -> None:
         """Write key, Plays and settings; `settings` are more sections."""
-        disk, key = self.world.disk, self.directory / "key"
-        disk.write_replace(key, f"api_key={self.exchange.key}\napi_secret={self.exchange.secret}\n".encode())
-        text = _SETTINGS.format(account=ACCOUNT, url=self.exchange.url, key=key, more=settings)
-        for name, play in PLAYS.items():
+        disk = self.world.disk
+        self.use_key(self.exchange.key, self.exchange.secret)
+        text = _SETTINGS.format(account=ACCOUNT, url=self.exchange.url, key=self.key_file, more=settings)
+        for name, play in plays.items():
             path = self.directory / f"{name}.yml"
             disk.write_replace(path, play.encode(), keep_previous=False)
             text += _INSTANCE.format(name=name, play=path, mode="shadow" if name == SHADOW else "paper")
@@ -250,8 +265,8 @@ class Stage:
             await self._check()
             return not any(each.violations for each in self.report.invariants)
 
-        await until(quiet, QUIET_WITHIN_S)
-        await self._check()
+        if await until(quiet, QUIET_WITHIN_S) is None:
+            await self._check()
         ran = await self.playd("audit", "verify", str(self.state))
         said = ran.text.strip()
         broken = () if ran.code == 0 or said == self.known_break else (said,)

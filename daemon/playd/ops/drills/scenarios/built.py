@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from playd.ops.drills.scenarios import files, people, processes, protection, venue
+from playd.ops.drills.scenarios import disk, files, keys, partial, people, processes, protection, reads, venue
 from playd.ops.drills.stage import Stage
 
 Scenario = Callable[[Stage], Awaitable[None]]
@@ -15,12 +15,20 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "DRL-04": venue.scrambled_stream,
     "DRL-05": venue.reconnect_storm,
     "DRL-06": venue.half_open,
+    "DRL-07": reads.blind,
+    "DRL-08": reads.stale_quote,
+    "DRL-09": reads.bad_bars,
+    "DRL-10": partial.partial_fills,
     "DRL-11": protection.naked,
     "DRL-12": protection.wedged_daemon,
     "DRL-13": protection.dead_daemon,
     "DRL-14": protection.dead_guardian,
+    "DRL-15": keys.key_trouble,
     "DRL-16": venue.rate_trouble,
+    "DRL-17": reads.clock,
+    "DRL-18": disk.disk_full,
     "DRL-19": files.damaged_files,
+    "DRL-20": disk.sync_error,
     "DRL-21": venue.venue_acts,
     "DRL-22": people.hands,
     "DRL-23": processes.second_daemon,

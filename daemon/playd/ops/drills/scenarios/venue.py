@@ -7,10 +7,9 @@ import anyio
 from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
+from playd.ops.drills.scenarios.steps import BAR_MS, CREATE, TRADED_S, alive, arm, bars_go_on, hit_create, is_over, no_gaps
 from playd.ops.drills.stage import SPEED, Stage
 
-CREATE: Final = "/v5/order/create"
-TRADED_S: Final = 60.0
 FOUND_S: Final = 5.0
 HANGS_S: Final = 8.0
 ABSENT_MIN_S: Final = 60.0
@@ -26,7 +25,6 @@ STORM_EVERY_S: Final = 2.0
 DOWN_S: Final = 30.0
 """The market waits ten seconds for a daemon that is lost, then it goes on."""
 QUARANTINE_S: Final = 90.0
-BAR_MS: Final = 60_000
 
 
 async def lost_reply(stage: Stage) -> None:
@@ -38,10 +36,10 @@ async def lost_reply(stage: Stage) -> None:
         ("taken, answered with 10016", "answer", {"code": 10016, "effect": True}),
         ("taken, answered with 110072", "answer", {"code": 110072, "effect": True}),
     ):
-        link = await _hit_create(stage, fault, kind, given)
+        link = await hit_create(stage, fault, kind, given)
 
         async def settled(link: str = link) -> Any:
-            return next((row for row in stage.table("orders") if row["link_id"] == link and _over(row)), None)
+            return next((row for row in stage.table("orders") if row["link_id"] == link and is_over(row)), None)
 
         limit_s = FOUND_S + given.get("silent_s", 0.0)
         row = await stage.expect(fault, settled, lambda row: f"found as {row['state']}", limit_s)
@@ -52,7 +50,7 @@ async def never_arrived(stage: Stage) -> None:
     """DRL-03: a request is lost before the venue."""
     await stage.open(guardian=False)
     fault = "request lost before the venue"
-    link = await _hit_create(stage, fault, "drop_request", {})
+    link = await hit_create(stage, fault, "drop_request", {})
 
     async def unknown() -> Any:
         return any(row["link_id"] == link and row["after"] == OrderState.UNKNOWN for row in stage.table("order_events"))
@@ -86,8 +84,8 @@ async def scrambled_stream(stage: Stage) -> None:
     await stage.open(guardian=False)
     where = {"socket": "private"}
     for kind in ("duplicate_frame", "reorder_frames", "drop_frame"):
-        await _arm(stage, kind, {**where, "topic": "execution*"}, times=0, when={"probability": 0.4, "seed": 7})
-        await _arm(stage, kind, {**where, "topic": "order*"}, times=0, when={"probability": 0.4, "seed": 8})
+        await arm(stage, kind, {**where, "topic": "execution*"}, times=0, when={"probability": 0.4, "seed": 7})
+        await arm(stage, kind, {**where, "topic": "order*"}, times=0, when={"probability": 0.4, "seed": 8})
     fills = len(stage.table("executions"))
     await anyio.sleep(SCRAMBLED_S)
     await stage.exchange.admin("DELETE", "faults")
@@ -101,37 +99,37 @@ async def reconnect_storm(stage: Stage) -> None:
     began_ms = stage.world.clock.wall_ms()
     for _ in range(STORM_CUTS):
         for socket in ("public", "private"):
-            await _arm(stage, "cut", {"socket": socket})
+            await arm(stage, "cut", {"socket": socket})
         await anyio.sleep(STORM_EVERY_S)
     await stage.exchange.admin("DELETE", "faults")
     opened = [row["wall_ms"] for row in await stage.exchange.entries("opened") if row["wall_ms"] >= began_ms]
     most = max((sum(start <= each < start + 60_000 for each in opened) for start in opened), default=0)
     stage.report.require(most <= 20, f"{STORM_CUTS} cuts of both sockets", f"at most {most} private connects in a minute")
-    await _bars_go_on(stage, "storm over", RETURNS_S)
-    _no_gaps(stage, "storm over")
+    await bars_go_on(stage, "storm over", RETURNS_S)
+    no_gaps(stage, "storm over")
 
 
 async def half_open(stage: Stage) -> None:
     """DRL-06: the public socket says nothing more, and TCP stands."""
     await stage.open(guardian=False)
-    began_s = await _arm(stage, "half_open", {"socket": "public"}, times=1)
-    await stage.stays("public socket silent", lambda: _alive(stage), "the daemon lives", 5.0)
-    await _bars_go_on(stage, "public socket silent", SILENCE_S + 15.0, since_s=began_s)
+    began_s = await arm(stage, "half_open", {"socket": "public"}, times=1)
+    await stage.stays("public socket silent", lambda: alive(stage), "the daemon lives", 5.0)
+    await bars_go_on(stage, "public socket silent", SILENCE_S + 15.0, since_s=began_s)
     await stage.exchange.admin("DELETE", "faults")
-    _no_gaps(stage, "public socket silent")
+    no_gaps(stage, "public socket silent")
 
 
 async def rate_trouble(stage: Stage) -> None:
     """DRL-16, without a ban: entries are throttled, and so is the repair of a stop."""
     await stage.open(guardian=False)
-    link = await _hit_create(stage, "entry answered with 10006", "answer", {"code": 10006})
+    link = await hit_create(stage, "entry answered with 10006", "answer", {"code": 10006})
 
     async def over() -> Any:
-        return next((row for row in stage.table("orders") if row["link_id"] == link and _over(row)), None)
+        return next((row for row in stage.table("orders") if row["link_id"] == link and is_over(row)), None)
 
     await stage.expect("entry answered with 10006", over, lambda row: f"the order is {row['state']}", TRADED_S)
-    began_s = await _arm(stage, "remove_stop", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
-    await _arm(stage, "answer", {"path": "/v5/position/trading-stop"}, times=3, given={"code": 10006})
+    began_s = await arm(stage, "remove_stop", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
+    await arm(stage, "answer", {"path": "/v5/position/trading-stop"}, times=3, given={"code": 10006})
     await stage.expect_covered(HELD_SYMBOL, "stop cancelled, repair answered with 10006", COVERED_S, since_s=began_s)
 
 
@@ -141,15 +139,15 @@ async def venue_down(stage: Stage) -> None:
     daemon = stage.daemon.child
     stage.report.inject("SIGKILL", "exchange")
     await stage.exchange.program.kill()
-    await stage.stays("venue away in session", lambda: _alive(stage), "the daemon lives", AWAY_S)
+    await stage.stays("venue away in session", lambda: alive(stage), "the daemon lives", AWAY_S)
     began_s = stage.world.clock.mono_s()
     await stage.exchange.start(SPEED)
-    await _bars_go_on(stage, "venue back", RETURNS_S, since_s=began_s)
+    await bars_go_on(stage, "venue back", RETURNS_S, since_s=began_s)
     await stage.expect_covered(HELD_SYMBOL, "venue back", RETURNS_S)
-    await _arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 503})
-    await stage.stays("every request answered with 503", lambda: _alive(stage), "the daemon lives", AWAY_S)
+    await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 503})
+    await stage.stays("every request answered with 503", lambda: alive(stage), "the daemon lives", AWAY_S)
     await stage.exchange.admin("DELETE", "faults")
-    await _bars_go_on(stage, "requests answered again", RETURNS_S)
+    await bars_go_on(stage, "requests answered again", RETURNS_S)
     stage.report.require(stage.daemon.child is daemon, "venue away in session", "one life of the daemon, no restart")
     await stage.daemon.stop()
     stage.report.inject("SIGKILL", "exchange")
@@ -168,7 +166,7 @@ async def venue_down(stage: Stage) -> None:
 async def venue_acts(stage: Stage) -> None:
     """DRL-21, of which the liquidation: the venue closes a position by force."""
     await stage.open(guardian=False)
-    began_s = await _arm(stage, "liquidate", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
+    began_s = await arm(stage, "liquidate", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
 
     async def booked() -> Any:
         return stage.incident("FORCED_CLOSE")
@@ -191,8 +189,8 @@ async def downtime(stage: Stage) -> None:
     began_s = stage.world.clock.mono_s()
     await stage.start_daemon()
     await stage.expect_covered(HELD_SYMBOL, "daemon back after a downtime", COVERED_S, since_s=began_s)
-    await _bars_go_on(stage, "daemon back after a downtime", RETURNS_S, since_s=began_s)
-    _no_gaps(stage, "daemon back after a downtime")
+    await bars_go_on(stage, "daemon back after a downtime", RETURNS_S, since_s=began_s)
+    no_gaps(stage, "daemon back after a downtime")
     closes = {row["link_id"]: row["intent"] for row in stage.table("orders")}
     bars = {row["id"]: row["bar_close_ms"] for row in stage.table("intents")}
     made = [row for row in await stage.exchange.entries("request") if row["path"] == CREATE][before:]
@@ -210,7 +208,7 @@ async def downtime(stage: Stage) -> None:
 async def crash_loop(stage: Stage) -> None:
     """DRL-28, as far as it can be done from outside: one instance fails at every start, because its history is refused."""
     await stage.open(guardian=False)
-    began_s = await _arm(stage, "answer", {"path": "/v5/market/kline", "symbol": BUSY_SYMBOL}, times=0, given={"code": 10001})
+    began_s = await arm(stage, "answer", {"path": "/v5/market/kline", "symbol": BUSY_SYMBOL}, times=0, given={"code": 10001})
     await stage.ctl("restart", BUSY)
 
     async def quarantined() -> Any:
@@ -224,70 +222,4 @@ async def crash_loop(stage: Stage) -> None:
     states = {row["name"]: row["state"] for row in (await stage.ctl("status", "--json")).data["instances"]}
     others = {state for name, state in states.items() if name != BUSY}
     stage.report.require(others == {"running"}, "instance fails at every start", "the others run")
-    _no_gaps(stage, "instance fails at every start", but=BUSY)
-
-
-async def _arm(
-    stage: Stage,
-    kind: str,
-    where: dict[str, Any],
-    *,
-    times: int = 1,
-    given: dict[str, Any] | None = None,
-    when: dict[str, Any] | None = None,
-) -> float:
-    """Arm one fault of the exchange's script; the moment."""
-    fault = {"kind": kind, "where": where, "times": times, "with": given or {}, "when": when or {}}
-    began_s = stage.report.inject(kind, where.get("path") or where.get("socket") or where.get("symbol", ""), **(given or {}))
-    await stage.exchange.admin("POST", "faults", {"faults": [fault]})
-    return began_s
-
-
-async def _hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any]) -> str:
-    """Let a fault hit the next order of the busy instance; that order's link id."""
-    known = {row["link_id"] for row in stage.table("orders")}
-    await _arm(stage, kind, {"path": CREATE, "symbol": BUSY_SYMBOL}, given=given)
-
-    async def hit() -> str:
-        rows = (await stage.exchange.admin("GET", "faults"))["faults"]
-        if not any(row["hits"] for row in rows):
-            return ""
-        new = [
-            row
-            for row in stage.table("orders")
-            if row["link_id"] not in known and row["symbol"] == BUSY_SYMBOL and row["intent"]
-        ]
-        return str(min(new, key=lambda row: int(row["created_ms"]))["link_id"]) if new else ""
-
-    link: str = await stage.expect(fault, hit, lambda link: f"order {link}", TRADED_S)
-    await stage.exchange.admin("DELETE", "faults")
-    return link
-
-
-async def _bars_go_on(stage: Stage, fault: str, limit_s: float, *, since_s: float | None = None) -> None:
-    """New bars are decided, not only stored ones."""
-    newest = max(row["close_ms"] for row in stage.table("bars"))
-
-    async def later() -> bool:
-        return bool(max(row["close_ms"] for row in stage.table("bars")) >= newest + 5 * BAR_MS)
-
-    await stage.expect(fault, later, "bars are decided", limit_s, since_s=since_s)
-
-
-def _no_gaps(stage: Stage, fault: str, *, but: str = "") -> None:
-    """Every bar of every instance was decided, once; `but` names one that is not looked at."""
-    bars: dict[str, list[int]] = {}
-    left_out = {row["uid"] for row in stage.table("instances") if row["name"] == but}
-    for row in stage.table("bars"):
-        if row["instance"] not in left_out:
-            bars.setdefault(row["instance"], []).append(row["close_ms"])
-    missing = sum((max(each) - min(each)) // BAR_MS + 1 - len(each) for each in bars.values())
-    stage.report.require(missing == 0, fault, f"{missing} of {sum(map(len, bars.values()))} bars are missing")
-
-
-async def _alive(stage: Stage) -> bool:
-    return stage.daemon.alive
-
-
-def _over(row: dict[str, Any]) -> bool:
-    return OrderState(row["state"]).terminal
+    no_gaps(stage, "instance fails at every start", but=BUSY)

@@ -1,0 +1,180 @@
+"""
+A disk that fails on command, for a daemon that a drill makes in a process of its own (`playd.cli.drill_daemon`).
+
+The command is a file, looked for at every write: `no_space` refuses all that needs room with ENOSPC, as a full file system
+does, until room is made by removing the ballast; `sync_error` fails the syncs of the named files with EIO. Without the file it
+is the disk it wraps. SQLite writes where nobody can stand in between, so its commits fail as they do on a full or broken
+medium: with the transaction rolled back, which is what a full tmpfs of Linux showed.
+"""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from pathlib import PurePath
+from typing import Any, Final
+
+import orjson
+
+from playd.world.ports import Appender, Disk, Synchronous
+
+NO_SPACE: Final = "no_space"
+SYNC_ERROR: Final = "sync_error"
+BALLAST: Final = ".ballast"
+
+_MESSAGES: Final = {
+    sqlite3.SQLITE_FULL: "database or disk is full",
+    sqlite3.SQLITE_IOERR_FSYNC: "disk I/O error",
+}
+
+
+class Command:
+    """What is wrong with the disk now."""
+
+    def __init__(self, disk: Disk, path: PurePath) -> None:
+        self._disk = disk
+        self._path = path
+        self._room_bytes = 0
+
+    @property
+    def kind(self) -> str:
+        """`no_space`, `sync_error` or, without a command, empty."""
+        return str(self._read().get("kind", ""))
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing that needs room can be written."""
+        if self.kind != NO_SPACE:
+            self._room_bytes = 0
+            return False
+        return not self._room_bytes
+
+    @property
+    def free_bytes(self) -> int | None:
+        """What a full disk says of itself, None for one that is not."""
+        return self._room_bytes if self.kind == NO_SPACE else None
+
+    def loses(self, path: PurePath) -> bool:
+        """Whether a sync of this file fails."""
+        found = self._read()
+        return found.get("kind") == SYNC_ERROR and fnmatch(path.name, str(found.get("files", "*")))
+
+    def made_room(self, path: PurePath, size: int) -> None:
+        """A file was removed. Only the ballast is worth mentioning."""
+        if path.name == BALLAST:
+            self._room_bytes = size
+
+    def need_room(self, path: PurePath) -> None:
+        """Raises `OSError` when there is none."""
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = orjson.loads(self._disk.read_bytes(self._path))
+        except FileNotFoundError:
+            return {}
+        return found
+
+
+class FailingAppender:
+    """An appender on a failing disk."""
+
+    def __init__(self, inner: Appender, path: PurePath, command: Command) -> None:
+        self._inner = inner
+        self._path = path
+        self._command = command
+
+    @property
+    def size(self) -> int:
+        return self._inner.size
+
+    def write(self, data: bytes) -> None:
+        if self._command.full:
+            self._inner.write(data[: len(data) // 2])  # what still fitted
+            self._command.need_room(self._path)
+        self._inner.write(data)
+
+    def sync(self) -> None:
+        if self._command.loses(self._path):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self._path))
+        self._inner.sync()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class FailingConnection:
+    """A SQLite connection on a failing disk: commits and checkpoints are where it writes."""
+
+    def __init__(self, inner: sqlite3.Connection, path: PurePath, command: Command) -> None:
+        self._inner = inner
+        self._path = path
+        self._command = command
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        if sql == "COMMIT" or sql.startswith("PRAGMA wal_checkpoint"):
+            if self._command.full:
+                self._fail(sqlite3.SQLITE_FULL)
+            if self._command.loses(self._path):
+                self._fail(sqlite3.SQLITE_IOERR_FSYNC)
+        return self._inner.execute(sql, values)
+
+    def _fail(self, code: int) -> None:
+        if self._inner.in_transaction:
+            self._inner.execute("ROLLBACK")
+        error = sqlite3.OperationalError(_MESSAGES[code])
+        error.sqlite_errorcode = code
+        raise error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class FailingDisk:
+    """Implements `Disk` over another one. `command` is a file outside of what fails."""
+
+    def __init__(self, inner: Disk, command: PurePath) -> None:
+        self._inner = inner
+        self._command = Command(inner, command)
+
+    def write_replace(self, path: PurePath, data: bytes, *, keep_previous: bool = True, mode: int = 0o600) -> None:
+        self._command.need_room(path)
+        if self._command.loses(path):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        self._inner.write_replace(path, data, keep_previous=keep_previous, mode=mode)
+
+    def open_append(self, path: PurePath, *, mode: int = 0o600) -> FailingAppender:
+        if not self._inner.exists(path):
+            self._command.need_room(path)
+        return FailingAppender(self._inner.open_append(path, mode=mode), path, self._command)
+
+    def allocate(self, path: PurePath, size: int) -> None:
+        self._command.need_room(path)
+        self._inner.allocate(path, size)
+
+    def mkdir(self, path: PurePath, *, mode: int = 0o700) -> None:
+        if not self._inner.exists(path):
+            self._command.need_room(path)
+        self._inner.mkdir(path, mode=mode)
+
+    def open_sqlite(
+        self, path: PurePath, *, read_only: bool = False, synchronous: Synchronous = "FULL", mode: int = 0o600
+    ) -> Any:
+        return FailingConnection(
+            self._inner.open_sqlite(path, read_only=read_only, synchronous=synchronous, mode=mode), path, self._command
+        )
+
+    def remove(self, path: PurePath) -> None:
+        size = self._inner.stat(path).size
+        self._inner.remove(path)
+        self._command.made_room(path, size)
+
+    def free_bytes(self, path: PurePath) -> int:
+        found = self._command.free_bytes
+        return self._inner.free_bytes(path) if found is None else found
+
+    def __getattr__(self, name: str) -> Any:
+        """What neither writes nor makes room is the other disk's."""
+        return getattr(self._inner, name)

@@ -1,0 +1,122 @@
+"""
+DRL-18 and DRL-20: the state directory's disk is full, or it loses a sync.
+
+The daemon runs on a disk that fails on command (`failing_disk`), so that neither root nor a file system of its own is needed.
+"""
+
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any, Final
+
+import orjson
+
+from playd.ops.drills.failing_disk import BALLAST, NO_SPACE, SYNC_ERROR
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL
+from playd.ops.drills.programs import ON_A_FAILING_DISK
+from playd.ops.drills.scenarios.protection import COVERED_BY_GUARDIAN_S
+from playd.ops.drills.scenarios.steps import TRADED_S, bars_go_on, holds, lifted_by_a_person
+from playd.ops.drills.stage import Stage
+from playd.orders.halts import ALL
+
+HALTED_S: Final = 20.0
+"""Whatever writes next finds the disk full; free space is measured every ten seconds."""
+
+ENDED_S: Final = 30.0
+RETURNS_S: Final = 45.0
+QUIET_S: Final = 10.0
+LOST_EXIT: Final = 74
+LEDGER, JOURNAL = "ledger.sqlite", "*.jsonl"
+
+
+async def disk_full(stage: Stage) -> None:
+    """DRL-18: no space at any write, then there is some again."""
+    await _open(stage, guardian=False)
+    await holds(stage, BUSY, BUSY_SYMBOL)
+    stage.report.require(_ballast(stage), "before", f"{BALLAST} is held")
+    began_s = _command(stage, NO_SPACE)
+    fault = "no space left"
+
+    async def halted() -> Any:
+        return stage.halt("DISK")
+
+    found = await stage.expect(fault, halted, "everything is halted", HALTED_S, since_s=began_s)
+    stage.report.require((found["level"], found["scope"]) == (2, ALL), fault, f"level {found['level']} on {found['scope']}")
+    stage.report.require(not _ballast(stage), fault, f"{BALLAST} was released")
+    entries = await _entries(stage)
+    await stage.stays(fault, lambda: _alive(stage), "the daemon lives", QUIET_S)
+    stage.report.require(await _entries(stage) == entries, fault, f"no entry arrives for {QUIET_S:g} s")
+    ran = await stage.ctl("panic", HELD, "--yes", "--reason", "drill", "--json")
+    stage.report.require(ran.code == 0 and ran.data["flat"], f"{fault}, panic", f"flat and on record, exit {ran.code}")
+
+    async def recorded() -> bool:
+        rows = [row for row in stage.table("virtual_positions") if row["symbol"] == HELD_SYMBOL]
+        return all(not Decimal(row["signed_qty"]) for row in rows)
+
+    await stage.expect(f"{fault}, panic", recorded, "the ledger has it", RETURNS_S)
+    healed_s = _heal(stage)
+    await lifted_by_a_person(stage, ALL, "space again", RETURNS_S)
+
+    async def held() -> bool:
+        return _ballast(stage)
+
+    await stage.expect("space again", held, f"{BALLAST} is held again", RETURNS_S, since_s=healed_s)
+    before = await _entries(stage)
+
+    async def enters() -> bool:
+        return await _entries(stage) > before
+
+    await stage.expect("space again", enters, "entries go on", TRADED_S)
+
+
+async def sync_error(stage: Stage) -> None:
+    """DRL-20: EIO at a sync of the ledger, then of the journal."""
+    await _open(stage, guardian=True)
+    for files in (LEDGER, JOURNAL):
+        fault = f"a sync of {files} fails"
+        began_s = _command(stage, SYNC_ERROR, files=files)
+        code = await stage.daemon.ended(ENDED_S)
+        took_s = stage.world.clock.mono_s() - began_s
+        stage.report.saw(fault, f"the daemon ends with {code}", recovery_s=took_s, limit_s=ENDED_S)
+        stage.report.require(code == LOST_EXIT, fault, f"exit {code}, expected {LOST_EXIT}")
+        stage.report.require("Traceback" not in stage.daemon.text(), fault, "without a traceback")
+        async with stage.exchange.hand() as hand:
+            removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+            await hand.remove_stop(HELD_SYMBOL)
+        await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_BY_GUARDIAN_S, since_s=removed_s)
+        _heal(stage)
+        await stage.start_daemon()
+        await bars_go_on(stage, f"{fault}, started again", RETURNS_S)
+        await stage.until_covered(HELD_SYMBOL)
+
+
+async def _open(stage: Stage, *, guardian: bool) -> None:
+    stage.daemon.module = ON_A_FAILING_DISK
+    stage.daemon.arguments = (str(_command_file(stage)), *stage.daemon.arguments)
+    await stage.open(guardian=guardian)
+
+
+def _command_file(stage: Stage) -> PurePath:
+    return stage.directory / "disk.json"
+
+
+def _command(stage: Stage, kind: str, **more: str) -> float:
+    began_s = stage.report.inject(kind, "disk", **more)
+    stage.world.disk.write_replace(_command_file(stage), orjson.dumps({"kind": kind, **more}), keep_previous=False)
+    return began_s
+
+
+def _heal(stage: Stage) -> float:
+    stage.world.disk.remove(_command_file(stage))
+    return stage.world.clock.mono_s()
+
+
+def _ballast(stage: Stage) -> bool:
+    return stage.world.disk.exists(stage.state / BALLAST)
+
+
+async def _alive(stage: Stage) -> bool:
+    return stage.daemon.alive
+
+
+async def _entries(stage: Stage) -> int:
+    return sum(not params.get("reduceOnly") for _, params in (await stage.venue()).creates)

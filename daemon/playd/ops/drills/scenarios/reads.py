@@ -1,0 +1,223 @@
+"""Drills of what the daemon sees: every read fails, quotes and bars come late or wrong, the venue's clock is another."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from playd.control.figures import rfc3339
+from playd.ops.drills.local_exchange import ACCOUNT
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
+from playd.ops.drills.scenarios.steps import (
+    BAR_MS,
+    arm,
+    bars_go_on,
+    heal,
+    holds,
+    lifted_by_a_person,
+    no_gaps,
+)
+from playd.ops.drills.stage import Stage
+from playd.orders.halts import ALL, account_scope
+
+READS: Final = (
+    "/v5/position/list",
+    "/v5/order/realtime",
+    "/v5/order/history",
+    "/v5/execution/list",
+    "/v5/account/wallet-balance",
+)
+PAUSED_S: Final = 15.0
+HALTED_S: Final = 60.0
+NOTICED_S: Final = 6.0
+"""A read that fails, and the clock of the account that ticks twice a second, on a busy machine."""
+SEEN_AGAIN_S: Final = 15.0
+EXIT_S: Final = 15.0
+RETURNS_S: Final = 45.0
+SILENT_S: Final = 60.0
+FRESH_S: Final = 20.0
+COVERED_S: Final = 40.0
+SAMPLED_S: Final = 90.0
+"""A sample of the venue's clock each minute; on a busy machine."""
+SKEW_MS: Final = 5000
+EXPLAINED: Final = 8
+"""Bars whose values are compared with a clean run's."""
+
+STALE_VERDICTS: Final = ("SIGNAL_OLD", "FEED_STALE")
+
+
+async def blind(stage: Stage) -> None:
+    """DRL-07: all reads fail, for twenty and for seventy seconds, while positions are open."""
+    await stage.open(guardian=False)
+    scope = account_scope(ACCOUNT)
+    began_s = await _no_reads(stage)
+    fault = "all reads fail"
+    await _halted(stage, fault, 1, PAUSED_S + NOTICED_S, since_s=began_s)
+    await heal(stage)
+
+    async def lifted() -> bool:
+        return stage.halt("BLIND") is None
+
+    await stage.expect("reads answered again", lifted, "the pause has lifted itself", SEEN_AGAIN_S)
+    await holds(stage, BUSY, BUSY_SYMBOL)
+    began_s = await _no_reads(stage)
+    closes = await _closes(stage)
+    await stage.ctl("stop", BUSY, "--flatten")
+
+    async def closing() -> bool:
+        return await _closes(stage) > closes
+
+    await stage.expect(f"{fault}, a position is to be closed", closing, "the exit is sent", EXIT_S)
+    await _halted(stage, fault, 2, HALTED_S + NOTICED_S, since_s=began_s)
+    took_s = stage.world.clock.mono_s() - began_s
+    stage.report.require(took_s >= HALTED_S, fault, f"level 2 after {took_s:.0f} s, not before {HALTED_S:g} s")
+    entries = [row["link_id"] for row in stage.table("orders") if row["state"] in ("CANCELLED", "NEVER_ARRIVED", "REJECTED")]
+    open_ones = {row["orderLinkId"] for row in (await stage.venue()).newest() if row["orderStatus"] in ("New", "Untriggered")}
+    wrong = sorted(open_ones.intersection(entries) - {""})
+    stage.report.require(not wrong, fault, f"assumed over and open at the venue: {', '.join(wrong) or 'none'}")
+    incidents = [row for row in stage.table("incidents") if row["kind"] == "BLIND"]
+    stage.report.require(len(incidents) == 1, fault, f"{len(incidents)} incident BLIND")
+    await heal(stage)
+    await lifted_by_a_person(stage, scope, "reads answered again", RETURNS_S)
+    await bars_go_on(stage, "reads answered again", RETURNS_S)
+
+
+async def stale_quote(stage: Stage) -> None:
+    """DRL-08, without the gate for quotes, which no account on the local exchange needs: bars and tickers stand still."""
+    await stage.open(guardian=False)
+    newest = _newest_bar(stage)
+    began_s = await arm(stage, "half_open", {"socket": "public"}, times=1)
+    await arm(stage, "refuse_connection", {"socket": "public"}, times=0)
+
+    async def refused() -> Any:
+        return next((row for row in _bars_after(stage, newest) if row["verdict"] in STALE_VERDICTS), None)
+
+    seen = "an entry is refused: {verdict} {detail}"
+    await stage.expect("public socket silent", refused, lambda row: seen.format(**row), SILENT_S, since_s=began_s)
+    entered = [row["close_ms"] for row in _bars_after(stage, newest + 2 * BAR_MS) if row["verdict"] == "ENTERED"]
+    stage.report.require(not entered, "public socket silent", f"{len(entered)} entries on bars that came late")
+    async with stage.exchange.hand() as hand:
+        removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+        await hand.remove_stop(HELD_SYMBOL)
+    await stage.expect_covered(HELD_SYMBOL, "public socket silent, stop cancelled", COVERED_S, since_s=removed_s)
+    healed_s, newest = await heal(stage), _newest_bar(stage)
+
+    async def fresh() -> Any:
+        rows = _bars_after(stage, newest)
+        return any(not row["late"] and row["verdict"] not in STALE_VERDICTS for row in rows)
+
+    await stage.expect("socket back", fresh, "a bar in time is decided", RETURNS_S, since_s=healed_s)
+    no_gaps(stage, "socket back")
+    await arm(stage, "stale_ticker", {"symbol": BUSY_SYMBOL}, times=0)
+    await bars_go_on(stage, f"tickers of {BUSY_SYMBOL} stand still", RETURNS_S)
+    ran = await stage.ctl("stop", BUSY, "--flatten", "--json")
+    stage.report.require(ran.code == 0, f"tickers of {BUSY_SYMBOL} stand still", f"its position is closed, exit {ran.code}")
+
+
+async def bad_bars(stage: Stage) -> None:
+    """DRL-09: closed candles of one symbol are not told, told wrong and corrected."""
+    await stage.open(guardian=False)
+    klines = {"topic": f"kline.1.{BUSY_SYMBOL}"}
+    others = _verdicts_of_others(stage)
+    await arm(stage, "missing_candle", klines, times=3)
+    await bars_go_on(stage, "three candles not told", RETURNS_S)
+    no_gaps(stage, "three candles not told")
+    began_s = await arm(stage, "wrong_candle", klines, times=1, given={"factor": 1.2, "corrected": True})
+
+    async def revised() -> Any:
+        return stage.daemon.said("feed.bar_revised") or stage.daemon.said("bar.revised")
+
+    await stage.expect("a candle told wrong, then right", revised, "the revision is on record", FRESH_S, since_s=began_s)
+    await bars_go_on(stage, "a candle told wrong, then right", RETURNS_S, since_s=began_s)
+    no_gaps(stage, "a candle told wrong, then right")
+    closes_ms = sorted(row["close_ms"] for row in stage.table("bars") if row["instance"] in _busy(stage))[-EXPLAINED:]
+    before = await _explained(stage, closes_ms)
+    await stage.ctl("restart", BUSY)
+    await bars_go_on(stage, "the instance begins anew from stored candles", RETURNS_S)
+    after = await _explained(stage, closes_ms)
+    common = before.keys() & after.keys()
+    differing = [close_ms for close_ms in common if before[close_ms] != after[close_ms]]
+    stage.report.require(
+        common and not differing,
+        "a candle told wrong, then right",
+        f"{len(differing)} of {len(common)} bars have other values than a clean run",
+    )
+    stage.report.require(
+        _verdicts_of_others(stage) > others and not _late_of_others(stage), "candles of one symbol wrong", "the others go on"
+    )
+
+
+async def clock(stage: Stage) -> None:
+    """DRL-17, of which the venue's half: its clock is five seconds ahead, then five behind, then right again."""
+    await stage.open(guardian=False)
+    for by_ms in (SKEW_MS, -SKEW_MS):
+        await heal(stage)
+        began_s = await arm(stage, "skew_clock", {}, times=0, given={"by_ms": by_ms})
+        fault = f"clocks {by_ms / 1000:+g} s apart"
+        async with stage.exchange.hand() as hand:
+            removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+            await hand.remove_stop(HELD_SYMBOL)
+        await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_S, since_s=removed_s)
+        await stage.expect(fault, lambda: _clock_halt(stage), "everything is paused", SAMPLED_S, since_s=began_s)
+    healed_s = await heal(stage)
+
+    async def lifted() -> bool:
+        return not await _clock_halt(stage)
+
+    await stage.expect("clocks agree again", lifted, "the pause has lifted itself", SAMPLED_S, since_s=healed_s)
+    no_gaps(stage, "clocks apart and together")
+    doubled = [row for row in stage.table("halts") if row["code"].startswith("CLOCK") and row["level"] > 1]
+    stage.report.require(not doubled, "clocks apart and together", "never more than a pause")
+
+
+async def _no_reads(stage: Stage) -> float:
+    began_s = stage.world.clock.mono_s()
+    for path in READS:
+        await arm(stage, "answer", {"path": path, "account": ACCOUNT}, times=0, given={"http": 503})
+    await stage.ctl("reconcile", ACCOUNT)
+    return began_s
+
+
+async def _halted(stage: Stage, fault: str, level: int, limit_s: float, *, since_s: float) -> None:
+    async def halted() -> bool:
+        return any(row["code"] == "BLIND" and row["level"] == level and not row["lifted_ms"] for row in stage.table("halts"))
+
+    await stage.expect(fault, halted, f"the account is at level {level}", limit_s, since_s=since_s)
+
+
+async def _closes(stage: Stage) -> int:
+    """How many orders that may only reduce have arrived."""
+    return sum(bool(params.get("reduceOnly")) for _, params in (await stage.venue()).creates)
+
+
+async def _clock_halt(stage: Stage) -> bool:
+    rows = stage.table("halts")
+    return any(row["scope"] == ALL and row["code"].startswith("CLOCK") and not row["lifted_ms"] for row in rows)
+
+
+def _newest_bar(stage: Stage) -> int:
+    return max(int(row["close_ms"]) for row in stage.table("bars"))
+
+
+def _bars_after(stage: Stage, close_ms: int) -> list[dict[str, Any]]:
+    return [row for row in stage.table("bars") if row["close_ms"] > close_ms]
+
+
+def _busy(stage: Stage) -> set[str]:
+    return {row["uid"] for row in stage.table("instances") if row["name"] == BUSY}
+
+
+def _verdicts_of_others(stage: Stage) -> int:
+    return sum(row["instance"] not in _busy(stage) for row in stage.table("bars"))
+
+
+def _late_of_others(stage: Stage) -> int:
+    return sum(bool(row["late"]) for row in stage.table("bars") if row["instance"] not in _busy(stage))
+
+
+async def _explained(stage: Stage, closes_ms: Sequence[int]) -> dict[int, Any]:
+    """On which values the busy instance decided these bars, by their close."""
+    found = {}
+    for close_ms in closes_ms:
+        ran = await stage.ctl("explain", BUSY, "--at", rfc3339(close_ms), "--json")
+        if ran.code == 0 and ran.data["explanation"] is not None:
+            found[close_ms] = ran.data["explanation"]["actions"]
+    return found

@@ -1,0 +1,110 @@
+"""Steps that several drills share: arm a fault, hit an order with it, see that bars go on."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+from playd.core.orders import OrderState
+from playd.ops.drills.plays import BUSY_SYMBOL
+from playd.ops.drills.programs import until
+from playd.ops.drills.report import CannotRun
+from playd.ops.drills.stage import Stage
+
+CREATE: Final = "/v5/order/create"
+TRADED_S: Final = 60.0
+"""Within which the busy instance is sure to trade."""
+
+BAR_MS: Final = 60_000
+
+
+async def arm(
+    stage: Stage,
+    kind: str,
+    where: dict[str, Any],
+    *,
+    times: int = 1,
+    given: dict[str, Any] | None = None,
+    when: dict[str, Any] | None = None,
+) -> float:
+    """Arm one fault of the exchange's script; the moment."""
+    fault = {"kind": kind, "where": where, "times": times, "with": given or {}, "when": when or {}}
+    began_s = stage.report.inject(kind, where.get("path") or where.get("socket") or where.get("symbol", ""), **(given or {}))
+    await stage.exchange.admin("POST", "faults", {"faults": [fault]})
+    return began_s
+
+
+async def hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any]) -> str:
+    """Let a fault hit the next order of the busy instance; that order's link id."""
+    known = {row["link_id"] for row in stage.table("orders")}
+    await arm(stage, kind, {"path": CREATE, "symbol": BUSY_SYMBOL}, given=given)
+
+    async def hit() -> str:
+        rows = (await stage.exchange.admin("GET", "faults"))["faults"]
+        if not any(row["hits"] for row in rows):
+            return ""
+        new = [
+            row
+            for row in stage.table("orders")
+            if row["link_id"] not in known and row["symbol"] == BUSY_SYMBOL and row["intent"]
+        ]
+        return str(min(new, key=lambda row: int(row["created_ms"]))["link_id"]) if new else ""
+
+    link: str = await stage.expect(fault, hit, lambda link: f"order {link}", TRADED_S)
+    await stage.exchange.admin("DELETE", "faults")
+    return link
+
+
+async def bars_go_on(stage: Stage, fault: str, limit_s: float, *, since_s: float | None = None) -> None:
+    """New bars are decided, not only stored ones."""
+    newest = max(row["close_ms"] for row in stage.table("bars"))
+
+    async def later() -> bool:
+        return bool(max(row["close_ms"] for row in stage.table("bars")) >= newest + 5 * BAR_MS)
+
+    await stage.expect(fault, later, "bars are decided", limit_s, since_s=since_s)
+
+
+def no_gaps(stage: Stage, fault: str, *, but: str = "") -> None:
+    """Every bar of every instance was decided, once; `but` names one that is not looked at."""
+    bars: dict[str, list[int]] = {}
+    left_out = {row["uid"] for row in stage.table("instances") if row["name"] == but}
+    for row in stage.table("bars"):
+        if row["instance"] not in left_out:
+            bars.setdefault(row["instance"], []).append(row["close_ms"])
+    missing = sum((max(each) - min(each)) // BAR_MS + 1 - len(each) for each in bars.values())
+    stage.report.require(missing == 0, fault, f"{missing} of {sum(map(len, bars.values()))} bars are missing")
+
+
+async def alive(stage: Stage) -> bool:
+    return stage.daemon.alive
+
+
+def is_over(row: dict[str, Any]) -> bool:
+    return OrderState(row["state"]).terminal
+
+
+async def heal(stage: Stage) -> float:
+    """End every fault of the exchange; the moment."""
+    await stage.exchange.admin("DELETE", "faults")
+    return stage.world.clock.mono_s()
+
+
+async def holds(stage: Stage, name: str, symbol: str) -> None:
+    """Wait until an instance has a position. Raises `CannotRun`."""
+
+    async def held() -> bool:
+        uids = {row["uid"] for row in stage.table("instances") if row["name"] == name}
+        rows = stage.table("virtual_positions")
+        return any(row["instance"] in uids and row["symbol"] == symbol and Decimal(row["signed_qty"]) for row in rows)
+
+    if await until(held, TRADED_S) is None:
+        raise CannotRun(f"{name} had no position of {symbol} within {TRADED_S:g} s")
+
+
+async def lifted_by_a_person(stage: Stage, scope: str, fault: str, limit_s: float) -> None:
+    """Lift a halt as a person does who types the phrase, as soon as the daemon finds its cause gone."""
+
+    async def lifted() -> bool:
+        ran = await stage.ctl("resume", scope, "--confirm", f"RESUME {scope}", "--reason", "drill")
+        return ran.code == 0
+
+    await stage.expect(fault, lifted, f"{scope} resumed by a person", limit_s)
