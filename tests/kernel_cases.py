@@ -76,7 +76,8 @@ def value_of(param: ParamSpec) -> st.SearchStrategy[Any]:
         )
     if param.kind == "int":
         return st.integers(int(param.lo), min(int(param.hi), LONGEST))
-    return st.floats(max(param.lo, 0.1), min(param.hi, 10.0))
+    numbers = st.floats(max(param.lo, 0.1), min(param.hi, 10.0))
+    return numbers | st.sampled_from(param.words) if param.words else numbers
 
 
 @st.composite
@@ -96,15 +97,17 @@ def candles(draw: st.DrawFn, missing: bool = True) -> Market:
     price, step = draw(st.sampled_from([1e-6, 1.0, 100.0, 65_000.0])), draw(st.sampled_from([1e-4, 0.01]))
     flat, holes = draw(st.booleans()), missing and draw(st.booleans())
     rows = walk(BARS, seed, price=price, step=step)
+    rows["reference"] = walk(BARS, seed + 1, price=price, step=step)["close"]
     if flat:
         start, length = random.integers(0, BARS - 60), random.integers(2, 60)
-        for name in ("open", "high", "low", "close", "src"):
+        for name in ("open", "high", "low", "close", "src", "reference"):
             rows[name][start : start + length] = rows["close"][start]
         rows["volume"][start : start + length] = 0.0
     if holes:
         for bar in random.integers(0, BARS, size=3):
             for name in ("open", "high", "low", "close", "volume", "src"):
                 rows[name][bar] = np.nan
+        rows["reference"][random.integers(0, BARS, size=2)] = np.nan
     first_index = draw(st.integers(1_000_000, 1_000_600))
     index = np.arange(first_index, first_index + BARS, dtype=np.float64)
     origin = f"{seed=}, {price=}, {step=}, {flat=}, {holes=}, {first_index=}"

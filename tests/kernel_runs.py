@@ -28,10 +28,14 @@ def candle_rows(
     first_index: int = 28_928_160,
     step_ms: int = MINUTE_MS,
 ) -> dict[str, Floats]:
-    """Every row that an indicator can ask for, without gaps, from the bar with index `first_index` on."""
+    """
+    Every row that an indicator can ask for, without gaps, from the bar with index `first_index` on.
+
+    A price inside each candle stands for that of a second symbol.
+    """
     index = np.arange(first_index, first_index + len(close), dtype=np.float64)
     rows = {"open": open_, "high": high, "low": low, "close": close, "volume": volume}
-    return {**rows, "src": close.copy(), "index": index, "time": index * step_ms}
+    return {**rows, "src": close.copy(), "reference": (open_ + low) / 2.0, "index": index, "time": index * step_ms}
 
 
 def series_of_the_language() -> dict[str, Floats]:

@@ -31,7 +31,7 @@ def program_of(path: Path) -> Program:
 
 @st.composite
 def markets(draw: st.DrawFn) -> Candles:
-    """Up to 1500 minutes, starting anywhere in a day, some of them missing."""
+    """Up to 1500 minutes of two symbols, starting anywhere in a day, some of them missing, of the second one more."""
     seed, bars = draw(st.integers(0, 2**32 - 1)), draw(st.integers(2, 1500))
     random = np.random.default_rng(seed)
     close = 100.0 * np.exp(np.cumsum(random.normal(0.0, 0.002, bars)))
@@ -45,15 +45,16 @@ def markets(draw: st.DrawFn) -> Candles:
     first_ms = (28_928_160 + draw(st.integers(0, 1440))) * MINUTE_MS
     times = (first_ms + MINUTE_MS * np.arange(bars)).astype(np.int64)[keep]
     volume = random.random(bars) * 9.0
-    return Candles("BTCUSDT", MINUTE_MS, times, open_[keep], high[keep], low[keep], close[keep], volume[keep])
+    candles = Candles("BTCUSDT", MINUTE_MS, times, open_[keep], high[keep], low[keep], close[keep], volume[keep])
+    there = random.random(len(times)) >= draw(st.sampled_from([0.0, 0.05, 0.9]))
+    rows = (close[keep] ** 0.9, high[keep] ** 0.9, low[keep] ** 0.9, open_[keep] ** 0.9, volume[keep] + 1.0)
+    return candles.beside(Candles("ETHUSDT", MINUTE_MS, times[there], *(row[there] for row in rows)))
 
 
 def pieces(candles: Candles, cuts: list[int]) -> list[Candles]:
     times = candles.open_time_ms
     edges = [0, *sorted(cut % len(times) for cut in cuts), len(times)]
-    return [
-        Candles("", MINUTE_MS, *(getattr(candles, name)[lo:hi] for name in Candles.__slots__[2:])) for lo, hi in pairwise(edges)
-    ]
+    return [candles.places(lo, hi) for lo, hi in pairwise(edges)]
 
 
 def whole(program: Program, candles: Candles) -> Columns:
@@ -113,7 +114,7 @@ def test_bar_by_bar_gives_the_bits_of_the_whole(path: Path, candles: Candles, wa
     for i in range(len(rest)):
         candle = rest.at(i)
         decision_due = live.extend_one(candle)
-        closes = live.close_times_ms(program.exec_clock)
+        closes = live.close_times_ms(program.decision_clock)
         assert decision_due == (len(closes) > 0 and closes[-1] == candle.open_time_ms + MINUTE_MS)
     assert_same_bits(whole(program, candles), live)
 

@@ -71,6 +71,20 @@ def finished(base: Floats, minutes: int) -> Floats:
 
 
 @laws
+@given(base_candles(), slow_minutes, st.lists(st.integers(0, BARS), max_size=6), st.integers(0, 2**32 - 1))
+def test_missing_values_are_left_out_and_the_times_stay(base: Floats, minutes: int, cuts: list[int], seed: int) -> None:
+    """A second symbol has the first one's bars; what it lacks is as if it were absent, and a bar without any is missing."""
+    there = np.random.default_rng(seed).random(base.shape[1]) < 0.3
+    there[-1] = True  # so that both end with the same bar
+    other = np.where(there | (np.arange(6) == 0)[:, None], base, np.nan)
+    slow, counts = roll(other, minutes, tuple(cut % (base.shape[1] + 1) for cut in cuts))
+    assert same_bits(slow[0], finished(base, minutes)[0])
+    alone = {bar[0]: bar for bar in group(base[:, there], minutes).T}
+    for bar in slow.T:
+        assert same_bits(bar[1:], alone[bar[0]][1:] if bar[0] in alone else np.full(5, np.nan))
+
+
+@laws
 @given(base_candles(), slow_minutes)
 def test_slow_candles_are_what_grouping_gives(base: Floats, minutes: int) -> None:
     assert same_bits(roll(base, minutes)[0], finished(base, minutes))

@@ -27,6 +27,9 @@ CONTROL_IDLE_S: Final = 300.0
 PLAY_FILE_BYTES: Final = 1024 * 1024
 """Largest Play file that is read; the largest real one is below 50 KiB."""
 
+PLAY_CONDITIONS: Final = 10_000
+"""Conditions of one rule with its setups written out; the largest real one has some hundred."""
+
 JOURNAL_QUEUE: Final = 10_000
 JOURNAL_RECORD_BYTES: Final = 16 * 1024
 

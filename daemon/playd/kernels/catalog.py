@@ -31,10 +31,12 @@ from playd.kernels.indicators import (
     ohlc4,
     ppo,
     psar,
+    ratio,
     roc,
     rsi,
     session_levels,
     sma,
+    spread,
     squeeze,
     stoch,
     stochrsi,
@@ -50,6 +52,7 @@ from playd.kernels.indicators import (
     willr,
     wma,
     zlma,
+    zscore,
 )
 from playd.kernels.operators import arithmetic, between, compare, cross, logic, membership, near, windows
 from playd.kernels.operators.spec import OperatorSpec
@@ -100,10 +103,12 @@ _INDICATORS: Final = (
     ohlc4,
     ppo,
     psar,
+    ratio,
     roc,
     rsi,
     session_levels,
     sma,
+    spread,
     squeeze,
     stoch,
     stochrsi,
@@ -119,6 +124,7 @@ _INDICATORS: Final = (
     willr,
     wma,
     zlma,
+    zscore,
 )
 
 CATALOG: Final[dict[str, IndicatorSpec]] = {module.SPEC.name: module.SPEC for module in _INDICATORS}

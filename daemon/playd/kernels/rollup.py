@@ -7,6 +7,9 @@ bar of a later slow bar comes: before that base bar is used.
 
 Gaps: absent base bars are left out of their slow bar, also when the data begins inside it; a slow bar without any base bar is
 absent too. Whoever loads history starts it where a bar of every clock opens, so that no first bar is made of a part.
+
+A second symbol goes along with the first one's open times: where it has no bar its values are missing and are left out, and a
+slow bar without any is missing.
 """
 
 from collections.abc import Sequence
@@ -16,10 +19,10 @@ from typing import Any, Final, Protocol, cast
 import numpy as np
 from numba import njit, types
 
-from playd.kernels.compiled import Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table, part
 
 TIME, OPEN, HIGH, LOW, CLOSE, VOLUME = range(6)
-"""Rows of the base candles and of the slow ones. Time: open time in epoch ms. No value may be missing."""
+"""Rows of the base candles and of the slow ones. Time: open time in epoch ms, never missing; the others only together."""
 
 ROWS: Final = 6
 
@@ -51,12 +54,15 @@ def rollup(base: Sequence[Row], params: Row, state: Row, slow: Table, lo: int, h
             start = opens - opens % slow_ms
             state[PHASE] = BUILDING
             state[END] = start + slow_ms
-            state[BAR + TIME], state[BAR + OPEN], state[BAR + VOLUME] = start, base[OPEN][t], 0.0
-            state[BAR + HIGH], state[BAR + LOW] = base[HIGH][t], base[LOW][t]
-        state[BAR + HIGH] = max(state[BAR + HIGH], base[HIGH][t])
-        state[BAR + LOW] = min(state[BAR + LOW], base[LOW][t])
-        state[BAR + CLOSE] = base[CLOSE][t]
-        state[BAR + VOLUME] += base[VOLUME][t]
+            state[BAR + TIME], state[BAR + CLOSE] = start, MISSING
+        if state[BAR + CLOSE] != state[BAR + CLOSE]:  # nothing of this slow bar was there so far
+            for row in range(OPEN, ROWS):
+                state[BAR + row] = base[row][t]
+        elif base[CLOSE][t] == base[CLOSE][t]:
+            state[BAR + HIGH] = max(state[BAR + HIGH], base[HIGH][t])
+            state[BAR + LOW] = min(state[BAR + LOW], base[LOW][t])
+            state[BAR + CLOSE] = base[CLOSE][t]
+            state[BAR + VOLUME] += base[VOLUME][t]
         if opens + base_ms >= state[END] and state[PHASE] == BUILDING:
             filled = _finish(state, slow, filled)
     return filled

@@ -23,6 +23,7 @@ InputName: TypeAlias = Literal[
     "volume",
     "index",
     "time",
+    "reference",
     "swing.high_accepted",
     "swing.low_accepted",
     "swing.pair_version",
@@ -30,7 +31,8 @@ InputName: TypeAlias = Literal[
 ]
 """
 What a row is. `src`: the feature's source (default close). `index`: open time / bar length, an exact integer. `time`: open
-time in epoch ms. `swing.…`: output of the swing that the parameter `anchor_structure` names.
+time in epoch ms. `reference`: close of the reference symbol, missing where it has no bar. `swing.…`: output of the swing that
+the parameter `anchor_structure` names.
 """
 
 
@@ -53,6 +55,7 @@ class ParamSpec:
             `structure` (the id of one, which no kernel ever sees).
         default: None if the parameter is required, or optional without a value.
         lo, hi: Allowed range, of each number of a list too; both ends included unless `above_lo`, which excludes `lo`.
+        words: What a `word` may be; of a `float`, words that may stand in place of a number.
     """
 
     name: str
@@ -94,6 +97,7 @@ class IndicatorSpec:
         lookback: How many bars before `lo` the kernel may read in its inputs.
         pack: Parameters (all of them, valid) to the kernel's `params` array.
         rising: Pairs of parameters of which the first must be less than the second.
+        idle: Names of parameters that have no effect beside the others.
     """
 
     name: str
@@ -107,6 +111,7 @@ class IndicatorSpec:
     pack: Callable[[Params], Row]
     recurrence: Kernel
     rising: tuple[tuple[str, str], ...] = field(default=())
+    idle: Callable[[Params], tuple[str, ...]] = field(default=lambda params: ())
 
     @property
     def kernel(self) -> Kernel:

@@ -60,6 +60,9 @@ TABLE: dict[str, Entry] = {
         ("poc", "vah", "val", "poc_volume", "above_poc", "in_value_area", "bars_since_anchor"),
         "poc",
     ),
+    "ratio": ({}, VALUE, "value"),
+    "spread": ({"beta": 1.0, "length": 100}, VALUE, "value"),
+    "zscore": ({"of": "spread", "beta": 1.0, "length": 100}, VALUE, "value"),
     "session_levels": (
         {},
         ("prev_day_high", "prev_day_low", "current_day_high", "current_day_low", "prev_week_high", "prev_week_low"),
@@ -68,9 +71,11 @@ TABLE: dict[str, Entry] = {
 }
 
 
-def test_the_catalog_holds_every_indicator_that_needs_no_reference() -> None:
+def test_the_catalog_holds_every_indicator() -> None:
+    """47 of one symbol, and three that read a second one."""
     assert set(TABLE) == set(CATALOG)
-    assert len(TABLE) == 47
+    assert len(TABLE) == 47 + 3
+    assert {name for name, spec in CATALOG.items() if "reference" in spec.inputs} == {"ratio", "spread", "zscore"}
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -135,6 +140,9 @@ def test_defaults_outputs_and_primary_are_those_of_the_table(name: str) -> None:
         ("vwap", "value", 1440),
         ("volume_profile", "poc", 49),
         ("session_levels", "prev_week_high", 8 * 1440),
+        ("ratio", "value", 0),
+        ("spread", "value", 0),
+        ("zscore", "value", 99),
     ],
 )
 def test_the_warm_up_is_first_plus_fade(name: str, output: str, bars: int) -> None:
@@ -171,6 +179,7 @@ def test_outputs_are_floats_but_for_flags_and_directions() -> None:
 def test_lengths_and_numbers_have_the_ranges_of_the_table() -> None:
     """Lengths are 1…2000 unless the table gives another range; fast is below slow but for tsi."""
     from_two = ["zlma", "kama", "linreg", "rsi", "cmo", "cci", "willr", "mfi", "midprice", "adx", "aroon", "vortex", "dm"]
+    from_two += ["spread", "zscore"]
     ranges = {
         (spec.name, param.name): (param.lo, param.hi)
         for spec in CATALOG.values()

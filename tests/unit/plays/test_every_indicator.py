@@ -16,15 +16,20 @@ CLOSES = [100.0 + 8.0 * np.sin(k / 5.0) + 0.01 * k for k in range(300)]
 SWING = "structures: {exec: [{type: swing, key: sw, params: {left: 3, right: 3}}]}"
 
 
+TWO = "reference: {symbol: ETHUSDT}"
+BOTH = market(CLOSES).beside(market([close**0.9 for close in CLOSES]))
+
+
 def parts(name: str) -> dict[str, str]:
-    """The sections of a Play whose feature `x` is that indicator, with the swing that an anchored one needs."""
+    """The sections of a Play whose feature `x` is that indicator, with the swing or the second symbol that it needs."""
     anchored = any(param.kind == "structure" for param in CATALOG[name].params)
-    return {"features": f"{{x: {{indicator: {name}}}}}", "more": SWING if anchored else ""}
+    more = SWING if anchored else TWO if "reference" in CATALOG[name].inputs else ""
+    return {"features": f"{{x: {{indicator: {name}}}}}", "more": more}
 
 
 @every_output
 def test_an_output_can_be_compared_and_gets_its_column(name: str, output: OutputSpec) -> None:
-    columns = columns_of(load(f'{{all: [["x.{output.name}", ">", 0]]}}', **parts(name)), market(CLOSES))
+    columns = columns_of(load(f'{{all: [["x.{output.name}", ">", 0]]}}', **parts(name)), BOTH)
     assert len(columns.column(f"x.{output.name}")) == len(CLOSES)
 
 
@@ -35,7 +40,7 @@ def test_a_bare_id_is_the_primary_output(name: str) -> None:
             load('{all: [[x, ">", 0]]}', **parts(name))
     else:
         play = load('{all: [[x, ">", 0]]}', **parts(name))
-        columns = columns_of(play, market(CLOSES))
+        columns = columns_of(play, BOTH)
         assert np.array_equal(columns.column("x"), columns.column(f"x.{CATALOG[name].primary}"), equal_nan=True)
 
 
