@@ -47,8 +47,8 @@ def markets(draw: st.DrawFn) -> Candles:
     volume = random.random(bars) * 9.0
     candles = Candles("BTCUSDT", MINUTE_MS, times, open_[keep], high[keep], low[keep], close[keep], volume[keep])
     there = random.random(len(times)) >= draw(st.sampled_from([0.0, 0.05, 0.9]))
-    rows = (close[keep] ** 0.9, high[keep] ** 0.9, low[keep] ** 0.9, open_[keep] ** 0.9, volume[keep] + 1.0)
-    return candles.beside(Candles("ETHUSDT", MINUTE_MS, times[there], *(row[there] for row in rows)))
+    first, top, bottom, last, traded = (row[keep][there] ** 0.9 for row in (open_, high, low, close, volume))
+    return candles.beside(Candles("ETHUSDT", MINUTE_MS, times[there], first, top, bottom, last, traded))
 
 
 def pieces(candles: Candles, cuts: list[int]) -> list[Candles]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from playd.kernels import rollup
 from tests.kernel_runs import Floats, same_bits, walk
@@ -74,10 +75,10 @@ def finished(base: Floats, minutes: int) -> Floats:
 @given(base_candles(), slow_minutes, st.lists(st.integers(0, BARS), max_size=6), st.integers(0, 2**32 - 1))
 def test_missing_values_are_left_out_and_the_times_stay(base: Floats, minutes: int, cuts: list[int], seed: int) -> None:
     """A second symbol has the first one's bars; what it lacks is as if it were absent, and a bar without any is missing."""
-    there = np.random.default_rng(seed).random(base.shape[1]) < 0.3
+    there: NDArray[np.bool_] = np.random.default_rng(seed).random(base.shape[1]) < 0.3
     there[-1] = True  # so that both end with the same bar
     other = np.where(there | (np.arange(6) == 0)[:, None], base, np.nan)
-    slow, counts = roll(other, minutes, tuple(cut % (base.shape[1] + 1) for cut in cuts))
+    slow, _ = roll(other, minutes, tuple(cut % (base.shape[1] + 1) for cut in cuts))
     assert same_bits(slow[0], finished(base, minutes)[0])
     alone = {bar[0]: bar for bar in group(base[:, there], minutes).T}
     for bar in slow.T:

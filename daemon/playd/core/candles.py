@@ -97,7 +97,7 @@ class Candles:
 
     def beside(self, other: Candles) -> Candles:
         """
-        These candles with those of another symbol as their reference: those that open with one of these, the others are left out.
+        These candles with those of another symbol as their reference: those that open with one of these; the others go.
 
         Raises ValueError when the two have candles of different lengths.
         """
