@@ -14,6 +14,7 @@ from playd.core.errors import LinkError
 from playd.core.modes import Environment
 from playd.core.orders import Action, Intent, IntentClass, Side
 from playd.orders.account import Account
+from playd.orders.budget import AccountBudget
 from playd.orders.fills import InstanceEvent
 from playd.orders.gates import GateInputs
 from playd.orders.halts import Halts
@@ -147,19 +148,20 @@ def build(
     settings: OrderSettings | None = None,
     journal: MemoryJournal | None = None,
     script: Script | None = None,
+    budget: AccountBudget | None = None,
 ) -> OrderWorld:
-    """A daemon's order path on a memory disk; call inside the virtual loop."""
+    """A daemon's order path on a memory disk; call inside the virtual loop. Nobody waits for a rate without a `budget`."""
     if world is None:
         virtual = virtual_world()
         virtual.disk.mkdir(STATE)
         world = World(LoopClock(), virtual.disk, virtual.net, virtual.random, virtual.env, virtual.process)
     venue = venue or FakeVenue(world.clock, script)
     settings = settings or replace(OrderSettings.of(Environment.LOCAL), wallet_every_s=30.0)
-    journal, budget = journal or MemoryJournal(), FreeBudget()
+    journal, free = journal or MemoryJournal(), FreeBudget()
     ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
     halts = Halts(ledger, world.disk, world.clock, journal, STATE)
-    account = Account(world, "main", Environment.LOCAL, venue, ledger, budget, settings, journal, halts)
-    return OrderWorld(world, venue, journal, budget, settings, ledger, halts, account)
+    account = Account(world, "main", Environment.LOCAL, venue, ledger, budget or free, settings, journal, halts)
+    return OrderWorld(world, venue, journal, free, settings, ledger, halts, account)
 
 
 def entry(cause: int = 60_000, *, side: Side = Side.BUY, qty: str = "0.010", uid: str = UID, symbol: str = SYMBOL) -> Intent:

@@ -65,6 +65,8 @@ ENTRY_PAUSE_MAX_S: Final = 30.0
 SYSTEM_PROTECTION: Final = 10429
 WAITS_KEPT: Final = 512
 
+STOPS: Final = "/v5/position/trading-stop"
+
 _SOFT: Final = frozenset({Priority.ENTRY, Priority.DATA})
 
 
@@ -95,6 +97,9 @@ class _Waiter:
 
     @property
     def soft(self) -> bool:
+        """Whether it must leave the endpoint's reserve alone. Of stops, only one that restores protection may use it."""
+        if self.bucket is not None and self.bucket.name == STOPS:
+            return self.priority is not Priority.PROTECT
         return self.priority in _SOFT
 
     def rank(self, now_s: float) -> tuple[int, int]:

@@ -5,7 +5,8 @@ The desk of one account: what the parts of the order path share, and the one way
 something that a crash could take back.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,6 +87,8 @@ class Desk:
     on_look: Callable[[str, str], None] = lambda _symbol, _key: None
     on_order: Callable[[OrderRow], None] = lambda _row: None
     outbox_done: int = 0
+    moves: dict[str, int] = field(default_factory=dict)
+    """Number of stop moves per symbol that were decided and have no answer yet: an old stop is then no wrong one."""
     naked_seconds: dict[str, float] = field(default_factory=dict)
     """`naked_seconds_total` per symbol."""
     _waiters: dict[str, list[anyio.Event]] = field(default_factory=dict)
@@ -141,6 +144,15 @@ class Desk:
     def instrument(self, symbol: str) -> Instrument:
         """Rules of a symbol in use. Raises `KeyError` for one that nobody registered."""
         return self.instruments[symbol]
+
+    @contextmanager
+    def moving(self, symbol: str) -> Iterator[None]:
+        """A stop of the symbol is being moved in this block."""
+        self.moves[symbol] = self.moves.get(symbol, 0) + 1
+        try:
+            yield
+        finally:
+            self.moves[symbol] -= 1
 
     def learn_rules(self, rules: Instrument) -> None:
         """Take over rules just read at the venue."""

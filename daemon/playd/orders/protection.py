@@ -194,7 +194,7 @@ class Protection:
                 late = now_s - check.opened_s > _LATE_S
                 self._write_check(symbol, check, position, "late" if late else "verified")
             watch.checks.clear()
-        elif watch.finding is Finding.WRONG_STOP and watch.repair_due_s < now_s:
+        elif watch.finding is Finding.WRONG_STOP and watch.repair_due_s < now_s and not desk.moves.get(symbol):
             watch.repair_due_s = now_s + _REPAIR_EVERY_S
             desk.spawn(self._repair_symbol, symbol)
         return watch.finding
@@ -272,7 +272,9 @@ class Protection:
             return
         target = self._target(symbol)
         desk.journal.append("stop.repaired", {"stop": text(stop), "target": text(target)}, account=desk.alias, symbol=symbol)
-        reply = await desk.port.set_stops(symbol, stop=stop, target=target, priority=Priority.PROTECT)
+        bare = watch.finding is None or watch.finding.naked
+        priority = Priority.PROTECT if bare else Priority.EXIT
+        reply = await desk.port.set_stops(symbol, stop=stop, target=target, priority=priority)
         if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
             note = f"stop {stop} on {symbol} was answered {reply.code}: {reply.text}"
             desk.incidents.open("STOP_REFUSED", "critical", symbol_scope(desk.alias, symbol), note)

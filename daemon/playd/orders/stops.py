@@ -52,7 +52,9 @@ class Stops:
                         instance.uid, instance.clock_ms, intent.bar_close_ms, "AMENDED", intent.reason, intents=identity
                     )
             desk.ledger.commit()
-            reply = await desk.port.set_stops(intent.symbol, stop=intent.stop, target=intent.target, priority=Priority.PROTECT)
+            with desk.moving(intent.symbol):
+                # The position has a stop already: one that has none goes first.
+                reply = await desk.port.set_stops(intent.symbol, stop=intent.stop, target=intent.target, priority=Priority.EXIT)
         desk.book.close_intent(identity, "done" if _took(reply.reply_class) else "refused")
         data = {"stop": text(stop), "target": text(target), "code": reply.code}
         desk.journal.append("stop.moved", data, account=desk.alias, instance=instance.uid, symbol=intent.symbol, cause=identity)
