@@ -10,7 +10,8 @@ import pytest
 from playd.core.errors import CredentialError, OperatorError
 from playd.core.modes import Environment
 from playd.orders.account import Account
-from playd.orders.key_watch import LOOK_EVERY_S
+from playd.orders.halts import Level, account_scope
+from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S
 from playd.supervisor.accounts import AccountPlan, Accounts
 from playd.venues.port import KeyInfo
 from tests.simulation.fake_venue import FakeVenue
@@ -98,6 +99,24 @@ def test_a_key_that_loses_its_right_to_trade_opens_nothing_any_more() -> None:
             verdict = await port.submit(entry(), READY)
             assert (verdict.code, verdict.text) == ("ACCOUNT_NOT_READY", "account is refused: the key is read-only")
             assert life.venue.placed == []
+
+    in_virtual_time(body)
+
+
+def test_a_key_that_is_refused_for_a_while_trades_again_when_a_person_lifts_the_halt() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.script.codes = [33004]
+            assert (await port.submit(entry(), READY)).code == "REJECTED"
+            (halt,) = life.halts.in_force(account_scope("main"))
+            assert (halt.level, halt.code) == (Level.HALT, "ACCOUNT_REFUSED")
+            await anyio.sleep(REFUSED_EVERY_S + 5.0)
+            assert life.account.desk.incidents.open_ones() == []
+            assert (await port.submit(entry(120_000), READY)).code == "HALTED", "what was halted waits for a person"
+            life.halts.lift(halt.id, by="me", note="a new key")
+            assert (await port.submit(entry(180_000), READY)).code == "SENT"
 
     in_virtual_time(body)
 

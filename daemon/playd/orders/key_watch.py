@@ -11,6 +11,9 @@ from playd.venues.port import KeyInfo
 LOOK_EVERY_S: Final = 3600.0
 """Time between two readings of a key in use: its rights may be changed, and its days run out."""
 
+REFUSED_EVERY_S: Final = 30.0
+"""The same while the account is refused: a key that works again is used again."""
+
 WARN_DAYS: Final = (LAST_DAYS, 7, 14)
 """Days before its expiry at which a key is warned about, the last one first."""
 
@@ -41,7 +44,11 @@ class KeyWatch:
         self._take(info)
 
     async def look_again(self) -> None:
-        """Read the key of a running account. One that must not be used any more opens no risk; exits go on while it can."""
+        """
+        Read the key of a running account. One that must not be used any more opens no risk; exits go on while it can.
+
+        One that was refused and is as it should be may open risk again; what was halted for it waits for a person.
+        """
         desk = self._desk
         try:
             info = await desk.port.key_info()
@@ -49,10 +56,17 @@ class KeyWatch:
             return  # every other request of the account shows the same trouble sooner
         refusal = self._refusal(info)
         self._write(info, refusal or "")
+        desk.condition.refused = refusal or ""
         if refusal is not None:
-            desk.condition.refused = refusal
             desk.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(desk.alias), refusal)
+        else:
+            desk.incidents.resolve("ACCOUNT_REFUSED", account_scope(desk.alias), "the venue takes the key")
         self._take(info)
+
+    @property
+    def days_left(self) -> int | None:
+        """Days until the key ends as the venue last said; None for one without an end, or before the first answer."""
+        return None if self._info is None else self._info.days_left
 
     def start_refusal(self) -> str:
         """Why no instance may be started on the account, or the empty text."""

@@ -10,7 +10,7 @@ from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.desk import Desk
 from playd.orders.fill_check import Finding
 from playd.orders.halts import Level, account_scope, symbol_scope
-from playd.orders.key_watch import LOOK_EVERY_S, KeyWatch
+from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S, KeyWatch
 from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler, with_flat
 from playd.orders.withdrawals import Withdrawals
@@ -92,6 +92,8 @@ class Timers:
         now_s = desk.clock.mono_s()
         if self._breaking():
             due.wallet_s = min(due.wallet_s, now_s + _EXPOSED_WALLET_S)
+        if desk.condition.refused:
+            due.key_s = min(due.key_s, now_s + REFUSED_EVERY_S)
         if self._protection.reconcile_soon:
             await self._reconciler.run(self._protection.reconcile_soon.pop())
         elif now_s >= due.reconcile_s:
@@ -108,8 +110,8 @@ class Timers:
         elif now_s >= due.rules_s:
             due.rules_s = now_s + (_RULES_S if await self._read_rules() else _RULES_RETRY_S)
         elif now_s >= due.key_s:
-            due.key_s = now_s + LOOK_EVERY_S
             await self._key.look_again()
+            due.key_s = desk.clock.mono_s() + (REFUSED_EVERY_S if desk.condition.refused else LOOK_EVERY_S)
 
     def _until_next_run_s(self) -> float:
         condition, settings = self._desk.condition, self._desk.settings
