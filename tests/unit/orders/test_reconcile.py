@@ -1,8 +1,10 @@
 """Differences and plans are pure, sorted, and complete."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from itertools import product
 
 from playd.core.orders import OrderState, Side, VenueOrder, VenuePosition
 from playd.orders.fill_check import Expected
@@ -156,3 +158,86 @@ def test_the_result_does_not_depend_on_the_order_of_the_inputs() -> None:
         random.Random(seed).shuffle(mixed_orders)
 
         assert diff(LocalView(mixed_rows, expected("1")), VenueView(mixed_orders, [position("2")])) == first
+
+
+# -- every small world: two orders and one position, here and there ---------------------------------------------------------
+
+KINDS = ("decided", "attached", "foreign")
+LIVE = [state for state in OrderState if not state.terminal]
+POSITIONS = [*product(("-1", "0", "1"), ("-1", "0", "1", "2"), ("0", "90", "110"), (True, False))]
+"""(ledger, venue, stop at the venue, whether it is ours)"""
+
+
+def small(n: int, kind: str, state: OrderState, there: bool) -> tuple[OrderRow, list[VenueOrder]]:
+    """One order of the ledger and what the venue lists of it."""
+    if kind == "decided":
+        return row(f"l{n}", state=state, venue_id=f"o{n}"), [order(f"o{n}", link=f"l{n}")] if there else []
+    owner = FOREIGN if kind == "foreign" else "a"
+    held = row(f"v:o{n}", state=state, owner=owner, venue_id=f"o{n}", intent=None)
+    return held, [order(f"o{n}", reduce_only=kind == "attached")] if there else []
+
+
+def worlds() -> Iterator[tuple[list[tuple[str, OrderRow]], LocalView, VenueView]]:
+    alone = [*product(KINDS, LIVE, (True, False))]
+    pairs = [((one,), where) for one in alone for where in POSITIONS]
+    pairs += [((one, other), where) for one, other in product(alone, alone) for where in (POSITIONS[0], POSITIONS[-1])]
+    for orders, (ours, theirs, stop, owned) in pairs:
+        made = [(kind, *small(n, kind, state, there)) for n, (kind, state, there) in enumerate(orders)]
+        local = LocalView([held for _, held, _ in made], expected(ours, ours=owned))
+        listed = [each for _, _, found in made for each in found]
+        yield [(kind, held) for kind, held, _ in made], local, VenueView(listed, [position(theirs, stop=stop)])
+
+
+def judged(kind: str, held: OrderRow, venue: VenueView) -> set[tuple[DiffClass, RepairKind]]:
+    """What has to be said about one order, from the words of the specification."""
+    there = any(held.venue_order_id == each.venue_order_id for each in venue.orders)
+    if there and kind == "foreign":
+        return {(DiffClass.FOREIGN_ORDER, RepairKind.ALERT)}
+    if there:
+        alone = kind == "attached" and venue.positions[0].signed_qty == 0
+        return {(DiffClass.LEFTOVER, RepairKind.SWEEP)} if alone else set()
+    if held.state in (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN):
+        return set()
+    return {(DiffClass.MISSING, RepairKind.RESOLVE if kind == "decided" else RepairKind.GONE)}
+
+
+def test_in_every_small_world_each_order_and_position_gets_what_is_its_due_and_nothing_else() -> None:
+    seen = 0
+    for orders, local, venue in worlds():
+        seen += 1
+        found = diff(local, venue)
+        repairs = plan(found)
+        by_key: dict[str, set[tuple[DiffClass, RepairKind]]] = {}
+        for difference, repair in zip(found, repairs, strict=True):
+            assert (difference.key, difference.symbol) == (repair.key, repair.symbol)
+            by_key.setdefault(difference.key, set()).add((difference.cls, repair.kind))
+        for kind, held in orders:
+            assert by_key.pop(held.link_id, set()) == judged(kind, held, venue)
+        want, seen_there = local.expected["BTCUSDT"], venue.positions[0]
+        if want.signed_qty != seen_there.signed_qty:
+            assert by_key == {"BTCUSDT": {(DiffClass.POSITION, RepairKind.HALT)}}
+        elif want.ours and want.signed_qty and seen_there.stop != want.stop:
+            assert by_key == {"BTCUSDT": {(DiffClass.PROTECTION, RepairKind.PROTECT)}}
+        elif not want.ours or not want.signed_qty or want.signed_qty > 0:
+            assert by_key == {}
+        assert (
+            diff(LocalView([*reversed(local.orders)], local.expected), VenueView([*reversed(venue.orders)], venue.positions))
+            == found
+        )
+    assert seen > 4_000
+
+
+def test_in_every_small_world_what_was_recorded_is_not_found_again() -> None:
+    for _, local, venue in worlds():
+        done = {repair.key: repair.kind for repair in plan(diff(local, venue))}
+        rows = [
+            replace(each, state=OrderState.UNKNOWN) if done.get(each.link_id) is RepairKind.RESOLVE else each
+            for each in local.orders
+            if done.get(each.link_id) not in (RepairKind.GONE, RepairKind.SWEEP)
+        ]
+        kept = {each.venue_order_id for each in rows}
+        after = diff(
+            LocalView(rows, local.expected), VenueView([o for o in venue.orders if o.venue_order_id in kept], venue.positions)
+        )
+
+        assert {each.cls for each in after} <= {DiffClass.FOREIGN_ORDER, DiffClass.POSITION, DiffClass.PROTECTION}
