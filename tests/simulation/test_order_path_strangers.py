@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import anyio
+import pytest
 
 from playd.core.errors import LinkError
 from playd.core.ids import link_id
@@ -205,7 +206,17 @@ def test_one_failed_look_at_the_positions_is_made_good_at_once_and_halts_nobody(
     in_virtual_time(body)
 
 
-def test_a_liquidation_is_booked_to_its_owner_and_halts_the_symbol() -> None:
+FORCED = [
+    ("BustTrade", "CreateByLiq"),
+    ("Trade", "CreateByTakeOver_PassThrough"),
+    ("AdlTrade", "CreateByAdl_PassThrough"),
+    ("Trade", "CreateByAdminClosing"),
+    ("Delivery", ""),
+]
+
+
+@pytest.mark.parametrize(("exec_type", "create_type"), FORCED)
+def test_what_the_venue_closes_is_booked_to_its_owner_and_halts_the_symbol(exec_type: str, create_type: str) -> None:
     async def body() -> None:
         life = build()
         async with life.running():
@@ -213,17 +224,20 @@ def test_a_liquidation_is_booked_to_its_owner_and_halts_the_symbol() -> None:
             await port.submit(entry(), READY)
             await anyio.sleep(0.1)
             life.venue.stream_up = False
+            life.venue.price = Decimal(49_000)
             life.venue.close_by_hand()
             life.venue.stream_up = True
-            forced = replace(life.venue.execution_rows[-1], exec_type="BustTrade", create_type="CreateByLiq")
+            forced = replace(life.venue.execution_rows[-1], exec_type=exec_type, create_type=create_type)
             life.venue.execution_rows[-1] = forced
             life.venue._tell(ExecutionUpdate(forced, 0))
             await anyio.sleep(0.1)
             event = taken(port)[-1]
 
             assert isinstance(event, FillEvent)
-            assert event.reason == "liquidation"
+            assert (event.reason, event.order_done) == ("liquidation", True)
             assert codes(life, symbol_scope("main", SYMBOL)) == ["FORCED_CLOSE"]
+            assert port.position().position.signed_qty == 0
+            assert port.position().position.realised == -10
 
     in_virtual_time(body)
 

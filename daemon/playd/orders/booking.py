@@ -12,7 +12,7 @@ from playd.core.orders import Action, Execution, OrderState, VenueOrder
 from playd.core.record import Recorder
 from playd.orders.caps import Caps
 from playd.orders.fills import Fills
-from playd.orders.fold import moves_position
+from playd.orders.fold import DELIVERY, moves_position
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
@@ -22,7 +22,7 @@ from playd.orders.rows import OrderRow, plain, text
 
 _STOP_TYPES: Final = frozenset({"StopLoss", "PartialStopLoss", "TrailingStop"})
 _TARGET_TYPES: Final = frozenset({"TakeProfit", "PartialTakeProfit"})
-_FORCED_TYPES: Final = frozenset({"AdlTrade", "BustTrade", "Delivery", "Settle"})
+_FORCED_TYPES: Final = frozenset({"AdlTrade", "BustTrade", DELIVERY, "Settle"})
 _FORCED_CREATES: Final = frozenset(
     {
         "CreateByLiq",
@@ -281,7 +281,7 @@ class Booking:
                 "funding", owner, link="", exec_id=execution.exec_id, action=action, reason="funding", order_done=False
             )
             return
-        if not moves_position(execution):
+        if not moves_position(execution) and execution.exec_type != DELIVERY:
             return
         held = self._fills.position(owner, execution.symbol)
         if action in ENTRY_ACTIONS and row is not None:

@@ -15,6 +15,9 @@ from playd.core.orders import MOVES_POSITION, Execution, Side
 BASELINE: Final = "Baseline"
 """Type of the row that books a position which existed before this ledger's first contact with the account."""
 
+DELIVERY: Final = "Delivery"
+"""Type of the row that ends a position with its symbol: whatever is held is closed at the row's price."""
+
 _ZERO: Final = Decimal(0)
 
 
@@ -42,7 +45,7 @@ class VirtualPosition:
 
 
 def moves_position(execution: Execution) -> bool:
-    """Whether an execution changes a position by its quantity."""
+    """Whether an execution changes a position by its quantity. A delivery ends it whatever its quantity says."""
     return execution.exec_type in MOVES_POSITION or execution.exec_type == BASELINE
 
 
@@ -50,8 +53,9 @@ def add(position: VirtualPosition, execution: Execution) -> VirtualPosition:
     """The position after one more execution."""
     if execution.exec_type == "Funding":
         return replace(position, funding=position.funding + execution.fee)
-    if execution.exec_type == "Delivery":
-        return replace(position, signed_qty=_ZERO, avg_price=_ZERO, opened_ms=0, fees=position.fees + execution.fee)
+    if execution.exec_type == DELIVERY:
+        gain = (execution.price - position.avg_price) * position.signed_qty
+        return VirtualPosition(realised=position.realised + gain, fees=position.fees + execution.fee, funding=position.funding)
     if not moves_position(execution):
         return position
     delta = execution.qty if execution.side is Side.BUY else -execution.qty
