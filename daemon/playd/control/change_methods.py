@@ -26,7 +26,7 @@ from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.scopes import Scope, parse_scope, scopes_around
 from playd.core.modes import Mode
 from playd.orders.account import Account
-from playd.orders.halts import ALL, Level, account_scope
+from playd.orders.halts import ALL, Halt, Level, account_scope
 from playd.orders.panic import PanicReport, PanicScope
 from playd.supervisor import shadow_panic
 from playd.supervisor.commands import Incomplete
@@ -103,7 +103,7 @@ async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> JsonObjec
 
 
 async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
-    """Lift one scope. From level 2 up that needs the phrase; after a panic also a verified flat scope."""
+    """Lift one scope. From level 2 up that needs the phrase and books that agree twice; after a panic also a flat scope."""
     scope = parse_scope(params.scope, daemon.supervisor.slots, [account.alias for account in rows.all_accounts(daemon)])
     held = daemon.halts.in_force(scope.stored)
     if not held:
@@ -117,6 +117,8 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
     if scope.stored == ALL and daemon.halts.kill_file_there:
         text = f"the kill file is present: {daemon.halts.kill_file}"
         raise RpcError(Code.REFUSED, text, reason="kill_file", hint="remove it, then resume all")
+    if level >= Level.HALT:
+        await _refuse_unless_resolved(daemon, scope, [halt for halt in held if halt.level >= Level.HALT])
     for halt in held:
         daemon.halts.lift(halt.id, by=call.actor, note=params.reason or "resume")
     daemon.supervisor.look_around()
@@ -270,6 +272,15 @@ def _phrase_needed(daemon: Daemon, phrase: str, scope: Scope, effect: str) -> Rp
         hint=f"type it when asked, or pass --confirm {phrase!r}",
         details={"phrase": phrase, "preview": preview},
     )
+
+
+async def _refuse_unless_resolved(daemon: Daemon, scope: Scope, halts: list[Halt]) -> None:
+    """What raised the halts is gone, and ledger and venue agree, on every account that the scope reaches."""
+    symbols = {slot.record.symbol for slot in daemon.supervisor.slots.values() if scope.covers(slot.record)}
+    for account, share in scopes_around(daemon.accounts, scope):
+        symbol = next(iter(symbols), "") if share.instance_uid else share.symbol
+        if text := await account.resuming.refusal(halts, symbol):
+            raise RpcError(Code.REFUSED, f"{scope.text} cannot be resumed: {text}", reason="not_resolved")
 
 
 def _refuse_unless_flat(daemon: Daemon, scope: Scope) -> None:

@@ -42,6 +42,7 @@ from playd.orders.private_events import PrivateEvents
 from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler, ReconReport
 from playd.orders.resolver import Resolver
+from playd.orders.resuming import Resuming
 from playd.orders.settings import OrderSettings
 from playd.orders.stops import Stops
 from playd.orders.timers import Timers
@@ -125,6 +126,7 @@ class Account:
         self.protection = Protection(self.desk, self.exits)
         self.breakers = BreakerWatch(self.desk, self.protection)
         self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection, self.breakers)
+        self.resuming = Resuming(self.desk, self.reconciler, self.breakers)
         self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals)
         self._timers = Timers(self.desk, self.reconciler, self.protection, self.key, self._withdrawals, self.breakers)
         self._events = PrivateEvents(

@@ -1,0 +1,50 @@
+"""Whether a halt may be lifted: its cause is gone, and venue and ledger have been found to agree twice since."""
+
+from collections.abc import Collection
+from typing import Final
+
+from playd.orders.breaker_watch import BreakerWatch
+from playd.orders.desk import Desk
+from playd.orders.halts import Halt, Level
+from playd.orders.reconcile import DiffClass
+from playd.orders.reconciler import Reconciler, ReconReport
+
+CLEAN_RUNS: Final = 2
+"""Reconciliations without a difference that must have followed a halt before it may be lifted."""
+
+
+class Resuming:
+    """Answers for one account. `refusal` reads at the venue and may take seconds."""
+
+    def __init__(self, desk: Desk, reconciler: Reconciler, breakers: BreakerWatch) -> None:
+        self._desk = desk
+        self._reconciler = reconciler
+        self._breakers = breakers
+
+    async def refusal(self, halts: Collection[Halt], symbol: str) -> str:
+        """Why these halts may not be lifted yet, as far as this account and `symbol` (empty: all) go; empty when they may."""
+        codes = {halt.code for halt in halts}
+        for trip in self._breakers.trips:
+            if trip.code in codes and trip.level >= Level.HALT:
+                return f"{trip.text} is {trip.value} {trip.unit}, the limit is {trip.limit}"
+        for _ in range(CLEAN_RUNS - self._clean_since(max(halt.raised_ms for halt in halts))):
+            report = await self._reconciler.run("resume")
+            if trouble := _trouble(report, symbol):
+                return f"account {self._desk.alias}: {trouble}"
+        return ""
+
+    def _clean_since(self, raised_ms: int) -> int:
+        row = self._desk.ledger.row(
+            "SELECT count(*) AS n FROM (SELECT result, started_ms FROM recon_runs WHERE account = ? ORDER BY id DESC LIMIT ?)"
+            " WHERE result = 'match' AND started_ms >= ?",
+            (self._desk.alias, CLEAN_RUNS, raised_ms),
+        )
+        return 0 if row is None else int(row["n"])
+
+
+def _trouble(report: ReconReport, symbol: str) -> str:
+    """What a run found in the scope. Orders of others are listed and stand in nobody's way."""
+    if report.result == "blind":
+        return f"the venue cannot be read: {report.error}"
+    found = [each for each in report.differences if each.cls is not DiffClass.FOREIGN_ORDER and symbol in ("", each.symbol)]
+    return "; ".join(f"{each.symbol} {each.cls}: ledger {each.ours or '-'}, venue {each.theirs or '-'}" for each in found)

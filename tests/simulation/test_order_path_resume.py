@@ -1,0 +1,97 @@
+"""A halt ends only when its cause is gone and the books agree with the venue twice."""
+
+from decimal import Decimal
+
+import anyio
+
+from playd.core.orders import OrderRequest, Side
+from playd.orders.halts import Level, account_scope, symbol_scope
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, OrderWorld, build, entry
+from tests.simulation.test_order_path_breakers import SETTINGS, Purse
+from tests.virtual_time import in_virtual_time
+
+
+async def why(life: OrderWorld, scope: str, symbol: str = "") -> str:
+    return await life.account.resuming.refusal(life.halts.in_force(scope), symbol)
+
+
+def runs(life: OrderWorld) -> int:
+    row = life.ledger.row("SELECT count(*) AS n FROM recon_runs")
+    assert row is not None
+    return int(row["n"])
+
+
+def test_books_are_compared_twice_after_the_halt_and_not_again_if_that_was_done() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            await anyio.sleep(1.0)
+            life.halts.raise_level(account_scope("main"), Level.HALT, "TEST", "why")
+            before = runs(life)
+            answers = [await why(life, account_scope("main")) for _ in range(2)]
+
+            assert answers == ["", ""]
+            assert runs(life) == before + 2
+
+    in_virtual_time(body)
+
+
+def test_a_position_that_differs_or_a_venue_that_cannot_be_read_keeps_the_halt() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.halts.raise_level(symbol_scope("main", SYMBOL), Level.HALT, "TEST", "why")
+            life.venue.book[SYMBOL].signed = Decimal("0.011")
+            differs = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
+            elsewhere = await why(life, symbol_scope("main", SYMBOL), "ETHUSDT")
+            life.venue.book[SYMBOL].signed = Decimal("0.010")
+            life.venue.script.failing_reads = 1
+            blind = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
+
+            assert "BTCUSDT R6: ledger 0.010, venue 0.011" in differs
+            assert elsewhere == ""
+            assert "cannot be read" in blind
+            assert await why(life, symbol_scope("main", SYMBOL), SYMBOL) == ""
+
+    in_virtual_time(body)
+
+
+def test_an_order_of_somebody_else_stands_in_nobodys_way() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            life.venue.resting = True
+            life.venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
+            await anyio.sleep(1.0)
+            life.halts.raise_level(account_scope("main"), Level.HALT, "TEST", "why")
+
+            assert await why(life, account_scope("main")) == ""
+
+    in_virtual_time(body)
+
+
+def test_a_breaker_is_lifted_only_when_its_loss_is_made_good() -> None:
+    async def body() -> None:
+        life = build(settings=SETTINGS)
+        purse = Purse(life)
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.100"), READY)
+            await anyio.sleep(1.0)
+            life.venue.price -= 4_000
+            await anyio.sleep(10.0)
+            held = await why(life, account_scope("main"))
+            life.venue.price += 4_000
+            purse.tell()
+            await anyio.sleep(10.0)
+
+            assert "loss since 00:00 UTC" in held
+            assert await why(life, account_scope("main")) == ""
+
+    in_virtual_time(body)
