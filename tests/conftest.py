@@ -12,6 +12,10 @@ from playd.world.kernel_cache import use_kernel_cache
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "numba"))
 use_kernel_cache()
 
+# For every daemon that a test starts: a port of its own, and no 64 MiB in each of many state directories.
+os.environ.setdefault("PLAYD_HTTP__LISTEN", "127.0.0.1:0")
+os.environ.setdefault("PLAYD_DAEMON__BALLAST", "false")
+
 # A first example may compile a kernel, which says nothing about the property. Everybody tries the same examples, so that a red
 # run is red again; `--hypothesis-profile search` draws others and prints how to repeat a failure.
 hypothesis.settings.register_profile("playd", deadline=None, derandomize=True)

@@ -21,7 +21,8 @@ WITHIN_S: Final = 120.0
 def environment(state: Path, cache: Path | None = None) -> dict[str, str]:
     """The environment of a program under test: nothing of the developer's own settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PLAYD_", "BYBIT_", "TRADING_"))}
-    return {**kept, "PLAYD_STATE_DIR": str(state), "NUMBA_CACHE_DIR": str(cache or ROOT / ".cache" / "numba")}
+    ours = {name: os.environ[name] for name in ("PLAYD_HTTP__LISTEN", "PLAYD_DAEMON__BALLAST")}
+    return {**kept, **ours, "PLAYD_STATE_DIR": str(state), "NUMBA_CACHE_DIR": str(cache or ROOT / ".cache" / "numba")}
 
 
 def program(name: str, *arguments: str) -> list[str]:

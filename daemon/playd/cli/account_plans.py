@@ -37,6 +37,7 @@ class Books:
     journal: Recorder
     halts: Halts
     budget_of: Callable[[str], Budget]
+    on_account: Callable[[Account], None]
 
 
 def paper_plan(
@@ -127,6 +128,8 @@ async def open_account(
             expected_uid=venue.expected_uid,
             allow_unbound_key=venue.allow_unbound_key,
         )
+
+        books.on_account(account)
 
         async def run() -> None:
             async with anyio.create_task_group() as group:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from playd.cli.inputs import candles_of, play_of
-from playd.cli.values import time_ms
+from playd.cli.moments import time_ms
 from playd.control.figures import rfc3339
 from playd.control.render import render_pairs
 from playd.core.candles import Candles
@@ -47,6 +47,7 @@ class BacktestOptions:
 
     play: str
     candles: str
+    reference: str
     pattern: str
     seed: int | None
     bars: int | None
@@ -92,7 +93,9 @@ def _market(world: World, options: BacktestOptions, play: Play) -> Candles:
     if options.candles:
         if options.seed is not None or options.bars is not None:
             raise SettingsError("--seed and --bars are of a synthetic market, expected --pattern NAME beside them")
-        return candles_of(world, options.candles, play)
+        return candles_of(world, options.candles, options.reference, play)
+    if options.reference:
+        raise SettingsError("--reference-candles is for recorded candles, expected --candles FILE beside it")
     if options.pattern not in PATTERNS:
         near = did_you_mean(options.pattern, PATTERNS)
         raise SettingsError(f"--pattern {options.pattern!r}: expected one of the {len(PATTERNS)} patterns{near}")
@@ -105,7 +108,7 @@ def report(result: BacktestResult) -> str:
     first_ms, last_ms = int(result.candles.open_time_ms[0]), int(result.candles.open_time_ms[-1])
     head = [
         ("play", f"{result.play.name} ({result.hashes['play_hash'][:16]})"),
-        ("symbol", result.play.symbol),
+        ("symbol", f"{result.play.symbol} beside {result.play.reference}" if result.play.reference else result.play.symbol),
         ("candles", f"{len(result.candles)} from {rfc3339(first_ms)} to {rfc3339(last_ms + result.candles.step_ms)}"),
         ("ended", result.ended),
         ("equity USDT", f"{result.start_equity_usdt:.2f} -> {result.final_equity_usdt:.2f}"),

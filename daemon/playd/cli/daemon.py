@@ -26,21 +26,23 @@ from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
 from playd.cli.shutdown import Shutdown
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
 from playd.cli.venue_accounts import has_key, key_accounts
+from playd.cli.watchers import Limits, Watchers, Ways, build_watchers, count_orders, ways_of
 from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
+from playd.control.health import beat_failures
 from playd.control.methods import bind
 from playd.control.requests import LedgerCommands
-from playd.control.server import ControlServer
+from playd.control.server import ControlServer, cannot_bind
 from playd.control.streams import StreamHub
 from playd.core.canonical import digest
-from playd.core.errors import LockError, PlaydError, PlayError, RecordError, SettingsError
+from playd.core.errors import PlaydError, PlayError, RecordError, SettingsError
 from playd.core.modes import Environment, Mode
 from playd.market.feed import CandleFeed
 from playd.market.source import MarketChoice, open_feed
 from playd.market.synthetic import SyntheticFeed
-from playd.ops.free_space import FreeSpace
 from playd.ops.logs import configure_logs
+from playd.ops.meters import Meters
 from playd.ops.notify import ServiceManager
 from playd.orders.bans import Bans
 from playd.orders.budget import AddressBudget
@@ -61,7 +63,6 @@ from playd.world.real import run as run_loop
 READY_WITHIN_S: Final = 90.0
 STATUS_EVERY_S: Final = 10.0
 HURRY_WITHIN_S: Final = 3.0
-LOOKED_WITHIN_S: Final = 5.0
 
 _log = structlog.get_logger()
 
@@ -98,6 +99,7 @@ def run_daemon(options: RunOptions, world: World | None = None) -> int:
 
 async def _main(world: World, options: RunOptions) -> int:
     loaded = _settings(world, options)
+    ways = ways_of(world, loaded)
     feed = _feed(world, loaded, options)
     faults = _faults(world, feed, options)
     loaded = _own_state_of(loaded, feed, options)
@@ -109,7 +111,7 @@ async def _main(world: World, options: RunOptions) -> int:
     with world.process.signals() as signals:
         _log.info("daemon.starting", msg=__version__, state=str(loaded.locations.state_dir))
         async with open_records(world, loaded) as records:
-            return await _with_records(world, loaded, feed, faults, records, streams, tap, signals)
+            return await _with_records(world, loaded, ways, feed, faults, records, streams, tap, signals)
 
 
 def _settings(world: World, options: RunOptions) -> Loaded:
@@ -185,6 +187,7 @@ def _own_state_of(loaded: Loaded, feed: CandleFeed | None, options: RunOptions) 
 async def _with_records(
     world: World,
     loaded: Loaded,
+    ways: Ways,
     feed: CandleFeed | None,
     faults: tuple[Fault, ...],
     records: Records,
@@ -195,10 +198,12 @@ async def _with_records(
     places, settings = loaded.locations, loaded.settings
     daemon_id = world.random.token(4)
     records.journal.append("daemon.start", dict(start_record(loaded, daemon_id)))
-    reports = Reports(records.journal, streams)
+    meters = Meters()
+    reports = Reports(records.journal, streams, meters)
     bans = Bans(records.ledger)
     address = AddressBudget(world.clock, banned_until_ms=bans.until_ms, on_ban=bans.keep)
     accepted, refused = key_accounts(world, loaded)
+    limits = Limits(address, lambda alias: alias in accepted)
     plan = RuntimePlan(
         settings=settings,
         feed=feed,
@@ -209,7 +214,8 @@ async def _with_records(
         ceiling=Mode.DEMO if loaded.ceiling.mode is Mode.LIVE else loaded.ceiling.mode,
         key_accounts=accepted,
         refused_accounts=refused,
-        budget_of=lambda alias: address.for_account(alias, guarded=alias in accepted),
+        budget_of=limits.of,
+        on_account=lambda account: count_orders(meters, account, world.clock.wall_ms),
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
         compile_for=lambda play: compile_for(world, play),
     )
@@ -228,6 +234,7 @@ async def _with_records(
             plan.instances_dir,
         )
         progress = Progress()
+        watchers = build_watchers(world, loaded, records, runtime, meters, limits, ways, places.state_dir)
         link = GuardianLink(
             LinkParts(
                 world=world,
@@ -259,6 +266,7 @@ async def _with_records(
             query_logs=tap.query,
             progress=progress,
             guardian=link,
+            ops=watchers.parts,
         )
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
@@ -267,9 +275,9 @@ async def _with_records(
             try:
                 await stack.enter_async_context(server.running())
             except OSError as error:
-                raise LockError(f"{places.control_socket}: {error.strerror or error}; another daemon serves it") from error
+                raise cannot_bind(places.control_socket, error) from error
             await stack.enter_async_context(link.running())
-            return await _serve(_Running(world, loaded, records, runtime, context, service, tap), signals)
+            return await _serve(_Running(world, loaded, records, runtime, context, service, tap, watchers), signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,15 +291,15 @@ class _Running:
     context: Daemon
     service: ServiceManager
     tap: LogTap
+    watchers: Watchers
 
 
 async def _serve(daemon: _Running, signals: AsyncIterator[Signal]) -> int:
     """Start the instances, say READY, and wait for the signal; a signal during the start stops the start."""
     settings = daemon.loaded.settings
-    space = FreeSpace(daemon.world.disk, daemon.loaded.locations.state_dir, settings.disk, daemon.records.halts)
     shutdown = Shutdown(daemon.runtime, daemon.service, settings.daemon.stop_budget_s)
     async with anyio.create_task_group() as group:
-        group.start_soon(space.watch, name="free space")
+        daemon.watchers.start(group, daemon.context)
         group.start_soon(_start_instances, daemon, name="start")
         group.start_soon(_beat, daemon, name="watchdog")
         if daemon.world.process.is_terminal() and sys.stdout.isatty():
@@ -302,6 +310,7 @@ async def _serve(daemon: _Running, signals: AsyncIterator[Signal]) -> int:
     async with anyio.create_task_group() as group:
         group.start_soon(_hurry_on_second, signals, shutdown, name="second signal")
         in_time = await shutdown.run(cause)
+        await daemon.context.ops.chain.publish()
         group.cancel_scope.cancel()
     return 0 if in_time else 1
 
@@ -352,7 +361,7 @@ async def _start_instances(daemon: _Running) -> None:
     if runtime.exchange is not None:
         runtime.exchange.release()
     progress.ready, progress.step = True, "ready" if not late.cancelled_caught else "ready, degraded: an account is not"
-    took_s = daemon.world.clock.mono_s() - daemon.context.started_s
+    took_s = progress.took_s = daemon.world.clock.mono_s() - daemon.context.started_s
     running = sum(slot.state is State.RUNNING for slot in runtime.supervisor.slots.values())
     daemon.records.journal.append("daemon.ready", {"running": running, "refused": [*problems], "took_ms": round(took_s * 1000)})
     daemon.service.ready(f"{running} instances running")
@@ -370,16 +379,6 @@ async def _all_stand(runtime: Runtime) -> None:
             await held.account.wait_ready()
 
 
-def _failing(daemon: _Running) -> list[str]:
-    """What withholds the watchdog's beat: a loop that answers but does not decide or cannot record is no living daemon."""
-    failing = []
-    if daemon.world.clock.mono_s() - daemon.runtime.supervisor.looked_s > LOOKED_WITHIN_S:
-        failing.append("supervisor")
-    if daemon.records.journal.full:
-        failing.append("journal")
-    return failing
-
-
 async def _beat(daemon: _Running) -> None:
     """The watchdog's beat and the status line, from the loop that trades."""
     every_s = daemon.service.beat_every_s or STATUS_EVERY_S
@@ -387,7 +386,10 @@ async def _beat(daemon: _Running) -> None:
         slots = daemon.runtime.supervisor.slots.values()
         counts = {state: sum(slot.state is state for slot in slots) for state in State}
         words = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no instances"
-        daemon.service.beat(_failing(daemon))
+        failing = beat_failures(daemon.context)
+        if failing:
+            _log.error("watchdog.withheld", msg="; ".join(failing))
+        daemon.service.beat(failing)
         if daemon.context.progress.ready:
             daemon.service.status(words)
         await anyio.sleep(every_s)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from playd.cli.inputs import candles_of, play_of
-from playd.cli.values import time_ms
+from playd.cli.moments import time_ms
 from playd.control.explain_rows import explanation, statistics_object
 from playd.control.explain_text import explanation_text, statistics_text
 from playd.control.figures import rfc3339
@@ -26,6 +26,7 @@ class ExplainOptions:
 
     play: str
     candles: str
+    reference: str
     symbol: str
     at: str
     stats: bool
@@ -41,7 +42,7 @@ def explain_play(options: ExplainOptions) -> int:
     at_ms = time_ms(options.at, "--at")
     start_ms, end_ms = time_ms(options.start, "--start"), time_ms(options.end, "--end")
     play = play_of(world, options.play, options.overrides, options.symbol)
-    candles = candles_of(world, options.candles, play)
+    candles = candles_of(world, options.candles, options.reference, play)
     instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
     result = run_backtest(play, candles, instrument, start_ms=start_ms, end_ms=end_ms)
     head = f"{play.name} on {play.symbol}, {result.program.clocks[result.program.exec_clock].name}"
@@ -64,12 +65,12 @@ def counts(result: BacktestResult) -> JsonObject:
 
 
 def bar(result: BacktestResult, at_ms: int | None) -> JsonObject:
-    """The last execution bar that had closed at `at_ms`. Raises `CandleError` when there is none."""
-    closes = result.columns.close_times_ms(result.program.exec_clock)
+    """The last bar of the decision clock that had closed at `at_ms`. Raises `CandleError` when there is none."""
+    closes = result.columns.close_times_ms(result.program.decision_clock)
     row = len(closes) - 1 if at_ms is None else int(np.searchsorted(closes, at_ms, side="right")) - 1
     if row < 0:
         first = rfc3339(int(closes[0])) if len(closes) else "none"
         raise CandleError(f"no bar had closed at {rfc3339(at_ms or 0)}; the first close loaded is {first}")
     verdicts, close_ms = verdicts_of(result), int(closes[row])
     is_late = bool(verdicts) and min(verdicts) < close_ms < max(verdicts)
-    return explanation(result.play, result.columns, row, verdicts.get(close_ms, LATE_DATA if is_late else None))
+    return explanation(result.play, result.columns, close_ms, verdicts.get(close_ms, LATE_DATA if is_late else None))

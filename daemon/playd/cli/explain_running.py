@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from playd.cli.moments import time_ms
 from playd.cli.options import Session, add
 from playd.control.explain_text import BARS, explanation_text, statistics_text
 from playd.control.protocol import JsonObject
@@ -55,8 +56,6 @@ def _text(data: JsonObject) -> str:
 
 def _time_ms(text: str) -> int | None:
     """A time of the command line; refused before anything is asked."""
-    from playd.cli.values import time_ms
-
     try:
         return time_ms(text, "--at")
     except SettingsError as error:

@@ -17,10 +17,10 @@ from playd import __version__
 from playd.control.figures import rfc3339
 from playd.control.guardian_methods import GuardianMethods
 from playd.control.protocol import GUARDIAN_SOCKET, encode
-from playd.control.server import ControlServer
+from playd.control.server import ControlServer, cannot_bind
 from playd.control.streams import StreamHub
 from playd.core.canonical import Json
-from playd.core.errors import LockError, PlaydError, RecordError
+from playd.core.errors import PlaydError, RecordError
 from playd.core.secret import redact
 from playd.ops.journal import Journal, open_journal
 from playd.ops.notify import ServiceManager
@@ -135,11 +135,8 @@ async def _main(world: World, options: GuardianOptions) -> int:
             async with AsyncExitStack() as stack:
                 try:
                     await stack.enter_async_context(server.running())
-                except (OSError, BaseExceptionGroup) as error:
-                    found = first_of(error, OSError)
-                    if found is None:
-                        raise
-                    raise LockError(f"{path}: {found.strerror or found}") from error
+                except OSError as error:
+                    raise cannot_bind(path, error) from error
                 group.start_soon(_beat, ServiceManager(world.process), guardian)
                 await _stop_signal(signals, voice)
             group.cancel_scope.cancel()

@@ -14,6 +14,7 @@ from playd.control.context import Daemon
 from playd.control.figures import rfc3339
 from playd.control.log_lines import log_line
 from playd.control.tables import FILLS, STATUS, Column, say_age
+from playd.orders.views import Wanted, latest_fills
 
 EVERY_S: Final = 1.0
 LAST_FILLS: Final = 8
@@ -80,7 +81,7 @@ def _status(daemon: Daemon) -> Table:
 
 def _fills(daemon: Daemon) -> Table:
     table = _table(FILLS)
-    for view in rows.latest_fills(daemon, LAST_FILLS)[:LAST_FILLS]:
+    for view in latest_fills(daemon.ledger, Wanted(), limit=LAST_FILLS):
         row = rows.fill_row(daemon, view)
         table.add_row(*(column.cell(row) for column in FILLS if not column.wide))
     return table

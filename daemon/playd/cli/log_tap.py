@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 
+from playd.control.figures import rfc3339
 from playd.control.protocol import JsonObject
 
 KEPT_LINES: Final = 10_000
@@ -48,9 +49,14 @@ class LogTap:
         level: str | None = None,
         event: str | None = None,
         grep: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
     ) -> list[JsonObject]:
         """The newest lines that pass every filter, oldest first."""
         least = LEVELS.get((level or "debug").lower(), 0)
+        # Times of lines are RFC 3339 in UTC with milliseconds, so their order is that of their texts.
+        begin = rfc3339(since_ms) if since_ms is not None else ""
+        end = rfc3339(until_ms) if until_ms is not None else ""
         found: list[JsonObject] = []
         for line in reversed(self._lines):
             if len(found) == limit:
@@ -58,6 +64,8 @@ class LogTap:
             if instance is not None and line.get("instance") != instance:
                 continue
             if LEVELS.get(str(line.get("level")), 0) < least:
+                continue
+            if str(line.get("ts", "")) < begin or (end and str(line.get("ts", "")) >= end):
                 continue
             if event is not None and not fnmatchcase(str(line.get("event", "")), event):
                 continue

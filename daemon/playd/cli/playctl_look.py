@@ -7,6 +7,7 @@ import orjson
 import typer
 
 from playd import __version__
+from playd.cli.moments import moment_ms
 from playd.cli.options import Session, add
 from playd.cli.stale_view import stale_fills, stale_positions, stale_status
 from playd.control.client import Unreachable, connected
@@ -20,8 +21,8 @@ from playd.control.tables import (
     INTENTS,
     LIST,
     ORDERS,
-    POSITIONS,
     PIPELINE,
+    POSITIONS,
     STATUS,
     VERDICTS,
     say_age,
@@ -224,9 +225,20 @@ async def logs(
     level: Annotated[str | None, typer.Option("--level", help="This level and above.")] = None,
     event: Annotated[str | None, typer.Option("--event", help="Only events that match this glob.")] = None,
     grep: Annotated[str | None, typer.Option("--grep", help="Only lines that contain this text.")] = None,
+    since: Annotated[str, typer.Option("--since", metavar="T", help="From T on: 15m, 2h, 3d ago, or a UTC time.")] = "",
+    until: Annotated[str, typer.Option("--until", metavar="T", help="Before T.")] = "",
 ) -> int:
     """Log lines of the daemon or of one instance; with --json a list, and with -f one object per line."""
-    query = {"instance": name, "level": level, "event": event, "grep": grep, "limit": max(last, 1)}
+    now_ms = session.world.clock.wall_ms()
+    query = {
+        "instance": name,
+        "level": level,
+        "event": event,
+        "grep": grep,
+        "limit": max(last, 1),
+        "since_ms": moment_ms(since, "--since", now_ms),
+        "until_ms": moment_ms(until, "--until", now_ms),
+    }
     async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
         if follow:
             await client.call("subscribe", {"topics": ["logs"], "instance": name})

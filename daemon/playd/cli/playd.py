@@ -15,6 +15,7 @@ from playd.cli.commands import (
     JsonOption,
     OnSymbolOption,
     PlayArgument,
+    ReferenceOption,
     SetOption,
     StartOption,
     StateOption,
@@ -42,10 +43,14 @@ app.add_typer(play_app, name="play")
 app.add_typer(exchange_app, name="exchange")
 audit_app = typer.Typer(help="Check what the daemon has recorded.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
+backup_app = typer.Typer(help="Copies of a state directory.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(backup_app, name="backup")
 drill_app = typer.Typer(
     help="Drills: a fault on purpose, and what is true afterwards.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(drill_app, name="drill")
+
+BackupArgument = Annotated[str, typer.Argument(metavar="BACKUP", help="Time of a backup as `list` prints it, or its folder.")]
 
 
 @contextmanager
@@ -89,6 +94,7 @@ def run(
 def backtest(
     play: PlayArgument,
     candles: CandlesOption = "",
+    reference_candles: ReferenceOption = "",
     pattern: Annotated[
         str, typer.Option("--pattern", metavar="NAME", help="A synthetic market instead, such as ranging or breakout_false.")
     ] = "",
@@ -108,7 +114,8 @@ def backtest(
     """Run a Play over recorded candles, or over a synthetic market, and report its trades and metrics."""
     from playd.cli.backtest import BacktestOptions, run_backtest_command
 
-    options = BacktestOptions(play, candles, pattern, seed, bars, symbol, start, end, json, save_columns, tuple(overrides))
+    files = candles, reference_candles
+    options = BacktestOptions(play, *files, pattern, seed, bars, symbol, start, end, json, save_columns, tuple(overrides))
     run_command(lambda: run_backtest_command(options))
 
 
@@ -116,6 +123,7 @@ def backtest(
 def parity(
     play: PlayArgument,
     candles: CandlesOption,
+    reference_candles: ReferenceOption = "",
     symbol: OnSymbolOption = "",
     json: JsonOption = False,
     overrides: SetOption = [],  # noqa: B006 - typer reads the default and never changes it
@@ -123,7 +131,7 @@ def parity(
     """Backtest a Play, run it by the daemon's parts over real sockets, compare bit for bit. Exit 10: they differ."""
     from playd.cli.parity import ParityOptions, run_parity_command
 
-    run_command(lambda: run_parity_command(ParityOptions(play, candles, symbol, json, tuple(overrides))))
+    run_command(lambda: run_parity_command(ParityOptions(play, candles, reference_candles, symbol, json, tuple(overrides))))
 
 
 @app.command(epilog="Example: playd validate quick")
@@ -242,6 +250,45 @@ def audit_verify(
     from playd.cli.audit import AuditOptions, verify_journal
 
     run_command(lambda: verify_journal(AuditOptions(directory, since, anchor, json)))
+
+
+@backup_app.command("now", epilog="Example: playd backup now --state state")
+def backup_now(config: ConfigOption = "", state: StateOption = "", json: JsonOption = False) -> None:
+    """Copy ledger, states and plan beside a running daemon or without one, check the copy, drop old ones."""
+    from playd.cli.backup import BackupOptions
+    from playd.cli.backup import backup_now as run_backup
+
+    run_command(lambda: run_backup(BackupOptions(state, config, as_json=json)))
+
+
+@backup_app.command("list", epilog="Example: playd backup list")
+def backup_list(config: ConfigOption = "", state: StateOption = "", json: JsonOption = False) -> None:
+    """Every backup, newest first."""
+    from playd.cli.backup import BackupOptions, list_backups
+
+    run_command(lambda: list_backups(BackupOptions(state, config, as_json=json)))
+
+
+@backup_app.command("verify", epilog="Example: playd backup verify 2024-01-31T12-00-00Z")
+def backup_verify(name: BackupArgument, config: ConfigOption = "", state: StateOption = "", json: JsonOption = False) -> None:
+    """Whether a backup is whole, and what is not. Exit 10: it is not."""
+    from playd.cli.backup import BackupOptions, verify
+
+    run_command(lambda: verify(BackupOptions(state, config, name, as_json=json)))
+
+
+@app.command(epilog="Example: playd restore 2024-01-31T12-00-00Z --state state")
+def restore(
+    name: BackupArgument,
+    config: ConfigOption = "",
+    state: StateOption = "",
+    confirm: Annotated[str, typer.Option("--confirm", metavar="PHRASE", help="The phrase, for scripts.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Put a backup in place of what a stopped daemon left; it then starts halted. Exit 79: a daemon runs."""
+    from playd.cli.backup import BackupOptions, restore_backup
+
+    run_command(lambda: restore_backup(BackupOptions(state, config, name, confirm, json)))
 
 
 @drill_app.command("list", epilog="Example: playd drill list --wide")

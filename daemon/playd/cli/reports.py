@@ -8,6 +8,7 @@ from playd.control.figures import plain
 from playd.control.streams import StreamHub
 from playd.core.record import Recorder
 from playd.market.feed_watch import FeedNote, NoteKind
+from playd.ops.meters import Meters
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 
@@ -16,12 +17,15 @@ _QUIET_VERDICTS: Final = frozenset({"NO_SIGNAL", "HOLD", "COOLDOWN"})
 
 _QUIET_NOTES: Final = frozenset({NoteKind.STATE, NoteKind.LINK_UP, NoteKind.GAP_FILLED, NoteKind.MARKET_ENDED})
 
+_REPAIRS: Final = frozenset({NoteKind.BAR_REVISED, NoteKind.GAP_FILLED, NoteKind.GAP_ABSENT})
+
 
 class Reports:
     """The one place where events of instances, accounts and feeds become lines and records."""
 
-    def __init__(self, journal: Recorder, streams: StreamHub) -> None:
+    def __init__(self, journal: Recorder, streams: StreamHub, meters: Meters) -> None:
         self._journal = journal
+        self._meters = meters
         self._streams = streams
         self._log = structlog.get_logger()
 
@@ -30,6 +34,8 @@ class Reports:
         record = slot.record
         context = {"instance": record.name, "account": record.account, "symbol": record.symbol, "mode": str(record.mode)}
         if event == "bar.verdict":
+            self._meters.count("bars_total", record.name)
+            self._meters.count("verdicts_total", record.name, fields["verdict"])
             self._streams.publish("verdicts", {**context, **fields})
             if fields["verdict"] not in _QUIET_VERDICTS:
                 self._log.info(event, **context, **fields)
@@ -62,6 +68,10 @@ class Reports:
     def feed(self, note: FeedNote) -> None:
         """A note of the market hub."""
         log = self._log.info if note.kind in _QUIET_NOTES else self._log.warning
+        if note.kind is NoteKind.LINK_DOWN:
+            self._meters.count("ws_reconnects_total", "public")
+        elif note.kind in _REPAIRS:
+            self._meters.count("bars_repaired_total", str(note.kind))
         log("feed." + note.kind, symbol=note.symbol or None, msg=note.text, open_ms=note.open_ms or None)
         if note.kind is NoteKind.BAR_REVISED:
             self._journal.append("bar.revised", {"open_ms": note.open_ms, "text": note.text}, symbol=note.symbol)

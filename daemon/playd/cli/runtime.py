@@ -23,6 +23,7 @@ from playd.market.feed import CandleFeed
 from playd.market.feed_watch import HubTiming
 from playd.market.hub import MarketHub
 from playd.ops.clock_watch import ClockWatch, VenueTime
+from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, account_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
@@ -62,6 +63,7 @@ class RuntimePlan:
         budget_of: The rate budget of an account; the empty alias is public data.
         play_of: The Play of a record as it is now. Raises `PlayError`.
         compile_for: Sees that the kernels of a Play are compiled, without holding the loop.
+        on_account: Hears of every account that is opened, before it starts.
         faults: What the embedded exchange does wrong on command.
     """
 
@@ -76,6 +78,7 @@ class RuntimePlan:
     budget_of: Callable[[str], Budget]
     play_of: Callable[[InstanceRecord], Play]
     compile_for: Callable[[Play], Awaitable[None]]
+    on_account: Callable[[Account], None] = lambda _account: None
     rate_limits: bool = True
     faults: tuple[Fault, ...] = ()
 
@@ -94,6 +97,7 @@ class Runtime:
     supervisor: Supervisor
     exchange: Exchange | None
     universes: dict[Environment, Universe]
+    venue_times: tuple[VenueTime, ...]
 
     def hub_of(self, record: InstanceRecord) -> MarketHub:
         """The hub whose bars an instance follows. Raises `OperatorError` when its universe is not open."""
@@ -146,7 +150,7 @@ class Runtime:
 
     def plan_of(self, record: InstanceRecord, play: Play | None) -> AccountPlan:
         """How the account of an instance is opened; without its Play, how it is watched."""
-        books = Books(self.world, self.ledger, self.journal, self.halts, self.plan.budget_of)
+        books = Books(self.world, self.ledger, self.journal, self.halts, self.plan.budget_of, self.plan.on_account)
         account = self.plan.key_accounts.get(record.account)
         if account is None:
             if self.exchange is None:
@@ -174,7 +178,7 @@ class Runtime:
         return replace(base, entry_max_age_s=max(base.entry_max_age_s, 30.0), feed_stale_s=max(base.feed_stale_s, 30.0))
 
     def _circumstances(self, record: InstanceRecord) -> Circumstances:
-        digest, error = self._present_digest(record)
+        digest, reference, error = self._present_play(record)
         slots = self.supervisor.slots
         slot = slots.get(record.name)
         running = [other.record for other in slots.values() if other.record.uid != record.uid and other.active]
@@ -190,16 +194,19 @@ class Runtime:
             account_refused=refused or (held.refused if held else ""),
             market_symbols=self.exchange.feed.symbols if on_exchange and self.exchange is not None else None,
             max_instances=self.plan.settings.supervisor.max_instances,
+            reference=reference,
             failed=str(slot.facts.failed) if slot is not None and slot.facts.failed is not None else "",
             public_feed=self.environment_of(record) in self.universes,
             ceiling=self.plan.ceiling,
         )
 
-    def _present_digest(self, record: InstanceRecord) -> tuple[str | None, str]:
+    def _present_play(self, record: InstanceRecord) -> tuple[str | None, str, str]:
+        """Digest and second symbol of the Play as it is now, and why there is none."""
         try:
-            return self.plan.play_of(record).play_hash, ""
+            play = self.plan.play_of(record)
         except PlayError as error:
-            return None, str(error)
+            return None, "", str(error)
+        return play.play_hash, play.reference or "", ""
 
 
 @asynccontextmanager
@@ -247,8 +254,9 @@ async def open_runtime(
             reports.transition,
             reports.instance,
         )
-        runtime = Runtime(world, plan, ledger, halts, journal, records, accounts, supervisor, exchange, universes)
-        clock_watch = _clock_watch(world, universes, ledger, halts, journal)
+        times = tuple(VenueTime(str(each), found.market.clock_offset_ms, found.clock) for each, found in universes.items())
+        runtime = Runtime(world, plan, ledger, halts, journal, records, accounts, supervisor, exchange, universes, times)
+        clock_watch = ClockWatch(world.clock, times, halts, Incidents(ledger, world.clock, journal), journal)
         async with anyio.create_task_group() as group:
             await clock_watch.begin()
             group.start_soon(clock_watch.run, name="clock watch")
@@ -306,14 +314,6 @@ def _local_timing(speed: float, step_ms: int) -> HubTiming:
 
 def _live_timing(settings: Settings) -> HubTiming:
     return HubTiming(late_fetch_s=settings.market.late_fetch_s, stale_s=settings.market.stale_s)
-
-
-def _clock_watch(
-    world: World, universes: dict[Environment, Universe], ledger: Ledger, halts: Halts, journal: Recorder
-) -> ClockWatch:
-    """The one that compares our clock with those of all universes."""
-    venues = [VenueTime(str(each), found.market.clock_offset_ms, found.clock) for each, found in universes.items()]
-    return ClockWatch(world.clock, venues, halts, Incidents(ledger, world.clock, journal), journal)
 
 
 def _account_lost(halts: Halts, alias: str, text: str) -> None:

@@ -1,5 +1,6 @@
 """The first steps of a daemon, in order, each with its own exit code: settings, directories, lock, ledger, journal."""
 
+import errno
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,7 +9,9 @@ from typing import Final
 
 from playd import __version__
 from playd.core.envelope import NEWER_EXIT
-from playd.core.errors import CredentialError, StateError
+from playd.core.errors import CredentialError, PlaydError, RecordError, StateError, is_full
+from playd.ops.ballast import Ballast
+from playd.ops.chain_watch import missing_tail
 from playd.ops.journal import Journal, open_journal
 from playd.orders.halts import ALL, Halts, Level
 from playd.orders.ledger import Ledger
@@ -27,31 +30,46 @@ class Records:
     ledger: Ledger
     journal: Journal
     halts: Halts
+    ballast: Ballast
 
 
 def make_directories(world: World, loaded: Loaded) -> None:
     """
-    Create the state and run directories and see that nobody else can write there.
+    Create the state and run directories and see that we can write there, and nobody else.
 
-    Raises `CredentialError` (77) with the command that repairs it.
+    A full disk gets the room of the ballast. Raises `CredentialError` (77) with the command that repairs it, `RecordError`
+    (74) when the disk itself refuses: a later start may find it mended.
     """
     places = loaded.locations
     state, run = places.state_dir, places.run_dir
-    try:
-        for path in (state, *(state / name for name in DIRECTORIES), run):
-            world.disk.mkdir(path)
-        probe = state / ".writable"
-        world.disk.write_replace(probe, b"", keep_previous=False)
-        world.disk.remove(probe)
-    except OSError as error:
-        raise CredentialError(
-            f"{state}: cannot be written: {error.strerror or error}; chown it to the daemon's user"
-        ) from error
+    made = False
+    while not made:
+        try:
+            _make(world, state, run)
+            made = True
+        except OSError as error:
+            if not (is_full(error) and Ballast(world.disk, state).release()):
+                raise _cannot_write(state, error) from error
     stat = world.disk.stat(state)
     if stat.mode & 0o022:
         raise CredentialError(f"{state} has mode {stat.mode & 0o777:03o}: others can write there; chmod 700 {state}")
     if stat.uid not in (world.process.uid, 0):
         raise CredentialError(f"{state} belongs to uid {stat.uid}; chown it to uid {world.process.uid}")
+
+
+def _make(world: World, state: PurePath, run: PurePath) -> None:
+    for path in (state, *(state / name for name in DIRECTORIES), run):
+        world.disk.mkdir(path)
+    probe = state / ".writable"
+    world.disk.write_replace(probe, b"written and removed at each start\n", keep_previous=False)
+    world.disk.remove(probe)
+
+
+def _cannot_write(state: PurePath, error: OSError) -> PlaydError:
+    text = f"{state}: cannot be written: {error.strerror or error}"
+    if is_full(error) or error.errno in (errno.EROFS, errno.EIO):
+        return RecordError(f"{text}; see the runbook disk-full")
+    return CredentialError(f"{text}; chown it to the daemon's user")
 
 
 def lock_text(world: World) -> str:
@@ -69,26 +87,29 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
     """
     state = loaded.locations.state_dir
     lock = world.disk.lock(state / "playd.lock", lock_text(world))
+    ballast = Ballast(world.disk, state)
     try:
-        ledger = _open_ledger(world, state)
+        ledger = _open_ledger(world, state, ballast)
         try:
-            opened = open_journal(world, state / "journal", loaded.settings.journal, version=__version__)
+            opened = open_journal(
+                world, state / "journal", loaded.settings.journal, version=__version__, make_room=ballast.release
+            )
             async with opened as (journal, damage):
                 halts = Halts(ledger, world.disk, world.clock, journal, state)
-                if damage:
+                if damage := damage or missing_tail(ledger, journal.begun_behind):
                     halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", damage)
-                yield Records(ledger, journal, halts)
+                yield Records(ledger, journal, halts, ballast)
         finally:
             ledger.close()
     finally:
         lock.release()
 
 
-def _open_ledger(world: World, state: PurePath) -> Ledger:
+def _open_ledger(world: World, state: PurePath, ballast: Ballast) -> Ledger:
     """The ledger. A damaged one is set aside with its log, stays where it is, and stops every start until it is mended."""
     path = state / "ledger.sqlite"
     try:
-        return Ledger.open(world.disk, world.clock, path)
+        return Ledger.open(world.disk, world.clock, path, make_room=ballast.release)
     except StateError as error:
         if error.exit_code == NEWER_EXIT:
             raise

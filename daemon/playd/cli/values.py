@@ -1,24 +1,9 @@
-"""Texts of the command line as values: times, settings of Play variables."""
+"""Settings of Play variables on the command line as values."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from playd.core.errors import SettingsError
 from playd.plays.model import Scalar
-
-
-def time_ms(text: str, flag: str) -> int | None:
-    """Epoch ms of `2024-01-31`, of RFC 3339, or of plain epoch ms; None for nothing. Raises `SettingsError`."""
-    if not text:
-        return None
-    if text.lstrip("-").isdigit():
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{flag} {text!r}: expected 2024-01-31, RFC 3339 or epoch ms") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return round(moment.timestamp() * 1000)
 
 
 def overrides_of(pairs: Sequence[str]) -> dict[str, Scalar]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from playd.control.ops_context import OpsParts
 from playd.control.protocol import JsonObject
 from playd.core.modes import Mode
 from playd.core.record import Recorder
@@ -22,7 +23,15 @@ class LogQuery(Protocol):
     """The newest log lines that pass every filter, oldest first."""
 
     def __call__(
-        self, *, limit: int, instance: str | None, level: str | None, event: str | None, grep: str | None
+        self,
+        *,
+        limit: int,
+        instance: str | None,
+        level: str | None,
+        event: str | None,
+        grep: str | None,
+        since_ms: int | None,
+        until_ms: int | None,
     ) -> list[JsonObject]: ...
 
 
@@ -44,6 +53,7 @@ class Progress:
 
     ready: bool = False
     step: str = "starting"
+    took_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +80,6 @@ class Daemon:
     query_logs: LogQuery
     progress: Progress
     guardian: Presence
+    ops: OpsParts
     day_starts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     """Result of an instance up to the start of a UTC day, by (uid, day); computed once, because it cannot change any more."""

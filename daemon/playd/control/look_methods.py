@@ -22,8 +22,9 @@ from playd.control.pipeline_rows import pipeline_rows
 from playd.control.protocol import PROTOCOL, Code, JsonObject, RpcError
 from playd.control.streams import by_instance
 from playd.orders.halts import ALL
-from playd.orders.rows import order_row as stored_order
+from playd.orders.rows import OrderRow
 from playd.orders.verdicts import Verdicts
+from playd.orders.views import PositionView, Wanted, latest_fills, latest_orders
 from playd.supervisor.names import select
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
@@ -100,13 +101,10 @@ def _recon_age_s(daemon: Daemon) -> float | None:
     """Age of the oldest newest clean reconciliation over the open accounts."""
     ages = []
     for account in rows.all_accounts(daemon):
-        row = daemon.ledger.row(
-            "SELECT max(started_ms + duration_ms) AS at FROM recon_runs WHERE account = ? AND result <> 'blind'",
-            (account.alias,),
-        )
-        if row is None or row["at"] is None:
+        last_ms = rows.reconciled_ms(daemon, account.alias)
+        if last_ms is None:
             return None
-        ages.append((daemon.clock.wall_ms() - row["at"]) / 1000)
+        ages.append((daemon.clock.wall_ms() - last_ms) / 1000)
     return rounded(max(ages)) if ages else None
 
 
@@ -142,9 +140,9 @@ async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject
         },
         "positions": [rows.position_row(daemon, view) for view in positions],
         "orders": [rows.order_row(daemon, record.account, row) for row in orders],
-        "pipeline": pipeline_rows(daemon, slot),
         "verdicts": [{"time": rfc3339(each.close_ms), "verdict": each.verdict, "detail": each.detail} for each in verdicts],
         "trades": [trade.as_json() for trade in engine.engine.trades[-10:]] if engine is not None else [],
+        "pipeline": pipeline_rows(daemon, slot),
         "next_action": _next_action(slot),
     }
 
@@ -162,31 +160,52 @@ def _next_action(slot: Slot) -> str:
 
 
 async def list_positions(daemon: Daemon, params: Rows, call: Call) -> list[JsonObject]:
-    found = [rows.position_row(daemon, view) for view in rows.all_positions(daemon)]
-    return [row for row in found if _fits(params, row["account"], row)]
+    wanted = _wanted(daemon, params)
+    return [rows.position_row(daemon, view) for view in rows.all_positions(daemon) if _fits(wanted, view.account, view)]
 
 
 async def list_orders(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
-    found: list[JsonObject] = []
-    for account in rows.all_accounts(daemon):
-        stored = account.views.orders()
-        if params.state == "all":
-            sql = "SELECT * FROM orders WHERE account = ? ORDER BY created_ms DESC LIMIT ?"
-            stored = [stored_order(row) for row in daemon.ledger.rows(sql, (account.alias, PAGE))]
-        found += [rows.order_row(daemon, account.alias, row) for row in stored]
-    fitting = [row for row in found if _fits(params, row["account"], row)]
-    return {"rows": sorted(fitting, key=lambda row: row["age_s"])[:PAGE], "cursor": None}
+    wanted, skip = _wanted(daemon, params), _cursor(params)
+    if params.state == "all":
+        found = latest_orders(daemon.ledger, wanted, limit=PAGE, skip=skip)
+    else:
+        live = [(account.alias, row) for account in rows.all_accounts(daemon) for row in account.views.orders()]
+        fitting = [(alias, row) for alias, row in live if _fits(wanted, alias, row)]
+        found = sorted(fitting, key=lambda item: -item[1].created_ms)[skip : skip + PAGE]
+    shown = [rows.order_row(daemon, alias, row) for alias, row in found]
+    return {"rows": shown, "cursor": str(skip + PAGE) if len(found) == PAGE else None}
 
 
 async def list_fills(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
-    before_n = int(params.cursor) if params.cursor and params.cursor.isdigit() else None
-    found = [rows.fill_row(daemon, view) for view in rows.latest_fills(daemon, PAGE, before_n)]
-    page = [row for row in found if _fits(params, row["account"], row)][:PAGE]
-    return {"rows": page, "cursor": str(page[-1]["n"]) if len(page) == PAGE else None}
+    views = latest_fills(daemon.ledger, _wanted(daemon, params), limit=PAGE, before_n=_cursor(params) or None)
+    return {
+        "rows": [rows.fill_row(daemon, view) for view in views],
+        "cursor": str(views[-1].n) if len(views) == PAGE else None,
+    }
 
 
-def _fits(params: Rows, account: str, row: JsonObject) -> bool:
-    return params.account in (None, account) and params.symbol in (None, row["symbol"]) and params.owner in (None, row["owner"])
+def _wanted(daemon: Daemon, params: Rows) -> Wanted:
+    owner = None if params.owner is None else rows.owner_uid(daemon, params.owner)
+    return Wanted(params.account, params.symbol, owner, params.since_ms)
+
+
+def _cursor(params: Rows) -> int:
+    """Where the page before ended, 0 for the first one. Raises `RpcError`."""
+    if params.cursor is None:
+        return 0
+    if not params.cursor.isdigit():
+        raise RpcError(Code.INVALID_PARAMS, f"cursor {params.cursor!r}: expected the cursor of the page before")
+    return int(params.cursor)
+
+
+def _fits(wanted: Wanted, account: str, row: PositionView | OrderRow) -> bool:
+    begun_ms = row.opened_ms if isinstance(row, PositionView) else row.created_ms
+    return (
+        wanted.account in (None, account)
+        and wanted.symbol in (None, row.symbol)
+        and wanted.owner in (None, row.owner)
+        and begun_ms >= (wanted.since_ms or 0)
+    )
 
 
 async def list_accounts(daemon: Daemon, params: Nothing, call: Call) -> list[JsonObject]:
@@ -221,7 +240,13 @@ async def list_intents(daemon: Daemon, params: Intents, call: Call) -> list[Json
 
 async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[JsonObject]:
     return daemon.query_logs(
-        limit=params.limit, instance=params.instance, level=params.level, event=params.event, grep=params.grep
+        limit=params.limit,
+        instance=params.instance,
+        level=params.level,
+        event=params.event,
+        grep=params.grep,
+        since_ms=params.since_ms,
+        until_ms=params.until_ms,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from playd.control import change_methods as change
 from playd.control import look_methods as look
+from playd.control import ops_methods as ops
 from playd.control import params
 from playd.control.change_methods import as_rpc
 from playd.control.context import Daemon
@@ -31,6 +32,18 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "intent.list": (params.Intents, look.list_intents),
     "explain.get": (params.Explain, explain),
     "log.query": (params.LogQuery, look.query_logs),
+    "event.query": (params.EventQuery, ops.query_events),
+    "health.get": (params.Nothing, ops.health),
+    "metrics.get": (params.Nothing, ops.metrics),
+    "slo.list": (params.Nothing, ops.list_slos),
+    "rate.get": (params.Nothing, ops.list_limits),
+    "incident.list": (params.Incidents, ops.list_incidents),
+    "incident.get": (params.ById, ops.get_incident),
+    "alert.list": (params.Nothing, ops.list_alerts),
+    "backup.list": (params.Nothing, ops.list_backups),
+    "backup.verify": (params.ById, ops.verify_backup),
+    "audit.verify": (params.Verify, ops.verify_chain),
+    "config.get": (params.Nothing, ops.get_config),
     "subscribe": (params.Subscribe, look.subscribe),
     "unsubscribe": (params.Unsubscribe, look.unsubscribe),
 }
@@ -48,6 +61,14 @@ CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
     "halt.lift": (params.LiftHalt, change.lift_halt),
     "panic.run": (params.Panic, change.panic),
     "recon.run": (params.Reconcile, change.reconcile),
+    "incident.ack": (params.Noted, ops.ack_incident),
+    "incident.note": (params.Noted, ops.note_incident),
+    "incident.resolve": (params.Noted, ops.resolve_incident),
+    "alert.test": (params.AlertTest, ops.test_alerts),
+    "alert.verify": (params.AlertVerify, ops.verify_alert),
+    "alert.retry": (params.AlertId, ops.retry_alert),
+    "alert.drop": (params.AlertId, ops.drop_alert),
+    "backup.run": (params.Make, ops.make_backup),
 }
 
 

@@ -141,6 +141,60 @@ class Explain(Params):
     stats: bool = False
 
 
+class Incidents(Params):
+    """`state`: `open` (acknowledged ones too), `resolved` or `all`."""
+
+    state: Literal["open", "resolved", "all"] = "open"
+    severity: Literal["warning", "critical"] | None = None
+
+
+class ById(Params):
+    id: str = Field(max_length=64)
+
+
+class Noted(Changing):
+    """`id`: an incident's name, its number, or the kind of the only open one."""
+
+    id: str = Field(max_length=64)
+    note: str = Field(min_length=1, max_length=500)
+
+
+class AlertId(Changing):
+    id: int
+
+
+class AlertTest(Changing):
+    route: str | None = None
+
+
+class AlertVerify(Changing):
+    code: str = Field(pattern=r"^\d{6}$")
+
+
+class Make(Changing):
+    """No parameters but the request id."""
+
+
+class Verify(Params):
+    """`from` a UTC date; `anchor` a published head, `SEQ:HASH`."""
+
+    since: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+    anchor: str | None = Field(default=None, pattern=r"^\d+:[0-9a-f]{64}$")
+
+
+class EventQuery(Params):
+    """Filters of journal records. `kind` is a glob such as `order.*`; `instance` a name or uid."""
+
+    kind: str | None = None
+    instance: str | None = None
+    account: str | None = None
+    symbol: str | None = None
+    grep: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = Field(default=100, ge=1, le=5000)
+
+
 class LogQuery(Params):
     instance: str | None = None
     level: str | None = None

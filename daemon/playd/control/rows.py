@@ -8,7 +8,7 @@ from typing import Final
 from playd.control.context import Daemon
 from playd.control.figures import Source, figure, rfc3339, rounded
 from playd.control.protocol import JsonObject
-from playd.control.shadow_rows import NOTHING_THERE, shadow_fills, shadow_position, shadow_records
+from playd.control.shadow_rows import NOTHING_THERE, shadow_position, shadow_records
 from playd.core.modes import Mode
 from playd.core.orders import Side
 from playd.core.timeframes import DAY_MS
@@ -35,7 +35,6 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
     ticker = ticker_of(daemon, record)
     unrealised = _unrealised(held, ticker)
     price_age_s = now_s - ticker.received_mono_s if ticker is not None else None
-    feed_age_s = _feed_age_s(daemon, record)
     return {
         "name": record.name,
         "uid": record.uid,
@@ -49,7 +48,7 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
         "drawdown": _drawdown(slot, ticker, price_age_s),
         "stop_at_venue": stop_figure(slot, account, held),
         "bar_age_s": _bar_age_s(slot, now_s),
-        "feed_age_s": feed_age_s,
+        "feed_age_s": feed_age_s(daemon, record),
         "restarts": slot.crashes,
         "account": record.account,
         "play_digest": record.play_digest,
@@ -202,6 +201,12 @@ def owner_name(daemon: Daemon, owner: str) -> str:
     return owner
 
 
+def owner_uid(daemon: Daemon, name: str) -> str:
+    """The uid of an instance; any other owner (an instance that was removed, nobody of ours) is called as it is stored."""
+    slot = daemon.supervisor.slots.get(name)
+    return slot.record.uid if slot is not None else name
+
+
 def scope_name(daemon: Daemon, scope: str) -> str:
     """A halt's scope as people write it."""
     for slot in daemon.supervisor.slots.values():
@@ -262,14 +267,6 @@ def all_positions(daemon: Daemon) -> Iterator[PositionView]:
             yield view
 
 
-def latest_fills(daemon: Daemon, limit: int, before_n: int | None = None) -> list[FillView]:
-    """Executions of every account and every shadow, newest first."""
-    found = [view for account in all_accounts(daemon) for view in account.views.fills(limit=limit, before_n=before_n)]
-    for record in shadow_records(daemon):
-        found += shadow_fills(daemon, record, limit=limit, before_n=before_n)
-    return sorted(found, key=lambda view: -view.n)
-
-
 def _held(account: Account | None, record: InstanceRecord) -> PositionView | None:
     if account is None:
         return None
@@ -322,11 +319,22 @@ def _drawdown(slot: Slot, ticker: Ticker | None, age_s: float | None) -> JsonObj
     return figure(engine.drawdown_pct(float(price)), "%", "computed", age_s)
 
 
+def reconciled_ms(daemon: Daemon, alias: str) -> int | None:
+    """When the newest reconciliation of an account that could read everything ended, None before the first."""
+    row = daemon.ledger.row(
+        "SELECT started_ms + duration_ms AS at FROM recon_runs"
+        " WHERE account = ? AND result <> 'blind' ORDER BY id DESC LIMIT 1",
+        (alias,),
+    )
+    return None if row is None else int(row["at"])
+
+
 def _bar_age_s(slot: Slot, now_s: float) -> float | None:
     return None if slot.last_bar_mono_s is None else rounded(now_s - slot.last_bar_mono_s)
 
 
-def _feed_age_s(daemon: Daemon, record: InstanceRecord) -> float | None:
+def feed_age_s(daemon: Daemon, record: InstanceRecord) -> float | None:
+    """Age of the newest market data of an instance's symbol, None when there was none."""
     age_s = daemon.hub_of(record).feed_age_s(record.symbol)
     return None if math.isinf(age_s) else rounded(age_s)
 

@@ -5,8 +5,9 @@ A client can be slow, silent, broken or hostile and costs at most its own connec
 to its end even when the client has gone, because it runs in the server's task group and not in the client's.
 """
 
+import errno
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import PurePath
 from typing import Final, Protocol
 
@@ -25,6 +26,7 @@ from playd.control.protocol import (
     parse_request,
 )
 from playd.control.streams import Filter, StreamHub, Subscription
+from playd.core.errors import CredentialError, LockError, OperatorError, SettingsError
 from playd.core.limits import (
     CONTROL_CLIENTS,
     CONTROL_IDLE_S,
@@ -155,11 +157,19 @@ class ControlServer:
 
         On leaving, no new client is taken and open connections are closed; the effects of accepted calls stand.
         """
+        unbound: OSError | None = None
         async with anyio.create_task_group() as group:
             self._calls = group
-            async with self._net.serve_unix(self._path, self._serve):
-                yield
+            async with AsyncExitStack() as stack:
+                try:
+                    await stack.enter_async_context(self._net.serve_unix(self._path, self._serve))
+                except OSError as error:
+                    unbound = error  # raised below: out of a task group it would come wrapped in an exception group
+                else:
+                    yield
             group.cancel_scope.cancel()
+        if unbound is not None:
+            raise unbound
 
     def statistics(self) -> dict[str, float]:
         """Clients now, and the most there may be."""
@@ -243,3 +253,13 @@ class ControlServer:
         self._calls.start_soon(call, name=f"control call {request.method}")
         await done.wait()
         return answer[0]
+
+
+def cannot_bind(path: PurePath, error: OSError) -> OperatorError:
+    """A socket that cannot be bound, as what a person can act on: it is taken (79), not allowed (77), or has no place (78)."""
+    text = f"{path}: {error.strerror or error}"
+    if error.errno == errno.EADDRINUSE:
+        return LockError(f"{text}; another process serves it")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return CredentialError(f"{text}; the run directory must belong to the daemon's user")
+    return SettingsError(f"{text}; set daemon.run_dir to a directory that is there, with a short name")

@@ -82,6 +82,16 @@ def say_age(age_s: float) -> str:
     return f"{seconds // 86_400}d{seconds % 86_400 // 3600:02d}h"
 
 
+def mebibytes(path: str) -> Cell:
+    """A size in MiB with its unit."""
+
+    def cell(row: JsonObject) -> str:
+        value = _walk(row, path)
+        return "?" if value is None else f"{float(value) / 2**20:.1f}MiB"
+
+    return cell
+
+
 def position(row: JsonObject) -> str:
     """`flat`, or side and quantity; `?` when nobody could be asked."""
     held = row.get("position")
@@ -261,11 +271,6 @@ PANIC: Final = (
     Column("STOP@VENUE", number("stop"), right=True),
 )
 
-VERDICTS: Final = (
-    Column("TIME", word("time")),
-    Column("VERDICT", word("verdict")),
-    Column("DETAIL", word("detail")),
-)
 CHECKS: Final = (
     Column("CHECK", word("name")),
     Column("OK", word("ok")),
@@ -355,3 +360,8 @@ def _bounds(bounds: Mapping[str, str] | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in bounds.items()) or "-"
 
 
+VERDICTS: Final = (
+    Column("TIME", word("time")),
+    Column("VERDICT", word("verdict")),
+    Column("DETAIL", word("detail")),
+)

@@ -20,6 +20,16 @@ Everything that can go wrong, split by who must act.
 Errors answer questions as attributes (`outcome_known`, `retry_after_s`, `exit_code`), so that nobody matches on text.
 """
 
+import errno
+from typing import Final
+
+_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a disk refused for want of space: room can be made then, where any other refusal means it cannot be trusted."""
+    return error.errno in _NO_SPACE
+
 
 class PlaydError(Exception):
     """Base of all errors that playd raises on purpose. The text says what was found, where, and what was expected."""

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 import anyio
 import structlog
 
+from playd.ops.ballast import Ballast
 from playd.orders.halts import ALL, Halt, Level
 from playd.settings.model import Disk as DiskSettings
 from playd.world.ports import Disk
@@ -27,9 +28,17 @@ class HaltDesk(Protocol):
 
 
 class FreeSpace:
-    """Watches one directory and raises halts on `all`. The pause lifts itself with the space, the halt needs a person."""
+    """
+    Watches one directory and raises halts on `all`. The pause lifts itself with the space, the halt needs a person.
 
-    def __init__(self, disk: Disk, state_dir: PurePath, settings: DiskSettings, halts: HaltDesk) -> None:
+    It also keeps the ballast: a ballast that had to be released is level 2 at once, and is held again when there is room.
+    """
+
+    def __init__(
+        self, disk: Disk, state_dir: PurePath, settings: DiskSettings, halts: HaltDesk, ballast: Ballast | None = None
+    ) -> None:
+        """`ballast` is None when the settings want none."""
+        self._ballast = ballast
         self._disk = disk
         self._state_dir = state_dir
         self._settings = settings
@@ -39,23 +48,33 @@ class FreeSpace:
 
     def look(self) -> int:
         """Measure once and act; returns the free MiB. Raises `RecordError` when a halt cannot be recorded."""
-        free_mib = self._disk.free_bytes(self._state_dir) // _MIB
+        free_bytes = self._disk.free_bytes(self._state_dir)
+        free_mib = free_bytes // _MIB
         level = self._level_for(free_mib)
         text = f"{free_mib} MiB free in {self._state_dir}"
+        if self._ballast is not None and self._ballast.used.is_set():
+            self._ballast.used = anyio.Event()
+            level, text = Level.HALT, f"no space was left in {self._state_dir}, the ballast was released"
         if level is Level.OPEN and self._level is not Level.OPEN:
             # At the first look too: a pause of the last run is in force until space was measured.
             self._halts.lift_pauses(ALL, CODE, text)
         elif level > (self._level or Level.OPEN):
             self._halts.raise_level(ALL, level, CODE, text)
         self._level = level
+        if self._ballast is not None:
+            self._ballast.hold(free_bytes, self._settings.pause_mib * _MIB)
         self._warn(free_mib, text)
         return free_mib
 
     async def watch(self) -> None:
-        """Look every 10 s until cancelled."""
+        """Look every 10 s, and at once when the ballast was released, until cancelled."""
         while True:
             self.look()
-            await anyio.sleep(_EVERY_S)
+            with anyio.move_on_after(_EVERY_S):
+                if self._ballast is None:
+                    await anyio.sleep(_EVERY_S)
+                else:
+                    await self._ballast.used.wait()
 
     def _level_for(self, free_mib: int) -> Level:
         if free_mib < self._settings.halt_mib:

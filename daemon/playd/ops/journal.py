@@ -7,7 +7,6 @@ many wait; any other failure of a write or sync ends the daemon, because what ca
 """
 
 import contextlib
-import errno
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import PurePath
 from typing import Final, Protocol
@@ -15,7 +14,7 @@ from typing import Final, Protocol
 import anyio
 
 from playd.core.canonical import Json
-from playd.core.errors import Broken, RecordError
+from playd.core.errors import Broken, RecordError, is_full
 from playd.core.limits import JOURNAL_QUEUE, JOURNAL_RECORD_BYTES
 from playd.ops.chain import Head, seal
 from playd.ops.kinds import KINDS
@@ -27,8 +26,6 @@ _VERSION: Final = 1
 
 _RETRY_S: Final = 1.0
 """Time between attempts while the disk is full."""
-
-_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class JournalSettings(Protocol):
@@ -45,15 +42,24 @@ class Journal:
     """`Recorder` over the files of one directory. Made by `open_journal`, which owns its task."""
 
     def __init__(
-        self, world: World, directory: PurePath, settings: JournalSettings, now_ms: Callable[[], int], found: Found
+        self,
+        world: World,
+        directory: PurePath,
+        settings: JournalSettings,
+        now_ms: Callable[[], int],
+        found: Found,
+        make_room: Callable[[], bool],
     ) -> None:
         self._world = world
+        self._make_room = make_room
         self._directory = directory
         self._segment_bytes = settings.segment_mib * 1024 * 1024
         self._sync_s = settings.sync_ms / 1000
         self._now_ms = now_ms
         self._start_s = world.clock.mono_s()
         self._head = found.head
+        self.begun_behind = found.head.seq, found.head.hash
+        """The last record of the life before."""
         self._name = found.name
         self._file: Appender | None = None
         self._durable_bytes = 0
@@ -64,6 +70,11 @@ class Journal:
         self._settled = anyio.Event()
         self._failure = ""
         self._full = False
+        self._waiting_since_s = 0.0
+        self.on_sync: Callable[[float], None] = lambda _seconds: None
+        """Hears how long each group took to get onto the medium."""
+        self.on_record: Callable[[str, dict[str, Json]], None] = lambda _kind, _record: None
+        """Hears of every record as it is sealed; it must not append."""
 
     @property
     def head(self) -> tuple[int, str]:
@@ -74,6 +85,11 @@ class Journal:
     def waiting(self) -> int:
         """Records that are not on the medium yet."""
         return len(self._waiting)
+
+    @property
+    def waiting_s(self) -> float | None:
+        """Age of the oldest record that is not on the medium yet, None when there is none."""
+        return self._world.clock.mono_s() - self._waiting_since_s if self._waiting else None
 
     @property
     def full(self) -> bool:
@@ -132,13 +148,10 @@ class Journal:
             raise RecordError(self._failure)
         settled, self._settled = self._settled, anyio.Event()
         try:
-            if self._waiting:
-                self._put(b"".join(self._waiting))
-            self._waiting.clear()
-            self._synced_seq = self._head.seq
-            self._full = False
-        except OSError as error:
-            self._after_failure(error)
+            self._full = not self._written()
+            if not self._full:
+                self._waiting.clear()
+                self._synced_seq = self._head.seq
         finally:
             settled.set()
 
@@ -167,8 +180,11 @@ class Journal:
         if len(line) > JOURNAL_RECORD_BYTES:
             raise Broken(f"journal: {kind} has {len(line)} bytes, at most {JOURNAL_RECORD_BYTES} are allowed")
         self._head = Head(self._head.seq + 1, digest)
+        if not self._waiting:
+            self._waiting_since_s = self._world.clock.mono_s()
         self._waiting.append(line)
         self._wake.set()
+        self.on_record(kind, record)
         return self._head.seq
 
     def _turn_the_page_if_due(self) -> None:
@@ -201,17 +217,32 @@ class Journal:
             self._name = name
             self._file = self._world.disk.open_append(self._directory / name)
             self._durable_bytes = self._file.size
+        started_s = self._world.clock.mono_s()
         self._file.write(data)
         self._file.sync()
+        self.on_sync(self._world.clock.mono_s() - started_s)
         self._durable_bytes += len(data)
 
+    def _written(self) -> bool:
+        """Whether what waits is on the medium; with no space once more if room could be made."""
+        for _ in range(2):
+            try:
+                if self._waiting:
+                    self._put(b"".join(self._waiting))
+            except OSError as error:
+                self._after_failure(error)
+                if not self._make_room():
+                    return False
+            else:
+                return True
+        return False
+
     def _after_failure(self, error: OSError) -> None:
-        if error.errno not in _NO_SPACE:
+        if not is_full(error):
             self._failure = f"journal: {self._directory}: {error.strerror or error}"
             self._wake.set()
             self._hurry.set()
             raise RecordError(self._failure) from error
-        self._full = True
         if self._file is not None:
             # Part of the group may stand in the file. All of it will be written again, so nothing of it may stay.
             self._world.disk.truncate(self._directory / str(self._name), self._durable_bytes)
@@ -242,17 +273,18 @@ async def open_journal(
     *,
     version: str,
     now_ms: Callable[[], int] | None = None,
+    make_room: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[tuple[Journal, str]]:
     """
     Open the journal of a state directory for writing; yields it and what was found damaged (empty: nothing).
 
     Repairs what a crash left and records the repair. With damage the caller must raise the halt that the rules ask for.
-    `now_ms` is venue time once it is known, else the wall clock. The block owns the writing task: a failed write ends it with
-    `RecordError`. Leaving the block flushes.
+    `now_ms` is venue time once it is known, else the wall clock. `make_room` is asked when the disk is full: whether trying
+    again can help. The block owns the writing task: a failed write ends it with `RecordError`. Leaving the block flushes.
     """
     world.disk.mkdir(directory)
     found = recover(world.disk, directory, world.clock.wall_ms())
-    journal = Journal(world, directory, settings, now_ms or world.clock.wall_ms, found)
+    journal = Journal(world, directory, settings, now_ms or world.clock.wall_ms, found, make_room)
     try:
         if found.broken is not None:
             journal.begin_behind_damage(found.broken)

@@ -1,6 +1,9 @@
 """Incidents: things a person must know. One open incident per (kind, scope); repeats are counted, not multiplied."""
 
+import sqlite3
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
 
 from playd.core.record import Recorder
 from playd.orders.ledger import Ledger
@@ -18,10 +21,27 @@ class Incident:
     opened_ms: int
     last_ms: int
     acked_ms: int | None
+    acked_by: str
+    resolved_ms: int | None
+    note: str
+
+    @property
+    def name(self) -> str:
+        """What people call it: `inc_20240131T120000_1a2b3c4d`, the same whenever it is asked."""
+        moment = datetime.fromtimestamp(self.opened_ms // 1000, UTC)
+        return f"inc_{moment:%Y%m%dT%H%M%S}_{sha256(f'{self.id}/{self.kind}/{self.scope}'.encode()).hexdigest()[:8]}"
+
+    @property
+    def state(self) -> str:
+        """`open`, `acked` or `resolved`."""
+        return "resolved" if self.resolved_ms is not None else "acked" if self.acked_ms is not None else "open"
 
 
 class Incidents:
-    """Opens, counts and resolves incidents in the ledger and the journal. Severities: `warning`, `critical`."""
+    """
+    Opens, counts, acknowledges and resolves incidents in the ledger and the journal. Severities: `warning`, `critical`; a
+    repeat that is graver makes the incident graver.
+    """
 
     def __init__(self, ledger: Ledger, clock: Clock, journal: Recorder) -> None:
         self._ledger = ledger
@@ -32,17 +52,19 @@ class Incidents:
         """Open an incident, or count a repeat of one that is open."""
         now_ms = self._clock.wall_ms()
         cursor = self._ledger.write(
-            "UPDATE incidents SET count = count + 1, last_ms = ?, text = ?"
+            "UPDATE incidents SET count = count + 1, last_ms = ?, text = ?,"
+            " severity = CASE WHEN ? = 'critical' THEN 'critical' ELSE severity END"
             " WHERE kind = ? AND scope = ? AND resolved_ms IS NULL",
-            (now_ms, text, kind, scope),
+            (now_ms, text, severity, kind, scope),
         )
         if cursor.rowcount:
             return
-        self._ledger.write(
+        added = self._ledger.write(
             "INSERT INTO incidents (kind, severity, scope, text, opened_ms, last_ms) VALUES (?,?,?,?,?,?)",
             (kind, severity, scope, text, now_ms, now_ms),
         )
-        self._journal.append("incident.open", {"kind": kind, "severity": severity, "scope": scope, "text": text})
+        data = {"incident": added.lastrowid or 0, "kind": kind, "severity": severity, "scope": scope, "text": text}
+        self._journal.append("incident.open", data)
 
     def resolve(self, kind: str, scope: str, note: str) -> None:
         """Close an incident whose cause is proved gone. Nothing happens when none is open."""
@@ -53,20 +75,56 @@ class Incidents:
         if cursor.rowcount:
             self._journal.append("incident.resolve", {"kind": kind, "scope": scope, "note": note})
 
+    def acknowledge(self, incident: Incident, by: str, note: str) -> None:
+        """A person has seen it: it is not said again. It resumes nothing. A second acknowledgement changes nothing."""
+        cursor = self._ledger.write(
+            "UPDATE incidents SET acked_ms = ?, acked_by = ?, note = ? WHERE id = ? AND acked_ms IS NULL",
+            (self._clock.wall_ms(), by, note, incident.id),
+        )
+        if cursor.rowcount:
+            self._record("incident.ack", incident, note, by)
+
+    def note(self, incident: Incident, by: str, note: str) -> None:
+        """Write down what a person found out; notes of before stay."""
+        text = f"{incident.note}; {note}" if incident.note else note
+        self._ledger.write("UPDATE incidents SET note = ? WHERE id = ?", (text, incident.id))
+        self._record("incident.note", incident, note, by)
+
+    def resolve_by_hand(self, incident: Incident, by: str, note: str) -> None:
+        """A person says that it is over. One whose cause goes on is opened anew by that cause."""
+        cursor = self._ledger.write(
+            "UPDATE incidents SET resolved_ms = ?, note = ? WHERE id = ? AND resolved_ms IS NULL",
+            (self._clock.wall_ms(), note, incident.id),
+        )
+        if cursor.rowcount:
+            self._record("incident.resolve", incident, note, by)
+
     def open_ones(self) -> list[Incident]:
         """Unresolved incidents, newest first."""
         rows = self._ledger.rows("SELECT * FROM incidents WHERE resolved_ms IS NULL ORDER BY last_ms DESC, id DESC")
-        return [
-            Incident(
-                row["id"],
-                row["kind"],
-                row["severity"],
-                row["scope"],
-                row["text"],
-                row["count"],
-                row["opened_ms"],
-                row["last_ms"],
-                row["acked_ms"],
-            )
-            for row in rows
-        ]
+        return [_incident(row) for row in rows]
+
+    def latest(self, limit: int) -> list[Incident]:
+        """Incidents of every state, newest first."""
+        return [_incident(row) for row in self._ledger.rows("SELECT * FROM incidents ORDER BY id DESC LIMIT ?", (limit,))]
+
+    def _record(self, kind: str, incident: Incident, note: str, by: str) -> None:
+        data = {"incident": incident.id, "kind": incident.kind, "scope": incident.scope, "note": note}
+        self._journal.append(kind, data, actor=by)
+
+
+def _incident(row: sqlite3.Row) -> Incident:
+    return Incident(
+        id=row["id"],
+        kind=row["kind"],
+        severity=row["severity"],
+        scope=row["scope"],
+        text=row["text"],
+        count=row["count"],
+        opened_ms=row["opened_ms"],
+        last_ms=row["last_ms"],
+        acked_ms=row["acked_ms"],
+        acked_by=row["acked_by"] or "",
+        resolved_ms=row["resolved_ms"],
+        note=row["note"] or "",
+    )

@@ -3,7 +3,8 @@ The ledger: one SQLite file, the only local truth about orders. One writer, this
 
 Writes gather in one open transaction. `commit` makes them durable with a full sync; whoever is about to send an order calls
 it first, everybody else lets `commit_if_due` do it within a second. A write that fails breaks the ledger for good: what
-cannot be recorded must not be done.
+cannot be recorded must not be done. A full disk is the exception as long as room can be made: then the open transaction,
+which SQLite may have rolled back, is written once more from its statements.
 """
 
 import sqlite3
@@ -34,20 +35,24 @@ class Ledger:
         sqlite3.IntegrityError: A uniqueness law refused the row; the ledger stays usable.
     """
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, make_room: Callable[[], bool]) -> None:
         self._connection = connection
         self._clock = clock
+        self._make_room = make_room
+        self._gathered: list[tuple[str, Sequence[SqlValue]]] = []
         self._dirty_since_s: float | None = None
         self._broken: str | None = None
         self.commits = 0
         self.writes = 0
         """Number of changing statements; equal numbers mean that nothing on record changed in between."""
         self.last_commit_s = 0.0
+        self.on_commit: Callable[[float], None] = lambda _seconds: None
+        """Hears how long each commit took."""
 
     @classmethod
-    def open(cls, disk: Disk, clock: Clock, path: PurePath) -> "Ledger":
+    def open(cls, disk: Disk, clock: Clock, path: PurePath, *, make_room: Callable[[], bool] = lambda: False) -> "Ledger":
         """
-        Open or create the ledger at `path`.
+        Open or create the ledger at `path`. `make_room` is asked when the disk is full: whether trying again can help.
 
         Raises:
             StateError: Damaged file (exit code 78) or one written by a newer program (80).
@@ -70,7 +75,7 @@ class Ledger:
         except StateError:
             _close(connection)
             raise
-        return cls(connection, clock)
+        return cls(connection, clock, make_room)
 
     def write(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Cursor:
         """Run one changing statement inside the gathering transaction. Not durable before the next `commit`."""
@@ -80,11 +85,13 @@ class Ledger:
             if self._dirty_since_s is None:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._dirty_since_s = self._clock.mono_s()
-            return self._connection.execute(sql, values)
+            cursor = self._connection.execute(sql, values)
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as error:
-            raise self._break(error) from error
+            cursor = self._once_more(error, sql, values)
+        self._gathered.append((sql, values))
+        return cursor
 
     def rows(self, sql: str, values: Sequence[SqlValue] = ()) -> list[sqlite3.Row]:
         """All rows of a query; sees rows that are not committed yet."""
@@ -107,8 +114,9 @@ class Ledger:
             # Whatever ended the block, its half-done rows must not be committed with somebody else's.
             undo()
             if self._broken is None:
-                self._connection.execute("ROLLBACK TO step")
-                self._connection.execute("RELEASE step")
+                for sql in ("ROLLBACK TO step", "RELEASE step"):
+                    self._connection.execute(sql)
+                    self._gathered.append((sql, ()))
             raise
         self.write("RELEASE step")
 
@@ -121,10 +129,12 @@ class Ledger:
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise self._break(error) from error
+            self._once_more(error, "COMMIT", ())
         self._dirty_since_s = None
+        self._gathered.clear()
         self.commits += 1
         self.last_commit_s = self._clock.mono_s() - started_s
+        self.on_commit(self.last_commit_s)
 
     def commit_if_due(self) -> None:
         """Commit when the oldest batched row has waited `COMMIT_WITHIN_S`."""
@@ -152,9 +162,34 @@ class Ledger:
     def set_meta(self, key: str, value: str) -> None:
         self.write("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
 
+    @property
+    def broken(self) -> str:
+        """Why nothing can be recorded any more, or the empty text."""
+        return self._broken or ""
+
+    @property
+    def waiting_s(self) -> float | None:
+        """Age of the oldest row that is not durable yet, None when there is none."""
+        return None if self._dirty_since_s is None else self._clock.mono_s() - self._dirty_since_s
+
     def _check(self) -> None:
         if self._broken is not None:
             raise RecordError(f"ledger is broken since: {self._broken}")
+
+    def _once_more(self, error: sqlite3.Error, sql: str, values: Sequence[SqlValue]) -> sqlite3.Cursor:
+        """The failed statement again, behind all that the open transaction held, if the disk was full and room was made."""
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not self._make_room():
+            raise self._break(error) from error
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._dirty_since_s = self._dirty_since_s or self._clock.mono_s()
+            for earlier, its_values in self._gathered:
+                self._connection.execute(earlier, its_values)
+            return self._connection.execute(sql, values)
+        except sqlite3.Error as again:
+            raise self._break(again) from again
 
     def _break(self, error: sqlite3.Error) -> RecordError:
         self._broken = str(error)

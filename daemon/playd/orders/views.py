@@ -4,15 +4,16 @@ Rows for tables and the control socket. Every figure says where it comes from an
 Pure reads: nothing here waits for the venue or changes the ledger.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from playd.core.orders import Execution, Side
 from playd.orders.desk import Desk
-from playd.orders.ledger import Ledger
+from playd.orders.fills import Share
+from playd.orders.ledger import Ledger, SqlValue
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
-from playd.orders.rows import OrderRow, execution_row
+from playd.orders.rows import OrderRow, execution_row, order_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,34 @@ class PositionView:
     protected: bool
 
 
+def booked_view(account: str, share: Share) -> PositionView:
+    """An open share as the ledger books it, with nothing known of the venue yet: whoever knows more replaces the rest."""
+    held = share.position
+    return PositionView(
+        account=account,
+        owner=share.owner,
+        symbol=share.symbol,
+        side=Side.BUY if held.signed_qty > 0 else Side.SELL,
+        qty=abs(held.signed_qty),
+        entry_price=held.avg_price,
+        realised_usdt=held.realised,
+        fees_usdt=held.fees,
+        funding_usdt=held.funding,
+        opened_ms=held.opened_ms,
+        planned_stop=share.stop,
+        planned_target=share.target,
+        verified_ms=share.verified_ms,
+        venue_qty=None,
+        venue_stop=None,
+        venue_target=None,
+        mark_price=None,
+        liq_price=None,
+        unrealised_usdt=None,
+        venue_age_s=None,
+        protected=False,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class FillView:
     """One booked execution with its owner."""
@@ -74,13 +103,46 @@ class BalanceView:
     naked_seconds_total: float
 
 
-def latest_fills(ledger: Ledger, account: str, *, limit: int, before_n: int | None, owner: str = "") -> list[FillView]:
-    """Booked executions of an account, newest first; page with `before_n`."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records a list shall hold; None lets everything through. `owner` is an instance's uid."""
+
+    account: str | None = None
+    symbol: str | None = None
+    owner: str | None = None
+    since_ms: int | None = None
+
+
+def latest_fills(ledger: Ledger, wanted: Wanted, *, limit: int, before_n: int | None = None) -> list[FillView]:
+    """Booked executions of every account, open or not, newest first; page with `before_n`."""
+    where, values = _where(wanted, "venue_ms")
+    newest_first = f"SELECT * FROM executions WHERE n < ? AND {where} ORDER BY n DESC LIMIT ?"
+    rows = ledger.rows(newest_first, [before_n if before_n is not None else 1 << 62, *values, limit])
+    return [
+        FillView(row["n"], row["account"], row["owner"], row["received_ms"], row["source"], execution_row(row)) for row in rows
+    ]
+
+
+def latest_orders(ledger: Ledger, wanted: Wanted, *, limit: int, skip: int = 0) -> list[tuple[str, OrderRow]]:
+    """Orders of every account, final ones too, each with its account, newest first; page with `skip`."""
+    where, values = _where(wanted, "created_ms")
     rows = ledger.rows(
-        "SELECT * FROM executions WHERE account = ? AND n < ? AND (? = '' OR owner = ?) ORDER BY n DESC LIMIT ?",
-        (account, before_n if before_n is not None else 1 << 62, owner, owner, limit),
+        f"SELECT * FROM orders WHERE {where} ORDER BY created_ms DESC, link_id LIMIT ? OFFSET ?", [*values, limit, skip]
     )
-    return [FillView(row["n"], account, row["owner"], row["received_ms"], row["source"], execution_row(row)) for row in rows]
+    return [(row["account"], order_row(row)) for row in rows]
+
+
+def _where(wanted: Wanted, time_column: str) -> tuple[str, list[SqlValue]]:
+    """The conditions of a query and their values."""
+    parts, values = ["1"], list[SqlValue]()
+    for name, value in (("account", wanted.account), ("symbol", wanted.symbol), ("owner", wanted.owner)):
+        if value is not None:
+            parts.append(f"{name} = ?")
+            values.append(value)
+    if wanted.since_ms is not None:
+        parts.append(f"{time_column} >= ?")
+        values.append(wanted.since_ms)
+    return " AND ".join(parts), values
 
 
 class Views:
@@ -91,47 +153,30 @@ class Views:
         self._protection = protection
 
     def positions(self) -> list[PositionView]:
-        """Every open share, and every symbol that the venue shows open while nobody here owns it."""
+        """Every open share; what was booked without an owner of ours is among them, as `FOREIGN`."""
         desk = self._desk
-        shares = [share for share in desk.fills.shares() if share.position.signed_qty]
-        views = []
-        for share in shares:
-            held, found = share.position, self._protection.last_seen(share.symbol)
-            seen, age_s = found if found is not None else (None, None)
-            views.append(
-                PositionView(
-                    account=desk.alias,
-                    owner=share.owner,
-                    symbol=share.symbol,
-                    side=Side.BUY if held.signed_qty > 0 else Side.SELL,
-                    qty=abs(held.signed_qty),
-                    entry_price=held.avg_price,
-                    realised_usdt=held.realised,
-                    fees_usdt=held.fees,
-                    funding_usdt=held.funding,
-                    opened_ms=held.opened_ms,
-                    planned_stop=share.stop,
-                    planned_target=share.target,
-                    verified_ms=share.verified_ms,
-                    venue_qty=seen.signed_qty if seen is not None else None,
-                    venue_stop=(seen.stop or None) if seen is not None else None,
-                    venue_target=(seen.target or None) if seen is not None else None,
-                    mark_price=seen.mark_price if seen is not None else None,
-                    liq_price=(seen.liq_price or None) if seen is not None else None,
-                    unrealised_usdt=seen.unrealised_usdt if seen is not None else None,
-                    venue_age_s=age_s,
-                    protected=seen is not None and seen.signed_qty != 0 and seen.stop != 0,
-                )
-            )
-        return views
+        return [self._beside_venue(booked_view(desk.alias, each)) for each in desk.fills.shares() if each.position.signed_qty]
+
+    def _beside_venue(self, view: PositionView) -> PositionView:
+        found = self._protection.last_seen(view.symbol)
+        if found is None:
+            return view
+        seen, age_s = found
+        return replace(
+            view,
+            venue_qty=seen.signed_qty,
+            venue_stop=seen.stop or None,
+            venue_target=seen.target or None,
+            mark_price=seen.mark_price,
+            liq_price=seen.liq_price or None,
+            unrealised_usdt=seen.unrealised_usdt,
+            venue_age_s=age_s,
+            protected=seen.signed_qty != 0 and seen.stop != 0,
+        )
 
     def orders(self) -> list[OrderRow]:
         """Orders that are not final, the venue's attached stops and targets and foreign orders included."""
         return self._desk.book.live()
-
-    def fills(self, *, limit: int, before_n: int | None = None, owner: str = "") -> list[FillView]:
-        """Booked executions, newest first; page with `before_n`."""
-        return latest_fills(self._desk.ledger, self._desk.alias, limit=limit, before_n=before_n, owner=owner)
 
     def balance(self) -> BalanceView:
         desk, wallet = self._desk, self._desk.condition.wallet

@@ -19,6 +19,8 @@ def describe(fault: ErrorDetails) -> tuple[Path, str]:
             return path, "is missing"
         case "enum" | "literal_error":
             return path, _one_of(found, fault.get("ctx", {}))
+        case "extra_forbidden":
+            return path, "is an unknown key here"
         case "greater_than_equal" | "less_than_equal":
             return path, f"found {_shown(found)}, expected {_range(path)}"
         case "string_pattern_mismatch":

@@ -17,6 +17,9 @@ from playd.settings.fields import Exact, Factor, OptionalPath, Seconds, Section,
 INSTANCE_NAME = r"^[a-z0-9][a-z0-9-]{0,31}$"
 """Names of instances and accounts: they appear in paths, labels and commands."""
 
+QUIET_HOURS = r"^(|([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)$"
+"""`22:00-06:00`, or nothing."""
+
 
 class MarketSource(StrEnum):
     """Where the local exchange takes its candles from."""
@@ -32,6 +35,7 @@ class Daemon(Section):
     state_dir: OptionalPath = key(None, "Ledger, journal, instance states. Default: the service's directory, else `state`.")
     run_dir: OptionalPath = key(None, "Control socket. Default: the service's directory, else `run` below the state.")
     stop_budget_s: Seconds = key(25.0, "How long a stop may take before it counts as failed.", unit="s", lo=5, hi=120)
+    ballast: bool = key(True, "Hold 64 MiB back for the moment when the disk is full.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = key("INFO", "Least level that is logged.")
 
 
@@ -115,11 +119,11 @@ class Orders(Section):
         (Decimal("0.3"), Decimal(1), Decimal(3)), "Slippage of an exit, step by step; after the last one none is set.", unit="%"
     )
     exit_rung_s: Seconds = key(3.0, "Time of one step of exit_tolerance_pct.", unit="s", lo=1, hi=10)
+    fat_finger_pct: Exact = key(Decimal(2), "Farthest from mark an entry may be priced.", unit="%", lo=Decimal("0.1"), hi=5)
     fill_check_s: Seconds = key(
         10.0, "Position and stop are verified at the venue this soon after a fill.", unit="s", lo=5, hi=10
     )
     on_unprotectable: Literal["flatten", "alarm"] = key("flatten", "What to do with a position that accepts no stop.")
-    fat_finger_pct: Exact = key(Decimal(2), "Farthest from mark an entry may be priced.", unit="%", lo=Decimal("0.1"), hi=5)
     naked_repair_s: Seconds = key(2.0, "Age of a position without stop when it is repaired.", unit="s", lo=1, hi=60)
     naked_halt_s: Seconds = key(5.0, "Age of a position without stop when the symbol is halted.", unit="s", lo=1, hi=60)
     naked_guardian_s: Seconds = key(
@@ -138,10 +142,6 @@ class Gates(Section):
 
     entry_max_age_s: Seconds = key(30.0, "An entry decided longer ago is dropped.", unit="s", lo=5, hi=3600)
     quote_max_age_s: Seconds = key(2.0, "Oldest quote an entry may be priced on.", unit="s", lo=0.5, hi=10)
-    guardian_max_age_s: Seconds = key(
-        10.0, "Entries of real money are refused when the guardian was last heard longer ago.", unit="s", lo=5, hi=60
-    )
-    equity_max_age_s: Seconds = key(120.0, "Oldest wallet reading that allows an entry.", unit="s", lo=30, hi=600)
     max_spread_bps: Exact = key(Decimal(15), "Widest bid-ask spread an entry may meet.", unit="bps", lo=1, hi=200)
     max_mark_divergence_pct: Exact = key(
         Decimal(1), "Largest difference of last and mark price at an entry.", unit="%", lo=Decimal("0.1"), hi=5
@@ -149,6 +149,10 @@ class Gates(Section):
     max_adverse_funding_pct_day: Exact = key(
         Decimal("0.3"), "Most funding an entry may have to pay per day.", unit="% of notional", lo=Decimal("0.01"), hi=5
     )
+    guardian_max_age_s: Seconds = key(
+        10.0, "Entries of real money are refused when the guardian was last heard longer ago.", unit="s", lo=5, hi=60
+    )
+    equity_max_age_s: Seconds = key(120.0, "Oldest wallet reading that allows an entry.", unit="s", lo=30, hi=600)
 
 
 class Guardian(Section):
@@ -178,9 +182,7 @@ class Risk(Section):
     notional_per_trade_pct: Exact = key(Decimal(20), "Notional of one entry; more is cut.", unit="% of equity", lo=1, hi=100)
     margin_per_trade_pct: Exact = key(Decimal(10), "Margin of one entry; more is cut.", unit="% of equity", lo=1, hi=50)
     slippage_allowance_bps: Exact = key(Decimal(10), "Slippage that a loss at the stop is reckoned with.", unit="bps", lo=0)
-    week_notional_pct: Exact = key(
-        Decimal(600), "Notional opened in seven days.", unit="% of equity", lo=1
-    )
+    week_notional_pct: Exact = key(Decimal(600), "Notional opened in seven days.", unit="% of equity", lo=1)
     gross_pct: Exact = key(Decimal(150), "Positions and working entries of all symbols.", unit="% of equity", lo=1)
     net_pct: Exact = key(Decimal(100), "The larger side of positions and working entries.", unit="% of equity", lo=1)
     symbol_pct: Exact = key(Decimal(40), "Position and working entries of one symbol.", unit="% of equity", lo=1)
@@ -196,10 +198,6 @@ class Risk(Section):
     entries_per_hour_account: Whole = key(60, "Entries per hour and account.", lo=1, hi=1000)
 
 
-class Recon(Section):
-    """Comparing our books with the venue's."""
-
-    orders_interval_s: Seconds = key(120.0, "Time between comparisons of open orders.", unit="s", lo=30, hi=120)
 class Breakers(Section):
     """
     When an account stops by itself, by the balance as the venue states it. Deposits and withdrawals are no results.
@@ -227,6 +225,10 @@ class Breakers(Section):
     )
 
 
+class Recon(Section):
+    """Comparing our books with the venue's."""
+
+    orders_interval_s: Seconds = key(120.0, "Time between comparisons of open orders.", unit="s", lo=30, hi=120)
     positions_interval_s: Seconds = key(300.0, "Time between comparisons of positions.", unit="s", lo=30, hi=300)
     blind_pause_s: Seconds = key(15.0, "Failing reads for this long pause entries.", unit="s", lo=5, hi=60)
     blind_halt_s: Seconds = key(60.0, "Failing reads for this long halt the account.", unit="s", lo=15, hi=600)
@@ -249,6 +251,59 @@ class Disk(Section):
     halt_mib: Whole = key(256, "Less than this halts everything new.", unit="MiB", lo=1)
 
 
+class Backup(Section):
+    """Copies of ledger and states, in `backup/` of the state directory."""
+
+    every_min: Whole = key(60, "Time between two backups; 0 makes none.", unit="min", lo=0, hi=10_080)
+    keep_hourly: Whole = key(48, "How many of the newest are kept.", lo=1, hi=1000)
+    keep_daily: Whole = key(30, "Of how many days the newest one is kept.", lo=0, hi=1000)
+    command: str = key("", "Program that carries each one away; the backup's folder becomes its last word.", file_only=True)
+
+
+class Http(Section):
+    """Health and metrics for other programs, read only: /livez, /readyz, /healthz, /metrics."""
+
+    listen: str = key("127.0.0.1:9707", "Address and port; port 0 takes a free one, an empty text serves nothing.")
+    token_credential: OptionalPath = key(
+        None,
+        "File with a token that every request must bear; needed for other than loopback addresses."
+        " Default: the service's credential `http-token`.",
+        file_only=True,
+    )
+
+
+class AlertRoute(Section):
+    """One way by which people are told, an element of `alerts.routes`."""
+
+    name: Annotated[str, Field(pattern=INSTANCE_NAME)]
+    credential: OptionalPath = None
+    command: tuple[str, ...] = ()
+    min_severity: Literal["warning", "critical"] = "warning"
+    kinds: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    quiet_hours: Annotated[str, Field(pattern=QUIET_HOURS)] = ""
+    backup_only: bool = False
+
+
+class Alerts(Section):
+    """Who is told of incidents, and how."""
+
+    routes: tuple[AlertRoute, ...] = key(
+        (),
+        "Tables { name, credential or command, min_severity, kinds, scopes, quiet_hours, backup_only }. `credential` is a file"
+        " with an http or https address that gets each alert as JSON (default: the service's credential `alerts-<name>`);"
+        " `command` is a program and its arguments that gets it as text on its standard input. `kinds` and `scopes` are globs;"
+        " `quiet_hours`, such as 22:00-06:00 UTC, hold warnings back; `backup_only` is used when the others have failed.",
+        file_only=True,
+    )
+    repeat_min: Whole = key(
+        5, "A critical incident that nobody acknowledged is said again this often.", unit="min", lo=1, hi=60
+    )
+    second_min: Whole = key(
+        15, "Unacknowledged for this long, it goes to routes with backup_only too.", unit="min", lo=1, hi=240
+    )
+
+
 class Log(Section):
     """Log lines on standard error."""
 
@@ -266,10 +321,13 @@ class Settings(Section):
     gates: Gates = Gates()
     guardian: Guardian = Guardian()
     risk: Risk = Risk()
+    breakers: Breakers = Breakers()
     recon: Recon = Recon()
     journal: Journal = Journal()
     disk: Disk = Disk()
+    backup: Backup = Backup()
+    http: Http = Http()
+    alerts: Alerts = Alerts()
     log: Log = Log()
     accounts: dict[Annotated[str, Field(pattern=INSTANCE_NAME)], Account] = Field(default_factory=dict)
     instances: dict[Annotated[str, Field(pattern=INSTANCE_NAME)], Instance] = Field(default_factory=dict)
-    breakers: Breakers = Breakers()

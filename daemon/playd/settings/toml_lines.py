@@ -25,7 +25,8 @@ class Leaf:
 
 def read_leaves(text: str, source: str) -> list[Leaf]:
     """
-    Every key of a TOML text with its line, in file order. An empty table gives one leaf whose value is `{}`.
+    Every key of a TOML text with its line, in file order. An empty table gives one leaf whose value is `{}`; an array of
+    tables gives one leaf with the list of all, at the line of its first one.
 
     Raises `SettingsError` with `source:line:column` when the text is not TOML, a repeated key included.
     """
@@ -43,6 +44,8 @@ def _statements(text: str) -> Iterator[Leaf]:
     """Cut a text that is known to be valid: a statement ends where what was gathered so far parses alone."""
     table: Path = ()
     gathered: list[str] = []
+    arrays: dict[Path, tuple[int, list[dict[str, Any]]]] = {}
+    element: dict[str, Any] | None = None
     for number, line in enumerate(text.splitlines(), start=1):
         if not gathered and not line.split("#")[0].strip():
             continue
@@ -52,12 +55,18 @@ def _statements(text: str) -> Iterator[Leaf]:
         except tomllib.TOMLDecodeError:
             continue
         begin = number - len(gathered) + 1
-        if gathered[0].lstrip().startswith("["):
-            table = _only_path(parsed)
+        if gathered[0].lstrip().startswith("[["):
+            element = {}
+            arrays.setdefault(_only_path(parsed), (begin, []))[1].append(element)
+        elif gathered[0].lstrip().startswith("["):
+            table, element = _only_path(parsed), None
             yield Leaf(table, {}, begin)
+        elif element is not None:
+            element |= parsed
         else:
             yield from (Leaf(table + path, value, begin) for path, value in _flat(parsed))
         gathered.clear()
+    yield from (Leaf(path, elements, begin) for path, (begin, elements) in arrays.items())
 
 
 def _only_path(parsed: Mapping[str, Any]) -> Path:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from playd.core import envelope
 from playd.core.canonical import Json
 from playd.core.envelope import NEWER_EXIT
-from playd.core.errors import RecordError, StateError
+from playd.core.errors import RecordError, StateError, is_full
 from playd.core.limits import STATE_BYTES
 from playd.world.ports import Disk
 from playd.world.quarantine import set_aside
@@ -56,19 +56,23 @@ class Keeper:
         self.previous_path = self._dir / "state.json.prev"
         self._newest_is_damaged = False
 
-    def save(self, payload: Mapping[str, Json], written_ms: int) -> None:
+    def save(self, payload: Mapping[str, Json], written_ms: int) -> bool:
         """
         Replace the state; the present one stays as `.prev`, unless it was found damaged: it must not displace a good one.
 
-        Raises `RecordError` when the disk refuses.
+        False when the disk is full: the old state stands, and a state that lies behind the ledger is caught up from it.
+        Raises `RecordError` when the disk refuses for another reason.
         """
         data = seal(payload, written_ms)
         try:
             self._disk.mkdir(self._dir)
             self._disk.write_replace(self.path, data, keep_previous=not self._newest_is_damaged)
         except OSError as error:
+            if is_full(error):
+                return False
             raise RecordError(f"{self.path}: state not written: {error}") from error
         self._newest_is_damaged = False
+        return True
 
     def load(self, wall_ms: int) -> Kept | None:
         """

@@ -56,8 +56,8 @@ class ShellAround:
             state_text=self._slot.reason_text,
             ready=ready,
             not_ready=not_ready,
-            feed_age_s=self._hub.feed_age_s(symbol),
-            feed_gap=self._hub.feed_state(symbol) is FeedState.GAP,
+            feed_age_s=max(self._hub.feed_age_s(each) for each in self._slot.symbols),
+            feed_gap=any(self._hub.feed_state(each) is FeedState.GAP for each in self._slot.symbols),
             bar_age_s=now_s - bar.received_mono_s,
             late=bar.late,
             bid=ticker.bid if ticker else None,
@@ -114,5 +114,6 @@ class ShellAround:
         """Write what waits, verdicts of its bars first. Raises `RecordError`."""
         if self._waiting is not None:
             self._commit()
-            self._keeper.save(self._waiting(), self._clock.wall_ms())
-            self._waiting, self._saved_s = None, self._clock.mono_s()
+            self._saved_s = self._clock.mono_s()
+            if self._keeper.save(self._waiting(), self._clock.wall_ms()):
+                self._waiting = None

@@ -123,6 +123,15 @@ class Disk(Protocol):
         """
         ...
 
+    def copy_sqlite(self, source: PurePath, target: PurePath, *, mode: int = 0o600) -> None:
+        """
+        Write the present state of a database, committed transactions only, to the new file `target`, and sync it.
+
+        Others may write to `source` meanwhile: the copy is one consistent moment. Raises `FileExistsError` when `target` is
+        there, `sqlite3.Error` when the database cannot be read, `OSError`; no half copy is left.
+        """
+        ...
+
     def read_parquet(self, path: PurePath, columns: Sequence[str] | None = None) -> dict[str, Column]:
         """
         Columns of a Parquet file, all of them unless named, in file order.
@@ -350,6 +359,14 @@ class Process(Protocol):
 
     async def run_module(self, module: str, arguments: Sequence[str]) -> int:
         """Run a module of ours as a program in a Python process of its own; its exit code. Cancelling ends that process."""
+        ...
+
+    async def run_command(self, command: Sequence[str], text: str) -> int:
+        """
+        Run a program of the operator's with `text` on its standard input; its exit code. Cancelling ends it.
+
+        What it prints is dropped, and it inherits no environment but `PATH` and `HOME`. Raises `OSError` when it cannot start.
+        """
         ...
 
     def start_module(self, module: str, arguments: Sequence[str], *, log: PurePath) -> AbstractAsyncContextManager[Child]:

@@ -12,10 +12,26 @@ from typer.testing import CliRunner
 
 from playd.cli.playctl import app
 
-COMMANDS = sorted(str(command.name) for command in app.registered_commands)
+COMMANDS = sorted(
+    [str(command.name) for command in app.registered_commands]
+    + [
+        f"{group.name} {command.name}"
+        for group in app.registered_groups
+        for command in (group.typer_instance or app).registered_commands
+    ]
+)
+NOTE = ("NAKED", "--note", "seen")
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "add": ("p.yml", "--as", "alpha", "--mode", "paper"),
     "stop": ("alpha",),
+    "incident show": ("NAKED",),
+    "incident ack": NOTE,
+    "incident note": NOTE,
+    "incident resolve": NOTE,
+    "notify verify": ("123456",),
+    "notify retry": ("1",),
+    "notify drop": ("1",),
+    "backup verify": ("2024-01-31T12-00-00Z",),
     **{
         name: ("alpha",)
         for name in (
@@ -50,14 +66,17 @@ def test_the_commands_of_the_specification_are_there() -> None:
     wanted = {
         *("status", "list", "show", "positions", "orders", "fills", "balance", "logs", "pause", "resume", "halt", "halts"),
         *("add", "remove", "enable", "disable", "start", "stop", "restart", "panic", "reconcile", "reset-failed", "intents"),
-        *("version", "completion", "guardian", "explain"),
+        *("version", "completion", "guardian", "explain", "health", "metrics", "slo", "limits", "events"),
+        *(f"incident {word}" for word in ("list", "show", "ack", "note", "resolve")),
+        *(f"notify {word}" for word in ("list", "test", "verify", "retry", "drop")),
+        *("backup now", "backup list", "backup verify", "audit verify", "config show"),
     }
     assert wanted == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_what_it_does_and_gives_an_example(command: str) -> None:
-    result = CliRunner().invoke(app, [command, "--help"])
+    result = CliRunner().invoke(app, [*command.split(), "--help"])
     assert result.exit_code == 0
     assert f"playctl {command}" in result.output.split("Example:")[1]
     says = result.output.split("\n\n")[1].strip()
@@ -66,7 +85,7 @@ def test_help_says_what_it_does_and_gives_an_example(command: str) -> None:
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in OFFLINE])
 def test_every_command_has_json(command: str) -> None:
-    assert "--json" in CliRunner().invoke(app, [command, "--help"]).output
+    assert "--json" in CliRunner().invoke(app, [*command.split(), "--help"]).output
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in OFFLINE])
@@ -74,7 +93,7 @@ def test_without_a_daemon_the_exit_code_is_7(command: str, tmp_path: Path, monke
     monkeypatch.setenv("PLAYD_STATE_DIR", str(tmp_path))
     monkeypatch.delenv("PLAYD_RUN_DIR", raising=False)
     for flags in ((), ("--json",)):
-        result = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, ()), *flags])
+        result = CliRunner().invoke(app, [*command.split(), *ARGUMENTS.get(command, ()), *flags])
         assert result.exit_code == 7, result.output
 
 

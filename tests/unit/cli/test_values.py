@@ -2,7 +2,8 @@
 
 import pytest
 
-from playd.cli.values import overrides_of, time_ms
+from playd.cli.moments import time_ms
+from playd.cli.values import overrides_of
 from playd.core.errors import SettingsError
 
 

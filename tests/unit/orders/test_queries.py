@@ -3,6 +3,7 @@
 import anyio
 
 from playd.orders.panic import PanicScope
+from playd.orders.views import Wanted, latest_fills
 from tests.simulation.fake_venue import WriteFault
 from tests.simulation.order_world import READY, UID, build, entry, leave
 from tests.virtual_time import in_virtual_time
@@ -25,7 +26,7 @@ def test_no_query_of_the_order_path_scans_a_growing_table() -> None:
             await port.submit(entry(180_000), READY)
             await anyio.sleep(200.0)
             life.account.views.positions()
-            life.account.views.fills(limit=10)
+            latest_fills(life.ledger, Wanted(), limit=10)
             life.account.desk.verdicts.latest(UID, 10)
             await life.account.panic(PanicScope(), actor="me", reason="test")
             connection.set_trace_callback(None)

@@ -31,6 +31,8 @@ SOCKET_PATH_MAX: Final = 100
 _SETTINGS: Final = """
 [log]
 format = "json"
+[http]
+listen = ""
 {more}
 [accounts.{account}]
 environment = "local"

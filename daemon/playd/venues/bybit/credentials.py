@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Final
 
 from playd.core.errors import CredentialError
 from playd.core.secret import Secret
 from playd.world.ports import World
-
-_READABLE_BY_OTHERS: Final = 0o077
+from playd.world.private_file import read_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +45,4 @@ def read_credentials(world: World, path: PurePath) -> Credentials:
 
     Raises `CredentialError` when it is missing, readable by others, owned by somebody else, or not understood.
     """
-    try:
-        stat = world.disk.stat(path)
-        data = world.disk.read_bytes(path)
-    except OSError as error:
-        raise CredentialError(f"credential file {path}: {error.strerror or error}") from None
-    if stat.mode & _READABLE_BY_OTHERS:
-        raise CredentialError(f"credential file {path} has mode {stat.mode & 0o777:03o}: others can read it; chmod 600")
-    if stat.uid not in (0, world.process.uid):
-        raise CredentialError(f"credential file {path} belongs to uid {stat.uid}, not to this daemon or root")
-    return parse_credentials(data.decode(errors="replace"), str(path))
+    return parse_credentials(read_private(world, path), str(path))

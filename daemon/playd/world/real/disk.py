@@ -1,5 +1,7 @@
 """The file system of this machine, whole or below one directory."""
 
+import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -68,6 +70,27 @@ class RealDisk:
             os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode))
         uri = f"{real.as_uri()}?mode={'ro' if read_only else 'rw'}"
         return configure(sqlite3.connect(uri, uri=True, isolation_level=None), read_only=read_only, synchronous=synchronous)
+
+    def copy_sqlite(self, source: PurePath, target: PurePath, *, mode: int = 0o600) -> None:
+        if not self.exists(source):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
+        copy = self._at(target)
+        # Created here, so that it has the right rights from its first byte on.
+        os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+        try:
+            with (
+                contextlib.closing(self.open_sqlite(source, read_only=True)) as reader,
+                contextlib.closing(sqlite3.connect(copy)) as writer,
+            ):
+                reader.backup(writer)
+                # Not in WAL: a copy is one file, and whoever looks at it must not have to write beside it.
+                writer.execute("PRAGMA journal_mode = DELETE")
+            with copy.open("rb+") as file:
+                os.fsync(file.fileno())
+            sync_dir(copy.parent)
+        except BaseException:
+            copy.unlink(missing_ok=True)
+            raise
 
     def read_parquet(self, path: PurePath, columns: Sequence[str] | None = None) -> dict[str, Column]:
         from playd.world.real import parquet  # only here: DuckDB costs time and memory, and few programs read Parquet

@@ -123,6 +123,19 @@ class RealProcess:
         done = await anyio.run_process(command, check=False, stdout=None, stderr=None, start_new_session=True)
         return done.returncode
 
+    async def run_command(self, command: Sequence[str], text: str) -> int:
+        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        done = await anyio.run_process(
+            list(command),
+            input=text.encode(),
+            check=False,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            start_new_session=True,
+            env=environment,
+        )
+        return done.returncode
+
     @contextlib.asynccontextmanager
     async def start_module(self, module: str, arguments: Sequence[str], *, log: PurePath) -> AsyncIterator[RealChild]:
         command = [sys.executable, "-m", module, *arguments]

@@ -130,6 +130,18 @@ class MemoryDisk:
             self._files[path] = self._new(mode)
         return configure(self._connect(path), read_only=read_only, synchronous=synchronous)
 
+    def copy_sqlite(self, source: PurePath, target: PurePath, *, mode: int = 0o600) -> None:
+        source, target = _absolute(source), _absolute(target)
+        self._parent(target)
+        self._faults.strike("sqlite", target)
+        if target in self._files:
+            raise error_of(errno.EEXIST, target)
+        if source not in self._databases:
+            raise error_of(errno.ENOENT, source)
+        self._databases[target] = self._connect(target)
+        self._files[target] = self._new(mode)
+        self._databases[source].backup(self._databases[target])
+
     def read_parquet(self, path: PurePath, columns: Sequence[str] | None = None) -> dict[str, Column]:
         path = _absolute(path)
         self._faults.strike("parquet", path)

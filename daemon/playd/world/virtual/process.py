@@ -68,6 +68,9 @@ class VirtualProcess:
         """Whether a service manager listens."""
         self.watchdog_s: float | None = None
         self.ran: list[tuple[str, ...]] = []
+        self.commands: list[tuple[tuple[str, ...], str]] = []
+        self.command_code = 0
+        """What every operator's program ends with."""
         self.children: list[VirtualChild] = []
         self._signals: deque[Signal] = deque()
         self._signalled = anyio.Event()
@@ -130,6 +133,11 @@ class VirtualProcess:
         """Remembered in `ran`; nothing runs."""
         self.ran.append((module, *arguments))
         return 0
+
+    async def run_command(self, command: Sequence[str], text: str) -> int:
+        """Remembered in `commands`; nothing runs."""
+        self.commands.append((tuple(command), text))
+        return self.command_code
 
     @contextlib.asynccontextmanager
     async def start_module(self, module: str, arguments: Sequence[str], *, log: PurePath) -> AsyncIterator[VirtualChild]:

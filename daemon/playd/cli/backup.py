@@ -1,0 +1,166 @@
+"""
+`playd backup now|list|verify` and `playd restore`: copies of a state directory, and putting one back.
+
+`python -m playd.cli.backup make STATE_DIR KEEP_HOURLY KEEP_DAILY` and `… verify FOLDER` are what a running daemon starts, so
+that its loop never waits for a copy.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+from playd import __version__
+from playd.control.render import Output, json_text, render_rows
+from playd.control.tables import BACKUPS
+from playd.core.errors import PlaydError, RecordError, SettingsError
+from playd.ops.backup import FOLDER, backups, describe, make_backup, prune, verify_backup
+from playd.ops.journal import open_journal
+from playd.ops.restore import checked, restore
+from playd.settings import Loaded, load
+from playd.world.ports import World
+from playd.world.real import real_world
+from playd.world.real import run as run_loop
+
+NOT_WHOLE: Final = 10
+PHRASE_NEEDED: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class BackupOptions:
+    """The flags; empty ones are not given. `name` is a backup's folder name or a path."""
+
+    state: str = ""
+    config: str = ""
+    name: str = ""
+    confirm: str = ""
+    as_json: bool = False
+
+
+def backup_now(options: BackupOptions, world: World | None = None) -> int:
+    """Make a backup beside a running daemon or without one, check it, and drop those that are not kept any longer."""
+    world = world or real_world()
+    loaded = _settings(world, options)
+    state, keep = loaded.locations.state_dir, loaded.settings.backup
+    made = make_backup(world.disk, state, world.clock.wall_ms(), __version__)
+    dropped = prune(world.disk, state, keep_hourly=keep.keep_hourly, keep_daily=keep.keep_daily)
+    row = describe(made, world.clock.wall_ms())
+    if options.as_json:
+        print(json_text({**row, "folder": str(state / FOLDER / made.name), "dropped": dropped}))
+    else:
+        print(f"{state / FOLDER / made.name}: {made.size_bytes / 2**20:.1f} MiB in {len(made.files)} files, verified")
+    return 0
+
+
+def list_backups(options: BackupOptions, world: World | None = None) -> int:
+    """Every backup, newest first."""
+    world = world or real_world()
+    state = _settings(world, options).locations.state_dir
+    rows = [describe(each, world.clock.wall_ms()) for each in backups(world.disk, state)]
+    print(render_rows(rows, BACKUPS, Output.JSON if options.as_json else Output.TABLE, empty=f"no backups in {state / FOLDER}"))
+    return 0
+
+
+def verify(options: BackupOptions, world: World | None = None) -> int:
+    """Whether a backup is whole; 10 when it is not."""
+    world = world or real_world()
+    folder = _folder(world, _settings(world, options), options.name)
+    faults = verify_backup(world.disk, folder)
+    if options.as_json:
+        print(json_text({"id": folder.name, "whole": not faults, "faults": faults}))
+    else:
+        print("\n".join(faults) if faults else f"{folder}: whole")
+    return NOT_WHOLE if faults else 0
+
+
+def restore_backup(options: BackupOptions, world: World | None = None, ask: Callable[[str], str] = input) -> int:
+    """
+    Put a backup in place of what the state directory holds; needs the phrase `RESTORE <time>`.
+
+    Raises `LockError` (79) while a daemon holds the directory.
+    """
+    world = world or real_world()
+    loaded = _settings(world, options)
+    state = loaded.locations.state_dir
+    folder = _folder(world, loaded, options.name)
+    world.process.set_umask(0o077)
+    lock = world.disk.lock(state / "playd.lock", f"pid {world.process.pid} restores {folder.name}\n")
+    try:
+        manifest = checked(world.disk, folder)
+        phrase = f"RESTORE {manifest.name}"
+        if not _agreed(world, options, phrase, ask):
+            return PHRASE_NEEDED
+        done = restore(world.disk, state, folder, world.clock.wall_ms())
+        run_loop(lambda given: _record(given, loaded, done.manifest.name), world)
+    except OSError as error:
+        raise RecordError(f"{state}: the restore stopped half way: {error}; give the same command again") from error
+    finally:
+        lock.release()
+    if options.as_json:
+        print(json_text({"id": manifest.name, "copies": [str(copy) for copy in done.copies]}))
+    else:
+        print(
+            f"{state} is as it was at {manifest.name}; what was there is kept: {', '.join(map(str, done.copies)) or 'nothing'}"
+        )
+        print("start the daemon: it comes up halted. Then `playctl reconcile` until it says match, remove the file")
+        print(f"{state / 'HALT'}, and `playctl resume all --reason …`")
+    return 0
+
+
+async def _record(world: World, loaded: Loaded, name: str) -> int:
+    """The restore in the journal, which goes on behind its own end."""
+    opened = open_journal(world, loaded.locations.state_dir / "journal", loaded.settings.journal, version=__version__)
+    async with opened as (journal, _):
+        journal.append("backup.restored", {"backup": name}, actor=f"uid:{world.process.uid}()")
+        await journal.synced()
+    return 0
+
+
+def _agreed(world: World, options: BackupOptions, phrase: str, ask: Callable[[str], str]) -> bool:
+    if options.confirm == phrase:
+        return True
+    print(f"playd: this needs the phrase {phrase!r}: ledger, states and plan are replaced", file=sys.stderr)
+    if options.confirm or not world.process.is_terminal():
+        print(f"  pass --confirm {phrase!r}", file=sys.stderr)
+        return False
+    return ask("> ") == phrase
+
+
+def _settings(world: World, options: BackupOptions) -> Loaded:
+    flags = {"daemon.state_dir": ("--state", str(world.process.working_dir() / options.state))} if options.state else {}
+    return load(world, flags=flags, config=options.config or None)
+
+
+def _folder(world: World, loaded: Loaded, name: str) -> PurePath:
+    """The folder of a backup that is named by its time or by a path. Raises `SettingsError` naming the newest ones."""
+    state = loaded.locations.state_dir
+    for folder in (state / FOLDER / name, world.process.working_dir() / name):
+        if name and world.disk.exists(folder):
+            return folder
+    known = ", ".join(each.name for each in backups(world.disk, state)[:3]) or "none"
+    raise SettingsError(f"backup {name!r}: found nothing of that name, expected a folder or one of {state / FOLDER}: {known}")
+
+
+def _for_daemon(arguments: Sequence[str]) -> int:
+    """What the daemon asked this process for; whatever is wrong goes to standard error, and so into its log."""
+    world = real_world()
+    world.process.set_umask(0o077)
+    try:
+        match arguments:
+            case ["make", state, keep_hourly, keep_daily]:
+                make_backup(world.disk, PurePath(state), world.clock.wall_ms(), __version__)
+                prune(world.disk, PurePath(state), keep_hourly=int(keep_hourly), keep_daily=int(keep_daily))
+                return 0
+            case ["verify", folder]:
+                faults = verify_backup(world.disk, PurePath(folder))
+                print("\n".join(faults), file=sys.stderr, end="\n" if faults else "")
+                return NOT_WHOLE if faults else 0
+    except PlaydError as error:
+        print(f"playd: {error}", file=sys.stderr)
+        return 1
+    raise ValueError(f"arguments {arguments!r}: expected make STATE_DIR KEEP_HOURLY KEEP_DAILY, or verify FOLDER")
+
+
+if __name__ == "__main__":
+    raise SystemExit(_for_daemon(sys.argv[1:]))

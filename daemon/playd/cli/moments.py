@@ -1,0 +1,33 @@
+"""Times as people type them: `15m`, `2h`, `3d` ago, or a UTC time."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from playd.core.errors import SettingsError
+
+_AGO: Final = re.compile(r"^(\d+)([smhd])$")
+_UNIT_MS: Final = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def moment_ms(text: str, flag: str, now_ms: int) -> int | None:
+    """Epoch ms of a time, None for nothing. Raises `SettingsError`."""
+    if not text:
+        return None
+    if (ago := _AGO.match(text)) is not None:
+        return now_ms - int(ago[1]) * _UNIT_MS[ago[2]]
+    return time_ms(text, flag)
+
+
+def time_ms(text: str, flag: str) -> int | None:
+    """Epoch ms of `2024-01-31`, of RFC 3339, or of plain epoch ms; None for nothing. Raises `SettingsError`."""
+    if not text:
+        return None
+    if text.lstrip("-").isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{flag} {text!r}: expected 2024-01-31, RFC 3339 or epoch ms") from None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,262 @@
+"""Commands of `playctl` about the daemon itself: health, metrics, objectives, incidents, alerts, backups, journal, settings."""
+
+from typing import Annotated, Final
+
+import typer
+
+from playd.cli.moments import moment_ms
+from playd.cli.options import Session, add
+from playd.control.protocol import JsonObject
+from playd.control.render import json_text, render_pairs
+from playd.control.tables import ALERTS, BACKUPS, CHECKS, CONFIG, EVENTS, INCIDENTS, LIMITS, SLOS
+
+EXIT_DEGRADED: Final = 9
+EXIT_DIFFERENCE: Final = 10
+EXIT_FAILED: Final = 1
+VERIFY_WAIT_S: Final = 600.0
+
+IncidentArgument = Annotated[str, typer.Argument(help="Incident: its id, its number, or its kind when one of it is open.")]
+NoteOption = Annotated[str, typer.Option("--note", help="What you saw or did, for the record.")]
+BackupArgument = Annotated[str, typer.Argument(help="Backup: its time, as `playctl backup list` prints it.")]
+AlertArgument = Annotated[int, typer.Argument(help="Number of the alert.")]
+SinceOption = Annotated[str, typer.Option("--since", metavar="T", help="From T on: 15m, 2h, 3d ago, or a UTC time.")]
+UntilOption = Annotated[str, typer.Option("--until", metavar="T", help="Before T.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    add(app, "health", "playctl health")(health)
+    add(app, "metrics", "playctl metrics > playd.prom")(metrics)
+    add(app, "slo", "playctl slo")(slo)
+    add(app, "limits", "playctl limits")(limits)
+    add(app, "events", "playctl events --kind 'order.*' --since 1h")(events)
+    incident = _group(app, "incident", "What a person must know: list, show, acknowledge, note, resolve.")
+    add(incident, "list", "playctl incident list --all")(incident_list)
+    add(incident, "show", "playctl incident show inc_20240131T120000_1a2b3c4d")(incident_show)
+    add(incident, "ack", "playctl incident ack NAKED --note 'looking at it'")(incident_ack)
+    add(incident, "note", "playctl incident note NAKED --note 'the venue was down'")(incident_note)
+    add(incident, "resolve", "playctl incident resolve LEVERAGE --note 'set by hand'")(incident_resolve)
+    notify = _group(app, "notify", "Alerts: what was sent by which route, and whether anybody reads it.")
+    add(notify, "list", "playctl notify list")(notify_list)
+    add(notify, "test", "playctl notify test --route phone")(notify_test)
+    add(notify, "verify", "playctl notify verify 123456")(notify_verify)
+    add(notify, "retry", "playctl notify retry 12")(notify_retry)
+    add(notify, "drop", "playctl notify drop 12")(notify_drop)
+    backup = _group(app, "backup", "Copies of ledger and states. `playd restore` puts one back.")
+    add(backup, "now", "playctl backup now")(backup_now)
+    add(backup, "list", "playctl backup list")(backup_list)
+    add(backup, "verify", "playctl backup verify 2024-01-31T12-00-00Z")(backup_verify)
+    audit = _group(app, "audit", "Is the journal whole? `playd audit verify` asks the same without a daemon.")
+    add(audit, "verify", "playctl audit verify")(audit_verify)
+    config = _group(app, "config", "Settings as the daemon runs with them.")
+    add(config, "show", "playctl config show --origin")(config_show)
+
+
+def _group(app: typer.Typer, name: str, text: str) -> typer.Typer:
+    made = typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(made, name=name)
+    return made
+
+
+async def health(session: Session) -> int:
+    """Whether the daemon is ready, check by check, and whether each instance is well. Exit 9 when something is not."""
+    data = (await session.ask("health.get"))["data"]
+    good = data["ready"] and all(each["healthy"] for each in data["instances"])
+    if session.as_json:
+        print(json_text(data))
+    else:
+        session.show_rows([*data["checks"], *map(_as_check, data["instances"])], CHECKS, empty="")
+    return 0 if good else EXIT_DEGRADED
+
+
+def _as_check(instance: JsonObject) -> JsonObject:
+    reasons = "; ".join(f"{each['code']}: {each['text']}" for each in instance["reasons"])
+    text = instance["state"] + (f": {reasons}" if reasons else "")
+    return {"name": f"instance {instance['name']}", "ok": instance["healthy"], "reason": text, "age_s": instance["bar_age_s"]}
+
+
+async def metrics(session: Session) -> int:
+    """Every metric as Prometheus text; the same is served on the address `http.listen`, under /metrics."""
+    data = (await session.ask("metrics.get"))["data"]
+    print(json_text(data) if session.as_json else data["text"], end="\n" if session.as_json else "")
+    return 0
+
+
+async def slo(session: Session) -> int:
+    """Objectives: what each figure is and may be. Exit 9 while one is out of order."""
+    rows = (await session.ask("slo.list"))["data"]
+    session.show_rows(rows, SLOS, empty="nothing is measured yet")
+    return EXIT_DEGRADED if any(row["state"] in ("warning", "critical") for row in rows) else 0
+
+
+async def limits(session: Session) -> int:
+    """The rate budget: what may be sent, what was, and how long requests wait."""
+    session.show_rows((await session.ask("rate.get"))["data"], LIMITS, empty="no account is open")
+    return 0
+
+
+async def events(
+    session: Session,
+    name: Annotated[str | None, typer.Argument(help="Only this instance.")] = None,
+    last: Annotated[int, typer.Option("-n", "--last", help="How many.", min=1, max=5000)] = 20,
+    kind: Annotated[str | None, typer.Option("--kind", help="Only kinds that match this glob, such as 'order.*'.")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="Only this account.")] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")] = None,
+    grep: Annotated[str | None, typer.Option("--grep", help="Only records that contain this text.")] = None,
+    since: SinceOption = "",
+    until: UntilOption = "",
+) -> int:
+    """Records of the journal, oldest first: what was decided, commanded, repaired and breached."""
+    clock = session.world.clock
+    query = {
+        "instance": name,
+        "kind": kind,
+        "account": account,
+        "symbol": symbol,
+        "grep": grep,
+        "limit": last,
+        "since_ms": moment_ms(since, "--since", clock.wall_ms()),
+        "until_ms": moment_ms(until, "--until", clock.wall_ms()),
+    }
+    session.show_rows((await session.ask("event.query", query))["data"], EVENTS, empty="no records")
+    return 0
+
+
+# --- incidents ------------------------------------------------------------------------------------------------------------
+
+
+async def incident_list(
+    session: Session,
+    everything: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
+    severity: Annotated[str | None, typer.Option("--severity", help="warning or critical.")] = None,
+) -> int:
+    """Incidents that are not over, newest first. Exit 9 while a critical one is not acknowledged."""
+    rows = (await session.ask("incident.list", {"state": "all" if everything else "open", "severity": severity}))["data"]
+    session.show_rows(rows, INCIDENTS, empty="no incidents")
+    return EXIT_DEGRADED if any(row["severity"] == "critical" and row["state"] == "open" for row in rows) else 0
+
+
+async def incident_show(session: Session, name: IncidentArgument) -> int:
+    """One incident: what it means, what to type first, who was told."""
+    data = (await session.ask("incident.get", {"id": name}))["data"]
+    told = [f"{each['route']} {each['status']}: {each['what']}" for each in data["alerts"]]
+    plain = [(key, str(value)) for key, value in data.items() if key != "alerts" and value not in (None, "")]
+    session.show(data, render_pairs([*plain, ("alerts", "; ".join(told) or "nobody was told")]))
+    return 0
+
+
+async def incident_ack(session: Session, name: IncidentArgument, note: NoteOption) -> int:
+    """Say that you have seen it: it is not repeated any more. It resumes nothing."""
+    return await _incident(session, "incident.ack", name, note)
+
+
+async def incident_note(session: Session, name: IncidentArgument, note: NoteOption) -> int:
+    """Write down what you found out."""
+    return await _incident(session, "incident.note", name, note)
+
+
+async def incident_resolve(session: Session, name: IncidentArgument, note: NoteOption) -> int:
+    """Say that it is over. One whose cause goes on opens anew."""
+    return await _incident(session, "incident.resolve", name, note)
+
+
+async def _incident(session: Session, method: str, name: str, note: str) -> int:
+    session.show_rows([(await session.change(method, {"id": name, "note": note}))["data"]], INCIDENTS, empty="")
+    return 0
+
+
+# --- alerts ---------------------------------------------------------------------------------------------------------------
+
+
+async def notify_list(session: Session) -> int:
+    """Alerts of every status, newest first; the dead ones were given up after 24 hours (warnings: 2)."""
+    data = (await session.ask("alert.list"))["data"]
+    if session.as_json:
+        print(json_text(data))
+        return 0
+    session.show_rows(data["rows"], ALERTS, empty="no alerts")
+    for route in data["routes"]:
+        session.say(
+            f"route {route['route']}: " + ("verified" if route["verified"] else "nobody has verified it: playctl notify test")
+        )
+    if not data["routes"]:
+        session.say("no route is configured: nobody is told of anything; see alerts.routes in playd.toml")
+    return 0
+
+
+async def notify_test(
+    session: Session, route: Annotated[str | None, typer.Option("--route", help="Only this route.")] = None
+) -> int:
+    """Send a test alert with a code by every route. Exit 1 when one was not taken."""
+    rows = (await session.change("alert.test", {"route": route}))["data"]
+    if session.as_json:
+        print(json_text(rows))
+    for row in rows:
+        done = "taken; type the code that arrived: playctl notify verify CODE" if row["status"] == "sent" else row["error"]
+        session.say(f"{row['route']}: {row['status']}: {done}")
+    return 0 if all(row["status"] == "sent" for row in rows) else EXIT_FAILED
+
+
+async def notify_verify(session: Session, code: Annotated[str, typer.Argument(help="The six digits that arrived.")]) -> int:
+    """Prove that a person reads a route. Valid for seven days."""
+    data = (await session.change("alert.verify", {"code": code}))["data"]
+    session.show(data, f"route {data['route']} reaches you")
+    return 0
+
+
+async def notify_retry(session: Session, alert: AlertArgument) -> int:
+    """Try an alert again that was not delivered."""
+    session.show_rows([(await session.change("alert.retry", {"id": alert}))["data"]], ALERTS, empty="")
+    return 0
+
+
+async def notify_drop(session: Session, alert: AlertArgument) -> int:
+    """Give an alert up that was not delivered."""
+    session.show_rows([(await session.change("alert.drop", {"id": alert}))["data"]], ALERTS, empty="")
+    return 0
+
+
+# --- backups, journal, settings ---------------------------------------------------------------------------------------------
+
+
+async def backup_now(session: Session) -> int:
+    """Make a backup now and check it; trading goes on."""
+    row = (await session.change("backup.run", {}, timeout_s=VERIFY_WAIT_S))["data"]
+    session.show_rows([row], BACKUPS, empty="")
+    return 0
+
+
+async def backup_list(session: Session) -> int:
+    """Every backup, newest first."""
+    session.show_rows((await session.ask("backup.list"))["data"], BACKUPS, empty="no backups")
+    return 0
+
+
+async def backup_verify(session: Session, name: BackupArgument) -> int:
+    """Whether a backup is whole: files, digests, and the ledger opened. Exit 10 when it is not."""
+    data = (await session.ask("backup.verify", {"id": name}, timeout_s=VERIFY_WAIT_S))["data"]
+    session.show(
+        data, f"{data['id']}: {'whole' if data['whole'] else 'NOT WHOLE: playd backup verify ' + data['id'] + ' says why'}"
+    )
+    return 0 if data["whole"] else EXIT_DIFFERENCE
+
+
+async def audit_verify(
+    session: Session,
+    since: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Only files of this UTC date and later.")] = None,
+    anchor: Annotated[str | None, typer.Option("--anchor", metavar="SEQ:HASH", help="A published head.")] = None,
+) -> int:
+    """Check the journal's chain against itself and the newest published head. Exit 10: broken, and halted for it."""
+    data = (await session.ask("audit.verify", {"since": since, "anchor": anchor}, timeout_s=VERIFY_WAIT_S))["data"]
+    session.show(data, f"{data['result']}: head {data['head_seq']}:{data['head_hash']}")
+    return 0 if data["result"] == "whole" else EXIT_DIFFERENCE
+
+
+async def config_show(
+    session: Session,
+    origin: Annotated[bool, typer.Option("--origin", help="Also where each value was set.")] = False,
+) -> int:
+    """Every setting the daemon runs with."""
+    rows = (await session.ask("config.get"))["data"]
+    session.show_rows(rows, CONFIG if origin else CONFIG[:2], empty="")
+    return 0

@@ -1,0 +1,160 @@
+"""What watches over the running daemon, put together: counters, objectives, alerts, backups, chain, HTTP."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import anyio
+from anyio.abc import TaskGroup
+
+from playd.cli.runtime import Runtime
+from playd.cli.start_barrier import Records
+from playd.control.context import Daemon
+from playd.control.http import Listening, listening, serve
+from playd.control.ops_context import OpsParts
+from playd.control.watch import BreachIncidents, EventFile, Watch, incident_line
+from playd.core.canonical import Json
+from playd.core.orders import OrderState
+from playd.ops.alert_rows import AlertRows
+from playd.ops.alert_senders import sender_of
+from playd.ops.alerts import AlertDesk, Route
+from playd.ops.backup_clock import BackupClock
+from playd.ops.chain_watch import ChainWatch
+from playd.ops.free_space import FreeSpace
+from playd.ops.loop_watch import LoopWatch
+from playd.ops.meters import Meters
+from playd.ops.slo import Breaches
+from playd.orders.account import Account
+from playd.orders.budget import AccountBudget, AddressBudget, LimitRow
+from playd.orders.incidents import Incidents
+from playd.orders.rows import OrderRow
+from playd.settings import Loaded
+from playd.world.ports import World
+
+SLO_FILE = "ops_slo_events.jsonl"
+INCIDENT_FILE = "incident_events.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What the settings say about the ways out, checked before anything starts."""
+
+    routes: tuple[Route, ...]
+    http: Listening | None
+
+
+def ways_of(world: World, loaded: Loaded) -> Ways:
+    """The alert routes and the HTTP address. Raises `SettingsError`, `CredentialError`."""
+    directory = loaded.locations.credentials_dir
+    routes = tuple(Route(route, sender_of(world, route, directory)) for route in loaded.settings.alerts.routes)
+    return Ways(routes, listening(world, loaded))
+
+
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """The parts and what runs them. `parts` is what methods see."""
+
+    world: World
+    parts: OpsParts
+    http: Listening | None
+    files: tuple[EventFile, ...]
+
+    def start(self, group: TaskGroup, daemon: Daemon) -> None:
+        """Run everything in a task group of the caller's."""
+        group.start_soon(self.parts.loop.run, name="loop watch")
+        group.start_soon(self.parts.space.watch, name="free space")
+        group.start_soon(Watch(daemon, [*self.files]).run, name="watch")
+        group.start_soon(self.parts.alerts.run, name="alerts")
+        group.start_soon(self.parts.backups.run, name="backups")
+        group.start_soon(self.parts.chain.run, name="chain watch")
+        if self.http is not None:
+            group.start_soon(serve, self.world, daemon, self.http, name="http")
+
+
+def build_watchers(
+    world: World,
+    loaded: Loaded,
+    records: Records,
+    runtime: Runtime,
+    meters: Meters,
+    limits: "Limits",
+    ways: Ways,
+    state_dir: PurePath,
+) -> Watchers:
+    """Everything built, nothing running."""
+    settings = loaded.settings
+    incidents = Incidents(records.ledger, world.clock, records.journal)
+    breach_file, incident_file = EventFile(world.disk, state_dir / SLO_FILE), EventFile(world.disk, state_dir / INCIDENT_FILE)
+    told = BreachIncidents(incidents)
+
+    def on_record(kind: str, record: dict[str, Json]) -> None:
+        if kind.startswith("incident."):
+            incident_file.add(incident_line(kind, record))
+
+    records.journal.on_record = on_record
+    records.journal.on_sync = lambda seconds: meters.observe("journal_sync_seconds", seconds)
+    records.ledger.on_commit = lambda seconds: meters.observe("ledger_commit_seconds", seconds)
+    modes = {str(each.mode) for each in settings.instances.values()}
+    parts = OpsParts(
+        world=world,
+        loaded=loaded,
+        state_dir=state_dir,
+        meters=meters,
+        loop=LoopWatch(world.clock, meters),
+        journal=records.journal,
+        incidents=incidents,
+        alerts=AlertDesk(
+            world.clock,
+            AlertRows(records.ledger),
+            incidents,
+            records.journal,
+            settings.alerts,
+            ways.routes,
+            f"playd {'LIVE' if 'live' in modes else '/'.join(sorted(modes)) or 'without instances'}",
+        ),
+        breaches=Breaches(records.journal, breach_file.add, told.opened, told.closed),
+        backups=BackupClock(world, state_dir, settings.backup, records.journal, incidents, anyio.Lock()),
+        chain=ChainWatch(world, state_dir / "journal", records.journal, records.ledger, records.halts, incidents),
+        space=FreeSpace(
+            world.disk, state_dir, settings.disk, records.halts, records.ballast if settings.daemon.ballast else None
+        ),
+        venue_times=runtime.venue_times,
+        limits=limits.rows,
+        requests_waiting=lambda: limits.address.waiting,
+        public_streams=lambda: {str(name): universe.hub.connected for name, universe in runtime.universes.items()},
+    )
+    return Watchers(world, parts, ways.http, (breach_file, incident_file))
+
+
+class Limits:
+    """Every rate budget of the daemon: one address, one account per key."""
+
+    def __init__(self, address: AddressBudget, guarded: Callable[[str], bool]) -> None:
+        self.address = address
+        self._guarded = guarded
+        self._accounts: dict[str, AccountBudget] = {}
+
+    def of(self, alias: str) -> AccountBudget:
+        """The budget of an account; the empty alias is public data."""
+        found = self._accounts[alias] = self.address.for_account(alias, guarded=self._guarded(alias))
+        return found
+
+    def rows(self) -> list[LimitRow]:
+        """Lines of the `limits` table: of every account that sent something, the address last."""
+        lines = [row for budget in self._accounts.values() for row in budget.rows()[:-1]]
+        return [*(row for row in lines if row.used or row.refusals or row.wait_p99_ms), self.address.row()]
+
+
+def count_orders(meters: Meters, account: Account, now_ms: Callable[[], int]) -> None:
+    """Count what becomes of an account's orders, behind whoever else hears of them."""
+    heard = account.desk.on_order
+
+    def changed(row: OrderRow) -> None:
+        meters.count("orders_total", account.alias, str(row.state))
+        if row.state is OrderState.ACKED:
+            meters.observe(
+                "send_to_ack_seconds", max(0.0, (now_ms() - (row.signed_ms or row.created_ms)) / 1000), account.alias
+            )
+        heard(row)
+
+    account.desk.on_order = changed

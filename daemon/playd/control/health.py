@@ -1,0 +1,133 @@
+"""Is it alive, is it ready, is each instance well? Pure reads, behind `/livez`, `/readyz`, `/healthz` and `playctl health`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from playd.control import rows
+from playd.control.context import Daemon
+from playd.control.figures import rounded
+from playd.control.protocol import JsonObject
+from playd.core.modes import Environment
+from playd.orders.halts import scopes_of
+from playd.supervisor.slot import Slot
+from playd.supervisor.states import State
+
+LOOP_ALIVE_S: Final = 5.0
+LOOKED_WITHIN_S: Final = 5.0
+LOOP_LAG_S: Final = 0.5
+CLOCK_MS: Final = 1000.0
+
+HEALTHY: Final = (State.RUNNING, State.CREATED, State.STOPPED, State.WARMING)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition. `reason` says what is wrong, or what is known; `age_s` how old that knowledge is."""
+
+    name: str
+    ok: bool
+    reason: str
+    age_s: float | None = None
+
+    def as_json(self) -> JsonObject:
+        return {"name": self.name, "ok": self.ok, "reason": self.reason, "age_s": rounded(self.age_s)}
+
+
+def alive(daemon: Daemon) -> bool:
+    """Whether the loop that trades turns."""
+    return daemon.clock.mono_s() - daemon.ops.loop.turned_s < LOOP_ALIVE_S
+
+
+def ready_checks(daemon: Daemon) -> list[Check]:
+    """What must be good before anybody relies on the daemon."""
+    return [
+        Check("start", daemon.progress.ready, daemon.progress.step),
+        Check("settings", True, f"digest {daemon.ops.loaded.digest[:16]}"),
+        *_records(daemon),
+        *_clocks(daemon),
+        *_accounts(daemon),
+        *_feeds(daemon),
+    ]
+
+
+def beat_failures(daemon: Daemon) -> list[str]:
+    """What withholds the watchdog's beat: a loop that answers but does not decide, record or hear is no living daemon."""
+    now_s = daemon.clock.mono_s()
+    failing = []
+    if now_s - daemon.supervisor.looked_s > LOOKED_WITHIN_S:
+        failing.append(f"the supervisor has not looked for {now_s - daemon.supervisor.looked_s:.1f} s")
+    if daemon.ops.loop.lag_p99_s >= LOOP_LAG_S:
+        failing.append(f"the loop lags {daemon.ops.loop.lag_p99_s:.2f} s")
+    failing += [f"{check.name}: {check.reason}" for check in _records(daemon) if not check.ok]
+    return failing
+
+
+def _records(daemon: Daemon) -> Iterator[Check]:
+    broken = daemon.ledger.broken
+    waits_s = daemon.ledger.waiting_s
+    late = waits_s is not None and waits_s > LOOKED_WITHIN_S
+    yield Check(
+        "ledger", not broken and not late, broken or (f"a row waits for {waits_s:.1f} s" if late else "written and synced")
+    )
+    journal = daemon.ops.journal
+    unsynced_s = journal.waiting_s
+    stuck = unsynced_s is not None and unsynced_s > LOOKED_WITHIN_S
+    text = "no space left" if journal.full else f"records wait for {unsynced_s:.1f} s" if stuck else "written and synced"
+    yield Check("journal", not journal.full and not stuck, text)
+
+
+def _clocks(daemon: Daemon) -> Iterator[Check]:
+    for venue in daemon.ops.venue_times:
+        age_s = venue.clock.last_good_age_s
+        offset_ms = venue.clock.offset_ms
+        ok = age_s is not None and abs(offset_ms) <= CLOCK_MS and not venue.paused
+        text = f"{offset_ms:+.0f} ms to {venue.name}" if age_s is not None else f"{venue.name} was never asked"
+        yield Check(f"clock {venue.name}", ok, text, age_s)
+
+
+def _accounts(daemon: Daemon) -> Iterator[Check]:
+    wall_ms = daemon.clock.wall_ms()
+    for alias, held in sorted(daemon.accounts.held.items()):
+        condition = held.account.desk.condition if held.account is not None else None
+        wrong = held.refused or (condition.not_ready() if condition is not None else held.step)
+        last_ms = rows.reconciled_ms(daemon, alias)
+        age_s = None if last_ms is None else (wall_ms - last_ms) / 1000
+        yield Check(f"account {alias}", not wrong, wrong or "key, private stream and reconciliation are good", age_s)
+        if held.plan.environment is Environment.LIVE:
+            missing = daemon.guardian.missing
+            yield Check(f"guardian of {alias}", not missing, missing or "heard", daemon.guardian.age_s)
+
+
+def _feeds(daemon: Daemon) -> Iterator[Check]:
+    """Never ready before first data: a symbol that an active instance follows must have been heard."""
+    active = [slot for slot in daemon.supervisor.slots.values() if slot.active]
+    for symbol in sorted({slot.record.symbol for slot in active}):
+        slot = next(slot for slot in active if slot.record.symbol == symbol)
+        hub = daemon.hub_of(slot.record)
+        age_s, state = rows.feed_age_s(daemon, slot.record), hub.feed_state(symbol)
+        good = age_s is not None and str(state) in ("live", "late", "waiting")
+        yield Check(f"feed {symbol}", good, f"{state}" if age_s is not None else "nothing was heard yet", age_s)
+
+
+def instance_health(daemon: Daemon, slot: Slot) -> JsonObject:
+    """One instance: whether it is well, and the figures that say so."""
+    row = rows.status_row(daemon, slot)
+    record = slot.record
+    halt = daemon.halts.highest(*scopes_of(record.uid, record.account, record.symbol))
+    level = int(halt.level) if halt is not None else 0
+    wanted = ("name", "mode", "state", "reasons", "feed_age_s", "bar_age_s", "position", "stop_at_venue", "last_verdict")
+    healthy = slot.state in HEALTHY and level == 0
+    return {"healthy": healthy, **{name: row[name] for name in wanted}, "halt_level": level}
+
+
+def health(daemon: Daemon) -> JsonObject:
+    """Everything: alive, ready with its checks, and every instance, live ones first."""
+    checks = ready_checks(daemon)
+    slots = sorted(daemon.supervisor.slots.values(), key=lambda slot: (slot.record.mode != "live", slot.name))
+    return {
+        "alive": alive(daemon),
+        "ready": all(check.ok for check in checks),
+        "checks": [check.as_json() for check in checks],
+        "instances": [instance_health(daemon, slot) for slot in slots],
+    }

@@ -1,0 +1,46 @@
+"""What watches over the daemon, as one frozen value beside its trading parts: counters, objectives, alerts, backups, chain."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from playd.ops.alerts import AlertDesk
+from playd.ops.backup_clock import BackupClock
+from playd.ops.chain_watch import ChainWatch
+from playd.ops.clock_watch import VenueTime
+from playd.ops.free_space import FreeSpace
+from playd.ops.journal import Journal
+from playd.ops.loop_watch import LoopWatch
+from playd.ops.meters import Meters
+from playd.ops.slo import Breaches
+from playd.orders.budget import LimitRow
+from playd.orders.incidents import Incidents
+from playd.settings import Loaded
+from playd.world.ports import World
+
+
+@dataclass(frozen=True, slots=True)
+class OpsParts:
+    """
+    The parts that methods and metrics look at.
+
+    `limits` gives every line of the rate budget, `requests_waiting` how many requests wait for their turn, `public_streams`
+    whether the market stream of each environment is up; `venue_times` are the clocks that are compared with ours.
+    """
+
+    world: World
+    loaded: Loaded
+    state_dir: PurePath
+    meters: Meters
+    loop: LoopWatch
+    journal: Journal
+    incidents: Incidents
+    alerts: AlertDesk
+    breaches: Breaches
+    backups: BackupClock
+    chain: ChainWatch
+    space: FreeSpace
+    venue_times: Sequence[VenueTime]
+    limits: Callable[[], list[LimitRow]]
+    requests_waiting: Callable[[], int]
+    public_streams: Callable[[], dict[str, bool]]

@@ -1,0 +1,333 @@
+"""Methods about the daemon itself: health, metrics, objectives, limits, incidents, alerts, backups, journal, settings."""
+
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+import orjson
+
+from playd.control import params as p
+from playd.control import rows
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.figures import rfc3339, rounded
+from playd.control.health import health as health_of
+from playd.control.metrics import metrics_text
+from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.slo_readings import readings
+from playd.core.timeframes import DAY_MS
+from playd.ops.alert_rows import AlertRow
+from playd.ops.backup import describe
+from playd.ops.backup_clock import BackupFailed
+from playd.ops.incident_kinds import kind_of
+from playd.ops.segments import segment_names
+from playd.ops.slo import BY_NAME
+from playd.orders.incidents import Incident
+from playd.settings import as_rows
+from playd.supervisor.names import not_found
+
+PAGE: Final = 500
+SENT_WITHIN_S: Final = 15.0
+CODE_DIGITS: Final = 1_000_000
+VERIFIED_MS: Final = 7 * DAY_MS
+"""How long a proof that a person reads a route is worth something."""
+
+CODE_KEY: Final = "notify_code"
+VERIFIED_KEY: Final = "notify_verified"
+SCANNED_BYTES: Final = 64 * 1024 * 1024
+"""How much of the journal `events` reads, newest first; a file's worth. Older files are text for the shell."""
+
+CHUNK_BYTES: Final = 512 * 1024
+"""Read and parsed in about ten milliseconds."""
+
+
+async def health(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
+    return health_of(daemon)
+
+
+async def metrics(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
+    return {"text": metrics_text(daemon)}
+
+
+async def list_slos(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+    found = []
+    for reading in readings(daemon):
+        objective = BY_NAME[reading.name]
+        breach = daemon.ops.breaches.open.get((reading.name, reading.scope))
+        state = breach.severity if breach is not None else "unknown" if reading.value is None else "good"
+        found.append(
+            {
+                "name": reading.name,
+                "scope": rows.scope_name(daemon, reading.scope),
+                "value": None if reading.value is None else f"{reading.value:.4g}",
+                "unit": objective.unit,
+                "objective": f"{objective.objective:g}",
+                "state": state,
+                "why": reading.why if reading.value is None else objective.meaning,
+                "since": rfc3339(breach.opened_ms) if breach is not None else None,
+            }
+        )
+    return found
+
+
+async def list_limits(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+    return [
+        {
+            "bucket": f"{line.account or 'public'} {line.endpoint}",
+            "limit": line.limit,
+            "usable": line.usable,
+            "used": line.used,
+            "left": max(0, line.usable - line.used),
+            "blocked_s": rounded(line.blocked_s),
+            "wait_p50_ms": round(line.wait_p50_ms, 1),
+            "wait_p99_ms": round(line.wait_p99_ms, 1),
+            "refused": line.refusals,
+        }
+        for line in daemon.ops.limits()
+    ]
+
+
+# --- incidents ------------------------------------------------------------------------------------------------------------
+
+
+async def list_incidents(daemon: Daemon, params: p.Incidents, call: Call) -> list[JsonObject]:
+    found = daemon.ops.incidents.open_ones() if params.state == "open" else daemon.ops.incidents.latest(PAGE)
+    return [
+        _incident_row(daemon, each)
+        for each in found
+        if params.severity in (None, each.severity) and (params.state != "resolved" or each.resolved_ms is not None)
+    ]
+
+
+async def get_incident(daemon: Daemon, params: p.ById, call: Call) -> JsonObject:
+    found = _incident(daemon, params.id)
+    known = kind_of(found.kind)
+    told = [_alert_row(daemon, each) for each in daemon.ops.alerts.rows.latest(PAGE) if f"{found.id}:" in f"{each.dedup}:"]
+    return {
+        **_incident_row(daemon, found),
+        "meaning": known.meaning,
+        "runbook": f"runbooks/{known.page}",
+        "first_command": known.command,
+        "alerts": [each for each in told if each["dedup"].startswith(f"{found.id}:")],
+    }
+
+
+async def ack_incident(daemon: Daemon, params: p.Noted, call: Call) -> JsonObject:
+    """Seen by a person; nothing is resumed by it, and a second time changes nothing."""
+    daemon.ops.incidents.acknowledge(_incident(daemon, params.id), call.actor, params.note)
+    return await _written(daemon, params.id)
+
+
+async def note_incident(daemon: Daemon, params: p.Noted, call: Call) -> JsonObject:
+    daemon.ops.incidents.note(_incident(daemon, params.id), call.actor, params.note)
+    return await _written(daemon, params.id)
+
+
+async def resolve_incident(daemon: Daemon, params: p.Noted, call: Call) -> JsonObject:
+    found = _incident(daemon, params.id)
+    daemon.ops.incidents.resolve_by_hand(found, call.actor, params.note)
+    return await _written(daemon, found.name)
+
+
+async def _written(daemon: Daemon, name: str) -> JsonObject:
+    daemon.ledger.commit()
+    await daemon.journal.synced()
+    return _incident_row(daemon, _incident(daemon, name))
+
+
+def _incident(daemon: Daemon, wanted: str) -> Incident:
+    """By name, number, or kind if only one of it is open. Raises `RpcError`."""
+    opened = daemon.ops.incidents.open_ones()
+    of_kind = [each for each in opened if each.kind == wanted.upper()]
+    if len(of_kind) == 1:
+        return of_kind[0]
+    for each in (*opened, *daemon.ops.incidents.latest(PAGE)):
+        if wanted in (each.name, str(each.id)):
+            return each
+    raise RpcError(Code.NOT_FOUND, not_found("incident", wanted, [each.name for each in opened]))
+
+
+def _incident_row(daemon: Daemon, each: Incident) -> JsonObject:
+    return {
+        "id": each.name,
+        "number": each.id,
+        "severity": each.severity,
+        "state": each.state,
+        "scope": rows.scope_name(daemon, each.scope),
+        "kind": each.kind,
+        "text": each.text,
+        "opened": rfc3339(each.opened_ms),
+        "age_s": rounded((daemon.clock.wall_ms() - each.opened_ms) / 1000),
+        "count": each.count,
+        "acked_by": each.acked_by or None,
+        "acked": rfc3339(each.acked_ms) if each.acked_ms is not None else None,
+        "resolved": rfc3339(each.resolved_ms) if each.resolved_ms is not None else None,
+        "note": each.note,
+    }
+
+
+# --- alerts ---------------------------------------------------------------------------------------------------------------
+
+
+async def list_alerts(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
+    desk, now_ms = daemon.ops.alerts, daemon.clock.wall_ms()
+    routes = []
+    for name in desk.routes:
+        verified_ms = int(daemon.ledger.meta(f"{VERIFIED_KEY}:{name}") or 0)
+        routes.append({"route": name, "verified": bool(verified_ms) and now_ms - verified_ms < VERIFIED_MS})
+    return {"routes": routes, "rows": [_alert_row(daemon, each) for each in desk.rows.latest(PAGE)]}
+
+
+async def retry_alert(daemon: Daemon, params: p.AlertId, call: Call) -> JsonObject:
+    desk = daemon.ops.alerts
+    if not desk.rows.retry(params.id, daemon.clock.wall_ms()):
+        raise RpcError(Code.NOT_FOUND, f"no undelivered alert {params.id}")
+    desk.rows.commit()
+    return _alert_now(daemon, params.id, poke=True)
+
+
+async def drop_alert(daemon: Daemon, params: p.AlertId, call: Call) -> JsonObject:
+    if not daemon.ops.alerts.rows.drop(params.id, call.actor, daemon.clock.wall_ms()):
+        raise RpcError(Code.NOT_FOUND, f"no undelivered alert {params.id}")
+    daemon.ledger.commit()
+    return _alert_now(daemon, params.id, poke=False)
+
+
+async def test_alerts(daemon: Daemon, params: p.AlertTest, call: Call) -> list[JsonObject]:
+    """Send each route a code that only its receiver can know, and say whether it was taken."""
+    desk = daemon.ops.alerts
+    if not desk.routes:
+        raise RpcError(Code.NOT_FOUND, "no route is configured", hint="alerts.routes in playd.toml; see runbooks/incidents.md")
+    if params.route is not None and params.route not in desk.routes:
+        raise RpcError(Code.NOT_FOUND, not_found("route", params.route, desk.routes))
+    chosen = [route for name, route in desk.routes.items() if params.route in (None, name)]
+    keys = {}
+    for route in chosen:
+        code = f"{int(daemon.ops.world.random.token(8), 16) % CODE_DIGITS:06d}"
+        daemon.ledger.set_meta(f"{CODE_KEY}:{route.name}", sha256(code.encode()).hexdigest())
+        keys[route.name] = desk.queue_test(route, code)
+    results = []
+    with anyio.move_on_after(SENT_WITHIN_S):
+        for name, key in keys.items():
+            await desk.outcome(name, key)
+    for name, key in keys.items():
+        found = desk.rows.of(name, key)
+        assert found is not None  # queued above
+        results.append({"route": name, "status": found.status, "error": found.error})
+    return results
+
+
+async def verify_alert(daemon: Daemon, params: p.AlertVerify, call: Call) -> JsonObject:
+    """A person typed the code: the route reaches somebody. Worth something for seven days."""
+    digest = sha256(params.code.encode()).hexdigest()
+    for name in daemon.ops.alerts.routes:
+        if daemon.ledger.meta(f"{CODE_KEY}:{name}") == digest:
+            daemon.ledger.set_meta(f"{CODE_KEY}:{name}", "")
+            daemon.ledger.set_meta(f"{VERIFIED_KEY}:{name}", str(daemon.clock.wall_ms()))
+            daemon.ledger.commit()
+            return {"route": name, "verified": True}
+    raise RpcError(Code.NOT_FOUND, f"code {params.code} was not sent by any route", hint="playctl notify test")
+
+
+def _alert_now(daemon: Daemon, alert_id: int, *, poke: bool) -> JsonObject:
+    found = daemon.ops.alerts.rows.find(alert_id)
+    if found is None:
+        raise RpcError(Code.NOT_FOUND, f"no alert {alert_id}")
+    if poke:
+        daemon.ops.alerts.poke(found.route)
+    return _alert_row(daemon, found)
+
+
+def _alert_row(daemon: Daemon, each: AlertRow) -> JsonObject:
+    body: dict[str, Any] = orjson.loads(each.body)
+    return {
+        "id": each.id,
+        "route": each.route,
+        "severity": each.severity,
+        "status": each.status,
+        "tries": each.attempts,
+        "age_s": rounded(max(0.0, (daemon.clock.wall_ms() - each.created_ms) / 1000)),
+        "what": f"{body['event']} {body['kind']} {body['scope']}",
+        "error": each.error,
+        "dedup": each.dedup if body["event"] != "test" else "test",
+    }
+
+
+# --- backups, journal, settings ---------------------------------------------------------------------------------------------
+
+
+async def make_backup(daemon: Daemon, params: p.Make, call: Call) -> JsonObject:
+    try:
+        made = await daemon.ops.backups.make()
+    except BackupFailed as error:
+        raise RpcError(Code.INTERNAL, str(error), reason="backup_failed") from error
+    return describe(made, daemon.clock.wall_ms())
+
+
+async def list_backups(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+    return [describe(each, daemon.clock.wall_ms()) for each in daemon.ops.backups.listed()]
+
+
+async def verify_backup(daemon: Daemon, params: p.ById, call: Call) -> JsonObject:
+    names = [each.name for each in daemon.ops.backups.listed()]
+    if params.id not in names:
+        raise RpcError(Code.NOT_FOUND, not_found("backup", params.id, names))
+    return {"id": params.id, "whole": await daemon.ops.backups.verify(params.id)}
+
+
+async def verify_chain(daemon: Daemon, params: p.Verify, call: Call) -> JsonObject:
+    """The journal against itself and against the head that was published last, by a process of its own."""
+    whole = await daemon.ops.chain.verify(since=params.since, anchor=params.anchor)
+    seq, digest = daemon.journal.head
+    return {"result": "whole" if whole else "broken", "head_seq": seq, "head_hash": digest}
+
+
+async def query_events(daemon: Daemon, params: p.EventQuery, call: Call) -> list[JsonObject]:
+    """Journal records that pass every filter, oldest first; the newest files are looked through."""
+    disk, folder = daemon.ops.world.disk, daemon.ops.state_dir / "journal"
+    uid = rows.owner_uid(daemon, params.instance) if params.instance is not None else None
+    daemon.ops.journal.flush()
+    found: list[JsonObject] = []
+    left = SCANNED_BYTES
+    for name in reversed(segment_names(disk, folder)):
+        end, tail = disk.stat(folder / name).size, b""
+        while end > 0 and left > 0 and len(found) < params.limit:
+            begin = max(0, end - CHUNK_BYTES)
+            lines = (disk.read_from(folder / name, begin, end - begin) + tail).split(b"\n")
+            # The first line may have begun in the chunk before.
+            tail, end, left = (lines.pop(0) if begin else b""), begin, left - (end - begin)
+            found += [record for line in reversed(lines) if line and (record := _wanted(line, params, uid)) is not None]
+            await anyio.lowlevel.checkpoint()  # between two chunks the others trade
+    if left <= 0 and len(found) < params.limit:
+        call.warnings.append(("not_all", f"only the newest {SCANNED_BYTES // 2**20} MiB of the journal were looked through"))
+    return [{**record, "time": rfc3339(record["ts_ms"])} for record in found[: params.limit]][::-1]
+
+
+def _wanted(line: bytes, params: p.EventQuery, uid: str | None) -> JsonObject | None:
+    if params.grep is not None and params.grep.encode() not in line:
+        return None
+    record: JsonObject = orjson.loads(line)
+    fits = (
+        (params.kind is None or fnmatchcase(record["kind"], params.kind))
+        and uid in (None, record["instance"])
+        and params.account in (None, record["account"])
+        and params.symbol in (None, record["symbol"])
+        and record["ts_ms"] >= (params.since_ms or 0)
+        and (params.until_ms is None or record["ts_ms"] < params.until_ms)
+    )
+    return record if fits else None
+
+
+async def get_config(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+    """Every key with its value and where it was set."""
+    return [
+        {
+            "key": name,
+            "value": value if isinstance(value, str) else orjson.dumps(value).decode(),
+            "origin": origin,
+            "since": "start",
+        }
+        for name, value, origin in as_rows(daemon.ops.loaded)
+    ]

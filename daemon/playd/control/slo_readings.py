@@ -1,0 +1,98 @@
+"""The figures behind the objectives of `ops.slo`, from ledger, accounts, hubs and watches. Pure reads."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from playd.control import rows
+from playd.control.context import Daemon
+from playd.core.orders import OrderState
+from playd.core.timeframes import DAY_MS
+from playd.ops.slo import Reading
+from playd.orders.halts import ALL, account_scope, symbol_scope
+
+RUNS_LOOKED_AT: Final = 2000
+"""Newest reconciliations: above a day's worth of any one account."""
+
+LEAST_RUNS: Final = 100
+
+NAKED_KEY: Final = "naked_since_ms:"
+
+
+def readings(daemon: Daemon) -> list[Reading]:
+    """Every figure that can be had now, and those that ought to be there and are not."""
+    return [*_accounts(daemon), *_naked(daemon), *_feeds(daemon), *_clocks(daemon), *_ours(daemon)]
+
+
+def _accounts(daemon: Daemon) -> Iterator[Reading]:
+    now_ms, now_s = daemon.clock.wall_ms(), daemon.clock.mono_s()
+    for account in rows.all_accounts(daemon):
+        scope, condition = account_scope(account.alias), account.desk.condition
+        yield _matched(daemon, account.alias, now_ms)
+        blind_s = 0.0 if condition.blind_since_s is None else now_s - condition.blind_since_s
+        yield Reading("recon_blind", scope, blind_s)
+        unknown = [row.created_ms for row in account.views.orders() if row.state is OrderState.UNKNOWN]
+        yield Reading("unresolved_orders", scope, (now_ms - min(unknown)) / 1000 if unknown else 0.0)
+        if account.key.days_left is not None:
+            yield Reading("key_days_left", scope, float(account.key.days_left))
+
+
+def _matched(daemon: Daemon, alias: str, now_ms: int) -> Reading:
+    """
+    Runs of the last 24 h that matched, or repaired all they found, in percent; blind ones count against it.
+
+    Of less than a hundred runs one bad one says little: they are counted as a hundred.
+    """
+    found = daemon.ledger.rows(
+        "SELECT result, (SELECT count(*) FROM recon_diffs d WHERE d.run = r.id AND d.repair = '') AS unexplained"
+        " FROM (SELECT * FROM recon_runs ORDER BY id DESC LIMIT ?) r WHERE account = ? AND started_ms >= ?",
+        (RUNS_LOOKED_AT, alias, now_ms - DAY_MS),
+    )
+    bad = sum(row["result"] == "blind" or row["unexplained"] > 0 for row in found)
+    value = 100.0 * (1 - bad / max(len(found), LEAST_RUNS)) if found else None
+    return Reading("recon_match", account_scope(alias), value, "no reconciliation in 24 h")
+
+
+def _naked(daemon: Daemon) -> Iterator[Reading]:
+    """From the ledger, which knows since when also over a restart."""
+    now_ms = daemon.clock.wall_ms()
+    since = {
+        row["key"].removeprefix(NAKED_KEY): int(row["value"])
+        for row in daemon.ledger.rows("SELECT key, value FROM meta WHERE key LIKE ? AND value <> ''", (f"{NAKED_KEY}%",))
+    }
+    held = {f"{view.account}/{view.symbol}" for view in rows.all_positions(daemon)}
+    for name in sorted(held | since.keys()):
+        alias, _, symbol = name.partition("/")
+        yield Reading("naked", symbol_scope(alias, symbol), (now_ms - since[name]) / 1000 if name in since else 0.0)
+
+
+def _feeds(daemon: Daemon) -> Iterator[Reading]:
+    """Only while an instance needs the data: a recorded market that has ended is no breach."""
+    seen: set[str] = set()
+    for slot in daemon.supervisor.slots.values():
+        symbol = slot.record.symbol
+        if slot.active and symbol not in seen and "market_ended" not in slot.facts.causes:
+            seen.add(symbol)
+            yield Reading("feed_freshness", f"feed:{symbol}", rows.feed_age_s(daemon, slot.record), "nothing was heard yet")
+
+
+def _clocks(daemon: Daemon) -> Iterator[Reading]:
+    for venue in daemon.ops.venue_times:
+        known = venue.clock.last_good_age_s is not None
+        yield Reading(
+            "clock_offset", f"venue:{venue.name}", abs(venue.clock.offset_ms) if known else None, "the venue was never asked"
+        )
+
+
+def _ours(daemon: Daemon) -> Iterator[Reading]:
+    ops, now_ms = daemon.ops, daemon.clock.wall_ms()
+    oldest_ms = ops.alerts.rows.oldest_ms()
+    yield Reading("alert_oldest", ALL, 0.0 if oldest_ms is None else (now_ms - oldest_ms) / 1000)
+    unseen = [each.opened_ms for each in ops.incidents.open_ones() if each.severity == "critical" and each.acked_ms is None]
+    yield Reading("ack_sla", ALL, (now_ms - min(unseen)) / 60_000 if unseen else 0.0)
+    up_h = (daemon.clock.mono_s() - daemon.started_s) / 3600
+    verified_s = ops.chain.verified_age_s()
+    yield Reading("chain_verified_age", ALL, up_h if verified_s is None else verified_s / 3600)
+    if ops.backups.settings.every_min:
+        age_s = ops.backups.age_s()
+        # What no daemon was there to do cannot be late: the age counts from the start on.
+        yield Reading("backup_age", ALL, up_h if age_s is None else min(up_h, age_s / 3600))

@@ -1,0 +1,217 @@
+"""
+Backups of a state directory: `backup/<time>/` with the ledger, instance states, the guardian's plan, and a manifest.
+
+A backup can be made beside a running daemon: states are copied before the ledger, which may be ahead of them but never
+behind. The manifest is written last; a folder without one is no backup. The local exchange is not in it: it is a venue, and
+what a venue knows is recovered by asking it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import PurePath
+from typing import Any, Final
+
+from playd.core import envelope
+from playd.core.canonical import Json
+from playd.core.errors import PlaydError, StateError
+from playd.core.timeframes import DAY_MS
+from playd.ops.chain import GENESIS, Head
+from playd.ops.segments import read_segment, segment_names
+from playd.world.ports import Disk
+
+FOLDER: Final = "backup"
+MANIFEST: Final = "manifest.json"
+LEDGER: Final = "ledger.sqlite"
+SCHEMA: Final = "backup/1"
+MANIFEST_BYTES: Final = 1024 * 1024
+"""Two thousand instances; each takes about 120 bytes."""
+
+CHUNK_BYTES: Final = 1024 * 1024
+HOUR_MS: Final = 3_600_000
+
+
+class BackupError(PlaydError):
+    """A backup that cannot be made, is not whole, or must not be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup holds. `files` maps relative names to (bytes, SHA-256); `head` is the journal's end at that moment."""
+
+    name: str
+    created_ms: int
+    version: str
+    head: Head
+    files: dict[str, tuple[int, str]]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(size for size, _ in self.files.values())
+
+
+def make_backup(disk: Disk, state_dir: PurePath, now_ms: int, version: str) -> Manifest:
+    """
+    Make one backup and check it by opening it. Raises `BackupError` when there is no ledger, when the copy is not whole, or
+    when the disk refuses; nothing is left of it then.
+    """
+    if not disk.exists(state_dir / LEDGER):
+        raise BackupError(f"{state_dir / LEDGER}: found nothing there, expected the ledger of a daemon")
+    name = _name_of(now_ms)
+    folder = state_dir / FOLDER / name
+    if disk.exists(folder):
+        raise BackupError(f"{folder}: a backup of this second is there already")
+    try:
+        disk.mkdir(folder)
+        for relative in _small_files(disk, state_dir):
+            disk.mkdir((folder / relative).parent)
+            disk.write_replace(folder / relative, disk.read_bytes(state_dir / relative), keep_previous=False)
+        head = journal_head(disk, state_dir / "journal")
+        disk.copy_sqlite(state_dir / LEDGER, folder / LEDGER)
+        files = {relative: _fingerprint(disk, folder / relative) for relative in _all_files(disk, folder)}
+        manifest = Manifest(name, now_ms, version, head, files)
+        data = envelope.seal(SCHEMA, _payload(manifest), now_ms, limit=MANIFEST_BYTES)
+        disk.write_replace(folder / MANIFEST, data, keep_previous=False)
+        faults = verify_backup(disk, folder)
+    except (OSError, sqlite3.Error) as error:
+        _drop(disk, folder)
+        raise BackupError(f"{folder}: {error}") from error
+    if faults:
+        _drop(disk, folder)
+        raise BackupError(f"{folder}: the copy is not whole: {'; '.join(faults)}")
+    return manifest
+
+
+def read_manifest(disk: Disk, folder: PurePath) -> Manifest:
+    """The manifest of a backup. Raises `BackupError` when it is missing or damaged."""
+    try:
+        payload, created_ms = envelope.unseal(SCHEMA, disk.read_bytes(folder / MANIFEST), str(folder / MANIFEST))
+    except (OSError, StateError) as error:
+        raise BackupError(f"{folder}: no backup: {error}") from error
+    head = payload["journal_head"]
+    files = {each["path"]: (int(each["bytes"]), str(each["sha256"])) for each in payload["files"]}
+    return Manifest(folder.name, created_ms, payload["version"], Head(int(head["seq"]), head["hash"]), files)
+
+
+def verify_backup(disk: Disk, folder: PurePath) -> list[str]:
+    """
+    Everything that is wrong with a backup: files that are missing, changed or extra, and a ledger that SQLite finds damaged.
+
+    Raises `BackupError` without a readable manifest, `OSError`.
+    """
+    manifest = read_manifest(disk, folder)
+    there = set(_all_files(disk, folder))
+    faults = [f"{name}: missing" for name in sorted(manifest.files.keys() - there)]
+    faults += [f"{name}: not in the manifest" for name in sorted(there - manifest.files.keys())]
+    for name in sorted(there & manifest.files.keys()):
+        if _fingerprint(disk, folder / name) != manifest.files[name]:
+            faults.append(f"{name}: not what was backed up")
+    if not faults:
+        faults += _ledger_faults(disk, folder / LEDGER)
+    return faults
+
+
+def backups(disk: Disk, state_dir: PurePath) -> list[Manifest]:
+    """All backups with a readable manifest, newest first."""
+    folder = state_dir / FOLDER
+    found = []
+    for name in reversed(disk.list(folder) if disk.exists(folder) else []):
+        if disk.exists(folder / name / MANIFEST):
+            try:
+                found.append(read_manifest(disk, folder / name))
+            except BackupError:
+                continue  # `verify_backup` says what is wrong with it, when asked about it
+    return found
+
+
+def prune(disk: Disk, state_dir: PurePath, *, keep_hourly: int, keep_daily: int) -> list[str]:
+    """Remove backups that are neither among the newest `keep_hourly` nor the newest of one of the last `keep_daily` days."""
+    found = backups(disk, state_dir)
+    days: dict[int, str] = {}
+    for each in found:
+        days.setdefault(each.created_ms // DAY_MS, each.name)
+    kept = {each.name for each in found[:keep_hourly]} | set([*days.values()][:keep_daily])
+    dropped = [each.name for each in found if each.name not in kept]
+    for name in dropped:
+        disk.remove_tree(state_dir / FOLDER / name)
+    return dropped
+
+
+def journal_head(disk: Disk, journal_dir: PurePath) -> Head:
+    """The last whole record of a journal, also while it is written. The beginning of all when there is none."""
+    names = segment_names(disk, journal_dir) if disk.exists(journal_dir) else []
+    for name in reversed(names):
+        reading = read_segment(disk.read_bytes(journal_dir / name), name, None)
+        if reading.head is not None and reading.records:
+            return reading.head
+    return Head(0, GENESIS)
+
+
+def _name_of(now_ms: int) -> str:
+    """UTC, so that names sort by time: `2024-01-31T12-00-00Z`."""
+    return f"{datetime.fromtimestamp(now_ms // 1000, UTC):%Y-%m-%dT%H-%M-%SZ}"
+
+
+def _small_files(disk: Disk, state_dir: PurePath) -> Iterator[str]:
+    """Newest generations of states and plan, relative to the state directory."""
+    instances = state_dir / "instances"
+    for name in disk.list(instances) if disk.exists(instances) else []:
+        if disk.exists(instances / name / "state.json"):
+            yield f"instances/{name}/state.json"
+    if disk.exists(state_dir / "guardian" / "plan.json"):
+        yield "guardian/plan.json"
+
+
+def _all_files(disk: Disk, folder: PurePath, above: str = "") -> Iterator[str]:
+    for name in disk.list(folder):
+        if disk.stat(folder / name).is_dir:
+            yield from _all_files(disk, folder / name, f"{above}{name}/")
+        elif above or name != MANIFEST:
+            yield f"{above}{name}"
+
+
+def _fingerprint(disk: Disk, path: PurePath) -> tuple[int, str]:
+    digest, offset = sha256(), 0
+    while chunk := disk.read_from(path, offset, CHUNK_BYTES):
+        digest.update(chunk)
+        offset += len(chunk)
+    return offset, digest.hexdigest()
+
+
+def _ledger_faults(disk: Disk, path: PurePath) -> list[str]:
+    try:
+        connection = disk.open_sqlite(path, read_only=True)
+        try:
+            rows = connection.execute("PRAGMA integrity_check(3)").fetchall()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return [f"{LEDGER}: {error}"]
+    return [f"{LEDGER}: {row[0]}" for row in rows if row[0] != "ok"]
+
+
+def _payload(manifest: Manifest) -> dict[str, Json]:
+    return {
+        "version": manifest.version,
+        "journal_head": {"seq": manifest.head.seq, "hash": manifest.head.hash},
+        "files": [{"path": name, "bytes": size, "sha256": digest} for name, (size, digest) in sorted(manifest.files.items())],
+    }
+
+
+def _drop(disk: Disk, folder: PurePath) -> None:
+    if disk.exists(folder):
+        disk.remove_tree(folder)
+
+
+def describe(manifest: Manifest, now_ms: int) -> dict[str, Any]:
+    """A row for tables: what it is called, how old and how large it is, and how far the journal was."""
+    return {
+        "id": manifest.name,
+        "age_s": round((now_ms - manifest.created_ms) / 1000, 3),
+        "size_bytes": manifest.size_bytes,
+        "version": manifest.version,
+        "journal_head": {"seq": manifest.head.seq, "hash": manifest.head.hash},
+        "files": len(manifest.files),
+    }

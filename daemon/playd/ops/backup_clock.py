@@ -1,0 +1,113 @@
+"""Backups while the daemon runs: one every so often, each made by a process of its own, so that trading never waits for one."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+import anyio
+import structlog
+
+from playd.core.errors import PlaydError
+from playd.core.record import Recorder
+from playd.ops.backup import FOLDER, Manifest, backups
+from playd.orders.halts import ALL
+from playd.orders.incidents import Incidents
+from playd.settings.model import Backup as BackupSettings
+from playd.world.ports import World
+
+MODULE: Final = "playd.cli.backup"
+LOOK_EVERY_S: Final = 60.0
+COMMAND_WITHIN_S: Final = 600.0
+"""How long the operator's command may take to carry a backup away."""
+
+_log = structlog.get_logger()
+
+
+class BackupFailed(PlaydError):
+    """The process that makes or checks backups ended with a failure; its own words are in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupClock:
+    """
+    `run` for the schedule, `make` and `verify` for a person who asks.
+
+    A failure is an incident `BACKUP_FAILED`, resolved by the next success; it never touches trading.
+    """
+
+    world: World
+    state_dir: PurePath
+    settings: BackupSettings
+    journal: Recorder
+    incidents: Incidents
+    making: anyio.Lock
+    """Held while one is made: a second one waits."""
+
+    async def run(self) -> None:
+        """Make one whenever the newest is too old, the first one an interval after the start; until cancelled."""
+        every_s = self.settings.every_min * 60.0
+        if not every_s:
+            return
+        started_s = self.world.clock.mono_s()
+        while True:
+            await anyio.sleep(min(every_s, LOOK_EVERY_S))
+            age_s = self.age_s()
+            running_s = self.world.clock.mono_s() - started_s
+            if running_s >= every_s and (age_s is None or age_s >= every_s):
+                try:
+                    await self.make()
+                except BackupFailed as error:
+                    _log.error("backup.failed", msg=str(error))
+                    started_s = self.world.clock.mono_s() - every_s + LOOK_EVERY_S
+
+    def listed(self) -> list[Manifest]:
+        """What there is, newest first. Raises `OSError`."""
+        return backups(self.world.disk, self.state_dir)
+
+    def age_s(self) -> float | None:
+        """Seconds since the newest backup, None when there is none or the folder cannot be read."""
+        try:
+            newest = next(iter(self.listed()), None)
+        except OSError:
+            return None
+        return None if newest is None else max(0.0, (self.world.clock.wall_ms() - newest.created_ms) / 1000)
+
+    async def make(self) -> Manifest:
+        """Make one now, ship it if a command says so, and record it. Raises `BackupFailed`."""
+        keep = self.settings
+        async with self.making:
+            code = await self.world.process.run_module(
+                MODULE, ("make", str(self.state_dir), str(keep.keep_hourly), str(keep.keep_daily))
+            )
+            if code:
+                raise self._failed(f"no backup was made: the process ended with {code}, its words are in the log")
+            made = next(iter(self.listed()))
+            await self._ship(made)
+        self.journal.append("backup.done", {"backup": made.name, "bytes": made.size_bytes, "files": len(made.files)})
+        self.incidents.resolve("BACKUP_FAILED", ALL, f"backup {made.name} was made")
+        _log.info("backup.done", msg=made.name, value=made.size_bytes, unit="bytes")
+        return made
+
+    async def verify(self, name: str) -> bool:
+        """Whether a backup is whole, looked at by a process of its own."""
+        return await self.world.process.run_module(MODULE, ("verify", str(self.state_dir / FOLDER / name))) == 0
+
+    async def _ship(self, made: Manifest) -> None:
+        """Run `backup.command` with the backup's folder as its last word."""
+        if not self.settings.command:
+            return
+        command = [*shlex.split(self.settings.command), str(self.state_dir / FOLDER / made.name)]
+        code: int | None = None
+        try:
+            with anyio.move_on_after(COMMAND_WITHIN_S):
+                code = await self.world.process.run_command(command, "")
+        except OSError as error:
+            raise self._failed(f"backup.command cannot be started: {error}") from error
+        if code != 0:
+            how = "did not end in time" if code is None else f"ended with {code}"
+            raise self._failed(f"backup.command {how}; the backup itself is at {command[-1]}")
+
+    def _failed(self, text: str) -> BackupFailed:
+        self.incidents.open("BACKUP_FAILED", "warning", ALL, text)
+        return BackupFailed(text)

@@ -1,0 +1,82 @@
+"""Every kind of incident: what it means for a person, the runbook page, and the first command to type. Data."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentKind:
+    """`page` is a file of `runbooks/`."""
+
+    meaning: str
+    page: str
+    command: str
+
+
+def _kinds(page: str, **kinds: tuple[str, str]) -> dict[str, IncidentKind]:
+    return {name: IncidentKind(meaning, page, command) for name, (meaning, command) in kinds.items()}
+
+
+KINDS: Final[dict[str, IncidentKind]] = {
+    **_kinds(
+        "naked-position.md",
+        NAKED=("a position had no stop at the venue", "playctl positions"),
+        UNPROTECTABLE=("the venue takes no stop for a position", "playctl positions"),
+        STOP_REFUSED=("the venue refused a stop or its move", "playctl positions"),
+        STOP_SILENT=("the market is beyond a stop that does not fire", "playctl positions"),
+        STOP_LOST=("a stop was cancelled while its position was open", "playctl positions"),
+        FILL_CHECK=("the position at the venue is not what was filled", "playctl reconcile --dry-run"),
+    ),
+    **_kinds(
+        "guardian.md",
+        GUARDIAN_SILENT=("the guardian does not answer", "playctl guardian"),
+        GUARDIAN_PLAN=("the guardian's plan could not be written or read", "playctl guardian"),
+        GUARDIAN_RECORDS=("the guardian's journal could not be read", "playctl guardian"),
+        GUARDIAN_STOP=("the guardian put a stop back", "playctl positions"),
+        GUARDIAN_CLOSED=("the guardian closed a position", "playctl positions"),
+    ),
+    **_kinds(
+        "disk-full.md",
+        BACKUP_FAILED=("a backup was not made or not carried away", "playctl backup list"),
+    ),
+    **_kinds(
+        "incidents.md",
+        ACCOUNT_REFUSED=("the venue or we refused the key of an account", "playctl status"),
+        ALERT_UNDELIVERED=("alerts do not reach anybody by one route", "playctl notify list"),
+        BLIND=("orders or positions could not be read", "playctl reconcile --dry-run"),
+        CHAIN_BROKEN=("a record of the journal was changed, lost or moved", "playctl audit verify"),
+        CONTRADICTION=("the venue contradicts a final state of an order", "playctl orders --all"),
+        EXECUTION_TYPE=("an execution of a kind that is not known", "playctl fills"),
+        EXIT_UNFINISHED=("a position could not be closed in time", "playctl positions"),
+        FORCED_CLOSE=("the venue closed a position: liquidation, deleverage or settlement", "playctl fills"),
+        FOREIGN_ORDER=("an order that nobody here sent", "playctl orders"),
+        FOREIGN_POSITION=("a position that nobody here opened", "playctl positions"),
+        HALTED=("a rule refuses new risk until a person lifts it", "playctl halts"),
+        HTTP_DOWN=("health and metrics are not served", "playctl health"),
+        INSTANCE_FAILED=("an instance was given up; its position stays under its stop", "playctl status"),
+        INTENT_CHANGED=("a decision came again with other numbers", "playctl intents"),
+        KEY_EXPIRES=("the key of an account ends soon", "playctl balance"),
+        LEVERAGE=("the venue did not take the leverage", "playctl positions"),
+        MANUAL_CLOSE=("a position was closed by hand at the venue", "playctl fills"),
+        ORDER_REFUSED=("the venue refused an order that mattered", "playctl orders --all"),
+        ORDER_STATUS=("the venue reports an order in a status that is not known", "playctl orders"),
+        OVERFILL=("more was executed than was ordered", "playctl positions"),
+        PANIC_UNFINISHED=("a panic left something open", "playctl panic all"),
+        POSITION_DIFFERS=("our books and the venue disagree about a position", "playctl reconcile --dry-run"),
+        REPAIRS=("books had to be repaired too often", "playctl reconcile --dry-run"),
+        SECOND_DAEMON=("another daemon trades on this account", "playctl orders"),
+        STATE_DAMAGED=("the newest state of an instance was damaged", "playctl status"),
+        SYMBOL_REFUSED=("the venue refuses orders on a symbol", "playctl halts"),
+        UNKNOWN_ORDER=("nobody knows whether an order exists", "playctl intents --unresolved"),
+        UNKNOWN_ORDER_AGE=("an order has been in doubt for long", "playctl intents --unresolved"),
+        SLO=("a figure is outside its objective", "playctl slo"),
+        CLOCK=("our clock and a venue's are apart", "playctl slo"),
+    ),
+}
+"""By name; `CLOCK_LOCAL` and its like are found under `CLOCK`, `SLO_FEED_FRESHNESS` under `SLO`."""
+
+
+def kind_of(name: str) -> IncidentKind:
+    """What is known of an incident of this name; a name nobody declared points at the page about all incidents."""
+    found = KINDS.get(name) or KINDS.get(name.partition("_")[0])
+    return found or IncidentKind("an incident that this version does not describe", "incidents.md", "playctl incident list")
