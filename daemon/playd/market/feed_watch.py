@@ -158,7 +158,7 @@ class SymbolFeed:
     def end(self) -> None:
         """A replayed market is over: nothing will be overdue any more, and who waits for a bar hears of it."""
         self.ended = True
-        self._wake()
+        self.wake()
         if self.line.gap is None:
             self.scope.cancel()
 
@@ -260,12 +260,13 @@ class SymbolFeed:
             fresh = self._clock.mono_s() < self._due_s + self._timing.stale_s
             if fresh and self.line.gap is None:
                 self._enter(FeedState.LIVE if head.source is Source.STREAM else FeedState.LATE, f"bar from {head.source}")
-        self._wake()
+        self.wake()
         if self.line.gap is not None or self._next_look_s() < self._looks_s:
             # A bar in time only puts trouble off: the watch need not run beside the order that this bar may cause.
             self._touched.set()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let whoever waits for a bar look again."""
         arrived, self._arrived = self._arrived, anyio.Event()
         arrived.set()
 

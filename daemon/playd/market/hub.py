@@ -71,10 +71,11 @@ class MarketHub:
             await self._answer_barriers()
         raise AssertionError("barriers are answered without end")
 
-    async def subscribe(self, symbol: str, *, after_ms: int | None = None) -> Subscription:
+    async def subscribe(self, symbol: str, *, after_ms: int | None = None, awaited: bool = True) -> Subscription:
         """
         Closed bars of a symbol from now on, or from behind the candle that opens at `after_ms` (the last one of a history).
 
+        A market in lock-step does not wait for one that is not `awaited`: its bars are dealt with beside another symbol's.
         Raises `Refused` when no further symbol fits on the connection.
         """
         async with self._changing:
@@ -90,6 +91,8 @@ class MarketHub:
                 feed.line.head_ms if after_ms is None else after_ms,
                 on_done=self._meet_barrier,
                 on_close=self._leave,
+                awaited=awaited,
+                is_held=lambda: self._barrier is not None,
             )
             self._subscribers[symbol].add(subscription)
             if first:  # last, so that not even the first frame finds nobody
@@ -194,8 +197,13 @@ class MarketHub:
         for symbol, subscribers in self._subscribers.items():
             newest_ms = self._feeds[symbol].line.newest_ms
             if newest_ms is not None:
-                awaited |= dict.fromkeys(subscribers, newest_ms + self._source.step_ms)
+                waited_for = (each for each in subscribers if each.awaited)
+                awaited |= dict.fromkeys(waited_for, newest_ms + self._source.step_ms)
         self._barrier = number, awaited
+        latest_ms = max((feed.line.newest_ms or 0 for feed in self._feeds.values()), default=0)
+        for feed in self._feeds.values():
+            if (feed.line.newest_ms or 0) < latest_ms:
+                feed.wake()  # nothing more comes for it: whoever reads it beside another symbol must look
         self._meet_barrier()
 
     def _meet_barrier(self) -> None:

@@ -30,7 +30,13 @@ class Subscription:
         *,
         on_done: Callable[[], None],
         on_close: Callable[["Subscription"], Awaitable[None]],
+        awaited: bool = True,
+        is_held: Callable[[], bool] = lambda: False,
     ) -> None:
+        """
+        `awaited`: whether a market in lock-step waits until `done` was called for its bars. `is_held`: whether such a market
+        has sent everything that has happened, and waits.
+        """
         self._feed = feed
         self._source = source
         self._clock = clock
@@ -39,6 +45,10 @@ class Subscription:
         self._done_ms = (after_ms + source.step_ms) if after_ms is not None else 0
         self._on_done = on_done
         self._on_close = on_close
+        self.awaited = awaited
+        self._is_held = is_held
+        self._ahead: ClosedBar | None = None
+        """The next bar, seen by `at` before its time."""
         self._refetched: deque[ClosedBar] = deque()
         self._revisions_seen = feed.revision_count
         self._closed = False
@@ -90,6 +100,44 @@ class Subscription:
         """Every bar that closes up to `close_ms` has been dealt with."""
         self._done_ms = max(self._done_ms, close_ms)
         self._on_done()
+
+    async def at(self, open_ms: int) -> ClosedBar | None:
+        """
+        The bar that opens then, those before it passed by; None when it is known that there is none: a later one is there, or a
+        market in lock-step waits and has none. For who reads one symbol beside another. Cancelling loses nothing.
+        """
+        while True:
+            bar = self._ahead or self._next()
+            if bar is not None:
+                self._ahead, self._cursor_ms = bar, bar.candle.open_time_ms
+                if self._cursor_ms > open_ms:
+                    return None
+                self._ahead = None
+                if self._cursor_ms == open_ms:
+                    return bar
+            elif self._is_behind_the_kept():
+                await self._refetch()
+            elif self._feed.ended and self._feed.line.gap is None:
+                return None
+            elif self._is_held():
+                if await self._is_absent(open_ms):
+                    return None
+            else:
+                await self._feed.arrival()
+
+    async def _is_absent(self, open_ms: int) -> bool:
+        """Whether the venue, asked now, says that no closed candle opens then; one that it has is fetched."""
+        try:
+            with anyio.fail_after(self._timing.fetch_within_s):
+                candles = await self._source.candles(self.symbol, open_ms, open_ms + self._source.step_ms)
+        except (VenueError, LinkError, TimeoutError):
+            candles = None
+        if candles:
+            self._feed.check_now()
+        if candles is None or candles:
+            await anyio.sleep(self._timing.retry_pause_s)
+            return False
+        return True
 
     def take_revisions(self) -> list[Revision]:
         """Corrected candles since the last call. Whoever gets any must not enter before it has warmed up again."""

@@ -1,0 +1,53 @@
+"""Closed bars of two symbols in step: those of a traded one, each with the bar of a second one that opens with it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from playd.market.bars import ClosedBar
+from playd.market.hub import MarketHub
+from playd.market.subscription import Subscription
+
+
+class PairedBars:
+    """
+    The bars of `own`, each once, oldest first; `candle.reference` is the candle of `other` that opens with it.
+
+    A bar waits for the other symbol's, through gaps and outages too, because what is decided on less could not be repeated. It
+    goes on without one only when it is known that there is none. Ages are those of the own bar: whoever waited long finds it
+    too old to enter on.
+    """
+
+    def __init__(self, own: Subscription, other: Subscription) -> None:
+        self._own = own
+        self._other = other
+        self._bar: ClosedBar | None = None
+        """Of the own symbol, waiting for the other one's."""
+
+    async def receive(self) -> ClosedBar:
+        """The next bar. Cancelling loses nothing. Raises `anyio.EndOfStream` when a replayed market is over."""
+        if self._bar is None:
+            self._bar = await self._own.receive()
+        other = await self._other.at(self._bar.candle.open_time_ms)
+        bar, self._bar = self._bar, None
+        if other is None:
+            return bar
+        return replace(bar, candle=replace(bar.candle, reference=other.candle), late=bar.late or other.late)
+
+    def done(self, close_ms: int) -> None:
+        """Every bar that closes up to `close_ms` has been dealt with."""
+        self._own.done(close_ms)
+
+
+@asynccontextmanager
+async def paired_bars(hub: MarketHub, symbol: str, reference: str, *, after_ms: int) -> AsyncIterator[PairedBars]:
+    """
+    Both symbols from behind the candle that opens at `after_ms`, while the block lasts.
+
+    Raises `Refused` when no further symbol fits on the connection.
+    """
+    async with (
+        await hub.subscribe(reference, after_ms=after_ms, awaited=False) as other,
+        await hub.subscribe(symbol, after_ms=after_ms) as own,
+    ):
+        yield PairedBars(own, other)

@@ -1,0 +1,176 @@
+"""Bars of two symbols in step, in virtual time: nothing is decided on one of them alone, and nothing waits for ever."""
+
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from playd.market.bars import ClosedBar
+from playd.market.feed_watch import FeedState
+from playd.market.paired import PairedBars, paired_bars
+from playd.market.public_feed import FeedBarrier, FeedEnded, KlineFrame
+from tests.unit.market.test_hub import STEP, SYMBOL, Scene, candle, running
+from tests.virtual_time import in_virtual_time
+
+OTHER = "ETHUSDT"
+
+
+def close(scene: Scene, symbol: str, *numbers: int) -> None:
+    for number in numbers:
+        price = 1.0 if symbol == SYMBOL else 7.0
+        scene.feed.deliver(KlineFrame(symbol, candle(number, price), True, scene.clock.mono_s()))
+
+
+async def take(pairs: PairedBars, count: int = 1) -> list[ClosedBar]:
+    with anyio.fail_after(1000):
+        return [await pairs.receive() for _ in range(count)]
+
+
+async def waits(pairs: PairedBars, seconds: float = 20.0) -> bool:
+    with anyio.move_on_after(seconds) as waited:
+        await pairs.receive()
+    return waited.cancelled_caught
+
+
+def opens(bars: list[ClosedBar]) -> list[tuple[int, int | None]]:
+    """Numbers of the own bars, each with that of the other one."""
+    found = []
+    for bar in bars:
+        other = bar.candle.reference
+        found.append((bar.candle.open_time_ms // STEP, None if other is None else other.open_time_ms // STEP))
+    return found
+
+
+def test_each_bar_comes_with_the_other_symbols_bar_of_the_same_time() -> None:
+    async def body() -> None:
+        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+            close(scene, OTHER, 1, 2)
+            close(scene, SYMBOL, 1)
+            close(scene, OTHER, 3)
+            close(scene, SYMBOL, 2, 3)
+            bars = await take(pairs, 3)
+            assert opens(bars) == [(1, 1), (2, 2), (3, 3)]
+            assert [(bar.symbol, bar.candle.close, bar.late) for bar in bars] == [(SYMBOL, 1.0, False)] * 3
+            assert bars[0].candle == replace(candle(1), reference=candle(1, 7.0))
+
+    in_virtual_time(body)
+
+
+def test_a_bar_waits_for_the_other_symbols_and_a_cancelled_wait_loses_nothing() -> None:
+    async def body() -> None:
+        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+            close(scene, SYMBOL, 1)
+            assert await waits(pairs)
+            close(scene, SYMBOL, 2)
+            assert await waits(pairs)
+            close(scene, OTHER, 1, 2)
+            assert opens(await take(pairs, 2)) == [(1, 1), (2, 2)]
+            assert await waits(pairs)
+
+    in_virtual_time(body)
+
+
+def test_while_the_other_feed_is_silent_nothing_is_decided_and_it_is_stale() -> None:
+    async def body() -> None:
+        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+            close(scene, SYMBOL, 1)
+            assert await waits(pairs, 300)
+            assert scene.hub.feed_state(OTHER) is FeedState.STALE
+            scene.source.list(1)  # it comes over REST at last
+            (bar,) = await take(pairs)
+            assert opens([bar]) == [(1, 1)]
+            assert bar.late
+            assert bar.received_mono_s == 0.0
+
+    in_virtual_time(body)
+
+
+def test_a_bar_that_the_other_symbol_does_not_have_is_missing_once_a_later_one_proves_it() -> None:
+    async def body() -> None:
+        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+            close(scene, SYMBOL, 1, 2, 3, 4)
+            close(scene, OTHER, 1, 4)
+            assert opens(await take(pairs, 4)) == [(1, 1), (2, None), (3, None), (4, 4)]
+
+    in_virtual_time(body)
+
+
+def test_bars_of_the_other_symbol_without_an_own_bar_are_passed_by() -> None:
+    async def body() -> None:
+        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+            close(scene, OTHER, 1, 2, 3, 4)
+            close(scene, SYMBOL, 1, 4)
+            assert opens(await take(pairs, 2)) == [(1, 1), (4, 4)]
+
+    in_virtual_time(body)
+
+
+def test_a_market_in_lock_step_that_has_no_such_bar_says_so_when_asked() -> None:
+    """It holds its time until the own bar is dealt with: waiting for another bar would never end."""
+
+    async def body() -> None:
+        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+            close(scene, SYMBOL, 1)
+            assert await waits(pairs, 5)
+            scene.feed.deliver(FeedBarrier(1))
+            assert opens(await take(pairs)) == [(1, None)]
+            assert scene.clock.mono_s() == pytest.approx(5)
+            pairs.done(2 * STEP)
+            await anyio.sleep(0.1)
+            assert scene.feed.barriers == [1]
+            scene.source.list(2)
+            close(scene, SYMBOL, 2)
+            close(scene, OTHER, 2)
+            scene.feed.deliver(FeedBarrier(2))
+            assert opens(await take(pairs)) == [(2, 2)]
+
+    in_virtual_time(body)
+
+
+def test_a_frame_that_was_lost_in_lock_step_is_fetched_and_not_taken_for_a_hole() -> None:
+    async def body() -> None:
+        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+            scene.source.list(1)
+            close(scene, SYMBOL, 1)
+            scene.feed.deliver(FeedBarrier(1))
+            assert opens(await take(pairs)) == [(1, 1)]
+
+    in_virtual_time(body)
+
+
+def test_a_barrier_does_not_wait_for_bars_of_the_other_symbol_alone() -> None:
+    async def body() -> None:
+        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0):
+            close(scene, OTHER, 1)
+            scene.feed.deliver(FeedBarrier(1))
+            await anyio.sleep(0.1)
+            assert scene.feed.barriers == [1]
+
+    in_virtual_time(body)
+
+
+def test_a_replayed_market_ends_both() -> None:
+    async def body() -> None:
+        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+            close(scene, SYMBOL, 1, 2)
+            close(scene, OTHER, 1)
+            scene.feed.deliver(FeedEnded(3 * STEP))
+            assert opens(await take(pairs, 2)) == [(1, 1), (2, None)]
+            with pytest.raises(anyio.EndOfStream):
+                await pairs.receive()
+
+    in_virtual_time(body)
+
+
+def test_the_other_symbol_is_watched_once_however_many_read_or_trade_it() -> None:
+    async def body() -> None:
+        async with running() as scene, await scene.hub.subscribe(OTHER):
+            async with (
+                paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0),
+                paired_bars(scene.hub, "SOLUSDT", OTHER, after_ms=0),
+            ):
+                assert scene.feed.watched == [OTHER, SYMBOL, "SOLUSDT"]
+            assert scene.feed.unwatched == [SYMBOL, "SOLUSDT"] or scene.feed.unwatched == ["SOLUSDT", SYMBOL]
+            assert scene.hub.symbols == [OTHER]
+
+    in_virtual_time(body)
