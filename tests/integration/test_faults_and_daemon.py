@@ -274,8 +274,6 @@ def orders_of_a_decision(exchange: Exchange, uid: int) -> list[str]:
     return [row["orderLinkId"] for row in rows.values() if row["orderLinkId"] and not row["reduceOnly"]]
 
 
-# Sockets that a fault cuts while they connect are closed by the collector, which warns; the claim here is about orders.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_whatever_goes_wrong_the_daemon_ends_with_what_the_exchange_says(tmp_path: PurePath) -> None:
     world = real_world()
     config = ExchangeConfig(tmp_path / "exchange.sqlite", speed=1.0, rate_limits=False, frame_every_s=5.0)

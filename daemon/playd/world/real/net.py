@@ -66,7 +66,9 @@ class RealNet:
     """`Net` of this machine."""
 
     def http_session(self, *, timeout_s: float, headers: Mapping[str, str] | None = None) -> "aiohttp.ClientSession":
-        return session(timeout_s=timeout_s, headers=headers)
+        from playd.world.real.connector import Connector
+
+        return session(timeout_s=timeout_s, headers=headers, connector=Connector())
 
     def serve_http(self, app: "aiohttp.web.Application", host: str, port: int) -> contextlib.AbstractAsyncContextManager[int]:
         return serve_http(app, host, port)

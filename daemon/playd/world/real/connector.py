@@ -1,0 +1,44 @@
+"""
+Outgoing connections that give up without closing what is not theirs.
+
+aiohttp makes a socket, connects it and hands it to the loop. When the attempt is cancelled at that very moment, uvloop has
+taken the descriptor and closes it, while the socket object still believes to own it: the collector would close the number a
+second time, and by then it may be the descriptor of another connection, or of a file.
+"""
+
+import socket
+from contextvars import ContextVar
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.connector import AddrInfoType
+
+_made: Final[ContextVar[list[socket.socket]]] = ContextVar("sockets of a connection attempt")
+
+
+def _make(address: AddrInfoType) -> socket.socket:
+    """A socket for one address of an attempt, noted with it."""
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    _made.get().append(made)
+    return made
+
+
+class Connector(aiohttp.TCPConnector):
+    """A connector for uvloop. An attempt that fails leaves no socket object behind that owns a descriptor."""
+
+    def __init__(self) -> None:
+        super().__init__(socket_factory=_make)
+
+    async def _wrap_create_connection(self, *args: Any, **more: Any) -> Any:
+        sockets: list[socket.socket] = []
+        token = _made.set(sockets)
+        try:
+            return await super()._wrap_create_connection(*args, **more)
+        except BaseException:
+            # Sockets that were never handed over are closed by whoever connected them; the loop has taken all others.
+            for each in sockets:
+                each.detach()
+            raise
+        finally:
+            _made.reset(token)
