@@ -64,6 +64,13 @@ ACTIONS = (
     "metadata: {pair: {feature_id: sw, field: pair_anchor_hash}, hour: {feature_id: sw_1h, field: pair_direction}}}, "
     "exit_long: {all: [[ms.choch_this_bar, '==', true]]}",
     "entry_short: {all: [[rsi, '>', 60]]}, entry_long: {all: [[rsi, '<', 30]]}, exit_all: {all: [[close, cross_above, slow]]}",
+    "entry_long: {all: [[last_price, '>', slow], [rsi, '>', 45]]}, entry_short: {all: [[fast, cross_below, slow]]}, "
+    "exit_long: {any: [[last_price, cross_below, fast], "
+    "{holds_for_duration: {duration: 4m, expr: [[last_price, '<', slow]]}}], "
+    "metadata: {price: {feature_id: last_price, offset: 1}, at: {feature_id: rsi}}}, exit_short: {all: [[rsi, '<', 40]]}",
+    """[{id: fast, cases: [{when: [last_price, '>', [close, '+', 20]], emit: [{action: exit_short, percent: 50}]},
+    {when: [last_price, '<', [close, '-', 20]], emit: [entry_short, {action: exit_long, percent: 30}]}]},
+    {id: slow, cases: [{when: [rsi, '>', 55], emit: [entry_long]}], else: {emit: [exit_all]}}]""",
     """[{id: lock, cases: [{when: [rsi, '>', 80], emit: [{action: exit_long, percent: 60, metadata: {at: {feature_id: rsi}}}]},
     {when: [rsi, '>', 60], emit: [{action: exit_all, percent: 35}, entry_long]}],
     else: {emit: [{action: exit_short, percent: 12.5}]}},
@@ -206,8 +213,9 @@ class ShadowRun:
         self.shadow.close(candles.at(len(candles) - 1))
 
     def equity(self) -> list[float]:
-        """Equity at every decision; the last point shows what the end of the run left."""
-        points = [decision.equity_usdt for decision in self.decisions]
+        """Equity at every decided execution close; the last point shows what the end of the run left."""
+        exec_ms = self.shadow.engine.play.timeframes.exec_ms
+        points = [decision.equity_usdt for decision in self.decisions if decision.close_ms % exec_ms == 0]
         return [*points[:-1], self.shadow.engine.cash_usdt] if points else []
 
 
@@ -286,11 +294,12 @@ def test_future_bars_never_change_past_decisions(play: Play, market: Market, dat
     for path in (candles, other):
         result = run_backtest(play, path, BTC)
         closes = int(np.searchsorted(result.close_times_ms[:-1], cut_ms, side="right"))
+        decisions = int(np.searchsorted(result.decision_times_ms[:-1], cut_ms, side="right"))
         trades = [trade for trade in result.trades if trade.exit_time_ms < cut_ms]
-        pasts.append((result.equity_usdt[:closes].tolist(), result.verdicts[:closes].tolist(), trades))
-    shorter = min(len(past[0]) for past in pasts)
-    assert pasts[0][0][:shorter] == pasts[1][0][:shorter]
-    assert pasts[0][1][:shorter] == pasts[1][1][:shorter]
+        pasts.append((result.equity_usdt[:closes].tolist(), result.verdicts[:decisions].tolist(), trades))
+    for row in (0, 1):
+        shorter = min(len(past[row]) for past in pasts)
+        assert pasts[0][row][:shorter] == pasts[1][row][:shorter]
     assert pasts[0][2] == pasts[1][2]
 
 

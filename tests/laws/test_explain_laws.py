@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.random import PCG64, Generator
 
-from playd.engine.clauses import alone_missing, fired, missing, stopped_by, truth
+from playd.engine.clauses import Read, alone_missing, fired, missing, stopped_by, truth
 from playd.engine.explain import Explainer
-from playd.engine.notes import reader_at
 from playd.engine.play_engine import PlayEngine
+from playd.engine.readings import Readings
 from playd.engine.records import VERDICTS
 from playd.engine.shadow import ShadowBook
 from playd.engine.statistics import bar_statistics, clauses_of
@@ -45,6 +45,8 @@ CLAUSES = (
     "{setup: calm}",
     '{occurred_within: {bars: 4, expr: ["rsi", "<", 35]}}',
     '{holds_for: {bars: 3, expr: {any: [["rsi", ">", 50], {setup: calm}]}}}',
+    '["last_price", cross_above, "fast"]',
+    '{holds_for: {bars: 2, expr: [["last_price", ">", "slow"]]}}',
 )
 
 
@@ -101,6 +103,14 @@ risk_model:
     return run_backtest(load_play(text, "laws.yml"), candles, BTC)
 
 
+def close_of(columns: Columns, row: int) -> int:
+    return int(columns.close_times_ms(columns.program.decision_clock)[row])
+
+
+def reader_at(columns: Columns, row: int) -> Read:
+    return Readings(columns).at(close_of(columns, row))
+
+
 def equal(left: float, right: float) -> bool:
     return left == right or (math.isnan(left) and math.isnan(right))
 
@@ -117,7 +127,7 @@ def test_an_action_is_explained_as_true_where_its_signal_is(result: BacktestResu
     for rule in action_rules(result.play):
         signal = columns.signal(rule.action)
         assert signal is not None
-        for row in range(0, columns.exec_count, 7):
+        for row in range(0, columns.decision_count, 7):
             read = reader_at(columns, row)
             assert (truth(rule.root, read) == 1.0) == (signal[row] == 1.0)
             for node in nodes(rule.root):
@@ -139,7 +149,7 @@ def test_clauses_that_fired_are_true_and_a_missing_one_would_have_helped(result:
     columns = result.columns
     for rule in action_rules(result.play):
         by_path = {clause.path: clause for clause in clauses_of(rule.root)}
-        for row in range(0, columns.exec_count, 7):
+        for row in range(0, columns.decision_count, 7):
             read = reader_at(columns, row)
             if truth(rule.root, read) == 1.0:
                 assert not missing(rule.root, read)
@@ -167,7 +177,7 @@ def test_every_closed_bar_has_one_verdict_and_the_counts_add_up(result: Backtest
     columns, verdicts = result.columns, verdicts_of(result)
     found = bar_statistics(result.play, columns, verdicts)
     assert found is not None
-    closes = columns.close_times_ms(columns.program.exec_clock)
+    closes = columns.close_times_ms(columns.program.decision_clock)
     bars = int(((closes >= found.first_close_ms) & (closes <= found.last_close_ms)).sum())
     assert found.bars == sum(count.bars for count in found.verdicts) == bars
     late = sum(count.bars for count in found.verdicts if count.verdict == LATE_DATA)
@@ -198,9 +208,9 @@ def test_a_running_engine_names_the_same_clauses_as_a_backtest(result: BacktestR
 @given(runs())
 def test_what_is_unknown_has_a_reason_and_what_is_known_has_none(result: BacktestResult) -> None:
     columns = result.columns
-    for row in range(0, columns.exec_count, 13):
+    for row in range(0, columns.decision_count, 13):
         for rule in action_rules(result.play):
-            for node in Explainer(columns, row).action(rule).tree.walk():
+            for node in Explainer(columns, close_of(columns, row)).action(rule).tree.walk():
                 assert (node.truth is None) == (node.unknown is not None)
 
 
@@ -226,7 +236,7 @@ def test_the_reasons_of_the_unknown() -> None:
     (rule,) = (one for one in action_rules(play) if one.action == "entry_long")
 
     def reasons(row: int) -> list[tuple[str, str] | None]:
-        tree = Explainer(columns, row).action(rule).tree
+        tree = Explainer(columns, close_of(columns, row)).action(rule).tree
         return [(node.unknown.reason, node.unknown.cause) if node.unknown else None for node in tree.children]
 
     undefined, short = ("undefined", "(close / (close - close))"), ("no_history", "actions.entry_long.all[3]")

@@ -48,13 +48,13 @@ def assert_explains(result: BacktestResult) -> None:
     verdicts = verdicts_of(result)
     found = bar_statistics(result.play, result.columns, verdicts)
     assert found is not None
-    assert sum(count.bars for count in found.verdicts) == found.bars == len(result.all_close_times_ms)
+    assert sum(count.bars for count in found.verdicts) == found.bars == len(result.all_decision_times_ms)
     for clause in found.clauses:
         assert clause.true + clause.false + clause.missing == found.bars
-    rows = len(result.columns.close_times_ms(result.program.exec_clock))
-    for row in (0, rows // 2, rows - 1):
+    closes = result.columns.close_times_ms(result.program.decision_clock).tolist()
+    for close_ms in (closes[0], closes[len(closes) // 2], closes[-1]):
         for rule in action_rules(result.play):
-            said = Explainer(result.columns, row).action(rule)
+            said = Explainer(result.columns, close_ms).action(rule)
             assert (said.stopped_by is None) == bool(said.tree.truth)
             assert all((node.unknown is None) == (node.truth is not None) for node in said.tree.walk())
 

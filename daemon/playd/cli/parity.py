@@ -60,6 +60,7 @@ class ParityOptions:
 
     play: str
     candles: str
+    reference: str
     symbol: str
     as_json: bool
     overrides: tuple[str, ...]
@@ -126,7 +127,7 @@ def run_parity_command(options: ParityOptions) -> int:
     world = real_world()
     errors_alone(world)
     play = play_of(world, options.play, options.overrides, options.symbol)
-    candles = candles_of(world, options.candles, play)
+    candles = candles_of(world, options.candles, options.reference, play)
     result, trader = compare(world, play, candles)
     backtest = side_of(result)
     difference = first_difference(backtest, trader)
@@ -182,7 +183,7 @@ def replace_disk(world: World) -> World:
 def side_of(result: BacktestResult) -> Side:
     """The backtest's side. What it closes because the data ends, the daemon leaves protected at the venue."""
     verdicts = [
-        (int(close_ms), VERDICTS[int(code)]) for close_ms, code in zip(result.close_times_ms, result.verdicts, strict=True)
+        (int(close_ms), VERDICTS[int(code)]) for close_ms, code in zip(result.decision_times_ms, result.verdicts, strict=True)
     ]
     trades = [trade.as_json() for trade in result.trades if trade.exit_reason != "end_of_data"]
     return Side(verdicts, trades, verdicts[-1][0] if verdicts and result.ended != ENDINGS[RUNNING] else None)
@@ -307,7 +308,7 @@ class TraderSide:
         rates = dict(zip(funding.time_ms.tolist(), funding.rate.tolist(), strict=True))
         return RuntimePlan(
             settings=Settings(),
-            feed=RecordedFeed([self._candles], history_ms=history_ms, funding_rates={self._play.symbol: rates}),
+            feed=RecordedFeed(self._candles.apart(), history_ms=history_ms, funding_rates={self._play.symbol: rates}),
             speed=AS_FAST_AS_POSSIBLE,
             exchange_records=STATE / "exchange" / "records.sqlite",
             instances_dir=STATE / "instances",
@@ -331,7 +332,7 @@ class TraderSide:
             play_path=play.source,
             play_digest=play.play_hash,
             capital_usd=format(Decimal(repr(play.backtest.equity_usdt)), "f"),
-            exec_step_ms=play.timeframes.exec_ms,
+            clock_ms=self._result.program.decision_step_ms,
             created_ms=now_ms,
             changed_ms=now_ms,
             anchor_ms=self._result.anchor_ms,

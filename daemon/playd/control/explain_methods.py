@@ -36,7 +36,7 @@ async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
     if params.at_ms is not None and (params.last is not None or params.stats):
         raise RpcError(Code.INVALID_PARAMS, "at_ms names one bar, last and stats are about the newest: give one of them")
     engine = slot.engine.engine
-    columns, closes = engine.columns, engine.columns.close_times_ms(engine.columns.program.exec_clock)
+    columns, closes = engine.columns, engine.columns.close_times_ms(engine.columns.program.decision_clock)
     head: JsonObject = {
         "instance": slot.name,
         "play": engine.play.name,
@@ -53,29 +53,28 @@ async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
         return {**head, "statistics": None if found is None else statistics_object(found)}
     if params.last is not None:
         count = min(params.last, LISTED, len(closes))
-        rows = range(len(closes) - 1, len(closes) - 1 - count, -1)
-        return {**head, "bars": _lines(daemon, slot, columns, rows)}
+        newest = closes[len(closes) - count :][::-1].tolist()
+        return {**head, "bars": _lines(daemon, slot, columns, newest)}
     row = len(closes) - 1 if params.at_ms is None else int(np.searchsorted(closes, params.at_ms, side="right")) - 1
     if row < 0:
         first = f"the first close is {rfc3339(int(closes[0]))}" if len(closes) else "there is no bar yet"
         raise RpcError(Code.INVALID_PARAMS, f"no bar had closed at {rfc3339(params.at_ms or 0)}; {first}")
     close_ms = int(closes[row])
     verdict, detail = _stored(daemon, slot, limit=1, up_to_ms=close_ms).get(close_ms, (None, ""))
-    return {**head, "explanation": explanation(engine.play, columns, row, verdict, detail)}
+    return {**head, "explanation": explanation(engine.play, columns, close_ms, verdict, detail)}
 
 
-def _lines(daemon: Daemon, slot: Slot, columns: Columns, rows: Iterable[int]) -> list[JsonObject]:
-    """A line for each of these rows."""
+def _lines(daemon: Daemon, slot: Slot, columns: Columns, closes_ms: Iterable[int]) -> list[JsonObject]:
+    """A line for each of these closes."""
     assert slot.engine is not None
-    closes = columns.close_times_ms(columns.program.exec_clock)
-    stored = _stored(daemon, slot, limit=LISTED)
-    return [bar_row(slot.engine.engine.play, columns, row, *stored.get(int(closes[row]), (None, ""))) for row in rows]
+    play, stored = slot.engine.engine.play, _stored(daemon, slot, limit=LISTED)
+    return [bar_row(play, columns, close_ms, *stored.get(close_ms, (None, ""))) for close_ms in closes_ms]
 
 
 def _stored(daemon: Daemon, slot: Slot, *, limit: int, up_to_ms: int = 2**62) -> dict[int, tuple[str, str]]:
     """Verdict and detail by close time of the newest bars up to a close."""
     sql = "SELECT close_ms, verdict, detail FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms <= ?"
-    key = slot.record.uid, slot.record.exec_step_ms, up_to_ms
+    key = slot.record.uid, slot.record.clock_ms, up_to_ms
     found = daemon.ledger.rows(f"{sql} ORDER BY close_ms DESC LIMIT ?", (*key, limit))
     return {row["close_ms"]: (row["verdict"], row["detail"]) for row in found}
 
@@ -85,7 +84,7 @@ def _last_gate(daemon: Daemon, slot: Slot) -> JsonObject | None:
     newest = "SELECT close_ms, verdict, detail FROM bars WHERE instance = ? AND clock_ms = ? ORDER BY close_ms DESC LIMIT ?"
     words = ", ".join("?" * len(_BY_GATES))
     sql = f"SELECT * FROM ({newest}) WHERE verdict NOT IN ({words}) ORDER BY close_ms DESC LIMIT 1"
-    row = daemon.ledger.row(sql, (slot.record.uid, slot.record.exec_step_ms, COUNTED, *_BY_GATES))
+    row = daemon.ledger.row(sql, (slot.record.uid, slot.record.clock_ms, COUNTED, *_BY_GATES))
     if row is None:
         return None
     return {

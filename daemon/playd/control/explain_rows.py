@@ -3,7 +3,8 @@
 from playd.control.figures import rfc3339
 from playd.control.protocol import JsonObject
 from playd.engine.explain import ActionTruth, Explainer, NodeTruth
-from playd.engine.notes import NoteReader, reader_at
+from playd.engine.notes import NoteReader
+from playd.engine.readings import Readings
 from playd.engine.statistics import BarStatistics
 from playd.engine.verdicts import ENTERED, NO_SIGNAL, entry_rule, no_clause, said, why_no_signal
 from playd.plays.columns import Columns
@@ -13,18 +14,16 @@ from playd.plays.rule_tree import action_rules
 SHARE_PLACES = 2
 
 
-def bar_row(play: Play, columns: Columns, row: int, verdict: str | None, detail: str = "") -> JsonObject:
+def bar_row(play: Play, columns: Columns, close_ms: int, verdict: str | None, detail: str = "") -> JsonObject:
     """
-    One closed bar in a line: its verdict and, for one without a signal, the clause that stopped the entry with its operands;
-    for an entry the rule that fired.
+    One close of the decision clock in a line: its verdict and, for one without a signal, the clause that stopped the entry
+    with its operands; for an entry the rule that fired.
 
     `verdict` None: the bar was not decided (history before the window, or before the instance lived).
     """
-    clock = columns.program.exec_clock
-    open_ms = int(columns.open_times_ms(clock)[row])
     line: JsonObject = {
-        "time": rfc3339(open_ms + columns.program.exec_step_ms),
-        "bar": open_ms // columns.program.exec_step_ms,
+        "time": rfc3339(close_ms),
+        "bar": (close_ms - 1) // columns.program.exec_step_ms,
         "verdict": verdict,
         "said": said(verdict) if verdict is not None else "not decided",
         "clause": None,
@@ -34,30 +33,30 @@ def bar_row(play: Play, columns: Columns, row: int, verdict: str | None, detail:
         "detail": detail,
     }
     if verdict == ENTERED:
-        return {**line, "clause": _entered_by(play, columns, row)}
+        return {**line, "clause": _entered_by(play, columns, close_ms)}
     if verdict != NO_SIGNAL:
         return line
     rule = entry_rule(play)
-    clause = why_no_signal(rule, reader_at(columns, row))
+    clause = why_no_signal(rule, Readings(columns).at(close_ms))
     if clause is None:
         return {**line, "text": no_clause(rule)}
-    values = [operand.value for operand in Explainer(columns, row).node(clause).operands]
+    values = [operand.value for operand in Explainer(columns, close_ms).node(clause).operands]
     value, limit = (*values, None, None)[:2]
     return {**line, "clause": clause.path, "text": clause.text, "value": value, "limit": limit}
 
 
-def _entered_by(play: Play, columns: Columns, row: int) -> str | None:
+def _entered_by(play: Play, columns: Columns, close_ms: int) -> str | None:
     """The rule behind an entry; None when those of both sides were true, and either can have been the one that could act."""
-    reader, close_ms = NoteReader(play), columns.close_times_ms(columns.program.exec_clock)[row]
-    rules = {reader.of_entry(columns, direction, int(close_ms)).rule for direction in (1, -1)} - {""}
+    reader = NoteReader(play)
+    rules = {reader.of_entry(columns, direction, close_ms).rule for direction in (1, -1)} - {""}
     return rules.pop() if len(rules) == 1 else None
 
 
-def explanation(play: Play, columns: Columns, row: int, verdict: str | None, detail: str = "") -> JsonObject:
-    """One closed bar with the condition tree of every action."""
-    explainer = Explainer(columns, row)
+def explanation(play: Play, columns: Columns, close_ms: int, verdict: str | None, detail: str = "") -> JsonObject:
+    """One close of the decision clock with the condition tree of every action."""
+    explainer = Explainer(columns, close_ms)
     return {
-        **bar_row(play, columns, row, verdict, detail),
+        **bar_row(play, columns, close_ms, verdict, detail),
         "actions": [_action(explainer.action(rule)) for rule in action_rules(play)],
     }
 

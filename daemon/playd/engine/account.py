@@ -117,8 +117,8 @@ def _close(s: Record, r: Record, reason: int) -> None:
     s.dir = 0
     s.stop_ticks = 0
     s.target_ticks = 0
-    was_stopped = reason in (SL, LIQUIDATION)
-    s.cooldown_left = (r.cooldown_stop_bars if was_stopped else r.cooldown_exit_bars) + 1
+    bars = r.cooldown_stop_bars if reason in (SL, LIQUIDATION) else r.cooldown_exit_bars
+    s.cooldown_left = bars + 1 if bars > 0 else 0
     if reason == LIQUIDATION:
         s.halted = HALTED_LIQUIDATED
 

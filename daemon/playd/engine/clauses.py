@@ -37,7 +37,7 @@ def fired(rule: Rule, read: Read) -> tuple[str, ...]:
             paths = [path for child in rule.children for path in fired(child, read)]
         case "any":
             paths = [path for child in rule.children if truth(child, read) == 1.0 for path in fired(child, read)]
-        case "none":
+        case "none" | "due":
             paths = []
         case _:
             paths = [rule.path]

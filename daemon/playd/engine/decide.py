@@ -1,6 +1,9 @@
 """
-One decision at an execution close (play-language 3.5 step 8, 7.2, 7.3, 10.9). There is one copy of it: backtests call it in
-a compiled loop, everything else once per closed bar.
+One decision (play-language 3.5 steps 8 and 9, 7.2, 7.3, 10.9). There is one copy of it: backtests call it in a compiled loop,
+everything else once per close of the decision clock.
+
+Whatever counts bars or looks at them (cool-down, expiry, moving stops, drawdown, time) does so where the execution clock
+closes. Where decisions are due inside a bar, they are made by the actions alone.
 """
 
 from numba import njit
@@ -26,6 +29,7 @@ from playd.engine.records import (
     COOLDOWN,
     ENTER,
     ENTERED,
+    ENTERED_THIS_BAR,
     ENTRIES_TODAY,
     ENTRY_PENDING,
     EXIT,
@@ -62,7 +66,7 @@ def decide(
     state: Records, rules: Records, signals: Records, week: Records, close_ms: int, close: float, intent: Records
 ) -> None:
     """
-    Decide at the close `close_ms` of an execution bar whose last price is `close`.
+    Decide at the close `close_ms` of a bar of the decision clock, whose last price is `close`.
 
     `week` is uint8 per minute of the week (Monday 00:00 UTC first), 1 where entries are allowed; empty when they always are.
     Writes the decision to `intent` and what must be remembered of it to `state`.
@@ -83,28 +87,38 @@ def decide_record(s: Record, r: Record, x: Record, window_open: bool, close_ms: 
     out.amend = 0
     out.cancel = 0
     out.equity_usdt = s.cash_usdt
-    if s.cooldown_left > 0:
+    bar_closed = closes_bar(r, close_ms)
+    if bar_closed and s.cooldown_left > 0:
         s.cooldown_left -= 1
-    if s.pending_qty > 0:
+    if bar_closed and s.pending_qty > 0:
         s.pending_closes += 1
     if s.dir == 0:
-        out.verdict = _decide_flat(s, r, x, window_open, close_ms, close, out)
+        out.verdict = _decide_flat(s, r, x, window_open, bar_closed, close_ms, close, out)
         if s.pending_qty > 0 and out.action == NO_ACTION and _must_go(s, r, x, s.pending_dir):
             _cancel(s, out, close)
             out.verdict = MAX_DRAWDOWN_HIT if out.verdict == MAX_DRAWDOWN_HIT else CANCELLED
         return
     out.equity_usdt = equity_usdt(s.cash_usdt, s.dir, s.size, s.entry_price, close)
-    s.held_closes += 1
+    if bar_closed:
+        s.held_closes += 1
     if s.pending_qty > 0 and _must_go(s, r, x, s.dir):
         _cancel(s, out, close)
-    out.verdict = _decide_holding(s, r, x, close_ms, close, out)
+    out.verdict = _decide_holding(s, r, x, bar_closed, close_ms, close, out)
 
 
 @inlined
-def _decide_flat(s: Record, r: Record, x: Record, window_open: bool, close_ms: int, close: float, out: Record) -> int:
+def closes_bar(r: Record, close_ms: int) -> bool:
+    """Whether the execution clock closes with this decision."""
+    return bool(r.decision_step_ms == r.exec_step_ms or close_ms % r.exec_step_ms == 0)
+
+
+@inlined
+def _decide_flat(
+    s: Record, r: Record, x: Record, window_open: bool, bar_closed: bool, close_ms: int, close: float, out: Record
+) -> int:
     if s.halted != RUNNING:
         return HALTED
-    if _drawdown_is_hit(s, r, out.equity_usdt):
+    if bar_closed and _drawdown_is_hit(s, r, out.equity_usdt):
         return MAX_DRAWDOWN_HIT
     verdict = NO_SIGNAL
     if x.entry_long == 1.0 and r.allow_long != 0:
@@ -118,14 +132,14 @@ def _decide_flat(s: Record, r: Record, x: Record, window_open: bool, close_ms: i
 
 
 @inlined
-def _decide_holding(s: Record, r: Record, x: Record, close_ms: int, close: float, out: Record) -> int:
-    stop = moved_stop_ticks(s, r, x, close)
+def _decide_holding(s: Record, r: Record, x: Record, bar_closed: bool, close_ms: int, close: float, out: Record) -> int:
+    stop = moved_stop_ticks(s, r, x, close) if bar_closed else s.stop_ticks
     stop_passed = stop != s.stop_ticks and has_passed(r, s.dir, close, stop)
     if stop != s.stop_ticks and not stop_passed:
         s.stop_ticks = stop
         out.stop_ticks = stop
         out.amend = 1
-    if s.halted != RUNNING or _drawdown_is_hit(s, r, out.equity_usdt):
+    if s.halted != RUNNING or (bar_closed and _drawdown_is_hit(s, r, out.equity_usdt)):
         return _exit_all(s, MAX_DRAWDOWN, close_ms, close, out)
     if stop_passed:
         return _exit_all(s, SL, close_ms, close, out)
@@ -237,6 +251,8 @@ def _entry_refusal(s: Record, r: Record, window_open: bool, close_ms: int) -> in
     """The entry limits of play-language 7.2; `ENTERED` when none refuses."""
     if s.pending_qty > 0:
         return ENTRY_PENDING
+    if s.pending_decided_ms > _bar_start_ms(r, close_ms):
+        return ENTERED_THIS_BAR
     if s.cooldown_left > 0:
         return COOLDOWN
     if r.max_entries_per_day > 0 and s.entries_day == close_ms // DAY_MS and s.entries_count >= r.max_entries_per_day:
@@ -244,6 +260,12 @@ def _entry_refusal(s: Record, r: Record, window_open: bool, close_ms: int) -> in
     if not window_open:
         return WINDOW_CLOSED
     return ENTERED
+
+
+@part
+def _bar_start_ms(r: Record, close_ms: int) -> int:
+    """When the execution bar began that is open until `close_ms` or closes with it."""
+    return int((close_ms - 1) // r.exec_step_ms * r.exec_step_ms)
 
 
 @part

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from playd.engine.clauses import fired, stopped_by, truth
-from playd.engine.notes import reader_at
+from playd.engine.readings import Readings
 from playd.kernels import absent
 from playd.plays.columns import Columns
 from playd.plays.model import Scalar
@@ -78,12 +78,17 @@ class ActionTruth:
 
 
 class Explainer:
-    """Explains one row of the execution clock. Borrows the columns; extending them ends its use."""
+    """
+    Explains one moment: each clause at the newest close of the clock on which it is looked at.
 
-    def __init__(self, columns: Columns, row: int) -> None:
+    Borrows the columns; extending them ends its use.
+    """
+
+    def __init__(self, columns: Columns, close_ms: int) -> None:
         self._columns = columns
-        self._row = row
-        self._read = reader_at(columns, row)
+        self._readings = Readings(columns)
+        self._close_ms = close_ms
+        self._read = self._readings.at(close_ms)
 
     def action(self, rule: ActionRule) -> ActionTruth:
         """One action with its whole tree."""
@@ -101,37 +106,47 @@ class Explainer:
         unknown = self._unknown(rule, children) if known is None else None
         return NodeTruth(rule.path, rule.kind, rule.text, known, unknown, operands, children)
 
+    def _row(self, rule: Rule) -> int:
+        """The newest bar of the clock on which a rule is looked at, -1 before the first."""
+        return self._readings.row(self._readings.clock_of(rule.path), self._close_ms)
+
     def _operand(self, rule: Rule, operand: RuleOperand) -> OperandValue:
         if operand.literal is not None:
             return OperandValue(operand.text, operand.literal, operand.literal if rule.op in _CROSSES else None)
-        before = rule.op in _CROSSES and self._row > 0
-        previous = value_at(self._columns, operand.path, self._row - 1) if before else None
-        return OperandValue(operand.text, value_at(self._columns, operand.path, self._row), previous)
+        row = self._row(rule)
+        previous = self._value(operand, row - 1) if rule.op in _CROSSES else None
+        return OperandValue(operand.text, self._value(operand, row), previous)
+
+    def _value(self, operand: RuleOperand, row: int) -> Scalar | None:
+        return value_at(self._columns, operand.path, row) if row >= 0 else None
 
     def _unknown(self, rule: Rule, children: tuple[NodeTruth, ...]) -> Unknown:
+        if rule.kind == "due":
+            return Unknown(NOT_WARM, rule.path)
         if rule.kind == "window":
             return self._unknown_window(rule)
         if rule.kind != "clause":
             return next(child.unknown for child in children if child.unknown is not None)
-        rows = [self._row, self._row - 1] if rule.op in _CROSSES else [self._row]
-        for row in rows:
-            if row < 0:
+        row = self._row(rule)
+        for one in [row, row - 1] if rule.op in _CROSSES else [row]:
+            if one < 0:
                 return Unknown(NO_HISTORY, rule.path)
             for operand in rule.operands:
-                if (found := self._missing(operand, row)) is not None:
+                if (found := self._missing(operand, one)) is not None:
                     return found
         return Unknown(UNDEFINED, rule.path)
 
     def _unknown_window(self, rule: Rule) -> Unknown:
         """The newest close in the window at which the expression was unknown; times before the first bar are none."""
         child = rule.children[0]
-        rows = np.flatnonzero(np.isnan(self._columns.column(child.path)[: self._row + 1]))
+        rows = np.flatnonzero(np.isnan(self._columns.column(child.path)[: self._row(rule) + 1]))
         if not len(rows):
             return Unknown(NO_HISTORY, rule.path)
-        return Explainer(self._columns, int(rows[-1])).node(child).unknown or Unknown(NO_HISTORY, rule.path)
+        close_ms = int(self._readings.closes(self._readings.clock_of(child.path))[rows[-1]])
+        return Explainer(self._columns, close_ms).node(child).unknown or Unknown(NO_HISTORY, rule.path)
 
     def _missing(self, operand: RuleOperand, row: int) -> Unknown | None:
-        """Why an operand is missing at a row; None if it is not."""
+        """Why an operand is missing at a row of its clock; None if it is not."""
         if operand.literal is not None or not math.isnan(self._columns.column(operand.path)[row]):
             return None
         for part in operand.parts:
@@ -139,9 +154,8 @@ class Explainer:
                 return found
         if operand.parts:
             return Unknown(UNDEFINED, operand.text)
-        program = self._columns.program
-        close_ms = int(self._columns.close_times_ms(program.exec_clock)[row])
-        return Unknown(_reason(self._columns, program.names[operand.path], close_ms), operand.text)
+        close_ms = int(self._readings.closes(self._readings.clock_of(operand.path))[row])
+        return Unknown(_reason(self._columns, self._columns.program.names[operand.path], close_ms), operand.text)
 
 
 def _reason(columns: Columns, column: int, close_ms: int) -> str:

@@ -21,9 +21,9 @@ def idle_closes(s: Record, r: Record) -> int:
     How many closes from now on can be idle at most.
 
     A close among them is idle if its equity `is_far_from_drawdown` and no action that counts is true: an entry while flat, an
-    exit of all or of the position's side while holding.
+    exit of all or of the position's side while holding. Where decisions are due inside a bar, none counts as idle.
     """
-    if s.halted != RUNNING:
+    if s.halted != RUNNING or r.decision_step_ms != r.exec_step_ms:
         return 0
     if s.dir == 0:
         return _NO_LIMIT

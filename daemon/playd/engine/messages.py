@@ -59,7 +59,7 @@ class EngineOrder:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """
-    The decision at one execution close.
+    The decision at one close of the decision clock.
 
     `verdict`: `ENTERED`, `EXITED`, `AMENDED`, `CANCELLED`, `HOLD`, `COOLDOWN`, `NO_SIGNAL`, or in lower case why nothing was
     done. `detail`: the same for people; for `NO_SIGNAL` the path of the clause that stopped an entry. `signals`: those that the

@@ -12,8 +12,9 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from playd.engine.clauses import Read, fired, truth
-from playd.engine.patterns import distinct_rows, rows_at, tree_paths
+from playd.engine.clauses import fired, truth
+from playd.engine.patterns import distinct_times, tree_paths
+from playd.engine.readings import Readings
 from playd.matching.records import REASON_CODE, Records
 from playd.plays.columns import Columns
 from playd.plays.conditions import Ref
@@ -98,12 +99,13 @@ class NoteReader:
         emissions = sorted(tried, key=lambda one: one.place)
         if not emissions or not len(times_ms):
             return [NO_NOTES] * len(times_ms)
-        rows = rows_at(columns, times_ms)
-        known = rows[rows >= 0]
-        samples, which = distinct_rows(columns, tree_paths(one.root for one in emissions), known)
-        kinds = [_first_true(emissions, columns, sample) for sample in samples.tolist()]
-        rest = (self._note(columns, kinds[kind], row) for kind, row in zip(which.tolist(), known.tolist(), strict=True))
-        return [next(rest) if row >= 0 else NO_NOTES for row in rows.tolist()]
+        readings, clock = Readings(columns), columns.program.decision_clock
+        known = np.isin(times_ms, readings.closes(clock))
+        samples, which = distinct_times(readings, tree_paths(one.root for one in emissions), times_ms[known])
+        kinds = [_first_true(emissions, readings, sample) for sample in samples.tolist()]
+        rows = [readings.row(clock, time_ms) for time_ms in times_ms[known].tolist()]
+        rest = (self._note(columns, kinds[kind], row) for kind, row in zip(which.tolist(), rows, strict=True))
+        return [next(rest) if there else NO_NOTES for there in known.tolist()]
 
     def _note(self, columns: Columns, found: tuple[Emission | None, tuple[str, ...]], row: int) -> Notes:
         emission, clauses = found
@@ -116,12 +118,7 @@ class NoteReader:
         return Notes(emission.rule, clauses, values)
 
 
-def _first_true(emissions: Sequence[Emission], columns: Columns, row: int) -> tuple[Emission | None, tuple[str, ...]]:
-    read = reader_at(columns, row)
+def _first_true(emissions: Sequence[Emission], readings: Readings, time_ms: int) -> tuple[Emission | None, tuple[str, ...]]:
+    read = readings.at(time_ms)
     emission = next((one for one in emissions if truth(one.root, read) == 1.0), None)
     return emission, fired(emission.root, read) if emission is not None else ()
-
-
-def reader_at(columns: Columns, row: int) -> Read:
-    """Values of named columns at a row of the execution clock."""
-    return lambda path: float(columns.column(path)[row])

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from playd.plays.columns import Columns
+from playd.engine.readings import Readings
 from playd.plays.rule_tree import Rule
 
 _TRUTHS: Final = 3
@@ -28,28 +28,17 @@ def _paths(rule: Rule) -> Iterator[str]:
         yield from _paths(child)
 
 
-def rows_at(columns: Columns, times_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of the execution clock that close at these times, -1 where none does."""
-    closes = columns.close_times_ms(columns.program.exec_clock)
-    if not len(closes):
-        return np.full(len(times_ms), -1)
-    rows = np.minimum(np.searchsorted(closes, times_ms), len(closes) - 1)
-    return np.where(closes[rows] == times_ms, rows, -1)
-
-
-def distinct_rows(
-    columns: Columns, paths: Sequence[str], rows: NDArray[np.int64]
+def distinct_times(
+    readings: Readings, paths: Sequence[str], times_ms: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """
-    Some of `rows` that differ pairwise in the truth of at least one path, and for each of `rows` the place of its equal.
-    """
-    key, span = np.zeros(len(rows), np.int64), 1
+    """Some of these times that differ pairwise in the truth of at least one path, and for each of all the place of its equal."""
+    key, span = np.zeros(len(times_ms), np.int64), 1
     for path in paths:
-        truths = columns.column(path)[rows]
+        truths = readings.values(path, times_ms)
         if span > _MOST // _TRUTHS:
             names, key = np.unique(key, return_inverse=True)
             span = len(names)
         key = key * _TRUTHS + np.where(np.isnan(truths), 2, truths).astype(np.int64)
         span *= _TRUTHS
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
-    return rows[first], which
+    return times_ms[first], which

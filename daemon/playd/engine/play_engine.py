@@ -34,7 +34,7 @@ _NO_LEVEL_WORD: Final = "none"
 def compile_now() -> None:
     """Compile what engines call, once per process, so that no first bar and no first fill has to wait for it."""
     play_state, rules, trade = build_state(1.0), np.zeros(1, e.RULES), np.zeros(1, e.TRADE)
-    rules["base_step_ms"] = rules["step_den"] = rules["tick_den"] = 1
+    rules["base_step_ms"] = rules["exec_step_ms"] = rules["decision_step_ms"] = rules["step_den"] = rules["tick_den"] = 1
     decide(play_state, rules, np.zeros(1, e.SIGNALS), build_week(()), 0, 1.0, np.zeros(1, e.INTENT))
     apply_entry(play_state, rules, 1, 1, 1.0, 0.0, 0)
     mark(play_state, 1.0, 1.0)
@@ -74,6 +74,8 @@ class PlayEngine:
         self._signals = np.full(1, np.nan, e.SIGNALS)
         self._intent = np.zeros(1, e.INTENT)
         self._trade = np.zeros(1, e.TRADE)
+        self._begun = program.decision_clock == program.exec_clock
+        """Whether the execution clock has closed since the history: decisions inside a bar wait for that."""
         compile_now()
 
     @property
@@ -130,13 +132,16 @@ class PlayEngine:
         self._columns.extend_many(candles)
 
     def on_bar(self, candle: Candle) -> Decision | None:
-        """Extend the columns by one closed base candle; the decision if the execution clock closed with it, else None."""
+        """Extend the columns by one closed base candle; the decision if one is due at its close, else None."""
         state = self._state
         if state["dir"][0] != 0 and candle.open_time_ms >= state["entry_time_ms"][0]:
             mark(state, candle.high, candle.low)
         if not self._columns.extend_one(candle):
             return None
         close_ms = candle.open_time_ms + self._program.base_step_ms
+        self._begun = self._begun or close_ms % self._program.exec_step_ms == 0
+        if not self._begun:
+            return None
         values = self._columns.last_signals()
         for name, value in values.items():
             self._signals[name] = value
@@ -194,7 +199,8 @@ class PlayEngine:
         The columns come back by `warm` with the same candles from the same anchor.
         """
         fields = {name: _packed(self._state[name][0]) for name in e.STATE.names or ()}
-        return {"version": SNAPSHOT_VERSION, "anchor_ms": self._anchor_ms(), "state": fields}
+        times = {"anchor_ms": self._anchor_ms(), "reference_ms": self._columns.reference_ms}
+        return {"version": SNAPSHOT_VERSION, **times, "begun": self._begun, "state": fields}
 
     def restore(self, snapshot: dict[str, object]) -> None:
         """
@@ -205,9 +211,13 @@ class PlayEngine:
         found, expected = self._anchor_ms(), snapshot.get("anchor_ms")
         if found != expected:
             raise StateError(f"columns start at {found}, the snapshot's at {expected}: warm from the same anchor")
+        found, expected = self._columns.reference_ms, snapshot.get("reference_ms")
+        if found != expected:
+            raise StateError(f"the second symbol starts at {found}, the snapshot's at {expected}: its history is another one")
         fields = snapshot.get("state")
         if not isinstance(fields, dict) or set(fields) != set(e.STATE.names or ()):
             raise StateError("engine snapshot does not have the fields of this version")
+        self._begun = bool(snapshot.get("begun", True))
         for name, value in fields.items():
             self._state[name] = float.fromhex(value) if isinstance(value, str) else value
 

@@ -48,6 +48,7 @@ VERDICTS: Final = (
     "entries_today",
     "window_closed",
     "entry_pending",
+    "entered_this_bar",
     "stop_missing",
     "stop_wrong_side",
     "target_missing",
@@ -71,17 +72,18 @@ COOLDOWN: Final = 5
 ENTRIES_TODAY: Final = 6
 WINDOW_CLOSED: Final = 7
 ENTRY_PENDING: Final = 8
-STOP_MISSING: Final = 9
-STOP_WRONG_SIDE: Final = 10
-TARGET_MISSING: Final = 11
-TARGET_INVALID: Final = 12
-STOP_BEYOND_LIQUIDATION: Final = 13
-BELOW_MIN_NOTIONAL: Final = 14
-BELOW_MIN_QTY: Final = 15
-EXIT_PENDING: Final = 16
-MAX_DRAWDOWN_HIT: Final = 17
-HALTED: Final = 18
-CANCELLED: Final = 19
+ENTERED_THIS_BAR: Final = 9
+STOP_MISSING: Final = 10
+STOP_WRONG_SIDE: Final = 11
+TARGET_MISSING: Final = 12
+TARGET_INVALID: Final = 13
+STOP_BEYOND_LIQUIDATION: Final = 14
+BELOW_MIN_NOTIONAL: Final = 15
+BELOW_MIN_QTY: Final = 16
+EXIT_PENDING: Final = 17
+MAX_DRAWDOWN_HIT: Final = 18
+HALTED: Final = 19
+CANCELLED: Final = 20
 
 RULES: Final = np.dtype(
     [
@@ -128,6 +130,7 @@ RULES: Final = np.dtype(
         ("step_den", np.int64),
         ("base_step_ms", np.int64),
         ("exec_step_ms", np.int64),
+        ("decision_step_ms", np.int64),
     ]
 )
 """
@@ -135,6 +138,7 @@ One Play on one instrument. 0 in `max_entries_per_day` and `time_exit_bars` mean
 percentages of the margin and 1 for percentages of the price. `taker` is a fraction. `exit_*_pct` hold where every exit of the
 side closes the same share; otherwise SIGNALS says which. `anchor_fill` 1: levels are measured anew from the fill.
 `entry_tif` is a code of `matching.records`, `entry_expires` the closes after which a resting entry is cancelled, 0 for never.
+Decisions are due every `decision_step_ms`, which is `exec_step_ms` or, where an action names the price of a minute, a minute.
 """
 
 STATE: Final = np.dtype(
@@ -181,10 +185,10 @@ STATE: Final = np.dtype(
     ]
 )
 """
-Everything a decision remembers. Position: from `dir` to `best_price` (`size` is `qty`
-in base coin; entry fee and funding are what is left of them after
-partial exits; `peak_close` is the trailing peak). Entry order under way: `pending_*` (`pending_closes` counts execution closes
-since its decision, `pending_cancelled` is 1 once its cancel was decided). Exit order under way: `exit_*`.
+Everything a decision remembers. Position: from `dir` to `best_price` (`size` is `qty` in base coin; entry fee and funding are
+what is left of them after partial exits; `peak_close` is the trailing peak). Entry order under way: `pending_*`, of which
+`pending_decided_ms` stays when it is over (`pending_closes` counts execution closes since its decision, `pending_cancelled` is 1
+once its cancel was decided). Exit order under way: `exit_*`.
 `stop_atr` to `target_atr` are those SIGNALS at the close that decided the last entry, for levels measured from its fill.
 """
 
@@ -205,7 +209,7 @@ SIGNALS: Final = np.dtype(
     ]
 )
 """
-What the columns say at one execution close: truths (1, 0, NaN for unknown), the levels that risk refers to, and the share that
+What the columns say at one decision: truths (1, 0, NaN for unknown), the levels that risk refers to, and the share that
 the first true exit of a side closes (NaN: the one of RULES).
 """
 

@@ -11,6 +11,7 @@ from playd.engine import records as e
 from playd.engine.decide import WEEK_MINUTES
 from playd.matching.records import TIF_CODE, Records, new_terms
 from playd.plays import model
+from playd.plays.evaluation import evaluation_of
 
 _ON_BEYOND: Final = {"reject": e.REJECT, "adjust": e.ADJUST, "warn": e.WARN}
 _DAY_MINUTES: Final = 24 * 60
@@ -40,6 +41,7 @@ def build_rules(play: model.Play, instrument: Instrument, base_step_ms: int) -> 
     rules["step_num"], rules["step_den"] = instrument.step_fraction
     rules["base_step_ms"] = base_step_ms
     rules["exec_step_ms"] = play.timeframes.exec_ms
+    rules["decision_step_ms"] = evaluation_of(play).decision_ms
     return rules
 
 

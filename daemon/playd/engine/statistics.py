@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playd.engine.clauses import alone_missing, truth
-from playd.engine.notes import reader_at
-from playd.engine.patterns import distinct_rows, tree_paths
+from playd.engine.patterns import distinct_times, tree_paths
+from playd.engine.readings import Readings
 from playd.engine.verdicts import LATE_DATA, NO_SIGNAL, entry_rule, no_clause, why_no_signal
 from playd.plays.columns import Columns
 from playd.plays.model import Play
@@ -45,7 +45,11 @@ class ClauseCount:
 
 @dataclass(frozen=True, slots=True)
 class BarStatistics:
-    """Counts over `bars` closed bars; those of `verdicts` add up to them, and so do true, false, missing of each clause."""
+    """
+    Counts over `bars` closed bars of the decision clock.
+
+    Those of `verdicts` add up to them, and so do true, false, missing of each clause.
+    """
 
     bars: int
     first_close_ms: int
@@ -62,25 +66,26 @@ def bar_statistics(play: Play, columns: Columns, verdicts: Mapping[int, str]) ->
     """
     if not verdicts:
         return None
-    closes = columns.close_times_ms(columns.program.exec_clock)
+    readings = Readings(columns)
+    closes = readings.closes(columns.program.decision_clock)
     first_ms, last_ms = min(verdicts), max(verdicts)
-    rows = np.flatnonzero((closes >= first_ms) & (closes <= last_ms))
-    words = [verdicts.get(close_ms, LATE_DATA) for close_ms in closes[rows].tolist()]
-    silent = rows[[word == NO_SIGNAL for word in words]]
+    closes = closes[(closes >= first_ms) & (closes <= last_ms)]
+    words = [verdicts.get(close_ms, LATE_DATA) for close_ms in closes.tolist()]
+    silent = closes[[word == NO_SIGNAL for word in words]]
     counts = [VerdictCount(word, "", "", bars) for word, bars in Counter(words).items() if word != NO_SIGNAL]
-    counts += _silent(play, columns, silent)
-    clauses = [count for rule in action_rules(play) for count in _clauses(rule, columns, rows)]
+    counts += _silent(play, readings, silent)
+    clauses = [count for rule in action_rules(play) for count in _clauses(rule, readings, closes)]
     counts.sort(key=lambda count: -count.bars)
-    return BarStatistics(len(rows), first_ms, last_ms, tuple(counts), tuple(clauses))
+    return BarStatistics(len(closes), first_ms, last_ms, tuple(counts), tuple(clauses))
 
 
-def _silent(play: Play, columns: Columns, rows: NDArray[np.int64]) -> Iterator[VerdictCount]:
+def _silent(play: Play, readings: Readings, times_ms: NDArray[np.int64]) -> Iterator[VerdictCount]:
     """Bars without a signal by the clause that stopped an entry."""
     rule = entry_rule(play)
     bars, texts = Counter[str](), dict[str, str]()
-    samples, which = distinct_rows(columns, tree_paths([rule] if rule is not None else []), rows)
-    for row, weight in zip(samples.tolist(), np.bincount(which, minlength=len(samples)).tolist(), strict=True):
-        clause = why_no_signal(rule, reader_at(columns, row))
+    samples, which = distinct_times(readings, tree_paths([rule] if rule is not None else []), times_ms)
+    for time_ms, weight in zip(samples.tolist(), np.bincount(which, minlength=len(samples)).tolist(), strict=True):
+        clause = why_no_signal(rule, readings.at(time_ms))
         path, text = ("", no_clause(rule)) if clause is None else (clause.path, clause.text)
         bars[path] += weight
         texts[path] = text
@@ -88,11 +93,11 @@ def _silent(play: Play, columns: Columns, rows: NDArray[np.int64]) -> Iterator[V
         yield VerdictCount(NO_SIGNAL, path, texts[path], count)
 
 
-def _clauses(rule: ActionRule, columns: Columns, rows: NDArray[np.int64]) -> Iterator[ClauseCount]:
+def _clauses(rule: ActionRule, readings: Readings, times_ms: NDArray[np.int64]) -> Iterator[ClauseCount]:
     """The clauses of one action in the order of the file."""
-    samples, which = distinct_rows(columns, tree_paths([rule.root]), rows)
+    samples, which = distinct_times(readings, tree_paths([rule.root]), times_ms)
     weights = np.bincount(which, minlength=len(samples)).tolist()
-    readers = [reader_at(columns, row) for row in samples.tolist()]
+    readers = [readings.at(time_ms) for time_ms in samples.tolist()]
     alone = Counter[str]()
     for read, weight in zip(readers, weights, strict=True):
         if truth(rule.root, read) != 1.0:

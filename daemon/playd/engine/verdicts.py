@@ -67,13 +67,19 @@ class NewestClause:
 
     def __init__(self, play: Play, program: Program) -> None:
         self._rule = entry_rule(play)
-        self._paths = tree_paths([self._rule] if self._rule is not None else [])
-        self._columns = [program.names[path] for path in self._paths]
+        known = [(path, program.names[path]) for path in tree_paths([self._rule] if self._rule is not None else [])]
+        self._clocks: list[tuple[int, list[int]]] = []
+        self._paths: list[str] = []
+        for clock in sorted({program.columns[column].clock for _, column in known}):
+            here = [(path, column) for path, column in known if program.columns[column].clock == clock]
+            self._clocks.append((clock, [column for _, column in here]))
+            self._paths += [path for path, _ in here]
         self._find = lru_cache(_REMEMBERED)(self._path)
 
     def path(self, columns: Columns) -> str:
         """Empty for a Play without an entry."""
-        return self._find(tuple([value if value == value else None for value in columns.last_values(self._columns)]))
+        values = [value for clock, here in self._clocks for value in columns.last_values(here, clock)]
+        return self._find(tuple([value if value == value else None for value in values]))
 
     def _path(self, truths: tuple[float | None, ...]) -> str:
         known = {path: nan if value is None else value for path, value in zip(self._paths, truths, strict=True)}

@@ -7,39 +7,40 @@ Decisions try exits before entries and a long before a short. Blocks may say oth
 position is what exits need and entries exclude: where a short is emitted before a long, the long gives way to it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from playd.kernels import certain, chosen
-from playd.plays.conditions import Expr
 from playd.plays.graph import Graph
 from playd.plays.model import ActionName, Block, Emit
+from playd.plays.truths import TruthCompiler
 
 _NO_PARAMS = np.empty(0)
 
-Truth = Callable[[Expr, str], int]
-"""Expression and path to its column."""
-
-Operator = Callable[[str, Sequence[int], str], int]
-"""Operator of truths, their columns, and the path of the result."""
+EXEC_CLOSES: Final = "timeframes.exec"
+"""Name of the column that is true at the decisions at which the execution clock closes, where others are between them."""
 
 
 class BlockCompiler:
-    """Compiles the blocks of one Play."""
+    """Compiles the blocks of one Play, each on the clock on which it is looked at, into columns of the decision clock."""
 
-    def __init__(self, graph: Graph, truth: Truth, operator: Operator) -> None:
+    def __init__(self, graph: Graph, exec_clock: int, decisions: TruthCompiler, names: dict[str, int]) -> None:
+        """`decisions` compiles on the decision clock. `names` gets what is compiled under its path."""
         self._graph = graph
-        self._truth = truth
-        self._operator = operator
+        self._exec_clock = exec_clock
+        self._decisions = decisions
+        self._names = names
 
-    def signals(self, blocks: tuple[Block, ...], *, shorts_count: bool) -> dict[str, int]:
+    def signals(self, blocks: Sequence[Block], truths: Sequence[TruthCompiler], *, shorts_count: bool) -> dict[str, int]:
         """
         Column of each action that is emitted, and of each side's share (`program.SIGNALS`) that changes from exit to exit.
 
-        `shorts_count`: whether an entry_short can ever act.
+        `truths`: per block, what compiles its conditions. `shorts_count`: whether an entry_short can ever act.
         """
-        emissions = [emission for i, block in enumerate(blocks) for emission in self._emissions(block, i)]
+        pairs = enumerate(zip(blocks, truths, strict=True))
+        emissions = [emission for i, (block, clock) in pairs for emission in self._emissions(block, i, clock)]
         actions = dict.fromkeys(emit.action for emit, _ in emissions)
         signals = {str(action): self._signal(action, emissions, shorts_count) for action in actions}
         return signals | self._shares(emissions)
@@ -56,24 +57,33 @@ class BlockCompiler:
                 found[label] = self._graph.node(clock, "chosen", kernel, columns, params, size, 0, (0,), (0,), (label,))[0]
         return found
 
-    def _emissions(self, block: Block, number: int) -> list[tuple[Emit, int]]:
+    def _emissions(self, block: Block, number: int, truths: TruthCompiler) -> list[tuple[Emit, int]]:
         """What the block emits with the column that is true when it does, in order."""
         path = f"actions[{number}]"
         if len(block.cases) == 1 and not block.otherwise:
             case = block.cases[0]
             own_name = len(case.emit) == 1 and block.id == case.emit[0].action
-            fired = self._truth(case.when, f"actions.{block.id}" if own_name else f"{path}.cases[0].when")
+            when = truths.truth(case.when, f"actions.{block.id}" if own_name else f"{path}.cases[0].when")
+            fired = self._due(when, f"{path}.cases[0]")
             return [(emit, fired) for emit in case.emit]
-        whens = [self._truth(case.when, f"{path}.cases[{k}].when") for k, case in enumerate(block.cases)]
+        whens = [truths.truth(case.when, f"{path}.cases[{k}].when") for k, case in enumerate(block.cases)]
         emissions: list[tuple[Emit, int]] = []
         for k, case in enumerate(block.cases):
-            fired = self._unless(whens[k], whens[:k], f"{path}.cases[{k}]")
+            place = f"{path}.cases[{k}]"
+            fired = self._due(self._unless(whens[k], whens[:k], truths, place), place)
             emissions.extend((emit, fired) for emit in case.emit)
         if block.otherwise:
-            none = [self._operator("not", (when,), f"{path}.else.not[{k}]") for k, when in enumerate(whens)]
-            fired = self._all(none, f"{path}.else")
+            none = [truths.combined("not", (when,), f"{path}.else.not[{k}]") for k, when in enumerate(whens)]
+            fired = self._due(truths.combined("all", none, f"{path}.else"), f"{path}.else")
             emissions.extend((emit, fired) for emit in block.otherwise)
         return emissions
+
+    def _due(self, column: int, path: str) -> int:
+        """The column as decisions see it; one of the execution clock is true at its own closes only."""
+        if self._graph.columns[column].clock == self._decisions.clock:
+            return column
+        self._names.setdefault(EXEC_CLOSES, self._decisions.closing(self._exec_clock))
+        return self._decisions.at_closes(column, f"{path}.due")
 
     def _signal(self, action: ActionName, emissions: list[tuple[Emit, int]], shorts_count: bool) -> int:
         path = f"actions.{action}"
@@ -83,16 +93,15 @@ class BlockCompiler:
                 continue
             before = [other for emit, other in emissions[:place] if emit.action == "entry_short"]
             gives_way = action == "entry_long" and shorts_count
-            fired.append(self._unless(column, before, f"{path}[{len(fired)}]") if gives_way else column)
-        fired = list(dict.fromkeys(fired))
-        return fired[0] if len(fired) == 1 else self._operator("any", fired, path)
+            fired.append(self._unless(column, before, self._decisions, f"{path}[{len(fired)}]") if gives_way else column)
+        return self._decisions.combined("any", list(dict.fromkeys(fired)), path)
 
-    def _unless(self, column: int, others: list[int], path: str) -> int:
-        """True where `column` is true and none of `others` is; an unknown one does not hinder."""
+    def _unless(self, column: int, others: list[int], truths: TruthCompiler, path: str) -> int:
+        """True where `column` is true and none of `others` is; an unknown one does not hinder. All are of one clock."""
         if not others:
             return column
-        hindrances = [self._operator("not", (self._certain(one),), f"{path}.not[{k}]") for k, one in enumerate(others)]
-        return self._all([self._certain(column), *hindrances], path)
+        hindrances = [truths.combined("not", (self._certain(one),), f"{path}.not[{k}]") for k, one in enumerate(others)]
+        return truths.combined("all", [self._certain(column), *hindrances], path)
 
     def _certain(self, column: int) -> int:
         known = self._graph.columns[column]
@@ -100,6 +109,3 @@ class BlockCompiler:
         return self._graph.node(
             known.clock, "certain", certain.kernel(), (column,), _NO_PARAMS, certain.STATE_SIZE, 0, (0,), (0,), (label,)
         )[0]
-
-    def _all(self, columns: list[int], path: str) -> int:
-        return columns[0] if len(columns) == 1 else self._operator("all", columns, path)

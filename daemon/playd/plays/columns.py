@@ -49,9 +49,9 @@ class Columns:
         base_derived = set(derived_fields(program.columns, 0))
         if len(program.clocks) > 1:
             base_derived.add("time")
-        self._base = BaseRows(program.base_step_ms, base_derived, max(capacity, 1))
+        self._base = BaseRows(program.base_step_ms, base_derived, max(capacity, 1), reference=program.reads_reference)
         self._slow = [
-            SlowRows(clock.step_ms, derived_fields(program.columns, i), self._base)
+            SlowRows(clock.step_ms, derived_fields(program.columns, i), self._base, reference=program.reads_reference)
             for i, clock in enumerate(program.clocks)
             if i > 0
         ]
@@ -62,7 +62,7 @@ class Columns:
         self._in_blocks, self._forgotten = frozenset[int](), frozenset[int]()
         if signals_only:
             self._in_blocks, self._forgotten = in_blocks(program, [stage.nodes for stage in self._stages])
-        self._exec = self._clocks[program.exec_clock]
+        self._decisions = self._clocks[program.decision_clock]
         self._rows: list[Row] = []
         self._rows_stale = True
 
@@ -70,7 +70,7 @@ class Columns:
         """
         Take closed base candles, oldest first, later than all before.
 
-        Raises `ValueError` for candles of another step or out of order.
+        Raises `ValueError` for candles of another step or out of order, or without the reference symbol's when it is read.
         """
         if not len(candles):
             return
@@ -93,19 +93,20 @@ class Columns:
         """
         Take one closed base candle, later than all before.
 
-        True when it closed a bar of the execution clock, so that a decision is due at its close. A bar that is only now found
+        True when it closed a bar of the decision clock, so that a decision is due at its close. A bar that is only now found
         closed, because its last candle is missing, extends the columns and is not a decision.
         Raises `ValueError` for a candle that is not later than the last one.
         """
         self._check_next(candle.open_time_ms)
         lo = self._base.count
-        before = self._exec.count
+        before = self._decisions.count
         self._make_room(self._base, lo + 1)
         self._base.append_one(candle)
         for slow in self._slow:
             self._make_room(slow, slow.count + AT_ONCE)
         self._extend(lo)
-        return self._exec.count > before and (candle.open_time_ms + self._base.step_ms) % self._exec.step_ms == 0
+        closed = self._decisions.count > before
+        return closed and (candle.open_time_ms + self._base.step_ms) % self._decisions.step_ms == 0
 
     def _check_next(self, open_time_ms: int) -> None:
         count = self._base.count
@@ -171,9 +172,9 @@ class Columns:
         return BlockCall(node.kernel, inputs, passing, node.params, self._states[i], self._tables[i], i in self._forgotten)
 
     @property
-    def exec_count(self) -> int:
-        """Closed bars of the execution clock so far."""
-        return self._exec.count
+    def decision_count(self) -> int:
+        """Closed bars of the decision clock so far."""
+        return self._decisions.count
 
     def column(self, name: str) -> Row:
         """The values of a named column, one per closed bar of its clock. Raises `KeyError` for a name that is not there."""
@@ -188,21 +189,21 @@ class Columns:
         return self._rows[column][: self._clocks[self.program.columns[column].clock].count]
 
     def signal(self, name: str) -> Row | None:
-        """Row of a signal on the execution clock (words of `program.SIGNALS`), None when the Play does not have it."""
+        """Row of a signal on the decision clock (words of `program.SIGNALS`), None when the Play does not have it."""
         column = self.program.signals.get(name)
         return None if column is None else self.row(column)
 
     def last_signals(self) -> dict[str, float]:
-        """Signals that the Play has, at the last closed execution bar. There must be one."""
+        """Signals that the Play has, at the last closed bar of the decision clock."""
         signals = self.program.signals
-        return dict(zip(signals, self.last_values(signals.values()), strict=True))
+        return dict(zip(signals, self.last_values(signals.values(), self.program.decision_clock), strict=True))
 
-    def last_values(self, columns: Iterable[int]) -> list[float]:
-        """Values of columns of the execution clock, by number, at its last closed bar. There must be one."""
+    def last_values(self, columns: Iterable[int], clock: int) -> list[float]:
+        """Values of columns of one clock, by number, at its last closed bar; missing before the first."""
         if self._rows_stale:
             self._connect()
-        rows, last = self._rows, self._exec.count - 1
-        return [rows[column].item(last) for column in columns]
+        rows, last = self._rows, self._clocks[clock].count - 1
+        return [rows[column].item(last) for column in columns] if last >= 0 else [np.nan for _ in columns]
 
     def open_times_ms(self, clock: int) -> NDArray[np.int64]:
         """Open times of the closed bars of a clock, by its place in `program.clocks`."""
@@ -210,6 +211,11 @@ class Columns:
             return self._base.open_time_ms[: self._base.count]
         slow = self._clocks[clock]
         return slow.rows["time"][: slow.count].astype(np.int64)
+
+    @property
+    def reference_ms(self) -> int | None:
+        """Open time of the first candle of the reference symbol; None before it, and for a Program that reads none."""
+        return self._base.reference_ms
 
     def close_times_ms(self, clock: int) -> NDArray[np.int64]:
         """Close times of the closed bars of a clock."""

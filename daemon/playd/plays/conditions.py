@@ -114,7 +114,7 @@ class Window:
     How often `child` was true over the last `bars` closes.
 
     The closes are those of the evaluation clock, or of the clock of `anchor_ms`. `min_true` belongs to `count_true`.
-    With `duration_ms` the window is that span of time instead, and `bars` the number of closes it has on an unbroken clock.
+    With `duration_ms` the window is that span of time instead, and `bars` is 0.
     """
 
     kind: WindowKind
@@ -126,3 +126,27 @@ class Window:
 
 
 Expr = Compare | Between | Member | UseSetup | All | AnyOf | Not | Window
+
+
+def children_of(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions that an expression is made of; none for a condition, and for a setup, which is known by its name."""
+    match expr:
+        case All(children) | AnyOf(children):
+            return children
+        case Not(child) | Window(_, _, child):
+            return (child,)
+        case _:
+            return ()
+
+
+def operands_of(expr: Expr) -> tuple[Operand, ...]:
+    """The sides of a condition; none of any other expression."""
+    match expr:
+        case Compare(_, left, right):
+            return left, right
+        case Between(value, low, high):
+            return value, low, high
+        case Member(value):
+            return (value,)
+        case _:
+            return ()

@@ -43,6 +43,7 @@ def program_form(program: Program) -> dict[str, object]:
                 "name": clock.name,
                 "base": number == 0,
                 "execution": number == program.exec_clock,
+                "decisions": number == program.decision_clock,
                 "warmup_bars": _warmup_bars(program, number),
             }
             for number, clock in enumerate(program.clocks)
@@ -89,7 +90,10 @@ def _warmup_bars(program: Program, clock: int) -> int:
 def _clock_lines(program: Program) -> list[str]:
     lines = ["clocks:"]
     for number, clock in enumerate(program.clocks):
-        marks = [word for word, at in (("base", 0), ("execution", program.exec_clock)) if number == at]
+        roles = [("base", 0), ("execution", program.exec_clock)]
+        if program.decision_clock != program.exec_clock:
+            roles.append(("decisions", program.decision_clock))
+        marks = [word for word, at in roles if number == at]
         what = f" ({', '.join(marks)})" if marks else ""
         lines.append(f"  {clock.name}{what}: warm-up {_warmup_bars(program, number)} bars")
     return [*lines, f"history before the window: {_span(program.warmup_ms)}"]

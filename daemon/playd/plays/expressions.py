@@ -155,19 +155,32 @@ class ExpressionReader:
         expr_item = section.item("expr")
         anchor_ms = self._anchor_ms(section)
         child = self._sampled(expr_item, anchor_ms, path) if expr_item is not None else None
+        min_true = section.integer("min_true") if key.startswith("count_true") else 0
         if key.endswith("_duration"):
-            duration_ms = self._duration_ms(section)
-            bars = -(-duration_ms // self._names.exec_ms)
+            bars, duration_ms = 0, self._duration_ms(section)
+            if min_true:
+                self._check_min_true(section, min_true, duration_ms)
         else:
             bars, duration_ms = section.integer("bars"), 0
-        min_true = section.integer("min_true") if key.startswith("count_true") else 0
-        if min_true > bars and section.has("min_true"):
-            text = f"found `min_true` {min_true} of a window of {bars} closes, expected 1…{bars}"
-            self._add("E106", section.mark_of("min_true"), f"{path}.min_true", text)
+            if min_true > bars:
+                self._refuse_min_true(section, min_true, bars)
         if child is None:
             return None
         kind = cast(WindowKind, key.removesuffix("_duration"))
         return Window(kind, bars, child, min_true, anchor_ms, duration_ms)
+
+    def _check_min_true(self, section: Section, min_true: int, duration_ms: int) -> None:
+        def check(clock_ms: int) -> None:
+            bars = max(1, -(-duration_ms // clock_ms))
+            if min_true > bars:
+                self._refuse_min_true(section, min_true, bars)
+
+        self._names.clock_checks.append((section.path, check))
+
+    def _refuse_min_true(self, section: Section, min_true: int, bars: int) -> None:
+        if section.has("min_true"):
+            text = f"found `min_true` {min_true} of a window of {bars} closes, expected 1…{bars}"
+            self._add("E106", section.mark_of("min_true"), section.path_of("min_true"), text)
 
     def _sampled(self, item: Item, anchor_ms: int, path: str) -> Expr | None:
         """The expression of a window that looks at it on the clock of `anchor_ms` alone, if that is not 0."""
@@ -181,26 +194,36 @@ class ExpressionReader:
         word = read_timeframe(item, path, self._report) if item is not None else None
         if item is None or word is None:
             return 0
-        if TIMEFRAME_MS[word] < self._names.exec_ms:
-            slow = NAME_OF_MS[self._names.exec_ms]
-            text = f"found `{word}`, which is faster than the execution clock, expected {slow} or slower"
-            self._add("E441", item.mark, path, text)
-        return TIMEFRAME_MS[word]
+        mark, anchor_ms = item.mark, TIMEFRAME_MS[word]
+
+        def check(clock_ms: int) -> None:
+            if anchor_ms < clock_ms:
+                slow = NAME_OF_MS[clock_ms]
+                text = f"found `{word}`, which is faster than the clock of the action, expected {slow} or slower"
+                self._add("E441", mark, path, text)
+
+        self._names.clock_checks.append((path, check))
+        return anchor_ms
 
     def _duration_ms(self, section: Section) -> int:
+        """The span in ms; a day in place of one that is wrong."""
         word, mark, path = section.text("duration"), section.mark_of("duration"), section.path_of("duration")
         match = _SPAN.match(word)
         if match is None:
             if word:
                 self._add("E107", mark, path, f"found `{word}`, expected a span like 30m, 2h or 1d")
-            return self._names.exec_ms
+            return DAY_MS
         span_ms = int(match[1]) * _SPAN_MS[match[2]]
         if span_ms > _DURATION_MAX_MS:
             self._add("E106", mark, path, f"found `{word}`, expected 1m…90d")
-        elif span_ms < self._names.exec_ms:
-            bar = NAME_OF_MS[self._names.exec_ms]
-            self._add("E442", mark, path, f"found `{word}`, which is shorter than one {bar} bar, expected at least {bar}")
-        return max(span_ms, self._names.exec_ms)
+
+        def check(clock_ms: int) -> None:
+            if span_ms < clock_ms:
+                bar = NAME_OF_MS[clock_ms]
+                self._add("E442", mark, path, f"found `{word}`, which is shorter than one {bar} bar, expected at least {bar}")
+
+        self._names.clock_checks.append((path, check))
+        return span_ms
 
     def _add(self, code: str, mark: Mark, path: str, text: str) -> None:
         self._report.add(code, mark, path, text)

@@ -13,11 +13,13 @@ from playd.plays.anchors import with_swings
 from playd.plays.available import refuse_unavailable
 from playd.plays.contract import Sections, check_contract
 from playd.plays.document import Leaf, Map, Sequence, kind_of, read_document
+from playd.plays.evaluation import evaluation
 from playd.plays.expressions import ExpressionReader
+from playd.plays.extent import refuse_endless
 from playd.plays.features import read_features
 from playd.plays.findings import Report
 from playd.plays.model import Play, Scalar
-from playd.plays.names import Names
+from playd.plays.names import REFERENCE_ID, Names
 from playd.plays.normal_form import (
     NOT_HASHED,
     Node,
@@ -29,6 +31,7 @@ from playd.plays.normal_form import (
     expression_form,
     feature_form,
     policy_form,
+    reference_form,
     risk_form,
     structure_form,
     timeframes_form,
@@ -41,7 +44,7 @@ from playd.plays.risk_sense import RiskSense
 from playd.plays.sections import read_account, read_backtest, read_deploy, read_entry, read_timeframes
 from playd.plays.structures import StructureReader
 from playd.plays.suspicions import warn_of_rules
-from playd.plays.tables import TOP
+from playd.plays.tables import SECOND_SYMBOL, TOP
 from playd.plays.trial import read_trial
 from playd.plays.variables import substitute
 
@@ -98,9 +101,15 @@ def _is_whole(root: Map, play: Play) -> bool:
 
 
 def on_symbol(play: Play, symbol: str) -> Play:
-    """The same Play for another symbol, with the hash of that. Raises `PlayError` for what is no linear USDT perpetual."""
+    """
+    The same Play for another symbol, with the hash of that.
+
+    Raises `PlayError` for what is no linear USDT perpetual, and for the symbol that the Play reads beside its own.
+    """
     if not _SYMBOL.match(symbol):
         raise PlayError([f'{play.source}: E201 symbol: found "{symbol}", expected a linear USDT perpetual like BTCUSDT'])
+    if symbol == play.reference:
+        raise PlayError([f"{play.source}: E202 symbol: found {symbol}, which is the Play's reference, expected another one"])
     return _identified(replace(play, symbol=symbol))
 
 
@@ -124,7 +133,8 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     """All sections, in the order in which they need each other."""
     account, risk_per_trade_pct = read_account(top, has_risk(top), report)
     timeframes = read_timeframes(top, report)
-    names = Names(timeframes.exec_ms)
+    reference = _reference(top, report)
+    names = Names(timeframes.exec_ms, reference or "")
     features = read_features(top.item("features"), timeframes, names, report, top.mark)
     structure_reader = StructureReader(timeframes, names, report)
     structures = structure_reader.read(top.item("structures"))
@@ -133,14 +143,20 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     expressions = ExpressionReader(names, setups_item.keys if isinstance(setups_item, Map) else (), report)
     setups = read_setups(setups_item, expressions, report)
     actions = ActionReader(names, expressions, report).read(top.item("actions"))
+    clocks = evaluation(timeframes.exec_ms, setups, actions)
+    for path, check in names.clock_checks:
+        for clock_ms in clocks.clocks_of(path):
+            check(clock_ms)
     policy = read_policy(top, report)
     risk = read_risk(top, account, risk_per_trade_pct, names, report)
     entry = read_entry(top, report)
     refuse_unavailable(top, entry, risk, policy, report)
     if not report.failed:
+        refuse_endless(setups, actions, (top.mark_of("setups"), top.mark_of("actions")), report)
+    if not report.failed:
         check_contract(Sections(account, policy, risk, actions), top, report)
         _warn_of_unused(top, names, expressions, report)
-        warn_of_rules(expressions.placed, setups, features, names, report)
+        warn_of_rules(expressions.placed, setups, features, names, clocks, report)
         RiskSense(account, policy, risk, entry, top, report).warn()
     structure_reader.warn_of_unused()
     return Play(
@@ -149,6 +165,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
         description=_description(top, report),
         tags=_tags(top, report),
         symbol=_symbol(top, report),
+        reference=reference,
         account=account,
         backtest=read_backtest(top, account),
         deploy=read_deploy(top, account, report),
@@ -175,13 +192,24 @@ def _name(top: Section, report: Report) -> str:
     return name
 
 
-def _symbol(top: Section, report: Report) -> str:
-    symbol = top.text("symbol")
+def _symbol(section: Section, report: Report) -> str:
+    symbol = section.text("symbol")
     if symbol and not _SYMBOL.match(symbol):
         hint = f"; write `{symbol.upper()}`" if _SYMBOL.match(symbol.upper()) else ""
         expected = "expected a linear USDT perpetual in upper case, like BTCUSDT"
-        report.add("E201", top.mark_of("symbol"), "symbol", f'found "{symbol}", {expected}{hint}')
+        report.add("E201", section.mark_of("symbol"), section.path_of("symbol"), f'found "{symbol}", {expected}{hint}')
     return symbol
+
+
+def _reference(top: Section, report: Report) -> str | None:
+    if not top.has(REFERENCE_ID):
+        return None
+    section = top.section(REFERENCE_ID, SECOND_SYMBOL)
+    symbol, traded = _symbol(section, report), top.item("symbol")
+    if symbol and isinstance(traded, Leaf) and traded.value == symbol:
+        text = f"found {symbol}, the symbol that is traded, expected another one"
+        report.add("E202", section.mark_of("symbol"), section.path_of("symbol"), text)
+    return symbol or None
 
 
 def _description(top: Section, report: Report) -> str:
@@ -208,6 +236,8 @@ def _warn_of_unused(top: Section, names: Names, expressions: ExpressionReader, r
         for entry in item if isinstance(item, Map) else ():
             if entry.key not in used:
                 report.add("W602", entry.mark, f"{section}.{entry.key}", "found a name that nothing uses")
+    if top.has(REFERENCE_ID) and REFERENCE_ID not in names.used:
+        report.add("W602", top.mark_of(REFERENCE_ID), REFERENCE_ID, "found a second symbol that nothing reads")
 
 
 def _normal_form(play: Play) -> Node:
@@ -217,6 +247,7 @@ def _normal_form(play: Play) -> Node:
         "description": play.description,
         "tags": list(play.tags),
         "symbol": play.symbol,
+        **reference_form(play.reference),
         "account": account_form(play.account),
         "backtest": backtest_form(play.backtest),
         "deploy": deploy_form(play.deploy),

@@ -4,6 +4,7 @@ What names mean: built-in columns, outputs of features and structures, their typ
 Resolving a name marks it as used, so that what nothing uses can be named too.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,7 +21,10 @@ MINUTE_PRICES: Final = ("last_price", "mark_price")
 NO_DATA: Final = ("funding_rate", "open_interest")
 """Built-ins whose series nothing loads in this version: missing at every bar, as the language says of them without data."""
 
-BUILT_IN: Final = (*PRICES, *MINUTE_PRICES, *NO_DATA, "timestamp", "reference")
+REFERENCE_ID: Final = "reference"
+"""The built-in with fields: candles of the second symbol."""
+
+BUILT_IN: Final = (*PRICES, *MINUTE_PRICES, *NO_DATA, "timestamp", REFERENCE_ID)
 """Ids that features and structures cannot have."""
 
 OFFSET_BARS: Final = 5000
@@ -44,26 +48,34 @@ class Column:
     event: bool = False
 
 
+ClockCheck = Callable[[int], None]
+"""Adds the findings that depend on the bar length of the clock on which something is looked at."""
+
+
 @dataclass(slots=True)
 class Names:
     """
     Names of one Play. `features` maps id to indicator and clock; None stands for a feature or structure that is wrong itself.
 
-    `sampled_ms`: bar length of the clock on which the expression being read is sampled, 0 for every evaluation.
+    `reference`: the second symbol, empty without one. `sampled_ms`: bar length of the clock on which the expression being read
+    is sampled, 0 for every evaluation. `clock_checks`: with the path of what they are about; they can only be made when all of the
+    Play is read.
     """
 
     exec_ms: int
+    reference: str = ""
     features: dict[str, tuple[IndicatorSpec, int] | None] = field(default_factory=dict)
     structures: dict[str, StructureNames | None] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     sampled_ms: int = 0
+    clock_checks: list[tuple[str, ClockCheck]] = field(default_factory=list)
 
     def resolve(self, text: str, offset: int, mark: Mark, path: str, report: Report) -> Ref | None:
         """
         The column that `id` or `id.field` names, with the field written out.
 
-        Findings: E410 unknown id, E411 unknown field, E412 no primary output, E413 undeclared level or slot, E902 what this
-        version does not run; W302, W303 data that is not loaded.
+        Findings: E410 unknown id, E411 unknown field, E412 no primary output, E413 undeclared level or slot, E103 no second
+        symbol; W302, W303 data that is not loaded.
         """
         name, _, output = text.partition(".")
         if name in self.structures:
@@ -74,9 +86,8 @@ class Names:
         if name in self.features:
             self.used.add(name)
             return self._output(name, output, offset, mark, path, report)
-        if name == "reference":
-            self._refuse(text, "a reference symbol", mark, path, report)
-            return None
+        if name == REFERENCE_ID:
+            return self._of_reference(output, offset, mark, path, report)
         if name in BUILT_IN:
             return self._built_in(name, output, offset, mark, path, report)
         self._refuse_unknown(name, text, mark, path, report)
@@ -100,12 +111,8 @@ class Names:
         if name in NO_DATA:
             text = f"found `{name}`, of which no data is loaded: it is missing at every bar, and what compares it is unknown"
             report.add("W303", mark, path, text)
-        if name in MINUTE_PRICES:
-            if self.exec_ms != MINUTE_MS:
-                self._refuse(name, "a minute condition on a slower execution clock", mark, path, report)
-                return None
-            if name == "mark_price":
-                report.add("W302", mark, path, "found `mark_price`: no mark candles are loaded, the last price is used")
+        if name == "mark_price":
+            report.add("W302", mark, path, "found `mark_price`: no mark candles are loaded, the last price is used")
         return Ref(name, "", offset)
 
     def _output(self, name: str, output: str, offset: int, mark: Mark, path: str, report: Report) -> Ref | None:
@@ -132,9 +139,22 @@ class Names:
             return None
         return Ref(name, output, offset)
 
-    @staticmethod
-    def _refuse(name: str, what: str, mark: Mark, path: str, report: Report) -> None:
-        report.add("E902", mark, path, f"found `{name}`, {what}, which is not available in this version")
+    def _of_reference(self, output: str, offset: int, mark: Mark, path: str, report: Report) -> Ref | None:
+        fields = one_of(f"{REFERENCE_ID}.{name}" for name in PRICES)
+        if output not in PRICES:
+            found = f"the unknown field `{output}` of `{REFERENCE_ID}`" if output else f"`{REFERENCE_ID}` without a field"
+            near = did_you_mean(output, PRICES) if output else ""
+            report.add("E411" if output else "E412", mark, path, f"found {found}, expected {fields}{near}")
+            return None
+        return Ref(REFERENCE_ID, output, offset) if self.has_reference(f"{REFERENCE_ID}.{output}", mark, path, report) else None
+
+    def has_reference(self, reader: str, mark: Mark, path: str, report: Report) -> bool:
+        """Whether the Play has a second symbol, which `reader` reads and so uses; E103 if not."""
+        self.used.add(REFERENCE_ID)
+        if not self.reference:
+            text = f"found `{reader}`, which reads a second symbol, expected a section that names it"
+            report.add("E103", mark, path, f"{text}: `reference: {{symbol: BTCUSDT}}`")
+        return bool(self.reference)
 
     def column(self, ref: Ref) -> Column:
         """Type and clock of a resolved reference."""
@@ -145,15 +165,21 @@ class Names:
             return Column(output.type, structure.step_ms, structure.spec.name, output.words, anchors, output.event)
         known = self.features.get(ref.id)
         if known is None:
-            return Column(ColumnType.FLOAT, self.exec_ms)
+            return Column(ColumnType.FLOAT, MINUTE_MS if ref.id in MINUTE_PRICES else self.exec_ms)
         spec, step_ms = known
         return Column(spec.outputs[spec.output_index(ref.field)].type, step_ms, spec.name)
 
     def warn_of_event(self, ref: Ref, mark: Mark, path: str, report: Report) -> None:
         """W310 for an event of a slower clock that is seen more often than once."""
-        column = self.column(ref)
-        if column.event and column.step_ms > max(self.exec_ms, self.sampled_ms):
-            slow, fast = NAME_OF_MS[column.step_ms], NAME_OF_MS[self.exec_ms]
+        column, sampled_ms = self.column(ref), self.sampled_ms
+
+        def check(clock_ms: int) -> None:
+            if column.step_ms <= max(clock_ms, sampled_ms):
+                return
+            slow, fast = NAME_OF_MS[column.step_ms], NAME_OF_MS[clock_ms]
             text = f"found an event of {slow}, which stays true on {fast} until the next {slow} close"
             meant = f"write {{occurred_within: {{bars: 1, anchor_tf: {slow}, …}}}} where each is meant once"
             report.add("W310", mark, path, f"{text}; {meant}")
+
+        if column.event:
+            self.clock_checks.append((path, check))

@@ -14,6 +14,9 @@ from playd.kernels.compiled import Kernel, Row
 from playd.kernels.spec import ColumnType
 
 PRICE_FIELDS: Final = ("open", "high", "low", "close", "volume")
+REFERENCE_FIELDS: Final = tuple(f"reference.{name}" for name in PRICE_FIELDS)
+"""Candle fields of the reference symbol, missing where it has no bar."""
+
 DERIVED_FIELDS: Final = ("time", "close_time", "index")
 """Fields made from the open time: itself and the close time in epoch ms, and the bar index (open time / length), as float64."""
 
@@ -23,8 +26,8 @@ SIGNALS: Final = (
     *("exit_long_pct", "exit_short_pct"),
 )
 """
-What decisions read at each execution close: truths of the actions, the levels that risk refers to, and which share of a long or
-a short its first true exit closes, where exits of that side close different ones.
+What decisions read whenever they are due: truths of the actions, the levels that risk refers to, and which share of a long or a
+short its first true exit closes, where exits of that side close different ones.
 """
 
 
@@ -110,17 +113,20 @@ class Program:
     Attributes:
         clocks: Base clock first, the others in no particular order.
         exec_clock: Place of the execution clock.
+        decision_clock: Place of the clock whose closes decisions are due at: the execution clock's, or the minute's if an
+            action names the price of a minute.
         columns, nodes: Nodes are in execution order: a node's inputs come before it.
         names: Name to column: `close`, `id`, `id.field`, rule paths like `actions.entry_long.all[1]`, their operands `….lhs`,
             references in metadata (`actions.entry_long.metadata.<key>`).
         texts: Names of columns in metadata whose text is free, each with the way to it.
-        signals: Word of `SIGNALS` to its column on the execution clock; absent when the Play does not have it.
+        signals: Word of `SIGNALS` to its column on the decision clock; absent when the Play does not have it.
         warmup_ms: How far before a window the history must start.
         anchor_step_ms: The first candle to load opens at a multiple of this.
     """
 
     clocks: tuple[Clock, ...]
     exec_clock: int
+    decision_clock: int
     columns: tuple[Column, ...]
     nodes: tuple[Node, ...]
     names: Mapping[str, int]
@@ -135,9 +141,19 @@ class Program:
         return self.clocks[0].step_ms
 
     @property
+    def reads_reference(self) -> bool:
+        """Whether the candles that come in need those of the reference symbol beside them."""
+        return any(column.field in REFERENCE_FIELDS for column in self.columns)
+
+    @property
     def exec_step_ms(self) -> int:
         """Length of the execution clock's bars."""
         return self.clocks[self.exec_clock].step_ms
+
+    @property
+    def decision_step_ms(self) -> int:
+        """Length of the decision clock's bars."""
+        return self.clocks[self.decision_clock].step_ms
 
     def anchor_ms(self, start_ms: int) -> int:
         """Open time of the first candle to load for decisions from `start_ms` on: a bar of each clock they need opens there."""

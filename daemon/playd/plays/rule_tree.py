@@ -5,9 +5,12 @@ The compiler gives every node and operand of these trees a column under the same
 for what the form of the actions means (an earlier case, `else`, a long that gives way to a short) and follow from the others.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from playd.core.timeframes import NAME_OF_MS
+from playd.plays.blocks import EXEC_CLOSES
 from playd.plays.clause_text import clause_text, operand_text
 from playd.plays.conditions import (
     All,
@@ -25,11 +28,18 @@ from playd.plays.conditions import (
     Window,
     Word,
 )
+from playd.plays.evaluation import Evaluation, evaluation_of
 from playd.plays.model import ActionName, Block, Emit, Play, Scalar
 from playd.plays.normal_form import window_key
 
-RuleKind = Literal["all", "any", "not", "setup", "window", "clause", "none"]
-"""`setup`: the truth of its only child. `none`: true where no child is true, so that an unknown one does not hinder."""
+RuleKind = Literal["all", "any", "not", "setup", "window", "clause", "none", "due"]
+"""
+`setup`: the truth of its only child. `none`: true where no child is true, so that an unknown one does not hinder. `due`: true
+at the closes at which the rest of an action is looked at, where decisions are due at others as well.
+"""
+
+Setups = Mapping[str, tuple[str, Expr]]
+"""Path and expression of each setup, by name, as an action meets them on its clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,8 @@ class ActionRule:
 
 def action_rules(play: Play) -> tuple[ActionRule, ...]:
     """Every action that the Play emits, in order of first mention."""
-    found = (one for number, block in enumerate(play.actions) for one in _emissions(play, block, number))
+    clocks = evaluation_of(play)
+    found = (one for number, block in enumerate(play.actions) for one in _emissions(play, clocks, block, number))
     emissions = [replace(one, place=place) for place, one in enumerate(found)]
     actions = dict.fromkeys(emission.action for emission in emissions)
     return tuple(_action_rule(action, emissions, shorts_count=play.policy.allows_short) for action in actions)
@@ -107,22 +118,33 @@ def _action_rule(action: ActionName, emissions: list[Emission], *, shorts_count:
     return ActionRule(action, root, tuple(own))
 
 
-def _emissions(play: Play, block: Block, number: int) -> list[Emission]:
-    path = f"actions[{number}]"
+def _emissions(play: Play, clocks: Evaluation, block: Block, number: int) -> list[Emission]:
+    clock_ms, path = clocks.blocks_ms[number], f"actions[{number}]"
+    setups = {name: (clocks.path_of_setup(name, clock_ms), expr) for name, expr in play.setups}
+    exec_name = NAME_OF_MS[clocks.exec_ms] if clock_ms != clocks.decision_ms else ""
     if len(block.cases) == 1 and not block.otherwise:
         case = block.cases[0]
         if len(case.emit) == 1 and block.id == case.emit[0].action:
             rule = f"actions.{block.id}"
-            return [_emission(case.emit[0], rule, rule_of(play, case.when, rule), f"{rule}.metadata")]
-    whens = [rule_of(play, case.when, f"{path}.cases[{k}].when") for k, case in enumerate(block.cases)]
+            root = _due(rule_of(setups, case.when, rule), exec_name, rule)
+            return [_emission(case.emit[0], rule, root, f"{rule}.metadata")]
+    whens = [rule_of(setups, case.when, f"{path}.cases[{k}].when") for k, case in enumerate(block.cases)]
     emissions: list[Emission] = []
     for k, case in enumerate(block.cases):
         place = f"{path}.cases[{k}]"
         root = whens[k] if k == 0 else _unless(whens[k], tuple(whens[:k]), place, "no earlier case is true")
-        emissions += _emitted(case.emit, f"{place}.when", root, place)
+        emissions += _emitted(case.emit, f"{place}.when", _due(root, exec_name, place), place)
     nots = tuple(Rule(f"{path}.else.not[{k}]", "not", f"not cases[{k}]", (when,), derived=True) for k, when in enumerate(whens))
     otherwise = Rule(f"{path}.else", "all", "every case is false", nots, derived=True)
-    return emissions + _emitted(block.otherwise, f"{path}.else", otherwise, f"{path}.else")
+    return emissions + _emitted(block.otherwise, f"{path}.else", _due(otherwise, exec_name, f"{path}.else"), f"{path}.else")
+
+
+def _due(rule: Rule, exec_name: str, path: str) -> Rule:
+    """`rule` at the closes of the execution clock alone; `exec_name` is empty where decisions are due at no others."""
+    if not exec_name:
+        return rule
+    closes = Rule(EXEC_CLOSES, "due", f"a {exec_name} bar closes")
+    return Rule(f"{path}.due", "all", f"at closes of {exec_name}", (closes, rule), derived=True)
 
 
 def _unless(rule: Rule, others: tuple[Rule, ...], path: str, text: str) -> Rule:
@@ -138,8 +160,8 @@ def _emission(emit: Emit, rule: str, root: Rule, notes: str) -> Emission:
     return Emission(emit.action, rule, root, notes, emit.metadata)
 
 
-def rule_of(play: Play, expr: Expr, path: str) -> Rule:
-    """The tree of one expression of `play`, whose columns are known below `path`."""
+def rule_of(setups: Setups, expr: Expr, path: str) -> Rule:
+    """The tree of one expression, whose columns are known below `path`."""
     text = clause_text(expr)
     match expr:
         case Compare(op, left, right):
@@ -150,16 +172,16 @@ def rule_of(play: Play, expr: Expr, path: str) -> Rule:
         case Member(value):
             return Rule(path, "clause", text, (), (_operand(value, f"{path}.lhs"),), "in")
         case UseSetup(name):
-            inner = next(body for known, body in play.setups if known == name)
-            return Rule(path, "setup", text, (rule_of(play, inner, f"setups.{name}"),))
+            place, inner = setups[name]
+            return Rule(path, "setup", text, (rule_of(setups, inner, place),))
         case Not(child):
-            return Rule(path, "not", text, (rule_of(play, child, f"{path}.not"),))
+            return Rule(path, "not", text, (rule_of(setups, child, f"{path}.not"),))
         case Window():
-            return Rule(path, "window", text, (rule_of(play, expr.child, f"{path}.{window_key(expr)}.expr"),))
+            return Rule(path, "window", text, (rule_of(setups, expr.child, f"{path}.{window_key(expr)}.expr"),))
         case All(children):
-            return Rule(path, "all", text, tuple(rule_of(play, one, f"{path}.all[{i}]") for i, one in enumerate(children)))
+            return Rule(path, "all", text, tuple(rule_of(setups, one, f"{path}.all[{i}]") for i, one in enumerate(children)))
         case AnyOf(children):
-            return Rule(path, "any", text, tuple(rule_of(play, one, f"{path}.any[{i}]") for i, one in enumerate(children)))
+            return Rule(path, "any", text, tuple(rule_of(setups, one, f"{path}.any[{i}]") for i, one in enumerate(children)))
 
 
 def _operand(operand: Operand, path: str) -> RuleOperand:

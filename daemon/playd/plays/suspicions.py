@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 
 from playd.core.timeframes import NAME_OF_MS
 from playd.kernels.catalog import CATALOG
-from playd.plays.conditions import All, AnyOf, Between, Compare, Expr, Member, Not, UseSetup, Window
+from playd.plays.conditions import Between, Compare, Expr, Member, Not, UseSetup, Window, children_of
+from playd.plays.evaluation import Evaluation
 from playd.plays.findings import Mark, Report
 from playd.plays.model import Feature
 from playd.plays.names import Names
@@ -27,7 +28,12 @@ class Placed(NamedTuple):
 
 
 def warn_of_rules(
-    placed: Sequence[Placed], setups: Sequence[tuple[str, Expr]], features: Sequence[Feature], names: Names, report: Report
+    placed: Sequence[Placed],
+    setups: Sequence[tuple[str, Expr]],
+    features: Sequence[Feature],
+    names: Names,
+    clocks: Evaluation,
+    report: Report,
 ) -> None:
     """W305 never true, W308 near_pct too near, W309 window longer than the warm-up, W312 always true."""
     judge = Judge(names, dict(setups))
@@ -38,7 +44,7 @@ def warn_of_rules(
             text = f"found near_pct {expr.tolerance:g}, which is in percent: {expr.tolerance:g} % of the right side"
             report.add("W308", mark, path, f"{text}, less than most bars move")
         if isinstance(expr, Window):
-            _warn_of_span(expr, mark, path, warmup_ms, names, report)
+            _warn_of_span(expr, mark, path, warmup_ms, min(clocks.clocks_of(path)), report)
 
 
 def _warmup_ms(feature: Feature) -> int:
@@ -48,7 +54,7 @@ def _warmup_ms(feature: Feature) -> int:
 
 def _warn_of_verdict(expr: Expr, mark: Mark, path: str, judge: Judge, report: Report) -> None:
     verdict = judge.verdict(expr)
-    if verdict is None or any(judge.verdict(child) is verdict for child in _children(expr)):
+    if verdict is None or any(judge.verdict(child) is verdict for child in children_of(expr)):
         return  # what it is made of is named already
     judge.verdict(expr)
     if verdict is NEVER and not isinstance(expr, UseSetup | Not):
@@ -57,20 +63,11 @@ def _warn_of_verdict(expr: Expr, mark: Mark, path: str, judge: Judge, report: Re
         report.add("W312", mark, path, f"found a condition that is true whenever it is known: {judge.why}")
 
 
-def _children(expr: Expr) -> tuple[Expr, ...]:
-    match expr:
-        case All(children) | AnyOf(children):
-            return children
-        case Not(child) | Window(_, _, child):
-            return (child,)
-        case _:
-            return ()
-
-
-def _warn_of_span(window: Window, mark: Mark, path: str, warmup_ms: int, names: Names, report: Report) -> None:
-    step_ms = window.anchor_ms or names.exec_ms
+def _warn_of_span(window: Window, mark: Mark, path: str, warmup_ms: int, clock_ms: int, report: Report) -> None:
+    step_ms = window.anchor_ms or clock_ms
     span_ms = window.duration_ms or window.bars * step_ms
-    if window.bars >= _LONG_BARS and warmup_ms and span_ms > warmup_ms:
+    bars = -(-span_ms // step_ms)
+    if bars >= _LONG_BARS and warmup_ms and span_ms > warmup_ms:
         clock = NAME_OF_MS[step_ms]
-        text = f"found a window of {window.bars} closes of {clock}, longer than the warm-up of every feature"
+        text = f"found a window of {bars} closes of {clock}, longer than the warm-up of every feature"
         report.add("W309", mark, path, f"{text} ({warmup_ms // step_ms} bars of {clock}): it is the last to be known")

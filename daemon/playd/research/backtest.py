@@ -55,7 +55,8 @@ class BacktestResult:
         loaded: The same with the warm-up before it; the first of them is the anchor.
         signals: The Program's signals over `loaded`.
         trade_rows: TRADE records, oldest first.
-        equity_usdt, verdicts: One value per decided execution close; verdicts are codes of `engine.records.VERDICTS`.
+        equity_usdt: One value per decided execution close.
+        verdicts: One code of `engine.records.VERDICTS` per decision.
         ended: `end_of_data`, `max_drawdown_hit` or `liquidated`.
     """
 
@@ -102,17 +103,24 @@ class BacktestResult:
     @cached_property
     def close_times_ms(self) -> NDArray[np.int64]:
         """The execution closes that were decided, one per value of `equity_usdt`."""
-        return self.all_close_times_ms[: len(self.equity_usdt)]
+        times_ms = self.decision_times_ms
+        closing: NDArray[np.int64] = times_ms[times_ms % self.program.exec_step_ms == 0]
+        return closing
 
     @cached_property
-    def all_close_times_ms(self) -> NDArray[np.int64]:
-        """The execution closes of the window at which a decision was due, those after an early end included."""
+    def decision_times_ms(self) -> NDArray[np.int64]:
+        """The closes at which a decision was made, one per value of `verdicts`."""
+        return self.all_decision_times_ms[: len(self.verdicts)]
+
+    @cached_property
+    def all_decision_times_ms(self) -> NDArray[np.int64]:
+        """The closes of the window at which a decision was due, those after an early end included."""
         closes = self.candles.open_time_ms + self.candles.step_ms
-        if self.program.exec_clock != 0:  # every candle closes a bar of the base clock, and of another one only some do
-            exec_closes = self.signals.close_times_ms(self.program.exec_clock)
-            place = np.minimum(np.searchsorted(closes, exec_closes), len(closes) - 1)
-            closes = exec_closes[closes[place] == exec_closes]
-        return closes
+        if self.program.decision_clock != 0:  # every candle closes a bar of the base clock, and of another one only some do
+            due = self.signals.close_times_ms(self.program.decision_clock)
+            place = np.minimum(np.searchsorted(closes, due), len(closes) - 1)
+            closes = due[closes[place] == due]
+        return closes[_first_decision(self.program, closes) :]
 
     @cached_property
     def metrics(self) -> dict[str, object]:
@@ -163,6 +171,7 @@ class BacktestResult:
         return {
             "play": self.play.name,
             "symbol": self.play.symbol,
+            "reference": self.play.reference,
             "bars": len(self.candles),
             "first_bar_ms": int(self.candles.open_time_ms[0]),
             "last_bar_ms": int(self.candles.open_time_ms[-1]),
@@ -188,15 +197,19 @@ def run_backtest(
     """
     Run `play` over the candles that open in `[start_ms, end_ms)`.
 
+    A Play that reads a second symbol needs its candles as the reference of `candles`.
+
     Absent bounds are those of the Play's `date_range`, else of the candles. Warm-up before the start is used as far as
     `candles` has it, the Play's `warmup_ms` at most; the first candle so loaded is the anchor. `instrument` gives tick, step
     and limits. Funding is paid at the given stamps.
 
     Raises:
         PlayError: The Play has a clock that cannot be made of these candles.
-        CandleError: There is no candle in the window.
+        CandleError: There is no candle in the window, or none of the second symbol that the Play reads.
     """
     program = compile_program(play, candles.step_ms)
+    if program.reads_reference and candles.reference is None:
+        raise CandleError(f"{play.name} reads {play.reference} beside {play.symbol}: found no candles of it, expected some")
     start = _first(start_ms, play.trial.start_ms, int(candles.open_time_ms[0]) if len(candles) else 0)
     end = _first(end_ms, play.trial.end_ms, int(candles.open_time_ms[-1]) + candles.step_ms if len(candles) else 0)
     loaded = candles.between(program.anchor_ms(start), end)
@@ -220,13 +233,14 @@ def _decide_all(
     rules = build_rules(play, instrument, program.base_step_ms)
     book = new_book(stop_is_limit=play.risk.sl_order_type == "Limit", target_is_limit=play.risk.tp_order_type == "Limit")
     terms = build_terms(play, instrument, play.backtest.slippage_bps)
-    exec_open_ms = columns.open_times_ms(program.exec_clock)
+    row_open_ms = columns.open_times_ms(program.decision_clock)
     run = np.zeros(1, RUN)
     run["bar"] = len(loaded) - len(window)
     run["end_bar"] = len(loaded)
-    run["exec_row"] = np.searchsorted(exec_open_ms, int(window.open_time_ms[0]) - program.exec_step_ms)
+    row = int(np.searchsorted(row_open_ms, int(window.open_time_ms[0]) - program.decision_step_ms, side="right"))
+    run["row"] = row + _first_decision(program, row_open_ms[row:] + program.decision_step_ms)
     run["funding_row"] = np.searchsorted(funding.time_ms, window.open_time_ms[0])
-    room = columns.exec_count - int(run["exec_row"][0])
+    room = columns.decision_count - int(run["row"][0])
     equity, verdicts = np.empty(room), np.empty(room, np.int8)
     rows, strides = _signal_rows(columns)
     trades: Records = np.empty(_FIRST_ROOM, e.TRADE)
@@ -236,11 +250,11 @@ def _decide_all(
     while True:
         records = run, state, rules, book, terms, signals, intent, fills, week
         outputs = trades, equity, verdicts
-        run_bars(*records, *bars, exec_open_ms, rows, strides, funding.time_ms, funding.rate, *outputs)
+        run_bars(*records, *bars, row_open_ms, rows, strides, funding.time_ms, funding.rate, *outputs)
         if run["finished"][0]:
             break
         trades = np.concatenate((trades, np.empty(len(trades), e.TRADE)))
-    closes = int(run["closes"][0])
+    closes, decisions = int(run["closes"][0]), int(run["decisions"][0])
     return BacktestResult(
         play=play,
         instrument=instrument,
@@ -252,11 +266,19 @@ def _decide_all(
         funding=funding,
         trade_rows=trades[: int(run["trades"][0])],
         equity_usdt=equity[:closes],
-        verdicts=verdicts[:closes],
+        verdicts=verdicts[:decisions],
         closes_held=int(run["closes_held"][0]),
         final_equity_usdt=float(state["cash_usdt"][0]),
         ended=ENDINGS[int(state["halted"][0])],
     )
+
+
+def _first_decision(program: Program, closes_ms: NDArray[np.int64]) -> int:
+    """How many closes of the decision clock come before the first that closes the execution clock too (play-language 3.4)."""
+    if program.decision_clock == program.exec_clock:
+        return 0
+    closing = np.flatnonzero(closes_ms % program.exec_step_ms == 0)
+    return int(closing[0]) if len(closing) else len(closes_ms)
 
 
 def _signal_rows(columns: Columns) -> tuple[tuple[NDArray[np.float64], ...], NDArray[np.int64]]:
@@ -268,11 +290,13 @@ def _signal_rows(columns: Columns) -> tuple[tuple[NDArray[np.float64], ...], NDA
 
 
 def _data_hash(candles: Candles, funding: Funding) -> str:
-    """SHA-256 over the base candles from the anchor on; slower clocks are made of them and add nothing."""
-    data = hashlib.sha256(digest({"symbol": candles.symbol, "step_ms": candles.step_ms}).encode())
-    data.update(candles.open_time_ms.astype("<i8").tobytes())
-    for row in (candles.open, candles.high, candles.low, candles.close, candles.volume):
-        data.update(row.astype("<f8").tobytes())
+    """SHA-256 over the base candles of all symbols from the anchor on; slower clocks are made of them and add nothing."""
+    data = hashlib.sha256()
+    for series in candles.apart():
+        data.update(digest({"symbol": series.symbol, "step_ms": series.step_ms}).encode())
+        data.update(series.open_time_ms.astype("<i8").tobytes())
+        for row in (series.open, series.high, series.low, series.close, series.volume):
+            data.update(row.astype("<f8").tobytes())
     data.update(funding.time_ms.astype("<i8").tobytes())
     data.update(funding.rate.astype("<f8").tobytes())
     return data.hexdigest()

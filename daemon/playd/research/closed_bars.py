@@ -6,10 +6,10 @@ from playd.research.backtest import BacktestResult
 
 def verdicts_of(result: BacktestResult) -> dict[int, str]:
     """
-    Verdict by close time, for each execution close of the window at which a decision was due.
+    Verdict by close time, for each close of the window at which a decision was due.
 
     A run that ended before its data says `halted` to the rest, as an engine does.
     """
     words = [VERDICTS[code] for code in result.verdicts.tolist()]
-    closes = result.all_close_times_ms.tolist()
+    closes = result.all_decision_times_ms.tolist()
     return dict(zip(closes, words + [VERDICTS[HALTED]] * (len(closes) - len(words)), strict=True))

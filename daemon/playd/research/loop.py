@@ -1,5 +1,5 @@
 """
-The backtest's compiled loop: base bars in order, each through matching and then, at an execution close, through `decide`.
+The backtest's compiled loop: base bars in order, each through matching and then, where a decision is due, through `decide`.
 
 It is the order of work of play-language 3.5 and nothing else: the same functions that serve the live engine and the local
 exchange, called without Python in between. Most bars do nothing; `quiet` proves it of them and passes them by.
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playd.engine.account import apply_funding_record, mark_record
-from playd.engine.decide import decide_record, is_open
+from playd.engine.decide import closes_bar, decide_record, is_open
 from playd.engine.records import HALTED_DRAWDOWN, HALTED_LIQUIDATED, NO_ACTION, RUNNING
 from playd.engine.venue import live_minute, settle, submit
 from playd.matching.compiled import borrowing, inlined, part
@@ -24,15 +24,19 @@ RUN: Final = np.dtype(
     [
         ("bar", np.int64),
         ("end_bar", np.int64),
-        ("exec_row", np.int64),
+        ("row", np.int64),
         ("funding_row", np.int64),
+        ("decisions", np.int64),
         ("closes", np.int64),
         ("closes_held", np.int64),
         ("trades", np.int64),
         ("finished", np.int64),
     ]
 )
-"""Where a run stands: next base bar, next execution row and funding stamp, closes decided so far, trades written so far."""
+"""
+Where a run stands: next base bar, next row of the decision clock and funding stamp; decisions, execution closes among them, and
+trades written so far.
+"""
 
 TRADES_PER_BAR: Final = 3
 """Closing fills of one bar are at most two; the loop stops and asks for more room before it could run out."""
@@ -58,7 +62,7 @@ def run_bars(
     high: NDArray[np.float64],
     low: NDArray[np.float64],
     close: NDArray[np.float64],
-    exec_open_ms: NDArray[np.int64],
+    row_open_ms: NDArray[np.int64],
     columns: tuple[NDArray[np.float64], ...],
     strides: NDArray[np.int64],
     funding_ms: NDArray[np.int64],
@@ -70,8 +74,9 @@ def run_bars(
     """
     Run from `run.bar` to `run.end_bar`, or until `trades` is nearly full (`run.finished` stays 0: call again with more room).
 
-    `columns` are the rows of SIGNALS on the execution clock, in its order; a row that the Play does not have is one NaN with
-    stride 0 in `strides`, the others have stride 1. `equity` and `verdicts` get one value per decided execution close.
+    `columns` are the rows of SIGNALS on the decision clock, in its order; a row that the Play does not have is one NaN with
+    stride 0 in `strides`, the others have stride 1. `row_open_ms` are the opens of that clock's bars. `verdicts` gets one value
+    per decision, `equity` one per decision at which the execution clock closes.
     """
     c = run[0]
     s = state[0]
@@ -80,10 +85,10 @@ def run_bars(
     x = signals[0]
     out = intent[0]
     base_step_ms = r.base_step_ms
-    bar, end_bar, exec_row, funding_row = c.bar, c.end_bar, c.exec_row, c.funding_row
-    closes, closes_held, written = c.closes, c.closes_held, c.trades
-    rows = len(exec_open_ms)
-    exec_step_ms = r.exec_step_ms
+    bar, end_bar, row, funding_row = c.bar, c.end_bar, c.row, c.funding_row
+    decisions, closes, closes_held, written = c.decisions, c.closes, c.closes_held, c.trades
+    rows = len(row_open_ms)
+    decision_step_ms = r.decision_step_ms
     stamps = len(funding_ms)
     room = len(trades) - TRADES_PER_BAR
     has_windows = len(week) > 0
@@ -104,32 +109,35 @@ def run_bars(
         elif s.halted != RUNNING:
             break
         close_ms = time_ms + base_step_ms
-        while exec_row < rows and exec_open_ms[exec_row] + exec_step_ms < close_ms:
-            exec_row += 1
-        if exec_row < rows and exec_open_ms[exec_row] + exec_step_ms == close_ms:
-            _read_truths(x, columns, strides, exec_row)
+        while row < rows and row_open_ms[row] + decision_step_ms < close_ms:
+            row += 1
+        if row < rows and row_open_ms[row] + decision_step_ms == close_ms:
+            _read_truths(x, columns, strides, row)
             if s.dir != 0 or x.entry_long == 1.0 or x.entry_short == 1.0:
-                _read_levels(x, columns, strides, exec_row)
+                _read_levels(x, columns, strides, row)
             window_open = not has_windows or is_open(week, close_ms)
             decide_record(s, r, x, window_open, close_ms, close[bar], out)
             if out.action != NO_ACTION or out.amend != 0 or out.cancel != 0:
                 submit(s, r, book, terms, intent)
-            equity[closes] = out.equity_usdt
-            verdicts[closes] = out.verdict
-            closes += 1
-            closes_held += 1 if s.dir != 0 else 0
+            verdicts[decisions] = out.verdict
+            decisions += 1
+            if closes_bar(r, close_ms):
+                equity[closes] = out.equity_usdt
+                closes += 1
+                closes_held += 1 if s.dir != 0 else 0
         bar += 1
         before = closes
         stamp_ms = funding_ms[funding_row] if funding_row < stamps else _NEVER_MS
         # fmt: off
-        bar, exec_row, closes = skip_quiet_bars(
-            s, r, b, bar, end_bar, exec_row, closes, stamp_ms,
-            open_ms, high, low, close, exec_open_ms, columns, strides, equity, verdicts,
+        bar, row, closes = skip_quiet_bars(
+            s, r, b, bar, end_bar, row, closes, stamp_ms,
+            open_ms, high, low, close, row_open_ms, columns, strides, equity, verdicts,
         )
         # fmt: on
+        decisions += closes - before
         closes_held += closes - before if s.dir != 0 else 0
-    c.bar, c.exec_row, c.funding_row = bar, exec_row, funding_row
-    c.closes, c.closes_held, c.trades = closes, closes_held, written
+    c.bar, c.row, c.funding_row = bar, row, funding_row
+    c.decisions, c.closes, c.closes_held, c.trades = decisions, closes, closes_held, written
     if bar < end_bar and written > room:
         return
     _finish(run, state, rules, book, terms, close, open_ms, fills, trades, equity)

@@ -23,21 +23,22 @@ def skip_quiet_bars(
     b: Record,
     bar: int,
     end_bar: int,
-    exec_row: int,
+    row: int,
     closes: int,
     stamp_ms: int,
     open_ms: NDArray[np.int64],
     high: NDArray[np.float64],
     low: NDArray[np.float64],
     close: NDArray[np.float64],
-    exec_open_ms: NDArray[np.int64],
+    row_open_ms: NDArray[np.int64],
     columns: tuple[NDArray[np.float64], ...],
     strides: NDArray[np.int64],
     equity: NDArray[np.float64],
     verdicts: NDArray[np.int8],
 ) -> tuple[int, int, int]:
     """
-    Bar, execution row and number of closes after the quiet bars from `bar` on; there may be none of them.
+    Bar, row of the decision clock and number of closes after the quiet bars from `bar` on; there may be none of them, and are
+    none where decisions are due inside a bar.
 
     `stamp_ms` is the next funding stamp, the rest as in `run_bars`. What the bars change in records is kept in local variables
     and written once, which is what makes this fast.
@@ -46,16 +47,16 @@ def skip_quiet_bars(
     floor, ceiling = quiet_range(b)
     direction, cash, size, entry_price = s.dir, s.cash_usdt, s.size, s.entry_price
     peak, max_drawdown_pct = s.peak_equity_usdt, r.max_drawdown_pct
-    base_step_ms, exec_step_ms, rows = r.base_step_ms, r.exec_step_ms, len(exec_open_ms)
+    base_step_ms, decision_step_ms, rows = r.base_step_ms, r.decision_step_ms, len(row_open_ms)
     verdict = NO_SIGNAL if direction == 0 else HOLD
     highest, lowest = -np.inf, np.inf
     done = closes
     while bar < end_bar and open_ms[bar] < stamp_ms and floor < low[bar] and high[bar] < ceiling:
         close_ms = open_ms[bar] + base_step_ms
-        while exec_row < rows and exec_open_ms[exec_row] + exec_step_ms < close_ms:
-            exec_row += 1
-        if exec_row < rows and exec_open_ms[exec_row] + exec_step_ms == close_ms:
-            if done - closes == idle or _acts(columns, strides, exec_row, direction):
+        while row < rows and row_open_ms[row] + decision_step_ms < close_ms:
+            row += 1
+        if row < rows and row_open_ms[row] + decision_step_ms == close_ms:
+            if done - closes == idle or _acts(columns, strides, row, direction):
                 break
             worth = cash if direction == 0 else equity_usdt(cash, direction, size, entry_price, close[bar])
             if not is_far_from_drawdown(max(peak, worth), worth, max_drawdown_pct):
@@ -69,7 +70,7 @@ def skip_quiet_bars(
     count_idle(s, done - closes, peak)
     if direction != 0:
         mark_record(s, highest, lowest)
-    return bar, exec_row, done
+    return bar, row, done
 
 
 @inlined

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from playd.core.modes import Mode
+from playd.plays.evaluation import evaluation_of
 from playd.plays.model import Play
 from playd.supervisor.plays import find_play, read_play
 from playd.supervisor.records import InstanceRecord
@@ -47,7 +48,7 @@ def enrol(world: World, plays_dir: PurePath, wish: Wish) -> tuple[InstanceRecord
             play_path=str(path),
             play_digest=play.play_hash,
             capital_usd=repr(play.deploy.capital_usdt),
-            exec_step_ms=play.timeframes.exec_ms,
+            clock_ms=evaluation_of(play).decision_ms,
             created_ms=now_ms,
             changed_ms=now_ms,
             declared=wish.declared,

@@ -4,7 +4,8 @@ One life of an instance: from its record to a warm engine, through its bars, to 
 Everything that a life opens (subscription, registration) is closed when it ends, however it ends.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
@@ -16,13 +17,13 @@ from playd.core.errors import StateError
 from playd.core.timeframes import bar_open_ms
 from playd.engine.play_engine import PlayEngine
 from playd.market.hub import MarketHub
-from playd.market.subscription import Subscription
+from playd.market.paired import paired_bars
 from playd.orders.halts import instance_scope
-from playd.plays.compile import compile_program
 from playd.plays.model import Play
 from playd.plays.program import Program
-from playd.supervisor.instance import EngineInstance
+from playd.supervisor.instance import BarSource, EngineInstance
 from playd.supervisor.keeper import Keeper, Kept
+from playd.supervisor.loading import load_program, warm_up
 from playd.supervisor.places import Place
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.rehearsal import rehearse
@@ -64,19 +65,21 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     """
     record = slot.record
     play = parts.play_of(record)
-    program = compile_program(play, parts.base_step_ms)
     keeper = Keeper(parts.world.disk, parts.instances_dir, record.name)
     # The account first: whatever is wrong with the kept state, the position is reconciled, protected and can be closed.
     place = await parts.place_of(record, play)
     kept = kept_of(keeper, record, parts.world.clock.wall_ms())
+    # Only then: making the Program compiles what no child has compiled, and holds the loop for seconds.
     await parts.compile_for(play)
+    program = await load_program(play, parts.base_step_ms)
     with anyio.move_on_after(ACCOUNT_WITHIN_S):
         await place.ready()
     _tell_damage(slot, parts, place, kept)
     hub = parts.hub_of(record)
-    history = await _history(hub, parts.base_step_ms, record, program, kept)
+    slot.symbols = record.symbol, *((play.reference,) if program.reads_reference and play.reference else ())
+    history = await _history(hub, parts.base_step_ms, slot, program, kept)
     last_open_ms = _last_open_ms(parts, record, program, kept, history)
-    async with await hub.subscribe(record.symbol, after_ms=last_open_ms) as bars:
+    async with _bars_of(hub, slot.symbols, last_open_ms) as bars:
         await _with_port(slot, parts, _Warm(play, program, keeper, kept, history, last_open_ms, place, bars), on_engine)
 
 
@@ -91,13 +94,13 @@ class _Warm:
     history: Candles
     last_open_ms: int
     place: Place
-    bars: Subscription
+    bars: BarSource
 
 
 async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Callable[[EngineInstance], None]) -> None:
     record, kept = slot.record, warm.kept
     event_n = int(kept.payload["event_n"]) if kept else 0
-    port, instrument = await warm.place.open(record, warm.program.exec_step_ms, kept.payload if kept else {})
+    port, instrument = await warm.place.open(record, warm.program.decision_step_ms, kept.payload if kept else {})
     try:
         identity = Identity(
             uid=record.uid,
@@ -112,7 +115,7 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         last_open_ms = warm.last_open_ms
         rehearse(warm.program, warm.play, instrument, warm.history)
         seen = warm.history.between(0, last_open_ms + parts.base_step_ms)
-        engine.warm(seen)
+        await warm_up(engine, seen)
         if kept is not None:
             engine.restore(kept.payload["engine"])
         hub, commit = parts.hub_of(record), warm.place.ledger.commit
@@ -155,8 +158,24 @@ def _tell_damage(slot: Slot, parts: LifeParts, place: Place, kept: Kept | None) 
         place.incidents.open("STATE_DAMAGED", "warning", instance_scope(slot.record.uid), kept.damage)
 
 
-async def _history(hub: MarketHub, step_ms: int, record: InstanceRecord, program: Program, kept: Kept | None) -> Candles:
-    """Closed candles from the anchor to now. The anchor of a first life lies the Program's warm-up before now."""
+@asynccontextmanager
+async def _bars_of(hub: MarketHub, symbols: Sequence[str], after_ms: int) -> AsyncIterator[BarSource]:
+    """Closed bars behind the one that opens at `after_ms`: of the only symbol, or of the first with those of the second."""
+    symbol, *others = symbols
+    if others:
+        async with paired_bars(hub, symbol, others[0], after_ms=after_ms) as pairs:
+            yield pairs
+    else:
+        async with await hub.subscribe(symbol, after_ms=after_ms) as bars:
+            yield bars
+
+
+async def _history(hub: MarketHub, step_ms: int, slot: Slot, program: Program, kept: Kept | None) -> Candles:
+    """
+    Closed candles from the anchor to now, of all symbols that the instance reads. The anchor of a first life lies the Program's
+    warm-up before now.
+    """
+    record = slot.record
     now_ms = bar_open_ms(await hub.market_now_ms(), step_ms)
     known_ms = int(kept.payload["anchor_ms"]) if kept else record.anchor_ms
     anchor_ms = known_ms or program.anchor_ms(now_ms)
@@ -169,6 +188,15 @@ async def _history(hub: MarketHub, step_ms: int, record: InstanceRecord, program
     needed, found = program.warmup_ms // step_ms, (now_ms - found_ms) // step_ms
     if not known_ms and found < needed:
         raise HistoryTooShort(f"history_too_short: {needed} candles of {record.symbol} needed, {found} found")
+    for reference in slot.symbols[1:]:
+        other = await hub.history(reference, found_ms, now_ms)
+        found = (now_ms - int(other.open_time_ms[0])) // step_ms if len(other) else 0
+        if found == 0 or (not known_ms and found < needed):
+            raise HistoryTooShort(f"history_too_short: {max(needed, 1)} candles of {reference} needed, {found} found")
+        # What the venue does not know yet of the second symbol comes with the bars, which wait for it.
+        known_until_ms = int(kept.payload["last_open_ms"]) if kept else 0
+        last_ms = max(min(int(history.open_time_ms[-1]), int(other.open_time_ms[-1])), known_until_ms)
+        history = history.between(found_ms, last_ms + step_ms).beside(other)
     return history
 
 
@@ -184,7 +212,7 @@ def _last_open_ms(parts: LifeParts, record: InstanceRecord, program: Program, ke
     first_ms = parts.records.first_decision_ms(record.uid)
     if first_ms is None:
         return int(history.open_time_ms[-1])
-    return first_ms - program.exec_step_ms - parts.base_step_ms
+    return first_ms - program.decision_step_ms - parts.base_step_ms
 
 
 def _remember_anchor(slot: Slot, parts: LifeParts, anchor_ms: int) -> None:

@@ -26,6 +26,7 @@ class InstanceRecord:
         account: Alias of the account its orders go to; in shadow mode the name of its book in the ledger.
         play_path: The file as it was given. `play_digest` is the hash of its normal form, checked at each start.
         capital_usd: Decimal text; the engine's starting equity.
+        clock_ms: Length of the bars that it decides on.
         declared: Comes from the configuration file and can be changed only there.
         enabled: Starts with the daemon. `desired`: `running` or `stopped`, what a person asked for last.
         failed_code, failed_text: Set while it is quarantined or refused.
@@ -42,7 +43,7 @@ class InstanceRecord:
     play_path: str
     play_digest: str
     capital_usd: str
-    exec_step_ms: int
+    clock_ms: int
     created_ms: int
     changed_ms: int
     sharing: str = "exclusive"
@@ -124,13 +125,12 @@ def _to_row(record: InstanceRecord) -> dict[str, str | int]:
             row[field.name] = int(value)
         else:
             row[field.name] = value
-    row["clock_ms"] = row.pop("exec_step_ms")
     row["tag"] = instance_tag(record.uid)
     return row
 
 
 def _from_row(row: sqlite3.Row) -> InstanceRecord:
-    values = {field.name: row["clock_ms" if field.name == "exec_step_ms" else field.name] for field in fields(InstanceRecord)}
+    values = {field.name: row[field.name] for field in fields(InstanceRecord)}
     for name in _LISTS:
         values[name] = tuple(orjson.loads(values[name]))
     for name in _FLAGS:

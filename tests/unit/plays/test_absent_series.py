@@ -28,7 +28,7 @@ def test_what_does_not_need_it_still_fires() -> None:
 def test_the_explanation_says_that_there_is_no_data(operand: str) -> None:
     play = load(f'{{all: [[{operand}, ">", 1]]}}')
     entry = next(rule for rule in action_rules(play) if rule.action == "entry_long")
-    explained = Explainer(columns_of(play, CANDLES), 9).action(entry)
+    explained = Explainer(columns_of(play, CANDLES), int(CANDLES.open_time_ms[9]) + CANDLES.step_ms).action(entry)
     assert explained.stopped_by is not None
     assert explained.stopped_by.unknown is not None
     assert explained.stopped_by.unknown.reason == "no_data"

@@ -107,8 +107,6 @@ def test_timestamp_is_the_close_in_seconds() -> None:
 
 def test_last_price_is_the_close_when_minutes_are_the_execution_clock() -> None:
     assert np.array_equal(values("last_price", UP), UP.close)
-    with pytest.raises(PlayError, match=r"E902.*minute condition"):
-        load('[last_price, ">", 1]', exec_tf="15m")
 
 
 def test_a_setup_is_its_expression() -> None:

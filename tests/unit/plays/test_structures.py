@@ -265,7 +265,7 @@ def test_the_example_trades_breaks_both_ways_with_stops_behind_the_last_pivot() 
     rows = walk(40_000, seed=5, step=0.002)
     times = START_MS + MINUTE_MS * np.arange(40_000)
     columns = columns_of(play, Candles("BTCUSDT", MINUTE_MS, times, *(rows[name] for name in FIELDS)))
-    close, bars = columns.column("close"), np.arange(columns.exec_count)
+    close, bars = columns.column("close"), np.arange(columns.decision_count)
     broke, direction = columns.column("ms.bos_this_bar") == 1, columns.column("ms.bos_direction")
     breaks = {way: bars[broke & (direction == word)] for way, word in SIDES}
     for way, sign in (("long", 1), ("short", -1)):

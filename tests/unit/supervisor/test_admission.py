@@ -17,7 +17,7 @@ RECORD = InstanceRecord(
     play_path="a.yml",
     play_digest="d" * 64,
     capital_usd="10000",
-    exec_step_ms=60_000,
+    clock_ms=60_000,
     created_ms=0,
     changed_ms=0,
 )

@@ -87,7 +87,7 @@ def record(name: str) -> InstanceRecord:
         play_path="p.yml",
         play_digest="d",
         capital_usd="1",
-        exec_step_ms=60_000,
+        clock_ms=60_000,
         created_ms=0,
         changed_ms=0,
     )

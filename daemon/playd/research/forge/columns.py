@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from playd.core.timeframes import MINUTE_MS
 from playd.kernels.spec import ColumnType
-from playd.plays.names import BUILT_IN, MINUTE_PRICES
-
-_REFERENCE: Final = "reference"
-"""The only built-in that is no column by itself."""
+from playd.plays.names import BUILT_IN, REFERENCE_ID
+from playd.plays.tables import PRICES
 
 NUMERIC: Final = (ColumnType.FLOAT, ColumnType.INT)
 
@@ -33,7 +30,7 @@ class Named:
         return f"{self.id}.{self.field}" if self.field else self.id
 
 
-def built_ins(exec_ms: int) -> list[Named]:
-    """Columns that every Play has. Minute prices only where every close of the execution clock is a minute's."""
-    absent = (_REFERENCE, *(MINUTE_PRICES if exec_ms != MINUTE_MS else ()))
-    return [Named(name, "", ColumnType.FLOAT, exec_ms) for name in BUILT_IN if name not in absent]
+def built_ins(exec_ms: int, *, two_symbols: bool) -> list[Named]:
+    """Columns that every Play has, and those of a second symbol."""
+    known = [Named(name, "", ColumnType.FLOAT, exec_ms) for name in BUILT_IN if name != REFERENCE_ID]
+    return known + [Named(REFERENCE_ID, name, ColumnType.FLOAT, exec_ms) for name in PRICES if two_symbols]

@@ -29,9 +29,12 @@ def check_forged(count: int) -> Verdict:
         statistics = bar_statistics(play, result.columns, verdicts_of(result))
         counted = sum(one.bars for one in statistics.verdicts) if statistics is not None else 0
         verdict.checked += 1
-        verdict.expect(counted == len(result.all_close_times_ms), f"{play.name}: {counted} verdicts do not add up to its bars")
+        verdict.expect(
+            counted == len(result.all_decision_times_ms), f"{play.name}: {counted} verdicts do not add up to its bars"
+        )
+        last_ms = int(candles.open_time_ms[-1]) + candles.step_ms
         for rule in action_rules(play):
-            said = Explainer(result.columns, bars - 1).action(rule)
+            said = Explainer(result.columns, last_ms).action(rule)
             told = said.tree.truth is True or said.stopped_by is not None
             verdict.expect(told, f"{play.name}: {rule.action} names nothing that stopped it")
     return verdict
