@@ -1,5 +1,6 @@
 """The order path from decision to booked fill, over a venue that behaves."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import anyio
@@ -66,5 +67,23 @@ def test_a_stop_at_the_venue_belongs_to_the_instance_that_entered() -> None:
             assert isinstance(stopped, FillEvent)
             assert (stopped.action, stopped.reason, stopped.order_done) == (Action.STOP, "sl", True)
             assert port.position().position.signed_qty == 0
+
+    in_virtual_time(body)
+
+
+def test_the_stop_of_a_position_that_grew_is_on_record_as_large_as_the_position() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            venue, book = life.venue, life.account.desk.book
+            stop = venue.orders[venue.book[SYMBOL].stop_order_id]
+            grown = replace(stop, qty=Decimal("0.018"), updated_ms=stop.updated_ms + 1)
+            life.account.desk.booking.order_seen(grown, "stream")
+            row = book.find_by_venue_id(stop.venue_order_id)
+            assert row is not None
+            assert (row.qty, row.state) == (Decimal("0.018"), OrderState.OPEN)
 
     in_virtual_time(body)

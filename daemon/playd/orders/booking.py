@@ -90,6 +90,9 @@ class Booking:
                 reject_reason=order.reject_reason,
                 venue_ms=order.updated_ms,
             )
+            if row.intent is None and order.qty > 0:
+                # Not an order of ours: the stop of a position is as large as the position, which may have grown.
+                self._book.update(row.link_id, qty=plain(order.qty))
             if order.cum_qty > row.cum_qty:
                 # Something was executed that is not booked yet: the position is looked at without waiting for it.
                 self.news.looks.append((order.symbol, row.link_id))
