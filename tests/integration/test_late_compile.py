@@ -30,7 +30,7 @@ def cache_without(kernel: str, directory: Path) -> Path:
 
 
 def longest_pause_ms(state: Path, begun: str, ended: str) -> int:
-    """The longest time between two decisions of the other instances while the child compiled."""
+    """The longest time between two decisions of the other instances from the start of the late one on."""
     since, until = (round(datetime.fromisoformat(each).timestamp() * 1000) for each in (begun, ended))
     with closing(sqlite3.connect(f"file:{state}/ledger.sqlite?mode=ro", uri=True)) as ledger:
         sql = "SELECT processed_ms FROM bars WHERE processed_ms BETWEEN ? AND ? ORDER BY processed_ms"
@@ -45,7 +45,7 @@ def test_a_late_play_is_compiled_by_a_child_while_the_others_trade(tmp_path: Pat
         state = tmp_path / "state"
         ctl_json(state, "add", str(ROOT / "config/plays/donchian_breakout.yml"), "--as", "late", "--mode", "paper")
         started = ctl_json(state, "start", "late")[0]
-        begun = process.wait_for("kernels.compiling")
+        begun = process.wait_for("instance.transition", instance="late", to="warming")
         ended = process.wait_for("kernels.compiled")
         process.wait_for("instance.transition", instance="late", to="running")
         assert started["state"] in ("warming", "running")
