@@ -1,14 +1,13 @@
 """
 A venue in memory that keeps the port's promises and, on demand, every fault a real one may show.
 
-Faults are scripted per write (lost before or after its effect, refused, slow) and per private event (lost, doubled). The
-venue itself stays honest: what `orders` and `positions` hold is the truth that tests compare the ledger with.
+Faults are scripted per write and per private event, see `venue_script`. The venue itself stays honest: what `orders` and
+`positions` hold is the truth that tests compare the ledger with.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import StrEnum
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -31,49 +30,11 @@ from playd.venues.port import (
     StreamUp,
 )
 from playd.world.ports import Clock
+from tests.simulation.venue_script import EventFault, Script, WriteFault
 
 ZERO = Decimal(0)
 SYMBOL = "BTCUSDT"
 WORKING = ("New", "PartiallyFilled", "Untriggered")
-
-
-class WriteFault(StrEnum):
-    """What happens to one write."""
-
-    NONE = "none"
-    LOST_BEFORE = "lost_before"  # no effect, no answer
-    LOST_AFTER = "lost_after"  # effect, no answer
-    SLOW = "slow"  # effect, answer after a second, private events first
-    THROTTLED = "throttled"  # 10006, no effect
-    ODD_CODE = "odd_code"  # effect, and a code that is in no table
-
-
-class EventFault(StrEnum):
-    """What happens to one private event."""
-
-    NONE = "none"
-    LOST = "lost"
-    DOUBLED = "doubled"
-
-
-@dataclass
-class Script:
-    """Faults in the order in which they strike; when used up, nothing fails any more."""
-
-    writes: list[WriteFault] = field(default_factory=list)
-    events: list[EventFault] = field(default_factory=list)
-    hidden_reads: int = 0
-    """Number of look-ups by link id that answer "not found" although the order exists."""
-    failing_reads: int = 0
-    """Number of reads that fail."""
-    no_attached_stop: int = 0
-    """Number of entries whose attached stop the venue silently forgets."""
-    refused_stops: int = 0
-    """Number of `set_stops` calls that are refused (10001)."""
-    codes: list[int] = field(default_factory=list)
-    """Definite refusals of the next `place` calls, without effect."""
-    cancels: list[WriteFault] = field(default_factory=list)
-    """What happens to the next cancels: `NONE`, `LOST_BEFORE` or `LOST_AFTER`."""
 
 
 def instrument(symbol: str = SYMBOL) -> Instrument:

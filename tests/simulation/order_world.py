@@ -24,7 +24,8 @@ from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority
 from playd.world.ports import World
 from playd.world.virtual import virtual_world
-from tests.simulation.fake_venue import SYMBOL, FakeVenue, Script
+from tests.simulation.fake_venue import SYMBOL, FakeVenue
+from tests.simulation.venue_script import Script
 from tests.virtual_time import LoopClock
 
 STATE = PurePath("/state")

@@ -10,8 +10,8 @@ from playd.orders.bans import Bans
 from playd.orders.budget import BAN_S, AddressBudget
 from playd.orders.gates import GateInputs
 from playd.venues.port import Priority
-from tests.simulation.fake_venue import WriteFault
 from tests.simulation.order_world import READY, build, entry, leave
+from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import LoopClock, in_virtual_time
 
 

@@ -13,8 +13,9 @@ from playd.orders.cancels import CANCELLING
 from playd.orders.fills import FillEvent, OrderEnded
 from playd.orders.halts import ALL, Level, account_scope, instance_scope, symbol_scope
 from playd.orders.instance_port import InstancePort
-from tests.simulation.fake_venue import SYMBOL, EventFault, WriteFault
+from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, taken
+from tests.simulation.venue_script import EventFault, WriteFault
 from tests.virtual_time import in_virtual_time
 
 LIMIT = replace(entry(), order_type="Limit", price=Decimal(50_000), time_in_force="GTC")

@@ -12,8 +12,9 @@ from playd.orders.fills import FillEvent, OrderEnded
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
-from tests.simulation.fake_venue import SYMBOL, Script, WriteFault
+from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, build, entry, leave, taken
+from tests.simulation.venue_script import Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
 DEMO = replace(

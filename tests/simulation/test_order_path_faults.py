@@ -24,8 +24,9 @@ from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
 from playd.orders.fold import fold
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.rows import OrderRow
-from tests.simulation.fake_venue import SYMBOL, EventFault, FakeVenue, Script, WriteFault
+from tests.simulation.fake_venue import SYMBOL, FakeVenue
 from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
+from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
 QUIET_S = 200.0

@@ -6,8 +6,9 @@ import anyio
 import pytest
 
 from playd.orders.fills import FundingEvent
-from tests.simulation.fake_venue import SYMBOL, EventFault
+from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, build, entry, leave, taken
+from tests.simulation.venue_script import EventFault
 from tests.virtual_time import in_virtual_time
 
 

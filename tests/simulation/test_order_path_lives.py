@@ -10,8 +10,9 @@ from playd.core.limits import FILLS_PER_INSTANCE
 from playd.core.orders import OrderState
 from playd.orders.fills import FillEvent, InstanceEvent
 from playd.venues.port import Barrier
-from tests.simulation.fake_venue import SYMBOL, Script
+from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, build, entry, leave, taken
+from tests.simulation.venue_script import Script
 from tests.virtual_time import in_virtual_time
 
 

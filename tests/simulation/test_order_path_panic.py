@@ -7,8 +7,9 @@ import anyio
 from playd.orders.fills import FillEvent
 from playd.orders.halts import Level, instance_scope
 from playd.orders.panic import PanicScope
-from tests.simulation.fake_venue import SYMBOL, Script
+from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, build, entry, taken
+from tests.simulation.venue_script import Script
 from tests.virtual_time import in_virtual_time
 
 OTHER = "wxyz2345"

@@ -8,8 +8,9 @@ import anyio
 
 from playd.core.modes import Environment
 from playd.orders.settings import OrderSettings
-from tests.simulation.fake_venue import SYMBOL, EventFault
+from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, build, entry
+from tests.simulation.venue_script import EventFault
 from tests.virtual_time import in_virtual_time
 
 BEYOND = Decimal("49400.0")

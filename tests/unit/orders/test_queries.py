@@ -4,8 +4,8 @@ import anyio
 
 from playd.orders.panic import PanicScope
 from playd.orders.views import Wanted, latest_fills
-from tests.simulation.fake_venue import WriteFault
 from tests.simulation.order_world import READY, UID, build, entry, leave
+from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import in_virtual_time
 
 GROWING = ("bars", "intents", "orders", "order_events", "executions", "fill_checks", "outbox", "equity", "recon_runs")

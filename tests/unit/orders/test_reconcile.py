@@ -179,6 +179,7 @@ def small(n: int, kind: str, state: OrderState, there: bool) -> tuple[OrderRow, 
 
 def worlds() -> Iterator[tuple[list[tuple[str, OrderRow]], LocalView, VenueView]]:
     alone = [*product(KINDS, LIVE, (True, False))]
+    pairs: list[tuple[tuple[tuple[str, OrderState, bool], ...], tuple[str, str, str, bool]]]
     pairs = [((one,), where) for one in alone for where in POSITIONS]
     pairs += [((one, other), where) for one, other in product(alone, alone) for where in (POSITIONS[0], POSITIONS[-1])]
     for orders, (ours, theirs, stop, owned) in pairs:
