@@ -29,6 +29,7 @@ from playd.core.timeframes import bar_open_ms
 from playd.engine.records import RUNNING, VERDICTS
 from playd.market.feed import RecordedFeed
 from playd.ops.journal import open_journal
+from playd.ops.meters import Meters
 from playd.orders.halts import Halts
 from playd.orders.ledger import Ledger
 from playd.plays.compile import compile_program
@@ -343,7 +344,7 @@ class _Collector(Reports):
     """Reports that remember every verdict."""
 
     def __init__(self, journal: Any, streams: StreamHub, verdicts: list[tuple[int, str]]) -> None:
-        super().__init__(journal, streams)
+        super().__init__(journal, streams, Meters())
         self._verdicts = verdicts
 
     def instance(self, event: str, slot: Slot, fields: dict[str, Any]) -> None:
