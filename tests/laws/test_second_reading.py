@@ -67,6 +67,12 @@ ENTRIES: dict[str, Any] = {
         },
         {"id": "in", "cases": [{"when": ["close", ">", "bands.upper"], "emit": ["exit_long", "entry_short"]}]},
     ],
+    "minutes": {
+        "entry_long": {"all": [["last_price", "cross_above", "bands.upper"], {"not": ["close", ">", "bands.upper"]}]},
+        "entry_short": {"all": [["close", "cross_below", "fast"]]},
+        "exit_long": {"any": [{"holds_for": {"bars": 7, "expr": [["last_price", "<", ["close", "-", 10]]]}}], "percent": 60},
+        "exit_short": {"any": [["last_price", ">", [{"feature_id": "last_price", "offset": 5}, "+", {"*": ["atr", 0.8]}]]]},
+    },
 }
 
 RISKS: dict[str, dict[str, Any]] = {
@@ -155,6 +161,7 @@ GRID = [
     for (entry, risk, leave), (frame, leverage) in zip(
         itertools.product(ENTRIES, RISKS, EXITS), itertools.cycle([("1m", 1), ("5m", 3), ("15m", 5), ("3m", 2.5)]), strict=False
     )
+    if entry != "minutes" or (leave == "levels" and frame != "1m")
 ]
 
 

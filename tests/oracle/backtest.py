@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tests.oracle.conditions import Evaluator
+from tests.oracle.conditions import TIMEFRAME_MIN, Evaluator, Truth
 
 Candle = tuple[int, float, float, float, float, float]
 
@@ -66,16 +66,27 @@ class Backtest:
         self.pending: tuple[str, Any] | None = None
         self.resting: dict[str, Any] | None = None
         self.trades: list[Trade] = []
+        self.exec_ms = TIMEFRAME_MIN[self.eval.exec_tf] * 60_000
+        self.decision_tf = self.eval.exec_tf
+        self.bar = self.entered_bar = -1
 
     def run(self) -> list[Trade]:
-        clock = self.eval.clocks[self.eval.exec_tf]
-        at_close = {close: i for i, close in enumerate(clock.closes_ms)}
+        exec_tf = self.eval.exec_tf
+        actions = self.play["actions"]
+        blocks = list(actions.values()) if isinstance(actions, dict) else [block["cases"] for block in actions]
+        self.decision_tf = "1m" if any(self.eval.clock_of(block) == "1m" for block in blocks) else exec_tf
+        begun = False
         for candle in self.base:
             if candle[0] < self.start_ms:
                 continue
             self._minute(candle)
-            i = at_close.get(candle[0] + self.base_ms)
-            if i is not None and not self._decide(i, candle[4], candle[0] + self.base_ms):
+            now_ms = candle[0] + self.base_ms
+            bar = self.eval.index(exec_tf, now_ms)
+            begun = begun or bar >= 0
+            if bar >= 0:
+                self.bar = bar
+            i = self.eval.index(self.decision_tf, now_ms)
+            if i >= 0 and begun and not self._decide(i, bar >= 0, candle[4], now_ms):
                 return self.trades
         if self.position is not None:
             last = self.base[-1]
@@ -162,61 +173,73 @@ class Backtest:
         if rest == 0:
             self.position = None
 
-    def _decide(self, i: int, close: float, now_ms: int) -> bool:
+    def _decide(self, i: int, closes_bar: bool, close: float, now_ms: int) -> bool:
+        """`i` is the bar of the decision clock, `closes_bar` whether the execution clock closes with it."""
         p = self.position
         equity = self.cash + (p.direction * p.qty * (close - p.entry) if p else 0.0)
-        self.peak = max(self.peak, equity)
-        if (self.peak - equity) / self.peak * 100 >= self.max_drawdown:
+        self.peak = max(self.peak, equity) if closes_bar else self.peak
+        if closes_bar and (self.peak - equity) / self.peak * 100 >= self.max_drawdown:
             if p:
                 raise ValueError("the oracle does not model the drawdown rule")
             return False
         policy = self.play.get("position_policy", {})
         if self.resting is not None:
-            self._look_at_resting(self.resting, i)
+            self._look_at_resting(self.resting, now_ms)
             return True
         if p is not None:
-            p.closes_held += 1
+            p.closes_held += closes_bar
             if policy.get("time_exit_bars") and p.closes_held >= policy["time_exit_bars"]:
                 self.pending = ("time", None)
                 return True
             exits = ("exit_all", "exit_long" if p.direction == 1 else "exit_short")
-            percent = next((percent for name, percent in self._emitted(i) if name in exits), None)
+            percent = next((percent for name, percent in self._emitted(now_ms) if name in exits), None)
             qty = 0.0 if percent is None else self._share(p, percent, close)
             if qty > 0:
                 self.pending = ("signal", qty)
             return True
         mode = policy.get("mode", "long_only")
-        for name, _ in self._emitted(i):
+        for name, _ in self._emitted(now_ms):
+            if self.entered_bar == (now_ms - 1) // self.exec_ms:
+                break
             d = {"entry_long": 1, "entry_short": -1}.get(name, 0)
             if d and (mode == "long_short" or (mode == "long_only") == (d == 1)):
                 order = self._order(d, i, close, equity)
                 if order is not None:
+                    self.entered_bar = (now_ms - 1) // self.exec_ms
                     self.pending = ("enter", order)
                     return True
         return True
 
-    def _look_at_resting(self, order: dict[str, Any], i: int) -> None:
+    def _look_at_resting(self, order: dict[str, Any], now_ms: int) -> None:
         """It keeps other entries away; expiry and an exit of its side take it out."""
         expires = self.play["entry"].get("expire_after_bars", 0)
         exits = ("exit_all", "exit_long" if order["direction"] == 1 else "exit_short")
-        if (expires and i - order["i"] >= expires) or any(name in exits for name, _ in self._emitted(i)):
+        if (expires and self.bar - order["bar"] >= expires) or any(name in exits for name, _ in self._emitted(now_ms)):
             self.resting = None
 
-    def _emitted(self, i: int) -> list[tuple[str, float]]:
-        """Actions that are true at this bar with their percent, in the order in which they are tried."""
+    def _emitted(self, now_ms: int) -> list[tuple[str, float]]:
+        """Actions that are true now with their percent, in the order in which they are tried."""
         actions = self.play["actions"]
         if isinstance(actions, dict):
-            true = [name for name in FIXED_ORDER if name in actions and self.eval.truth(actions[name], i) is True]
+            true = [name for name in FIXED_ORDER if name in actions and self._is_true(actions[name], now_ms)]
             return [(name, actions[name].get("percent", 100)) for name in true]
         emitted: list[Any] = []
         for block in actions:
-            truths = [self.eval.truth(case["when"], i) for case in block["cases"]]
+            i = self.eval.index(self.eval.clock_of(block["cases"]), now_ms)
+            truths: list[Truth] = [self.eval.truth(case["when"], i) for case in block["cases"]] if i >= 0 else [None]
             if True in truths:
                 emitted += block["cases"][truths.index(True)]["emit"]
             elif all(truth is False for truth in truths):
                 emitted += block.get("else", {}).get("emit", [])
-        items = [{"action": item} if isinstance(item, str) else item for item in emitted]
+        self.eval.tf = self.decision_tf
+        items: list[dict[str, Any]] = [{"action": item} if isinstance(item, str) else item for item in emitted]
         return [(item["action"], item.get("percent", 100)) for item in items]
+
+    def _is_true(self, action: Any, now_ms: int) -> bool:
+        i = self.eval.index(self.eval.clock_of(action), now_ms)
+        fired = i >= 0 and self.eval.truth(action, i) is True
+        self.eval.tf = self.decision_tf
+        return fired
 
     def _share(self, p: Position, percent: float, close: float) -> float:
         """9.2: the share rounded down to the step; everything if the rest would be too little to trade."""
@@ -265,10 +288,10 @@ class Backtest:
         if qty <= 0 or qty * paid < self.min_notional:
             return None
         tif = entry.get("time_in_force", "GTC")
-        return {"direction": d, "qty": qty, "stop": stop, "target": target, "i": i, "limit": limit, "tif": tif}
+        return {"direction": d, "qty": qty, "stop": stop, "target": target, "i": i, "bar": self.bar, "limit": limit, "tif": tif}
 
     def _levels(self, d: int, i: int, e: float) -> tuple[float | None, float | None] | None:
-        """Stop and target measured from `e` with the values of bar `i`; None when one of them is missing."""
+        """Stop and target measured from `e` with the values of decision `i`; None when one of them is missing."""
         stop_spec, target_spec, _ = self._risk()
         stop = target = None
         distance = plain = math.nan

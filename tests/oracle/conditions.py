@@ -56,7 +56,7 @@ def roll_up(base: list[tuple[int, float, float, float, float, float]], base_ms: 
 
 @dataclass
 class Evaluator:
-    """Columns of one Play and the truth of its conditions at each execution bar."""
+    """Columns of one Play and the truth of its conditions at each bar of the clock `tf`, at first the execution clock."""
 
     play: dict[str, Any]
     base: list[tuple[int, float, float, float, float, float]]
@@ -66,8 +66,10 @@ class Evaluator:
 
     def __post_init__(self) -> None:
         frames = self.play["timeframes"]
-        self.exec_tf = frames[frames["exec"]]
+        self.exec_tf = self.tf = frames[frames["exec"]]
         self._clock(self.exec_tf)
+        for key in ("last_price", "mark_price"):
+            self.columns[key] = ("1m", self._clock("1m").close)
         for key in ("open", "high", "low", "close", "volume"):
             self.columns[key] = (self.exec_tf, getattr(self.clocks[self.exec_tf], key))
         for name, spec in self.play.get("features", {}).items():
@@ -109,8 +111,26 @@ class Evaluator:
             self.columns[f"{name}.{output}"] = (tf, values)
         self.columns[name] = (tf, out[primary])
 
+    def index(self, tf: str, now_ms: int) -> int:
+        """The bar of a clock that closes at this time, -1 if there is none. The clock is `tf` from now on."""
+        self.tf = tf
+        at = bisect_right(self.clocks[tf].closes_ms, now_ms) - 1
+        return at if at >= 0 and self.clocks[tf].closes_ms[at] == now_ms else -1
+
+    def clock_of(self, node: Any) -> str:
+        """3.3: every minute if a condition, setups included, names the price of a minute."""
+        return "1m" if self._names_minute(node) else self.exec_tf
+
+    def _names_minute(self, node: Any) -> bool:
+        if isinstance(node, list):
+            return any(self._names_minute(child) for child in node)
+        if isinstance(node, dict):
+            inner = [self.play["setups"][node["setup"]]] if "setup" in node else []
+            return any(self._names_minute(child) for child in [*node.values(), *inner])
+        return node in ("last_price", "mark_price")
+
     def value(self, operand: Any, i: int) -> float:
-        """Value of an operand at execution bar `i`; NaN when missing."""
+        """Value of an operand at bar `i` of the clock `tf`; NaN when missing."""
         if isinstance(operand, int | float):
             return float(operand)
         if isinstance(operand, str):
@@ -132,14 +152,14 @@ class Evaluator:
     def _column(self, name: str, offset: int, i: int) -> float:
         tf, values = self.columns[name]
         clock = self.clocks[tf]
-        now = self.clocks[self.exec_tf].closes_ms[i]
+        now = self.clocks[self.tf].closes_ms[i]
         at = bisect_right(clock.closes_ms, now) - 1
         if at < 0 or clock.closes_ms[at] <= now - 2 * clock.step_ms or at - offset < 0:
             return math.nan
         return values[at - offset]
 
     def truth(self, node: Any, i: int) -> Truth:
-        """Truth of an expression at execution bar `i`."""
+        """Truth of an expression at bar `i` of the clock `tf`."""
         if isinstance(node, list):
             if len(node) in (3, 4) and isinstance(node[1], str) and node[1] in _OPERATORS:
                 return self._compare(node[0], node[1], node[2], node[3] if len(node) == 4 else None, i)
