@@ -87,3 +87,23 @@ def test_the_stop_of_a_position_that_grew_is_on_record_as_large_as_the_position(
             assert (row.qty, row.state) == (Decimal("0.018"), OrderState.OPEN)
 
     in_virtual_time(body)
+
+
+def test_a_stop_that_closes_more_than_anybody_had_told_of_it_halts_nothing() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            venue, book = life.venue, life.account.desk.book
+            stop = book.find_by_venue_id(venue.book[SYMBOL].stop_order_id)
+            assert stop is not None
+            book.update(stop.link_id, qty="0.004")  # as it was when the first part of the entry was filled
+            venue.hit_stop()
+            await anyio.sleep(0.1)
+            row = book.need(stop.link_id)
+            assert (row.qty, row.cum_qty, row.state) == (Decimal("0.010"), Decimal("0.010"), OrderState.FILLED)
+            assert life.halts.in_force() == []
+
+    in_virtual_time(body)

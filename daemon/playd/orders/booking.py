@@ -267,7 +267,10 @@ class Booking:
             venue_ms=max(row.venue_ms, execution.time_ms),
             **({} if row.venue_order_id else {"venue_order_id": execution.venue_order_id}),
         )
-        if qty > row.qty:
+        if row.intent is None and qty > row.qty:
+            # Nobody told that the position had grown, and its stop with it.
+            self._book.update(row.link_id, qty=plain(qty))
+        elif qty > row.qty:
             self._alarm("OVERFILL", "critical", row.symbol, f"order {row.link_id} executed {qty} of {row.qty}", Level.HALT)
         self._caps.consume(row, execution)
         current = self._book.need(row.link_id)
