@@ -75,7 +75,7 @@ def finished(base: Floats, minutes: int) -> Floats:
 @given(base_candles(), slow_minutes, st.lists(st.integers(0, BARS), max_size=6), st.integers(0, 2**32 - 1))
 def test_missing_values_are_left_out_and_the_times_stay(base: Floats, minutes: int, cuts: list[int], seed: int) -> None:
     """A second symbol has the first one's bars; what it lacks is as if it were absent, and a bar without any is missing."""
-    there: NDArray[np.bool_] = np.random.default_rng(seed).random(base.shape[1]) < 0.3
+    there: NDArray[np.bool_] = np.less(np.random.default_rng(seed).random(base.shape[1]), 0.3)
     there[-1] = True  # so that both end with the same bar
     other = np.where(there | (np.arange(6) == 0)[:, None], base, np.nan)
     slow, _ = roll(other, minutes, tuple(cut % (base.shape[1] + 1) for cut in cuts))

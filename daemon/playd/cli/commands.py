@@ -10,6 +10,12 @@ from playd.core.errors import PlaydError, PlayError
 
 PlayArgument = Annotated[str, typer.Argument(metavar="PLAY", help="Play file, or the stem of one in config/plays.")]
 CandlesOption = Annotated[str, typer.Option("--candles", metavar="FILE", help="Parquet file of one-minute candles.")]
+ReferenceOption = Annotated[
+    str,
+    typer.Option(
+        "--reference-candles", metavar="FILE", help="Candles of the second symbol, for a Play that reads one (`reference`)."
+    ),
+]
 SymbolOption = Annotated[str, typer.Option("--symbol", help="Symbol of the candles; default: what the file's name says.")]
 OnSymbolOption = Annotated[str, typer.Option("--symbol", help="Run the Play on this symbol instead of its own.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]

@@ -10,6 +10,7 @@ from playd.cli.commands import (
     JsonOption,
     OnSymbolOption,
     PlayArgument,
+    ReferenceOption,
     SetOption,
     StartOption,
     run_command,
@@ -116,6 +117,7 @@ def play_import(
 def play_explain(
     play: PlayArgument,
     candles: CandlesOption,
+    reference_candles: ReferenceOption = "",
     at: Annotated[
         str, typer.Option("--at", metavar="T", help="The last bar that had closed at T (UTC); default: the newest of all.")
     ] = "",
@@ -131,5 +133,5 @@ def play_explain(
     """Why a Play acted at a bar, or did not: each condition with its truth and values, and the clause that stopped it."""
     from playd.cli.explain import ExplainOptions, explain_play
 
-    options = ExplainOptions(play, candles, symbol, at, stats, start, end, json, tuple(overrides))
+    options = ExplainOptions(play, candles, reference_candles, symbol, at, stats, start, end, json, tuple(overrides))
     run_command(lambda: explain_play(options))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the venue port speaks of candles, and the guardian has the port without arrays
@@ -53,7 +53,7 @@ class Candles:
     low: NDArray[np.float64]
     close: NDArray[np.float64]
     volume: NDArray[np.float64]
-    reference: Candles | None = None
+    reference: Candles | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.open_time_ms)
@@ -92,7 +92,7 @@ class Candles:
             self.low[lo:hi],
             self.close[lo:hi],
             self.volume[lo:hi],
-            None if self.reference is None else self.reference.places(lo, hi),
+            reference=None if self.reference is None else self.reference.places(lo, hi),
         )
 
     def beside(self, other: Candles) -> Candles:
@@ -143,7 +143,7 @@ def joined(parts: Sequence[Candles]) -> Candles:
     open_, high, low, close, volume = (np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS)
     references = [part.reference for part in parts if part.reference is not None]
     reference = joined(references) if len(references) == len(parts) else None
-    return Candles(first.symbol, first.step_ms, open_time_ms, open_, high, low, close, volume, reference)
+    return Candles(first.symbol, first.step_ms, open_time_ms, open_, high, low, close, volume, reference=reference)
 
 
 def as_candles(symbol: str, step_ms: int, candles: Sequence[Candle]) -> Candles:

@@ -30,6 +30,12 @@ PLAY_FILE_BYTES: Final = 1024 * 1024
 PLAY_CONDITIONS: Final = 10_000
 """Conditions of one rule with its setups written out; the largest real one has some hundred."""
 
+PLAY_RULE_DEPTH: Final = 100
+"""Levels of one rule with its setups written out: four calls a level stay below half of Python's thousand."""
+
+PLAY_SETUPS: Final = 300
+"""Setups of one Play; cycles are looked for along them, one call each."""
+
 JOURNAL_QUEUE: Final = 10_000
 JOURNAL_RECORD_BYTES: Final = 16 * 1024
 

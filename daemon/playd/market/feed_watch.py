@@ -116,6 +116,7 @@ class SymbolFeed:
         self.state = FeedState.WAITING
         self.revisions: deque[Revision] = deque(maxlen=REVISIONS_KEPT)
         self.revision_count = 0
+        self._revised = anyio.Event()
         self.equal_count = 0
         self.ended = False
         self.scope = anyio.CancelScope()
@@ -138,6 +139,10 @@ class SymbolFeed:
     async def arrival(self) -> None:
         """Wait until the line has grown. Ask for the next bar again afterwards."""
         await self._arrived.wait()
+
+    async def revision(self) -> None:
+        """Wait until a closed candle has come again with other values."""
+        await self._revised.wait()
 
     def take_ticker(self, frame: TickerFrame) -> None:
         self._data_s = frame.received_mono_s
@@ -273,8 +278,14 @@ class SymbolFeed:
     def _revise(self, bar: ClosedBar) -> None:
         first = self.line.find(bar.candle.open_time_ms)
         assert first is not None
+        latest = next((each.second for each in reversed(self.revisions) if each.first == first.candle), None)
+        if latest == bar.candle:
+            self.equal_count += 1
+            return
         self.revisions.append(Revision(first.candle, bar.candle, bar.received_mono_s))
         self.revision_count += 1
+        revised, self._revised = self._revised, anyio.Event()
+        revised.set()
         text = f"first {first.candle}, now {bar.candle}"
         self._note(FeedNote(NoteKind.BAR_REVISED, self.symbol, bar.candle.open_time_ms, text))
 

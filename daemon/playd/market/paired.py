@@ -1,10 +1,13 @@
 """Closed bars of two symbols in step: those of a traded one, each with the bar of a second one that opens with it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import anyio
+
 from playd.market.bars import ClosedBar
+from playd.market.feed_watch import Revision
 from playd.market.hub import MarketHub
 from playd.market.subscription import Subscription
 
@@ -37,6 +40,22 @@ class PairedBars:
     def done(self, close_ms: int) -> None:
         """Every bar that closes up to `close_ms` has been dealt with."""
         self._own.done(close_ms)
+
+    def take_revisions(self) -> list[Revision]:
+        """Corrected candles of either symbol since the last call."""
+        return [*self._own.take_revisions(), *self._other.take_revisions()]
+
+    async def corrected(self) -> None:
+        """Return once there are corrections that `take_revisions` has not handed out."""
+        async with anyio.create_task_group() as tasks:
+            for bars in (self._own, self._other):
+                tasks.start_soon(_first, bars.corrected, tasks.cancel_scope)
+
+
+async def _first(wait: Callable[[], Awaitable[None]], scope: anyio.CancelScope) -> None:
+    """Wait, then end the waits of the others."""
+    await wait()
+    scope.cancel()
 
 
 @asynccontextmanager

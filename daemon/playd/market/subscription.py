@@ -145,6 +145,11 @@ class Subscription:
         self._revisions_seen = self._feed.revision_count
         return list(self._feed.revisions)[-fresh:] if fresh else []
 
+    async def corrected(self) -> None:
+        """Return once there are corrections that `take_revisions` has not handed out."""
+        while self._revisions_seen == self._feed.revision_count:
+            await self._feed.revision()
+
     async def close(self) -> None:
         """Unsubscribe. The market no longer waits for this subscriber."""
         if not self._closed:

@@ -2,6 +2,7 @@
 
 from typing import Final, cast, get_args
 
+from playd.core.limits import PLAY_SETUPS
 from playd.plays.conditions import Expr, Ref
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.expressions import ExpressionReader
@@ -38,6 +39,9 @@ def read_setups(item: Item | None, reader: ExpressionReader, report: Report) -> 
     """Setups sorted by name; cycles are E432."""
     if item is not None and not isinstance(item, Map):
         report.add("E107", item.mark, "setups", f"found {kind_of(item)}, expected a map of name to expression")
+    if isinstance(item, Map) and len(item.entries) > PLAY_SETUPS:
+        report.add("E106", item.mark, "setups", f"found {len(item.entries)} setups, expected at most {PLAY_SETUPS}")
+        return ()
     setups: dict[str, Expr] = {}
     uses: dict[str, dict[str, Mark]] = {}
     for entry in item if isinstance(item, Map) else ():

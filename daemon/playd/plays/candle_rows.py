@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from playd.core.candles import Candle, Candles
 from playd.kernels import rollup
 from playd.kernels.compiled import Row, Table
-from playd.plays.program import PRICE_FIELDS
+from playd.plays.program import PRICE_FIELDS, REFERENCE_FIELDS
 
-_PLACE = {"time": rollup.TIME, **{name: rollup.TIME + 1 + i for i, name in enumerate(PRICE_FIELDS)}}
+_OF_REFERENCE: Final = dict(zip(REFERENCE_FIELDS, PRICE_FIELDS, strict=True))
 
 AT_ONCE: Final = 2
 """Bars that one base bar can finish: one that lacks its last base bar, and its own."""
@@ -60,12 +60,15 @@ def moved(row: Row, room: Row, count: int) -> Row:
 
 
 class BaseRows(CandleRows):
-    """The candles as they come in."""
+    """The candles as they come in, with those of the reference symbol if they are wanted."""
 
-    def __init__(self, step_ms: int, derived: Iterable[str], capacity: int) -> None:
+    def __init__(self, step_ms: int, derived: Iterable[str], capacity: int, *, reference: bool = False) -> None:
         super().__init__(step_ms, derived, capacity)
         self.open_time_ms: NDArray[np.int64] = np.empty(capacity, dtype=np.int64)
-        self.rows |= {name: np.empty(capacity) for name in PRICE_FIELDS}
+        self.reference_ms: int | None = None
+        """Open time of the first candle that the reference symbol has had."""
+        self._of_reference = _OF_REFERENCE if reference else {}
+        self.rows |= {name: np.empty(capacity) for name in (*PRICE_FIELDS, *self._of_reference)}
 
     def grow(self, capacity: int) -> None:
         """Make room for `capacity` bars."""
@@ -76,7 +79,7 @@ class BaseRows(CandleRows):
 
     def take_all(self, candles: Candles) -> bool:
         """Hold these candles without copying, if they fill the room exactly. True if so."""
-        arrays = {name: getattr(candles, name) for name in PRICE_FIELDS}
+        arrays = self._arrays(candles)
         fits = all(row.dtype == np.float64 and row.flags.c_contiguous and row.flags.writeable for row in arrays.values())
         if self.count or len(candles) != self.capacity or not fits:
             return False
@@ -89,20 +92,33 @@ class BaseRows(CandleRows):
     def append_many(self, candles: Candles) -> None:
         """Copy candles behind those held; there must be room."""
         lo, hi = self.count, self.count + len(candles)
-        for name in PRICE_FIELDS:
-            self.rows[name][lo:hi] = getattr(candles, name)
+        for name, row in self._arrays(candles).items():
+            self.rows[name][lo:hi] = row
         self.open_time_ms[lo:hi] = candles.open_time_ms
         self.fill_derived(lo, candles.open_time_ms)
         self.count = hi
 
+    def _arrays(self, candles: Candles) -> dict[str, Row]:
+        """Rows by field name. Raises `ValueError` for candles that lack the reference symbol's."""
+        arrays: dict[str, Row] = {name: getattr(candles, name) for name in PRICE_FIELDS}
+        if self._of_reference and candles.reference is None:
+            raise ValueError("found candles of one symbol, expected those of the reference symbol beside them")
+        if self._of_reference and self.reference_ms is None:
+            self.reference_ms = candles.first_of_reference_ms()
+        return arrays | {name: getattr(candles.reference, field) for name, field in self._of_reference.items()}
+
     def append_one(self, candle: Candle) -> None:
-        """Write one candle behind those held; there must be room."""
+        """Write one candle behind those held; there must be room. A reference symbol without a candle is missing there."""
         at, rows = self.count, self.rows
         rows["open"][at] = candle.open
         rows["high"][at] = candle.high
         rows["low"][at] = candle.low
         rows["close"][at] = candle.close
         rows["volume"][at] = candle.volume
+        for name, field in self._of_reference.items():
+            rows[name][at] = np.nan if candle.reference is None else getattr(candle.reference, field)
+        if self._of_reference and self.reference_ms is None and candle.reference is not None:
+            self.reference_ms = candle.open_time_ms
         self.open_time_ms[at] = candle.open_time_ms
         for name in self._derived:
             value = candle.open_time_ms
@@ -111,25 +127,27 @@ class BaseRows(CandleRows):
 
 
 class SlowRows(CandleRows):
-    """Candles of a slower clock, rolled up from the base clock."""
+    """Candles of a slower clock, rolled up from the base clock, with those of the reference symbol if they are wanted."""
 
-    def __init__(self, step_ms: int, derived: Iterable[str], base: BaseRows) -> None:
+    def __init__(self, step_ms: int, derived: Iterable[str], base: BaseRows, *, reference: bool = False) -> None:
         capacity = base.capacity * base.step_ms // step_ms + AT_ONCE
         super().__init__(step_ms, tuple(name for name in derived if name != "time"), capacity)
         self._base = base
         self._kernel = rollup.kernel()
         self._params = rollup.pack(base.step_ms, step_ms)
-        self._state = np.zeros(rollup.STATE_SIZE)
-        self._table: Table = np.empty((rollup.ROWS, capacity))
-        self._show_table()
+        self._series = [_Series(PRICE_FIELDS, capacity), *([_Series(REFERENCE_FIELDS, capacity)] if reference else [])]
+        self._show_tables()
         self.see_base()
 
-    def _show_table(self) -> None:
-        self.rows |= {name: self._table[place] for name, place in _PLACE.items()}
+    def _show_tables(self) -> None:
+        for series in self._series:
+            self.rows |= {name: series.table[place] for place, name in enumerate(series.fields, rollup.OPEN)}
+        self.rows["time"] = self._series[0].table[rollup.TIME]
 
     def see_base(self) -> None:
         """Read from the rows that the base clock has now."""
-        self._source = tuple(self._base.rows[name] for name in ("time", *PRICE_FIELDS))
+        for series in self._series:
+            series.source = tuple(self._base.rows[name] for name in ("time", *series.fields))
 
     def most_from(self, lo: int, hi: int) -> int:
         """The most bars that the base bars `lo…hi` can finish: those of this clock that they touch, and one before."""
@@ -138,17 +156,28 @@ class SlowRows(CandleRows):
 
     def grow(self, capacity: int) -> None:
         """Make room for `capacity` bars."""
-        old, count = self._table, self.count
         self.rows = {name: self.rows[name] for name in self._derived}
         super().grow(capacity)
-        self._table = np.empty((rollup.ROWS, capacity))
-        self._table[:, :count] = old[:, :count]
-        self._show_table()
+        for series in self._series:
+            old, series.table = series.table, np.empty((rollup.ROWS, capacity))
+            series.table[:, : self.count] = old[:, : self.count]
+        self._show_tables()
 
     def extend(self, lo: int, hi: int) -> int:
         """Take the base bars `lo…hi`; returns how many bars of this clock they finished."""
         before = self.count
-        self.count = self._kernel(self._source, self._params, self._state, self._table, lo, hi, before)
+        for series in self._series:  # bars end with time, so that all series have the same ones
+            self.count = self._kernel(series.source, self._params, series.state, series.table, lo, hi, before)
         if self.count > before and self._derived:
             self.fill_derived(before, self.rows["time"][before : self.count])
         return self.count - before
+
+
+class _Series:
+    """One symbol's candles of a slower clock: where they come from, and how far the present one has got."""
+
+    def __init__(self, fields: tuple[str, ...], capacity: int) -> None:
+        self.fields = fields
+        self.source: tuple[Row, ...] = ()
+        self.state: Row = np.zeros(rollup.STATE_SIZE)
+        self.table: Table = np.empty((rollup.ROWS, capacity))

@@ -11,12 +11,11 @@ from playd.plays.conditions import Ref
 from playd.plays.document import Entry, Item, Leaf, Map, kind_of
 from playd.plays.findings import Mark, Report, did_you_mean, one_of
 from playd.plays.model import Feature, Timeframes
-from playd.plays.names import BUILT_IN, Names
+from playd.plays.names import BUILT_IN, REFERENCE_ID, Names
 from playd.plays.params import ParamReader
 from playd.plays.reader import Section
 from playd.plays.tables import DERIVED_PRICES, FEATURE, PRICES
 from playd.plays.timeframe_words import read_clock
-from playd.plays.words import LANGUAGE_INDICATORS
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
@@ -62,7 +61,7 @@ def read_features(item: Item | None, timeframes: Timeframes, names: Names, repor
         if entry.key in BUILT_IN:
             report.add("E203", entry.mark, path, f"found the id `{entry.key}`, which is built in, expected another id")
             continue
-        draft = _draft(entry, path, timeframes, report)
+        draft = _draft(entry, path, timeframes, names, report)
         names.features[entry.key] = (draft.spec, draft.step_ms) if draft else None
         if draft:
             drafts[entry.key] = draft
@@ -74,7 +73,7 @@ def read_features(item: Item | None, timeframes: Timeframes, names: Names, repor
     )
 
 
-def _draft(entry: Entry, path: str, timeframes: Timeframes, report: Report) -> _Draft | None:
+def _draft(entry: Entry, path: str, timeframes: Timeframes, names: Names, report: Report) -> _Draft | None:
     section = Section(entry.value, FEATURE, path, report, mark=entry.mark)
     step_ms = read_clock(section.item("tf") or Leaf("exec", section.mark), section.path_of("tf"), timeframes, report)
     spec = _indicator(section, report)
@@ -83,6 +82,8 @@ def _draft(entry: Entry, path: str, timeframes: Timeframes, report: Report) -> _
     params = _params(section, spec, report)
     if not isinstance(entry.value, Map):
         return None
+    if REFERENCE_ID in spec.inputs:
+        names.has_reference(spec.name, section.mark_of("indicator"), section.path_of("indicator"), report)
     return _Draft(entry.key, entry.mark, spec, params, step_ms, section.item("source"))
 
 
@@ -97,11 +98,7 @@ def _indicator(section: Section, report: Report) -> IndicatorSpec | None:
             report.add("W304", mark, path, f"found `{name}`, whose value depends on the first loaded bar: compare its changes")
         return spec
     expected = "expected an indicator of this version, such as ema, sma, rsi, atr or macd"
-    if name in LANGUAGE_INDICATORS:
-        report.add("E902", mark, path, f"found `{name}`, which is not available in this version, {expected}")
-    else:
-        near = did_you_mean(name, LANGUAGE_INDICATORS)
-        report.add("E301", mark, path, f"found the unknown indicator `{name}`, {expected}{near}")
+    report.add("E301", mark, path, f"found the unknown indicator `{name}`, {expected}{did_you_mean(name, CATALOG)}")
     return None
 
 
@@ -115,6 +112,11 @@ def _params(section: Section, spec: IndicatorSpec, report: Report) -> tuple[tupl
             mark = item.mark if item is not None else section.mark
             text = f"found {smaller} {values[smaller]} ≥ {larger} {values[larger]}, expected {smaller} < {larger}"
             report.add("E306", mark, path, text)
+    written = item if isinstance(item, Map) else Map((), section.mark)
+    for name in set(spec.idle(values)) & set(written.keys):
+        others = " and ".join(f"{one.name} {values[one.name]}" for one in spec.params if one.words and one.name != name)
+        text = f"found `{name}`, which has no effect with {others}, expected no `{name}`"
+        report.add("E104", next(entry.mark for entry in written if entry.key == name), f"{path}.{name}", text)
     return tuple(sorted(values.items()))
 
 
@@ -143,8 +145,12 @@ def _source(draft: _Draft, names: Names, report: Report) -> str | Ref | None:
         return "close"
     if word in (*PRICES, *DERIVED_PRICES):
         return word
-    if word in BUILT_IN and word != "reference":
-        text = f"found `{word}`, expected {one_of((*PRICES, *DERIVED_PRICES))} or a feature on the same clock"
+    if word == REFERENCE_ID:
+        names.has_reference(f"source: {word}", item.mark, path, report)
+        return word
+    if word.partition(".")[0] in BUILT_IN:
+        prices = ", ".join((*PRICES, *DERIVED_PRICES))
+        text = f"found `{word}`, expected {prices}, {REFERENCE_ID} (the second symbol's close) or a feature on the same clock"
         report.add("E304", item.mark, path, text)
         return "close"
     ref = names.resolve(word, 0, item.mark, path, report)

@@ -34,6 +34,7 @@ from playd.plays.tables import (
     FUNDING_GUARD,
     POLICY,
     ROLES,
+    SECOND_SYMBOL,
     STRUCTURE,
     TIMEFRAME_TABLE,
     TOP,
@@ -45,6 +46,7 @@ Schema = dict[str, object]
 
 _VARIABLE: Final[Schema] = {"type": "string", "pattern": r"^\$[A-Za-z_][A-Za-z0-9_]*$"}
 _TYPES: Final = {"number": "number", "int": "integer", "bool": "boolean", "text": "string", "map": "object", "list": "array"}
+_SYMBOL: Final[Schema] = {"anyOf": [{"type": "string", "pattern": "^[A-Z0-9]+USDT$"}, {"$ref": "#/$defs/variable"}]}
 _IDENTIFIER: Final = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 _IDENTIFIED: Final[Schema] = {"type": "string", "pattern": _IDENTIFIER}
 
@@ -58,7 +60,8 @@ def play_schema() -> Schema:
             TOP,
             version={"const": VERSION},
             name={"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
-            symbol=_or_variable({"type": "string", "pattern": "^[A-Z0-9]+USDT$"}),
+            symbol=_SYMBOL,
+            reference=_object(SECOND_SYMBOL, symbol=_SYMBOL),
             tags={"type": "array", "items": {"type": "string"}},
             variables={"type": "object", "additionalProperties": {"type": ["number", "string", "boolean"]}},
             account=_object(ACCOUNT, fee_model=_object(FEE_MODEL)),
@@ -105,15 +108,16 @@ def _any_case(key: Key) -> Schema:
 
 
 def _key(key: Key) -> Schema:
-    if key.refused:
-        return {"not": {}, "description": f"{key.meaning} (not available in this version)"}
     if key.kind in ("map", "list", "any"):
         return {"type": _TYPES[key.kind]} if key.kind != "any" else {}
-    schema: Schema = {"enum": list(key.words)} if key.words else {"type": _TYPES[key.kind]}
+    is_word = key.kind == "word"
+    schema: Schema = {"enum": list(key.words)} if is_word else {"type": _TYPES[key.kind]}
     if key.low is not None:
         schema["exclusiveMinimum" if key.above else "minimum"] = key.low
     if key.high is not None:
         schema["maximum"] = key.high
+    if key.words and not is_word:
+        schema = {"anyOf": [schema, {"enum": list(key.words)}]}
     return _or_variable(schema)
 
 

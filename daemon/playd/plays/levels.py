@@ -78,7 +78,9 @@ class LevelReader:
             return None
         if not isinstance(item, Map):
             if not (isinstance(item, Leaf) and item.reported):
-                self._report.add("E107", item.mark, path, f"found {kind_of(item)}, expected a map with `type`, or none")
+                percent = f"{name}_pct"
+                meant = f"; write `{percent}: …` for a percentage" if percent in parent.names else ""
+                self._report.add("E107", item.mark, path, f"found {kind_of(item)}, expected a map with `type`, or none{meant}")
             return None
         type_item = item.get("type")
         kind = type_item.value if isinstance(type_item, Leaf) else None

@@ -143,7 +143,8 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     expressions = ExpressionReader(names, setups_item.keys if isinstance(setups_item, Map) else (), report)
     setups = read_setups(setups_item, expressions, report)
     actions = ActionReader(names, expressions, report).read(top.item("actions"))
-    clocks = evaluation(timeframes.exec_ms, setups, actions)
+    endless = refuse_endless(setups, actions, (top.mark_of("setups"), top.mark_of("actions")), report)
+    clocks = evaluation(timeframes.exec_ms, () if endless else setups, () if endless else actions)
     for path, check in names.clock_checks:
         for clock_ms in clocks.clocks_of(path):
             check(clock_ms)
@@ -151,8 +152,6 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     risk = read_risk(top, account, risk_per_trade_pct, names, report)
     entry = read_entry(top, report)
     refuse_unavailable(top, entry, risk, policy, report)
-    if not report.failed:
-        refuse_endless(setups, actions, (top.mark_of("setups"), top.mark_of("actions")), report)
     if not report.failed:
         check_contract(Sections(account, policy, risk, actions), top, report)
         _warn_of_unused(top, names, expressions, report)

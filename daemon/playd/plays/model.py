@@ -328,6 +328,7 @@ class Play:
 
     Attributes:
         source: Where the text came from, as findings name it.
+        reference: Symbol of the second market that is read and never traded, None without one.
         features: Sorted by id. `structures`: by clock and id. `setups`: by name.
         normal_form: JSON-able; two Plays with equal normal forms (less the keys of play-language 13) decide the same.
         play_hash, source_hash: 64 hex characters.
@@ -339,6 +340,7 @@ class Play:
     description: str
     tags: tuple[str, ...]
     symbol: str
+    reference: str | None
     account: Account
     backtest: BacktestMoney
     deploy: Deploy

@@ -58,8 +58,8 @@ class Names:
     Names of one Play. `features` maps id to indicator and clock; None stands for a feature or structure that is wrong itself.
 
     `reference`: the second symbol, empty without one. `sampled_ms`: bar length of the clock on which the expression being read
-    is sampled, 0 for every evaluation. `clock_checks`: with the path of what they are about; they can only be made when all of the
-    Play is read.
+    is sampled, 0 for every evaluation. `clock_checks`: with the path of what they are about; they can only be made when all of
+    the Play is read.
     """
 
     exec_ms: int

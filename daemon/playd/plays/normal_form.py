@@ -60,6 +60,11 @@ def number(value: float) -> int | float:
     return int(value) if value == int(value) else value
 
 
+def reference_form(symbol: str | None) -> Node:
+    """The `reference` section, nothing without one: the hashes of Plays of one symbol do not know of it."""
+    return {"reference": {"symbol": symbol}} if symbol is not None else {}
+
+
 def account_form(account: Account) -> Node:
     """The `account` section."""
     return {
@@ -108,7 +113,7 @@ def feature_form(feature: Feature) -> Node:
         "indicator": feature.indicator,
         "tf": NAME_OF_MS[feature.step_ms],
         "params": {name: value if isinstance(value, str) else number(value) for name, value in feature.params},
-        "source": reference_form(source) if isinstance(source, Ref) else source,
+        "source": ref_form(source) if isinstance(source, Ref) else source,
     }
 
 
@@ -132,8 +137,8 @@ def _param_form(value: Value) -> object:
     return value if value is None or isinstance(value, str | bool) else number(value)
 
 
-def reference_form(ref: Ref) -> Node:
-    """A reference."""
+def ref_form(ref: Ref) -> Node:
+    """A reference to a column."""
     return {"id": ref.id, "field": ref.field, "offset": ref.offset}
 
 
@@ -145,7 +150,7 @@ def operand_form(operand: Operand) -> object:
         return number(operand.value)
     if isinstance(operand, Arith):
         return {"op": operand.op, "args": [operand_form(operand.left), operand_form(operand.right)]}
-    return reference_form(operand)
+    return ref_form(operand)
 
 
 def expression_form(expr: Expr) -> Node:
@@ -203,7 +208,7 @@ def _emit_form(emit: Emit) -> Node:
 
 def _label_form(value: Scalar | Ref) -> object:
     if isinstance(value, Ref):
-        return reference_form(value)
+        return ref_form(value)
     return number(value) if isinstance(value, float) else value
 
 
@@ -237,7 +242,7 @@ def risk_form(risk: Risk) -> Node:
     """The risk as a `risk_model`, whichever spelling the file used."""
     trailing: Node | None = None
     if isinstance(risk.trailing, AtrTrailing):
-        trailing = {"atr": reference_form(risk.trailing.atr), "atr_multiplier": number(risk.trailing.multiple)}
+        trailing = {"atr": ref_form(risk.trailing.atr), "atr_multiplier": number(risk.trailing.multiple)}
     elif isinstance(risk.trailing, PercentTrailing):
         trailing = {"trail_pct": number(risk.trailing.trail_pct)}
     if trailing is not None and risk.trailing is not None:
@@ -261,7 +266,7 @@ def _level_form(level: Stop | Target | None) -> object:
     if isinstance(level, PercentDistance):
         return {"type": "percent", "value": number(level.percent), "basis": level.basis}
     if isinstance(level, AtrDistance):
-        form: Node = {"type": "atr_multiple", "value": number(level.multiple), "atr": reference_form(level.atr)}
+        form: Node = {"type": "atr_multiple", "value": number(level.multiple), "atr": ref_form(level.atr)}
         return {**form, "buffer_pct": number(level.buffer_pct)}
     if isinstance(level, PointsDistance):
         return {"type": "fixed_points", "value": number(level.points)}
@@ -273,8 +278,8 @@ def _level_form(level: Stop | Target | None) -> object:
 def _level_stop_form(level: LevelStop) -> Node:
     return {
         "type": "structure",
-        "long": reference_form(level.long) if level.long else None,
-        "short": reference_form(level.short) if level.short else None,
+        "long": ref_form(level.long) if level.long else None,
+        "short": ref_form(level.short) if level.short else None,
         "buffer_pct": number(level.buffer_pct),
     }
 

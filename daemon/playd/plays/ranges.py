@@ -6,7 +6,7 @@ from typing import Final
 
 from playd.kernels.spec import ColumnType
 from playd.plays.conditions import Arith, Number, Operand, Ref
-from playd.plays.names import MINUTE_PRICES, Names
+from playd.plays.names import MINUTE_PRICES, REFERENCE_ID, Names
 from playd.plays.tables import PRICES
 
 _INF: Final = math.inf
@@ -72,6 +72,7 @@ _INDICATORS: Final[dict[tuple[str, str], Interval]] = {
     ("willr", "value"): Interval(-100, 0),
     ("cmf", "value"): _SIGN,
     **{(name, "value"): _NOT_NEGATIVE for name in ("atr", "natr")},
+    ("ratio", "value"): _POSITIVE,
     ("supertrend", "direction"): _SIGN,
     **{("psar", field): interval for field, interval in (("direction", _SIGN), ("reversal", _FLAG), ("af", _FLAG))},
     **{("squeeze", field): _FLAG for field in ("on", "off", "no_sqz")},
@@ -106,10 +107,11 @@ def range_of(operand: Operand, names: Names) -> Interval:
 
 
 def _column_range(ref: Ref, names: Names) -> Interval:
-    if not ref.field:
-        if ref.id == "volume":
+    if not ref.field or ref.id == REFERENCE_ID:
+        name = ref.field or ref.id
+        if name == "volume":
             return _NOT_NEGATIVE
-        return _POSITIVE if ref.id in (*PRICES, *MINUTE_PRICES, "timestamp") else ANYTHING
+        return _POSITIVE if name in (*PRICES, *MINUTE_PRICES, "timestamp") else ANYTHING
     column = names.column(ref)
     if column.type is ColumnType.BOOL:
         return _FLAG

@@ -33,8 +33,8 @@ class Key:
 
     Attributes:
         low, high: Inclusive bounds; `above` makes the lower one exclusive. `unit` follows the range in messages.
-        words: What a `word` may be. `any_case`: compared without regard to case.
-        refused: Why this version does not run it; writing the key is then E902.
+        words: What a `word` may be; of a `number`, words that may stand in place of one. `any_case`: compared without regard to
+            case.
     """
 
     name: str
@@ -48,7 +48,6 @@ class Key:
     unit: str = ""
     words: tuple[str, ...] = ()
     any_case: bool = False
-    refused: str = ""
 
     @property
     def range_text(self) -> str:
@@ -109,12 +108,8 @@ class Section:
         for entry in self._map:
             path = self.path_of(entry.key)
             if entry.key in names:
-                refused = self._table.key(entry.key).refused
-                if refused:
-                    self.report.add(
-                        "E902", entry.mark, path, f"found `{entry.key}`, which is not available in this version: {refused}"
-                    )
-            elif entry.key in self._table.older:
+                continue
+            if entry.key in self._table.older:
                 instead = self._table.older[entry.key]
                 self.report.add("E901", entry.mark, path, f"found the older spelling `{entry.key}`, expected {instead}")
             else:
@@ -131,6 +126,11 @@ class Section:
                 self.report.add(
                     "E103", self.mark, self.path_of(key.name), f"found no key `{key.name}`, expected {describe(key)}"
                 )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Keys that this map may have."""
+        return self._table.names
 
     def path_of(self, name: str) -> str:
         """Key path of a key of this map."""
@@ -202,11 +202,12 @@ class Section:
 
 def describe(key: Key) -> str:
     """What a key takes, for messages: kind, words or range."""
-    if key.words:
+    if key.words and key.kind == "word":
         return one_of(key.words)
     if key.kind == "any":
         return key.meaning
-    return f"{KIND_TEXT[key.kind]} {key.range_text}".strip()
+    instead = f" or {one_of(key.words)}" if key.words else ""
+    return f"{KIND_TEXT[key.kind]} {key.range_text}".strip() + instead
 
 
 def read_scalar(item: Item | None, key: Key, path: str, report: Report) -> bool | int | float | str | None:
@@ -222,6 +223,8 @@ def read_scalar(item: Item | None, key: Key, path: str, report: Report) -> bool 
         return _number(value, item.mark, key, path, report)
     if key.kind == "bool" and isinstance(value, bool):
         return value
+    if key.kind == "number" and value in key.words:
+        return value
     if key.kind == "text" and isinstance(value, str):
         if not value and key.default != "":
             report.add("E107", item.mark, path, f"found empty text, expected {key.meaning}")
@@ -231,7 +234,8 @@ def read_scalar(item: Item | None, key: Key, path: str, report: Report) -> bool 
     if key.kind == "word" and isinstance(item, Leaf) and value is not None:
         report.add("E105", item.mark, path, f"found {kind_of(item)}, expected {one_of(key.words)}")
         return None
-    report.add("E107", item.mark, path, f"found {kind_of(item)}, expected {describe(key)}")
+    near = did_you_mean(value, key.words) if isinstance(value, str) else ""
+    report.add("E107", item.mark, path, f"found {kind_of(item)}, expected {describe(key)}{near}")
     return None
 
 

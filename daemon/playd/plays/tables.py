@@ -14,7 +14,6 @@ ROLES: Final = ("low_tf", "med_tf", "high_tf")
 TIMEFRAMES: Final = tuple(TIMEFRAME_MS)
 PRICES: Final = ("open", "high", "low", "close", "volume")
 DERIVED_PRICES: Final = ("hl2", "hlc3", "ohlc4")
-NOT_YET: Final = "it is part of the language, and refused until it runs"
 
 TOP: Final = Table(
     (
@@ -23,7 +22,7 @@ TOP: Final = Table(
         Key("description", "text", "free text, never interpreted", default=""),
         Key("tags", "list", "labels for listing and filtering; not hashed"),
         Key("symbol", "text", "linear USDT perpetual, upper case, e.g. BTCUSDT", required=True),
-        Key("reference", "map", "read-only second symbol", refused=NOT_YET),
+        Key("reference", "map", "a second symbol that is read, never traded"),
         Key("account", "map", "money and venue assumptions", required=True),
         Key("backtest", "map", "overrides of the account for backtests alone"),
         Key("deploy", "map", "what a run at a venue uses"),
@@ -80,6 +79,8 @@ ACCOUNT: Final = Table(
         "max_margin_usdt": "nothing: it had no effect",
     },
 )
+
+SECOND_SYMBOL: Final = Table((Key("symbol", "text", "linear USDT perpetual, upper case, not the traded one", required=True),))
 
 FEE_MODEL: Final = Table(
     (

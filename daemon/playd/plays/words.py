@@ -1,15 +1,6 @@
-"""Words of the language that this version knows by name only: every indicator, every synthetic pattern."""
+"""Words of the language that no catalog holds: every synthetic pattern."""
 
 from typing import Final
-
-LANGUAGE_INDICATORS: Final = (
-    *("ema", "sma", "wma", "dema", "tema", "trima", "zlma", "kama", "alma", "linreg", "rsi", "roc", "mom"),
-    *("cmo", "cci", "willr", "atr", "natr", "mfi", "cmf", "obv", "midprice", "ohlc4", "uo", "vwap", "macd"),
-    *("ppo", "trix", "tsi", "bbands", "stoch", "stochrsi", "adx", "aroon", "kc", "donchian", "supertrend"),
-    *("psar", "squeeze", "vortex", "dm", "fisher", "kvo", "anchored_vwap", "volume_profile"),
-    *("anchored_volume_profile", "session_levels", "ratio", "spread", "zscore"),
-)
-"""Every indicator of the language; those without a kernel are refused by name."""
 
 PATTERNS: Final = (
     *("trending", "ranging", "volatile", "multi_tf_aligned", "trend_up_clean", "trend_down_clean"),

@@ -14,16 +14,25 @@ _MORE: Final = 200
 """Execution bars after the first valid bar of the slowest clock."""
 
 
+REFERENCE_SEED: Final = 1
+"""What is added to the seed for the market of a second symbol: it has the same pattern, drawn with other noise."""
+
+
 def pattern_market(play: Play, pattern: str, seed: int, bars: int | None = None) -> Candles:
     """
-    One-minute candles of `bars` execution bars of the Play; None: what the Play needs.
+    One-minute candles of `bars` execution bars of the Play; None: what the Play needs. The symbol that a Play reads beside its
+    own goes through the same pattern in its own way.
 
     Raises KeyError for an unknown pattern, `PlayError` for a Play that one-minute candles cannot feed.
     """
     program = compile_program(play, MINUTE_MS)
     minutes = program.exec_step_ms // MINUTE_MS
     count = bars or default_bars(program)
-    return synthetic_market(pattern, seed=seed, exec_minutes=minutes, exec_bars=count, symbol=play.symbol)
+    candles = synthetic_market(pattern, seed=seed, exec_minutes=minutes, exec_bars=count, symbol=play.symbol)
+    if play.reference is None:
+        return candles
+    other = seed + REFERENCE_SEED
+    return candles.beside(synthetic_market(pattern, seed=other, exec_minutes=minutes, exec_bars=count, symbol=play.reference))
 
 
 def default_bars(program: Program) -> int:

@@ -69,6 +69,11 @@ ROWS = {
         [],
         "timeframes.ltf: 15m -> timeframes.low_tf: 15m",
     ),
+    "timeframes.exec as a timeframe": (
+        [("high_tf: D, exec: low_tf", 'high_tf: D, exec: "15m"')],
+        [],
+        "timeframes.exec: 15m -> timeframes.exec: low_tf",
+    ),
     "tf_mapping": (
         [
             (

@@ -35,7 +35,9 @@ def import_timeframes(root: Map, log: Log) -> Map:
     given = as_map(root.get("timeframes"))
     older = [entry for entry in root if entry.key in _TOP_KEYS]
     inner_older = [entry for entry in given if entry.key not in (*ROLES, "exec")]
-    if not older and not inner_older:
+    exec_word = word(given.get("exec"))
+    names_clock = exec_word in OLDER_ROLES or right_timeframe(exec_word) in TIMEFRAME_MS
+    if not older and not inner_older and not names_clock:
         if not given.entries:
             return root
         section = each_entry(given, lambda one: type(one)(one.key, one.mark, read_tf(one.value, f"timeframes.{one.key}", log)))

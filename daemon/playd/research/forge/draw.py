@@ -18,6 +18,9 @@ _DIGITS: Final = 4
 _ANYWHERE: Final = 0.2
 """How often a key with a whole range above 0 is drawn from all of it."""
 
+_WORD: Final = 0.4
+"""How often a number that may be a word is one."""
+
 _LEVELS: Final = (-0.272, 0.0, 0.236, 0.382, 0.5, 0.618, 0.786, 1.0, 1.618)
 
 
@@ -71,7 +74,7 @@ class Draw:
     def keys(self, table: Table, names: Sequence[str], share: float = 0.4) -> dict[str, object]:
         """Those required of these keys of a table, and of the others each in so many cases of 1."""
         known = [table.key(name) for name in names]
-        return {key.name: self.key(key) for key in known if not key.refused and (key.required or self.chance(share))}
+        return {key.name: self.key(key) for key in known if key.required or self.chance(share)}
 
     def param(self, spec: ParamSpec) -> object:
         """A value of a parameter. ValueError for a kind that is not known here."""
@@ -84,6 +87,8 @@ class Draw:
         if spec.kind == "int":
             return self.integer(int(spec.lo), int(min(spec.hi, spec.lo + _LONGEST)))
         if spec.kind == "float":
+            if spec.words and self.chance(_WORD):
+                return self.one_of(spec.words)
             low = max(spec.lo, 0.1) if spec.above_lo else max(spec.lo, -10.0)
             return self.number(low, min(spec.hi, 10.0))
         raise ValueError(f"the forge cannot draw a parameter of kind {spec.kind}, `{spec.name}`")

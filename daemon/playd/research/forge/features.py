@@ -1,11 +1,12 @@
 """Indicators with drawn parameters, clocks and sources."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, cast
 
 from playd.core.timeframes import NAME_OF_MS
 from playd.kernels.catalog import CATALOG
-from playd.kernels.spec import IndicatorSpec
+from playd.kernels.spec import IndicatorSpec, Scalar
+from playd.plays.names import REFERENCE_ID
 from playd.plays.tables import DERIVED_PRICES, PRICES
 from playd.research.forge.columns import NUMERIC, Named
 from playd.research.forge.draw import Draw
@@ -21,8 +22,9 @@ class FeatureForge:
     `structure` gives the id of a structure of a kind on a clock, for indicators that read one; set before the first of them.
     """
 
-    def __init__(self, draw: Draw, exec_ms: int, clocks: Sequence[int]) -> None:
+    def __init__(self, draw: Draw, exec_ms: int, clocks: Sequence[int], *, two_symbols: bool) -> None:
         self._draw = draw
+        self._second = [REFERENCE_ID] if two_symbols else []
         self._exec_ms = exec_ms
         self._clocks = clocks
         self.structure: Callable[[str, int], str]
@@ -64,6 +66,8 @@ class FeatureForge:
                 values = [drawn.get(name, spec.defaults()[name]) for name in (less, more)]
                 low, high = sorted(int(value) for value in values if isinstance(value, int))
                 drawn[less], drawn[more] = low, max(high, low + 1)
+        for name in spec.idle(spec.defaults() | cast(dict[str, Scalar], drawn)):
+            drawn.pop(name, None)
         return drawn
 
     def _anchors(self, spec: IndicatorSpec, step_ms: int) -> dict[str, object]:
@@ -75,4 +79,4 @@ class FeatureForge:
     def _source(self, step_ms: int) -> str:
         """A price, or an output of an earlier feature on the same clock."""
         earlier = [column.text for column in self.columns if column.step_ms == step_ms and column.type in NUMERIC]
-        return self._draw.one_of([*PRICES, *DERIVED_PRICES, *earlier])
+        return self._draw.one_of([*PRICES, *DERIVED_PRICES, *self._second, *earlier])

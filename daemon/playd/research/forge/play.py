@@ -16,6 +16,7 @@ from playd.plays.expressions import WINDOWS
 from playd.plays.findings import Report
 from playd.plays.formatting import format_play
 from playd.plays.load import VERSION, check_play
+from playd.plays.names import REFERENCE_ID
 from playd.plays.operands import ARITH_OPS
 from playd.plays.risk_tables import SIZING, STOPS, TARGETS
 from playd.plays.tables import POLICY, ROLES
@@ -31,6 +32,9 @@ from playd.research.forge.structures import StructureForge
 
 _EXECUTION: Final = ("1m", "3m", "5m", "15m", "30m", "1h")
 """Execution clocks: fast enough for a market of a few thousand minutes."""
+
+_TWO_SYMBOLS: Final = 0.2
+"""How often a Play that need not reads a second symbol."""
 
 _COLUMNS_USED: Final = 6
 """Columns that a Play is made to compare, beside those it happens to."""
@@ -74,7 +78,8 @@ class _Forge:
         self._frames = self._timeframes()
         self._exec_ms = TIMEFRAME_MS[self._frames[self._frames["exec"]]]
         self._clocks = sorted({self._exec_ms, *(TIMEFRAME_MS[self._frames[role]] for role in ROLES)})
-        self._features = FeatureForge(draw, self._exec_ms, self._clocks)
+        self._two_symbols = _reads_two(self._turn(list(CATALOG))) or draw.chance(_TWO_SYMBOLS)
+        self._features = FeatureForge(draw, self._exec_ms, self._clocks, two_symbols=self._two_symbols)
         self._structures = StructureForge(draw, self._exec_ms, self._clocks, self._features)
         self._features.structure = self._structures.one_of_kind
 
@@ -96,6 +101,7 @@ class _Forge:
             "description": "forged",
             "tags": ["forged"],
             "symbol": "BTCUSDT",
+            **({"reference": {"symbol": "ETHUSDT"}} if self._two_symbols else {}),
             "timeframes": self._frames,
             "account": money.account(has_risk=bool(risk)),
             **money.overrides(),
@@ -130,14 +136,15 @@ class _Forge:
 
     def _add_columns(self) -> None:
         if self._parts.indicators:
-            for kind in (self._turn(list(CATALOG)), *self._draw.some(list(CATALOG), 0, 4)):
+            others = [kind for kind in CATALOG if self._two_symbols or not _reads_two(kind)]
+            for kind in (self._turn(list(CATALOG)), *self._draw.some(others, 0, 4)):
                 self._features.add(kind)
         if self._parts.structures:
             for kind in (self._turn(list(STRUCTURES)), *self._draw.some(list(STRUCTURES), 0, 2)):
                 self._structures.add(kind)
 
     def _columns(self) -> list[Named]:
-        return [*built_ins(self._exec_ms), *self._features.columns, *self._structures.columns]
+        return [*built_ins(self._exec_ms, two_symbols=self._two_symbols), *self._features.columns, *self._structures.columns]
 
     def _atr(self) -> str:
         """A feature that is an ATR: an earlier one, or one more."""
@@ -165,3 +172,7 @@ class _Forge:
         stop = "percent" if needed and stop == "none" else stop
         target = "percent" if needed and target == "none" else target
         return money.risk(stop, target, self._turn((*SIZING.key("model").words, "shorthand")))
+
+
+def _reads_two(indicator: str) -> bool:
+    return REFERENCE_ID in CATALOG[indicator].inputs

@@ -58,10 +58,11 @@ class KernelCase:
 
 
 def rows_of(candles: Candles) -> dict[str, Row]:
-    """Candle fields by the names that kernels give their inputs."""
+    """Candle fields by the names that kernels give their inputs; a price within each candle stands for a second symbol."""
     fields = {name: getattr(candles, name).copy() for name in ("open", "high", "low", "close", "volume")}
     times = candles.open_time_ms.astype(np.float64)
-    return {**fields, "src": fields["close"], "time": times, "index": times / candles.step_ms}
+    other = (fields["open"] + fields["high"]) / 2.0
+    return {**fields, "src": fields["close"], "reference": other, "time": times, "index": times / candles.step_ms}
 
 
 def indicator_case(spec: IndicatorSpec, rows: Rows) -> KernelCase:

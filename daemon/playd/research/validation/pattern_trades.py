@@ -16,6 +16,7 @@ from playd.matching.records import REASONS
 from playd.plays.model import Play
 from playd.plays.words import PATTERNS
 from playd.research.backtest import BacktestResult, run_backtest
+from playd.research.pattern_market import REFERENCE_SEED
 from playd.research.validation.verdict import Verdict
 
 SEED: Final = 42
@@ -80,15 +81,17 @@ def _without_lines(plays: Iterable[str], golden: Golden) -> str:
 
 def _run(play: Play, pattern: str) -> BacktestResult:
     minutes = play.timeframes.exec_ms // MINUTE_MS
-    candles = replace(_market(pattern, minutes), symbol=play.symbol)
+    candles = replace(_market(pattern, minutes, SEED), symbol=play.symbol)
+    if play.reference is not None:
+        candles = candles.beside(replace(_market(pattern, minutes, SEED + REFERENCE_SEED), symbol=play.reference))
     first, end = int(candles.open_time_ms[0]), int(candles.open_time_ms[-1]) + candles.step_ms
     return run_backtest(play, candles, synthetic_instrument(play.symbol, B), start_ms=first, end_ms=end)
 
 
 @lru_cache(maxsize=len(PATTERNS))
-def _market(pattern: str, minutes: int) -> Candles:
+def _market(pattern: str, minutes: int, seed: int) -> Candles:
     bars = min(_BARS, _MOST_MINUTES // minutes)
-    return synthetic_market(pattern, seed=SEED, exec_minutes=minutes, exec_bars=bars, symbol="BTCUSDT")
+    return synthetic_market(pattern, seed=seed, exec_minutes=minutes, exec_bars=bars, symbol="BTCUSDT")
 
 
 def _summary(result: BacktestResult) -> str:
