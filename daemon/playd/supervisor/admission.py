@@ -42,6 +42,7 @@ class Circumstances:
         account_environment: Environment of the record's account; None when there is no such account.
         account_refused: Why the venue or the settings refuse the account, empty when they do not.
         market_symbols: Symbols the market offers; None when it cannot be listed (any symbol is tried).
+        reference: Symbol that the Play reads beside its own, empty for none.
         public_feed: Whether there is a public stream for instances without an account.
         ceiling: The highest mode the environment variables and settings allow.
     """
@@ -54,6 +55,7 @@ class Circumstances:
     market_symbols: Collection[str] | None
     max_instances: int
     failed: str = ""
+    reference: str = ""
     public_feed: bool = True
     ceiling: Mode = Mode.DEMO
 
@@ -115,10 +117,13 @@ def _account(record: InstanceRecord, around: Circumstances) -> Refused | None:
 
 
 def _symbol(record: InstanceRecord, around: Circumstances) -> Refused | None:
-    if around.market_symbols is None or record.symbol in around.market_symbols:
+    wanted = {record.symbol: record.symbol, around.reference: f"{around.reference}, which the Play reads"}
+    offered = wanted if around.market_symbols is None else around.market_symbols
+    missing = [text for symbol, text in wanted.items() if symbol and symbol not in offered]
+    if not missing:
         return None
-    there = ", ".join(sorted(around.market_symbols))
-    return Refused("NO_SYMBOL", f"the market has no {record.symbol}; there are: {there}")
+    there = ", ".join(sorted(around.market_symbols or ()))
+    return Refused("NO_SYMBOL", f"the market has no {missing[0]}; there are: {there}")
 
 
 def _slots(record: InstanceRecord, around: Circumstances) -> Refused | None:

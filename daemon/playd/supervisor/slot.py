@@ -19,11 +19,13 @@ class Slot:
     Holds everything about one instance that the supervisor may ask at any moment.
 
     `engine` is set while one life of it runs. `ended` is set while no task of it runs, `settled` once it is
-    more than warming, `touched` at the next event of its orders.
+    more than warming, `touched` at the next event of its orders. `symbols` are those whose bars its decisions read, the traded
+    one first.
     """
 
     def __init__(self, record: InstanceRecord, on_transition: OnTransition) -> None:
         self.record = record
+        self.symbols: tuple[str, ...] = (record.symbol,)
         self.facts = _first_facts(record)
         self.engine: EngineInstance | None = None
         self.scope: anyio.CancelScope | None = None

@@ -199,9 +199,16 @@ class Supervisor:
             account = self._parts.accounts.find(slot.record.account)
             not_ready = "account is not open" if account is None else account.desk.condition.not_ready()
             self._cause(slot, "account_not_ready", not_ready)
-        state = self._parts.hub_of(slot.record).feed_state(slot.record.symbol)
-        self._cause(slot, "feed_stale", f"feed is {state}" if state in (FeedState.STALE, FeedState.GAP) else "")
+        self._cause(slot, "feed_stale", self._feed_trouble(slot))
         self._cause(slot, "daemon_stopping", "entries are refused" if self.entries_closed else "")
+
+    def _feed_trouble(self, slot: Slot) -> str:
+        """What is wrong with the bars that an instance reads; empty when nothing is."""
+        hub = self._parts.hub_of(slot.record)
+        states = {symbol: hub.feed_state(symbol) for symbol in slot.symbols}
+        bad = {symbol: state for symbol, state in states.items() if state in (FeedState.STALE, FeedState.GAP)}
+        names = {symbol: "feed" if symbol == slot.record.symbol else f"feed of {symbol}" for symbol in bad}
+        return ", ".join(f"{names[symbol]} is {state}" for symbol, state in bad.items())
 
     def _cause(self, slot: Slot, code: str, text: str) -> None:
         """A cause holds while it has a text."""

@@ -53,6 +53,7 @@ def test_a_fitting_record_is_admitted() -> None:
         (DEMO, AROUND, "WRONG_ENVIRONMENT"),
         (RECORD, replace(AROUND, account_refused="key expired"), "ACCOUNT_REFUSED"),
         (RECORD, replace(AROUND, market_symbols=("ETHUSDT",)), "NO_SYMBOL"),
+        (RECORD, replace(AROUND, reference="ETHUSDT"), "NO_SYMBOL"),
         (RECORD, replace(AROUND, max_instances=1, running=(replace(OTHER, symbol="ETHUSDT"),)), "TOO_MANY"),
         (RECORD, replace(AROUND, running=(OTHER,)), "DUPLICATE"),
         (
@@ -72,6 +73,14 @@ def test_the_first_reason_is_told(record: InstanceRecord, around: Circumstances,
     assert refused is not None
     assert refused.code == code
     assert refused.text
+
+
+def test_a_symbol_that_is_only_read_must_be_there_too() -> None:
+    assert admit(RECORD, replace(AROUND, reference="ETHUSDT", market_symbols=("BTCUSDT", "ETHUSDT"))) is None
+    assert admit(RECORD, replace(AROUND, reference="ETHUSDT", market_symbols=None)) is None
+    refused = admit(RECORD, replace(AROUND, reference="ETHUSDT"))
+    assert refused is not None
+    assert refused.text == "the market has no ETHUSDT, which the Play reads; there are: BTCUSDT"
 
 
 def test_the_same_play_may_run_in_two_modes() -> None:
