@@ -13,6 +13,7 @@ from playd.orders.cancels import CANCELLING
 from playd.orders.fills import FillEvent, OrderEnded
 from playd.orders.halts import ALL, Level, account_scope, instance_scope, symbol_scope
 from playd.orders.instance_port import InstancePort
+from playd.orders.panic import PanicScope
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, taken
 from tests.simulation.venue_script import EventFault, WriteFault
@@ -236,5 +237,34 @@ def test_an_operators_cancel_whose_reply_is_lost_is_asked_again() -> None:
 
             assert asked == 1
             assert statuses(life) == ["Cancelled"]
+
+    in_virtual_time(body)
+
+
+def test_a_panic_is_flat_only_when_no_entry_is_left_that_could_fill_later() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await resting(life)
+            life.venue.script.cancels = [WriteFault.LOST_BEFORE] * 3
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+
+            assert report.exit_code == 0
+            assert statuses(life) == ["Cancelled"]
+
+    in_virtual_time(body)
+
+
+def test_a_panic_whose_cancels_never_arrive_says_that_a_position_may_remain() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await resting(life)
+            life.venue.script.cancels = [WriteFault.LOST_BEFORE] * 1000
+            report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
+
+            assert report.exit_code == 11
+            assert "is still OPEN" in report.problems[0]
+            assert 59 < report.duration_s < 62
 
     in_virtual_time(body)

@@ -12,7 +12,7 @@ from typing import Final
 import anyio
 
 from playd.core.errors import LinkError, VenueError
-from playd.core.orders import Action, Intent, IntentClass, Side, VenuePosition
+from playd.core.orders import Action, Intent, IntentClass, OrderState, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
@@ -21,6 +21,7 @@ from playd.orders.gateway import Instance
 from playd.orders.halts import Level
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope
+from playd.orders.rows import OrderRow
 from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority
 
@@ -28,6 +29,7 @@ __all__ = ["Panic", "PanicPosition", "PanicReport", "PanicScope"]
 
 _PASS_S: Final = 5.0
 _READ_RETRY_S: Final = 1.0
+_AT_VENUE: Final = frozenset({OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
 
 @dataclass
@@ -62,12 +64,14 @@ class Panic:
         halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, "PANIC", reason, actor=actor)
         run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
         entries = self._withdrawals.entries(instance_uid=scope.instance_uid, symbol=scope.symbol)
-        await self._withdrawals.ask(entries)
         cancelled = len(entries)
-        desk.journal.append("panic.step", {"step": "cancelled", "orders": cancelled}, account=desk.alias, actor=actor)
+        desk.journal.append("panic.step", {"step": "cancelling", "orders": cancelled}, account=desk.alias, actor=actor)
         flat = False
         with anyio.move_on_after(FLAT_WITHIN_S):
-            flat = await self._flatten_until_verified(run)
+            async with anyio.create_task_group() as cancelling:
+                # A hundred cancels take a dozen seconds: the first close does not wait for the last of them.
+                cancelling.start_soon(self._withdrawals.ask, entries)
+                flat = await self._flatten_until_verified(run)
         if flat:
             await self._sweep(run)
         report = await self._report(run, cancelled, desk.clock.mono_s() - started_s)
@@ -91,6 +95,11 @@ class Panic:
                     flat_readings = 0
                     await anyio.sleep(_READ_RETRY_S)
                     continue
+                if not open_now and (resting := self._resting(run.scope)):
+                    # Flat with an entry at the venue is flat until it fills.
+                    flat_readings, run.problems = 0, [f"entry {row.link_id} is still {row.state}" for row in resting]
+                    await self._desk.changed(resting[0].link_id, _READ_RETRY_S)
+                    continue
                 if not open_now:
                     flat_readings += 1
                     if flat_readings == 2:
@@ -105,6 +114,11 @@ class Panic:
                             closing.start_soon(self._exits.finish, identity)
                 await self._wait_for_closing(run)
         return False
+
+    def _resting(self, scope: PanicScope) -> list[OrderRow]:
+        """Entries of the scope that the venue has. Of one in doubt the cancel was answered, or the resolver is at it."""
+        rows = self._withdrawals.entries(instance_uid=scope.instance_uid, symbol=scope.symbol)
+        return [row for row in rows if row.state in _AT_VENUE]
 
     async def _wait_for_closing(self, run: _Run) -> None:
         """Until every closing intent of this panic is done, at most one pass."""
