@@ -220,3 +220,20 @@ def test_a_removed_tree_is_gone_with_all_below_it(disk: Disk) -> None:
         disk.remove_tree(STATE / "tree")
     with pytest.raises(NotADirectoryError):
         disk.remove_tree(FILE)
+
+
+def test_a_copy_of_a_database_is_one_committed_moment_and_nothing_is_overwritten(disk: Disk) -> None:
+    writer = disk.open_sqlite(STATE / "a.sqlite")
+    writer.execute("CREATE TABLE t (n INTEGER)")
+    writer.execute("INSERT INTO t VALUES (1)")
+    disk.copy_sqlite(STATE / "a.sqlite", STATE / "b.sqlite")
+    writer.execute("INSERT INTO t VALUES (2)")
+    copy = disk.open_sqlite(STATE / "b.sqlite", read_only=True)
+    assert [row["n"] for row in copy.execute("SELECT n FROM t")] == [1]
+    with pytest.raises(FileExistsError):
+        disk.copy_sqlite(STATE / "a.sqlite", STATE / "b.sqlite")
+    with pytest.raises(FileNotFoundError):
+        disk.copy_sqlite(STATE / "none.sqlite", STATE / "c.sqlite")
+    assert not disk.exists(STATE / "c.sqlite")
+    copy.close()
+    writer.close()

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from playd.world.ports import ChildSignal, Process
+from playd.world.real import RealDisk
 from playd.world.real.env import RealEnv
 from playd.world.real.process import RealProcess
 from playd.world.virtual.process import VirtualProcess
@@ -65,3 +66,14 @@ async def test_what_a_real_child_writes_is_appended_to_its_log(tmp_path: Path) -
         async with RealProcess(RealEnv()).start_module("json.tool", ["--help"], log=PurePath(log)) as child:
             assert await child.wait() == 0
     assert log.read_text().startswith("before\nusage: ")
+
+
+async def test_a_program_of_the_operators_may_ignore_its_input_and_dies_when_it_takes_too_long(tmp_path: Path) -> None:
+    process = RealProcess(RealEnv())
+    with anyio.fail_after(20):
+        for _ in range(5):
+            assert await process.run_command(("/bin/sh", "-c", "exit 7"), "x" * 1_000_000) == 7
+        with anyio.move_on_after(0.2) as late:
+            await process.run_command(("/bin/sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 600"), "")
+        assert late.cancelled_caught
+        assert not RealDisk().exists(PurePath(f"/proc/{(tmp_path / 'pid').read_text().strip()}"))

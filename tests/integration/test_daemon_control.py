@@ -8,7 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from playd.ops.meters import METRICS
 from tests.integration.daemon_kit import DaemonProcess, ctl, ctl_json, daemon, environment, program
 
 pytestmark = pytest.mark.slow
@@ -117,3 +119,52 @@ def test_a_follower_sees_what_happens(running: DaemonProcess) -> None:
 def test_the_socket_belongs_to_its_user_and_group(running: DaemonProcess) -> None:
     mode = (running.state / "run" / "control.sock").stat().st_mode & 0o777
     assert mode & 0o007 == 0
+
+
+def test_health_and_metrics_are_served_and_every_metric_is_declared_once(running: DaemonProcess) -> None:
+    port = next(line["value"] for line in running.lines if line["event"] == "http.up")
+
+    def get(path: str) -> tuple[int, str]:
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
+            client.sendall(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+            head, _, body = rest_of(client).decode().partition("\r\n\r\n")
+        return int(head.split()[1]), body
+
+    assert get("/livez")[0] == 200
+    status, body = get("/readyz")
+    checks = {check["name"]: check["ok"] for check in json.loads(body)["checks"]}
+    assert (status == 200) is all(checks.values())
+    assert checks["start"]
+    assert checks["ledger"]
+    assert get("/healthz/nobody")[0] == 404
+    names = [slot["name"] for slot in json.loads(get("/healthz")[1])["instances"]]
+    assert get(f"/healthz/{names[0]}")[0] in (200, 503)
+    families = [family.name for family in text_string_to_metric_families(get("/metrics")[1])]
+    declared = {metric.name.removesuffix("_total") for metric in METRICS}
+    assert set(families) <= declared
+    assert len(families) == len(set(families)) > 25
+    assert "playd_orders_total" in ctl(running.state, "metrics").stdout
+
+
+def test_a_backup_is_made_beside_trading_and_the_chain_is_whole(running: DaemonProcess) -> None:
+    with connection(running) as client:
+
+        def data(method: str, **params: Any) -> Any:
+            return ask(client, method, **params)["result"]["data"]
+
+        made = data("backup.run", request_id="backup")
+        assert data("backup.verify", id=made["id"]) == {"id": made["id"], "whole": True}
+        assert ask(client, "backup.verify", id="never")["error"]["code"] == -32001
+        assert [each["id"] for each in data("backup.list")] == [made["id"]]
+        assert data("audit.verify")["result"] == "whole"
+        # Somebody's wrong head is no damage of ours.
+        assert data("audit.verify", anchor=f"1:{'0' * 64}")["result"] == "broken"
+        assert data("halt.list") == []
+        assert [each["kind"] for each in data("event.query", kind="backup.*")] == ["backup.done"]
+
+
+def test_without_a_route_a_test_alert_says_so_and_settings_tell_their_origin(running: DaemonProcess) -> None:
+    assert ctl(running.state, "notify", "test").returncode == 4
+    with connection(running) as client:
+        rows = ask(client, "config.get")["result"]["data"]
+    assert {"key": "http.listen", "value": "127.0.0.1:0", "origin": "PLAYD_HTTP__LISTEN", "since": "start"} in rows

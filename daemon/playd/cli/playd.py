@@ -252,6 +252,16 @@ def audit_verify(
     run_command(lambda: verify_journal(AuditOptions(directory, since, anchor, json)))
 
 
+@app.command(epilog='Example: playd alert "playd.service failed"')
+def alert(
+    text: Annotated[str, typer.Argument(help="What to say.")], config: ConfigOption = "", json: JsonOption = False
+) -> None:
+    """Say something critical by every alert route, without a daemon. Exit 1: nobody took it."""
+    from playd.cli.alert import send_alert
+
+    run_command(lambda: send_alert(text, config, as_json=json))
+
+
 @backup_app.command("now", epilog="Example: playd backup now --state state")
 def backup_now(config: ConfigOption = "", state: StateOption = "", json: JsonOption = False) -> None:
     """Copy ledger, states and plan beside a running daemon or without one, check the copy, drop old ones."""

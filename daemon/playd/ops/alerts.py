@@ -146,7 +146,9 @@ class AlertDesk:
         critical = incident.severity == "critical" and incident.acked_ms is None
         repeats = math.floor(age_min / self._settings.repeat_min) if critical else 0
         for route in self.routes.values():
-            if not route.takes(incident.severity, incident.kind, incident.scope):
+            # That a route fails is news for the others.
+            own = incident.scope == f"route:{route.name}"
+            if own or not route.takes(incident.severity, incident.kind, incident.scope):
                 continue
             if route.settings.backup_only and not (
                 (critical and age_min >= self._settings.second_min) or self._failing(incident, opened)

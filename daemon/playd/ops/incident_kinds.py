@@ -36,7 +36,16 @@ KINDS: Final[dict[str, IncidentKind]] = {
         GUARDIAN_CLOSED=("the guardian closed a position", "playctl positions"),
     ),
     **_kinds(
-        "disk-full.md",
+        "losses-and-limits.md",
+        DAILY_LOSS=("an account lost its limit of a day", "playctl halts"),
+        DRAWDOWN=("an account is far below its highest equity", "playctl halts"),
+        FAST_FALL=("an account lost much within minutes", "playctl halts"),
+        INSTANCE_DRAWDOWN=("an instance lost its share of its capital", "playctl halts"),
+        MARGIN_INITIAL=("an account uses much of its margin", "playctl balance"),
+        MARGIN_MAINTENANCE=("an account is on its way to liquidation", "playctl balance"),
+    ),
+    **_kinds(
+        "backup-and-restore.md",
         BACKUP_FAILED=("a backup was not made or not carried away", "playctl backup list"),
     ),
     **_kinds(
@@ -53,6 +62,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         FOREIGN_POSITION=("a position that nobody here opened", "playctl positions"),
         HALTED=("a rule refuses new risk until a person lifts it", "playctl halts"),
         HTTP_DOWN=("health and metrics are not served", "playctl health"),
+        INSTANCE_DEAF=("an instance does not deal with its fills", "playctl status"),
         INSTANCE_FAILED=("an instance was given up; its position stays under its stop", "playctl status"),
         INTENT_CHANGED=("a decision came again with other numbers", "playctl intents"),
         KEY_EXPIRES=("the key of an account ends soon", "playctl balance"),
@@ -64,6 +74,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         PANIC_UNFINISHED=("a panic left something open", "playctl panic all"),
         POSITION_DIFFERS=("our books and the venue disagree about a position", "playctl reconcile --dry-run"),
         REPAIRS=("books had to be repaired too often", "playctl reconcile --dry-run"),
+        RULES_CHANGED=("the venue changed tick, step or minimum of a symbol", "playctl status"),
         SECOND_DAEMON=("another daemon trades on this account", "playctl orders"),
         STATE_DAMAGED=("the newest state of an instance was damaged", "playctl status"),
         SYMBOL_REFUSED=("the venue refuses orders on a symbol", "playctl halts"),

@@ -1,5 +1,7 @@
 """The control server survives every client: half requests, megabytes without a line end, silence, sudden ends."""
 
+import errno
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import PurePath
@@ -11,8 +13,9 @@ from anyio.abc import ByteStream
 
 from playd.control.client import ControlClient, Unreachable, connected
 from playd.control.protocol import Code, JsonObject, Request, RpcError, encode_call
-from playd.control.server import ControlServer, Session
+from playd.control.server import ControlServer, Session, cannot_bind
 from playd.control.streams import StreamHub, by_instance
+from playd.core.errors import CredentialError, LockError, SettingsError
 from playd.core.limits import CONTROL_CLIENTS, CONTROL_REQUESTS_PER_S, REQUEST_LINE_BYTES, STREAM_BEHIND_DROP
 from playd.world.virtual import VirtualWorld, virtual_world
 
@@ -84,6 +87,21 @@ async def test_without_a_daemon_the_client_says_so() -> None:
     with pytest.raises(Unreachable):
         async with connected(virtual_world().net, SOCKET):
             pass
+
+
+async def test_a_socket_that_is_taken_is_one_plain_error() -> None:
+    world = virtual_world()
+    async with serving(world):
+        with pytest.raises(OSError, match="in use") as caught:
+            async with serving(world):
+                pass
+        assert isinstance(cannot_bind(SOCKET, caught.value), LockError)
+        assert await answered(world)
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.EACCES, CredentialError), (errno.ENAMETOOLONG, SettingsError)])
+def test_a_socket_that_cannot_be_bound_says_who_must_act(number: int, kind: type[Exception]) -> None:
+    assert isinstance(cannot_bind(SOCKET, OSError(number, os.strerror(number))), kind)
 
 
 @pytest.mark.parametrize("data", [b"not json\n", b"[]\n", b'{"jsonrpc":"2.0","method":"x"}\n', b"x" * (REQUEST_LINE_BYTES + 1)])

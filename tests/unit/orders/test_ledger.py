@@ -1,6 +1,7 @@
 """The ledger: durable only after commit, atomic, unique by constraint, and never continuing after a failed write."""
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 import pytest
@@ -108,3 +109,61 @@ def test_a_damaged_file_is_refused_and_never_taken_for_empty(tmp_path: Path) -> 
 
     assert refused.value.exit_code == 78
     assert (tmp_path / "ledger.sqlite").read_bytes().startswith(b"not a database")
+
+
+class FullConnection:
+    """A connection whose disk is full at chosen statements, which rolls the open transaction back as SQLite does."""
+
+    def __init__(self, inner: sqlite3.Connection, refused: list[str]) -> None:
+        self._inner = inner
+        self.refused = refused
+
+    def execute(self, sql: str, values: object = ()) -> sqlite3.Cursor:
+        if self.refused and sql.startswith(self.refused[0]):
+            self.refused.pop(0)
+            if self._inner.in_transaction:
+                self._inner.execute("ROLLBACK")
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        return self._inner.execute(sql, values)  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+@pytest.mark.parametrize("refused", [["COMMIT"], ["INSERT INTO meta"], ["INSERT INTO meta", "COMMIT"]])
+def test_a_full_disk_loses_nothing_when_room_can_be_made(tmp_path: Path, refused: list[str]) -> None:
+    """The transaction is written once more, what a failed step took back included."""
+    asked: list[int] = []
+
+    def make_room() -> bool:
+        asked.append(1)
+        return True
+
+    ledger = Ledger.open(real_world().disk, ManualClock(), PurePath(tmp_path / "ledger.sqlite"), make_room=make_room)
+    ledger.set_meta("before", "1")
+    ledger._connection = FullConnection(ledger._connection, [*refused])  # type: ignore[assignment]
+    ledger.set_meta("kept", "1")
+    with suppress(ZeroDivisionError), ledger.atomic():
+        ledger.set_meta("lost", "1")
+        raise ZeroDivisionError
+    ledger.set_meta("last", "1")
+    ledger.commit()
+    reader = real_world().disk.open_sqlite(PurePath(tmp_path / "ledger.sqlite"), read_only=True)
+    found = {row["key"] for row in reader.execute("SELECT key FROM meta")}
+    reader.close()
+    ledger.close()
+    assert found >= {"before", "kept", "last"}
+    assert "lost" not in found
+    assert len(asked) == len(refused)
+
+
+def test_a_full_disk_without_room_breaks_the_ledger(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger._connection = FullConnection(ledger._connection, ["COMMIT"])  # type: ignore[assignment]
+    ledger.set_meta("a", "1")
+    with pytest.raises(RecordError, match="full"):
+        ledger.commit()
+    assert "full" in ledger.broken
+    ledger.close()

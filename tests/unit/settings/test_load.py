@@ -263,3 +263,31 @@ def test_rows_show_every_key_with_its_origin() -> None:
     rows = {name: (value, origin) for name, value, origin in as_rows(load(world_with("[market]\nspeed = 2")))}
     assert rows["market.speed"] == (2.0, "/config/playd.toml:2")
     assert rows["instances.bollinger.mode"] == ("paper", "built-in")
+
+
+def test_routes_are_an_array_of_tables_and_wrong_ones_name_their_place() -> None:
+    text = """
+[alerts]
+repeat_min = 7
+
+[[alerts.routes]]
+name = "phone"
+command = ["/usr/bin/tell", "me"]
+
+[[alerts.routes]]
+name = "mail"
+credential = "/run/mail"
+quiet_hours = "22:00-06:00"
+"""
+    world = virtual_world()
+    world.disk.mkdir(PurePath("/config"))
+    world.disk.write_replace(PurePath("/config/playd.toml"), text.encode())
+    alerts = load(world).settings.alerts
+    assert [(route.name, route.command, route.quiet_hours) for route in alerts.routes] == [
+        ("phone", ("/usr/bin/tell", "me"), ""),
+        ("mail", (), "22:00-06:00"),
+    ]
+    assert alerts.repeat_min == 7
+    world.disk.write_replace(PurePath("/config/playd.toml"), text.replace("quiet_hours", "quite_hours").encode())
+    with pytest.raises(SettingsError, match=r"playd.toml:5: alerts.routes.quite_hours: is an unknown key"):
+        load(world)

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path, PurePath
-from subprocess import DEVNULL
+from subprocess import DEVNULL, PIPE
 from typing import NoReturn
 
 import anyio
@@ -125,16 +125,16 @@ class RealProcess:
 
     async def run_command(self, command: Sequence[str], text: str) -> int:
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        done = await anyio.run_process(
-            list(command),
-            input=text.encode(),
-            check=False,
-            stdout=DEVNULL,
-            stderr=DEVNULL,
-            start_new_session=True,
-            env=environment,
+        process = await anyio.open_process(
+            list(command), stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True, env=environment
         )
-        return done.returncode
+        async with process:
+            if process.stdin is not None:
+                # A program need not read what it is given; what it made of it is in its exit code.
+                with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                    await process.stdin.send(text.encode())
+                await process.stdin.aclose()
+            return await process.wait()
 
     @contextlib.asynccontextmanager
     async def start_module(self, module: str, arguments: Sequence[str], *, log: PurePath) -> AsyncIterator[RealChild]:

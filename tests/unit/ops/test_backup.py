@@ -1,0 +1,126 @@
+"""A backup is one consistent moment, says what is wrong with it, and goes back only whole and only into an unused directory."""
+
+import shutil
+from pathlib import Path, PurePath
+
+import pytest
+
+from playd.cli.backup import BackupOptions, restore_backup
+from playd.core.errors import LockError
+from playd.ops.backup import FOLDER, BackupError, backups, make_backup, prune, verify_backup
+from playd.ops.restore import restore
+from playd.orders.halts import Halts
+from playd.orders.ledger import Ledger
+from playd.world.real import RealDisk, real_world
+from playd.world.virtual import ManualClock
+from tests.simulation.order_world import MemoryJournal
+
+DAY_MS = 86_400_000
+NOON_MS = 1_706_702_400_000
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state directory with a ledger that is being written, and one instance's state."""
+    (tmp_path / "instances" / "one").mkdir(parents=True)
+    (tmp_path / "instances" / "one" / "state.json").write_text("first")
+    return tmp_path
+
+
+def opened(state: Path) -> Ledger:
+    return Ledger.open(RealDisk(), ManualClock(), PurePath(state / "ledger.sqlite"))
+
+
+def value(state: Path, key: str) -> str | None:
+    ledger = opened(state)
+    try:
+        return ledger.meta(key)
+    finally:
+        ledger.close()
+
+
+def test_a_backup_beside_a_writer_holds_what_was_committed_and_can_be_put_back(state: Path) -> None:
+    ledger, disk = opened(state), RealDisk()
+    ledger.set_meta("a", "committed")
+    ledger.commit()
+    ledger.set_meta("a", "open")
+    made = make_backup(disk, PurePath(state), NOON_MS, "1")
+    folder = PurePath(state) / FOLDER / made.name
+    assert verify_backup(disk, folder) == []
+    ledger.set_meta("a", "later")
+    ledger.commit()
+    ledger.close()
+    (state / "instances" / "one" / "state.json").write_text("later")
+
+    done = restore(disk, PurePath(state), folder, NOON_MS + 1000)
+
+    assert value(state, "a") == "committed"
+    assert (state / "instances" / "one" / "state.json").read_text() == "first"
+    kept = {copy.name: Path(copy).read_bytes() for copy in done.copies}
+    assert kept["state.json"] == b"later"
+    halts = Halts(opened(state), disk, ManualClock(), MemoryJournal(), PurePath(state))
+    assert [int(halt.level) for halt in halts.in_force("all")] == [2]
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "missing", "extra", "manifest"])
+def test_every_damage_is_named_and_nothing_damaged_is_put_back(state: Path, damage: str) -> None:
+    ledger, disk = opened(state), RealDisk()
+    ledger.set_meta("a", "now")
+    ledger.close()
+    made = make_backup(disk, PurePath(state), NOON_MS, "1")
+    folder = state / FOLDER / made.name
+    victim = folder / "ledger.sqlite"
+    whole = victim.read_bytes()
+    match damage:
+        case "flipped":
+            victim.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+        case "cut":
+            victim.write_bytes(whole[:-1])
+        case "missing":
+            (folder / "instances" / "one" / "state.json").unlink()
+        case "extra":
+            (folder / "extra").write_text("")
+        case "manifest":
+            (folder / "manifest.json").write_text("{}")
+    with pytest.raises(BackupError, match=r"not whole|no backup"):
+        restore(disk, PurePath(state), PurePath(folder), NOON_MS)
+    assert value(state, "a") == "now"
+    assert not (state / "HALT").exists()
+
+
+def test_the_newest_of_each_day_outlive_the_hourly_ones(state: Path) -> None:
+    disk = RealDisk()
+    opened(state).close()
+    first = make_backup(disk, PurePath(state), NOON_MS, "1")
+    for number in range(1, 6):
+        moved = NOON_MS + number * DAY_MS // 2
+        copy = state / FOLDER / make_backup(disk, PurePath(state), moved, "1").name
+        assert copy.exists()
+    dropped = prune(disk, PurePath(state), keep_hourly=1, keep_daily=2)
+    left = [each.name for each in backups(disk, PurePath(state))]
+    assert len(left) == 2
+    assert first.name in dropped
+
+
+def test_without_a_ledger_there_is_nothing_to_back_up(tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="expected the ledger"):
+        make_backup(RealDisk(), PurePath(tmp_path), NOON_MS, "1")
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_a_restore_needs_the_phrase_and_an_idle_directory(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened(state).close()
+    made = make_backup(RealDisk(), PurePath(state), NOON_MS, "1")
+    config = state / "none"
+    config.mkdir()
+    (config / "playd.toml").write_text("")
+    options = BackupOptions(str(state), str(config), made.name)
+    assert restore_backup(options) == 8
+    assert f"RESTORE {made.name}" in capsys.readouterr().err
+    lock = real_world().disk.lock(PurePath(state / "playd.lock"), "pid 1")
+    with pytest.raises(LockError):
+        restore_backup(options)
+    lock.release()
+    assert restore_backup(BackupOptions(str(state), str(config), made.name, f"RESTORE {made.name}")) == 0
+    assert "backup.restored" in "".join(path.read_text() for path in (state / "journal").iterdir())
+    shutil.rmtree(state / FOLDER)

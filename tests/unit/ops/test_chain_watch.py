@@ -1,0 +1,63 @@
+"""A journal that lost its tail cannot know it; the head that was published elsewhere can."""
+
+from pathlib import PurePath
+
+import anyio
+import pytest
+
+from playd.ops import chain_watch
+from playd.ops.chain_watch import BROKEN_KIND, ChainWatch, missing_tail, published
+from playd.ops.journal import open_journal
+from playd.orders.halts import Halts
+from playd.orders.incidents import Incidents
+from playd.orders.ledger import Ledger
+from playd.settings.model import Journal as JournalSettings
+from playd.world.virtual import virtual_world
+
+pytestmark = pytest.mark.anyio
+
+STATE = PurePath("/state")
+
+
+async def test_a_cut_tail_shows_against_the_published_head_and_a_whole_one_does_not() -> None:
+    world = virtual_world()
+    world.disk.mkdir(STATE)
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+    folder = STATE / "journal"
+    with anyio.fail_after(10):
+        async with open_journal(world, folder, JournalSettings(), version="1") as (journal, _):
+            halts = Halts(ledger, world.disk, world.clock, journal, STATE)
+            watch = ChainWatch(world, folder, journal, ledger, halts, Incidents(ledger, world.clock, journal))
+            journal.append("daemon.start", {})
+            await watch.publish()
+            assert published(ledger) == journal.head
+        name = folder / world.disk.list(folder)[0]
+        async with open_journal(world, folder, JournalSettings(), version="1") as (journal, damage):
+            assert damage == missing_tail(ledger, journal.begun_behind) == ""
+        whole = world.disk.read_bytes(name)
+        world.disk.truncate(name, whole.index(b"\n") + 1)
+        async with open_journal(world, folder, JournalSettings(), version="1") as (journal, damage):
+            assert damage == ""
+            assert "tail is lost" in missing_tail(ledger, journal.begun_behind)
+
+
+async def test_a_broken_chain_halts_everything_and_a_callers_wrong_head_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain_watch, "AGAIN_AFTER_S", 0.0)
+    world = virtual_world()
+    world.disk.mkdir(STATE)
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+
+    async def broken(module: str, arguments: object) -> int:
+        return 10
+
+    world.process.run_module = broken  # type: ignore[method-assign, assignment]
+    with anyio.fail_after(20):
+        async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
+            halts = Halts(ledger, world.disk, world.clock, journal, STATE)
+            incidents = Incidents(ledger, world.clock, journal)
+            watch = ChainWatch(world, STATE / "journal", journal, ledger, halts, incidents)
+            assert not await watch.verify(anchor=f"1:{'0' * 64}")
+            assert halts.in_force() == []
+            assert not await watch.verify()
+            assert (2, BROKEN_KIND) in [(int(halt.level), halt.code) for halt in halts.in_force("all")]
+            assert [each.kind for each in incidents.open_ones()] == [BROKEN_KIND]

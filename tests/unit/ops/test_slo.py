@@ -1,0 +1,74 @@
+"""A breach is an interval: opened once, raised when it grows, closed when the figure is back; no figure counts in the end."""
+
+from typing import Any
+
+from playd.ops.slo import OBJECTIVES, Breach, Breaches, Objective, Reading
+from tests.simulation.order_world import MemoryJournal
+
+NAKED = "naked"
+
+
+class Heard:
+    """Lines and incidents of one run."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.said: list[tuple[str, str, str]] = []
+        self.breaches = Breaches(MemoryJournal(), self.lines.append, self._opened, self._closed)
+
+    def _opened(self, breach: Breach, text: str) -> None:
+        self.said.append(("open", breach.name, breach.severity))
+
+    def _closed(self, breach: Breach, note: str) -> None:
+        self.said.append(("close", breach.name, breach.severity))
+
+    def read(self, seconds: int, value: float | None, name: str = NAKED) -> None:
+        self.breaches.take([Reading(name, "symbol:a/B", value, "away")], seconds * 1000)
+
+
+def test_a_breach_opens_once_grows_and_closes() -> None:
+    heard = Heard()
+    for second, value in enumerate((0.0, 2.0, 2.1, 4.0, 6.0, 6.1, 0.0, 0.0)):
+        heard.read(second, value)
+    assert [line["event"] for line in heard.lines] == ["open", "peak", "peak", "close"]
+    assert heard.said == [
+        ("open", NAKED, "warning"),
+        ("open", NAKED, "warning"),
+        ("open", NAKED, "critical"),
+        ("close", NAKED, "critical"),
+    ]
+    assert (heard.lines[-1]["duration_s"], heard.lines[-1]["closed_ms"]) == (5, 6000)
+    assert len({line["breach_id"] for line in heard.lines}) == 1
+
+
+def test_nobody_knowing_is_a_breach_after_twice_the_window_and_no_value_before() -> None:
+    heard = Heard()
+    heard.read(0, None)
+    heard.read(119, None)
+    assert heard.said == []
+    heard.read(120, None)
+    assert heard.said == [("open", NAKED, "warning")]
+    heard.read(121, 0.0)
+    assert heard.said[-1][0] == "close"
+
+
+def test_a_scope_that_is_gone_is_over() -> None:
+    heard = Heard()
+    heard.read(0, 9.0)
+    heard.breaches.take([], 1000)
+    assert heard.breaches.open == {}
+
+
+def test_low_figures_are_the_bad_ones_where_that_is_meant() -> None:
+    share = next(each for each in OBJECTIVES if each.name == "recon_match")
+    assert [share.severity(value) for value in (100.0, 99.9, 99.5, 98.9)] == ["", "", "warning", "critical"]
+    days = next(each for each in OBJECTIVES if each.name == "key_days_left")
+    assert [days.severity(value) for value in (15, 14, 2, 1)] == ["", "warning", "warning", "critical"]
+
+
+def test_every_objective_gets_worse_in_its_own_direction() -> None:
+    def rises(each: Objective) -> bool:
+        return each.warning <= each.critical if not each.low else each.warning >= each.critical
+
+    # ack_sla is a warning while its time runs out, and critical at its objective.
+    assert [each.name for each in OBJECTIVES if not rises(each)] == []
