@@ -138,18 +138,30 @@ def test_a_loss_of_the_same_day_is_found_again_after_a_restart() -> None:
     in_virtual_time(body)
 
 
+def moved(life: OrderWorld) -> list[str]:
+    return [incident.text for incident in life.account.desk.incidents.open_ones() if incident.kind == "BALANCE_MOVED"]
+
+
 def test_deposits_and_withdrawals_are_neither_gains_nor_losses() -> None:
     async def body() -> None:
         life = build(settings=SETTINGS)
         purse = Purse(life)
         async with life.running():
-            await life.register()
+            port = await life.register()
+            await port.submit(entry(qty="0.100"), READY)
+            await anyio.sleep(40.0)
+            await port.submit(leave(qty="0.100"), READY)
+            await anyio.sleep(40.0)
+            quiet = moved(life)
             purse.deposit += 50_000
             await anyio.sleep(100.0)
+            told = moved(life)
             purse.deposit -= 58_000
             await anyio.sleep(100.0)
 
             assert levels(life) == {}
+            assert quiet == []
+            assert [text.split(" that")[0] for text in told] == ["balance moved by +50000.00 USDT"]
 
     in_virtual_time(body)
 
