@@ -9,6 +9,7 @@ import pytest
 
 from playd.core.errors import LinkError
 from playd.core.ids import link_id
+from playd.core.modes import Environment
 from playd.core.orders import Action, OrderRequest, OrderState, Side, VenuePosition
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
 from playd.orders.halts import account_scope, symbol_scope
@@ -202,6 +203,27 @@ def test_one_failed_look_at_the_positions_is_made_good_at_once_and_halts_nobody(
             assert failed
             assert life.account.desk.halts.in_force() == []
             assert life.account.desk.condition.not_ready() == ""
+
+    in_virtual_time(body)
+
+
+def test_leverage_changed_by_hand_pauses_the_account_until_it_is_set_back() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.account.desk.environment = Environment.DEMO
+            read, leverage = life.venue._position, [Decimal(10)]
+            life.venue._position = lambda symbol: replace(read(symbol), leverage=leverage[0])  # type: ignore[method-assign]
+            report = await life.account.reconcile("test")
+            paused = codes(life, account_scope("main"))
+            leverage[0] = Decimal(3)
+            await life.account.reconcile("test")
+
+            assert [difference.cls for difference in report.differences] == ["R9"]
+            assert (paused, codes(life, account_scope("main"))) == (["ACCOUNT_MODE"], [])
 
     in_virtual_time(body)
 

@@ -24,6 +24,7 @@ class DiffClass(StrEnum):
     POSITION = "R6"
     PROTECTION = "R7"
     LEFTOVER = "R8"
+    MODE = "R9"
 
 
 class RepairKind(StrEnum):
@@ -35,14 +36,19 @@ class RepairKind(StrEnum):
     SWEEP = "sweep"  # cancel our leftover by id
     HALT = "halt"  # a person must look
     ALERT = "alert"
+    PAUSE = "pause"  # the account pauses until it is as it was set up
 
 
 @dataclass(frozen=True, slots=True)
 class LocalView:
-    """What the ledger holds: live orders, expected net positions and protection per symbol in use."""
+    """
+    What the ledger holds: live orders, expected net positions and protection per symbol in use, and the leverage that was set
+    (None where nobody minds).
+    """
 
     orders: Sequence[OrderRow]
     expected: Mapping[str, Expected]
+    leverage: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,8 @@ class Repair:
 
 def diff(local: LocalView, venue: VenueView) -> tuple[Difference, ...]:
     """All differences, sorted."""
-    found = [*_missing(local, venue), *_foreign(local, venue), *_positions(local, venue), *_leftovers(local, venue)]
-    return tuple(sorted(found))
+    orders = [*_missing(local, venue), *_foreign(local, venue), *_leftovers(local, venue)]
+    return tuple(sorted([*orders, *_positions(local, venue), *_modes(local, venue)]))
 
 
 def plan(differences: Sequence[Difference]) -> tuple[Repair, ...]:
@@ -136,6 +142,19 @@ def _leftovers(local: LocalView, venue: VenueView) -> list[Difference]:
     return found
 
 
+def _modes(local: LocalView, venue: VenueView) -> list[Difference]:
+    """Open positions of symbols in use whose leverage is not the one that was set. Zero is: not stated."""
+    wanted = local.leverage
+    return [
+        Difference(DiffClass.MODE, position.symbol, f"leverage:{position.symbol}", f"{wanted:f}", f"{position.leverage:f}")
+        for position in venue.positions
+        if wanted is not None
+        and position.symbol in local.expected
+        and position.signed_qty != 0
+        and position.leverage not in (0, wanted)
+    ]
+
+
 def _repair(difference: Difference) -> Repair:
     key, symbol = difference.key, difference.symbol
     if difference.cls is DiffClass.MISSING:
@@ -148,4 +167,6 @@ def _repair(difference: Difference) -> Repair:
         return Repair(RepairKind.HALT, symbol, key, f"position is {difference.theirs}, ledger says {difference.ours}")
     if difference.cls is DiffClass.PROTECTION:
         return Repair(RepairKind.PROTECT, symbol, key, f"stop is {difference.theirs}, planned {difference.ours}")
+    if difference.cls is DiffClass.MODE:
+        return Repair(RepairKind.PAUSE, symbol, key, f"leverage is {difference.theirs}, set up as {difference.ours}")
     return Repair(RepairKind.SWEEP, symbol, key, "protective order without a position")

@@ -14,6 +14,7 @@ import anyio
 
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
+from playd.core.modes import Environment
 from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
 from playd.core.timeframes import DAY_MS
 from playd.orders.breaker_watch import BreakerWatch
@@ -139,7 +140,10 @@ class Reconciler:
 
     def _local(self) -> LocalView:
         desk = self._desk
-        return LocalView(desk.book.live(), {symbol: self._protection.expected(symbol) for symbol in desk.instruments})
+        expected = {symbol: self._protection.expected(symbol) for symbol in desk.instruments}
+        # Leverage on the local exchange is the Play's own, as far as the symbol allows it.
+        minds = desk.environment is not Environment.LOCAL
+        return LocalView(desk.book.live(), expected, desk.settings.leverage if minds else None)
 
     def _versions(self) -> tuple[dict[str, int], dict[str, int]]:
         return dict(self._desk.fills.version), dict(self._desk.book.changes)
@@ -176,6 +180,9 @@ class Reconciler:
             await desk.port.cancel(repair.symbol, venue_order_id=order_id, priority=Priority.CANCEL)
         elif repair.kind is RepairKind.HALT:
             self._count_unexplained(repair)
+        elif repair.kind is RepairKind.PAUSE:
+            desk.incidents.open("ACCOUNT_MODE", "critical", symbol_scope(desk.alias, repair.symbol), repair.note)
+            desk.halts.raise_level(account_scope(desk.alias), Level.PAUSE, "ACCOUNT_MODE", f"{repair.symbol}: {repair.note}")
         desk.publish()
 
     def _count_unexplained(self, repair: Repair) -> None:
@@ -252,6 +259,9 @@ class Reconciler:
             del self._unexplained[symbol]
             note = "ledger and venue agree again"
             self._desk.incidents.resolve("POSITION_DIFFERS", symbol_scope(self._desk.alias, symbol), note)
+        if all(item.cls is not DiffClass.MODE for item in report.differences):
+            scope, note = account_scope(self._desk.alias), "every open position has the leverage that was set"
+            self._desk.halts.lift_pauses(scope, "ACCOUNT_MODE", note)
         # Every other class has its own consequence (resolver, ladder, orphan gate); a position that differs without
         # explanation keeps the whole account from entering until a run without it.
         condition.reconciled = not open_ones

@@ -6,6 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import product
 
+import pytest
+
 from playd.core.orders import OrderState, Side, VenueOrder, VenuePosition
 from playd.orders.fill_check import Expected
 from playd.orders.order_book import FOREIGN
@@ -138,6 +140,15 @@ def test_a_missing_or_wrong_stop_is_repaired() -> None:
 
 def test_the_stop_of_a_foreign_position_is_none_of_our_business() -> None:
     assert diff(LocalView([], expected("1", ours=False)), VenueView([], [position("1", stop="0")])) == ()
+
+
+@pytest.mark.parametrize(("found", "differs"), [("3", False), ("3.0", False), ("0", False), ("10", True)])
+def test_leverage_that_somebody_changed_pauses_the_account(found: str, differs: bool) -> None:
+    local = LocalView([], expected("1"), Decimal(3))
+    venue = VenueView([], [replace(position("1"), leverage=Decimal(found))])
+
+    assert classes(local, venue) == ([(DiffClass.MODE, RepairKind.PAUSE)] if differs else [])
+    assert classes(replace(local, leverage=None), venue) == []
 
 
 def test_our_leftover_beside_no_position_is_swept() -> None:
