@@ -131,6 +131,11 @@ class PlayEngine:
         """Extend the columns by closed candles, without decisions."""
         self._columns.extend_many(candles)
 
+    def rewarm(self, candles: Candles) -> None:
+        """Build the columns anew from candles that were corrected, up to the same bar. Account and orders stay as they are."""
+        self._columns = Columns(self._program, 0)
+        self._columns.extend_many(candles)
+
     def on_bar(self, candle: Candle) -> Decision | None:
         """Extend the columns by one closed base candle; the decision if one is due at its close, else None."""
         state = self._state

@@ -14,7 +14,7 @@ from typing import Final, Protocol, cast
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from playd.core.candles import Candle
+from playd.core.candles import Candle, Candles
 from playd.core.canonical import Json
 from playd.core.errors import Broken
 from playd.core.orders import Action, Intent, Side
@@ -26,6 +26,7 @@ from playd.orders.fills import FillEvent, FundingEvent, InstanceEvent, OrderEnde
 from playd.orders.gates import GateInputs
 from playd.orders.gateway import Verdict
 from playd.orders.stops import STOP_REFUSED
+from playd.supervisor.corrections import Corrected, Corrections
 from playd.supervisor.inbox import Inbox
 from playd.supervisor.translate import Identity, fill_of, intent_of, intent_of_fill
 
@@ -35,6 +36,8 @@ SENT: Final = ("SENT", "UNKNOWN", "REJECTED", "AMENDED", CANCELLING)
 
 CANCELLED: Final = "CANCELLED"
 """Verdict of a port at which a cancelled entry is gone at once, so that no event will tell of its end."""
+
+CORRECTED: Final = "of corrected candles"
 
 
 class OrderPort(Protocol):
@@ -74,8 +77,8 @@ class OrderPort(Protocol):
         ...
 
 
-class BarSource(Protocol):
-    """Closed bars in unbroken order, as `market.subscription` gives them."""
+class BarSource(Corrected, Protocol):
+    """Closed bars in unbroken order, as `market.subscription` gives them, and corrections of them."""
 
     async def receive(self) -> ClosedBar:
         """The next bar. Raises `anyio.EndOfStream` when a replayed market is over."""
@@ -104,6 +107,14 @@ class Surroundings(Protocol):
 
     def gate_inputs(self, bar: ClosedBar, *, ready: bool, not_ready: str) -> GateInputs:
         """The state of instance and market at this moment."""
+        ...
+
+    async def history(self, start_ms: int, end_ms: int) -> Candles | None:
+        """Closed candles that open in `[start_ms, end_ms)` as the venue has them now; None when it does not answer."""
+        ...
+
+    def rewarmed(self) -> None:
+        """The columns stand on corrected candles."""
         ...
 
     def bar_taken(self, bar: ClosedBar) -> None:
@@ -166,6 +177,7 @@ class EngineInstance:
         self._around = around
         self._inbox = Inbox()
         self._step_ms = identity.base_step_ms
+        self._corrections = Corrections(around.history, self._rewarm, lambda: self.last_open_ms, lambda: self._in_bar)
 
     @property
     def at_rest(self) -> bool:
@@ -194,9 +206,16 @@ class EngineInstance:
             self._catch_up_ended()
         async with anyio.create_task_group() as group:
             group.start_soon(self._take_events, name=f"{self.identity.name} events")
+            group.start_soon(self._corrections.hear, bars, name=f"{self.identity.name} corrections")
+            group.start_soon(
+                self._corrections.mend_in_time, self.anchor_ms, self._step_ms, name=f"{self.identity.name} columns"
+            )
             while (bar := await _next(bars)) is not None:
                 # A bar never overtakes a fill that was delivered before it.
                 await self._port.settled()
+                self._corrections.note(bars.take_revisions())
+                if self._corrections.open:
+                    await self._corrections.mend(self.anchor_ms, self._step_ms)
                 await self._on_bar(bar)
                 bars.done(self.last_open_ms + self._step_ms)
             self._around.market_ended()
@@ -248,6 +267,10 @@ class EngineInstance:
         if self.at_rest:
             self._around.save(self.state, now=False)
 
+    def _rewarm(self, candles: Candles) -> None:
+        self.engine.rewarm(candles)
+        self._around.rewarmed()
+
     def _catch_up_ended(self) -> None:
         self.caught_up = True
         self._around.caught_up()
@@ -262,7 +285,7 @@ class EngineInstance:
         verdict, detail = decision.verdict, decision.detail
         for order in decision.orders:
             intent = intent_of(self.identity, decision, order)
-            not_ready = _unknown_rule(decision, order)
+            not_ready = self._not_ready(decision, order)
             answer = await self._port.submit(intent, self._around.gate_inputs(bar, ready=not not_ready, not_ready=not_ready))
             if answer.code == CANCELLED:
                 self.engine.on_order_ended(Action.ENTER, "cancelled")
@@ -274,6 +297,11 @@ class EngineInstance:
         told = decision.orders[-1] if decision.orders else None
         self.last_decided = Decided(decision.close_ms, verdict, detail, bar.late, told)
         self._around.decided(self.last_decided)
+
+    def _not_ready(self, decision: Decision, order: EngineOrder) -> str:
+        """Why an entry must not be sent whatever the gates say; empty when it may."""
+        is_entry = order.action in (Action.ENTER, Action.ADD)
+        return CORRECTED if is_entry and self._corrections.open else _unknown_rule(decision, order)
 
     async def _bring_levels(self) -> None:
         """Bring the levels of fills to the venue. Where the price is beyond the stop already, the position is left at once."""

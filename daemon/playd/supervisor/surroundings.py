@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from playd.core.candles import Candles
 from playd.core.canonical import Json
+from playd.core.errors import LinkError, VenueError
 from playd.market.bars import ClosedBar
 from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
@@ -67,6 +69,20 @@ class ShellAround:
             funding_rate=ticker.funding_rate if ticker else None,
             quote_age_s=now_s - ticker.received_mono_s if ticker else None,
         )
+
+    async def history(self, start_ms: int, end_ms: int) -> Candles | None:
+        """Of all symbols that the instance reads."""
+        first, *others = self._slot.symbols
+        try:
+            candles = await self._hub.history(first, start_ms, end_ms)
+            for other in others:
+                candles = candles.beside(await self._hub.history(other, start_ms, end_ms))
+        except (VenueError, LinkError):
+            return None
+        return candles
+
+    def rewarmed(self) -> None:
+        self._report("instance.rewarmed", self._slot, {"msg": "columns built anew from corrected candles"})
 
     def bar_taken(self, bar: ClosedBar) -> None:
         self._slot.last_bar_mono_s = bar.received_mono_s

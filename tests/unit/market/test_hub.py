@@ -306,7 +306,14 @@ def test_a_corrected_candle_is_reported_and_the_first_values_stay() -> None:
             (revision,) = subscription.take_revisions()
             assert (revision.first.close, revision.second.close) == (1.0, 1.5)
             assert subscription.take_revisions() == []
-            assert NoteKind.BAR_REVISED in scene.kinds()
+            scene.close(1, price=1.5)
+            assert scene.kinds().count(NoteKind.BAR_REVISED) == 1, "the same correction again is none"
+            with anyio.move_on_after(1) as waited:
+                await subscription.corrected()
+            assert waited.cancelled_caught
+            scene.close(1, price=1.25)
+            await subscription.corrected()
+            assert [each.second.close for each in subscription.take_revisions()] == [1.25]
 
     in_virtual_time(body)
 

@@ -1,0 +1,121 @@
+"""Columns and candles that were corrected: built anew once, from what the venue really has, never half-way through a bar."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.lowlevel
+
+from playd.core.candles import Candle, Candles, as_candles
+from playd.market.feed_watch import Revision
+from playd.supervisor.corrections import AGAIN_AFTER_S, Corrections
+from tests.virtual_time import in_virtual_time
+
+STEP = 60_000
+ANCHOR = STEP
+
+
+def candle(number: int) -> Candle:
+    return Candle(number * STEP, 1.0, 1.0, 1.0, 1.0, 1.0)
+
+
+@dataclass
+class House:
+    """An engine whose columns stand at `last`, and a venue that has candles up to `known` (None: it does not answer)."""
+
+    last: int = 3
+    known: int | None = 3
+    busy: bool = False
+    built: list[int] = field(default_factory=list)
+    asked: int = 0
+
+    def corrections(self) -> Corrections:
+        return Corrections(self.history, self.rewarm, lambda: self.last * STEP, lambda: self.busy)
+
+    async def history(self, start_ms: int, end_ms: int) -> Candles | None:
+        self.asked += 1
+        await anyio.lowlevel.checkpoint()
+        if self.known is None:
+            return None
+        return as_candles("BTCUSDT", STEP, [candle(n) for n in range(start_ms // STEP, min(end_ms // STEP, self.known + 1))])
+
+    def rewarm(self, candles: Candles) -> None:
+        self.built.append(len(candles))
+
+
+def corrected(number: int) -> list[Revision]:
+    return [Revision(candle(number), candle(number), 0.0)]
+
+
+def mending(house: House, then: Callable[[Corrections], Awaitable[None]]) -> None:
+    """`then` beside the task that mends."""
+
+    async def body() -> None:
+        found = house.corrections()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(found.mend_in_time, ANCHOR, STEP)
+            with anyio.fail_after(100):
+                await then(found)
+            tasks.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+def test_corrected_columns_are_built_once_and_then_nothing_is_asked() -> None:
+    house = House()
+
+    async def then(found: Corrections) -> None:
+        found.note(corrected(2))
+        found.note(corrected(3))
+        assert found.open
+        await anyio.sleep(10 * AGAIN_AFTER_S)
+        assert (found.open, house.built) == (False, [3])
+        asked = house.asked
+        await anyio.sleep(10 * AGAIN_AFTER_S)
+        assert house.asked == asked
+
+    mending(house, then)
+
+
+def test_a_venue_that_is_silent_or_behind_is_asked_until_it_has_the_candle() -> None:
+    house = House(known=None)
+
+    async def then(found: Corrections) -> None:
+        found.note(corrected(3))
+        await anyio.sleep(3.5 * AGAIN_AFTER_S)
+        house.known = 2
+        await anyio.sleep(3 * AGAIN_AFTER_S)
+        assert (found.open, house.built) == (True, [])
+        house.known = 3
+        await anyio.sleep(2 * AGAIN_AFTER_S)
+        assert (found.open, house.built) == (False, [3])
+
+    mending(house, then)
+
+
+def test_a_correction_of_a_bar_that_is_still_to_come_stays_until_the_columns_have_the_bar() -> None:
+    house = House(known=4)
+
+    async def then(found: Corrections) -> None:
+        found.note(corrected(4))
+        await anyio.sleep(3 * AGAIN_AFTER_S)
+        assert (found.open, house.built, house.asked) == (True, [], 0)
+        house.last = 4
+        await anyio.sleep(2 * AGAIN_AFTER_S)
+        assert (found.open, house.built) == (False, [4])
+
+    mending(house, then)
+
+
+def test_no_columns_are_changed_while_a_bar_is_half_dealt_with_or_after_it_has_moved_them() -> None:
+    house = House(busy=True)
+
+    async def then(found: Corrections) -> None:
+        found.note(corrected(3))
+        await anyio.sleep(3 * AGAIN_AFTER_S)
+        assert house.built == []
+        house.busy = False
+        await anyio.sleep(2 * AGAIN_AFTER_S)
+        assert house.built == [3]
+
+    mending(house, then)
