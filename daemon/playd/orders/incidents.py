@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
+from playd.core.canonical import Json
 from playd.core.record import Recorder
 from playd.orders.ledger import Ledger
 from playd.world.ports import Clock
@@ -63,7 +64,13 @@ class Incidents:
             "INSERT INTO incidents (kind, severity, scope, text, opened_ms, last_ms) VALUES (?,?,?,?,?,?)",
             (kind, severity, scope, text, now_ms, now_ms),
         )
-        data = {"incident": added.lastrowid or 0, "kind": kind, "severity": severity, "scope": scope, "text": text}
+        data: dict[str, Json] = {
+            "incident": added.lastrowid or 0,
+            "kind": kind,
+            "severity": severity,
+            "scope": scope,
+            "text": text,
+        }
         self._journal.append("incident.open", data)
 
     def resolve(self, kind: str, scope: str, note: str) -> None:
@@ -109,7 +116,7 @@ class Incidents:
         return [_incident(row) for row in self._ledger.rows("SELECT * FROM incidents ORDER BY id DESC LIMIT ?", (limit,))]
 
     def _record(self, kind: str, incident: Incident, note: str, by: str) -> None:
-        data = {"incident": incident.id, "kind": incident.kind, "scope": incident.scope, "note": note}
+        data: dict[str, Json] = {"incident": incident.id, "kind": incident.kind, "scope": incident.scope, "note": note}
         self._journal.append(kind, data, actor=by)
 
 
