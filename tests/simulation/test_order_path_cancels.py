@@ -8,7 +8,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from playd.core.orders import Action, Intent, IntentClass, OrderState
+from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.orders.cancels import CANCELLING
 from playd.orders.fills import FillEvent, OrderEnded
 from playd.orders.halts import ALL, Level, account_scope, instance_scope, symbol_scope
@@ -191,6 +191,26 @@ def test_a_pause_of_a_rule_takes_entries_along_only_after_half_a_minute_and_a_fr
 
             assert (early, still) == (["New"], ["New"])
             assert statuses(life) == ["Cancelled"]
+
+    in_virtual_time(body)
+
+
+def test_what_a_hand_ordered_is_taken_back_by_a_panic_alone() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await resting(life)
+            life.venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
+            await anyio.sleep(0.1)
+            asked = await life.account.cancel_entries()
+            life.halts.raise_level(ALL, Level.HALT, "TEST", "why")
+            await anyio.sleep(60.0)
+            after_halt = statuses(life)
+            await life.account.panic(PanicScope(), actor="me", reason="test")
+
+            assert asked == 1
+            assert after_halt == ["Cancelled", "New"]
+            assert statuses(life) == ["Cancelled", "Cancelled"]
 
     in_virtual_time(body)
 

@@ -226,7 +226,11 @@ class Account:
         return await self.reconciler.run(trigger, dry_run=dry_run)
 
     async def cancel_entries(self, *, instance_uid: str = "", symbol: str = "") -> int:
-        """Cancel entries by id: of an instance, of a symbol, or all. Returns how many; each is asked again until it is gone."""
+        """
+        Cancel entries of instances by id: of one, of a symbol, or all. Returns how many; each is asked again until it is gone.
+
+        What somebody else ordered stays: only a panic takes that along.
+        """
         wanted = self._withdrawals.entries(instance_uid=instance_uid, symbol=symbol)
         await self._withdrawals.ask(wanted)
         return len(wanted)

@@ -9,7 +9,6 @@ from typing import Final
 import anyio
 
 from playd.core.orders import Intent, IntentClass
-from playd.orders.booking import ENTRY_ACTIONS
 from playd.orders.desk import Desk
 from playd.orders.gateway import Gateway, Instance, Verdict
 from playd.orders.rows import OrderRow
@@ -65,5 +64,4 @@ class Cancels:
             desk.publish()
 
     def _working(self, owner: str, symbol: str) -> list[OrderRow]:
-        rows = self._withdrawals.entries(instance_uid=owner, symbol=symbol)
-        return [row for row in rows if row.action in ENTRY_ACTIONS]
+        return self._withdrawals.entries(instance_uid=owner, symbol=symbol)

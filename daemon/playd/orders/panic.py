@@ -63,7 +63,7 @@ class Panic:
         desk, started_s = self._desk, self._desk.clock.mono_s()
         halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, "PANIC", reason, actor=actor)
         run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
-        entries = self._withdrawals.entries(instance_uid=scope.instance_uid, symbol=scope.symbol)
+        entries = self._entries(scope)
         cancelled = len(entries)
         desk.journal.append("panic.step", {"step": "cancelling", "orders": cancelled}, account=desk.alias, actor=actor)
         flat = False
@@ -117,8 +117,11 @@ class Panic:
 
     def _resting(self, scope: PanicScope) -> list[OrderRow]:
         """Entries of the scope that the venue has. Of one in doubt the cancel was answered, or the resolver is at it."""
-        rows = self._withdrawals.entries(instance_uid=scope.instance_uid, symbol=scope.symbol)
-        return [row for row in rows if row.state in _AT_VENUE]
+        return [row for row in self._entries(scope) if row.state in _AT_VENUE]
+
+    def _entries(self, scope: PanicScope) -> list[OrderRow]:
+        """Whatever could open risk in the scope, orders of others included: a panic leaves nothing."""
+        return self._withdrawals.entries(instance_uid=scope.instance_uid, symbol=scope.symbol, foreign=True)
 
     async def _wait_for_closing(self, run: _Run) -> None:
         """Until every closing intent of this panic is done, at most one pass."""

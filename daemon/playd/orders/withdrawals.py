@@ -9,7 +9,6 @@ became of it, and its instance hears of that end. What was filled before the can
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
-from playd.orders.booking import ENTRY_ACTIONS
 from playd.orders.desk import Desk
 from playd.orders.halts import Level, scopes_of
 from playd.orders.order_book import FOREIGN
@@ -35,10 +34,10 @@ class Withdrawals:
         self._resolver = resolver
         self._driven: set[str] = set()
 
-    def entries(self, *, instance_uid: str = "", symbol: str = "") -> list[OrderRow]:
-        """Orders of the scope that could open risk, foreign ones included; nothing protective, no targets."""
-        rows = self._desk.book.live(symbol or None)
-        return [row for row in rows if not row.reduce_only and not row.protective and instance_uid in ("", row.owner)]
+    def entries(self, *, instance_uid: str = "", symbol: str = "", foreign: bool = False) -> list[OrderRow]:
+        """Orders of the scope that could open risk; nothing protective, no targets, and of others only with `foreign`."""
+        rows = [row for row in self._desk.book.live(symbol or None) if not row.reduce_only and not row.protective]
+        return [row for row in rows if instance_uid in ("", row.owner) and (foreign or row.owner != FOREIGN)]
 
     async def ask(self, rows: Iterable[OrderRow]) -> None:
         """Send the cancel of each; what is not final by then is driven on in the background, while the account runs."""
@@ -51,8 +50,8 @@ class Withdrawals:
         desk = self._desk
         if not desk.halts.in_force():
             return
-        for row in desk.book.live():
-            if row.owner != FOREIGN and row.action in ENTRY_ACTIONS and self._forbidden(row):
+        for row in self.entries():
+            if self._forbidden(row):
                 self._begin(row.link_id, self._send_and_drive)
 
     def resume(self, rows: Iterable[OrderRow]) -> None:
