@@ -5,6 +5,8 @@
 #   make test                         the whole suite
 #   make check                        format, lint, types, house rules
 #   make bench                        speed and memory
+#   make kill-sweep                   three hundred deaths of the daemon, a quarter of an hour
+#   make planted-bugs                 whether the tests find bugs that are put there on purpose
 
 PYTHON ?= python3
 VENV   := .venv
@@ -19,10 +21,10 @@ DEV     := $(VENV)/.installed-dev
 PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench install format generated clean
+.PHONY: help run test check bench kill-sweep planted-bugs install format generated clean
 
 help:
-	@sed -n '3,7s/^#   //p' Makefile
+	@sed -n '3,9s/^#   //p' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"playd needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}; name another one: make PYTHON=...")'
@@ -52,6 +54,14 @@ check: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m bench $(ARGS)
+
+# At least POINTS deaths of a real process at calls of its disk and network, with every invariant checked after each.
+kill-sweep: $(DEV)
+	$(BIN)/python -m tests.crash.sweep $(or $(POINTS),300) $(SEED)
+
+# One copy of the package per bug of tests/planted/bugs.toml; names the test that catches it. ARGS=--write keeps the table.
+planted-bugs: $(DEV)
+	$(BIN)/python -m tests.planted.plant $(ARGS)
 
 # Formats in place what `check` complains about.
 format: $(DEV)

@@ -3,7 +3,8 @@ The daemon as a process that kills itself: `python -m tests.crash.daemon_process
 
 It is `playd run` over the real world, wrapped: every effect that matters has a name (`commit:intent:before`,
 `http:order/create:answered`, `state:linked` …), and at the n-th time the named moment comes, the process sends itself
-SIGKILL. Nothing else differs. A clean end leaves the counts of all moments and the engine's columns behind.
+SIGKILL. `start:any`, `run:any` and `stop:any` are all moments of a part of its life. Only the journal's pages are as short as
+can be, so that it begins new ones. A clean end leaves the counts of all moments and the engine's columns behind.
 """
 
 import asyncio
@@ -25,33 +26,43 @@ import numpy as np
 
 from playd.cli.daemon import RunOptions, run_daemon
 from playd.core.instrument import synthetic_instrument
+from playd.core.orders import Action
 from playd.engine.play_engine import PlayEngine
+from playd.ops import journal
+from playd.ops.journal import Journal
 from playd.plays.compile import compile_program
 from playd.supervisor import life
 from playd.supervisor.rehearsal import rehearse
 from playd.world.ports import Appender, World
 from playd.world.real import RealDisk, real_world
-from tests.crash.harness import played
+from tests.crash.harness import STOPS, played
 
-TABLES = ("intent", "execution", "verdict")
+TABLES = ("exit", "intent", "execution", "verdict")
 """What a commit is named after, the first that fits; others are `commit:other`."""
 
+PAGE_BYTES = 512
+READY = b'"kind":"daemon.ready"'
+EXIT = str(Action.EXIT)
 _INSERTS = {"INSERT INTO intents": "intent", "INSERT INTO executions": "execution", "INSERT INTO bars": "verdict"}
 
 
 class Moments:
-    """Counts named moments, and kills the process at one of them."""
+    """Counts named moments, and kills the process at one of them. `stops` is a file that is there once it shall stop."""
 
-    def __init__(self, moment: str, nth: int) -> None:
+    def __init__(self, moment: str, nth: int, stops: Path) -> None:
         self.counts: Counter[str] = Counter()
+        self.ready = False
         self._moment = moment
         self._nth = nth
+        self._stops = stops
 
     def reach(self, name: str) -> None:
         """This moment has come."""
-        self.counts[name] += 1
-        if name == self._moment and self.counts[name] == self._nth:
-            die()
+        part = "start" if not self.ready else "stop" if self._stops.exists() else "run"
+        for each in (name, f"{part}:any"):
+            self.counts[each] += 1
+            if each == self._moment and self.counts[each] == self._nth:
+                die()
 
     def is_next(self, name: str) -> bool:
         """Whether the next `reach` of this name is deadly."""
@@ -75,6 +86,8 @@ class Connection:
 
     def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
         self._touched |= {name for start, name in _INSERTS.items() if sql.startswith(start)}
+        if "intent" in self._touched and EXIT in values:
+            self._touched.add("exit")
         if sql != "COMMIT":
             return self._inner.execute(sql, values)
         name = next((table for table in TABLES if table in self._touched), "other")
@@ -102,6 +115,7 @@ class JournalFile:
         self._moments.reach("journal:torn")
         self._inner.write(data)
         self._moments.reach("journal:written")
+        self._moments.ready |= READY in data
 
     def sync(self) -> None:
         self._inner.sync()
@@ -122,7 +136,10 @@ class WatchedDisk(RealDisk):
         return Connection(super().open_sqlite(path, **more), self._moments)
 
     def open_append(self, path: PurePath, **more: Any) -> Any:
-        return JournalFile(super().open_append(path, **more), self._moments)
+        self._moments.reach("journal:page:before")
+        opened = JournalFile(super().open_append(path, **more), self._moments)
+        self._moments.reach("journal:page:after")
+        return opened
 
 
 class WatchedNet:
@@ -189,6 +206,14 @@ class LastEngine(PlayEngine):
         LastEngine.last = self
 
 
+class ShortPages(Journal):
+    """A journal whose files are full soon."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._segment_bytes = PAGE_BYTES
+
+
 def watched_world(moments: Moments) -> World:
     """The real world with moments in it."""
     world = real_world()
@@ -210,7 +235,8 @@ def leave_behind(directory: Path, moments: Moments) -> None:
 def live(given: dict[str, Any]) -> int:
     """One life of the daemon; its exit code, when it has one."""
     life.PlayEngine = LastEngine  # type: ignore[misc]
-    moments = Moments(given["moment"], given["nth"])
+    journal.Journal = ShortPages  # type: ignore[misc]
+    moments = Moments(given["moment"], given["nth"], Path(given["state"]) / STOPS)
     code = run_daemon(RunOptions(config=given["config"], state=given["state"]), watched_world(moments))
     leave_behind(Path(given["state"]), moments)
     return code

@@ -12,8 +12,10 @@ from decimal import Decimal
 from pathlib import PurePath
 
 from playd.market.source import MarketChoice, open_feed
+from playd.matching.depth import DepthProfile
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.exchange import ExchangeInfo
+from playd.venues.exchange.listing import MarketTerms
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
 from playd.world.real import real_world, run
 
@@ -29,6 +31,9 @@ def main() -> None:
         held=True,
         rate_limits=False,
         admin_token=given["token"],
+        terms=MarketTerms(depth=DepthProfile(given["depth_usdt"]), participation=given["participation"])
+        if given["depth_usdt"]
+        else MarketTerms(),
     )
     choice = MarketChoice(candles=(PurePath(given["candles"]),), history_ms=given["history_ms"])
     account = given["account"]

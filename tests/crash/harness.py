@@ -35,6 +35,9 @@ MINUTE_MS: Final = 60_000
 TOKEN: Final = "crash"
 ALIAS: Final = "crash"
 NAME: Final = "story"
+STOPS: Final = "stops"
+"""File of the state directory that is there once the daemon is told to stop."""
+
 WITHIN_S: Final = 60.0
 LOOK_S: Final = 0.01
 
@@ -65,6 +68,8 @@ class ExchangeProcess:
     grace_s: float = 120.0
     history: int = HISTORY
     lockstep: bool = True
+    depth_usdt: float = 0.0
+    participation: float = 0.0
     port: int = 0
     key: str = ""
     secret: str = ""
@@ -83,6 +88,8 @@ class ExchangeProcess:
             "token": TOKEN,
             "candles": str(path),
             "lockstep": self.lockstep,
+            "depth_usdt": self.depth_usdt,
+            "participation": self.participation,
             "history_ms": self.history * MINUTE_MS,
             "account": {
                 "alias": ALIAS,
@@ -110,10 +117,24 @@ class ExchangeProcess:
     def market(self, **change: object) -> dict[str, Any]:
         """Look at the market, or hold and release it."""
         body = json.dumps(change).encode() if change else None
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/playd/market", data=body, headers={"X-Playd-Token": TOKEN}
-        )
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        return self._admin("market", body)
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """The exchange's own ledger: requests and effects, in their order."""
+        found: list[dict[str, Any]] = []
+        while page := self._admin(f"ledger?after={found[-1]['n'] if found else 0}&limit=10000")["entries"]:
+            found += page
+        return [entry for entry in found if entry["kind"] in ("request", "effect")]
+
+    @property
+    def uid(self) -> int:
+        """The user whose account the daemon trades."""
+        uid: int = next(row["uid"] for row in self._admin("accounts")["accounts"] if row["alias"] == ALIAS)
+        return uid
+
+    def _admin(self, path: str, body: bytes | None = None) -> dict[str, Any]:
+        url, headers = f"http://127.0.0.1:{self.port}/playd/{path}", {"X-Playd-Token": TOKEN}
+        with urllib.request.urlopen(urllib.request.Request(url, data=body, headers=headers), timeout=10) as reply:
             found: dict[str, Any] = json.load(reply)
         return found
 
@@ -223,6 +244,7 @@ class DaemonProcess:
     lives: int = 0
     process: "subprocess.Popen[bytes] | Life | None" = None
     log: Path = field(default_factory=Path)
+    play: Path = PLAY
 
     @property
     def state(self) -> Path:
@@ -244,7 +266,7 @@ environment = "local"
 rest_url = "http://127.0.0.1:{self.exchange.port}"
 credential_file = "{secret}"
 [instances.{NAME}]
-play = "{PLAY}"
+play = "{self.play}"
 mode = "paper"
 account = "{ALIAS}"
 """
@@ -264,6 +286,7 @@ account = "{ALIAS}"
         self.lives += 1
         self.log = self.directory / f"daemon-{self.lives}.log"
         self.log.touch()
+        (self.state / STOPS).unlink(missing_ok=True)
         options = {
             "moment": moment,
             "nth": nth,
@@ -294,6 +317,7 @@ account = "{ALIAS}"
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         assert self.process is not None
+        (self.state / STOPS).touch()
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(WITHIN_S)
 
@@ -321,10 +345,12 @@ account = "{ALIAS}"
 
 
 @contextmanager
-def stage(directory: Path) -> Iterator[tuple[ExchangeProcess, DaemonProcess]]:
+def stage(
+    directory: Path, *, play: Path = PLAY, depth_usdt: float = 0.0, participation: float = 0.0
+) -> Iterator[tuple[ExchangeProcess, DaemonProcess]]:
     """A held exchange and a configured daemon that does not run yet; both are gone at the end."""
-    exchange = ExchangeProcess(directory)
-    daemon = DaemonProcess(directory, exchange)
+    exchange = ExchangeProcess(directory, depth_usdt=depth_usdt, participation=participation)
+    daemon = DaemonProcess(directory, exchange, play=play)
     try:
         exchange.start()
         daemon.configure()

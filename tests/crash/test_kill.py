@@ -1,8 +1,8 @@
 """
 `kill -9` at any moment, then a new start: the same position, the same stop, no second order, the same bits.
 
-Each story is one market with several deaths. `KILL_SWEEP=N` adds stories that die at every N-th of all moments that an
-undisturbed run counts; `KILL_SEED` changes the random times.
+Each story is one market with several deaths. These are a sample: `make kill-sweep` dies at hundreds of places. `KILL_SEED`
+changes the random times.
 """
 
 import os
@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.crash.story import Ending, Kill, backtest, check_like_unkilled, seeded, tell
+from tests.crash.thin import tell_thin
 
 pytestmark = pytest.mark.slow
-SWEEP = int(os.environ.get("KILL_SWEEP", "0"))
 SLOW = 4_000.0
 """Market minutes per minute: 15 ms each, so that states, saved once a second, are saved while positions come and go."""
 
@@ -128,12 +128,18 @@ def test_a_death_at_any_time_acts_once_or_never(unkilled: Ending, tmp_path: Path
     once_or_never(tell(tmp_path, kills), unkilled, kills)
 
 
-@pytest.mark.skipif(not SWEEP, reason="set KILL_SWEEP=N to die at every N-th moment")
-def test_a_sweep_over_all_moments_finds_none_that_matters(unkilled: Ending, tmp_path: Path) -> None:
-    moments = [Kill(name, nth) for name, count in sorted(unkilled.moments.items()) for nth in range(1, count + 1)]
-    for number, kill in enumerate(moments[:: SWEEP or 1]):
-        place = tmp_path / str(number)
-        place.mkdir()
-        print(kill)
-        ending = tell(place, [kill])
-        once_or_never(ending, unkilled, [kill] if ending.deaths else [])
+def test_a_death_at_a_new_page_of_the_journal_at_a_start_and_on_the_way_of_a_stop_changes_nothing(
+    unkilled: Ending, tmp_path: Path
+) -> None:
+    stop = Kill("stop:any", 2, after_s=0.3, speed=SLOW, stops=True)
+    kills = [Kill("journal:page:after", 2), Kill("start:any", 20), stop]
+    ending = tell(tmp_path, kills)
+    assert {str(kill) for kill in kills[:2]} <= {*ending.deaths}
+    once_or_never(ending, unkilled, [kill for kill in kills if str(kill) in ending.deaths])
+
+
+def test_deaths_among_entries_that_are_filled_in_part_break_no_invariant(tmp_path: Path) -> None:
+    kills = [Kill("commit:execution:before", 2), Kill("commit:execution:after", 3), Kill("http:order/create:answered", 2)]
+    deaths, parts = tell_thin(tmp_path, kills)
+    assert deaths == [str(kill) for kill in kills]
+    assert parts > 0, "no entry was ever filled in part: this market is not thin"

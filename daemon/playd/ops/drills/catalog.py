@@ -40,13 +40,16 @@ DRILLS: Final = (
     ),
     Drill("DRL-04", 1, "scrambled stream", "reports late, doubled, in another order", "position right at every quiet moment"),
     Drill("DRL-05", 1, "reconnect storm", "sockets drop again and again", "at most 20 connects a minute; every bar once"),
-    Drill("DRL-06", 1, "half-open socket", "no frames, the connection stands", "bars go on; none is missing", limit_s=60.0),
+    Drill(
+        "DRL-06", 1, "half-open socket", "no frames, the connection stands",
+        "given up at 45 s; connected anew, no bar is missing", limit_s=60.0,
+    ),
     Drill(
         "DRL-07", 1, "blind", "all reads fail for 20 s and for 70 s while exposed",
         "account paused at 15 s, halted at 60 s; exits still sent", level_expected=2, incident="BLIND", limit_s=66.0,
     ),
     Drill(
-        "DRL-08", 1, "stale quote", "the public socket is silent, then the tickers of one symbol stand still",
+        "DRL-08", 1, "stale quote", "nothing is told of the market, then the tickers of one symbol stand still",
         "no entry on what is late, exits and stops go on; trading again with the first bar in time", limit_s=60.0,
     ),
     Drill(

@@ -13,6 +13,7 @@ import orjson
 from playd.ops.drills.failing_disk import BALLAST, NO_SPACE, SYNC_ERROR
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL
 from playd.ops.drills.programs import ON_A_FAILING_DISK
+from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.protection import COVERED_BY_GUARDIAN_S
 from playd.ops.drills.scenarios.steps import TRADED_S, bars_go_on, holds, lifted_by_a_person
 from playd.ops.drills.stage import Stage
@@ -54,6 +55,10 @@ async def disk_full(stage: Stage) -> None:
 
     await stage.expect(f"{fault}, panic", recorded, "the ledger has it", RETURNS_S)
     healed_s = _heal(stage)
+    stage.report.require(
+        stage.world.disk.exists(stage.state / HALT_FILE), fault, f"{HALT_FILE} was written, for a person to remove"
+    )
+    stage.world.disk.remove(stage.state / HALT_FILE)
     await lifted_by_a_person(stage, ALL, "space again", RETURNS_S)
 
     async def held() -> bool:
@@ -74,11 +79,13 @@ async def sync_error(stage: Stage) -> None:
     for files in (LEDGER, JOURNAL):
         fault = f"a sync of {files} fails"
         began_s = _command(stage, SYNC_ERROR, files=files)
+        await stage.ctl("pause", BUSY)  # something to record
         code = await stage.daemon.ended(ENDED_S)
         took_s = stage.world.clock.mono_s() - began_s
         stage.report.saw(fault, f"the daemon ends with {code}", recovery_s=took_s, limit_s=ENDED_S)
         stage.report.require(code == LOST_EXIT, fault, f"exit {code}, expected {LOST_EXIT}")
-        stage.report.require("Traceback" not in stage.daemon.text(), fault, "without a traceback")
+        torn = any(line.startswith("Traceback") for line in stage.daemon.text().splitlines())
+        stage.report.require(not torn, fault, "without a traceback")
         async with stage.exchange.hand() as hand:
             removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
             await hand.remove_stop(HELD_SYMBOL)

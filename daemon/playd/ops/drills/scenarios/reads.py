@@ -7,7 +7,6 @@ from playd.control.figures import rfc3339
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
 from playd.ops.drills.scenarios.steps import (
-    BAR_MS,
     arm,
     bars_go_on,
     heal,
@@ -81,31 +80,32 @@ async def blind(stage: Stage) -> None:
 
 
 async def stale_quote(stage: Stage) -> None:
-    """DRL-08, without the gate for quotes, which no account on the local exchange needs: bars and tickers stand still."""
+    """DRL-08, without the gate for quotes, which no account on the local exchange needs: nothing is told of the market."""
     await stage.open(guardian=False)
     newest = _newest_bar(stage)
-    began_s = await arm(stage, "half_open", {"socket": "public"}, times=1)
-    await arm(stage, "refuse_connection", {"socket": "public"}, times=0)
+    began_s = stage.world.clock.mono_s()
+    for topic in ("kline.*", "tickers.*"):
+        await arm(stage, "drop_frame", {"socket": "public", "topic": topic}, times=0)
 
     async def refused() -> Any:
         return next((row for row in _bars_after(stage, newest) if row["verdict"] in STALE_VERDICTS), None)
 
     seen = "an entry is refused: {verdict} {detail}"
-    await stage.expect("public socket silent", refused, lambda row: seen.format(**row), SILENT_S, since_s=began_s)
-    entered = [row["close_ms"] for row in _bars_after(stage, newest + 2 * BAR_MS) if row["verdict"] == "ENTERED"]
-    stage.report.require(not entered, "public socket silent", f"{len(entered)} entries on bars that came late")
+    await stage.expect("nothing told of the market", refused, lambda row: seen.format(**row), SILENT_S, since_s=began_s)
+    entered = [row["close_ms"] for row in _bars_after(stage, newest) if row["verdict"] == "ENTERED" and row["late"]]
+    stage.report.require(not entered, "nothing told of the market", f"{len(entered)} entries on bars that came late")
     async with stage.exchange.hand() as hand:
         removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
         await hand.remove_stop(HELD_SYMBOL)
-    await stage.expect_covered(HELD_SYMBOL, "public socket silent, stop cancelled", COVERED_S, since_s=removed_s)
+    await stage.expect_covered(HELD_SYMBOL, "nothing told of the market, stop cancelled", COVERED_S, since_s=removed_s)
     healed_s, newest = await heal(stage), _newest_bar(stage)
 
     async def fresh() -> Any:
         rows = _bars_after(stage, newest)
         return any(not row["late"] and row["verdict"] not in STALE_VERDICTS for row in rows)
 
-    await stage.expect("socket back", fresh, "a bar in time is decided", RETURNS_S, since_s=healed_s)
-    no_gaps(stage, "socket back")
+    await stage.expect("told again", fresh, "a bar in time is decided", RETURNS_S, since_s=healed_s)
+    no_gaps(stage, "told again")
     await arm(stage, "stale_ticker", {"symbol": BUSY_SYMBOL}, times=0)
     await bars_go_on(stage, f"tickers of {BUSY_SYMBOL} stand still", RETURNS_S)
     ran = await stage.ctl("stop", BUSY, "--flatten", "--json")

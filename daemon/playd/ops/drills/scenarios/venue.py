@@ -7,7 +7,18 @@ import anyio
 from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
-from playd.ops.drills.scenarios.steps import BAR_MS, CREATE, TRADED_S, alive, arm, bars_go_on, hit_create, is_over, no_gaps
+from playd.ops.drills.scenarios.steps import (
+    BAR_MS,
+    CREATE,
+    TRADED_S,
+    alive,
+    arm,
+    bars_go_on,
+    heal,
+    hit_create,
+    is_over,
+    no_gaps,
+)
 from playd.ops.drills.stage import SPEED, Stage
 
 FOUND_S: Final = 5.0
@@ -110,12 +121,25 @@ async def reconnect_storm(stage: Stage) -> None:
 
 
 async def half_open(stage: Stage) -> None:
-    """DRL-06: the public socket says nothing more, and TCP stands."""
+    """
+    DRL-06: the public socket says nothing more, and TCP stands.
+
+    A local exchange waits for whoever follows its market, so that no bar closes before the socket is given up.
+    """
     await stage.open(guardian=False)
-    began_s = await arm(stage, "half_open", {"socket": "public"}, times=1)
-    await stage.stays("public socket silent", lambda: alive(stage), "the daemon lives", 5.0)
-    await bars_go_on(stage, "public socket silent", SILENCE_S + 15.0, since_s=began_s)
-    await stage.exchange.admin("DELETE", "faults")
+    began_s = await arm(stage, "half_open", {"socket": "public"}, times=0)
+
+    async def given_up() -> Any:
+        return stage.daemon.said("feed.link_down")
+
+    await stage.expect("public socket silent", given_up, "it is given up", SILENCE_S + 15.0, since_s=began_s)
+    began_s, ups = await heal(stage), len(stage.daemon.said("feed.link_up"))
+
+    async def back() -> bool:
+        return len(stage.daemon.said("feed.link_up")) > ups
+
+    await stage.expect("public socket speaks again", back, "connected anew", RETURNS_S, since_s=began_s)
+    await bars_go_on(stage, "public socket speaks again", RETURNS_S)
     no_gaps(stage, "public socket silent")
 
 
