@@ -143,16 +143,25 @@ class Ledger:
             self.commit()
 
     def checkpoint(self) -> None:
-        """Fold the write-ahead log back into the file. Called in idle moments because it syncs twice."""
+        """
+        Fold the write-ahead log back into the file. Called in idle moments because it syncs twice.
+
+        Without room for that the log goes on holding what was committed; nothing is lost by it.
+        """
         self.commit()
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise self._break(error) from error
 
     def close(self) -> None:
         """Commit and close. A broken ledger is closed without committing."""
-        if self._broken is None:
-            self.commit()
-            self.checkpoint()
-        self._connection.close()
+        try:
+            if self._broken is None:
+                self.checkpoint()
+        finally:
+            self._connection.close()
 
     def meta(self, key: str) -> str | None:
         """Value of a `meta` row."""

@@ -167,3 +167,16 @@ def test_a_full_disk_without_room_breaks_the_ledger(tmp_path: Path) -> None:
         ledger.commit()
     assert "full" in ledger.broken
     ledger.close()
+
+
+def test_a_log_that_cannot_be_folded_back_for_want_of_space_goes_on_holding_everything(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger._connection = FullConnection(ledger._connection, ["PRAGMA wal_checkpoint", "PRAGMA wal_checkpoint"])  # type: ignore[assignment]
+    ledger.set_meta("a", "1")
+    ledger.checkpoint()
+    assert ledger.broken == ""
+    ledger.set_meta("a", "2")
+    ledger.close()
+    again = open_ledger(tmp_path)
+    assert again.meta("a") == "2"
+    again.close()
