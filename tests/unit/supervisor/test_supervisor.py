@@ -326,6 +326,16 @@ async def test_a_pause_outlives_the_daemon() -> None:
         assert again.state is State.PAUSED
 
 
+async def test_what_was_written_down_is_made_durable_also_without_an_account() -> None:
+    async with house() as home:
+        ledger = home.records._ledger
+        ledger.set_meta("told", "once")
+        before = ledger.commits
+        home.world.clock.advance(0.6)
+        home.supervisor.look_around()
+        assert ledger.commits == before + 1
+
+
 async def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     async with house() as home:
         home.add("alpha", steady)
