@@ -30,7 +30,7 @@ from playd.cli.watchers import Limits, Watchers, Ways, build_watchers, count_ord
 from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
-from playd.control.health import beat_failures
+from playd.control.health import beat_failures, status_line
 from playd.control.methods import bind
 from playd.control.requests import LedgerCommands
 from playd.control.server import ControlServer, cannot_bind
@@ -360,6 +360,7 @@ async def _start_instances(daemon: _Running) -> None:
     runtime.supervisor.look_around()
     if runtime.exchange is not None:
         runtime.exchange.release()
+    daemon.context.ops.loop.begin_anew()
     progress.ready, progress.step = True, "ready" if not late.cancelled_caught else "ready, degraded: an account is not"
     took_s = progress.took_s = daemon.world.clock.mono_s() - daemon.context.started_s
     running = sum(slot.state is State.RUNNING for slot in runtime.supervisor.slots.values())
@@ -383,13 +384,10 @@ async def _beat(daemon: _Running) -> None:
     """The watchdog's beat and the status line, from the loop that trades."""
     every_s = daemon.service.beat_every_s or STATUS_EVERY_S
     while True:
-        slots = daemon.runtime.supervisor.slots.values()
-        counts = {state: sum(slot.state is state for slot in slots) for state in State}
-        words = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no instances"
         failing = beat_failures(daemon.context)
         if failing:
             _log.error("watchdog.withheld", msg="; ".join(failing))
         daemon.service.beat(failing)
-        if daemon.context.progress.ready:
-            daemon.service.status(words)
+        if daemon.context.progress.ready and not failing:
+            daemon.service.status(status_line(daemon.context))
         await anyio.sleep(every_s)

@@ -8,6 +8,7 @@ from playd.control import rows
 from playd.control.context import Daemon
 from playd.control.figures import rounded
 from playd.control.protocol import JsonObject
+from playd.control.tables import say_age
 from playd.core.modes import Environment
 from playd.orders.halts import scopes_of
 from playd.supervisor.slot import Slot
@@ -61,6 +62,26 @@ def beat_failures(daemon: Daemon) -> list[str]:
         failing.append(f"the loop lags {daemon.ops.loop.lag_p99_s:.2f} s")
     failing += [f"{check.name}: {check.reason}" for check in _records(daemon) if not check.ok]
     return failing
+
+
+def status_line(daemon: Daemon) -> str:
+    """One line for the service manager: instances by state, halts, ages, equity."""
+    slots = daemon.supervisor.slots.values()
+    counts = {state: sum(slot.state is state for slot in slots) for state in State}
+    words = [", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no instances"]
+    highest = max((int(halt.level) for halt in daemon.halts.in_force()), default=0)
+    words.append(f"halt level {highest}")
+    now_ms = daemon.clock.wall_ms()
+    reconciled = [rows.reconciled_ms(daemon, account.alias) for account in rows.all_accounts(daemon)]
+    if known := [at_ms for at_ms in reconciled if at_ms is not None]:
+        words.append(f"reconciled {say_age((now_ms - min(known)) / 1000)} ago")
+    if ages := [age for slot in slots if slot.active and (age := rows.feed_age_s(daemon, slot.record)) is not None]:
+        words.append(f"feed {say_age(max(ages))}")
+    if daemon.guardian.age_s is not None:
+        words.append(f"guardian {say_age(daemon.guardian.age_s)}")
+    wallets = [(account.alias, account.desk.condition.wallet) for account in rows.all_accounts(daemon)]
+    words += [f"{alias} {wallet.equity_usdt:.0f} USDT" for alias, wallet in wallets if wallet is not None]
+    return "; ".join(words)
 
 
 def _records(daemon: Daemon) -> Iterator[Check]:

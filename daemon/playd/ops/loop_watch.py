@@ -13,6 +13,9 @@ EVERY_S: Final = 0.1
 KEPT: Final = 200
 """Twenty seconds, the watchdog's period."""
 
+ENOUGH: Final = 100
+"""With fewer measurements one long step would be the whole percentile."""
+
 
 class LoopWatch:
     """`run` until cancelled. `turned_s` is when the loop last turned, `lag_p99_s` the lag of the last twenty seconds."""
@@ -35,6 +38,11 @@ class LoopWatch:
 
     @property
     def lag_p99_s(self) -> float:
-        """Nearest rank; zero before the first measurement."""
-        ordered = sorted(self._lags_s)
-        return ordered[max(0, math.ceil(0.99 * len(ordered)) - 1)] if ordered else 0.0
+        """Nearest rank; zero before there are enough measurements."""
+        if len(self._lags_s) < ENOUGH:
+            return 0.0
+        return sorted(self._lags_s)[math.ceil(0.99 * len(self._lags_s)) - 1]
+
+    def begin_anew(self) -> None:
+        """Forget what was measured: the start, which warms columns in long steps, is over."""
+        self._lags_s.clear()

@@ -1,0 +1,101 @@
+"""The watchdog's beat: each condition alone withholds it, and a well daemon is never withheld."""
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import PurePath
+from types import SimpleNamespace
+from typing import Any, cast
+
+import anyio
+import pytest
+
+from playd.control.context import Daemon
+from playd.control.health import beat_failures
+from playd.ops.journal import Journal, open_journal
+from playd.ops.loop_watch import EVERY_S, KEPT, LoopWatch
+from playd.ops.meters import Meters
+from playd.orders.ledger import Ledger
+from playd.settings.model import Journal as JournalSettings
+from playd.world.virtual import VirtualWorld, virtual_world
+from tests.virtual_time import in_virtual_time
+
+STATE = PurePath("/state")
+
+
+@dataclass
+class Parts:
+    """What the beat looks at, all of it real but the supervisor, of which only the time of its last look counts."""
+
+    world: VirtualWorld
+    ledger: Ledger
+    journal: Journal
+    loop: LoopWatch
+    supervisor: Any
+
+    @property
+    def failing(self) -> list[str]:
+        ops = SimpleNamespace(loop=self.loop, journal=self.journal)
+        daemon = SimpleNamespace(clock=self.world.clock, ledger=self.ledger, supervisor=self.supervisor, ops=ops)
+        return beat_failures(cast("Daemon", daemon))
+
+
+@asynccontextmanager
+async def parts() -> AsyncIterator[Parts]:
+    world = virtual_world()
+    world.disk.mkdir(STATE)
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+    async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
+        await journal.synced()
+        loop = LoopWatch(world.clock, Meters())
+        yield Parts(world, ledger, journal, loop, SimpleNamespace(looked_s=world.clock.mono_s()))
+    ledger.close()
+
+
+@pytest.mark.anyio
+async def test_each_condition_alone_withholds_the_beat_and_is_named() -> None:
+    async with parts() as well:
+        assert well.failing == []
+        well.world.clock.advance(6.0)
+        assert [text.split()[1] for text in well.failing] == ["supervisor"]
+        well.supervisor.looked_s = well.world.clock.mono_s()
+        assert well.failing == []
+        well.ledger.set_meta("a", "1")
+        assert well.failing == []
+        well.world.clock.advance(6.0)
+        well.supervisor.looked_s = well.world.clock.mono_s()
+        assert [text.split(":")[0] for text in well.failing] == ["ledger"]
+        well.ledger.commit()
+        well.world.disk.fill(0)
+        well.journal.append("daemon.stop", {"cause": "x"})
+        well.journal.flush()
+        assert [text.split(":")[0] for text in well.failing] == ["journal"]
+        well.world.disk.fill(1 << 20)
+        well.journal.flush()
+        assert well.failing == []
+
+
+def test_a_loop_that_lags_for_long_withholds_it_and_one_long_step_does_not() -> None:
+    async def body() -> None:
+        async with parts() as well:
+            watch = LoopWatch(well.world.clock, Meters())
+            watch._lags_s.extend([0.0] * (KEPT - 1) + [3.0])
+            well.loop = watch
+            assert well.failing == []
+            watch._lags_s.extend([0.6] * 3)
+            assert "lags" in well.failing[0]
+            watch.begin_anew()
+            assert well.failing == []
+            assert math.isclose(EVERY_S * KEPT, 20.0)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.anyio
+async def test_the_loop_is_measured() -> None:
+    world, meters = virtual_world(), Meters()
+    watch = LoopWatch(world.clock, meters)
+    with anyio.move_on_after(0.35):
+        await watch.run()
+    assert sum(meters.histograms["playd_loop_lag_seconds"][()].counts) >= 2
