@@ -15,6 +15,7 @@ from _setup import REPO
 
 BIN = Path(sys.executable).parent
 READY_WITHIN_S = 120
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,26 @@ class Child:
         return self.state / "run" / "control.sock"
 
 
+def several(directory: Path, count: int) -> Path:
+    """A configuration with up to ten paper instances: five example Plays, each on one symbol and then on another."""
+    lines = []
+    plays = sorted((REPO / "config" / "plays").glob("*.yml"))[:5]
+    for copy, (number, play) in [(copy, each) for copy in range(2) for each in enumerate(plays)][:count]:
+        name = f"{play.stem.replace('_', '-')}-{copy}"
+        symbol = SYMBOLS[(number + copy) % len(SYMBOLS)]
+        rows = [f"symbol: {symbol}" if row.startswith("symbol:") else row for row in play.read_text().splitlines()]
+        (directory / f"{name}.yml").write_text("\n".join(rows) + "\n")
+        lines += [f"[instances.{name}]", f'play = "{name}.yml"', 'mode = "paper"']
+    path = directory / "playd.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 @contextmanager
-def daemon(*, config: Path | None = None, speed: float = 0.0) -> Iterator[Child]:
-    """Start one on a fresh state directory and wait until it is ready; stopped by SIGTERM when the block ends."""
+def daemon(*, config: Path | None = None, speed: float = 0.0, state: Path | None = None) -> Iterator[Child]:
+    """Start one, on a fresh state directory unless given, and wait until it is ready; SIGTERM ends it with the block."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", REPO / ".cache")) as name:
-        state, log = Path(name) / "state", Path(name) / "log"
+        state, log = state or Path(name) / "state", Path(name) / "log"
         command = [str(BIN / "playd"), "run", "--state", str(state), "--speed", f"{speed:g}"]
         if config is not None:
             command += ["--config", str(config)]

@@ -5,8 +5,8 @@ Resident memory of a daemon with ten paper instances on the embedded exchange.
 
 The five example Plays, each on two symbols, on the synthetic market at `SPEED` times real time. VmRSS is read when the daemon
 is ready and every ten seconds from then on; the figure held against the limit is the highest one. Growth is the difference
-between the means of the first and the last minute (after one minute to settle), per day of market time: columns keep every
-value of every bar (about 30 columns of 8 bytes per minute and instance), and whatever is more than that would be a leak.
+between the means of the first and the last minute (after one minute to settle), per day of market time: columns fill up to the
+week that is kept (about 30 columns of 8 bytes per minute and instance); what grows behind that is told by `soak`.
 """
 
 import sys
@@ -15,19 +15,17 @@ import time
 from pathlib import Path
 from statistics import mean
 
-from _daemon import Child, daemon
+from _daemon import Child, daemon, several
 from _figures import tell
-from _setup import REPO
 
 SECONDS = 300
 SPEED = 1200
 EVERY_S = 10
 SETTLE_S = 60
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 
 
 def main(seconds: int) -> None:
-    with tempfile.TemporaryDirectory() as name, daemon(config=_ten(Path(name)), speed=SPEED) as child:
+    with tempfile.TemporaryDirectory() as name, daemon(config=several(Path(name), 10), speed=SPEED) as child:
         tell("resident at READY, ten paper instances", [child.resident_mb], "MiB", limit=250.0)
         seen = _watch(child, seconds)
     note = f"{seconds} s at {SPEED} times real time, {seconds * SPEED / 86_400:.1f} days of market"
@@ -38,22 +36,6 @@ def main(seconds: int) -> None:
         grown = mean(settled[-share:]) - mean(settled[:share])
         days = (len(settled) - share) * EVERY_S * SPEED / 86_400
         tell("growth per day of market", [grown / days], "MiB")
-
-
-def _ten(directory: Path) -> Path:
-    """A configuration with ten instances: each example Play twice, the second time on another symbol."""
-    lines = []
-    for number, play in enumerate(sorted((REPO / "config" / "plays").glob("*.yml"))[:5]):
-        text = play.read_text()
-        for copy in range(2):
-            name = f"{play.stem.replace('_', '-')}-{copy}"
-            symbol = SYMBOLS[(number + copy) % len(SYMBOLS)]
-            rows = [f"symbol: {symbol}" if row.startswith("symbol:") else row for row in text.splitlines()]
-            (directory / f"{name}.yml").write_text("\n".join(rows) + "\n")
-            lines += [f"[instances.{name}]", f'play = "{name}.yml"', 'mode = "paper"']
-    path = directory / "playd.toml"
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 def _watch(child: Child, seconds: int) -> list[float]:

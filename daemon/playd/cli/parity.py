@@ -27,6 +27,7 @@ from playd.core.instrument import synthetic_instrument
 from playd.core.modes import Mode
 from playd.core.timeframes import bar_open_ms
 from playd.engine.records import RUNNING, VERDICTS
+from playd.engine.trades import TradeRecord
 from playd.market.feed import RecordedFeed
 from playd.ops.journal import open_journal
 from playd.ops.meters import Meters
@@ -267,6 +268,7 @@ class TraderSide:
         self._candles = candles
         self._result = result
         self._verdicts: list[tuple[int, str]] = []
+        self._trades: list[TradeRecord] = []
 
     async def run(self) -> Side:
         """Trade through the recording. Raises `Stalled`, or whatever made the instance fail."""
@@ -277,7 +279,7 @@ class TraderSide:
         try:
             async with open_journal(world, STATE / "journal", Settings().journal, version="parity") as (journal, _):
                 halts = Halts(ledger, world.disk, world.clock, journal, STATE)
-                reports = _Collector(journal, StreamHub(), self._verdicts)
+                reports = _Collector(journal, StreamHub(), self._verdicts, self._trades)
                 async with open_runtime(world, self._plan(), ledger, halts, journal, reports) as runtime:
                     return await self._trade(runtime)
         finally:
@@ -300,7 +302,7 @@ class TraderSide:
             group.cancel_scope.cancel()
         if slot.engine is not engine:
             raise PlaydError(f"the instance did not survive: {slot.reason_text or 'restarted'}")
-        return Side(self._verdicts, [trade.as_json() for trade in engine.engine.trades])
+        return Side(self._verdicts, [trade.as_json() for trade in self._trades])
 
     def _plan(self) -> RuntimePlan:
         start_ms = int(self._result.candles.open_time_ms[0])
@@ -341,15 +343,20 @@ class TraderSide:
 
 
 class _Collector(Reports):
-    """Reports that remember every verdict."""
+    """Reports that remember every verdict and every trade."""
 
-    def __init__(self, journal: Any, streams: StreamHub, verdicts: list[tuple[int, str]]) -> None:
+    def __init__(self, journal: Any, streams: StreamHub, verdicts: list[tuple[int, str]], trades: list[TradeRecord]) -> None:
         super().__init__(journal, streams, Meters())
         self._verdicts = verdicts
+        self._trades = trades
 
     def instance(self, event: str, slot: Slot, fields: dict[str, Any]) -> None:
         if event == "bar.verdict":
             self._verdicts.append((int(fields["close_ms"]), str(fields["verdict"])))
+        elif event == "fill.booked" and slot.engine is not None:
+            newest = slot.engine.engine.trades[-1:]
+            if newest and (not self._trades or newest[0] is not self._trades[-1]):
+                self._trades.append(newest[0])
         super().instance(event, slot, fields)
 
 

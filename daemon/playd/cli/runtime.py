@@ -44,6 +44,7 @@ from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.exchange import Exchange
 from playd.venues.exchange.faults.model import Fault
 from playd.venues.port import Budget
+from playd.world.kernel_cache import code_version
 from playd.world.ports import World
 
 SHADOWED: Final = (Environment.LIVE, Environment.DEMO, Environment.LOCAL, Environment.TESTNET)
@@ -236,6 +237,7 @@ async def open_runtime(
             place_of=lambda record, play: runtime.place_of(record, play),
             report=reports.instance,
             refresh=lambda slot: runtime.supervisor.refresh(slot),
+            code=code_version(),
         )
         numbers = plan.settings.supervisor
         budget = RestartBudget(numbers.restart_max, round(numbers.restart_window_s * 1000), numbers.backoff_s)

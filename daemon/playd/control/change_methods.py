@@ -230,8 +230,8 @@ async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject
 def lifecycle_row(daemon: Daemon, slot: Slot) -> JsonObject:
     """What start and stop answer: where the instance stands and what is at the venue."""
     account, held = rows.held_of(daemon, slot)
-    engine = slot.engine
-    trades = engine.engine.trades if engine is not None else []
+    engine = slot.engine.engine if slot.engine is not None else None
+    count, net_usdt = (engine.trade_count, engine.net_pnl_usdt) if engine is not None else (0, 0.0)
     return {
         "name": slot.name,
         "state": str(slot.state),
@@ -239,7 +239,7 @@ def lifecycle_row(daemon: Daemon, slot: Slot) -> JsonObject:
         "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
         "position": rows.position_figure(daemon, slot, held),
         "stop_at_venue": rows.stop_figure(slot, account, held),
-        "statistics": {"trades": len(trades), "net_pnl_usdt": repr(sum(trade.net_pnl_usdt for trade in trades))},
+        "statistics": {"trades": count, "net_pnl_usdt": repr(net_usdt)},
     }
 
 

@@ -47,21 +47,35 @@ async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
         "statistics": None,
         "last_gate": _last_gate(daemon, slot),
     }
+    first = columns.explained_from
     if params.stats:
         stored = _stored(daemon, slot, limit=params.last or COUNTED)
-        found = bar_statistics(engine.play, columns, {close_ms: verdict for close_ms, (verdict, _) in stored.items()})
+        since_ms = int(closes[first]) if first < len(closes) else 2**62
+        kept = {close_ms: verdict for close_ms, (verdict, _) in stored.items() if close_ms >= since_ms}
+        found = bar_statistics(engine.play, columns, kept)
         return {**head, "statistics": None if found is None else statistics_object(found)}
     if params.last is not None:
-        count = min(params.last, LISTED, len(closes))
+        count = min(params.last, LISTED, len(closes) - first)
         newest = closes[len(closes) - count :][::-1].tolist()
         return {**head, "bars": _lines(daemon, slot, columns, newest)}
     row = len(closes) - 1 if params.at_ms is None else int(np.searchsorted(closes, params.at_ms, side="right")) - 1
-    if row < 0:
-        first = f"the first close is {rfc3339(int(closes[0]))}" if len(closes) else "there is no bar yet"
-        raise RpcError(Code.INVALID_PARAMS, f"no bar had closed at {rfc3339(params.at_ms or 0)}; {first}")
+    if row < first:
+        raise RpcError(Code.INVALID_PARAMS, _too_early(params.at_ms or 0, columns))
     close_ms = int(closes[row])
     verdict, detail = _stored(daemon, slot, limit=1, up_to_ms=close_ms).get(close_ms, (None, ""))
     return {**head, "explanation": explanation(engine.play, columns, close_ms, verdict, detail)}
+
+
+def _too_early(at_ms: int, columns: Columns) -> str:
+    """Why there is nothing to say about a time, and from when on there is."""
+    clock, first = columns.program.decision_clock, columns.explained_from
+    closes = columns.close_times_ms(clock)
+    if first >= len(closes):
+        return f"no bar had closed at {rfc3339(at_ms)}; there is no bar yet"
+    since = f"the first close is {rfc3339(int(closes[first]))}"
+    if columns.dropped(clock) == 0:
+        return f"no bar had closed at {rfc3339(at_ms)}; {since}"
+    return f"{rfc3339(at_ms)} is older than what a running instance keeps; {since}. `playd play explain` says it from candles"
 
 
 def _lines(daemon: Daemon, slot: Slot, columns: Columns, closes_ms: Iterable[int]) -> list[JsonObject]:

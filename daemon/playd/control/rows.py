@@ -55,7 +55,7 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
         "play_digest_short": record.play_digest[:SHORT_DIGEST],
         "capital_step": record.capital_step,
         "unresolved": _unresolved(account, record),
-        "trades": len(slot.engine.engine.trades) if slot.engine is not None else 0,
+        "trades": slot.engine.engine.trade_count if slot.engine is not None else 0,
         "last_verdict": _last_verdict(slot),
     }
 

@@ -42,6 +42,18 @@ JOURNAL_RECORD_BYTES: Final = 16 * 1024
 STATE_BYTES: Final = 256 * 1024
 """Largest instance state; a real one is about 4 KiB."""
 
+KEPT_BASE_BARS: Final = 7 * 24 * 60
+"""Base bars whose columns a running instance keeps for explanations: a week of minutes, 80 KiB a column."""
+
+KEPT_LEAST_BARS: Final = 1024
+"""Bars that it keeps of every clock at least: twice what one answer lists, six weeks of hours, 8 KiB a column."""
+
+KEPT_TRADES: Final = 1024
+"""Trade records that a running engine keeps, 1 KiB each; the ledger has all executions."""
+
+COLUMN_IMAGE_BYTES: Final = 256 * 1024 * 1024
+"""Largest image of columns; a usual one is 0.3 MiB, one with a window of 90 days of minutes 50 MiB."""
+
 GUARDIAN_PLAN_BYTES: Final = 1024 * 1024
 """Largest plan of the guardian; one position takes about 400 bytes."""
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from playd.engine.clauses import fired, stopped_by, truth
 from playd.engine.readings import Readings
-from playd.kernels import absent
+from playd.kernels import absent, asof
 from playd.plays.columns import Columns
 from playd.plays.model import Scalar
 from playd.plays.rule_tree import ActionRule, Rule, RuleOperand
@@ -23,6 +23,8 @@ STALE: Final = "stale"
 NO_DATA: Final = "no_data"
 UNDEFINED: Final = "undefined"
 NO_HISTORY: Final = "no_history"
+NOT_KEPT: Final = "not_kept"
+"""What would say so is older than what the columns of a running instance keep."""
 
 _CROSSES: Final = ("cross_above", "cross_below")
 
@@ -130,7 +132,7 @@ class Explainer:
         row = self._row(rule)
         for one in [row, row - 1] if rule.op in _CROSSES else [row]:
             if one < 0:
-                return Unknown(NO_HISTORY, rule.path)
+                return self._before_the_first(rule)
             for operand in rule.operands:
                 if (found := self._missing(operand, one)) is not None:
                     return found
@@ -141,9 +143,13 @@ class Explainer:
         child = rule.children[0]
         rows = np.flatnonzero(np.isnan(self._columns.column(child.path)[: self._row(rule) + 1]))
         if not len(rows):
-            return Unknown(NO_HISTORY, rule.path)
+            return self._before_the_first(child)
         close_ms = int(self._readings.closes(self._readings.clock_of(child.path))[rows[-1]])
         return Explainer(self._columns, close_ms).node(child).unknown or Unknown(NO_HISTORY, rule.path)
+
+    def _before_the_first(self, rule: Rule) -> Unknown:
+        gone = self._columns.dropped(self._readings.clock_of(rule.path))
+        return Unknown(NOT_KEPT if gone else NO_HISTORY, rule.path)
 
     def _missing(self, operand: RuleOperand, row: int) -> Unknown | None:
         """Why an operand is missing at a row of its clock; None if it is not."""
@@ -167,11 +173,18 @@ def _reason(columns: Columns, column: int, close_ms: int) -> str:
         return NO_DATA
     if node is not None and node.kind == "offset" and _reason(columns, node.inputs[0], close_ms) == NO_DATA:
         return NO_DATA
-    if node is not None and node.kind == "asof":
+    if node is not None and node.kind == asof.KIND:
         source = program.columns[node.inputs[0]]
-        closed = int(np.searchsorted(columns.close_times_ms(source.clock), close_ms, side="right"))
+        closed = _rows_closed(columns, source.clock, close_ms)
         if closed and not math.isnan(columns.row(node.inputs[0])[closed - 1]):
             return STALE
-        return _reason(columns, node.inputs[0], close_ms) if closed else NOT_WARM
-    closed = int(np.searchsorted(columns.close_times_ms(here.clock), close_ms, side="right"))
-    return NOT_WARM if closed * program.clocks[here.clock].step_ms < here.ready_ms else UNDEFINED
+        if closed:
+            return _reason(columns, node.inputs[0], close_ms)
+        return NOT_KEPT if columns.dropped(source.clock) else NOT_WARM
+    bars = columns.dropped(here.clock) + _rows_closed(columns, here.clock, close_ms)
+    return NOT_WARM if bars * program.clocks[here.clock].step_ms < here.ready_ms else UNDEFINED
+
+
+def _rows_closed(columns: Columns, clock: int, close_ms: int) -> int:
+    """Rows of a clock that had closed at a time."""
+    return int(np.searchsorted(columns.close_times_ms(clock), close_ms, side="right"))

@@ -2,20 +2,22 @@
 What a decision leaves in the record of its trade: the rule that fired, its clauses, its metadata (play-language 4.11, 10.10).
 
 All of it is read from the columns at the close that decided, whenever it is asked for: columns never change behind that close,
-so a record made after a restart, or long after the decision, is the same.
+so a record made after a restart, or long after the decision, is the same. What the columns of a running engine are about to
+forget is read before (`Remembered`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from playd.core.canonical import Json
 from playd.engine.clauses import fired, truth
 from playd.engine.patterns import distinct_times, tree_paths
 from playd.engine.readings import Readings
-from playd.matching.records import REASON_CODE, Records
+from playd.matching.records import REASON_CODE, Record, Records
 from playd.plays.columns import Columns
 from playd.plays.conditions import Ref
 from playd.plays.model import ActionName, Play, Scalar
@@ -79,6 +81,11 @@ class NoteReader:
             return NO_NOTES.metadata
         return self._of(columns, actions, np.array([close_ms]))[0].metadata
 
+    def of_decision(self, columns: Columns, decision: "DecisionKey") -> Notes:
+        """Notes of one entry or exit."""
+        actions = (_EXITS if decision.leaves else _ENTRIES)[decision.direction]
+        return self._of(columns, actions, np.array([decision.close_ms]))[0]
+
     def _by_side(
         self,
         columns: Columns,
@@ -116,6 +123,72 @@ class NoteReader:
             for key, value in emission.metadata
         }
         return Notes(emission.rule, clauses, values)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DecisionKey:
+    """An entry into, or an exit out of, a position of `direction` that was decided at `close_ms`."""
+
+    leaves: bool
+    direction: int
+    close_ms: int
+
+
+class Remembered:
+    """Notes of the decisions that a fill to come will name, read while the columns still have their rows."""
+
+    def __init__(self, reader: NoteReader) -> None:
+        self._reader = reader
+        self._notes: dict[DecisionKey, Notes] = {}
+
+    def look(self, columns: Columns, state: Record) -> None:
+        """Read what a STATE speaks of, and forget the rest. To be called before rows are dropped."""
+        keys = _spoken_of(state)
+        self._notes = {key: self._notes.get(key) or self._reader.of_decision(columns, key) for key in keys}
+
+    def of_trade(self, columns: Columns, row: Records) -> tuple[list[Notes], list[Notes]]:
+        """Notes of the entry and the exit of one TRADE record: from memory, else from the columns."""
+        trade = row[0]
+        entries, exits = self._reader.of_trades(columns, row)
+        entry = self._notes.get(DecisionKey(False, int(trade["dir"]), int(trade["decided_ms"])))
+        leave = self._notes.get(DecisionKey(True, int(trade["dir"]), int(trade["exit_decided_ms"])))
+        by_rule = trade["reason"] == _SIGNAL
+        return [entry or entries[0]], [leave if leave and by_rule else exits[0]]
+
+    def snapshot(self) -> list[Json]:
+        """Everything, JSON-able."""
+        return [
+            {
+                "leaves": key.leaves,
+                "direction": key.direction,
+                "close_ms": key.close_ms,
+                "rule": note.rule,
+                "clauses": [*note.clauses],
+                "metadata": dict(note.metadata),
+            }
+            for key, note in sorted(self._notes.items(), key=lambda one: one[0])
+        ]
+
+    def restore(self, snapshot: list[dict[str, Any]]) -> None:
+        """Continue from a snapshot."""
+        self._notes = {
+            DecisionKey(one["leaves"], one["direction"], one["close_ms"]): Notes(
+                one["rule"], tuple(one["clauses"]), one["metadata"]
+            )
+            for one in snapshot
+        }
+
+
+def _spoken_of(state: Record) -> list[DecisionKey]:
+    """The decisions behind the open position, the entry order and the exit order of a STATE."""
+    keys = []
+    if state["dir"] != 0:
+        keys.append(DecisionKey(False, int(state["dir"]), int(state["decided_ms"])))
+    if state["pending_qty"] > 0:
+        keys.append(DecisionKey(False, int(state["pending_dir"]), int(state["pending_decided_ms"])))
+    if state["exit_qty"] > 0 and state["exit_reason"] == _SIGNAL:
+        keys.append(DecisionKey(True, int(state["dir"]), int(state["exit_decided_ms"])))
+    return keys
 
 
 def _first_true(emissions: Sequence[Emission], readings: Readings, time_ms: int) -> tuple[Emission | None, tuple[str, ...]]:

@@ -9,23 +9,26 @@ import numpy as np
 from playd.core.candles import Candle, Candles
 from playd.core.errors import Broken, StateError
 from playd.core.instrument import Instrument
+from playd.core.limits import KEPT_TRADES
 from playd.core.orders import Action, Side
 from playd.core.units import from_units, units_to_text
 from playd.engine import records as e
 from playd.engine.account import apply_entry, apply_exit, apply_funding, entry_ended, exit_ended, leave, mark
 from playd.engine.decide import decide
 from playd.engine.messages import LEVELS_OF_FILL, Decision, EngineFill, EngineOrder, EnginePosition
-from playd.engine.notes import NoteReader
+from playd.engine.notes import NoteReader, Remembered
 from playd.engine.rules import build_rules, build_state, build_week
 from playd.engine.trades import TradeRecord, read_trades
 from playd.engine.verdicts import NO_SIGNAL, NewestClause
 from playd.matching.money import equity_usdt
 from playd.matching.records import REASON_CODE, REASONS, SIGNAL, SL
+from playd.plays.column_image import ColumnImage
 from playd.plays.columns import Columns
+from playd.plays.keep import Keep
 from playd.plays.model import Play
 from playd.plays.program import Program
 
-SNAPSHOT_VERSION: Final = 4
+SNAPSHOT_VERSION: Final = 5
 _HALT_WORDS: Final = {e.RUNNING: None, e.HALTED_DRAWDOWN: "max_drawdown", e.HALTED_LIQUIDATED: "liquidation"}
 _NO_LEVEL_WORD: Final = "none"
 
@@ -49,24 +52,40 @@ class PlayEngine:
     """
     Decisions and account of one Play.
 
-    Use: `warm` with the history from the anchor on, `restore` if there is a snapshot, then for every closed base candle in
-    order first the fills that happened in it (`on_fill`, `on_order_ended`, `on_funding`), then `on_bar`.
+    Use: `resume` if there is an image of its columns, `warm` with the history from there or from the anchor on, `restore` if
+    there is a snapshot, then for every closed base candle in order first the fills that happened in it (`on_fill`,
+    `on_order_ended`, `on_funding`), then `on_bar`.
 
     Making one compiles what all of them call, unless the disk cache has it: make engines before the first bar is due.
 
-    `trades` grows by one record per closing fill since this object was made; snapshots do not hold them.
+    `trades` has the newest records, one per closing fill since this object was made; `trade_count` and `net_pnl_usdt` are of
+    all of them. Snapshots do not hold them.
     """
 
     def __init__(
-        self, program: Program, play: Play, instrument: Instrument, start_equity_usdt: float, *, capacity: int = 0
+        self,
+        program: Program,
+        play: Play,
+        instrument: Instrument,
+        start_equity_usdt: float,
+        *,
+        capacity: int = 0,
+        keep: Keep | None = None,
     ) -> None:
-        """`capacity`: base candles to make room for beforehand; the columns grow beyond it when they must."""
+        """
+        `capacity`: base candles to make room for beforehand; the columns grow beyond it when they must. `keep`: how much of
+        its columns stays; all of it without. What is decided is the same.
+        """
         self.trades: list[TradeRecord] = []
+        self.trade_count = 0
+        self.net_pnl_usdt = 0.0
         self.play = play
         self._program = program
         self._instrument = instrument
-        self._columns = Columns(program, capacity)
+        self._keep = keep
+        self._columns = Columns(program, capacity, keep=keep)
         self._notes = NoteReader(play)
+        self._remembered = Remembered(self._notes)
         self._stopping = NewestClause(play, program)
         self._rules = build_rules(play, instrument, program.base_step_ms)
         self._week = build_week(play.policy.trading_windows)
@@ -127,20 +146,33 @@ class PlayEngine:
         peak = max(float(self._state["peak_equity_usdt"][0]), equity)
         return (peak - equity) / peak * 100.0 if peak > 0.0 else 0.0
 
+    def resume(self, image: ColumnImage) -> None:
+        """Take the columns up where their image was made. Raises `StateError` for an image of another Program."""
+        self._columns.resume(image)
+
     def warm(self, candles: Candles) -> None:
         """Extend the columns by closed candles, without decisions."""
         self._columns.extend_many(candles)
 
-    def rewarm(self, candles: Candles) -> None:
-        """Build the columns anew from candles that were corrected, up to the same bar. Account and orders stay as they are."""
-        self._columns = Columns(self._program, 0)
-        self._columns.extend_many(candles)
+    def rewarm(self, candles: Candles, image: ColumnImage | None = None) -> None:
+        """
+        Build the columns anew from candles that were corrected, up to the same bar: all since the anchor, or those from the
+        last one of `image` on. Account and orders stay as they are.
+        """
+        self._remembered.look(self._columns, self._state[0])
+        self._columns = Columns(self._program, 0, keep=self._keep)
+        if image is not None:
+            self._columns.resume(image)
+        self._columns.extend_many(candles if image is None else candles.places(1, len(candles)))
 
     def on_bar(self, candle: Candle) -> Decision | None:
         """Extend the columns by one closed base candle; the decision if one is due at its close, else None."""
         state = self._state
         if state["dir"][0] != 0 and candle.open_time_ms >= state["entry_time_ms"][0]:
             mark(state, candle.high, candle.low)
+        if self._columns.trim_due:
+            self._remembered.look(self._columns, state[0])
+            self._columns.trim()
         if not self._columns.extend_one(candle):
             return None
         close_ms = candle.open_time_ms + self._program.base_step_ms
@@ -173,8 +205,7 @@ class PlayEngine:
         if reason == 0:
             raise ValueError(f"{fill.reason!r} is not a reason for which a position is closed")
         apply_exit(self._state, self._rules, fill.qty_steps, price, fill.fee_usdt, fill.time_ms, reason, self._trade, 0)
-        notes = self._notes.of_trades(self._columns, self._trade)
-        self.trades.extend(read_trades(self._trade, self._instrument, self._program.exec_step_ms, notes))
+        self._note_trade()
         return None
 
     def on_levels_refused(self) -> EngineOrder | None:
@@ -201,11 +232,13 @@ class PlayEngine:
         """
         Everything but the columns, JSON-able; floats as hexadecimal text, so that every bit survives.
 
-        The columns come back by `warm` with the same candles from the same anchor.
+        The columns come back by `warm` with the same candles from the same anchor, or from an image of them.
         """
         fields = {name: _packed(self._state[name][0]) for name in e.STATE.names or ()}
-        times = {"anchor_ms": self._anchor_ms(), "reference_ms": self._columns.reference_ms}
-        return {"version": SNAPSHOT_VERSION, **times, "begun": self._begun, "state": fields}
+        self._remembered.look(self._columns, self._state[0])
+        times = {"anchor_ms": self._columns.anchor_ms, "reference_ms": self._columns.reference_ms}
+        notes = self._remembered.snapshot()
+        return {"version": SNAPSHOT_VERSION, **times, "begun": self._begun, "state": fields, "notes": notes}
 
     def restore(self, snapshot: dict[str, object]) -> None:
         """
@@ -213,23 +246,20 @@ class PlayEngine:
         """
         if snapshot.get("version") != SNAPSHOT_VERSION:
             raise StateError(f"engine snapshot of version {snapshot.get('version')}, expected {SNAPSHOT_VERSION}", exit_code=80)
-        found, expected = self._anchor_ms(), snapshot.get("anchor_ms")
+        found, expected = self._columns.anchor_ms, snapshot.get("anchor_ms")
         if found != expected:
             raise StateError(f"columns start at {found}, the snapshot's at {expected}: warm from the same anchor")
         found, expected = self._columns.reference_ms, snapshot.get("reference_ms")
         if found != expected:
             raise StateError(f"the second symbol starts at {found}, the snapshot's at {expected}: its history is another one")
         fields = snapshot.get("state")
-        if not isinstance(fields, dict) or set(fields) != set(e.STATE.names or ()):
+        notes = snapshot.get("notes")
+        if not isinstance(fields, dict) or set(fields) != set(e.STATE.names or ()) or not isinstance(notes, list):
             raise StateError("engine snapshot does not have the fields of this version")
+        self._remembered.restore(notes)
         self._begun = bool(snapshot.get("begun", True))
         for name, value in fields.items():
             self._state[name] = float.fromhex(value) if isinstance(value, str) else value
-
-    def _anchor_ms(self) -> int | None:
-        """Open of the first candle that the columns have seen."""
-        times = self._columns.open_times_ms(0)
-        return int(times[0]) if len(times) else None
 
     def _decision(self, close_ms: int, close: float, values: dict[str, float]) -> Decision:
         out = self._intent[0]
@@ -269,6 +299,14 @@ class PlayEngine:
             said = self._notes.said_leaving(self._columns, int(out["dir"]), close_ms) if by_rule else {}
             orders.append(EngineOrder(action, side, int(out["qty"]), None, None, close, float(out["percent"]), reason, said))
         return tuple(orders)
+
+    def _note_trade(self) -> None:
+        notes = self._remembered.of_trade(self._columns, self._trade)
+        self.trades.extend(read_trades(self._trade, self._instrument, self._program.exec_step_ms, notes))
+        self.trade_count += 1
+        self.net_pnl_usdt += self.trades[-1].net_pnl_usdt
+        if len(self.trades) >= 2 * KEPT_TRADES:
+            del self.trades[:-KEPT_TRADES]
 
     def _levels_of_fill(self, price: float) -> EngineOrder:
         s = self._state[0]

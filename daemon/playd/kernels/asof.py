@@ -13,6 +13,7 @@ import numpy as np
 
 from playd.kernels.compiled import MISSING, Kernel, Row, Table, compile_kernel
 
+KIND: Final = "asof"
 STATE_SIZE: Final = 1
 SOURCE_ROWS_USED: Final = 0
 """

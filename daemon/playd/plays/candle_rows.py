@@ -1,7 +1,7 @@
 """Candle fields of one clock as growing rows: the base clock as it comes in, slower clocks rolled up from it."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,19 @@ class CandleRows:
         self.capacity = capacity
         for name, row in self.rows.items():
             self.rows[name] = moved(row, _room(name, capacity), self.count)
+
+    def drop(self, bars: int) -> None:
+        """Forget the first bars. The others move to the front of the same memory, so that rows stay where they are."""
+        left = self.count - bars
+        for row in (*self.raw(0), *(self.rows[name] for name in self._derived)):
+            row[:left] = row[bars : self.count]
+        if "close_time" in self._derived:
+            self.rows["close_time"][left : self.count] = np.nan
+        self.count = left
+
+    def raw(self, first: int) -> list[NDArray[Any]]:
+        """What the bars from `first` on are made of, always in the same order; fields made from open times are not in it."""
+        raise NotImplementedError
 
     def fill_derived(self, lo: int, times: NDArray[np.float64] | NDArray[np.int64]) -> None:
         """Write the fields made from the open times of the bars from `lo` on."""
@@ -76,6 +89,10 @@ class BaseRows(CandleRows):
         room = np.empty(capacity, dtype=np.int64)
         room[: self.count] = self.open_time_ms[: self.count]
         self.open_time_ms = room
+
+    def raw(self, first: int) -> list[NDArray[Any]]:
+        prices = (self.rows[name] for name in (*PRICE_FIELDS, *self._of_reference))
+        return [row[first : self.count] for row in (self.open_time_ms, *prices)]
 
     def take_all(self, candles: Candles) -> bool:
         """Hold these candles without copying, if they fill the room exactly. True if so."""
@@ -162,6 +179,14 @@ class SlowRows(CandleRows):
             old, series.table = series.table, np.empty((rollup.ROWS, capacity))
             series.table[:, : self.count] = old[:, : self.count]
         self._show_tables()
+
+    def raw(self, first: int) -> list[NDArray[Any]]:
+        return [row[first : self.count] for series in self._series for row in series.table]
+
+    @property
+    def states(self) -> list[Row]:
+        """All that the rollups remember."""
+        return [series.state for series in self._series]
 
     def extend(self, lo: int, hi: int) -> int:
         """Take the base bars `lo…hi`; returns how many bars of this clock they finished."""

@@ -4,16 +4,20 @@ The columns of a running Program: whole histories or one closed bar at a time, t
 Nothing is ever changed in the past, and a value depends only on bars that closed at or before its own bar's close.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from playd.core.candles import Candle, Candles
+from playd.core.errors import Broken, StateError
+from playd.kernels.asof import SOURCE_ROWS_USED
 from playd.kernels.compiled import Row, Table
 from playd.plays.candle_rows import AT_ONCE, BaseRows, CandleRows, SlowRows
+from playd.plays.column_image import ColumnImage, packed, unpack
 from playd.plays.graph import derived_fields
+from playd.plays.keep import Keep, alignments, program_digest, reaches
 from playd.plays.node_calls import BLOCK_BARS, BLOCK_ROOM, BlockCall, WholeCall, in_blocks
 from playd.plays.program import Program
 
@@ -21,6 +25,9 @@ _MORE: Final = 2
 """Growth factor of the room, so that growing costs little per bar."""
 
 _LEAST_ROOM: Final = 16
+
+NEVER: Final = 2**62
+"""A number of bars that no columns ever hold."""
 
 
 class _Stage:
@@ -42,10 +49,19 @@ class Columns:
 
     With `signals_only`, what is only on the way to the signals is forgotten block by block: most of the memory of a long
     history is never touched. The values are the same.
+
+    With `keep`, rows are bounded: `trim` drops what nobody needs any more from the front, and numbers of rows count from the
+    first that is left, on every clock on its own (`dropped`). The values are the same, and so are all that follow.
     """
 
-    def __init__(self, program: Program, capacity: int, *, signals_only: bool = False) -> None:
+    def __init__(self, program: Program, capacity: int, *, signals_only: bool = False, keep: Keep | None = None) -> None:
         self.program = program
+        self.anchor_ms: int | None = None
+        """Open of the first candle ever taken."""
+        self._keep = keep
+        self._trim_at = NEVER if keep is None else keep.base_bars + keep.spare_bars
+        self._dropped = [0] * len(program.clocks)
+        self._reaches, self._alignments = reaches(program), alignments(program)
         base_derived = set(derived_fields(program.columns, 0))
         if len(program.clocks) > 1:
             base_derived.add("time")
@@ -79,8 +95,19 @@ class Columns:
         self._check_next(int(candles.open_time_ms[0]))
         if not bool((candles.open_time_ms[1:] > candles.open_time_ms[:-1]).all()):
             raise ValueError("candles are not in rising order of time")
+        if self._keep is None:
+            self._take(candles)
+            return
+        for start in range(0, len(candles), self._keep.spare_bars):
+            if self.trim_due:
+                self.trim()
+            self._take(candles.places(start, start + self._keep.spare_bars))
+
+    def _take(self, candles: Candles) -> None:
         lo = self._base.count
-        if self._base.take_all(candles):
+        if self.anchor_ms is None:
+            self.anchor_ms = int(candles.open_time_ms[0])
+        if self._keep is None and self._base.take_all(candles):
             self._rows_stale = True
         else:
             self._make_room(self._base, lo + len(candles))
@@ -98,6 +125,8 @@ class Columns:
         Raises `ValueError` for a candle that is not later than the last one.
         """
         self._check_next(candle.open_time_ms)
+        if self.anchor_ms is None:
+            self.anchor_ms = candle.open_time_ms
         lo = self._base.count
         before = self._decisions.count
         self._make_room(self._base, lo + 1)
@@ -107,6 +136,107 @@ class Columns:
         self._extend(lo)
         closed = self._decisions.count > before
         return closed and (candle.open_time_ms + self._base.step_ms) % self._decisions.step_ms == 0
+
+    @property
+    def trim_due(self) -> bool:
+        """Whether so much has gathered at the front that dropping it is worth the copy of what stays."""
+        return self._base.count >= self._trim_at
+
+    def trim(self) -> None:
+        """Drop from the front of every clock what is not kept; nothing without `keep`."""
+        if self._keep is None or not self._base.count:
+            return
+        for clock, bars in enumerate([self._spare(clock, self._keep) for clock in range(len(self._clocks))]):
+            if bars > 0:
+                self._drop(clock, bars)
+        self._trim_at = self._base.count + max(self._keep.spare_bars, self._base.count // 4)
+
+    def dropped(self, clock: int) -> int:
+        """How many bars of a clock were before the first that is left."""
+        return self._dropped[clock]
+
+    @property
+    def explained_from(self) -> int:
+        """The first row of the decision clock whose values were made of rows that are still there."""
+        clock = self.program.decision_clock
+        return min(self._reaches[clock], self._decisions.count) if self._dropped[clock] else 0
+
+    def _spare(self, clock: int, keep: Keep) -> int:
+        """Bars at the front of a clock that are not kept."""
+        since_ms = int(self._base.open_time_ms[self._base.count - 1]) - (keep.base_bars - 1) * self._base.step_ms
+        count = self._clocks[clock].count
+        recent = count - int(np.searchsorted(self.close_times_ms(clock), since_ms, side="right"))
+        return count - self._tail(clock, max(recent, keep.least_bars))
+
+    def _tail(self, clock: int, bars: int) -> int:
+        """How many of the newest rows of a clock its kernels, and explanations of the newest `bars`, read."""
+        count = self._clocks[clock].count
+        waiting = [count - int(self._states[i][SOURCE_ROWS_USED]) + 1 for i, source in self._alignments if source == clock]
+        return min(max(bars + self._reaches[clock], *waiting, 0), count)
+
+    def _drop(self, clock: int, bars: int) -> None:
+        left = self._clocks[clock].count - bars
+        self._clocks[clock].drop(bars)
+        for stage in self._stages:
+            if stage.clock == clock:
+                stage.done -= bars
+                for i in stage.nodes:
+                    self._tables[i][:, :left] = self._tables[i][:, bars : bars + left]
+        for i, source in self._alignments:
+            if source == clock:
+                self._states[i][SOURCE_ROWS_USED] -= bars
+        self._dropped[clock] += bars
+
+    def image(self, least_bars: int) -> ColumnImage:
+        """
+        What these columns go on from with the same bits: the state of every kernel, and the newest rows.
+
+        Explanations reach `least_bars` of every clock behind the newest bar, and of course all that follow.
+        """
+        if self.anchor_ms is None:
+            raise Broken("columns without a bar have no image")
+        counts = [rows.count for rows in self._clocks]
+        tails = [self._tail(clock, least_bars) for clock in range(len(counts))]
+        states = [state.copy() for state in self._states]
+        for i, source in self._alignments:
+            states[i][SOURCE_ROWS_USED] -= counts[source] - tails[source]
+        rows = self._memory([count - tail for count, tail in zip(counts, tails, strict=True)])
+        return ColumnImage(
+            program=program_digest(self.program),
+            anchor_ms=self.anchor_ms,
+            reference_ms=self._base.reference_ms,
+            last_open_ms=int(self._base.open_time_ms[self._base.count - 1]),
+            bars=tuple(gone + count for gone, count in zip(self._dropped, counts, strict=True)),
+            rows=tuple(tails),
+            body=packed([*states, *rows]),
+        )
+
+    def resume(self, image: ColumnImage) -> None:
+        """Go on from an image, before the first candle. Raises `StateError` for one of another Program."""
+        if image.program != program_digest(self.program) or self._base.count:
+            raise StateError("an image of columns belongs to another Program, or comes too late")
+        for rows, count in zip(self._clocks, image.rows, strict=True):
+            self._make_room(rows, count)
+        self._connect()
+        for rows, count in zip(self._clocks, image.rows, strict=True):
+            rows.count = count
+        unpack(image.body, [*self._states, *self._memory([0] * len(image.rows))])
+        for place, rows in enumerate(self._clocks):
+            rows.fill_derived(0, self.open_times_ms(place))
+        for stage in self._stages:
+            stage.done = self._clocks[stage.clock].count
+        self.anchor_ms, self._base.reference_ms = image.anchor_ms, image.reference_ms
+        self._dropped = [bars - count for bars, count in zip(image.bars, image.rows, strict=True)]
+
+    def _memory(self, firsts: Sequence[int]) -> list[NDArray[Any]]:
+        """The arrays that hold the rows of every clock from its place in `firsts` on, and what rollups remember."""
+        found: list[NDArray[Any]] = [state for slow in self._slow for state in slow.states]
+        for rows, first in zip(self._clocks, firsts, strict=True):
+            found += rows.raw(first)
+        for stage in self._stages:
+            first, count = firsts[stage.clock], self._clocks[stage.clock].count
+            found += [self._tables[i][:, first:count] for i in stage.nodes]
+        return found
 
     def _check_next(self, open_time_ms: int) -> None:
         count = self._base.count
@@ -173,7 +303,7 @@ class Columns:
 
     @property
     def decision_count(self) -> int:
-        """Closed bars of the decision clock so far."""
+        """Rows of the decision clock: its closed bars, those dropped left out."""
         return self._decisions.count
 
     def column(self, name: str) -> Row:

@@ -114,7 +114,7 @@ class Graph:
         params = asof.pack(self.clocks[source.clock].step_ms if stale else NEVER_STALE_MS)
         label = f"{source.name}@{self.clocks[clock].name}"
         meanings, kernel, size = (source.meaning,), asof.kernel(), asof.STATE_SIZE
-        return self.node(clock, "asof", kernel, inputs, params, size, 0, (0,), (0,), (label,), meanings=meanings)[0]
+        return self.node(clock, asof.KIND, kernel, inputs, params, size, 0, (0,), (0,), (label,), meanings=meanings)[0]
 
     def rename(self, column: int, name: str) -> None:
         """Give a column the name that people know it by, unless it has one."""

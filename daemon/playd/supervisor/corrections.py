@@ -12,6 +12,7 @@ import anyio
 
 from playd.core.candles import Candles
 from playd.market.feed_watch import Revision
+from playd.plays.column_image import ColumnImage
 
 AGAIN_AFTER_S: Final = 1.0
 """A venue is asked again so soon: it gives a candle over REST only some time after its close."""
@@ -33,13 +34,20 @@ class Corrections:
     The corrections of one engine that are not in its columns yet.
 
     `last_ms` is the open of the bar that the columns stand at, `busy` whether a bar is half dealt with; `rewarm` builds the
-    columns anew. A correction of a bar that is still to come waits for it.
+    columns anew from candles: all since the anchor, or those from the last one of `image` on. A correction of a bar that is
+    still to come waits for it.
     """
 
     def __init__(
-        self, history: History, rewarm: Callable[[Candles], None], last_ms: Callable[[], int], busy: Callable[[], bool]
+        self,
+        history: History,
+        image: Callable[[], ColumnImage | None],
+        rewarm: Callable[[Candles, ColumnImage | None], None],
+        last_ms: Callable[[], int],
+        busy: Callable[[], bool],
     ) -> None:
         self._history = history
+        self._image = image
         self._rewarm = rewarm
         self._last_ms = last_ms
         self._busy = busy
@@ -81,10 +89,12 @@ class Corrections:
             end_ms = last_ms + step_ms
             if wrong_ms > last_ms or not await self._history(last_ms, end_ms):
                 return False
-            candles = await self._history(anchor_ms, end_ms)
+            image = self._image()
+            first_ms = anchor_ms if image is None else image.last_open_ms
+            candles = await self._history(first_ms, end_ms)
             ends = (int(candles.open_time_ms[0]), int(candles.open_time_ms[-1])) if candles else None
-            if candles is None or ends != (anchor_ms, self._last_ms()) or self._busy():
+            if candles is None or ends != (first_ms, self._last_ms()) or self._busy():
                 return False
-            self._rewarm(candles)
+            self._rewarm(candles, image)
             self._wrong_ms = None if self._wrong_ms == wrong_ms else self._wrong_ms
             return not self.open

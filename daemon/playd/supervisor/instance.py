@@ -26,6 +26,8 @@ from playd.orders.fills import FillEvent, FundingEvent, InstanceEvent, OrderEnde
 from playd.orders.gates import GateInputs
 from playd.orders.gateway import Verdict
 from playd.orders.stops import STOP_REFUSED
+from playd.plays.column_image import ColumnImage
+from playd.plays.columns import Columns
 from playd.supervisor.corrections import Corrected, Corrections
 from playd.supervisor.inbox import Inbox
 from playd.supervisor.translate import Identity, fill_of, intent_of, intent_of_fill
@@ -113,6 +115,10 @@ class Surroundings(Protocol):
         """Closed candles that open in `[start_ms, end_ms)` as the venue has them now; None when it does not answer."""
         ...
 
+    def image(self) -> ColumnImage | None:
+        """What columns can be built anew from instead of from the anchor; older than any candle that is still corrected."""
+        ...
+
     def rewarmed(self) -> None:
         """The columns stand on corrected candles."""
         ...
@@ -139,6 +145,10 @@ class Surroundings(Protocol):
 
     def save(self, state: Callable[[], dict[str, Json]], *, now: bool) -> None:
         """Keep what `state` says; may be put off for up to a second, and is then asked again, unless `now`."""
+        ...
+
+    def columns_moved(self, columns: Columns, open_ms: int) -> None:
+        """The columns have the bar that opens then, and nothing is half dealt with: the moment to keep an image of them."""
         ...
 
 
@@ -177,7 +187,9 @@ class EngineInstance:
         self._around = around
         self._inbox = Inbox()
         self._step_ms = identity.base_step_ms
-        self._corrections = Corrections(around.history, self._rewarm, lambda: self.last_open_ms, lambda: self._in_bar)
+        self._corrections = Corrections(
+            around.history, around.image, self._rewarm, lambda: self.last_open_ms, lambda: self._in_bar
+        )
 
     @property
     def at_rest(self) -> bool:
@@ -266,9 +278,10 @@ class EngineInstance:
         self._in_bar = False
         if self.at_rest:
             self._around.save(self.state, now=False)
+            self._around.columns_moved(self.engine.columns, self.last_open_ms)
 
-    def _rewarm(self, candles: Candles) -> None:
-        self.engine.rewarm(candles)
+    def _rewarm(self, candles: Candles, image: ColumnImage | None) -> None:
+        self.engine.rewarm(candles, image)
         self._around.rewarmed()
 
     def _catch_up_ended(self) -> None:

@@ -20,6 +20,9 @@ from playd.world.quarantine import set_aside
 
 SCHEMA: Final = "instance-state/1"
 
+IMAGE_NAME: Final = "columns.bin"
+"""Beside the state: what `column_keeper` writes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -102,8 +105,9 @@ class Keeper:
         return StateError(self._set_aside(self.path, problem, wall_ms))
 
     def forget(self) -> None:
-        """Remove both generations: the instance was removed, or a person asked for a rebuild."""
-        for path in (self.path, self.previous_path):
+        """Remove both generations, and those of its columns: the instance was removed."""
+        images = (self._dir / IMAGE_NAME, self._dir / f"{IMAGE_NAME}.prev")
+        for path in (self.path, self.previous_path, *images):
             if self._disk.exists(path):
                 self._disk.remove(path)
 

@@ -19,8 +19,10 @@ from playd.engine.play_engine import PlayEngine
 from playd.market.hub import MarketHub
 from playd.market.paired import paired_bars
 from playd.orders.halts import instance_scope
+from playd.plays.column_image import ColumnImage
 from playd.plays.model import Play
 from playd.plays.program import Program
+from playd.supervisor.column_keeper import KEEP, ColumnKeeper, Images, Owner
 from playd.supervisor.instance import BarSource, EngineInstance
 from playd.supervisor.keeper import Keeper, Kept
 from playd.supervisor.loading import load_program, warm_up
@@ -55,6 +57,8 @@ class LifeParts:
     place_of: Callable[[InstanceRecord, Play], Awaitable[Place]]
     report: Report
     refresh: Callable[[Slot], None]
+    code: str
+    """Version of what computes columns, see `world.kernel_cache.code_version`."""
 
 
 async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance], None]) -> None:
@@ -75,12 +79,15 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     with anyio.move_on_after(ACCOUNT_WITHIN_S):
         await place.ready()
     _tell_damage(slot, parts, place, kept)
+    images = ColumnKeeper(parts.world.disk, parts.instances_dir, record.name, Owner(record.uid, record.play_digest, parts.code))
+    image = _image_of(slot, parts, images, kept)
     hub = parts.hub_of(record)
     slot.symbols = record.symbol, *((play.reference,) if program.reads_reference and play.reference else ())
-    history = await _history(hub, parts.base_step_ms, slot, program, kept)
+    history = await _history(hub, parts.base_step_ms, slot, program, kept, image)
     last_open_ms = _last_open_ms(parts, record, program, kept, history)
     async with _bars_of(hub, slot.symbols, last_open_ms) as bars:
-        await _with_port(slot, parts, _Warm(play, program, keeper, kept, history, last_open_ms, place, bars), on_engine)
+        warm = _Warm(play, program, keeper, images, image, kept, history, last_open_ms, place, bars)
+        await _with_port(slot, parts, warm, on_engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,8 @@ class _Warm:
     play: Play
     program: Program
     keeper: Keeper
+    images: ColumnKeeper
+    image: ColumnImage | None
     kept: Kept | None
     history: Candles
     last_open_ms: int
@@ -111,22 +120,26 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
             base_step_ms=parts.base_step_ms,
             entry_max_age_ms=parts.entry_max_age_ms,
         )
-        engine = PlayEngine(warm.program, warm.play, instrument, start_equity_usdt=float(record.capital_usd))
+        engine = PlayEngine(warm.program, warm.play, instrument, start_equity_usdt=float(record.capital_usd), keep=KEEP)
         last_open_ms = warm.last_open_ms
         rehearse(warm.program, warm.play, instrument, warm.history)
-        seen = warm.history.between(0, last_open_ms + parts.base_step_ms)
-        await warm_up(engine, seen)
+        if warm.image is not None:
+            engine.resume(warm.image)
+        # The last bar of an image is the first of its history: proof that the venue still has them.
+        known_ms = 0 if warm.image is None else warm.image.last_open_ms + 1
+        await warm_up(engine, warm.history.between(known_ms, last_open_ms + parts.base_step_ms))
         if kept is not None:
             engine.restore(kept.payload["engine"])
         hub, commit = parts.hub_of(record), warm.place.ledger.commit
-        around = ShellAround(slot, parts.world.clock, hub, warm.keeper, parts.report, parts.refresh, commit)
-        anchor_ms = int(warm.history.open_time_ms[0])
+        images = Images(warm.images, record.uid, parts.base_step_ms, last_open_ms)
+        around = ShellAround(slot, parts.world.clock, hub, warm.keeper, images, parts.report, parts.refresh, commit)
+        anchor_ms = engine.columns.anchor_ms or int(warm.history.open_time_ms[0])
         instance = EngineInstance(
             identity, engine, port, around, anchor_ms=anchor_ms, last_open_ms=last_open_ms, event_n=event_n
         )
         _remember_anchor(slot, parts, anchor_ms)
         on_engine(instance)
-        behind = len(warm.history) > len(seen)
+        behind = int(warm.history.open_time_ms[-1]) > last_open_ms
         try:
             await instance.run(warm.bars, behind=behind)
         except anyio.get_cancelled_exc_class():
@@ -158,6 +171,18 @@ def _tell_damage(slot: Slot, parts: LifeParts, place: Place, kept: Kept | None) 
         place.incidents.open("STATE_DAMAGED", "warning", instance_scope(slot.record.uid), kept.damage)
 
 
+def _image_of(slot: Slot, parts: LifeParts, images: ColumnKeeper, kept: Kept | None) -> ColumnImage | None:
+    """The image that a life goes on from; None when it must begin at the anchor, which gives the same bits and takes longer."""
+    if kept is None:
+        return None
+    try:
+        image = images.load(int(kept.payload["last_open_ms"]))
+    except StateError as error:
+        parts.report("instance.image_damaged", slot, {"msg": f"columns are made anew from the anchor: {error}"})
+        return None
+    return image if image is not None and image.anchor_ms == int(kept.payload["anchor_ms"]) else None
+
+
 @asynccontextmanager
 async def _bars_of(hub: MarketHub, symbols: Sequence[str], after_ms: int) -> AsyncIterator[BarSource]:
     """Closed bars behind the one that opens at `after_ms`: of the only symbol, or of the first with those of the second."""
@@ -170,21 +195,25 @@ async def _bars_of(hub: MarketHub, symbols: Sequence[str], after_ms: int) -> Asy
             yield bars
 
 
-async def _history(hub: MarketHub, step_ms: int, slot: Slot, program: Program, kept: Kept | None) -> Candles:
+async def _history(
+    hub: MarketHub, step_ms: int, slot: Slot, program: Program, kept: Kept | None, image: ColumnImage | None
+) -> Candles:
     """
-    Closed candles from the anchor to now, of all symbols that the instance reads. The anchor of a first life lies the Program's
-    warm-up before now.
+    Closed candles to now, from the last of the image or from the anchor on, of all symbols that the instance reads. The anchor
+    of a first life lies the Program's warm-up before now.
     """
     record = slot.record
     now_ms = bar_open_ms(await hub.market_now_ms(), step_ms)
-    known_ms = int(kept.payload["anchor_ms"]) if kept else record.anchor_ms
-    anchor_ms = known_ms or program.anchor_ms(now_ms)
-    history = await hub.history(record.symbol, anchor_ms, now_ms)
+    known_ms = image.last_open_ms if image is not None else int(kept.payload["anchor_ms"]) if kept else record.anchor_ms
+    first_ms = known_ms or program.anchor_ms(now_ms)
+    history = await hub.history(record.symbol, first_ms, now_ms)
     if len(history) == 0:
-        raise HistoryTooShort(f"history_too_short: no candle of {record.symbol} between {anchor_ms} and {now_ms}")
+        raise HistoryTooShort(f"history_too_short: no candle of {record.symbol} between {first_ms} and {now_ms}")
     found_ms = int(history.open_time_ms[0])
-    if known_ms and found_ms != anchor_ms:
-        raise HistoryTooShort(f"history_too_short: the anchor is {anchor_ms}, the venue's history starts at {found_ms}")
+    if known_ms and found_ms != first_ms:
+        raise HistoryTooShort(
+            f"history_too_short: candles are needed from {first_ms}, the venue's history starts at {found_ms}"
+        )
     needed, found = program.warmup_ms // step_ms, (now_ms - found_ms) // step_ms
     if not known_ms and found < needed:
         raise HistoryTooShort(f"history_too_short: {needed} candles of {record.symbol} needed, {found} found")

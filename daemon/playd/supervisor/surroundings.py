@@ -12,6 +12,9 @@ from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
 from playd.orders.fills import FillEvent, FundingEvent, InstanceEvent, OrderEnded
 from playd.orders.gates import GateInputs
+from playd.plays.column_image import ColumnImage
+from playd.plays.columns import Columns
+from playd.supervisor.column_keeper import KEEP, Images
 from playd.supervisor.instance import Decided
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.slot import Slot
@@ -33,6 +36,7 @@ class ShellAround:
         clock: Clock,
         hub: MarketHub,
         keeper: Keeper,
+        images: Images,
         report: Report,
         refresh: Callable[[Slot], None],
         commit: Callable[[], None],
@@ -42,6 +46,7 @@ class ShellAround:
         self._clock = clock
         self._hub = hub
         self._keeper = keeper
+        self._images = images
         self._report = report
         self._refresh = refresh
         self._commit = commit
@@ -81,7 +86,11 @@ class ShellAround:
             return None
         return candles
 
+    def image(self) -> ColumnImage | None:
+        return self._images.older()
+
     def rewarmed(self) -> None:
+        self._images.keeper.forget_newest()
         self._report("instance.rewarmed", self._slot, {"msg": "columns built anew from corrected candles"})
 
     def bar_taken(self, bar: ClosedBar) -> None:
@@ -125,6 +134,16 @@ class ShellAround:
         self._waiting = state
         if now or self._clock.mono_s() - self._saved_s >= SAVE_EVERY_S:
             self.flush()
+
+    def columns_moved(self, columns: Columns, open_ms: int) -> None:
+        """Keep an image when one is due, behind the state: no image may know a bar that the state does not."""
+        if self._images.due(open_ms):
+            self.flush()
+            try:
+                self._images.keeper.save(columns.image(KEEP.least_bars), self._clock.wall_ms())
+            except OSError as error:
+                # Nothing is lost with it but the time of a start.
+                self._report("instance.image_failed", self._slot, {"msg": f"{self._images.keeper.path}: {error}"})
 
     def flush(self) -> None:
         """Write what waits, verdicts of its bars first. Raises `RecordError`."""

@@ -9,6 +9,8 @@ source. So the folder's name is a digest over the whole functional heart and the
 import hashlib
 import os
 import sys
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +24,20 @@ def use_kernel_cache() -> None:
 
     Must run before anything imports numba, which reads the variable once. Calling it again changes nothing.
     """
-    version = _version()
+    folder = _version()
     base = Path(os.environ.get(_VARIABLE) or _user_cache() / "playd" / "numba")
-    if base.name != version:
-        os.environ[_VARIABLE] = str(base / version)
+    if base.name != folder:
+        os.environ[_VARIABLE] = str(base / folder)
+
+
+@cache
+def code_version() -> str:
+    """
+    What computes: the functional heart as it was at the first call, the interpreter, and the libraries that make its code.
+
+    To be asked when a process starts: an upgrade may replace the files of a running one.
+    """
+    return "-".join((_version(), version("numba"), version("numpy")))
 
 
 def _user_cache() -> Path:

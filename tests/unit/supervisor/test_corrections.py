@@ -8,6 +8,7 @@ import anyio.lowlevel
 
 from playd.core.candles import Candle, Candles, as_candles
 from playd.market.feed_watch import Revision
+from playd.plays.column_image import ColumnImage
 from playd.supervisor.corrections import AGAIN_AFTER_S, Corrections
 from tests.virtual_time import in_virtual_time
 
@@ -30,7 +31,7 @@ class House:
     asked: int = 0
 
     def corrections(self) -> Corrections:
-        return Corrections(self.history, self.rewarm, lambda: self.last * STEP, lambda: self.busy)
+        return Corrections(self.history, lambda: None, self.rewarm, lambda: self.last * STEP, lambda: self.busy)
 
     async def history(self, start_ms: int, end_ms: int) -> Candles | None:
         self.asked += 1
@@ -39,7 +40,8 @@ class House:
             return None
         return as_candles("BTCUSDT", STEP, [candle(n) for n in range(start_ms // STEP, min(end_ms // STEP, self.known + 1))])
 
-    def rewarm(self, candles: Candles) -> None:
+    def rewarm(self, candles: Candles, image: ColumnImage | None) -> None:
+        assert image is None
         self.built.append(len(candles))
 
 
