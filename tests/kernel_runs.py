@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from math import sin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,8 @@ from playd.kernels.catalog import CATALOG, STRUCTURES
 from playd.kernels.compiled import Kernel
 from playd.kernels.spec import IndicatorSpec, Params
 from playd.kernels.structures.spec import Settings
+from playd.research.validation.kernel_cases import rows_of
+from playd.research.validation.structure_vectors import conformance_series
 
 Floats = NDArray[np.float64]
 Rows = Mapping[str, Floats]
@@ -40,14 +41,7 @@ def candle_rows(
 
 def series_of_the_language() -> dict[str, Floats]:
     """200 bars of 15 minutes from 2025-01-01 00:00 UTC (play-language 16.1)."""
-    at = range(200)
-    close = [100 + 8 * sin(i / 5) + 3 * sin(i / 1.7) + 0.05 * i for i in at]
-    open_ = [close[max(i - 1, 0)] for i in at]
-    high = [max(open_[i], close[i]) + 0.5 + 0.3 * ((7 * i % 5) / 5) for i in at]
-    low = [min(open_[i], close[i]) - 0.5 - 0.3 * ((3 * i % 4) / 4) for i in at]
-    volume = [1000.0 + 37 * (13 * i % 11) for i in at]
-    columns = [np.array(values, dtype=np.float64) for values in (open_, high, low, close, volume)]
-    return candle_rows(*columns, first_index=1_928_544, step_ms=900_000)
+    return rows_of(conformance_series())
 
 
 def flat_market(bars: int) -> dict[str, Floats]:

@@ -32,9 +32,10 @@ def test_an_output_has_the_published_values(vector: list[str]) -> None:
 WITHOUT_VECTOR = {
     *("psar.direction", "session_levels.prev_week_high", "session_levels.prev_week_low"),
     *("anchored_vwap.bars_since_anchor", "anchored_vwap"),
+    *("ratio", "spread", "zscore"),
     *(f"anchored_volume_profile.{output.name}" for output in CATALOG["anchored_volume_profile"].outputs),
 }
-"""Printed nowhere, or no week is complete within the series."""
+"""Printed nowhere, no week is complete within the series, or it needs a second symbol."""
 
 
 def test_every_indicator_and_output_has_a_vector() -> None:
@@ -88,6 +89,10 @@ FLAT = {
         "above_poc": 0.0,
         "in_value_area": 1.0,
     },
+    # The second symbol is as flat and as dear.
+    "ratio": {"value": 1.0},
+    "spread": {"value": 0.0},
+    "zscore": {"value": NAN},
     # No pivot, so that there is no anchor.
     "anchored_vwap": {"value": NAN, "bars_since_anchor": NAN},
     "anchored_volume_profile": {output.name: NAN for output in CATALOG["anchored_volume_profile"].outputs},

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from playd.kernels.catalog import CATALOG
 from tests.indicator_kit import spiky
 from tests.kernel_runs import Floats, Rows, run_indicator, walk
+from tests.oracle.pairs import scores, slopes
 
 BARS = 260
 laws = settings(deadline=None, max_examples=25, print_blob=True)
@@ -27,27 +28,6 @@ def pairs(draw: st.DrawFn) -> Rows:
     close[random.integers(0, BARS, holes)] = np.nan
     reference[random.integers(0, BARS, holes)] = np.nan
     return {"close": close, "reference": reference, "index": np.arange(777.0, 777.0 + BARS)}
-
-
-def slopes(rows: Rows, length: int) -> Floats:
-    """β of every window that has one, NaN elsewhere."""
-    found = np.full(len(rows["close"]), np.nan)
-    of_c, of_r = np.log(rows["close"]), np.log(rows["reference"])
-    for t in range(length - 1, len(found)):
-        c, r = of_c[t - length + 1 : t + 1], of_r[t - length + 1 : t + 1]
-        if not np.isnan(c + r).any() and np.ptp(r) > 0:
-            away = r - r.mean()
-            found[t] = (away * (c - c.mean())).sum() / (away * away).sum()
-    return found
-
-
-def scores(y: Floats, length: int) -> Floats:
-    found = np.full(len(y), np.nan)
-    for t in range(length - 1, len(y)):
-        window = y[t - length + 1 : t + 1]
-        if not np.isnan(window).any() and np.ptp(window) > 0:
-            found[t] = (window[-1] - window.mean()) / window.std()
-    return found
 
 
 def assert_near(found: Floats, expected: Floats, size: float) -> None:

@@ -99,3 +99,27 @@ def supertrend(h: Sequence[float], low: Sequence[float], c: Sequence[float], n: 
         direction[i] = d
         trend[i] = down if d == 1 else up
     return {"trend": trend, "direction": direction}
+
+
+def psar(h: Sequence[float], low: Sequence[float], af0: float, af: float, most: float) -> dict[str, Series]:
+    accelerations, reversals = [NAN] * len(h), [NAN] * len(h)
+    falling = low[0] - low[1] > 0 and low[0] - low[1] > h[1] - h[0]
+    up, a = not falling, af0
+    extreme, sar = (h[1], low[0]) if up else (low[1], h[0])
+    for t in range(1, len(h)):
+        last_high, last_low = (h[t], low[t]) if t == 1 else (h[t - 1], low[t - 1])
+        turned = low[t] <= sar if up else h[t] >= sar
+        if turned and up:
+            sar, a, extreme, up = max(extreme, last_high, h[t]), af0, low[t], False
+            sar = max(sar + a * (extreme - sar), last_high, h[t])
+        elif turned:
+            sar, a, extreme, up = min(extreme, last_low, low[t]), af0, h[t], True
+            sar = min(sar + a * (extreme - sar), last_low, low[t])
+        elif up:
+            extreme, a = (h[t], min(a + af, most)) if h[t] > extreme else (extreme, a)
+            sar = min(sar + a * (extreme - sar), last_low, low[t])
+        else:
+            extreme, a = (low[t], min(a + af, most)) if low[t] < extreme else (extreme, a)
+            sar = max(sar + a * (extreme - sar), last_high, h[t])
+        accelerations[t], reversals[t] = a, float(turned)
+    return {"af": accelerations, "reversal": reversals}

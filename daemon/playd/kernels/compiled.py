@@ -13,6 +13,10 @@ The kernel convention, and the one place that turns a recurrence into machine co
   as the `lookback` bars before `lo` move along.
 * Missing is NaN. An infinity never leaves a kernel: it becomes missing.
 
+Nothing in a kernel makes an array: it borrows those that it is given and takes views of them, which the caller keeps alive
+until it returns. Machine code is therefore made without counting references, which at every view and every call would cost more
+than the arithmetic.
+
 Recurrences are plain Python functions, compiled on first use and cached on disk. Numba's cache notices changes in the file of
 the recurrence only. Helpers that several recurrences share may live in a file of their own all the same, because the folder of
 the cache is named after the whole of the code (`world.kernel_cache`).
@@ -42,9 +46,21 @@ _ROW: Final = types.float64[::1]
 _TABLE: Final = types.float64[:, ::1]
 
 
+_FLAGS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
+
 def part(function: Function) -> Function:
     """Make a function usable inside recurrences. Pure arithmetic only."""
-    compiled: Any = njit(nogil=True, error_model="numpy")(function)
+    compiled: Any = njit(**_FLAGS)(function)
+    return cast(Function, compiled)
+
+
+def inlined(function: Function) -> Function:
+    """
+    `part` for what runs at every bar: copied into its caller, because a call costs more than a few operations do. What it does
+    rarely, such as a loop, belongs into a `part` of its own.
+    """
+    compiled: Any = njit(**_FLAGS, inline="always")(function)
     return cast(Function, compiled)
 
 
@@ -57,5 +73,9 @@ def compile_kernel(recurrence: Kernel, inputs: int) -> Kernel:
     """
     rows: Any = types.UniTuple(_ROW, inputs)  # type: ignore[no-untyped-call]
     signature = types.void(rows, _ROW, _ROW, _TABLE, types.int64, types.int64)
-    kernel: Kernel = njit(signature, cache=True, nogil=True, error_model="numpy")(recurrence)
-    return kernel
+    return cast(Kernel, compiled(recurrence, signature))
+
+
+def compiled(recurrence: Callable[..., Any], signature: Any) -> Any:
+    """The machine code of a function of one signature, from the disk cache if it is there. Raises what Numba does not take."""
+    return njit(signature, cache=True, **_FLAGS)(recurrence)

@@ -12,16 +12,13 @@ from typing import Final
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, part
+from playd.kernels.sliding import CANCELLED
 from playd.kernels.spec import Params, ParamSpec, integer
 
 OLS: Final = "ols"
 """The word for a β that is found."""
 
 BETA: Final = ParamSpec("beta", "float", 1.0, words=(OLS,))
-
-RESUM_BARS: Final = 512
-CANCELLED: Final = 1e-3
-"""512 additions round by at most 512 · 2⁻⁵³ ≈ 6e-14 of the largest sum: less than 1e-10 of one that is a thousandth of it."""
 
 SLOPE_STATE: Final = 10
 

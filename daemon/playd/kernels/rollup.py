@@ -17,9 +17,9 @@ from functools import cache
 from typing import Any, Final, Protocol, cast
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table, compiled, part
 
 TIME, OPEN, HIGH, LOW, CLOSE, VOLUME = range(6)
 """Rows of the base candles and of the slow ones. Time: open time in epoch ms, never missing; the others only together."""
@@ -100,4 +100,4 @@ def kernel() -> Rollup:
     line = types.float64[::1]
     rows: Any = types.UniTuple(line, ROWS)  # type: ignore[no-untyped-call]
     signature = types.int64(rows, line, line, types.float64[:, ::1], types.int64, types.int64, types.int64)
-    return cast(Rollup, njit(signature, cache=True, nogil=True, error_model="numpy")(rollup))
+    return cast(Rollup, compiled(rollup, signature))

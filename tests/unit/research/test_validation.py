@@ -98,8 +98,8 @@ def test_a_roll_up_that_loses_a_bar_is_named(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_structure_that_says_something_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert structure_vectors.check_structures().faults == []
     swing = structure_vectors.VECTORS[0]
-    monkeypatch.setattr(structure_vectors, "VECTORS", (replace(swing, total=33),))
-    assert structure_vectors.check_structures().faults == ["swing: 34 events where 33"]
+    monkeypatch.setattr(structure_vectors, "VECTORS", (replace(swing, total=33), replace(swing, first="7:H@4 12:H@9")))
+    assert structure_vectors.check_structures().faults == ["swing: 34 events where 33", "swing: 12:L@9 where 12:H@9"]
 
 
 def test_a_trade_that_changed_is_named_and_a_play_without_lines_only_noted() -> None:

@@ -2,30 +2,19 @@
 bbands: Bollinger bands. middle = SMA_n; lower, upper = middle ∓ std·STD_n (population deviation); bandwidth =
 100(upper − lower)/middle, percent; percent_b = (x − lower)/(upper − lower), a fraction. Zero divisors give missing.
 
-The bands equal TA-Lib's BBANDS where that is well conditioned. Sums slide: the middle as in `sma`, the squares about a shift
-near the mean, so that nothing cancels at high prices. Both are summed afresh at every bar whose index is a multiple of 512 and
-whenever so much has been subtracted that rounding could show. A window of equal values has deviation 0 exactly.
+The bands equal TA-Lib's BBANDS where that is well conditioned. Sums slide: the middle as in `sma`, to the same bits, the
+squares about a shift near the mean, so that nothing cancels at high prices. Both are summed afresh at every bar whose index is
+a multiple of 512 and whenever so much has been subtracted that rounding could show. A window of equal values has deviation 0
+exactly.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.sliding import CANCELLED, RESUM_BARS, sum_of_last
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, ParamSpec, integer, length_param
-
-RESUM_BARS: Final = 512
-CANCELLED: Final = 1e-3
-"""As in `sma`: the middle has the same bits as an `sma` of that length."""
-
-
-@part
-def _sum_of_last(x: Row, t: int, length: int) -> float:
-    total = 0.0
-    for k in range(t - length + 1, t + 1):
-        total += x[k]
-    return total
 
 
 @part
@@ -66,7 +55,7 @@ def bbands(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: i
             spread = squares - distances * distances / length
             on_grid = int(index[t]) % RESUM_BARS == 0
             if on_grid or abs(total) < largest_total * CANCELLED:
-                total = _sum_of_last(x, t, length)
+                total = sum_of_last(x, t, length)
                 largest_total = abs(total)
             refresh = on_grid or spread < largest_squares * CANCELLED
         else:

@@ -3,30 +3,19 @@ donchian: channel of extremes. lower = least low of the last lower_length bars, 
 bars, middle = their mean. The present bar is included. A missing candle makes the windows that contain it missing. lower, upper
 equal TA-Lib's MIN, MAX.
 
-Sliding extremes by blocks of the window's length (van Herk, Gil and Werman): the window is the tail of the last whole block and
-the head of the present one. Three comparisons per bar, whatever the length.
+Extremes slide by blocks (`kernels.sliding`): three comparisons per bar, whatever the length.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.sliding import least_of_last
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
 
 COUNTS = 5
-"""Places in the state before the tails: candles; bars in the present block and extreme of its head, for lows and highs."""
-
-
-@part
-def _note_tails(x: Row, sign: float, t: int, tails: Row) -> None:
-    """A block ends at t: `tails[k]` becomes the least of sign·x from its bar k on."""
-    block = x[t - len(tails) + 1 : t + 1]
-    least = np.inf
-    for k in range(len(tails) - 1, -1, -1):
-        value = sign * block[k]
-        least = value if value < least else least
-        tails[k] = least
+"""Places in the state before the tails: candles; place in the block and head of the lows, of the highs."""
 
 
 def donchian(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -43,35 +32,17 @@ def donchian(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo:
     low_tails, high_tails = state[COUNTS : COUNTS + low_length], state[COUNTS + low_length :]
     seen, low_bars, low_head, high_bars, high_head = int(state[0]), int(state[1]), state[2], int(state[3]), state[4]
     for t in range(lo, hi):
-        low, high = lows[t], -highs[t]
+        low_head, least = least_of_last(low_tails, low_bars, low_head, lows[t])
+        high_head, highest = least_of_last(high_tails, high_bars, high_head, -highs[t])
+        low_bars = low_bars + 1 if low_bars + 1 < low_length else 0
+        high_bars = high_bars + 1 if high_bars + 1 < high_length else 0
         seen = min(seen + 1, longest)
-
-        low_head = low if low_bars == 0 or low < low_head else low_head
-        low_bars += 1
-        least = low_head
-        if low_bars < low_length:
-            tail = low_tails[low_bars]
-            least = tail if tail < low_head else low_head
-        else:
-            low_bars = 0
-            _note_tails(lows, 1.0, t, low_tails)
-
-        high_head = high if high_bars == 0 or high < high_head else high_head
-        high_bars += 1
-        highest = -high_head
-        if high_bars < high_length:
-            tail = high_tails[high_bars]
-            highest = -tail if tail < high_head else -high_head
-        else:
-            high_bars = 0
-            _note_tails(highs, -1.0, t, high_tails)
-
-        mean = (least + highest) / 2.0
+        mean = (least - highest) / 2.0
         ready = seen == longest
         lower[t] = least if ready else MISSING
         middle[t] = mean if ready and mean - mean == 0.0 else MISSING
-        upper[t] = highest if ready else MISSING
-        whole = low + high
+        upper[t] = -highest if ready else MISSING
+        whole = lows[t] + highs[t]
         if whole - whole != 0.0:  # the candle is missing
             seen, low_bars, high_bars = 0, 0, 0
             lower[t] = middle[t] = upper[t] = MISSING
@@ -98,7 +69,7 @@ SPEC = IndicatorSpec(
     primary="middle",
     fade=lambda params, step_ms: 0,
     state_size=lambda params: COUNTS + integer(params, "lower_length") + integer(params, "upper_length"),
-    lookback=_first,
+    lookback=lambda params: 0,
     pack=_pack,
     recurrence=donchian,
 )

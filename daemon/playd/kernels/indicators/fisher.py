@@ -12,27 +12,8 @@ from math import log
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.sliding import least_of_last
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-
-@part
-def _least(tails: Row, bars: int, head: float, value: float) -> tuple[float, float]:
-    """
-    The least of the present block and of the last n values, this one included; the latter is meaningless before there are n.
-
-    `bars`: place of the value in its block of n, `head`: the least of the block before it. Tails that are not needed any more
-    make room for the values of the present block, from which the next tails are made.
-    """
-    head = value if bars == 0 or value < head else head
-    tails[bars] = value
-    if bars + 1 < len(tails):
-        tail = tails[bars + 1]
-        return head, tail if tail < head else head
-    least = value
-    for k in range(bars, -1, -1):
-        least = tails[k] if tails[k] < least else least
-        tails[k] = least
-    return head, head
 
 
 @part
@@ -54,8 +35,8 @@ def fisher(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: i
     bars, low_head, high_head = int(state[3]), state[4], state[5]
     for t in range(lo, hi):
         middle = (highs[t] + lows[t]) / 2.0
-        low_head, least = _least(low_tails, bars, low_head, middle)
-        high_head, highest = _least(high_tails, bars, high_head, -middle)
+        low_head, least = least_of_last(low_tails, bars, low_head, middle)
+        high_head, highest = least_of_last(high_tails, bars, high_head, -middle)
         bars = bars + 1 if bars + 1 < length else 0
         width = -highest - least
         seen = min(seen + 1, length + 1)

@@ -14,11 +14,8 @@ from typing import Final
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.sliding import CANCELLED, RESUM_BARS
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-RESUM_BARS: Final = 512
-CANCELLED: Final = 1e-3
-"""As in `sma`."""
 
 SLOWEST: Final = 2.0 / 31.0
 SPAN: Final = 2.0 / 3.0 - SLOWEST

@@ -9,18 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.exponential import ema_step
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, ParamSpec, integer, length_param
-
-
-@part
-def _step(seen: float, mean: float, value: float, length: float, alpha: float) -> tuple[float, float]:
-    """One more value into an exponential average: values so far (up to length), mean (their sum while seeding)."""
-    if seen >= length:
-        return seen, mean + alpha * (value - mean)
-    seen += 1.0
-    mean += value
-    return seen, mean / length if seen == length else mean
 
 
 def kc(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -38,8 +29,8 @@ def kc(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, 
         true_range = max(high - low, max(abs(high - last_close), abs(low - last_close)))
         last_close = close
         if seen > 0.0:
-            range_seen, mean_range = _step(range_seen, mean_range, true_range, length, alpha)
-        seen, basis = _step(seen, basis, close, length, alpha)
+            range_seen, mean_range = ema_step(range_seen, mean_range, true_range, length, alpha)
+        seen, basis = ema_step(seen, basis, close, length, alpha)
         half_width = scalar * mean_range
         below, above = basis - half_width, basis + half_width
         ready = range_seen >= length

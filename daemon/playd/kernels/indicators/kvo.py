@@ -9,18 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.exponential import ema_step
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-
-@part
-def _step(seen: float, mean: float, value: float, length: float, alpha: float) -> tuple[float, float]:
-    """One more value into an exponential average: values so far (up to length), mean (their sum while seeding)."""
-    if seen >= length:
-        return seen, mean + alpha * (value - mean)
-    seen += 1.0
-    mean += value
-    return seen, mean / length if seen == length else mean
 
 
 def kvo(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -39,12 +30,12 @@ def kvo(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
         flow = volumes[t] if price >= last else -volumes[t]
         last = price
         if begun != 0.0:
-            fast_seen, fast = _step(fast_seen, fast, flow, fast_length, fast_alpha)
-            slow_seen, slow = _step(slow_seen, slow, flow, slow_length, slow_alpha)
+            fast_seen, fast = ema_step(fast_seen, fast, flow, fast_length, fast_alpha)
+            slow_seen, slow = ema_step(slow_seen, slow, flow, slow_length, slow_alpha)
         begun = 1.0
         line[t] = signal[t] = MISSING
         if slow_seen >= slow_length:
-            signal_seen, average = _step(signal_seen, average, fast - slow, signal_length, signal_alpha)
+            signal_seen, average = ema_step(signal_seen, average, fast - slow, signal_length, signal_alpha)
             line[t] = fast - slow
             signal[t] = average if signal_seen >= signal_length else MISSING
         whole = price + volumes[t] + (fast - slow) + average

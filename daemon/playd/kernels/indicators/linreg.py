@@ -12,23 +12,12 @@ from typing import Final
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.sliding import RESUM_BARS, weighted_sums_of_last
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-RESUM_BARS: Final = 512
 
 CANCELLED: Final = 0.1
 """W adds up the rounding of S, at most 512² / 2 · 2⁻⁵³ ≈ 1.5e-11 of the largest S: less than 1.5e-10 of the present one."""
-
-
-@part
-def _sums_of_last(x: Row, t: int, length: int) -> tuple[float, float]:
-    """S and W of the window that ends at t."""
-    total, weighted = 0.0, 0.0
-    for k in range(1, length + 1):
-        total += x[t - length + k]
-        weighted += k * x[t - length + k]
-    return total, weighted
 
 
 def linreg(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -46,7 +35,7 @@ def linreg(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: i
             total += x[t] - x[t - length]
             largest = max(largest, abs(total))
             if int(index[t]) % RESUM_BARS == 0 or abs(total) < largest * CANCELLED:
-                total, weighted = _sums_of_last(x, t, length)
+                total, weighted = weighted_sums_of_last(x, t, length)
                 largest = abs(total)
         else:
             seen += 1

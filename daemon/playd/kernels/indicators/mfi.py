@@ -9,16 +9,12 @@ has been subtracted that rounding could show: they stay within 1e-9 relative of 
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.sliding import CANCELLED, RESUM_BARS
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-RESUM_BARS: Final = 512
-CANCELLED: Final = 1e-3
-"""As in `sma`."""
 
 
 @part

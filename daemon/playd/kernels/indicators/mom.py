@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.sliding import has_missing
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
 
 
@@ -13,7 +14,8 @@ def mom(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
     x, value = inputs[0], outputs[0]
     length = int(params[0])
     seen = int(state[0])
-    for t in range(lo, hi):
+    start = hi if has_missing(x[lo:hi]) else min(lo + length - seen, hi)
+    for t in range(lo, start):
         change = x[t] - x[t - length] if seen == length else 0.0
         value[t] = change if seen == length and change - change == 0.0 else MISSING
         seen = min(seen + 1, length)
@@ -21,6 +23,11 @@ def mom(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
             seen = 0
             value[t] = MISSING
     state[0] = seen
+    if start < hi:  # bars are independent of each other here, so they go in parallel
+        present, past, changes = x[start:hi], x[start - length : hi - length], value[start:hi]
+        for t in range(len(changes)):
+            change = present[t] - past[t]
+            changes[t] = change if change - change == 0.0 else MISSING
 
 
 def _pack(params: Params) -> Row:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.exponential import wilder_step
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
 
 
@@ -17,7 +18,6 @@ def natr(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int
     """Params: length. State: candles since the last missing one (up to length + 1), last close, mean (a sum at first)."""
     highs, lows, closes, value = inputs[0], inputs[1], inputs[2], outputs[0]
     length = params[0]
-    others = length - 1.0
     seen, last_close, mean = state[0], state[1], state[2]
     for t in range(lo, hi):
         high, low = highs[t], lows[t]
@@ -26,7 +26,7 @@ def natr(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int
         value[t] = MISSING
         percent = 0.0
         if seen > length:
-            mean = (mean * others + true_range) / length
+            mean = wilder_step(mean, true_range, length)
             percent = 100.0 * (mean / last_close) if last_close != 0.0 else 0.0
             value[t] = percent
         elif seen > 0.0:

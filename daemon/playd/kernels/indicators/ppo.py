@@ -10,18 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.exponential import ema_step
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-
-@part
-def _step(seen: float, mean: float, value: float, length: float, alpha: float) -> tuple[float, float]:
-    """One more value into an exponential average: values so far (up to length), mean (their sum while seeding)."""
-    if seen >= length:
-        return seen, mean + alpha * (value - mean)
-    seen += 1.0
-    mean += value
-    return seen, mean / length if seen == length else mean
 
 
 def ppo(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -35,13 +26,13 @@ def ppo(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
     fast_alpha, slow_alpha, signal_alpha = params[3], params[4], params[5]
     fast_seen, fast, slow_seen, slow, signal_seen, average = state[0], state[1], state[2], state[3], state[4], state[5]
     for t in range(lo, hi):
-        fast_seen, fast = _step(fast_seen, fast, x[t], fast_length, fast_alpha)
-        slow_seen, slow = _step(slow_seen, slow, x[t], slow_length, slow_alpha)
+        fast_seen, fast = ema_step(fast_seen, fast, x[t], fast_length, fast_alpha)
+        slow_seen, slow = ema_step(slow_seen, slow, x[t], slow_length, slow_alpha)
         line[t] = signal[t] = histogram[t] = MISSING
         percent = 0.0
         if slow_seen >= slow_length:
             percent = (fast - slow) / slow * 100.0 if slow != 0.0 else MISSING
-            signal_seen, average = _step(signal_seen, average, percent, signal_length, signal_alpha)
+            signal_seen, average = ema_step(signal_seen, average, percent, signal_length, signal_alpha)
             line[t] = percent
             if signal_seen >= signal_length:
                 signal[t], histogram[t] = average, percent - average

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.exponential import wilder_step
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
 
 
@@ -23,7 +24,6 @@ def rsi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
     """Params: length. State: values since the last missing one (up to length + 1), last value, g and l (sums at first)."""
     x, value = inputs[0], outputs[0]
     length = params[0]
-    others = length - 1.0
     seen, last, gain, loss = state[0], state[1], state[2], state[3]
     for t in range(lo, hi):
         change = x[t] - last
@@ -32,8 +32,8 @@ def rsi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
         last = x[t]
         value[t] = MISSING
         if seen > length:
-            gain = (gain * others + rise) / length
-            loss = (loss * others + fall) / length
+            gain = wilder_step(gain, rise, length)
+            loss = wilder_step(loss, fall, length)
             value[t] = _strength(gain, loss)
         elif seen > 0.0:
             gain += rise

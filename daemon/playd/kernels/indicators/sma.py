@@ -7,26 +7,12 @@ windows that contain it missing.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.sliding import CANCELLED, RESUM_BARS, sum_of_last
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-RESUM_BARS: Final = 512
-"""512 additions lose at most 512 · 2⁻⁵³ ≈ 6e-14 of the largest sum in between."""
-
-CANCELLED: Final = 1e-3
-"""Below this part of the largest sum, that loss could pass 6e-11 of the present one."""
-
-
-@part
-def _sum_of_last(x: Row, t: int, length: int) -> float:
-    total = 0.0
-    for k in range(t - length + 1, t + 1):
-        total += x[k]
-    return total
 
 
 def sma(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -43,7 +29,7 @@ def sma(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
             total += x[t] - x[t - length]
             largest = max(largest, abs(total))
             if int(index[t]) % RESUM_BARS == 0 or abs(total) < largest * CANCELLED:
-                total = _sum_of_last(x, t, length)
+                total = sum_of_last(x, t, length)
                 largest = abs(total)
             value[t] = total / length
         else:

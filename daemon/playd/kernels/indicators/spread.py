@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from math import log
 
 from playd.kernels.compiled import MISSING, Row, Table
-from playd.kernels.pairs import BETA, OLS, RESUM_BARS, SLOPE_STATE, beta_row, slope, slope_bars
+from playd.kernels.pairs import BETA, OLS, SLOPE_STATE, beta_row, slope, slope_bars
+from playd.kernels.sliding import RESUM_BARS
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, length_param
 
 

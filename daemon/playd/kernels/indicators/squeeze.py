@@ -17,11 +17,11 @@ from typing import Final
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.sliding import CANCELLED, least_of_last, slide
 from playd.kernels.spec import ColumnType, IndicatorSpec, OutputSpec, Params, ParamSpec, integer, length_param
 
 RESUM_BARS: Final = 128
-CANCELLED: Final = 1e-3
-"""As in `sma`; the bars are fewer for the sake of the line."""
+"""Fewer than elsewhere, for the sake of the line."""
 
 COUNTS: Final = 12
 """Places in the state before the deviation, the line, the tails and the rings."""
@@ -40,46 +40,6 @@ resummed.
 
 LINE_CANCELLED: Final = 0.01
 """Momentum often crosses 0. In 128 bars Σ i·x_i gathers at most 1e-12 of the largest Σ x_i: 1e-10 of the present one."""
-
-
-@part
-def _least(tails: Row, bars: int, head: float, value: float) -> tuple[float, float]:
-    """
-    The least of the present block and of the last n values, this one included; the latter is meaningless before there are n.
-
-    `bars`: place of the value in its block of n, `head`: the least of the block before it. Tails that are not needed any more
-    make room for the values of the present block, from which the next tails are made.
-    """
-    head = value if bars == 0 or value < head else head
-    tails[bars] = value
-    if bars + 1 < len(tails):
-        tail = tails[bars + 1]
-        return head, tail if tail < head else head
-    least = value
-    for k in range(bars, -1, -1):
-        least = tails[k] if tails[k] < least else least
-        tails[k] = least
-    return head, head
-
-
-@part
-def _slide(ring: Row, place: int, full: bool, sums: tuple[float, float], value: float, on_grid: bool) -> tuple[float, float]:
-    """
-    The sum of the last n values and its largest size since resummed, once `value` has taken the oldest one's place in the ring.
-
-    `full`: whether the ring held n values before; if not, nothing leaves.
-    """
-    total = sums[0] + (value - ring[place] if full else value)
-    ring[place] = value
-    largest = max(sums[1], abs(total))
-    if full and (on_grid or abs(total) < largest * CANCELLED):
-        total = 0.0
-        for k in range(place + 1, len(ring)):
-            total += ring[k]
-        for k in range(place + 1):
-            total += ring[k]
-        largest = abs(total)
-    return total, largest
 
 
 @part
@@ -167,12 +127,12 @@ def squeeze(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: 
         true_range = max(high - low, max(abs(high - last_close), abs(low - last_close)))
         last_close = close
         outer = params[1] * _deviation_of_last(spread, close, on_grid)
-        band_sums = _slide(band_ring, band_place, seen >= bands, band_sums, close, on_grid)
-        sums = _slide(mean_ring, place, seen >= channel, sums, close, on_grid)
+        band_sums = slide(band_ring, band_place, seen >= bands, band_sums, close, on_grid)
+        sums = slide(mean_ring, place, seen >= channel, sums, close, on_grid)
         if seen > 0:
-            ranges = _slide(range_ring, place, seen > channel, ranges, true_range, on_grid)
-        low_head, least = _least(low_tails, place, low_head, low)
-        high_head, highest = _least(high_tails, place, high_head, -high)
+            ranges = slide(range_ring, place, seen > channel, ranges, true_range, on_grid)
+        low_head, least = least_of_last(low_tails, place, low_head, low)
+        high_head, highest = least_of_last(high_tails, place, high_head, -high)
         band_place = band_place + 1 if band_place + 1 < bands else 0
         place = place + 1 if place + 1 < channel else 0
         between = band_sums[0] / bands - sums[0] / channel

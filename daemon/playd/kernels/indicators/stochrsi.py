@@ -15,57 +15,15 @@ from typing import Final
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.exponential import wilder_step
+from playd.kernels.sliding import RESUM_BARS, least_of_last, slide
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-RESUM_BARS: Final = 512
-CANCELLED: Final = 1e-3
-"""As in `sma`."""
 
 RSI: Final = 4
 """Places in the state before the counts: values, last value, means of rises and falls."""
 
 COUNTS: Final = 14
 """Places in the state before the tails and rings."""
-
-
-@part
-def _least(tails: Row, bars: int, head: float, value: float) -> tuple[float, float]:
-    """
-    The least of the present block and of the last n values, this one included; the latter is meaningless before there are n.
-
-    `bars`: place of the value in its block of n, `head`: the least of the block before it. Tails that are not needed any more
-    make room for the values of the present block, from which the next tails are made.
-    """
-    head = value if bars == 0 or value < head else head
-    tails[bars] = value
-    if bars + 1 < len(tails):
-        tail = tails[bars + 1]
-        return head, tail if tail < head else head
-    least = value
-    for k in range(bars, -1, -1):
-        least = tails[k] if tails[k] < least else least
-        tails[k] = least
-    return head, head
-
-
-@part
-def _slide(ring: Row, place: int, full: bool, sums: tuple[float, float], value: float, on_grid: bool) -> tuple[float, float]:
-    """
-    The sum of the last n values and its largest size since resummed, once `value` has taken the oldest one's place in the ring.
-
-    `full`: whether the ring held n values before; if not, nothing leaves.
-    """
-    total = sums[0] + (value - ring[place] if full else value)
-    ring[place] = value
-    largest = max(sums[1], abs(total))
-    if full and (on_grid or abs(total) < largest * CANCELLED):
-        total = 0.0
-        for k in range(place + 1, len(ring)):
-            total += ring[k]
-        for k in range(place + 1):
-            total += ring[k]
-        largest = abs(total)
-    return total, largest
 
 
 @part
@@ -84,7 +42,7 @@ def _strength(rsi: Row, x: float, length: float) -> float:
     rise = change if change > 0.0 else 0.0
     fall = -change if change < 0.0 else 0.0
     if seen > length:
-        rsi[2], rsi[3] = (rsi[2] * (length - 1.0) + rise) / length, (rsi[3] * (length - 1.0) + fall) / length
+        rsi[2], rsi[3] = wilder_step(rsi[2], rise, length), wilder_step(rsi[3], fall, length)
     else:
         rsi[2], rsi[3] = rsi[2] + rise, rsi[3] + fall
         if seen < length:
@@ -118,8 +76,8 @@ def stochrsi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo:
             rsi[:] = 0.0
             seen, bars, quick_place, quick_sums, slow_place, slow_sums = 0, 0, 0, (0.0, 0.0), 0, (0.0, 0.0)
         elif strength - strength == 0.0:
-            low_head, least = _least(low_tails, bars, low_head, strength)
-            high_head, highest = _least(high_tails, bars, high_head, -strength)
+            low_head, least = least_of_last(low_tails, bars, low_head, strength)
+            high_head, highest = least_of_last(high_tails, bars, high_head, -strength)
             bars = bars + 1 if bars + 1 < length else 0
             full = seen == first
             seen = seen if full else seen + 1
@@ -129,11 +87,11 @@ def stochrsi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo:
             mean = 0.0
             if seen >= length:
                 quick_full = full or seen > smooth_first
-                quick_sums = _slide(quick_ring, quick_place, quick_full, quick_sums, raw, on_grid)
+                quick_sums = slide(quick_ring, quick_place, quick_full, quick_sums, raw, on_grid)
                 quick_place = quick_place + 1 if quick_place + 1 < smooth else 0
                 mean = quick_sums[0] / smooth
             if seen >= smooth_first:
-                slow_sums = _slide(slow_ring, slow_place, full, slow_sums, mean, on_grid)
+                slow_sums = slide(slow_ring, slow_place, full, slow_sums, mean, on_grid)
                 slow_place = slow_place + 1 if slow_place + 1 < smoother else 0
             if seen == first:
                 quick[t], slow[t] = mean, slow_sums[0] / smoother

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.exponential import wilder_step
 from playd.kernels.spec import ColumnType, IndicatorSpec, OutputSpec, Params, ParamSpec, integer, length_param
 
 
@@ -25,7 +26,6 @@ def supertrend(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, l
     highs, lows, closes = inputs[0], inputs[1], inputs[2]
     trend, directions, long, short = outputs[0], outputs[1], outputs[2], outputs[3]
     length, multiplier = params[0], params[1]
-    others = length - 1.0
     seen, last_close, mean = state[0], state[1], state[2]
     lower, upper, direction = state[3], state[4], state[5]
     for t in range(lo, hi):
@@ -33,7 +33,7 @@ def supertrend(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, l
         true_range = max(high - low, max(abs(high - last_close), abs(low - last_close)))
         ready = seen >= length
         if seen > length:
-            mean = (mean * others + true_range) / length
+            mean = wilder_step(mean, true_range, length)
         elif seen > 0.0:
             mean += true_range
         if seen == length:

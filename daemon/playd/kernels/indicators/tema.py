@@ -9,18 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.exponential import ema_step
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-
-@part
-def _step(seen: float, mean: float, value: float, length: float, alpha: float) -> tuple[float, float]:
-    """One more value into an exponential average: values so far (up to length), mean (their sum while seeding)."""
-    if seen >= length:
-        return seen, mean + alpha * (value - mean)
-    seen += 1.0
-    mean += value
-    return seen, mean / length if seen == length else mean
 
 
 def tema(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -30,11 +21,11 @@ def tema(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int
     seen, first, first_seen = state[0], state[1], state[2]
     second, second_seen, third = state[3], state[4], state[5]
     for t in range(lo, hi):
-        seen, first = _step(seen, first, x[t], length, alpha)
+        seen, first = ema_step(seen, first, x[t], length, alpha)
         if seen >= length:
-            first_seen, second = _step(first_seen, second, first, length, alpha)
+            first_seen, second = ema_step(first_seen, second, first, length, alpha)
         if first_seen >= length:
-            second_seen, third = _step(second_seen, third, second, length, alpha)
+            second_seen, third = ema_step(second_seen, third, second, length, alpha)
         mean = 3.0 * first - 3.0 * second + third
         value[t] = mean if second_seen >= length else MISSING
         if mean - mean != 0.0:  # x is missing, or an average has overflowed

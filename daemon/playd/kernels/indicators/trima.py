@@ -15,9 +15,8 @@ from typing import Final
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.sliding import RESUM_BARS
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-RESUM_BARS: Final = 512
 
 CANCELLED: Final = 0.1
 """T adds up the rounding of N and O, at most 512² · 2⁻⁵³ ≈ 3e-11 of the largest T: less than 3e-10 of the present one."""

@@ -10,18 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.exponential import ema_step
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-
-@part
-def _step(seen: float, mean: float, value: float, length: float, alpha: float) -> tuple[float, float]:
-    """One more value into an exponential average: values so far (up to length), mean (their sum while seeding)."""
-    if seen >= length:
-        return seen, mean + alpha * (value - mean)
-    seen += 1.0
-    mean += value
-    return seen, mean / length if seen == length else mean
 
 
 def tsi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -42,14 +33,14 @@ def tsi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
         line[t] = signal[t] = MISSING
         strength = 0.0
         if begun != 0.0:
-            _, p_move = _step(p_seen, p_move, move, p_length, p_alpha)
-            p_seen, p_size = _step(p_seen, p_size, abs(move), p_length, p_alpha)
+            _, p_move = ema_step(p_seen, p_move, move, p_length, p_alpha)
+            p_seen, p_size = ema_step(p_seen, p_size, abs(move), p_length, p_alpha)
         if p_seen >= p_length:
-            _, q_move = _step(q_seen, q_move, p_move, q_length, q_alpha)
-            q_seen, q_size = _step(q_seen, q_size, p_size, q_length, q_alpha)
+            _, q_move = ema_step(q_seen, q_move, p_move, q_length, q_alpha)
+            q_seen, q_size = ema_step(q_seen, q_size, p_size, q_length, q_alpha)
         if q_seen >= q_length:
             strength = 100.0 * (q_move / q_size) if q_size != 0.0 else MISSING
-            signal_seen, average = _step(signal_seen, average, strength, signal_length, signal_alpha)
+            signal_seen, average = ema_step(signal_seen, average, strength, signal_length, signal_alpha)
             line[t] = strength
             signal[t] = average if signal_seen >= signal_length else MISSING
         begun = 1.0

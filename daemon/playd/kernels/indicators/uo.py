@@ -14,12 +14,9 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table, inlined, part
+from playd.kernels.sliding import CANCELLED, RESUM_BARS
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-RESUM_BARS: Final = 512
-CANCELLED: Final = 1e-3
-"""As in `sma`."""
 
 COUNTS: Final = 4
 """Places of one window in the state: Σ bp, Σ TR, the largest of each since resummed."""
@@ -27,8 +24,11 @@ COUNTS: Final = 4
 Sums: TypeAlias = tuple[float, float, float, float]
 """The same, outside of the state."""
 
+Candles: TypeAlias = tuple[Row, Row, Row]
+"""High, low, close."""
 
-@part
+
+@inlined
 def _pressure(highs: Row, lows: Row, closes: Row, t: int) -> tuple[float, float]:
     """bp and TR of bar t."""
     bottom = min(lows[t], closes[t - 1])
@@ -36,19 +36,24 @@ def _pressure(highs: Row, lows: Row, closes: Row, t: int) -> tuple[float, float]
 
 
 @part
-def _slide(highs: Row, lows: Row, closes: Row, t: int, full: int, length: int, sums: Sums, on_grid: bool) -> Sums:
-    """The sums of one window at bar t; `full`: bars in them before."""
-    comes_bought, comes_moved = _pressure(highs, lows, closes, t)
-    bought, moved, largest_bought, largest_moved = sums
-    bought, moved = bought + comes_bought, moved + comes_moved
+def _sums_of_last(highs: Row, lows: Row, closes: Row, t: int, length: int) -> tuple[float, float]:
+    bought, moved = 0.0, 0.0
+    for k in range(t - length + 1, t + 1):
+        one_bought, one_moved = _pressure(highs, lows, closes, k)
+        bought, moved = bought + one_bought, moved + one_moved
+    return bought, moved
+
+
+@inlined
+def _slide(candles: Candles, t: int, came: tuple[float, float], full: int, length: int, sums: Sums, on_grid: bool) -> Sums:
+    """The sums of one window at bar t, of which bp and TR have come; `full`: bars in them before."""
+    bought, moved, largest_bought, largest_moved = sums[0] + came[0], sums[1] + came[1], sums[2], sums[3]
     if full >= length:
-        leaves_bought, leaves_moved = _pressure(highs, lows, closes, t - length)
-        bought, moved = bought - leaves_bought, moved - leaves_moved
+        left_bought, left_moved = _pressure(candles[0], candles[1], candles[2], t - length)
+        bought, moved = bought - left_bought, moved - left_moved
         if on_grid or bought < largest_bought * CANCELLED or moved < largest_moved * CANCELLED:
-            bought, moved, largest_bought, largest_moved = 0.0, 0.0, 0.0, 0.0
-            for k in range(t - length + 1, t + 1):
-                comes_bought, comes_moved = _pressure(highs, lows, closes, k)
-                bought, moved = bought + comes_bought, moved + comes_moved
+            bought, moved = _sums_of_last(candles[0], candles[1], candles[2], t, length)
+            largest_bought, largest_moved = 0.0, 0.0
     return bought, moved, max(largest_bought, bought), max(largest_moved, moved)
 
 
@@ -64,6 +69,7 @@ def uo(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, 
     State: candles before this one since the last missing one (up to the longest window + 1); four sums for each window.
     """
     highs, lows, closes, index, value = inputs[0], inputs[1], inputs[2], inputs[3], outputs[0]
+    candles = (highs, lows, closes)
     fast, medium, slow = int(params[0]), int(params[1]), int(params[2])
     longest, nothing = max(medium, slow), (0.0, 0.0, 0.0, 0.0)
     seen = int(state[0])
@@ -73,9 +79,10 @@ def uo(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, 
     for t in range(lo, hi):
         if seen > 0:
             on_grid = int(index[t]) % RESUM_BARS == 0
-            fast_sums = _slide(highs, lows, closes, t, seen - 1, fast, fast_sums, on_grid)
-            medium_sums = _slide(highs, lows, closes, t, seen - 1, medium, medium_sums, on_grid)
-            slow_sums = _slide(highs, lows, closes, t, seen - 1, slow, slow_sums, on_grid)
+            came = _pressure(highs, lows, closes, t)
+            fast_sums = _slide(candles, t, came, seen - 1, fast, fast_sums, on_grid)
+            medium_sums = _slide(candles, t, came, seen - 1, medium, medium_sums, on_grid)
+            slow_sums = _slide(candles, t, came, seen - 1, slow, slow_sums, on_grid)
         pressure = 100.0 * ((4.0 * _share(fast_sums) + 2.0 * _share(medium_sums) + _share(slow_sums)) / 7.0)
         value[t] = pressure if seen >= longest else MISSING
         seen = min(seen + 1, longest + 1)

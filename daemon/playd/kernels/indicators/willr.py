@@ -8,28 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.sliding import least_of_last
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-
-@part
-def _least(tails: Row, bars: int, head: float, value: float) -> tuple[float, float]:
-    """
-    The least of the present block and of the last n values, this one included; the latter is meaningless before there are n.
-
-    `bars`: place of the value in its block of n, `head`: the least of the block before it. Tails that are not needed any more
-    make room for the values of the present block, from which the next tails are made.
-    """
-    head = value if bars == 0 or value < head else head
-    tails[bars] = value
-    if bars + 1 < len(tails):
-        tail = tails[bars + 1]
-        return head, tail if tail < head else head
-    least = value
-    for k in range(bars, -1, -1):
-        least = tails[k] if tails[k] < least else least
-        tails[k] = least
-    return head, head
 
 
 def willr(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -43,8 +24,8 @@ def willr(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: in
     low_tails, high_tails = state[4 : 4 + length], state[4 + length :]
     seen, bars, low_head, high_head = int(state[0]), int(state[1]), state[2], state[3]
     for t in range(lo, hi):
-        low_head, least = _least(low_tails, bars, low_head, lows[t])
-        high_head, highest = _least(high_tails, bars, high_head, -highs[t])
+        low_head, least = least_of_last(low_tails, bars, low_head, lows[t])
+        high_head, highest = least_of_last(high_tails, bars, high_head, -highs[t])
         bars = bars + 1 if bars + 1 < length else 0
         seen = min(seen + 1, length)
         width = -highest - least

@@ -11,23 +11,12 @@ from typing import Final
 
 import numpy as np
 
-from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.sliding import RESUM_BARS, weighted_sums_of_last
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
-
-RESUM_BARS: Final = 512
 
 CANCELLED: Final = 0.1
 """W adds up the rounding of S, at most 512² / 2 · 2⁻⁵³ ≈ 1.5e-11 of the largest W: less than 1.5e-10 of the present one."""
-
-
-@part
-def _sums_of_last(x: Row, t: int, length: int) -> tuple[float, float]:
-    """S and W of the window that ends at t."""
-    total, weighted = 0.0, 0.0
-    for k in range(1, length + 1):
-        total += x[t - length + k]
-        weighted += k * x[t - length + k]
-    return total, weighted
 
 
 def wma(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -45,7 +34,7 @@ def wma(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
             total += x[t] - x[t - length]
             largest = max(largest, abs(weighted))
             if int(index[t]) % RESUM_BARS == 0 or abs(weighted) < largest * CANCELLED:
-                total, weighted = _sums_of_last(x, t, length)
+                total, weighted = weighted_sums_of_last(x, t, length)
                 largest = abs(weighted)
         else:
             seen += 1

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
-from playd.kernels.pairs import BETA, CANCELLED, RESUM_BARS, SLOPE_STATE, beta_row, slope, slope_bars
+from playd.kernels.pairs import BETA, SLOPE_STATE, beta_row, slope, slope_bars
+from playd.kernels.sliding import CANCELLED, RESUM_BARS
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, ParamSpec, integer, length_param
 
 _SCORE_STATE: Final = 8

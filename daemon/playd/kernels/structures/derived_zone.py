@@ -47,7 +47,8 @@ Outputs of a slot. The state keeps them in the same order: lower, upper, state, 
 identity, touched, inside.
 """
 
-AGGREGATES: Final = 9
+SLOTS: Final = 1 + BLOCK_BYTES // 8
+"""Where the slots begin in the state."""
 
 PAIRED: Final = 2
 UNPAIRED: Final = 7
@@ -67,9 +68,10 @@ BREAK_TOLERANCE, LASTING_TOLERANCE = 0.001, 0.005
 
 
 @part
-def _identity(version: float, high_index: float, low_index: float, millionths: float, extends: bool) -> float:
-    """The number that names a zone. Versions and indices are integers below 2⁵³, so the text fits one block."""
-    text: Text = np.zeros(BLOCK_BYTES, dtype=np.uint8)
+def _identity(room: Row, version: float, high_index: float, low_index: float, millionths: float, extends: bool) -> float:
+    """The number that names a zone. Versions and indices are integers below 2⁵³, so the text fits into `room`, one block."""
+    room[:] = 0.0
+    text: Text = room.view(np.uint8)
     length = write_text(text, 0, _HEAD)
     length = write_integer(text, length, int(version))
     length = write_text(text, length, _BAR)
@@ -143,13 +145,13 @@ def derived_zone(inputs: Sequence[Row], params: Row, state: Row, outputs: Table,
     Inputs: close, index; of the swing pair_version, pair_high_level, pair_low_level, pair_high_idx, pair_low_idx, and the same
     five without `pair_`. Params: row where the swing begins, sign (1 for extension), width_pct, break_tolerance_pct, ratios.
 
-    State: the last version; slots.
+    State: the last version; room for the text of an identity; slots.
     """
     closes, index = inputs[0], inputs[1]
     source, sign, width, tolerance = int(params[0]), params[1], params[2], params[3]
     versions, high_levels, low_levels = inputs[source], inputs[source + 1], inputs[source + 2]
     high_indices, low_indices = inputs[source + 3], inputs[source + 4]
-    version, zones = state[0], state[1:]
+    version, room, zones = state[0], state[1:SLOTS], state[SLOTS:]
     for t in range(lo, hi):
         if versions[t] != version:
             version = versions[t]
@@ -158,7 +160,7 @@ def derived_zone(inputs: Sequence[Row], params: Row, state: Row, outputs: Table,
                 centre = high + sign * params[k] * span
                 lower, upper = centre * (1.0 - width / 2.0), centre * (1.0 + width / 2.0)
                 if lower - lower == 0.0 and upper - upper == 0.0:
-                    identity = _identity(version, high_indices[t], low_indices[t], params[k + 1], sign > 0.0)
+                    identity = _identity(room, version, high_indices[t], low_indices[t], params[k + 1], sign > 0.0)
                     _insert(zones, lower, upper, index[t], identity)
         _age(zones, closes[t], tolerance)
         _report(outputs, t, zones, version)
@@ -236,7 +238,7 @@ SPEC = StructureSpec(
     ),
     outputs=_outputs,
     fade=lambda params, used: 0,
-    state_size=lambda params: 1 + FIELDS * integer(params, "max_active"),
+    state_size=lambda params: SLOTS + FIELDS * integer(params, "max_active"),
     pack=_pack,
     recurrence=derived_zone,
     uses=(Use("swing"),),

@@ -11,6 +11,7 @@ import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.spec import ColumnType, ParamSpec
+from playd.kernels.structures.carried import PIVOTS, finite, is_new, show
 from playd.kernels.structures.spec import (
     BEARISH,
     BULLISH,
@@ -48,19 +49,14 @@ MODE, SOURCE, RATIOS = 0, 1, 2
 
 
 @part
-def _finite(value: float) -> float:
-    return value if value - value == 0.0 else MISSING
-
-
-@part
 def _price(ratio: float, mode: float, high: float, low: float, direction: float) -> float:
     """The level at a ratio."""
     reach = ratio * (high - low)
     if mode == RETRACEMENT:
-        return _finite(high - reach)
+        return finite(high - reach)
     if mode == EXTENSION_DOWN or (mode == EXTENSION and direction == BEARISH):
-        return _finite(low - reach)
-    return _finite(high + reach)
+        return finite(low - reach)
+    return finite(high + reach)
 
 
 @part
@@ -69,7 +65,7 @@ def _anchor(state: Row, params: Row, high: float, low: float, direction: float, 
     span = high - low
     if span != span:
         return
-    state[HIGH], state[LOW], state[RANGE] = high, low, _finite(span)
+    state[HIGH], state[LOW], state[RANGE] = high, low, finite(span)
     state[DIRECTION], state[ANCHOR], state[TREND] = direction, pair, trend
     for k in range(len(params) - RATIOS):
         state[LEVELS + k] = _price(params[RATIOS + k], params[MODE], high, low, direction)
@@ -97,7 +93,7 @@ def fibonacci(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo
     for t in range(lo, hi):
         if source == UNPAIRED:
             high, low = high_idx[t], low_idx[t]
-            if (high == high and high != memory[SEEN_HIGH]) or (low == low and low != memory[SEEN_LOW]):
+            if is_new(high, memory[SEEN_HIGH]) or is_new(low, memory[SEEN_LOW]):
                 memory[SEEN_HIGH], memory[SEEN_LOW] = high, low
                 _anchor(state, params, highs[t], lows[t], NONE, 0.0, 0.0)
         elif source == PAIRED:
@@ -108,8 +104,7 @@ def fibonacci(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo
             memory[SEEN_PAIR], memory[SEEN_TREND] = pairs[t], trend_versions[t]
             if trends[t] != 0.0:
                 _anchor(state, params, pair_highs[t], pair_lows[t], _word_of(trends[t]), 0.0, trends[t])
-        for row in range(count):
-            outputs[row, t] = state[row]
+        show(outputs, t, state, count)
 
 
 def _outputs(params: Settings) -> tuple[Output, ...]:
@@ -158,7 +153,7 @@ SPEC = StructureSpec(
         ParamSpec("use_trend_anchor", "bool", default=False),
     ),
     inputs=(
-        *("swing.high_level", "swing.low_level", "swing.high_idx", "swing.low_idx"),
+        *PIVOTS,
         *("swing.pair_high_level", "swing.pair_low_level", "swing.pair_direction", "swing.pair_version"),
         *("trend.direction", "trend.version"),
     ),

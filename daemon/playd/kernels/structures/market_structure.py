@@ -14,6 +14,7 @@ import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.spec import ParamSpec
+from playd.kernels.structures.carried import PIVOTS, is_new, show
 from playd.kernels.structures.spec import (
     BEARISH,
     BULLISH,
@@ -48,7 +49,7 @@ STATE_SIZE = 21
 @part
 def _take_pivot(state: Row, side: int, level: float, idx: float) -> None:
     """Side 0: high, 1: low."""
-    if idx == idx and idx != state[LATEST_IDX + side]:
+    if is_new(idx, state[LATEST_IDX + side]):
         state[LATEST + side], state[LATEST_IDX + side] = level, idx
         if idx > state[BROKEN_IDX + side]:
             state[BREAK_LEVEL + side] = level
@@ -117,8 +118,7 @@ def market_structure(inputs: Sequence[Row], params: Row, state: Row, outputs: Ta
         _take_pivot(state, 1, low_level[t], low_idx[t])
         close = closes[t]
         _test(state, close if by_close else highs[t], close if by_close else lows[t], index[t])
-        for row in range(OUTPUTS):
-            outputs[row, t] = state[row]
+        show(outputs, t, state, OUTPUTS)
 
 
 def _outputs(params: Settings) -> tuple[Output, ...]:
@@ -138,10 +138,7 @@ def _pack(params: Settings, used: Collection[str]) -> Row:
 SPEC = StructureSpec(
     name="market_structure",
     params=(ParamSpec("confirmation_close", "bool", default=True),),
-    inputs=(
-        *("high", "low", "close", "index"),
-        *("swing.high_level", "swing.low_level", "swing.high_idx", "swing.low_idx"),
-    ),
+    inputs=("high", "low", "close", "index", *PIVOTS),
     outputs=_outputs,
     fade=lambda params, used: 2 * used["swing"],
     state_size=lambda params: STATE_SIZE,

@@ -3,8 +3,8 @@ rolling_window: the highest or least value of the last `size` bars, the present 
 
 With `exclude_current` it is that of the `size` bars before the present one, from bar 1 on.
 
-Sliding extremes by blocks of `size` bars (van Herk, Gil and Werman): the window is the tail of the last whole block and the
-head of the present one. Three comparisons per bar, whatever the size. The maximum is handled as the minimum of −x.
+Extremes slide by blocks (`kernels.sliding`): three comparisons per bar, whatever the size. Before the first bar every value of
+the window is infinite, so that a part of a window has its extreme too. The maximum is handled as the minimum of −x.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,44 +12,34 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table
+from playd.kernels.sliding import least_of_last
 from playd.kernels.spec import ParamSpec, integer
 from playd.kernels.structures.spec import Output, Settings, StructureSpec, float_out, number
 
 SCALARS = 4
-"""Places in the state before the tails of the last block and the values of the present one."""
+"""Places in the state before the tails."""
 
 
 def rolling_window(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
     """
     Input: the source. Params: size, sign (−1 for the maximum), whether the present bar is excluded.
 
-    State: bars in the present block, least value in it, blocks known (0 none, 1 the present one, 2 one before it), the last
-    window's value, tails, values.
+    State: whether there was a bar, place in the block, least value in it, the last window's value, tails.
     """
     x, value = inputs[0], outputs[0]
     size, sign, excluded = int(params[0]), params[1], params[2] != 0.0
-    tails, block = state[SCALARS : SCALARS + size], state[SCALARS + size :]
-    bars, head, known, last = int(state[0]), state[1], state[2], state[3]
+    tails = state[SCALARS:]
+    if state[0] == 0.0 and lo < hi:
+        state[0], state[3] = 1.0, MISSING
+        tails[:] = np.inf
+    bars, head, last = int(state[1]), state[2], state[3]
     for t in range(lo, hi):
-        before = last if known > 0.0 else MISSING
-        present = sign * x[t]
-        head = present if bars == 0 or present < head else head
-        block[bars] = present
-        bars += 1
-        least = head
-        if bars < size:
-            if known == 2.0 and tails[bars] < head:
-                least = tails[bars]
-            known = max(known, 1.0)
-        else:
-            bars, known = 0, 2.0
-            tail = np.inf
-            for k in range(size - 1, -1, -1):
-                tail = block[k] if block[k] < tail else tail
-                tails[k] = tail
+        before = last
+        head, least = least_of_last(tails, bars, head, sign * x[t])
+        bars = bars + 1 if bars + 1 < size else 0
         last = sign * least
         value[t] = before if excluded else last
-    state[0], state[1], state[2], state[3] = bars, head, known, last
+    state[1], state[2], state[3] = bars, head, last
 
 
 def _outputs(params: Settings) -> tuple[Output, ...]:
@@ -72,7 +62,7 @@ SPEC = StructureSpec(
     inputs=("src",),
     outputs=_outputs,
     fade=lambda params, used: integer(params, "size"),
-    state_size=lambda params: SCALARS + 2 * integer(params, "size"),
+    state_size=lambda params: SCALARS + integer(params, "size"),
     pack=_pack,
     recurrence=rolling_window,
 )

@@ -5,8 +5,8 @@ Fractal: a high is a pivot once `right` bars have passed and it is strictly abov
 and the `right` bars after it. Zigzag: an extreme is a pivot once price has come back from it by a multiple of the ATR.
 
 The fractal asks, when a bar comes, whether it is above the `left` bars before it, and `right` bars later whether it is above
-those too. Both are sliding extremes by blocks of the window's length (van Herk, Gil and Werman), so that a bar costs the same
-whatever the window. Lows are handled as highs of −low.
+those too. Both are sliding extremes by blocks (`kernels.sliding`), so that a bar costs the same whatever the window. Highs are
+handled as lows of −high.
 
 Nothing is ever changed in the past: a pivot is known `right` bars late, or when the zigzag reverses.
 """
@@ -17,7 +17,9 @@ from hashlib import blake2b
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
+from playd.kernels.sliding import least_of_last
 from playd.kernels.spec import ColumnType, ParamSpec, integer
+from playd.kernels.structures.carried import show
 from playd.kernels.structures.spec import (
     ATR_KEY,
     BEARISH,
@@ -53,11 +55,11 @@ low); bars so far; the zigzag's direction (0 not begun, 1 up, 2 down) and its ex
 FRACTAL = 32
 """
 Place of what the fractal keeps: for the highs, then for the lows, the sliding extreme of `left` bars and that of `right` bars;
-then the ring of the last `right` bars: per bar the high and the −low, missing unless above the bars before it, and the index.
+then the ring of the last `right` bars: per bar the −high and the low, missing unless below the bars before it, and the index.
 """
 
-PLACE, HEAD, LAST, TAILS = range(4)
-"""Places in a sliding extreme: bars in the present block, their highest, the window's; then a block of tails, one of values."""
+PLACE, HEAD, LEAST, TAILS = range(4)
+"""Places in a sliding extreme: place in the present block, the least in it, the least of the window; then the tails."""
 
 ZIGZAG, LEFT, RIGHT, MULTIPLIER, MAJOR_FROM, MIN_ATR, MIN_PCT, ALTERNATE = range(8)
 """Places in the params. A filter of 0 is off."""
@@ -101,62 +103,66 @@ def _pivot(state: Row, params: Row, side: int, level: float, idx: float, atr: fl
 
 
 @part
-def _highest(slide: Row, size: int, value: float) -> float:
-    """Take a value; returns the highest of the last `size`, or of all while there are fewer."""
-    place = int(slide[PLACE])
-    head = value if place == 0 or value > slide[HEAD] else slide[HEAD]
-    slide[TAILS + size + place] = value
-    place += 1
-    highest = head
-    if place == size:
-        place = 0
-        tail = -np.inf
-        for k in range(size - 1, -1, -1):
-            tail = max(tail, slide[TAILS + size + k])
-            slide[TAILS + k] = tail
-    else:
-        highest = max(head, slide[TAILS + place])
-    slide[PLACE], slide[HEAD], slide[LAST] = place, head, highest
-    return highest
+def _take(extreme: Row, value: float) -> None:
+    """One more value into a sliding extreme; while there are fewer than a window, it is that of all."""
+    place, tails = int(extreme[PLACE]), extreme[TAILS:]
+    extreme[HEAD], extreme[LEAST] = least_of_last(tails, place, extreme[HEAD], value)
+    extreme[PLACE] = place + 1 if place + 1 < len(tails) else 0
 
 
 @part
 def _begin(state: Row, params: Row) -> None:
-    """Before the first bar: what nothing has set is missing, and every value is above no bar."""
+    """Before the first bar: what nothing has set is missing, and every value is below no bar."""
     state[BEGUN] = 1.0
     state[LEVEL : IDX + 2] = MISSING
     state[SIGNIFICANCE : SIGNIFICANCE + 2] = MISSING
     state[PAIR_LEVEL : PAIR_IDX + 2] = MISSING
     state[LAST_IDX] = MISSING
     if params[ZIGZAG] == 0.0:
-        left, right = TAILS + 2 * int(params[LEFT]), TAILS + 2 * int(params[RIGHT])
-        state[FRACTAL:] = MISSING
-        for slide in (FRACTAL, FRACTAL + left, FRACTAL + left + right, FRACTAL + 2 * left + right):
-            size = left if slide in (FRACTAL, FRACTAL + left + right) else right
-            state[slide + PLACE] = 0.0
-            state[slide + LAST : slide + size] = -np.inf
+        left, right = TAILS + int(params[LEFT]), TAILS + int(params[RIGHT])
+        ring = FRACTAL + 2 * (left + right)
+        state[FRACTAL:ring] = np.inf
+        state[ring:] = MISSING
+        for extreme in (FRACTAL, FRACTAL + left, FRACTAL + left + right, FRACTAL + 2 * left + right):
+            state[extreme + PLACE] = 0.0
 
 
 @part
-def _fractal(state: Row, params: Row, high: float, low: float, idx: float, atr: float) -> None:
+def _candidate(before: Row, after: Row, value: float, ring: Row, place: int, ready: bool) -> float:
+    """
+    One more −high, or low, for a side of the fractal; `ring[place]` is its candidate of `right` bars ago.
+
+    Returns that candidate if nothing since has reached it, else missing.
+    """
+    candidate = ring[place]
+    ring[place] = value if ready and value < before[LEAST] else MISSING
+    _take(before, value)
+    _take(after, value)
+    return candidate if candidate < after[LEAST] else MISSING
+
+
+@part
+def _fractals(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
+    highs, lows, index, atrs = inputs[0], inputs[1], inputs[2], inputs[3]
     left, right = int(params[LEFT]), int(params[RIGHT])
-    bar = state[BARS]
-    state[BARS] = bar + 1.0
-    before_size, after_size = TAILS + 2 * left, TAILS + 2 * right
-    ring = state[FRACTAL + 2 * (before_size + after_size) :]
-    place = 3 * (int(bar) % right)
-    top, bottom, at = ring[place], ring[place + 1], ring[place + 2]
-    ring[place + 2] = idx
-    for side in range(2):
-        value = high if side == 0 else -low
-        start = FRACTAL + side * (before_size + after_size)
-        before, after = state[start : start + before_size], state[start + before_size : start + before_size + after_size]
-        ring[place + side] = value if bar >= left and value > before[LAST] else MISSING
-        _highest(before, left, value)
-        _highest(after, right, value)
-        candidate = top if side == 0 else bottom
-        if candidate > after[LAST]:
-            _pivot(state, params, side, candidate if side == 0 else -candidate, at, atr)
+    side = 2 * TAILS + left + right
+    high_before, high_after = state[FRACTAL : FRACTAL + TAILS + left], state[FRACTAL + TAILS + left : FRACTAL + side]
+    low_before = state[FRACTAL + side : FRACTAL + side + TAILS + left]
+    low_after, ring = state[FRACTAL + side + TAILS + left : FRACTAL + 2 * side], state[FRACTAL + 2 * side :]
+    bar = int(state[BARS])
+    for t in range(lo, hi):
+        state[ACCEPTED], state[ACCEPTED + 1], state[REPLACED], state[REPLACED + 1] = 0.0, 0.0, 0.0, 0.0
+        place = 3 * (bar % right)
+        at, ring[place + 2] = ring[place + 2], index[t]
+        high = _candidate(high_before, high_after, -highs[t], ring, place, bar >= left)
+        low = _candidate(low_before, low_after, lows[t], ring, place + 1, bar >= left)
+        if high == high:
+            _pivot(state, params, 0, -high, at, atrs[t])
+        if low == low:
+            _pivot(state, params, 1, low, at, atrs[t])
+        bar += 1
+        show(outputs, t, state, OUTPUTS)
+    state[BARS] = bar
 
 
 @part
@@ -186,15 +192,13 @@ def swing(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: in
     highs, lows, index, atrs = inputs[0], inputs[1], inputs[2], inputs[3]
     if state[BEGUN] == 0.0 and lo < hi:
         _begin(state, params)
-    zigzag = params[ZIGZAG] != 0.0
+    if params[ZIGZAG] == 0.0:
+        _fractals(inputs, params, state, outputs, lo, hi)
+        return
     for t in range(lo, hi):
         state[ACCEPTED : REPLACED + 2] = 0.0
-        if zigzag:
-            _zigzag(state, params, highs[t], lows[t], index[t], atrs[t])
-        else:
-            _fractal(state, params, highs[t], lows[t], index[t], atrs[t])
-        for row in range(OUTPUTS):
-            outputs[row, t] = state[row]
+        _zigzag(state, params, highs[t], lows[t], index[t], atrs[t])
+        show(outputs, t, state, OUTPUTS)
 
 
 def _anchor_hash(values: Sequence[float]) -> str:
@@ -281,7 +285,7 @@ def _state_size(params: Settings) -> int:
     if _is_zigzag(params):
         return FRACTAL
     left, right = integer(params, "left"), integer(params, "right")
-    return FRACTAL + 2 * (2 * TAILS + 2 * left + 2 * right) + 3 * right
+    return FRACTAL + 2 * (2 * TAILS + left + right) + 3 * right
 
 
 SPEC = StructureSpec(

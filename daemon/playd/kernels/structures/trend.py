@@ -11,8 +11,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from playd.kernels.compiled import Row, Table, part
+from playd.kernels.compiled import Row, Table, inlined, part
 from playd.kernels.spec import ParamSpec, integer
+from playd.kernels.structures.carried import PIVOTS, is_new, show
 from playd.kernels.structures.spec import (
     BEARISH,
     BULLISH,
@@ -59,7 +60,7 @@ def _pair_direction(a: Row, b: Row) -> float:
     return 0.0
 
 
-@part
+@inlined
 def _wave(ring: Row, newest: int, back: int, size: int) -> Row:
     place = 3 * ((newest - back + size) % size)
     return ring[place : place + 3]
@@ -142,8 +143,7 @@ def trend(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: in
     size = int(params[0])
     for t in range(lo, hi):
         at_high, at_low = high_idx[t], low_idx[t]
-        new_high = at_high == at_high and at_high != state[SEEN_IDX]
-        new_low = at_low == at_low and at_low != state[SEEN_IDX + 1]
+        new_high, new_low = is_new(at_high, state[SEEN_IDX]), is_new(at_low, state[SEEN_IDX + 1])
         if new_high or new_low:
             if new_high:
                 state[SEEN_IDX] = at_high
@@ -152,8 +152,7 @@ def trend(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: in
             _update(state, size, new_high, new_low, highs[t], lows[t], at_high <= at_low)
         else:
             state[BARS_IN_TREND] += 1.0
-        for row in range(OUTPUTS):
-            outputs[row, t] = state[row]
+        show(outputs, t, state, OUTPUTS)
 
 
 def _outputs(params: Settings) -> tuple[Output, ...]:
@@ -172,7 +171,7 @@ def _pack(params: Settings, used: Collection[str]) -> Row:
 SPEC = StructureSpec(
     name="trend",
     params=(ParamSpec("wave_history_size", "int", 4, lo=2, hi=64),),
-    inputs=("swing.high_level", "swing.low_level", "swing.high_idx", "swing.low_idx"),
+    inputs=PIVOTS,
     outputs=_outputs,
     fade=lambda params, used: 2 * used["swing"],
     state_size=lambda params: WAVES + 3 * integer(params, "wave_history_size"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.spec import ParamSpec
+from playd.kernels.structures.carried import PIVOTS, finite, is_new, show
 from playd.kernels.structures.spec import (
     ATR_KEY,
     Output,
@@ -36,16 +37,11 @@ STATE_SIZE = 6
 
 
 @part
-def _finite(value: float) -> float:
-    return value if value - value == 0.0 else MISSING
-
-
-@part
 def _update(state: Row, supply: bool, width: float, level: float, idx: float, close: float, atr: float) -> None:
-    if idx == idx and idx != state[ANCHOR_IDX]:
+    if is_new(idx, state[ANCHOR_IDX]):
         if not atr > 0.0:
             return
-        edge = _finite(level + width * atr if supply else level - width * atr)
+        edge = finite(level + width * atr if supply else level - width * atr)
         state[STATE], state[ANCHOR_IDX] = ACTIVE, idx
         state[UPPER], state[LOWER] = (edge, level) if supply else (level, edge)
         state[VERSION] += 1.0
@@ -68,8 +64,7 @@ def zone(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int
         state[UPPER] = state[LOWER] = state[ANCHOR_IDX] = MISSING
     for t in range(lo, hi):
         _update(state, supply, width, levels[t], indices[t], closes[t], atrs[t])
-        for row in range(OUTPUTS):
-            outputs[row, t] = state[row]
+        show(outputs, t, state, OUTPUTS)
 
 
 def _outputs(params: Settings) -> tuple[Output, ...]:
@@ -87,7 +82,7 @@ SPEC = StructureSpec(
         ParamSpec("width_atr", "float", lo=0.0, above_lo=True, required=True),
         ATR_KEY,
     ),
-    inputs=("close", "atr", "swing.high_level", "swing.low_level", "swing.high_idx", "swing.low_idx"),
+    inputs=("close", "atr", *PIVOTS),
     outputs=_outputs,
     fade=lambda params, used: 0,
     state_size=lambda params: STATE_SIZE,
