@@ -29,6 +29,7 @@ from playd.plays.model import Play
 from playd.plays.program import SIGNALS, Program
 from playd.research.loop import ENDINGS, RUN, run_bars
 from playd.research.metrics import RunFacts, measure
+from playd.research.trade_metrics import AtLimit
 
 _FIRST_ROOM: Final = 65_536
 """Trades to make room for at first; the room doubles whenever the loop asks for more."""
@@ -136,8 +137,11 @@ class BacktestResult:
                 start_equity_usdt=self.start_equity_usdt,
                 rules=build_rules(self.play, self.instrument, self.program.base_step_ms),
                 slippage=self.slippage_bps / 10_000.0,
-                stop_is_limit=self.play.risk.sl_order_type == "Limit",
-                target_is_limit=self.play.risk.tp_order_type == "Limit",
+                at_limit=AtLimit(
+                    entry=self.play.entry.order_type == "Limit",
+                    stop=self.play.risk.sl_order_type == "Limit",
+                    target=self.play.risk.tp_order_type == "Limit",
+                ),
             )
         )
 

@@ -11,7 +11,7 @@ from playd.matching.records import Records
 from playd.research.equity_metrics import Metrics, equity_metrics, ratio
 from playd.research.exposure import exposure_metrics
 from playd.research.periods import period_metrics
-from playd.research.trade_metrics import cost_metrics, position_metrics, positions_of
+from playd.research.trade_metrics import AtLimit, cost_metrics, position_metrics, positions_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +32,7 @@ class RunFacts:
     start_equity_usdt: float
     rules: Records
     slippage: float
-    stop_is_limit: bool
-    target_is_limit: bool
+    at_limit: AtLimit
 
 
 def measure(run: RunFacts) -> Metrics:
@@ -51,7 +50,7 @@ def measure(run: RunFacts) -> Metrics:
         "time_in_market_pct": ratio(100.0 * run.closes_held, len(run.equity_usdt)),
         "benchmark_return_pct": benchmark,
         "alpha_pct": None if benchmark is None else net_pct - benchmark,
-        **cost_metrics(run.trade_rows, qty_unit, run.slippage, run.stop_is_limit, run.target_is_limit),
+        **cost_metrics(run.trade_rows, qty_unit, run.slippage, run.at_limit),
         "entries_refused": _refusals(run.verdicts),
         **exposure_metrics(run.trade_rows, run.rules, run.candles.open_time_ms, run.candles.close, run.start_equity_usdt),
         "periods": period_metrics(run.equity_usdt, run.close_times_ms, run.start_equity_usdt),

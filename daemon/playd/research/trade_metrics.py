@@ -10,6 +10,15 @@ from playd.research.equity_metrics import Metrics, ratio
 
 
 @dataclass(frozen=True, slots=True)
+class AtLimit:
+    """Which orders of a run are limit orders, which have no slippage."""
+
+    entry: bool
+    stop: bool
+    target: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Positions:
     """Closed positions as arrays of equal length, oldest first."""
 
@@ -73,7 +82,7 @@ def position_metrics(positions: Positions) -> Metrics:
     }
 
 
-def cost_metrics(rows: Records, qty_unit: float, slippage: float, stop_is_limit: bool, target_is_limit: bool) -> Metrics:
+def cost_metrics(rows: Records, qty_unit: float, slippage: float, at_limit: AtLimit) -> Metrics:
     """
     Fees, funding, slippage and volume in USDT.
 
@@ -84,8 +93,8 @@ def cost_metrics(rows: Records, qty_unit: float, slippage: float, stop_is_limit:
     entries, exits = qty * rows["entry_price"], qty * rows["exit_price"]
     is_long, reason = rows["dir"] > 0, rows["reason"]
     bought, sold = slippage / (1.0 + slippage), slippage / (1.0 - slippage)
-    free = (reason == LIQUIDATION) | ((reason == TP) & target_is_limit) | ((reason == SL) & stop_is_limit)
-    on_entry = entries * np.where(is_long, bought, sold)
+    free = (reason == LIQUIDATION) | ((reason == TP) & at_limit.target) | ((reason == SL) & at_limit.stop)
+    on_entry = 0.0 * entries if at_limit.entry else entries * np.where(is_long, bought, sold)
     on_exit = np.where(free, 0.0, exits * np.where(is_long, sold, bought))
     return {
         "fees": float(rows["fees_usdt"].sum()),

@@ -9,7 +9,7 @@ from playd.core.timeframes import DAY_MS
 from playd.engine import records as e
 from playd.research.equity_metrics import cagr, drawdown_metrics, equity_metrics, return_metrics
 from playd.research.periods import period_metrics
-from playd.research.trade_metrics import position_metrics, positions_of
+from playd.research.trade_metrics import AtLimit, cost_metrics, position_metrics, positions_of
 
 BARS_PER_YEAR = 365.0
 
@@ -116,3 +116,14 @@ def test_weeks_are_iso_weeks() -> None:
     found = period_metrics(np.array([110.0]), np.array([5 * DAY_MS], np.int64), 100.0)
     assert list(found["week"]["returns"]) == ["1970-W02"]  # type: ignore[index]
     assert list(found["month"]["returns"]) == ["1970-01"]  # type: ignore[index]
+
+
+def test_only_orders_at_the_market_have_slippage() -> None:
+    """In at 100, out by a signal at 110, 1 % of the price: 100·0.01/1.01 and 110·0.01/0.99."""
+    rows = rows_of((1, 0.0, 1))
+    rows["qty"], rows["entry_price"], rows["exit_price"] = 1, 100.0, 110.0
+    on_entry, on_exit = 1.0 / 1.01, 1.1 / 0.99
+    found = [
+        cost_metrics(rows, 1.0, 0.01, AtLimit(entry=limit, stop=False, target=False))["slippage"] for limit in (False, True)
+    ]
+    assert found == pytest.approx([on_entry + on_exit, on_exit])
