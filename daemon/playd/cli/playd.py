@@ -49,6 +49,10 @@ drill_app = typer.Typer(
     help="Drills: a fault on purpose, and what is true afterwards.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(drill_app, name="drill")
+synth_app = typer.Typer(
+    help="Synthetic markets by name: see them, or keep their candles.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(synth_app, name="synth")
 
 BackupArgument = Annotated[str, typer.Argument(metavar="BACKUP", help="Time of a backup as `list` prints it, or its folder.")]
 
@@ -146,6 +150,40 @@ def validate(
     from playd.cli.validate import validate as run_validate
 
     run_command(lambda: run_validate(tier, as_json=json, accept=accept))
+
+
+@app.command(epilog="Example: playd warm")
+def warm(json: JsonOption = False) -> None:
+    """Compile everything that Plays can need into the kernel cache, and say how long it took."""
+    from playd.cli.warm import warm as run_warm
+
+    run_command(lambda: run_warm(as_json=json))
+
+
+@synth_app.command("list", epilog="Example: playd synth list")
+def synth_list(json: JsonOption = False) -> None:
+    """The synthetic markets that `--pattern` takes, each with the line of its closes."""
+    from playd.cli.synth import list_patterns
+
+    run_command(lambda: list_patterns(as_json=json))
+
+
+@synth_app.command("show", epilog="Example: playd synth show liquidity_hunt_lows --tf 1h --bars 120")
+def synth_show(
+    pattern: Annotated[str, typer.Argument(metavar="NAME", help="One of `playd synth list`.")],
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same candles.", min=0)] = 42,
+    bars: Annotated[int, typer.Option("--bars", help="How many bars.", min=50, max=100_000)] = 200,
+    tf: Annotated[str, typer.Option("--tf", help="Length of a bar.")] = "15m",
+    symbol: Annotated[str, typer.Option("--symbol", help="Name of the market, for --json.")] = "BTCUSDT",
+    out: Annotated[
+        str, typer.Option("-o", "--out", metavar="FILE", help="Write the one-minute candles as Parquet instead.")
+    ] = "",
+    json: JsonOption = False,
+) -> None:
+    """Draw a synthetic market, print its bars, or write its candles for `--candles`."""
+    from playd.cli.synth import SynthOptions, show_pattern
+
+    run_command(lambda: show_pattern(SynthOptions(pattern, seed, bars, tf, symbol, out, json)))
 
 
 @exchange_app.command("serve", epilog="Example: playd exchange serve --synthetic 7 --speed 60 --port 9700")
