@@ -15,6 +15,7 @@ from playd.engine.readings import Readings
 from playd.kernels import absent, asof
 from playd.plays.columns import Columns
 from playd.plays.model import Scalar
+from playd.plays.program import REFERENCE_FIELDS
 from playd.plays.rule_tree import ActionRule, Rule, RuleOperand
 from playd.plays.values import value_at
 
@@ -165,7 +166,10 @@ class Explainer:
 
 
 def _reason(columns: Columns, column: int, close_ms: int) -> str:
-    """Why a column, seen at `close_ms`, is missing: not loaded, too early, too old, or undefined by its own definition."""
+    """
+    Why a column, seen at `close_ms`, is missing: not loaded, too early, too old, or undefined by its own definition. Not loaded
+    are also bars that the second symbol does not have, among those that the column is made of.
+    """
     program = columns.program
     here = program.columns[column]
     node = program.nodes[here.node] if here.node >= 0 else None
@@ -181,8 +185,14 @@ def _reason(columns: Columns, column: int, close_ms: int) -> str:
         if closed:
             return _reason(columns, node.inputs[0], close_ms)
         return NOT_KEPT if columns.dropped(source.clock) else NOT_WARM
-    bars = columns.dropped(here.clock) + _rows_closed(columns, here.clock, close_ms)
-    return NOT_WARM if bars * program.clocks[here.clock].step_ms < here.ready_ms else UNDEFINED
+    closed = _rows_closed(columns, here.clock, close_ms)
+    span = here.ready_ms // program.clocks[here.clock].step_ms
+    if columns.dropped(here.clock) + closed < span:
+        return NOT_WARM
+    reads = (column,) if node is None else node.inputs
+    since = max(closed - span, 0)
+    second = [columns.row(one)[since:closed] for one in reads if program.columns[one].field in REFERENCE_FIELDS]
+    return NO_DATA if any(np.isnan(row).any() for row in second) else UNDEFINED
 
 
 def _rows_closed(columns: Columns, clock: int, close_ms: int) -> int:
