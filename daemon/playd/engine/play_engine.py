@@ -15,6 +15,7 @@ from playd.core.units import from_units, units_to_text
 from playd.engine import records as e
 from playd.engine.account import apply_entry, apply_exit, apply_funding, entry_ended, exit_ended, leave, mark
 from playd.engine.decide import decide
+from playd.engine.late_fills import entered_late, left_late
 from playd.engine.messages import LEVELS_OF_FILL, Decision, EngineFill, EngineOrder, EnginePosition
 from playd.engine.notes import NoteReader, Remembered
 from playd.engine.rules import build_rules, build_state, build_week
@@ -198,15 +199,24 @@ class PlayEngine:
             if held not in (0, direction):
                 raise Broken(f"an entry was filled on side {fill.side} against an open position")
             apply_entry(self._state, self._rules, direction, fill.qty_steps, price, fill.fee_usdt, fill.time_ms)
+            if held == 0 and self._is_late(fill):
+                entered_late(self._state, self._columns, self._program.exec_step_ms)
             return self._levels_of_fill(price) if self._rules["anchor_fill"][0] else None
         if held != -direction or fill.qty_steps > self._state["qty"][0]:
             raise Broken(f"{fill.side} {fill.qty_steps} steps was filled as {fill.action} and does not fit the position")
         reason = REASON_CODE.get(fill.reason, 0)
         if reason == 0:
             raise ValueError(f"{fill.reason!r} is not a reason for which a position is closed")
+        if self._is_late(fill):
+            left_late(self._state, self._columns, fill.time_ms)
         apply_exit(self._state, self._rules, fill.qty_steps, price, fill.fee_usdt, fill.time_ms, reason, self._trade, 0)
         self._note_trade()
         return None
+
+    def _is_late(self, fill: EngineFill) -> bool:
+        """Whether bars that closed after the fill have been decided already."""
+        times = self._columns.open_times_ms(0)
+        return len(times) > 0 and fill.time_ms < int(times[-1]) + self._program.base_step_ms
 
     def on_levels_refused(self) -> EngineOrder | None:
         """The price is beyond the stop that `on_fill` asked for: the order that leaves at once; None without a position."""

@@ -342,6 +342,13 @@ class Columns:
         slow = self._clocks[clock]
         return slow.rows["time"][: slow.count].astype(np.int64)
 
+    def candles_between(self, start_ms: int, end_ms: int | None) -> tuple[NDArray[np.int64], Row, Row, Row]:
+        """Open times, highs, lows, closes of the base candles that open in `[start_ms, end_ms)`; None for all to the last."""
+        times, rows = self.open_times_ms(0), self._base.rows
+        lo = int(np.searchsorted(times, start_ms))
+        part = slice(lo, len(times) if end_ms is None else max(lo, int(np.searchsorted(times, end_ms))))
+        return times[part], rows["high"][part], rows["low"][part], rows["close"][part]
+
     @property
     def reference_ms(self) -> int | None:
         """Open time of the first candle of the reference symbol; None before it, and for a Program that reads none."""

@@ -9,14 +9,18 @@ from playd.core.orders import Action, Side
 from playd.engine.messages import Decision, EngineFill
 from playd.engine.play_engine import PlayEngine
 from playd.plays.compile import compile_program
-from tests.engine_desk import BTC, MINUTE_MS, START_MS, flat_candles, play_of
+from tests.engine_desk import BTC, MINUTE_MS, RISK, START_MS, candles_of, flat_candles, play_of
 
 ENTRY = EngineFill(Action.ENTER, Side.BUY, 40, 500_000, 1.1, START_MS + MINUTE_MS, "entry", False)
 EXIT = EngineFill(Action.EXIT, Side.SELL, 40, 501_000, 1.2, START_MS + 2 * MINUTE_MS, "signal", False)
 
 
-def engine() -> PlayEngine:
-    play = play_of(actions="entry_long: {all: [[close, '>', 0]]}")
+SIZING = "sizing: {model: fixed_usdt, value: 1000}"
+TRAIL = f"risk_model: {{stop_loss: {{type: trailing_pct, trail_pct: 30, activation_pct: 1}}, take_profit: none, {SIZING}}}"
+
+
+def engine(risk: str = RISK) -> PlayEngine:
+    play = play_of(actions="entry_long: {all: [[close, '>', 0]]}", risk=risk)
     return PlayEngine(compile_program(play, MINUTE_MS), play, BTC, 10_000.0)
 
 
@@ -127,3 +131,33 @@ def test_bar_that_opened_before_the_entry_does_not_count_as_held() -> None:
     decided(one, close=40_000.0, minute=4)
     one.on_fill(replace(EXIT, time_ms=START_MS + 6 * MINUTE_MS))
     assert one.trades[0].mae_pct == 0.0
+
+
+@pytest.mark.parametrize("entry_late", [0, 1, 3])
+@pytest.mark.parametrize("exit_late", [0, 1, 2])
+def test_a_fill_that_is_heard_of_late_leaves_the_record_that_it_would_have_left_in_time(
+    entry_late: int, exit_late: int
+) -> None:
+    rows = [(50_000.0, 50_010.0, 49_990.0, 50_000.0), (50_000.0, 50_200.0, 49_900.0, 50_100.0)]
+    rows += [(50_100.0, 50_400.0, 49_950.0, 50_350.0), (50_350.0, 50_360.0, 50_000.0, 50_040.0)]
+    rows += [(50_040.0, 50_100.0, 49_960.0, 50_000.0), (50_000.0, 52_000.0, 48_000.0, 50_000.0)] * 2
+    candles = candles_of(rows)
+    entry = replace(ENTRY, time_ms=START_MS + MINUTE_MS)
+    leave = replace(EXIT, time_ms=START_MS + 5 * MINUTE_MS)
+
+    def lived(entered: int, left: int) -> tuple[object, ...]:
+        one = engine(TRAIL)
+        states = []
+        for minute in range(len(candles)):
+            if minute == entered:
+                one.on_fill(entry)
+            if minute == left:
+                one.on_fill(leave)
+            one.on_bar(candles.at(minute))
+            if minute == 4:
+                states.append({name: one.snapshot()["state"][name] for name in ("held_closes", "peak_close")})  # type: ignore[index]
+        return states, [(trade.mae_pct, trade.mfe_pct, trade.bars_held) for trade in one.trades]
+
+    in_time = lived(1, 5)
+    assert lived(1 + entry_late, 5 + exit_late) == in_time
+    assert in_time[1][0][1] == pytest.approx(0.8)  # type: ignore[index]
