@@ -6,6 +6,8 @@ import typer
 
 from playd.cli.moments import moment_ms
 from playd.cli.options import Session, add
+from playd.cli.stale_view import stale_events, stale_incidents
+from playd.control.client import Unreachable
 from playd.control.protocol import JsonObject
 from playd.control.render import json_text, render_pairs
 from playd.control.tables import ALERTS, BACKUPS, CHECKS, CONFIG, EVENTS, INCIDENTS, LIMITS, SLOS
@@ -118,7 +120,11 @@ async def events(
         "since_ms": moment_ms(since, "--since", clock.wall_ms()),
         "until_ms": moment_ms(until, "--until", clock.wall_ms()),
     }
-    session.show_rows((await session.ask("event.query", query))["data"], EVENTS, empty="no records")
+    try:
+        rows = (await session.ask("event.query", query))["data"]
+    except Unreachable as error:
+        return stale_events(session, error, kind, last)
+    session.show_rows(rows, EVENTS, empty="no records")
     return 0
 
 
@@ -131,7 +137,11 @@ async def incident_list(
     severity: Annotated[str | None, typer.Option("--severity", help="warning or critical.")] = None,
 ) -> int:
     """Incidents that are not over, newest first. Exit 9 while a critical one is not acknowledged."""
-    rows = (await session.ask("incident.list", {"state": "all" if everything else "open", "severity": severity}))["data"]
+    query = {"state": "all" if everything else "open", "severity": severity}
+    try:
+        rows = (await session.ask("incident.list", query))["data"]
+    except Unreachable as error:
+        return stale_incidents(session, error)
     session.show_rows(rows, INCIDENTS, empty="no incidents")
     return EXIT_DEGRADED if any(row["severity"] == "critical" and row["state"] == "open" for row in rows) else 0
 

@@ -290,6 +290,14 @@ def audit_verify(
     run_command(lambda: verify_journal(AuditOptions(directory, since, anchor, json)))
 
 
+@app.command(epilog="Example: playd state --state /var/lib/playd")
+def state(state: StateOption = "", config: ConfigOption = "", json: JsonOption = False) -> None:
+    """Every file of a state directory: whose it is, its version, whether it is whole. Exit 10: one is damaged."""
+    from playd.cli.state import list_state
+
+    run_command(lambda: list_state(state, config, as_json=json))
+
+
 @app.command(epilog='Example: playd alert "playd.service failed"')
 def alert(
     text: Annotated[str, typer.Argument(help="What to say.")], config: ConfigOption = "", json: JsonOption = False

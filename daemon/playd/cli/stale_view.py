@@ -1,15 +1,19 @@
 """What `playctl` shows while the daemon is down: the ledger, read-only, under a first line that says how old it is."""
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Final
+
+import orjson
 
 from playd.cli.options import Session
 from playd.control.client import Unreachable
 from playd.control.figures import figure, rfc3339
 from playd.control.protocol import JsonObject
 from playd.control.render import json_text
-from playd.control.tables import FILLS, LIST, POSITIONS, Column
+from playd.control.tables import EVENTS, FILLS, INCIDENTS, LIST, POSITIONS, Column
+from playd.ops.segments import segment_names
 
 UNKNOWN: Final = "daemon not running"
 LEDGER: Final = "ledger.sqlite"
@@ -33,6 +37,44 @@ def stale_fills(session: Session, error: Unreachable) -> int:
     """Executions as last booked, newest first."""
     sql = "SELECT e.*, i.name FROM executions e LEFT JOIN instances i ON i.uid = e.owner ORDER BY e.n DESC LIMIT 100"
     return _show(session, error, sql, _fill, FILLS)
+
+
+def stale_incidents(session: Session, error: Unreachable) -> int:
+    """Incidents as last recorded that were not over, newest first."""
+    sql = "SELECT * FROM incidents WHERE resolved_ms IS NULL ORDER BY last_ms DESC LIMIT 100"
+    return _show(session, error, sql, _incident, INCIDENTS)
+
+
+def stale_events(session: Session, error: Unreachable, kind: str | None, last: int) -> int:
+    """The newest records of the journal's last file, oldest first."""
+    ledger, disk = _ledger(session), session.world.disk
+    folder = ledger.parent / "journal" if ledger is not None else None
+    names = segment_names(disk, folder) if folder is not None and disk.exists(folder) else []
+    if folder is None or not names:
+        raise error
+    lines = disk.read_bytes(folder / names[-1]).split(b"\n")[:-1]
+    records = [{**record, "time": rfc3339(record["ts_ms"])} for record in map(orjson.loads, lines)]
+    found = [record for record in records if kind is None or fnmatchcase(record["kind"], kind)][-last:]
+    if session.as_json:
+        print(json_text({"daemon": None, "source": "journal", "rows": found}))
+    else:
+        print(f"daemon not running, records of {folder / names[-1]}")
+        session.show_rows(found, EVENTS, empty="none")
+    return error.exit_code
+
+
+def _incident(row: JsonObject) -> JsonObject:
+    return {
+        "id": str(row["id"]),
+        "severity": row["severity"],
+        "state": "acked" if row["acked_ms"] else "open",
+        "scope": row["scope"],
+        "kind": row["kind"],
+        "age_s": None,
+        "count": row["count"],
+        "acked_by": row["acked_by"],
+        "text": row["text"],
+    }
 
 
 def _show(

@@ -337,6 +337,17 @@ CONFIG: Final = (
     Column("SINCE", word("since")),
 )
 
+STATE_FILES: Final = (
+    Column("PATH", word("path")),
+    Column("KIND", word("kind")),
+    Column("OWNER", word("owner")),
+    Column("VERSION", word("version")),
+    Column("SIZE", mebibytes("size_bytes"), right=True),
+    Column("CHECK", word("check")),
+    Column("WRITTEN", word("written"), wide=True),
+    Column("MODIFIED", word("modified"), wide=True),
+)
+
 BACKUPS: Final = (
     Column("ID", word("id")),
     Column("AGE", age("age_s"), right=True),

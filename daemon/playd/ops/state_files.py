@@ -1,0 +1,166 @@
+"""
+Every kind of file of a state directory: who writes it, how, which version it has, and whether it is whole.
+
+`look` reads and changes nothing, also beside a running daemon. A file of no known kind is named as such: nobody but the
+owners below writes here.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePath
+from typing import Final
+
+import orjson
+
+from playd.core import envelope
+from playd.core.errors import StateError
+from playd.ops.backup import FOLDER as BACKUPS
+from playd.ops.backup import BackupError, read_manifest
+from playd.ops.segments import read_segment
+from playd.world.ports import Disk
+
+Check = Callable[[Disk, PurePath], tuple[str, str]]
+"""Version and damage of a file, each empty when there is nothing to say. Raises `OSError`."""
+
+WHOLE: Final = "whole"
+NOT_CHECKED: Final = "-"
+
+
+def _sqlite(disk: Disk, path: PurePath) -> tuple[str, str]:
+    try:
+        connection = disk.open_sqlite(path, read_only=True)
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return "", str(error)
+    return f"schema {version}", "" if found == "ok" else str(found)
+
+
+def _envelope(disk: Disk, path: PurePath) -> tuple[str, str]:
+    data = disk.read_bytes(path)
+    try:
+        schema = str(orjson.loads(data)["schema"])
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        return "", f"no envelope: {error}"
+    try:
+        envelope.unseal(schema, data, path.name)
+    except StateError as error:
+        return schema, str(error)
+    return schema, ""
+
+
+def _journal(disk: Disk, path: PurePath) -> tuple[str, str]:
+    reading = read_segment(disk.read_bytes(path), path.name, None)
+    version = f"to record {reading.head.seq}" if reading.head is not None else "empty"
+    return version, "" if reading.torn or reading.damage is None else str(reading.damage)
+
+
+def _manifest(disk: Disk, path: PurePath) -> tuple[str, str]:
+    try:
+        return f"by {read_manifest(disk, path.parent).version}", ""
+    except BackupError as error:
+        return "", str(error)
+
+
+def _lines(disk: Disk, path: PurePath) -> tuple[str, str]:
+    """Whole lines of JSON; an incomplete last one is being written, or was when the power went."""
+    for number, line in enumerate(disk.read_bytes(path).split(b"\n")[:-1], 1):
+        try:
+            orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            return "", f"line {number}: {error}"
+    return "", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind. `pattern` is a glob over the path below the state directory; the first that fits counts."""
+
+    pattern: str
+    name: str
+    owner: str
+    written: str
+    check: Check | None = None
+
+
+KINDS: Final = (
+    Kind(f"{BACKUPS}/*/manifest.json", "manifest of a backup", "backup", "replaced", _manifest),
+    Kind(f"{BACKUPS}/*", "backup", "backup", "once; its manifest has its digest"),
+    Kind("quarantine/*", "damaged file as it was found", "daemon", "once"),
+    Kind("ledger.sqlite", "ledger", "ledger writer", "full sync per commit", _sqlite),
+    Kind("ledger.sqlite-*", "log and index of the ledger", "ledger writer", "full sync per commit"),
+    Kind("instances/*/state.json", "state of an instance", "its keeper", "replaced", _envelope),
+    Kind("instances/*/state.json.prev", "state before that", "its keeper", "replaced", _envelope),
+    Kind("journal/*.jsonl", "journal", "journal writer", "appended, chained", _journal),
+    Kind("guardian/plan.json", "the guardian's plan", "daemon", "replaced", _envelope),
+    Kind("guardian/plan.json.prev", "plan before that", "daemon", "replaced", _envelope),
+    Kind("guardian/plan.damaged-*.json", "damaged plan as it was found", "daemon", "once"),
+    Kind("guardian/journal/*.jsonl", "journal of the guardian", "guardian", "appended, chained", _journal),
+    Kind("guardian/guardian.lock", "lock", "guardian", "held while it runs"),
+    Kind("guardian/quarantine/*", "damaged file as it was found", "guardian", "once"),
+    Kind("playd.lock", "lock", "daemon", "held while it runs"),
+    Kind("HALT", "kill file", "daemon or a person", "presence counts"),
+    Kind(".ballast", "ballast", "daemon", "allocated"),
+    Kind("incident_events.jsonl", "incidents", "watch", "appended", _lines),
+    Kind("ops_slo_events.jsonl", "breaches of objectives", "watch", "appended", _lines),
+    Kind("evidence/*.json", "evidence", "drills", "once"),
+    Kind("exchange/*", "local exchange", "local exchange", "its own"),
+    Kind("recorded-*/*", "state of a recorded market", "a daemon on that market", "as here"),
+    Kind("run/*", "socket", "its server", "while it runs"),
+    Kind("README.md", "page about this directory", "the source tree", "never"),
+)
+"""In order of matching."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateFile:
+    """One file. `check` is `whole`, the damage, or `-` where there is nothing to check it by."""
+
+    path: str
+    kind: Kind | None
+    size: int
+    mode: int
+    modified_ms: int
+    version: str
+    check: str
+
+    @property
+    def damaged(self) -> bool:
+        return self.check not in (WHOLE, NOT_CHECKED)
+
+
+def look(disk: Disk, state_dir: PurePath) -> list[StateFile]:
+    """Every file of a state directory by path. Raises `OSError` when the directory itself cannot be read."""
+    return [_file(disk, state_dir, relative) for relative in _walk(disk, state_dir, "")]
+
+
+def _walk(disk: Disk, folder: PurePath, above: str) -> Iterator[str]:
+    for name in disk.list(folder):
+        try:
+            is_dir = disk.stat(folder / name).is_dir
+        except FileNotFoundError:
+            continue  # it went between the two calls, as files of a running daemon do
+        if is_dir:
+            yield from _walk(disk, folder / name, f"{above}{name}/")
+        else:
+            yield f"{above}{name}"
+
+
+def _file(disk: Disk, state_dir: PurePath, relative: str) -> StateFile:
+    kind = next((kind for kind in KINDS if fnmatchcase(relative, kind.pattern)), None)
+    path, version, check = state_dir / relative, "", NOT_CHECKED
+    size = mode = modified_ms = 0
+    try:
+        stat = disk.stat(path)
+        size, mode, modified_ms = stat.size, stat.mode, stat.modified_ms
+        if kind is not None and kind.check is not None:
+            version, damage = kind.check(disk, path)
+            check = damage or WHOLE
+    except OSError as error:
+        check = str(error.strerror or error)
+    return StateFile(relative, kind, size, mode, modified_ms, version, check)

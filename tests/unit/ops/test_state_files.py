@@ -1,0 +1,65 @@
+"""Every file of a state directory has an owner, and damage of each kind that can be checked is named."""
+
+from pathlib import Path, PurePath
+
+import anyio
+import pytest
+
+from playd.cli.state import list_state
+from playd.ops.journal import open_journal
+from playd.ops.state_files import KINDS, StateFile, look
+from playd.orders.ledger import Ledger
+from playd.settings.model import Journal as JournalSettings
+from playd.supervisor.keeper import Keeper
+from playd.world.real import RealDisk, real_world
+from playd.world.virtual import ManualClock
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    disk, here = RealDisk(), PurePath(tmp_path)
+    Ledger.open(disk, ManualClock(), here / "ledger.sqlite").close()
+    Keeper(disk, here / "instances", "one").save({"n": 1}, 1)
+
+    async def write() -> None:
+        async with open_journal(real_world(), here / "journal", JournalSettings(), version="1") as (journal, _):
+            await journal.synced()
+
+    anyio.run(write)
+    (tmp_path / "incident_events.jsonl").write_text('{"v":1}\n')
+    return tmp_path
+
+
+def found(state: Path) -> dict[str, StateFile]:
+    return {each.path: each for each in look(RealDisk(), PurePath(state))}
+
+
+def test_a_fresh_directory_is_whole_and_every_file_has_an_owner(state: Path) -> None:
+    files = found(state)
+    assert [path for path, each in files.items() if each.kind is None or each.damaged] == []
+    assert files["instances/one/state.json"].version == "instance-state/1"
+    assert files["ledger.sqlite"].version == "schema 1"
+
+
+def test_damage_is_named_a_stranger_is_called_one_and_the_exit_code_says_so(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (state / "instances" / "one" / "state.json", next((state / "journal").iterdir()), state / "ledger.sqlite"):
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 3] + bytes([data[len(data) // 3] ^ 255]) + data[len(data) // 3 + 1 :])
+    (state / "incident_events.jsonl").write_text("no json\n")
+    (state / "notes.txt").write_text("mine")
+    damaged = sorted(path for path, each in found(state).items() if each.damaged)
+    assert "instances/one/state.json" in damaged
+    assert "incident_events.jsonl" in damaged
+    assert any(path.startswith("journal/") for path in damaged)
+    (state / "config").mkdir()
+    (state / "config" / "playd.toml").write_text("")
+    assert list_state(str(state), str(state / "config"), as_json=False) == 10
+    assert "UNKNOWN" in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("notes.txt"))
+
+
+def test_the_page_about_the_directory_names_every_kind_that_a_daemon_writes() -> None:
+    page = (Path(__file__).parents[3] / "state" / "README.md").read_text()
+    roots = {kind.pattern.partition("/")[0].replace("*", "") for kind in KINDS}
+    assert [root for root in roots if root.rstrip("-") not in page and root != "README.md"] == []
