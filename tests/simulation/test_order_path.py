@@ -5,8 +5,11 @@ from decimal import Decimal
 
 import anyio
 
+from playd.core.modes import Environment
 from playd.core.orders import Action, OrderState
-from playd.orders.fills import FillEvent
+from playd.orders.fills import FillEvent, OrderEnded
+from playd.orders.risk_limits import RiskLimits
+from playd.orders.settings import OrderSettings
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, build, entry, leave, taken
 from tests.virtual_time import in_virtual_time
@@ -105,5 +108,26 @@ def test_a_stop_that_closes_more_than_anybody_had_told_of_it_halts_nothing() -> 
             row = book.need(stop.link_id)
             assert (row.qty, row.cum_qty, row.state) == (Decimal("0.010"), Decimal("0.010"), OrderState.FILLED)
             assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+def test_an_entry_cut_to_a_ceiling_tells_its_fill_and_then_that_no_more_will_come() -> None:
+    async def body() -> None:
+        limits = RiskLimits(order_usd=Decimal(260))
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits))
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            events = taken(port)
+            again = await port.submit(entry(), READY)
+
+            assert [type(event) for event in events] == [FillEvent, OrderEnded]
+            assert isinstance(events[1], OrderEnded)
+            assert (events[1].reason, events[1].action) == ("cut", Action.ENTER)
+            assert port.position().position.signed_qty == life.venue.signed() == Decimal("0.005")
+            assert (again.code, again.link_id) == ("SENT", verdict.link_id)  # decided again after a restart: the same order
+            assert len(life.venue.placed) == 1
 
     in_virtual_time(body)

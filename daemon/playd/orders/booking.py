@@ -134,6 +134,8 @@ class Booking:
                 row = self._count_execution(row, execution, source)
             if owner != FOREIGN:
                 self._tell_owner(execution, row, owner, action, reason)
+            if row is not None and moves_position(execution):
+                self.settle(row)  # the end of an order is told after its last fill
             self._watch_types(execution, owner, reason)
             if owner == FOREIGN and moves_position(execution):
                 self._watch_foreign(execution.symbol)
@@ -153,6 +155,18 @@ class Booking:
         venue_ms: int | None = None,
     ) -> OrderRow:
         """Move an order by an event and settle it if that ended it. A contradiction is stored, alarmed and halts the symbol."""
+        return self.settle(self._move(row, event, source, code=code, detail=detail, venue_ms=venue_ms))
+
+    def _move(
+        self,
+        row: OrderRow,
+        event: OrderEvent,
+        source: str,
+        *,
+        code: int | None = None,
+        detail: str = "",
+        venue_ms: int | None = None,
+    ) -> OrderRow:
         try:
             after = self._book.record(row, event, source, code=code, detail=detail, venue_ms=venue_ms)
         except Contradiction as contradiction:
@@ -161,16 +175,22 @@ class Booking:
         if after.state is not row.state:
             self.news.links.add(row.link_id)
             self._watch_lost_stop(after)
-        return self.settle(after)
+        return after
 
     def settle(self, row: OrderRow) -> OrderRow:
-        """Close the intent of a final entry once all its executions are booked, and tell its owner unless it filled."""
+        """
+        Close the intent of a final entry once all its executions are booked. Its owner hears of that unless all it asked for
+        was filled: an order that was cut to a ceiling is full before its owner has what it wanted.
+        """
         if row.intent is None or not row.state.terminal or row.fills_missing or row.action not in ENTRY_ACTIONS:
             return row
         if self._book.close_intent(row.intent, row.state.lower()):
             self._caps.release(row)
+            intent = self._book.intent(row.intent)
             if row.state is not OrderState.FILLED:
                 self.end_intent(row, row.state.lower())
+            elif intent is not None and intent.qty > row.qty:
+                self.end_intent(row, "cut")
         return row
 
     def end_intent(self, row: OrderRow, reason: str) -> None:
@@ -279,7 +299,7 @@ class Booking:
         if current.state.terminal:
             # Quantity comes from executions, whatever the state says; a state that excludes them is a contradiction.
             event = OrderEvent.EXECUTED
-        return self.apply(current, event, source, venue_ms=execution.time_ms)
+        return self._move(current, event, source, venue_ms=execution.time_ms)
 
     def _tell_owner(self, execution: Execution, row: OrderRow | None, owner: str, action: Action, reason: str) -> None:
         if execution.exec_type == "Funding":

@@ -36,7 +36,7 @@ class FillEvent:
 
 @dataclass(frozen=True, slots=True)
 class OrderEnded:
-    """An intent came to its end without its whole quantity: `rejected cancelled never_arrived dropped flat`."""
+    """An intent came to its end without its whole quantity: `rejected cancelled never_arrived dropped flat cut`."""
 
     n: int
     action: Action

@@ -10,7 +10,7 @@ from playd.orders.settings import OrderSettings
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One gate: its name, the codes it refuses with, and what bounds it (names of `OrderSettings` or its limits)."""
+    """One gate: its name, the codes it refuses with, and what bounds it: names of `OrderSettings`, its limits or breakers."""
 
     name: str
     gate: Gate
@@ -27,8 +27,8 @@ PIPELINE: Final = (
     Step("replay", gates.replay, ("REPLAY", "SIGNAL_OLD"), ("entry_max_age_s",)),
     Step("pending", gates.pending, ("UNRESOLVED", "PENDING")),
     Step("instrument", gates.instrument, ("INSTRUMENT",), ("delist_no_entry_h",)),
-    Step("daily loss", risk_gates.daily_loss, ("DAILY_LOSS",)),
-    Step("drawdown", risk_gates.drawdown, ("DRAWDOWN", "FAST_FALL")),
+    Step("daily loss", risk_gates.daily_loss, ("DAILY_LOSS",), ("day_pause_pct", "day_halt_pct")),
+    Step("drawdown", risk_gates.drawdown, ("DRAWDOWN", "FAST_FALL"), ("account_drawdown_pct", "fast_fall_pct")),
     Step("quote", gates.quote, ("QUOTE_STALE", "SPREAD"), ("quote_max_age_s", "max_spread_bps")),
     Step("funding rate", risk_gates.funding_rate, ("FUNDING_RATE",), ("max_adverse_funding_pct_day",)),
     Step(
@@ -79,7 +79,8 @@ def bounds_of(step: Step, settings: OrderSettings) -> dict[str, str]:
 
 
 def _bound(settings: OrderSettings, name: str) -> object:
-    return getattr(settings, name) if hasattr(settings, name) else getattr(settings.limits, name)
+    holder = next(each for each in (settings, settings.limits, settings.breakers) if hasattr(each, name))
+    return getattr(holder, name)
 
 
 def _say(value: object) -> str:
