@@ -24,8 +24,8 @@ POINTS = 300
 THIN_EVERY = 4
 """One story of so many plays in a thin market."""
 
-EARLY = 4
-"""A life of a story sees a sixth of the market: the fourth coming of a moment is still likely."""
+EARLY = 2
+"""A life of a story sees a tenth of the market, two or three trades."""
 
 ORDER = "http:order/create"
 BROKEN_MAX = 5
@@ -38,8 +38,8 @@ NAMED = {
     "snapshot": ("state:temporary", "state:linked", "state:previous", "state:replaced"),
     "rotation": ("journal:page:before", "journal:page:after", "journal:torn"),
 }
-SOONEST = {"rotation": 2}
-"""A life writes little into the journal."""
+SOONEST = {"snapshot": 1}
+"""States are kept once a second, which is a long time of a market in a hurry."""
 
 NEVER_SENT = ("commit:intent:after", f"{ORDER}:before")
 """Behind these an entry is in doubt for as long as the venue is given: whatever a story has left must come before them."""
@@ -70,7 +70,7 @@ def kills(source: random.Random, counts: dict[str, int]) -> list[tuple[str, Kill
     found = [(part, kill if part != "snapshot" else Kill(kill.moment, kill.nth, speed=SLOW)) for part, kill in found]
     for _ in range(2):
         found.append(("start-up", Kill("start:any", source.randint(1, counts["start:any"]))))
-    found.append(("trading", Kill("run:any", source.randint(1, counts["run:any"] // 8))))
+    found.append(("trading", Kill("run:any", source.randint(1, counts["run:any"] // 16))))
     stopping = Kill("stop:any", source.randint(1, counts["stop:any"]), after_s=source.uniform(0.1, 0.6), speed=SLOW, stops=True)
     found.append(("shutdown", stopping))
     source.shuffle(found)
@@ -79,7 +79,7 @@ def kills(source: random.Random, counts: dict[str, int]) -> list[tuple[str, Kill
 
 def thin_kills(source: random.Random) -> list[tuple[str, Kill]]:
     """The deaths of a story in a thin market."""
-    return [("partial fill", Kill(source.choice(THIN), source.randint(1, 2 * EARLY))) for _ in range(6)]
+    return [("partial fill", Kill(source.choice(THIN), source.randint(1, 2 * EARLY))) for _ in range(8)]
 
 
 def play(directory: Path, unkilled: Ending, planned: list[tuple[str, Kill]], tally: Tally, *, thin: bool) -> None:

@@ -24,7 +24,7 @@ SUITE = ("tests/unit/orders", "tests/unit/guardian", "tests/laws/test_order_mach
 """What every bug meets; nothing here compiles a kernel or starts a process."""
 
 WITHIN_S = 600
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.M)
+_FAILED = re.compile(r"^FAILED (\S+)", re.M)
 _HEAD = """# Planted bugs
 
 Each is one change of the order path, put into a copy of the package; named is the first test that failed over it. `make
@@ -71,7 +71,7 @@ def caught_by(bug: Bug | None) -> str:
         command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-m", "not slow", *SUITE]
         variables = {**os.environ, "PYTHONPATH": name, "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=WITHIN_S)
-    if done.returncode not in (0, 1, 2):
+    if done.returncode not in (0, 1):
         raise RuntimeError(
             f"{bug.id if bug else 'no bug'}: pytest ended with {done.returncode}: {done.stdout[-800:]}{done.stderr[-800:]}"
         )

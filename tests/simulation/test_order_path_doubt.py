@@ -6,6 +6,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
+from playd.core.errors import LinkError
 from playd.core.modes import Environment
 from playd.core.orders import Action, IntentClass, OrderState, Side
 from playd.orders.fills import FillEvent, OrderEnded
@@ -60,6 +61,23 @@ def test_an_entry_that_never_arrived_is_declared_so_only_after_a_minute_of_proof
             assert [(type(event), getattr(event, "reason", "")) for event in ended] == [(OrderEnded, "never_arrived")]
             third = await port.submit(entry(180_000), READY)
             assert third.code == "SENT"
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("read", ["order_realtime", "order_history", "executions"])
+def test_one_of_the_three_reads_that_fails_proves_nothing(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(*_given: object, **_more: object) -> None:
+        raise LinkError("read failed")
+
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.LOST_BEFORE]))
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            monkeypatch.setattr(life.venue, read, failing)
+            await anyio.sleep(300.0)
+            assert life.account.desk.book.need(verdict.link_id).state is OrderState.UNKNOWN
 
     in_virtual_time(body)
 

@@ -13,7 +13,7 @@ from playd.control.tables import Column, word
 from playd.core.errors import PlaydError
 from playd.ops.drills.catalog import BY_ID, DRILLS, Drill
 from playd.ops.drills.evidence import code_digest
-from playd.ops.drills.run import Outcome, run_drill
+from playd.ops.drills.run import Outcome, compile_plays, run_drill
 from playd.ops.drills.scenarios.built import SCENARIOS
 from playd.supervisor.edge import first_of
 from playd.world.ports import Signal, World
@@ -139,6 +139,8 @@ async def _main(world: World, drills: Sequence[Drill], state: PurePath, options:
 
     async with anyio.create_task_group() as group:
         group.start_soon(on_signal)
+        if min(options.jobs, len(drills)) > 1:
+            await compile_plays(world)
         async with anyio.create_task_group() as running:
             for drill in drills:
                 running.start_soon(one, drill, name=drill.id)

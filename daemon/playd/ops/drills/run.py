@@ -9,12 +9,14 @@ import anyio
 from playd.core.canonical import Json
 from playd.ops.drills.catalog import Drill
 from playd.ops.drills.evidence import evidence, write_evidence
+from playd.ops.drills.plays import BUSY, PLAYS, with_limit_entries
 from playd.ops.drills.report import CannotRun, DrillError, Report
 from playd.ops.drills.scenarios.built import Scenario
 from playd.ops.drills.stage import SEED, Stage, staged
 from playd.supervisor.edge import first_of, say
 from playd.world.ports import World
 
+COMPILER: Final = "playd.cli.compile_kernels"
 JUDGED_WITHIN_S: Final = 60.0
 
 
@@ -57,6 +59,14 @@ async def run_drill(world: World, drill: Drill, scenario: Scenario, *, state_dir
         return Outcome(drill, report, duration_s, refused)
     record = evidence(drill, report, seed=SEED, code=code, duration_s=duration_s)
     return Outcome(drill, report, duration_s, evidence=write_evidence(world.disk, state_dir, record), record=record)
+
+
+async def compile_plays(world: World) -> None:
+    """Machine code for the Plays of every drill, in a child: daemons that begin together would each compile the same."""
+    async with staged(world, Report.begin(world.clock)) as stage:
+        plays = {**PLAYS, "limits": with_limit_entries(PLAYS[BUSY])}
+        stage.configure(plays=plays)
+        await world.process.run_module(COMPILER, [str(stage.directory / f"{name}.yml") for name in plays])
 
 
 async def _play(scenario: Scenario, stage: Stage, report: Report) -> str:
