@@ -186,7 +186,7 @@ def _reason(columns: Columns, column: int, close_ms: int) -> str:
             return _reason(columns, node.inputs[0], close_ms)
         return NOT_KEPT if columns.dropped(source.clock) else NOT_WARM
     closed = _rows_closed(columns, here.clock, close_ms)
-    span = here.ready_ms // program.clocks[here.clock].step_ms
+    span = -(-here.ready_ms // program.clocks[here.clock].step_ms)
     if columns.dropped(here.clock) + closed < span:
         return NOT_WARM
     reads = (column,) if node is None else node.inputs
