@@ -1,0 +1,74 @@
+"""The disk of a drill fails as a full or broken one does, and is the disk it wraps otherwise."""
+
+import errno
+import sqlite3
+from pathlib import Path, PurePath
+
+import orjson
+import pytest
+
+from playd.ops.drills.failing_disk import BALLAST, NO_SPACE, SYNC_ERROR, FailingDisk
+from playd.world.real import RealDisk
+
+LEDGER = PurePath("state/ledger.sqlite")
+RECORDS = PurePath("state/day.jsonl")
+COMMAND = PurePath("command.json")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> FailingDisk:
+    made = FailingDisk(RealDisk(tmp_path), COMMAND)
+    made.mkdir(PurePath("state"))
+    return made
+
+
+def command(tmp_path: Path, kind: str, **more: str) -> None:
+    (tmp_path / COMMAND).write_bytes(orjson.dumps({"kind": kind, **more}))
+
+
+def test_without_space_nothing_is_written_until_the_ballast_is_gone(tmp_path: Path, disk: FailingDisk) -> None:
+    disk.allocate(PurePath("state") / BALLAST, 4096)
+    records, ledger = disk.open_append(RECORDS), disk.open_sqlite(LEDGER)
+    ledger.execute("CREATE TABLE t (x)")
+    command(tmp_path, NO_SPACE)
+    assert disk.free_bytes(PurePath("state")) == 0
+    with pytest.raises(OSError, match="No space") as refused:
+        records.write(b"a record\n")
+    assert refused.value.errno == errno.ENOSPC
+    assert 0 < records.size < len(b"a record\n"), "what still fitted is there"
+    with pytest.raises(OSError, match="No space"):
+        disk.write_replace(PurePath("state/state.json"), b"{}")
+    ledger.execute("BEGIN IMMEDIATE")
+    ledger.execute("INSERT INTO t VALUES (1)")
+    with pytest.raises(sqlite3.OperationalError, match="full") as full:
+        ledger.execute("COMMIT")
+    assert (full.value.sqlite_errorcode, ledger.in_transaction) == (sqlite3.SQLITE_FULL, False)
+    disk.remove(PurePath("state") / BALLAST)
+    assert disk.free_bytes(PurePath("state")) == 4096
+    records.write(b"a record\n")
+    ledger.execute("BEGIN IMMEDIATE")
+    ledger.execute("INSERT INTO t VALUES (2)")
+    ledger.execute("COMMIT")
+    assert [row["x"] for row in ledger.execute("SELECT x FROM t")] == [2]
+    ledger.close()
+    records.close()
+
+
+def test_a_sync_of_the_named_files_is_lost_and_no_other(tmp_path: Path, disk: FailingDisk) -> None:
+    records, ledger = disk.open_append(RECORDS), disk.open_sqlite(LEDGER)
+    command(tmp_path, SYNC_ERROR, files="*.jsonl")
+    records.write(b"a record\n")
+    with pytest.raises(OSError, match="Input/output"):
+        records.sync()
+    ledger.execute("BEGIN IMMEDIATE")
+    ledger.execute("COMMIT")
+    command(tmp_path, SYNC_ERROR, files="ledger*")
+    records.sync()
+    ledger.execute("BEGIN IMMEDIATE")
+    with pytest.raises(sqlite3.OperationalError, match="I/O"):
+        ledger.execute("COMMIT")
+    (tmp_path / COMMAND).unlink()
+    ledger.execute("BEGIN IMMEDIATE")
+    ledger.execute("COMMIT")
+    ledger.close()
+    records.close()
