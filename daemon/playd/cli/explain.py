@@ -45,7 +45,7 @@ def explain_play(options: ExplainOptions) -> int:
     candles = candles_of(world, options.candles, options.reference, play)
     instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
     result = run_backtest(play, candles, instrument, start_ms=start_ms, end_ms=end_ms)
-    head = f"{play.name} on {play.symbol}, {result.program.clocks[result.program.exec_clock].name}"
+    head = f"{play.name} on {play.symbol}, {result.program.clocks[result.program.decision_clock].name}"
     whose = {"play": play.name, "symbol": play.symbol, "play_hash": play.play_hash}
     if options.stats:
         data = counts(result)

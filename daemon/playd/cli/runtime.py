@@ -179,7 +179,7 @@ class Runtime:
         return replace(base, entry_max_age_s=max(base.entry_max_age_s, 30.0), feed_stale_s=max(base.feed_stale_s, 30.0))
 
     def _circumstances(self, record: InstanceRecord) -> Circumstances:
-        digest, reference, error = self._present_play(record)
+        play, error = self._present_play(record)
         slots = self.supervisor.slots
         slot = slots.get(record.name)
         running = [other.record for other in slots.values() if other.record.uid != record.uid and other.active]
@@ -188,26 +188,26 @@ class Runtime:
         on_exchange = self.environment_of(record) is Environment.LOCAL and self.exchange is not None
         known = on_exchange or record.account in self.plan.key_accounts or bool(refused)
         return Circumstances(
-            present_digest=digest,
+            present_digest=play.play_hash if play is not None else None,
             play_error=error,
             running=running,
             account_environment=self.environment_of(record) if known else None,
             account_refused=refused or (held.refused if held else ""),
             market_symbols=self.exchange.feed.symbols if on_exchange and self.exchange is not None else None,
             max_instances=self.plan.settings.supervisor.max_instances,
-            reference=reference,
+            reference=play.reference or "" if play is not None else "",
+            limit_levels=play is not None and "Limit" in (play.risk.sl_order_type, play.risk.tp_order_type),
             failed=str(slot.facts.failed) if slot is not None and slot.facts.failed is not None else "",
             public_feed=self.environment_of(record) in self.universes,
             ceiling=self.plan.ceiling,
         )
 
-    def _present_play(self, record: InstanceRecord) -> tuple[str | None, str, str]:
-        """Digest and second symbol of the Play as it is now, and why there is none."""
+    def _present_play(self, record: InstanceRecord) -> tuple[Play | None, str]:
+        """The Play as it is now, and why there is none."""
         try:
-            play = self.plan.play_of(record)
+            return self.plan.play_of(record), ""
         except PlayError as error:
-            return None, "", str(error)
-        return play.play_hash, play.reference or "", ""
+            return None, str(error)
 
 
 @asynccontextmanager

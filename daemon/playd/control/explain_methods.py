@@ -41,7 +41,7 @@ async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
         "instance": slot.name,
         "play": engine.play.name,
         "symbol": slot.record.symbol,
-        "timeframe": columns.program.clocks[columns.program.exec_clock].name,
+        "timeframe": columns.program.clocks[columns.program.decision_clock].name,
         "explanation": None,
         "bars": None,
         "statistics": None,

@@ -3,15 +3,15 @@ Decisions: the pure heart that turns closed bars and fills into orders, the same
 
 Imports `core`, `matching`, `plays`, `kernels`. No I/O, no clock, no logging, no async.
 
-    capabilities.py  which parts of the language decisions here honour
     records.py       RULES, STATE, SIGNALS, INTENT, TRADE: the flat records
     rules.py         a Play and an instrument become RULES
     levels.py        stops, targets, liquidation guard (play-language 8.2 to 8.7)
     sizing.py        quantities (8.8)
     exits.py         trailing, break-even, partial exits (8.5, 8.6, 9.2)
-    decide.py        one decision at an execution close (3.5 step 8, 7)
+    decide.py        one decision (3.5 steps 8 and 9, 7)
     account.py       fills and funding change STATE and write TRADE records (10.8, 10.10)
     trades.py        trade records as values
+    readings.py      columns as they stood at a time
     clauses.py       which clauses of a rule made it true, which stopped it (4.12); patterns.py: at many closes at once
     notes.py         rule, clauses and metadata of the decisions behind a trade (4.11, 10.10)
     explain.py       one close: every node with truth, operands, and why it is unknown

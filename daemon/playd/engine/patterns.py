@@ -31,7 +31,7 @@ def _paths(rule: Rule) -> Iterator[str]:
 def distinct_times(
     readings: Readings, paths: Sequence[str], times_ms: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Some of these times that differ pairwise in the truth of at least one path, and for each of all the place of its equal."""
+    """Some of the times that differ pairwise in the truth of at least one path, and for each of all the place of its equal."""
     key, span = np.zeros(len(times_ms), np.int64), 1
     for path in paths:
         truths = readings.values(path, times_ms)

@@ -187,8 +187,8 @@ STATE: Final = np.dtype(
 """
 Everything a decision remembers. Position: from `dir` to `best_price` (`size` is `qty` in base coin; entry fee and funding are
 what is left of them after partial exits; `peak_close` is the trailing peak). Entry order under way: `pending_*`, of which
-`pending_decided_ms` stays when it is over (`pending_closes` counts execution closes since its decision, `pending_cancelled` is 1
-once its cancel was decided). Exit order under way: `exit_*`.
+`pending_decided_ms` stays when it is over (`pending_closes` counts execution closes since its decision, `pending_cancelled` is
+1 once its cancel was decided). Exit order under way: `exit_*`.
 `stop_atr` to `target_atr` are those SIGNALS at the close that decided the last entry, for levels measured from its fill.
 """
 

@@ -72,7 +72,7 @@ def build_week(windows: tuple[model.TradingWindow, ...]) -> NDArray[np.uint8]:
     Minutes of the week (Monday 00:00 UTC first) in which entries are allowed; empty when there are no windows.
 
     A window that ends at or before its start runs past midnight and belongs to the day on which it started. Zones other than
-    UTC raise ValueError: the Play checker refuses them (`capabilities.WINDOW_ZONES`).
+    UTC raise ValueError: the Play checker refuses them.
     """
     if not windows:
         return np.zeros(0, np.uint8)

@@ -19,7 +19,7 @@ from playd.plays.extent import refuse_endless
 from playd.plays.features import read_features
 from playd.plays.findings import Report
 from playd.plays.model import Play, Scalar
-from playd.plays.names import REFERENCE_ID, Names
+from playd.plays.names import MINUTE_PRICES, REFERENCE_ID, Names
 from playd.plays.normal_form import (
     NOT_HASHED,
     Node,
@@ -145,8 +145,10 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     actions = ActionReader(names, expressions, report).read(top.item("actions"))
     endless = refuse_endless(setups, actions, (top.mark_of("setups"), top.mark_of("actions")), report)
     clocks = evaluation(timeframes.exec_ms, () if endless else setups, () if endless else actions)
+    # What could not be read whole is looked at on the execution clock, unless what was not read may say otherwise.
+    unread = (timeframes.exec_ms,) if names.used.isdisjoint(MINUTE_PRICES) else ()
     for path, check in names.clock_checks:
-        for clock_ms in clocks.clocks_of(path):
+        for clock_ms in clocks.clocks_of(path) or unread:
             check(clock_ms)
     policy = read_policy(top, report)
     risk = read_risk(top, account, risk_per_trade_pct, names, report)

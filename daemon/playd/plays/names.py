@@ -111,6 +111,8 @@ class Names:
         if name in NO_DATA:
             text = f"found `{name}`, of which no data is loaded: it is missing at every bar, and what compares it is unknown"
             report.add("W303", mark, path, text)
+        if name in MINUTE_PRICES:
+            self.used.add(name)
         if name == "mark_price":
             report.add("W302", mark, path, "found `mark_price`: no mark candles are loaded, the last price is used")
         return Ref(name, "", offset)

@@ -43,6 +43,7 @@ class Circumstances:
         account_refused: Why the venue or the settings refuse the account, empty when they do not.
         market_symbols: Symbols the market offers; None when it cannot be listed (any symbol is tried).
         reference: Symbol that the Play reads beside its own, empty for none.
+        limit_levels: Whether the Play's stop or target is a limit order.
         public_feed: Whether there is a public stream for instances without an account.
         ceiling: The highest mode the environment variables and settings allow.
     """
@@ -56,6 +57,7 @@ class Circumstances:
     max_instances: int
     failed: str = ""
     reference: str = ""
+    limit_levels: bool = False
     public_feed: bool = True
     ceiling: Mode = Mode.DEMO
 
@@ -99,6 +101,14 @@ def _play(record: InstanceRecord, around: Circumstances) -> Refused | None:
         text = f"{record.play_path} is now {found}, the instance was added with {expected}"
         return Refused("PLAY_CHANGED", text, "stop flat, remove and add it again")
     return None
+
+
+def _levels(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    """A stop or target attached to a position trades at the market; only a book of our own can do otherwise."""
+    if not around.limit_levels or record.mode is Mode.SHADOW:
+        return None
+    text = f"sl_order_type or tp_order_type is Limit; mode {record.mode} attaches market orders only"
+    return Refused("LIMIT_LEVELS", text, "write Market, or run it in shadow mode")
 
 
 def _account(record: InstanceRecord, around: Circumstances) -> Refused | None:
@@ -160,4 +170,4 @@ def duplicate_key(record: InstanceRecord) -> Mapping[str, str]:
     return {"play": record.play_digest, "symbol": record.symbol, "mode": record.mode, "account": account}
 
 
-_CHECKS: Final = (_name, _mode, _not_failed, _play, _account, _symbol, _slots, _exclusive, _duplicate)
+_CHECKS: Final = (_name, _mode, _not_failed, _play, _levels, _account, _symbol, _slots, _exclusive, _duplicate)

@@ -1,11 +1,9 @@
-"""What `playd play show` prints names everything that decides, and the checker agrees with the engine on what runs."""
+"""What `playd play show` prints names everything that decides."""
 
 from pathlib import Path
 
 import pytest
 
-from playd.engine import capabilities
-from playd.plays import available
 from playd.plays.compile import compile_program
 from playd.plays.describe import describe_play, describe_program
 from playd.plays.load import load_play
@@ -34,14 +32,6 @@ def test_the_words_of_signals_are_those_of_the_engine() -> None:
     from playd.engine.records import SIGNALS as ENGINE_SIGNALS
 
     assert ENGINE_SIGNALS.names == SIGNALS
-
-
-def test_checker_and_engine_agree_on_what_this_version_runs() -> None:
-    assert available.ENTRY_ORDER_TYPES == capabilities.ENTRY_ORDER_TYPES
-    assert available.ANCHORS == capabilities.ANCHORS
-    assert available.STOP_ORDER_TYPES == capabilities.STOP_ORDER_TYPES
-    assert available.TARGET_ORDER_TYPES == capabilities.TARGET_ORDER_TYPES
-    assert available.FUNDING_GUARD == capabilities.FUNDING_GUARD
 
 
 def test_history_covers_the_fading_of_seeds_and_the_reach_of_windows() -> None:
