@@ -23,6 +23,7 @@ from playd.ops.chain_watch import ChainWatch
 from playd.ops.free_space import FreeSpace
 from playd.ops.loop_watch import LoopWatch
 from playd.ops.meters import Meters
+from playd.ops.recon_history import ReconHistory
 from playd.ops.slo import Breaches
 from playd.orders.account import Account
 from playd.orders.budget import AccountBudget, AddressBudget, LimitRow
@@ -118,6 +119,7 @@ def build_watchers(
         space=FreeSpace(
             world.disk, state_dir, settings.disk, records.halts, records.ballast if settings.daemon.ballast else None
         ),
+        recons=ReconHistory(records.ledger, world.clock.wall_ms()),
         venue_times=runtime.venue_times,
         limits=limits.rows,
         requests_waiting=lambda: limits.address.waiting,

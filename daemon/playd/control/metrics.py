@@ -90,13 +90,14 @@ def _process(daemon: Daemon) -> Iterator[Value]:
 
 def _instances(daemon: Daemon) -> Iterator[Value]:
     for slot in daemon.supervisor.slots.values():
-        record, row = slot.record, rows.status_row(daemon, slot)
+        record, held = slot.record, rows.held_of(daemon, slot)[1]
+        ticker = rows.ticker_of(daemon, record)
         for state in State:
             yield "instance_state", (record.name, str(record.mode), str(state)), float(slot.state is state)
         yield "restarts_total", (record.name,), float(slot.crashes)
-        if (day := _number(row["day"])) is not None:
+        if (day := _number(rows.day_figure(daemon, record, rows.unrealised_of(held, ticker)))) is not None:
             yield "day_result_usd", (record.name,), day
-        if (drawdown_pct := _number(row["drawdown"])) is not None:
+        if (drawdown_pct := _number(rows.drawdown_figure(slot, ticker, None))) is not None:
             yield "drawdown_ratio", (record.name,), drawdown_pct / 100
         booked = daemon.ledger.row(
             "SELECT fees, funding FROM virtual_positions WHERE account = ? AND instance = ? AND symbol = ?",

@@ -12,6 +12,7 @@ from playd.ops.free_space import FreeSpace
 from playd.ops.journal import Journal
 from playd.ops.loop_watch import LoopWatch
 from playd.ops.meters import Meters
+from playd.ops.recon_history import ReconHistory
 from playd.ops.slo import Breaches
 from playd.orders.budget import LimitRow
 from playd.orders.incidents import Incidents
@@ -40,6 +41,7 @@ class OpsParts:
     backups: BackupClock
     chain: ChainWatch
     space: FreeSpace
+    recons: ReconHistory
     venue_times: Sequence[VenueTime]
     limits: Callable[[], list[LimitRow]]
     requests_waiting: Callable[[], int]

@@ -16,6 +16,7 @@ from playd.market.ticker import Ticker
 from playd.orders.account import Account
 from playd.orders.fold import fold
 from playd.orders.halts import FILE_CODE, Halt, instance_scope
+from playd.orders.order_book import LIVE_STATES
 from playd.orders.rows import OrderRow, execution_row
 from playd.orders.views import FillView, PositionView
 from playd.supervisor.enrol import own_account
@@ -33,7 +34,7 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
     record, now_s = slot.record, daemon.clock.mono_s()
     account, held = held_of(daemon, slot)
     ticker = ticker_of(daemon, record)
-    unrealised = _unrealised(held, ticker)
+    unrealised = unrealised_of(held, ticker)
     price_age_s = now_s - ticker.received_mono_s if ticker is not None else None
     return {
         "name": record.name,
@@ -44,8 +45,8 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
         "symbol": record.symbol,
         "position": position_figure(daemon, slot, held),
         "upnl": figure(unrealised, USDT, "computed", price_age_s, "no price yet"),
-        "day": _day(daemon, record, unrealised),
-        "drawdown": _drawdown(slot, ticker, price_age_s),
+        "day": day_figure(daemon, record, unrealised),
+        "drawdown": drawdown_figure(slot, ticker, price_age_s),
         "stop_at_venue": stop_figure(slot, account, held),
         "bar_age_s": _bar_age_s(slot, now_s),
         "feed_age_s": feed_age_s(daemon, record),
@@ -54,7 +55,7 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
         "play_digest": record.play_digest,
         "play_digest_short": record.play_digest[:SHORT_DIGEST],
         "capital_step": record.capital_step,
-        "unresolved": _unresolved(account, record),
+        "unresolved": _unresolved(daemon, record) if account is not None else None,
         "trades": slot.engine.engine.trade_count if slot.engine is not None else 0,
         "last_verdict": _last_verdict(slot),
     }
@@ -247,7 +248,7 @@ def held_of(daemon: Daemon, slot: Slot) -> tuple[Account | None, PositionView | 
     if slot.record.mode is Mode.SHADOW:
         return None, shadow_position(daemon, slot.record)
     account = daemon.accounts.find(slot.record.account)
-    return account, _held(account, slot.record)
+    return account, account.views.position(slot.record.uid, slot.record.symbol) if account is not None else None
 
 
 def all_accounts(daemon: Daemon) -> Iterator[Account]:
@@ -267,13 +268,8 @@ def all_positions(daemon: Daemon) -> Iterator[PositionView]:
             yield view
 
 
-def _held(account: Account | None, record: InstanceRecord) -> PositionView | None:
-    if account is None:
-        return None
-    return next((view for view in account.views.positions() if view.owner == record.uid), None)
-
-
-def _unrealised(held: PositionView | None, ticker: Ticker | None) -> Decimal | None:
+def unrealised_of(held: PositionView | None, ticker: Ticker | None) -> Decimal | None:
+    """What an open share is worth now beside its entry, zero when flat, None without a price."""
     if held is None:
         return Decimal(0)
     price = (ticker.mark or ticker.last) if ticker is not None else None
@@ -282,7 +278,7 @@ def _unrealised(held: PositionView | None, ticker: Ticker | None) -> Decimal | N
     return (price - held.entry_price) * (held.qty if held.side is Side.BUY else -held.qty)
 
 
-def _day(daemon: Daemon, record: InstanceRecord, unrealised: Decimal | None) -> JsonObject:
+def day_figure(daemon: Daemon, record: InstanceRecord, unrealised: Decimal | None) -> JsonObject:
     """Result since 00:00 UTC of the market's day: realised, fees, funding, and what is open now."""
     market_ms = daemon.market_ms()
     if market_ms is None or unrealised is None:
@@ -310,7 +306,7 @@ def _result(daemon: Daemon, record: InstanceRecord, before_ms: int | None) -> De
     return position.realised - position.fees - position.funding
 
 
-def _drawdown(slot: Slot, ticker: Ticker | None, age_s: float | None) -> JsonObject:
+def drawdown_figure(slot: Slot, ticker: Ticker | None, age_s: float | None) -> JsonObject:
     """How far the engine's equity lies below its peak, in percent."""
     price = (ticker.mark or ticker.last) if ticker is not None else None
     if slot.engine is None or price is None:
@@ -339,10 +335,13 @@ def feed_age_s(daemon: Daemon, record: InstanceRecord) -> float | None:
     return None if math.isinf(age_s) else rounded(age_s)
 
 
-def _unresolved(account: Account | None, record: InstanceRecord) -> int | None:
-    if account is None:
-        return None
-    return sum(1 for row in account.views.orders() if row.owner == record.uid and row.state == "UNKNOWN")
+def _unresolved(daemon: Daemon, record: InstanceRecord) -> int:
+    row = daemon.ledger.row(
+        f"SELECT count(*) AS n FROM orders WHERE account = ? AND symbol = ? AND state IN {LIVE_STATES}"
+        " AND state = 'UNKNOWN' AND owner = ?",
+        (record.account, record.symbol, record.uid),
+    )
+    return 0 if row is None else int(row["n"])
 
 
 def _last_verdict(slot: Slot) -> JsonObject | None:

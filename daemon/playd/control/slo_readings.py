@@ -6,14 +6,8 @@ from typing import Final
 from playd.control import rows
 from playd.control.context import Daemon
 from playd.core.orders import OrderState
-from playd.core.timeframes import DAY_MS
 from playd.ops.slo import Reading
 from playd.orders.halts import ALL, account_scope, symbol_scope
-
-RUNS_LOOKED_AT: Final = 2000
-"""Newest reconciliations: above a day's worth of any one account."""
-
-LEAST_RUNS: Final = 100
 
 NAKED_KEY: Final = "naked_since_ms:"
 
@@ -27,29 +21,13 @@ def _accounts(daemon: Daemon) -> Iterator[Reading]:
     now_ms, now_s = daemon.clock.wall_ms(), daemon.clock.mono_s()
     for account in rows.all_accounts(daemon):
         scope, condition = account_scope(account.alias), account.desk.condition
-        yield _matched(daemon, account.alias, now_ms)
+        yield Reading("recon_match", scope, daemon.ops.recons.matched_pct(account.alias, now_ms), "no reconciliation in 24 h")
         blind_s = 0.0 if condition.blind_since_s is None else now_s - condition.blind_since_s
         yield Reading("recon_blind", scope, blind_s)
         unknown = [row.created_ms for row in account.views.orders() if row.state is OrderState.UNKNOWN]
         yield Reading("unresolved_orders", scope, (now_ms - min(unknown)) / 1000 if unknown else 0.0)
         if account.key.days_left is not None:
             yield Reading("key_days_left", scope, float(account.key.days_left))
-
-
-def _matched(daemon: Daemon, alias: str, now_ms: int) -> Reading:
-    """
-    Runs of the last 24 h that matched, or repaired all they found, in percent; blind ones count against it.
-
-    Of less than a hundred runs one bad one says little: they are counted as a hundred.
-    """
-    found = daemon.ledger.rows(
-        "SELECT result, (SELECT count(*) FROM recon_diffs d WHERE d.run = r.id AND d.repair = '') AS unexplained"
-        " FROM (SELECT * FROM recon_runs ORDER BY id DESC LIMIT ?) r WHERE account = ? AND started_ms >= ?",
-        (RUNS_LOOKED_AT, alias, now_ms - DAY_MS),
-    )
-    bad = sum(row["result"] == "blind" or row["unexplained"] > 0 for row in found)
-    value = 100.0 * (1 - bad / max(len(found), LEAST_RUNS)) if found else None
-    return Reading("recon_match", account_scope(alias), value, "no reconciliation in 24 h")
 
 
 def _naked(daemon: Daemon) -> Iterator[Reading]:

@@ -104,8 +104,6 @@ class Watch:
     def __init__(self, daemon: Daemon, files: list[EventFile]) -> None:
         self._daemon = daemon
         self._files = files
-        newest = daemon.ledger.row("SELECT max(id) AS id FROM recon_runs")
-        self._last_run = int(newest["id"] or 0) if newest is not None else 0
         found = daemon.ops.incidents.open_ones()
         self._halted = {each.scope for each in found if each.kind == "HALTED"}
         self._failed = {each.scope for each in found if each.kind == "INSTANCE_FAILED"}
@@ -140,10 +138,8 @@ class Watch:
 
     def _count_reconciliations(self) -> None:
         """Those since the last look; not every one of them is worth a record of the journal."""
-        ledger = self._daemon.ledger
-        for row in ledger.rows("SELECT id, account, result FROM recon_runs WHERE id > ?", (self._last_run,)):
-            self._last_run = row["id"]
-            self._daemon.ops.meters.count("recon_runs_total", row["account"], row["result"])
+        for account, result in self._daemon.ops.recons.update():
+            self._daemon.ops.meters.count("recon_runs_total", account, result)
 
     def _tell_halts(self) -> None:
         """A halt that needs a person is an incident, unless a person raised it or the rule has opened one itself."""

@@ -2,7 +2,7 @@
 Log lines: one JSON object each, or aligned text on a terminal, always on standard error.
 
 Anybody in the shell logs with `structlog.get_logger()` and an event of the catalogue (`ops.events`):
-`log.info("stream.up", account="main", took_ms=12)`. Context that holds for a task is bound once with
+`log.info("account.ready", account="main", took_ms=12)`. Context that holds for a task is bound once with
 `structlog.contextvars.bind_contextvars(instance=…)`.
 """
 

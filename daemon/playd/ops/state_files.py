@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from pathlib import PurePath
 from typing import Final
 
@@ -54,6 +55,17 @@ def _envelope(disk: Disk, path: PurePath) -> tuple[str, str]:
     return schema, ""
 
 
+def _image(disk: Disk, path: PurePath) -> tuple[str, str]:
+    """An envelope in the first line that holds the digest of what follows it."""
+    head, _, body = disk.read_bytes(path).partition(b"\n")
+    try:
+        schema = str(orjson.loads(head)["schema"])
+        payload, _ = envelope.unseal(schema, head, path.name)
+    except (orjson.JSONDecodeError, KeyError, TypeError, StateError) as error:
+        return "", f"no whole image: {error}"
+    return schema, "" if payload.get("body") == sha256(body).hexdigest() else "the digest does not match the columns"
+
+
 def _journal(disk: Disk, path: PurePath) -> tuple[str, str]:
     reading = read_segment(disk.read_bytes(path), path.name, None)
     version = f"to record {reading.head.seq}" if reading.head is not None else "empty"
@@ -96,6 +108,8 @@ KINDS: Final = (
     Kind("ledger.sqlite-*", "log and index of the ledger", "ledger writer", "full sync per commit"),
     Kind("instances/*/state.json", "state of an instance", "its keeper", "replaced", _envelope),
     Kind("instances/*/state.json.prev", "state before that", "its keeper", "replaced", _envelope),
+    Kind("instances/*/columns.bin", "image of an instance's columns", "its keeper", "replaced", _image),
+    Kind("instances/*/columns.bin.prev", "image before that", "its keeper", "replaced", _image),
     Kind("journal/*.jsonl", "journal", "journal writer", "appended, chained", _journal),
     Kind("guardian/plan.json", "the guardian's plan", "daemon", "replaced", _envelope),
     Kind("guardian/plan.json.prev", "plan before that", "daemon", "replaced", _envelope),

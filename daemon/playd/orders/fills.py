@@ -182,10 +182,10 @@ class Fills:
 
     def share(self, owner: str, symbol: str) -> Share:
         """One owner's share; flat if there never was one."""
-        for share in self.shares(symbol):
-            if share.owner == owner:
-                return share
-        return Share(owner, symbol, VirtualPosition(), None, None, 0)
+        row = self._ledger.row(
+            "SELECT * FROM virtual_positions WHERE account = ? AND instance = ? AND symbol = ?", (self.account, owner, symbol)
+        )
+        return Share(owner, symbol, VirtualPosition(), None, None, 0) if row is None else _share(row)
 
     def set_protection(self, owner: str, symbol: str, *, stop: Decimal | None, target: Decimal | None) -> None:
         """Remember the stop and target that belong at the venue for an owner's share."""

@@ -157,6 +157,11 @@ class Views:
         desk = self._desk
         return [self._beside_venue(booked_view(desk.alias, each)) for each in desk.fills.shares() if each.position.signed_qty]
 
+    def position(self, owner: str, symbol: str) -> PositionView | None:
+        """One owner's open share, None when it is flat."""
+        share = self._desk.fills.share(owner, symbol)
+        return self._beside_venue(booked_view(self._desk.alias, share)) if share.position.signed_qty else None
+
     def _beside_venue(self, view: PositionView) -> PositionView:
         found = self._protection.last_seen(view.symbol)
         if found is None:
