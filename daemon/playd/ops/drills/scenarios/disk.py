@@ -15,7 +15,7 @@ from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL
 from playd.ops.drills.programs import ON_A_FAILING_DISK
 from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.protection import COVERED_BY_GUARDIAN_S
-from playd.ops.drills.scenarios.steps import TRADED_S, bars_go_on, holds, lifted_by_a_person
+from playd.ops.drills.scenarios.steps import TRADED_S, alive, bars_go_on, entries, holds, lifted_by_a_person
 from playd.ops.drills.stage import Stage
 from playd.orders.halts import ALL
 
@@ -43,9 +43,9 @@ async def disk_full(stage: Stage) -> None:
     found = await stage.expect(fault, halted, "everything is halted", HALTED_S, since_s=began_s)
     stage.report.require((found["level"], found["scope"]) == (2, ALL), fault, f"level {found['level']} on {found['scope']}")
     stage.report.require(not _ballast(stage), fault, f"{BALLAST} was released")
-    entries = await _entries(stage)
-    await stage.stays(fault, lambda: _alive(stage), "the daemon lives", QUIET_S)
-    stage.report.require(await _entries(stage) == entries, fault, f"no entry arrives for {QUIET_S:g} s")
+    arrived = await entries(stage)
+    await stage.stays(fault, lambda: alive(stage), "the daemon lives", QUIET_S)
+    stage.report.require(await entries(stage) == arrived, fault, f"no entry arrives for {QUIET_S:g} s")
     ran = await stage.ctl("panic", HELD, "--yes", "--reason", "drill", "--json")
     stage.report.require(ran.code == 0 and ran.data["flat"], f"{fault}, panic", f"flat and on record, exit {ran.code}")
 
@@ -65,10 +65,10 @@ async def disk_full(stage: Stage) -> None:
         return _ballast(stage)
 
     await stage.expect("space again", held, f"{BALLAST} is held again", RETURNS_S, since_s=healed_s)
-    before = await _entries(stage)
+    before = await entries(stage)
 
     async def enters() -> bool:
-        return await _entries(stage) > before
+        return await entries(stage) > before
 
     await stage.expect("space again", enters, "entries go on", TRADED_S)
 
@@ -119,11 +119,3 @@ def _heal(stage: Stage) -> float:
 
 def _ballast(stage: Stage) -> bool:
     return stage.world.disk.exists(stage.state / BALLAST)
-
-
-async def _alive(stage: Stage) -> bool:
-    return stage.daemon.alive
-
-
-async def _entries(stage: Stage) -> int:
-    return sum(not params.get("reduceOnly") for _, params in (await stage.venue()).creates)

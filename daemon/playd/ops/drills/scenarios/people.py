@@ -8,8 +8,9 @@ import anyio
 from playd.core.orders import Side
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD, HELD_SYMBOL
-from playd.ops.drills.programs import Ran, until
+from playd.ops.drills.programs import until
 from playd.ops.drills.report import DrillError
+from playd.ops.drills.scenarios.steps import entries, resume
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL
 from playd.orders.order_book import FOREIGN
@@ -46,15 +47,15 @@ async def kill_file(stage: Stage) -> None:
     seen = f"halt of level {halt['level']} on {halt['scope']}"
     stage.report.saw("kill file made", seen, recovery_s=max(took_s, 0.0), limit_s=HALTED_S)
     stage.report.require(halt["level"] == 2 and halt["scope"] == ALL, "kill file made", "level 2 on everything")
-    entries = await _entries(stage)
+    before = await entries(stage)
     await anyio.sleep(WATCHED_S)
-    stage.report.require(await _entries(stage) == entries, "kill file there", f"no entry arrives for {WATCHED_S:g} s")
-    refused = await _resume(stage, "all")
+    stage.report.require(await entries(stage) == before, "kill file there", f"no entry arrives for {WATCHED_S:g} s")
+    refused = await resume(stage, "all")
     stage.report.require(refused.code == 8, "resume beside the file", f"refused with exit {refused.code}")
     stage.report.inject("remove", "kill file")
     disk.remove(path)
     await stage.stays("kill file removed", halted, "the halt stands", WATCHED_S)
-    lifted = await _resume(stage, "all")
+    lifted = await resume(stage, "all")
     stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}")
 
 
@@ -69,7 +70,7 @@ async def panic(stage: Stage) -> None:
     stage.report.require(ran.code == 0 and ran.data["flat"], "panic of one instance", f"exit {ran.code}")
     stage.report.require(before[HELD_SYMBOL] and not after[HELD_SYMBOL], "panic of one instance", "flat at the venue")
     stage.report.saw("panic of one instance", "answered", recovery_s=took_s, limit_s=FLAT_S)
-    lifted = await _resume(stage, f"instance:{HELD}")
+    lifted = await resume(stage, f"instance:{HELD}")
     stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}")
     started = await stage.ctl("start", HELD)
     stage.report.require(
@@ -154,13 +155,3 @@ async def hands(stage: Stage) -> None:
 async def _venue_positions(stage: Stage) -> dict[str, Decimal]:
     found = (await stage.venue()).positions
     return {HELD_SYMBOL: Decimal(0), **found}
-
-
-async def _entries(stage: Stage) -> int:
-    """How many orders that may open something have arrived."""
-    return sum(not params.get("reduceOnly") for _, params in (await stage.venue()).creates)
-
-
-async def _resume(stage: Stage, scope: str) -> Ran:
-    """Lift a halt as a person does who types the phrase."""
-    return await stage.ctl("resume", scope, "--confirm", f"RESUME {scope}", "--reason", "drill")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from playd.core.orders import OrderState
 from playd.ops.drills.plays import BUSY_SYMBOL
-from playd.ops.drills.programs import until
+from playd.ops.drills.programs import Ran, until
 from playd.ops.drills.report import CannotRun
 from playd.ops.drills.stage import Stage
 
@@ -100,11 +100,20 @@ async def holds(stage: Stage, name: str, symbol: str) -> None:
         raise CannotRun(f"{name} had no position of {symbol} within {TRADED_S:g} s")
 
 
+async def entries(stage: Stage) -> int:
+    """How many orders that may open something have arrived at the venue."""
+    return sum(not params.get("reduceOnly") for _, params in (await stage.venue()).creates)
+
+
+async def resume(stage: Stage, scope: str) -> Ran:
+    """Lift a halt as a person does who types the phrase."""
+    return await stage.ctl("resume", scope, "--confirm", f"RESUME {scope}", "--reason", "drill")
+
+
 async def lifted_by_a_person(stage: Stage, scope: str, fault: str, limit_s: float) -> None:
-    """Lift a halt as a person does who types the phrase, as soon as the daemon finds its cause gone."""
+    """Lift a halt as soon as the daemon finds its cause gone."""
 
     async def lifted() -> bool:
-        ran = await stage.ctl("resume", scope, "--confirm", f"RESUME {scope}", "--reason", "drill")
-        return ran.code == 0
+        return (await resume(stage, scope)).code == 0
 
     await stage.expect(fault, lifted, f"{scope} resumed by a person", limit_s)
