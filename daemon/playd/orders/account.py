@@ -130,7 +130,13 @@ class Account:
         self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals)
         self._timers = Timers(self.desk, self.reconciler, self.protection, self.key, self._withdrawals, self.breakers)
         self._events = PrivateEvents(
-            self.desk, self.catch_up, self.reconciler, self.resolver, self.protection, self._instances_settled
+            self.desk,
+            self.catch_up,
+            self.reconciler,
+            self.resolver,
+            self.protection,
+            self.breakers,
+            self._instances_settled,
         )
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}

@@ -2,13 +2,15 @@
 Looks at an account's money with every reading of its balance, and raises the levels of breakers that are beyond a limit.
 
 A reading and the executions it contains arrive apart. It is therefore judged a moment later, and not at all when something was
-executed after it: then another reading is on its way, and a mixture of two moments would show a loss or a gain that never was.
+booked in that moment or executed after it: another reading is on its way, and a mixture of two would show a loss or a gain that
+never was.
 """
 
 from collections import deque
 from decimal import Decimal
 from typing import Final
 
+from playd.core.modes import Environment
 from playd.core.orders import Wallet
 from playd.core.timeframes import DAY_MS
 from playd.orders.breakers import Standing, Trip, instance_trip, trips
@@ -35,8 +37,9 @@ class BreakerWatch:
     def __init__(self, desk: Desk, protection: Protection) -> None:
         self._desk = desk
         self._protection = protection
-        self._results = Results(desk.ledger, desk.fills)
-        self._waiting: Wallet | None = None
+        self._results = Results(desk.ledger, desk.fills, by_receipt=desk.environment is Environment.LOCAL)
+        self._waiting: tuple[Wallet, int] | None = None
+        """A reading, and how many executions were booked when it came."""
         self._due_s = 0.0
         self._window: deque[tuple[int, Decimal]] = deque()
         self.standing: Standing | None = None
@@ -51,19 +54,19 @@ class BreakerWatch:
         """Take a reading; `complete` when all executions it can contain are booked. One that waits keeps its turn."""
         if not self._desk.settings.breakers.watching:
             return
+        reading, now_s = (wallet, self._desk.fills.booked), self._desk.clock.mono_s()
         if complete:
-            self._waiting, self._due_s = wallet, self._desk.clock.mono_s()
+            self._waiting, self._due_s = reading, now_s
             self.look()
         elif self._waiting is None:
-            self._waiting, self._due_s = wallet, self._desk.clock.mono_s() + _SETTLE_S
+            self._waiting, self._due_s = reading, now_s + _SETTLE_S
 
     def look(self) -> None:
         """Judge the reading that has waited long enough."""
-        wallet = self._waiting
-        if wallet is None or self._desk.clock.mono_s() < self._due_s:
+        if self._waiting is None or self._desk.clock.mono_s() < self._due_s:
             return
-        self._waiting = None
-        if self._desk.fills.newest_ms > wallet.time_ms:
+        (wallet, booked), self._waiting = self._waiting, None
+        if booked != self._desk.fills.booked or self._desk.fills.newest_ms > wallet.time_ms:
             return
         self._check_books(wallet)
         self.standing = self._stand(wallet)

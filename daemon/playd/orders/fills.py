@@ -81,7 +81,8 @@ class Fills:
         self.last_seq: dict[str, int] = {}
         """Highest venue sequence number per symbol of the executions that moved a position, booked by this process."""
         self.newest_ms = 0
-        """Latest time of the executions booked by this process."""
+        """Latest time of the executions booked by this process; `booked` is their number."""
+        self.booked = 0
 
     def known(self, exec_id: str) -> bool:
         return (
@@ -128,6 +129,7 @@ class Fills:
         self._write_share(owner, execution.symbol, position)
         self.version[execution.symbol] = self.version.get(execution.symbol, 0) + 1
         self.newest_ms = max(self.newest_ms, execution.time_ms)
+        self.booked += 1
         if moves_position(execution):
             self.last_seq[execution.symbol] = max(self.last_seq.get(execution.symbol, 0), execution.seq)
         return True

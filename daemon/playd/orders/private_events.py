@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.protection import Protection
@@ -32,6 +33,7 @@ class PrivateEvents:
         reconciler: Reconciler,
         resolver: Resolver,
         protection: Protection,
+        breakers: BreakerWatch,
         settled: Callable[[], Awaitable[None]],
     ) -> None:
         """`settled` returns once every instance has dealt with what it was told."""
@@ -40,6 +42,7 @@ class PrivateEvents:
         self._reconciler = reconciler
         self._resolver = resolver
         self._protection = protection
+        self._breakers = breakers
         self._settled = settled
         self.ready = anyio.Event()
         """Set once the account takes entries for the first time in this run."""
@@ -70,6 +73,7 @@ class PrivateEvents:
             self._protection.position_seen(event.position)
         elif isinstance(event, WalletUpdate):
             self._reconciler.note_wallet(event.wallet)
+            self._breakers.note(event.wallet, complete=False)
         elif isinstance(event, StreamUp):
             self._came_up(event.connection)
         elif isinstance(event, StreamDown):

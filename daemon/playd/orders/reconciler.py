@@ -102,7 +102,7 @@ class Reconciler:
             wallet = await self._desk.port.wallet(priority=Priority.RECONCILE)
             first_contact = self._catch_up.watermark_ms is None
             booked += await self._catch_up.run()
-            self.note_wallet(wallet, complete=True)
+            self.note_wallet(wallet)
             for order in orders:
                 self._desk.booking.order_seen(order, "poll")
             if first_contact:
@@ -110,6 +110,7 @@ class Reconciler:
             self._desk.publish()
             moved = self._moved_since(before)
             if not moved:
+                self._breakers.note(wallet, complete=True)
                 break
         positions = with_flat(positions, self._desk.instruments)
         for position in positions:
@@ -118,8 +119,8 @@ class Reconciler:
         differences = diff(self._local(), VenueView(orders, positions))
         return booked, tuple(difference for difference in differences if difference.symbol not in moved)
 
-    def note_wallet(self, wallet: Wallet, *, complete: bool = False) -> None:
-        """Remember the newest balance and when it came; `complete` when every execution that it contains is booked."""
+    def note_wallet(self, wallet: Wallet) -> None:
+        """Remember the newest balance and when it came."""
         desk = self._desk
         desk.condition.wallet, desk.condition.wallet_mono_s = wallet, desk.clock.mono_s()
         now_ms, day = desk.clock.wall_ms(), wallet.time_ms // DAY_MS
@@ -136,7 +137,6 @@ class Reconciler:
                     "venue",
                 ),
             )
-        self._breakers.note(wallet, complete=complete)
 
     def _local(self) -> LocalView:
         desk = self._desk

@@ -8,6 +8,7 @@ from playd.core.timeframes import DAY_MS
 from playd.orders.fills import Fills
 from playd.orders.fold import VirtualPosition, fold
 from playd.orders.ledger import Ledger
+from playd.orders.rows import execution_row
 
 _NEAR_MS: Final = 60_000
 _BEFORE_MS: Final = 120_000
@@ -16,11 +17,17 @@ _BALANCES: Final = "SELECT ms, equity, wallet_balance FROM equity WHERE account 
 
 
 class Results:
-    """Reads of one account's ledger rows; no counter is kept, only the past of the present day is remembered."""
+    """
+    Reads of one account's ledger rows; no counter is kept, only the past of the present day is remembered.
 
-    def __init__(self, ledger: Ledger, fills: Fills) -> None:
+    `by_receipt`: executions have the time at which they were booked here, for a market whose own time runs at another pace
+    than the clock that stamps its balances; else the venue's.
+    """
+
+    def __init__(self, ledger: Ledger, fills: Fills, *, by_receipt: bool) -> None:
         self._ledger = ledger
         self._fills = fills
+        self._time = "received_ms" if by_receipt else "venue_ms"
         self._midnights: dict[int, Decimal] = {}
         self._starts: dict[int, Decimal] = {}
 
@@ -36,8 +43,11 @@ class Results:
         """The same of all executions up to a moment, folded from the first one."""
         found = _ZERO
         for share in self._fills.shares():
-            rows = self._fills.executions(share.owner, share.symbol)
-            found += _net(fold(row for row in rows if row.time_ms <= time_ms))
+            rows = self._ledger.rows(
+                f"SELECT * FROM executions WHERE account = ? AND owner = ? AND symbol = ? AND {self._time} <= ? ORDER BY n",
+                (self._fills.account, share.owner, share.symbol, time_ms),
+            )
+            found += _net(fold(map(execution_row, rows)))
         return found
 
     def at_midnight(self, time_ms: int) -> Decimal:

@@ -129,10 +129,14 @@ class Timers:
         return any(share.position.signed_qty for share in shares)
 
     async def _read_wallet(self) -> None:
+        booked = self._desk.fills.booked
         try:
-            self._reconciler.note_wallet(await self._desk.port.wallet(priority=Priority.RECONCILE))
+            wallet = await self._desk.port.wallet(priority=Priority.RECONCILE)
         except (VenueError, LinkError):
             return  # the gate refuses entries by the age of the last balance
+        self._reconciler.note_wallet(wallet)
+        if booked == self._desk.fills.booked:
+            self._breakers.note(wallet, complete=False)
 
     async def _read_rules(self) -> bool:
         """The rules of every symbol in use again: tick, step, minimum, status, delivery. False when they cannot be read."""
