@@ -5,8 +5,9 @@ from typing import Final
 
 from playd.cli.key_readback import Standing, read_back_keys
 from playd.cli.venue_accounts import key_accounts
+from playd.cli.watchers import ways_of
 from playd.control.render import json_text, render_pairs
-from playd.core.errors import PlayError
+from playd.core.errors import CredentialError, PlayError, SettingsError
 from playd.core.modes import Environment
 from playd.orders.budget import AddressBudget
 from playd.settings import Loaded, load
@@ -35,7 +36,7 @@ def run_check(config: str, state: str, *, as_json: bool) -> int:
     flags = {"daemon.state_dir": ("--state", str(world.process.working_dir() / state))} if state else {}
     loaded = load(world, flags=flags, config=config or None)
     accounts = run_loop(lambda given: _accounts(given, loaded), world)
-    results = [*_settings(loaded), *_directories(world, loaded), *accounts, *_plays(world, loaded)]
+    results = [*_settings(loaded), *_directories(world, loaded), *_ways(world, loaded), *accounts, *_plays(world, loaded)]
     if as_json:
         print(json_text([{"check": each.check, "ok": each.ok, "detail": each.detail} for each in results]))
     else:
@@ -57,6 +58,17 @@ def _directories(world: World, loaded: Loaded) -> list[Result]:
     if stat.uid not in (world.process.uid, 0):
         return [Result("state directory", False, f"{state} belongs to uid {stat.uid}", EXIT_CREDENTIAL)]
     return [Result("state directory", True, str(state))]
+
+
+def _ways(world: World, loaded: Loaded) -> list[Result]:
+    """Alert routes and the address of health and metrics: a start is refused for a wrong one."""
+    try:
+        ways = ways_of(world, loaded)
+    except (SettingsError, CredentialError) as error:
+        return [Result("alerts and http", False, str(error), error.exit_code)]
+    routes = ", ".join(route.name for route in ways.routes) or "no route: nobody is told of anything"
+    where = f"{ways.http.host}:{ways.http.port}" if ways.http is not None else "nothing served"
+    return [Result("alerts and http", True, f"{routes}; {where}")]
 
 
 async def _accounts(world: World, loaded: Loaded) -> list[Result]:
