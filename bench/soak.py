@@ -58,7 +58,7 @@ def _watch(child: Child, seconds: int) -> list[dict[str, float]]:
         if child.process.poll() is not None:
             raise SystemExit("the daemon ended")
         looks.append(_look(child))
-    return looks
+    return [look for look in looks if look["market_ms"]]
 
 
 def _look(child: Child) -> dict[str, float]:

@@ -29,6 +29,7 @@ from playd.orders.account import Account
 from playd.orders.budget import AccountBudget, AddressBudget, LimitRow
 from playd.orders.incidents import Incidents
 from playd.orders.rows import OrderRow
+from playd.orders.upkeep import Upkeep
 from playd.settings import Loaded
 from playd.world.ports import World
 
@@ -59,6 +60,7 @@ class Watchers:
     parts: OpsParts
     http: Listening | None
     files: tuple[EventFile, ...]
+    upkeep: Upkeep
 
     def start(self, group: TaskGroup, daemon: Daemon) -> None:
         """Run everything in a task group of the caller's."""
@@ -68,6 +70,7 @@ class Watchers:
         group.start_soon(self.parts.alerts.run, name="alerts")
         group.start_soon(self.parts.backups.run, name="backups")
         group.start_soon(self.parts.chain.run, name="chain watch")
+        group.start_soon(self.upkeep.run, name="ledger upkeep")
         if self.http is not None:
             group.start_soon(serve, self.world, daemon, self.http, name="http")
 
@@ -125,7 +128,8 @@ def build_watchers(
         requests_waiting=lambda: limits.address.waiting,
         public_streams=lambda: {str(name): universe.hub.connected for name, universe in runtime.universes.items()},
     )
-    return Watchers(world, parts, ways.http, (breach_file, incident_file))
+    upkeep = Upkeep(records.ledger, world.disk, world.clock, state_dir / "archive", settings.ledger.keep_days)
+    return Watchers(world, parts, ways.http, (breach_file, incident_file), upkeep)
 
 
 class Limits:

@@ -132,6 +132,8 @@ class Desk:
             await event.wait()
         if event in waiters:
             waiters.remove(event)
+        if not waiters and self._waiters.get(link) is waiters:
+            del self._waiters[link]
         return event.is_set()
 
     def spawn(self, work: Callable[[str], Coroutine[Any, Any, None]], argument: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from playd.core.orders import Action, Execution
-from playd.orders.fold import VirtualPosition, add, fold, moves_position
+from playd.orders.fold import VirtualPosition, add, moves_position
 from playd.orders.ledger import Ledger
 from playd.orders.rows import decimal, execution_row, text
 from playd.world.ports import Clock
@@ -155,11 +155,21 @@ class Fills:
         return qty, value / qty if qty else Decimal(0)
 
     def position(self, owner: str, symbol: str) -> VirtualPosition:
-        """An owner's share."""
+        """
+        An owner's share: the fold over its executions, kept beside them in the same transaction.
+
+        Folding them anew would take ever longer as an account goes on trading, in the middle of its first order after a start.
+        """
         cached = self._folds.get((owner, symbol))
         if cached is None:
-            cached = self._folds[owner, symbol] = fold(self.executions(owner, symbol))
+            cached = self._folds[owner, symbol] = self._kept(owner, symbol)
         return cached
+
+    def _kept(self, owner: str, symbol: str) -> VirtualPosition:
+        row = self._ledger.row(
+            "SELECT * FROM virtual_positions WHERE account = ? AND instance = ? AND symbol = ?", (self.account, owner, symbol)
+        )
+        return VirtualPosition() if row is None else _share(row).position
 
     def executions(self, owner: str, symbol: str) -> Iterable[Execution]:
         """Booked executions of an owner on a symbol, in booked order."""
@@ -169,7 +179,7 @@ class Fills:
         return map(execution_row, rows)
 
     def forget_cache(self) -> None:
-        """Drop folded positions after a rolled-back write; the next reader folds again from the rows."""
+        """Drop folded positions after a rolled-back write; the next reader takes what is on record."""
         self._folds.clear()
 
     def net(self, symbol: str) -> Decimal:

@@ -20,8 +20,8 @@ from playd.world.ports import Clock, Disk
 COMMIT_WITHIN_S: Final = 0.5
 """Age at which batched rows (verdicts, order events) are committed; looked at twice a second, so none waits above a second."""
 
-CHECKPOINT_PAGES: Final = 1000
-"""Pages of write-ahead log (4 MiB) after which the next idle moment folds them back. Never done inside an order's commit."""
+CHECKPOINT_EVERY_S: Final = 60.0
+"""Time between two moments at which the write-ahead log is folded back. Never done inside an order's commit."""
 
 SqlValue = None | int | float | str | bytes
 
@@ -41,6 +41,7 @@ class Ledger:
         self._make_room = make_room
         self._gathered: list[tuple[str, Sequence[SqlValue]]] = []
         self._dirty_since_s: float | None = None
+        self._checkpoint_s = clock.mono_s()
         self._broken: str | None = None
         self.commits = 0
         self.writes = 0
@@ -154,6 +155,13 @@ class Ledger:
         except sqlite3.Error as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise self._break(error) from error
+
+    def keep(self) -> None:
+        """What is due by the clock: the commit of what has gathered, the log. To be called about once a second."""
+        self.commit_if_due()
+        if self._clock.mono_s() - self._checkpoint_s >= CHECKPOINT_EVERY_S:
+            self._checkpoint_s = self._clock.mono_s()
+            self.checkpoint()
 
     def close(self) -> None:
         """Commit and close. A broken ledger is closed without committing."""

@@ -17,7 +17,6 @@ from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority
 
 _TICK_S: Final = 0.5
-_CHECKPOINT_S: Final = 60.0
 _BLIND_RETRY_S: Final = 2.0
 _EXPOSURE_S: Final = 30.0
 _EXPOSED_WALLET_S: Final = 5.0
@@ -75,16 +74,12 @@ class Timers:
 
     async def _keep_books(self) -> None:
         """What must never wait for a read: batched rows, the blind clock, a ban, entries that a level forbids."""
-        checkpoint_s = self._desk.clock.mono_s() + _CHECKPOINT_S
         while True:
             self._watch_blindness()
             self._watch_ban()
             self._breakers.look()
             self._withdrawals.look()
             self._desk.ledger.commit_if_due()
-            if self._desk.clock.mono_s() >= checkpoint_s:
-                checkpoint_s = self._desk.clock.mono_s() + _CHECKPOINT_S
-                self._desk.ledger.checkpoint()
             await anyio.sleep(_TICK_S)
 
     async def _reads(self, due: _Due) -> None:

@@ -243,6 +243,12 @@ class Journal(Section):
     sync_ms: Whole = key(100, "Records are on the medium at most this much later.", unit="ms", lo=10, hi=500)
 
 
+class Ledger(Section):
+    """The book of orders, `ledger.sqlite` in the state directory."""
+
+    keep_days: Whole = key(400, "Verdicts and order events older than this move to `archive/`.", unit="days", lo=31, hi=3650)
+
+
 class Disk(Section):
     """Free space of the state directory."""
 
@@ -324,6 +330,7 @@ class Settings(Section):
     breakers: Breakers = Breakers()
     recon: Recon = Recon()
     journal: Journal = Journal()
+    ledger: Ledger = Ledger()
     disk: Disk = Disk()
     backup: Backup = Backup()
     http: Http = Http()

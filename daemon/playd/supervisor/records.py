@@ -73,9 +73,9 @@ class RecordStore:
         rows = self._ledger.rows("SELECT * FROM instances WHERE removed = 0 ORDER BY name")
         return [_from_row(row) for row in rows]
 
-    def commit_if_due(self) -> None:
-        """Make durable what has gathered in the ledger, whoever wrote it; accounts do so too, but there may be none."""
-        self._ledger.commit_if_due()
+    def keep_ledger(self) -> None:
+        """See `Ledger.keep`; accounts commit more often, but there may be none."""
+        self._ledger.keep()
 
     def put(self, record: InstanceRecord) -> None:
         """Create or replace a record."""

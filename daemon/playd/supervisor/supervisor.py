@@ -191,7 +191,7 @@ class Supervisor:
         """Bring levels and causes up to date with halts, feeds and accounts. Called each second and after events."""
         self.looked_s = self._parts.clock.mono_s()
         self._halts.check_kill_file()
-        self._parts.records.commit_if_due()
+        self._parts.records.keep_ledger()
         for slot in self.slots.values():
             self.refresh(slot)
 

@@ -1,12 +1,17 @@
 """Virtual positions are folds: exact, and independent of anything but the executions."""
 
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import PurePath
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from playd.core.orders import MOVES_POSITION, Execution, Side
+from playd.orders.fills import Fills
 from playd.orders.fold import VirtualPosition, add, fold, moves_position
+from playd.orders.ledger import Ledger
+from playd.world.virtual import virtual_world
 
 
 def execution(side: Side, qty: str, price: str, *, exec_type: str = "Trade", fee: str = "0", time_ms: int = 1) -> Execution:
@@ -105,3 +110,21 @@ def test_profit_realised_and_open_is_what_the_cash_flows_say(rows: list[Executio
     open_result = (mark - position.avg_price) * position.signed_qty
 
     assert abs(position.realised + open_result - (cash + mark * position.signed_qty)) < Decimal("1e-18")
+
+
+@given(st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 50), st.integers(1, 9_999)), max_size=30), st.integers(0, 30))
+def test_the_share_on_record_is_the_fold_whoever_reads_it(fills: list[tuple[Side, int, int]], restart: int) -> None:
+    """Booked by one process and gone on with by the next, which reads no execution again."""
+    world = virtual_world()
+    ledger = Ledger.open(world.disk, world.clock, PurePath("/ledger.sqlite"))
+    done = [
+        execution(side, f"{qty}e-3", f"{price}e-1", fee="0.013", time_ms=n) for n, (side, qty, price) in enumerate(fills, 1)
+    ]
+    book = Fills(ledger, world.clock, "main")
+    for n, one in enumerate(done):
+        if n == restart:
+            book = Fills(ledger, world.clock, "main")
+        book.book(replace(one, exec_id=str(n)), link=None, owner="alpha", source="stream")
+    assert book.position("alpha", "BTCUSDT") == fold(done)
+    assert Fills(ledger, world.clock, "main").position("alpha", "BTCUSDT") == fold(done)
+    ledger.close()

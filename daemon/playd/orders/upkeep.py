@@ -1,0 +1,140 @@
+"""
+The ledger over months: rows that nobody refers to any more leave it, so that its size, its backups and its check at a start
+stay bounded.
+
+Verdicts and order events older than `keep_days` move to dated files in `archive/` of the state directory, one JSON object a
+line; orders, intents, executions and halts stay for ever. Reconciliations are kept for `RUNS_DAYS`; of balances older than
+`BALANCES_DAYS` the first of each hour. A row is in the archive, synced, before it leaves the ledger; a crash between the two
+writes it there twice.
+"""
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Final, NoReturn
+
+import anyio
+import orjson
+
+from playd.core.orders import OrderState
+from playd.core.timeframes import DAY_MS
+from playd.orders.ledger import Ledger
+from playd.world.ports import Clock, Disk
+
+RUNS_DAYS: Final = 90
+BALANCES_DAYS: Final = 40
+"""The limits of risk look back a month."""
+
+BATCH: Final = 500
+"""Rows looked at in one step: some milliseconds."""
+
+PAUSE_S: Final = 1.0
+"""Between two steps that found something."""
+
+REST_S: Final = 6 * 3600.0
+"""Behind a pass that is through."""
+
+_HOUR_MS: Final = 3_600_000
+
+
+class Upkeep:
+    """Moves and thins old rows of one ledger, a few at a time."""
+
+    def __init__(self, ledger: Ledger, disk: Disk, clock: Clock, archive_dir: PurePath, keep_days: int) -> None:
+        self._ledger = ledger
+        self._disk = disk
+        self._clock = clock
+        self._directory = archive_dir
+        self._keep_ms = keep_days * DAY_MS
+        self._link = ""
+        """How far the present pass over order events is."""
+
+    async def run(self) -> NoReturn:
+        """Pass after pass, until cancelled. Raises `RecordError` when the ledger breaks; a full disk puts archiving off."""
+        while True:
+            try:
+                found = self.step()
+            except OSError:
+                found = False  # what cannot be archived stays in the ledger
+            await anyio.sleep(PAUSE_S if found else REST_S)
+
+    def step(self) -> bool:
+        """Move or thin a few rows. False when a pass is through. Raises `OSError` when the archive cannot be written."""
+        return self._bars() or self._runs() or self._balances() or self._events()
+
+    def _bars(self) -> bool:
+        """The oldest verdicts of the first instance that has any older than they are kept, by the market's time."""
+        for instance in self._ledger.rows("SELECT uid, clock_ms FROM instances ORDER BY uid"):
+            key = (instance["uid"], instance["clock_ms"])
+            where = "FROM bars WHERE instance = ? AND clock_ms = ?"
+            newest = self._ledger.row(f"SELECT max(close_ms) AS at {where}", key)
+            if newest is None or newest["at"] is None:
+                continue
+            until_ms = int(newest["at"]) - self._keep_ms
+            rows = self._ledger.rows(f"SELECT * {where} AND close_ms < ? ORDER BY close_ms LIMIT ?", (*key, until_ms, BATCH))
+            if rows:
+                self._archive("bars", rows)
+                self._ledger.write(f"DELETE {where} AND close_ms <= ?", (*key, rows[-1]["close_ms"]))
+                self._ledger.commit()
+                return True
+        return False
+
+    def _runs(self) -> bool:
+        """The oldest reconciliations, with what they found."""
+        until_ms = self._clock.wall_ms() - RUNS_DAYS * DAY_MS
+        rows = self._ledger.rows("SELECT id, started_ms FROM recon_runs ORDER BY id LIMIT ?", (BATCH,))
+        old = [row["id"] for row in rows if row["started_ms"] < until_ms]
+        if not old:
+            return False
+        for table, column in (("recon_diffs", "run"), ("recon_runs", "id")):
+            self._ledger.write(f"DELETE FROM {table} WHERE {column} <= ?", (old[-1],))
+        self._ledger.commit()
+        return True
+
+    def _balances(self) -> bool:
+        """A day of one account's old balances that still has more than one an hour."""
+        until_ms = (self._clock.wall_ms() - BALANCES_DAYS * DAY_MS) // _HOUR_MS * _HOUR_MS
+        for account in self._ledger.rows("SELECT DISTINCT account FROM equity"):
+            alias = account["account"]
+            newest = self._ledger.rows(
+                "SELECT ms FROM equity WHERE account = ? AND ms < ? ORDER BY ms DESC LIMIT 2", (alias, until_ms)
+            )
+            if len(newest) < 2 or newest[0]["ms"] // _HOUR_MS != newest[1]["ms"] // _HOUR_MS:
+                continue
+            self._ledger.write(
+                "DELETE FROM equity WHERE account = ? AND ms < ? AND ms NOT IN"
+                " (SELECT min(ms) FROM equity WHERE account = ? AND ms < ? GROUP BY ms / ?)",
+                (alias, until_ms, alias, until_ms, _HOUR_MS),
+            )
+            self._ledger.commit()
+            return True
+        return False
+
+    def _events(self) -> bool:
+        """Old events of the next orders that are final."""
+        until_ms = self._clock.wall_ms() - self._keep_ms
+        sql = "SELECT link_id, state, last_event_ms FROM orders WHERE link_id > ? ORDER BY link_id LIMIT ?"
+        orders = self._ledger.rows(sql, (self._link, BATCH))
+        if not orders:
+            self._link = ""
+            return False
+        old = [row["link_id"] for row in orders if OrderState(row["state"]).terminal and row["last_event_ms"] < until_ms]
+        where = f"FROM order_events WHERE link_id IN ({', '.join('?' * len(old))})"
+        events = self._ledger.rows(f"SELECT * {where} ORDER BY link_id, n", old)
+        if events:
+            self._archive("order_events", events)
+            self._ledger.write(f"DELETE {where}", old)
+            self._ledger.commit()
+        self._link = orders[-1]["link_id"]
+        return True
+
+    def _archive(self, table: str, rows: list[sqlite3.Row]) -> None:
+        """Append rows to today's file of a table. Durable when this returns."""
+        day = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC).date().isoformat()
+        self._disk.mkdir(self._directory)
+        file = self._disk.open_append(self._directory / f"{table}-{day}.jsonl")
+        try:
+            file.write(b"".join(orjson.dumps(dict(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows))
+            file.sync()
+        finally:
+            file.close()

@@ -1,0 +1,136 @@
+"""Old rows leave the ledger, into an archive where anybody may ask for them again; nothing else is touched."""
+
+from pathlib import PurePath
+
+import orjson
+import pytest
+
+from playd.core.timeframes import DAY_MS
+from playd.orders import upkeep
+from playd.orders.ledger import CHECKPOINT_EVERY_S, Ledger
+from playd.orders.upkeep import BALANCES_DAYS, RUNS_DAYS, Upkeep
+from playd.world.virtual import VirtualWorld, virtual_world
+
+ARCHIVE = PurePath("/state/archive")
+KEEP_DAYS = 400
+NOW_DAY = 20_000
+MINUTE_MS = 60_000
+
+
+@pytest.fixture
+def world() -> VirtualWorld:
+    found = virtual_world()
+    found.clock.advance(NOW_DAY * DAY_MS / 1000 - found.clock.wall_ms() / 1000)
+    found.disk.mkdir(PurePath("/state"))
+    return found
+
+
+@pytest.fixture
+def ledger(world: VirtualWorld) -> Ledger:
+    found = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
+    found.write(
+        "INSERT INTO instances (uid, name, account, symbol, mode, clock_ms, tag, created_ms)"
+        " VALUES ('u','a','m','B','paper',?,'t',1)",
+        (MINUTE_MS,),
+    )
+    return found
+
+
+def keeper(world: VirtualWorld, ledger: Ledger) -> Upkeep:
+    return Upkeep(ledger, world.disk, world.clock, ARCHIVE, KEEP_DAYS)
+
+
+def through(keeper: Upkeep) -> int:
+    steps = 0
+    while keeper.step():
+        steps += 1
+    return steps
+
+
+def archived(world: VirtualWorld, table: str) -> list[dict[str, object]]:
+    names = [name for name in world.disk.list(ARCHIVE) if name.startswith(table)]
+    return [orjson.loads(line) for name in names for line in world.disk.read_bytes(ARCHIVE / name).splitlines()]
+
+
+def add_bars(ledger: Ledger, days: range) -> None:
+    for day in days:
+        ledger.write(
+            "INSERT INTO bars (instance, clock_ms, close_ms, processed_ms, verdict, detail) VALUES ('u',?,?,1,'NO_SIGNAL','x')",
+            (MINUTE_MS, day * DAY_MS),
+        )
+
+
+def count(ledger: Ledger, table: str) -> int:
+    row = ledger.row(f"SELECT count(*) AS n FROM {table}")
+    assert row is not None
+    return int(row["n"])
+
+
+def test_old_verdicts_move_to_the_archive_whole_and_in_order(
+    world: VirtualWorld, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "BATCH", 30)
+    add_bars(ledger, range(500))
+    before = [dict(row) for row in ledger.rows("SELECT * FROM bars ORDER BY close_ms")]
+    assert through(keeper(world, ledger)) > 1
+    left = [dict(row) for row in ledger.rows("SELECT * FROM bars ORDER BY close_ms")]
+    assert len(left) == KEEP_DAYS + 1
+    assert archived(world, "bars") + left == before
+
+
+def test_an_archive_that_cannot_be_written_leaves_the_rows_where_they_are(world: VirtualWorld, ledger: Ledger) -> None:
+    add_bars(ledger, range(500))
+    world.disk.fill()
+    with pytest.raises(OSError, match="space"):
+        keeper(world, ledger).step()
+    assert count(ledger, "bars") == 500
+
+
+def test_events_of_old_final_orders_move_and_their_orders_stay(world: VirtualWorld, ledger: Ledger) -> None:
+    for link, state, day in (("old", "FILLED", 100), ("live", "OPEN", 100), ("new", "FILLED", NOW_DAY - 1)):
+        ledger.write(
+            "INSERT INTO orders (link_id, attempt, account, owner, action, symbol, side, type, tif, qty, reduce_only, state,"
+            " created_ms, last_event_ms) VALUES (?,0,'m','u','enter','B','Buy','Market','IOC','1',0,?,1,?)",
+            (link, state, day * DAY_MS),
+        )
+        for n in (1, 2):
+            ledger.write(
+                "INSERT INTO order_events (link_id, n, source, request, before, after, received_ms)"
+                " VALUES (?,?,'s','','','',?)",
+                (link, n, day * DAY_MS),
+            )
+    through(keeper(world, ledger))
+    assert [(row["link_id"], row["n"]) for row in archived(world, "order_events")] == [("old", 1), ("old", 2)]
+    assert {row["link_id"] for row in ledger.rows("SELECT link_id FROM order_events")} == {"live", "new"}
+    assert count(ledger, "orders") == 3
+
+
+def test_reconciliations_and_balances_are_thinned(world: VirtualWorld, ledger: Ledger) -> None:
+    for number, day in enumerate((1, NOW_DAY - RUNS_DAYS - 1, NOW_DAY - RUNS_DAYS + 1), 1):
+        ledger.write(
+            'INSERT INTO recon_runs (id, account, "trigger", kinds, started_ms, duration_ms, result)'
+            " VALUES (?,'m','t','k',?,1,'r')",
+            (number, day * DAY_MS),
+        )
+        ledger.write(
+            "INSERT INTO recon_diffs (run, n, class, scope, ours, theirs, repair) VALUES (?,0,'c','s','o','t','r')", (number,)
+        )
+    old, fresh = (NOW_DAY - BALANCES_DAYS - 2) * DAY_MS, (NOW_DAY - 2) * DAY_MS
+    for first in (old, fresh):
+        for minute in range(180):
+            ledger.write("INSERT INTO equity VALUES ('m',?,'1','1','0','venue')", (first + minute * MINUTE_MS,))
+    assert through(keeper(world, ledger)) == 2
+    assert [row["id"] for row in ledger.rows("SELECT id FROM recon_runs")] == [3]
+    assert [row["run"] for row in ledger.rows("SELECT run FROM recon_diffs")] == [3]
+    kept = [row["ms"] for row in ledger.rows("SELECT ms FROM equity ORDER BY ms")]
+    assert kept[:3] == [old, old + 60 * MINUTE_MS, old + 120 * MINUTE_MS]
+    assert len(kept) == 3 + 180
+
+
+def test_the_log_is_folded_back_by_the_clock(world: VirtualWorld, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    folded: list[float] = []
+    monkeypatch.setattr(ledger, "checkpoint", lambda: folded.append(world.clock.mono_s()))
+    for _ in range(4):
+        world.clock.advance(CHECKPOINT_EVERY_S / 2)
+        ledger.keep()
+    assert len(folded) == 2
