@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import anyio
+import pytest
 
 from playd.core.modes import Environment
 from playd.core.orders import Wallet
@@ -14,7 +15,7 @@ from playd.orders.risk_limits import BreakerLimits, RiskLimits
 from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority, WalletUpdate
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
-from tests.virtual_time import WALL_START_MS, in_virtual_time
+from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
 
 BREAKERS = OrderSettings.of(Environment.DEMO).breakers
 SETTINGS = replace(OrderSettings.of(Environment.LOCAL), breakers=BREAKERS, limits=RiskLimits(max_positions=10))
@@ -109,10 +110,19 @@ def test_a_loss_just_before_midnight_is_of_that_day_also_for_a_daemon_that_was_d
     in_virtual_time(body)
 
 
-def test_a_loss_of_the_same_day_is_found_again_after_a_restart() -> None:
+class MarketOfItsOwn(LoopClock):
+    """The clock of a simulated market that began years ago."""
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() - 1000 * DAY_MS
+
+
+@pytest.mark.parametrize("market", [LoopClock(), MarketOfItsOwn()], ids=["real time", "a time of its own"])
+def test_a_loss_of_the_same_day_is_found_again_after_a_restart(market: LoopClock) -> None:
     async def body() -> None:
         calm = replace(SETTINGS, breakers=replace(BREAKERS, fast_fall_pct=None))
         life = build(settings=calm)
+        life.venue.clock = market
         Purse(life)
         async with life.running():
             port = await life.register()
