@@ -61,7 +61,8 @@ DRILLS: Final = (
         "what is executed has its stop; every order ends", limit_s=5.0, deadline_s=420.0,
     ),
     Drill(
-        "DRL-11", 1, "naked", "the stop of a position is cancelled by hand", "covered again within 40 s", limit_s=40.0,
+        "DRL-11", 1, "naked", "the stop of a position is cancelled by hand; then no other one is taken",
+        "covered again within 40 s; halted at 5 s and closed within 40 s", level_expected=2, incident="NAKED", limit_s=40.0,
     ),
     Drill(
         "DRL-12", 1, "wedged daemon", "the daemon is stopped, the stop of its position is cancelled",

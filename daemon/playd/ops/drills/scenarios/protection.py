@@ -4,11 +4,16 @@ from decimal import Decimal
 from typing import Any, Final
 
 from playd.ops.drills.plays import HELD_SYMBOL
+from playd.ops.drills.scenarios.steps import arm, heal
 from playd.ops.drills.stage import Stage
 from playd.world.ports import ChildSignal
 
 COVERED_BY_GUARDIAN_S: Final = 20.0
 COVERED_BY_DAEMON_S: Final = 40.0
+HALTED_S: Final = 10.0
+"""Five seconds without a stop, and the look that finds it missing."""
+
+TRADING_STOP: Final = "/v5/position/trading-stop"
 RETURNS_S: Final = 30.0
 NOTICED_S: Final = 15.0
 """Ten seconds without a beat, and the beat before it."""
@@ -40,12 +45,17 @@ async def wedged_daemon(stage: Stage) -> None:
 
 
 async def naked(stage: Stage) -> None:
-    """DRL-11: nobody is dead; a hand takes the stop away, with and without a guardian beside the daemon."""
+    """
+    DRL-11: nobody is dead; a hand takes the stop away, with and without a guardian beside the daemon.
+
+    Then the venue refuses every stop: the ladder is climbed to its end, where the position is closed.
+    """
     await stage.open()
     await _by_daemon(stage, "stop cancelled by hand")
     stage.report.inject("SIGKILL", "guardian")
     await stage.guardian.kill()
     await _by_daemon(stage, "stop cancelled by hand, no guardian")
+    await _no_stop_taken(stage)
 
 
 async def dead_guardian(stage: Stage) -> None:
@@ -92,6 +102,27 @@ async def _by_daemon(stage: Stage, fault: str) -> None:
         await hand.remove_stop(HELD_SYMBOL)
     stop = await stage.expect_covered(HELD_SYMBOL, fault, COVERED_BY_DAEMON_S, since_s=began_s)
     stage.report.require(stop == planned, fault, f"stop {stop}, planned {planned}")
+
+
+async def _no_stop_taken(stage: Stage) -> None:
+    """The venue has no room for another stop order (110009), however often it is asked."""
+    fault = "stop cancelled, every other one refused"
+    async with stage.exchange.hand() as hand:
+        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+        await hand.remove_stop(HELD_SYMBOL)
+    await arm(stage, "answer", {"path": TRADING_STOP, "symbol": HELD_SYMBOL}, times=0, given={"code": 110009})
+
+    async def halted() -> Any:
+        return stage.halt("NAKED")
+
+    found = await stage.expect(fault, halted, "the symbol is halted", HALTED_S, since_s=began_s)
+    stage.report.require(found["level"] == 2, fault, f"level {found['level']} on {found['scope']}")
+
+    async def flat() -> bool:
+        return not (await stage.venue()).positions[HELD_SYMBOL]
+
+    await stage.expect(fault, flat, "the position is closed", COVERED_BY_DAEMON_S, since_s=began_s)
+    await heal(stage)
 
 
 async def _guardian_told(stage: Stage) -> None:
