@@ -11,7 +11,7 @@ from playd.orders.fills import FillEvent, OrderEnded
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, build, entry, leave, taken
+from tests.simulation.order_world import READY, UID, build, entry, leave, taken
 from tests.virtual_time import in_virtual_time
 
 
@@ -122,7 +122,10 @@ def test_an_entry_cut_to_a_ceiling_tells_its_fill_and_then_that_no_more_will_com
             await anyio.sleep(0.1)
             events = taken(port)
             again = await port.submit(entry(), READY)
+            verdict_of_bar = life.account.desk.verdicts.find(UID, 60_000, 60_000)
 
+            assert verdict_of_bar is not None
+            assert verdict_of_bar.detail == "signal; 0.010 cut to 0.005 because micro_order_usd is 260"
             assert [type(event) for event in events] == [FillEvent, OrderEnded]
             assert isinstance(events[1], OrderEnded)
             assert (events[1].reason, events[1].action) == ("cut", Action.ENTER)

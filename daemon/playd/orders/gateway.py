@@ -206,12 +206,12 @@ class Gateway:
         desk, intent, fitted = self._desk, case.intent, fitted_qty(case)
         gates: dict[str, object] = {"passed": "all", "limits": str(desk.settings.limits), "cut": fitted.why}
         allowed = replace(intent, qty=fitted.qty)
+        cut = f"; {intent.qty} cut to {fitted.qty} because {fitted.why}" if fitted.why else ""
+        detail = f"{intent.reason}{cut}"
         with desk.ledger.atomic():
             identity = desk.book.insert_intent(intent, canonical_json(gates))
             row = desk.book.insert_order(allowed, identity, 0, self.entry_request(allowed, case.inputs))
-            desk.verdicts.record(
-                instance.uid, instance.clock_ms, intent.bar_close_ms, "ENTERED", intent.reason, intents=identity
-            )
+            desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "ENTERED", detail, intents=identity)
             desk.caps.reserve(allowed)
         desk.ledger.commit()
         if fitted.why:
