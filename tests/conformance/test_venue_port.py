@@ -42,7 +42,9 @@ from playd.venues.port import (
     VenuePort,
     WalletUpdate,
 )
+from playd.world.ports import World
 from playd.world.real import real_world
+from playd.world.virtual import virtual_world
 from tests.fake_bybit import FreeBudget
 
 pytestmark = pytest.mark.anyio
@@ -115,13 +117,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def bybit_on_local_exchange(directory: Path) -> AsyncIterator[Stage]:
+async def bybit_on_local_exchange(world: World, directory: PurePath) -> AsyncIterator[Stage]:
     """The Bybit adapter against the local exchange, in lock-step."""
-    world = real_world()
+    world.disk.mkdir(directory)
     feed = RecordedFeed([market()], history_ms=HISTORY * MINUTE_MS)
-    config = ExchangeConfig(
-        PurePath(directory / "exchange.db"), speed=AS_FAST_AS_POSSIBLE, lockstep=True, held=True, rate_limits=False
-    )
+    config = ExchangeConfig(directory / "exchange.db", speed=AS_FAST_AS_POSSIBLE, lockstep=True, held=True, rate_limits=False)
     exchange = Exchange(world, feed, config)
     key, secret = exchange.create_account("a", wallet_usdt=WALLET)
     async with exchange.running() as info:
@@ -165,7 +165,17 @@ async def bybit_on_local_exchange(directory: Path) -> AsyncIterator[Stage]:
                 tasks.cancel_scope.cancel()
 
 
-STAGES = [pytest.param(bybit_on_local_exchange, id="bybit-local")]
+def over_sockets(directory: Path) -> AbstractAsyncContextManager[Stage]:
+    """Over real sockets and a real disk."""
+    return bybit_on_local_exchange(real_world(), directory)
+
+
+def in_memory(_: Path) -> AbstractAsyncContextManager[Stage]:
+    """Over the sockets and the disk of the virtual world, whose clock stands still."""
+    return bybit_on_local_exchange(virtual_world(), PurePath("/state"))
+
+
+STAGES = [pytest.param(over_sockets, id="bybit-local"), pytest.param(in_memory, id="bybit-virtual")]
 Open = Callable[[Path], AbstractAsyncContextManager[Stage]]
 
 

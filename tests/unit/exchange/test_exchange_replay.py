@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from playd.matching.depth import DepthProfile
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.listing import ENDLESS, MarketTerms
+from playd.venues.exchange.other_prices import Basis
 from playd.venues.exchange.records import Records
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.trading_stop import set_trading_stop
+from playd.venues.exchange.words import TRIGGER_PRICES
 from playd.world.virtual import virtual_world
 from tests.exchange_kit import BTC, START_MS, SYMBOL, Market
 
 FRAMES = 12
+APART = MarketTerms(prices=Basis(30.0))
 FINITE = MarketTerms(DepthProfile(level_usdt=6_000.0, levels=10), participation=0.4)
 
 _CANDLE = st.tuples(st.integers(-600, 600), st.integers(0, 500), st.integers(0, 500))
@@ -32,6 +35,7 @@ def wish(market: Market, kind: str, buy: bool, steps: int, offset: int) -> None:
     """One request around the present price; refused or not, the same on every replay."""
     last, sign, side = round(market.books.listings[SYMBOL].last * 10), 1 if buy else -1, "Buy" if buy else "Sell"
     more: dict[str, Any] = {"stopLoss": text(last - sign * 450), "takeProfit": text(last + sign * 500)}
+    more |= {"slTriggerBy": TRIGGER_PRICES[steps % 3], "tpTriggerBy": TRIGGER_PRICES[steps % 2]}
     if kind in ("limit", "conditional limit"):
         more |= {"orderType": "Limit", "price": text(last + offset), "tpslMode": "Partial", "stopLoss": text(last - sign * 900)}
         more["takeProfit"] = text(last + sign * 900)
@@ -99,6 +103,7 @@ def reborn(market: Market, records: Records) -> None:
     records.restore(books, 60_000)
     before, after = market.books.listings[SYMBOL], books.listings[SYMBOL]
     after.candle, after.last = before.candle, before.last
+    after.beside, after.others = before.beside, before.others
     market.books, market.account = books, books.accounts[market.account.uid]
 
 
@@ -106,15 +111,16 @@ _STORY = st.lists(st.tuples(_CANDLE, _WISH, st.booleans()), min_size=1, max_size
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
-@given(_STORY)
-def test_triggers_do_the_same_whether_the_market_is_followed_or_not(story: list[Any]) -> None:
-    assert lived(story, ENDLESS) == lived(story, ENDLESS, followed=True)
+@pytest.mark.parametrize("terms", [ENDLESS, APART])
+@settings(max_examples=40)
+@given(story=_STORY)
+def test_triggers_do_the_same_whether_the_market_is_followed_or_not(terms: MarketTerms, story: list[Any]) -> None:
+    assert lived(story, terms) == lived(story, terms, followed=True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("terms", [ENDLESS, FINITE])
-@settings(max_examples=30)
+@pytest.mark.parametrize("terms", [ENDLESS, FINITE, APART])
+@settings(max_examples=25)
 @given(story=_STORY)
 def test_a_kill_in_every_minute_changes_nothing(terms: MarketTerms, story: list[Any]) -> None:
     assert lived(story, terms) == lived(story, terms, killed=True)

@@ -12,18 +12,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from playd.matching.depth import DepthProfile
 from playd.venues.exchange import arrivals, modes
+from playd.venues.exchange.added_margin import add_margin, set_auto_margin
 from playd.venues.exchange.amends import amend
 from playd.venues.exchange.changes import Changes
 from playd.venues.exchange.listing import ENDLESS, MarketTerms
 from playd.venues.exchange.model import Account, Order, Position, place_of
+from playd.venues.exchange.other_prices import Basis
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.saved import dump, load
 from playd.venues.exchange.text import exact_sum
 from playd.venues.exchange.trading_stop import set_trading_stop
-from playd.venues.exchange.words import CROSS, ISOLATED
+from playd.venues.exchange.words import CROSS, ISOLATED, SMP_TYPES, TRIGGER_PRICES
 from tests.exchange_kit import SYMBOL, Market
 
 SHALLOW = MarketTerms(DepthProfile(level_usdt=4_000.0, gap_bps=1.0, levels=8), participation=0.3, price_band=True)
+APART = MarketTerms(DepthProfile(level_usdt=4_000.0, gap_bps=1.0, levels=8), prices=Basis(30.0))
 WALLET = Decimal(20_000)
 FIRST, SECOND = 1001, 1002
 
@@ -46,9 +49,12 @@ _LEVELS = st.sampled_from(["", "full", "partial", "stop"])
 
 
 class Accounts(RuleBasedStateMachine):
-    """Two accounts on one symbol; every rule asks what a user might, wrongly or not."""
+    """
+    Two accounts on one symbol, of one price or of three, with an end or without; every rule asks what a user might, wrongly or
+    not.
+    """
 
-    @initialize(terms=st.sampled_from([ENDLESS, SHALLOW]))
+    @initialize(terms=st.sampled_from([ENDLESS, SHALLOW, APART]))
     def start(self, terms: MarketTerms) -> None:
         self.market = Market(wallet=str(WALLET), taker_bps=5.7, maker_bps=-0.3, slippage_bps=1.3, terms=terms)
         self.market.join(SECOND, str(WALLET))
@@ -70,6 +76,7 @@ class Accounts(RuleBasedStateMachine):
         offset=_OFFSETS,
         levels=_LEVELS,
         other_place=st.booleans(),
+        smp=st.sampled_from(SMP_TYPES),
         then=_MINUTE,
     )
     def create(
@@ -82,10 +89,11 @@ class Accounts(RuleBasedStateMachine):
         offset: int,
         levels: str,
         other_place: bool,
+        smp: str,
         then: tuple[int, ...] | None,
     ) -> None:
         account, last = self.account(second), self.last_ticks()
-        wish: dict[str, Any] = {"side": side, "qty": f"{steps / 1000:.3f}", "orderType": "Market"}
+        wish: dict[str, Any] = {"side": side, "qty": f"{steps / 1000:.3f}", "orderType": "Market", "smpType": smp}
         if SYMBOL in account.hedged:
             wish["positionIdx"] = (2 if side == "Buy" else 1) if other_place else (1 if side == "Buy" else 2)
         if kind.endswith("limit"):
@@ -102,6 +110,7 @@ class Accounts(RuleBasedStateMachine):
             levels = ""
         if levels:
             wish["stopLoss"] = self.text(last - sign * (500 + abs(offset)))
+            wish["slTriggerBy"] = TRIGGER_PRICES[steps % 3]
         if levels in ("full", "partial"):
             wish["takeProfit"] = self.text(last + sign * (900 + abs(offset)))
         if levels == "partial":
@@ -152,6 +161,12 @@ class Accounts(RuleBasedStateMachine):
         if trail >= 0:
             wish["trailingStop"] = f"{trail / 10:.1f}"
         self.ask(lambda books, request: set_trading_stop(books, account, request), wish)
+
+    @rule(second=st.booleans(), idx=st.integers(0, 2), margin=st.integers(-500, 2_000), auto=st.sampled_from(["", "0", "1"]))
+    def put_margin(self, second: bool, idx: int, margin: int, auto: str) -> None:
+        account, wish = self.account(second), {"positionIdx": idx, "margin": str(margin), "autoAddMargin": auto}
+        act = set_auto_margin if auto else add_margin
+        self.ask(lambda books, request: act(books, account, request), wish)
 
     @rule(
         second=st.booleans(), wish=st.sampled_from(["hedge", "one way", "cross", "isolated", "leverage"]), to=st.integers(1, 50)
@@ -231,6 +246,8 @@ class Accounts(RuleBasedStateMachine):
     def check_position(self, account: Account, position: Position) -> None:
         orders = [order for order in account.orders.values() if order.position_idx == position.idx]
         held = abs(position.steps)
+        assert position.extra_margin >= 0
+        assert held or not position.extra_margin
         assert position.idx == 0 or position.direction in (0, 1 if position.idx == 1 else -1)
         for order in orders:
             if order.stop_kind.whole and order.waits_for_trigger:
