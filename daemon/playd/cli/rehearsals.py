@@ -53,13 +53,16 @@ async def compile_for(world: World, play: Play) -> None:
 
 def rehearse_on(feed: CandleFeed, play: Play) -> None:
     """
-    Run a Play over a few candles of the feed, of its own symbol if the feed has it. Compiles what is not in the cache.
+    Run a Play over a few candles of the feed, of its own symbols if the feed has them. Compiles what is not in the cache.
 
     Raises `PlayError` for candles that the Play cannot be fed with.
     """
     program = compile_program(play, feed.step_ms)
     symbol = play.symbol if play.symbol in feed.symbols else feed.symbols[0]
-    candles = feed.candles(symbol, feed.start_ms - 4 * EXEC_BARS * program.exec_step_ms, feed.start_ms)
+    span = feed.start_ms - 4 * EXEC_BARS * program.exec_step_ms, feed.start_ms
+    candles = feed.candles(symbol, *span)
+    if program.reads_reference:
+        candles = candles.beside(feed.candles(play.reference if play.reference in feed.symbols else symbol, *span))
     rehearse(program, play, feed.instrument(symbol), candles)
 
 

@@ -220,11 +220,12 @@ async def _history(
     for reference in slot.symbols[1:]:
         other = await hub.history(reference, found_ms, now_ms)
         found = (now_ms - int(other.open_time_ms[0])) // step_ms if len(other) else 0
-        if found == 0 or (not known_ms and found < needed):
+        if (found == 0 and kept is None) or (not known_ms and found < needed):
             raise HistoryTooShort(f"history_too_short: {max(needed, 1)} candles of {reference} needed, {found} found")
         # What the venue does not know yet of the second symbol comes with the bars, which wait for it.
         known_until_ms = int(kept.payload["last_open_ms"]) if kept else 0
-        last_ms = max(min(int(history.open_time_ms[-1]), int(other.open_time_ms[-1])), known_until_ms)
+        other_until_ms = int(other.open_time_ms[-1]) if len(other) else 0
+        last_ms = max(min(int(history.open_time_ms[-1]), other_until_ms), known_until_ms)
         history = history.between(found_ms, last_ms + step_ms).beside(other)
     return history
 

@@ -5,12 +5,14 @@ from pathlib import Path, PurePath
 import pytest
 
 from playd.cli.compile_kernels import main
-from playd.cli.rehearsals import CACHE_VARIABLE, COMPILER, rehearse_plays
-from playd.market.synthetic import SyntheticFeed
+from playd.cli.rehearsals import CACHE_VARIABLE, COMPILER, rehearse_on, rehearse_plays
+from playd.market.synthetic import SYMBOLS, SyntheticFeed, SyntheticSymbol
 from playd.ops.notify import ServiceManager
+from playd.plays.load import load_play
 from playd.world.virtual import virtual_world
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "plays" / "ema_cross_rsi.yml"
+PAIRS = EXAMPLE.with_name("pairs_zscore.yml")
 PLAY = PurePath("/plays/ema_cross_rsi.yml")
 BROKEN = PurePath("/plays/broken.yml")
 
@@ -33,6 +35,13 @@ async def test_without_a_cache_nothing_is_compiled_elsewhere() -> None:
     world.disk.write_replace(PLAY, EXAMPLE.read_bytes())
     await rehearse_plays(world, SyntheticFeed(1), [PLAY], ServiceManager(world.process))
     assert world.process.ran == []
+
+
+@pytest.mark.parametrize("symbols", [SYMBOLS, SYMBOLS[1:2], SYMBOLS[2:]])
+def test_a_play_of_two_symbols_is_rehearsed_also_where_the_feed_lacks_one(symbols: tuple[SyntheticSymbol, ...]) -> None:
+    play = load_play(PAIRS.read_text(), str(PAIRS))
+    assert (play.symbol, play.reference) == (SYMBOLS[1].symbol, SYMBOLS[0].symbol)
+    rehearse_on(SyntheticFeed(1, symbols=symbols), play)
 
 
 def test_the_compiling_process_leaves_a_broken_play_to_others(tmp_path: Path) -> None:
