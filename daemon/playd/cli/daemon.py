@@ -72,6 +72,7 @@ class RunOptions:
     """The flags of `playd run`; empty and zero mean: what the settings say."""
 
     candles: str = ""
+    reference: str = ""
     speed: float = 0.0
     symbol: str = ""
     config: str = ""
@@ -121,6 +122,8 @@ def _settings(world: World, options: RunOptions) -> Loaded:
     if options.candles:
         flags["market.source"] = ("--candles", MarketSource.RECORDED)
         flags["market.recorded_file"] = ("--candles", str(here / options.candles))
+    if options.reference:
+        flags["market.recorded_reference_file"] = ("--reference-candles", str(here / options.reference))
     if options.speed:
         flags["market.speed"] = ("--speed", f"{options.speed:g}")
     if options.state:
@@ -138,8 +141,8 @@ def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed | Non
     if any(account.environment is Environment.LOCAL and has_key(account) for account in accounts):
         return None
     market = loaded.settings.market
-    file = market.recorded_file if market.source is MarketSource.RECORDED else None
-    files = (world.process.working_dir() / file,) if file is not None else ()
+    recorded = (market.recorded_file, market.recorded_reference_file) if market.source is MarketSource.RECORDED else ()
+    files = tuple(world.process.working_dir() / file for file in recorded if file is not None)
     wanted = _symbols_of_plays(world, loaded)
     return open_feed(world.disk, MarketChoice(files, options.symbol, market.synthetic_seed, wanted))
 

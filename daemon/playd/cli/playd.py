@@ -77,6 +77,7 @@ def run(
     candles: Annotated[
         str, typer.Option("--candles", metavar="FILE", help="Recorded candles instead of a synthetic market.")
     ] = "",
+    reference_candles: ReferenceOption = "",
     speed: Annotated[
         float, typer.Option("--speed", help="Market minutes per real minute; 0: what the settings say.", min=0)
     ] = 0.0,
@@ -91,7 +92,7 @@ def run(
     with for_good():
         from playd.cli.daemon import RunOptions, run_daemon
 
-    run_command(lambda: run_daemon(RunOptions(candles, speed, symbol, config, state, faults)))
+    run_command(lambda: run_daemon(RunOptions(candles, reference_candles, speed, symbol, config, state, faults)))
 
 
 @app.command(epilog="Example: playd backtest config/plays/ema_cross_rsi.yml --candles btc.parquet --json")

@@ -25,6 +25,8 @@ def contradictions(settings: Settings, ceiling: Ceiling) -> Iterator[Finding]:
     yield from _ladders(settings)
     if settings.market.source is MarketSource.RECORDED and settings.market.recorded_file is None:
         yield ("market", "recorded_file"), "is missing, and market.source is recorded"
+    if settings.market.recorded_reference_file is not None and settings.market.source is not MarketSource.RECORDED:
+        yield ("market", "recorded_reference_file"), f"is set, and market.source is {settings.market.source}"
     for alias, account in settings.accounts.items():
         yield from _account(settings, alias, account)
     for name, instance in settings.instances.items():

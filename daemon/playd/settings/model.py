@@ -72,6 +72,9 @@ class Market(Section):
     recorded_file: OptionalPath = key(
         None, "Parquet file of one-minute candles; relative names start at the working directory."
     )
+    recorded_reference_file: OptionalPath = key(
+        None, "The same of a second symbol, for Plays that read one; the names of both files begin with their symbols."
+    )
     synthetic_seed: Whole = key(
         8,
         "Seed of the synthetic market; the same seed gives the same candles. 8 trades within the first minutes.",

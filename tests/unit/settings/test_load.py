@@ -220,6 +220,10 @@ def test_a_live_instance_under_a_demo_ceiling_is_refused() -> None:
         ("[disk]\nhalt_mib = 5000", "must fall"),
         ("[streams]\ndead_s = 20", "must be above ping_s (20 s)"),
         ('[market]\nsource = "recorded"', "market.recorded_file: is missing"),
+        (
+            '[market]\nrecorded_reference_file = "E.parquet"',
+            "market.recorded_reference_file: is set, and market.source is synthetic",
+        ),
     ],
 )
 def test_contradictions_are_refused(text: str, expected: str) -> None:
