@@ -144,7 +144,7 @@ class Explainer:
         child = rule.children[0]
         rows = np.flatnonzero(np.isnan(self._columns.column(child.path)[: self._row(rule) + 1]))
         if not len(rows):
-            return self._before_the_first(child)
+            return self._before_the_first(rule)
         close_ms = int(self._readings.closes(self._readings.clock_of(child.path))[rows[-1]])
         return Explainer(self._columns, close_ms).node(child).unknown or Unknown(NO_HISTORY, rule.path)
 
