@@ -8,6 +8,7 @@ from playd.control import change_methods as change
 from playd.control import look_methods as look
 from playd.control import ops_methods as ops
 from playd.control import params
+from playd.control import record_methods as records
 from playd.control.change_methods import as_rpc
 from playd.control.context import Daemon
 from playd.control.dispatch import Call, Method
@@ -31,6 +32,8 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "halt.list": (params.Nothing, look.list_halts),
     "intent.list": (params.Intents, look.list_intents),
     "explain.get": (params.Explain, explain),
+    "explain.order": (params.LinkId, records.why),
+    "pnl.get": (params.Pnl, records.pnl),
     "log.query": (params.LogQuery, look.query_logs),
     "event.query": (params.EventQuery, ops.query_events),
     "health.get": (params.Nothing, ops.health),

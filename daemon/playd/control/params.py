@@ -182,6 +182,23 @@ class Verify(Params):
     anchor: str | None = Field(default=None, pattern=r"^\d+:[0-9a-f]{64}$")
 
 
+class LinkId(Params):
+    """`link_id`: of ours, or the venue's id of an order."""
+
+    link_id: str = Field(min_length=1, max_length=64)
+
+
+class Pnl(Params):
+    """Results of executions with `from_ms` <= market time < `to_ms`. `owner` is an instance."""
+
+    by: Literal["day", "play", "symbol"] = "day"
+    from_ms: int | None = None
+    to_ms: int | None = None
+    account: str | None = None
+    symbol: str | None = None
+    owner: str | None = None
+
+
 class EventQuery(Params):
     """Filters of journal records. `kind` is a glob such as `order.*`; `instance` a name or uid."""
 

@@ -337,6 +337,25 @@ CONFIG: Final = (
     Column("SINCE", word("since")),
 )
 
+PNL: Final = (
+    Column("KEY", word("key")),
+    Column("REALISED", number("realised", 2, signed=True), right=True),
+    Column("UNREALISED", number("unrealised", 2, signed=True), right=True),
+    Column("FEES", number("fees", 2), right=True),
+    Column("FUNDING", number("funding", 2), right=True),
+    Column("NET", number("net", 2, signed=True), right=True),
+    Column("TRADES", word("trades"), right=True),
+    Column("WINS", word("wins"), right=True),
+    Column("DD", number("drawdown", 2), right=True),
+)
+
+STEPS: Final = (
+    Column("TIME", word("time")),
+    Column("MS", word("ms"), right=True),
+    Column("STEP", word("step")),
+    Column("WHAT", word("what")),
+)
+
 STATE_FILES: Final = (
     Column("PATH", word("path")),
     Column("KIND", word("kind")),

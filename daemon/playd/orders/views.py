@@ -4,6 +4,7 @@ Rows for tables and the control socket. Every figure says where it comes from an
 Pure reads: nothing here waits for the venue or changes the ledger.
 """
 
+import sqlite3
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -118,9 +119,18 @@ def latest_fills(ledger: Ledger, wanted: Wanted, *, limit: int, before_n: int | 
     where, values = _where(wanted, "venue_ms")
     newest_first = f"SELECT * FROM executions WHERE n < ? AND {where} ORDER BY n DESC LIMIT ?"
     rows = ledger.rows(newest_first, [before_n if before_n is not None else 1 << 62, *values, limit])
-    return [
-        FillView(row["n"], row["account"], row["owner"], row["received_ms"], row["source"], execution_row(row)) for row in rows
-    ]
+    return [_fill(row) for row in rows]
+
+
+def oldest_fills(ledger: Ledger, wanted: Wanted, *, after_n: int, limit: int) -> list[FillView]:
+    """Booked executions in the order they were booked; page with `after_n`."""
+    where, values = _where(wanted, "venue_ms")
+    rows = ledger.rows(f"SELECT * FROM executions WHERE n > ? AND {where} ORDER BY n LIMIT ?", [after_n, *values, limit])
+    return [_fill(row) for row in rows]
+
+
+def _fill(row: sqlite3.Row) -> FillView:
+    return FillView(row["n"], row["account"], row["owner"], row["received_ms"], row["source"], execution_row(row))
 
 
 def latest_orders(ledger: Ledger, wanted: Wanted, *, limit: int, skip: int = 0) -> list[tuple[str, OrderRow]]:

@@ -24,6 +24,7 @@ NOTE = ("NAKED", "--note", "seen")
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "add": ("p.yml", "--as", "alpha", "--mode", "paper"),
     "stop": ("alpha",),
+    "why": ("pdezldnyy-axzhrv222auhxbveybjt2sm3",),
     "incident show": ("NAKED",),
     "incident ack": NOTE,
     "incident note": NOTE,
@@ -66,7 +67,7 @@ def test_the_commands_of_the_specification_are_there() -> None:
     wanted = {
         *("status", "list", "show", "positions", "orders", "fills", "balance", "logs", "pause", "resume", "halt", "halts"),
         *("add", "remove", "enable", "disable", "start", "stop", "restart", "panic", "reconcile", "reset-failed", "intents"),
-        *("version", "completion", "guardian", "explain", "health", "metrics", "slo", "limits", "events"),
+        *("version", "completion", "guardian", "explain", "health", "metrics", "slo", "limits", "events", "why", "pnl"),
         *(f"incident {word}" for word in ("list", "show", "ack", "note", "resolve")),
         *(f"notify {word}" for word in ("list", "test", "verify", "retry", "drop")),
         *("backup now", "backup list", "backup verify", "audit verify", "config show"),

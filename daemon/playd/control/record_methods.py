@@ -1,0 +1,122 @@
+"""Methods that tell a story from the ledger: what an order was, from its bar to its last check, and what was earned."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+
+from playd.control import params as p
+from playd.control import rows
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.figures import figure, rfc3339
+from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.results import Results
+from playd.core.orders import Side
+from playd.orders.views import Wanted, oldest_fills
+
+PAGE: Final = 1000
+"""Executions folded between two turns of the loop: about ten milliseconds."""
+
+
+async def why(daemon: Daemon, params: p.LinkId, call: Call) -> JsonObject:
+    """An order by link id or by the venue's id: bar, clause, intent, requests, fills, checks, with the ms between."""
+    ledger = daemon.ledger
+    order = ledger.row("SELECT * FROM orders WHERE link_id = ?", (params.link_id,)) or ledger.row(
+        "SELECT * FROM orders WHERE venue_order_id = ? AND venue_order_id <> ''", (params.link_id,)
+    )
+    if order is None:
+        raise RpcError(Code.NOT_FOUND, f"no order {params.link_id!r}", hint="playctl orders --all; playctl fills")
+    steps: list[tuple[int, str, str]] = []
+    intent = ledger.row("SELECT * FROM intents WHERE id = ?", (order["intent"],)) if order["intent"] else None
+    bar = _bar(daemon, intent) if intent is not None else None
+    if bar is not None:
+        text = f"closed {rfc3339(bar['close_ms'])}: {bar['verdict']} {bar['detail']}".strip()
+        steps.append((bar["processed_ms"], "bar", text))
+    if intent is not None:
+        text = f"{intent['action']} {intent['side']} {intent['qty']} near {intent['price_ref']} because {intent['reason']}"
+        steps.append((intent["created_ms"], "intent", f"{text}; stop {intent['stop'] or 'none'}"))
+    for event in ledger.rows("SELECT * FROM order_events WHERE link_id = ? ORDER BY n", (order["link_id"],)):
+        code = "" if event["code"] is None else f" code {event['code']}"
+        text = f"{event['before']} to {event['after']}{code} {event['detail']}".strip()
+        steps.append((event["received_ms"], event["source"], text))
+    filled = ledger.rows("SELECT * FROM executions WHERE link_id = ? ORDER BY n", (order["link_id"],))
+    for each in filled:
+        text = f"{each['side']} {each['qty']} at {each['price']}, fee {each['fee']} {each['fee_currency'] or 'USDT'}"
+        steps.append((each["received_ms"], "fill", f"{text} ({each['source']})"))
+    for key in (order["link_id"], *(each["exec_id"] for each in filled)):
+        for check in ledger.rows("SELECT * FROM fill_checks WHERE link_id = ? ORDER BY n", (key,)):
+            seen = f"{check['seen'] or '?'} of {check['expected']} at the venue, stop {check['stop_seen'] or 'none'}"
+            text = f"{check['result']}: {seen}"
+            steps.append((check["checked_ms"], "check", f"{text}, after {check['latency_ms']} ms"))
+    steps.sort(key=lambda step: step[0])
+    first_ms = steps[0][0] if steps else 0
+    return {
+        "link_id": order["link_id"],
+        "venue_order_id": order["venue_order_id"],
+        "instance": rows.owner_name(daemon, order["owner"]),
+        "account": order["account"],
+        "symbol": order["symbol"],
+        "state": order["state"],
+        "parent": order["parent_link_id"],
+        "intent": order["intent"],
+        "play_digest": intent["play_digest"] if intent is not None else None,
+        "steps": [{"time": rfc3339(at_ms), "ms": at_ms - first_ms, "step": name, "what": text} for at_ms, name, text in steps],
+    }
+
+
+def _bar(daemon: Daemon, intent: Any) -> Any:
+    clock = daemon.ledger.row("SELECT clock_ms FROM instances WHERE uid = ?", (intent["instance"],))
+    if clock is None or not intent["bar_close_ms"]:
+        return None
+    return daemon.ledger.row(
+        "SELECT * FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms = ?",
+        (intent["instance"], clock["clock_ms"], intent["bar_close_ms"]),
+    )
+
+
+async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[JsonObject]:
+    """Results of a time by day, by instance or by symbol, what is open now beside them."""
+    names = {row["uid"]: row["name"] for row in daemon.ledger.rows("SELECT uid, name FROM instances")}
+    owner = None if params.owner is None else rows.owner_uid(daemon, params.owner)
+    wanted = Wanted(params.account, params.symbol, owner)
+    results, after_n = Results(params.by, lambda uid: names.get(uid, uid)), 0
+    while page := oldest_fills(daemon.ledger, wanted, after_n=after_n, limit=PAGE):
+        for view in page:
+            if params.to_ms is None or view.execution.time_ms < params.to_ms:
+                results.take(view, counted=view.execution.time_ms >= (params.from_ms or 0))
+        after_n = page[-1].n
+        await anyio.lowlevel.checkpoint()
+    open_now = _open_now(daemon, params, wanted)
+    keys = sorted(results.buckets.keys() | open_now.keys())
+    shown = []
+    for key in keys:
+        bucket, unrealised = results.buckets.get(key), open_now.get(key)
+        shown.append(
+            {
+                "key": key,
+                "realised": figure(bucket.realised if bucket else Decimal(0), rows.USDT, "ledger", 0.0),
+                "unrealised": figure(unrealised, rows.USDT, "computed", 0.0, "nothing open, or no price"),
+                "fees": figure(bucket.fees if bucket else Decimal(0), rows.USDT, "ledger", 0.0),
+                "funding": figure(bucket.funding if bucket else Decimal(0), rows.USDT, "ledger", 0.0),
+                "net": figure(bucket.net if bucket else Decimal(0), rows.USDT, "ledger", 0.0),
+                "trades": bucket.trades if bucket else 0,
+                "wins": bucket.wins if bucket else 0,
+                "drawdown": figure(bucket.drawdown if bucket else Decimal(0), rows.USDT, "ledger", 0.0),
+            }
+        )
+    return shown
+
+
+def _open_now(daemon: Daemon, params: p.Pnl, wanted: Wanted) -> dict[str, Decimal]:
+    """Unrealised results of open shares by bucket; by day they belong to no past one and are left out."""
+    found: dict[str, Decimal] = {}
+    for view in rows.all_positions(daemon) if params.by != "day" else ():
+        fits = wanted.account in (None, view.account) and wanted.symbol in (None, view.symbol)
+        fits = fits and wanted.owner in (None, view.owner)
+        if fits and view.mark_price is not None:
+            signed = view.qty if view.side is Side.BUY else -view.qty
+            key = view.symbol if params.by == "symbol" else rows.owner_name(daemon, view.owner)
+            found[key] = found.get(key, Decimal(0)) + (view.mark_price - view.entry_price) * signed
+    return found
