@@ -17,7 +17,6 @@ from playd.control.health import ready_checks
 from playd.control.protocol import JsonObject
 from playd.core.orders import OrderState, Side
 from playd.ops.meters import BY_NAME, METRICS, Labels, Meters
-from playd.supervisor.states import State
 
 Value = tuple[str, Labels, float]
 """Name without `playd_`, values of its labels in their declared order, and the value."""
@@ -92,8 +91,7 @@ def _instances(daemon: Daemon) -> Iterator[Value]:
     for slot in daemon.supervisor.slots.values():
         record, held = slot.record, rows.held_of(daemon, slot)[1]
         ticker = rows.ticker_of(daemon, record)
-        for state in State:
-            yield "instance_state", (record.name, str(record.mode), str(state)), float(slot.state is state)
+        yield "instance_state", (record.name, str(record.mode), str(slot.state)), 1.0
         yield "restarts_total", (record.name,), float(slot.crashes)
         if (day := _number(rows.day_figure(daemon, record, rows.unrealised_of(held, ticker)))) is not None:
             yield "day_result_usd", (record.name,), day
@@ -144,9 +142,9 @@ def _positions(daemon: Daemon) -> Iterator[Value]:
 def _market(daemon: Daemon) -> Iterator[Value]:
     ages: dict[str, float] = {}
     for slot in daemon.supervisor.slots.values():
-        if slot.active:
-            age_s = rows.feed_age_s(daemon, slot.record)
-            ages[slot.record.symbol] = math.inf if age_s is None else age_s
+        for symbol in slot.symbols if slot.active else ():
+            age_s = rows.feed_age_s(daemon, slot, symbol)
+            ages[symbol] = math.inf if age_s is None else age_s
     for symbol, age in ages.items():
         yield "feed_age_seconds", (symbol,), age
     for name, connected in daemon.ops.public_streams().items():

@@ -1,0 +1,108 @@
+"""The watch: halts of rules and failed instances are incidents until they are over, also over a restart; people are not told of
+what they did themselves."""
+
+from pathlib import PurePath
+from types import SimpleNamespace
+from typing import Any, cast
+
+import orjson
+
+from playd.control.context import Daemon
+from playd.control.watch import EventFile, Watch, incident_line
+from playd.ops.meters import Meters
+from playd.ops.recon_history import ReconHistory
+from playd.orders.halts import ALL, Halts, Level
+from playd.orders.incidents import Incidents
+from playd.orders.ledger import Ledger
+from playd.supervisor.states import State
+from playd.world.virtual import VirtualWorld, virtual_world
+from tests.simulation.order_world import MemoryJournal
+
+STATE_DIR = PurePath("/state")
+
+
+class Side:
+    """A watch over a real ledger, halts and incidents; instances are names with a state."""
+
+    def __init__(self, world: VirtualWorld, slots: dict[str, Any]) -> None:
+        self.ledger = Ledger.open(world.disk, world.clock, STATE_DIR / "ledger.sqlite")
+        self.journal = MemoryJournal()
+        self.halts = Halts(self.ledger, world.disk, world.clock, self.journal, STATE_DIR)
+        self.incidents = Incidents(self.ledger, world.clock, self.journal)
+        ops = SimpleNamespace(incidents=self.incidents, meters=Meters(), recons=ReconHistory(self.ledger, 0))
+        daemon = SimpleNamespace(
+            ops=ops,
+            halts=self.halts,
+            ledger=self.ledger,
+            clock=world.clock,
+            accounts=SimpleNamespace(held={}),
+            supervisor=SimpleNamespace(slots=slots),
+            progress=SimpleNamespace(ready=False),
+        )
+        self.watch = Watch(cast("Daemon", daemon), [])
+
+    def look(self) -> list[tuple[str, str, str]]:
+        self.watch.step(objectives=False)
+        return sorted((each.kind, each.severity, each.scope) for each in self.incidents.open_ones())
+
+
+def slot(state: State) -> Any:
+    return SimpleNamespace(record=SimpleNamespace(uid="uid1"), name="one", state=state, reason_text="broken")
+
+
+def world() -> VirtualWorld:
+    made = virtual_world()
+    made.disk.mkdir(STATE_DIR)
+    return made
+
+
+def test_a_rules_halt_is_an_incident_until_it_is_lifted_and_a_pause_or_a_persons_is_none() -> None:
+    side = Side(world(), {})
+    side.halts.raise_level("account:a", Level.PAUSE, "BLIND", "x")
+    side.halts.raise_level("account:b", Level.HALT, "OPERATOR", "x", actor="uid:0(root)")
+    assert side.look() == []
+    raised = side.halts.raise_level("account:a", Level.HALT, "ACCOUNT_LOST", "gone")
+    assert side.look() == side.look() == [("HALTED", "critical", "account:a")]
+    side.halts.lift(raised.id, by="me", note="")
+    assert side.look() == []
+
+
+def test_a_rule_that_told_of_itself_is_not_told_again_and_a_persons_kill_file_neither() -> None:
+    side = Side(world(), {})
+    side.incidents.open("NAKED", "critical", "symbol:a/B", "x")
+    side.halts.raise_level("symbol:a/B", Level.HALT, "NAKED", "x")
+    side.halts.raise_level(ALL, Level.HALT, "OPERATOR", "x", actor="uid:0(root)")
+    assert side.look() == [("NAKED", "critical", "symbol:a/B")]
+
+
+def test_a_failed_instance_is_an_incident_that_ends_with_the_failure_also_over_a_restart() -> None:
+    there, slots = world(), {"one": slot(State.FAILED)}
+    first = Side(there, slots)
+    assert first.look() == [("INSTANCE_FAILED", "critical", "instance:uid1")]
+    first.ledger.close()
+    again = Side(there, slots)
+    assert again.look() == [("INSTANCE_FAILED", "critical", "instance:uid1")]
+    assert [each.count for each in again.incidents.open_ones()] == [1]
+    slots["one"] = slot(State.RUNNING)
+    assert again.look() == []
+
+
+def test_a_breach_of_an_earlier_life_is_over_because_it_is_measured_anew() -> None:
+    there = world()
+    first = Side(there, {})
+    first.incidents.open("SLO_NAKED", "warning", "symbol:a/B", "x")
+    first.ledger.close()
+    assert Side(there, {}).look() == []
+
+
+def test_lines_are_appended_whole_and_a_full_disk_costs_lines_but_nothing_else() -> None:
+    there = world()
+    file = EventFile(there.disk, STATE_DIR / "incident_events.jsonl")
+    record: dict[str, Any] = {"ts_ms": 1, "seq": 7, "actor": "daemon", "data": {"kind": "NAKED", "scope": "all", "text": "x"}}
+    file.add(incident_line("incident.open", record))
+    file.write()
+    there.disk.fill(0)
+    file.add(incident_line("incident.ack", record))
+    file.write()
+    lines = [orjson.loads(line) for line in there.disk.read_bytes(STATE_DIR / "incident_events.jsonl").splitlines() if line]
+    assert [(line["event"], line["journal_seq"], line["key"]) for line in lines] == [("open", 7, "NAKED/all")]
