@@ -1,7 +1,7 @@
 """`playd validate`: checks of this installation in tiers, one line each and a total."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Final
 
@@ -9,11 +9,12 @@ from playd.cli.inputs import PLAYS_DIR
 from playd.cli.parity import compare, errors_alone, first_difference, side_of
 from playd.control.render import json_text
 from playd.core.errors import PlaydError, PlayError, RecordError, SettingsError
+from playd.core.timeframes import MINUTE_MS
 from playd.plays.findings import did_you_mean
 from playd.plays.model import Play
 from playd.plays.words import PATTERNS
 from playd.research.pattern_market import pattern_market
-from playd.research.validation.pattern_trades import SEED, golden_lines, golden_text, trades_of
+from playd.research.validation.pattern_trades import SEED, Golden, golden_lines, golden_text, trades_of
 from playd.research.validation.tiers import TIERS, Check, Tier, checks_of, run_check
 from playd.research.validation.verdict import Verdict
 from playd.supervisor.plays import SUFFIXES, read_play
@@ -23,8 +24,9 @@ from playd.world.real import real_world
 EXIT_FAULTS: Final = 10
 GOLDEN: Final = PurePath("config/golden/pattern_trades.txt")
 
-_WIRE_BARS: Final = 400
-"""Execution bars that a Play trades over the wire, warm-up included."""
+_WIRE_MINUTES: Final = 9000
+_WIRE_BARS: Final = (400, 2000)
+"""How long a Play trades over the wire, warm-up included: so many minutes, within these numbers of execution bars."""
 
 
 def validate(tier: str, *, as_json: bool, accept: bool) -> int:
@@ -40,9 +42,10 @@ def validate(tier: str, *, as_json: bool, accept: bool) -> int:
     plays: dict[str, Play] = {}  # filled by the first check
     if accept:
         return _accept(world, _read_plays(world, plays), plays)
-    checks = [Check("Plays parse", lambda: _read_plays(world, plays)), *checks_of(known, plays, _golden(world))]
+    golden = _golden(world)
+    checks = [Check("Plays parse", lambda: _read_plays(world, plays)), *checks_of(known, plays, golden)]
     if known == "full":
-        checks.append(Check("backtest against paper", lambda: _check_wire(world, plays)))
+        checks.append(Check("backtest against paper", lambda: _check_wire(world, plays, golden)))
     return _run(world, known, checks, as_json=as_json)
 
 
@@ -118,18 +121,27 @@ def _accept(world: World, parsed: Verdict, plays: dict[str, Play]) -> int:
     return 0
 
 
-def _check_wire(world: World, plays: dict[str, Play]) -> Verdict:
-    """Every Play over a pattern, as a backtest and by the daemon's parts over sockets: the same bits."""
+def _check_wire(world: World, plays: Mapping[str, Play], golden: Golden) -> Verdict:
+    """Every Play, on the pattern on which it trades most, as a backtest and by the daemon over sockets: the same bits."""
     errors_alone(world)
-    verdict = Verdict("Plays")
-    for number, (stem, play) in enumerate(plays.items()):
-        pattern = PATTERNS[number * 5 % len(PATTERNS)]
+    verdict, trades = Verdict("Plays"), 0
+    for stem, play in plays.items():
+        pattern, (least, most) = _liveliest(stem, golden), _WIRE_BARS
+        bars = min(most, max(least, _WIRE_MINUTES * MINUTE_MS // play.timeframes.exec_ms))
         verdict.checked += 1
         try:
-            result, trader = compare(world, play, pattern_market(play, pattern, SEED, _WIRE_BARS))
+            result, trader = compare(world, play, pattern_market(play, pattern, SEED, bars))
         except PlaydError as error:
             verdict.faults.append(f"{stem} on {pattern}: {error}")
             continue
         difference = first_difference(side_of(result), trader)
         verdict.expect(difference is None, f"{stem} on {pattern}: {difference}")
+        trades += len(trader.trades)
+    verdict.expect(trades > 0, "no Play traded, so that no fill was compared")
+    verdict.note = f"{trades} trades of the daemon's"
     return verdict
+
+
+def _liveliest(stem: str, golden: Golden) -> str:
+    """The pattern on which a Play trades most, by its golden lines; the first one without any."""
+    return max(PATTERNS, key=lambda pattern: int(golden.get((stem, pattern), "0").split()[0]))

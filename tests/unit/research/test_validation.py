@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from playd.cli import validate
+from playd.cli.parity import Side
 from playd.cli.playd import app
+from playd.core.candles import Candles
 from playd.kernels.catalog import CATALOG, OPERATORS, STRUCTURES
 from playd.kernels.compiled import Row, Table
 from playd.kernels.spec import ColumnType
@@ -24,6 +26,7 @@ from playd.research.validation.kernel_cases import KernelCase, all_cases, indica
 from playd.research.validation.pattern_trades import check_pattern_trades, golden_lines, golden_text, trades_of
 from playd.research.validation.tiers import Check
 from playd.research.validation.verdict import Verdict
+from playd.world.real import real_world
 from tests.unit.plays.plays_of import load, play_text
 
 CANDLES = synthetic_market("choppy_whipsaw", seed=1, exec_minutes=1, exec_bars=90, symbol="BTCUSDT")
@@ -162,3 +165,24 @@ def test_golden_lines_are_written_on_request_and_then_held(monkeypatch: pytest.M
 def test_an_unknown_tier_is_refused_with_the_nearest() -> None:
     done = CliRunner().invoke(app, ["validate", "quik"])
     assert (done.exit_code, "did you mean `quick`?" in done.stderr) == (78, True)
+
+
+@pytest.mark.usefixtures("a_folder_with_one_play")
+def test_over_the_wire_a_play_meets_the_pattern_on_which_it_trades_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a comparison in which nothing was traded has shown nothing."""
+    met: list[tuple[int, float]] = []
+
+    def compared(world: object, play: object, candles: Candles) -> tuple[None, Side]:
+        met.append((len(candles), float(candles.close[-1])))
+        return None, Side([], [{}] if len(met) > 1 else [], None)
+
+    monkeypatch.setattr(validate, "compare", compared)
+    monkeypatch.setattr(validate, "side_of", lambda result: None)
+    monkeypatch.setattr(validate, "first_difference", lambda ours, theirs: None)
+    golden = {("mine", "ranging"): "3 a", ("mine", "trend_grinding"): "10 b", ("other", "volatile"): "99 c"}
+    plays = {"mine": load("{all: [[close, '>', open]]}")}
+    silent, trading = (validate._check_wire(real_world(), plays, golden) for _ in range(2))
+    assert silent.faults == ["no Play traded, so that no fill was compared"]
+    assert (trading.faults, trading.note) == ([], "1 trades of the daemon's")
+    path = synthetic_market("trend_grinding", seed=validate.SEED, exec_minutes=1, exec_bars=2000, symbol="BTCUSDT")
+    assert met == [(2000, path.close[-1])] * 2
