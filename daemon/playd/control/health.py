@@ -75,7 +75,7 @@ def status_line(daemon: Daemon) -> str:
     reconciled = [rows.reconciled_ms(daemon, account.alias) for account in rows.all_accounts(daemon)]
     if known := [at_ms for at_ms in reconciled if at_ms is not None]:
         words.append(f"reconciled {say_age((now_ms - min(known)) / 1000)} ago")
-    if ages := [age for slot in slots if slot.active and (age := rows.feed_age_s(daemon, slot.record)) is not None]:
+    if ages := [age for slot in slots if slot.active and (age := rows.feed_age_s(daemon, slot)) is not None]:
         words.append(f"feed {say_age(max(ages))}")
     if daemon.guardian.age_s is not None:
         words.append(f"guardian {say_age(daemon.guardian.age_s)}")
@@ -123,10 +123,10 @@ def _accounts(daemon: Daemon) -> Iterator[Check]:
 def _feeds(daemon: Daemon) -> Iterator[Check]:
     """Never ready before first data: a symbol that an active instance follows must have been heard."""
     active = [slot for slot in daemon.supervisor.slots.values() if slot.active]
-    for symbol in sorted({slot.record.symbol for slot in active}):
-        slot = next(slot for slot in active if slot.record.symbol == symbol)
+    for symbol in sorted({symbol for slot in active for symbol in slot.symbols}):
+        slot = next(slot for slot in active if symbol in slot.symbols)
         hub = daemon.hub_of(slot.record)
-        age_s, state = rows.feed_age_s(daemon, slot.record), hub.feed_state(symbol)
+        age_s, state = rows.feed_age_s(daemon, slot, symbol), hub.feed_state(symbol)
         good = age_s is not None and str(state) in ("live", "late", "waiting")
         yield Check(f"feed {symbol}", good, f"{state}" if age_s is not None else "nothing was heard yet", age_s)
 

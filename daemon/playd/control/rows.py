@@ -49,7 +49,7 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
         "drawdown": drawdown_figure(slot, ticker, price_age_s),
         "stop_at_venue": stop_figure(slot, account, held),
         "bar_age_s": _bar_age_s(slot, now_s),
-        "feed_age_s": feed_age_s(daemon, record),
+        "feed_age_s": feed_age_s(daemon, slot),
         "restarts": slot.crashes,
         "account": record.account,
         "play_digest": record.play_digest,
@@ -329,9 +329,10 @@ def _bar_age_s(slot: Slot, now_s: float) -> float | None:
     return None if slot.last_bar_mono_s is None else rounded(now_s - slot.last_bar_mono_s)
 
 
-def feed_age_s(daemon: Daemon, record: InstanceRecord) -> float | None:
-    """Age of the newest market data of an instance's symbol, None when there was none."""
-    age_s = daemon.hub_of(record).feed_age_s(record.symbol)
+def feed_age_s(daemon: Daemon, slot: Slot, symbol: str = "") -> float | None:
+    """Age of the newest market data of one symbol, else of the oldest of those that an instance reads; None before any."""
+    hub = daemon.hub_of(slot.record)
+    age_s = max(hub.feed_age_s(each) for each in ([symbol] if symbol else slot.symbols))
     return None if math.isinf(age_s) else rounded(age_s)
 
 

@@ -47,10 +47,11 @@ def _feeds(daemon: Daemon) -> Iterator[Reading]:
     """Only while an instance needs the data: a recorded market that has ended is no breach."""
     seen: set[str] = set()
     for slot in daemon.supervisor.slots.values():
-        symbol = slot.record.symbol
-        if slot.active and symbol not in seen and "market_ended" not in slot.facts.causes:
-            seen.add(symbol)
-            yield Reading("feed_freshness", f"feed:{symbol}", rows.feed_age_s(daemon, slot.record), "nothing was heard yet")
+        for symbol in slot.symbols:
+            if slot.active and symbol not in seen and "market_ended" not in slot.facts.causes:
+                seen.add(symbol)
+                age_s = rows.feed_age_s(daemon, slot, symbol)
+                yield Reading("feed_freshness", f"feed:{symbol}", age_s, "nothing was heard yet")
 
 
 def _clocks(daemon: Daemon) -> Iterator[Reading]:
