@@ -8,7 +8,6 @@ medium: with the transaction rolled back, which is what a full tmpfs of Linux sh
 """
 
 import errno
-import os
 import sqlite3
 from collections.abc import Sequence
 from fnmatch import fnmatch
@@ -18,6 +17,7 @@ from typing import Any, Final
 import orjson
 
 from playd.world.ports import Appender, Disk, Synchronous
+from playd.world.virtual.faults import error_of
 
 NO_SPACE: Final = "no_space"
 SYNC_ERROR: Final = "sync_error"
@@ -68,7 +68,7 @@ class Command:
     def need_room(self, path: PurePath) -> None:
         """Raises `OSError` when there is none."""
         if self.full:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            raise error_of(errno.ENOSPC, path)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -98,7 +98,7 @@ class FailingAppender:
 
     def sync(self) -> None:
         if self._command.loses(self._path):
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self._path))
+            raise error_of(errno.EIO, self._path)
         self._inner.sync()
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class FailingDisk:
     def write_replace(self, path: PurePath, data: bytes, *, keep_previous: bool = True, mode: int = 0o600) -> None:
         self._command.need_room(path)
         if self._command.loses(path):
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+            raise error_of(errno.EIO, path)
         self._inner.write_replace(path, data, keep_previous=keep_previous, mode=mode)
 
     def open_append(self, path: PurePath, *, mode: int = 0o600) -> FailingAppender:

@@ -1,9 +1,9 @@
 """Drills of what the daemon sees: every read fails, quotes and bars come late or wrong, the venue's clock is another."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from playd.control.figures import rfc3339
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
 from playd.ops.drills.scenarios.steps import (
@@ -217,7 +217,9 @@ async def _explained(stage: Stage, closes_ms: Sequence[int]) -> dict[int, Any]:
     """On which values the busy instance decided these bars, by their close."""
     found = {}
     for close_ms in closes_ms:
-        ran = await stage.ctl("explain", BUSY, "--at", rfc3339(close_ms), "--json")
+        ran = await stage.ctl(
+            "explain", BUSY, "--at", f"{datetime.fromtimestamp(close_ms // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}", "--json"
+        )
         if ran.code == 0 and ran.data["explanation"] is not None:
             found[close_ms] = ran.data["explanation"]["actions"]
     return found
