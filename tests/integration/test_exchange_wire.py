@@ -233,6 +233,25 @@ async def test_a_private_socket_says_nothing_before_it_knows_who_is_there(path: 
         assert (pong["op"], pong["req_id"]) == ("pong", "p1")
 
 
+async def test_sockets_compress_for_whoever_offers_it(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        socket = Socket(await bench.session.ws_connect(bench.info.public_url, compress=15))
+        assert socket.ws.compress == 15
+        assert (await socket.ask("subscribe", "orderbook.200.BTCUSDT"))["success"]
+        assert len((await socket.read())["data"]["b"]) == 200
+        plain = await bench.public("orderbook.50.BTCUSDT")
+        assert (plain.ws.compress, len((await plain.read())["data"]["b"])) == (0, 50)
+
+
+async def test_leverage_is_shown_with_and_without_a_position(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        both = {"buyLeverage": "3", "sellLeverage": "3"}
+        assert (await bench.post("/v5/position/set-leverage", category="linear", symbol="BTCUSDT", **both))["retCode"] == 0
+        for query in ("category=linear", "category=linear&symbol=BTCUSDT"):
+            rows = (await bench.get("/v5/position/symbol-info", query))["result"]["list"]
+            assert rows == [{"symbol": "BTCUSDT", "leverage": "3", "side": "", "positionIdx": 0}]
+
+
 async def test_users_do_not_hear_of_one_another(path: PurePath) -> None:
     async with bench_at(real_world(), path) as bench:
         key, secret = bench.exchange.create_account("other", wallet_usdt=Decimal(10))

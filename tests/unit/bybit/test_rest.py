@@ -88,6 +88,13 @@ async def test_pages_are_read_to_the_end_and_cursors_go_back_unescaped() -> None
     assert all(seen.headers["X-BAPI-SIGN"] == signature_of(seen) for seen in fake.seen)
 
 
+async def test_a_list_whose_cursor_points_back_at_itself_is_doubtful_instead_of_read_for_ever() -> None:
+    fake = FakeBybit(lambda seen: ok({"list": [execution("1", 3)], "nextPageCursor": "same"}))
+    async with opened(fake) as venue:
+        with pytest.raises(Doubtful, match="points back"):
+            await venue.executions(since_ms=TIME_MS - 5000, priority=Priority.RECONCILE)
+
+
 def execution(exec_id: str, time_ms: int) -> dict[str, object]:
     return {"execId": exec_id, "symbol": "BTCUSDT", "side": "Buy", "execTime": str(time_ms), "execType": "Trade"}
 

@@ -7,6 +7,15 @@ from playd.venues.exchange.refusal import Refusal
 from tests.exchange_kit import START_MS, SYMBOL, Market, rows
 
 
+@pytest.mark.parametrize(("side", "price"), [("Buy", "52500.0"), ("Sell", "47500.0")])
+def test_a_market_order_shows_its_protection_price(side: str, price: str) -> None:
+    market = Market(slippage_bps=0.0)
+    market.order(side, "0.1")
+    frames = market.flat_minute()
+    assert (rows(frames, "order")[0]["price"], rows(frames, "execution")[0]["orderPrice"]) == (price, price)
+    assert rows(frames, "execution")[0]["execPrice"] == "50000.0"
+
+
 def test_a_market_order_between_minutes_fills_at_the_next_open_with_slippage_and_fee() -> None:
     market = Market()
     order = market.order("Buy", "0.12", orderLinkId="a")

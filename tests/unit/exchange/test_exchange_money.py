@@ -5,11 +5,14 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playd.venues.exchange import arrivals
+from playd.venues.exchange.listing import MarketTerms, RiskTier
 from playd.venues.exchange.margin import available, margin_of
+from playd.venues.exchange.other_prices import Basis
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.text import exact_sum
 from tests.exchange_kit import SYMBOL, Market, rows
@@ -153,3 +156,26 @@ def test_cancelled_orders_give_their_margin_back() -> None:
     arrivals.cancel(market.books, market.account, {"symbol": SYMBOL, "orderId": order.order_id})
 
     assert available(market.account, market.books.listings) == free
+
+
+TIERS = (RiskTier(20_000.0, 0.005, Decimal(100)), RiskTier(40_000.0, 0.02, Decimal(50)), RiskTier(80_000.0, 0.05, Decimal(20)))
+
+
+@pytest.mark.parametrize(("low", "steps", "parts"), [(45_600.0, 800, 1), (45_400.0, 400, 2), (44_900.0, 0, 3)])
+@pytest.mark.parametrize("prices", [None, Basis(0.0)])
+def test_a_large_position_is_sold_tier_by_tier_before_it_is_taken_over(
+    low: float, steps: int, parts: int, prices: Basis | None
+) -> None:
+    market = Market(slippage_bps=0.0, terms=MarketTerms(tiers=TIERS, prices=prices))
+    market.order("Buy", "1", takeProfit="60000")
+    market.flat_minute(50_000.0)
+
+    market.minute(50_000.0, 50_000.0, low, 48_000.0)
+
+    liquidated = market.executions[1:]
+    assert [row["createType"] for row in liquidated] == ["CreateByLiq", "CreateByLiq", "CreateByTakeOver_PassThrough"][:parts]
+    assert (market.position.steps, bool(market.position.target_id)) == (steps, steps > 0)
+    at = [float(row["execPrice"]) for row in liquidated]
+    assert at == sorted(at, reverse=True)
+    assert all(price >= 45_000.0 for price in at)
+    assert market.account.wallet == 100_000 + sum(Decimal(row["change"]) for row in market.log)

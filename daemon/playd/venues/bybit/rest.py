@@ -98,7 +98,7 @@ class RestClient:
     async def read_pages(self, call: Call, *, priority: Priority) -> list[Row]:
         """All rows of a paged list, in the venue's order. Each page takes a token of its own. Raises as `read` does."""
         rows: list[Row] = []
-        page = call
+        page, seen = call, set[str]()
         while True:
             answer = await self.read(page, priority=priority)
             found = answer.result.get("list") or []
@@ -106,6 +106,9 @@ class RestClient:
             cursor = answer.result.get("nextPageCursor") or ""
             if not cursor or not found:
                 return rows
+            if cursor in seen:
+                raise Doubtful(f"{call.path}: page {len(seen) + 1} points back to an earlier one, the list has no end")
+            seen.add(cursor)
             page = call.with_cursor(str(cursor))
 
     async def read_plain(self, path: str) -> Row:

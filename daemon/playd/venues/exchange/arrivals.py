@@ -14,7 +14,7 @@ from playd.venues.exchange import refusal
 from playd.venues.exchange.best_offer import CREATE_TYPE as BOOK_PRICE
 from playd.venues.exchange.best_offer import wants_book_price, with_book_price
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.liquidity import into_band
+from playd.venues.exchange.liquidity import into_band, protection_ticks
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import available, order_cost, tier_of
 from playd.venues.exchange.minute import catch_up
@@ -93,6 +93,7 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
         position_idx=wish.position_idx,
         tolerance_type=wish.tolerance_type,
         tolerance_text=wish.tolerance_text,
+        protection_ticks=protection_ticks(books, listing, wish.side) if wish.order_type == "Market" else 0,
         smp=wish.smp,
         create_type=BOOK_PRICE if from_book else "CreateByUser",
         last_price_text=float_text(listing.last),

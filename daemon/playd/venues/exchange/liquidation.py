@@ -1,10 +1,11 @@
 """When margin is gone: the venue cancels what rests, takes the position over, and may pass it on to the other side."""
 
 from playd.core.orders import Side
+from playd.matching.prices import exit_fill_ticks
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.fills import fill
 from playd.venues.exchange.listing import Listing
-from playd.venues.exchange.margin import available, position_margin, unrealised
+from playd.venues.exchange.margin import available, position_margin, tier_of, unrealised
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.protection import of_position
 from playd.venues.exchange.text import exact_sum
@@ -25,6 +26,23 @@ def rescue(books: Books, account: Account, position: Position) -> bool:
     position.updated_ms = books.time.now_ms
     books.tell_position(account, position)
     books.tell_wallet(account)
+    return True
+
+
+def step_down(books: Books, account: Account, position: Position, price: float) -> bool:
+    """
+    Before a position of a higher risk tier is taken over, the venue sells so much of it, at the present price, that the rest
+    belongs to the tier below, which asks for less margin. Returns whether there was one.
+    """
+    listing = books.listings[position.symbol]
+    place = tier_of(listing, listing.qty(abs(position.steps)) * float(position.entry))
+    if place <= 0:
+        return False
+    rest = int(listing.tiers[place - 1].limit_usdt / float(position.entry) / float(listing.instrument.step))
+    steps, direction = max(abs(position.steps) - rest, 1), position.direction  # 1: a value that rounding put at the limit
+    _cancel(books, account, of_position(account, position), CancelType.LIQUIDATION)
+    order = _venue_order(books, account, position, steps, "CreateByLiq")
+    fill(books, account, order, steps, exit_fill_ticks(direction, price, 0.0, *listing.tick), maker=False)
     return True
 
 

@@ -9,6 +9,7 @@ time. Orders of one account meet each other unless the incoming one says how tha
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from playd.core.orders import Side
 from playd.core.units import DOWN, to_units
@@ -20,6 +21,9 @@ from playd.venues.exchange.model import Account, Order
 from playd.venues.exchange.moments import tested
 from playd.venues.exchange.refusal import BUY_TOO_HIGH, SELL_TOO_LOW, Refusal
 from playd.venues.exchange.words import INDEX_PRICE, NO_SMP, SMP_ENDS_TAKER
+
+PROTECTION: Final = 0.05
+"""How far from the last price the limit of market orders is shown, as seen at the venue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,14 @@ def market_edge(listing: Listing, side: Side) -> int:
     if side is Side.BUY:
         return listing.whole_ticks(listing.mark * (1.0 + PRICE_LIMIT_Y), up=False)
     return listing.whole_ticks(listing.mark * (1.0 - PRICE_LIMIT_Y), up=True)
+
+
+def protection_ticks(books: Books, listing: Listing, side: Side) -> int:
+    """The price that a market order shows in place of a limit; one that it is held to only where there is a band."""
+    if books.terms.price_band:
+        return market_edge(listing, side)
+    share = PROTECTION if side is Side.BUY else -PROTECTION
+    return max(listing.whole_ticks(listing.last * (1.0 + share), up=side is Side.SELL), 1)
 
 
 def into_band(books: Books, account: Account, listing: Listing, side: Side, price_ticks: int) -> int:

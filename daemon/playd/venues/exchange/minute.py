@@ -13,8 +13,9 @@ from playd.matching.records import LIQUIDATION, TP
 from playd.venues.exchange import path
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.funding import pay_funding
-from playd.venues.exchange.liquidation import rescue, take_over
+from playd.venues.exchange.liquidation import rescue, step_down, take_over
 from playd.venues.exchange.listing import Gone, Listing
+from playd.venues.exchange.margin import liquidation_of
 from playd.venues.exchange.matched import Trade, exit_at_open, exit_inside, meet_extremes
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.moments import moment, note_tested, tested
@@ -162,10 +163,24 @@ def _inside(books: Books, account: Account, listing: Listing, end: float) -> Non
 
 
 def _end_of(books: Books, account: Account, position: Position, ask: Callable[[], Trade | None]) -> Trade | None:
-    """What ends a position. One into which free balance goes by itself is asked again for as long as there is some."""
-    while (trade := ask()) is not None and trade.reason == LIQUIDATION and rescue(books, account, position):
-        continue
+    """
+    What ends a position. Before a liquidation does, free balance goes in where that is wanted, then what is above the lowest
+    risk tier is sold; each time it is asked again.
+    """
+    while (trade := ask()) is not None and trade.reason == LIQUIDATION:
+        if not (
+            rescue(books, account, position) or step_down(books, account, position, _liquidated_at(books, account, position))
+        ):
+            break
     return trade
+
+
+def _liquidated_at(books: Books, account: Account, position: Position) -> float:
+    """The price at which a liquidation finds the market: its own, or what is worse at an open behind a gap."""
+    level, listing = liquidation_of(account, position, books.listings), books.listings[position.symbol]
+    if books.time.fraction > 0.0:
+        return level
+    return min(level, listing.last) if position.steps > 0 else max(level, listing.last)
 
 
 def _reached_end(books: Books, account: Account, listing: Listing, position: Position) -> Trade | None:
@@ -177,7 +192,7 @@ def _reached_end(books: Books, account: Account, listing: Listing, position: Pos
     rest = _stretch(listing, begin, trigger.fraction if trigger else 1.0)
     so_far = _stretch(listing, begin, now)
     end = exit_inside(account, books.listings, position, rest.high, rest.low, with_target=True)
-    if end is None or (end.reason == LIQUIDATION and position.auto_margin):  # margin goes in when it comes to that
+    if end is None or (end.reason == LIQUIDATION and (position.auto_margin or listing.tiers)):  # not at once: see `_end_of`
         return None
     met = exit_inside(account, books.listings, position, so_far.high, so_far.low, with_target=end.reason == TP)
     return end if met is not None and met.reason == end.reason else None

@@ -23,6 +23,7 @@ PER_SECOND: Final[dict[str, int]] = {
     "/v5/order/history": 50,
     "/v5/execution/list": 50,
     "/v5/position/list": 50,
+    "/v5/position/symbol-info": 50,
     "/v5/position/closed-pnl": 50,
     "/v5/position/set-leverage": 10,
     "/v5/position/switch-mode": 10,

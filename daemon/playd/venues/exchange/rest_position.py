@@ -7,6 +7,7 @@ from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rest_trade import row_list
 from playd.venues.exchange.rows import position_row
+from playd.venues.exchange.text import plain
 from playd.venues.exchange.trading_stop import set_trading_stop
 
 POSITIONS_MAX: Final = 200
@@ -29,6 +30,27 @@ def positions(ask: SignedAsk) -> dict[str, Any]:
     page, cursor = ask.page(chosen, ask.limit(20, POSITIONS_MAX))
     rows = [position_row(account, position, books.listings) for position in page]
     return {"category": "linear", "nextPageCursor": cursor, "list": rows}
+
+
+def leverages(ask: SignedAsk) -> dict[str, Any]:
+    """Leverage of every place of the symbol that is asked for, or of all that the account has, with or without a position."""
+    if ask.is_elsewhere():
+        return {"category": ask.text("category"), "list": []}
+    books, account = ask.floor.books, ask.account
+    if ask.text("symbol"):
+        found = modes.positions_of(books, account, ask.listing().instrument.symbol)
+    else:
+        found = [*account.positions.values()]
+    rows = [
+        {
+            "symbol": position.symbol,
+            "leverage": plain(position.leverage),
+            "side": str(position.side or ""),
+            "positionIdx": position.idx,
+        }
+        for position in found
+    ]
+    return {"category": "linear", "list": rows}
 
 
 def set_leverage(ask: SignedAsk) -> dict[str, Any]:
@@ -68,6 +90,7 @@ def closed_pnl(ask: SignedAsk) -> dict[str, Any]:
 
 READS: Final[dict[str, SignedHandler]] = {
     "/v5/position/list": positions,
+    "/v5/position/symbol-info": leverages,
     "/v5/position/closed-pnl": closed_pnl,
 }
 WRITES: Final[dict[str, SignedHandler]] = {

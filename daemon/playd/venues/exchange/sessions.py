@@ -153,7 +153,7 @@ async def serve_socket(floor: Floor, request: web.Request, kind: type[Session], 
     refused = refused_upgrade(floor.faults, kind.kind)
     if refused:
         return web.Response(status=refused, text="refused on command")
-    ws = web.WebSocketResponse(max_msg_size=FRAME_MAX, compress=False)
+    ws = web.WebSocketResponse(max_msg_size=FRAME_MAX, compress=True)
     try:
         await ws.prepare(request)
     except ConnectionError:  # whoever asked has gone before the upgrade

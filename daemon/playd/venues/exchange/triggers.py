@@ -14,7 +14,7 @@ from playd.core.candles import Candle
 from playd.core.orders import Side
 from playd.venues.exchange import path
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.liquidation import rescue, take_over
+from playd.venues.exchange.liquidation import rescue, step_down, take_over
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import liquidation_of
 from playd.venues.exchange.matched import bankruptcy_ticks
@@ -69,7 +69,7 @@ def fire(books: Books, event: Event) -> None:
     account, order, position = event.account, event.order, event.position
     if position is not None:
         with moment(books, books.listings[position.symbol], event.fraction, event.price):
-            if not rescue(books, account, position):
+            if not (rescue(books, account, position) or step_down(books, account, position, event.price)):
                 take_over(books, account, position, bankruptcy_ticks(account, books.listings, position))
     if order is None:
         return
