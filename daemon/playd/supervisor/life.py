@@ -83,7 +83,7 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     image = _image_of(slot, parts, images, kept)
     hub = parts.hub_of(record)
     slot.symbols = record.symbol, *((play.reference,) if program.reads_reference and play.reference else ())
-    history = await _history(hub, parts.base_step_ms, slot, program, kept, image)
+    history = await history_of(hub, parts.base_step_ms, slot, program, kept, image)
     last_open_ms = _last_open_ms(parts, record, program, kept, history)
     async with _bars_of(hub, slot.symbols, last_open_ms) as bars:
         warm = _Warm(play, program, keeper, images, image, kept, history, last_open_ms, place, bars)
@@ -140,13 +140,15 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         _remember_anchor(slot, parts, anchor_ms)
         on_engine(instance)
         behind = int(warm.history.open_time_ms[-1]) > last_open_ms
-        try:
-            await instance.run(warm.bars, behind=behind)
-        except anyio.get_cancelled_exc_class():
-            # Only a life that was stopped knows its state. After a crash the state before it and the ledger know better.
-            if instance.at_rest:
-                around.flush()
-            raise
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(around.keep, lambda: instance.at_rest, name=f"{record.name} state")
+            try:
+                await instance.run(warm.bars, behind=behind)
+            except anyio.get_cancelled_exc_class():
+                # Only a life that was stopped knows its state. After a crash the state before it and the ledger know better.
+                if instance.at_rest:
+                    around.flush()
+                raise
     finally:
         port.close()
 
@@ -195,7 +197,7 @@ async def _bars_of(hub: MarketHub, symbols: Sequence[str], after_ms: int) -> Asy
             yield bars
 
 
-async def _history(
+async def history_of(
     hub: MarketHub, step_ms: int, slot: Slot, program: Program, kept: Kept | None, image: ColumnImage | None
 ) -> Candles:
     """

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+import anyio
+
 from playd.core.candles import Candles
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
@@ -22,6 +24,12 @@ from playd.world.ports import Clock
 
 SAVE_EVERY_S: Final = 1.0
 """State is written at most this often; what is younger is replayed from the ledger."""
+
+SAVE_AFTER_S: Final = 0.25
+"""
+How long a state waits after its bar. It is synced three times, and at a close a hundred instances have one: written at once,
+the last of them would decide a second late.
+"""
 
 Report = Callable[[str, Slot, dict[str, Any]], None]
 """Hears what people may want to see: event name, instance, fields."""
@@ -52,6 +60,8 @@ class ShellAround:
         self._commit = commit
         self._saved_s = -SAVE_EVERY_S
         self._waiting: Callable[[], dict[str, Json]] | None = None
+        self._waiting_since_s = 0.0
+        self._changed = anyio.Event()
 
     def gate_inputs(self, bar: ClosedBar, *, ready: bool, not_ready: str) -> GateInputs:
         """Ages are monotonic; a bar that came by repair counts as late."""
@@ -130,10 +140,28 @@ class ShellAround:
         self._slot.degrade("market_ended", "the recorded market is over")
 
     def save(self, state: Callable[[], dict[str, Json]], *, now: bool) -> None:
-        """Keep the newest state; writing waits until a second after the one before, unless it must be `now`."""
+        """
+        Keep the newest state: a moment later (`keep`), unless it must be `now`. One that has waited a second is written here,
+        because on a market without a pause no moment later is at rest.
+        """
+        now_s = self._clock.mono_s()
+        if self._waiting is None:
+            self._waiting_since_s = now_s
         self._waiting = state
-        if now or self._clock.mono_s() - self._saved_s >= SAVE_EVERY_S:
+        self._changed.set()
+        if now or now_s - max(self._waiting_since_s, self._saved_s) >= SAVE_EVERY_S:
             self.flush()
+
+    async def keep(self, at_rest: Callable[[], bool]) -> None:
+        """Write what waits a moment after it came, when nothing is half dealt with. Until cancelled; raises `RecordError`."""
+        while True:
+            await self._changed.wait()
+            self._changed = anyio.Event()
+            await anyio.sleep(max(SAVE_AFTER_S, self._saved_s + SAVE_EVERY_S - self._clock.mono_s()))
+            if at_rest():
+                self.flush()
+            elif self._waiting is not None:
+                self._changed.set()
 
     def columns_moved(self, columns: Columns, open_ms: int) -> None:
         """Keep an image when one is due, behind the state: no image may know a bar that the state does not."""
