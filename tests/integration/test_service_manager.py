@@ -3,6 +3,7 @@ The daemon under a service manager, as near as it gets without being process 1: 
 watchdog period, a credentials directory, SIGTERM.
 """
 
+import json
 import os
 import re
 import select
@@ -18,6 +19,7 @@ from time import monotonic
 
 import pytest
 
+from playd.control.methods import LOOKS
 from tests.crash.harness import ALIAS, NAME, WITHIN_S, DaemonProcess, ExchangeProcess, read_rows, stage, wait_for
 from tests.integration.daemon_kit import ROOT, ctl_json
 
@@ -87,8 +89,10 @@ def service(directory: Path, daemon: DaemonProcess, manager: Manager) -> Iterato
     (places["CONFIGURATION_DIRECTORY"] / "playd.toml").write_text(re.sub(r"(?m)^credential_file.*$", "", settings))
     daemon.log = directory / "service.log"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PLAYD_", "BYBIT_", "TRADING_"))}
+    ours = {name: os.environ[name] for name in ("PLAYD_HTTP__LISTEN", "PLAYD_DAEMON__BALLAST")}
     env = {
         **kept,
+        **ours,
         **{name: str(place) for name, place in places.items()},
         "CREDENTIALS_DIRECTORY": str(credentials),
         "NOTIFY_SOCKET": str(manager.path),
@@ -130,6 +134,7 @@ def test_the_service_manager_hears_the_truth(scene: tuple[ExchangeProcess, Daemo
         manager.wait_for("STATUS=1 ")
         beats = [at_s for at_s in wait_for_beats(manager, ready_s, 4) if at_s > ready_s]
         assert max(after - before for before, after in pairwise(beats)) < WATCHDOG_S
+        answers = everything_told(tmp_path / "runtime" / "playd" / "control.sock")
         process.send_signal(signal.SIGTERM)
         asked_s = monotonic()
         assert manager.wait_for("STOPPING=1") - asked_s < 1.0
@@ -138,6 +143,25 @@ def test_the_service_manager_hears_the_truth(scene: tuple[ExchangeProcess, Daemo
     assert sorted(path.name for path in (tmp_path / "runtime" / "playd").iterdir()) == []
     assert (state / "ledger.sqlite").exists()
     assert (tmp_path / "cache" / "playd").exists()
+    written = [path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    for secret in (exchange.secret, exchange.key):
+        assert [text for text in (*answers, *written, daemon.log.read_bytes()) if secret.encode() in text] == []
+
+
+def everything_told(path: Path) -> list[bytes]:
+    """The answers of every method that takes no parameters: none of them may hold a key, as no file and no log line may."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30.0)
+        client.connect(str(path))
+        answers = []
+        for method in (name for name, (params, _) in LOOKS.items() if not params.model_json_schema().get("required")):
+            client.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}).encode() + b"\n")
+            answers.append(b"")
+            while not answers[-1].endswith(b"\n"):
+                answers[-1] += client.recv(1 << 20)
+        assert len(answers) > 15
+        assert all(b'"result"' in answer for answer in answers)
+        return answers
 
 
 def wait_for_beats(manager: Manager, since_s: float, count: int) -> list[float]:
