@@ -26,7 +26,7 @@ from playd.core.instrument import Instrument
 from playd.engine import records as e
 from playd.engine.decide import decide
 from playd.engine.play_engine import PlayEngine
-from playd.engine.rules import build_rules, build_state, build_week
+from playd.engine.rules import build_rules, build_state, build_windows
 from playd.plays.columns import Columns
 from playd.plays.compile import compile_program
 from playd.plays.load import load_play
@@ -133,12 +133,12 @@ def asked_for(play: Play, candles: Candles) -> None:
 def live(candles: Candles) -> None:
     """One decision, and one whole bar of a PlayEngine."""
     play = load_play(PLAY.format(stop=2, target=4), "bench.yml")
-    rules, state, week = build_rules(play, BTC, MINUTE_MS), build_state(10_000.0), build_week(())
+    rules, state, windows = build_rules(play, BTC, MINUTE_MS), build_state(10_000.0), build_windows(())
     signals, intent = np.zeros(1, e.SIGNALS), np.zeros(1, e.INTENT)
-    decide(state, rules, signals, week, 0, 50_000.0, intent)
+    decide(state, rules, signals, windows, 0, 50_000.0, intent)
     start = time.perf_counter()
     for i in range(LIVE_BARS):
-        decide(state, rules, signals, week, i * MINUTE_MS, 50_000.0, intent)
+        decide(state, rules, signals, windows, i * MINUTE_MS, 50_000.0, intent)
     tell("one decide call", [(time.perf_counter() - start) / LIVE_BARS * 1e6], "µs", note=f"mean of {LIVE_BARS:,} calls")
     engine = PlayEngine(compile_program(play, MINUTE_MS), play, BTC, 10_000.0, capacity=LIVE_BARS + 1)
     bars = [candles.at(i) for i in range(LIVE_BARS)]

@@ -10,7 +10,7 @@ from playd.core.candles import Candles
 from playd.core.instrument import Instrument
 from playd.engine import records as e
 from playd.engine.decide import decide
-from playd.engine.rules import build_rules, build_state, build_week
+from playd.engine.rules import build_rules, build_state, build_windows
 from playd.matching.records import Records
 from playd.plays.load import load_play
 from playd.plays.model import Play
@@ -94,14 +94,14 @@ class Desk:
         self.rules: Records = build_rules(play, instrument, MINUTE_MS)
         self.state: Records = build_state(equity_usdt)
         self.intent: Records = np.zeros(1, e.INTENT)
-        self._week = build_week(play.policy.trading_windows)
+        self._windows = build_windows(play.policy.trading_windows)
 
     def decide(self, close: float, close_ms: float = START_MS + MINUTE_MS, **signals: float) -> Any:
         """The INTENT at this close; signals that are not given are unknown."""
         record = np.full(1, np.nan, e.SIGNALS)
         for name, value in signals.items():
             record[name] = value
-        decide(self.state, self.rules, record, self._week, int(close_ms), close, self.intent)
+        decide(self.state, self.rules, record, self._windows, int(close_ms), close, self.intent)
         return self.intent[0]
 
     def verdict(self, close: float, close_ms: float = START_MS + MINUTE_MS, **signals: float) -> str:

@@ -93,6 +93,18 @@ risk_model:
   sizing: {model: percent_equity, value: 20}
 entry: {order_type: LIMIT, limit_offset_pct: 0.02, expire_after_bars: 5}
 """,
+    "looked at every minute inside the bar, limits that rest with levels from the fill": """
+actions:
+  entry_long: {all: [["last_price", cross_above, "fast"], [slow, ">", {feature_id: slow, offset: 1}]]}
+  entry_short: {all: [["fast", cross_below, "slow"]]}
+  exit_long: {all: [{holds_for: {bars: 4, expr: [["last_price", "<", "slow"]]}}], metadata: {at: {feature_id: last_price}}}
+risk_model:
+  stop_loss: {type: atr_multiple, value: 1.2, atr_feature_id: atr}
+  take_profit: {type: rr_ratio, value: 2}
+  anchor: fill
+  sizing: {model: percent_equity, value: 20}
+entry: {order_type: LIMIT, limit_offset_pct: 0.01, expire_after_bars: 2}
+""",
     "limit entries that take at once or never": CROSS
     + """
 risk: {stop_loss_pct: 0.6, take_profit_pct: 1.2, max_position_pct: 20}
@@ -104,7 +116,8 @@ entry: {order_type: LIMIT, time_in_force: IOC}
 
 @pytest.mark.parametrize("more", MORE)
 def test_what_no_example_has_is_the_same_too(more: str) -> None:
-    play = load_play(HEAD + MORE[more], "more.yml")
+    head = HEAD.replace("low_tf: 1m", "low_tf: 5m") if "last_price" in MORE[more] else HEAD
+    play = load_play(head + MORE[more], "more.yml")
     feed = SyntheticFeed(SEED)
     candles = feed.candles(play.symbol, feed.start_ms, feed.start_ms + 2_000 * MINUTE_MS)
     result, daemon = compare(real_world(), play, candles)

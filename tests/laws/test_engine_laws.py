@@ -96,7 +96,7 @@ POLICIES = (
     ", cooldown_bars: {exit: 1, stop: 3}",
     ", time_exit_bars: 7",
     ", max_entries_per_day: 4",
-    ', trading_windows: [{from: "01:00", to: "20:00"}]',
+    ', trading_windows: [{from: "01:00", to: "20:00"}, {from: "02:30", to: "02:40", zone: America/New_York}]',
 )
 
 
@@ -113,9 +113,8 @@ def plays(draw: st.DrawFn) -> Play:
         f"risk_model: {{stop_loss: {draw(st.sampled_from(STOPS))}, take_profit: {draw(st.sampled_from(TARGETS))}, "
         f"sizing: {draw(st.sampled_from(SIZINGS))}{draw(st.sampled_from(EXTRAS))}}}"
     )
-    orders = [one for one in ENTRY_ORDERS if "LIMIT" not in one or "IOC" in one] if "anchor" in risk else ENTRY_ORDERS
     return play_of(
-        entry=draw(st.sampled_from(orders)),
+        entry=draw(st.sampled_from(ENTRY_ORDERS)),
         account=account,
         features=f"{FEATURES}\nstructures: {STRUCTURES}",
         actions=draw(st.sampled_from(ACTIONS)),
@@ -371,7 +370,7 @@ features: {FEATURES}
 actions: {actions}
 position_policy: {{mode: long_short, exit_mode: first_hit{time_exit}}}
 risk_model: {{stop_loss: {stop}, take_profit: {target}, sizing: {sizing}{anchor}}}
-entry: {rng.choice([one for one in ENTRY_ORDERS if not anchor or "LIMIT" not in one or "IOC" in one])}
+entry: {rng.choice(ENTRY_ORDERS)}
 """
 
 

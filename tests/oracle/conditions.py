@@ -176,7 +176,9 @@ class Evaluator:
             return None if inner is None else not inner
         if key == "setup":
             return self.truth(self.play["setups"][body], i)
-        past = [self.truth(body["expr"], j) if j >= 0 else None for j in range(i - body["bars"] + 1, i + 1)]
+        bars = body["bars"] if "bars" in body else _minutes(body["duration"]) // TIMEFRAME_MIN[self.tf]
+        key = key.removesuffix("_duration")
+        past = [self.truth(body["expr"], j) if j >= 0 else None for j in range(i - bars + 1, i + 1)]
         if key == "holds_for":
             return _all(past)
         if key == "occurred_within":
@@ -209,6 +211,10 @@ class Evaluator:
 
 
 _OPERATORS = {">", ">=", "<", "<=", "==", "!=", "between", "cross_above", "cross_below", "near_abs", "near_pct"}
+
+
+def _minutes(span: str) -> int:
+    return int(span[:-1]) * {"m": 1, "h": 60, "d": 1440}[span[-1]]
 
 
 def _all(values: list[Truth]) -> Truth:

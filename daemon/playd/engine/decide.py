@@ -6,7 +6,11 @@ Whatever counts bars or looks at them (cool-down, expiry, moving stops, drawdown
 closes. Where decisions are due inside a bar, they are made by the actions alone.
 """
 
+from typing import TypeAlias
+
+import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.core.units import from_units
@@ -17,6 +21,7 @@ from playd.engine.levels import (
     farthest_safe_ticks,
     is_beyond_liquidation,
     limit_ticks,
+    stop_of_fill,
     stop_ticks,
     target_ticks,
 )
@@ -56,6 +61,9 @@ from playd.matching.compiled import inlined, part
 from playd.matching.money import equity_usdt
 from playd.matching.records import MAX_DRAWDOWN, SIGNAL, SL, TIME, Record, Records
 
+Windows: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.int64]]
+"""When entries are allowed, as `rules.build_windows` makes it."""
+
 WEEK_MINUTES = 7 * 24 * 60
 _EPOCH_MINUTE_OF_WEEK = 3 * 24 * 60
 """1970-01-01 was a Thursday; the week starts on Monday."""
@@ -63,21 +71,30 @@ _EPOCH_MINUTE_OF_WEEK = 3 * 24 * 60
 
 @njit(cache=True)
 def decide(
-    state: Records, rules: Records, signals: Records, week: Records, close_ms: int, close: float, intent: Records
+    state: Records, rules: Records, signals: Records, windows: Windows, close_ms: int, close: float, intent: Records
 ) -> None:
     """
     Decide at the close `close_ms` of a bar of the decision clock, whose last price is `close`.
 
-    `week` is uint8 per minute of the week (Monday 00:00 UTC first), 1 where entries are allowed; empty when they always are.
     Writes the decision to `intent` and what must be remembered of it to `state`.
     """
-    decide_record(state[0], rules[0], signals[0], is_open(week, close_ms), close_ms, close, intent[0])
+    decide_record(state[0], rules[0], signals[0], is_open(windows, close_ms), close_ms, close, intent[0])
 
 
 @part
-def is_open(week: Records, time_ms: int) -> bool:
+def is_open(windows: Windows, time_ms: int) -> bool:
     """Whether entries are allowed at `time_ms` by the trading windows."""
-    return len(week) == 0 or week[(time_ms // MINUTE_MS + _EPOCH_MINUTE_OF_WEEK) % WEEK_MINUTES] != 0
+    weeks, spans = windows
+    if len(weeks) == 0:
+        return True
+    low, high = 0, len(spans) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if spans[middle, 0] <= time_ms:
+            low = middle
+        else:
+            high = middle - 1
+    return bool(weeks[spans[low, 1] + (time_ms // MINUTE_MS + _EPOCH_MINUTE_OF_WEEK) % WEEK_MINUTES] != 0)
 
 
 @inlined
@@ -303,7 +320,25 @@ def _plan_entry(r: Record, x: Record, direction: int, equity: float, reference: 
         return STOP_MISSING
     out.stop_ticks = stop
     out.target_ticks = target
+    if verdict == ENTERED and r.anchor_fill != 0 and r.entry_is_limit != 0:
+        return _measure_from_limit(r, x, direction, price, out)
     return verdict
+
+
+@part
+def _measure_from_limit(r: Record, x: Record, direction: int, price: float, out: Record) -> int:
+    """
+    What a limit order is filled at is known beforehand, unless it is better: with `anchor: fill` it carries the levels of that.
+    """
+    stop = stop_of_fill(r, x, direction, out.qty, price)
+    if stop > 0:
+        if direction * (price - from_units(stop, r.tick_num, r.tick_den)) <= 0.0:
+            return STOP_WRONG_SIDE
+        out.stop_ticks = stop
+    target = target_ticks(r, x, direction, price)
+    if target > 0:
+        out.target_ticks = target
+    return ENTERED
 
 
 @part

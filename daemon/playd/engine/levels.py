@@ -105,18 +105,29 @@ def is_beyond_liquidation(r: Record, direction: int, qty: int, reference: float,
 
 
 @part
+def stop_of_fill(r: Record, x: Record, direction: int, qty: int, price: float) -> int:
+    """
+    The stop of a position of `qty` steps that was entered at `price`; 0 or less if there is none or it cannot be measured.
+
+    Such a position cannot be refused any more: unless the Play accepts a stop beyond liquidation, it goes to the farthest safe
+    price.
+    """
+    stop = stop_ticks(r, x, direction, price)
+    may_adjust = stop > 0 and r.on_stop_beyond_liquidation != WARN
+    if may_adjust and is_beyond_liquidation(r, direction, qty, price, from_units(stop, r.tick_num, r.tick_den)):
+        return farthest_safe_ticks(r, direction, qty, price)
+    return stop
+
+
+@part
 def anchor_levels(s: Record, r: Record) -> None:
     """
     Measure stop and target of the open position from its average entry price, with the values of the close that decided it.
 
-    A level that cannot be measured so stays as it was sent. A stop that has moved since the first fill stays too. A position
-    cannot be refused any more: unless the Play accepts a stop beyond liquidation, it goes to the farthest safe price.
+    A level that cannot be measured so stays as it was sent. A stop that has moved since the first fill stays too.
     """
     if s.stop_ticks == s.first_stop_ticks:
-        stop = stop_ticks(r, s, s.dir, s.entry_price)
-        may_adjust = stop > 0 and r.on_stop_beyond_liquidation != WARN
-        if may_adjust and is_beyond_liquidation(r, s.dir, s.qty, s.entry_price, from_units(stop, r.tick_num, r.tick_den)):
-            stop = farthest_safe_ticks(r, s.dir, s.qty, s.entry_price)
+        stop = stop_of_fill(r, s, s.dir, s.qty, s.entry_price)
         if stop > 0:
             s.stop_ticks = stop
             s.first_stop_ticks = stop

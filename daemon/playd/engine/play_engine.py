@@ -18,7 +18,7 @@ from playd.engine.decide import decide
 from playd.engine.late_fills import entered_late, left_late
 from playd.engine.messages import LEVELS_OF_FILL, Decision, EngineFill, EngineOrder, EnginePosition
 from playd.engine.notes import NoteReader, Remembered
-from playd.engine.rules import build_rules, build_state, build_week
+from playd.engine.rules import build_rules, build_state, build_windows
 from playd.engine.trades import TradeRecord, read_trades
 from playd.engine.verdicts import NO_SIGNAL, NewestClause
 from playd.matching.money import equity_usdt
@@ -39,7 +39,7 @@ def compile_now() -> None:
     """Compile what engines call, once per process, so that no first bar and no first fill has to wait for it."""
     play_state, rules, trade = build_state(1.0), np.zeros(1, e.RULES), np.zeros(1, e.TRADE)
     rules["base_step_ms"] = rules["exec_step_ms"] = rules["decision_step_ms"] = rules["step_den"] = rules["tick_den"] = 1
-    decide(play_state, rules, np.zeros(1, e.SIGNALS), build_week(()), 0, 1.0, np.zeros(1, e.INTENT))
+    decide(play_state, rules, np.zeros(1, e.SIGNALS), build_windows(()), 0, 1.0, np.zeros(1, e.INTENT))
     apply_entry(play_state, rules, 1, 1, 1.0, 0.0, 0)
     mark(play_state, 1.0, 1.0)
     apply_funding(play_state, 0.0)
@@ -89,7 +89,7 @@ class PlayEngine:
         self._remembered = Remembered(self._notes)
         self._stopping = NewestClause(play, program)
         self._rules = build_rules(play, instrument, program.base_step_ms)
-        self._week = build_week(play.policy.trading_windows)
+        self._windows = build_windows(play.policy.trading_windows)
         self._state = build_state(start_equity_usdt)
         self._signals = np.full(1, np.nan, e.SIGNALS)
         self._intent = np.zeros(1, e.INTENT)
@@ -183,12 +183,12 @@ class PlayEngine:
         values = self._columns.last_signals()
         for name, value in values.items():
             self._signals[name] = value
-        decide(state, self._rules, self._signals, self._week, close_ms, candle.close, self._intent)
+        decide(state, self._rules, self._signals, self._windows, close_ms, candle.close, self._intent)
         return self._decision(close_ms, candle.close, values)
 
     def on_fill(self, fill: EngineFill) -> EngineOrder | None:
         """
-        One execution. Returns the new levels for the venue where the Play measures them from the fill, else None.
+        One execution. Returns the levels for the venue where the fill has changed them from what the order brought along.
 
         Raises `Broken` when the execution cannot belong to the position; `ValueError` for an unknown reason.
         """
@@ -198,10 +198,11 @@ class PlayEngine:
         if fill.action in (Action.ENTER, Action.ADD):
             if held not in (0, direction):
                 raise Broken(f"an entry was filled on side {fill.side} against an open position")
+            before = self._levels("" if held else "pending_")
             apply_entry(self._state, self._rules, direction, fill.qty_steps, price, fill.fee_usdt, fill.time_ms)
             if held == 0 and self._is_late(fill):
                 entered_late(self._state, self._columns, self._program.exec_step_ms)
-            return self._levels_of_fill(price) if self._rules["anchor_fill"][0] else None
+            return self._levels_of_fill(price) if self._levels("") != before else None
         if held != -direction or fill.qty_steps > self._state["qty"][0]:
             raise Broken(f"{fill.side} {fill.qty_steps} steps was filled as {fill.action} and does not fit the position")
         reason = REASON_CODE.get(fill.reason, 0)
@@ -317,6 +318,11 @@ class PlayEngine:
         self.net_pnl_usdt += self.trades[-1].net_pnl_usdt
         if len(self.trades) >= 2 * KEPT_TRADES:
             del self.trades[:-KEPT_TRADES]
+
+    def _levels(self, which: str) -> tuple[int, int]:
+        """Stop and target of the position, or with `pending_` of the entry order under way."""
+        s = self._state[0]
+        return int(s[f"{which}stop_ticks"]), int(s[f"{which}target_ticks"])
 
     def _levels_of_fill(self, price: float) -> EngineOrder:
         s = self._state[0]

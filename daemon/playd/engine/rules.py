@@ -1,5 +1,7 @@
 """A checked Play on one instrument becomes RULES and the opening STATE."""
 
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
@@ -7,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playd.core.instrument import Instrument
+from playd.core.zones import offsets
 from playd.engine import records as e
-from playd.engine.decide import WEEK_MINUTES
+from playd.engine.decide import WEEK_MINUTES, Windows
 from playd.matching.records import TIF_CODE, Records, new_terms
 from playd.plays import model
 from playd.plays.evaluation import evaluation_of
@@ -67,22 +70,36 @@ def build_state(start_equity_usdt: float) -> Records:
     return state
 
 
-def build_week(windows: tuple[model.TradingWindow, ...]) -> NDArray[np.uint8]:
+def build_windows(windows: tuple[model.TradingWindow, ...]) -> Windows:
     """
-    Minutes of the week (Monday 00:00 UTC first) in which entries are allowed; empty when there are no windows.
+    When entries are allowed: minutes of the week (Monday 00:00 UTC first), one week after the other, 1 where they are; and for
+    each stretch of time, oldest first, its beginning in epoch ms and where its week begins. Both empty without windows.
 
-    A window that ends at or before its start runs past midnight and belongs to the day on which it started. Zones other than
-    UTC raise ValueError: the Play checker refuses them.
+    A window that ends at or before its start runs past midnight and belongs to the day on which it started. Windows are in
+    local time, so that a change of clocks begins a stretch.
     """
     if not windows:
-        return np.zeros(0, np.uint8)
+        return np.zeros(0, np.uint8), np.zeros((0, 2), np.int64)
+    zones = {window.zone: offsets(window.zone) for window in windows}
+    starts_ms = sorted({start_ms for spans in zones.values() for start_ms, _ in spans})
+    stretches = [(start_ms, tuple(_offset_at(spans, start_ms) for spans in zones.values())) for start_ms in starts_ms]
+    kinds = list(dict.fromkeys(offset_min for _, offset_min in stretches))
+    weeks = [_week(windows, dict(zip(zones, kind, strict=True))) for kind in kinds]
+    spans = [(start_ms, kinds.index(kind) * WEEK_MINUTES) for start_ms, kind in stretches]
+    return np.concatenate(weeks), np.array(spans, np.int64)
+
+
+def _offset_at(spans: Sequence[tuple[int, int]], time_ms: int) -> int:
+    return spans[max(0, bisect_right([start_ms for start_ms, _ in spans], time_ms) - 1)][1]
+
+
+def _week(windows: Iterable[model.TradingWindow], offset_min: Mapping[str, int]) -> NDArray[np.uint8]:
+    """The week in UTC while each zone has this offset."""
     week = np.zeros(WEEK_MINUTES, np.uint8)
     for window in windows:
-        if window.zone != "UTC":
-            raise ValueError(f"trading window in zone {window.zone}: only UTC is available")
         length = (window.to_min - window.from_min - 1) % _DAY_MINUTES + 1
         for day in window.days:
-            first = day * _DAY_MINUTES + window.from_min
+            first = day * _DAY_MINUTES + window.from_min - offset_min[window.zone]
             week[np.arange(first, first + length) % WEEK_MINUTES] = 1
     return week
 

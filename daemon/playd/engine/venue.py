@@ -46,9 +46,10 @@ def live_minute(
     n: int,
 ) -> int:
     """
-    `match_minute` and `settle` for levels that are measured from the fill, which is one at the open: entries do not rest then.
+    `match_minute` and `settle` for levels that are measured from the fill.
 
-    The venue is told of them before anything else of the minute.
+    The venue is told of those of a fill at the open before anything else of the minute. An entry that rests brings along those
+    of its limit, which is what it is filled at inside a minute.
     """
     was_flat = s.dir == 0
     n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, n)

@@ -7,9 +7,6 @@ from playd.plays.reader import Section
 
 def refuse_unavailable(top: Section, entry: Entry, risk: Risk, policy: Policy, report: Report) -> None:
     """Findings for what is written and sound but cannot run yet."""
-    name = "risk_model" if top.has("risk_model") else "risk"
-    if risk.anchor == "fill" and entry.order_type == "Limit" and entry.time_in_force in ("GTC", "PostOnly"):
-        _refuse(f"{name}.anchor", "fill beside limit entries that rest", "signal, or IOC or FOK entries", top, name, report)
     if policy.funding_guard is not None:
         _refuse("position_policy.funding_guard", "funding_guard", "none", top, "position_policy", report)
 

@@ -175,7 +175,7 @@ def _numbers(param: ParamSpec) -> Schema:
 
 
 def _policy() -> Schema:
-    windows = _object(TRADING_WINDOW, days={"type": "array", "items": {"enum": list(DAYS)}}, zone={"const": "UTC"})
+    windows = _object(TRADING_WINDOW, days={"type": "array", "items": {"enum": list(DAYS)}}, zone={"type": "string"})
     return _object(
         POLICY,
         cooldown_bars={"anyOf": [_key(COOLDOWN.key("exit")), _object(COOLDOWN)]},

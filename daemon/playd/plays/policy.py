@@ -3,11 +3,15 @@
 import re
 from typing import Final, Literal, cast
 
+from playd.core.zones import changes_after, zone_names
 from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import Report, did_you_mean, one_of
 from playd.plays.model import FundingGuard, Policy, TradingWindow
 from playd.plays.reader import Section, read_scalar
 from playd.plays.tables import COOLDOWN, DAYS, FUNDING_GUARD, POLICY, TRADING_WINDOW
+
+_NOWADAYS_MS: Final = 1_767_225_600_000
+"""2026-01-01: zones whose clocks are changed after it have summer time."""
 
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])\Z")
 
@@ -54,9 +58,13 @@ def _cooldown(section: Section, report: Report) -> tuple[int, int]:
 def _trading_window(item: Item, path: str, report: Report) -> TradingWindow:
     section = Section(item, TRADING_WINDOW, path, report, mark=item.mark)
     zone = section.text("zone")
-    if zone != "UTC":
-        text = f"found the zone `{zone}`, which is not available in this version, expected UTC"
-        report.add("E902", section.mark_of("zone"), section.path_of("zone"), text)
+    mark, where = section.mark_of("zone"), section.path_of("zone")
+    if zone not in zone_names():
+        near = did_you_mean(zone, sorted(zone_names()))
+        report.add("E105", mark, where, f"found the unknown zone `{zone}`, expected an IANA name like Europe/Berlin{near}")
+        zone = "UTC"
+    elif changes_after(zone, _NOWADAYS_MS):
+        report.add("W603", mark, where, f"found the zone `{zone}`, whose clocks are changed: in UTC the window moves with them")
     return TradingWindow(_days(section, report), _minutes(section, "from", report), _minutes(section, "to", report), zone)
 
 

@@ -20,7 +20,7 @@ from playd.core.errors import CandleError
 from playd.core.instrument import Instrument
 from playd.engine import records as e
 from playd.engine.notes import NoteReader
-from playd.engine.rules import build_rules, build_state, build_terms, build_week
+from playd.engine.rules import build_rules, build_state, build_terms, build_windows
 from playd.engine.trades import TradeRecord, read_trades
 from playd.matching.records import Records, new_book, new_fills
 from playd.plays.columns import Columns
@@ -249,10 +249,10 @@ def _decide_all(
     rows, strides = _signal_rows(columns)
     trades: Records = np.empty(_FIRST_ROOM, e.TRADE)
     signals, intent, fills = np.full(1, np.nan, e.SIGNALS), np.zeros(1, e.INTENT), new_fills()
-    week = build_week(play.policy.trading_windows)
+    windows = build_windows(play.policy.trading_windows)
     bars = loaded.open_time_ms, loaded.open, loaded.high, loaded.low, loaded.close
     while True:
-        records = run, state, rules, book, terms, signals, intent, fills, week
+        records = run, state, rules, book, terms, signals, intent, fills, windows
         outputs = trades, equity, verdicts
         run_bars(*records, *bars, row_open_ms, rows, strides, funding.time_ms, funding.rate, *outputs)
         if run["finished"][0]:

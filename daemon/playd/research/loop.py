@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playd.engine.account import apply_funding_record, mark_record
-from playd.engine.decide import closes_bar, decide_record, is_open
+from playd.engine.decide import Windows, closes_bar, decide_record, is_open
 from playd.engine.records import HALTED_DRAWDOWN, HALTED_LIQUIDATED, NO_ACTION, RUNNING
 from playd.engine.venue import live_minute, settle, submit
 from playd.matching.compiled import borrowing, inlined, part
@@ -56,7 +56,7 @@ def run_bars(
     signals: Records,
     intent: Records,
     fills: Records,
-    week: Records,
+    windows: Windows,
     open_ms: NDArray[np.int64],
     open_: NDArray[np.float64],
     high: NDArray[np.float64],
@@ -91,7 +91,7 @@ def run_bars(
     decision_step_ms = r.decision_step_ms
     stamps = len(funding_ms)
     room = len(trades) - TRADES_PER_BAR
-    has_windows = len(week) > 0
+    has_windows = len(windows[0]) > 0
     while bar < end_bar and written <= room:
         time_ms = open_ms[bar]
         while funding_row < stamps and funding_ms[funding_row] <= time_ms:
@@ -115,7 +115,7 @@ def run_bars(
             _read_truths(x, columns, strides, row)
             if s.dir != 0 or x.entry_long == 1.0 or x.entry_short == 1.0:
                 _read_levels(x, columns, strides, row)
-            window_open = not has_windows or is_open(week, close_ms)
+            window_open = not has_windows or is_open(windows, close_ms)
             decide_record(s, r, x, window_open, close_ms, close[bar], out)
             if out.action != NO_ACTION or out.amend != 0 or out.cancel != 0:
                 submit(s, r, book, terms, intent)

@@ -11,10 +11,11 @@ from playd.plays.tables import ACCOUNT, BACKTEST, COOLDOWN, DAYS, DEPLOY, ENTRY,
 from playd.plays.tables import FUNDING_GUARD as GUARD
 from playd.research.forge.columns import Named
 from playd.research.forge.draw import Draw
-from playd.research.forge.offered import FILL_ANCHOR, FUNDING_GUARD, LIMIT_ENTRIES, offered
+from playd.research.forge.offered import FUNDING_GUARD, offered
 
 _SCALARS: Final = ("number", "int", "bool", "word")
 _RESTS: Final = ("GTC", "PostOnly")
+_ZONES: Final = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
 
 
 def scalars(table: Table, *without: str) -> list[str]:
@@ -75,8 +76,9 @@ class MoneyForge:
     def _window(self) -> dict[str, object]:
         times = {name: f"{self._draw.integer(0, 23):02}:{self._draw.integer(0, 59):02}" for name in ("from", "to")}
         days = {"days": self._draw.some(DAYS, 1, 7)} if self._draw.chance(0.5) else {}
+        zone = {"zone": self._draw.one_of(_ZONES)} if self._draw.chance(0.3) else {}
         assert set(times) | {"days", "zone"} == set(TRADING_WINDOW.names)
-        return {**days, **times}
+        return {**days, **times, **zone}
 
     def risk(self, stop: str, target: str, sizing: str) -> dict[str, object]:
         """`risk_model` or `risk` with a stop and a target of these types; `none` for no such level."""
@@ -101,7 +103,7 @@ class MoneyForge:
         """Order types, and what moves a stop where there is one."""
         more = self._draw.keys(RISK_MODEL, ["tp_order_type", "sl_order_type"], 0.3)
         if self._draw.chance(0.3):
-            more["anchor"] = self._draw.one_of(RISK.key("anchor").words if offered(FILL_ANCHOR) else ("signal",))
+            more["anchor"] = self._draw.one_of(RISK.key("anchor").words)
         if stop != "none" and self._draw.chance(0.3):
             more["break_even"] = self._draw.keys(BREAK_EVEN, ["activation_pct"])
         if stop != "none" and not stop.startswith("trailing") and self._draw.chance(0.3):
@@ -131,7 +133,7 @@ class MoneyForge:
 
     def entry(self) -> dict[str, object]:
         """`entry`, or nothing for market orders."""
-        if not offered(LIMIT_ENTRIES) or self._draw.chance(0.6):
+        if self._draw.chance(0.6):
             return {"entry": {"order_type": "market"}} if self._draw.chance(0.2) else {}
         entry = {"order_type": "LIMIT", **self._draw.keys(ENTRY, ["time_in_force"])}
         if self._draw.chance(0.7):

@@ -13,14 +13,13 @@ timeframes: {low_tf: 1m, med_tf: 1m, high_tf: 1m, exec: low_tf}
 account: {}
 actions: {entry_long: {all: [[close, ">", 1]]}}
 position_policy: {funding_guard: {max_rate_pct: 1, within_min: 10}}
-risk: {stop_loss_pct: 1, take_profit_pct: 1, anchor: fill}
-entry: {order_type: LIMIT}
+risk: {stop_loss_pct: 1, take_profit_pct: 1}
 """
 
 _NOT_AVAILABLE: Final = "E902"
 
-LIMIT_ENTRIES, FILL_ANCHOR, FUNDING_GUARD = "entry.order_type", "risk.anchor", "position_policy.funding_guard"
-"""Paths of what is asked."""
+FUNDING_GUARD: Final = "position_policy.funding_guard"
+"""Path of what is asked."""
 
 
 @cache
