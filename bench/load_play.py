@@ -1,0 +1,62 @@
+"""
+How long a Play takes to load and compile when its kernels are in the cache.
+
+    python bench/load_play.py
+
+Timed, in processes of their own: reading and checking the text of an example Play, and compiling it to a Program, which loads
+its machine code from the disk. As the first Play of a process, in which Numba prepares itself, once and whatever the Play; as
+the next one after another Play, which is what a running daemon does; and the same Play again, whose code is there. Not timed:
+imports, and the first compilation of the kernels.
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+import _setup  # before anything that imports a kernel
+from _figures import tell
+
+LIMIT_MS = 50.0
+PASSES = 9
+BEFORE = "ema_cross_rsi"
+PLAYS = ("mtf_trend", "order_block_gap", "supertrend_follow")
+
+
+def one_process(names: list[str]) -> None:
+    """Print what loading these Plays took, one after the other, in milliseconds."""
+    from playd.core.timeframes import MINUTE_MS
+    from playd.plays.compile import compile_program
+    from playd.plays.load import load_play
+
+    taken = []
+    for name in names:
+        text = (_setup.REPO / "config" / "plays" / f"{name}.yml").read_text(encoding="utf-8")
+        start = time.perf_counter()
+        compile_program(load_play(text, name), MINUTE_MS)
+        taken.append((time.perf_counter() - start) * 1e3)
+    print(json.dumps(taken))
+
+
+def in_a_process(*names: str) -> list[float]:
+    """Milliseconds of each, in a process of their own."""
+    done = subprocess.run([sys.executable, __file__, *names], check=True, capture_output=True, text=True)
+    taken: list[float] = json.loads(done.stdout)
+    return taken
+
+
+def main() -> None:
+    """Print the figures."""
+    in_a_process(BEFORE, *PLAYS)  # fills the cache
+    tell("first Play of a process", [in_a_process(BEFORE)[0] for _ in range(PASSES)], "ms")
+    for name in PLAYS:
+        found = [in_a_process(BEFORE, name, name) for _ in range(PASSES)]
+        tell(f"{name}, next", [taken[1] for taken in found], "ms", limit=LIMIT_MS)
+        tell(f"{name}, again", [taken[2] for taken in found], "ms", limit=LIMIT_MS)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        one_process(sys.argv[1:])
+    else:
+        main()
