@@ -95,12 +95,12 @@ entry: {order_type: LIMIT, limit_offset_pct: 0.02, expire_after_bars: 5}
 """,
     "looked at every minute inside the bar, limits that rest with levels from the fill": """
 actions:
-  entry_long: {all: [["last_price", cross_above, "fast"], [slow, ">", {feature_id: slow, offset: 1}]]}
-  entry_short: {all: [["fast", cross_below, "slow"]]}
+  entry_long: {all: [["last_price", cross_above, "fast"]]}
+  entry_short: {all: [["rsi", "<", 45]]}
   exit_long: {all: [{holds_for: {bars: 4, expr: [["last_price", "<", "slow"]]}}], metadata: {at: {feature_id: last_price}}}
 risk_model:
-  stop_loss: {type: atr_multiple, value: 1.2, atr_feature_id: atr}
-  take_profit: {type: rr_ratio, value: 2}
+  stop_loss: {type: atr_multiple, value: 0.5, atr_feature_id: atr}
+  take_profit: {type: rr_ratio, value: 1}
   anchor: fill
   sizing: {model: percent_equity, value: 20}
 entry: {order_type: LIMIT, limit_offset_pct: 0.01, expire_after_bars: 2}
