@@ -15,6 +15,7 @@ from playd.control.tables import ALERTS, BACKUPS, CHECKS, CONFIG, EVENTS, INCIDE
 EXIT_DEGRADED: Final = 9
 EXIT_DIFFERENCE: Final = 10
 EXIT_FAILED: Final = 1
+EXIT_PERMISSION: Final = 12
 VERIFY_WAIT_S: Final = 600.0
 
 IncidentArgument = Annotated[str, typer.Argument(help="Incident: its id, its number, or its kind when one of it is open.")]
@@ -50,6 +51,8 @@ def register(app: typer.Typer) -> None:
     add(backup, "verify", "playctl backup verify 2024-01-31T12-00-00Z")(backup_verify)
     audit = _group(app, "audit", "Is the journal whole? `playd audit verify` asks the same without a daemon.")
     add(audit, "verify", "playctl audit verify")(audit_verify)
+    creds = _group(app, "creds", "Keys of accounts, as their venues see them.")
+    add(creds, "check", "playctl creds check main")(creds_check)
     config = _group(app, "config", "Settings as the daemon runs with them.")
     add(config, "show", "playctl config show --origin")(config_show)
 
@@ -260,6 +263,13 @@ async def audit_verify(
     data = (await session.ask("audit.verify", {"since": since, "anchor": anchor}, timeout_s=VERIFY_WAIT_S))["data"]
     session.show(data, f"{data['result']}: head {data['head_seq']}:{data['head_hash']}")
     return 0 if data["result"] == "whole" else EXIT_DIFFERENCE
+
+
+async def creds_check(session: Session, account: Annotated[str, typer.Argument(help="Account.")]) -> int:
+    """Ask the venue about the key of an account. Exit 12 when it must not be used, 9 when nobody could be asked."""
+    data = (await session.ask("creds.check", {"account": account}))["data"]
+    session.show(data, render_pairs([(key, "-" if value is None else str(value)) for key, value in data.items()]))
+    return 0 if data["accepted"] else EXIT_PERMISSION
 
 
 async def config_show(

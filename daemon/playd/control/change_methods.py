@@ -11,6 +11,7 @@ from playd.control.look_methods import chosen
 from playd.control.panic_rows import panic_rows
 from playd.control.params import (
     Add,
+    CancelOrder,
     LiftHalt,
     Panic,
     RaiseHalt,
@@ -24,9 +25,10 @@ from playd.control.params import (
 )
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.scopes import Scope, parse_scope, scopes_around
-from playd.core.modes import Mode
+from playd.core.modes import Environment, Mode
 from playd.orders.account import Account
 from playd.orders.halts import ALL, Halt, Level, account_scope
+from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicReport, PanicScope
 from playd.supervisor import shadow_panic
 from playd.supervisor.commands import Incomplete
@@ -36,6 +38,9 @@ from playd.supervisor.slot import Slot
 
 LEVELS: Final = {"pause": Level.PAUSE, "halt": Level.HALT, "cancel": Level.CANCEL, "freeze": Level.FREEZE}
 OPERATOR: Final = "OPERATOR"
+
+CANCEL_WITHIN_S: Final = 10.0
+"""How long a cancel waits for the venue's last word before it answers with what is known."""
 
 
 async def add(daemon: Daemon, params: Add, call: Call) -> JsonObject:
@@ -199,6 +204,30 @@ def _unreachable(daemon: Daemon, scope: Scope) -> list[str]:
             if slot.record.account == alias
         )
     ]
+
+
+async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> JsonObject:
+    """Take one working order back. A stop is never taken from its position by this: close the position instead."""
+    found = [(account, row) for account in rows.all_accounts(daemon) for row in account.views.orders()]
+    match = [(account, row) for account, row in found if params.id in (row.link_id, row.venue_order_id)]
+    if not match:
+        raise RpcError(Code.NOT_FOUND, f"no working order {params.id!r}", hint="playctl orders")
+    account, row = match[0]
+    if row.protective:
+        text = f"{params.id} is the stop of a position on {row.symbol}"
+        raise RpcError(Code.REFUSED, text, reason="protective", hint=f"playctl panic symbol:{account.alias}/{row.symbol}")
+    phrase = f"CLOSE {params.id}"
+    careful = account.environment is Environment.LIVE or row.owner == FOREIGN
+    if careful and params.confirm != phrase:
+        whose = "nobody here sent it" if row.owner == FOREIGN else "it is real money"
+        preview = [f"{row.side} {row.qty} {row.symbol} at {row.price or 'market'}, {row.state}: {whose}"]
+        details = {"phrase": phrase, "preview": preview}
+        raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", details=details)
+    after = await account.cancel_order(row, CANCEL_WITHIN_S)
+    if not after.state.terminal:
+        text = f"{params.id} is {after.state} after {CANCEL_WITHIN_S:g} s; it is asked for again until it is final"
+        call.warnings.append(("not_final", text))
+    return rows.order_row(daemon, account.alias, after)
 
 
 async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject:

@@ -47,6 +47,7 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "backup.verify": (params.ById, ops.verify_backup),
     "audit.verify": (params.Verify, ops.verify_chain),
     "config.get": (params.Nothing, ops.get_config),
+    "creds.check": (params.OfAccount, ops.check_key),
     "subscribe": (params.Subscribe, look.subscribe),
     "unsubscribe": (params.Unsubscribe, look.unsubscribe),
 }
@@ -64,6 +65,7 @@ CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
     "halt.lift": (params.LiftHalt, change.lift_halt),
     "panic.run": (params.Panic, change.panic),
     "recon.run": (params.Reconcile, change.reconcile),
+    "order.cancel": (params.CancelOrder, change.cancel_order),
     "incident.ack": (params.Noted, ops.ack_incident),
     "incident.note": (params.Noted, ops.note_incident),
     "incident.resolve": (params.Noted, ops.resolve_incident),

@@ -17,6 +17,7 @@ from playd.control.health import health as health_of
 from playd.control.metrics import metrics_text
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.slo_readings import readings
+from playd.core.errors import LinkError, VenueError
 from playd.core.timeframes import DAY_MS
 from playd.ops.alert_rows import AlertRow
 from playd.ops.backup import describe
@@ -318,6 +319,30 @@ def _wanted(line: bytes, params: p.EventQuery, uid: str | None) -> JsonObject | 
         and (params.until_ms is None or record["ts_ms"] < params.until_ms)
     )
     return record if fits else None
+
+
+async def check_key(daemon: Daemon, params: p.OfAccount, call: Call) -> JsonObject:
+    """What the venue says about the key of an account, asked now; nothing is changed by it."""
+    held = daemon.accounts.held.get(params.account)
+    if held is None:
+        raise RpcError(Code.NOT_FOUND, not_found("account", params.account, [*daemon.accounts.held]))
+    if held.account is None:
+        raise RpcError(Code.DEGRADED, f"account {params.account} is not open: {held.refused or held.step}")
+    try:
+        info, refusal = await held.account.key.ask()
+    except (VenueError, LinkError) as error:
+        raise RpcError(Code.DEGRADED, f"the venue of {params.account} could not be asked: {error}") from error
+    return {
+        "account": params.account,
+        "environment": str(held.plan.environment),
+        "uid": info.uid,
+        "accepted": not refusal,
+        "refusal": refusal or None,
+        "can_trade": info.can_trade and not info.read_only,
+        "can_withdraw": info.can_withdraw,
+        "bound_to_addresses": info.bound_to_addresses,
+        "days_left": info.days_left,
+    }
 
 
 async def get_config(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:

@@ -199,6 +199,17 @@ class Pnl(Params):
     owner: str | None = None
 
 
+class CancelOrder(Changing):
+    """`id`: link id of an order, or the venue's id. `confirm` is needed for real money and for orders that are not ours."""
+
+    id: str = Field(min_length=1, max_length=64)
+    confirm: str = ""
+
+
+class OfAccount(Params):
+    account: str
+
+
 class EventQuery(Params):
     """Filters of journal records. `kind` is a glob such as `order.*`; `instance` a name or uid."""
 

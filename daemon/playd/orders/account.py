@@ -43,6 +43,7 @@ from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler, ReconReport
 from playd.orders.resolver import Resolver
 from playd.orders.resuming import Resuming
+from playd.orders.rows import OrderRow
 from playd.orders.settings import OrderSettings
 from playd.orders.stops import Stops
 from playd.orders.timers import Timers
@@ -240,6 +241,18 @@ class Account:
         wanted = self._withdrawals.entries(instance_uid=instance_uid, symbol=symbol)
         await self._withdrawals.ask(wanted)
         return len(wanted)
+
+    async def cancel_order(self, row: OrderRow, within_s: float) -> OrderRow:
+        """
+        Take one order back from the venue, whoever sent it; the order once it is final, or as it is `within_s` later.
+
+        Whether it may go is the caller's business: a stop may not. Raises `VenueError`, `LinkError`.
+        """
+        await self._withdrawals.ask([row])
+        with anyio.move_on_after(within_s):
+            while not self.desk.book.need(row.link_id).state.terminal:
+                await self.desk.changed(row.link_id, within_s)
+        return self.desk.book.need(row.link_id)
 
     async def wait_ready(self) -> None:
         """Return once the account takes entries: private stream up and a clean reconciliation since."""

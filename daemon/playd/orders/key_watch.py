@@ -68,6 +68,11 @@ class KeyWatch:
         """Days until the key ends as the venue last said; None for one without an end, or before the first answer."""
         return None if self._info is None else self._info.days_left
 
+    async def ask(self) -> tuple[KeyInfo, str]:
+        """What the venue says about the key now, and why it must not be used, if so. Raises `VenueError`, `LinkError`."""
+        info = await self._desk.port.key_info()
+        return info, self._refusal(info) or ""
+
     def start_refusal(self) -> str:
         """Why no instance may be started on the account, or the empty text."""
         if self._info is None or not key_expires_soon(self._info):

@@ -24,6 +24,8 @@ NOTE = ("NAKED", "--note", "seen")
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "add": ("p.yml", "--as", "alpha", "--mode", "paper"),
     "stop": ("alpha",),
+    "order cancel": ("pdezldnyy-axzhrv222auhxbveybjt2sm3",),
+    "creds check": ("main",),
     "why": ("pdezldnyy-axzhrv222auhxbveybjt2sm3",),
     "incident show": ("NAKED",),
     "incident ack": NOTE,
@@ -70,7 +72,8 @@ def test_the_commands_of_the_specification_are_there() -> None:
         *("version", "completion", "guardian", "explain", "health", "metrics", "slo", "limits", "events", "why", "pnl"),
         *(f"incident {word}" for word in ("list", "show", "ack", "note", "resolve")),
         *(f"notify {word}" for word in ("list", "test", "verify", "retry", "drop")),
-        *("backup now", "backup list", "backup verify", "audit verify", "config show"),
+        *("backup now", "backup list", "backup verify", "audit verify", "config show", "creds check"),
+        "order cancel",
     }
     assert wanted == set(COMMANDS)
 

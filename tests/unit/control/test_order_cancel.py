@@ -1,0 +1,80 @@
+"""A person cancels one order: through lost replies, never a stop, and what is not ours only with the phrase."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
+
+import anyio
+import pytest
+
+from playd.control.change_methods import cancel_order
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.params import CancelOrder
+from playd.control.protocol import Code, RpcError
+from playd.core.orders import OrderRequest, Side
+from playd.orders.order_book import FOREIGN
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, OrderWorld, build, entry
+from tests.simulation.test_order_path_cancels import resting
+from tests.simulation.venue_script import EventFault, WriteFault
+from tests.virtual_time import in_virtual_time
+
+
+@dataclass
+class Warned:
+    """What a call keeps of its warnings."""
+
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+
+async def cancelled(life: OrderWorld, order: str, confirm: str = "") -> dict[str, Any]:
+    held = {"main": SimpleNamespace(account=life.account)}
+    daemon = SimpleNamespace(
+        accounts=SimpleNamespace(held=held), clock=life.world.clock, supervisor=SimpleNamespace(slots={}), ledger=life.ledger
+    )
+    params = CancelOrder(request_id="r", id=order, confirm=confirm)
+    return await cancel_order(cast("Daemon", daemon), params, cast("Call", Warned()))
+
+
+def test_an_entry_is_final_when_the_command_answers_also_when_the_reply_was_lost() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await resting(life)
+            link = next(iter(life.account.desk.book.live())).link_id
+            life.venue.script.cancels = [WriteFault.LOST_BEFORE]
+            life.venue.script.events = [EventFault.LOST]
+            with anyio.fail_after(20):
+                row = await cancelled(life, link)
+            assert row["state"] == "CANCELLED"
+            with pytest.raises(RpcError) as caught:
+                await cancelled(life, link)
+            assert caught.value.code is Code.NOT_FOUND
+
+    in_virtual_time(body)
+
+
+def test_a_stop_is_refused_and_an_order_of_somebody_else_needs_the_phrase() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            stop = next(row for row in life.account.desk.book.live() if row.protective)
+            with pytest.raises(RpcError, match="is the stop") as refused:
+                await cancelled(life, stop.link_id)
+            assert refused.value.code is Code.REFUSED
+            life.venue.resting = True
+            life.venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
+            await anyio.sleep(0.1)
+            other = next(row for row in life.account.desk.book.live() if row.owner == FOREIGN)
+            with pytest.raises(RpcError) as asked:
+                await cancelled(life, other.link_id)
+            assert asked.value.code is Code.PHRASE_REQUIRED
+            row = await cancelled(life, other.link_id, f"CLOSE {other.link_id}")
+            assert row["state"] == "CANCELLED"
+
+    in_virtual_time(body)
