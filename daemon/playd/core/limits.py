@@ -42,8 +42,9 @@ JOURNAL_RECORD_BYTES: Final = 16 * 1024
 STATE_BYTES: Final = 256 * 1024
 """Largest instance state; a real one is about 4 KiB."""
 
-KEPT_BASE_BARS: Final = 7 * 24 * 60
-"""Base bars whose columns a running instance keeps for explanations: a week of minutes, 80 KiB a column."""
+KEPT_BASE_BARS: Final = 3 * 24 * 60
+"""Base bars whose columns a running instance keeps for explanations: three days of minutes, 34 KiB a column; ten instances of
+thirty columns stay 10 MiB."""
 
 KEPT_LEAST_BARS: Final = 1024
 """Bars that it keeps of every clock at least: twice what one answer lists, six weeks of hours, 8 KiB a column."""

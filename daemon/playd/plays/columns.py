@@ -149,7 +149,7 @@ class Columns:
         for clock, bars in enumerate([self._spare(clock, self._keep) for clock in range(len(self._clocks))]):
             if bars > 0:
                 self._drop(clock, bars)
-        self._trim_at = self._base.count + max(self._keep.spare_bars, self._base.count // 4)
+        self._trim_at = self._base.count + max(self._keep.spare_bars, self._base.count // 8)
 
     def dropped(self, clock: int) -> int:
         """How many bars of a clock were before the first that is left."""

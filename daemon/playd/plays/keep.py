@@ -26,7 +26,7 @@ class Keep:
     @property
     def spare_bars(self) -> int:
         """Base bars beyond what is kept that gather before anything is dropped: copying what stays then costs little a bar."""
-        return max(self.base_bars // 4, 1)
+        return max(self.base_bars // 8, 1)
 
 
 def reaches(program: Program) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ Images of one instance's columns on disk, so that a start after months does not 
 `instances/<name>/columns.bin` and the generation before it: one line with a checksummed envelope, then the values. An image
 only saves time. One that cannot be used costs a start that replays from the anchor, with the same bits, and is told.
 
-Generations lie a week of base bars apart, and the older one is used: what people ask about the last week is then computed
+Generations lie three days of minutes apart, and the older one is used: what people ask about the last days is then computed
 again instead of kept.
 """
 
