@@ -43,6 +43,8 @@ class Reports:
                 exact = {name: plain(one) if isinstance(one, float) else one for name, one in fields["metadata"].items()}
                 data = {**fields, "metadata": exact}
                 self._journal.append(event, data, instance=record.uid, account=record.account, symbol=record.symbol)
+        elif event == "bar.slow":
+            self._log.warning(event, **context, **fields)
         elif event == "instance.restart":
             self._log.error(event, **context, **fields)
             self._journal.append(event, fields, instance=record.uid, account=record.account, symbol=record.symbol)

@@ -237,6 +237,7 @@ async def open_runtime(
             place_of=lambda record, play: runtime.place_of(record, play),
             report=reports.instance,
             refresh=lambda slot: runtime.supervisor.refresh(slot),
+            decision_budget_s=plan.settings.supervisor.decision_budget_ms / 1000,
             code=code_version(),
         )
         numbers = plan.settings.supervisor

@@ -106,7 +106,8 @@ class Supervisor(Section):
     backoff_s: Annotated[tuple[Seconds, ...], Field(min_length=1)] = key(
         (1.0, 5.0, 25.0), "Waits before the first, second, … restart; the last one repeats.", unit="s"
     )
-    cooldown_s: Seconds = key(15.0, "Entries wait this long after a stop or crash.", unit="s", lo=15, hi=600)
+    cooldown_s: Seconds = key(15.0, "Entries wait this long after a crash.", unit="s", lo=15, hi=600)
+    decision_budget_ms: Whole = key(50, "A bar that takes longer to compute is a warning.", unit="ms", lo=5, hi=1000)
 
 
 class Orders(Section):

@@ -127,6 +127,10 @@ class Surroundings(Protocol):
         """A bar is about to be processed."""
         ...
 
+    def bar_computed(self) -> None:
+        """Columns and decision of the bar just taken are there; nobody else could do anything meanwhile."""
+        ...
+
     def decided(self, decided: Decided) -> None:
         """An execution bar has its verdict."""
         ...
@@ -272,6 +276,7 @@ class EngineInstance:
         await self._bring_levels()
         self._around.bar_taken(bar)
         decision = self.engine.on_bar(bar.candle)
+        self._around.bar_computed()
         self.last_open_ms = bar.candle.open_time_ms
         if decision is not None:
             await self._carry_out(decision, bar)

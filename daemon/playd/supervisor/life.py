@@ -52,6 +52,7 @@ class LifeParts:
     instances_dir: PurePath
     base_step_ms: int
     entry_max_age_ms: int
+    decision_budget_s: float
     play_of: Callable[[InstanceRecord], Play]
     compile_for: Callable[[Play], Awaitable[None]]
     place_of: Callable[[InstanceRecord, Play], Awaitable[Place]]
@@ -132,7 +133,9 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
             engine.restore(kept.payload["engine"])
         hub, commit = parts.hub_of(record), warm.place.ledger.commit
         images = Images(warm.images, record.uid, parts.base_step_ms, last_open_ms)
-        around = ShellAround(slot, parts.world.clock, hub, warm.keeper, images, parts.report, parts.refresh, commit)
+        around = ShellAround(
+            slot, parts.world.clock, hub, warm.keeper, images, parts.report, parts.refresh, commit, parts.decision_budget_s
+        )
         anchor_ms = engine.columns.anchor_ms or int(warm.history.open_time_ms[0])
         instance = EngineInstance(
             identity, engine, port, around, anchor_ms=anchor_ms, last_open_ms=last_open_ms, event_n=event_n

@@ -48,8 +48,12 @@ class ShellAround:
         report: Report,
         refresh: Callable[[Slot], None],
         commit: Callable[[], None],
+        decision_budget_s: float,
     ) -> None:
-        """`commit` makes durable what the ledger gathers: the kept state must never be ahead of it."""
+        """
+        `commit` makes durable what the ledger gathers: the kept state must never be ahead of it. A bar that takes longer to
+        compute than `decision_budget_s` holds everybody else's, and is reported.
+        """
         self._slot = slot
         self._clock = clock
         self._hub = hub
@@ -58,6 +62,8 @@ class ShellAround:
         self._report = report
         self._refresh = refresh
         self._commit = commit
+        self._budget_s = decision_budget_s
+        self._taken_s = 0.0
         self._saved_s = -SAVE_EVERY_S
         self._waiting: Callable[[], dict[str, Json]] | None = None
         self._waiting_since_s = 0.0
@@ -105,6 +111,13 @@ class ShellAround:
 
     def bar_taken(self, bar: ClosedBar) -> None:
         self._slot.last_bar_mono_s = bar.received_mono_s
+        self._taken_s = self._clock.mono_s()
+
+    def bar_computed(self) -> None:
+        took_s = self._clock.mono_s() - self._taken_s
+        if took_s > self._budget_s:
+            fields = {"took_ms": round(took_s * 1000, 1), "limit": round(self._budget_s * 1000), "unit": "ms"}
+            self._report("bar.slow", self._slot, fields)
 
     def decided(self, decided: Decided) -> None:
         fields = {"verdict": decided.verdict, "detail": decided.detail, "close_ms": decided.close_ms, "late": decided.late}

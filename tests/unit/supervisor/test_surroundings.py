@@ -1,6 +1,7 @@
 """A state is kept a moment after its bar, once a second, and never in the middle of one."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any, cast
 
 import anyio
@@ -8,6 +9,7 @@ import anyio
 from playd.core.canonical import Json
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.surroundings import ShellAround
+from playd.world.virtual.clock import ManualClock
 from tests.virtual_time import LoopClock, in_virtual_time
 
 
@@ -25,7 +27,7 @@ class Shelf:
 
 def around(shelf: Shelf) -> ShellAround:
     nobody = cast("Any", None)
-    return ShellAround(nobody, LoopClock(), nobody, cast("Keeper", shelf), nobody, nobody, nobody, lambda: None)
+    return ShellAround(nobody, LoopClock(), nobody, cast("Keeper", shelf), nobody, nobody, nobody, lambda: None, 0.05)
 
 
 def test_a_state_waits_for_the_bars_of_the_others_and_the_newest_is_kept() -> None:
@@ -71,3 +73,17 @@ def test_on_a_market_without_a_pause_a_state_is_kept_at_the_end_of_a_bar() -> No
         assert all(1.0 <= after - before < 1.3 for before, after in pairwise([0.0, *times]))
 
     in_virtual_time(body)
+
+
+def test_a_bar_that_holds_the_others_for_too_long_is_told() -> None:
+    clock, told = ManualClock(), []
+    slot, nobody = SimpleNamespace(last_bar_mono_s=0.0), cast("Any", None)
+    shell = ShellAround(
+        cast("Any", slot), clock, nobody, nobody, nobody, lambda *event: told.append(event), nobody, nobody, 0.05
+    )
+    for took_s in (0.05, 0.051):
+        shell.bar_taken(cast("Any", SimpleNamespace(received_mono_s=1.0)))
+        clock.advance(took_s)
+        shell.bar_computed()
+
+    assert told == [("bar.slow", slot, {"took_ms": 51.0, "limit": 50, "unit": "ms"})]
