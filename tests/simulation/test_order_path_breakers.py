@@ -81,6 +81,7 @@ def test_an_open_loss_pauses_then_halts_and_entries_hear_of_it() -> None:
     in_virtual_time(body)
 
 
+@pytest.mark.slow
 def test_a_loss_just_before_midnight_is_of_that_day_also_for_a_daemon_that_was_down_over_it() -> None:
     async def body() -> None:
         calm = replace(SETTINGS, breakers=replace(BREAKERS, fast_fall_pct=None))

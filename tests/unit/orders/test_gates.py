@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playd.core.modes import Environment
@@ -279,6 +279,7 @@ WORKING = st.builds(Working, st.sampled_from(["A", "B"]), st.sampled_from(Side),
 HOLDINGS = st.lists(st.builds(Holding, st.sampled_from(["A", "B"]), QUANTITIES.map(lambda q: 5 - q), QUANTITIES), max_size=3)
 
 
+@settings(max_examples=60)
 @given(HOLDINGS, st.lists(WORKING, max_size=4), WORKING)
 def test_one_more_order_never_lowers_an_exposure(holdings: list[Holding], working: list[Working], more: Working) -> None:
     before, after = worst_case(holdings, working), worst_case(holdings, [*working, more])

@@ -213,6 +213,7 @@ def judged(kind: str, held: OrderRow, venue: VenueView) -> set[tuple[DiffClass, 
     return {(DiffClass.MISSING, RepairKind.RESOLVE if kind == "decided" else RepairKind.GONE)}
 
 
+@pytest.mark.slow
 def test_in_every_small_world_each_order_and_position_gets_what_is_its_due_and_nothing_else() -> None:
     seen = 0
     for orders, local, venue in worlds():
@@ -239,6 +240,7 @@ def test_in_every_small_world_each_order_and_position_gets_what_is_its_due_and_n
     assert seen > 4_000
 
 
+@pytest.mark.slow
 def test_in_every_small_world_what_was_recorded_is_not_found_again() -> None:
     for _, local, venue in worlds():
         done = {repair.key: repair.kind for repair in plan(diff(local, venue))}
