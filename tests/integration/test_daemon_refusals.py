@@ -1,5 +1,6 @@
 """A daemon that cannot start says why in one line and ends with the code that tells systemd not to try again."""
 
+import json
 import os
 import signal
 import subprocess
@@ -148,3 +149,19 @@ def test_a_signal_during_the_start_still_ends_clean(tmp_path: Path, event: str) 
         else:
             process.wait_for("daemon.starting")
         assert process.stop(signal.SIGTERM) == 0
+
+
+def test_a_refused_account_costs_its_instances_and_no_view_of_the_others(tmp_path: Path) -> None:
+    """Its market is never opened, and tables, health and metrics know how to say so."""
+    extra = '[accounts.d]\nenvironment = "demo"\ncredential_file = "/nowhere"\n'
+    extra += f'[instances.away]\nplay = "{EMA}"\nmode = "demo"\naccount = "d"\n'
+    config = settings(tmp_path / "config", {"here": str(BOLLINGER)}, extra)
+    with daemon(tmp_path / "state", config=config) as running:
+        running.wait_for("daemon.ready")
+        status = ctl(running.state, "status", "--json")
+        assert status.returncode == 9, status.stderr
+        states = {row["name"]: row["state"] for row in json.loads(status.stdout)["instances"]}
+        assert states == {"away": "failed", "here": "running"}
+        assert "/nowhere" in ctl(running.state, "show", "away").stdout
+        assert ctl(running.state, "health").returncode == 9
+        assert 'state="failed"' in ctl(running.state, "metrics").stdout

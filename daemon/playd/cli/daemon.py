@@ -264,7 +264,7 @@ async def _with_records(
             accounts=runtime.accounts,
             supervisor=runtime.supervisor,
             commands=commands,
-            hub_of=runtime.hub_of,
+            find_hub=runtime.find_hub,
             market_ms=runtime.market_ms,
             query_logs=tap.query,
             progress=progress,

@@ -86,9 +86,13 @@ def header_text(data: JsonObject) -> str:
     recon = "never" if head["recon_age_s"] is None else f"{say_age(head['recon_age_s'])} ago"
     age_s = head["guardian"]["age_s"]
     guardian = "never heard" if age_s is None else f"{say_age(age_s)} ago"
+    incidents = head["incidents"]
+    unseen = f" ({incidents['critical_unseen']} CRITICAL)" if incidents["critical_unseen"] else ""
+    known = f"  incidents {incidents['open']}{unseen}" if incidents["open"] else ""
     return (
         f"playd {head['version']}  {ready}  up {say_age(head['uptime_s'])}  {modes}  halt level {head['halt_level']}"
-        f"  reconciled {recon}  guardian {guardian}  market {head['market_time'] or '?'}  journal {head['journal_head']['seq']}"
+        f"  reconciled {recon}  guardian {guardian}  market {head['market_time'] or '?'}"
+        f"  journal {head['journal_head']['seq']}{known}"
     )
 
 

@@ -102,10 +102,15 @@ class Runtime:
 
     def hub_of(self, record: InstanceRecord) -> MarketHub:
         """The hub whose bars an instance follows. Raises `OperatorError` when its universe is not open."""
-        environment = self.environment_of(record)
-        if environment not in self.universes:
-            raise OperatorError(f"no market of environment {environment} is open")
-        return self.universes[environment].hub
+        hub = self.find_hub(record)
+        if hub is None:
+            raise OperatorError(f"no market of environment {self.environment_of(record)} is open")
+        return hub
+
+    def find_hub(self, record: InstanceRecord) -> MarketHub | None:
+        """The same, None when its universe is not open: its account is refused, so it does not run."""
+        universe = self.universes.get(self.environment_of(record))
+        return universe.hub if universe is not None else None
 
     def market_ms(self) -> int | None:
         """Time of the market: of the embedded one, else of the newest ticker."""
@@ -232,12 +237,12 @@ async def open_runtime(
             instances_dir=plan.instances_dir,
             base_step_ms=plan.feed.step_ms if plan.feed is not None else MINUTE_MS,
             entry_max_age_ms=round(plan.settings.gates.entry_max_age_s * 1000),
+            decision_budget_s=plan.settings.supervisor.decision_budget_ms / 1000,
             play_of=plan.play_of,
             compile_for=plan.compile_for,
             place_of=lambda record, play: runtime.place_of(record, play),
             report=reports.instance,
             refresh=lambda slot: runtime.supervisor.refresh(slot),
-            decision_budget_s=plan.settings.supervisor.decision_budget_ms / 1000,
             code=code_version(),
         )
         numbers = plan.settings.supervisor

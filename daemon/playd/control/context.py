@@ -61,7 +61,8 @@ class Daemon:
     """
     The running daemon as the control socket sees it.
 
-    `market_ms` is the time of the market in ms, None before anything was received.
+    `market_ms` is the time of the market in ms, None before anything was received; `find_hub` gives the market that an instance
+    follows, None when it is not open.
     """
 
     version: str
@@ -75,7 +76,7 @@ class Daemon:
     accounts: Accounts
     supervisor: Supervisor
     commands: Commands
-    hub_of: Callable[[InstanceRecord], MarketHub]
+    find_hub: Callable[[InstanceRecord], MarketHub | None]
     market_ms: Callable[[], int | None]
     query_logs: LogQuery
     progress: Progress

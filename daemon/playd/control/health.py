@@ -125,8 +125,8 @@ def _feeds(daemon: Daemon) -> Iterator[Check]:
     active = [slot for slot in daemon.supervisor.slots.values() if slot.active]
     for symbol in sorted({symbol for slot in active for symbol in slot.symbols}):
         slot = next(slot for slot in active if symbol in slot.symbols)
-        hub = daemon.hub_of(slot.record)
-        age_s, state = rows.feed_age_s(daemon, slot, symbol), hub.feed_state(symbol)
+        hub = daemon.find_hub(slot.record)
+        age_s, state = rows.feed_age_s(daemon, slot, symbol), hub.feed_state(symbol) if hub is not None else "not open"
         good = age_s is not None and str(state) in ("live", "late", "waiting")
         yield Check(f"feed {symbol}", good, f"{state}" if age_s is not None else "nothing was heard yet", age_s)
 

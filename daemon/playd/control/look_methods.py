@@ -83,6 +83,7 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
         "halt_level": int(highest.level) if highest is not None else 0,
         "recon_age_s": _recon_age_s(daemon),
         "repairs_today": _repairs_today(daemon),
+        "incidents": _incidents(daemon),
         "guardian": {"age_s": rounded(daemon.guardian.age_s), "missing": daemon.guardian.missing},
         "journal_head": {"seq": seq, "hash": head},
         "accounts": [_account_line(daemon, alias) for alias in sorted(daemon.accounts.held)],
@@ -106,6 +107,13 @@ def _recon_age_s(daemon: Daemon) -> float | None:
             return None
         ages.append((daemon.clock.wall_ms() - last_ms) / 1000)
     return rounded(max(ages)) if ages else None
+
+
+def _incidents(daemon: Daemon) -> JsonObject:
+    """How many go on, and how many critical ones nobody has seen."""
+    found = daemon.ops.incidents.open_ones()
+    unseen = sum(each.severity == "critical" and each.acked_ms is None for each in found)
+    return {"open": len(found), "critical_unseen": unseen}
 
 
 def _repairs_today(daemon: Daemon) -> int:

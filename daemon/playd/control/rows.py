@@ -217,9 +217,9 @@ def scope_name(daemon: Daemon, scope: str) -> str:
 
 
 def ticker_of(daemon: Daemon, record: InstanceRecord) -> Ticker | None:
-    """The newest ticker of an instance's symbol."""
-    hub = daemon.hub_of(record)
-    return hub.ticker(record.symbol)
+    """The newest ticker of an instance's symbol, None when there is none or its market is not open."""
+    hub = daemon.find_hub(record)
+    return hub.ticker(record.symbol) if hub is not None else None
 
 
 def position_figure(daemon: Daemon, slot: Slot, held: PositionView | None) -> JsonObject:
@@ -331,7 +331,9 @@ def _bar_age_s(slot: Slot, now_s: float) -> float | None:
 
 def feed_age_s(daemon: Daemon, slot: Slot, symbol: str = "") -> float | None:
     """Age of the newest market data of one symbol, else of the oldest of those that an instance reads; None before any."""
-    hub = daemon.hub_of(slot.record)
+    hub = daemon.find_hub(slot.record)
+    if hub is None:
+        return None
     age_s = max(hub.feed_age_s(each) for each in ([symbol] if symbol else slot.symbols))
     return None if math.isinf(age_s) else rounded(age_s)
 

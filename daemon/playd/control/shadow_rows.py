@@ -27,7 +27,8 @@ def shadow_position(daemon: Daemon, record: InstanceRecord) -> PositionView | No
     held = share.position
     if not held.signed_qty:
         return None
-    ticker = daemon.hub_of(record).ticker(record.symbol)
+    hub = daemon.find_hub(record)
+    ticker = hub.ticker(record.symbol) if hub is not None else None
     mark = (ticker.mark or ticker.last) if ticker is not None else None
     return replace(
         booked_view(record.account, share),

@@ -153,7 +153,7 @@ class Ledger:
         try:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         except sqlite3.Error as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            if not _is_full(error):
                 raise self._break(error) from error
 
     def keep(self) -> None:
@@ -195,7 +195,7 @@ class Ledger:
 
     def _once_more(self, error: sqlite3.Error, sql: str, values: Sequence[SqlValue]) -> sqlite3.Cursor:
         """The failed statement again, behind all that the open transaction held, if the disk was full and room was made."""
-        if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not self._make_room():
+        if not _is_full(error) or not self._make_room():
             raise self._break(error) from error
         try:
             if self._connection.in_transaction:
@@ -211,6 +211,11 @@ class Ledger:
     def _break(self, error: sqlite3.Error) -> RecordError:
         self._broken = str(error)
         return RecordError(f"ledger cannot be written: {error}")
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    """Whether the disk was full. Errors of Python's own module carry no code."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def _close(connection: sqlite3.Connection | None) -> None:
