@@ -62,8 +62,6 @@ class Facts:
             holdings=self._holdings() if exposed else (),
             working=self._working(intent) if exposed else (),
             leverage=self._leverage(intent.symbol),
-            im_rate=wallet.im_rate if wallet is not None else None,
-            mm_rate=wallet.mm_rate if wallet is not None else None,
             rules_age_s=now_s - desk.rules_mono_s.get(intent.symbol, now_s),
         )
 

@@ -77,8 +77,6 @@ class AccountFacts:
     holdings: tuple[Holding, ...] = ()
     working: tuple[Working, ...] = ()
     leverage: Decimal | None = None
-    im_rate: Decimal | None = None
-    mm_rate: Decimal | None = None
     rules_age_s: float = 0.0
 
 
@@ -91,10 +89,6 @@ class Case:
     facts: AccountFacts
     instrument: Instrument
     settings: OrderSettings
-
-    @property
-    def notional_usdt(self) -> Decimal:
-        return self.intent.qty * self.intent.price_ref
 
 
 @dataclass(frozen=True, slots=True)
