@@ -1,8 +1,8 @@
 """
 `playd backup now|list|verify` and `playd restore`: copies of a state directory, and putting one back.
 
-`python -m playd.cli.backup make STATE_DIR KEEP_HOURLY KEEP_DAILY` and `… verify FOLDER` are what a running daemon starts, so
-that its loop never waits for a copy.
+`python -m playd.cli.backup make STATE_DIR KEEP_HOURLY KEEP_DAILY FLOOR_MIB` and `… verify FOLDER` are what a running daemon
+starts, so that its loop never waits for a copy.
 """
 
 import sys
@@ -148,8 +148,9 @@ def _for_daemon(arguments: Sequence[str]) -> int:
     world.process.set_umask(0o077)
     try:
         match arguments:
-            case ["make", state, keep_hourly, keep_daily]:
-                make_backup(world.disk, PurePath(state), world.clock.wall_ms(), __version__)
+            case ["make", state, keep_hourly, keep_daily, floor_mib]:
+                floor_bytes = int(floor_mib) * 2**20
+                make_backup(world.disk, PurePath(state), world.clock.wall_ms(), __version__, floor_bytes=floor_bytes)
                 prune(world.disk, PurePath(state), keep_hourly=int(keep_hourly), keep_daily=int(keep_daily))
                 return 0
             case ["verify", folder]:
@@ -159,7 +160,7 @@ def _for_daemon(arguments: Sequence[str]) -> int:
     except PlaydError as error:
         print(f"playd: {error}", file=sys.stderr)
         return 1
-    raise ValueError(f"arguments {arguments!r}: expected make STATE_DIR KEEP_HOURLY KEEP_DAILY, or verify FOLDER")
+    raise ValueError(f"arguments {arguments!r}: expected make STATE_DIR KEEP_HOURLY KEEP_DAILY FLOOR_MIB, or verify FOLDER")
 
 
 if __name__ == "__main__":

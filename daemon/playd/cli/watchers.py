@@ -117,7 +117,9 @@ def build_watchers(
             f"playd {'LIVE' if 'live' in modes else '/'.join(sorted(modes)) or 'without instances'}",
         ),
         breaches=Breaches(records.journal, breach_file.add, told.opened, told.closed),
-        backups=BackupClock(world, state_dir, settings.backup, records.journal, incidents, anyio.Lock()),
+        backups=BackupClock(
+            world, state_dir, settings.backup, settings.disk.pause_mib, records.journal, incidents, anyio.Lock()
+        ),
         chain=ChainWatch(world, state_dir / "journal", records.journal, records.ledger, records.halts, incidents),
         space=FreeSpace(
             world.disk, state_dir, settings.disk, records.halts, records.ballast if settings.daemon.ballast else None

@@ -52,13 +52,20 @@ class Manifest:
         return sum(size for size, _ in self.files.values())
 
 
-def make_backup(disk: Disk, state_dir: PurePath, now_ms: int, version: str) -> Manifest:
+def make_backup(disk: Disk, state_dir: PurePath, now_ms: int, version: str, *, floor_bytes: int = 0) -> Manifest:
     """
-    Make one backup and check it by opening it. Raises `BackupError` when there is no ledger, when the copy is not whole, or
-    when the disk refuses; nothing is left of it then.
+    Make one backup and check it by opening it.
+
+    Raises `BackupError` when there is no ledger, when less than `floor_bytes` would be free behind it (a backup must never be
+    what stops trading), when the copy is not whole, or when the disk refuses; nothing is left of it then.
     """
     if not disk.exists(state_dir / LEDGER):
         raise BackupError(f"{state_dir / LEDGER}: found nothing there, expected the ledger of a daemon")
+    size = sum(disk.stat(state_dir / each).size for each in (LEDGER, f"{LEDGER}-wal") if disk.exists(state_dir / each))
+    free = disk.free_bytes(state_dir)
+    if free - size < floor_bytes:
+        found = f"found {free // 2**20} MiB free, expected {(floor_bytes + size) // 2**20} MiB"
+        raise BackupError(f"{state_dir / FOLDER}: {found} for a ledger of {size // 2**20} MiB; keep fewer backups")
     name = _name_of(now_ms)
     folder = state_dir / FOLDER / name
     if disk.exists(folder):

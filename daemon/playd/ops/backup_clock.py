@@ -39,6 +39,8 @@ class BackupClock:
     world: World
     state_dir: PurePath
     settings: BackupSettings
+    floor_mib: int
+    """What must be free behind a backup."""
     journal: Recorder
     incidents: Incidents
     making: anyio.Lock
@@ -77,9 +79,8 @@ class BackupClock:
         """Make one now, ship it if a command says so, and record it. Raises `BackupFailed`."""
         keep = self.settings
         async with self.making:
-            code = await self.world.process.run_module(
-                MODULE, ("make", str(self.state_dir), str(keep.keep_hourly), str(keep.keep_daily))
-            )
+            numbers = (str(keep.keep_hourly), str(keep.keep_daily), str(self.floor_mib))
+            code = await self.world.process.run_module(MODULE, ("make", str(self.state_dir), *numbers))
             if code:
                 raise self._failed(f"no backup was made: the process ended with {code}, its words are in the log")
             made = next(iter(self.listed()))

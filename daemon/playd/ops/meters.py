@@ -38,7 +38,7 @@ METRICS: Final = (
     _metric("gauge", "build_info", "version", "1, with the version of the program.", "the program"),
     _metric("gauge", "ready", "", "1 when every check of /readyz is good.", "health checks"),
     _metric("gauge", "start_ready_seconds", "", "Time from start to ready.", "journal daemon.ready"),
-    _metric("gauge", "instance_state", "instance mode state", "1, with the present state; other states are absent.", "supervisor"),
+    _metric("gauge", "instance_state", "instance mode state", "1, with the present state alone.", "supervisor"),
     _metric("gauge", "halt_level", "scope", "Level in force, 0 when nothing is.", "ledger halts"),
     _metric("counter", "bars_total", "instance", "Closed bars decided.", "ledger bars"),
     _metric("counter", "verdicts_total", "instance verdict", "Verdicts of closed bars, gate refusals included.", "ledger bars"),

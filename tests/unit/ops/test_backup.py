@@ -124,3 +124,12 @@ def test_a_restore_needs_the_phrase_and_an_idle_directory(state: Path, capsys: p
     assert restore_backup(BackupOptions(str(state), str(config), made.name, f"RESTORE {made.name}")) == 0
     assert "backup.restored" in "".join(path.read_text() for path in (state / "journal").iterdir())
     shutil.rmtree(state / FOLDER)
+
+
+def test_a_backup_that_would_take_the_room_of_trading_is_not_made(state: Path) -> None:
+    opened(state).close()
+    disk = RealDisk()
+    with pytest.raises(BackupError, match="MiB free, expected"):
+        make_backup(disk, PurePath(state), NOON_MS, "1", floor_bytes=disk.free_bytes(PurePath(state)))
+    assert not (state / FOLDER).exists()
+    assert make_backup(disk, PurePath(state), NOON_MS, "1", floor_bytes=1).name
