@@ -14,6 +14,7 @@ from playd.kernels.spec import Scalar
 from tests.indicator_kit import BARS, assert_same, markets, spiky
 from tests.kernel_runs import Floats, Rows, candle_rows, run_indicator, walk
 from tests.oracle import calendar
+from tests.oracle.references import profile_at
 
 
 def run(name: str, rows: Rows, **params: Scalar) -> dict[str, Floats]:
@@ -87,6 +88,30 @@ def test_of_equally_full_buckets_the_lowest_is_the_point_of_control() -> None:
     rows = candle_rows(one, one + 5, one - 5, one, np.array([500.0, 500.0]))
     found = run("volume_profile", rows, num_buckets=10, lookback=2, value_area_pct=0.3)
     assert [values[1] for values in found.values()] == [95.5, 97.5, 95.5, 100.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(("buckets", "share", "held"), [(50, 0.7, 35), (5, 0.4, 2), (10, 0.3, 3), (7, 1.0, 7)])
+def test_of_equally_full_buckets_a_value_area_holds_no_more_than_it_must(buckets: int, share: float, held: int) -> None:
+    one = np.array([100.0, 100.0])
+    rows = candle_rows(one, one + 7, one - 3, one, np.array([33.3, 100.1]))
+    found = run("volume_profile", rows, num_buckets=buckets, lookback=2, value_area_pct=share)
+    assert (found["vah"][1] - found["val"][1]) / (10 / buckets) + 1 == pytest.approx(held)
+
+
+def test_profiles_stand_long_changes_of_volume() -> None:
+    """What has been counted in large quanta is counted anew in small ones, and back, so that nothing is lost."""
+    rows = walk(3000, seed=4, step=1e-5)
+    for factor, part in ((1e12, slice(500, 700)), (1e-9, slice(1200, 1500)), (0.0, slice(2000, 2100))):
+        rows["volume"][part] *= factor
+    rows["high"][::50] = rows["high"].max()  # the range stands
+    rows["low"][::50] = rows["low"].min()
+    found = run("volume_profile", rows, num_buckets=9, lookback=60)
+    for t in (*range(59, 3000, 41), 559, 699, 759, 1259, 1499, 1559, 2099, 2105):
+        known = rows["volume"][t - 59 : t + 1].sum() > 0
+        assert known != np.isnan(found["poc"][t])
+        if known:
+            read = profile_at(rows, t, 60, 9, 0.7)
+            assert [values[t] for values in found.values()] == pytest.approx(read, rel=1e-9), t
 
 
 def test_without_volume_a_profile_is_missing() -> None:

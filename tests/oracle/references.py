@@ -258,7 +258,7 @@ def profile_at(rows: Rows, t: int, bars: int, buckets: int, share: float) -> lis
         volumes.append(sum((rows["volume"][k] / (ends[k][1] - ends[k][0] + 1) for k in over), 0.0))
     fullest = volumes.index(max(volumes))
     area, held = {fullest}, volumes[fullest]
-    while held < share * sum(volumes) and len(area) < buckets:
+    while held < share * sum(volumes) * (1 - 1e-9) and len(area) < buckets:  # rounding alone adds no bucket
         neighbours = [one for one in (max(area) + 1, min(area) - 1) if 0 <= one < buckets]
         chosen = max(neighbours, key=lambda one: volumes[one])  # the first of equal ones, which is the upper
         area.add(chosen)
