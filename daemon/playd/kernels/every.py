@@ -22,8 +22,10 @@ Compile = Callable[[], Any]
 
 def every_kernel() -> Iterator[tuple[str, Compile]]:
     """Names, and what compiles the kernel or loads it from the cache."""
-    for spec in (*CATALOG.values(), *STRUCTURES.values()):
-        yield spec.name, partial(_kernel_of, spec)
+    for indicator in CATALOG.values():
+        yield indicator.name, partial(_kernel_of, indicator)
+    for structure in STRUCTURES.values():
+        yield structure.name, partial(_kernel_of, structure)
     for source in SOURCES.values():
         yield f"source {source.name}", partial(_kernel_of, source)
     for operator in OPERATORS.values():
