@@ -98,7 +98,7 @@ class _Compiler:
         return {name: self._name(f"actions.{name}", one) if name in actions else one for name, one in signals.items()}
 
     def _levels(self) -> dict[str, int]:
-        """Columns that risk refers to, as of the decisions."""
+        """Columns that risk and the position policy refer to, as of the decisions."""
         risk, levels = self._play.risk, dict[str, Ref]()
         if isinstance(risk.stop, AtrDistance):
             levels["stop_atr"] = risk.stop.atr
@@ -109,6 +109,8 @@ class _Compiler:
             levels["target_atr"] = risk.target.atr
         if isinstance(risk.trailing, AtrTrailing):
             levels["trailing_atr"] = risk.trailing.atr
+        if self._play.policy.funding_guard is not None:
+            levels["funding_rate"] = Ref("funding_rate")
         return {name: self._decisions.seen(ref) for name, ref in levels.items()}
 
     def _metadata(self) -> list[int]:

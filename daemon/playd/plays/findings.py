@@ -1,8 +1,8 @@
 """
 Findings: what is wrong with a Play, where, what was found, what was expected, and the nearest valid name.
 
-A `Report` collects them, so that one check names everything at once. Codes are those of play-language 14, and two more:
-E100 for text that is no YAML document, E902 for what the language has but this version does not run.
+A `Report` collects them, so that one check names everything at once. Codes are those of play-language 14, and one more:
+E100 for text that is no YAML document.
 """
 
 from collections.abc import Iterable

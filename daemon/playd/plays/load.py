@@ -10,7 +10,6 @@ from playd.core.canonical import digest
 from playd.core.errors import Broken, PlayError
 from playd.plays.actions import ActionReader, read_setups
 from playd.plays.anchors import with_swings
-from playd.plays.available import refuse_unavailable
 from playd.plays.contract import Sections, check_contract
 from playd.plays.document import Leaf, Map, Sequence, kind_of, read_document
 from playd.plays.evaluation import evaluation
@@ -134,7 +133,8 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     account, risk_per_trade_pct = read_account(top, has_risk(top), report)
     timeframes = read_timeframes(top, report)
     reference = _reference(top, report)
-    names = Names(timeframes.exec_ms, reference or "")
+    # One that is written and wrong is named once, and not again by everything that reads it.
+    names = Names(timeframes.exec_ms, reference or (REFERENCE_ID if top.has(REFERENCE_ID) else ""))
     features = read_features(top.item("features"), timeframes, names, report, top.mark)
     structure_reader = StructureReader(timeframes, names, report)
     structures = structure_reader.read(top.item("structures"))
@@ -153,7 +153,6 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     policy = read_policy(top, report)
     risk = read_risk(top, account, risk_per_trade_pct, names, report)
     entry = read_entry(top, report)
-    refuse_unavailable(top, entry, risk, policy, report)
     if not report.failed:
         check_contract(Sections(account, policy, risk, actions), top, report)
         _warn_of_unused(top, names, expressions, report)

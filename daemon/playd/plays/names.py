@@ -13,6 +13,7 @@ from playd.kernels.spec import ColumnType, IndicatorSpec
 from playd.plays.conditions import Ref
 from playd.plays.fields import FieldFinder, StructureNames
 from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.reader import QUOTED_NUMBER, is_quoted_number
 from playd.plays.tables import PRICES
 
 MINUTE_PRICES: Final = ("last_price", "mark_price")
@@ -101,6 +102,7 @@ class Names:
         declared = f"a feature ({one_of(self.features)})" if self.features else "a feature (none is declared)"
         if self.structures:
             declared += f", a structure ({one_of(self.structures)})"
+        near = QUOTED_NUMBER if is_quoted_number(text) else near
         text = f"found the unknown id `{name}`, expected {declared} or a built-in ({one_of(PRICES)}, …){near}"
         report.add("E410", mark, path, text)
 

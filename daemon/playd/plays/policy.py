@@ -34,7 +34,7 @@ def read_policy(top: Section, report: Report) -> Policy:
             _trading_window(item, f"{section.path}.trading_windows[{i}]", report)
             for i, item in enumerate(section.list_of("trading_windows"))
         ),
-        funding_guard=_funding_guard(section),
+        funding_guard=_funding_guard(section, report),
     )
 
 
@@ -94,8 +94,10 @@ def _minutes(section: Section, name: str, report: Report) -> int:
     return int(match[1]) * 60 + int(match[2])
 
 
-def _funding_guard(section: Section) -> FundingGuard | None:
+def _funding_guard(section: Section, report: Report) -> FundingGuard | None:
     if not section.has("funding_guard"):
         return None
+    text = "found a funding guard, and no funding rates are loaded: so long before a stamp every entry is refused"
+    report.add("W303", section.mark_of("funding_guard"), section.path_of("funding_guard"), text)
     guard = section.section("funding_guard", FUNDING_GUARD)
     return FundingGuard(guard.number("max_rate_pct"), guard.integer("within_min"))

@@ -24,10 +24,11 @@ SIGNALS: Final = (
     *("exit_all", "exit_long", "exit_short", "entry_long", "entry_short"),
     *("stop_atr", "stop_level_long", "stop_level_short", "target_atr", "trailing_atr"),
     *("exit_long_pct", "exit_short_pct"),
+    "funding_rate",
 )
 """
 What decisions read whenever they are due: truths of the actions, the levels that risk refers to, and which share of a long or a
-short its first true exit closes, where exits of that side close different ones.
+short its first true exit closes, where exits of that side close different ones; the funding rate that `funding_guard` looks at.
 """
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
+from playd.plays.document import Item, Leaf, Map, Sequence, core_value, kind_of
 from playd.plays.findings import Mark, Report, did_you_mean, nearest_name, one_of
 
 Kind = Literal["number", "int", "bool", "text", "word", "map", "list", "any"]
@@ -206,6 +206,8 @@ def describe(key: Key) -> str:
         return one_of(key.words)
     if key.kind == "any":
         return key.meaning
+    if key.kind == "text":
+        return f"text: {key.meaning}"
     instead = f" or {one_of(key.words)}" if key.words else ""
     return f"{KIND_TEXT[key.kind]} {key.range_text}".strip() + instead
 
@@ -235,8 +237,17 @@ def read_scalar(item: Item | None, key: Key, path: str, report: Report) -> bool 
         report.add("E105", item.mark, path, f"found {kind_of(item)}, expected {one_of(key.words)}")
         return None
     near = did_you_mean(value, key.words) if isinstance(value, str) else ""
-    report.add("E107", item.mark, path, f"found {kind_of(item)}, expected {describe(key)}{near}")
+    meant = QUOTED_NUMBER if key.kind in ("number", "int") and is_quoted_number(value) else near
+    report.add("E107", item.mark, path, f"found {kind_of(item)}, expected {describe(key)}{meant}")
     return None
+
+
+QUOTED_NUMBER: Final = "; a number stands without quotes"
+
+
+def is_quoted_number(value: object) -> bool:
+    """Whether a value is text that says a number."""
+    return isinstance(value, str) and isinstance(core_value(value), int | float) and not isinstance(core_value(value), bool)
 
 
 def _number(value: int | float, mark: Mark, key: Key, path: str, report: Report) -> int | float | None:

@@ -165,3 +165,10 @@ def test_candles_beside_each_other_come_apart_again() -> None:
     assert found.close == OTHERS[6]
     with pytest.raises(ValueError, match="180000 ms beside"):
         market(CLOSES).beside(market(OTHERS, "3m"))
+
+
+def test_a_second_symbol_that_is_written_wrong_is_named_once() -> None:
+    features = "{x: {indicator: zscore}}"
+    assert findings('{all: [["x", ">", "reference.close"]]}', features=features, more="reference: ETHUSDT") == [
+        "E107 reference"
+    ]
