@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +38,10 @@ planted-bugs` does it again for the list in `bugs.toml`.
 
 @dataclass(frozen=True)
 class Bug:
-    """`old`, which stands once in the file `file` of the package, becomes `new`."""
+    """`old`, which stands once in the file `file` of the package, becomes `new`. `look` is where it should be found."""
 
     id: str
+    look: str
     what: str
     file: str
     old: str
@@ -68,13 +70,16 @@ def caught_by(bug: Bug | None) -> str:
         shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
         if bug is not None:
             bug.plant(package)
-        command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-m", "not slow", *SUITE]
-        variables = {**os.environ, "PYTHONPATH": name, "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=WITHIN_S)
+        return (first_failing(Path(name), (bug.look,)) if bug is not None else "") or first_failing(Path(name), SUITE)
+
+
+def first_failing(packages: Path, tests: Sequence[str]) -> str:
+    """The first test that fails with the package that lies in `packages`; empty when none does."""
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests]
+    variables = {**os.environ, "PYTHONPATH": str(packages), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=WITHIN_S)
     if done.returncode not in (0, 1):
-        raise RuntimeError(
-            f"{bug.id if bug else 'no bug'}: pytest ended with {done.returncode}: {done.stdout[-800:]}{done.stderr[-800:]}"
-        )
+        raise RuntimeError(f"pytest ended with {done.returncode}: {done.stdout[-800:]}{done.stderr[-800:]}")
     found = _FAILED.search(done.stdout)
     return found[1] if found else ""
 

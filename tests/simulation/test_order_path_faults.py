@@ -227,3 +227,20 @@ def test_whatever_fails_orders_are_single_recorded_told_once_and_protected(scrip
 
     in_virtual_time(body)
     gc.collect()
+
+
+def test_a_position_of_which_nothing_is_told_is_looked_at_before_its_order_is_looked_up() -> None:
+    async def body() -> None:
+        life = build(script=Script(events=[EventFault.LOST] * 50, no_attached_stop=1))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(3.0)
+            seen = life.account.protection.last_seen(SYMBOL)
+            assert seen is not None
+            assert seen[0].signed_qty == entry().qty
+            assert port.position().position.signed_qty == 0, "no execution is known yet"
+            await anyio.sleep(6.0)
+            assert life.venue.stop_of() == entry().stop
+
+    in_virtual_time(body)

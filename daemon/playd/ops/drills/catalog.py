@@ -31,7 +31,7 @@ DRILLS: Final = (
     Drill(
         "DRL-01", 1, "kill sweep",
         "the daemon is killed at eight moments of a busy market", "at most one order per attempt; covered 15 s after a restart",
-        limit_s=15.0,
+        limit_s=15.0, deadline_s=600.0,
     ),
     Drill("DRL-02", 1, "lost reply", "an order is taken, its answer lost", "found within 5 s; no second order", limit_s=5.0),
     Drill(
