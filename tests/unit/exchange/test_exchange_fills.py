@@ -3,6 +3,7 @@
 import pytest
 
 from playd.venues.exchange import arrivals
+from playd.venues.exchange.amends import amend
 from playd.venues.exchange.refusal import Refusal
 from tests.exchange_kit import START_MS, SYMBOL, Market, rows
 
@@ -28,6 +29,19 @@ def test_a_market_order_between_minutes_fills_at_the_next_open_with_slippage_and
     assert float(execution["execFee"]) == 0.12 * 50_010.0 * (5.5 / 10_000.0)
     assert execution["execTime"] == str(START_MS)
     assert rows(frames, "order")[0]["orderStatus"] == "Filled"
+
+
+def test_position_and_wallet_are_told_whenever_an_order_comes_changes_or_goes() -> None:
+    market = Market()
+    market.open(50_000.0, 50_000.0, 50_000.0, 50_000.0)
+    order = market.limit("Buy", "0.1", "45000")
+    named = {"category": "linear", "symbol": SYMBOL, "orderId": order.order_id}
+    amend(market.books, market.account, named | {"price": "40000"})
+    arrivals.cancel(market.books, market.account, named)
+    market.take()
+    assert [frame.topic for frame in market.frames] == ["order", "position", "wallet"] * 3
+    held = [float(row["coin"][0]["totalOrderIM"]) for row in rows(market.frames, "wallet")]
+    assert held[0] > held[1] > held[2] == 0.0
 
 
 def test_a_market_order_inside_a_minute_fills_at_the_present_price() -> None:

@@ -81,11 +81,12 @@ def _apply(books: Books, account: Account, listing: Listing, order: Order, after
         note_tested(books, order, books.time.fraction)
     elif repriced:
         order.due = True
-    books.tell_orders(account, [books.touch(order)])
-    if order.stop_kind.protects:
-        books.tell_position(account, books.position_of(account, order))
+    books.touch(order)
     if order.due and listing.candle is not None:
         arrive(books, account, order)
+    else:
+        books.tell_orders(account, [order])
+        books.tell_around(account, [order])
 
 
 def _new_quantity(books: Books, account: Account, listing: Listing, order: Order, request: Request) -> int:

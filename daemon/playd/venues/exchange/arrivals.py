@@ -18,7 +18,7 @@ from playd.venues.exchange.liquidity import into_band, protection_ticks
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import available, order_cost, tier_of
 from playd.venues.exchange.minute import catch_up
-from playd.venues.exchange.model import Account, Order, Position, place_of
+from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.moments import note_tested
 from playd.venues.exchange.protection import PARTIAL_MAX, partial_count, unlink
 from playd.venues.exchange.refusal import PARAMETER, Refusal
@@ -121,6 +121,7 @@ def _wait_for_trigger(books: Books, account: Account, order: Order, wish: Wish) 
     )
     note_tested(books, order, books.time.fraction)
     books.tell_orders(account, [order])
+    books.tell_around(account, [order])
 
 
 def find_open(account: Account, request: Request) -> Order:
@@ -175,7 +176,7 @@ def _in_coins(order: Order, base: str, settle: str) -> bool:
 
 
 def end_orders(books: Books, account: Account, orders: list[Order], why: CancelType) -> None:
-    """Take open orders out and tell, also their positions when they were protected by them."""
+    """Take open orders out and tell, also of what stands around them."""
     for order in orders:
         if order.sibling_id:
             unlink(books, account, order)
@@ -183,8 +184,7 @@ def end_orders(books: Books, account: Account, orders: list[Order], why: CancelT
         books.end(account, order, status, why)
     if orders:
         books.tell_orders(account, orders)
-    for place in dict.fromkeys(place_of(order.symbol, order.position_idx) for order in orders if order.stop_kind.protects):
-        books.tell_position(account, account.positions[place])
+        books.tell_around(account, orders)
 
 
 def place_for(books: Books, account: Account, symbol: str, idx: int) -> Position:

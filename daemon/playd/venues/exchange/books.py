@@ -14,6 +14,7 @@ from decimal import Decimal
 from playd.core.instrument import Instrument
 from playd.venues.exchange.changes import Changes, Frame
 from playd.venues.exchange.listing import ENDLESS, Listing, MarketTerms
+from playd.venues.exchange.margin import holds_margin
 from playd.venues.exchange.model import Account, Order, Position, place_of
 from playd.venues.exchange.rows import ENTRY_PRICE, Row, order_row, position_row, wallet_row
 from playd.venues.exchange.words import CancelType, Status
@@ -115,6 +116,18 @@ class Books:
         self.changes.positions.add((account.uid, position.place))
         row = position_row(account, position, self.listings, entry_name=ENTRY_PRICE)
         self._tell(account, "position", [row], "")
+
+    def tell_around(self, account: Account, orders: Iterable[Order]) -> None:
+        """
+        What is told beside orders that came, changed or went without a fill: their positions, even when nothing moved there,
+        and the wallet, of which an order may keep a part back.
+        """
+        around = list(orders)
+        for place in dict.fromkeys(place_of(order.symbol, order.position_idx) for order in around):
+            if place in account.positions:
+                self.tell_position(account, account.positions[place])
+        if any(holds_margin(order) for order in around):
+            self.tell_wallet(account)
 
     def tell_wallet(self, account: Account) -> None:
         self.changes.accounts.add(account.uid)

@@ -177,8 +177,13 @@ def available(account: Account, listings: Listings, *, without: str = "") -> Dec
     return exact_sum(account.wallet, -order_margin(account, listings, without=without), *held)
 
 
+def holds_margin(order: Order) -> bool:
+    """Whether an order, while it rests, keeps free balance back."""
+    return not (order.is_market or order.reduces or order.waits_for_trigger)
+
+
 def _held(account: Account, order: Order, listing: Listing) -> Decimal:
-    if order.is_market or order.reduces or order.waits_for_trigger:
+    if not holds_margin(order):
         return Decimal(0)
     leverage = account.positions[place_of(order.symbol, order.position_idx)].leverage
     return order_cost(account, listing, order.side, order.left_steps, listing.price(order.price_ticks), leverage)

@@ -32,7 +32,7 @@ def arrive(books: Books, account: Account, order: Order) -> None:
         _rest(books, account, order)
     elif isinstance(outcome, Ended):
         reason = POST_ONLY if outcome.reason == POST_ONLY_WOULD_TAKE else NOTHING_TO_TAKE
-        books.tell_orders(account, [books.end(account, order, Status.CANCELLED, CancelType.NONE, reason)])
+        _end_at_once(books, account, order, reason)
     else:
         execute(books, account, order, outcome)
 
@@ -138,7 +138,13 @@ def _leftover(books: Books, account: Account, order: Order) -> None:
         _rest(books, account, order)
     else:
         reason = NOT_ALL if order.filled_steps or order.time_in_force == "FOK" else NOTHING_TO_TAKE
-        books.tell_orders(account, [books.end(account, order, Status.CANCELLED, CancelType.NONE, reason)])
+        _end_at_once(books, account, order, reason)
+
+
+def _end_at_once(books: Books, account: Account, order: Order, reason: str) -> None:
+    """An order, or what is left of it, neither fills nor rests."""
+    books.tell_orders(account, [books.end(account, order, Status.CANCELLED, CancelType.NONE, reason)])
+    books.tell_around(account, [order])
 
 
 def _rest(books: Books, account: Account, order: Order) -> None:
@@ -150,6 +156,7 @@ def _rest(books: Books, account: Account, order: Order) -> None:
         trimmed.insert(0, books.touch(order))
     if trimmed:
         books.tell_orders(account, trimmed)
+        books.tell_around(account, trimmed)
 
 
 def _affordable(books: Books, account: Account, order: Order, steps: int, ticks: int) -> bool:
