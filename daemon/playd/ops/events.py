@@ -12,6 +12,7 @@ EVENTS: Final[dict[str, str]] = {
     "alert.failed": "an alert was not taken by its provider and is tried again",
     "backup.done": "a backup was made and is whole",
     "backup.failed": "no backup was made, or it was not carried away",
+    "bar.slow": "deciding one bar took longer than it may",
     "bar.verdict": "what became of a closed bar, ordinary ones left out",
     "daemon.bug": "an error of ours that was survived",
     "daemon.ready": "the daemon is ready",

@@ -50,8 +50,10 @@ KINDS: Final[dict[str, IncidentKind]] = {
     ),
     **_kinds(
         "incidents.md",
+        ACCOUNT_MODE=("an account is not in the mode that the settings say", "playctl balance"),
         ACCOUNT_REFUSED=("the venue or we refused the key of an account", "playctl status"),
         ALERT_UNDELIVERED=("alerts do not reach anybody by one route", "playctl notify list"),
+        BALANCE_MOVED=("the balance of an account moved, and no execution explains it", "playctl balance"),
         BLIND=("orders or positions could not be read", "playctl reconcile --dry-run"),
         CHAIN_BROKEN=("a record of the journal was changed, lost or moved", "playctl audit verify"),
         CONTRADICTION=("the venue contradicts a final state of an order", "playctl orders --all"),
