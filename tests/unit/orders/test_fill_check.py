@@ -27,6 +27,7 @@ from tests.unit.orders.test_reconcile import expected, position
         (expected("1"), position("1", stop="90.1"), Finding.VERIFIED),
         (expected("1"), position("1", stop="90.2"), Finding.WRONG_STOP),
         (expected("1", stop=None), position("1", stop="42"), Finding.VERIFIED),
+        (expected("1", stop=None), position("1", stop="0"), Finding.NO_STOP),
         (expected("1", ours=False), position("1", stop="0"), Finding.VERIFIED),
     ],
 )
