@@ -40,6 +40,8 @@ from playd.engine.records import (
     EXIT,
     EXIT_PENDING,
     EXITED,
+    FUNDING,
+    FUNDING_UNKNOWN,
     HALTED,
     HALTED_DRAWDOWN,
     HOLD,
@@ -238,7 +240,7 @@ def _try_entry(
     s: Record, r: Record, x: Record, window_open: bool, direction: int, close_ms: int, close: float, out: Record
 ) -> int:
     """`ENTERED`, or the first reason why this entry is not actionable."""
-    refusal = _entry_refusal(s, r, window_open, close_ms)
+    refusal = _entry_refusal(s, r, x, direction, window_open, close_ms)
     if refusal != ENTERED:
         return refusal
     verdict = _plan_entry(r, x, direction, s.cash_usdt, close, out)
@@ -264,7 +266,7 @@ def _try_entry(
 
 
 @part
-def _entry_refusal(s: Record, r: Record, window_open: bool, close_ms: int) -> int:
+def _entry_refusal(s: Record, r: Record, x: Record, direction: int, window_open: bool, close_ms: int) -> int:
     """The entry limits of play-language 7.2; `ENTERED` when none refuses."""
     if s.pending_qty > 0:
         return ENTRY_PENDING
@@ -276,7 +278,18 @@ def _entry_refusal(s: Record, r: Record, window_open: bool, close_ms: int) -> in
         return ENTRIES_TODAY
     if not window_open:
         return WINDOW_CLOSED
-    return ENTERED
+    return _funding_refusal(r, x, direction, close_ms) if r.funding_guard_ms > 0 else ENTERED
+
+
+@part
+def _funding_refusal(r: Record, x: Record, direction: int, close_ms: int) -> int:
+    """What the funding guard says of an entry now; who enters at a stamp does not pay it."""
+    next_ms = (close_ms // r.funding_step_ms + 1) * r.funding_step_ms
+    if next_ms - close_ms > r.funding_guard_ms:
+        return ENTERED
+    if np.isnan(x.funding_rate):
+        return FUNDING_UNKNOWN
+    return FUNDING if direction * x.funding_rate * 100.0 > r.funding_guard_pct else ENTERED
 
 
 @part

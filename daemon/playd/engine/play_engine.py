@@ -22,7 +22,7 @@ from playd.engine.rules import build_rules, build_state, build_windows
 from playd.engine.trades import TradeRecord, read_trades
 from playd.engine.verdicts import NO_SIGNAL, NewestClause
 from playd.matching.money import equity_usdt
-from playd.matching.records import REASON_CODE, REASONS, SIGNAL, SL
+from playd.matching.records import END_OF_DATA, REASON_CODE, REASONS, SIGNAL, SL
 from playd.plays.column_image import ColumnImage
 from playd.plays.columns import Columns
 from playd.plays.keep import Keep
@@ -38,7 +38,9 @@ _NO_LEVEL_WORD: Final = "none"
 def compile_now() -> None:
     """Compile what engines call, once per process, so that no first bar and no first fill has to wait for it."""
     play_state, rules, trade = build_state(1.0), np.zeros(1, e.RULES), np.zeros(1, e.TRADE)
-    rules["base_step_ms"] = rules["exec_step_ms"] = rules["decision_step_ms"] = rules["step_den"] = rules["tick_den"] = 1
+    rules["base_step_ms"] = rules["exec_step_ms"] = rules["decision_step_ms"] = rules["funding_step_ms"] = rules[
+        "step_den"
+    ] = rules["tick_den"] = 1
     decide(play_state, rules, np.zeros(1, e.SIGNALS), build_windows(()), 0, 1.0, np.zeros(1, e.INTENT))
     apply_entry(play_state, rules, 1, 1, 1.0, 0.0, 0)
     mark(play_state, 1.0, 1.0)
@@ -208,7 +210,7 @@ class PlayEngine:
         reason = REASON_CODE.get(fill.reason, 0)
         if reason == 0:
             raise ValueError(f"{fill.reason!r} is not a reason for which a position is closed")
-        if self._is_late(fill):
+        if reason != END_OF_DATA and self._is_late(fill):  # which is at the last close, with all of that minute behind it
             left_late(self._state, self._columns, fill.time_ms)
         apply_exit(self._state, self._rules, fill.qty_steps, price, fill.fee_usdt, fill.time_ms, reason, self._trade, 0)
         self._note_trade()

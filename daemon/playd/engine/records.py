@@ -47,6 +47,8 @@ VERDICTS: Final = (
     "COOLDOWN",
     "entries_today",
     "window_closed",
+    "funding",
+    "funding_unknown",
     "entry_pending",
     "entered_this_bar",
     "stop_missing",
@@ -71,19 +73,21 @@ HOLD: Final = 4
 COOLDOWN: Final = 5
 ENTRIES_TODAY: Final = 6
 WINDOW_CLOSED: Final = 7
-ENTRY_PENDING: Final = 8
-ENTERED_THIS_BAR: Final = 9
-STOP_MISSING: Final = 10
-STOP_WRONG_SIDE: Final = 11
-TARGET_MISSING: Final = 12
-TARGET_INVALID: Final = 13
-STOP_BEYOND_LIQUIDATION: Final = 14
-BELOW_MIN_NOTIONAL: Final = 15
-BELOW_MIN_QTY: Final = 16
-EXIT_PENDING: Final = 17
-MAX_DRAWDOWN_HIT: Final = 18
-HALTED: Final = 19
-CANCELLED: Final = 20
+FUNDING: Final = 8
+FUNDING_UNKNOWN: Final = 9
+ENTRY_PENDING: Final = 10
+ENTERED_THIS_BAR: Final = 11
+STOP_MISSING: Final = 12
+STOP_WRONG_SIDE: Final = 13
+TARGET_MISSING: Final = 14
+TARGET_INVALID: Final = 15
+STOP_BEYOND_LIQUIDATION: Final = 16
+BELOW_MIN_NOTIONAL: Final = 17
+BELOW_MIN_QTY: Final = 18
+EXIT_PENDING: Final = 19
+MAX_DRAWDOWN_HIT: Final = 20
+HALTED: Final = 21
+CANCELLED: Final = 22
 
 RULES: Final = np.dtype(
     [
@@ -131,6 +135,9 @@ RULES: Final = np.dtype(
         ("base_step_ms", np.int64),
         ("exec_step_ms", np.int64),
         ("decision_step_ms", np.int64),
+        ("funding_guard_ms", np.int64),
+        ("funding_guard_pct", np.float64),
+        ("funding_step_ms", np.int64),
     ]
 )
 """
@@ -139,6 +146,8 @@ percentages of the margin and 1 for percentages of the price. `taker` is a fract
 side closes the same share; otherwise SIGNALS says which. `anchor_fill` 1: levels are measured anew from the fill.
 `entry_tif` is a code of `matching.records`, `entry_expires` the closes after which a resting entry is cancelled, 0 for never.
 Decisions are due every `decision_step_ms`, which is `exec_step_ms` or, where an action names the price of a minute, a minute.
+Funding is due every `funding_step_ms`; so long before it, `funding_guard_ms` (0: never), an entry must not pay more than
+`funding_guard_pct`.
 """
 
 STATE: Final = np.dtype(
@@ -206,11 +215,12 @@ SIGNALS: Final = np.dtype(
         ("trailing_atr", np.float64),
         ("exit_long_pct", np.float64),
         ("exit_short_pct", np.float64),
+        ("funding_rate", np.float64),
     ]
 )
 """
-What the columns say at one decision: truths (1, 0, NaN for unknown), the levels that risk refers to, and the share that
-the first true exit of a side closes (NaN: the one of RULES).
+What the columns say at one decision: truths (1, 0, NaN for unknown), the levels that risk refers to, the share that
+the first true exit of a side closes (NaN: the one of RULES), and the funding rate as a fraction.
 """
 
 INTENT: Final = np.dtype(

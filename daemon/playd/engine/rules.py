@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playd.core.instrument import Instrument
+from playd.core.timeframes import MINUTE_MS
 from playd.core.zones import offsets
 from playd.engine import records as e
 from playd.engine.decide import WEEK_MINUTES, Windows
@@ -42,6 +43,8 @@ def build_rules(play: model.Play, instrument: Instrument, base_step_ms: int) -> 
     rules["entry_expires"] = play.entry.expire_after_bars
     rules["tick_num"], rules["tick_den"] = instrument.tick_fraction
     rules["step_num"], rules["step_den"] = instrument.step_fraction
+    # Where the venue does not say when funding is due, it may be due at any moment.
+    rules["funding_step_ms"] = max(1, instrument.funding_interval_min * MINUTE_MS)
     rules["base_step_ms"] = base_step_ms
     rules["exec_step_ms"] = play.timeframes.exec_ms
     rules["decision_step_ms"] = evaluation_of(play).decision_ms
@@ -118,6 +121,9 @@ def _policy(rules: Records, play: model.Play) -> None:
     rules["cooldown_stop_bars"] = policy.cooldown_stop_bars
     rules["max_entries_per_day"] = policy.max_entries_per_day or 0
     rules["time_exit_bars"] = policy.time_exit_bars or 0
+    if policy.funding_guard is not None:
+        rules["funding_guard_ms"] = policy.funding_guard.within_min * MINUTE_MS
+        rules["funding_guard_pct"] = policy.funding_guard.max_rate_pct
 
 
 def _risk(rules: Records, play: model.Play) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
+from numpy.random import PCG64, Generator
 
 from playd.core.errors import PlayError
 from playd.engine import records as e
@@ -12,7 +13,8 @@ from playd.engine.account import apply_entry, apply_exit
 from playd.engine.decide import is_open
 from playd.engine.rules import build_windows
 from playd.matching.records import SIGNAL, SL
-from tests.engine_desk import MINUTE_MS, START_MS, Desk, play_of
+from playd.research.backtest import run_backtest
+from tests.engine_desk import BTC, MINUTE_MS, START_MS, Desk, play_of, random_candles
 
 QUARTER_MS = 15 * MINUTE_MS
 TEN_MS = START_MS + 10 * 3_600_000
@@ -105,6 +107,36 @@ def test_an_unknown_zone_is_refused_with_the_nearest_and_summer_time_is_told() -
         play_of(policy=policy % "Europe/Berln")
     assert any("W603" in warning for warning in play_of(policy=policy % "Europe/Berlin").warnings)
     assert not any("W603" in warning for warning in play_of(policy=policy % "Asia/Tokyo").warnings)
+
+
+@pytest.mark.parametrize(
+    ("minutes_before", "signals", "verdict"),
+    [
+        (30, {"entry_long": 1.0, "funding_rate": 0.0006}, "funding"),
+        (31, {"entry_long": 1.0, "funding_rate": 0.0006}, "ENTERED"),
+        (30, {"entry_long": 1.0, "funding_rate": 0.0005}, "ENTERED"),
+        (30, {"entry_short": 1.0, "funding_rate": 0.0006}, "ENTERED"),
+        (30, {"entry_short": 1.0, "funding_rate": -0.0006}, "funding"),
+        (30, {"entry_long": 1.0}, "funding_unknown"),
+        (31, {"entry_long": 1.0}, "ENTERED"),
+        (0, {"entry_long": 1.0}, "ENTERED"),
+    ],
+)
+def test_funding_guard(minutes_before: int, signals: dict[str, float], verdict: str) -> None:
+    """7.2: not within 30 minutes of a stamp that would cost more than 0.05 %; who enters at the stamp does not pay it."""
+    desk = Desk(play_of(policy="{mode: long_short, funding_guard: {max_rate_pct: 0.05, within_min: 30}}"))
+    assert desk.verdict(1_000.0, START_MS + (480 - minutes_before) * MINUTE_MS, **signals) == verdict
+
+
+def test_without_rates_a_funding_guard_refuses_before_each_stamp_and_says_so() -> None:
+    actions = "entry_long: {all: [[close, '>', 0]]}, exit_long: {all: [[close, '>', 0]]}"
+    policy = "{mode: long_short, exit_mode: first_hit, funding_guard: {max_rate_pct: 1, within_min: 60}}"
+    play = play_of(actions=actions, policy=policy)
+    assert any("W303" in warning for warning in play.warnings)
+    result = run_backtest(play, random_candles(Generator(PCG64(1)), 500), BTC)
+    refused = result.decision_times_ms[result.verdicts == e.FUNDING_UNKNOWN]
+    assert len(refused)
+    assert set((refused - START_MS) // MINUTE_MS) <= set(range(420, 480))
 
 
 def test_one_entry_is_decided_per_execution_bar() -> None:

@@ -11,7 +11,6 @@ from playd.plays.tables import ACCOUNT, BACKTEST, COOLDOWN, DAYS, DEPLOY, ENTRY,
 from playd.plays.tables import FUNDING_GUARD as GUARD
 from playd.research.forge.columns import Named
 from playd.research.forge.draw import Draw
-from playd.research.forge.offered import FUNDING_GUARD, offered
 
 _SCALARS: Final = ("number", "int", "bool", "word")
 _RESTS: Final = ("GTC", "PostOnly")
@@ -69,7 +68,7 @@ class MoneyForge:
             policy["cooldown_bars"] = both if self._draw.chance(0.5) else self._draw.integer(0, 5)
         if self._draw.chance(0.2):
             policy["trading_windows"] = [self._window() for _ in range(self._draw.integer(1, 3))]
-        if offered(FUNDING_GUARD) and self._draw.chance(0.2):
+        if self._draw.chance(0.2):
             policy["funding_guard"] = self._draw.keys(GUARD, scalars(GUARD))
         return policy
 
