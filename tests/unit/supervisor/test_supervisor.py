@@ -49,10 +49,13 @@ class Journal:
 
 
 class Hub:
-    """A hub whose feeds are always live."""
+    """A hub whose feeds are live but for those in `bad`."""
+
+    def __init__(self) -> None:
+        self.bad: dict[str, FeedState] = {}
 
     def feed_state(self, symbol: str) -> FeedState:
-        return FeedState.LIVE
+        return self.bad.get(symbol, FeedState.LIVE)
 
 
 @dataclass
@@ -63,6 +66,7 @@ class House:
     supervisor: Supervisor
     halts: Halts
     records: RecordStore
+    hub: Hub
     lives: dict[str, Life]
     transitions: list[tuple[str, State, State]] = field(default_factory=list)
     admission: Callable[[InstanceRecord], Refused | None] = lambda _record: None
@@ -121,16 +125,14 @@ async def house(backoff_s: float = 0.0) -> AsyncIterator[House]:
     halts = Halts(ledger, world.disk, world.clock, cast("Any", journal), PurePath("/state"))
     records = RecordStore(ledger)
     accounts = Accounts(world.clock, world.random, lambda *_: None, lambda *_: None)
-    lives: dict[str, Life] = {}
+    hub, lives = Hub(), dict[str, Life]()
     transitions: list[tuple[str, State, State]] = []
 
     async def live(slot: Slot, on_engine: Callable[[EngineInstance], None]) -> None:
         await lives[slot.name](slot)
 
     supervisor = Supervisor(
-        SupervisorParts(
-            world.clock, world.random, halts, accounts, records, lambda _: cast("MarketHub", Hub()), lambda _: None
-        ),
+        SupervisorParts(world.clock, world.random, halts, accounts, records, lambda _: cast("MarketHub", hub), lambda _: None),
         SupervisorRules(RestartBudget(3, 900_000, (backoff_s,)), 50, 0.01),
         live,
         lambda slot, before, after, cause: transitions.append((slot.name, before, after)),
@@ -139,7 +141,7 @@ async def house(backoff_s: float = 0.0) -> AsyncIterator[House]:
     async with anyio.create_task_group() as group:
         await group.start(accounts.run)
         await group.start(supervisor.run)
-        yield House(world, supervisor, halts, records, lives, transitions)
+        yield House(world, supervisor, halts, records, hub, lives, transitions)
         group.cancel_scope.cancel()
     ledger.close()
 
@@ -148,6 +150,23 @@ async def until(slot: Slot, state: State) -> None:
     with anyio.fail_after(5):
         while slot.state is not state:
             await slot.touched.wait()
+
+
+async def test_either_feed_of_an_instance_that_reads_two_degrades_it() -> None:
+    async with house() as home:
+        slot = home.add("pair", steady)
+        slot.symbols = "BTCUSDT", "ETHUSDT"
+        home.start(slot)
+        await slot.settled.wait()
+        for bad, text in (
+            ({"ETHUSDT": FeedState.STALE}, "feed of ETHUSDT is stale"),
+            ({"BTCUSDT": FeedState.GAP}, "feed is gap"),
+            ({"BTCUSDT": FeedState.GAP, "ETHUSDT": FeedState.STALE}, "feed is gap, feed of ETHUSDT is stale"),
+            ({"SOLUSDT": FeedState.STALE}, None),
+        ):
+            home.hub.bad = bad
+            home.supervisor.look_around()
+            assert slot.facts.causes.get("feed_stale") == text
 
 
 async def test_an_instance_runs_until_it_is_stopped() -> None:

@@ -7,7 +7,9 @@ from typing import Any, cast
 import anyio
 
 from playd.core.canonical import Json
+from playd.market.feed_watch import FeedState
 from playd.supervisor.keeper import Keeper
+from playd.supervisor.states import State
 from playd.supervisor.surroundings import ShellAround
 from playd.world.virtual.clock import ManualClock
 from tests.virtual_time import LoopClock, in_virtual_time
@@ -87,3 +89,16 @@ def test_a_bar_that_holds_the_others_for_too_long_is_told() -> None:
         shell.bar_computed()
 
     assert told == [("bar.slow", slot, {"took_ms": 51.0, "limit": 50, "unit": "ms"})]
+
+
+def test_an_entry_is_as_old_as_the_older_feed_that_its_instance_reads() -> None:
+    ages, states = {"BTCUSDT": 1.0, "ETHUSDT": 40.0}, {"BTCUSDT": FeedState.LIVE, "ETHUSDT": FeedState.GAP}
+    hub = SimpleNamespace(feed_age_s=ages.__getitem__, feed_state=states.__getitem__, ticker=lambda _: None)
+    record = SimpleNamespace(symbol="BTCUSDT")
+    bar = SimpleNamespace(received_mono_s=0.0, late=False)
+    nobody = cast("Any", None)
+    for symbols, age_s, gap in ((("BTCUSDT",), 1.0, False), (("BTCUSDT", "ETHUSDT"), 40.0, True)):
+        slot = SimpleNamespace(record=record, symbols=symbols, state=State.RUNNING, reason_text="")
+        given = cast("Any", slot), ManualClock(), cast("Any", hub), nobody, nobody, nobody, lambda _: None, nobody, 0.05
+        inputs = ShellAround(*given).gate_inputs(cast("Any", bar), ready=True, not_ready="")
+        assert (inputs.feed_age_s, inputs.feed_gap) == (age_s, gap)
