@@ -85,6 +85,7 @@ def restore_backup(options: BackupOptions, world: World | None = None, ask: Call
     state = loaded.locations.state_dir
     folder = _folder(world, loaded, options.name)
     world.process.set_umask(0o077)
+    world.disk.mkdir(state)  # on a new disk there is none yet
     lock = world.disk.lock(state / "playd.lock", f"pid {world.process.pid} restores {folder.name}\n")
     try:
         manifest = checked(world.disk, folder)

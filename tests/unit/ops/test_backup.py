@@ -133,3 +133,16 @@ def test_a_backup_that_would_take_the_room_of_trading_is_not_made(state: Path) -
         make_backup(disk, PurePath(state), NOON_MS, "1", floor_bytes=disk.free_bytes(PurePath(state)))
     assert not (state / FOLDER).exists()
     assert make_backup(disk, PurePath(state), NOON_MS, "1", floor_bytes=1).name
+
+
+def test_a_backup_can_be_put_back_on_a_new_disk(state: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    ledger = opened(state)
+    ledger.set_meta("a", "kept")
+    ledger.close()
+    folder = state / FOLDER / make_backup(RealDisk(), PurePath(state), NOON_MS, "1").name
+    fresh = tmp_path_factory.mktemp("fresh")
+    (fresh / "playd.toml").write_text("")
+    new = fresh / "state"
+    assert restore_backup(BackupOptions(str(new), str(fresh), str(folder), f"RESTORE {folder.name}")) == 0
+    assert value(new, "a") == "kept"
+    assert (new / "instances" / "one" / "state.json").read_text() == "first"
