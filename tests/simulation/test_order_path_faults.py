@@ -244,3 +244,21 @@ def test_a_position_of_which_nothing_is_told_is_looked_at_before_its_order_is_lo
             assert life.venue.stop_of() == entry().stop
 
     in_virtual_time(body)
+
+
+def test_reads_that_fail_while_exposed_pause_the_account_then_halt_it_and_never_count_as_agreement() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.5)
+            life.venue.script.failing_reads = 1_000_000
+            assert (await life.account.reconcile("test")).result == "blind"
+            await anyio.sleep(17.0)
+            assert [(halt.code, halt.level) for halt in life.halts.in_force()] == [("BLIND", Level.PAUSE)]
+            await anyio.sleep(45.0)
+            highest = life.halts.in_force()[0]
+            assert (highest.code, highest.level) == ("BLIND", Level.HALT)
+
+    in_virtual_time(body)
