@@ -2,12 +2,13 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,12 @@ class Child:
         """VmRSS in units of 2**20 bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    @property
+    def market_ms(self) -> int:
+        """Close of the newest bar with a verdict, in market time; 0 before the first."""
+        with closing(sqlite3.connect(f"file:{self.state / 'ledger.sqlite'}?mode=ro", uri=True, timeout=10)) as ledger:
+            return int(ledger.execute("SELECT max(close_ms) FROM bars").fetchone()[0] or 0)
 
     @property
     def socket(self) -> Path:

@@ -10,11 +10,9 @@ on what it left.
 """
 
 import os
-import sqlite3
 import sys
 import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
 from statistics import linear_regression
 
@@ -70,17 +68,11 @@ def _look(child: Child) -> dict[str, float]:
         folders[f"state/{top}"] = folders.get(f"state/{top}", 0.0) + size / MIB
     return {
         **folders,
-        "market_ms": _market_ms(child.state),
+        "market_ms": child.market_ms,
         "resident": child.resident_mb,
         "open files": len(os.listdir(process / "fd")),
         "threads": len(os.listdir(process / "task")),
     }
-
-
-def _market_ms(state: Path) -> float:
-    with closing(sqlite3.connect(f"file:{state / 'ledger.sqlite'}?mode=ro", uri=True, timeout=10)) as ledger:
-        found = ledger.execute("SELECT max(close_ms) FROM bars").fetchone()[0]
-    return float(found or 0)
 
 
 if __name__ == "__main__":
