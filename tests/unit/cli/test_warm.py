@@ -4,9 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import orjson
 import pytest
+from typer.testing import CliRunner
 
+from playd.cli import warm
+from playd.cli.playd import app
 from playd.kernels import every
 from playd.kernels.catalog import CATALOG, OPERATORS, STRUCTURES
 from tests.unit.plays.plays_of import play_text
@@ -40,3 +46,18 @@ def test_every_kernel_of_the_catalogs_is_warmed() -> None:
     assert len(set(names)) == len(names)
     wanted = {*CATALOG, *STRUCTURES, *(f"{name} of {spec.inputs or 1}" for name, spec in OPERATORS.items())}
     assert wanted <= set(names)
+
+
+def test_the_command_counts_what_it_compiled_and_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def one(hits: int) -> tuple[str, Any]:
+        return "mine", lambda: SimpleNamespace(stats=SimpleNamespace(cache_hits={"signature": hits} if hits else {}))
+
+    used: list[str] = []
+    monkeypatch.setattr(warm, "every_kernel", lambda: [one(0), one(1), one(0)])
+    monkeypatch.setattr(warm, "_use_the_engine", lambda: used.append("engine"))
+    done = CliRunner().invoke(app, ["warm", "--json"])
+    assert done.exit_code == 0
+    found = orjson.loads(done.stdout)
+    assert (found["kernels"], found["compiled"], used) == (3, 2, ["engine"])
+    assert found["took_s"] == pytest.approx(found["kernels_s"] + found["engine_s"], abs=0.02)
+    assert "3 kernels, 2 of them compiled" in CliRunner().invoke(app, ["warm"]).stdout
