@@ -6,6 +6,7 @@ from typing import Final, Protocol
 import anyio
 import structlog
 
+from playd.core.errors import RecordError
 from playd.ops.ballast import Ballast
 from playd.orders.halts import ALL, Halt, Level
 from playd.settings.model import Disk as DiskSettings
@@ -47,8 +48,11 @@ class FreeSpace:
         self._warned = False
 
     def look(self) -> int:
-        """Measure once and act; returns the free MiB. Raises `RecordError` when a halt cannot be recorded."""
-        free_bytes = self._disk.free_bytes(self._state_dir)
+        """Measure once and act; returns the free MiB. Raises `RecordError` when nothing can be measured or recorded there."""
+        try:
+            free_bytes = self._disk.free_bytes(self._state_dir)
+        except OSError as error:
+            raise RecordError(f"{self._state_dir}: {error.strerror or error}: the state directory is gone") from error
         free_mib = free_bytes // _MIB
         level = self._level_for(free_mib)
         text = f"{free_mib} MiB free in {self._state_dir}"
