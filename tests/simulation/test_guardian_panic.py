@@ -16,7 +16,7 @@ from playd.orders.guardian.flatten import Flattener
 from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.plan import PlannedPosition, PlannedShare
 from playd.orders.guardian.share import GuardianShare
-from playd.orders.panic_report import PanicReport, PanicScope
+from playd.orders.panic_report import VERIFY_GAP_S, PanicReport, PanicScope
 from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
 from tests.unit.guardian.test_judge import planned, resting
@@ -53,6 +53,7 @@ def test_an_order_that_waits_for_its_trigger_is_cancelled_because_it_could_open(
         report = await panic(venue, hands, PanicScope())
         assert report.exit_code == 0
         assert report.cancelled == 1
+        assert report.duration_s >= VERIFY_GAP_S
         assert [order.status for order in venue.orders.values()] == ["Cancelled", "Untriggered"]
 
     told(body)

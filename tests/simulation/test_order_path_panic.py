@@ -7,6 +7,7 @@ import anyio
 from playd.orders.fills import FillEvent
 from playd.orders.halts import Level, instance_scope
 from playd.orders.panic import PanicScope
+from playd.orders.panic_report import VERIFY_GAP_S
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, build, entry, taken
 from tests.simulation.venue_script import Script
@@ -147,5 +148,16 @@ def test_the_first_closing_order_leaves_within_half_a_second() -> None:
             await life.account.panic(PanicScope(), actor="me", reason="test")
 
             assert left_s[0] - started_s < 0.5
+
+    in_virtual_time(body)
+
+
+def test_flat_is_seen_twice_with_a_gap_between() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+            assert report.exit_code == 0
+            assert report.duration_s >= VERIFY_GAP_S
 
     in_virtual_time(body)

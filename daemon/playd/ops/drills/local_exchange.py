@@ -106,6 +106,7 @@ class LocalExchange:
 
         A local exchange waits between two minutes for a daemon that follows it, and a stopped one would hold up everybody.
         """
+        await self.hold()  # so that the next minute begins as a long one
         await self.release(1.0)
 
         async def inside() -> bool:
