@@ -28,8 +28,8 @@ WITHIN_S = 600
 _FAILED = re.compile(r"^FAILED (\S+)", re.M)
 _HEAD = """# Planted bugs
 
-Each is one change of the order path, put into a copy of the package; named is the first test that failed over it. `make
-planted-bugs` does it again for the list in `bugs.toml`.
+Each is one change of the order path, put into a copy of the package; named is the first test that failed over it.
+`make planted-bugs` does it again for the list in `bugs.toml`. A change that turned out to change nothing is not in the list.
 
 | bug | what is wrong then | caught by |
 |---|---|---|
