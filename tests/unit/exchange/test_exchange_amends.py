@@ -1,12 +1,14 @@
 """What may be changed about an open order, and with which words the rest is refused."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from playd.venues.exchange.amends import amend
+from playd.venues.exchange.listing import MarketTerms, RiskTier
 from playd.venues.exchange.model import Order
-from playd.venues.exchange.refusal import Refusal
+from playd.venues.exchange.refusal import NOTIONAL_TOO_SMALL, TIER_LEVERAGE, Refusal
 from tests.exchange_kit import SYMBOL, Market
 
 
@@ -95,3 +97,14 @@ def test_resting_reduce_only_orders_never_exceed_the_position_and_the_worse_is_c
     market.flat_minute()
 
     assert (near.qty_steps, far.status, far.cancel_type) == (50, "Cancelled", "CancelByReduceOnly")
+
+
+def test_an_amended_order_keeps_the_least_value_and_the_leverage_of_its_tier() -> None:
+    tiers = (RiskTier(10_000.0, 0.005, Decimal(100)), RiskTier(1_000_000.0, 0.05, Decimal(5)))
+    market = Market(terms=MarketTerms(tiers=tiers))
+    market.open(50_000.0, 50_000.0, 50_000.0, 50_000.0)
+    order = market.limit("Buy", "0.1", "45000")
+    assert code(market, order, price="49") == NOTIONAL_TOO_SMALL
+    assert code(market, order, qty="0.3") == TIER_LEVERAGE
+    change(market, order, qty="0.2")
+    assert order.qty_steps == 200

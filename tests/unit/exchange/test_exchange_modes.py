@@ -142,7 +142,6 @@ def test_in_cross_margin_profit_is_available_and_the_row_says_the_rates() -> Non
     row = wallet_row(market.account, market.books.listings)
     assert Decimal(row["totalAvailableBalance"]) == free
     assert float(row["accountIMRate"]) == pytest.approx(5225.74 / float(row["totalMarginBalance"]), abs=1e-7)
-    assert position_row(market.account, market.position, market.books.listings)["tradeMode"] == 0
 
 
 def test_a_cross_account_is_liquidated_as_a_whole_and_its_wallet_ends_at_nothing() -> None:

@@ -1,7 +1,7 @@
 """What users ask to change about an open order: quantity, price, trigger, levels."""
 
 from playd.venues.exchange import refusal
-from playd.venues.exchange.arrivals import check_free, find_open, listing_of
+from playd.venues.exchange.arrivals import check_free, check_tier, find_open, listing_of
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.liquidity import into_band
 from playd.venues.exchange.listing import Listing
@@ -15,6 +15,7 @@ from playd.venues.exchange.trades import arrive
 from playd.venues.exchange.wishes import (
     Request,
     check_level_sides,
+    check_notional,
     read_direction,
     read_leg,
     read_qty,
@@ -47,8 +48,10 @@ def amend(books: Books, account: Account, request: Request) -> Order:
         text = "The order remains unchanged as the parameters entered match the existing ones."
         raise Refusal(PARAMETER, text)
     if not (order.reduces or order.waits_for_trigger):
-        leverage, left = books.position_of(account, order).leverage, qty_steps - order.filled_steps
-        cost = order_cost(account, listing, order.side, left, listing.price(price_ticks), leverage)
+        position, left, price = books.position_of(account, order), qty_steps - order.filled_steps, listing.price(price_ticks)
+        check_notional(listing, qty_steps, price)
+        check_tier(listing, order.side, left, price, position)
+        cost = order_cost(account, listing, order.side, left, price, position.leverage)
         check_free(books, account, cost, without=order.order_id)
     _apply(books, account, listing, order, after)
     return order

@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from playd.core.orders import Side
 from playd.venues.exchange import refusal
 from playd.venues.exchange.best_offer import CREATE_TYPE as BOOK_PRICE
 from playd.venues.exchange.best_offer import wants_book_price, with_book_price
@@ -68,7 +69,8 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
     position = place_for(books, account, symbol, wish.position_idx)
     qty_steps = _reduced(wish, position) if wish.reduces else wish.qty_steps
     _check_counts(account, position, wish)
-    _check_tier(listing, wish, qty_steps, position)
+    if not wish.reduces:
+        check_tier(listing, wish.side, qty_steps, wish.reference(listing), position)
     _check_funds(books, account, listing, wish, qty_steps, position)
     now_ms = books.time.now_ms
     order = Order(
@@ -216,12 +218,12 @@ def _check_counts(account: Account, position: Position, wish: Wish) -> None:
         raise Refusal(refusal.TOO_MANY_PARTIAL, f"Not allowed to have more than {PARTIAL_MAX} partial TP/SLs")
 
 
-def _check_tier(listing: Listing, wish: Wish, qty_steps: int, position: Position) -> None:
-    """The larger a position would become, the less leverage it may have."""
-    if wish.reduces or not listing.tiers:
+def check_tier(listing: Listing, side: Side, qty_steps: int, price: float, position: Position) -> None:
+    """The larger a position would become by so much more, the less leverage it may have."""
+    if not listing.tiers:
         return
-    held = 0 if position.side is wish.side.opposite else abs(position.steps)
-    tier = listing.tiers[tier_of(listing, listing.qty(held + qty_steps) * wish.reference(listing))]
+    held = 0 if position.side is side.opposite else abs(position.steps)
+    tier = listing.tiers[tier_of(listing, listing.qty(held + qty_steps) * price)]
     if position.leverage > tier.max_leverage:
         text = f"leverage {position.leverage} is above {tier.max_leverage}, the most for a position of that value"
         raise Refusal(refusal.TIER_LEVERAGE, text)

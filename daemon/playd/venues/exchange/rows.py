@@ -209,7 +209,7 @@ def position_row(account: Account, position: Position, listings: Listings, *, en
         "category": "linear",
         "symbol": position.symbol,
         "positionIdx": position.idx,
-        "tradeMode": 0 if account.is_cross else 1,
+        "tradeMode": 0,
         "riskId": tier + 1,
         "riskLimitValue": plain(Decimal(listing.tiers[tier].limit_usdt)) if listing.tiers else RISK_LIMIT_TEXT,
         "side": str(position.side or ""),

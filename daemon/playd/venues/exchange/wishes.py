@@ -107,7 +107,8 @@ def read_wish(request: Request, listing: Listing) -> Wish:
         smp=word(request, "smpType", SMP_TYPES, default=NO_SMP),
     )
     _check_levels(wish, listing)
-    _check_notional(wish, listing)
+    if not wish.reduces:
+        check_notional(listing, wish.qty_steps, wish.reference(listing))
     return wish
 
 
@@ -270,8 +271,8 @@ def _check_levels(wish: Wish, listing: Listing) -> None:
     check_level_sides(wish.side, wish.reference(listing), wish.stop.trigger_ticks, wish.target.trigger_ticks, listing)
 
 
-def _check_notional(wish: Wish, listing: Listing) -> None:
-    """Orders that only reduce are exempt."""
+def check_notional(listing: Listing, qty_steps: int, price: float) -> None:
+    """The least value of an order; those that only reduce are exempt."""
     least = listing.instrument.min_notional_usdt
-    if not wish.reduces and listing.qty(wish.qty_steps) * wish.reference(listing) < float(least):
+    if listing.qty(qty_steps) * price < float(least):
         raise Refusal(NOTIONAL_TOO_SMALL, f"Order does not meet minimum order value {least}USDT")
