@@ -5,7 +5,7 @@ from typing import Final
 import anyio
 
 from playd.ops.drills.plays import HELD_SYMBOL
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.stage import SPEED, Stage
 
 REFUSED_S: Final = 30.0
 COVERED_S: Final = 15.0
@@ -42,7 +42,7 @@ async def kill_sweep(stage: Stage) -> None:
         await anyio.sleep(moment_s)
         stage.report.inject("SIGKILL", "daemon", after_ready_s=moment_s)
         await stage.daemon.kill()
-        await stage.exchange.release(1.0)
+        await stage.exchange.release(SPEED)
         began_s = stage.world.clock.mono_s()
         await stage.start_daemon()
         ready_s = stage.world.clock.mono_s() - began_s
