@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from playd.cli.parity import Side, TraderSide, compare, first_difference, replace_disk, side_of, start_of
+from playd.cli.parity import STATE, Side, TraderSide, compare, first_difference, replace_disk, side_of, start_of
+from playd.cli.runtime import RuntimePlan
 from playd.core.candles import Candles
 from playd.core.instrument import synthetic_instrument
 from playd.core.modes import Mode
@@ -15,6 +16,8 @@ from playd.plays.load import load_play
 from playd.plays.model import BacktestMoney
 from playd.research.backtest import run_backtest
 from playd.supervisor.records import InstanceRecord
+from playd.venues.exchange.faults.script import read_script
+from playd.venues.exchange.ledger import directory_of, read
 from playd.world.real import real_world, run
 
 pytestmark = pytest.mark.slow
@@ -67,6 +70,21 @@ def test_backtest_and_daemon_are_the_same_bits(holes: tuple[int, ...], others: t
     assert first_difference(side_of(result), daemon) is None
 
 
+FAULTS = """
+faults:
+  - {kind: missing_candle, where: {topic: kline.1.BTCUSDT}, when: {probability: 0.02, seed: 4}, times: 4}
+  - {kind: cut, where: {socket: public}, when: {market_min: 700}}
+  - {kind: duplicate_frame, where: {topic: "kline*"}, when: {probability: 0.1, seed: 1}, times: 0}
+"""
+
+
+class FaultySide(TraderSide):
+    """The daemon's parts on an exchange that loses the second symbol's bars, cuts the public socket and repeats frames."""
+
+    def _plan(self) -> RuntimePlan:
+        return replace(super()._plan(), faults=read_script(FAULTS, "faults.yml"))
+
+
 class ShadowSide(TraderSide):
     """The daemon's parts with the instance in shadow mode."""
 
@@ -74,12 +92,20 @@ class ShadowSide(TraderSide):
         return replace(super()._record(), mode=Mode.SHADOW, account="shadow-parity00")
 
 
-def test_a_shadow_has_the_trades_of_a_backtest() -> None:
+@pytest.mark.parametrize(
+    ("kind", "faults"),
+    [(ShadowSide, set()), (FaultySide, {"missing_candle", "cut", "duplicate_frame"})],
+    ids=["a shadow", "bars of the second symbol lost on the way"],
+)
+def test_the_trades_are_those_of_a_backtest(kind: type[TraderSide], faults: set[str]) -> None:
     play, candles = load_play(PAIR, "pair.yml"), both((), (1000,))
     play = replace(play, backtest=BacktestMoney(play.deploy.capital_usdt, play.account.slippage_bps))
     instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
     result = run_backtest(play, candles, instrument, start_ms=start_of(play, candles))
-    shadow = ShadowSide(replace_disk(real_world()), play, candles, result)
-    side: Side = run(lambda _: shadow.run(), real_world())
+    world = replace_disk(real_world())
+    trader = kind(world, play, candles, result)
+    side: Side = run(lambda _: trader.run(), real_world())
     assert len(side.trades) >= 20
     assert first_difference(side_of(result), side) is None
+    records = directory_of(STATE / "exchange" / "records.sqlite")
+    assert {entry["fault"] for entry in read(world.disk, records, kind="fault")} == faults
