@@ -215,7 +215,7 @@ def verify(run: Run, life: OrderWorld) -> None:
 # A killed process closes nothing. What its lives leave open is collected here, and is not a finding.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=SCRIPTS, steps=STEPS)
 def test_whatever_fails_orders_are_single_recorded_told_once_and_protected(script: Script, steps: list[Step]) -> None:
     async def body() -> None:
