@@ -25,6 +25,8 @@ from tests.crash.harness import ALIAS, HISTORY, LOOK_S, SYMBOL, DaemonProcess, E
 
 ENTER = "enter"
 AGREED_WITHIN_S = 10.0
+COSTS = ("exit_pending", "NOT_RUNNING")
+"""Verdicts by which a run may differ from one that nobody killed."""
 
 
 INSTRUMENT = synthetic_instrument(SYMBOL, float(played()[1].open[0]))
@@ -219,6 +221,22 @@ def check_like_unkilled(ending: Ending) -> None:
     columns = result.columns
     for name, number in result.program.names.items():
         assert ending.columns[name] == columns.row(number).tobytes(), f"column {name} has other bits"
+
+
+def nothing_but_time(ending: Ending, unkilled: Ending) -> None:
+    """
+    Columns have the same bits; verdicts are the same up to what a death may cost.
+
+    That is an entry in doubt, an exit that was on record and is sent a few bars later (the market goes on without waiting), and
+    an entry whose bar closed while the instance was stopping or not warm yet.
+    """
+    assert ending.columns == unkilled.columns, "columns have other bits"
+    assert [close_ms for close_ms, _ in ending.verdicts] == [close_ms for close_ms, _ in unkilled.verdicts], "bars are missing"
+    differing = next((ours for ours, theirs in zip(ending.verdicts, unkilled.verdicts, strict=True) if ours != theirs), None)
+    if differing is not None:
+        close_ms, verdict = differing
+        doubt = bool(ending.never_sent) and close_ms >= ending.first_lost_ms
+        assert doubt or verdict in COSTS, f"{verdict} at {close_ms} differs from the run that nobody killed"
 
 
 def seeded(seed: int, number: int) -> list[Kill]:

@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.crash.story import Ending, Kill, tell
+from tests.crash.story import Ending, Kill, nothing_but_time, tell
 from tests.crash.test_kill import SLOW
 from tests.crash.thin import tell_thin
 
@@ -28,7 +28,6 @@ EARLY = 2
 """A life of a story sees a tenth of the market, two or three trades."""
 
 ORDER = "http:order/create"
-COSTS = ("exit_pending", "NOT_RUNNING")
 BROKEN_MAX = 5
 """So many broken stories are enough to look at."""
 
@@ -81,22 +80,6 @@ def kills(source: random.Random, counts: dict[str, int]) -> list[tuple[str, Kill
 def thin_kills(source: random.Random) -> list[tuple[str, Kill]]:
     """The deaths of a story in a thin market."""
     return [("partial fill", Kill(source.choice(THIN), source.randint(1, 2 * EARLY))) for _ in range(8)]
-
-
-def nothing_but_time(ending: Ending, unkilled: Ending) -> None:
-    """
-    Columns have the same bits; verdicts are the same up to what a death may cost.
-
-    That is an entry in doubt, an exit that was on record and is sent a few bars later (the market goes on without waiting), and
-    an entry whose bar closed while the instance was stopping or not warm yet.
-    """
-    assert ending.columns == unkilled.columns, "columns have other bits"
-    assert [close_ms for close_ms, _ in ending.verdicts] == [close_ms for close_ms, _ in unkilled.verdicts], "bars are missing"
-    differing = next((ours for ours, theirs in zip(ending.verdicts, unkilled.verdicts, strict=True) if ours != theirs), None)
-    if differing is not None:
-        close_ms, verdict = differing
-        doubt = bool(ending.never_sent) and close_ms >= ending.first_lost_ms
-        assert doubt or verdict in COSTS, f"{verdict} at {close_ms} differs from the run that nobody killed"
 
 
 def play(directory: Path, unkilled: Ending, planned: list[tuple[str, Kill]], tally: Tally, *, thin: bool) -> None:
