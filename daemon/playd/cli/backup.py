@@ -15,7 +15,7 @@ from playd import __version__
 from playd.control.render import Output, json_text, render_rows
 from playd.control.tables import BACKUPS
 from playd.core.errors import PlaydError, RecordError, SettingsError
-from playd.ops.backup import FOLDER, backups, describe, make_backup, prune, verify_backup
+from playd.ops.backup import FOLDER, Manifest, backups, describe, make_backup, prune, verify_backup
 from playd.ops.journal import open_journal
 from playd.ops.restore import checked, restore
 from playd.settings import Loaded, load
@@ -43,8 +43,8 @@ def backup_now(options: BackupOptions, world: World | None = None) -> int:
     world = world or real_world()
     loaded = _settings(world, options)
     state, keep = loaded.locations.state_dir, loaded.settings.backup
-    made = make_backup(world.disk, state, world.clock.wall_ms(), __version__)
-    dropped = prune(world.disk, state, keep_hourly=keep.keep_hourly, keep_daily=keep.keep_daily)
+    floor_bytes = loaded.settings.disk.pause_mib * 2**20
+    made, dropped = _make(world, state, keep.keep_hourly, keep.keep_daily, floor_bytes)
     row = describe(made, world.clock.wall_ms())
     if options.as_json:
         print(json_text({**row, "folder": str(state / FOLDER / made.name), "dropped": dropped}))
@@ -143,6 +143,14 @@ def _folder(world: World, loaded: Loaded, name: str) -> PurePath:
     raise SettingsError(f"backup {name!r}: found nothing of that name, expected a folder or one of {state / FOLDER}: {known}")
 
 
+def _make(world: World, state: PurePath, keep_hourly: int, keep_daily: int, floor_bytes: int) -> tuple[Manifest, list[str]]:
+    """A backup, and the names of those that went. Old ones go first as well: they may hold the room that it needs."""
+    disk, now_ms = world.disk, world.clock.wall_ms()
+    dropped = prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily)
+    made = make_backup(disk, state, now_ms, __version__, floor_bytes=floor_bytes)
+    return made, dropped + prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily)
+
+
 def _for_daemon(arguments: Sequence[str]) -> int:
     """What the daemon asked this process for; whatever is wrong goes to standard error, and so into its log."""
     world = real_world()
@@ -150,9 +158,7 @@ def _for_daemon(arguments: Sequence[str]) -> int:
     try:
         match arguments:
             case ["make", state, keep_hourly, keep_daily, floor_mib]:
-                floor_bytes = int(floor_mib) * 2**20
-                make_backup(world.disk, PurePath(state), world.clock.wall_ms(), __version__, floor_bytes=floor_bytes)
-                prune(world.disk, PurePath(state), keep_hourly=int(keep_hourly), keep_daily=int(keep_daily))
+                _make(world, PurePath(state), int(keep_hourly), int(keep_daily), int(floor_mib) * 2**20)
                 return 0
             case ["verify", folder]:
                 faults = verify_backup(world.disk, PurePath(folder))

@@ -124,7 +124,8 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
         raise RpcError(Code.REFUSED, text, reason="kill_file", hint="remove it, then resume all")
     if level >= Level.HALT:
         await _refuse_unless_resolved(daemon, scope, [halt for halt in held if halt.level >= Level.HALT])
-    for halt in held:
+    # The reconciliations of a refusal lift pauses whose cause is gone by themselves.
+    for halt in [each for each in held if each in daemon.halts.in_force(scope.stored)]:
         daemon.halts.lift(halt.id, by=call.actor, note=params.reason or "resume")
     daemon.supervisor.look_around()
     await daemon.journal.synced()

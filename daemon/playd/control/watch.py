@@ -15,7 +15,7 @@ from playd.control.slo_readings import readings
 from playd.core.canonical import Json, canonical_json
 from playd.core.errors import RecordError, is_full
 from playd.ops.slo import Breach
-from playd.orders.halts import Level, instance_scope
+from playd.orders.halts import FILE_CODE, Level, instance_scope
 from playd.orders.incidents import Incidents
 from playd.supervisor.states import State
 from playd.world.ports import Disk
@@ -142,14 +142,19 @@ class Watch:
             self._daemon.ops.meters.count("recon_runs_total", account, result)
 
     def _tell_halts(self) -> None:
-        """A halt that needs a person is an incident, unless a person raised it or the rule has opened one itself."""
+        """
+        A halt that needs a person is an incident, unless a person raised it or the rule has opened one itself.
+
+        The kill file that a person's halt of everything leaves behind is that person's too.
+        """
         incidents = self._daemon.ops.incidents
         told = {(each.kind, each.scope) for each in incidents.open_ones()}
         present: dict[str, str] = {}
         in_force = self._daemon.halts.in_force()
         by_people = {halt.scope for halt in in_force if halt.actor.startswith(PEOPLE)}
         for halt in in_force:
-            if halt.level >= Level.HALT and halt.scope not in by_people and (halt.code, halt.scope) not in told:
+            of_people = halt.actor.startswith(PEOPLE) or (halt.code == FILE_CODE and halt.scope in by_people)
+            if halt.level >= Level.HALT and not of_people and (halt.code, halt.scope) not in told:
                 present.setdefault(halt.scope, f"level {int(halt.level)}, {halt.code}: {halt.text}")
         for scope in self._halted - present.keys():
             incidents.resolve("HALTED", scope, "the halt was lifted")

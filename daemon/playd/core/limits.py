@@ -52,9 +52,6 @@ KEPT_LEAST_BARS: Final = 1024
 KEPT_TRADES: Final = 1024
 """Trade records that a running engine keeps, 1 KiB each; the ledger has all executions."""
 
-COLUMN_IMAGE_BYTES: Final = 256 * 1024 * 1024
-"""Largest image of columns; a usual one is 0.3 MiB, one with a window of 90 days of minutes 50 MiB."""
-
 GUARDIAN_PLAN_BYTES: Final = 1024 * 1024
 """Largest plan of the guardian; one position takes about 400 bytes."""
 

@@ -21,7 +21,6 @@ from playd.engine.levels import (
     farthest_safe_ticks,
     is_beyond_liquidation,
     limit_ticks,
-    stop_of_fill,
     stop_ticks,
     target_ticks,
 )
@@ -343,10 +342,18 @@ def _measure_from_limit(r: Record, x: Record, direction: int, price: float, out:
     """
     What a limit order is filled at is known beforehand, unless it is better: with `anchor: fill` it carries the levels of that.
     """
-    stop = stop_of_fill(r, x, direction, out.qty, price)
+    stop = stop_ticks(r, x, direction, price)
     if stop > 0:
-        if direction * (price - from_units(stop, r.tick_num, r.tick_den)) <= 0.0:
+        stop_price = from_units(stop, r.tick_num, r.tick_den)
+        if direction * (price - stop_price) <= 0.0:
             return STOP_WRONG_SIDE
+        if is_beyond_liquidation(r, direction, out.qty, price, stop_price):
+            if r.on_stop_beyond_liquidation == REJECT:
+                return STOP_BEYOND_LIQUIDATION
+            if r.on_stop_beyond_liquidation == ADJUST:
+                stop = farthest_safe_ticks(r, direction, out.qty, price)
+            else:
+                out.beyond_liquidation = 1
         out.stop_ticks = stop
     target = target_ticks(r, x, direction, price)
     if target > 0:

@@ -28,8 +28,14 @@ def entered_late(state: Records, columns: Columns, exec_step_ms: int) -> None:
 
 
 def left_late(state: Records, columns: Columns, time_ms: int) -> None:
-    """Take back the extremes of the bars from `time_ms` on: a position that is left then was not open in them."""
+    """
+    Take back the extremes of the bars from `time_ms` on: what is left then was not open in them.
+
+    Where the columns have forgotten the first minutes of the position, its extremes stay, with those of the few bars since.
+    """
     entry_ms, step_ms = int(state["entry_time_ms"][0]), columns.program.base_step_ms
+    if columns.dropped(0) and entry_ms < int(columns.open_times_ms(0)[0]):
+        return
     _, high, low, _ = columns.candles_between(entry_ms, time_ms - time_ms % step_ms)
     state["worst_price"] = state["best_price"] = state["entry_price"][0]
     _mark(state, high, low)

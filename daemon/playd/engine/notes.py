@@ -107,7 +107,7 @@ class NoteReader:
         if not emissions or not len(times_ms):
             return [NO_NOTES] * len(times_ms)
         readings, clock = Readings(columns), columns.program.decision_clock
-        known = np.isin(times_ms, readings.closes(clock))
+        known = readings.closed_at(clock, times_ms)
         samples, which = distinct_times(readings, tree_paths(one.root for one in emissions), times_ms[known])
         kinds = [_first_true(emissions, readings, sample) for sample in samples.tolist()]
         rows = [readings.row(clock, time_ms) for time_ms in times_ms[known].tolist()]

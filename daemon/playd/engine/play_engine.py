@@ -200,19 +200,24 @@ class PlayEngine:
         if fill.action in (Action.ENTER, Action.ADD):
             if held not in (0, direction):
                 raise Broken(f"an entry was filled on side {fill.side} against an open position")
-            before = self._levels("" if held else "pending_")
             apply_entry(self._state, self._rules, direction, fill.qty_steps, price, fill.fee_usdt, fill.time_ms)
             if held == 0 and self._is_late(fill):
                 entered_late(self._state, self._columns, self._program.exec_step_ms)
-            return self._levels_of_fill(price) if self._levels("") != before else None
+            # With every part of the order the venue sets the levels again that the order brought along.
+            return self._levels_of_fill(price) if self._levels("") != self._levels("pending_") else None
         if held != -direction or fill.qty_steps > self._state["qty"][0]:
             raise Broken(f"{fill.side} {fill.qty_steps} steps was filled as {fill.action} and does not fit the position")
         reason = REASON_CODE.get(fill.reason, 0)
         if reason == 0:
             raise ValueError(f"{fill.reason!r} is not a reason for which a position is closed")
-        if reason != END_OF_DATA and self._is_late(fill):  # which is at the last close, with all of that minute behind it
-            left_late(self._state, self._columns, fill.time_ms)
-        apply_exit(self._state, self._rules, fill.qty_steps, price, fill.fee_usdt, fill.time_ms, reason, self._trade, 0)
+        state = self._state
+        lived = float(state["worst_price"][0]), float(state["best_price"][0])
+        late = reason != END_OF_DATA and self._is_late(fill)  # which is at the last close, with all of that minute behind it
+        if late:
+            left_late(state, self._columns, fill.time_ms)
+        apply_exit(state, self._rules, fill.qty_steps, price, fill.fee_usdt, fill.time_ms, reason, self._trade, 0)
+        if late and state["dir"][0] != 0:  # the rest lived on through the bars since
+            state["worst_price"], state["best_price"] = lived
         self._note_trade()
         return None
 

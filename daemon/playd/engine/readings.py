@@ -32,6 +32,14 @@ class Readings:
         """The last bar of a clock that had closed at `time_ms`, -1 if there was none."""
         return int(np.searchsorted(self.closes(clock), time_ms, side="right")) - 1
 
+    def closed_at(self, clock: int, times_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether a bar of the clock closed at exactly each of these times."""
+        closes = self.closes(clock)
+        if not len(closes):
+            return np.zeros(len(times_ms), np.bool_)
+        there: NDArray[np.bool_] = closes[np.minimum(np.searchsorted(closes, times_ms), len(closes) - 1)] == times_ms
+        return there
+
     def at(self, time_ms: int) -> Read:
         """The values of named columns at `time_ms`, missing before the first close of their clock."""
         rows: dict[int, int] = {}

@@ -26,6 +26,7 @@ from playd.settings.model import Alerts as AlertSettings
 from playd.world.ports import Clock
 
 LOOK_EVERY_S: Final = 1.0
+FORGET_EVERY_S: Final = 86_400.0
 BACKOFF_MAX_S: Final = 300.0
 GIVE_UP_CRITICAL_MS: Final = DAY_MS
 GIVE_UP_WARNING_MS: Final = 2 * 3_600_000
@@ -92,7 +93,11 @@ class AlertDesk:
         async with anyio.create_task_group() as group:
             for route in self.routes.values():
                 group.start_soon(self._serve, route, name=f"alert route {route.name}")
+            forgot_s = -math.inf
             while True:
+                if self._clock.mono_s() - forgot_s >= FORGET_EVERY_S:
+                    forgot_s = self._clock.mono_s()
+                    self.rows.forget_old(self._clock.wall_ms())
                 self.step()
                 await anyio.sleep(LOOK_EVERY_S)
 
@@ -102,11 +107,10 @@ class AlertDesk:
         for incident in self._incidents.open_ones():
             for route, dedup, event in self._to_say(incident, now_ms):
                 added |= self._queue(route, incident, dedup, event, now_ms)
-        for incident in self._incidents.latest(50):
-            if incident.resolved_ms is not None and incident.resolved_ms > now_ms - SAID_MS:
-                for route in self.routes.values():
-                    if self.rows.of(route.name, f"{incident.id}:open:{incident.severity}") is not None:
-                        added |= self._queue(route, incident, f"{incident.id}:resolved", "resolved", now_ms)
+        for incident in self._incidents.resolved_since(now_ms - SAID_MS):
+            for route in self.routes.values():
+                if self.rows.of(route.name, f"{incident.id}:open:{incident.severity}") is not None:
+                    added |= self._queue(route, incident, f"{incident.id}:resolved", "resolved", now_ms)
         if added:
             self.rows.commit()
 

@@ -133,16 +133,23 @@ def backups(disk: Disk, state_dir: PurePath) -> list[Manifest]:
     return found
 
 
-def prune(disk: Disk, state_dir: PurePath, *, keep_hourly: int, keep_daily: int) -> list[str]:
-    """Remove backups that are neither among the newest `keep_hourly` nor the newest of one of the last `keep_daily` days."""
-    found = backups(disk, state_dir)
+def prune(disk: Disk, state_dir: PurePath, now_ms: int, *, keep_hourly: int, keep_daily: int) -> list[str]:
+    """
+    Remove backups that are neither among the newest `keep_hourly` nor the newest of one of the last `keep_daily` days.
+
+    What a maker that was killed left without a manifest goes too, once it is an hour old: a younger one may be in the making.
+    """
+    found, above = backups(disk, state_dir), state_dir / FOLDER
     days: dict[int, str] = {}
     for each in found:
         days.setdefault(each.created_ms // DAY_MS, each.name)
     kept = {each.name for each in found[:keep_hourly]} | set([*days.values()][:keep_daily])
     dropped = [each.name for each in found if each.name not in kept]
+    for name in disk.list(above) if disk.exists(above) else []:
+        if name < _name_of(now_ms - HOUR_MS) and disk.stat(above / name).is_dir and not disk.exists(above / name / MANIFEST):
+            dropped.append(name)
     for name in dropped:
-        disk.remove_tree(state_dir / FOLDER / name)
+        disk.remove_tree(above / name)
     return dropped
 
 
@@ -194,7 +201,7 @@ def _ledger_faults(disk: Disk, path: PurePath) -> list[str]:
             rows = connection.execute("PRAGMA integrity_check(3)").fetchall()
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # what SQLite says of damage may hold the damaged bytes
         return [f"{LEDGER}: {error}"]
     return [f"{LEDGER}: {row[0]}" for row in rows if row[0] != "ok"]
 

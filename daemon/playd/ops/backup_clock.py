@@ -80,10 +80,13 @@ class BackupClock:
         keep = self.settings
         async with self.making:
             numbers = (str(keep.keep_hourly), str(keep.keep_daily), str(self.floor_mib))
-            code = await self.world.process.run_module(MODULE, ("make", str(self.state_dir), *numbers))
-            if code:
+            try:
+                code = await self.world.process.run_module(MODULE, ("make", str(self.state_dir), *numbers))
+                made = next(iter(self.listed()), None)
+            except OSError as error:
+                raise self._failed(f"no backup was made: {error}") from error
+            if code or made is None:
                 raise self._failed(f"no backup was made: the process ended with {code}, its words are in the log")
-            made = next(iter(self.listed()))
             await self._ship(made)
         self.journal.append("backup.done", {"backup": made.name, "bytes": made.size_bytes, "files": len(made.files)})
         self.incidents.resolve("BACKUP_FAILED", ALL, f"backup {made.name} was made")
@@ -98,16 +101,16 @@ class BackupClock:
         """Run `backup.command` with the backup's folder as its last word."""
         if not self.settings.command:
             return
-        command = [*shlex.split(self.settings.command), str(self.state_dir / FOLDER / made.name)]
-        code: int | None = None
+        folder, code = str(self.state_dir / FOLDER / made.name), None
         try:
+            command = [*shlex.split(self.settings.command), folder]
             with anyio.move_on_after(COMMAND_WITHIN_S):
                 code = await self.world.process.run_command(command, "")
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise self._failed(f"backup.command cannot be started: {error}") from error
         if code != 0:
             how = "did not end in time" if code is None else f"ended with {code}"
-            raise self._failed(f"backup.command {how}; the backup itself is at {command[-1]}")
+            raise self._failed(f"backup.command {how}; the backup itself is at {folder}")
 
     def _failed(self, text: str) -> BackupFailed:
         self.incidents.open("BACKUP_FAILED", "warning", ALL, text)

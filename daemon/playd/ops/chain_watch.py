@@ -5,14 +5,15 @@ Published means: a log line and a row of the ledger, each hour and at the stop. 
 ledger knows has lost its tail, which no look at the file alone can show.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Final, NoReturn
+from typing import Final, Literal, NoReturn
 
 import anyio
 import structlog
 
-from playd.ops.audit import WHOLE
+from playd.ops.audit import BROKEN, UNREADABLE, WHOLE
 from playd.ops.journal import Journal
 from playd.orders.halts import ALL, Halts, Level
 from playd.orders.incidents import Incidents
@@ -29,6 +30,8 @@ AGAIN_AFTER_S: Final = 2.0
 
 MODULE: Final = "playd.cli.playd"
 BROKEN_KIND: Final = "CHAIN_BROKEN"
+
+Finding = Literal["whole", "broken", "unreadable"]
 
 _log = structlog.get_logger()
 
@@ -62,7 +65,7 @@ class ChainWatch:
 
     async def run(self) -> NoReturn:
         """Publish each hour, verify each day."""
-        due_s = self.world.clock.mono_s() + PUBLISH_EVERY_S
+        due_s, tried_s = self.world.clock.mono_s() + PUBLISH_EVERY_S, -math.inf
         if self.ledger.meta(VERIFIED_KEY) is None and published(self.ledger)[0] == 0:
             self._note_verified()  # a journal that has just begun
         while True:
@@ -70,8 +73,9 @@ class ChainWatch:
             if self.world.clock.mono_s() >= due_s:
                 due_s = self.world.clock.mono_s() + PUBLISH_EVERY_S
                 await self.publish()
-            age_s = self.verified_age_s()
-            if age_s is None or age_s >= VERIFY_EVERY_S:
+            age_s, now_s = self.verified_age_s(), self.world.clock.mono_s()
+            if (age_s is None or age_s >= VERIFY_EVERY_S) and now_s - tried_s >= VERIFY_EVERY_S:
+                tried_s = now_s
                 await self.verify()
 
     async def publish(self) -> None:
@@ -87,12 +91,12 @@ class ChainWatch:
         found = self.ledger.meta(VERIFIED_KEY)
         return None if found is None else max(0.0, (self.world.clock.wall_ms() - int(found)) / 1000)
 
-    async def verify(self, *, since: str | None = None, anchor: str | None = None) -> bool:
+    async def verify(self, *, since: str | None = None, anchor: str | None = None) -> Finding:
         """
         Check the chain against a published head, the newest one unless `anchor` names another, in a process of its own.
 
-        False: broken; halted for it unless it was an `anchor` of the caller's that was not found. Only a look at all of it (no
-        `since`) counts as the daily one.
+        What is broken halts, once per incident, unless it was an `anchor` of the caller's that was not found. What could not be
+        read proves nothing. Only a look at all of it (no `since`) counts as the daily one.
         """
         seq, digest = published(self.ledger)
         head = anchor or (f"{seq}:{digest}" if seq and since is None else "")
@@ -105,16 +109,25 @@ class ChainWatch:
             if since is None:
                 self._note_verified()
                 self.incidents.resolve(BROKEN_KIND, ALL, "the whole chain was found good")
-            return True
+            return "whole"
+        if code != BROKEN:
+            return "unreadable"
         if anchor is not None:
-            return False
+            return "broken"
         text = f"`playd audit verify {self.journal_dir}` ended with {code}"
+        is_known = any(each.kind == BROKEN_KIND for each in self.incidents.open_ones())
         self.incidents.open(BROKEN_KIND, "critical", ALL, text)
-        self.halts.raise_level(ALL, Level.HALT, BROKEN_KIND, text)
-        return False
+        if not is_known:
+            # A damaged file stays where it is and is found every day: who resumed in spite of it is not halted again.
+            self.halts.raise_level(ALL, Level.HALT, BROKEN_KIND, text)
+        return "broken"
 
     async def _look(self, flags: tuple[str, ...]) -> int:
-        return await self.world.process.run_module(MODULE, ("audit", "verify", str(self.journal_dir), *flags))
+        try:
+            return await self.world.process.run_module(MODULE, ("audit", "verify", str(self.journal_dir), *flags))
+        except OSError as error:
+            _log.error("journal.not_verified", msg=f"the process that checks the chain cannot be started: {error}")
+            return UNREADABLE
 
     def _note_verified(self) -> None:
         self.ledger.set_meta(VERIFIED_KEY, str(self.world.clock.wall_ms()))

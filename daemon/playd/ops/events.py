@@ -49,6 +49,7 @@ EVENTS: Final[dict[str, str]] = {
     "instance.rewarmed": "columns of an instance were computed anew",
     "instance.state_damaged": "the newest state of an instance was damaged",
     "instance.transition": "an instance changed its state",
+    "journal.not_verified": "the process that checks the journal's chain could not be started",
     "journal.head": "number and hash of the journal's last record, to hold against it later",
     "kernels.compiled": "kernels of Plays were compiled",
     "kernels.compiling": "kernels of Plays are being compiled",

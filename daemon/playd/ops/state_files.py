@@ -37,7 +37,7 @@ def _sqlite(disk: Disk, path: PurePath) -> tuple[str, str]:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # what SQLite says of damage may hold the damaged bytes
         return "", str(error)
     return f"schema {version}", "" if found == "ok" else str(found)
 

@@ -116,7 +116,7 @@ class BreakerWatch:
         return Decimal(stored)
 
     def _act(self, found: tuple[Trip, ...], time_ms: int) -> None:
-        halts, scope = self._desk.halts, account_scope(self._desk.alias)
+        scope = account_scope(self._desk.alias)
         for trip in found:
             if trip.level:
                 self._raise(scope, trip)
@@ -125,10 +125,17 @@ class BreakerWatch:
         codes = {trip.code for trip in found}
         for code in _LIFTING:
             if code not in codes:
-                halts.lift_pauses(scope, code, "the rate is below its limit again")
+                self._lift(scope, code, "the rate is below its limit again")
         today = time_ms // DAY_MS
         if "DAILY_LOSS" not in codes and self._paused_on() not in (None, today):
-            halts.lift_pauses(scope, "DAILY_LOSS", "a new UTC day has begun")
+            self._lift(scope, "DAILY_LOSS", "a new UTC day has begun")
+
+    def _lift(self, scope: str, code: str, note: str) -> None:
+        """A cause is gone: its pause too, and its incident where nothing stronger stands for it."""
+        held = [halt for halt in self._desk.halts.in_force(scope) if halt.code == code]
+        self._desk.halts.lift_pauses(scope, code, note)
+        if held and all(halt.level is Level.PAUSE for halt in held):
+            self._desk.incidents.resolve(code, scope, note)
 
     def _paused_on(self) -> int | None:
         """The UTC day whose loss paused the account."""
@@ -139,14 +146,16 @@ class BreakerWatch:
     def _pause_key(self) -> str:
         return f"daily_loss_day:{self._desk.alias}"
 
-    def _act_on_instance(self, owner: str) -> None:
-        desk = self._desk
-        row = desk.ledger.row("SELECT capital_usd FROM instances WHERE uid = ?", (owner,))
+    def trip_of(self, owner: str) -> Trip | None:
+        """The breaker that an instance's own result trips now; None without one, or without declared capital."""
+        row = self._desk.ledger.row("SELECT capital_usd FROM instances WHERE uid = ?", (owner,))
         if row is None or not row["capital_usd"]:
-            return
-        trip = instance_trip(
-            self._results.of_owner(owner) + self._open(owner), Decimal(row["capital_usd"]), desk.settings.breakers
-        )
+            return None
+        result = self._results.of_owner(owner) + self._open(owner)
+        return instance_trip(result, Decimal(row["capital_usd"]), self._desk.settings.breakers)
+
+    def _act_on_instance(self, owner: str) -> None:
+        trip = self.trip_of(owner)
         if trip is not None:
             self._raise(instance_scope(owner), trip)
 
@@ -155,7 +164,8 @@ class BreakerWatch:
         total = Decimal(0)
         for share in self._desk.fills.shares():
             seen = self._protection.last_seen(share.symbol)
-            if share.owner == owner and seen is not None:
+            # A position that was last seen flat has no mark; it is judged once the venue has shown it.
+            if share.owner == owner and seen is not None and seen[0].mark_price:
                 total += share.position.signed_qty * (seen[0].mark_price - share.position.avg_price)
         return total
 

@@ -252,8 +252,12 @@ class Gateway:
         desk, note = self._desk, f"order {row.link_id} was answered {reply.code}: {reply.text}"
         if reply.reply_class is ReplyClass.BAN:
             desk.budget.banned()
-        if reply.reply_class in (ReplyClass.AUTH, ReplyClass.MODE):
+        if reply.reply_class is ReplyClass.AUTH:
             desk.condition.refused = note
+        elif reply.reply_class is ReplyClass.MODE:
+            # No reading of the key ends it, so that a person must, whatever the order was.
+            desk.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(desk.alias), note)
+            desk.halts.raise_level(account_scope(desk.alias), Level.HALT, "ACCOUNT_REFUSED", note)
         if reaction is Reaction.REFUSED_SYMBOL_HALT:
             desk.halt_symbol(row.symbol, Level.HALT, "SYMBOL_REFUSED", note)
         elif reaction is Reaction.REFUSED_ACCOUNT_HALT:

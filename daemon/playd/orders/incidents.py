@@ -115,6 +115,11 @@ class Incidents:
         """Incidents of every state, newest first."""
         return [_incident(row) for row in self._ledger.rows("SELECT * FROM incidents ORDER BY id DESC LIMIT ?", (limit,))]
 
+    def resolved_since(self, since_ms: int) -> list[Incident]:
+        """Those that were resolved after a wall time, in the order in which they were opened."""
+        rows = self._ledger.rows("SELECT * FROM incidents WHERE resolved_ms > ? ORDER BY id", (since_ms,))
+        return [_incident(row) for row in rows]
+
     def _record(self, kind: str, incident: Incident, note: str, by: str) -> None:
         data: dict[str, Json] = {"incident": incident.id, "kind": incident.kind, "scope": incident.scope, "note": note}
         self._journal.append(kind, data, actor=by)

@@ -56,10 +56,10 @@ class KeyWatch:
             return  # every other request of the account shows the same trouble sooner
         refusal = self._refusal(info)
         self._write(info, refusal or "")
-        desk.condition.refused = refusal or ""
+        before, desk.condition.refused = desk.condition.refused, refusal or ""
         if refusal is not None:
             desk.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(desk.alias), refusal)
-        else:
+        elif before:
             desk.incidents.resolve("ACCOUNT_REFUSED", account_scope(desk.alias), "the venue takes the key")
         self._take(info)
 

@@ -70,7 +70,7 @@ class Ledger:
             if version == 0:
                 connection.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
             connection.execute("PRAGMA wal_autocheckpoint = 0")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's words may hold the damaged bytes
             _close(connection)
             raise StateError(f"{path}: ledger cannot be opened ({error}); restore a backup before starting") from error
         except StateError:

@@ -29,7 +29,7 @@ __all__ = ["Panic", "PanicPosition", "PanicReport", "PanicScope"]
 
 _PASS_S: Final = 5.0
 _READ_RETRY_S: Final = 1.0
-_AT_VENUE: Final = frozenset({OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
+_AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
 
 @dataclass
@@ -116,7 +116,7 @@ class Panic:
         return False
 
     def _resting(self, scope: PanicScope) -> list[OrderRow]:
-        """Entries of the scope that the venue has. Of one in doubt the cancel was answered, or the resolver is at it."""
+        """Entries that the venue has or is being sent. Of one in doubt the cancel was answered, or the resolver is at it."""
         return [row for row in self._entries(scope) if row.state in _AT_VENUE]
 
     def _entries(self, scope: PanicScope) -> list[OrderRow]:

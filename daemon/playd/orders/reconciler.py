@@ -110,12 +110,13 @@ class Reconciler:
             self._desk.publish()
             moved = self._moved_since(before)
             if not moved:
-                self._breakers.note(wallet, complete=True)
                 break
         positions = with_flat(positions, self._desk.instruments)
         for position in positions:
             if position.symbol not in moved:
                 self._protection.position_seen(position)
+        if not moved:
+            self._breakers.note(wallet, complete=True)
         differences = diff(self._local(), VenueView(orders, positions))
         return booked, tuple(difference for difference in differences if difference.symbol not in moved)
 

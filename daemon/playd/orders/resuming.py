@@ -24,7 +24,9 @@ class Resuming:
     async def refusal(self, halts: Collection[Halt], symbol: str) -> str:
         """Why these halts may not be lifted yet, as far as this account and `symbol` (empty: all) go; empty when they may."""
         codes = {halt.code for halt in halts}
-        for trip in self._breakers.trips:
+        owners = [halt.scope.removeprefix("instance:") for halt in halts if halt.scope.startswith("instance:")]
+        of_instances = [trip for owner in owners if (trip := self._breakers.trip_of(owner)) is not None]
+        for trip in [*self._breakers.trips, *of_instances]:
             if trip.code in codes and trip.level >= Level.HALT:
                 return f"{trip.text} is {trip.value} {trip.unit}, the limit is {trip.limit}"
         for _ in range(CLEAN_RUNS - self._clean_since(max(halt.raised_ms for halt in halts))):

@@ -134,6 +134,7 @@ CREATE TABLE incidents (
     resolved_ms INTEGER, note TEXT
 );
 CREATE UNIQUE INDEX incidents_open ON incidents (kind, scope) WHERE resolved_ms IS NULL;
+CREATE INDEX incidents_resolved ON incidents (resolved_ms) WHERE resolved_ms IS NOT NULL;
 
 CREATE TABLE commands (
     request_id TEXT PRIMARY KEY, method TEXT NOT NULL, params_digest TEXT NOT NULL, actor TEXT NOT NULL, result TEXT NOT NULL,

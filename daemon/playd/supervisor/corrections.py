@@ -2,7 +2,7 @@
 Closed candles that came again with other values: what an engine does about columns that stand on the first ones.
 
 Columns do not change under a decision. Nothing is entered on them from the correction on, and they are built anew, up to the
-same bar, from what the venue says then: before the next bar where it answers in time, with the next bar at the latest.
+same bar, from what the venue says then: before the next bar where it answers in time, else as soon as it does.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -87,14 +87,22 @@ class Corrections:
             if wrong_ms is None:
                 return True
             end_ms = last_ms + step_ms
-            if wrong_ms > last_ms or not await self._history(last_ms, end_ms):
+            if wrong_ms > last_ms:
+                return False
+            newest = await self._history(last_ms, end_ms)
+            if not newest or _lacks_second(newest):
                 return False
             image = self._image()
             first_ms = anchor_ms if image is None else image.last_open_ms
             candles = await self._history(first_ms, end_ms)
             ends = (int(candles.open_time_ms[0]), int(candles.open_time_ms[-1])) if candles else None
-            if candles is None or ends != (first_ms, self._last_ms()) or self._busy():
+            if candles is None or ends != (first_ms, self._last_ms()) or _lacks_second(candles) or self._busy():
                 return False
             self._rewarm(candles, image)
             self._wrong_ms = None if self._wrong_ms == wrong_ms else self._wrong_ms
             return not self.open
+
+
+def _lacks_second(candles: Candles) -> bool:
+    """Whether the newest candle has none of the second symbol beside it: not known yet, or there is none."""
+    return candles.reference is not None and candles.reference.is_missing(len(candles) - 1)

@@ -40,6 +40,7 @@ CANCELLED: Final = "CANCELLED"
 """Verdict of a port at which a cancelled entry is gone at once, so that no event will tell of its end."""
 
 CORRECTED: Final = "of corrected candles"
+_MEND_WITHIN_S: Final = 1.0
 
 
 class OrderPort(Protocol):
@@ -231,7 +232,9 @@ class EngineInstance:
                 await self._port.settled()
                 self._corrections.note(bars.take_revisions())
                 if self._corrections.open:
-                    await self._corrections.mend(self.anchor_ms, self._step_ms)
+                    # No entry is sent while one is open; exits must not wait for a venue that does not answer.
+                    with anyio.move_on_after(_MEND_WITHIN_S):
+                        await self._corrections.mend(self.anchor_ms, self._step_ms)
                 await self._on_bar(bar)
                 bars.done(self.last_open_ms + self._step_ms)
             self._around.market_ended()

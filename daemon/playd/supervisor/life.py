@@ -34,6 +34,10 @@ from playd.supervisor.surroundings import Report, ShellAround
 from playd.supervisor.translate import Identity
 from playd.world.ports import World
 
+_TRIES: Final = 5
+_AGAIN_AFTER_S: Final = 1.0
+"""So often and so soon a venue is asked for a candle that only its stream has shown; it hides them for about two seconds."""
+
 ACCOUNT_WITHIN_S: Final = 10.0
 """How long a life waits for its account to take entries before it looks at bars: the newest one may be fresh enough."""
 
@@ -200,6 +204,21 @@ async def _bars_of(hub: MarketHub, symbols: Sequence[str], after_ms: int) -> Asy
             yield bars
 
 
+async def _history_until(hub: MarketHub, symbol: str, first_ms: int, end_ms: int, until_ms: int) -> Candles:
+    """
+    Closed candles, asked for again while those up to the one that opens at `until_ms` are not all there yet.
+
+    REST shows a candle some time after the stream did; columns that lack one the state knows would be other columns.
+    """
+    found = await hub.history(symbol, first_ms, end_ms)
+    for _ in range(_TRIES):
+        if not until_ms or (len(found) and int(found.open_time_ms[-1]) >= until_ms):
+            break
+        await anyio.sleep(_AGAIN_AFTER_S)
+        found = await hub.history(symbol, first_ms, end_ms)
+    return found
+
+
 async def history_of(
     hub: MarketHub, step_ms: int, slot: Slot, program: Program, kept: Kept | None, image: ColumnImage | None
 ) -> Candles:
@@ -211,7 +230,8 @@ async def history_of(
     now_ms = bar_open_ms(await hub.market_now_ms(), step_ms)
     known_ms = image.last_open_ms if image is not None else int(kept.payload["anchor_ms"]) if kept else record.anchor_ms
     first_ms = known_ms or program.anchor_ms(now_ms)
-    history = await hub.history(record.symbol, first_ms, now_ms)
+    until_ms = int(kept.payload["last_open_ms"]) if kept else 0
+    history = await _history_until(hub, record.symbol, first_ms, now_ms, until_ms)
     if len(history) == 0:
         raise HistoryTooShort(f"history_too_short: no candle of {record.symbol} between {first_ms} and {now_ms}")
     found_ms = int(history.open_time_ms[0])
@@ -219,18 +239,21 @@ async def history_of(
         raise HistoryTooShort(
             f"history_too_short: candles are needed from {first_ms}, the venue's history starts at {found_ms}"
         )
+    if (last_ms := int(history.open_time_ms[-1])) < until_ms:
+        raise HistoryTooShort(
+            f"history_too_short: the state knows the candle {until_ms}, the venue's history ends at {last_ms}"
+        )
     needed, found = program.warmup_ms // step_ms, (now_ms - found_ms) // step_ms
     if not known_ms and found < needed:
         raise HistoryTooShort(f"history_too_short: {needed} candles of {record.symbol} needed, {found} found")
     for reference in slot.symbols[1:]:
-        other = await hub.history(reference, found_ms, now_ms)
+        other = await _history_until(hub, reference, found_ms, now_ms, until_ms)
         found = (now_ms - int(other.open_time_ms[0])) // step_ms if len(other) else 0
         if (found == 0 and kept is None) or (not known_ms and found < needed):
             raise HistoryTooShort(f"history_too_short: {max(needed, 1)} candles of {reference} needed, {found} found")
         # What the venue does not know yet of the second symbol comes with the bars, which wait for it.
-        known_until_ms = int(kept.payload["last_open_ms"]) if kept else 0
         other_until_ms = int(other.open_time_ms[-1]) if len(other) else 0
-        last_ms = max(min(int(history.open_time_ms[-1]), other_until_ms), known_until_ms)
+        last_ms = max(min(last_ms, other_until_ms), until_ms)
         history = history.between(found_ms, last_ms + step_ms).beside(other)
     return history
 

@@ -96,10 +96,14 @@ def test_the_newest_of_each_day_outlive_the_hourly_ones(state: Path) -> None:
         moved = NOON_MS + number * DAY_MS // 2
         copy = state / FOLDER / make_backup(disk, PurePath(state), moved, "1").name
         assert copy.exists()
-    dropped = prune(disk, PurePath(state), keep_hourly=1, keep_daily=2)
+    torn = state / FOLDER / "2020-01-01T00-00-00Z"
+    torn.mkdir()
+    dropped = prune(disk, PurePath(state), moved, keep_hourly=1, keep_daily=2)
     left = [each.name for each in backups(disk, PurePath(state))]
     assert len(left) == 2
     assert first.name in dropped
+    assert torn.name in dropped
+    assert not torn.exists()
 
 
 def test_without_a_ledger_there_is_nothing_to_back_up(tmp_path: Path) -> None:

@@ -50,14 +50,38 @@ async def test_a_broken_chain_halts_everything_and_a_callers_wrong_head_nothing(
     async def broken(module: str, arguments: object) -> int:
         return 10
 
-    world.process.run_module = broken  # type: ignore[method-assign, assignment]
+    world.process.run_module = broken  # type: ignore[method-assign]
     with anyio.fail_after(20):
         async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
             halts = Halts(ledger, world.disk, world.clock, journal, STATE)
             incidents = Incidents(ledger, world.clock, journal)
             watch = ChainWatch(world, STATE / "journal", journal, ledger, halts, incidents)
-            assert not await watch.verify(anchor=f"1:{'0' * 64}")
+            assert await watch.verify(anchor=f"1:{'0' * 64}") == "broken"
             assert halts.in_force() == []
-            assert not await watch.verify()
+            assert await watch.verify() == "broken"
             assert (2, BROKEN_KIND) in [(int(halt.level), halt.code) for halt in halts.in_force("all")]
             assert [each.kind for each in incidents.open_ones()] == [BROKEN_KIND]
+
+
+async def test_who_resumed_in_spite_of_known_damage_is_not_halted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain_watch, "AGAIN_AFTER_S", 0.0)
+    world = virtual_world()
+    world.disk.mkdir(STATE)
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+    codes = iter((10, 10, 1, 1, 10, 10))
+
+    async def code_of(module: str, arguments: object) -> int:
+        return next(codes)
+
+    world.process.run_module = code_of  # type: ignore[method-assign]
+    with anyio.fail_after(20):
+        async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
+            halts = Halts(ledger, world.disk, world.clock, journal, STATE)
+            watch = ChainWatch(world, STATE / "journal", journal, ledger, halts, Incidents(ledger, world.clock, journal))
+            assert await watch.verify() == "broken"
+            world.disk.remove(halts.kill_file)
+            for halt in halts.in_force("all"):
+                halts.lift(halt.id, by="uid:1", note="looked at")
+            assert await watch.verify() == "unreadable"
+            assert await watch.verify() == "broken"
+            assert halts.in_force() == []

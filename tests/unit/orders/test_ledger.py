@@ -180,3 +180,21 @@ def test_a_log_that_cannot_be_folded_back_for_want_of_space_goes_on_holding_ever
     again = open_ledger(tmp_path)
     assert again.meta("a") == "2"
     again.close()
+
+
+def test_one_flipped_byte_is_refused_in_words_or_harmless(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    open_ledger(tmp_path).close()
+    whole = path.read_bytes()
+    refused: list[str] = []
+    for place in range(100, len(whole), 997):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        try:
+            open_ledger(tmp_path).close()
+        except StateError as error:
+            refused.append(str(error))
+        for file in tmp_path.glob("ledger.sqlite-*"):
+            file.unlink()
+
+    assert refused
+    assert all("restore a backup" in text for text in refused)

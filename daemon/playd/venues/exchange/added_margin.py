@@ -13,7 +13,7 @@ from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.text import exact_sum
 from playd.venues.exchange.wishes import Request, decimal, read_position_idx, word
 
-_DIGITS: Final = Decimal("1E-4")
+_DECIMALS_MAX: Final = 4
 
 
 def add_margin(books: Books, account: Account, request: Request) -> Position:
@@ -25,7 +25,7 @@ def add_margin(books: Books, account: Account, request: Request) -> Position:
     """
     position = _position(books, account, request)
     amount = decimal(request, "margin")
-    if amount is None or amount == 0 or amount != amount.quantize(_DIGITS):
+    if amount is None or amount == 0 or _decimals(amount) > _DECIMALS_MAX:
         raise Refusal(PARAMETER, "params error: margin must be a number with at most 4 decimals, not zero")
     if position.steps == 0:
         raise Refusal(PARAMETER, "can not add or reduce margin for zero position")
@@ -58,3 +58,8 @@ def _position(books: Books, account: Account, request: Request) -> Position:
         raise Refusal(refusal.ISOLATED_ONLY, "this is for isolated margin mode only")
     catch_up(books, account, symbol)
     return place_for(books, account, symbol, read_position_idx(request))
+
+
+def _decimals(amount: Decimal) -> int:
+    """Decimal places that a number needs."""
+    return max(0, -int(amount.normalize().as_tuple().exponent))

@@ -42,6 +42,7 @@ def clamp(books: Books, account: Account, order: Order) -> bool:
     position = books.position_of(account, order)
     if position.side is not order.side.opposite:
         books.tell_orders(account, [books.end(account, order, Status.CANCELLED, CancelType.REDUCE_ONLY)])
+        books.tell_around(account, [order])
         return False
     if order.left_steps > abs(position.steps):
         order.qty_steps = order.filled_steps + abs(position.steps)
@@ -109,6 +110,7 @@ def _prevent(books: Books, account: Account, taker: Order, maker: Order) -> bool
             order.smp_order_id = other.order_id
             ended.append(books.end(account, order, Status.CANCELLED, CancelType.SELF_MATCH, SELF_MATCH))
     books.tell_orders(account, ended)
+    books.tell_around(account, ended)
     return True
 
 
@@ -123,6 +125,7 @@ def _fill(books: Books, account: Account, order: Order, offer: Offer, *, maker: 
 def _end_unpaid(books: Books, account: Account, order: Order) -> None:
     status = Status.REJECTED if order.tested_open_ms == 0 else Status.CANCELLED
     books.tell_orders(account, [books.end(account, order, status, CancelType.NONE, NO_MONEY)])
+    books.tell_around(account, [order])
 
 
 def leave(books: Books, account: Account, position: Position, trade: Trade) -> None:
