@@ -67,6 +67,14 @@ def test_a_rules_halt_is_an_incident_until_it_is_lifted_and_a_pause_or_a_persons
     assert side.look() == []
 
 
+def test_a_persons_pause_hides_no_halt_of_a_rule_on_the_same_scope() -> None:
+    side = Side(world(), {})
+    side.halts.raise_level("account:a", Level.PAUSE, "OPERATOR", "x", actor="uid:0(root)")
+    side.halts.raise_level("account:a", Level.HALT, "ACCOUNT_LOST", "gone")
+    side.halts.raise_level("account:a", Level.HALT, "OPERATOR", "x", actor="uid:0(root)")
+    assert side.look() == [("HALTED", "critical", "account:a")]
+
+
 def test_a_rule_that_told_of_itself_is_not_told_again_and_a_persons_kill_file_neither() -> None:
     side = Side(world(), {})
     side.incidents.open("NAKED", "critical", "symbol:a/B", "x")

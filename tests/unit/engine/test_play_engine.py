@@ -161,3 +161,34 @@ def test_a_fill_that_is_heard_of_late_leaves_the_record_that_it_would_have_left_
     in_time = lived(1, 5)
     assert lived(1 + entry_late, 5 + exit_late) == in_time
     assert in_time[1][0][1] == pytest.approx(0.8)  # type: ignore[index]
+
+
+def test_a_part_that_is_left_late_takes_nothing_from_the_rest() -> None:
+    """The low of the minute between the fill and its hearing belongs to what was still held in it."""
+    candles = candles_of([(50_000.0, 50_010.0, 49_990.0, 50_000.0)] * 2 + [(50_000.0, 50_010.0, 49_000.0, 50_000.0)])
+    one = engine(TRAIL)
+    one.on_bar(candles.at(0))
+    one.on_fill(replace(ENTRY, time_ms=START_MS + MINUTE_MS))
+    one.on_bar(candles.at(1))
+    one.on_bar(candles.at(2))
+    one.on_fill(replace(EXIT, qty_steps=10, time_ms=START_MS + 2 * MINUTE_MS))
+    one.on_fill(replace(EXIT, qty_steps=30, time_ms=START_MS + 3 * MINUTE_MS))
+    first, second = (trade.mae_pct for trade in one.trades)
+    assert first == pytest.approx(0.02)
+    assert second == pytest.approx(2.0)
+
+
+def test_a_later_part_of_an_entry_brings_a_moved_stop_back() -> None:
+    """The venue sets the order's own stop again with every part that is filled."""
+    trail = (
+        "risk_model: {stop_loss: {type: trailing_pct, trail_pct: 1, activation_pct: 0.1}, take_profit: none, " + SIZING + "}"
+    )
+    one = engine(trail)
+    decided(one)
+    assert one.on_fill(ENTRY) is None
+    for minute in (1, 2):
+        one.on_bar(replace(flat_candles([51_000.0]).at(0), open_time_ms=START_MS + minute * MINUTE_MS))
+    levels = one.on_fill(replace(ENTRY, time_ms=START_MS + 3 * MINUTE_MS))
+    assert levels is not None
+    assert levels.stop_ticks is not None
+    assert levels.stop_ticks > 500_000

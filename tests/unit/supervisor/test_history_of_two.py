@@ -10,6 +10,7 @@ from playd.core.candles import Candles
 from playd.core.timeframes import MINUTE_MS
 from playd.market.hub import MarketHub
 from playd.plays.compile import compile_program
+from playd.supervisor import life
 from playd.supervisor.keeper import Kept
 from playd.supervisor.life import HistoryTooShort, history_of
 from playd.supervisor.slot import Slot
@@ -28,6 +29,12 @@ PROGRAM = compile_program(
 NOW = 60
 
 
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A candle that is not there yet is asked for again without a pause."""
+    monkeypatch.setattr(life, "_AGAIN_AFTER_S", 0.0)
+
+
 def candles(first: int, last: int, absent: tuple[int, ...] = ()) -> Candles:
     """Minutes by their number, the last included."""
     return market([100.0 + k for k in range(first, last + 1)], start_ms=START_MS + first * MINUTE_MS, absent=absent)
@@ -38,22 +45,29 @@ class Venue:
 
     def __init__(self, own: Candles, other: Candles) -> None:
         self._series = {OWN: own, OTHER: other}
+        self.behind = 0
+        """How many more answers lack the newest candle."""
 
     async def market_now_ms(self) -> int:
         return START_MS + NOW * MINUTE_MS
 
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
-        return self._series[symbol].between(start_ms, end_ms)
+        self.behind -= 1
+        return self._series[symbol].between(start_ms, end_ms - MINUTE_MS if self.behind >= 0 else end_ms)
 
 
-def loaded(own: Candles, other: Candles, *, anchor: int | None = None, kept_last: int | None = None) -> Candles:
+def loaded(
+    own: Candles, other: Candles, *, anchor: int | None = None, kept_last: int | None = None, behind: int = 0
+) -> Candles:
     record = RECORD if anchor is None else replace(RECORD, anchor_ms=START_MS + anchor * MINUTE_MS)
     slot = Slot(record, lambda *_: None)
     slot.symbols = OWN, OTHER
     kept = None
     if kept_last is not None:
         kept = Kept({"anchor_ms": record.anchor_ms, "last_open_ms": START_MS + kept_last * MINUTE_MS}, 0)
-    return anyio.run(history_of, cast(MarketHub, Venue(own, other)), MINUTE_MS, slot, PROGRAM, kept, None)
+    venue = Venue(own, other)
+    venue.behind = behind
+    return anyio.run(history_of, cast(MarketHub, venue), MINUTE_MS, slot, PROGRAM, kept, None)
 
 
 def minutes(found: Candles) -> tuple[int, int]:
@@ -85,3 +99,11 @@ def test_a_life_that_began_without_it_goes_on_without_it() -> None:
     found = loaded(candles(0, 59), candles(0, 3), anchor=10, kept_last=59)
     assert minutes(found) == (10, 59)
     assert found.first_of_reference_ms() is None
+
+
+def test_a_candle_that_only_the_stream_has_shown_is_asked_for_again() -> None:
+    """Left out, the columns would go on with a hole in place of a bar that was decided."""
+    found = loaded(candles(0, 59), candles(0, 59), anchor=10, kept_last=59, behind=2)
+    assert minutes(found) == (10, 59)
+    with pytest.raises(HistoryTooShort, match="the state knows the candle"):
+        loaded(candles(0, 58), candles(0, 59), anchor=10, kept_last=59)
