@@ -18,10 +18,11 @@ FRAME_MAX: Final = 256 * 1024
 SWEEP_S: Final = 30.0
 """How often the venue looks for idle sockets: one may live that much longer."""
 
+ANSWER_AFTER_S: Final = 0.02
 FIRST_FRAME_AFTER_S: Final = 0.05
 """
-How long after its acknowledgement a subscription is silent, outside lock-step. Connectors name the receiver of a topic after
-they have asked for it, and the way to the venue gives them the time for that.
+How long after its request a subscription is acknowledged, and how long it is silent, outside lock-step. Connectors note what
+they have asked for, and who receives it, after they have asked; the way to the venue gives them the time for that.
 """
 
 _ACTIVE_TIMES_S: Final = (30, 600)
@@ -70,10 +71,13 @@ class Session:
         """Say that an operation was not done."""
         self.acknowledge(frame, op, success=False, text=text)
 
-    def acknowledge(self, frame: dict[str, Any], op: str, *, success: bool = True, text: str = "") -> None:
+    def acknowledge(
+        self, frame: dict[str, Any], op: str, *, success: bool = True, text: str = "", after_s: float = 0.0
+    ) -> None:
         """The answer of public and private sockets, with the `req_id` of the frame as it was."""
         req_id = frame.get("req_id", "")
-        self.client.send({"success": success, "ret_msg": text, "conn_id": self.client.conn_id, "req_id": req_id, "op": op})
+        answer = {"success": success, "ret_msg": text, "conn_id": self.client.conn_id, "req_id": req_id, "op": op}
+        self.client.send(answer, after_s=after_s)
 
 
 class TopicSession(Session):
@@ -108,8 +112,10 @@ class TopicSession(Session):
         if fault:
             self.refuse(frame, "subscribe", fault)
             return
-        self.acknowledge(frame, "subscribe")
-        if not self.floor.config.lockstep:
+        if self.floor.config.lockstep:
+            self.acknowledge(frame, "subscribe")
+        else:
+            self.acknowledge(frame, "subscribe", after_s=ANSWER_AFTER_S)
             self.client.hush(FIRST_FRAME_AFTER_S)
         for topic in dict.fromkeys(topics):
             self.floor.topics.add(topic, self.client)

@@ -64,9 +64,10 @@ class Client:
         """Let frames of topics wait so long from now on; answers do not, unless such a frame stands before them."""
         self._hushed_until_s = self.mono_s() + for_s
 
-    def send(self, frame: dict[str, Any]) -> None:
-        """Queue an answer."""
-        self._put(orjson.dumps(frame), self.mono_s() + self.pause_s if self.pause_s else 0.0)
+    def send(self, frame: dict[str, Any], *, after_s: float = 0.0) -> None:
+        """Queue an answer that leaves `after_s` from now at the earliest."""
+        pause_s = max(self.pause_s, after_s)
+        self._put(orjson.dumps(frame), self.mono_s() + pause_s if pause_s else 0.0)
 
     def send_bytes(self, frame: bytes) -> None:
         """Queue a frame of a topic that is JSON text already."""
