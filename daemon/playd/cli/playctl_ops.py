@@ -259,10 +259,14 @@ async def audit_verify(
     since: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Only files of this UTC date and later.")] = None,
     anchor: Annotated[str | None, typer.Option("--anchor", metavar="SEQ:HASH", help="A published head.")] = None,
 ) -> int:
-    """Check the journal's chain against itself and the newest published head. Exit 10: broken, and halted for it."""
+    """
+    Check the journal's chain against itself and the newest published head.
+
+    Exit 0: whole; 10: broken, which halts everything new once; 1: it could not be read, or there is nothing of that date.
+    """
     data = (await session.ask("audit.verify", {"since": since, "anchor": anchor}, timeout_s=VERIFY_WAIT_S))["data"]
     session.show(data, f"{data['result']}: head {data['head_seq']}:{data['head_hash']}")
-    return 0 if data["result"] == "whole" else EXIT_DIFFERENCE
+    return {"whole": 0, "broken": EXIT_DIFFERENCE}.get(data["result"], 1)
 
 
 async def creds_check(session: Session, account: Annotated[str, typer.Argument(help="Account.")]) -> int:

@@ -133,7 +133,7 @@ class Candles:
 
 
 def joined(parts: Sequence[Candles]) -> Candles:
-    """One series of parts that follow one another, at least one; the only part is returned as it is. A reference needs all."""
+    """One series of parts that follow one another and have no reference, at least one; the only part is returned as it is."""
     import numpy as np
 
     if len(parts) == 1:
@@ -141,9 +141,7 @@ def joined(parts: Sequence[Candles]) -> Candles:
     first = parts[0]
     open_time_ms = np.concatenate([part.open_time_ms for part in parts])
     open_, high, low, close, volume = (np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS)
-    references = [part.reference for part in parts if part.reference is not None]
-    reference = joined(references) if len(references) == len(parts) else None
-    return Candles(first.symbol, first.step_ms, open_time_ms, open_, high, low, close, volume, reference=reference)
+    return Candles(first.symbol, first.step_ms, open_time_ms, open_, high, low, close, volume)
 
 
 def as_candles(symbol: str, step_ms: int, candles: Sequence[Candle]) -> Candles:

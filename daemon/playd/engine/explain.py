@@ -168,7 +168,7 @@ class Explainer:
 def _reason(columns: Columns, column: int, close_ms: int) -> str:
     """
     Why a column, seen at `close_ms`, is missing: not loaded, too early, too old, or undefined by its own definition. Not loaded
-    are also bars that the second symbol does not have, among those that the column is made of.
+    are also bars that the second symbol does not have, where the column reads that symbol itself.
     """
     program = columns.program
     here = program.columns[column]

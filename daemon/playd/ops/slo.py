@@ -18,7 +18,7 @@ PEAK_STEP: Final = 1.2
 class Objective:
     """
     One SLO. `warning` and `critical` are the first values that are out of order; `low` says that small values are the bad
-    ones. `window_s` is how long no data may last before that counts as a breach.
+    ones. No data for twice `window_s` counts as a breach.
     """
 
     name: str
@@ -123,7 +123,9 @@ class Breaches:
             self.open[key] = breach
             self._tell("open", breach, value, now_ms)
             self._on_open(breach, text)
-        elif (severity, found.severity) == ("critical", "warning") or abs(value) > PEAK_STEP * max(abs(found.peak), 1e-9):
+        elif (severity, found.severity) == ("critical", "warning") or (
+            reading.value is not None and _is_worse(objective, value, found.peak)
+        ):
             found.peak, found.severity = value, severity if severity == "critical" else found.severity
             self._tell("peak", found, value, now_ms)
             self._on_open(found, text)
@@ -153,3 +155,10 @@ class Breaches:
         self._write_line(line)
         if event != "peak":
             self._journal.append(f"slo.{event}", {name: value for name, value in line.items() if name not in ("v", "event")})
+
+
+def _is_worse(objective: Objective, value: float, peak: float) -> bool:
+    """Whether a value is so much worse than the worst of its breach that it is worth a word."""
+    if objective.low:
+        return value * PEAK_STEP < peak
+    return abs(value) > PEAK_STEP * max(abs(peak), 1e-9)

@@ -254,13 +254,10 @@ class Gateway:
             desk.budget.banned()
         if reply.reply_class is ReplyClass.AUTH:
             desk.condition.refused = note
-        elif reply.reply_class is ReplyClass.MODE:
-            # No reading of the key ends it, so that a person must, whatever the order was.
-            desk.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(desk.alias), note)
-            desk.halts.raise_level(account_scope(desk.alias), Level.HALT, "ACCOUNT_REFUSED", note)
         if reaction is Reaction.REFUSED_SYMBOL_HALT:
             desk.halt_symbol(row.symbol, Level.HALT, "SYMBOL_REFUSED", note)
-        elif reaction is Reaction.REFUSED_ACCOUNT_HALT:
+        elif reaction is Reaction.REFUSED_ACCOUNT_HALT or reply.reply_class is ReplyClass.MODE:
+            # The account's mode is nothing that a reading of the key shows: a person must end it, whatever the order was.
             desk.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(desk.alias), note)
             desk.halts.raise_level(account_scope(desk.alias), Level.HALT, "ACCOUNT_REFUSED", note)
         elif reaction in (Reaction.REFUSED_INCIDENT, Reaction.NEXT_RUNG, Reaction.KEEP_TRYING):

@@ -4,11 +4,15 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Final
 
 from playd.core.canonical import Json
 from playd.core.record import Recorder
 from playd.orders.ledger import Ledger
 from playd.world.ports import Clock
+
+_NOTED: Final = "note = coalesce(nullif(note, '') || '; ' || nullif(?, ''), nullif(note, ''), ?)"
+"""What is said of an incident goes behind what was said before; takes the note twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,8 @@ class Incidents:
     def resolve(self, kind: str, scope: str, note: str) -> None:
         """Close an incident whose cause is proved gone. Nothing happens when none is open."""
         cursor = self._ledger.write(
-            "UPDATE incidents SET resolved_ms = ?, note = ? WHERE kind = ? AND scope = ? AND resolved_ms IS NULL",
-            (self._clock.wall_ms(), note, kind, scope),
+            f"UPDATE incidents SET resolved_ms = ?, {_NOTED} WHERE kind = ? AND scope = ? AND resolved_ms IS NULL",
+            (self._clock.wall_ms(), note, note, kind, scope),
         )
         if cursor.rowcount:
             self._journal.append("incident.resolve", {"kind": kind, "scope": scope, "note": note})
@@ -85,23 +89,22 @@ class Incidents:
     def acknowledge(self, incident: Incident, by: str, note: str) -> None:
         """A person has seen it: it is not said again. It resumes nothing. A second acknowledgement changes nothing."""
         cursor = self._ledger.write(
-            "UPDATE incidents SET acked_ms = ?, acked_by = ?, note = ? WHERE id = ? AND acked_ms IS NULL",
-            (self._clock.wall_ms(), by, note, incident.id),
+            f"UPDATE incidents SET acked_ms = ?, acked_by = ?, {_NOTED} WHERE id = ? AND acked_ms IS NULL",
+            (self._clock.wall_ms(), by, note, note, incident.id),
         )
         if cursor.rowcount:
             self._record("incident.ack", incident, note, by)
 
     def note(self, incident: Incident, by: str, note: str) -> None:
         """Write down what a person found out; notes of before stay."""
-        text = f"{incident.note}; {note}" if incident.note else note
-        self._ledger.write("UPDATE incidents SET note = ? WHERE id = ?", (text, incident.id))
+        self._ledger.write(f"UPDATE incidents SET {_NOTED} WHERE id = ?", (note, note, incident.id))
         self._record("incident.note", incident, note, by)
 
     def resolve_by_hand(self, incident: Incident, by: str, note: str) -> None:
         """A person says that it is over. One whose cause goes on is opened anew by that cause."""
         cursor = self._ledger.write(
-            "UPDATE incidents SET resolved_ms = ?, note = ? WHERE id = ? AND resolved_ms IS NULL",
-            (self._clock.wall_ms(), note, incident.id),
+            f"UPDATE incidents SET resolved_ms = ?, {_NOTED} WHERE id = ? AND resolved_ms IS NULL",
+            (self._clock.wall_ms(), note, note, incident.id),
         )
         if cursor.rowcount:
             self._record("incident.resolve", incident, note, by)

@@ -53,6 +53,12 @@ def test_added_margin_moves_the_liquidation_and_is_held_back(side: str, price: f
     assert (liquidation(market), available(market.account, market.books.listings)) == (before, free)
 
 
+@pytest.mark.parametrize("margin", ["1e25", "0.00001", "0"])
+def test_a_margin_that_cannot_be_is_refused(margin: str) -> None:
+    with pytest.raises(Refusal):
+        add(held(), margin)
+
+
 def test_a_liquidation_settles_where_the_added_margin_is_gone_too() -> None:
     market = held()
     before = market.account.wallet

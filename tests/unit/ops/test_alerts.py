@@ -96,6 +96,22 @@ async def test_a_critical_one_is_repeated_until_somebody_has_seen_it() -> None:
     assert events(phone).count(("repeat", "NAKED")) == 3
 
 
+async def test_the_end_of_an_old_incident_is_told_behind_many_younger_ones_and_its_notes_stay() -> None:
+    phone = Provider()
+    side = Side((AlertRoute(name="phone"), phone))
+    side.incidents.open("NAKED", "critical", "symbol:a/B", "no stop")
+    await side.look(1.0)
+    for number in range(60):
+        side.incidents.open("LEVERAGE", "warning", f"account:{number}", "changed")
+    (naked,) = (each for each in side.incidents.open_ones() if each.kind == "NAKED")
+    side.incidents.acknowledge(naked, "uid:1", "seen")
+    side.incidents.resolve("NAKED", "symbol:a/B", "the stop is back")
+    await side.look(1.0)
+    assert ("resolved", "NAKED") in events(phone)
+    (ended,) = side.incidents.resolved_since(0)
+    assert ended.note == "seen; the stop is back"
+
+
 async def test_a_warning_that_becomes_critical_is_said_again() -> None:
     phone = Provider()
     side = Side((AlertRoute(name="phone", min_severity="critical"), phone))

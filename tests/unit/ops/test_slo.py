@@ -66,6 +66,13 @@ def test_low_figures_are_the_bad_ones_where_that_is_meant() -> None:
     assert [days.severity(value) for value in (15, 14, 2, 1)] == ["", "warning", "warning", "critical"]
 
 
+def test_a_low_figure_peaks_when_it_falls() -> None:
+    heard = Heard()
+    for second, value in enumerate((50.0, 61.0, 41.0)):
+        heard.read(second, value, "recon_match")
+    assert [(line["event"], line["value"]) for line in heard.lines] == [("open", "50"), ("peak", "41")]
+
+
 def test_every_objective_gets_worse_in_its_own_direction() -> None:
     def rises(each: Objective) -> bool:
         return each.warning <= each.critical if not each.low else each.warning >= each.critical

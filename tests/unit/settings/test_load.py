@@ -221,6 +221,10 @@ def test_a_live_instance_under_a_demo_ceiling_is_refused() -> None:
         ("[streams]\ndead_s = 20", "must be above ping_s (20 s)"),
         ('[market]\nsource = "recorded"', "market.recorded_file: is missing"),
         (
+            "[alerts]\n" + 2 * '[[alerts.routes]]\nname = "phone"\ncommand = ["true"]\n',
+            "phone is the name of more than one route",
+        ),
+        (
             '[market]\nrecorded_reference_file = "E.parquet"',
             "market.recorded_reference_file: is set, and market.source is synthetic",
         ),
