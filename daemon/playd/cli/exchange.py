@@ -50,12 +50,15 @@ class ServeOptions:
     basis_bps: float = 0.0
     mark_candles: str = ""
     index_candles: str = ""
+    now: bool = False
 
 
 def serve_exchange(options: ServeOptions) -> int:
     """Serve until SIGTERM or SIGINT. Raises `SettingsError`, `CandleError`, `StateError`, `OperatorError`."""
     if bool(options.candles) == (options.synthetic >= 0):
         raise SettingsError("give either --candles FILE or --synthetic SEED")
+    if options.now and (options.candles or options.lockstep or options.speed != 1.0):
+        raise SettingsError("--now goes with --synthetic and --speed 1, without --lockstep: market time is the machine's then")
     world = real_world()
     try:
         return run_loop(lambda given: _serve(given, options), world)
@@ -69,7 +72,8 @@ def serve_exchange(options: ServeOptions) -> int:
 async def _serve(world: World, options: ServeOptions) -> int:
     here = world.process.working_dir()
     files = (here / options.candles,) if options.candles else ()
-    feed = open_feed(world.disk, MarketChoice(files, options.symbol, max(options.synthetic, 0)))
+    entered_ms = world.clock.wall_ms() if options.now else None
+    feed = open_feed(world.disk, MarketChoice(files, options.symbol, max(options.synthetic, 0), entered_ms=entered_ms))
     terms = _terms(options, _prices(world, options, feed))
     faults = read_fault_file(world, here / options.faults) if options.faults else ()
     directory = (here / options.state if options.state else here / "state") / "exchange"
@@ -78,6 +82,7 @@ async def _serve(world: World, options: ServeOptions) -> int:
         records_path=directory / f"serve-{digest(feed.identity)[:8]}.sqlite",
         port=options.port,
         speed=options.speed,
+        on_clock=options.now,
         lockstep=options.lockstep,
         terms=terms,
         environment=DEMO if options.demo else MAINNET,

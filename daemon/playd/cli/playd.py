@@ -191,7 +191,8 @@ def synth_show(
 def exchange_serve(
     candles: Annotated[str, typer.Option("--candles", metavar="FILE", help="Recorded candles.")] = "",
     synthetic: Annotated[int, typer.Option("--synthetic", metavar="SEED", help="Seed of a synthetic market.")] = -1,
-    speed: Annotated[float, typer.Option("--speed", help="Market minutes per real minute.", min=0.001)] = 60.0,
+    speed: Annotated[float, typer.Option("--speed", help="Market minutes per real minute; 0: 60.", min=0.0)] = 0.0,
+    now: Annotated[bool, typer.Option("--now", help="A synthetic market in the machine's time, at speed 1.")] = False,
     port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 9700,
     symbol: SymbolOption = "",
     lockstep: Annotated[bool, typer.Option("--lockstep", help="Market time waits for clients that ask for it.")] = False,
@@ -218,9 +219,10 @@ def exchange_serve(
     """Serve the local exchange until it is told to stop."""
     from playd.cli.exchange import ServeOptions, serve_exchange
 
-    market = (candles, synthetic, speed, port, symbol, lockstep, state)
+    pace = speed or (1.0 if now else 60.0)
+    market = (candles, synthetic, pace, port, symbol, lockstep, state)
     terms = depth_usdt, participation, price_band, risk_tiers, not deleverage
-    options = ServeOptions(*market, *terms, demo, faults, basis_bps, mark_candles, index_candles)
+    options = ServeOptions(*market, *terms, demo, faults, basis_bps, mark_candles, index_candles, now)
     run_command(lambda: serve_exchange(options))
 
 
@@ -346,6 +348,20 @@ def restore(
     from playd.cli.backup import BackupOptions, restore_backup
 
     run_command(lambda: restore_backup(BackupOptions(state, config, name, confirm, json)))
+
+
+@app.command(epilog="Example: playd migrate --dry-run --state /var/lib/playd")
+def migrate(
+    config: ConfigOption = "",
+    state: StateOption = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the steps.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Bring the ledger of an older program up to this one, behind a backup. Exit 79: a daemon runs; 80: it is newer."""
+    from playd.cli.migrate import MigrateOptions
+    from playd.cli.migrate import migrate as run_migrate
+
+    run_command(lambda: run_migrate(MigrateOptions(state, config, dry_run, json)))
 
 
 @drill_app.command("list", epilog="Example: playd drill list --wide")

@@ -27,6 +27,7 @@ class MarketChoice:
         seed: Seed of the synthetic market.
         wanted: Symbols that the only file is played under when nothing else names it.
         history_ms: How much of recorded candles is history; None for the usual share.
+        entered_ms: When a synthetic market is entered that is one and the same at any time; None for its fixed start.
     """
 
     candles: Sequence[PurePath] = ()
@@ -34,11 +35,14 @@ class MarketChoice:
     seed: int = 1
     wanted: Sequence[str] = ()
     history_ms: int | None = None
+    entered_ms: int | None = None
 
 
 def open_feed(disk: Disk, choice: MarketChoice) -> CandleFeed:
     """The feed of a choice. Raises `CandleError` for files that cannot be used or symbols that are unclear."""
     if not choice.candles:
+        if choice.entered_ms is not None:
+            return SyntheticFeed(choice.seed, start_ms=choice.entered_ms, entered_anywhere=True)
         return SyntheticFeed(choice.seed)
     if choice.symbol and len(choice.candles) > 1:
         raise CandleError(f"symbol {choice.symbol} was given for {len(choice.candles)} candle files; name the files by symbol")

@@ -80,9 +80,22 @@ _SWING_PERIOD_MINUTES: Final = (16.0, 44.0)
 class SyntheticFeed:
     """A `CandleFeed` of one-minute candles that never ends. Thirty days of history lie before `start_ms`."""
 
-    def __init__(self, seed: int, *, symbols: Sequence[SyntheticSymbol] = SYMBOLS, start_ms: int = START_MS) -> None:
-        """`seed` is not negative; `start_ms` is rounded down to a minute and must be at least 30 days after 1970."""
+    def __init__(
+        self,
+        seed: int,
+        *,
+        symbols: Sequence[SyntheticSymbol] = SYMBOLS,
+        start_ms: int = START_MS,
+        entered_anywhere: bool = False,
+    ) -> None:
+        """
+        `seed` is not negative; `start_ms` is rounded down to a minute and must be at least 30 days after 1970.
+
+        `entered_anywhere` makes it the same market whatever its start: records of one life go on in the next, which begins
+        later.
+        """
         self._seed = seed
+        self._entered_anywhere = entered_anywhere
         self._symbols = {spec.symbol: (number, spec) for number, spec in enumerate(symbols, start=1)}
         self._start_ms = start_ms - start_ms % MINUTE_MS
         if seed < 0 or self._start_ms < HISTORY_MS:
@@ -93,7 +106,8 @@ class SyntheticFeed:
 
     @property
     def identity(self) -> str:
-        return f"synthetic seed {self._seed} from {self._start_ms}: {', '.join(self._symbols)}"
+        entered = "entered anywhere" if self._entered_anywhere else f"from {self._start_ms}"
+        return f"synthetic seed {self._seed} {entered}: {', '.join(self._symbols)}"
 
     @property
     def step_ms(self) -> int:

@@ -47,6 +47,7 @@ def market_status(floor: Floor) -> Body:
         "market_now_ms": books.time.now_ms,
         "inside_candle": books.time.inside,
         "speed": market.pace.speed,
+        "on_clock": floor.config.on_clock,
         "lockstep": floor.config.lockstep,
         "held": market.held,
         "ended": market.ended,
@@ -121,6 +122,8 @@ def steer_market(floor: Floor, body: Body) -> Body:
     """`held` holds or releases the market, `speed` paces it. Raises `SettingsError`."""
     _check_names(body, ("held", "speed"))
     if "speed" in body:
+        if floor.config.on_clock:
+            raise SettingsError("this market keeps the machine's time: it has no speed, only held")
         speed = float(_number("speed", body["speed"]))
         if speed < 0:
             raise SettingsError("speed must not be negative; 0 is as fast as possible")

@@ -23,6 +23,7 @@ class ExchangeConfig:
         records_path: SQLite file of accounts and orders; its directory must exist.
         host, port: Address to serve on; port 0 takes a free one.
         speed: Market minutes per real minute, or `AS_FAST_AS_POSSIBLE`.
+        on_clock: Market time is the machine's UTC time; `speed` is 1 then. A market that is behind hurries after it.
         lockstep: The market moves only while a public socket in lock-step has subscribed to candles.
         lockstep_grace_s: How long the market waits for a lost socket in lock-step to come back.
         held: The market does not move before `Exchange.release`.
@@ -42,6 +43,7 @@ class ExchangeConfig:
     host: str = "127.0.0.1"
     port: int = 0
     speed: float = 1.0
+    on_clock: bool = False
     lockstep: bool = False
     lockstep_grace_s: float = 10.0
     held: bool = False

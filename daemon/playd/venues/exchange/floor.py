@@ -90,7 +90,7 @@ class Floor:
             feed=feed,
             streams=self.streams,
             lockstep=self.lockstep,
-            pace=Pace(world.clock, config.speed, config.frame_every_s),
+            pace=Pace(world.clock, config.speed, config.frame_every_s, config.on_clock),
             config=config,
             apply=self.apply,
             held=config.held,

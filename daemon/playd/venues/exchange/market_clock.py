@@ -27,16 +27,20 @@ LATE_S: Final = 1.0
 
 @dataclass(slots=True)
 class Pace:
-    """Real time of market time. `speed` may change while the market runs."""
+    """
+    Real time of market time. `speed` may change while the market runs, unless the market is `on_clock`: its time is the
+    machine's then.
+    """
 
     clock: Clock
     speed: float
     frame_every_s: float
+    on_clock: bool = False
     _due_s: float | None = None
 
-    def frames(self, step_ms: int) -> int:
-        """Public frames inside a candle; none when the market is not paced."""
-        if self.speed == AS_FAST_AS_POSSIBLE:
+    def frames(self, step_ms: int, close_ms: int) -> int:
+        """Public frames inside a candle; none when the market is not paced, or hurries past a candle that is long over."""
+        if self.speed == AS_FAST_AS_POSSIBLE or (self.on_clock and close_ms <= self.clock.wall_ms()):
             return 0
         return min(max(round(step_ms / 1000.0 / self.speed / self.frame_every_s), 1), FRAMES_PER_CANDLE_MAX)
 
@@ -45,8 +49,11 @@ class Pace:
         """Whether the market is slow enough for people and safety nets to see what happens inside a candle."""
         return self.speed != AS_FAST_AS_POSSIBLE and self.speed < FOLLOWED_BELOW
 
-    async def pass_ms(self, market_ms: float) -> None:
-        """Let this much market time pass, measured from where the last call should have ended."""
+    async def pass_ms(self, market_ms: float, until_ms: float) -> None:
+        """Let this much market time pass, measured from where the last call should have ended; it is `until_ms` then."""
+        if self.on_clock:
+            await anyio.sleep(max(until_ms - self.clock.wall_ms(), 0.0) / 1000.0)
+            return
         if self.speed == AS_FAST_AS_POSSIBLE:
             await anyio.lowlevel.checkpoint()
             return
@@ -132,16 +139,16 @@ class MarketClock:
         await self._close(candles)
 
     async def _inside(self) -> None:
-        step_ms = self.feed.step_ms
-        frames = self.pace.frames(step_ms)
+        step_ms, open_ms = self.feed.step_ms, self.books.time.open_ms
+        frames = self.pace.frames(step_ms, open_ms + step_ms)
         for number in range(frames):
             move_inside(self.books, number / frames, step_ms)
             if self.pace.is_followed and meet_path(self.books):
                 self.apply()
             self.streams.tell_move()
-            await self.pace.pass_ms(step_ms / frames)
+            await self.pace.pass_ms(step_ms / frames, open_ms + step_ms * (number + 1) / frames)
         if not frames:
-            await self.pace.pass_ms(step_ms)
+            await self.pace.pass_ms(step_ms, open_ms + step_ms)
 
     async def _close(self, candles: dict[str, Candle]) -> None:
         close_minute(self.books, self.feed.step_ms)
