@@ -15,7 +15,7 @@ from playd import __version__
 from playd.control.render import Output, json_text, render_rows
 from playd.control.tables import BACKUPS
 from playd.core.errors import PlaydError, RecordError, SettingsError
-from playd.ops.backup import FOLDER, Manifest, backups, describe, make_backup, prune, verify_backup
+from playd.ops.backup import FOLDER, BackupError, Manifest, backups, describe, make_backup, prune, verify_backup
 from playd.ops.journal import open_journal
 from playd.ops.restore import checked, restore
 from playd.settings import Loaded, load
@@ -104,6 +104,8 @@ def restore_backup(options: BackupOptions, world: World | None = None, ask: Call
         print(
             f"{state} is as it was at {manifest.name}; what was there is kept: {', '.join(map(str, done.copies)) or 'nothing'}"
         )
+        if done.older:
+            print("its ledger was written by an older program: `playd migrate` first")
         print("start the daemon: it comes up halted. Then `playctl reconcile` until it says match, remove the file")
         print(f"{state / 'HALT'}, and `playctl resume all --reason …`")
     return 0
@@ -146,9 +148,12 @@ def _folder(world: World, loaded: Loaded, name: str) -> PurePath:
 def _make(world: World, state: PurePath, keep_hourly: int, keep_daily: int, floor_bytes: int) -> tuple[Manifest, list[str]]:
     """A backup, and the names of those that went. Old ones go first as well: they may hold the room that it needs."""
     disk, now_ms = world.disk, world.clock.wall_ms()
-    dropped = prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily)
-    made = make_backup(disk, state, now_ms, __version__, floor_bytes=floor_bytes)
-    return made, dropped + prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily)
+    try:
+        dropped = prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily)
+        made = make_backup(disk, state, now_ms, __version__, floor_bytes=floor_bytes)
+        return made, dropped + prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily)
+    except OSError as error:
+        raise BackupError(f"{state / FOLDER}: old backups cannot be looked at or removed: {error}") from error
 
 
 def _for_daemon(arguments: Sequence[str]) -> int:

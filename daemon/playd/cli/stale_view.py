@@ -13,7 +13,7 @@ from playd.control.figures import figure, rfc3339
 from playd.control.protocol import JsonObject
 from playd.control.render import json_text
 from playd.control.tables import EVENTS, FILLS, INCIDENTS, LIST, POSITIONS, Column
-from playd.ops.segments import segment_names
+from playd.ops.segments import read_file, segment_names
 
 UNKNOWN: Final = "daemon not running"
 LEDGER: Final = "ledger.sqlite"
@@ -52,7 +52,7 @@ def stale_events(session: Session, error: Unreachable, kind: str | None, last: i
     names = segment_names(disk, folder) if folder is not None and disk.exists(folder) else []
     if folder is None or not names:
         raise error
-    lines = disk.read_bytes(folder / names[-1]).split(b"\n")[:-1]
+    lines = read_file(disk, folder / names[-1]).split(b"\n")[:-1]
     records = [{**record, "time": rfc3339(record["ts_ms"])} for record in map(orjson.loads, lines)]
     found = [record for record in records if kind is None or fnmatchcase(record["kind"], kind)][-last:]
     if session.as_json:

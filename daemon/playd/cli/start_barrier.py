@@ -15,6 +15,7 @@ from playd.ops.chain_watch import missing_tail
 from playd.ops.journal import Journal, open_journal
 from playd.orders.halts import ALL, Halts, Level
 from playd.orders.ledger import Ledger
+from playd.orders.migration import OlderState
 from playd.settings import Loaded
 from playd.world.ports import World
 from playd.world.quarantine import set_aside
@@ -111,7 +112,7 @@ def _open_ledger(world: World, state: PurePath, ballast: Ballast) -> Ledger:
     try:
         return Ledger.open(world.disk, world.clock, path, make_room=ballast.release)
     except StateError as error:
-        if error.exit_code == NEWER_EXIT:
+        if error.exit_code == NEWER_EXIT or isinstance(error, OlderState):
             raise
         copies = [_copy(world, state, each) for each in (path, path.with_name(f"{path.name}-wal"))]
         said = ", ".join(copy for copy in copies if copy)

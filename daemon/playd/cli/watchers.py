@@ -120,7 +120,10 @@ def build_watchers(
         backups=BackupClock(
             world, state_dir, settings.backup, settings.disk.pause_mib, records.journal, incidents, anyio.Lock()
         ),
-        chain=ChainWatch(world, state_dir / "journal", records.journal, records.ledger, records.halts, incidents),
+        chain=ChainWatch(
+            *(world, state_dir / "journal", records.journal, records.ledger, records.halts, incidents),
+            keep_days=settings.journal.keep_days,
+        ),
         space=FreeSpace(
             world.disk, state_dir, settings.disk, records.halts, records.ballast if settings.daemon.ballast else None
         ),

@@ -68,8 +68,11 @@ class BreachIncidents:
     def __init__(self, incidents: Incidents) -> None:
         self._incidents = incidents
 
-    def opened(self, breach: Breach, text: str) -> None:
+    def opened(self, breach: Breach, text: str) -> str:
+        """Open the incident of a breach, or make it graver; its name."""
         self._incidents.open(_kind(breach), breach.severity, breach.scope, text)
+        found = (each.name for each in self._incidents.open_ones() if (each.kind, each.scope) == (_kind(breach), breach.scope))
+        return next(found, "")
 
     def closed(self, breach: Breach, note: str) -> None:
         self._incidents.resolve(_kind(breach), breach.scope, note)

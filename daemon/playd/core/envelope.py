@@ -36,7 +36,8 @@ def unseal(schema: str, data: bytes, where: str) -> tuple[dict[str, Any], int]:
     if not isinstance(envelope, dict) or not {"schema", "written_ms", "digest", "payload"} <= envelope.keys():
         raise StateError(f"{where}: not a state file (schema, written_ms, digest, payload expected)")
     if envelope["schema"] != schema:
-        raise StateError(f"{where}: schema {envelope['schema']!r} found, {schema!r} expected", exit_code=NEWER_EXIT)
+        found = f"{where}: schema {envelope['schema']!r} found, {schema!r} expected"
+        raise StateError(f"{found}: start the program that wrote it, or restore a backup", exit_code=NEWER_EXIT)
     if digest(envelope["payload"]) != envelope["digest"]:
         raise StateError(f"{where}: the digest does not match the payload")
     return envelope["payload"], int(envelope["written_ms"])

@@ -6,6 +6,7 @@ behind. The manifest is written last; a folder without one is no backup. The loc
 what a venue knows is recovered by asking it.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from playd.core.canonical import Json
 from playd.core.errors import PlaydError, StateError
 from playd.core.timeframes import DAY_MS
 from playd.ops.chain import GENESIS, Head
-from playd.ops.segments import read_segment, segment_names
+from playd.ops.segments import NotPacked, read_file, read_segment, segment_names
 from playd.world.ports import Disk
 
 FOLDER: Final = "backup"
@@ -106,15 +107,18 @@ def verify_backup(disk: Disk, folder: PurePath) -> list[str]:
     """
     Everything that is wrong with a backup: files that are missing, changed or extra, and a ledger that SQLite finds damaged.
 
-    Raises `BackupError` without a readable manifest, `OSError`.
+    Raises `BackupError` without a readable manifest, `OSError` when the folder cannot be listed.
     """
     manifest = read_manifest(disk, folder)
     there = set(_all_files(disk, folder))
     faults = [f"{name}: missing" for name in sorted(manifest.files.keys() - there)]
     faults += [f"{name}: not in the manifest" for name in sorted(there - manifest.files.keys())]
     for name in sorted(there & manifest.files.keys()):
-        if _fingerprint(disk, folder / name) != manifest.files[name]:
-            faults.append(f"{name}: not what was backed up")
+        try:
+            if _fingerprint(disk, folder / name) != manifest.files[name]:
+                faults.append(f"{name}: not what was backed up")
+        except OSError as error:
+            faults.append(f"{name}: cannot be read: {error.strerror or error}")
     if not faults:
         faults += _ledger_faults(disk, folder / LEDGER)
     return faults
@@ -138,6 +142,7 @@ def prune(disk: Disk, state_dir: PurePath, now_ms: int, *, keep_hourly: int, kee
     Remove backups that are neither among the newest `keep_hourly` nor the newest of one of the last `keep_daily` days.
 
     What a maker that was killed left without a manifest goes too, once it is an hour old: a younger one may be in the making.
+    Raises `OSError`.
     """
     found, above = backups(disk, state_dir), state_dir / FOLDER
     days: dict[int, str] = {}
@@ -157,7 +162,10 @@ def journal_head(disk: Disk, journal_dir: PurePath) -> Head:
     """The last whole record of a journal, also while it is written. The beginning of all when there is none."""
     names = segment_names(disk, journal_dir) if disk.exists(journal_dir) else []
     for name in reversed(names):
-        reading = read_segment(disk.read_bytes(journal_dir / name), name, None)
+        try:
+            reading = read_segment(read_file(disk, journal_dir / name), name, None)
+        except NotPacked:
+            continue
         if reading.head is not None and reading.records:
             return reading.head
     return Head(0, GENESIS)
@@ -215,8 +223,10 @@ def _payload(manifest: Manifest) -> dict[str, Json]:
 
 
 def _drop(disk: Disk, folder: PurePath) -> None:
-    if disk.exists(folder):
-        disk.remove_tree(folder)
+    """Remove a half backup; what cannot be removed has no manifest, and `prune` takes it later."""
+    with contextlib.suppress(OSError):
+        if disk.exists(folder):
+            disk.remove_tree(folder)
 
 
 def describe(manifest: Manifest, now_ms: int) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 The journal against itself: its head is published where the file cannot reach, and once a day the whole chain is checked.
 
 Published means: a log line and a row of the ledger, each hour and at the stop. A journal that ends before the head that the
-ledger knows has lost its tail, which no look at the file alone can show.
+ledger knows has lost its tail, which no look at the file alone can show. A chain that was found whole is then tidied: what is
+old is packed, what is no longer kept goes (`ops.journal_age`); of a broken one nothing is touched.
 """
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Final, Literal, NoReturn
 
@@ -15,6 +17,8 @@ import structlog
 
 from playd.ops.audit import BROKEN, UNREADABLE, WHOLE
 from playd.ops.journal import Journal
+from playd.ops.journal_age import outdated
+from playd.ops.segments import REMOVED
 from playd.orders.halts import ALL, Halts, Level
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
@@ -24,12 +28,20 @@ HEAD_KEY: Final = "journal_head"
 VERIFIED_KEY: Final = "chain_verified_ms"
 PUBLISH_EVERY_S: Final = 3600.0
 VERIFY_EVERY_S: Final = 86_400.0
+UNREAD_AGAIN_S: Final = 3600.0
+"""A journal that could not be read is tried again sooner than one that was found good or broken."""
+
+UNVERIFIED_MAX_S: Final = 172_800.0
+"""Older than this nobody knows whether records are whole: nothing new is opened until somebody does."""
+
 LOOK_EVERY_S: Final = 60.0
 AGAIN_AFTER_S: Final = 2.0
 """A record that was being written when it was read looks torn; a second look tells it from damage."""
 
 MODULE: Final = "playd.cli.playd"
+PACKER: Final = "playd.cli.pack_journal"
 BROKEN_KIND: Final = "CHAIN_BROKEN"
+UNVERIFIED: Final = "CHAIN_UNVERIFIED"
 
 Finding = Literal["whole", "broken", "unreadable"]
 
@@ -62,10 +74,11 @@ class ChainWatch:
     ledger: Ledger
     halts: Halts
     incidents: Incidents
+    keep_days: int
 
     async def run(self) -> NoReturn:
-        """Publish each hour, verify each day."""
-        due_s, tried_s = self.world.clock.mono_s() + PUBLISH_EVERY_S, -math.inf
+        """Publish each hour, verify each day; pause everything while that fails for two days."""
+        due_s, again_s = self.world.clock.mono_s() + PUBLISH_EVERY_S, -math.inf
         if self.ledger.meta(VERIFIED_KEY) is None and published(self.ledger)[0] == 0:
             self._note_verified()  # a journal that has just begun
         while True:
@@ -73,10 +86,12 @@ class ChainWatch:
             if self.world.clock.mono_s() >= due_s:
                 due_s = self.world.clock.mono_s() + PUBLISH_EVERY_S
                 await self.publish()
-            age_s, now_s = self.verified_age_s(), self.world.clock.mono_s()
-            if (age_s is None or age_s >= VERIFY_EVERY_S) and now_s - tried_s >= VERIFY_EVERY_S:
-                tried_s = now_s
-                await self.verify()
+            if self._older_than(VERIFY_EVERY_S) and self.world.clock.mono_s() >= again_s:
+                found = await self.verify()
+                again_s = self.world.clock.mono_s() + (UNREAD_AGAIN_S if found == "unreadable" else VERIFY_EVERY_S)
+                if found == "whole":
+                    await self.tidy()
+                self._pause_if_unknown()
 
     async def publish(self) -> None:
         """Put the present head into log and ledger, once it is on the medium. Raises `RecordError`."""
@@ -90,6 +105,15 @@ class ChainWatch:
         """Seconds since the whole chain was found good, None when it never was."""
         found = self.ledger.meta(VERIFIED_KEY)
         return None if found is None else max(0.0, (self.world.clock.wall_ms() - int(found)) / 1000)
+
+    def _older_than(self, limit_s: float) -> bool:
+        age_s = self.verified_age_s()
+        return age_s is None or age_s >= limit_s
+
+    def _pause_if_unknown(self) -> None:
+        if self._older_than(UNVERIFIED_MAX_S):
+            text = f"the journal was not found whole for {UNVERIFIED_MAX_S / 3600:.0f} h: `playctl audit verify`"
+            self.halts.raise_level(ALL, Level.PAUSE, UNVERIFIED, text)
 
     async def verify(self, *, since: str | None = None, anchor: str | None = None) -> Finding:
         """
@@ -109,6 +133,7 @@ class ChainWatch:
             if since is None:
                 self._note_verified()
                 self.incidents.resolve(BROKEN_KIND, ALL, "the whole chain was found good")
+                self.halts.lift_pauses(ALL, UNVERIFIED, "the whole chain was found good")
             return "whole"
         if code != BROKEN:
             return "unreadable"
@@ -121,6 +146,23 @@ class ChainWatch:
             # A damaged file stays where it is and is found every day: who resumed in spite of it is not halted again.
             self.halts.raise_level(ALL, Level.HALT, BROKEN_KIND, text)
         return "broken"
+
+    async def tidy(self) -> None:
+        """
+        Pack what is old and remove what is not kept any longer, which is on record before it is done.
+
+        A disk that refuses is told; the next day tries again. Raises `RecordError` when the journal cannot be written.
+        """
+        today = datetime.fromtimestamp(self.world.clock.wall_ms() / 1000, UTC).date()
+        try:
+            if await self.world.process.run_module(PACKER, (str(self.journal_dir),)):
+                _log.warning("journal.not_packed", msg="old files of the journal were not packed, see the lines before")
+            for name, end in outdated(self.world.disk, self.journal_dir, today, self.keep_days):
+                self.journal.append(REMOVED, {"file": name, "last_seq": end.seq, "last_hash": end.hash})
+                await self.journal.synced()
+                self.world.disk.remove(self.journal_dir / name)
+        except OSError as error:
+            _log.warning("journal.not_packed", msg=f"{self.journal_dir}: {error}")
 
     async def _look(self, flags: tuple[str, ...]) -> int:
         try:

@@ -51,6 +51,7 @@ EVENTS: Final[dict[str, str]] = {
     "instance.transition": "an instance changed its state",
     "journal.not_verified": "the process that checks the journal's chain could not be started",
     "journal.head": "number and hash of the journal's last record, to hold against it later",
+    "journal.not_packed": "old files of the journal were not packed or not removed",
     "kernels.compiled": "kernels of Plays were compiled",
     "kernels.compiling": "kernels of Plays are being compiled",
     "kernels.not_compiled": "kernels of a Play could not be compiled ahead",

@@ -3,7 +3,7 @@
 from typing import Final
 
 _BY_SUBJECT: Final[dict[str, str]] = {
-    "daemon": "start ready stop config",
+    "daemon": "start ready stop config migrated",
     "instance": "transition restart reload promote",
     "bar": "verdict revised gap",
     "intent": "created dropped",
@@ -23,7 +23,7 @@ _BY_SUBJECT: Final[dict[str, str]] = {
     "auth": "checked reloaded",
     "arm": "created expired",
     "backup": "done restored",
-    "journal": "opened segment trimmed break",
+    "journal": "opened segment trimmed break removed",
 }
 
 KINDS: Final = frozenset(f"{subject}.{word}" for subject, words in _BY_SUBJECT.items() for word in words.split())

@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from playd.core.canonical import Json
 from playd.ops.chain import GENESIS, Head
-from playd.ops.segments import Damage, Reading, read_segment, segment_names
+from playd.ops.segments import Damage, NotPacked, Reading, read_file, read_segment, segment_names
 from playd.world.ports import Disk
 from playd.world.quarantine import set_aside
 
@@ -38,7 +38,11 @@ def recover(disk: Disk, directory: PurePath, wall_ms: int) -> Found:
     broken: dict[str, Json] | None = None
     head, lost = Head(0, GENESIS), 0
     for name in reversed(names):
-        data = disk.read_bytes(directory / name)
+        try:
+            data = read_file(disk, directory / name)
+        except NotPacked:
+            broken = _set_aside(disk, directory / name, Damage(name, 1, 0, "cannot be unpacked"), wall_ms)
+            continue
         reading = read_segment(data, name, None)
         if reading.torn:
             trimmed.append(_trim(disk, directory / name, data, reading))

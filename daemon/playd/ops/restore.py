@@ -6,12 +6,15 @@ own end. The next start comes up under level 2 on `all`: what the venue did sinc
 and a person lifts the halt after it said `match`.
 """
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
 from playd.core.canonical import canonical_json
 from playd.ops.backup import LEDGER, BackupError, Manifest, read_manifest, verify_backup
+from playd.orders.migration import missing, readable
+from playd.orders.schema import SCHEMA_VERSION
 from playd.world.ports import Disk
 from playd.world.quarantine import set_aside
 
@@ -22,18 +25,25 @@ _INCOMING: Final = f"{LEDGER}.restoring"
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put in place, and the copies of what was there before."""
+    """What was put in place, and the copies of what was there before. `older`: its ledger must be migrated before a start."""
 
     manifest: Manifest
     copies: tuple[PurePath, ...]
+    older: bool
 
 
 def checked(disk: Disk, folder: PurePath) -> Manifest:
-    """The manifest of a backup that is whole. Raises `BackupError` naming everything that is not."""
+    """The manifest of a backup that is whole and that this program can read. Raises `BackupError` naming what is wrong."""
     faults = verify_backup(disk, folder)
     if faults:
         raise BackupError(f"{folder}: this backup is not whole: {'; '.join(faults)}")
-    return read_manifest(disk, folder)
+    manifest = read_manifest(disk, folder)
+    with contextlib.closing(disk.open_sqlite(folder / LEDGER, read_only=True)) as connection:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION and not readable(connection, version):
+            found = f"its ledger has schema {version}, this program knows {SCHEMA_VERSION}"
+            raise BackupError(f"{folder}: made by playd {manifest.version}: {found}; restore it with the program that made it")
+    return manifest
 
 
 def restore(disk: Disk, state_dir: PurePath, folder: PurePath, wall_ms: int) -> Restored:
@@ -60,7 +70,9 @@ def restore(disk: Disk, state_dir: PurePath, folder: PurePath, wall_ms: int) -> 
     for relative in sorted(manifest.files.keys() - {LEDGER}):
         disk.mkdir((state_dir / relative).parent)
         disk.write_replace(state_dir / relative, disk.read_bytes(folder / relative), keep_previous=False)
-    return Restored(manifest, tuple(copy for copy in copies if copy is not None))
+    with contextlib.closing(disk.open_sqlite(state_dir / LEDGER, read_only=True)) as connection:
+        older = bool(missing(connection))
+    return Restored(manifest, tuple(copy for copy in copies if copy is not None), older)
 
 
 def _present(disk: Disk, state_dir: PurePath) -> list[str]:

@@ -1,22 +1,55 @@
-"""The files of a journal: their names, their order, and what a whole chain of them says."""
+"""
+The files of a journal: their names, their order, and what a whole chain of them says.
+
+Closed files are packed after a week (`ops.journal_age`): a name that ends in `.gz` holds the same bytes, and every reader here
+unpacks it.
+"""
 
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Final
 
+import orjson
+
 from playd.ops.chain import GENESIS, Head, check, head_before, kind_of
 from playd.world.ports import Disk
 
-_NAME: Final = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl$")
+PACKED: Final = ".gz"
+GZIP_BITS: Final = 31
+"""What zlib calls a gzip file with the largest window."""
+
+REMOVED: Final = "journal.removed"
+
+_NAME: Final = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl(?:\.gz)?$")
+_REMOVED: Final = f'"kind":"{REMOVED}"'.encode()
+
+
+class NotPacked(ValueError):
+    """A file whose name says that it is packed, and which cannot be unpacked."""
 
 
 def segment_names(disk: Disk, directory: PurePath) -> list[str]:
-    """The journal's files, oldest first; other files of the directory are left out."""
-    found = [(match[1], int(match[2] or 0), name) for name in disk.list(directory) if (match := _NAME.match(name))]
-    return [name for _, _, name in sorted(found)]
+    """The journal's files, oldest first; other files of the directory are left out, a packed one beside its original too."""
+    found: dict[tuple[str, int], str] = {}
+    for name in disk.list(directory):  # sorted: the original comes first
+        if match := _NAME.match(name):
+            found.setdefault((match[1], int(match[2] or 0)), name)
+    return [found[place] for place in sorted(found)]
+
+
+def read_file(disk: Disk, path: PurePath) -> bytes:
+    """The records of one file, unpacked. Raises `OSError`, `NotPacked`."""
+    data = disk.read_bytes(path)
+    if path.suffix != PACKED:
+        return data
+    try:
+        return zlib.decompress(data, GZIP_BITS)
+    except zlib.error as error:
+        raise NotPacked(f"{path}: cannot be unpacked: {error}") from error
 
 
 def date_of(time_ms: int) -> str:
@@ -97,7 +130,8 @@ class Report:
 
 def verify(disk: Disk, directory: PurePath, *, since: str | None = None, anchor: Head | None = None) -> Report:
     """
-    Check every file, or those from the date `since` on.
+    Check every file, or those from the date `since` on. The first one begins with record 1, or behind a file whose removal is
+    on record further on.
 
     `anchor` is a head that was published earlier: a chain that does not hold it was cut or written anew. Raises `OSError` when
     a file cannot be read.
@@ -105,23 +139,45 @@ def verify(disk: Disk, directory: PurePath, *, since: str | None = None, anchor:
     names = [name for name in segment_names(disk, directory) if since is None or name[:10] >= since]
     head: Head | None = None
     first: Damage | None = None
+    begins: Head | None = None
+    removed = {Head(0, GENESIS)}
     records, anchored = 0, anchor is None
     for name in names:
-        data = disk.read_bytes(directory / name)
+        try:
+            data = read_file(disk, directory / name)
+        except NotPacked:
+            first, head = first or Damage(name, 1, head.seq + 1 if head else 1, "cannot be unpacked"), None
+            begins = begins or Head(0, GENESIS)
+            continue
+        begins = begins or head_before(data.partition(b"\n")[0])
         reading = read_segment(data, name, head, behind_damage=first is not None)
         records += reading.records
         first = first or reading.damage
         head = reading.head
-        anchored = anchored or any(_is(line, anchor) for line in _lines(data, anchor))
+        removed |= {_end_of_removed(line) for line in _lines_with(data[: reading.good_bytes], _REMOVED)}
+        anchored = anchored or any(_is(line, anchor) for line in _lines_of(data, anchor))
+    if since is None and begins is not None and begins not in removed:
+        first = Damage(names[0], 1, 1, f"missing, with all up to record {begins.seq}")
     if first is None and anchor is not None and not anchored:
         first = Damage(names[-1] if names else "", 0, anchor.seq, "published head not found")
     return Report(len(names), records, head, first)
 
 
-def _lines(data: bytes, anchor: Head | None) -> Iterator[bytes]:
+def _lines_of(data: bytes, anchor: Head | None) -> Iterator[bytes]:
     """Lines that mention the anchor's hash as their own."""
-    needle = f'"hash":"{anchor.hash if anchor else ""}"'.encode()
+    return _lines_with(data, f'"hash":"{anchor.hash if anchor else ""}"'.encode())
+
+
+def _lines_with(data: bytes, needle: bytes) -> Iterator[bytes]:
     return (line for line in data.split(b"\n") if needle in line) if needle in data else iter(())
+
+
+def _end_of_removed(line: bytes) -> Head:
+    """The last record of a file that was removed, by the record that says so."""
+    record = orjson.loads(line)
+    if record["kind"] != REMOVED:
+        return Head(0, GENESIS)
+    return Head(int(record["data"]["last_seq"]), str(record["data"]["last_hash"]))
 
 
 def _is(line: bytes, anchor: Head | None) -> bool:

@@ -67,7 +67,7 @@ class Reading:
 
 @dataclass(slots=True)
 class Breach:
-    """One that goes on."""
+    """One that goes on. `incident` is what people call the incident about it."""
 
     id: str
     name: str
@@ -75,16 +75,20 @@ class Breach:
     severity: str
     opened_ms: int
     peak: float
+    incident: str = ""
 
 
 class Breaches:
-    """The breaches that go on. `on_open(breach, text)` and `on_close` hear of each, for incidents."""
+    """
+    The breaches that go on. `on_open(breach, text)` and `on_close` hear of each, for incidents; `on_open` gives the name of the
+    incident, also when the breach has become worse.
+    """
 
     def __init__(
         self,
         journal: Recorder,
         write_line: Callable[[dict[str, Json]], None],
-        on_open: Callable[[Breach, str], None],
+        on_open: Callable[[Breach, str], str],
         on_close: Callable[[Breach, str], None],
     ) -> None:
         self._journal = journal
@@ -121,21 +125,22 @@ class Breaches:
         elif found is None:
             breach = Breach(f"{reading.name}/{reading.scope}/{now_ms}", reading.name, reading.scope, severity, now_ms, value)
             self.open[key] = breach
-            self._tell("open", breach, value, now_ms)
-            self._on_open(breach, text)
+            breach.incident = self._on_open(breach, text)
+            self._tell("open", breach, value, now_ms, text)
         elif (severity, found.severity) == ("critical", "warning") or (
             reading.value is not None and _is_worse(objective, value, found.peak)
         ):
             found.peak, found.severity = value, severity if severity == "critical" else found.severity
-            self._tell("peak", found, value, now_ms)
-            self._on_open(found, text)
+            found.incident = self._on_open(found, text)
+            self._tell("peak", found, value, now_ms, text)
 
     def _close(self, key: tuple[str, str], value: float | None, now_ms: int) -> None:
         breach = self.open.pop(key)
-        self._tell("close", breach, value, now_ms)
-        self._on_close(breach, "back within its objective" if value is not None else "nothing to measure any more")
+        note = "back within its objective" if value is not None else "nothing to measure any more"
+        self._on_close(breach, note)
+        self._tell("close", breach, value, now_ms, note)
 
-    def _tell(self, event: str, breach: Breach, value: float | None, now_ms: int) -> None:
+    def _tell(self, event: str, breach: Breach, value: float | None, now_ms: int, evidence: str) -> None:
         objective = BY_NAME[breach.name]
         line: dict[str, Json] = {
             "v": 1,
@@ -151,6 +156,8 @@ class Breaches:
             "opened_ms": breach.opened_ms,
             "closed_ms": now_ms if event == "close" else None,
             "duration_s": (now_ms - breach.opened_ms) // 1000,
+            "evidence": [evidence],
+            "incident_id": breach.incident,
         }
         self._write_line(line)
         if event != "peak":

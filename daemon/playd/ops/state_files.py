@@ -19,7 +19,7 @@ from playd.core import envelope
 from playd.core.errors import StateError
 from playd.ops.backup import FOLDER as BACKUPS
 from playd.ops.backup import BackupError, read_manifest
-from playd.ops.segments import read_segment
+from playd.ops.segments import NotPacked, read_file, read_segment
 from playd.world.ports import Disk
 
 Check = Callable[[Disk, PurePath], tuple[str, str]]
@@ -67,7 +67,10 @@ def _image(disk: Disk, path: PurePath) -> tuple[str, str]:
 
 
 def _journal(disk: Disk, path: PurePath) -> tuple[str, str]:
-    reading = read_segment(disk.read_bytes(path), path.name, None)
+    try:
+        reading = read_segment(read_file(disk, path), path.name, None)
+    except NotPacked as error:
+        return "", str(error)
     version = f"to record {reading.head.seq}" if reading.head is not None else "empty"
     return version, "" if reading.torn or reading.damage is None else str(reading.damage)
 
@@ -111,6 +114,7 @@ KINDS: Final = (
     Kind("instances/*/columns.bin", "image of an instance's columns", "its keeper", "replaced", _image),
     Kind("instances/*/columns.bin.prev", "image before that", "its keeper", "replaced", _image),
     Kind("journal/*.jsonl", "journal", "journal writer", "appended, chained", _journal),
+    Kind("journal/*.jsonl.gz", "journal, packed", "journal writer", "once", _journal),
     Kind("guardian/plan.json", "the guardian's plan", "daemon", "replaced", _envelope),
     Kind("guardian/plan.json.prev", "plan before that", "daemon", "replaced", _envelope),
     Kind("guardian/plan.damaged-*.json", "damaged plan as it was found", "daemon", "once"),

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Final
 
 from playd.core.errors import RecordError, StateError
+from playd.orders.migration import OlderState, missing, readable, say_version
 from playd.orders.schema import SCHEMA_VERSION, TABLES
 from playd.world.ports import Clock, Disk
 
@@ -56,19 +57,31 @@ class Ledger:
         Open or create the ledger at `path`. `make_room` is asked when the disk is full: whether trying again can help.
 
         Raises:
+            OlderState: A whole file that lacks what this program writes; `playd migrate` adds it.
             StateError: Damaged file (exit code 78) or one written by a newer program (80).
         """
         connection: sqlite3.Connection | None = None
         try:
             connection = disk.open_sqlite(path, synchronous="FULL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise StateError(f"{path}: ledger schema {version} is newer than this program's {SCHEMA_VERSION}", exit_code=80)
+            if version > SCHEMA_VERSION and not readable(connection, version):
+                raise StateError(
+                    f"{path}: ledger schema {version} is newer than this program's {SCHEMA_VERSION}: start the program that wrote"
+                    " it, or restore a backup from before",
+                    exit_code=80,
+                )
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise StateError(f"{path}: ledger is damaged ({found}); restore a backup before starting")
             if version == 0:
-                connection.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+                connection.executescript(f"BEGIN IMMEDIATE;{TABLES}")
+                say_version(connection)
+                connection.execute("COMMIT")
+            elif steps := missing(connection):
+                raise OlderState(
+                    f"{path}: written by an older program, {len(steps)} steps are missing (the first:"
+                    f" {steps[0].splitlines()[0]}); `playd migrate` adds them behind a backup"
+                )
             connection.execute("PRAGMA wal_autocheckpoint = 0")
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's words may hold the damaged bytes
             _close(connection)

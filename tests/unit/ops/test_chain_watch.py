@@ -3,6 +3,7 @@
 from pathlib import PurePath
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from playd.ops import chain_watch
@@ -17,6 +18,7 @@ from playd.world.virtual import virtual_world
 pytestmark = pytest.mark.anyio
 
 STATE = PurePath("/state")
+KEEP_DAYS = 400
 
 
 async def test_a_cut_tail_shows_against_the_published_head_and_a_whole_one_does_not() -> None:
@@ -27,7 +29,7 @@ async def test_a_cut_tail_shows_against_the_published_head_and_a_whole_one_does_
     with anyio.fail_after(10):
         async with open_journal(world, folder, JournalSettings(), version="1") as (journal, _):
             halts = Halts(ledger, world.disk, world.clock, journal, STATE)
-            watch = ChainWatch(world, folder, journal, ledger, halts, Incidents(ledger, world.clock, journal))
+            watch = ChainWatch(world, folder, journal, ledger, halts, Incidents(ledger, world.clock, journal), KEEP_DAYS)
             journal.append("daemon.start", {})
             await watch.publish()
             assert published(ledger) == journal.head
@@ -55,7 +57,7 @@ async def test_a_broken_chain_halts_everything_and_a_callers_wrong_head_nothing(
         async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
             halts = Halts(ledger, world.disk, world.clock, journal, STATE)
             incidents = Incidents(ledger, world.clock, journal)
-            watch = ChainWatch(world, STATE / "journal", journal, ledger, halts, incidents)
+            watch = ChainWatch(world, STATE / "journal", journal, ledger, halts, incidents, KEEP_DAYS)
             assert await watch.verify(anchor=f"1:{'0' * 64}") == "broken"
             assert halts.in_force() == []
             assert await watch.verify() == "broken"
@@ -77,7 +79,8 @@ async def test_who_resumed_in_spite_of_known_damage_is_not_halted_again(monkeypa
     with anyio.fail_after(20):
         async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
             halts = Halts(ledger, world.disk, world.clock, journal, STATE)
-            watch = ChainWatch(world, STATE / "journal", journal, ledger, halts, Incidents(ledger, world.clock, journal))
+            incidents = Incidents(ledger, world.clock, journal)
+            watch = ChainWatch(world, STATE / "journal", journal, ledger, halts, incidents, KEEP_DAYS)
             assert await watch.verify() == "broken"
             world.disk.remove(halts.kill_file)
             for halt in halts.in_force("all"):
@@ -85,3 +88,37 @@ async def test_who_resumed_in_spite_of_known_damage_is_not_halted_again(monkeypa
             assert await watch.verify() == "unreadable"
             assert await watch.verify() == "broken"
             assert halts.in_force() == []
+
+
+async def test_what_nobody_could_verify_for_two_days_pauses_everything_until_somebody_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chain_watch, "AGAIN_AFTER_S", 0.0)
+    monkeypatch.setattr(chain_watch, "LOOK_EVERY_S", 0.0)
+    world = virtual_world()
+    world.disk.mkdir(STATE)
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+    codes, asked = [1], anyio.Event()
+
+    async def code_of(module: str, arguments: object) -> int:
+        asked.set()
+        return codes[0]
+
+    world.process.run_module = code_of  # type: ignore[method-assign]
+    with anyio.fail_after(20):
+        async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
+            halts = Halts(ledger, world.disk, world.clock, journal, STATE)
+            incidents = Incidents(ledger, world.clock, journal)
+            watch = ChainWatch(world, STATE / "journal", journal, ledger, halts, incidents, KEEP_DAYS)
+            ledger.set_meta(chain_watch.VERIFIED_KEY, str(world.clock.wall_ms()))
+            world.clock.advance(chain_watch.UNVERIFIED_MAX_S)
+            async with anyio.create_task_group() as group:
+                group.start_soon(watch.run)
+                await asked.wait()
+                while not halts.in_force():
+                    await anyio.lowlevel.checkpoint()
+                assert [(int(halt.level), halt.code) for halt in halts.in_force()] == [(1, chain_watch.UNVERIFIED)]
+                codes[0] = 0
+                assert await watch.verify() == "whole"
+                assert halts.in_force() == []
+                group.cancel_scope.cancel()

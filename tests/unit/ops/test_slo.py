@@ -16,8 +16,9 @@ class Heard:
         self.said: list[tuple[str, str, str]] = []
         self.breaches = Breaches(MemoryJournal(), self.lines.append, self._opened, self._closed)
 
-    def _opened(self, breach: Breach, text: str) -> None:
+    def _opened(self, breach: Breach, text: str) -> str:
         self.said.append(("open", breach.name, breach.severity))
+        return "inc_1"
 
     def _closed(self, breach: Breach, note: str) -> None:
         self.said.append(("close", breach.name, breach.severity))
@@ -39,6 +40,8 @@ def test_a_breach_opens_once_grows_and_closes() -> None:
     ]
     assert (heard.lines[-1]["duration_s"], heard.lines[-1]["closed_ms"]) == (5, 6000)
     assert len({line["breach_id"] for line in heard.lines}) == 1
+    assert {line["incident_id"] for line in heard.lines} == {"inc_1"}
+    assert heard.lines[0]["evidence"] == ["time a position has had no stop: 2 s, objective 0 s"]
 
 
 def test_nobody_knowing_is_a_breach_after_twice_the_window_and_no_value_before() -> None:

@@ -9,6 +9,7 @@ from playd.cli.state import list_state
 from playd.ops.journal import open_journal
 from playd.ops.state_files import KINDS, StateFile, look
 from playd.orders.ledger import Ledger
+from playd.orders.schema import SCHEMA_VERSION
 from playd.settings.model import Journal as JournalSettings
 from playd.supervisor.keeper import Keeper
 from playd.world.real import RealDisk, real_world
@@ -38,7 +39,7 @@ def test_a_fresh_directory_is_whole_and_every_file_has_an_owner(state: Path) -> 
     files = found(state)
     assert [path for path, each in files.items() if each.kind is None or each.damaged] == []
     assert files["instances/one/state.json"].version == "instance-state/1"
-    assert files["ledger.sqlite"].version == "schema 1"
+    assert files["ledger.sqlite"].version == f"schema {SCHEMA_VERSION}"
 
 
 def test_damage_is_named_a_stranger_is_called_one_and_the_exit_code_says_so(

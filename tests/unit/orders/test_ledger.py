@@ -22,9 +22,10 @@ def test_rows_are_durable_after_the_commit_and_not_before(tmp_path: Path) -> Non
     reader = real_world().disk.open_sqlite(PurePath(tmp_path / "ledger.sqlite"), read_only=True)
     ledger.set_meta("a", "1")
 
-    assert reader.execute("SELECT count(*) FROM meta").fetchone()[0] == 0
+    found = "SELECT count(*) FROM meta WHERE key = 'a'"
+    assert reader.execute(found).fetchone()[0] == 0
     ledger.commit()
-    assert reader.execute("SELECT count(*) FROM meta").fetchone()[0] == 1
+    assert reader.execute(found).fetchone()[0] == 1
     reader.close()
     ledger.close()
 
@@ -95,6 +96,8 @@ def test_a_newer_schema_is_refused_with_its_own_exit_code(tmp_path: Path) -> Non
     ledger.close()
     connection = sqlite3.connect(tmp_path / "ledger.sqlite")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.execute(f"UPDATE meta SET value = '{SCHEMA_VERSION + 1}' WHERE key = 'least_reader'")
+    connection.commit()
     connection.close()
     with pytest.raises(StateError) as refused:
         open_ledger(tmp_path)

@@ -75,7 +75,11 @@ class Records:
         found = records.meta("format")
         if found is not None and found != FORMAT:
             records.close()
-            raise StateError(f"{path}: records of format {found}, this program writes {FORMAT}", exit_code=80)
+            raise StateError(
+                f"{path}: records of format {found}, this program writes {FORMAT}: start the program that wrote them, or remove"
+                f" {path.parent} for a new market (its orders and its money are only played)",
+                exit_code=80,
+            )
         return records
 
     def close(self) -> None:

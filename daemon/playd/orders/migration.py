@@ -1,0 +1,95 @@
+"""
+Bringing the ledger of an older program up to this one: what is missing is added, nothing that is there is ever changed.
+
+The schema itself is the only description: tables, columns and indexes of `schema.TABLES` are held against what the file has.
+So a program one version older can still read the file, and going back needs no restore (`LEAST_READER` says how far).
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from typing import Final
+
+from playd.core.errors import StateError
+from playd.orders.schema import SCHEMA_VERSION, TABLES
+
+LEAST_READER: Final = 1
+"""The oldest schema version whose program can work on a ledger of this one: it knows every column that must be filled."""
+
+LEAST_READER_KEY: Final = "least_reader"
+
+_TABLE: Final = re.compile(r'CREATE TABLE "?(\w+)"? \((.*)\)[^)]*$', re.S)
+_INDEX: Final = re.compile(r"CREATE (?:UNIQUE )?INDEX (\w+) ON")
+_CONSTRAINTS: Final = ("PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "CONSTRAINT")
+
+
+class OlderState(StateError):
+    """A ledger that lacks something of this program's, and that `playd migrate` can bring up."""
+
+
+def missing(connection: sqlite3.Connection) -> list[str]:
+    """
+    The statements that bring a ledger up, in order; none when nothing is missing.
+
+    Raises `StateError` for a column that no row could have: no step leads there.
+    """
+    named = {row[0]: row[1] for row in connection.execute("SELECT name, type FROM sqlite_master")}
+    steps = []
+    for statement in _statements():
+        if table := _TABLE.match(statement):
+            name = table[1]
+            if name not in named:
+                steps.append(statement)
+                continue
+            there = {row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')}
+            steps += [_adding(name, column, text) for column, text in _columns(table[2]) if column not in there]
+        elif (index := _INDEX.match(statement)) and index[1] not in named:
+            steps.append(statement)
+    return steps
+
+
+def bring_up(connection: sqlite3.Connection) -> list[str]:
+    """Add what is missing in one transaction, all or nothing; the statements. Raises `StateError`, `sqlite3.Error`."""
+    steps = missing(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in steps:
+            connection.execute(step)
+        say_version(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        # Whatever ended it: a ledger that is half brought up is nobody's.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return steps
+
+
+def say_version(connection: sqlite3.Connection) -> None:
+    """Note in the open transaction which program's schema this is, and who may read it."""
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (LEAST_READER_KEY, str(LEAST_READER)))
+
+
+def readable(connection: sqlite3.Connection, version: int) -> bool:
+    """Whether this program may work on a ledger of a newer `version`."""
+    found = connection.execute("SELECT value FROM meta WHERE key = ?", (LEAST_READER_KEY,)).fetchone()
+    return found is not None and int(found[0]) <= SCHEMA_VERSION < version
+
+
+def _statements() -> Iterator[str]:
+    return (text.strip() for text in TABLES.split(";") if text.strip())
+
+
+def _columns(body: str) -> Iterator[tuple[str, str]]:
+    """Name and definition of each column in the body of a `CREATE TABLE`."""
+    for part in re.split(r",(?![^()]*\))", body):
+        text = " ".join(part.split())
+        if not text.startswith(_CONSTRAINTS):
+            yield text.partition(" ")[0].strip('"'), text
+
+
+def _adding(table: str, column: str, text: str) -> str:
+    if "PRIMARY KEY" in text or ("NOT NULL" in text and "DEFAULT" not in text):
+        raise StateError(f"ledger: {table}.{column} is missing and no row can be given one; restore a backup of this version")
+    return f'ALTER TABLE "{table}" ADD COLUMN {text}'

@@ -1,0 +1,107 @@
+"""A ledger of an older program gets what is missing and keeps what it has; one that cannot be brought up is refused."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path, PurePath
+
+import pytest
+
+from playd.cli.migrate import MigrateOptions, MigrationError, migrate
+from playd.core.errors import StateError
+from playd.ops.backup import BackupError, make_backup
+from playd.ops.restore import checked
+from playd.orders.ledger import Ledger
+from playd.orders.migration import OlderState
+from playd.orders.schema import SCHEMA_VERSION
+from playd.world.real import RealDisk
+from playd.world.virtual import ManualClock
+
+OLDER = (
+    "ALTER TABLE halts DROP COLUMN evidence",
+    "ALTER TABLE intents DROP COLUMN outcome",
+    "DROP TABLE outbox",
+    "DROP INDEX executions_link",
+)
+
+
+def ledger_at(state: Path) -> Ledger:
+    return Ledger.open(RealDisk(), ManualClock(), PurePath(state / "ledger.sqlite"))
+
+
+def changed(state: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(state / "ledger.sqlite")) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def schema_of(state: Path) -> dict[str, list[str]]:
+    with closing(sqlite3.connect(state / "ledger.sqlite")) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master")]
+        return {name: sorted(row[1] or "" for row in connection.execute(f"PRAGMA table_info('{name}')")) for name in names}
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A ledger with a halt in it."""
+    ledger = ledger_at(tmp_path)
+    halt = "INSERT INTO halts (scope, level, code, text, actor, raised_ms) VALUES ('all', 2, 'X', 'kept', 'me', 1)"
+    ledger.write(halt)
+    ledger.commit()
+    ledger.close()
+    return tmp_path
+
+
+def test_an_older_ledger_is_brought_up_behind_a_backup_and_keeps_its_rows(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = schema_of(state)
+    changed(state, "DROP INDEX intents_open", *OLDER)
+    with pytest.raises(OlderState, match="`playd migrate`"):
+        ledger_at(state)
+    options = MigrateOptions(state=str(state), dry_run=True)
+    assert migrate(options) == 0
+    assert "nothing was changed" in capsys.readouterr().out
+    assert schema_of(state) != whole
+
+    assert migrate(MigrateOptions(state=str(state))) == 0
+    assert "6 steps done and verified" in capsys.readouterr().out
+    assert schema_of(state) == whole
+    ledger = ledger_at(state)
+    assert [row["text"] for row in ledger.rows("SELECT text FROM halts")] == ["kept"]
+    ledger.close()
+    assert len(list((state / "backup").iterdir())) == 1
+    assert b"daemon.migrated" in next((state / "journal").iterdir()).read_bytes()
+    assert migrate(MigrateOptions(state=str(state))) == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_a_ledger_whose_shares_are_not_its_executions_is_named_with_the_way_back(state: Path) -> None:
+    share = (
+        "INSERT INTO virtual_positions (account, instance, symbol, position_idx, signed_qty, avg_price, realised, fees, funding"
+    )
+    changed(state, *OLDER[2:], f"{share}, opened_ms) VALUES ('a', 'i', 'BTCUSDT', 0, '1', '5', '0', '0', '0', 1)")
+    with pytest.raises(MigrationError, match="signed_qty 1, executions say 0; `playd restore"):
+        migrate(MigrateOptions(state=str(state)))
+
+
+def test_a_column_that_no_row_can_have_is_no_step(state: Path) -> None:
+    changed(state, "DROP INDEX incidents_open", "DROP INDEX incidents_resolved", "ALTER TABLE incidents DROP COLUMN severity")
+    with pytest.raises(StateError, match="severity is missing"):
+        ledger_at(state)
+
+
+@pytest.mark.parametrize("least", [SCHEMA_VERSION, SCHEMA_VERSION + 1])
+def test_a_newer_ledger_is_read_if_it_says_that_it_may(state: Path, least: int) -> None:
+    changed(
+        state, f"UPDATE meta SET value = '{least}' WHERE key = 'least_reader'", f"PRAGMA user_version = {SCHEMA_VERSION + 1}"
+    )
+    if least == SCHEMA_VERSION:
+        ledger_at(state).close()
+        return
+    with pytest.raises(StateError, match="newer") as refused:
+        ledger_at(state)
+    assert refused.value.exit_code == 80
+    made = make_backup(RealDisk(), PurePath(state), 1_700_000_000_000, "9")
+    with pytest.raises(BackupError, match="restore it with the program that made it"):
+        checked(RealDisk(), PurePath(state) / "backup" / made.name)
