@@ -63,25 +63,83 @@ def test_a_position_opened_inside_the_minute_meets_only_what_comes_after_it() ->
     assert market.position.steps == 100
 
 
-def test_where_a_resting_limit_may_open_something_everything_waits_for_the_close() -> None:
+def test_a_resting_limit_fills_when_the_path_comes_to_it_and_before_the_stop_that_the_candle_reaches() -> None:
     market = holding()
     market.limit("Buy", "0.1", "49750")
     market.open(50_000.0, 50_100.0, 49_700.0, 50_050.0)
+    assert market.follow(0.25) == []  # below the stop, above the limit, which comes first
+
+    fills = rows(market.follow(0.3), "execution")
+
+    assert [(row["execPrice"], row["execQty"], row["isMaker"]) for row in fills] == [
+        ("49750.0", "0.100", True),
+        ("49800.0", "0.200", False),
+    ]
+    assert rows(market.close(), "execution") == []
+
+
+def test_what_is_told_inside_a_candle_is_a_multiple_of_the_tick() -> None:
+    market = Market()
+    market.open(50_000.0, 50_007.3, 49_999.1, 50_003.3)
+    market.move(0.1234)
+    market.order("Buy", "0.1", stopLoss="49000")
+    market.move(0.5678)
+    market.order("Buy", "0.1", stopLoss="49100")
+    told = [row["lastPriceOnCreated"] for row in rows(market.frames, "order")]
+    told += [row["markPrice"] for topic in ("position", "execution") for row in rows(market.frames, topic)]
+    assert len(told) >= 8
+    assert [text for text in told if not text or Decimal(text) % BTC.tick] == []
+
+
+def test_of_several_limits_that_a_candle_fills_its_close_decides_the_order() -> None:
+    market = holding()
+    market.limit("Buy", "0.1", "49750")
+    market.limit("Buy", "0.1", "49900")
+    market.open(50_000.0, 50_100.0, 49_700.0, 50_050.0)
     assert market.follow(0.9) == []
-    assert rows(market.close(), "execution") != []
+    assert [row["execPrice"] for row in rows(market.close(), "execution")] == ["49750.0", "49900.0", "49800.0"]
+
+
+def test_a_limit_that_the_candle_does_not_reach_holds_nothing_up() -> None:
+    market = holding()
+    market.limit("Buy", "0.1", "49000")
+    market.open(50_000.0, 50_100.0, 49_700.0, 50_050.0)
+    assert rows(market.follow(0.3), "execution")[0]["execPrice"] == "49800.0"
+
+
+def test_a_position_that_a_limit_opened_on_the_way_meets_no_target_in_that_candle() -> None:
+    market = Market(slippage_bps=0.0)
+    market.limit("Buy", "0.1", "49900", stopLoss="49000", takeProfit="50050")
+    market.open(50_000.0, 50_100.0, 49_800.0, 50_090.0)
+    assert [row["execPrice"] for row in rows(market.follow(0.4), "execution")] == ["49900.0"]
+    assert rows(market.follow(0.95) + market.close(), "execution") == []
+    assert rows(market.minute(50_090.0, 50_100.0, 50_080.0, 50_090.0), "execution")[0]["stopOrderType"] == "TakeProfit"
+
+
+@pytest.mark.parametrize(("low", "at"), [(49_950.0, 0.7), (49_700.0, None)])
+def test_a_limit_that_reduces_fills_on_the_way_unless_the_candle_goes_on_to_the_stop(low: float, at: float | None) -> None:
+    market = holding(target="51000")
+    market.flat_minute()
+    market.limit("Sell", "0.1", "50080", reduceOnly=True)
+    market.open(50_000.0, 50_100.0, low, 50_050.0)  # first to the low, then to the high
+    met = [row["execPrice"] for row in rows(market.follow(0.3), "execution")]
+    assert met == ([] if at else ["49800.0"])
+    assert [row["execPrice"] for row in rows(market.follow(0.7), "execution")] == (["50080.0"] if at else [])
 
 
 _CANDLE = st.tuples(st.integers(-900, 900), st.integers(0, 900), st.integers(0, 900))
 _LEVELS = st.tuples(st.booleans(), st.integers(10, 900), st.integers(10, 900))
+_LIMITS = st.lists(st.tuples(st.booleans(), st.integers(1, 900), st.booleans()), max_size=3)
+"""Of each: whether it buys, how far from the price it rests, whether it only reduces."""
 
 
-@given(st.lists(st.tuples(_CANDLE, _LEVELS, st.integers(1, FRAMES)), min_size=1, max_size=12))
+@given(st.lists(st.tuples(_CANDLE, _LEVELS, st.integers(1, FRAMES), _LIMITS), min_size=1, max_size=12))
 def test_followed_or_not_the_fills_are_the_same(
-    minutes: list[tuple[tuple[int, int, int], tuple[bool, int, int], int]],
+    minutes: list[tuple[tuple[int, int, int], tuple[bool, int, int], int, list[tuple[bool, int, bool]]]],
 ) -> None:
     slow, fast = Market(wallet="3000"), Market(wallet="3000")
     ticks = 500_000
-    for (move, up, down), (long, stop, target), frames in minutes:
+    for (move, up, down), (long, stop, target), frames, limits in minutes:
         close = ticks + move
         candle = ticks / 10, (max(ticks, close) + up) / 10, (min(ticks, close) - down) / 10, close / 10
         for market in (slow, fast):
@@ -89,6 +147,11 @@ def test_followed_or_not_the_fills_are_the_same(
                 sign = 1 if long else -1
                 texts = {"stopLoss": f"{(ticks - sign * stop) / 10:.1f}", "takeProfit": f"{(ticks + sign * target) / 10:.1f}"}
                 market.order("Buy" if long else "Sell", "0.100", **texts)
+            for buys, away, reduces in limits:
+                if reduces and market.position.steps * (1 if buys else -1) >= 0:
+                    continue
+                price = f"{(ticks - away if buys else ticks + away) / 10:.1f}"
+                market.limit("Buy" if buys else "Sell", "0.050", price, reduceOnly=reduces)
             market.open(*candle)
             for frame in range(frames if market is slow else 0):
                 market.follow(frame / frames)

@@ -92,7 +92,7 @@ def check_socket(key: ApiKey, expires: object, signature: object, server_ms: int
     """The `auth` frame of a socket: `expires` (number or text) lies ahead and is signed, or `Refusal`."""
     text = str(expires)
     if not text.isdecimal() or int(text) <= server_ms:
-        raise Refusal(OUTSIDE_WINDOW, f"Params Error: expires[{text[:20]}] is not ahead of server_timestamp[{server_ms}]")
+        raise Refusal(PARAMETER, f"Params Error: expires[{text[:20]}] is not ahead of server_timestamp[{server_ms}]")
     if not _is_signed(key, f"GET/realtime{text}".encode(), str(signature)):
         raise Refusal(WRONG_SIGNATURE, "Params Error: error sign!")
 

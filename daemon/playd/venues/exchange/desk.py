@@ -19,7 +19,7 @@ from playd.venues.exchange.keys import ORDER, POSITION, ApiKey
 from playd.venues.exchange.model import Account
 from playd.venues.exchange.rates import Allowance
 from playd.venues.exchange.refusal import NOT_PERMITTED, TOO_MANY_VISITS, Refusal
-from playd.venues.exchange.requests import SignedAsk, SignedHandler
+from playd.venues.exchange.requests import SignedAsk, SignedHandler, check_category
 
 READS: Final[dict[str, SignedHandler]] = {
     **rest_trade.READS,
@@ -96,6 +96,7 @@ def _serve(floor: Floor, path: str, params: Mapping[str, Any], caller: Caller) -
         if allowance.refused:
             raise Refusal(TOO_MANY_VISITS, "Too many visits. Exceeded the API Rate Limit.")
         _check_rights(caller.key, path)
+        check_category(path, params)
         result = (READS.get(path) or WRITES[path])(ask)
     except Refusal as refusal:
         floor.apply()

@@ -108,6 +108,10 @@ class Listing:
     def qty(self, steps: int) -> float:
         return from_units(steps, *self.step)
 
+    def traded(self, price: float) -> float:
+        """A price as somebody could have traded at: a multiple of the tick. The way through a candle passes between two."""
+        return self.price(to_units(price, *self.tick, DOWN))
+
     def whole_ticks(self, price: float, *, up: bool) -> int:
         """Ticks of a price, rounded up or down to whole ones."""
         return to_units(price, *self.tick, UP if up else DOWN)

@@ -49,8 +49,10 @@ def move_inside(books: Books, fraction: float, step_ms: int) -> None:
     time.fraction, time.now_ms = fraction, time.open_ms + min(int(fraction * step_ms), step_ms - 1)
     for listing in books.listings.values():
         if listing.candle is not None:
-            listing.last = path.price_at(listing.candle, fraction)
-            listing.others = path.prices_at(listing.beside, fraction)
+            last, others = path.price_at(listing.candle, fraction), path.prices_at(listing.beside, fraction)
+            inside = fraction < 1.0
+            listing.last = listing.traded(last) if inside else last
+            listing.others = {kind: listing.traded(price) for kind, price in others.items()} if inside else others
 
 
 def meet_path(books: Books) -> bool:
@@ -58,21 +60,16 @@ def meet_path(books: Books) -> bool:
     Fire the triggers and end the positions whose end in this candle the path has reached; returns whether anything happened.
 
     What ends a position is what the whole rest of the candle will say at its close (a stop it reaches goes before a target);
-    only the moment is that of the path. So the fills are those of `close_minute`, told earlier. Where a resting limit may
-    still open something in this candle, everything but triggers waits for the close.
+    only the moment is that of the path. So the fills are those of `close_minute`, told earlier. So are those of a resting
+    limit, if it is the only one of the account that the candle will fill: with several, the order of the close decides.
     """
     before = books.counter
-    for symbol, listing in books.listings.items():
+    for listing in books.listings.values():
         if listing.candle is None:
             continue
         _fire_until(books, [*books.accounts.values()], listing, books.time.fraction)
         for account in books.accounts.values():
-            if _may_open(account, symbol):
-                continue
-            for position in account.places(symbol):
-                trade = _reached_end(books, account, listing, position) if position.steps else None
-                if trade is not None:
-                    _leave(books, account, position, trade)
+            _meet_on_the_way(books, account, listing)
             follow(books, account, listing, books.time.fraction)
     return books.counter != before
 
@@ -152,7 +149,7 @@ def _inside(books: Books, account: Account, listing: Listing, end: float) -> Non
             continue
         if position.steps:
             stretch = _stretch(listing, begin, end)
-            with_target = position.place not in opened
+            with_target = position.place not in opened and _may_meet_target(books, position)
             extremes = stretch.high, stretch.low
             worst = partial(exit_inside, account, books.listings, position, *extremes, with_target=with_target)
             trade = _end_of(books, account, position, worst)
@@ -183,23 +180,63 @@ def _liquidated_at(books: Books, account: Account, position: Position) -> float:
     return min(level, listing.last) if position.steps > 0 else max(level, listing.last)
 
 
-def _reached_end(books: Books, account: Account, listing: Listing, position: Position) -> Trade | None:
-    """The trade that ends a position in this candle, once the path has come to it."""
+def _meet_on_the_way(books: Books, account: Account, listing: Listing) -> None:
+    """What the path has come to of what the rest of the candle, up to the next trigger, will do to one account."""
+    now, trigger = books.time.fraction, next_event(books, [account], listing, 1.0)
+    rest = trigger.fraction if trigger else 1.0
+    limits = _limits_met(books, account, listing, rest)
+    opening = [order for order in limits if not order.reduces]
+    if opening:
+        if len(limits) > 1 or books.terms.participation or not _limits_met(books, account, listing, now):
+            return  # it comes before whatever else happens in this candle
+        for place in _resting_limits(books, account, listing, now, reducing=False):
+            account.positions[place].exposed_open_ms = books.time.open_ms
+    ends = False
+    for position in account.places(listing.instrument.symbol):
+        end = _end_within(books, account, listing, position, rest) if position.steps else None
+        ends = ends or end is not None
+        if end is not None and _has_come(books, account, listing, position, end):
+            _leave(books, account, position, end)
+    if len(limits) == 1 and not opening and not ends and not books.terms.participation:
+        _resting_limits(books, account, listing, now, reducing=True)
+
+
+def _limits_met(books: Books, account: Account, listing: Listing, end: float) -> list[Order]:
+    """Resting limits of an account that the candle until `end` fills."""
+    symbol, found = listing.instrument.symbol, []
+    for order in account.orders.values():
+        begin = tested(books, order)
+        if order.symbol != symbol or begin >= end or not _rests(order, reducing=order.reduces):
+            continue
+        stretch, position = _stretch(listing, begin, end), books.position_of(account, order)
+        outcome = meet_extremes(account, books.listings, position, order, stretch.high, stretch.low)
+        if isinstance(outcome, Trade):
+            found.append(order)
+    return found
+
+
+def _end_within(books: Books, account: Account, listing: Listing, position: Position, rest: float) -> Trade | None:
+    """The trade that ends an open position in the candle until `rest`."""
+    begin = tested(books, position)
+    if begin >= rest:
+        return None
+    stretch, target = _stretch(listing, begin, rest), _may_meet_target(books, position)
+    return exit_inside(account, books.listings, position, stretch.high, stretch.low, with_target=target)
+
+
+def _has_come(books: Books, account: Account, listing: Listing, position: Position, end: Trade) -> bool:
+    """Whether the path has come to what ends a position."""
     begin, now = tested(books, position), books.time.fraction
-    if begin >= now:
-        return None
-    trigger = next_event(books, [account], listing, 1.0)
-    rest = _stretch(listing, begin, trigger.fraction if trigger else 1.0)
+    if begin >= now or (end.reason == LIQUIDATION and (position.auto_margin or listing.tiers)):  # not at once: see `_end_of`
+        return False
     so_far = _stretch(listing, begin, now)
-    end = exit_inside(account, books.listings, position, rest.high, rest.low, with_target=True)
-    if end is None or (end.reason == LIQUIDATION and (position.auto_margin or listing.tiers)):  # not at once: see `_end_of`
-        return None
     met = exit_inside(account, books.listings, position, so_far.high, so_far.low, with_target=end.reason == TP)
-    return end if met is not None and met.reason == end.reason else None
+    return met is not None and met.reason == end.reason
 
 
-def _may_open(account: Account, symbol: str) -> bool:
-    return any(order.symbol == symbol and _rests(order, reducing=False) for order in account.orders.values())
+def _may_meet_target(books: Books, position: Position) -> bool:
+    """A position that a resting limit opened on the way meets no target before the next candle."""
+    return position.exposed_open_ms != books.time.open_ms
 
 
 def _resting_limits(books: Books, account: Account, listing: Listing, end: float, *, reducing: bool) -> set[str]:

@@ -140,8 +140,9 @@ class Position:
 
     `idx` is 0 in one-way mode; in hedge mode 1 is the long and 2 the short place of a symbol. `entry` is the average entry
     price, `open_fee` the opening fees that no closing has taken its share of yet. `stop_id`, `target_id` and `trailing_id`
-    name Untriggered orders for all of it, empty when absent. `tested_…` as in `Order`. `extra_margin` was put in beyond what
-    the leverage asks for; with `auto_margin` free balance goes in before it is liquidated.
+    name Untriggered orders for all of it, empty when absent. `tested_…` as in `Order`; `exposed_open_ms` is the open of a
+    candle in which it was opened by a resting limit before the close. `extra_margin` was put in beyond what the leverage asks
+    for; with `auto_margin` free balance goes in before it is liquidated.
     """
 
     symbol: str
@@ -163,6 +164,7 @@ class Position:
     sequence: int = -1
     tested_open_ms: int = 0
     tested_to: float = 0.0
+    exposed_open_ms: int = 0
 
     @property
     def place(self) -> str:

@@ -5,14 +5,17 @@ from typing import Any
 from playd.venues.exchange import auth
 from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.private_topics import PRIVATE_TOPICS
-from playd.venues.exchange.refusal import Refusal
+from playd.venues.exchange.refusal import PARAMETER, Refusal
+from playd.venues.exchange.requests import CATEGORIES
 from playd.venues.exchange.sessions import Session, TopicSession
 
 
 def authenticate(session: Session, frame: dict[str, Any]) -> ApiKey:
     """The key that an `auth` frame of this socket proves. Raises `Refusal`."""
     args = frame.get("args")
-    key, expires, signature = args if isinstance(args, list) and len(args) == 3 else ("", "", "")
+    if not isinstance(args, list) or len(args) != 3:
+        raise Refusal(PARAMETER, "Params Error: key, expires and signature are needed")
+    key, expires, signature = args
     floor = session.floor
     wall_ms = floor.wall_ms()
     found = auth.check_key(floor.keys.find(str(key)), floor.config.environment, session.address, wall_ms)
@@ -44,10 +47,9 @@ class PrivateSession(TopicSession):
 
     def fault_of(self, topics: list[str]) -> str:
         """A topic for all categories and one for a single category exclude each other."""
-        for topic in topics:
-            if f"{topic}.linear" in topics:
-                return f"error:handler not found,topic:{topic}.linear"
-        return ""
+        of_categories = (topic for topic in topics if topic.rpartition(".")[2] in CATEGORIES)
+        both = next((topic for topic in of_categories if topic.rpartition(".")[0] in topics), "")
+        return both and f"error:handler not found,topic:{both}"
 
     def opt_in(self, frame: dict[str, Any]) -> None:
         if self.client.uid is None:

@@ -13,13 +13,16 @@ PRIVATE_TOPICS: Final = frozenset(
     {
         *(
             name + category
-            for name in ("order", "execution", "execution.fast", "position", "wallet")
-            for category in ("", ".linear")
+            for name in ("order", "execution", "execution.fast", "position")
+            for category in ("", ".spot", ".linear", ".inverse", ".option")
         ),
-        *("greeks", "dcp.future", "dcp.spot", "dcp.option"),
+        *("wallet", "greeks", "dcp.future", "dcp.spot", "dcp.option"),
     }
 )
-"""What a private socket may listen to. Nothing ever comes on `greeks`, which are those of options, and on `dcp`, which arms."""
+"""
+What a private socket may listen to. Nothing ever comes of other categories than linear, on `greeks`, which are those of
+options, and on `dcp`, which arms.
+"""
 
 _FAST: Final = (
     *("category", "symbol", "execId", "execPrice", "execQty", "orderId", "isMaker", "orderLinkId", "side", "execTime", "seq"),

@@ -9,6 +9,7 @@ from typing import Final
 from playd.core.orders import Side
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.model import Account, Leg, Order, Position
+from playd.venues.exchange.text import float_text
 from playd.venues.exchange.words import FALLING, RISING, CancelType, Status, StopKind
 
 PARTIAL_MAX: Final = 20
@@ -177,6 +178,7 @@ def new_stop(
         trigger_ticks=leg.trigger_ticks,
         trigger_by=leg.trigger_by,
         position_idx=position.idx,
+        last_price_text=float_text(books.listings[position.symbol].last),
         created_ms=now_ms,
         updated_ms=now_ms,
         sequence=books.next_sequence(),

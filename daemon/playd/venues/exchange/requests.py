@@ -18,7 +18,27 @@ T = TypeVar("T")
 PERIOD_MAX_MS: Final = 7 * DAY_MS
 SETTLE_COIN: Final = "USDT"
 OTHER_CATEGORIES: Final = ("spot", "inverse", "option")
+CATEGORIES: Final = ("linear", *OTHER_CATEGORIES)
+_OF_A_CATEGORY: Final = frozenset(
+    f"/v5/{path}"
+    for path in (
+        *("market/instruments-info", "market/tickers", "market/orderbook", "market/funding/history", "market/risk-limit"),
+        *("market/recent-trade", "market/open-interest", "execution/list", "account/fee-rate", "account/set-limit-px-action"),
+        *(f"order/{name}" for name in ("create", "amend", "cancel", "cancel-all", "realtime", "history")),
+        *(f"order/{name}-batch" for name in ("create", "amend", "cancel")),
+        *(f"position/{name}" for name in ("list", "set-leverage", "switch-mode", "trading-stop", "closed-pnl")),
+        *(f"position/{name}" for name in ("set-auto-add-margin", "add-margin")),
+    )
+)
+"""Requests that say nothing without a `category`."""
+
 _CURSOR: Final = "page_token%3D"
+
+
+def check_category(path: str, params: Mapping[str, Any]) -> None:
+    """Refuse a request that must name its category and does not."""
+    if path in _OF_A_CATEGORY and not text_of(params, "category"):
+        raise Refusal(PARAMETER, "params error: category is needed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +68,7 @@ class Ask:
     def is_elsewhere(self) -> bool:
         """Whether the request is for a category or coin that exists at the venue and has nothing here. Raises `Refusal`."""
         category = self.text("category")
-        if category not in ("", "linear", *OTHER_CATEGORIES):
+        if category not in ("", *CATEGORIES):
             raise Refusal(PARAMETER, f"params error: category {category[:30]!r} invalid")
         return category in OTHER_CATEGORIES or self.text("settleCoin") not in ("", SETTLE_COIN)
 

@@ -45,10 +45,10 @@ def info(ask: SignedAsk) -> dict[str, Any]:
 
 
 def fee_rate(ask: SignedAsk) -> dict[str, Any]:
-    account, listings = ask.account, ask.floor.books.listings
-    symbols = [ask.text("symbol")] if ask.text("symbol") else list(listings)
+    """Of the symbol that is asked for, or of all; nothing in other categories."""
+    account = ask.account
     rates = {"takerFeeRate": float_text(account.taker_bps / BPS), "makerFeeRate": float_text(account.maker_bps / BPS)}
-    return {"list": [{"symbol": symbol, **rates} for symbol in symbols if symbol in listings]}
+    return {"list": [{"symbol": listing.instrument.symbol, **rates} for listing in ask.listings()]}
 
 
 def set_margin_mode(ask: SignedAsk) -> dict[str, Any]:

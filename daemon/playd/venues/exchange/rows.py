@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from playd.core.orders import Side
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import BPS, Listings, margin_of, order_margin, tier_of
 from playd.venues.exchange.model import Account, Order, Position
@@ -54,7 +55,7 @@ def order_row(order: Order, listing: Listing) -> Row:
         "cumFeeDetail": {"USDT": fee} if order.filled_steps else {},
         "closedPnl": plain(order.closed_pnl),
         "stopOrderType": str(order.stop_kind),
-        "triggerPrice": _price_or_empty(order.trigger_ticks, listing),
+        "triggerPrice": _price_or_empty(_trigger_ticks(order), listing),
         "triggerBy": order.trigger_by,
         "triggerDirection": order.trigger_direction,
         "takeProfit": _price_or_empty(order.target_ticks, listing),
@@ -81,6 +82,13 @@ def order_row(order: Order, listing: Listing) -> Row:
         "createdTime": str(order.created_ms),
         "updatedTime": str(order.updated_ms),
     }
+
+
+def _trigger_ticks(order: Order) -> int:
+    """The trigger; of a trailing stop that sleeps, the one that it will wake up with: strict clients drop one without any."""
+    if order.trigger_ticks or not order.active_ticks:
+        return order.trigger_ticks
+    return order.active_ticks - order.trail_ticks if order.side is Side.SELL else order.active_ticks + order.trail_ticks
 
 
 def _price_or_empty(ticks: int, listing: Listing) -> str:

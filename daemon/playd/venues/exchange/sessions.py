@@ -74,9 +74,9 @@ class Session:
     def acknowledge(
         self, frame: dict[str, Any], op: str, *, success: bool = True, text: str = "", after_s: float = 0.0
     ) -> None:
-        """The answer of public and private sockets, with the `req_id` of the frame as it was."""
-        req_id = frame.get("req_id", "")
-        answer = {"success": success, "ret_msg": text, "conn_id": self.client.conn_id, "req_id": req_id, "op": op}
+        """The answer of public and private sockets, with the `req_id` of the frame as it was; `auth` has none of its own."""
+        req_id = {} if op == "auth" and "req_id" not in frame else {"req_id": frame.get("req_id", "")}
+        answer = {"success": success, "ret_msg": text, "conn_id": self.client.conn_id, **req_id, "op": op}
         self.client.send(answer, after_s=after_s)
 
 

@@ -82,9 +82,7 @@ class Tape:
         return Candle(candle.open_time_ms, so_far.open, high, low, close, candle.volume * fraction)
 
     def _traded(self, symbol: str, price: float) -> float:
-        """The price as somebody could have traded at: a multiple of the tick. The way through a candle passes between two."""
-        listing = self._books.listings[symbol]
-        return listing.price(to_units(price, *listing.tick, DOWN))
+        return self._books.listings[symbol].traded(price)
 
     def quote(self, symbol: str) -> Row:
         """The fields of a ticker that change with the price."""

@@ -20,6 +20,7 @@ from playd.venues.exchange.refusal import (
     UNKNOWN_OPERATION,
     Refusal,
 )
+from playd.venues.exchange.requests import CATEGORIES
 from playd.venues.exchange.sessions import Session
 from playd.venues.exchange.socket import Client
 
@@ -86,6 +87,8 @@ class TradeSession(Session):
         header, args = frame.get("header"), frame.get("args")
         if not isinstance(header, Mapping) or not isinstance(args, list) or len(args) != 1 or not isinstance(args[0], dict):
             raise Refusal(PARAMETER, "params error: header and one object in args are needed")
+        if args[0].get("category") not in CATEGORIES:
+            raise Refusal(UNKNOWN_OPERATION, "category is not correct or supported")
         stamp_ms, _, window_ms = auth.read_window(_text(header, "X-BAPI-TIMESTAMP"), _text(header, "X-BAPI-RECV-WINDOW"))
         config = self.floor.config
         auth.check_window(stamp_ms, window_ms, self.floor.wall_ms())

@@ -1,0 +1,73 @@
+"""What the venue says no to that an easy-going server would let pass, and the exact words of its sockets."""
+
+import time
+from pathlib import PurePath
+
+import pytest
+
+from playd.world.real import real_world
+from tests.integration.exchange_bench import Socket, bench_at
+
+pytestmark = pytest.mark.anyio
+
+BTC = {"symbol": "BTCUSDT"}
+
+
+@pytest.fixture
+def path(tmp_path: PurePath) -> PurePath:
+    return tmp_path / "exchange.sqlite"
+
+
+async def test_a_request_must_name_its_category(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        for name in ("order/realtime", "order/history", "execution/list", "position/list", "position/closed-pnl"):
+            assert (await bench.get(f"/v5/{name}", "symbol=BTCUSDT"))["retCode"] == 10001
+            assert (await bench.get(f"/v5/{name}", "category=linear&symbol=BTCUSDT"))["retCode"] == 0
+        for name in ("tickers", "orderbook", "recent-trade", "instruments-info", "risk-limit", "funding/history"):
+            assert (await bench.get(f"/v5/market/{name}", "symbol=BTCUSDT"))["retCode"] == 10001
+            assert (await bench.get(f"/v5/market/{name}", "category=linear&symbol=BTCUSDT"))["retCode"] == 0
+        assert (await bench.get("/v5/market/kline", "symbol=BTCUSDT&interval=1"))["retCode"] == 0  # linear by default
+        order = {**BTC, "side": "Buy", "orderType": "Market", "qty": "0.01"}
+        assert (await bench.post("/v5/order/create", **order))["retCode"] == 10001
+        assert (await bench.post("/v5/position/set-leverage", **BTC, buyLeverage="3", sellLeverage="3"))["retCode"] == 10001
+
+
+async def test_fee_rates_are_those_of_the_category_that_is_asked_for(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        for query, rows in (("category=linear", 5), ("category=linear&symbol=BTCUSDT", 1), ("category=spot", 0)):
+            assert len((await bench.get("/v5/account/fee-rate", query))["result"]["list"]) == rows
+        assert (await bench.get("/v5/account/fee-rate", "category=linear&symbol=NOPEUSDT"))["retCode"] == 10001
+
+
+async def test_private_topics_are_for_all_categories_or_for_one(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        for good in (
+            ("order.linear", "order.spot"),
+            ("execution.fast.inverse",),
+            ("position.option", "wallet"),
+            ("execution.spot",),
+        ):
+            socket = await bench.private()
+            assert (await socket.ask("subscribe", *good))["success"] is True
+        for bad in (("wallet.linear",), ("order", "order.inverse"), ("execution.fast", "execution.fast.linear")):
+            socket = await bench.private()
+            assert (await socket.ask("subscribe", *bad))["ret_msg"] == f"error:handler not found,topic:{bad[-1]}"
+
+
+async def test_an_auth_frame_is_answered_in_the_words_of_its_socket(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        expires = int(time.time() * 1000) + 10_000
+        signed = [bench.key, expires, bench.signature(f"GET/realtime{expires}")]
+        private = Socket(await bench.session.ws_connect(bench.info.private_url))
+        answer = await private.ask("auth", *signed)
+        assert answer == {"success": True, "ret_msg": "", "op": "auth", "conn_id": answer["conn_id"]}
+        assert (await private.ask("auth", *signed, req_id="a1"))["req_id"] == "a1"
+        late = [bench.key, expires - 20_000, bench.signature(f"GET/realtime{expires - 20_000}")]
+        for args, code in ((late, 10001), (signed[:2], 10001), ([*signed[:2], "0" * 64], 10004), (signed, 0)):
+            trade = Socket(await bench.session.ws_connect(bench.info.private_url.replace("private", "trade")))
+            answer = await trade.ask("auth", *args)
+            assert (answer["retCode"], answer["op"], "reqId" in answer) == (code, "auth", False)
+        stamp = {"X-BAPI-TIMESTAMP": str(int(time.time() * 1000))}
+        wish = {**BTC, "side": "Buy", "orderType": "Market", "qty": "0.01"}
+        for category, code in ((None, 10404), ("futures", 10404), ("linear", 0)):
+            assert (await trade.ask("order.create", {**wish, "category": category}, header=stamp))["retCode"] == code
