@@ -6,7 +6,8 @@ from typing import Final
 from playd.control import rows
 from playd.control.context import Daemon
 from playd.core.orders import OrderState
-from playd.ops.slo import Reading
+from playd.ops.slo import BY_NAME, Reading
+from playd.orders.account import Account
 from playd.orders.halts import ALL, account_scope, symbol_scope
 
 NAKED_KEY: Final = "naked_since_ms:"
@@ -24,10 +25,24 @@ def _accounts(daemon: Daemon) -> Iterator[Reading]:
         yield Reading("recon_match", scope, daemon.ops.recons.matched_pct(account.alias, now_ms), "no reconciliation in 24 h")
         blind_s = 0.0 if condition.blind_since_s is None else now_s - condition.blind_since_s
         yield Reading("recon_blind", scope, blind_s)
+        yield Reading("private_down", scope, _stream_down_s(daemon, account, now_s))
         unknown = [row.created_ms for row in account.views.orders() if row.state is OrderState.UNKNOWN]
         yield Reading("unresolved_orders", scope, (now_ms - min(unknown)) / 1000 if unknown else 0.0)
         if account.key.days_left is not None:
             yield Reading("key_days_left", scope, float(account.key.days_left))
+
+
+def _stream_down_s(daemon: Daemon, account: Account, now_s: float) -> float:
+    """
+    Seconds without the private stream, since the start where it never was up. An account without a position, and one that is
+    refused, is never worse than a warning: nothing is at stake.
+    """
+    condition = account.desk.condition
+    if condition.stream_up or condition.refused:
+        return 0.0
+    since_s = daemon.started_s if condition.stream_down_since_s is None else condition.stream_down_since_s
+    exposed = any(share.position.signed_qty for share in account.desk.fills.shares())
+    return now_s - since_s if exposed else min(now_s - since_s, BY_NAME["private_down"].warning)
 
 
 def _naked(daemon: Daemon) -> Iterator[Reading]:

@@ -40,6 +40,7 @@ class Objective:
 OBJECTIVES: Final = (
     Objective("recon_match", "reconciliations of 24 h that matched or explained all", "%", 99.9, 99.9, 99.0, low=True),
     Objective("recon_blind", "time in which orders or positions could not be read", "s", 0, 15, 60),
+    Objective("private_down", "time the private stream of an account has been down, while it is polled", "s", 0, 30, 120),
     Objective("naked", "time a position has had no stop", "s", 0, 2, 5),
     Objective("unresolved_orders", "age of the oldest order in doubt", "s", 5, 30, 120),
     Objective("feed_freshness", "age of the newest market data of a symbol in use", "s", 3, 10, 30),

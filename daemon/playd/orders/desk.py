@@ -44,6 +44,8 @@ class Condition:
     blind_since_s: float | None = None
     guardian_missing: str = ""
     """Why an account with real money takes no entries although all else is well: nobody would protect it if we died."""
+    stream_down_since_s: float | None = None
+    """Since when the private stream is down; None while it is up, and before it was up for the first time."""
 
     def not_ready(self) -> str:
         """Why the account is not ready, or the empty text."""

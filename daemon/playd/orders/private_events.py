@@ -89,12 +89,15 @@ class PrivateEvents:
 
     def _came_up(self, connection: int) -> None:
         self._desk.condition.stream_up = True
+        self._desk.condition.stream_down_since_s = None
         self._desk.condition.reconciled = False
         self._resolver.reset()
         self._desk.spawn(self._reconcile, f"stream up {connection}")
 
     def _went_down(self) -> None:
         self._desk.condition.stream_up = False
+        if self._desk.condition.stream_down_since_s is None:
+            self._desk.condition.stream_down_since_s = self._desk.clock.mono_s()
         self._desk.condition.reconciled = False
 
     async def _reconcile(self, trigger: str) -> None:
