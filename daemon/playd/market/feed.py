@@ -5,7 +5,7 @@ A feed knows the whole series and no clock. Whoever replays it decides how much 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,32 @@ class CandleFeed(Protocol):
 
     def funding_rate(self, symbol: str, time_ms: int) -> float | None:
         """Rate stamped at `time_ms` (longs pay when positive), or None when nothing is stamped then."""
+        ...
+
+
+@runtime_checkable
+class GrowingFeed(CandleFeed, Protocol):
+    """
+    A feed of what happens now: its newest candles grow while they are looked at, and it sets the pace.
+
+    `opening_at` gives a candle that is not over as far as it has gone.
+    """
+
+    @property
+    def now_ms(self) -> int:
+        """The market's present time."""
+        ...
+
+    async def run(self) -> None:
+        """Listen, for ever."""
+        ...
+
+    async def reached(self, time_ms: int) -> None:
+        """Wait until the market has come to a time."""
+        ...
+
+    def is_over(self, open_ms: int) -> bool:
+        """Whether the last word about the candles that open at `open_ms` was heard, of all symbols."""
         ...
 
 

@@ -10,7 +10,7 @@ from playd.core.errors import CandleError
 from playd.core.timeframes import DAY_MS
 from playd.market.candle_file import read_candles
 from playd.market.feed import CandleFeed, RecordedFeed
-from playd.market.synthetic import SyntheticFeed
+from playd.market.synthetic import MORE_SYMBOLS, SYMBOLS, SyntheticFeed
 from playd.world.ports import Disk
 
 HISTORY_SHARE: Final = 4
@@ -28,6 +28,7 @@ class MarketChoice:
         wanted: Symbols that the only file is played under when nothing else names it.
         history_ms: How much of recorded candles is history; None for the usual share.
         entered_ms: When a synthetic market is entered that is one and the same at any time; None for its fixed start.
+        markets: How many symbols the synthetic market has, at most fifty.
     """
 
     candles: Sequence[PurePath] = ()
@@ -36,14 +37,16 @@ class MarketChoice:
     wanted: Sequence[str] = ()
     history_ms: int | None = None
     entered_ms: int | None = None
+    markets: int = len(SYMBOLS)
 
 
 def open_feed(disk: Disk, choice: MarketChoice) -> CandleFeed:
     """The feed of a choice. Raises `CandleError` for files that cannot be used or symbols that are unclear."""
     if not choice.candles:
+        symbols = (*SYMBOLS, *MORE_SYMBOLS)[: choice.markets]
         if choice.entered_ms is not None:
-            return SyntheticFeed(choice.seed, start_ms=choice.entered_ms, entered_anywhere=True)
-        return SyntheticFeed(choice.seed)
+            return SyntheticFeed(choice.seed, symbols=symbols, start_ms=choice.entered_ms, entered_anywhere=True)
+        return SyntheticFeed(choice.seed, symbols=symbols)
     if choice.symbol and len(choice.candles) > 1:
         raise CandleError(f"symbol {choice.symbol} was given for {len(choice.candles)} candle files; name the files by symbol")
     series = [each for path in choice.candles for each in _named(read_candles(disk, path, choice.symbol), path, choice)]

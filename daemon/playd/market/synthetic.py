@@ -55,6 +55,56 @@ SYMBOLS: Final = (
 )
 
 
+MORE_SYMBOLS: Final = (
+    SyntheticSymbol("BNBUSDT", 600.0, 0.9, 0.5, 600.0),
+    SyntheticSymbol("ADAUSDT", 0.6, 1.0, 0.8, 600000.0),
+    SyntheticSymbol("AVAXUSDT", 28.0, 1.1, 0.8, 9000.0),
+    SyntheticSymbol("LINKUSDT", 15.0, 1.0, 0.7, 15000.0),
+    SyntheticSymbol("DOTUSDT", 6.0, 1.0, 0.8, 30000.0),
+    SyntheticSymbol("LTCUSDT", 90.0, 0.9, 0.6, 2500.0),
+    SyntheticSymbol("BCHUSDT", 420.0, 0.9, 0.7, 500.0),
+    SyntheticSymbol("TRXUSDT", 0.25, 0.5, 0.5, 900000.0),
+    SyntheticSymbol("UNIUSDT", 9.0, 1.0, 0.9, 20000.0),
+    SyntheticSymbol("ATOMUSDT", 7.0, 1.0, 0.8, 20000.0),
+    SyntheticSymbol("NEARUSDT", 4.5, 1.2, 0.9, 40000.0),
+    SyntheticSymbol("APTUSDT", 8.0, 1.2, 0.9, 20000.0),
+    SyntheticSymbol("ARBUSDT", 0.7, 1.2, 0.9, 300000.0),
+    SyntheticSymbol("OPUSDT", 1.6, 1.2, 0.9, 120000.0),
+    SyntheticSymbol("SUIUSDT", 3.2, 1.2, 1.0, 80000.0),
+    SyntheticSymbol("INJUSDT", 18.0, 1.2, 1.0, 8000.0),
+    SyntheticSymbol("FILUSDT", 4.4, 1.1, 0.9, 35000.0),
+    SyntheticSymbol("ETCUSDT", 24.0, 1.0, 0.7, 7000.0),
+    SyntheticSymbol("XLMUSDT", 0.3, 0.9, 0.8, 600000.0),
+    SyntheticSymbol("HBARUSDT", 0.2, 1.0, 0.9, 900000.0),
+    SyntheticSymbol("ICPUSDT", 10.0, 1.1, 0.9, 12000.0),
+    SyntheticSymbol("VETUSDT", 0.03, 1.0, 0.8, 6000000.0),
+    SyntheticSymbol("ALGOUSDT", 0.25, 1.0, 0.8, 600000.0),
+    SyntheticSymbol("AAVEUSDT", 220.0, 1.1, 0.9, 700.0),
+    SyntheticSymbol("MKRUSDT", 1400.0, 0.9, 0.8, 80.0),
+    SyntheticSymbol("LDOUSDT", 1.4, 1.2, 1.0, 100000.0),
+    SyntheticSymbol("RUNEUSDT", 3.8, 1.2, 1.0, 40000.0),
+    SyntheticSymbol("TIAUSDT", 4.2, 1.3, 1.1, 35000.0),
+    SyntheticSymbol("SEIUSDT", 0.35, 1.3, 1.1, 400000.0),
+    SyntheticSymbol("STXUSDT", 1.5, 1.2, 1.0, 80000.0),
+    SyntheticSymbol("GALAUSDT", 0.03, 1.2, 1.1, 5000000.0),
+    SyntheticSymbol("SANDUSDT", 0.45, 1.1, 1.0, 250000.0),
+    SyntheticSymbol("MANAUSDT", 0.42, 1.1, 1.0, 250000.0),
+    SyntheticSymbol("AXSUSDT", 5.5, 1.1, 1.0, 20000.0),
+    SyntheticSymbol("CRVUSDT", 0.55, 1.2, 1.1, 250000.0),
+    SyntheticSymbol("COMPUSDT", 60.0, 1.0, 0.9, 1500.0),
+    SyntheticSymbol("SNXUSDT", 1.7, 1.1, 1.0, 60000.0),
+    SyntheticSymbol("DYDXUSDT", 1.2, 1.2, 1.0, 90000.0),
+    SyntheticSymbol("GMTUSDT", 0.13, 1.2, 1.1, 800000.0),
+    SyntheticSymbol("APEUSDT", 1.0, 1.1, 1.1, 100000.0),
+    SyntheticSymbol("FTMUSDT", 0.7, 1.3, 1.0, 180000.0),
+    SyntheticSymbol("EGLDUSDT", 28.0, 1.0, 0.9, 4000.0),
+    SyntheticSymbol("KAVAUSDT", 0.45, 0.9, 0.9, 220000.0),
+    SyntheticSymbol("ZECUSDT", 45.0, 0.9, 0.9, 2500.0),
+    SyntheticSymbol("DASHUSDT", 28.0, 0.9, 0.9, 4000.0),
+)
+"""Beside those, for whoever wants up to fifty."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Regime:
     """Drift and noise of the logarithm of price per minute, and the swing added to it."""

@@ -9,7 +9,7 @@ from playd.core.instrument import Instrument
 from playd.core.limits import KLINES_PER_REQUEST
 from playd.core.timeframes import BYBIT_INTERVAL, MINUTE_MS, NAME_OF_MS, bar_open_ms
 from playd.venues.bybit.calls import CALLS
-from playd.venues.bybit.numbers import Row, integer
+from playd.venues.bybit.numbers import Row, decimal, integer
 from playd.venues.bybit.rest import RestClient
 from playd.venues.bybit.rows import candle_from, instrument_from
 from playd.venues.bybit.venue_clock import VenueClock
@@ -22,6 +22,7 @@ SETTLED_MS: Final = 2000
 UNKNOWN_SYMBOL: Final = 10001
 """A parameter error; in a request whose only variable is the symbol it means that the venue does not list it."""
 
+_FUNDING_ROWS: Final = 200
 _ALL_AT_ONCE: Final = 10
 """From this many symbols on, one paged list is cheaper than a request each."""
 
@@ -49,13 +50,26 @@ class BybitMarketData:
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
         """Rules of the symbols the venue lists; unknown ones are absent."""
+        rows = await self.instrument_rows(symbols)
+        return {row["symbol"]: instrument_from(row) for row in rows}
+
+    async def instrument_rows(self, symbols: Sequence[str]) -> list[Row]:
+        """The venue's own rows of the symbols it lists."""
         if len(symbols) >= _ALL_AT_ONCE:
             call = CALLS.get_instruments_info(category="linear", limit=1000)
             rows = await self._rest.read_pages(call, priority=Priority.RECONCILE)
         else:
             rows = [row for symbol in symbols for row in await self._instrument_rows(symbol)]
         wanted = set(symbols)
-        return {row["symbol"]: instrument_from(row) for row in rows if row.get("symbol") in wanted}
+        return [row for row in rows if row.get("symbol") in wanted]
+
+    async def funding_rates(self, symbol: str) -> dict[int, float]:
+        """The newest rates that were stamped, at most two hundred, by their time in epoch ms."""
+        answer = await self._rest.read(
+            CALLS.get_funding_rate_history(category="linear", symbol=symbol, limit=_FUNDING_ROWS), priority=Priority.DATA
+        )
+        rows = answer.result.get("list") or ()
+        return {integer(row, "fundingRateTimestamp"): float(decimal(row, "fundingRate")) for row in rows}
 
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
         """

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from playd.core.errors import SettingsError
 from playd.core.timeframes import DAY_MS
+from playd.market.feed import GrowingFeed
 from playd.venues.exchange.auth import check_public_key
 from playd.venues.exchange.config import ENVIRONMENTS
 from playd.venues.exchange.faults.script import read_posted
@@ -119,15 +120,28 @@ def ledger(floor: Floor, query: Body) -> Body:
 
 
 def steer_market(floor: Floor, body: Body) -> Body:
-    """`held` holds or releases the market, `speed` paces it. Raises `SettingsError`."""
-    _check_names(body, ("held", "speed"))
+    """
+    `held` holds or releases the market, `step` lets so many candles pass and holds it again, `speed` paces it.
+
+    Raises `SettingsError`.
+    """
+    _check_names(body, ("held", "speed", "step"))
+    if "held" in body and "step" in body:
+        raise SettingsError("give either held or step")
     if "speed" in body:
         if floor.config.on_clock:
             raise SettingsError("this market keeps the machine's time: it has no speed, only held")
+        if isinstance(floor.feed, GrowingFeed):
+            raise SettingsError("this market has the pace of its source: it has no speed, only held and step")
         speed = float(_number("speed", body["speed"]))
         if speed < 0:
             raise SettingsError("speed must not be negative; 0 is as fast as possible")
         floor.market.pace.speed = speed
+    if "step" in body:
+        step = _number("step", body["step"])
+        if step < 1 or step != int(step):
+            raise SettingsError(f"step {step} is not a whole number of candles, 1 or more")
+        floor.market.step(int(step))
     if "held" in body:
         (floor.hold if body["held"] else floor.release)()
     return market_status(floor)

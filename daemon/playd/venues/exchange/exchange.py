@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import anyio
 
+from playd.market.feed import GrowingFeed
 from playd.venues.exchange.app import build_app
 from playd.venues.exchange.floor import Floor
 
@@ -36,6 +37,8 @@ class Exchange(Floor):
                 self.world.net.serve_http(build_app(self), host, self.config.port) as port,
                 anyio.create_task_group() as tasks,
             ):
+                if isinstance(self.feed, GrowingFeed):
+                    tasks.start_soon(self.feed.run)
                 tasks.start_soon(self.market.run)
                 tasks.start_soon(self.dcp.run)
                 tasks.start_soon(self.faults.run)

@@ -9,17 +9,21 @@ import anyio.lowlevel
 
 from playd.core.candles import Candle
 from playd.core.timeframes import MINUTE_MS
-from playd.market.feed import CandleFeed
+from playd.market.feed import CandleFeed, GrowingFeed
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.lockstep import LockStep
 from playd.venues.exchange.minute import close_minute, meet_path, move_inside, open_minute
+from playd.venues.exchange.other_prices import candles_beside
 from playd.venues.exchange.streams import PublicStreams
 from playd.world.ports import Clock
 
 FRAMES_PER_CANDLE_MAX: Final = 240
 FOLLOWED_BELOW: Final = 30.0
 """Below this speed (candles of more than two seconds) positions end when the path reaches their stop or target."""
+
+NEVER_QUITE: Final = 1.0 - 1e-6
+"""How far a candle has gone at most while its last word has not come."""
 
 LATE_S: Final = 1.0
 """A pace that is further behind than this starts anew instead of catching up."""
@@ -82,6 +86,9 @@ class MarketClock:
     opened: Callable[[], object]
     spike: Callable[[str], float | None]
     ended: bool = False
+    steps_left: int | None = None
+    """Candles that may still open before the market is held; None for no end."""
+
     stamped: dict[tuple[str, int], float] = field(default_factory=dict)
     """Rates that were stamped and are not those of the feed, by symbol and time."""
 
@@ -97,6 +104,7 @@ class MarketClock:
             if open_ms is None:
                 break
             await self._minute(open_ms)
+            self._count_step()
         self.ended = True
         self.lockstep.tell_all(self.end_notice())
 
@@ -106,11 +114,16 @@ class MarketClock:
 
     def hold(self) -> None:
         """Stop before the next candle opens."""
-        self.held = True
+        self.held, self.steps_left = True, None
 
     def release(self) -> None:
         """Let the market move."""
-        self.held = False
+        self.held, self.steps_left = False, None
+        self.wake()
+
+    def step(self, candles: int) -> None:
+        """Let so many candles open and close, then hold."""
+        self.held, self.steps_left = False, candles
         self.wake()
 
     def wake(self) -> None:
@@ -129,14 +142,45 @@ class MarketClock:
         """Whether a public socket in lock-step hears of closed candles."""
         return any(topic.startswith("kline.") for client in self.lockstep.public_clients() for topic in client.topics)
 
+    def _count_step(self) -> None:
+        if self.steps_left is not None:
+            self.steps_left -= 1
+            if self.steps_left <= 0:
+                self.held, self.steps_left = True, None
+
     async def _minute(self, open_ms: int) -> None:
+        if isinstance(self.feed, GrowingFeed):
+            await self.feed.reached(open_ms)
         candles = self.feed.opening_at(open_ms)
         open_minute(self.books, open_ms, candles, self._funding_due(open_ms))
         self.apply()
         self.opened()
         await self.lockstep.private_barrier()
-        await self._inside()
+        if isinstance(self.feed, GrowingFeed):
+            await self._grow(self.feed, open_ms)
+            candles = self.feed.opening_at(open_ms)
+        else:
+            await self._inside()
         await self._close(candles)
+
+    async def _grow(self, feed: GrowingFeed, open_ms: int) -> None:
+        """Follow candles that are being made until the last word about them."""
+        while not feed.is_over(open_ms):
+            self._renew(feed.opening_at(open_ms))
+            share = (feed.now_ms - open_ms) / feed.step_ms
+            move_inside(self.books, max(min(share, NEVER_QUITE), self.books.time.fraction), feed.step_ms)
+            if meet_path(self.books):
+                self.apply()
+            self.streams.tell_move()
+            await anyio.sleep(self.pace.frame_every_s)
+        self._renew(feed.opening_at(open_ms))
+
+    def _renew(self, candles: dict[str, Candle]) -> None:
+        """The candles in progress have grown."""
+        for symbol, candle in candles.items():
+            listing = self.books.listings[symbol]
+            if listing.candle is not None:
+                listing.candle, listing.beside = candle, candles_beside(self.books.terms.prices, symbol, candle)
 
     async def _inside(self) -> None:
         step_ms, open_ms = self.feed.step_ms, self.books.time.open_ms

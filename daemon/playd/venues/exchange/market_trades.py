@@ -1,11 +1,17 @@
-"""Trades of the market: what a candle's volume is made of, a function of the candle, so that every replay shows the same."""
+"""
+Trades of the market: what a candle's volume is made of, a function of the candle, so that every replay shows the same.
 
+Those that were heard, where they were; drawn ones for a candle of which only the numbers are known.
+"""
+
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from playd.core.candles import Candle
 from playd.core.units import DOWN, to_units
+from playd.market.walk import WalkedCandle
 from playd.venues.exchange import path
 from playd.venues.exchange.listing import Listing
 
@@ -28,7 +34,10 @@ class MarketTrade:
 
 
 def trades(listing: Listing, candle: Candle, step_ms: int, begin: float, end: float) -> Iterator[MarketTrade]:
-    """The trades of a candle after its fraction `begin` up to `end`, in order. The last one is at the close."""
+    """The trades of a candle after its fraction `begin` up to `end`, in order. The last drawn one is at the close."""
+    if isinstance(candle, WalkedCandle):
+        yield from _heard(listing, candle, step_ms, begin, end)
+        return
     symbol = listing.instrument.symbol
     volume = round(candle.volume / TRADES_PER_CANDLE, _VOLUME_DIGITS)
     if volume == 0.0:
@@ -43,3 +52,15 @@ def trades(listing: Listing, candle: Candle, step_ms: int, begin: float, end: fl
             time_ms = candle.open_time_ms + min(round(fraction * step_ms), step_ms - 1)
             side = "Buy" if rose > 0 or (rose == 0 and candle.close >= candle.open) else "Sell"
             yield MarketTrade(f"{symbol}-{candle.open_time_ms}-{number}", time_ms, ticks, volume, side, rose)
+
+
+def _heard(listing: Listing, candle: WalkedCandle, step_ms: int, begin: float, end: float) -> Iterator[MarketTrade]:
+    symbol = listing.instrument.symbol
+    lo, hi = bisect_right(candle.fractions, begin) if begin else 1, bisect_right(candle.fractions, end)
+    for place in range(lo, hi):
+        volume = round(candle.volumes[place] - candle.volumes[place - 1], _VOLUME_DIGITS)
+        if volume > 0.0:
+            before, ticks = (listing.whole_ticks(candle.prices[each], up=False) for each in (place - 1, place))
+            time_ms = candle.open_time_ms + min(round(candle.fractions[place] * step_ms), step_ms - 1)
+            trade_id, side = f"{symbol}-{candle.open_time_ms}-{place}", "Buy" if candle.bought[place] else "Sell"
+            yield MarketTrade(trade_id, time_ms, ticks, volume, side, (ticks > before) - (ticks < before))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from playd.core.candles import Candle, Candles, as_candles
 from playd.core.timeframes import MINUTE_MS
+from playd.market.walk import WalkedCandle
 from playd.venues.exchange.words import INDEX_PRICE, MARK_PRICE
 
 KINDS: Final = (MARK_PRICE, INDEX_PRICE)
@@ -70,7 +71,9 @@ class Recorded:
 
 
 def candles_beside(prices: OtherPrices | None, symbol: str, last: Candle) -> dict[str, Candle]:
-    """The candles of mark and index beside one of the last price; none where all are the same."""
+    """The candles of mark and index beside one of the last price, which may bring them; none where all are the same."""
+    if isinstance(last, WalkedCandle):
+        return {**last.beside}
     if prices is None:
         return {}
     one = as_candles(symbol, MINUTE_MS, [last])  # how long it is says nothing here

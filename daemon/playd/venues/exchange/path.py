@@ -1,16 +1,19 @@
 """
 The way of the price through one candle: a function of the candle, so that it is the same on every replay.
 
-Straight lines from open to the first extreme, to the other, to the close, a third of the candle each. The extreme opposite
-to the candle's direction comes first.
+A candle of which only the four prices are known goes in straight lines from open to the first extreme, to the other, to the
+close, a third of the candle each; the extreme opposite to its direction comes first. One whose trades were heard goes in
+steps from trade to trade (`playd.market.walk`).
 """
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from playd.core.candles import Candle
+from playd.market.walk import WalkedCandle
 
 _THIRD: Final = 1.0 / 3.0
 _KNOTS: Final = (0.0, _THIRD, 2.0 * _THIRD, 1.0)
@@ -26,23 +29,31 @@ class PartOfCandle:
     close: float
 
 
-def _prices(candle: Candle) -> tuple[float, float, float, float]:
+def _knots(candle: Candle) -> tuple[Sequence[float], Sequence[float]]:
+    """Corners of the path: fractions, never falling, from 0 on, and the prices there."""
+    if isinstance(candle, WalkedCandle):
+        return candle.fractions, candle.prices
     if candle.close >= candle.open:
-        return candle.open, candle.low, candle.high, candle.close
-    return candle.open, candle.high, candle.low, candle.close
+        return _KNOTS, (candle.open, candle.low, candle.high, candle.close)
+    return _KNOTS, (candle.open, candle.high, candle.low, candle.close)
 
 
 def price_at(candle: Candle, fraction: float) -> float:
-    """The price when `fraction` (0 to 1) of the candle has passed; exact at open, extremes and close."""
-    prices = _prices(candle)
-    for index in (1, 2, 3):
-        left, right = _KNOTS[index - 1], _KNOTS[index]
-        if fraction == right:
-            return prices[index]
-        if fraction < right:
-            share = (fraction - left) / (right - left)
-            return prices[index - 1] + (prices[index] - prices[index - 1]) * share
-    return candle.close
+    """The price when `fraction` (0 to 1) of the candle has passed; exact at its corners, and behind the last one that price."""
+    fractions, prices = _knots(candle)
+    right = bisect_right(fractions, fraction)
+    left = max(right - 1, 0)
+    if right == len(fractions) or fractions[left] == fraction:
+        return prices[left]
+    share = (fraction - fractions[left]) / (fractions[right] - fractions[left])
+    return prices[left] + (prices[right] - prices[left]) * share
+
+
+def volume_at(candle: Candle, fraction: float) -> float:
+    """What has been traded by then: what was heard, or an even share."""
+    if isinstance(candle, WalkedCandle):
+        return candle.volumes[max(bisect_right(candle.fractions, fraction) - 1, 0)]
+    return candle.volume * fraction
 
 
 def prices_at(candles: Mapping[str, Candle], fraction: float) -> dict[str, float]:
@@ -53,7 +64,8 @@ def prices_at(candles: Mapping[str, Candle], fraction: float) -> dict[str, float
 def part(candle: Candle, begin: float, end: float) -> PartOfCandle:
     """The stretch between two fractions. `part(c, 0, 1)` has exactly the candle's own numbers."""
     first, last = price_at(candle, begin), price_at(candle, end)
-    passed = [price for knot, price in zip(_KNOTS, _prices(candle), strict=True) if begin <= knot <= end]
+    fractions, prices = _knots(candle)
+    passed = prices[bisect_left(fractions, begin) : bisect_right(fractions, end)]
     return PartOfCandle(first, max(first, last, *passed), min(first, last, *passed), last)
 
 
@@ -113,7 +125,9 @@ def trail_touch(candle: Candle, begin: float, end: float, best: float, trail: Tr
 
 def _points(candle: Candle, begin: float, end: float) -> list[Touch]:
     """The ends of the stretch and the corners between them; at least two points."""
-    corners = [Touch(knot, price) for knot, price in zip(_KNOTS, _prices(candle), strict=True) if begin < knot < end]
+    fractions, prices = _knots(candle)
+    lo, hi = bisect_right(fractions, begin), bisect_left(fractions, end)
+    corners = [Touch(fractions[place], prices[place]) for place in range(lo, hi)]
     return [Touch(begin, price_at(candle, begin)), *corners, Touch(end, price_at(candle, end))]
 
 

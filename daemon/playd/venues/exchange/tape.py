@@ -79,7 +79,7 @@ class Tape:
             return None
         so_far = path.part(candle, 0.0, fraction)
         high, low, close = (self._traded(symbol, price) for price in (so_far.high, so_far.low, so_far.close))
-        return Candle(candle.open_time_ms, so_far.open, high, low, close, candle.volume * fraction)
+        return Candle(candle.open_time_ms, so_far.open, high, low, close, path.volume_at(candle, fraction))
 
     def _traded(self, symbol: str, price: float) -> float:
         return self._books.listings[symbol].traded(price)
