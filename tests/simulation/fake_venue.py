@@ -17,6 +17,7 @@ from playd.core.errors import LinkError
 from playd.core.instrument import Instrument
 from playd.core.orders import Execution, OrderRequest, Side, VenueOrder, VenuePosition, Wallet
 from playd.core.reply_codes import ReplyClass, classify
+from playd.orders.fold import VirtualPosition, add
 from playd.venues.port import (
     AccountInfo,
     ExecutionUpdate,
@@ -28,6 +29,7 @@ from playd.venues.port import (
     Reply,
     StreamDown,
     StreamUp,
+    Transaction,
 )
 from playd.world.ports import Clock
 from tests.simulation.venue_script import EventFault, Script, WriteFault
@@ -79,6 +81,9 @@ class FakeVenue:
         self.before_place: Callable[[OrderRequest], None] = lambda _order: None
         self.before_cancel: Callable[[str], None] = lambda _key: None
         self.cancels: list[str] = []
+        self.deposit = Decimal(10_000)
+        self.transfers: list[Transaction] = []
+        self.log_reads = 0
         self._ids = 0
         self._send, self._receive = anyio.create_memory_object_stream[PrivateEvent](100_000)
         self.stream_up = False
@@ -136,6 +141,11 @@ class FakeVenue:
         position.seq += 1
         self._gone(position.stop_order_id)
         self._tell_position(symbol)
+
+    def transfer(self, amount: Decimal) -> None:
+        """Money comes in, or goes out."""
+        kind = "TRANSFER_IN" if amount > 0 else "TRANSFER_OUT"
+        self.transfers.append(Transaction(kind, "", "", amount, ZERO, ZERO, amount, self.clock.wall_ms()))
 
     def open_foreign(self, qty: Decimal, symbol: str = SYMBOL) -> None:
         """Somebody opens a position in the venue's app."""
@@ -252,7 +262,16 @@ class FakeVenue:
 
     async def wallet(self, *, priority: Priority) -> Wallet:
         await self._read()
-        return Wallet(Decimal(10_000), Decimal(10_000), Decimal(10_000), ZERO, None, None, self.clock.wall_ms())
+        cash = self.deposit + sum((row.change for row in self._log()), ZERO)
+        return Wallet(cash, cash, cash, ZERO, None, None, self.clock.wall_ms())
+
+    async def transactions(
+        self, *, since_ms: int | None = None, until_ms: int | None = None, priority: Priority
+    ) -> Sequence[Transaction]:
+        await self._read()
+        self.log_reads += 1
+        low_ms, high_ms = since_ms or 0, until_ms or self.clock.wall_ms()
+        return [row for row in self._log() if low_ms <= row.time_ms <= high_ms]
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
         return {symbol: instrument(symbol) for symbol in symbols}
@@ -279,6 +298,19 @@ class FakeVenue:
         if self.script.failing_reads:
             self.script.failing_reads -= 1
             raise LinkError("read failed")
+
+    def _log(self) -> list[Transaction]:
+        """The transaction log: every execution with what it earned, and the transfers, by time."""
+        held: dict[str, VirtualPosition] = {}
+        rows = [*self.transfers]
+        for each in self.execution_rows:
+            before = held.get(each.symbol, VirtualPosition())
+            after = held[each.symbol] = add(before, each)
+            gain, fee = after.realised - before.realised, after.fees - before.fees
+            funding = after.funding - before.funding
+            kind = "SETTLEMENT" if each.exec_type == "Funding" else "TRADE"
+            rows.append(Transaction(kind, each.symbol, each.exec_id, gain, fee, funding, gain - fee - funding, each.time_ms))
+        return sorted(rows, key=lambda row: row.time_ms)
 
     def _accept(self, request: OrderRequest) -> int:
         if request.link_id in self.links:

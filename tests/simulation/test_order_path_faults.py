@@ -9,6 +9,7 @@ import asyncio
 import gc
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -19,11 +20,13 @@ from hypothesis import strategies as st
 
 from playd.core.errors import RecordError
 from playd.core.ids import link_id
-from playd.core.orders import Action, Intent, OrderRequest, OrderState, Side
+from playd.core.orders import Action, Intent, OrderRequest, OrderState, Side, VenuePosition
+from playd.core.reply_codes import ReplyClass
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
 from playd.orders.fold import fold
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.rows import OrderRow
+from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
 from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
 from tests.simulation.venue_script import EventFault, Script, WriteFault
@@ -229,19 +232,61 @@ def test_whatever_fails_orders_are_single_recorded_told_once_and_protected(scrip
     gc.collect()
 
 
-def test_a_position_of_which_nothing_is_told_is_looked_at_before_its_order_is_looked_up() -> None:
+@pytest.mark.parametrize("fault", [WriteFault.NONE, WriteFault.LOST_AFTER])
+def test_a_position_of_which_nothing_is_told_has_its_stop_back_within_seconds(fault: WriteFault) -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[fault], events=[EventFault.LOST] * 50, no_attached_stop=1))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(2.5)
+
+            assert life.venue.stop_of() == entry().stop
+            assert port.position().position.signed_qty == entry().qty
+            assert 1.9 < life.account.desk.naked_seconds[SYMBOL] < 2.5
+
+    in_virtual_time(body)
+
+
+def test_an_entry_without_an_answer_is_covered_while_its_answer_is_waited_for() -> None:
     async def body() -> None:
         life = build(script=Script(events=[EventFault.LOST] * 50, no_attached_stop=1))
         async with life.running():
             port = await life.register()
+            place = life.venue.place
+
+            async def silent(order: OrderRequest) -> Reply:
+                await place(order)
+                await anyio.sleep(5.0)
+                return Reply(ReplyClass.DOUBT, None, "time-out")
+
+            life.venue.place = silent  # type: ignore[method-assign]
+            async with anyio.create_task_group() as sending:
+                sending.start_soon(port.submit, entry(), READY)
+                await anyio.sleep(2.5)
+
+                assert life.venue.stop_of() == entry().stop
+
+    in_virtual_time(body)
+
+
+def test_a_stream_that_works_costs_no_reading_of_the_position() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await anyio.sleep(1.0)
+            read, asked = life.venue.positions, []
+
+            async def counted(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+                asked += [symbol] if symbol else []  # not the look at all positions every half minute
+                return await read(symbol, priority=priority)
+
+            life.venue.positions = counted  # type: ignore[method-assign]
             await port.submit(entry(), READY)
-            await anyio.sleep(3.0)
-            seen = life.account.protection.last_seen(SYMBOL)
-            assert seen is not None
-            assert seen[0].signed_qty == entry().qty
-            assert port.position().position.signed_qty == 0, "no execution is known yet"
-            await anyio.sleep(6.0)
-            assert life.venue.stop_of() == entry().stop
+            await anyio.sleep(20.0)
+
+            assert asked == []
 
     in_virtual_time(body)
 

@@ -10,7 +10,7 @@ from playd.cli.options import HIGH_WAIT_S, Session, add
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
 from playd.control.protocol import EXIT_OF_CODE, GUARDIAN_SOCKET, PROTOCOL, Code, JsonObject, RpcError
 from playd.control.render import json_text
-from playd.control.tables import DIFFERENCES, HALTS, LIFECYCLE, LIST, ORDERS, PANIC
+from playd.control.tables import ADOPTED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORDERS, ORPHANS, PANIC
 from playd.core.errors import PlaydError
 from playd.core.orders import OrderState
 
@@ -62,6 +62,11 @@ def register(app: typer.Typer) -> None:
     order = typer.Typer(help="Single orders.", no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(order, name="order")
     add(order, "cancel", "playctl order cancel pdezldnyy-axzhrv222auhxbveybjt2sm3")(cancel_order)
+    add(app, "adopt", "playctl adopt BTCUSDT --to ema-cross --stop 58900")(adopt)
+    orphan = typer.Typer(help="Positions and orders that nobody here decided.", no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(orphan, name="orphan")
+    add(orphan, "list", "playctl orphan list")(orphans)
+    add(orphan, "close", "playctl orphan close demo/BTCUSDT")(close_orphan)
     add(app, "reset-failed", "playctl reset-failed ema-cross")(reset_failed)
 
 
@@ -267,6 +272,38 @@ async def cancel_order(
     row = (await session.change("order.cancel", {"id": order, "confirm": confirm}))["data"]
     session.show_rows([row], ORDERS, empty="")
     return 0 if OrderState(row["state"]).terminal else EXIT_UNKNOWN
+
+
+async def adopt(
+    session: Session,
+    symbol: Annotated[str, typer.Argument(help="Symbol of a position that nobody here opened.")],
+    to: Annotated[str, typer.Option("--to", help="Instance that shall manage it.")],
+    stop: Annotated[str | None, typer.Option("--stop", help="Its stop, a price; without it the one at the venue.")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="Account; that of the instance when missing.")] = None,
+    confirm: ConfirmOption = "",
+) -> int:
+    """Hand a position over to an instance. Its stop is placed and seen at the venue before anything is recorded."""
+    params = {"symbol": symbol, "to": to, "stop": stop, "account": account, "confirm": confirm}
+    row = (await session.change("position.adopt", params))["data"]
+    session.show_rows([row], ADOPTED, empty="")
+    return 0
+
+
+async def orphans(session: Session) -> int:
+    """Positions and working orders of all accounts that nobody here decided."""
+    session.show_rows((await session.ask("orphan.list"))["data"], ORPHANS, empty="nothing of others")
+    return 0
+
+
+async def close_orphan(
+    session: Session,
+    orphan: Annotated[str, typer.Argument(metavar="ID", help="ID of `playctl orphan list`.")],
+    confirm: ConfirmOption = "",
+) -> int:
+    """Cancel an order, or close a position (reduce-only), that nobody here decided. Exit 11 while some of it may remain."""
+    row = (await session.change("orphan.close", {"id": orphan, "confirm": confirm}))["data"]
+    session.show_rows([row], (*ORPHANS, LEFT), empty="")
+    return 0
 
 
 async def reset_failed(session: Session, name: NameArgument) -> int:

@@ -187,7 +187,9 @@ class Runtime:
         play, error = self._present_play(record)
         slots = self.supervisor.slots
         slot = slots.get(record.name)
-        running = [other.record for other in slots.values() if other.record.uid != record.uid and other.active]
+        others = [other for other in slots.values() if other.record.uid != record.uid]
+        running = [other.record for other in others if other.active]
+        holding = [other.record for other in others if not other.active and self.records.occupies(other.record)]
         refused = self.plan.refused_accounts.get(record.account, "")
         held = self.accounts.held.get(record.account)
         on_exchange = self.environment_of(record) is Environment.LOCAL and self.exchange is not None
@@ -196,6 +198,7 @@ class Runtime:
             present_digest=play.play_hash if play is not None else None,
             play_error=error,
             running=running,
+            holding=holding,
             account_environment=self.environment_of(record) if known else None,
             account_refused=refused or (held.refused if held else ""),
             market_symbols=self.exchange.feed.symbols if on_exchange and self.exchange is not None else None,

@@ -9,6 +9,7 @@ from playd.control import look_methods as look
 from playd.control import ops_methods as ops
 from playd.control import params
 from playd.control import record_methods as records
+from playd.control import stranger_methods as strangers
 from playd.control.change_methods import as_rpc
 from playd.control.context import Daemon
 from playd.control.dispatch import Call, Method
@@ -31,6 +32,7 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "account.list": (params.Nothing, look.list_accounts),
     "halt.list": (params.Nothing, look.list_halts),
     "intent.list": (params.Intents, look.list_intents),
+    "orphan.list": (params.Nothing, strangers.list_orphans),
     "explain.get": (params.Explain, explain),
     "explain.order": (params.LinkId, records.why),
     "pnl.get": (params.Pnl, records.pnl),
@@ -66,6 +68,8 @@ CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
     "panic.run": (params.Panic, change.panic),
     "recon.run": (params.Reconcile, change.reconcile),
     "order.cancel": (params.CancelOrder, change.cancel_order),
+    "position.adopt": (params.Adopt, strangers.adopt),
+    "orphan.close": (params.CloseOrphan, strangers.close_orphan),
     "incident.ack": (params.Noted, ops.ack_incident),
     "incident.note": (params.Noted, ops.note_incident),
     "incident.resolve": (params.Noted, ops.resolve_incident),

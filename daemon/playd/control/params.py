@@ -206,6 +206,23 @@ class CancelOrder(Changing):
     confirm: str = ""
 
 
+class Adopt(Changing):
+    """`to`: the instance; `stop`: a price, else the stop at the venue. `confirm` is always needed."""
+
+    symbol: str = Field(pattern=r"^[A-Z0-9-]{2,32}$")
+    to: str
+    account: str | None = None
+    stop: str | None = Field(default=None, max_length=40)
+    confirm: str = ""
+
+
+class CloseOrphan(Changing):
+    """`id`: of an order or position that nobody here decided, as `orphan.list` has it. `confirm` is always needed."""
+
+    id: str = Field(min_length=1, max_length=96)
+    confirm: str = ""
+
+
 class OfAccount(Params):
     account: str
 

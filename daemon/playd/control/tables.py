@@ -211,6 +211,29 @@ FILLS: Final = (
     Column("SOURCE", word("source"), wide=True),
 )
 
+ORPHANS: Final = (
+    Column("ID", word("id")),
+    Column("KIND", word("kind")),
+    Column("SYMBOL", word("symbol")),
+    Column("SIDE", word("side")),
+    Column("QTY", number("qty"), right=True),
+    Column("PRICE", word("price"), right=True),
+    Column("AGE", age("age_s"), right=True),
+)
+
+LEFT: Final = Column("LEFT", word("left"), right=True)
+
+ADOPTED: Final = (
+    Column("ACCOUNT", word("account")),
+    Column("SYMBOL", word("symbol")),
+    Column("NAME", word("name")),
+    Column("SIDE", word("side")),
+    Column("QTY", number("qty"), right=True),
+    Column("ENTRY", word("entry"), right=True),
+    Column("STOP", word("stop"), right=True),
+    Column("TARGET", word("target"), right=True),
+)
+
 BALANCE: Final = (
     Column("ACCOUNT", word("account")),
     Column("MODE", word("mode")),

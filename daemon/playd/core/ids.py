@@ -27,6 +27,9 @@ ACTION_LETTER: Final[dict[Action, str]] = {
 }
 
 
+_ACTION_OF: Final = {letter: action for action, letter in ACTION_LETTER.items()}
+
+
 def _base32(data: bytes) -> str:
     return base64.b32encode(data).decode().rstrip("=").lower()
 
@@ -52,6 +55,11 @@ def link_id(instance_uid: str, cause: str, action: Action, leg: int, attempt: in
     fields = "\n".join((instance_uid, cause, action, str(leg), str(attempt)))
     body = _base32(hashlib.sha256(fields.encode()).digest())[:24]
     return f"{LINK_ID_PREFIX}{ACTION_LETTER[action]}{instance_tag(instance_uid)}-{body}"
+
+
+def action_of(link: str) -> Action | None:
+    """What an order of playd's format does, as its link id says; None for the guardian's and for unknown letters."""
+    return _ACTION_OF.get(link[2:3]) if is_ours(link) else None
 
 
 def guardian_link_id(owner_uid: str, account: str, symbol: str, position_idx: int, since_ms: int, attempt: int) -> str:

@@ -201,7 +201,7 @@ class PlayEngine:
             if held not in (0, direction):
                 raise Broken(f"an entry was filled on side {fill.side} against an open position")
             apply_entry(self._state, self._rules, direction, fill.qty_steps, price, fill.fee_usdt, fill.time_ms)
-            if held == 0 and self._is_late(fill):
+            if held == 0 and self._is_late(fill.time_ms):
                 entered_late(self._state, self._columns, self._program.exec_step_ms)
             # With every part of the order the venue sets the levels again that the order brought along.
             return self._levels_of_fill(price) if self._levels("") != self._levels("pending_") else None
@@ -212,7 +212,9 @@ class PlayEngine:
             raise ValueError(f"{fill.reason!r} is not a reason for which a position is closed")
         state = self._state
         lived = float(state["worst_price"][0]), float(state["best_price"][0])
-        late = reason != END_OF_DATA and self._is_late(fill)  # which is at the last close, with all of that minute behind it
+        late = reason != END_OF_DATA and self._is_late(
+            fill.time_ms
+        )  # which is at the last close, with all of that minute behind it
         if late:
             left_late(state, self._columns, fill.time_ms)
         apply_exit(state, self._rules, fill.qty_steps, price, fill.fee_usdt, fill.time_ms, reason, self._trade, 0)
@@ -221,8 +223,26 @@ class PlayEngine:
         self._note_trade()
         return None
 
-    def _is_late(self, fill: EngineFill) -> bool:
-        """Whether bars that closed after the fill have been decided already."""
+    def adopt(self, position: EnginePosition) -> None:
+        """
+        A position that somebody else opened is this Play's from now on: since its entry, at its price, under its levels.
+
+        It counts as no entry of the day and pays no fee. Raises `Broken` while a position is open.
+        """
+        state = self._state
+        if state["dir"][0] != 0:
+            raise Broken("a position cannot be adopted beside an open one")
+        counted = state["entries_day"][0], state["entries_count"][0]
+        direction, time_ms = 1 if position.side is Side.BUY else -1, position.entry_time_ms
+        apply_entry(state, self._rules, direction, position.qty_steps, position.entry_price, 0.0, time_ms)
+        state["entries_day"], state["entries_count"], state["decided_ms"] = *counted, 0
+        for name, ticks in (("stop_ticks", position.stop_ticks), ("target_ticks", position.target_ticks)):
+            state[name] = state[f"first_{name}"] = ticks or 0
+        if self._is_late(time_ms):
+            entered_late(state, self._columns, self._program.exec_step_ms)
+
+    def _is_late(self, time_ms: int) -> bool:
+        """Whether bars that closed after a fill have been decided already."""
         times = self._columns.open_times_ms(0)
         return len(times) > 0 and fill.time_ms < int(times[-1]) + self._program.base_step_ms
 

@@ -21,6 +21,7 @@ from playd.core.orders import OrderState
 from playd.core.record import Recorder
 from playd.core.reply_codes import ReplyClass
 from playd.orders.booking import Booking
+from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.cancels import Cancels
 from playd.orders.caps import Caps
@@ -46,6 +47,7 @@ from playd.orders.resuming import Resuming
 from playd.orders.rows import OrderRow
 from playd.orders.settings import OrderSettings
 from playd.orders.stops import Stops
+from playd.orders.strangers import Strangers
 from playd.orders.timers import Timers
 from playd.orders.verdicts import Verdicts
 from playd.orders.views import Views
@@ -124,12 +126,16 @@ class Account:
         self.stops = Stops(self.desk, self.gateway)
         self._withdrawals = Withdrawals(self.desk, self.resolver)
         self.cancels = Cancels(self.desk, self.gateway, self._withdrawals)
-        self.protection = Protection(self.desk, self.exits)
+        self.protection = Protection(self.desk, self.exits, self.catch_up)
         self.breakers = BreakerWatch(self.desk, self.protection)
-        self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection, self.breakers)
+        self.books = Books(self.desk, self.catch_up)
+        self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection, self.breakers, self.books)
+        self.strangers = Strangers(self.desk, self.exits, self.protection)
         self.resuming = Resuming(self.desk, self.reconciler, self.breakers)
         self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals)
-        self._timers = Timers(self.desk, self.reconciler, self.protection, self.key, self._withdrawals, self.breakers)
+        self._timers = Timers(
+            self.desk, self.reconciler, self.protection, self.key, self._withdrawals, self.breakers, self.books
+        )
         self._events = PrivateEvents(
             self.desk,
             self.catch_up,
@@ -168,9 +174,12 @@ class Account:
         desk.outbox_done = desk.fills.outbox_head()
         desk.publish()
         await self._load_rules({row.symbol for row in desk.book.live()} | {share.symbol for share in desk.fills.shares()})
+        # What the venue did before this moment may be missing here after a restore; what it does later cannot be.
+        desk.booking.recovering = self.protection.starting = True
         report = await self._first_reconciliation()
         positions = await desk.port.positions(priority=Priority.PROTECT)
         naked = await self.protection.protect_now([*positions])
+        desk.booking.recovering = self.protection.starting = False
         desk.publish()
         return StartReport(report, tuple(naked), in_doubt)
 

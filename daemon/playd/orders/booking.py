@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from playd.core.ids import is_guardians, is_ours, tag_of
-from playd.core.orders import Action, Execution, OrderState, VenueOrder
+from playd.core.ids import intent_id, is_guardians, is_ours, tag_of
+from playd.core.orders import Action, Execution, IntentClass, OrderState, VenueOrder
 from playd.core.record import Recorder
 from playd.orders.caps import Caps
 from playd.orders.fills import Fills
@@ -18,6 +18,7 @@ from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.orders.machine import Contradiction, OrderEvent, event_of_status
 from playd.orders.order_book import FOREIGN, OrderBook
+from playd.orders.recovery import Origin, intent_of, origin_of, request_of
 from playd.orders.rows import OrderRow, plain, text
 
 _STOP_TYPES: Final = frozenset({"StopLoss", "PartialStopLoss", "TrailingStop"})
@@ -72,11 +73,13 @@ class Booking:
         self._journal = journal
         self._account = book.account
         self.news = News()
+        self.recovering = False
+        """Whether orders under a link id of ours that the ledger lacks are taken in again; see `recovery`."""
 
     def order_seen(self, order: VenueOrder, source: str) -> OrderRow | None:
         """Book a report about an order. Returns its row, or None for a final order that was never ours."""
         with self._ledger.atomic():
-            row = self._locate(order)
+            row = self._locate(order) or self._recovered(order)
             if row is None:
                 row = self._introduce(order, source)
             if row is None or order.updated_ms < row.venue_ms:
@@ -137,6 +140,8 @@ class Booking:
             if row is not None and moves_position(execution):
                 self.settle(row)  # the end of an order is told after its last fill
             self._watch_types(execution, owner, reason)
+            if row is None:
+                self._second_daemon(execution.link_id, execution.symbol)
             if owner == FOREIGN and moves_position(execution):
                 self._watch_foreign(execution.symbol)
         self.news.posted = True
@@ -175,6 +180,9 @@ class Booking:
         if after.state is not row.state:
             self.news.links.add(row.link_id)
             self._watch_lost_stop(after)
+            if row.state is OrderState.ORPHAN and not self._book.orphans(row.symbol):
+                scope = symbol_scope(self._account, row.symbol)
+                self._incidents.resolve("FOREIGN_ORDER", scope, "no order of others works any more")
         return after
 
     def settle(self, row: OrderRow) -> OrderRow:
@@ -203,6 +211,35 @@ class Booking:
         row = self._book.find(order.link_id) if order.link_id else None
         return row or self._book.find_by_venue_id(order.venue_order_id)
 
+    def lacks(self, execution: Execution) -> bool:
+        """Whether an execution belongs to an order of ours that a restored ledger has lost."""
+        return self.recovering and self._order_of(execution) is None and self._origin(execution, execution.time_ms) is not None
+
+    def _recovered(self, order: VenueOrder) -> OrderRow | None:
+        """The order as one of ours that the ledger had lost; None when it never was, or when nothing can be lost any more."""
+        origin = self._origin(order, order.created_ms) if self.recovering else None
+        if origin is None:
+            return None
+        intent = intent_of(order, origin, self._account)
+        identity = intent_id(origin.owner, origin.cause, origin.action, 0)
+        if self._book.intent(identity) is None:
+            self._book.insert_intent(intent, b"{}", recovered=True)
+            if intent.intent_class is IntentClass.ENTRY:
+                self._caps.reserve(intent)
+        row = self._book.insert_order(intent, identity, origin.attempt, request_of(order), proved=origin.is_proved)
+        row = self._book.record(row, OrderEvent.DOUBT, "poll", detail="recovered")
+        found = "its decision was found again" if origin.is_proved else "its instance is known, its decision is not"
+        note = f"order {order.link_id} of {origin.owner} was missing here and is taken in again: {found}"
+        self._alarm("RECOVERED", "warning", order.symbol, note)
+        data = {"kind": "recover", "key": order.link_id, "note": note}
+        self._journal.append("recon.repair", data, account=self._account, instance=origin.owner, symbol=order.symbol)
+        return row
+
+    def _origin(self, seen: VenueOrder | Execution, born_ms: int) -> Origin | None:
+        if is_guardians(seen.link_id):
+            return None
+        return origin_of(self._ledger, self._account, seen.symbol, seen.link_id, born_ms)
+
     def _introduce(self, order: VenueOrder, source: str) -> OrderRow | None:
         event = event_of_status(order.status)
         protective = order.stop_order_type in _STOP_TYPES
@@ -221,18 +258,23 @@ class Booking:
         return self._orphan(order, protective)
 
     def _orphan(self, order: VenueOrder, protective: bool) -> OrderRow:
-        stranger = is_ours(order.link_id) and not is_guardians(order.link_id)
-        if stranger and not self._tag_known(tag_of(order.link_id)):
-            note = f"order {order.link_id} has our format and an unknown tag: another daemon may use this account"
-            self._alarm("SECOND_DAEMON", "critical", order.symbol, note)
-            self.news.halts.append((account_scope(self._account), Level.HALT, "SECOND_DAEMON", note))
-        else:
+        if not self._second_daemon(order.link_id, order.symbol):
             note = f"order {order.link_id or order.venue_order_id} on {order.symbol} is not in the ledger"
             self._alarm("FOREIGN_ORDER", "warning", order.symbol, note)
         return self._book.insert_venue_order(order, owner=FOREIGN, action="", state=OrderState.ORPHAN, protective=protective)
 
-    def _tag_known(self, tag: str) -> bool:
-        return self._ledger.row("SELECT 1 FROM instances WHERE tag = ?", (tag,)) is not None
+    def _second_daemon(self, link: str, symbol: str) -> bool:
+        """Whether an order that the ledger lacks is of playd's format. Nothing of ours leaves unrecorded."""
+        if not is_ours(link) or is_guardians(link):
+            return False
+        known = self._ledger.row("SELECT 1 FROM instances WHERE tag = ?", (tag_of(link),)) is not None
+        whose = (
+            "the tag of an instance here, and was not sent here: a copy of this state" if known else "an unknown tag: a daemon"
+        )
+        note = f"order {link} has our format and {whose} may trade on this account elsewhere"
+        self._alarm("SECOND_DAEMON", "critical", symbol, note)
+        self.news.halts.append((account_scope(self._account), Level.HALT, "SECOND_DAEMON", note))
+        return True
 
     def _order_of(self, execution: Execution) -> OrderRow | None:
         row = self._book.find(execution.link_id) if execution.link_id else None

@@ -23,10 +23,6 @@ from playd.orders.results import Results
 _SETTLE_S: Final = 2.0
 """How long the executions that a balance contains may take to be booked."""
 
-_CENT: Final = Decimal("0.01")
-_ROUNDING: Final = Decimal("0.000001")
-"""Of equity: average prices are rounded here and there in different places."""
-
 _LIFTING: Final = ("MARGIN_INITIAL", "MARGIN_MAINTENANCE")
 """Pauses that end when their figure is below the limit again."""
 
@@ -68,23 +64,10 @@ class BreakerWatch:
         (wallet, booked), self._waiting = self._waiting, None
         if booked != self._desk.fills.booked or self._desk.fills.newest_ms > wallet.time_ms:
             return
-        self._check_books(wallet)
         self.standing = self._stand(wallet)
         self._act(self.trips, wallet.time_ms)
         for owner in sorted({share.owner for share in self._desk.fills.shares()} - {FOREIGN}):
             self._act_on_instance(owner)
-
-    def _check_books(self, wallet: Wallet) -> None:
-        """Balance less results is what was put in; when it moves, somebody moved money or a booking is missing."""
-        desk, key = self._desk, f"put_in:{self._desk.alias}"
-        put_in, stored = wallet.balance_usdt - self._results.now(), desk.ledger.meta(key)
-        tolerance = max(_CENT, wallet.equity_usdt * _ROUNDING)
-        moved = put_in - Decimal(stored) if stored is not None else Decimal(0)
-        if abs(moved) > tolerance:
-            note = f"balance moved by {moved:+.2f} USDT that no execution explains: a transfer, or a booking that is missing"
-            desk.incidents.open("BALANCE_MOVED", "warning", account_scope(desk.alias), note)
-        if stored is None or abs(moved) > tolerance:
-            desk.ledger.set_meta(key, format(put_in, "f"))
 
     def _stand(self, wallet: Wallet) -> Standing:
         results = self._results.now()

@@ -11,7 +11,10 @@ position it left is booked as one `Baseline` row by the reconciler.
 from typing import Final
 
 from playd.core.errors import LinkError, VenueError
+from playd.core.orders import Execution
 from playd.orders.desk import Desk
+from playd.orders.fold import moves_position
+from playd.orders.recovery import order_of
 from playd.venues.port import Priority
 
 OVERLAP_MS: Final = 60_000
@@ -30,21 +33,43 @@ class CatchUp:
         # Zero: complete, and nothing was ever executed. The venue's own range then covers everything that can be new.
         since_ms = watermark_ms - OVERLAP_MS if watermark_ms else None
         found = await desk.port.executions(since_ms=since_ms, priority=priority)
-        executions = sorted(found, key=lambda execution: (execution.time_ms, execution.seq))
+        executions = sorted(found, key=_in_order)
         newest_ms = max((execution.time_ms for execution in executions), default=watermark_ms or 0)
         if watermark_ms is None:
             desk.ledger.set_meta(self._baseline_key, str(newest_ms))
         baseline_ms = int(desk.ledger.meta(self._baseline_key) or 0)
-        booked = sum(
-            desk.booking.executed(execution, "history")
-            for execution in executions
-            if execution.time_ms > baseline_ms or desk.book.find(execution.link_id) is not None
-        )
+        booked = 0
+        for execution in executions:
+            if execution.time_ms > baseline_ms or desk.book.find(execution.link_id) is not None:
+                if desk.booking.lacks(execution):
+                    await self._recover(execution, executions, priority)
+                booked += desk.booking.executed(execution, "history")
         if newest_ms != watermark_ms:
             desk.ledger.write("UPDATE accounts SET executions_watermark_ms = ? WHERE alias = ?", (newest_ms, desk.alias))
         if booked:
             desk.publish()
         return booked
+
+    async def since(self, time_ms: int) -> int:
+        """Book what is missing since a moment before the watermark; returns the number of new executions. Raises as `run`."""
+        desk = self._desk
+        found = await desk.port.executions(since_ms=time_ms - OVERLAP_MS, priority=Priority.RECONCILE)
+        baseline_ms = int(desk.ledger.meta(self._baseline_key) or 0)
+        missing = [each for each in found if each.time_ms > baseline_ms]
+        booked = sum(desk.booking.executed(execution, "history") for execution in sorted(missing, key=_in_order))
+        if booked:
+            desk.publish()
+        return booked
+
+    async def _recover(self, execution: Execution, found: list[Execution], priority: Priority) -> None:
+        """Take in the order of an execution that a restored ledger has lost, as the venue shows it or as its executions do."""
+        desk, link = self._desk, execution.link_id
+        order = await desk.port.order_history(execution.symbol, link, priority=priority)
+        if order is None:
+            order = await desk.port.order_realtime(execution.symbol, link, priority=priority)
+        moves = [each for each in found if each.link_id == link and moves_position(each)]
+        if order is not None or moves:
+            desk.booking.order_seen(order or order_of(moves), "history")
 
     async def try_run(self) -> bool:
         """Like `run` with the priority of an exit; False when the venue could not be read."""
@@ -63,3 +88,7 @@ class CatchUp:
         """None before this ledger's first complete read of the account."""
         row = self._desk.ledger.row("SELECT executions_watermark_ms FROM accounts WHERE alias = ?", (self._desk.alias,))
         return None if row is None else row["executions_watermark_ms"]
+
+
+def _in_order(execution: Execution) -> tuple[int, int]:
+    return execution.time_ms, execution.seq

@@ -11,6 +11,7 @@ from typing import Final
 
 import anyio
 
+from playd.core.errors import LinkError, VenueError
 from playd.core.ids import link_id
 from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.orders.catch_up import CatchUp
@@ -150,6 +151,9 @@ class Exits:
             plan = self._plan(intent, desk.book.of_intent(intent.id))
             if plan.remaining <= 0:
                 return
+        if plan.owner == FOREIGN and await self._is_gone(plan):
+            self._close(plan, last, intent.qty)
+            return
         rungs = len(desk.settings.exit_tolerance_pct) + 1
         if last.attempt + 1 >= (1 if desk.settings.plain_market else rungs):
             await anyio.sleep(desk.settings.exit_repeat_s)
@@ -161,6 +165,15 @@ class Exits:
             row = self._insert_attempt(_as_intent(intent, desk.alias), intent.id, last.attempt + 1, plan.remaining)
             desk.ledger.commit()
             await self._gateway.send(row, IntentClass.EXIT, lambda: True)
+
+    async def _is_gone(self, plan: ExitPlan) -> bool:
+        """Whether the venue holds nothing that this exit could reduce: what others hold, others may close meanwhile."""
+        try:
+            found = await self._desk.port.positions(plan.symbol, priority=Priority.EXIT)
+        except (VenueError, LinkError):
+            return False
+        held = sum((position.signed_qty for position in found if position.symbol == plan.symbol), Decimal(0))
+        return held <= 0 if plan.side is Side.SELL else held >= 0
 
     def _insert_attempt(self, intent: Intent, identity: str, attempt: int, qty: Decimal) -> OrderRow:
         settings = self._desk.settings

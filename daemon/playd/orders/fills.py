@@ -9,12 +9,16 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
-from playd.core.orders import Action, Execution
-from playd.orders.fold import VirtualPosition, add, moves_position
+from playd.core.orders import Action, Execution, Side
+from playd.orders.fold import ADOPTED, VirtualPosition, add, moves_position
 from playd.orders.ledger import Ledger
+from playd.orders.order_book import FOREIGN
 from playd.orders.rows import decimal, execution_row, text
 from playd.world.ports import Clock
+
+_ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class FillEvent:
     An execution that belongs to the instance. `n` rises without repeats; store it with the state that contains the fill.
 
     `reason` is the intent's own, or for what the venue did: `sl`, `tp`, `liquidation`, `manual`. `order_done` says that
-    the order's whole quantity is executed.
+    the order's whole quantity is executed. A position that was adopted is one fill with reason `adopted`, the price and time
+    at which somebody else opened it, and its `stop` and `target` at the venue; no other fill has these two.
     """
 
     n: int
@@ -32,6 +37,8 @@ class FillEvent:
     reason: str
     link_id: str
     order_done: bool
+    stop: Decimal | None = None
+    target: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,19 @@ class Fills:
             self.last_seq[execution.symbol] = max(self.last_seq.get(execution.symbol, 0), execution.seq)
         return True
 
+    def hand_over(self, symbol: str, to: str, name: str, now_ms: int) -> str:
+        """
+        Book what nobody here opened over to an owner, at its own average price, so that neither earns by it.
+
+        `name` makes the two rows unique. The owner has held it since it was opened. Returns the id of the owner's row.
+        """
+        held = self.position(FOREIGN, symbol)
+        side = held.side or Side.BUY
+        for owner, each, suffix, time_ms in ((FOREIGN, side.opposite, "out", now_ms), (to, side, "in", held.opened_ms)):
+            row = _handed_over(f"{name}:{suffix}", symbol, each, held, time_ms)
+            self.book(row, link=None, owner=owner, source="operator")
+        return f"{name}:in"
+
     def last_owner(self, symbol: str, at_ms: int) -> str | None:
         """Who owns the last execution on a symbol up to a time of the venue, funding aside."""
         found = self._ledger.row(
@@ -228,9 +248,10 @@ class Fills:
             ("", (self.account, after)) if instance is None else (" AND o.instance = ?", (self.account, after, instance))
         )
         rows = self._ledger.rows(
-            "SELECT o.n AS box_n, o.instance, o.kind, o.link_id AS box_link, o.action, o.reason, o.order_done, e.*"
-            " FROM outbox o"
+            "SELECT o.n AS box_n, o.instance, o.kind, o.link_id AS box_link, o.action, o.reason, o.order_done, e.*,"
+            " i.stop AS box_stop, i.targets AS box_target FROM outbox o"
             " LEFT JOIN executions e ON e.account = o.account AND e.exec_id = o.exec_id"
+            " LEFT JOIN intents i ON o.kind = 'adopted' AND i.id = o.link_id"
             f" WHERE o.account = ? AND o.n > ?{where} ORDER BY o.n",
             values,
         )
@@ -278,4 +299,38 @@ def _event(row: sqlite3.Row) -> InstanceEvent:
     execution = execution_row(row)
     if row["kind"] == "funding":
         return FundingEvent(row["box_n"], execution.fee, execution)
-    return FillEvent(row["box_n"], execution, Action(row["action"]), row["reason"], row["box_link"], bool(row["order_done"]))
+    return FillEvent(
+        row["box_n"],
+        execution,
+        Action(row["action"]),
+        row["reason"],
+        row["box_link"],
+        bool(row["order_done"]),
+        decimal(row["box_stop"]),
+        decimal(row["box_target"]),
+    )
+
+
+def _handed_over(exec_id: str, symbol: str, side: Side, held: VirtualPosition, time_ms: int) -> Execution:
+    """One of the two rows of an adoption."""
+    qty = abs(held.signed_qty)
+    return Execution(
+        exec_id=exec_id,
+        link_id="",
+        venue_order_id="",
+        symbol=symbol,
+        side=side,
+        qty=qty,
+        price=held.avg_price,
+        value=qty * held.avg_price,
+        fee=_ZERO,
+        fee_currency="USDT",
+        exec_type=ADOPTED,
+        create_type="",
+        stop_order_type="",
+        closed_size=_ZERO,
+        exec_pnl=_ZERO,
+        is_maker=False,
+        seq=0,
+        time_ms=time_ms,
+    )

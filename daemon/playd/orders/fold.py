@@ -15,6 +15,9 @@ from playd.core.orders import MOVES_POSITION, Execution, Side
 BASELINE: Final = "Baseline"
 """Type of the row that books a position which existed before this ledger's first contact with the account."""
 
+ADOPTED: Final = "Adopted"
+"""Type of the two rows by which a position that nobody here opened becomes an instance's, at the price it was opened at."""
+
 DELIVERY: Final = "Delivery"
 """Type of the row that ends a position with its symbol: whatever is held is closed at the row's price."""
 
@@ -46,7 +49,7 @@ class VirtualPosition:
 
 def moves_position(execution: Execution) -> bool:
     """Whether an execution changes a position by its quantity. A delivery ends it whatever its quantity says."""
-    return execution.exec_type in MOVES_POSITION or execution.exec_type == BASELINE
+    return execution.exec_type in MOVES_POSITION or execution.exec_type in (BASELINE, ADOPTED)
 
 
 def add(position: VirtualPosition, execution: Execution) -> VirtualPosition:

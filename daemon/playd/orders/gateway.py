@@ -192,7 +192,7 @@ class Gateway:
         stored = desk.book.intent(identity)
         if stored is None:
             return None
-        if stored.parameters_digest != parameters_digest(intent):
+        if stored.parameters_digest not in ("", parameters_digest(intent)):  # one that was recovered has none
             note = f"intent {identity} was stored with other parameters"
             desk.incidents.open("INTENT_CHANGED", "critical", symbol_scope(desk.alias, intent.symbol), note)
             return Verdict("REPLAY", note)
@@ -222,6 +222,9 @@ class Gateway:
     async def _place(self, row: OrderRow) -> Reply:
         """One call of the port; whatever ends it without a reply is doubt."""
         reply = Reply(ReplyClass.DOUBT, None, "no reply")
+        if not row.reduce_only:
+            # An entry whose answer and whose fill get lost holds a position before anybody knows of it.
+            self.entry_sent(row.symbol, row.link_id)
         try:
             with anyio.move_on_after(REPLY_WITHIN_S):
                 reply = await self._desk.port.place(row.request())

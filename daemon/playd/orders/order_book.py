@@ -12,7 +12,7 @@ from typing import Final
 from playd.core.canonical import digest
 from playd.core.errors import Broken
 from playd.core.ids import intent_id, link_id
-from playd.core.orders import Intent, OrderRequest, OrderState, VenueOrder
+from playd.core.orders import Action, Intent, OrderRequest, OrderState, VenueOrder
 from playd.orders.ledger import Ledger, SqlValue
 from playd.orders.machine import Contradiction, OrderEvent, following
 from playd.orders.rows import OrderRow, order_row, sent_row, text
@@ -53,8 +53,12 @@ class OrderBook:
         self.changes: dict[str, int] = {}
         """Number of state changes per symbol made by this process; a reading of the venue that spans one is void."""
 
-    def insert_intent(self, intent: Intent, gates: bytes) -> str:
-        """Write an intent that does not exist yet and return its id. Raises `sqlite3.IntegrityError` if it exists."""
+    def insert_intent(self, intent: Intent, gates: bytes, *, recovered: bool = False) -> str:
+        """
+        Write an intent that does not exist yet and return its id. Raises `sqlite3.IntegrityError` if it exists.
+
+        Of one that was `recovered` from its order nobody knows all parameters: it has no digest of them.
+        """
         identity = intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
         self._ledger.write(
             "INSERT INTO intents (id, instance, account, cause, bar_close_ms, action, leg, class, symbol, side, qty, price_ref,"
@@ -78,7 +82,7 @@ class OrderBook:
                 intent.reason,
                 intent.play_digest,
                 intent.inputs_digest,
-                parameters_digest(intent),
+                "" if recovered else parameters_digest(intent),
                 gates.decode(),
                 self._clock.wall_ms(),
                 intent.expires_ms,
@@ -86,12 +90,15 @@ class OrderBook:
         )
         return identity
 
-    def insert_order(self, intent: Intent, identity: str, attempt: int, request: OrderRequest) -> OrderRow:
+    def insert_order(
+        self, intent: Intent, identity: str, attempt: int, request: OrderRequest, *, proved: bool = True
+    ) -> OrderRow:
         """
         Write the order of one attempt, about to be sent: `INTENT` and `SENT` in one step, so that nothing is left to write
-        between the commit and the bytes. The link id must be the one that its identity gives.
+        between the commit and the bytes. The link id must be the one that its identity gives, unless it is not `proved`: then it
+        is an order found at the venue whose decision is not known.
         """
-        if request.link_id != link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, attempt):
+        if proved and request.link_id != link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, attempt):
             raise Broken(f"link id {request.link_id} does not belong to {identity} attempt {attempt}")
         now_ms = self._clock.wall_ms()
         row = sent_row(intent, identity, attempt, request, now_ms)
@@ -167,6 +174,13 @@ class OrderBook:
         self._count_change(order.symbol)
         return self.need(key)
 
+    def hand_over(self, symbol: str, to: str, target: Decimal | None) -> None:
+        """The stop and the target that hang on a foreign position become those of the instance that adopts it."""
+        for row in self.orphans(symbol):
+            if row.protective or (row.reduce_only and target is not None and row.trigger == target):
+                action = Action.STOP if row.protective else Action.TARGET
+                self.record(row, OrderEvent.ADOPT, "operator", owner=to, action=action)
+
     def record(
         self,
         row: OrderRow,
@@ -228,6 +242,10 @@ class OrderBook:
         return self._many(
             f"account = ? AND symbol = ? AND state IN {LIVE_STATES} ORDER BY created_ms, link_id", (self.account, symbol)
         )
+
+    def orphans(self, symbol: str) -> list[OrderRow]:
+        """Orders of others that work on a symbol."""
+        return [row for row in self.live(symbol) if row.owner == FOREIGN and row.state is OrderState.ORPHAN]
 
     def lacking_fills(self) -> list[OrderRow]:
         """Final orders of ours whose executions are not all booked."""

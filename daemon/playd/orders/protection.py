@@ -12,6 +12,7 @@ import anyio
 from playd.core.errors import LinkError, VenueError
 from playd.core.orders import Action, Intent, IntentClass, VenuePosition
 from playd.core.reply_codes import ReplyClass
+from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.fill_check import Expected, Finding, compare, planned_stop
@@ -22,7 +23,9 @@ from playd.orders.order_book import FOREIGN
 from playd.orders.rows import OrderRow, text
 from playd.venues.port import Priority
 
-_POLLS_S: Final = (2.0, 5.0, 8.0)
+_POLLS_S: Final = (0.5, 2.0, 5.0, 8.0)
+"""When a fill that the private stream has not confirmed is looked up. Where the stream works, nothing is left to look up."""
+
 _LATE_S: Final = 5.0
 _TICK_S: Final = 0.1
 _REPAIR_EVERY_S: Final = 2.0
@@ -51,6 +54,8 @@ class _Watch:
     seen: VenuePosition | None = None
     seen_s: float = 0.0
     naked_since_s: float | None = None
+    covered_s: float = 0.0
+    """When a reading last showed the position flat or under a stop."""
     may_be_noted: bool = True
     """The ledger may hold a beginning of nakedness, of this life or of an earlier one."""
     counted_to_s: float = 0.0
@@ -64,11 +69,14 @@ class _Watch:
 class Protection:
     """Fill checks and the naked ladder of one account."""
 
-    def __init__(self, desk: Desk, exits: Exits) -> None:
+    def __init__(self, desk: Desk, exits: Exits, catch_up: CatchUp) -> None:
         self._desk = desk
         self._exits = exits
+        self._catch_up = catch_up
         self._watches: dict[str, _Watch] = {}
         self._wake = anyio.Event()
+        self.starting = False
+        """Whether a stop at the venue that is nearer to the market than the plan is taken for the newer plan."""
         self.reconcile_soon: list[str] = []
         """Reasons for a full reconciliation, for the account's loop to collect."""
 
@@ -120,6 +128,8 @@ class Protection:
         if 0 < position.seq < newest:
             return watch.finding
         watch.seen, watch.seen_s = position, self._desk.clock.mono_s()
+        if self.starting:
+            self._keep_nearer_stop(position)
         finding = self._judge(position.symbol, watch, position)
         self._wake.set()
         return finding
@@ -176,12 +186,13 @@ class Protection:
         now_s, desk = self._desk.clock.mono_s(), self._desk
         watch.finding = compare(self.expected(symbol), position)
         if watch.finding.naked and watch.naked_since_s is None:
-            watch.naked_since_s, watch.counted_to_s = now_s - self._naked_before_s(symbol), now_s
-            watch.repair_due_s = watch.naked_since_s + desk.settings.naked_repair_s
+            self._begin_naked(symbol, watch, now_s)
         elif not watch.finding.naked and watch.naked_since_s is not None:
             self._count_naked(symbol, watch)
             watch.naked_since_s, watch.halted, watch.flattening = None, False, False
             desk.incidents.resolve("NAKED", symbol_scope(desk.alias, symbol), "the venue confirms stop or flat")
+        if not watch.finding.naked:
+            watch.covered_s = now_s
         if not watch.finding.naked and watch.may_be_noted:
             watch.may_be_noted = False
             desk.ledger.write("DELETE FROM meta WHERE key = ?", (self._naked_key(symbol),))
@@ -206,6 +217,9 @@ class Protection:
         if oldest.polls < len(_POLLS_S) and age_s >= _POLLS_S[oldest.polls]:
             oldest.polls += 1
             await self._read(symbol)
+            if watch.seen is not None and watch.seen.signed_qty != desk.fills.net(symbol):
+                # Executions that the stream lost: booked now, they tell whose position it is and which stop belongs to it.
+                await self._catch_up.try_run()
         elif age_s >= desk.settings.fill_check_s:
             seen = watch.seen if watch.seen is not None and watch.seen_s > oldest.opened_s else None
             for check in watch.checks:
@@ -328,12 +342,17 @@ class Protection:
     def expected(self, symbol: str) -> Expected:
         """What the ledger expects of a symbol at the venue now."""
         shares = self._owned(symbol)
-        stop = shares[0].stop if len(shares) == 1 else None
+        stop = shares[0].stop if len(shares) == 1 else None if shares else self._under_way(symbol)[0]
         return Expected(self._desk.fills.net(symbol), stop, self._desk.instrument(symbol).tick, self._ours(symbol, shares))
 
     def _target(self, symbol: str) -> Decimal | None:
         shares = self._owned(symbol)
-        return shares[0].target if len(shares) == 1 else None
+        return shares[0].target if len(shares) == 1 else None if shares else self._under_way(symbol)[1]
+
+    def _under_way(self, symbol: str) -> tuple[Decimal | None, Decimal | None]:
+        """Stop and target of the one entry that may be filling unseen; a position without a known fill is its position."""
+        rows = [row for row in self._desk.book.live(symbol) if row.intent is not None and not row.reduce_only]
+        return (rows[0].stop, rows[0].target) if len(rows) == 1 else (None, None)
 
     def _owned(self, symbol: str) -> list[Share]:
         return [share for share in self._desk.fills.shares(symbol) if share.position.signed_qty and share.owner != FOREIGN]
@@ -344,18 +363,37 @@ class Protection:
         foreign = any(share.owner == FOREIGN and share.position.signed_qty for share in self._desk.fills.shares(symbol))
         return bool(shares) or (working and not foreign)
 
+    def _keep_nearer_stop(self, position: VenuePosition) -> None:
+        """
+        No stop is loosened: every plan is on record before the venue hears of it, so that a nearer stop than planned means that
+        the ledger was restored, or that a hand moved it while nobody watched.
+        """
+        symbol, stop, shares = position.symbol, position.stop, self._owned(position.symbol)
+        if not stop or len(shares) != 1 or _beyond(position, stop) or shares[0].position.side is not position.side:
+            return
+        planned = shares[0].stop
+        if planned is None or (stop > planned if position.signed_qty > 0 else stop < planned):
+            self._desk.fills.set_protection(shares[0].owner, symbol, stop=stop, target=shares[0].target)
+
     def _watch(self, symbol: str) -> _Watch:
         return self._watches.setdefault(symbol, _Watch())
 
-    def _naked_before_s(self, symbol: str) -> float:
-        """For how long an earlier life of the process knew the position naked: the ladder's clock runs over restarts."""
-        ledger, now_ms = self._desk.ledger, self._desk.clock.wall_ms()
-        self._watch(symbol).may_be_noted = True
-        since_ms = ledger.meta(self._naked_key(symbol))
-        if since_ms is None:
-            ledger.set_meta(self._naked_key(symbol), str(now_ms))
-            return 0.0
-        return max(0.0, (now_ms - int(since_ms)) / 1000)
+    def _begin_naked(self, symbol: str, watch: _Watch, now_s: float) -> None:
+        """
+        Start the ladder's clock: at the first fill that no reading has found covered yet, whenever it was found out.
+
+        The clock runs over restarts: an earlier life may have known the position naked before that.
+        """
+        ledger, now_ms, key = self._desk.ledger, self._desk.clock.wall_ms(), self._naked_key(symbol)
+        since_s = max(watch.checks[0].opened_s, watch.covered_s) if watch.checks else now_s
+        watch.may_be_noted, watch.counted_to_s = True, since_s
+        noted_ms = ledger.meta(key)
+        if noted_ms is None:
+            ledger.set_meta(key, str(now_ms - round((now_s - since_s) * 1000)))
+        else:
+            since_s = min(since_s, now_s - max(0, now_ms - int(noted_ms)) / 1000)
+        watch.naked_since_s = since_s
+        watch.repair_due_s = since_s + self._desk.settings.naked_repair_s
 
     def _naked_key(self, symbol: str) -> str:
         return f"naked_since_ms:{self._desk.alias}/{symbol}"
@@ -380,3 +418,8 @@ class Protection:
                 check.key,
             ),
         )
+
+
+def _beyond(position: VenuePosition, stop: Decimal) -> bool:
+    """Whether a stop lies on the winning side of the mark, where it would fire at once."""
+    return stop >= position.mark_price if position.signed_qty > 0 else stop <= position.mark_price

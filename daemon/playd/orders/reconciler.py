@@ -17,6 +17,7 @@ from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Environment
 from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
 from playd.core.timeframes import DAY_MS
+from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
@@ -55,9 +56,16 @@ class Reconciler:
     """Reconciles one account. Runs never overlap; a caller waits for the run in progress."""
 
     def __init__(
-        self, desk: Desk, catch_up: CatchUp, resolver: Resolver, protection: Protection, breakers: BreakerWatch
+        self,
+        desk: Desk,
+        catch_up: CatchUp,
+        resolver: Resolver,
+        protection: Protection,
+        breakers: BreakerWatch,
+        books: Books,
     ) -> None:
         self._desk = desk
+        self._books = books
         self._breakers = breakers
         self._catch_up = catch_up
         self._resolver = resolver
@@ -118,6 +126,8 @@ class Reconciler:
         if not moved:
             self._breakers.note(wallet, complete=True)
         differences = diff(self._local(), VenueView(orders, positions))
+        if not moved:
+            await self._books.compare(wallet)
         return booked, tuple(difference for difference in differences if difference.symbol not in moved)
 
     def note_wallet(self, wallet: Wallet) -> None:

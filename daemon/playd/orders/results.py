@@ -1,19 +1,38 @@
 """What an account has earned, recomputed from its executions; and the index of its money at a moment, see `breakers`."""
 
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+import orjson
+
+from playd.core.orders import Execution, Side
 from playd.core.timeframes import DAY_MS
 from playd.orders.fills import Fills
-from playd.orders.fold import VirtualPosition, fold
+from playd.orders.fold import VirtualPosition, add
 from playd.orders.ledger import Ledger
-from playd.orders.rows import execution_row
 
 _NEAR_MS: Final = 60_000
 _BEFORE_MS: Final = 120_000
+_MARK_BEFORE_MS: Final = 3_600_000
+"""How far before the beginning of a day its mark lies: no reading that anybody asks for during the day is older."""
+
 _ZERO: Final = Decimal(0)
+_FLAT: Final = VirtualPosition()
 _BALANCES: Final = "SELECT ms, equity, wallet_balance FROM equity WHERE account = ? AND"
+
+_Shares = dict[tuple[str, str], VirtualPosition]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Every share after the executions up to number `n`, none of which happened behind `until_ms`."""
+
+    until_ms: int
+    n: int
+    shares: _Shares
 
 
 class Results:
@@ -28,6 +47,7 @@ class Results:
         self._ledger = ledger
         self._fills = fills
         self._time = "received_ms" if by_receipt else "venue_ms"
+        self._mark: _Mark | None = None
         self._midnights: dict[int, Decimal] = {}
         self._starts: dict[int, Decimal] = {}
 
@@ -40,15 +60,60 @@ class Results:
         return sum((_net(share.position) for share in self._fills.shares() if share.owner == owner), _ZERO)
 
     def until(self, time_ms: int) -> Decimal:
-        """The same of all executions up to a moment, folded from the first one."""
-        found = _ZERO
-        for share in self._fills.shares():
-            rows = self._ledger.rows(
-                f"SELECT * FROM executions WHERE account = ? AND owner = ? AND symbol = ? AND {self._time} <= ? ORDER BY n",
-                (self._fills.account, share.owner, share.symbol, time_ms),
-            )
-            found += _net(fold(map(execution_row, rows)))
-        return found
+        """The same of all executions up to a moment."""
+        return self.at([time_ms])[0]
+
+    def at(self, times_ms: Sequence[int]) -> list[Decimal]:
+        """
+        The same for each of several moments, folded in booked order.
+
+        What a mark holds is not folded again: as long as nobody asks for what was before it, only the executions of about a day
+        are read, however many there are.
+        """
+        if not times_ms:
+            return []
+        mark = self._mark_before(min(times_ms))
+        rows = self._rows(f"n > ? AND {self._time} <= ?", mark.n, max(times_ms))
+        return [_sum(_folded(mark.shares, rows, time_ms)) for time_ms in times_ms]
+
+    def _mark_before(self, time_ms: int) -> _Mark:
+        """The newest mark that is of use for a moment; made anew where a day has begun since."""
+        wanted_ms = time_ms - time_ms % DAY_MS - _MARK_BEFORE_MS
+        mark = self._mark or self._stored_mark()
+        if mark is None or mark.until_ms < wanted_ms:
+            mark = self._moved(mark or _Mark(0, 0, {}), wanted_ms)
+            self._ledger.set_meta(self._mark_key, _packed(mark))
+        self._mark = mark
+        return mark if mark.until_ms <= time_ms else _Mark(0, 0, {})
+
+    def _moved(self, mark: _Mark, until_ms: int) -> _Mark:
+        """
+        A mark with the executions behind it up to a moment, as long as none among them happened later: what is booked late
+        stays behind the mark.
+        """
+        behind = "SELECT min(n) AS n FROM executions WHERE account = ? AND n > ?"
+        later = self._ledger.row(f"{behind} AND {self._time} > ?", (self._fills.account, mark.n, until_ms))
+        newest = self._ledger.row("SELECT max(n) AS n FROM executions WHERE account = ?", (self._fills.account,))
+        last_n = later["n"] - 1 if later is not None and later["n"] is not None else (newest["n"] or 0) if newest else 0
+        rows = self._rows("n > ? AND n <= ?", mark.n, last_n)
+        return _Mark(until_ms, max(mark.n, last_n), _folded(mark.shares, rows, until_ms))
+
+    def _rows(self, where: str, *values: int) -> list[tuple[int, tuple[str, str], Execution]]:
+        """(time, share, execution) in booked order. Only what a fold needs is read."""
+        found = self._ledger.rows(
+            f"SELECT {self._time} AS at, venue_ms, owner, symbol, side, qty, price, fee, exec_type FROM executions"
+            f" WHERE account = ? AND {where} ORDER BY n",
+            (self._fills.account, *values),
+        )
+        return [(row["at"], (row["owner"], row["symbol"]), _execution(row)) for row in found]
+
+    def _stored_mark(self) -> _Mark | None:
+        stored = self._ledger.meta(self._mark_key)
+        return None if stored is None else _unpacked(stored)
+
+    @property
+    def _mark_key(self) -> str:
+        return f"results:{self._fills.account}:{self._time}"
 
     def at_midnight(self, time_ms: int) -> Decimal:
         """Results at the beginning of the UTC day that holds `time_ms`."""
@@ -82,16 +147,74 @@ class Results:
     def readings(self, since_ms: int, until_ms: int) -> list[tuple[int, Decimal]]:
         """(time, index) of stored balances, oldest first."""
         sql = f"{_BALANCES} ms >= ? AND ms < ? ORDER BY ms"
-        return [self._index(row) for row in self._ledger.rows(sql, (self._fills.account, since_ms, until_ms))]
+        rows = self._ledger.rows(sql, (self._fills.account, since_ms, until_ms))
+        booked = self.at([int(row["ms"]) for row in rows])
+        return [(int(row["ms"]), _opened(row) + result) for row, result in zip(rows, booked, strict=True)]
 
     def _reading(self, where: str, low_ms: int, high_ms: int) -> tuple[int, Decimal] | None:
         row = self._ledger.row(f"{_BALANCES} {where} LIMIT 1", (self._fills.account, low_ms, high_ms))
-        return None if row is None else self._index(row)
+        return None if row is None else (int(row["ms"]), _opened(row) + self.until(int(row["ms"])))
 
-    def _index(self, row: sqlite3.Row) -> tuple[int, Decimal]:
-        """(time, index) of one stored balance."""
-        time_ms, opened = int(row["ms"]), Decimal(row["equity"]) - Decimal(row["wallet_balance"])
-        return time_ms, opened + self.until(time_ms)
+
+def _opened(row: sqlite3.Row) -> Decimal:
+    """What was open when a balance was stored."""
+    return Decimal(row["equity"]) - Decimal(row["wallet_balance"])
+
+
+def _folded(shares: _Shares, rows: Sequence[tuple[int, tuple[str, str], Execution]], until_ms: int) -> _Shares:
+    """These shares after the rows that happened up to a moment."""
+    after = dict(shares)
+    for at_ms, share, execution in rows:
+        if at_ms <= until_ms:
+            after[share] = add(after.get(share, _FLAT), execution)
+    return after
+
+
+def _sum(shares: _Shares) -> Decimal:
+    return sum(map(_net, shares.values()), _ZERO)
+
+
+def _execution(row: sqlite3.Row) -> Execution:
+    """As much of an execution as a fold looks at."""
+    return Execution(
+        exec_id="",
+        link_id="",
+        venue_order_id="",
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        qty=Decimal(row["qty"]),
+        price=Decimal(row["price"]),
+        value=_ZERO,
+        fee=Decimal(row["fee"]),
+        fee_currency="",
+        exec_type=row["exec_type"],
+        create_type="",
+        stop_order_type="",
+        closed_size=_ZERO,
+        exec_pnl=_ZERO,
+        is_maker=False,
+        seq=0,
+        time_ms=row["venue_ms"],
+    )
+
+
+def _packed(mark: _Mark) -> str:
+    shares = [
+        [*key, str(held.signed_qty), str(held.avg_price), str(held.realised), str(held.fees), str(held.funding), held.opened_ms]
+        for key, held in mark.shares.items()
+    ]
+    return orjson.dumps({"until_ms": mark.until_ms, "n": mark.n, "shares": shares}).decode()
+
+
+def _unpacked(stored: str) -> _Mark:
+    found = orjson.loads(stored)
+    shares = {
+        (owner, symbol): VirtualPosition(
+            Decimal(signed), Decimal(average), Decimal(realised), Decimal(fees), Decimal(funding), opened_ms
+        )
+        for owner, symbol, signed, average, realised, fees, funding, opened_ms in found["shares"]
+    }
+    return _Mark(found["until_ms"], found["n"], shares)
 
 
 def _net(position: VirtualPosition) -> Decimal:

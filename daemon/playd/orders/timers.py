@@ -6,6 +6,7 @@ from typing import Final
 import anyio
 
 from playd.core.errors import LinkError, VenueError
+from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.desk import Desk
 from playd.orders.fill_check import Finding
@@ -24,6 +25,8 @@ _EXPOSED_WALLET_S: Final = 5.0
 
 _RULES_S: Final = 3600.0
 _RULES_RETRY_S: Final = 60.0
+_BOOKS_S: Final = 60.0
+"""Time between two looks whether a day is over that has not been compared with the venue's log."""
 
 
 @dataclass
@@ -35,6 +38,7 @@ class _Due:
     exposure_s: float
     key_s: float
     rules_s: float
+    books_s: float
 
 
 class Timers:
@@ -48,6 +52,7 @@ class Timers:
         key: KeyWatch,
         withdrawals: Withdrawals,
         breakers: BreakerWatch,
+        books: Books,
     ) -> None:
         self._desk = desk
         self._reconciler = reconciler
@@ -55,6 +60,7 @@ class Timers:
         self._key = key
         self._withdrawals = withdrawals
         self._breakers = breakers
+        self._books = books
 
     async def run(self) -> None:
         """Tick until cancelled. Reads run one after the other here; none of them delays an order."""
@@ -65,6 +71,7 @@ class Timers:
             exposure_s=now_s + _EXPOSURE_S,
             key_s=now_s + LOOK_EVERY_S,
             rules_s=now_s + _RULES_S,
+            books_s=now_s + _BOOKS_S,
         )
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(self._keep_books)
@@ -104,6 +111,10 @@ class Timers:
             await self._check_exposure(due)
         elif now_s >= due.rules_s:
             due.rules_s = now_s + (_RULES_S if await self._read_rules() else _RULES_RETRY_S)
+        elif now_s >= due.books_s:
+            due.books_s = now_s + _BOOKS_S
+            if (day := self._books.day_due()) is not None:
+                await self._books.check_day(day)
         elif now_s >= due.key_s:
             await self._key.look_again()
             due.key_s = desk.clock.mono_s() + (REFUSED_EVERY_S if desk.condition.refused else LOOK_EVERY_S)

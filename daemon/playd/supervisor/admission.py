@@ -39,6 +39,7 @@ class Circumstances:
     Attributes:
         present_digest: Digest of the Play as the file is now; None when it cannot be loaded, with `play_error` saying why.
         running: Records that hold a slot now, the candidate excluded.
+        holding: Records that do not run and have a position or a working order at the venue, the candidate excluded.
         account_environment: Environment of the record's account; None when there is no such account.
         account_refused: Why the venue or the settings refuse the account, empty when they do not.
         market_symbols: Symbols the market offers; None when it cannot be listed (any symbol is tried).
@@ -58,6 +59,7 @@ class Circumstances:
     failed: str = ""
     reference: str = ""
     limit_levels: bool = False
+    holding: Collection[InstanceRecord] = ()
     public_feed: bool = True
     ceiling: Mode = Mode.DEMO
 
@@ -148,7 +150,13 @@ def _exclusive(record: InstanceRecord, around: Circumstances) -> Refused | None:
         return None
     for other in around.running:
         if (other.account, other.symbol) == (record.account, record.symbol):
-            return Refused("SYMBOL_TAKEN", f"{other.name} trades {record.symbol} on account {record.account} already")
+            return Refused("SYMBOL_TAKEN", f"{other.name} trades {where} already")
+    for other in around.holding:
+        if (other.account, other.symbol) == (record.account, record.symbol):
+            text = (
+                f"{other.name} does not run, and has a position or an order of {where} still; the venue keeps one stop for both"
+            )
+            return Refused("SYMBOL_TAKEN", text, f"playctl panic {other.name}, or start it again")
     return None
 
 

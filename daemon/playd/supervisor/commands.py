@@ -22,7 +22,7 @@ from playd.supervisor.shadow_panic import drop_entry, flatten
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import Life
 from playd.supervisor.supervisor import Admission, Supervisor
-from playd.world.ports import World
+from playd.world.ports import Disk, World
 
 SETTLE_S: Final = 10.0
 """How long `start` waits for the instance to be warm before it answers with what it is doing."""
@@ -56,6 +56,12 @@ class Commands:
         self._admit = admit
         self._plays_dir = plays_dir
         self._instances_dir = instances_dir
+        self._leaving: set[str] = set()
+
+    @property
+    def disk(self) -> Disk:
+        """Where Plays are read from."""
+        return self._world.disk
 
     def add(self, wish: Wish) -> Slot:
         """Create an instance; nothing runs. Raises `PlayError`, or `CommandRefused` when it could never be started."""

@@ -30,7 +30,7 @@ from playd.plays.column_image import ColumnImage
 from playd.plays.columns import Columns
 from playd.supervisor.corrections import Corrected, Corrections
 from playd.supervisor.inbox import Inbox
-from playd.supervisor.translate import Identity, fill_of, intent_of, intent_of_fill
+from playd.supervisor.translate import ADOPTED, Identity, adopted_of, fill_of, intent_of, intent_of_fill
 
 SENT: Final = ("SENT", "UNKNOWN", "REJECTED", "AMENDED", CANCELLING)
 """Verdicts after which the order path tells the rest of the story as events; after every other one nothing was sent."""
@@ -344,6 +344,8 @@ class EngineInstance:
         if event.n <= self.event_n:
             return
         match event:
+            case FillEvent(reason=reason) if reason == ADOPTED:
+                self.engine.adopt(adopted_of(self.identity, event))
             case FillEvent():
                 levels = self.engine.on_fill(fill_of(self.identity, event))
                 if levels is not None:

@@ -89,6 +89,13 @@ class RecordStore:
         )
         return Decimal(0) if row is None else Decimal(row["signed_qty"])
 
+    def occupies(self, record: InstanceRecord) -> bool:
+        """Whether an instance has a position at its venue by the ledger, or an order there that is not final."""
+        live = "SELECT 1 FROM orders WHERE account = ? AND owner = ? AND state NOT IN ({}) LIMIT 1".format(
+            ", ".join("?" * len(_FINAL))
+        )
+        return self.booked_qty(record) != 0 or self._ledger.row(live, (record.account, record.uid, *_FINAL)) is not None
+
     def has_something(self, record: InstanceRecord) -> bool:
         """Whether the ledger books a position to an instance, or knows an order on its account that is not final."""
         live = "SELECT 1 FROM orders WHERE account = ? AND state NOT IN ({}) LIMIT 1".format(", ".join("?" * len(_FINAL)))

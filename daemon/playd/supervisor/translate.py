@@ -9,7 +9,7 @@ from playd.core.errors import Broken
 from playd.core.instrument import Instrument
 from playd.core.orders import Action, Intent, IntentClass
 from playd.core.units import text_to_units
-from playd.engine.messages import Decision, EngineFill, EngineOrder
+from playd.engine.messages import Decision, EngineFill, EngineOrder, EnginePosition
 from playd.matching.records import REASON_CODE
 from playd.orders.fills import FillEvent
 
@@ -92,6 +92,30 @@ _CLASS: Final = {
     Action.STOP: IntentClass.PROTECT,
     Action.CANCEL: IntentClass.CANCEL,
 }
+
+
+ADOPTED: Final = "adopted"
+"""Reason of the one fill by which a position that nobody here opened becomes the instance's."""
+
+
+def adopted_of(identity: Identity, event: FillEvent) -> EnginePosition:
+    """
+    A position that the instance takes over. Its price is an average and may lie between two ticks; its levels never do.
+
+    Raises `Broken` for a quantity or level off the instrument's grid.
+    """
+    execution, tick = event.execution, identity.instrument.tick
+    try:
+        return EnginePosition(
+            side=execution.side,
+            qty_steps=text_to_units(format(execution.qty, "f"), identity.instrument.step),
+            entry_price=float(execution.price),
+            stop_ticks=None if event.stop is None else text_to_units(format(event.stop, "f"), tick),
+            target_ticks=None if event.target is None else text_to_units(format(event.target, "f"), tick),
+            entry_time_ms=execution.time_ms,
+        )
+    except ValueError as error:
+        raise Broken(f"adoption {event.link_id}: {error}") from error
 
 
 MANUAL: Final = "manual"

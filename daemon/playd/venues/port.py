@@ -96,6 +96,24 @@ class AccountInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Transaction:
+    """
+    One row of the venue's log of everything that changed the wallet, in USDT; `type` is the venue's word, e.g. `TRADE`.
+
+    `change` is `cash_flow` less `fee` and `funding`, which are positive when paid. `exec_id` is empty for what was no execution.
+    """
+
+    type: str
+    symbol: str
+    exec_id: str
+    cash_flow: Decimal
+    fee: Decimal
+    funding: Decimal
+    change: Decimal
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderUpdate:
     """Private stream: an order changed."""
 
@@ -195,6 +213,14 @@ class VenuePort(Protocol):
         ...
 
     async def wallet(self, *, priority: Priority) -> Wallet: ...
+
+    async def transactions(
+        self, *, since_ms: int | None = None, until_ms: int | None = None, priority: Priority
+    ) -> Sequence[Transaction]:
+        """
+        What changed the wallet, oldest first, both ends included. Without `since_ms` that of the venue's default range, a day.
+        """
+        ...
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]: ...
 

@@ -32,11 +32,12 @@ def test_only_the_gateway_places_orders_and_the_guardian_whose_are_reduce_only()
     assert "reduce_only=True" in (SOURCE / "orders/guardian/hands.py").read_text()
 
 
-def test_stops_are_set_only_by_the_two_that_write_down_why() -> None:
+def test_stops_are_set_only_by_those_that_write_down_why() -> None:
     assert {path for path in callers("set_stops") if not path.startswith(OTHERS)} == {
         "orders/guardian/hands.py",
         "orders/protection.py",
         "orders/stops.py",
+        "orders/strangers.py",
     }
 
 

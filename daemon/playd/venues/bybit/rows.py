@@ -9,7 +9,7 @@ from playd.core.errors import Doubtful
 from playd.core.instrument import Instrument
 from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
 from playd.venues.bybit.numbers import ZERO, Row, decimal, integer, optional_decimal, text
-from playd.venues.port import AccountInfo, KeyInfo
+from playd.venues.port import AccountInfo, KeyInfo, Transaction
 
 _TRADING: Final = frozenset({"Order", "Position"})
 
@@ -188,6 +188,20 @@ def key_info_from(row: Row) -> KeyInfo:
         can_withdraw=bool(permissions.get("Wallet")),
         bound_to_addresses=bound,
         days_left=None if bound else integer(row, "deadlineDay"),
+    )
+
+
+def transaction_from(row: Row) -> Transaction:
+    """A row of `transaction-log`. The venue's sign of funding is that of what was received."""
+    return Transaction(
+        type=text(row, "type"),
+        symbol=text(row, "symbol"),
+        exec_id=text(row, "tradeId"),
+        cash_flow=decimal(row, "cashFlow"),
+        fee=decimal(row, "fee"),
+        funding=-decimal(row, "funding"),
+        change=decimal(row, "change"),
+        time_ms=integer(row, "transactionTime"),
     )
 
 

@@ -24,11 +24,12 @@ from playd.venues.bybit.rows import (
     key_info_from,
     order_from,
     position_from,
+    transaction_from,
     wallet_from,
 )
 from playd.venues.bybit.socket import ConnectLimiter, SocketTiming
 from playd.venues.bybit.venue_clock import VenueClock
-from playd.venues.port import AccountInfo, Budget, KeyInfo, Priority, Reply
+from playd.venues.port import AccountInfo, Budget, KeyInfo, Priority, Reply, Transaction
 from playd.world.ports import World
 
 CREATE_PATH: Final = "/v5/order/create"
@@ -169,16 +170,16 @@ class BybitVenue:
                 found[execution.exec_id] = execution
         return sorted(found.values(), key=lambda each: (each.time_ms, each.seq, each.exec_id))
 
-    async def _windows(self, since_ms: int | None) -> list[dict[str, int]]:
-        """Time ranges of at most seven days from `since_ms` to now; the last one has no end."""
+    async def _windows(self, since_ms: int | None, until_ms: int | None = None) -> list[dict[str, int]]:
+        """Time ranges of at most seven days from `since_ms` to `until_ms`, or to now: then the last one has no end."""
         if since_ms is None:
             return [{}]
         windows = []
-        now_ms = await self.market.market_now_ms()
-        while since_ms + _WINDOW_MS <= now_ms:
+        end_ms = until_ms if until_ms is not None else await self.market.market_now_ms()
+        while since_ms + _WINDOW_MS <= end_ms:
             windows.append({"startTime": since_ms, "endTime": since_ms + _WINDOW_MS})
             since_ms += _WINDOW_MS
-        return [*windows, {"startTime": since_ms}]
+        return [*windows, {"startTime": since_ms} if until_ms is None else {"startTime": since_ms, "endTime": until_ms}]
 
     async def positions(self, symbol: str | None = None, *, priority: Priority) -> list[VenuePosition]:
         """Open positions; with `symbol` its row also when flat."""
@@ -192,6 +193,17 @@ class BybitVenue:
         answer = await self._rest.read(call, priority=priority)
         rows: Sequence[Row] = answer.result.get("list") or ()
         return wallet_from(rows[0] if rows else {}, isolated=self._isolated, time_ms=answer.time_ms)
+
+    async def transactions(
+        self, *, since_ms: int | None = None, until_ms: int | None = None, priority: Priority
+    ) -> list[Transaction]:
+        """Rows of the transaction log, oldest first. Without `since_ms` those of the venue's default, a day."""
+        found: dict[str, Transaction] = {}
+        for window in await self._windows(since_ms, until_ms):
+            call = CALLS.get_transaction_log(accountType="UNIFIED", currency="USDT", limit=50, **window)
+            for row in await self._rest.read_pages(call, priority=priority):
+                found[text(row, "id")] = transaction_from(row)
+        return sorted(found.values(), key=lambda each: each.time_ms)
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
         """Rules of the symbols the venue lists; unknown ones are absent."""

@@ -1,0 +1,150 @@
+"""Methods about what nobody here decided: list it, hand a position over to an instance, close it."""
+
+from decimal import Decimal, InvalidOperation
+from pathlib import PurePath
+from typing import Final
+
+from playd.control import change_methods as change
+from playd.control import rows
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.figures import rounded
+from playd.control.params import Adopt, CancelOrder, CloseOrphan, Nothing
+from playd.control.protocol import Code, JsonObject, RpcError
+from playd.core.modes import Mode
+from playd.core.orders import Side
+from playd.orders.account import Account
+from playd.orders.order_book import FOREIGN
+from playd.orders.rows import text
+from playd.orders.strangers import Stranger, StrangerRefused
+from playd.supervisor.plays import read_play
+from playd.supervisor.slot import Slot
+
+ORPHANS: Final = "playctl orphan list"
+
+
+async def list_orphans(daemon: Daemon, params: Nothing, call: Call) -> list[JsonObject]:
+    """Every position and working order that nobody here decided, of all open accounts."""
+    return [_row(daemon, each) for account in rows.all_accounts(daemon) for each in account.strangers.listed()]
+
+
+async def adopt(daemon: Daemon, params: Adopt, call: Call) -> JsonObject:
+    """Hand a position that nobody here opened over to an instance, under a stop that the venue has shown."""
+    slot = daemon.supervisor.find(params.to)
+    account = _account(daemon, slot.record.account if params.account is None else params.account)
+    stop = _price(params.stop)
+    held = account.desk.fills.position(FOREIGN, params.symbol)
+    if held.side is None:
+        raise RpcError(Code.NOT_FOUND, f"nobody else holds anything of {params.symbol} on {account.alias}", hint=ORPHANS)
+    _refuse_misfit(daemon, slot, account, params.symbol, held.side)
+    phrase = f"ADOPT {account.alias} {params.symbol}"
+    if params.confirm != phrase:
+        preview = [
+            f"{held.signed_qty} of {params.symbol}, opened at {held.avg_price:f}, becomes a position of {slot.name}",
+            f"its stop: {stop if stop is not None else 'the one at the venue, else a distance from the mark'}",
+        ]
+        raise RpcError(
+            Code.PHRASE_REQUIRED,
+            f"this needs the phrase {phrase!r}",
+            hint=f"type it when asked, or pass --confirm {phrase!r}",
+            details={"phrase": phrase, "preview": preview},
+        )
+    try:
+        done = await account.strangers.adopt(params.symbol, slot.record.uid, stop=stop, key=call.key, actor=call.actor)
+    except StrangerRefused as error:
+        raise _refusal(error) from error
+    if not slot.active:
+        call.warnings.append(("not_running", f"{slot.name} is {slot.state}: it manages the position once it is started"))
+    await daemon.journal.synced()
+    return {
+        "account": account.alias,
+        "symbol": done.symbol,
+        "name": slot.name,
+        "side": "long" if done.signed_qty > 0 else "short",
+        "qty": text(abs(done.signed_qty)),
+        "entry": text(done.entry_price),
+        "stop": text(done.stop),
+        "target": text(done.target),
+    }
+
+
+async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> JsonObject:
+    """Cancel an order, or close a position, that nobody here decided. Reduce-only; a stop goes only with its position."""
+    found = [(account, each) for account in rows.all_accounts(daemon) for each in account.strangers.listed()]
+    match = [(account, each) for account, each in found if params.id in (each.id, each.id.removeprefix("v:"))]
+    if not match:
+        raise RpcError(Code.NOT_FOUND, f"{params.id!r} is nothing that nobody here decided", hint=ORPHANS)
+    account, stranger = match[0]
+    phrase = f"CLOSE {params.id}"
+    if params.confirm != phrase:
+        what = f"{stranger.kind} {stranger.side} {stranger.qty} {stranger.symbol} at {stranger.price or 'market'}"
+        details = {"phrase": phrase, "preview": [f"{what}: nobody here sent it"]}
+        raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", details=details)
+    if stranger.kind != "position":
+        if stranger.kind == "stop" and not account.desk.fills.net(stranger.symbol):
+            await account.cancel_order(account.desk.book.need(stranger.id), change.CANCEL_WITHIN_S)
+        else:
+            order = CancelOrder(request_id=params.request_id, id=stranger.id, confirm=f"CLOSE {stranger.id}")
+            await change.cancel_order(daemon, order, call)
+        return {**_row(daemon, stranger), "left": text(account.desk.book.need(stranger.id).open_qty)}
+    try:
+        left = await account.strangers.close(stranger.symbol, key=call.key)
+    except StrangerRefused as error:
+        raise _refusal(error) from error
+    row = {**_row(daemon, stranger), "left": text(abs(left))}
+    if left:
+        note = f"{abs(left)} of {stranger.symbol} is still open; it is driven on"
+        raise RpcError(Code.INCOMPLETE, note, reason="position_may_remain", details=row)
+    return row
+
+
+def _refuse_misfit(daemon: Daemon, slot: Slot, account: Account, symbol: str, side: Side) -> None:
+    """The instance trades this symbol on this account, on this side, and holds nothing. Raises `RpcError`."""
+    record = slot.record
+    if record.mode is Mode.SHADOW or (record.account, record.symbol) != (account.alias, symbol):
+        note = f"{slot.name} trades {record.symbol} on {record.account} in mode {record.mode}, not {symbol} on {account.alias}"
+        raise RpcError(Code.REFUSED, note, reason="wrong_instance")
+    play = read_play(daemon.commands.disk, PurePath(record.play_path))
+    if play.play_hash != record.play_digest:
+        raise RpcError(Code.REFUSED, f"{record.play_path} was changed since {slot.name} was added", reason="PLAY_CHANGED")
+    if not (play.policy.allows_long if side is Side.BUY else play.policy.allows_short):
+        held = "long" if side is Side.BUY else "short"
+        raise RpcError(Code.REFUSED, f"the Play of {slot.name} is {play.policy.mode}, the position {held}", reason="wrong_side")
+
+
+def _account(daemon: Daemon, alias: str) -> Account:
+    account = daemon.accounts.find(alias)
+    if account is None:
+        raise RpcError(Code.NOT_FOUND, f"no open account {alias!r}", hint="playctl balance")
+    return account
+
+
+def _price(given: str | None) -> Decimal | None:
+    """A price as it was typed. Raises `RpcError`."""
+    if given is None:
+        return None
+    try:
+        price = Decimal(given)
+    except InvalidOperation:
+        price = Decimal("NaN")
+    if not price.is_finite() or price <= 0:
+        raise RpcError(Code.INVALID_PARAMS, f"stop: found {given!r}, expected a price such as 61250.5")
+    return price
+
+
+def _refusal(error: StrangerRefused) -> RpcError:
+    return RpcError(Code.REFUSED, str(error), reason=error.code)
+
+
+def _row(daemon: Daemon, stranger: Stranger) -> JsonObject:
+    market_ms = daemon.market_ms()
+    age_s = None if market_ms is None or not stranger.since_ms else rounded(max(0, market_ms - stranger.since_ms) / 1000)
+    return {
+        "id": stranger.id,
+        "kind": stranger.kind,
+        "symbol": stranger.symbol,
+        "side": str(stranger.side),
+        "qty": text(stranger.qty),
+        "price": text(stranger.price),
+        "age_s": age_s,
+    }

@@ -1,0 +1,195 @@
+"""What nobody here opened becomes an instance's, or is closed, by a person's command; until then it is only listed."""
+
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from playd.core.orders import Action, OrderRequest, Side
+from playd.orders.fills import FillEvent
+from playd.orders.fold import fold
+from playd.orders.order_book import FOREIGN
+from playd.orders.strangers import StrangerRefused
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
+from tests.simulation.venue_script import Script
+from tests.virtual_time import in_virtual_time
+
+HELD = Decimal("0.020")
+
+
+async def adopt(life: OrderWorld, stop: str | None = "49000", key: str = "k1") -> object:
+    wanted = None if stop is None else Decimal(stop)
+    return await life.account.strangers.adopt(SYMBOL, UID, stop=wanted, key=key, actor="me")
+
+
+def kinds(life: OrderWorld) -> set[str]:
+    return {incident.kind for incident in life.account.desk.incidents.open_ones()}
+
+
+def test_an_adopted_position_has_its_stop_at_the_venue_its_real_entry_and_is_led_out_by_its_instance() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.open_foreign(HELD)
+            opened_ms = life.venue.execution_rows[-1].time_ms
+            await anyio.sleep(60.0)
+            refused = await port.submit(entry(), READY)
+            listed = life.account.strangers.listed()
+            await adopt(life)
+            await anyio.sleep(1.0)
+            share, event = port.position(), taken(port)[-1]
+            assert [(each.id, each.kind, each.qty) for each in listed] == [(f"main/{SYMBOL}", "position", HELD)]
+            assert refused.code == "UNRESOLVED"
+            assert isinstance(event, FillEvent)
+            assert (event.action, event.reason, event.stop) == (Action.ENTER, "adopted", Decimal(49_000))
+            assert (event.execution.time_ms, event.execution.price) == (opened_ms, life.venue.price)
+            assert (share.position.signed_qty, share.stop, share.position.opened_ms) == (HELD, Decimal(49_000), opened_ms)
+            assert life.venue.stop_of() == Decimal(49_000)
+            assert life.account.strangers.listed() == []
+            assert kinds(life) == set()
+            assert (await life.account.reconcile("test")).result == "match"
+
+            life.venue.price += 100
+            await port.submit(leave(qty="0.020"), READY)
+            await anyio.sleep(1.0)
+
+            assert life.venue.signed() == 0
+            assert port.position().position.realised == 2
+            for each in life.account.desk.fills.shares():
+                assert fold(life.account.desk.fills.executions(each.owner, SYMBOL)) == each.position
+
+    in_virtual_time(body)
+
+
+def test_the_stop_of_an_adopted_position_that_fires_is_its_instances() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.open_foreign(HELD)
+            await anyio.sleep(1.0)
+            await adopt(life)
+            await anyio.sleep(1.0)
+            life.venue.hit_stop()
+            await anyio.sleep(1.0)
+            events = [event for event in taken(port) if isinstance(event, FillEvent)]
+
+            assert [event.reason for event in events] == ["adopted", "sl"]
+            assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+def test_a_life_after_the_adoption_hears_of_it_again() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.open_foreign(HELD)
+            await anyio.sleep(1.0)
+            await adopt(life)
+            first = taken(port)
+        life = life.crash()
+        async with life.running():
+            assert taken(await life.register(after=0)) == first
+
+    in_virtual_time(body)
+
+
+def test_nothing_is_adopted_when_the_venue_does_not_take_the_stop() -> None:
+    async def body() -> None:
+        life = build(script=Script(refused_stops=1))
+        async with life.running():
+            port = await life.register()
+            life.venue.open_foreign(HELD)
+            await anyio.sleep(1.0)
+            with pytest.raises(StrangerRefused, match="answered 10001"):
+                await adopt(life)
+
+            assert port.position().position.signed_qty == 0
+            assert life.account.desk.fills.position(FOREIGN, SYMBOL).signed_qty == HELD
+            assert taken(port) == []
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(("stop", "code"), [("50000.0", "BAD_STOP"), ("51000", "BAD_STOP")])
+def test_a_stop_on_the_wrong_side_is_refused(stop: str, code: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            life.venue.open_foreign(HELD)
+            await anyio.sleep(1.0)
+            with pytest.raises(StrangerRefused) as refused:
+                await adopt(life, stop)
+
+            assert refused.value.code == code
+            assert life.venue.stop_of() == 0
+
+    in_virtual_time(body)
+
+
+def test_a_position_beside_one_of_ours_is_not_adopted_and_only_what_reduces_is_closed() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.010"), READY)
+            await anyio.sleep(1.0)
+            life.venue.open_foreign(HELD)
+            await anyio.sleep(1.0)
+            with pytest.raises(StrangerRefused) as refused:
+                await adopt(life)
+            left = await life.account.strangers.close(SYMBOL, key="k2")
+            await anyio.sleep(1.0)
+
+            assert (refused.value.code, left) == ("SYMBOL_TAKEN", 0)
+            assert life.venue.signed() == port.position().position.signed_qty == Decimal("0.010")
+            assert life.halts.in_force() == []
+            assert "FOREIGN_POSITION" not in kinds(life)
+
+    in_virtual_time(body)
+
+
+def test_closing_what_its_owner_closes_at_the_same_moment_ends() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            life.venue.open_foreign(HELD)
+            await anyio.sleep(1.0)
+
+            def first(_order: OrderRequest) -> None:
+                life.venue.before_place = lambda _order: None
+                life.venue.close_by_hand()
+
+            life.venue.before_place = first
+            await life.account.strangers.close(SYMBOL, key="k3")
+            await anyio.sleep(60.0)
+
+            assert len(life.venue.placed) == 1
+            assert life.venue.signed() == 0
+            assert life.account.desk.book.open_intents() == []
+
+    in_virtual_time(body)
+
+
+def test_an_order_of_others_that_ends_leaves_no_open_incident() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            life.venue.resting = True
+            life.venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
+            await anyio.sleep(1.0)
+            listed, told = life.account.strangers.listed(), kinds(life)
+            await life.account.cancel_order(life.account.desk.book.need(listed[0].id), 5.0)
+            await anyio.sleep(1.0)
+
+            assert ([each.kind for each in listed], told) == (["order"], {"FOREIGN_ORDER"})
+            assert kinds(life) == set()
+
+    in_virtual_time(body)
