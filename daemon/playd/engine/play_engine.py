@@ -244,7 +244,7 @@ class PlayEngine:
     def _is_late(self, time_ms: int) -> bool:
         """Whether bars that closed after a fill have been decided already."""
         times = self._columns.open_times_ms(0)
-        return len(times) > 0 and fill.time_ms < int(times[-1]) + self._program.base_step_ms
+        return len(times) > 0 and time_ms < int(times[-1]) + self._program.base_step_ms
 
     def on_levels_refused(self) -> EngineOrder | None:
         """The price is beyond the stop that `on_fill` asked for: the order that leaves at once; None without a position."""

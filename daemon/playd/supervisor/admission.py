@@ -148,6 +148,7 @@ def _slots(record: InstanceRecord, around: Circumstances) -> Refused | None:
 def _exclusive(record: InstanceRecord, around: Circumstances) -> Refused | None:
     if record.mode is Mode.SHADOW:
         return None
+    where = f"{record.symbol} on account {record.account}"
     for other in around.running:
         if (other.account, other.symbol) == (record.account, record.symbol):
             return Refused("SYMBOL_TAKEN", f"{other.name} trades {where} already")
