@@ -215,9 +215,6 @@ class Breakers(Section):
     day_halt_pct: Exact = key(Decimal(3), "Loss since 00:00 UTC that halts the account.", unit="% of equity", lo=Decimal("0.1"))
     fast_fall_pct: Exact = key(
         Decimal("1.5"), "Fall from the peak of the window that halts the account.", unit="% of equity", lo=Decimal("0.1")
-    keep_days: Whole = key(
-        400, "Closed files older than this are removed, which is recorded; packed after a week.", unit="days", lo=31, hi=3650
-    )
     )
     fast_fall_window_s: Seconds = key(900.0, "Window of fast_fall_pct.", unit="s", lo=60, hi=86_400)
     account_drawdown_pct: Exact = key(Decimal(10), "Fall from the highest equity that halts the account.", unit="%", lo=1)
@@ -248,6 +245,9 @@ class Journal(Section):
 
     segment_mib: Whole = key(64, "A file this large is closed and continued in the next.", unit="MiB", lo=1, hi=1024)
     sync_ms: Whole = key(100, "Records are on the medium at most this much later.", unit="ms", lo=10, hi=500)
+    keep_days: Whole = key(
+        400, "Closed files older than this are removed, which is recorded; packed after a week.", unit="days", lo=31, hi=3650
+    )
 
 
 class Ledger(Section):
