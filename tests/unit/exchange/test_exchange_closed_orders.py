@@ -13,6 +13,7 @@ from playd.market.synthetic import SyntheticFeed
 from playd.venues.exchange import desk
 from playd.venues.exchange.config import DEMO, MAINNET, ExchangeConfig
 from playd.venues.exchange.floor import Floor
+from playd.venues.exchange.retention import forget
 from playd.world.virtual import virtual_world
 
 CONFIG = ExchangeConfig(PurePath("/exchange.sqlite"), rate_limits=False)
@@ -110,6 +111,43 @@ def test_without_a_fill_a_day_with_one_for_long(environment: str, kept_days: int
     market.pass_ms(1)
     assert by_name()["filled"] == []
     assert market.ask("/v5/order/create", side="Buy", orderType="Market", qty="0.01", orderLinkId="filled").code == 110072
+
+
+def test_what_is_no_longer_shown_is_dropped_and_its_link_id_stays_taken() -> None:
+    """Else the records of an exchange that runs for weeks hold every order that ever was."""
+    market = three()
+    records = market.floor.records
+    market.order("short", side="Sell", reduceOnly=True)
+
+    def kept() -> tuple[int, ...]:
+        tables = ("orders", "executions", "closed_pnl", "log")
+        return tuple(records._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
+
+    def forget(after_ms: int) -> None:
+        market.pass_ms(after_ms)
+        records.forget(market.floor.books.time.now_ms, market.floor.filled_kept_ms)
+
+    assert kept() == (4, 2, 1, 3)
+    forget(DAY_MS)
+    assert kept() == (4, 2, 1, 3)
+    forget(1)
+    assert kept() == (3, 2, 1, 3)
+    assert market.shown(HISTORY) == ["short", "filled"]
+    forget(729 * DAY_MS)
+    assert kept() == (1, 0, 0, 0)  # the open one
+    market.restart()
+    assert market.shown(REALTIME) == ["open"]
+    for name in ("filled", "cancelled", "open"):
+        assert market.ask("/v5/order/create", side="Buy", orderType="Market", qty="0.01", orderLinkId=name).code == 110072
+
+
+def test_a_step_forgets_so_much_at_most() -> None:
+    market = Desk()
+    for number in range(5):
+        market.order(f"n{number}", orderType="Limit", price="1000")
+        market.ask("/v5/order/cancel", orderLinkId=f"n{number}")
+    connection, later_ms = market.floor.records._connection, market.floor.books.time.now_ms + 2 * DAY_MS
+    assert [forget(connection, later_ms, rows_max=2) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_a_page_goes_on_behind_its_last_row_though_rows_before_it_are_gone() -> None:

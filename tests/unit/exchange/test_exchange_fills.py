@@ -1,5 +1,7 @@
 """When and at what price orders trade, and what the streams say about it."""
 
+from decimal import Decimal
+
 import pytest
 
 from playd.venues.exchange import arrivals
@@ -42,6 +44,45 @@ def test_position_and_wallet_are_told_whenever_an_order_comes_changes_or_goes() 
     assert [frame.topic for frame in market.frames] == ["order", "position", "wallet"] * 3
     held = [float(row["coin"][0]["totalOrderIM"]) for row in rows(market.frames, "wallet")]
     assert held[0] > held[1] > held[2] == 0.0
+
+
+def test_position_and_wallet_are_told_when_an_order_ends_without_a_fill() -> None:
+    """The venue tells both after every end: a client that waits for them must not wait for ever."""
+    unpaid = Market(wallet="100")
+    unpaid.order("Buy", "1")  # rejected at the open: not enough money
+    unpaid.flat_minute()
+
+    flat = Market()
+    flat.flat_minute()
+    flat.order("Buy", "0.1")
+    flat.open(50_000.0, 50_000.0, 50_000.0, 50_000.0)
+    flat.order("Sell", "0.1", triggerPrice="49000", triggerDirection=2, reduceOnly=True)
+    flat.order("Sell", "0.1", reduceOnly=True)
+    flat.close()
+    before = len(flat.frames)
+    flat.minute(49_500.0, 49_500.0, 48_500.0, 48_500.0)  # fires, and has nothing to reduce
+
+    for frames, reason in ((unpaid.frames, "EC_Others"), (flat.frames[before:], "EC_NoError")):
+        end = [frame.topic == "order" and frame.data[-1]["orderStatus"] in ("Rejected", "Cancelled") for frame in frames].index(
+            True
+        )
+        assert frames[end].data[-1]["rejectReason"] == reason
+        assert [frame.topic for frame in frames[end + 1 :]][:1] == ["position"]
+    assert rows(unpaid.frames, "wallet") == []  # a market order holds nothing back
+
+
+def test_the_wallet_is_told_when_an_order_that_rested_can_no_longer_be_paid() -> None:
+    market = Market(wallet="1000")
+    market.flat_minute()
+    market.open(50_000.0, 50_000.0, 50_000.0, 50_000.0)
+    market.limit("Buy", "0.1", "45000")
+    market.account.wallet = Decimal(10)  # lost elsewhere
+    market.close()
+    before = len(market.frames)
+    market.minute(50_000.0, 50_000.0, 44_000.0, 44_000.0)
+    topics = [frame.topic for frame in market.frames[before:]]
+    assert rows(market.frames[before:], "order")[0]["orderStatus"] == "Cancelled"
+    assert topics == ["order", "position", "wallet"]
 
 
 def test_a_market_order_inside_a_minute_fills_at_the_present_price() -> None:

@@ -173,6 +173,11 @@ def test_another_mode_needs_margin_there_and_the_same_one_changes_nothing() -> N
     assert code(market, modes.set_margin_mode, setMarginMode=ISOLATED) == 3400045
     modes.set_margin_mode(market.books, market.account, {"setMarginMode": CROSS})
     assert code(market, modes.set_margin_mode, setMarginMode="PORTFOLIO_MARGIN") == 3400045
+    assert code(market, modes.set_margin_mode, setMarginMode="NO_MARGIN") == 10001
+    with pytest.raises(Refusal) as refused:
+        modes.set_margin_mode(market.books, market.account, {"setMarginMode": "PORTFOLIO_MARGIN"})
+    reason = {"reasonCode": "3400045", "reasonMsg": "the local exchange has no portfolio margin"}
+    assert refused.value.result == {"reasons": [reason]}
 
 
 # Tiers

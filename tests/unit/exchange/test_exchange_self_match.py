@@ -47,6 +47,12 @@ def test_the_incoming_order_says_how_two_orders_of_one_user_are_kept_apart(
         apart = order.status == "Cancelled"
         assert (told["cancelType"] == "CancelBySmp", told["smpOrderId"]) == (apart, other.order_id if apart else "")
     assert market.position.steps == filled - (50 if smp == "None" else 0)
+    ends = [
+        place for place, frame in enumerate(market.frames) if any(row.get("cancelType") == "CancelBySmp" for row in frame.data)
+    ]
+    assert all(market.frames[place + 1].topic == "position" for place in ends)
+    freed = all("wallet" in [frame.topic for frame in market.frames[place + 1 : place + 3]] for place in ends)
+    assert freed is (maker != "New")  # a market order holds nothing back
 
 
 def test_all_or_nothing_does_not_count_on_what_it_will_not_meet() -> None:

@@ -16,7 +16,7 @@ from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.private_session import PrivateSession
 from playd.venues.exchange.public_session import PublicSession
 from playd.venues.exchange.rates import rate_headers
-from playd.venues.exchange.refusal import PARAMETER, Refusal
+from playd.venues.exchange.refusal import PARAMETER, TOO_MANY_VISITS, Refusal
 from playd.venues.exchange.requests import Ask, check_category
 from playd.venues.exchange.sessions import Session, address_of, serve_socket
 from playd.venues.exchange.trade_session import TradeSession
@@ -113,6 +113,8 @@ def _answer(floor: Floor, request: web.Request, body: bytes, faults: Sequence[Fa
         return web.Response(status=404, text="404 page not found")
     try:
         if public is not None:
+            if not floor.gate.admits_path(address_of(request), path, floor.world.clock.mono_s()):
+                raise Refusal(TOO_MANY_VISITS, "Too many visits. Exceeded the API Rate Limit.")
             check_category(path, params := _params(request, body))
             return _reply(floor, result=public(Ask(floor, params)))
         read = auth.read_headers(request.headers)

@@ -97,6 +97,7 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
         tolerance_text=wish.tolerance_text,
         protection_ticks=protection_ticks(books, listing, wish.side) if wish.order_type == "Market" else 0,
         smp=wish.smp,
+        takes_rpi=wish.takes_rpi,
         create_type=BOOK_PRICE if from_book else "CreateByUser",
         last_price_text=float_text(listing.last),
         created_ms=now_ms,

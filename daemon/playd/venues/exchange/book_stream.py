@@ -9,7 +9,11 @@ from playd.venues.exchange.rows import Row
 from playd.venues.exchange.tape import Tape
 from playd.venues.exchange.topics import Topics
 
-BOOK_DEPTHS: Final = ("1", "50", "200", "1000")
+RPI: Final = "rpi"
+"""The book with a third column for retail price improvement. Nobody has such orders here: the column is zero."""
+
+BOOK_DEPTHS: Final = ("1", "50", "200", "1000", RPI)
+_RPI_LEVELS: Final = 50
 _SIDES: Final = ("b", "a")
 _TOP: Final = "1"
 """The depth that is told whole every time."""
@@ -42,7 +46,7 @@ class BookStream:
         told = self._told.get(topic)
         if told is None or self._topics.clients(topic)[1:] == []:
             depth, symbol = _parts(topic)
-            told = self._told[topic] = _Told(self._tape.order_book(symbol, int(depth)), told.update + 1 if told else 1)
+            told = self._told[topic] = _Told(self._book(symbol, depth), told.update + 1 if told else 1)
         return self._frame(topic, "snapshot", told.book, told.update)
 
     def tell(self, symbol: str) -> None:
@@ -54,13 +58,19 @@ class BookStream:
 
     def _tell_topic(self, topic: str, depth: str, symbol: str) -> None:
         told = self._told[topic]
-        book = self._tape.order_book(symbol, int(depth))
+        book = self._book(symbol, depth)
         changes = {side: _changed(told.book[side], book[side]) for side in _SIDES}
         if not any(changes.values()):
             return
         told.book, told.update = book, told.update + 1
         row, kind = (book, "snapshot") if depth == _TOP else ({**book, **changes}, "delta")
         self._topics.send(topic, self._frame, kind, row, told.update)
+
+    def _book(self, symbol: str, depth: str) -> Row:
+        if depth != RPI:
+            return self._tape.order_book(symbol, int(depth))
+        book = self._tape.order_book(symbol, _RPI_LEVELS)
+        return {**book, **{side: [[*level, "0"] for level in book[side]] for side in _SIDES}}
 
     def _frame(self, topic: str, kind: str, book: Row, update: int) -> dict[str, Any]:
         now_ms = self._books.time.now_ms
@@ -74,7 +84,7 @@ def _parts(topic: str) -> tuple[str, str]:
 
 
 def _changed(before: list[list[str]], after: list[list[str]]) -> list[list[str]]:
-    """Levels that are new or of another size, and the prices that are gone with size 0."""
-    held, now = ({price: size for price, size in levels} for levels in (before, after))
-    gone = [[price, "0"] for price in held if price not in now]
-    return gone + [[price, size] for price, size in now.items() if held.get(price) != size]
+    """Levels that are new or of other sizes, and the prices that are gone with size 0."""
+    held, now = ({level[0]: level for level in levels} for levels in (before, after))
+    gone = [[price, *["0"] * (len(level) - 1)] for price, level in held.items() if price not in now]
+    return gone + [level for price, level in now.items() if held.get(price) != level]

@@ -1,22 +1,16 @@
 """
-How long orders that are over can be read back: the newest ones from a cache that a restart empties, older ones from the
-records, where those without a fill are soon gone. Reference 3.3.
+Orders that are over: the newest ones are in a cache that a restart empties, all of them in the records for as long as
+`retention` says. Reference 3.3.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from playd.core.timeframes import DAY_MS
 from playd.venues.exchange.model import Order
 
 CACHED: Final = 500
 """Orders that are over and still shown among the open ones, of each user."""
-
-UNFILLED_MS: Final = DAY_MS
-FILLED_MS: Final = 730 * DAY_MS
-FILLED_DEMO_MS: Final = 7 * DAY_MS
-"""How long the history shows an order after its end, without any fill and with one."""
 
 
 class ClosedOrders:

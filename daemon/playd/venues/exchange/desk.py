@@ -100,7 +100,7 @@ def _serve(floor: Floor, path: str, params: Mapping[str, Any], caller: Caller) -
         result = (READS.get(path) or WRITES[path])(ask)
     except Refusal as refusal:
         floor.apply()
-        return Answer(allowance, refusal.code, refusal.text)
+        return Answer(allowance, refusal.code, refusal.text, refusal.result)
     floor.apply()
     return Answer(allowance, result=result, extra=ask.extra)
 

@@ -11,10 +11,11 @@ from playd.core.candles import Candle
 from playd.core.errors import RecordError, SettingsError, StateError
 from playd.core.timeframes import DAY_MS
 from playd.market.feed import CandleFeed
-from playd.venues.exchange import log_rows, path
+from playd.venues.exchange import log_rows, path, retention
+from playd.venues.exchange.announced import Announced
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.closed_orders import ClosedOrders
-from playd.venues.exchange.config import ExchangeConfig
+from playd.venues.exchange.config import DEMO, ExchangeConfig
 from playd.venues.exchange.dcp import DisconnectProtection
 from playd.venues.exchange.faults.board import FaultBoard
 from playd.venues.exchange.faults.matcher import Now
@@ -84,6 +85,8 @@ class Floor:
         self.faults.acts |= account_acts(self.books, self.apply, self.records.link_used)
         self.faults.acts |= listing_acts(self.books, self.apply)
         self.faults.acts["cut"] = lambda fault, event: cut([*self.clients], self.alias_of, fault, event)
+        self.announced = Announced(self.faults, self.topics, world.clock.wall_ms, lambda: self.books.time.now_ms)
+        self.faults.renewed = self.announced.tell
         self.faults.arm(config.faults)
         self.market = MarketClock(
             books=self.books,
@@ -94,7 +97,7 @@ class Floor:
             config=config,
             apply=self.apply,
             held=config.held,
-            opened=self.faults.moment,
+            opened=self._opened,
             spike=self.faults.funding_rate,
         )
 
@@ -129,6 +132,11 @@ class Floor:
         self.books.changes.accounts.add(account.uid)
         self.apply()
         return key.key, key.secret
+
+    @property
+    def filled_kept_ms(self) -> int:
+        """How long an order with a fill, and what belongs to it, is kept after its end."""
+        return retention.FILLED_DEMO_MS if self.config.environment == DEMO else retention.FILLED_MS
 
     def credentials(self, alias: str) -> tuple[str, str] | None:
         """Key and secret of the account named `alias`, None when there is no such account."""
@@ -165,6 +173,16 @@ class Floor:
         for _, execution in changes.executions:
             if execution["execType"] == "BustTrade":
                 self.streams.tell_liquidation(execution)
+
+    def _opened(self) -> None:
+        """Candles have opened."""
+        self.faults.moment()
+        self.announced.tell()
+        if self.books.time.open_ms % retention.EVERY_MS == 0:
+            try:
+                self.records.forget(self.books.time.now_ms, self.filled_kept_ms)
+            except sqlite3.Error as error:
+                raise self._fail(error) from error
 
     def _fail(self, error: Exception) -> RecordError:
         """End the exchange: what it does can no longer be kept."""

@@ -8,6 +8,10 @@ SOCKETS_WINDOW_S: Final = 300.0
 SOCKETS_MAX: Final = 500
 ORDER_FRAMES_WINDOW_S: Final = 1.0
 ORDER_FRAMES_MAX: Final = 3000
+PATHS_PER_S: Final = {"/v5/market/risk-limit": 5}
+"""Public requests with a rate of their own, per address and second."""
+
+_SECOND_S: Final = 1.0
 
 
 class Gate:
@@ -23,6 +27,7 @@ class Gate:
         self._requests: dict[str, deque[float]] = {}
         self._sockets: dict[str, deque[float]] = {}
         self._order_frames: dict[str, deque[float]] = {}
+        self._paths: dict[str, deque[float]] = {}
         self._banned_until_s: dict[str, float] = {}
 
     def admits_request(self, address: str, now_s: float) -> bool:
@@ -35,6 +40,11 @@ class Gate:
             return True
         self._banned_until_s[address] = now_s + self.ban_s
         return False
+
+    def admits_path(self, address: str, path: str, now_s: float) -> bool:
+        """Count one public request that has a rate of its own; whether it is within that."""
+        most = PATHS_PER_S.get(path)
+        return not self.enabled or most is None or _count(self._paths, f"{address} {path}", now_s, _SECOND_S, most)
 
     def admits_socket(self, address: str, now_s: float) -> bool:
         """Count one new socket; whether it may come in."""

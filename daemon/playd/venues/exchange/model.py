@@ -34,7 +34,8 @@ class Order:
     `parent_id` and `sibling_id` name the entry and the other leg of a partial stop or target. A trailing stop follows
     `trail_best` (the best price since it became active, 0 before) at `trail_ticks`; `active_ticks` is where it wakes up.
     Closing fills are summed from `closed_steps` on for the one row of closed profit that an order has. `smp` is how it keeps
-    from meeting orders of its own user, `smp_order_id` the one that it did not meet. `protection_ticks` is the price that a
+    from meeting orders of its own user, `smp_order_id` the one that it did not meet. `takes_rpi` is shown and changes nothing:
+    nobody offers anything to such orders here. `protection_ticks` is the price that a
     market order shows in place of a limit.
     """
 
@@ -79,6 +80,7 @@ class Order:
     protection_ticks: int = 0
     smp: str = NO_SMP
     smp_order_id: str = ""
+    takes_rpi: bool = False
     position_idx: int = 0
     queued: int = 0
     filled_steps: int = 0

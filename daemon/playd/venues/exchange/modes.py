@@ -11,7 +11,7 @@ from playd.venues.exchange.minute import catch_up
 from playd.venues.exchange.model import Account, Position
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.wishes import Request, decimal, text_of, word
-from playd.venues.exchange.words import CROSS, ISOLATED, SHORT_IDX
+from playd.venues.exchange.words import CROSS, ISOLATED, PORTFOLIO, SHORT_IDX
 
 ONE_WAY, HEDGE = "0", "3"
 
@@ -76,9 +76,10 @@ def switch_mode(books: Books, account: Account, request: Request) -> None:
 def set_margin_mode(books: Books, account: Account, request: Request) -> None:
     """Isolated or cross for the whole account; asking for what is set changes nothing. Its margin must suffice there too."""
     wanted = text_of(request, "setMarginMode")
+    if wanted == PORTFOLIO:
+        raise _mode_failed("the local exchange has no portfolio margin")
     if wanted not in (ISOLATED, CROSS):
-        text = f"Set margin mode failed: the local exchange has {ISOLATED} and {CROSS}"
-        raise Refusal(refusal.MARGIN_MODE_FAILED, text)
+        raise Refusal(PARAMETER, f"params error: setMarginMode {wanted[:30]!r} invalid")
     for symbol in dict.fromkeys(position.symbol for position in account.positions.values()):
         catch_up(books, account, symbol)
     before, account.margin_mode = account.margin_mode, wanted
@@ -86,7 +87,7 @@ def set_margin_mode(books: Books, account: Account, request: Request) -> None:
         return
     if available(account, books.listings) < 0:
         account.margin_mode = before
-        raise Refusal(refusal.MARGIN_MODE_FAILED, "Set margin mode failed: the available balance does not suffice")
+        raise _mode_failed("the available balance does not suffice")
     for position in account.positions.values():
         if account.is_cross:
             position.extra_margin = Decimal(0)  # the whole balance stands behind every position now
@@ -98,6 +99,12 @@ def set_margin_mode(books: Books, account: Account, request: Request) -> None:
 def positions_of(books: Books, account: Account, symbol: str) -> list[Position]:
     """The rows of a symbol, flat ones included: one, or in hedge mode long and short."""
     return [books.position(account, symbol, idx) for idx in account.place_indices(symbol)]
+
+
+def _mode_failed(reason: str) -> Refusal:
+    """A margin mode that cannot be set, with its reason in the result too, as the venue has it."""
+    code = refusal.MARGIN_MODE_FAILED
+    return Refusal(code, f"Set margin mode failed: {reason}", {"reasons": [{"reasonCode": str(code), "reasonMsg": reason}]})
 
 
 def _check_leverage(listing: Listing, position: Position, leverage: Decimal) -> None:

@@ -4,13 +4,13 @@ from typing import Any, Final
 
 import orjson
 
+from playd.venues.exchange.announced import STATUS_TOPIC
 from playd.venues.exchange.sessions import TopicSession
 
 TOPICS_LENGTH_MAX: Final = 21_000
 """Characters of all topics of a socket together."""
 
 SPOT_TOPICS_MAX: Final = 10
-STATUS_TOPIC: Final = "system.status"
 
 
 class PublicSession(TopicSession):
@@ -31,6 +31,8 @@ class PublicSession(TopicSession):
         return self.detail == "linear" and self.floor.streams.exists(topic)
 
     def begin(self, topic: str) -> None:
+        if topic == STATUS_TOPIC:
+            return
         first = self.floor.streams.first_frame(topic)
         if first is not None:
             self.client.send_bytes(orjson.dumps(first))

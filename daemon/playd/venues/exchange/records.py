@@ -14,6 +14,7 @@ import orjson
 
 from playd.core.errors import StateError
 from playd.core.orders import Side
+from playd.venues.exchange import retention
 from playd.venues.exchange.books import Books, MarketTime
 from playd.venues.exchange.changes import Changes
 from playd.venues.exchange.listing import ENDLESS, Gone
@@ -63,7 +64,7 @@ class Records:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        connection.executescript(_SCHEMA)
+        connection.executescript(_SCHEMA + retention.SCHEMA)
 
     @classmethod
     def open(cls, disk: Disk, path: PurePath) -> "Records":
@@ -112,6 +113,10 @@ class Records:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+
+    def forget(self, now_ms: int, filled_ms: int) -> None:
+        """Drop what is no longer kept at that market time (see `retention`)."""
+        retention.forget(self._connection, now_ms, filled_ms=filled_ms)
 
     def _write_time(self, books: Books) -> None:
         place = f"{books.time.open_ms},{int(books.time.inside)},{books.counter}"
@@ -186,8 +191,10 @@ class Records:
 
     def link_used(self, uid: int, link_id: str) -> bool:
         """Whether this user has ever used this link id."""
-        found = self._connection.execute("SELECT 1 FROM orders WHERE uid = ? AND link_id = ? LIMIT 1", (uid, link_id))
-        return found.fetchone() is not None
+        return any(
+            self._connection.execute(f"SELECT 1 FROM {table} WHERE uid = ? AND link_id = ? LIMIT 1", (uid, link_id)).fetchone()
+            for table in ("orders", "links")
+        )
 
     def closed_orders(
         self, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str, *, ended: tuple[int, int]

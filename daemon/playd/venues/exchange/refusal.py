@@ -1,6 +1,6 @@
 """What the exchange answers when it does not do what was asked: a code of the venue's list and a text."""
 
-from typing import Final
+from typing import Any, Final
 
 from playd.core.errors import PlaydError
 
@@ -54,9 +54,10 @@ STOPS_NOT_MODIFIED: Final = 34040
 
 
 class Refusal(PlaydError):
-    """A request that had no effect. `code` and `text` become `retCode` and `retMsg`."""
+    """A request that had no effect. `code` and `text` become `retCode` and `retMsg`, `result` what stands beside them."""
 
-    def __init__(self, code: int, text: str) -> None:
+    def __init__(self, code: int, text: str, result: dict[str, Any] | None = None) -> None:
         super().__init__(f"{code}: {text}")
         self.code = code
         self.text = text
+        self.result = result or {}

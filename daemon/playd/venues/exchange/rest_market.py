@@ -23,23 +23,7 @@ def server_time(ask: Ask) -> dict[str, Any]:
 
 def system_status(ask: Ask) -> dict[str, Any]:
     """What is announced: maintenance while a fault on command is one."""
-    began_ms = ask.floor.faults.began_ms("maintenance")
-    if began_ms is None:
-        return {"list": []}
-    row = {
-        "id": f"maintenance-{began_ms}",
-        "title": "System maintenance",
-        "state": "ongoing",
-        "begin": str(began_ms),
-        "end": "0",
-        "href": "",
-        "serviceTypes": [1, 2, 3, 4, 5],
-        "product": [1, 2, 3, 4, 5],
-        "uidSuffix": [],
-        "maintainType": 1,
-        "env": 1,
-    }
-    return {"list": [row]}
+    return {"list": ask.floor.announced.rows()}
 
 
 def announcements(ask: Ask) -> dict[str, Any]:

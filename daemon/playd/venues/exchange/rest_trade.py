@@ -5,12 +5,11 @@ from typing import Any, Final
 import orjson
 
 from playd.venues.exchange import amends, arrivals
-from playd.venues.exchange.closed_orders import FILLED_DEMO_MS, FILLED_MS, UNFILLED_MS
-from playd.venues.exchange.config import DEMO
 from playd.venues.exchange.model import Order
 from playd.venues.exchange.records import Page, cursor_behind, number_in
 from playd.venues.exchange.refusal import OPEN_STATUS_IN_HISTORY, PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
+from playd.venues.exchange.retention import UNFILLED_MS
 from playd.venues.exchange.rows import order_row
 from playd.venues.exchange.saved import load
 from playd.venues.exchange.words import Status
@@ -81,8 +80,8 @@ def history(ask: SignedAsk) -> dict[str, Any]:
 
 def _since(ask: SignedAsk) -> tuple[int, int]:
     """Since when an order must have been over to be shown, with a fill and without."""
-    now_ms, demo = ask.floor.books.time.now_ms, ask.floor.config.environment == DEMO
-    return now_ms - (FILLED_DEMO_MS if demo else FILLED_MS), now_ms - UNFILLED_MS
+    now_ms = ask.floor.books.time.now_ms
+    return now_ms - ask.floor.filled_kept_ms, now_ms - UNFILLED_MS
 
 
 def executions(ask: SignedAsk) -> dict[str, Any]:

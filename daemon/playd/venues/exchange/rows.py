@@ -77,7 +77,7 @@ def order_row(order: Order, listing: Listing) -> Row:
         "smpGroup": 0,
         "smpOrderId": order.smp_order_id,
         "feeCurrency": "USDT" if order.filled_steps else "",
-        "rpiTakerAccess": False,
+        "rpiTakerAccess": order.takes_rpi,
         "rpiMatchedQty": "0",
         "createdTime": str(order.created_ms),
         "updatedTime": str(order.updated_ms),

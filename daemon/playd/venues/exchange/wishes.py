@@ -61,6 +61,7 @@ class Wish:
     tolerance_type: str
     tolerance_text: str
     smp: str
+    takes_rpi: bool
 
     @property
     def reduces(self) -> bool:
@@ -77,6 +78,8 @@ class Wish:
 def read_wish(request: Request, listing: Listing) -> Wish:
     """Raises `Refusal` when something is missing, malformed, against the symbol's rules, or not offered here."""
     _check_offered(request)
+    if text_of(request, "timeInForce") == "RPI":
+        raise Refusal(PARAMETER, "params error: timeInForce RPI is for accounts with the RPI permission, see myRpiPermission")
     side = word(request, "side", ("Buy", "Sell"))
     order_type = word(request, "orderType", ("Market", "Limit"))
     tif = word(request, "timeInForce", _TIMES_IN_FORCE, default="GTC") if order_type == "Limit" else "IOC"
@@ -105,6 +108,7 @@ def read_wish(request: Request, listing: Listing) -> Wish:
         tolerance_type=tolerance_type if tolerant else "",
         tolerance_text=text_of(request, "slippageTolerance") if tolerant else "",
         smp=word(request, "smpType", SMP_TYPES, default=NO_SMP),
+        takes_rpi=flag(request, "rpiTakerAccess"),
     )
     _check_levels(wish, listing)
     if not wish.reduces:

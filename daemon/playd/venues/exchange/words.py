@@ -25,7 +25,8 @@ SMP_ENDS_TAKER: Final = ("CancelTaker", "CancelBoth")
 
 ISOLATED: Final = "ISOLATED_MARGIN"
 CROSS: Final = "REGULAR_MARGIN"
-"""Margin modes of a whole account."""
+PORTFOLIO: Final = "PORTFOLIO_MARGIN"
+"""Margin modes of a whole account. Nobody has the last one here."""
 
 
 class Status(StrEnum):

@@ -22,7 +22,8 @@ class FaultBoard:
     """
     Faults in force. `now` is the time, `note` writes into the exchange's ledger: `fault` entries.
 
-    `acts` are done by the board itself, by kind; other hits are returned to whoever asks.
+    `acts` are done by the board itself, by kind; other hits are returned to whoever asks. `renewed` hears when faults were
+    armed or healed.
     """
 
     def __init__(self, now: Callable[[], Now], note: Note) -> None:
@@ -33,6 +34,7 @@ class FaultBoard:
         self._changed = anyio.Event()
         self._healed = anyio.Event()
         self.acts: dict[str, Act] = {}
+        self.renewed: Callable[[], None] = _nobody
 
     def arm(self, faults: Iterable[Fault]) -> None:
         """Put faults in force, behind those that are."""
@@ -125,6 +127,11 @@ class FaultBoard:
         self._seams = frozenset(seam for each in self._armed for seam in each.fault.seams)
         event, self._changed = self._changed, anyio.Event()
         event.set()
+        self.renewed()
+
+
+def _nobody() -> None:
+    """Who is told while nobody asked to be."""
 
 
 def row_of(fault: Fault) -> dict[str, Any]:
