@@ -29,6 +29,9 @@ ACTION_LETTER: Final[dict[Action, str]] = {
 
 _ACTION_OF: Final = {letter: action for action, letter in ACTION_LETTER.items()}
 
+_BODY_BYTES: Final = 15
+"""Bytes of a digest that 24 base32 characters hold."""
+
 
 def _base32(data: bytes) -> str:
     return base64.b32encode(data).decode().rstrip("=").lower()
@@ -53,7 +56,7 @@ def link_id(instance_uid: str, cause: str, action: Action, leg: int, attempt: in
     `pd`, action letter, instance tag, `-`, then 24 base32 characters of SHA-256 over the five fields.
     """
     fields = "\n".join((instance_uid, cause, action, str(leg), str(attempt)))
-    body = _base32(hashlib.sha256(fields.encode()).digest())[:24]
+    body = _base32(hashlib.sha256(fields.encode()).digest()[:_BODY_BYTES])
     return f"{LINK_ID_PREFIX}{ACTION_LETTER[action]}{instance_tag(instance_uid)}-{body}"
 
 
@@ -69,7 +72,7 @@ def guardian_link_id(owner_uid: str, account: str, symbol: str, position_idx: in
     `since_ms` is when the guardian first saw the danger, so that a repeat of the same attempt is refused by the venue itself.
     """
     fields = "\n".join(("guardian", owner_uid, account, symbol, str(position_idx), str(since_ms), str(attempt)))
-    return f"{GUARDIAN_PREFIX}{instance_tag(owner_uid)}-{_base32(hashlib.sha256(fields.encode()).digest())[:24]}"
+    return f"{GUARDIAN_PREFIX}{instance_tag(owner_uid)}-{_base32(hashlib.sha256(fields.encode()).digest()[:_BODY_BYTES])}"
 
 
 def is_guardians(link: str) -> bool:

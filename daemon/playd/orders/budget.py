@@ -86,14 +86,12 @@ class LimitRow:
 
 
 @dataclass(slots=True, eq=False)
-class _Waiter:
+class _Request:
+    """A request that is to leave: whose it is, and the endpoint's bucket beside the address's."""
+
     account: "AccountBudget"
     bucket: RateBucket | None
     priority: Priority
-    ticket: int
-    since_s: float
-    granted: bool = False
-    called: anyio.Event = field(default_factory=anyio.Event)
 
     @property
     def soft(self) -> bool:
@@ -101,6 +99,14 @@ class _Waiter:
         if self.bucket is not None and self.bucket.name == STOPS:
             return self.priority is not Priority.PROTECT
         return self.priority in _SOFT
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter(_Request):
+    ticket: int
+    since_s: float
+    granted: bool = False
+    called: anyio.Event = field(default_factory=anyio.Event)
 
     def rank(self, now_s: float) -> tuple[int, int]:
         """Smaller goes first. Protect, exit and cancel keep their place; the others move up with the time they waited."""
@@ -176,10 +182,10 @@ class AddressBudget:
     def take_now(self, account: "AccountBudget", bucket: RateBucket | None, priority: Priority) -> bool:
         """One token of both limits without waiting. False when somebody waits or nothing may leave now."""
         now_s = self._clock.mono_s()
-        waiter = _Waiter(account, bucket, priority, self._tickets, now_s)
-        if self._waiting or self._free_in_s(waiter, now_s) > 0:
+        request = _Request(account, bucket, priority)
+        if self._waiting or self._free_in_s(request, now_s) > 0:
             return False
-        self._count(waiter, now_s)
+        self._count(request, now_s)
         self._waits_ms.append(0.0)
         return True
 
@@ -196,17 +202,17 @@ class AddressBudget:
         self._waiting.remove(waiter)
         waiter.called.set()
 
-    def _count(self, waiter: _Waiter, now_s: float) -> None:
-        self._bucket.count(now_s, soft=waiter.priority is Priority.DATA)
-        if waiter.bucket is not None:
-            waiter.bucket.count(now_s, soft=waiter.soft)
+    def _count(self, request: _Request, now_s: float) -> None:
+        self._bucket.count(now_s, soft=request.priority is Priority.DATA)
+        if request.bucket is not None:
+            request.bucket.count(now_s, soft=request.soft)
 
-    def _free_in_s(self, waiter: _Waiter, now_s: float) -> float:
-        waits = [self._banned_until_s - now_s, self._bucket.free_in_s(now_s, soft=waiter.priority is Priority.DATA)]
-        if waiter.bucket is not None:
-            waits.append(waiter.bucket.free_in_s(now_s, soft=waiter.soft))
-        if waiter.priority is Priority.ENTRY:
-            waits.append(waiter.account.entries_paused_for_s)
+    def _free_in_s(self, request: _Request, now_s: float) -> float:
+        waits = [self._banned_until_s - now_s, self._bucket.free_in_s(now_s, soft=request.priority is Priority.DATA)]
+        if request.bucket is not None:
+            waits.append(request.bucket.free_in_s(now_s, soft=request.soft))
+        if request.priority is Priority.ENTRY:
+            waits.append(request.account.entries_paused_for_s)
         return max(0.0, *waits)
 
 

@@ -39,9 +39,6 @@ class Facts:
         capped = limits.day_usd is not None or limits.day_orders is not None
         day_usd, day_orders = desk.caps.day(intent.bar_close_ms) if capped else (_ZERO, 0)
         hourly = limits.entries_hour_account is not None or limits.entries_hour_instance is not None
-        exposed = any(
-            limit is not None for limit in (limits.gross_pct, limits.net_pct, limits.symbol_pct, limits.max_positions)
-        )
         return AccountFacts(
             halt=desk.halts.highest(*scopes_of(intent.instance_uid, desk.alias, intent.symbol)),
             ready=not not_ready,
@@ -59,8 +56,8 @@ class Facts:
             held_s=max(desk.budget.banned_for_s, desk.budget.entries_paused_for_s),
             week_usd=desk.caps.week(intent.bar_close_ms) if limits.week_notional_pct is not None else _ZERO,
             trips=self._breakers.trips if self._breakers is not None else (),
-            holdings=self._holdings() if exposed else (),
-            working=self._working(intent) if exposed else (),
+            holdings=self._holdings() if limits.bound_exposure else (),
+            working=self._working(intent) if limits.bound_exposure else (),
             leverage=self._leverage(intent.symbol),
             rules_age_s=now_s - desk.rules_mono_s.get(intent.symbol, now_s),
         )

@@ -1,10 +1,12 @@
 """How much of an entry an account allows: the Play's own size, cut to the ceilings that are set. Pure; nothing is raised."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from playd.orders.gates import Case
+if TYPE_CHECKING:  # a case brings its fitted size along
+    from playd.orders.gates import Case
 
 TAKER: Final = Decimal("0.00055")
 """Fee that a loss at the stop is reckoned with, on the way in and out: the venue's rate for those without a discount."""
@@ -20,39 +22,36 @@ class Fitted:
     why: str = ""
 
 
-def fitted_qty(case: Case) -> Fitted:
+def fitted_qty(case: "Case") -> Fitted:
     """The largest quantity, not above the intent's, that every ceiling allows. Zero where a ceiling cannot be reckoned."""
     if not (case.intent.qty.is_finite() and case.intent.price_ref.is_finite() and case.intent.price_ref > 0):
         return Fitted(_ZERO, "quantity or price is no positive number")
     best = Fitted(case.intent.qty)
     for name, limit, allowed in _ceilings(case):
-        if limit is not None:
-            qty = _whole_steps(allowed, case.instrument.step)
-            best = Fitted(qty, f"{name} is {limit}") if qty < best.qty else best
+        qty = _whole_steps(allowed, case.instrument.step)
+        best = Fitted(qty, f"{name} is {limit}") if qty < best.qty else best
     return best
 
 
-def _ceilings(case: Case) -> tuple[tuple[str, Decimal | None, Decimal], ...]:
-    """(setting, its value, the quantity it allows in base coin) of every ceiling."""
+def _ceilings(case: "Case") -> Iterator[tuple[str, Decimal, Decimal]]:
+    """(setting, its value, the quantity it allows in base coin) of every ceiling that is set."""
     limits, price = case.settings.limits, case.intent.price_ref
     equity, leverage = case.facts.equity_usdt or _ZERO, case.facts.leverage or _ZERO
-    return (
-        ("micro_order_usd", limits.order_usd, (limits.order_usd or _ZERO) / price),
-        ("risk_per_trade_pct", limits.risk_per_trade_pct, _share(equity, limits.risk_per_trade_pct) / _unit_risk(case)),
-        ("notional_per_trade_pct", limits.notional_per_trade_pct, _share(equity, limits.notional_per_trade_pct) / price),
-        ("margin_per_trade_pct", limits.margin_per_trade_pct, _share(equity, limits.margin_per_trade_pct) * leverage / price),
-    )
+    if limits.order_usd is not None:
+        yield "micro_order_usd", limits.order_usd, limits.order_usd / price
+    if (risk := limits.risk_per_trade_pct) is not None:
+        yield "risk_per_trade_pct", risk, equity * risk / 100 / _unit_risk(case)
+    if (notional := limits.notional_per_trade_pct) is not None:
+        yield "notional_per_trade_pct", notional, equity * notional / 100 / price
+    if (margin := limits.margin_per_trade_pct) is not None:
+        yield "margin_per_trade_pct", margin, equity * margin / 100 * leverage / price
 
 
-def _unit_risk(case: Case) -> Decimal:
+def _unit_risk(case: "Case") -> Decimal:
     """Loss of one base coin that is stopped out, in USDT: distance, fees both ways, slippage."""
     intent, slippage = case.intent, case.settings.limits.slippage_allowance_bps / 10_000
     distance = abs(intent.price_ref - intent.stop) if intent.stop is not None else intent.price_ref
     return distance + intent.price_ref * (2 * TAKER + slippage)
-
-
-def _share(equity: Decimal, pct: Decimal | None) -> Decimal:
-    return equity * (pct or _ZERO) / 100
 
 
 def _whole_steps(qty: Decimal, step: Decimal) -> Decimal:

@@ -8,12 +8,14 @@ so that the stored result explains itself.
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 from playd.core.instrument import Instrument
 from playd.core.orders import Intent
 from playd.orders.breakers import Trip
 from playd.orders.exposure import Holding, Working
+from playd.orders.fitting import Fitted, fitted_qty
 from playd.orders.halts import Halt, Level
 from playd.orders.settings import OrderSettings
 
@@ -80,7 +82,7 @@ class AccountFacts:
     rules_age_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """Everything a gate may look at."""
 
@@ -89,6 +91,11 @@ class Case:
     facts: AccountFacts
     instrument: Instrument
     settings: OrderSettings
+
+    @cached_property
+    def fitted(self) -> Fitted:
+        """How much of the entry the account allows; six gates and the order itself ask."""
+        return fitted_qty(self)
 
 
 @dataclass(frozen=True, slots=True)

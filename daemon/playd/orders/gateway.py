@@ -6,8 +6,9 @@ because its instance was stopped.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import ROUND_CEILING, Decimal
+from hashlib import sha256
 from typing import Final
 
 import anyio
@@ -18,7 +19,6 @@ from playd.core.orders import Intent, IntentClass, OrderRequest, OrderState, Sid
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
 from playd.orders.facts import Facts
-from playd.orders.fitting import fitted_qty
 from playd.orders.gates import Case, GateInputs, Refusal
 from playd.orders.halts import Level, account_scope, scopes_of, symbol_scope
 from playd.orders.machine import OrderEvent
@@ -81,6 +81,7 @@ class Gateway:
         """Wakes the resolver; set by `Account`."""
         self.entry_sent: Callable[[str, str], None] = lambda _symbol, _link: None
         """Opens a fill check for an entry that may be at the venue; set by `Account`."""
+        self._limits_key = self._keep_limits()
 
     async def submit_entry(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Verdict:
         """Judge and, if every gate passes, send one entry. See `Verdict`. Raises `RecordError` when nothing can be recorded."""
@@ -201,10 +202,17 @@ class Gateway:
             return Verdict("AMENDED", "this intent exists")
         return Verdict("SENT", f"this intent exists and its order is {orders[-1].state}", link_id=orders[-1].link_id)
 
+    def _keep_limits(self) -> str:
+        """Keep the limits in force in the ledger; intents name their key, which is shorter and explains them all the same."""
+        limits = canonical_json({name: str(value) for name, value in asdict(self._desk.settings.limits).items()})
+        key = f"limits:{sha256(limits).hexdigest()[:16]}"
+        self._desk.ledger.set_meta(key, limits.decode())
+        return key
+
     def _write_entry(self, case: Case, instance: Instance) -> OrderRow:
         """The intent as it was decided, and the order with as much of it as the account allows, in one synced transaction."""
-        desk, intent, fitted = self._desk, case.intent, fitted_qty(case)
-        gates: dict[str, object] = {"passed": "all", "limits": str(desk.settings.limits), "cut": fitted.why}
+        desk, intent, fitted = self._desk, case.intent, case.fitted
+        gates: dict[str, object] = {"passed": "all", "limits": self._limits_key, "cut": fitted.why}
         allowed = replace(intent, qty=fitted.qty)
         cut = f"; {intent.qty} cut to {fitted.qty} because {fitted.why}" if fitted.why else ""
         detail = f"{intent.reason}{cut}"

@@ -5,7 +5,6 @@ from typing import Final
 
 from playd.core.orders import Side
 from playd.orders.exposure import Working, worst_case
-from playd.orders.fitting import fitted_qty
 from playd.orders.gates import Case, Refusal
 from playd.orders.risk_limits import RiskLimits
 
@@ -50,14 +49,15 @@ def size(case: Case) -> Refusal | None:
         ticks = abs(case.intent.price_ref - case.intent.stop) / case.instrument.tick
         if ticks < _LEAST_STOP_TICKS:
             return Refusal("SIZE_ZERO", "the stop is too near to size by", f"{ticks:.1f}", str(_LEAST_STOP_TICKS), "ticks")
-    fitted = fitted_qty(case)
-    if fitted.qty <= 0:
-        return Refusal("SIZE_ZERO", f"nothing is left of the size: {fitted.why}", str(fitted.qty), str(step), "base coin")
+    if case.fitted.qty <= 0:
+        return Refusal(
+            "SIZE_ZERO", f"nothing is left of the size: {case.fitted.why}", str(case.fitted.qty), str(step), "base coin"
+        )
     return None
 
 
 def order_cap(case: Case) -> Refusal | None:
-    hard, notional = case.settings.limits.hard_order_usd, fitted_qty(case).qty * case.intent.price_ref
+    hard, notional = case.settings.limits.hard_order_usd, case.fitted.qty * case.intent.price_ref
     if hard is not None and notional > hard:
         return Refusal("ORDER_CAP", "order is larger than any may be", f"{notional:.2f}", str(hard), "USD")
     return None
@@ -65,7 +65,7 @@ def order_cap(case: Case) -> Refusal | None:
 
 def day_cap(case: Case) -> Refusal | None:
     limits, facts = case.settings.limits, case.facts
-    after_usd = facts.day_usd + fitted_qty(case).qty * case.intent.price_ref
+    after_usd = facts.day_usd + case.fitted.qty * case.intent.price_ref
     if limits.day_usd is not None and after_usd > limits.day_usd:
         return Refusal("DAY_CAP", "opened notional of the UTC day", f"{after_usd:.2f}", str(limits.day_usd), "USD")
     if limits.day_orders is not None and facts.day_orders >= limits.day_orders:
@@ -85,7 +85,7 @@ def week_exposure(case: Case) -> Refusal | None:
     if pct is None or equity is None:
         return None
     cap = equity * pct / 100
-    after_usd = case.facts.week_usd + fitted_qty(case).qty * case.intent.price_ref
+    after_usd = case.facts.week_usd + case.fitted.qty * case.intent.price_ref
     if after_usd <= cap and case.facts.week_usd <= cap * (1 - _LAST_SHARE):
         return None
     return Refusal("WEEK_CAP", "opened notional of the last seven days", f"{after_usd:.2f}", f"{cap:.2f}", "USD")
@@ -94,7 +94,9 @@ def week_exposure(case: Case) -> Refusal | None:
 def exposure(case: Case) -> Refusal | None:
     """Everything held, working or in doubt, and this order, each in its worst direction."""
     limits, facts, intent = case.settings.limits, case.facts, case.intent
-    wanted = Working(intent.symbol, intent.side, fitted_qty(case).qty, intent.price_ref)
+    if not limits.bound_exposure:
+        return _leverage(case, limits)
+    wanted = Working(intent.symbol, intent.side, case.fitted.qty, intent.price_ref)
     after = worst_case(facts.holdings, (*facts.working, wanted))
     of_symbol = after.symbols.get(intent.symbol, Decimal(0))
     for value, pct, what in (
@@ -146,7 +148,7 @@ def band(case: Case) -> Refusal | None:
 
 
 def minimum(case: Case) -> Refusal | None:
-    qty, rules = fitted_qty(case).qty, case.instrument
+    qty, rules = case.fitted.qty, case.instrument
     if qty < rules.min_qty:
         return Refusal("BELOW_MINIMUM", "quantity is below the venue's minimum", str(qty), str(rules.min_qty), "base coin")
     most = rules.max_market_qty if case.intent.order_type == "Market" else rules.max_qty

@@ -40,6 +40,11 @@ class RiskLimits:
     liquidation_safety: Decimal | None = None
     delist_no_entry_h: int | None = None
 
+    @property
+    def bound_exposure(self) -> bool:
+        """Whether anything bounds what entries add up to, so that somebody must add it up."""
+        return any(limit is not None for limit in (self.gross_pct, self.net_pct, self.symbol_pct, self.max_positions))
+
     @classmethod
     def from_settings(cls, settings: Settings, environment: Environment) -> "RiskLimits":
         """The limits of an account. On the local exchange only those that somebody wrote down."""

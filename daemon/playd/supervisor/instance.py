@@ -326,6 +326,8 @@ class EngineInstance:
 
     async def _bring_levels(self) -> None:
         """Bring the levels of fills to the venue. Where the price is beyond the stop already, the position is left at once."""
+        if not self._moves:
+            return
         # Bars and events both come here: whoever comes second must not take a submission under way for one that is done.
         async with self._bringing:
             while self._moves:

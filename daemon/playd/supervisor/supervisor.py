@@ -205,11 +205,12 @@ class Supervisor:
 
     def _feed_trouble(self, slot: Slot) -> str:
         """What is wrong with the bars that an instance reads; empty when nothing is."""
-        hub = self._parts.hub_of(slot.record)
-        states = {symbol: hub.feed_state(symbol) for symbol in slot.symbols}
-        bad = {symbol: state for symbol, state in states.items() if state in (FeedState.STALE, FeedState.GAP)}
-        names = {symbol: "feed" if symbol == slot.record.symbol else f"feed of {symbol}" for symbol in bad}
-        return ", ".join(f"{names[symbol]} is {state}" for symbol, state in bad.items())
+        hub, troubles = self._parts.hub_of(slot.record), []
+        for symbol in slot.symbols:
+            state = hub.feed_state(symbol)
+            if state in (FeedState.STALE, FeedState.GAP):
+                troubles.append(f"{'feed' if symbol == slot.record.symbol else f'feed of {symbol}'} is {state}")
+        return ", ".join(troubles)
 
     def _cause(self, slot: Slot, code: str, text: str) -> None:
         """A cause holds while it has a text."""

@@ -12,7 +12,6 @@ from playd.core.modes import Environment
 from playd.core.orders import Side
 from playd.orders.breakers import Trip
 from playd.orders.exposure import Holding, Working, worst_case
-from playd.orders.fitting import fitted_qty
 from playd.orders.gates import AccountFacts, Case
 from playd.orders.halts import Halt, Level
 from playd.orders.pipeline import PIPELINE, bounds_of, explain, judge
@@ -254,7 +253,7 @@ def test_caps_are_off_for_the_local_exchange_unless_they_are_written_and_on_ever
     ],
 )
 def test_ceilings_cut_the_size_to_whole_steps_and_never_raise_it(limits: dict[str, Any], qty: str) -> None:
-    fitted = fitted_qty(limited(**limits))
+    fitted = limited(**limits).fitted
 
     assert fitted.qty == Decimal(qty)
     assert (fitted.why == "") == (qty == "0.010")

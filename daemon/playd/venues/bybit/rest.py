@@ -8,6 +8,7 @@ connection raises `LinkError`; whatever the venue said comes back as an `Answer`
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -133,8 +134,8 @@ class RestClient:
         query = _raw_query(call.query) if call.method == "GET" else ""
         body = b"" if call.method == "GET" else orjson.dumps(call.query)
         headers = self._headers(call, query.encode() or body)
-        url = URL(f"{self._base_url}{call.path}{'?' if query else ''}{query}", encoded=True)
-        within = aiohttp.ClientTimeout(total=deadline_s)
+        url = _url(f"{self._base_url}{call.path}?{query}" if query else f"{self._base_url}{call.path}")
+        within = _timeout(deadline_s)
         with self._link_errors(call, deadline_s):
             async with self._session.request(call.method, url, data=body or None, headers=headers, timeout=within) as response:
                 raw = await _bounded_body(response)
@@ -207,6 +208,16 @@ class RestClient:
         if self._account is not None:
             text = self._account.secret.scrub(self._account.api_key.scrub(text))
         return redact(text)[:MAX_TEXT]
+
+
+@lru_cache(maxsize=64)
+def _url(text: str) -> URL:
+    return URL(text, encoded=True)
+
+
+@lru_cache
+def _timeout(total_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total_s)
 
 
 def raise_unless_accepted(call: Call, answer: Answer) -> None:
