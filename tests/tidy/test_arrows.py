@@ -30,6 +30,13 @@ MAY_IMPORT["cli"] = {*MAY_IMPORT["control"], "control"}
 THIRD_PARTY_OF_THE_HEART = {"numba", "numpy", "orjson", "pydantic", "ruamel", "typing_extensions"}
 """What compiled, pure code and the reading of Plays need. Nothing in it can wait, write or look at a clock."""
 
+COMPILERS = (
+    "numba",
+    "playd.matching.compiled.",
+    *(f"playd.kernels.compiled.{name}" for name in ("part", "inlined", "compiled")),
+)
+"""What whoever has compiled functions imports."""
+
 
 def _ours(module: Module) -> Iterator[tuple[str, str]]:
     for node, name in module.imports():
@@ -45,6 +52,20 @@ def test_imports_follow_the_arrows(module: Module) -> None:
         return
     allowed = MAY_IMPORT[module.package]
     assert [f"{place}: {module.package} may not import {found}" for place, found in _ours(module) if found not in allowed] == []
+
+
+def test_no_compiled_function_rests_on_plays() -> None:
+    """The cache of machine code is named after the other packages, so that a change of the checker compiles nothing anew."""
+    compiled = [one for one in modules() if any(name.startswith(COMPILERS) for _, name in one.imports())]
+    assert compiled
+    faults = [f"{one.name} is compiled" for one in compiled if one.package == "plays"]
+    faults += [
+        f"{place}: {one.name} is compiled and imports plays"
+        for one in compiled
+        for place, found in _ours(one)
+        if found == "plays"
+    ]
+    assert faults == []
 
 
 def test_every_package_has_its_place() -> None:

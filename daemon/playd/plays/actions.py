@@ -7,7 +7,7 @@ from playd.plays.conditions import Expr, Ref
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.expressions import ExpressionReader
 from playd.plays.features import IDENTIFIER
-from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
 from playd.plays.model import ActionName, Block, Case, Emit, Scalar
 from playd.plays.names import Names
 from playd.plays.operands import read_reference
@@ -128,7 +128,7 @@ class ActionReader:
         if word in ACTIONS:
             return True
         if word in _NEVER_OFFERED:
-            text = f"found `{word}`, which is not offered, expected {one_of(ACTIONS)}"
+            text = f"found `{word}`, which is not offered, expected {one_of(ACTIONS)}{IMPORTABLE}"
             self._report.add("E451", mark, path, text)
         else:
             near = did_you_mean(str(word), ACTIONS)

@@ -5,7 +5,7 @@ from typing import Final, cast
 from playd.kernels.spec import ColumnType
 from playd.plays.conditions import Between, Compare, CompareOp, Member, Number, Operand
 from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
-from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.findings import Mark, Report, did_you_mean, nearest_name, one_of
 from playd.plays.hints import hint
 from playd.plays.literals import LiteralReader, with_article
 from playd.plays.names import Names
@@ -77,7 +77,11 @@ class ComparisonReader:
 
     def from_map(self, item: Map, path: str) -> Comparison | None:
         """`{lhs, op, rhs, tolerance}`."""
-        section = Section(item, LONG_FORM, path, self._report, mark=item.mark)
+        strange = self._refuse_strange(item, path)
+        if any(nearest_name(key, (name,)) for key in strange for name in LONG_FORM.names if name not in item.keys):
+            return None  # one of its own keys is misspelt, and named as that
+        own = Map(tuple(entry for entry in item if entry.key not in strange), item.mark)
+        section = Section(own, LONG_FORM, path, self._report, mark=item.mark)
         left, op_item, right = section.item("lhs"), section.item("op"), section.item("rhs")
         if left is None or right is None or op_item is None:
             return None
@@ -100,6 +104,15 @@ class ComparisonReader:
                 "E104", section.mark_of("tolerance"), f"{path}.tolerance", f"found a tolerance, expected none with `{op}`"
             )
         return self._condition(left, op, right, tolerance, item.mark, (f"{path}.lhs", f"{path}.rhs"))
+
+    def _refuse_strange(self, item: Map, path: str) -> list[str]:
+        """E401 for every key that does not belong to a long condition; returns them."""
+        strange = [entry for entry in item if entry.key not in LONG_FORM.names]
+        for entry in strange:
+            near = did_you_mean(entry.key, LONG_FORM.names)
+            text = f"found the key `{entry.key}` in a condition, expected {one_of(LONG_FORM.names)}{near}"
+            self._add("E401", entry.mark, f"{path}.{entry.key}", text)
+        return [entry.key for entry in strange]
 
     def _operator(self, item: Leaf, path: str) -> str | None:
         word = item.value

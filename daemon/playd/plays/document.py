@@ -139,6 +139,7 @@ def _unreadable(text: str) -> tuple[Mark, str, str] | None:
 _ODD: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DEEP: Final = re.compile(rf"(?:[\[{{]\s*){{{_DEPTH + 1}}}")
 _BARE_SIGN: Final = re.compile(r"[\[,{]\s*(>=?|[-*%@&|!]=?)\s*[,:]")
+_BARE_BRACKET: Final = re.compile(r"[\[,:]\s*[A-Za-z_][\w.]*\[[-+\d.]+\]")
 
 
 def _place(text: str, at: int) -> Mark:
@@ -151,6 +152,8 @@ def _advice(text: str, where: Mark) -> str:
     line = lines[where.line - 1] if where.line <= len(lines) else ""
     if "\t" in line:
         return "; indent with spaces, a tab has no place there"
+    if _BARE_BRACKET.search(line):
+        return '; put references with brackets in quotes, like "fib.level[0.5]"'
     return "; put operators and text with signs in quotes" if _BARE_SIGN.search(line) else ""
 
 

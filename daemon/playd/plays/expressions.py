@@ -3,16 +3,17 @@
 import re
 from typing import Final, cast
 
-from playd.core.timeframes import DAY_MS, MINUTE_MS, NAME_OF_MS, TIMEFRAME_MS
+from playd.core.timeframes import DAY_MS, MINUTE_MS, NAME_OF_MS
 from playd.plays.comparisons import ComparisonReader, is_condition
 from playd.plays.conditions import All, AnyOf, Expr, Not, UseSetup, Window, WindowKind
 from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
-from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
+from playd.plays.model import Timeframes
 from playd.plays.names import Names
 from playd.plays.operands import is_arithmetic
 from playd.plays.reader import Key, Section, Table
 from playd.plays.suspicions import Placed
-from playd.plays.timeframe_words import read_timeframe
+from playd.plays.timeframe_words import read_role
 
 WINDOW_BARS: Final = 5000
 _DURATION_MAX_MS: Final = 90 * DAY_MS
@@ -42,8 +43,10 @@ _LONG_FORM_KEYS: Final = ("lhs", "op", "rhs")
 class ExpressionReader:
     """Reads expressions of one Play. `used_setups` collects which setups are named, and where; `placed` what was read."""
 
-    def __init__(self, names: Names, setups: tuple[str, ...], report: Report) -> None:
+    def __init__(self, names: Names, timeframes: Timeframes, setups: tuple[str, ...], report: Report) -> None:
+        """`timeframes`: what roles stand for. `setups`: names of all that are declared."""
         self._names = names
+        self._timeframes = timeframes
         self._setups = setups
         self._report = report
         self._comparisons = ComparisonReader(names, report)
@@ -104,11 +107,14 @@ class ExpressionReader:
                     "E401",
                     entry.mark,
                     f"{path}.{entry.key}",
-                    f"found the key `{entry.key}` {where}, expected {one_of(LOGIC)}{near}",
+                    f"found the key `{entry.key}` {where}, expected {one_of(LOGIC)}{near}{IMPORTABLE if known else ''}",
                 )
         if len(known) > 1:
             self._add(
-                "E401", known[1].mark, path, f"found `{known[0].key}` and `{known[1].key}` side by side, expected one of them"
+                "E401",
+                known[1].mark,
+                path,
+                f"found `{known[0].key}` and `{known[1].key}` side by side, expected one of them{IMPORTABLE}",
             )
         if not item.entries:
             self._add("E401", item.mark, path, f"found an empty map, expected {one_of(LOGIC)}")
@@ -191,10 +197,12 @@ class ExpressionReader:
 
     def _anchor_ms(self, section: Section) -> int:
         item, path = section.item("anchor_tf"), section.path_of("anchor_tf")
-        word = read_timeframe(item, path, self._report) if item is not None else None
-        if item is None or word is None:
+        if item is None:
             return 0
-        mark, anchor_ms = item.mark, TIMEFRAME_MS[word]
+        anchor_ms = read_role(item, path, self._timeframes, self._report)
+        if anchor_ms is None:
+            return 0
+        mark, word = item.mark, NAME_OF_MS[anchor_ms]
 
         def check(clock_ms: int) -> None:
             if anchor_ms < clock_ms:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from playd.kernels.structures.spec import Output, Settings, StructureSpec, level_name, slot_name
-from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
+from playd.plays.older_names import is_older_field
 
 _NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _LEVEL: Final = re.compile(rf"level(?:\[({_NUMBER})\]|_({_NUMBER}))\Z")
@@ -67,6 +68,7 @@ class FieldFinder:
             return None
         near = did_you_mean(name, self._outputs)
         text = f"found the unknown field `{field}` of `{self._id}` ({self._kind}), expected {one_of(self._shown())}{near}"
+        text += IMPORTABLE if is_older_field(self._kind, field) else ""
         self._report.add("E411", mark, path, text)
         return None
 

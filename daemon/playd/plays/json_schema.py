@@ -4,6 +4,7 @@ The JSON Schema of Play files, for editors: made from the same tables that the c
 It knows keys, words and ranges. What needs more than one place of the file (names, types, contracts) only the checker knows.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -75,7 +76,7 @@ def play_schema() -> Schema:
             position_policy=_policy(),
             risk=_risk(RISK),
             risk_model=_risk(RISK_MODEL),
-            entry=_object(ENTRY, **{name: _any_case(ENTRY.key(name)) for name in ("order_type", "time_in_force")}),
+            entry=_object(ENTRY),
             validation=_validation(),
             synthetic=_validation(),
             expected=_object(EXPECTED),
@@ -102,16 +103,18 @@ def _map_of(schema: Schema) -> Schema:
     return {"type": "object", "propertyNames": {"pattern": _IDENTIFIER}, "additionalProperties": schema}
 
 
-def _any_case(key: Key) -> Schema:
-    words = sorted({spelling for word in key.words for spelling in (word, word.lower(), word.upper())})
-    return _or_variable({"enum": words})
+def _any_case(words: Sequence[str]) -> Schema:
+    """Words that an editor proposes, and their every other spelling."""
+    spellings = "|".join("".join(f"[{letter.upper()}{letter.lower()}]" for letter in word) for word in words)
+    return {"anyOf": [{"enum": list(words)}, {"type": "string", "pattern": f"^({spellings})$"}]}
 
 
 def _key(key: Key) -> Schema:
     if key.kind in ("map", "list", "any"):
         return {"type": _TYPES[key.kind]} if key.kind != "any" else {}
     is_word = key.kind == "word"
-    schema: Schema = {"enum": list(key.words)} if is_word else {"type": _TYPES[key.kind]}
+    words: Schema = _any_case(key.words) if key.any_case else {"enum": list(key.words)}
+    schema: Schema = words if is_word else {"type": _TYPES[key.kind]}
     if key.low is not None:
         schema["exclusiveMinimum" if key.above else "minimum"] = key.low
     if key.high is not None:
@@ -233,10 +236,10 @@ def _conditions() -> Schema:
     }
     keyed: list[Schema] = [{"type": "object", "properties": {name: one}, "required": [name]} for name, one in logic.items()]
     branches: list[Schema] = [
-        _list(operand, {"enum": plain}, right),
+        _list(operand, {"enum": plain}, _ref("right_side")),
         _list(operand, {"enum": list(NEAR_OPS)}, operand, tolerance),
         _ref("expressions"),
-        _object(LONG_FORM, lhs=operand, rhs=right),
+        _object(LONG_FORM, lhs=operand, rhs=_ref("right_side")),
         *keyed,
     ]
     return {
@@ -248,14 +251,17 @@ def _conditions() -> Schema:
                 arithmetic,
             ]
         },
+        "right_side": right,
         "expressions": {"type": "array", "items": expression, "minItems": 1},
         "expression": {"anyOf": branches},
     }
 
 
 def _levels() -> Schema:
+    sides: Schema = {"anyOf": [{"type": "string"}, _object(REFERENCE)]}
+    special = {"long": sides, "short": sides}
     return {
-        name: {"oneOf": [_object(table, type={"const": kind}) for kind, table in tables.items()]}
+        name: {"oneOf": [_object(table, type={"const": kind}, **special) for kind, table in tables.items()]}
         for name, tables in (("stop", STOPS), ("target", TARGETS))
     }
 
@@ -265,9 +271,13 @@ def _actions() -> Schema:
         "type": "object",
         "additionalProperties": {"anyOf": [{"type": ["number", "string", "boolean"]}, {"type": "object"}]},
     }
+    beside: dict[str, Schema] = {"metadata": metadata, "percent": _key(PERCENT)}
+    long_form = Table((*LONG_FORM.keys, EMIT.key("metadata"), PERCENT))
     body: Schema = {
-        "allOf": [_ref("expression")],
-        "properties": {"metadata": metadata, "percent": _key(PERCENT)},
+        "anyOf": [
+            {"allOf": [_ref("expression")], "properties": beside},
+            _object(long_form, lhs=_ref("operand"), rhs=_ref("right_side"), **beside),
+        ]
     }
     emits: Schema = {
         "type": "array",

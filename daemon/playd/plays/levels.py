@@ -5,7 +5,7 @@ from typing import cast
 from playd.kernels.spec import ColumnType
 from playd.plays.conditions import Ref
 from playd.plays.document import Item, Leaf, Map, kind_of
-from playd.plays.findings import Report, did_you_mean, one_of
+from playd.plays.findings import Mark, Report, did_you_mean, one_of
 from playd.plays.model import (
     AtrDistance,
     AtrTrailing,
@@ -19,6 +19,7 @@ from playd.plays.model import (
     Target,
 )
 from playd.plays.names import Names
+from playd.plays.operands import read_reference
 from playd.plays.reader import Section, Table
 from playd.plays.risk_tables import STOPS, TARGETS
 
@@ -97,9 +98,9 @@ class LevelReader:
     def _level(self, section: Section) -> LevelStop | None:
         sides: dict[str, Ref | None] = {"long": None, "short": None}
         for side in sides:
-            word = section.text(side)
-            if word:
-                sides[side] = self._number_column(word, section, side)
+            item = section.item(side)
+            if item is not None:
+                sides[side] = self._level_of(item, section.path_of(side))
         if not section.has("long") and not section.has("short"):
             text = "found neither `long` nor `short`, expected a reference for each side that is used"
             self._report.add("E103", section.mark, section.path, text)
@@ -111,9 +112,23 @@ class LevelReader:
         word = section.text("atr_feature_id")
         return self._number_column(word, section, "atr_feature_id") if word else None
 
+    def _level_of(self, item: Item, path: str) -> Ref | None:
+        """A reference in either form that holds prices."""
+        if isinstance(item, Map):
+            return self._as_number(read_reference(item, path, self._names, self._report), item.mark, path)
+        word = item.value if isinstance(item, Leaf) else None
+        if isinstance(word, str):
+            return self._as_number(self._names.resolve(word, 0, item.mark, path, self._report), item.mark, path)
+        if not (isinstance(item, Leaf) and item.reported):
+            self._report.add("E107", item.mark, path, f"found {kind_of(item)}, expected a reference like swing.low_level")
+        return None
+
     def _number_column(self, word: str, section: Section, key: str) -> Ref | None:
         mark, path = section.mark_of(key), section.path_of(key)
-        ref = self._names.resolve(word, 0, mark, path, self._report)
+        return self._as_number(self._names.resolve(word, 0, mark, path, self._report), mark, path)
+
+    def _as_number(self, ref: Ref | None, mark: Mark, path: str) -> Ref | None:
+        """E420 for a column that holds no FLOAT numbers."""
         if ref is not None and self._names.column(ref).type is not ColumnType.FLOAT:
-            self._report.add("E420", mark, path, f"found `{word}`, which is no FLOAT column, expected FLOAT")
+            self._report.add("E420", mark, path, f"found `{ref.column}`, which is no FLOAT column, expected FLOAT")
         return ref

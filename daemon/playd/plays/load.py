@@ -16,7 +16,7 @@ from playd.plays.evaluation import evaluation
 from playd.plays.expressions import ExpressionReader
 from playd.plays.extent import refuse_endless
 from playd.plays.features import read_features
-from playd.plays.findings import Report
+from playd.plays.findings import IMPORTABLE, Report
 from playd.plays.model import Play, Scalar
 from playd.plays.names import MINUTE_PRICES, REFERENCE_ID, Names
 from playd.plays.normal_form import (
@@ -140,7 +140,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     structures = structure_reader.read(top.item("structures"))
     features = with_swings(features, structures, top.item("features"), names, report)
     setups_item = top.item("setups")
-    expressions = ExpressionReader(names, setups_item.keys if isinstance(setups_item, Map) else (), report)
+    expressions = ExpressionReader(names, timeframes, setups_item.keys if isinstance(setups_item, Map) else (), report)
     setups = read_setups(setups_item, expressions, report)
     actions = ActionReader(names, expressions, report).read(top.item("actions"))
     endless = refuse_endless(setups, actions, (top.mark_of("setups"), top.mark_of("actions")), report)
@@ -215,7 +215,7 @@ def _reference(top: Section, report: Report) -> str | None:
 def _description(top: Section, report: Report) -> str:
     description = top.text("description")
     if ("--start" in description or "--end" in description) and not top.has("date_range"):
-        text = "found a window in free text, which has no effect: write `date_range`"
+        text = f"found a window in free text, which has no effect: write `date_range`{IMPORTABLE}"
         report.add("W601", top.mark_of("description"), "description", text)
     return description
 

@@ -12,7 +12,8 @@ from playd.core.timeframes import MINUTE_MS, NAME_OF_MS
 from playd.kernels.spec import ColumnType, IndicatorSpec
 from playd.plays.conditions import Ref
 from playd.plays.fields import FieldFinder, StructureNames
-from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
+from playd.plays.older_names import is_older_field, is_older_reference
 from playd.plays.reader import QUOTED_NUMBER, is_quoted_number
 from playd.plays.tables import PRICES
 
@@ -102,7 +103,7 @@ class Names:
         declared = f"a feature ({one_of(self.features)})" if self.features else "a feature (none is declared)"
         if self.structures:
             declared += f", a structure ({one_of(self.structures)})"
-        near = QUOTED_NUMBER if is_quoted_number(text) else near
+        near = IMPORTABLE if is_older_reference(text) else QUOTED_NUMBER if is_quoted_number(text) else near
         text = f"found the unknown id `{name}`, expected {declared} or a built-in ({one_of(PRICES)}, …){near}"
         report.add("E410", mark, path, text)
 
@@ -133,12 +134,12 @@ class Names:
                 return None
             return Ref(name, spec.primary, offset)
         if output not in outputs:
-            near = did_you_mean(output, outputs)
+            near, older = did_you_mean(output, outputs), IMPORTABLE if is_older_field(spec.name, output) else ""
             report.add(
                 "E411",
                 mark,
                 path,
-                f"found the unknown field `{output}` of `{name}` ({spec.name}), expected {one_of(outputs)}{near}",
+                f"found the unknown field `{output}` of `{name}` ({spec.name}), expected {one_of(outputs)}{near}{older}",
             )
             return None
         return Ref(name, output, offset)

@@ -5,7 +5,8 @@ from typing import Final
 
 from playd.kernels.spec import ParamSpec, Value
 from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
-from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
+from playd.plays.older_names import is_older_param
 from playd.plays.reader import Key, Kind, Table, describe, read_scalar
 
 _KINDS: Final[dict[str, Kind]] = {
@@ -64,7 +65,8 @@ class ParamReader:
             if entry.key not in self._params:
                 known = one_of(self._table.names) if self._table.names else "none"
                 near = did_you_mean(entry.key, self._table.names) or self._hint(entry.key)
-                text = f"found the unknown parameter `{entry.key}` of `{self._owner}`, expected {known}{near}"
+                older = IMPORTABLE if is_older_param(self._owner, entry.key, self._params) else ""
+                text = f"found the unknown parameter `{entry.key}` of `{self._owner}`, expected {known}{near}{older}"
                 self._report.add("E302", entry.mark, where, text)
                 continue
             value = self._value(entry.value, self._params[entry.key], where)

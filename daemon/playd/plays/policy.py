@@ -5,7 +5,7 @@ from typing import Final, Literal, cast
 
 from playd.core.zones import changes_after, zone_names
 from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
-from playd.plays.findings import Report, did_you_mean, one_of
+from playd.plays.findings import IMPORTABLE, Report, did_you_mean, one_of
 from playd.plays.model import FundingGuard, Policy, TradingWindow
 from playd.plays.reader import Section, read_scalar
 from playd.plays.tables import COOLDOWN, DAYS, FUNDING_GUARD, POLICY, TRADING_WINDOW
@@ -19,7 +19,7 @@ _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])\Z")
 def read_policy(top: Section, report: Report) -> Policy:
     """The position policy with every default."""
     section = top.section("position_policy", POLICY)
-    section.integer("max_positions_per_symbol")
+    _refuse_several(section, report)
     for name in ("allow_flip", "allow_scale_in", "allow_scale_out"):
         _refuse_true(section, name, report)
     exit_bars, stop_bars = _cooldown(section, report)
@@ -38,10 +38,20 @@ def read_policy(top: Section, report: Report) -> Policy:
     )
 
 
+def _refuse_several(section: Section, report: Report) -> None:
+    name = "max_positions_per_symbol"
+    item = section.item(name)
+    if isinstance(item, Leaf) and isinstance(item.value, int) and item.value > 1:
+        text = f"found `{item.value}`, expected 1: one position per symbol{IMPORTABLE}"
+        report.add("E106", item.mark, section.path_of(name), text)
+    else:
+        section.integer(name)
+
+
 def _refuse_true(section: Section, name: str, report: Report) -> None:
     item = section.item(name)
     if isinstance(item, Leaf) and item.value is True:
-        report.add("E105", item.mark, section.path_of(name), "found true, expected false: this is not offered")
+        report.add("E105", item.mark, section.path_of(name), f"found true, expected false: this is not offered{IMPORTABLE}")
     elif item is not None and not (isinstance(item, Leaf) and item.value is False):
         report.add("E107", item.mark, section.path_of(name), f"found {kind_of(item)}, expected false")
 

@@ -121,11 +121,15 @@ class Section:
         # An absent map is reported where it is missing, not once more for each of its keys.
         for key in self._table.keys if self._present else ():
             if key.required and key.name not in self._map.keys:
-                if any(nearest_name(entry.key, (key.name,)) for entry in self._map if entry.key not in names):
-                    continue  # the misspelt key was named already
+                if any(self._means(entry.key, key.name) for entry in self._map if entry.key not in names):
+                    continue  # the misspelt key, or the older one, was named already
                 self.report.add(
                     "E103", self.mark, self.path_of(key.name), f"found no key `{key.name}`, expected {describe(key)}"
                 )
+
+    def _means(self, written: str, name: str) -> bool:
+        """Whether an unknown key surely stands for `name`."""
+        return f"`{name}`" in self._table.older.get(written, "") or nearest_name(written, (name,)) is not None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from typing import Literal, cast
 
-from playd.plays.findings import Report
+from playd.plays.findings import IMPORTABLE, Report
 from playd.plays.levels import LevelReader, says_none
 from playd.plays.model import (
     Account,
@@ -70,7 +70,9 @@ class _RiskReader:
             self._report.add("E103", section.mark, section.path, text)
         elif len(written) == 1:
             other = "take_profit" if written == ["stop_loss"] else "stop_loss"
-            text = f"found {written[0]} only, expected the other side too: name {other}_pct or write `{other}: none`"
+            text = (
+                f"found {written[0]} only, expected the other side too: name {other}_pct or write `{other}: none`{IMPORTABLE}"
+            )
             self._report.add("E504", section.mark, section.path, text)
         if not section.has("max_position_pct"):
             text = "found no `max_position_pct`: 10 % of equity is committed as margin"

@@ -59,6 +59,7 @@ _POINTS: Final = Key("value", "number", "distance", required=True, low=0, above=
 _RATIO: Final = Key("value", "number", "reward per risk", required=True, low=0, above=True, high=100)
 _BASIS: Final = Key("basis", "word", "percent of margin or of price", default="margin", words=_BASES)
 _ATR: Final = Key("atr_feature_id", "text", "feature with the ATR, any clock", required=True)
+_SIDE: Final = "reference to the level of that side: id.field or {feature_id, field, offset}"
 _BUFFER: Final = Key("buffer_pct", "number", "further away, percent of price", default=0, low=0, high=100, unit="%")
 _TRAIL: Final = Key(
     "trail_pct", "number", "percent behind the best close", required=True, low=0, above=True, high=100, unit="%"
@@ -77,7 +78,7 @@ STOPS: Final[dict[str, Table]] = {
     "percent": _table(_PERCENT_STOP, _BASIS),
     "atr_multiple": _table(_MULTIPLE, _ATR, _BUFFER),
     "fixed_points": _table(_POINTS),
-    "structure": _table(Key("long", "text", "reference"), Key("short", "text", "reference"), _BUFFER),
+    "structure": _table(Key("long", "any", _SIDE), Key("short", "any", _SIDE), _BUFFER),
     "trailing_atr": _table(_MULTIPLE, _ATR, _ACTIVATION),
     "trailing_pct": _table(_TRAIL, _ACTIVATION),
 }

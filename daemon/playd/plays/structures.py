@@ -12,7 +12,7 @@ from playd.plays.conditions import Ref
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.features import IDENTIFIER
 from playd.plays.fields import StructureNames
-from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
 from playd.plays.model import Structure, Timeframes
 from playd.plays.names import BUILT_IN, Names
 from playd.plays.params import ParamReader
@@ -28,6 +28,10 @@ _PARAM_HINTS: Final = {
     "ms_key": "name it in `uses`",
     "period": "write `size`",
 }
+
+
+_IMPORTED_COMPLAINTS: Final = (("E104", "left"), ("E104", "right"), ("E314", "use_paired_anchor"))
+"""What older files have written all the same (play-language 15.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,8 @@ class StructureReader:
         for complaint in complaints:
             value = item.get(complaint.param) if isinstance(item, Map) else None
             mark = section.mark_of("params") if value is None else value.mark
-            self._add(complaint.code, mark, f"{path}.{complaint.param}", complaint.text)
+            older = IMPORTABLE if (complaint.code, complaint.param) in _IMPORTED_COMPLAINTS else ""
+            self._add(complaint.code, mark, f"{path}.{complaint.param}", complaint.text + older)
         if any(complaint.code.startswith("E") for complaint in complaints):  # one of a value named already adds no finding
             return None
         return spec.settled({name: value for name, value in written.items() if name != ATR_KEY.name})

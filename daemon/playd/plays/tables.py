@@ -193,7 +193,10 @@ VALIDATION: Final = Table(
     )
 )
 
-EXPECTED: Final = Table((Key("min_trades", "int", "trades of the trial", low=0),))
+EXPECTED: Final = Table(
+    (Key("min_trades", "int", "trades of the trial", low=0),),
+    older={"pnl_direction": "`validation.expect_direction`", "max_trades": "nothing: it was not checked"},
+)
 
 DATE_RANGE: Final = Table(
     (

@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from playd.core.timeframes import TIMEFRAME_MS
+from playd.core.timeframes import NAME_OF_MS, TIMEFRAME_MS
 from playd.plays.document import Item, Leaf, kind_of
 from playd.plays.findings import IMPORTABLE, Report, did_you_mean, one_of
 from playd.plays.model import Timeframes
+from playd.plays.older_names import OLDER_ROLES
 from playd.plays.tables import ROLES
 
 _RIGHT_SPELLING: Final = {
@@ -41,7 +42,7 @@ def read_timeframe(item: Item, path: str, report: Report, others: tuple[str, ...
             name = "D" if word == "d" else word
             if name in TIMEFRAME_MS and isinstance(item.value, str):
                 return name
-            right = right_spelling(word)
+            right = right_spelling(word) or (OLDER_ROLES.get(word) if others else None)
             hint = f"; write `{right}`{IMPORTABLE}" if right else did_you_mean(word, (*TIMEFRAME_MS, *others))
             report.add("E210", item.mark, path, f"found `{word}`, expected {one_of((*TIMEFRAME_MS, *others))}{hint}")
             return None
@@ -55,6 +56,17 @@ def read_clock(item: Item, path: str, timeframes: Timeframes, report: Report) ->
 
     W301 for a clock outside the roles.
     """
+    step_ms = read_role(item, path, timeframes, report)
+    if step_ms is None:
+        return timeframes.exec_ms
+    if step_ms not in (timeframes.low_ms, timeframes.med_ms, timeframes.high_ms):
+        word = NAME_OF_MS[step_ms]
+        report.add("W301", item.mark, path, f"found `{word}`, a clock outside the roles: it is loaded as one more")
+    return step_ms
+
+
+def read_role(item: Item, path: str, timeframes: Timeframes, report: Report) -> int | None:
+    """Bar length of the clock that a role, `exec` or a timeframe names; None with a finding (E210, E107)."""
     word = read_timeframe(item, path, report, (*ROLES, "exec"))
     roles = {
         "low_tf": timeframes.low_ms,
@@ -62,9 +74,4 @@ def read_clock(item: Item, path: str, timeframes: Timeframes, report: Report) ->
         "high_tf": timeframes.high_ms,
         "exec": timeframes.exec_ms,
     }
-    if word is None or word in roles:
-        return roles[word or "exec"]
-    step_ms = TIMEFRAME_MS[word]
-    if step_ms not in roles.values():
-        report.add("W301", item.mark, path, f"found `{word}`, a clock outside the roles: it is loaded as one more")
-    return step_ms
+    return None if word is None else roles[word] if word in roles else TIMEFRAME_MS[word]

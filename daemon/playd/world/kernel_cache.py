@@ -3,7 +3,7 @@ Where compiled kernels are kept: one folder per version of the code they are mad
 
 Numba looks at the file of a compiled function only, not at the files of what is compiled into it. After an upgrade that
 touched a callee alone it would go on running the old machine code, and a Play would decide by rules that are no longer in the
-source. So the folder's name is a digest over the whole functional heart and the interpreter.
+source. So the folder's name is a digest over all packages that hold compiled code, and the interpreter.
 """
 
 import hashlib
@@ -14,7 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-_HEART: Final = ("core", "kernels", "matching", "engine", "research", "plays")
+_COMPILED: Final = ("core", "kernels", "matching", "engine", "research")
+"""Packages whose functions become machine code, or lend constants to it; `tests/tidy` holds that `plays` is neither."""
+
+_HEART: Final = (*_COMPILED, "plays")
 _VARIABLE: Final = "NUMBA_CACHE_DIR"
 
 
@@ -24,7 +27,7 @@ def use_kernel_cache() -> None:
 
     Must run before anything imports numba, which reads the variable once. Calling it again changes nothing.
     """
-    folder = _version()
+    folder = _version(_COMPILED)
     base = Path(os.environ.get(_VARIABLE) or _user_cache() / "playd" / "numba")
     if base.name != folder:
         os.environ[_VARIABLE] = str(base / folder)
@@ -37,17 +40,17 @@ def code_version() -> str:
 
     To be asked when a process starts: an upgrade may replace the files of a running one.
     """
-    return "-".join((_version(), version("numba"), version("numpy")))
+    return "-".join((_version(_HEART), version("numba"), version("numpy")))
 
 
 def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
-def _version() -> str:
+def _version(folders: tuple[str, ...]) -> str:
     package = Path(__file__).parents[1]
     digest = hashlib.sha256(sys.version.encode())
-    for folder in _HEART:
+    for folder in folders:
         for source in sorted((package / folder).rglob("*.py")):
             digest.update(source.relative_to(package).as_posix().encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:16]

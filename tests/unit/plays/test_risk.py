@@ -48,6 +48,10 @@ def model(
         ),
         ("{type: fixed_points, value: 250}", PointsDistance(250.0)),
         ("{type: structure, long: dc.lower, buffer_pct: 0.1}", LevelStop(Ref("dc", "lower"), None, 0.1)),
+        (
+            "{type: structure, long: {feature_id: dc, field: lower, offset: 2}, short: dc.upper}",
+            LevelStop(Ref("dc", "lower", 2), Ref("dc", "upper"), 0.0),
+        ),
     ],
 )
 def test_stop(written: str, value: object) -> None:

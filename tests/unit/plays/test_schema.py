@@ -123,3 +123,19 @@ def test_structures_fit() -> None:
 def test_a_variable_may_stand_for_any_scalar() -> None:
     text = play_text('[close, ">", $x]').replace("max_leverage: 2", "max_leverage: $x").replace("value: 1", "value: $x")
     assert fits(parsed(text), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("entry", {"order_type": "Limit", "time_in_force": "postonly"}),
+        ("risk", {"stop_loss_pct": 1, "take_profit_pct": 2, "tp_order_type": "limit", "sl_order_type": "MARKET"}),
+        ("actions", {"entry_long": {"lhs": "close", "op": ">", "rhs": 1, "metadata": {"why": "x"}}}),
+    ],
+)
+def test_every_spelling_that_loads_fits(section: str, value: object) -> None:
+    assert fits(value, SCHEMA["properties"][section])  # type: ignore[index]
+
+
+def test_a_word_in_any_case_is_still_one_of_the_words() -> None:
+    assert not fits({"order_type": "limits"}, SCHEMA["properties"]["entry"])  # type: ignore[index]

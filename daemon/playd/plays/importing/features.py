@@ -8,14 +8,9 @@ from playd.plays.findings import Mark
 from playd.plays.importing.log import Log
 from playd.plays.importing.timeframes import read_tf
 from playd.plays.importing.trees import as_map, drop, key_mark, put, removed, renamed, text_of, word
+from playd.plays.older_names import NO_EFFECT_PARAMS, SPLIT_PARAMS
 
 _SPEC_KEYS: Final = {"timeframe": "tf", "indicator_type": "indicator", "input_source": "source"}
-_NO_EFFECT: Final = ("talib", "mamode", "offset")
-_PARAMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "donchian": {"length": ("lower_length", "upper_length"), "period": ("lower_length", "upper_length")},
-    "kc": {"multiplier": ("scalar",)},
-    "tsi": {"long": ("slow",), "short": ("fast",)},
-}
 
 
 def import_features(root: Map, log: Log) -> tuple[Map, list[tuple[Item, str]]]:
@@ -73,11 +68,11 @@ def _feature(item: Item, path: str, log: Log) -> Item:
 def import_params(params: Map, indicator: str, path: str, log: Log) -> Map:
     """The parameters of an indicator under their present names."""
     known = CATALOG[indicator].defaults() if indicator in CATALOG else {}
-    for old, new in _PARAMS.get(indicator, {}).items():
+    for old, new in SPLIT_PARAMS.get(indicator, {}).items():
         params = _split(params, old, new, path, log)
     if "period" not in known and ("length" in known or not known):
         params = renamed(params, "period", "length", path, log)
-    for name in _NO_EFFECT:
+    for name in NO_EFFECT_PARAMS:
         if name not in known:
             params = removed(params, name, path, log)
     return params

@@ -1,27 +1,13 @@
 """Older spellings of references: prefixes of role and timeframe, fields of the first generation, renamed outputs."""
 
-import re
 from dataclasses import dataclass, field
-from typing import Final
 
 from playd.plays.document import Item, Leaf, Map
 from playd.plays.importing.log import Log
 from playd.plays.importing.structures import Structures
 from playd.plays.importing.timeframes import right_timeframe
 from playd.plays.importing.trees import drop, put, word
-
-_PREFIX: Final = re.compile(r"(?:low_tf|med_tf|high_tf|exec|ltf|mtf|htf)_([0-9]+[A-Za-z]*|[Dd])\.(.+)\Z")
-_FIRST_GENERATION: Final = {
-    "swing_high_level": ("swing", "high_level"),
-    "swing_low_level": ("swing", "low_level"),
-    "trend_state": ("trend", "direction"),
-    "trend_direction": ("trend", "direction"),
-}
-_RENAMED_FIELDS: Final = {
-    ("vortex", "plus"): "vip",
-    ("vortex", "minus"): "vim",
-    ("market_structure", "direction"): "bias",
-}
+from playd.plays.older_names import EVENT_TYPE, FIRST_GENERATION, PREFIX, RENAMED_FIELDS
 
 
 @dataclass(slots=True)
@@ -62,18 +48,18 @@ class References:
         return new
 
     def _present(self, text: str, item: Item, path: str) -> str:
-        prefix = _PREFIX.match(text)
+        prefix = PREFIX.match(text)
         if prefix:
             timeframe, rest = right_timeframe(prefix[1]), prefix[2]
             name, dot, output = rest.partition(".")
             text = f"{self.structures.moved.get((timeframe, name), name)}{dot}{output}"
         name, _, output = text.partition(".")
         old = output or name
-        if (old in _FIRST_GENERATION and self.kind(name) != "") or name in _FIRST_GENERATION:
-            kind, new = _FIRST_GENERATION[old if old in _FIRST_GENERATION else name]
+        if (old in FIRST_GENERATION and self.kind(name) != "") or name in FIRST_GENERATION:
+            kind, new = FIRST_GENERATION[old if old in FIRST_GENERATION else name]
             target = name if self.kind(name) == kind else self._only(kind, text, item, path)
             return f"{target}.{new}" if target else text
-        renamed = _RENAMED_FIELDS.get((self.kind(name), output))
+        renamed = RENAMED_FIELDS.get((self.kind(name), output))
         return f"{name}.{renamed}" if renamed else text
 
     def _only(self, kind: str, text: str, item: Item, path: str) -> str:
@@ -90,7 +76,7 @@ class References:
         text = word(item)
         if isinstance(item, Map):
             text = ".".join(part for part in (word(item.get("feature_id")), word(item.get("field"))) if part)
-        prefix = _PREFIX.match(text)
+        prefix = PREFIX.match(text)
         name, _, output = (prefix[2] if prefix else text).partition(".")
         name = self.structures.moved.get((right_timeframe(prefix[1]), name), name) if prefix else name
-        return name if output == "event_type" and self.kind(name) == "market_structure" else ""
+        return name if output == EVENT_TYPE and self.kind(name) == "market_structure" else ""

@@ -8,8 +8,9 @@ from playd.kernels.catalog import STRUCTURES
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
 from playd.plays.importing.log import Log
-from playd.plays.importing.timeframes import OLDER_ROLES, right_timeframe
+from playd.plays.importing.timeframes import right_timeframe
 from playd.plays.importing.trees import as_map, drop, key_mark, put, removed, renamed, text_of, word
+from playd.plays.older_names import OLDER_ROLES
 from playd.plays.tables import ROLES
 
 _CLOCK_KEYS: Final = ("tf", "timeframe")

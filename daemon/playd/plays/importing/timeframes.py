@@ -7,10 +7,10 @@ from playd.plays.document import Item, Leaf, Map
 from playd.plays.findings import Mark
 from playd.plays.importing.log import Log
 from playd.plays.importing.trees import as_map, drop, each_entry, new_map, put, text_of, word
+from playd.plays.older_names import OLDER_ROLES
 from playd.plays.tables import ROLES
 from playd.plays.timeframe_words import right_spelling
 
-OLDER_ROLES: Final = {"ltf": "low_tf", "mtf": "med_tf", "htf": "high_tf"}
 _EXEC_KEYS: Final = ("exec", "exec_tf", "execution_tf", "tf")
 _TOP_KEYS: Final = ("tf", "execution_tf", "exec_tf", "htf", "mtf", "ltf", "tf_mapping")
 

@@ -1,0 +1,64 @@
+"""
+Names of older files that an import rewrites (play-language 15.2): parameters, prefixes of references, fields.
+
+The checker refuses them and says that an import helps; `plays.importing` does it. Both read this table.
+"""
+
+import re
+from collections.abc import Container
+from typing import Final
+
+OLDER_ROLES: Final = {"ltf": "low_tf", "mtf": "med_tf", "htf": "high_tf"}
+"""Older roles to those of now."""
+
+SPLIT_PARAMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "donchian": {"length": ("lower_length", "upper_length"), "period": ("lower_length", "upper_length")},
+    "kc": {"multiplier": ("scalar",)},
+    "tsi": {"long": ("slow",), "short": ("fast",)},
+}
+"""By indicator: a parameter to the one or two that have its value now."""
+
+_OF_DETECTORS: Final = (("breaker_block", "ms_key"), ("rolling_window", "period"))
+"""Detectors and parameters of theirs that have another name, or another place, now."""
+
+NO_EFFECT_PARAMS: Final = ("talib", "mamode", "offset")
+"""Parameters of indicators that never did anything, where the catalog does not know them."""
+
+PREFIX: Final = re.compile(r"(?:low_tf|med_tf|high_tf|exec|ltf|mtf|htf)_([0-9]+[A-Za-z]*|[Dd])\.(.+)\Z")
+"""`<role>_<timeframe>.` before a reference."""
+
+FIRST_GENERATION: Final = {
+    "swing_high_level": ("swing", "high_level"),
+    "swing_low_level": ("swing", "low_level"),
+    "trend_state": ("trend", "direction"),
+    "trend_direction": ("trend", "direction"),
+}
+"""Field to the detector that has it now, and its name there."""
+
+RENAMED_FIELDS: Final = {
+    ("vortex", "plus"): "vip",
+    ("vortex", "minus"): "vim",
+    ("market_structure", "direction"): "bias",
+}
+"""Indicator or detector and field to the field's name now."""
+
+EVENT_TYPE: Final = "event_type"
+"""What a market structure had in place of `bos_this_bar` and `choch_this_bar`."""
+
+
+def is_older_param(owner: str, name: str, known: Container[str]) -> bool:
+    """Whether an import rewrites the parameter `name` of an indicator or detector that has the parameters `known`."""
+    if name in SPLIT_PARAMS.get(owner, {}) or (owner, name) in _OF_DETECTORS:
+        return True
+    return name not in known and (name in NO_EFFECT_PARAMS or (name == "period" and "length" in known))
+
+
+def is_older_field(kind: str, field: str) -> bool:
+    """Whether an import rewrites the field of an indicator or detector of that kind."""
+    is_event = (kind, field) == ("market_structure", EVENT_TYPE)
+    return is_event or (kind, field) in RENAMED_FIELDS or field in FIRST_GENERATION
+
+
+def is_older_reference(text: str) -> bool:
+    """Whether an import rewrites a reference whose id is unknown."""
+    return PREFIX.match(text) is not None or text.partition(".")[0] in FIRST_GENERATION

@@ -1,0 +1,174 @@
+"""Every older spelling of play-language 15.2 is refused and names the import command; what no import can mend does not."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from playd.plays.load import check_play
+
+SWING = {"type": "swing", "key": "sw", "params": {"left": 3, "right": 3}}
+ENTRY = ["close", ">", "fast"]
+BLOCK = {"id": "a", "cases": [{"when": ENTRY, "emit": ["entry_long"]}]}
+GONE = object()
+BASE: dict[str, Any] = {
+    "version": "3.0.0",
+    "name": "older",
+    "symbol": "BTCUSDT",
+    "account": {"max_leverage": 3},
+    "timeframes": {"low_tf": "15m", "med_tf": "1h", "high_tf": "D", "exec": "low_tf"},
+    "features": {"fast": {"indicator": "ema", "params": {"length": 9}}, "atr": {"indicator": "atr"}},
+    "structures": {"exec": [SWING, {"type": "market_structure", "key": "ms", "uses": "sw"}]},
+    "actions": {"entry_long": {"all": [ENTRY]}},
+    "risk": {"stop_loss_pct": 3, "take_profit_pct": 6, "max_position_pct": 10},
+}
+
+
+def edited(edits: dict[str, Any]) -> str:
+    """The Play with values put at (or keys taken from) dotted places."""
+    document = orjson.loads(orjson.dumps(BASE))
+    for path, value in edits.items():
+        *way, last = path.split(".")
+        section = document
+        for name in way:
+            section = section.setdefault(name, {})
+        if value is GONE:
+            del section[last]
+        else:
+            section[last] = value
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+
+
+def errors(edits: dict[str, Any]) -> list[str]:
+    return check_play(edited(edits), "o.yml")[1].lines("E")
+
+
+def condition(one: object) -> dict[str, Any]:
+    return {"actions.entry_long": {"all": [ENTRY, one]}}
+
+
+def structure(*specs: object) -> dict[str, Any]:
+    return {"structures.exec": [SWING, *specs]}
+
+
+def feature(indicator: str, **params: object) -> dict[str, Any]:
+    return {"features.f": {"indicator": indicator, "params": params}}
+
+
+TREND = {"type": "trend", "key": "t", "uses": "sw"}
+BOTH = {"levels": [0.5], "use_paired_anchor": True, "use_trend_anchor": True}
+OLDER: dict[str, dict[str, Any]] = {
+    "id": {"name": GONE, "id": "x"},
+    "symbol_universe": {"symbol": GONE, "symbol_universe": ["BTCUSDT"]},
+    "tf": {"timeframes": GONE, "tf": "15m"},
+    "htf": {"timeframes": {"ltf": "15m", "mtf": "1h", "htf": "D", "exec_tf": "low_tf"}},
+    "1d": {"timeframes.high_tf": "1d"},
+    "240": {"timeframes.high_tf": 240},
+    "feature on htf": {"features.fast.tf": "htf"},
+    "blocks": {"actions": GONE, "blocks": [BLOCK]},
+    "signal_rules": {"actions": GONE, "signal_rules": {}},
+    "gt": condition(["close", "gt", 1]),
+    "role and timeframe": {"structures": {"exec": {"15m": [SWING]}}},
+    "structures.htf": {"structures.htf": [SWING]},
+    "structures.swing": {"structures.swing": [{"left": 3}]},
+    "- swing": structure({"swing": {"left": 3, "right": 3}}),
+    "feature of type structure": {"features.s": {"type": "structure", "structure_type": "swing"}},
+    "swing_high_level": condition(["ms.swing_high_level", ">", 1]),
+    "trend_state": condition(["ms.trend_state", "==", 1]),
+    "prefix": condition(["high_tf_D.sw.high_level", ">", 1]),
+    "prefix in a map": condition([{"feature_id": "exec_15m.sw", "field": "high_level"}, ">", 1]),
+    "direction": condition(["ms.direction", "==", 1]),
+    "event_type": condition(["ms.event_type", "!=", 0]),
+    "donchian length": feature("donchian", length=20),
+    "kc multiplier": feature("kc", multiplier=2),
+    "tsi long": feature("tsi", long=25),
+    "period": feature("rsi", period=9),
+    "vortex plus": {**feature("vortex"), **condition(["f.plus", ">", 1])},
+    "talib": feature("ema", talib=True),
+    "mamode": feature("atr", mamode="rma"),
+    "offset": feature("ema", offset=0),
+    "zigzag left": structure({"type": "swing", "key": "z", "params": {"mode": "atr_zigzag", "left": 2}}),
+    "ms_key": structure({"type": "breaker_block", "key": "b", "params": {"ms_key": "ms"}}),
+    "timeframe": {"features.fast.timeframe": "1h"},
+    "both anchors": structure(TREND, {"type": "fibonacci", "key": "f", "uses": ["sw", "t"], "params": BOTH}),
+    "one side": {"risk": {"stop_loss_pct": 3}},
+    "risk_per_trade_pct": {"risk.risk_per_trade_pct": 1},
+    "sizing in risk": {"risk.sizing": {"model": "percent_equity", "value": 1}},
+    "take_profit_levels": {"risk": {"stop_loss_pct": 2, "take_profit_levels": [3]}},
+    "tp_trigger_by": {"risk.tp_trigger_by": "LastPrice"},
+    "leverage in risk": {"risk.leverage": 3},
+    "atr_key": {
+        "risk": {"stop_loss": {"type": "atr_multiple", "value": 1, "atr_key": "atr"}, "take_profit": "none"},
+        "position_policy.exit_mode": "first_hit",
+    },
+    "initial_capital_usdt": {"account.initial_capital_usdt": 1},
+    "fee_rate_pct": {"account.fee_rate_pct": 0.05},
+    "max_margin_usdt": {"account.max_margin_usdt": 1},
+    "risk_limits": {"risk_limits": {"max_drawdown_pct": 10}},
+    "max_positions": {"position_policy.max_positions": 2},
+    "several positions": {"position_policy.max_positions_per_symbol": 2},
+    "pyramid_mode": {"position_policy.pyramid_mode": "none"},
+    "allow_flip": {"position_policy.allow_flip": True},
+    "no_action": {"actions.no_action": {"all": [ENTRY]}},
+    "no_action in a list": {"actions": [{**BLOCK, "else": {"emit": ["no_action"]}}]},
+    "sibling": {"actions.entry_long": {"all": [ENTRY], "note": "x"}},
+    "two at once": {"actions.entry_long": {"all": [ENTRY], "any": [ENTRY]}},
+    "_test_metadata": {"_test_metadata": {}},
+    "pnl_direction": {"expected.pnl_direction": "long"},
+    "max_trades": {"expected.max_trades": 5},
+}
+
+
+def test_the_play_without_an_older_spelling_is_good() -> None:
+    assert errors({}) == []
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_an_older_spelling_is_refused_with_the_command_that_rewrites_it(name: str) -> None:
+    assert [line for line in errors(OLDER[name]) if line.endswith("; `playd play import FILE` rewrites it")]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        feature("ema", lenght=9),
+        condition(["close", ">", "fastt"]),
+        condition(["ms.bais", "==", 1]),
+        {"timeframes.high_tf": "8h"},
+        {"account.leverag": 3},
+    ],
+)
+def test_what_no_import_can_mend_does_not_send_to_it(edits: dict[str, Any]) -> None:
+    found = errors(edits)
+    assert found
+    assert not any("playd play import" in line for line in found)
+
+
+def test_an_older_key_is_not_missed_under_its_present_name_too() -> None:
+    level = {"type": "atr_multiple", "atr_multiplier": 2, "atr_feature_id": "atr"}
+    (line,) = errors({"risk": {"stop_loss": level, "take_profit_pct": 3}})
+    assert "E901 risk.stop_loss.atr_multiplier" in line
+
+
+@pytest.mark.parametrize("extra", ["foo", "all", "tolerence"])
+def test_a_key_beside_a_long_condition_is_refused_once(extra: str) -> None:
+    """4.1: anything beside the keys of a long condition is E401; a misspelt key of its own is not missed as well."""
+    (line,) = errors(condition({"lhs": "close", "op": "near_abs" if extra == "tolerence" else ">", "rhs": 1, extra: 2}))
+    assert f"E401 actions.entry_long.all[1].{extra}" in line
+    assert ("did you mean `tolerance`?" in line) == (extra == "tolerence")
+
+
+def test_an_anchor_may_be_named_by_its_role() -> None:
+    def hash_with(tf: str) -> str:
+        window = {"holds_for": {"bars": 3, "anchor_tf": tf, "expr": [ENTRY]}}
+        play, report = check_play(edited(condition(window)), "o.yml")
+        assert play is not None, report.lines("E")
+        return play.play_hash
+
+    assert hash_with("med_tf") == hash_with("1h") != hash_with("high_tf")
+
+
+def test_brackets_without_quotes_are_explained() -> None:
+    play, report = check_play('version: "3.0.0"\nactions: {entry_long: [close, ">", fib.level[0.5]]}\n', "o.yml")
+    assert play is None
+    assert 'put references with brackets in quotes, like "fib.level[0.5]"' in report.lines("E")[0]
