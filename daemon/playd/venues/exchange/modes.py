@@ -52,6 +52,9 @@ def set_leverage(books: Books, account: Account, request: Request) -> None:
 def switch_mode(books: Books, account: Account, request: Request) -> None:
     """
     One-way (0) or hedge (3), of one symbol without position and orders, or by coin of every symbol that has none.
+
+    By coin it is also what symbols that are yet to be listed begin with, so that asking twice is no mistake: a bot asks at
+    every start.
     """
     hedge = word(request, "mode", (ONE_WAY, HEDGE)) == HEDGE
     if text_of(request, "symbol"):
@@ -61,7 +64,7 @@ def switch_mode(books: Books, account: Account, request: Request) -> None:
     else:
         raise Refusal(PARAMETER, "params error: symbol or coin is needed, the coin is USDT")
     changed = [symbol for symbol in symbols if (symbol in account.hedged) is not hedge]
-    if not changed:
+    if not changed and text_of(request, "symbol"):
         raise Refusal(refusal.MODE_NOT_MODIFIED, "Position mode is not modified")
     for symbol in changed:
         if (blocked := _blocked(account, symbol)) is not None:

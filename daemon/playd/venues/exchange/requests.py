@@ -23,14 +23,14 @@ _OF_A_CATEGORY: Final = frozenset(
     f"/v5/{path}"
     for path in (
         *("market/instruments-info", "market/tickers", "market/orderbook", "market/funding/history", "market/risk-limit"),
-        *("market/recent-trade", "market/open-interest", "execution/list", "account/fee-rate", "account/set-limit-px-action"),
+        *("market/recent-trade", "market/open-interest", "execution/list", "account/set-limit-px-action"),
         *(f"order/{name}" for name in ("create", "amend", "cancel", "cancel-all", "realtime", "history")),
         *(f"order/{name}-batch" for name in ("create", "amend", "cancel")),
         *(f"position/{name}" for name in ("list", "set-leverage", "switch-mode", "trading-stop", "closed-pnl")),
         *(f"position/{name}" for name in ("set-auto-add-margin", "add-margin")),
     )
 )
-"""Requests that say nothing without a `category`."""
+"""Requests that say nothing without a `category`. ccxt asks for all fee rates without one."""
 
 _CURSOR: Final = "page_token%3D"
 
