@@ -106,6 +106,9 @@ class Kind:
 KINDS: Final = (
     Kind(f"{BACKUPS}/*/manifest.json", "manifest of a backup", "backup", "replaced", _manifest),
     Kind(f"{BACKUPS}/*", "backup", "backup", "once; its manifest has its digest"),
+    Kind("archive/*.jsonl", "old verdicts and order events", "the ledger's upkeep", "appended", _lines),
+    Kind("ledger.sqlite.restoring", "ledger of a restore that stopped half way", "a restore", "gone with the next restore"),
+    Kind("*.tmp", "half of a replacement that a death left", "whoever replaces the file", "replaced with the next one"),
     Kind("quarantine/*", "damaged file as it was found", "daemon", "once"),
     Kind("ledger.sqlite", "ledger", "ledger writer", "full sync per commit", _sqlite),
     Kind("ledger.sqlite-*", "log and index of the ledger", "ledger writer", "full sync per commit"),

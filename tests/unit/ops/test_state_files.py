@@ -28,6 +28,9 @@ def state(tmp_path: Path) -> Path:
 
     anyio.run(write)
     (tmp_path / "incident_events.jsonl").write_text('{"v":1}\n')
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "bars-2024-01-31.jsonl").write_text('{"close_ms":1}\n')
+    (tmp_path / "instances" / "one" / ".state.json.tmp").write_text("half")
     return tmp_path
 
 
