@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from playd.core.envelope import seal, unseal
+from playd.core.limits import STATE_BYTES
+from playd.supervisor.keeper import SCHEMA
 from tests.crash.harness import MINUTE_MS, NAME, PLAY, WITHIN_S, DaemonProcess, ExchangeProcess, read_rows, stage, wait_for
 from tests.crash.story import backtest, check_agreement, check_like_unkilled, check_safety, ending_of
 
@@ -110,6 +113,23 @@ def test_a_state_cut_in_half_falls_back_to_the_generation_before(scene: Scene) -
     assert daemon.said("instance.state_damaged") == 1
     (incident,) = daemon.rows("SELECT text FROM incidents WHERE kind = 'STATE_DAMAGED'")
     assert "not a whole JSON document" in incident["text"]
+    check_agreement(exchange, daemon)
+    to_the_end(exchange, daemon)
+    check_like_unkilled(ending_of(exchange, daemon, []))
+
+
+def test_a_state_of_an_older_program_is_made_anew_from_the_ledger(scene: Scene) -> None:
+    exchange, daemon = scene
+    daemon.start()
+    until_position(exchange, daemon)
+    daemon.kill()
+    state = daemon.state / "instances" / NAME / "state.json"
+    payload, written_ms = unseal(SCHEMA, state.read_bytes(), str(state))
+    payload["engine"]["version"] -= 1
+    state.write_bytes(seal(SCHEMA, payload, written_ms, limit=STATE_BYTES))
+    daemon.start()
+    assert daemon.ready(), daemon.log.read_text()
+    assert daemon.said("instance.state_older") == 1
     check_agreement(exchange, daemon)
     to_the_end(exchange, daemon)
     check_like_unkilled(ending_of(exchange, daemon, []))

@@ -48,6 +48,7 @@ EVENTS: Final[dict[str, str]] = {
     "instance.restart": "an instance crashed and is started again",
     "instance.rewarmed": "columns of an instance were computed anew",
     "instance.state_damaged": "the newest state of an instance was damaged",
+    "instance.state_older": "an older program wrote the state of an instance, which is made anew from the ledger",
     "instance.transition": "an instance changed its state",
     "journal.not_verified": "the process that checks the journal's chain could not be started",
     "journal.head": "number and hash of the journal's last record, to hold against it later",

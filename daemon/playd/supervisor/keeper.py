@@ -104,6 +104,10 @@ class Keeper:
         problem = StateError(f"{self.path}: {why}")
         return StateError(self._set_aside(self.path, problem, wall_ms))
 
+    def retire(self, why: str, wall_ms: int) -> str:
+        """Set a whole state aside that its instance cannot go on from; in words. Raises `StateError` when that is refused."""
+        return self._set_aside(self.path, StateError(why), wall_ms)
+
     def forget(self) -> None:
         """Remove both generations, and those of its columns: the instance was removed."""
         images = (self._dir / IMAGE_NAME, self._dir / f"{IMAGE_NAME}.prev")

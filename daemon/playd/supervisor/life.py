@@ -15,7 +15,7 @@ import anyio
 from playd.core.candles import Candles
 from playd.core.errors import StateError
 from playd.core.timeframes import bar_open_ms
-from playd.engine.play_engine import PlayEngine
+from playd.engine.play_engine import SNAPSHOT_VERSION, PlayEngine
 from playd.market.hub import MarketHub
 from playd.market.paired import paired_bars
 from playd.orders.halts import instance_scope
@@ -77,7 +77,7 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     keeper = Keeper(parts.world.disk, parts.instances_dir, record.name)
     # The account first: whatever is wrong with the kept state, the position is reconciled, protected and can be closed.
     place = await parts.place_of(record, play)
-    kept = kept_of(keeper, record, parts.world.clock.wall_ms())
+    kept = _of_this_version(slot, parts, keeper, kept_of(keeper, record, parts.world.clock.wall_ms()))
     # Only then: making the Program compiles what no child has compiled, and holds the loop for seconds.
     await parts.compile_for(play)
     program = await load_program(play, parts.base_step_ms)
@@ -171,6 +171,18 @@ def kept_of(keeper: Keeper, record: InstanceRecord, wall_ms: int) -> Kept | None
     if digest != record.play_digest:
         raise keeper.refuse(f"was written by another Play ({digest[:16]})", wall_ms)
     return kept
+
+
+def _of_this_version(slot: Slot, parts: LifeParts, keeper: Keeper, kept: Kept | None) -> Kept | None:
+    """
+    None for a state that an older program wrote: it is set aside, and everything is decided again from the ledger, as for a
+    state that is lost. Raises `StateError` when it cannot be set aside. One of a newer program is refused by the engine.
+    """
+    if kept is None or int(kept.payload["engine"].get("version", 0)) >= SNAPSHOT_VERSION:
+        return kept
+    why = keeper.retire(f"{keeper.path}: written by an older program", parts.world.clock.wall_ms())
+    parts.report("instance.state_older", slot, {"msg": f"{why}; everything since its first bar is decided again"})
+    return None
 
 
 def _tell_damage(slot: Slot, parts: LifeParts, place: Place, kept: Kept | None) -> None:
