@@ -37,6 +37,9 @@ def test_a_restored_daemon_is_halted_agrees_with_the_venue_and_goes_on_when_a_pe
         second.wait_for("daemon.ready")
         assert [row["level"] for row in ctl_json(state, "halts")] == [2]
         assert ctl(state, "reconcile").returncode == 0
+        found = ctl_json(state, "fills")
+        assert len(found) >= 2
+        assert {row["owner"] for row in found} == {"ema"}, "what was sent behind the backup is its instance's again"
         (state / "HALT").unlink()
         resumed = ctl(state, "resume", "all", "--confirm", "RESUME all", "--reason", "restored")
         assert resumed.returncode == 0, resumed.stderr

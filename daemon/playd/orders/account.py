@@ -37,7 +37,7 @@ from playd.orders.instance_port import InstancePort
 from playd.orders.key_watch import KeyWatch
 from playd.orders.ledger import Ledger
 from playd.orders.machine import OrderEvent
-from playd.orders.order_book import OrderBook
+from playd.orders.order_book import FOREIGN, OrderBook
 from playd.orders.panic import Panic, PanicReport, PanicScope
 from playd.orders.private_events import PrivateEvents
 from playd.orders.protection import Protection
@@ -173,10 +173,11 @@ class Account:
         in_doubt = sum(1 for row in desk.book.live() if row.state is OrderState.UNKNOWN)
         desk.outbox_done = desk.fills.outbox_head()
         desk.publish()
-        await self._load_rules({row.symbol for row in desk.book.live()} | {share.symbol for share in desk.fills.shares()})
+        await self._load_rules(self._traded())
         # What the venue did before this moment may be missing here after a restore; what it does later cannot be.
         desk.booking.recovering = self.protection.starting = True
         report = await self._first_reconciliation()
+        await self._load_rules(self._traded())
         positions = await desk.port.positions(priority=Priority.PROTECT)
         naked = await self.protection.protect_now([*positions])
         desk.booking.recovering = self.protection.starting = False
@@ -307,6 +308,11 @@ class Account:
                 # Not fatal: with a position open the venue may refuse; the leverage in force is shown with the position.
                 note = f"leverage of {symbol} was answered {reply.code}: {reply.text}"
                 desk.incidents.open("LEVERAGE", "warning", account_scope(self.alias), note)
+
+    def _traded(self) -> set[str]:
+        """Symbols that instances have something on by the ledger; what others hold is none of our business."""
+        orders = {row.symbol for row in self.desk.book.live() if row.owner != FOREIGN}
+        return orders | {share.symbol for share in self.desk.fills.shares() if share.owner != FOREIGN}
 
     async def _first_reconciliation(self) -> ReconReport:
         for attempt in range(_START_TRIES):

@@ -118,6 +118,7 @@ class Strangers:
         """
         desk = self._desk
         self._refuse_unless_free(symbol, to)
+        await self._load_rules(symbol)
         seen = await self._read(symbol)
         wanted = self._stop_for(seen, stop)
         desk.journal.append(
@@ -153,6 +154,7 @@ class Strangers:
         if held * net <= 0 or abs(held) > abs(net):
             note = f"{held} of {symbol} is nobody's and the venue holds {net}: no order that only reduces can close it"
             raise StrangerRefused("NOT_REDUCIBLE", note)
+        await self._load_rules(symbol)
         seen = self._protection.last_seen(symbol)
         price = seen[0].mark_price if seen is not None else desk.fills.position(FOREIGN, symbol).avg_price
         pieces, leg = abs(held), 0
@@ -180,6 +182,15 @@ class Strangers:
             while working := [row for row in desk.book.live(symbol) if row.owner == FOREIGN and row.intent is not None]:
                 await desk.changed(working[0].link_id, _LOOK_EVERY_S)
         return desk.fills.position(FOREIGN, symbol).signed_qty
+
+    async def _load_rules(self, symbol: str) -> None:
+        """Rules of a symbol that no instance here trades. Raises `StrangerRefused` for one that the venue does not list."""
+        desk = self._desk
+        if symbol not in desk.instruments:
+            for rules in (await desk.port.instruments([symbol])).values():
+                desk.learn_rules(rules)
+        if symbol not in desk.instruments:
+            raise StrangerRefused("NO_SYMBOL", f"the venue does not list {symbol}")
 
     def _refuse_unless_free(self, symbol: str, to: str) -> None:
         """The whole position must be nobody's, and nothing of ours may be on its way there: the venue knows one position."""

@@ -1,0 +1,214 @@
+"""A ledger that was put back from a backup finds what it had sent since, by the link ids of its orders."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from playd.core.ids import link_id
+from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, Side
+from playd.core.timeframes import MINUTE_MS
+from playd.orders.fills import FillEvent
+from playd.orders.fold import fold
+from playd.orders.halts import account_scope
+from playd.orders.order_book import FOREIGN
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entry, leave, taken
+from tests.virtual_time import in_virtual_time
+
+LEDGER, BACKUP = STATE / "ledger.sqlite", STATE / "backup.sqlite"
+
+
+def bar(life: OrderWorld) -> int:
+    """The close of the bar that is decided now."""
+    return life.world.clock.wall_ms() // MINUTE_MS * MINUTE_MS
+
+
+def back_up(life: OrderWorld) -> None:
+    life.ledger.commit()
+    life.world.disk.copy_sqlite(LEDGER, BACKUP)
+
+
+def restored(life: OrderWorld) -> OrderWorld:
+    """The next life, on the ledger of the backup."""
+    databases = life.world.disk._databases  # type: ignore[attr-defined]
+    life.ledger._connection.close()
+    databases[BACKUP].backup(databases[LEDGER])
+    life.venue.close_stream()
+    return build(life.venue, life.world, life.settings, life.journal)
+
+
+def checked(life: OrderWorld) -> None:
+    """Everything of the venue is an instance's, every share is the fold of its executions, and nobody is halted."""
+    desk = life.account.desk
+    assert desk.fills.net(SYMBOL) == life.venue.signed()
+    for share in desk.fills.shares():
+        assert share.owner != FOREIGN
+        assert fold(desk.fills.executions(share.owner, share.symbol)) == share.position
+    assert life.halts.in_force() == []
+    assert {incident.kind for incident in desk.incidents.open_ones()} <= {"RECOVERED"}
+
+
+def test_trades_behind_the_backup_come_back_to_their_instance_and_deciding_again_sends_nothing() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await anyio.sleep(61.0)
+            back_up(life)
+            first = bar(life)
+            await port.submit(entry(first), READY)
+            await anyio.sleep(60.0)
+            await port.submit(leave(bar(life)), READY)
+            await anyio.sleep(60.0)
+            second = bar(life)
+            await port.submit(entry(second, side=Side.SELL), READY)
+            await anyio.sleep(1.0)
+            whole, sent = [event for event in taken(port) if isinstance(event, FillEvent)], len(life.venue.placed)
+        life = restored(life)
+        async with life.running():
+            port = await life.register(after=0)
+            again = await port.submit(entry(second, side=Side.SELL), READY)
+            await anyio.sleep(10.0)
+            events = [event for event in taken(port) if isinstance(event, FillEvent)]
+
+            checked(life)
+            assert port.position().position.signed_qty == life.venue.signed() == Decimal("-0.010")
+            assert port.position().stop == life.venue.stop_of() == Decimal("50500.0")
+            assert [(e.execution.exec_id, e.action, e.link_id) for e in events] == [
+                (e.execution.exec_id, e.action, e.link_id) for e in whole
+            ]
+            assert (again.code, len(life.venue.placed)) == ("SENT", sent)
+            intents = life.ledger.rows("SELECT id, bar_close_ms, outcome FROM intents ORDER BY bar_close_ms")
+            assert [(row["id"], row["outcome"]) for row in intents][::2] == [
+                (f"{UID}/{first}/enter/0", "filled"),
+                (f"{UID}/{second}/enter/0", "filled"),
+            ]
+
+    in_virtual_time(body)
+
+
+def test_an_order_whose_decision_is_not_found_again_is_its_instances_all_the_same() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            back_up(life)
+            await port.submit(entry(cause=60_000), READY)
+            await anyio.sleep(1.0)
+        life = restored(life)
+        async with life.running():
+            port = await life.register(after=0)
+            await anyio.sleep(1.0)
+
+            checked(life)
+            assert port.position().position.signed_qty == Decimal("0.010")
+
+    in_virtual_time(body)
+
+
+def test_executions_whose_order_the_venue_shows_no_more_make_it_again() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            back_up(life)
+            await port.submit(entry(bar(life)), READY)
+            await anyio.sleep(1.0)
+        life = restored(life)
+        life.venue.orders = {key: order for key, order in life.venue.orders.items() if not order.link_id}
+        async with life.running():
+            port = await life.register(after=0)
+            await anyio.sleep(1.0)
+
+            checked(life)
+            assert port.position().position.signed_qty == Decimal("0.010")
+            assert port.position().stop == life.venue.stop_of() != 0
+
+    in_virtual_time(body)
+
+
+def test_a_resting_entry_behind_the_backup_can_be_taken_back() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            back_up(life)
+            life.venue.resting = True
+            await port.submit(entry(bar(life)), READY)
+        life = restored(life)
+        async with life.running():
+            await life.register(after=0)
+            await anyio.sleep(1.0)
+            found = [(row.owner, row.state) for row in life.account.desk.book.live()]
+            await life.account.cancel_entries(instance_uid=UID)
+            await anyio.sleep(1.0)
+
+            assert found == [(UID, OrderState.OPEN)]
+            assert life.account.desk.book.live() == []
+            checked(life)
+
+    in_virtual_time(body)
+
+
+def test_an_exit_that_was_under_way_goes_on() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(bar(life) - MINUTE_MS), READY)
+            await anyio.sleep(1.0)
+            back_up(life)
+            life.venue.fill_share = Decimal("0.4")
+            await port.submit(leave(bar(life)), READY)
+        life = restored(life)
+        life.venue.fill_share = Decimal(1)
+        async with life.running():
+            port = await life.register(after=0)
+            await anyio.sleep(10.0)
+
+            assert life.venue.signed() == port.position().position.signed_qty == 0
+            checked(life)
+
+    in_virtual_time(body)
+
+
+def test_a_stop_that_was_moved_behind_the_backup_is_not_loosened() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(bar(life)), READY)
+            await anyio.sleep(1.0)
+            back_up(life)
+            move = replace(leave(bar(life)), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49800.0"))
+            await port.submit(move)
+            await anyio.sleep(1.0)
+        life = restored(life)
+        async with life.running():
+            port = await life.register(after=0)
+            await anyio.sleep(150.0)
+
+            assert (life.venue.stop_of(), port.position().stop) == (Decimal("49800.0"), Decimal("49800.0"))
+            checked(life)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("owner", [UID, "stranger"])
+@pytest.mark.parametrize("resting", [True, False])
+def test_what_appears_under_our_format_while_we_run_was_sent_by_another_daemon(owner: str, resting: bool) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            await anyio.sleep(1.0)
+            life.venue.resting = resting
+            link = link_id(owner, str(bar(life)), Action.ENTER, 0, 0)
+            life.venue._accept(OrderRequest(link, SYMBOL, Side.BUY, Decimal("0.010"), stop=Decimal(49_000)))
+            await anyio.sleep(5.0)
+
+            assert [halt.code for halt in life.halts.in_force(account_scope("main"))] == ["SECOND_DAEMON"]
+
+    in_virtual_time(body)
