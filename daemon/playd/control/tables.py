@@ -203,7 +203,7 @@ FILLS: Final = (
     Column("SIDE", word("side")),
     Column("QTY", number("qty"), right=True),
     Column("PRICE", number("price"), right=True),
-    Column("FEE", number("fee"), right=True),
+    Column("FEE", number("fee", 6), right=True),
     Column("TYPE", fill_type),
     Column("LINK_ID", word("link_id")),
     Column("OWNER", word("owner")),
