@@ -1,5 +1,6 @@
 """The ledger: durable only after commit, atomic, unique by constraint, and never continuing after a failed write."""
 
+import shutil
 import sqlite3
 from contextlib import suppress
 from pathlib import Path, PurePath
@@ -7,7 +8,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from playd.core.errors import RecordError, StateError
-from playd.orders.ledger import COMMIT_WITHIN_S, Ledger
+from playd.orders.ledger import COMMIT_WITHIN_S, LOG_BYTES, Ledger
 from playd.orders.schema import SCHEMA_VERSION
 from playd.world.real import real_world
 from playd.world.virtual import ManualClock
@@ -201,3 +202,25 @@ def test_one_flipped_byte_is_refused_in_words_or_harmless(tmp_path: Path) -> Non
 
     assert refused
     assert all("restore a backup" in text for text in refused)
+
+
+def test_the_log_has_its_room_from_the_start_and_a_crash_reads_no_more_than_was_committed(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.set_meta("a", "1")
+    ledger.commit()
+    log = tmp_path / "ledger.sqlite-wal"
+    grown = log.stat().st_size
+    ledger.set_meta("a", "2")
+    ledger.commit()
+    ledger.set_meta("a", "3")
+    died = tmp_path / "died"
+    died.mkdir()
+    for name in ("ledger.sqlite", log.name):
+        shutil.copy(tmp_path / name, died)
+    after = open_ledger(died)
+
+    assert log.stat().st_size == grown == LOG_BYTES
+    assert after.meta("a") == "2"
+    assert (died / log.name).stat().st_size == LOG_BYTES
+    after.close()
+    ledger.close()
