@@ -37,7 +37,7 @@ from playd.control.server import ControlServer, cannot_bind
 from playd.control.streams import StreamHub
 from playd.core.canonical import digest
 from playd.core.errors import PlaydError, PlayError, RecordError, SettingsError
-from playd.core.modes import Environment, Mode
+from playd.core.modes import Environment
 from playd.market.feed import CandleFeed
 from playd.market.source import MarketChoice, open_feed
 from playd.market.synthetic import SyntheticFeed
@@ -49,9 +49,11 @@ from playd.orders.budget import AddressBudget
 from playd.orders.incidents import Incidents
 from playd.settings import Loaded, load
 from playd.settings.model import MarketSource
+from playd.settings.policy import load_policy
 from playd.supervisor.commands import Commands
 from playd.supervisor.edge import first_of, say
 from playd.supervisor.errors import CommandRefused
+from playd.supervisor.evidence import EvidenceBook
 from playd.supervisor.plays import read_play
 from playd.supervisor.records import RecordStore
 from playd.supervisor.states import State
@@ -214,11 +216,12 @@ async def _with_records(
         faults=faults,
         exchange_records=places.state_dir / "exchange" / "records.sqlite",
         instances_dir=instances_dir(places.state_dir),
-        ceiling=Mode.DEMO if loaded.ceiling.mode is Mode.LIVE else loaded.ceiling.mode,
+        ceiling=loaded.ceiling.mode,
         key_accounts=accepted,
         refused_accounts=refused,
         budget_of=limits.of,
         on_account=lambda account: count_orders(meters, account, world.clock.wall_ms),
+        make_room=records.ballast.release,
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
         compile_for=lambda play: compile_for(world, play),
     )
@@ -270,6 +273,11 @@ async def _with_records(
             progress=progress,
             guardian=link,
             ops=watchers.parts,
+            armings=runtime.armings,
+            evidence=EvidenceBook(records.ledger, world.clock),
+            policy=load_policy(world, places.config_dir),
+            chain=runtime.chain,
+            open_account=runtime.open_account,
         )
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
@@ -349,9 +357,11 @@ async def _start_instances(daemon: _Running) -> None:
     progress.step = "starting instances"
     daemon.service.status(progress.step)
     for slot in list(runtime.supervisor.slots.values()):
-        if slot.record.enabled and slot.record.desired == "running":
+        if slot.record.enabled and slot.record.desired != "stopped":
             try:
                 runtime.supervisor.start(slot, runtime.admit, "daemon start")
+                if slot.record.desired == "flat":
+                    daemon.context.commands.manage_until_flat(slot, "a person before this start")
             except CommandRefused as error:
                 note(slot.name, f"{error.code}: {error}")
                 if slot.facts.failed is None:

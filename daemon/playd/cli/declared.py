@@ -40,7 +40,8 @@ class Roster:
             play = str(config_dir / declared.play)
             account = settings.accounts.get(declared.account)
             common = declared.account if account is not None and has_key(account) else ""
-            wish = Wish(name, play, declared.mode, common, declared=True, enabled=declared.enabled)
+            own = declared.risk.model_dump_json(exclude_unset=True)
+            wish = Wish(name, play, declared.mode, common, declared=True, enabled=declared.enabled, risk=own)
             record = self._declared(wish, remembered.pop(name, None))
             if record is not None:
                 self._supervisor.add(record)
@@ -56,7 +57,7 @@ class Roster:
         if old is None:
             return self._put(replace(fresh, desired="running" if wish.enabled else "stopped"))
         if old.play_digest == fresh.play_digest and old.mode is fresh.mode and _same_account(old, wish):
-            return self._put(replace(old, play_path=fresh.play_path, enabled=wish.enabled, declared=True))
+            return self._put(replace(old, play_path=fresh.play_path, enabled=wish.enabled, declared=True, risk=wish.risk))
         if self._records.booked_qty(old):
             text = f"{wish.name}: its Play, mode or account was changed in the settings while it holds a position"
             self._on_problem(wish.name, text)

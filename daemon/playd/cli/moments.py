@@ -19,6 +19,16 @@ def moment_ms(text: str, flag: str, now_ms: int) -> int | None:
     return time_ms(text, flag)
 
 
+def later_ms(text: str, flag: str, now_ms: int) -> int:
+    """Epoch ms of a time to come: `2d` from now, or a UTC time. Raises `SettingsError`."""
+    if (ahead := _AGO.match(text)) is not None:
+        return now_ms + int(ahead[1]) * _UNIT_MS[ahead[2]]
+    found = time_ms(text, flag)
+    if found is None:
+        raise SettingsError(f"{flag}: a time is missing")
+    return found
+
+
 def time_ms(text: str, flag: str) -> int | None:
     """Epoch ms of `2024-01-31`, of RFC 3339, or of plain epoch ms; None for nothing. Raises `SettingsError`."""
     if not text:

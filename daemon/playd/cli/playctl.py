@@ -2,7 +2,7 @@
 
 import typer
 
-from playd.cli import explain_running, playctl_change, playctl_look, playctl_ops, playctl_records
+from playd.cli import explain_running, playctl_arm, playctl_change, playctl_look, playctl_ops, playctl_records
 
 app = typer.Typer(
     name="playctl",
@@ -15,6 +15,7 @@ app = typer.Typer(
 playctl_look.register(app)
 explain_running.register(app)
 playctl_change.register(app)
+playctl_arm.register(app)
 playctl_records.register(app)
 playctl_ops.register(app)
 

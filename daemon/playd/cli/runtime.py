@@ -32,6 +32,9 @@ from playd.plays.model import Play
 from playd.settings import Settings
 from playd.supervisor.accounts import AccountPlan, Accounts
 from playd.supervisor.admission import Circumstances, Refused, admit
+from playd.supervisor.arming import ChainFacts, Link, broken_link
+from playd.supervisor.arming_records import Armings
+from playd.supervisor.arming_watch import ArmingWatch
 from playd.supervisor.life import LifeParts, live
 from playd.supervisor.places import AccountPlace, Place
 from playd.supervisor.records import InstanceRecord, RecordStore
@@ -65,6 +68,7 @@ class RuntimePlan:
         play_of: The Play of a record as it is now. Raises `PlayError`.
         compile_for: Sees that the kernels of a Play are compiled, without holding the loop.
         on_account: Hears of every account that is opened, before it starts.
+        make_room: Asked when the disk is full: whether trying again can help.
         faults: What the embedded exchange does wrong on command.
     """
 
@@ -80,6 +84,7 @@ class RuntimePlan:
     play_of: Callable[[InstanceRecord], Play]
     compile_for: Callable[[Play], Awaitable[None]]
     on_account: Callable[[Account], None] = lambda _account: None
+    make_room: Callable[[], bool] = lambda: False
     rate_limits: bool = True
     faults: tuple[Fault, ...] = ()
 
@@ -95,6 +100,7 @@ class Runtime:
     journal: Recorder
     records: RecordStore
     accounts: Accounts
+    armings: Armings
     supervisor: Supervisor
     exchange: Exchange | None
     universes: dict[Environment, Universe]
@@ -127,6 +133,28 @@ class Runtime:
             return next((each for each in SHADOWED if each in self.universes), SHADOWED[0])
         account = self.plan.key_accounts.get(record.account)
         return account.environment if account is not None else Environment.DEMO
+
+    def chain(self, record: InstanceRecord) -> Link | None:
+        """What keeps an instance from opening positions with real money, see `supervisor.arming`."""
+        place, account = self.plan.key_accounts.get(record.account), self.accounts.find(record.account)
+        facts = ChainFacts(
+            daemon_live=self.plan.settings.daemon.live,
+            ceiling=self.plan.ceiling,
+            environment=place.environment if place is not None else None,
+            account=record.account,
+            account_uid=account.key.uid if account is not None else "",
+            instance_uid=record.uid,
+            play_digest=record.play_digest,
+            capital_step=record.capital_step,
+            held=self.armings.held(record.uid),
+            now_ms=self.world.clock.wall_ms(),
+            max_days=self.plan.settings.arming.max_days,
+        )
+        return broken_link(facts, record.name)
+
+    async def open_account(self, record: InstanceRecord) -> Account:
+        """The account of an instance, opened if it is not yet. Raises `OperatorError` when it is refused, `PlayError`."""
+        return await self.accounts.ready(self.plan_of(record, self.plan.play_of(record)))
 
     def admit(self, record: InstanceRecord) -> Refused | None:
         """The one admission function with the present circumstances."""
@@ -203,6 +231,7 @@ class Runtime:
             account_refused=refused or (held.refused if held else ""),
             market_symbols=self.exchange.feed.symbols if on_exchange and self.exchange is not None else None,
             max_instances=self.plan.settings.supervisor.max_instances,
+            max_live_instances=self.plan.settings.supervisor.max_live_instances,
             reference=play.reference or "" if play is not None else "",
             limit_levels=play is not None and "Limit" in (play.risk.sl_order_type, play.risk.tp_order_type),
             failed=str(slot.facts.failed) if slot is not None and slot.facts.failed is not None else "",
@@ -259,6 +288,7 @@ async def open_runtime(
                 records,
                 lambda record: runtime.hub_of(record),
                 lambda record: runtime.watch(record),
+                lambda record: runtime.chain(record),
             ),
             SupervisorRules(budget, numbers.max_instances, numbers.cooldown_s),
             lambda slot, on_engine: live(slot, parts, on_engine),
@@ -266,11 +296,16 @@ async def open_runtime(
             reports.instance,
         )
         times = tuple(VenueTime(str(each), found.market.clock_offset_ms, found.clock) for each, found in universes.items())
-        runtime = Runtime(world, plan, ledger, halts, journal, records, accounts, supervisor, exchange, universes, times)
-        clock_watch = ClockWatch(world.clock, times, halts, Incidents(ledger, world.clock, journal), journal)
+        armings, incidents = Armings(ledger, world.clock, journal), Incidents(ledger, world.clock, journal)
+        runtime = Runtime(
+            world, plan, ledger, halts, journal, records, accounts, armings, supervisor, exchange, universes, times
+        )
+        clock_watch = ClockWatch(world.clock, times, halts, incidents, journal)
+        arming_watch = ArmingWatch(armings, incidents, journal, supervisor, plan.settings.arming, world.clock)
         async with anyio.create_task_group() as group:
             await clock_watch.begin()
             group.start_soon(clock_watch.run, name="clock watch")
+            group.start_soon(arming_watch.run, name="arming watch")
             await group.start(accounts.run, name="accounts")
             await group.start(supervisor.run, name="supervisor")
             yield runtime
@@ -292,7 +327,7 @@ async def _open_universes(
             rate_limits=plan.rate_limits,
             faults=plan.faults,
         )
-        exchange = Exchange(world, plan.feed, config)
+        exchange = Exchange(world, plan.feed, config, plan.make_room)
         info = await stack.enter_async_context(exchange.running())
         step_ms = plan.feed.step_ms
         wanted[Environment.LOCAL] = (local_hosts(info.port), step_ms, True, _local_timing(plan.speed, step_ms))

@@ -5,6 +5,7 @@ from typing import Final
 import anyio
 
 from playd.control import rows
+from playd.control.arming_methods import confirm_live, note_rehearsal
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.look_methods import chosen
@@ -58,6 +59,9 @@ async def set_enabled(daemon: Daemon, params: SetEnabled, call: Call) -> JsonObj
 
 
 async def start(daemon: Daemon, params: Start, call: Call) -> JsonObject:
+    found = daemon.supervisor.find(params.name)
+    if found.record.mode is Mode.LIVE:
+        await confirm_live(daemon, found, params.confirm, call)
     slot = await daemon.commands.start(params.name, f"start by {call.actor}")
     return lifecycle_row(daemon, slot)
 
@@ -154,6 +158,8 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
         word = "flat, verified twice" if report.exit_code == 0 else "NOT FLAT"
         await call.step({"text": f"{account.alias}: {word} after {report.duration_s:.1f} s"})
         reports.append((account.alias, report))
+        if not share.instance_uid and not share.symbol:
+            note_rehearsal(daemon, account.alias, report)
 
     for slot in _shadows(daemon, scope):
         if scope.kind == "instance":

@@ -1,6 +1,6 @@
 """What the methods of the control socket work with: the daemon's parts as one frozen value, and how far its start has come."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
@@ -10,10 +10,15 @@ from playd.control.protocol import JsonObject
 from playd.core.modes import Mode
 from playd.core.record import Recorder
 from playd.market.hub import MarketHub
+from playd.orders.account import Account
 from playd.orders.halts import Halts
 from playd.orders.ledger import Ledger
+from playd.settings.policy import Policy
 from playd.supervisor.accounts import Accounts
+from playd.supervisor.arming import Link
+from playd.supervisor.arming_records import Armings
 from playd.supervisor.commands import Commands
+from playd.supervisor.evidence import EvidenceBook
 from playd.supervisor.records import InstanceRecord
 from playd.supervisor.supervisor import Supervisor
 from playd.world.ports import Clock
@@ -62,7 +67,8 @@ class Daemon:
     The running daemon as the control socket sees it.
 
     `market_ms` is the time of the market in ms, None before anything was received; `find_hub` gives the market that an instance
-    follows, None when it is not open.
+    follows, None when it is not open. `chain` says what keeps an instance from opening positions with real money;
+    `open_account` raises `OperatorError` when an account is refused.
     """
 
     version: str
@@ -82,5 +88,10 @@ class Daemon:
     progress: Progress
     guardian: Presence
     ops: OpsParts
+    armings: Armings
+    evidence: EvidenceBook
+    policy: Policy
+    chain: Callable[[InstanceRecord], Link | None]
+    open_account: Callable[[InstanceRecord], Awaitable[Account]]
     day_starts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     """Result of an instance up to the start of a UTC day, by (uid, day); computed once, because it cannot change any more."""

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
+from playd.control import arming_methods as arming
 from playd.control import change_methods as change
 from playd.control import look_methods as look
 from playd.control import ops_methods as ops
@@ -50,6 +51,9 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "audit.verify": (params.Verify, ops.verify_chain),
     "config.get": (params.Nothing, ops.get_config),
     "creds.check": (params.OfAccount, ops.check_key),
+    "readiness.get": (params.Readiness, arming.get_readiness),
+    "preflight.run": (params.Preflight, arming.run_preflight),
+    "evidence.list": (params.Nothing, arming.list_evidence),
     "subscribe": (params.Subscribe, look.subscribe),
     "unsubscribe": (params.Unsubscribe, look.unsubscribe),
 }
@@ -63,6 +67,10 @@ CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
     "instance.restart": (params.Restart, change.restart),
     "instance.stop": (params.Stop, change.stop),
     "instance.reset_failed": (params.ResetFailed, change.reset_failed),
+    "arm.create": (params.Arm, arming.arm),
+    "arm.revoke": (params.Disarm, arming.disarm),
+    "waiver.create": (params.Waive, arming.waive),
+    "evidence.import": (params.ImportEvidence, arming.import_evidence),
     "halt.raise": (params.RaiseHalt, change.raise_halt),
     "halt.lift": (params.LiftHalt, change.lift_halt),
     "panic.run": (params.Panic, change.panic),

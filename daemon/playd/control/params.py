@@ -89,6 +89,42 @@ class Restart(Changing):
     name: str
 
 
+class Preflight(Params):
+    """`name`: an instance; else the first one of `account`."""
+
+    name: str | None = None
+    account: str | None = None
+
+
+class Readiness(Params):
+    name: str
+
+
+class Arm(Changing):
+    """`days`: how long, the most there may be when it is left out. `confirm` is the phrase."""
+
+    name: str
+    days: int | None = Field(default=None, ge=1, le=7)
+    confirm: str = ""
+
+
+class Disarm(Changing):
+    name: str
+
+
+class Waive(Changing):
+    check: str = Field(max_length=64)
+    until_ms: int
+    reason: str = Field(min_length=1, max_length=500)
+    confirm: str = ""
+
+
+class ImportEvidence(Changing):
+    """`content`: the text of an evidence file."""
+
+    content: str = Field(max_length=200_000)
+
+
 class Stop(Changing):
     """`variant` is needed while a position is open in demo or live: `keep`, `manage` or `flatten`."""
 

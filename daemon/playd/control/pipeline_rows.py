@@ -22,7 +22,11 @@ def pipeline_rows(daemon: Daemon, slot: Slot) -> list[JsonObject]:
             "n": place,
             "gate": step.name,
             "codes": list(step.codes),
-            "bounds": {} if shadow else bounds_of(step, account.desk.settings) if account is not None else None,
+            "bounds": {}
+            if shadow
+            else bounds_of(step, account.desk.settings_of(slot.record.uid))
+            if account is not None
+            else None,
         }
         for place, step in enumerate(steps, 1)
     ]

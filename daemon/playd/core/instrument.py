@@ -10,7 +10,8 @@ class Instrument:
     Rules of a linear USDT perpetual as the venue lists them.
 
     Prices are multiples of `tick` (USDT), quantities of `step` (base coin). `max_qty` bounds limit orders,
-    `max_market_qty` market orders. `funding_interval_min` is the time between funding stamps in minutes.
+    `max_market_qty` market orders. `funding_interval_min` is the time between funding stamps in minutes. A time of 0 is
+    not known.
     """
 
     symbol: str
@@ -24,6 +25,7 @@ class Instrument:
     funding_interval_min: int = 480
     status: str = "Trading"
     delivery_time_ms: int = 0
+    launch_time_ms: int = 0
 
     @property
     def tick_fraction(self) -> tuple[int, int]:

@@ -21,7 +21,7 @@ _BY_SUBJECT: Final[dict[str, str]] = {
     "rate": "refused ban",
     "clock": "step offset",
     "auth": "checked reloaded",
-    "arm": "created expired",
+    "arm": "created confirmed revoked waived expired",
     "backup": "done restored",
     "journal": "opened segment trimmed break removed",
 }

@@ -95,7 +95,8 @@ class Account:
         """`expected_uid` (mandatory for live) and `allow_unbound_key` say which key is acceptable, see `key_refusal`."""
         clock = world.clock
         book, fills = OrderBook(ledger, clock, alias), Fills(ledger, clock, alias)
-        caps, incidents = Caps(ledger, alias, settings.limits), Incidents(ledger, clock, journal)
+        caps = Caps(ledger, alias, counts=environment is not Environment.LOCAL or settings.limits.counts)
+        incidents = Incidents(ledger, clock, journal)
         self.alias = alias
         self.environment = environment
         self.desk = Desk(
@@ -195,6 +196,7 @@ class Account:
             try:
                 self.exits.resume()
                 self.cancels.resume()
+                self._panic.resume()
                 task_group.start_soon(self.resolver.run)
                 task_group.start_soon(self.protection.run)
                 task_group.start_soon(self._timers.run)
@@ -251,6 +253,10 @@ class Account:
         wanted = self._withdrawals.entries(instance_uid=instance_uid, symbol=symbol)
         await self._withdrawals.ask(wanted)
         return len(wanted)
+
+    def has_entries(self, instance_uid: str) -> bool:
+        """Whether an order of an instance may still open something."""
+        return bool(self._withdrawals.entries(instance_uid=instance_uid))
 
     async def cancel_order(self, row: OrderRow, within_s: float) -> OrderRow:
         """

@@ -1,7 +1,7 @@
 """
 Budgets of opened notional and entries per UTC day: reserved with the intent, used by fills, released at the order's end.
 
-Rows exist only while the account has caps of a day or a week. They live in the ledger, so a restart forgets nothing.
+Rows exist only while the account has such caps, or may get them. They live in the ledger, so a restart forgets nothing.
 """
 
 from decimal import Decimal
@@ -11,7 +11,6 @@ from playd.core.orders import Execution, Intent
 from playd.core.timeframes import DAY_MS
 from playd.orders.halts import account_scope
 from playd.orders.ledger import Ledger
-from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow, text
 
 _DAY_USD: Final = "day_usd"
@@ -22,11 +21,11 @@ _ZERO: Final = Decimal(0)
 class Caps:
     """Budget rows of one account. The day of an entry is the UTC day of its decision bar's close."""
 
-    def __init__(self, ledger: Ledger, account: str, limits: RiskLimits) -> None:
+    def __init__(self, ledger: Ledger, account: str, *, counts: bool) -> None:
+        """`counts`: whether entries of this account are counted at all; may change at any time."""
         self._ledger = ledger
         self._scope = account_scope(account)
-        self._limits = limits
-        self._counts_usd = limits.day_usd is not None or limits.week_notional_pct is not None
+        self.counts = counts
 
     def day(self, bar_close_ms: int) -> tuple[Decimal, int]:
         """Notional (reserved and used) and number of entries of the day that holds `bar_close_ms`."""
@@ -40,13 +39,12 @@ class Caps:
 
     def reserve(self, intent: Intent) -> None:
         """Reserve an entry's notional and count the entry. Belongs into the transaction that writes the intent."""
-        if self._counts_usd:
-            reserved, used = self._read(_DAY_USD, intent.bar_close_ms)
-            after = reserved + intent.qty * intent.price_ref
-            self._write(_DAY_USD, intent.bar_close_ms, str(self._limits.day_usd or ""), after, used, "USD")
-        if self._limits.day_orders is not None:
-            _, used = self._read(_DAY_ORDERS, intent.bar_close_ms)
-            self._write(_DAY_ORDERS, intent.bar_close_ms, str(self._limits.day_orders), _ZERO, used + 1, "orders")
+        if not self.counts:
+            return
+        reserved, used = self._read(_DAY_USD, intent.bar_close_ms)
+        self._write(_DAY_USD, intent.bar_close_ms, reserved + intent.qty * intent.price_ref, used, "USD")
+        _, used = self._read(_DAY_ORDERS, intent.bar_close_ms)
+        self._write(_DAY_ORDERS, intent.bar_close_ms, _ZERO, used + 1, "orders")
 
     def consume(self, row: OrderRow, execution: Execution) -> None:
         """Turn reserved notional into used notional for one execution of an entry."""
@@ -58,7 +56,6 @@ class Caps:
         self._write(
             _DAY_USD,
             bar_close_ms,
-            str(self._limits.day_usd or ""),
             max(_ZERO, reserved - execution.qty * price_ref),
             used + execution.qty * execution.price,
             "USD",
@@ -72,10 +69,10 @@ class Caps:
         bar_close_ms, price_ref = found
         reserved, used = self._read(_DAY_USD, bar_close_ms)
         rest = max(_ZERO, row.qty - row.cum_qty) * price_ref
-        self._write(_DAY_USD, bar_close_ms, str(self._limits.day_usd or ""), max(_ZERO, reserved - rest), used, "USD")
+        self._write(_DAY_USD, bar_close_ms, max(_ZERO, reserved - rest), used, "USD")
 
     def _entry(self, row: OrderRow) -> tuple[int, Decimal] | None:
-        if not self._counts_usd or row.intent is None:
+        if not self.counts or row.intent is None:
             return None
         found = self._ledger.row("SELECT bar_close_ms, price_ref FROM intents WHERE id = ? AND class = 'entry'", (row.intent,))
         return None if found is None else (found["bar_close_ms"], Decimal(found["price_ref"]))
@@ -87,11 +84,12 @@ class Caps:
         )
         return (_ZERO, _ZERO) if found is None else (Decimal(found["reserved"]), Decimal(found["used"]))
 
-    def _write(self, kind: str, bar_close_ms: int, limit: str, reserved: Decimal, used: Decimal, unit: str) -> None:
+    def _write(self, kind: str, bar_close_ms: int, reserved: Decimal, used: Decimal, unit: str) -> None:
+        """The column `limit` stays empty: what bounds an entry is its instance's, and stands in the intent."""
         self._ledger.write(
-            "INSERT INTO budgets VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET reserved = excluded.reserved,"
-            ' used = excluded.used, "limit" = excluded."limit"',
-            (self._scope, kind, _day_start_ms(bar_close_ms), limit, text(reserved), text(used), unit),
+            "INSERT INTO budgets VALUES (?,?,?,'',?,?,?) ON CONFLICT DO UPDATE SET reserved = excluded.reserved,"
+            " used = excluded.used",
+            (self._scope, kind, _day_start_ms(bar_close_ms), text(reserved), text(used), unit),
         )
 
 

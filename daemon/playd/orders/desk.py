@@ -7,7 +7,7 @@ something that a crash could take back.
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -20,13 +20,15 @@ from playd.core.record import Recorder
 from playd.orders.booking import Booking, News
 from playd.orders.caps import Caps
 from playd.orders.fills import Fills, InstanceEvent
-from playd.orders.halts import Halts, Level, symbol_scope
+from playd.orders.halts import Halts, Level, scopes_of, symbol_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.orders.order_book import OrderBook
+from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
 from playd.orders.settings import OrderSettings
 from playd.orders.verdicts import Verdicts
+from playd.settings.limits_model import Risk
 from playd.venues.port import Budget, VenuePort
 from playd.world.ports import Clock
 
@@ -42,10 +44,10 @@ class Condition:
     wallet: Wallet | None = None
     wallet_mono_s: float = 0.0
     blind_since_s: float | None = None
-    guardian_missing: str = ""
-    """Why an account with real money takes no entries although all else is well: nobody would protect it if we died."""
     stream_down_since_s: float | None = None
     """Since when the private stream is down; None while it is up, and before it was up for the first time."""
+    guardian_missing: str = ""
+    """Why an account with real money takes no entries although all else is well: nobody would protect it if we died."""
 
     def not_ready(self) -> str:
         """Why the account is not ready, or the empty text."""
@@ -58,6 +60,18 @@ class Condition:
         if not self.reconciled:
             return "no clean reconciliation since the private stream came up"
         return self.guardian_missing
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLimits:
+    """What bounds one instance beside its account: its own keys of `[risk]`, and its step of capital."""
+
+    risk: Risk
+    step: str
+
+    def within(self, limits: RiskLimits) -> RiskLimits:
+        """The tighter of both."""
+        return limits.tightened(self.risk).at_step(self.step)
 
 
 @dataclass
@@ -94,6 +108,24 @@ class Desk:
     naked_seconds: dict[str, float] = field(default_factory=dict)
     """`naked_seconds_total` per symbol."""
     _waiters: dict[str, list[anyio.Event]] = field(default_factory=dict)
+    _own: dict[str, OwnLimits] = field(default_factory=dict)
+    _settings_of: dict[str, tuple[OrderSettings, OrderSettings]] = field(default_factory=dict)
+    """By instance: the account's settings of which they were made, and the instance's."""
+
+    def limit(self, instance_uid: str, own: OwnLimits) -> None:
+        """Bound an instance more tightly than its account, from its next entry on."""
+        self._own[instance_uid] = own
+        self._settings_of.pop(instance_uid, None)
+
+    def settings_of(self, instance_uid: str) -> OrderSettings:
+        """The numbers that hold for the entries of one instance; made once for each pair of its limits and the account's."""
+        found = self._settings_of.get(instance_uid)
+        if found is not None and found[0] is self.settings:
+            return found[1]
+        own = self._own.get(instance_uid)
+        made = self.settings if own is None else replace(self.settings, limits=own.within(self.settings.limits))
+        self._settings_of[instance_uid] = self.settings, made
+        return made
 
     def publish(self) -> None:
         """Commit, then deliver what the commit made true. Synchronous."""
@@ -148,6 +180,11 @@ class Desk:
     def instrument(self, symbol: str) -> Instrument:
         """Rules of a symbol in use. Raises `KeyError` for one that nobody registered."""
         return self.instruments[symbol]
+
+    def frozen(self, symbol: str, *owners: str) -> str:
+        """Why nothing may be sent for these owners' shares of a symbol, exits and stops included: a freeze; else empty."""
+        halt = self.halts.frozen(*{scope for owner in owners or ("",) for scope in scopes_of(owner, self.alias, symbol)})
+        return "" if halt is None else f"{halt.scope} is frozen by {halt.actor}: nothing is sent"
 
     @contextmanager
     def moving(self, symbol: str) -> Iterator[None]:

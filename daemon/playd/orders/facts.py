@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from playd.core.modes import Environment
 from playd.core.orders import Intent, OrderState
 from playd.orders.desk import Desk
 from playd.orders.exposure import Holding, Working
@@ -33,12 +34,12 @@ class Facts:
     def gather(self, intent: Intent, clock_ms: int, *, intent_exists: bool) -> AccountFacts:
         """The facts of this moment about an entry of an instance whose execution bars are `clock_ms` long."""
         desk = self._desk
-        now_ms, now_s, wallet, limits = desk.clock.wall_ms(), desk.clock.mono_s(), desk.condition.wallet, desk.settings.limits
+        now_ms, now_s, wallet = desk.clock.wall_ms(), desk.clock.mono_s(), desk.condition.wallet
+        limits = desk.settings_of(intent.instance_uid).limits
         not_ready = desk.condition.not_ready()
         live = desk.book.live(intent.symbol)
-        capped = limits.day_usd is not None or limits.day_orders is not None
-        day_usd, day_orders = desk.caps.day(intent.bar_close_ms) if capped else (_ZERO, 0)
-        hourly = limits.entries_hour_account is not None or limits.entries_hour_instance is not None
+        day_usd, day_orders = desk.caps.day(intent.bar_close_ms) if limits.counts else (_ZERO, 0)
+        hourly = limits.entries_per_hour_account is not None or limits.entries_per_hour_instance is not None
         return AccountFacts(
             halt=desk.halts.highest(*scopes_of(intent.instance_uid, desk.alias, intent.symbol)),
             ready=not not_ready,
@@ -60,6 +61,9 @@ class Facts:
             working=self._working(intent) if limits.bound_exposure else (),
             leverage=self._leverage(intent.symbol),
             rules_age_s=now_s - desk.rules_mono_s.get(intent.symbol, now_s),
+            real_money=desk.environment is Environment.LIVE,
+            im_rate=wallet.im_rate if wallet is not None else None,
+            mm_rate=wallet.mm_rate if wallet is not None else None,
         )
 
     def _open_check(self, symbol: str) -> str:

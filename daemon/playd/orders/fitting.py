@@ -39,6 +39,8 @@ def _ceilings(case: "Case") -> Iterator[tuple[str, Decimal, Decimal]]:
     equity, leverage = case.facts.equity_usdt or _ZERO, case.facts.leverage or _ZERO
     if limits.order_usd is not None:
         yield "micro_order_usd", limits.order_usd, limits.order_usd / price
+    if (share := limits.size_share_pct) is not None:
+        yield "quarter_pct", share, case.intent.qty * share / 100
     if (risk := limits.risk_per_trade_pct) is not None:
         yield "risk_per_trade_pct", risk, equity * risk / 100 / _unit_risk(case)
     if (notional := limits.notional_per_trade_pct) is not None:

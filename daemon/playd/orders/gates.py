@@ -13,10 +13,12 @@ from typing import Final
 
 from playd.core.instrument import Instrument
 from playd.core.orders import Intent
+from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.orders.breakers import Trip
 from playd.orders.exposure import Holding, Working
 from playd.orders.fitting import Fitted, fitted_qty
 from playd.orders.halts import Halt, Level
+from playd.orders.policy_windows import closed_by
 from playd.orders.settings import OrderSettings
 
 
@@ -34,6 +36,8 @@ class GateInputs:
         late: The bar was filled in afterwards.
         bid, ask, mark, last, quote_age_s: Newest quote; None where there is none.
         funding_rate: Predicted rate of the next stamp, positive when longs pay; None where the venue has not stated one.
+        next_funding_ms: Market time of that stamp; None likewise.
+        not_armed: Why an instance may not open positions with real money; empty once somebody has seen that it may.
     """
 
     state: str
@@ -50,6 +54,8 @@ class GateInputs:
     last: Decimal | None = None
     quote_age_s: float | None = None
     funding_rate: Decimal | None = None
+    next_funding_ms: int | None = None
+    not_armed: str = "nobody has looked whether it is armed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,10 @@ class AccountFacts:
     working: tuple[Working, ...] = ()
     leverage: Decimal | None = None
     rules_age_s: float = 0.0
+    real_money: bool = False
+    im_rate: Decimal | None = None
+    mm_rate: Decimal | None = None
+    """Margin rates of the account as ratios; None where the venue states none, as with isolated margin."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,13 @@ def halt(case: Case) -> Refusal | None:
     if found is None or found.level < Level.PAUSE:
         return None
     return Refusal("HALTED", f"{found.scope} is at level {found.level}: {found.text}", str(int(found.level)), "0", "level")
+
+
+def armed(case: Case) -> Refusal | None:
+    """Real money needs the permission of a person, see `supervisor.arming`."""
+    if not case.facts.real_money or not case.inputs.not_armed:
+        return None
+    return Refusal("NOT_ARMED", case.inputs.not_armed)
 
 
 def state(case: Case) -> Refusal | None:
@@ -178,9 +195,32 @@ def pending(case: Case) -> Refusal | None:
     return None
 
 
+def window(case: Case) -> Refusal | None:
+    """The operator's hours, at the close of the bar; those of the Play are its engine's."""
+    closed = closed_by(case.settings.limits.windows, case.intent.bar_close_ms)
+    return Refusal("WINDOW_CLOSED", f"entries are not allowed now: {closed}") if closed else None
+
+
+def funding_window(case: Case) -> Refusal | None:
+    """Around the stamps that the venue states, every interval of the symbol; both ends of the time belong to it."""
+    limits, stamp_ms = case.settings.limits, case.inputs.next_funding_ms
+    interval_ms = case.instrument.funding_interval_min * MINUTE_MS
+    if not limits.funding_window:
+        return None
+    if stamp_ms is None or interval_ms <= 0:
+        return Refusal("FUNDING_WINDOW", "the time of the next funding is unknown")
+    before_s = (stamp_ms - case.intent.bar_close_ms) % interval_ms / 1000
+    after_s = interval_ms / 1000 - before_s if before_s else 0.0
+    if before_s <= limits.funding_before_s:
+        return Refusal("FUNDING_WINDOW", "funding is near", f"{before_s:.0f}", f"{limits.funding_before_s:g}", "s before")
+    if after_s <= limits.funding_after_s:
+        return Refusal("FUNDING_WINDOW", "funding was just paid", f"{after_s:.0f}", f"{limits.funding_after_s:g}", "s after")
+    return None
+
+
 def instrument(case: Case) -> Refusal | None:
     """The symbol trades, goes on trading for a while, and its rules are fresh."""
-    rules, hours = case.instrument, case.settings.limits.delist_no_entry_h
+    rules, hours, days = case.instrument, case.settings.limits.delist_no_entry_h, case.settings.limits.min_listing_days
     if rules.status != "Trading":
         return Refusal("INSTRUMENT", "the symbol does not trade", rules.status, "Trading")
     if case.facts.rules_age_s > RULES_MAX_AGE_S:
@@ -189,6 +229,12 @@ def instrument(case: Case) -> Refusal | None:
         left_h = (rules.delivery_time_ms - case.intent.bar_close_ms) / HOUR_MS
         if left_h < hours:
             return Refusal("INSTRUMENT", "the symbol is delivered soon", f"{left_h:.1f}", str(hours), "h")
+    if days and not rules.launch_time_ms:
+        return Refusal("INSTRUMENT", "the venue does not say since when the symbol is listed", "", str(days), "days")
+    if days:
+        listed_days = (case.intent.bar_close_ms - rules.launch_time_ms) / DAY_MS
+        if listed_days < days:
+            return Refusal("INSTRUMENT", "the symbol has not been listed for long", f"{listed_days:.1f}", str(days), "days")
     return None
 
 

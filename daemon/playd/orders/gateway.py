@@ -24,6 +24,7 @@ from playd.orders.halts import Level, account_scope, scopes_of, symbol_scope
 from playd.orders.machine import OrderEvent
 from playd.orders.order_book import parameters_digest
 from playd.orders.pipeline import judge
+from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
 from playd.orders.submit_table import Reaction, react
 from playd.venues.port import Priority, Reply
@@ -81,7 +82,7 @@ class Gateway:
         """Wakes the resolver; set by `Account`."""
         self.entry_sent: Callable[[str, str], None] = lambda _symbol, _link: None
         """Opens a fill check for an entry that may be at the venue; set by `Account`."""
-        self._limits_key = self._keep_limits()
+        self._limits_keys: dict[RiskLimits, str] = {}
 
     async def submit_entry(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Verdict:
         """Judge and, if every gate passes, send one entry. See `Verdict`. Raises `RecordError` when nothing can be recorded."""
@@ -202,17 +203,19 @@ class Gateway:
             return Verdict("AMENDED", "this intent exists")
         return Verdict("SENT", f"this intent exists and its order is {orders[-1].state}", link_id=orders[-1].link_id)
 
-    def _keep_limits(self) -> str:
-        """Keep the limits in force in the ledger; intents name their key, which is shorter and explains them all the same."""
-        limits = canonical_json({name: str(value) for name, value in asdict(self._desk.settings.limits).items()})
-        key = f"limits:{sha256(limits).hexdigest()[:16]}"
-        self._desk.ledger.set_meta(key, limits.decode())
+    def _limits_key(self, limits: RiskLimits) -> str:
+        """Key of the `meta` row that holds these limits; intents name it, which is shorter and explains them all the same."""
+        key = self._limits_keys.get(limits)
+        if key is None:
+            described = canonical_json({name: str(value) for name, value in asdict(limits).items()})
+            key = self._limits_keys[limits] = f"limits:{sha256(described).hexdigest()[:16]}"
+            self._desk.ledger.set_meta(key, described.decode())
         return key
 
     def _write_entry(self, case: Case, instance: Instance) -> OrderRow:
         """The intent as it was decided, and the order with as much of it as the account allows, in one synced transaction."""
         desk, intent, fitted = self._desk, case.intent, case.fitted
-        gates: dict[str, object] = {"passed": "all", "limits": self._limits_key, "cut": fitted.why}
+        gates: dict[str, object] = {"passed": "all", "limits": self._limits_key(case.settings.limits), "cut": fitted.why}
         allowed = replace(intent, qty=fitted.qty)
         cut = f"; {intent.qty} cut to {fitted.qty} because {fitted.why}" if fitted.why else ""
         detail = f"{intent.reason}{cut}"
@@ -285,7 +288,8 @@ class Gateway:
     def _case(self, intent: Intent, inputs: GateInputs, instance: Instance, *, intent_exists: bool) -> Case:
         desk = self._desk
         facts = self._facts.gather(intent, instance.clock_ms, intent_exists=intent_exists)
-        return Case(intent, inputs, facts, desk.instrument(intent.symbol), desk.settings)
+        settings = desk.settings_of(intent.instance_uid)
+        return Case(intent, inputs, facts, desk.instrument(intent.symbol), settings)
 
     def _aged(self, case: Case, instance: Instance, waited_s: float) -> Case:
         """The case after a wait: whatever the wait changed counts, and signal and quote have aged by it."""

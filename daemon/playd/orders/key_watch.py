@@ -64,6 +64,11 @@ class KeyWatch:
         self._take(info)
 
     @property
+    def uid(self) -> str:
+        """Whose key it is, as the venue last said; empty before the first answer."""
+        return "" if self._info is None else self._info.uid
+
+    @property
     def days_left(self) -> int | None:
         """Days until the key ends as the venue last said; None for one without an end, or before the first answer."""
         return None if self._info is None else self._info.days_left

@@ -20,13 +20,21 @@ class Step:
 
 PIPELINE: Final = (
     Step("halt", gates.halt, ("HALTED",)),
+    Step("armed", gates.armed, ("NOT_ARMED",)),
     Step("state", gates.state, ("NOT_RUNNING",)),
     Step("account", gates.account, ("ACCOUNT_NOT_READY",), ("equity_max_age_s",)),
     Step("warm-up", gates.warm_up, ("WARMING",)),
     Step("feed", gates.feed, ("FEED_STALE",), ("feed_stale_s",)),
     Step("replay", gates.replay, ("REPLAY", "SIGNAL_OLD"), ("entry_max_age_s",)),
     Step("pending", gates.pending, ("UNRESOLVED", "PENDING")),
-    Step("instrument", gates.instrument, ("INSTRUMENT",), ("delist_no_entry_h",)),
+    Step("window", gates.window, ("WINDOW_CLOSED",), ("windows",)),
+    Step(
+        "funding window",
+        gates.funding_window,
+        ("FUNDING_WINDOW",),
+        ("funding_window", "funding_before_s", "funding_after_s"),
+    ),
+    Step("instrument", gates.instrument, ("INSTRUMENT",), ("min_listing_days", "delist_no_entry_h")),
     Step("daily loss", risk_gates.daily_loss, ("DAILY_LOSS",), ("day_pause_pct", "day_halt_pct")),
     Step("drawdown", risk_gates.drawdown, ("DRAWDOWN", "FAST_FALL"), ("account_drawdown_pct", "fast_fall_pct")),
     Step("quote", gates.quote, ("QUOTE_STALE", "SPREAD"), ("quote_max_age_s", "max_spread_bps")),
@@ -35,21 +43,21 @@ PIPELINE: Final = (
         "size",
         risk_gates.size,
         ("SIZE_ZERO",),
-        ("order_usd", "risk_per_trade_pct", "notional_per_trade_pct", "margin_per_trade_pct"),
+        ("order_usd", "size_share_pct", "risk_per_trade_pct", "notional_per_trade_pct", "margin_per_trade_pct"),
     ),
     Step("order cap", risk_gates.order_cap, ("ORDER_CAP",), ("hard_order_usd",)),
     Step(
         "day cap",
         risk_gates.day_cap,
         ("DAY_CAP", "CHURN"),
-        ("day_usd", "day_orders", "entries_hour_instance", "entries_hour_account"),
+        ("day_usd", "day_orders", "day_notional_pct", "entries_per_hour_instance", "entries_per_hour_account"),
     ),
     Step("week exposure", risk_gates.week_exposure, ("WEEK_CAP",), ("week_notional_pct",)),
     Step(
         "exposure",
         risk_gates.exposure,
         ("EXPOSURE", "POSITIONS", "LEVERAGE"),
-        ("gross_pct", "net_pct", "symbol_pct", "max_positions", "max_leverage"),
+        ("gross_pct", "net_pct", "symbol_pct", "max_positions", "max_im_rate", "max_mm_rate", "max_leverage"),
     ),
     Step("liquidation", risk_gates.liquidation, ("LIQUIDATION",), ("liquidation_safety",)),
     Step("band", risk_gates.band, ("PRICE_BAND",), ("fat_finger_pct", "max_mark_divergence_pct")),
@@ -84,4 +92,6 @@ def _bound(settings: OrderSettings, name: str) -> object:
 
 
 def _say(value: object) -> str:
-    return "off" if value is None else str(value)
+    if isinstance(value, tuple):
+        return "; ".join(map(str, value)) or "off"
+    return "off" if value is None or value is False else str(value)

@@ -66,13 +66,14 @@ def order_cap(case: Case) -> Refusal | None:
 def day_cap(case: Case) -> Refusal | None:
     limits, facts = case.settings.limits, case.facts
     after_usd = facts.day_usd + case.fitted.qty * case.intent.price_ref
-    if limits.day_usd is not None and after_usd > limits.day_usd:
-        return Refusal("DAY_CAP", "opened notional of the UTC day", f"{after_usd:.2f}", str(limits.day_usd), "USD")
+    caps = [cap for cap in (limits.day_usd, _share_of(facts.equity_usdt, limits.day_notional_pct)) if cap is not None]
+    if caps and after_usd > min(caps):
+        return Refusal("DAY_CAP", "opened notional of the UTC day", f"{after_usd:.2f}", f"{min(caps):.2f}", "USD")
     if limits.day_orders is not None and facts.day_orders >= limits.day_orders:
         return Refusal("DAY_CAP", "entries of the UTC day", str(facts.day_orders), str(limits.day_orders), "orders")
     for value, cap, what in (
-        (facts.entries_hour_instance, limits.entries_hour_instance, "entries of this instance in an hour"),
-        (facts.entries_hour_account, limits.entries_hour_account, "entries of the account in an hour"),
+        (facts.entries_hour_instance, limits.entries_per_hour_instance, "entries of this instance in an hour"),
+        (facts.entries_hour_account, limits.entries_per_hour_account, "entries of the account in an hour"),
     ):
         if cap is not None and value >= cap:
             return Refusal("CHURN", what, str(value), str(cap), "orders")
@@ -92,23 +93,17 @@ def week_exposure(case: Case) -> Refusal | None:
 
 
 def exposure(case: Case) -> Refusal | None:
-    """Everything held, working or in doubt, and this order, each in its worst direction."""
-    limits, facts, intent = case.settings.limits, case.facts, case.intent
-    if not limits.bound_exposure:
-        return _leverage(case, limits)
-    wanted = Working(intent.symbol, intent.side, case.fitted.qty, intent.price_ref)
-    after = worst_case(facts.holdings, (*facts.working, wanted))
-    of_symbol = after.symbols.get(intent.symbol, Decimal(0))
-    for value, pct, what in (
-        (after.gross, limits.gross_pct, "gross exposure"),
-        (after.net, limits.net_pct, "net exposure"),
-        (of_symbol, limits.symbol_pct, f"exposure in {intent.symbol}"),
+    """What everything adds up to, the margin it takes, and the leverage of the symbol."""
+    limits, facts = case.settings.limits, case.facts
+    refusal = _added_up(case) if limits.bound_exposure else None
+    if refusal is not None:
+        return refusal
+    for rate, most, what in (
+        (facts.im_rate, limits.max_im_rate, "initial margin rate"),
+        (facts.mm_rate, limits.max_mm_rate, "maintenance margin rate"),
     ):
-        refusal = _above_share(value, pct, facts.equity_usdt, what)
-        if refusal is not None:
-            return refusal
-    if limits.max_positions is not None and after.positions > limits.max_positions:
-        return Refusal("POSITIONS", "open positions", str(after.positions), str(limits.max_positions), "positions")
+        if rate is not None and most is not None and rate > most:
+            return Refusal("EXPOSURE", what, f"{rate:.3f}", str(most), "ratio")
     return _leverage(case, limits)
 
 
@@ -171,9 +166,33 @@ def stop(case: Case) -> Refusal | None:
     return None
 
 
+def _added_up(case: Case) -> Refusal | None:
+    """Everything held, working or in doubt, and this order, each in its worst direction."""
+    limits, facts, intent = case.settings.limits, case.facts, case.intent
+    wanted = Working(intent.symbol, intent.side, case.fitted.qty, intent.price_ref)
+    after = worst_case(facts.holdings, (*facts.working, wanted))
+    of_symbol = after.symbols.get(intent.symbol, Decimal(0))
+    for value, pct, what in (
+        (after.gross, limits.gross_pct, "gross exposure"),
+        (after.net, limits.net_pct, "net exposure"),
+        (of_symbol, limits.symbol_pct, f"exposure in {intent.symbol}"),
+    ):
+        refusal = _above_share(value, pct, facts.equity_usdt, what)
+        if refusal is not None:
+            return refusal
+    if limits.max_positions is not None and after.positions > limits.max_positions:
+        return Refusal("POSITIONS", "open positions", str(after.positions), str(limits.max_positions), "positions")
+    return None
+
+
 def _tripped(case: Case, code: str) -> Refusal | None:
     trip = next((trip for trip in case.facts.trips if trip.code == code), None)
     return None if trip is None else Refusal(code, trip.text, trip.value, trip.limit, trip.unit)
+
+
+def _share_of(equity: Decimal | None, pct: Decimal | None) -> Decimal | None:
+    """Percent of equity as an amount; None where there is no limit, zero where nobody knows the equity."""
+    return None if pct is None else (equity or Decimal(0)) * pct / 100
 
 
 def _above_share(value: Decimal, pct: Decimal | None, equity: Decimal | None, what: str) -> Refusal | None:

@@ -1,11 +1,14 @@
 """Limits on new risk of one account, as frozen values. None means: no limit, which only the local exchange may have."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from playd.core.modes import Environment
+from playd.orders.policy_windows import Window
 from playd.settings.fields import Section
+from playd.settings.layers import looser
+from playd.settings.limits_model import Risk
 from playd.settings.model import Settings
 
 
@@ -14,14 +17,16 @@ class RiskLimits:
     """
     Caps of single entries and of what they add up to. `_usd` is USDT, `_pct` is percent, of equity unless its name says more.
 
-    `risk_per_trade_pct`, `notional_per_trade_pct`, `margin_per_trade_pct` and `order_usd` cut an entry, all others refuse it.
+    `risk_per_trade_pct`, `notional_per_trade_pct`, `margin_per_trade_pct`, `size_share_pct` and `order_usd` cut an entry, all
+    others refuse it. `order_usd`, `day_usd`, `day_orders` and `size_share_pct` hold at a step of capital below full: `at_step`
+    takes them from the values beside them.
     """
 
     order_usd: Decimal | None = None
     day_usd: Decimal | None = None
     day_orders: int | None = None
-    entries_hour_instance: int | None = None
-    entries_hour_account: int | None = None
+    entries_per_hour_instance: int | None = None
+    entries_per_hour_account: int | None = None
     hard_order_usd: Decimal | None = None
     fat_finger_pct: Decimal | None = None
     max_mark_divergence_pct: Decimal | None = None
@@ -31,14 +36,27 @@ class RiskLimits:
     notional_per_trade_pct: Decimal | None = None
     margin_per_trade_pct: Decimal | None = None
     slippage_allowance_bps: Decimal = Decimal(10)
+    day_notional_pct: Decimal | None = None
     week_notional_pct: Decimal | None = None
     gross_pct: Decimal | None = None
     net_pct: Decimal | None = None
     symbol_pct: Decimal | None = None
     max_leverage: Decimal | None = None
     max_positions: int | None = None
+    max_im_rate: Decimal | None = None
+    max_mm_rate: Decimal | None = None
     liquidation_safety: Decimal | None = None
+    min_listing_days: int | None = None
     delist_no_entry_h: int | None = None
+    funding_window: bool = False
+    funding_before_s: float = 120.0
+    funding_after_s: float = 60.0
+    windows: tuple[Window, ...] = ()
+    size_share_pct: Decimal | None = None
+    micro_order_usd: Decimal | None = None
+    micro_day_usd: Decimal | None = None
+    micro_day_orders: int | None = None
+    quarter_pct: Decimal | None = None
 
     @property
     def bound_exposure(self) -> bool:
@@ -48,31 +66,50 @@ class RiskLimits:
     @classmethod
     def from_settings(cls, settings: Settings, environment: Environment) -> "RiskLimits":
         """The limits of an account. On the local exchange only those that somebody wrote down."""
-        risk, gates, orders = (_Held(each, environment) for each in (settings.risk, settings.gates, settings.orders))
+        risk, gates, orders, breakers = (
+            _Held(each, environment) for each in (settings.risk, settings.gates, settings.orders, settings.breakers)
+        )
+        im_rate, mm_rate = breakers.im_rate, breakers.mm_rate
         return cls(
-            order_usd=risk.micro_order_usd,
-            day_usd=risk.micro_day_usd,
-            day_orders=risk.micro_day_orders,
-            entries_hour_instance=risk.entries_per_hour_instance,
-            entries_hour_account=risk.entries_per_hour_account,
-            hard_order_usd=risk.hard_order_usd,
             fat_finger_pct=orders.fat_finger_pct,
             max_mark_divergence_pct=gates.max_mark_divergence_pct,
             max_spread_bps=gates.max_spread_bps,
             max_adverse_funding_pct_day=gates.max_adverse_funding_pct_day,
-            risk_per_trade_pct=risk.risk_per_trade_pct,
-            notional_per_trade_pct=risk.notional_per_trade_pct,
-            margin_per_trade_pct=risk.margin_per_trade_pct,
+            max_im_rate=im_rate and im_rate[0],
+            max_mm_rate=mm_rate and mm_rate[0],
+            funding_before_s=settings.gates.funding_before_s,
+            funding_after_s=settings.gates.funding_after_s,
+            windows=tuple(Window.of(each) for each in settings.gates.windows),
             slippage_allowance_bps=settings.risk.slippage_allowance_bps,
-            week_notional_pct=risk.week_notional_pct,
-            gross_pct=risk.gross_pct,
-            net_pct=risk.net_pct,
-            symbol_pct=risk.symbol_pct,
-            max_leverage=risk.max_leverage,
-            max_positions=risk.max_positions,
-            liquidation_safety=risk.liquidation_safety,
-            delist_no_entry_h=risk.delist_no_entry_h,
+            funding_window=settings.risk.funding_window,
+            **{name: getattr(risk, name) for name in _CAPS},
         )
+
+    @property
+    def counts(self) -> bool:
+        """Whether what is opened in a day or a week is bounded at all."""
+        bounds = (self.day_usd, self.day_orders, self.day_notional_pct, self.week_notional_pct)
+        return any(limit is not None for limit in bounds)
+
+    def tightened(self, own: Risk) -> "RiskLimits":
+        """These limits, and what is written for one account or instance where that is tighter."""
+        changes = {}
+        for name in own.model_fields_set:
+            held, wanted = getattr(self, name), getattr(own, name)
+            is_looser = looser(Risk.model_fields[name])
+            tighter = wanted if held is None else min(held, wanted) if is_looser == "up" else max(held, wanted)
+            changes[name] = tighter
+        return replace(self, **changes)
+
+    def at_step(self, step: str) -> "RiskLimits":
+        """What holds for an instance at a step of capital: `micro`, `quarter` or `full`."""
+        if step == "micro":
+            return replace(self, order_usd=self.micro_order_usd, day_usd=self.micro_day_usd, day_orders=self.micro_day_orders)
+        return replace(self, size_share_pct=self.quarter_pct) if step == "quarter" else self
+
+
+_CAPS: Final = tuple(name for name in Risk.model_fields if name not in ("slippage_allowance_bps", "funding_window"))
+"""Keys of `[risk]` that are off where nobody wrote them on the local exchange."""
 
 
 @dataclass(frozen=True, slots=True)

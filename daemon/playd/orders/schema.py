@@ -7,7 +7,7 @@ before an order leaves: that (instance, cause, action, leg) occurs once is said 
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -25,7 +25,7 @@ CREATE TABLE instances (
     sharing TEXT NOT NULL DEFAULT 'exclusive', capital_step TEXT NOT NULL DEFAULT 'full', declared INTEGER NOT NULL DEFAULT 0,
     enabled INTEGER NOT NULL DEFAULT 1, desired TEXT NOT NULL DEFAULT 'stopped', failed_code TEXT NOT NULL DEFAULT '',
     failed_text TEXT NOT NULL DEFAULT '', anchor_ms INTEGER NOT NULL DEFAULT 0, restarts TEXT NOT NULL DEFAULT '[]',
-    previous_digests TEXT NOT NULL DEFAULT '[]', removed INTEGER NOT NULL DEFAULT 0
+    previous_digests TEXT NOT NULL DEFAULT '[]', removed INTEGER NOT NULL DEFAULT 0, risk TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX instances_tag ON instances (tag);
 
@@ -147,4 +147,20 @@ CREATE TABLE outbox (
     UNIQUE (account, kind, link_id, exec_id)
 );
 CREATE INDEX outbox_instance ON outbox (account, instance, n);
+
+CREATE TABLE armings (
+    id TEXT PRIMARY KEY, instance TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, body TEXT NOT NULL,
+    confirmed_ms INTEGER, confirmed_by TEXT NOT NULL DEFAULT '', revoked_ms INTEGER, revoked_by TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE INDEX armings_instance ON armings (instance, created_ms);
+
+CREATE TABLE waivers (
+    name TEXT PRIMARY KEY, reason TEXT NOT NULL, actor TEXT NOT NULL, created_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE evidence (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, passed INTEGER NOT NULL, created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL, body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX evidence_kind ON evidence (kind, subject, created_ms);
 """

@@ -14,7 +14,8 @@ class OrderSettings:
     Behaviour of one account's order path.
 
     `plain_market` sends entries and exits as market orders without band or tolerance: the local exchange then fills at the
-    next open, as the backtest does. Elsewhere entries are IOC limits `entry_band_bps` beyond the best opposite price.
+    next open, as the backtest does. Elsewhere, and where `priced_entries` asks for it, entries are IOC limits
+    `entry_band_bps` beyond the best opposite price.
     `leverage` None leaves what is set at the venue.
     """
 
@@ -62,9 +63,9 @@ class OrderSettings:
         account, orders, gates, recon = settings.accounts[alias], settings.orders, settings.gates, settings.recon
         local = account.environment is Environment.LOCAL
         return cls(
-            limits=RiskLimits.from_settings(settings, account.environment),
+            limits=RiskLimits.from_settings(settings, account.environment).tightened(account.risk),
             breakers=BreakerLimits.from_settings(settings, account.environment),
-            plain_market=local,
+            plain_market=local and not account.priced_entries,
             leverage=account.leverage,
             entry_band_bps=orders.entry_band_bps,
             exit_tolerance_pct=orders.exit_tolerance_pct,

@@ -18,9 +18,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from playd.settings.explain import bounds, unit
-from playd.settings.layers import SECTIONS, TABLES, file_only
+from playd.settings.layers import SECTIONS, TABLES, file_only, is_live
 from playd.settings.model import Settings
 from playd.settings.places import FILE_NAME
+from playd.settings.policy import FILE_NAME as POLICY
+from playd.settings.policy import shipped_policy
 from playd.world.real import real_world
 
 SCHEMA_NAME: Final = PurePath("schema") / "playd.schema.json"
@@ -32,6 +34,9 @@ _HEAD: Final = """\
 # commented out and changes nothing. Files in conf.d/ beside this one are read after it, in the order of their names; then
 # variables PLAYD_<SECTION>__<KEY>, then flags. An unknown key, a wrong type or a value out of range stops the start with
 # exit code 78, the file and the line. `playd check` says so without starting anything.
+#
+# A running daemon takes over `live` keys when it is told to: `playctl config reload`, or HUP. All others wait for its next
+# start. What takes more risk than before needs a phrase.
 #
 # Keys never stand here: see systemd/README.md, or name a file with accounts.X.credential_file.
 #
@@ -94,6 +99,8 @@ def _limits(path: tuple[str, ...], field: FieldInfo) -> str:
         notes.append("required")
     if file_only(field) and path[0] not in TABLES:
         notes.append("file only")
+    if is_live(field):
+        notes.append("live")
     return f"[{', '.join(notes)}]" if notes else ""
 
 
@@ -120,6 +127,8 @@ def _toml(value: Any) -> str:
             return f'"{value}"'
         case tuple():
             return f"[{', '.join(map(_toml, value))}]"
+        case BaseModel():
+            return "{}"
         case float():
             return f"{value:g}"
         case int() | Decimal():
@@ -132,6 +141,7 @@ def _write(directory: PurePath) -> None:
     disk.mkdir(directory / SCHEMA_NAME.parent, mode=0o755)
     disk.write_replace(directory / FILE_NAME, shipped_file().encode(), keep_previous=False, mode=0o644)
     disk.write_replace(directory / SCHEMA_NAME, schema_text(), keep_previous=False, mode=0o644)
+    disk.write_replace(directory / POLICY, shipped_policy().encode(), keep_previous=False, mode=0o644)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import PurePath
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -41,6 +41,10 @@ OptionalPath = Annotated[PurePath | None, BeforeValidator(lambda value: None if 
 """A path, or an empty text for none."""
 
 
+Looser = Literal["", "up", "down"]
+"""Which way of changing a key takes more risk; empty where neither does."""
+
+
 class Section(BaseModel):
     """Base of all tables: frozen, and without room for a key nobody declared."""
 
@@ -55,10 +59,14 @@ def key(
     lo: float | Decimal | None = None,
     hi: float | Decimal | None = None,
     file_only: bool = False,
+    live: bool = False,
+    looser: Looser = "",
 ) -> Any:
     """
     Declare a key. `lo` and `hi` are inclusive; `...` as default makes the key required.
 
     `file_only` keys cannot be set by environment or flag: what they open must be written down where it can be reviewed.
+    `live` keys take effect at a reload, all others at the next start. `looser` says which way of changing one takes more risk.
     """
-    return Field(default, ge=lo, le=hi, description=help_text, json_schema_extra={"unit": unit, "file_only": file_only})
+    extra = {"unit": unit, "file_only": file_only, "live": live, "looser": looser}
+    return Field(default, ge=lo, le=hi, description=help_text, json_schema_extra=extra)  # type: ignore[arg-type]

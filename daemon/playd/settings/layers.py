@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from playd.settings.limits_model import Risk
 from playd.settings.model import Account, Instance, Settings
 from playd.settings.toml_lines import Path
 
@@ -46,18 +47,36 @@ def field_at(path: Path) -> FieldInfo | None:
             return SECTIONS[section].model_fields.get(name)
         case (table, _, name) if table in TABLES:
             return TABLES[table].model_fields.get(name)
+        case (table, _, "risk", name) if table in TABLES:
+            return Risk.model_fields.get(name)
     return None
 
 
 def is_table(path: Path) -> bool:
-    """Whether a path names a table that may stand alone: `[market]`, `[accounts]`, `[accounts.demo]`."""
-    return (len(path) == 1 and (path[0] in SECTIONS or path[0] in TABLES)) or (len(path) == 2 and path[0] in TABLES)
+    """Whether a path names a table that may stand alone: `[market]`, `[accounts]`, `[accounts.demo]` or its `risk`."""
+    if path[0] in SECTIONS:
+        return len(path) == 1
+    return path[0] in TABLES and (len(path) <= 2 or (len(path) == 3 and path[2] == "risk"))
 
 
 def file_only(field: FieldInfo) -> bool:
     """Whether environment and flags may not set this key."""
+    return _said(field, "file_only") is True
+
+
+def is_live(field: FieldInfo) -> bool:
+    """Whether a key takes effect at a reload."""
+    return _said(field, "live") is True
+
+
+def looser(field: FieldInfo) -> str:
+    """Which way of changing a key takes more risk: `up`, `down`, or neither."""
+    return str(_said(field, "looser") or "")
+
+
+def _said(field: FieldInfo, what: str) -> object:
     extra = field.json_schema_extra
-    return isinstance(extra, dict) and extra.get("file_only") is True
+    return extra.get(what) if isinstance(extra, dict) else None
 
 
 def unknown(path: Path) -> str:
@@ -73,6 +92,7 @@ def unknown(path: Path) -> str:
 def _all_names(path: Path) -> list[str]:
     names = [f"{section}.{key}" for section, model in SECTIONS.items() for key in model.model_fields]
     given = path[1] if len(path) > 1 else "NAME"
+    names += [f"{table}.{given}.risk.{key}" for table in TABLES for key in Risk.model_fields if len(path) > 3]
     return names + [f"{table}.{given}.{key}" for table, model in TABLES.items() for key in model.model_fields]
 
 

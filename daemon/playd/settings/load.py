@@ -16,7 +16,7 @@ from playd.settings.explain import describe
 from playd.settings.layers import Entry, Layer, dotted, field_at, is_table, nested, unknown
 from playd.settings.model import Settings
 from playd.settings.places import Locations, config_place, files, locations
-from playd.settings.toml_lines import Path, read_leaves
+from playd.settings.toml_lines import Leaf, Path, read_leaves
 from playd.settings.variables import Ceiling, KeyPair, read_ceiling, read_flags, read_keys, take_key_pairs
 from playd.world.ports import World
 
@@ -72,11 +72,16 @@ def load(world: World, *, flags: Mapping[str, tuple[str, str]] | None = None, co
         ceiling=ceiling,
         key_pairs=fed,
         locations=locations(world, config_dir, settings),
-        digest=digest(settings.model_dump(mode="json")),
+        digest=digest(settings.model_dump(mode="json", by_alias=True)),
     )
 
 
 def _file_layer(world: World, file: PurePath) -> Layer:
+    return {leaf.path: Entry(leaf.value, f"{file}:{leaf.line}") for leaf in read_toml(world, file)}
+
+
+def read_toml(world: World, file: PurePath) -> list[Leaf]:
+    """Every key of a file of settings with its line. Raises `SettingsError`."""
     try:
         data = world.disk.read_from(file, 0, _FILE_BYTES + 1)
     except OSError as error:
@@ -87,7 +92,7 @@ def _file_layer(world: World, file: PurePath) -> Layer:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise SettingsError(f"{file}: not UTF-8 text (byte {error.start})") from None
-    return {leaf.path: Entry(leaf.value, f"{file}:{leaf.line}") for leaf in read_leaves(text, str(file))}
+    return read_leaves(text, str(file))
 
 
 def _refuse_unknown(layer: Layer) -> None:
@@ -134,7 +139,10 @@ def _place(layer: Layer, path: Path) -> str:
 
 def as_rows(loaded: Loaded) -> list[tuple[str, Any, str]]:
     """Every key with value and origin, for `config show`."""
-    return [(name, value, loaded.origin(name)) for name, value in _flat_values(loaded.settings.model_dump(mode="json"))]
+    return [
+        (name, value, loaded.origin(name))
+        for name, value in _flat_values(loaded.settings.model_dump(mode="json", by_alias=True))
+    ]
 
 
 def _flat_values(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:

@@ -6,19 +6,25 @@ The settings: every key of this version, with default, unit, range and meaning.
 
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializationInfo, field_serializer
 
 from playd.core.modes import Environment, Mode
 from playd.settings.fields import Exact, Factor, OptionalPath, Seconds, Section, Whole, key
+from playd.settings.limits_model import Arming, Breakers, Gates, Risk
 
 INSTANCE_NAME = r"^[a-z0-9][a-z0-9-]{0,31}$"
 """Names of instances and accounts: they appear in paths, labels and commands."""
 
 QUIET_HOURS = r"^(|([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)$"
 """`22:00-06:00`, or nothing."""
+
+
+_more: Final = partial(key, live=True, looser="up")
+"""A key that takes effect at a reload and whose larger values take more risk."""
 
 
 class MarketSource(StrEnum):
@@ -31,7 +37,9 @@ class MarketSource(StrEnum):
 class Daemon(Section):
     """The process."""
 
-    live: bool = key(False, "Whether accounts with real money may be opened at all.", file_only=True)
+    live: bool = key(
+        False, "Whether positions with real money may be opened; without it they are only led out.", file_only=True
+    )
     state_dir: OptionalPath = key(None, "Ledger, journal, instance states. Default: the service's directory, else `state`.")
     run_dir: OptionalPath = key(None, "Control socket. Default: the service's directory, else `run` below the state.")
     stop_budget_s: Seconds = key(25.0, "How long a stop may take before it counts as failed.", unit="s", lo=5, hi=120)
@@ -54,6 +62,16 @@ class Account(Section):
     allow_unbound_key: bool = key(False, "Accept a live key that is not bound to addresses.", file_only=True)
     leverage: Exact = key(Decimal(3), "Leverage set at the venue for each symbol.", unit="×", lo=1, hi=10, file_only=True)
     capital_usd: Exact = key(Decimal(10_000), "First wallet of a local account.", unit="USD", lo=1, file_only=True)
+    priced_entries: bool = key(
+        False,
+        "On the local exchange too, price entries by the quote, as at a venue: they may then differ from the backtest's.",
+        file_only=True,
+    )
+    risk: Risk = key(Risk(), "Keys of [risk] for this account alone: { gross_pct = 90 }. The tightest counts.", file_only=True)
+
+    @field_serializer("risk")
+    def _written(self, risk: Risk, info: SerializationInfo) -> dict[str, Any]:
+        return risk.model_dump(mode=info.mode, exclude_unset=True)
 
 
 class Instance(Section):
@@ -63,6 +81,11 @@ class Instance(Section):
     mode: Mode = key(..., "shadow, paper, demo or live.", file_only=True)
     account: str = key("", "Alias of the account; may be left out when only one fits the mode.", file_only=True)
     enabled: bool = key(True, "Whether it starts with the daemon.", file_only=True)
+    risk: Risk = key(Risk(), "Keys of [risk] for this instance alone. The tightest counts.", file_only=True)
+
+    @field_serializer("risk")
+    def _written(self, risk: Risk, info: SerializationInfo) -> dict[str, Any]:
+        return risk.model_dump(mode=info.mode, exclude_unset=True)
 
 
 class Market(Section):
@@ -100,7 +123,8 @@ class Streams(Section):
 class Supervisor(Section):
     """Instances: how many, and what happens when one crashes."""
 
-    max_instances: Whole = key(50, "Most instances of all modes.", lo=1, hi=500)
+    max_instances: Whole = _more(50, "Most instances of all modes.", lo=1, hi=500)
+    max_live_instances: Whole = _more(10, "Most instances with real money.", lo=0, hi=100)
     restart_max: Whole = key(3, "More restarts than this within the window: quarantine.", lo=0, hi=10)
     restart_window_s: Seconds = key(900.0, "Window of restart_max.", unit="s", lo=60, hi=3600)
     backoff_s: Annotated[tuple[Seconds, ...], Field(min_length=1)] = key(
@@ -114,18 +138,41 @@ class Orders(Section):
     """The order path, protection included."""
 
     never_arrived_after_s: Seconds = key(
-        60.0, "Least age of a doubtful order that may be found absent.", unit="s", lo=30, hi=600
+        60.0, "Least age of a doubtful order that may be found absent.", unit="s", lo=30, hi=600, live=True, looser="down"
     )
     entry_band_bps: Exact = key(
-        Decimal(20), "How far beyond the best opposite price an entry may pay.", unit="bps", lo=1, hi=100
+        Decimal(20),
+        "How far beyond the best opposite price an entry may pay.",
+        unit="bps",
+        lo=1,
+        hi=100,
+        live=True,
+        looser="up",
     )
     exit_tolerance_pct: Annotated[tuple[Exact, ...], Field(min_length=1)] = key(
-        (Decimal("0.3"), Decimal(1), Decimal(3)), "Slippage of an exit, step by step; after the last one none is set.", unit="%"
+        (Decimal("0.3"), Decimal(1), Decimal(3)),
+        "Slippage of an exit, step by step; after the last one none is set.",
+        unit="%",
+        live=True,
     )
-    exit_rung_s: Seconds = key(3.0, "Time of one step of exit_tolerance_pct.", unit="s", lo=1, hi=10)
-    fat_finger_pct: Exact = key(Decimal(2), "Farthest from mark an entry may be priced.", unit="%", lo=Decimal("0.1"), hi=5)
+    exit_rung_s: Seconds = key(3.0, "Time of one step of exit_tolerance_pct.", unit="s", lo=1, hi=10, live=True)
+    fat_finger_pct: Exact = key(
+        Decimal(2),
+        "Farthest from mark an entry may be priced.",
+        unit="%",
+        lo=Decimal("0.1"),
+        hi=5,
+        live=True,
+        looser="up",
+    )
     fill_check_s: Seconds = key(
-        10.0, "Position and stop are verified at the venue this soon after a fill.", unit="s", lo=5, hi=10
+        10.0,
+        "Position and stop are verified at the venue this soon after a fill.",
+        unit="s",
+        lo=5,
+        hi=10,
+        live=True,
+        looser="up",
     )
     on_unprotectable: Literal["flatten", "alarm"] = key("flatten", "What to do with a position that accepts no stop.")
     naked_repair_s: Seconds = key(2.0, "Age of a position without stop when it is repaired.", unit="s", lo=1, hi=60)
@@ -139,24 +186,6 @@ class Orders(Section):
     fallback_stop_pct: Exact = key(
         Decimal(3), "Distance of a stop when nobody knows a better one.", unit="%", lo=Decimal("0.5"), hi=10
     )
-
-
-class Gates(Section):
-    """What refuses an entry."""
-
-    entry_max_age_s: Seconds = key(30.0, "An entry decided longer ago is dropped.", unit="s", lo=5, hi=3600)
-    quote_max_age_s: Seconds = key(2.0, "Oldest quote an entry may be priced on.", unit="s", lo=0.5, hi=10)
-    max_spread_bps: Exact = key(Decimal(15), "Widest bid-ask spread an entry may meet.", unit="bps", lo=1, hi=200)
-    max_mark_divergence_pct: Exact = key(
-        Decimal(1), "Largest difference of last and mark price at an entry.", unit="%", lo=Decimal("0.1"), hi=5
-    )
-    max_adverse_funding_pct_day: Exact = key(
-        Decimal("0.3"), "Most funding an entry may have to pay per day.", unit="% of notional", lo=Decimal("0.01"), hi=5
-    )
-    guardian_max_age_s: Seconds = key(
-        10.0, "Entries of real money are refused when the guardian was last heard longer ago.", unit="s", lo=5, hi=60
-    )
-    equity_max_age_s: Seconds = key(120.0, "Oldest wallet reading that allows an entry.", unit="s", lo=30, hi=600)
 
 
 class Guardian(Section):
@@ -175,69 +204,15 @@ class Guardian(Section):
     )
 
 
-class Risk(Section):
-    """Caps on new risk. On accounts of the local exchange only those hold that are written here, so that backtests agree."""
-
-    micro_order_usd: Exact = key(Decimal(75), "Largest notional of one entry; a larger one is cut.", unit="USD", lo=1)
-    hard_order_usd: Exact = key(Decimal(5000), "Notional above which an entry is refused, whatever cut it.", unit="USD", lo=1)
-    risk_per_trade_pct: Exact = key(
-        Decimal(2), "Loss at the stop, fees and slippage included; more is cut.", unit="% of equity", lo=Decimal("0.01"), hi=5
-    )
-    notional_per_trade_pct: Exact = key(Decimal(20), "Notional of one entry; more is cut.", unit="% of equity", lo=1, hi=100)
-    margin_per_trade_pct: Exact = key(Decimal(10), "Margin of one entry; more is cut.", unit="% of equity", lo=1, hi=50)
-    slippage_allowance_bps: Exact = key(Decimal(10), "Slippage that a loss at the stop is reckoned with.", unit="bps", lo=0)
-    week_notional_pct: Exact = key(Decimal(600), "Notional opened in seven days.", unit="% of equity", lo=1)
-    gross_pct: Exact = key(Decimal(150), "Positions and working entries of all symbols.", unit="% of equity", lo=1)
-    net_pct: Exact = key(Decimal(100), "The larger side of positions and working entries.", unit="% of equity", lo=1)
-    symbol_pct: Exact = key(Decimal(40), "Position and working entries of one symbol.", unit="% of equity", lo=1)
-    max_leverage: Exact = key(Decimal(3), "Largest leverage at the venue at which a symbol is entered.", unit="×", lo=1, hi=10)
-    max_positions: Whole = key(10, "Symbols with a position or a working entry.", lo=1, hi=20)
-    liquidation_safety: Exact = key(
-        Decimal("0.5"), "Part of the way to liquidation that a stop may lie away.", lo=Decimal("0.1"), hi=Decimal("0.8")
-    )
-    delist_no_entry_h: Whole = key(72, "No entry this long before a symbol is delivered.", unit="h", lo=0)
-    micro_day_usd: Exact = key(Decimal(1000), "Notional opened per UTC day and account.", unit="USD", lo=1)
-    micro_day_orders: Whole = key(20, "Entries per UTC day and account.", lo=1, hi=5000)
-    entries_per_hour_instance: Whole = key(12, "Entries per hour and instance.", lo=1, hi=1000)
-    entries_per_hour_account: Whole = key(60, "Entries per hour and account.", lo=1, hi=1000)
-
-
-class Breakers(Section):
-    """
-    When an account stops by itself, by the balance as the venue states it. Deposits and withdrawals are no results.
-
-    On accounts of the local exchange only those hold that are written here.
-    """
-
-    day_pause_pct: Exact = key(
-        Decimal(2), "Loss since 00:00 UTC that pauses entries until the next day.", unit="% of equity", lo=Decimal("0.1")
-    )
-    day_halt_pct: Exact = key(Decimal(3), "Loss since 00:00 UTC that halts the account.", unit="% of equity", lo=Decimal("0.1"))
-    fast_fall_pct: Exact = key(
-        Decimal("1.5"), "Fall from the peak of the window that halts the account.", unit="% of equity", lo=Decimal("0.1")
-    )
-    fast_fall_window_s: Seconds = key(900.0, "Window of fast_fall_pct.", unit="s", lo=60, hi=86_400)
-    account_drawdown_pct: Exact = key(Decimal(10), "Fall from the highest equity that halts the account.", unit="%", lo=1)
-    instance_drawdown_pct: Exact = key(
-        Decimal(10), "Loss that halts one instance, its open position included.", unit="% of its capital", lo=1
-    )
-    im_rate: tuple[Exact, Exact] = key(
-        (Decimal("0.60"), Decimal("0.80")), "Initial margin rates that pause and halt the account.", unit="ratio"
-    )
-    mm_rate: tuple[Exact, Exact] = key(
-        (Decimal("0.50"), Decimal("0.70")), "Maintenance margin rates that pause and halt the account.", unit="ratio"
-    )
-
-
 class Recon(Section):
     """Comparing our books with the venue's."""
 
-    orders_interval_s: Seconds = key(120.0, "Time between comparisons of open orders.", unit="s", lo=30, hi=120)
-    positions_interval_s: Seconds = key(300.0, "Time between comparisons of positions.", unit="s", lo=30, hi=300)
-    blind_pause_s: Seconds = key(15.0, "Failing reads for this long pause entries.", unit="s", lo=5, hi=60)
-    blind_halt_s: Seconds = key(60.0, "Failing reads for this long halt the account.", unit="s", lo=15, hi=600)
-    repairs_symbol_hour: Whole = key(3, "Repairs per symbol and hour before a person must look.", lo=1, hi=100)
-    repairs_account_hour: Whole = key(10, "Repairs per account and hour before a person must look.", lo=1, hi=100)
+    orders_interval_s: Seconds = _more(120.0, "Time between comparisons of open orders.", unit="s", lo=30, hi=120)
+    positions_interval_s: Seconds = _more(300.0, "Time between comparisons of positions.", unit="s", lo=30, hi=300)
+    blind_pause_s: Seconds = _more(15.0, "Failing reads for this long pause entries.", unit="s", lo=5, hi=60)
+    blind_halt_s: Seconds = _more(60.0, "Failing reads for this long halt the account.", unit="s", lo=15, hi=600)
+    repairs_symbol_hour: Whole = _more(3, "Repairs per symbol and hour before a person must look.", lo=1, hi=100)
+    repairs_account_hour: Whole = _more(10, "Repairs per account and hour before a person must look.", lo=1, hi=100)
 
 
 class Journal(Section):
@@ -327,6 +302,7 @@ class Settings(Section):
     """Everything an operator may set, complete and consistent."""
 
     daemon: Daemon = Daemon()
+    arming: Arming = Arming()
     market: Market = Market()
     streams: Streams = Streams()
     supervisor: Supervisor = Supervisor()

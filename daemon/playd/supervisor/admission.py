@@ -56,6 +56,7 @@ class Circumstances:
     account_refused: str
     market_symbols: Collection[str] | None
     max_instances: int
+    max_live_instances: int = 10
     failed: str = ""
     reference: str = ""
     limit_levels: bool = False
@@ -82,8 +83,6 @@ def _name(record: InstanceRecord, around: Circumstances) -> Refused | None:
 def _mode(record: InstanceRecord, around: Circumstances) -> Refused | None:
     if record.mode not in MODES:
         return Refused("BAD_MODE", f"mode {record.mode} found, one of {', '.join(MODES)} expected")
-    if record.mode is Mode.LIVE:
-        return Refused("NOT_ARMED", "live trading needs an arming record, and arming is not available in this version")
     if MODES.index(record.mode) > MODES.index(around.ceiling):
         return Refused("MODE_CEILING", f"mode {record.mode} is above the ceiling {around.ceiling} set by the environment")
     return None
@@ -145,6 +144,13 @@ def _slots(record: InstanceRecord, around: Circumstances) -> Refused | None:
     return Refused("TOO_MANY", f"supervisor.max_instances is {around.max_instances}, {used} are in use")
 
 
+def _live_slots(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    used, most = sum(other.mode is Mode.LIVE for other in around.running), around.max_live_instances
+    if record.mode is not Mode.LIVE or used < most:
+        return None
+    return Refused("TOO_MANY", f"supervisor.max_live_instances is {most}, {used} are in use")
+
+
 def _exclusive(record: InstanceRecord, around: Circumstances) -> Refused | None:
     if record.mode is Mode.SHADOW:
         return None
@@ -179,4 +185,4 @@ def duplicate_key(record: InstanceRecord) -> Mapping[str, str]:
     return {"play": record.play_digest, "symbol": record.symbol, "mode": record.mode, "account": account}
 
 
-_CHECKS: Final = (_name, _mode, _not_failed, _play, _levels, _account, _symbol, _slots, _exclusive, _duplicate)
+_CHECKS: Final = (_name, _mode, _not_failed, _play, _levels, _account, _symbol, _slots, _live_slots, _exclusive, _duplicate)

@@ -21,6 +21,8 @@ class Wish:
     account: str = ""
     declared: bool = False
     enabled: bool = True
+    risk: str = "{}"
+    """Keys of `[risk]` for it alone, as JSON."""
 
 
 def own_account(mode: Mode, uid: str) -> str:
@@ -53,6 +55,9 @@ def enrol(world: World, plays_dir: PurePath, wish: Wish) -> tuple[InstanceRecord
             changed_ms=now_ms,
             declared=wish.declared,
             enabled=wish.enabled,
+            risk=wish.risk,
+            # Real money begins small, whatever was asked for.
+            capital_step="micro" if wish.mode is Mode.LIVE else "full",
         ),
         play,
     )

@@ -54,6 +54,7 @@ class AccountPlace:
 
     async def open(self, record: InstanceRecord, clock_ms: int, kept: dict[str, Any]) -> tuple[LifePort, Instrument]:
         after = int(kept.get("event_n", 0))
+        self.account.desk.limit(record.uid, record.own_limits)
         port = await self.account.register(
             record.uid, record.name, record.symbol, clock_ms=clock_ms, mode=record.mode, after=after
         )

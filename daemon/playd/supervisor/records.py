@@ -11,7 +11,9 @@ import orjson
 from playd.core.ids import instance_tag
 from playd.core.modes import Mode
 from playd.core.orders import OrderState
+from playd.orders.desk import OwnLimits
 from playd.orders.ledger import Ledger
+from playd.settings.limits_model import Risk
 
 NAME_PATTERN: Final = r"[a-z0-9][a-z0-9-]{0,31}"
 
@@ -28,11 +30,14 @@ class InstanceRecord:
         capital_usd: Decimal text; the engine's starting equity.
         clock_ms: Length of the bars that it decides on.
         declared: Comes from the configuration file and can be changed only there.
-        enabled: Starts with the daemon. `desired`: `running` or `stopped`, what a person asked for last.
+        enabled: Starts with the daemon. `desired`: what a person asked for last: `running`, `stopped`, or `flat` (manage exits
+            until there is no position, then stop).
         failed_code, failed_text: Set while it is quarantined or refused.
         anchor_ms: Open of the first candle its columns were fed with; 0 before the first start.
         restarts: Wall times in ms of restarts after crashes, oldest first.
         previous_digests: Digests of Plays that ran under this uid before, oldest first.
+        capital_step: `micro`, `quarter` or `full` with real money, `full` elsewhere.
+        risk: Keys of `[risk]` that bound this instance alone, as JSON.
     """
 
     uid: str
@@ -56,6 +61,12 @@ class InstanceRecord:
     anchor_ms: int = 0
     restarts: tuple[int, ...] = ()
     previous_digests: tuple[str, ...] = ()
+    risk: str = "{}"
+
+    @property
+    def own_limits(self) -> OwnLimits:
+        """What bounds it beside its account."""
+        return OwnLimits(Risk.model_validate_json(self.risk), self.capital_step)
 
 
 class RecordStore:
@@ -101,6 +112,19 @@ class RecordStore:
         live = "SELECT 1 FROM orders WHERE account = ? AND state NOT IN ({}) LIMIT 1".format(", ".join("?" * len(_FINAL)))
         return self.booked_qty(record) != 0 or self._ledger.row(live, (record.account, *_FINAL)) is not None
 
+    def hold_entries(self, uid: str, until_ms: int) -> None:
+        """Note until when the entries of an instance wait, whatever happens to the daemon meanwhile."""
+        self._ledger.set_meta(_COOL_DOWN + uid, str(until_ms))
+        self._ledger.commit()
+
+    def entries_held_until_ms(self, uid: str) -> int:
+        """Until when the entries of an instance wait; 0 when they do not."""
+        return int(self._ledger.meta(_COOL_DOWN + uid) or 0)
+
+    def let_entries_go(self, uid: str) -> None:
+        """The wait is over. Durable with the next commit: a wait too many harms nobody."""
+        self._ledger.write("DELETE FROM meta WHERE key = ?", (_COOL_DOWN + uid,))
+
     def first_decision_ms(self, uid: str) -> int | None:
         """Close of the first bar that ever got a verdict, None before the first."""
         row = self._ledger.row("SELECT min(close_ms) AS first FROM bars WHERE instance = ?", (uid,))
@@ -108,6 +132,7 @@ class RecordStore:
 
     def remove(self, record: InstanceRecord) -> None:
         """Take a record off the list."""
+        self.let_entries_go(record.uid)
         self._write(replace(record, enabled=False, desired="stopped"), removed=1)
 
     def _write(self, record: InstanceRecord, *, removed: int) -> None:
@@ -121,6 +146,7 @@ class RecordStore:
         self._ledger.commit()
 
 
+_COOL_DOWN: Final = "cooldown:"
 _FINAL: Final = tuple(str(state) for state in OrderState if state.terminal)
 _LISTS: Final = ("restarts", "previous_digests")
 _FLAGS: Final = ("declared", "enabled")

@@ -20,7 +20,7 @@ class Slot:
 
     `engine` is set while one life of it runs. `ended` is set while no task of it runs, `settled` once it is
     more than warming, `touched` at the next event of its orders. `symbols` are those whose bars its decisions read, the traded
-    one first.
+    one first. `not_armed` says why it may not open positions with real money, empty once the supervisor saw that it may.
     """
 
     def __init__(self, record: InstanceRecord, on_transition: OnTransition) -> None:
@@ -34,6 +34,7 @@ class Slot:
         self.settled = anyio.Event()
         self.touched = anyio.Event()
         self.crashes = 0
+        self.not_armed = "nobody has looked whether it is armed"
         self.last_bar_mono_s: float | None = None
         self._on_transition = on_transition
 

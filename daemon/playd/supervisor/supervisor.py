@@ -20,6 +20,7 @@ from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, scopes_of
 from playd.supervisor.accounts import Accounts
 from playd.supervisor.admission import Refused
+from playd.supervisor.arming import CODES, Link
 from playd.supervisor.edge import first_of, say
 from playd.supervisor.errors import CommandRefused, NoSuchInstance
 from playd.supervisor.instance import EngineInstance
@@ -33,6 +34,12 @@ from playd.world.ports import Clock, Random
 
 TICK_S: Final = 1.0
 """How often feeds, halts and accounts are looked at when no event says so earlier."""
+
+COOL_DOWN: Final = "cooldown"
+"""Cause of degradation while entries wait after a stop or a crash."""
+
+AGREE_AGAIN_S: Final = 5.0
+"""Time between two questions whether books and venue agree, while entries wait for that."""
 
 CANCEL_AFTER_CRASH_S: Final = 30.0
 """Resting entries of a crashed instance are cancelled when it is not running again by then."""
@@ -66,6 +73,8 @@ class SupervisorParts:
     hub_of: Callable[[InstanceRecord], MarketHub]
     watch: Callable[[InstanceRecord], None]
     """Keeps an eye on what an instance that does not run has at the venue; does nothing when it has nothing."""
+    chain: Callable[[InstanceRecord], Link | None] = lambda _record: Link("not_armed", "nobody can arm it here")
+    """The broken link of the arming chain of an instance with real money."""
 
 
 class Supervisor:
@@ -135,7 +144,15 @@ class Supervisor:
         slot.ended, slot.settled = anyio.Event(), anyio.Event()
         level, halt = self._level(slot)
         slot.set(cause, life=Life.ACTIVE, warm=False, causes={}, halt_level=level, halt=halt)
-        self._group.start_soon(self._supervise, slot, admit, name=f"instance {slot.name}")
+        # Made here, not by the task: a stop may come before it has run for the first time.
+        slot.scope = anyio.CancelScope()
+        self._group.start_soon(self._supervise, slot, admit, slot.scope, name=f"instance {slot.name}")
+        self._cool_down(slot)
+
+    def beside(self, slot: Slot, work: Callable[[Slot], Awaitable[None]]) -> None:
+        """Run something about one instance in the background. What it raises reaches nobody else, but for `RecordError`."""
+        if self._group is not None:
+            self._group.start_soon(self._guarded, slot, work, name=f"beside {slot.name}")
 
     def account_of(self, record: InstanceRecord) -> Account | None:
         """The open account of an instance."""
@@ -153,12 +170,20 @@ class Supervisor:
     def refresh(self, slot: Slot) -> None:
         """Bring one slot up to date now; an instance asks for it before it submits."""
         self._take_levels(slot)
+        if slot.record.mode is Mode.LIVE:
+            self._take_chain(slot)
         if slot.facts.life is Life.ACTIVE and slot.facts.warm and slot.facts.failed is None:
             self._look_at(slot)
 
-    async def stop(self, slot: Slot, cause: str) -> None:
-        """End an instance's task and wait for it. Idempotent: whoever comes second waits for the same end."""
+    async def stop(self, slot: Slot, cause: str, *, cool_down: bool = True) -> None:
+        """
+        End an instance's task and wait for it. Idempotent: whoever comes second waits for the same end.
+
+        Its entries wait at the next start, unless the daemon itself ends: that has a start barrier of its own.
+        """
         if slot.active:
+            if cool_down:
+                self._hold_entries(slot)
             if slot.facts.life is not Life.STOPPING:
                 slot.set(cause, life=Life.STOPPING)
             if slot.scope is not None:
@@ -193,7 +218,11 @@ class Supervisor:
         self._halts.check_kill_file()
         self._parts.records.keep_ledger()
         for slot in self.slots.values():
-            self.refresh(slot)
+            try:
+                self.refresh(slot)
+            except Exception as error:  # noqa: BLE001
+                # The supervised edge of a look at one instance: its bug must not take the supervisor down.
+                self._fault(slot, error)
 
     def _look_at(self, slot: Slot) -> None:
         if slot.record.mode is not Mode.SHADOW:
@@ -219,6 +248,18 @@ class Supervisor:
                 slot.degrade(code, text)
         else:
             slot.recover(code)
+
+    def _take_chain(self, slot: Slot) -> None:
+        """Without the whole chain an instance leads its position out, opens none, and takes back what rests of an entry."""
+        link = self._parts.chain(slot.record)
+        slot.not_armed = "" if link is None else str(link)
+        for code in [each for each in slot.facts.causes if each in CODES and (link is None or each != link.code)]:
+            slot.recover(code)
+        if link is None or slot.facts.life is not Life.ACTIVE:
+            return
+        if link.code not in slot.facts.causes and self._group is not None:
+            self._group.start_soon(self._cancel_entries, slot)
+        self._cause(slot, link.code, link.text)
 
     def _take_levels(self, slot: Slot) -> None:
         level, halt = self._level(slot)
@@ -247,12 +288,15 @@ class Supervisor:
 
     # --- one instance's task ----------------------------------------------------------------------------------------------
 
-    async def _supervise(self, slot: Slot, admit: Admission) -> None:
+    async def _supervise(self, slot: Slot, admit: Admission, scope: anyio.CancelScope) -> None:
         """Lives of one instance until it is stopped or failed. Its last act is to say that it ended."""
         try:
-            with anyio.CancelScope() as slot.scope:
+            with scope:
                 while await self._one_life(slot, admit):
                     pass
+        except Exception as error:  # noqa: BLE001
+            # The supervised edge behind the one of its life: what failed here is ours, and still nobody else's.
+            self._fault(slot, error)
         finally:
             slot.engine, slot.scope = None, None
             slot.ended.set()
@@ -287,8 +331,8 @@ class Supervisor:
             return False
         self._report("instance.restart", slot, {"delay_s": f"{verdict.delay_s:.2f}", "reason": text})
         slot.set_facts(replace(slot.facts, warm=False).with_cause("restarting", text), "crash")
-        if self._group is not None:
-            self._group.start_soon(self._cancel_unless_back, slot)
+        self.beside(slot, self._cancel_unless_back)
+        self._hold_entries(slot)
         await anyio.sleep(verdict.delay_s)
         slot.record = replace(slot.record, restarts=verdict.history, changed_ms=self._now_ms())
         self._parts.records.put(slot.record)
@@ -303,18 +347,57 @@ class Supervisor:
     def _give_up(self, slot: Slot, code: str, text: str) -> None:
         """Failed: entries are cancelled, the position stays under its stop at the venue."""
         self.fail(slot, code, text)
-        if self._group is not None:
-            self._group.start_soon(self._cancel_entries, slot)
+        self.beside(slot, self._cancel_entries)
+
+    def _fault(self, slot: Slot, error: Exception) -> None:
+        """An error of ours about one instance, outside of its life: it fails, nobody else notices."""
+        if (fatal := first_of(error, RecordError)) is not None:
+            raise fatal
+        self._give_up(slot, "bug", say(error))
+        if slot.scope is not None:
+            slot.scope.cancel()
+
+    async def _guarded(self, slot: Slot, work: Callable[[Slot], Awaitable[None]]) -> None:
+        try:
+            await work(slot)
+        except Exception as error:  # noqa: BLE001
+            # The supervised edge of work beside an instance.
+            if (fatal := first_of(error, RecordError)) is not None:
+                raise fatal from None
+            self._report("instance.beside_failed", slot, {"reason": say(error)})
+
+    def _hold_entries(self, slot: Slot) -> None:
+        """From now on entries wait. A shadow has nothing at a venue that would have to settle."""
+        if slot.record.mode is not Mode.SHADOW:
+            self._parts.records.hold_entries(slot.record.uid, self._now_ms() + round(self._rules.cooldown_s * 1000))
 
     def _cool_down(self, slot: Slot) -> None:
-        """After a crash, entries wait."""
-        slot.degrade("cooldown", f"entries wait {self._rules.cooldown_s:g} s after a crash")
-        if self._group is not None:
-            self._group.start_soon(self._end_cool_down, slot)
+        """After a stop or a crash, in this life of the daemon or an earlier one, entries wait, and for a clean run."""
+        if self._parts.records.entries_held_until_ms(slot.record.uid):
+            waits = COOL_DOWN in slot.facts.causes
+            text = f"entries wait {self._rules.cooldown_s:g} s after a stop or a crash, and until books and venue agree"
+            slot.degrade(COOL_DOWN, text)
+            if not waits:
+                self.beside(slot, self._end_cool_down)
 
     async def _end_cool_down(self, slot: Slot) -> None:
-        await anyio.sleep(self._rules.cooldown_s)
-        slot.recover("cooldown")
+        records, uid, ended = self._parts.records, slot.record.uid, slot.ended
+        while not ended.is_set():
+            until_ms = records.entries_held_until_ms(uid)
+            left_s = (until_ms - self._now_ms()) / 1000
+            if left_s > 0:
+                await anyio.sleep(min(left_s, self._rules.cooldown_s))
+                if records.entries_held_until_ms(uid) == until_ms:
+                    # Nobody waits longer than the whole time because a wall clock stepped back.
+                    records.hold_entries(uid, self._now_ms())
+                continue
+            account = self._parts.accounts.find(slot.record.account)
+            if account is None or not await account.resuming.agrees(slot.record.symbol, f"cool-down of {slot.name}"):
+                await anyio.sleep(AGREE_AGAIN_S)
+            elif records.entries_held_until_ms(uid) <= self._now_ms() and not ended.is_set():
+                records.let_entries_go(uid)
+                slot.recover(COOL_DOWN)
+                return
 
     async def _cancel_unless_back(self, slot: Slot) -> None:
         await anyio.sleep(CANCEL_AFTER_CRASH_S)

@@ -88,6 +88,8 @@ class ShellAround:
             mark=ticker.mark if ticker else None,
             last=ticker.last if ticker else None,
             funding_rate=ticker.funding_rate if ticker else None,
+            next_funding_ms=ticker.next_funding_ms if ticker else None,
+            not_armed=self._slot.not_armed,
             quote_age_s=now_s - ticker.received_mono_s if ticker else None,
         )
 

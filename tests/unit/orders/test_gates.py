@@ -1,6 +1,7 @@
 """Gates: each refuses what it must, says value and limit, and the first refusal is the verdict."""
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +16,11 @@ from playd.orders.exposure import Holding, Working, worst_case
 from playd.orders.gates import AccountFacts, Case
 from playd.orders.halts import Halt, Level
 from playd.orders.pipeline import PIPELINE, bounds_of, explain, judge
+from playd.orders.policy_windows import Window
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
-from playd.settings.model import Risk, Settings
+from playd.settings.limits_model import PolicyWindow, Risk
+from playd.settings.model import Settings
 from tests.simulation.fake_venue import instrument
 from tests.simulation.order_world import READY, entry
 
@@ -71,6 +74,29 @@ def delivered_in(hours: float) -> Case:
     return replace(case, instrument=replace(case.instrument, delivery_time_ms=60_000 + round(hours * 3_600_000)))
 
 
+def listed_for(days: float) -> Case:
+    case = limited(min_listing_days=7)
+    close_ms = 100 * 86_400_000
+    listed = replace(case.instrument, launch_time_ms=close_ms - round(days * 86_400_000))
+    return with_(replace(case, instrument=listed), intent_bar_close_ms=close_ms)
+
+
+def funded(stamp_s: float | None) -> Case:
+    """A bar that closes at 08:00:00, the next funding so many seconds later or earlier; one every eight hours."""
+    close_ms = 8 * 3_600_000
+    case = with_(limited(funding_window=True), intent_bar_close_ms=close_ms)
+    return with_(case, inputs_next_funding_ms=None if stamp_s is None else close_ms + round(stamp_s * 1000))
+
+
+def windowed(*windows: dict[str, Any], close_ms: int = 60_000) -> Case:
+    """Under these windows of the operator; the bar closes on Thursday at 00:01 UTC."""
+    held = tuple(Window.of(PolicyWindow.model_validate(window)) for window in windows)
+    return with_(limited(windows=held), intent_bar_close_ms=close_ms)
+
+
+NIGHT = {"kind": "allow", "days": ["wed"], "from": "22:00", "to": "00:02"}
+MORNING = {"kind": "block", "days": ["thu"], "from": "00:01", "to": "08:00", "reason": "rollover"}
+LIVE = with_(OPEN, facts_real_money=True)
 IN_DOUBT = Working("BTCUSDT", Side.BUY, Decimal("0.002"), Decimal(50_000))
 PASSES = [
     with_(limited(week_notional_pct=Decimal(100)), facts_week_usd=Decimal(9_500)),
@@ -87,6 +113,17 @@ PASSES = [
     with_(limited(risk_per_trade_pct=Decimal(2)), intent_stop=Decimal("49999.7")),
     limited(order_usd=Decimal(50)),
     limited(hard_order_usd=Decimal(500)),
+    with_(LIVE, inputs_not_armed=""),
+    listed_for(7.0),
+    funded(120.001),
+    funded(-60.001),
+    funded(8 * 3600 - 60.001),
+    windowed(NIGHT),
+    windowed({**MORNING, "from": "00:02"}),
+    windowed({**MORNING, "to": "00:01", "from": "23:00"}),
+    limited(size_share_pct=Decimal(25)),
+    with_(limited(day_notional_pct=Decimal(10)), facts_day_usd=Decimal(500)),
+    with_(limited(max_im_rate=Decimal("0.6"), max_mm_rate=Decimal("0.5")), facts_im_rate=Decimal("0.6")),
 ]
 """At the very edge of each limit."""
 
@@ -99,7 +136,19 @@ def test_a_value_at_its_limit_passes(case: Case) -> None:
 PAUSED = Halt(1, "all", Level.PAUSE, "TEST", "because", "me", 0)
 REFUSALS = [
     ("HALTED", with_(OPEN, facts_halt=PAUSED)),
+    ("NOT_ARMED", LIVE),
+    ("NOT_ARMED", with_(LIVE, inputs_not_armed="arming_expired: over")),
     ("NOT_RUNNING", with_(OPEN, inputs_state="paused")),
+    ("WINDOW_CLOSED", windowed({**NIGHT, "to": "00:01"})),
+    ("WINDOW_CLOSED", windowed({**NIGHT, "days": ["thu"]})),
+    ("WINDOW_CLOSED", windowed(MORNING)),
+    ("WINDOW_CLOSED", windowed(NIGHT, MORNING)),
+    ("FUNDING_WINDOW", funded(None)),
+    ("FUNDING_WINDOW", funded(120.0)),
+    ("FUNDING_WINDOW", funded(0.0)),
+    ("FUNDING_WINDOW", funded(-60.0)),
+    ("INSTRUMENT", listed_for(6.99)),
+    ("INSTRUMENT", limited(min_listing_days=7)),
     ("ACCOUNT_NOT_READY", with_(OPEN, facts_ready=False, facts_not_ready="private stream is down")),
     ("ACCOUNT_NOT_READY", with_(OPEN, facts_equity_usdt=None, facts_equity_age_s=None)),
     ("ACCOUNT_NOT_READY", with_(OPEN, facts_equity_age_s=120.1)),
@@ -148,6 +197,10 @@ REFUSALS = [
     ("SIZE_ZERO", limited(order_usd=Decimal(49))),
     ("DAY_CAP", with_(CAPPED, facts_day_usd=Decimal(501))),
     ("DAY_CAP", with_(CAPPED, facts_day_orders=3)),
+    ("DAY_CAP", with_(limited(day_notional_pct=Decimal(10)), facts_day_usd=Decimal("500.01"))),
+    ("DAY_CAP", with_(limited(day_notional_pct=Decimal(10)), facts_equity_usdt=Decimal(1_000))),
+    ("EXPOSURE", with_(limited(max_im_rate=Decimal("0.6")), facts_im_rate=Decimal("0.601"))),
+    ("EXPOSURE", with_(limited(max_mm_rate=Decimal("0.5")), facts_mm_rate=Decimal("0.501"))),
     ("CHURN", with_(CAPPED, facts_entries_hour_instance=2)),
     ("CHURN", with_(CAPPED, facts_entries_hour_account=4)),
     ("BELOW_MINIMUM", replace(OPEN, instrument=replace(instrument(), min_qty=Decimal("0.02")))),
@@ -178,12 +231,15 @@ def test_a_cap_names_value_limit_and_unit() -> None:
 
 PIPELINE_TEXT = """
 halt HALTED
+armed NOT_ARMED
 state NOT_RUNNING
 account ACCOUNT_NOT_READY
 warm-up WARMING
 feed FEED_STALE
 replay REPLAY SIGNAL_OLD
 pending UNRESOLVED PENDING
+window WINDOW_CLOSED
+funding window FUNDING_WINDOW
 instrument INSTRUMENT
 daily loss DAILY_LOSS
 drawdown DRAWDOWN FAST_FALL
@@ -218,7 +274,8 @@ def test_every_bound_of_a_gate_has_a_value_or_is_said_to_be_off() -> None:
     demo = {name: value for step in PIPELINE for name, value in bounds_of(step, OrderSettings.of(Environment.DEMO)).items()}
 
     assert (local["gross_pct"], demo["gross_pct"], local["entry_max_age_s"]) == ("off", "150", "30.0")
-    assert "off" not in demo.values()
+    steps = {"windows", "funding_window", "order_usd", "size_share_pct", "day_usd", "day_orders"}
+    assert {name for name, value in demo.items() if value == "off"} == steps
 
 
 def test_the_first_refusal_is_the_verdict_and_explain_shows_all() -> None:
@@ -236,14 +293,53 @@ def test_caps_are_off_for_the_local_exchange_unless_they_are_written_and_on_ever
     assert OrderSettings.of(Environment.LOCAL).limits == RiskLimits()
     assert not OrderSettings.of(Environment.LOCAL).breakers.watching
     assert RiskLimits.from_settings(written, Environment.LOCAL) == RiskLimits(gross_pct=Decimal(90))
-    assert OrderSettings.of(Environment.DEMO).limits.order_usd == Decimal(75)
-    assert OrderSettings.of(Environment.LIVE).limits.day_orders == 20
+    assert OrderSettings.of(Environment.DEMO).limits.day_notional_pct == 200
     assert OrderSettings.of(Environment.LIVE).breakers.day_halt_pct == 3
+
+
+def test_the_step_of_capital_bounds_an_instance_and_full_adds_nothing() -> None:
+    account = OrderSettings.of(Environment.LIVE).limits
+
+    assert (account.order_usd, account.day_usd, account.size_share_pct) == (None, None, None)
+    micro, quarter = account.at_step("micro"), account.at_step("quarter")
+    assert (micro.order_usd, micro.day_usd, micro.day_orders) == (Decimal(75), Decimal(1000), 20)
+    assert (quarter.order_usd, quarter.size_share_pct) == (None, Decimal(25))
+    assert account.at_step("full") == account
+
+
+def test_the_tightest_of_all_levels_holds_whichever_way_a_key_is_tight() -> None:
+    limits = RiskLimits.from_settings(Settings(risk=Risk(gross_pct=Decimal(90), min_listing_days=10)), Environment.DEMO)
+    wider = limits.tightened(Risk(gross_pct=Decimal(120), min_listing_days=3, max_positions=2))
+    tighter = wider.tightened(Risk(gross_pct=Decimal(50), min_listing_days=30, funding_window=True))
+
+    assert (wider.gross_pct, wider.min_listing_days, wider.max_positions) == (Decimal(90), 10, 2)
+    assert (tighter.gross_pct, tighter.min_listing_days, tighter.funding_window) == (Decimal(50), 30, True)
+    assert tighter.tightened(Risk(funding_window=False)).funding_window
+
+
+@pytest.mark.parametrize(
+    ("zone", "utc", "open_"),
+    [
+        ("America/New_York", "2024-03-08T14:29", False),  # winter: 09:30 is 14:30 UTC
+        ("America/New_York", "2024-03-08T14:30", True),
+        ("America/New_York", "2024-03-11T13:30", True),  # summer since the day before: 13:30 UTC
+        ("America/New_York", "2024-03-11T13:29", False),
+        ("UTC", "2024-03-11T13:30", True),
+        ("UTC", "2024-03-11T09:29", False),
+    ],
+)
+def test_a_window_keeps_its_local_hours_when_clocks_are_changed(zone: str, utc: str, open_: bool) -> None:
+    time_ms = round(datetime.fromisoformat(f"{utc}+00:00").timestamp() * 1000)
+    hours = {"kind": "allow", "from": "09:30", "to": "16:00", "zone": zone}
+    case = windowed(hours, close_ms=time_ms)
+
+    assert (judge(case) is None) is open_
 
 
 @pytest.mark.parametrize(
     ("limits", "qty"),
     [
+        ({"size_share_pct": Decimal(25)}, "0.002"),
         ({"order_usd": Decimal(260)}, "0.005"),  # 0.0052 in whole steps
         ({"notional_per_trade_pct": Decimal(3)}, "0.006"),  # 300 of 50 000
         ({"margin_per_trade_pct": Decimal(1)}, "0.006"),  # 100 at threefold leverage

@@ -209,7 +209,6 @@ def test_a_live_instance_under_a_demo_ceiling_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (LIVE.replace("true", "false"), "accounts.main.environment: is live, and daemon.live is false"),
         (LIVE.replace('"1"', '""'), "accounts.main.expected_uid: is required"),
         (LIVE.replace('mode = "live"', 'mode = "backtest"'), "found backtest, expected shadow, paper, demo or live"),
         (LIVE.replace('mode = "live"', 'mode = "demo"'), "instances.one.account: is missing: mode demo needs an account"),

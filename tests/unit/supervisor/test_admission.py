@@ -31,11 +31,15 @@ AROUND = Circumstances(
     max_instances=50,
 )
 DEMO = replace(RECORD, mode=Mode.DEMO, account="demo")
+LIVE = replace(RECORD, mode=Mode.LIVE, account="main")
+AT_LIVE = replace(AROUND, account_environment=Environment.LIVE, ceiling=Mode.LIVE)
+OTHER_LIVE = replace(LIVE, uid="yyyyyyyy", name="gamma", symbol="ETHUSDT", play_digest="f" * 64)
 OTHER = replace(RECORD, uid="zzzzzzzz", name="beta", account="paper-zzzzzzzz")
 
 
 def test_a_fitting_record_is_admitted() -> None:
     assert admit(RECORD, AROUND) is None
+    assert admit(LIVE, AT_LIVE) is None
 
 
 @pytest.mark.parametrize(
@@ -43,7 +47,8 @@ def test_a_fitting_record_is_admitted() -> None:
     [
         (replace(RECORD, name="Alpha"), AROUND, "BAD_NAME"),
         (replace(RECORD, mode=Mode.BACKTEST), AROUND, "BAD_MODE"),
-        (replace(RECORD, mode=Mode.LIVE), replace(AROUND, account_environment=Environment.LIVE), "NOT_ARMED"),
+        (LIVE, replace(AROUND, account_environment=Environment.LIVE), "MODE_CEILING"),
+        (LIVE, replace(AT_LIVE, running=(OTHER_LIVE,), max_live_instances=1), "TOO_MANY"),
         (DEMO, replace(AROUND, account_environment=Environment.DEMO, ceiling=Mode.PAPER), "MODE_CEILING"),
         (RECORD, replace(AROUND, failed="crashed 4 times"), "FAILED"),
         (RECORD, replace(AROUND, present_digest=None, play_error="line 3"), "PLAY_INVALID"),

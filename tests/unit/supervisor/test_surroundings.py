@@ -98,7 +98,7 @@ def test_an_entry_is_as_old_as_the_older_feed_that_its_instance_reads() -> None:
     bar = SimpleNamespace(received_mono_s=0.0, late=False)
     nobody = cast("Any", None)
     for symbols, age_s, gap in ((("BTCUSDT",), 1.0, False), (("BTCUSDT", "ETHUSDT"), 40.0, True)):
-        slot = SimpleNamespace(record=record, symbols=symbols, state=State.RUNNING, reason_text="")
+        slot = SimpleNamespace(record=record, symbols=symbols, state=State.RUNNING, reason_text="", not_armed="")
         given = cast("Any", slot), ManualClock(), cast("Any", hub), nobody, nobody, nobody, lambda _: None, nobody, 0.05
         inputs = ShellAround(*given).gate_inputs(cast("Any", bar), ready=True, not_ready="")
         assert (inputs.feed_age_s, inputs.feed_gap) == (age_s, gap)

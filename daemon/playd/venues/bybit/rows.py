@@ -149,8 +149,9 @@ def instrument_from(row: Row) -> Instrument:
         min_notional_usdt=decimal(lot, "minNotionalValue"),
         max_leverage=optional_decimal(row.get("leverageFilter") or {}, "maxLeverage") or Decimal(1),
         funding_interval_min=integer(row, "fundingInterval", 480),
-        status=text(row, "status"),
+        status="PreListing" if row.get("isPreListing") is True else text(row, "status"),
         delivery_time_ms=integer(row, "deliveryTime"),
+        launch_time_ms=integer(row, "launchTime"),
     )
 
 

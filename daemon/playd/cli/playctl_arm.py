@@ -1,0 +1,112 @@
+"""Commands of `playctl` about real money: what is shown, who allows it, and for how long."""
+
+from pathlib import PurePath
+from typing import Annotated, Final
+
+import typer
+
+from playd.cli.moments import later_ms
+from playd.cli.options import HIGH_WAIT_S, Session, add
+from playd.cli.playctl_change import ConfirmOption, NameArgument
+from playd.control.arming_tables import EVIDENCE, READINESS
+from playd.control.protocol import JsonObject
+from playd.control.render import json_text, render_pairs
+from playd.core.errors import SettingsError
+
+EXIT_DIFFERENCE: Final = 10
+EXIT_REFUSED: Final = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    add(app, "preflight", "playctl preflight btc-live")(preflight)
+    add(app, "readiness", "playctl readiness btc-live")(readiness)
+    add(app, "arm", "playctl arm btc-live --days 3")(arm)
+    add(app, "disarm", "playctl disarm btc-live")(disarm)
+    add(app, "waive", "playctl waive parity --until 2d --reason 'first small money'")(waive)
+    evidence = typer.Typer(help="What was shown, and until when it counts.", no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(evidence, name="evidence")
+    add(evidence, "list", "playctl evidence list")(evidence_list)
+    add(evidence, "import", "playctl evidence import state/evidence/drill-01-0123456789abcdef.json")(evidence_import)
+
+
+async def preflight(
+    session: Session,
+    name: Annotated[str | None, typer.Argument(help="Instance.")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="Or the first instance of this account.")] = None,
+) -> int:
+    """Look at account and instance as they are now, before a start with real money. Exit 8 when something stands against it."""
+    query = {"name": name, "account": account}
+    data = (await session.ask("preflight.run", query, timeout_s=HIGH_WAIT_S))["data"]
+    return _show(session, data, EXIT_REFUSED)
+
+
+async def readiness(session: Session, name: NameArgument) -> int:
+    """What was shown over time of this Play, and what is lacking until when. Exit 10 when something is."""
+    return _show(session, (await session.ask("readiness.get", {"name": name}))["data"], EXIT_DIFFERENCE)
+
+
+def _show(session: Session, data: JsonObject, failed: int) -> int:
+    if session.as_json:
+        print(json_text(data))
+    else:
+        session.show_rows(data["checks"], READINESS, empty="")
+    return 0 if data["ready"] else failed
+
+
+async def arm(
+    session: Session,
+    name: NameArgument,
+    days: Annotated[int | None, typer.Option("--days", help="How long; default: arming.max_days.", min=1, max=7)] = None,
+    confirm: ConfirmOption = "",
+) -> int:
+    """Allow an instance to open positions with real money for some days. Exit 8 with what stands against it."""
+    data = (await session.change("arm.create", {"name": name, "days": days, "confirm": confirm}))["data"]
+    return _show_record(session, data)
+
+
+async def disarm(session: Session, name: NameArgument) -> int:
+    """Take that back at once. Resting entries are cancelled; exits and stops go on."""
+    return _show_record(session, (await session.change("arm.revoke", {"name": name}))["data"])
+
+
+def _show_record(session: Session, data: JsonObject) -> int:
+    pairs = [(key, ", ".join(value) if isinstance(value, list) else str(value)) for key, value in data.items()]
+    session.show(data, render_pairs([(key, value) for key, value in pairs if value not in ("None", "")]))
+    return 0
+
+
+async def waive(
+    session: Session,
+    check: Annotated[str, typer.Argument(help="Check of `playctl readiness`.")],
+    until: Annotated[str, typer.Option("--until", metavar="T", help="2d, 12h from now, or a UTC time.")],
+    confirm: ConfirmOption = "",
+) -> int:
+    """Let one check of readiness count as passed until a time, with --reason. Nothing of a preflight can be waived."""
+    if not session.options.reason:
+        raise SettingsError("--reason is missing: a waiver says why")
+    until_ms = later_ms(until, "--until", session.world.clock.wall_ms())
+    params = {"check": check, "until_ms": until_ms, "reason": session.options.reason, "confirm": confirm}
+    data = (await session.change("waiver.create", params))["data"]
+    session.show(data, f"{data['check']} is waived until {data['until']}: {data['reason']}")
+    return 0
+
+
+async def evidence_list(session: Session) -> int:
+    """Every piece of evidence, newest first."""
+    session.show_rows((await session.ask("evidence.list"))["data"], EVIDENCE, empty="no evidence")
+    return 0
+
+
+async def evidence_import(
+    session: Session, file: Annotated[str, typer.Argument(help="File that a drill or a backtest wrote.")]
+) -> int:
+    """Take over a file of evidence. The same file twice is one piece."""
+    path = session.world.process.working_dir() / PurePath(file)
+    try:
+        content = session.world.disk.read_bytes(path).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+    data = (await session.change("evidence.import", {"content": content}))["data"]
+    session.show(data, f"{data['kind']} of {data['subject']}: {'passed' if data['passed'] else 'NOT PASSED'}, id {data['id']}")
+    return 0

@@ -1,0 +1,114 @@
+"""The facts of readiness, read from the ledger: what a Play did in practice, and how clean the books of an account are."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final
+
+from playd.control.context import Daemon
+from playd.control.ops_methods import VERIFIED_KEY, VERIFIED_MS
+from playd.core.timeframes import DAY_MS
+from playd.ops.drills.catalog import DRILLS
+from playd.orders.fold import VirtualPosition, add
+from playd.orders.rows import execution_row
+from playd.settings.policy import Policy
+from playd.supervisor.readiness import BookDay, Evidence, ReadinessFacts, Trade
+from playd.supervisor.slot import Slot
+
+IN_TIME_MS: Final = 3_600_000
+"""A bar decided this soon behind its close was decided on a live market; on a replayed one market time is long past."""
+
+LOOK_BACK_DAYS: Final = 120
+NEEDED: Final = tuple(drill.id for drill in DRILLS if drill.level == 1)
+"""Drills that real money needs."""
+
+
+def readiness_facts(daemon: Daemon, slot: Slot, policy: Policy) -> ReadinessFacts:
+    """Everything that `readiness` judges about one instance: its Play in practice, its account's books, evidence."""
+    record, now_ms, book = slot.record, daemon.clock.wall_ms(), daemon.evidence
+    owners = _practised(daemon, record.play_digest)
+    drills = {name: each for name, each in book.newest_by_subject("drill").items() if _of_this_version(daemon, each)}
+    return ReadinessFacts(
+        now_ms=now_ms,
+        decided=_decided(daemon, owners, record.clock_ms),
+        bars_a_day=DAY_MS // record.clock_ms,
+        trades=_trades(daemon, owners),
+        capital_usd=Decimal(record.capital_usd),
+        books=_books(daemon, record.account, now_ms // DAY_MS - policy.clean_days),
+        backtest=book.newest("backtest", record.play_digest),
+        parity=book.about("parity", record.play_digest),
+        drills=drills,
+        needed_drills=NEEDED,
+        critical=[each.name for each in daemon.ops.incidents.open_ones() if each.severity == "critical"],
+        alerts_verified=alerts_verified(daemon),
+    )
+
+
+def alerts_verified(daemon: Daemon) -> bool:
+    """Whether a person has lately typed a code that came by an alert route."""
+    now_ms = daemon.clock.wall_ms()
+    stamps = (int(daemon.ledger.meta(f"{VERIFIED_KEY}:{name}") or 0) for name in daemon.ops.alerts.routes)
+    return any(stamp and now_ms - stamp < VERIFIED_MS for stamp in stamps)
+
+
+def _of_this_version(daemon: Daemon, evidence: Evidence) -> bool:
+    return evidence.numbers.get("version") == daemon.version
+
+
+def _practised(daemon: Daemon, play_digest: str) -> list[tuple[str, str]]:
+    """(uid, account) of instances that ran this very Play in demo or as a shadow; the testnet shows nothing."""
+    rows = daemon.ledger.rows(
+        "SELECT i.uid, i.account FROM instances i LEFT JOIN accounts a ON a.alias = i.account"
+        " WHERE i.play_digest = ? AND i.mode IN ('demo', 'shadow') AND coalesce(a.environment, '') <> 'testnet'",
+        (play_digest,),
+    )
+    return [(row["uid"], row["account"]) for row in rows]
+
+
+def _decided(daemon: Daemon, owners: Iterable[tuple[str, str]], clock_ms: int) -> dict[int, int]:
+    """By UTC day: bars decided in time, of the instance that decided most."""
+    since_ms = daemon.clock.wall_ms() - LOOK_BACK_DAYS * DAY_MS
+    found: dict[int, int] = {}
+    for uid, _ in owners:
+        rows = daemon.ledger.rows(
+            "SELECT close_ms / ? AS day, count(*) AS n FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms >= ?"
+            " AND late = 0 AND abs(processed_ms - close_ms) < ? GROUP BY day",
+            (DAY_MS, uid, clock_ms, since_ms, IN_TIME_MS),
+        )
+        for row in rows:
+            found[row["day"]] = max(found.get(row["day"], 0), row["n"])
+    return found
+
+
+def _trades(daemon: Daemon, owners: Iterable[tuple[str, str]]) -> list[Trade]:
+    """Closed trades of practice that happened on a live market, oldest first."""
+    since_ms = daemon.clock.wall_ms() - LOOK_BACK_DAYS * DAY_MS
+    trades: list[Trade] = []
+    for uid, account in owners:
+        rows = daemon.ledger.rows(
+            "SELECT * FROM executions WHERE account = ? AND owner = ? AND venue_ms >= ? AND abs(received_ms - venue_ms) < ?"
+            " ORDER BY n",
+            (account, uid, since_ms, IN_TIME_MS),
+        )
+        position, begun_at = VirtualPosition(), Decimal(0)
+        for execution in map(execution_row, rows):
+            before, position = position, add(position, execution)
+            if not before.signed_qty and position.signed_qty:
+                begun_at = _net(before)
+            elif before.signed_qty and before.signed_qty * position.signed_qty <= 0:
+                trades.append(Trade(execution.time_ms, _net(position) - begun_at))
+                begun_at = _net(position)
+    return sorted(trades, key=lambda trade: trade.end_ms)
+
+
+def _books(daemon: Daemon, account: str, first_day: int) -> list[BookDay]:
+    rows = daemon.ledger.rows(
+        "SELECT started_ms / ? AS day, count(*) AS runs, sum(result = 'blind') AS blind,"
+        " sum((SELECT count(*) FROM recon_diffs d WHERE d.run = r.id AND d.repair = '')) AS unexplained"
+        " FROM recon_runs r WHERE account = ? AND started_ms >= ? GROUP BY day ORDER BY day",
+        (DAY_MS, account, first_day * DAY_MS),
+    )
+    return [BookDay(row["day"], row["runs"], row["blind"], row["unexplained"]) for row in rows]
+
+
+def _net(position: VirtualPosition) -> Decimal:
+    return position.realised - position.fees - position.funding
