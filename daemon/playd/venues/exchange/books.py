@@ -6,7 +6,6 @@ What the outside asks comes through `arrivals` and its neighbours, what the mark
 """
 
 import hashlib
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -73,8 +72,8 @@ class Books:
 
     def new_id(self) -> str:
         """An id in the form of a UUID, a function of seed and counter."""
-        digest = hashlib.blake2b(f"{self.id_seed}/{self.next_sequence()}".encode(), digest_size=16).digest()
-        return str(uuid.UUID(bytes=digest))
+        word = hashlib.blake2b(f"{self.id_seed}/{self.next_sequence()}".encode(), digest_size=16).hexdigest()
+        return f"{word[:8]}-{word[8:12]}-{word[12:16]}-{word[16:20]}-{word[20:]}"
 
     def position(self, account: Account, symbol: str, idx: int = 0) -> Position:
         """The account's position of a listed symbol and side of hedge mode; it exists from the first question on."""
@@ -113,7 +112,11 @@ class Books:
         self._tell(account, "order", rows, frame_id)
 
     def tell_position(self, account: Account, position: Position) -> None:
+        """Tell a position that has changed."""
         self.changes.positions.add((account.uid, position.place))
+        self._tell_position(account, position)
+
+    def _tell_position(self, account: Account, position: Position) -> None:
         row = position_row(account, position, self.listings, entry_name=ENTRY_PRICE)
         self._tell(account, "position", [row], "")
 
@@ -125,12 +128,16 @@ class Books:
         around = list(orders)
         for place in dict.fromkeys(place_of(order.symbol, order.position_idx) for order in around):
             if place in account.positions:
-                self.tell_position(account, account.positions[place])
+                self._tell_position(account, account.positions[place])
         if any(holds_margin(order) for order in around):
-            self.tell_wallet(account)
+            self._tell_wallet(account)
 
     def tell_wallet(self, account: Account) -> None:
+        """Tell a wallet that has changed."""
         self.changes.accounts.add(account.uid)
+        self._tell_wallet(account)
+
+    def _tell_wallet(self, account: Account) -> None:
         self._tell(account, "wallet", [wallet_row(account, self.listings)], "")
 
     def tell_execution(self, account: Account, execution: Row, frame_id: str = "") -> None:

@@ -48,6 +48,8 @@ CREATE TABLE IF NOT EXISTS log (
     body TEXT NOT NULL);
 """
 
+_LINK_USED: Final = """SELECT 1 FROM orders WHERE uid = ? AND link_id = ?
+UNION ALL SELECT 1 FROM links WHERE uid = ? AND link_id = ? LIMIT 1"""
 _ENDED: Final = """json_extract(body, '$.updated_ms') >= CASE WHEN json_extract(body, '$.filled_steps') THEN ? ELSE ? END"""
 
 
@@ -191,10 +193,7 @@ class Records:
 
     def link_used(self, uid: int, link_id: str) -> bool:
         """Whether this user has ever used this link id."""
-        return any(
-            self._connection.execute(f"SELECT 1 FROM {table} WHERE uid = ? AND link_id = ? LIMIT 1", (uid, link_id)).fetchone()
-            for table in ("orders", "links")
-        )
+        return self._connection.execute(_LINK_USED, (uid, link_id, uid, link_id)).fetchone() is not None
 
     def closed_orders(
         self, uid: int, equals: Mapping[str, Any], period: Sequence[int], limit: int, cursor: str, *, ended: tuple[int, int]

@@ -22,11 +22,10 @@ ROWS_MAX: Final = 5_000
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS links (uid INTEGER NOT NULL, link_id TEXT NOT NULL, PRIMARY KEY (uid, link_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS orders_unfilled ON orders (time_ms) WHERE NOT is_open AND json_extract(body, '$.filled_steps') = 0;
-CREATE INDEX IF NOT EXISTS orders_filled ON orders (time_ms) WHERE NOT is_open AND json_extract(body, '$.filled_steps') != 0;
+CREATE INDEX IF NOT EXISTS orders_over ON orders ((json_extract(body, '$.filled_steps') = 0), time_ms) WHERE NOT is_open;
 """
 
-_OVER: Final = """SELECT number FROM orders WHERE NOT is_open AND json_extract(body, '$.filled_steps') {filled} 0
+_OVER: Final = """SELECT number FROM orders WHERE NOT is_open AND (json_extract(body, '$.filled_steps') = 0) = ?
 AND time_ms < ? AND json_extract(body, '$.updated_ms') < ? LIMIT ?"""
 _OLDEST: Final = """DELETE FROM {table} WHERE time_ms < ? AND number IN (SELECT number FROM {table} ORDER BY number LIMIT ?)"""
 
@@ -36,9 +35,9 @@ def forget(connection: sqlite3.Connection, now_ms: int, *, filled_ms: int = FILL
     gone = 0
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for filled, kept_ms in (("=", UNFILLED_MS), ("!=", filled_ms)):
+        for is_unfilled, kept_ms in ((1, UNFILLED_MS), (0, filled_ms)):
             since_ms = now_ms - kept_ms
-            over = connection.execute(_OVER.format(filled=filled), (since_ms, since_ms, rows_max)).fetchall()
+            over = connection.execute(_OVER, (is_unfilled, since_ms, since_ms, rows_max)).fetchall()
             numbers = [(row["number"],) for row in over]
             connection.executemany(
                 "INSERT OR IGNORE INTO links SELECT uid, link_id FROM orders WHERE number = ? AND link_id != ''", numbers

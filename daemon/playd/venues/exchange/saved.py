@@ -14,11 +14,14 @@ T = TypeVar("T", Account, Order, Position)
 _KEPT_APART: Final = frozenset({"positions", "orders"})
 """Fields of an account that have rows of their own."""
 
+_OF_ACCOUNT: Final = tuple(field.name for field in fields(Account) if field.name not in _KEPT_APART)
+
 
 def dump(thing: Account | Order | Position) -> str:
     """JSON of the fields. Decimals and words are texts."""
-    values = {field.name: getattr(thing, field.name) for field in fields(thing) if field.name not in _KEPT_APART}
-    return orjson.dumps(values, default=str).decode()
+    if isinstance(thing, Account):
+        return orjson.dumps({name: getattr(thing, name) for name in _OF_ACCOUNT}, default=str).decode()
+    return orjson.dumps(thing, default=str).decode()
 
 
 def load(kind: type[T], text: str) -> T:

@@ -67,6 +67,7 @@ class RealAppender:
         self._descriptor: int | None = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, mode)
         if created:
             sync_dir(path.parent)
+        self._size: int | None = None
 
     def _open(self) -> int:
         if self._descriptor is None:
@@ -75,10 +76,14 @@ class RealAppender:
 
     @property
     def size(self) -> int:
-        return os.fstat(self._open()).st_size
+        if self._size is None:
+            self._size = os.fstat(self._open()).st_size
+        return self._size
 
     def write(self, data: bytes) -> None:
+        before, self._size = self.size, None  # a part may be in the file when it fails: then it is looked at again
         write_all(self._open(), data)
+        self._size = before + len(data)
 
     def sync(self) -> None:
         os.fdatasync(self._open())
