@@ -1,5 +1,6 @@
 """The order path from decision to booked fill, over a venue that behaves."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 
@@ -108,6 +109,23 @@ def test_a_stop_that_closes_more_than_anybody_had_told_of_it_halts_nothing() -> 
             row = book.need(stop.link_id)
             assert (row.qty, row.cum_qty, row.state) == (Decimal("0.010"), Decimal("0.010"), OrderState.FILLED)
             assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+def test_an_intent_names_the_limits_that_it_was_judged_by() -> None:
+    async def body() -> None:
+        limits = RiskLimits(hard_order_usd=Decimal(5000))
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            kept = life.account.desk.ledger.row(
+                "SELECT meta.value FROM intents JOIN meta ON meta.key = json_extract(intents.gates, '$.limits')"
+            )
+
+            assert kept is not None
+            assert json.loads(kept["value"])["hard_order_usd"] == "5000"
 
     in_virtual_time(body)
 
