@@ -1,6 +1,8 @@
 """A backup is one consistent moment, says what is wrong with it, and goes back only whole and only into an unused directory."""
 
+import errno
 import shutil
+import sqlite3
 from pathlib import Path, PurePath
 
 import pytest
@@ -11,6 +13,7 @@ from playd.ops.backup import FOLDER, BackupError, backups, make_backup, prune, v
 from playd.ops.restore import restore
 from playd.orders.halts import Halts
 from playd.orders.ledger import Ledger
+from playd.orders.migration import OlderState
 from playd.world.real import RealDisk, real_world
 from playd.world.virtual import ManualClock
 from tests.simulation.order_world import MemoryJournal
@@ -150,3 +153,42 @@ def test_a_backup_can_be_put_back_on_a_new_disk(state: Path, tmp_path_factory: p
     assert restore_backup(BackupOptions(str(new), str(fresh), str(folder), f"RESTORE {folder.name}")) == 0
     assert value(new, "a") == "kept"
     assert (new / "instances" / "one" / "state.json").read_text() == "first"
+
+
+class FullDisk(RealDisk):
+    """No room for the copy of a ledger; `stuck`: what was made cannot be removed either."""
+
+    stuck = False
+
+    def copy_sqlite(self, source: PurePath, target: PurePath, *, mode: int = 0o600) -> None:
+        Path(target).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def remove_tree(self, path: PurePath) -> None:
+        if self.stuck:
+            raise OSError(errno.EROFS, "Read-only file system")
+        super().remove_tree(path)
+
+
+@pytest.mark.parametrize("stuck", [False, True])
+def test_a_disk_that_is_full_on_the_way_leaves_no_backup_and_says_why(state: Path, stuck: bool) -> None:
+    opened(state).close()
+    disk = FullDisk()
+    disk.stuck = stuck
+    with pytest.raises(BackupError, match="No space left on device"):
+        make_backup(disk, PurePath(state), NOON_MS, "1")
+    assert backups(disk, PurePath(state)) == []
+    assert bool(list((state / FOLDER).iterdir())) == stuck
+    prune(RealDisk(), PurePath(state), NOON_MS + 2 * 3_600_000, keep_hourly=1, keep_daily=1)
+    assert list((state / FOLDER).iterdir()) == []
+
+
+def test_a_backup_of_an_older_program_is_put_back_and_said_to_be_one(state: Path) -> None:
+    opened(state).close()
+    connection = sqlite3.connect(state / "ledger.sqlite")
+    connection.execute("ALTER TABLE halts DROP COLUMN evidence")
+    connection.close()
+    made = make_backup(RealDisk(), PurePath(state), NOON_MS, "0")
+    assert restore(RealDisk(), PurePath(state), PurePath(state) / FOLDER / made.name, NOON_MS + 1000).older
+    with pytest.raises(OlderState, match="playd migrate"):
+        opened(state)
