@@ -1,15 +1,18 @@
 """Panic: flat means verified flat, a share is a share, and what remains is said."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import anyio
 
+from playd.core.orders import Action, IntentClass
+from playd.orders.exits import FROZEN
 from playd.orders.fills import FillEvent
-from playd.orders.halts import Level, instance_scope
+from playd.orders.halts import Level, account_scope, instance_scope
 from playd.orders.panic import PanicScope
-from playd.orders.panic_report import VERIFY_GAP_S
+from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, build, entry, taken
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.venue_script import Script
 from tests.virtual_time import in_virtual_time
 
@@ -161,3 +164,115 @@ def test_flat_is_seen_twice_with_a_gap_between() -> None:
             assert report.duration_s >= VERIFY_GAP_S
 
     in_virtual_time(body)
+
+
+def test_time_that_ends_between_two_flat_readings_is_exit_code_11_until_the_second_was_made() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.script.failing_reads = 1_000_000
+            reports = []
+
+            async def panic() -> None:
+                reports.append(await life.account.panic(PanicScope(), actor="me", reason="test"))
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(panic)
+                await anyio.sleep(FLAT_WITHIN_S - 1.5)
+                life.venue.close_by_hand()
+                life.venue.script.failing_reads = 0
+
+            assert reports[0].exit_code == 11
+            assert "not verified flat" in reports[0].problems[-1]
+            assert unfinished(life) == [account_scope("main")]
+            await anyio.sleep(2 * VERIFY_GAP_S)
+            assert unfinished(life) == []
+
+    in_virtual_time(body)
+
+
+def test_a_panic_that_could_read_nothing_closes_when_the_venue_is_back() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.script.failing_reads = 1_000_000
+            report = await life.account.panic(PanicScope(symbol=SYMBOL), actor="me", reason="test")
+            assert report.exit_code == 11
+            await anyio.sleep(300.0)
+            life.venue.script.failing_reads = 0
+            await anyio.sleep(10.0)
+
+            assert life.venue.signed() == 0
+            assert unfinished(life) == []
+
+    in_virtual_time(body)
+
+
+def test_the_next_life_goes_on_with_a_panic_whose_level_stands() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            for uid in (OTHER, UID):
+                await (await life.register(uid)).submit(entry(uid=uid), READY)
+                await anyio.sleep(0.1)
+            life.halts.raise_level(instance_scope(UID), Level.PANIC, "PANIC", "the daemon died behind this", actor="me")
+        life = life.crash()
+        async with life.running():
+            await anyio.sleep(10.0)
+            assert life.venue.signed() == Decimal("0.010")
+            assert life.venue.stop_of() != 0
+
+    in_virtual_time(body)
+
+
+def test_a_frozen_scope_is_sent_nothing_until_a_later_panic() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.halts.raise_level(account_scope("main"), Level.PANIC, "PANIC", "of before, flat again since", actor="me")
+            life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "hands off", actor="me")
+            sent = len(life.venue.placed)
+            assert (await port.submit(leave())).code == FROZEN
+            move = replace(leave(180_000), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49800.0"))
+            assert (await port.submit(move)).code == FROZEN
+            life.venue.remove_stop()
+            await anyio.sleep(60.0)
+
+            assert len(life.venue.placed) == sent
+            assert (life.venue.signed(), life.venue.stop_of()) == (Decimal("0.010"), 0)
+            assert "NAKED" in {each.kind for each in life.account.desk.incidents.open_ones()}
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+            assert (report.exit_code, life.venue.signed()) == (0, 0)
+
+    in_virtual_time(body)
+
+
+def test_a_freeze_stops_a_panic() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.script.codes = [110074] * 1000
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+            assert report.exit_code == 11
+            life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "hands off", actor="me")
+            await anyio.sleep(30.0)
+            life.venue.script.codes, placed = [], len(life.venue.placed)
+            await anyio.sleep(120.0)
+            assert len(life.venue.placed) == placed
+            assert life.venue.signed() == Decimal("0.010")
+
+    in_virtual_time(body)
+
+
+def unfinished(life: OrderWorld) -> list[str]:
+    """Scopes of panics that a person is told are not done."""
+    return [each.scope for each in life.account.desk.incidents.open_ones() if each.kind == "PANIC_UNFINISHED"]

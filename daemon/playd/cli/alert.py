@@ -8,7 +8,7 @@ import anyio
 from playd.control.render import json_text
 from playd.core.errors import CredentialError, SettingsError
 from playd.ops.alert_senders import NotTaken, sender_of
-from playd.ops.alerts import text_of
+from playd.ops.alert_text import text_of
 from playd.settings import load
 from playd.settings.model import AlertRoute
 from playd.world.ports import World

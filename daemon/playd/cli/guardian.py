@@ -22,6 +22,7 @@ from playd.control.streams import StreamHub
 from playd.core.canonical import Json
 from playd.core.errors import PlaydError, RecordError
 from playd.core.secret import redact
+from playd.ops.alarm_post import AlarmPost
 from playd.ops.journal import Journal, open_journal
 from playd.ops.notify import ServiceManager
 from playd.orders.guardian.guardian import Guardian
@@ -116,16 +117,20 @@ def places_of(world: World, options: GuardianOptions) -> Places:
 
 async def _main(world: World, options: GuardianOptions) -> int:
     places, voice = places_of(world, options), Voice(world)
+    credentials = world.env.get("CREDENTIALS_DIRECTORY")
+    post = AlarmPost(world, lambda: guardian.plan.ways, voice.say, PurePath(credentials) if credentials else None)
     guardian = Guardian(
         world.clock,
         PlanFile(world.disk, places.state_dir),
         lambda place: open_account(world, place),
         voice.record,
         voice.say,
+        post.tell,
     )
     voice.say("info", "starting", f"{__version__} state {places.state_dir}")
     with _alone(world, places.state_dir / DIRECTORY, voice), world.process.signals() as signals:
         async with anyio.create_task_group() as group:
+            group.start_soon(post.run, name="alerts")
             await group.start(_keep_journal, world, places.state_dir / DIRECTORY / JOURNAL, voice)
             await group.start(guardian.run)
             methods = GuardianMethods(world, __version__, guardian, places.state_dir, voice)

@@ -4,6 +4,7 @@ The clean stop: no entry leaves any more, orders in flight are waited for, resti
 Positions keep their stops and targets at the venue.
 """
 
+from functools import partial
 from typing import Final
 
 import anyio
@@ -49,7 +50,7 @@ class Shutdown:
             async with anyio.create_task_group() as group:
                 for slot in runtime.supervisor.slots.values():
                     if slot.active:
-                        group.start_soon(runtime.supervisor.stop, slot, cause)
+                        group.start_soon(partial(runtime.supervisor.stop, slot, cause, cool_down=False))
         seq, head = runtime.journal.head
         runtime.journal.append("daemon.stop", {"cause": cause, "in_time": not budget.cancelled_caught, "head": f"{seq}:{head}"})
         await runtime.journal.synced()

@@ -19,7 +19,7 @@ from playd.control.protocol import GUARDIAN_SOCKET, JsonObject, RpcError
 from playd.core.errors import StateError
 from playd.core.modes import Environment
 from playd.ops.guardian_records import records_after
-from playd.orders.guardian.plan import AccountPlan, Plan, Rules
+from playd.orders.guardian.plan import AccountPlan, AlertWay, Plan, Rules
 from playd.orders.guardian.plan_file import DIRECTORY, PlanFile, digest_of
 from playd.orders.guardian.planning import Held, account_plan, planned_halts
 from playd.orders.halts import ALL, Halts, Level, instance_scope, symbol_scope
@@ -153,7 +153,8 @@ class GuardianLink:
                     flatten=desk.settings.flatten_unprotectable,
                 )
             )
-        return Plan(_rules(settings), tuple(accounts), planned_halts(halts))
+        repeat_s = settings.alerts.repeat_min * 60.0
+        return Plan(_rules(settings), tuple(accounts), planned_halts(halts), _ways(parts.world, settings), repeat_s)
 
     def _take_over_old_plan(self) -> None:
         """
@@ -278,6 +279,22 @@ class GuardianLink:
             return text
         row = self._parts.ledger.row("SELECT uid FROM instances WHERE name = ? AND removed = 0", (text.partition(":")[2],))
         return instance_scope(row["uid"]) if row is not None else ALL
+
+
+def _ways(world: World, settings: Settings) -> tuple[AlertWay, ...]:
+    """The operator's routes. The guardian runs in another directory: files have their whole path."""
+    here = world.process.working_dir()
+    return tuple(
+        AlertWay(
+            route.name,
+            route.command,
+            None if route.credential is None else here / route.credential,
+            route.kinds,
+            route.scopes,
+            route.backup_only,
+        )
+        for route in settings.alerts.routes
+    )
 
 
 def _rules(settings: Settings) -> Rules:

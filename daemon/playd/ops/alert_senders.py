@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -10,7 +11,6 @@ import anyio
 
 from playd.core.errors import CredentialError, SettingsError
 from playd.core.secret import Secret
-from playd.settings.model import AlertRoute
 from playd.world.ports import Net, Process, World
 from playd.world.private_file import read_private
 
@@ -20,6 +20,31 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 class NotTaken(Exception):
     """The provider did not take the alert. The text holds no address and no token."""
+
+
+class Way(Protocol):
+    """What is written about a way out, in the settings or in the guardian's plan."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def command(self) -> Sequence[str]: ...
+
+    @property
+    def credential(self) -> PurePath | None: ...
+
+    @property
+    def kinds(self) -> Sequence[str]: ...
+
+    @property
+    def scopes(self) -> Sequence[str]: ...
+
+
+def concerns(way: Way, kind: str, scope: str) -> bool:
+    """Whether a way out is for incidents of this kind and scope."""
+    wanted = not way.kinds or any(fnmatchcase(kind, glob) for glob in way.kinds)
+    return wanted and (not way.scopes or any(fnmatchcase(scope, glob) for glob in way.scopes))
 
 
 class Sender(Protocol):
@@ -76,7 +101,7 @@ class Command:
             raise NotTaken(f"{self.words[0]} {how}")
 
 
-def sender_of(world: World, route: AlertRoute, credentials_dir: PurePath | None) -> Sender:
+def sender_of(world: World, route: Way, credentials_dir: PurePath | None) -> Sender:
     """
     The way out of a route. Raises `SettingsError` for one that names no way or two, `CredentialError` for a file that is
     missing, readable by others, or holds no address.

@@ -6,8 +6,6 @@ so that a provider that hangs delays nothing but itself.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any, Final, NoReturn
 
 import anyio
@@ -18,7 +16,8 @@ from playd.core.record import Recorder
 from playd.core.secret import redact
 from playd.core.timeframes import DAY_MS
 from playd.ops.alert_rows import AlertRow, AlertRows
-from playd.ops.alert_senders import SEND_WITHIN_S, NotTaken, Sender
+from playd.ops.alert_senders import SEND_WITHIN_S, NotTaken, Sender, concerns
+from playd.ops.alert_text import text_of
 from playd.ops.incident_kinds import kind_of
 from playd.orders.incidents import Incident, Incidents
 from playd.settings.model import AlertRoute
@@ -56,8 +55,7 @@ class Route:
         """Whether an incident is this route's business."""
         route = self.settings
         graver = severity == "critical" or route.min_severity == "warning"
-        wanted = not route.kinds or any(fnmatchcase(kind, glob) for glob in route.kinds)
-        return graver and wanted and (not route.scopes or any(fnmatchcase(scope, glob) for glob in route.scopes))
+        return graver and concerns(route, kind, scope)
 
 
 class AlertDesk:
@@ -240,18 +238,6 @@ class AlertDesk:
             self.rows.failed(alert, error, now_ms + round(1000 * min(BACKOFF_MAX_S, 2.0**alert.attempts)))
         if alert.attempts + 1 >= FAILED_TRIES:
             self._incidents.open(UNDELIVERED, "warning", f"route:{route.name}", f"{alert.attempts + 1} tries failed: {error}")
-
-
-def text_of(message: dict[str, Any]) -> str:
-    """An alert as a person reads it: plain text, the gravest first, the first command last."""
-    word = {"open": "", "repeat": "STILL OPEN ", "resolved": "OVER ", "test": "TEST "}[message["event"]]
-    head = f"{word}{message['severity'].upper()} {message['kind']} on {message['scope']} ({message['daemon']})"
-    lines = [head, str(message["detail"])]
-    if message.get("meaning"):
-        since = datetime.fromtimestamp(message["opened_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        lines.insert(1, f"{message['meaning']}; since {since}, seen {message['count']} times, {message['incident']}")
-        lines.append(f"runbook: runbooks/{message['runbook']}")
-    return "\n".join([*lines, f"first: {message['command']}"])
 
 
 def quiet_until_ms(hours: str, now_ms: int) -> int:

@@ -32,6 +32,12 @@ _QUIET_MAX_S: Final = 30.0
 
 _ALARM_ATTEMPT: Final = 5
 
+FROZEN: Final = "FROZEN"
+"""Verdict: a person froze the scope; neither exit nor stop was sent."""
+
+_FROZEN_S: Final = 1.0
+"""Time between two looks whether a freeze is over."""
+
 _UNDER_WAY: Final = frozenset({OrderState.INTENT, OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL})
 
 
@@ -60,8 +66,8 @@ class Exits:
         """
         Send the first attempt and drive the rest in the background. See `gateway.Verdict`.
 
-        A quantity above the owner's share is cut to it; `FLAT` means that there is nothing to reduce. The same intent again
-        sends nothing and returns what is known.
+        A quantity above the owner's share is cut to it; `FLAT` means that there is nothing to reduce, `FROZEN` that nothing may
+        be sent. The same intent again sends nothing and returns what is known.
         """
         verdict = await self.begin(intent, instance)
         if verdict.has_order:
@@ -74,6 +80,10 @@ class Exits:
         known = self._gateway.known(intent)
         if known is not None:
             return known
+        if frozen := desk.frozen(intent.symbol, intent.instance_uid):
+            if intent.bar_close_ms:
+                desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FROZEN, frozen)
+            return Verdict(FROZEN, frozen)
         qty = self._cut(intent)
         if qty <= 0:
             desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", "there is nothing to reduce")
@@ -98,6 +108,9 @@ class Exits:
         pause_s = desk.settings.exit_rung_s
         while True:
             intent = desk.book.intent(identity)
+            if intent is not None and desk.frozen(intent.symbol, intent.instance):
+                await anyio.sleep(_FROZEN_S)
+                continue
             attempts = desk.book.of_intent(identity)
             if intent is None or intent.outcome or not attempts:
                 return
@@ -136,6 +149,8 @@ class Exits:
                 return
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN or self._held(row.owner, row.symbol, row.side, beside=row.intent or "") <= 0:
+                return
+            if desk.frozen(row.symbol, row.owner):
                 return
             await desk.budget.take(CREATE, Priority.EXIT)
             with anyio.CancelScope(shield=True):

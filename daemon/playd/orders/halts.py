@@ -144,6 +144,15 @@ class Halts:
                 best = halt
         return best
 
+    def frozen(self, *scopes: str) -> Halt | None:
+        """
+        The freeze that keeps everything of these scopes from being sent, or None: none is in force, or a panic of one of the
+        scopes came after it. Of two commands of a person the later one holds.
+        """
+        held = [halt for halt in self._in_force if halt.level >= Level.PANIC and halt.scope in scopes]
+        newest = max(held, key=lambda halt: halt.id, default=None)
+        return newest if newest is not None and newest.level is Level.FREEZE else None
+
     @property
     def kill_file_there(self) -> bool:
         """Whether the kill file is there; a directory that cannot be read counts as one."""

@@ -2,7 +2,8 @@
 Panic: stop entries, cancel what could still open risk, flatten, verify flat twice, then sweep what is left of protection.
 
 Works on REST alone, with the private stream dead and instances gone. Of a shared symbol an instance's panic closes exactly
-that instance's share. A stop is removed only after flat is verified.
+that instance's share. A stop is removed only after flat is verified. What is not verified flat in time is driven on in the
+background, over restarts too, for as long as its level stands and nobody freezes it.
 """
 
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
 
 from playd.core.errors import LinkError, VenueError
 from playd.core.orders import Action, Intent, IntentClass, OrderState, Side, VenuePosition
@@ -18,7 +20,7 @@ from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.gateway import Instance
-from playd.orders.halts import Level
+from playd.orders.halts import ALL, Halt, Level, account_scope
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope
 from playd.orders.rows import OrderRow
@@ -29,6 +31,9 @@ __all__ = ["Panic", "PanicPosition", "PanicReport", "PanicScope"]
 
 _PASS_S: Final = 5.0
 _READ_RETRY_S: Final = 1.0
+_REPEAT_S: Final = 5.0
+_SAY_AGAIN_S: Final = 60.0
+"""So often a person is told of a panic that is not done."""
 _AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
 
@@ -52,16 +57,18 @@ class Panic:
         self._exits = exits
         self._catch_up = catch_up
         self._withdrawals = withdrawals
+        self._driven: dict[str, _Run] = {}
+        """Panics that go on in the background, by the scope of their level."""
 
     async def run(self, scope: PanicScope, *, actor: str, reason: str) -> PanicReport:
         """
         Carry out a panic; returns when flat is verified twice or after 60 s.
 
-        What is not flat by then keeps its stop, and its closing orders are driven on in the background. The level-4 halt
-        stays until a person lifts it. Cancellation of the caller stops the waiting, not orders that are under way.
+        What is not verified flat by then keeps its stop, and is closed in the background while the account runs. The level-4
+        halt stays until a person lifts it. Cancellation of the caller stops the waiting, not orders that are under way.
         """
         desk, started_s = self._desk, self._desk.clock.mono_s()
-        halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, "PANIC", reason, actor=actor)
+        halt = self._raise(scope.halt_scope(desk.alias), actor, reason)
         run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
         entries = self._entries(scope)
         cancelled = len(entries)
@@ -74,22 +81,103 @@ class Panic:
                 flat = await self._flatten_until_verified(run)
         if flat:
             await self._sweep(run)
+        else:
+            frozen = self._frozen(run)
+            why = f"{frozen.scope} was frozen by {frozen.actor}" if frozen else f"{FLAT_WITHIN_S:g} s are over"
+            run.problems.append(f"not verified flat, with no entry left: {why}")
         report = await self._report(run, cancelled, desk.clock.mono_s() - started_s)
         data = {"exit_code": report.exit_code, "positions": len(report.positions), "problems": len(report.problems)}
         desk.journal.append("panic.result", data, account=desk.alias, actor=actor)
         if report.exit_code:
-            note = (
-                f"panic of {scope.halt_scope(desk.alias)} left something open: {'; '.join(report.problems) or 'see positions'}"
-            )
-            desk.incidents.open("PANIC_UNFINISHED", "critical", scope.halt_scope(desk.alias), note)
+            self._alarm(run)
+        else:
+            desk.incidents.resolve("PANIC_UNFINISHED", scope.halt_scope(desk.alias), "verified flat")
         desk.publish()
+        if not flat:
+            self._go_on(run)
         return report
 
+    def _raise(self, stored: str, actor: str, reason: str) -> Halt:
+        """Level 4, anew where a freeze came after the last time: of two commands of a person the later one holds."""
+        halts = self._desk.halts
+        halt = halts.raise_level(stored, Level.PANIC, "PANIC", reason, actor=actor)
+        if halts.frozen(stored, account_scope(self._desk.alias), ALL) is not None:
+            halts.lift(halt.id, by=actor, note="a panic again, behind a freeze")
+            halt = halts.raise_level(stored, Level.PANIC, "PANIC", reason, actor=actor)
+        return halt
+
+    def resume(self) -> None:
+        """Go on with the panics whose level an earlier life left in force. Called at start; what is flat is only verified."""
+        desk = self._desk
+        for halt in desk.halts.in_force():
+            scope = self._scope_of(halt.scope) if halt.level is Level.PANIC else None
+            if scope is not None:
+                self._go_on(_Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}"))
+
+    def _scope_of(self, stored: str) -> PanicScope | None:
+        """What a stored scope means on this account; None when it is none of its business."""
+        desk = self._desk
+        kind, _, rest = stored.partition(":")
+        if stored in (ALL, account_scope(desk.alias)):
+            return PanicScope()
+        if kind == "symbol" and rest.startswith(f"{desk.alias}/"):
+            return PanicScope(symbol=rest.removeprefix(f"{desk.alias}/"))
+        if kind == "instance":
+            owns = desk.ledger.row("SELECT 1 FROM instances WHERE uid = ? AND account = ?", (rest, desk.alias))
+            return PanicScope(instance_uid=rest) if owns is not None else None
+        return None
+
+    def _go_on(self, run: _Run) -> None:
+        """Drive a panic to its end in the background, one per scope."""
+        stored = run.scope.halt_scope(self._desk.alias)
+        if stored not in self._driven and self._desk.spawn(self._drive, stored):
+            self._driven[stored] = run
+
+    async def _drive(self, stored: str) -> None:
+        """Until the scope is verified flat, or its level is lifted, or it is frozen. A person is told again and again."""
+        desk, run = self._desk, self._driven[stored]
+        try:
+            while self._in_force(run) and not self._frozen(run):
+                await self._withdrawals.ask(self._entries(run.scope))
+                flat = False
+                with anyio.move_on_after(_SAY_AGAIN_S):
+                    flat = await self._flatten_until_verified(run)
+                if flat:
+                    await self._sweep(run)
+                    desk.journal.append("panic.result", {"exit_code": 0, "positions": len(run.before)}, account=desk.alias)
+                    desk.incidents.resolve("PANIC_UNFINISHED", stored, "verified flat")
+                    desk.publish()
+                    return
+                self._alarm(run)
+                desk.publish()
+                await anyio.sleep(_REPEAT_S)
+        finally:
+            del self._driven[stored]
+
+    def _in_force(self, run: _Run) -> bool:
+        """Whether the level still stands that asked for this panic, or one of a wider scope."""
+        return any(halt.level is Level.PANIC for halt in self._desk.halts.in_force(*self._scopes(run)))
+
+    def _frozen(self, run: _Run) -> Halt | None:
+        return self._desk.halts.frozen(*self._scopes(run))
+
+    def _scopes(self, run: _Run) -> tuple[str, ...]:
+        alias = self._desk.alias
+        return run.scope.halt_scope(alias), account_scope(alias), ALL
+
+    def _alarm(self, run: _Run) -> None:
+        stored = run.scope.halt_scope(self._desk.alias)
+        note = f"panic of {stored} left something open: {'; '.join(run.problems) or 'see positions'}"
+        self._desk.incidents.open("PANIC_UNFINISHED", "critical", stored, note)
+
     async def _flatten_until_verified(self, run: _Run) -> bool:
-        """Passes of closing and reading, until two readings in a row, 2 s apart, show the scope flat."""
+        """
+        Passes of closing and reading, until two readings in a row, 2 s apart, show the scope flat. False when it is frozen:
+        then nothing more is sent.
+        """
         flat_readings = 0
         async with anyio.create_task_group() as closing:
-            while True:
+            while not self._frozen(run):
                 open_now = await self._read(run)
                 if open_now is None:
                     flat_readings = 0
@@ -109,9 +197,7 @@ class Panic:
                     continue
                 flat_readings = 0
                 for position in open_now:
-                    for identity in await self._close(run, position):
-                        if not self._desk.spawn(self._exits.finish, identity):
-                            closing.start_soon(self._exits.finish, identity)
+                    await self._close(run, position, closing)
                 await self._wait_for_closing(run)
         return False
 
@@ -151,10 +237,9 @@ class Panic:
             run.before.setdefault(position.symbol, position)
         return open_now
 
-    async def _close(self, run: _Run, position: VenuePosition) -> list[str]:
-        """One closing intent per owner and per piece of the venue's largest market order. Returns the intents begun."""
+    async def _close(self, run: _Run, position: VenuePosition, closing: TaskGroup) -> None:
+        """One closing intent per owner and per piece of the venue's largest market order, each driven from its birth on."""
         desk, rules = self._desk, self._desk.instrument(position.symbol)
-        begun = []
         driven = {intent.instance for intent in self._unfinished(run) if intent.symbol == position.symbol}
         for owner, signed in self._parts(run.scope, position):
             # An intent that is not done climbs its own ladder; a second one beside it would only race with it.
@@ -168,8 +253,8 @@ class Panic:
                 if verdict.has_order:
                     identity = f"{owner}/{run.cause}/{Action.FLATTEN}/{run.leg}"
                     run.intents.append(identity)
-                    begun.append(identity)
-        return begun
+                    if not desk.spawn(self._exits.finish, identity):
+                        closing.start_soon(self._exits.finish, identity)
 
     def _parts(self, scope: PanicScope, position: VenuePosition) -> list[tuple[str, Decimal]]:
         """

@@ -1,6 +1,7 @@
 """
 After every fill the position, its size and its stop are verified at the venue; a missing stop is restored, or the position
-is closed, or at least the symbol is halted and a person called. Nothing here is ever gated or delayed by a halt.
+is closed, or at least the symbol is halted and a person called. Nothing here is ever gated or delayed by a halt, but for a
+freeze, under which only the person is called.
 """
 
 from dataclasses import dataclass, field
@@ -277,7 +278,7 @@ class Protection:
     async def _repair(self, symbol: str, watch: _Watch) -> None:
         """Set the planned stop, or close the position if the market is beyond it."""
         desk, seen = self._desk, watch.seen
-        if seen is None or seen.signed_qty == 0:
+        if seen is None or seen.signed_qty == 0 or self._frozen(symbol):
             return
         expected = self.expected(symbol)
         stop = planned_stop(expected, seen, desk.settings.fallback_stop_pct)
@@ -297,7 +298,7 @@ class Protection:
 
     async def _flatten(self, symbol: str, watch: _Watch) -> None:
         """Close every owner's share of an unprotectable symbol, once; the exits' own ladder does the rest."""
-        if watch.flattening or watch.seen is None:
+        if watch.flattening or watch.seen is None or self._frozen(symbol):
             return
         watch.flattening = True
         desk = self._desk
@@ -325,6 +326,10 @@ class Protection:
                 ),
                 Instance(share.owner, "", symbol, 0),
             )
+
+    def _frozen(self, symbol: str) -> bool:
+        """Whether a person froze the symbol, or somebody's share of it: then only the incident says what is wrong."""
+        return bool(self._desk.frozen(symbol, *(share.owner for share in self._desk.fills.shares(symbol))))
 
     async def _read(self, symbol: str) -> None:
         """One REST reading; void when an execution was booked meanwhile."""

@@ -35,6 +35,10 @@ class Resuming:
                 return f"account {self._desk.alias}: {trouble}"
         return ""
 
+    async def agrees(self, symbol: str, trigger: str) -> bool:
+        """Whether venue and ledger agree about a symbol, read now."""
+        return not _trouble(await self._reconciler.run(trigger), symbol)
+
     def _clean_since(self, raised_ms: int) -> int:
         row = self._desk.ledger.row(
             "SELECT count(*) AS n FROM (SELECT result, started_ms FROM recon_runs WHERE account = ? ORDER BY id DESC LIMIT ?)"

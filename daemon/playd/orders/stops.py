@@ -7,6 +7,7 @@ import anyio
 from playd.core.orders import Intent
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
+from playd.orders.exits import FROZEN
 from playd.orders.gateway import Gateway, Instance, Verdict
 from playd.orders.halts import symbol_scope
 from playd.orders.rows import text
@@ -28,7 +29,8 @@ class Stops:
 
     async def submit(self, intent: Intent, instance: Instance) -> Verdict:
         """
-        Set the given stop and target (None leaves one as it is). `AMENDED` when the venue took it, `FLAT` without a position.
+        Set the given stop and target (None leaves one as it is). `AMENDED` when the venue took it, `FLAT` without a position,
+        `FROZEN` when nothing may be sent.
 
         After any other answer the old stop is still at the venue; the new one stays the plan in the ledger, and the fill
         check sets it again until the venue has it. Levels that a fill asked for (no bar decided them) are no plan any more once
@@ -38,6 +40,10 @@ class Stops:
         known = self._gateway.known(intent)
         if known is not None:
             return known
+        if frozen := desk.frozen(intent.symbol, instance.uid):
+            if intent.bar_close_ms:
+                desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FROZEN, frozen)
+            return Verdict(FROZEN, frozen)
         share = desk.fills.share(instance.uid, intent.symbol)
         if share.position.signed_qty == 0:
             return Verdict("FLAT", "there is no position whose stop could be moved")

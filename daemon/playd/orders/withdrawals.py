@@ -83,6 +83,8 @@ class Withdrawals:
             self._driven.discard(link)
 
     async def _send(self, row: OrderRow) -> None:
+        if self._desk.frozen(row.symbol, row.owner):
+            return
         by_link = not row.link_id.startswith("v:")
         await self._desk.port.cancel(
             row.symbol,
@@ -95,7 +97,7 @@ class Withdrawals:
         """Whether a level over the order's owner takes resting entries along. A frozen scope is sent nothing at all."""
         desk = self._desk
         halts = desk.halts.in_force(*scopes_of(row.owner, desk.alias, row.symbol))
-        if not halts or halts[0].level is Level.FREEZE:
+        if not halts or desk.frozen(row.symbol, row.owner):
             return False
         old_ms = desk.clock.wall_ms() - _RULE_PATIENCE_MS
         return any(halt.level >= Level.HALT or halt.actor not in _RULES or halt.raised_ms <= old_ms for halt in halts)

@@ -5,6 +5,7 @@ Every method leaves records, slots and halts consistent and durable when it retu
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePath
 from typing import Final
 
@@ -108,7 +109,9 @@ class Commands:
 
     async def stop(self, name: str, variant: str | None, actor: str) -> Slot:
         """
-        Stop an instance. See operations SUP-14 for the variants.
+        Stop an instance: `keep` cancels its entries and leaves position, stop and target; `manage` enters no more and stops
+        when its exits have closed the position, however long that takes: what is not flat soon goes on in the background, over
+        restarts; `flatten` closes and verifies first.
 
         Raises `NotRunning`, `CommandRefused` when a variant is needed, `Incomplete` when flattening left something.
         """
@@ -117,15 +120,24 @@ class Commands:
             raise NotRunning(f"{name} is {slot.state}")
         if variant is None:
             variant = self._default_variant(slot)
-        self._put(slot, desired="stopped")
+        self._put(slot, desired="flat" if variant == "manage" else "stopped")
         if variant == "manage":
-            await self._until_flat(slot)
+            self.manage_until_flat(slot, actor)
+            with anyio.move_on_after(SETTLE_S):
+                await slot.ended.wait()
         elif variant == "flatten":
             await self._flatten(slot, actor)
         else:
-            await self._cancel_entries(slot)
-        await self.supervisor.stop(slot, f"stop --{variant} by {actor}")
+            await self._keep(slot, actor)
         return slot
+
+    def manage_until_flat(self, slot: Slot, actor: str) -> None:
+        """No entries any more; exits go on until there is no position, then it is stopped. Returns at once."""
+        if slot.facts.life is not Life.STOPPING:
+            slot.set(f"stop --manage by {actor}", life=Life.STOPPING)
+        if slot.name not in self._leaving:
+            self._leaving.add(slot.name)
+            self.supervisor.beside(slot, partial(self._leave, actor))
 
     async def restart(self, name: str, actor: str) -> Slot:
         """Stop keeping the position, and start again."""
@@ -152,11 +164,30 @@ class Commands:
             raise CommandRefused("VARIANT_NEEDED", f"{slot.name} holds a position; say what becomes of it", hint)
         return "keep"
 
-    async def _until_flat(self, slot: Slot) -> None:
-        """No entries any more; exits are managed until nothing is left."""
-        slot.set("stop --manage", life=Life.STOPPING)
-        while slot.active and self.holds_position(slot):
-            await slot.touched.wait()
+    async def _leave(self, actor: str, slot: Slot) -> None:
+        try:
+            await self._cancel_entries(slot)
+            while slot.active and (self.holds_position(slot) or self._has_entries(slot)):
+                await slot.touched.wait()
+            if slot.active:
+                await self.supervisor.stop(slot, f"flat: stop --manage by {actor}")
+                self._put(slot, desired="stopped")
+        finally:
+            self._leaving.discard(slot.name)
+
+    async def _keep(self, slot: Slot, actor: str) -> None:
+        """Entries go behind the end of its task: until then one may be on its way that nobody could list."""
+        if slot.facts.life is not Life.STOPPING:
+            slot.set(f"stop --keep by {actor}", life=Life.STOPPING)
+        if slot.record.mode is Mode.SHADOW:
+            drop_entry(slot, "CANCELLED")
+        await self.supervisor.stop(slot, f"stop --keep by {actor}")
+        await self._cancel_entries(slot)
+
+    def _has_entries(self, slot: Slot) -> bool:
+        """Whether an order of its may still open something."""
+        account = self.supervisor.account_of(slot.record)
+        return account is not None and account.has_entries(slot.record.uid)
 
     async def _flatten(self, slot: Slot, actor: str) -> None:
         """Panic at instance scope; the level it raises ends with the verified stop, because one command asked for both."""

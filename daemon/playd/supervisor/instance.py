@@ -184,6 +184,7 @@ class EngineInstance:
         self.event_n = event_n
         self.last_decided: Decided | None = None
         self.caught_up = False
+        self._missed_until_ms = 0
         self._in_bar = False
         self._moves: deque[tuple[FillEvent, EngineOrder]] = deque()
         """Levels measured from fills that are not at the venue yet."""
@@ -212,14 +213,16 @@ class EngineInstance:
             self._apply(event)
         self._around.save(self.state, now=True)
 
-    async def run(self, bars: BarSource, *, behind: bool) -> None:
+    async def run(self, bars: BarSource, *, missed_until_ms: int) -> None:
         """
         Process bars and events until cancelled. Raises whatever the engine or the order path could not survive.
 
-        With `behind`, missed bars come first, marked late; events of that time are merged between them by market time.
+        Missed bars, up to the one that opens at `missed_until_ms`, come first, marked late; events of that time are merged
+        between them by market time. With the last of them the instance has caught up.
         """
         self._around.save(self.state, now=True)
-        if not behind:
+        self._missed_until_ms = missed_until_ms
+        if missed_until_ms <= self.last_open_ms:
             self._catch_up_ended()
         async with anyio.create_task_group() as group:
             group.start_soon(self._take_events, name=f"{self.identity.name} events")
@@ -283,6 +286,11 @@ class EngineInstance:
         self.last_open_ms = bar.candle.open_time_ms
         if decision is not None:
             await self._carry_out(decision, bar)
+        if not self.caught_up and self.last_open_ms >= self._missed_until_ms:
+            # The next bar may be a minute away: exits and events need not wait for it.
+            self._catch_up_ended()
+            self._apply_all()
+            await self._bring_levels()
         self._in_bar = False
         if self.at_rest:
             self._around.save(self.state, now=False)

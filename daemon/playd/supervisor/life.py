@@ -146,11 +146,10 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         )
         _remember_anchor(slot, parts, anchor_ms)
         on_engine(instance)
-        behind = int(warm.history.open_time_ms[-1]) > last_open_ms
         async with anyio.create_task_group() as beside:
             beside.start_soon(around.keep, lambda: instance.at_rest, name=f"{record.name} state")
             try:
-                await instance.run(warm.bars, behind=behind)
+                await instance.run(warm.bars, missed_until_ms=int(warm.history.open_time_ms[-1]))
             except anyio.get_cancelled_exc_class():
                 # Only a life that was stopped knows its state. After a crash the state before it and the ledger know better.
                 if instance.at_rest:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from decimal import Decimal
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -10,10 +10,15 @@ import pytest
 from playd.core.errors import RecordError, StateError
 from playd.core.timeframes import MINUTE_MS
 from playd.market.synthetic import SyntheticFeed
+from playd.ops.ballast import Ballast
+from playd.ops.drills.failing_disk import FailingDisk
 from playd.venues.exchange import arrivals
 from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.floor import Floor
+from playd.venues.exchange.ledger import directory_of, read
 from playd.venues.exchange.minute import close_minute, open_minute
+from playd.world.ports import World
+from playd.world.real import RealDisk
 from playd.world.virtual import VirtualWorld, virtual_world
 
 CONFIG = ExchangeConfig(PurePath("/exchange.sqlite"))
@@ -83,6 +88,34 @@ def test_a_restart_at_any_instant_finds_everything_as_it_was() -> None:
     assert floor.books.accounts[1001].wallet != 10_000
     assert floor.records.link_used(1001, "a")
     assert len(floor.records.executions(1001, {"symbol": "ETHUSDT"}, (), 10, "").bodies) == 2
+
+
+def test_on_a_full_disk_the_ballast_makes_room_once_and_nothing_is_lost(tmp_path: Path) -> None:
+    world = virtual_world()
+    disk = FailingDisk(RealDisk(tmp_path), PurePath("command.json"))
+    machine = World(world.clock, disk, world.net, world.random, world.env, world.process)
+    ballast = Ballast(disk, PurePath(), 4096)
+    floor = Floor(machine, SyntheticFeed(5), ExchangeConfig(PurePath("exchange.sqlite")), ballast.release)
+    floor.create_account("paper", wallet_usdt=Decimal(10_000))
+    assert ballast.hold(1 << 30, 0)
+    for number, step in enumerate((lambda: _create(floor, side="Buy", qty="0.5"), lambda: _open(floor))):
+        (tmp_path / "command.json").write_text('{"kind": "no_space"}')
+        step()
+        assert not ballast.held
+        (tmp_path / "command.json").unlink()
+        assert ballast.hold(1 << 30, 0), "there is space again"
+        numbers = [entry["n"] for entry in read(disk, directory_of(floor.config.records_path))]
+        assert numbers == [*range(1, len(numbers) + 1)], "no half entry"
+        assert len(numbers) > number
+    before = _state(floor)
+    floor.close()
+    again = Floor(machine, SyntheticFeed(5), floor.config)
+    assert _state(again) == before
+    (tmp_path / "command.json").write_text('{"kind": "no_space"}')
+    with pytest.raises(RecordError, match="full"):
+        _close(again)
+    (tmp_path / "command.json").unlink()
+    again.close()
 
 
 def test_ids_differ_between_two_sets_of_records_of_the_same_market() -> None:

@@ -14,7 +14,8 @@ from playd.core.secret import Secret
 from playd.ops import alert_senders
 from playd.ops.alert_rows import AlertRows
 from playd.ops.alert_senders import Command, NotTaken, Webhook, sender_of
-from playd.ops.alerts import AlertDesk, Route, quiet_until_ms, text_of
+from playd.ops.alert_text import text_of
+from playd.ops.alerts import AlertDesk, Route, quiet_until_ms
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.settings.model import AlertRoute, Alerts

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
+from types import SimpleNamespace
 from typing import Any, cast
 
 import anyio
@@ -13,10 +14,12 @@ from playd.core.errors import PlayError, RecordError, StateError
 from playd.core.modes import Mode
 from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
+from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, instance_scope
 from playd.orders.ledger import Ledger
 from playd.supervisor.accounts import Accounts
 from playd.supervisor.admission import Refused
+from playd.supervisor.commands import Commands
 from playd.supervisor.errors import CommandRefused, NoSuchInstance
 from playd.supervisor.instance import EngineInstance
 from playd.supervisor.records import InstanceRecord, RecordStore
@@ -24,6 +27,7 @@ from playd.supervisor.restart import RestartBudget
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorRules
+from playd.world.ports import World
 from playd.world.virtual import VirtualWorld, virtual_world
 
 pytestmark = pytest.mark.anyio
@@ -49,13 +53,52 @@ class Journal:
 
 
 class Hub:
-    """A hub whose feeds are live but for those in `bad`."""
+    """A hub whose feeds are live but for those in `bad`; it knows nothing of those in `broken`."""
 
     def __init__(self) -> None:
         self.bad: dict[str, FeedState] = {}
+        self.broken: set[str] = set()
 
     def feed_state(self, symbol: str) -> FeedState:
+        if symbol in self.broken:
+            raise KeyError(symbol)
         return self.bad.get(symbol, FeedState.LIVE)
+
+
+class Desk:
+    """What the supervisor and its commands ask an account. `agreed` are the answers to come, then all is well."""
+
+    def __init__(self) -> None:
+        self.agreed: list[bool] = []
+        self.asked: list[str] = []
+        self.cancelled: list[tuple[str, State]] = []
+        self.working = False
+        self.slot: Slot | None = None
+        self.desk = SimpleNamespace(condition=SimpleNamespace(not_ready=lambda: ""))
+        self.resuming = self
+
+    async def agrees(self, symbol: str, trigger: str) -> bool:
+        self.asked.append(symbol)
+        return self.agreed.pop(0) if self.agreed else True
+
+    async def cancel_entries(self, *, instance_uid: str = "", symbol: str = "") -> int:
+        assert self.slot is not None
+        self.cancelled.append((instance_uid, self.slot.state))
+        self.working = False
+        self.slot.touch()
+        return 1
+
+    def has_entries(self, instance_uid: str) -> bool:
+        return self.working
+
+
+class DeskAccounts(Accounts):
+    """Every account is the one given, once there is one."""
+
+    given: Desk | None = None
+
+    def find(self, alias: str) -> Account | None:
+        return cast("Account | None", self.given)
 
 
 @dataclass
@@ -67,6 +110,7 @@ class House:
     halts: Halts
     records: RecordStore
     hub: Hub
+    accounts: DeskAccounts
     lives: dict[str, Life]
     transitions: list[tuple[str, State, State]] = field(default_factory=list)
     admission: Callable[[InstanceRecord], Refused | None] = lambda _record: None
@@ -76,6 +120,11 @@ class House:
         slot = self.supervisor.add(record(name))
         self.records.put(slot.record)
         return slot
+
+    def commands(self) -> Commands:
+        nowhere = PurePath("/nowhere")
+        machine = cast("World", self.world)
+        return Commands(machine, self.supervisor, self.records, self.halts, self.admission, nowhere, nowhere)
 
     def start(self, slot: Slot) -> None:
         self.supervisor.start(slot, lambda candidate: self.admission(candidate), "test")
@@ -117,14 +166,14 @@ def crashing(error: Exception, times: int = 10_000) -> Life:
 
 
 @asynccontextmanager
-async def house(backoff_s: float = 0.0) -> AsyncIterator[House]:
-    world = virtual_world()
+async def house(backoff_s: float = 0.0, world: VirtualWorld | None = None, cooldown_s: float = 0.01) -> AsyncIterator[House]:
+    world = world or virtual_world()
     world.disk.mkdir(PurePath("/state"))
     ledger = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
     journal = Journal()
     halts = Halts(ledger, world.disk, world.clock, cast("Any", journal), PurePath("/state"))
     records = RecordStore(ledger)
-    accounts = Accounts(world.clock, world.random, lambda *_: None, lambda *_: None)
+    accounts = DeskAccounts(world.clock, world.random, lambda *_: None, lambda *_: None)
     hub, lives = Hub(), dict[str, Life]()
     transitions: list[tuple[str, State, State]] = []
 
@@ -133,7 +182,7 @@ async def house(backoff_s: float = 0.0) -> AsyncIterator[House]:
 
     supervisor = Supervisor(
         SupervisorParts(world.clock, world.random, halts, accounts, records, lambda _: cast("MarketHub", hub), lambda _: None),
-        SupervisorRules(RestartBudget(3, 900_000, (backoff_s,)), 50, 0.01),
+        SupervisorRules(RestartBudget(3, 900_000, (backoff_s,)), 50, cooldown_s),
         live,
         lambda slot, before, after, cause: transitions.append((slot.name, before, after)),
         lambda event, slot, fields: None,
@@ -141,7 +190,7 @@ async def house(backoff_s: float = 0.0) -> AsyncIterator[House]:
     async with anyio.create_task_group() as group:
         await group.start(accounts.run)
         await group.start(supervisor.run)
-        yield House(world, supervisor, halts, records, hub, lives, transitions)
+        yield House(world, supervisor, halts, records, hub, accounts, lives, transitions)
         group.cancel_scope.cancel()
     ledger.close()
 
@@ -195,6 +244,116 @@ async def test_a_crash_reaches_nobody_else(error: Exception) -> None:
         assert good.facts.warm
         assert good.active
         assert good.crashes == 0
+
+
+async def test_an_error_in_the_look_at_one_instance_fails_that_one_alone() -> None:
+    async with house() as home:
+        good, bad = home.add("good", steady), home.add("bad", steady)
+        bad.symbols = ("ETHUSDT",)
+        for slot in (good, bad):
+            home.start(slot)
+            await slot.settled.wait()
+        home.hub.broken = {"ETHUSDT"}
+        home.supervisor.look_around()
+        assert bad.facts.failed is not None
+        assert (bad.facts.failed.code, "ETHUSDT" in bad.facts.failed.text) == ("bug", True)
+        with anyio.fail_after(5):
+            await bad.ended.wait()
+        home.supervisor.look_around()
+        assert good.active
+        assert good.facts.failed is None
+
+
+async def test_what_fails_beside_an_instance_reaches_nobody() -> None:
+    async def broken(slot: Slot) -> None:
+        done.set()
+        raise ValueError(slot.name)
+
+    async with house() as home:
+        slot, done = home.add("alpha", steady), anyio.Event()
+        home.start(slot)
+        home.supervisor.beside(slot, broken)
+        with anyio.fail_after(5):
+            await done.wait()
+        await anyio.lowlevel.checkpoint()
+        home.supervisor.look_around()
+        assert slot.active
+
+
+async def test_entries_wait_after_a_stop_until_their_time_is_over_and_books_and_venue_agree() -> None:
+    async with house(cooldown_s=0.05) as home:
+        slot = home.add("alpha", steady)
+        home.start(slot)
+        assert "cooldown" not in slot.facts.causes
+        await home.supervisor.stop(slot, "test")
+        home.start(slot)
+        assert "until books and venue agree" in slot.facts.causes["cooldown"]
+        desk = home.accounts.given = Desk()
+        home.world.clock.advance(0.05)
+        with anyio.fail_after(5):
+            while "cooldown" in slot.facts.causes:
+                await slot.touched.wait()
+        assert desk.asked == ["BTCUSDT"]
+        await home.supervisor.stop(slot, "the daemon ends", cool_down=False)
+        home.start(slot)
+        assert "cooldown" not in slot.facts.causes
+
+
+async def test_the_wait_of_entries_outlives_the_daemon() -> None:
+    async with house(cooldown_s=60.0) as home:
+        slot = home.add("alpha", crashing(RuntimeError("boom"), times=1))
+        home.start(slot)
+        with anyio.fail_after(5):
+            await slot.settled.wait()
+        assert "cooldown" in slot.facts.causes
+        kept, world = slot.record, home.world
+    async with house(world=world, cooldown_s=60.0) as home:
+        home.lives["alpha"] = steady
+        slot = home.supervisor.add(kept)
+        home.start(slot)
+        assert "cooldown" in slot.facts.causes
+
+
+async def test_an_entry_that_leaves_while_its_instance_is_stopped_is_cancelled_too() -> None:
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        home.accounts.given, desk.slot = desk, slot
+        home.start(slot)
+        await slot.settled.wait()
+        await home.commands().stop("alpha", "keep", "me")
+        assert desk.cancelled == [("uid-alpha", State.STOPPED)], "behind the end of its task nothing can leave any more"
+        assert slot.record.desired == "stopped"
+
+
+async def test_a_managed_stop_enters_no_more_ends_when_flat_and_outlives_the_daemon() -> None:
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        home.accounts.given, desk.slot, desk.working = desk, slot, True
+        hold(home, slot, "0.5")
+        home.start(slot)
+        await slot.settled.wait()
+        async with anyio.create_task_group() as group:
+            group.start_soon(home.commands().stop, "alpha", "manage", "me")
+            with anyio.fail_after(5):
+                while not desk.cancelled:
+                    await slot.touched.wait()
+            assert (slot.state, slot.record.desired) == (State.STOPPING, "flat")
+            assert home.records.load()[0].desired == "flat"
+            slot.touch()
+            await anyio.lowlevel.checkpoint()
+            assert slot.active
+            hold(home, slot, "0")
+            slot.touch()
+        assert (slot.state, slot.record.desired) == (State.STOPPED, "stopped")
+
+
+def hold(home: House, slot: Slot, qty: str) -> None:
+    """Book a position to an instance."""
+    home.records._ledger.write(
+        "INSERT OR REPLACE INTO virtual_positions (account, instance, symbol, position_idx, signed_qty, avg_price, realised,"
+        " fees, funding, opened_ms) VALUES (?, ?, ?, 0, ?, '1', '0', '0', '0', 1)",
+        (slot.record.account, slot.record.uid, slot.record.symbol, qty),
+    )
 
 
 async def test_a_burst_of_crashes_is_quarantine_and_survives_the_daemon() -> None:

@@ -1,4 +1,8 @@
-"""What the guardian calls a person for: each alarm is recorded when it begins and when it ends, and repeated while it lasts."""
+"""
+What the guardian calls a person for: each alarm is recorded when it begins and when it ends, and repeated while it lasts.
+
+Nobody is woken for what is over within seconds: a critical alarm is told to people when it has lasted that long.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +13,9 @@ from playd.orders.guardian.judge import Alarm
 from playd.world.ports import Clock
 
 REPEAT_S: Final = 60.0
+"""Time between two log lines of one alarm."""
+
+TELL_AFTER_S: Final = 5.0
 
 Record = Callable[[str, Mapping[str, Json], str, str], None]
 """Writes a record: kind, data, account, symbol."""
@@ -16,20 +23,28 @@ Record = Callable[[str, Mapping[str, Json], str, str], None]
 Say = Callable[[str, str, str], None]
 """Writes a log line: level, event, text."""
 
+Tell = Callable[[str, Alarm, int], None]
+"""Tells people: `open`, `repeat` or `resolved`, the alarm, and when it began. Never waits, never raises."""
+
 
 @dataclass(slots=True)
 class _Active:
     alarm: Alarm
+    since_s: float
+    since_ms: int
     said_s: float
+    told_s: float | None = None
 
 
 class Alarms:
-    """The alarms in force, by (source, kind, scope)."""
+    """The alarms in force, by (source, kind, scope). `repeat_s` says how often people are told again of one that lasts."""
 
-    def __init__(self, clock: Clock, record: Record, say: Say) -> None:
+    def __init__(self, clock: Clock, record: Record, say: Say, tell: Tell, repeat_s: Callable[[], float]) -> None:
         self._clock = clock
         self._record = record
         self._say = say
+        self._tell = tell
+        self._repeat_s = repeat_s
         self._active: dict[tuple[str, str, str], _Active] = {}
 
     def update(self, source: str, alarms: Iterable[Alarm]) -> None:
@@ -39,7 +54,7 @@ class Alarms:
         for key, alarm in present.items():
             active = self._active.get(key)
             if active is None:
-                self._active[key] = _Active(alarm, now_s)
+                active = self._active[key] = _Active(alarm, now_s, self._clock.wall_ms(), now_s)
                 data = {"kind": alarm.kind, "severity": alarm.severity, "scope": alarm.scope, "text": alarm.text}
                 self._record("incident.open", data, source, "")
                 self._say(alarm.severity, "alarm", f"{alarm.kind} {alarm.scope}: {alarm.text}")
@@ -48,11 +63,21 @@ class Alarms:
                 if now_s - active.said_s >= REPEAT_S:
                     active.said_s = now_s
                     self._say(alarm.severity, "alarm", f"{alarm.kind} {alarm.scope}: {alarm.text}")
+            self._tell_people(active, now_s)
         for key in [key for key in self._active if key[0] == source and key not in present]:
-            gone = self._active.pop(key).alarm
+            ended = self._active.pop(key)
+            gone = ended.alarm
+            if ended.told_s is not None:
+                self._tell("resolved", gone, ended.since_ms)
             note = {"kind": gone.kind, "scope": gone.scope, "note": "its cause is gone"}
             self._record("incident.resolve", note, source, "")
             self._say("info", "alarm.over", f"{gone.kind} {gone.scope}")
+
+    def _tell_people(self, active: _Active, now_s: float) -> None:
+        due_s = active.since_s + TELL_AFTER_S if active.told_s is None else active.told_s + self._repeat_s()
+        if active.alarm.severity == "critical" and now_s >= due_s:
+            self._tell("open" if active.told_s is None else "repeat", active.alarm, active.since_ms)
+            active.told_s = now_s
 
     @property
     def active(self) -> list[Alarm]:

@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 
 from playd.core.canonical import Json
 from playd.core.errors import PlaydError, StateError
-from playd.orders.guardian.alarms import Alarms, Record, Say
+from playd.orders.guardian.alarms import Alarms, Record, Say, Tell
 from playd.orders.guardian.heartbeat import DaemonWatch
 from playd.orders.guardian.judge import Alarm, DaemonState
 from playd.orders.guardian.open_account import OpenedAccount
@@ -45,9 +45,9 @@ class Kept:
 class Guardian:
     """`run` it in a task. `beat`, `panic` (through `kept`) and the views are for its socket."""
 
-    def __init__(self, clock: Clock, plan_file: PlanFile, opener: Opener, record: Record, say: Say) -> None:
+    def __init__(self, clock: Clock, plan_file: PlanFile, opener: Opener, record: Record, say: Say, tell: Tell) -> None:
         self.daemon = DaemonWatch(clock)
-        self.alarms = Alarms(clock, record, say)
+        self.alarms = Alarms(clock, record, say, tell, lambda: self.plan.repeat_s)
         self.kept: dict[str, Kept] = {}
         self.read: ReadPlan | None = None
         self._clock = clock

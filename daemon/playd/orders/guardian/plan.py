@@ -7,6 +7,7 @@ Values and their form on disk. Prices and quantities are decimals, as text on di
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from pathlib import PurePath
 from typing import Any, Final
 
 from playd.core.canonical import Json
@@ -119,12 +120,29 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertWay:
+    """
+    One of the operator's ways by which the guardian calls a person: a program, or a file that holds an address (never the
+    address); with neither, the service's credential `alerts-<name>`. `kinds` and `scopes` are globs, none of them is all.
+    """
+
+    name: str
+    command: tuple[str, ...] = ()
+    credential: PurePath | None = None
+    kinds: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    backup_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything the guardian knows from the daemon."""
+    """Everything the guardian knows from the daemon. An alarm that lasts is told again every `repeat_s`."""
 
     rules: Rules = Rules()
     accounts: tuple[AccountPlan, ...] = ()
     halts: tuple[PlannedHalt, ...] = ()
+    ways: tuple[AlertWay, ...] = ()
+    repeat_s: float = 300.0
 
     def account(self, alias: str) -> AccountPlan | None:
         """The plan of one account."""
@@ -140,6 +158,7 @@ def to_payload(plan: Plan) -> dict[str, Json]:
             for account in plan.accounts
         ],
         "halts": [_fields(halt) for halt in plan.halts],
+        "alerts": {"repeat_s": plan.repeat_s, "ways": [_fields(way) for way in plan.ways]},
     }
 
 
@@ -150,9 +169,24 @@ def from_payload(payload: Mapping[str, Any], where: str) -> Plan:
             rules=Rules(**{**payload["rules"], "fallback_stop_pct": Decimal(payload["rules"]["fallback_stop_pct"])}),
             accounts=tuple(_account(row) for row in payload["accounts"]),
             halts=tuple(PlannedHalt(**row) for row in payload["halts"]),
+            # A plan of before they were in it.
+            **_alerts(payload.get("alerts", {"repeat_s": Plan().repeat_s, "ways": []})),
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise StateError(f"{where}: not a plan of the guardian ({type(error).__name__}: {error})") from None
+
+
+def _alerts(row: Mapping[str, Any]) -> dict[str, Any]:
+    lists = ("command", "kinds", "scopes")
+    ways = [
+        AlertWay(**{**way, **{name: tuple(way[name]) for name in lists}, "credential": _path(way["credential"])})
+        for way in row["ways"]
+    ]
+    return {"repeat_s": float(row["repeat_s"]), "ways": tuple(ways)}
+
+
+def _path(text: str | None) -> PurePath | None:
+    return None if text is None else PurePath(text)
 
 
 def _account(row: Mapping[str, Any]) -> AccountPlan:
@@ -179,7 +213,7 @@ def _position(row: Mapping[str, Any]) -> PlannedPosition:
     )
 
 
-def _fields(value: Rules | AccountPlan | PlannedPosition | PlannedShare | PlannedHalt) -> dict[str, Json]:
+def _fields(value: Rules | AccountPlan | PlannedPosition | PlannedShare | PlannedHalt | AlertWay) -> dict[str, Json]:
     return {name: _json(getattr(value, name)) for name in value.__dataclass_fields__ if name != "positions"}
 
 

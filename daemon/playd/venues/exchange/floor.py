@@ -1,6 +1,7 @@
 """The trading floor: books, records, streams and market clock of one exchange, as everything that serves clients sees them."""
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -47,16 +48,19 @@ class Floor:
     """
     A local exchange over one feed, without its server.
 
-    Raises `StateError` when the records belong to another market or are damaged.
+    `make_room` is asked on a full disk: whether trying again can help. Raises `StateError` when the records belong to another
+    market or are damaged.
     """
 
-    def __init__(self, world: World, feed: CandleFeed, config: ExchangeConfig) -> None:
+    def __init__(
+        self, world: World, feed: CandleFeed, config: ExchangeConfig, make_room: Callable[[], bool] = lambda: False
+    ) -> None:
         warm_up()
         self.world = world
         self.feed = feed
         self.config = config
         self.admin_token = config.admin_token or world.random.token(16)
-        self.records = Records.open(world.disk, config.records_path)
+        self.records = Records.open(world.disk, config.records_path, make_room)
         self.books = self._books()
         self.closed = ClosedOrders()
         self.tape = Tape(self.books, feed)
@@ -77,6 +81,7 @@ class Floor:
             wall_ms=world.clock.wall_ms,
             market_ms=lambda: self.books.time.now_ms,
             failed=self._fail,
+            make_room=make_room,
         )
         self.faults = FaultBoard(
             lambda: Now(world.clock.mono_s(), self.books.time.now_ms),

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from playd.core.errors import is_full
 from playd.venues.exchange.changes import Changes
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.rows import order_row
@@ -32,7 +33,8 @@ class Ledger:
     """
     Writes the ledger of one exchange. `wall_ms` and `market_ms` stamp entries. The caller closes it.
 
-    `failed` hears of the first entry that could not be written; none is written after it.
+    `failed` hears of the first entry that could not be written; none is written after it. `make_room` is asked on a full disk:
+    whether trying again can help.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Ledger:
         wall_ms: Callable[[], int],
         market_ms: Callable[[], int],
         failed: Callable[[OSError], object],
+        make_room: Callable[[], bool] = lambda: False,
     ) -> None:
         self._disk = disk
         self._directory = directory
@@ -51,6 +54,7 @@ class Ledger:
         self._wall_ms = wall_ms
         self._market_ms = market_ms
         self._failed = failed
+        self._make_room = make_room
         self._number = 0
         self._part = 1
         self._file: Appender | None = None
@@ -66,13 +70,34 @@ class Ledger:
         entry = {"n": self._number, "wall_ms": self._wall_ms(), "market_ms": self._market_ms(), "kind": kind, **what}
         line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE, default=str)
         try:
-            if self._file.size >= self._part_max:
-                self._file = self._next_part(self._file)
-            self._file.write(line)
+            self._append(line)
         except OSError as error:
-            self.close()
-            self._failed(error)
+            if is_full(error) and self._make_room():
+                self._once_more(line)
+            else:
+                self._give_up(error)
         return self._number
+
+    def _append(self, line: bytes) -> None:
+        assert self._file is not None
+        if self._file.size >= self._part_max:
+            self._file = self._next_part(self._file)
+        self._file.write(line)
+
+    def _once_more(self, line: bytes) -> None:
+        """Behind the last whole entry, in place of the half one that the full disk may have left."""
+        number = self._number
+        try:
+            self.close()
+            self._continue()
+            self._number = number
+            self._append(line)
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self.close()
+        self._failed(error)
 
     def note_effect(self, changes: Changes, listings: dict[str, Listing]) -> None:
         """What the books have changed, as it is kept: orders as they are now, executions, and what moved the wallets."""
