@@ -42,6 +42,7 @@ EVENTS: Final[dict[str, str]] = {
     "guardian.heard": "the guardian answers",
     "http.down": "health and metrics are not served",
     "http.up": "where health and metrics are served",
+    "instance.beside_failed": "something about an instance failed beside its life; nobody else noticed",
     "instance.image_damaged": "the image of an instance's columns was damaged, they are computed anew",
     "instance.image_failed": "the image of an instance's columns was not written",
     "instance.refused": "an instance cannot be started",

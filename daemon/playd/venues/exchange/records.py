@@ -62,17 +62,18 @@ class Page:
 
 
 class Records:
-    """One open records file. The caller closes it."""
+    """One open records file. The caller closes it. `make_room` is asked on a full disk: whether trying again can help."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, make_room: Callable[[], bool] = lambda: False) -> None:
         self._connection = connection
+        self._make_room = make_room
         connection.executescript(_SCHEMA + retention.SCHEMA)
 
     @classmethod
-    def open(cls, disk: Disk, path: PurePath) -> "Records":
+    def open(cls, disk: Disk, path: PurePath, make_room: Callable[[], bool] = lambda: False) -> "Records":
         """Open or create the file. Raises `StateError` when it is not a records file of this version."""
         try:
-            records = cls(disk.open_sqlite(path, synchronous="OFF"))
+            records = cls(disk.open_sqlite(path, synchronous="OFF"), make_room)
         except sqlite3.DatabaseError as error:
             raise StateError(f"{path}: not readable as records of a local exchange: {error}") from None
         found = records.meta("format")
@@ -97,28 +98,41 @@ class Records:
     def start(self, market: str, id_seed: str) -> None:
         """Note once which market these records belong to and what their ids grow from."""
         values = {"format": FORMAT, "market": market, "id_seed": id_seed}
-        self._connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+        self._with_room(lambda: self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items()))
 
     def note(self, name: str, value: str) -> None:
         """Keep a word under a name, in place of the one that was there."""
-        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        self._with_room(lambda: self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value)))
 
     def write(self, changes: Changes, books: Books) -> None:
         """Keep changes and the place of market time, all or nothing. Call before anybody is told."""
+        self._with_room(lambda: self._write(changes, books))
+
+    def _write(self, changes: Changes, books: Books) -> None:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             if changes:
                 self._write_changes(changes, books)
             self._write_time(books)
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk may have rolled it back already
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
+
+    def _with_room(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except sqlite3.Error as error:
+            is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            if not (is_full and self._make_room()):
+                raise
+            work()
 
     def forget(self, now_ms: int, filled_ms: int) -> None:
         """Drop what is no longer kept at that market time (see `retention`)."""
-        retention.forget(self._connection, now_ms, filled_ms=filled_ms)
+        self._with_room(lambda: retention.forget(self._connection, now_ms, filled_ms=filled_ms))
 
     def _write_time(self, books: Books) -> None:
         place = f"{books.time.open_ms},{int(books.time.inside)},{books.counter}"
@@ -161,9 +175,8 @@ class Records:
 
     def keep_key(self, key: str, body: str) -> None:
         """Keep an API key, in place of the one of that name."""
-        self._connection.execute(
-            "INSERT INTO keys (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body", (key, body)
-        )
+        sql = "INSERT INTO keys (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"
+        self._with_room(lambda: self._connection.execute(sql, (key, body)))
 
     # Reading
 
