@@ -17,7 +17,6 @@ from playd.core.errors import LinkError
 from playd.core.instrument import Instrument
 from playd.core.orders import Execution, OrderRequest, Side, VenueOrder, VenuePosition, Wallet
 from playd.core.reply_codes import ReplyClass, classify
-from playd.orders.fold import VirtualPosition, add
 from playd.venues.port import (
     AccountInfo,
     ExecutionUpdate,
@@ -32,6 +31,7 @@ from playd.venues.port import (
     Transaction,
 )
 from playd.world.ports import Clock
+from tests.simulation.venue_log import log_of, transfer_of
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 
 ZERO = Decimal(0)
@@ -144,8 +144,7 @@ class FakeVenue:
 
     def transfer(self, amount: Decimal) -> None:
         """Money comes in, or goes out."""
-        kind = "TRANSFER_IN" if amount > 0 else "TRANSFER_OUT"
-        self.transfers.append(Transaction(kind, "", "", amount, ZERO, ZERO, amount, self.clock.wall_ms()))
+        self.transfers.append(transfer_of(amount, self.clock.wall_ms()))
 
     def open_foreign(self, qty: Decimal, symbol: str = SYMBOL) -> None:
         """Somebody opens a position in the venue's app."""
@@ -262,7 +261,7 @@ class FakeVenue:
 
     async def wallet(self, *, priority: Priority) -> Wallet:
         await self._read()
-        cash = self.deposit + sum((row.change for row in self._log()), ZERO)
+        cash = self.deposit + sum((row.change for row in log_of(self.execution_rows, self.transfers)), ZERO)
         return Wallet(cash, cash, cash, ZERO, None, None, self.clock.wall_ms())
 
     async def transactions(
@@ -271,7 +270,7 @@ class FakeVenue:
         await self._read()
         self.log_reads += 1
         low_ms, high_ms = since_ms or 0, until_ms or self.clock.wall_ms()
-        return [row for row in self._log() if low_ms <= row.time_ms <= high_ms]
+        return [row for row in log_of(self.execution_rows, self.transfers) if low_ms <= row.time_ms <= high_ms]
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
         return {symbol: instrument(symbol) for symbol in symbols}
@@ -298,19 +297,6 @@ class FakeVenue:
         if self.script.failing_reads:
             self.script.failing_reads -= 1
             raise LinkError("read failed")
-
-    def _log(self) -> list[Transaction]:
-        """The transaction log: every execution with what it earned, and the transfers, by time."""
-        held: dict[str, VirtualPosition] = {}
-        rows = [*self.transfers]
-        for each in self.execution_rows:
-            before = held.get(each.symbol, VirtualPosition())
-            after = held[each.symbol] = add(before, each)
-            gain, fee = after.realised - before.realised, after.fees - before.fees
-            funding = after.funding - before.funding
-            kind = "SETTLEMENT" if each.exec_type == "Funding" else "TRADE"
-            rows.append(Transaction(kind, each.symbol, each.exec_id, gain, fee, funding, gain - fee - funding, each.time_ms))
-        return sorted(rows, key=lambda row: row.time_ms)
 
     def _accept(self, request: OrderRequest) -> int:
         if request.link_id in self.links:

@@ -279,7 +279,7 @@ def test_a_stream_that_works_costs_no_reading_of_the_position() -> None:
             read, asked = life.venue.positions, []
 
             async def counted(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
-                asked += [symbol] if symbol else []  # not the look at all positions every half minute
+                asked.extend([symbol] if symbol else [])  # not the look at all positions every half minute
                 return await read(symbol, priority=priority)
 
             life.venue.positions = counted  # type: ignore[method-assign]
