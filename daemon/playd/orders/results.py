@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 import orjson
@@ -24,6 +25,9 @@ _FLAT: Final = VirtualPosition()
 _BALANCES: Final = "SELECT ms, equity, wallet_balance FROM equity WHERE account = ? AND"
 
 _Shares = dict[tuple[str, str], VirtualPosition]
+
+_Row = tuple[int, tuple[str, str], Execution]
+"""Time, owner and symbol, what was executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,9 @@ class Results:
             return []
         mark = self._mark_before(min(times_ms))
         rows = self._rows(f"n > ? AND {self._time} <= ?", mark.n, max(times_ms))
-        return [_sum(_folded(mark.shares, rows, time_ms)) for time_ms in times_ms]
+        if any(later[0] < earlier[0] for earlier, later in pairwise(rows)):
+            return [_sum(_folded(mark.shares, rows, time_ms)) for time_ms in times_ms]
+        return _in_one_pass(mark.shares, rows, times_ms)
 
     def _mark_before(self, time_ms: int) -> _Mark:
         """The newest mark that is of use for a moment; made anew where a day has begun since."""
@@ -98,7 +104,7 @@ class Results:
         rows = self._rows("n > ? AND n <= ?", mark.n, last_n)
         return _Mark(until_ms, max(mark.n, last_n), _folded(mark.shares, rows, until_ms))
 
-    def _rows(self, where: str, *values: int) -> list[tuple[int, tuple[str, str], Execution]]:
+    def _rows(self, where: str, *values: int) -> list[_Row]:
         """(time, share, execution) in booked order. Only what a fold needs is read."""
         found = self._ledger.rows(
             f"SELECT {self._time} AS at, venue_ms, owner, symbol, side, qty, price, fee, exec_type FROM executions"
@@ -161,13 +167,26 @@ def _opened(row: sqlite3.Row) -> Decimal:
     return Decimal(row["equity"]) - Decimal(row["wallet_balance"])
 
 
-def _folded(shares: _Shares, rows: Sequence[tuple[int, tuple[str, str], Execution]], until_ms: int) -> _Shares:
+def _folded(shares: _Shares, rows: Sequence[_Row], until_ms: int) -> _Shares:
     """These shares after the rows that happened up to a moment."""
     after = dict(shares)
     for at_ms, share, execution in rows:
         if at_ms <= until_ms:
             after[share] = add(after.get(share, _FLAT), execution)
     return after
+
+
+def _in_one_pass(shares: _Shares, rows: Sequence[_Row], times_ms: Sequence[int]) -> list[Decimal]:
+    """The sums at several moments where rows were booked in the order in which they happened."""
+    found: dict[int, Decimal] = {}
+    held, done = dict(shares), 0
+    for until_ms in sorted(set(times_ms)):
+        while done < len(rows) and rows[done][0] <= until_ms:
+            _, share, execution = rows[done]
+            held[share] = add(held.get(share, _FLAT), execution)
+            done += 1
+        found[until_ms] = _sum(held)
+    return [found[time_ms] for time_ms in times_ms]
 
 
 def _sum(shares: _Shares) -> Decimal:

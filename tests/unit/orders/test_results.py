@@ -42,15 +42,15 @@ def execution(n: int, side: Side, time_ms: int, price: int, *, funding: bool) ->
     )
 
 
-@pytest.fixture
-def booked() -> Iterator[tuple[Ledger, Fills, list[tuple[str, Execution]]]]:
-    """Days of executions of two owners, some of them booked long after they happened."""
+@pytest.fixture(params=[True, False], ids=["some booked late", "all in order"])
+def booked(request: pytest.FixtureRequest) -> Iterator[tuple[Ledger, Fills, list[tuple[str, Execution]]]]:
+    """Days of executions of two owners, on request some that were booked long after they happened."""
     world, random = virtual_world(), Random(7)
     world.disk.mkdir(PurePath("/state"))
     ledger = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
     fills, rows = Fills(ledger, world.clock, "main"), []
     for n in range(DAYS * PER_DAY):
-        late_ms = DAY_MS if n % 11 == 10 else 0
+        late_ms = DAY_MS if request.param and n % 11 == 10 else 0
         time_ms = n * DAY_MS // PER_DAY + 1_000 - late_ms
         side = Side.BUY if random.random() < 0.5 else Side.SELL
         one = execution(n, side, time_ms, random.randrange(90, 110), funding=n % 5 == 4)
