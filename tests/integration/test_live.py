@@ -1,0 +1,172 @@
+"""Real money: nothing trades before a person has armed it, and taking the permission back is seen at once."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from decimal import Decimal
+from pathlib import Path, PurePath
+from typing import Any
+
+import anyio
+import pytest
+
+from playd.control.client import ControlClient, connected
+from playd.control.protocol import Code, RpcError
+from playd.market.source import MarketChoice, open_feed
+from playd.supervisor.checks import WAIVABLE
+from playd.venues.exchange.config import ExchangeConfig
+from playd.venues.exchange.exchange import Exchange
+from playd.world.real import real_world
+from tests.integration.daemon_kit import ROOT, DaemonProcess, environment
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+WITHIN_S = 60.0
+
+
+@asynccontextmanager
+async def mainnet(directory: Path) -> AsyncIterator[tuple[int, str, str, str]]:
+    """An exchange in the machine's time; its port, and key, secret and uid of an account with money."""
+    world = real_world()
+    feed = open_feed(world.disk, MarketChoice(seed=3, entered_ms=world.clock.wall_ms()))
+    exchange = Exchange(world, feed, ExchangeConfig(PurePath(directory / "exchange.sqlite"), on_clock=True))
+    async with exchange.running() as info:
+        key, secret = exchange.create_account("main", wallet_usdt=Decimal(100_000))
+        uid = next(each.uid for each in exchange.books.accounts.values() if each.alias == "main")
+        yield info.port, key, secret, str(uid)
+
+
+def configure(directory: Path, key: str, secret: str, uid: str) -> Path:
+    (directory / "key").write_text(f"api_key={key}\napi_secret={secret}\n")
+    (directory / "key").chmod(0o600)
+    (directory / "playd.toml").write_text(
+        f"""
+daemon.live = true
+[guardian]
+required_for_live = false
+[alerts]
+routes = [{{ name = "file", command = ["/bin/sh", "-c", "cat >> {directory}/alerts"] }}]
+[accounts.main]
+environment = "live"
+expected_uid = "{uid}"
+credential_file = "{directory}/key"
+allow_unbound_key = true
+[instances.mine]
+play = "{ROOT}/config/plays/ema_cross_rsi.yml"
+mode = "live"
+account = "main"
+enabled = false
+"""
+    )
+    return directory / "playd.toml"
+
+
+@contextmanager
+def daemon(config: Path, state: Path, port: int) -> Iterator[DaemonProcess]:
+    command = [sys.executable, "-m", "tests.integration.live_daemon", str(config), str(state), str(port)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(state), cwd=ROOT
+    )
+    running = DaemonProcess(process, state)
+    try:
+        yield running
+    finally:
+        process.kill()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+class Person:
+    """Somebody at the control socket."""
+
+    def __init__(self, client: ControlClient) -> None:
+        self._client = client
+        self._calls = 0
+
+    async def ask(self, method: str, **params: Any) -> Any:
+        return (await self._client.call(method, params))["data"]
+
+    async def do(self, method: str, **params: Any) -> Any:
+        self._calls += 1
+        return (await self._client.call(method, {**params, "request_id": f"{id(self)}-{self._calls}"}))["data"]
+
+    async def refused(self, method: str, **params: Any) -> RpcError:
+        with pytest.raises(RpcError) as caught:
+            await self.do(method, **params)
+        return caught.value
+
+    async def until(self, state: str) -> dict[str, Any]:
+        """The instance once it is in a state."""
+        with anyio.fail_after(WITHIN_S):
+            while True:
+                row: dict[str, Any] = (await self.ask("status.get"))["instances"][0]
+                if row["state"] == state:
+                    return row
+                await anyio.sleep(0.05)
+
+
+@asynccontextmanager
+async def person(state: Path) -> AsyncIterator[Person]:
+    async with connected(real_world().net, PurePath(state / "run" / "control.sock"), timeout_s=WITHIN_S) as client:
+        yield Person(client)
+
+
+async def prove_alerts(someone: Person, directory: Path) -> None:
+    await someone.do("alert.test")
+    code = re.search(r"\b(\d{6})\b", (directory / "alerts").read_text())
+    assert code is not None
+    await someone.do("alert.verify", code=code[1])
+
+
+async def test_an_instance_with_real_money_is_armed_by_a_person_and_disarmed_at_once(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    async with mainnet(tmp_path) as (port, *account):
+        config = configure(tmp_path, *account)
+        with daemon(config, state, port) as running:
+            await anyio.to_thread.run_sync(running.wait_for, "daemon.ready")
+            async with person(state) as someone:
+                await arm(someone, tmp_path)
+                assert (await someone.until("running"))["capital_step"] == "micro"
+                told = await someone.do("arm.revoke", name="mine")
+                row = await someone.until("degraded")
+                assert (told["broken"], row["reasons"][0]["code"]) == ("arming_revoked", "arming_revoked")
+                await someone.do("arm.create", name="mine", days=1, confirm="ARM main mine")
+                assert (await someone.refused("instance.start", name="mine")).details["phrase"] == "LIVE main mine"
+                await someone.do("instance.start", name="mine", confirm="LIVE main mine")
+                await someone.until("running")
+            running.process.send_signal(signal.SIGKILL)
+            running.process.wait()
+        config.write_text(config.read_text().replace("enabled = false", "enabled = true"))
+        with daemon(config, state, port) as running:
+            await anyio.to_thread.run_sync(running.wait_for, "daemon.ready")
+            async with person(state) as someone:
+                await someone.until("running")  # the permission outlives the process, and asks for no phrase again
+
+
+async def arm(someone: Person, directory: Path) -> None:
+    """Everything that stands between an instance and real money, in the order in which a person meets it."""
+    started = await someone.do("instance.start", name="mine")
+    assert started["reasons"][0]["code"] == "not_armed", "it runs, leads out what it has, and opens nothing"
+    await someone.until("degraded")
+    refusal = await someone.refused("arm.create", name="mine", confirm="ARM main mine")
+    lacking = {each["check"] for each in refusal.details["checks"]}
+    assert refusal.reason == "not_ready"
+    assert lacking == {"alerts", "panic_rehearsal", *WAIVABLE}, json.dumps(refusal.details, indent=1)
+    await prove_alerts(someone, directory)
+    await someone.do("panic.run", scope="account:main", confirm="PANIC account:main")
+    await someone.do("halt.lift", scope="account:main", confirm="RESUME account:main")
+    assert (await someone.refused("waiver.create", check="key", until_ms=1, reason="r")).reason == "not_waivable"
+    until_ms = real_world().clock.wall_ms() + 86_400_000
+    for check in WAIVABLE:
+        waiver = {"check": check, "until_ms": until_ms, "reason": "a test"}
+        assert (await someone.refused("waiver.create", **waiver)).code is Code.PHRASE_REQUIRED
+        await someone.do("waiver.create", **waiver, confirm=f"WAIVE {check}")
+    assert (await someone.refused("arm.create", name="mine")).details["phrase"] == "ARM main mine"
+    armed = await someone.do("arm.create", name="mine", days=1, confirm="ARM main mine")
+    assert (armed["broken"], sorted(armed["waivers"])) == ("not_confirmed", sorted(WAIVABLE))
+    await someone.do("instance.start", name="mine", confirm="LIVE main mine")
