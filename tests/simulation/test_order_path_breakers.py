@@ -15,6 +15,7 @@ from playd.orders.risk_limits import BreakerLimits, RiskLimits
 from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority, WalletUpdate
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
+from tests.simulation.venue_script import EventFault
 from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
 
 BREAKERS = OrderSettings.of(Environment.DEMO).breakers
@@ -221,5 +222,30 @@ def test_an_instance_that_lost_a_tenth_of_its_capital_is_halted_alone() -> None:
             assert early == {}
             assert levels(life, instance_scope(UID)) == {"INSTANCE_DRAWDOWN": Level.HALT}
             assert levels(life) == {}
+
+    in_virtual_time(body)
+
+
+def test_a_position_whose_mark_nobody_has_seen_is_no_loss_of_its_instance() -> None:
+    async def body() -> None:
+        only = replace(SETTINGS, breakers=BreakerLimits(instance_drawdown_pct=Decimal(10)))
+        life = build(settings=only)
+        purse = Purse(life)
+        async with life.running():
+            port = await life.register()
+            life.ledger.write("UPDATE instances SET capital_usd = '2000.0' WHERE uid = ?", (UID,))
+            await life.account.reconcile("test")  # shows the symbol flat, without a mark
+            life.venue.script.events = [EventFault.NONE] * 4 + [EventFault.LOST]
+            life.venue.script.failing_reads = 1_000
+            await port.submit(entry(qty="0.100"), READY)
+            purse.tell()
+            await anyio.sleep(4.0)
+            seen = life.account.protection.last_seen("BTCUSDT")
+
+            assert port.position().position.signed_qty == Decimal("0.100")
+            assert seen is not None
+            assert seen[0].mark_price == 0
+            assert life.account.breakers.standing is not None, "the balance was judged"
+            assert levels(life, instance_scope(UID)) == {}
 
     in_virtual_time(body)

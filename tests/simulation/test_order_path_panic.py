@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import anyio
 
-from playd.core.orders import Action, IntentClass
+from playd.core.orders import Action, IntentClass, OrderRequest, OrderState
 from playd.orders.exits import FROZEN
 from playd.orders.fills import FillEvent
 from playd.orders.halts import Level, account_scope, instance_scope
 from playd.orders.panic import PanicScope
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S
+from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.venue_script import Script
@@ -276,3 +277,29 @@ def test_a_freeze_stops_a_panic() -> None:
 def unfinished(life: OrderWorld) -> list[str]:
     """Scopes of panics that a person is told are not done."""
     return [each.scope for each in life.account.desk.incidents.open_ones() if each.kind == "PANIC_UNFINISHED"]
+
+
+def test_a_panic_does_not_believe_a_flat_venue_while_an_entry_is_on_its_way_there() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            place = life.venue.place
+
+            async def slow(order: OrderRequest) -> Reply:
+                if not order.reduce_only:
+                    await anyio.sleep(4.0)
+                return await place(order)
+
+            life.venue.place = slow  # type: ignore[method-assign]
+            async with anyio.create_task_group() as sending:
+                sending.start_soon(port.submit, entry(), READY)
+                await anyio.sleep(0.1)
+                states = [row.state for row in life.account.desk.book.live()]
+                report = await life.account.panic(PanicScope(), actor="me", reason="test")
+
+            assert states == [OrderState.SENT]
+            assert (report.exit_code, life.venue.signed()) == (0, 0)
+            assert [position.closed for position in report.positions] == [Decimal("0.010")]
+
+    in_virtual_time(body)

@@ -1,13 +1,15 @@
 """A halt ends only when its cause is gone and the books agree with the venue twice."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import anyio
 
 from playd.core.orders import OrderRequest, Side
-from playd.orders.halts import Level, account_scope, symbol_scope
+from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
+from playd.orders.risk_limits import BreakerLimits
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, OrderWorld, build, entry
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry
 from tests.simulation.test_order_path_breakers import SETTINGS, Purse
 from tests.virtual_time import in_virtual_time
 
@@ -93,5 +95,28 @@ def test_a_breaker_is_lifted_only_when_its_loss_is_made_good() -> None:
 
             assert "loss since 00:00 UTC" in held
             assert await why(life, account_scope("main")) == ""
+
+    in_virtual_time(body)
+
+
+def test_the_breaker_of_an_instance_is_asked_before_its_halt_is_lifted() -> None:
+    async def body() -> None:
+        life = build(settings=replace(SETTINGS, breakers=BreakerLimits(instance_drawdown_pct=Decimal(10))))
+        Purse(life)
+        async with life.running():
+            port = await life.register()
+            life.ledger.write("UPDATE instances SET capital_usd = '2000.0' WHERE uid = ?", (UID,))
+            await port.submit(entry(qty="0.100"), READY)
+            await anyio.sleep(1.0)
+            life.venue.price -= 2_100
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(10.0)
+            held = await why(life, instance_scope(UID), SYMBOL)
+            life.venue.price += 2_000
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(1.0)
+
+            assert held.startswith("loss of the instance is 10.6")
+            assert await why(life, instance_scope(UID), SYMBOL) == ""
 
     in_virtual_time(body)

@@ -17,7 +17,7 @@ from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicScope
 from playd.venues.port import ExecutionUpdate, Priority
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, taken
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.virtual_time import in_virtual_time
 
 
@@ -337,5 +337,28 @@ def test_an_instance_may_only_submit_for_itself() -> None:
                     refused += 1
 
         assert refused == 2
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("code", [10028, 110028, 3400045])
+@pytest.mark.parametrize("leaving", [True, False])
+def test_a_reply_about_the_mode_of_the_account_halts_it_whatever_the_order_was(code: int, leaving: bool) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            if leaving:
+                await port.submit(entry(), READY)
+                await anyio.sleep(1.0)
+            life.venue.script.codes = [code]
+            verdict = await port.submit(leave(), READY) if leaving else await port.submit(entry(), READY)
+            halted = codes(life, account_scope("main"))
+            await anyio.sleep(20.0)
+            again = await port.submit(entry(240_000), READY)
+
+            assert (halted, again.code) == (["ACCOUNT_REFUSED"], "HALTED")
+            assert verdict.code == ("SENT" if leaving else "REJECTED")
+            assert life.venue.signed() == 0, "an exit goes on until it is done"
 
     in_virtual_time(body)

@@ -2,14 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
 
 from playd.core.candles import Candle, Candles, as_candles
+from playd.market.bars import ClosedBar, Source
 from playd.market.feed_watch import Revision
 from playd.plays.column_image import ColumnImage
 from playd.supervisor.corrections import AGAIN_AFTER_S, Corrections
+from playd.supervisor.instance import EngineInstance
 from tests.virtual_time import in_virtual_time
 
 STEP = 60_000
@@ -121,3 +126,62 @@ def test_no_columns_are_changed_while_a_bar_is_half_dealt_with_or_after_it_has_m
         assert house.built == [3]
 
     mending(house, then)
+
+
+class Stage:
+    """What one instance looks at, as far as a bar needs it: a venue that never answers, and an engine that decides nothing."""
+
+    columns, cash_usdt, order_pending = None, 0.0, False
+
+    def __init__(self) -> None:
+        self.taken_s: list[float] = []
+        self.send, self.fills = anyio.create_memory_object_stream[None]()
+        self.bars, self.told = [ClosedBar("BTCUSDT", candle(4), 0.0, Source.STREAM, late=False)], corrected(3)
+
+    async def history(self, start_ms: int, end_ms: int) -> Candles | None:
+        await anyio.sleep_forever()
+        return None
+
+    async def receive(self) -> ClosedBar:
+        if not self.bars:
+            raise anyio.EndOfStream
+        return self.bars.pop()
+
+    def take_revisions(self) -> list[Revision]:
+        told, self.told = self.told, []
+        return told
+
+    async def corrected(self) -> None:
+        await anyio.sleep_forever()
+
+    async def settled(self) -> None:
+        return None
+
+    def inside(self, _candle: Candle, _cash_usdt: float) -> tuple[()]:
+        return ()
+
+    def on_bar(self, _candle: Candle) -> None:
+        self.taken_s.append(anyio.current_time())
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_arguments, **_named: None
+
+
+def test_a_bar_waits_a_second_for_a_venue_that_does_not_answer_and_no_longer() -> None:
+    """An exit that the bar decides must not wait; the entry is refused while the correction is open."""
+
+    async def body() -> None:
+        stage = cast("Any", Stage())
+        identity = cast("Any", SimpleNamespace(name="test", uid="test", base_step_ms=STEP))
+        instance = EngineInstance(identity, stage, stage, stage, anchor_ms=ANCHOR, last_open_ms=3 * STEP, event_n=0)
+        async with anyio.create_task_group() as life:
+            life.start_soon(partial(instance.run, stage, missed_until_ms=0))
+            await anyio.sleep(10.0)
+            life.cancel_scope.cancel()
+        stage.send.close()
+        stage.fills.close()
+
+        assert stage.taken_s == [1.0]
+        assert instance._corrections.open
+
+    in_virtual_time(body)
