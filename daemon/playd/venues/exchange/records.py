@@ -2,10 +2,11 @@
 What the exchange keeps over a restart, in one SQLite file.
 
 Written without sync: it survives the death of the process at any instant, not that of the machine. Money here is pretend.
+A full disk is asked for room once; what was rolled back is then written again.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
