@@ -7,6 +7,7 @@
 #   make bench                        speed and memory
 #   make kill-sweep                   three hundred deaths of the daemon, a quarter of an hour
 #   make planted-bugs                 whether the tests find bugs that are put there on purpose
+#   make clients                      freqtrade and nautilus_trader trade on the local exchange, ten minutes
 
 PYTHON ?= python3
 VENV   := .venv
@@ -21,10 +22,10 @@ DEV     := $(VENV)/.installed-dev
 PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench kill-sweep planted-bugs install format generated clean
+.PHONY: help run test check bench kill-sweep planted-bugs clients install format generated clean
 
 help:
-	@sed -n '3,9s/^#   //p' Makefile
+	@sed -n '3,10s/^#   //p' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"playd needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}; name another one: make PYTHON=...")'
@@ -62,6 +63,10 @@ kill-sweep: $(DEV)
 # One copy of the package per bug of tests/planted/bugs.toml; names the test that catches it. ARGS=--write keeps the table.
 planted-bugs: $(DEV)
 	$(BIN)/python -m tests.planted.plant $(ARGS)
+
+# Real programs, each in an environment of its own below .cache/clients; needs a package index the first time.
+clients: $(DEV)
+	$(BIN)/python -m tests.clients $(ARGS)
 
 # Formats in place what `check` complains about.
 format: $(DEV)
