@@ -1,5 +1,8 @@
 """The way through a candle, and candles of slower intervals."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,9 +10,17 @@ from hypothesis import strategies as st
 
 from playd.core.candles import Candle, Candles
 from playd.core.timeframes import DAY_MS, MINUTE_MS
+from playd.market.synthetic import SyntheticFeed
 from playd.venues.exchange import klines, path
+from playd.venues.exchange.books import Books
+from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.market_trades import trades
+from playd.venues.exchange.minute import move_inside, open_minute
+from playd.venues.exchange.tape import Tape
 from playd.venues.exchange.text import float_text
+from tests.exchange_kit import SYMBOL, Market
 
+FEED = SyntheticFeed(3)
 _PRICE = st.integers(1, 1_000_000).map(lambda ticks: ticks / 10)
 _FRACTION = st.floats(0.0, 1.0)
 
@@ -61,6 +72,43 @@ def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
     assert klines.end_of("W", 1_704_067_200_000) == sunday_ms + DAY_MS
     assert klines.open_of("M", sunday_ms) == 1_704_067_200_000
     assert klines.end_of("M", 1_704_067_200_000) == 1_706_745_600_000  # 2024-02-01
+
+
+@given(st.integers(0, 3 * DAY_MS // MINUTE_MS), _FRACTION)
+def test_a_candle_in_progress_is_told_as_it_is_read(minutes: int, fraction: float) -> None:
+    open_ms = FEED.start_ms + minutes * MINUTE_MS
+    books = Books({"BTCUSDT": FEED.instrument("BTCUSDT")}, {"BTCUSDT": 1.0}, now_ms=open_ms, id_seed="")
+    tape = Tape(books, FEED)
+    open_minute(books, open_ms, {"BTCUSDT": FEED.opening_at(open_ms)["BTCUSDT"]}, {})
+    move_inside(books, fraction, MINUTE_MS)
+    for interval in ("1", "5", "60", "D", "W"):
+        begin_ms = klines.open_of(interval, open_ms)
+        read, told = tape.candles("BTCUSDT", interval, begin_ms, begin_ms).at(-1), tape.in_progress("BTCUSDT", interval)
+        assert told is not None
+        assert told.volume == pytest.approx(read.volume, rel=1e-12)
+        assert replace(told, volume=read.volume) == read
+
+
+def test_trades_are_the_same_however_the_candle_is_cut() -> None:
+    candle = Candle(0, 100.0, 103.0, 98.0, 101.0, 7.0)
+    listing = Listing(FEED.instrument("BTCUSDT"), 100.0)
+    whole = list(trades(listing, candle, MINUTE_MS, 0.0, 1.0))
+    for parts in (1, 7, 60, 240):
+        cuts = [number / parts for number in range(parts + 1)]
+        assert [each for cut in pairwise(cuts) for each in trades(listing, candle, MINUTE_MS, *cut)] == whole
+
+
+def test_the_market_visits_those_who_hold_or_want_something() -> None:
+    market = Market()
+    idle, waiting, flat = (market.join(uid) for uid in (1002, 1003, 1004))
+    market.order("Buy", "0.1")
+    market.order("Buy", "0.1", by=flat)
+    market.limit("Buy", "0.1", "40000", by=waiting)
+    market.flat_minute()
+    market.open(50_000.0, 50_000.0, 50_000.0, 50_000.0)
+    market.order("Sell", "0.1", by=flat, reduceOnly=True)
+    assert market.books.engaged() == {SYMBOL: [market.account, waiting]}
+    assert idle.orders == {}
 
 
 def test_a_market_offers_its_step_and_every_multiple() -> None:

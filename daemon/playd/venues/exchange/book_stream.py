@@ -25,6 +25,8 @@ class _Told:
 
     book: Row
     update: int
+    best: int | None = None
+    """The best bid of the book, where that says all of it."""
 
 
 class BookStream:
@@ -58,6 +60,10 @@ class BookStream:
 
     def _tell_topic(self, topic: str, depth: str, symbol: str) -> None:
         told = self._told[topic]
+        best = self._tape.best_bid_ticks(symbol) if self._books.terms.depth is None else None
+        if best is not None and best == told.best:
+            return
+        told.best = best
         book = self._book(symbol, depth)
         changes = {side: _changed(told.book[side], book[side]) for side in _SIDES}
         if not any(changes.values()):

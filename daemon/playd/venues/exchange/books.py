@@ -95,6 +95,19 @@ class Books:
         """Leverage of a place that is new: that of the symbol's other places."""
         return next((each.leverage for each in account.positions.values() if each.symbol == symbol), DEFAULT_LEVERAGE)
 
+    def engaged(self) -> dict[str, list[Account]]:
+        """
+        Accounts with a position or an open order in a symbol, by symbol, in the order of their creation. The market does
+        nothing to any other: of a hundred accounts and fifty symbols hardly anybody is concerned by a price.
+        """
+        found: dict[str, list[Account]] = {}
+        for account in self.accounts.values():
+            symbols = {order.symbol for order in account.orders.values()}
+            symbols.update(position.symbol for position in account.positions.values() if position.steps)
+            for symbol in symbols:
+                found.setdefault(symbol, []).append(account)
+        return found
+
     # What is kept and told
 
     def add_order(self, account: Account, order: Order) -> None:

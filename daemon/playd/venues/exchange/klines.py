@@ -21,7 +21,9 @@ def offered(base_step_ms: int) -> tuple[str, ...]:
 
 def open_of(interval: str, time_ms: int) -> int:
     """Open of the candle that contains `time_ms`."""
-    return int(_opens(interval, np.array([time_ms], dtype=np.int64))[0])
+    if interval == "M":
+        return int(_opens(interval, np.array([time_ms], dtype=np.int64))[0])
+    return time_ms - (time_ms - _origin(interval)) % _length_ms(interval)
 
 
 def end_of(interval: str, open_ms: int) -> int:
@@ -72,5 +74,9 @@ def _length_ms(interval: str) -> int:
 def _opens(interval: str, times: NDArray[np.int64]) -> NDArray[np.int64]:
     if interval == "M":
         return times.astype("datetime64[ms]").astype("datetime64[M]").astype("datetime64[ms]").astype(np.int64)
-    origin = _MONDAY_MS if interval == "W" else 0
-    return times - (times - origin) % _length_ms(interval)
+    return times - (times - _origin(interval)) % _length_ms(interval)
+
+
+def _origin(interval: str) -> int:
+    """A time at which a candle of the interval opens."""
+    return _MONDAY_MS if interval == "W" else 0

@@ -42,13 +42,16 @@ def trades(listing: Listing, candle: Candle, step_ms: int, begin: float, end: fl
     volume = round(candle.volume / TRADES_PER_CANDLE, _VOLUME_DIGITS)
     if volume == 0.0:
         return
-    before = to_units(path.price_at(candle, 0.0), *listing.tick, DOWN)
-    for number in range(1, TRADES_PER_CANDLE + 1):
+    first = max(int(begin * TRADES_PER_CANDLE), 0)  # one too early rather than one too late
+    before = to_units(path.price_at(candle, first / TRADES_PER_CANDLE), *listing.tick, DOWN)
+    for number in range(first + 1, TRADES_PER_CANDLE + 1):
         fraction = number / TRADES_PER_CANDLE
+        if fraction > end:
+            return
         ticks = to_units(path.price_at(candle, fraction), *listing.tick, DOWN)
         rose = (ticks > before) - (ticks < before)
         before = ticks
-        if begin < fraction <= end:
+        if begin < fraction:
             time_ms = candle.open_time_ms + min(round(fraction * step_ms), step_ms - 1)
             side = "Buy" if rose > 0 or (rose == 0 and candle.close >= candle.open) else "Sell"
             yield MarketTrade(f"{symbol}-{candle.open_time_ms}-{number}", time_ms, ticks, volume, side, rose)

@@ -35,12 +35,13 @@ def open_minute(books: Books, open_ms: int, candles: Mapping[str, Candle], fundi
         listing.others = path.prices_at(listing.beside, 0.0)
     for symbol, rate in funding_rates.items():
         pay_funding(books, symbol, rate)
+    engaged = books.engaged()
     for symbol in candles:
-        listing = books.listings[symbol]
-        _orders_at_open(books, symbol)
-        for account in books.accounts.values():
+        listing, accounts = books.listings[symbol], engaged.get(symbol, [])
+        _orders_at_open(books, accounts, symbol)
+        for account in accounts:
             _exits_at_open(books, account, listing)
-        _fire_until(books, [*books.accounts.values()], listing, 0.0)
+        _fire_until(books, accounts, listing, 0.0)
 
 
 def move_inside(books: Books, fraction: float, step_ms: int) -> None:
@@ -64,11 +65,13 @@ def meet_path(books: Books) -> bool:
     limit, if it is the only one of the account that the candle will fill: with several, the order of the close decides.
     """
     before = books.counter
-    for listing in books.listings.values():
-        if listing.candle is None:
+    engaged = books.engaged()
+    for symbol, listing in books.listings.items():
+        accounts = engaged.get(symbol)
+        if accounts is None or listing.candle is None:
             continue
-        _fire_until(books, [*books.accounts.values()], listing, books.time.fraction)
-        for account in books.accounts.values():
+        _fire_until(books, accounts, listing, books.time.fraction)
+        for account in accounts:
             _meet_on_the_way(books, account, listing)
             follow(books, account, listing, books.time.fraction)
     return books.counter != before
@@ -78,9 +81,10 @@ def close_minute(books: Books, step_ms: int) -> None:
     """Candles close: resting orders, stops, targets and liquidation meet what has come since they were there."""
     time = books.time
     move_inside(books, 1.0, step_ms)
-    for listing in books.listings.values():
+    engaged = books.engaged()
+    for symbol, listing in books.listings.items():
         if listing.candle is not None:
-            _pass(books, [*books.accounts.values()], listing, 1.0)
+            _pass(books, engaged.get(symbol, []), listing, 1.0)
             listing.candle, listing.beside = None, {}
     time.now_ms, time.inside, time.fraction = time.open_ms + step_ms, False, 0.0
 
@@ -92,11 +96,11 @@ def catch_up(books: Books, account: Account, symbol: str) -> None:
         _pass(books, [account], listing, books.time.fraction)
 
 
-def _orders_at_open(books: Books, symbol: str) -> None:
+def _orders_at_open(books: Books, accounts: Sequence[Account], symbol: str) -> None:
     """Orders that wait for this open, and resting limits that it is beyond; exits first, then by arrival."""
     waiting = [
         (account, order)
-        for account in books.accounts.values()
+        for account in accounts
         for order in account.orders.values()
         if order.symbol == symbol and not order.waits_for_trigger
     ]

@@ -128,8 +128,7 @@ class PublicStreams:
     def _tell_candles_in_progress(self, symbol: str) -> None:
         for interval in self.intervals:
             topic = f"kline.{interval}.{symbol}"
-            if self._topics.clients(topic):
-                candle = self._in_progress(symbol, interval)
+            if self._topics.clients(topic) and (candle := self._tape.in_progress(symbol, interval)) is not None:
                 self._topics.send(topic, self._kline_frame, interval, candle, False)
 
     def _tell_trades(self, listing: Listing, candle: Candle, until: float) -> None:
@@ -142,13 +141,10 @@ class PublicStreams:
     def _closing(self, symbol: str, interval: str, base: Candle) -> tuple[Candle, bool]:
         if interval == self._base:
             return base, True
-        candle = self._in_progress(symbol, interval)
-        return candle, klines.end_of(interval, candle.open_time_ms) == base.open_time_ms + self._step_ms
-
-    def _in_progress(self, symbol: str, interval: str) -> Candle:
         begin_ms = klines.open_of(interval, self._books.time.open_ms)
         found = self._tape.candles(symbol, interval, begin_ms, begin_ms)
-        return found.at(len(found) - 1)
+        candle = found.at(len(found) - 1)
+        return candle, klines.end_of(interval, candle.open_time_ms) == base.open_time_ms + self._step_ms
 
     def _kline_frame(self, topic: str, interval: str, candle: Candle, confirm: bool) -> dict[str, Any]:
         end_ms = klines.end_of(interval, candle.open_time_ms)

@@ -29,6 +29,7 @@ class Tape:
     def __init__(self, books: Books, feed: CandleFeed) -> None:
         self._books = books
         self._feed = feed
+        self._closed_parts: dict[tuple[str, str], tuple[int, Candle | None]] = {}
 
     @property
     def closed_until_ms(self) -> int:
@@ -81,6 +82,33 @@ class Tape:
         high, low, close = (self._traded(symbol, price) for price in (so_far.high, so_far.low, so_far.close))
         return Candle(candle.open_time_ms, so_far.open, high, low, close, path.volume_at(candle, fraction))
 
+    def in_progress(self, symbol: str, interval: str) -> Candle | None:
+        """The candle of `interval` in progress, None between two base candles. Its closed part is rolled up once a minute."""
+        present = self.present(symbol)
+        if present is None:
+            return None
+        begin_ms = klines.open_of(interval, present.open_time_ms)
+        earlier = self._closed_part(symbol, interval, begin_ms, present.open_time_ms)
+        if earlier is None:
+            return present
+        high, low = max(earlier.high, present.high), min(earlier.low, present.low)
+        return Candle(earlier.open_time_ms, earlier.open, high, low, present.close, earlier.volume + present.volume)
+
+    def _closed_part(self, symbol: str, interval: str, begin_ms: int, until_ms: int) -> Candle | None:
+        """The base candles that open in `[begin_ms, until_ms)` as one."""
+        if begin_ms == until_ms:
+            return None
+        known = self._closed_parts.get((symbol, interval))
+        if known is None or known[0] != until_ms:
+            found = klines.roll_up(self._feed.candles(symbol, begin_ms, until_ms), interval)
+            known = self._closed_parts[symbol, interval] = until_ms, found.at(0) if len(found) else None
+        return known[1]
+
+    def best_bid_ticks(self, symbol: str) -> int:
+        """The best price that somebody would pay."""
+        listing = self._books.listings[symbol]
+        return to_units(listing.last, *listing.tick, DOWN)
+
     def _traded(self, symbol: str, price: float) -> float:
         return self._books.listings[symbol].traded(price)
 
@@ -88,7 +116,7 @@ class Tape:
         """The fields of a ticker that change with the price."""
         listing = self._books.listings[symbol]
         last = float_text(self._traded(symbol, listing.last))
-        bid = to_units(listing.last, *listing.tick, DOWN)
+        bid = self.best_bid_ticks(symbol)
         return {
             "symbol": symbol,
             "lastPrice": last,
@@ -168,7 +196,7 @@ class Tape:
         market order there may be, because that is how matching works then: whole orders at one price.
         """
         listing = self._books.listings[symbol]
-        bid = to_units(listing.last, *listing.tick, DOWN)
+        bid = self.best_bid_ticks(symbol)
         bids, asks = (
             [*self._side(listing, taker, best, min(depth, BOOK_LEVELS))]
             for taker, best in ((Side.SELL, bid), (Side.BUY, bid + 1))
