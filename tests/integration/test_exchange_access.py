@@ -115,6 +115,8 @@ async def test_demo_has_money_on_request_and_no_orders_by_websocket(path: PurePa
         funds = {"adjustType": 0, "utaDemoApplyMoney": [{"coin": "USDT", "amountStr": "500"}]}
         assert (await bench.post("/v5/account/demo-apply-money", **funds))["retCode"] == 0
         assert (await bench.post("/v5/account/demo-apply-money", **funds))["retCode"] == 10006
+        guard = {"product": "DERIVATIVES", "timeWindow": 10}
+        assert (await bench.post("/v5/order/disconnected-cancel-all", **guard))["retCode"] == 10032
         wallet = (await bench.get("/v5/account/wallet-balance", "accountType=UNIFIED"))["result"]["list"][0]
         log = (await bench.get("/v5/account/transaction-log", "accountType=UNIFIED"))["result"]["list"]
         assert Decimal(wallet["totalWalletBalance"]) == sum(Decimal(row["change"]) for row in log) == 10_500

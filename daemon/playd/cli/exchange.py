@@ -3,7 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import PurePath
@@ -68,6 +68,7 @@ class ServeOptions:
     symbols: str = ""
     history_days: float = 1.0
     held: bool = False
+    funding_rate: float = 0.0
 
 
 def serve_exchange(options: ServeOptions) -> int:
@@ -77,6 +78,8 @@ def serve_exchange(options: ServeOptions) -> int:
         raise SettingsError("give one of --candles FILE, --synthetic SEED, --frames FILE, --live SOURCE")
     if options.markets and options.synthetic < 0:
         raise SettingsError("--markets goes with --synthetic; other sources say themselves what they have")
+    if options.funding_rate and options.synthetic < 0:
+        raise SettingsError("--funding-rate goes with --synthetic; other sources say themselves what was stamped")
     if options.symbols and not (options.live or options.frames):
         raise SettingsError("--symbols goes with --live or --frames")
     if options.live and (options.speed or options.lockstep):
@@ -139,7 +142,7 @@ async def _opened_feed(world: World, options: ServeOptions) -> AsyncIterator[Can
         seed, markets = max(options.synthetic, 0), options.markets or len(SYMBOLS)
         entered_ms = world.clock.wall_ms() if options.now else None
         choice = MarketChoice(files, options.symbol, seed, entered_ms=entered_ms, markets=markets)
-        yield open_feed(world.disk, choice)
+        yield open_feed(world.disk, replace(choice, funding_rate=options.funding_rate or None))
 
 
 def _terms(options: ServeOptions, prices: OtherPrices | None) -> MarketTerms:

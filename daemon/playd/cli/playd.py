@@ -205,6 +205,10 @@ def exchange_serve(
     held: Annotated[bool, typer.Option("--held", help="The market waits until it is released or stepped.")] = False,
     speed: Annotated[float, typer.Option("--speed", help="Market minutes per real minute; 0: 60.", min=0.0)] = 0.0,
     now: Annotated[bool, typer.Option("--now", help="A synthetic market in the machine's time, at speed 1.")] = False,
+    funding_rate: Annotated[
+        float,
+        typer.Option("--funding-rate", help="Stamped on a synthetic market, e.g. 0.0001; 0: none.", min=-0.005, max=0.005),
+    ] = 0.0,
     port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 9700,
     symbol: SymbolOption = "",
     lockstep: Annotated[bool, typer.Option("--lockstep", help="Market time waits for clients that ask for it.")] = False,
@@ -245,6 +249,7 @@ def exchange_serve(
         history_days=history_days,
         speed=speed,
         now=now,
+        funding_rate=funding_rate,
         held=held,
         port=port,
         symbol=symbol,

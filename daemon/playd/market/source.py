@@ -29,6 +29,7 @@ class MarketChoice:
         history_ms: How much of recorded candles is history; None for the usual share.
         entered_ms: When a synthetic market is entered that is one and the same at any time; None for its fixed start.
         markets: How many symbols the synthetic market has, at most fifty.
+        funding_rate: What is stamped on the synthetic market; None for nothing.
     """
 
     candles: Sequence[PurePath] = ()
@@ -38,15 +39,17 @@ class MarketChoice:
     history_ms: int | None = None
     entered_ms: int | None = None
     markets: int = len(SYMBOLS)
+    funding_rate: float | None = None
 
 
 def open_feed(disk: Disk, choice: MarketChoice) -> CandleFeed:
     """The feed of a choice. Raises `CandleError` for files that cannot be used or symbols that are unclear."""
     if not choice.candles:
-        symbols = (*SYMBOLS, *MORE_SYMBOLS)[: choice.markets]
-        if choice.entered_ms is not None:
-            return SyntheticFeed(choice.seed, symbols=symbols, start_ms=choice.entered_ms, entered_anywhere=True)
-        return SyntheticFeed(choice.seed, symbols=symbols)
+        symbols, funding = (*SYMBOLS, *MORE_SYMBOLS)[: choice.markets], choice.funding_rate
+        if choice.entered_ms is None:
+            return SyntheticFeed(choice.seed, symbols=symbols, funding_rate=funding)
+        start_ms = choice.entered_ms
+        return SyntheticFeed(choice.seed, symbols=symbols, start_ms=start_ms, entered_anywhere=True, funding_rate=funding)
     if choice.symbol and len(choice.candles) > 1:
         raise CandleError(f"symbol {choice.symbol} was given for {len(choice.candles)} candle files; name the files by symbol")
     series = [each for path in choice.candles for each in _named(read_candles(disk, path, choice.symbol), path, choice)]

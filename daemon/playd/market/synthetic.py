@@ -137,15 +137,18 @@ class SyntheticFeed:
         symbols: Sequence[SyntheticSymbol] = SYMBOLS,
         start_ms: int = START_MS,
         entered_anywhere: bool = False,
+        funding_rate: float | None = None,
     ) -> None:
         """
-        `seed` is not negative; `start_ms` is rounded down to a minute and must be at least 30 days after 1970.
+        `seed` is not negative; `start_ms` is rounded down to a minute and must be at least 30 days after 1970. `funding_rate`
+        is stamped of every symbol every time; without one nothing ever is.
 
         `entered_anywhere` makes it the same market whatever its start: records of one life go on in the next, which begins
         later.
         """
         self._seed = seed
         self._entered_anywhere = entered_anywhere
+        self._funding_rate = funding_rate
         self._symbols = {spec.symbol: (number, spec) for number, spec in enumerate(symbols, start=1)}
         self._start_ms = start_ms - start_ms % MINUTE_MS
         if seed < 0 or self._start_ms < HISTORY_MS:
@@ -157,7 +160,8 @@ class SyntheticFeed:
     @property
     def identity(self) -> str:
         entered = "entered anywhere" if self._entered_anywhere else f"from {self._start_ms}"
-        return f"synthetic seed {self._seed} {entered}: {', '.join(self._symbols)}"
+        funding = "" if self._funding_rate is None else f", funding {self._funding_rate!r}"
+        return f"synthetic seed {self._seed} {entered}{funding}: {', '.join(self._symbols)}"
 
     @property
     def step_ms(self) -> int:
@@ -192,7 +196,7 @@ class SyntheticFeed:
         return {symbol: self._day(symbol, day).at(rest_ms // MINUTE_MS) for symbol in self._symbols}
 
     def funding_rate(self, symbol: str, time_ms: int) -> float | None:
-        return None
+        return self._funding_rate
 
     def _day(self, symbol: str, day: int) -> Candles:
         key = (symbol, day)

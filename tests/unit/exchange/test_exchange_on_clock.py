@@ -28,7 +28,7 @@ def test_market_time_is_the_machines_and_is_caught_up_with_after_a_pause() -> No
     seen: list[tuple[str, int, int]] = []
 
     def entered() -> Floor:
-        feed = open_feed(world.disk, MarketChoice(seed=3, entered_ms=clock.wall_ms()))
+        feed = open_feed(world.disk, MarketChoice(seed=3, entered_ms=clock.wall_ms(), funding_rate=0.0001))
         return Floor(world, feed, ExchangeConfig(PurePath("/x/records.sqlite"), on_clock=True))
 
     async def live(floor: Floor, span_s: float) -> None:
@@ -52,6 +52,7 @@ def test_market_time_is_the_machines_and_is_caught_up_with_after_a_pause() -> No
         assert floor.credentials("mine") is not None
         assert floor.feed.start_ms - floor.books.time.open_ms > 2 * 3600 * 1000
         await live(floor, 100.0)
+        assert floor.tape.ticker("BTCUSDT")["fundingRate"] == "0.0001"
         day = floor.feed.candles("BTCUSDT", clock.wall_ms() - DAY_MS, clock.wall_ms())
         assert len(day) == DAY_MS // MINUTE_MS
 

@@ -3,9 +3,10 @@
 from decimal import Decimal
 from typing import Any, Final
 
+from playd.venues.exchange.config import DEMO
 from playd.venues.exchange.dcp import PRODUCT, WINDOW_S
 from playd.venues.exchange.margin import available
-from playd.venues.exchange.refusal import PARAMETER, Refusal
+from playd.venues.exchange.refusal import NOT_ON_DEMO, PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rest_asset import coins
 from playd.venues.exchange.rest_market import instrument_row
@@ -17,7 +18,9 @@ LISTED_PAGE_MAX: Final = 200
 
 
 def set_dcp(ask: SignedAsk) -> dict[str, Any]:
-    """Ask for disconnect protection. Other products than derivatives have no orders here."""
+    """Ask for disconnect protection, which demo does not have. Other products than derivatives have no orders here."""
+    if ask.floor.config.environment == DEMO:
+        raise Refusal(NOT_ON_DEMO, "Demo trading is not supported")
     window_s = ask.number("timeWindow", DEFAULT_WINDOW_S)
     if not WINDOW_S[0] <= window_s <= WINDOW_S[1]:
         raise Refusal(PARAMETER, f"params error: timeWindow {window_s} is outside {WINDOW_S[0]} to {WINDOW_S[1]} seconds")
