@@ -14,6 +14,8 @@ class Drill:
         incident: Incident that the daemon opens, empty for none.
         limit_s: The tightest limit of the drill, None when there is none.
         deadline_s: A drill that takes longer has failed; most of it is the start of programs on a busy machine.
+        leaves: Codes of halts that are in force at its end, because only a person may lift them.
+        incidents: Kinds of critical incidents that are open at its end, for the same reason.
     """
 
     id: str
@@ -25,6 +27,8 @@ class Drill:
     incident: str = ""
     limit_s: float | None = None
     deadline_s: float = 300.0
+    leaves: tuple[str, ...] = ()
+    incidents: tuple[str, ...] = ()
 
 
 DRILLS: Final = (
@@ -39,7 +43,11 @@ DRILLS: Final = (
         "entries blocked; NEVER_ARRIVED after 60 s and within 75 s; not sent again", limit_s=75.0,
     ),
     Drill("DRL-04", 1, "scrambled stream", "reports late, doubled, in another order", "position right at every quiet moment"),
-    Drill("DRL-05", 1, "reconnect storm", "sockets drop again and again", "at most 20 connects a minute; every bar once"),
+    Drill(
+        "DRL-05", 1, "reconnect storm", "sockets drop again and again, then the private one is not let in for two minutes",
+        "at most 20 connects a minute; every bar once; a warning after 30 s, an alarm after 120 s", limit_s=130.0,
+        deadline_s=540.0,
+    ),
     Drill(
         "DRL-06", 1, "half-open socket", "no frames, the connection stands",
         "given up at 45 s; connected anew, no bar is missing", limit_s=60.0,
@@ -49,11 +57,11 @@ DRILLS: Final = (
         "account paused at 15 s, halted at 60 s; exits still sent", level_expected=2, incident="BLIND", limit_s=66.0,
     ),
     Drill(
-        "DRL-08", 1, "stale quote", "nothing is told of the market, then the tickers of one symbol stand still",
+        "DRL-08", 1, "stale quote", "nothing is told of the market; tickers of one symbol stand still; its book is crossed",
         "no entry on what is late, exits and stops go on; trading again with the first bar in time", limit_s=60.0,
     ),
     Drill(
-        "DRL-09", 1, "bad bars", "closed candles of one symbol are not told, then told wrong and corrected",
+        "DRL-09", 1, "bad bars", "closed candles of one symbol are not told, told out of order, told wrong and corrected",
         "values of a clean run afterwards; the others go on", limit_s=45.0,
     ),
     Drill(
@@ -63,6 +71,7 @@ DRILLS: Final = (
     Drill(
         "DRL-11", 1, "naked", "the stop of a position is cancelled by hand; then no other one is taken",
         "covered again within 40 s; halted at 5 s and closed within 40 s", level_expected=2, incident="NAKED", limit_s=40.0,
+        leaves=("NAKED", "FILL_CHECK", "UNPROTECTABLE"), incidents=("STOP_REFUSED",),
     ),
     Drill(
         "DRL-12", 1, "wedged daemon", "the daemon is stopped, the stop of its position is cancelled",
@@ -81,11 +90,15 @@ DRILLS: Final = (
         "account halted at once, stops in place, the exit sent later; the other key refused", level_expected=2,
         incident="ACCOUNT_REFUSED", limit_s=60.0, deadline_s=420.0,
     ),
-    Drill("DRL-16", 1, "rate trouble", "entries and repairs are throttled", "covered within 40 s", limit_s=40.0),
     Drill(
-        "DRL-17", 1, "clock", "the venue's clock is five seconds ahead, then behind, then right",
-        "paused and lifted by itself; stops restored meanwhile, no bar lost or doubled", level_expected=1, limit_s=90.0,
+        "DRL-16", 1, "rate trouble", "entries and repairs are throttled; the address is banned, over a restart",
+        "one order per attempt; covered within 40 s; no request leaves during the ban", level_expected=1, limit_s=40.0,
         deadline_s=420.0,
+    ),
+    Drill(
+        "DRL-17", 1, "clock", "an entry is answered with 10002; the venue's clock is 5 s ahead, 5 s behind, right; it drifts",
+        "paused and lifted by itself; stops restored meanwhile, no bar lost or doubled", level_expected=1, limit_s=90.0,
+        deadline_s=600.0,
     ),
     Drill(
         "DRL-18", 1, "disk full", "no space at any write, then there is some",
@@ -99,17 +112,27 @@ DRILLS: Final = (
         "DRL-20", 1, "sync error", "a sync of the ledger fails, then one of the journal",
         "exit 74; the guardian covers; clean restart", incident="GUARDIAN_STOP", limit_s=20.0,
     ),
-    Drill("DRL-21", 1, "venue acts", "a position is liquidated", "booked to its owner and halted in 10 s", limit_s=10.0),
     Drill(
-        "DRL-22", 1, "hands in the app", "a person closes, opens, cancels and moves the stop",
+        "DRL-21", 1, "venue acts", "positions are liquidated and deleveraged, a symbol is taken off the list",
+        "booked to its owner and halted in 10 s", level_expected=2, incident="FORCED_CLOSE", limit_s=10.0,
+        leaves=("FORCED_CLOSE", "SYMBOL_REFUSED"),
+    ),
+    Drill(
+        "DRL-22", 1, "hands in the app", "a person cancels the stop, then everything, changes the leverage, opens and closes",
         "each recognised; protection back within 5 s", incident="MANUAL_CLOSE", limit_s=5.0,
     ),
-    Drill("DRL-23", 1, "second daemon", "a second daemon on the same state", "exit 79; the first one trades on", limit_s=30.0),
+    Drill(
+        "DRL-23", 1, "second daemon", "a second daemon on the same state, then one elsewhere on the account",
+        "exit 79; the first one trades on; the account is halted within a reconciliation", level_expected=2,
+        incident="SECOND_DAEMON", limit_s=150.0, leaves=("SECOND_DAEMON",), deadline_s=420.0,
+    ),
     Drill("DRL-24", 2, "rules change", "tick, step or minimum change between bars", "no invalid order sent twice"),
     Drill("DRL-25", 1, "venue down", "the venue is away in session and at a start", "no restart loop; clean return"),
     Drill(
-        "DRL-26", 1, "panic under fire", "panic of an instance, of an account, and with a stopped daemon",
-        "flat and verified within 20 s; nothing opens afterwards", level_expected=4, limit_s=20.0,
+        "DRL-26", 1, "panic under fire",
+        "panic of an instance, of a symbol whose closing order is throttled and lost, of an account with a stopped daemon",
+        "flat and verified within 20 s, under fire 40 s; nothing opens afterwards", level_expected=4, limit_s=40.0,
+        leaves=("GUARDIAN_PANIC", "KILL_FILE"), deadline_s=420.0,
     ),
     Drill(
         "DRL-27", 1, "kill file", "the kill file is made, then removed", "level 2 within a second; removal alone lifts nothing",

@@ -274,10 +274,24 @@ def _foreign(tables: Tables) -> defaultdict[str, Decimal]:
     return found
 
 
+def _whole(tables: Tables) -> dict[str, Row]:
+    """
+    Booked executions by the venue's id: without those that only hand a position over, the two parts of a reversal as one.
+    """
+    found: dict[str, Row] = {}
+    for row in tables["executions"]:
+        if row["exec_type"] in ("Funding", ADOPTED, BASELINE):
+            continue
+        name = row["exec_id"].removesuffix(REST)
+        known = found.get(name, {"qty": "0", "fee": "0"})
+        found[name] = {**row, **{key: str(Decimal(known[key]) + Decimal(row[key])) for key in ("qty", "fee")}}
+    return found
+
+
 def fold_of_executions(venue: Venue, tables: Tables) -> Checked:
     """INV-13: the executions on record are the venue's, one for one, and each share is their sum."""
     theirs = {row["execId"]: row for row in venue.executions}
-    ours = {row["exec_id"]: row for row in tables["executions"] if row["exec_type"] != "Funding"}
+    ours = _whole(tables)
     faults = [f"execution {each} of the venue is not on record" for each in theirs.keys() - ours.keys()]
     faults += [f"execution {each} on record is not the venue's" for each in ours.keys() - theirs.keys()]
     for each in theirs.keys() & ours.keys():
@@ -285,8 +299,9 @@ def fold_of_executions(venue: Venue, tables: Tables) -> Checked:
             if Decimal(theirs[each][name]) != Decimal(ours[each][other]):
                 faults.append(f"execution {each}: {other} {ours[each][other]} on record, {theirs[each][name]} at the venue")
     sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for row in ours.values():
-        sums[row["owner"], row["symbol"]] += signed(row, "qty")
+    for row in tables["executions"]:
+        if row["exec_type"] != "Funding":
+            sums[row["owner"], row["symbol"]] += signed(row, "qty")
     faults += [
         f"{row['instance']} has {row['signed_qty']} {row['symbol']}, executions sum to {booked}"
         for row in tables["virtual_positions"]

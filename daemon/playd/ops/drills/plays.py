@@ -1,6 +1,6 @@
 """
-The Plays of a drill, so that every drill has one position that stays, one that comes and goes, one instance that never trades
-and a shadow.
+The Plays of a drill, so that every drill has one position that stays, one that comes and goes, one entry that rests, one
+instance that never trades and a shadow.
 
 `held` is nearly always in the market and leaves it only far away; `busy` trades every few minutes and leaves by signal, stop
 and target.
@@ -48,13 +48,20 @@ risk_model:
 
 _IDLE: Final = _HELD.replace('[fast, ">", slow]', '[fast, "<", 0]').replace('[fast, "<", slow]', '[slow, "<", 0]')
 
-HELD, BUSY, IDLE, SHADOW = "held", "busy", "idle", "shadow"
+_RESTING: Final = _HELD.replace(
+    "position_policy:", "entry: {order_type: LIMIT, limit_offset_pct: 1.9, expire_after_bars: 400}\nposition_policy:", 1
+)
+"""Its entries wait far from the price."""
+
+HELD, BUSY, RESTING, IDLE, SHADOW = "held", "busy", "resting", "idle", "shadow"
 HELD_SYMBOL: Final = "BTCUSDT"
 BUSY_SYMBOL: Final = "ETHUSDT"
+RESTING_SYMBOL: Final = "SOLUSDT"
 
 PLAYS: Final = {
     HELD: _HEAD.format(name=HELD, symbol=HELD_SYMBOL) + _HELD,
     BUSY: _HEAD.format(name=BUSY, symbol=BUSY_SYMBOL) + _BUSY,
+    RESTING: _HEAD.format(name=RESTING, symbol=RESTING_SYMBOL) + _RESTING,
     IDLE: _HEAD.format(name=IDLE, symbol="XRPUSDT") + _IDLE,
     SHADOW: _HEAD.format(name=SHADOW, symbol="SOLUSDT") + _BUSY,
 }
@@ -65,3 +72,9 @@ def with_limit_entries(play: str) -> str:
     """The same Play, entering by limit orders that rest beside the price for five bars."""
     entry = "entry: {order_type: LIMIT, limit_offset_pct: 0.02, expire_after_bars: 5}\n"
     return play.replace("position_policy:", f"{entry}position_policy:", 1)
+
+
+def with_trailing_stop(play: str) -> str:
+    """The same Play, with a stop that follows the price from the first bar on."""
+    trailing = "  trailing: {atr_feature_id: atr_7, atr_multiplier: 1.5, activation_pct: 0.0}\n"
+    return play.replace("  sizing:", f"{trailing}  sizing:", 1)

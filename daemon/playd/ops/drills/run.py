@@ -7,9 +7,10 @@ from typing import Final
 import anyio
 
 from playd.core.canonical import Json
+from playd.ops.drills.afterwards import half_an_hour
 from playd.ops.drills.catalog import Drill
 from playd.ops.drills.evidence import evidence, write_evidence
-from playd.ops.drills.plays import BUSY, PLAYS, with_limit_entries
+from playd.ops.drills.plays import BUSY, PLAYS, with_limit_entries, with_trailing_stop
 from playd.ops.drills.report import CannotRun, DrillError, Report
 from playd.ops.drills.scenarios.built import Scenario
 from playd.ops.drills.stage import SEED, Stage, staged
@@ -47,7 +48,7 @@ async def run_drill(world: World, drill: Drill, scenario: Scenario, *, state_dir
     refused = ""
     async with staged(world, report) as stage:
         with anyio.move_on_after(drill.deadline_s) as bound:
-            refused = await _play(scenario, stage, report)
+            refused = await _play(scenario, drill, stage, report)
         if bound.cancelled_caught:
             report.missed("the drill", f"not over within {drill.deadline_s:g} s", limit_s=drill.deadline_s)
         if not refused:
@@ -64,15 +65,19 @@ async def run_drill(world: World, drill: Drill, scenario: Scenario, *, state_dir
 async def compile_plays(world: World) -> None:
     """Machine code for the Plays of every drill, in a child: daemons that begin together would each compile the same."""
     async with staged(world, Report.begin(world.clock)) as stage:
-        plays = {**PLAYS, "limits": with_limit_entries(PLAYS[BUSY])}
+        plays = {**PLAYS, "limits": with_trailing_stop(with_limit_entries(PLAYS[BUSY]))}
         stage.configure(plays=plays)
         await world.process.run_module(COMPILER, [str(stage.directory / f"{name}.yml") for name in plays])
 
 
-async def _play(scenario: Scenario, stage: Stage, report: Report) -> str:
-    """Play the scenario; why it could not be played when nothing was done yet, else empty and everything is in the report."""
+async def _play(scenario: Scenario, drill: Drill, stage: Stage, report: Report) -> str:
+    """
+    Play the scenario and the half hour behind it; why it could not be played when nothing was done yet, else empty and
+    everything is in the report.
+    """
     try:
         await scenario(stage)
+        await half_an_hour(stage, drill)
     except Exception as error:  # noqa: BLE001 - whatever stands in the way of a drill is its result; its processes end above
         if first_of(error, DrillError) is None:
             if not report.faults:

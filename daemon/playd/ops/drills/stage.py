@@ -10,9 +10,10 @@ from typing import Any, Final, TypeVar
 import anyio
 
 from playd.core.errors import SettingsError
+from playd.core.timeframes import MINUTE_MS
 from playd.ops.drills.invariants import TABLES, Checked, Venue, check, fold_venue, of_account
 from playd.ops.drills.local_exchange import ACCOUNT, HTTP_TIMEOUT_S, LocalExchange
-from playd.ops.drills.plays import HELD_SYMBOL, PLAYS, SHADOW
+from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS, SHADOW
 from playd.ops.drills.programs import PLAYCTL, PLAYD, Program, Ran, command, until
 from playd.ops.drills.report import CannotRun, DrillError, Report
 from playd.world.ports import ChildSignal, World
@@ -22,6 +23,15 @@ T = TypeVar("T")
 SEED: Final = 8
 SPEED: Final = 60.0
 """Market minutes per real minute: a bar a second."""
+HURRY: Final = 600.0
+"""While nothing is to be seen: ten bars a second, for which a local exchange waits if it must."""
+
+ANSWERED: Final = (0, 9)
+"""Exits of `playctl status`: all is well, or something is told that is not."""
+
+DECIDING: Final = ("running", "paused", "degraded")
+QUIET_BARS: Final = 10
+DECIDED_WITHIN_S: Final = 60.0
 POSITION_WITHIN_S: Final = 60.0
 QUIET_WITHIN_S: Final = 20.0
 CLOSE_WITHIN_S: Final = 6.0
@@ -38,6 +48,7 @@ listen = ""
 environment = "local"
 rest_url = "{url}"
 credential_file = "{key}"
+priced_entries = {priced}
 """
 _INSTANCE: Final = """
 [instances.{name}]
@@ -61,6 +72,10 @@ class Stage:
         self.daemon = self.program("daemon", "run", "--config", str(self.config), "--state", str(self.state))
         self.guardian = self.program("guardian", "guardian", "--state", str(self.state))
         self._commands = 0
+        self.plays: Mapping[str, str] = {}
+        """The Play files by instance, as they were configured."""
+        self.strangers: list[PurePath] = []
+        """State directories of other daemons on the account: what they sent is on record there."""
         self.known_break = ""
         """What `audit verify` says of the damage that the drill itself did to the journal; anything else is a violation."""
 
@@ -87,20 +102,37 @@ class Stage:
     # --- setting the scene -------------------------------------------------------------------------------------------
 
     async def open(
-        self, *, guardian: bool = True, settings: str = "", terms: Sequence[str] = (), plays: Mapping[str, str] = PLAYS
+        self,
+        *,
+        guardian: bool = True,
+        settings: str = "",
+        terms: Sequence[str] = (),
+        plays: Mapping[str, str] = PLAYS,
+        priced: bool = False,
     ) -> None:
         """
-        Exchange, settings, Plays, daemon and guardian; returns with a position that is planned and covered.
+        Exchange, settings, Plays, daemon and guardian; returns with a position that is planned and covered, a resting entry,
+        and ten quiet bars behind it.
 
-        `settings` are more sections, `terms` more options of the exchange, `plays` the Play files by instance.
+        `settings` are more sections, `terms` more options of the exchange, `plays` the Play files by instance; `priced` enters
+        by the quote, as at a real venue.
         """
         self.exchange.terms = tuple(terms)
         await self.exchange.start(SPEED)
-        self.configure(settings, plays)
+        self.configure(settings, plays, priced=priced)
         await self.start_daemon()
         if guardian:
             await self.start_guardian()
         await self.until_covered(HELD_SYMBOL)
+        await self._quiet_bars()
+
+    async def _quiet_bars(self) -> None:
+        """Ten bars before the first fault, in which nothing grave is told. Raises `CannotRun`."""
+        if not await self.bars_pass(QUIET_BARS):
+            raise CannotRun(f"{QUIET_BARS} quiet bars did not come within {DECIDED_WITHIN_S:g} s")
+        loud = [row for row in self.table("incidents") if row["severity"] == "critical" and row["resolved_ms"] is None]
+        if loud:
+            raise CannotRun(f"not quiet before anything was done: {loud[0]['kind']} {loud[0]['text']}")
 
     @property
     def key_file(self) -> PurePath:
@@ -110,17 +142,28 @@ class Stage:
         """Write the key that the next life of the daemon finds."""
         self.world.disk.write_replace(self.key_file, f"api_key={key}\napi_secret={secret}\n".encode(), keep_previous=False)
 
-    def configure(self, settings: str = "", plays: Mapping[str, str] = PLAYS) -> None:
+    def configure(self, settings: str = "", plays: Mapping[str, str] = PLAYS, *, priced: bool = False) -> None:
         """Write key, Plays and settings; `settings` are more sections."""
         disk = self.world.disk
+        self.plays = plays
         self.use_key(self.exchange.key, self.exchange.secret)
-        text = _SETTINGS.format(account=ACCOUNT, url=self.exchange.url, key=self.key_file, more=settings)
+        entries = "true" if priced else "false"
+        text = _SETTINGS.format(account=ACCOUNT, url=self.exchange.url, key=self.key_file, more=settings, priced=entries)
         for name, play in plays.items():
             path = self.directory / f"{name}.yml"
             disk.write_replace(path, play.encode(), keep_previous=False)
             text += _INSTANCE.format(name=name, play=path, mode="shadow" if name == SHADOW else "paper")
             text += "" if name == SHADOW else f'account = "{ACCOUNT}"\n'
         disk.write_replace(self.config, text.encode(), keep_previous=False)
+
+    def configure_elsewhere(self, name: str, symbol: str) -> PurePath:
+        """Settings of another daemon on the same account, with one instance that enters at once; their path."""
+        disk, play, path = self.world.disk, self.directory / f"{name}.yml", self.directory / f"{name}.toml"
+        disk.write_replace(play, PLAYS[HELD].replace(HELD_SYMBOL, symbol).encode(), keep_previous=False)
+        text = _SETTINGS.format(account=ACCOUNT, url=self.exchange.url, key=self.key_file, more="", priced="false")
+        text += _INSTANCE.format(name=name, play=play, mode="paper") + f'account = "{ACCOUNT}"\n'
+        disk.write_replace(path, text.encode(), keep_previous=False)
+        return path
 
     async def start_daemon(self) -> None:
         """A life of the daemon, until READY. Raises `CannotRun`."""
@@ -174,9 +217,9 @@ class Stage:
         self._commands += 1
         return await command(self.world, PLAYD, arguments, self.directory / f"playd-{self._commands}.log")
 
-    def table(self, name: str) -> list[dict[str, Any]]:
+    def table(self, name: str, state: PurePath | None = None) -> list[dict[str, Any]]:
         """Rows of a table of the daemon's ledger, whether the daemon lives or not; none before there is a ledger."""
-        path = self.state / "ledger.sqlite"
+        path = (state or self.state) / "ledger.sqlite"
         if not self.world.disk.exists(path):
             return []
         with closing(self.world.disk.open_sqlite(path, read_only=True)) as connection:
@@ -195,10 +238,43 @@ class Stage:
         """The halt of a code that is in force."""
         return next((row for row in self.table("halts") if row["code"] == code and row["lifted_ms"] is None), None)
 
+    async def instances(self) -> list[dict[str, Any]]:
+        """What `playctl status` says of every instance that decides bars; none when nobody answers."""
+        ran = await self.ctl("status", "--json")
+        rows: list[dict[str, Any]] = ran.data["instances"] if ran.code in ANSWERED else []
+        return [row for row in rows if row["state"] in DECIDING]
+
+    async def bars_pass(self, count: int) -> bool:
+        """Let the market hurry until every instance that runs has decided `count` more bars; whether it has."""
+        running = [row["name"] for row in await self.instances()]
+        began = self._newest_bars()
+        await self.exchange.release(HURRY)
+
+        async def decided() -> bool:
+            now = self._newest_bars()
+            return all(now.get(name, 0) >= began.get(name, 0) + count * MINUTE_MS for name in running)
+
+        found = bool(running) and await until(decided, DECIDED_WITHIN_S) is not None
+        await self.exchange.release(SPEED)
+        return found
+
+    def _newest_bars(self) -> dict[str, int]:
+        """The newest decided bar of each instance, by its name."""
+        names = {row["uid"]: row["name"] for row in self.table("instances")}
+        found: dict[str, int] = {}
+        for row in self.table("bars"):
+            name = names.get(row["instance"], "")
+            found[name] = max(found.get(name, 0), row["close_ms"])
+        return found
+
     async def stop_of(self, symbol: str) -> Decimal:
         """The trigger of a position's stop at the venue, as the hand sees it; zero without one."""
         async with self.exchange.hand() as hand:
             return (await hand.position(symbol)).stop
+
+    async def stop_of_record(self, symbol: str) -> bool:
+        """Whether a position has a working stop by the exchange's own ledger, for when its REST answers nobody."""
+        return bool((await self.venue()).stops(symbol))
 
     async def venue(self) -> Venue:
         """The exchange's ledger, folded."""
@@ -276,6 +352,8 @@ class Stage:
 
     async def _check(self) -> None:
         venue, tables = await self.venue(), of_account({name: self.table(name) for name in TABLES}, ACCOUNT)
+        for state in self.strangers:
+            tables = {**tables, **{name: [*tables[name], *self.table(name, state)] for name in ("orders", "intents")}}
         report = self.report
         report.invariants = check(venue, tables)
         report.naked_s = max(venue.naked_ms.values(), default=0) / 1000

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from playd.ops.drills.scenarios import disk, files, keys, partial, people, processes, protection, reads, venue
+from playd.ops.drills.scenarios import disk, files, keys, partial, people, processes, protection, rates, reads, venue
 from playd.ops.drills.stage import Stage
 
 Scenario = Callable[[Stage], Awaitable[None]]
@@ -24,7 +24,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "DRL-13": protection.dead_daemon,
     "DRL-14": protection.dead_guardian,
     "DRL-15": keys.key_trouble,
-    "DRL-16": venue.rate_trouble,
+    "DRL-16": rates.rate_trouble,
     "DRL-17": reads.clock,
     "DRL-18": disk.disk_full,
     "DRL-19": files.damaged_files,

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from playd.core.orders import OrderState
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, PLAYS, with_limit_entries
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, PLAYS, with_limit_entries, with_trailing_stop
 from playd.ops.drills.stage import Stage
 
 TERMS: Final = ("--depth-usdt", "20000", "--participation", "0.0002")
@@ -16,7 +16,7 @@ FLAT_S: Final = 30.0
 
 
 async def partial_fills(stage: Stage) -> None:
-    await stage.open(guardian=False, terms=TERMS, plays={**PLAYS, BUSY: with_limit_entries(PLAYS[BUSY])})
+    await stage.open(guardian=False, terms=TERMS, plays={**PLAYS, BUSY: with_trailing_stop(with_limit_entries(PLAYS[BUSY]))})
     fault = "a thin market"
 
     async def in_part() -> Any:
@@ -36,6 +36,7 @@ async def partial_fills(stage: Stage) -> None:
     seen = "{state} with {cum_qty} of {qty} executed"
     row = await stage.expect(f"{fault}, the rest is given up", expired, lambda row: seen.format(**row), TRADED_S)
     stage.report.require(row["state"] == OrderState.CANCELLED, f"{fault}, the rest is given up", f"the order is {row['state']}")
+    await _stop_moves_between_parts(stage, fault)
     await stage.expect(fault, in_part, "another entry is filled in part", TRADED_S)
     ran = await stage.ctl("panic", BUSY, "--yes", "--reason", "drill", "--json")
     stage.report.require(ran.code == 0 and ran.data["flat"], f"{fault}, panic on a part", f"flat, exit {ran.code}")
@@ -46,6 +47,21 @@ async def partial_fills(stage: Stage) -> None:
     await stage.expect(f"{fault}, panic on a part", all_over, "no entry works any more", FLAT_S)
     naked_s = (await stage.venue()).naked_ms.get(BUSY_SYMBOL, 0) / 1000
     stage.report.saw(fault, "longest time without a stop", recovery_s=naked_s, limit_s=COVERED_S)
+
+
+async def _stop_moves_between_parts(stage: Stage, fault: str) -> None:
+    """The stop follows the price while its entry is still being filled."""
+
+    async def moved() -> Any:
+        works = {
+            row["intent"]: row
+            for row in _entries(stage)
+            if Decimal(row["cum_qty"]) and Decimal(row["cum_qty"]) < Decimal(row["qty"])
+        }
+        moves = [row for row in stage.table("intents") if row["symbol"] == BUSY_SYMBOL and row["class"] == "protect"]
+        return next((row for row in moves if any(row["created_ms"] > each["created_ms"] for each in works.values())), None)
+
+    await stage.expect(f"{fault}, the stop moves", moved, "a stop moved behind an entry that was filled in part", TRADED_S)
 
 
 def _entries(stage: Stage) -> list[dict[str, Any]]:

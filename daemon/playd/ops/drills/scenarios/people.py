@@ -7,10 +7,10 @@ import anyio
 
 from playd.core.orders import Side
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import HELD, HELD_SYMBOL
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, RESTING_SYMBOL
 from playd.ops.drills.programs import until
 from playd.ops.drills.report import DrillError
-from playd.ops.drills.scenarios.steps import entries, resume
+from playd.ops.drills.scenarios.steps import CREATE, arm, entries, holds, resume
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL
 from playd.orders.order_book import FOREIGN
@@ -20,6 +20,7 @@ HALT_FILE: Final = "HALT"
 HALTED_S: Final = 1.0
 WATCHED_S: Final = 6.0
 FLAT_S: Final = 20.0
+UNDER_FIRE_S: Final = 40.0
 PROTECTED_S: Final = 5.0
 RECOGNISED_S: Final = 30.0
 FOREIGN_SYMBOL: Final = "DOGEUSDT"
@@ -60,7 +61,7 @@ async def kill_file(stage: Stage) -> None:
 
 
 async def panic(stage: Stage) -> None:
-    """DRL-26: of one instance, then of the account through the guardian, because the daemon is stopped."""
+    """DRL-26: of one instance, of a symbol under fire, of the account through the guardian, because the daemon is stopped."""
     await stage.open()
     before = await _venue_positions(stage)
     began_s = stage.report.inject("panic", HELD)
@@ -77,6 +78,7 @@ async def panic(stage: Stage) -> None:
         started.code == 0, "start by a person", f"exit {started.code}: a lifted panic starts nothing by itself"
     )
     await stage.until_covered(HELD_SYMBOL)
+    await _under_fire(stage)
     await stage.exchange.inside_a_minute()
     stage.report.inject("SIGSTOP", "daemon")
     stage.daemon.send(ChildSignal.STOP)
@@ -101,8 +103,26 @@ async def panic(stage: Stage) -> None:
     await stage.stays("daemon goes on", flat, "nothing is opened", WATCHED_S)
 
 
+async def _under_fire(stage: Stage) -> None:
+    """Panic of a symbol: its closing order is throttled, and when it is taken its answer is lost."""
+    fault = "panic of a symbol, closing order throttled, then its answer lost"
+    await holds(stage, BUSY, BUSY_SYMBOL)
+    orders = {"path": CREATE, "symbol": BUSY_SYMBOL}
+    await arm(stage, "answer", orders, given={"code": 10006})
+    began_s = await arm(stage, "drop_reply", orders, when={"after": 1})
+    scope = f"symbol:{ACCOUNT}/{BUSY_SYMBOL}"
+    ran = await stage.ctl("panic", scope, "--yes", "--reason", "drill", "--json")
+    took_s = stage.world.clock.mono_s() - began_s
+    left = (await stage.venue()).positions[BUSY_SYMBOL]
+    stage.report.require(ran.code == 0 and ran.data["flat"] and not left, fault, f"exit {ran.code}, {left} left at the venue")
+    stage.report.saw(fault, "answered", recovery_s=took_s, limit_s=UNDER_FIRE_S)
+    await stage.exchange.admin("DELETE", "faults")
+    lifted = await resume(stage, scope)
+    stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}: {lifted.text.strip()[:120]}")
+
+
 async def hands(stage: Stage) -> None:
-    """DRL-22: a person moves the stop, cancels it, opens something and closes ours."""
+    """DRL-22: a person cancels the stop, cancels everything, changes the leverage, opens something, closes ours."""
     await stage.open()
     planned = await stage.stop_of(HELD_SYMBOL)
     async with stage.exchange.hand() as hand:
@@ -111,6 +131,8 @@ async def hands(stage: Stage) -> None:
         await hand.remove_stop(HELD_SYMBOL)
         stop = await stage.expect_covered(HELD_SYMBOL, "stop cancelled by hand", PROTECTED_S, since_s=began_s)
         stage.report.require(stop == planned, "stop cancelled by hand", f"stop {stop}, planned {planned}")
+        await _everything_cancelled(stage)
+        await _leverage_changed(stage)
 
         stage.report.inject("place", "limit order", symbol=FOREIGN_SYMBOL)
         link = await hand.rest_order(FOREIGN_SYMBOL, Side.BUY, Decimal(1000), FAR_PRICE)
@@ -150,6 +172,34 @@ async def hands(stage: Stage) -> None:
             return sum((Decimal(row["signed_qty"]) for row in rows), Decimal(0)) == held.signed_qty
 
         await stage.expect("position closed by hand", booked, "the books say what the venue says", RECOGNISED_S)
+
+
+async def _everything_cancelled(stage: Stage) -> None:
+    """Somebody presses `cancel all`: stops and resting entries of every symbol are gone."""
+    fault = "everything cancelled by hand"
+    began_s = await arm(stage, "cancel_all", {"account": ACCOUNT}, given={"what": "all"})
+    await stage.expect_covered(HELD_SYMBOL, fault, PROTECTED_S, since_s=began_s)
+
+    async def booked() -> bool:
+        rows = [row for row in stage.table("orders") if row["symbol"] == RESTING_SYMBOL and row["reduce_only"] == 0]
+        return any(row["state"] == "CANCELLED" for row in rows)
+
+    await stage.expect(fault, booked, "the resting entry is over in the books", RECOGNISED_S)
+
+
+async def _leverage_changed(stage: Stage) -> None:
+    """Somebody changes the leverage of a symbol that is held: the account takes no more risk until a person says so."""
+    fault = "leverage changed by hand"
+    began_s = await arm(stage, "change_leverage", {"symbol": HELD_SYMBOL, "account": ACCOUNT}, given={"leverage": 7})
+    await stage.ctl("reconcile", ACCOUNT)
+
+    async def paused() -> Any:
+        return stage.halt("ACCOUNT_MODE")
+
+    found = await stage.expect(fault, paused, "the account is paused", RECOGNISED_S, since_s=began_s)
+    stage.report.require(found["level"] == 1, fault, f"level {found['level']} on {found['scope']}: {found['text']}")
+    lifted = await resume(stage, f"account:{ACCOUNT}")
+    stage.report.require(lifted.code == 0, fault, f"resumed by a person, exit {lifted.code}: {lifted.text.strip()[:120]}")
 
 
 async def _venue_positions(stage: Stage) -> dict[str, Decimal]:

@@ -1,13 +1,17 @@
 """Drills of processes: killed at any moment, started twice, crashing again and again, waking up to damaged files."""
 
-from typing import Final
+from typing import Any, Final
 
 import anyio
 
+from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD_SYMBOL
 from playd.ops.drills.stage import SPEED, Stage
+from playd.orders.halts import account_scope
 
 REFUSED_S: Final = 30.0
+ELSEWHERE_S: Final = 150.0
+"""Its start, its first order, and one reconciliation of orders, which comes every two minutes."""
 COVERED_S: Final = 15.0
 MOMENTS_S: Final = (0.0, 0.15, 0.4, 0.75, 1.1, 1.6, 2.3, 3.1)
 """When the daemon is killed, counted from READY, in a market of six hundred minutes a minute."""
@@ -16,7 +20,7 @@ LOCK_HELD: Final = 79
 
 
 async def second_daemon(stage: Stage) -> None:
-    """DRL-23: on the state of one that runs."""
+    """DRL-23: on the state of one that runs, then on its account alone."""
     await stage.open(guardian=False)
     second = stage.program("second", *stage.daemon.arguments)
     began_s = stage.report.inject("start", "second daemon")
@@ -32,6 +36,28 @@ async def second_daemon(stage: Stage) -> None:
         return len(stage.table("bars")) > bars + 5
 
     await stage.expect("first daemon", decided, "goes on deciding bars", REFUSED_S)
+    await _elsewhere(stage)
+
+
+async def _elsewhere(stage: Stage) -> None:
+    """A second daemon on the same account with a state of its own: the first one sees orders in its own spelling and halts."""
+    fault = "second daemon elsewhere on the account"
+    state = stage.directory / "elsewhere"
+    config = stage.configure_elsewhere("elsewhere", "DOGEUSDT")
+    second = stage.program("elsewhere", "run", "--config", str(config), "--state", str(state))
+    began_s = stage.report.inject("start", "daemon elsewhere")
+    stage.strangers.append(state)
+    await second.launch()
+
+    async def halted() -> Any:
+        return stage.halt("SECOND_DAEMON")
+
+    found = await stage.expect(fault, halted, "the account is halted", ELSEWHERE_S, since_s=began_s)
+    stage.report.require(
+        (found["level"], found["scope"]) == (2, account_scope(ACCOUNT)), fault, f"level {found['level']} on {found['scope']}"
+    )
+    await second.stop()
+    await stage.expect_covered(HELD_SYMBOL, fault, COVERED_S)
 
 
 async def kill_sweep(stage: Stage) -> None:

@@ -7,10 +7,13 @@ from typing import Any, Final
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
 from playd.ops.drills.scenarios.steps import (
+    TRADED_S,
     arm,
     bars_go_on,
     heal,
+    hit_create,
     holds,
+    is_over,
     lifted_by_a_person,
     no_gaps,
 )
@@ -37,10 +40,12 @@ COVERED_S: Final = 40.0
 SAMPLED_S: Final = 90.0
 """A sample of the venue's clock each minute; on a busy machine."""
 SKEW_MS: Final = 5000
+DRIFT_MS: Final = 600
 EXPLAINED: Final = 8
 """Bars whose values are compared with a clean run's."""
 
-STALE_VERDICTS: Final = ("SIGNAL_OLD", "FEED_STALE")
+STALE_VERDICTS: Final = ("SIGNAL_OLD", "FEED_STALE", "QUOTE_STALE")
+QUOTE_VERDICTS: Final = ("QUOTE_STALE", "SPREAD")
 
 
 async def blind(stage: Stage) -> None:
@@ -80,8 +85,8 @@ async def blind(stage: Stage) -> None:
 
 
 async def stale_quote(stage: Stage) -> None:
-    """DRL-08, without the gate for quotes, which no account on the local exchange needs: nothing is told of the market."""
-    await stage.open(guardian=False)
+    """DRL-08, with entries priced by the quote: nothing is told, tickers of one symbol stand still, its book is crossed."""
+    await stage.open(guardian=False, priced=True)
     newest = _newest_bar(stage)
     began_s = stage.world.clock.mono_s()
     for topic in ("kline.*", "tickers.*"):
@@ -106,20 +111,45 @@ async def stale_quote(stage: Stage) -> None:
 
     await stage.expect("told again", fresh, "a bar in time is decided", RETURNS_S, since_s=healed_s)
     no_gaps(stage, "told again")
+    await _no_quote(stage, "stale_ticker", f"tickers of {BUSY_SYMBOL} stand still")
+    await _no_quote(stage, "crossed_book", f"bids of {BUSY_SYMBOL} above its asks")
+    await holds(stage, BUSY, BUSY_SYMBOL)
     await arm(stage, "stale_ticker", {"symbol": BUSY_SYMBOL}, times=0)
-    await bars_go_on(stage, f"tickers of {BUSY_SYMBOL} stand still", RETURNS_S)
     ran = await stage.ctl("stop", BUSY, "--flatten", "--json")
     stage.report.require(ran.code == 0, f"tickers of {BUSY_SYMBOL} stand still", f"its position is closed, exit {ran.code}")
+
+
+async def _no_quote(stage: Stage, kind: str, fault: str) -> None:
+    """Without a quote that can be believed there is no entry on this symbol; there is one again as soon as it can."""
+    newest = _newest_bar(stage)
+    began_s = await arm(stage, kind, {"symbol": BUSY_SYMBOL}, times=0)
+
+    async def refused() -> Any:
+        rows = (row for row in _bars_after(stage, newest) if row["instance"] in _busy(stage))
+        return next((row for row in rows if row["verdict"] in QUOTE_VERDICTS), None)
+
+    seen = "an entry is refused: {verdict} {detail}"
+    await stage.expect(fault, refused, lambda row: seen.format(**row), TRADED_S, since_s=began_s)
+    healed_s, healed = await heal(stage), _newest_bar(stage)
+
+    async def entered() -> bool:
+        rows = (row for row in _bars_after(stage, healed) if row["instance"] in _busy(stage))
+        return any(row["verdict"] == "ENTERED" for row in rows)
+
+    await stage.expect(f"{fault}, then right again", entered, "an entry is sent", TRADED_S, since_s=healed_s)
 
 
 async def bad_bars(stage: Stage) -> None:
     """DRL-09: closed candles of one symbol are not told, told wrong and corrected."""
     await stage.open(guardian=False)
     klines = {"topic": f"kline.1.{BUSY_SYMBOL}"}
-    others = _verdicts_of_others(stage)
+    others, moved = _verdicts_of_others(stage), _transitions_of_others(stage)
     await arm(stage, "missing_candle", klines, times=3)
     await bars_go_on(stage, "three candles not told", RETURNS_S)
     no_gaps(stage, "three candles not told")
+    await arm(stage, "reorder_frames", klines, times=6)
+    await bars_go_on(stage, "candles told in another order", RETURNS_S)
+    no_gaps(stage, "candles told in another order")
     began_s = await arm(stage, "wrong_candle", klines, times=1, given={"factor": 1.2, "corrected": True})
 
     async def revised() -> Any:
@@ -143,11 +173,15 @@ async def bad_bars(stage: Stage) -> None:
     stage.report.require(
         _verdicts_of_others(stage) > others and not _late_of_others(stage), "candles of one symbol wrong", "the others go on"
     )
+    stage.report.require(
+        _transitions_of_others(stage) == moved, "candles of one symbol wrong", "no other instance changes its state"
+    )
 
 
 async def clock(stage: Stage) -> None:
-    """DRL-17, of which the venue's half: its clock is five seconds ahead, then five behind, then right again."""
+    """DRL-17, of which the venue's half: its clock drifts, is five seconds ahead, then five behind, then right again."""
     await stage.open(guardian=False)
+    await _one_re_sign(stage)
     for by_ms in (SKEW_MS, -SKEW_MS):
         await heal(stage)
         began_s = await arm(stage, "skew_clock", {}, times=0, given={"by_ms": by_ms})
@@ -166,6 +200,33 @@ async def clock(stage: Stage) -> None:
     no_gaps(stage, "clocks apart and together")
     doubled = [row for row in stage.table("halts") if row["code"].startswith("CLOCK") and row["level"] > 1]
     stage.report.require(not doubled, "clocks apart and together", "never more than a pause")
+    await _drift(stage)
+
+
+async def _one_re_sign(stage: Stage) -> None:
+    """An entry is answered that its time is wrong: it is signed once more under the same id, and is one order."""
+    fault = "an entry answered with 10002"
+    link = await hit_create(stage, fault, "answer", {"code": 10002})
+
+    async def over() -> Any:
+        return next((row for row in stage.table("orders") if row["link_id"] == link and is_over(row)), None)
+
+    await stage.expect(fault, over, lambda row: f"the order is {row['state']}", EXIT_S)
+    made = sum(row["orderLinkId"] == link for row in (await stage.venue()).newest())
+    stage.report.require(made == 1, fault, f"signed again under the same id: {made} order at the venue")
+
+
+async def _drift(stage: Stage) -> None:
+    """More than a quarter of a second apart is told, and stops nothing."""
+    fault = f"clocks {DRIFT_MS / 1000:g} s apart"
+    began_s = await arm(stage, "skew_clock", {}, times=0, given={"by_ms": DRIFT_MS})
+
+    async def told() -> Any:
+        return stage.incident("SLO_CLOCK_OFFSET") or stage.incident("CLOCK")
+
+    await stage.expect(fault, told, lambda row: f"a {row['severity']} {row['kind']}", SAMPLED_S, since_s=began_s)
+    stage.report.require(not await _clock_halt(stage), fault, "nothing is paused")
+    await bars_go_on(stage, fault, RETURNS_S)
 
 
 async def _no_reads(stage: Stage) -> float:
@@ -207,6 +268,10 @@ def _busy(stage: Stage) -> set[str]:
 
 def _verdicts_of_others(stage: Stage) -> int:
     return sum(row["instance"] not in _busy(stage) for row in stage.table("bars"))
+
+
+def _transitions_of_others(stage: Stage) -> int:
+    return sum(line.get("instance") != BUSY for line in stage.daemon.said("instance.transition"))
 
 
 def _late_of_others(stage: Stage) -> int:

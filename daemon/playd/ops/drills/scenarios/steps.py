@@ -32,14 +32,14 @@ async def arm(
     return began_s
 
 
-async def hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any]) -> str:
-    """Let a fault hit the next order of the busy instance; that order's link id."""
+async def hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any], *, times: int = 1) -> str:
+    """Let a fault hit the next order of the busy instance, so many times; that order's link id."""
     known = {row["link_id"] for row in stage.table("orders")}
-    await arm(stage, kind, {"path": CREATE, "symbol": BUSY_SYMBOL}, given=given)
+    await arm(stage, kind, {"path": CREATE, "symbol": BUSY_SYMBOL}, given=given, times=times)
 
     async def hit() -> str:
         rows = (await stage.exchange.admin("GET", "faults"))["faults"]
-        if not any(row["hits"] for row in rows):
+        if sum(int(row["hits"]) for row in rows) < times:
             return ""
         new = [
             row

@@ -1,12 +1,13 @@
 """Drills of the venue and the way to it: lost answers, lost requests, silence, throttling, absence, forced closes."""
 
+from decimal import Decimal
 from typing import Any, Final
 
 import anyio
 
 from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL, RESTING_SYMBOL
 from playd.ops.drills.scenarios.steps import (
     BAR_MS,
     CREATE,
@@ -16,6 +17,7 @@ from playd.ops.drills.scenarios.steps import (
     bars_go_on,
     heal,
     hit_create,
+    holds,
     is_over,
     no_gaps,
 )
@@ -33,6 +35,15 @@ FORCED_S: Final = 10.0
 COVERED_S: Final = 40.0
 STORM_CUTS: Final = 20
 STORM_EVERY_S: Final = 2.0
+SLOW: Final = 6.0
+"""Market minutes per minute."""
+
+LIMITED_S: Final = 90.0
+"""The daemon has used up its connects of a minute."""
+
+WARNED_S: Final = 40.0
+ALARMED_S: Final = 130.0
+"""Thirty seconds and two minutes, and the look that is taken every five seconds."""
 DOWN_S: Final = 30.0
 """The market waits ten seconds for a daemon that is lost, then it goes on."""
 QUARANTINE_S: Final = 90.0
@@ -116,8 +127,48 @@ async def reconnect_storm(stage: Stage) -> None:
     opened = [row["wall_ms"] for row in await stage.exchange.entries("opened") if row["wall_ms"] >= began_ms]
     most = max((sum(start <= each < start + 60_000 for each in opened) for start in opened), default=0)
     stage.report.require(most <= 20, f"{STORM_CUTS} cuts of both sockets", f"at most {most} private connects in a minute")
-    await bars_go_on(stage, "storm over", RETURNS_S)
+    await bars_go_on(stage, "storm over", LIMITED_S)
     no_gaps(stage, "storm over")
+    await _private_socket_away(stage)
+
+
+async def _private_socket_away(stage: Stage) -> None:
+    """The private socket alone is not let in for two minutes, while a position is open: the account is polled, and says so."""
+    fault = "private socket not let in"
+    await stage.until_covered(HELD_SYMBOL)
+    await stage.exchange.release(SLOW)  # so that the position is still there in two minutes
+    began_s = await arm(stage, "refuse_connection", {"socket": "private"}, times=0)
+    await arm(stage, "cut", {"socket": "private"})
+
+    async def told(severity: str) -> bool:
+        found = stage.incident("SLO_PRIVATE_DOWN")
+        return found is not None and found["severity"] == severity and found["resolved_ms"] is None
+
+    await stage.expect(fault, lambda: told("warning"), "a warning", WARNED_S, since_s=began_s)
+    async with stage.exchange.hand() as hand:
+        removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+        await hand.remove_stop(HELD_SYMBOL)
+    await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_S, since_s=removed_s)
+    await stage.expect(fault, lambda: told("critical"), "a critical incident", ALARMED_S, since_s=began_s)
+    entered = [
+        row for row in stage.table("bars") if row["verdict"] == "ENTERED" and row["processed_ms"] > _wall(stage, removed_s)
+    ]
+    stage.report.require(not entered, fault, f"{len(entered)} entries of accounts that are only polled")
+    await stage.exchange.release(SPEED)
+    healed_s = await heal(stage)
+
+    async def over() -> bool:
+        found = stage.incident("SLO_PRIVATE_DOWN")
+        return found is not None and found["resolved_ms"] is not None
+
+    await stage.expect("private socket let in", over, "the incident is over", RETURNS_S, since_s=healed_s)
+    await bars_go_on(stage, "private socket let in", RETURNS_S)
+
+
+def _wall(stage: Stage, moment_s: float) -> int:
+    """A monotonic moment on the wall clock."""
+    clock = stage.world.clock
+    return clock.wall_ms() - round((clock.mono_s() - moment_s) * 1000)
 
 
 async def half_open(stage: Stage) -> None:
@@ -141,20 +192,6 @@ async def half_open(stage: Stage) -> None:
     await stage.expect("public socket speaks again", back, "connected anew", RETURNS_S, since_s=began_s)
     await bars_go_on(stage, "public socket speaks again", RETURNS_S)
     no_gaps(stage, "public socket silent")
-
-
-async def rate_trouble(stage: Stage) -> None:
-    """DRL-16, without a ban: entries are throttled, and so is the repair of a stop."""
-    await stage.open(guardian=False)
-    link = await hit_create(stage, "entry answered with 10006", "answer", {"code": 10006})
-
-    async def over() -> Any:
-        return next((row for row in stage.table("orders") if row["link_id"] == link and is_over(row)), None)
-
-    await stage.expect("entry answered with 10006", over, lambda row: f"the order is {row['state']}", TRADED_S)
-    began_s = await arm(stage, "remove_stop", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
-    await arm(stage, "answer", {"path": "/v5/position/trading-stop"}, times=3, given={"code": 10006})
-    await stage.expect_covered(HELD_SYMBOL, "stop cancelled, repair answered with 10006", COVERED_S, since_s=began_s)
 
 
 async def venue_down(stage: Stage) -> None:
@@ -188,7 +225,7 @@ async def venue_down(stage: Stage) -> None:
 
 
 async def venue_acts(stage: Stage) -> None:
-    """DRL-21, of which the liquidation: the venue closes a position by force."""
+    """DRL-21: the venue closes positions by force, and ends a symbol."""
     await stage.open(guardian=False)
     began_s = await arm(stage, "liquidate", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
 
@@ -201,6 +238,42 @@ async def venue_acts(stage: Stage) -> None:
         return any(HELD_SYMBOL in row["scope"] and row["level"] >= 2 for row in stage.table("halts"))
 
     await stage.expect("position liquidated", halted, f"{HELD_SYMBOL} halted", FORCED_S, since_s=began_s)
+    await _taken_away(stage, "deleverage", BUSY, BUSY_SYMBOL)
+    await _delisted(stage)
+
+
+async def _taken_away(stage: Stage, kind: str, name: str, symbol: str) -> None:
+    """The venue closes a position for reasons of its own: booked to its owner, the symbol halted."""
+    fault = f"{kind} of {symbol}"
+    await holds(stage, name, symbol)
+    began_s = await arm(stage, kind, {"symbol": symbol, "account": ACCOUNT})
+
+    async def halted() -> bool:
+        return any(symbol in row["scope"] and row["level"] >= 2 for row in stage.table("halts"))
+
+    await stage.expect(fault, halted, f"{symbol} halted", TRADED_S, since_s=began_s)
+
+    async def agree() -> bool:
+        booked = sum(Decimal(row["signed_qty"]) for row in stage.table("virtual_positions") if row["symbol"] == symbol)
+        return booked == (await stage.venue()).positions[symbol]
+
+    await stage.expect(fault, agree, "the books say what the venue says", FORCED_S)
+
+
+async def _delisted(stage: Stage) -> None:
+    """A symbol ends: its resting entry is gone, and no other one is sent."""
+    fault = f"{RESTING_SYMBOL} is taken off the list"
+    began_s = await arm(stage, "delist", {"symbol": RESTING_SYMBOL})
+
+    async def over() -> bool:
+        rows = [row for row in stage.table("orders") if row["symbol"] == RESTING_SYMBOL]
+        return all(is_over(row) for row in rows)
+
+    await stage.expect(fault, over, "its orders are over in the books", RETURNS_S, since_s=began_s)
+    sent = sum(params["symbol"] == RESTING_SYMBOL for _, params in (await stage.venue()).creates)
+    await bars_go_on(stage, fault, RETURNS_S)
+    after = sum(params["symbol"] == RESTING_SYMBOL for _, params in (await stage.venue()).creates)
+    stage.report.require(after - sent <= 1, fault, f"{after - sent} orders are sent afterwards")
 
 
 async def downtime(stage: Stage) -> None:

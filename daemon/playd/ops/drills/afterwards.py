@@ -1,0 +1,86 @@
+"""
+Half an hour of market behind the last fault of a drill, in which nothing is done.
+
+What must be true then is the same for every drill: everybody decides bars again, on the values of a run that nothing disturbed;
+no halt and no incident is left but those that the drill says a person must lift.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from playd.market.synthetic import SyntheticFeed
+from playd.ops.drills.catalog import Drill
+from playd.ops.drills.programs import until
+from playd.ops.drills.stage import SEED, Stage
+from playd.ops.drills.undisturbed import told_truths, truths
+from playd.plays.load import load_play
+
+AFTER_BARS: Final = 30
+SETTLED_S: Final = 20.0
+FAULT: Final = "half an hour later"
+
+
+async def half_an_hour(stage: Stage, drill: Drill) -> None:
+    """Let thirty bars pass behind a drill and look at what is left of it."""
+    await stage.exchange.admin("DELETE", "faults")
+    passed = await stage.bars_pass(AFTER_BARS)
+    stage.report.require(passed, FAULT, f"{AFTER_BARS} bars are decided by every instance that runs")
+    if passed:
+        await _settled(stage, drill)
+        await _as_undisturbed(stage)
+
+
+async def _settled(stage: Stage, drill: Drill) -> None:
+    """What a rule raised a rule has lifted, and what needs a person is what the drill says."""
+
+    async def only_known() -> bool:
+        return not _halts(stage, drill) and not _incidents(stage, drill)
+
+    await until(only_known, SETTLED_S)
+    halts, incidents = _halts(stage, drill), _incidents(stage, drill)
+    stage.report.require(not halts, FAULT, f"halts that nobody expects: {', '.join(halts) or 'none'}")
+    stage.report.require(not incidents, FAULT, f"critical incidents that nobody expects: {', '.join(incidents) or 'none'}")
+    if drill.incident:
+        known = stage.incident(drill.incident)
+        stage.report.require(known, FAULT, f"incident {drill.incident} was {'opened' if known else 'never opened'}")
+
+
+def _halts(stage: Stage, drill: Drill) -> list[str]:
+    """Halts in force that the drill does not leave to a person."""
+    rows = [row for row in stage.table("halts") if row["lifted_ms"] is None and row["code"] not in drill.leaves]
+    return [f"{row['code']} level {row['level']} on {row['scope']}" for row in rows]
+
+
+def _incidents(stage: Stage, drill: Drill) -> list[str]:
+    known = (*drill.leaves, *drill.incidents, drill.incident, *(("HALTED",) if drill.leaves else ()))
+    rows = [row for row in stage.table("incidents") if row["resolved_ms"] is None and row["severity"] == "critical"]
+    return [f"{row['kind']} on {row['scope']}" for row in rows if row["kind"] not in known]
+
+
+async def _as_undisturbed(stage: Stage) -> None:
+    """The newest bar of every running instance is decided on the values of a run that nothing disturbed."""
+    await stage.exchange.hold()
+    anchors = {row["name"]: row["anchor_ms"] for row in stage.table("instances")}
+    feed = SyntheticFeed(SEED)
+    differing, compared = [], 0
+    for row in await stage.instances():
+        name = row["name"]
+        if name not in stage.plays:
+            continue
+        ran = await stage.ctl("explain", name, "--json")
+        told = ran.data["explanation"] if ran.code == 0 else None
+        if told is None:
+            differing.append(f"{name} explains nothing: {ran.text.strip()[:200]}")
+            continue
+        play = load_play(stage.plays[name], name)
+        close_ms = _epoch_ms(told["time"])
+        candles = feed.candles(play.symbol, anchors[name], close_ms)
+        compared += 1
+        if truths(play, candles, close_ms) != told_truths(told):
+            differing.append(f"{name} at {told['time']}")
+    seen = f"the next decision of {compared} instances is that of an undisturbed run"
+    stage.report.require(compared and not differing, FAULT, f"other values: {', '.join(differing)}" if differing else seen)
+
+
+def _epoch_ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)
