@@ -147,9 +147,14 @@ class FakeVenue:
         self.transfers.append(transfer_of(amount, self.clock.wall_ms()))
 
     def open_foreign(self, qty: Decimal, symbol: str = SYMBOL) -> None:
-        """Somebody opens a position in the venue's app."""
+        """Somebody opens a position in the venue's app, or trades against the one that is there; a sale is negative."""
         self._ids += 1
-        self._execute(symbol, Side.BUY, qty, self.price, link="", order_id=f"app-{self._ids}", stop_type="", closed=ZERO)
+        side, held = Side.BUY if qty > 0 else Side.SELL, self.signed(symbol)
+        closed = min(abs(qty), abs(held)) if held * qty < 0 else ZERO
+        self._execute(symbol, side, abs(qty), self.price, link="", order_id=f"app-{self._ids}", stop_type="", closed=closed)
+        if held * qty < 0 and abs(qty) > abs(held):
+            self._move(symbol, -held, self.price)  # flat for a moment: what hung on the position is gone
+            qty += held
         self._move(symbol, qty, self.price)
         self._tell_position(symbol)
 

@@ -3,7 +3,7 @@ What the venue reports becomes ledger rows: orders move through their machine, e
 events for instances are put into the outbox. Synchronous and repeatable: the same report twice changes nothing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -12,7 +12,7 @@ from playd.core.orders import Action, Execution, IntentClass, OrderState, VenueO
 from playd.core.record import Recorder
 from playd.orders.caps import Caps
 from playd.orders.fills import Fills
-from playd.orders.fold import DELIVERY, moves_position
+from playd.orders.fold import DELIVERY, REST, moves_position
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
@@ -34,6 +34,7 @@ _FORCED_CREATES: Final = frozenset(
     }
 )
 _KNOWN_TYPES: Final = frozenset({"Trade", "BlockTrade", "MovePosition", "Funding", "Baseline"}) | _FORCED_TYPES
+_ZERO: Final = Decimal(0)
 ENTRY_ACTIONS: Final = frozenset({Action.ENTER, Action.ADD})
 
 
@@ -128,6 +129,36 @@ class Booking:
         """Book an execution once: share, order, outbox. False if it was known."""
         if self._fills.known(execution.exec_id):
             return False
+        parts = self._turned(execution)
+        for part in parts:
+            self._book_one(part, source)
+        return True
+
+    def _turned(self, execution: Execution) -> tuple[Execution, ...]:
+        """
+        An execution that closes an instance's position and opens the other side, as the venue's button to reverse does: the
+        first part is its owner's loss or gain, the rest is somebody else's position under a name of its own.
+        """
+        holder = self._sole_holder(execution.symbol) if moves_position(execution) else None
+        if holder is None or self._order_of(execution) is not None:
+            return (execution,)
+        held = self._fills.position(holder, execution.symbol)
+        if held.side is not execution.side.opposite or execution.qty <= abs(held.signed_qty):
+            return (execution,)
+        closing, share = abs(held.signed_qty), abs(held.signed_qty) / execution.qty
+        first = replace(execution, qty=closing, value=closing * execution.price, fee=execution.fee * share, closed_size=closing)
+        rest = replace(
+            execution,
+            exec_id=f"{execution.exec_id}{REST}",
+            qty=execution.qty - closing,
+            value=execution.value - first.value,
+            fee=execution.fee - first.fee,
+            closed_size=_ZERO,
+            exec_pnl=_ZERO,
+        )
+        return first, rest
+
+    def _book_one(self, execution: Execution, source: str) -> None:
         with self._ledger.atomic(self._fills.forget_cache):
             row = self._order_of(execution)
             owner, action, reason = self._attribute(execution, row)
@@ -147,7 +178,6 @@ class Booking:
         self.news.posted = True
         if moves_position(execution):
             self.news.fills.append((execution.symbol, link or execution.exec_id))
-        return True
 
     def apply(
         self,

@@ -49,7 +49,7 @@ class Facts:
             verdict_exists=desk.verdicts.find(intent.instance_uid, clock_ms, intent.bar_close_ms) is not None,
             intent_exists=intent_exists,
             working_entries=sum(1 for row in live if row.owner == intent.instance_uid and not row.reduce_only),
-            unresolved=_unresolved(live) or self._open_check(intent.symbol) or self._not_ours(intent.symbol),
+            unresolved=_unresolved(live) or self._open_check(intent.symbol) or self._not_ours(intent),
             day_usd=day_usd,
             day_orders=day_orders,
             entries_hour_instance=desk.book.recent_entries(now_ms - HOUR_MS, intent.instance_uid) if hourly else 0,
@@ -69,10 +69,14 @@ class Facts:
     def _open_check(self, symbol: str) -> str:
         return self._protection.open_check(symbol) if self._protection is not None else ""
 
-    def _not_ours(self, symbol: str) -> str:
+    def _not_ours(self, intent: Intent) -> str:
         """The stop of an entry is the stop of the whole position: it would move the one of somebody else's."""
-        held = self._desk.fills.position(FOREIGN, symbol).signed_qty
-        return f"{held} on {symbol} is nobody's here" if held else ""
+        fills, symbol = self._desk.fills, intent.symbol
+        held = fills.position(FOREIGN, symbol).signed_qty
+        if held:
+            return f"{held} on {symbol} is nobody's here"
+        other = fills.against(symbol, intent.side, intent.instance_uid)
+        return f"instance {other} holds the other side of {symbol}; the venue would net the two" if other else ""
 
     def _holdings(self) -> tuple[Holding, ...]:
         """Every owner's position, at the mark last seen; at its entry price where nobody here watches the symbol."""

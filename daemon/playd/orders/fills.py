@@ -206,6 +206,16 @@ class Fills:
         """What the venue's position must be: the sum of all shares, foreign included."""
         return sum((share.position.signed_qty for share in self.shares(symbol)), Decimal(0))
 
+    def against(self, symbol: str, side: Side, owner: str) -> str:
+        """Another owner whose share of a symbol stands on the other side than an order of `side`; empty when there is none."""
+        sign = "<" if side is Side.BUY else ">"
+        found = self._ledger.row(
+            "SELECT instance FROM virtual_positions WHERE account = ? AND symbol = ? AND instance <> ?"
+            f" AND CAST(signed_qty AS REAL) {sign} 0",
+            (self.account, symbol, owner),
+        )
+        return "" if found is None else str(found["instance"])
+
     def shares(self, symbol: str | None = None) -> list[Share]:
         """All shares ever held, flat ones included."""
         where, values = ("", (self.account,)) if symbol is None else (" AND symbol = ?", (self.account, symbol))

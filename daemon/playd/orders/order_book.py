@@ -95,8 +95,8 @@ class OrderBook:
     ) -> OrderRow:
         """
         Write the order of one attempt, about to be sent: `INTENT` and `SENT` in one step, so that nothing is left to write
-        between the commit and the bytes. The link id must be the one that its identity gives, unless it is not `proved`: then it
-        is an order found at the venue whose decision is not known.
+        between the commit and the bytes. The link id must be the one that its identity gives, unless it is not `proved`: then
+        it is an order found at the venue whose decision is not known.
         """
         if proved and request.link_id != link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, attempt):
             raise Broken(f"link id {request.link_id} does not belong to {identity} attempt {attempt}")

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from playd.core.ids import is_guardians, is_ours, tag_of
 from playd.core.orders import OrderState
+from playd.orders.fold import ADOPTED, BASELINE, REST
 from playd.orders.halts import ALL, account_scope, instance_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
 

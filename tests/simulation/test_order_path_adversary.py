@@ -1,0 +1,176 @@
+"""Two instances on one symbol, exits under way when others close, funding at a flip: what an opponent would try."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from playd.core.orders import Action, IntentClass, Side
+from playd.orders.fills import FillEvent, FundingEvent
+from playd.orders.fold import fold
+from playd.orders.order_book import FOREIGN
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
+from tests.simulation.venue_script import EventFault, Script
+from tests.virtual_time import in_virtual_time
+
+OTHER = "beta2345"
+
+
+def sums(life: OrderWorld) -> None:
+    """What always holds of shares: they add up to the venue, and each is the fold of its executions."""
+    desk = life.account.desk
+    assert desk.fills.net(SYMBOL) == life.venue.signed()
+    for share in desk.fills.shares():
+        assert fold(desk.fills.executions(share.owner, share.symbol)) == share.position
+
+
+def held(life: OrderWorld, owner: str) -> Decimal:
+    return life.account.desk.fills.position(owner, SYMBOL).signed_qty
+
+
+def test_an_entry_against_another_instances_position_is_refused_and_one_beside_it_is_not() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            long, other = await life.register(UID), await life.register(OTHER)
+            await long.submit(entry(qty="0.030"), READY)
+            await anyio.sleep(1.0)
+            against = await other.submit(entry(side=Side.SELL, uid=OTHER), READY)
+            beside = await other.submit(entry(120_000, uid=OTHER), READY)
+            await anyio.sleep(1.0)
+
+            assert (against.code, beside.code) == ("UNRESOLVED", "SENT")
+            assert "the other side" in against.text
+            assert (held(life, UID), held(life, OTHER)) == (Decimal("0.030"), Decimal("0.010"))
+            sums(life)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("doubled", [True, False])
+def test_a_position_that_a_hand_reverses_is_closed_for_its_owner_and_the_rest_is_nobodys(doubled: bool) -> None:
+    async def body() -> None:
+        life = build(script=Script(events=[EventFault.NONE] * 6 + [EventFault.DOUBLED] * 20 * doubled))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.030"), READY)
+            await anyio.sleep(1.0)
+            taken(port)
+            life.venue.price += 100
+            life.venue.open_foreign(Decimal("-0.060"))
+            await anyio.sleep(1.0)
+            events = [event for event in taken(port) if isinstance(event, FillEvent)]
+            assert [(event.reason, event.execution.qty, event.order_done) for event in events] == [
+                ("manual", Decimal("0.030"), True)
+            ]
+            assert port.position().position.realised == 3
+            assert (held(life, UID), held(life, FOREIGN)) == (0, Decimal("-0.030"))
+            assert [halt.code for halt in life.halts.in_force()] == ["MANUAL_CLOSE"]
+            sums(life)
+            await life.account.strangers.close(SYMBOL, key="k")
+            assert life.venue.signed() == 0
+            assert (await life.account.reconcile("test")).result == "match"
+            assert [each.kind for each in life.account.desk.incidents.open_ones()] == ["MANUAL_CLOSE"]
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("hand", ["close", "stop", "liquidation"])
+def test_an_exit_under_way_ends_when_somebody_else_closes_the_position_first(hand: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.resting = True
+            await port.submit(leave(), READY)
+            life.venue.resting = False
+            if hand == "stop":
+                life.venue.hit_stop()
+            else:
+                life.venue.close_by_hand()
+            await anyio.sleep(0.5)
+            life.venue.fill_resting()
+            await anyio.sleep(40.0)
+            placed = len(life.venue.placed)
+            await anyio.sleep(60.0)
+
+            assert (life.venue.signed(), held(life, UID), held(life, FOREIGN)) == (0, 0, 0)
+            assert len(life.venue.placed) == placed == 2
+            assert life.account.desk.book.open_intents() == []
+            sums(life)
+
+    in_virtual_time(body)
+
+
+def test_a_partial_exit_beside_a_stop_that_fires_closes_no_more_than_there_is() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.030"), READY)
+            await anyio.sleep(1.0)
+            life.venue.resting = True
+            await port.submit(replace(leave(qty="0.010"), action=Action.REDUCE), READY)
+            life.venue.resting = False
+            life.venue.hit_stop()
+            await anyio.sleep(0.2)
+            life.venue.fill_resting()
+            await anyio.sleep(30.0)
+
+            assert (life.venue.signed(), held(life, UID)) == (0, 0)
+            assert sum(order.qty for order in life.venue.effects if order.reduce_only) == Decimal("0.010")
+            sums(life)
+
+    in_virtual_time(body)
+
+
+def test_funding_of_a_stamp_between_exit_and_reversal_belongs_to_the_position_it_was_charged_for() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            stamp_ms = life.world.clock.wall_ms()
+            await anyio.sleep(0.5)
+            await port.submit(leave(), READY)
+            await anyio.sleep(0.5)
+            await port.submit(entry(180_000, side=Side.SELL), READY)
+            await anyio.sleep(0.5)
+            taken(port)
+            life.venue.pay_funding(Decimal("0.4"), at_ms=stamp_ms)
+            await anyio.sleep(1.0)
+
+            assert [event.amount_usdt for event in taken(port) if isinstance(event, FundingEvent)] == [Decimal("0.4")]
+            assert port.position().position.signed_qty == Decimal("-0.010")
+            assert life.halts.in_force() == []
+            sums(life)
+
+    in_virtual_time(body)
+
+
+def test_a_stop_moved_while_an_exit_is_under_way_is_no_second_exit() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.resting = True
+            await port.submit(leave(), READY)
+            move = replace(leave(180_000), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49900.0"))
+            await port.submit(move)
+            life.venue.resting = False
+            life.venue.fill_resting()
+            await anyio.sleep(20.0)
+            reasons = [event.reason for event in taken(port) if isinstance(event, FillEvent)]
+
+            assert reasons == ["signal", "signal"]
+            assert (life.venue.signed(), life.venue.stop_of()) == (0, 0)
+            sums(life)
+
+    in_virtual_time(body)
