@@ -15,12 +15,14 @@ from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
+import orjson
 import pytest
 
 from playd.core.modes import Environment
 from playd.core.orders import Action, Intent, IntentClass, OrderState, Side
 from playd.core.secret import Secret
-from playd.market.synthetic import SyntheticFeed
+from playd.core.timeframes import MINUTE_MS
+from playd.market.synthetic import START_MS, SyntheticFeed
 from playd.orders.account import Account
 from playd.orders.halts import Halts
 from playd.orders.instance_port import InstancePort
@@ -102,6 +104,7 @@ STORIES: Final = {
     "timeout-without": Story([fault("answer", CREATE, with_={"code": 10000})], end=None),
     "server-error-with-effect": Story([fault("answer", CREATE, with_={"code": 10016, "effect": True})]),
     "http-503-with-effect": Story([fault("answer", CREATE, with_={"http": 503, "effect": True})]),
+    "forbidden": Story([fault("answer", CREATE, with_={"http": 403, "text": "access too frequent"})], end=Decimal(0)),
     "http-500": Story([fault("answer", CREATE, with_={"http": 500})], end=None),
     "reads-fail": Story(
         [fault("drop_reply", CREATE), fault("answer", {"path": "/v5/order/[rh]*"}, times=4, with_={"http": 502})]
@@ -146,6 +149,9 @@ FOR_EVERYBODY: Final = {
     "rules-changed": Story([fault("change_rules", CREATE, with_={"min_qty": 1, "min_notional_usdt": 1000})]),
 }
 """What an account of its own does not keep from the others."""
+
+AT_A_STAMP: Final = {"funding-spike": Story([fault("funding_spike", with_={"rate": 0.01})])}
+"""What needs a time of funding."""
 
 
 def order_intent(world: World, name: str, symbol: str, price: Decimal, *, leaves: bool) -> Intent:
@@ -217,7 +223,7 @@ class Life:
         return self.findings()
 
     def arm(self, faults: list[dict[str, Any]]) -> None:
-        mine = {} if self.name in FOR_EVERYBODY else {"account": self.name}
+        mine = {} if self.name in (*FOR_EVERYBODY, *AT_A_STAMP) else {"account": self.name}
         named = [{**each, "name": f"{self.name}/{each['kind']}", "where": {**each["where"], **mine}} for each in faults]
         self.exchange.faults.arm(read_posted({"faults": named}))
 
@@ -242,7 +248,7 @@ async def daemon_account(world: World, venue: BybitVenue, directory: PurePath, n
 
 async def tell(world: World, exchange: Exchange, port_number: int, directory: PurePath, name: str) -> list[str]:
     """One story from its account's start; what is wrong in the end."""
-    story = {**STORIES, **FOR_EVERYBODY}[name]
+    story = {**STORIES, **FOR_EVERYBODY, **AT_A_STAMP}[name]
     key, secret = exchange.create_account(name, wallet_usdt=Decimal(100_000))
     books = next(each for each in exchange.books.accounts.values() if each.alias == name)
     access = venue_account(name, Environment.LOCAL, local_hosts(port_number), Secret(key), Secret(secret))
@@ -296,3 +302,22 @@ async def test_whatever_goes_wrong_the_daemon_ends_with_what_the_exchange_says(t
             if len(sent) > 1:
                 told[account.alias].append(f"orders of one decision: {sent}")
     assert {name: found for name, found in told.items() if found} == {}
+
+
+async def test_a_funding_spike_is_booked_as_what_the_exchange_has_taken(tmp_path: PurePath) -> None:
+    world = real_world()
+    feed = SyntheticFeed(3, start_ms=START_MS + 8 * 60 * MINUTE_MS - MINUTE_MS)
+    config = ExchangeConfig(tmp_path / "exchange.sqlite", speed=30.0, rate_limits=False)
+    exchange = Exchange(world, feed, config)
+    async with exchange.running() as info:
+        while not exchange.books.time.inside:
+            await anyio.lowlevel.checkpoint()
+        assert await tell(world, exchange, info.port, tmp_path, "funding-spike") == []
+        (books,) = exchange.books.accounts.values()
+        page = exchange.records.log(books.uid, {"type": "SETTLEMENT"}, (), 10, "")
+    taken = [-Decimal(orjson.loads(row)["change"]) for row in page.bodies]
+    ledger = Ledger.open(world.disk, world.clock, tmp_path / "funding-spike" / "ledger.sqlite")
+    booked = [Decimal(row["fee"]) for row in ledger.rows("SELECT fee FROM executions WHERE exec_type = 'Funding'")]
+    ledger.close()
+    assert booked == taken
+    assert taken[0] > 0

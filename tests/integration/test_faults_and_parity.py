@@ -67,7 +67,7 @@ def test_a_cut_public_socket_doubled_frames_and_wrong_tickers_change_no_decision
 
     assert first_difference(side_of(result), daemon) is None
     assert len(daemon.trades) > 10
-    assert {"cut", "duplicate_frame", "crossed_book"} <= hits
+    assert {"cut", "duplicate_frame", "crossed_book", "stale_ticker"} <= hits
 
 
 @pytest.mark.slow
