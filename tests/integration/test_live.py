@@ -139,6 +139,7 @@ async def test_an_instance_with_real_money_is_armed_by_a_person_and_disarmed_at_
                 assert (await someone.refused("instance.start", name="mine")).details["phrase"] == "LIVE main mine"
                 await someone.do("instance.start", name="mine", confirm="LIVE main mine")
                 await someone.until("running")
+                await change_settings(someone, config, running)
             running.process.send_signal(signal.SIGKILL)
             running.process.wait()
         config.write_text(config.read_text().replace("enabled = false", "enabled = true"))
@@ -146,6 +147,45 @@ async def test_an_instance_with_real_money_is_armed_by_a_person_and_disarmed_at_
             await anyio.to_thread.run_sync(running.wait_for, "daemon.ready")
             async with person(state) as someone:
                 await someone.until("running")  # the permission outlives the process, and asks for no phrase again
+
+
+async def bounds(someone: Person, gate: str) -> Any:
+    """What bounds a gate of the instance now."""
+    rows = (await someone.ask("instance.get", name="mine"))["pipeline"]
+    return next(row["bounds"] for row in rows if row["gate"] == gate)
+
+
+def read(file: Path) -> str:
+    return file.read_text()
+
+
+def write(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
+async def change_settings(someone: Person, config: Path, running: DaemonProcess) -> None:
+    """Tighter at once, looser behind a phrase, the rest at a start; wrong files change nothing, whoever asks."""
+    text = read(config)
+    write(config, text + "[risk]\nnet_pct = 50\ngross_pct = 200\n[streams]\nping_s = 10\n")
+    looked = {row["key"]: row["takes"] for row in (await someone.ask("config.check"))["changes"]}
+    assert looked == {"risk.net_pct": "now", "risk.gross_pct": "phrase", "streams.ping_s": "restart"}
+    assert (await bounds(someone, "exposure"))["net_pct"] == "100", "looking changes nothing"
+    assert (await someone.refused("config.reload")).details["phrase"] == "LOOSEN all"
+    assert [(await bounds(someone, "exposure"))[name] for name in ("net_pct", "gross_pct")] == ["50", "150"]
+    await someone.do("config.reload", confirm="LOOSEN all")
+    assert (await bounds(someone, "exposure"))["gross_pct"] == "200"
+    shown = {row["key"]: row for row in await someone.ask("config.get")}
+    assert [(shown["streams.ping_s"][name]) for name in ("value", "waits")] == ["20.0", "10.0"]
+    write(config, text + "[risk]\nnet_pct = 20\ngros_pct = 90\n")
+    assert "gross_pct" in (await someone.refused("config.reload")).message
+    assert (await bounds(someone, "exposure"))["net_pct"] == "50"
+    write(config, text + "[risk]\nnet_pct = 20\ngross_pct = 300\n")
+    running.process.send_signal(signal.SIGHUP)
+    line = await anyio.to_thread.run_sync(running.wait_for, "daemon.reload")
+    assert "taken: risk.net_pct" in line["msg"]
+    assert "need `playctl config reload`: risk.gross_pct" in line["msg"]
+    assert [(await bounds(someone, "exposure"))[name] for name in ("net_pct", "gross_pct")] == ["20", "200"]
+    write(config, text)
 
 
 async def arm(someone: Person, directory: Path) -> None:

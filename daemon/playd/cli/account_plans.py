@@ -27,6 +27,9 @@ from playd.world.ports import World
 
 Opened = AbstractAsyncContextManager[tuple[Account, Callable[[], Awaitable[None]]]]
 
+Numbers = Callable[[], OrderSettings]
+"""The order path's numbers as they are when an account is opened: a reload may have changed them since it was planned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
@@ -41,7 +44,7 @@ class Books:
 
 
 def paper_plan(
-    books: Books, universe: Universe, exchange: Exchange, record: InstanceRecord, play: Play, settings: OrderSettings
+    books: Books, universe: Universe, exchange: Exchange, record: InstanceRecord, play: Play, settings: Numbers
 ) -> AccountPlan:
     """A wallet on the embedded exchange with the Play's equity, fees and slippage; found again after a restart."""
 
@@ -61,15 +64,13 @@ def paper_plan(
             Secret(secret),
             lock_step=universe.plan.lock_step,
         )
-        own = replace(settings, leverage=Decimal(repr(play.account.max_leverage)))
+        own = replace(settings(), leverage=Decimal(repr(play.account.max_leverage)))
         return open_account(books, universe, account, own)
 
     return AccountPlan(record.account, Environment.LOCAL, opened)
 
 
-def watch_plan(
-    books: Books, universe: Universe, exchange: Exchange, record: InstanceRecord, settings: OrderSettings
-) -> AccountPlan:
+def watch_plan(books: Books, universe: Universe, exchange: Exchange, record: InstanceRecord, settings: Numbers) -> AccountPlan:
     """
     The wallet of an instance whose Play is not to be had: as it was left, with the rates and the leverage it has.
 
@@ -89,14 +90,14 @@ def watch_plan(
             Secret(secret),
             lock_step=universe.plan.lock_step,
         )
-        return open_account(books, universe, account, replace(settings, leverage=None))
+        return open_account(books, universe, account, replace(settings(), leverage=None))
 
     return AccountPlan(record.account, Environment.LOCAL, opened)
 
 
-def key_plan(books: Books, universe: Universe, account: VenueAccount, settings: OrderSettings) -> AccountPlan:
+def key_plan(books: Books, universe: Universe, account: VenueAccount, settings: Numbers) -> AccountPlan:
     """An account of a real key."""
-    return AccountPlan(account.alias, account.environment, lambda: open_account(books, universe, account, settings))
+    return AccountPlan(account.alias, account.environment, lambda: open_account(books, universe, account, settings()))
 
 
 @asynccontextmanager

@@ -21,13 +21,14 @@ from playd.cli.guardian_places import guardian_places
 from playd.cli.live_view import live_view
 from playd.cli.log_tap import LogTap
 from playd.cli.rehearsals import compile_for, rehearse_plays
+from playd.cli.reloading import Reloader
 from playd.cli.reports import Reports
 from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
 from playd.cli.shutdown import Shutdown
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
 from playd.cli.venue_accounts import has_key, key_accounts
 from playd.cli.watchers import Limits, Watchers, Ways, build_watchers, count_orders, ways_of
-from playd.control.context import Daemon, Progress
+from playd.control.context import Daemon, Progress, Reload
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
 from playd.control.health import beat_failures, status_line
@@ -114,11 +115,11 @@ async def _main(world: World, options: RunOptions) -> int:
     with world.process.signals() as signals:
         _log.info("daemon.starting", msg=__version__, state=str(loaded.locations.state_dir))
         async with open_records(world, loaded) as records:
-            return await _with_records(world, loaded, ways, feed, faults, records, streams, tap, signals)
+            return await _with_records(world, options, loaded, ways, feed, faults, records, streams, tap, signals)
 
 
-def _settings(world: World, options: RunOptions) -> Loaded:
-    """The settings with the flags on top."""
+def _settings(world: World, options: RunOptions, before: Loaded | None = None) -> Loaded:
+    """The settings with the flags on top; at a reload `before` is what was loaded last."""
     flags: dict[str, tuple[str, str]] = {}
     here = world.process.working_dir()
     if options.candles:
@@ -130,7 +131,7 @@ def _settings(world: World, options: RunOptions) -> Loaded:
         flags["market.speed"] = ("--speed", f"{options.speed:g}")
     if options.state:
         flags["daemon.state_dir"] = ("--state", str(here / options.state))
-    return load(world, flags=flags, config=options.config or None)
+    return load(world, flags=flags, config=options.config or None, before=before)
 
 
 def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed | None:
@@ -191,6 +192,7 @@ def _own_state_of(loaded: Loaded, feed: CandleFeed | None, options: RunOptions) 
 
 async def _with_records(
     world: World,
+    options: RunOptions,
     loaded: Loaded,
     ways: Ways,
     feed: CandleFeed | None,
@@ -278,6 +280,13 @@ async def _with_records(
             policy=load_policy(world, places.config_dir),
             chain=runtime.chain,
             open_account=runtime.open_account,
+            reload=Reloader(
+                lambda held: _settings(world, options, held),
+                runtime,
+                watchers.parts,
+                records.journal,
+                Incidents(records.ledger, world.clock, records.journal),
+            ),
         )
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
@@ -315,7 +324,7 @@ async def _serve(daemon: _Running, signals: AsyncIterator[Signal]) -> int:
         group.start_soon(_beat, daemon, name="watchdog")
         if daemon.world.process.is_terminal() and sys.stdout.isatty():
             group.start_soon(live_view, daemon.context, daemon.tap, name="live view")
-        cause = await _stop_signal(signals)
+        cause = await _stop_signal(signals, daemon.context.reload)
         daemon.context.guardian.announce_stop()
         group.cancel_scope.cancel()
     async with anyio.create_task_group() as group:
@@ -326,12 +335,24 @@ async def _serve(daemon: _Running, signals: AsyncIterator[Signal]) -> int:
     return 0 if in_time else 1
 
 
-async def _stop_signal(signals: AsyncIterator[Signal]) -> str:
+async def _stop_signal(signals: AsyncIterator[Signal], settings: Reload) -> str:
     async for received in signals:
         if received is not Signal.HUP:
             return str(received)
-        _log.warning("daemon.reload", msg="reloading settings is not available in this version; restart instead")
+        _reload(settings)
     return "signals ended"
+
+
+def _reload(settings: Reload) -> None:
+    """What HUP asks for. Nobody can type a phrase here, so that a looser limit stays as it was, and is named."""
+    try:
+        outcome = settings.reload("HUP")
+    except SettingsError as error:
+        _log.error("daemon.reload", msg=f"nothing was taken over: {error}")
+        return
+    parts = (("taken", outcome.taken), ("wait for a start", outcome.waiting), ("need `playctl config reload`", outcome.refused))
+    said = [f"{word}: {', '.join(change.name for change in found)}" for word, found in parts if found]
+    _log.info("daemon.reload", msg="; ".join(said) or "nothing differs")
 
 
 async def _hurry_on_second(signals: AsyncIterator[Signal], shutdown: Shutdown) -> None:

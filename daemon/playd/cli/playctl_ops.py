@@ -10,7 +10,7 @@ from playd.cli.stale_view import stale_events, stale_incidents
 from playd.control.client import Unreachable
 from playd.control.protocol import JsonObject
 from playd.control.render import json_text, render_pairs
-from playd.control.tables import ALERTS, BACKUPS, CHECKS, CONFIG, EVENTS, INCIDENTS, LIMITS, SLOS
+from playd.control.tables import ALERTS, BACKUPS, CHANGES, CHECKS, CONFIG, EVENTS, INCIDENTS, LIMITS, SLOS
 
 EXIT_DEGRADED: Final = 9
 EXIT_DIFFERENCE: Final = 10
@@ -55,6 +55,8 @@ def register(app: typer.Typer) -> None:
     add(creds, "check", "playctl creds check main")(creds_check)
     config = _group(app, "config", "Settings as the daemon runs with them.")
     add(config, "show", "playctl config show --origin")(config_show)
+    add(config, "check", "playctl config check")(config_check)
+    add(config, "reload", "playctl config reload")(config_reload)
 
 
 def _group(app: typer.Typer, name: str, text: str) -> typer.Typer:
@@ -284,3 +286,25 @@ async def config_show(
     rows = (await session.ask("config.get"))["data"]
     session.show_rows(rows, CONFIG if origin else CONFIG[:2], empty="")
     return 0
+
+
+async def config_check(session: Session) -> int:
+    """Hold the files against what runs, and change nothing. Exit 0: the same; 10: they differ; 6: the files are wrong."""
+    data = (await session.ask("config.check"))["data"]
+    return _show_changes(session, data, EXIT_DIFFERENCE if data["changes"] else 0)
+
+
+async def config_reload(
+    session: Session,
+    confirm: Annotated[str, typer.Option("--confirm", help="The phrase for a looser limit, for scripts.")] = "",
+) -> int:
+    """Take the files over: `live` keys now, others at the next start. Exit 6 for wrong files, which change nothing."""
+    return _show_changes(session, (await session.change("config.reload", {"confirm": confirm}))["data"], 0)
+
+
+def _show_changes(session: Session, data: JsonObject, code: int) -> int:
+    if session.as_json:
+        print(json_text(data))
+    else:
+        session.show_rows(data["changes"], CHANGES, empty="nothing differs")
+    return code

@@ -41,6 +41,7 @@ from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.restart import RestartBudget
 from playd.supervisor.shadow import ShadowPlace
 from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorRules
+from playd.supervisor.turns import Pen, Turns
 from playd.venues.bybit.environment import Hosts, VenueAccount, local_hosts
 from playd.venues.bybit.socket import ConnectLimiter, SocketTiming
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
@@ -54,10 +55,10 @@ SHADOWED: Final = (Environment.LIVE, Environment.DEMO, Environment.LOCAL, Enviro
 """Which of the open markets a shadow follows, the first there is: mainnet before the exchange of our own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RuntimePlan:
     """
-    What to run on.
+    What to run on. A reload replaces `settings` whole; nothing else ever changes.
 
     Attributes:
         feed: Candles of the embedded exchange; None when no instance needs it.
@@ -191,12 +192,27 @@ class Runtime:
                 raise OperatorError(f"there is no account {record.account} and no embedded exchange")
             universe = self.universes[Environment.LOCAL]
             if play is None:
-                return watch_plan(books, universe, self.exchange, record, self._paper_settings())
-            return paper_plan(books, universe, self.exchange, record, play, self._paper_settings())
-        settings = OrderSettings.from_settings(self.plan.settings, record.account)
-        if account.environment is Environment.LOCAL:
-            settings = self._at_market_speed(settings)
-        return key_plan(books, self.universes[account.environment], account, settings)
+                return watch_plan(books, universe, self.exchange, record, self._paper_settings)
+            return paper_plan(books, universe, self.exchange, record, play, self._paper_settings)
+        return key_plan(books, self.universes[account.environment], account, lambda: self._key_settings(account.alias))
+
+    def take_settings(self, settings: Settings) -> None:
+        """Let new settings hold from now on, in every account that is open. Leverage is the venue's, and stays as it was set."""
+        self.plan.settings = settings
+        for alias, held in self.accounts.held.items():
+            account = held.account or held.opening
+            if account is None:
+                continue
+            desk = account.desk
+            fresh = self._key_settings(alias) if alias in self.plan.key_accounts else self._paper_settings()
+            desk.settings = replace(fresh, leverage=desk.settings.leverage)
+            desk.caps.counts = account.environment is not Environment.LOCAL or fresh.limits.counts
+
+    def _key_settings(self, alias: str) -> OrderSettings:
+        """The order path's numbers of an account with a key."""
+        settings = OrderSettings.from_settings(self.plan.settings, alias)
+        local = self.plan.key_accounts[alias].environment is Environment.LOCAL
+        return self._at_market_speed(settings) if local else settings
 
     def _paper_settings(self) -> OrderSettings:
         """The order path's numbers of a local account: of the declared one, else the defaults."""
@@ -275,6 +291,8 @@ async def open_runtime(
             place_of=lambda record, play: runtime.place_of(record, play),
             report=reports.instance,
             refresh=lambda slot: runtime.supervisor.refresh(slot),
+            turns=Turns(),
+            pen=Pen(world.clock),
             code=code_version(),
         )
         numbers = plan.settings.supervisor
@@ -301,11 +319,12 @@ async def open_runtime(
             world, plan, ledger, halts, journal, records, accounts, armings, supervisor, exchange, universes, times
         )
         clock_watch = ClockWatch(world.clock, times, halts, incidents, journal)
-        arming_watch = ArmingWatch(armings, incidents, journal, supervisor, plan.settings.arming, world.clock)
+        arming_watch = ArmingWatch(armings, incidents, journal, supervisor, lambda: plan.settings.arming, world.clock)
         async with anyio.create_task_group() as group:
             await clock_watch.begin()
             group.start_soon(clock_watch.run, name="clock watch")
             group.start_soon(arming_watch.run, name="arming watch")
+            group.start_soon(parts.turns.run, name="turns")
             await group.start(accounts.run, name="accounts")
             await group.start(supervisor.run, name="supervisor")
             yield runtime

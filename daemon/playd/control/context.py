@@ -14,6 +14,7 @@ from playd.orders.account import Account
 from playd.orders.halts import Halts
 from playd.orders.ledger import Ledger
 from playd.settings.policy import Policy
+from playd.settings.reload import Outcome
 from playd.supervisor.accounts import Accounts
 from playd.supervisor.arming import Link
 from playd.supervisor.arming_records import Armings
@@ -50,6 +51,14 @@ class Presence(Protocol):
     def missing(self) -> str: ...
 
     def announce_stop(self) -> None: ...
+
+
+class Reload(Protocol):
+    """Settings anew, see `cli.reloading`. Both raise `SettingsError` for files that are wrong."""
+
+    def look(self) -> Outcome: ...
+
+    def reload(self, actor: str, *, confirm: str = "") -> Outcome: ...
 
 
 @dataclass(slots=True)
@@ -93,5 +102,6 @@ class Daemon:
     policy: Policy
     chain: Callable[[InstanceRecord], Link | None]
     open_account: Callable[[InstanceRecord], Awaitable[Account]]
+    reload: Reload
     day_starts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     """Result of an instance up to the start of a UTC day, by (uid, day); computed once, because it cannot change any more."""

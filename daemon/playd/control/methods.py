@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from playd.control import arming_methods as arming
 from playd.control import change_methods as change
+from playd.control import config_methods as config
 from playd.control import look_methods as look
 from playd.control import ops_methods as ops
 from playd.control import params
@@ -50,6 +51,7 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "backup.verify": (params.ById, ops.verify_backup),
     "audit.verify": (params.Verify, ops.verify_chain),
     "config.get": (params.Nothing, ops.get_config),
+    "config.check": (params.Nothing, config.check),
     "creds.check": (params.OfAccount, ops.check_key),
     "readiness.get": (params.Readiness, arming.get_readiness),
     "preflight.run": (params.Preflight, arming.run_preflight),
@@ -67,6 +69,7 @@ CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
     "instance.restart": (params.Restart, change.restart),
     "instance.stop": (params.Stop, change.stop),
     "instance.reset_failed": (params.ResetFailed, change.reset_failed),
+    "config.reload": (params.Reload, config.reload),
     "arm.create": (params.Arm, arming.arm),
     "arm.revoke": (params.Disarm, arming.disarm),
     "waiver.create": (params.Waive, arming.waive),

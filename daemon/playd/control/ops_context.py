@@ -1,7 +1,7 @@
-"""What watches over the daemon, as one frozen value beside its trading parts: counters, objectives, alerts, backups, chain."""
+"""What watches over the daemon, as one value beside its trading parts: counters, objectives, alerts, backups, chain."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from playd.ops.alerts import AlertDesk
@@ -20,10 +20,10 @@ from playd.settings import Loaded
 from playd.world.ports import World
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpsParts:
     """
-    The parts that methods and metrics look at.
+    The parts that methods and metrics look at. A reload replaces `loaded` whole and says in `waiting` what it did not take.
 
     `limits` gives every line of the rate budget, `requests_waiting` how many requests wait for their turn, `public_streams`
     whether the market stream of each environment is up; `venue_times` are the clocks that are compared with ours.
@@ -46,3 +46,4 @@ class OpsParts:
     limits: Callable[[], list[LimitRow]]
     requests_waiting: Callable[[], int]
     public_streams: Callable[[], dict[str, bool]]
+    waiting: dict[str, object] = field(default_factory=dict)

@@ -359,7 +359,7 @@ async def get_config(daemon: Daemon, params: p.Nothing, call: Call) -> list[Json
             "key": name,
             "value": value if isinstance(value, str) else orjson.dumps(value).decode(),
             "origin": origin,
-            "since": "start",
+            "waits": str(daemon.ops.waiting[name]) if name in daemon.ops.waiting else None,
         }
         for name, value, origin in as_rows(daemon.ops.loaded)
     ]

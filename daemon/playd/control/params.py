@@ -89,6 +89,12 @@ class Restart(Changing):
     name: str
 
 
+class Reload(Changing):
+    """`confirm`: the phrase, when a limit gets looser."""
+
+    confirm: str = ""
+
+
 class Preflight(Params):
     """`name`: an instance; else the first one of `account`."""
 

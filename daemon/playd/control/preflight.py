@@ -84,8 +84,10 @@ async def _symbol(daemon: Daemon, account: Account, slot: Slot) -> list[Check]:
         return [Check("instrument", "unknown", str(error)), Check("leverage", "unknown", str(error))]
     if rules is None:
         return [Check("instrument", "fail", f"the venue does not list {symbol}")]
-    leverage = next((each.leverage for each in seen if each.leverage), None) or account.desk.settings.leverage
-    most = limits.max_leverage
+    # Of a symbol that is not in use yet the daemon sets the leverage when it takes it up; until then the venue's says nothing.
+    in_use = symbol in account.desk.instruments or any(each.qty for each in seen)
+    stated = next((each.leverage for each in seen if each.leverage), None) if in_use else None
+    leverage, most = stated or account.desk.settings.leverage, limits.max_leverage
     return [
         judged("instrument", rules.status == "Trading", f"{symbol} is {rules.status}"),
         judged("leverage", None if leverage is None or most is None else leverage <= most, f"{leverage} × at most {most} ×"),

@@ -357,7 +357,14 @@ CONFIG: Final = (
     Column("KEY", word("key")),
     Column("VALUE", word("value")),
     Column("ORIGIN", word("origin")),
-    Column("SINCE", word("since")),
+    Column("WAITS", word("waits")),
+)
+
+CHANGES: Final = (
+    Column("KEY", word("key")),
+    Column("BEFORE", word("before")),
+    Column("AFTER", word("after")),
+    Column("TAKES", word("takes")),
 )
 
 PNL: Final = (

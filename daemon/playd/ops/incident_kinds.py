@@ -99,6 +99,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         SYMBOL_REFUSED=("the venue refuses orders on a symbol", "playctl halts"),
         UNKNOWN_ORDER=("nobody knows whether an order exists", "playctl intents --unresolved"),
         UNKNOWN_ORDER_AGE=("an order has been in doubt for long", "playctl intents --unresolved"),
+        SETTINGS_INVALID=("a reload was refused: the files of settings are wrong", "playctl config check"),
         SLO=("a figure is outside its objective", "playctl slo"),
         CLOCK=("our clock and a venue's are apart", "playctl slo"),
     ),

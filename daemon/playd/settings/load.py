@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ class Loaded:
     The settings and what led to them.
 
     `origins` names the origin of every key that is not built-in. `key_pairs` holds keys from variables by account alias.
-    `digest` identifies the effective settings without secrets.
+    `digest` identifies the effective settings without secrets. `pairs` are the key pairs of variables by environment.
     """
 
     settings: Settings
@@ -40,18 +40,25 @@ class Loaded:
     key_pairs: Mapping[str, KeyPair]
     locations: Locations
     digest: str
+    pairs: Mapping[str, KeyPair] = field(default_factory=dict)
 
     def origin(self, name: str) -> str:
         """Where a dotted key was set."""
         return self.origins.get(name, BUILT_IN)
 
 
-def load(world: World, *, flags: Mapping[str, tuple[str, str]] | None = None, config: str | None = None) -> Loaded:
+def load(
+    world: World,
+    *,
+    flags: Mapping[str, tuple[str, str]] | None = None,
+    config: str | None = None,
+    before: Loaded | None = None,
+) -> Loaded:
     """
-    Read everything, once, at start.
+    Read everything: at start, and anew at a reload, which names what was loaded `before`.
 
     `flags` maps dotted keys to (flag, text). `config` is the `--config` flag: a directory, or a file in one. Secrets are taken
-    out of the environment. Raises `SettingsError` (exit 78) with one line per fault, each with its place.
+    out of the environment, the first time. Raises `SettingsError` (exit 78) with one line per fault, each with its place.
     """
     config_dir, main_file, named = config_place(world, config)
     layer: Layer = {}
@@ -60,7 +67,7 @@ def load(world: World, *, flags: Mapping[str, tuple[str, str]] | None = None, co
     layer |= read_keys(world.env)
     layer |= read_flags(flags or {})
     ceiling = read_ceiling(world.env)
-    key_pairs = take_key_pairs(world.env)
+    key_pairs = take_key_pairs(world.env) if before is None else before.pairs
     _refuse_unknown(layer)
     fed = feed_accounts(layer, key_pairs)
     add_built_in(layer)
@@ -72,8 +79,14 @@ def load(world: World, *, flags: Mapping[str, tuple[str, str]] | None = None, co
         ceiling=ceiling,
         key_pairs=fed,
         locations=locations(world, config_dir, settings),
-        digest=digest(settings.model_dump(mode="json", by_alias=True)),
+        digest=digest_of(settings),
+        pairs=key_pairs,
     )
+
+
+def digest_of(settings: Settings) -> str:
+    """SHA-256 over every key and value."""
+    return digest(settings.model_dump(mode="json", by_alias=True))
 
 
 def _file_layer(world: World, file: PurePath) -> Layer:

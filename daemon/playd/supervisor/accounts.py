@@ -39,10 +39,14 @@ class AccountPlan:
 
 @dataclass(slots=True)
 class OpenAccount:
-    """One account as it is kept. `account` is None between two lives, `refused` holds a definite refusal."""
+    """
+    One account as it is kept. `account` is None between two lives and `opening` the one that is on its way; `refused` holds a
+    definite refusal.
+    """
 
     plan: AccountPlan
     account: Account | None = None
+    opening: Account | None = None
     refused: str = ""
     step: str = "not opened"
     ready: anyio.Event = field(default_factory=anyio.Event)
@@ -137,9 +141,9 @@ class Accounts:
 
     async def _one_life(self, held: OpenAccount) -> None:
         async with held.plan.opened() as (account, run):
-            held.step = "start barrier"
+            held.step, held.opening = "start barrier", account
             await self._start_patiently(held, account)
-            held.account, held.step = account, "running"
+            held.account, held.opening, held.step = account, None, "running"
             held.ready.set()
             self._on_event(held.plan.alias, "account.ready", "reconciled and protected")
             await run()
@@ -162,7 +166,7 @@ class Accounts:
 
     def _stopped(self, held: OpenAccount, error: Exception) -> None:
         """Note how a life ended. What cannot be recorded ends the daemon, a definite refusal ends the account."""
-        held.account = None
+        held.account = held.opening = None
         if (record := first_of(error, RecordError)) is not None:
             raise record
         refused = first_of(error, OperatorError) or first_of(error, Refused)

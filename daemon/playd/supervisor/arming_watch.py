@@ -1,5 +1,6 @@
 """Tells people that a permission to trade with real money ends soon, and that it has ended."""
 
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 import anyio
@@ -27,7 +28,7 @@ class ArmingWatch:
         incidents: Incidents,
         journal: Recorder,
         supervisor: Supervisor,
-        settings: ArmingSettings,
+        settings: Callable[[], ArmingSettings],
         clock: Clock,
     ) -> None:
         self._armings = armings
@@ -50,7 +51,7 @@ class ArmingWatch:
         """Open or resolve the incidents of one instance, each once."""
         uid, scope, now_ms = slot.record.uid, instance_scope(slot.record.uid), self._clock.wall_ms()
         held = self._armings.held(uid)
-        left_h = expires_soon(held, now_ms, self._settings.warn_before_h)
+        left_h = expires_soon(held, now_ms, self._settings().warn_before_h)
         over = held is not None and not held.revoked_by and now_ms >= held.arming.expires_ms
         saying = "over" if over else "soon" if left_h is not None else ""
         if saying == self._told.get(uid):

@@ -1,0 +1,44 @@
+"""Methods that hold the files of settings against those in force, and take them over."""
+
+from playd.control import params as p
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.protocol import Code, JsonObject, RpcError
+from playd.settings.reload import Outcome
+
+
+async def check(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
+    """What a reload would take over, what waits for a start, what needs the phrase. Raises `SettingsError` for wrong files."""
+    return _rows(daemon.reload.look())
+
+
+async def reload(daemon: Daemon, params: p.Reload, call: Call) -> JsonObject:
+    """Take the files over; what is looser is refused by name until the phrase is there, and all else holds by then."""
+    outcome = daemon.reload.reload(call.actor, confirm=params.confirm)
+    await daemon.journal.synced()
+    if outcome.refused:
+        preview = [f"{change.name}: {change.before} -> {change.after} takes more risk" for change in outcome.refused]
+        done = f"{len(outcome.taken)} other keys hold already; " if outcome.taken else ""
+        raise RpcError(
+            Code.PHRASE_REQUIRED,
+            f"{done}this needs the phrase {outcome.phrase!r}",
+            hint=f"type it when asked, or pass --confirm {outcome.phrase!r}",
+            details={"phrase": outcome.phrase, "preview": preview, **_rows(outcome)},
+        )
+    return _rows(outcome)
+
+
+def _rows(outcome: Outcome) -> JsonObject:
+    words = (("now", outcome.taken), ("restart", outcome.waiting), ("phrase", outcome.refused))
+    rows = [
+        {"key": change.name, "before": _said(change.before), "after": _said(change.after), "takes": word}
+        for word, found in words
+        for change in found
+    ]
+    return {"digest": outcome.digest, "changes": rows}
+
+
+def _said(value: object) -> str | None:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return None if value is None else str(value)
