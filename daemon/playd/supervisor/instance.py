@@ -124,6 +124,10 @@ class Surroundings(Protocol):
         """The columns stand on corrected candles."""
         ...
 
+    async def turn(self) -> None:
+        """Return when no other instance computes in this turn of the loop."""
+        ...
+
     def bar_taken(self, bar: ClosedBar) -> None:
         """A bar is about to be processed."""
         ...
@@ -231,6 +235,7 @@ class EngineInstance:
                 self._corrections.mend_in_time, self.anchor_ms, self._step_ms, name=f"{self.identity.name} columns"
             )
             while (bar := await _next(bars)) is not None:
+                await self._around.turn()
                 # A bar never overtakes a fill that was delivered before it.
                 await self._port.settled()
                 self._corrections.note(bars.take_revisions())

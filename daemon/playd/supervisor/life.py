@@ -32,6 +32,7 @@ from playd.supervisor.rehearsal import rehearse
 from playd.supervisor.slot import Slot
 from playd.supervisor.surroundings import Report, ShellAround
 from playd.supervisor.translate import Identity
+from playd.supervisor.turns import Pen, Turns
 from playd.world.ports import World
 
 _TRIES: Final = 5
@@ -62,6 +63,8 @@ class LifeParts:
     place_of: Callable[[InstanceRecord, Play], Awaitable[Place]]
     report: Report
     refresh: Callable[[Slot], None]
+    turns: Turns
+    pen: Pen
     code: str
     """Version of what computes columns, see `world.kernel_cache.code_version`."""
 
@@ -138,7 +141,17 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         hub, commit = parts.hub_of(record), warm.place.ledger.commit
         images = Images(warm.images, record.uid, parts.base_step_ms, last_open_ms)
         around = ShellAround(
-            slot, parts.world.clock, hub, warm.keeper, images, parts.report, parts.refresh, commit, parts.decision_budget_s
+            slot,
+            parts.world.clock,
+            hub,
+            warm.keeper,
+            images,
+            parts.report,
+            parts.refresh,
+            commit,
+            parts.decision_budget_s,
+            parts.turns,
+            parts.pen,
         )
         anchor_ms = engine.columns.anchor_ms or int(warm.history.open_time_ms[0])
         instance = EngineInstance(

@@ -20,6 +20,7 @@ from playd.supervisor.column_keeper import KEEP, Images
 from playd.supervisor.instance import Decided
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.slot import Slot
+from playd.supervisor.turns import Pen, Turns
 from playd.world.ports import Clock
 
 SAVE_EVERY_S: Final = 1.0
@@ -27,8 +28,8 @@ SAVE_EVERY_S: Final = 1.0
 
 SAVE_AFTER_S: Final = 0.25
 """
-How long a state waits after its bar. It is synced three times, and at a close a hundred instances have one: written at once,
-the last of them would decide a second late.
+How long a state waits after its bar, and then for the pen that all instances share: it is synced several times, and at a close
+a hundred of them have one.
 """
 
 Report = Callable[[str, Slot, dict[str, Any]], None]
@@ -49,10 +50,12 @@ class ShellAround:
         refresh: Callable[[Slot], None],
         commit: Callable[[], None],
         decision_budget_s: float,
+        turns: Turns,
+        pen: Pen,
     ) -> None:
         """
         `commit` makes durable what the ledger gathers: the kept state must never be ahead of it. A bar that takes longer to
-        compute than `decision_budget_s` holds everybody else's, and is reported.
+        compute than `decision_budget_s` holds everybody else's, and is reported. `turns` and `pen` are shared by all instances.
         """
         self._slot = slot
         self._clock = clock
@@ -63,6 +66,8 @@ class ShellAround:
         self._refresh = refresh
         self._commit = commit
         self._budget_s = decision_budget_s
+        self._turns = turns
+        self._pen = pen
         self._taken_s = 0.0
         self._saved_s = -SAVE_EVERY_S
         self._waiting: Callable[[], dict[str, Json]] | None = None
@@ -111,6 +116,9 @@ class ShellAround:
         self._images.keeper.forget_newest()
         self._report("instance.rewarmed", self._slot, {"msg": "columns built anew from corrected candles"})
 
+    async def turn(self) -> None:
+        await self._turns.take()
+
     def bar_taken(self, bar: ClosedBar) -> None:
         self._slot.last_bar_mono_s = bar.received_mono_s
         self._taken_s = self._clock.mono_s()
@@ -156,15 +164,15 @@ class ShellAround:
 
     def save(self, state: Callable[[], dict[str, Json]], *, now: bool) -> None:
         """
-        Keep the newest state: a moment later (`keep`), unless it must be `now`. One that has waited a second is written here,
-        because on a market without a pause no moment later is at rest.
+        Keep the newest state: a moment later (`keep`), unless it must be `now`. One that has waited a second, or for two rounds
+        of all writers, is written here, because on a market without a pause no moment later is at rest.
         """
         now_s = self._clock.mono_s()
         if self._waiting is None:
             self._waiting_since_s = now_s
         self._waiting = state
         self._changed.set()
-        if now or now_s - max(self._waiting_since_s, self._saved_s) >= SAVE_EVERY_S:
+        if now or now_s - max(self._waiting_since_s, self._saved_s) >= max(SAVE_EVERY_S, 2 * self._pen.round_s):
             self.flush()
 
     async def keep(self, at_rest: Callable[[], bool]) -> None:
@@ -173,9 +181,7 @@ class ShellAround:
             await self._changed.wait()
             self._changed = anyio.Event()
             await anyio.sleep(max(SAVE_AFTER_S, self._saved_s + SAVE_EVERY_S - self._clock.mono_s()))
-            if at_rest():
-                self.flush()
-            elif self._waiting is not None:
+            if not await self._pen.write(lambda: at_rest() and self.flush()) and self._waiting is not None:
                 self._changed.set()
 
     def columns_moved(self, columns: Columns, open_ms: int) -> None:
@@ -188,10 +194,12 @@ class ShellAround:
                 # Nothing is lost with it but the time of a start.
                 self._report("instance.image_failed", self._slot, {"msg": f"{self._images.keeper.path}: {error}"})
 
-    def flush(self) -> None:
-        """Write what waits, verdicts of its bars first. Raises `RecordError`."""
-        if self._waiting is not None:
-            self._commit()
-            self._saved_s = self._clock.mono_s()
-            if self._keeper.save(self._waiting(), self._clock.wall_ms()):
-                self._waiting = None
+    def flush(self) -> bool:
+        """Write what waits, verdicts of its bars first; whether that was anything. Raises `RecordError`."""
+        if self._waiting is None:
+            return False
+        self._commit()
+        self._saved_s = self._clock.mono_s()
+        if self._keeper.save(self._waiting(), self._clock.wall_ms()):
+            self._waiting = None
+        return True

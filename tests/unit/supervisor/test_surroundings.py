@@ -11,6 +11,7 @@ from playd.market.feed_watch import FeedState
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.states import State
 from playd.supervisor.surroundings import ShellAround
+from playd.supervisor.turns import Pen
 from playd.world.virtual.clock import ManualClock
 from tests.virtual_time import LoopClock, in_virtual_time
 
@@ -27,9 +28,10 @@ class Shelf:
         return True
 
 
-def around(shelf: Shelf) -> ShellAround:
+def around(shelf: Shelf, pen: Pen | None = None) -> ShellAround:
     nobody = cast("Any", None)
-    return ShellAround(nobody, LoopClock(), nobody, cast("Keeper", shelf), nobody, nobody, nobody, lambda: None, 0.05)
+    given = nobody, LoopClock(), nobody, cast("Keeper", shelf), nobody, nobody, nobody, lambda: None, 0.05
+    return ShellAround(*given, nobody, pen or Pen(LoopClock()))
 
 
 def test_a_state_waits_for_the_bars_of_the_others_and_the_newest_is_kept() -> None:
@@ -81,7 +83,17 @@ def test_a_bar_that_holds_the_others_for_too_long_is_told() -> None:
     clock, told = ManualClock(), []
     slot, nobody = SimpleNamespace(last_bar_mono_s=0.0), cast("Any", None)
     shell = ShellAround(
-        cast("Any", slot), clock, nobody, nobody, nobody, lambda *event: told.append(event), nobody, nobody, 0.05
+        cast("Any", slot),
+        clock,
+        nobody,
+        nobody,
+        nobody,
+        lambda *event: told.append(event),
+        nobody,
+        nobody,
+        0.05,
+        nobody,
+        nobody,
     )
     for took_s in (0.05, 0.051):
         shell.bar_taken(cast("Any", SimpleNamespace(received_mono_s=1.0)))
@@ -99,6 +111,18 @@ def test_an_entry_is_as_old_as_the_older_feed_that_its_instance_reads() -> None:
     nobody = cast("Any", None)
     for symbols, age_s, gap in ((("BTCUSDT",), 1.0, False), (("BTCUSDT", "ETHUSDT"), 40.0, True)):
         slot = SimpleNamespace(record=record, symbols=symbols, state=State.RUNNING, reason_text="", not_armed="")
-        given = cast("Any", slot), ManualClock(), cast("Any", hub), nobody, nobody, nobody, lambda _: None, nobody, 0.05
+        given = (
+            cast("Any", slot),
+            ManualClock(),
+            cast("Any", hub),
+            nobody,
+            nobody,
+            nobody,
+            lambda _: None,
+            nobody,
+            0.05,
+            nobody,
+            nobody,
+        )
         inputs = ShellAround(*given).gate_inputs(cast("Any", bar), ready=True, not_ready="")
         assert (inputs.feed_age_s, inputs.feed_gap) == (age_s, gap)
