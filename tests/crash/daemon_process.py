@@ -25,12 +25,14 @@ import aiohttp
 import numpy as np
 
 from playd.cli.daemon import RunOptions, run_daemon
+from playd.cli.runtime import Runtime
 from playd.core.instrument import synthetic_instrument
 from playd.core.orders import Action
 from playd.engine.play_engine import PlayEngine
 from playd.ops import journal
 from playd.ops.journal import Journal
 from playd.plays.compile import compile_program
+from playd.settings import Settings
 from playd.supervisor import life
 from playd.supervisor.rehearsal import rehearse
 from playd.world.ports import Appender, World
@@ -40,6 +42,10 @@ from tests.crash.harness import STOPS, played
 TABLES = ("exit", "intent", "execution", "verdict")
 """What a commit is named after, the first that fits; others are `commit:other`."""
 
+CREATE, CLOSE = "http:order/create", "http:order/close"
+"""Exits have the path of entries; their moments have a name of their own."""
+
+REDUCES = b'"reduceOnly":true'
 PAGE_BYTES = 512
 READY = b'"kind":"daemon.ready"'
 EXIT = str(Action.EXIT)
@@ -135,6 +141,12 @@ class WatchedDisk(RealDisk):
     def open_sqlite(self, path: PurePath, **more: Any) -> Any:
         return Connection(super().open_sqlite(path, **more), self._moments)
 
+    def read_from(self, path: PurePath, offset: int, max_bytes: int) -> bytes:
+        data = super().read_from(path, offset, max_bytes)
+        if path.suffix == ".toml":
+            self._moments.reach("settings:read")
+        return data
+
     def open_append(self, path: PurePath, **more: Any) -> Any:
         self._moments.reach("journal:page:before")
         opened = JournalFile(super().open_append(path, **more), self._moments)
@@ -155,6 +167,8 @@ class WatchedNet:
 
         async def watched(method: str, url: Any, **rest: Any) -> aiohttp.ClientResponse:
             name = f"http:{urlsplit(str(url)).path.removeprefix('/v5').strip('/')}"
+            if name == CREATE and REDUCES in bytes(rest.get("data") or b""):
+                name = CLOSE
             moments.reach(f"{name}:before")
             if moments.is_next(f"{name}:sent"):
                 # The loop writes what was queued before it calls this.
@@ -206,6 +220,18 @@ class LastEngine(PlayEngine):
         LastEngine.last = self
 
 
+def watch_reloads(moments: Moments) -> None:
+    """Moments around the one step by which new settings hold; the records before and behind it have moments of their own."""
+    take = Runtime.take_settings
+
+    def watched(runtime: Runtime, settings: Settings) -> None:
+        moments.reach("settings:checked")
+        take(runtime, settings)
+        moments.reach("settings:taken")
+
+    Runtime.take_settings = watched  # type: ignore[method-assign]
+
+
 class ShortPages(Journal):
     """A journal whose files are full soon."""
 
@@ -218,6 +244,7 @@ def watched_world(moments: Moments) -> World:
     """The real world with moments in it."""
     world = real_world()
     watch_replacements(moments)
+    watch_reloads(moments)
     net: Any = WatchedNet(world.net, moments)
     return replace(world, disk=WatchedDisk(moments), net=net)
 

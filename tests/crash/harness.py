@@ -242,6 +242,7 @@ class DaemonProcess:
     directory: Path
     exchange: ExchangeProcess
     lives: int = 0
+    reloads: int = 0
     process: "subprocess.Popen[bytes] | Life | None" = None
     log: Path = field(default_factory=Path)
     play: Path = PLAY
@@ -313,6 +314,15 @@ account = "{ALIAS}"
         if self.process is not None:
             self.process.kill()
             self.process.wait(WITHIN_S)
+
+    def reload(self) -> None:
+        """New settings, some of which hold at once and some at the next start, and the signal to take them over."""
+        config = self.directory / "playd.toml"
+        text = config.read_text().split("[gates]")[0]
+        self.reloads += 1
+        config.write_text(f"{text}[gates]\nmax_spread_bps = {100 - self.reloads}\n[streams]\nping_s = {5 + self.reloads}\n")
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

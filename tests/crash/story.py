@@ -39,7 +39,8 @@ class Kill:
     One death: by itself at the n-th coming of `moment` in that life, or from outside `after_s` behind READY.
 
     Without either the life goes on to the end of the market. `speed` paces that life's market; 0 is as fast as it can. A life
-    that `stops` is told to stop `after_s` behind READY, and dies on the way if `moment` comes.
+    that `stops` is told to stop `after_s` behind READY, and dies on the way if `moment` comes; one that `reloads` gets new
+    settings then.
     """
 
     moment: str = ""
@@ -47,6 +48,7 @@ class Kill:
     after_s: float = 0.0
     speed: float = 0.0
     stops: bool = False
+    reloads: bool = False
 
     def __str__(self) -> str:
         return f"{self.moment or f'{self.after_s:.3f} s'}-{self.nth}"
@@ -103,7 +105,7 @@ def live(
             exchange.market(held=False)
             if kill.after_s:
                 time.sleep(kill.after_s)
-                (daemon.stop if kill.stops else daemon.kill)()
+                (daemon.stop if kill.stops else daemon.reload if kill.reloads else daemon.kill)()
         wait_for(lambda: daemon.dead or exchange.market()["ended"], f"{kill}: death, or the end of the market")
         if not daemon.dead:
             if left:  # its moment did not come; whatever this life does yet is none of ours

@@ -3,8 +3,9 @@ The kill sweep: `python -m tests.crash.sweep [POINTS [SEED]]`, by default three 
 
 A daemon of its own process dies at calls of its disk and its network that are spread over every part of its life: the first
 ones of a start with a position, before and after each record of an entry, an exit and a fill, around each request, inside the
-replacement of a state, at a new page of the journal, on the way of a stop, and with entries that are filled in part. After each
-death and each start the same is checked as in `test_kill`; a story that broke a promise is left in its directory.
+replacement of a state, at a new page of the journal, on the way of a stop of the daemon, while new settings are taken over,
+with entries that are filled in part and around each move of a position's stop. After each death and each start the same is
+checked as in `test_kill`; a story that broke a promise is left in its directory.
 """
 
 import random
@@ -27,13 +28,14 @@ THIN_EVERY = 4
 EARLY = 2
 """A life of a story sees a tenth of the market, two or three trades."""
 
-ORDER = "http:order/create"
+ORDER, CLOSE = "http:order/create", "http:order/close"
+STOP = "http:position/trading-stop"
 BROKEN_MAX = 5
 """So many broken stories are enough to look at."""
 
 NAMED = {
     "entry": (f"{ORDER}:sent", f"{ORDER}:answered", "commit:intent:before"),
-    "exit": ("commit:exit:before", "commit:exit:after"),
+    "exit": ("commit:exit:before", "commit:exit:after", f"{CLOSE}:before", f"{CLOSE}:sent", f"{CLOSE}:answered"),
     "fill": ("commit:execution:before", "commit:execution:after"),
     "snapshot": ("state:temporary", "state:linked", "state:previous", "state:replaced"),
     "rotation": ("journal:page:before", "journal:page:after", "journal:torn"),
@@ -44,7 +46,11 @@ SOONEST = {"snapshot": 1}
 NEVER_SENT = ("commit:intent:after", f"{ORDER}:before")
 """Behind these an entry is in doubt for as long as the venue is given: whatever a story has left must come before them."""
 
+RELOADS = (("settings:read", 2), ("settings:checked", 1), ("settings:taken", 1))
+"""The first reading of the files is that of the start. What a reload writes down dies with the journal's moments."""
+
 THIN = (f"{ORDER}:answered", "commit:execution:before", "commit:execution:after", "http:order/cancel:before", "run:any")
+MOVES = (f"{STOP}:before", f"{STOP}:sent", f"{STOP}:answered")
 
 
 @dataclass
@@ -73,13 +79,18 @@ def kills(source: random.Random, counts: dict[str, int]) -> list[tuple[str, Kill
     found.append(("trading", Kill("run:any", source.randint(1, counts["run:any"] // 16))))
     stopping = Kill("stop:any", source.randint(1, counts["stop:any"]), after_s=source.uniform(0.1, 0.6), speed=SLOW, stops=True)
     found.append(("shutdown", stopping))
+    moment, nth = source.choice(RELOADS)
+    found.append(("reload", Kill(moment, nth, after_s=source.uniform(0.1, 0.6), speed=SLOW, reloads=True)))
     source.shuffle(found)
     return [*found, ("entry", Kill(source.choice(NEVER_SENT), 1))]
 
 
 def thin_kills(source: random.Random) -> list[tuple[str, Kill]]:
     """The deaths of a story in a thin market."""
-    return [("partial fill", Kill(source.choice(THIN), source.randint(1, 2 * EARLY))) for _ in range(8)]
+    found = [("partial fill", Kill(source.choice(THIN), source.randint(1, 2 * EARLY))) for _ in range(6)]
+    found += [("stop move", Kill(source.choice(MOVES), source.randint(1, EARLY))) for _ in range(3)]
+    source.shuffle(found)
+    return found
 
 
 def play(directory: Path, unkilled: Ending, planned: list[tuple[str, Kill]], tally: Tally, *, thin: bool) -> None:
