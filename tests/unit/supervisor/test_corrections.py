@@ -157,6 +157,9 @@ class Stage:
     async def settled(self) -> None:
         return None
 
+    async def turn(self) -> None:
+        return None
+
     def inside(self, _candle: Candle, _cash_usdt: float) -> tuple[()]:
         return ()
 
@@ -174,12 +177,10 @@ def test_a_bar_waits_a_second_for_a_venue_that_does_not_answer_and_no_longer() -
         stage = cast("Any", Stage())
         identity = cast("Any", SimpleNamespace(name="test", uid="test", base_step_ms=STEP))
         instance = EngineInstance(identity, stage, stage, stage, anchor_ms=ANCHOR, last_open_ms=3 * STEP, event_n=0)
-        async with anyio.create_task_group() as life:
+        async with stage.send, stage.fills, anyio.create_task_group() as life:
             life.start_soon(partial(instance.run, stage, missed_until_ms=0))
             await anyio.sleep(10.0)
             life.cancel_scope.cancel()
-        stage.send.close()
-        stage.fills.close()
 
         assert stage.taken_s == [1.0]
         assert instance._corrections.open
