@@ -135,10 +135,10 @@ def live(candles: Candles) -> None:
     play = load_play(PLAY.format(stop=2, target=4), "bench.yml")
     rules, state, windows = build_rules(play, BTC, MINUTE_MS), build_state(10_000.0), build_windows(())
     signals, intent = np.zeros(1, e.SIGNALS), np.zeros(1, e.INTENT)
-    decide(state, rules, signals, windows, 0, 50_000.0, intent)
+    decide(state, rules, signals, windows, 0, 50_000.0, 50_000.0, intent)
     start = time.perf_counter()
     for i in range(LIVE_BARS):
-        decide(state, rules, signals, windows, i * MINUTE_MS, 50_000.0, intent)
+        decide(state, rules, signals, windows, i * MINUTE_MS, 50_000.0, 50_000.0, intent)
     tell("one decide call", [(time.perf_counter() - start) / LIVE_BARS * 1e6], "µs", note=f"mean of {LIVE_BARS:,} calls")
     engine = PlayEngine(compile_program(play, MINUTE_MS), play, BTC, 10_000.0, capacity=LIVE_BARS + 1)
     bars = [candles.at(i) for i in range(LIVE_BARS)]

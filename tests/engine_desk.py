@@ -101,7 +101,7 @@ class Desk:
         record = np.full(1, np.nan, e.SIGNALS)
         for name, value in signals.items():
             record[name] = value
-        decide(self.state, self.rules, record, self._windows, int(close_ms), close, self.intent)
+        decide(self.state, self.rules, record, self._windows, int(close_ms), close, close, self.intent)
         return self.intent[0]
 
     def verdict(self, close: float, close_ms: float = START_MS + MINUTE_MS, **signals: float) -> str:

@@ -5,13 +5,14 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from playd.cli.parity import STATE, TraderSide, first_difference, replace_disk, side_of, start_of
+from playd.cli.parity import STATE, TraderSide, first_difference, replace_disk, said_by_exchange, side_of, start_of
 from playd.core.instrument import synthetic_instrument
 from playd.core.timeframes import MINUTE_MS
+from playd.market.rates import Funding
 from playd.market.synthetic import SyntheticFeed
 from playd.orders.ledger import Ledger
 from playd.plays.load import load_play
-from playd.research.backtest import Funding, run_backtest
+from playd.research.backtest import run_backtest
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
 
@@ -25,11 +26,11 @@ timeframes: {low_tf: 15m, med_tf: 1h, high_tf: D, exec: low_tf}
 account: {starting_equity_usdt: 10000, max_leverage: 3, slippage_bps: 1.0}
 features: {mean: {indicator: sma, params: {length: 12}}}
 actions:
-  entry_long: [close, cross_above, mean]
+  entry_long: {all: [[close, cross_above, mean], [funding_rate, "<", 0.0014], [open_interest, ">=", 0]]}
   entry_short: [close, cross_below, mean]
   exit_long: [close, "<", mean]
   exit_short: [close, ">", mean]
-position_policy: {mode: long_short, exit_mode: first_hit}
+position_policy: {mode: long_short, exit_mode: first_hit, funding_guard: {max_rate_pct: 0.1, within_min: 45}}
 risk_model:
   stop_loss: {type: percent, value: 4, basis: price}
   take_profit: {type: percent, value: 8, basis: price}
@@ -45,13 +46,16 @@ def test_funding_is_booked_as_funding_and_equal_to_the_backtest() -> None:
     funding = Funding(stamps * EIGHT_HOURS_MS, np.where(stamps % 2 == 0, 0.0013, -0.00071))
     play = load_play(PLAY, "holder.yml")
     instrument = synthetic_instrument("BTCUSDT", float(candles.open[0]))
-    result = run_backtest(play, candles, instrument, start_ms=start_of(play, candles), funding=funding)
+    start_ms = start_of(play, candles)
+    said = said_by_exchange(play, candles, funding, start_ms)
+    result = run_backtest(play, said, instrument, start_ms=start_ms, funding=funding)
     world = replace_disk(real_world())
     trader = TraderSide(world, play, candles, result)
 
     daemon = run_loop(lambda _: trader.run(), world)
 
     assert first_difference(side_of(result), daemon) is None
+    assert "funding" in dict(daemon.verdicts).values()
     paid = [float(str(trade["funding_usdt"])) for trade in daemon.trades if trade["funding_usdt"]]
     assert len(paid) >= 4
     assert min(paid) < 0 < max(paid)

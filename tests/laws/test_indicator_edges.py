@@ -51,6 +51,36 @@ def test_money_flow_below_one_counts_as_none() -> None:
     assert value("mfi", rows, length=2).tolist()[2:] == [0.0, 100.0]
 
 
+def test_typical_prices_that_differ_in_their_last_bit_are_equal_for_mfi() -> None:
+    """As in TA-Lib: 3.8598 + 3.844 + 3.8562 and 3.8603 + 3.8423 + 3.8574 are the same sum of ticks."""
+    high, low, close = (np.array(row) for row in ([3.8558, 3.8598, 3.8603], [3.8435, 3.844, 3.8423], [3.8457, 3.8562, 3.8574]))
+    rows = {"high": high, "low": low, "close": close, "volume": np.full(3, 1000.0), "index": np.arange(3.0)}
+    assert (high[2] + low[2] + close[2]) / 3 != (high[1] + low[1] + close[1]) / 3
+    assert value("mfi", rows, length=2)[2] == 100.0
+    again = {name: np.concatenate((row, row[::-1])) for name, row in rows.items()}
+    again["index"] = np.arange(6.0)
+    expected = talib.MFI(again["high"], again["low"], again["close"], again["volume"], 2)
+    np.testing.assert_allclose(value("mfi", again, length=2)[2:], expected[2:], rtol=1e-12)
+
+
+def test_a_standstill_has_no_range_of_its_rsi() -> None:
+    """Both of its averages shrink by the same factor, and what their rounding leaves is no swing."""
+    rows = walk(300, seed=11)
+    rows["src"][100:] = rows["src"][99]
+    found = run("stochrsi", rows, k=1, d=1)["k"]
+    assert np.all(found[120:] == 0.0)
+    np.testing.assert_allclose(found, talib.STOCHRSI(rows["src"], 14, 14, 1)[0], atol=1e-7)
+
+
+def test_beside_a_second_symbol_a_standstill_has_no_slope_and_no_score() -> None:
+    """β is 0 exactly, and so the spread does not move with the other symbol's rounding."""
+    rows = walk(120, seed=12)
+    rows["close"][40:100] = rows["close"][39]
+    spread = run("spread", rows, beta="ols", length=20)["value"]
+    assert np.all(spread[60:100] == np.log(rows["close"][39]))
+    assert np.isnan(run("zscore", rows, beta="ols", length=20)["value"][80:100]).all()
+
+
 def test_kama_follows_a_straight_rise_and_a_standstill_at_full_pace() -> None:
     """ER = 1: c = (2/3)², also when nothing has moved."""
     rows = {"src": np.array([1.0, 2.0, 3.0, 4.0, 4.0, 4.0]), "index": np.arange(6.0)}

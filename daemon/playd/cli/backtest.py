@@ -7,13 +7,12 @@ from typing import Any
 
 import orjson
 
-from playd.cli.inputs import candles_of, play_of
+from playd.cli.inputs import BesideFiles, candles_of, market_of, play_of
 from playd.cli.moments import time_ms
 from playd.control.figures import rfc3339
 from playd.control.render import render_pairs
 from playd.core.candles import Candles
 from playd.core.errors import RecordError, SettingsError
-from playd.core.instrument import synthetic_instrument
 from playd.plays.findings import did_you_mean
 from playd.plays.model import Play
 from playd.plays.words import PATTERNS
@@ -36,6 +35,7 @@ SHOWN = (
     ("avg_win", "average win USDT"),
     ("avg_loss", "average loss USDT"),
     ("fees", "fees USDT"),
+    ("funding", "funding paid USDT"),
     ("time_in_market_pct", "time in market %"),
     ("benchmark_return_pct", "buy and hold %"),
 )
@@ -48,6 +48,7 @@ class BacktestOptions:
     play: str
     candles: str
     reference: str
+    beside: BesideFiles
     pattern: str
     seed: int | None
     bars: int | None
@@ -65,13 +66,21 @@ def run_backtest_command(options: BacktestOptions) -> int:
     play = play_of(world, options.play, options.overrides, options.symbol)
     for warning in play.warnings:
         print(warning, file=sys.stderr)
-    candles = _market(world, options, play)
-    instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
+    market = market_of(world, _market(world, options, play), options.beside)
+    candles = market.candles
     start_ms, end_ms = time_ms(options.start, "--start"), time_ms(options.end, "--end")
     if options.pattern:  # a `date_range` means recorded candles
         start_ms = int(candles.open_time_ms[0]) if start_ms is None else start_ms
         end_ms = int(candles.open_time_ms[-1]) + candles.step_ms if end_ms is None else end_ms
-    result = run_backtest(play, candles, instrument, start_ms=start_ms, end_ms=end_ms)
+    result = run_backtest(
+        play,
+        candles,
+        market.instrument,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        funding=market.funding,
+        charge_funding=market.charge_funding,
+    )
     if options.save_columns:
         path = world.process.working_dir() / PurePath(options.save_columns)
         try:
@@ -96,6 +105,8 @@ def _market(world: World, options: BacktestOptions, play: Play) -> Candles:
         return candles_of(world, options.candles, options.reference, play)
     if options.reference:
         raise SettingsError("--reference-candles is for recorded candles, expected --candles FILE beside it")
+    if options.beside.any:
+        raise SettingsError(f"{options.beside.any} is for recorded candles, expected --candles FILE beside it")
     if options.pattern not in PATTERNS:
         near = did_you_mean(options.pattern, PATTERNS)
         raise SettingsError(f"--pattern {options.pattern!r}: expected one of the {len(PATTERNS)} patterns{near}")
@@ -110,6 +121,8 @@ def report(result: BacktestResult) -> str:
         ("play", f"{result.play.name} ({result.hashes['play_hash'][:16]})"),
         ("symbol", f"{result.play.symbol} beside {result.play.reference}" if result.play.reference else result.play.symbol),
         ("candles", f"{len(result.candles)} from {rfc3339(first_ms)} to {rfc3339(last_ms + result.candles.step_ms)}"),
+        ("mark price", "mark candles" if result.candles.mark is not None else "the last price"),
+        ("funding", _funding(result)),
         ("ended", result.ended),
         ("equity USDT", f"{result.start_equity_usdt:.2f} -> {result.final_equity_usdt:.2f}"),
     ]
@@ -118,6 +131,16 @@ def report(result: BacktestResult) -> str:
     if isinstance(refused, dict) and refused:
         metrics.append(("entries refused", ", ".join(f"{reason} {count}" for reason, count in refused.items())))
     return render_pairs([*head, *metrics, ("result hash", result.hashes["result_hash"][:16])])
+
+
+def _funding(result: BacktestResult) -> str:
+    if not result.funding_stamps:
+        return "no rates loaded, none paid"
+    return (
+        f"{result.funding_stamps} stamps"
+        if result.funding_charged
+        else f"{result.funding_stamps} stamps, switched off: none paid"
+    )
 
 
 def _number(value: Any) -> str:

@@ -16,6 +16,18 @@ ReferenceOption = Annotated[
         "--reference-candles", metavar="FILE", help="Candles of the second symbol, for a Play that reads one (`reference`)."
     ),
 ]
+MarkOption = Annotated[
+    str, typer.Option("--mark-candles", metavar="FILE", help="Candles of the mark price; without, the last price is the mark.")
+]
+FundingOption = Annotated[
+    str, typer.Option("--funding", metavar="FILE", help="Funding stamps (Parquet: time_ms, rate; announced_ms if recorded).")
+]
+OpenInterestOption = Annotated[
+    str, typer.Option("--open-interest", metavar="FILE", help="Open interest (Parquet: time_ms, open_interest in base coin).")
+]
+NoFundingOption = Annotated[
+    bool, typer.Option("--no-funding", help="Pay no funding; conditions and funding_guard still know the rates.")
+]
 SymbolOption = Annotated[str, typer.Option("--symbol", help="Symbol of the candles; default: what the file's name says.")]
 OnSymbolOption = Annotated[str, typer.Option("--symbol", help="Run the Play on this symbol instead of its own.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from playd.cli.inputs import candles_of, play_of
+from playd.cli.inputs import BesideFiles, candles_of, market_of, play_of
 from playd.cli.moments import time_ms
 from playd.control.explain_rows import explanation, statistics_object
 from playd.control.explain_text import explanation_text, statistics_text
@@ -12,7 +12,6 @@ from playd.control.figures import rfc3339
 from playd.control.protocol import JsonObject
 from playd.control.render import json_text
 from playd.core.errors import CandleError
-from playd.core.instrument import synthetic_instrument
 from playd.engine.statistics import bar_statistics
 from playd.engine.verdicts import LATE_DATA
 from playd.research.backtest import BacktestResult, run_backtest
@@ -27,6 +26,7 @@ class ExplainOptions:
     play: str
     candles: str
     reference: str
+    beside: BesideFiles
     symbol: str
     at: str
     stats: bool
@@ -42,9 +42,16 @@ def explain_play(options: ExplainOptions) -> int:
     at_ms = time_ms(options.at, "--at")
     start_ms, end_ms = time_ms(options.start, "--start"), time_ms(options.end, "--end")
     play = play_of(world, options.play, options.overrides, options.symbol)
-    candles = candles_of(world, options.candles, options.reference, play)
-    instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
-    result = run_backtest(play, candles, instrument, start_ms=start_ms, end_ms=end_ms)
+    market = market_of(world, candles_of(world, options.candles, options.reference, play), options.beside)
+    result = run_backtest(
+        play,
+        market.candles,
+        market.instrument,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        funding=market.funding,
+        charge_funding=market.charge_funding,
+    )
     head = f"{play.name} on {play.symbol}, {result.program.clocks[result.program.decision_clock].name}"
     whose = {"play": play.name, "symbol": play.symbol, "play_hash": play.play_hash}
     if options.stats:

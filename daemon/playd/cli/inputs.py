@@ -1,19 +1,50 @@
 """What research commands read: a Play by path or stem, candles by path, both with clear refusals."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath
+
+import numpy as np
 
 from playd.cli.values import overrides_of
 from playd.core.candles import Candles
 from playd.core.errors import CandleError, SettingsError
-from playd.core.timeframes import NAME_OF_MS
+from playd.core.instrument import Instrument, synthetic_instrument
+from playd.core.timeframes import MINUTE_MS, NAME_OF_MS
 from playd.market.candle_file import read_candles
+from playd.market.rates import NO_FUNDING, Funding, read_funding, read_open_interest
 from playd.plays.load import on_symbol
 from playd.plays.model import Play
 from playd.supervisor.plays import find_play, read_play
 from playd.world.ports import World
 
 PLAYS_DIR = PurePath("config/plays")
+
+
+@dataclass(frozen=True, slots=True)
+class BesideFiles:
+    """Files of what a venue says beside candles of the last price; empty for none. `charged` False: funding is not paid."""
+
+    mark_candles: str = ""
+    funding: str = ""
+    open_interest: str = ""
+    charged: bool = True
+
+    @property
+    def any(self) -> str:
+        """The option of one that is given, or nothing."""
+        given = {"--mark-candles": self.mark_candles, "--funding": self.funding, "--open-interest": self.open_interest}
+        return next((option for option, file in given.items() if file), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What a Play is run over."""
+
+    candles: Candles
+    instrument: Instrument
+    funding: Funding = NO_FUNDING
+    charge_funding: bool = True
 
 
 def play_of(world: World, given: str, overrides: Sequence[str], symbol: str = "") -> Play:
@@ -52,7 +83,42 @@ def candles_of(world: World, given: str, reference: str, play: Play) -> Candles:
     return both
 
 
+def market_of(world: World, candles: Candles, files: BesideFiles) -> Market:
+    """
+    Candles with what the files say beside them, and the rules of a symbol whose list is not known.
+
+    Raises `CandleError` for files that cannot be used, `SettingsError` for `--no-funding` without rates.
+    """
+    instrument = synthetic_instrument(candles.symbol, float(candles.open[0]))
+    if files.mark_candles:
+        mark = read_candles(world.disk, _absolute(world, files.mark_candles), candles.symbol, traded=False)
+        if mark.step_ms != candles.step_ms:
+            found, wanted = NAME_OF_MS[mark.step_ms], NAME_OF_MS[candles.step_ms]
+            raise CandleError(f"{files.mark_candles}: found candles of {found}, expected candles of {wanted} like the others")
+        _refuse_elsewhere(files.mark_candles, mark, candles)
+        candles = candles.with_mark(mark)
+    if files.open_interest:
+        interest = read_open_interest(world.disk, _absolute(world, files.open_interest))
+        candles = replace(candles, open_interest=interest.known_at(candles.open_time_ms + candles.step_ms))
+    if not files.funding:
+        if not files.charged:
+            raise SettingsError("--no-funding: no funding rates are loaded, expected --funding FILE beside it")
+        return Market(candles, instrument)
+    funding = read_funding(world.disk, _absolute(world, files.funding))
+    interval_min = max(1, funding.interval_ms // MINUTE_MS)
+    return Market(candles, replace(instrument, funding_interval_min=interval_min), funding, files.charged)
+
+
+def _refuse_elsewhere(given: str, other: Candles, candles: Candles) -> None:
+    """Candles of which none belongs to one of these are of another time."""
+    if not np.isin(other.open_time_ms, candles.open_time_ms).any():
+        raise CandleError(f"{given}: no candle opens at the time of one of the others, expected candles of the same time")
+
+
 def _read(world: World, given: str, symbol: str) -> Candles:
+    return read_candles(world.disk, _absolute(world, given), symbol)
+
+
+def _absolute(world: World, given: str) -> PurePath:
     path = PurePath(given)
-    absolute = path if path.is_absolute() else world.process.working_dir() / path
-    return read_candles(world.disk, absolute, symbol)
+    return path if path.is_absolute() else world.process.working_dir() / path

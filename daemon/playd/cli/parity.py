@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 import anyio
+import numpy as np
 import orjson
 import structlog
 
@@ -25,17 +26,18 @@ from playd.core.candles import Candles
 from playd.core.errors import CandleError, PlaydError
 from playd.core.instrument import synthetic_instrument
 from playd.core.modes import Mode
-from playd.core.timeframes import bar_open_ms
+from playd.core.timeframes import MINUTE_MS, bar_open_ms
 from playd.engine.records import RUNNING, VERDICTS
 from playd.engine.trades import TradeRecord
 from playd.market.feed import RecordedFeed
+from playd.market.rates import NO_FUNDING, USUAL_INTERVAL_MS, Funding
 from playd.ops.journal import open_journal
 from playd.ops.meters import Meters
 from playd.orders.halts import Halts
 from playd.orders.ledger import Ledger
 from playd.plays.compile import compile_program
 from playd.plays.model import BacktestMoney, Play
-from playd.research.backtest import NO_FUNDING, BacktestResult, Funding, run_backtest
+from playd.research.backtest import BacktestResult, run_backtest
 from playd.research.loop import ENDINGS
 from playd.settings import Settings
 from playd.supervisor.edge import first_of
@@ -50,6 +52,7 @@ from playd.world.real import run as run_loop
 from playd.world.virtual import ManualClock, MemoryDisk
 
 EXIT_DIFFERENT: Final = 10
+_INTEREST_EVERY_MS: Final = 5 * MINUTE_MS
 STALL_S: Final = 60.0
 STATE: Final = PurePath("/parity")
 HALTED: Final = "halted"
@@ -155,7 +158,9 @@ def compare(world: World, play: Play, candles: Candles, funding: Funding = NO_FU
     money = BacktestMoney(play.deploy.capital_usdt, play.account.slippage_bps)
     play = replace(play, backtest=money)
     instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
-    result = run_backtest(play, candles, instrument, start_ms=start_of(play, candles), funding=funding)
+    start_ms = start_of(play, candles)
+    said = said_by_exchange(play, candles, funding, start_ms)
+    result = run_backtest(play, said, instrument, start_ms=start_ms, funding=funding)
     trader = TraderSide(replace_disk(world), play, candles, result)
     try:
         return result, run_loop(lambda _: trader.run(), world)
@@ -164,6 +169,20 @@ def compare(world: World, play: Play, candles: Candles, funding: Funding = NO_FU
         if known is None:
             raise
         raise known from group
+
+
+def said_by_exchange(play: Play, candles: Candles, funding: Funding, start_ms: int) -> Candles:
+    """
+    The candles with what the embedded exchange says beside them, for a Play that reads any of it: of the next stamp a rate of 0
+    where nothing is stamped, from the last stamp before its market begins on; an open interest of 0 at every fifth minute.
+    """
+    if not compile_program(play, candles.step_ms).reads_market:
+        return candles
+    closes_ms = candles.open_time_ms + candles.step_ms
+    rates, since_ms = funding.known_at(closes_ms), bar_open_ms(start_ms, USUAL_INTERVAL_MS)
+    rates = np.where(np.isnan(rates) & (closes_ms >= since_ms), 0.0, rates)
+    first_ms = -(-int(candles.open_time_ms[0]) // _INTEREST_EVERY_MS) * _INTEREST_EVERY_MS
+    return replace(candles, funding_rate=rates, open_interest=np.where(closes_ms >= first_ms, 0.0, np.nan))
 
 
 def start_of(play: Play, candles: Candles) -> int:

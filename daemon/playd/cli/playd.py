@@ -12,8 +12,12 @@ from playd.cli.commands import (
     CandlesOption,
     ConfigOption,
     EndOption,
+    FundingOption,
     JsonOption,
+    MarkOption,
+    NoFundingOption,
     OnSymbolOption,
+    OpenInterestOption,
     PlayArgument,
     ReferenceOption,
     SetOption,
@@ -100,6 +104,10 @@ def backtest(
     play: PlayArgument,
     candles: CandlesOption = "",
     reference_candles: ReferenceOption = "",
+    mark_candles: MarkOption = "",
+    funding: FundingOption = "",
+    open_interest: OpenInterestOption = "",
+    no_funding: NoFundingOption = False,
     pattern: Annotated[
         str, typer.Option("--pattern", metavar="NAME", help="A synthetic market instead, such as ranging or breakout_false.")
     ] = "",
@@ -118,8 +126,9 @@ def backtest(
 ) -> None:
     """Run a Play over recorded candles, or over a synthetic market, and report its trades and metrics."""
     from playd.cli.backtest import BacktestOptions, run_backtest_command
+    from playd.cli.inputs import BesideFiles
 
-    files = candles, reference_candles
+    files = candles, reference_candles, BesideFiles(mark_candles, funding, open_interest, not no_funding)
     options = BacktestOptions(play, *files, pattern, seed, bars, symbol, start, end, json, save_columns, tuple(overrides))
     run_command(lambda: run_backtest_command(options))
 

@@ -7,8 +7,12 @@ import typer
 from playd.cli.commands import (
     CandlesOption,
     EndOption,
+    FundingOption,
     JsonOption,
+    MarkOption,
+    NoFundingOption,
     OnSymbolOption,
+    OpenInterestOption,
     PlayArgument,
     ReferenceOption,
     SetOption,
@@ -118,6 +122,10 @@ def play_explain(
     play: PlayArgument,
     candles: CandlesOption,
     reference_candles: ReferenceOption = "",
+    mark_candles: MarkOption = "",
+    funding: FundingOption = "",
+    open_interest: OpenInterestOption = "",
+    no_funding: NoFundingOption = False,
     at: Annotated[
         str, typer.Option("--at", metavar="T", help="The last bar that had closed at T (UTC); default: the newest of all.")
     ] = "",
@@ -132,6 +140,8 @@ def play_explain(
 ) -> None:
     """Why a Play acted at a bar, or did not: each condition with its truth and values, and the clause that stopped it."""
     from playd.cli.explain import ExplainOptions, explain_play
+    from playd.cli.inputs import BesideFiles
 
-    options = ExplainOptions(play, candles, reference_candles, symbol, at, stats, start, end, json, tuple(overrides))
+    beside = BesideFiles(mark_candles, funding, open_interest, not no_funding)
+    options = ExplainOptions(play, candles, reference_candles, beside, symbol, at, stats, start, end, json, tuple(overrides))
     run_command(lambda: explain_play(options))

@@ -17,8 +17,13 @@ _FIELDS = ("open", "high", "low", "close", "volume")
 @dataclass(frozen=True, slots=True)
 class Candle:
     """
-    One closed candle. `reference` is the candle of a second symbol that opens with it, for those who read two; None where there
-    is none.
+    One closed candle.
+
+    Attributes:
+        reference: The candle of a second symbol that opens with it, for those who read two; None where there is none.
+        mark: The candle of the mark price that opens with it; None where the last price stands in for it.
+        funding_rate: The rate known at its close for the next stamp, as a fraction; None when unknown.
+        open_interest: That at its close, in base coin; None when unknown.
     """
 
     open_time_ms: int
@@ -28,6 +33,9 @@ class Candle:
     close: float
     volume: float
     reference: Candle | None = None
+    mark: Candle | None = None
+    funding_rate: float | None = None
+    open_interest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,9 @@ class Candles:
         volume: float64 in base coin.
         reference: Candles of a second symbol with the very same open times, for those who read two. All values are missing
             (NaN) where it has no candle. None for a series that stands alone.
+        mark: Candles of the mark price with the very same open times, the last price where it has none. None where the last
+            price stands in for it everywhere.
+        funding_rate, open_interest: float64 as in `Candle`, missing (NaN) where unknown. None where all is unknown.
     """
 
     symbol: str
@@ -54,6 +65,9 @@ class Candles:
     close: NDArray[np.float64]
     volume: NDArray[np.float64]
     reference: Candles | None = field(default=None, kw_only=True)
+    mark: Candles | None = field(default=None, kw_only=True)
+    funding_rate: NDArray[np.float64] | None = field(default=None, kw_only=True)
+    open_interest: NDArray[np.float64] | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.open_time_ms)
@@ -68,6 +82,9 @@ class Candles:
             float(self.close[index]),
             float(self.volume[index]),
             None if self.reference is None or self.reference.is_missing(index) else self.reference.at(index),
+            None if self.mark is None else self.mark.at(index),
+            _known(self.funding_rate, index),
+            _known(self.open_interest, index),
         )
 
     def is_missing(self, index: int) -> bool:
@@ -93,6 +110,9 @@ class Candles:
             self.close[lo:hi],
             self.volume[lo:hi],
             reference=None if self.reference is None else self.reference.places(lo, hi),
+            mark=None if self.mark is None else self.mark.places(lo, hi),
+            funding_rate=None if self.funding_rate is None else self.funding_rate[lo:hi],
+            open_interest=None if self.open_interest is None else self.open_interest[lo:hi],
         )
 
     def beside(self, other: Candles) -> Candles:
@@ -103,17 +123,15 @@ class Candles:
         """
         import numpy as np
 
-        if other.step_ms != self.step_ms:
-            raise ValueError(f"candles of {other.step_ms} ms beside candles of {self.step_ms} ms")
-        times = self.open_time_ms
-        found = np.searchsorted(other.open_time_ms, times)
-        there = found < len(other)
-        there[there] = other.open_time_ms[found[there]] == times[there]
-        rows = [np.full(len(times), np.nan) for _ in _FIELDS]
-        for name, row in zip(_FIELDS, rows, strict=True):
-            row[there] = getattr(other, name)[found[there]]
-        open_, high, low, close, volume = rows
-        return replace(self, reference=Candles(other.symbol, other.step_ms, times, open_, high, low, close, volume))
+        return replace(self, reference=_at_opens_of(self, other, {name: np.full(len(self), np.nan) for name in _FIELDS}))
+
+    def with_mark(self, other: Candles) -> Candles:
+        """
+        These candles with those of the mark price, which stand where they open with one of these; elsewhere the last price.
+
+        Raises ValueError when the two have candles of different lengths.
+        """
+        return replace(self, mark=_at_opens_of(self, other, {name: getattr(self, name).copy() for name in _FIELDS}))
 
     def first_of_reference_ms(self) -> int | None:
         """Open time of the first candle that the reference has; None when it has none, or there is no reference."""
@@ -123,17 +141,39 @@ class Candles:
         return int(self.open_time_ms[int(there.argmax())]) if bool(there.any()) else None
 
     def apart(self) -> tuple[Candles, ...]:
-        """These candles without their reference, and the candles that the reference has."""
+        """These candles alone, and the candles that the reference has."""
+        alone = replace(self, reference=None, mark=None, funding_rate=None, open_interest=None)
         if self.reference is None:
-            return (self,)
+            return (alone,)
         there, other = self.reference.close == self.reference.close, self.reference
         open_, high, low, close, volume = (getattr(other, name)[there] for name in _FIELDS)
         times = self.open_time_ms[there]
-        return replace(self, reference=None), Candles(other.symbol, other.step_ms, times, open_, high, low, close, volume)
+        return alone, Candles(other.symbol, other.step_ms, times, open_, high, low, close, volume)
+
+
+def _known(values: NDArray[np.float64] | None, index: int) -> float | None:
+    """One value of a row that may lack it, or may be lacking itself."""
+    value = None if values is None else float(values[index])
+    return None if value is None or value != value else value
+
+
+def _at_opens_of(candles: Candles, other: Candles, rows: dict[str, NDArray[np.float64]]) -> Candles:
+    """`other` at the opens of `candles`, with the values of `rows` where it has no candle."""
+    import numpy as np
+
+    if other.step_ms != candles.step_ms:
+        raise ValueError(f"candles of {other.step_ms} ms beside candles of {candles.step_ms} ms")
+    times = candles.open_time_ms
+    found = np.searchsorted(other.open_time_ms, times)
+    there = found < len(other)
+    there[there] = other.open_time_ms[found[there]] == times[there]
+    for name, row in rows.items():
+        row[there] = getattr(other, name)[found[there]]
+    return Candles(other.symbol, other.step_ms, times, rows["open"], rows["high"], rows["low"], rows["close"], rows["volume"])
 
 
 def joined(parts: Sequence[Candles]) -> Candles:
-    """One series of parts that follow one another and have no reference, at least one; the only part is returned as it is."""
+    """One series of parts that follow one another with nothing beside them, at least one; an only part is returned as it is."""
     import numpy as np
 
     if len(parts) == 1:

@@ -72,14 +72,21 @@ _EPOCH_MINUTE_OF_WEEK = 3 * 24 * 60
 
 @njit(cache=True)
 def decide(
-    state: Records, rules: Records, signals: Records, windows: Windows, close_ms: int, close: float, intent: Records
+    state: Records,
+    rules: Records,
+    signals: Records,
+    windows: Windows,
+    close_ms: int,
+    close: float,
+    mark: float,
+    intent: Records,
 ) -> None:
     """
-    Decide at the close `close_ms` of a bar of the decision clock, whose last price is `close`.
+    Decide at the close `close_ms` of a bar of the decision clock, whose last price is `close`; what is held is worth `mark`.
 
     Writes the decision to `intent` and what must be remembered of it to `state`.
     """
-    decide_record(state[0], rules[0], signals[0], is_open(windows, close_ms), close_ms, close, intent[0])
+    decide_record(state[0], rules[0], signals[0], is_open(windows, close_ms), close_ms, close, mark, intent[0])
 
 
 @part
@@ -99,7 +106,9 @@ def is_open(windows: Windows, time_ms: int) -> bool:
 
 
 @inlined
-def decide_record(s: Record, r: Record, x: Record, window_open: bool, close_ms: int, close: float, out: Record) -> None:
+def decide_record(
+    s: Record, r: Record, x: Record, window_open: bool, close_ms: int, close: float, mark: float, out: Record
+) -> None:
     """`decide` on the elements themselves, for compiled callers: passing a record is one pointer, an array seven words."""
     out.action = NO_ACTION
     out.amend = 0
@@ -116,7 +125,7 @@ def decide_record(s: Record, r: Record, x: Record, window_open: bool, close_ms: 
             _cancel(s, out, close)
             out.verdict = MAX_DRAWDOWN_HIT if out.verdict == MAX_DRAWDOWN_HIT else CANCELLED
         return
-    out.equity_usdt = equity_usdt(s.cash_usdt, s.dir, s.size, s.entry_price, close)
+    out.equity_usdt = equity_usdt(s.cash_usdt, s.dir, s.size, s.entry_price, mark)
     if bar_closed:
         s.held_closes += 1
     if s.pending_qty > 0 and _must_go(s, r, x, s.dir):

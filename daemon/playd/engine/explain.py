@@ -12,10 +12,10 @@ import numpy as np
 
 from playd.engine.clauses import fired, stopped_by, truth
 from playd.engine.readings import Readings
-from playd.kernels import absent, asof
+from playd.kernels import asof
 from playd.plays.columns import Columns
 from playd.plays.model import Scalar
-from playd.plays.program import REFERENCE_FIELDS
+from playd.plays.program import MARKET_FIELDS, REFERENCE_FIELDS
 from playd.plays.rule_tree import ActionRule, Rule, RuleOperand
 from playd.plays.values import value_at
 
@@ -173,7 +173,7 @@ def _reason(columns: Columns, column: int, close_ms: int) -> str:
     program = columns.program
     here = program.columns[column]
     node = program.nodes[here.node] if here.node >= 0 else None
-    if node is not None and node.kind == absent.KIND:
+    if here.field in MARKET_FIELDS:
         return NO_DATA
     if node is not None and node.kind == "offset" and _reason(columns, node.inputs[0], close_ms) == NO_DATA:
         return NO_DATA

@@ -41,7 +41,7 @@ def compile_now() -> None:
     rules["base_step_ms"] = rules["exec_step_ms"] = rules["decision_step_ms"] = rules["funding_step_ms"] = rules[
         "step_den"
     ] = rules["tick_den"] = 1
-    decide(play_state, rules, np.zeros(1, e.SIGNALS), build_windows(()), 0, 1.0, np.zeros(1, e.INTENT))
+    decide(play_state, rules, np.zeros(1, e.SIGNALS), build_windows(()), 0, 1.0, 1.0, np.zeros(1, e.INTENT))
     apply_entry(play_state, rules, 1, 1, 1.0, 0.0, 0)
     mark(play_state, 1.0, 1.0)
     apply_funding(play_state, 0.0)
@@ -185,7 +185,8 @@ class PlayEngine:
         values = self._columns.last_signals()
         for name, value in values.items():
             self._signals[name] = value
-        decide(state, self._rules, self._signals, self._windows, close_ms, candle.close, self._intent)
+        mark_price = (candle.mark or candle).close
+        decide(state, self._rules, self._signals, self._windows, close_ms, candle.close, mark_price, self._intent)
         return self._decision(close_ms, candle.close, values)
 
     def on_fill(self, fill: EngineFill) -> EngineOrder | None:

@@ -50,8 +50,8 @@ def compile_now() -> None:
     submit_exit(book, 0, m.MANUAL)
     protect(book, terms, 0, 0)
     fill_due_orders(book, terms, 1.0, 0.0, fills, 0)
-    gap_test(book, terms, 1.0, fills, 0)
-    inside_minute(book, terms, 1.0, 1.0, fills, 0)
+    gap_test(book, terms, 1.0, 1.0, fills, 0)
+    inside_minute(book, terms, 1.0, 1.0, 1.0, 1.0, fills, 0)
     close_at_end(book, terms, 1.0, m.MANUAL, fills)
 
 
@@ -100,13 +100,14 @@ class ShadowBook:
 
         What is submitted between two steps is in force from the next one on: the levels of a fill, or the order to leave.
         """
-        self._price = candle.open
+        self._price, mark = candle.open, candle.mark or candle
         yield self._events(self._due(cash_usdt), candle.open_time_ms)
         if self._book["exit_qty"][0]:
             yield self._events(self._due(cash_usdt), candle.open_time_ms)
-        yield self._events(gap_test(self._book, self._terms, candle.open, self._fills, 0), candle.open_time_ms)
+        gap = gap_test(self._book, self._terms, candle.open, mark.open, self._fills, 0)
+        yield self._events(gap, candle.open_time_ms)
         self._price = candle.close
-        inside = inside_minute(self._book, self._terms, candle.high, candle.low, self._fills, 0)
+        inside = inside_minute(self._book, self._terms, candle.high, candle.low, mark.high, mark.low, self._fills, 0)
         yield self._events(inside, candle.open_time_ms)
 
     def submit(self, order: EngineOrder) -> bool:

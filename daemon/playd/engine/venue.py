@@ -40,6 +40,9 @@ def live_minute(
     open_: float,
     high: float,
     low: float,
+    mark_open: float,
+    mark_high: float,
+    mark_low: float,
     time_ms: int,
     fills: Records,
     trades: Records,
@@ -55,8 +58,9 @@ def live_minute(
     n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, n)
     if was_flat and s.dir != 0 and not bring_levels(s, book, terms, open_):
         n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, n)
-    n = settle(s, r, fills, gap_test(book, terms, open_, fills, 0), time_ms, trades, n)
-    return settle(s, r, fills, inside_minute(book, terms, high, low, fills, 0), time_ms, trades, n)
+    n = settle(s, r, fills, gap_test(book, terms, open_, mark_open, fills, 0), time_ms, trades, n)
+    count = inside_minute(book, terms, high, low, mark_high, mark_low, fills, 0)
+    return settle(s, r, fills, count, time_ms, trades, n)
 
 
 @part

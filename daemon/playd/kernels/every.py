@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from playd.kernels import absent, asof, certain, chosen, duration, offset, rollup
+from playd.kernels import asof, certain, chosen, duration, offset, rollup
 from playd.kernels.catalog import CATALOG, OPERATORS, STRUCTURES
 from playd.kernels.compiled import Kernel
 from playd.kernels.sources import SOURCES, SourceSpec
@@ -33,7 +33,7 @@ def every_kernel() -> Iterator[tuple[str, Compile]]:
             yield f"{operator.name} of {inputs}", partial(operator.kernel, inputs)
     for inputs in range(1, MOST_INPUTS + 1):
         yield f"chosen of {inputs}", partial(chosen.kernel, inputs)
-    for transform in (absent, asof, certain, duration, offset, rollup):
+    for transform in (asof, certain, duration, offset, rollup):
         yield transform.__name__.rpartition(".")[2], transform.kernel
 
 

@@ -16,9 +16,9 @@ def ema_step(seen: float, mean: float, value: float, length: float, alpha: float
 @inlined
 def wilder_step(mean: float, value: float, length: float) -> float:
     """
-    (mean·(n−1) + value)/n, with the quotients (n−1)/n and 1/n in place of the division.
+    (mean·(n−1) + value)/n, as TA-Lib rounds it: the product and the sum first, then times 1/n.
 
-    They do not change from bar to bar, so that what a bar waits for is one product and one sum. What the rounding of the two
-    quotients does to the mean is less than n·10⁻¹⁵ of it.
+    The same bits matter where a market stands still: what remains of an average then is told by its rounding alone, and an
+    oscillator of an oscillator makes a swing of it.
     """
-    return mean * ((length - 1.0) / length) + value * (1.0 / length)
+    return (mean * (length - 1.0) + value) * (1.0 / length)

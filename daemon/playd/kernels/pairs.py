@@ -3,7 +3,8 @@ What the two symbols of a pair have in common: the hedge ratio β of their logar
 
 With c = ln close and r = ln reference close, β = Σ(r − r̄)(c − c̄) / Σ(r − r̄)² over the last n bars. The sums slide, about shifts
 near the means, so that nothing cancels at high prices; they are summed afresh at every bar whose index is a multiple of 512 and
-whenever so much has been subtracted that rounding could show. A window in which the reference does not move has no β.
+whenever so much has been subtracted that rounding could show. A window in which the reference does not move has no β, one in
+which only the other stands still has β = 0 exactly.
 """
 
 from math import log
@@ -20,7 +21,7 @@ OLS: Final = "ols"
 
 BETA: Final = ParamSpec("beta", "float", 1.0, words=(OLS,))
 
-SLOPE_STATE: Final = 10
+SLOPE_STATE: Final = 12
 
 
 def beta_row(params: Params) -> Row:
@@ -59,7 +60,8 @@ def slope(close: Row, reference: Row, t: int, length: int, on_grid: bool, state:
     β of the `length` bars that end at t, missing where there are not so many without a gap. To be called for every bar.
 
     State: bars since the last gap (up to length), number of equal values of r in a row, the last r; shifts of r and c; sums of
-    r, c, r·r, r·c about them, and the largest sum of r·r since they were summed afresh.
+    r, c, r·r, r·c about them, and the largest sum of r·r since they were summed afresh; number of equal values of c in a row,
+    the last c.
     """
     of_r, of_c = log(reference[t]), log(close[t])
     whole = of_r + of_c
@@ -68,6 +70,8 @@ def slope(close: Row, reference: Row, t: int, length: int, on_grid: bool, state:
         return MISSING
     state[1] = state[1] + 1.0 if of_r == state[2] else 1.0
     state[2] = of_r
+    state[10] = state[10] + 1.0 if of_c == state[11] else 1.0
+    state[11] = of_c
     refresh = False
     if state[0] >= length:
         comes_r, comes_c = of_r - state[3], of_c - state[4]
@@ -85,5 +89,7 @@ def slope(close: Row, reference: Row, t: int, length: int, on_grid: bool, state:
         _sum_afresh(close, reference, t, length, state)
     if state[0] < length or state[1] >= length:
         return MISSING
+    if state[10] >= length:
+        return 0.0
     beta: float = (state[8] - state[5] * state[6] / length) / (state[7] - state[5] * state[5] / length)
     return beta

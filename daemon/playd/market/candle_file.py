@@ -20,16 +20,19 @@ PRICE_COLUMNS: Final = ("open", "high", "low", "close")
 COLUMNS: Final = ("open_time_ms", *PRICE_COLUMNS, "volume")
 
 
-def read_candles(disk: Disk, path: PurePath, symbol: str = "") -> Candles:
+def read_candles(disk: Disk, path: PurePath, symbol: str = "", *, traded: bool = True) -> Candles:
     """
-    The candles of a file. `symbol` names them; empty takes the name from the file's (`symbol_in_name`).
+    The candles of a file. `symbol` names them; empty takes the name from the file's (`symbol_in_name`). Those of a price that
+    is not `traded`, such as the mark price, need no volume: it is 0.
 
     Raises:
         CandleError: the file is missing, not Parquet, lacks a column, has too few rows, or a row is out of order, off the
             grid, not a number, or impossible (high below low, price not positive). The text names file, row and reason.
     """
-    columns = _read_columns(disk, path)
+    columns = _read_columns(disk, path, COLUMNS if traded else COLUMNS[:-1])
     times = _whole_numbers(path, columns["open_time_ms"])
+    if not traded:
+        columns = {**columns, "volume": np.zeros(len(times))}
     numbers = {name: _numbers(path, name, columns[name]) for name in (*PRICE_COLUMNS, "volume")}
     step_ms = _step_ms(path, times)
     _check_rows(path, times, numbers)
@@ -56,7 +59,7 @@ def symbol_in_name(path: PurePath) -> str:
     return word if word.isalnum() and word.isupper() and word.endswith("USDT") else ""
 
 
-def _read_columns(disk: Disk, path: PurePath) -> dict[str, Column]:
+def _read_columns(disk: Disk, path: PurePath, expected: tuple[str, ...]) -> dict[str, Column]:
     try:
         columns = disk.read_parquet(path)
     except FileNotFoundError:
@@ -65,10 +68,10 @@ def _read_columns(disk: Disk, path: PurePath) -> dict[str, Column]:
         raise CandleError(f"{path}: not a readable Parquet file: {error}") from None
     except OSError as error:
         raise CandleError(f"{path}: cannot be read: {error.strerror or error}") from None
-    missing = [name for name in COLUMNS if name not in columns]
+    missing = [name for name in expected if name not in columns]
     if missing:
         raise CandleError(
-            f"{path}: no column {', '.join(missing)}; expected {', '.join(COLUMNS)}, found {', '.join(columns) or 'none'}"
+            f"{path}: no column {', '.join(missing)}; expected {', '.join(expected)}, found {', '.join(columns) or 'none'}"
         )
     return columns
 

@@ -6,7 +6,7 @@ missing is fetched over REST and marked `late`.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import anyio
@@ -136,6 +136,24 @@ class MarketHub:
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
         """Closed candles that open in `[start_ms, end_ms)`. Raises `VenueError` or `LinkError`."""
         return await self._source.history(symbol, start_ms, end_ms)
+
+    @property
+    def step_ms(self) -> int:
+        """Length of the candles."""
+        return self._source.step_ms
+
+    @property
+    def timing(self) -> HubTiming:
+        """The waits of this market."""
+        return self._timing
+
+    async def has_ended(self, symbol: str) -> bool:
+        """Whether the venue has ended the symbol for good. Raises `VenueError` or `LinkError`."""
+        return await self._source.has_ended(symbol)
+
+    async def said(self, candles: Candles, names: Sequence[str]) -> Candles:
+        """The candles with what the venue's records say beside them, see `CandleSource.said`."""
+        return await self._source.said(candles, names)
 
     def _start(self, symbol: str) -> SymbolFeed:
         feed = self._feeds[symbol] = SymbolFeed(symbol, self._clock, self._source, self._timing, self._note)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import anyio
 
+from playd.core.errors import LinkError, VenueError
 from playd.market.bars import ClosedBar
 from playd.market.feed_watch import Revision
 from playd.market.hub import MarketHub
@@ -17,13 +18,29 @@ class PairedBars:
     The bars of `own`, each once, oldest first; `candle.reference` is the candle of `other` that opens with it.
 
     A bar waits for the other symbol's, through gaps and outages too, because what is decided on less could not be repeated. It
-    goes on without one only when it is known that there is none. Ages are those of the own bar: whoever waited long finds it
-    too old to enter on.
+    goes on without one only when it is known that there is none: a later one is there, or the venue says that it trades the
+    other symbol no longer. Ages are those of the own bar: whoever waited long finds it too old to enter on.
     """
 
-    def __init__(self, own: Subscription, other: Subscription) -> None:
+    def __init__(
+        self,
+        own: Subscription,
+        other: Subscription,
+        *,
+        ask_after_s: float,
+        is_over: Callable[[], Awaitable[bool]],
+        on_over: Callable[[], None],
+    ) -> None:
+        """
+        Whoever has waited for `ask_after_s` asks the venue whether the other symbol `is_over`, and again after as long; once it
+        is, `on_over` is told and no bar waits any more.
+        """
         self._own = own
         self._other = other
+        self._ask_after_s = ask_after_s
+        self._is_over = is_over
+        self._on_over = on_over
+        self._over = False
         self._bar: ClosedBar | None = None
         """Of the own symbol, waiting for the other one's."""
 
@@ -31,11 +48,22 @@ class PairedBars:
         """The next bar. Cancelling loses nothing. Raises `anyio.EndOfStream` when a replayed market is over."""
         if self._bar is None:
             self._bar = await self._own.receive()
-        other = await self._other.at(self._bar.candle.open_time_ms)
+        other = await self._beside(self._bar.candle.open_time_ms)
         bar, self._bar = self._bar, None
         if other is None:
             return bar
         return replace(bar, candle=replace(bar.candle, reference=other.candle), late=bar.late or other.late)
+
+    async def _beside(self, open_ms: int) -> ClosedBar | None:
+        """The other symbol's bar that opens then; None when there is none and will be none."""
+        while True:
+            with anyio.move_on_after(0.0 if self._over else self._ask_after_s):
+                return await self._other.at(open_ms)
+            if self._over:
+                return None
+            if await self._is_over():
+                self._over = True
+                self._on_over()
 
     def done(self, close_ms: int) -> None:
         """Every bar that closes up to `close_ms` has been dealt with."""
@@ -59,9 +87,12 @@ async def _first(wait: Callable[[], Awaitable[None]], scope: anyio.CancelScope) 
 
 
 @asynccontextmanager
-async def paired_bars(hub: MarketHub, symbol: str, reference: str, *, after_ms: int) -> AsyncIterator[PairedBars]:
+async def paired_bars(
+    hub: MarketHub, symbol: str, reference: str, *, after_ms: int, on_over: Callable[[], None] = lambda: None
+) -> AsyncIterator[PairedBars]:
     """
-    Both symbols from behind the candle that opens at `after_ms`, while the block lasts.
+    Both symbols from behind the candle that opens at `after_ms`, while the block lasts. `on_over` hears it when the venue has
+    ended the second one.
 
     Raises `Refused` when no further symbol fits on the connection.
     """
@@ -69,4 +100,13 @@ async def paired_bars(hub: MarketHub, symbol: str, reference: str, *, after_ms: 
         await hub.subscribe(reference, after_ms=after_ms, awaited=False) as other,
         await hub.subscribe(symbol, after_ms=after_ms) as own,
     ):
-        yield PairedBars(own, other)
+        yield PairedBars(own, other, ask_after_s=hub.timing.stale_s, is_over=lambda: _is_over(hub, reference), on_over=on_over)
+
+
+async def _is_over(hub: MarketHub, symbol: str) -> bool:
+    """Whether the venue says that it trades a symbol no longer. One that does not answer has not said so."""
+    try:
+        with anyio.fail_after(hub.timing.fetch_within_s):
+            return await hub.has_ended(symbol)
+    except (VenueError, LinkError, TimeoutError):
+        return False

@@ -106,3 +106,14 @@ class CandleSource(Protocol):
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
         """The same as arrays, for long stretches."""
         ...
+
+    async def said(self, candles: Candles, names: Sequence[str]) -> Candles:
+        """
+        The same candles with what is recorded beside them: of `mark`, `funding_rate`, `open_interest` what `names` has, at
+        their closes. Raises `VenueError` or `LinkError`.
+        """
+        ...
+
+    async def has_ended(self, symbol: str) -> bool:
+        """Whether the venue has ended the symbol for good. Raises `VenueError` or `LinkError`."""
+        ...

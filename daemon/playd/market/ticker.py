@@ -12,7 +12,8 @@ class Ticker:
     """
     Prices in USDT; None where the venue has not stated one yet. Zero is a value.
 
-    `funding_rate` is the predicted rate of the stamp at `next_funding_ms`. `received_mono_s` is when the last frame came.
+    `funding_rate` is the predicted rate of the stamp at `next_funding_ms`, `open_interest` in base coin. `received_mono_s` is
+    when the last frame came.
     """
 
     symbol: str
@@ -24,6 +25,7 @@ class Ticker:
     next_funding_ms: int | None
     venue_ms: int
     received_mono_s: float
+    open_interest: Decimal | None = None
 
 
 class TickerState:
@@ -58,6 +60,7 @@ class TickerState:
             next_funding_ms=None if next_funding is None else int(next_funding),
             venue_ms=frame.venue_ms,
             received_mono_s=frame.received_mono_s,
+            open_interest=_number(self._fields, "openInterest"),
         )
 
 

@@ -9,8 +9,9 @@ These functions append to `fills` from index `n` and return the new count. What 
 themselves (`b` of BOOK, `k` of TERMS, `f` of FILL) and returns the number of events it wrote, none or one: passing a record
 is one pointer, passing an array is seven words and a reference count, which a backtest feels.
 
-Candles are of the last price, which also serves as the mark price. Triggers inside a minute are inclusive (a low equal to the
-stop has reached it); a gap is an open strictly beyond a level.
+Stops, targets and orders look at the last price, liquidations at the mark price; where nothing else is known the last price
+stands in for it. Triggers inside a minute are inclusive (a low equal to the stop has reached it); a gap is an open strictly
+beyond a level.
 """
 
 import numpy as np
@@ -49,7 +50,16 @@ _TRIGGERED_BEFORE = 2
 
 @njit(cache=True)
 def match_minute(
-    book: Records, terms: Records, open_: float, high: float, low: float, available_usdt: float, fills: Records
+    book: Records,
+    terms: Records,
+    open_: float,
+    high: float,
+    low: float,
+    mark_open: float,
+    mark_high: float,
+    mark_low: float,
+    available_usdt: float,
+    fills: Records,
 ) -> int:
     """
     Everything that happens to `book` in one minute; returns the number of events in `fills`.
@@ -60,10 +70,10 @@ def match_minute(
     k = terms[0]
     n = _fill_exit_order(b, k, open_, fills[0])
     n += _fill_entry_order(b, k, open_, available_usdt, fills[n])
-    n += _gap(b, k, open_, fills[n])
+    n += _gap(b, k, open_, mark_open, fills[n])
     resting_filled = _fill_resting_entry(b, k, high, low, fills[n])
     n += resting_filled
-    return n + _worst_case(b, k, high, low, resting_filled == 0, fills[n])
+    return n + _worst_case(b, k, high, low, mark_high, mark_low, resting_filled == 0, fills[n])
 
 
 @njit(cache=True)
@@ -74,13 +84,15 @@ def fill_due_orders(book: Records, terms: Records, price: float, available_usdt:
 
 
 @njit(cache=True)
-def gap_test(book: Records, terms: Records, price: float, fills: Records, n: int) -> int:
-    """Liquidation, stop and target against one price, the open: the first that it is beyond ends the position."""
-    return n + _gap(book[0], terms[0], price, fills[n])
+def gap_test(book: Records, terms: Records, price: float, mark: float, fills: Records, n: int) -> int:
+    """Liquidation against one mark price, stop and target against one price, the opens: the first passed ends the position."""
+    return n + _gap(book[0], terms[0], price, mark, fills[n])
 
 
 @njit(cache=True)
-def inside_minute(book: Records, terms: Records, high: float, low: float, fills: Records, n: int) -> int:
+def inside_minute(
+    book: Records, terms: Records, high: float, low: float, mark_high: float, mark_low: float, fills: Records, n: int
+) -> int:
     """
     What the extremes after the open do: a resting entry, then the worst case for the position (10.6 b).
 
@@ -88,7 +100,7 @@ def inside_minute(book: Records, terms: Records, high: float, low: float, fills:
     """
     resting_filled = _fill_resting_entry(book[0], terms[0], high, low, fills[n])
     n += resting_filled
-    return n + _worst_case(book[0], terms[0], high, low, resting_filled == 0, fills[n])
+    return n + _worst_case(book[0], terms[0], high, low, mark_high, mark_low, resting_filled == 0, fills[n])
 
 
 @njit(cache=True)
@@ -104,7 +116,10 @@ def close_at_end(book: Records, terms: Records, price: float, reason: int, fills
 
 @inlined
 def is_quiet(b: Record, high: float, low: float) -> bool:
-    """Whether a minute with these extremes certainly leaves a book as it is, so that `match_minute` need not be called."""
+    """
+    Whether a minute with these extremes certainly leaves a book as it is, so that `match_minute` need not be called. They are
+    those of last and mark price together.
+    """
     floor, ceiling = quiet_range(b)
     return floor < low and high < ceiling
 
@@ -206,12 +221,12 @@ def _fill_resting_entry(b: Record, k: Record, high: float, low: float, f: Record
 
 
 @part
-def _gap(b: Record, k: Record, price: float, f: Record) -> int:
+def _gap(b: Record, k: Record, price: float, mark: float, f: Record) -> int:
     if b.dir == 0:
         return 0
     if b.stop_resting == _TRIGGERED_NOW:
         b.stop_resting = _TRIGGERED_BEFORE
-    if _is_beyond(-b.dir, price, b.liquidation_price):
+    if _is_beyond(-b.dir, mark, b.liquidation_price):
         return _liquidate(b, k, f, 0)
     if b.stop_resting != 0:
         return _stop(b, k, b.stop_price, f, 0) if _reached(b.dir, price, b.stop_price) else 0
@@ -226,12 +241,14 @@ def _gap(b: Record, k: Record, price: float, f: Record) -> int:
 
 
 @part
-def _worst_case(b: Record, k: Record, high: float, low: float, target_counts: bool, f: Record) -> int:
+def _worst_case(
+    b: Record, k: Record, high: float, low: float, mark_high: float, mark_low: float, target_counts: bool, f: Record
+) -> int:
     if b.dir == 0:
         return 0
     worst = low if b.dir > 0 else high
     best = high if b.dir > 0 else low
-    liquidated = _reached(-b.dir, worst, b.liquidation_price)
+    liquidated = _reached(-b.dir, mark_low if b.dir > 0 else mark_high, b.liquidation_price)
     if b.stop_resting != 0:
         if liquidated:
             return _liquidate(b, k, f, 1)

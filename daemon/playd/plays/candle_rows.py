@@ -1,6 +1,6 @@
 """Candle fields of one clock as growing rows: the base clock as it comes in, slower clocks rolled up from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -73,15 +73,18 @@ def moved(row: Row, room: Row, count: int) -> Row:
 
 
 class BaseRows(CandleRows):
-    """The candles as they come in, with those of the reference symbol if they are wanted."""
+    """The candles as they come in, with those of the reference symbol if they are wanted, and what of `MARKET_FIELDS` is."""
 
-    def __init__(self, step_ms: int, derived: Iterable[str], capacity: int, *, reference: bool = False) -> None:
+    def __init__(
+        self, step_ms: int, derived: Iterable[str], capacity: int, *, reference: bool = False, market: Sequence[str] = ()
+    ) -> None:
         super().__init__(step_ms, derived, capacity)
         self.open_time_ms: NDArray[np.int64] = np.empty(capacity, dtype=np.int64)
         self.reference_ms: int | None = None
         """Open time of the first candle that the reference symbol has had."""
         self._of_reference = _OF_REFERENCE if reference else {}
-        self.rows |= {name: np.empty(capacity) for name in (*PRICE_FIELDS, *self._of_reference)}
+        self._market = tuple(market)
+        self.rows |= {name: np.empty(capacity) for name in (*PRICE_FIELDS, *self._of_reference, *self._market)}
 
     def grow(self, capacity: int) -> None:
         """Make room for `capacity` bars."""
@@ -91,7 +94,7 @@ class BaseRows(CandleRows):
         self.open_time_ms = room
 
     def raw(self, first: int) -> list[NDArray[Any]]:
-        prices = (self.rows[name] for name in (*PRICE_FIELDS, *self._of_reference))
+        prices = (self.rows[name] for name in (*PRICE_FIELDS, *self._of_reference, *self._market))
         return [row[first : self.count] for row in (self.open_time_ms, *prices)]
 
     def take_all(self, candles: Candles) -> bool:
@@ -122,7 +125,8 @@ class BaseRows(CandleRows):
             raise ValueError("found candles of one symbol, expected those of the reference symbol beside them")
         if self._of_reference and self.reference_ms is None:
             self.reference_ms = candles.first_of_reference_ms()
-        return arrays | {name: getattr(candles.reference, field) for name, field in self._of_reference.items()}
+        arrays |= {name: getattr(candles.reference, field) for name, field in self._of_reference.items()}
+        return arrays | {name: _market_row(candles, name) for name in self._market}
 
     def append_one(self, candle: Candle) -> None:
         """Write one candle behind those held; there must be room. A reference symbol without a candle is missing there."""
@@ -136,11 +140,29 @@ class BaseRows(CandleRows):
             rows[name][at] = np.nan if candle.reference is None else getattr(candle.reference, field)
         if self._of_reference and self.reference_ms is None and candle.reference is not None:
             self.reference_ms = candle.open_time_ms
+        for name in self._market:
+            rows[name][at] = _market_value(candle, name)
         self.open_time_ms[at] = candle.open_time_ms
         for name in self._derived:
             value = candle.open_time_ms
             rows[name][at] = value / self.step_ms if name == "index" else value + (self.step_ms if name == "close_time" else 0)
         self.count = at + 1
+
+
+def _market_row(candles: Candles, name: str) -> Row:
+    """A row of `MARKET_FIELDS`."""
+    if name == "mark":
+        return (candles.mark or candles).close
+    found: Row | None = getattr(candles, name)
+    return np.full(len(candles), np.nan) if found is None else found
+
+
+def _market_value(candle: Candle, name: str) -> float:
+    """A value of `MARKET_FIELDS`."""
+    if name == "mark":
+        return (candle.mark or candle).close
+    found: float | None = getattr(candle, name)
+    return np.nan if found is None else found
 
 
 class SlowRows(CandleRows):

@@ -65,7 +65,13 @@ class Columns:
         base_derived = set(derived_fields(program.columns, 0))
         if len(program.clocks) > 1:
             base_derived.add("time")
-        self._base = BaseRows(program.base_step_ms, base_derived, max(capacity, 1), reference=program.reads_reference)
+        self._base = BaseRows(
+            program.base_step_ms,
+            base_derived,
+            max(capacity, 1),
+            reference=program.reads_reference,
+            market=program.reads_market,
+        )
         self._slow = [
             SlowRows(clock.step_ms, derived_fields(program.columns, i), self._base, reference=program.reads_reference)
             for i, clock in enumerate(program.clocks)

@@ -8,7 +8,6 @@ import numpy as np
 
 from playd.core.errors import PlayError
 from playd.core.timeframes import MINUTE_MS, NAME_OF_MS
-from playd.kernels import absent
 from playd.kernels.catalog import CATALOG
 from playd.kernels.sources import SOURCES
 from playd.kernels.spec import InputName
@@ -17,7 +16,7 @@ from playd.plays.conditions import Ref
 from playd.plays.evaluation import evaluation_of
 from playd.plays.graph import Graph
 from playd.plays.model import AtrDistance, AtrTrailing, Feature, LevelStop, Play
-from playd.plays.names import MINUTE_PRICES, NO_DATA, REFERENCE_ID
+from playd.plays.names import MINUTE_PRICES, OF_THE_MARKET, REFERENCE_ID
 from playd.plays.program import PRICE_FIELDS, Clock, FreeText, Meaning, Program
 from playd.plays.rule_tree import action_rules
 from playd.plays.structure_nodes import StructureCompiler
@@ -27,6 +26,12 @@ _NO_PARAMS = np.empty(0)
 
 _CLOSE_OF: Final = {REFERENCE_ID: f"{REFERENCE_ID}.close"}
 """What stands for a symbol alone: its close."""
+
+_FIELD_OF: Final = {"last_price": "close", "mark_price": "mark"}
+"""Candle fields of the minute clock, which is the base clock wherever there is one."""
+
+_BASE: Final = 0
+"""The place of the base clock."""
 
 
 def compile_program(play: Play, base_step_ms: int) -> Program:
@@ -145,18 +150,12 @@ class _Compiler:
             return self._outputs(feature)[ref.field]
         if ref.id in self._structures:
             return self._structures.outputs(ref.id)[ref.field]
-        if ref.id in NO_DATA:
-            return self._name(ref.id, self._absent(ref.id))
+        if ref.id in OF_THE_MARKET:
+            return self._name(ref.id, self._graph.aligned(self._graph.candle(_BASE, ref.id), self._exec))
         if ref.id in MINUTE_PRICES:
             _refuse_unfit(self._play, (MINUTE_MS,), self._graph.clocks[0].step_ms)
-            return self._name(ref.id, self._graph.candle(self._graph.clock(MINUTE_MS), "close"))
+            return self._name(ref.id, self._graph.candle(self._graph.clock(MINUTE_MS), _FIELD_OF[ref.id]))
         return self._name(ref.column, self._graph.candle(self._exec, ref.column))
-
-    def _absent(self, name: str) -> int:
-        """The column of a series that is not loaded."""
-        any_row, params = self._graph.candle(self._exec, "close"), np.array([float(NO_DATA.index(name))])
-        kernel, size = absent.kernel(), absent.STATE_SIZE
-        return self._graph.node(self._exec, absent.KIND, kernel, (any_row,), params, size, 0, (0,), (0,), (name,))[0]
 
     def _outputs(self, feature: Feature) -> dict[str, int]:
         """Columns of a feature by output name."""

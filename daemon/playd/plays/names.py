@@ -20,13 +20,15 @@ from playd.plays.tables import PRICES
 MINUTE_PRICES: Final = ("last_price", "mark_price")
 """Built-ins of the minute clock; naming one makes a condition a minute condition."""
 
-NO_DATA: Final = ("funding_rate", "open_interest")
-"""Built-ins whose series nothing loads in this version: missing at every bar, as the language says of them without data."""
+OF_THE_MARKET: Final = ("funding_rate", "open_interest")
+"""Built-ins that no candle holds: missing at every bar for which nobody says them."""
+
+_OPTION_OF: Final = {"funding_rate": "--funding", "open_interest": "--open-interest"}
 
 REFERENCE_ID: Final = "reference"
 """The built-in with fields: candles of the second symbol."""
 
-BUILT_IN: Final = (*PRICES, *MINUTE_PRICES, *NO_DATA, "timestamp", REFERENCE_ID)
+BUILT_IN: Final = (*PRICES, *MINUTE_PRICES, *OF_THE_MARKET, "timestamp", REFERENCE_ID)
 """Ids that features and structures cannot have."""
 
 OFFSET_BARS: Final = 5000
@@ -111,13 +113,16 @@ class Names:
         if output:
             report.add("E411", mark, path, f"found the field `{output}`, expected none: `{name}` is a single column")
             return None
-        if name in NO_DATA:
-            text = f"found `{name}`, of which no data is loaded: it is missing at every bar, and what compares it is unknown"
-            report.add("W303", mark, path, text)
+        if name in OF_THE_MARKET:
+            text = (
+                f"found `{name}`: a backtest knows it from a file beside its candles ({_OPTION_OF[name]}), else it is missing"
+            )
+            report.add("W303", mark, path, f"{text}, and what compares it is unknown")
         if name in MINUTE_PRICES:
             self.used.add(name)
         if name == "mark_price":
-            report.add("W302", mark, path, "found `mark_price`: no mark candles are loaded, the last price is used")
+            text = "found `mark_price`: in a backtest without mark candles (--mark-candles) the last price is used"
+            report.add("W302", mark, path, text)
         return Ref(name, "", offset)
 
     def _output(self, name: str, output: str, offset: int, mark: Mark, path: str, report: Report) -> Ref | None:

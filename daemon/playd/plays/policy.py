@@ -107,7 +107,9 @@ def _minutes(section: Section, name: str, report: Report) -> int:
 def _funding_guard(section: Section, report: Report) -> FundingGuard | None:
     if not section.has("funding_guard"):
         return None
-    text = "found a funding guard, and no funding rates are loaded: so long before a stamp every entry is refused"
+    text = (
+        "found a funding guard: in a backtest without funding rates (--funding) every entry so long before a stamp is refused"
+    )
     report.add("W303", section.mark_of("funding_guard"), section.path_of("funding_guard"), text)
     guard = section.section("funding_guard", FUNDING_GUARD)
     return FundingGuard(guard.number("max_rate_pct"), guard.integer("within_min"))

@@ -17,6 +17,12 @@ PRICE_FIELDS: Final = ("open", "high", "low", "close", "volume")
 REFERENCE_FIELDS: Final = tuple(f"reference.{name}" for name in PRICE_FIELDS)
 """Candle fields of the reference symbol, missing where it has no bar."""
 
+MARKET_FIELDS: Final = ("mark", "funding_rate", "open_interest")
+"""
+What a venue says beside the candles of the base clock, at their close: the mark price, which is the last price where it is not
+known; the rate of the next funding stamp and the open interest, missing where they are not known.
+"""
+
 DERIVED_FIELDS: Final = ("time", "close_time", "index")
 """Fields made from the open time: itself and the close time in epoch ms, and the bar index (open time / length), as float64."""
 
@@ -145,6 +151,11 @@ class Program:
     def reads_reference(self) -> bool:
         """Whether the candles that come in need those of the reference symbol beside them."""
         return any(column.field in REFERENCE_FIELDS for column in self.columns)
+
+    @property
+    def reads_market(self) -> tuple[str, ...]:
+        """Which of `MARKET_FIELDS` it reads."""
+        return tuple(name for name in MARKET_FIELDS if any(column.field == name for column in self.columns))
 
     @property
     def exec_step_ms(self) -> int:

@@ -6,7 +6,7 @@ from what is kept when somebody asks for them.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -22,6 +22,7 @@ from playd.engine import records as e
 from playd.engine.notes import NoteReader
 from playd.engine.rules import build_rules, build_state, build_terms, build_windows
 from playd.engine.trades import TradeRecord, read_trades
+from playd.market.rates import NO_FUNDING, Funding
 from playd.matching.records import Records, new_book, new_fills
 from playd.plays.columns import Columns
 from playd.plays.compile import compile_program
@@ -33,17 +34,6 @@ from playd.research.trade_metrics import AtLimit
 
 _FIRST_ROOM: Final = 65_536
 """Trades to make room for at first; the room doubles whenever the loop asks for more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Funding:
-    """Funding stamps of a symbol: `time_ms` int64 rising, `rate` as a fraction, positive when longs pay."""
-
-    time_ms: NDArray[np.int64]
-    rate: NDArray[np.float64]
-
-
-NO_FUNDING: Final = Funding(np.zeros(0, np.int64), np.zeros(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +49,7 @@ class BacktestResult:
         equity_usdt: One value per decided execution close.
         verdicts: One code of `engine.records.VERDICTS` per decision.
         ended: `end_of_data`, `max_drawdown_hit` or `liquidated`.
+        funding_charged: False where rates were known and none was paid.
     """
 
     play: Play
@@ -75,6 +66,13 @@ class BacktestResult:
     closes_held: int
     final_equity_usdt: float
     ended: str
+    funding_charged: bool
+
+    @property
+    def funding_stamps(self) -> int:
+        """Stamps that lie in the window."""
+        first_ms, last_ms = int(self.candles.open_time_ms[0]), int(self.candles.open_time_ms[-1])
+        return int(np.count_nonzero((self.funding.time_ms >= first_ms) & (self.funding.time_ms <= last_ms)))
 
     @property
     def anchor_ms(self) -> int:
@@ -157,7 +155,7 @@ class BacktestResult:
             "equity_usdt": self.start_equity_usdt,
             "slippage_bps": self.slippage_bps,
             "instrument": {name: str(getattr(self.instrument, name)) for name in Instrument.__slots__},
-            "funding": len(self.funding.time_ms) > 0,
+            "funding": self.funding_charged and len(self.funding.time_ms) > 0,
             "engine": __version__,
         }
         result = hashlib.sha256(self.trade_rows.tobytes())
@@ -183,6 +181,8 @@ class BacktestResult:
             "ended": self.ended,
             "start_equity_usdt": self.start_equity_usdt,
             "final_equity_usdt": self.final_equity_usdt,
+            "mark_candles": self.candles.mark is not None,
+            "funding": {"stamps": self.funding_stamps, "charged": self.funding_charged and self.funding_stamps > 0},
             "trades": [trade.as_json() for trade in self.trades],
             "metrics": self.metrics,
             "hashes": self.hashes,
@@ -197,6 +197,7 @@ def run_backtest(
     start_ms: int | None = None,
     end_ms: int | None = None,
     funding: Funding = NO_FUNDING,
+    charge_funding: bool = True,
 ) -> BacktestResult:
     """
     Run `play` over the candles that open in `[start_ms, end_ms)`.
@@ -205,7 +206,8 @@ def run_backtest(
 
     Absent bounds are those of the Play's `date_range`, else of the candles. Warm-up before the start is used as far as
     `candles` has it, the Play's `warmup_ms` at most; the first candle so loaded is the anchor. `instrument` gives tick, step
-    and limits. Funding is paid at the given stamps.
+    and limits. Funding is paid at the given stamps, unless it is not to be charged; what conditions know of its rates is the
+    same. Liquidation, worth and funding go by `candles.mark` where there are such candles, else by the last price.
 
     Raises:
         PlayError: The Play has a clock that cannot be made of these candles.
@@ -216,13 +218,15 @@ def run_backtest(
         raise CandleError(f"{play.name} reads {play.reference} beside {play.symbol}: found no candles of it, expected some")
     start = _first(start_ms, play.trial.start_ms, int(candles.open_time_ms[0]) if len(candles) else 0)
     end = _first(end_ms, play.trial.end_ms, int(candles.open_time_ms[-1]) + candles.step_ms if len(candles) else 0)
+    if candles.funding_rate is None and len(funding.time_ms):
+        candles = replace(candles, funding_rate=funding.known_at(candles.open_time_ms + candles.step_ms))
     loaded = candles.between(program.anchor_ms(start), end)
     window = loaded.between(start, end)
     if not len(window):
         raise CandleError(f"no candle opens in the window from {start} to {end} ms")
     columns = Columns(program, len(loaded), signals_only=True)
     columns.extend_many(loaded)
-    return _decide_all(play, instrument, columns, loaded, window, funding)
+    return _decide_all(play, instrument, columns, loaded, window, funding, charge_funding=charge_funding)
 
 
 def _first(*values: int | None) -> int:
@@ -230,7 +234,14 @@ def _first(*values: int | None) -> int:
 
 
 def _decide_all(
-    play: Play, instrument: Instrument, columns: Columns, loaded: Candles, window: Candles, funding: Funding
+    play: Play,
+    instrument: Instrument,
+    columns: Columns,
+    loaded: Candles,
+    window: Candles,
+    funding: Funding,
+    *,
+    charge_funding: bool,
 ) -> BacktestResult:
     program = columns.program
     state = build_state(play.backtest.equity_usdt)
@@ -243,18 +254,21 @@ def _decide_all(
     run["end_bar"] = len(loaded)
     row = int(np.searchsorted(row_open_ms, int(window.open_time_ms[0]) - program.decision_step_ms, side="right"))
     run["row"] = row + _first_decision(program, row_open_ms[row:] + program.decision_step_ms)
-    run["funding_row"] = np.searchsorted(funding.time_ms, window.open_time_ms[0])
+    paid = funding if charge_funding else NO_FUNDING
+    run["funding_row"] = np.searchsorted(paid.time_ms, window.open_time_ms[0])
     room = columns.decision_count - int(run["row"][0])
     equity, verdicts = np.empty(room), np.empty(room, np.int8)
     rows, strides = _signal_rows(columns)
     trades: Records = np.empty(_FIRST_ROOM, e.TRADE)
     signals, intent, fills = np.full(1, np.nan, e.SIGNALS), np.zeros(1, e.INTENT), new_fills()
     windows = build_windows(play.policy.trading_windows)
-    bars = loaded.open_time_ms, loaded.open, loaded.high, loaded.low, loaded.close
+    mark = loaded.mark or loaded
+    marks = mark.open, mark.high, mark.low, mark.close
+    bars = loaded.open_time_ms, loaded.open, loaded.high, loaded.low, loaded.close, marks
     while True:
         records = run, state, rules, book, terms, signals, intent, fills, windows
         outputs = trades, equity, verdicts
-        run_bars(*records, *bars, row_open_ms, rows, strides, funding.time_ms, funding.rate, *outputs)
+        run_bars(*records, *bars, row_open_ms, rows, strides, paid.time_ms, paid.rate, *outputs)
         if run["finished"][0]:
             break
         trades = np.concatenate((trades, np.empty(len(trades), e.TRADE)))
@@ -274,6 +288,7 @@ def _decide_all(
         closes_held=int(run["closes_held"][0]),
         final_equity_usdt=float(state["cash_usdt"][0]),
         ended=ENDINGS[int(state["halted"][0])],
+        funding_charged=charge_funding,
     )
 
 
@@ -294,7 +309,10 @@ def _signal_rows(columns: Columns) -> tuple[tuple[NDArray[np.float64], ...], NDA
 
 
 def _data_hash(candles: Candles, funding: Funding) -> str:
-    """SHA-256 over the base candles of all symbols from the anchor on; slower clocks are made of them and add nothing."""
+    """
+    SHA-256 over the base candles of all symbols from the anchor on, and what is known beside them; slower clocks are made of
+    them and add nothing.
+    """
     data = hashlib.sha256()
     for series in candles.apart():
         data.update(digest({"symbol": series.symbol, "step_ms": series.step_ms}).encode())
@@ -303,4 +321,11 @@ def _data_hash(candles: Candles, funding: Funding) -> str:
             data.update(row.astype("<f8").tobytes())
     data.update(funding.time_ms.astype("<i8").tobytes())
     data.update(funding.rate.astype("<f8").tobytes())
+    beside = {"funding_rate": candles.funding_rate, "open_interest": candles.open_interest}
+    if candles.mark is not None:
+        beside |= {f"mark.{name}": getattr(candles.mark, name) for name in ("open", "high", "low", "close")}
+    for name, known in beside.items():
+        if known is not None:
+            data.update(name.encode())
+            data.update(known.astype("<f8").tobytes())
     return data.hexdigest()

@@ -18,7 +18,7 @@ def exposure_metrics(
     rows: Records, rules: Records, open_ms: NDArray[np.int64], close: NDArray[np.float64], start_usdt: float
 ) -> Metrics:
     """
-    Over the base candles at whose end a position was held, marked at their closes; None without any.
+    Over the base candles at whose end a position was held, marked at the closes of their mark price; None without any.
 
     `min_margin_ratio`: margin left over maintenance margin, liquidation is at 1. `closest_liquidation_pct`: distance from the
     mark to the liquidation price. `max_exposure_pct`: notional over equity. `avg_leverage_used`: mean of the same as a factor.

@@ -5,7 +5,7 @@ It is the order of work of play-language 3.5 and nothing else: the same function
 exchange, called without Python in between. Most bars do nothing; `quiet` proves it of them and passes them by.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ Where a run stands: next base bar, next row of the decision clock and funding st
 trades written so far.
 """
 
+Marks: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Opens, highs, lows, closes of the mark price; those of the last price where nothing else is known."""
+
 TRADES_PER_BAR: Final = 3
 """Closing fills of one bar are at most two; the loop stops and asks for more room before it could run out."""
 
@@ -62,6 +65,7 @@ def run_bars(
     high: NDArray[np.float64],
     low: NDArray[np.float64],
     close: NDArray[np.float64],
+    mark: Marks,
     row_open_ms: NDArray[np.int64],
     columns: tuple[NDArray[np.float64], ...],
     strides: NDArray[np.int64],
@@ -92,18 +96,20 @@ def run_bars(
     stamps = len(funding_ms)
     room = len(trades) - TRADES_PER_BAR
     has_windows = len(windows[0]) > 0
+    mark_open, mark_high, mark_low, mark_close = mark
     while bar < end_bar and written <= room:
         time_ms = open_ms[bar]
         while funding_row < stamps and funding_ms[funding_row] <= time_ms:
-            _fund(s, open_[bar], funding_rate[funding_row])
+            _fund(s, mark_open[bar], funding_rate[funding_row])
             funding_row += 1
-        if not is_quiet(b, high[bar], low[bar]):
+        if not is_quiet(b, max(high[bar], mark_high[bar]), min(low[bar], mark_low[bar])):
+            o, h, lo = open_[bar], high[bar], low[bar]
+            mo, mh, ml = mark_open[bar], mark_high[bar], mark_low[bar]
             if r.anchor_fill == 0:
-                count = match_minute(book, terms, open_[bar], high[bar], low[bar], s.cash_usdt, fills)
+                count = match_minute(book, terms, o, h, lo, mo, mh, ml, s.cash_usdt, fills)
                 written = settle(s, r, fills, count, time_ms, trades, written)
             else:
-                o, h, lo = open_[bar], high[bar], low[bar]
-                written = live_minute(s, r, book, terms, o, h, lo, time_ms, fills, trades, written)
+                written = live_minute(s, r, book, terms, o, h, lo, mo, mh, ml, time_ms, fills, trades, written)
         if s.dir != 0:
             mark_record(s, high[bar], low[bar])
         elif s.halted != RUNNING:
@@ -116,7 +122,7 @@ def run_bars(
             if s.dir != 0 or x.entry_long == 1.0 or x.entry_short == 1.0:
                 _read_levels(x, columns, strides, row)
             window_open = not has_windows or is_open(windows, close_ms)
-            decide_record(s, r, x, window_open, close_ms, close[bar], out)
+            decide_record(s, r, x, window_open, close_ms, close[bar], mark_close[bar], out)
             if out.action != NO_ACTION or out.amend != 0 or out.cancel != 0:
                 submit(s, r, book, terms, intent)
             verdicts[decisions] = out.verdict
@@ -131,7 +137,7 @@ def run_bars(
         # fmt: off
         bar, row, closes = skip_quiet_bars(
             s, r, b, bar, end_bar, row, closes, stamp_ms,
-            open_ms, high, low, close, row_open_ms, columns, strides, equity, verdicts,
+            open_ms, high, low, mark_high, mark_low, mark_close, row_open_ms, columns, strides, equity, verdicts,
         )
         # fmt: on
         decisions += closes - before
@@ -145,7 +151,7 @@ def run_bars(
 
 @part
 def _fund(s: Record, price: float, rate: float) -> None:
-    """Funding at a stamp, paid by who held just before it; the last price serves as the mark price."""
+    """Funding at a stamp, paid by who held just before it, of the mark price then."""
     if s.dir != 0:
         apply_funding_record(s, funding_usdt(s.dir, s.size, price, rate))
 

@@ -43,6 +43,7 @@ def measure(run: RunFacts) -> Metrics:
     curve = equity_metrics(run.equity_usdt, run.start_equity_usdt, exec_step_ms)
     first, last = float(run.candles.close[0]), float(run.candles.close[-1])
     benchmark = ratio(100.0 * (last - first), first)
+    mark_close = (run.candles.mark or run.candles).close
     net_pct = 100.0 * (float(run.equity_usdt[-1]) / run.start_equity_usdt - 1.0) if len(run.equity_usdt) else 0.0
     return {
         **curve,
@@ -52,7 +53,7 @@ def measure(run: RunFacts) -> Metrics:
         "alpha_pct": None if benchmark is None else net_pct - benchmark,
         **cost_metrics(run.trade_rows, qty_unit, run.slippage, run.at_limit),
         "entries_refused": _refusals(run.verdicts),
-        **exposure_metrics(run.trade_rows, run.rules, run.candles.open_time_ms, run.candles.close, run.start_equity_usdt),
+        **exposure_metrics(run.trade_rows, run.rules, run.candles.open_time_ms, mark_close, run.start_equity_usdt),
         "periods": period_metrics(run.equity_usdt, run.close_times_ms, run.start_equity_usdt),
     }
 

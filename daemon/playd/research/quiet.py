@@ -29,7 +29,9 @@ def skip_quiet_bars(
     open_ms: NDArray[np.int64],
     high: NDArray[np.float64],
     low: NDArray[np.float64],
-    close: NDArray[np.float64],
+    mark_high: NDArray[np.float64],
+    mark_low: NDArray[np.float64],
+    mark_close: NDArray[np.float64],
     row_open_ms: NDArray[np.int64],
     columns: tuple[NDArray[np.float64], ...],
     strides: NDArray[np.int64],
@@ -51,14 +53,16 @@ def skip_quiet_bars(
     verdict = NO_SIGNAL if direction == 0 else HOLD
     highest, lowest = -np.inf, np.inf
     done = closes
-    while bar < end_bar and open_ms[bar] < stamp_ms and floor < low[bar] and high[bar] < ceiling:
+    while bar < end_bar and open_ms[bar] < stamp_ms:
+        if not (floor < min(low[bar], mark_low[bar]) and max(high[bar], mark_high[bar]) < ceiling):
+            break
         close_ms = open_ms[bar] + base_step_ms
         while row < rows and row_open_ms[row] + decision_step_ms < close_ms:
             row += 1
         if row < rows and row_open_ms[row] + decision_step_ms == close_ms:
             if done - closes == idle or _acts(columns, strides, row, direction):
                 break
-            worth = cash if direction == 0 else equity_usdt(cash, direction, size, entry_price, close[bar])
+            worth = cash if direction == 0 else equity_usdt(cash, direction, size, entry_price, mark_close[bar])
             if not is_far_from_drawdown(max(peak, worth), worth, max_drawdown_pct):
                 break
             peak = max(peak, worth)

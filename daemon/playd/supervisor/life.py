@@ -4,9 +4,10 @@ One life of an instance: from its record to a warm engine, through its bars, to 
 Everything that a life opens (subscription, registration) is closed when it ends, however it ends.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePath
 from typing import Final
 
@@ -18,6 +19,7 @@ from playd.core.timeframes import bar_open_ms
 from playd.engine.play_engine import SNAPSHOT_VERSION, PlayEngine
 from playd.market.hub import MarketHub
 from playd.market.paired import paired_bars
+from playd.market.said import Bars, SaidBars
 from playd.orders.halts import instance_scope
 from playd.plays.column_image import ColumnImage
 from playd.plays.model import Play
@@ -91,9 +93,11 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     image = _image_of(slot, parts, images, kept)
     hub = parts.hub_of(record)
     slot.symbols = record.symbol, *((play.reference,) if program.reads_reference and play.reference else ())
+    slot.said = program.reads_market
     history = await history_of(hub, parts.base_step_ms, slot, program, kept, image)
     last_open_ms = _last_open_ms(parts, record, program, kept, history)
-    async with _bars_of(hub, slot.symbols, last_open_ms) as bars:
+    async with _bars_of(hub, slot, last_open_ms) as alone:
+        bars = SaidBars(alone, hub, parts.world.clock, slot.said) if slot.said else alone
         warm = _Warm(play, program, keeper, images, image, kept, history, last_open_ms, place, bars)
         await _with_port(slot, parts, warm, on_engine)
 
@@ -217,15 +221,24 @@ def _image_of(slot: Slot, parts: LifeParts, images: ColumnKeeper, kept: Kept | N
 
 
 @asynccontextmanager
-async def _bars_of(hub: MarketHub, symbols: Sequence[str], after_ms: int) -> AsyncIterator[BarSource]:
+async def _bars_of(hub: MarketHub, slot: Slot, after_ms: int) -> AsyncIterator[Bars]:
     """Closed bars behind the one that opens at `after_ms`: of the only symbol, or of the first with those of the second."""
-    symbol, *others = symbols
+    symbol, *others = slot.symbols
     if others:
-        async with paired_bars(hub, symbol, others[0], after_ms=after_ms) as pairs:
+        on_over = partial(_second_is_over, slot, others[0])
+        async with paired_bars(hub, symbol, others[0], after_ms=after_ms, on_over=on_over) as pairs:
             yield pairs
     else:
         async with await hub.subscribe(symbol, after_ms=after_ms) as bars:
             yield bars
+
+
+def _second_is_over(slot: Slot, symbol: str) -> None:
+    """The position is managed on: stop, target, trailing, time and whatever rule does not read the second symbol."""
+    slot.degrade(
+        "reference_ended",
+        f"the venue has ended {symbol}: what reads it is unknown, nothing is entered, the position is managed without it",
+    )
 
 
 async def _history_until(hub: MarketHub, symbol: str, first_ms: int, end_ms: int, until_ms: int) -> Candles:
@@ -279,7 +292,7 @@ async def history_of(
         other_until_ms = int(other.open_time_ms[-1]) if len(other) else 0
         last_ms = max(min(last_ms, other_until_ms), until_ms)
         history = history.between(found_ms, last_ms + step_ms).beside(other)
-    return history
+    return await hub.said(history, slot.said) if slot.said else history
 
 
 def _last_open_ms(parts: LifeParts, record: InstanceRecord, program: Program, kept: Kept | None, history: Candles) -> int:

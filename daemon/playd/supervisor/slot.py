@@ -16,16 +16,21 @@ OnTransition = Callable[["Slot", State, State, str], None]
 
 class Slot:
     """
-    Holds everything about one instance that the supervisor may ask at any moment.
+        Holds everything about one instance that the supervisor may ask at any moment.
 
-    `engine` is set while one life of it runs. `ended` is set while no task of it runs, `settled` once it is
-    more than warming, `touched` at the next event of its orders. `symbols` are those whose bars its decisions read, the traded
-    one first. `not_armed` says why it may not open positions with real money, empty once the supervisor saw that it may.
+        `engine` is set while one life of it runs. `ended` is set while no task of it runs, `settled` once it is
+        more than warming, `touched` at the next event of its orders. `symbols` are those whose bars its decisions read, the traded
+    <<<<<<< HEAD
+        one first; `said` is what they read beside the bars of that one (of `plays.program.MARKET_FIELDS`).
+    =======
+        one first. `not_armed` says why it may not open positions with real money, empty once the supervisor saw that it may.
+    >>>>>>> 9a577447a2f57a828450a31e3bd2cad4427deee2
     """
 
     def __init__(self, record: InstanceRecord, on_transition: OnTransition) -> None:
         self.record = record
         self.symbols: tuple[str, ...] = (record.symbol,)
+        self.said: tuple[str, ...] = ()
         self.facts = _first_facts(record)
         self.engine: EngineInstance | None = None
         self.scope: anyio.CancelScope | None = None

@@ -99,10 +99,11 @@ class ShellAround:
         )
 
     async def history(self, start_ms: int, end_ms: int) -> Candles | None:
-        """Of all symbols that the instance reads."""
+        """Of all symbols that the instance reads, with what it reads beside the first one's."""
         first, *others = self._slot.symbols
         try:
             candles = await self._hub.history(first, start_ms, end_ms)
+            candles = await self._hub.said(candles, self._slot.said) if self._slot.said else candles
             for other in others:
                 candles = candles.beside(await self._hub.history(other, start_ms, end_ms))
         except (VenueError, LinkError):

@@ -49,6 +49,7 @@ def test_the_exchange_fills_as_match_minute_does(
             book,
             terms,
             *candle[:3],
+            *candle[:3],
             float(market.account.wallet),
             fills,
         )

@@ -3,10 +3,11 @@
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 import anyio.lowlevel
+import numpy as np
 import pytest
 
 from playd.core.candles import Candle, Candles, as_candles
@@ -51,6 +52,9 @@ class ScriptedSource:
     listed: dict[int, Candle] = field(default_factory=dict)
     asked: list[tuple[float, int, int]] = field(default_factory=list)
     broken: bool = False
+    broken_beside: bool = False
+    ended: tuple[str, ...] = ()
+    asked_beside: list[tuple[str, ...]] = field(default_factory=list)
     moved_on_ms: int = 2000
 
     async def market_now_ms(self) -> int:
@@ -64,6 +68,17 @@ class ScriptedSource:
 
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
         return as_candles(symbol, self.step_ms, await self.candles(symbol, start_ms, end_ms))
+
+    async def said(self, candles: Candles, names: Sequence[str]) -> Candles:
+        self.asked_beside.append(tuple(names))
+        if self.broken_beside:
+            raise LinkError("no answer")
+        return replace(candles, funding_rate=np.full(len(candles), 0.0007)) if "funding_rate" in names else candles
+
+    async def has_ended(self, symbol: str) -> bool:
+        if self.broken:
+            raise LinkError("no answer")
+        return symbol in self.ended
 
     def list(self, *numbers: int) -> None:
         self.listed.update((number * STEP, candle(number)) for number in numbers)

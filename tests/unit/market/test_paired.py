@@ -149,6 +149,32 @@ def test_a_barrier_does_not_wait_for_bars_of_the_other_symbol_alone() -> None:
     in_virtual_time(body)
 
 
+def test_a_symbol_that_the_venue_has_ended_is_waited_for_no_longer() -> None:
+    """The venue is asked once nothing has come for long; it must say so, not merely be silent."""
+    told: list[str] = []
+
+    async def body() -> None:
+        async with (
+            running() as scene,
+            paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0, on_over=lambda: told.append(OTHER)) as pairs,
+        ):
+            close(scene, OTHER, 1)
+            close(scene, SYMBOL, 1, 2, 3)
+            assert opens(await take(pairs)) == [(1, 1)]
+            assert await waits(pairs, 100)
+            scene.source.broken, scene.source.ended = True, (OTHER,)
+            assert await waits(pairs, 100)
+            assert told == []
+            scene.source.broken = False
+            assert opens(await take(pairs, 2)) == [(2, None), (3, None)]
+            assert told == [OTHER]
+            close(scene, SYMBOL, 4)
+            assert opens(await take(pairs)) == [(4, None)]
+            assert told == [OTHER]
+
+    in_virtual_time(body)
+
+
 def test_a_replayed_market_ends_both() -> None:
     async def body() -> None:
         async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:

@@ -30,7 +30,11 @@ class Market:
 
     def minute(self, open_: float, high: float, low: float, cash: float = CASH) -> list[tuple[str, float]]:
         """What happened, as (reason, price)."""
-        count = match_minute(self.book, self.terms, open_, high, low, cash, self.fills)
+        return self.marked(open_, high, low, open_, high, low, cash)
+
+    def marked(self, *prices_and_cash: float) -> list[tuple[str, float]]:
+        """The same with a mark price of its own: open, high, low of the last price, then of the mark, then the cash."""
+        count = match_minute(self.book, self.terms, *prices_and_cash, self.fills)
         return [(m.REASONS[f["reason"]], float(f["price"])) for f in self.fills[:count]]
 
     def fill(self, i: int = 0) -> Any:
@@ -106,6 +110,19 @@ def test_liquidation_settles_at_the_bankruptcy_price() -> None:
     market.hold(1, 50_000.0)
     assert market.minute(50_000.0, 50_000.0, 45_226.0) == [("liquidation", 45_000.0)]
     assert market.fill()["fee_usdt"] == pytest.approx(24.75, abs=1e-9)
+
+
+def test_liquidation_looks_at_the_mark_price_and_stops_at_the_last() -> None:
+    """10.7, 10.5: with LP 45 226.13, a last price of 40 000 does nothing, a mark price of 45 226.0 ends it."""
+    market = Market()
+    market.hold(1, 50_000.0)
+    assert market.marked(50_000.0, 50_000.0, 40_000.0, 50_000.0, 50_000.0, 45_227.0, CASH) == []
+    assert market.marked(50_000.0, 50_000.0, 49_000.0, 50_000.0, 50_000.0, 45_226.0, CASH) == [("liquidation", 45_000.0)]
+    market.hold(-1, 50_000.0, stop=51_000.0)
+    assert market.marked(50_000.0, 50_000.0, 49_000.0, 54_000.0, 54_000.0, 50_000.0, CASH) == []
+    assert market.marked(50_000.0, 50_000.0, 49_000.0, 54_727.0, 54_727.0, 50_000.0, CASH) == [("liquidation", 55_000.0)]
+    market.hold(1, 50_000.0, stop=49_000.0)
+    assert market.marked(50_000.0, 50_000.0, 48_000.0, 50_000.0, 50_000.0, 45_000.0, CASH) == [("sl", 48_990.2)]
 
 
 def test_stop_nearer_than_liquidation_comes_first() -> None:
@@ -212,8 +229,8 @@ def test_the_parts_of_a_minute_make_the_whole() -> None:
         submit_entry(market.book, -1, 300, 510_000, 490_000)
     expected = whole.minute(50_000.0, 51_100.0, 49_500.0)
     n = fill_due_orders(parts.book, parts.terms, 50_000.0, CASH, parts.fills, 0)
-    n = gap_test(parts.book, parts.terms, 50_000.0, parts.fills, n)
-    n = inside_minute(parts.book, parts.terms, 51_100.0, 49_500.0, parts.fills, n)
+    n = gap_test(parts.book, parts.terms, 50_000.0, 50_000.0, parts.fills, n)
+    n = inside_minute(parts.book, parts.terms, 51_100.0, 49_500.0, 51_100.0, 49_500.0, parts.fills, n)
     assert [(m.REASONS[f["reason"]], float(f["price"])) for f in parts.fills[:n]] == expected
     assert [bool(f["inside"]) for f in parts.fills[:n]] == [False, True]
 

@@ -8,11 +8,13 @@ import pytest
 
 from playd.core.candles import Candles
 from playd.core.errors import CandleError, PlayError
-from playd.research.backtest import BacktestResult, Funding, run_backtest
+from playd.market.rates import Funding
+from playd.research.backtest import BacktestResult, run_backtest
 from playd.research.saved_columns import columns_npz
 from tests.engine_desk import BTC, MINUTE_MS, START_MS, flat_candles, play_of
 
 ONCE = "entry_long: {all: [[close, '>', 50000]]}"
+STOP = "{type: fixed_points, value: 4000}"
 ACCOUNT = "{max_leverage: 10, slippage_bps: 0, fee_model: {taker_bps: 5.5}}"
 
 
@@ -60,6 +62,48 @@ def test_who_holds_before_the_stamp_pays_funding() -> None:
     trade = result.trades[0]
     assert trade.funding_usdt == pytest.approx(trade.qty * 50_001.0 * 0.0001, abs=1e-12)
     assert trade.net_pnl_usdt == trade.gross_pnl_usdt - trade.fees_usdt - trade.funding_usdt
+
+
+def test_the_mark_price_decides_liquidation_worth_and_funding() -> None:
+    """10.7, 10.8: the last price never nears the liquidation price of 45 226.13."""
+    play = play_of(actions="entry_long: {all: [[close, '>=', 50000]]}", account=ACCOUNT, risk=risk())
+    last = flat_candles([50_000.0] * 6)
+    mark = flat_candles([50_000.0, 50_000.0, 49_000.0, 48_000.0, 45_000.0, 50_000.0])
+    stamps = np.array([START_MS + 3 * MINUTE_MS], np.int64)
+    result = run_backtest(play, last.with_mark(mark), BTC, funding=Funding(stamps, np.array([0.001])))
+    assert result.ended == "liquidated"
+    qty, fee = result.trades[0].qty, 50_000.0 * 0.00055 * result.trades[0].qty
+    assert result.trades[0].funding_usdt == pytest.approx(qty * mark.open[3] * 0.001)
+    assert result.equity_usdt[2] == pytest.approx(10_000 - fee - qty * 1_000)
+    assert result.as_json()["mark_candles"] is True
+    assert run_backtest(play, last, BTC).ended == "end_of_data"
+
+
+def test_where_the_mark_has_no_candle_the_last_price_stands_in() -> None:
+    last, mark = flat_candles([50_000.0] * 3), flat_candles([49_000.0] * 3)
+    both = last.with_mark(mark.between(START_MS + MINUTE_MS, START_MS + 2 * MINUTE_MS))
+    assert both.mark is not None
+    assert both.mark.close.tolist() == [50_000.0, 49_000.0, 50_000.0]
+    candle = both.at(1)
+    assert candle.mark is not None
+    assert (candle.close, candle.mark.close, candle.funding_rate) == (50_000.0, 49_000.0, None)
+
+
+def test_rates_are_known_to_a_guard_and_need_not_be_paid() -> None:
+    """7.2, 10.8: the rate of the next stamp is known from the stamp before; `--no-funding` changes money, not knowledge."""
+    policy = "{mode: long_only, exit_mode: sl_tp_only, funding_guard: {max_rate_pct: 0.05, within_min: 480}}"
+    play = play_of(actions="entry_long: {all: [[close, '>=', 50000]]}", account=ACCOUNT, risk=risk(stop=STOP), policy=policy)
+    candles = flat_candles([50_000.0] * 1000)
+    stamps = np.arange(START_MS, START_MS + 4 * 480 * MINUTE_MS, 480 * MINUTE_MS)
+    funding = Funding(stamps, np.array([0.0, 0.0006, 0.0004, 0.0004]))
+    paid, free = (run_backtest(play, candles, BTC, funding=funding, charge_funding=one) for one in (True, False))
+    assert paid.metrics["entries_refused"] == {"funding": 479}
+    assert paid.trades[0].entry_time_ms == START_MS + 480 * MINUTE_MS
+    assert paid.trades[0].funding_usdt == pytest.approx(50_000.0 * 0.0004 * paid.trades[0].qty)
+    assert free.trades[0].funding_usdt == 0.0
+    assert free.trades[0].entry_time_ms == paid.trades[0].entry_time_ms
+    assert free.as_json()["funding"] == {"stamps": 3, "charged": False}
+    assert free.hashes["run_hash"] != paid.hashes["run_hash"]
 
 
 def test_excursions_of_the_exit_minute_end_at_the_exit_price() -> None:

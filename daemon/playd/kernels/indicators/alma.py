@@ -4,7 +4,10 @@ alma: Arnaud Legoux moving average, Σ w_i x_i / Σ w_i over the last n values, 
 w_i = exp(−(i − m)² / (2s²)) with m = offset·(n−1), not floored, and s = n/sigma. A missing value makes the windows that contain
 it missing. TradingView's definition.
 
-A bell of weights has no constant-time recurrence: each window is summed directly, oldest to newest, and nothing drifts.
+A bell of weights has no constant-time recurrence: a sum slides where each weight follows from the one before by the same rule
+(a constant, a line, an exponential, a wave and their products), which those of a bell do not. To make the bell of such pieces
+would drift, and a transform of whole histories would give other bits than bar by bar. So each window is summed directly, oldest
+to newest, and nothing drifts. The cost grows with the window, which has 2000 bars at most; many bars go in parallel.
 """
 
 from collections.abc import Sequence

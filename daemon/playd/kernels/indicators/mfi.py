@@ -1,7 +1,8 @@
 """
 mfi: money flow index, 0…100.
 
-P and N are the sums over the last n bars of tp·V where tp = (H+L+C)/3 rose, and where it fell; an equal tp counts for neither.
+P and N are the sums over the last n bars of tp·V where tp = (H+L+C)/3 rose, and where it fell; an equal tp counts for neither,
+and two within 1e-14 are equal, as in TA-Lib: on a grid of ticks equal sums of three prices often differ in their last bit.
 mfi = 100P/(P+N); 0 if P+N < 1. A missing candle makes the windows that contain it missing. Equal to TA-Lib's MFI.
 
 Both sums slide. They are summed afresh, oldest to newest, at every bar whose index is a multiple of 512, and whenever so much
@@ -9,6 +10,7 @@ has been subtracted that rounding could show: they stay within 1e-9 relative of 
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -16,14 +18,16 @@ from playd.kernels.compiled import MISSING, Row, Table, part
 from playd.kernels.sliding import CANCELLED, RESUM_BARS
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
 
+LEAST_CHANGE: Final = 1e-14
+
 
 @part
 def _flow(highs: Row, lows: Row, closes: Row, volumes: Row, t: int) -> tuple[float, float]:
     """tp·V of bar t, as a rise and as a fall of tp: one of them 0, or both."""
     price = (highs[t] + lows[t] + closes[t]) / 3.0
     last = (highs[t - 1] + lows[t - 1] + closes[t - 1]) / 3.0
-    flow = price * volumes[t]
-    return flow if price > last else 0.0, flow if price < last else 0.0
+    flow, change = price * volumes[t], price - last
+    return flow if change >= LEAST_CHANGE else 0.0, flow if change <= -LEAST_CHANGE else 0.0
 
 
 @part

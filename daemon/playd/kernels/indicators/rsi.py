@@ -17,7 +17,7 @@ from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, lengt
 @part
 def _strength(gain: float, loss: float) -> float:
     moved = gain + loss
-    return 100.0 * gain / moved if moved != 0.0 else 0.0
+    return 100.0 * (gain / moved) if moved != 0.0 else 0.0
 
 
 def rsi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int, hi: int) -> None:
@@ -45,7 +45,7 @@ def rsi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo: int,
             seen += 1.0
         else:
             seen = 1.0
-        moved = 100.0 * gain + loss + last
+        moved = gain + loss + last
         if moved - moved != 0.0:  # x is missing, or a sum has overflowed
             seen, gain, loss = 0.0, 0.0, 0.0
             value[t] = MISSING

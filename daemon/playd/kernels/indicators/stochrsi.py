@@ -1,6 +1,6 @@
 """
 stochrsi: stochastic oscillator of the relative strength index, 0…100. r = rsi over rsi_length; raw = 100(r − LL)/(HH − LL) over
-the last `length` of r, 0 if the range is 0; k = SMA_k(raw), d = SMA_d(k). Both start where d starts.
+the last `length` of r, 0 if the range is 0, which it is below 1e-12; k = SMA_k(raw), d = SMA_d(k). Both start where d starts.
 
 A missing value restarts it. Equal to TA-Lib's STOCHRSI where k is 1.
 
@@ -21,6 +21,9 @@ from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, lengt
 
 RSI: Final = 4
 """Places in the state before the counts: values, last value, means of rises and falls."""
+
+LEAST_WIDTH: Final = 1e-12
+"""What TA-Lib takes for no range. While a market stands still, r keeps its value but for its last bits."""
 
 COUNTS: Final = 14
 """Places in the state before the tails and rings."""
@@ -82,7 +85,7 @@ def stochrsi(inputs: Sequence[Row], params: Row, state: Row, outputs: Table, lo:
             full = seen == first
             seen = seen if full else seen + 1
             width = -highest - least
-            raw = 100.0 * ((strength - least) / width) if width != 0.0 else 0.0
+            raw = 100.0 * ((strength - least) / width) if width >= LEAST_WIDTH else 0.0
             on_grid = int(index[t]) % RESUM_BARS == 0
             mean = 0.0
             if seen >= length:

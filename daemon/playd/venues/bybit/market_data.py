@@ -1,6 +1,8 @@
 """Public REST: instruments, closed candles, the venue's clock. Needs no key."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from playd.core.candles import Candle, Candles, as_candles, joined
@@ -8,7 +10,7 @@ from playd.core.errors import Refused
 from playd.core.instrument import Instrument
 from playd.core.limits import KLINES_PER_REQUEST
 from playd.core.timeframes import BYBIT_INTERVAL, MINUTE_MS, NAME_OF_MS, bar_open_ms
-from playd.venues.bybit.calls import CALLS
+from playd.venues.bybit.calls import CALLS, Call
 from playd.venues.bybit.numbers import Row, decimal, integer
 from playd.venues.bybit.rest import RestClient
 from playd.venues.bybit.rows import candle_from, instrument_from
@@ -21,6 +23,11 @@ SETTLED_MS: Final = 2000
 
 UNKNOWN_SYMBOL: Final = 10001
 """A parameter error; in a request whose only variable is the symbol it means that the venue does not list it."""
+
+_ENDED: Final = ("Delivering", "Closed")
+"""States from which no symbol comes back."""
+
+_LAST_PRICE: Final = partial(CALLS.get_kline, category="linear")
 
 _FUNDING_ROWS: Final = 200
 _ALL_AT_ONCE: Final = 10
@@ -71,6 +78,11 @@ class BybitMarketData:
         rows = answer.result.get("list") or ()
         return {integer(row, "fundingRateTimestamp"): float(decimal(row, "fundingRate")) for row in rows}
 
+    async def has_ended(self, symbol: str) -> bool:
+        """Whether the symbol is listed no longer, or for its end only."""
+        rules = (await self.instruments([symbol])).get(symbol)
+        return rules is None or rules.status in _ENDED
+
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
         """
         Closed candles that open in `[start_ms, end_ms)`, oldest first.
@@ -86,7 +98,36 @@ class BybitMarketData:
         parts = [as_candles(symbol, self._step_ms, page) async for page in self._pages(symbol, start_ms, end_ms)]
         return joined(parts[::-1] or [as_candles(symbol, self._step_ms, [])])
 
-    async def _pages(self, symbol: str, start_ms: int, end_ms: int) -> AsyncIterator[list[Candle]]:
+    async def said(self, candles: Candles, names: Sequence[str]) -> Candles:
+        """
+        The same candles with what the venue's records say beside them at their closes: of `mark`, `funding_rate` and
+        `open_interest` what `names` has.
+
+        Of funding they hold what was stamped, of the stamp to come the ticker's rate; a rate counts as announced at the stamp
+        before. Of open interest they hold a value every five minutes.
+        """
+        from playd.venues.bybit.recorded import recorded_funding, recorded_open_interest  # the guardian has no arrays
+
+        if not len(candles) or not names:
+            return candles
+        first_ms, end_ms = int(candles.open_time_ms[0]), int(candles.open_time_ms[-1]) + self._step_ms
+        closes_ms = candles.open_time_ms + self._step_ms
+        if "mark" in names:
+            call = partial(CALLS.get_mark_price_kline, category="linear")
+            pages = [page async for page in self._pages(candles.symbol, first_ms, end_ms, call)]
+            marks = [candle for page in reversed(pages) for candle in page]
+            candles = candles.with_mark(as_candles(candles.symbol, self._step_ms, marks)) if marks else candles
+        if "funding_rate" in names:
+            funding = await recorded_funding(self._rest, candles.symbol, first_ms, end_ms)
+            candles = replace(candles, funding_rate=funding.known_at(closes_ms))
+        if "open_interest" in names:
+            interest = await recorded_open_interest(self._rest, candles.symbol, first_ms, end_ms)
+            candles = replace(candles, open_interest=interest.known_at(closes_ms))
+        return candles
+
+    async def _pages(
+        self, symbol: str, start_ms: int, end_ms: int, call: Callable[..., Call] = _LAST_PRICE
+    ) -> AsyncIterator[list[Candle]]:
         """The newest page first, the candles of each oldest first."""
         first_ms, now_ms = await self._market_span_ms()
         first_ms = max(first_ms, start_ms)
@@ -94,7 +135,7 @@ class BybitMarketData:
         last_ms = bar_open_ms(min(end_ms - 1, settled_ms - self._step_ms), self._step_ms)
         while last_ms >= first_ms:  # newest page first; both ends of a page are inclusive
             page_ms = max(first_ms, last_ms - (KLINES_PER_REQUEST - 1) * self._step_ms)
-            candles = await self._kline_rows(symbol, page_ms, last_ms)
+            candles = await self._kline_rows(call, symbol, page_ms, last_ms)
             if not candles and not self._simulated:
                 break  # the venue has no gaps: an empty page lies before the listing
             found = {candle.open_time_ms: candle for candle in candles}
@@ -132,9 +173,7 @@ class BybitMarketData:
             raise
         return answer.result.get("list") or []
 
-    async def _kline_rows(self, symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
-        call = CALLS.get_kline(
-            category="linear", symbol=symbol, interval=self._interval, start=start_ms, end=end_ms, limit=KLINES_PER_REQUEST
-        )
-        answer = await self._rest.read(call, priority=Priority.DATA)
+    async def _kline_rows(self, call: Callable[..., Call], symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
+        one = call(symbol=symbol, interval=self._interval, start=start_ms, end=end_ms, limit=KLINES_PER_REQUEST)
+        answer = await self._rest.read(one, priority=Priority.DATA)
         return [candle_from(row) for row in answer.result.get("list") or ()]

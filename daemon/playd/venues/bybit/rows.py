@@ -156,10 +156,10 @@ def instrument_from(row: Row) -> Instrument:
 
 
 def candle_from(row: Sequence[Any]) -> Candle:
-    """A row of `kline`: start, open, high, low, close, volume, turnover."""
+    """A row of `kline`: start, open, high, low, close, volume, turnover. Of a price that is not traded: up to close."""
     try:
-        open_, high, low, close, volume = (float(value) for value in row[1:6])
-        return Candle(int(row[0]), open_, high, low, close, volume)
+        open_, high, low, close = (float(value) for value in row[1:5])
+        return Candle(int(row[0]), open_, high, low, close, float(row[5]) if len(row) > 5 else 0.0)
     except (TypeError, ValueError, IndexError):
         raise Doubtful(f"kline row is not readable: {str(row)[:100]}") from None
 

@@ -53,7 +53,7 @@ def meet_extremes(
     book = _order_book(order)
     book["entry_resting"] = 1
     fills = new_fills()
-    count = inside_minute(book, _terms(account, listings, position), high, low, fills, 0)
+    count = inside_minute(book, _terms(account, listings, position), high, low, high, low, fills, 0)
     return _read(fills) if count else None
 
 
@@ -62,7 +62,7 @@ def exit_at_open(account: Account, listings: Listings, position: Position, open_
     terms = _terms(account, listings, position)
     fills = new_fills()
     book = _position_book(account, listings[position.symbol], position, terms, with_target=True)
-    count = gap_test(book, terms, open_price, fills, 0)
+    count = gap_test(book, terms, open_price, open_price, fills, 0)
     return _trade(fills) if count else None
 
 
@@ -73,7 +73,7 @@ def exit_inside(
     terms = _terms(account, listings, position)
     fills = new_fills()
     book = _position_book(account, listings[position.symbol], position, terms, with_target=with_target)
-    count = inside_minute(book, terms, high, low, fills, 0)
+    count = inside_minute(book, terms, high, low, high, low, fills, 0)
     return _trade(fills) if count else None
 
 

@@ -1,0 +1,94 @@
+"""
+Closed bars with what the venue says beside them: mark price, funding rate, open interest (for Plays that read them).
+
+A bar of the stream gets what the ticker says when it closes. One that was fetched later gets what the venue's records say, as
+the history of a start does: those hold the mark price of every candle, the rate of every stamp and the open interest every five
+minutes, and not what was announced in between.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+from playd.core.candles import Candle, as_candles
+from playd.core.errors import LinkError, VenueError
+from playd.market.bars import ClosedBar
+from playd.market.feed_watch import Revision
+from playd.market.hub import MarketHub
+from playd.market.ticker import Ticker
+from playd.world.ports import Clock
+
+TICKER_MAX_AGE_S: Final = 60.0
+"""A ticker that has been silent for longer says nothing of a bar that closes now."""
+
+
+class Bars(Protocol):
+    """Closed bars in unbroken order, of one symbol or of two in step."""
+
+    async def receive(self) -> ClosedBar: ...
+
+    def done(self, close_ms: int) -> None: ...
+
+    def take_revisions(self) -> list[Revision]: ...
+
+    async def corrected(self) -> None: ...
+
+
+class SaidBars:
+    """The bars of `bars`, each once; their candles have what `names` (of `plays.program.MARKET_FIELDS`) asks for."""
+
+    def __init__(self, bars: Bars, hub: MarketHub, clock: Clock, names: Sequence[str]) -> None:
+        self._bars = bars
+        self._hub = hub
+        self._clock = clock
+        self._names = tuple(names)
+        self._bar: ClosedBar | None = None
+        """Received, and what is said beside it is being fetched."""
+
+    async def receive(self) -> ClosedBar:
+        """The next bar. Cancelling loses nothing. Raises `anyio.EndOfStream` when a replayed market is over."""
+        if self._bar is None:
+            self._bar = await self._bars.receive()
+        candle = await self._recorded(self._bar) if self._bar.late else self._heard(self._bar)
+        bar, self._bar = self._bar, None
+        return replace(bar, candle=candle)
+
+    def done(self, close_ms: int) -> None:
+        """Every bar that closes up to `close_ms` has been dealt with."""
+        self._bars.done(close_ms)
+
+    def take_revisions(self) -> list[Revision]:
+        """Corrected candles since the last call."""
+        return self._bars.take_revisions()
+
+    async def corrected(self) -> None:
+        """Return once there are corrections that `take_revisions` has not handed out."""
+        await self._bars.corrected()
+
+    def _heard(self, bar: ClosedBar) -> Candle:
+        ticker = self._hub.ticker(bar.symbol)
+        if ticker is None or self._clock.mono_s() - ticker.received_mono_s > TICKER_MAX_AGE_S:
+            return bar.candle
+        return _with(bar.candle, ticker, self._names)
+
+    async def _recorded(self, bar: ClosedBar) -> Candle:
+        one = as_candles(bar.symbol, self._hub.step_ms, [bar.candle])
+        try:
+            found = (await self._hub.said(one, self._names)).at(0)
+        except (VenueError, LinkError):
+            return bar.candle  # nothing is entered on a late bar, and what is not known is missing
+        return replace(bar.candle, mark=found.mark, funding_rate=found.funding_rate, open_interest=found.open_interest)
+
+
+def _with(candle: Candle, ticker: Ticker, names: Sequence[str]) -> Candle:
+    """Of the mark price only the close is known; where it has been meanwhile, the last price stands in for it."""
+    if "mark" in names and ticker.mark is not None:
+        close = float(ticker.mark)
+        high, low = max(candle.high, close), min(candle.low, close)
+        mark = Candle(candle.open_time_ms, candle.open, high, low, close, 0.0)
+        candle = replace(candle, mark=mark)
+    if "funding_rate" in names and ticker.funding_rate is not None:
+        candle = replace(candle, funding_rate=float(ticker.funding_rate))
+    if "open_interest" in names and ticker.open_interest is not None:
+        candle = replace(candle, open_interest=float(ticker.open_interest))
+    return candle
