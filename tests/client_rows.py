@@ -1,10 +1,12 @@
 """
 What strict clients demand of the venue's rows: every field that they refuse to do without, with its type.
 
-Facts of published clients, as of nautilus_trader's Bybit adapter: a row that lacks one of these is dropped without a word.
+Facts of published clients, as of nautilus_trader's Bybit adapter: a row that lacks one of these, or has no number where one is
+read, is dropped without a word.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 TEXT, WHOLE, TRUTH, MANY, MAP = str, int, bool, list, dict
@@ -109,6 +111,13 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Words outside which such a client drops a row."""
 
+NUMBERS: Final = (
+    *("price", "qty", "leavesQty", "cumExecQty", "cumExecValue", "cumExecFee", "lastPriceOnCreated", "createdTime"),
+    *("updatedTime", "execPrice", "execQty", "execFee", "execValue", "execTime", "feeRate", "size", "leverage", "markPrice"),
+    *("walletBalance", "equity", "locked", "totalPositionIM", "totalPositionMM", "makerFeeRate", "takerFeeRate"),
+)
+"""Texts of which such a client makes numbers without asking whether there is one."""
+
 
 def faults_of(row: Mapping[str, Any], fields: Fields) -> list[str]:
     """What is missing in a row, of another type, or a word that nobody knows."""
@@ -119,4 +128,15 @@ def faults_of(row: Mapping[str, Any], fields: Fields) -> list[str]:
             found.append(f"{name} is {value!r}, expected {kind.__name__}")
         elif isinstance(value, str) and value not in WORDS.get(name, (value,)):
             found.append(f"{name} is the unknown word {value!r}")
+        elif name in NUMBERS and not _is_number(value):
+            found.append(f"{name} is {value!r}, expected a number")
+    if row.get("stopOrderType") == "TrailingStop" and not _is_number(row.get("triggerPrice")):
+        found.append(f"triggerPrice of a trailing stop is {row.get('triggerPrice')!r}, expected a number")
     return found
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return Decimal(str(value)).is_finite()
+    except InvalidOperation:
+        return False

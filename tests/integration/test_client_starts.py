@@ -132,6 +132,80 @@ async def test_nautilus_trader_starts_trades_and_is_told(path: PurePath) -> None
         assert ended["result"]["success"] == "1"
 
 
+async def _told(socket: Socket, topic: str) -> list[dict[str, Any]]:
+    """The rows of the next frame of a topic, each with all that is demanded."""
+    while (frame := await socket.read()).get("topic") != topic:
+        pass
+    _demand(frame["data"], rows.ORDER_FRAME)
+    found: list[dict[str, Any]] = frame["data"]
+    return found
+
+
+async def test_nautilus_trader_trails_a_position_and_sends_lists(path: PurePath) -> None:
+    """Bodies as its sessions sent them: parameters of spot and of stops that a plain order does not have."""
+    plain_of = {**BTC, "isLeverage": 0, "marketUnit": "baseCoin", "timeInForce": "GTC"}
+    async with bench_at(real_world(), path, held=True, lockstep=False) as plain:
+        bench = compact(plain)
+        private = await bench.private("order")
+        bench.exchange.release()
+        public = await bench.public("kline.1.BTCUSDT")
+        await public.read()
+        assert (await bench.post("/v5/order/create", **plain_of, side="Buy", orderType="Market", qty="0.020"))["retCode"] == 0
+        await _told(private, "order")
+        stops = {"tpTriggerBy": "LastPrice", "slTriggerBy": "LastPrice", "tpslMode": "Full", "slSize": "0.010"}
+        for active in ({}, {"activePrice": "90000"}):
+            trail = {"positionIdx": 0, "trailingStop": "500", "slOrderType": "Market", **stops, **active}
+            assert (await bench.post("/v5/position/trading-stop", **BTC, **trail))["retCode"] == 0
+            (order,) = await _told(private, "order")
+            assert (order["orderStatus"], order["stopOrderType"], order["qty"]) == ("Untriggered", "TrailingStop", "0.020")
+        while order["triggerPrice"] != "89500.0":  # before, it may have followed the market
+            (order,) = await _told(private, "order")
+        query = "category=linear&settleCoin=USDT&limit=50"
+        checked(await bench.get("/v5/order/realtime", query), rows.ORDER)
+        touched = {**plain_of, **stops, "side": "Buy", "orderType": "Market", "qty": "0.010", "triggerDirection": 1}
+        made = await bench.post("/v5/order/create", **touched, triggerPrice="95000", triggerBy="LastPrice", orderLinkId="O-1")
+        (order,) = await _told(private, "order")
+        assert (made["retCode"], order["stopOrderType"], order["triggerPrice"]) == (0, "Stop", "95000.0")
+        both = {**BTC, "orderId": order["orderId"], "orderLinkId": "O-1"}
+        assert (await bench.post("/v5/order/amend", **both, triggerPrice="96000"))["retCode"] == 0
+        assert (await bench.post("/v5/order/cancel", **both))["retCode"] == 0
+        limit = {name: value for name, value in plain_of.items() if name != "category"}
+        limit |= {"side": "Buy", "orderType": "Limit", "qty": "0.010", "price": "40000"}
+        items = [{**limit, "orderLinkId": f"O-{number}"} for number in (2, 3)]
+        listed = await bench.post("/v5/order/create-batch", category="linear", request=items)
+        assert [word["code"] for word in listed["retExtInfo"]["list"]] == [0, 0]
+        named = [
+            {"symbol": "BTCUSDT", "orderId": row["orderId"], "orderLinkId": row["orderLinkId"]}
+            for row in listed["result"]["list"]
+        ]
+        ended = await bench.post("/v5/order/cancel-batch", category="linear", request=named)
+        assert [row["orderLinkId"] for row in ended["result"]["list"]] == ["O-2", "O-3"]
+
+
+async def test_freqtrade_replaces_its_stop_and_takes_it_back_after_the_exit(path: PurePath) -> None:
+    async with bench_at(real_world(), path, speed=1.0, lockstep=False) as plain:
+        bench = compact(plain)
+        await bench.post("/v5/order/create", **BTC, side="Buy", orderType="Market", qty="0.014", position_idx=0)
+        stop = {**BTC, "side": "Sell", "orderType": "Market", "qty": "0.014", "triggerDirection": 2, "reduceOnly": True}
+        ids = []
+        for trigger in ("40000", "40100"):
+            for earlier in ids[-1:]:
+                assert (await bench.post("/v5/order/cancel", **BTC, orderId=earlier))["result"]["orderId"] == earlier
+            ids.append((await bench.post("/v5/order/create", **stop, triggerPrice=trigger))["result"]["orderId"])
+        exit_ = {**BTC, "side": "Sell", "qty": "0.014", "reduceOnly": True, "position_idx": 0}
+        assert (await bench.post("/v5/order/create", **exit_, orderType="Market"))["retCode"] == 0
+        # A conditional order outlives the position; whoever sent it takes it back.
+        for order_id, status in zip(ids, ("Deactivated", "Untriggered"), strict=True):
+            (row,) = checked(
+                await bench.get("/v5/order/realtime", f"symbol=BTCUSDT&orderId={order_id}&category=linear"), rows.ORDER
+            )
+            assert (row["orderStatus"], row["reduceOnly"], row["triggerBy"]) == (status, True, "LastPrice")
+        assert (await bench.post("/v5/order/cancel", **BTC, orderId=ids[-1]))["retCode"] == 0
+        assert (await bench.post("/v5/order/create", **exit_, orderType="Market"))["retCode"] == 110017
+        held = await bench.get("/v5/position/list", "symbol=BTCUSDT&limit=200&category=linear")
+        assert checked(held, rows.POSITION)[0]["size"] == "0"
+
+
 async def test_freqtrade_starts_enters_and_looks_around(path: PurePath) -> None:
     async with bench_at(real_world(), path, speed=1.0, lockstep=False) as plain:
         bench = compact(plain)
