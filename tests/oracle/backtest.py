@@ -32,6 +32,9 @@ class Position:
     opened_ms: int
     fee: float
     closes_held: int = 0
+    peak: float = 0.0
+    broke_even: bool = False
+    stop_rests: int = 0
 
 
 FIXED_ORDER = ("exit_all", "exit_long", "exit_short", "entry_long", "entry_short")
@@ -69,6 +72,10 @@ class Backtest:
         self.exec_ms = TIMEFRAME_MIN[self.eval.exec_tf] * 60_000
         self.decision_tf = self.eval.exec_tf
         self.bar = self.entered_bar = -1
+        self.calm_until_ms = 0
+        self.limits = {
+            side: str(self._risk_map().get(f"{side}_order_type", "Market")).lower() == "limit" for side in ("sl", "tp")
+        }
 
     def run(self) -> list[Trade]:
         exec_tf = self.eval.exec_tf
@@ -97,7 +104,7 @@ class Backtest:
         open_ms, o, h, low, _, _ = candle
         pending, self.pending = self.pending, None
         if pending is not None and pending[0] != "enter" and self.position is not None:
-            self._close(o, pending[0], open_ms, pending[1])
+            self._close(o, pending[0], open_ms, pending[1], at_market=True)
         if pending is not None and pending[0] == "enter":
             self._arrive(pending[1], o, open_ms)
         elif self.resting is not None and self._reaches(self.resting, o):
@@ -132,7 +139,9 @@ class Backtest:
         if p is None:
             return
         long = p.direction == 1
-        if p.stop is not None and (o < p.stop if long else o > p.stop):
+        if p.stop is not None and (p.stop_rests or (self.limits["sl"] and (o < p.stop if long else o > p.stop))):
+            self._limit_stop(p, o, h if long else low, open_ms)
+        elif p.stop is not None and (o < p.stop if long else o > p.stop):
             self._close(o, "sl", open_ms)
         elif p.target is not None and (o > p.target if long else o < p.target):
             self._close(o, "tp", open_ms)
@@ -140,6 +149,13 @@ class Backtest:
             self._close(p.stop, "sl", open_ms)
         elif p.target is not None and (h >= p.target if long else low <= p.target):
             self._close(p.target, "tp", open_ms)
+
+    def _limit_stop(self, p: Position, o: float, best: float, open_ms: int) -> None:
+        """10.5: jumped over, it rests at its price: taker in the minute in which it was triggered, maker later."""
+        assert p.stop is not None
+        p.stop_rests += 1
+        if (best >= p.stop if p.direction == 1 else best <= p.stop) or (p.stop_rests > 1 and o == p.stop):
+            self._close(p.stop, "sl", open_ms, maker=p.stop_rests > 1)
 
     def _open(self, order: dict[str, Any], o: float, open_ms: int, maker: bool = False) -> None:
         self.resting = None
@@ -154,14 +170,25 @@ class Backtest:
         levels = order["stop"], order["target"]
         if self._anchor() == "fill":
             levels = self._levels_of_fill(d, order["i"], price)
-        self.position = Position(d, qty, price, *levels, open_ms, fee)
+        self.position = Position(d, qty, price, *levels, open_ms, fee, peak=price)
 
-    def _close(self, base_price: float, reason: str, open_ms: int, qty: float | None = None) -> None:
+    def _close(
+        self,
+        base_price: float,
+        reason: str,
+        open_ms: int,
+        qty: float | None = None,
+        *,
+        maker: bool = False,
+        at_market: bool = False,
+    ) -> None:
         p = self.position
         assert p is not None
         qty = p.qty if qty is None else qty
-        price = to_unit(base_price * (1 - p.direction * self.slip), self.tick, up=p.direction == -1)
-        fee = qty * price * self.taker
+        at_limit = self.limits.get(reason, False) and not at_market
+        slip = 0.0 if at_limit else self.slip
+        price = to_unit(base_price * (1 - p.direction * slip), self.tick, up=p.direction == -1)
+        fee = qty * price * (self.maker if maker or (reason == "tp" and at_limit) else self.taker)
         gross = p.direction * qty * (price - p.entry)
         self.cash += gross - fee
         side = "long" if p.direction == 1 else "short"
@@ -172,6 +199,13 @@ class Backtest:
         p.qty = to_unit(rest * self.step, self.step, up=False)
         if rest == 0:
             self.position = None
+            self._calm_down(reason, open_ms)
+
+    def _calm_down(self, reason: str, open_ms: int) -> None:
+        """7.2: no entry until that many execution bars have closed after the one in which the position closed."""
+        bars = self.play.get("position_policy", {}).get("cooldown_bars", 0)
+        bars = bars.get("stop" if reason == "sl" else "exit", 0) if isinstance(bars, dict) else bars
+        self.calm_until_ms = (open_ms // self.exec_ms + 1 + bars) * self.exec_ms if bars else 0
 
     def _decide(self, i: int, closes_bar: bool, close: float, now_ms: int) -> bool:
         """`i` is the bar of the decision clock, `closes_bar` whether the execution clock closes with it."""
@@ -188,6 +222,9 @@ class Backtest:
             return True
         if p is not None:
             p.closes_held += closes_bar
+            if closes_bar and self._move_stop(p, close, i):
+                self.pending = ("sl", None)
+                return True
             if policy.get("time_exit_bars") and p.closes_held >= policy["time_exit_bars"]:
                 self.pending = ("time", None)
                 return True
@@ -199,7 +236,7 @@ class Backtest:
             return True
         mode = policy.get("mode", "long_only")
         for name, _ in self._emitted(now_ms):
-            if self.entered_bar == (now_ms - 1) // self.exec_ms:
+            if self.entered_bar == (now_ms - 1) // self.exec_ms or now_ms < self.calm_until_ms:
                 break
             d = {"entry_long": 1, "entry_short": -1}.get(name, 0)
             if d and (mode == "long_short" or (mode == "long_only") == (d == 1)):
@@ -209,6 +246,35 @@ class Backtest:
                     self.pending = ("enter", order)
                     return True
         return True
+
+    def _move_stop(self, p: Position, close: float, i: int) -> bool:
+        """8.5, 8.6: break-even, then trailing, each only to the tighter side. True if the close is beyond the new stop."""
+        d, before, risk = p.direction, p.stop, self._risk_map()
+
+        def tighten(level: float) -> None:
+            ticked = to_unit(level, self.tick, up=d == 1)
+            p.stop = ticked if p.stop is None or d * (ticked - p.stop) > 0 else p.stop
+
+        even, trail = risk.get("break_even"), risk.get("trailing")
+        if even is not None and not p.broke_even and d * (close - p.entry) / p.entry * 100 >= even.get("activation_pct", 1.0):
+            p.broke_even = True
+            tighten(p.entry * (1 + d * even.get("offset_pct", 0.1) / 100))
+        stop = risk.get("stop_loss")
+        if isinstance(stop, dict) and stop["type"].startswith("trailing"):
+            trail = {**stop, "atr_multiplier": stop.get("value")}
+        if trail is not None:
+            p.peak = max(p.peak, close) if d == 1 else min(p.peak, close)
+            if d * (p.peak - p.entry) / p.entry * 100 >= trail.get("activation_pct", 0):
+                by_atr = "atr_feature_id" in trail
+                atr = trail.get("atr_multiplier", 2.0) * self.eval.value(trail["atr_feature_id"], i) if by_atr else 0.0
+                distance = atr if by_atr else p.peak * trail["trail_pct"] / 100
+                if not math.isnan(distance):
+                    tighten(p.peak - d * distance)
+        if p.stop == before:
+            return False
+        assert p.stop is not None
+        p.stop_rests = 0
+        return d * (close - p.stop) <= 0
 
     def _look_at_resting(self, order: dict[str, Any], now_ms: int) -> None:
         """It keeps other entries away; expiry and an exit of its side take it out."""
@@ -249,8 +315,11 @@ class Backtest:
         whole = steps - part < 1 or rest * close < self.min_notional
         return p.qty if whole else to_unit(part * self.step, self.step, up=False)
 
+    def _risk_map(self) -> dict[str, Any]:
+        return dict(self.play.get("risk_model") or self.play["risk"])
+
     def _anchor(self) -> str:
-        return str((self.play.get("risk_model") or self.play["risk"]).get("anchor", "signal"))
+        return str(self._risk_map().get("anchor", "signal"))
 
     def _levels_of_fill(self, d: int, i: int, e: float) -> tuple[float | None, float | None]:
         """8.4: measured from the fill with the values of the bar that decided; too late to refuse, so a stop is adjusted."""
@@ -295,7 +364,13 @@ class Backtest:
         stop_spec, target_spec, _ = self._risk()
         stop = target = None
         distance = plain = math.nan
-        if stop_spec is not None:
+        if stop_spec is not None and stop_spec["type"] == "structure":
+            level = self.eval.value(stop_spec["long" if d == 1 else "short"], i)
+            if math.isnan(level):
+                return None
+            plain = abs(e - level)
+            stop = to_unit(level - d * e * stop_spec.get("buffer_pct", 0) / 100, self.tick, up=d == 1)
+        elif stop_spec is not None:
             plain = distance = self._distance(stop_spec, e, i)
             if math.isnan(distance):
                 return None
@@ -330,6 +405,8 @@ class Backtest:
         if spec["type"] == "percent":
             lam = 1.0 if spec.get("basis", "margin") == "price" else self.leverage
             return e * float(spec["value"]) / 100 / lam
-        if spec["type"] == "atr_multiple":
+        if spec["type"] == "trailing_pct":
+            return e * float(spec["trail_pct"]) / 100
+        if spec["type"] in ("atr_multiple", "trailing_atr"):
             return float(spec["value"]) * self.eval.value(spec["atr_feature_id"], i)
         return float(spec["value"])

@@ -34,15 +34,16 @@ _BASE: Final = 0
 """The place of the base clock."""
 
 
-def compile_program(play: Play, base_step_ms: int) -> Program:
+def compile_program(play: Play, base_step_ms: int, *, unreferenced: bool = False) -> Program:
     """
     The Program of `play` over candles of `base_step_ms`.
 
-    Only what actions and risk refer to is computed. Raises `PlayError` when bars of a clock are no whole number of candles.
+    Only what actions and risk refer to is computed; with `unreferenced` also every other feature and structure, for people to
+    look at: decisions, warm-up and anchor are the same. Raises `PlayError` when bars of a clock are no whole number of candles.
     """
     steps = {play.timeframes.exec_ms, *(one.step_ms for one in play.features), *(one.step_ms for one in play.structures)}
     _refuse_unfit(play, steps, base_step_ms)
-    return _Compiler(play, base_step_ms).program()
+    return _Compiler(play, base_step_ms).program(unreferenced=unreferenced)
 
 
 def _refuse_unfit(play: Play, steps: Iterable[int], base_step_ms: int) -> None:
@@ -72,15 +73,16 @@ class _Compiler:
         setups = {name: (self._clocks.path_of_setup(name, step_ms), expr) for name, expr in self._play.setups}
         return TruthCompiler(self._graph, self._graph.clock(step_ms), setups, self._column, self._names)
 
-    def program(self) -> Program:
-        """Compile everything that decisions read."""
+    def program(self, *, unreferenced: bool) -> Program:
+        """Compile everything that decisions read, and what they do not if that is wanted."""
         for name in PRICE_FIELDS:
             self._names[name] = self._graph.candle(self._exec, name)
         signals = self._actions() | self._levels()
         prices = [self._names[name] for name in PRICE_FIELDS]
         # Metadata must not change a decision: neither warm-up nor anchor know of what only it refers to.
         anchor_step_ms = math.lcm(*(clock.step_ms for clock in self._graph.clocks))
-        columns, nodes, new = self._graph.ordered((*signals.values(), *prices, *self._metadata()))
+        extra = [*self._metadata(), *(self._everything() if unreferenced else ())]
+        columns, nodes, new = self._graph.ordered((*signals.values(), *prices, *extra))
         return Program(
             clocks=tuple(self._graph.clocks),
             exec_clock=self._exec,
@@ -128,6 +130,11 @@ class _Compiler:
                 self._find_texts(refs)
         self._names |= found
         return [*found.values(), *(column for text in self._texts.values() for column in text.columns)]
+
+    def _everything(self) -> list[int]:
+        """Columns of all features and structures."""
+        features = [column for one in self._play.features for column in self._outputs(one).values()]
+        return features + [column for one in self._play.structures for column in self._structures.outputs(one.id).values()]
 
     def _find_texts(self, refs: Mapping[str, Ref]) -> None:
         """Columns from which free texts are written when somebody reads them."""

@@ -7,6 +7,7 @@ from what is kept when somebody asks for them.
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
 
@@ -223,10 +224,28 @@ def run_backtest(
     loaded = candles.between(program.anchor_ms(start), end)
     window = loaded.between(start, end)
     if not len(window):
-        raise CandleError(f"no candle opens in the window from {start} to {end} ms")
+        raise CandleError(_no_candle(candles, start, end))
     columns = Columns(program, len(loaded), signals_only=True)
     columns.extend_many(loaded)
     return _decide_all(play, instrument, columns, loaded, window, funding, charge_funding=charge_funding)
+
+
+def _no_candle(candles: Candles, start_ms: int, end_ms: int) -> str:
+    """Why a window has no candle, in times that people read."""
+    found = f"found no candle that opens from {_utc(start_ms)} to before {_utc(end_ms)}"
+    if start_ms >= end_ms:
+        return f"{found}, expected a start before the end"
+    if not len(candles):
+        return f"{found}: there are no candles at all"
+    first, last = int(candles.open_time_ms[0]), int(candles.open_time_ms[-1])
+    return f"{found}, expected a window among the candles, which open from {_utc(first)} to {_utc(last)}"
+
+
+def _utc(time_ms: int) -> str:
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):  # no calendar reaches that far
+        return f"{time_ms} ms"
 
 
 def _first(*values: int | None) -> int:

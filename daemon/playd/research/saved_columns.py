@@ -4,6 +4,8 @@ import io
 
 import numpy as np
 
+from playd.plays.columns import Columns
+from playd.plays.compile import compile_program
 from playd.research.backtest import BacktestResult
 
 
@@ -11,9 +13,12 @@ def columns_npz(result: BacktestResult) -> bytes:
     """
     An uncompressed NPZ archive: `<timeframe>/open_time_ms` per clock, and `<timeframe>/<name>` per named column.
 
-    Names are those of `Program.names`: candle fields, feature ids and fields, rule paths. Missing is NaN.
+    Names are those of `Program.names`: candle fields, feature ids and fields, rule paths. Missing is NaN. Features and
+    structures that no rule refers to are there too; a run does without them.
     """
-    program, columns = result.program, result.columns
+    program = compile_program(result.play, result.loaded.step_ms, unreferenced=True)
+    columns = Columns(program, len(result.loaded))
+    columns.extend_many(result.loaded)
     arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {}
     for place, clock in enumerate(program.clocks):
         arrays[f"{clock.name}/open_time_ms"] = columns.open_times_ms(place)

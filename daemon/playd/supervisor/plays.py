@@ -6,11 +6,15 @@ from typing import Final
 
 from playd.core.errors import PlayError
 from playd.core.limits import PLAY_FILE_BYTES
+from playd.plays.findings import did_you_mean
 from playd.plays.load import decode_play, load_play
 from playd.plays.model import Play, Scalar
 from playd.world.ports import Disk
 
 SUFFIXES: Final = (".yml", ".yaml")
+
+_DEEPEST: Final = 5
+"""Folders below the plays folder in which a stem is looked for: a link to a folder above it must end somewhere."""
 
 _KEPT: Final = 32
 """Checked Plays kept by their text: a start asks for each four times, and reading YAML with its places takes 25 ms."""
@@ -18,7 +22,7 @@ _KEPT: Final = 32
 
 def find_play(disk: Disk, given: str, plays_dir: PurePath, working_dir: PurePath) -> PurePath:
     """
-    The file that `given` names: a path, or the stem of a file in the plays directory.
+    The file that `given` names: a path, or the stem of a file in the plays directory or below it.
 
     Raises `PlayError` when there is none, or when a stem fits two files.
     """
@@ -28,14 +32,29 @@ def find_play(disk: Disk, given: str, plays_dir: PurePath, working_dir: PurePath
         if not disk.exists(absolute):
             raise PlayError([f"{given}: no such file (looked for {absolute})"])
         return absolute
-    names = disk.list(plays_dir) if disk.exists(plays_dir) else []
-    found = [plays_dir / name for name in names if PurePath(name).stem == given and PurePath(name).suffix in SUFFIXES]
+    files = _files_below(disk, plays_dir)
+    found = [path for path in files if path.stem == given]
     if len(found) == 1:
         return found[0]
     if found:
         raise PlayError([f"{given}: fits {len(found)} files: {', '.join(str(path) for path in found)}"])
-    stems = sorted({PurePath(name).stem for name in names if PurePath(name).suffix in SUFFIXES})
-    raise PlayError([f"{given}: no such Play in {plays_dir}; there are: {', '.join(stems) or 'none'}"])
+    stems = sorted({path.stem for path in files})
+    near = did_you_mean(given, stems)
+    raise PlayError([f"{given}: no such Play in {plays_dir}; there are: {', '.join(stems) or 'none'}{near}"])
+
+
+def _files_below(disk: Disk, folder: PurePath, depth: int = 0) -> list[PurePath]:
+    """Every Play file in a folder and below it, as deep as folders of Plays may be nested; none if there is no such folder."""
+    if not disk.exists(folder):
+        return []
+    found: list[PurePath] = []
+    for name in disk.list(folder):
+        path = folder / name
+        if path.suffix in SUFFIXES:
+            found.append(path)
+        elif depth < _DEEPEST and not name.startswith(".") and disk.exists(path) and disk.stat(path).is_dir:
+            found += _files_below(disk, path, depth + 1)
+    return found
 
 
 def read_play(disk: Disk, path: PurePath, overrides: dict[str, Scalar] | None = None) -> Play:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from playd.core.candles import Candles
 from playd.core.errors import CandleError, PlayError
 from playd.market.rates import Funding
+from playd.plays.load import load_play
 from playd.research.backtest import BacktestResult, run_backtest
 from playd.research.saved_columns import columns_npz
 from tests.engine_desk import BTC, MINUTE_MS, START_MS, flat_candles, play_of
+from tests.unit.plays.plays_of import play_text
 
 ONCE = "entry_long: {all: [[close, '>', 50000]]}"
 STOP = "{type: fixed_points, value: 4000}"
@@ -164,6 +167,32 @@ def test_saved_columns_name_their_clock() -> None:
         assert arrays["1m/close"].tolist() == [50_000.0, 50_001.0, 50_001.0, 50_101.0]
         assert arrays["1m/open_time_ms"][0] == START_MS
         assert arrays["1m/actions.entry_long.all[0]"].tolist() == [0.0, 1.0, 1.0, 1.0]
+
+
+def test_saved_columns_have_what_no_rule_refers_to_and_the_run_does_not() -> None:
+    features = "{unused: {indicator: bbands, params: {length: 2}}, slow: {indicator: sma, params: {length: 2}, tf: 3m}}"
+    swing = "structures: {exec: [{type: swing, key: sw, params: {left: 1, right: 1}}]}"
+    text = play_text('[close, ">", 1]', features=features, more=swing)
+    result = run_backtest(load_play(text, "saved.yml"), flat_candles([50_000.0, 50_010.0, 50_020.0, 50_010.0] * 3), BTC)
+    with np.load(io.BytesIO(columns_npz(result))) as arrays:
+        assert arrays["1m/unused.middle"][1] == 50_005.0
+        assert len(arrays["3m/slow"]) == 4
+        assert len(arrays["1m/sw.high_level"]) == 12
+    assert not {"unused", "slow", "sw.high_level"} & set(result.program.names)
+
+
+@pytest.mark.parametrize(
+    ("start_ms", "end_ms", "said"),
+    [
+        (START_MS - 120_000, START_MS - 60_000, "expected a window among the candles, which open from 20"),
+        (START_MS + 60_000, START_MS, "expected a start before the end"),
+        (10**17, None, f"found no candle that opens from {10**17} ms"),
+    ],
+)
+def test_a_window_without_candles_is_told_in_times_that_people_read(start_ms: int, end_ms: int | None, said: str) -> None:
+    play = play_of(actions="entry_long: {all: [[close, '>=', 50000]]}", account=ACCOUNT, risk=risk())
+    with pytest.raises(CandleError, match=re.escape(said)):
+        run_backtest(play, flat_candles([50_000.0] * 3), BTC, start_ms=start_ms, end_ms=end_ms)
 
 
 def test_exposure_is_marked_at_the_closes_held() -> None:
