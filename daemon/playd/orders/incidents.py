@@ -54,28 +54,27 @@ class Incidents:
         self._journal = journal
 
     def open(self, kind: str, severity: str, scope: str, text: str) -> None:
-        """Open an incident, or count a repeat of one that is open."""
+        """Open an incident, or count a repeat of one that is open. One that has become graver is on record again."""
         now_ms = self._clock.wall_ms()
+        known = self._ledger.row(
+            "SELECT id, severity FROM incidents WHERE kind = ? AND scope = ? AND resolved_ms IS NULL", (kind, scope)
+        )
+        data: dict[str, Json] = {"kind": kind, "severity": severity, "scope": scope, "text": text}
         cursor = self._ledger.write(
             "UPDATE incidents SET count = count + 1, last_ms = ?, text = ?,"
             " severity = CASE WHEN ? = 'critical' THEN 'critical' ELSE severity END"
             " WHERE kind = ? AND scope = ? AND resolved_ms IS NULL",
             (now_ms, text, severity, kind, scope),
         )
-        if cursor.rowcount:
+        if known is not None and cursor.rowcount:
+            if severity == "critical" != known["severity"]:
+                self._journal.append("incident.open", {"incident": known["id"], **data})
             return
         added = self._ledger.write(
             "INSERT INTO incidents (kind, severity, scope, text, opened_ms, last_ms) VALUES (?,?,?,?,?,?)",
             (kind, severity, scope, text, now_ms, now_ms),
         )
-        data: dict[str, Json] = {
-            "incident": added.lastrowid or 0,
-            "kind": kind,
-            "severity": severity,
-            "scope": scope,
-            "text": text,
-        }
-        self._journal.append("incident.open", data)
+        self._journal.append("incident.open", {"incident": added.lastrowid or 0, **data})
 
     def resolve(self, kind: str, scope: str, note: str) -> None:
         """Close an incident whose cause is proved gone. Nothing happens when none is open."""

@@ -114,3 +114,12 @@ def test_lines_are_appended_whole_and_a_full_disk_costs_lines_but_nothing_else()
     file.write()
     lines = [orjson.loads(line) for line in there.disk.read_bytes(STATE_DIR / "incident_events.jsonl").splitlines() if line]
     assert [(line["event"], line["journal_seq"], line["key"]) for line in lines] == [("open", 7, "NAKED/all")]
+
+
+def test_an_incident_that_becomes_graver_is_on_record_again() -> None:
+    side = Side(world(), {})
+    for severity in ("warning", "warning", "critical", "warning", "critical"):
+        side.incidents.open("STOP_REFUSED", severity, ALL, "refused")
+    told = [data["severity"] for kind, data in side.journal.records if kind == "incident.open"]
+    assert told == ["warning", "critical"]
+    assert [(each.severity, each.count) for each in side.incidents.open_ones()] == [("critical", 5)]
