@@ -17,6 +17,12 @@ from playd.plays.load import load_play
 
 AFTER_BARS: Final = 30
 SETTLED_S: Final = 20.0
+PEOPLE: Final = "uid:"
+"""How the actor of a halt begins whom a person raised: a command of the drill itself."""
+
+OF_A_DAY: Final = ("SLO_RECON_MATCH",)
+"""Figures over a day, which one fault spoils for that long."""
+
 FAULT: Final = "half an hour later"
 
 
@@ -46,13 +52,14 @@ async def _settled(stage: Stage, drill: Drill) -> None:
 
 
 def _halts(stage: Stage, drill: Drill) -> list[str]:
-    """Halts in force that the drill does not leave to a person."""
-    rows = [row for row in stage.table("halts") if row["lifted_ms"] is None and row["code"] not in drill.leaves]
+    """Halts in force that neither a person raised nor the drill leaves to one."""
+    left = [row for row in stage.table("halts") if row["lifted_ms"] is None and row["code"] not in drill.leaves]
+    rows = [row for row in left if not row["actor"].startswith(PEOPLE)]
     return [f"{row['code']} level {row['level']} on {row['scope']}" for row in rows]
 
 
 def _incidents(stage: Stage, drill: Drill) -> list[str]:
-    known = (*drill.leaves, *drill.incidents, drill.incident, *(("HALTED",) if drill.leaves else ()))
+    known = (*drill.leaves, *drill.incidents, drill.incident, *OF_A_DAY, *(("HALTED",) if drill.leaves else ()))
     rows = [row for row in stage.table("incidents") if row["resolved_ms"] is None and row["severity"] == "critical"]
     return [f"{row['kind']} on {row['scope']}" for row in rows if row["kind"] not in known]
 

@@ -123,8 +123,8 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-23", 1, "second daemon", "a second daemon on the same state, then one elsewhere on the account",
-        "exit 79; the first one trades on; the account is halted within a reconciliation", level_expected=2,
-        incident="SECOND_DAEMON", limit_s=150.0, leaves=("SECOND_DAEMON",), deadline_s=420.0,
+        "exit 79; one of the two halts the account within a reconciliation; the first one trades on", limit_s=150.0,
+        leaves=("SECOND_DAEMON",), incidents=("SECOND_DAEMON",), deadline_s=420.0,
     ),
     Drill("DRL-24", 2, "rules change", "tick, step or minimum change between bars", "no invalid order sent twice"),
     Drill("DRL-25", 1, "venue down", "the venue is away in session and at a start", "no restart loop; clean return"),

@@ -6,6 +6,7 @@ import anyio
 
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD_SYMBOL
+from playd.ops.drills.scenarios.steps import bars_go_on
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import account_scope
 
@@ -40,7 +41,7 @@ async def second_daemon(stage: Stage) -> None:
 
 
 async def _elsewhere(stage: Stage) -> None:
-    """A second daemon on the same account with a state of its own: the first one sees orders in its own spelling and halts."""
+    """A second daemon on the account, with a state of its own: it sees orders in its own spelling, halts, and sends nothing."""
     fault = "second daemon elsewhere on the account"
     state = stage.directory / "elsewhere"
     config = stage.configure_elsewhere("elsewhere", "DOGEUSDT")
@@ -50,12 +51,16 @@ async def _elsewhere(stage: Stage) -> None:
     await second.launch()
 
     async def halted() -> Any:
-        return stage.halt("SECOND_DAEMON")
+        rows = (*stage.table("halts"), *stage.table("halts", state))
+        return next((row for row in rows if row["code"] == "SECOND_DAEMON"), None)
 
-    found = await stage.expect(fault, halted, "the account is halted", ELSEWHERE_S, since_s=began_s)
+    found = await stage.expect(fault, halted, "one of the two is halted", ELSEWHERE_S, since_s=began_s)
     stage.report.require(
         (found["level"], found["scope"]) == (2, account_scope(ACCOUNT)), fault, f"level {found['level']} on {found['scope']}"
     )
+    await bars_go_on(stage, fault, REFUSED_S)
+    sent = sum(row["intent"] is not None for row in stage.table("orders", state))
+    stage.report.require(sent <= 1, fault, f"it sent {sent} orders")
     await second.stop()
     await stage.expect_covered(HELD_SYMBOL, fault, COVERED_S)
 
