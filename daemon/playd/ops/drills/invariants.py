@@ -233,8 +233,9 @@ def without_effect(venue: Venue, tables: Tables) -> Checked:
 
 
 def nothing_unknown(_: Venue, tables: Tables) -> Checked:
-    """INV-07, at a quiet moment: no order whose fate is open."""
-    faults = [f"order {row['link_id']} is {row['state']}" for row in tables["orders"] if row["state"] in _UNSETTLED]
+    """INV-07, at a quiet moment: no order of ours whose fate is open. What a stranger has working is nobody's here."""
+    ours = [row for row in tables["orders"] if row["intent"] is not None or row["state"] != OrderState.ORPHAN]
+    faults = [f"order {row['link_id']} is {row['state']}" for row in ours if row["state"] in _UNSETTLED]
     return Checked("INV-07", len(tables["orders"]), tuple(faults))
 
 
