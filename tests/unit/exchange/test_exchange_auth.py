@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from base64 import b64encode
+from contextlib import ExitStack
 
 import pytest
 from Crypto.Hash import SHA256
@@ -117,6 +118,18 @@ def test_an_address_that_asks_too_often_stays_out_for_a_while() -> None:
     assert not gate.admits_socket("a", 612.9)
     assert gate.admits_request("a", 613.0)
     assert Gate(enabled=False, requests_max=0, ban_s=1.0).admits_request("a", 0.0)
+
+
+def test_an_address_has_a_thousand_market_data_sockets_of_a_category_at_once() -> None:
+    gate = Gate(enabled=True, requests_max=3, ban_s=600.0)
+    with ExitStack() as sockets:
+        assert all(sockets.enter_context(gate.public_socket("a", "linear")) for _ in range(1000))
+        with gate.public_socket("a", "linear") as one_more, gate.public_socket("a", "spot") as of_spot:
+            assert (one_more, of_spot) == (False, True)
+        with gate.public_socket("b", "linear") as elsewhere:
+            assert elsewhere
+    with gate.public_socket("a", "linear") as again:
+        assert again
 
 
 def test_a_batch_takes_a_place_for_each_of_its_orders() -> None:

@@ -141,6 +141,22 @@ def test_what_is_no_longer_shown_is_dropped_and_its_link_id_stays_taken() -> Non
         assert market.ask("/v5/order/create", side="Buy", orderType="Market", qty="0.01", orderLinkId=name).code == 110072
 
 
+def test_a_link_id_counts_from_the_moment_it_is_used_also_within_one_batch() -> None:
+    market = Desk()
+    wish = {"symbol": "BTCUSDT", "side": "Buy", "orderType": "Market", "qty": "0.01", "orderLinkId": "same"}
+    answer = market.ask("/v5/order/create-batch", request=[wish, wish])
+    assert [each["code"] for each in answer.extra["list"]] == [0, 110072]
+
+
+def test_orders_that_had_a_trigger_are_stop_orders_in_the_history_too() -> None:
+    market = Desk()
+    market.order("entry", stopLoss="1000")
+    market.order("exit", side="Sell", reduceOnly=True)
+    assert market.shown(HISTORY, orderFilter="Order") == ["exit", "entry"]
+    (stop,) = market.ask(HISTORY, orderFilter="StopOrder").result["list"]
+    assert (stop["stopOrderType"], stop["orderStatus"]) == ("StopLoss", "Deactivated")
+
+
 def test_a_step_forgets_so_much_at_most() -> None:
     market = Desk()
     for number in range(5):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from playd.core.timeframes import MINUTE_MS
 from playd.venues.exchange.faults.board import FaultBoard
 from playd.venues.exchange.faults.matcher import Now
 from playd.venues.exchange.faults.model import Event, Seam
@@ -127,3 +128,20 @@ def test_a_delisted_symbol_is_settled_and_takes_nothing_new(stage: Stage) -> Non
     with pytest.raises(Refusal) as caught:
         stage.market.order("Buy", "0.1")
     assert caught.value.code == 110074
+    assert {row["createType"] for frame in stage.market.frames for row in frame.data if row.get("execType")} >= {
+        "CreateBySettle"
+    }
+
+
+def test_a_delisting_is_announced_before_it_happens(stage: Stage) -> None:
+    stage.arm("delist", with_={"notice_min": 2})
+    stage.board.moment()
+    rules = stage.market.books.listings[SYMBOL].instrument
+    assert (rules.status, rules.delivery_time_ms) == ("Trading", stage.market.books.time.now_ms + 2 * MINUTE_MS)
+    stage.market.close()
+    for held in (400, 0):
+        stage.market.open(50_000.0, 50_100.0, 49_900.0, 50_000.0)
+        stage.board.moment()
+        assert stage.market.position.steps == held
+        stage.market.close()
+    assert stage.market.books.listings[SYMBOL].instrument.status == "Closed"

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,12 +15,14 @@ from playd.core.candles import Candle, Candles
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.market.synthetic import SyntheticFeed
 from playd.venues.exchange import klines, path
+from playd.venues.exchange.book_stream import BookStream
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.market_trades import trades
 from playd.venues.exchange.minute import move_inside, open_minute
 from playd.venues.exchange.tape import Tape
 from playd.venues.exchange.text import float_text
+from playd.venues.exchange.topics import Topics
 from tests.exchange_kit import SYMBOL, Market
 
 FEED = SyntheticFeed(3)
@@ -96,6 +101,21 @@ def test_trades_are_the_same_however_the_candle_is_cut() -> None:
     for parts in (1, 7, 60, 240):
         cuts = [number / parts for number in range(parts + 1)]
         assert [each for cut in pairwise(cuts) for each in trades(listing, candle, MINUTE_MS, *cut)] == whole
+
+
+def test_the_first_level_is_told_again_when_it_has_stood_for_three_seconds() -> None:
+    market, told, now = Market(), list[dict[str, Any]](), [0]
+    market.open(50_000.0, 50_000.0, 50_000.0, 50_000.0)
+    topics, listener = Topics(), SimpleNamespace(topics=set(), send_bytes=lambda frame: told.append(orjson.loads(frame)))
+    stream = BookStream(topics, market.books, Tape(market.books, FEED), lambda: now[0])
+    for depth in ("1", "50"):
+        topics.add(f"orderbook.{depth}.{SYMBOL}", listener)  # type: ignore[arg-type]
+        stream.first_frame(f"orderbook.{depth}.{SYMBOL}")
+    for now[0] in (0, 2_999, 3_000, 3_001, 6_000):
+        stream.tell(SYMBOL)
+    assert [(frame["topic"], frame["type"], frame["data"]["u"]) for frame in told] == [
+        (f"orderbook.1.{SYMBOL}", "snapshot", 1)
+    ] * 2
 
 
 def test_the_market_visits_those_who_hold_or_want_something() -> None:

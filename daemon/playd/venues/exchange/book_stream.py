@@ -16,7 +16,9 @@ BOOK_DEPTHS: Final = ("1", "50", "200", "1000", RPI)
 _RPI_LEVELS: Final = 50
 _SIDES: Final = ("b", "a")
 _TOP: Final = "1"
-"""The depth that is told whole every time."""
+"""The depth that is told whole every time, and again under the same number when it has not changed for so long."""
+
+_AGAIN_MS: Final = 3_000
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class _Told:
 
     book: Row
     update: int
+    told_ms: int = 0
     best: int | None = None
     """The best bid of the book, where that says all of it."""
 
@@ -48,7 +51,8 @@ class BookStream:
         told = self._told.get(topic)
         if told is None or self._topics.clients(topic)[1:] == []:
             depth, symbol = _parts(topic)
-            told = self._told[topic] = _Told(self._book(symbol, depth), told.update + 1 if told else 1)
+            update = told.update + 1 if told else 1
+            told = self._told[topic] = _Told(self._book(symbol, depth), update, self._wall_ms())
         return self._frame(topic, "snapshot", told.book, told.update)
 
     def tell(self, symbol: str) -> None:
@@ -61,14 +65,13 @@ class BookStream:
     def _tell_topic(self, topic: str, depth: str, symbol: str) -> None:
         told = self._told[topic]
         best = self._tape.best_bid_ticks(symbol) if self._books.terms.depth is None else None
-        if best is not None and best == told.best:
+        known = best is not None and best == told.best
+        book = told.book if known else self._book(symbol, depth)
+        changes = {side: [] if known else _changed(told.book[side], book[side]) for side in _SIDES}
+        changed, told.best = any(changes.values()), best
+        if not changed and (depth != _TOP or self._wall_ms() < told.told_ms + _AGAIN_MS):
             return
-        told.best = best
-        book = self._book(symbol, depth)
-        changes = {side: _changed(told.book[side], book[side]) for side in _SIDES}
-        if not any(changes.values()):
-            return
-        told.book, told.update = book, told.update + 1
+        told.book, told.update, told.told_ms = book, told.update + changed, self._wall_ms()
         row, kind = (book, "snapshot") if depth == _TOP else ({**book, **changes}, "delta")
         self._topics.send(topic, self._frame, kind, row, told.update)
 

@@ -87,7 +87,7 @@ class Floor:
             lambda: Now(world.clock.mono_s(), self.books.time.now_ms),
             self.ledger.note,
         )
-        self.faults.acts |= account_acts(self.books, self.apply, self.records.link_used)
+        self.faults.acts |= account_acts(self.books, self.apply, self.link_used)
         self.faults.acts |= listing_acts(self.books, self.apply)
         self.faults.acts["cut"] = lambda fault, event: cut([*self.clients], self.alias_of, fault, event)
         self.announced = Announced(self.faults, self.topics, world.clock.wall_ms, lambda: self.books.time.now_ms)
@@ -152,6 +152,11 @@ class Floor:
     def alias_of(self, uid: int | None) -> str:
         """The name of a user's account, empty for nobody."""
         return self.books.accounts[uid].alias if uid is not None else ""
+
+    def link_used(self, uid: int, link_id: str) -> bool:
+        """Whether this user has ever used a link id: by the records, or since they were last written."""
+        fresh = self.books.changes.orders.values()
+        return any(each.uid == uid and each.link_id == link_id for each in fresh) or self.records.link_used(uid, link_id)
 
     def wall_ms(self) -> int:
         """The clock that time stamps are judged by and written from. A fault on command may skew it."""

@@ -1,11 +1,16 @@
 """Who may come in, by address: requests, new sockets, orders by socket; and how long whoever came too often stays out."""
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 REQUESTS_WINDOW_S: Final = 5.0
 SOCKETS_WINDOW_S: Final = 300.0
 SOCKETS_MAX: Final = 500
+PUBLIC_SOCKETS_MAX: Final = 1000
+"""Market-data sockets of an address at once, for each category."""
+
 ORDER_FRAMES_WINDOW_S: Final = 1.0
 ORDER_FRAMES_MAX: Final = 3000
 PATHS_PER_S: Final = {"/v5/market/risk-limit": 5}
@@ -27,6 +32,7 @@ class Gate:
         self._requests: dict[str, deque[float]] = {}
         self._sockets: dict[str, deque[float]] = {}
         self._order_frames: dict[str, deque[float]] = {}
+        self._public: Counter[tuple[str, str]] = Counter()
         self._paths: dict[str, deque[float]] = {}
         self._banned_until_s: dict[str, float] = {}
 
@@ -53,6 +59,16 @@ class Gate:
         if now_s < self._banned_until_s.get(address, now_s):
             return False
         return _count(self._sockets, address, now_s, SOCKETS_WINDOW_S, SOCKETS_MAX)
+
+    @contextmanager
+    def public_socket(self, address: str, category: str) -> Iterator[bool]:
+        """Count a market-data socket of an address while the block lasts; whether it may stay."""
+        place = (address, category)
+        self._public[place] += 1
+        try:
+            yield not self.enabled or self._public[place] <= PUBLIC_SOCKETS_MAX
+        finally:
+            self._public[place] -= 1
 
     def admits_order_frame(self, address: str, now_s: float) -> bool:
         """Count one order request by WebSocket; whether it may come in."""

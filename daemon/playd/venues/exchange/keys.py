@@ -19,6 +19,7 @@ RIGHTS: Final[dict[str, tuple[str, ...]]] = {
     "Options": ("OptionsTrade",),
     "Wallet": ("AccountTransfer", "SubMemberTransfer", "Withdraw"),
     "Exchange": ("ExchangeHistory",),
+    **dict.fromkeys(("CopyTrading", "BlockTrade", "NFT", "Affiliate", "Earn"), ()),
 }
 """Every right that a key may have, by the group that `query-api` lists it under. Only the first group opens something here."""
 

@@ -75,7 +75,7 @@ def settle_delisted(books: Books, listing: Listing) -> None:
         _cancel(books, account, [order for order in account.orders.values() if order.symbol == symbol], CancelType.SETTLEMENT)
         for position in account.places(symbol):
             if position.steps:
-                order = _venue_order(books, account, position, abs(position.steps), "CreateByDelivery")
+                order = _venue_order(books, account, position, abs(position.steps), "CreateBySettle")
                 fill(books, account, order, abs(position.steps), ticks, maker=False, exec_type="Delivery")
 
 

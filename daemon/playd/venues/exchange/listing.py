@@ -16,6 +16,9 @@ from playd.venues.exchange.words import MARK_PRICE
 MAINTENANCE_RATE: Final = 0.005
 """Maintenance margin rate of the only risk tier, unless an account is given another."""
 
+MAX_PRICE: Final = Decimal("1999999.8")
+"""The highest price of every symbol; the lowest is a tick."""
+
 PRICE_LIMIT_X: Final = 0.01
 PRICE_LIMIT_Y: Final = 0.02
 """How far from the price limit orders (the smaller one) and market orders (Y) may go: `riskParameters` of every symbol."""

@@ -17,7 +17,7 @@ from playd.matching.money import (
     maintenance_margin_usdt,
     order_cost_usdt,
 )
-from playd.venues.exchange.listing import Listing, RiskTier
+from playd.venues.exchange.listing import MAX_PRICE, Listing, RiskTier
 from playd.venues.exchange.model import Account, Order, Position, place_of
 from playd.venues.exchange.text import decimal_of, exact_product, exact_sum, plain
 
@@ -194,6 +194,6 @@ def _money(value: float) -> Decimal:
 
 
 def _liquidation_text(price: float, listing: Listing) -> str:
-    if not math.isfinite(price) or price <= 0.0:
+    if not math.isfinite(price) or not float(listing.instrument.tick) < price < float(MAX_PRICE):
         return ""
     return plain(Decimal(price).quantize(listing.instrument.tick))

@@ -21,7 +21,7 @@ def pre_check(ask: SignedAsk) -> dict[str, Any]:
     books = copy.deepcopy(ask.floor.books)
     account = books.accounts[ask.account.uid]
     before = wallet_row(account, books.listings)
-    order = arrivals.create(books, account, ask.params, ask.floor.records.link_used)
+    order = arrivals.create(books, account, ask.params, ask.floor.link_used)
     after = wallet_row(account, books.listings)
     return {
         "orderId": order.order_id,

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from playd.venues.exchange import rest_prices
-from playd.venues.exchange.listing import MAINTENANCE_RATE, Listing, RiskTier
+from playd.venues.exchange.listing import MAINTENANCE_RATE, MAX_PRICE, Listing, RiskTier
 from playd.venues.exchange.margin import deduction_of
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import RISK_LIMIT_TEXT, Row
@@ -90,7 +90,7 @@ def instrument_row(listing: Listing, launched_ms: int) -> Row:
         "deliveryFeeRate": "",
         "priceScale": str(max(-int(rules.tick.normalize().as_tuple().exponent), 0)),
         "leverageFilter": {"minLeverage": _MIN_LEVERAGE, "maxLeverage": plain(rules.max_leverage), "leverageStep": "0.01"},
-        "priceFilter": {"minPrice": plain(rules.tick), "maxPrice": "1999999.8", "tickSize": plain(rules.tick)},
+        "priceFilter": {"minPrice": plain(rules.tick), "maxPrice": plain(MAX_PRICE), "tickSize": plain(rules.tick)},
         "lotSizeFilter": {
             "minOrderQty": plain(rules.min_qty),
             "maxOrderQty": plain(rules.max_qty),

@@ -12,14 +12,14 @@ from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.retention import UNFILLED_MS
 from playd.venues.exchange.rows import order_row
 from playd.venues.exchange.saved import load
-from playd.venues.exchange.words import Status
+from playd.venues.exchange.words import Status, StopKind
 
 ORDERS_PAGE_MAX: Final = 50
 _NO_PERIOD: Final = ()
 
 
 def create(ask: SignedAsk) -> dict[str, Any]:
-    return _ids(arrivals.create(ask.floor.books, ask.account, ask.params, ask.floor.records.link_used))
+    return _ids(arrivals.create(ask.floor.books, ask.account, ask.params, ask.floor.link_used))
 
 
 def amend(ask: SignedAsk) -> dict[str, Any]:
@@ -136,8 +136,12 @@ def _order_list(ask: SignedAsk, orders: list[Order], cursor: str) -> dict[str, A
 
 
 def _is_of_kind(order: Order, kind: str) -> bool:
-    """Whether `orderFilter` lets an order through: `StopOrder` those with a trigger, `Order` the others, nothing both."""
-    return kind not in ("Order", "StopOrder") or order.waits_for_trigger == (kind == "StopOrder")
+    """
+    Whether `orderFilter` lets an order through: `StopOrder` those that wait for a trigger, or had one when they are over;
+    `Order` the others, nothing both.
+    """
+    has_trigger = order.waits_for_trigger if order.status.open else order.stop_kind is not StopKind.NONE
+    return kind not in ("Order", "StopOrder") or has_trigger == (kind == "StopOrder")
 
 
 READS: Final[dict[str, SignedHandler]] = {

@@ -159,6 +159,14 @@ async def serve_socket(floor: Floor, request: web.Request, kind: type[Session], 
     refused = refused_upgrade(floor.faults, kind.kind)
     if refused:
         return web.Response(status=refused, text="refused on command")
+    if kind.kind != "public":
+        return await _serve(floor, request, kind, detail)
+    with floor.gate.public_socket(address, detail) as may_stay:
+        return await _serve(floor, request, kind, detail) if may_stay else web.Response(status=403, text="too many connections")
+
+
+async def _serve(floor: Floor, request: web.Request, kind: type[Session], detail: str) -> web.StreamResponse:
+    address = address_of(request)
     ws = web.WebSocketResponse(max_msg_size=FRAME_MAX, compress=True)
     try:
         await ws.prepare(request)

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from playd.core.orders import Side
-from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.listing import MAX_PRICE, Listing
 from playd.venues.exchange.model import Leg, closes
 from playd.venues.exchange.refusal import (
     NOT_FALLING,
@@ -20,6 +20,7 @@ from playd.venues.exchange.refusal import (
     NOTIONAL_TOO_SMALL,
     PARAMETER,
     PRICE_INVALID,
+    REDUCE_ONLY_FLAT,
     TOLERANCE_PERCENT,
     TOLERANCE_TICKS,
     Refusal,
@@ -166,6 +167,8 @@ def read_qty(request: Request, listing: Listing, order_type: str, *, may_be_zero
     most = rules.max_market_qty if order_type == "Market" else rules.max_qty
     if qty > most:
         raise Refusal(PARAMETER, f"params error: qty {qty} is above the maximum {most}")
+    if 0 < qty < rules.step:
+        raise Refusal(REDUCE_ONLY_FLAT, "orderQty will be truncated to zero.")
     if qty and qty < rules.min_qty:
         raise Refusal(PARAMETER, f"params error: qty {qty} is below the minimum {rules.min_qty}")
     try:
@@ -179,7 +182,7 @@ def read_ticks(request: Request, name: str, listing: Listing) -> int | None:
     price = decimal(request, name)
     if price is None:
         return None
-    if price < 0:
+    if price < 0 or price > MAX_PRICE:
         raise Refusal(PRICE_INVALID, f"price is invalid: {name} {price}")
     try:
         return listing.ticks_of(str(price))

@@ -159,7 +159,12 @@ MARKET_KINDS: Final = (
             Key("max_leverage", "number", "largest leverage", default=0.0, low=0.0, high=1000.0, unit="×"),
         ),
     ),
-    Kind("delist", "a symbol ends: orders are cancelled, positions settled at the last price, nothing new is taken", ACT),
+    Kind(
+        "delist",
+        "a symbol ends: orders are cancelled, positions settled at the last price, nothing new is taken",
+        ACT,
+        (Key("notice_min", "number", "market minutes for which it is announced", default=0.0, low=0.0, high=1e6, unit="min"),),
+    ),
 )
 
 _SHARE: Final = Key("share", "number", "how much of the position", default=1.0, low=0.0, high=1.0, above=True)

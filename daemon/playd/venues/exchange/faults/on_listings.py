@@ -6,6 +6,7 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 
 from playd.core.instrument import Instrument
+from playd.core.timeframes import MINUTE_MS
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.faults.board import Act
 from playd.venues.exchange.faults.model import Event, Fault
@@ -26,10 +27,14 @@ def listing_acts(books: Books, apply: Callable[[], None]) -> dict[str, Act]:
     def delist(fault: Fault, event: Event) -> bool:
         ended = False
         for listing in _meant(books, fault, event):
-            if listing.instrument.status == "Trading":
-                listing.instrument = replace(listing.instrument, status="Closed", delivery_time_ms=books.time.now_ms)
-                settle_delisted(books, listing)
-                ended = True
+            rules, now_ms = listing.instrument, books.time.now_ms
+            if rules.status == "Trading":
+                end_ms = rules.delivery_time_ms or now_ms + round(fault.number("notice_min") * MINUTE_MS)
+                over = end_ms <= now_ms
+                listing.instrument = replace(rules, status="Closed" if over else rules.status, delivery_time_ms=end_ms)
+                if over:
+                    settle_delisted(books, listing)
+                    ended = True
         apply()
         return ended
 
