@@ -37,6 +37,8 @@ def test_market_time_is_the_machines_and_is_caught_up_with_after_a_pause() -> No
             for _ in range(4):
                 await anyio.sleep(span_s / 4)
                 seen.append((floor.feed.identity, floor.books.time.now_ms, clock.wall_ms()))
+                floor.market.stamp()
+                assert floor.books.time.now_ms == clock.wall_ms()
             tasks.cancel_scope.cancel()
         floor.close()
 

@@ -71,6 +71,7 @@ def serve(floor: Floor, path: str, params: Mapping[str, Any], caller: Caller) ->
     What the books did before they refused stands, and is told too.
     """
     account = caller.account
+    floor.market.stamp()
     number = floor.ledger.note(
         "request",
         uid=account.uid,

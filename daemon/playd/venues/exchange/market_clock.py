@@ -112,6 +112,12 @@ class MarketClock:
         """What sockets in lock-step are told when there are no more candles."""
         return {"op": "playd.end", "market_now_ms": self.books.time.now_ms}
 
+    def stamp(self) -> None:
+        """A request has come. In the machine's time it has a moment of its own between two frames; prices wait for the next."""
+        time = self.books.time
+        if self.pace.on_clock and time.inside:
+            time.now_ms = min(max(time.now_ms, self.pace.clock.wall_ms()), time.open_ms + self.feed.step_ms - 1)
+
     def hold(self) -> None:
         """Stop before the next candle opens."""
         self.held, self.steps_left = True, None
