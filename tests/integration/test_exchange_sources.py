@@ -143,3 +143,24 @@ async def test_a_live_market_is_followed_traded_and_caught_up_after_a_loss(tmp_p
         assert low <= float(position.entry) <= high
         ticker = await bench.get("/v5/market/tickers", "category=linear&symbol=BTCUSDT")
         assert ticker["result"]["list"][0]["markPrice"]
+
+
+async def test_an_exchange_that_was_away_lives_through_what_its_source_did_meanwhile(tmp_path: PurePath) -> None:
+    world, path = real_world(), tmp_path / "below.sqlite"
+    async with above(world, tmp_path / "above.sqlite") as (source, upstream):
+        async with below(world, path, upstream) as bench:
+            await minutes_pass(bench, 1)
+            assert (await bench.order("Buy", "0.01"))["retCode"] == 0
+            left_ms = bench.exchange.books.time.open_ms
+        await minutes_pass(source, 4)
+        async with below(world, path, upstream) as bench:
+            assert bench.exchange.books.time.open_ms == left_ms
+            opened: list[int] = []
+            bench.exchange.market.opened = lambda: opened.append(bench.exchange.books.time.open_ms)
+            while len(opened) < 6:  # noqa: ASYNC110 - the market has no event for it
+                await anyio.sleep(0.02)
+            (account,) = bench.exchange.books.accounts.values()
+            assert account.positions["BTCUSDT"].steps == 10
+        first_ms = opened[0]
+        assert first_ms <= left_ms + MINUTE_MS
+        assert opened == [first_ms + number * MINUTE_MS for number in range(len(opened))]
