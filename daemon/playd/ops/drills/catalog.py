@@ -88,12 +88,13 @@ DRILLS: Final = (
     Drill(
         "DRL-15", 1, "key trouble", "the key is refused in session, at an exit, at a start; a key may withdraw",
         "account halted at once, stops in place, the exit sent later; the other key refused", level_expected=2,
-        incident="ACCOUNT_REFUSED", limit_s=60.0, deadline_s=420.0,
+        incident="ACCOUNT_REFUSED", limit_s=60.0, deadline_s=420.0, incidents=("ORDER_REFUSED",),
     ),
     Drill(
         "DRL-16", 1, "rate trouble", "entries and repairs are throttled; the address is banned, over a restart",
         "one order per attempt; covered within 40 s; no request leaves during the ban", level_expected=1, limit_s=40.0,
         deadline_s=420.0,
+        leaves=("NAKED",), incidents=("STOP_REFUSED",),
     ),
     Drill(
         "DRL-17", 1, "clock", "an entry is answered with 10002; the venue's clock is 5 s ahead, 5 s behind, right; it drifts",
@@ -118,7 +119,7 @@ DRILLS: Final = (
         leaves=("FORCED_CLOSE", "SYMBOL_REFUSED"),
     ),
     Drill(
-        "DRL-22", 1, "hands in the app", "a person cancels the stop, then everything, changes the leverage, opens and closes",
+        "DRL-22", 1, "hands in the app", "a person cancels the stop, moves it, cancels everything, opens and closes",
         "each recognised; protection back within 5 s", incident="MANUAL_CLOSE", limit_s=5.0,
     ),
     Drill(

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import HELD, HELD_SYMBOL
+from playd.ops.drills.plays import HELD, HELD_SYMBOL, SHADOW
 from playd.ops.drills.scenarios.steps import CREATE, TRADED_S, arm, bars_go_on, heal, lifted_by_a_person
 from playd.ops.drills.stage import Stage
 from playd.orders.halts import account_scope
@@ -104,4 +104,9 @@ async def _too_much(stage: Stage) -> None:
     stage.use_key(stage.exchange.key, stage.exchange.secret)
     await stage.start_daemon()
     await stage.expect_covered(HELD_SYMBOL, "the right key again", REFUSED_S)
+    await lifted_by_a_person(stage, account_scope(ACCOUNT), "the right key again", RETURNS_S)
+    for name in stage.plays:
+        if name != SHADOW:
+            ran = await stage.ctl("reset-failed", name)
+            stage.report.require(ran.code == 0, "the right key again", f"{name} is put back by a person, exit {ran.code}")
     await bars_go_on(stage, "the right key again", RETURNS_S)

@@ -22,6 +22,9 @@ WATCHED_S: Final = 6.0
 FLAT_S: Final = 20.0
 UNDER_FIRE_S: Final = 40.0
 PROTECTED_S: Final = 5.0
+MOVED_BACK_S: Final = 40.0
+"""A position is compared with its plan every half minute; until then it is covered, only elsewhere."""
+
 RECOGNISED_S: Final = 30.0
 FOREIGN_SYMBOL: Final = "DOGEUSDT"
 FAR_PRICE: Final = Decimal("0.08")
@@ -122,7 +125,7 @@ async def _under_fire(stage: Stage) -> None:
 
 
 async def hands(stage: Stage) -> None:
-    """DRL-22: a person cancels the stop, cancels everything, changes the leverage, opens something, closes ours."""
+    """DRL-22: a person cancels the stop, moves it, cancels everything, opens something and closes ours."""
     await stage.open()
     planned = await stage.stop_of(HELD_SYMBOL)
     async with stage.exchange.hand() as hand:
@@ -131,8 +134,8 @@ async def hands(stage: Stage) -> None:
         await hand.remove_stop(HELD_SYMBOL)
         stop = await stage.expect_covered(HELD_SYMBOL, "stop cancelled by hand", PROTECTED_S, since_s=began_s)
         stage.report.require(stop == planned, "stop cancelled by hand", f"stop {stop}, planned {planned}")
+        await _stop_moved(stage, planned)
         await _everything_cancelled(stage)
-        await _leverage_changed(stage)
 
         stage.report.inject("place", "limit order", symbol=FOREIGN_SYMBOL)
         link = await hand.rest_order(FOREIGN_SYMBOL, Side.BUY, Decimal(1000), FAR_PRICE)
@@ -187,19 +190,19 @@ async def _everything_cancelled(stage: Stage) -> None:
     await stage.expect(fault, booked, "the resting entry is over in the books", RECOGNISED_S)
 
 
-async def _leverage_changed(stage: Stage) -> None:
-    """Somebody changes the leverage of a symbol that is held: the account takes no more risk until a person says so."""
-    fault = "leverage changed by hand"
-    began_s = await arm(stage, "change_leverage", {"symbol": HELD_SYMBOL, "account": ACCOUNT}, given={"leverage": 7})
-    await stage.ctl("reconcile", ACCOUNT)
+async def _stop_moved(stage: Stage, planned: Decimal) -> None:
+    """Somebody moves the stop: the planned one is set again."""
+    fault = "stop moved by hand"
+    async with stage.exchange.hand() as hand:
+        position = await hand.position(HELD_SYMBOL)
+        moved = (planned * (Decimal("1.01") if position.signed_qty > 0 else Decimal("0.99"))).quantize(planned)
+        began_s = stage.report.inject("move", "stop", symbol=HELD_SYMBOL, to=str(moved))
+        await hand.set_stop(HELD_SYMBOL, moved)
 
-    async def paused() -> Any:
-        return stage.halt("ACCOUNT_MODE")
+        async def back() -> bool:
+            return (await hand.position(HELD_SYMBOL)).stop == planned
 
-    found = await stage.expect(fault, paused, "the account is paused", RECOGNISED_S, since_s=began_s)
-    stage.report.require(found["level"] == 1, fault, f"level {found['level']} on {found['scope']}: {found['text']}")
-    lifted = await resume(stage, f"account:{ACCOUNT}")
-    stage.report.require(lifted.code == 0, fault, f"resumed by a person, exit {lifted.code}: {lifted.text.strip()[:120]}")
+        await stage.expect(fault, back, f"the stop is at {planned} again", MOVED_BACK_S, since_s=began_s)
 
 
 async def _venue_positions(stage: Stage) -> dict[str, Decimal]:

@@ -8,7 +8,7 @@ from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD_SYMBOL
 from playd.ops.drills.programs import until
 from playd.ops.drills.scenarios.steps import TRADED_S, arm, bars_go_on, heal, hit_create, is_over
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.stage import ANSWERED, Stage
 
 COVERED_S: Final = 40.0
 NOTICED_S: Final = 20.0
@@ -101,6 +101,6 @@ async def _refused(stage: Stage) -> int:
 
 def _serves(stage: Stage) -> Any:
     async def serves() -> bool:
-        return (await stage.ctl("status", "--json")).code == 0
+        return (await stage.ctl("status", "--json")).code in ANSWERED
 
     return serves
