@@ -327,7 +327,8 @@ def _refuse_unless_flat(daemon: Daemon, scope: Scope) -> None:
         if scope.covers(slot.record) and daemon.supervisor.booked_qty(slot.record)
     ]
     for account, share in scopes_around(daemon.accounts, scope):
-        held += [view.symbol for view in account.views.positions() if share.instance_uid in ("", view.owner) and view.venue_qty]
+        in_scope = (view for view in account.views.positions() if share.symbol in ("", view.symbol))
+        held += [view.symbol for view in in_scope if share.instance_uid in ("", view.owner) and view.venue_qty]
     if held:
         text = f"{scope.text} is not flat: {', '.join(sorted(set(held)))}"
         raise RpcError(Code.REFUSED, text, reason="not_flat", hint=f"playctl panic {scope.text}")
