@@ -45,8 +45,8 @@ async def killed(stage: Stage) -> float:
     return took_s
 
 
-async def panicked(stage: Stage) -> tuple[float, float]:
-    """Seconds from the command to the first closing order at the exchange, and to flat, verified twice."""
+async def panicked(stage: Stage) -> tuple[float, float, float]:
+    """Seconds from the command to the first closing order at the exchange, from the level on record to it, and to flat."""
     clock = stage.world.clock
     await holds(stage, HELD, HELD_SYMBOL)
     await holds(stage, BUSY, BUSY_SYMBOL)
@@ -56,11 +56,12 @@ async def panicked(stage: Stage) -> tuple[float, float]:
     took_s = clock.mono_s() - began_s
     if ran.code:
         raise SystemExit(f"panic ended with {ran.code}:\n{ran.text}")
-    first_s = (min(wall_ms for wall_ms, _ in (await stage.venue()).creates[before:]) - began_ms) / 1000
+    first_ms = min(wall_ms for wall_ms, _ in (await stage.venue()).creates[before:])
+    raised_ms = max(int(row["raised_ms"]) for row in stage.table("halts") if row["code"] == "PANIC")
     await stage.ctl("resume", f"account:{ACCOUNT}", "--confirm", f"RESUME account:{ACCOUNT}", "--reason", "measured")
     for name in (HELD, BUSY):
         await stage.ctl("start", name)
-    return first_s, took_s
+    return (first_ms - began_ms) / 1000, (first_ms - raised_ms) / 1000, took_s
 
 
 async def measure(world: World) -> None:
@@ -71,8 +72,9 @@ async def measure(world: World) -> None:
         naked_s = Decimal(max((await stage.venue()).naked_ms.values(), default=0)) / 1000
         tell_percentiles("SIGKILL to all positions protected", deaths, "s", {50: 5.0, 99: 15.0})
         print(f"longest time without a stop at the exchange: {naked_s:.3f} s")
-        closings, flats = zip(*[await panicked(stage) for _ in range(panics)], strict=True)
+        closings, inside, flats = zip(*[await panicked(stage) for _ in range(panics)], strict=True)
         tell_percentiles("panic to the first closing order", closings, "s", {50: 0.5, 99: None})
+        tell_percentiles("  of which in the daemon", inside, "s", {50: None, 99: 0.5})
         tell_percentiles("panic to flat, verified twice", flats, "s", {50: 10.0, 99: None})
 
 

@@ -30,6 +30,7 @@ def test_a_panic_of_an_instance_closes_its_position_and_refuses_its_entries() ->
             report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
 
             assert report.exit_code == 0
+            assert VERIFY_GAP_S < report.duration_s < VERIFY_GAP_S + 0.5
             assert [(item.symbol, item.before, item.closed, item.remaining) for item in report.positions] == [
                 (SYMBOL, Decimal("0.010"), Decimal("0.010"), Decimal(0))
             ]

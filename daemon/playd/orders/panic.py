@@ -31,6 +31,7 @@ __all__ = ["Panic", "PanicPosition", "PanicReport", "PanicScope"]
 
 _PASS_S: Final = 5.0
 _READ_RETRY_S: Final = 1.0
+_CLOSED_S: Final = 0.1
 _REPEAT_S: Final = 5.0
 _SAY_AGAIN_S: Final = 60.0
 """So often a person is told of a panic that is not done."""
@@ -214,7 +215,8 @@ class Panic:
         with anyio.move_on_after(_PASS_S):
             while open_intents := self._unfinished(run):
                 for row in self._desk.book.of_intent(open_intents[0].id)[-1:]:
-                    await self._desk.changed(row.link_id, _READ_RETRY_S)
+                    # The order's last change may be over before its intent is closed: nobody wakes us for that.
+                    await self._desk.changed(row.link_id, _CLOSED_S)
 
     def _unfinished(self, run: _Run) -> list[IntentRow]:
         return [intent for intent in self._desk.book.open_intents() if intent.cause == run.cause]
@@ -271,8 +273,15 @@ class Panic:
         return [*owned, (FOREIGN, rest)] if rest * position.signed_qty > 0 else owned
 
     async def _sweep(self, run: _Run) -> None:
-        """Remove our own orders of symbols that are verified flat; stops last of all."""
+        """
+        Remove our own orders of symbols that are verified flat; stops last of all.
+
+        A flat share is no flat symbol: what another instance or somebody else holds beside it keeps the one stop there is.
+        """
+        left = await self._final_positions() if run.scope.instance_uid else {}
         for symbol in run.before:
+            if left is None or (symbol in left and left[symbol].signed_qty):
+                continue
             for row in self._desk.book.live(symbol):
                 if row.owner != FOREIGN and row.reduce_only and row.intent is None:
                     reply = await self._desk.port.cancel(symbol, venue_order_id=row.venue_order_id, priority=Priority.CANCEL)
