@@ -154,6 +154,23 @@ async def test_an_open_order_is_not_found_though_it_exists_and_closed_ones_are_f
                     assert len(rows) == 1 - forgotten
 
 
+async def test_lists_of_what_is_over_lag_and_open_orders_do_not(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        for name in ("over", "open"):
+            await bench.order("Buy", "0.01", orderType="Limit", price="40000", orderLinkId=name)
+        await bench.post("/v5/order/cancel", category="linear", symbol="BTCUSDT", orderLinkId="over")
+        reads = (
+            ("/v5/order/realtime", "category=linear&orderLinkId=over"),
+            ("/v5/order/history", "category=linear&symbol=BTCUSDT"),
+            ("/v5/account/transaction-log", "accountType=UNIFIED"),
+        )
+        for delay_s, seen in ((5.0, 0), (0.0, 1)):
+            with armed(bench, "late_history", with_={"delay_s": delay_s}):
+                for name, query in reads:
+                    assert len((await bench.get(name, query))["result"]["list"]) == seen
+                assert len((await bench.get("/v5/order/realtime", "category=linear&symbol=BTCUSDT"))["result"]["list"]) == 1
+
+
 async def test_a_refused_signature_an_expired_key_and_a_wrong_clock(path: PurePath) -> None:
     async with bench_at(real_world(), path, held=True) as bench:
         for kind, code in (("refuse_authentication", 10004), ("expire_key", 33004)):

@@ -111,6 +111,8 @@ STORIES: Final = {
     ),
     "order-not-found": Story([fault("drop_reply", CREATE), fault("order_not_found", {"path": "/v5/order/realtime"}, times=2)]),
     "closed-forgotten": Story([fault("drop_reply", CREATE), fault("forget_closed", when={"until_s": 3})]),
+    "history-late": Story([fault("drop_reply", CREATE), fault("missed_fill"), fault("late_history", when={"until_s": 3})]),
+    "history-late-behind-a-cut": Story([PRIVATE_CUT, fault("late_history", when={"until_s": 3})]),
     "cut-after-create": Story([fault("cut", {**CREATE, "socket": "private"})]),
     "cut-before-fill": Story([fault("cut", {"topic": "execution*", "socket": "private"})]),
     "cut-with-goodbye": Story([fault("cut", {**CREATE, "socket": "private"}, with_={"goodbye": True})]),

@@ -126,7 +126,8 @@ def _answer(floor: Floor, request: web.Request, body: bytes, faults: Sequence[Fa
     except Refusal as refusal:
         return _reply(floor, code=refusal.code, text=refusal.text)
     headers = rate_headers(answer.allowance, floor.wall_ms())
-    result = without_hidden(answer.result, path, faults) if answer.code == 0 else answer.result
+    now_ms = floor.books.time.now_ms
+    result = without_hidden(answer.result, path, faults, now_ms) if answer.code == 0 else answer.result
     return _reply(floor, result, code=answer.code, text=answer.text, extra=answer.extra, headers=headers)
 
 

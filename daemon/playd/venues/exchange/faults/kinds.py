@@ -72,6 +72,13 @@ REQUEST_KINDS: Final = (
     Kind("maintenance", "nothing is served but the announcement", _REQUEST | {Seam.CONNECT}, lasting=True),
     Kind("order_not_found", "an open order is not found, neither by reads nor by those who change it", _REQUEST),
     Kind("forget_closed", "orders that are over are in no list", _REQUEST, lasting=True),
+    Kind(
+        "late_history",
+        "what happened is in no list of orders that are over, executions, profits and money before its time",
+        _REQUEST,
+        (_seconds("delay_s", "how much later, in market seconds", 5.0),),
+        lasting=True,
+    ),
     Kind("refuse_authentication", "the signature is called wrong", _AUTHENTICATION, lasting=True, operations=("auth",)),
     Kind("expire_key", "the key has expired", _AUTHENTICATION, lasting=True, operations=("auth",)),
     Kind(

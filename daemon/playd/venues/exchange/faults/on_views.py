@@ -1,4 +1,4 @@
-"""Faults of what reads show: orders that are there and not listed."""
+"""Faults of what reads show: orders that are there and not listed, and what lists say later than it happened."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -9,16 +9,28 @@ from playd.venues.exchange.words import Status
 
 _ORDER_LISTS: Final = ("/v5/order/realtime", "/v5/order/history")
 _OPEN: Final = frozenset(status.value for status in Status if status.open)
+_STAMPS: Final = {
+    **dict.fromkeys((*_ORDER_LISTS, "/v5/position/closed-pnl"), "updatedTime"),
+    "/v5/execution/list": "execTime",
+    "/v5/account/transaction-log": "transactionTime",
+}
+"""Lists that may lag behind what happened, and what says when a row of theirs did."""
 
 
-def without_hidden(result: dict[str, Any], path: str, faults: Iterable[Fault]) -> dict[str, Any]:
-    """The result of a read as these faults let it be seen."""
-    if path not in _ORDER_LISTS:
-        return result
+def without_hidden(result: dict[str, Any], path: str, faults: Iterable[Fault], now_ms: int) -> dict[str, Any]:
+    """The result of a read as these faults let it be seen. `now_ms` is the market's time."""
     for fault in faults:
-        if fault.kind in ("order_not_found", "forget_closed"):
+        if fault.kind in ("order_not_found", "forget_closed") and path in _ORDER_LISTS:
             result = {**result, "list": [row for row in result["list"] if not _hides(fault, row)]}
+        elif fault.kind == "late_history" and path in _STAMPS:
+            since_ms = now_ms - fault.number("delay_s") * 1000.0
+            result = {**result, "list": [row for row in result["list"] if not _is_late(row, _STAMPS[path], since_ms)]}
     return result
+
+
+def _is_late(row: dict[str, Any], stamp: str, since_ms: float) -> bool:
+    """Whether a row of history is too new to be seen. An open order is no history."""
+    return row.get("orderStatus") not in _OPEN and int(row[stamp]) > since_ms
 
 
 def _hides(fault: Fault, row: dict[str, Any]) -> bool:
