@@ -18,6 +18,10 @@ from tests.clients.checks import comes, failed
 STRATEGY = Path(__file__).parent / "freqtrade_strategy.py"
 LOGIN = ("session", "session")
 MINUTES_S = 200.0
+WALLET_USDT = 10_000.0
+"""Of the account that the exchange begins with."""
+
+CENT = 0.01
 
 
 class Bot:
@@ -79,6 +83,17 @@ def _count(bot: Bot, **wanted: Any) -> int:
     return sum(all(trade.get(name) == value for name, value in wanted.items()) for trade in known.values())
 
 
+def _profit(bot: Bot) -> float:
+    """What the bot says that its closed trades earned, in USDT."""
+    return float(bot.ask("profit").get("profit_closed_coin", "nan"))
+
+
+def _change(exchange: Any) -> float:
+    """What the exchange says."""
+    (wallet,) = exchange.get_wallet_balance(accountType="UNIFIED")["result"]["list"]
+    return float(wallet["totalWalletBalance"]) - WALLET_USDT
+
+
 def _held(exchange: Any) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = exchange.get_positions(category="linear", settleCoin="USDT")["result"]["list"]
     return rows
@@ -112,6 +127,7 @@ async def session(program: str, directory: Path, *, rest_url: str, key: str, sec
         await comes("it is told to close", lambda: "result" in bot.ask("forceexit", {"tradeid": "all", "ordertype": "market"}))
         await comes("it is flat", lambda: not _held(exchange), within_s=MINUTES_S)
         await comes("no trade is open", lambda: not _count(bot, is_open=True), within_s=30.0)
+        await comes("its profit is the change of the wallet", lambda: abs(_profit(bot) - _change(exchange)) < CENT)
     finally:
         bot.kill()
 
