@@ -241,6 +241,10 @@ async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject
     accounts = [account for account in rows.all_accounts(daemon) if params.account in (None, account.alias)]
     if not accounts and params.account is not None:
         raise RpcError(Code.NOT_FOUND, f"no open account {params.account!r}")
+    for account in accounts:
+        if (banned_s := account.desk.budget.banned_for_s) > 0:
+            text = f"account {account.alias}: the venue has banned our address for {banned_s:.0f} s more"
+            raise RpcError(Code.REFUSED, text, reason="banned", hint="it is reconciled by itself afterwards")
     differences: list[JsonObject] = []
     results: list[str] = []
     for account in accounts:

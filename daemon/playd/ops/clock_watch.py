@@ -14,6 +14,9 @@ from playd.venues.bybit.venue_clock import MAX_ROUND_TRIP_MS, VenueClock
 from playd.world.ports import Clock
 
 SAMPLE_EVERY_S: Final = 60.0
+PAUSED_EVERY_S: Final = 10.0
+"""While entries are paused nobody has time: a venue that is back is known to be within its minute."""
+
 SAMPLES_AT_ONCE: Final = 3
 """Samples at the start, after a step of our clock, and in each round while entries are paused: the majority of five."""
 
@@ -87,7 +90,7 @@ class ClockWatch:
     async def _keep_sampling(self, venue: VenueTime) -> None:
         while True:
             stepped = self._stepped
-            with anyio.move_on_after(SAMPLE_EVERY_S):
+            with anyio.move_on_after(PAUSED_EVERY_S if venue.paused else SAMPLE_EVERY_S):
                 await stepped.wait()
             await self._measure(venue, SAMPLES_AT_ONCE if venue.paused or stepped.is_set() else 1)
             self._judge(venue)

@@ -107,7 +107,8 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-19", 1, "damaged files", "ledger, journal, state and plan are damaged while the daemon is down",
-        "refused with a clear word or recovered; nothing damaged counts as empty",
+        "refused with a clear word or recovered; nothing damaged counts as empty", level_expected=2,
+        incident="STATE_DAMAGED", leaves=("JOURNAL_BROKEN", "KILL_FILE"), incidents=("INSTANCE_FAILED",),
     ),
     Drill(
         "DRL-20", 1, "sync error", "a sync of the ledger fails, then one of the journal",
@@ -141,7 +142,7 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-28", 1, "crash loop", "one instance crashes at every start", "quarantined at the 4th crash; the others trade on",
-        limit_s=90.0,
+        incident="INSTANCE_FAILED", limit_s=90.0,
     ),
     Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
     Drill("DRL-30", 1, "downtime with position", "the daemon is off for 20 bars", "covered; no late entry", limit_s=40.0),

@@ -12,6 +12,9 @@ from playd.ops.drills.stage import ANSWERED, Stage
 
 COVERED_S: Final = 40.0
 NOTICED_S: Final = 20.0
+BANNED_S: Final = 45.0
+"""While anything is open the venue is asked every half minute at least."""
+
 SILENT_S: Final = 15.0
 RETURNS_S: Final = 60.0
 PROTECT_MS: Final = 200.0
@@ -55,12 +58,11 @@ async def _banned(stage: Stage) -> None:
     """
     fault = "every request answered with 403"
     began_s = await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 403})
-    await stage.ctl("reconcile", ACCOUNT)
 
     async def paused() -> Any:
         return stage.halt("BANNED")
 
-    found = await stage.expect(fault, paused, "the account is paused", NOTICED_S, since_s=began_s)
+    found = await stage.expect(fault, paused, "the account is paused", BANNED_S, since_s=began_s)
     stage.report.require(found["level"] == 1, fault, f"level {found['level']} on {found['scope']}")
     await _nothing_leaves(stage, fault)
     stage.report.inject("SIGKILL", "daemon")
