@@ -31,7 +31,7 @@ from playd.venues.port import (
     Transaction,
 )
 from playd.world.ports import Clock
-from tests.simulation.venue_log import log_of, transfer_of
+from tests.simulation.venue_rows import log_of, stop_row, transfer_of
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 
 ZERO = Decimal(0)
@@ -350,6 +350,10 @@ class FakeVenue:
                 if order.status not in WORKING:
                     return 110008 if order.status == "Filled" else 110001
                 self._report(replace(self.orders[key], status="Cancelled", cancel_type="CancelByUser"))
+                held = self.book.get(order.symbol)
+                if held is not None and held.stop_order_id == order.venue_order_id:
+                    held.stop, held.seq = ZERO, held.seq + 1
+                    self._tell_position(order.symbol)
                 return 0
         return 110001
 
@@ -432,30 +436,7 @@ class FakeVenue:
             return
         self._ids += 1
         position.stop_order_id = f"s-{self._ids}"
-        order = VenueOrder(
-            venue_order_id=position.stop_order_id,
-            link_id="",
-            parent_link_id=parent,
-            symbol=symbol,
-            side=Side.SELL if position.signed > 0 else Side.BUY,
-            order_type="Market",
-            status="Untriggered",
-            qty=abs(position.signed),
-            price=ZERO,
-            trigger_price=position.stop,
-            cum_qty=ZERO,
-            avg_price=ZERO,
-            reduce_only=True,
-            stop_order_type="StopLoss",
-            create_type="CreateByStopLoss",
-            cancel_type="UNKNOWN",
-            reject_reason="EC_NoError",
-            stop=ZERO,
-            target=ZERO,
-            position_idx=0,
-            created_ms=self.clock.wall_ms(),
-            updated_ms=self.clock.wall_ms(),
-        )
+        order = stop_row(position.stop_order_id, symbol, position.signed, position.stop, parent, self.clock.wall_ms())
         self._report(order)
 
     def _gone(self, order_id: str) -> None:

@@ -10,6 +10,8 @@ from playd.core.orders import Action, IntentClass, Side
 from playd.orders.fills import FillEvent, FundingEvent
 from playd.orders.fold import fold
 from playd.orders.order_book import FOREIGN
+from playd.orders.panic import PanicScope
+from playd.venues.port import ExecutionUpdate
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.venue_script import EventFault, Script
@@ -171,6 +173,129 @@ def test_a_stop_moved_while_an_exit_is_under_way_is_no_second_exit() -> None:
 
             assert reasons == ["signal", "signal"]
             assert (life.venue.signed(), life.venue.stop_of()) == (0, 0)
+            sums(life)
+
+    in_virtual_time(body)
+
+
+def test_a_panic_of_one_share_leaves_the_stop_that_covers_the_other() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            for uid in (UID, OTHER):
+                await (await life.register(uid)).submit(entry(uid=uid), READY)
+                await anyio.sleep(1.0)
+            report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
+            await anyio.sleep(5.0)
+
+            assert (report.exit_code, held(life, UID), held(life, OTHER)) == (0, 0, Decimal("0.010"))
+            assert life.venue.cancels == []
+            assert life.venue.stop_of() == Decimal("49500.0")
+            assert life.account.desk.naked_seconds == {}
+            sums(life)
+
+    in_virtual_time(body)
+
+
+def test_a_delivery_ends_everybodys_share_of_its_symbol() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.open_foreign(Decimal("0.003"))
+            await anyio.sleep(1.0)
+            life.venue.stream_up = False
+            life.venue.price -= 100
+            life.venue.close_by_hand()
+            life.venue.execution_rows[-1] = replace(life.venue.execution_rows[-1], exec_type="Delivery")
+            life.venue.stream_up = True
+            life.venue._tell(ExecutionUpdate(life.venue.execution_rows[-1], 0))
+            await anyio.sleep(1.0)
+            event = [event for event in taken(port) if isinstance(event, FillEvent)][-1]
+
+            assert (held(life, UID), held(life, FOREIGN)) == (0, 0)
+            assert (event.reason, event.execution.qty, port.position().position.realised) == (
+                "liquidation",
+                Decimal("0.010"),
+                -1,
+            )
+            sums(life)
+            await life.account.reconcile("test")  # sees that the stop went with the position
+            assert (await life.account.reconcile("test")).result == "match"
+            assert "BALANCE_MOVED" not in [each.kind for each in life.account.desk.incidents.open_ones()]
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("part", ["0.004", "0.013"])
+def test_a_stop_that_covers_more_than_its_owners_share_closes_each_share_for_its_owner(part: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.open_foreign(Decimal("0.003"))
+            await anyio.sleep(1.0)
+            taken(port)
+            position = life.venue.book[SYMBOL]
+            if Decimal(part) == position.signed:
+                life.venue.hit_stop()
+            else:
+                life.venue._close(SYMBOL, Decimal(part), position.stop, "", position.stop_order_id, "StopLoss")
+            await anyio.sleep(1.0)
+            events = [event for event in taken(port) if isinstance(event, FillEvent)]
+
+            own = min(Decimal(part), Decimal("0.010"))
+            assert [(event.reason, event.execution.qty) for event in events] == [("sl", own)]
+            assert held(life, UID) == Decimal("0.010") - own
+            assert held(life, FOREIGN) == Decimal("0.003") - (Decimal(part) - own)
+            sums(life)
+
+    in_virtual_time(body)
+
+
+def test_a_hand_closes_first_what_a_hand_opened_and_funding_is_paid_by_size() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.open_foreign(Decimal("0.030"))
+            await anyio.sleep(1.0)
+            taken(port)
+            life.venue.pay_funding(Decimal("0.4"))
+            await anyio.sleep(1.0)
+            paid = [event.amount_usdt for event in taken(port) if isinstance(event, FundingEvent)]
+            life.venue.open_foreign(Decimal("-0.030"))
+            await anyio.sleep(1.0)
+
+            assert paid == [Decimal("0.1")]
+            assert (held(life, UID), held(life, FOREIGN), taken(port)) == (Decimal("0.010"), 0, [])
+            assert life.halts.in_force() == []
+            sums(life)
+
+    in_virtual_time(body)
+
+
+def test_a_stop_of_two_instances_closes_both() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            ports = [await life.register(uid) for uid in (UID, OTHER)]
+            for port, uid in zip(ports, (UID, OTHER), strict=True):
+                await port.submit(entry(uid=uid), READY)
+                await anyio.sleep(1.0)
+            life.venue.hit_stop()
+            await anyio.sleep(1.0)
+
+            assert [[event.reason for event in taken(port) if isinstance(event, FillEvent)] for port in ports] == [
+                ["signal", "sl"]
+            ] * 2
+            assert (held(life, UID), held(life, OTHER), held(life, FOREIGN)) == (0, 0, 0)
             sums(life)
 
     in_virtual_time(body)

@@ -11,6 +11,7 @@ from playd.control.dispatch import Call
 from playd.control.figures import rounded
 from playd.control.params import Adopt, CancelOrder, CloseOrphan, Nothing
 from playd.control.protocol import Code, JsonObject, RpcError
+from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Mode
 from playd.core.orders import Side
 from playd.orders.account import Account
@@ -51,7 +52,7 @@ async def adopt(daemon: Daemon, params: Adopt, call: Call) -> JsonObject:
         )
     try:
         done = await account.strangers.adopt(params.symbol, slot.record.uid, stop=stop, key=call.key, actor=call.actor)
-    except StrangerRefused as error:
+    except (StrangerRefused, VenueError, LinkError) as error:
         raise _refusal(error) from error
     if not slot.active:
         call.warnings.append(("not_running", f"{slot.name} is {slot.state}: it manages the position once it is started"))
@@ -89,7 +90,7 @@ async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> JsonO
         return {**_row(daemon, stranger), "left": text(account.desk.book.need(stranger.id).open_qty)}
     try:
         left = await account.strangers.close(stranger.symbol, key=call.key)
-    except StrangerRefused as error:
+    except (StrangerRefused, VenueError, LinkError) as error:
         raise _refusal(error) from error
     row = {**_row(daemon, stranger), "left": text(abs(left))}
     if left:
@@ -132,8 +133,10 @@ def _price(given: str | None) -> Decimal | None:
     return price
 
 
-def _refusal(error: StrangerRefused) -> RpcError:
-    return RpcError(Code.REFUSED, str(error), reason=error.code)
+def _refusal(error: StrangerRefused | VenueError | LinkError) -> RpcError:
+    if isinstance(error, StrangerRefused):
+        return RpcError(Code.REFUSED, str(error), reason=error.code)
+    return RpcError(Code.DEGRADED, f"the venue cannot be read: {error}", reason="blind")
 
 
 def _row(daemon: Daemon, stranger: Stranger) -> JsonObject:

@@ -3,21 +3,23 @@ What the venue reports becomes ledger rows: orders move through their machine, e
 events for instances are put into the outbox. Synchronous and repeatable: the same report twice changes nothing.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from playd.core.ids import intent_id, is_guardians, is_ours, tag_of
+from playd.core.ids import instance_tag, intent_id, is_guardians, is_ours, tag_of
 from playd.core.orders import Action, Execution, IntentClass, OrderState, VenueOrder
 from playd.core.record import Recorder
 from playd.orders.caps import Caps
 from playd.orders.fills import Fills
-from playd.orders.fold import DELIVERY, REST, moves_position
+from playd.orders.fold import DELIVERY, moves_position
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.orders.machine import Contradiction, OrderEvent, event_of_status
 from playd.orders.order_book import FOREIGN, OrderBook
+from playd.orders.parts import parts_of
 from playd.orders.recovery import Origin, intent_of, origin_of, request_of
 from playd.orders.rows import OrderRow, plain, text
 
@@ -34,7 +36,6 @@ _FORCED_CREATES: Final = frozenset(
     }
 )
 _KNOWN_TYPES: Final = frozenset({"Trade", "BlockTrade", "MovePosition", "Funding", "Baseline"}) | _FORCED_TYPES
-_ZERO: Final = Decimal(0)
 ENTRY_ACTIONS: Final = frozenset({Action.ENTER, Action.ADD})
 
 
@@ -129,39 +130,34 @@ class Booking:
         """Book an execution once: share, order, outbox. False if it was known."""
         if self._fills.known(execution.exec_id):
             return False
-        parts = self._turned(execution)
-        for part in parts:
-            self._book_one(part, source)
+        for part, owner in self._parts(execution) or [(execution, "")]:
+            self._book_one(part, source, owner)
         return True
 
-    def _turned(self, execution: Execution) -> tuple[Execution, ...]:
-        """
-        An execution that closes an instance's position and opens the other side, as the venue's button to reverse does: the
-        first part is its owner's loss or gain, the rest is somebody else's position under a name of its own.
-        """
-        holder = self._sole_holder(execution.symbol) if moves_position(execution) else None
-        if holder is None or self._order_of(execution) is not None:
-            return (execution,)
-        held = self._fills.position(holder, execution.symbol)
-        if held.side is not execution.side.opposite or execution.qty <= abs(held.signed_qty):
-            return (execution,)
-        closing, share = abs(held.signed_qty), abs(held.signed_qty) / execution.qty
-        first = replace(execution, qty=closing, value=closing * execution.price, fee=execution.fee * share, closed_size=closing)
-        rest = replace(
-            execution,
-            exec_id=f"{execution.exec_id}{REST}",
-            qty=execution.qty - closing,
-            value=execution.value - first.value,
-            fee=execution.fee - first.fee,
-            closed_size=_ZERO,
-            exec_pnl=_ZERO,
-        )
-        return first, rest
+    def _parts(self, execution: Execution) -> Sequence[tuple[Execution, str]]:
+        """An execution that no order of an instance asked for, in a part for each whom it concerns; empty for any other."""
+        row = self._order_of(execution)
+        if row is not None and row.intent is not None:
+            return ()
+        held = [share for share in self._fills.shares(execution.symbol) if share.position.signed_qty]
+        if row is not None:
+            first = row.owner
+        elif is_guardians(execution.link_id):
+            first = next((share.owner for share in held if instance_tag(share.owner) == tag_of(execution.link_id)), "")
+        else:
+            # A hand closes first what a hand opened; a liquidation and a stop know no hands.
+            by_hand = not execution.stop_order_type and _reason(execution) == "manual"
+            first = FOREIGN if by_hand else ""
+        return parts_of(execution, held, first)
 
-    def _book_one(self, execution: Execution, source: str) -> None:
+    def _book_one(self, execution: Execution, source: str, owner: str) -> None:
+        """Book one piece, to `owner` where that is known, else to whoever it belongs to."""
         with self._ledger.atomic(self._fills.forget_cache):
             row = self._order_of(execution)
-            owner, action, reason = self._attribute(execution, row)
+            if owner:
+                action, reason = _what(execution, row)
+            else:
+                owner, action, reason = self._attribute(execution, row)
             link = row.link_id if row is not None else None
             self._fills.book(execution, link=link, owner=owner, source=source)
             if row is not None and moves_position(execution):
@@ -314,23 +310,14 @@ class Booking:
         """Owner, action and reason of an execution."""
         if row is not None and row.owner != FOREIGN:
             if row.action is Action.STOP or row.action is Action.TARGET:
-                return row.owner, row.action, "sl" if row.action is Action.STOP else "tp"
+                return row.owner, *_what(execution, row)
             intent = self._book.intent(row.intent) if row.intent is not None else None
             return row.owner, row.action or Action.EXIT, intent.reason if intent is not None else ""
         if execution.exec_type == "Funding":
             # It may arrive after the position that it was charged for is closed.
             holder = self._sole_holder(execution.symbol) or self._fills.last_owner(execution.symbol, execution.time_ms)
             return holder or FOREIGN, Action.EXIT, "funding"
-        holder = self._holder_reduced_by(execution)
-        if holder is None:
-            return FOREIGN, Action.EXIT, "manual"
-        if execution.stop_order_type in _STOP_TYPES:
-            return holder, Action.STOP, "sl"
-        if execution.stop_order_type in _TARGET_TYPES:
-            return holder, Action.TARGET, "tp"
-        forced = execution.exec_type in _FORCED_TYPES or execution.create_type in _FORCED_CREATES
-        by_guardian = is_guardians(execution.link_id)
-        return holder, Action.EXIT, "liquidation" if forced else "guardian" if by_guardian else "manual"
+        return FOREIGN, Action.EXIT, "manual"
 
     def _sole_holder(self, symbol: str) -> str | None:
         """The one instance that holds the symbol, or is entering it now."""
@@ -338,17 +325,6 @@ class Booking:
         entering = {row.owner for row in self._book.live(symbol) if row.action in ENTRY_ACTIONS}
         candidates = holders or entering
         return next(iter(candidates)) if len(candidates) == 1 else None
-
-    def _holder_reduced_by(self, execution: Execution) -> str | None:
-        """The one holder whose position this execution shrinks, or that has one which it leaves as it is."""
-        holder = self._sole_holder(execution.symbol)
-        if holder is None:
-            return None
-        held = self._fills.position(holder, execution.symbol)
-        if not moves_position(execution):
-            return holder if held.signed_qty else None
-        reduces = held.side is execution.side.opposite and execution.qty <= abs(held.signed_qty)
-        return holder if reduces else None
 
     def _count_execution(self, row: OrderRow, execution: Execution, source: str) -> OrderRow:
         qty, average = self._fills.executed(row.link_id)
@@ -444,3 +420,21 @@ class Booking:
         self._incidents.open(kind, severity, scope, note)
         if level:
             self.news.halts.append((scope, level, kind, note))
+
+
+def _what(execution: Execution, row: OrderRow | None) -> tuple[Action, str]:
+    """Action and reason of an execution that no order of an instance asked for."""
+    if execution.exec_type == "Funding":
+        return Action.EXIT, "funding"
+    if (row is not None and row.action is Action.STOP) or execution.stop_order_type in _STOP_TYPES:
+        return Action.STOP, "sl"
+    if (row is not None and row.action is Action.TARGET) or execution.stop_order_type in _TARGET_TYPES:
+        return Action.TARGET, "tp"
+    return Action.EXIT, _reason(execution)
+
+
+def _reason(execution: Execution) -> str:
+    """Why a position was closed by an execution that no order here asked for."""
+    if execution.exec_type in _FORCED_TYPES or execution.create_type in _FORCED_CREATES:
+        return "liquidation"
+    return "guardian" if is_guardians(execution.link_id) else "manual"

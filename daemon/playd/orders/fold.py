@@ -19,7 +19,7 @@ ADOPTED: Final = "Adopted"
 """Type of the two rows by which a position that nobody here opened becomes an instance's, at the price it was opened at."""
 
 REST: Final = ":rest"
-"""Behind the id of an execution that closed one owner's position and opened another's: the second part of it."""
+"""Behind the id of an execution that did something to several owners: its further parts, numbered."""
 
 DELIVERY: Final = "Delivery"
 """Type of the row that ends a position with its symbol: whatever is held is closed at the row's price."""

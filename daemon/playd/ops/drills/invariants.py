@@ -278,13 +278,13 @@ def _foreign(tables: Tables) -> defaultdict[str, Decimal]:
 
 def _whole(tables: Tables) -> dict[str, Row]:
     """
-    Booked executions by the venue's id: without those that only hand a position over, the two parts of a reversal as one.
+    Booked executions by the venue's id: without those that only hand a position over, the parts of a divided one as one.
     """
     found: dict[str, Row] = {}
     for row in tables["executions"]:
         if row["exec_type"] in ("Funding", ADOPTED, BASELINE):
             continue
-        name = row["exec_id"].removesuffix(REST)
+        name = row["exec_id"].partition(REST)[0]
         known = found.get(name, {"qty": "0", "fee": "0"})
         found[name] = {**row, **{key: str(Decimal(known[key]) + Decimal(row[key])) for key in ("qty", "fee")}}
     return found

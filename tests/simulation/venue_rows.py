@@ -1,9 +1,9 @@
-"""The transaction log of the fake venue, made from its executions and transfers."""
+"""Rows of the fake venue: its transaction log, and the stop that hangs on a position."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from playd.core.orders import Execution
+from playd.core.orders import Execution, Side, VenueOrder
 from playd.orders.fold import VirtualPosition, add
 from playd.venues.port import Transaction
 
@@ -27,3 +27,31 @@ def log_of(executions: Iterable[Execution], transfers: Sequence[Transaction]) ->
         kind = "SETTLEMENT" if each.exec_type == "Funding" else "TRADE"
         rows.append(Transaction(kind, each.symbol, each.exec_id, gain, fee, funding, gain - fee - funding, each.time_ms))
     return sorted(rows, key=lambda row: row.time_ms)
+
+
+def stop_row(order_id: str, symbol: str, signed: Decimal, trigger: Decimal, parent: str, now_ms: int) -> VenueOrder:
+    """The attached stop of a position of `signed` quantity; `parent` is the link id of the entry that brought it."""
+    return VenueOrder(
+        venue_order_id=order_id,
+        link_id="",
+        parent_link_id=parent,
+        symbol=symbol,
+        side=Side.SELL if signed > 0 else Side.BUY,
+        order_type="Market",
+        status="Untriggered",
+        qty=abs(signed),
+        price=ZERO,
+        trigger_price=trigger,
+        cum_qty=ZERO,
+        avg_price=ZERO,
+        reduce_only=True,
+        stop_order_type="StopLoss",
+        create_type="CreateByStopLoss",
+        cancel_type="UNKNOWN",
+        reject_reason="EC_NoError",
+        stop=ZERO,
+        target=ZERO,
+        position_idx=0,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )

@@ -1,0 +1,64 @@
+"""What one execution did to several owners, in a part for each: every share stays the fold of its own. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from playd.core.orders import Execution
+from playd.orders.fills import Share
+from playd.orders.fold import DELIVERY, REST, moves_position
+from playd.orders.order_book import FOREIGN
+
+_ZERO: Final = Decimal(0)
+
+
+def parts_of(execution: Execution, held: Sequence[Share], first: str) -> Sequence[tuple[Execution, str]]:
+    """
+    An execution that no order of an instance asked for, in parts with their owners; empty when no share explains it.
+
+    `held` are the open shares of its symbol. A delivery ends each, funding is paid by each for its size. What closes is taken
+    from the share of `first`, then from those of the other instances, then from nobody's; what goes beyond all of them, as with
+    the venue's button to reverse, opens a position of somebody else.
+    """
+    if execution.exec_type == DELIVERY or (execution.exec_type == "Funding" and _one_sided(held)):
+        parts = divided(execution, [abs(share.position.signed_qty) for share in held])
+        return [(part, share.owner) for part, share in zip(parts, held, strict=False)]
+    closing = [share for share in held if share.position.side is execution.side.opposite]
+    if not moves_position(execution) or not closing:
+        return ()
+    closing.sort(key=lambda share: (share.owner != first, share.owner == FOREIGN, share.owner))
+    sizes, owners, left = list[Decimal](), list[str](), execution.qty
+    for share in closing:
+        if left > 0:
+            sizes.append(min(left, abs(share.position.signed_qty)))
+            owners.append(share.owner)
+            left -= sizes[-1]
+    if left > 0:
+        sizes.append(left)
+        owners.append(FOREIGN)
+    return list(zip(divided(execution, sizes), owners, strict=True))
+
+
+def _one_sided(held: Sequence[Share]) -> bool:
+    """Whether several hold a symbol, all of them on one side."""
+    return len(held) > 1 and len({share.position.side for share in held}) == 1
+
+
+def divided(execution: Execution, sizes: Sequence[Decimal]) -> Sequence[Execution]:
+    """
+    An execution in parts of these sizes, which share its fee by size; the last has what is left of it to the digit.
+
+    The first part keeps the venue's id, so that the whole is known by it; the others have it with `REST` and their number.
+    """
+    if len(sizes) < 2:
+        return (execution,)
+    whole, fee_left, parts = sum(sizes, _ZERO), execution.fee, list[Execution]()
+    for n, qty in enumerate(sizes):
+        fee = fee_left if n == len(sizes) - 1 else execution.fee * qty / whole
+        fee_left -= fee
+        name = f"{execution.exec_id}{REST}{n}" if n else execution.exec_id
+        parts.append(
+            replace(execution, exec_id=name, qty=qty, value=qty * execution.price, fee=fee, closed_size=_ZERO, exec_pnl=_ZERO)
+        )
+    return parts
