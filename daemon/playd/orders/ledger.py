@@ -27,6 +27,9 @@ CHECKPOINT_EVERY_S: Final = 60.0
 LOG_BYTES: Final = 4 * 1024 * 1024
 """Room that the write-ahead log has from the start: more than what is written between two checkpoints as a rule."""
 
+ROOM_FROM_BYTES: Final = 256 * 1024 * 1024
+"""Free space below which it is not given any."""
+
 SqlValue = None | int | float | str | bytes
 
 
@@ -244,6 +247,8 @@ def _make_log_room(disk: Disk, log: PurePath) -> None:
     """
     if not disk.exists(log) or (lacking := LOG_BYTES - disk.stat(log).size) <= 0:
         return
+    if disk.free_bytes(log.parent) < ROOM_FROM_BYTES:
+        return  # the last of a disk is for what must be written
     with suppress(OSError):  # without room for it the log grows as it goes
         file = disk.open_append(log)
         try:

@@ -11,6 +11,7 @@ from playd.core.errors import RecordError, StateError
 from playd.orders.ledger import COMMIT_WITHIN_S, LOG_BYTES, Ledger
 from playd.orders.schema import SCHEMA_VERSION
 from playd.world.real import real_world
+from playd.world.real.disk import RealDisk
 from playd.world.virtual import ManualClock
 
 
@@ -223,4 +224,18 @@ def test_the_log_has_its_room_from_the_start_and_a_crash_reads_no_more_than_was_
     assert after.meta("a") == "2"
     assert (died / log.name).stat().st_size == LOG_BYTES
     after.close()
+    ledger.close()
+
+
+class AlmostFull(RealDisk):
+    """A disk with a little room left."""
+
+    def free_bytes(self, path: PurePath) -> int:
+        return 10 * LOG_BYTES
+
+
+def test_the_log_takes_no_room_from_a_disk_that_is_almost_full(tmp_path: Path) -> None:
+    ledger = Ledger.open(AlmostFull(), ManualClock(), PurePath(tmp_path / "ledger.sqlite"))
+
+    assert (tmp_path / "ledger.sqlite-wal").stat().st_size < LOG_BYTES
     ledger.close()
