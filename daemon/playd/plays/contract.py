@@ -78,7 +78,8 @@ def _check_side(side: str, sections: Sections, has_exit: bool, top: Section, rep
         if no_risk and (account.max_drawdown_pct < 100 or written):
             report.add("W503", where, path, f"found no exit for a {side}: only the drawdown rule or liquidation ends it")
             return
-        needed = f"expected exit_{side}, exit_all, a stop or time_exit_bars"
+        levels = "a stop, a target" if policy.exit_mode == "first_hit" else "a stop"
+        needed = f"expected exit_{side}, exit_all, {levels} or time_exit_bars"
         report.add(
             "E503", where, path, f"found no way to close a {side}: a {side} could never be closed by this Play, {needed}"
         )

@@ -38,6 +38,8 @@ WINDOWS: Final[dict[str, Table]] = {
 
 LOGIC: Final = ("all", "any", "not", "setup", *WINDOWS)
 _LONG_FORM_KEYS: Final = ("lhs", "op", "rhs")
+_BESIDE_ACTIONS: Final = ("metadata", "percent")
+"""Keys that may stand beside the condition of an action, and nowhere else."""
 
 
 class ExpressionReader:
@@ -102,7 +104,7 @@ class ExpressionReader:
         for entry in item:
             if entry.key not in LOGIC:
                 where = f"beside `{known[0].key}`" if known else "where an expression is expected"
-                near = did_you_mean(entry.key, (*LOGIC, *_LONG_FORM_KEYS))
+                near = did_you_mean(entry.key, (*LOGIC, *_LONG_FORM_KEYS, *_BESIDE_ACTIONS))
                 self._add(
                     "E401",
                     entry.mark,

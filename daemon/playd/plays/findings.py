@@ -41,8 +41,8 @@ class Finding:
         return f"{source}:{self.mark.line}:{self.mark.column}: {self.code}{where}: {self.text}"
 
     def as_json(self) -> dict[str, str | int | None]:
-        """Place, text, and the text's parts by its wording: what was found, what is allowed, the nearest valid name."""
-        found, _, rest = self.text.partition(", expected ")
+        """Place, text and its parts: what was found, what is allowed, the nearest valid name, whether an import mends it."""
+        found, _, rest = self.text.removesuffix(IMPORTABLE).partition(", expected ")
         allowed, _, near = rest.partition(_NEAR_WORDS)
         return {
             "code": self.code,
@@ -54,6 +54,7 @@ class Finding:
             "found": found.removeprefix("found "),
             "allowed": allowed or None,
             "nearest": near.partition("`")[0] or None,
+            "importable": self.text.endswith(IMPORTABLE),
         }
 
 
@@ -102,17 +103,21 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
 
 
 def nearest_name(word: str, names: Iterable[str]) -> str | None:
-    """The name with the fewest edits from `word`, case aside, or None when all are more than two edits away."""
+    """
+    The name with the fewest edits from `word`, case aside, or None when all are more than two edits away. Of several that are
+    as near, one of the same letters: `=>` is `>=`.
+    """
     folded = word.lower()
-    best: tuple[int, str] | None = None
+    best: tuple[int, bool, str] | None = None
     for name in sorted(names):
         if abs(len(name) - len(folded)) > _NEAR_EDITS:
             continue
         edits = _edit_distance(folded, name.lower())
         # A short word is all edits: `x` is not a misspelt `c`.
-        if edits <= min(_NEAR_EDITS, max(len(name), len(folded)) // 2) and (best is None or edits < best[0]):
-            best = (edits, name)
-    return best[1] if best else None
+        if edits <= min(_NEAR_EDITS, max(len(name), len(folded)) // 2):
+            found = (edits, sorted(name.lower()) != sorted(folded), name)
+            best = found if best is None else min(best, found)
+    return best[2] if best else None
 
 
 def _edit_distance(a: str, b: str) -> int:

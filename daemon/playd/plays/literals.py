@@ -5,9 +5,10 @@ from typing import Final
 from playd.kernels.spec import ColumnType
 from playd.plays.conditions import Member, Number, Operand, Ref, Word
 from playd.plays.document import Item, Leaf, Sequence, kind_of
-from playd.plays.findings import Report, did_you_mean, one_of
-from playd.plays.names import Names
+from playd.plays.findings import Report, did_you_mean, nearest_name, one_of
+from playd.plays.names import BUILT_IN, Names
 from playd.plays.operands import read_operand, type_of
+from playd.plays.reader import is_quoted_number
 
 Paths = tuple[str, str]
 """Key paths of the left and the right side."""
@@ -35,6 +36,13 @@ class LiteralReader:
             return None
         if isinstance(right_item, Leaf) and not self._is_reference(right_item, kind):
             return self._literal(right_item, left, paths[1])
+        if isinstance(right_item, Leaf) and self._is_no_name(right_item.value):
+            text = (
+                f"found `{right_item.value}`, which names nothing, expected {_WANTED[kind]}, or a reference to another {kind}"
+            )
+            quotes = "; true and false stand without quotes" if str(right_item.value).lower() in ("true", "false") else ""
+            self._report.add("E410", right_item.mark, paths[1], text + quotes)
+            return None
         right = read_operand(right_item, paths[1], self._names, self._report)
         if right is None:
             return None
@@ -65,6 +73,13 @@ class LiteralReader:
             return None
         words = tuple(literal.text for literal in found if isinstance(literal, Word))
         return Member(value, tuple(literal.value for literal in found), words)
+
+    def _is_no_name(self, value: object) -> bool:
+        """Whether text beside a number or a truth is a word, and no id is like it."""
+        if not isinstance(value, str) or "." in value or is_quoted_number(value):
+            return False
+        known = (*self._names.features, *self._names.structures, *BUILT_IN)
+        return value not in known and nearest_name(value, known) is None
 
     def _is_reference(self, item: Leaf, kind: ColumnType) -> bool:
         """Text is a word beside an ENUM unless it has a dot; beside anything else it is a reference."""

@@ -84,7 +84,9 @@ class Table:
 
 
 def _plain(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+    if value is None:
+        return ""
+    return str(int(value)) if value == int(value) else f"{value:g}"
 
 
 class Section:

@@ -1,5 +1,6 @@
 """Timeframe words: the eleven names, `d` for `D`, and the right spelling for what people write instead (E210)."""
 
+import re
 from typing import Final
 
 from playd.core.timeframes import NAME_OF_MS, TIMEFRAME_MS
@@ -23,6 +24,9 @@ _RIGHT_SPELLING: Final = {
     **dict.fromkeys(("720", "720m", "12H"), "12h"),
 }
 
+_LENGTH: Final = re.compile(r"[0-9]+[A-Za-z]?\Z")
+"""A length that no timeframe has: which other one is meant cannot be guessed from its digits."""
+
 
 def right_spelling(word: str) -> str | None:
     """The timeframe that a word stands for, in its right spelling; None for one that stands for none."""
@@ -43,7 +47,8 @@ def read_timeframe(item: Item, path: str, report: Report, others: tuple[str, ...
             if name in TIMEFRAME_MS and isinstance(item.value, str):
                 return name
             right = right_spelling(word) or (OLDER_ROLES.get(word) if others else None)
-            hint = f"; write `{right}`{IMPORTABLE}" if right else did_you_mean(word, (*TIMEFRAME_MS, *others))
+            near = "" if _LENGTH.match(word) else did_you_mean(word, (*TIMEFRAME_MS, *others))
+            hint = f"; write `{right}`{IMPORTABLE}" if right else near
             report.add("E210", item.mark, path, f"found `{word}`, expected {one_of((*TIMEFRAME_MS, *others))}{hint}")
             return None
     report.add("E107", item.mark, path, f"found {kind_of(item)}, expected {one_of((*TIMEFRAME_MS, *others))}")

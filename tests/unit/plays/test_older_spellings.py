@@ -1,4 +1,4 @@
-"""Every older spelling of play-language 15.2 is refused and names the import command; what no import can mend does not."""
+"""Every older spelling of play-language 15.2 is refused and names the import command; other messages say what is meant."""
 
 from typing import Any
 
@@ -172,3 +172,30 @@ def test_brackets_without_quotes_are_explained() -> None:
     play, report = check_play('version: "3.0.0"\nactions: {entry_long: [close, ">", fib.level[0.5]]}\n', "o.yml")
     assert play is None
     assert 'put references with brackets in quotes, like "fib.level[0.5]"' in report.lines("E")[0]
+
+
+@pytest.mark.parametrize(
+    ("edits", "code", "said"),
+    [
+        (condition(["close", "=>", 1]), "E105", "; did you mean `>=`?"),
+        (condition(["ms.bias", "==", "bullish"]), "E410", "found `bullish`, which names nothing, expected an integer"),
+        (condition(["ms.bos_this_bar", "==", "true"]), "E410", "; true and false stand without quotes"),
+        (condition(["ms.bias", "==", "fastt"]), "E410", "; did you mean `fast`?"),
+        ({"timeframes.high_tf": "8h"}, "E210", "6h, 12h or D"),
+        ({"validation.bars": 10}, "E106", "expected 50…1000000 bars"),
+        ({"actions.entry_long": {"all": [ENTRY], "metadatas": {}}}, "E401", "; did you mean `metadata`?"),
+        ({"position_policy.exit_mode": "first_hit", "risk": GONE}, "E503", "exit_all, a stop, a target or time_exit_bars"),
+    ],
+)
+def test_a_message_says_what_is_meant(edits: dict[str, Any], code: str, said: str) -> None:
+    (line,) = errors(edits)
+    assert f": {code} " in line
+    assert said in line
+
+
+def test_what_programs_read_has_the_parts_of_a_message() -> None:
+    _, report = check_play(edited(feature("donchian", lengh=20, length=20)), "o.yml")
+    first, second = [one.as_json() for one in report.ordered() if one.code == "E302"]
+    assert (first["allowed"], first["nearest"], first["importable"]) == ("lower_length or upper_length", None, False)
+    assert second["found"] == "the unknown parameter `length` of `donchian`"
+    assert second["importable"]
