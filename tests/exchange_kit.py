@@ -12,6 +12,7 @@ from playd.venues.exchange.changes import Changes, Frame
 from playd.venues.exchange.listing import ENDLESS, MarketTerms
 from playd.venues.exchange.minute import close_minute, meet_path, move_inside, open_minute
 from playd.venues.exchange.model import Account, Order, Position
+from playd.venues.exchange.rows import order_row
 
 SYMBOL = "BTCUSDT"
 START_MS = 1_700_000_040_000
@@ -63,6 +64,8 @@ class Market:
     def take(self) -> Changes:
         """What changed since the last call, remembered here too."""
         changes = self.books.take_changes()
+        for order_id, row in changes.told.items():
+            assert row == order_row(changes.orders[order_id], self.books.listings[row["symbol"]]), "it has changed since"
         self.taken.append(changes)
         self.frames += changes.frames
         self.executions += [row for _, row in changes.executions]

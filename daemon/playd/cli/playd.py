@@ -246,7 +246,8 @@ def exchange_serve(
     faults: Annotated[str, typer.Option("--faults", metavar="FILE", help="Script of what goes wrong on command.")] = "",
 ) -> None:
     """Serve the local exchange until it is told to stop."""
-    from playd.cli.exchange import ServeOptions, serve_exchange
+    with for_good():
+        from playd.cli.exchange import ServeOptions, serve_exchange
 
     options = ServeOptions(
         candles=tuple(candles),
@@ -465,6 +466,19 @@ def check(config: ConfigOption = "", state: StateOption = "", json: JsonOption =
     from playd.cli.check import run_check
 
     run_command(lambda: run_check(config, state, as_json=json))
+
+
+@app.command(epilog="Example: playd doctor --fix")
+def doctor(
+    config: ConfigOption = "",
+    state: StateOption = "",
+    fix: Annotated[bool, typer.Option("--fix", help="Mend modes, directories, stale caches and ballast first.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Look at host and installation. Exit 9: something is broken; what this machine does not have at all is n/a."""
+    from playd.cli.doctor import run_doctor
+
+    run_command(lambda: run_doctor(config, state, fix=fix, as_json=json))
 
 
 @app.command()

@@ -23,6 +23,7 @@ from playd.venues.exchange.trade_session import TradeSession
 
 BODY_MAX: Final = 256 * 1024
 _NOTHING: Final[Mapping[str, Any]] = {}
+_JSON: Final = {"Content-Type": "application/json"}
 
 
 def build_app(floor: Floor) -> web.Application:
@@ -167,7 +168,7 @@ def _reply(
         "retExtInfo": extra,
         "time": floor.wall_ms(),
     }
-    return web.Response(body=orjson.dumps(envelope), content_type="application/json", headers=headers)
+    return web.Response(body=orjson.dumps(envelope), headers={**_JSON, **headers})
 
 
 async def _playd(floor: Floor, request: web.Request) -> web.Response:

@@ -63,7 +63,8 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
     from_book = wants_book_price(request)
     wish = read_wish(with_book_price(books, listing, request) if from_book else request, listing)
     if wish.order_type == "Limit" and not wish.trigger_ticks:
-        wish = replace(wish, price_ticks=into_band(books, account, listing, wish.side, wish.price_ticks))
+        price_ticks = into_band(books, account, listing, wish.side, wish.price_ticks)
+        wish = wish if price_ticks == wish.price_ticks else replace(wish, price_ticks=price_ticks)
     if wish.link_id and (account.order_by_link(wish.link_id) or link_used(account.uid, wish.link_id)):
         raise Refusal(refusal.DUPLICATE_LINK_ID, "OrderLinkedID is duplicate")
     position = place_for(books, account, symbol, wish.position_idx)

@@ -34,6 +34,13 @@ class MarketTime:
     fraction: float = 0.0
 
 
+def is_engaged(account: Account, symbol: str) -> bool:
+    """Whether an account has a position or an open order in a symbol: else the market does nothing to it there."""
+    return any(order.symbol == symbol for order in account.orders.values()) or any(
+        position.steps for position in account.places(symbol)
+    )
+
+
 class Books:
     """
     State of the exchange; `terms` say how deep its markets are. `id_seed` and the counter decide every id, so that the same
@@ -118,10 +125,12 @@ class Books:
         """Note that an order changed now."""
         order.updated_ms = self.time.now_ms
         self.changes.orders[order.order_id] = order
+        self.changes.told.pop(order.order_id, None)
         return order
 
     def tell_orders(self, account: Account, orders: Iterable[Order], frame_id: str = "") -> None:
         rows = [order_row(order, self.listings[order.symbol]) for order in orders]
+        self.changes.told.update((row["orderId"], row) for row in rows)
         self._tell(account, "order", rows, frame_id)
 
     def tell_position(self, account: Account, position: Position) -> None:

@@ -22,7 +22,7 @@ class Changes:
     """
     Changes since they were last taken. Accounts and positions (by place) are named, orders are held; the rest are finished
     rows with the user they belong to, those of closed profit by their number. Frames are in the order in which they must be
-    sent.
+    sent. `told` has the rows of orders that have not changed since they were told.
     """
 
     accounts: set[int] = field(default_factory=set)
@@ -32,6 +32,7 @@ class Changes:
     closed_pnl: dict[int, tuple[int, Row]] = field(default_factory=dict)
     log: list[tuple[int, Row]] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
+    told: dict[str, Row] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.accounts or self.positions or self.orders or self.executions or self.log or self.frames)

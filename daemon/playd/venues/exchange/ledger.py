@@ -105,7 +105,10 @@ class Ledger:
             return
         self.note(
             "effect",
-            orders=[{"uid": order.uid, **order_row(order, listings[order.symbol])} for order in changes.orders.values()],
+            orders=[
+                {"uid": order.uid, **(changes.told.get(order.order_id) or order_row(order, listings[order.symbol]))}
+                for order in changes.orders.values()
+            ],
             executions=[{"uid": uid, **row} for uid, row in changes.executions],
             log=[{"uid": uid, **row} for uid, row in changes.log],
         )

@@ -11,7 +11,7 @@ from playd.core.candles import Candle
 from playd.core.orders import Side
 from playd.matching.records import LIQUIDATION, TP
 from playd.venues.exchange import path
-from playd.venues.exchange.books import Books
+from playd.venues.exchange.books import Books, is_engaged
 from playd.venues.exchange.funding import pay_funding
 from playd.venues.exchange.liquidation import rescue, step_down, take_over
 from playd.venues.exchange.listing import Gone, Listing
@@ -61,8 +61,8 @@ def meet_path(books: Books) -> bool:
     Fire the triggers and end the positions whose end in this candle the path has reached; returns whether anything happened.
 
     What ends a position is what the whole rest of the candle will say at its close (a stop it reaches goes before a target);
-    only the moment is that of the path. So the fills are those of `close_minute`, told earlier. So are those of a resting
-    limit, if it is the only one of the account that the candle will fill: with several, the order of the close decides.
+    only the moment is that of the path. So the fills are those of `close_minute`, told earlier; and so are those of resting
+    limits, except where they share the candle's volume.
     """
     before = books.counter
     engaged = books.engaged()
@@ -92,7 +92,7 @@ def close_minute(books: Books, step_ms: int) -> None:
 def catch_up(books: Books, account: Account, symbol: str) -> None:
     """Before an account trades a symbol inside a candle: what the candle has done so far to what it has there."""
     listing = books.listings[symbol]
-    if listing.candle is not None:
+    if listing.candle is not None and is_engaged(account, symbol):
         _pass(books, [account], listing, books.time.fraction)
 
 
@@ -190,18 +190,18 @@ def _meet_on_the_way(books: Books, account: Account, listing: Listing) -> None:
     rest = trigger.fraction if trigger else 1.0
     limits = _limits_met(books, account, listing, rest)
     opening = [order for order in limits if not order.reduces]
-    if opening:
-        if len(limits) > 1 or books.terms.participation or not _limits_met(books, account, listing, now):
-            return  # it comes before whatever else happens in this candle
+    if opening and not books.terms.participation:
         for place in _resting_limits(books, account, listing, now, reducing=False):
             account.positions[place].exposed_open_ms = books.time.open_ms
+    if any(order.order_id in account.orders for order in opening):
+        return  # it comes before whatever else happens in this candle
     ends = False
     for position in account.places(listing.instrument.symbol):
         end = _end_within(books, account, listing, position, rest) if position.steps else None
         ends = ends or end is not None
         if end is not None and _has_come(books, account, listing, position, end):
             _leave(books, account, position, end)
-    if len(limits) == 1 and not opening and not ends and not books.terms.participation:
+    if len(limits) > len(opening) and not ends and not books.terms.participation:
         _resting_limits(books, account, listing, now, reducing=True)
 
 
@@ -244,10 +244,14 @@ def _may_meet_target(books: Books, position: Position) -> bool:
 
 
 def _resting_limits(books: Books, account: Account, listing: Listing, end: float, *, reducing: bool) -> set[str]:
-    """Resting limits of one kind against the stretch since they rest; returns the places that one opened from flat."""
+    """
+    Resting limits of one kind against the stretch since they rest, in the order in which the path comes to them; returns the
+    places that one opened from flat.
+    """
     opened = set()
     symbol = listing.instrument.symbol
-    for order in [order for order in account.orders.values() if order.symbol == symbol and _rests(order, reducing=reducing)]:
+    resting = [order for order in account.orders.values() if order.symbol == symbol and _rests(order, reducing=reducing)]
+    for order in sorted(resting, key=lambda each: (_fraction_of(listing, each, tested(books, each), end), each.queued)):
         begin = tested(books, order)
         if order.order_id not in account.orders or begin >= end:
             continue
@@ -267,8 +271,8 @@ def _resting_limits(books: Books, account: Account, listing: Listing, end: float
 
 
 def _fraction_of(listing: Listing, order: Order, begin: float, end: float) -> float:
-    """When the path came to the price of a limit order that it has reached."""
-    if listing.candle is None:
+    """When the path came to the price of a limit order; the end of the stretch when it did not."""
+    if listing.candle is None or begin >= end:
         return end
     level, rising = listing.price(order.price_ticks), order.side is Side.SELL
     touch = path.first_touch(listing.candle, begin, end, level, rising=rising)
