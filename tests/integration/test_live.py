@@ -140,6 +140,7 @@ async def test_an_instance_with_real_money_is_armed_by_a_person_and_disarmed_at_
                 await someone.do("instance.start", name="mine", confirm="LIVE main mine")
                 await someone.until("running")
                 await change_settings(someone, config, running)
+                await begin_anew(someone)
             running.process.send_signal(signal.SIGKILL)
             running.process.wait()
         config.write_text(config.read_text().replace("enabled = false", "enabled = true"))
@@ -186,6 +187,18 @@ async def change_settings(someone: Person, config: Path, running: DaemonProcess)
     assert "need `playctl config reload`: risk.gross_pct" in line["msg"]
     assert [(await bounds(someone, "exposure"))[name] for name in ("net_pct", "gross_pct")] == ["20", "200"]
     write(config, text)
+
+
+async def begin_anew(someone: Person) -> None:
+    """A state may be thrown away by a person: ledger and anchor know the rest."""
+    assert (await someone.refused("position.close", account="main", symbol="BTCUSDT")).code is Code.NOT_FOUND
+    assert (await someone.refused("instance.reset_state", name="mine", confirm="RESET mine")).reason == "RUNNING"
+    await someone.do("instance.stop", target="mine")
+    assert (await someone.refused("instance.reset_state", name="mine")).details["phrase"] == "RESET mine"
+    (kept, *_) = (await someone.do("instance.reset_state", name="mine", confirm="RESET mine"))["set_aside"]
+    assert kept.endswith("instances/mine/state.json")
+    await someone.do("instance.start", name="mine")
+    await someone.until("running")
 
 
 async def arm(someone: Person, directory: Path) -> None:

@@ -41,7 +41,10 @@ class Roster:
             account = settings.accounts.get(declared.account)
             common = declared.account if account is not None and has_key(account) else ""
             own = declared.risk.model_dump_json(exclude_unset=True)
-            wish = Wish(name, play, declared.mode, common, declared=True, enabled=declared.enabled, risk=own)
+            capital = "" if declared.capital_usd is None else format(declared.capital_usd, "f")
+            wish = Wish(
+                name, play, declared.mode, common, declared=True, enabled=declared.enabled, risk=own, capital_usd=capital
+            )
             record = self._declared(wish, remembered.pop(name, None))
             if record is not None:
                 self._supervisor.add(record)
@@ -56,10 +59,11 @@ class Roster:
             return old  # admission will refuse it with the same findings
         if old is None:
             return self._put(replace(fresh, desired="running" if wish.enabled else "stopped"))
-        if old.play_digest == fresh.play_digest and old.mode is fresh.mode and _same_account(old, wish):
+        same_money = old.capital_usd == fresh.capital_usd and _same_account(old, wish)
+        if old.play_digest == fresh.play_digest and old.mode is fresh.mode and same_money:
             return self._put(replace(old, play_path=fresh.play_path, enabled=wish.enabled, declared=True, risk=wish.risk))
         if self._records.booked_qty(old):
-            text = f"{wish.name}: its Play, mode or account was changed in the settings while it holds a position"
+            text = f"{wish.name}: its Play, mode, account or capital was changed in the settings while it holds a position"
             self._on_problem(wish.name, text)
             return replace(old, declared=True)
         self._records.remove(old)

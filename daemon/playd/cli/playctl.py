@@ -2,7 +2,7 @@
 
 import typer
 
-from playd.cli import explain_running, playctl_arm, playctl_change, playctl_look, playctl_ops, playctl_records
+from playd.cli import explain_running, playctl_arm, playctl_change, playctl_hand, playctl_look, playctl_ops, playctl_records
 
 app = typer.Typer(
     name="playctl",
@@ -16,6 +16,7 @@ playctl_look.register(app)
 explain_running.register(app)
 playctl_change.register(app)
 playctl_arm.register(app)
+playctl_hand.register(app)
 playctl_records.register(app)
 playctl_ops.register(app)
 

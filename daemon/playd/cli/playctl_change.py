@@ -11,7 +11,7 @@ from playd.control.client import ControlClient, Unanswered, Unreachable, connect
 from playd.control.protocol import EXIT_OF_CODE, GUARDIAN_SOCKET, PROTOCOL, Code, JsonObject, RpcError
 from playd.control.render import json_text
 from playd.control.tables import ADOPTED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORDERS, ORPHANS, PANIC
-from playd.core.errors import PlaydError
+from playd.core.errors import PlaydError, SettingsError
 from playd.core.orders import OrderState
 
 DAEMON_ANSWERS_S: Final = 2.0
@@ -76,17 +76,41 @@ async def add_instance(
     name: Annotated[str, typer.Option("--as", help="Name of the instance.")],
     mode: Annotated[StartMode, typer.Option("--mode", help="Where its orders go.")],
     account: Annotated[str, typer.Option("--account", help="Account for demo and live.")] = "",
+    capital: Annotated[str | None, typer.Option("--capital", help="USD to begin with, instead of the Play's own.")] = None,
+    risk: Annotated[list[str] | None, typer.Option("--risk", metavar="K=V", help="A key of [risk] for it alone.")] = None,
 ) -> int:
     """Check a Play and create a stopped instance of it."""
     path = PurePath(play)
     if path.suffix in (".yml", ".yaml") and not path.is_absolute():
         play = str(session.world.process.working_dir() / path)
-    record = (await session.change("instance.add", {"name": name, "play": play, "mode": mode.value, "account": account}))[
-        "data"
-    ]
+    record = (
+        await session.change(
+            "instance.add",
+            {
+                "name": name,
+                "play": play,
+                "mode": mode.value,
+                "account": account,
+                "capital_usd": capital,
+                "risk": _own_risk(risk or []),
+            },
+        )
+    )["data"]
     session.show_rows([record], LIST, empty="")
     session.say(f"start it with `playctl start {name}`")
     return 0
+
+
+def _own_risk(given: list[str]) -> JsonObject:
+    """Keys and values as they were typed: `true` and `false`, numbers. Raises `SettingsError`."""
+    found: JsonObject = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise SettingsError(f"--risk {item!r}: expected KEY=VALUE, such as gross_pct=50")
+        whole = value.lstrip("-").isdigit()
+        found[name] = value == "true" if value in ("true", "false") else int(value) if whole else value
+    return found
 
 
 async def remove(session: Session, name: NameArgument) -> int:

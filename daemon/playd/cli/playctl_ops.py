@@ -7,6 +7,7 @@ import typer
 from playd.cli.moments import moment_ms
 from playd.cli.options import Session, add
 from playd.cli.stale_view import stale_events, stale_incidents
+from playd.control.arming_tables import CHECKUP
 from playd.control.client import Unreachable
 from playd.control.protocol import JsonObject
 from playd.control.render import json_text, render_pairs
@@ -29,6 +30,7 @@ UntilOption = Annotated[str, typer.Option("--until", metavar="T", help="Before T
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     add(app, "health", "playctl health")(health)
+    add(app, "doctor", "playctl doctor --fix")(doctor)
     add(app, "metrics", "playctl metrics > playd.prom")(metrics)
     add(app, "slo", "playctl slo")(slo)
     add(app, "limits", "playctl limits")(limits)
@@ -80,6 +82,21 @@ def _as_check(instance: JsonObject) -> JsonObject:
     reasons = "; ".join(f"{each['code']}: {each['text']}" for each in instance["reasons"])
     text = instance["state"] + (f": {reasons}" if reasons else "")
     return {"name": f"instance {instance['name']}", "ok": instance["healthy"], "reason": text, "age_s": instance["bar_age_s"]}
+
+
+async def doctor(
+    session: Session,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend modes, directories, stale caches and ballast first.")] = False,
+) -> int:
+    """Look at host and installation. Exit 9 when something is broken; what this machine does not have at all is n/a."""
+    data = (await session.change("doctor.run", {"fix": fix}))["data"]
+    for act in data["done"]:
+        session.say(f"done: {act}")
+    if session.as_json:
+        print(json_text(data))
+    else:
+        session.show_rows(data["checks"], CHECKUP, empty="")
+    return 0 if data["healthy"] else EXIT_DEGRADED
 
 
 async def metrics(session: Session) -> int:

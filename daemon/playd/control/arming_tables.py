@@ -1,4 +1,4 @@
-"""Columns of what is shown before real money."""
+"""Columns of what is shown before real money, and of the look at a host."""
 
 from typing import Final
 
@@ -21,4 +21,12 @@ EVIDENCE: Final = (
     Column("PASSED", word("passed")),
     Column("AGE", age("age_s"), right=True),
     Column("EXPIRES", word("expires")),
+)
+
+CHECKUP: Final = (
+    Column("CHECK", word("check")),
+    Column("RESULT", word("result")),
+    Column("AGE", age("age_s"), right=True, wide=True),
+    Column("DETAIL", word("detail")),
+    Column("FIX", word("fix")),
 )

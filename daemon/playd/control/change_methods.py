@@ -1,8 +1,10 @@
 """Methods that change something. Each leaves its trace in the journal before it is acknowledged."""
 
-from typing import Final
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
 
 import anyio
+from pydantic import ValidationError
 
 from playd.control import rows
 from playd.control.arming_methods import confirm_live, note_rehearsal
@@ -31,6 +33,8 @@ from playd.orders.account import Account
 from playd.orders.halts import ALL, Halt, Level, account_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicReport, PanicScope
+from playd.settings.limits_model import Risk
+from playd.settings.words import nearest_word
 from playd.supervisor import shadow_panic
 from playd.supervisor.commands import Incomplete
 from playd.supervisor.enrol import Wish
@@ -45,8 +49,34 @@ CANCEL_WITHIN_S: Final = 10.0
 
 
 async def add(daemon: Daemon, params: Add, call: Call) -> JsonObject:
-    slot = daemon.commands.add(Wish(params.name, params.play, Mode(params.mode), params.account))
-    return rows.list_row(slot)
+    capital = _capital(params.capital_usd)
+    wish = Wish(params.name, params.play, Mode(params.mode), params.account, risk=_own_risk(params.risk), capital_usd=capital)
+    return rows.list_row(daemon.commands.add(wish))
+
+
+def _capital(given: str | None) -> str:
+    """What an instance begins with, empty for the Play's own. Raises `RpcError`."""
+    if given is None:
+        return ""
+    try:
+        capital = Decimal(given)
+    except InvalidOperation:
+        capital = Decimal("NaN")
+    if not capital.is_finite() or capital <= 0:
+        raise RpcError(Code.INVALID_PARAMS, f"capital_usd: found {given!r}, expected more than 0 USD")
+    return format(capital, "f")
+
+
+def _own_risk(given: dict[str, Any]) -> str:
+    """Keys of `[risk]` for one instance, as its record keeps them. Raises `RpcError` naming each wrong key."""
+    unknown = [f"unknown key {name}{nearest_word(name, Risk.model_fields)}" for name in given if name not in Risk.model_fields]
+    if unknown:
+        raise RpcError(Code.INVALID_PARAMS, f"risk: {'; '.join(unknown)}")
+    try:
+        return Risk.model_validate(given).model_dump_json(exclude_unset=True)
+    except ValidationError as error:
+        wrong = [f"{fault['loc'][0]}: found {fault['input']}, {fault['msg']}" for fault in error.errors(include_url=False)]
+        raise RpcError(Code.INVALID_PARAMS, f"risk: {'; '.join(wrong)}") from None
 
 
 async def remove(daemon: Daemon, params: Remove, call: Call) -> JsonObject:

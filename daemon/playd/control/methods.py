@@ -7,6 +7,7 @@ from typing import Any, Final
 from playd.control import arming_methods as arming
 from playd.control import change_methods as change
 from playd.control import config_methods as config
+from playd.control import hand_methods as hand
 from playd.control import look_methods as look
 from playd.control import ops_methods as ops
 from playd.control import params
@@ -15,6 +16,7 @@ from playd.control import stranger_methods as strangers
 from playd.control.change_methods import as_rpc
 from playd.control.context import Daemon
 from playd.control.dispatch import Call, Method
+from playd.control.doctor_methods import run_doctor
 from playd.control.explain_methods import explain
 from playd.control.params import Params
 from playd.control.protocol import JsonObject
@@ -69,7 +71,10 @@ CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
     "instance.restart": (params.Restart, change.restart),
     "instance.stop": (params.Stop, change.stop),
     "instance.reset_failed": (params.ResetFailed, change.reset_failed),
+    "instance.reset_state": (params.ResetState, hand.reset_state),
+    "position.close": (params.ClosePosition, hand.close_position),
     "config.reload": (params.Reload, config.reload),
+    "doctor.run": (params.Doctor, run_doctor),
     "arm.create": (params.Arm, arming.arm),
     "arm.revoke": (params.Disarm, arming.disarm),
     "waiver.create": (params.Waive, arming.waive),

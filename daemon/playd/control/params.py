@@ -1,6 +1,6 @@
 """What each method takes, as frozen models: unknown names, wrong types and missing values are refused before anything runs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,6 +69,7 @@ class Add(Changing):
     mode: Literal["shadow", "paper", "demo", "live"]
     account: str = ""
     capital_usd: str | None = None
+    risk: dict[str, Any] = Field(default_factory=dict)
 
 
 class Remove(Changing):
@@ -93,6 +94,12 @@ class Reload(Changing):
     """`confirm`: the phrase, when a limit gets looser."""
 
     confirm: str = ""
+
+
+class Doctor(Changing):
+    """`fix`: mend what needs no judgement first."""
+
+    fix: bool = False
 
 
 class Preflight(Params):
@@ -245,6 +252,22 @@ class CancelOrder(Changing):
     """`id`: link id of an order, or the venue's id. `confirm` is needed for real money and for orders that are not ours."""
 
     id: str = Field(min_length=1, max_length=64)
+    confirm: str = ""
+
+
+class ClosePosition(Changing):
+    """`pct`: how much of it, above 0 and at most 100. `confirm` is needed with real money."""
+
+    account: str
+    symbol: str
+    pct: str = "100"
+    confirm: str = ""
+
+
+class ResetState(Changing):
+    """`confirm` is the phrase."""
+
+    name: str
     confirm: str = ""
 
 

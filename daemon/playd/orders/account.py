@@ -26,6 +26,7 @@ from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.cancels import Cancels
 from playd.orders.caps import Caps
 from playd.orders.catch_up import CatchUp
+from playd.orders.closing import Closing
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.facts import Facts
@@ -132,6 +133,7 @@ class Account:
         self.books = Books(self.desk, self.catch_up)
         self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection, self.breakers, self.books)
         self.strangers = Strangers(self.desk, self.exits, self.protection)
+        self.closing = Closing(self.desk, self.exits)
         self.resuming = Resuming(self.desk, self.reconciler, self.breakers)
         self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals)
         self._timers = Timers(

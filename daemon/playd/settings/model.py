@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SerializationInfo, field_serializer
+from pydantic import BeforeValidator, Field, SerializationInfo, field_serializer
 
 from playd.core.modes import Environment, Mode
 from playd.settings.fields import Exact, Factor, OptionalPath, Seconds, Section, Whole, key
@@ -74,6 +74,10 @@ class Account(Section):
         return risk.model_dump(mode=info.mode, exclude_unset=True)
 
 
+CapitalUsd = Annotated[Annotated[Exact, Field(gt=0)] | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""An amount, or an empty text for none."""
+
+
 class Instance(Section):
     """One Play, running."""
 
@@ -81,6 +85,9 @@ class Instance(Section):
     mode: Mode = key(..., "shadow, paper, demo or live.", file_only=True)
     account: str = key("", "Alias of the account; may be left out when only one fits the mode.", file_only=True)
     enabled: bool = key(True, "Whether it starts with the daemon.", file_only=True)
+    capital_usd: CapitalUsd = key(
+        None, "What its engine begins with, instead of the Play's own; fixed when it is created.", unit="USD", file_only=True
+    )
     risk: Risk = key(Risk(), "Keys of [risk] for this instance alone. The tightest counts.", file_only=True)
 
     @field_serializer("risk")

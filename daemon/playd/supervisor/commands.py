@@ -154,6 +154,22 @@ class Commands:
         self.supervisor.reset_failed(slot, f"reset by {actor}")
         return slot
 
+    def reset_state(self, name: str, actor: str) -> tuple[Slot, list[str]]:
+        """
+        Set the kept state and columns of an instance aside, and clear a failure; where the copies are.
+
+        Its next start begins at its anchor, and decides again what it has decided: equal decisions meet their orders.
+        """
+        slot = self.supervisor.find(name)
+        if slot.active:
+            raise CommandRefused("RUNNING", f"{name} is {slot.state}", f"playctl stop {name} --keep")
+        if slot.record.mode is Mode.SHADOW:
+            raise CommandRefused("SHADOW", f"the book of {name} is nowhere but in its state", f"playctl remove {name}")
+        copies = Keeper(self._world.disk, self._instances_dir, name).set_all_aside(self._world.clock.wall_ms())
+        if slot.facts.failed is not None:
+            self.supervisor.reset_failed(slot, f"state reset by {actor}")
+        return slot, copies
+
     def holds_position(self, slot: Slot) -> bool:
         """Whether the ledger books a position to the instance. Known also while its account is closed."""
         return self.supervisor.booked_qty(slot.record) != 0

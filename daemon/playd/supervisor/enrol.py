@@ -21,6 +21,8 @@ class Wish:
     account: str = ""
     declared: bool = False
     enabled: bool = True
+    capital_usd: str = ""
+    """What its engine begins with; empty for the Play's own."""
     risk: str = "{}"
     """Keys of `[risk]` for it alone, as JSON."""
 
@@ -49,7 +51,7 @@ def enrol(world: World, plays_dir: PurePath, wish: Wish) -> tuple[InstanceRecord
             symbol=play.symbol,
             play_path=str(path),
             play_digest=play.play_hash,
-            capital_usd=repr(play.deploy.capital_usdt),
+            capital_usd=wish.capital_usd or repr(play.deploy.capital_usdt),
             clock_ms=evaluation_of(play).decision_ms,
             created_ms=now_ms,
             changed_ms=now_ms,

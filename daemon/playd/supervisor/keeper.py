@@ -110,10 +110,21 @@ class Keeper:
 
     def forget(self) -> None:
         """Remove both generations, and those of its columns: the instance was removed."""
-        images = (self._dir / IMAGE_NAME, self._dir / f"{IMAGE_NAME}.prev")
-        for path in (self.path, self.previous_path, *images):
+        for path in self._all():
             if self._disk.exists(path):
                 self._disk.remove(path)
+
+    def set_all_aside(self, wall_ms: int) -> list[str]:
+        """Copy everything to `quarantine/`, then remove it; where the copies are. Raises `StateError`; what has no copy stays."""
+        try:
+            copies = [set_aside(self._disk, self._dir.parent.parent, path, wall_ms) for path in self._all()]
+            self.forget()
+        except OSError as error:
+            raise StateError(f"{self._dir}: cannot be set aside: {error}") from error
+        return [str(copy) for copy in copies if copy is not None]
+
+    def _all(self) -> tuple[PurePath, ...]:
+        return self.path, self.previous_path, self._dir / IMAGE_NAME, self._dir / f"{IMAGE_NAME}.prev"
 
     def _set_aside(self, path: PurePath, problem: StateError, wall_ms: int) -> str:
         """A damage in words, with the place of the copy."""

@@ -175,3 +175,14 @@ def test_the_state_of_another_instance_or_play_is_set_aside_and_refused() -> Non
             kept_of(keeper, RECORD, NOW_MS)
     keeper.save({"uid": RECORD.uid, "play_digest": RECORD.play_digest}, 2000)
     assert kept_of(keeper, RECORD, NOW_MS) is not None
+
+
+def test_a_reset_leaves_copies_of_everything_and_nothing_else() -> None:
+    world = virtual_world()
+    keeper = kept(world)
+    world.disk.write_replace(DIR / "alpha" / "columns.bin", b"columns", keep_previous=False)
+
+    assert keeper.set_all_aside(NOW_MS) == [str(ASIDE / name) for name in ("state.json", "state.json.prev", "columns.bin")]
+    assert keeper.load(NOW_MS) is None
+    assert world.disk.read_bytes(ASIDE / "columns.bin") == b"columns"
+    assert keeper.set_all_aside(NOW_MS) == []

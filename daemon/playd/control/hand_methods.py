@@ -1,0 +1,74 @@
+"""Methods by which a person does to one position or one state what a machine would not: close it, build it anew."""
+
+from decimal import Decimal, InvalidOperation
+
+from playd.control import rows
+from playd.control.change_methods import lifecycle_row
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.params import ClosePosition, ResetState
+from playd.control.protocol import Code, JsonObject, RpcError
+from playd.core.modes import Environment
+from playd.orders.closing import Closed
+
+
+async def close_position(daemon: Daemon, params: ClosePosition, call: Call) -> JsonObject:
+    """Close a part of what instances hold of a symbol; nothing is halted. Error -32010 while some of it may remain."""
+    account = daemon.accounts.find(params.account)
+    if account is None:
+        raise RpcError(Code.NOT_FOUND, f"no open account {params.account!r}", hint="playctl balance")
+    pct = _percent(params.pct)
+    held = [view for view in account.views.positions() if view.symbol == params.symbol]
+    ours = [view for view in held if view.qty and rows.owner_name(daemon, view.owner) != view.owner]
+    if not ours:
+        hint = "playctl orphan list" if held else "playctl positions"
+        raise RpcError(Code.NOT_FOUND, f"no instance holds anything of {params.symbol} on {account.alias}", hint=hint)
+    phrase = f"CLOSE {params.symbol}"
+    if account.environment is Environment.LIVE and params.confirm != phrase:
+        preview = [f"{pct} % of {view.qty} {view.symbol} of {rows.owner_name(daemon, view.owner)}, real money" for view in ours]
+        hint = f"type it when asked, or pass --confirm {phrase!r}"
+        details: JsonObject = {"phrase": phrase, "preview": preview}
+        raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", hint=hint, details=details)
+    found = await account.closing.close(params.symbol, pct, key=call.key)
+    data: JsonObject = {"positions": [_row(daemon, account.alias, params.symbol, each) for each in found]}
+    await daemon.journal.synced()
+    if not all(each.is_done for each in found):
+        text = next((each.refused for each in found if each.refused), "not everything is gone yet; it is driven on")
+        raise RpcError(Code.INCOMPLETE, text, reason="position_may_remain", details=data)
+    return data
+
+
+async def reset_state(daemon: Daemon, params: ResetState, call: Call) -> JsonObject:
+    """Set the kept state of an instance aside: its next start builds it anew from its anchor and the ledger."""
+    slot = daemon.supervisor.find(params.name)
+    if params.confirm != (phrase := f"RESET {slot.name}"):
+        held = daemon.supervisor.booked_qty(slot.record)
+        preview = [f"the state of {slot.name} is set aside; it is built anew from its anchor and the ledger at the next start"]
+        preview.append(f"it holds {held} of {slot.record.symbol}" if held else "it holds nothing")
+        hint = f"type it when asked, or pass --confirm {phrase!r}"
+        details: JsonObject = {"phrase": phrase, "preview": preview}
+        raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", hint=hint, details=details)
+    slot, copies = daemon.commands.reset_state(slot.name, call.actor)
+    return {**lifecycle_row(daemon, slot), "set_aside": copies}
+
+
+def _percent(given: str) -> Decimal:
+    try:
+        pct = Decimal(given)
+    except InvalidOperation:
+        pct = Decimal("NaN")
+    if not pct.is_finite() or not 0 < pct <= 100:
+        raise RpcError(Code.INVALID_PARAMS, f"pct: found {given!r}, expected more than 0 and at most 100")
+    return pct
+
+
+def _row(daemon: Daemon, account: str, symbol: str, each: Closed) -> JsonObject:
+    return {
+        "account": account,
+        "symbol": symbol,
+        "owner": rows.owner_name(daemon, each.owner),
+        "before": format(each.before, "f"),
+        "wanted": format(each.wanted, "f"),
+        "remaining": format(each.after, "f"),
+        "refused": each.refused or None,
+    }

@@ -1,0 +1,106 @@
+"""
+A position of our own, closed or made smaller by a person: reduce-only, by the way that every exit takes.
+
+Nothing is halted by it. An instance that holds a part of the symbol hears of its fills as of any other, and goes on deciding.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from typing import Final
+
+import anyio
+
+from playd.core.ids import intent_id
+from playd.core.orders import Action, Intent, IntentClass, Side
+from playd.orders.desk import Desk
+from playd.orders.exits import Exits
+from playd.orders.fills import Share
+from playd.orders.gateway import Instance
+from playd.orders.order_book import FOREIGN
+
+CLOSED_WITHIN_S: Final = 10.0
+_LOOK_EVERY_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """One owner's share: signed quantities in base coin before and after, and why nothing was sent, if so."""
+
+    owner: str
+    before: Decimal
+    after: Decimal
+    wanted: Decimal
+    refused: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything that was wanted is gone."""
+        return not self.refused and abs(self.before) - abs(self.after) >= self.wanted
+
+
+class Closing:
+    """Closes shares of one account's symbols on a person's word."""
+
+    def __init__(self, desk: Desk, exits: Exits) -> None:
+        self._desk = desk
+        self._exits = exits
+
+    async def close(self, symbol: str, pct: Decimal, *, key: str) -> list[Closed]:
+        """
+        Close `pct` percent (above 0, at most 100) of what every instance holds of `symbol`, in whole steps, at least one.
+
+        Returns once it is gone or after ten seconds; what is left is driven on in the background, over restarts too.
+        """
+        shares = [share for share in self._desk.fills.shares(symbol) if share.position.signed_qty and share.owner != FOREIGN]
+        found: list[Closed] = []
+        async with anyio.create_task_group() as group:
+            for share in shares:
+                group.start_soon(self._close, share, pct, key, found)
+        return sorted(found, key=lambda each: each.owner)
+
+    async def _close(self, share: Share, pct: Decimal, key: str, found: list[Closed]) -> None:
+        desk, before = self._desk, share.position.signed_qty
+        step = desk.instrument(share.symbol).step
+        wanted = abs(before)
+        if pct < 100:
+            wanted = max(step, (wanted * pct / 100 / step).to_integral_value(ROUND_FLOOR) * step)
+        refused = ""
+        for leg, piece in enumerate(_pieces(wanted, desk.instrument(share.symbol).max_market_qty), 1):
+            intent = Intent(
+                instance_uid=share.owner,
+                instance="",
+                account=desk.alias,
+                symbol=share.symbol,
+                cause=f"close:{key}",
+                action=Action.FLATTEN,
+                leg=leg,
+                intent_class=IntentClass.EXIT,
+                side=Side.SELL if before > 0 else Side.BUY,
+                qty=piece,
+                price_ref=share.position.avg_price,
+                bar_close_ms=0,
+                expires_ms=0,
+                reason="closed by hand",
+            )
+            verdict = await self._exits.submit(intent, Instance(share.owner, "", share.symbol, 0))
+            refused = "" if verdict.has_order else verdict.text
+            with anyio.move_on_after(CLOSED_WITHIN_S):
+                await self._ended(intent_id(share.owner, intent.cause, intent.action, leg))
+        after = desk.fills.position(share.owner, share.symbol).signed_qty
+        found.append(Closed(share.owner, before, after, wanted, refused))
+
+    async def _ended(self, identity: str) -> None:
+        """Until the exit has its outcome; its orders change on the way."""
+        desk = self._desk
+        while (intent := desk.book.intent(identity)) is not None and not intent.outcome:
+            orders = desk.book.of_intent(identity)
+            if not orders:
+                return
+            await desk.changed(orders[-1].link_id, _LOOK_EVERY_S)
+
+
+def _pieces(qty: Decimal, most: Decimal) -> list[Decimal]:
+    """A quantity in orders that the venue takes."""
+    whole = int(qty // most)
+    rest = qty - whole * most
+    return [most] * whole + ([rest] if rest else [])
