@@ -91,13 +91,17 @@ def test_what_is_told_inside_a_candle_is_a_multiple_of_the_tick() -> None:
     assert [text for text in told if not text or Decimal(text) % BTC.tick] == []
 
 
-def test_of_several_limits_that_a_candle_fills_its_close_decides_the_order() -> None:
+@pytest.mark.parametrize("followed", [False, True])
+def test_several_limits_fill_in_the_order_in_which_the_path_comes_to_them(followed: bool) -> None:
     market = holding()
-    market.limit("Buy", "0.1", "49750")
-    market.limit("Buy", "0.1", "49900")
+    for price in ("49750", "49900"):
+        market.limit("Buy", "0.1", price)
     market.open(50_000.0, 50_100.0, 49_700.0, 50_050.0)
-    assert market.follow(0.9) == []
-    assert [row["execPrice"] for row in rows(market.close(), "execution")] == ["49750.0", "49900.0", "49800.0"]
+    if followed:
+        parts = [[row["execPrice"] for row in rows(market.follow(at), "execution")] for at in (0.1, 0.12, 0.26, 0.28)]
+        assert parts == [[], ["49900.0"], [], ["49750.0", "49800.0"]]
+    told = market.frames + market.close()
+    assert [row["execPrice"] for row in rows(told, "execution")][1:4] == ["49900.0", "49750.0", "49800.0"]
 
 
 def test_a_limit_that_the_candle_does_not_reach_holds_nothing_up() -> None:
