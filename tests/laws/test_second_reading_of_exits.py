@@ -1,10 +1,11 @@
-"""Exits that move or wait, levels of structures, cool-downs: the backtest takes the trades of the slow second reading."""
+"""Exits that move or wait, levels, cool-downs, rules of every form: the backtest takes the trades of the second reading."""
 
 from typing import Any
 
 import orjson
 import pytest
 
+from playd.core.candles import Candles
 from playd.plays.load import load_play
 from playd.research.backtest import run_backtest
 from tests.laws.test_second_reading import INSTRUMENT, MINUTE_MS, candles, play
@@ -53,6 +54,52 @@ CASES: dict[str, tuple[str, str, float, dict[str, Any], dict[str, Any]]] = {
 }
 
 
+RULES: dict[str, Any] = {
+    "anchored windows and words": {
+        "entry_long": {
+            "all": [
+                {"holds_for": {"bars": 3, "anchor_tf": "15m", "expr": [["close", ">", "slow"]]}},
+                {"not": {"occurred_within": {"bars": 2, "anchor_tf": "med_tf", "expr": [["rsi", ">", "$hot"]]}}},
+                {"occurred_within": {"bars": 4, "expr": {"holds_for": {"bars": 2, "expr": ["close", "<", "fast"]}}}},
+                ["trend.direction", "in", [1]],
+            ]
+        },
+        "entry_short": {
+            "any": [
+                {"setup": "weak"},
+                {"count_true": {"bars": 3, "anchor_tf": "15m", "min_true": 3, "expr": ["close", "<", "bands.lower"]}},
+            ]
+        },
+        "exit_long": {"any": [{"not": {"setup": "weak"}}, ["rsi", "near_abs", "$hot", 4]], "percent": "$share"},
+        "exit_short": {"all": [["close", "near_pct", "hour", 0.05]]},
+    },
+    "cases": [
+        {
+            "id": "both",
+            "cases": [
+                {"when": [{"feature_id": "rsi", "offset": 40}, "<", 40], "emit": ["entry_short", {"action": "exit_long"}]},
+                {"when": {"setup": "weak"}, "emit": [{"action": "exit_short", "percent": "$share"}, "entry_long"]},
+            ],
+            "else": {"emit": [{"action": "exit_all", "percent": 12.5}]},
+        },
+        {"id": "out", "cases": [{"when": {"not": [["rsi", ">", 30]]}, "emit": ["exit_all"]}]},
+    ],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RULES)
+def test_rules_of_every_form_and_second_reading_take_the_same_trades(name: str) -> None:
+    raw = play("cross", "atr", "levels", "5m", 3)
+    raw["variables"] = {"hot": 62, "share": 33.3}
+    raw["setups"] = {
+        "weak": {"all": [["rsi", "<", 45], {"holds_for_duration": {"duration": "17m", "expr": ["close", "<", "slow"]}}]}
+    }
+    raw["actions"] = RULES[name]
+    plain = orjson.loads(orjson.dumps(raw).replace(b'"$hot"', b"62").replace(b'"$share"', b"33.3"))
+    assert_same_trades(raw, plain, candles(seed=len(name), count=6_000))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_exits_and_second_reading_take_the_same_trades(name: str) -> None:
@@ -61,10 +108,15 @@ def test_exits_and_second_reading_take_the_same_trades(name: str) -> None:
     raw = play(entry, "atr", "levels", frame, leverage)
     raw["risk_model"] = {"take_profit": "none", "sizing": SIZING, **risk}
     raw["position_policy"] = {**raw["position_policy"], **policy}
+    assert_same_trades(raw, raw, data)
+
+
+def assert_same_trades(raw: dict[str, Any], plain: dict[str, Any], data: Candles) -> None:
+    """`plain` is `raw` as the second reading knows it: without variables."""
     result = run_backtest(load_play(orjson.dumps(raw).decode(), "exits.yml"), data, INSTRUMENT)
     columns = (data.open_time_ms, data.open, data.high, data.low, data.close, data.volume)
     base = list(zip(*(column.tolist() for column in columns), strict=True))
-    oracle = Backtest(raw, base, MINUTE_MS, 0.1, 0.001)
+    oracle = Backtest(plain, base, MINUTE_MS, 0.1, 0.001)
     oracle.run()
 
     words = ("side", "entry_time_ms", "exit_time_ms", "entry_price", "exit_price", "qty", "exit_reason")

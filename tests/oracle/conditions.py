@@ -176,9 +176,9 @@ class Evaluator:
             return None if inner is None else not inner
         if key == "setup":
             return self.truth(self.play["setups"][body], i)
-        bars = body["bars"] if "bars" in body else _minutes(body["duration"]) // TIMEFRAME_MIN[self.tf]
+        bars = body["bars"] if "bars" in body else -(-_minutes(body["duration"]) // TIMEFRAME_MIN[self.tf])
         key = key.removesuffix("_duration")
-        past = [self.truth(body["expr"], j) if j >= 0 else None for j in range(i - bars + 1, i + 1)]
+        past = [self.truth(body["expr"], j) if j >= 0 else None for j in self._looked_at(body.get("anchor_tf"), bars, i)]
         if key == "holds_for":
             return _all(past)
         if key == "occurred_within":
@@ -188,11 +188,22 @@ class Evaluator:
             return True if yes >= body["min_true"] else (False if yes + open_ < body["min_true"] else None)
         raise ValueError(f"the oracle has no {key}")
 
+    def _looked_at(self, anchor: str | None, bars: int, i: int) -> list[int]:
+        """4.7: the last bars of the clock `tf`, or those at the last closes of an anchor; -1 for what lies before the first."""
+        if anchor is None or anchor == self.tf:
+            return list(range(i - bars + 1, i + 1))
+        closes, anchors = self.clocks[self.tf].closes_ms, self._clock(self.play["timeframes"].get(anchor, anchor)).closes_ms
+        last = bisect_right(anchors, closes[i]) - 1
+        return [bisect_right(closes, anchors[k]) - 1 if k >= 0 else -1 for k in range(last - bars + 1, last + 1)]
+
     def _compare(self, left: Any, op: str, right: Any, tolerance: float | None, i: int) -> Truth:
         if op == "between":
             low, high = right if isinstance(right, list) else (right["low"], right["high"])
             a, lo, hi = self.value(left, i), self.value(low, i), self.value(high, i)
             return None if any(map(math.isnan, (a, lo, hi))) else lo <= a <= hi
+        if op == "in":
+            a = self.value(left, i)
+            return None if math.isnan(a) else a in right
         a, b = self.value(left, i), self.value(right, i)
         if math.isnan(a) or math.isnan(b):
             return None
@@ -210,7 +221,7 @@ class Evaluator:
         return {">": a > b, ">=": a >= b, "<": a < b, "<=": a <= b, "==": a == b, "!=": a != b}[op]
 
 
-_OPERATORS = {">", ">=", "<", "<=", "==", "!=", "between", "cross_above", "cross_below", "near_abs", "near_pct"}
+_OPERATORS = {">", ">=", "<", "<=", "==", "!=", "between", "in", "cross_above", "cross_below", "near_abs", "near_pct"}
 
 
 def _minutes(span: str) -> int:
