@@ -1,5 +1,6 @@
 """
-A story in a thin market: limit entries are filled in part, over minutes, and the daemon is killed meanwhile.
+A story in a thin market: limit entries are filled in part, over minutes, stops follow the price, and the daemon is killed
+meanwhile.
 
 A backtest knows no such market, so nothing is compared with one: after each start the books must say what the venue says, and
 every invariant must hold over the ledgers of both.
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playd.ops.drills.plays import with_limit_entries
+from playd.ops.drills.plays import with_limit_entries, with_trailing_stop
 from tests.crash.harness import PLAY, DaemonProcess, ExchangeProcess, stage, wait_for
 from tests.crash.story import Kill, check_invariants, check_protected, live
 
@@ -21,7 +22,7 @@ PARTICIPATION = 0.0002
 def thin_stage(directory: Path) -> Iterator[tuple[ExchangeProcess, DaemonProcess]]:
     """As `stage`, with a market that gives a resting order a part of what it wants."""
     play = directory / "thin.yml"
-    play.write_text(with_limit_entries(PLAY.read_text()))
+    play.write_text(with_trailing_stop(with_limit_entries(PLAY.read_text())))
     with stage(directory, play=play, depth_usdt=DEPTH_USDT, participation=PARTICIPATION) as both:
         yield both
 
