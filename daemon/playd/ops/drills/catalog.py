@@ -79,7 +79,7 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-13", 1, "dead daemon", "the daemon is killed and stays down, the stop is cancelled",
-        "covered within 20 s by the guardian; an alarm; books agree after the restart", limit_s=20.0,
+        "covered within 20 s by the guardian; an alarm; books agree after the restart", incident="GUARDIAN_STOP", limit_s=20.0,
     ),
     Drill(
         "DRL-14", 1, "dead guardian", "the guardian is killed, again and again",
