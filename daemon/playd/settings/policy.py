@@ -84,7 +84,7 @@ def load_policy(world: World, config_dir: PurePath) -> Policy:
 
 def shipped_policy() -> str:
     """The text of the shipped `policy.toml`."""
-    return "\n".join([_HEAD, *_keys()]) + "\n"
+    return "\n".join([_HEAD, *_keys()])
 
 
 def _keys() -> Iterator[str]:
