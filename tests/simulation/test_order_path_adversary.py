@@ -299,3 +299,58 @@ def test_a_stop_of_two_instances_closes_both() -> None:
             sums(life)
 
     in_virtual_time(body)
+
+
+def test_an_exit_larger_than_the_venue_takes_at_once_goes_in_pieces_without_a_pause() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.100"), READY)
+            await anyio.sleep(1.0)
+            rules = life.account.desk.instruments[SYMBOL]
+            life.account.desk.learn_rules(replace(rules, max_market_qty=Decimal("0.015")))
+            await port.submit(leave(qty="0.100"), READY)
+            await anyio.sleep(2.0)
+
+            assert life.venue.signed() == 0
+            assert [order.qty for order in life.venue.placed[1:]] == [Decimal("0.015")] * 6 + [Decimal("0.010")]
+            assert life.account.desk.incidents.open_ones() == []
+            sums(life)
+
+    in_virtual_time(body)
+
+
+def test_a_stop_that_outlives_its_position_is_swept_within_ten_seconds() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            stop_id = life.venue.book[SYMBOL].stop_order_id
+            life.venue.book[SYMBOL].stop_order_id = ""  # the venue forgets to clear it
+            await port.submit(leave(), READY)
+            await anyio.sleep(9.0)
+
+            assert life.venue.orders[stop_id].status == "Cancelled"
+            assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+def test_a_refusal_by_a_limit_that_passed_our_rules_has_them_read_again() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await anyio.sleep(1.0)
+            read = life.account.desk.rules_mono_s[SYMBOL]
+            life.venue.script.codes = [110094]
+            refused = await port.submit(entry(), READY)
+            await anyio.sleep(2.0)
+
+            assert refused.code == "REJECTED"
+            assert life.account.desk.rules_mono_s[SYMBOL] > read
+
+    in_virtual_time(body)

@@ -10,7 +10,7 @@ import pytest
 from playd.core.errors import LinkError
 from playd.core.ids import link_id
 from playd.core.modes import Environment
-from playd.core.orders import Action, OrderRequest, OrderState, Side, VenuePosition
+from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, Side, VenuePosition
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
 from playd.orders.halts import account_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
@@ -360,5 +360,57 @@ def test_a_reply_about_the_mode_of_the_account_halts_it_whatever_the_order_was(c
             assert (halted, again.code) == (["ACCOUNT_REFUSED"], "HALTED")
             assert verdict.code == ("SENT" if leaving else "REJECTED")
             assert life.venue.signed() == 0, "an exit goes on until it is done"
+
+    in_virtual_time(body)
+
+
+def test_a_stop_moved_by_hand_is_set_back_and_pauses_the_symbol_and_one_of_ours_does_not() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            move = replace(leave(), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49700.0"))
+            life.venue.script.refused_stops = 1
+            await port.submit(move)  # the old stop stays, and is one that was asked for once
+            await anyio.sleep(5.0)
+            own = codes(life, symbol_scope("main", SYMBOL)), life.venue.stop_of()
+            life.venue.book[SYMBOL].stop = Decimal("49123.0")
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(0.5)
+            life.venue.book[SYMBOL].seq += 1
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(5.0)
+
+            assert own == ([], Decimal("49700.0"))
+            assert life.venue.stop_of() == Decimal("49700.0")
+            assert codes(life, symbol_scope("main", SYMBOL)) == ["MANUAL_STOP"]
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
+    ("cancel_type", "kind", "halted"),
+    [("CancelByUser", "MANUAL_STOP", ["MANUAL_STOP"]), ("CancelByPrepareLiq", "STOP_LOST", [])],
+)
+def test_a_stop_that_is_cancelled_under_its_position_is_told_and_set_again(
+    cancel_type: str, kind: str, halted: list[str]
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            position = life.venue.book[SYMBOL]
+            order = life.venue.orders[position.stop_order_id]
+            position.stop, position.seq = Decimal(0), position.seq + 1
+            life.venue._report(replace(order, status="Deactivated", cancel_type=cancel_type))
+            await anyio.sleep(3.0)
+
+            assert life.venue.stop_of() == entry().stop
+            assert kind in incidents(life)
+            assert codes(life, symbol_scope("main", SYMBOL)) == halted
 
     in_virtual_time(body)

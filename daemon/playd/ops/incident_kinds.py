@@ -24,6 +24,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         UNPROTECTABLE=("the venue takes no stop for a position", "playctl positions"),
         STOP_REFUSED=("the venue refused a stop or its move", "playctl positions"),
         STOP_SILENT=("the market is beyond a stop that does not fire", "playctl positions"),
+        MANUAL_STOP=("a stop was moved or removed by hand at the venue", "playctl positions"),
         STOP_LOST=("a stop was cancelled while its position was open", "playctl positions"),
         FILL_CHECK=("the position at the venue is not what was filled", "playctl reconcile --dry-run"),
     ),

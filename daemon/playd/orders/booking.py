@@ -35,6 +35,8 @@ _FORCED_CREATES: Final = frozenset(
         "CreateByAdminClosing",
     }
 )
+_BY_HAND: Final = "CancelByUser"
+_BY_VENUE: Final = ("CancelByPrepare", "CancelAllBefore", "CancelByAdmin", "CancelByDCP")
 _KNOWN_TYPES: Final = frozenset({"Trade", "BlockTrade", "MovePosition", "Funding", "Baseline"}) | _FORCED_TYPES
 ENTRY_ACTIONS: Final = frozenset({Action.ENTER, Action.ADD})
 
@@ -378,9 +380,20 @@ class Booking:
         )
 
     def _watch_lost_stop(self, row: OrderRow) -> None:
-        """A stop that ends while its position is open was cancelled by the venue or by hand: look at the position now."""
-        if row.protective and row.state is OrderState.CANCELLED and self._fills.position(row.owner, row.symbol).signed_qty:
-            self.news.looks.append((row.symbol, row.link_id))
+        """
+        A stop that ends while its position is open was cancelled by the venue or by hand: look at the position now.
+
+        Nobody here ever removes one. The venue clears it when the position closes, and says so before the closing is booked.
+        """
+        if not row.protective or row.state is not OrderState.CANCELLED or row.owner == FOREIGN:
+            return
+        if not self._fills.position(row.owner, row.symbol).signed_qty:
+            return
+        self.news.looks.append((row.symbol, row.link_id))
+        if row.cancel_type == _BY_HAND:
+            self._alarm("MANUAL_STOP", "warning", row.symbol, "the stop was removed by hand at the venue", Level.PAUSE)
+        elif row.cancel_type.startswith(_BY_VENUE):
+            self._alarm("STOP_LOST", "warning", row.symbol, f"the venue cancelled the stop: {row.cancel_type}")
 
     def _intent_done(self, row: OrderRow | None) -> bool:
         if row is None or row.intent is None:

@@ -96,6 +96,8 @@ class Desk:
     instruments: dict[str, Instrument] = field(default_factory=dict)
     rules_mono_s: dict[str, float] = field(default_factory=dict)
     """When the rules of each symbol were last read."""
+    rules_doubted: bool = False
+    """The venue refused an order by a limit that passed our rules: they are read again."""
     condition: Condition = field(default_factory=Condition)
     task_group: TaskGroup | None = None
     deliver: Callable[[str, InstanceEvent], None] = lambda _instance, _event: None

@@ -122,7 +122,7 @@ class Exits:
             if plan.remaining <= 0:
                 self._close(plan, last, intent.qty)
                 return
-            await self._next_attempt(intent, plan, last)
+            await self._next_attempt(intent, plan, attempts)
             pause_s = desk.settings.exit_rung_s
 
     def resume(self) -> None:
@@ -158,8 +158,8 @@ class Exits:
             if reaction is Reaction.CHECK_POSITION:
                 await self._catch_up.try_run()
 
-    async def _next_attempt(self, intent: IntentRow, plan: ExitPlan, last: OrderRow) -> None:
-        desk = self._desk
+    async def _next_attempt(self, intent: IntentRow, plan: ExitPlan, attempts: list[OrderRow]) -> None:
+        desk, last = self._desk, attempts[-1]
         if last.code is not None and last.code != 0:
             # A refusal may mean that the position is gone already: executions decide before anything else is sent.
             await self._catch_up.try_run()
@@ -169,15 +169,16 @@ class Exits:
         if plan.owner == FOREIGN and await self._is_gone(plan):
             self._close(plan, last, intent.qty)
             return
-        rungs = len(desk.settings.exit_tolerance_pct) + 1
-        if last.attempt + 1 >= (1 if desk.settings.plain_market else rungs):
+        rung, rungs = _rung(attempts), len(desk.settings.exit_tolerance_pct) + 1
+        if last.state is not OrderState.FILLED and rung >= (1 if desk.settings.plain_market else rungs):
             await anyio.sleep(desk.settings.exit_repeat_s)
-        if last.attempt + 1 >= _ALARM_ATTEMPT:
+        if rung >= _ALARM_ATTEMPT:
             note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
             desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
         await desk.budget.take(CREATE, Priority.EXIT)
         with anyio.CancelScope(shield=True):
-            row = self._insert_attempt(_as_intent(intent, desk.alias), intent.id, last.attempt + 1, plan.remaining)
+            number, again = last.attempt + 1, _as_intent(intent, desk.alias)
+            row = self._insert_attempt(again, intent.id, number, plan.remaining, rung=rung)
             desk.ledger.commit()
             await self._gateway.send(row, IntentClass.EXIT, lambda: True)
 
@@ -190,18 +191,19 @@ class Exits:
         held = sum((position.signed_qty for position in found if position.symbol == plan.symbol), Decimal(0))
         return held <= 0 if plan.side is Side.SELL else held >= 0
 
-    def _insert_attempt(self, intent: Intent, identity: str, attempt: int, qty: Decimal) -> OrderRow:
-        settings = self._desk.settings
+    def _insert_attempt(self, intent: Intent, identity: str, attempt: int, qty: Decimal, *, rung: int = 0) -> OrderRow:
+        """Write the next attempt: as much as the venue takes in one order at the market, the rest follows."""
+        settings, rules = self._desk.settings, self._desk.instruments.get(intent.symbol)
         ladder = () if settings.plain_market else settings.exit_tolerance_pct
         request = OrderRequest(
             link_id=link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, attempt),
             symbol=intent.symbol,
             side=intent.side,
-            qty=qty,
+            qty=qty if rules is None else min(qty, rules.max_market_qty),
             order_type="Market",
             time_in_force="IOC",
             reduce_only=True,
-            slippage_tolerance_pct=ladder[attempt] if attempt < len(ladder) else None,
+            slippage_tolerance_pct=ladder[rung] if rung < len(ladder) else None,
         )
         return self._desk.book.insert_order(intent, identity, attempt, request)
 
@@ -258,6 +260,11 @@ class Exits:
         if desk.book.close_intent(plan.identity, "filled" if filled else "flat") and not filled:
             desk.booking.end_intent(last, "flat")
         desk.publish()
+
+
+def _rung(attempts: list[OrderRow]) -> int:
+    """How many attempts have not done what they were sent for; a piece that was filled climbs no ladder."""
+    return sum(row.state is not OrderState.FILLED for row in attempts)
 
 
 def _identity(intent: Intent) -> str:

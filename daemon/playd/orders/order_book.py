@@ -260,6 +260,13 @@ class OrderBook:
         found = self._ledger.row("SELECT * FROM intents WHERE id = ?", (identity,))
         return None if found is None else _intent_row(found)
 
+    def asked_stop(self, symbol: str, stop: Decimal) -> bool:
+        """Whether an intent of the symbol ever asked for a stop at this price."""
+        found = self._ledger.rows(
+            "SELECT DISTINCT stop FROM intents WHERE account = ? AND symbol = ? AND stop IS NOT NULL", (self.account, symbol)
+        )
+        return any(Decimal(row["stop"]) == stop for row in found)
+
     def open_intents(self) -> list[IntentRow]:
         """Intents without an outcome."""
         rows = self._ledger.rows(

@@ -28,6 +28,9 @@ _POLLS_S: Final = (0.5, 2.0, 5.0, 8.0)
 """When a fill that the private stream has not confirmed is looked up. Where the stream works, nothing is left to look up."""
 
 _LATE_S: Final = 5.0
+_CLEARED_S: Final = 3.0
+"""How long the venue may take to clear what hung on a position that is closed."""
+
 _TICK_S: Final = 0.1
 _REPAIR_EVERY_S: Final = 2.0
 _LOOK_EVERY_S: Final = 5.0
@@ -55,6 +58,10 @@ class _Watch:
     seen: VenuePosition | None = None
     seen_s: float = 0.0
     naked_since_s: float | None = None
+    flat_s: float = 0.0
+    """When the symbol was first seen flat."""
+    swept: bool = False
+    """Whether what may be left over of a position was looked for since the symbol is flat."""
     covered_s: float = 0.0
     """When a reading last showed the position flat or under a stop."""
     may_be_noted: bool = True
@@ -128,7 +135,10 @@ class Protection:
         newest = max(self._desk.fills.last_seq.get(position.symbol, 0), watch.seen.seq if watch.seen is not None else 0)
         if 0 < position.seq < newest:
             return watch.finding
-        watch.seen, watch.seen_s = position, self._desk.clock.mono_s()
+        now_s = self._desk.clock.mono_s()
+        if position.signed_qty or watch.seen is None or watch.seen.signed_qty:
+            watch.flat_s, watch.swept = now_s, False
+        watch.seen, watch.seen_s = position, now_s
         if self.starting:
             self._keep_nearer_stop(position)
         finding = self._judge(position.symbol, watch, position)
@@ -165,6 +175,7 @@ class Protection:
         """One look at every open check and every naked position. True while any is open."""
         busy = False
         for symbol, watch in [*self._watches.items()]:
+            self._look_for_leftovers(symbol, watch)
             if watch.checks:
                 await self._advance_checks(symbol, watch)
             if watch.naked_since_s is not None:
@@ -173,6 +184,16 @@ class Protection:
                 await self._await_trigger(symbol, watch, watch.triggering_since_s)
             busy = busy or bool(watch.checks) or watch.naked_since_s is not None or watch.triggering_since_s is not None
         return busy
+
+    def _look_for_leftovers(self, symbol: str, watch: _Watch) -> None:
+        """A stop that outlives its position is swept by a full run, which is due once the venue has had time to clear it."""
+        if watch.seen is None or watch.seen.signed_qty or watch.swept:
+            return
+        if self._desk.clock.mono_s() - watch.flat_s >= _CLEARED_S:
+            watch.swept = True
+            rows = self._desk.book.live(symbol)
+            if any(row.intent is None and row.reduce_only and row.owner != FOREIGN for row in rows):
+                self.reconcile_soon.append("leftover")
 
     async def protect_now(self, positions: list[VenuePosition]) -> list[str]:
         """At start: judge every position and repair at once, without the ladder's patience. Returns symbols still naked."""
@@ -272,8 +293,19 @@ class Protection:
             )
 
     async def _repair_symbol(self, symbol: str) -> None:
+        self._note_hand(symbol, self._watch(symbol))
         await self._repair(symbol, self._watch(symbol))
         await self._read(symbol)
+
+    def _note_hand(self, symbol: str, watch: _Watch) -> None:
+        """A stop at a price that nobody here ever asked for was moved by hand: the symbol pauses until a person has looked."""
+        desk, seen = self._desk, watch.seen
+        if seen is None or watch.finding is not Finding.WRONG_STOP or desk.book.asked_stop(symbol, seen.stop):
+            return
+        note = f"the stop on {symbol} was moved to {seen.stop} by hand at the venue"
+        scope = symbol_scope(desk.alias, symbol)
+        desk.incidents.open("MANUAL_STOP", "warning", scope, note)
+        desk.halts.raise_level(scope, Level.PAUSE, "MANUAL_STOP", note)
 
     async def _repair(self, symbol: str, watch: _Watch) -> None:
         """Set the planned stop, or close the position if the market is beyond it."""

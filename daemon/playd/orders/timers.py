@@ -96,6 +96,8 @@ class Timers:
             due.wallet_s = min(due.wallet_s, now_s + _EXPOSED_WALLET_S)
         if desk.condition.refused:
             due.key_s = min(due.key_s, now_s + REFUSED_EVERY_S)
+        if desk.rules_doubted:
+            due.rules_s = now_s
         if self._protection.reconcile_soon:
             await self._reconciler.run(self._protection.reconcile_soon.pop())
         elif now_s >= due.reconcile_s:
@@ -147,6 +149,7 @@ class Timers:
     async def _read_rules(self) -> bool:
         """The rules of every symbol in use again: tick, step, minimum, status, delivery. False when they cannot be read."""
         desk = self._desk
+        desk.rules_doubted = False
         try:
             found = await desk.port.instruments(sorted(desk.instruments))
         except (VenueError, LinkError):
