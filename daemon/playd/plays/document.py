@@ -97,7 +97,9 @@ def read_document(text: str, report: Report) -> Map | None:
         mark = error.problem_mark or error.context_mark
         where = Mark(mark.line + 1, mark.column + 1) if mark else _START
         what = " ".join(part for part in (error.context, error.problem) if part)
-        report.add("E100", where, "", f"found text that is not YAML ({what}), expected one YAML document{_advice(text, where)}")
+        report.add(
+            "E100", where, "", f"found text that is not YAML ({what}), expected one YAML document{_advice(text, where, what)}"
+        )
         return None
     except YAMLError as error:
         report.add("E100", _START, "", f"found text that is not YAML ({error}), expected one YAML document")
@@ -139,6 +141,7 @@ def _unreadable(text: str) -> tuple[Mark, str, str] | None:
 _ODD: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DEEP: Final = re.compile(rf"(?:[\[{{]\s*){{{_DEPTH + 1}}}")
 _BARE_SIGN: Final = re.compile(r"[\[,{]\s*(>=?|[-*%@&|!]=?)\s*[,:]")
+_MERGE: Final = "<<"
 _BARE_BRACKET: Final = re.compile(r"[\[,:]\s*[A-Za-z_][\w.]*\[[-+\d.]+\]")
 
 
@@ -146,12 +149,14 @@ def _place(text: str, at: int) -> Mark:
     return Mark(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
 
 
-def _advice(text: str, where: Mark) -> str:
-    """What people usually did when a line is not YAML: a tab, or an operator without quotes, which YAML takes for its own."""
+def _advice(text: str, where: Mark, what: str) -> str:
+    """What people usually did when a line is not YAML: a tab, or signs without quotes, which YAML takes for its own."""
     lines = text.splitlines()
     line = lines[where.line - 1] if where.line <= len(lines) else ""
     if "\t" in line:
         return "; indent with spaces, a tab has no place there"
+    if "mapping values are not allowed" in what:
+        return "; put text with a colon in quotes"
     if _BARE_BRACKET.search(line):
         return '; put references with brackets in quotes, like "fib.level[0.5]"'
     return "; put operators and text with signs in quotes" if _BARE_SIGN.search(line) else ""
@@ -214,6 +219,10 @@ class _Reader:
                 self._report.add("E107", key_mark, path, f"found {found} as a key, expected text")
                 continue
             child = f"{path}.{name}" if path else name
+            if name == _MERGE:
+                text = "found the merge key `<<`, which YAML 1.2 does not have, expected the keys themselves"
+                self._report.add("E107", key_mark, child, text)
+                continue
             if name in entries:
                 first = entries[name].mark.line
                 self._report.add("E107", key_mark, child, f"found the key a second time, expected once (first on line {first})")

@@ -122,6 +122,12 @@ def test_nesting_without_end_is_refused_at_once() -> None:
 def test_what_people_do_wrong_with_yaml_is_answered_with_advice() -> None:
     assert "a tab has no place there" in findings("a:\n\tb: 1\n")[0]
     assert "put operators and text with signs in quotes" in findings("a: [close, >, open]\n")[0]
+    assert "put text with a colon in quotes" in findings("description: long: short\n")[0]
+    text = play_text(
+        CONDITION, features="{fast: {indicator: ema, params: &p {length: 9}}, slow: {indicator: sma, params: {<<: *p}}}"
+    )
+    (line,) = findings(text)
+    assert "E107 features.slow.params.<<: found the merge key `<<`" in line
 
 
 def test_a_message_quotes_the_beginning_of_a_long_value() -> None:
