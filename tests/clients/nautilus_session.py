@@ -142,6 +142,7 @@ def live(settings: Any, story: Any) -> None:
             await story(listener)
         await node.stop_async()
         running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
     node.get_event_loop().run_until_complete(run())
     node.dispose()
