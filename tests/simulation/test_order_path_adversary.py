@@ -354,3 +354,25 @@ def test_a_refusal_by_a_limit_that_passed_our_rules_has_them_read_again() -> Non
             assert life.account.desk.rules_mono_s[SYMBOL] > read
 
     in_virtual_time(body)
+
+
+def test_an_exit_that_waits_for_its_next_attempt_does_not_close_what_another_one_has_closed() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.open_foreign(Decimal("0.010"))
+            await anyio.sleep(1.0)
+            life.venue.script.codes = [110007]
+            await port.submit(leave(), READY)
+            await anyio.sleep(1.0)
+            await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
+            await anyio.sleep(20.0)
+
+            assert (held(life, UID), held(life, FOREIGN), life.venue.signed()) == (0, Decimal("0.010"), Decimal("0.010"))
+            assert life.account.desk.book.open_intents() == []
+            sums(life)
+
+    in_virtual_time(body)

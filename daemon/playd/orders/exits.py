@@ -84,11 +84,11 @@ class Exits:
             if intent.bar_close_ms:
                 desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FROZEN, frozen)
             return Verdict(FROZEN, frozen)
-        qty = self._cut(intent)
+        await desk.budget.take(CREATE, Priority.EXIT)
+        qty = self._cut(intent)  # behind the wait: another exit may have closed some of it meanwhile
         if qty <= 0:
             desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", "there is nothing to reduce")
             return Verdict("FLAT", "there is nothing to reduce")
-        await desk.budget.take(CREATE, Priority.EXIT)
         with anyio.CancelScope(shield=True):
             with desk.ledger.atomic():
                 desk.book.insert_intent(intent, b"{}")
@@ -176,6 +176,10 @@ class Exits:
             note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
             desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
         await desk.budget.take(CREATE, Priority.EXIT)
+        # Time has passed, and another exit of the same owner may have closed what this one was about.
+        plan = self._plan(intent, desk.book.of_intent(intent.id))
+        if plan.remaining <= 0:
+            return
         with anyio.CancelScope(shield=True):
             number, again = last.attempt + 1, _as_intent(intent, desk.alias)
             row = self._insert_attempt(again, intent.id, number, plan.remaining, rung=rung)
