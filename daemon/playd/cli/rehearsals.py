@@ -9,8 +9,10 @@ from contextlib import suppress
 from pathlib import PurePath
 from typing import Final
 
+import anyio
 import structlog
 
+from playd.cli.compile_kernels import BACKWARDS, FORWARDS
 from playd.core.errors import PlayError
 from playd.market.feed import CandleFeed
 from playd.ops.notify import ServiceManager
@@ -22,6 +24,7 @@ from playd.world.ports import World
 
 EXTEND_S: Final = 120.0
 COMPILER: Final = "playd.cli.compile_kernels"
+_EVERYTHING: Final = "everything"
 CACHE_VARIABLE: Final = "NUMBA_CACHE_DIR"
 
 _log = structlog.get_logger()
@@ -31,7 +34,7 @@ async def rehearse_plays(world: World, feed: CandleFeed, paths: Iterable[PurePat
     """Rehearse each Play on candles of the feed; one that cannot be read or fed is left to admission and its reasons."""
     plays = [play for path in dict.fromkeys(paths) if (play := _readable(world, path)) is not None]
     notes = _Notes(world)
-    fresh = [play for play in plays if not notes.has(play)]
+    fresh = [play for play in plays if not notes.has(play.play_hash)]
     if fresh:
         service.extend(EXTEND_S, f"compiling kernels of {len(fresh)} Plays")
         await _compile_elsewhere(world, fresh)
@@ -40,15 +43,15 @@ async def rehearse_plays(world: World, feed: CandleFeed, paths: Iterable[PurePat
         with suppress(PlayError):
             rehearse_on(feed, play)
     for play in fresh:
-        notes.add(play)
+        notes.add(play.play_hash)
 
 
 async def compile_for(world: World, play: Play) -> None:
     """Compile what a Play needs and the cache does not have, in a child: the loop goes on trading, others notice nothing."""
     notes = _Notes(world)
-    if not notes.has(play):
+    if not notes.has(play.play_hash):
         await _compile_elsewhere(world, [play])
-        notes.add(play)
+        notes.add(play.play_hash)
 
 
 def rehearse_on(feed: CandleFeed, play: Play) -> None:
@@ -85,23 +88,41 @@ async def _compile_elsewhere(world: World, plays: Sequence[Play]) -> None:
         _log.warning("kernels.not_compiled", msg=f"the compiling process ended with {code}", took_ms=took_ms)
 
 
+async def compile_everything(world: World) -> bool:
+    """Every kernel and the engine, by two children at once, unless it was done for this version of the code; whether it is."""
+    notes = _Notes(world)
+    if notes.has(_EVERYTHING):
+        return True
+    codes: list[int] = []
+
+    async def compile_from(end: str) -> None:
+        codes.append(await world.process.run_module(COMPILER, [end]))
+
+    async with anyio.create_task_group() as group:
+        for end in (FORWARDS, BACKWARDS):
+            group.start_soon(compile_from, end)
+    if done := codes == [0, 0]:
+        notes.add(_EVERYTHING)
+    return done
+
+
 class _Notes:
-    """Which Plays' kernels are in the cache: an empty file for each beside them, in the folder of this version."""
+    """Which Plays' kernels are in the cache, by their hash: an empty file for each, in the folder of this version."""
 
     def __init__(self, world: World) -> None:
         self._disk = world.disk
         folder = world.env.get(CACHE_VARIABLE)
         self._folder = PurePath(folder) / "compiled" if folder else None
 
-    def has(self, play: Play) -> bool:
+    def has(self, name: str) -> bool:
         """False only where compiling elsewhere would help: without a cache it would not."""
-        return self._folder is None or self._disk.exists(self._folder / play.play_hash)
+        return self._folder is None or self._disk.exists(self._folder / name)
 
-    def add(self, play: Play) -> None:
+    def add(self, name: str) -> None:
         if self._folder is None:
             return
         try:
             self._disk.mkdir(self._folder)
-            self._disk.write_replace(self._folder / play.play_hash, b"", keep_previous=False)
+            self._disk.write_replace(self._folder / name, b"", keep_previous=False)
         except OSError as error:
             _log.warning("kernels.not_kept", msg=f"{self._folder}: {error.strerror or error}; the next start compiles again")

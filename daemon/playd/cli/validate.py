@@ -7,9 +7,11 @@ from typing import Final
 
 from playd.cli.inputs import PLAYS_DIR
 from playd.cli.parity import compare, errors_alone, first_difference, side_of
+from playd.cli.rehearsals import compile_everything
 from playd.control.render import json_text
 from playd.core.errors import PlaydError, PlayError, RecordError, SettingsError
 from playd.core.timeframes import MINUTE_MS
+from playd.kernels.every import every_kernel
 from playd.plays.findings import did_you_mean
 from playd.plays.model import Play
 from playd.plays.words import PATTERNS
@@ -20,6 +22,7 @@ from playd.research.validation.verdict import Verdict
 from playd.supervisor.plays import SUFFIXES, read_play
 from playd.world.ports import World
 from playd.world.real import real_world
+from playd.world.real import run as run_loop
 
 EXIT_FAULTS: Final = 10
 GOLDEN: Final = PurePath("config/golden/pattern_trades.txt")
@@ -43,7 +46,11 @@ def validate(tier: str, *, as_json: bool, accept: bool) -> int:
     if accept:
         return _accept(world, _read_plays(world, plays), plays)
     golden = _golden(world)
-    checks = [Check("Plays parse", lambda: _read_plays(world, plays)), *checks_of(known, plays, golden)]
+    checks = [
+        Check("kernels compile", lambda: _compile(world)),
+        Check("Plays parse", lambda: _read_plays(world, plays)),
+        *checks_of(known, plays, golden),
+    ]
     if known == "full":
         checks.append(Check("backtest against paper", lambda: _check_wire(world, plays, golden)))
     return _run(world, known, checks, as_json=as_json)
@@ -80,6 +87,13 @@ def _run(world: World, tier: Tier, checks: Iterable[Check], *, as_json: bool) ->
 
 def _word(passed: bool) -> str:
     return "pass" if passed else "FAIL"
+
+
+def _compile(world: World) -> Verdict:
+    """All of them into the cache, where they are not there, on two processors at once."""
+    verdict = Verdict("kernels", len(list(every_kernel())))
+    verdict.expect(run_loop(lambda _: compile_everything(world), world), "a compiling process failed")
+    return verdict
 
 
 def _read_plays(world: World, plays: dict[str, Play]) -> Verdict:

@@ -28,7 +28,7 @@ def warm(*, as_json: bool) -> int:
     begun_s = world.clock.mono_s()
     from_cache = [_is_from_cache(compile_one()) for _, compile_one in every_kernel()]
     kernels_s = world.clock.mono_s() - begun_s
-    _use_the_engine()
+    use_the_engine()
     total_s = world.clock.mono_s() - begun_s
     found = {
         "kernels": len(from_cache),
@@ -51,7 +51,7 @@ def _is_from_cache(kernel: Any) -> bool:
     return bool(kernel.stats.cache_hits)
 
 
-def _use_the_engine() -> None:
+def use_the_engine() -> None:
     """Once through everything compiled that is no kernel."""
     play = load_play(new_play("trend", "warm"), "warm")
     market = pattern_market(play, "trending", 0, _BARS)

@@ -54,7 +54,7 @@ def test_the_command_counts_what_it_compiled_and_what_was_there(monkeypatch: pyt
 
     used: list[str] = []
     monkeypatch.setattr(warm, "every_kernel", lambda: [one(0), one(1), one(0)])
-    monkeypatch.setattr(warm, "_use_the_engine", lambda: used.append("engine"))
+    monkeypatch.setattr(warm, "use_the_engine", lambda: used.append("engine"))
     done = CliRunner().invoke(app, ["warm", "--json"])
     assert done.exit_code == 0
     found = orjson.loads(done.stdout)
