@@ -1,6 +1,8 @@
 """Reading the venue's rows: absence in all its spellings, money, keys; and calls as pybit makes them."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from pybit.unified_trading import HTTP
 from playd.core.candles import Candle
 from playd.core.errors import Doubtful
 from playd.core.orders import Side
+from playd.venues.bybit import calls
 from playd.venues.bybit.calls import CALLS, ENDPOINTS, Call
 from playd.venues.bybit.numbers import decimal, integer, optional_decimal
 from playd.venues.bybit.rows import (
@@ -152,3 +155,5 @@ class Told(HTTP):  # type: ignore[misc]  # pybit carries no types
 
 def test_every_endpoint_is_called_as_pybit_calls_it() -> None:
     assert {name: getattr(Told(), name)() for name in ENDPOINTS} == ENDPOINTS
+    sources = "".join(path.read_text() for path in Path(calls.__file__).parent.glob("*.py"))
+    assert set(re.findall(r"CALLS\.(\w+)", sources)) == ENDPOINTS.keys(), "those that are used, and no others"

@@ -4,10 +4,6 @@ import base64
 import hmac
 from typing import Final, Protocol
 
-from Crypto.Hash import SHA256
-from Crypto.PublicKey import RSA
-from Crypto.Signature import pkcs1_15
-
 from playd.core.errors import CredentialError
 from playd.core.secret import Secret
 from playd.venues.bybit.environment import VenueAccount
@@ -35,16 +31,21 @@ class RsaSigner:
     """RSA PKCS#1 v1.5 over SHA-256 in base64, for keys the owner generated. Raises `CredentialError` for an unreadable PEM."""
 
     def __init__(self, pem: Secret) -> None:
+        # Here, because most keys are not RSA keys: three MiB in each process otherwise.
+        from Crypto.Hash import SHA256
+        from Crypto.PublicKey import RSA
+        from Crypto.Signature import pkcs1_15
+
         try:
             key = RSA.import_key(pem.reveal())
         except (ValueError, IndexError, TypeError):
             raise CredentialError("the RSA private key is not readable PEM") from None
         if not key.has_private():
             raise CredentialError("the RSA key is a public key, signing needs the private one")
-        self._scheme = pkcs1_15.new(key)
+        self._scheme, self._hash = pkcs1_15.new(key), SHA256.new
 
     def sign(self, text: bytes) -> str:
-        return base64.b64encode(self._scheme.sign(SHA256.new(text))).decode()
+        return base64.b64encode(self._scheme.sign(self._hash(text))).decode()
 
 
 def signer_for(account: VenueAccount) -> Signer:

@@ -6,10 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from Crypto.Hash import SHA256
-from Crypto.PublicKey import RSA
-from Crypto.Signature import pkcs1_15
-
 from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.refusal import (
     KEY_EXPIRED,
@@ -98,6 +94,8 @@ def check_socket(key: ApiKey, expires: object, signature: object, server_ms: int
 
 def check_public_key(pem: str) -> None:
     """Raises `ValueError` when the text is not a public RSA key in PEM form."""
+    from Crypto.PublicKey import RSA  # here and below: three MiB that only keys of this kind need
+
     if RSA.import_key(pem).has_private():
         raise ValueError("this is a private key: it stays with its owner")
 
@@ -107,6 +105,10 @@ def _is_signed(key: ApiKey, text: bytes, signature: str) -> bool:
     if not key.rsa:
         expected = hmac.digest(key.secret.encode(), text, "sha256").hex()
         return hmac.compare_digest(expected, signature.lower())
+    from Crypto.Hash import SHA256
+    from Crypto.PublicKey import RSA
+    from Crypto.Signature import pkcs1_15
+
     try:
         pkcs1_15.new(RSA.import_key(key.secret)).verify(SHA256.new(text), b64decode(signature, validate=True))
     except ValueError:
