@@ -41,6 +41,8 @@ async def test_the_rpi_book_has_a_third_column_and_changes_by_levels(path: PureP
         assert {len(level) for frame in (snapshot, delta) for side in "ab" for level in frame["data"][side]} == {3}
         assert {level[2] for level in snapshot["data"]["a"]} == {"0"}
         assert delta["data"]["u"] == snapshot["data"]["u"] + 1
+        read = (await bench.get("/v5/market/rpi_orderbook", "category=linear&symbol=BTCUSDT&limit=3"))["result"]
+        assert [len(level) for level in read["a"]] == [3, 3, 3]
 
 
 async def test_an_rpi_order_is_refused_and_the_wish_to_take_them_is_shown(path: PurePath) -> None:

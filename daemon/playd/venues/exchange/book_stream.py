@@ -13,7 +13,7 @@ RPI: Final = "rpi"
 """The book with a third column for retail price improvement. Nobody has such orders here: the column is zero."""
 
 BOOK_DEPTHS: Final = ("1", "50", "200", "1000", RPI)
-_RPI_LEVELS: Final = 50
+RPI_LEVELS: Final = 50
 _SIDES: Final = ("b", "a")
 _TOP: Final = "1"
 """The depth that is told whole every time, and again under the same number when it has not changed for so long."""
@@ -78,12 +78,16 @@ class BookStream:
     def _book(self, symbol: str, depth: str) -> Row:
         if depth != RPI:
             return self._tape.order_book(symbol, int(depth))
-        book = self._tape.order_book(symbol, _RPI_LEVELS)
-        return {**book, **{side: [[*level, "0"] for level in book[side]] for side in _SIDES}}
+        return with_rpi(self._tape.order_book(symbol, RPI_LEVELS))
 
     def _frame(self, topic: str, kind: str, book: Row, update: int) -> dict[str, Any]:
         now_ms = self._books.time.now_ms
         return {"topic": topic, "type": kind, "ts": self._wall_ms(), "data": {**book, "u": update}, "cts": now_ms}
+
+
+def with_rpi(book: Row) -> Row:
+    """A book with a third column of RPI sizes."""
+    return {**book, **{side: [[*level, "0"] for level in book[side]] for side in _SIDES}}
 
 
 def _parts(topic: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.venues.exchange import klines
+from playd.venues.exchange.book_stream import RPI_LEVELS, with_rpi
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import Row
@@ -85,6 +86,13 @@ def order_book(ask: Ask) -> dict[str, Any]:
     return {**ask.floor.tape.order_book(symbol, ask.limit(25, 1000)), "ts": now_ms, "cts": now_ms}
 
 
+def rpi_order_book(ask: Ask) -> dict[str, Any]:
+    """The same with the sizes of RPI orders, of which there are none."""
+    symbol, now_ms = ask.listing().instrument.symbol, ask.floor.books.time.now_ms
+    book = ask.floor.tape.order_book(symbol, ask.limit(RPI_LEVELS, RPI_LEVELS))
+    return {**with_rpi(book), "ts": now_ms, "cts": now_ms}
+
+
 def recent_trades(ask: Ask) -> dict[str, Any]:
     """The last trades of the market, newest first; the same as on the trade topic."""
     listing = ask.listing()
@@ -162,6 +170,7 @@ HANDLERS: Final[dict[str, PublicHandler]] = {
     "/v5/market/premium-index-price-kline": premium_kline,
     "/v5/market/tickers": tickers,
     "/v5/market/orderbook": order_book,
+    "/v5/market/rpi_orderbook": rpi_order_book,
     "/v5/market/recent-trade": recent_trades,
     "/v5/market/funding/history": funding_history,
     "/v5/market/open-interest": open_interest,

@@ -268,8 +268,8 @@ def _worst_price(request: Request, listing: Listing, side: Side, *, conditional:
     if tolerance is None:
         raise Refusal(PARAMETER, "params error: slippageTolerance invalid")
     direction = 1 if side is Side.BUY else -1
-    from_ticks = listing.whole_ticks(listing.last, up=side is Side.SELL)
     if kind == "TickSize":
+        from_ticks = listing.whole_ticks(listing.last, up=False) + (side is Side.BUY)  # the best offer of the other side
         if not 1 <= tolerance <= 10_000 or tolerance != int(tolerance):
             raise Refusal(TOLERANCE_TICKS, f"slippageTolerance {tolerance} is not a whole number from 1 to 10000")
         return from_ticks + direction * int(tolerance)
