@@ -9,5 +9,6 @@ from playd.world.kernel_cache import use_kernel_cache
 REPO = Path(__file__).parents[1]
 
 sys.path.insert(0, str(REPO))
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a developer's setting that would compile our modules at each start
 os.environ.setdefault("NUMBA_CACHE_DIR", str(REPO / ".cache" / "numba"))
 use_kernel_cache()
