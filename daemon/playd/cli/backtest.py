@@ -134,13 +134,10 @@ def report(result: BacktestResult) -> str:
 
 
 def _funding(result: BacktestResult) -> str:
-    if not result.funding_stamps:
-        return "no rates loaded, none paid"
-    return (
-        f"{result.funding_stamps} stamps"
-        if result.funding_charged
-        else f"{result.funding_stamps} stamps, switched off: none paid"
-    )
+    stamps = f"{result.funding_stamps} stamps" if result.funding_stamps else "no rates loaded"
+    if not result.funding_charged:
+        return f"{stamps}, switched off: none paid"
+    return stamps if result.funding_stamps else f"{stamps}: none paid"
 
 
 def _number(value: Any) -> str:

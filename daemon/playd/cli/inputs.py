@@ -87,7 +87,7 @@ def market_of(world: World, candles: Candles, files: BesideFiles) -> Market:
     """
     Candles with what the files say beside them, and the rules of a symbol whose list is not known.
 
-    Raises `CandleError` for files that cannot be used, `SettingsError` for `--no-funding` without rates.
+    Raises `CandleError` for files that cannot be used.
     """
     instrument = synthetic_instrument(candles.symbol, float(candles.open[0]))
     if files.mark_candles:
@@ -101,9 +101,7 @@ def market_of(world: World, candles: Candles, files: BesideFiles) -> Market:
         interest = read_open_interest(world.disk, _absolute(world, files.open_interest))
         candles = replace(candles, open_interest=interest.known_at(candles.open_time_ms + candles.step_ms))
     if not files.funding:
-        if not files.charged:
-            raise SettingsError("--no-funding: no funding rates are loaded, expected --funding FILE beside it")
-        return Market(candles, instrument)
+        return Market(candles, instrument, charge_funding=files.charged)
     funding = read_funding(world.disk, _absolute(world, files.funding))
     interval_min = max(1, funding.interval_ms // MINUTE_MS)
     return Market(candles, replace(instrument, funding_interval_min=interval_min), funding, files.charged)

@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from playd.cli.compile_kernels import main
-from playd.cli.rehearsals import CACHE_VARIABLE, COMPILER, rehearse_on, rehearse_plays
+from playd.cli.rehearsals import CACHE_VARIABLE, COMPILER, compile_everything, rehearse_on, rehearse_plays
 from playd.market.synthetic import SYMBOLS, SyntheticFeed, SyntheticSymbol
 from playd.ops.notify import ServiceManager
 from playd.plays.load import load_play
@@ -48,3 +48,11 @@ def test_the_compiling_process_leaves_a_broken_play_to_others(tmp_path: Path) ->
     broken = tmp_path / "broken.yml"
     broken.write_text("name: [")
     main([str(broken), str(EXAMPLE)])
+
+
+@pytest.mark.anyio
+async def test_all_there_is_is_compiled_from_both_ends_at_once_and_once() -> None:
+    world = virtual_world(env={CACHE_VARIABLE: "/cache/version"})
+    assert await compile_everything(world)
+    assert await compile_everything(world)
+    assert sorted(world.process.ran) == [(COMPILER, "--backwards"), (COMPILER, "--forwards")]
