@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from playd.cli.evidence_files import backtest_evidence, write_evidence
 from playd.cli.inputs import BesideFiles, candles_of, market_of, play_of
 from playd.cli.moments import time_ms
 from playd.control.figures import rfc3339
@@ -57,6 +58,7 @@ class BacktestOptions:
     end: str
     as_json: bool
     save_columns: str
+    evidence: str
     overrides: tuple[str, ...]
 
 
@@ -72,15 +74,24 @@ def run_backtest_command(options: BacktestOptions) -> int:
     if options.pattern:  # a `date_range` means recorded candles
         start_ms = int(candles.open_time_ms[0]) if start_ms is None else start_ms
         end_ms = int(candles.open_time_ms[-1]) + candles.step_ms if end_ms is None else end_ms
-    result = run_backtest(
-        play,
-        candles,
-        market.instrument,
-        start_ms=start_ms,
-        end_ms=end_ms,
-        funding=market.funding,
-        charge_funding=market.charge_funding,
-    )
+
+    def run(played: Play) -> BacktestResult:
+        return run_backtest(
+            played,
+            candles,
+            market.instrument,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            funding=market.funding,
+            charge_funding=market.charge_funding,
+        )
+
+    result = run(play)
+    if options.evidence:
+        if options.pattern:
+            raise SettingsError("--evidence is of recorded candles: a synthetic market shows nothing of a real one")
+        record = backtest_evidence(world, result, options.play, run)
+        print(f"evidence written to {write_evidence(world, options.evidence, record)}", file=sys.stderr)
     if options.save_columns:
         path = world.process.working_dir() / PurePath(options.save_columns)
         try:

@@ -38,6 +38,10 @@ EndOption = Annotated[str, typer.Option("--end", metavar="T", help="Candles that
 SetOption = Annotated[
     list[str], typer.Option("--set", metavar="K=V", help="Another value for a Play variable; may be repeated.")
 ]
+SaveColumnsOption = Annotated[str, typer.Option("--save-columns", metavar="FILE", help="Write every column to an npz file.")]
+EvidenceOption = Annotated[
+    str, typer.Option("--evidence", metavar="FILE", help="Write what readiness asks for, for `playctl evidence import`.")
+]
 ConfigOption = Annotated[str, typer.Option("--config", metavar="FILE", help="Settings file; default: config/playd.toml.")]
 StateOption = Annotated[str, typer.Option("--state", metavar="DIR", help="State directory; default: state.")]
 

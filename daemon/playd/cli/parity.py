@@ -6,6 +6,7 @@ instance, as in `playd run`; only its disk is in memory and its rate budget has 
 Decisions, verdict by verdict, and trades, field by field, must be the same bits.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -17,6 +18,7 @@ import numpy as np
 import orjson
 import structlog
 
+from playd.cli.evidence_files import parity_evidence, write_evidence
 from playd.cli.inputs import candles_of, play_of
 from playd.cli.reports import Reports
 from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
@@ -29,6 +31,7 @@ from playd.core.modes import Mode
 from playd.core.timeframes import MINUTE_MS, bar_open_ms
 from playd.engine.records import RUNNING, VERDICTS
 from playd.engine.trades import TradeRecord
+from playd.engine.verdicts import NO_SIGNAL
 from playd.market.feed import RecordedFeed
 from playd.market.rates import NO_FUNDING, USUAL_INTERVAL_MS, Funding
 from playd.ops.journal import open_journal
@@ -68,6 +71,7 @@ class ParityOptions:
     reference: str
     symbol: str
     as_json: bool
+    evidence: str
     overrides: tuple[str, ...]
 
 
@@ -136,6 +140,10 @@ def run_parity_command(options: ParityOptions) -> int:
     result, trader = compare(world, play, candles)
     backtest = side_of(result)
     difference = first_difference(backtest, trader)
+    if options.evidence:
+        decisions = sum(verdict != NO_SIGNAL for _, verdict in backtest.verdicts)
+        record = parity_evidence(world, result, options.play, same=difference is None, decisions=decisions)
+        print(f"evidence written to {write_evidence(world, options.evidence, record)}", file=sys.stderr)
     if options.as_json:
         print(orjson.dumps(_as_json(result, backtest, difference)).decode())
     elif difference is None:

@@ -12,6 +12,7 @@ from playd.cli.commands import (
     CandlesOption,
     ConfigOption,
     EndOption,
+    EvidenceOption,
     FundingOption,
     JsonOption,
     MarkOption,
@@ -20,6 +21,7 @@ from playd.cli.commands import (
     OpenInterestOption,
     PlayArgument,
     ReferenceOption,
+    SaveColumnsOption,
     SetOption,
     StartOption,
     StateOption,
@@ -119,9 +121,8 @@ def backtest(
     start: StartOption = "",
     end: EndOption = "",
     json: JsonOption = False,
-    save_columns: Annotated[
-        str, typer.Option("--save-columns", metavar="FILE", help="Write every column to an npz file.")
-    ] = "",
+    save_columns: SaveColumnsOption = "",
+    evidence: EvidenceOption = "",
     overrides: SetOption = [],  # noqa: B006 - typer reads the default and never changes it
 ) -> None:
     """Run a Play over recorded candles, or over a synthetic market, and report its trades and metrics."""
@@ -129,7 +130,8 @@ def backtest(
     from playd.cli.inputs import BesideFiles
 
     files = candles, reference_candles, BesideFiles(mark_candles, funding, open_interest, not no_funding)
-    options = BacktestOptions(play, *files, pattern, seed, bars, symbol, start, end, json, save_columns, tuple(overrides))
+    said = json, save_columns, evidence, tuple(overrides)
+    options = BacktestOptions(play, *files, pattern, seed, bars, symbol, start, end, *said)
     run_command(lambda: run_backtest_command(options))
 
 
@@ -140,12 +142,14 @@ def parity(
     reference_candles: ReferenceOption = "",
     symbol: OnSymbolOption = "",
     json: JsonOption = False,
+    evidence: EvidenceOption = "",
     overrides: SetOption = [],  # noqa: B006 - typer reads the default and never changes it
 ) -> None:
     """Backtest a Play, run it by the daemon's parts over real sockets, compare bit for bit. Exit 10: they differ."""
     from playd.cli.parity import ParityOptions, run_parity_command
 
-    run_command(lambda: run_parity_command(ParityOptions(play, candles, reference_candles, symbol, json, tuple(overrides))))
+    options = ParityOptions(play, candles, reference_candles, symbol, json, evidence, tuple(overrides))
+    run_command(lambda: run_parity_command(options))
 
 
 @app.command(epilog="Example: playd validate quick")

@@ -106,6 +106,8 @@ class Runtime:
     exchange: Exchange | None
     universes: dict[Environment, Universe]
     venue_times: tuple[VenueTime, ...]
+    clock_watch: ClockWatch
+    """Has run since this was opened; whoever starts instances lets it `begin` first."""
 
     def hub_of(self, record: InstanceRecord) -> MarketHub:
         """The hub whose bars an instance follows. Raises `OperatorError` when its universe is not open."""
@@ -197,7 +199,7 @@ class Runtime:
         return key_plan(books, self.universes[account.environment], account, lambda: self._key_settings(account.alias))
 
     def take_settings(self, settings: Settings) -> None:
-        """Let new settings hold from now on, in every account that is open. Leverage is the venue's, and stays as it was set."""
+        """Let new settings hold from now on, in every account that is open. Leverage stays as it was set at the venue."""
         self.plan.settings = settings
         for alias, held in self.accounts.held.items():
             account = held.account or held.opening
@@ -315,13 +317,12 @@ async def open_runtime(
         )
         times = tuple(VenueTime(str(each), found.market.clock_offset_ms, found.clock) for each, found in universes.items())
         armings, incidents = Armings(ledger, world.clock, journal), Incidents(ledger, world.clock, journal)
-        runtime = Runtime(
-            world, plan, ledger, halts, journal, records, accounts, armings, supervisor, exchange, universes, times
-        )
         clock_watch = ClockWatch(world.clock, times, halts, incidents, journal)
+        runtime = Runtime(
+            world, plan, ledger, halts, journal, records, accounts, armings, supervisor, exchange, universes, times, clock_watch
+        )
         arming_watch = ArmingWatch(armings, incidents, journal, supervisor, lambda: plan.settings.arming, world.clock)
         async with anyio.create_task_group() as group:
-            await clock_watch.begin()
             group.start_soon(clock_watch.run, name="clock watch")
             group.start_soon(arming_watch.run, name="arming watch")
             group.start_soon(parts.turns.run, name="turns")

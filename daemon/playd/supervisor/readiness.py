@@ -200,8 +200,9 @@ def _paper_profit(facts: ReadinessFacts, policy: Policy) -> Check:
 
 
 def _parity(facts: ReadinessFacts, policy: Policy) -> Check:
-    days = sorted({str(each.numbers.get("day")) for each in facts.parity if each.passed and each.expires_ms > facts.now_ms})
-    fix = "playd parity, then playctl evidence import FILE"
+    good = [each for each in facts.parity if each.passed and each.expires_ms > facts.now_ms]
+    days = {day for each in good for day in each.numbers.get("days") or ()}
+    fix = "playd parity … --evidence FILE, then playctl evidence import FILE"
     if not facts.parity:
         return judged("parity", None, "no recorded day was replayed", fix)
     text = f"{len(days)} of {policy.parity_days} recorded days decided alike"

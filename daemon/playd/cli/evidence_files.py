@@ -1,0 +1,116 @@
+"""
+Files by which a backtest or a comparison becomes evidence: what was run, on what, with which code, and what came of it.
+
+`playctl evidence import` takes them over. Equal inputs give equal digests on any machine; times and paths are beside them.
+"""
+
+import math
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import Any, Final
+
+import orjson
+
+from playd import __version__
+from playd.core.canonical import digest
+from playd.core.errors import RecordError
+from playd.core.timeframes import DAY_MS
+from playd.ops.drills.evidence import code_digest
+from playd.plays.model import Play
+from playd.research.backtest import BacktestResult
+from playd.world.ports import World
+
+SCHEMA: Final = "playd.evidence/1"
+SHOWN: Final = ("trades", "sharpe", "max_drawdown_pct", "profit_factor", "net_return_pct")
+"""Metrics that readiness asks for."""
+
+
+def backtest_evidence(
+    world: World, result: BacktestResult, path: str, again: Callable[[Play], BacktestResult]
+) -> dict[str, Any]:
+    """
+    The evidence of one run. `path` is the Play's file; `again` runs another Play over the same market, for the doubled costs.
+
+    A synthetic market shows nothing of a real one: such a run is not eligible, and says so.
+    """
+    costs = result.play.account
+    doubled = replace(
+        result.play,
+        account=replace(
+            costs, taker_bps=2 * costs.taker_bps, maker_bps=2 * costs.maker_bps, slippage_bps=2 * costs.slippage_bps
+        ),
+        backtest=replace(result.play.backtest, slippage_bps=2 * result.slippage_bps),
+    )
+    nets = [trade.net_pnl_usdt for trade in result.trades]
+    mean = sum(nets) / len(nets) if nets else 0.0
+    spread = math.sqrt(sum((net - mean) ** 2 for net in nets) / (len(nets) - 1)) if len(nets) > 1 else None
+    reasons = [] if nets else ["no trade"]
+    return {
+        **_run(world, result, "backtest", path),
+        **{name: result.metrics[name] for name in SHOWN},
+        "profit_factor_doubled": again(doubled).metrics["profit_factor"],
+        "trade_mean_usdt": mean if nets else None,
+        "trade_sd_usdt": spread,
+        "cost_model": {
+            "taker_bps": costs.taker_bps,
+            "maker_bps": costs.maker_bps,
+            "slippage_bps": result.slippage_bps,
+            "funding": result.funding_charged,
+        },
+        "eligible": not reasons,
+        "reasons": reasons,
+    }
+
+
+def parity_evidence(world: World, result: BacktestResult, path: str, *, same: bool, decisions: int) -> dict[str, Any]:
+    """The evidence of one comparison, with the whole UTC days that it covers; without a decision it shows nothing."""
+    first_ms, end_ms = int(result.candles.open_time_ms[0]), int(result.candles.open_time_ms[-1]) + result.candles.step_ms
+    days = range(-(-first_ms // DAY_MS), end_ms // DAY_MS)
+    reasons = [*([] if same else ["decisions differ"]), *([] if decisions else ["nothing but NO_SIGNAL"])]
+    return {
+        **_run(world, result, "parity", path),
+        "days": [*days],
+        "decisions": decisions,
+        "eligible": not reasons,
+        "reasons": reasons,
+    }
+
+
+def write_evidence(world: World, name: str, record: dict[str, Any]) -> PurePath:
+    """Write one file of evidence. Raises `RecordError`."""
+    path = world.process.working_dir() / PurePath(name)
+    data = orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY)
+    try:
+        world.disk.write_replace(path, data, keep_previous=False, mode=0o640)
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror or error}") from error
+    return path
+
+
+def _run(world: World, result: BacktestResult, kind: str, path: str) -> dict[str, Any]:
+    """What was run, on what, and with which code."""
+    hashes, candles = result.hashes, result.candles
+    return {
+        "schema": SCHEMA,
+        "kind": kind,
+        "run_id": hashes["run_hash"],
+        "created_ms": world.clock.wall_ms(),
+        "playd_version": __version__,
+        "code_digest": code_digest(world.disk),
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "numba": version("numba"),
+        "platform": platform.machine(),
+        "play_path": path,
+        "play_name": result.play.name,
+        "play_digest": hashes["play_hash"],
+        "symbols": [each for each in (result.play.symbol, result.play.reference) if each],
+        "from_ms": int(candles.open_time_ms[0]),
+        "to_ms": int(candles.open_time_ms[-1]) + candles.step_ms,
+        "data_digest": hashes["data_hash"],
+        "instrument_digest": digest({"tick": str(result.instrument.tick), "step": str(result.instrument.step)}),
+        "result_digest": hashes["result_hash"],
+    }
