@@ -132,6 +132,13 @@ def test_an_address_has_a_thousand_market_data_sockets_of_a_category_at_once() -
         assert again
 
 
+def test_a_vip_may_send_more_orders_and_asks_as_everybody() -> None:
+    rates = RateLimits(enabled=True)
+    limits = [rates.take(1, "/v5/order/create", 100.0, vip=level).limit for level in range(6)]
+    assert limits == [10, 20, 40, 60, 60, 60]
+    assert rates.take(1, "/v5/position/set-leverage", 100.0, vip=5).limit == 10
+
+
 def test_a_batch_takes_a_place_for_each_of_its_orders() -> None:
     rates = RateLimits(enabled=True)
     first, second = (rates.take(1, "/v5/order/create-batch", 100.0, places=6) for _ in range(2))

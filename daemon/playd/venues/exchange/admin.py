@@ -74,14 +74,14 @@ def accounts(floor: Floor, _: Body) -> Body:
 
 def create_account(floor: Floor, body: Body) -> Body:
     """Make or find an account; answers with its first key and that key's secret. Raises `SettingsError`."""
-    _check_names(body, ("alias", "read_only", *_ACCOUNT_NUMBERS))
+    _check_names(body, ("alias", "read_only", "vip", *_ACCOUNT_NUMBERS))
     numbers = {name: _number(name, body[name]) for name in _ACCOUNT_NUMBERS if name in body}
     wallet = numbers.pop("wallet_usdt", None)
     if wallet is None:
         raise SettingsError("wallet_usdt is needed")
     rates = {name: float(number) for name, number in numbers.items()}
-    alias = str(body.get("alias", ""))
-    key, secret = floor.create_account(alias, wallet_usdt=wallet, read_only=bool(body.get("read_only")), **rates)
+    alias, vip = str(body.get("alias", "")), int(_number("vip", body.get("vip", 0)))
+    key, secret = floor.create_account(alias, wallet_usdt=wallet, read_only=bool(body.get("read_only")), vip=vip, **rates)
     uid = _account(floor, {"alias": alias}).uid
     return {"alias": alias, "uid": uid, "key": key, "secret": secret, "wallet_usdt": plain(wallet)}
 

@@ -91,7 +91,8 @@ def serve(floor: Floor, path: str, params: Mapping[str, Any], caller: Caller) ->
 
 def _serve(floor: Floor, path: str, params: Mapping[str, Any], caller: Caller) -> Answer:
     account = caller.account
-    allowance = floor.rates.take(account.uid, path, floor.world.clock.mono_s(), places=rest_batch.places(path, params))
+    now_s, places = floor.world.clock.mono_s(), rest_batch.places(path, params)
+    allowance = floor.rates.take(account.uid, path, now_s, places, account.vip)
     ask = SignedAsk(floor, params, account=account, key=caller.key, granted=allowance.granted)
     try:
         if allowance.refused:

@@ -117,20 +117,23 @@ class Floor:
         maintenance_rate: float = MAINTENANCE_RATE,
         maintenance_deduction_usdt: float = 0.0,
         read_only: bool = False,
+        vip: int = 0,
     ) -> tuple[str, str]:
         """
         Key and secret of the account named `alias`: those of its first key.
 
         A new one starts with `wallet_usdt`. One that is there keeps its key, wallet and positions and takes the rates.
         """
-        if not alias or wallet_usdt < 0 or not wallet_usdt.is_finite() or min(taker_bps, slippage_bps, maintenance_rate) < 0:
+        least = min(taker_bps, slippage_bps, maintenance_rate, vip)
+        if not alias or wallet_usdt < 0 or not wallet_usdt.is_finite() or least < 0:
             raise SettingsError(
-                f"account {alias!r}: needs a name; wallet, taker fee, slippage and maintenance rate not negative"
+                f"account {alias!r}: needs a name; wallet, taker fee, slippage, maintenance rate and VIP level not negative"
             )
         account = next((each for each in self.books.accounts.values() if each.alias == alias), None)
         if account is None:
             account = self._new_account(alias, wallet_usdt)
         account.taker_bps, account.maker_bps, account.slippage_bps = taker_bps, maker_bps, slippage_bps
+        account.vip = vip
         account.maintenance_rate, account.maintenance_deduction_usdt = maintenance_rate, maintenance_deduction_usdt
         key = replace(self._key_of(account) or self._new_key(account), read_only=read_only)
         self.keys.keep(key)

@@ -191,6 +191,7 @@ class Account:
     One user: cost rates, USDT wallet, positions by place, open orders by id in the order of arrival.
 
     `hedged` symbols have a long and a short place. Limit prices outside the band are refused where `band_refuses`, else moved.
+    `vip` is the level that the rate of orders goes by.
     """
 
     uid: int
@@ -205,6 +206,7 @@ class Account:
     margin_mode: str = ISOLATED
     hedged: list[str] = field(default_factory=list)
     band_refuses: bool = False
+    vip: int = 0
     positions: dict[str, Position] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
 

@@ -44,6 +44,13 @@ PER_SECOND: Final[dict[str, int]] = {
 }
 
 
+ORDER_PATHS: Final = frozenset(
+    f"/v5/order/{name}" for name in ("create", "amend", "cancel", "cancel-all", "create-batch", "amend-batch", "cancel-batch")
+)
+VIP_FACTORS: Final = (1, 2, 4, 6)
+"""How many times the default rate of orders a user of VIP level 0, 1, 2, 3 and above has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """
@@ -78,11 +85,15 @@ class RateLimits:
         self.enabled = enabled
         self._taken: dict[tuple[int, str], deque[float]] = {}
 
-    def take(self, uid: int, path: str, now_s: float, places: int = 1) -> Allowance:
-        """Count one request that takes `places`. What is refused is not counted. Paths without a limit are never refused."""
+    def take(self, uid: int, path: str, now_s: float, places: int = 1, vip: int = 0) -> Allowance:
+        """
+        Count one request that takes `places`, of a user of a VIP level. What is refused is not counted. Paths without a limit
+        are never refused.
+        """
         limit = PER_SECOND.get(path) or PER_MINUTE.get(path)
         if not self.enabled or limit is None:
             return Allowance(UNLIMITED, UNLIMITED, 0.0, places)
+        limit *= VIP_FACTORS[min(vip, len(VIP_FACTORS) - 1)] if path in ORDER_PATHS else 1
         window_s = 60.0 * WINDOW_S if path in PER_MINUTE else WINDOW_S
         taken = self._taken.setdefault((uid, path), deque())
         while taken and taken[0] <= now_s - window_s:

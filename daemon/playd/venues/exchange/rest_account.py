@@ -68,10 +68,10 @@ def transaction_log(ask: SignedAsk) -> dict[str, Any]:
 
 def query_api(ask: SignedAsk) -> dict[str, Any]:
     """What this key is and may do."""
-    return key_row(ask.key, ask.floor.world.clock.wall_ms())
+    return key_row(ask.key, ask.floor.world.clock.wall_ms(), ask.account.vip)
 
 
-def key_row(key: ApiKey, wall_ms: int) -> Row:
+def key_row(key: ApiKey, wall_ms: int, vip: int = 0) -> Row:
     """A key as its user sees it. Keys that are bound to addresses show no meaningful end, as at the venue."""
     expires_ms = 0 if key.addresses else key.expires_ms or wall_ms + NEVER_MS
     return {
@@ -90,7 +90,7 @@ def key_row(key: ApiKey, wall_ms: int) -> Row:
         "unified": 0,
         "userID": key.uid,
         "inviterID": 0,
-        "vipLevel": "No VIP",
+        "vipLevel": f"VIP-{vip}" if vip else "No VIP",
         "mktMakerLevel": "0",
         "affiliateID": 0,
         "rsaPublicKey": key.secret if key.rsa else "",
