@@ -15,7 +15,7 @@ from playd.core.candles import Candle
 from playd.core.errors import LinkError, VenueError
 from playd.core.limits import KLINES_PER_REQUEST
 from playd.market.bars import BarLine, ClosedBar, Offer, Source
-from playd.market.public_feed import CandleSource, KlineFrame, TickerFrame
+from playd.market.public_feed import CandleSource, FrameRefused, KlineFrame, TickerFrame
 from playd.market.ticker import TickerState
 from playd.world.ports import Clock
 
@@ -71,6 +71,7 @@ class NoteKind(StrEnum):
     LINK_UP = "link_up"
     LINK_DOWN = "link_down"
     SYMBOL_REFUSED = "symbol_refused"
+    FRAME_REFUSED = "frame_refused"
     MARKET_ENDED = "market_ended"
     BAR_REVISED = "bar_revised"
     BAR_OLD = "bar_old"
@@ -100,6 +101,9 @@ class Revision:
     received_mono_s: float
 
 
+_REFUSED_EVERY_S: Final = 60.0
+"""Frames that hold no market come several a second when they come: so often they are said."""
+
 REVISIONS_KEPT: Final = 64
 """Revisions kept per symbol; more than a handful a day means a broken venue."""
 
@@ -125,6 +129,7 @@ class SymbolFeed:
         self._timing = timing
         self._note = note
         self._data_s: float | None = None
+        self._refused_s = -math.inf
         self._due_s = clock.mono_s() + timing.bar_interval_s
         self._fetch_s = self._due_s + timing.late_fetch_s
         self._looks_s = math.inf
@@ -153,6 +158,15 @@ class SymbolFeed:
         self._data_s = frame.received_mono_s
         if frame.closed:
             self._offer(ClosedBar(self.symbol, frame.candle, frame.received_mono_s, Source.STREAM, late=False))
+
+    def refuse(self, frame: FrameRefused) -> None:
+        """Leave a frame out that holds no market, say so once a minute, and ask for the candle if it was to be a final one."""
+        now_s = self._clock.mono_s()
+        if now_s - self._refused_s >= _REFUSED_EVERY_S:
+            self._refused_s = now_s
+            self._note(FeedNote(NoteKind.FRAME_REFUSED, self.symbol, self.line.head_ms or 0, frame.reason))
+        if frame.closed:
+            self.check_now()
 
     def check_now(self) -> None:
         """Fetch what may have closed unseen (before a subscription, during an outage) instead of waiting for the next bar."""

@@ -21,6 +21,7 @@ from playd.market.public_feed import (
     FeedEnded,
     FeedEvent,
     FeedUp,
+    FrameRefused,
     KlineFrame,
     PublicFeed,
     SymbolRefused,
@@ -185,6 +186,9 @@ class MarketHub:
             case KlineFrame(symbol=symbol):
                 if (feed := self._feeds.get(symbol)) is not None:
                     feed.take_kline(event)
+            case FrameRefused(symbol=symbol):
+                if (feed := self._feeds.get(symbol)) is not None:
+                    feed.refuse(event)
             case FeedBarrier(number=number):
                 self._set_barrier(number)
             case FeedUp(connection=connection):

@@ -30,6 +30,15 @@ class SymbolRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameRefused:
+    """A frame of one symbol that holds no market: what it was about comes over REST. `closed`: it was a final candle."""
+
+    symbol: str
+    reason: str
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TickerFrame:
     """
     Ticker of one symbol. A snapshot replaces everything known; otherwise only the fields present have changed.
@@ -68,7 +77,7 @@ class FeedEnded:
     market_now_ms: int
 
 
-FeedEvent = FeedUp | FeedDown | SymbolRefused | TickerFrame | KlineFrame | FeedBarrier | FeedEnded
+FeedEvent = FeedUp | FeedDown | SymbolRefused | FrameRefused | TickerFrame | KlineFrame | FeedBarrier | FeedEnded
 
 
 class PublicFeed(Protocol):

@@ -10,7 +10,7 @@ from playd.market.public_feed import TickerFrame
 @dataclass(frozen=True, slots=True)
 class Ticker:
     """
-    Prices in USDT; None where the venue has not stated one yet. Zero is a value.
+    Prices in USDT; None where the venue has not stated one yet, or no number. Zero is a value.
 
     `funding_rate` is the predicted rate of the stamp at `next_funding_ms`, `open_interest` in base coin. `received_mono_s` is
     when the last frame came.
@@ -69,6 +69,7 @@ def _number(fields: Mapping[str, str], name: str) -> Decimal | None:
     if value is None or value == "":
         return None
     try:
-        return Decimal(value)
-    except InvalidOperation:
+        number = Decimal(value)
+    except (InvalidOperation, TypeError, ValueError):
         return None
+    return number if number.is_finite() else None

@@ -29,6 +29,7 @@ EVENTS: Final[dict[str, str]] = {
     "feed.bar_old": "a candle came again from long ago",
     "feed.bar_revised": "a closed candle came again with other values",
     "feed.fetch_failed": "candles could not be fetched",
+    "feed.frame_refused": "frames of a symbol hold no market and are left out",
     "feed.gap_absent": "the venue does not have the missing candles",
     "feed.gap_filled": "missing candles were fetched",
     "feed.gap_opened": "candles are missing",

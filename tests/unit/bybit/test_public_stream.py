@@ -12,7 +12,16 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from playd.core.candles import Candle
 from playd.core.errors import Refused, SettingsError
 from playd.core.modes import Environment
-from playd.market.public_feed import FeedBarrier, FeedDown, FeedEvent, FeedUp, KlineFrame, SymbolRefused, TickerFrame
+from playd.market.public_feed import (
+    FeedBarrier,
+    FeedDown,
+    FeedEvent,
+    FeedUp,
+    FrameRefused,
+    KlineFrame,
+    SymbolRefused,
+    TickerFrame,
+)
 from playd.venues.bybit.environment import DEMO
 from playd.venues.bybit.public_stream import BybitPublicStream
 from playd.venues.bybit.socket import SocketTiming
@@ -115,6 +124,38 @@ async def test_frames_become_feed_events() -> None:
     assert isinstance(closed, KlineFrame)
     assert (live.closed, closed.closed) == (False, True)
     assert closed.candle == Candle(60_000, 1.5, 3.0, 1.0, 2.0, 7.0)
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"close": "NaN"},
+        {"high": "1e999"},
+        {"low": "-1"},
+        {"high": "1.9"},
+        {"volume": None},
+        {"start": "soon"},
+        {"open": "0", "low": "0"},
+    ],
+)
+async def test_poison_about_one_symbol_leaves_the_connection_and_all_others(poison: dict[str, Any]) -> None:
+    async with running(FakeBybit(), "BTCUSDT", "ETHUSDT") as scene:
+        socket = await scene.up()
+        bad = kline(60_000, confirm=True)
+        bad["data"][0] |= poison
+        await socket.send(bad)
+        await socket.send({**kline(60_000, confirm=True), "data": ["nonsense"]})
+        await socket.send({"topic": "tickers.BTCUSDT", "type": "snapshot", "ts": "now", "data": {}})
+        await socket.send({**kline(60_000, confirm=True), "topic": "kline.1.ETHUSDT"})
+        refused = [await scene.event() for _ in range(3)]
+        good = await scene.event()
+    assert [(each.symbol, each.closed) for each in refused if isinstance(each, FrameRefused)] == [
+        ("BTCUSDT", True),
+        ("BTCUSDT", False),
+        ("BTCUSDT", False),
+    ]
+    assert isinstance(good, KlineFrame)
+    assert good.symbol == "ETHUSDT"
 
 
 async def test_more_topics_than_one_connection_carries_are_refused() -> None:

@@ -41,3 +41,13 @@ def test_absence_has_two_spellings_and_zero_is_a_value() -> None:
     state.take(frame(True, lastPrice="", nextFundingTime="1790006400000", markPrice="0"))
     assert state.ticker is not None
     assert (state.ticker.last, state.ticker.mark, state.ticker.next_funding_ms) == (None, Decimal(0), 1790006400000)
+
+
+def test_what_is_no_number_is_no_price() -> None:
+    state = TickerState("BTCUSDT")
+    poison = {"lastPrice": "NaN", "markPrice": "-Infinity", "bid1Price": "1e", "nextFundingTime": "sNaN", "openInterest": []}
+    state.take(frame(True, ask1Price="2", **poison))  # type: ignore[arg-type]
+    ticker = state.ticker
+    assert ticker is not None
+    assert (ticker.last, ticker.mark, ticker.bid, ticker.ask, ticker.open_interest) == (None, None, None, Decimal(2), None)
+    assert ticker.next_funding_ms is None

@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 
 import anyio
 
-from playd.core.errors import LinkError, Refused, SettingsError
+from playd.core.errors import Doubtful, LinkError, Refused, SettingsError
 from playd.core.modes import Environment
 from playd.core.timeframes import BYBIT_INTERVAL, MINUTE_MS, NAME_OF_MS
 from playd.market.public_feed import (
@@ -15,6 +15,7 @@ from playd.market.public_feed import (
     FeedEnded,
     FeedEvent,
     FeedUp,
+    FrameRefused,
     KlineFrame,
     SymbolRefused,
     TickerFrame,
@@ -112,7 +113,13 @@ class BybitPublicStream:
             await wire.send({"op": "playd.lockstep"})
 
     async def frame(self, frame: Row) -> None:
-        for event in self._events_of(frame):
+        try:
+            events = [*self._events_of(frame)]
+        except (Doubtful, TypeError, ValueError, OverflowError) as error:
+            # One symbol's nonsense is not the end of everybody's connection.
+            symbol = str(frame.get("topic") or "").rpartition(".")[2]
+            events = [FrameRefused(symbol, f"{type(error).__name__}: {error}"[:200], closed=False)]
+        for event in events:
             self._hear(event)
 
     async def closed(self, reason: str) -> None:
@@ -175,8 +182,11 @@ class BybitPublicStream:
             yield TickerFrame(topic[len("tickers.") :], snapshot, data, int(frame.get("ts") or 0), received_s)
         elif topic.startswith(self._kline) and isinstance(data, list):
             for row in data:
-                candle = candle_from_stream(row)
-                yield KlineFrame(topic[len(self._kline) :], candle, row.get("confirm") is True, received_s)
+                symbol, closed = topic[len(self._kline) :], isinstance(row, dict) and row.get("confirm") is True
+                try:
+                    yield KlineFrame(symbol, candle_from_stream(row), closed, received_s)
+                except Doubtful as error:
+                    yield FrameRefused(symbol, str(error), closed)
 
 
 def _unheard(event: FeedEvent) -> None:

@@ -1,5 +1,6 @@
 """Rows of the venue, from REST and from the private stream, as core values. Raise `Doubtful` for what cannot be read."""
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -159,8 +160,8 @@ def candle_from(row: Sequence[Any]) -> Candle:
     """A row of `kline`: start, open, high, low, close, volume, turnover. Of a price that is not traded: up to close."""
     try:
         open_, high, low, close = (float(value) for value in row[1:5])
-        return Candle(int(row[0]), open_, high, low, close, float(row[5]) if len(row) > 5 else 0.0)
-    except (TypeError, ValueError, IndexError):
+        return _whole(Candle(int(row[0]), open_, high, low, close, float(row[5]) if len(row) > 5 else 0.0))
+    except (TypeError, ValueError, IndexError, OverflowError):
         raise Doubtful(f"kline row is not readable: {str(row)[:100]}") from None
 
 
@@ -168,9 +169,21 @@ def candle_from_stream(row: Row) -> Candle:
     """A candle of topic `kline.*`."""
     try:
         open_, high, low, close, volume = (float(row[name]) for name in ("open", "high", "low", "close", "volume"))
-        return Candle(int(row["start"]), open_, high, low, close, volume)
-    except (TypeError, ValueError, KeyError):
+        return _whole(Candle(int(row["start"]), open_, high, low, close, volume))
+    except (TypeError, ValueError, KeyError, OverflowError):
         raise Doubtful(f"kline frame is not readable: {str(row)[:100]}") from None
+
+
+def _whole(candle: Candle) -> Candle:
+    """
+    The candle, if it is one: a value that is no number, or prices that contradict each other, would stay in every column that
+    remembers. Raises `ValueError`.
+    """
+    # Every comparison with a value that is no number is false.
+    open_inside = 0 < candle.low <= candle.open <= candle.high < math.inf
+    if open_inside and candle.low <= candle.close <= candle.high and 0 <= candle.volume < math.inf:
+        return candle
+    raise ValueError("not a candle")
 
 
 def key_info_from(row: Row) -> KeyInfo:
