@@ -130,9 +130,8 @@ def backtest(
     from playd.cli.inputs import BesideFiles
 
     files = candles, reference_candles, BesideFiles(mark_candles, funding, open_interest, not no_funding)
-    said = json, save_columns, evidence, tuple(overrides)
-    options = BacktestOptions(play, *files, pattern, seed, bars, symbol, start, end, *said)
-    run_command(lambda: run_backtest_command(options))
+    given = play, *files, pattern, seed, bars, symbol, start, end, json, save_columns, evidence, tuple(overrides)
+    run_command(lambda: run_backtest_command(BacktestOptions(*given)))
 
 
 @app.command(epilog="Example: playd parity config/plays/ema_cross_rsi.yml --candles btc.parquet")
