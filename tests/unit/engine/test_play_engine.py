@@ -6,7 +6,7 @@ import pytest
 
 from playd.core.errors import Broken, StateError
 from playd.core.orders import Action, Side
-from playd.engine.messages import Decision, EngineFill
+from playd.engine.messages import Decision, EngineFill, EnginePosition
 from playd.engine.play_engine import PlayEngine
 from playd.plays.compile import compile_program
 from tests.engine_desk import BTC, MINUTE_MS, RISK, START_MS, candles_of, flat_candles, play_of
@@ -192,3 +192,30 @@ def test_a_later_part_of_an_entry_brings_a_moved_stop_back() -> None:
     assert levels is not None
     assert levels.stop_ticks is not None
     assert levels.stop_ticks > 500_000
+
+
+def test_an_adopted_position_is_managed_since_its_real_entry_and_is_no_entry_of_the_day() -> None:
+    candles = candles_of([(50_000.0, 50_010.0, 49_990.0, 50_000.0)] * 2 + [(50_000.0, 50_400.0, 49_600.0, 50_000.0)] * 2)
+    one = engine(TRAIL)
+    one.on_bar(candles.at(0))
+    one.on_fill(replace(ENTRY, time_ms=START_MS + MINUTE_MS))  # leaves levels behind that are none of the next position
+    one.on_fill(replace(EXIT, time_ms=START_MS + MINUTE_MS))
+    before = one.snapshot()["state"]
+    one.on_bar(candles.at(1))
+    one.on_bar(candles.at(2))
+    one.adopt(EnginePosition(Side.SELL, 40, 50_000.25, 505_000, None, START_MS + 2 * MINUTE_MS))
+    one.on_bar(candles.at(3))
+
+    assert one.position == EnginePosition(Side.SELL, 40, 50_000.25, 505_000, None, START_MS + 2 * MINUTE_MS)
+    after = one.snapshot()["state"]
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    assert [after[name] for name in ("entries_day", "entries_count")] == [
+        before[name] for name in ("entries_day", "entries_count")
+    ]
+    assert after["held_closes"] == 2
+    with pytest.raises(Broken, match="beside an open one"):
+        one.adopt(EnginePosition(Side.SELL, 1, 50_000.0, 505_000, None, START_MS))
+    one.on_fill(EngineFill(Action.STOP, Side.BUY, 40, 505_000, 1.0, START_MS + 5 * MINUTE_MS, "sl", False))
+    assert one.trades[-1].mae_pct == pytest.approx((50_500 - 50_000.25) / 50_000.25 * 100)
+    assert (one.trades[-1].entry_price, one.position) == (50_000.25, None)

@@ -10,7 +10,7 @@ from playd.core.instrument import synthetic_instrument
 from playd.core.orders import Action, Execution, IntentClass, Side
 from playd.engine.messages import Decision, EngineOrder
 from playd.orders.fills import FillEvent
-from playd.supervisor.translate import Identity, fill_of, intent_of
+from playd.supervisor.translate import Identity, adopted_of, fill_of, intent_of
 
 IDENTITY = Identity(
     uid="abcdefgh",
@@ -85,3 +85,15 @@ def test_a_price_off_the_grid_stops_the_instance() -> None:
     odd = replace(EXECUTION, price=Decimal("48990.25"))
     with pytest.raises(Broken, match="x1"):
         fill_of(IDENTITY, FillEvent(7, odd, Action.STOP, "sl", "l", True))
+
+
+def test_an_adopted_position_keeps_its_average_price_and_has_levels_on_the_grid() -> None:
+    execution = replace(EXECUTION, side=Side.BUY, price=Decimal("48990.2333"), exec_type="Adopted")
+    event = FillEvent(7, execution, Action.ENTER, "adopted", "i", order_done=True, stop=Decimal("48000.5"))
+
+    found = adopted_of(IDENTITY, event)
+
+    assert (found.side, found.qty_steps, found.entry_price) == (Side.BUY, 120, 48990.2333)
+    assert (found.stop_ticks, found.target_ticks, found.entry_time_ms) == (480_005, None, EXECUTION.time_ms)
+    with pytest.raises(Broken, match="adoption i"):
+        adopted_of(IDENTITY, replace(event, stop=Decimal("48000.55")))
