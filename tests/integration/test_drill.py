@@ -7,12 +7,18 @@ import subprocess
 import tempfile
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from playd.cli.playd import app
-from tests.integration.daemon_kit import ROOT, WITHIN_S, environment, program, run
+from playd.ops.drills.catalog import BY_ID
+from playd.ops.drills.run import run_drill
+from playd.ops.drills.scenarios.processes import on_the_same_state
+from playd.world.real import real_world
+from playd.world.real import run as run_loop
+from tests.integration.daemon_kit import ROOT, WITHIN_S, environment, program
 
 
 def test_every_level_is_listed_and_what_is_not_built_is_refused(tmp_path: Path) -> None:
@@ -30,12 +36,13 @@ def test_every_level_is_listed_and_what_is_not_built_is_refused(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_a_second_daemon_is_drilled_with_real_processes(tmp_path: Path) -> None:
-    done = run("playd", "drill", "run", "23", "--state", str(tmp_path), "--json", state=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    record = json.loads(done.stdout)
-    assert record["passed"]
+    drill = BY_ID["DRL-23"]
+    outcome = run_loop(lambda world: run_drill(world, drill, on_the_same_state, state_dir=tmp_path, code="none"), real_world())
+    record: Any = outcome.record
+    assert outcome.passed, record
     assert [fault["kind"] for fault in record["faults"]] == ["start"]
     assert {each["id"] for each in record["invariants"]} >= {"INV-01", "INV-02", "INV-12", "INV-15", "INV-27"}
+    assert any("that of an undisturbed run" in line["seen"] for line in record["lines"])
     (kept,) = (tmp_path / "evidence").iterdir()
     assert json.loads(kept.read_text()) == record
 

@@ -375,6 +375,10 @@ async def _start_instances(daemon: _Running) -> None:
         daemon.world, runtime.records, runtime.supervisor, places.config_dir / "plays", runtime.plan.instances_dir, note
     )
     roster.fill(daemon.loaded.settings, places.config_dir)
+    # A venue that does not answer takes ten seconds of this, in which `playctl` is served already.
+    progress.step = "clock of the venue"
+    daemon.service.status(progress.step)
+    await runtime.clock_watch.begin()
     progress.step = "starting instances"
     daemon.service.status(progress.step)
     for slot in list(runtime.supervisor.slots.values()):

@@ -249,6 +249,8 @@ def quote(case: Case) -> Refusal | None:
     if age_s > limit_s:
         return Refusal("QUOTE_STALE", "the quote is too old", f"{age_s:.2f}", str(limit_s), "s")
     spread_bps = (ask - bid) / ((ask + bid) / 2) * 10_000
+    if spread_bps < 0:
+        return Refusal("SPREAD", "the bid lies above the ask", f"{spread_bps:.1f}", "0", "bps")
     if most is not None and spread_bps > most:
         return Refusal("SPREAD", "bid and ask are too far apart", f"{spread_bps:.1f}", str(most), "bps")
     return None

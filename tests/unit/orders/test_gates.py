@@ -165,6 +165,7 @@ REFUSALS = [
     ("UNRESOLVED", with_(OPEN, facts_unresolved="order x is in doubt")),
     ("QUOTE_STALE", with_(QUOTED, inputs_bid=None)),
     ("QUOTE_STALE", with_(QUOTED, inputs_quote_age_s=2.1)),
+    ("SPREAD", with_(QUOTED, inputs_ask=Decimal(49_990))),
     ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal(0))),
     ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal("NaN"))),
     ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal("-0.01"))),

@@ -8,6 +8,7 @@ no halt and no incident is left but those that the drill says a person must lift
 from datetime import UTC, datetime
 from typing import Final
 
+from playd.core.orders import OrderState
 from playd.market.synthetic import SyntheticFeed
 from playd.ops.drills.catalog import Drill
 from playd.ops.drills.programs import until
@@ -16,6 +17,9 @@ from playd.ops.drills.undisturbed import told_truths, truths
 from playd.plays.load import load_play
 
 AFTER_BARS: Final = 30
+DOUBT_ENDS_S: Final = 80.0
+"""An order that the venue refused while its answer was lost is nowhere to be found: a minute of proof ends its doubt."""
+
 SETTLED_S: Final = 20.0
 PEOPLE: Final = "uid:"
 """How the actor of a halt begins whom a person raised: a command of the drill itself."""
@@ -29,6 +33,11 @@ FAULT: Final = "half an hour later"
 async def half_an_hour(stage: Stage, drill: Drill) -> None:
     """Let thirty bars pass behind a drill and look at what is left of it."""
     await stage.exchange.admin("DELETE", "faults")
+
+    async def no_doubt() -> bool:
+        return not any(row["state"] == OrderState.UNKNOWN for row in stage.table("orders"))
+
+    await until(no_doubt, DOUBT_ENDS_S)
     passed = await stage.bars_pass(AFTER_BARS)
     stage.report.require(passed, FAULT, f"{AFTER_BARS} bars are decided by every instance that runs")
     if passed:

@@ -22,6 +22,12 @@ LOCK_HELD: Final = 79
 
 async def second_daemon(stage: Stage) -> None:
     """DRL-23: on the state of one that runs, then on its account alone."""
+    await on_the_same_state(stage)
+    await _elsewhere(stage)
+
+
+async def on_the_same_state(stage: Stage) -> None:
+    """The first half: the lock refuses it, and the first one does not notice."""
     await stage.open(guardian=False)
     second = stage.program("second", *stage.daemon.arguments)
     began_s = stage.report.inject("start", "second daemon")
@@ -37,7 +43,6 @@ async def second_daemon(stage: Stage) -> None:
         return len(stage.table("bars")) > bars + 5
 
     await stage.expect("first daemon", decided, "goes on deciding bars", REFUSED_S)
-    await _elsewhere(stage)
 
 
 async def _elsewhere(stage: Stage) -> None:
