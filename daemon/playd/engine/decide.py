@@ -318,7 +318,7 @@ def _plan_entry(r: Record, x: Record, direction: int, equity: float, reference: 
         return STOP_WRONG_SIDE
     out.limit_ticks = limit_ticks(r, direction, reference) if r.entry_is_limit != 0 else 0
     price = from_units(out.limit_ticks, r.tick_num, r.tick_den) if r.entry_is_limit != 0 else reference
-    if has_stop and direction * (price - stop_price) <= 0.0:
+    if has_stop and r.anchor_fill == 0 and direction * (price - stop_price) <= 0.0:
         return STOP_WRONG_SIDE
     target = target_ticks(r, x, direction, reference)
     if target == UNKNOWN:

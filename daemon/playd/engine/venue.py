@@ -3,6 +3,11 @@ Between an engine and a simulated venue in the same process: intents become orde
 Compiled, because backtests do it for every bar; shadow mode does the same one bar at a time.
 """
 
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
 from playd.core.units import from_units
 from playd.engine.account import apply_entry_record, apply_exit_record, leave_now
 from playd.engine.records import ENTER, EXIT
@@ -11,6 +16,9 @@ from playd.matching.book import drop_entry, protect, set_levels, submit_entry, s
 from playd.matching.compiled import part
 from playd.matching.minute import fill_due_orders, gap_test, inside_minute
 from playd.matching.records import Record, Records
+
+Ended: TypeAlias = NDArray[np.int64]
+"""How many entries ended without a fill, by the code of the reason (`matching.records.REASONS`)."""
 
 
 @part
@@ -46,6 +54,7 @@ def live_minute(
     time_ms: int,
     fills: Records,
     trades: Records,
+    ended: Ended,
     n: int,
 ) -> int:
     """
@@ -55,12 +64,12 @@ def live_minute(
     of its limit, which is what it is filled at inside a minute.
     """
     was_flat = s.dir == 0
-    n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, n)
+    n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, ended, n)
     if was_flat and s.dir != 0 and not bring_levels(s, book, terms, open_):
-        n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, n)
-    n = settle(s, r, fills, gap_test(book, terms, open_, mark_open, fills, 0), time_ms, trades, n)
+        n = settle(s, r, fills, fill_due_orders(book, terms, open_, s.cash_usdt, fills, 0), time_ms, trades, ended, n)
+    n = settle(s, r, fills, gap_test(book, terms, open_, mark_open, fills, 0), time_ms, trades, ended, n)
     count = inside_minute(book, terms, high, low, mark_high, mark_low, fills, 0)
-    return settle(s, r, fills, count, time_ms, trades, n)
+    return settle(s, r, fills, count, time_ms, trades, ended, n)
 
 
 @part
@@ -79,8 +88,11 @@ def bring_levels(s: Record, book: Records, terms: Records, price: float) -> bool
 
 
 @part
-def settle(s: Record, r: Record, fills: Records, count: int, time_ms: int, trades: Records, n: int) -> int:
-    """Tell an engine's account the first `count` events of a minute; returns the new number of trades."""
+def settle(s: Record, r: Record, fills: Records, count: int, time_ms: int, trades: Records, ended: Ended, n: int) -> int:
+    """
+    Tell an engine's account the first `count` events of a minute; returns the new number of trades. `ended` counts entries that
+    the venue did not fill, by reason.
+    """
     for i in range(count):
         f = fills[i]
         if f.event == m.ENTERED:
@@ -90,6 +102,7 @@ def settle(s: Record, r: Record, fills: Records, count: int, time_ms: int, trade
             n += 1
         elif f.event == m.ENTRY_ENDED:
             s.pending_qty = 0
+            ended[f.reason] += 1
         else:
             s.exit_qty = 0
     return n

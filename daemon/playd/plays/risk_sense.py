@@ -24,9 +24,12 @@ class RiskSense:
         self._section = "risk_model" if top.has("risk_model") else "risk"
 
     def warn(self) -> None:
-        """W506 target behind the stop, W507 level nearer than the costs, W508 stop beyond liquidation."""
+        """
+        W506 target behind the stop, W507 level nearer than the costs, W508 stop beyond liquidation, W510 limit beyond the stop.
+        """
         if self._top.has(self._section):
             self._warn_of_costs()
+            self._warn_of_limit()
             self._warn_of_liquidation()
             self._warn_of_targets()
 
@@ -44,6 +47,16 @@ class RiskSense:
             if distance is not None and distance < costs:
                 text = f"found {distance:g} % of the price, less than the {costs:g} % that fees and slippage cost"
                 self._add("W507", name, text)
+
+    def _warn_of_limit(self) -> None:
+        """A limit entry that would be filled at its stop or beyond it is refused, unless levels come from the fill."""
+        distance, offset = self._percent(self._risk.stop), self._entry.limit_offset_pct
+        if distance is not None and self._risk.anchor == "signal" and offset >= distance:
+            text = f"found a limit {offset:g} % from the close, with the stop {distance:g} % from it: every entry is refused"
+            path = "entry.limit_offset_pct"
+            self._report.add(
+                "W510", self._top.mark_of("entry"), path, f"{text}; write anchor: fill to measure it from the fill"
+            )
 
     def _warn_of_liquidation(self) -> None:
         """Liquidation of a long and of a short (play-language 10.7), without instrument tiers."""

@@ -24,7 +24,7 @@ from playd.engine.notes import NoteReader
 from playd.engine.rules import build_rules, build_state, build_terms, build_windows
 from playd.engine.trades import TradeRecord, read_trades
 from playd.market.rates import NO_FUNDING, Funding
-from playd.matching.records import Records, new_book, new_fills
+from playd.matching.records import REASONS, Records, new_book, new_fills
 from playd.plays.columns import Columns
 from playd.plays.compile import compile_program
 from playd.plays.model import Play
@@ -49,6 +49,7 @@ class BacktestResult:
         trade_rows: TRADE records, oldest first.
         equity_usdt: One value per decided execution close.
         verdicts: One code of `engine.records.VERDICTS` per decision.
+        entries_unfilled: Entries that ended at the venue without a fill, by the code of the reason.
         ended: `end_of_data`, `max_drawdown_hit` or `liquidated`.
         funding_charged: False where rates were known and none was paid.
     """
@@ -64,6 +65,7 @@ class BacktestResult:
     trade_rows: Records
     equity_usdt: NDArray[np.float64]
     verdicts: NDArray[np.int8]
+    entries_unfilled: NDArray[np.int64]
     closes_held: int
     final_equity_usdt: float
     ended: str
@@ -132,6 +134,7 @@ class BacktestResult:
                 equity_usdt=self.equity_usdt,
                 close_times_ms=self.close_times_ms,
                 verdicts=self.verdicts,
+                entries_unfilled=self.entries_unfilled,
                 closes_held=self.closes_held,
                 start_equity_usdt=self.start_equity_usdt,
                 rules=build_rules(self.play, self.instrument, self.program.base_step_ms),
@@ -276,7 +279,7 @@ def _decide_all(
     paid = funding if charge_funding else NO_FUNDING
     run["funding_row"] = np.searchsorted(paid.time_ms, window.open_time_ms[0])
     room = columns.decision_count - int(run["row"][0])
-    equity, verdicts = np.empty(room), np.empty(room, np.int8)
+    equity, verdicts, unfilled = np.empty(room), np.empty(room, np.int8), np.zeros(len(REASONS), np.int64)
     rows, strides = _signal_rows(columns)
     trades: Records = np.empty(_FIRST_ROOM, e.TRADE)
     signals, intent, fills = np.full(1, np.nan, e.SIGNALS), np.zeros(1, e.INTENT), new_fills()
@@ -286,7 +289,7 @@ def _decide_all(
     bars = loaded.open_time_ms, loaded.open, loaded.high, loaded.low, loaded.close, marks
     while True:
         records = run, state, rules, book, terms, signals, intent, fills, windows
-        outputs = trades, equity, verdicts
+        outputs = trades, equity, verdicts, unfilled
         run_bars(*records, *bars, row_open_ms, rows, strides, paid.time_ms, paid.rate, *outputs)
         if run["finished"][0]:
             break
@@ -304,6 +307,7 @@ def _decide_all(
         trade_rows=trades[: int(run["trades"][0])],
         equity_usdt=equity[:closes],
         verdicts=verdicts[:decisions],
+        entries_unfilled=unfilled,
         closes_held=int(run["closes_held"][0]),
         final_equity_usdt=float(state["cash_usdt"][0]),
         ended=ENDINGS[int(state["halted"][0])],

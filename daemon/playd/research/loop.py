@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from playd.engine.account import apply_funding_record, mark_record
 from playd.engine.decide import Windows, closes_bar, decide_record, is_open
 from playd.engine.records import HALTED_DRAWDOWN, HALTED_LIQUIDATED, NO_ACTION, RUNNING
-from playd.engine.venue import live_minute, settle, submit
+from playd.engine.venue import Ended, live_minute, settle, submit
 from playd.matching.compiled import borrowing, inlined, part
 from playd.matching.minute import close_at_end, is_quiet, match_minute
 from playd.matching.money import funding_usdt
@@ -74,13 +74,14 @@ def run_bars(
     trades: Records,
     equity: NDArray[np.float64],
     verdicts: NDArray[np.int8],
+    ended: Ended,
 ) -> None:
     """
     Run from `run.bar` to `run.end_bar`, or until `trades` is nearly full (`run.finished` stays 0: call again with more room).
 
     `columns` are the rows of SIGNALS on the decision clock, in its order; a row that the Play does not have is one NaN with
     stride 0 in `strides`, the others have stride 1. `row_open_ms` are the opens of that clock's bars. `verdicts` gets one value
-    per decision, `equity` one per decision at which the execution clock closes.
+    per decision, `equity` one per decision at which the execution clock closes; `ended` counts as in `settle`.
     """
     c = run[0]
     s = state[0]
@@ -107,9 +108,9 @@ def run_bars(
             mo, mh, ml = mark_open[bar], mark_high[bar], mark_low[bar]
             if r.anchor_fill == 0:
                 count = match_minute(book, terms, o, h, lo, mo, mh, ml, s.cash_usdt, fills)
-                written = settle(s, r, fills, count, time_ms, trades, written)
+                written = settle(s, r, fills, count, time_ms, trades, ended, written)
             else:
-                written = live_minute(s, r, book, terms, o, h, lo, mo, mh, ml, time_ms, fills, trades, written)
+                written = live_minute(s, r, book, terms, o, h, lo, mo, mh, ml, time_ms, fills, trades, ended, written)
         if s.dir != 0:
             mark_record(s, high[bar], low[bar])
         elif s.halted != RUNNING:
@@ -146,7 +147,7 @@ def run_bars(
     c.decisions, c.closes, c.closes_held, c.trades = decisions, closes, closes_held, written
     if bar < end_bar and written > room:
         return
-    _finish(run, state, rules, book, terms, close, open_ms, fills, trades, equity)
+    _finish(run, state, rules, book, terms, close, open_ms, fills, trades, equity, ended)
 
 
 @part
@@ -189,13 +190,14 @@ def _finish(
     fills: Records,
     trades: Records,
     equity: NDArray[np.float64],
+    ended: Ended,
 ) -> None:
     """The end of the window closes what is open; the last equity point shows it. No point is added."""
     c = run[0]
     last = c.end_bar - 1
     if c.bar == c.end_bar and c.end_bar > 0:
         count = close_at_end(book, terms, close[last], END_OF_DATA, fills)
-        c.trades = settle(state[0], rules[0], fills, count, open_ms[last], trades, c.trades)
+        c.trades = settle(state[0], rules[0], fills, count, open_ms[last], trades, ended, c.trades)
     if c.closes > 0:
         equity[c.closes - 1] = state[0].cash_usdt
     c.finished = 1

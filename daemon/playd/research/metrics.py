@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from playd.core.candles import Candles
 from playd.engine.records import BELOW_MIN_QTY, COOLDOWN, VERDICTS
-from playd.matching.records import Records
+from playd.matching.records import REASONS, Records
 from playd.research.equity_metrics import Metrics, equity_metrics, ratio
 from playd.research.exposure import exposure_metrics
 from playd.research.periods import period_metrics
@@ -20,7 +20,8 @@ class RunFacts:
     What metrics are made of.
 
     `equity_usdt`, `close_times_ms` and `verdicts` have one value per decided execution close, `closes_held` counts those at
-    which a position was held. `rules` is a RULES record of the run, `slippage` a fraction.
+    which a position was held. `entries_unfilled` counts entries that the venue ended, by reason. `rules` is a RULES record of
+    the run, `slippage` a fraction.
     """
 
     candles: Candles
@@ -28,6 +29,7 @@ class RunFacts:
     equity_usdt: NDArray[np.float64]
     close_times_ms: NDArray[np.int64]
     verdicts: NDArray[np.int8]
+    entries_unfilled: NDArray[np.int64]
     closes_held: int
     start_equity_usdt: float
     rules: Records
@@ -52,13 +54,17 @@ def measure(run: RunFacts) -> Metrics:
         "benchmark_return_pct": benchmark,
         "alpha_pct": None if benchmark is None else net_pct - benchmark,
         **cost_metrics(run.trade_rows, qty_unit, run.slippage, run.at_limit),
-        "entries_refused": _refusals(run.verdicts),
+        "entries_refused": _refusals(run.verdicts, run.entries_unfilled),
         **exposure_metrics(run.trade_rows, run.rules, run.candles.open_time_ms, mark_close, run.start_equity_usdt),
         "periods": period_metrics(run.equity_usdt, run.close_times_ms, run.start_equity_usdt),
     }
 
 
-def _refusals(verdicts: NDArray[np.int8]) -> dict[str, int]:
-    """How often an entry was refused, by reason; exits that could not be made are in the same list of verdicts."""
+def _refusals(verdicts: NDArray[np.int8], unfilled: NDArray[np.int64]) -> dict[str, int]:
+    """
+    How often an entry was refused, by reason: by a decision, or by the venue when its order arrived. Exits that could not be
+    made are in the same list of verdicts.
+    """
     counts = np.bincount(verdicts, minlength=len(VERDICTS))
-    return {VERDICTS[code].lower(): int(counts[code]) for code in range(COOLDOWN, BELOW_MIN_QTY + 1) if counts[code]}
+    decided = {VERDICTS[code].lower(): int(counts[code]) for code in range(COOLDOWN, BELOW_MIN_QTY + 1) if counts[code]}
+    return decided | {REASONS[code]: int(unfilled[code]) for code in np.flatnonzero(unfilled)}

@@ -156,3 +156,10 @@ def test_limit_levels_are_said_to_trade_in_backtest_and_shadow_alone(key: str) -
     play = with_risk(f"risk: {{stop_loss_pct: 5, take_profit_pct: 5, max_position_pct: 5, {key}: limit}}")
     (warning,) = [one for one in play.warnings if "W904" in one]
     assert f"W904 risk.{key}: found Limit, which backtest and shadow do" in warning
+
+
+@pytest.mark.parametrize(("anchor", "warned"), [("signal", True), ("fill", False)])
+def test_a_limit_beyond_the_stop_is_warned_of(anchor: str, warned: bool) -> None:
+    risk = f"risk: {{stop_loss_pct: 1, take_profit_pct: 5, max_position_pct: 5, anchor: {anchor}}}"
+    play = load('[close, ">", 1]', risk=f"{risk}\nentry: {{order_type: LIMIT, limit_offset_pct: 0.5}}")
+    assert any("W510 entry.limit_offset_pct: found a limit 0.5 %" in one for one in play.warnings) == warned

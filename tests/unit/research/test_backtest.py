@@ -13,7 +13,7 @@ from playd.market.rates import Funding
 from playd.plays.load import load_play
 from playd.research.backtest import BacktestResult, run_backtest
 from playd.research.saved_columns import columns_npz
-from tests.engine_desk import BTC, MINUTE_MS, START_MS, flat_candles, play_of
+from tests.engine_desk import BTC, MINUTE_MS, START_MS, candles_of, flat_candles, play_of
 from tests.unit.plays.plays_of import play_text
 
 ONCE = "entry_long: {all: [[close, '>', 50000]]}"
@@ -202,3 +202,36 @@ def test_exposure_is_marked_at_the_closes_held() -> None:
     assert metrics["max_exposure_pct"] == pytest.approx(50_000 / (10_000 - 27.5) * 100)
     assert metrics["closest_liquidation_pct"] == pytest.approx((1 - 45_226.13 / 50_000) * 100, abs=1e-4)
     assert metrics["min_margin_ratio"] == pytest.approx((5_000 + 24.75) / (250 + 24.75))
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("{order_type: LIMIT, time_in_force: IOC, limit_offset_pct: 1}", "ioc_unfilled"),
+        ("{order_type: LIMIT, time_in_force: PostOnly}", "post_only_would_take"),
+        ("{order_type: MARKET}", "insufficient_margin"),
+    ],
+)
+@pytest.mark.parametrize("anchor", ["signal", "fill"])
+def test_an_entry_that_the_venue_refuses_is_counted_by_its_reason(entry: str, reason: str, anchor: str) -> None:
+    """9.1, 10.2, 11: `entries_refused` has every reason, whoever refused."""
+    closes = [50_000.0, 50_001.0, 50_001.0]
+    candles = flat_candles(closes)
+    if reason == "insufficient_margin":  # the open is far above the close that the size was made for
+        candles = candles_of([(50_000.0, 50_000.0, 50_000.0, 50_000.0), (50_001.0,) * 4, (80_000.0,) * 4])
+    sized = f"risk_model: {{stop_loss: none, take_profit: {{type: fixed_points, value: 9000}}, anchor: {anchor}, "
+    play = play_of(actions=ONCE, account=ACCOUNT, entry=entry, risk=sized + "sizing: {model: percent_equity, value: 100}}")
+    result = run_backtest(play, candles, BTC)
+    assert result.trades == []
+    assert result.metrics["entries_refused"] == {reason: 1}
+
+
+@pytest.mark.parametrize(("anchor", "trades"), [("fill", 1), ("signal", 0)])
+def test_a_limit_may_lie_beyond_the_stop_of_the_signal_where_levels_come_from_the_fill(anchor: str, trades: int) -> None:
+    """8.4: bought 1 % lower, the stop half a percent away from the fill; the signal's own stop would be above the limit."""
+    risk_text = f"risk: {{stop_loss_pct: 0.5, take_profit_pct: 1, basis: price, max_position_pct: 10, anchor: {anchor}}}"
+    play = play_of(actions=ONCE, account="{max_leverage: 2}", entry="{order_type: LIMIT, limit_offset_pct: 1}", risk=risk_text)
+    result = run_backtest(play, flat_candles([50_000.0, 50_001.0, 49_400.0, 49_600.0]), BTC)
+    found = [(trade.entry_price, trade.stop_loss, trade.exit_reason) for trade in result.trades]
+    assert found == [(49_500.9, 49_253.4, "end_of_data")][:trades]
+    assert (result.metrics["entries_refused"] == {}) == bool(trades)
