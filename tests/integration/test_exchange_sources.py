@@ -95,12 +95,15 @@ async def test_a_capture_plays_the_candles_that_were_captured(tmp_path: PurePath
                     await recorder.run(SYMBOLS, history_ms=HISTORY_MS)
 
                 tasks.start_soon(record)
+                await minutes_pass(bench, 2)
+                for client in [*bench.exchange.clients]:
+                    client.abort()
                 await minutes_pass(bench, 4)
                 tasks.cancel_scope.cancel()
         feed = FrameFeed(FrameFile(world.disk, tmp_path / "frames.jsonl"))
 
         assert feed.symbols == SYMBOLS
-        start_ms, end_ms = feed.first_ms, feed.start_ms + 2 * MINUTE_MS
+        start_ms, end_ms = feed.first_ms, feed.start_ms + 4 * MINUTE_MS
         assert feed.start_ms - start_ms >= HISTORY_MS - MINUTE_MS
         for symbol in SYMBOLS:
             found = feed.candles(symbol, start_ms, end_ms)
