@@ -81,7 +81,10 @@ def _print_status(session: Session, data: JsonObject) -> None:
 def header_text(data: JsonObject) -> str:
     """The line above the rows: who answers, since when, how sure."""
     head = data["daemon"]
-    modes = ", ".join(f"{count} {mode}" for mode, count in sorted(head["counts"].items())) or "no instances"
+    modes = (
+        ", ".join(f"{count} {'LIVE' if mode == 'live' else mode}" for mode, count in sorted(head["counts"].items()))
+        or "no instances"
+    )
     ready = "READY" if head["ready"] else f"NOT READY ({head['step']})"
     recon = "never" if head["recon_age_s"] is None else f"{say_age(head['recon_age_s'])} ago"
     age_s = head["guardian"]["age_s"]
@@ -89,6 +92,8 @@ def header_text(data: JsonObject) -> str:
     incidents = head["incidents"]
     unseen = f" ({incidents['critical_unseen']} CRITICAL)" if incidents["critical_unseen"] else ""
     known = f"  incidents {incidents['open']}{unseen}" if incidents["open"] else ""
+    waived = ", ".join(each["check"] for each in head["waivers"])
+    known += f"  WAIVED {waived}" if waived else ""
     return (
         f"playd {head['version']}  {ready}  up {say_age(head['uptime_s'])}  {modes}  halt level {head['halt_level']}"
         f"  reconciled {recon}  guardian {guardian}  market {head['market_time'] or '?'}"

@@ -128,7 +128,9 @@ def _copy(world: World, state: PurePath, path: PurePath) -> str:
 
 def start_record(loaded: Loaded, daemon_id: str) -> Mapping[str, str]:
     """What `daemon.start` says."""
-    return {"version": __version__, "settings": loaded.digest, "daemon_id": daemon_id}
+    ceiling = loaded.ceiling
+    agreed = {"live_confirmed": "true"} if ceiling.live_confirmed else {}
+    return {"version": __version__, "settings": loaded.digest, "daemon_id": daemon_id, "ceiling": str(ceiling.mode), **agreed}
 
 
 def instances_dir(state_dir: PurePath) -> PurePath:

@@ -86,6 +86,10 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
         "incidents": _incidents(daemon),
         "guardian": {"age_s": rounded(daemon.guardian.age_s), "missing": daemon.guardian.missing},
         "journal_head": {"seq": seq, "hash": head},
+        "waivers": [
+            {"check": name, "reason": reason, "until": rfc3339(until_ms)}
+            for name, (reason, until_ms) in daemon.armings.waivers().items()
+        ],
         "accounts": [_account_line(daemon, alias) for alias in sorted(daemon.accounts.held)],
     }
     healthy = daemon.progress.ready and not any(rows.is_unhealthy(slot) for slot in shown)

@@ -39,6 +39,11 @@ def word(path: str) -> Cell:
     return cell
 
 
+def mode(row: JsonObject) -> str:
+    """The mode; real money is written so that nobody overlooks it."""
+    return "LIVE" if row["mode"] == "live" else str(row["mode"])
+
+
 def number(path: str, places: int | None = None, *, signed: bool = False) -> Cell:
     """The value of a figure, rounded for people; `?` when it is unknown, because unknown is not zero."""
 
@@ -133,7 +138,7 @@ def why_not(row: JsonObject) -> str:
 
 STATUS: Final = (
     Column("NAME", word("name")),
-    Column("MODE", word("mode")),
+    Column("MODE", mode),
     Column("STATE", word("state")),
     Column("SYMBOL", word("symbol")),
     Column("POS", position),
@@ -155,7 +160,7 @@ STATUS: Final = (
 LIST: Final = (
     Column("NAME", word("name")),
     Column("UID", word("uid")),
-    Column("MODE", word("mode")),
+    Column("MODE", mode),
     Column("ACCOUNT", word("account")),
     Column("SYMBOL", word("symbol")),
     Column("STATE", word("state")),
@@ -236,7 +241,7 @@ ADOPTED: Final = (
 
 BALANCE: Final = (
     Column("ACCOUNT", word("account")),
-    Column("MODE", word("mode")),
+    Column("MODE", mode),
     Column("UID", word("uid")),
     Column("EQUITY", number("equity", 2), right=True),
     Column("AVAILABLE", number("available", 2), right=True),

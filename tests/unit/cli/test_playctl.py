@@ -26,6 +26,11 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "stop": ("alpha",),
     "order cancel": ("pdezldnyy-axzhrv222auhxbveybjt2sm3",),
     "creds check": ("main",),
+    "adopt": ("BTCUSDT", "--to", "alpha"),
+    "orphan close": ("main/BTCUSDT",),
+    "position close": ("main/BTCUSDT",),
+    "waive": ("parity", "--until", "1d", "--reason", "small"),
+    "evidence import": (__file__,),
     "why": ("pdezldnyy-axzhrv222auhxbveybjt2sm3",),
     "incident show": ("NAKED",),
     "incident ack": NOTE,
@@ -48,6 +53,10 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
             "remove",
             "panic",
             "reset-failed",
+            "reset-state",
+            "arm",
+            "disarm",
+            "readiness",
             "enable",
             "disable",
         )
@@ -72,8 +81,10 @@ def test_the_commands_of_the_specification_are_there() -> None:
         *("version", "completion", "guardian", "explain", "health", "metrics", "slo", "limits", "events", "why", "pnl"),
         *(f"incident {word}" for word in ("list", "show", "ack", "note", "resolve")),
         *(f"notify {word}" for word in ("list", "test", "verify", "retry", "drop")),
-        *("backup now", "backup list", "backup verify", "audit verify", "config show", "creds check"),
-        "order cancel",
+        *("backup now", "backup list", "backup verify", "audit verify", "creds check"),
+        *(f"config {word}" for word in ("show", "check", "reload")),
+        *("order cancel", "position close", "adopt", "orphan list", "orphan close", "reset-state", "doctor"),
+        *("preflight", "readiness", "arm", "disarm", "waive", "evidence list", "evidence import"),
     }
     assert wanted == set(COMMANDS)
 
