@@ -15,6 +15,7 @@ from playd.market.feed import RecordedFeed
 from playd.venues.exchange import arrivals
 from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.floor import Floor
+from playd.venues.exchange.listing import MarketTerms
 from playd.world.ports import World
 from playd.world.virtual import virtual_world
 from tests.exchange_kit import BTC, START_MS, SYMBOL, Market, rows
@@ -137,11 +138,14 @@ _LIMITS = st.lists(st.tuples(st.booleans(), st.integers(1, 900), st.booleans()),
 """Of each: whether it buys, how far from the price it rests, whether it only reduces."""
 
 
-@given(st.lists(st.tuples(_CANDLE, _LEVELS, st.integers(1, FRAMES), _LIMITS), min_size=1, max_size=12))
+@given(
+    st.lists(st.tuples(_CANDLE, _LEVELS, st.integers(1, FRAMES), _LIMITS), min_size=1, max_size=12),
+    st.sampled_from((0.0, 0.02, 0.1)),
+)
 def test_followed_or_not_the_fills_are_the_same(
-    minutes: list[tuple[tuple[int, int, int], tuple[bool, int, int], int, list[tuple[bool, int, bool]]]],
+    minutes: list[tuple[tuple[int, int, int], tuple[bool, int, int], int, list[tuple[bool, int, bool]]]], participation: float
 ) -> None:
-    slow, fast = Market(wallet="3000"), Market(wallet="3000")
+    slow, fast = (Market(wallet="3000", terms=MarketTerms(participation=participation)) for _ in range(2))
     ticks = 500_000
     for (move, up, down), (long, stop, target), frames, limits in minutes:
         close = ticks + move

@@ -61,8 +61,7 @@ def meet_path(books: Books) -> bool:
     Fire the triggers and end the positions whose end in this candle the path has reached; returns whether anything happened.
 
     What ends a position is what the whole rest of the candle will say at its close (a stop it reaches goes before a target);
-    only the moment is that of the path. So the fills are those of `close_minute`, told earlier; and so are those of resting
-    limits, except where they share the candle's volume.
+    only the moment is that of the path. So the fills are those of `close_minute`, told earlier, those of resting limits too.
     """
     before = books.counter
     engaged = books.engaged()
@@ -190,7 +189,7 @@ def _meet_on_the_way(books: Books, account: Account, listing: Listing) -> None:
     rest = trigger.fraction if trigger else 1.0
     limits = _limits_met(books, account, listing, rest)
     opening = [order for order in limits if not order.reduces]
-    if opening and not books.terms.participation:
+    if opening:
         for place in _resting_limits(books, account, listing, now, reducing=False):
             account.positions[place].exposed_open_ms = books.time.open_ms
     if any(order.order_id in account.orders for order in opening):
@@ -201,7 +200,7 @@ def _meet_on_the_way(books: Books, account: Account, listing: Listing) -> None:
         ends = ends or end is not None
         if end is not None and _has_come(books, account, listing, position, end):
             _leave(books, account, position, end)
-    if len(limits) > len(opening) and not ends and not books.terms.participation:
+    if len(limits) > len(opening) and not ends:
         _resting_limits(books, account, listing, now, reducing=True)
 
 
