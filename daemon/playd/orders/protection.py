@@ -182,7 +182,10 @@ class Protection:
                 await self._climb(symbol, watch, watch.naked_since_s)
             if watch.triggering_since_s is not None:
                 await self._await_trigger(symbol, watch, watch.triggering_since_s)
+            if watch.finding is Finding.WRONG_STOP:
+                await self._set_back(symbol, watch)
             busy = busy or bool(watch.checks) or watch.naked_since_s is not None or watch.triggering_since_s is not None
+            busy = busy or watch.finding is Finding.WRONG_STOP
         return busy
 
     def _look_for_leftovers(self, symbol: str, watch: _Watch) -> None:
@@ -227,9 +230,6 @@ class Protection:
                 late = now_s - check.opened_s > _LATE_S
                 self._write_check(symbol, check, position, "late" if late else "verified")
             watch.checks.clear()
-        elif watch.finding is Finding.WRONG_STOP and watch.repair_due_s < now_s and not desk.moves.get(symbol):
-            watch.repair_due_s = now_s + _REPAIR_EVERY_S
-            desk.spawn(self._repair_symbol, symbol)
         return watch.finding
 
     async def _advance_checks(self, symbol: str, watch: _Watch) -> None:
@@ -292,9 +292,14 @@ class Protection:
                 symbol, Level.HALT, "STOP_SILENT", f"the stop on {symbol} has not fired for {now_s - since_s:.0f} s"
             )
 
-    async def _repair_symbol(self, symbol: str) -> None:
-        self._note_hand(symbol, self._watch(symbol))
-        await self._repair(symbol, self._watch(symbol))
+    async def _set_back(self, symbol: str, watch: _Watch) -> None:
+        """Set the planned stop where another one was seen, unless ours is on its way there; again until it is seen."""
+        now_s = self._desk.clock.mono_s()
+        if now_s < watch.repair_due_s or self._desk.moves.get(symbol):
+            return
+        watch.repair_due_s = now_s + _REPAIR_EVERY_S
+        self._note_hand(symbol, watch)
+        await self._repair(symbol, watch)
         await self._read(symbol)
 
     def _note_hand(self, symbol: str, watch: _Watch) -> None:
