@@ -351,7 +351,7 @@ async def test_reduce_only_without_a_position_is_gone(opened: Opened) -> None:
 async def test_orders_outside_the_rules_or_the_funds_are_told_apart(opened: Opened) -> None:
     async with opened() as stage:
         await stage.minute()
-        assert (await stage.port.place(market_order("tiny", qty="0.0001"))).reply_class is ReplyClass.LIMITS
+        assert (await stage.port.place(market_order("tiny", qty="0.001"))).reply_class is ReplyClass.LIMITS
         huge = market_order("huge", qty="100000", order_type="Limit", price=Decimal(90), time_in_force="GTC")
         assert (await stage.port.place(huge)).reply_class is ReplyClass.FUNDS
 
