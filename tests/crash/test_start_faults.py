@@ -100,7 +100,9 @@ def test_a_second_daemon_on_the_same_state_is_refused(scene: Scene) -> None:
     to_the_end(exchange, daemon)
 
 
-def test_a_state_cut_in_half_falls_back_to_the_generation_before(scene: Scene) -> None:
+def test_a_state_cut_in_half_falls_back_to_the_generation_before_and_one_of_an_older_program_is_made_anew(
+    scene: Scene,
+) -> None:
     exchange, daemon = scene
     daemon.start()
     until_position(exchange, daemon)
@@ -114,16 +116,8 @@ def test_a_state_cut_in_half_falls_back_to_the_generation_before(scene: Scene) -
     (incident,) = daemon.rows("SELECT text FROM incidents WHERE kind = 'STATE_DAMAGED'")
     assert "not a whole JSON document" in incident["text"]
     check_agreement(exchange, daemon)
-    to_the_end(exchange, daemon)
-    check_like_unkilled(ending_of(exchange, daemon, []))
-
-
-def test_a_state_of_an_older_program_is_made_anew_from_the_ledger(scene: Scene) -> None:
-    exchange, daemon = scene
-    daemon.start()
     until_position(exchange, daemon)
     daemon.kill()
-    state = daemon.state / "instances" / NAME / "state.json"
     payload, written_ms = unseal(SCHEMA, state.read_bytes(), str(state))
     payload["engine"]["version"] -= 1
     state.write_bytes(seal(SCHEMA, payload, written_ms, limit=STATE_BYTES))
