@@ -178,12 +178,12 @@ class Account:
         desk.publish()
         await self._load_rules(self._traded())
         # What the venue did before this moment may be missing here after a restore; what it does later cannot be.
-        desk.booking.recovering = self.protection.starting = True
+        desk.booking.lost.recovering = self.protection.starting = True
         report = await self._first_reconciliation()
         await self._load_rules(self._traded())
         positions = await desk.port.positions(priority=Priority.PROTECT)
         naked = await self.protection.protect_now([*positions])
-        desk.booking.recovering = self.protection.starting = False
+        desk.booking.lost.recovering = self.protection.starting = False
         desk.publish()
         return StartReport(report, tuple(naked), in_doubt)
 

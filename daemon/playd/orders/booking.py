@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from playd.core.ids import instance_tag, intent_id, is_guardians, is_ours, tag_of
-from playd.core.orders import Action, Execution, IntentClass, OrderState, VenueOrder
+from playd.core.ids import instance_tag, is_guardians, is_ours, tag_of
+from playd.core.orders import Action, Execution, OrderState, VenueOrder
 from playd.core.record import Recorder
 from playd.orders.caps import Caps
 from playd.orders.fills import Fills
@@ -17,10 +17,10 @@ from playd.orders.fold import DELIVERY, moves_position
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
+from playd.orders.lost_orders import LostOrders
 from playd.orders.machine import Contradiction, OrderEvent, event_of_status
 from playd.orders.order_book import FOREIGN, OrderBook
 from playd.orders.parts import parts_of
-from playd.orders.recovery import Origin, intent_of, origin_of, request_of
 from playd.orders.rows import OrderRow, plain, text
 
 _STOP_TYPES: Final = frozenset({"StopLoss", "PartialStopLoss", "TrailingStop"})
@@ -77,8 +77,7 @@ class Booking:
         self._journal = journal
         self._account = book.account
         self.news = News()
-        self.recovering = False
-        """Whether orders under a link id of ours that the ledger lacks are taken in again; see `recovery`."""
+        self.lost = LostOrders(ledger, book, caps)
 
     def order_seen(self, order: VenueOrder, source: str) -> OrderRow | None:
         """Book a report about an order. Returns its row, or None for a final order that was never ours."""
@@ -241,32 +240,20 @@ class Booking:
 
     def lacks(self, execution: Execution) -> bool:
         """Whether an execution belongs to an order of ours that a restored ledger has lost."""
-        return self.recovering and self._order_of(execution) is None and self._origin(execution, execution.time_ms) is not None
+        return self._order_of(execution) is None and self.lost.origin(execution, execution.time_ms) is not None
 
     def _recovered(self, order: VenueOrder) -> OrderRow | None:
         """The order as one of ours that the ledger had lost; None when it never was, or when nothing can be lost any more."""
-        origin = self._origin(order, order.created_ms) if self.recovering else None
+        origin = self.lost.origin(order, order.created_ms)
         if origin is None:
             return None
-        intent = intent_of(order, origin, self._account)
-        identity = intent_id(origin.owner, origin.cause, origin.action, 0)
-        if self._book.intent(identity) is None:
-            self._book.insert_intent(intent, b"{}", recovered=True)
-            if intent.intent_class is IntentClass.ENTRY:
-                self._caps.reserve(intent)
-        row = self._book.insert_order(intent, identity, origin.attempt, request_of(order), proved=origin.is_proved)
-        row = self._book.record(row, OrderEvent.DOUBT, "poll", detail="recovered")
+        row = self.lost.take_in(order, origin)
         found = "its decision was found again" if origin.is_proved else "its instance is known, its decision is not"
         note = f"order {order.link_id} of {origin.owner} was missing here and is taken in again: {found}"
         self._alarm("RECOVERED", "warning", order.symbol, note)
         data = {"kind": "recover", "key": order.link_id, "note": note}
         self._journal.append("recon.repair", data, account=self._account, instance=origin.owner, symbol=order.symbol)
         return row
-
-    def _origin(self, seen: VenueOrder | Execution, born_ms: int) -> Origin | None:
-        if is_guardians(seen.link_id):
-            return None
-        return origin_of(self._ledger, self._account, seen.symbol, seen.link_id, born_ms)
 
     def _introduce(self, order: VenueOrder, source: str) -> OrderRow | None:
         event = event_of_status(order.status)

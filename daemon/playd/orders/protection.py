@@ -20,6 +20,7 @@ from playd.orders.fill_check import Expected, Finding, compare, planned_stop
 from playd.orders.fills import Share
 from playd.orders.gateway import Instance
 from playd.orders.halts import Level, symbol_scope
+from playd.orders.naked_clock import NakedClock
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import OrderRow, text
 from playd.venues.port import Priority
@@ -64,9 +65,6 @@ class _Watch:
     """Whether what may be left over of a position was looked for since the symbol is flat."""
     covered_s: float = 0.0
     """When a reading last showed the position flat or under a stop."""
-    may_be_noted: bool = True
-    """The ledger may hold a beginning of nakedness, of this life or of an earlier one."""
-    counted_to_s: float = 0.0
     repair_due_s: float = 0.0
     triggering_since_s: float | None = None
     look_due_s: float = 0.0
@@ -81,6 +79,7 @@ class Protection:
         self._desk = desk
         self._exits = exits
         self._catch_up = catch_up
+        self._clock = NakedClock(desk)
         self._watches: dict[str, _Watch] = {}
         self._wake = anyio.Event()
         self.starting = False
@@ -213,14 +212,12 @@ class Protection:
         if watch.finding.naked and watch.naked_since_s is None:
             self._begin_naked(symbol, watch, now_s)
         elif not watch.finding.naked and watch.naked_since_s is not None:
-            self._count_naked(symbol, watch)
+            self._clock.count(symbol)
             watch.naked_since_s, watch.halted, watch.flattening = None, False, False
             desk.incidents.resolve("NAKED", symbol_scope(desk.alias, symbol), "the venue confirms stop or flat")
         if not watch.finding.naked:
             watch.covered_s = now_s
-        if not watch.finding.naked and watch.may_be_noted:
-            watch.may_be_noted = False
-            desk.ledger.write("DELETE FROM meta WHERE key = ?", (self._naked_key(symbol),))
+            self._clock.covered(symbol)
         self._note_triggering(watch, now_s)
         if watch.finding is Finding.VERIFIED:
             watch.flattening = False
@@ -255,7 +252,7 @@ class Protection:
     async def _climb(self, symbol: str, watch: _Watch, since_s: float) -> None:
         """The naked ladder: repair, halt, flatten."""
         desk, now_s = self._desk, self._desk.clock.mono_s()
-        self._count_naked(symbol, watch)
+        self._clock.count(symbol)
         age_s = now_s - since_s
         if age_s >= desk.settings.naked_halt_s and not watch.halted:
             watch.halted = True
@@ -421,29 +418,10 @@ class Protection:
         return self._watches.setdefault(symbol, _Watch())
 
     def _begin_naked(self, symbol: str, watch: _Watch, now_s: float) -> None:
-        """
-        Start the ladder's clock: at the first fill that no reading has found covered yet, whenever it was found out.
-
-        The clock runs over restarts: an earlier life may have known the position naked before that.
-        """
-        ledger, now_ms, key = self._desk.ledger, self._desk.clock.wall_ms(), self._naked_key(symbol)
-        since_s = max(watch.checks[0].opened_s, watch.covered_s) if watch.checks else now_s
-        watch.may_be_noted, watch.counted_to_s = True, since_s
-        noted_ms = ledger.meta(key)
-        if noted_ms is None:
-            ledger.set_meta(key, str(now_ms - round((now_s - since_s) * 1000)))
-        else:
-            since_s = min(since_s, now_s - max(0, now_ms - int(noted_ms)) / 1000)
-        watch.naked_since_s = since_s
-        watch.repair_due_s = since_s + self._desk.settings.naked_repair_s
-
-    def _naked_key(self, symbol: str) -> str:
-        return f"naked_since_ms:{self._desk.alias}/{symbol}"
-
-    def _count_naked(self, symbol: str, watch: _Watch) -> None:
-        now_s, total = self._desk.clock.mono_s(), self._desk.naked_seconds
-        total[symbol] = total.get(symbol, 0.0) + max(0.0, now_s - watch.counted_to_s)
-        watch.counted_to_s = now_s
+        """Start the ladder's clock: at the first fill that no reading has found covered yet, whenever it was found out."""
+        unseen_s = max(watch.checks[0].opened_s, watch.covered_s) if watch.checks else now_s
+        watch.naked_since_s = self._clock.begin(symbol, unseen_s)
+        watch.repair_due_s = watch.naked_since_s + self._desk.settings.naked_repair_s
 
     def _write_check(self, symbol: str, check: _Check, seen: VenuePosition | None, result: str) -> None:
         desk = self._desk
