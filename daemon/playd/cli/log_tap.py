@@ -2,18 +2,15 @@
 
 from collections import deque
 from collections.abc import Callable, MutableMapping
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import structlog
 
-from playd.control.figures import rfc3339
+from playd.control.log_lines import LineFilter
 from playd.control.protocol import JsonObject
 
 KEPT_LINES: Final = 10_000
 """About a day of a healthy daemon; the journal and the service manager's log hold the rest."""
-
-LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
 class LogTap:
@@ -41,35 +38,13 @@ class LogTap:
             raise structlog.DropEvent
         return fields
 
-    def query(
-        self,
-        *,
-        limit: int,
-        instance: str | None = None,
-        level: str | None = None,
-        event: str | None = None,
-        grep: str | None = None,
-        since_ms: int | None = None,
-        until_ms: int | None = None,
-    ) -> list[JsonObject]:
-        """The newest lines that pass every filter, oldest first."""
-        least = LEVELS.get((level or "debug").lower(), 0)
-        # Times of lines are RFC 3339 in UTC with milliseconds, so their order is that of their texts.
-        begin = rfc3339(since_ms) if since_ms is not None else ""
-        end = rfc3339(until_ms) if until_ms is not None else ""
+    def query(self, *, limit: int, wanted: LineFilter | None = None) -> list[JsonObject]:
+        """The newest lines that are wanted, oldest first."""
+        wanted = wanted or LineFilter()
         found: list[JsonObject] = []
         for line in reversed(self._lines):
             if len(found) == limit:
                 break
-            if instance is not None and line.get("instance") != instance:
-                continue
-            if LEVELS.get(str(line.get("level")), 0) < least:
-                continue
-            if str(line.get("ts", "")) < begin or (end and str(line.get("ts", "")) >= end):
-                continue
-            if event is not None and not fnmatchcase(str(line.get("event", "")), event):
-                continue
-            if grep is not None and not any(grep in str(value) for value in line.values()):
-                continue
-            found.append(line)
+            if wanted.passes(line):
+                found.append(line)
         return found[::-1]

@@ -1,5 +1,6 @@
 """Commands of `playctl` that change nothing."""
 
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import anyio
@@ -11,7 +12,7 @@ from playd.cli.moments import moment_ms
 from playd.cli.options import Session, add
 from playd.cli.stale_view import stale_fills, stale_positions, stale_status
 from playd.control.client import Unreachable, connected
-from playd.control.log_lines import log_line
+from playd.control.log_lines import LineFilter, log_line
 from playd.control.protocol import GUARDIAN_SOCKET, JsonObject
 from playd.control.render import Output, json_text, render_pairs, render_rows
 from playd.control.tables import (
@@ -29,6 +30,7 @@ from playd.control.tables import (
 )
 
 EXIT_DEGRADED: Final = 9
+AROUND_MS: Final = 60_000
 
 TargetArgument = Annotated[str | None, typer.Argument(help="Name, glob, or selector (mode=, symbol=, account=, state=).")]
 AccountOption = Annotated[str | None, typer.Option("--account", help="Only this account.")]
@@ -236,22 +238,34 @@ async def logs(
     grep: Annotated[str | None, typer.Option("--grep", help="Only lines that contain this text.")] = None,
     since: Annotated[str, typer.Option("--since", metavar="T", help="From T on: 15m, 2h, 3d ago, or a UTC time.")] = "",
     until: Annotated[str, typer.Option("--until", metavar="T", help="Before T.")] = "",
+    around: Annotated[str, typer.Option("--around", metavar="T", help="A minute before T and a minute behind it.")] = "",
+    account: AccountOption = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")] = None,
+    order: Annotated[str | None, typer.Option("--order", help="Only lines with this id of an order.")] = None,
+    intent: Annotated[str | None, typer.Option("--intent", help="Only lines with this id of an intent.")] = None,
+    backwards: Annotated[bool, typer.Option("--reverse", help="Newest first.")] = False,
 ) -> int:
     """Log lines of the daemon or of one instance; with --json a list, and with -f one object per line."""
     now_ms = session.world.clock.wall_ms()
-    query = {
-        "instance": name,
-        "level": level,
-        "event": event,
-        "grep": grep,
-        "limit": max(last, 1),
-        "since_ms": moment_ms(since, "--since", now_ms),
-        "until_ms": moment_ms(until, "--until", now_ms),
-    }
+    middle_ms = moment_ms(around, "--around", now_ms)
+    wanted = LineFilter(
+        instance=name,
+        account=account,
+        symbol=symbol,
+        order=order,
+        intent=intent,
+        level=level,
+        event=event,
+        grep=grep,
+        since_ms=moment_ms(since, "--since", now_ms) if middle_ms is None else middle_ms - AROUND_MS,
+        until_ms=moment_ms(until, "--until", now_ms) if middle_ms is None else middle_ms + AROUND_MS,
+    )
+    query = {**asdict(wanted), "limit": max(last, 1)}
     async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
         if follow:
             await client.call("subscribe", {"topics": ["logs"], "instance": name})
         lines = (await client.call("log.query", query))["data"] if last else []
+        lines = lines[::-1] if backwards else lines
         if session.as_json and not follow:
             print(json_text(lines))
             return 0
@@ -259,7 +273,9 @@ async def logs(
             _print_line(session, line)
         if follow:
             async for message in client.pushed():
-                _print_line(session, message["data"])
+                line = message["data"]
+                if line.get("topic") == "dropped" or wanted.passes(line):
+                    _print_line(session, line)
             raise Unreachable("the daemon closed the connection")
     return 0
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from playd.control.log_lines import LineFilter
 from playd.control.ops_context import OpsParts
 from playd.control.protocol import JsonObject
 from playd.core.modes import Mode
@@ -26,19 +27,9 @@ from playd.world.ports import Clock
 
 
 class LogQuery(Protocol):
-    """The newest log lines that pass every filter, oldest first."""
+    """The newest log lines that are wanted, oldest first."""
 
-    def __call__(
-        self,
-        *,
-        limit: int,
-        instance: str | None,
-        level: str | None,
-        event: str | None,
-        grep: str | None,
-        since_ms: int | None,
-        until_ms: int | None,
-    ) -> list[JsonObject]: ...
+    def __call__(self, *, limit: int, wanted: LineFilter | None = None) -> list[JsonObject]: ...
 
 
 class Presence(Protocol):

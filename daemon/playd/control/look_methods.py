@@ -3,9 +3,11 @@
 from typing import Final
 
 from playd.control import rows
+from playd.control.arming_methods import arming_row
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
+from playd.control.log_lines import LineFilter
 from playd.control.params import (
     ByName,
     Hello,
@@ -21,6 +23,7 @@ from playd.control.params import (
 from playd.control.pipeline_rows import pipeline_rows
 from playd.control.protocol import PROTOCOL, Code, JsonObject, RpcError
 from playd.control.streams import by_instance
+from playd.core.modes import Mode
 from playd.orders.halts import ALL
 from playd.orders.rows import OrderRow
 from playd.orders.verdicts import Verdicts
@@ -155,13 +158,23 @@ async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject
         "verdicts": [{"time": rfc3339(each.close_ms), "verdict": each.verdict, "detail": each.detail} for each in verdicts],
         "trades": [trade.as_json() for trade in engine.engine.trades[-10:]] if engine is not None else [],
         "pipeline": pipeline_rows(daemon, slot),
-        "next_action": _next_action(slot),
+        "arming": _arming(daemon, slot),
+        "next_action": _next_action(daemon, slot),
     }
 
 
-def _next_action(slot: Slot) -> str:
+def _arming(daemon: Daemon, slot: Slot) -> JsonObject | None:
+    """The newest permission of an instance with real money, None for others and where nobody gave one."""
+    held = daemon.armings.held(slot.record.uid) if slot.record.mode is Mode.LIVE else None
+    return None if held is None else arming_row(daemon, slot, held)
+
+
+def _next_action(daemon: Daemon, slot: Slot) -> str:
     """What to type next, by state."""
     name = slot.name
+    link = daemon.chain(slot.record) if slot.record.mode is Mode.LIVE and slot.state is State.DEGRADED else None
+    if link is not None:
+        return link.hint or link.text
     return {
         State.CREATED: f"playctl start {name}",
         State.STOPPED: f"playctl start {name}",
@@ -251,15 +264,7 @@ async def list_intents(daemon: Daemon, params: Intents, call: Call) -> list[Json
 
 
 async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[JsonObject]:
-    return daemon.query_logs(
-        limit=params.limit,
-        instance=params.instance,
-        level=params.level,
-        event=params.event,
-        grep=params.grep,
-        since_ms=params.since_ms,
-        until_ms=params.until_ms,
-    )
+    return daemon.query_logs(limit=params.limit, wanted=LineFilter(**params.model_dump(exclude={"limit"})))
 
 
 async def subscribe(daemon: Daemon, params: Subscribe, call: Call) -> JsonObject:

@@ -306,7 +306,13 @@ class EventQuery(Params):
 
 
 class LogQuery(Params):
+    """Filters of log lines, see `log_lines.LineFilter`."""
+
     instance: str | None = None
+    account: str | None = None
+    symbol: str | None = None
+    order: str | None = None
+    intent: str | None = None
     level: str | None = None
     event: str | None = None
     grep: str | None = None

@@ -416,6 +416,7 @@ PIPELINE: Final = (
     Column("GATE", word("gate")),
     Column("REFUSES", lambda row: " ".join(row["codes"])),
     Column("BOUNDS", lambda row: _bounds(row["bounds"])),
+    Column("ORIGINS", lambda row: _bounds(row["origins"]), wide=True),
 )
 
 
