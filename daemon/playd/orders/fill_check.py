@@ -57,7 +57,8 @@ def compare(expected: Expected, seen: VenuePosition) -> Finding:
 
 def planned_stop(expected: Expected, seen: VenuePosition, fallback_pct: Decimal) -> Decimal | None:
     """
-    The stop to set: the planned one, else `fallback_pct` from mark, rounded towards the market.
+    The stop to set: the planned one, else `fallback_pct` from mark, rounded towards the market; a fallback never lies further away
+    than half the way to liquidation.
 
     None when the mark is already beyond the planned stop: the position must be closed instead.
     """
@@ -65,6 +66,8 @@ def planned_stop(expected: Expected, seen: VenuePosition, fallback_pct: Decimal)
     if expected.stop is not None:
         return None if _beyond_mark(signed, expected.stop, mark) else expected.stop
     distance = mark * fallback_pct / 100
+    if seen.liq_price > 0:
+        distance = min(distance, abs(mark - seen.liq_price) / 2)
     if signed > 0:
         return ((mark - distance) / expected.tick).to_integral_value(ROUND_CEILING) * expected.tick
     return ((mark + distance) / expected.tick).to_integral_value(ROUND_FLOOR) * expected.tick

@@ -1,5 +1,6 @@
 """What counts as protected, and which stop is set where one is missing."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -46,3 +47,11 @@ def test_without_a_plan_the_stop_is_a_distance_from_mark_rounded_towards_the_mar
 
     assert planned_stop(nothing, position("1", mark="100.05"), Decimal(3)) == Decimal("97.1")
     assert planned_stop(nothing, position("-1", mark="100.05"), Decimal(3)) == Decimal("103.0")
+
+
+def test_a_fallback_lies_within_half_the_way_to_liquidation() -> None:
+    nothing = expected("1", stop=None)["BTCUSDT"]
+
+    assert planned_stop(nothing, replace(position("1", mark="100"), liq_price=Decimal(98)), Decimal(3)) == 99
+    assert planned_stop(nothing, replace(position("-1", mark="100"), liq_price=Decimal(102)), Decimal(3)) == 101
+    assert planned_stop(nothing, replace(position("1", mark="100"), liq_price=Decimal(40)), Decimal(3)) == 97
