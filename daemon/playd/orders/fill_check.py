@@ -57,8 +57,8 @@ def compare(expected: Expected, seen: VenuePosition) -> Finding:
 
 def planned_stop(expected: Expected, seen: VenuePosition, fallback_pct: Decimal) -> Decimal | None:
     """
-    The stop to set: the planned one, else `fallback_pct` from mark, rounded towards the market; a fallback never lies further away
-    than half the way to liquidation.
+    The stop to set: the planned one, else `fallback_pct` from mark, rounded towards the market; that one never lies further
+    away than half the way to liquidation.
 
     None when the mark is already beyond the planned stop: the position must be closed instead.
     """
