@@ -115,7 +115,9 @@ def test_a_past_day_is_compared_with_the_log_once_and_kept_as_evidence() -> None
         async with life.running():
             await life.register()
             await trade(life)
-            await anyio.sleep(1500.0)
+            await anyio.sleep(900.0)
+            await trade(life, 300_000)  # of the next day, which tells that this one is over
+            await anyio.sleep(200.0)
             rows = life.ledger.rows("SELECT kind, subject, passed, body FROM evidence")
 
             assert [(row["kind"], row["subject"], row["passed"]) for row in rows] == [("books_day", "main", 1)]
@@ -132,7 +134,9 @@ def test_a_day_whose_log_says_otherwise_calls_a_person() -> None:
             await trade(life)
             await anyio.sleep(400.0)
             life.ledger.write("UPDATE executions SET fee = '5' WHERE n = 2")
-            await anyio.sleep(1200.0)
+            await anyio.sleep(500.0)
+            await trade(life, 300_000)
+            await anyio.sleep(200.0)
 
             assert told(life)["BOOKS_DIFFER"] == "critical"
             assert [row["passed"] for row in life.ledger.rows("SELECT passed FROM evidence")] == [0]

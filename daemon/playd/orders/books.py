@@ -14,6 +14,7 @@ from typing import Final
 
 from playd.core.canonical import Json, canonical_json, digest
 from playd.core.errors import LinkError, VenueError
+from playd.core.modes import Environment
 from playd.core.orders import Wallet
 from playd.core.timeframes import DAY_MS
 from playd.orders.catch_up import CatchUp
@@ -30,6 +31,9 @@ DAY_AFTER_MS: Final = 5 * 60_000
 
 LATE_MS: Final = 3_600_000
 """How late an execution may turn up and still be looked for when the money does not add up."""
+
+MOST_DAYS: Final = 7
+"""How many past days are made up for, one after the other; of more only the last."""
 
 _CENT: Final = Decimal("0.01")
 _ROUNDING: Final = Decimal("0.000001")
@@ -111,15 +115,25 @@ class Books:
 
     def day_due(self) -> int | None:
         """The first UTC day (days since 1970) that is over and has not been checked; None when there is none."""
-        wallet, stored = self._desk.condition.wallet, self._desk.ledger.meta(self._day_key)
-        if wallet is None:
+        now_ms, stored = self._now_ms(), self._desk.ledger.meta(self._day_key)
+        if not now_ms:
             return None
-        today = (wallet.time_ms - DAY_AFTER_MS) // DAY_MS
+        today = (now_ms - DAY_AFTER_MS) // DAY_MS
         if stored is None:
             # The books begin in the middle of a day; the first whole one is the next.
-            self._desk.ledger.set_meta(self._day_key, str(wallet.time_ms // DAY_MS + 1))
+            self._desk.ledger.set_meta(self._day_key, str(now_ms // DAY_MS + 1))
             return None
-        return int(stored) if int(stored) < today else None
+        due = int(stored)
+        if today - due > MOST_DAYS:
+            due = today - 1  # a market in a hurry, or a daemon that was off for long
+        return due if due < today else None
+
+    def _now_ms(self) -> int:
+        """The venue's time; of a simulated market that of its newest execution: its balances have the machine's time."""
+        desk = self._desk
+        if desk.environment is Environment.LOCAL:
+            return self._catch_up.watermark_ms or 0
+        return desk.condition.wallet.time_ms if desk.condition.wallet is not None else 0
 
     async def check_day(self, day: int) -> None:
         """Compare one past day with the log and keep the result as evidence. What cannot be read is tried again."""
