@@ -21,7 +21,6 @@ from playd.market.public_feed import (
     FeedEnded,
     FeedEvent,
     FeedUp,
-    FrameRefused,
     KlineFrame,
     SymbolRefused,
     TickerFrame,
@@ -490,25 +489,3 @@ def test_timing_of_an_accelerated_market_shrinks_down_to_a_floor() -> None:
     fast = HubTiming.at_speed(60)
     assert (fast.bar_interval_s, fast.late_fetch_s, fast.stale_s, fast.proofs_of_hole) == (1.0, 2.0, 6.0, 1)
     assert HubTiming.at_speed(1).stale_s == HubTiming().stale_s
-
-
-def test_a_final_candle_that_holds_no_market_is_fetched_at_once_and_said_once_a_minute() -> None:
-    async def body() -> None:
-        async with running() as scene:
-            bars = await scene.hub.subscribe(SYMBOL, after_ms=0)
-            scene.close(1)
-            assert numbers(await take(bars, 1)) == [1]
-            scene.source.list(1, 2)
-            asked = len(scene.source.asked)
-            for _ in range(20):
-                scene.feed.deliver(FrameRefused(SYMBOL, "not a candle", closed=False))
-                await anyio.sleep(0.25)
-            assert len(scene.source.asked) == asked, "a candle that is not final yet is nothing to fetch"
-            scene.feed.deliver(FrameRefused(SYMBOL, "not a candle", closed=True))
-            scene.feed.deliver(FrameRefused("ETHUSDT", "of somebody else", closed=True))
-            before_s = scene.clock.mono_s()
-            assert numbers(await take(bars, 1)) == [2]
-            assert scene.clock.mono_s() - before_s < 0.1
-            assert scene.kinds().count(NoteKind.FRAME_REFUSED) == 1
-
-    in_virtual_time(body)

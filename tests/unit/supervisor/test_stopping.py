@@ -1,0 +1,87 @@
+"""What a stop leaves behind: nothing that could open, entries that wait at the next start, a wish that outlives the daemon."""
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from playd.supervisor.slot import Slot
+from playd.supervisor.states import State
+from tests.unit.supervisor.test_supervisor import Desk, House, crashing, house, steady
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_entries_wait_after_a_stop_until_their_time_is_over_and_books_and_venue_agree() -> None:
+    async with house(cooldown_s=0.05) as home:
+        slot = home.add("alpha", steady)
+        home.start(slot)
+        assert "cooldown" not in slot.facts.causes
+        await home.supervisor.stop(slot, "test")
+        home.start(slot)
+        assert "until books and venue agree" in slot.facts.causes["cooldown"]
+        desk = home.accounts.given = Desk()
+        home.world.clock.advance(0.05)
+        with anyio.fail_after(5):
+            while "cooldown" in slot.facts.causes:
+                await slot.touched.wait()
+        assert desk.asked == ["BTCUSDT"]
+        await home.supervisor.stop(slot, "the daemon ends", cool_down=False)
+        home.start(slot)
+        assert "cooldown" not in slot.facts.causes
+
+
+async def test_the_wait_of_entries_outlives_the_daemon() -> None:
+    async with house(cooldown_s=60.0) as home:
+        slot = home.add("alpha", crashing(RuntimeError("boom"), times=1))
+        home.start(slot)
+        with anyio.fail_after(5):
+            await slot.settled.wait()
+        assert "cooldown" in slot.facts.causes
+        kept, world = slot.record, home.world
+    async with house(world=world, cooldown_s=60.0) as home:
+        home.lives["alpha"] = steady
+        slot = home.supervisor.add(kept)
+        home.start(slot)
+        assert "cooldown" in slot.facts.causes
+
+
+async def test_an_entry_that_leaves_while_its_instance_is_stopped_is_cancelled_too() -> None:
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        home.accounts.given, desk.slot = desk, slot
+        home.start(slot)
+        await slot.settled.wait()
+        await home.commands().stop("alpha", "keep", "me")
+        assert desk.cancelled == [("uid-alpha", State.STOPPED)], "behind the end of its task nothing can leave any more"
+        assert slot.record.desired == "stopped"
+
+
+async def test_a_managed_stop_enters_no_more_ends_when_flat_and_outlives_the_daemon() -> None:
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        home.accounts.given, desk.slot, desk.working = desk, slot, True
+        hold(home, slot, "0.5")
+        home.start(slot)
+        await slot.settled.wait()
+        async with anyio.create_task_group() as group:
+            group.start_soon(home.commands().stop, "alpha", "manage", "me")
+            with anyio.fail_after(5):
+                while not desk.cancelled:
+                    await slot.touched.wait()
+            assert (slot.state, slot.record.desired) == (State.STOPPING, "flat")
+            assert home.records.load()[0].desired == "flat"
+            slot.touch()
+            await anyio.lowlevel.checkpoint()
+            assert slot.active
+            hold(home, slot, "0")
+            slot.touch()
+        assert (slot.state, slot.record.desired) == (State.STOPPED, "stopped")
+
+
+def hold(home: House, slot: Slot, qty: str) -> None:
+    """Book a position to an instance."""
+    home.records._ledger.write(
+        "INSERT OR REPLACE INTO virtual_positions (account, instance, symbol, position_idx, signed_qty, avg_price, realised,"
+        " fees, funding, opened_ms) VALUES (?, ?, ?, 0, ?, '1', '0', '0', '0', 1)",
+        (slot.record.account, slot.record.uid, slot.record.symbol, qty),
+    )
