@@ -21,6 +21,7 @@ from playd.orders.halts import Halts, Level, scopes_of
 from playd.supervisor.accounts import Accounts
 from playd.supervisor.admission import Refused
 from playd.supervisor.arming import CODES, Link
+from playd.supervisor.cool_down import CoolDown
 from playd.supervisor.edge import first_of, say
 from playd.supervisor.errors import CommandRefused, NoSuchInstance
 from playd.supervisor.instance import EngineInstance
@@ -34,12 +35,6 @@ from playd.world.ports import Clock, Random
 
 TICK_S: Final = 1.0
 """How often feeds, halts and accounts are looked at when no event says so earlier."""
-
-COOL_DOWN: Final = "cooldown"
-"""Cause of degradation while entries wait after a stop or a crash."""
-
-AGREE_AGAIN_S: Final = 5.0
-"""Time between two questions whether books and venue agree, while entries wait for that."""
 
 CANCEL_AFTER_CRASH_S: Final = 30.0
 """Resting entries of a crashed instance are cancelled when it is not running again by then."""
@@ -98,6 +93,7 @@ class Supervisor:
         self._live = live
         self._on_transition = on_transition
         self._report = report
+        self._cool_down = CoolDown(parts.clock, parts.records, parts.accounts, lambda: self._rules.cooldown_s, self.beside)
         self._group: TaskGroup | None = None
         self.slots: dict[str, Slot] = {}
         self.entries_closed = False
@@ -147,7 +143,7 @@ class Supervisor:
         # Made here, not by the task: a stop may come before it has run for the first time.
         slot.scope = anyio.CancelScope()
         self._group.start_soon(self._supervise, slot, admit, slot.scope, name=f"instance {slot.name}")
-        self._cool_down(slot)
+        self._cool_down.begin(slot)
 
     def beside(self, slot: Slot, work: Callable[[Slot], Awaitable[None]]) -> None:
         """Run something about one instance in the background. What it raises reaches nobody else, but for `RecordError`."""
@@ -183,7 +179,7 @@ class Supervisor:
         """
         if slot.active:
             if cool_down:
-                self._hold_entries(slot)
+                self._cool_down.hold(slot)
             if slot.facts.life is not Life.STOPPING:
                 slot.set(cause, life=Life.STOPPING)
             if slot.scope is not None:
@@ -332,7 +328,7 @@ class Supervisor:
         self._report("instance.restart", slot, {"delay_s": f"{verdict.delay_s:.2f}", "reason": text})
         slot.set_facts(replace(slot.facts, warm=False).with_cause("restarting", text), "crash")
         self.beside(slot, self._cancel_unless_back)
-        self._hold_entries(slot)
+        self._cool_down.hold(slot)
         await anyio.sleep(verdict.delay_s)
         slot.record = replace(slot.record, restarts=verdict.history, changed_ms=self._now_ms())
         self._parts.records.put(slot.record)
@@ -341,7 +337,7 @@ class Supervisor:
             self._give_up(slot, refused.code, refused.text)
             return False
         slot.recover("restarting")
-        self._cool_down(slot)
+        self._cool_down.begin(slot)
         return True
 
     def _give_up(self, slot: Slot, code: str, text: str) -> None:
@@ -365,39 +361,6 @@ class Supervisor:
             if (fatal := first_of(error, RecordError)) is not None:
                 raise fatal from None
             self._report("instance.beside_failed", slot, {"reason": say(error)})
-
-    def _hold_entries(self, slot: Slot) -> None:
-        """From now on entries wait. A shadow has nothing at a venue that would have to settle."""
-        if slot.record.mode is not Mode.SHADOW:
-            self._parts.records.hold_entries(slot.record.uid, self._now_ms() + round(self._rules.cooldown_s * 1000))
-
-    def _cool_down(self, slot: Slot) -> None:
-        """After a stop or a crash, in this life of the daemon or an earlier one, entries wait, and for a clean run."""
-        if self._parts.records.entries_held_until_ms(slot.record.uid):
-            waits = COOL_DOWN in slot.facts.causes
-            text = f"entries wait {self._rules.cooldown_s:g} s after a stop or a crash, and until books and venue agree"
-            slot.degrade(COOL_DOWN, text)
-            if not waits:
-                self.beside(slot, self._end_cool_down)
-
-    async def _end_cool_down(self, slot: Slot) -> None:
-        records, uid, ended = self._parts.records, slot.record.uid, slot.ended
-        while not ended.is_set():
-            until_ms = records.entries_held_until_ms(uid)
-            left_s = (until_ms - self._now_ms()) / 1000
-            if left_s > 0:
-                await anyio.sleep(min(left_s, self._rules.cooldown_s))
-                if records.entries_held_until_ms(uid) == until_ms:
-                    # Nobody waits longer than the whole time because a wall clock stepped back.
-                    records.hold_entries(uid, self._now_ms())
-                continue
-            account = self._parts.accounts.find(slot.record.account)
-            if account is None or not await account.resuming.agrees(slot.record.symbol, f"cool-down of {slot.name}"):
-                await anyio.sleep(AGREE_AGAIN_S)
-            elif records.entries_held_until_ms(uid) <= self._now_ms() and not ended.is_set():
-                records.let_entries_go(uid)
-                slot.recover(COOL_DOWN)
-                return
 
     async def _cancel_unless_back(self, slot: Slot) -> None:
         await anyio.sleep(CANCEL_AFTER_CRASH_S)
