@@ -45,7 +45,11 @@ def run_check(config: str, state: str, *, as_json: bool) -> int:
 
 
 def _settings(loaded: Loaded) -> list[Result]:
-    return [Result("settings", True, f"{loaded.locations.config_dir}, digest {loaded.digest[:16]}")]
+    unused = [pair for pair in loaded.pairs.values() if pair not in loaded.key_pairs.values()]
+    return [
+        Result("settings", True, f"{loaded.locations.config_dir}, digest {loaded.digest[:16]}"),
+        *(Result("key in variables", True, f"{pair.origin}: no account of its environment wants it") for pair in unused),
+    ]
 
 
 def _directories(world: World, loaded: Loaded) -> list[Result]:

@@ -141,12 +141,22 @@ class Pace:
 class ControlServer:
     """The control socket of one daemon."""
 
-    def __init__(self, net: Net, clock: Clock, path: PurePath, dispatcher: Dispatcher, hub: StreamHub) -> None:
+    def __init__(
+        self,
+        net: Net,
+        clock: Clock,
+        path: PurePath,
+        dispatcher: Dispatcher,
+        hub: StreamHub,
+        *,
+        clients_max: int = CONTROL_CLIENTS,
+    ) -> None:
         self._net = net
         self._clock = clock
         self._path = path
         self._dispatcher = dispatcher
         self._hub = hub
+        self._clients_max = clients_max
         self._clients = 0
         self._calls: TaskGroup | None = None
 
@@ -173,10 +183,10 @@ class ControlServer:
 
     def statistics(self) -> dict[str, float]:
         """Clients now, and the most there may be."""
-        return {"clients": self._clients, "clients_max": CONTROL_CLIENTS, **self._hub.statistics()}
+        return {"clients": self._clients, "clients_max": self._clients_max, **self._hub.statistics()}
 
     async def _serve(self, stream: ByteStream, peer: Peer) -> None:
-        if self._clients >= CONTROL_CLIENTS:
+        if self._clients >= self._clients_max:
             await self._turn_away(stream)
             return
         self._clients += 1
@@ -194,7 +204,7 @@ class ControlServer:
             self._clients -= 1
 
     async def _turn_away(self, stream: ByteStream) -> None:
-        error = RpcError(Code.BUSY, f"{CONTROL_CLIENTS} clients are connected already", closes=True)
+        error = RpcError(Code.BUSY, f"{self._clients_max} clients are connected already", closes=True)
         with anyio.move_on_after(CONTROL_WRITE_TIMEOUT_S):
             try:
                 await stream.send(encode_error(None, error))

@@ -1,7 +1,6 @@
 """Whether a halt may be lifted: its cause is gone, and venue and ledger have been found to agree twice since."""
 
 from collections.abc import Collection
-from typing import Final
 
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.desk import Desk
@@ -9,12 +8,13 @@ from playd.orders.halts import Halt, Level
 from playd.orders.reconcile import DiffClass
 from playd.orders.reconciler import Reconciler, ReconReport
 
-CLEAN_RUNS: Final = 2
-"""Reconciliations without a difference that must have followed a halt before it may be lifted."""
-
 
 class Resuming:
-    """Answers for one account. `refusal` reads at the venue and may take seconds."""
+    """
+    Answers for one account. `refusal` reads at the venue and may take seconds.
+
+    So many reconciliations without a difference as `resume_clean_runs` says must have followed a halt before it may be lifted.
+    """
 
     def __init__(self, desk: Desk, reconciler: Reconciler, breakers: BreakerWatch) -> None:
         self._desk = desk
@@ -29,7 +29,7 @@ class Resuming:
         for trip in [*self._breakers.trips, *of_instances]:
             if trip.code in codes and trip.level >= Level.HALT:
                 return f"{trip.text} is {trip.value} {trip.unit}, the limit is {trip.limit}"
-        for _ in range(CLEAN_RUNS - self._clean_since(max(halt.raised_ms for halt in halts))):
+        for _ in range(self._desk.settings.resume_clean_runs - self._clean_since(max(halt.raised_ms for halt in halts))):
             report = await self._reconciler.run("resume")
             if trouble := _trouble(report, symbol):
                 return f"account {self._desk.alias}: {trouble}"
@@ -43,7 +43,7 @@ class Resuming:
         row = self._desk.ledger.row(
             "SELECT count(*) AS n FROM (SELECT result, started_ms FROM recon_runs WHERE account = ? ORDER BY id DESC LIMIT ?)"
             " WHERE result = 'match' AND started_ms >= ?",
-            (self._desk.alias, CLEAN_RUNS, raised_ms),
+            (self._desk.alias, self._desk.settings.resume_clean_runs, raised_ms),
         )
         return 0 if row is None else int(row["n"])
 

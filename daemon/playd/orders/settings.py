@@ -47,6 +47,7 @@ class OrderSettings:
     blind_halt_s: float = 60.0
     repairs_symbol_hour: int = 3
     repairs_account_hour: int = 10
+    resume_clean_runs: int = 2
 
     @classmethod
     def of(cls, environment: Environment) -> "OrderSettings":
@@ -88,4 +89,5 @@ class OrderSettings:
             blind_halt_s=recon.blind_halt_s,
             repairs_symbol_hour=recon.repairs_symbol_hour,
             repairs_account_hour=recon.repairs_account_hour,
+            resume_clean_runs=settings.halt.resume_clean_runs,
         )

@@ -222,6 +222,25 @@ class Recon(Section):
     repairs_account_hour: Whole = _more(10, "Repairs per account and hour before a person must look.", lo=1, hi=100)
 
 
+class Halt(Section):
+    """How a halt of level 2 and above ends."""
+
+    resume_clean_runs: Whole = key(
+        2,
+        "Reconciliations without a difference that must follow a halt before a person may lift it.",
+        lo=2,
+        hi=10,
+        live=True,
+        looser="down",
+    )
+
+
+class Control(Section):
+    """The socket that `playctl` talks to."""
+
+    max_clients: Whole = key(64, "Most connections at a time.", lo=4, hi=1024)
+
+
 class Journal(Section):
     """The chained record of everything that happened."""
 
@@ -319,6 +338,8 @@ class Settings(Section):
     risk: Risk = Risk()
     breakers: Breakers = Breakers()
     recon: Recon = Recon()
+    halt: Halt = Halt()
+    control: Control = Control()
     journal: Journal = Journal()
     ledger: Ledger = Ledger()
     disk: Disk = Disk()
