@@ -27,6 +27,9 @@ PEOPLE: Final = "uid:"
 OF_A_DAY: Final = ("SLO_RECON_MATCH",)
 """Figures over a day, which one fault spoils for that long."""
 
+BY_HAND: Final = ("MANUAL_STOP",)
+"""What a drill leaves that takes a stop away by hand: the symbol is paused until a person has looked."""
+
 FAULT: Final = "half an hour later"
 
 
@@ -62,7 +65,8 @@ async def _settled(stage: Stage, drill: Drill) -> None:
 
 def _halts(stage: Stage, drill: Drill) -> list[str]:
     """Halts in force that neither a person raised nor the drill leaves to one."""
-    left = [row for row in stage.table("halts") if row["lifted_ms"] is None and row["code"] not in drill.leaves]
+    known = (*drill.leaves, *BY_HAND)
+    left = [row for row in stage.table("halts") if row["lifted_ms"] is None and row["code"] not in known]
     rows = [row for row in left if not row["actor"].startswith(PEOPLE)]
     return [f"{row['code']} level {row['level']} on {row['scope']}" for row in rows]
 

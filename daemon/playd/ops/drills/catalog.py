@@ -121,8 +121,7 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-22", 1, "hands in the app", "a person cancels the stop, moves it, cancels everything, opens and closes",
-        "each recognised; protection back within 5 s", incident="MANUAL_CLOSE", limit_s=5.0,
-        leaves=("MANUAL_CLOSE", "MANUAL_STOP"),
+        "each recognised; protection back within 5 s", incident="MANUAL_CLOSE", limit_s=5.0, leaves=("MANUAL_CLOSE",),
     ),
     Drill(
         "DRL-23", 1, "second daemon", "a second daemon on the same state, then one elsewhere on the account",
