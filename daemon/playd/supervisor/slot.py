@@ -16,15 +16,12 @@ OnTransition = Callable[["Slot", State, State, str], None]
 
 class Slot:
     """
-        Holds everything about one instance that the supervisor may ask at any moment.
+    Holds everything about one instance that the supervisor may ask at any moment.
 
-        `engine` is set while one life of it runs. `ended` is set while no task of it runs, `settled` once it is
-        more than warming, `touched` at the next event of its orders. `symbols` are those whose bars its decisions read, the traded
-    <<<<<<< HEAD
-        one first; `said` is what they read beside the bars of that one (of `plays.program.MARKET_FIELDS`).
-    =======
-        one first. `not_armed` says why it may not open positions with real money, empty once the supervisor saw that it may.
-    >>>>>>> 9a577447a2f57a828450a31e3bd2cad4427deee2
+    `engine` is set while one life of it runs. `ended` is set while no task of it runs, `settled` once it is
+    more than warming, `touched` at the next event of its orders. `symbols` are those whose bars its decisions read, the traded
+    one first; `said` is what they read beside the bars of that one (of `plays.program.MARKET_FIELDS`). `not_armed` says why it
+    may not open positions with real money, empty once the supervisor saw that it may.
     """
 
     def __init__(self, record: InstanceRecord, on_transition: OnTransition) -> None:

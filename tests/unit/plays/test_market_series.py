@@ -1,4 +1,4 @@
-"""What stands beside candles: seen at their closes where it is known, missing and told so where not (play-language 4.3, 4.12)."""
+"""What stands beside candles: seen at their closes where known, missing and told so where not (play-language 4.3, 4.12)."""
 
 from dataclasses import replace
 
