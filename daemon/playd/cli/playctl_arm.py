@@ -84,7 +84,7 @@ async def waive(
 ) -> int:
     """Let one check of readiness count as passed until a time, with --reason. Nothing of a preflight can be waived."""
     if not session.options.reason:
-        raise SettingsError("--reason is missing: a waiver says why")
+        raise typer.BadParameter("--reason is missing: a waiver says why")
     until_ms = later_ms(until, "--until", session.world.clock.wall_ms())
     params = {"check": check, "until_ms": until_ms, "reason": session.options.reason, "confirm": confirm}
     data = (await session.change("waiver.create", params))["data"]

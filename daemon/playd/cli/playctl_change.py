@@ -11,7 +11,7 @@ from playd.control.client import ControlClient, Unanswered, Unreachable, connect
 from playd.control.protocol import EXIT_OF_CODE, GUARDIAN_SOCKET, PROTOCOL, Code, JsonObject, RpcError
 from playd.control.render import json_text
 from playd.control.tables import ADOPTED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORDERS, ORPHANS, PANIC
-from playd.core.errors import PlaydError, SettingsError
+from playd.core.errors import PlaydError
 from playd.core.orders import OrderState
 
 DAEMON_ANSWERS_S: Final = 2.0
@@ -102,12 +102,12 @@ async def add_instance(
 
 
 def _own_risk(given: list[str]) -> JsonObject:
-    """Keys and values as they were typed: `true` and `false`, numbers. Raises `SettingsError`."""
+    """Keys and values as they were typed: `true` and `false`, numbers."""
     found: JsonObject = {}
     for item in given:
         name, equals, value = item.partition("=")
         if not equals:
-            raise SettingsError(f"--risk {item!r}: expected KEY=VALUE, such as gross_pct=50")
+            raise typer.BadParameter(f"--risk {item!r}: expected KEY=VALUE, such as gross_pct=50")
         whole = value.lstrip("-").isdigit()
         found[name] = value == "true" if value in ("true", "false") else int(value) if whole else value
     return found

@@ -9,7 +9,6 @@ from playd.cli.playctl_change import ConfirmOption, NameArgument
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.render import json_text
 from playd.control.tables import LIFECYCLE, Column, number, word
-from playd.core.errors import SettingsError
 
 CLOSED = (
     Column("ACCOUNT", word("account")),
@@ -39,7 +38,7 @@ async def close(
     """Close what instances hold of a symbol, reduce-only; they go on deciding. Exit 11 while some of it may remain."""
     account, slash, symbol = where.partition("/")
     if not slash or not account or not symbol:
-        raise SettingsError(f"{where!r}: expected ACCOUNT/SYMBOL, as in `playctl positions`")
+        raise typer.BadParameter(f"{where!r}: expected ACCOUNT/SYMBOL, as in `playctl positions`")
     params = {"account": account, "symbol": symbol, "pct": pct, "confirm": confirm}
     try:
         data = (await session.change("position.close", params))["data"]

@@ -1,7 +1,7 @@
 """The look at host and installation, asked of a process of its own: reading every file would hold the loop that trades."""
 
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -10,6 +10,7 @@ from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.practice import alerts_verified
 from playd.control.protocol import Code, JsonObject, RpcError
+from playd.core.modes import Environment
 
 MODULE: Final = "playd.cli.doctor"
 DIRECTORY: Final = "evidence"
@@ -32,17 +33,20 @@ async def run_doctor(daemon: Daemon, params: p.Doctor, call: Call) -> JsonObject
 
 
 def _known_here(daemon: Daemon) -> list[JsonObject]:
+    """What only the daemon can say. A guardian that nobody needs and routes that nobody has are not broken."""
     age_s, guardian_s = daemon.ops.chain.verified_age_s(), daemon.guardian.age_s
-    routes = bool(daemon.ops.alerts.routes)
-    rows: list[dict[str, Any]] = [
-        _row(
-            "journal", age_s is not None, age_s, "found whole" if age_s is not None else "not checked", "playctl audit verify"
-        ),
-        _row("guardian_heard", not daemon.guardian.missing, guardian_s, daemon.guardian.missing or "heard", "playd guardian"),
-        _row("alerts_verified", not routes or alerts_verified(daemon), None, "a code typed lately", "playctl notify test"),
+    live = any(each.environment is Environment.LIVE for each in daemon.ops.loaded.settings.accounts.values())
+    heard = not daemon.guardian.missing if live or guardian_s is not None else None
+    verified = alerts_verified(daemon) if daemon.ops.alerts.routes else None
+    whole = "found whole" if age_s is not None else "not checked yet"
+    return [
+        _row("journal", age_s is not None, age_s, whole, "playctl audit verify"),
+        _row("guardian_heard", heard, guardian_s, daemon.guardian.missing or "it answers", "playd guardian"),
+        _row("alerts_verified", verified, None, "a code that came by a route was typed within a week", "playctl notify test"),
     ]
-    return [*rows]
 
 
-def _row(check: str, good: bool, age_s: float | None, detail: str, fix: str) -> JsonObject:
-    return {"check": check, "result": "pass" if good else "fail", "age_s": age_s, "detail": detail, "fix": "" if good else fix}
+def _row(check: str, good: bool | None, age_s: float | None, detail: str, fix: str) -> JsonObject:
+    """`good` is None for what is not there at all."""
+    result = "n/a" if good is None else "pass" if good else "fail"
+    return {"check": check, "result": result, "age_s": age_s, "detail": detail, "fix": fix if good is False else ""}
