@@ -7,7 +7,7 @@ import anyio
 
 from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL, RESTING_SYMBOL
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL, RESTING_SYMBOL, SHADOW
 from playd.ops.drills.scenarios.steps import (
     BAR_MS,
     CREATE,
@@ -150,9 +150,9 @@ async def _private_socket_away(stage: Stage) -> None:
         await hand.remove_stop(HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_S, since_s=removed_s)
     await stage.expect(fault, lambda: told("critical"), "a critical incident", ALARMED_S, since_s=began_s)
-    entered = [
-        row for row in stage.table("bars") if row["verdict"] == "ENTERED" and row["processed_ms"] > _wall(stage, removed_s)
-    ]
+    polled = {row["uid"] for row in stage.table("instances") if row["name"] != SHADOW}
+    since = [row for row in stage.table("bars") if row["processed_ms"] > _wall(stage, removed_s)]
+    entered = [row for row in since if row["verdict"] == "ENTERED" and row["instance"] in polled]
     stage.report.require(not entered, fault, f"{len(entered)} entries of accounts that are only polled")
     await stage.exchange.release(SPEED)
     healed_s = await heal(stage)
