@@ -141,13 +141,6 @@ async def test_an_instance_with_real_money_is_armed_by_a_person_and_disarmed_at_
                 await someone.until("running")
                 await change_settings(someone, config, running)
                 await begin_anew(someone)
-            running.process.send_signal(signal.SIGKILL)
-            running.process.wait()
-        config.write_text(config.read_text().replace("enabled = false", "enabled = true"))
-        with daemon(config, state, port) as running:
-            await anyio.to_thread.run_sync(running.wait_for, "daemon.ready")
-            async with person(state) as someone:
-                await someone.until("running")  # the permission outlives the process, and asks for no phrase again
 
 
 async def bounds(someone: Person, gate: str) -> Any:
