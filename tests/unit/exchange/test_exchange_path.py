@@ -138,6 +138,7 @@ _LIMITS = st.lists(st.tuples(st.booleans(), st.integers(1, 900), st.booleans()),
 """Of each: whether it buys, how far from the price it rests, whether it only reduces."""
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(_CANDLE, _LEVELS, st.integers(1, FRAMES), _LIMITS), min_size=1, max_size=12),
     st.sampled_from((0.0, 0.02, 0.1)),
