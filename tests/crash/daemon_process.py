@@ -229,7 +229,7 @@ def watch_reloads(moments: Moments) -> None:
         take(runtime, settings)
         moments.reach("settings:taken")
 
-    Runtime.take_settings = watched  # type: ignore[method-assign]
+    Runtime.take_settings = watched  # type: ignore[method-assign, assignment]
 
 
 class ShortPages(Journal):

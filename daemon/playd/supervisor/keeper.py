@@ -115,7 +115,7 @@ class Keeper:
                 self._disk.remove(path)
 
     def set_all_aside(self, wall_ms: int) -> list[str]:
-        """Copy everything to `quarantine/`, then remove it; where the copies are. Raises `StateError`; what has no copy stays."""
+        """Copy everything to `quarantine/`, then remove it; where the copies are. Raises `StateError`, nothing removed then."""
         try:
             copies = [set_aside(self._disk, self._dir.parent.parent, path, wall_ms) for path in self._all()]
             self.forget()
