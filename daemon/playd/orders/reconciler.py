@@ -186,7 +186,7 @@ class Reconciler:
             self._resolver.wake()
         elif repair.kind is RepairKind.GONE:
             desk.booking.apply(desk.book.need(repair.key), OrderEvent.SEEN_CANCELLED, "poll")
-        elif repair.kind is RepairKind.SWEEP and self._may_repair(repair.symbol):
+        elif repair.kind is RepairKind.SWEEP and not desk.frozen(repair.symbol) and self._may_repair(repair.symbol):
             order_id = desk.book.need(repair.key).venue_order_id
             await desk.port.cancel(repair.symbol, venue_order_id=order_id, priority=Priority.CANCEL)
         elif repair.kind is RepairKind.HALT:
