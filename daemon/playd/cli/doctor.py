@@ -5,6 +5,7 @@ A running daemon asks the same of a process of its own, `python -m playd.cli.doc
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
 
@@ -98,5 +99,11 @@ def _row(check: Check) -> JsonObject:
     }
 
 
+def main(arguments: Sequence[str]) -> int:
+    """As a process of a daemon's own: settings, state directory, report, and `fix` or `look`."""
+    config, state, report, what = arguments
+    return run_doctor(config, state, fix=what == "fix", as_json=False, report=report)
+
+
 if __name__ == "__main__":
-    sys.exit(run_doctor(sys.argv[1], sys.argv[2], fix=sys.argv[4] == "fix", as_json=False, report=sys.argv[3]))
+    sys.exit(main(sys.argv[1:]))  # seam: the last line of a program
