@@ -59,7 +59,7 @@ class VenueTime:
 
 
 class ClockWatch:
-    """`begin` first, then `run` until cancelled. Raises `RecordError` when a halt cannot be recorded."""
+    """`run` until cancelled, and `begin` before anything is traded. Raises `RecordError` when a halt cannot be recorded."""
 
     def __init__(
         self, clock: Clock, venues: Sequence[VenueTime], halts: HaltDesk, incidents: Incidents, journal: Recorder
@@ -79,6 +79,8 @@ class ClockWatch:
                     group.start_soon(self._measure, venue, SAMPLES_AT_ONCE)
         for venue in self._venues:
             self._judge(venue)
+        if any(venue.paused for venue in self._venues):
+            self._wake()  # whoever samples already goes on at the pace of a pause
 
     async def run(self) -> None:
         """Sample every minute, and at once after a step of our own clock."""
@@ -135,5 +137,9 @@ class ClockWatch:
             wall_ms, mono_s = now_wall_ms, now_mono_s
             if abs(step_ms) > STEP_MS:
                 self._journal.append("clock.step", {"step_ms": round(step_ms)})
-                stepped, self._stepped = self._stepped, anyio.Event()
-                stepped.set()
+                self._wake()
+
+    def _wake(self) -> None:
+        """Have every venue measured at once."""
+        stepped, self._stepped = self._stepped, anyio.Event()
+        stepped.set()

@@ -146,3 +146,21 @@ def test_a_step_of_our_clock_is_journalled_and_measured_at_once() -> None:
             assert (bench.level, bench.venue_clock.offset_ms) == (0, 0.0)
 
     in_virtual_time(body)
+
+
+def test_a_venue_that_is_away_at_a_late_beginning_is_asked_again_within_seconds() -> None:
+    async def body() -> None:
+        bench = Bench()
+        bench.lost = True
+        async with anyio.create_task_group() as group:
+            group.start_soon(bench.watch.run)
+            await anyio.sleep(1.0)
+            await bench.watch.begin()
+            assert bench.level == 1
+            bench.lost = False
+            await anyio.sleep(11.0)
+            assert bench.level == 0
+            group.cancel_scope.cancel()
+        bench.life.venue.close_stream()
+
+    in_virtual_time(body)
