@@ -22,12 +22,8 @@ def test_a_command_line_starts_without_what_only_a_daemon_needs(module: str) -> 
 
 def test_the_guardian_is_small() -> None:
     assert imported_by("playd.cli.guardian").isdisjoint(
-        {"numba", "llvmlite", "numpy", "duckdb", "pydantic", "ruamel", "rich", "structlog", "pybit", "requests", "Crypto"}
+        {"numba", "llvmlite", "numpy", "duckdb", "pydantic", "ruamel", "rich", "structlog"}
     )
-
-
-def test_nothing_but_a_test_loads_another_client_of_the_venue() -> None:
-    assert imported_by("playd.cli.daemon").isdisjoint({"pybit", "requests", "Crypto"})
 
 
 def test_the_daemon_does_not_load_the_reader_of_recorded_candles_until_a_file_is_read() -> None:
