@@ -105,13 +105,6 @@ def test_the_newest_of_equal_extremes_counts() -> None:
     assert found["down"][4:].tolist() == [25.0, 0.0]
 
 
-def test_an_aroon_of_one_bar_says_which_of_two_is_the_extreme() -> None:
-    """TA-Lib begins at 2, the language at 1."""
-    high, low = np.array([5.0, 6.0, 6.0, 5.0]), np.array([1.0, 2.0, 1.0, 1.0])
-    found = run("aroon", {"high": high, "low": low}, length=1)
-    assert [found[name][1:].tolist() for name in ("up", "down")] == [[100.0, 100.0, 0.0], [0.0, 100.0, 100.0]]
-
-
 def test_with_equal_accelerations_psar_is_talibs_sar() -> None:
     rows = walk(BARS, seed=3)
     found = run("psar", rows)

@@ -352,7 +352,7 @@ REFERENCES: Mapping[str, Reference] = {
     "stoch": Reference(_stoch, size=_OSCILLATOR),
     "stochrsi": Reference(_stochrsi, size=1e7, least={"rsi_length": 2}),
     "adx": Reference(_adx, size=100),
-    "aroon": Reference(_aroon, size=100, least={"length": 2}),
+    "aroon": Reference(_aroon, size=100),
     "kc": Reference(_kc, size=100, of_price=True),
     "donchian": Reference(_donchian, least={"lower_length": 2, "upper_length": 2}),
     "supertrend": Reference(_supertrend),

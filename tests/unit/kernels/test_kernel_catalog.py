@@ -178,7 +178,7 @@ def test_outputs_are_floats_but_for_flags_and_directions() -> None:
 
 def test_lengths_and_numbers_have_the_ranges_of_the_table() -> None:
     """Lengths are 1…2000 unless the table gives another range; fast is below slow but for tsi."""
-    from_two = ["zlma", "kama", "linreg", "rsi", "cmo", "cci", "willr", "mfi", "midprice", "adx", "vortex", "dm"]
+    from_two = ["zlma", "kama", "linreg", "rsi", "cmo", "cci", "willr", "mfi", "midprice", "adx", "aroon", "vortex", "dm"]
     from_two += ["spread", "zscore"]
     ranges = {
         (spec.name, param.name): (param.lo, param.hi)

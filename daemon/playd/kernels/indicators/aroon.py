@@ -81,7 +81,7 @@ def _first(params: Params) -> int:
 
 SPEC = IndicatorSpec(
     name="aroon",
-    params=(length_param("length", 25),),
+    params=(length_param("length", 25, lo=2),),
     inputs=("high", "low"),
     outputs=(OutputSpec("up", _first), OutputSpec("down", _first), OutputSpec("osc", _first)),
     primary="osc",
