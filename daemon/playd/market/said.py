@@ -1,16 +1,19 @@
 """
 Closed bars with what the venue says beside them: mark price, funding rate, open interest (for Plays that read them).
 
-A bar of the stream gets what the ticker says when it closes. One that was fetched later gets what the venue's records say, as
-the history of a start does: those hold the mark price of every candle, the rate of every stamp and the open interest every five
-minutes, and not what was announced in between.
+A bar of the stream gets what the ticker says when it closes. One that was fetched later, or that waited (for a gap before it,
+for its instance to start again), gets what the venue's records say, as the history of a start does: those hold the mark price
+of every candle, the rate of every stamp and the open interest every five minutes, and not what was announced in between.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol
 
-from playd.core.candles import Candle, as_candles
+import anyio
+
+from playd.core.candles import Candle, Candles, as_candles
 from playd.core.errors import LinkError, VenueError
 from playd.market.bars import ClosedBar
 from playd.market.feed_watch import Revision
@@ -20,6 +23,9 @@ from playd.world.ports import Clock
 
 TICKER_MAX_AGE_S: Final = 60.0
 """A ticker that has been silent for longer says nothing of a bar that closes now."""
+
+FRESH_S: Final = 2.0
+"""The present ticker says nothing of a bar that came longer ago: it may speak of a later one."""
 
 
 class Bars(Protocol):
@@ -44,12 +50,15 @@ class SaidBars:
         self._names = tuple(names)
         self._bar: ClosedBar | None = None
         """Received, and what is said beside it is being fetched."""
+        self._stretch: Candles | None = None
+        """What the records said last: of all bars since some open, so that catching up does not ask for each."""
 
     async def receive(self) -> ClosedBar:
         """The next bar. Cancelling loses nothing. Raises `anyio.EndOfStream` when a replayed market is over."""
         if self._bar is None:
             self._bar = await self._bars.receive()
-        candle = await self._recorded(self._bar) if self._bar.late else self._heard(self._bar)
+        old = self._clock.mono_s() - self._bar.received_mono_s > FRESH_S
+        candle = await self._recorded(self._bar) if self._bar.late or old else self._heard(self._bar)
         bar, self._bar = self._bar, None
         return replace(bar, candle=candle)
 
@@ -72,12 +81,33 @@ class SaidBars:
         return _with(bar.candle, ticker, self._names)
 
     async def _recorded(self, bar: ClosedBar) -> Candle:
-        one = as_candles(bar.symbol, self._hub.step_ms, [bar.candle])
-        try:
-            found = (await self._hub.said(one, self._names)).at(0)
-        except (VenueError, LinkError):
-            return bar.candle  # nothing is entered on a late bar, and what is not known is missing
+        """Asked twice. Where nothing answers, the last price stands in for the mark, and rate and open interest are missing."""
+        found = self._kept(bar)
+        for pause_s in (0.0, self._hub.timing.retry_pause_s):
+            if found is None:
+                await anyio.sleep(pause_s)
+                with suppress(VenueError, LinkError):
+                    found = await self._read(bar)
+        if found is None:
+            return bar.candle
         return replace(bar.candle, mark=found.mark, funding_rate=found.funding_rate, open_interest=found.open_interest)
+
+    def _kept(self, bar: ClosedBar) -> Candle | None:
+        """The candle of the stretch that opens with the bar, None when it is not in there."""
+        open_ms = bar.candle.open_time_ms
+        if self._stretch is None:
+            return None
+        found = self._stretch.between(open_ms, open_ms + 1)
+        return found.at(0) if len(found) else None
+
+    async def _read(self, bar: ClosedBar) -> Candle:
+        """Reads the records from the bar until now; of the bar alone when the venue does not call it settled yet."""
+        hub, open_ms = self._hub, bar.candle.open_time_ms
+        stretch = await hub.history(bar.symbol, open_ms, await hub.market_now_ms())
+        if not len(stretch) or stretch.open_time_ms[0] != open_ms:
+            stretch = as_candles(bar.symbol, hub.step_ms, [bar.candle])
+        self._stretch = await hub.said(stretch, self._names)
+        return self._stretch.at(0)
 
 
 def _with(candle: Candle, ticker: Ticker, names: Sequence[str]) -> Candle:

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from playd.market.public_feed import KlineFrame, TickerFrame
-from playd.market.said import TICKER_MAX_AGE_S, SaidBars
+from playd.market.said import FRESH_S, TICKER_MAX_AGE_S, SaidBars
 from tests.unit.market.test_hub import STEP, SYMBOL, Scene, candle, running
 from tests.virtual_time import in_virtual_time
 
@@ -72,6 +72,42 @@ def test_a_late_bar_has_what_the_records_say_or_nothing(broken: bool) -> None:
             scene.source.broken_beside = broken
             bar = await bars.receive()
             assert bar.candle.funding_rate == (None if broken else 0.0007)
-            assert scene.source.asked_beside == [("funding_rate",)]
+            assert scene.source.asked_beside == [("funding_rate",)] * (2 if broken else 1)
+
+    in_virtual_time(body)
+
+
+def test_a_bar_that_waited_has_what_the_records_say_and_not_what_the_ticker_says_now() -> None:
+    async def body() -> None:
+        async with running() as scene, await scene.hub.subscribe(SYMBOL, after_ms=0) as alone:
+            scene.source.list(1, 2, 3, 4)
+            bars = SaidBars(alone, scene.hub, scene.clock, ("funding_rate",))
+            for number in (1, 2, 3):
+                close(scene, number)
+            await anyio.sleep(FRESH_S + 1)
+            tell(scene, SAID)
+            close(scene, 4)
+            found = [(await bars.receive()).candle.funding_rate for _ in range(4)]
+            assert found == [0.0007, 0.0007, 0.0007, -0.0002]
+            assert len(scene.source.asked_beside) == 1  # all that was missed in one reading
+
+    in_virtual_time(body)
+
+
+def test_records_that_do_not_answer_at_first_are_asked_again() -> None:
+    async def body() -> None:
+        async with running() as scene, await scene.hub.subscribe(SYMBOL, after_ms=0) as alone:
+            bars = SaidBars(alone, scene.hub, scene.clock, ("funding_rate",))
+            close(scene, 1)
+            await anyio.sleep(FRESH_S + 1)
+            scene.source.broken_beside = True
+            async with anyio.create_task_group() as tasks:
+
+                async def mend() -> None:
+                    await anyio.sleep(scene.hub.timing.retry_pause_s / 2)
+                    scene.source.broken_beside = False
+
+                tasks.start_soon(mend)
+                assert (await bars.receive()).candle.funding_rate == 0.0007
 
     in_virtual_time(body)
