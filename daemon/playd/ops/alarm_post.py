@@ -31,7 +31,7 @@ WAITING_MAX: Final = 64
 BACKOFF_MAX_S: Final = 60.0
 GIVE_UP_S: Final = 86_400.0
 FAILED_TRIES: Final = 3
-"""After so many failures a letter goes to the routes for emergencies too."""
+"""After so many failures in a row all that waits for a route goes to those for emergencies too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class _Line:
     waiting: deque[Letter] = field(default_factory=deque)
     news: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    tries: int = 0
+    """Failures since something was taken last."""
 
 
 class AlarmPost:
@@ -95,6 +97,8 @@ class AlarmPost:
                 self._say("error", "alert.lost", f"{way.name}: {line.waiting.popleft().message['kind']}")
             line.waiting.append(letter)
             line.news.set()
+            if line.tries >= FAILED_TRIES:
+                self._to_emergency(letter)  # what waits for a dead route is not only for that one to tell
 
     def _forget_old_ways(self) -> None:
         """A route that the plan no longer names is closed, and what waited for it goes with it."""
@@ -103,7 +107,6 @@ class AlarmPost:
 
     async def _serve(self, line: _Line) -> None:
         """Send one letter after the other, in order, each until it was taken or a day is over."""
-        tries = 0
         with line.scope:
             while True:
                 if not line.waiting:
@@ -111,16 +114,17 @@ class AlarmPost:
                     await line.news.wait()
                 letter = line.waiting[0]
                 error = await self._send(line.way, letter)
-                tries = tries + 1 if error else 0
+                line.tries = line.tries + 1 if error else 0
                 if error:
-                    self._say("error", "alert.failed", f"{line.way.name}, try {tries}: {error}")
-                if tries == FAILED_TRIES:
-                    self._to_emergency(letter)
+                    self._say("error", "alert.failed", f"{line.way.name}, try {line.tries}: {error}")
+                if line.tries == FAILED_TRIES:
+                    for each in [*line.waiting]:
+                        self._to_emergency(each)
                 given_up = self._world.clock.mono_s() - letter.written_s >= GIVE_UP_S
                 if (not error or given_up) and line.waiting and line.waiting[0] is letter:
                     line.waiting.popleft()
                 if error:
-                    await anyio.sleep(min(BACKOFF_MAX_S, 2.0 ** min(tries, 10)))
+                    await anyio.sleep(min(BACKOFF_MAX_S, 2.0 ** min(line.tries, 10)))
 
     def _to_emergency(self, letter: Letter) -> None:
         for way in self._ways():

@@ -92,6 +92,12 @@ def test_a_route_that_hangs_or_fails_delays_no_other_and_wakes_the_emergency_one
         assert heard[1][0] < 45.0
 
 
+def test_every_letter_behind_a_dead_route_goes_to_the_emergency_one() -> None:
+    dead = Alarm("DAEMON_DEAD", "critical", "account:a", "positions are open")
+    heard = told(Programs(call=1), PHONE, SECOND, looks=[(60, [NAKED]), (60, [NAKED, dead])])
+    assert [text for _, program, text in heard if program == "wake"] == ["CRITICAL UNCOVERED", "CRITICAL DAEMON_DEAD"]
+
+
 def test_an_emergency_route_alone_is_used_at_once() -> None:
     assert told(Programs(), SECOND, looks=[(6, [NAKED])]) == [(6.0, "wake", "CRITICAL UNCOVERED")]
 
