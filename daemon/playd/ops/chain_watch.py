@@ -18,7 +18,7 @@ import structlog
 from playd.ops.audit import BROKEN, UNREADABLE, WHOLE
 from playd.ops.journal import Journal
 from playd.ops.journal_age import outdated
-from playd.ops.segments import REMOVED
+from playd.ops.segments import REMOVED, NotPacked
 from playd.orders.halts import ALL, Halts, Level
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
@@ -91,7 +91,8 @@ class ChainWatch:
                 again_s = self.world.clock.mono_s() + (UNREAD_AGAIN_S if found == "unreadable" else VERIFY_EVERY_S)
                 if found == "whole":
                     await self.tidy()
-                self._pause_if_unknown()
+                if found == "unreadable" and not self._is_known_broken():
+                    self._pause_if_unknown()
 
     async def publish(self) -> None:
         """Put the present head into log and ledger, once it is on the medium. Raises `RecordError`."""
@@ -114,6 +115,10 @@ class ChainWatch:
         if self._older_than(UNVERIFIED_MAX_S):
             text = f"the journal was not found whole for {UNVERIFIED_MAX_S / 3600:.0f} h: `playctl audit verify`"
             self.halts.raise_level(ALL, Level.PAUSE, UNVERIFIED, text)
+
+    def _is_known_broken(self) -> bool:
+        """A break was found and told, and it halted: from then on a person decides, and no age."""
+        return any(each.kind == BROKEN_KIND for each in self.incidents.open_ones())
 
     async def verify(self, *, since: str | None = None, anchor: str | None = None) -> Finding:
         """
@@ -140,7 +145,7 @@ class ChainWatch:
         if anchor is not None:
             return "broken"
         text = f"`playd audit verify {self.journal_dir}` ended with {code}"
-        is_known = any(each.kind == BROKEN_KIND for each in self.incidents.open_ones())
+        is_known = self._is_known_broken()
         self.incidents.open(BROKEN_KIND, "critical", ALL, text)
         if not is_known:
             # A damaged file stays where it is and is found every day: who resumed in spite of it is not halted again.
@@ -151,8 +156,10 @@ class ChainWatch:
         """
         Pack what is old and remove what is not kept any longer, which is on record before it is done.
 
-        A disk that refuses is told; the next day tries again. Raises `RecordError` when the journal cannot be written.
+        The present head is published first, so that the one that checks begin with is never in a file that goes. A disk that
+        refuses is told, a damaged file too; the next day tries again. Raises `RecordError` when the journal cannot be written.
         """
+        await self.publish()
         today = datetime.fromtimestamp(self.world.clock.wall_ms() / 1000, UTC).date()
         try:
             if await self.world.process.run_module(PACKER, (str(self.journal_dir),)):
@@ -161,7 +168,7 @@ class ChainWatch:
                 self.journal.append(REMOVED, {"file": name, "last_seq": end.seq, "last_hash": end.hash})
                 await self.journal.synced()
                 self.world.disk.remove(self.journal_dir / name)
-        except OSError as error:
+        except (OSError, NotPacked) as error:
             _log.warning("journal.not_packed", msg=f"{self.journal_dir}: {error}")
 
     async def _look(self, flags: tuple[str, ...]) -> int:

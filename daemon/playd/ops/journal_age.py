@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Final
 
 from playd.ops.chain import Head, head_before
-from playd.ops.segments import GZIP_BITS, PACKED, read_file, read_segment, segment_names
+from playd.ops.segments import GZIP_BITS, PACKED, NotPacked, read_file, read_segment, segment_names
 from playd.world.ports import Disk
 
 PACK_AFTER_DAYS: Final = 7
@@ -49,7 +49,8 @@ def outdated(disk: Disk, directory: PurePath, today: date, keep_days: int) -> It
     """
     Files of more than `keep_days` ago, oldest first, each with the last record that goes with it. Never the newest file.
 
-    That record is what the next file says it follows, which is what every later check holds against. Raises `OSError`.
+    That record is what the next file says it follows, which is what every later check holds against. Raises `OSError`,
+    `NotPacked`.
     """
     names = segment_names(disk, directory)
     for name, following in pairwise(names):
@@ -64,7 +65,10 @@ def outdated(disk: Disk, directory: PurePath, today: date, keep_days: int) -> It
 def _first_line(disk: Disk, path: PurePath) -> bytes:
     data = disk.read_from(path, 0, _FIRST_LINE_BYTES)
     if path.suffix == PACKED:
-        data = zlib.decompressobj(GZIP_BITS).decompress(data, _FIRST_LINE_BYTES)
+        try:
+            data = zlib.decompressobj(GZIP_BITS).decompress(data, _FIRST_LINE_BYTES)
+        except zlib.error as error:
+            raise NotPacked(f"{path}: cannot be unpacked: {error}") from error
     return data.partition(b"\n")[0]
 
 

@@ -156,7 +156,9 @@ def verify(disk: Disk, directory: PurePath, *, since: str | None = None, anchor:
         head = reading.head
         removed |= {_end_of_removed(line) for line in _lines_with(data[: reading.good_bytes], _REMOVED)}
         anchored = anchored or any(_is(line, anchor) for line in _lines_of(data, anchor))
-    if since is None and begins is not None and begins not in removed:
+    # What a damaged first line says of the record before it is nobody's word.
+    is_told = first is not None and (first.file, first.line) == (names[0], 1)
+    if since is None and begins is not None and begins not in removed and not is_told:
         first = Damage(names[0], 1, 1, f"missing, with all up to record {begins.seq}")
     if first is None and anchor is not None and not anchored:
         first = Damage(names[-1] if names else "", 0, anchor.seq, "published head not found")

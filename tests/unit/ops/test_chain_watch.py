@@ -90,6 +90,47 @@ async def test_who_resumed_in_spite_of_known_damage_is_not_halted_again(monkeypa
             assert halts.in_force() == []
 
 
+async def test_a_break_that_a_person_has_accepted_pauses_nothing_however_long_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain_watch, "AGAIN_AFTER_S", 0.0)
+    monkeypatch.setattr(chain_watch, "LOOK_EVERY_S", 0.0)
+    world = virtual_world()
+    world.disk.mkdir(STATE)
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+    looks, codes = [anyio.Event() for _ in range(3)], iter((10, 10, 10, 10, 1, 1))
+    count = iter(range(9))
+
+    async def code_of(module: str, arguments: object) -> int:
+        code, number = next(codes, 0), next(count)
+        if number >= 5:
+            looks[2].set()
+            await anyio.sleep_forever()
+        if number in (1, 3):
+            looks[number // 2].set()
+        return code
+
+    world.process.run_module = code_of  # type: ignore[method-assign]
+    with anyio.fail_after(20):
+        async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
+            halts = Halts(ledger, world.disk, world.clock, journal, STATE)
+            incidents = Incidents(ledger, world.clock, journal)
+            watch = ChainWatch(world, STATE / "journal", journal, ledger, halts, incidents, KEEP_DAYS)
+            ledger.set_meta(chain_watch.VERIFIED_KEY, str(world.clock.wall_ms()))
+            world.clock.advance(chain_watch.UNVERIFIED_MAX_S)
+            async with anyio.create_task_group() as group:
+                group.start_soon(watch.run)
+                await looks[0].wait()
+                while not halts.in_force():
+                    await anyio.lowlevel.checkpoint()
+                world.disk.remove(halts.kill_file)
+                for halt in halts.in_force():
+                    halts.lift(halt.id, by="uid:1", note="looked at")
+                for look in looks[1:]:
+                    world.clock.advance(chain_watch.VERIFY_EVERY_S)
+                    await look.wait()
+                assert halts.in_force() == []
+                group.cancel_scope.cancel()
+
+
 async def test_what_nobody_could_verify_for_two_days_pauses_everything_until_somebody_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
