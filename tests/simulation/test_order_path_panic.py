@@ -1,17 +1,18 @@
 """Panic: flat means verified flat, a share is a share, and what remains is said."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import anyio
 
-from playd.core.orders import Action, IntentClass, OrderRequest, OrderState
+from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, VenuePosition
 from playd.orders.exits import FROZEN
 from playd.orders.fills import FillEvent
-from playd.orders.halts import Level, account_scope, instance_scope
+from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
 from playd.orders.panic import PanicScope
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S
-from playd.venues.port import Reply
+from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.venue_script import Script
@@ -271,6 +272,52 @@ def test_a_freeze_stops_a_panic() -> None:
             await anyio.sleep(120.0)
             assert len(life.venue.placed) == placed
             assert life.venue.signed() == Decimal("0.010")
+
+    in_virtual_time(body)
+
+
+def test_a_freeze_that_is_asked_again_stops_the_panic_between_them() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "hands off", actor="me")
+            life.venue.script.codes = [110074] * 1000
+            await life.account.panic(PanicScope(), actor="me", reason="test")
+            life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "hands off", actor="me")
+            await anyio.sleep(30.0)
+            life.venue.script.codes, placed = [], len(life.venue.placed)
+            await anyio.sleep(120.0)
+            assert (len(life.venue.placed), life.venue.signed()) == (placed, Decimal("0.010"))
+
+    in_virtual_time(body)
+
+
+def test_a_panic_leaves_a_frozen_symbol_in_peace_and_says_so() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.script.codes = [110074] * 1000
+            await life.account.panic(PanicScope(), actor="me", reason="test")
+            life.halts.raise_level(symbol_scope("main", SYMBOL), Level.FREEZE, "OPERATOR", "hands off", actor="me")
+        life = life.crash()
+        async with life.running():
+            reads = 0
+            read = life.venue.positions
+
+            async def counted(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+                nonlocal reads
+                reads += priority is Priority.EXIT
+                return await read(symbol, priority=priority)
+
+            life.venue.positions = counted  # type: ignore[method-assign]
+            await anyio.sleep(120.0)
+            assert 10 < reads < 60
+            assert life.venue.signed() == Decimal("0.010")
+            assert unfinished(life) == [account_scope("main")]
 
     in_virtual_time(body)
 

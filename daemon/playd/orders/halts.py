@@ -5,6 +5,7 @@ Scopes are `instance:UID`, `symbol:ACCOUNT/SYMBOL`, `account:ALIAS`, `all`. The 
 over its four. The kill file raises level 2 on `all`, which cannot be lifted while it is there.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
@@ -20,6 +21,7 @@ from playd.world.ports import Clock, Disk
 ALL: Final = "all"
 KILL_FILE: Final = "HALT"
 FILE_CODE: Final = "KILL_FILE"
+_AGAIN: Final = "asked again, behind a later command"
 
 
 class Level(IntEnum):
@@ -61,6 +63,17 @@ def scopes_of(instance_uid: str, account: str, symbol: str) -> tuple[str, str, s
     return instance_scope(instance_uid), symbol_scope(account, symbol), account_scope(account), ALL
 
 
+def freeze_of(in_force: Iterable[Halt], scopes: Iterable[str]) -> Halt | None:
+    """
+    The freeze that keeps everything of these scopes from being sent, or None: none is in force, or a panic of one of the
+    scopes came after it. Of two commands of a person the later one holds.
+    """
+    among = frozenset(scopes)
+    held = [halt for halt in in_force if halt.level >= Level.PANIC and halt.scope in among]
+    newest = max(held, key=lambda halt: halt.id, default=None)
+    return newest if newest is not None and newest.level is Level.FREEZE else None
+
+
 class Halts:
     """Levels in force, kept in memory for the gates and in the ledger for every restart."""
 
@@ -77,13 +90,18 @@ class Halts:
         """
         Raise a halt and return it once it is synced; from then on no entry of the scope leaves.
 
-        A halt of the same scope, level and code that is in force already is returned as it is. A level 2 or more on `all`
-        also writes the kill file, so that losing the ledger lifts nothing; one that is there stays as it is.
+        A halt of the same scope, level and code that is in force already is returned as it is; a panic or a freeze that the
+        other one came after is raised anew, because of two commands the later one holds. A level 2 or more on `all` also
+        writes the kill file, so that losing the ledger lifts nothing; one that is there stays as it is.
         """
         held = self._find(scope, level, code)
-        if held is not None:
+        if held is not None and not self._overtaken(held):
             return held
+        if held is not None:
+            self._write_lifted(held, actor, _AGAIN)  # one commit with the new one: a crash between them lifts nothing
         halt = self._store(scope, level, code, text, actor, evidence)
+        if held is not None:
+            self._forget(held, actor, _AGAIN)
         if scope == ALL and level >= Level.HALT and not self.kill_file_there:
             note = {"reason": text, "code": code, "actor": actor, "time_ms": halt.raised_ms}
             # A disk that refuses the file undoes nothing: the halt is on record, and in the guardian's plan.
@@ -94,6 +112,12 @@ class Halts:
 
     def _find(self, scope: str, level: Level, code: str) -> Halt | None:
         return next((halt for halt in self._in_force if (halt.scope, halt.level, halt.code) == (scope, level, code)), None)
+
+    def _overtaken(self, held: Halt) -> bool:
+        """Whether a panic or a freeze stands behind its counterpart, of whatever scope: two scopes may meet in one share."""
+        return held.level >= Level.PANIC and any(
+            other.id > held.id and other.level >= Level.PANIC and other.level is not held.level for other in self._in_force
+        )
 
     def _store(self, scope: str, level: Level, code: str, text: str, actor: str, evidence: str = "") -> Halt:
         now_ms = self._clock.wall_ms()
@@ -116,10 +140,16 @@ class Halts:
         halt = next((found for found in self._in_force if found.id == halt_id), None)
         if halt is None:
             raise Broken(f"halt {halt_id} is not in force")
-        self._ledger.write(
-            "UPDATE halts SET lifted_ms = ?, lifted_by = ?, note = ? WHERE id = ?", (self._clock.wall_ms(), by, note, halt_id)
-        )
+        self._write_lifted(halt, by, note)
         self._ledger.commit()
+        self._forget(halt, by, note)
+
+    def _write_lifted(self, halt: Halt, by: str, note: str) -> None:
+        self._ledger.write(
+            "UPDATE halts SET lifted_ms = ?, lifted_by = ?, note = ? WHERE id = ?", (self._clock.wall_ms(), by, note, halt.id)
+        )
+
+    def _forget(self, halt: Halt, by: str, note: str) -> None:
         self._in_force.remove(halt)
         self._journal.append(
             "halt.lifted", {"scope": halt.scope, "level": int(halt.level), "code": halt.code, "note": note}, actor=by
@@ -145,13 +175,8 @@ class Halts:
         return best
 
     def frozen(self, *scopes: str) -> Halt | None:
-        """
-        The freeze that keeps everything of these scopes from being sent, or None: none is in force, or a panic of one of the
-        scopes came after it. Of two commands of a person the later one holds.
-        """
-        held = [halt for halt in self._in_force if halt.level >= Level.PANIC and halt.scope in scopes]
-        newest = max(held, key=lambda halt: halt.id, default=None)
-        return newest if newest is not None and newest.level is Level.FREEZE else None
+        """The freeze that holds for these scopes; see `freeze_of`."""
+        return freeze_of(self._in_force, scopes)
 
     @property
     def kill_file_there(self) -> bool:

@@ -69,7 +69,7 @@ class Panic:
         halt stays until a person lifts it. Cancellation of the caller stops the waiting, not orders that are under way.
         """
         desk, started_s = self._desk, self._desk.clock.mono_s()
-        halt = self._raise(scope.halt_scope(desk.alias), actor, reason)
+        halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, "PANIC", reason, actor=actor)
         run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
         entries = self._entries(scope)
         cancelled = len(entries)
@@ -97,15 +97,6 @@ class Panic:
         if not flat:
             self._go_on(run)
         return report
-
-    def _raise(self, stored: str, actor: str, reason: str) -> Halt:
-        """Level 4, anew where a freeze came after the last time: of two commands of a person the later one holds."""
-        halts = self._desk.halts
-        halt = halts.raise_level(stored, Level.PANIC, "PANIC", reason, actor=actor)
-        if halts.frozen(stored, account_scope(self._desk.alias), ALL) is not None:
-            halts.lift(halt.id, by=actor, note="a panic again, behind a freeze")
-            halt = halts.raise_level(stored, Level.PANIC, "PANIC", reason, actor=actor)
-        return halt
 
     def resume(self) -> None:
         """Go on with the panics whose level an earlier life left in force. Called at start; what is flat is only verified."""
@@ -197,8 +188,10 @@ class Panic:
                     await anyio.sleep(VERIFY_GAP_S)
                     continue
                 flat_readings = 0
-                for position in open_now:
-                    await self._close(run, position, closing)
+                driven = [await self._close(run, position, closing) for position in open_now]
+                if not any(driven):
+                    # A narrower freeze holds what is left, or another exit is at it: the venue is not asked without a pause.
+                    await anyio.sleep(_REPEAT_S)
                 await self._wait_for_closing(run)
         return False
 
@@ -239,10 +232,14 @@ class Panic:
             run.before.setdefault(position.symbol, position)
         return open_now
 
-    async def _close(self, run: _Run, position: VenuePosition, closing: TaskGroup) -> None:
-        """One closing intent per owner and per piece of the venue's largest market order, each driven from its birth on."""
+    async def _close(self, run: _Run, position: VenuePosition, closing: TaskGroup) -> bool:
+        """
+        One closing intent per owner and per piece of the venue's largest market order, each driven from its birth on. False
+        when nothing of the position is being closed.
+        """
         desk, rules = self._desk, self._desk.instrument(position.symbol)
         driven = {intent.instance for intent in self._unfinished(run) if intent.symbol == position.symbol}
+        closes = bool(driven)
         for owner, signed in self._parts(run.scope, position):
             # An intent that is not done climbs its own ladder; a second one beside it would only race with it.
             rest = Decimal(0) if owner in driven else abs(signed)
@@ -252,11 +249,15 @@ class Panic:
                 run.leg += 1
                 intent = _flatten_intent(run, desk.alias, owner, position, piece, Side.SELL if signed > 0 else Side.BUY)
                 verdict = await self._exits.begin(intent, Instance(owner, "", position.symbol, 0))
-                if verdict.has_order:
-                    identity = f"{owner}/{run.cause}/{Action.FLATTEN}/{run.leg}"
-                    run.intents.append(identity)
-                    if not desk.spawn(self._exits.finish, identity):
-                        closing.start_soon(self._exits.finish, identity)
+                if not verdict.has_order:
+                    run.problems.append(f"{position.symbol}: {verdict.text}")
+                    break
+                closes = True
+                identity = f"{owner}/{run.cause}/{Action.FLATTEN}/{run.leg}"
+                run.intents.append(identity)
+                if not desk.spawn(self._exits.finish, identity):
+                    closing.start_soon(self._exits.finish, identity)
+        return closes
 
     def _parts(self, scope: PanicScope, position: VenuePosition) -> list[tuple[str, Decimal]]:
         """

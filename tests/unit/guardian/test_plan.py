@@ -77,6 +77,15 @@ def test_a_frozen_scope_freezes_what_stands_in_it(scope: str) -> None:
     assert not position.frozen
 
 
+def test_a_panic_behind_a_freeze_thaws_the_plan() -> None:
+    frozen = Halt(1, "account:main", Level.FREEZE, "OPERATOR", "", "uid:0(root)", 1)
+    panic = replace(frozen, id=2, level=Level.PANIC)
+    (one,) = plan_of(share("0.5"), halts=(panic, frozen)).accounts
+    assert (one.frozen, one.positions[0].frozen) == (False, False)
+    (one,) = plan_of(share("0.5"), halts=(replace(panic, scope="symbol:main/BTCUSDT"), frozen)).accounts
+    assert (one.frozen, one.positions[0].frozen) == (True, False)
+
+
 def test_a_plan_comes_back_from_the_disk_as_it_was() -> None:
     halt = Halt(3, "all", Level.HALT, "OPERATOR", "why", "uid:0(root)", 7)
     plan = plan_of(share("-0.5"), orders=(entry_order(),), halts=(halt, replace(halt, id=0, code="KILL_FILE")))

@@ -74,6 +74,27 @@ def test_the_same_cause_is_raised_once(world: VirtualWorld) -> None:
     assert halts.raise_level(SCOPES[0], Level.HALT, "A", "why again") == first
 
 
+@pytest.mark.parametrize(
+    "scopes", [("account:main",) * 3, ("account:main", "symbol:main/BTCUSDT", "account:main"), (ALL, ALL, ALL)], ids=str
+)
+@pytest.mark.parametrize("asked", [Level.PANIC, Level.FREEZE])
+def test_of_panic_and_freeze_the_one_asked_last_holds_over_restarts(
+    world: VirtualWorld, asked: Level, scopes: tuple[str, str, str]
+) -> None:
+    ledger, halts = opened(world)
+    counter = Level.FREEZE if asked is Level.PANIC else Level.PANIC
+    first = halts.raise_level(scopes[0], asked, "A", "why")
+    halts.raise_level(scopes[1], counter, "B", "no")
+    again = halts.raise_level(scopes[2], asked, "A", "yes")
+
+    assert (halts.frozen(*SCOPES) is not None) is (asked is Level.FREEZE)
+    assert first not in halts.in_force()
+    assert halts.raise_level(scopes[2], asked, "A", "yes, yes") == again
+    ledger._connection.close()
+    _, halts = opened(world)
+    assert (halts.frozen(*SCOPES) is not None) is (asked is Level.FREEZE)
+
+
 def test_rules_lift_their_own_pauses_and_nothing_higher(world: VirtualWorld) -> None:
     _, halts = opened(world)
     halts.raise_level(SCOPES[0], Level.PAUSE, "BLIND", "x")

@@ -8,7 +8,7 @@ from playd.core.instrument import Instrument
 from playd.core.orders import Side
 from playd.orders.fills import Share
 from playd.orders.guardian.plan import AccountPlan, PlannedHalt, PlannedPosition, PlannedShare
-from playd.orders.halts import Halt, Level, scopes_of
+from playd.orders.halts import ALL, Halt, account_scope, freeze_of, scopes_of
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import OrderRow
 
@@ -29,14 +29,14 @@ def account_plan(place: AccountPlan, held: Held, halts: Sequence[Halt], *, fallb
 
     Foreign shares are nobody's plan. An entry that may still fill is planned with the stop that it carries.
     """
-    frozen = {halt.scope for halt in halts if halt.level is Level.FREEZE}
     positions = []
     for symbol in sorted({share.symbol for share in held.shares} | {row.symbol for row in held.orders}):
         planned = _position(symbol, held, fallback_pct)
         if planned is not None:
-            is_frozen = any(frozen & set(scopes_of(each.owner, place.alias, symbol)) for each in planned.shares)
+            scopes = [scopes_of(each.owner, place.alias, symbol) for each in planned.shares]
+            is_frozen = any(freeze_of(halts, each) is not None for each in scopes)
             positions.append(replace(planned, frozen=is_frozen, flatten=flatten))
-    whole = bool(frozen & {f"account:{place.alias}", "all"})
+    whole = freeze_of(halts, (account_scope(place.alias), ALL)) is not None
     return replace(place, positions=tuple(positions), frozen=whole)
 
 
