@@ -134,7 +134,7 @@ def test_a_broken_play_is_6_with_its_place(running: DaemonProcess, tmp_path: Pat
 def test_live_is_refused_with_its_reason(running: DaemonProcess) -> None:
     result = ctl(running.state, "add", str(EMA), "--as", "real", "--mode", "live", "--account", "live")
     assert result.returncode == 8
-    assert "arming" in result.stderr
+    assert "no account 'live' is configured" in result.stderr
 
 
 def test_reconcile_finds_ledger_and_venue_the_same(running: DaemonProcess) -> None:

@@ -149,13 +149,14 @@ def test_the_service_manager_hears_the_truth(scene: tuple[ExchangeProcess, Daemo
 
 
 def everything_told(path: Path) -> list[bytes]:
-    """The answers of every method that takes no parameters: none of them may hold a key, as no file and no log line may."""
+    """The answers of every look that needs no more than a name: none may hold a key, as no file and no log line may."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(30.0)
         client.connect(str(path))
         answers = []
         for method in (name for name, (params, _) in LOOKS.items() if not params.model_json_schema().get("required")):
-            client.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}).encode() + b"\n")
+            asked = {"name": NAME} if method == "preflight.run" else {}
+            client.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": asked}).encode() + b"\n")
             answers.append(b"")
             while not answers[-1].endswith(b"\n"):
                 answers[-1] += client.recv(1 << 20)

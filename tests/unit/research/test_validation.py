@@ -138,6 +138,7 @@ def a_folder_with_one_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(("run", "code"), [(lambda: Verdict("things", 3), 0), (lambda: Verdict("things"), 10), (fails, 10)])
 def test_the_command_ends_with_10_unless_every_check_passed(run: Any, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check that looked at nothing has not passed, and one that breaks is a line like the others."""
+    monkeypatch.setattr(validate, "_compile", lambda world: Verdict("kernels", 1))
     monkeypatch.setattr(
         validate, "checks_of", lambda tier, plays, golden: [Check("mine", run), Check("good", lambda: Verdict("x", 1))]
     )
@@ -146,12 +147,14 @@ def test_the_command_ends_with_10_unless_every_check_passed(run: Any, code: int,
     answer = orjson.loads(done.stdout)
     assert answer["ok"] is (code == 0)
     assert [(row["check"], row["ok"]) for row in answer["checks"]] == [
+        ("kernels compile", True),
         ("Plays parse", True),
         ("mine", code == 0),
         ("good", True),
     ]
     lines = CliRunner().invoke(app, ["validate", "quick"]).stdout.splitlines()
-    assert [line[:4] for line in lines] == ["pass", "FAIL" if code else "pass", "pass", "FAIL" if code else "pass"]
+    outcome = "FAIL" if code else "pass"
+    assert [line[:4] for line in lines] == ["pass", "pass", outcome, "pass", outcome]
 
 
 @pytest.mark.usefixtures("a_folder_with_one_play")
