@@ -190,8 +190,8 @@ async def begin_anew(someone: Person) -> None:
     assert (await someone.refused("instance.reset_state", name="mine")).details["phrase"] == "RESET mine"
     (kept, *_) = (await someone.do("instance.reset_state", name="mine", confirm="RESET mine"))["set_aside"]
     assert kept.endswith("instances/mine/state.json")
-    await someone.do("instance.start", name="mine")
-    await someone.until("running")
+    started = await someone.do("instance.start", name="mine")
+    assert [each["code"] for each in started["reasons"]] == ["cooldown"], "it is warm; only its entries wait for a while"
 
 
 async def arm(someone: Person, directory: Path) -> None:

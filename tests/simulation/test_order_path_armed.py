@@ -3,6 +3,8 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import anyio
+
 from playd.core.modes import Environment
 from playd.orders.account import Account
 from playd.orders.desk import OwnLimits
@@ -51,5 +53,20 @@ def test_an_instance_is_bound_by_its_own_limits_and_by_those_of_its_step_while_o
             assert order.qty == Decimal("0.005")
         account.desk.settings = replace(account.desk.settings, limits=replace(limits, micro_order_usd=Decimal(130)))
         assert account.desk.settings_of("abcd2345").limits.order_usd == Decimal(130), "a reload reaches every instance"
+
+    in_virtual_time(body)
+
+
+def test_a_guardian_that_is_heard_after_the_reconciliation_makes_the_account_ready() -> None:
+    async def body() -> None:
+        life, account = life_with_real_money()
+        account.guardian_is("the guardian was not heard yet")
+        async with life.running(connect=False):
+            life.venue.connect()
+            await anyio.sleep(5)  # virtual
+            assert account.desk.condition.reconciled
+            account.guardian_is("")
+            with anyio.fail_after(1):
+                await account.wait_ready()
 
     in_virtual_time(body)

@@ -241,7 +241,7 @@ class GuardianLink:
         for place in self._parts.places.values():
             account = self._parts.accounts.find(place.alias)
             if account is not None and place.environment is Environment.LIVE:
-                account.desk.condition.guardian_missing = missing
+                account.guardian_is(missing)
 
     def _import_records(self) -> None:
         """What the guardian did since we last looked becomes incidents and halts here, once."""

@@ -272,8 +272,13 @@ class Account:
                 await self.desk.changed(row.link_id, within_s)
         return self.desk.book.need(row.link_id)
 
+    def guardian_is(self, missing: str) -> None:
+        """Take note why the guardian cannot be counted on, or with the empty text that it can: also that may make it ready."""
+        self.desk.condition.guardian_missing = missing
+        self._events.note_ready()
+
     async def wait_ready(self) -> None:
-        """Return once the account takes entries: private stream up and a clean reconciliation since."""
+        """Return once the account takes entries: private stream up, a clean reconciliation since, and no guardian lacking."""
         await self._events.ready.wait()
 
     async def _instances_settled(self) -> None:

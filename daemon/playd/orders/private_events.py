@@ -64,6 +64,11 @@ class PrivateEvents:
             if self._desk.has_news:
                 self._desk.publish()
 
+    def note_ready(self) -> None:
+        """Called when anything that readiness hangs on has come."""
+        if not self._desk.condition.not_ready():
+            self.ready.set()
+
     def _apply(self, event: PrivateEvent) -> None:
         if isinstance(event, ExecutionUpdate):
             self._desk.booking.executed(event.execution, "stream")
@@ -102,8 +107,7 @@ class PrivateEvents:
 
     async def _reconcile(self, trigger: str) -> None:
         await self._reconciler.run(trigger)
-        if not self._desk.condition.not_ready():
-            self.ready.set()
+        self.note_ready()
 
 
 def _waiting(events: MemoryObjectReceiveStream[PrivateEvent]) -> PrivateEvent | None:
