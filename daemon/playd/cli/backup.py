@@ -88,7 +88,7 @@ def restore_backup(options: BackupOptions, world: World | None = None, ask: Call
     world.disk.mkdir(state)  # on a new disk there is none yet
     lock = world.disk.lock(state / "playd.lock", f"pid {world.process.pid} restores {folder.name}\n")
     try:
-        manifest = checked(world.disk, folder)
+        manifest, _ = checked(world.disk, folder)
         phrase = f"RESTORE {manifest.name}"
         if not _agreed(world, options, phrase, ask):
             return PHRASE_NEEDED

@@ -16,8 +16,11 @@ from playd import __version__
 from playd.control.render import json_text
 from playd.core.errors import PlaydError, SettingsError, StateError
 from playd.ops.backup import FOLDER, LEDGER, make_backup
+from playd.ops.chain_watch import missing_tail
 from playd.ops.journal import open_journal
 from playd.orders.fold import fold
+from playd.orders.halts import ALL, Halts, Level
+from playd.orders.ledger import Ledger
 from playd.orders.migration import bring_up, missing, readable
 from playd.orders.rows import execution_row
 from playd.orders.schema import SCHEMA_VERSION
@@ -124,9 +127,17 @@ def _wrong_shares(connection: sqlite3.Connection) -> list[str]:
 
 
 async def _record(world: World, loaded: Loaded, steps: list[str], backup: str) -> int:
-    """The migration in the journal, which goes on behind its own end."""
-    opened = open_journal(world, loaded.locations.state_dir / "journal", loaded.settings.journal, version=__version__)
-    async with opened as (journal, _):
-        journal.append("daemon.migrated", {"steps": len(steps), "backup": backup}, actor=f"uid:{world.process.uid}()")
-        await journal.synced()
+    """The migration in the journal, which goes on behind its own end; one that is damaged halts, as at a start."""
+    state = loaded.locations.state_dir
+    ledger = Ledger.open(world.disk, world.clock, state / LEDGER)
+    try:
+        opened = open_journal(world, state / "journal", loaded.settings.journal, version=__version__)
+        async with opened as (journal, damage):
+            if damage := damage or missing_tail(ledger, journal.begun_behind):
+                halts = Halts(ledger, world.disk, world.clock, journal, state)
+                halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", damage)
+            journal.append("daemon.migrated", {"steps": len(steps), "backup": backup}, actor=f"uid:{world.process.uid}()")
+            await journal.synced()
+    finally:
+        ledger.close()
     return 0

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import PurePath
 from typing import Final
 
+from playd.core.errors import PlaydError
 from playd.ops.backup import backups
 from playd.ops.ballast import Ballast
 from playd.ops.state_files import look
@@ -54,7 +55,7 @@ def doctor(patient: Patient) -> list[Check]:
 def _looked(name: str, check: Callable[[Patient], Check], patient: Patient) -> Check:
     try:
         return check(patient)
-    except (OSError, sqlite3.Error, ValueError) as error:
+    except (OSError, sqlite3.Error, ValueError, PlaydError) as error:
         return Check(name, "unknown", f"could not be looked at: {error}")
 
 

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Final
 
 from playd.core.canonical import canonical_json
+from playd.core.errors import StateError
 from playd.ops.backup import LEDGER, BackupError, Manifest, read_manifest, verify_backup
 from playd.orders.migration import missing, readable
 from playd.orders.schema import SCHEMA_VERSION
@@ -32,8 +33,12 @@ class Restored:
     older: bool
 
 
-def checked(disk: Disk, folder: PurePath) -> Manifest:
-    """The manifest of a backup that is whole and that this program can read. Raises `BackupError` naming what is wrong."""
+def checked(disk: Disk, folder: PurePath) -> tuple[Manifest, bool]:
+    """
+    The manifest of a backup that is whole and that this program can read, and whether its ledger must be migrated.
+
+    Raises `BackupError` naming what is wrong.
+    """
     faults = verify_backup(disk, folder)
     if faults:
         raise BackupError(f"{folder}: this backup is not whole: {'; '.join(faults)}")
@@ -43,7 +48,11 @@ def checked(disk: Disk, folder: PurePath) -> Manifest:
         if version > SCHEMA_VERSION and not readable(connection, version):
             found = f"its ledger has schema {version}, this program knows {SCHEMA_VERSION}"
             raise BackupError(f"{folder}: made by playd {manifest.version}: {found}; restore it with the program that made it")
-    return manifest
+        try:
+            older = bool(missing(connection))
+        except StateError as error:
+            raise BackupError(f"{folder}: made by playd {manifest.version}: {error}") from error
+    return manifest, older
 
 
 def restore(disk: Disk, state_dir: PurePath, folder: PurePath, wall_ms: int) -> Restored:
@@ -54,7 +63,7 @@ def restore(disk: Disk, state_dir: PurePath, folder: PurePath, wall_ms: int) -> 
     leaves a halted directory with the old ledger (at worst without the commits that were still in its log) or the new one,
     and the same command can be given again. Raises `BackupError`, `OSError`.
     """
-    manifest = checked(disk, folder)
+    manifest, older = checked(disk, folder)
     note = {"reason": f"restored from {manifest.name}", "code": "RESTORED", "actor": "playd restore", "time_ms": wall_ms}
     disk.write_replace(state_dir / KILL_FILE, canonical_json(note), keep_previous=False)
     incoming = state_dir / _INCOMING
@@ -70,8 +79,6 @@ def restore(disk: Disk, state_dir: PurePath, folder: PurePath, wall_ms: int) -> 
     for relative in sorted(manifest.files.keys() - {LEDGER}):
         disk.mkdir((state_dir / relative).parent)
         disk.write_replace(state_dir / relative, disk.read_bytes(folder / relative), keep_previous=False)
-    with contextlib.closing(disk.open_sqlite(state_dir / LEDGER, read_only=True)) as connection:
-        older = bool(missing(connection))
     return Restored(manifest, tuple(copy for copy in copies if copy is not None), older)
 
 

@@ -192,3 +192,15 @@ def test_a_backup_of_an_older_program_is_put_back_and_said_to_be_one(state: Path
     assert restore(RealDisk(), PurePath(state), PurePath(state) / FOLDER / made.name, NOON_MS + 1000).older
     with pytest.raises(OlderState, match="playd migrate"):
         opened(state)
+
+
+def test_a_backup_that_no_step_brings_up_is_refused_before_anything_is_touched(state: Path) -> None:
+    opened(state).close()
+    connection = sqlite3.connect(state / "ledger.sqlite")
+    connection.execute("ALTER TABLE halts DROP COLUMN text")
+    connection.close()
+    made = make_backup(RealDisk(), PurePath(state), NOON_MS, "0")
+    with pytest.raises(BackupError, match=r"halts\.text is missing"):
+        restore(RealDisk(), PurePath(state), PurePath(state) / FOLDER / made.name, NOON_MS + 1000)
+    assert not (state / "HALT").exists()
+    assert not (state / "quarantine").exists()

@@ -59,6 +59,14 @@ ABSENT = {"clock", "units", "socket", "secrets", "backup"}
 """What this machine does not have at all."""
 
 
+def test_a_ledger_that_no_step_brings_up_is_a_line_of_the_table() -> None:
+    world = well()
+    connection = world.disk.open_sqlite(STATE / "ledger.sqlite")
+    connection.execute("ALTER TABLE halts DROP COLUMN text")
+    connection.close()
+    assert results(world)["migrations"] == "unknown"
+
+
 def test_a_sound_machine_passes_and_what_it_has_not_is_not_called_broken() -> None:
     found = results(well())
 

@@ -76,6 +76,17 @@ def test_an_older_ledger_is_brought_up_behind_a_backup_and_keeps_its_rows(
     assert "nothing to do" in capsys.readouterr().out
 
 
+def test_a_damaged_journal_that_a_migration_goes_on_behind_halts_as_at_a_start(state: Path) -> None:
+    changed(state, *OLDER[2:])
+    (state / "journal").mkdir()
+    (state / "journal" / "2024-01-01.jsonl").write_text("{}\n{}\n")
+    assert migrate(MigrateOptions(state=str(state))) == 0
+    ledger = ledger_at(state)
+    assert "JOURNAL_BROKEN" in [row["code"] for row in ledger.rows("SELECT code FROM halts")]
+    ledger.close()
+    assert (state / "HALT").exists()
+
+
 def test_a_ledger_whose_shares_are_not_its_executions_is_named_with_the_way_back(state: Path) -> None:
     share = (
         "INSERT INTO virtual_positions (account, instance, symbol, position_idx, signed_qty, avg_price, realised, fees, funding"
