@@ -9,7 +9,7 @@ import anyio
 from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, VenuePosition
 from playd.orders.exits import FROZEN
 from playd.orders.fills import FillEvent
-from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
+from playd.orders.halts import ALL, Level, account_scope, instance_scope, symbol_scope
 from playd.orders.panic import PanicScope
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S
 from playd.venues.port import Priority, Reply
@@ -228,6 +228,23 @@ def test_the_next_life_goes_on_with_a_panic_whose_level_stands() -> None:
             await anyio.sleep(10.0)
             assert life.venue.signed() == Decimal("0.010")
             assert life.venue.stop_of() != 0
+
+    in_virtual_time(body)
+
+
+def test_the_next_life_leaves_alone_what_was_opened_behind_a_panic_that_was_verified_flat() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.halts.raise_level(ALL, Level.PANIC, "PANIC", "test", actor="me")
+            assert (await life.account.panic(PanicScope(), actor="me", reason="test")).exit_code == 0
+        life = life.crash()
+        life.venue.open_foreign(Decimal("0.020"))
+        async with life.running():
+            await anyio.sleep(60.0)
+            assert life.venue.signed() == Decimal("0.020")
 
     in_virtual_time(body)
 

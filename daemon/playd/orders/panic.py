@@ -35,6 +35,7 @@ _CLOSED_S: Final = 0.1
 _REPEAT_S: Final = 5.0
 _SAY_AGAIN_S: Final = 60.0
 """So often a person is told of a panic that is not done."""
+_FLAT: Final = "verified flat"
 _AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
 
@@ -71,6 +72,7 @@ class Panic:
         desk, started_s = self._desk, self._desk.clock.mono_s()
         halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, "PANIC", reason, actor=actor)
         run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
+        self._keep_whether_flat(run, flat=False)
         entries = self._entries(scope)
         cancelled = len(entries)
         desk.journal.append("panic.step", {"step": "cancelling", "orders": cancelled}, account=desk.alias, actor=actor)
@@ -81,6 +83,7 @@ class Panic:
                 cancelling.start_soon(self._withdrawals.ask, entries)
                 flat = await self._flatten_until_verified(run)
         if flat:
+            self._keep_whether_flat(run, flat=True)
             await self._sweep(run)
         else:
             frozen = self._frozen(run)
@@ -99,12 +102,29 @@ class Panic:
         return report
 
     def resume(self) -> None:
-        """Go on with the panics whose level an earlier life left in force. Called at start; what is flat is only verified."""
+        """
+        Go on with the panics whose level an earlier life left in force. Called at start.
+
+        One that was verified flat here is over: what was opened by hand since is no business of its.
+        """
         desk = self._desk
         for halt in desk.halts.in_force():
             scope = self._scope_of(halt.scope) if halt.level is Level.PANIC else None
-            if scope is not None:
+            if scope is not None and desk.ledger.meta(self._flat_key(halt)) != _FLAT:
                 self._go_on(_Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}"))
+
+    def _keep_whether_flat(self, run: _Run, *, flat: bool) -> None:
+        """Keep over restarts whether the panics of this scope are done; an account is all its scopes and its part of `all`."""
+        desk, stored = self._desk, run.scope.halt_scope(self._desk.alias)
+        whole = stored == account_scope(desk.alias)
+        for halt in desk.halts.in_force():
+            if halt.level is Level.PANIC and (self._scope_of(halt.scope) is not None if whole else halt.scope == stored):
+                desk.ledger.set_meta(self._flat_key(halt), _FLAT if flat else "")
+        desk.ledger.commit()
+
+    def _flat_key(self, halt: Halt) -> str:
+        """One level may have to be flat on several accounts of the ledger."""
+        return f"panic_flat:{halt.id}:{self._desk.alias}"
 
     def _scope_of(self, stored: str) -> PanicScope | None:
         """What a stored scope means on this account; None when it is none of its business."""
@@ -135,6 +155,7 @@ class Panic:
                 with anyio.move_on_after(_SAY_AGAIN_S):
                     flat = await self._flatten_until_verified(run)
                 if flat:
+                    self._keep_whether_flat(run, flat=True)
                     await self._sweep(run)
                     desk.journal.append("panic.result", {"exit_code": 0, "positions": len(run.before)}, account=desk.alias)
                     desk.incidents.resolve("PANIC_UNFINISHED", stored, "verified flat")
