@@ -11,7 +11,7 @@ from playd.core.instrument import Instrument
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.market.series import GrowingSeries
 from playd.venues.bybit.heard_market import INDEX, MARK, HeardMarket
-from playd.venues.bybit.market_data import BybitMarketData
+from playd.venues.bybit.market_data import SETTLED_MS, BybitMarketData
 from playd.venues.bybit.numbers import Row
 from playd.venues.exchange.other_prices import Recorded
 from playd.venues.exchange.upstream import Upstream, UpstreamSocket
@@ -28,7 +28,8 @@ _HEARD_MS: Final = 60 * MINUTE_MS
 class LiveFeed:
     """
     A `GrowingFeed` over an upstream. Candles before the present one are read by REST when it is opened, and again after every
-    loss of the socket; a minute of which only that is known is walked like a recorded one.
+    loss of the socket; frames wait until that is done, or the minutes between would be taken for silent ones. A minute of which
+    only its candle is known stands at its open and goes through its extremes to its close at its end.
 
     `prices` are mark and index as they were heard.
     """
@@ -55,6 +56,8 @@ class LiveFeed:
         self._rates: dict[tuple[str, int], float] = {}
         self._start_ms = 0
         self._changed = anyio.Event()
+        self._waiting: list[Row] | None = []
+        """Frames since the socket was opened, while what was missed before is not known; None once it is."""
         self.prices = Recorded(self._beside)
         self._socket = UpstreamSocket(
             world,
@@ -62,7 +65,7 @@ class LiveFeed:
             [self._heard.topics(symbol) for symbol in instruments],
             hear=self._hear,
             opened=self._catch_up,
-            lost=lambda reason: tell(f"{upstream.name}: {reason}"),
+            lost=self._lose,
         )
 
     @classmethod
@@ -85,7 +88,7 @@ class LiveFeed:
         if missing or not symbols:
             raise SettingsError(f"{upstream.name} lists no {', '.join(missing) or 'symbol of that name'}")
         feed = cls(world, upstream, source, {symbol: instruments[symbol] for symbol in symbols}, tell=tell)
-        now_ms = await source.market_now_ms()
+        now_ms = await feed._settled_now_ms()
         feed._start_ms = now_ms - now_ms % MINUTE_MS
         for symbol in symbols:
             history = await source.history(symbol, feed._start_ms - history_ms, feed._start_ms)
@@ -174,18 +177,42 @@ class LiveFeed:
         return True
 
     def _hear(self, frame: Row) -> None:
+        if self._waiting is not None:
+            self._waiting.append(frame)
+            return
         self._heard.hear(frame)
+        self._wake()
+
+    def _wake(self) -> None:
         event, self._changed = self._changed, anyio.Event()
         event.set()
 
+    def _lose(self, reason: str) -> None:
+        self._waiting = []
+        self._tell(f"{self._upstream.name}: {reason}")
+
     async def _catch_up(self) -> None:
-        """Connected (again): candles that have closed meanwhile are read."""
-        now_ms = await self._source.market_now_ms()
+        """Connected (again): candles that have closed meanwhile are read, of all symbols before any is heard."""
+        now_ms = await self._settled_now_ms()
+        missed: list[tuple[str, Candle]] = []
         for symbol, series in self._closed.items():
-            last_ms = series.last_ms or self._start_ms - MINUTE_MS
-            for candle in await self._source.candles(symbol, last_ms + MINUTE_MS, now_ms):
-                self._heard.hear_candle(symbol, candle, candle.open_time_ms + MINUTE_MS - 1, closed=True)
+            first_ms = (series.last_ms or self._start_ms - MINUTE_MS) + MINUTE_MS
+            missed += [(symbol, candle) for candle in await self._source.candles(symbol, first_ms, now_ms)]
+        for symbol, candle in missed:
+            self._heard.hear_candle(symbol, candle, candle.open_time_ms + MINUTE_MS - 1, closed=True)
+        waiting, self._waiting = self._waiting or [], None
+        for frame in waiting:
+            self._heard.hear(frame)
+        self._wake()
         self._tell(f"{self._upstream.name}: connected")
+
+    async def _settled_now_ms(self) -> int:
+        """The market's time, once its records have every candle that is over by then."""
+        now_ms = await self._source.market_now_ms()
+        while not self._upstream.simulated and now_ms % MINUTE_MS < SETTLED_MS:
+            await anyio.sleep((SETTLED_MS - now_ms % MINUTE_MS) / 1000.0)
+            now_ms = await self._source.market_now_ms()
+        return now_ms
 
 
 def _flat(open_ms: int, price: float) -> Candle:
