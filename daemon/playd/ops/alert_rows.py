@@ -9,15 +9,6 @@ from playd.orders.ledger import Ledger
 
 KEPT_MS: Final = 90 * DAY_MS
 
-_TABLE: Final = """
-CREATE TABLE IF NOT EXISTS notifications (
-    id INTEGER PRIMARY KEY, route TEXT NOT NULL, severity TEXT NOT NULL, dedup TEXT NOT NULL, incident INTEGER NOT NULL,
-    body TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_ms INTEGER NOT NULL,
-    created_ms INTEGER NOT NULL, done_ms INTEGER, error TEXT NOT NULL DEFAULT '',
-    UNIQUE (route, dedup)
-)"""
-_INDEX: Final = "CREATE INDEX IF NOT EXISTS notifications_queued ON notifications (route, next_ms) WHERE status = 'queued'"
-
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
@@ -40,9 +31,6 @@ class AlertRows:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        for sql in (_TABLE, _INDEX):
-            ledger.write(sql)
-        ledger.commit()
 
     def add(self, route: str, severity: str, dedup: str, body: str, *, incident: int, now_ms: int, next_ms: int) -> bool:
         """Queue one, unless the route has one of this `dedup`; whether it was added."""

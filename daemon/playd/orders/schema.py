@@ -136,6 +136,14 @@ CREATE TABLE incidents (
 CREATE UNIQUE INDEX incidents_open ON incidents (kind, scope) WHERE resolved_ms IS NULL;
 CREATE INDEX incidents_resolved ON incidents (resolved_ms) WHERE resolved_ms IS NOT NULL;
 
+CREATE TABLE notifications (
+    id INTEGER PRIMARY KEY, route TEXT NOT NULL, severity TEXT NOT NULL, dedup TEXT NOT NULL, incident INTEGER NOT NULL,
+    body TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_ms INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL, done_ms INTEGER, error TEXT NOT NULL DEFAULT '',
+    UNIQUE (route, dedup)
+);
+CREATE INDEX notifications_queued ON notifications (route, next_ms) WHERE status = 'queued';
+
 CREATE TABLE commands (
     request_id TEXT PRIMARY KEY, method TEXT NOT NULL, params_digest TEXT NOT NULL, actor TEXT NOT NULL, result TEXT NOT NULL,
     ms INTEGER NOT NULL
