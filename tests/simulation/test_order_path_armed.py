@@ -9,7 +9,7 @@ from playd.core.modes import Environment
 from playd.orders.account import Account
 from playd.orders.desk import OwnLimits
 from playd.settings.limits_model import Risk
-from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
 from tests.simulation.test_account_key import GOOD, account_of
 from tests.virtual_time import in_virtual_time
 
@@ -53,6 +53,22 @@ def test_an_instance_is_bound_by_its_own_limits_and_by_those_of_its_step_while_o
             assert order.qty == Decimal("0.005")
         account.desk.settings = replace(account.desk.settings, limits=replace(limits, micro_order_usd=Decimal(130)))
         assert account.desk.settings_of("abcd2345").limits.order_usd == Decimal(130), "a reload reaches every instance"
+
+    in_virtual_time(body)
+
+
+def test_the_day_of_an_instance_with_its_own_cap_is_counted_where_its_account_has_none() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.account.desk.limit(UID, OwnLimits(Risk(day_notional_pct=Decimal(6)), "full"))
+            assert (await port.submit(entry(), READY)).code == "SENT"
+            await anyio.sleep(1)
+            await port.submit(leave())
+            await anyio.sleep(1)
+            life.account.desk.count_caps()
+            assert (await port.submit(entry(180_000), READY)).code == "DAY_CAP"
 
     in_virtual_time(body)
 

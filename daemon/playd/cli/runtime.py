@@ -208,7 +208,7 @@ class Runtime:
             desk = account.desk
             fresh = self._key_settings(alias) if alias in self.plan.key_accounts else self._paper_settings()
             desk.settings = replace(fresh, leverage=desk.settings.leverage)
-            desk.caps.counts = account.environment is not Environment.LOCAL or fresh.limits.counts
+            desk.count_caps()
 
     def _key_settings(self, alias: str) -> OrderSettings:
         """The order path's numbers of an account with a key."""
