@@ -1,5 +1,7 @@
 """What one life of the daemon leaves to the next, and what an instance that fell behind gets back."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import anyio
@@ -7,9 +9,9 @@ import pytest
 
 from playd.core.errors import Broken, RecordError
 from playd.core.limits import FILLS_PER_INSTANCE
-from playd.core.orders import OrderState
+from playd.core.orders import OrderState, VenuePosition
 from playd.orders.fills import FillEvent, InstanceEvent
-from playd.venues.port import Barrier
+from playd.venues.port import Barrier, Priority
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, build, entry, leave, taken
 from tests.simulation.venue_script import Script
@@ -257,6 +259,33 @@ def test_the_clock_of_a_naked_position_runs_over_restarts_and_ends_with_its_cove
         life = life.crash()
         async with life.running():
             assert life.ledger.rows("SELECT * FROM meta WHERE key LIKE 'naked%'") == []
+
+    in_virtual_time(body)
+
+
+def test_one_reading_that_lags_behind_a_stop_just_put_back_closes_nothing() -> None:
+    async def body() -> None:
+        life = build(script=Script(no_attached_stop=1, refused_stops=1_000_000))
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(4.0)
+        life = life.crash()
+        await anyio.sleep(60.0)
+        life.venue.script.refused_stops, lagging = 0, 1
+        read = life.venue.positions
+
+        async def late(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+            nonlocal lagging
+            found = await read(symbol, priority=priority)
+            if not lagging or not life.venue.stop_of():
+                return found
+            lagging -= 1
+            return [replace(position, stop=Decimal(0)) for position in found]
+
+        life.venue.positions = late  # type: ignore[method-assign]
+        async with life.running(connect=False):
+            await anyio.sleep(10.0)
+            assert (lagging, life.venue.signed(), life.venue.stop_of()) == (0, Decimal("0.010"), Decimal("49500.0"))
 
     in_virtual_time(body)
 

@@ -258,7 +258,10 @@ class Protection:
             watch.halted = True
             desk.halt_symbol(symbol, Level.HALT, "NAKED", f"position on {symbol} has had no stop for {age_s:.1f} s")
         if age_s >= desk.settings.naked_act_s and desk.settings.flatten_unprotectable:
-            await self._flatten(symbol, watch)
+            if not watch.flattening and not self._frozen(symbol):
+                await self._read(symbol)  # once more: a stop that was just put back may not have been shown by the last one
+            if watch.naked_since_s is not None:
+                await self._flatten(symbol, watch)
         elif now_s >= watch.repair_due_s:
             watch.repair_due_s = now_s + _REPAIR_EVERY_S
             await self._repair(symbol, watch)
