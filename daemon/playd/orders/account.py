@@ -256,10 +256,6 @@ class Account:
         await self._withdrawals.ask(wanted)
         return len(wanted)
 
-    def has_entries(self, instance_uid: str) -> bool:
-        """Whether an order of an instance may still open something."""
-        return bool(self._withdrawals.entries(instance_uid=instance_uid))
-
     async def cancel_order(self, row: OrderRow, within_s: float) -> OrderRow:
         """
         Take one order back from the venue, whoever sent it; the order once it is final, or as it is `within_s` later.

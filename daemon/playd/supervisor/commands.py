@@ -4,6 +4,7 @@ What an operator can do to instances, each with its rules. The control server an
 Every method leaves records, slots and halts consistent and durable when it returns.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -27,6 +28,10 @@ from playd.world.ports import Disk, World
 
 SETTLE_S: Final = 10.0
 """How long `start` waits for the instance to be warm before it answers with what it is doing."""
+
+
+LOOK_S: Final = 1.0
+"""How often the ledger is asked whether an instance that leaves has anything left, when no event of its orders says so."""
 
 
 class Incomplete(Exception):
@@ -182,10 +187,10 @@ class Commands:
 
     async def _leave(self, actor: str, slot: Slot) -> None:
         try:
-            await self._cancel_entries(slot)
-            while slot.active and (self.holds_position(slot) or self._has_entries(slot)):
-                await slot.touched.wait()
-            if slot.active:
+            if slot.record.mode is Mode.SHADOW:
+                drop_entry(slot, "CANCELLED")
+            await self._until_nothing_is_there(slot, lambda: _leaving(slot))
+            if _leaving(slot):
                 await self.supervisor.stop(slot, f"flat: stop --manage by {actor}")
                 self._put(slot, desired="stopped")
         finally:
@@ -198,12 +203,35 @@ class Commands:
         if slot.record.mode is Mode.SHADOW:
             drop_entry(slot, "CANCELLED")
         await self.supervisor.stop(slot, f"stop --keep by {actor}")
-        await self._cancel_entries(slot)
+        closed = slot.record.mode is not Mode.SHADOW and self.supervisor.account_of(slot.record) is None
+        if closed and self._records.occupies(slot.record):
+            self.supervisor.beside(slot, self._cancel_once_open)
+        else:
+            await self._cancel_entries(slot)
 
-    def _has_entries(self, slot: Slot) -> bool:
-        """Whether an order of its may still open something."""
-        account = self.supervisor.account_of(slot.record)
-        return account is not None and account.has_entries(slot.record.uid)
+    async def _cancel_once_open(self, slot: Slot) -> None:
+        """Of a stopped instance whose account is between two lives, unless it is started again."""
+        while not slot.active and self._records.occupies(slot.record):
+            if self.supervisor.account_of(slot.record) is not None:
+                await self._cancel_entries(slot)
+                return
+            await anyio.sleep(LOOK_S)
+
+    async def _until_nothing_is_there(self, slot: Slot, wanted: Callable[[], bool]) -> None:
+        """
+        Until the ledger knows neither a position nor an order of an instance, or it is not wanted any more.
+
+        The ledger is asked, not the account: one that is not open yet knows of no entry. Each that opens is asked to cancel.
+        """
+        asked: Account | None = None
+        while wanted() and self._records.occupies(slot.record):
+            account = self.supervisor.account_of(slot.record)
+            if account is not None and account is not asked:
+                asked = account
+                await self._cancel_entries(slot)
+            else:
+                with anyio.move_on_after(LOOK_S):
+                    await slot.touched.wait()
 
     async def _flatten(self, slot: Slot, actor: str) -> None:
         """Panic at instance scope; the level it raises ends with the verified stop, because one command asked for both."""
@@ -240,3 +268,8 @@ class Commands:
     def _put(self, slot: Slot, **changed: object) -> None:
         slot.record = replace(slot.record, changed_ms=self._world.clock.wall_ms(), **changed)  # type: ignore[arg-type]
         self._records.put(slot.record)
+
+
+def _leaving(slot: Slot) -> bool:
+    """Whether what runs is still the life that was told to leave: one that was started since was not."""
+    return slot.active and slot.facts.life is Life.STOPPING

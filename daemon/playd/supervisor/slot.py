@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 
+from playd.orders.account import Account
 from playd.supervisor.instance import EngineInstance
 from playd.supervisor.records import InstanceRecord
 from playd.supervisor.states import Facts, Life, Reason, State, check_transition, reasons_of, state_of
@@ -21,7 +22,8 @@ class Slot:
     `engine` is set while one life of it runs. `ended` is set while no task of it runs, `settled` once it is
     more than warming, `touched` at the next event of its orders. `symbols` are those whose bars its decisions read, the traded
     one first; `said` is what they read beside the bars of that one (of `plays.program.MARKET_FIELDS`). `not_armed` says why it
-    may not open positions with real money, empty once the supervisor saw that it may.
+    may not open positions with real money, empty once the supervisor saw that it may; `taken_back` is the open account that was
+    asked to cancel its entries for that.
     """
 
     def __init__(self, record: InstanceRecord, on_transition: OnTransition) -> None:
@@ -36,6 +38,7 @@ class Slot:
         self.settled = anyio.Event()
         self.touched = anyio.Event()
         self.crashes = 0
+        self.taken_back: Account | None = None
         self.not_armed = "nobody has looked whether it is armed"
         self.last_bar_mono_s: float | None = None
         self._on_transition = on_transition

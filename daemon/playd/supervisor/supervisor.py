@@ -251,10 +251,14 @@ class Supervisor:
         slot.not_armed = "" if link is None else str(link)
         for code in [each for each in slot.facts.causes if each in CODES and (link is None or each != link.code)]:
             slot.recover(code)
+        if link is None:
+            slot.taken_back = None
         if link is None or slot.facts.life is not Life.ACTIVE:
             return
-        if link.code not in slot.facts.causes and self._group is not None:
-            self._group.start_soon(self._cancel_entries, slot)
+        account = self.account_of(slot.record)
+        if account is not None and slot.taken_back is not account:
+            slot.taken_back = account
+            self.beside(slot, self._cancel_entries)
         self._cause(slot, link.code, link.text)
 
     def _take_levels(self, slot: Slot) -> None:

@@ -59,7 +59,7 @@ async def test_an_entry_that_leaves_while_its_instance_is_stopped_is_cancelled_t
 async def test_a_managed_stop_enters_no_more_ends_when_flat_and_outlives_the_daemon() -> None:
     async with house() as home:
         slot, desk = home.add("alpha", steady), Desk()
-        home.accounts.given, desk.slot, desk.working = desk, slot, True
+        home.accounts.given, desk.slot = desk, slot
         hold(home, slot, "0.5")
         home.start(slot)
         await slot.settled.wait()
@@ -76,6 +76,68 @@ async def test_a_managed_stop_enters_no_more_ends_when_flat_and_outlives_the_dae
             hold(home, slot, "0")
             slot.touch()
         assert (slot.state, slot.record.desired) == (State.STOPPED, "stopped")
+
+
+async def test_who_is_started_again_while_it_leaves_does_not_leave() -> None:
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        home.accounts.given, desk.slot = desk, slot
+        hold(home, slot, "0.5")
+        home.start(slot)
+        await slot.settled.wait()
+        commands = home.commands()
+        commands.manage_until_flat(slot, "me")
+        await anyio.wait_all_tasks_blocked()
+        await commands.restart("alpha", "me")
+        hold(home, slot, "0")
+        slot.touch()
+        await anyio.wait_all_tasks_blocked()
+        assert (slot.active, slot.record.desired) == (True, "running")
+
+
+async def test_entries_of_an_account_that_is_not_open_yet_hold_a_managed_stop_and_are_cancelled_once_it_is() -> None:
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        desk.slot = slot
+        order(home, slot, "OPEN")
+        home.start(slot)
+        await slot.settled.wait()
+        home.commands().manage_until_flat(slot, "a person before this start")
+        await anyio.wait_all_tasks_blocked()
+        assert slot.active, "its entry may still fill"
+        home.accounts.given = desk
+        slot.touch()
+        await anyio.wait_all_tasks_blocked()
+        assert desk.cancelled == [("uid-alpha", State.STOPPING)]
+        order(home, slot, "CANCELLED")
+        slot.touch()
+        with anyio.fail_after(5):
+            await slot.ended.wait()
+
+
+async def test_entries_of_an_account_between_two_lives_are_cancelled_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playd.supervisor.commands.LOOK_S", 0.0)
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        desk.slot = slot
+        order(home, slot, "OPEN")
+        home.start(slot)
+        await slot.settled.wait()
+        await home.commands().stop("alpha", "keep", "me")
+        home.accounts.given = desk
+        with anyio.fail_after(5):
+            while not desk.cancelled:
+                await slot.touched.wait()
+        assert desk.cancelled == [("uid-alpha", State.STOPPED)]
+
+
+def order(home: House, slot: Slot, state: str) -> None:
+    """An order of an instance in the ledger."""
+    home.records._ledger.write(
+        "INSERT OR REPLACE INTO orders (link_id, attempt, account, owner, action, symbol, side, type, tif, qty, reduce_only,"
+        " state, created_ms, last_event_ms) VALUES ('l', 1, ?, ?, 'enter', ?, 'Buy', 'Limit', 'GTC', '1', 0, ?, 1, 1)",
+        (slot.record.account, slot.record.uid, slot.record.symbol, state),
+    )
 
 
 def hold(home: House, slot: Slot, qty: str) -> None:

@@ -72,7 +72,6 @@ class Desk:
         self.agreed: list[bool] = []
         self.asked: list[str] = []
         self.cancelled: list[tuple[str, State]] = []
-        self.working = False
         self.slot: Slot | None = None
         self.desk = SimpleNamespace(condition=SimpleNamespace(not_ready=lambda: ""))
         self.resuming = self
@@ -84,12 +83,8 @@ class Desk:
     async def cancel_entries(self, *, instance_uid: str = "", symbol: str = "") -> int:
         assert self.slot is not None
         self.cancelled.append((instance_uid, self.slot.state))
-        self.working = False
         self.slot.touch()
         return 1
-
-    def has_entries(self, instance_uid: str) -> bool:
-        return self.working
 
 
 class DeskAccounts(Accounts):
@@ -443,3 +438,21 @@ async def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         home.add("alpha", steady)
         with pytest.raises(NoSuchInstance, match="did you mean 'alpha'"):
             home.supervisor.find("alhpa")
+
+
+async def test_without_a_permission_entries_are_cancelled_once_the_account_is_open_whatever_that_raises() -> None:
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        slot.record = replace(slot.record, mode=Mode.LIVE)
+        home.start(slot)
+        await slot.settled.wait()
+        home.supervisor.refresh(slot)
+        home.accounts.given = desk  # knows no slot: its cancelling raises
+        home.supervisor.refresh(slot)
+        await anyio.wait_all_tasks_blocked()
+        assert slot.active, "what cancelling raised reached nobody"
+        desk.slot, slot.taken_back = slot, None
+        home.supervisor.refresh(slot)
+        home.supervisor.refresh(slot)
+        await anyio.wait_all_tasks_blocked()
+        assert [uid for uid, _ in desk.cancelled] == ["uid-alpha"]
