@@ -174,6 +174,29 @@ def test_an_exit_that_was_under_way_goes_on() -> None:
     in_virtual_time(body)
 
 
+def test_an_exit_whose_decision_is_not_found_again_is_not_driven_on() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(bar(life) - MINUTE_MS), READY)
+            await anyio.sleep(1.0)
+            back_up(life)
+            life.venue.fill_share = Decimal("0.4")
+            await port.submit(leave(cause=120_000), READY)
+        life = restored(life)
+        life.venue.fill_share = Decimal(1)
+        async with life.running():
+            port = await life.register(after=0)
+            await anyio.sleep(150.0)
+
+            assert life.venue.signed() == port.position().position.signed_qty == Decimal("0.006")
+            assert life.venue.stop_of() == Decimal("49500.0")
+            checked(life)
+
+    in_virtual_time(body)
+
+
 def test_a_stop_that_was_moved_behind_the_backup_is_not_loosened() -> None:
     async def body() -> None:
         life = build()

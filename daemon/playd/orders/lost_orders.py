@@ -33,5 +33,8 @@ class LostOrders:
             self._book.insert_intent(intent, b"{}", recovered=True)
             if intent.intent_class is IntentClass.ENTRY:
                 self._caps.reserve(intent)
+            elif not origin.is_proved:
+                # What it was to close, and whether that is open still, nobody knows: driven on it might sell a later position.
+                self._book.close_intent(identity, "recovered")
         row = self._book.insert_order(intent, identity, origin.attempt, request_of(order), proved=origin.is_proved)
         return self._book.record(row, OrderEvent.DOUBT, "poll", detail="recovered")
