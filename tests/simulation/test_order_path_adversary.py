@@ -6,7 +6,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from playd.core.orders import Action, IntentClass, Side
+from playd.core.orders import Action, Execution, IntentClass, Side
 from playd.orders.fills import FillEvent, FundingEvent
 from playd.orders.fold import fold
 from playd.orders.order_book import FOREIGN
@@ -374,5 +374,33 @@ def test_an_exit_that_waits_for_its_next_attempt_does_not_close_what_another_one
             assert (held(life, UID), held(life, FOREIGN), life.venue.signed()) == (0, Decimal("0.010"), Decimal("0.010"))
             assert life.account.desk.book.open_intents() == []
             sums(life)
+
+    in_virtual_time(body)
+
+
+def test_the_parts_of_one_execution_are_booked_together_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            for uid in (UID, OTHER):
+                await (await life.register(uid)).submit(entry(uid=uid), READY)
+                await anyio.sleep(0.1)
+        desk = life.account.desk
+        book_one, before = desk.booking._book_one, [share.position for share in desk.fills.shares(SYMBOL)]
+        assert len(before) == 2
+
+        def fails_behind_the_first(part: Execution, source: str, owner: str) -> None:
+            monkeypatch.setattr(desk.booking, "_book_one", fails)
+            book_one(part, source, owner)
+
+        def fails(*_: object) -> None:
+            raise RuntimeError("in the middle")
+
+        monkeypatch.setattr(desk.booking, "_book_one", fails_behind_the_first)
+        stop = replace(life.venue.execution_rows[-1], exec_id="both", side=Side.SELL, qty=Decimal("0.020"))
+        with pytest.raises(RuntimeError, match="in the middle"):
+            desk.booking.executed(replace(stop, link_id="", venue_order_id="s", stop_order_type="StopLoss"), "poll")
+        assert not desk.fills.known("both")
+        assert [share.position for share in desk.fills.shares(SYMBOL)] == before
 
     in_virtual_time(body)

@@ -128,11 +128,12 @@ class Booking:
         return held.side is not execution.side.opposite or abs(held.signed_qty) < execution.qty
 
     def executed(self, execution: Execution, source: str) -> bool:
-        """Book an execution once: share, order, outbox. False if it was known."""
+        """Book an execution once, all its parts or none: share, order, outbox. False if it was known."""
         if self._fills.known(execution.exec_id):
             return False
-        for part, owner in self._parts(execution) or [(execution, "")]:
-            self._book_one(part, source, owner)
+        with self._ledger.atomic(self._fills.forget_cache):
+            for part, owner in self._parts(execution) or [(execution, "")]:
+                self._book_one(part, source, owner)
         return True
 
     def _parts(self, execution: Execution) -> Sequence[tuple[Execution, str]]:
