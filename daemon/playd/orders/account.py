@@ -151,7 +151,7 @@ class Account:
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}
         self._facts.watch(self.protection, self.breakers)
-        self.gateway.entry_sent = self.protection.look_again
+        self.gateway.entry_sent = self.protection.entry_sent
         self.desk.on_look = self.protection.look_again
         self.desk.on_order = self.protection.order_ended
         self.gateway.resolve_soon = self.resolver.wake

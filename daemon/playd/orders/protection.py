@@ -103,17 +103,22 @@ class Protection:
         self._wake.set()
 
     def look_again(self, symbol: str, link: str) -> None:
-        """
-        Open a check that only a new reading closes: for an entry that may be at the venue, or a stop that is gone.
+        """Open a check that only a new reading closes, for a stop that is gone, and see to it at once."""
+        self.entry_sent(symbol, link)
+        self._wake.set()
 
-        If the entry's fill and everything about it gets lost on the way, the position is still found within seconds.
+    def entry_sent(self, symbol: str, link: str) -> None:
+        """
+        Open a check that only a new reading closes, for an entry that may be at the venue.
+
+        If the entry's fill and everything about it gets lost on the way, the position is still found within seconds. Nothing
+        is read before, so nobody is woken: between the ledger and the bytes of an order no other task shall have its turn.
         """
         if symbol not in self._desk.instruments:
             return
         watch = self._watch(symbol)
         if all(check.key != link for check in watch.checks):
             watch.checks.append(_Check(link, self._desk.clock.mono_s()))
-            self._wake.set()
 
     def order_ended(self, row: OrderRow) -> None:
         """An entry that ended without any execution needs no look at the position any more."""
