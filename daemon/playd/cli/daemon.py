@@ -280,6 +280,7 @@ async def _with_records(
             policy=load_policy(world, places.config_dir),
             chain=runtime.chain,
             open_account=runtime.open_account,
+            compile_for=runtime.plan.compile_for,
             reload=Reloader(
                 lambda held: _settings(world, options, held),
                 runtime,

@@ -54,6 +54,9 @@ from playd.world.ports import World
 SHADOWED: Final = (Environment.LIVE, Environment.DEMO, Environment.LOCAL, Environment.TESTNET)
 """Which of the open markets a shadow follows, the first there is: mainnet before the exchange of our own."""
 
+OPEN_WITHIN_S: Final = 30.0
+"""How long a person at the control socket waits for an account to open."""
+
 
 @dataclass(slots=True)
 class RuntimePlan:
@@ -156,8 +159,15 @@ class Runtime:
         return broken_link(facts, record.name)
 
     async def open_account(self, record: InstanceRecord) -> Account:
-        """The account of an instance, opened if it is not yet. Raises `OperatorError` when it is refused, `PlayError`."""
-        return await self.accounts.ready(self.plan_of(record, self.plan.play_of(record)))
+        """
+        The account of an instance, opened if it is not yet; a person waits for it, so not as long as the venue may be away.
+
+        Raises `OperatorError` when it is refused or not open by then, `PlayError`.
+        """
+        with anyio.move_on_after(OPEN_WITHIN_S):
+            return await self.accounts.ready(self.plan_of(record, self.plan.play_of(record)))
+        held = self.accounts.held.get(record.account)
+        raise OperatorError(f"account {record.account} is not open: {held.step if held is not None else 'it was closed'}")
 
     def admit(self, record: InstanceRecord) -> Refused | None:
         """The one admission function with the present circumstances."""

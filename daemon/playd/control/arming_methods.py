@@ -1,5 +1,6 @@
 """Methods about real money: what is shown, who allows it, and the first start behind that."""
 
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -11,12 +12,13 @@ from playd.control.figures import rfc3339
 from playd.control.practice import readiness_facts
 from playd.control.preflight import preflight
 from playd.control.protocol import Code, JsonObject, RpcError
+from playd.core.errors import OperatorError
 from playd.core.modes import Mode
 from playd.core.timeframes import DAY_MS
 from playd.orders.panic import PanicReport
 from playd.supervisor.arming import Arming, Held, arm_phrase, live_phrase, step_caps
 from playd.supervisor.checks import WAIVABLE, Check, blockers, with_waivers
-from playd.supervisor.evidence import KEPT_MS, KINDS
+from playd.supervisor.evidence import KEPT_MS
 from playd.supervisor.names import not_found
 from playd.supervisor.readiness import readiness
 from playd.supervisor.slot import Slot
@@ -26,7 +28,9 @@ LOOKED_MS: Final = 600_000
 """How long a look before a start counts."""
 
 WAIVER_DAYS: Final = 7
-CONTENT_BYTES: Final = 200_000
+
+IMPORTED: Final = ("backtest", "parity", "drill")
+"""Kinds of evidence that come from another process; the daemon makes the others itself, from what it saw."""
 
 
 async def run_preflight(daemon: Daemon, params: p.Preflight, call: Call) -> JsonObject:
@@ -154,7 +158,7 @@ async def import_evidence(daemon: Daemon, params: p.ImportEvidence, call: Call) 
     if "drill" not in found:
         kind, names = str(found.get("kind")), ("play_digest", "created_ms", "eligible")
     subject, created_ms, passed = (found.get(name) for name in names)
-    if kind not in KINDS or not isinstance(subject, str) or not isinstance(created_ms, int) or not isinstance(passed, bool):
+    if kind not in IMPORTED or not isinstance(subject, str) or not isinstance(created_ms, int) or not isinstance(passed, bool):
         text = "no evidence of a drill, a backtest or a parity run: kind, subject, time or result is missing"
         raise RpcError(Code.INVALID, text)
     if created_ms > daemon.clock.wall_ms():
@@ -171,7 +175,9 @@ async def confirm_live(daemon: Daemon, slot: Slot, given: str, call: Call) -> No
     """
     link, record = daemon.chain(slot.record), slot.record
     if link is not None and link.code == "not_a_live_account" and daemon.accounts.find(record.account) is None:
-        await daemon.open_account(record)
+        # Without its account nothing opens a position; whether the rest of it starts is for the start itself to say.
+        with suppress(OperatorError):
+            await daemon.open_account(record)
         link = daemon.chain(record)
     if link is None:
         return

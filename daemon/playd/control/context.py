@@ -14,6 +14,7 @@ from playd.market.hub import MarketHub
 from playd.orders.account import Account
 from playd.orders.halts import Halts
 from playd.orders.ledger import Ledger
+from playd.plays.model import Play
 from playd.settings.policy import Policy
 from playd.settings.reload import Outcome
 from playd.supervisor.accounts import Accounts
@@ -68,7 +69,8 @@ class Daemon:
 
     `market_ms` is the time of the market in ms, None before anything was received; `find_hub` gives the market that an instance
     follows, None when it is not open. `chain` says what keeps an instance from opening positions with real money;
-    `open_account` raises `OperatorError` when an account is refused.
+    `open_account` raises `OperatorError` when an account is refused, or not open in time; `compile_for` sees that the kernels
+    of a Play are compiled, without holding the loop.
     """
 
     version: str
@@ -93,6 +95,7 @@ class Daemon:
     policy: Policy
     chain: Callable[[InstanceRecord], Link | None]
     open_account: Callable[[InstanceRecord], Awaitable[Account]]
+    compile_for: Callable[[Play], Awaitable[None]]
     reload: Reload
     day_starts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     """Result of an instance up to the start of a UTC day, by (uid, day); computed once, because it cannot change any more."""

@@ -157,7 +157,9 @@ async def _warm_up(daemon: Daemon, slot: Slot) -> Check:
     hub = daemon.find_hub(slot.record)
     if hub is None:
         return Check("warm_up", "unknown", "its market is not open")
-    program = await load_program(read_play(daemon.ops.world.disk, PurePath(slot.record.play_path)), MINUTE_MS)
+    play = read_play(daemon.ops.world.disk, PurePath(slot.record.play_path))
+    await daemon.compile_for(play)
+    program = await load_program(play, MINUTE_MS)
     try:
         first_ms = program.anchor_ms(bar_open_ms(await hub.market_now_ms(), MINUTE_MS))
         found = await hub.history(slot.record.symbol, first_ms, first_ms + MINUTE_MS)

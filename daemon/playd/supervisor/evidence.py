@@ -10,7 +10,6 @@ from playd.orders.ledger import Ledger
 from playd.supervisor.readiness import Evidence
 from playd.world.ports import Clock
 
-KINDS: Final = ("backtest", "parity", "drill", "preflight", "panic_rehearsal")
 KEPT_MS: Final = 90 * DAY_MS
 """How long evidence counts that names no end of its own; the policy asks for less."""
 
