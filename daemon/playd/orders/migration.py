@@ -2,7 +2,7 @@
 Bringing the ledger of an older program up to this one: what is missing is added, nothing that is there is ever changed.
 
 The schema itself is the only description: tables, columns and indexes of `schema.TABLES` are held against what the file has.
-So a program one version older can still read the file, and going back needs no restore (`LEAST_READER` says how far).
+So an older program can still read the file, and going back needs no restore, as far as `LEAST_READER` says.
 """
 
 import re
@@ -13,8 +13,11 @@ from typing import Final
 from playd.core.errors import StateError
 from playd.orders.schema import SCHEMA_VERSION, TABLES
 
-LEAST_READER: Final = 1
-"""The oldest schema version whose program can work on a ledger of this one: it knows every column that must be filled."""
+LEAST_READER: Final = 2
+"""
+The oldest schema version whose program can work on a ledger of this one: it knows every column that must be filled, and looks
+for this number. That of schema 1 refuses every newer one.
+"""
 
 LEAST_READER_KEY: Final = "least_reader"
 

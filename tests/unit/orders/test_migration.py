@@ -116,3 +116,9 @@ def test_a_newer_ledger_is_read_if_it_says_that_it_may(state: Path, least: int) 
     made = make_backup(RealDisk(), PurePath(state), 1_700_000_000_000, "9")
     with pytest.raises(BackupError, match="restore it with the program that made it"):
         checked(RealDisk(), PurePath(state) / "backup" / made.name)
+
+
+def test_a_ledger_promises_nothing_to_a_program_that_does_not_look_for_the_promise(state: Path) -> None:
+    with closing(sqlite3.connect(state / "ledger.sqlite")) as connection:
+        (least,) = connection.execute("SELECT value FROM meta WHERE key = 'least_reader'").fetchone()
+    assert 2 <= int(least) <= SCHEMA_VERSION, "schema 1 refuses every newer one"
