@@ -1,11 +1,10 @@
 """A person closes a part of a position: reduce-only, under its stop, once per command, and nothing is halted by it."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import anyio
-import pytest
 
-from playd.orders.closing import _pieces
 from playd.orders.fills import FillEvent
 from playd.orders.halts import Level, account_scope
 from tests.simulation.fake_venue import SYMBOL
@@ -68,6 +67,50 @@ def test_what_others_hold_is_not_touched() -> None:
     in_virtual_time(body)
 
 
-@pytest.mark.parametrize(("qty", "pieces"), [("3", ["3"]), ("10", ["5", "5"]), ("11", ["5", "5", "1"])])
-def test_a_quantity_is_cut_into_orders_that_the_venue_takes(qty: str, pieces: list[str]) -> None:
-    assert _pieces(Decimal(qty), Decimal(5)) == [Decimal(piece) for piece in pieces]
+def test_more_than_one_order_may_hold_is_closed_by_as_many_as_it_takes() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            most_at_once(life, "0.004")
+
+            assert await closed(life, "100", "k1") == (Decimal("0.010"), Decimal(0), True, "")
+            assert [order.qty for order in life.venue.placed[1:]] == [Decimal(qty) for qty in ("0.004", "0.004", "0.002")]
+
+    in_virtual_time(body)
+
+
+def test_of_others_more_than_one_order_may_hold_is_closed_too() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            life.venue.open_foreign(Decimal("0.010"))
+            await life.account.reconcile("test")
+            most_at_once(life, "0.004")
+
+            assert await life.account.strangers.close(SYMBOL, key="k1") == life.venue.signed() == 0
+            assert len(life.venue.placed) == 3
+
+    in_virtual_time(body)
+
+
+def test_a_person_waits_ten_seconds_however_many_orders_it_takes() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            most_at_once(life, "0.004")
+            life.venue.resting = True
+            with anyio.fail_after(11.0):
+                assert (await closed(life, "100", "k1"))[1:3] == (Decimal("0.010"), False)
+
+    in_virtual_time(body)
+
+
+def most_at_once(life: OrderWorld, qty: str) -> None:
+    """The venue's largest market order."""
+    rules = life.account.desk.instrument(SYMBOL)
+    life.account.desk.learn_rules(replace(rules, max_market_qty=Decimal(qty)))

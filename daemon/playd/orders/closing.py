@@ -19,7 +19,6 @@ from playd.orders.gateway import Instance
 from playd.orders.order_book import FOREIGN
 
 CLOSED_WITHIN_S: Final = 10.0
-_LOOK_EVERY_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,43 +63,25 @@ class Closing:
         wanted = abs(before)
         if pct < 100:
             wanted = max(step, (wanted * pct / 100 / step).to_integral_value(ROUND_FLOOR) * step)
-        refused = ""
-        for leg, piece in enumerate(_pieces(wanted, desk.instrument(share.symbol).max_market_qty), 1):
-            intent = Intent(
-                instance_uid=share.owner,
-                instance="",
-                account=desk.alias,
-                symbol=share.symbol,
-                cause=f"close:{key}",
-                action=Action.FLATTEN,
-                leg=leg,
-                intent_class=IntentClass.EXIT,
-                side=Side.SELL if before > 0 else Side.BUY,
-                qty=piece,
-                price_ref=share.position.avg_price,
-                bar_close_ms=0,
-                expires_ms=0,
-                reason="closed by hand",
-            )
-            verdict = await self._exits.submit(intent, Instance(share.owner, "", share.symbol, 0))
-            refused = "" if verdict.has_order else verdict.text
-            with anyio.move_on_after(CLOSED_WITHIN_S):
-                await self._ended(intent_id(share.owner, intent.cause, intent.action, leg))
+        # One intent, however large: an attempt is as much as the venue takes in one order, and the rest follows.
+        intent = Intent(
+            instance_uid=share.owner,
+            instance="",
+            account=desk.alias,
+            symbol=share.symbol,
+            cause=f"close:{key}",
+            action=Action.FLATTEN,
+            leg=1,
+            intent_class=IntentClass.EXIT,
+            side=Side.SELL if before > 0 else Side.BUY,
+            qty=wanted,
+            price_ref=share.position.avg_price,
+            bar_close_ms=0,
+            expires_ms=0,
+            reason="closed by hand",
+        )
+        verdict = await self._exits.submit(intent, Instance(share.owner, "", share.symbol, 0))
+        with anyio.move_on_after(CLOSED_WITHIN_S):
+            await self._exits.ended(intent_id(share.owner, intent.cause, intent.action, intent.leg))
         after = desk.fills.position(share.owner, share.symbol).signed_qty
-        found.append(Closed(share.owner, before, after, wanted, refused))
-
-    async def _ended(self, identity: str) -> None:
-        """Until the exit has its outcome; its orders change on the way."""
-        desk = self._desk
-        while (intent := desk.book.intent(identity)) is not None and not intent.outcome:
-            orders = desk.book.of_intent(identity)
-            if not orders:
-                return
-            await desk.changed(orders[-1].link_id, _LOOK_EVERY_S)
-
-
-def _pieces(qty: Decimal, most: Decimal) -> list[Decimal]:
-    """A quantity in orders that the venue takes."""
-    whole = int(qty // most)
-    rest = qty - whole * most
-    return [most] * whole + ([rest] if rest else [])
+        found.append(Closed(share.owner, before, after, wanted, "" if verdict.has_order else verdict.text))

@@ -30,6 +30,9 @@ _REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
 _QUIET_MAX_S: Final = 30.0
 """Longest pause between two looks at an attempt that rests at the venue (a market order waiting for the next open)."""
 
+_LOOK_EVERY_S: Final = 0.5
+"""Longest time between two looks at an exit that somebody waits for."""
+
 _ALARM_ATTEMPT: Final = 5
 
 FROZEN: Final = "FROZEN"
@@ -124,6 +127,15 @@ class Exits:
                 return
             await self._next_attempt(intent, plan, attempts)
             pause_s = desk.settings.exit_rung_s
+
+    async def ended(self, identity: str) -> None:
+        """Wait until an exit that is driven elsewhere has its outcome; its orders change on the way."""
+        desk = self._desk
+        while (intent := desk.book.intent(identity)) is not None and not intent.outcome:
+            orders = desk.book.of_intent(identity)
+            if not orders:
+                return
+            await desk.changed(orders[-1].link_id, _LOOK_EVERY_S)
 
     def resume(self) -> None:
         """Take up every unfinished exit of the ledger again, in the background. Called at start."""

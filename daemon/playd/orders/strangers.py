@@ -157,30 +157,25 @@ class Strangers:
         await self._load_rules(symbol)
         seen = self._protection.last_seen(symbol)
         price = seen[0].mark_price if seen is not None else desk.fills.position(FOREIGN, symbol).avg_price
-        pieces, leg = abs(held), 0
-        while pieces > 0:
-            piece = min(pieces, desk.instrument(symbol).max_market_qty)
-            pieces, leg = pieces - piece, leg + 1
-            intent = Intent(
-                instance_uid=FOREIGN,
-                instance="",
-                account=desk.alias,
-                symbol=symbol,
-                cause=f"close:{key}",
-                action=Action.FLATTEN,
-                leg=leg,
-                intent_class=IntentClass.EXIT,
-                side=Side.SELL if held > 0 else Side.BUY,
-                qty=piece,
-                price_ref=price,
-                bar_close_ms=0,
-                expires_ms=0,
-                reason="closed by hand",
-            )
-            await self._exits.submit(intent, Instance(FOREIGN, "", symbol, 0))
+        intent = Intent(
+            instance_uid=FOREIGN,
+            instance="",
+            account=desk.alias,
+            symbol=symbol,
+            cause=f"close:{key}",
+            action=Action.FLATTEN,
+            leg=1,
+            intent_class=IntentClass.EXIT,
+            side=Side.SELL if held > 0 else Side.BUY,
+            qty=abs(held),
+            price_ref=price,
+            bar_close_ms=0,
+            expires_ms=0,
+            reason="closed by hand",
+        )
+        await self._exits.submit(intent, Instance(FOREIGN, "", symbol, 0))
         with anyio.move_on_after(_CLOSED_WITHIN_S):
-            while working := [row for row in desk.book.live(symbol) if row.owner == FOREIGN and row.intent is not None]:
-                await desk.changed(working[0].link_id, _LOOK_EVERY_S)
+            await self._exits.ended(intent_id(FOREIGN, intent.cause, intent.action, intent.leg))
         return desk.fills.position(FOREIGN, symbol).signed_qty
 
     async def _load_rules(self, symbol: str) -> None:
