@@ -1,6 +1,8 @@
 """A market that follows a venue: what a lost socket missed is read before anything later is heard."""
 
 from collections.abc import Callable
+from decimal import Decimal
+from pathlib import PurePath
 from typing import Any, cast
 
 import anyio
@@ -10,10 +12,14 @@ from playd.core.instrument import Instrument, synthetic_instrument
 from playd.core.timeframes import MINUTE_MS
 from playd.venues.bybit.market_data import SETTLED_MS, BybitMarketData
 from playd.venues.bybit.socket import Wire
+from playd.venues.exchange import arrivals
+from playd.venues.exchange.config import ExchangeConfig
+from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.live_feed import GRACE_MS, LiveFeed
 from playd.venues.exchange.upstream import upstream_of
+from playd.world.ports import World
 from playd.world.virtual import virtual_world
-from tests.virtual_time import in_virtual_time
+from tests.virtual_time import LoopClock, in_virtual_time
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 START_MS = 1_790_000_040_000
@@ -67,6 +73,13 @@ def trade(symbol: str, minute: int, after_s: float) -> dict[str, Any]:
     return {"topic": f"publicTrade.{symbol}", "ts": time_ms, "data": [row]}
 
 
+def last_word(symbol: str, minute: int) -> dict[str, Any]:
+    candle = told(symbol, minute)
+    row: dict[str, Any] = {name: str(getattr(candle, name)) for name in ("open", "high", "low", "close", "volume")}
+    row |= {"start": candle.open_time_ms, "timestamp": candle.open_time_ms + MINUTE_MS - 1, "confirm": True}
+    return {"topic": f"kline.1.{symbol}", "ts": candle.open_time_ms + MINUTE_MS + 60, "data": [row]}
+
+
 async def opened(venue: Venue) -> LiveFeed:
     source, upstream = cast(BybitMarketData, venue), upstream_of("mainnet")
     return await LiveFeed.open(virtual_world(), upstream, source, SYMBOLS, history_ms=5 * MINUTE_MS, tell=lambda _: None)
@@ -114,5 +127,51 @@ def test_a_market_that_is_opened_as_a_minute_ends_has_that_minute() -> None:
         assert feed.start_ms == START_MS
         found = feed.candles(SYMBOLS[0], START_MS - MINUTE_MS, START_MS)
         assert [found.at(place) for place in range(len(found))] == [told(SYMBOLS[0], -1)]
+
+    in_virtual_time(body)
+
+
+def test_what_only_the_last_word_or_a_late_trade_says_is_met_by_an_order_that_waits() -> None:
+    virtual = virtual_world()
+    virtual.disk.mkdir(PurePath("/x"))
+    world = World(LoopClock(), virtual.disk, virtual.net, virtual.random, virtual.env, virtual.process)
+
+    async def body() -> None:
+        feed, wire = await opened(Venue(START_MS + 30_000)), cast(Wire, Socket())
+        socket = feed._socket
+        floor = Floor(world, feed, ExchangeConfig(PurePath("/x/records.sqlite"), frame_every_s=0.1))
+        floor.create_account("mine", wallet_usdt=Decimal(100_000))
+        (account,) = floor.books.accounts.values()
+
+        def rising(trigger: str) -> str:
+            request = {"category": "linear", "symbol": SYMBOLS[0], "side": "Buy", "orderType": "Market", "qty": "1"}
+            request |= {"triggerPrice": trigger, "triggerDirection": "1"}
+            return arrivals.create(floor.books, account, request, floor.link_used).order_id
+
+        async def hear(frame: dict[str, Any]) -> None:
+            await socket.frame(frame)
+            await anyio.sleep(1.0)
+
+        await socket.opened(wire)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(floor.market.run)
+            await hear(trade(SYMBOLS[0], 0, 31.0))
+            near, far = rising("101.5"), rising("102.5")
+            await hear(trade(SYMBOLS[1], 0, 40.0))
+            late = trade(SYMBOLS[0], 0, 39.9)
+            late["data"][0]["p"] = "102"
+            await socket.frame(late)
+            await hear(trade(SYMBOLS[0], 0, 39.95))
+            await hear(trade(SYMBOLS[1], 0, 40.1))
+            assert near not in account.orders
+            assert far in account.orders
+            await hear(trade(SYMBOLS[1], 1, 0.05))
+            assert floor.books.time.open_ms == START_MS
+            for symbol in SYMBOLS:
+                await hear(last_word(symbol, 0))
+            assert floor.books.time.open_ms == START_MS + MINUTE_MS
+            assert far not in account.orders
+            tasks.cancel_scope.cancel()
+        floor.close()
 
     in_virtual_time(body)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from playd.core.candles import Candles
 from playd.core.timeframes import MINUTE_MS
 from playd.market.feed import RecordedFeed
-from playd.venues.exchange import arrivals
+from playd.market.walk import WalkedCandle
+from playd.venues.exchange import arrivals, path
 from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.listing import MarketTerms
@@ -208,3 +209,13 @@ def test_a_stop_is_told_within_seconds_on_a_slow_market_and_at_the_close_on_a_fa
         floor.records.close()
 
     in_virtual_time(body)
+
+
+def test_a_level_inside_a_spike_of_one_moment_is_reached_by_a_stretch_that_ends_there() -> None:
+    fractions, prices = (0.0, 0.9, 0.9, 0.9), (100.0, 100.0, 103.0, 101.0)
+    spike = WalkedCandle(
+        0, 100.0, 103.0, 100.0, 101.0, 1.0, fractions=fractions, prices=prices, volumes=(0.0,) * 4, bought=(1,) * 4
+    )
+    touch = path.first_touch(spike, 0.0, 1.0, 102.0, rising=True)
+    assert touch == path.Touch(0.9, 102.0)
+    assert path.first_touch(spike, 0.0, touch.fraction, 102.0, rising=True) == touch

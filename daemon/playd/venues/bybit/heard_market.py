@@ -29,6 +29,8 @@ class HeardMarket:
 
     def __init__(self, symbols: Sequence[str], step_ms: int, *, simulated: bool) -> None:
         self.now_ms = 0
+        self.passed_ms = 0
+        """The time up to which its way has been gone along, set by who follows it: what is heard later lies behind that."""
         self.rates: dict[tuple[str, int], float] = {}
         self._all = not symbols
         self._step_ms = step_ms
@@ -70,7 +72,7 @@ class HeardMarket:
     def hear_candle(self, symbol: str, candle: Candle, time_ms: int, *, closed: bool) -> None:
         """A candle as it stood at `time_ms`."""
         self._come_to(time_ms)
-        self._last[symbol].candle(candle, time_ms, closed=closed)
+        self._last[symbol].candle(candle, self._ahead(candle.open_time_ms, time_ms), closed=closed)
 
     def last(self, symbol: str) -> float | None:
         """The newest price, None before the first one."""
@@ -110,12 +112,17 @@ class HeardMarket:
     def _come_to(self, time_ms: int) -> None:
         self.now_ms = max(self.now_ms, time_ms)
 
+    def _ahead(self, open_ms: int, time_ms: int) -> int:
+        """Where in its candle something of `time_ms` is put: not where the way has been gone along."""
+        return min(max(time_ms, self.passed_ms + 1), open_ms + self._step_ms - 1)
+
     def _trade(self, symbol: str, row: Row) -> None:
         price, volume, time_ms = float(decimal(row, "p")), float(decimal(row, "v")), integer(row, "T")
         if price <= 0.0 or volume < 0.0 or time_ms <= 0:
             raise Doubtful(f"trade of {symbol} is not readable: {str(dict(row))[:100]}")
         self._come_to(time_ms)
-        self._last[symbol].trade(time_ms, price, volume, bought=row.get("S") == "Buy")
+        placed_ms = self._ahead(time_ms - time_ms % self._step_ms, time_ms)
+        self._last[symbol].trade(placed_ms, price, volume, bought=row.get("S") == "Buy")
 
     def _ticker(self, symbol: str, data: dict[str, Any]) -> None:
         """A missing field has not changed."""
@@ -124,7 +131,8 @@ class HeardMarket:
         for name, kind in _OTHERS.items():
             price = optional_decimal(data, name)
             if price and self.now_ms:
-                self._others[symbol][kind].trade(self.now_ms, float(price))
+                placed_ms = self._ahead(self.now_ms - self.now_ms % self._step_ms, self.now_ms)
+                self._others[symbol][kind].trade(placed_ms, float(price))
         rate, stamp_ms = optional_decimal(merged, "fundingRate"), integer(merged, "nextFundingTime")
         if rate is not None and stamp_ms:
             self.rates[symbol, stamp_ms] = float(rate)

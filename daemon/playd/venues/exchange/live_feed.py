@@ -139,6 +139,7 @@ class LiveFeed:
     def opening_at(self, open_ms: int) -> dict[str, Candle]:
         found: dict[str, Candle] = {}
         candle: Candle | None
+        self._heard.passed_ms = self.now_ms
         for symbol, series in self._closed.items():
             closed = series.candles.between(open_ms, open_ms + MINUTE_MS)
             if self._heard.has(symbol, open_ms) or (not len(closed) and open_ms >= self._start_ms):

@@ -22,9 +22,6 @@ FRAMES_PER_CANDLE_MAX: Final = 240
 FOLLOWED_BELOW: Final = 30.0
 """Below this speed (candles of more than two seconds) positions end when the path reaches their stop or target."""
 
-NEVER_QUITE: Final = 1.0 - 1e-6
-"""How far a candle has gone at most while its last word has not come."""
-
 LATE_S: Final = 1.0
 """A pace that is further behind than this starts anew instead of catching up."""
 
@@ -170,11 +167,12 @@ class MarketClock:
         await self._close(candles)
 
     async def _grow(self, feed: GrowingFeed, open_ms: int) -> None:
-        """Follow candles that are being made until the last word about them."""
+        """Follow candles that are being made until the last word about them, which is put in at their last millisecond."""
+        last = 1.0 - 2.0 / feed.step_ms
         while not feed.is_over(open_ms):
             self._renew(feed.opening_at(open_ms))
-            share = (feed.now_ms - open_ms) / feed.step_ms
-            move_inside(self.books, max(min(share, NEVER_QUITE), self.books.time.fraction), feed.step_ms)
+            share = min((feed.now_ms - open_ms) / feed.step_ms, last)
+            move_inside(self.books, max(share, self.books.time.fraction), feed.step_ms)
             if meet_path(self.books):
                 self.apply()
             self.streams.tell_move()

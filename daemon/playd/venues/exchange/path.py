@@ -124,9 +124,9 @@ def trail_touch(candle: Candle, begin: float, end: float, best: float, trail: Tr
 
 
 def _points(candle: Candle, begin: float, end: float) -> list[Touch]:
-    """The ends of the stretch and the corners between them; at least two points."""
+    """The ends of the stretch and the corners between them, all that lie at its end too; at least two points."""
     fractions, prices = _knots(candle)
-    lo, hi = bisect_right(fractions, begin), bisect_left(fractions, end)
+    lo, hi = bisect_right(fractions, begin), bisect_right(fractions, end)
     corners = [Touch(fractions[place], prices[place]) for place in range(lo, hi)]
     return [Touch(begin, price_at(candle, begin)), *corners, Touch(end, price_at(candle, end))]
 
