@@ -34,8 +34,6 @@ def backtest_evidence(
 ) -> dict[str, Any]:
     """
     The evidence of one run. `path` is the Play's file; `again` runs another Play over the same market, for the doubled costs.
-
-    A synthetic market shows nothing of a real one: such a run is not eligible, and says so.
     """
     costs = result.play.account
     doubled = replace(

@@ -83,6 +83,7 @@ async def arm(daemon: Daemon, params: p.Arm, call: Call) -> JsonObject:
         instance_uid=record.uid,
         play_digest=record.play_digest,
         capital_step=record.capital_step,
+        policy=daemon.policy.digest,
         order_usd=order_usd,
         day_usd=day_usd,
         evidence=tuple(each.evidence for each in checks if each.evidence),
@@ -210,6 +211,7 @@ def note_rehearsal(daemon: Daemon, alias: str, report: PanicReport) -> None:
 def arming_row(daemon: Daemon, slot: Slot, held: Held) -> JsonObject:
     """One record for people."""
     arming, link = held.arming, daemon.chain(slot.record)
+    ends_ms = arming.ends_ms(daemon.ops.loaded.settings.arming.max_days)
     return {
         "name": slot.name,
         "account": arming.account,
@@ -218,8 +220,8 @@ def arming_row(daemon: Daemon, slot: Slot, held: Held) -> JsonObject:
         "order_usd": arming.order_usd or None,
         "day_usd": arming.day_usd or None,
         "armed_by": arming.actor,
-        "expires": rfc3339(arming.expires_ms),
-        "left_s": max(0.0, (arming.expires_ms - daemon.clock.wall_ms()) / 1000),
+        "expires": rfc3339(ends_ms),
+        "left_s": max(0.0, (ends_ms - daemon.clock.wall_ms()) / 1000),
         "waivers": list(arming.waivers),
         "broken": None if link is None else link.code,
         "text": "may open positions" if link is None else str(link),

@@ -35,6 +35,7 @@ class Arming:
 
     Attributes:
         uid: The account's at the venue, as the key was read back. `order_usd`, `day_usd`: what the step of capital allows.
+        policy: Digest of the policy by which it was given.
         evidence: Ids of what was shown. `waivers`: names of the checks that were waived.
         digest: Of everything else here; another one means that somebody changed the record.
     """
@@ -45,6 +46,7 @@ class Arming:
     instance_uid: str
     play_digest: str
     capital_step: str
+    policy: str
     order_usd: str
     day_usd: str
     evidence: tuple[str, ...]
@@ -59,6 +61,10 @@ class Arming:
         found: dict[str, Any] = asdict(self)
         del found["digest"]
         return {**found, "evidence": list(self.evidence), "waivers": list(self.waivers)}
+
+    def ends_ms(self, max_days: int) -> int:
+        """When it ends: as it was given, or sooner where the settings allow only shorter ones by now."""
+        return min(self.expires_ms, self.created_ms + max_days * 24 * HOUR_MS)
 
     @property
     def is_whole(self) -> bool:
@@ -127,7 +133,7 @@ def broken_link(facts: ChainFacts, name: str) -> Link | None:
         return Link("arming_damaged", f"the arming record {arming.id} was changed", arm)
     if held.revoked_by:
         return Link("arming_revoked", f"disarmed by {held.revoked_by}", arm)
-    if facts.now_ms >= min(arming.expires_ms, arming.created_ms + facts.max_days * 24 * HOUR_MS):
+    if facts.now_ms >= arming.ends_ms(facts.max_days):
         return Link("arming_expired", "the time for which it was armed is over", arm)
     if (other := _other_subject(arming, facts)) is not None:
         return Link("arming_of_another", other, arm)
@@ -151,11 +157,11 @@ def _other_subject(arming: Arming, facts: ChainFacts) -> str | None:
     return None
 
 
-def expires_soon(held: Held | None, now_ms: int, warn_before_h: int) -> int | None:
+def expires_soon(held: Held | None, now_ms: int, warn_before_h: int, max_days: int) -> int | None:
     """Hours that are left of a permission when there are not many; None else, and where none is in force."""
-    if held is None or held.revoked_by or now_ms >= held.arming.expires_ms:
+    if held is None or held.revoked_by or now_ms >= (ends_ms := held.arming.ends_ms(max_days)):
         return None
-    left_h = (held.arming.expires_ms - now_ms) // HOUR_MS
+    left_h = (ends_ms - now_ms) // HOUR_MS
     return left_h if left_h < warn_before_h else None
 
 

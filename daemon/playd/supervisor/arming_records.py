@@ -117,7 +117,8 @@ class Armings:
         if row is None:
             return None
         body = orjson.loads(row["body"])
-        arming = Arming(**{**body, **{name: tuple(body[name]) for name in _LISTS}})
+        # A record of an older program names no policy: it is not whole, so it is given anew.
+        arming = Arming(**{"policy": "", **body, **{name: tuple(body[name]) for name in _LISTS}})
         # The columns beside the body are for people and indexes; what counts is what the digest covers.
         return Held(arming, row["confirmed_ms"] is not None, row["revoked_by"])
 

@@ -51,8 +51,9 @@ class ArmingWatch:
         """Open or resolve the incidents of one instance, each once."""
         uid, scope, now_ms = slot.record.uid, instance_scope(slot.record.uid), self._clock.wall_ms()
         held = self._armings.held(uid)
-        left_h = expires_soon(held, now_ms, self._settings().warn_before_h)
-        over = held is not None and not held.revoked_by and now_ms >= held.arming.expires_ms
+        settings = self._settings()
+        left_h = expires_soon(held, now_ms, settings.warn_before_h, settings.max_days)
+        over = held is not None and not held.revoked_by and now_ms >= held.arming.ends_ms(settings.max_days)
         saying = "over" if over else "soon" if left_h is not None else ""
         if saying == self._told.get(uid):
             return

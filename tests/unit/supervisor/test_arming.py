@@ -22,6 +22,7 @@ DRAFT = Arming(
     instance_uid="abcdefgh",
     play_digest="d" * 64,
     capital_step="micro",
+    policy="p" * 64,
     order_usd="75",
     day_usd="1000",
     evidence=("e1",),
@@ -173,4 +174,20 @@ def test_a_waiver_ends_by_itself() -> None:
 
 @pytest.mark.parametrize(("left_ms", "hours"), [(24 * 3_600_000, None), (24 * 3_600_000 - 1, 23), (1, 0), (0, None)])
 def test_the_end_is_told_a_day_before_and_not_after_it(left_ms: int, hours: int | None) -> None:
-    assert expires_soon(HELD, HELD.arming.expires_ms - left_ms, 24) == hours
+    assert expires_soon(HELD, HELD.arming.expires_ms - left_ms, 24, 7) == hours
+
+
+def test_an_end_that_the_settings_bring_forward_is_told_too() -> None:
+    held = replace(HELD, arming=replace(HELD.arming, expires_ms=HELD.arming.created_ms + 5 * DAY_MS))
+    assert held.arming.ends_ms(7) == held.arming.expires_ms
+    assert expires_soon(held, held.arming.created_ms + 2 * DAY_MS - 1, 24, 2) == 0
+    assert expires_soon(held, held.arming.created_ms + 2 * DAY_MS, 24, 2) is None
+
+
+def test_the_record_of_an_older_program_is_read_and_not_whole() -> None:
+    desk = Desk()
+    desk.armings.create(DRAFT)
+    desk.ledger.write("UPDATE armings SET body = replace(body, ?, '')", (f'"policy":"{DRAFT.policy}",',))
+    held = desk.again().held("abcdefgh")
+    assert held is not None
+    assert (held.arming.policy, held.arming.is_whole) == ("", False)
