@@ -13,7 +13,7 @@ from playd.core.errors import SettingsError
 from playd.core.timeframes import MINUTE_MS
 from playd.ops.drills.invariants import TABLES, Checked, Venue, check, fold_venue, of_account
 from playd.ops.drills.local_exchange import ACCOUNT, HTTP_TIMEOUT_S, LocalExchange
-from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS, SHADOW
+from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS, RESTING_SYMBOL, SHADOW
 from playd.ops.drills.programs import PLAYCTL, PLAYD, Program, Ran, command, until
 from playd.ops.drills.report import CannotRun, DrillError, Report
 from playd.world.ports import ChildSignal, World
@@ -125,6 +125,12 @@ class Stage:
             await self.start_guardian()
         await self.until_covered(HELD_SYMBOL)
         await self._quiet_bars()
+
+        async def rests() -> bool:
+            return RESTING_SYMBOL in (await self.resting()).values()
+
+        if await until(rests, POSITION_WITHIN_S) is None:
+            raise CannotRun(f"no entry of {RESTING_SYMBOL} rests within {POSITION_WITHIN_S:g} s")
 
     async def _quiet_bars(self) -> None:
         """Ten bars before the first fault, in which nothing grave is told. Raises `CannotRun`."""
@@ -279,6 +285,11 @@ class Stage:
     async def venue(self) -> Venue:
         """The exchange's ledger, folded."""
         return fold_venue(await self.exchange.ledger(), self.exchange.uid, self.world.clock.wall_ms())
+
+    async def resting(self) -> dict[str, str]:
+        """Symbols of the entries that rest at the venue, by their link ids."""
+        rows = (await self.venue()).newest()
+        return {row["orderLinkId"]: row["symbol"] for row in rows if row["orderStatus"] == "New" and not row["reduceOnly"]}
 
     # --- expecting ---------------------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ WATCHED_S: Final = 6.0
 FLAT_S: Final = 20.0
 UNDER_FIRE_S: Final = 40.0
 PROTECTED_S: Final = 5.0
-MOVED_BACK_S: Final = 40.0
-"""A position is compared with its plan every half minute; until then it is covered, only elsewhere."""
+MOVED_BACK_S: Final = 10.0
+"""Until then it is covered, only elsewhere."""
 
 RECOGNISED_S: Final = 30.0
 FOREIGN_SYMBOL: Final = "DOGEUSDT"

@@ -24,14 +24,14 @@ async def dead_daemon(stage: Stage) -> None:
     """DRL-13: killed, and it stays down."""
     await stage.open()
     planned = await stage.stop_of(HELD_SYMBOL)
-    stage.report.require(await _resting(stage), "before", "an entry rests")
+    stage.report.require(await stage.resting(), "before", "an entry rests")
     killed_s = stage.report.inject("SIGKILL", "daemon")
     await stage.daemon.kill()
     await _stop_cancelled(stage, planned, "daemon killed, stop cancelled")
     await stage.expect("daemon dead", lambda: _alarm(stage, "DAEMON_DEAD"), "the guardian has the alarm DAEMON_DEAD", NOTICED_S)
 
     async def nothing_rests() -> bool:
-        return not await _resting(stage)
+        return not await stage.resting()
 
     await stage.expect("daemon dead", nothing_rests, "resting entries are gone", ENTRIES_GONE_S, since_s=killed_s)
     await stage.start_daemon()
@@ -130,12 +130,6 @@ async def _no_stop_taken(stage: Stage) -> None:
 
     await stage.expect(fault, flat, "the position is closed", COVERED_BY_DAEMON_S, since_s=began_s)
     await heal(stage)
-
-
-async def _resting(stage: Stage) -> list[str]:
-    """Link ids of entries that rest at the venue."""
-    rows = (await stage.venue()).newest()
-    return [row["orderLinkId"] for row in rows if row["orderStatus"] == "New" and not row["reduceOnly"]]
 
 
 async def _guardian_told(stage: Stage) -> None:

@@ -246,18 +246,26 @@ async def _taken_away(stage: Stage, kind: str, name: str, symbol: str) -> None:
     """The venue closes a position for reasons of its own: booked to its owner, the symbol halted."""
     fault = f"{kind} of {symbol}"
     await holds(stage, name, symbol)
-    began_s = await arm(stage, kind, {"symbol": symbol, "account": ACCOUNT})
+    await arm(stage, kind, {"symbol": symbol, "account": ACCOUNT})
+
+    async def done() -> bool:
+        armed = (await stage.exchange.admin("GET", "faults"))["faults"]
+        return any(row["fault"] == kind and int(row["hits"]) for row in armed)
+
+    # The position may have gone meanwhile: then the venue takes the next one.
+    await stage.expect(fault, done, "the venue has done it", TRADED_S)
+    began_s = stage.world.clock.mono_s()
 
     async def halted() -> bool:
         return any(symbol in row["scope"] and row["level"] >= 2 for row in stage.table("halts"))
 
-    await stage.expect(fault, halted, f"{symbol} halted", TRADED_S, since_s=began_s)
+    await stage.expect(fault, halted, f"{symbol} halted", FORCED_S, since_s=began_s)
 
     async def agree() -> bool:
         booked = sum(Decimal(row["signed_qty"]) for row in stage.table("virtual_positions") if row["symbol"] == symbol)
         return booked == (await stage.venue()).positions[symbol]
 
-    await stage.expect(fault, agree, "the books say what the venue says", FORCED_S)
+    await stage.expect(fault, agree, "the books say what the venue says", FORCED_S, since_s=began_s)
 
 
 async def _delisted(stage: Stage) -> None:
