@@ -25,11 +25,12 @@ def code(market: Market, order: Order, **wish: Any) -> int:
     return caught.value.code
 
 
-def test_price_and_quantity_change_and_a_better_price_meets_the_market_at_once() -> None:
+@pytest.mark.parametrize("zero", ["0", 0, 0.0])
+def test_price_and_quantity_change_and_a_better_price_meets_the_market_at_once(zero: object) -> None:
     market = Market(slippage_bps=0.0)
     order = market.limit("Buy", "0.1", "49000", stopLoss="48000")
     market.open(50_000.0, 50_100.0, 49_900.0, 50_050.0)
-    change(market, order, price="49100", qty="0.2", takeProfit="51000", stopLoss="0")
+    change(market, order, price="49100", qty="0.2", takeProfit="51000", stopLoss=zero)
     assert (order.status, order.qty_steps, order.price_ticks, order.stop_ticks, order.target_ticks) == (
         *("New", 200, 491_000),
         *(0, 510_000),

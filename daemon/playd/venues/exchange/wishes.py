@@ -197,7 +197,7 @@ def read_ticks(request: Request, name: str, listing: Listing) -> int | None:
 
 def read_leg(request: Request, letters: str, listing: Listing, *, partial: bool) -> Leg | None:
     """The stop (`sl`) or target (`tp`) of a request: None when absent, without trigger for an explicit zero."""
-    if not any(request.get(name) for name in _LEG_NAMES[letters]):
+    if not any(text_of(request, name) for name in _LEG_NAMES[letters]):
         return None
     trigger_ticks = read_ticks(request, _LEVEL_NAMES[letters], listing)
     kind = word(request, f"{letters}OrderType", ("Market", "Limit"), default="Market")
