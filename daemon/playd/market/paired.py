@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import anyio
 
@@ -19,7 +20,8 @@ class PairedBars:
 
     A bar waits for the other symbol's, through gaps and outages too, because what is decided on less could not be repeated. It
     goes on without one only when it is known that there is none: a later one is there, or the venue says that it trades the
-    other symbol no longer. Ages are those of the own bar: whoever waited long finds it too old to enter on.
+    other symbol no longer and has no candle of it from then on. Ages are those of the own bar: whoever waited long finds it too
+    old to enter on.
     """
 
     def __init__(
@@ -28,12 +30,12 @@ class PairedBars:
         other: Subscription,
         *,
         ask_after_s: float,
-        is_over: Callable[[], Awaitable[bool]],
+        is_over: Callable[[int], Awaitable[bool]],
         on_over: Callable[[], None],
     ) -> None:
         """
-        Whoever has waited for `ask_after_s` asks the venue whether the other symbol `is_over`, and again after as long; once it
-        is, `on_over` is told and no bar waits any more.
+        Whoever has waited for `ask_after_s` asks the venue whether the other symbol `is_over` from an open (epoch ms) on, and
+        again after as long; once it is, `on_over` is told and no bar waits any more.
         """
         self._own = own
         self._other = other
@@ -61,7 +63,7 @@ class PairedBars:
                 return await self._other.at(open_ms)
             if self._over:
                 return None
-            if await self._is_over():
+            if await self._is_over(open_ms):
                 self._over = True
                 self._on_over()
 
@@ -100,13 +102,17 @@ async def paired_bars(
         await hub.subscribe(reference, after_ms=after_ms, awaited=False) as other,
         await hub.subscribe(symbol, after_ms=after_ms) as own,
     ):
-        yield PairedBars(own, other, ask_after_s=hub.timing.stale_s, is_over=lambda: _is_over(hub, reference), on_over=on_over)
+        is_over = partial(_is_over, hub, reference)
+        yield PairedBars(own, other, ask_after_s=hub.timing.stale_s, is_over=is_over, on_over=on_over)
 
 
-async def _is_over(hub: MarketHub, symbol: str) -> bool:
-    """Whether the venue says that it trades a symbol no longer. One that does not answer has not said so."""
+async def _is_over(hub: MarketHub, symbol: str, open_ms: int) -> bool:
+    """
+    Whether the venue says that it trades a symbol no longer and has no candle from `open_ms` on. One that does not answer has
+    not said so.
+    """
     try:
         with anyio.fail_after(hub.timing.fetch_within_s):
-            return await hub.has_ended(symbol)
+            return await hub.has_ended(symbol) and not len(await hub.history(symbol, open_ms, await hub.market_now_ms()))
     except (VenueError, LinkError, TimeoutError):
         return False

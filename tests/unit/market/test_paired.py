@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from playd.market.bars import ClosedBar
-from playd.market.feed_watch import FeedState
+from playd.market.feed_watch import FeedState, HubTiming
 from playd.market.paired import PairedBars, paired_bars
 from playd.market.public_feed import FeedBarrier, FeedEnded, KlineFrame
 from tests.unit.market.test_hub import STEP, SYMBOL, Scene, candle, running
@@ -171,6 +171,18 @@ def test_a_symbol_that_the_venue_has_ended_is_waited_for_no_longer() -> None:
             close(scene, SYMBOL, 4)
             assert opens(await take(pairs)) == [(4, None)]
             assert told == [OTHER]
+
+    in_virtual_time(body)
+
+
+def test_bars_of_an_ended_symbol_that_have_not_come_yet_are_waited_for() -> None:
+    async def body() -> None:
+        timing = HubTiming(stale_s=5.0)  # asked before the missing bars are fetched
+        async with running(timing) as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+            scene.source.list(1, 2)
+            scene.source.ended = (OTHER,)
+            close(scene, SYMBOL, 1, 2, 3)
+            assert opens(await take(pairs, 3)) == [(1, 1), (2, 2), (3, None)]
 
     in_virtual_time(body)
 
