@@ -104,23 +104,37 @@ async def restart(daemon: Daemon, params: Restart, call: Call) -> JsonObject:
 async def stop(daemon: Daemon, params: Stop, call: Call) -> JsonObject:
     """Per instance what became of it; one refusal of a single target is the call's refusal."""
     slots = chosen(daemon, params.target)
-    many = params.target == "all" or len(slots) > 1
-    stopped: list[JsonObject] = []
-    failed: list[JsonObject] = []
-    for slot in slots:
-        if many and not slot.active:
-            continue
-        row = lifecycle_row(daemon, slot)
-        try:
-            await daemon.commands.stop(slot.name, params.variant, call.actor)
-        except (CommandRefused, NotRunning, Incomplete) as error:
-            if not many:
-                raise
-            failed.append({"name": slot.name, "error": as_rpc(daemon, error).as_json()})
-        else:
-            after = lifecycle_row(daemon, slot)
-            stopped.append({**after, "statistics": row["statistics"]})
-    return {"stopped": stopped, "failed": failed}
+    if params.target != "all" and len(slots) == 1:
+        return {"stopped": [await _stop_one(daemon, slots[0], params.variant, call)], "failed": []}
+    stopped: dict[str, JsonObject] = {}
+    failed: dict[str, JsonObject] = {}
+    # Whoever is managed until it is flat waits for its market: the last of many is told at once, not behind the others' waits.
+    at_once = anyio.CapacityLimiter(max(1, len(slots)) if params.variant == "manage" else 1)
+
+    async def stop_one(slot: Slot) -> None:
+        async with at_once:
+            if not slot.active:
+                return
+            try:
+                stopped[slot.name] = await _stop_one(daemon, slot, params.variant, call)
+            except (CommandRefused, NotRunning, Incomplete) as error:
+                failed[slot.name] = {"name": slot.name, "error": as_rpc(daemon, error).as_json()}
+
+    async with anyio.create_task_group() as group:
+        for slot in slots:
+            group.start_soon(stop_one, slot)
+    names = [slot.name for slot in slots]
+    return {
+        "stopped": [stopped[name] for name in names if name in stopped],
+        "failed": [failed[name] for name in names if name in failed],
+    }
+
+
+async def _stop_one(daemon: Daemon, slot: Slot, variant: str | None, call: Call) -> JsonObject:
+    """The row of a stopped instance, with the statistics of the life that ended."""
+    before = lifecycle_row(daemon, slot)
+    await daemon.commands.stop(slot.name, variant, call.actor)
+    return {**lifecycle_row(daemon, slot), "statistics": before["statistics"]}
 
 
 async def reset_failed(daemon: Daemon, params: ResetFailed, call: Call) -> JsonObject:
