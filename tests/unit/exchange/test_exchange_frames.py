@@ -57,6 +57,7 @@ FRAMES = [
     trade(30, "59980.10", "0.2", "Sell"),
     kline(0, "60000.1", "60050.2", "59980.1", "59990.3", "1.2"),
     trade(66, "59990.30"),
+    kline(1, "59990.3", "59990.3", "59990.3", "59990.3", "0.050"),
     trade(121, "60000.30"),
 ]
 
@@ -86,6 +87,15 @@ def test_frames_make_the_candles_that_the_venue_told_and_the_way_of_its_trades()
     told = [(each.time_ms - OPEN_MS, each.volume, each.side) for each in trades(listing, walked, MINUTE_MS, 0.0, 0.6)]
     assert told == [(6000, 0.5, "Buy"), (12000, 0.1, "Buy"), (30000, 0.2, "Sell")]
     assert (feed.start_ms, feed.funding_rate("BTCUSDT", OPEN_MS + MINUTE_MS)) == (OPEN_MS, 0.0001)
+
+
+def test_a_candle_without_its_last_word_is_left_out_unless_the_capture_tells_no_candles() -> None:
+    second = kline(1, "59990.3", "59990.3", "59990.3", "59990.3", "0.050")
+    lost = [*(frame for frame in FRAMES if frame != second), kline(2, "60000.3", "60000.3", "60000.3", "60000.3", "0.1")]
+    trades_alone = [frame for frame in FRAMES if "kline" not in frame.get("topic", "")]
+    for frames, expected in ((lost, [0, 2]), (trades_alone, [0, 1])):
+        candles = feed_of(*map(bare, frames)).candles("BTCUSDT", OPEN_MS, OPEN_MS + 10 * MINUTE_MS)
+        assert [(int(open_ms) - OPEN_MS) // MINUTE_MS for open_ms in candles.open_time_ms] == expected
 
 
 def test_a_capture_that_is_wrapped_says_the_same_and_brings_rules_and_history() -> None:

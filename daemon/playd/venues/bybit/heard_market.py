@@ -38,6 +38,7 @@ class HeardMarket:
         self._kline = f"kline.{BYBIT_INTERVAL[NAME_OF_MS[step_ms]]}."
         self._last: dict[str, Walker] = {}
         self._others: dict[str, dict[str, Walker]] = {}
+        self._told: set[str] = set()
         self._tickers: dict[str, dict[str, Any]] = {}
         for symbol in symbols:
             self._add(symbol)
@@ -64,6 +65,7 @@ class HeardMarket:
             for row in data:
                 self._trade(symbol, row)
         elif topic.startswith(self._kline) and isinstance(data, list):
+            self._told.add(symbol)
             for row in data:
                 self.hear_candle(symbol, candle_from_stream(row), integer(row, "timestamp"), closed=row.get("confirm") is True)
         elif topic.startswith("tickers.") and isinstance(data, dict):
@@ -90,6 +92,10 @@ class HeardMarket:
     def is_closed(self, symbol: str, open_ms: int) -> bool:
         """Whether the last word about a candle was heard."""
         return self._last[symbol].is_closed(open_ms)
+
+    def tells_candles(self, symbol: str) -> bool:
+        """Whether a frame with a candle was heard, so that a candle without its last word was not heard to its end."""
+        return symbol in self._told
 
     def opens(self, symbol: str) -> list[int]:
         """Opens of the candles of which anything was heard and not forgotten, rising."""

@@ -24,7 +24,8 @@ class FrameFeed(RecordedFeed):
     """
     A `CandleFeed` of one-minute candles. What the heading brings is history; the market begins with the first frame.
 
-    `prices` are mark and index as they were heard. A candle that the capture did not hear to its end is left out.
+    `prices` are mark and index as they were heard. A candle that the capture did not hear to its end is left out; of a symbol
+    of which it has no candle at all, those of the trades count as heard when a later minute was.
     """
 
     def __init__(self, file: FrameFile, symbols: Sequence[str] = ()) -> None:
@@ -80,12 +81,12 @@ class FrameFeed(RecordedFeed):
         return heard
 
     def _put_away(self, heard: HeardMarket, before_ms: int) -> None:
-        """Keep the candles before that in little room."""
+        """Keep the candles before that in little room, those without a last word only where none was told of any."""
         for symbol in heard.symbols:
             kept = self._walked.setdefault(symbol, {})
             for open_ms in heard.opens(symbol):
                 walked = heard.walked(symbol, open_ms) if open_ms < before_ms else None
-                if walked is not None:
+                if walked is not None and (heard.is_closed(symbol, open_ms) or not heard.tells_candles(symbol)):
                     kept[open_ms] = _packed(walked)
         heard.forget(before_ms)
 
