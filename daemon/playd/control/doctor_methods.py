@@ -21,7 +21,7 @@ async def run_doctor(daemon: Daemon, params: p.Doctor, call: Call) -> JsonObject
     world, places = daemon.ops.world, daemon.ops.loaded.locations
     report = daemon.ops.state_dir / DIRECTORY / f"doctor-{world.clock.wall_ms()}.json"
     world.disk.mkdir(report.parent)
-    flags = (str(places.config_dir), str(daemon.ops.state_dir), str(report), "fix" if params.fix else "look")
+    flags = (str(places.config), str(daemon.ops.state_dir), str(report), "fix" if params.fix else "look")
     await world.process.run_module(MODULE, flags)
     try:
         data: JsonObject = orjson.loads(world.disk.read_bytes(report))

@@ -78,7 +78,7 @@ def load(
         origins={dotted(path): entry.origin for path, entry in layer.items() if not is_table(path)},
         ceiling=ceiling,
         key_pairs=fed,
-        locations=locations(world, config_dir, settings),
+        locations=locations(world, config_dir, main_file, settings, named=named),
         digest=digest_of(settings),
         pairs=key_pairs,
     )

@@ -12,8 +12,12 @@ FILE_NAME: Final = "playd.toml"
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """The directories of this installation, absolute. `credentials_dir` exists only under a service manager."""
+    """
+    The directories of this installation, absolute. `credentials_dir` exists only under a service manager; `config` is what
+    `--config` must say to read the same files: the main file where somebody named one, else the directory.
+    """
 
+    config: PurePath
     config_dir: PurePath
     state_dir: PurePath
     run_dir: PurePath
@@ -41,13 +45,14 @@ def files(world: World, config_dir: PurePath, main_file: PurePath, *, required: 
     return files
 
 
-def locations(world: World, config_dir: PurePath, settings: Settings) -> Locations:
+def locations(world: World, config_dir: PurePath, main_file: PurePath, settings: Settings, *, named: bool) -> Locations:
     here = world.process.working_dir()
     env = world.env
     state_dir = here / (settings.daemon.state_dir or env.get("STATE_DIRECTORY") or "state")
     run_dir = settings.daemon.run_dir or env.get("RUNTIME_DIRECTORY")
     credentials = env.get("CREDENTIALS_DIRECTORY")
     return Locations(
+        config=main_file if named else config_dir,
         config_dir=config_dir,
         state_dir=state_dir,
         run_dir=here / run_dir if run_dir else state_dir / "run",

@@ -128,6 +128,15 @@ def test_lines_count_behind_values_of_several_lines() -> None:
     assert refusal(text).startswith("/config/playd.toml:9: daemon.stop_budget_s: found 1, expected 5")
 
 
+def test_a_child_is_told_the_file_that_somebody_named_and_else_the_directory() -> None:
+    world = virtual_world()
+    world.disk.mkdir(PurePath("/etc/playd"))
+    world.disk.write_replace(PurePath("/etc/playd/prod.toml"), b"[supervisor]\n", keep_previous=False)
+    places = load(world, config="/etc/playd/prod.toml").locations
+    assert (str(places.config), str(places.config_dir)) == ("/etc/playd/prod.toml", "/etc/playd")
+    assert str(load(virtual_world()).locations.config) == "/config"
+
+
 def test_a_named_file_must_exist() -> None:
     assert "/other.toml: No such file" in refusal(env={"PLAYD_CONFIG": "/other.toml"})
 
