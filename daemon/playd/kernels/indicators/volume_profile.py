@@ -111,6 +111,8 @@ def _slide(profile: Row, changes: Row, rows: tuple[Row, Row, Row, Row], t: int, 
     if not stands or not _LEAST < profile[HELD] < _MOST:
         profile[BOTTOM], profile[WIDTH] = bottom, width
         _count_anew(profile, changes, rows, t, bars)
+    if profile[WIDTH] == profile[WIDTH] and np.isinf(profile[HELD] / profile[SCALE]):  # the volume has overflowed
+        profile[WIDTH] = MISSING
 
 
 @part
