@@ -72,8 +72,8 @@ class Ledger:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION and not readable(connection, version):
                 raise StateError(
-                    f"{path}: ledger schema {version} is newer than this program's {SCHEMA_VERSION}: start the program that wrote"
-                    " it, or restore a backup from before",
+                    f"{path}: ledger schema {version} is newer than this program's {SCHEMA_VERSION}: start the program that"
+                    " wrote it, or restore a backup from before",
                     exit_code=80,
                 )
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
