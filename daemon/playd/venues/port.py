@@ -100,7 +100,7 @@ class Transaction:
     """
     One row of the venue's log of everything that changed the wallet, in USDT; `type` is the venue's word, e.g. `TRADE`.
 
-    `change` is `cash_flow` less `fee` and `funding`, which are positive when paid. `exec_id` is empty where nothing was executed.
+    `change` is `cash_flow` less `fee` and `funding`, positive when paid. `exec_id` is empty where nothing was executed.
     """
 
     type: str
