@@ -6,19 +6,15 @@ Nothing is halted by it. An instance that holds a part of the symbol hears of it
 
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
-from typing import Final
 
 import anyio
 
-from playd.core.ids import intent_id
-from playd.core.orders import Action, Intent, IntentClass, Side
+from playd.core.orders import Side
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.fills import Share
-from playd.orders.gateway import Instance
+from playd.orders.flattening import BY_HAND, close_by_hand, flatten_intent
 from playd.orders.order_book import FOREIGN
-
-CLOSED_WITHIN_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +59,10 @@ class Closing:
         wanted = abs(before)
         if pct < 100:
             wanted = max(step, (wanted * pct / 100 / step).to_integral_value(ROUND_FLOOR) * step)
-        # One intent, however large: an attempt is as much as the venue takes in one order, and the rest follows.
-        intent = Intent(
-            instance_uid=share.owner,
-            instance="",
-            account=desk.alias,
-            symbol=share.symbol,
-            cause=f"close:{key}",
-            action=Action.FLATTEN,
-            leg=1,
-            intent_class=IntentClass.EXIT,
-            side=Side.SELL if before > 0 else Side.BUY,
-            qty=wanted,
-            price_ref=share.position.avg_price,
-            bar_close_ms=0,
-            expires_ms=0,
-            reason="closed by hand",
+        side, price = Side.SELL if before > 0 else Side.BUY, share.position.avg_price
+        intent = flatten_intent(
+            desk.alias, share.owner, share.symbol, side, wanted, price_ref=price, cause=f"close:{key}", reason=BY_HAND
         )
-        verdict = await self._exits.submit(intent, Instance(share.owner, "", share.symbol, 0))
-        with anyio.move_on_after(CLOSED_WITHIN_S):
-            await self._exits.ended(intent_id(share.owner, intent.cause, intent.action, intent.leg))
+        verdict = await close_by_hand(self._exits, intent)
         after = desk.fills.position(share.owner, share.symbol).signed_qty
         found.append(Closed(share.owner, before, after, wanted, "" if verdict.has_order else verdict.text))

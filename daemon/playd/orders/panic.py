@@ -14,11 +14,12 @@ import anyio
 from anyio.abc import TaskGroup
 
 from playd.core.errors import LinkError, VenueError
-from playd.core.orders import Action, Intent, IntentClass, OrderState, Side, VenuePosition
+from playd.core.orders import Action, OrderState, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
+from playd.orders.flattening import flatten_intent
 from playd.orders.gateway import Instance
 from playd.orders.halts import ALL, Halt, Level, account_scope
 from playd.orders.order_book import FOREIGN, IntentRow
@@ -268,7 +269,17 @@ class Panic:
                 piece = min(rest, rules.max_market_qty)
                 rest -= piece
                 run.leg += 1
-                intent = _flatten_intent(run, desk.alias, owner, position, piece, Side.SELL if signed > 0 else Side.BUY)
+                intent = flatten_intent(
+                    desk.alias,
+                    owner,
+                    position.symbol,
+                    Side.SELL if signed > 0 else Side.BUY,
+                    piece,
+                    price_ref=position.mark_price,
+                    cause=run.cause,
+                    reason="panic",
+                    leg=run.leg,
+                )
                 verdict = await self._exits.begin(intent, Instance(owner, "", position.symbol, 0))
                 if not verdict.has_order:
                     run.problems.append(f"{position.symbol}: {verdict.text}")
@@ -351,22 +362,3 @@ class Panic:
         if unknown:
             for rules in (await self._desk.port.instruments(unknown)).values():
                 self._desk.learn_rules(rules)
-
-
-def _flatten_intent(run: _Run, account: str, owner: str, position: VenuePosition, qty: Decimal, side: Side) -> Intent:
-    return Intent(
-        instance_uid=owner,
-        instance="",
-        account=account,
-        symbol=position.symbol,
-        cause=run.cause,
-        action=Action.FLATTEN,
-        leg=run.leg,
-        intent_class=IntentClass.EXIT,
-        side=side,
-        qty=qty,
-        price_ref=position.mark_price,
-        bar_close_ms=0,
-        expires_ms=0,
-        reason="panic",
-    )

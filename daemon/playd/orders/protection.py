@@ -11,14 +11,14 @@ from typing import Final
 import anyio
 
 from playd.core.errors import LinkError, VenueError
-from playd.core.orders import Action, Intent, IntentClass, VenuePosition
+from playd.core.orders import VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.fill_check import Expected, Finding, compare, planned_stop
 from playd.orders.fills import Share
-from playd.orders.gateway import Instance
+from playd.orders.flattening import flatten_intent, submit_flatten
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.naked_clock import NakedClock
 from playd.orders.order_book import FOREIGN
@@ -349,25 +349,18 @@ class Protection:
             side = share.position.side
             if side is None or share.owner == FOREIGN:
                 continue
-            await self._exits.submit(
-                Intent(
-                    instance_uid=share.owner,
-                    instance="",
-                    account=desk.alias,
-                    symbol=symbol,
-                    cause=f"naked:{symbol}:{share.position.opened_ms}",
-                    action=Action.FLATTEN,
-                    leg=0,
-                    intent_class=IntentClass.EXIT,
-                    side=side.opposite,
-                    qty=abs(share.position.signed_qty),
-                    price_ref=watch.seen.mark_price,
-                    bar_close_ms=0,
-                    expires_ms=0,
-                    reason="unprotectable",
-                ),
-                Instance(share.owner, "", symbol, 0),
+            intent = flatten_intent(
+                desk.alias,
+                share.owner,
+                symbol,
+                side.opposite,
+                abs(share.position.signed_qty),
+                price_ref=watch.seen.mark_price,
+                cause=f"naked:{symbol}:{share.position.opened_ms}",
+                reason="unprotectable",
+                leg=0,
             )
+            await submit_flatten(self._exits, intent)
 
     def _frozen(self, symbol: str) -> bool:
         """Whether a person froze the symbol, or somebody's share of it: then only the incident says what is wrong."""

@@ -18,7 +18,7 @@ from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.fill_check import Expected, planned_stop
-from playd.orders.gateway import Instance
+from playd.orders.flattening import BY_HAND, close_by_hand, flatten_intent
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
@@ -27,7 +27,6 @@ from playd.venues.port import Priority
 
 _SEEN_WITHIN_S: Final = 10.0
 _LOOK_EVERY_S: Final = 0.5
-_CLOSED_WITHIN_S: Final = 10.0
 
 
 class StrangerRefused(Exception):
@@ -157,25 +156,11 @@ class Strangers:
         await self._load_rules(symbol)
         seen = self._protection.last_seen(symbol)
         price = seen[0].mark_price if seen is not None else desk.fills.position(FOREIGN, symbol).avg_price
-        intent = Intent(
-            instance_uid=FOREIGN,
-            instance="",
-            account=desk.alias,
-            symbol=symbol,
-            cause=f"close:{key}",
-            action=Action.FLATTEN,
-            leg=1,
-            intent_class=IntentClass.EXIT,
-            side=Side.SELL if held > 0 else Side.BUY,
-            qty=abs(held),
-            price_ref=price,
-            bar_close_ms=0,
-            expires_ms=0,
-            reason="closed by hand",
+        side = Side.SELL if held > 0 else Side.BUY
+        intent = flatten_intent(
+            desk.alias, FOREIGN, symbol, side, abs(held), price_ref=price, cause=f"close:{key}", reason=BY_HAND
         )
-        await self._exits.submit(intent, Instance(FOREIGN, "", symbol, 0))
-        with anyio.move_on_after(_CLOSED_WITHIN_S):
-            await self._exits.ended(intent_id(FOREIGN, intent.cause, intent.action, intent.leg))
+        await close_by_hand(self._exits, intent)
         return desk.fills.position(FOREIGN, symbol).signed_qty
 
     async def _load_rules(self, symbol: str) -> None:

@@ -102,15 +102,16 @@ class RecordStore:
 
     def occupies(self, record: InstanceRecord) -> bool:
         """Whether an instance has a position at its venue by the ledger, or an order there that is not final."""
-        live = "SELECT 1 FROM orders WHERE account = ? AND owner = ? AND state NOT IN ({}) LIMIT 1".format(
-            ", ".join("?" * len(_FINAL))
-        )
-        return self.booked_qty(record) != 0 or self._ledger.row(live, (record.account, record.uid, *_FINAL)) is not None
+        return self.booked_qty(record) != 0 or self._has_live_order("account = ? AND owner = ?", record.account, record.uid)
 
     def has_something(self, record: InstanceRecord) -> bool:
         """Whether the ledger books a position to an instance, or knows an order on its account that is not final."""
-        live = "SELECT 1 FROM orders WHERE account = ? AND state NOT IN ({}) LIMIT 1".format(", ".join("?" * len(_FINAL)))
-        return self.booked_qty(record) != 0 or self._ledger.row(live, (record.account, *_FINAL)) is not None
+        return self.booked_qty(record) != 0 or self._has_live_order("account = ?", record.account)
+
+    def _has_live_order(self, where: str, *values: str) -> bool:
+        marks = ", ".join("?" * len(_FINAL))
+        sql = f"SELECT 1 FROM orders WHERE {where} AND state NOT IN ({marks}) LIMIT 1"
+        return self._ledger.row(sql, (*values, *_FINAL)) is not None
 
     def hold_entries(self, uid: str, until_ms: int) -> None:
         """Note until when the entries of an instance wait, whatever happens to the daemon meanwhile."""
