@@ -100,12 +100,6 @@ class GuardianProcess:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
-    def cpu_s(self) -> float:
-        """Processor time so far: what a start costs, however busy the machine is."""
-        assert self.process is not None
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
 
 def by_hand(exchange: ExchangeProcess, work: Callable[[BybitVenue], Awaitable[T]]) -> T:
     """Do something with the account's key, beside daemon and guardian."""
@@ -133,7 +127,7 @@ def venue_position(exchange: ExchangeProcess) -> VenuePosition:
 def open_a_candle(exchange: ExchangeProcess) -> None:
     """Let the market stand inside a candle of a minute, where orders trade at once whoever follows it or does not."""
     exchange.market(held=False, speed=1)
-    wait_for(lambda: exchange.market()["inside_candle"], "an open candle", 10)
+    wait_for(lambda: exchange.market()["inside_candle"], "an open candle")
 
 
 def remove_stop(exchange: ExchangeProcess) -> None:

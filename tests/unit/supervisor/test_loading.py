@@ -1,7 +1,7 @@
 """A start works in small steps, and the steps change nothing."""
 
 import math
-import time
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
@@ -19,8 +19,6 @@ from playd.supervisor.loading import WARM_SPAN, load_program, warm_up
 pytestmark = pytest.mark.anyio
 
 PLAY = Path(__file__).parents[3] / "config" / "plays" / "ema_cross_rsi.yml"
-STEP_LIMIT_S = 0.05
-"""What a start may take from the loop at a time; the rest of it belongs to the bars of others."""
 
 
 def candles(count: int) -> Candles:
@@ -30,29 +28,37 @@ def candles(count: int) -> Candles:
 
 
 @pytest.mark.slow
-async def test_columns_warmed_in_steps_are_those_warmed_at_once_and_hold_nobody_for_long() -> None:
+async def test_columns_warmed_in_steps_are_those_warmed_at_once_and_others_run_between_two_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     play = load_play(PLAY.read_text(), str(PLAY))
     program = await load_program(play, MINUTE_MS)
     history = candles(6 * WARM_SPAN + 7)
     rules = synthetic_instrument("DOTUSDT", 4.0)
     at_once, in_steps = (PlayEngine(program, play, rules, 10_000.0) for _ in range(2))
     at_once.warm(history)
-    steps: list[float] = []
+    order: list[str | int] = []
+    warm = in_steps.warm
+
+    def counted(span: Candles) -> None:
+        order.append(len(span))
+        warm(span)
 
     async def others() -> None:
         while True:
-            since_s = time.thread_time()
+            order.append("others")
             await anyio.lowlevel.checkpoint()
-            steps.append(time.thread_time() - since_s)
 
+    monkeypatch.setattr(in_steps, "warm", counted)
     async with anyio.create_task_group() as group:
         group.start_soon(others)
         await anyio.lowlevel.checkpoint()
         await warm_up(in_steps, history)
         group.cancel_scope.cancel()
 
-    assert len(steps) >= 6
-    assert max(steps) < STEP_LIMIT_S
+    steps = [each for each in order if each != "others"]
+    assert steps == [WARM_SPAN] * 6 + [7]
+    assert all("others" in pair for pair in pairwise(order[order.index(WARM_SPAN) :]))
     seen, expected = (engine._columns.last_signals() for engine in (in_steps, at_once))
     assert seen.keys() == expected.keys()
     assert all(seen[name] == expected[name] or (math.isnan(seen[name]) and math.isnan(expected[name])) for name in seen)
