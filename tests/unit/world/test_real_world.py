@@ -77,6 +77,24 @@ async def test_a_stale_socket_file_is_replaced_and_has_the_asked_mode(tmp_path: 
     assert not path.exists()
 
 
+@pytest.mark.anyio
+async def test_whoever_finds_a_socket_by_its_name_is_listened_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, link, found = tmp_path / "control.sock", os.link, []
+
+    def named(source: Path, target: Path) -> None:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(source))
+        found.append(target.exists())
+        link(source, target)
+
+    async def nobody(*_: object) -> None: ...
+
+    monkeypatch.setattr(os, "link", named)
+    async with RealNet().serve_unix(PurePath(path), nobody):
+        assert os.listdir(tmp_path) == [path.name]
+    assert found == [False]
+
+
 def test_the_process_knows_its_size() -> None:
     process = RealProcess(RealEnv())
     assert process.rss_bytes() > 1_000_000

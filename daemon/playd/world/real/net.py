@@ -1,6 +1,7 @@
 """HTTP, WebSocket and Unix sockets of this machine."""
 
 import contextlib
+import errno
 import os
 import pwd
 import socket
@@ -95,20 +96,32 @@ class RealNet:
 
 
 def _bound_socket(path: Path, mode: int) -> socket.socket:
-    """A listening socket with these rights from its first instant. Replaces a file whose server is gone."""
+    """
+    A socket that listens, and has these rights, from the first instant that its name is there.
+
+    Replaces a file whose server is gone. Raises `OSError` as `bind` does: EADDRINUSE for any other file of that name.
+    """
+    if path.is_socket() and not _answers(path):
+        path.unlink()
+    unnamed = path.with_name(f".{os.getpid():x}")
+    unnamed.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
-        if path.is_socket() and not _answers(path):
-            path.unlink()
         umask = os.umask(0o777 & ~mode)
         try:
-            listening.bind(str(path))
+            listening.bind(str(unnamed))
         finally:
             os.umask(umask)
         listening.listen(_BACKLOG)
+        os.link(unnamed, path)
+    except FileExistsError as error:
+        listening.close()
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), str(path)) from error
     except OSError:
         listening.close()
         raise
+    finally:
+        unnamed.unlink(missing_ok=True)
     return listening
 
 
