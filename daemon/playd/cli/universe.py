@@ -64,7 +64,7 @@ async def open_universe(
         world, plan.hosts.rest, budget, simulated=simulated, step_ms=plan.base_step_ms, venue_clock=clock
     )
     async with data as market, anyio.create_task_group() as group:
-        hub = MarketHub(world.clock, stream, market, timing=plan.hub_timing, on_note=on_note)
+        hub = MarketHub(world.clock, stream, market, timing=plan.hub_timing, on_note=on_note, venue_ms=clock.venue_ms)
         group.start_soon(stream.run, name="public stream")
         group.start_soon(hub.run, name="market hub")
         yield Universe(plan, hub, market, limiter, clock)

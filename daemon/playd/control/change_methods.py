@@ -167,8 +167,8 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
         raise _phrase_needed(daemon, phrase, scope, f"level {int(level)} is lifted: new risk may be taken")
     if level is Level.PANIC:
         _refuse_unless_flat(daemon, scope)
-    if scope.stored == ALL and daemon.halts.kill_file_there:
-        text = f"the kill file is present: {daemon.halts.kill_file}"
+    if scope.stored == ALL and (files := daemon.halts.kill_files_there):
+        text = f"the kill file is present, or its directory cannot be read: {', '.join(map(str, files))}"
         raise RpcError(Code.REFUSED, text, reason="kill_file", hint="remove it, then resume all")
     if level >= Level.HALT:
         await _refuse_unless_resolved(daemon, scope, [halt for halt in held if halt.level >= Level.HALT])

@@ -190,7 +190,7 @@ def halt_row(daemon: Daemon, halt: Halt) -> JsonObject:
         "text": halt.text,
         "raised": rfc3339(halt.raised_ms),
         "age_s": rounded((daemon.clock.wall_ms() - halt.raised_ms) / 1000),
-        "still_holds": daemon.halts.kill_file_there if halt.code == FILE_CODE else halt.code in ("DISK", "BANNED"),
+        "still_holds": bool(daemon.halts.kill_files_there) if halt.code == FILE_CODE else halt.code in ("DISK", "BANNED"),
     }
 
 

@@ -7,12 +7,14 @@ missing is fetched over REST and marked `late`.
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import anyio
 import anyio.abc
 
 from playd.core.candles import Candles
+from playd.core.errors import LinkError, VenueError
 from playd.market.feed_watch import FeedNote, FeedState, HubTiming, NoteKind, SymbolFeed
 from playd.market.public_feed import (
     CandleSource,
@@ -48,7 +50,10 @@ class MarketHub:
         *,
         timing: HubTiming | None = None,
         on_note: Callable[[FeedNote], None] | None = None,
+        venue_ms: Callable[[], int] | None = None,
     ) -> None:
+        """`venue_ms` is the venue's wall clock, by which frames are stamped; without it quotes are as old as their arrival."""
+        self._venue_ms = venue_ms
         self._clock = clock
         self._feed = feed
         self._source = source
@@ -114,6 +119,26 @@ class MarketHub:
         """The present ticker of a subscribed symbol; None before its first snapshot or when nobody subscribes."""
         feed = self._feeds.get(symbol)
         return None if feed is None else feed.ticker.ticker
+
+    def quote_age_s(self, symbol: str) -> float | None:
+        """
+        Seconds since the newest ticker came, or since the venue stamped it where that is longer: a stream that runs behind is
+        not believed because it runs. None without a ticker.
+        """
+        ticker = self.ticker(symbol)
+        if ticker is None:
+            return None
+        stamped_s = (self._venue_ms() - ticker.venue_ms) / 1000 if self._venue_ms is not None and ticker.venue_ms else 0.0
+        return max(self._clock.mono_s() - ticker.received_mono_s, stamped_s)
+
+    async def ask_ticker(self, symbol: str, within_s: float) -> None:
+        """Read the ticker of a subscribed symbol from the venue; without an answer in time everything is as before."""
+        with anyio.move_on_after(within_s), suppress(VenueError, LinkError):
+            found = await self._source.ticker(symbol)
+            feed = self._feeds.get(symbol)
+            # What the stream told meanwhile may be newer. That the feed lives is for its own frames to show.
+            if found is not None and feed is not None and feed.ticker.is_older(found):
+                feed.ticker.take(found)
 
     def feed_age_s(self, symbol: str) -> float:
         """Monotonic age of the newest data of a symbol; infinite when there is none."""

@@ -123,6 +123,10 @@ class CandleSource(Protocol):
         """
         ...
 
+    async def ticker(self, symbol: str) -> TickerFrame | None:
+        """The symbol's ticker as it is now, whole; None where the venue has none. Raises `VenueError` or `LinkError`."""
+        ...
+
     async def has_ended(self, symbol: str) -> bool:
         """Whether the venue has ended the symbol for good. Raises `VenueError` or `LinkError`."""
         ...

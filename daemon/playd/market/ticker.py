@@ -41,6 +41,10 @@ class TickerState:
         """What is known; None before the first snapshot."""
         return self._ticker
 
+    def is_older(self, frame: TickerFrame) -> bool:
+        """Whether a frame says more than what is known: by the venue's stamp, which both have."""
+        return self._ticker is None or self._ticker.venue_ms <= frame.venue_ms
+
     def take(self, frame: TickerFrame) -> None:
         """A snapshot replaces, a delta overwrites the fields it holds. A delta before any snapshot is ignored."""
         if frame.snapshot:

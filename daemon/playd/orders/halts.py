@@ -2,7 +2,8 @@
 Halts: persisted refusals of new risk, per scope and level. One `Halts` serves all accounts of the daemon.
 
 Scopes are `instance:UID`, `symbol:ACCOUNT/SYMBOL`, `account:ALIAS`, `all`. The effective level of an instance is the maximum
-over its four. The kill file raises level 2 on `all`, which cannot be lifted while it is there.
+over its four. A kill file raises level 2 on `all`, which cannot be lifted while it is there: `HALT` in the state directory, and
+one elsewhere if the operator named it, such as on a disk that other machines see too.
 """
 
 from collections.abc import Iterable
@@ -77,12 +78,22 @@ def freeze_of(in_force: Iterable[Halt], scopes: Iterable[str]) -> Halt | None:
 class Halts:
     """Levels in force, kept in memory for the gates and in the ledger for every restart."""
 
-    def __init__(self, ledger: Ledger, disk: Disk, clock: Clock, journal: Recorder, state_dir: PurePath) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        disk: Disk,
+        clock: Clock,
+        journal: Recorder,
+        state_dir: PurePath,
+        extra_file: PurePath | None = None,
+    ) -> None:
+        """`extra_file` is a second kill file, which is looked for and never written."""
         self._ledger = ledger
         self._disk = disk
         self._clock = clock
         self._journal = journal
         self.kill_file = state_dir / KILL_FILE
+        self._extra_file = extra_file
         self._in_force: list[Halt] = self._load()
         self.check_kill_file()
 
@@ -102,7 +113,7 @@ class Halts:
         halt = self._store(scope, level, code, text, actor, evidence)
         if held is not None:
             self._forget(held, actor, _AGAIN)
-        if scope == ALL and level >= Level.HALT and not self.kill_file_there:
+        if scope == ALL and level >= Level.HALT and not self._is_there(self.kill_file):
             note = {"reason": text, "code": code, "actor": actor, "time_ms": halt.raised_ms}
             # A disk that refuses the file undoes nothing: the halt is on record, and in the guardian's plan.
             with suppress(OSError):
@@ -179,21 +190,28 @@ class Halts:
         return freeze_of(self._in_force, scopes)
 
     @property
-    def kill_file_there(self) -> bool:
-        """Whether the kill file is there; a directory that cannot be read counts as one."""
+    def kill_files_there(self) -> list[PurePath]:
+        """The kill files that are there. A directory that cannot be read counts as one, and the second's that is away too."""
+        found = [self.kill_file] if self._is_there(self.kill_file) else []
+        extra = self._extra_file
+        if extra is not None and (self._is_there(extra) or not self._is_there(extra.parent)):
+            found.append(extra)
+        return found
+
+    def _is_there(self, path: PurePath) -> bool:
         try:
-            return self._disk.exists(self.kill_file)
+            return self._disk.exists(path)
         except OSError:
             return True
 
     def check_kill_file(self) -> None:
         """
-        Look for the kill file, as somebody must once a second.
+        Look for the kill files, as somebody must once a second.
 
-        It raises level 2 on `all`, whatever it holds. Removing it lifts nothing: that needs a person's `resume all`.
+        One raises level 2 on `all`, whatever it holds. Removing it lifts nothing: that needs a person's `resume all`.
         """
-        if self.kill_file_there and self._find(ALL, Level.HALT, FILE_CODE) is None:
-            self._store(ALL, Level.HALT, FILE_CODE, f"the kill file {self.kill_file} is present", "file")
+        if self._find(ALL, Level.HALT, FILE_CODE) is None and (found := self.kill_files_there):
+            self._store(ALL, Level.HALT, FILE_CODE, f"the kill file {found[0]} is present, or its directory is away", "file")
 
     def _load(self) -> list[Halt]:
         rows = self._ledger.rows("SELECT * FROM halts WHERE lifted_ms IS NULL ORDER BY id")

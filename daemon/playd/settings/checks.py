@@ -27,6 +27,8 @@ def contradictions(settings: Settings, ceiling: Ceiling) -> Iterator[Finding]:
         yield ("market", "recorded_file"), "is missing, and market.source is recorded"
     if settings.market.recorded_reference_file is not None and settings.market.source is not MarketSource.RECORDED:
         yield ("market", "recorded_reference_file"), f"is set, and market.source is {settings.market.source}"
+    if (extra := settings.halt.extra_file) is not None and not extra.is_absolute():
+        yield ("halt", "extra_file"), "must be a whole path, which begins with /"
     names = [route.name for route in settings.alerts.routes]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         yield ("alerts", "routes"), f"{', '.join(doubled)} is the name of more than one route"

@@ -69,6 +69,11 @@ class Account(Section):
     )
     risk: Risk = key(Risk(), "Keys of [risk] for this account alone: { gross_pct = 90 }. The tightest counts.", file_only=True)
 
+    @property
+    def has_key(self) -> bool:
+        """Whether it is reached with a key of its own; the others are wallets of the embedded exchange."""
+        return self.environment is not Environment.LOCAL or bool(self.rest_url)
+
     @field_serializer("risk")
     def _written(self, risk: Risk, info: SerializationInfo) -> dict[str, Any]:
         return risk.model_dump(mode=info.mode, exclude_unset=True)
@@ -223,8 +228,14 @@ class Recon(Section):
 
 
 class Halt(Section):
-    """How a halt of level 2 and above ends."""
+    """What halts everything beside the daemon's own rules, and how a halt of level 2 and above ends."""
 
+    extra_file: OptionalPath = key(
+        None,
+        "A second kill file beside `HALT` in the state directory, with its whole path. While it is there, or its directory is"
+        " away or cannot be read, everything is halted.",
+        file_only=True,
+    )
     resume_clean_runs: Whole = key(
         2,
         "Reconciliations without a difference that must follow a halt before a person may lift it.",

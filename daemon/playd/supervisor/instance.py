@@ -17,6 +17,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from playd.core.candles import Candle, Candles
 from playd.core.canonical import Json
 from playd.core.errors import Broken
+from playd.core.instrument import Instrument
 from playd.core.orders import Action, Intent, Side
 from playd.engine.messages import Decision, EngineOrder
 from playd.engine.play_engine import PlayEngine
@@ -29,6 +30,7 @@ from playd.orders.stops import STOP_REFUSED
 from playd.plays.column_image import ColumnImage
 from playd.plays.columns import Columns
 from playd.supervisor.corrections import Corrected, Corrections
+from playd.supervisor.counting import RulesMoved, units_of
 from playd.supervisor.inbox import Inbox
 from playd.supervisor.translate import ADOPTED, Identity, adopted_of, fill_of, intent_of, intent_of_fill
 
@@ -40,6 +42,7 @@ CANCELLED: Final = "CANCELLED"
 """Verdict of a port at which a cancelled entry is gone at once, so that no event will tell of its end."""
 
 CORRECTED: Final = "of corrected candles"
+_ENTRIES: Final = (Action.ENTER, Action.ADD)
 _MEND_WITHIN_S: Final = 1.0
 
 
@@ -110,6 +113,10 @@ class Surroundings(Protocol):
 
     def gate_inputs(self, bar: ClosedBar, *, ready: bool, not_ready: str) -> GateInputs:
         """The state of instance and market at this moment."""
+        ...
+
+    async def fresh_quote(self) -> None:
+        """Return when the quote is as good as it gets: at once, but where an entry is priced by one that is too old."""
         ...
 
     async def history(self, start_ms: int, end_ms: int) -> Candles | None:
@@ -196,6 +203,7 @@ class EngineInstance:
         self._port = port
         self._around = around
         self._inbox = Inbox()
+        self._moved = anyio.Event()
         self._step_ms = identity.base_step_ms
         self._corrections = Corrections(
             around.history, around.image, self._rewarm, lambda: self.last_open_ms, lambda: self._in_bar
@@ -210,6 +218,12 @@ class EngineInstance:
     def port(self) -> OrderPort:
         """Where its orders go."""
         return self._port
+
+    def rules_are(self, rules: Instrument) -> None:
+        """What the venue says of the symbol. Another tick or step than this life knows ends it: `run` raises `RulesMoved`."""
+        asked = self.identity.asked
+        if (rules.tick, rules.step) != (asked.tick, asked.step):
+            self._moved.set()
 
     def take_now(self, events: Sequence[InstanceEvent]) -> None:
         """Tell the engine what a person did to its orders between two bars, and keep the state at once."""
@@ -229,6 +243,7 @@ class EngineInstance:
         if missed_until_ms <= self.last_open_ms:
             self._catch_up_ended()
         async with anyio.create_task_group() as group:
+            group.start_soon(self._until_rules_move, name=f"{self.identity.name} rules")
             group.start_soon(self._take_events, name=f"{self.identity.name} events")
             group.start_soon(self._corrections.hear, bars, name=f"{self.identity.name} corrections")
             group.start_soon(
@@ -258,9 +273,14 @@ class EngineInstance:
             "anchor_ms": self.anchor_ms,
             "last_open_ms": self.last_open_ms,
             "event_n": self.event_n,
+            "units": units_of(self.identity.instrument),
             "engine": cast("Json", self.engine.snapshot()),
             "orders": self._port.state(),
         }
+
+    async def _until_rules_move(self) -> None:
+        await self._moved.wait()
+        raise RulesMoved(f"the venue counts {self.identity.symbol} in another tick or step")
 
     async def _take_events(self) -> None:
         async for event in self._port.fills:
@@ -320,6 +340,8 @@ class EngineInstance:
         for order in decision.orders:
             intent = intent_of(self.identity, decision, order)
             not_ready = self._not_ready(decision, order)
+            if order.action in _ENTRIES and order.limit_ticks is None:
+                await self._around.fresh_quote()
             answer = await self._port.submit(intent, self._around.gate_inputs(bar, ready=not not_ready, not_ready=not_ready))
             if answer.code == CANCELLED:
                 self.engine.on_order_ended(Action.ENTER, "cancelled")
@@ -334,7 +356,7 @@ class EngineInstance:
 
     def _not_ready(self, decision: Decision, order: EngineOrder) -> str:
         """Why an entry must not be sent whatever the gates say; empty when it may."""
-        is_entry = order.action in (Action.ENTER, Action.ADD)
+        is_entry = order.action in _ENTRIES
         return CORRECTED if is_entry and self._corrections.open else _unknown_rule(decision, order)
 
     async def _bring_levels(self) -> None:

@@ -25,6 +25,7 @@ from playd.plays.column_image import ColumnImage
 from playd.plays.model import Play
 from playd.plays.program import Program
 from playd.supervisor.column_keeper import KEEP, ColumnKeeper, Images, Owner
+from playd.supervisor.counting import counted, recounted
 from playd.supervisor.instance import BarSource, EngineInstance
 from playd.supervisor.keeper import Keeper, Kept
 from playd.supervisor.loading import load_program, warm_up
@@ -121,7 +122,8 @@ class _Warm:
 async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Callable[[EngineInstance], None]) -> None:
     record, kept = slot.record, warm.kept
     event_n = int(kept.payload["event_n"]) if kept else 0
-    port, instrument = await warm.place.open(record, warm.program.decision_step_ms, kept.payload if kept else {})
+    port, rules = await warm.place.open(record, warm.program.decision_step_ms, kept.payload if kept else {})
+    instrument = counted(rules, kept.payload if kept else {})
     try:
         identity = Identity(
             uid=record.uid,
@@ -131,6 +133,7 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
             instrument=instrument,
             base_step_ms=parts.base_step_ms,
             entry_max_age_ms=parts.entry_max_age_ms,
+            rules=rules,
         )
         engine = PlayEngine(warm.program, warm.play, instrument, start_equity_usdt=float(record.capital_usd), keep=KEEP)
         last_open_ms = warm.last_open_ms
@@ -141,7 +144,8 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         known_ms = 0 if warm.image is None else warm.image.last_open_ms + 1
         await warm_up(engine, warm.history.between(known_ms, last_open_ms + parts.base_step_ms))
         if kept is not None:
-            engine.restore(kept.payload["engine"])
+            remembered = kept.payload["engine"]
+            engine.restore({**remembered, "state": recounted(kept.payload, instrument, remembered["state"])})
         hub, commit = parts.hub_of(record), warm.place.ledger.commit
         images = Images(warm.images, record.uid, parts.base_step_ms, last_open_ms)
         around = ShellAround(
@@ -156,6 +160,7 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
             parts.decision_budget_s,
             parts.turns,
             parts.pen,
+            warm.place.quote_max_age_s,
         )
         anchor_ms = engine.columns.anchor_ms or int(warm.history.open_time_ms[0])
         instance = EngineInstance(

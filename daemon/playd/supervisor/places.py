@@ -30,6 +30,10 @@ class Place(Protocol):
         """Return once entries are taken."""
         ...
 
+    def quote_max_age_s(self) -> float | None:
+        """Oldest quote that a market entry may be priced by, in seconds; None where no price hangs on a quote."""
+        ...
+
     async def open(self, record: InstanceRecord, clock_ms: int, kept: dict[str, Any]) -> tuple[LifePort, Instrument]:
         """A port for one life and the rules of its symbol. `kept` is the state of the life before, empty without one."""
         ...
@@ -51,6 +55,10 @@ class AccountPlace:
 
     async def ready(self) -> None:
         await self.account.wait_ready()
+
+    def quote_max_age_s(self) -> float | None:
+        settings = self.account.desk.settings
+        return None if settings.plain_market else settings.quote_max_age_s
 
     async def open(self, record: InstanceRecord, clock_ms: int, kept: dict[str, Any]) -> tuple[LifePort, Instrument]:
         after = int(kept.get("event_n", 0))

@@ -31,6 +31,7 @@ from playd.orders.ledger import Ledger
 from playd.orders.stops import STOP_REFUSED
 from playd.orders.verdicts import Verdicts
 from playd.plays.model import Play
+from playd.supervisor.counting import counted, recounted
 from playd.supervisor.instance import CANCELLED
 from playd.supervisor.places import LifePort
 from playd.supervisor.records import InstanceRecord
@@ -60,13 +61,17 @@ class ShadowPlace:
     async def ready(self) -> None:
         """Always."""
 
+    def quote_max_age_s(self) -> None:
+        """A shadow fills at candles."""
+
     async def open(self, record: InstanceRecord, clock_ms: int, kept: dict[str, Any]) -> tuple[LifePort, Instrument]:
         found = await self.instruments([record.symbol])
         if record.symbol not in found:
             raise OperatorError(f"the market has no {record.symbol}")
         instrument = found[record.symbol]
-        book = ShadowBook(self.play, instrument, self.play.account.slippage_bps)
-        port = ShadowPort(record, book, instrument, clock_ms, self.ledger, self.halts, self.clock)
+        units = counted(instrument, kept)
+        book = ShadowBook(self.play, units, self.play.account.slippage_bps)
+        port = ShadowPort(record, book, units, clock_ms, self.ledger, self.halts, self.clock)
         port.restore(kept)
         return port, instrument
 
@@ -169,7 +174,7 @@ class ShadowPort:
         orders = kept.get("orders")
         if not orders:
             return
-        self.book.restore(orders["book"])
+        self.book.restore(recounted(kept, self._instrument, orders["book"]))
         self._event_n = int(orders["event_n"])
         if orders["last_open_ms"]:
             self._last = int(orders["last_open_ms"]), float.fromhex(orders["last_close"])

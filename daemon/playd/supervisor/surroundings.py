@@ -26,6 +26,9 @@ from playd.world.ports import Clock
 SAVE_EVERY_S: Final = 1.0
 """State is written at most this often; what is younger is replayed from the ledger."""
 
+QUOTE_WITHIN_S: Final = 1.0
+"""How long an entry waits for a quote that its stream has not told."""
+
 SAVE_AFTER_S: Final = 0.25
 """
 How long a state waits after its bar, and then for the pen that all instances share: it is synced several times, and at a close
@@ -52,8 +55,11 @@ class ShellAround:
         decision_budget_s: float,
         turns: Turns,
         pen: Pen,
+        quote_max_age_s: Callable[[], float | None] = lambda: None,
     ) -> None:
         """
+        `quote_max_age_s` says how old a quote may be that an entry is priced by, None where none is.
+
         `commit` makes durable what the ledger gathers: the kept state must never be ahead of it. A bar that takes longer to
         compute than `decision_budget_s` holds everybody else's, and is reported. `turns` and `pen` are shared by all instances.
         """
@@ -68,6 +74,7 @@ class ShellAround:
         self._budget_s = decision_budget_s
         self._turns = turns
         self._pen = pen
+        self._quote_max_age_s = quote_max_age_s
         self._taken_s = 0.0
         self._saved_s = -SAVE_EVERY_S
         self._waiting: Callable[[], dict[str, Json]] | None = None
@@ -95,8 +102,14 @@ class ShellAround:
             funding_rate=ticker.funding_rate if ticker else None,
             next_funding_ms=ticker.next_funding_ms if ticker else None,
             not_armed=self._slot.not_armed,
-            quote_age_s=now_s - ticker.received_mono_s if ticker else None,
+            quote_age_s=self._hub.quote_age_s(symbol),
         )
+
+    async def fresh_quote(self) -> None:
+        """One look at the venue where the stream's quote is too old; the gate judges what there is then."""
+        limit_s, age_s = self._quote_max_age_s(), self._hub.quote_age_s(self._slot.record.symbol)
+        if limit_s is not None and (age_s is None or age_s > limit_s):
+            await self._hub.ask_ticker(self._slot.record.symbol, QUOTE_WITHIN_S)
 
     async def history(self, start_ms: int, end_ms: int) -> Candles | None:
         """Of all symbols that the instance reads, with what it reads beside the first one's."""

@@ -65,6 +65,7 @@ class ScriptedSource:
     ended: tuple[str, ...] = ()
     asked_beside: list[tuple[str, ...]] = field(default_factory=list)
     moved_on_ms: int = 2000
+    quote: TickerFrame | None = None
 
     async def market_now_ms(self) -> int:
         return max(self.listed, default=0) + STEP + self.moved_on_ms
@@ -83,6 +84,11 @@ class ScriptedSource:
         if self.broken_beside:
             raise LinkError("no answer")
         return replace(candles, funding_rate=np.full(len(candles), 0.0007)) if "funding_rate" in names else candles
+
+    async def ticker(self, symbol: str) -> TickerFrame | None:
+        if self.broken:
+            raise LinkError("no answer")
+        return self.quote
 
     async def has_ended(self, symbol: str) -> bool:
         if self.broken:

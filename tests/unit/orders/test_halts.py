@@ -143,3 +143,24 @@ def test_a_kill_file_of_a_person_is_never_overwritten(world: VirtualWorld) -> No
     world.disk.write_replace(STATE / "HALT", b"\x00 not JSON", keep_previous=False)
     halts.raise_level(ALL, Level.PANIC, "PANIC", "why")
     assert world.disk.read_bytes(STATE / "HALT") == b"\x00 not JSON"
+
+
+def test_a_second_kill_file_halts_everything_while_it_is_there_or_its_directory_is_away(world: VirtualWorld) -> None:
+    extra = PurePath("/mnt/ops/HALT")
+    world.disk.mkdir(extra.parent)
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+    halts = Halts(ledger, world.disk, world.clock, MemoryJournal(), STATE, extra)
+    quiet = halts.in_force()
+    world.disk.write_replace(extra, b"", keep_previous=False)
+    halts.check_kill_file()
+    found = halts.in_force(ALL)
+    world.disk.remove(extra)
+    gone = halts.kill_files_there
+    world.disk.remove_tree(extra.parent)
+
+    assert not quiet
+    assert [(halt.level, halt.code) for halt in found] == [(Level.HALT, "KILL_FILE")]
+    assert str(extra) in found[0].text
+    assert not gone
+    assert halts.kill_files_there == [extra]
+    assert not world.disk.exists(halts.kill_file)

@@ -105,7 +105,9 @@ def test_a_bar_that_holds_the_others_for_too_long_is_told() -> None:
 
 def test_an_entry_is_as_old_as_the_older_feed_that_its_instance_reads() -> None:
     ages, states = {"BTCUSDT": 1.0, "ETHUSDT": 40.0}, {"BTCUSDT": FeedState.LIVE, "ETHUSDT": FeedState.GAP}
-    hub = SimpleNamespace(feed_age_s=ages.__getitem__, feed_state=states.__getitem__, ticker=lambda _: None)
+    hub = SimpleNamespace(
+        feed_age_s=ages.__getitem__, feed_state=states.__getitem__, ticker=lambda _: None, quote_age_s=lambda _: None
+    )
     record = SimpleNamespace(symbol="BTCUSDT")
     bar = SimpleNamespace(received_mono_s=0.0, late=False)
     nobody = cast("Any", None)
@@ -126,3 +128,21 @@ def test_an_entry_is_as_old_as_the_older_feed_that_its_instance_reads() -> None:
         )
         inputs = ShellAround(*given).gate_inputs(cast("Any", bar), ready=True, not_ready="")
         assert (inputs.feed_age_s, inputs.feed_gap) == (age_s, gap)
+
+
+def test_the_venue_is_asked_for_a_quote_only_where_an_entry_is_priced_by_one_that_is_too_old() -> None:
+    asked: list[str] = []
+
+    async def ask(symbol: str, within_s: float) -> None:
+        asked.append(symbol)
+
+    async def body() -> None:
+        nobody = cast("Any", None)
+        slot = cast("Any", SimpleNamespace(record=SimpleNamespace(symbol="BTCUSDT")))
+        for limit_s, age_s, times in ((2.0, 2.0, 0), (2.0, 2.1, 1), (2.0, None, 2), (None, None, 2)):
+            hub = cast("Any", SimpleNamespace(quote_age_s=lambda _, age_s=age_s: age_s, ask_ticker=ask))
+            given = slot, LoopClock(), hub, nobody, nobody, nobody, nobody, nobody, 0.05, nobody, nobody
+            await ShellAround(*given, lambda limit_s=limit_s: limit_s).fresh_quote()  # type: ignore[misc]
+            assert len(asked) == times
+
+    in_virtual_time(body)

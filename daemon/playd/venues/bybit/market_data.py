@@ -10,6 +10,7 @@ from playd.core.errors import Refused
 from playd.core.instrument import Instrument
 from playd.core.limits import KLINES_PER_REQUEST
 from playd.core.timeframes import BYBIT_INTERVAL, MINUTE_MS, NAME_OF_MS, bar_open_ms
+from playd.market.public_feed import TickerFrame
 from playd.venues.bybit.calls import CALLS, Call
 from playd.venues.bybit.numbers import Row, decimal, integer
 from playd.venues.bybit.rest import RestClient
@@ -77,6 +78,12 @@ class BybitMarketData:
         )
         rows = answer.result.get("list") or ()
         return {integer(row, "fundingRateTimestamp"): float(decimal(row, "fundingRate")) for row in rows}
+
+    async def ticker(self, symbol: str) -> TickerFrame | None:
+        """The symbol's ticker now, as a snapshot of the stream would tell it. An entry waits for it."""
+        answer = await self._rest.read(CALLS.get_tickers(category="linear", symbol=symbol), priority=Priority.ENTRY)
+        rows = answer.result.get("list") or ()
+        return TickerFrame(symbol, True, rows[0], answer.time_ms, self._clock.mono_s()) if rows else None
 
     async def has_ended(self, symbol: str) -> bool:
         """Whether the symbol is listed no longer, or for its end only."""
