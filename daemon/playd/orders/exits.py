@@ -20,6 +20,7 @@ from playd.orders.gateway import CREATE, Gateway, Instance, Verdict
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.resolver import Resolver
+from playd.orders.room import may_repeat, room_for
 from playd.orders.rows import OrderRow
 from playd.orders.submit_table import Reaction
 from playd.venues.port import Priority
@@ -40,8 +41,6 @@ FROZEN: Final = "FROZEN"
 
 _FROZEN_S: Final = 1.0
 """Time between two looks whether a freeze is over."""
-
-_UNDER_WAY: Final = frozenset({OrderState.INTENT, OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,8 @@ class Exits:
         self._gateway = gateway
         self._resolver = resolver
         self._catch_up = catch_up
+        self._driven: set[str] = set()
+        """Intents that a task is driving: two at one intent would write the same attempt twice."""
 
     async def submit(self, intent: Intent, instance: Instance) -> Verdict:
         """
@@ -106,7 +107,21 @@ class Exits:
         return Verdict("UNKNOWN" if state is OrderState.UNKNOWN else "SENT", f"order is {state}", link_id=row.link_id)
 
     async def finish(self, identity: str) -> None:
-        """Drive a stored exit intent to its end: whole quantity executed, or nothing left to reduce."""
+        """
+        Drive a stored exit intent to its end: whole quantity executed, or nothing left to reduce.
+
+        Returns at once for one that is driven already: a start takes up what the ledger left open, and the instance that
+        decides the same bar once more asks for it a second time.
+        """
+        if identity in self._driven:
+            return
+        self._driven.add(identity)
+        try:
+            await self._drive(identity)
+        finally:
+            self._driven.discard(identity)
+
+    async def _drive(self, identity: str) -> None:
         desk = self._desk
         pause_s = desk.settings.exit_rung_s
         while True:
@@ -160,10 +175,10 @@ class Exits:
             if await self._resolver.look_up(row) is True or await desk.changed(row.link_id, pause_s):
                 return
             row = desk.book.need(row.link_id)
-            if row.state is not OrderState.UNKNOWN or self._held(row.owner, row.symbol, row.side, beside=row.intent or "") <= 0:
+            if row.state is not OrderState.UNKNOWN or desk.frozen(row.symbol, row.owner):
                 return
-            if desk.frozen(row.symbol, row.owner):
-                return
+            if not may_repeat(desk, row):
+                continue
             await desk.budget.take(CREATE, Priority.EXIT)
             with anyio.CancelScope(shield=True):
                 reaction = await self._gateway.send(row, IntentClass.EXIT, lambda: True)
@@ -210,12 +225,14 @@ class Exits:
     def _insert_attempt(self, intent: Intent, identity: str, attempt: int, qty: Decimal, *, rung: int = 0) -> OrderRow:
         """Write the next attempt: as much as the venue takes in one order at the market, the rest follows."""
         settings, rules = self._desk.settings, self._desk.instruments.get(intent.symbol)
+        if rules is not None:  # what is held may be older than a coarser step; less than one step is the venue's to refuse
+            qty = (min(qty, rules.max_market_qty) // rules.step * rules.step) or qty
         ladder = () if settings.plain_market else settings.exit_tolerance_pct
         request = OrderRequest(
             link_id=link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, attempt),
             symbol=intent.symbol,
             side=intent.side,
-            qty=qty if rules is None else min(qty, rules.max_market_qty),
+            qty=qty,
             order_type="Market",
             time_in_force="IOC",
             reduce_only=True,
@@ -226,7 +243,7 @@ class Exits:
     def _cut(self, intent: Intent) -> Decimal:
         """The quantity of an exit: never above the share; the whole share where a rest below the minimum would stay."""
         desk = self._desk
-        held = self._held(intent.instance_uid, intent.symbol, intent.side)
+        held = room_for(desk, intent.instance_uid, intent.symbol, intent.side)
         if intent.instance_uid == FOREIGN:
             return intent.qty
         qty = min(intent.qty, held)
@@ -247,28 +264,11 @@ class Exits:
     def _plan(self, intent: IntentRow, attempts: list[OrderRow]) -> ExitPlan:
         executed = sum((row.cum_qty for row in attempts), Decimal(0))
         wanted = max(attempts[0].qty, intent.qty) - executed
-        held = self._held(intent.instance, intent.symbol, Side(intent.side), beside=intent.id)
-        return ExitPlan(intent.id, intent.instance, intent.symbol, Side(intent.side), min(wanted, held), executed)
-
-    def _held(self, owner: str, symbol: str, side: Side, *, beside: str = "") -> Decimal:
-        """
-        How much an order of `side` may reduce of the owner's share, beside what its other exits under way will reduce.
-
-        An exit in doubt is not counted as under way: reduce-only keeps two from closing more than there is. What nobody
-        here owns has no share in the ledger; the venue alone bounds its closing.
-        """
-        if owner == FOREIGN:
-            return Decimal("Infinity")
-        signed = self._desk.fills.position(owner, symbol).signed_qty
-        under_way = sum(
-            (
-                row.open_qty
-                for row in self._desk.book.live(symbol)
-                if row.owner == owner and row.intent not in (None, beside) and row.reduce_only and row.state in _UNDER_WAY
-            ),
-            Decimal(0),
-        )
-        return max(Decimal(0), (-signed if side is Side.BUY else signed) - under_way)
+        held = room_for(self._desk, intent.instance, intent.symbol, Side(intent.side), beside=intent.id)
+        left, rules = min(wanted, held), self._desk.instruments.get(intent.symbol)
+        if executed and rules is not None and left < rules.step:
+            left = Decimal(0)  # older than a coarser step: the venue takes no order for it, it stays under its stop
+        return ExitPlan(intent.id, intent.instance, intent.symbol, Side(intent.side), left, executed)
 
     def _close(self, plan: ExitPlan, last: OrderRow, wanted: Decimal) -> None:
         desk = self._desk

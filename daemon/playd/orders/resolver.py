@@ -120,12 +120,18 @@ class Resolver:
         found = await self.look_up(row)
         if found is not False or row.state is not OrderState.UNKNOWN:
             return
-        if started_s - doubt.since_s < desk.settings.never_arrived_after_s:
+        if started_s - doubt.since_s < desk.settings.never_arrived_after_s or not self._is_old(row):
+            doubt.first_proof_s = None
             return
         if doubt.first_proof_s is None:
             doubt.first_proof_s = started_s
         elif started_s - doubt.first_proof_s >= _PROOF_GAP_S and await self._position_agrees(row.symbol):
             self._declare_absent(row)
+
+    def _is_old(self, row: OrderRow) -> bool:
+        """Whether the order was last sent so long ago that nothing of it is on its way: an exit in doubt is sent again."""
+        signed_ms, desk = self._desk.book.need(row.link_id).signed_ms, self._desk
+        return signed_ms is None or desk.clock.wall_ms() - signed_ms >= desk.settings.never_arrived_after_s * 1000
 
     async def _position_agrees(self, symbol: str) -> bool:
         desk = self._desk

@@ -142,7 +142,8 @@ class Strangers:
         """
         Close what others hold of `symbol`, reduce-only; what is left of it after at most 10 s, driven on in the background.
 
-        Raises `StrangerRefused` where the position of instances stands on the other side: an order could only open.
+        Raises `StrangerRefused` where the position of instances stands on the other side, so that an order could only open, and
+        while an order closes it already: of two in doubt the second would close what instances hold.
         """
         desk = self._desk
         held, net = desk.fills.position(FOREIGN, symbol).signed_qty, desk.fills.net(symbol)
@@ -153,6 +154,8 @@ class Strangers:
         if held * net <= 0 or abs(held) > abs(net):
             note = f"{held} of {symbol} is nobody's and the venue holds {net}: no order that only reduces can close it"
             raise StrangerRefused("NOT_REDUCIBLE", note)
+        if closing := [row for row in desk.book.live(symbol) if row.owner == FOREIGN and row.intent and row.reduce_only]:
+            raise StrangerRefused("CLOSING", f"order {closing[0].link_id} closes it already and is {closing[0].state}")
         await self._load_rules(symbol)
         seen = self._protection.last_seen(symbol)
         price = seen[0].mark_price if seen is not None else desk.fills.position(FOREIGN, symbol).avg_price

@@ -23,15 +23,11 @@ from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.shadow_panic import drop_entry, flatten
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import Life
-from playd.supervisor.supervisor import Admission, Supervisor
+from playd.supervisor.supervisor import LOOK_S, Admission, Supervisor
 from playd.world.ports import Disk, World
 
 SETTLE_S: Final = 10.0
 """How long `start` waits for the instance to be warm before it answers with what it is doing."""
-
-
-LOOK_S: Final = 1.0
-"""How often the ledger is asked whether an instance that leaves has anything left, when no event of its orders says so."""
 
 
 class Incomplete(Exception):
@@ -203,19 +199,10 @@ class Commands:
         if slot.record.mode is Mode.SHADOW:
             drop_entry(slot, "CANCELLED")
         await self.supervisor.stop(slot, f"stop --keep by {actor}")
-        closed = slot.record.mode is not Mode.SHADOW and self.supervisor.account_of(slot.record) is None
-        if closed and self._records.occupies(slot.record):
-            self.supervisor.beside(slot, self._cancel_once_open)
+        if self.supervisor.account_of(slot.record) is None:
+            self.supervisor.beside(slot, self.supervisor.take_back)  # between two lives of its account, or of the daemon
         else:
             await self._cancel_entries(slot)
-
-    async def _cancel_once_open(self, slot: Slot) -> None:
-        """Of a stopped instance whose account is between two lives, unless it is started again."""
-        while not slot.active and self._records.occupies(slot.record):
-            if self.supervisor.account_of(slot.record) is not None:
-                await self._cancel_entries(slot)
-                return
-            await anyio.sleep(LOOK_S)
 
     async def _until_nothing_is_there(self, slot: Slot, wanted: Callable[[], bool]) -> None:
         """

@@ -36,6 +36,9 @@ from playd.world.ports import Clock, Random
 TICK_S: Final = 1.0
 """How often feeds, halts and accounts are looked at when no event says so earlier."""
 
+LOOK_S: Final = 1.0
+"""How often is looked whether an account is open again, or whether an instance that leaves has anything left."""
+
 CANCEL_AFTER_CRASH_S: Final = 30.0
 """Resting entries of a crashed instance are cancelled when it is not running again by then."""
 
@@ -200,6 +203,19 @@ class Supervisor:
         for slot in self.slots.values():
             if not slot.active:
                 self._parts.watch(slot.record)
+                self.beside(slot, self.take_back)
+
+    async def take_back(self, slot: Slot) -> None:
+        """Cancel the entries of an instance that stopped or failed, once its account is open, unless it is started again."""
+        if slot.record.mode is Mode.SHADOW:
+            return
+        while self.account_of(slot.record) is None:
+            if not self._parts.records.occupies(slot.record):
+                return
+            await anyio.sleep(LOOK_S)
+            if slot.active and slot.facts.failed is None:
+                return
+        await self._cancel_entries(slot)
 
     def reset_failed(self, slot: Slot, cause: str) -> None:
         """Clear a failure; the instance is as if it had never run, with its record and its kept state."""
@@ -347,7 +363,7 @@ class Supervisor:
     def _give_up(self, slot: Slot, code: str, text: str) -> None:
         """Failed: entries are cancelled, the position stays under its stop at the venue."""
         self.fail(slot, code, text)
-        self.beside(slot, self._cancel_entries)
+        self.beside(slot, self.take_back)
 
     def _fault(self, slot: Slot, error: Exception) -> None:
         """An error of ours about one instance, outside of its life: it fails, nobody else notices."""

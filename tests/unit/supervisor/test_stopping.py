@@ -116,7 +116,7 @@ async def test_entries_of_an_account_that_is_not_open_yet_hold_a_managed_stop_an
 
 
 async def test_entries_of_an_account_between_two_lives_are_cancelled_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("playd.supervisor.commands.LOOK_S", 0.0)
+    monkeypatch.setattr("playd.supervisor.supervisor.LOOK_S", 0.0)
     async with house() as home:
         slot, desk = home.add("alpha", steady), Desk()
         desk.slot = slot
@@ -129,6 +129,23 @@ async def test_entries_of_an_account_between_two_lives_are_cancelled_when_it_is_
             while not desk.cancelled:
                 await slot.touched.wait()
         assert desk.cancelled == [("uid-alpha", State.STOPPED)]
+
+
+async def test_entries_that_a_stopped_instance_left_behind_are_cancelled_by_the_next_daemon() -> None:
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        order(home, slot, "OPEN")
+        home.start(slot)
+        await slot.settled.wait()
+        await home.commands().stop("alpha", "keep", "me")
+        kept, world = slot.record, home.world
+    async with house(world=world) as home:
+        slot = home.supervisor.add(kept)
+        desk = home.accounts.given = Desk()
+        desk.slot = slot
+        home.supervisor.watch_idle()
+        await anyio.wait_all_tasks_blocked()
+        assert desk.cancelled == [("uid-alpha", slot.state)]
 
 
 def order(home: House, slot: Slot, state: str) -> None:

@@ -1,0 +1,136 @@
+"""Exits of one owner beside each other on a symbol that somebody else holds a part of: none closes what is not its owner's."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from playd.core.modes import Environment
+from playd.core.orders import OrderState
+from playd.orders.order_book import FOREIGN
+from playd.orders.risk_limits import RiskLimits
+from playd.orders.settings import OrderSettings
+from playd.orders.strangers import StrangerRefused
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
+from tests.simulation.venue_script import WriteFault
+from tests.virtual_time import in_virtual_time
+
+OTHER = "beta2345"
+LADDER = replace(
+    OrderSettings.of(Environment.DEMO), limits=RiskLimits(Decimal(5000), Decimal(1200), 20, 12, 60), plain_market=False
+)
+QUOTED = replace(READY, bid=Decimal("49999.0"), ask=Decimal("50001.0"), quote_age_s=0.1)
+
+
+def held(life: OrderWorld, owner: str) -> Decimal:
+    return life.account.desk.fills.position(owner, SYMBOL).signed_qty
+
+
+async def both_long(life: OrderWorld) -> None:
+    for uid in (UID, OTHER):
+        port = await life.register(uid)
+        await port.submit(entry(uid=uid), READY)
+        await anyio.sleep(1.0)
+
+
+def test_a_second_exit_beside_one_in_doubt_leaves_the_share_of_another_instance() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await both_long(life)
+            # The first exit is executed, and nobody tells: no answer, no stream, and look-ups that lag behind.
+            life.venue.stream_up = False
+            life.venue.script.writes = [WriteFault.LOST_AFTER]
+            life.venue.script.hidden_reads = 3
+            first = await life.ports[0].submit(leave(), READY)
+            second = await life.ports[0].submit(leave(180_000), READY)
+            await anyio.sleep(30.0)
+
+            assert (first.code, second.code) == ("UNKNOWN", "FLAT")
+            assert life.venue.signed() == Decimal("0.010")
+            assert (held(life, UID), held(life, OTHER)) == (Decimal(0), Decimal("0.010"))
+
+    in_virtual_time(body)
+
+
+def test_an_exit_in_doubt_that_outgrew_its_share_is_not_sent_again_as_it_was() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await both_long(life)
+            life.venue.script.writes = [WriteFault.LOST_BEFORE]
+            first = await life.ports[0].submit(leave(), READY)
+            # A hand closes half of the first share: less is left of it than the exit in doubt asks for.
+            life.venue.open_foreign(Decimal("-0.005"))
+            await anyio.sleep(100.0)
+
+            sent = [order.qty for order in life.venue.effects if order.reduce_only]
+            assert life.account.desk.book.need(first.link_id).state is OrderState.NEVER_ARRIVED
+            assert sent == [Decimal("0.005")]
+            assert (held(life, UID), held(life, OTHER)) == (Decimal(0), Decimal("0.010"))
+            assert life.venue.signed() == Decimal("0.010")
+
+    in_virtual_time(body)
+
+
+def test_what_nobody_owns_is_not_closed_twice_beside_an_instance() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.open_foreign(Decimal("0.010"))
+            await anyio.sleep(1.0)
+            life.venue.stream_up = False
+            life.venue.script.writes = [WriteFault.LOST_AFTER]
+            life.venue.script.hidden_reads = 3
+            async with anyio.create_task_group() as group:
+                group.start_soon(_close, life, "one")
+                await anyio.sleep(0.05)
+                with pytest.raises(StrangerRefused, match="closes it already"):
+                    await life.account.strangers.close(SYMBOL, key="two")
+            await anyio.sleep(30.0)
+
+            assert (held(life, UID), held(life, FOREIGN), life.venue.signed()) == (
+                Decimal("0.010"),
+                Decimal(0),
+                Decimal("0.010"),
+            )
+
+    in_virtual_time(body)
+
+
+async def _close(life: OrderWorld, key: str) -> None:
+    await life.account.strangers.close(SYMBOL, key=key)
+
+
+def test_an_exit_that_a_start_and_its_instance_take_up_is_driven_once() -> None:
+    async def body() -> None:
+        life = build(settings=LADDER)
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.020"), QUOTED)
+            await anyio.sleep(0.1)
+            life.venue.script.writes = [WriteFault.LOST_BEFORE]
+            await port.submit(leave(qty="0.020"), QUOTED)
+        life = life.crash()
+        async with life.running():
+            life.venue.fill_share = Decimal("0.5")
+            port = await life.register()
+            # The same bar is decided once more, while what is left of the exit is driven by the start.
+            again = await port.submit(leave(qty="0.020"), QUOTED)
+            await anyio.sleep(5.0)
+            life.venue.fill_share = Decimal(1)
+            await anyio.sleep(20.0)
+
+            links = [order.link_id for order in life.venue.effects if order.reduce_only]
+            assert again.code == "SENT"
+            assert len(links) == len(set(links)) > 1
+            assert life.venue.signed() == 0
+            assert life.account.desk.book.open_intents() == []
+            assert taken(port)
+
+    in_virtual_time(body)
