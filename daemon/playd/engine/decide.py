@@ -214,10 +214,13 @@ def _exit_all(s: Record, reason: int, close_ms: int, close: float, out: Record) 
 
 @inlined
 def _signal_exit(s: Record, r: Record, x: Record, close_ms: int, close: float, out: Record) -> int:
-    """The first exit action of the position's side that is true, in the order of the Play's list."""
-    idle = AMENDED if out.amend != 0 else HOLD
+    """
+    The first exit action of the position's side that is true, in the order of the Play's list.
+
+    A position that is being left is not held, whether or not a rule still asks for it.
+    """
     if x.exit_all != 1.0 and (x.exit_long if s.dir > 0 else x.exit_short) != 1.0:
-        return idle
+        return AMENDED if out.amend != 0 else EXIT_PENDING if s.exit_qty > 0 else HOLD
     if s.exit_qty > 0:
         return EXIT_PENDING
     percent = x.exit_long_pct if s.dir > 0 else x.exit_short_pct

@@ -98,6 +98,12 @@ def test_second_exit_waits_for_the_first() -> None:
     assert [desk.verdict(1_000.0, exit_long=1.0), desk.verdict(1_000.0, exit_long=1.0)] == ["EXITED", "exit_pending"]
 
 
+def test_a_position_that_is_being_left_is_not_held_when_its_rule_is_not_true_any_more() -> None:
+    desk = exit_desk()
+    desk.hold(1, 1_000.0)
+    assert [desk.verdict(1_000.0, exit_long=each) for each in (1.0, 0.0)] == ["EXITED", "exit_pending"]
+
+
 def test_percent_exit_rounds_down_to_the_step() -> None:
     """9.2."""
     desk = exit_desk(33)
