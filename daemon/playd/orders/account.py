@@ -8,6 +8,7 @@ One account: everything between a decision and the venue for one key. The API of
     verdict = await instance.submit(intent, inputs)
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,6 +50,7 @@ from playd.orders.rows import OrderRow
 from playd.orders.settings import OrderSettings
 from playd.orders.stops import Stops
 from playd.orders.strangers import Strangers
+from playd.orders.targets import Targets
 from playd.orders.timers import Timers
 from playd.orders.verdicts import Verdicts
 from playd.orders.views import Views
@@ -58,6 +60,9 @@ from playd.world.ports import World
 
 _START_TRIES: Final = 3
 _RETRY_S: Final = 1.0
+_RULES_FRESH_S: Final = 5.0
+"""Younger rules of a symbol are not read again when an instance begins a life."""
+
 _SETTLED_WITHIN_S: Final = 30.0
 """Six times the deadline of an order write, which is the longest thing an instance may have to do about a fill."""
 
@@ -128,6 +133,7 @@ class Account:
         self.stops = Stops(self.desk, self.gateway)
         self._withdrawals = Withdrawals(self.desk, self.resolver)
         self.cancels = Cancels(self.desk, self.gateway, self._withdrawals)
+        self.targets = Targets(self.desk, self.gateway, self._withdrawals)
         self.protection = Protection(self.desk, self.exits, self.catch_up)
         self.breakers = BreakerWatch(self.desk, self.protection)
         self.books = Books(self.desk, self.catch_up)
@@ -151,9 +157,10 @@ class Account:
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}
         self._facts.watch(self.protection, self.breakers)
+        self.exits.make_way = self.targets.make_way
         self.gateway.entry_sent = self.protection.entry_sent
         self.desk.on_look = self.protection.look_again
-        self.desk.on_order = self.protection.order_ended
+        self.desk.on_order = self._order_changed
         self.gateway.resolve_soon = self.resolver.wake
         self.desk.on_fill = self.protection.fill_booked
         self.desk.deliver = self._deliver
@@ -198,9 +205,11 @@ class Account:
             try:
                 self.exits.resume()
                 self.cancels.resume()
+                self.targets.resume()
                 self._panic.resume()
                 task_group.start_soon(self.resolver.run)
                 task_group.start_soon(self.protection.run)
+                task_group.start_soon(self.targets.run)
                 task_group.start_soon(self._timers.run)
                 await self._events.run(events)
                 task_group.cancel_scope.cancel()
@@ -228,6 +237,7 @@ class Account:
         if refusal := self.key.start_refusal():
             raise CredentialError(refusal)
         await self._load_rules({symbol})
+        await self._read_old_rules(symbol)
         instance = Instance(instance_uid, name, symbol, clock_ms)
         self._write_instance(instance, mode)
         port = InstancePort(self, instance, self._forget)
@@ -260,8 +270,10 @@ class Account:
         """
         Take one order back from the venue, whoever sent it; the order once it is final, or as it is `within_s` later.
 
-        Whether it may go is the caller's business: a stop may not. Raises `VenueError`, `LinkError`.
+        Whether it may go is the caller's business: a stop may not. A resting target is not put back until the Play asks for
+        another. Raises `VenueError`, `LinkError`.
         """
+        self.targets.withdraw(row)
         await self._withdrawals.ask([row])
         with anyio.move_on_after(within_s):
             while not self.desk.book.need(row.link_id).state.terminal:
@@ -290,6 +302,10 @@ class Account:
                 note = f"{port.name} has not dealt with its fills for {_SETTLED_WITHIN_S:.0f} s; the market goes on without it"
                 self.desk.incidents.open("INSTANCE_DEAF", "warning", instance_scope(uid), note)
 
+    def _order_changed(self, row: OrderRow) -> None:
+        self.protection.order_ended(row)
+        self.targets.order_changed(row)
+
     def _deliver(self, instance_uid: str, event: InstanceEvent) -> None:
         port = self._ports.get(instance_uid)
         if port is not None:
@@ -317,6 +333,18 @@ class Account:
                 # Not fatal: with a position open the venue may refuse; the leverage in force is shown with the position.
                 note = f"leverage of {symbol} was answered {reply.code}: {reply.text}"
                 desk.incidents.open("LEVERAGE", "warning", account_scope(self.alias), note)
+
+    async def _read_old_rules(self, symbol: str) -> None:
+        """A new life begins with rules that hold: read again unless they are fresh. What cannot be read stays as it was."""
+        desk = self.desk
+        if desk.clock.mono_s() - desk.rules_mono_s.get(symbol, -math.inf) < _RULES_FRESH_S:
+            return
+        try:
+            found = await desk.port.instruments([symbol])
+        except (VenueError, LinkError):
+            return
+        for rules in found.values():
+            desk.learn_rules(rules)
 
     def _traded(self) -> set[str]:
         """Symbols that instances have something on by the ledger; what others hold is none of our business."""

@@ -7,7 +7,7 @@ something that a crash could take back.
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import anyio
@@ -205,7 +205,16 @@ class Desk:
             self.moves[symbol] -= 1
 
     def learn_rules(self, rules: Instrument) -> None:
-        """Take over rules just read at the venue."""
+        """Take over rules just read at the venue, and tell a person what is not as it was."""
+        before = self.instruments.get(rules.symbol, rules)
+        changed = [
+            f"{name} from {getattr(before, name)} to {getattr(rules, name)}"
+            for name in (each.name for each in fields(rules))
+            if getattr(before, name) != getattr(rules, name)
+        ]
+        if changed:
+            note = f"the venue changed {', '.join(changed)}"
+            self.incidents.open("RULES_CHANGED", "critical", symbol_scope(self.alias, rules.symbol), note)
         self.instruments[rules.symbol] = rules
         self.rules_mono_s[rules.symbol] = self.clock.mono_s()
 

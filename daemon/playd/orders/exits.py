@@ -5,6 +5,7 @@ Every attempt is reduce-only and never larger than the owner's share. The next a
 is final with evidence; an attempt in doubt is looked up and sent again under its own link id, which the venue accepts once.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -20,7 +21,7 @@ from playd.orders.gateway import CREATE, Gateway, Instance, Verdict
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.resolver import Resolver
-from playd.orders.room import may_repeat, room_for
+from playd.orders.room import held_by, may_repeat, room_for
 from playd.orders.rows import OrderRow
 from playd.orders.submit_table import Reaction
 from playd.venues.port import Priority
@@ -65,6 +66,8 @@ class Exits:
         self._catch_up = catch_up
         self._driven: set[str] = set()
         """Intents that a task is driving: two at one intent would write the same attempt twice."""
+        self.make_way: Callable[[str, str], Awaitable[None]] = _nothing
+        """Takes back the resting target of (owner, symbol) before all of that is closed; set by `Account`."""
 
     async def submit(self, intent: Intent, instance: Instance) -> Verdict:
         """
@@ -88,6 +91,8 @@ class Exits:
             if intent.bar_close_ms:
                 desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FROZEN, frozen)
             return Verdict(FROZEN, frozen)
+        if intent.qty >= held_by(desk, intent.instance_uid, intent.symbol, intent.side):
+            await self.make_way(intent.instance_uid, intent.symbol)
         await desk.budget.take(CREATE, Priority.EXIT)
         qty = self._cut(intent)  # behind the wait: another exit may have closed some of it meanwhile
         if qty <= 0:
@@ -155,7 +160,7 @@ class Exits:
     def resume(self) -> None:
         """Take up every unfinished exit of the ledger again, in the background. Called at start."""
         for intent in self._desk.book.open_intents():
-            if intent.intent_class == IntentClass.EXIT:
+            if intent.intent_class == IntentClass.EXIT and intent.action != Action.TARGET:
                 self._desk.spawn(self.finish, intent.id)
 
     async def _await_end(self, row: OrderRow, pause_s: float) -> float:
@@ -276,6 +281,10 @@ class Exits:
         if desk.book.close_intent(plan.identity, "filled" if filled else "flat") and not filled:
             desk.booking.end_intent(last, "flat")
         desk.publish()
+
+
+async def _nothing(_owner: str, _symbol: str) -> None:
+    """There is no target to make way."""
 
 
 def _rung(attempts: list[OrderRow]) -> int:

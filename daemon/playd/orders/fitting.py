@@ -26,9 +26,12 @@ def fitted_qty(case: "Case") -> Fitted:
     """The largest quantity, not above the intent's, that every ceiling allows. Zero where a ceiling cannot be reckoned."""
     if not (case.intent.qty.is_finite() and case.intent.price_ref.is_finite() and case.intent.price_ref > 0):
         return Fitted(_ZERO, "quantity or price is no positive number")
+    step = case.instrument.step
     best = Fitted(case.intent.qty)
+    if case.intent.qty % step:  # made for a finer step, which the venue has changed
+        best = Fitted(_whole_steps(case.intent.qty, step), f"the step is {step}")
     for name, limit, allowed in _ceilings(case):
-        qty = _whole_steps(allowed, case.instrument.step)
+        qty = _whole_steps(allowed, step)
         best = Fitted(qty, f"{name} is {limit}") if qty < best.qty else best
     return best
 

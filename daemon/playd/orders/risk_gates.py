@@ -41,8 +41,6 @@ def size(case: Case) -> Refusal | None:
     qty, step = case.intent.qty, case.instrument.step
     if not qty.is_finite() or qty <= 0:
         return Refusal("SIZE_ZERO", "quantity is not a positive number", str(qty), str(step), "base coin")
-    if qty % step:
-        return Refusal("SIZE_ZERO", "quantity is not a multiple of the step", str(qty), str(step), "base coin")
     if case.intent.price_ref <= 0 or not case.intent.price_ref.is_finite():
         return Refusal("SIZE_ZERO", "reference price is not a positive number", str(case.intent.price_ref), "0", "USDT")
     if case.settings.limits.risk_per_trade_pct is not None and case.intent.stop is not None:

@@ -1,6 +1,6 @@
 """What happens by the clock in an account: commits of batched rows, reconciliations, balance, blindness, withdrawals."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -10,7 +10,7 @@ from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.desk import Desk
 from playd.orders.fill_check import Finding
-from playd.orders.halts import Level, account_scope, symbol_scope
+from playd.orders.halts import Level, account_scope
 from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S, KeyWatch
 from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler, with_flat
@@ -154,16 +154,7 @@ class Timers:
             found = await desk.port.instruments(sorted(desk.instruments))
         except (VenueError, LinkError):
             return False
-        for symbol, rules in sorted(found.items()):
-            before = desk.instruments[symbol]
-            changed = [
-                f"{name} from {getattr(before, name)} to {getattr(rules, name)}"
-                for name in (each.name for each in fields(rules))
-                if getattr(before, name) != getattr(rules, name)
-            ]
-            if changed:
-                note = f"the venue changed {', '.join(changed)}; an instance takes over tick and step when it is started again"
-                desk.incidents.open("RULES_CHANGED", "critical", symbol_scope(desk.alias, symbol), note)
+        for _, rules in sorted(found.items()):
             desk.learn_rules(rules)
         return True
 

@@ -32,6 +32,7 @@ from playd.plays.columns import Columns
 from playd.supervisor.corrections import Corrected, Corrections
 from playd.supervisor.counting import RulesMoved, units_of
 from playd.supervisor.inbox import Inbox
+from playd.supervisor.resting_target import RestingTarget
 from playd.supervisor.translate import ADOPTED, Identity, adopted_of, fill_of, intent_of, intent_of_fill
 
 SENT: Final = ("SENT", "UNKNOWN", "REJECTED", "AMENDED", CANCELLING)
@@ -200,6 +201,7 @@ class EngineInstance:
         self._moves: deque[tuple[FillEvent, EngineOrder]] = deque()
         """Levels measured from fills that are not at the venue yet."""
         self._bringing = anyio.Lock()
+        self._target = RestingTarget(identity, engine, port.submit)
         self._port = port
         self._around = around
         self._inbox = Inbox()
@@ -288,6 +290,7 @@ class EngineInstance:
             if self.caught_up:
                 self._apply_all()
                 await self._bring_levels()
+                await self._target.bring(bar_closed=False)
             self._port.dealt_with(event.n)
         raise Broken("the account's event stream ended")
 
@@ -316,6 +319,8 @@ class EngineInstance:
             self._catch_up_ended()
             self._apply_all()
             await self._bring_levels()
+        if self.caught_up:
+            await self._target.bring(bar_closed=True)
         self._in_bar = False
         if self.at_rest:
             self._around.save(self.state, now=False)
@@ -383,8 +388,10 @@ class EngineInstance:
         match event:
             case FillEvent(reason=reason) if reason == ADOPTED:
                 self.engine.adopt(adopted_of(self.identity, event))
+                self._target.adopted()
             case FillEvent():
                 levels = self.engine.on_fill(fill_of(self.identity, event))
+                self._target.note_fill(event)
                 if levels is not None:
                     self._moves.append((event, levels))
             case OrderEnded(action=action, reason=reason):

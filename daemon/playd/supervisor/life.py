@@ -15,6 +15,7 @@ import anyio
 
 from playd.core.candles import Candles
 from playd.core.errors import StateError
+from playd.core.modes import Mode
 from playd.core.timeframes import bar_open_ms
 from playd.engine.play_engine import SNAPSHOT_VERSION, PlayEngine
 from playd.market.hub import MarketHub
@@ -134,6 +135,8 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
             base_step_ms=parts.base_step_ms,
             entry_max_age_ms=parts.entry_max_age_ms,
             rules=rules,
+            rests_target=warm.play.risk.tp_order_type == "Limit" and record.mode is not Mode.SHADOW,
+            judged_by_candle=record.mode is Mode.PAPER,
         )
         engine = PlayEngine(warm.program, warm.play, instrument, start_equity_usdt=float(record.capital_usd), keep=KEEP)
         last_open_ms = warm.last_open_ms

@@ -22,6 +22,7 @@ from playd.supervisor.accounts import Accounts
 from playd.supervisor.admission import Refused
 from playd.supervisor.arming import CODES, Link
 from playd.supervisor.cool_down import CoolDown
+from playd.supervisor.counting import RulesMoved
 from playd.supervisor.edge import first_of, say
 from playd.supervisor.errors import CommandRefused, NoSuchInstance
 from playd.supervisor.instance import EngineInstance
@@ -199,7 +200,11 @@ class Supervisor:
         self._parts.watch(slot.record)
 
     def watch_idle(self) -> None:
-        """Watch what instances that do not run have at the venue: stopped with a position, failed before this start."""
+        """
+        Watch what instances that do not run have at the venue: stopped with a position, failed before this start.
+
+        An entry is nothing that such an instance has: one that an earlier life could not take back is taken back now.
+        """
         for slot in self.slots.values():
             if not slot.active:
                 self._parts.watch(slot.record)
@@ -239,6 +244,9 @@ class Supervisor:
     def _look_at(self, slot: Slot) -> None:
         if slot.record.mode is not Mode.SHADOW:
             account = self._parts.accounts.find(slot.record.account)
+            rules = None if account is None else account.desk.instruments.get(slot.record.symbol)
+            if rules is not None and slot.engine is not None:
+                slot.engine.rules_are(rules)
             not_ready = "account is not open" if account is None else account.desk.condition.not_ready()
             self._cause(slot, "account_not_ready", not_ready)
         self._cause(slot, "feed_stale", self._feed_trouble(slot))
@@ -325,6 +333,9 @@ class Supervisor:
             await self._live(slot, lambda engine: self._engine_is(slot, engine))
         except Exception as error:  # noqa: BLE001
             # The supervised edge of an instance: whatever it was, no other instance may notice.
+            if (moved := first_of(error, RulesMoved)) is not None:
+                self._report("instance.rules", slot, {"msg": f"{moved}: its next life does too"})
+                return True
             return await self._after_crash(slot, admit, error)
         finally:
             slot.engine = None

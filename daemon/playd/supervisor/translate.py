@@ -7,16 +7,21 @@ from typing import Final
 from playd.core.canonical import digest
 from playd.core.errors import Broken
 from playd.core.instrument import Instrument
-from playd.core.orders import Action, Intent, IntentClass
+from playd.core.orders import Action, Intent, IntentClass, Side
 from playd.core.units import text_to_units
 from playd.engine.messages import Decision, EngineFill, EngineOrder, EnginePosition
-from playd.matching.records import REASON_CODE
+from playd.matching.records import REASON_CODE, REASONS, TP
 from playd.orders.fills import FillEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an instance is, as far as its orders must say."""
+    """
+    Who an instance is, as far as its orders must say.
+
+    `rests_target`: the target of a position is a limit order of its own and no level attached to it. `judged_by_candle`: the
+    venue decides by whole candles what becomes of a position, as a backtest does.
+    """
 
     uid: str
     name: str
@@ -25,15 +30,24 @@ class Identity:
     instrument: Instrument
     base_step_ms: int
     entry_max_age_ms: int
+    rules: Instrument | None = None
+    """What the venue asks of orders, where the instance counts in finer units."""
+    rests_target: bool = False
+    judged_by_candle: bool = False
 
     @property
     def symbol(self) -> str:
         return self.instrument.symbol
 
+    @property
+    def asked(self) -> Instrument:
+        """The rules that orders obey: prices are multiples of this tick; quantities are cut to the step by the gates."""
+        return self.rules or self.instrument
+
 
 def intent_of(identity: Identity, decision: Decision, order: EngineOrder) -> Intent:
     """The intent of one order of a decision. The bar's close is its cause, so that the same decision has the same link id."""
-    tick, step = identity.instrument.tick, identity.instrument.step
+    stop, target, price = _levels_of(identity, order)
     intent_class = _CLASS[order.action]
     return Intent(
         instance_uid=identity.uid,
@@ -45,25 +59,25 @@ def intent_of(identity: Identity, decision: Decision, order: EngineOrder) -> Int
         leg=0,
         intent_class=intent_class,
         side=order.side,
-        qty=order.qty_steps * step,
+        qty=order.qty_steps * identity.instrument.step,
         price_ref=Decimal(repr(order.price_ref)),
         bar_close_ms=decision.close_ms,
         expires_ms=decision.close_ms + identity.entry_max_age_ms if intent_class is IntentClass.ENTRY else 0,
         reason=order.reason,
-        stop=None if order.stop_ticks is None else order.stop_ticks * tick,
-        target=None if order.target_ticks is None else order.target_ticks * tick,
+        stop=stop,
+        target=target,
         play_digest=identity.play_digest,
         inputs_digest=digest({name: value.hex() for name, value in decision.signals.items()}),
         metadata=order.metadata,
         order_type="Market" if order.limit_ticks is None else "Limit",
-        price=None if order.limit_ticks is None else order.limit_ticks * tick,
+        price=price,
         time_in_force=order.time_in_force,
     )
 
 
 def intent_of_fill(identity: Identity, event: FillEvent, order: EngineOrder) -> Intent:
     """The intent of an order that a fill asks for. The execution is its cause: the same fill asks for the same, once."""
-    tick, step = identity.instrument.tick, identity.instrument.step
+    stop, target, _ = _levels_of(identity, order)
     return Intent(
         instance_uid=identity.uid,
         instance=identity.name,
@@ -74,17 +88,71 @@ def intent_of_fill(identity: Identity, event: FillEvent, order: EngineOrder) -> 
         leg=0,
         intent_class=_CLASS[order.action],
         side=order.side,
-        qty=order.qty_steps * step,
+        qty=order.qty_steps * identity.instrument.step,
         price_ref=Decimal(repr(order.price_ref)),
         bar_close_ms=0,
         expires_ms=0,
         reason=order.reason,
-        stop=None if order.stop_ticks is None else order.stop_ticks * tick,
-        target=None if order.target_ticks is None else order.target_ticks * tick,
+        stop=stop,
+        target=target,
         play_digest=identity.play_digest,
     )
 
 
+def intent_of_target(identity: Identity, position: EnginePosition) -> Intent:
+    """
+    The intent to let the target of a position rest as a limit order. The position is its cause: asked for again, of the same
+    one, it is the same. Raises `Broken` for a position without a target.
+    """
+    target = _price_of(identity, position.target_ticks, up=position.side is Side.SELL)
+    if target is None:
+        raise Broken(f"the position of {identity.name} has no target")
+    return Intent(
+        instance_uid=identity.uid,
+        instance=identity.name,
+        account=identity.account,
+        symbol=identity.symbol,
+        cause=f"target:{position.entry_time_ms}:{position.qty_steps}:{position.target_ticks}",
+        action=Action.TARGET,
+        leg=0,
+        intent_class=IntentClass.EXIT,
+        side=position.side.opposite,
+        qty=position.qty_steps * identity.instrument.step,
+        price_ref=Decimal(repr(position.entry_price)),
+        bar_close_ms=0,
+        expires_ms=0,
+        reason=REASONS[TP],
+        target=target,
+        play_digest=identity.play_digest,
+        order_type="Limit",
+        price=target,
+        time_in_force="GTC",
+    )
+
+
+def _levels_of(identity: Identity, order: EngineOrder) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """
+    Stop, target and limit price on the tick that is asked: levels nearer to the position, a limit away from the market. A
+    target that rests goes along with no order.
+    """
+    buys = order.side is Side.BUY
+    is_long = buys is (order.action in _ENTRIES)
+    return (
+        _price_of(identity, order.stop_ticks, up=is_long),
+        None if identity.rests_target else _price_of(identity, order.target_ticks, up=not is_long),
+        _price_of(identity, order.limit_ticks, up=not buys),
+    )
+
+
+def _price_of(identity: Identity, ticks: int | None, *, up: bool) -> Decimal | None:
+    if ticks is None:
+        return None
+    price, tick = ticks * identity.instrument.tick, identity.asked.tick
+    beyond = price % tick
+    return price + tick - beyond if beyond and up else price - beyond
+
+
+_ENTRIES: Final = (Action.ENTER, Action.ADD)
 _CLASS: Final = {
     Action.ENTER: IntentClass.ENTRY,
     Action.EXIT: IntentClass.EXIT,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from playd.venues.exchange.faults.on_accounts import account_acts
 from playd.venues.exchange.faults.on_listings import listing_acts
 from playd.venues.exchange.faults.script import read_posted
 from playd.venues.exchange.refusal import Refusal
+from playd.venues.exchange.rows import order_row, position_row
 from tests.exchange_kit import SYMBOL, Market
 
 
@@ -117,6 +118,65 @@ def test_rules_change_for_orders_to_come(stage: Stage) -> None:
     with pytest.raises(Refusal):
         stage.market.order("Buy", "0.04")
     assert stage.market.order("Buy", "0.05").filled_steps == 50
+
+
+def test_a_finer_tick_and_step_leave_what_is_there_and_admit_what_was_refused(stage: Stage) -> None:
+    market = stage.market
+    before = _view(market)
+    stage.arm("change_rules", with_={"tick": 0.04, "step": 0.0002})
+    stage.board.moment()
+    assert _view(market) == before
+    assert market.limit("Buy", "0.1002", "44000.04").left_steps == 501
+    for qty, price in (("0.1", "44000.1"), ("0.1001", "44000.04")):
+        with pytest.raises(Refusal) as caught:
+            market.limit("Buy", qty, price)
+        assert caught.value.code == 10001
+    market.close()
+    market.open(44_000.03, 44_000.06, 43_999.0, 44_000.0)
+    filled = [Decimal(row["execPrice"]) for row in market.executions]
+    assert all(price % Decimal("0.02") == 0 for price in filled)
+
+
+def test_a_coarser_tick_and_step_leave_what_is_there_and_bind_what_comes(stage: Stage) -> None:
+    market = stage.market
+    market.limit("Buy", "0.103", "49500.1")
+    stage.arm("change_rules", with_={"tick": 0.5, "step": 0.01})
+    stage.board.moment()
+    assert "49500.1" in {order["price"] for order in _orders(market)}
+    with pytest.raises(Refusal):
+        market.limit("Buy", "0.1", "49500.1")
+    market.close()
+    market.open(49_500.3, 49_500.4, 49_499.9, 49_500.2)
+    market.order("Sell", "0.05")
+    assert market.executions[-1]["execPrice"] == "49490.0", "on the tick of now, slippage and rounding against who trades"
+    market.close()
+    maker = [(row["execPrice"], row["execQty"]) for row in market.executions if row["isMaker"]]
+    assert ("49500.1", "0.103") in maker, "an older order trades at its own price, whole"
+    market.order("Sell", "0", reduceOnly=True, closeOnTrigger=True)
+    market.open(49_500.0, 49_500.0, 49_500.0, 49_500.0)
+    assert market.position.steps == 0, "what lies between two steps can be closed"
+
+
+def _orders(market: Market) -> list[dict[str, Any]]:
+    return [order_row(order, market.books.listings[SYMBOL]) for order in market.account.orders.values()]
+
+
+def _view(market: Market) -> object:
+    """Position and open orders as users see them, but for estimates that are rounded to the tick."""
+    position = position_row(market.account, market.position, market.books.listings)
+    return _numbers([{**position, "liqPrice": "", "breakEvenPrice": ""}, *_orders(market)])
+
+
+def _numbers(rows: object) -> object:
+    """Rows with their decimal texts as numbers."""
+    if isinstance(rows, dict):
+        return {name: _numbers(value) for name, value in rows.items()}
+    if isinstance(rows, list | tuple):
+        return [_numbers(each) for each in rows]
+    try:
+        return Decimal(str(rows))
+    except InvalidOperation:
+        return rows
 
 
 def test_a_delisted_symbol_is_settled_and_takes_nothing_new(stage: Stage) -> None:

@@ -169,7 +169,7 @@ REFUSALS = [
     ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal(0))),
     ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal("NaN"))),
     ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal("-0.01"))),
-    ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal("0.0105"))),
+    ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal("0.0005"))),
     ("ORDER_CAP", limited(hard_order_usd=Decimal(499))),
     ("WEEK_CAP", with_(limited(week_notional_pct=Decimal(100)), facts_week_usd=Decimal("9500.01"))),
     ("WEEK_CAP", limited(week_notional_pct=Decimal("4.9"))),

@@ -73,7 +73,7 @@ class Desk:
         self.asked: list[str] = []
         self.cancelled: list[tuple[str, State]] = []
         self.slot: Slot | None = None
-        self.desk = SimpleNamespace(condition=SimpleNamespace(not_ready=lambda: ""))
+        self.desk = SimpleNamespace(instruments={}, condition=SimpleNamespace(not_ready=lambda: ""))
         self.resuming = self
 
     async def agrees(self, symbol: str, trigger: str) -> bool:

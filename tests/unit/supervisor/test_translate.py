@@ -10,6 +10,7 @@ from playd.core.instrument import synthetic_instrument
 from playd.core.orders import Action, Execution, IntentClass, Side
 from playd.engine.messages import Decision, EngineOrder
 from playd.orders.fills import FillEvent
+from playd.supervisor.counting import counted, recounted, units_of
 from playd.supervisor.translate import Identity, adopted_of, fill_of, intent_of
 
 IDENTITY = Identity(
@@ -97,3 +98,26 @@ def test_an_adopted_position_keeps_its_average_price_and_has_levels_on_the_grid(
     assert (found.stop_ticks, found.target_ticks, found.entry_time_ms) == (480_005, None, EXECUTION.time_ms)
     with pytest.raises(Broken, match="adoption i"):
         adopted_of(IDENTITY, replace(event, stop=Decimal("48000.55")))
+
+
+def test_an_instance_that_counts_finer_than_the_rules_asks_for_prices_of_the_rules() -> None:
+    rules = replace(IDENTITY.instrument, tick=Decimal("0.5"), step=Decimal("0.01"))
+    identity = replace(IDENTITY, rules=rules)
+    odd = replace(ENTRY, qty_steps=123, stop_ticks=490_001, target_ticks=518_001, limit_ticks=500_001)
+    intent = intent_of(identity, decision(odd), odd)
+    assert intent.qty == Decimal("0.123"), "the gates cut it, which the engine is told of"
+    assert (intent.stop, intent.target, intent.price) == (Decimal("49000.5"), Decimal("51800.0"), Decimal("50000.0"))
+    short = replace(odd, side=Side.SELL, stop_ticks=518_001, target_ticks=490_001)
+    intent = intent_of(identity, decision(short), short)
+    assert (intent.stop, intent.target, intent.price) == (Decimal("51800.0"), Decimal("49000.5"), Decimal("50000.5"))
+
+
+def test_what_a_life_remembers_is_counted_in_the_units_of_the_next_one() -> None:
+    old, finer, coarser = IDENTITY.instrument, Decimal("0.02"), Decimal("0.01")
+    kept = {"units": units_of(old)}
+    before = {"qty": 120, "stop_ticks": 490_000, "dir": 1, "entry_price": "0x1p+0"}
+    now = replace(old, tick=finer, step=coarser)
+    units = counted(now, kept)
+    assert (units.tick, units.step) == (finer, old.step)
+    assert recounted(kept, units, before) == {"qty": 120, "stop_ticks": 2_450_000, "dir": 1, "entry_price": "0x1p+0"}
+    assert counted(now, {}) == now

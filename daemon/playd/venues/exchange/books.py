@@ -115,6 +115,28 @@ class Books:
                 found.setdefault(symbol, []).append(account)
         return found
 
+    def change_rules(self, rules: Instrument) -> None:
+        """
+        A symbol has other rules from now on. What rests and what is held stays as it is, whatever tick or step it was made
+        for. Everything that changed before must have been kept.
+        """
+        symbol = rules.symbol
+        listing = self.listings[symbol]
+        finer = listing.change_rules(rules)
+        if not finer:
+            return
+        self.changes.finer.append(finer)
+        for steps in listing.gone.parts:
+            steps.update({side: count * finer.steps for side, count in steps.items()})
+        for account in self.accounts.values():
+            for order in account.orders.values():
+                if order.symbol == symbol:
+                    order.count_finer(finer.ticks, finer.steps)
+                    self.changes.orders[order.order_id] = order
+            for position in account.places(symbol):
+                position.steps *= finer.steps
+                self.changes.positions.add((account.uid, position.place))
+
     # What is kept and told
 
     def add_order(self, account: Account, order: Order) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from playd.venues.exchange.listing import Finer
 from playd.venues.exchange.model import Order
 from playd.venues.exchange.rows import Row
 
@@ -22,7 +23,8 @@ class Changes:
     """
     Changes since they were last taken. Accounts and positions (by place) are named, orders are held; the rest are finished
     rows with the user they belong to, those of closed profit by their number. Frames are in the order in which they must be
-    sent. `told` has the rows of orders that have not changed since they were told.
+    sent. `told` has the rows of orders that have not changed since they were told. What `finer` names is counted anew: orders
+    that are over and kept elsewhere must be, too, before anything else is written.
     """
 
     accounts: set[int] = field(default_factory=set)
@@ -33,6 +35,8 @@ class Changes:
     log: list[tuple[int, Row]] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     told: dict[str, Row] = field(default_factory=dict)
+    finer: list[Finer] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.accounts or self.positions or self.orders or self.executions or self.log or self.frames)
+        rows = self.executions or self.log or self.frames
+        return bool(self.accounts or self.positions or self.orders or self.finer or rows)

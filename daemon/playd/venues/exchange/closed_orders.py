@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
+from playd.venues.exchange.listing import Finer
 from playd.venues.exchange.model import Order
 
 CACHED: Final = 500
@@ -27,6 +28,13 @@ class ClosedOrders:
                 kept[order.order_id] = order
                 if len(kept) > CACHED:
                     kept.popitem(last=False)
+
+    def count_finer(self, finer: Finer) -> None:
+        """A symbol is counted anew."""
+        for kept in self._orders.values():
+            for order in kept.values():
+                if order.symbol == finer.symbol:
+                    order.count_finer(finer.ticks, finer.steps)
 
     def of_user(self, uid: int) -> list[Order]:
         """The user's, in no particular order."""

@@ -180,6 +180,8 @@ class Floor:
             self.records.write(changes, self.books)
         except sqlite3.Error as error:
             raise self._fail(error) from error
+        for finer in changes.finer:
+            self.closed.count_finer(finer)
         self.closed.note(changes.orders.values())
         self.ledger.note_effect(changes, self.books.listings)
         send_private(self.topics, changes.frames)

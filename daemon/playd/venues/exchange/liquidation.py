@@ -1,7 +1,6 @@
 """When margin is gone: the venue cancels what rests, takes the position over, and may pass it on to the other side."""
 
 from playd.core.orders import Side
-from playd.matching.prices import exit_fill_ticks
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.fills import fill
 from playd.venues.exchange.listing import Listing
@@ -38,11 +37,11 @@ def step_down(books: Books, account: Account, position: Position, price: float) 
     place = tier_of(listing, listing.qty(abs(position.steps)) * float(position.entry))
     if place <= 0:
         return False
-    rest = int(listing.tiers[place - 1].limit_usdt / float(position.entry) / float(listing.instrument.step))
+    rest = int(listing.tiers[place - 1].limit_usdt / float(position.entry) / float(listing.counted.step))
     steps, direction = max(abs(position.steps) - rest, 1), position.direction  # 1: a value that rounding put at the limit
     _cancel(books, account, of_position(account, position), CancelType.LIQUIDATION)
     order = _venue_order(books, account, position, steps, "CreateByLiq")
-    fill(books, account, order, steps, exit_fill_ticks(direction, price, 0.0, *listing.tick), maker=False)
+    fill(books, account, order, steps, listing.whole_ticks(price, up=direction < 0), maker=False)
     return True
 
 

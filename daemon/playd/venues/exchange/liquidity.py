@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from playd.core.orders import Side
-from playd.core.units import DOWN, to_units
 from playd.matching.depth import gap_ticks, level_steps, walk
 from playd.venues.exchange import path
 from playd.venues.exchange.books import Books
@@ -72,7 +71,7 @@ def maker_steps(books: Books, account: Account, order: Order, end: float) -> int
     share, listing = books.terms.participation, books.listings[order.symbol]
     if not share or listing.candle is None:
         return order.left_steps
-    volume_steps = int(listing.candle.volume * share / float(listing.instrument.step))
+    volume_steps = int(listing.candle.volume * share / float(listing.instrument.step)) * listing.steps_apart
     owed = sum(
         other.left_steps
         for each in books.accounts.values()
@@ -93,10 +92,10 @@ def levels(books: Books, listing: Listing, taker: Side, best_ticks: int) -> list
 
 def level_ticks(books: Books, listing: Listing, taker: Side, level: int) -> int | None:
     """Price of the `level`-th best offer (from 1) that a taker of this side looks at, None when there are not so many."""
-    bid = to_units(listing.last, *listing.tick, DOWN)
-    best, direction = (bid + 1, 1) if taker is Side.BUY else (bid, -1)
+    bid = listing.whole_ticks(listing.last, up=False)
+    best, direction = (bid + listing.ticks_apart, 1) if taker is Side.BUY else (bid, -1)
     if books.terms.depth is None:
-        return max(best + direction * (level - 1), 0) or None
+        return max(best + direction * (level - 1) * listing.ticks_apart, 0) or None
     found = levels(books, listing, taker, best)
     return found[level - 1][0] if level <= len(found) else None
 
@@ -160,10 +159,9 @@ def _ahead(books: Books, taker: Side, listing: Listing, best_ticks: int) -> Iter
         return
     direction = 1 if taker is Side.BUY else -1
     price = listing.candle.open if listing.candle is not None else listing.last
-    sizes = level_steps(
-        depth, f"{listing.instrument.symbol}/{taker}/{books.time.open_ms}", price, float(listing.instrument.step)
-    )
-    gap = gap_ticks(depth, price, float(listing.instrument.tick))
+    key = f"{listing.instrument.symbol}/{taker}/{books.time.open_ms}"
+    sizes = [size * listing.steps_apart for size in level_steps(depth, key, price, float(listing.instrument.step))]
+    gap = gap_ticks(depth, price, float(listing.instrument.tick)) * listing.ticks_apart
     users = _users(books, taker, listing)
     for steps, ticks in walk(sizes, listing.gone.taken[taker], gap, best_ticks, direction):
         while users and (users[0].ticks - ticks) * direction <= 0:

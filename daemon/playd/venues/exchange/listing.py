@@ -12,6 +12,7 @@ from playd.matching.depth import DepthProfile
 from playd.venues.exchange.other_prices import OtherPrices
 from playd.venues.exchange.text import exact_product
 from playd.venues.exchange.words import MARK_PRICE
+from playd.venues.units import counted_in
 
 MAINTENANCE_RATE: Final = 0.005
 """Maintenance margin rate of the only risk tier, unless an account is given another."""
@@ -68,9 +69,27 @@ class Gone:
         return self.taken, self.made
 
 
+@dataclass(frozen=True, slots=True)
+class Finer:
+    """A symbol is counted anew: ticks become `ticks` times, steps `steps` times as many."""
+
+    symbol: str
+    ticks: int
+    steps: int
+
+    def __bool__(self) -> bool:
+        return (self.ticks, self.steps) != (1, 1)
+
+
 @dataclass(slots=True)
 class Listing:
-    """A symbol on this exchange: its rules and the present state of its market."""
+    """
+    A symbol on this exchange: its rules and the present state of its market.
+
+    Prices and quantities are counted in the tick and step of `counted`: those of the rules, or, when the rules have changed,
+    the largest of which everything that was ever allowed is a multiple. So an order or position that is older than a coarser
+    rule stays what it is. What the market itself makes (offers, edges, fills at the market) is on the tick of the rules.
+    """
 
     instrument: Instrument
     last: float
@@ -85,12 +104,38 @@ class Listing:
 
     gone: Gone = field(default_factory=Gone)
     tiers: tuple[RiskTier, ...] = ()
+    counted: Instrument = field(init=False)
     tick: tuple[int, int] = field(init=False)
     step: tuple[int, int] = field(init=False)
+    allowed_tick: tuple[int, int] = field(init=False)
+    """The tick of the rules."""
+
+    ticks_apart: int = field(init=False)
+    """How many counted ticks one tick of the rules is."""
+
+    steps_apart: int = field(init=False)
+    """How many counted steps one step of the rules is."""
 
     def __post_init__(self) -> None:
-        self.tick = self.instrument.tick_fraction
-        self.step = self.instrument.step_fraction
+        self.counted = self.instrument
+        self.change_rules(self.instrument)
+
+    def change_rules(self, rules: Instrument) -> Finer:
+        """Take other rules of the symbol. Returns by how much everything that is counted here has to be multiplied."""
+        return self._count(rules, counted_in(rules, self.counted.tick, self.counted.step))
+
+    def count_in(self, tick: Decimal, step: Decimal) -> None:
+        """Count as records do that were written under other rules."""
+        self._count(self.instrument, counted_in(self.counted, tick, step))
+
+    def _count(self, rules: Instrument, counted: Instrument) -> Finer:
+        tick, step = counted.tick, counted.step
+        finer = Finer(rules.symbol, int(self.counted.tick / tick), int(self.counted.step / step))
+        self.instrument, self.counted = rules, counted
+        self.tick, self.step = counted.tick_fraction, counted.step_fraction
+        self.allowed_tick = rules.tick_fraction
+        self.ticks_apart, self.steps_apart = int(rules.tick / tick), int(rules.step / step)
+        return finer
 
     @property
     def mark(self) -> float:
@@ -116,29 +161,33 @@ class Listing:
         return self.price(to_units(price, *self.tick, DOWN))
 
     def whole_ticks(self, price: float, *, up: bool) -> int:
-        """Ticks of a price, rounded up or down to whole ones."""
-        return to_units(price, *self.tick, UP if up else DOWN)
+        """Ticks of a price, rounded up or down to what the rules allow."""
+        return to_units(price, *self.allowed_tick, UP if up else DOWN) * self.ticks_apart
+
+    def allowed_ticks(self, ticks: int, *, up: bool) -> int:
+        """The same count, or the next one up or down that the rules allow."""
+        return -(-ticks // self.ticks_apart) * self.ticks_apart if up else ticks // self.ticks_apart * self.ticks_apart
 
     def price_decimal(self, ticks: int) -> Decimal:
-        return ticks * self.instrument.tick
+        return ticks * self.counted.tick
 
     def qty_decimal(self, steps: int) -> Decimal:
-        return steps * self.instrument.step
+        return steps * self.counted.step
 
     def value(self, steps: int, ticks: int) -> Decimal:
         """Exact value of a quantity at a price in USDT."""
         return exact_product(self.qty_decimal(steps), self.price_decimal(ticks))
 
     def price_text(self, ticks: int) -> str:
-        return units_to_text(ticks, self.instrument.tick)
+        return units_to_text(ticks, self.counted.tick)
 
     def qty_text(self, steps: int) -> str:
-        return units_to_text(steps, self.instrument.step)
+        return units_to_text(steps, self.counted.step)
 
     def ticks_of(self, text: str) -> int:
         """Raises `ValueError` when the text is not a multiple of the tick."""
-        return text_to_units(text, self.instrument.tick)
+        return text_to_units(text, self.instrument.tick) * self.ticks_apart
 
     def steps_of(self, text: str) -> int:
         """Raises `ValueError` when the text is not a multiple of the step."""
-        return text_to_units(text, self.instrument.step)
+        return text_to_units(text, self.instrument.step) * self.steps_apart

@@ -105,7 +105,7 @@ def closed_pnl(order: Order, fill: Fill, position: Position, listing: Listing) -
 
 def _average_price(value: Decimal, qty: Decimal, listing: Listing) -> str:
     """In the digits of the tick where it is a whole count of them, as with every single fill."""
-    ticks = value / qty / listing.instrument.tick
+    ticks = value / qty / listing.counted.tick
     if ticks == int(ticks):
         return listing.price_text(int(ticks))
     return plain((value / qty).quantize(_PRICE_DIGITS))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from playd.core.candles import Candle
-from playd.core.units import DOWN, to_units
 from playd.market.walk import WalkedCandle
 from playd.venues.exchange import path
 from playd.venues.exchange.listing import Listing
@@ -43,12 +42,12 @@ def trades(listing: Listing, candle: Candle, step_ms: int, begin: float, end: fl
     if volume == 0.0:
         return
     first = max(int(begin * TRADES_PER_CANDLE), 0)  # one too early rather than one too late
-    before = to_units(path.price_at(candle, first / TRADES_PER_CANDLE), *listing.tick, DOWN)
+    before = listing.whole_ticks(path.price_at(candle, first / TRADES_PER_CANDLE), up=False)
     for number in range(first + 1, TRADES_PER_CANDLE + 1):
         fraction = number / TRADES_PER_CANDLE
         if fraction > end:
             return
-        ticks = to_units(path.price_at(candle, fraction), *listing.tick, DOWN)
+        ticks = listing.whole_ticks(path.price_at(candle, fraction), up=False)
         rose = (ticks > before) - (ticks < before)
         before = ticks
         if begin < fraction:

@@ -10,7 +10,6 @@ from playd.core.orders import Side
 from playd.matching.book import open_position, protect, submit_entry, submit_limit_entry
 from playd.matching.minute import fill_due_orders, gap_test, inside_minute
 from playd.matching.money import bankruptcy_price, fee_usdt, funding_usdt
-from playd.matching.prices import exit_fill_ticks
 from playd.matching.records import ENTERED, FOK, GTC, IOC, POST_ONLY, Records, new_book, new_fills, new_terms
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import Listings, margin_of, order_cost, risk_of
@@ -43,7 +42,7 @@ def meet_price(account: Account, listings: Listings, position: Position, order: 
     book["entry_resting"] = not order.due
     fills = new_fills()
     count = fill_due_orders(book, _terms(account, listings, position), listings[order.symbol].last, _NO_BOUND, fills, 0)
-    return _read(fills) if count else None
+    return _read(fills, listings[order.symbol], order.side) if count else None
 
 
 def meet_extremes(
@@ -54,7 +53,21 @@ def meet_extremes(
     book["entry_resting"] = 1
     fills = new_fills()
     count = inside_minute(book, _terms(account, listings, position), high, low, high, low, fills, 0)
-    return _read(fills) if count else None
+    return _read(fills, listings[order.symbol], order.side) if count else None
+
+
+def reduce_at_open(account: Account, listings: Listings, position: Position, order: Order) -> Trade | None:
+    """
+    A limit order that only reduces, at an open: it is met as the limit target of its position. An open beyond its price fills
+    it there, as a maker; at its price it rests, and the stop of the candle goes before it.
+    """
+    terms, fills = _terms(account, listings, position), new_fills()
+    book = new_book(target_is_limit=True)
+    open_position(book, terms, position.direction, abs(position.steps), float(position.entry))
+    protect(book, terms, 0, order.price_ticks)
+    book["liquidation_price"] = math.nan  # whether the position ends otherwise is asked elsewhere
+    price = listings[order.symbol].last
+    return _exit(fills, listings, position) if gap_test(book, terms, price, price, fills, 0) else None
 
 
 def exit_at_open(account: Account, listings: Listings, position: Position, open_price: float) -> Trade | None:
@@ -63,7 +76,7 @@ def exit_at_open(account: Account, listings: Listings, position: Position, open_
     fills = new_fills()
     book = _position_book(account, listings[position.symbol], position, terms, with_target=True)
     count = gap_test(book, terms, open_price, open_price, fills, 0)
-    return _trade(fills) if count else None
+    return _exit(fills, listings, position) if count else None
 
 
 def exit_inside(
@@ -74,14 +87,14 @@ def exit_inside(
     fills = new_fills()
     book = _position_book(account, listings[position.symbol], position, terms, with_target=with_target)
     count = inside_minute(book, terms, high, low, high, low, fills, 0)
-    return _trade(fills) if count else None
+    return _exit(fills, listings, position) if count else None
 
 
 def bankruptcy_ticks(account: Account, listings: Listings, position: Position) -> int:
     """The price at which the venue takes a position over, rounded against its holder as matching does."""
     listing, risk = listings[position.symbol], risk_of(account, position, listings)
     price = bankruptcy_price(position.direction, float(position.entry), risk.leverage)
-    return exit_fill_ticks(position.direction, price, 0.0, *listing.tick)
+    return listing.whole_ticks(price, up=position.direction < 0)
 
 
 def _order_book(order: Order) -> Records:
@@ -112,7 +125,7 @@ def _of_candle(account: Account, listing: Listing, order_id: str) -> Order | Non
 def _terms(account: Account, listings: Listings, position: Position) -> Records:
     risk, listing = risk_of(account, position, listings), listings[position.symbol]
     return new_terms(
-        listing.instrument,
+        listing.counted,
         taker_bps=account.taker_bps,
         maker_bps=account.maker_bps,
         slippage_bps=account.slippage_bps,
@@ -122,14 +135,20 @@ def _terms(account: Account, listings: Listings, position: Position) -> Records:
     )
 
 
-def _read(fills: Records) -> Trade | Ended:
+def _read(fills: Records, listing: Listing, side: Side) -> Trade | Ended:
     if fills[0]["event"] == ENTERED:
-        return _trade(fills)
+        return _trade(fills, listing, up=side is Side.BUY)
     return Ended(int(fills[0]["reason"]))
 
 
-def _trade(fills: Records) -> Trade:
-    return Trade(int(fills[0]["price_ticks"]), bool(fills[0]["is_maker"]), int(fills[0]["reason"]))
+def _exit(fills: Records, listings: Listings, position: Position) -> Trade:
+    return _trade(fills, listings[position.symbol], up=position.steps < 0)
+
+
+def _trade(fills: Records, listing: Listing, *, up: bool) -> Trade:
+    """A maker trades at its own price, a taker on the tick of the rules, rounded `up` for who buys."""
+    ticks, maker = int(fills[0]["price_ticks"]), bool(fills[0]["is_maker"])
+    return Trade(ticks if maker else listing.allowed_ticks(ticks, up=up), maker, int(fills[0]["reason"]))
 
 
 def warm_up() -> None:

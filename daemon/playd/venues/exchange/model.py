@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
 
 from playd.core.orders import Side
 from playd.venues.exchange.listing import MAINTENANCE_RATE
@@ -19,6 +20,14 @@ class Leg:
     trigger_ticks: int = 0
     limit_ticks: int = 0
     trigger_by: str = LAST_PRICE
+
+
+_TICKS: Final = (
+    *("price_ticks", "trigger_ticks", "stop_ticks", "target_ticks", "stop_limit_ticks", "target_limit_ticks"),
+    *("trail_ticks", "active_ticks", "protection_ticks"),
+)
+_STEPS: Final = ("qty_steps", "filled_steps", "closed_steps")
+"""Fields of an order that count ticks and steps."""
 
 
 @dataclass(slots=True)
@@ -97,6 +106,13 @@ class Order:
     due: bool = False
     tested_open_ms: int = 0
     tested_to: float = 0.0
+
+    def count_finer(self, ticks: int, steps: int) -> None:
+        """What was one tick or step is so many from now on."""
+        for name in _TICKS:
+            setattr(self, name, getattr(self, name) * ticks)
+        for name in _STEPS:
+            setattr(self, name, getattr(self, name) * steps)
 
     @property
     def is_market(self) -> bool:

@@ -8,6 +8,7 @@ A full disk is asked for room once; what was rolled back is then written again.
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from playd.core.orders import Side
 from playd.venues.exchange import retention
 from playd.venues.exchange.books import Books, MarketTime
 from playd.venues.exchange.changes import Changes
-from playd.venues.exchange.listing import ENDLESS, Gone
+from playd.venues.exchange.listing import ENDLESS, Finer, Gone
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.saved import dump, load
@@ -144,6 +145,8 @@ class Records:
 
     def _write_changes(self, changes: Changes, books: Books) -> None:
         execute = self._connection.execute
+        for finer in changes.finer:
+            self._count_finer(finer, books)
         for uid in sorted(changes.accounts):
             execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (uid, dump(books.accounts[uid])))
         for uid, place in sorted(changes.positions):
@@ -174,6 +177,17 @@ class Records:
                 (uid, row["symbol"], row["type"], int(row["transactionTime"]), _text(row)),
             )
 
+    def _count_finer(self, finer: Finer, books: Books) -> None:
+        """Count the orders of a symbol that are over as the books count from now on; those that are open come with them."""
+        execute = self._connection.execute
+        bodies = execute("SELECT number, body FROM orders WHERE symbol = ? AND NOT is_open", (finer.symbol,)).fetchall()
+        for row in bodies:
+            order = load(Order, row["body"])
+            order.count_finer(finer.ticks, finer.steps)
+            execute("UPDATE orders SET body = ? WHERE number = ?", (dump(order), row["number"]))
+        counted = {symbol: [str(each.counted.tick), str(each.counted.step)] for symbol, each in books.listings.items()}
+        execute("INSERT OR REPLACE INTO meta VALUES ('counted', ?)", (orjson.dumps(counted).decode(),))
+
     def keep_key(self, key: str, body: str) -> None:
         """Keep an API key, in place of the one of that name."""
         sql = "INSERT INTO keys (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"
@@ -187,6 +201,8 @@ class Records:
 
     def restore(self, books: Books, step_ms: int) -> None:
         """Bring books that are new to where they were. Prices are the caller's to set."""
+        for symbol, (tick, step) in orjson.loads(self.meta("counted") or "{}").items():
+            books.listings[symbol].count_in(Decimal(tick), Decimal(step))
         for row in self._connection.execute("SELECT body FROM accounts ORDER BY uid"):
             account = load(Account, row["body"])
             books.accounts[account.uid] = account

@@ -8,7 +8,6 @@ import numpy as np
 from playd.core.candles import Candle, Candles
 from playd.core.orders import Side
 from playd.core.timeframes import DAY_MS, MINUTE_MS
-from playd.core.units import DOWN, to_units
 from playd.market.feed import CandleFeed
 from playd.venues.exchange import klines, liquidity, path
 from playd.venues.exchange.books import Books
@@ -107,7 +106,7 @@ class Tape:
     def best_bid_ticks(self, symbol: str) -> int:
         """The best price that somebody would pay."""
         listing = self._books.listings[symbol]
-        return to_units(listing.last, *listing.tick, DOWN)
+        return listing.whole_ticks(listing.last, up=False)
 
     def _traded(self, symbol: str, price: float) -> float:
         return self._books.listings[symbol].traded(price)
@@ -123,7 +122,7 @@ class Tape:
             "markPrice": float_text(self._traded(symbol, listing.mark)),
             "indexPrice": float_text(self._traded(symbol, listing.price_of(INDEX_PRICE))),
             "bid1Price": listing.price_text(bid),
-            "ask1Price": listing.price_text(bid + 1),
+            "ask1Price": listing.price_text(bid + listing.ticks_apart),
             "nextFundingTime": str(self.next_funding_ms(listing)),
         }
 
@@ -199,7 +198,7 @@ class Tape:
         bid = self.best_bid_ticks(symbol)
         bids, asks = (
             [*self._side(listing, taker, best, min(depth, BOOK_LEVELS))]
-            for taker, best in ((Side.SELL, bid), (Side.BUY, bid + 1))
+            for taker, best in ((Side.SELL, bid), (Side.BUY, bid + listing.ticks_apart))
         )
         return {
             "s": symbol,
@@ -215,7 +214,7 @@ class Tape:
             found = liquidity.levels(self._books, listing, taker, best)[:depth]
             return [[listing.price_text(ticks), listing.qty_text(steps)] for ticks, steps in found if ticks > 0]
         direction, size = 1 if taker is Side.BUY else -1, plain(listing.instrument.max_market_qty)
-        prices = (best + direction * level for level in range(depth))
+        prices = (best + direction * level * listing.ticks_apart for level in range(depth))
         return [[listing.price_text(ticks), size] for ticks in prices if ticks > 0]
 
 

@@ -160,6 +160,8 @@ MARKET_KINDS: Final = (
         "the rules of an instrument change; 0 leaves one as it is",
         ACT,
         (
+            Key("tick", "number", "prices are multiples of it", default=0.0, low=0.0, high=1e6, unit="USDT"),
+            Key("step", "number", "quantities are multiples of it", default=0.0, low=0.0, high=1e9, unit="base coin"),
             Key("min_qty", "number", "smallest order", default=0.0, low=0.0, high=1e9, unit="base coin"),
             Key("max_qty", "number", "largest order", default=0.0, low=0.0, high=1e12, unit="base coin"),
             Key("min_notional_usdt", "number", "least value of an order", default=0.0, low=0.0, high=1e9, unit="USDT"),

@@ -12,17 +12,19 @@ from playd.venues.exchange.faults.board import Act
 from playd.venues.exchange.faults.model import Event, Fault
 from playd.venues.exchange.liquidation import settle_delisted
 from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.text import decimal_of
 
 
 def listing_acts(books: Books, apply: Callable[[], None]) -> dict[str, Act]:
     """Acts by kind; `apply` keeps and tells what they change."""
 
     def change_rules(fault: Fault, event: Event) -> bool:
-        changed = False
-        for listing in _meant(books, fault, event):
-            listing.instrument = _changed(listing.instrument, fault)
-            changed = True
-        return changed
+        meant = [*_meant(books, fault, event)]
+        apply()
+        for listing in meant:
+            books.change_rules(_changed(listing.instrument, fault))
+        apply()
+        return bool(meant)
 
     def delist(fault: Fault, event: Event) -> bool:
         ended = False
@@ -43,10 +45,12 @@ def listing_acts(books: Books, apply: Callable[[], None]) -> dict[str, Act]:
 
 def _changed(rules: Instrument, fault: Fault) -> Instrument:
     def rule(name: str, present: Decimal) -> Decimal:
-        return Decimal(f"{fault.number(name):g}") if fault.number(name) else present
+        return decimal_of(fault.number(name)).normalize() if fault.number(name) else present
 
     return replace(
         rules,
+        tick=rule("tick", rules.tick),
+        step=rule("step", rules.step),
         min_qty=rule("min_qty", rules.min_qty),
         max_qty=rule("max_qty", rules.max_qty),
         max_market_qty=rule("max_qty", rules.max_market_qty),
