@@ -25,12 +25,17 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the ledger holds of a symbol. `ours` is False where no instance owns any of it."""
+    """
+    What the ledger holds of a symbol. `ours` is False where no instance owns any of it.
+
+    The venue keeps one stop, so that of several owners' stops none is the plan; `nearest` is the one that is reached first.
+    """
 
     signed_qty: Decimal
     stop: Decimal | None
     tick: Decimal
     ours: bool
+    nearest: Decimal | None = None
 
 
 def compare(expected: Expected, seen: VenuePosition) -> Finding:
@@ -55,22 +60,40 @@ def compare(expected: Expected, seen: VenuePosition) -> Finding:
     return Finding.TRIGGERING if _beyond_mark(signed, seen.stop, seen.mark_price) else Finding.VERIFIED
 
 
-def planned_stop(expected: Expected, seen: VenuePosition, fallback_pct: Decimal) -> Decimal | None:
+@dataclass(frozen=True, slots=True)
+class Fallback:
     """
-    The stop to set: the planned one, else `fallback_pct` from mark, rounded towards the market; that one never lies further
-    away than half the way to liquidation.
+    Where a stop lies that nobody planned: `wide` USDT from the entry, which is some hourly ranges; without one `pct` percent
+    from mark.
+    """
 
-    None when the mark is already beyond the planned stop: the position must be closed instead.
+    pct: Decimal
+    wide: Decimal | None = None
+
+
+def planned_stop(expected: Expected, seen: VenuePosition, fallback: Fallback) -> Decimal | None:
+    """
+    The stop to set: the planned one, else the nearest of several owners, else the fallback, rounded towards the market; that
+    one never lies further away than half the way to liquidation.
+
+    None when the mark is already beyond the stop: the position must be closed instead.
     """
     signed, mark = seen.signed_qty, seen.mark_price
-    if expected.stop is not None:
-        return None if _beyond_mark(signed, expected.stop, mark) else expected.stop
-    distance = mark * fallback_pct / 100
+    stop = expected.stop if expected.stop is not None else expected.nearest
+    if stop is None:
+        stop = _fallback_stop(expected, seen, fallback)
+    return None if _beyond_mark(signed, stop, mark) else stop
+
+
+def _fallback_stop(expected: Expected, seen: VenuePosition, fallback: Fallback) -> Decimal:
+    sign, mark = 1 if seen.signed_qty > 0 else -1, seen.mark_price
+    distance = mark * fallback.pct / 100
+    if fallback.wide is not None and seen.entry_price > 0:
+        distance = (mark - seen.entry_price) * sign + fallback.wide
     if seen.liq_price > 0:
         distance = min(distance, abs(mark - seen.liq_price) / 2)
-    if signed > 0:
-        return ((mark - distance) / expected.tick).to_integral_value(ROUND_CEILING) * expected.tick
-    return ((mark + distance) / expected.tick).to_integral_value(ROUND_FLOOR) * expected.tick
+    rounding = ROUND_CEILING if sign > 0 else ROUND_FLOOR
+    return ((mark - sign * distance) / expected.tick).to_integral_value(rounding) * expected.tick
 
 
 def _planned(expected: Expected, seen: VenuePosition) -> bool:

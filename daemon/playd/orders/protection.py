@@ -11,15 +11,16 @@ from typing import Final
 import anyio
 
 from playd.core.errors import LinkError, VenueError
-from playd.core.orders import VenuePosition
+from playd.core.orders import Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
-from playd.orders.fill_check import Expected, Finding, compare, planned_stop
+from playd.orders.fill_check import Expected, Fallback, Finding, compare, planned_stop
 from playd.orders.fills import Share
 from playd.orders.flattening import flatten_intent, submit_flatten
 from playd.orders.halts import Level, symbol_scope
+from playd.orders.hourly_range import hourly_range, needed_since_ms
 from playd.orders.naked_clock import NakedClock
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import OrderRow, text
@@ -36,6 +37,9 @@ _TICK_S: Final = 0.1
 _REPAIR_EVERY_S: Final = 2.0
 _LOOK_EVERY_S: Final = 5.0
 """Time between two readings while a stop should fire any moment."""
+
+_RANGE_WITHIN_S: Final = 1.0
+"""How long a naked position waits for candles that say how wide its stop should be."""
 
 _BEYOND_MARKET: Final = frozenset({110092, 110093})
 """Trigger on the wrong side of the market: the stop would have fired, so the position is closed now."""
@@ -323,7 +327,9 @@ class Protection:
         if seen is None or seen.signed_qty == 0 or self._frozen(symbol):
             return
         expected = self.expected(symbol)
-        stop = planned_stop(expected, seen, desk.settings.fallback_stop_pct)
+        known = expected.stop is not None or expected.nearest is not None
+        wide = None if known else await self._width(symbol)
+        stop = planned_stop(expected, seen, Fallback(desk.settings.fallback_stop_pct, wide))
         if stop is None:
             await self._flatten(symbol, watch)
             return
@@ -337,6 +343,19 @@ class Protection:
             desk.incidents.open("STOP_REFUSED", "critical", symbol_scope(desk.alias, symbol), note)
         if reply.code in _BEYOND_MARKET:
             await self._flatten(symbol, watch)
+
+    async def _width(self, symbol: str) -> Decimal | None:
+        """How far from its entry a stop lies that nobody planned, in USDT; None when the market does not say so at once."""
+        desk = self._desk
+        with anyio.move_on_after(_RANGE_WITHIN_S):
+            try:
+                now_ms = desk.clock.wall_ms() + round((await desk.port.clock_offset_ms())[0])
+                candles = await desk.port.candles(symbol, needed_since_ms(now_ms), now_ms)
+            except (VenueError, LinkError):
+                return None
+            found = hourly_range(candles, now_ms)
+            return None if found is None else found * desk.settings.fallback_stop_atr
+        return None
 
     async def _flatten(self, symbol: str, watch: _Watch) -> None:
         """Close every owner's share of an unprotectable symbol, once; the exits' own ladder does the rest."""
@@ -381,9 +400,10 @@ class Protection:
 
     def expected(self, symbol: str) -> Expected:
         """What the ledger expects of a symbol at the venue now."""
-        shares = self._owned(symbol)
+        desk, shares = self._desk, self._owned(symbol)
         stop = shares[0].stop if len(shares) == 1 else None if shares else self._under_way(symbol)[0]
-        return Expected(self._desk.fills.net(symbol), stop, self._desk.instrument(symbol).tick, self._ours(symbol, shares))
+        nearest = None if len(shares) < 2 else _nearest(shares)
+        return Expected(desk.fills.net(symbol), stop, desk.instrument(symbol).tick, self._ours(symbol, shares), nearest)
 
     def _target(self, symbol: str) -> Decimal | None:
         shares = self._owned(symbol)
@@ -439,6 +459,15 @@ class Protection:
                 check.key,
             ),
         )
+
+
+def _nearest(shares: list[Share]) -> Decimal | None:
+    """Of several owners' stops the one that is reached first; None where they stand on both sides or have none."""
+    stops = [share.stop for share in shares if share.stop is not None]
+    sides = {share.position.side for share in shares}
+    if not stops or len(sides) != 1:
+        return None
+    return max(stops) if sides == {Side.BUY} else min(stops)
 
 
 def _beyond(position: VenuePosition, stop: Decimal) -> bool:

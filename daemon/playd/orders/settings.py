@@ -35,6 +35,7 @@ class OrderSettings:
     naked_halt_s: float = 5.0
     naked_act_s: float = 30.0
     fallback_stop_pct: Decimal = Decimal(3)
+    fallback_stop_atr: Decimal = Decimal(3)
     entry_max_age_s: float = 30.0
     feed_stale_s: float = 30.0
     equity_max_age_s: float = 120.0
@@ -78,6 +79,7 @@ class OrderSettings:
             naked_halt_s=orders.naked_halt_s,
             naked_act_s=orders.naked_act_s,
             fallback_stop_pct=orders.fallback_stop_pct,
+            fallback_stop_atr=orders.fallback_stop_atr,
             entry_max_age_s=gates.entry_max_age_s,
             quote_max_age_s=gates.quote_max_age_s,
             equity_max_age_s=gates.equity_max_age_s,

@@ -17,7 +17,7 @@ from playd.core.orders import Action, Intent, IntentClass, OrderState, Side, Ven
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
-from playd.orders.fill_check import Expected, planned_stop
+from playd.orders.fill_check import Expected, Fallback, planned_stop
 from playd.orders.flattening import BY_HAND, close_by_hand, flatten_intent
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN
@@ -207,7 +207,7 @@ class Strangers:
         """The stop to set, on the tick nearer to the market, on the losing side of the mark and before liquidation."""
         desk, long = self._desk, seen.signed_qty > 0
         tick = desk.instrument(seen.symbol).tick
-        fallback = planned_stop(Expected(seen.signed_qty, None, tick, True), seen, desk.settings.fallback_stop_pct)
+        fallback = planned_stop(Expected(seen.signed_qty, None, tick, True), seen, Fallback(desk.settings.fallback_stop_pct))
         wanted = given or seen.stop or fallback or Decimal(0)
         stop = (wanted / tick).to_integral_value(ROUND_CEILING if long else ROUND_FLOOR) * tick
         if stop <= 0 or (stop >= seen.mark_price if long else stop <= seen.mark_price):

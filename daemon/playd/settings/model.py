@@ -195,8 +195,11 @@ class Orders(Section):
     naked_act_s: Seconds = key(
         30.0, "Age of a position without stop, or with a silent one, when on_unprotectable acts.", unit="s", lo=1, hi=60
     )
+    fallback_stop_atr: Exact = key(
+        Decimal(3), "Distance from the entry of a stop that nobody planned, in hourly ranges (ATR 14).", lo=1, hi=10
+    )
     fallback_stop_pct: Exact = key(
-        Decimal(3), "Distance of a stop when nobody knows a better one.", unit="%", lo=Decimal("0.5"), hi=10
+        Decimal(3), "The same from mark, when the market does not say how far it goes.", unit="%", lo=Decimal("0.5"), hi=10
     )
 
 
