@@ -261,7 +261,7 @@ class Runtime:
             max_instances=self.plan.settings.supervisor.max_instances,
             max_live_instances=self.plan.settings.supervisor.max_live_instances,
             reference=play.reference or "" if play is not None else "",
-            limit_levels=play is not None and "Limit" in (play.risk.sl_order_type, play.risk.tp_order_type),
+            limit_stop=play is not None and play.risk.sl_order_type == "Limit",
             failed=str(slot.facts.failed) if slot is not None and slot.facts.failed is not None else "",
             public_feed=self.environment_of(record) in self.universes,
             ceiling=self.plan.ceiling,
@@ -327,7 +327,7 @@ async def open_runtime(
         )
         times = tuple(VenueTime(str(each), found.market.clock_offset_ms, found.clock) for each, found in universes.items())
         armings, incidents = Armings(ledger, world.clock, journal), Incidents(ledger, world.clock, journal)
-        clock_watch = ClockWatch(world.clock, times, halts, incidents, journal)
+        clock_watch = ClockWatch(world.clock, times, halts, incidents, journal, plan.settings.clock)
         runtime = Runtime(
             world, plan, ledger, halts, journal, records, accounts, armings, supervisor, exchange, universes, times, clock_watch
         )

@@ -103,6 +103,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         SETTINGS_INVALID=("a reload was refused: the files of settings are wrong", "playctl config check"),
         SLO=("a figure is outside its objective", "playctl slo"),
         CLOCK=("our clock and a venue's are apart", "playctl slo"),
+        TARGET_LOST=("a resting target was refused or taken away; it is put back", "playctl orders"),
     ),
 }
 """By name; `CLOCK_LOCAL` and its like are found under `CLOCK`, `SLO_FEED_FRESHNESS` under `SLO`."""

@@ -96,8 +96,8 @@ class Booking:
                 reject_reason=order.reject_reason,
                 venue_ms=order.updated_ms,
             )
-            if row.intent is None and order.qty > 0:
-                # Not an order of ours: the stop of a position is as large as the position, which may have grown.
+            if (row.intent is None or row.action is Action.TARGET) and order.qty > 0:
+                # The stop of a position is as large as the position, which may have grown; a resting target is cut to it.
                 self._book.update(row.link_id, qty=plain(order.qty))
             if order.cum_qty > row.cum_qty:
                 # Something was executed that is not booked yet: the position is looked at without waiting for it.

@@ -54,17 +54,20 @@ class InstancePort:
 
         Entries (`ENTRY`) pass the gates, which need `inputs` and also write the bar's verdict. Exits (`EXIT`) are driven to
         their end in the background, and so is the cancel of a resting entry (`CANCEL`). `STOP` intents (`PROTECT`) move stop
-        and target of the open position. Raises `RecordError` when the ledger cannot be written: the process must end.
+        and target of the open position, `TARGET` intents let its target rest as a limit order. Raises `RecordError` when the
+        ledger cannot be written: the process must end.
         """
         if intent.instance_uid != self._instance.uid or intent.symbol != self._instance.symbol:
             raise ValueError(f"intent of {intent.instance_uid} on {intent.symbol} is not {self._instance}'s")
         if intent.intent_class is IntentClass.ENTRY and inputs is not None:
             return await self._account.gateway.submit_entry(intent, inputs, self._instance)
+        if intent.action is Action.TARGET:
+            return await self._account.targets.submit(intent, self._instance)
         if intent.intent_class is IntentClass.EXIT:
             return await self._account.exits.submit(intent, self._instance)
         if intent.action is Action.CANCEL:
             return await self._account.cancels.submit(intent, self._instance)
-        if intent.action in (Action.STOP, Action.TARGET):
+        if intent.action is Action.STOP:
             return await self._account.stops.submit(intent, self._instance)
         raise ValueError(f"an instance cannot submit {intent.intent_class}/{intent.action}")
 

@@ -15,7 +15,7 @@ from playd.core.ids import intent_id, link_id
 from playd.core.orders import Action, Intent, OrderRequest, OrderState, VenueOrder
 from playd.orders.ledger import Ledger, SqlValue
 from playd.orders.machine import Contradiction, OrderEvent, following
-from playd.orders.rows import OrderRow, order_row, sent_row, text
+from playd.orders.rows import OrderRow, decimal, order_row, sent_row, text
 from playd.world.ports import Clock
 
 LIVE_STATES: Final = "('INTENT', 'SENT', 'ACKED', 'OPEN', 'PARTIAL', 'UNKNOWN', 'ORPHAN')"
@@ -41,6 +41,7 @@ class IntentRow:
     outcome: str
     parameters_digest: str
     price_ref: Decimal
+    target: Decimal | None
 
 
 class OrderBook:
@@ -347,4 +348,5 @@ def _intent_row(row: sqlite3.Row) -> IntentRow:
         outcome=row["outcome"],
         parameters_digest=row["parameters_digest"],
         price_ref=Decimal(row["price_ref"]),
+        target=decimal(row["targets"]),
     )

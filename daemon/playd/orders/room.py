@@ -9,7 +9,7 @@ became of it: two of them together never close what belongs to another owner.
 from decimal import Decimal
 from typing import Final
 
-from playd.core.orders import OrderState, Side
+from playd.core.orders import Action, OrderState, Side
 from playd.orders.desk import Desk
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import OrderRow
@@ -57,4 +57,5 @@ def is_shared(desk: Desk, owner: str, symbol: str) -> bool:
 
 
 def _is_other_exit(row: OrderRow, owner: str, beside: str) -> bool:
-    return row.owner == owner and row.reduce_only and row.intent not in (None, beside)
+    """A resting target is none: it makes way for an exit of everything, and the venue cuts it after one of a part."""
+    return row.owner == owner and row.reduce_only and row.intent not in (None, beside) and row.action is not Action.TARGET

@@ -21,7 +21,7 @@ STOP_UNSET: Final = "STOP_UNSET"
 
 
 class Stops:
-    """Executes `STOP` and `TARGET` intents of class protect for one account."""
+    """Executes `STOP` intents of class protect for one account."""
 
     def __init__(self, desk: Desk, gateway: Gateway) -> None:
         self._desk = desk

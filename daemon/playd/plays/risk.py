@@ -115,12 +115,10 @@ class _RiskReader:
                 text = f"found `{name}` without a stop, which it would move, expected a stop"
                 self._report.add("E104", section.mark_of(name), section.path_of(name), text)
         if section.text("sl_order_type") == "Limit":
-            text = "found a limit stop: it may not fill when the price jumps over it"
-            self._report.add("W504", section.mark_of("sl_order_type"), section.path_of("sl_order_type"), text)
-        for name in ("sl_order_type", "tp_order_type"):
-            if section.text(name) == "Limit":
-                text = "found Limit, which backtest and shadow do: paper, demo and live refuse the Play (LIMIT_LEVELS)"
-                self._report.add("W904", section.mark_of(name), section.path_of(name), text)
+            mark, path = section.mark_of("sl_order_type"), section.path_of("sl_order_type")
+            self._report.add("W504", mark, path, "found a limit stop: it may not fill when the price jumps over it")
+            text = "found Limit, which backtest and shadow do: paper, demo and live refuse the Play (LIMIT_STOP)"
+            self._report.add("W904", mark, path, text)
         return Risk(
             stop=stop,
             target=target,

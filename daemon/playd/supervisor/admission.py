@@ -44,7 +44,7 @@ class Circumstances:
         account_refused: Why the venue or the settings refuse the account, empty when they do not.
         market_symbols: Symbols the market offers; None when it cannot be listed (any symbol is tried).
         reference: Symbol that the Play reads beside its own, empty for none.
-        limit_levels: Whether the Play's stop or target is a limit order.
+        limit_stop: Whether the Play's stop is a limit order.
         public_feed: Whether there is a public stream for instances without an account.
         ceiling: The highest mode the environment variables and settings allow.
     """
@@ -59,7 +59,7 @@ class Circumstances:
     max_live_instances: int = 10
     failed: str = ""
     reference: str = ""
-    limit_levels: bool = False
+    limit_stop: bool = False
     holding: Collection[InstanceRecord] = ()
     public_feed: bool = True
     ceiling: Mode = Mode.DEMO
@@ -104,12 +104,12 @@ def _play(record: InstanceRecord, around: Circumstances) -> Refused | None:
     return None
 
 
-def _levels(record: InstanceRecord, around: Circumstances) -> Refused | None:
-    """A stop or target attached to a position trades at the market; only a book of our own can do otherwise."""
-    if not around.limit_levels or record.mode is Mode.SHADOW:
+def _stop_type(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    """A limit order that nobody takes is no protection; only a book of our own knows that it fills when the price is back."""
+    if not around.limit_stop or record.mode is Mode.SHADOW:
         return None
-    text = f"sl_order_type or tp_order_type is Limit; mode {record.mode} attaches market orders only"
-    return Refused("LIMIT_LEVELS", text, "write Market, or run it in shadow mode")
+    text = f"sl_order_type is Limit; mode {record.mode} protects positions by market orders only"
+    return Refused("LIMIT_STOP", text, "write Market, or run it in shadow mode")
 
 
 def _account(record: InstanceRecord, around: Circumstances) -> Refused | None:
@@ -185,4 +185,4 @@ def duplicate_key(record: InstanceRecord) -> Mapping[str, str]:
     return {"play": record.play_digest, "symbol": record.symbol, "mode": record.mode, "account": account}
 
 
-_CHECKS: Final = (_name, _mode, _not_failed, _play, _levels, _account, _symbol, _slots, _live_slots, _exclusive, _duplicate)
+_CHECKS: Final = (_name, _mode, _not_failed, _play, _stop_type, _account, _symbol, _slots, _live_slots, _exclusive, _duplicate)

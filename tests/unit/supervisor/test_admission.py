@@ -53,7 +53,7 @@ def test_a_fitting_record_is_admitted() -> None:
         (RECORD, replace(AROUND, failed="crashed 4 times"), "FAILED"),
         (RECORD, replace(AROUND, present_digest=None, play_error="line 3"), "PLAY_INVALID"),
         (RECORD, replace(AROUND, present_digest="e" * 64), "PLAY_CHANGED"),
-        (RECORD, replace(AROUND, limit_levels=True), "LIMIT_LEVELS"),
+        (RECORD, replace(AROUND, limit_stop=True), "LIMIT_STOP"),
         (RECORD, replace(AROUND, account_environment=None), "NO_ACCOUNT"),
         (RECORD, replace(AROUND, account_environment=Environment.LIVE), "WRONG_ENVIRONMENT"),
         (DEMO, AROUND, "WRONG_ENVIRONMENT"),

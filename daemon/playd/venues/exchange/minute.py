@@ -96,14 +96,14 @@ def catch_up(books: Books, account: Account, symbol: str) -> None:
 
 
 def _orders_at_open(books: Books, accounts: Sequence[Account], symbol: str) -> None:
-    """Orders that wait for this open, and resting limits that it is beyond; exits first, then by arrival."""
+    """Orders that wait for this open, and limits that it is beyond: at the market first, then exits first, then by arrival."""
     waiting = [
         (account, order)
         for account in accounts
         for order in account.orders.values()
         if order.symbol == symbol and not order.waits_for_trigger
     ]
-    for account, order in sorted(waiting, key=lambda each: (not each[1].reduces, each[1].queued)):
+    for account, order in sorted(waiting, key=lambda each: (not each[1].is_market, not each[1].reduces, each[1].queued)):
         if order.order_id in account.orders:
             arrive(books, account, order)
 

@@ -8,13 +8,13 @@ from playd.venues.exchange.books import Books
 from playd.venues.exchange.fills import fill
 from playd.venues.exchange.liquidity import Offer, maker_steps, note_taken, stands, taker_offers
 from playd.venues.exchange.margin import available, margin_of, order_cost
-from playd.venues.exchange.matched import Ended, Trade, meet_price
+from playd.venues.exchange.matched import Ended, Trade, meet_price, reduce_at_open
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.moments import note_tested, tested
 from playd.venues.exchange.protection import trim_reducing
 from playd.venues.exchange.settlement import split
 from playd.venues.exchange.text import exact_sum
-from playd.venues.exchange.words import NO_SMP, SMP_ENDS_MAKER, SMP_ENDS_TAKER, CancelType, Status
+from playd.venues.exchange.words import NO_SMP, SMP_ENDS_MAKER, SMP_ENDS_TAKER, CancelType, Status, StopKind
 
 POST_ONLY = "EC_PostOnlyWillTakeLiquidity"
 NOTHING_TO_TAKE = "EC_NoImmediateQtyToFill"
@@ -27,7 +27,8 @@ def arrive(books: Books, account: Account, order: Order) -> None:
     """An order meets the present price."""
     if order.reduces and not clamp(books, account, order):
         return
-    outcome = meet_price(account, books.listings, books.position_of(account, order), order)
+    meet = reduce_at_open if _stands_at_open(books, order) else meet_price
+    outcome = meet(account, books.listings, books.position_of(account, order), order)
     if outcome is None:
         _rest(books, account, order)
     elif isinstance(outcome, Ended):
@@ -35,6 +36,15 @@ def arrive(books: Books, account: Account, order: Order) -> None:
         _end_at_once(books, account, order, reason)
     else:
         execute(books, account, order, outcome)
+
+
+def _stands_at_open(books: Books, order: Order) -> bool:
+    """
+    Whether an order that reduces is in the book when a candle opens: one that rests there, and one that came since the last
+    candle closed, or with the open itself, and does not insist on anything else.
+    """
+    is_limit = order.reduces and not order.is_market and order.stop_kind is StopKind.NONE
+    return is_limit and books.time.fraction == 0.0 and (not order.due or order.time_in_force == "GTC")
 
 
 def clamp(books: Books, account: Account, order: Order) -> bool:

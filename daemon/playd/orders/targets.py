@@ -1,0 +1,280 @@
+"""
+Targets that rest: a share whose Play wants its target as a limit order has reduce-only limits at the venue beside its stop.
+
+The stop is a level of the whole position and stays, whatever becomes of the target: both could close the position, neither
+ever opens one. An intent says where the target of a share is to rest and stands until the share is flat; how much rests there
+follows what was executed. What the venue or a hand takes away is put back, what a person takes back by command stays away.
+"""
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Final
+
+import anyio
+
+from playd.core.ids import intent_id, link_id
+from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
+from playd.orders.desk import Desk
+from playd.orders.exits import FROZEN
+from playd.orders.gateway import CREATE, Gateway, Instance, Verdict
+from playd.orders.halts import Level, scopes_of, symbol_scope
+from playd.orders.order_book import IntentRow
+from playd.orders.room import held_by, is_shared
+from playd.orders.rows import OrderRow
+from playd.orders.withdrawals import Withdrawals
+from playd.venues.port import Priority
+
+_TICK_S: Final = 0.5
+_AGAIN_S: Final = (2.0, 5.0, 15.0, 60.0)
+"""Pauses before a target that ended without our doing is put back; the last one repeats."""
+
+_MADE_WAY_S: Final = 2.0
+"""How long a target stays away that has made way for an exit of the whole share, if none of that is to be seen."""
+
+_WAY_WITHIN_S: Final = 0.5
+"""How long such an exit waits for it."""
+
+_CLEARED_S: Final = 3.0
+"""How long the venue may take to clear the target of a position that is closed."""
+
+_ZERO: Final = Decimal(0)
+
+
+@dataclass
+class _Kept:
+    """The target of one share. Times are monotonic seconds."""
+
+    intent: str
+    not_before_s: float = 0.0
+    flat_since_s: float | None = None
+    tries: int = 0
+    said: bool = True
+    """Whether an incident may be open that ends when the target rests."""
+    judged: set[str] = field(default_factory=set)
+    """Orders whose end was taken note of, and those that we took back ourselves."""
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+
+class Targets:
+    """Places and keeps the resting targets of one account."""
+
+    def __init__(self, desk: Desk, gateway: Gateway, withdrawals: Withdrawals) -> None:
+        self._desk = desk
+        self._gateway = gateway
+        self._withdrawals = withdrawals
+        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._wake = anyio.Event()
+
+    async def submit(self, intent: Intent, instance: Instance) -> Verdict:
+        """
+        Let the target of the instance's share rest at `intent.price`, in place of where it was to rest before.
+
+        `SENT` once that is on record: the rest happens in the background if it must. `FLAT` without a position, `FROZEN` when
+        nothing may be sent. The same intent again changes nothing, unless the position that it was for is closed.
+        """
+        desk = self._desk
+        if frozen := desk.frozen(intent.symbol, instance.uid):
+            return Verdict(FROZEN, frozen)
+        if held_by(desk, instance.uid, intent.symbol, intent.side) <= 0:
+            return Verdict("FLAT", "there is no position whose target could rest")
+        intent = self._new_leg(intent)
+        known = self._gateway.known(intent)
+        if known is not None:
+            return known
+        key = (instance.uid, intent.symbol)
+        with desk.ledger.atomic():
+            identity = desk.book.insert_intent(intent, b"{}")
+            kept = self._kept.setdefault(key, _Kept(identity))
+            if kept.intent != identity:
+                desk.book.close_intent(kept.intent, "replaced")
+        kept.intent, kept.not_before_s, kept.tries, kept.flat_since_s = identity, 0.0, 0, None
+        await self._keep(*key)
+        desk.ledger.commit()
+        return Verdict("SENT", "the target is on record")
+
+    async def make_way(self, owner: str, symbol: str) -> None:
+        """Before all of a share is closed: its target is taken back, within half a second if the venue answers by then."""
+        kept = self._kept.get((owner, symbol))
+        if kept is None:
+            return
+        kept.not_before_s = self._desk.clock.mono_s() + _MADE_WAY_S
+        rows = self._resting(owner, symbol)
+        with anyio.move_on_after(_WAY_WITHIN_S):
+            await self._take_back(kept, rows)
+            for row in rows:
+                while not self._desk.book.need(row.link_id).state.terminal:
+                    await self._desk.changed(row.link_id, _WAY_WITHIN_S)
+
+    def withdraw(self, row: OrderRow) -> None:
+        """A person takes a target back: no other is put in its place, until the Play asks for one at another price or size."""
+        kept = self._kept.get((row.owner, row.symbol))
+        if kept is not None and row.action is Action.TARGET:
+            self._desk.book.close_intent(kept.intent, "withdrawn")
+            kept.judged.add(row.link_id)
+            del self._kept[row.owner, row.symbol]
+
+    def order_changed(self, row: OrderRow) -> None:
+        """An order has another state."""
+        if row.action is Action.TARGET:
+            self._wake.set()
+
+    def resume(self) -> None:
+        """Take up the targets of an earlier life. Called at start."""
+        for intent in self._desk.book.open_intents():
+            if intent.action == Action.TARGET:
+                self._kept[intent.instance, intent.symbol] = _Kept(intent.id)
+
+    async def run(self) -> None:
+        """Keep all targets until cancelled."""
+        while True:
+            for key in [*self._kept]:
+                await self._keep(*key)
+            with anyio.move_on_after(_TICK_S):
+                await self._wake.wait()
+            self._wake = anyio.Event()
+
+    def _new_leg(self, intent: Intent) -> Intent:
+        """The intent, under a number of its own where the same one was for a position that is closed."""
+        while True:
+            stored = self._desk.book.intent(intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg))
+            if stored is None or stored.outcome != "flat":
+                return intent
+            intent = replace(intent, leg=intent.leg + 1)
+
+    async def _keep(self, owner: str, symbol: str) -> None:
+        """One look at a share's target: what is too much is taken back, what is missing is placed."""
+        kept = self._kept.get((owner, symbol))
+        if kept is None:
+            return
+        async with kept.lock:
+            intent = self._desk.book.intent(kept.intent)
+            if intent is None or intent.outcome or self._desk.frozen(symbol, owner):
+                return
+            held = held_by(self._desk, owner, symbol, Side(intent.side))
+            if held <= 0:
+                await self._end(kept, owner, symbol)
+                return
+            kept.flat_since_s = None
+            self._judge_ends(kept, intent)
+            rows = self._resting(owner, symbol)
+            wanted = self._wanted(intent, held)
+            unwanted = [row for row in rows if row.price != wanted]
+            if self._is_too_much(owner, symbol, rows, held):
+                unwanted = rows
+            await self._take_back(kept, unwanted)
+            if wanted is None or unwanted or any(row.state is OrderState.UNKNOWN for row in rows):
+                return
+            missing = held - sum((row.open_qty for row in rows), _ZERO)
+            if missing > 0 and self._desk.clock.mono_s() >= kept.not_before_s:
+                await self._place(intent, wanted)
+
+    def _resting(self, owner: str, symbol: str) -> list[OrderRow]:
+        """Targets of ours that work, or may."""
+        rows = self._desk.book.live(symbol)
+        return [row for row in rows if row.owner == owner and row.action is Action.TARGET and row.intent is not None]
+
+    def _wanted(self, intent: IntentRow, held: Decimal) -> Decimal | None:
+        """Where the target is to rest now; None while all of the share is being closed."""
+        desk, owner, symbol = self._desk, intent.instance, intent.symbol
+        halt = desk.halts.highest(*scopes_of(owner, desk.alias, symbol))
+        if halt is not None and halt.level >= Level.PANIC:
+            return None
+        exits = [row for row in desk.book.live(symbol) if row.owner == owner and row.reduce_only and row.intent is not None]
+        if any(row.action is not Action.TARGET and row.open_qty >= held for row in exits):
+            return None
+        return intent.target
+
+    def _is_too_much(self, owner: str, symbol: str, rows: list[OrderRow], held: Decimal) -> bool:
+        """
+        Whether targets could close what belongs to others. The venue cuts orders that reduce to its own position, which is the
+        share alone as long as nobody else has a part of it.
+        """
+        return sum((row.open_qty for row in rows), _ZERO) > held and is_shared(self._desk, owner, symbol)
+
+    async def _take_back(self, kept: _Kept, rows: list[OrderRow]) -> None:
+        """Cancel each once; until it is final somebody else drives it."""
+        fresh = [row for row in rows if row.link_id not in kept.judged]
+        kept.judged.update(row.link_id for row in fresh)
+        await self._withdrawals.ask(fresh)
+
+    async def _place(self, intent: IntentRow, price: Decimal) -> None:
+        desk = self._desk
+        await desk.budget.take(CREATE, Priority.EXIT)
+        # Time has passed: something may have been executed, and how much is missing is known only now.
+        rows = self._resting(intent.instance, intent.symbol)
+        held = held_by(desk, intent.instance, intent.symbol, Side(intent.side))
+        rules = desk.instrument(intent.symbol)
+        missing = min(held - sum((row.open_qty for row in rows), _ZERO), rules.max_qty) // rules.step * rules.step
+        if missing < rules.min_qty or missing <= 0 or desk.frozen(intent.symbol, intent.instance):
+            return
+        attempts = desk.book.of_intent(intent.id)
+        number = attempts[-1].attempt + 1 if attempts else 0
+        request = OrderRequest(
+            link_id=link_id(intent.instance, intent.cause, Action.TARGET, intent.leg, number),
+            symbol=intent.symbol,
+            side=Side(intent.side),
+            qty=missing,
+            order_type="Limit",
+            price=price,
+            time_in_force="GTC",
+            reduce_only=True,
+        )
+        with anyio.CancelScope(shield=True):
+            row = desk.book.insert_order(_as_intent(intent, desk.alias), intent.id, number, request)
+            desk.ledger.commit()
+            await self._gateway.send(row, IntentClass.EXIT, lambda: self._still_held(row))
+
+    def _still_held(self, row: OrderRow) -> bool:
+        return held_by(self._desk, row.owner, row.symbol, row.side) > 0
+
+    def _judge_ends(self, kept: _Kept, intent: IntentRow) -> None:
+        """An order of the target that ended unfilled beside its position was refused, or taken away by the venue or by hand."""
+        desk, scope = self._desk, symbol_scope(self._desk.alias, intent.symbol)
+        attempts = desk.book.of_intent(intent.id)
+        ended = [row for row in attempts if row.state.terminal and row.link_id not in kept.judged]
+        kept.judged.update(row.link_id for row in ended)
+        for row in ended:
+            if row.state is OrderState.FILLED:
+                continue
+            kept.not_before_s = desk.clock.mono_s() + _AGAIN_S[min(kept.tries, len(_AGAIN_S) - 1)]
+            kept.tries += 1
+            why = row.cancel_type or row.reject_reason or (f"code {row.code}" if row.code else "no reason given")
+            note = f"target {row.link_id} of {row.qty} {row.symbol} at {row.price} is {row.state} ({why}); it is put back"
+            desk.incidents.open("TARGET_LOST", "warning", scope, note)
+            kept.said = True
+        if kept.said and not ended and attempts and attempts[-1].state is OrderState.OPEN:
+            desk.incidents.resolve("TARGET_LOST", scope, "the target rests again")
+            kept.said = False
+
+    async def _end(self, kept: _Kept, owner: str, symbol: str) -> None:
+        """The position is closed: so is what it had for a target, once the venue has had time to clear it by itself."""
+        now_s, rows = self._desk.clock.mono_s(), self._resting(owner, symbol)
+        if kept.flat_since_s is None:
+            kept.flat_since_s = now_s
+        if rows and now_s - kept.flat_since_s >= _CLEARED_S:
+            await self._take_back(kept, rows)
+        if not rows:
+            self._desk.book.close_intent(kept.intent, "flat")
+            self._desk.incidents.resolve("TARGET_LOST", symbol_scope(self._desk.alias, symbol), "the position is closed")
+            self._kept.pop((owner, symbol), None)
+
+
+def _as_intent(row: IntentRow, account: str) -> Intent:
+    """The part of a stored intent that an order of it needs."""
+    return Intent(
+        instance_uid=row.instance,
+        instance="",
+        account=account,
+        symbol=row.symbol,
+        cause=row.cause,
+        action=Action.TARGET,
+        leg=row.leg,
+        intent_class=IntentClass.EXIT,
+        side=Side(row.side),
+        qty=row.qty,
+        price_ref=row.price_ref,
+        bar_close_ms=0,
+        expires_ms=0,
+        reason=row.reason,
+        target=row.target,
+    )
