@@ -6,7 +6,7 @@ What the outside asks comes through `arrivals` and its neighbours, what the mark
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -34,6 +34,15 @@ class MarketTime:
     fraction: float = 0.0
 
 
+Heard = Callable[[int, str], bool]
+"""Whether anybody listens to a private topic of a user: else its frames need not be made."""
+
+
+def by_somebody(uid: int, topic: str) -> bool:
+    """Books that nobody watches say everything."""
+    return True
+
+
 def is_engaged(account: Account, symbol: str) -> bool:
     """Whether an account has a position or an open order in a symbol: else the market does nothing to it there."""
     return any(order.symbol == symbol for order in account.orders.values()) or any(
@@ -57,6 +66,7 @@ class Books:
         now_ms: int,
         id_seed: str,
         terms: MarketTerms = ENDLESS,
+        heard: Heard = by_somebody,
     ) -> None:
         self.listings = {
             symbol: Listing(rules, last_prices[symbol], tiers=terms.tiers) for symbol, rules in instruments.items()
@@ -65,6 +75,7 @@ class Books:
         self.time = MarketTime(now_ms, now_ms)
         self.id_seed = id_seed
         self.terms = terms
+        self.heard = heard
         self.counter = 0
         self.changes = Changes()
 
@@ -153,7 +164,7 @@ class Books:
     def tell_orders(self, account: Account, orders: Iterable[Order], frame_id: str = "") -> None:
         rows = [order_row(order, self.listings[order.symbol]) for order in orders]
         self.changes.told.update((row["orderId"], row) for row in rows)
-        self._tell(account, "order", rows, frame_id)
+        self._tell(account, "order", lambda: rows, frame_id)
 
     def tell_position(self, account: Account, position: Position) -> None:
         """Tell a position that has changed."""
@@ -161,8 +172,7 @@ class Books:
         self._tell_position(account, position)
 
     def _tell_position(self, account: Account, position: Position) -> None:
-        row = position_row(account, position, self.listings, entry_name=ENTRY_PRICE)
-        self._tell(account, "position", [row], "")
+        self._tell(account, "position", lambda: [position_row(account, position, self.listings, entry_name=ENTRY_PRICE)])
 
     def tell_around(self, account: Account, orders: Iterable[Order]) -> None:
         """
@@ -182,14 +192,18 @@ class Books:
         self._tell_wallet(account)
 
     def _tell_wallet(self, account: Account) -> None:
-        self._tell(account, "wallet", [wallet_row(account, self.listings)], "")
+        self._tell(account, "wallet", lambda: [wallet_row(account, self.listings)])
 
     def tell_execution(self, account: Account, execution: Row, frame_id: str = "") -> None:
         self.changes.executions.append((account.uid, execution))
-        self._tell(account, "execution", [execution], frame_id)
+        self._tell(account, "execution", lambda: [execution], frame_id)
 
-    def _tell(self, account: Account, topic: str, rows: list[Row], frame_id: str) -> None:
-        self.changes.frames.append(Frame(account.uid, topic, frame_id or self.new_id(), self.time.now_ms, rows))
+    def _tell(self, account: Account, topic: str, rows: Callable[[], list[Row]], frame_id: str = "") -> None:
+        if self.heard(account.uid, topic):
+            frame = Frame(account.uid, topic, frame_id or self.new_id(), self.time.now_ms, rows())
+            self.changes.frames.append(frame)
+        elif not frame_id:
+            self.next_sequence()  # ids do not depend on who listens
 
     # Ends of orders
 

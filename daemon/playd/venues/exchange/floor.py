@@ -32,7 +32,7 @@ from playd.venues.exchange.market_clock import MarketClock, Pace
 from playd.venues.exchange.matched import warm_up
 from playd.venues.exchange.model import Account
 from playd.venues.exchange.other_prices import candles_beside
-from playd.venues.exchange.private_topics import send_private
+from playd.venues.exchange.private_topics import is_heard, send_private
 from playd.venues.exchange.rates import RateLimits
 from playd.venues.exchange.records import Records
 from playd.venues.exchange.socket import Client
@@ -61,10 +61,10 @@ class Floor:
         self.config = config
         self.admin_token = config.admin_token or world.random.token(16)
         self.records = Records.open(world.disk, config.records_path, make_room)
+        self.topics = Topics()
         self.books = self._books()
         self.closed = ClosedOrders()
         self.tape = Tape(self.books, feed)
-        self.topics = Topics()
         self.streams = PublicStreams(self.topics, self.books, feed, self.tape, world.clock.wall_ms)
         self.keys = KeyRing(self.records)
         self.rates = RateLimits(enabled=config.rate_limits)
@@ -258,7 +258,12 @@ class Floor:
         instruments = {symbol: feed.instrument(symbol) for symbol in feed.symbols}
         id_seed = records.meta("id_seed") or ""
         books = Books(
-            instruments, dict.fromkeys(feed.symbols, 0.0), now_ms=feed.start_ms, id_seed=id_seed, terms=self.config.terms
+            instruments,
+            dict.fromkeys(feed.symbols, 0.0),
+            now_ms=feed.start_ms,
+            id_seed=id_seed,
+            terms=self.config.terms,
+            heard=lambda uid, topic: is_heard(self.topics, uid, topic),
         )
         books.time.open_ms = feed.start_ms - feed.step_ms
         records.restore(books, feed.step_ms)

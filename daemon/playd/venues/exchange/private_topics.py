@@ -55,3 +55,8 @@ def _fast_row(row: Row) -> Row:
     """The short form of an execution. A maker's link id is left out, as the venue does."""
     short = {name: row[name] for name in _FAST}
     return {**short, "orderLinkId": ""} if row["isMaker"] else short
+
+
+def is_heard(topics: Topics, uid: int, topic: str) -> bool:
+    """Whether a user listens to a private topic; the short form of executions is made of the long one."""
+    return topics.is_heard(uid, topic) or (topic == "execution" and topics.is_heard(uid, "execution.fast"))

@@ -34,6 +34,11 @@ class Topics:
     def clients(self, topic: str) -> list[Client]:
         return self._clients.get(topic, [])
 
+    def is_heard(self, uid: int, topic: str) -> bool:
+        """Whether a user listens to a private topic of linear perpetuals, under either of its names."""
+        clients = (*self.clients(topic), *self.clients(f"{topic}.linear"))
+        return any(client.uid == uid for client in clients)
+
     def send(self, topic: str, build: Callable[..., dict[str, Any]], *details: object) -> None:
         """Queue the frame `build(topic, *details)`, if anybody listens."""
         clients = self._clients.get(topic)

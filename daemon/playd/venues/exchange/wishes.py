@@ -33,7 +33,7 @@ _LINK_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _NOT_OFFERED: Final = ("trailingStop", "activePrice")
 _LEVEL_NAMES: Final = {"sl": "stopLoss", "tp": "takeProfit"}
 _LEG_NAMES: Final = {
-    letters: (name, *(f"{letters}{rest}" for rest in ("OrderType", "LimitPrice", "TriggerBy")))
+    letters: frozenset({name, *(f"{letters}{rest}" for rest in ("OrderType", "LimitPrice", "TriggerBy"))})
     for letters, name in _LEVEL_NAMES.items()
 }
 _LEAST_PERCENT: Final = Decimal("0.01")
@@ -197,7 +197,7 @@ def read_ticks(request: Request, name: str, listing: Listing) -> int | None:
 
 def read_leg(request: Request, letters: str, listing: Listing, *, partial: bool) -> Leg | None:
     """The stop (`sl`) or target (`tp`) of a request: None when absent, without trigger for an explicit zero."""
-    if not any(text_of(request, name) for name in _LEG_NAMES[letters]):
+    if not any(text_of(request, name) for name in _LEG_NAMES[letters] & request.keys()):
         return None
     trigger_ticks = read_ticks(request, _LEVEL_NAMES[letters], listing)
     kind = word(request, f"{letters}OrderType", ("Market", "Limit"), default="Market")
