@@ -14,6 +14,7 @@ from playd.orders.halts import Level, account_scope
 from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S, KeyWatch
 from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler, with_flat
+from playd.orders.second_look import SecondLook
 from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority
 
@@ -61,6 +62,7 @@ class Timers:
         self._withdrawals = withdrawals
         self._breakers = breakers
         self._books = books
+        self._second_look = SecondLook(desk)
 
     async def run(self) -> None:
         """Tick until cancelled. Reads run one after the other here; none of them delays an order."""
@@ -86,6 +88,7 @@ class Timers:
             self._watch_ban()
             self._breakers.look()
             self._withdrawals.look()
+            self._second_look.look()
             self._desk.ledger.commit_if_due()
             await anyio.sleep(_TICK_S)
 

@@ -1,0 +1,91 @@
+"""
+A second look at entries that were let through: whether anything was in force that forbids them.
+
+Gates judge before an entry is written down. This reads the ledger afterwards, knows nothing of gates, and trusts no clock: what
+was in force at two looks in a row was in force between them, and an entry that is new at the second one was written then. What
+it finds is a bug of this program, so a person is told and the symbol takes no more risk.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Final
+
+from playd.core.modes import Environment
+from playd.core.orders import IntentClass, OrderState
+from playd.orders.desk import Desk
+from playd.orders.halts import Halt, Level, scopes_of
+
+LOOK_EVERY_S: Final = 5.0
+LOOKED_AT: Final = 100
+"""Twice as many entries as a venue takes from one account in that time."""
+
+
+class SecondLook:
+    """Looks at one account. `look` often; it does something every `LOOK_EVERY_S`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._due_s = 0.0
+        self._seen = {row["id"] for row in self._newest()}
+        self._halts: dict[int, Halt] = {}
+        self._doubtful: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Hold new entries against what was in force since the last look."""
+        desk, now_s = self._desk, self._desk.clock.mono_s()
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + LOOK_EVERY_S
+        halts = {halt.id: halt for halt in desk.halts.in_force()}
+        doubtful = {row.link_id: row.symbol for row in desk.book.live() if row.state is OrderState.UNKNOWN}
+        lasting = [halt for number, halt in self._halts.items() if number in halts]
+        unknown = {link: symbol for link, symbol in self._doubtful.items() if link in doubtful}
+        for row in self._new_entries():
+            for fault in self._faults(row, lasting, unknown):
+                desk.halt_symbol(row["symbol"], Level.HALT, "INVARIANT", f"entry {row['id']}: {fault}")
+        self._halts, self._doubtful = halts, doubtful
+
+    def _new_entries(self) -> list[sqlite3.Row]:
+        """Entries with the order they became, of this account, that were not there at the last look; oldest first."""
+        newest = self._newest()
+        new = [row for row in reversed(newest) if row["id"] not in self._seen]
+        self._seen = {row["id"] for row in newest}
+        # What was taken in again behind a lost ledger was judged in another life, and has no digest of its parameters.
+        return [row for row in new if row["parameters_digest"]]
+
+    def _newest(self) -> list[sqlite3.Row]:
+        """More of the newest entries than can be sent between two looks; the index has them in this order."""
+        return self._desk.ledger.rows(
+            "SELECT i.*, o.link_id, o.stop AS order_stop FROM"
+            " (SELECT * FROM intents WHERE account = ? AND class = ? ORDER BY created_ms DESC LIMIT ?) i"
+            " LEFT JOIN orders o ON o.intent = i.id AND o.attempt = 0 ORDER BY i.created_ms DESC",
+            (self._desk.alias, str(IntentClass.ENTRY), LOOKED_AT),
+        )
+
+    def _faults(self, row: sqlite3.Row, halts: list[Halt], unknown: dict[str, str]) -> Iterator[str]:
+        desk, symbol = self._desk, row["symbol"]
+        if row["link_id"] is None:
+            yield "it has no order (INV-01)"
+        for link in sorted(link for link, where in unknown.items() if where == symbol):
+            yield f"order {link} of {symbol} was in doubt (INV-08)"
+        if row["link_id"] is not None and row["order_stop"] is None:
+            yield "its order carries no stop (INV-15)"
+        scopes = scopes_of(row["instance"], desk.alias, symbol)
+        for halt in halts:
+            if halt.scope in scopes and halt.level >= Level.PAUSE:
+                yield f"{halt.scope} was at level {int(halt.level)} for {halt.code} (INV-18)"
+        if desk.environment is Environment.LIVE and not self._armed(row):
+            yield "no permission to trade with real money covers it (INV-21)"
+        if not self._has_verdict(row):
+            yield f"its bar {row['bar_close_ms']} has no verdict (INV-22)"
+
+    def _armed(self, row: sqlite3.Row) -> bool:
+        sql = "SELECT 1 FROM armings WHERE instance = ? AND created_ms <= ? AND expires_ms > ? AND confirmed_ms IS NOT NULL"
+        return self._desk.ledger.row(sql, (row["instance"], row["created_ms"], row["created_ms"])) is not None
+
+    def _has_verdict(self, row: sqlite3.Row) -> bool:
+        sql = (
+            "SELECT 1 FROM instances i JOIN bars b ON b.instance = i.uid AND b.clock_ms = i.clock_ms AND b.close_ms = ?"
+            " WHERE i.uid = ?"
+        )
+        return self._desk.ledger.row(sql, (row["bar_close_ms"], row["instance"])) is not None
