@@ -4,7 +4,7 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +36,11 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree, from the outside in."""
+        return tuple(ast.walk(self.tree))
+
     def place(self, node: ast.AST) -> str:
         """`daemon/playd/…:12`, for messages."""
         return f"{self.path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
@@ -45,7 +50,7 @@ class Module:
 
     def imports(self) -> Iterator[tuple[ast.AST, str]]:
         """Every imported dotted name, wherever in the file: `from a import b` gives `a.b`."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from ((node, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -55,7 +60,7 @@ class Module:
     def names(self) -> dict[str, str]:
         """Local name to what it stands for: `{"np": "numpy", "Path": "pathlib.Path"}`."""
         found: dict[str, str] = {}
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     found[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
@@ -64,8 +69,9 @@ class Module:
         return found
 
 
+@cache
 def modules() -> list[Module]:
-    """Every module of the daemon, in the order of their paths."""
+    """Every module of the daemon, in the order of their paths; each is read and parsed once, whoever asks."""
     return [Module(path) for path in sorted((DAEMON / "playd").rglob("*.py"))]
 
 

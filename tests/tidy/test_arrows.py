@@ -83,7 +83,7 @@ def test_the_functional_heart_neither_waits_nor_logs() -> None:
                 faults.append(f"{module.place(node)}: {name}")
         faults += [
             f"{module.place(node)}: async"
-            for node in ast.walk(module.tree)
+            for node in module.nodes
             if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith)
         ]
     assert not faults, "\n".join(faults)

@@ -16,12 +16,12 @@ def opened() -> set[str]:
     for module in modules():
         constants = {
             target.id: node.value.value
-            for node in ast.walk(module.tree)
+            for node in module.nodes
             if isinstance(node, ast.AnnAssign)
             and isinstance(target := node.target, ast.Name)
             and isinstance(node.value, ast.Constant)
         }
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in OPENERS:
                 place = OPENERS[node.func.attr]
                 kind = node.args[place] if len(node.args) > place else None

@@ -13,7 +13,7 @@ REPORTERS = {"report", "_report", "on_event", "_on_event", "transition"}
 
 
 def named(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not isinstance(node, ast.Call):
             continue
         target = node.func

@@ -12,7 +12,7 @@ from playd.cli import playctl, playd
 from tests.tidy.source import ROOT
 
 PAGES = [*sorted((ROOT / "runbooks").glob("*.md")), ROOT / "systemd" / "README.md", ROOT / "state" / "README.md"]
-PROGRAMS = {"playctl": playctl.app, "playd": playd.app}
+PROGRAMS: dict[str, Any] = {"playctl": typer.main.get_command(playctl.app), "playd": typer.main.get_command(playd.app)}
 STAND_INS = {"NAME": "mine"}
 
 
@@ -27,7 +27,7 @@ def commands(page: Path) -> list[str]:
 def parse(command: str) -> None:
     """Read a command line as its program would, without running it. Raises what the program would refuse it with."""
     program, *words = (STAND_INS.get(word, word) for word in shlex.split(command))
-    found: Any = typer.main.get_command(PROGRAMS[program])
+    found = PROGRAMS[program]
     while hasattr(found, "commands"):
         name = words.pop(0)
         assert name in found.commands, f"{program} has no command {name}"

@@ -74,7 +74,7 @@ BANNED_BUILTINS = {"open": "world.disk", "hash": "core.canonical.digest: hash() 
 
 def _faults(module: Module) -> Iterator[str]:
     names = module.names()
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         for found in _mentioned(node, names):
             ban = next((ban for ban in BANNED if found == ban or found.startswith(f"{ban}.")), None)
             if ban and "# seam: " not in module.line(node):

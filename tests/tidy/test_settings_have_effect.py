@@ -11,7 +11,7 @@ def test_every_key_is_read_outside_the_settings() -> None:
         node.attr
         for module in modules()
         if module.package != "settings" or module.name in ("playd.settings.places", "playd.settings.checks")
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Attribute)
     }
     keys = [f"{section}.{key}" for section, model in {**SECTIONS, **TABLES}.items() for key in model.model_fields]

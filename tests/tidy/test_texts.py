@@ -73,7 +73,7 @@ def test_nothing_is_called_utils() -> None:
 def test_broad_catches_give_their_reason() -> None:
     faults = []
     for module in modules():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.ExceptHandler):
                 broad = node.type is None or (
                     isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")
