@@ -217,6 +217,7 @@ def verify(run: Run, life: OrderWorld) -> None:
 
 # A killed process closes nothing. What its lives leave open is collected here, and is not a finding.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+@pytest.mark.usefixtures("old_objects_left_alone")
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=SCRIPTS, steps=STEPS)

@@ -20,12 +20,13 @@ async def _hello(_: web.Request) -> web.Response:
     return web.Response(text="hello")
 
 
+@pytest.mark.usefixtures("old_objects_left_alone")
 async def test_a_connection_that_is_given_up_closes_nobody_elses_descriptor() -> None:
     app, net = web.Application(), real_world().net
     app.router.add_get("/", _hello)
     async with net.serve_http(app, "127.0.0.1", 0) as port:
         for turns in range(TURNS):
-            async with net.http_session(timeout_s=5.0) as session, anyio.create_task_group() as tasks:
+            async with net.http_session(timeout_s=60.0) as session, anyio.create_task_group() as tasks:
                 tasks.start_soon(session.get, f"http://127.0.0.1:{port}/")
                 for _ in range(turns):
                     await anyio.lowlevel.checkpoint()
