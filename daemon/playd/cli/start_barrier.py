@@ -15,9 +15,11 @@ from playd.ops.chain_watch import missing_tail
 from playd.ops.journal import Journal, open_journal
 from playd.orders.halts import ALL, Halts, Level
 from playd.orders.ledger import Ledger
+from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.migration import OlderState
 from playd.settings import Loaded
 from playd.world.ports import World
+from playd.supervisor.edge import first_of
 from playd.world.quarantine import set_aside
 
 DIRECTORIES: Final = ("instances", "journal", "exchange")
@@ -96,14 +98,32 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
                 world, state / "journal", loaded.settings.journal, version=__version__, make_room=ballast.release
             )
             async with opened as (journal, damage):
-                halts = Halts(ledger, world.disk, world.clock, journal, state)
+                extra = loaded.settings.halt.extra_file
+                halts = Halts(ledger, world.disk, world.clock, journal, state, extra, ballast.release)
                 if damage := damage or missing_tail(ledger, journal.begun_behind):
+        except BaseException as error:
+            if (lost := first_of(error, RecordError)) is not None:
+                _leave_halt(world, state, ballast, lost)
+            raise
                     halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", damage)
                 yield Records(ledger, journal, halts, ballast)
         finally:
             ledger.close()
     finally:
         lock.release()
+def _leave_halt(world: World, state: PurePath, ballast: Ballast, lost: RecordError) -> None:
+    """What could not be recorded ends the daemon; whoever starts it again finds everything halted until a person has looked."""
+    write_kill_file(
+        world.disk,
+        state / KILL_FILE,
+        reason=str(lost),
+        code="RECORD_LOST",
+        actor="daemon",
+        time_ms=world.clock.wall_ms(),
+        make_room=ballast.release,
+    )
+
+
 
 
 def _open_ledger(world: World, state: PurePath, ballast: Ballast) -> Ledger:

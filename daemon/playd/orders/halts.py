@@ -6,21 +6,19 @@ over its four. A kill file raises level 2 on `all`, which cannot be lifted while
 one elsewhere if the operator named it, such as on a disk that other machines see too.
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import PurePath
 from typing import Final
 
-from playd.core.canonical import canonical_json
 from playd.core.errors import Broken
 from playd.core.record import Recorder
+from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.ledger import Ledger
 from playd.world.ports import Clock, Disk
 
 ALL: Final = "all"
-KILL_FILE: Final = "HALT"
 FILE_CODE: Final = "KILL_FILE"
 _AGAIN: Final = "asked again, behind a later command"
 
@@ -86,14 +84,19 @@ class Halts:
         journal: Recorder,
         state_dir: PurePath,
         extra_file: PurePath | None = None,
+        make_room: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`extra_file` is a second kill file, which is looked for and never written."""
+        """
+        `extra_file` is a second kill file, which is looked for and never written. `make_room` gives a full disk the space of
+        the ballast and says whether it could.
+        """
         self._ledger = ledger
         self._disk = disk
         self._clock = clock
         self._journal = journal
         self.kill_file = state_dir / KILL_FILE
         self._extra_file = extra_file
+        self._make_room = make_room
         self._in_force: list[Halt] = self._load()
         self.check_kill_file()
 
@@ -113,13 +116,22 @@ class Halts:
         halt = self._store(scope, level, code, text, actor, evidence)
         if held is not None:
             self._forget(held, actor, _AGAIN)
-        if scope == ALL and level >= Level.HALT and not self._is_there(self.kill_file):
-            note = {"reason": text, "code": code, "actor": actor, "time_ms": halt.raised_ms}
+        if scope == ALL and level >= Level.HALT:
             # A disk that refuses the file undoes nothing: the halt is on record, and in the guardian's plan.
-            with suppress(OSError):
-                self._disk.write_replace(self.kill_file, canonical_json(note), keep_previous=False)
+            self._leave_kill_file(text, code, actor)
             self.check_kill_file()
         return halt
+
+    def _leave_kill_file(self, text: str, code: str, actor: str) -> None:
+        write_kill_file(
+            self._disk,
+            self.kill_file,
+            reason=text,
+            code=code,
+            actor=actor,
+            time_ms=self._clock.wall_ms(),
+            make_room=self._make_room,
+        )
 
     def _find(self, scope: str, level: Level, code: str) -> Halt | None:
         return next((halt for halt in self._in_force if (halt.scope, halt.level, halt.code) == (scope, level, code)), None)

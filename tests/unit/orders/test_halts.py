@@ -1,12 +1,15 @@
 """Halts persist, the highest scope decides, and the kill file cannot be argued with."""
 
+import errno
 from pathlib import PurePath
+from typing import cast
 
 import pytest
 
 from playd.core.errors import Broken
 from playd.orders.halts import ALL, Halts, Level, account_scope, instance_scope, scopes_of, symbol_scope
 from playd.orders.ledger import Ledger
+from playd.world.ports import Disk
 from playd.world.virtual import VirtualWorld, virtual_world
 from tests.simulation.order_world import STATE, MemoryJournal
 
@@ -143,6 +146,42 @@ def test_a_kill_file_of_a_person_is_never_overwritten(world: VirtualWorld) -> No
     world.disk.write_replace(STATE / "HALT", b"\x00 not JSON", keep_previous=False)
     halts.raise_level(ALL, Level.PANIC, "PANIC", "why")
     assert world.disk.read_bytes(STATE / "HALT") == b"\x00 not JSON"
+
+
+@pytest.mark.parametrize(("rooms", "content"), [([True], b'"reason":"why"'), ([False], b""), ([True, False], b"")])
+def test_a_full_disk_keeps_no_halt_of_everything_from_its_file(world: VirtualWorld, rooms: list[bool], content: bytes) -> None:
+    """The ballast makes room once; an empty file needs none. The last case: the room was taken by somebody else at once."""
+    disk, taken = FullDisk(world.disk), []
+
+    def make_room() -> bool:
+        taken.append(disk.full)
+        disk.full = len(rooms) > 1 or not rooms[0]
+        return rooms[0]
+
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+    halts = Halts(ledger, cast("Disk", disk), world.clock, MemoryJournal(), STATE, None, make_room)
+    halts.raise_level(ALL, Level.PANIC, "PANIC", "why")
+    assert taken == [True]
+    assert halts.kill_files_there == [STATE / "HALT"]
+    found = world.disk.read_bytes(STATE / "HALT")
+    assert content in found
+    assert bool(content) == bool(found)
+
+
+class FullDisk:
+    """A disk on which only what is empty finds room."""
+
+    def __init__(self, inner: Disk) -> None:
+        self.full = True
+        self._inner = inner
+
+    def write_replace(self, path: PurePath, data: bytes, *, keep_previous: bool = True) -> None:
+        if data and self.full:
+            raise OSError(errno.ENOSPC, "no space left")
+        self._inner.write_replace(path, data, keep_previous=keep_previous)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
 
 
 def test_a_second_kill_file_halts_everything_while_it_is_there_or_its_directory_is_away(world: VirtualWorld) -> None:
