@@ -23,8 +23,8 @@ hypothesis.settings.register_profile("playd", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("playd")
 
-# Modules, syntax trees and compiled kernels are millions of objects that live to the end. Python's own rhythm looks at all of them
-# again and again, which costs a seventh of the suite.
+# Modules, syntax trees and compiled kernels are millions of objects that live to the end. Python's own rhythm looks at all of
+# them again and again, which costs a seventh of the suite.
 gc.set_threshold(50_000, 20, 20)
 
 
