@@ -7,7 +7,7 @@ import pytest
 
 from playd.core.orders import OrderState
 from playd.orders.bans import Bans
-from playd.orders.budget import BAN_S, AddressBudget
+from playd.orders.budget import AddressBudget, RateRules
 from playd.orders.gates import GateInputs
 from playd.venues.port import Priority
 from tests.simulation.order_world import READY, build, entry, leave
@@ -28,7 +28,7 @@ def test_a_ban_is_found_again_by_the_next_life() -> None:
         await anyio.sleep(60.0)
         life = life.crash()
         address = AddressBudget(LoopClock(), banned_until_ms=Bans(life.ledger).until_ms)
-        assert address.banned_for_s == pytest.approx(BAN_S - 60.0)
+        assert address.banned_for_s == pytest.approx(RateRules().ban_s - 60.0)
         life.venue.close_stream()
 
     in_virtual_time(body)
@@ -38,7 +38,7 @@ def test_a_wall_clock_set_back_makes_no_ban_longer() -> None:
     async def body() -> None:
         clock = LoopClock()
         address = AddressBudget(clock, banned_until_ms=clock.wall_ms() + 86_400_000)
-        assert address.banned_for_s == pytest.approx(BAN_S)
+        assert address.banned_for_s == pytest.approx(RateRules().ban_s)
 
     in_virtual_time(body)
 

@@ -26,7 +26,7 @@ from playd.cli.reports import Reports
 from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
 from playd.cli.shutdown import Shutdown
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
-from playd.cli.venue_accounts import has_key, key_accounts
+from playd.cli.venue_accounts import key_accounts
 from playd.cli.watchers import Limits, Watchers, Ways, build_watchers, count_orders, ways_of
 from playd.control.context import Daemon, Progress, Reload
 from playd.control.dispatch import Dispatch
@@ -45,8 +45,9 @@ from playd.market.synthetic import SyntheticFeed
 from playd.ops.logs import configure_logs
 from playd.ops.meters import Meters
 from playd.ops.notify import ServiceManager
+from playd.ops.orders_of_day import OrdersOfDay
 from playd.orders.bans import Bans
-from playd.orders.budget import AddressBudget
+from playd.orders.budget import AddressBudget, RateRules
 from playd.orders.incidents import Incidents
 from playd.settings import Loaded, load
 from playd.settings.model import MarketSource
@@ -141,7 +142,7 @@ def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed | Non
     None when a local account names an exchange that is served elsewhere: that one has its own candles.
     """
     accounts = loaded.settings.accounts.values()
-    if any(account.environment is Environment.LOCAL and has_key(account) for account in accounts):
+    if any(account.environment is Environment.LOCAL and account.has_key for account in accounts):
         return None
     market = loaded.settings.market
     recorded = (market.recorded_file, market.recorded_reference_file) if market.source is MarketSource.RECORDED else ()
@@ -208,9 +209,13 @@ async def _with_records(
     meters = Meters()
     reports = Reports(records.journal, streams, meters)
     bans = Bans(records.ledger)
-    address = AddressBudget(world.clock, banned_until_ms=bans.until_ms, on_ban=bans.keep)
+    rate = settings.rate
+    rules = RateRules(rate.usable, rate.risk_reserve, rate.data_share_ip, rate.ban_s)
+    address = AddressBudget(world.clock, banned_until_ms=bans.until_ms, on_ban=bans.keep, rules=rules)
     accepted, refused = key_accounts(world, loaded)
-    limits = Limits(address, lambda alias: alias in accepted)
+    incidents = Incidents(records.ledger, world.clock, records.journal)
+    of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, rate.orders_per_day_warn)
+    limits = Limits(address, lambda alias: alias in accepted, of_day)
     plan = RuntimePlan(
         settings=settings,
         feed=feed,
@@ -222,14 +227,13 @@ async def _with_records(
         key_accounts=accepted,
         refused_accounts=refused,
         budget_of=limits.of,
-        on_account=lambda account: count_orders(meters, account, world.clock.wall_ms),
+        on_account=lambda account: count_orders(meters, account, of_day, world.clock.wall_ms),
         make_room=records.ballast.release,
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
         compile_for=lambda play: compile_for(world, play),
     )
     service = ServiceManager(world.process)
     candles = feed or SyntheticFeed(settings.market.synthetic_seed)
-    await rehearse_plays(world, candles, _play_paths(world, loaded, records), service)
     opened = open_runtime(world, plan, records.ledger, records.halts, records.journal, reports)
     async with opened as runtime:
         commands = Commands(
@@ -254,7 +258,7 @@ async def _with_records(
                 accounts=runtime.accounts,
                 ledger=records.ledger,
                 halts=records.halts,
-                incidents=Incidents(records.ledger, world.clock, records.journal),
+                incidents=incidents,
             )
         )
         context = Daemon(
@@ -286,7 +290,7 @@ async def _with_records(
                 runtime,
                 watchers.parts,
                 records.journal,
-                Incidents(records.ledger, world.clock, records.journal),
+                incidents,
             ),
         )
         store = LedgerCommands(records.ledger, world.clock)
@@ -299,7 +303,7 @@ async def _with_records(
             except OSError as error:
                 raise cannot_bind(places.control_socket, error) from error
             await stack.enter_async_context(link.running())
-            return await _serve(_Running(world, loaded, records, runtime, context, service, tap, watchers), signals)
+            return await _serve(_Running(world, loaded, records, runtime, context, service, tap, watchers, candles), signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +318,8 @@ class _Running:
     service: ServiceManager
     tap: LogTap
     watchers: Watchers
+    candles: CandleFeed
+    """What kernels are rehearsed on."""
 
 
 async def _serve(daemon: _Running, signals: AsyncIterator[Signal]) -> int:
@@ -377,6 +383,10 @@ async def _start_instances(daemon: _Running) -> None:
         daemon.world, runtime.records, runtime.supervisor, places.config_dir / "plays", runtime.plan.instances_dir, note
     )
     roster.fill(daemon.loaded.settings, places.config_dir)
+    # A first compilation takes up to a minute, in which `playctl` is served already: status, halt, panic; and a stop.
+    progress.step = "kernels"
+    paths = _play_paths(daemon.world, daemon.loaded, daemon.records)
+    await rehearse_plays(daemon.world, daemon.candles, paths, daemon.service)
     # A venue that does not answer takes ten seconds of this, in which `playctl` is served already.
     progress.step = "clock of the venue"
     daemon.service.status(progress.step)
@@ -384,7 +394,7 @@ async def _start_instances(daemon: _Running) -> None:
     progress.step = "starting instances"
     daemon.service.status(progress.step)
     for slot in list(runtime.supervisor.slots.values()):
-        if slot.record.enabled and slot.record.desired != "stopped":
+        if slot.record.enabled and slot.record.desired != "stopped" and not slot.active:  # a person may have been quicker
             try:
                 runtime.supervisor.start(slot, runtime.admit, "daemon start")
                 if slot.record.desired == "flat":

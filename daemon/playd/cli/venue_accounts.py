@@ -20,18 +20,13 @@ def key_accounts(world: World, loaded: Loaded) -> tuple[dict[str, VenueAccount],
     accepted: dict[str, VenueAccount] = {}
     refused: dict[str, str] = {}
     for alias, account in loaded.settings.accounts.items():
-        if not has_key(account):
+        if not account.has_key:
             continue
         try:
             accepted[alias] = _one_exchange(_account(world, loaded, alias, account), accepted)
         except (CredentialError, SettingsError) as error:
             refused[alias] = str(error)
     return accepted, refused
-
-
-def has_key(account: Account) -> bool:
-    """Whether an account is reached with a key of its own; the others are wallets of the embedded exchange."""
-    return account.environment is not Environment.LOCAL or bool(account.rest_url)
 
 
 def _one_exchange(account: VenueAccount, others: dict[str, VenueAccount]) -> VenueAccount:
@@ -64,6 +59,7 @@ def _account(world: World, loaded: Loaded, alias: str, account: Account) -> Venu
         expected_uid=account.expected_uid,
         allow_unbound_key=account.allow_unbound_key,
         lock_step=account.environment is Environment.LOCAL,
+        recv_window_ms=loaded.settings.clock.recv_window_ms,
     )
 
 

@@ -23,8 +23,9 @@ from playd.ops.chain_watch import ChainWatch
 from playd.ops.free_space import FreeSpace
 from playd.ops.loop_watch import LoopWatch
 from playd.ops.meters import Meters
+from playd.ops.orders_of_day import OrdersOfDay
 from playd.ops.recon_history import ReconHistory
-from playd.ops.slo import Breaches
+from playd.ops.slo import Breaches, objectives_of
 from playd.orders.account import Account
 from playd.orders.budget import AccountBudget, AddressBudget, LimitRow
 from playd.orders.incidents import Incidents
@@ -112,11 +113,11 @@ def build_watchers(
             AlertRows(records.ledger),
             incidents,
             records.journal,
-            settings.alerts,
+            settings.incidents,
             ways.routes,
             f"playd {'LIVE' if 'live' in modes else '/'.join(sorted(modes)) or 'without instances'}",
         ),
-        breaches=Breaches(records.journal, breach_file.add, told.opened, told.closed),
+        breaches=Breaches(records.journal, breach_file.add, told.opened, told.closed, objectives_of(settings)),
         backups=BackupClock(
             world, state_dir, settings.backup, settings.disk.pause_mib, records.journal, incidents, anyio.Lock()
         ),
@@ -140,8 +141,9 @@ def build_watchers(
 class Limits:
     """Every rate budget of the daemon: one address, one account per key."""
 
-    def __init__(self, address: AddressBudget, guarded: Callable[[str], bool]) -> None:
+    def __init__(self, address: AddressBudget, guarded: Callable[[str], bool], of_day: OrdersOfDay) -> None:
         self.address = address
+        self.of_day = of_day
         self._guarded = guarded
         self._accounts: dict[str, AccountBudget] = {}
 
@@ -153,15 +155,17 @@ class Limits:
     def rows(self) -> list[LimitRow]:
         """Lines of the `limits` table: of every account that sent something, the address last."""
         lines = [row for budget in self._accounts.values() for row in budget.rows()[:-1]]
+        lines += [self.of_day.row(alias) for alias in self._accounts if alias]
         return [*(row for row in lines if row.used or row.refusals or row.wait_p99_ms), self.address.row()]
 
 
-def count_orders(meters: Meters, account: Account, now_ms: Callable[[], int]) -> None:
+def count_orders(meters: Meters, account: Account, of_day: OrdersOfDay, now_ms: Callable[[], int]) -> None:
     """Count what becomes of an account's orders, behind whoever else hears of them."""
     heard = account.desk.on_order
 
     def changed(row: OrderRow) -> None:
         meters.count("orders_total", account.alias, str(row.state))
+        of_day.heard(account.alias, row)
         if row.state is OrderState.ACKED:
             meters.observe(
                 "send_to_ack_seconds", max(0.0, (now_ms() - (row.signed_ms or row.created_ms)) / 1000), account.alias

@@ -153,7 +153,7 @@ class GuardianLink:
                     flatten=desk.settings.flatten_unprotectable,
                 )
             )
-        repeat_s = settings.alerts.repeat_min * 60.0
+        repeat_s = settings.incidents.ack_repeat_min * 60.0
         return Plan(_rules(settings), tuple(accounts), planned_halts(halts), _ways(parts.world, settings), repeat_s)
 
     def _take_over_old_plan(self) -> None:

@@ -17,7 +17,6 @@ from playd.supervisor.states import State
 LOOP_ALIVE_S: Final = 5.0
 LOOKED_WITHIN_S: Final = 5.0
 LOOP_LAG_S: Final = 0.5
-CLOCK_MS: Final = 1000.0
 
 HEALTHY: Final = (State.RUNNING, State.CREATED, State.STOPPED, State.WARMING)
 
@@ -102,7 +101,7 @@ def _clocks(daemon: Daemon) -> Iterator[Check]:
     for venue in daemon.ops.venue_times:
         age_s = venue.clock.last_good_age_s
         offset_ms = venue.clock.offset_ms
-        ok = age_s is not None and abs(offset_ms) <= CLOCK_MS and not venue.paused
+        ok = age_s is not None and abs(offset_ms) <= daemon.ops.loaded.settings.clock.stop_ms and not venue.paused
         text = f"{offset_ms:+.0f} ms to {venue.name}" if age_s is not None else f"{venue.name} was never asked"
         yield Check(f"clock {venue.name}", ok, text, age_s)
 

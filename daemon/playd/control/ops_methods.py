@@ -24,7 +24,6 @@ from playd.ops.backup import describe
 from playd.ops.backup_clock import BackupFailed
 from playd.ops.incident_kinds import kind_of
 from playd.ops.segments import PACKED, segment_names
-from playd.ops.slo import BY_NAME
 from playd.orders.incidents import Incident
 from playd.settings import as_rows
 from playd.supervisor.names import not_found
@@ -55,7 +54,7 @@ async def metrics(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
 async def list_slos(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
     found = []
     for reading in readings(daemon):
-        objective = BY_NAME[reading.name]
+        objective = daemon.ops.breaches.objectives[reading.name]
         breach = daemon.ops.breaches.open.get((reading.name, reading.scope))
         state = breach.severity if breach is not None else "unknown" if reading.value is None else "good"
         found.append(

@@ -6,7 +6,7 @@ from typing import Final
 from playd.control import rows
 from playd.control.context import Daemon
 from playd.core.orders import OrderState
-from playd.ops.slo import BY_NAME, Reading
+from playd.ops.slo import Reading
 from playd.orders.account import Account
 from playd.orders.halts import ALL, account_scope, symbol_scope
 
@@ -42,7 +42,7 @@ def _stream_down_s(daemon: Daemon, account: Account, now_s: float) -> float:
         return 0.0
     since_s = daemon.started_s if condition.stream_down_since_s is None else condition.stream_down_since_s
     exposed = any(share.position.signed_qty for share in account.desk.fills.shares())
-    return now_s - since_s if exposed else min(now_s - since_s, BY_NAME["private_down"].warning)
+    return now_s - since_s if exposed else min(now_s - since_s, daemon.ops.breaches.objectives["private_down"].warning)
 
 
 def _naked(daemon: Daemon) -> Iterator[Reading]:

@@ -21,7 +21,7 @@ from playd.ops.alert_text import text_of
 from playd.ops.incident_kinds import kind_of
 from playd.orders.incidents import Incident, Incidents
 from playd.settings.model import AlertRoute
-from playd.settings.model import Alerts as AlertSettings
+from playd.settings.model import Incidents as IncidentSettings
 from playd.world.ports import Clock
 
 LOOK_EVERY_S: Final = 1.0
@@ -71,7 +71,7 @@ class AlertDesk:
         rows: AlertRows,
         incidents: Incidents,
         journal: Recorder,
-        settings: AlertSettings,
+        settings: IncidentSettings,
         routes: Sequence[Route],
         who: str,
     ) -> None:
@@ -146,14 +146,14 @@ class AlertDesk:
         opened = f"{incident.id}:open:{incident.severity}"
         age_min = (now_ms - incident.opened_ms) / 60_000
         critical = incident.severity == "critical" and incident.acked_ms is None
-        repeats = math.floor(age_min / self._settings.repeat_min) if critical else 0
+        repeats = math.floor(age_min / self._settings.ack_repeat_min) if critical else 0
         for route in self.routes.values():
             # That a route fails is news for the others.
             own = incident.scope == f"route:{route.name}"
             if own or not route.takes(incident.severity, incident.kind, incident.scope):
                 continue
             if route.settings.backup_only and not (
-                (critical and age_min >= self._settings.second_min) or self._failing(incident, opened)
+                (critical and age_min >= self._settings.ack_second_min) or self._failing(incident, opened)
             ):
                 continue
             yield route, opened, "open"

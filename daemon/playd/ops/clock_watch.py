@@ -10,10 +10,10 @@ from playd.core.errors import LinkError, VenueError
 from playd.core.record import Recorder
 from playd.orders.halts import ALL, Halt, Level
 from playd.orders.incidents import Incidents
+from playd.settings.model import Clock as ClockSettings
 from playd.venues.bybit.venue_clock import MAX_ROUND_TRIP_MS, VenueClock
 from playd.world.ports import Clock
 
-SAMPLE_EVERY_S: Final = 60.0
 PAUSED_EVERY_S: Final = 10.0
 """While entries are paused nobody has time: a venue that is back is known to be within its minute."""
 
@@ -21,8 +21,6 @@ SAMPLES_AT_ONCE: Final = 3
 """Samples at the start, after a step of our clock, and in each round while entries are paused: the majority of five."""
 
 START_WITHIN_S: Final = 10.0
-WARN_MS: Final = 250.0
-PAUSE_MS: Final = 1000.0
 BLIND_S: Final = 600.0
 STEP_MS: Final = 250.0
 STEP_LOOK_EVERY_S: Final = 1.0
@@ -62,8 +60,15 @@ class ClockWatch:
     """`run` until cancelled, and `begin` before anything is traded. Raises `RecordError` when a halt cannot be recorded."""
 
     def __init__(
-        self, clock: Clock, venues: Sequence[VenueTime], halts: HaltDesk, incidents: Incidents, journal: Recorder
+        self,
+        clock: Clock,
+        venues: Sequence[VenueTime],
+        halts: HaltDesk,
+        incidents: Incidents,
+        journal: Recorder,
+        settings: ClockSettings,
     ) -> None:
+        self._settings = settings
         self._clock = clock
         self._venues = venues
         self._halts = halts
@@ -83,7 +88,7 @@ class ClockWatch:
             self._wake()  # whoever samples already goes on at the pace of a pause
 
     async def run(self) -> None:
-        """Sample every minute, and at once after a step of our own clock."""
+        """Sample every `sample_s`, and at once after a step of our own clock."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch_steps)
             for venue in self._venues:
@@ -92,7 +97,7 @@ class ClockWatch:
     async def _keep_sampling(self, venue: VenueTime) -> None:
         while True:
             stepped = self._stepped
-            with anyio.move_on_after(PAUSED_EVERY_S if venue.paused else SAMPLE_EVERY_S):
+            with anyio.move_on_after(PAUSED_EVERY_S if venue.paused else self._settings.sample_s):
                 await stepped.wait()
             await self._measure(venue, SAMPLES_AT_ONCE if venue.paused or stepped.is_set() else 1)
             self._judge(venue)
@@ -104,7 +109,7 @@ class ClockWatch:
             except (VenueError, LinkError):
                 return
             if round_trip_ms <= MAX_ROUND_TRIP_MS:
-                venue.good = venue.good + 1 if abs(offset_ms) <= PAUSE_MS else 0
+                venue.good = venue.good + 1 if abs(offset_ms) <= self._settings.stop_ms else 0
 
     def _judge(self, venue: VenueTime) -> None:
         offset_ms, age_s = venue.clock.offset_ms, venue.clock.last_good_age_s
@@ -112,13 +117,13 @@ class ClockWatch:
         if age_s is None or age_s > BLIND_S:
             since = "at the start" if age_s is None else f"for {age_s:.0f} s"
             self._pause(venue, f"the clock of {venue.name} could not be read {since}")
-        elif abs(offset_ms) > PAUSE_MS:
+        elif abs(offset_ms) > self._settings.stop_ms:
             self._pause(venue, text)
         elif venue.good >= SAMPLES_AT_ONCE:
             # At the first look too: a pause of the last run is in force until the clock was measured.
             self._halts.lift_pauses(ALL, venue.code, text)
             venue.paused = False
-        if abs(offset_ms) > WARN_MS:
+        if abs(offset_ms) > self._settings.warn_ms:
             self._incidents.open(venue.code, "warning", ALL, text)
         else:
             self._incidents.resolve(venue.code, ALL, text)

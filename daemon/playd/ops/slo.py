@@ -1,59 +1,30 @@
 """
-Objectives: what a figure may be before somebody must look, and breaches as intervals with a beginning and an end. Pure,
-but for `Breaches`, which writes down what opens and closes.
+Breaches of objectives as intervals with a beginning and an end. Pure, but for `Breaches`, which writes down what opens and
+closes; `objectives_of` says what every figure may be here.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from playd.core.canonical import Json
+from playd.core.objectives import BY_NAME, Objective
 from playd.core.record import Recorder
+from playd.settings.model import Settings
 
 PEAK_STEP: Final = 1.2
 """A breach whose value grew by a fifth is written down again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """
-    One SLO. `warning` and `critical` are the first values that are out of order; `low` says that small values are the bad
-    ones. No data for twice `window_s` counts as a breach.
-    """
-
-    name: str
-    meaning: str
-    unit: str
-    objective: float
-    warning: float
-    critical: float
-    low: bool = False
-    window_s: float = 60.0
-
-    def severity(self, value: float) -> str:
-        """`critical`, `warning` or the empty text."""
-        if self.low:
-            return "critical" if value < self.critical else "warning" if value < self.warning else ""
-        return "critical" if value >= self.critical else "warning" if value >= self.warning else ""
-
-
-OBJECTIVES: Final = (
-    Objective("recon_match", "reconciliations of 24 h that matched or explained all", "%", 99.9, 99.9, 99.0, low=True),
-    Objective("recon_blind", "time in which orders or positions could not be read", "s", 0, 15, 60),
-    Objective("private_down", "time the private stream of an account has been down, while it is polled", "s", 0, 30, 120),
-    Objective("naked", "time a position has had no stop", "s", 0, 2, 5),
-    Objective("unresolved_orders", "age of the oldest order in doubt", "s", 5, 30, 120),
-    Objective("feed_freshness", "age of the newest market data of a symbol in use", "s", 3, 10, 30),
-    Objective("clock_offset", "distance of our clock from a venue's", "ms", 100, 250, 1000, window_s=600),
-    Objective("key_days_left", "days until a key ends", "days", 15, 15, 2, low=True),
-    Objective("alert_oldest", "age of the oldest alert that failed so far", "s", 30, 60, 300),
-    Objective("ack_sla", "age of the oldest critical incident that nobody acknowledged", "min", 15, 5, 15),
-    Objective("chain_verified_age", "time since the whole journal was found good", "h", 24, 26, 48),
-    Objective("backup_age", "time since the newest backup", "h", 1, 2, 6),
-)
-"""In the order of tables. A key of 14 days warns, one of a single day is critical."""
-
-BY_NAME: Final[Mapping[str, Objective]] = {each.name: each for each in OBJECTIVES}
+def objectives_of(settings: Settings) -> Mapping[str, Objective]:
+    """Every objective by name, as the settings tighten it."""
+    streams = settings.streams
+    found = dict(BY_NAME)
+    found["private_down"] = replace(found["private_down"], warning=streams.alert_warn_s, critical=streams.alert_critical_s)
+    for name, given in settings.slo.items():
+        limits = {limit: value for limit, value in given.model_dump().items() if value is not None}
+        found[name] = replace(found[name], **limits)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +62,9 @@ class Breaches:
         write_line: Callable[[dict[str, Json]], None],
         on_open: Callable[[Breach, str], str],
         on_close: Callable[[Breach, str], None],
+        objectives: Mapping[str, Objective] = BY_NAME,
     ) -> None:
+        self.objectives = objectives
         self._journal = journal
         self._write_line = write_line
         self._on_open = on_open
@@ -109,7 +82,7 @@ class Breaches:
         self._unknown_since_ms = {key: since for key, since in self._unknown_since_ms.items() if key in present}
 
     def _judge(self, reading: Reading, now_ms: int) -> None:
-        objective, key = BY_NAME[reading.name], (reading.name, reading.scope)
+        objective, key = self.objectives[reading.name], (reading.name, reading.scope)
         if reading.value is None:
             since_ms = self._unknown_since_ms.setdefault(key, now_ms)
             if now_ms - since_ms < 2000 * objective.window_s:
@@ -142,7 +115,7 @@ class Breaches:
         self._tell("close", breach, value, now_ms, note)
 
     def _tell(self, event: str, breach: Breach, value: float | None, now_ms: int, evidence: str) -> None:
-        objective = BY_NAME[breach.name]
+        objective = self.objectives[breach.name]
         line: dict[str, Json] = {
             "v": 1,
             "ts_ms": now_ms,

@@ -13,7 +13,7 @@ from typing import Final
 import anyio
 
 from playd.core.reply_codes import ReplyClass, classify
-from playd.orders.rate_bucket import RateBucket
+from playd.orders.rate_bucket import USABLE_SHARE, RateBucket
 from playd.venues.port import Priority
 from playd.world.ports import Clock
 
@@ -50,13 +50,6 @@ GUARDIANS: Final[dict[str, int]] = {
 ADDRESS_LIMIT: Final = 600
 ADDRESS_WINDOW_S: Final = 5.0
 
-SOFT_SHARE_OF_UID: Final = 0.7
-"""Entries and data together never use more than this of an endpoint's usable rate."""
-
-DATA_SHARE_OF_ADDRESS: Final = 0.3
-"""Data never uses more than this of the address's usable rate, so that a re-warm of many instances delays no exit."""
-
-BAN_S: Final = 600.0
 AGING_S: Final = 2.0
 """Waiting this long lifts a request by one class, up to the class behind cancels. So nothing below starves anything else."""
 
@@ -68,6 +61,24 @@ WAITS_KEPT: Final = 512
 STOPS: Final = "/v5/position/trading-stop"
 
 _SOFT: Final = frozenset({Priority.ENTRY, Priority.DATA})
+
+
+@dataclass(frozen=True, slots=True)
+class RateRules:
+    """
+    How much of the limits is used; section `[rate]` of the settings.
+
+    Attributes:
+        usable: Share of each limit that is ever used.
+        reserve: Share of an endpoint's usable rate that entries and data together leave alone.
+        data_share: Share of the address's usable rate that data may take, so that a re-warm of many instances delays no exit.
+        ban_s: Silence after a ban.
+    """
+
+    usable: float = USABLE_SHARE
+    reserve: float = 0.3
+    data_share: float = 0.3
+    ban_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +135,21 @@ class AddressBudget:
     set meanwhile cannot make it longer than a ban is.
     """
 
-    def __init__(self, clock: Clock, *, banned_until_ms: int = 0, on_ban: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        banned_until_ms: int = 0,
+        on_ban: Callable[[int], None] | None = None,
+        rules: RateRules | None = None,
+    ) -> None:
         self._clock = clock
         self._on_ban = on_ban
-        self._bucket = RateBucket("address", ADDRESS_LIMIT, window_s=ADDRESS_WINDOW_S, soft_share=DATA_SHARE_OF_ADDRESS)
-        self._banned_until_s = clock.mono_s() + min(BAN_S, (banned_until_ms - clock.wall_ms()) / 1000)
+        self._rules = rules = rules or RateRules()
+        self._bucket = RateBucket(
+            "address", ADDRESS_LIMIT, window_s=ADDRESS_WINDOW_S, soft_share=rules.data_share, usable_share=rules.usable
+        )
+        self._banned_until_s = clock.mono_s() + min(rules.ban_s, (banned_until_ms - clock.wall_ms()) / 1000)
         self._waiting: list[_Waiter] = []
         self._tickets = 0
         self._waits_ms: deque[float] = deque(maxlen=WAITS_KEPT)
@@ -139,7 +160,7 @@ class AddressBudget:
 
         `guarded`: a guardian uses the same key and has a share of its own.
         """
-        return AccountBudget(self, self._clock, alias, guarded=guarded)
+        return AccountBudget(self, self._clock, alias, self._rules, guarded=guarded)
 
     @property
     def banned_for_s(self) -> float:
@@ -147,10 +168,10 @@ class AddressBudget:
         return max(0.0, self._banned_until_s - self._clock.mono_s())
 
     def ban(self) -> None:
-        """Stop everything for ten minutes and have it remembered."""
-        self._banned_until_s = self._clock.mono_s() + BAN_S
+        """Stop everything for as long as a ban is and have it remembered."""
+        self._banned_until_s = self._clock.mono_s() + self._rules.ban_s
         if self._on_ban is not None:
-            self._on_ban(self._clock.wall_ms() + round(BAN_S * 1000))
+            self._on_ban(self._clock.wall_ms() + round(self._rules.ban_s * 1000))
 
     @property
     def waiting(self) -> int:
@@ -219,12 +240,18 @@ class AddressBudget:
 class AccountBudget:
     """Implements `Budget` for one account. Cancelling `take` gives the place in the queue back."""
 
-    def __init__(self, address: AddressBudget, clock: Clock, alias: str, *, guarded: bool = False) -> None:
+    def __init__(self, address: AddressBudget, clock: Clock, alias: str, rules: RateRules, *, guarded: bool = False) -> None:
         self._address = address
         self._clock = clock
         self._alias = alias
         self._buckets = {
-            path: RateBucket(path, limit, soft_share=SOFT_SHARE_OF_UID, reserved=GUARDIANS.get(path, 0) if guarded else 0)
+            path: RateBucket(
+                path,
+                limit,
+                soft_share=1.0 - rules.reserve,
+                usable_share=rules.usable,
+                reserved=GUARDIANS.get(path, 0) if guarded else 0,
+            )
             for path, limit in UID_LIMITS_PER_S.items()
         }
         self._waits_ms: dict[str, deque[float]] = {path: deque(maxlen=WAITS_KEPT) for path in UID_LIMITS_PER_S}

@@ -10,7 +10,7 @@ from collections import deque
 from typing import Final
 
 USABLE_SHARE: Final = 0.8
-"""Share of a limit that is ever used."""
+"""Share of a limit that is ever used, unless the settings say another."""
 
 TRAVEL_S: Final = 0.1
 """Requests that leave one window apart may arrive closer together; the window is longer by this much."""
@@ -25,13 +25,22 @@ DEFAULT_BLOCK_S: Final = 1.0
 
 class RateBucket:
     """
-    A limit of `limit` requests per `window_s`, of which 80 % are usable and `soft_share` of those by soft requests.
+    A limit of `limit` requests per `window_s`, of which `usable_share` is used and `soft_share` of that by soft requests.
 
     Soft requests are those that may wait (entries, data); the rest of the bucket is a reserve for all others. Times are
     monotonic seconds.
     """
 
-    def __init__(self, name: str, limit: int, *, window_s: float = 1.0, soft_share: float, reserved: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        limit: int,
+        *,
+        window_s: float = 1.0,
+        soft_share: float,
+        usable_share: float = USABLE_SHARE,
+        reserved: int = 0,
+    ) -> None:
         """`reserved` requests of each window belong to somebody else who uses the same limit."""
         self.name = name
         self._reserved = reserved
@@ -39,6 +48,7 @@ class RateBucket:
         self.refusals = 0
         self._window_s = window_s
         self._soft_share = soft_share
+        self._usable_share = usable_share
         self._all: deque[float] = deque()
         self._soft: deque[float] = deque()
         self._blocked_until_s = -math.inf
@@ -46,7 +56,7 @@ class RateBucket:
 
     def usable(self, now_s: float) -> int:
         """Requests allowed in any one window; at least one."""
-        share = USABLE_SHARE * (PENALTY if now_s < self._penalised_until_s else 1.0)
+        share = self._usable_share * (PENALTY if now_s < self._penalised_until_s else 1.0)
         return max(1, math.floor(self.limit * share) - self._reserved)
 
     def soft_usable(self, now_s: float) -> int:

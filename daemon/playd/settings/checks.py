@@ -1,10 +1,12 @@
 """What no single key can show: settings that contradict each other."""
 
+import difflib
 from collections.abc import Iterator
 from typing import Final
 
 from playd.core.modes import Environment, Mode
-from playd.settings.model import Account, Instance, MarketSource, Settings
+from playd.core.objectives import BY_NAME
+from playd.settings.model import Account, Instance, MarketSource, Settings, Slo
 from playd.settings.toml_lines import Path
 from playd.settings.variables import Ceiling
 
@@ -32,6 +34,8 @@ def contradictions(settings: Settings, ceiling: Ceiling) -> Iterator[Finding]:
     names = [route.name for route in settings.alerts.routes]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         yield ("alerts", "routes"), f"{', '.join(doubled)} is the name of more than one route"
+    for figure, limits in settings.slo.items():
+        yield from _objective(figure, limits)
     for alias, account in settings.accounts.items():
         yield from _account(alias, account)
     for name, instance in settings.instances.items():
@@ -46,6 +50,10 @@ def _ladders(settings: Settings) -> Iterator[Finding]:
         yield ("disk", "pause_mib"), "warn_mib, pause_mib and halt_mib must fall"
     if streams.dead_s <= streams.ping_s:
         yield ("streams", "dead_s"), f"must be above ping_s ({streams.ping_s:g} s)"
+    if streams.alert_critical_s <= streams.alert_warn_s:
+        yield ("streams", "alert_critical_s"), f"must be above alert_warn_s ({streams.alert_warn_s:g} s)"
+    if settings.clock.stop_ms <= settings.clock.warn_ms:
+        yield ("clock", "stop_ms"), f"must be above warn_ms ({settings.clock.warn_ms} ms)"
     if recon.blind_halt_s <= recon.blind_pause_s:
         yield ("recon", "blind_halt_s"), f"must be above blind_pause_s ({recon.blind_pause_s:g} s)"
     breakers = settings.breakers
@@ -54,6 +62,20 @@ def _ladders(settings: Settings) -> Iterator[Finding]:
     for name, rates in (("im_rate", breakers.im_rate), ("mm_rate", breakers.mm_rate)):
         if rates[1] <= rates[0]:
             yield ("breakers", name), "the rate that halts must be above the one that pauses"
+
+
+def _objective(figure: str, given: Slo) -> Iterator[Finding]:
+    built_in = BY_NAME.get(figure)
+    if built_in is None:
+        close = difflib.get_close_matches(figure, BY_NAME, 1)
+        hint = f"; did you mean {close[0]}?" if close else f"; figures are: {', '.join(BY_NAME)}"
+        yield ("slo", figure), f"there is no figure of that name{hint}"
+        return
+    for name in type(given).model_fields:
+        value, limit = getattr(given, name), getattr(built_in, name)
+        if value is not None and (value < limit if built_in.low else value > limit):
+            bound = f"at {'least' if built_in.low else 'most'} {limit:g} {built_in.unit}"
+            yield ("slo", figure, name), f"found {value:g}, expected {bound}: limits may only be tightened"
 
 
 def _account(alias: str, account: Account) -> Iterator[Finding]:

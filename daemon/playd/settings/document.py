@@ -49,6 +49,10 @@ _TABLE_HEADS: Final = {
         "One table per account. The account `paper` on the local exchange exists without being declared.",
     ),
     "instances": ("instances.NAME", "One table per running Play. With no table here and no account above, two examples run."),
+    "slo": (
+        "slo.NAME",
+        "One table per figure that is to be held tighter, by the names of `playctl slo`, which has units and limits.",
+    ),
 }
 
 

@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from playd.settings.limits_model import Risk
-from playd.settings.model import Account, Instance, Settings
+from playd.settings.model import Account, Instance, Settings, Slo
 from playd.settings.toml_lines import Path
 
-TABLES: Final[dict[str, type[BaseModel]]] = {"accounts": Account, "instances": Instance}
-"""Sections whose keys are names given by the operator."""
+TABLES: Final[dict[str, type[BaseModel]]] = {"accounts": Account, "instances": Instance, "slo": Slo}
+"""Sections whose keys are names: those of accounts and instances are the operator's own, objectives have theirs."""
 
 SECTIONS: Final[dict[str, type[BaseModel]]] = {
     name: typing.cast("type[BaseModel]", field.annotation)
@@ -47,7 +47,7 @@ def field_at(path: Path) -> FieldInfo | None:
             return SECTIONS[section].model_fields.get(name)
         case (table, _, name) if table in TABLES:
             return TABLES[table].model_fields.get(name)
-        case (table, _, "risk", name) if table in TABLES:
+        case (table, _, "risk", name) if table in TABLES and "risk" in TABLES[table].model_fields:
             return Risk.model_fields.get(name)
     return None
 

@@ -130,6 +130,21 @@ class Streams(Section):
     backoff_max_s: Seconds = key(30.0, "Longest wait before connecting again.", unit="s", lo=5, hi=60)
     connects_per_min: Whole = key(20, "Most connects per minute and host.", lo=5, hi=60)
     poll_s: Seconds = key(5.0, "Time between polls while the private stream is down.", unit="s", lo=2, hi=30)
+    alert_warn_s: Seconds = key(30.0, "A private stream down for this long is a warning.", unit="s", lo=5, hi=600)
+    alert_critical_s: Seconds = key(
+        120.0, "The same with a position open is critical after this long.", unit="s", lo=10, hi=3600
+    )
+
+
+class Clock(Section):
+    """Our clock against the venue's."""
+
+    sample_s: Seconds = key(60.0, "Time between two samples.", unit="s", lo=10, hi=300)
+    warn_ms: Whole = key(250, "Distance that is a warning.", unit="ms", lo=50, hi=1000)
+    stop_ms: Whole = key(1000, "Distance that pauses all entries.", unit="ms", lo=250, hi=1000)
+    recv_window_ms: Whole = key(
+        5000, "How long after its time stamp the venue may still take a request.", unit="ms", lo=2000, hi=10_000
+    )
 
 
 class Supervisor(Section):
@@ -255,6 +270,18 @@ class Control(Section):
     max_clients: Whole = key(64, "Most connections at a time.", lo=4, hi=1024)
 
 
+class Rate(Section):
+    """How much of the venue's limits is ever used."""
+
+    usable: Factor = key(0.8, "Part of each limit that is used.", unit="ratio", lo=0.1, hi=0.9)
+    risk_reserve: Factor = key(
+        0.3, "Part of it that entries and data leave to stops, exits and cancels.", unit="ratio", lo=0.1, hi=0.6
+    )
+    data_share_ip: Factor = key(0.3, "Part of the address's limit that data may take.", unit="ratio", lo=0.1, hi=0.9)
+    orders_per_day_warn: Whole = key(5000, "So many orders of an account in a UTC day are a warning.", lo=1)
+    ban_s: Seconds = key(600.0, "Nothing is sent for this long after the venue banned the address.", unit="s", lo=600, hi=3600)
+
+
 class Journal(Section):
     """The chained record of everything that happened."""
 
@@ -324,12 +351,25 @@ class Alerts(Section):
         " `quiet_hours`, such as 22:00-06:00 UTC, hold warnings back; `backup_only` is used when the others have failed.",
         file_only=True,
     )
-    repeat_min: Whole = key(
-        5, "A critical incident that nobody acknowledged is said again this often.", unit="min", lo=1, hi=60
-    )
-    second_min: Whole = key(
-        15, "Unacknowledged for this long, it goes to routes with backup_only too.", unit="min", lo=1, hi=240
-    )
+
+
+class Incidents(Section):
+    """Critical incidents that nobody acknowledges."""
+
+    ack_repeat_min: Whole = key(5, "One is said again this often.", unit="min", lo=1, hi=60)
+    ack_second_min: Whole = key(15, "After this long it goes to routes with backup_only too.", unit="min", lo=1, hi=240)
+
+
+OptionalLimit = Annotated[Factor | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""A limit, or an empty text for the one that is built in."""
+
+
+class Slo(Section):
+    """What one figure may be. Limits are tightened here, never loosened."""
+
+    objective: OptionalLimit = key(None, "What it ought to be.")
+    warning: OptionalLimit = key(None, "The first value that is a warning.")
+    critical: OptionalLimit = key(None, "The first value that is critical.")
 
 
 class Log(Section):
@@ -345,6 +385,7 @@ class Settings(Section):
     arming: Arming = Arming()
     market: Market = Market()
     streams: Streams = Streams()
+    clock: Clock = Clock()
     supervisor: Supervisor = Supervisor()
     orders: Orders = Orders()
     gates: Gates = Gates()
@@ -354,12 +395,15 @@ class Settings(Section):
     recon: Recon = Recon()
     halt: Halt = Halt()
     control: Control = Control()
+    rate: Rate = Rate()
     journal: Journal = Journal()
     ledger: Ledger = Ledger()
     disk: Disk = Disk()
     backup: Backup = Backup()
     http: Http = Http()
+    incidents: Incidents = Incidents()
     alerts: Alerts = Alerts()
     log: Log = Log()
     accounts: dict[Annotated[str, Field(pattern=INSTANCE_NAME)], Account] = Field(default_factory=dict)
     instances: dict[Annotated[str, Field(pattern=INSTANCE_NAME)], Instance] = Field(default_factory=dict)
+    slo: dict[Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")], Slo] = Field(default_factory=dict)

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal, TypeVar
 from pydantic import BaseModel
 
 from playd.settings.fields import Section
-from playd.settings.layers import SECTIONS, field_at, is_live, looser
-from playd.settings.model import Settings
+from playd.settings.layers import SECTIONS, TABLES, field_at, is_live, looser
+from playd.settings.model import Account, Instance, Settings
 
 Takes = Literal["now", "restart", "phrase"]
 """When a change takes effect: at once, at the next start, or once a person has typed the phrase."""
@@ -74,7 +74,7 @@ def taken_over(before: Settings, after: Settings, refused: Collection[str]) -> S
         else _construct(account, risk=_section(("accounts", alias, "risk"), account.risk, after.accounts[alias].risk, refused))
         for alias, account in before.accounts.items()
     }
-    return Settings.model_construct(**sections, accounts=accounts, instances=before.instances)
+    return Settings.model_construct(**sections, accounts=accounts, instances=before.instances, slo=before.slo)
 
 
 def _takes(name: str, before: Any, after: Any, stays: Collection[str]) -> Takes:
@@ -112,11 +112,13 @@ def _values(settings: Settings) -> dict[str, Any]:
     for name in SECTIONS:
         section = getattr(settings, name)
         found |= {f"{name}.{key}": getattr(section, key) for key in type(section).model_fields}
-    tables: tuple[tuple[str, dict[str, Any]], ...] = (("accounts", settings.accounts), ("instances", settings.instances))
-    for table, entries in tables:
+    for table in TABLES:
+        entries: dict[str, Section] = getattr(settings, table)
         for given, entry in entries.items():
             above = f"{table}.{given}"
             found |= {f"{above}.{key}": getattr(entry, key) for key in type(entry).model_fields if key != "risk"}
+            if not isinstance(entry, Account | Instance):
+                continue
             found |= {f"{above}.risk.{key}": getattr(entry.risk, key) for key in sorted(entry.risk.model_fields_set)}
     return found
 

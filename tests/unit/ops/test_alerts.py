@@ -18,7 +18,8 @@ from playd.ops.alert_text import text_of
 from playd.ops.alerts import AlertDesk, Route, quiet_until_ms
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
-from playd.settings.model import AlertRoute, Alerts
+from playd.settings.model import AlertRoute
+from playd.settings.model import Incidents as IncidentSettings
 from playd.world.real import real_world
 from playd.world.virtual import VirtualWorld, virtual_world
 from tests.simulation.order_world import MemoryJournal
@@ -55,7 +56,7 @@ class Side:
         self.incidents = Incidents(self.ledger, self.world.clock, self.journal)
         self.rows = AlertRows(self.ledger)
         made = [Route(settings, provider) for settings, provider in routes]
-        self.desk = AlertDesk(self.world.clock, self.rows, self.incidents, self.journal, Alerts(), made, "playd test")
+        self.desk = AlertDesk(self.world.clock, self.rows, self.incidents, self.journal, IncidentSettings(), made, "playd test")
 
     async def look(self, after_s: float = 0.0) -> None:
         """Let time pass, look, and send everything that is due."""

@@ -11,6 +11,7 @@ from playd.core.errors import LinkError
 from playd.ops.clock_watch import ClockWatch, VenueTime
 from playd.orders.halts import ALL, Level
 from playd.orders.incidents import Incidents
+from playd.settings.model import Clock as ClockSettings
 from playd.venues.bybit.venue_clock import VenueClock
 from tests.simulation.order_world import OrderWorld, build
 from tests.virtual_time import LoopClock, in_virtual_time
@@ -41,7 +42,7 @@ class Bench:
 
     def build(self) -> ClockWatch:
         incidents = Incidents(self.life.ledger, self.clock, self.life.journal)
-        return ClockWatch(self.clock, [self.venue], self.life.halts, incidents, self.life.journal)
+        return ClockWatch(self.clock, [self.venue], self.life.halts, incidents, self.life.journal, ClockSettings())
 
     async def sample(self) -> tuple[float, float]:
         self.sampled_s.append(asyncio.get_running_loop().time())

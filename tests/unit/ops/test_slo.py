@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from playd.ops.slo import OBJECTIVES, Breach, Breaches, Objective, Reading
+from playd.core.objectives import OBJECTIVES, Objective
+from playd.ops.slo import Breach, Breaches, Reading
 from tests.simulation.order_world import MemoryJournal
 
 NAKED = "naked"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playd.orders.budget import AccountBudget, AddressBudget
+from playd.orders.budget import AccountBudget, AddressBudget, RateRules
 from playd.venues.port import Priority
 from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
 
@@ -66,6 +66,24 @@ def test_never_more_than_four_fifths_of_a_limit_leave_in_any_second(plan: list[t
         creates = [(time, priority) for time, priority, name in log.served if name == CREATE]
         assert most_in_any(1.0, [time for time, _ in creates]) <= 8
         assert most_in_any(1.0, [time for time, priority in creates if priority >= Priority.ENTRY]) <= 5
+
+    in_virtual_time(body)
+
+
+def test_the_settings_say_how_much_of_a_limit_is_used_and_how_long_a_ban_lasts() -> None:
+    async def body() -> None:
+        clock, told = LoopClock(), list[int]()
+        address = AddressBudget(
+            clock, on_ban=told.append, rules=RateRules(usable=0.5, reserve=0.6, data_share=0.1, ban_s=900.0)
+        )
+        budget = address.for_account("a")
+        rows = {row.endpoint: row.usable for row in budget.rows()}
+        assert (rows[CREATE], rows["address"]) == (5, 300)
+        entries = [budget.take_now(CREATE, Priority.ENTRY) for _ in range(3)]
+        data = [budget.take_now(KLINE, Priority.DATA) for _ in range(31)]
+        assert (entries, data) == ([True, True, False], [True] * 30 + [False])
+        budget.banned()
+        assert (address.banned_for_s, told) == (900.0, [clock.wall_ms() + 900_000])
 
     in_virtual_time(body)
 

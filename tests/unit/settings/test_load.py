@@ -7,6 +7,7 @@ import pytest
 
 from playd.core.errors import SettingsError
 from playd.core.modes import Environment, Mode
+from playd.ops.slo import objectives_of
 from playd.settings import as_rows, load
 from playd.settings.model import MarketSource
 from playd.world.virtual import VirtualWorld, virtual_world
@@ -283,8 +284,8 @@ def test_rows_show_every_key_with_its_origin() -> None:
 
 def test_routes_are_an_array_of_tables_and_wrong_ones_name_their_place() -> None:
     text = """
-[alerts]
-repeat_min = 7
+[incidents]
+ack_repeat_min = 7
 
 [[alerts.routes]]
 name = "phone"
@@ -298,12 +299,37 @@ quiet_hours = "22:00-06:00"
     world = virtual_world()
     world.disk.mkdir(PurePath("/config"))
     world.disk.write_replace(PurePath("/config/playd.toml"), text.encode())
-    alerts = load(world).settings.alerts
+    settings = load(world).settings
+    alerts = settings.alerts
     assert [(route.name, route.command, route.quiet_hours) for route in alerts.routes] == [
         ("phone", ("/usr/bin/tell", "me"), ""),
         ("mail", (), "22:00-06:00"),
     ]
-    assert alerts.repeat_min == 7
+    assert settings.incidents.ack_repeat_min == 7
     world.disk.write_replace(PurePath("/config/playd.toml"), text.replace("quiet_hours", "quite_hours").encode())
     with pytest.raises(SettingsError, match=r"playd.toml:5: alerts.routes.quite_hours: is an unknown key"):
         load(world)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[slo.naked]\nwarning = 1\n", ""),
+        ("[slo.naked]\nwarning = 3\n", r"playd.toml:2: slo.naked.warning: found 3, expected at most 2 s"),
+        (
+            "[slo.key_days_left]\nwarning = 10\n",
+            r"playd.toml:2: slo.key_days_left.warning: found 10, expected at least 15 days",
+        ),
+        ("[slo.nacked]\nwarning = 1\n", r"playd.toml:1: slo.nacked: there is no figure of that name; did you mean naked\?"),
+        ("[slo.naked]\nwaring = 1\n", r"playd.toml:2: unknown key slo.naked.waring; did you mean slo.naked.warning\?"),
+        ("[slo.naked.risk]\ngross_pct = 1\n", r"unknown key slo.naked.risk"),
+        ("[clock]\nwarn_ms = 900\nstop_ms = 800\n", r"playd.toml:3: clock.stop_ms: must be above warn_ms \(900 ms\)"),
+        ("[streams]\nalert_critical_s = 20\n", r"playd.toml:2: streams.alert_critical_s: must be above alert_warn_s"),
+    ],
+)
+def test_objectives_are_only_tightened_and_wrong_ones_name_their_place(text: str, found: str) -> None:
+    if found:
+        with pytest.raises(SettingsError, match=found):
+            load(world_with(text))
+    else:
+        assert objectives_of(load(world_with(text)).settings)["naked"].warning == 1.0

@@ -24,6 +24,9 @@ class Hosts:
     trade: str
 
 
+RECV_WINDOW_MS: Final = 5000
+
+
 def _pattern(rest: str, stream: str, *, trade: bool = True) -> Hosts:
     base = f"wss://{stream}/v5"
     return Hosts(f"https://{rest}", f"{base}/public/linear", f"{base}/private", f"{base}/trade" if trade else "")
@@ -159,7 +162,7 @@ class VenueAccount:
 
     `money` is `none`, `pretend` or `real`. `rsa` says that `secret` is a private key in PEM form. `lock_step` asks a local
     exchange to wait for us after every minute; no other environment knows it. `expected_uid` and `allow_unbound_key` say which
-    key is acceptable (`key_check.key_refusal`).
+    key is acceptable (`key_check.key_refusal`). The venue takes a request for `recv_window_ms` from its time stamp on.
     """
 
     alias: str
@@ -172,6 +175,7 @@ class VenueAccount:
     allow_unbound_key: bool
     money: str
     lock_step: bool
+    recv_window_ms: int
 
 
 def venue_account(
@@ -185,6 +189,7 @@ def venue_account(
     expected_uid: str = "",
     allow_unbound_key: bool = False,
     lock_step: bool = False,
+    recv_window_ms: int = RECV_WINDOW_MS,
 ) -> VenueAccount:
     """The account, coherent or refused. Raises `SettingsError`."""
     check_coherence(environment, hosts)
@@ -203,4 +208,5 @@ def venue_account(
         allow_unbound_key=allow_unbound_key,
         money=_MONEY[environment],
         lock_step=lock_step,
+        recv_window_ms=recv_window_ms,
     )

@@ -2,13 +2,11 @@
 
 import base64
 import hmac
-from typing import Final, Protocol
+from typing import Protocol
 
 from playd.core.errors import CredentialError
 from playd.core.secret import Secret
 from playd.venues.bybit.environment import VenueAccount
-
-RECV_WINDOW_MS: Final = 5000
 
 
 class Signer(Protocol):
@@ -56,13 +54,13 @@ def signer_for(account: VenueAccount) -> Signer:
 def rest_headers(account: VenueAccount, signer: Signer, timestamp_ms: int, payload: bytes) -> dict[str, str]:
     """Headers of a signed REST request. `payload` is the raw query string of a GET or the raw body of a POST."""
     key = account.api_key.reveal()
-    text = f"{timestamp_ms}{key}{RECV_WINDOW_MS}".encode() + payload
+    text = f"{timestamp_ms}{key}{account.recv_window_ms}".encode() + payload
     return {
         "X-BAPI-API-KEY": key,
         "X-BAPI-TIMESTAMP": str(timestamp_ms),
         "X-BAPI-SIGN": signer.sign(text),
         "X-BAPI-SIGN-TYPE": "2",
-        "X-BAPI-RECV-WINDOW": str(RECV_WINDOW_MS),
+        "X-BAPI-RECV-WINDOW": str(account.recv_window_ms),
     }
 
 
