@@ -12,11 +12,12 @@ from pathlib import PurePath
 from typing import Final
 
 from playd import __version__
+from playd.cli.offline_record import record_offline
 from playd.control.render import Output, json_text, render_rows
 from playd.control.tables import BACKUPS
 from playd.core.errors import PlaydError, RecordError, SettingsError
 from playd.ops.backup import FOLDER, BackupError, Manifest, backups, describe, make_backup, prune, verify_backup
-from playd.ops.journal import open_journal
+from playd.ops.ownership import close_if_unused
 from playd.ops.restore import checked, restore
 from playd.settings import Loaded, load
 from playd.world.ports import World
@@ -85,6 +86,7 @@ def restore_backup(options: BackupOptions, world: World | None = None, ask: Call
     state = loaded.locations.state_dir
     folder = _folder(world, loaded, options.name)
     world.process.set_umask(0o077)
+    close_if_unused(world, state)
     world.disk.mkdir(state)  # on a new disk there is none yet
     lock = world.disk.lock(state / "playd.lock", f"pid {world.process.pid} restores {folder.name}\n")
     try:
@@ -93,30 +95,23 @@ def restore_backup(options: BackupOptions, world: World | None = None, ask: Call
         if not _agreed(world, options, phrase, ask):
             return PHRASE_NEEDED
         done = restore(world.disk, state, folder, world.clock.wall_ms())
-        run_loop(lambda given: _record(given, loaded, done.manifest.name), world)
+        damage = run_loop(lambda given: record_offline(given, loaded, "backup.restored", {"backup": manifest.name}), world)
     except OSError as error:
         raise RecordError(f"{state}: the restore stopped half way: {error}; give the same command again") from error
     finally:
         lock.release()
     if options.as_json:
-        print(json_text({"id": manifest.name, "copies": [str(copy) for copy in done.copies]}))
+        print(json_text({"id": manifest.name, "copies": [str(copy) for copy in done.copies], "journal_damage": damage or None}))
     else:
         print(
             f"{state} is as it was at {manifest.name}; what was there is kept: {', '.join(map(str, done.copies)) or 'nothing'}"
         )
+        if damage:
+            print(f"the journal, which is never put back, is damaged and goes on in a new file: {damage}")
         if done.older:
             print("its ledger was written by an older program: `playd migrate` first")
         print("start the daemon: it comes up halted. Then `playctl reconcile` until it says match, remove the file")
         print(f"{state / 'HALT'}, and `playctl resume all --reason …`")
-    return 0
-
-
-async def _record(world: World, loaded: Loaded, name: str) -> int:
-    """The restore in the journal, which goes on behind its own end."""
-    opened = open_journal(world, loaded.locations.state_dir / "journal", loaded.settings.journal, version=__version__)
-    async with opened as (journal, _):
-        journal.append("backup.restored", {"backup": name}, actor=f"uid:{world.process.uid}()")
-        await journal.synced()
     return 0
 
 

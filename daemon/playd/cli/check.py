@@ -9,6 +9,7 @@ from playd.cli.watchers import ways_of
 from playd.control.render import json_text, render_pairs
 from playd.core.errors import CredentialError, PlayError, SettingsError
 from playd.core.modes import Environment
+from playd.ops.ownership import exposed
 from playd.orders.budget import AddressBudget
 from playd.settings import Loaded, load
 from playd.supervisor.plays import find_play, read_play
@@ -54,14 +55,10 @@ def _settings(loaded: Loaded) -> list[Result]:
 
 def _directories(world: World, loaded: Loaded) -> list[Result]:
     state = loaded.locations.state_dir
-    if not world.disk.exists(state):
-        return [Result("state directory", True, f"{state} will be created")]
-    stat = world.disk.stat(state)
-    if stat.mode & 0o022:
-        return [Result("state directory", False, f"{state}: others can write there; chmod 700 {state}", EXIT_CREDENTIAL)]
-    if stat.uid not in (world.process.uid, 0):
-        return [Result("state directory", False, f"{state} belongs to uid {stat.uid}", EXIT_CREDENTIAL)]
-    return [Result("state directory", True, str(state))]
+    if faults := [*exposed(world, loaded)]:
+        return [Result("directories", False, str(each), EXIT_CREDENTIAL) for each in faults]
+    there = world.disk.exists(state)
+    return [Result("state directory", True, str(state) if there else f"{state} will be created")]
 
 
 def _ways(world: World, loaded: Loaded) -> list[Result]:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
 
-from playd.cli.venue_accounts import has_key
 from playd.core.errors import PlayError
 from playd.settings import Settings
 from playd.supervisor.enrol import Wish, enrol, own_account
@@ -39,7 +38,7 @@ class Roster:
         for name, declared in settings.instances.items():
             play = str(config_dir / declared.play)
             account = settings.accounts.get(declared.account)
-            common = declared.account if account is not None and has_key(account) else ""
+            common = declared.account if account is not None and account.has_key else ""
             own = declared.risk.model_dump_json(exclude_unset=True)
             capital = "" if declared.capital_usd is None else format(declared.capital_usd, "f")
             wish = Wish(

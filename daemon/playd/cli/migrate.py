@@ -13,18 +13,16 @@ from pathlib import PurePath
 from typing import Final
 
 from playd import __version__
+from playd.cli.offline_record import record_offline
 from playd.control.render import json_text
+from playd.core.canonical import Json
 from playd.core.errors import PlaydError, SettingsError, StateError
 from playd.ops.backup import FOLDER, LEDGER, make_backup
-from playd.ops.chain_watch import missing_tail
-from playd.ops.journal import open_journal
 from playd.orders.fold import fold
-from playd.orders.halts import ALL, Halts, Level
-from playd.orders.ledger import Ledger
 from playd.orders.migration import bring_up, missing, readable
 from playd.orders.rows import execution_row
 from playd.orders.schema import SCHEMA_VERSION
-from playd.settings import Loaded, load
+from playd.settings import load
 from playd.world.ports import World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
@@ -67,7 +65,8 @@ def migrate(options: MigrateOptions, world: World | None = None) -> int:
         if steps and not options.dry_run:
             backup = make_backup(world.disk, state, world.clock.wall_ms(), __version__).name
             _bring_up(world, state, backup)
-            run_loop(lambda given: _record(given, loaded, steps, backup), world)
+            data: dict[str, Json] = {"steps": len(steps), "backup": backup}
+            run_loop(lambda given: record_offline(given, loaded, "daemon.migrated", data), world)
     finally:
         lock.release()
     if options.as_json:
@@ -124,20 +123,3 @@ def _wrong_shares(connection: sqlite3.Connection) -> list[str]:
             if Decimal(row[name]) != getattr(folded, name):
                 found.append(f"{' '.join(map(str, whose))}: {name} {row[name]}, executions say {getattr(folded, name)}")
     return found
-
-
-async def _record(world: World, loaded: Loaded, steps: list[str], backup: str) -> int:
-    """The migration in the journal, which goes on behind its own end; one that is damaged halts, as at a start."""
-    state = loaded.locations.state_dir
-    ledger = Ledger.open(world.disk, world.clock, state / LEDGER)
-    try:
-        opened = open_journal(world, state / "journal", loaded.settings.journal, version=__version__)
-        async with opened as (journal, damage):
-            if damage := damage or missing_tail(ledger, journal.begun_behind):
-                halts = Halts(ledger, world.disk, world.clock, journal, state)
-                halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", damage)
-            journal.append("daemon.migrated", {"steps": len(steps), "backup": backup}, actor=f"uid:{world.process.uid}()")
-            await journal.synced()
-    finally:
-        ledger.close()
-    return 0

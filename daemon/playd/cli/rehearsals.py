@@ -1,5 +1,5 @@
 """
-Machine code for every Play of this daemon, loaded before the first connection is made, and compiled first where need be.
+Machine code for every Play of this daemon, loaded before anything trades, and compiled first where need be.
 
 A first compilation takes seconds and holds the event loop, and its memory is never given back; so a child process does it.
 """

@@ -13,17 +13,17 @@ from playd.core.errors import CredentialError, PlaydError, RecordError, StateErr
 from playd.ops.ballast import Ballast
 from playd.ops.chain_watch import missing_tail
 from playd.ops.journal import Journal, open_journal
+from playd.ops.ownership import close_if_unused, exposed
 from playd.orders.halts import ALL, Halts, Level
-from playd.orders.ledger import Ledger
 from playd.orders.kill_file import KILL_FILE, write_kill_file
+from playd.orders.ledger import Ledger
 from playd.orders.migration import OlderState
 from playd.settings import Loaded
-from playd.world.ports import World
 from playd.supervisor.edge import first_of
+from playd.world.ports import World
 from playd.world.quarantine import set_aside
 
 DIRECTORIES: Final = ("instances", "journal", "exchange")
-OTHERS_MAY: Final = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Records:
 
 def make_directories(world: World, loaded: Loaded) -> None:
     """
-    Create the state and run directories and see that we can write there, and nobody else.
+    Create the state and run directories, see that we can write there, and that nobody else gets at them or at the settings.
 
     A full disk gets the room of the ballast. Raises `CredentialError` (77) with the command that repairs it, `RecordError`
     (74) when the disk itself refuses: a later start may find it mended.
@@ -53,14 +53,12 @@ def make_directories(world: World, loaded: Loaded) -> None:
         except OSError as error:
             if not (is_full(error) and Ballast(world.disk, state).release()):
                 raise _cannot_write(state, error) from error
-    stat = world.disk.stat(state)
-    if stat.mode & 0o022:
-        raise CredentialError(f"{state} has mode {stat.mode & 0o777:03o}: others can write there; chmod 700 {state}")
-    if stat.uid not in (world.process.uid, 0):
-        raise CredentialError(f"{state} belongs to uid {stat.uid}; chown it to uid {world.process.uid}")
+    for fault in exposed(world, loaded):
+        raise CredentialError(str(fault))
 
 
 def _make(world: World, state: PurePath, run: PurePath) -> None:
+    close_if_unused(world, state)
     for path in (state, *(state / name for name in DIRECTORIES), run):
         world.disk.mkdir(path)
     probe = state / ".writable"
@@ -101,16 +99,18 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
                 extra = loaded.settings.halt.extra_file
                 halts = Halts(ledger, world.disk, world.clock, journal, state, extra, ballast.release)
                 if damage := damage or missing_tail(ledger, journal.begun_behind):
+                    halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", damage)
+                yield Records(ledger, journal, halts, ballast)
         except BaseException as error:
             if (lost := first_of(error, RecordError)) is not None:
                 _leave_halt(world, state, ballast, lost)
             raise
-                    halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", damage)
-                yield Records(ledger, journal, halts, ballast)
         finally:
             ledger.close()
     finally:
         lock.release()
+
+
 def _leave_halt(world: World, state: PurePath, ballast: Ballast, lost: RecordError) -> None:
     """What could not be recorded ends the daemon; whoever starts it again finds everything halted until a person has looked."""
     write_kill_file(
@@ -122,8 +122,6 @@ def _leave_halt(world: World, state: PurePath, ballast: Ballast, lost: RecordErr
         time_ms=world.clock.wall_ms(),
         make_room=ballast.release,
     )
-
-
 
 
 def _open_ledger(world: World, state: PurePath, ballast: Ballast) -> Ledger:

@@ -18,6 +18,7 @@ from typing import Final
 from playd.core.errors import PlaydError
 from playd.ops.backup import backups
 from playd.ops.ballast import Ballast
+from playd.ops.ownership import OTHERS, exposed
 from playd.ops.state_files import look
 from playd.orders.migration import missing
 from playd.settings import Loaded
@@ -134,7 +135,8 @@ def _ballast(patient: Patient) -> Check:
 
 
 def _modes(patient: Patient) -> Check:
-    wrong = [f"{path} has mode {mode:03o}" for path, mode in _too_open(patient)]
+    wrong = [*(f"{each.path} {each.text}" for each in exposed(patient.world, patient.loaded))]
+    wrong += [f"{path} has mode {mode:03o}" for path, mode in _too_open(patient)]
     missing_ones = [str(path) for path in _directories(patient) if not patient.world.disk.exists(path)]
     found = [*wrong, *(f"{path} is missing" for path in missing_ones)]
     return judged("modes", not found, "; ".join(found) or "state and secrets are the daemon's alone", "playd doctor --fix")
@@ -146,11 +148,10 @@ def _directories(patient: Patient) -> Iterator[PurePath]:
 
 
 def _too_open(patient: Patient) -> Iterator[tuple[PurePath, int]]:
-    """Directories and files that others may read or write and must not."""
-    disk, places = patient.world.disk, patient.loaded.locations
-    for path in (places.state_dir, places.state_dir / LEDGER):
-        if disk.exists(path) and (mode := disk.stat(path).mode) & 0o022:
-            yield path, mode & 0o777
+    """Files that others may read or write and must not."""
+    disk, ledger = patient.world.disk, patient.loaded.locations.state_dir / LEDGER
+    if disk.exists(ledger) and (mode := disk.stat(ledger).mode) & OTHERS:
+        yield ledger, mode & 0o777
     for account in patient.loaded.settings.accounts.values():
         secret = account.credential_file
         if secret is not None and disk.exists(secret) and (mode := disk.stat(secret).mode) & 0o077:
@@ -280,9 +281,11 @@ def acts(patient: Patient) -> list[Act]:
     """What `--fix` does, in order. Nothing is done here."""
     disk, places = patient.world.disk, patient.loaded.locations
     found = [Act(f"make {path}", partial(disk.mkdir, path)) for path in _directories(patient) if not disk.exists(path)]
+    for each in exposed(patient.world, patient.loaded):
+        if each.mode is not None:
+            found.append(Act(f"{each.command} (it {each.text})", partial(disk.chmod, each.path, each.mode)))
     for path, mode in _too_open(patient):
-        wanted = 0o700 if disk.stat(path).is_dir else 0o600
-        found.append(Act(f"chmod {wanted:03o} {path} (it has {mode:03o})", partial(disk.chmod, path, wanted)))
+        found.append(Act(f"chmod 600 {path} (it has {mode:03o})", partial(disk.chmod, path, 0o600)))
     if patient.cache_dir and disk.exists(PurePath(patient.cache_dir).parent):
         older = _older_caches(patient)
         found += [Act(f"remove {path}, compiled by an older version", partial(disk.remove_tree, path)) for path in older]

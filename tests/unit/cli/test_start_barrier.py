@@ -5,13 +5,14 @@ from pathlib import PurePath
 
 import pytest
 
-from playd.cli.start_barrier import make_directories
+from playd.cli.start_barrier import make_directories, open_records
 from playd.core.errors import CredentialError, PlaydError, RecordError
 from playd.ops.ballast import NAME
+from playd.orders.halts import ALL, Level
 from playd.settings import load
 from playd.world.virtual import virtual_world
 
-STATE = PurePath("/state")
+STATE, CONFIG = PurePath("/state"), PurePath("/config")
 
 
 def test_a_full_disk_gives_up_the_ballast_and_the_start_goes_on() -> None:
@@ -39,3 +40,49 @@ def test_a_disk_that_refuses_is_74_and_a_person_is_77(number: int, kind: type[Pl
     with pytest.raises(kind) as caught:
         make_directories(world, loaded)
     assert caught.value.exit_code == exit_code
+
+
+@pytest.mark.anyio
+async def test_what_cannot_be_recorded_leaves_everything_halted_for_the_next_start() -> None:
+    world = virtual_world()
+    make_directories(world, loaded := load(world))
+    with pytest.raises(ExceptionGroup):
+        async with open_records(world, loaded):
+            raise ExceptionGroup("tasks", [RecordError("ledger.sqlite: disk I/O error")])
+    async with open_records(world, loaded) as records:
+        (halt,) = records.halts.in_force(ALL)
+    assert (halt.level, halt.code) == (Level.HALT, "KILL_FILE")
+    assert b"disk I/O error" in world.disk.read_bytes(STATE / "HALT")
+
+
+def test_a_directory_that_no_daemon_has_used_becomes_ours_alone() -> None:
+    world = virtual_world()
+    world.disk.mkdir(STATE, mode=0o755)
+    world.disk.write_replace(STATE / "README.md", b"what is in here", keep_previous=False)
+    make_directories(world, load(world))
+    assert world.disk.stat(STATE).mode == 0o700
+
+
+def test_state_that_others_may_read_and_a_directory_of_others_files_are_refused_with_the_command_that_mends_it() -> None:
+    world = virtual_world()
+    make_directories(world, load(world))
+    world.disk.chmod(STATE, 0o755)
+    with pytest.raises(CredentialError, match="chmod 700 /state") as caught:
+        make_directories(world, load(world))
+    assert caught.value.exit_code == 77
+    shared = virtual_world()
+    shared.disk.mkdir(STATE, mode=0o755)
+    shared.disk.write_replace(STATE / "letter.txt", b"of somebody else", keep_previous=False)
+    with pytest.raises(CredentialError, match="has mode 755"):
+        make_directories(shared, load(shared))
+
+
+@pytest.mark.parametrize("path", [CONFIG, CONFIG / "playd.toml", CONFIG / "conf.d"])
+def test_settings_that_anybody_may_change_are_refused(path: PurePath) -> None:
+    world = virtual_world()
+    world.disk.mkdir(CONFIG / "conf.d", mode=0o755)
+    world.disk.write_replace(CONFIG / "playd.toml", b"", keep_previous=False, mode=0o644)
+    make_directories(world, load(world))
+    world.disk.chmod(path, 0o777)
+    with pytest.raises(CredentialError, match=f"chmod o-w {path}$"):
+        make_directories(world, load(world))

@@ -1,5 +1,6 @@
 """A backup is one consistent moment, says what is wrong with it, and goes back only whole and only into an unused directory."""
 
+import contextlib
 import errno
 import shutil
 import sqlite3
@@ -131,6 +132,30 @@ def test_a_restore_needs_the_phrase_and_an_idle_directory(state: Path, capsys: p
     assert restore_backup(BackupOptions(str(state), str(config), made.name, f"RESTORE {made.name}")) == 0
     assert "backup.restored" in "".join(path.read_text() for path in (state / "journal").iterdir())
     shutil.rmtree(state / FOLDER)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_restore_says_what_is_damaged_in_the_journal_and_halts_for_it(
+    state: Path, older: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened(state).close()
+    if older:
+        with contextlib.closing(sqlite3.connect(state / "ledger.sqlite")) as connection:
+            connection.execute("ALTER TABLE halts DROP COLUMN evidence")
+    made = make_backup(RealDisk(), PurePath(state), NOON_MS, "1")
+    config = state / "none"
+    config.mkdir()
+    (config / "playd.toml").write_text("")
+    (state / "journal").mkdir()
+    (state / "journal" / "2024-01-31.jsonl").write_text("no record\n")
+    assert restore_backup(BackupOptions(str(state), str(config), made.name, f"RESTORE {made.name}")) == 0
+    damage = "2024-01-31.jsonl:1"
+    assert damage in capsys.readouterr().out
+    if older:
+        assert damage in (state / "HALT").read_text()
+    else:
+        halts = Halts(opened(state), RealDisk(), ManualClock(), MemoryJournal(), PurePath(state))
+        assert any(halt.code == "JOURNAL_BROKEN" and damage in halt.text for halt in halts.in_force("all"))
 
 
 def test_a_backup_that_would_take_the_room_of_trading_is_not_made(state: Path) -> None:
