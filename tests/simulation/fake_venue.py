@@ -62,7 +62,10 @@ class _Position:
 
 
 class FakeVenue:
-    """One account. Market orders fill at once at `price`, unless `resting` holds them until `fill_resting`."""
+    """
+    One account. Orders fill at once at `price`, unless `resting` holds them until `fill_resting`; limits that only reduce
+    always rest.
+    """
 
     def __init__(self, clock: Clock, script: Script | None = None) -> None:
         self.clock = clock
@@ -165,12 +168,14 @@ class FakeVenue:
                 self._fill(order)
 
     def fill_part(self, qty: Decimal) -> None:
-        """A part of the resting order is executed; the rest goes on working."""
-        order = next(order for order in self.orders.values() if order.status == "New")
+        """A part of the resting entry is executed; what is left of it goes on working."""
+        order = next(order for order in self.orders.values() if order.status in WORKING[:2] and not order.reduce_only)
         self._execute(order.symbol, order.side, qty, self.price, order.link_id, order.venue_order_id, "", ZERO)
         self._move(order.symbol, qty if order.side is Side.BUY else -qty, self.price)
         self.book[order.symbol].stop = order.stop
-        self._report(replace(order, status="PartiallyFilled", cum_qty=qty, avg_price=self.price))
+        done = order.cum_qty + qty
+        status = "Filled" if done == order.qty else "PartiallyFilled"
+        self._report(replace(order, status=status, cum_qty=done, avg_price=self.price))
         self._attach_stop(order.symbol, parent=order.link_id)
         self._tell_position(order.symbol)
 
@@ -340,7 +345,7 @@ class FakeVenue:
             updated_ms=self.clock.wall_ms(),
         )
         self._report(order)
-        if not self.resting:
+        if not (self.resting or (order.reduce_only and order.order_type == "Limit")):
             self._fill(order)
         return 0
 
@@ -369,6 +374,7 @@ class FakeVenue:
         closed = qty if order.reduce_only else ZERO
         self._execute(order.symbol, order.side, qty, self.price, order.link_id, order.venue_order_id, "", closed)
         status = "Filled" if qty == order.qty else "Cancelled"
+        self.orders[order.venue_order_id] = replace(order, status=status)  # what the position loses is not cut off it once more
         self._move(order.symbol, signed, self.price)
         position = self.book[order.symbol]
         if not order.reduce_only:
@@ -428,6 +434,7 @@ class FakeVenue:
         if position.signed == 0:
             position.stop = position.target = ZERO
             self._gone(position.stop_order_id)
+        self._cut_targets(symbol)
 
     def _attach_stop(self, symbol: str, parent: str) -> None:
         position = self.book[symbol]
@@ -438,6 +445,16 @@ class FakeVenue:
         position.stop_order_id = f"s-{self._ids}"
         order = stop_row(position.stop_order_id, symbol, position.signed, position.stop, parent, self.clock.wall_ms())
         self._report(order)
+
+    def _cut_targets(self, symbol: str) -> None:
+        """Limits that only reduce are never more than the position; without one they end."""
+        held = abs(self.signed(symbol))
+        for order in [*self.orders.values()]:
+            if order.symbol == symbol and order.reduce_only and order.order_type == "Limit" and order.status == "New":
+                if held == 0:
+                    self._report(replace(order, status="Cancelled", cancel_type="CancelByReduceOnly"))
+                elif order.qty > held:
+                    self._report(replace(order, qty=held))
 
     def _gone(self, order_id: str) -> None:
         order = self.orders.get(order_id)

@@ -133,7 +133,7 @@ class Account:
         self.stops = Stops(self.desk, self.gateway)
         self._withdrawals = Withdrawals(self.desk, self.resolver)
         self.cancels = Cancels(self.desk, self.gateway, self._withdrawals)
-        self.targets = Targets(self.desk, self.gateway, self._withdrawals)
+        self.targets = Targets(self.desk, self.gateway, self.resolver, self._withdrawals)
         self.protection = Protection(self.desk, self.exits, self.catch_up)
         self.breakers = BreakerWatch(self.desk, self.protection)
         self.books = Books(self.desk, self.catch_up)

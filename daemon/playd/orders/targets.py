@@ -19,7 +19,8 @@ from playd.orders.exits import FROZEN
 from playd.orders.gateway import CREATE, Gateway, Instance, Verdict
 from playd.orders.halts import Level, scopes_of, symbol_scope
 from playd.orders.order_book import IntentRow
-from playd.orders.room import held_by, is_shared
+from playd.orders.resolver import Resolver
+from playd.orders.room import held_by, is_shared, may_repeat
 from playd.orders.rows import OrderRow
 from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority
@@ -58,9 +59,10 @@ class _Kept:
 class Targets:
     """Places and keeps the resting targets of one account."""
 
-    def __init__(self, desk: Desk, gateway: Gateway, withdrawals: Withdrawals) -> None:
+    def __init__(self, desk: Desk, gateway: Gateway, resolver: Resolver, withdrawals: Withdrawals) -> None:
         self._desk = desk
         self._gateway = gateway
+        self._resolver = resolver
         self._withdrawals = withdrawals
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._wake = anyio.Event()
@@ -162,7 +164,10 @@ class Targets:
             if self._is_too_much(owner, symbol, rows, held):
                 unwanted = rows
             await self._take_back(kept, unwanted)
-            if wanted is None or unwanted or any(row.state is OrderState.UNKNOWN for row in rows):
+            if wanted is None or unwanted:
+                return
+            if in_doubt := [row for row in rows if row.state is OrderState.UNKNOWN]:
+                await self._repeat(kept, in_doubt[0])
                 return
             missing = held - sum((row.open_qty for row in rows), _ZERO)
             if missing > 0 and self._desk.clock.mono_s() >= kept.not_before_s:
@@ -196,6 +201,20 @@ class Targets:
         fresh = [row for row in rows if row.link_id not in kept.judged]
         kept.judged.update(row.link_id for row in fresh)
         await self._withdrawals.ask(fresh)
+
+    async def _repeat(self, kept: _Kept, row: OrderRow) -> None:
+        """Look one in doubt up, and send the same bytes again where the venue does not know it: it takes them once."""
+        desk = self._desk
+        if desk.clock.mono_s() < kept.not_before_s:
+            return
+        kept.not_before_s = desk.clock.mono_s() + _AGAIN_S[0]
+        if await self._resolver.look_up(row) is not False or not may_repeat(desk, row):
+            return
+        await desk.budget.take(CREATE, Priority.EXIT)
+        row = desk.book.need(row.link_id)
+        if row.state is OrderState.UNKNOWN and self._still_held(row) and not desk.frozen(row.symbol, row.owner):
+            with anyio.CancelScope(shield=True):
+                await self._gateway.send(row, IntentClass.EXIT, lambda: self._still_held(row))
 
     async def _place(self, intent: IntentRow, price: Decimal) -> None:
         desk = self._desk

@@ -1,0 +1,246 @@
+"""A target that rests is there once, as large as the share, through lost replies, hands, exits, deaths; the stop stays."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from playd.core.orders import Action, Intent, IntentClass, OrderState, Side, VenueOrder
+from playd.orders.fills import FillEvent
+from playd.orders.instance_port import InstancePort
+from playd.orders.panic import PanicScope
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
+from tests.simulation.venue_script import EventFault, WriteFault
+from tests.virtual_time import in_virtual_time
+
+PRICE = Decimal("51000.0")
+
+
+def target(price: Decimal = PRICE, qty: str = "0.010", cause: str = "one") -> Intent:
+    return replace(
+        leave(0, qty=qty),
+        cause=f"target:{cause}:{price}:{qty}",
+        action=Action.TARGET,
+        target=price,
+        price=price,
+        order_type="Limit",
+        time_in_force="GTC",
+        reason="tp",
+    )
+
+
+async def holding(life: OrderWorld, qty: str = "0.010") -> InstancePort:
+    """An instance that has just bought."""
+    port = await life.register()
+    assert (await port.submit(entry(qty=qty), READY)).code == "SENT"
+    await anyio.sleep(0.1)
+    return port
+
+
+def working(life: OrderWorld) -> list[VenueOrder]:
+    """Limits that rest at the venue."""
+    return [order for order in life.venue.orders.values() if order.status == "New" and order.order_type == "Limit"]
+
+
+def resting(life: OrderWorld) -> list[tuple[Decimal, Decimal]]:
+    return [(order.price, order.qty) for order in working(life)]
+
+
+def outcome(life: OrderWorld, intent: Intent) -> str:
+    stored = life.account.desk.book.intent(f"{UID}/{intent.cause}/{intent.action}/{intent.leg}")
+    assert stored is not None
+    return stored.outcome
+
+
+def fill_target(life: OrderWorld) -> None:
+    life.venue.price = PRICE
+    life.venue.fill_resting()
+
+
+def open_incidents(life: OrderWorld) -> list[str]:
+    return [incident.kind for incident in life.account.desk.incidents.open_ones()]
+
+
+@pytest.mark.parametrize("fault", [WriteFault.NONE, WriteFault.LOST_BEFORE, WriteFault.LOST_AFTER, WriteFault.THROTTLED])
+def test_the_target_rests_once_beside_the_stop_whatever_becomes_of_the_reply(fault: WriteFault) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            life.venue.script.writes = [fault]
+            life.venue.script.events = [EventFault.LOST] * (fault is not WriteFault.NONE)
+            assert (await port.submit(target())).code == "SENT"
+            await anyio.sleep(10.0)
+            assert resting(life) == [(PRICE, Decimal("0.010"))]
+            assert life.venue.stop_of() == entry().stop
+
+            fill_target(life)
+            await anyio.sleep(1.0)
+            assert [(each.action, each.reason) for each in taken(port) if isinstance(each, FillEvent)][1:] == [
+                (Action.TARGET, "tp")
+            ]
+            assert not life.venue.signed()
+            assert not port.position().position.signed_qty
+            assert outcome(life, target()) == "flat"
+            assert len([order for order in life.venue.effects if order.order_type == "Limit"]) == 1
+            assert open_incidents(life) == []
+
+    in_virtual_time(body)
+
+
+def test_a_target_that_a_hand_cancels_is_put_back_and_told() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            await port.submit(target())
+            life.venue._take_back(working(life)[0].link_id, "")
+            await anyio.sleep(1.0)
+            assert (resting(life), open_incidents(life)) == ([], ["TARGET_LOST"])
+            await anyio.sleep(3.0)
+            assert (resting(life), open_incidents(life)) == ([(PRICE, Decimal("0.010"))], [])
+
+    in_virtual_time(body)
+
+
+def test_a_target_that_a_person_takes_back_stays_away() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            await port.submit(target())
+            row = next(row for row in life.account.desk.book.live(SYMBOL) if row.action is Action.TARGET)
+            assert (await life.account.cancel_order(row, 5.0)).state is OrderState.CANCELLED
+            assert (await port.submit(target())).code == "SENT"  # asked for once more after a restart
+            await anyio.sleep(100.0)
+            assert (resting(life), open_incidents(life), outcome(life, target())) == ([], [], "withdrawn")
+            assert life.venue.stop_of() == entry().stop
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("fault", [WriteFault.NONE, WriteFault.LOST_BEFORE])
+def test_the_target_makes_way_before_all_of_the_share_is_closed(fault: WriteFault) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            await port.submit(target())
+            life.venue.script.cancels = [fault]
+            gone_first: list[bool] = []
+            life.venue.before_place = lambda _order: gone_first.append(not working(life))
+            life.venue.resting = True  # the exit waits for the next open
+            await port.submit(leave())
+            await anyio.sleep(20.0)
+            assert gone_first == [fault is WriteFault.NONE]  # it waits for half a second and no longer
+            assert working(life) == []  # nor does it come back while the exit works
+            life.venue.fill_resting()
+            await anyio.sleep(1.0)
+            assert not life.venue.signed()
+            assert (outcome(life, target()), outcome(life, leave())) == ("flat", "filled")
+
+    in_virtual_time(body)
+
+
+def test_an_exit_of_a_part_leaves_the_rest_its_target() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            await port.submit(target())
+            await port.submit(leave(qty="0.004"))
+            await anyio.sleep(5.0)
+            assert resting(life) == [(PRICE, Decimal("0.006"))]
+            fill_target(life)
+            await anyio.sleep(1.0)
+            row = life.account.desk.book.of_intent(f"{UID}/{target().cause}/target/0")[0]
+            assert (row.state, row.qty, row.cum_qty) == (OrderState.FILLED, Decimal("0.006"), Decimal("0.006"))
+            assert not life.venue.signed()
+            assert open_incidents(life) == []
+
+    in_virtual_time(body)
+
+
+def test_more_of_the_share_and_another_price_have_what_is_missing_and_nothing_twice() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            life.venue.resting = True
+            port = await holding(life, "0.015")
+            life.venue.fill_part(Decimal("0.010"))
+            await anyio.sleep(0.1)
+            await port.submit(target(qty="0.010"))
+            life.venue.fill_part(Decimal("0.005"))
+            await anyio.sleep(0.1)
+            await port.submit(target(qty="0.015"))
+            assert sorted(resting(life)) == [(PRICE, Decimal("0.005")), (PRICE, Decimal("0.010"))]
+            await port.submit(target(PRICE + 10, qty="0.015"))
+            await anyio.sleep(3.0)
+            assert resting(life) == [(PRICE + 10, Decimal("0.015"))]
+            assert outcome(life, target(qty="0.015")) == "replaced"
+
+    in_virtual_time(body)
+
+
+def test_a_death_with_the_target_in_doubt_leaves_one_target() -> None:
+    async def body() -> None:
+        first = build()
+        async with first.running():
+            port = await holding(first)
+            first.venue.script.writes = [WriteFault.LOST_BEFORE]
+            await port.submit(target())
+        second = first.crash()
+        assert resting(second) == []
+        async with second.running():
+            await anyio.sleep(5.0)
+            assert resting(second) == [(PRICE, Decimal("0.010"))]
+            second.venue.hit_stop()
+            await anyio.sleep(5.0)
+            assert (resting(second), outcome(second, target())) == ([], "flat")
+
+    in_virtual_time(body)
+
+
+def test_a_panic_takes_the_target_along() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            await port.submit(target())
+            report = await life.account.panic(PanicScope(), actor="test", reason="test")
+            await anyio.sleep(5.0)
+            assert (report.exit_code, resting(life)) == (0, [])
+            assert not life.venue.signed()
+
+    in_virtual_time(body)
+
+
+def test_a_target_of_ours_never_closes_what_somebody_else_holds() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            await port.submit(target())
+            life.venue.open_foreign(Decimal("0.010"))
+            await anyio.sleep(1.0)
+            await port.submit(leave(qty="0.004"))
+            await anyio.sleep(5.0)
+            # The venue holds 0.016 and would have left the target as it was: ours is 0.006 of it.
+            assert resting(life) == [(PRICE, Decimal("0.006"))]
+
+    in_virtual_time(body)
+
+
+def test_without_a_position_nothing_rests() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(target())).code == "FLAT"
+            assert life.venue.placed == []
+            assert target().intent_class is IntentClass.EXIT
+            assert target().side is Side.SELL
+
+    in_virtual_time(body)
