@@ -74,11 +74,12 @@ actions:
       - {when: ["fast", cross_below, "slow"], emit: [exit_long, entry_short]}
 risk: {stop_loss_pct: 3, take_profit_pct: 6, max_position_pct: 20}
 """,
-    "levels from the fill, some beyond the market at once": CROSS
+    "levels from the fill, some beyond the market at once, targets that rest": CROSS
     + """
 risk_model:
   stop_loss: {type: atr_multiple, value: 0.35, atr_feature_id: atr}
-  take_profit: {type: rr_ratio, value: 2}
+  take_profit: {type: rr_ratio, value: 0.5}
+  tp_order_type: Limit
   anchor: fill
   sizing: {model: percent_equity, value: 20}
 """,
@@ -93,14 +94,15 @@ risk_model:
   sizing: {model: percent_equity, value: 20}
 entry: {order_type: LIMIT, limit_offset_pct: 0.02, expire_after_bars: 5}
 """,
-    "looked at every minute inside the bar, limits that rest with levels from the fill": """
+    "looked at every minute, limits that rest with levels from the fill": """
 actions:
   entry_long: {all: [["last_price", cross_above, "fast"]]}
   entry_short: {all: [["rsi", "<", 45]]}
   exit_long: {all: [{holds_for: {bars: 4, expr: [["last_price", "<", "slow"]]}}], metadata: {at: {feature_id: last_price}}}
 risk_model:
   stop_loss: {type: atr_multiple, value: 0.5, atr_feature_id: atr}
-  take_profit: {type: rr_ratio, value: 1}
+  take_profit: {type: rr_ratio, value: 0.6}
+  tp_order_type: Limit
   anchor: fill
   sizing: {model: percent_equity, value: 20}
 entry: {order_type: LIMIT, limit_offset_pct: 0.01, expire_after_bars: 2}

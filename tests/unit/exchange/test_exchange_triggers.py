@@ -259,3 +259,35 @@ def test_zero_removes_a_trailing_stop_and_the_same_again_changes_nothing() -> No
 
     assert (told(market, "TrailingStop"), market.position.trailing_id) == (["Untriggered", "Deactivated"], "")
     assert [order.stop_kind for order in market.account.orders.values()] == ["StopLoss"]
+
+
+# A limit that only reduces is met at an open as the language meets limit targets
+
+
+def target_waits(**stop: Any) -> Market:
+    """A long from 50,000 and, since the close, a limit at 50,200 to close it."""
+    market = holding(tpslMode="Full", **stop)
+    market.limit("Sell", "0.1", "50200", reduceOnly=True)
+    return market
+
+
+def test_an_open_beyond_a_limit_that_reduces_fills_it_there_as_a_maker() -> None:
+    market = target_waits()
+    market.open(50_300.0, 50_400.0, 50_250.0, 50_300.0)
+    (done,) = market.executions
+    assert (done["execPrice"], done["isMaker"], done["orderType"]) == ("50300.0", True, "Limit")
+
+
+@pytest.mark.parametrize(("low", "price", "kind"), [(49_700.0, "49800.0", "StopLoss"), (49_900.0, "50200.0", "UNKNOWN")])
+def test_an_open_at_its_price_leaves_it_behind_the_stop_of_the_candle(low: float, price: str, kind: str) -> None:
+    market = target_waits(stopLoss="49800")
+    market.minute(50_200.0, 50_250.0, low, 50_000.0)
+    (done,) = market.executions
+    assert (done["execPrice"], done["stopOrderType"], market.position.steps) == (price, kind, 0)
+
+
+def test_an_exit_at_the_market_goes_before_it_whichever_came_first() -> None:
+    market = target_waits()
+    market.order("Sell", "0.04", reduceOnly=True)
+    market.open(50_300.0, 50_400.0, 50_250.0, 50_300.0)
+    assert [(each["execQty"], each["isMaker"]) for each in market.executions] == [("0.040", False), ("0.060", True)]
