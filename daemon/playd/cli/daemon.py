@@ -42,6 +42,7 @@ from playd.core.modes import Environment
 from playd.market.feed import CandleFeed
 from playd.market.source import MarketChoice, open_feed
 from playd.market.synthetic import SyntheticFeed
+from playd.ops.log_file import LogFile
 from playd.ops.logs import configure_logs
 from playd.ops.meters import Meters
 from playd.ops.notify import ServiceManager
@@ -109,14 +110,22 @@ async def _main(world: World, options: RunOptions) -> int:
     faults = _faults(world, feed, options)
     loaded = _own_state_of(loaded, feed, options)
     make_directories(world, loaded)
-    configure_logs(world, loaded.settings.log, loaded.settings.daemon.log_level)
+    log_file = _log_file(world, loaded)
+    configure_logs(world, loaded.settings.log, loaded.settings.daemon.log_level, file=log_file)
     streams = StreamHub()
     tap = LogTap(lambda line: streams.publish("logs", line))
     tap.install()
     with world.process.signals() as signals:
         _log.info("daemon.starting", msg=__version__, state=str(loaded.locations.state_dir))
         async with open_records(world, loaded) as records:
-            return await _with_records(world, options, loaded, ways, feed, faults, records, streams, tap, signals)
+            return await _with_records(world, options, loaded, ways, feed, faults, records, streams, tap, log_file, signals)
+
+
+def _log_file(world: World, loaded: Loaded) -> LogFile | None:
+    """Where log lines are kept; a service manager keeps them itself."""
+    if world.env.get("NOTIFY_SOCKET"):
+        return None
+    return LogFile(world.disk, world.clock, loaded.locations.state_dir, loaded.settings.log)
 
 
 def _settings(world: World, options: RunOptions, before: Loaded | None = None) -> Loaded:
@@ -201,6 +210,7 @@ async def _with_records(
     records: Records,
     streams: StreamHub,
     tap: LogTap,
+    log_file: LogFile | None,
     signals: AsyncIterator[Signal],
 ) -> int:
     places, settings = loaded.locations, loaded.settings
@@ -246,7 +256,7 @@ async def _with_records(
             plan.instances_dir,
         )
         progress = Progress()
-        watchers = build_watchers(world, loaded, records, runtime, meters, limits, ways, places.state_dir)
+        watchers = build_watchers(world, loaded, records, runtime, meters, limits, ways, places.state_dir, log_file)
         link = GuardianLink(
             LinkParts(
                 world=world,

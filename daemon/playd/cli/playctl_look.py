@@ -10,7 +10,7 @@ import typer
 from playd import __version__
 from playd.cli.moments import moment_ms
 from playd.cli.options import Session, add
-from playd.cli.stale_view import stale_fills, stale_positions, stale_status
+from playd.cli.stale_view import stale_fills, stale_logs, stale_positions, stale_status
 from playd.control.client import Unreachable, connected
 from playd.control.log_lines import LineFilter, log_line
 from playd.control.protocol import GUARDIAN_SOCKET, JsonObject
@@ -260,15 +260,26 @@ async def logs(
         since_ms=moment_ms(since, "--since", now_ms) if middle_ms is None else middle_ms - AROUND_MS,
         until_ms=moment_ms(until, "--until", now_ms) if middle_ms is None else middle_ms + AROUND_MS,
     )
+    try:
+        await _log_lines(session, wanted, last, follow=follow, backwards=backwards)
+    except Unreachable as error:
+        if follow:
+            raise
+        return stale_logs(session, error, wanted, last, backwards=backwards)
+    return 0
+
+
+async def _log_lines(session: Session, wanted: LineFilter, last: int, *, follow: bool, backwards: bool) -> None:
+    """Print lines of the running daemon, and with `follow` those that come until it is gone. Raises `Unreachable`."""
     query = {**asdict(wanted), "limit": max(last, 1)}
     async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
         if follow:
-            await client.call("subscribe", {"topics": ["logs"], "instance": name})
+            await client.call("subscribe", {"topics": ["logs"], "instance": wanted.instance})
         lines = (await client.call("log.query", query))["data"] if last else []
         lines = lines[::-1] if backwards else lines
         if session.as_json and not follow:
             print(json_text(lines))
-            return 0
+            return
         for line in lines:
             _print_line(session, line)
         if follow:
@@ -277,7 +288,6 @@ async def logs(
                 if line.get("topic") == "dropped" or wanted.passes(line):
                     _print_line(session, line)
             raise Unreachable("the daemon closed the connection")
-    return 0
 
 
 def _print_line(session: Session, line: JsonObject) -> None:

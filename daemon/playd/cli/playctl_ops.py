@@ -165,7 +165,7 @@ async def incident_list(
     except Unreachable as error:
         return stale_incidents(session, error)
     session.show_rows(rows, INCIDENTS, empty="no incidents")
-    return EXIT_DEGRADED if any(row["severity"] == "critical" and row["state"] == "open" for row in rows) else 0
+    return EXIT_DEGRADED if any(row["severity"] == "critical" and row["state"] in ("open", "reopened") for row in rows) else 0
 
 
 async def incident_show(session: Session, name: IncidentArgument) -> int:

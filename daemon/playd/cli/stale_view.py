@@ -10,9 +10,11 @@ import orjson
 from playd.cli.options import Session
 from playd.control.client import Unreachable
 from playd.control.figures import figure, rfc3339
+from playd.control.log_lines import LineFilter, log_line
 from playd.control.protocol import JsonObject
 from playd.control.render import json_text
 from playd.control.tables import EVENTS, FILLS, INCIDENTS, LIST, POSITIONS, Column
+from playd.ops.log_file import log_files
 from playd.ops.segments import read_file, segment_names
 
 UNKNOWN: Final = "daemon not running"
@@ -63,11 +65,41 @@ def stale_events(session: Session, error: Unreachable, kind: str | None, last: i
     return error.exit_code
 
 
+def stale_logs(session: Session, error: Unreachable, wanted: LineFilter, last: int, *, backwards: bool) -> int:
+    """The newest kept log lines that are wanted."""
+    ledger, disk = _ledger(session), session.world.disk
+    files = list(log_files(disk, ledger.parent)) if ledger is not None else []
+    if not files:
+        raise error
+    found: list[JsonObject] = []
+    for path in files:
+        if len(found) >= last:
+            break
+        lines = disk.read_bytes(path).split(b"\n")
+        found += [line for raw in reversed(lines) if (line := _log_line(raw)) is not None and wanted.passes(line)]
+    shown = found[:last] if backwards else found[:last][::-1]
+    if session.as_json:
+        print(json_text({"daemon": None, "source": "log files", "rows": shown}))
+    else:
+        print(f"daemon not running, lines of {files[0]}")
+        print("\n".join(map(log_line, shown)))
+    return error.exit_code
+
+
+def _log_line(raw: bytes) -> JsonObject | None:
+    """A line of a log file; one that a crash cut off is left out."""
+    try:
+        line: JsonObject = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    return line
+
+
 def _incident(row: JsonObject) -> JsonObject:
     return {
         "id": str(row["id"]),
         "severity": row["severity"],
-        "state": "acked" if row["acked_ms"] else "open",
+        "state": "acked" if row["acked_ms"] else "open" if row["reopened_ms"] is None else "reopened",
         "scope": row["scope"],
         "kind": row["kind"],
         "age_s": None,

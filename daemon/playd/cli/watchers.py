@@ -21,6 +21,7 @@ from playd.ops.alerts import AlertDesk, Route
 from playd.ops.backup_clock import BackupClock
 from playd.ops.chain_watch import ChainWatch
 from playd.ops.free_space import FreeSpace
+from playd.ops.log_file import LogFile
 from playd.ops.loop_watch import LoopWatch
 from playd.ops.meters import Meters
 from playd.ops.orders_of_day import OrdersOfDay
@@ -85,6 +86,7 @@ def build_watchers(
     limits: "Limits",
     ways: Ways,
     state_dir: PurePath,
+    log_file: LogFile | None,
 ) -> Watchers:
     """Everything built, nothing running."""
     settings = loaded.settings
@@ -132,6 +134,7 @@ def build_watchers(
         venue_times=runtime.venue_times,
         limits=limits.rows,
         requests_waiting=lambda: limits.address.waiting,
+        log_file=log_file,
         public_streams=lambda: {str(name): universe.hub.connected for name, universe in runtime.universes.items()},
     )
     upkeep = Upkeep(records.ledger, world.disk, world.clock, state_dir / "archive", settings.ledger.keep_days)

@@ -171,7 +171,7 @@ def _watches(daemon: Daemon) -> Iterator[Value]:
     found = ops.incidents.open_ones()
     for severity in ("warning", "critical"):
         yield "incidents_open", (severity,), float(sum(each.severity == severity for each in found))
-    unseen_ms = min((each.opened_ms for each in found if each.severity == "critical" and each.acked_ms is None), default=now_ms)
+    unseen_ms = min((each.since_ms for each in found if each.severity == "critical" and each.acked_ms is None), default=now_ms)
     yield "incident_unacked_oldest_seconds", (), max(0.0, (now_ms - unseen_ms) / 1000)
     pending = ops.alerts.rows.pending()
     for route in ops.alerts.routes:

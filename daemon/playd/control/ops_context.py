@@ -10,6 +10,7 @@ from playd.ops.chain_watch import ChainWatch
 from playd.ops.clock_watch import VenueTime
 from playd.ops.free_space import FreeSpace
 from playd.ops.journal import Journal
+from playd.ops.log_file import LogFile
 from playd.ops.loop_watch import LoopWatch
 from playd.ops.meters import Meters
 from playd.ops.recon_history import ReconHistory
@@ -26,7 +27,8 @@ class OpsParts:
     The parts that methods and metrics look at. A reload replaces `loaded` whole and says in `waiting` what it did not take.
 
     `limits` gives every line of the rate budget, `requests_waiting` how many requests wait for their turn, `public_streams`
-    whether the market stream of each environment is up; `venue_times` are the clocks that are compared with ours.
+    whether the market stream of each environment is up; `venue_times` are the clocks that are compared with ours. `log_file` is
+    None where a service manager keeps the log.
     """
 
     world: World
@@ -46,4 +48,5 @@ class OpsParts:
     limits: Callable[[], list[LimitRow]]
     requests_waiting: Callable[[], int]
     public_streams: Callable[[], dict[str, bool]]
+    log_file: LogFile | None = None
     waiting: dict[str, object] = field(default_factory=dict)

@@ -159,6 +159,7 @@ def _incident_row(daemon: Daemon, each: Incident) -> JsonObject:
         "kind": each.kind,
         "text": each.text,
         "opened": rfc3339(each.opened_ms),
+        "reopened": None if each.reopened_ms is None else rfc3339(each.reopened_ms),
         "age_s": rounded((daemon.clock.wall_ms() - each.opened_ms) / 1000),
         "count": each.count,
         "acked_by": each.acked_by or None,

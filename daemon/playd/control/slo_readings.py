@@ -81,7 +81,7 @@ def _ours(daemon: Daemon) -> Iterator[Reading]:
     ops, now_ms = daemon.ops, daemon.clock.wall_ms()
     oldest_ms = ops.alerts.rows.oldest_ms()
     yield Reading("alert_oldest", ALL, 0.0 if oldest_ms is None else (now_ms - oldest_ms) / 1000)
-    unseen = [each.opened_ms for each in ops.incidents.open_ones() if each.severity == "critical" and each.acked_ms is None]
+    unseen = [each.since_ms for each in ops.incidents.open_ones() if each.severity == "critical" and each.acked_ms is None]
     yield Reading("ack_sla", ALL, (now_ms - min(unseen)) / 60_000 if unseen else 0.0)
     up_h = (daemon.clock.mono_s() - daemon.started_s) / 3600
     verified_s = ops.chain.verified_age_s()

@@ -15,7 +15,7 @@ from playd.control.slo_readings import readings
 from playd.core.canonical import Json, canonical_json
 from playd.core.errors import RecordError, is_full
 from playd.ops.slo import Breach
-from playd.orders.halts import FILE_CODE, Level, instance_scope
+from playd.orders.halts import ALL, FILE_CODE, Level, instance_scope
 from playd.orders.incidents import Incidents
 from playd.supervisor.states import State
 from playd.world.ports import Disk
@@ -110,6 +110,7 @@ class Watch:
         found = daemon.ops.incidents.open_ones()
         self._halted = {each.scope for each in found if each.kind == "HALTED"}
         self._failed = {each.scope for each in found if each.kind == "INSTANCE_FAILED"}
+        self._log_trouble = "since the last start" if any(each.kind == "LOG_LOST" for each in found) else ""
         for each in found:
             if each.kind.startswith(BREACH_KIND):
                 daemon.ops.incidents.resolve(each.kind, each.scope, "the daemon was started again, it is measured anew")
@@ -129,6 +130,7 @@ class Watch:
         self._count_reconciliations()
         self._tell_halts()
         self._tell_failures()
+        self._tell_log()
         if objectives and daemon.progress.ready:
             daemon.ops.breaches.take(readings(daemon), daemon.clock.wall_ms())
         for file in self._files:
@@ -164,6 +166,16 @@ class Watch:
         for scope in present.keys() - self._halted:
             incidents.open("HALTED", "critical", scope, present[scope])
         self._halted = set(present)
+
+    def _tell_log(self) -> None:
+        """Log lines that no file takes any more; trading goes on without them."""
+        file = self._daemon.ops.log_file
+        trouble = file.trouble if file is not None else ""
+        if trouble and not self._log_trouble:
+            self._daemon.ops.incidents.open("LOG_LOST", "warning", ALL, f"log lines are lost: {trouble}")
+        elif self._log_trouble and file is not None and not trouble:
+            self._daemon.ops.incidents.resolve("LOG_LOST", ALL, f"log lines are written again; {file.lost} were lost")
+        self._log_trouble = trouble
 
     def _tell_failures(self) -> None:
         incidents = self._daemon.ops.incidents

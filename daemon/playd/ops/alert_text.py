@@ -6,7 +6,7 @@ from typing import Any
 
 def text_of(message: dict[str, Any]) -> str:
     """An alert as a person reads it: plain text, the gravest first, the first command last."""
-    word = {"open": "", "repeat": "STILL OPEN ", "resolved": "OVER ", "test": "TEST "}[message["event"]]
+    word = {"open": "", "reopen": "AGAIN ", "repeat": "STILL OPEN ", "resolved": "OVER ", "test": "TEST "}[message["event"]]
     head = f"{word}{message['severity'].upper()} {message['kind']} on {message['scope']} ({message['daemon']})"
     lines = [head, str(message["detail"])]
     if message.get("meaning"):

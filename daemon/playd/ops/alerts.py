@@ -107,8 +107,8 @@ class AlertDesk:
                 added |= self._queue(route, incident, dedup, event, now_ms)
         for incident in self._incidents.resolved_since(now_ms - SAID_MS):
             for route in self.routes.values():
-                if self.rows.of(route.name, f"{incident.id}:open:{incident.severity}") is not None:
-                    added |= self._queue(route, incident, f"{incident.id}:resolved", "resolved", now_ms)
+                if self.rows.of(route.name, _opened_key(incident)) is not None:
+                    added |= self._queue(route, incident, f"{incident.id}:resolved{_time(incident)}", "resolved", now_ms)
         if added:
             self.rows.commit()
 
@@ -143,8 +143,8 @@ class AlertDesk:
 
     def _to_say(self, incident: Incident, now_ms: int) -> Iterator[tuple[Route, str, str]]:
         """What each route should have been told about an open incident by now."""
-        opened = f"{incident.id}:open:{incident.severity}"
-        age_min = (now_ms - incident.opened_ms) / 60_000
+        opened = _opened_key(incident)
+        age_min = (now_ms - incident.since_ms) / 60_000
         critical = incident.severity == "critical" and incident.acked_ms is None
         repeats = math.floor(age_min / self._settings.ack_repeat_min) if critical else 0
         for route in self.routes.values():
@@ -156,9 +156,9 @@ class AlertDesk:
                 (critical and age_min >= self._settings.ack_second_min) or self._failing(incident, opened)
             ):
                 continue
-            yield route, opened, "open"
+            yield route, opened, "open" if incident.reopened_ms is None else "reopen"
             if repeats and not route.settings.backup_only:
-                yield route, f"{incident.id}:repeat:{repeats}", "repeat"
+                yield route, f"{incident.id}:repeat:{repeats}{_time(incident)}", "repeat"
 
     def _failing(self, incident: Incident, opened: str) -> bool:
         """Whether every ordinary route that was to tell of an incident has failed to."""
@@ -238,6 +238,15 @@ class AlertDesk:
             self.rows.failed(alert, error, now_ms + round(1000 * min(BACKOFF_MAX_S, 2.0**alert.attempts)))
         if alert.attempts + 1 >= FAILED_TRIES:
             self._incidents.open(UNDELIVERED, "warning", f"route:{route.name}", f"{alert.attempts + 1} tries failed: {error}")
+
+
+def _opened_key(incident: Incident) -> str:
+    """What the alert about a beginning is known by: one for each severity and each time that it began."""
+    return f"{incident.id}:open:{incident.severity}{_time(incident)}"
+
+
+def _time(incident: Incident) -> str:
+    return "" if incident.reopened_ms is None else f":{incident.reopened_ms}"
 
 
 def quiet_until_ms(hours: str, now_ms: int) -> int:

@@ -16,7 +16,7 @@ _BY_SUBJECT: Final[dict[str, str]] = {
     "panic": "step result",
     "command": "received refused done",
     "slo": "open close",
-    "incident": "open ack note resolve",
+    "incident": "open reopen ack note resolve",
     "alert": "sent dead",
     "rate": "refused ban",
     "clock": "step offset",

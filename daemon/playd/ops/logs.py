@@ -1,13 +1,14 @@
 """
-Log lines: one JSON object each, or aligned text on a terminal, always on standard error.
+Log lines: one JSON object each, or aligned text on a terminal, on standard error and in a file (`ops.log_file`).
 
 Anybody in the shell logs with `structlog.get_logger()` and an event of the catalogue (`ops.events`):
 `log.info("account.ready", account="main", took_ms=12)`. Context that holds for a task is bound once with
 `structlog.contextvars.bind_contextvars(instance=…)`.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import orjson
@@ -15,6 +16,7 @@ import structlog
 from structlog.typing import Processor, WrappedLogger
 
 from playd.core.secret import redact
+from playd.ops.log_file import LogFile
 from playd.settings.model import Log as LogSettings
 from playd.world.ports import Clock, Process, World
 
@@ -25,8 +27,14 @@ _COLOURS: Final = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b
 _LEVELS: Final = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 
 
-def configure_logs(world: World, settings: LogSettings, level: str, *, colours: bool | None = None) -> None:
-    """Send every log line of this process to standard error, from `level` on. `colours` overrules what the terminal says."""
+def configure_logs(
+    world: World, settings: LogSettings, level: str, *, colours: bool | None = None, file: LogFile | None = None
+) -> None:
+    """
+    Send every log line of this process to standard error and to `file`, from `level` on or from that of `settings.levels`.
+
+    `colours` overrules what the terminal says.
+    """
     terminal = world.process.is_terminal()
     as_text = settings.format == "text" or (settings.format == "auto" and terminal)
     renderer: Processor = _Text(terminal if colours is None else colours) if as_text else _json_line
@@ -34,12 +42,14 @@ def configure_logs(world: World, settings: LogSettings, level: str, *, colours: 
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            *([_Levels(settings.levels, level)] if settings.levels else []),
             _Stamp(world.clock),
             structlog.processors.ExceptionRenderer(),
             _redact_texts,
+            *([_ToFile(file)] if file is not None else []),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(min(_LEVELS[each] for each in (level, *settings.levels.values()))),
         logger_factory=lambda *_: _StandardError(world.process),
         cache_logger_on_first_use=False,
     )
@@ -55,6 +65,31 @@ class _StandardError:
         self._process.write_stderr(line.encode(errors="replace") + b"\n")
 
     debug = info = warning = error = critical = exception = msg
+
+
+class _Levels:
+    """Leaves out what is below the least level of its event."""
+
+    def __init__(self, levels: Mapping[str, str], usual: str) -> None:
+        self._levels = levels
+        self._usual = usual
+
+    def __call__(self, _: WrappedLogger, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        least = next((level for glob, level in self._levels.items() if fnmatchcase(str(fields["event"]), glob)), self._usual)
+        if _LEVELS[str(fields["level"]).upper()] < _LEVELS[least]:
+            raise structlog.DropEvent
+        return fields
+
+
+class _ToFile:
+    """Writes each line to a file, whatever becomes of it on standard error."""
+
+    def __init__(self, file: LogFile) -> None:
+        self._file = file
+
+    def __call__(self, logger: WrappedLogger, name: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        self._file.write(_json_line(logger, name, fields).encode(errors="replace"))
+        return fields
 
 
 class _Stamp:

@@ -1,4 +1,8 @@
-"""Incidents: things a person must know. One open incident per (kind, scope); repeats are counted, not multiplied."""
+"""
+Incidents: things a person must know. One open incident per (kind, scope); repeats are counted, not multiplied.
+
+One that comes again within half an hour of its end is the same incident, open again: it has to be acknowledged anew.
+"""
 
 import sqlite3
 from dataclasses import dataclass
@@ -15,8 +19,13 @@ _NOTED: Final = "note = coalesce(nullif(note, '') || '; ' || nullif(?, ''), null
 """What is said of an incident goes behind what was said before; takes the note twice."""
 
 
+REOPENED_WITHIN_MS: Final = 30 * 60_000
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
+    """`opened_ms` is when it came first, `reopened_ms` when it came again after it was over, None when it never did."""
+
     id: int
     kind: str
     severity: str
@@ -29,6 +38,12 @@ class Incident:
     acked_by: str
     resolved_ms: int | None
     note: str
+    reopened_ms: int | None
+
+    @property
+    def since_ms(self) -> int:
+        """Since when it has been there without an end."""
+        return self.opened_ms if self.reopened_ms is None else self.reopened_ms
 
     @property
     def name(self) -> str:
@@ -38,8 +53,12 @@ class Incident:
 
     @property
     def state(self) -> str:
-        """`open`, `acked` or `resolved`."""
-        return "resolved" if self.resolved_ms is not None else "acked" if self.acked_ms is not None else "open"
+        """`open`, `reopened`, `acked` or `resolved`."""
+        if self.resolved_ms is not None:
+            return "resolved"
+        if self.acked_ms is not None:
+            return "acked"
+        return "open" if self.reopened_ms is None else "reopened"
 
 
 class Incidents:
@@ -70,11 +89,30 @@ class Incidents:
             if severity == "critical" != known["severity"]:
                 self._journal.append("incident.open", {"incident": known["id"], **data})
             return
+        if self._reopened(kind, severity, scope, text, now_ms):
+            return
         added = self._ledger.write(
             "INSERT INTO incidents (kind, severity, scope, text, opened_ms, last_ms) VALUES (?,?,?,?,?,?)",
             (kind, severity, scope, text, now_ms, now_ms),
         )
         self._journal.append("incident.open", {"incident": added.lastrowid or 0, **data})
+
+    def _reopened(self, kind: str, severity: str, scope: str, text: str, now_ms: int) -> bool:
+        """Whether one that ended a short while ago is open again now."""
+        ended = self._ledger.row(
+            "SELECT id FROM incidents WHERE resolved_ms > ? AND kind = ? AND scope = ? ORDER BY resolved_ms DESC LIMIT 1",
+            (now_ms - REOPENED_WITHIN_MS, kind, scope),
+        )
+        if ended is None:
+            return False
+        self._ledger.write(
+            "UPDATE incidents SET resolved_ms = NULL, acked_ms = NULL, acked_by = NULL, reopened_ms = ?, count = count + 1,"
+            " last_ms = ?, text = ?, severity = ? WHERE id = ?",
+            (now_ms, now_ms, text, severity, ended["id"]),
+        )
+        data: dict[str, Json] = {"kind": kind, "severity": severity, "scope": scope, "text": text}
+        self._journal.append("incident.reopen", {"incident": ended["id"], **data})
+        return True
 
     def resolve(self, kind: str, scope: str, note: str) -> None:
         """Close an incident whose cause is proved gone. Nothing happens when none is open."""
@@ -141,4 +179,5 @@ def _incident(row: sqlite3.Row) -> Incident:
         acked_by=row["acked_by"] or "",
         resolved_ms=row["resolved_ms"],
         note=row["note"] or "",
+        reopened_ms=row["reopened_ms"],
     )

@@ -131,7 +131,7 @@ CREATE UNIQUE INDEX halts_in_force ON halts (scope, level, code) WHERE lifted_ms
 CREATE TABLE incidents (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, severity TEXT NOT NULL, scope TEXT NOT NULL, text TEXT NOT NULL,
     count INTEGER NOT NULL DEFAULT 1, opened_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, acked_ms INTEGER, acked_by TEXT,
-    resolved_ms INTEGER, note TEXT
+    resolved_ms INTEGER, note TEXT, reopened_ms INTEGER
 );
 CREATE UNIQUE INDEX incidents_open ON incidents (kind, scope) WHERE resolved_ms IS NULL;
 CREATE INDEX incidents_resolved ON incidents (resolved_ms) WHERE resolved_ms IS NOT NULL;

@@ -131,7 +131,7 @@ def _toml(value: Any) -> str:
             return f'"{value}"'
         case tuple():
             return f"[{', '.join(map(_toml, value))}]"
-        case BaseModel():
+        case BaseModel() | dict():
             return "{}"
         case float():
             return f"{value:g}"

@@ -45,6 +45,9 @@ def field_at(path: Path) -> FieldInfo | None:
     match path:
         case (section, name) if section in SECTIONS:
             return SECTIONS[section].model_fields.get(name)
+        case (section, name, _) if section in SECTIONS:
+            table = SECTIONS[section].model_fields.get(name)
+            return table if table is not None and accepts(table, dict) else None
         case (table, _, name) if table in TABLES:
             return TABLES[table].model_fields.get(name)
         case (table, _, "risk", name) if table in TABLES and "risk" in TABLES[table].model_fields:

@@ -161,7 +161,7 @@ def as_rows(loaded: Loaded) -> list[tuple[str, Any, str]]:
 def _flat_values(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
     for name, value in values.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and (value or not above):
             rows += _flat_values(value, f"{above}{name}.")
         else:
             rows.append((f"{above}{name}", value))

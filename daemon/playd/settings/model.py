@@ -44,7 +44,9 @@ class Daemon(Section):
     run_dir: OptionalPath = key(None, "Control socket. Default: the service's directory, else `run` below the state.")
     stop_budget_s: Seconds = key(25.0, "How long a stop may take before it counts as failed.", unit="s", lo=5, hi=120)
     ballast: bool = key(True, "Hold 64 MiB back for the moment when the disk is full.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = key("INFO", "Least level that is logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = key(
+        "INFO", "Least level that is logged; `log.levels` has others for single events."
+    )
 
 
 class Account(Section):
@@ -372,10 +374,20 @@ class Slo(Section):
     critical: OptionalLimit = key(None, "The first value that is critical.")
 
 
-class Log(Section):
-    """Log lines on standard error."""
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
-    format: Literal["auto", "json", "text"] = key("auto", "JSON lines or aligned text; auto means text on a terminal.")
+
+class Log(Section):
+    """Log lines: on standard error, and without a service manager in `logs/` of the state directory too."""
+
+    format: Literal["auto", "json", "text"] = key(
+        "auto", "JSON lines or aligned text on standard error; auto means text on a terminal."
+    )
+    file_mib: Whole = key(64, "A file this large is closed and the next one begun.", unit="MiB", lo=1, hi=1024)
+    files: Whole = key(5, "How many files are kept, the present one among them.", lo=2, hi=100)
+    levels: dict[str, LogLevel] = key(
+        {}, 'Least level of single events, by globs over their names: { "feed.*" = "WARNING" }. The first that fits holds.'
+    )
 
 
 class Settings(Section):

@@ -29,7 +29,10 @@ class Side:
         self.journal = MemoryJournal()
         self.halts = Halts(self.ledger, world.disk, world.clock, self.journal, STATE_DIR)
         self.incidents = Incidents(self.ledger, world.clock, self.journal)
-        ops = SimpleNamespace(incidents=self.incidents, meters=Meters(), recons=ReconHistory(self.ledger, 0))
+        ops = SimpleNamespace(
+            incidents=self.incidents, meters=Meters(), recons=ReconHistory(self.ledger, 0), log_file=SimpleNamespace(trouble="")
+        )
+        self.log_file = ops.log_file
         daemon = SimpleNamespace(
             ops=ops,
             halts=self.halts,
@@ -103,6 +106,14 @@ def test_a_breach_of_an_earlier_life_is_over_because_it_is_measured_anew() -> No
     assert Side(there, {}).look() == []
 
 
+def test_log_lines_that_no_file_takes_are_told_until_they_are_written_again() -> None:
+    side = Side(world(), {})
+    side.log_file.trouble, side.log_file.lost = "No space left on device", 3
+    assert side.look() == side.look() == [("LOG_LOST", "warning", ALL)]
+    side.log_file.trouble = ""
+    assert side.look() == []
+
+
 def test_lines_are_appended_whole_and_a_full_disk_costs_lines_but_nothing_else() -> None:
     there = world()
     file = EventFile(there.disk, STATE_DIR / "incident_events.jsonl")
@@ -123,3 +134,23 @@ def test_an_incident_that_becomes_graver_is_on_record_again() -> None:
     told = [data["severity"] for kind, data in side.journal.records if kind == "incident.open"]
     assert told == ["warning", "critical"]
     assert [(each.severity, each.count) for each in side.incidents.open_ones()] == [("critical", 5)]
+
+
+def test_an_incident_that_comes_again_soon_is_the_same_one_to_be_acknowledged_anew() -> None:
+    there = world()
+    side = Side(there, {})
+    side.incidents.open("NAKED", "critical", ALL, "first")
+    (first,) = side.incidents.open_ones()
+    side.incidents.acknowledge(first, "uid:0(root)", "seen")
+    side.incidents.resolve("NAKED", ALL, "covered")
+    there.clock.advance(29 * 60)
+    side.incidents.open("NAKED", "warning", ALL, "again")
+    (again,) = side.incidents.open_ones()
+    assert (again.name, again.state, again.severity, again.count, again.text) == (first.name, "reopened", "warning", 2, "again")
+    assert (again.opened_ms, again.since_ms) == (first.opened_ms, there.clock.wall_ms())
+    side.incidents.resolve("NAKED", ALL, "covered")
+    there.clock.advance(31 * 60)
+    side.incidents.open("NAKED", "critical", ALL, "later")
+    assert side.incidents.open_ones()[0].name != first.name
+    told = [kind for kind, _ in side.journal.records if kind.startswith("incident.")]
+    assert told == [f"incident.{word}" for word in ("open", "ack", "resolve", "reopen", "resolve", "open")]

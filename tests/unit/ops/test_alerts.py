@@ -114,6 +114,20 @@ async def test_the_end_of_an_old_incident_is_told_behind_many_younger_ones_and_i
     assert ended.note == "seen; the stop is back"
 
 
+async def test_one_that_comes_again_is_told_again_and_its_age_begins_anew() -> None:
+    phone, second = Provider(), Provider()
+    side = Side((AlertRoute(name="phone"), phone), (AlertRoute(name="second", backup_only=True), second))
+    for _ in range(2):
+        side.incidents.open("NAKED", "critical", "symbol:a/B", "no stop")
+        await side.look(60.0 * 6)
+        side.incidents.resolve("NAKED", "symbol:a/B", "the stop is back")
+        await side.look(60.0 * 12)
+    told = [event for event, _ in events(phone)]
+    assert told == ["open", "repeat", "resolved", "reopen", "repeat", "resolved"]
+    assert "AGAIN CRITICAL NAKED" in text_of(phone.taken[3])
+    assert events(second) == []
+
+
 async def test_a_warning_that_becomes_critical_is_said_again() -> None:
     phone = Provider()
     side = Side((AlertRoute(name="phone", min_severity="critical"), phone))

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePath
 
 import orjson
 import pytest
 import structlog
 
+from playd.ops.log_file import LogFile, log_files
 from playd.ops.logs import configure_logs
 from playd.settings.model import Log as LogSettings
 from playd.world.virtual import VirtualWorld, virtual_world
@@ -51,6 +53,29 @@ def test_lower_levels_are_left_out(world: VirtualWorld) -> None:
     log.info("stream.up")
     log.warning("stream.down")
     assert [orjson.loads(line)["event"] for line in lines(world)] == ["stream.down"]
+
+
+def test_single_events_have_a_level_of_their_own(world: VirtualWorld) -> None:
+    configure_logs(world, LogSettings(levels={"feed.*": "ERROR", "stream.up": "DEBUG"}), "INFO")
+    log = structlog.get_logger()
+    log.warning("feed.state")
+    log.error("feed.state", msg="told")
+    log.debug("stream.up")
+    log.debug("stream.down")
+    log.info("stream.down", msg="told")
+    found = [(line["event"], line["level"]) for line in map(orjson.loads, lines(world))]
+    assert found == [("feed.state", "error"), ("stream.up", "debug"), ("stream.down", "info")]
+
+
+def test_a_file_gets_whole_objects_also_where_a_terminal_gets_text(world: VirtualWorld) -> None:
+    world.disk.mkdir(PurePath("/state"))
+    file = LogFile(world.disk, world.clock, PurePath("/state"), LogSettings())
+    configure_logs(world, LogSettings(format="text"), "INFO", file=file)
+    structlog.get_logger().info("stream.up", msg="api_key=AbCdEfGhIjKlMnOpQrSt")
+    (path,) = log_files(world.disk, PurePath("/state"))
+    assert orjson.loads(world.disk.read_bytes(path))["event"] == "stream.up"
+    assert b"AbCdEfGhIjKlMnOpQrSt" not in world.disk.read_bytes(path)
+    assert lines(world)[0].startswith("00:00:00.000")
 
 
 def test_text_is_aligned_and_carries_the_exception(world: VirtualWorld) -> None:

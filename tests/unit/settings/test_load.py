@@ -333,3 +333,15 @@ def test_objectives_are_only_tightened_and_wrong_ones_name_their_place(text: str
             load(world_with(text))
     else:
         assert objectives_of(load(world_with(text)).settings)["naked"].warning == 1.0
+
+
+def test_a_table_of_a_key_is_read_with_the_place_of_each_line() -> None:
+    text = '[log.levels]\n"feed.*" = "WARNING"\n'
+    loaded = load(world_with(text))
+    assert loaded.settings.log.levels == {"feed.*": "WARNING"}
+    assert ("log.levels.feed.*", "WARNING", "/config/playd.toml:2") in as_rows(loaded)
+    assert load(world_with('[log]\nlevels = { "feed.*" = "WARNING" }\n')).settings.log == loaded.settings.log
+    with pytest.raises(SettingsError, match=r"playd.toml:2: log.levels.feed.\*: found 'LOUD', expected one of DEBUG"):
+        load(world_with(text.replace("WARNING", "LOUD")))
+    with pytest.raises(SettingsError, match=r"unknown key log.format.feed"):
+        load(world_with('[log.format]\nfeed = "text"\n'))
