@@ -131,6 +131,7 @@ STORIES: Final = {
     "stop-removed-at-once": Story([fault("remove_stop", CREATE)]),
     "all-cancelled": Story([fault("cancel_all", when={"from_s": 1})]),
     "leverage": Story([fault("change_leverage", when={"from_s": 1}, with_={"leverage": 5})]),
+    "money-taken-out": Story([fault("transfer", when={"from_s": 1}, with_={"usdt": -5000})]),
     "liquidated": Story([fault("liquidate", when={"from_s": 1})], end=Decimal(0)),
     "deleveraged": Story([fault("deleverage", when={"from_s": 1}, with_={"share": 0.5})], end=QTY / 2),
     "exit-reply-lost": Story([], Decimal(0), [fault("drop_reply", CREATE)], leaves=True),
@@ -148,6 +149,13 @@ STORIES: Final = {
 FOR_EVERYBODY: Final = {
     "clock-ahead": Story([fault("skew_clock", with_={"by_ms": 60_000}, when={"until_s": 2})], end=None),
     "connections-refused": Story([fault("cut", {"socket": "private"}), fault("refuse_connection", when={"until_s": 1})]),
+    "rules-finer": Story([fault("change_rules", CREATE, with_={"tick": 0.02, "step": 0.0004})]),
+    "rules-coarser": Story(
+        [fault("change_rules", CREATE, with_={"tick": 2.5, "step": 0.003})],
+        Decimal("0.001"),  # what lies below a step is left under its stop
+        leaves=True,
+    ),
+    "rules-back": Story([fault("change_rules", with_={"tick": 0.1, "step": 0.001})], end=None),
     "rules-changed": Story([fault("change_rules", CREATE, with_={"min_qty": 1, "min_notional_usdt": 1000})]),
 }
 """What an account of its own does not keep from the others."""
@@ -192,7 +200,7 @@ class Life:
         """What is wrong as it stands now."""
         desk, position = self.account.desk, self.books.positions.get(self.story.symbol)
         ours = desk.fills.net(self.story.symbol)
-        theirs = Decimal(position.steps if position else 0) / 1000
+        theirs = self.exchange.books.listings[self.story.symbol].qty_decimal(position.steps if position else 0)
         stop = bool(position and position.stop_id)
         open_links = {
             order.link_id for order in self.books.orders.values() if order.stop_kind in (StopKind.NONE, StopKind.CONDITIONAL)

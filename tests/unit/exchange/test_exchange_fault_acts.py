@@ -15,7 +15,7 @@ from playd.venues.exchange.faults.on_accounts import account_acts
 from playd.venues.exchange.faults.on_listings import listing_acts
 from playd.venues.exchange.faults.script import read_posted
 from playd.venues.exchange.refusal import Refusal
-from playd.venues.exchange.rows import order_row, position_row
+from playd.venues.exchange.rows import order_row
 from tests.exchange_kit import SYMBOL, Market
 
 
@@ -163,7 +163,7 @@ def _orders(market: Market) -> list[dict[str, Any]]:
 
 def _view(market: Market) -> object:
     """Position and open orders as users see them, but for estimates that are rounded to the tick."""
-    position = position_row(market.account, market.position, market.books.listings)
+    position = market.books.position_row(market.account, market.position)
     return _numbers([{**position, "liqPrice": "", "breakEvenPrice": ""}, *_orders(market)])
 
 

@@ -13,7 +13,7 @@ from playd.venues.exchange.listing import MarketTerms, RiskTier
 from playd.venues.exchange.margin import available, margin_of, risk_of
 from playd.venues.exchange.model import Position
 from playd.venues.exchange.refusal import Refusal
-from playd.venues.exchange.rows import position_row, wallet_row
+from playd.venues.exchange.rows import wallet_row
 from playd.venues.exchange.text import exact_sum
 from playd.venues.exchange.trading_stop import set_trading_stop
 from playd.venues.exchange.words import CROSS, ISOLATED
@@ -193,7 +193,7 @@ def test_a_larger_position_needs_more_margin_and_has_less_leverage() -> None:
     market.order("Buy", "3")
     market.flat_minute(50_000.0)
 
-    row = position_row(market.account, market.position, market.books.listings)
+    row = market.books.position_row(market.account, market.position)
     assert (row["riskId"], row["riskLimitValue"]) == (2, "200000")
     closing_fee = 150_000.0 * (1 - 1 / 40) * 0.00055
     assert float(row["positionMM"]) == pytest.approx(150_000.0 * 0.01 - 100_000.0 * 0.005 + closing_fee)
@@ -227,6 +227,10 @@ def test_a_venue_without_insurance_passes_a_liquidation_on_to_the_best_of_the_ot
     market.order("Sell", "0.6", by=late)
     resting = market.order("Sell", "0.1", by=rich, orderType="Limit", price="55000")
     market.flat_minute(49_000.0)
+    ranks = [
+        market.books.position_row(each, each.positions[SYMBOL])["adlRankIndicator"] for each in (rich, late, market.account)
+    ]
+    assert ranks == [5, 3, 5], "each side has a queue of its own"
 
     market.minute(49_000.0, 49_000.0, 45_200.0, 45_300.0)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from playd.core.instrument import Instrument
+from playd.venues.exchange.adl import indicator
 from playd.venues.exchange.changes import Changes, Frame
 from playd.venues.exchange.listing import ENDLESS, Listing, MarketTerms
 from playd.venues.exchange.margin import holds_margin
@@ -172,7 +173,12 @@ class Books:
         self._tell_position(account, position)
 
     def _tell_position(self, account: Account, position: Position) -> None:
-        self._tell(account, "position", lambda: [position_row(account, position, self.listings, entry_name=ENTRY_PRICE)])
+        self._tell(account, "position", lambda: [self.position_row(account, position, entry_name=ENTRY_PRICE)])
+
+    def position_row(self, account: Account, position: Position, *, entry_name: str = "avgPrice") -> Row:
+        """A position as users see it."""
+        adl_rank = indicator(self.accounts.values(), self.listings[position.symbol], position)
+        return position_row(account, position, self.listings, adl_rank=adl_rank, entry_name=entry_name)
 
     def tell_around(self, account: Account, orders: Iterable[Order]) -> None:
         """

@@ -226,7 +226,7 @@ class Floor:
             wallet=wallet_usdt,
         )
         self.books.accounts[account.uid] = account
-        row = log_rows.deposit(account, wallet_usdt, self.books.time.now_ms, self.books.next_sequence())
+        row = log_rows.moved(account, wallet_usdt, self.books.time.now_ms, self.books.next_sequence())
         self.books.changes.log.append((account.uid, row))
         return account
 

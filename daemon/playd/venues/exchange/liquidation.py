@@ -1,10 +1,11 @@
 """When margin is gone: the venue cancels what rests, takes the position over, and may pass it on to the other side."""
 
 from playd.core.orders import Side
+from playd.venues.exchange.adl import queue
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.fills import fill
 from playd.venues.exchange.listing import Listing
-from playd.venues.exchange.margin import available, position_margin, tier_of, unrealised
+from playd.venues.exchange.margin import available, position_margin, tier_of
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.protection import of_position
 from playd.venues.exchange.text import exact_sum
@@ -80,26 +81,15 @@ def settle_delisted(books: Books, listing: Listing) -> None:
 
 def _pass_on(books: Books, bankrupt: Account, symbol: str, direction: int, steps: int, ticks: int) -> None:
     """Close `steps` of positions of this direction, the most profitable and most leveraged first."""
-    facing = [
-        (account, position)
-        for account in books.accounts.values()
-        for position in account.places(symbol)
-        if account is not bankrupt and position.direction == direction
-    ]
-    for account, position in sorted(facing, key=lambda each: -_rank(books, each[1])):
+    facing = queue(books.accounts.values(), books.listings[symbol], direction)
+    for account, position in facing:
+        if account is bankrupt:
+            continue
         part = min(steps, abs(position.steps))
         if part == 0:
             break
         deleverage(books, account, position, part, ticks)
         steps -= part
-
-
-def _rank(books: Books, position: Position) -> float:
-    """Profit as a part of the position's value, times leverage; of a loss, divided by it."""
-    listing, leverage = books.listings[position.symbol], float(position.leverage)
-    value = listing.qty(abs(position.steps)) * float(position.entry)
-    profit = float(unrealised(position, listing)) / value
-    return profit * leverage if profit > 0.0 else profit / leverage
 
 
 def _cancel(books: Books, account: Account, orders: list[Order], why: CancelType) -> None:

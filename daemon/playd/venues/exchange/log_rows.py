@@ -55,12 +55,12 @@ def funding(account: Account, position: Position, listing: Listing, execution: R
     }
 
 
-def deposit(account: Account, amount: Decimal, time_ms: int, sequence: int) -> Row:
-    """The money an account starts with."""
+def moved(account: Account, amount: Decimal, time_ms: int, sequence: int) -> Row:
+    """Money that came in, as that which an account starts with, or went out when negative."""
     return {
         **_frame(account, "", time_ms, sequence),
         "side": "None",
-        "type": "TRANSFER_IN",
+        "type": "TRANSFER_OUT" if amount < 0 else "TRANSFER_IN",
         "transSubType": "",
         "qty": "0",
         "size": "0",

@@ -6,6 +6,8 @@ from playd.venues.exchange.requests import SETTLE_COIN, Ask, SignedAsk, SignedHa
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import plain
 
+_ON_CHAIN: Final = ("deposit/query-record", "deposit/query-internal-record", "withdraw/query-record")
+
 
 def coin_info(ask: SignedAsk) -> dict[str, Any]:
     """Every coin that a listed symbol is made of. No chain: nothing can be deposited or withdrawn."""
@@ -31,7 +33,23 @@ def _coin(name: str) -> Row:
     return {"name": name, "coin": name, "remainAmount": "0", "chains": []}
 
 
+def one_coin_balance(ask: SignedAsk) -> dict[str, Any]:
+    """The balance of the coin that is asked for; zero of one that nobody has here."""
+    coin = ask.text("coin")
+    wallet = plain(ask.account.wallet) if coin == SETTLE_COIN else "0"
+    row = {"coin": coin, "walletBalance": wallet, "transferBalance": wallet, "bonus": "0"}
+    kind, uid = ask.text("accountType") or "UNIFIED", str(ask.account.uid)
+    return {"accountId": uid, "accountType": kind, "bizType": 1, "memberId": uid, "balance": row}
+
+
+def nothing_on_chain(ask: SignedAsk) -> dict[str, Any]:
+    """There is no chain: nothing was ever deposited or withdrawn."""
+    return {"rows": [], "nextPageCursor": ""}
+
+
 READS: Final[dict[str, SignedHandler]] = {
     "/v5/asset/coin/query-info": coin_info,
     "/v5/asset/transfer/query-account-coins-balance": coin_balance,
+    "/v5/asset/transfer/query-account-coin-balance": one_coin_balance,
+    **dict.fromkeys((f"/v5/asset/{name}" for name in _ON_CHAIN), nothing_on_chain),
 }

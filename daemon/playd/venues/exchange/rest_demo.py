@@ -3,11 +3,10 @@
 from decimal import Decimal
 from typing import Any, Final
 
-from playd.venues.exchange import log_rows
 from playd.venues.exchange.config import DEMO
-from playd.venues.exchange.refusal import NO_FUNDS, NOT_PERMITTED, PARAMETER, Refusal
+from playd.venues.exchange.moved_money import move_money
+from playd.venues.exchange.refusal import NOT_PERMITTED, PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
-from playd.venues.exchange.text import exact_sum
 from playd.venues.exchange.wishes import decimal
 
 MOST_USDT: Final = 100_000
@@ -25,13 +24,7 @@ def apply_money(ask: SignedAsk) -> dict[str, Any]:
     if not isinstance(asked, list) or not asked or not all(isinstance(each, dict) for each in asked):
         raise Refusal(PARAMETER, "params error: utaDemoApplyMoney must be a list of coin and amountStr")
     amount = sum((_amount(each) for each in asked), Decimal(0))
-    account, books = ask.account, ask.floor.books
-    change = amount if kind == _ADD else -amount
-    if exact_sum(account.wallet, change) < 0:
-        raise Refusal(NO_FUNDS, "the wallet has less than that")
-    account.wallet = exact_sum(account.wallet, change)
-    books.changes.log.append((account.uid, log_rows.deposit(account, change, books.time.now_ms, books.next_sequence())))
-    books.tell_wallet(account)
+    move_money(ask.floor.books, ask.account, amount if kind == _ADD else -amount)
     return {}
 
 

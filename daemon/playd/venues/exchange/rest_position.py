@@ -6,7 +6,6 @@ from playd.venues.exchange import added_margin, arrivals, modes
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rest_trade import row_list
-from playd.venues.exchange.rows import position_row
 from playd.venues.exchange.text import plain
 from playd.venues.exchange.trading_stop import set_trading_stop
 
@@ -28,7 +27,7 @@ def positions(ask: SignedAsk) -> dict[str, Any]:
     else:
         raise Refusal(PARAMETER, "params error: symbol or settleCoin is needed")
     page, cursor = ask.page(chosen, ask.limit(20, POSITIONS_MAX))
-    rows = [position_row(account, position, books.listings) for position in page]
+    rows = [books.position_row(account, position) for position in page]
     return {"category": "linear", "nextPageCursor": cursor, "list": rows}
 
 
@@ -77,7 +76,7 @@ def add_margin(ask: SignedAsk) -> dict[str, Any]:
     """The row of the position as it is afterwards."""
     books = ask.floor.books
     position = added_margin.add_margin(books, ask.account, ask.params)
-    return position_row(ask.account, position, books.listings)
+    return books.position_row(ask.account, position)
 
 
 def closed_pnl(ask: SignedAsk) -> dict[str, Any]:

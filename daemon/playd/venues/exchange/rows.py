@@ -204,8 +204,13 @@ def _execution_frame(symbol: str) -> Row:
     }
 
 
-def position_row(account: Account, position: Position, listings: Listings, *, entry_name: str = "avgPrice") -> Row:
-    """A place's position, also when flat. `entry_name` is `ENTRY_PRICE` for the stream."""
+def position_row(
+    account: Account, position: Position, listings: Listings, *, adl_rank: int, entry_name: str = "avgPrice"
+) -> Row:
+    """
+    A place's position, also when flat. `adl_rank` is its place among those that may have to go; `entry_name` is `ENTRY_PRICE`
+    for the stream.
+    """
     listing, margin = listings[position.symbol], margin_of(account, position, listings)
     tier = max(tier_of(listing, listing.qty(abs(position.steps)) * float(position.entry)), 0)
     flat = position.steps == 0
@@ -246,7 +251,7 @@ def position_row(account: Account, position: Position, listings: Listings, *, en
         "liqPrice": margin.liquidation_text,
         "bustPrice": "",
         "positionStatus": "Normal",
-        "adlRankIndicator": 0 if flat else 2,
+        "adlRankIndicator": adl_rank,
         "autoAddMargin": int(position.auto_margin),
         "leverageSysUpdatedTime": "",
         "mmrSysUpdatedTime": "",

@@ -202,6 +202,12 @@ ACCOUNT_KINDS: Final = (
         ACT,
         (Key("leverage", "number", "the new one", required=True, low=1.0, high=1000.0, unit="×"),),
     ),
+    Kind(
+        "transfer",
+        "somebody puts money in, or takes it out",
+        ACT,
+        (Key("usdt", "number", "how much; out when below 0", required=True, low=-1e12, high=1e12, unit="USDT"),),
+    ),
     Kind("liquidate", "the venue takes a position over at the present price", ACT),
     Kind("deleverage", "the venue closes a profitable position for a bankrupt one on the other side", ACT, (_SHARE,)),
 )

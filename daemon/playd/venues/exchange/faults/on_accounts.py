@@ -12,8 +12,9 @@ from playd.venues.exchange.faults.board import Act
 from playd.venues.exchange.faults.model import Event, Fault
 from playd.venues.exchange.liquidation import deleverage, take_over
 from playd.venues.exchange.model import Account, Position
+from playd.venues.exchange.moved_money import move_money
 from playd.venues.exchange.refusal import Refusal
-from playd.venues.exchange.text import plain
+from playd.venues.exchange.text import decimal_of, plain
 from playd.venues.exchange.trading_stop import set_trading_stop
 
 Do = Callable[[Books, Account, str, Fault, LinkUsed], bool]
@@ -61,10 +62,12 @@ def _positions(account: Account, symbol: str) -> list[Position]:
 def _close(books: Books, account: Account, symbol: str, fault: Fault, link_used: LinkUsed) -> bool:
     listing = books.listings[symbol]
     for position in _positions(account, symbol):
-        steps = max(round(abs(position.steps) * fault.number("share")), 1)
+        held, apart = abs(position.steps), listing.steps_apart
+        steps = max(round(held * fault.number("share") / apart) * apart, apart)
         side = "Sell" if position.steps > 0 else "Buy"
-        qty = plain(listing.qty_decimal(steps))
-        wish = _wish(symbol, side=side, orderType="Market", qty=qty, reduceOnly=True, positionIdx=position.idx)
+        qty = "0" if steps >= held else plain(listing.qty_decimal(steps))  # zero closes what lies between two steps, too
+        whole = {"reduceOnly": True, "closeOnTrigger": True, "positionIdx": position.idx}
+        wish = _wish(symbol, side=side, orderType="Market", qty=qty, **whole)
         arrivals.create(books, account, wish, link_used)
         return True
     return False
@@ -110,6 +113,13 @@ def _deleverage(books: Books, account: Account, symbol: str, fault: Fault, _: Li
     return False
 
 
+def _transfer(books: Books, account: Account, symbol: str, fault: Fault, _: LinkUsed) -> bool:
+    if symbol != next(iter(books.listings)):
+        return False  # a wallet has no symbol: once
+    move_money(books, account, decimal_of(fault.number("usdt")))
+    return True
+
+
 def _ticks_now(books: Books, symbol: str) -> int:
     listing = books.listings[symbol]
     return listing.whole_ticks(listing.last, up=False)
@@ -122,6 +132,7 @@ _ACTS: Final[dict[str, Do]] = {
     "cancel_all": _cancel_all,
     "remove_stop": _remove_stop,
     "change_leverage": _change_leverage,
+    "transfer": _transfer,
     "liquidate": _liquidate,
     "deleverage": _deleverage,
 }
