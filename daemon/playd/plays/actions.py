@@ -204,7 +204,7 @@ class ActionReader:
     def _emits(self, parent: Section) -> tuple[Emit, ...]:
         items = parent.list_of("emit")
         path = parent.path_of("emit")
-        if parent.has("emit") and not items:
+        if isinstance(parent.item("emit"), Sequence) and not items:
             self._report.add("E402", parent.mark_of("emit"), path, f"found an empty list, expected {one_of(ACTIONS)}")
         emits = (self._emit(item, f"{path}[{i}]") for i, item in enumerate(items))
         return tuple(emit for emit in emits if emit is not None)

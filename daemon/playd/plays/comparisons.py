@@ -1,5 +1,6 @@
 """One condition: list and long form, operators, tolerance, ranges, literals, and whether the types fit (4.1, 4.4)."""
 
+import re
 from typing import Final, cast
 
 from playd.kernels.spec import ColumnType
@@ -17,7 +18,15 @@ EQUALITY_OPS: Final = ("==", "!=")
 NEAR_OPS: Final = ("near_abs", "near_pct")
 ALL_OPS: Final = (*ORDER_OPS, *EQUALITY_OPS, *NEAR_OPS, "between", "in")
 
-OLDER_OPS: Final = {"gt": ">", "lt": "<", "gte": ">=", "lte": "<=", "eq": "=="}
+OLDER_OPS: Final = {
+    **{"gt": ">", "lt": "<", "gte": ">=", "lte": "<=", "eq": "==", "ne": "!=", "neq": "!="},
+    **{"crosses_above": "cross_above", "crosses_below": "cross_below"},
+}
+"""Operators of older files to those of now; an import rewrites them."""
+
+_WRITTEN_OUT: Final = re.compile(
+    rf"\s*(\S+)\s+({'|'.join(re.escape(op) for op in sorted(ALL_OPS, key=len, reverse=True))})\s+(\S+)\s*\Z"
+)
 
 LONG_FORM: Final = Table(
     (
@@ -49,7 +58,14 @@ def is_condition(item: Item) -> bool:
         and isinstance(item.items[1], Leaf)
         and isinstance(item.items[1].value, str)
         and not is_arithmetic(item)
+        and not as_list_form(item.items[1].value)
     )
+
+
+def as_list_form(text: str) -> str:
+    """A condition that was written as one text in its list form, empty for any other text."""
+    match = _WRITTEN_OUT.match(text)
+    return f'[{match[1]}, "{match[2]}", {match[3]}]' if match else ""
 
 
 class ComparisonReader:
@@ -69,7 +85,8 @@ class ComparisonReader:
             return None
         wanted = 4 if op in NEAR_OPS else 3
         if len(item.items) != wanted:
-            form = "[left, op, right, tolerance]" if wanted == 4 else "[left, op, right]"
+            form = {"between": "[left, between, [low, high]]", "in": "[left, in, [one, other, …]]"}.get(op, "[left, op, right]")
+            form = "[left, op, right, tolerance]" if wanted == 4 else form
             self._add("E401", item.mark, path, f"found a condition of {len(item.items)} elements with `{op}`, expected {form}")
             return None
         tolerance = self._read_tolerance(item.items[3], path) if wanted == 4 else 0.0

@@ -94,9 +94,7 @@ def read_document(text: str, report: Report) -> Map | None:
     try:
         node = yaml.compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = Mark(mark.line + 1, mark.column + 1) if mark else _START
-        what = " ".join(part for part in (error.context, error.problem) if part)
+        where, what = _what_is_wrong(error)
         report.add(
             "E100", where, "", f"found text that is not YAML ({what}), expected one YAML document{_advice(text, where, what)}"
         )
@@ -141,8 +139,21 @@ def _unreadable(text: str) -> tuple[Mark, str, str] | None:
 _ODD: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DEEP: Final = re.compile(rf"(?:[\[{{]\s*){{{_DEPTH + 1}}}")
 _BARE_SIGN: Final = re.compile(r"[\[,{]\s*(>=?|[-*%@&|!]=?)\s*[,:]")
+_NO_COLON: Final = "scanning a simple key"
 _MERGE: Final = "<<"
 _BARE_BRACKET: Final = re.compile(r"[\[,:]\s*[A-Za-z_][\w.]*\[[-+\d.]+\]")
+
+
+def _what_is_wrong(error: MarkedYAMLError) -> tuple[Mark, str]:
+    """Where to look and what the parser says. A bracket that nobody closed, and a key without colon, are found lines later."""
+    what = " ".join(part for part in (error.context, error.problem) if part)
+    mark = error.problem_mark or error.context_mark
+    begun = error.context_mark
+    if begun is not None and _NO_COLON in what:
+        return Mark(begun.line + 1, begun.column + 1), what
+    if begun is not None and mark is not None and "flow" in what and begun.line != mark.line:
+        what = f"{what}; the bracket was opened on line {begun.line + 1}, column {begun.column + 1}"
+    return (Mark(mark.line + 1, mark.column + 1) if mark else _START), what
 
 
 def _place(text: str, at: int) -> Mark:
@@ -155,6 +166,8 @@ def _advice(text: str, where: Mark, what: str) -> str:
     line = lines[where.line - 1] if where.line <= len(lines) else ""
     if "\t" in line:
         return "; indent with spaces, a tab has no place there"
+    if _NO_COLON in what:
+        return "; a key ends with a colon and a blank, like `name: x`"
     if "mapping values are not allowed" in what:
         return "; put text with a colon in quotes"
     if _BARE_BRACKET.search(line):

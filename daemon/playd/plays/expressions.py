@@ -4,7 +4,7 @@ import re
 from typing import Final, cast
 
 from playd.core.timeframes import DAY_MS, MINUTE_MS, NAME_OF_MS
-from playd.plays.comparisons import ComparisonReader, is_condition
+from playd.plays.comparisons import ComparisonReader, as_list_form, is_condition
 from playd.plays.conditions import All, AnyOf, Expr, Not, UseSetup, Window, WindowKind
 from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
@@ -42,6 +42,13 @@ _BESIDE_ACTIONS: Final = ("metadata", "percent")
 """Keys that may stand beside the condition of an action, and nowhere else."""
 
 
+_OTHER_WORDS: Final = {
+    "and": "; did you mean `all`?",
+    "or": "; did you mean `any`?",
+}
+"""What other languages call them; the nearest spelling would be another key."""
+
+
 class ExpressionReader:
     """Reads expressions of one Play. `used_setups` collects which setups are named, and where; `placed` what was read."""
 
@@ -75,11 +82,13 @@ class ExpressionReader:
                 return None
             return self._list(item, path)
         if not item.reported:
+            meant = as_list_form(item.value) if isinstance(item.value, str) else ""
             self._add(
                 "E401",
                 item.mark,
                 path,
-                f"found {kind_of(item)}, expected a condition [left, op, right] or a map like {{all: […]}}",
+                f"found {kind_of(item)}, expected a condition [left, op, right] or a map like {{all: […]}}"
+                + (f"; write {meant}" if meant else ""),
             )
         return None
 
@@ -104,7 +113,9 @@ class ExpressionReader:
         for entry in item:
             if entry.key not in LOGIC:
                 where = f"beside `{known[0].key}`" if known else "where an expression is expected"
-                near = did_you_mean(entry.key, (*LOGIC, *_LONG_FORM_KEYS, *_BESIDE_ACTIONS))
+                near = _OTHER_WORDS.get(entry.key.lower()) or did_you_mean(
+                    entry.key, (*LOGIC, *_LONG_FORM_KEYS, *_BESIDE_ACTIONS)
+                )
                 self._add(
                     "E401",
                     entry.mark,

@@ -8,8 +8,8 @@ from playd.core.timeframes import NAME_OF_MS
 from playd.kernels.catalog import CATALOG
 from playd.kernels.spec import ColumnType, IndicatorSpec, Scalar
 from playd.plays.conditions import Ref
-from playd.plays.document import Entry, Item, Leaf, Map, kind_of
-from playd.plays.findings import Mark, Report, did_you_mean, one_of
+from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
+from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
 from playd.plays.model import Feature, Timeframes
 from playd.plays.names import BUILT_IN, REFERENCE_ID, Names
 from playd.plays.params import ParamReader
@@ -51,7 +51,10 @@ def read_features(item: Item | None, timeframes: Timeframes, names: Names, repor
     Their sources count as used; whether a feature is used at all is known only once the rules are read.
     """
     if item is not None and not isinstance(item, Map):
-        report.add("E107", item.mark, "features", f"found {kind_of(item)}, expected a map of id to indicator")
+        listed = [word for one in item.items if (word := _listed_id(one))] if isinstance(item, Sequence) else []
+        older = IMPORTABLE if listed else ""
+        report.add("E107", item.mark, "features", f"found {kind_of(item)}, expected a map of id to indicator{older}")
+        names.features.update(dict.fromkeys(listed))
     drafts: dict[str, _Draft] = {}
     for entry in item if isinstance(item, Map) else ():
         path = f"features.{entry.key}"
@@ -71,6 +74,12 @@ def read_features(item: Item | None, timeframes: Timeframes, names: Names, repor
         Feature(draft.id, draft.spec.name, draft.step_ms, draft.params, sources[draft.id])
         for draft in sorted(drafts.values(), key=lambda draft: draft.id)
     )
+
+
+def _listed_id(item: Item) -> str:
+    """The id that an item of the older list form names."""
+    found = item.get("id") or item.get("output_key") if isinstance(item, Map) else None
+    return found.value if isinstance(found, Leaf) and isinstance(found.value, str) else ""
 
 
 def _draft(entry: Entry, path: str, timeframes: Timeframes, names: Names, report: Report) -> _Draft | None:

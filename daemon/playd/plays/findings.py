@@ -77,6 +77,10 @@ class Report:
         if finding not in self.findings and mark not in self._unusable:
             self.findings.append(finding)
 
+    def withdraw(self, code: str) -> None:
+        """Forget the findings of a code."""
+        self.findings = [finding for finding in self.findings if finding.code != code]
+
     @property
     def errors(self) -> int:
         """How many errors there are so far."""
@@ -99,7 +103,11 @@ class Report:
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """`; did you mean \\`x\\`?` for the nearest name, empty when none is near."""
     nearest = nearest_name(word, names)
-    return f"{_NEAR_WORDS}{nearest}`?" if nearest else ""
+    if not nearest:
+        return ""
+    foreign = next((letter for letter in word if not letter.isascii()), "")
+    looks = f" The `{foreign}` is U+{ord(foreign):04X}, which only looks like a letter of it." if foreign else ""
+    return f"{_NEAR_WORDS}{nearest}`?{looks}"
 
 
 def nearest_name(word: str, names: Iterable[str]) -> str | None:

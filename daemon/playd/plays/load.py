@@ -48,7 +48,9 @@ from playd.plays.trial import read_trial
 from playd.plays.variables import substitute
 
 VERSION: Final = "3.0.0"
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+"""What a Play may be called: its instance and its files carry it."""
+
 _SYMBOL: Final = re.compile(r"[A-Z0-9]+USDT\Z")
 
 
@@ -57,10 +59,9 @@ def decode_play(data: bytes, source: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        text = (
-            f"{source}:{line}:1: E100: found byte 0x{data[error.start]:02x}, expected UTF-8 text: this looks like a binary file"
-        )
+        line, column = data.count(b"\n", 0, error.start) + 1, error.start - data.rfind(b"\n", 0, error.start)
+        advice = "this looks like a binary file" if b"\0" in data else "save the file in that encoding"
+        text = f"{source}:{line}:{column}: E100: found byte 0x{data[error.start]:02x}, expected UTF-8 text: {advice}"
         raise PlayError([text]) from None
 
 
@@ -86,6 +87,7 @@ def check_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = 
     root, _ = substitute(root, overrides or {}, report)
     play = _read(Section(root, TOP, "", report, mark=root.mark), text, source, report)
     if report.failed:
+        report.withdraw("W602")  # what nothing uses is known of a Play that could be read whole
         return None, report
     if not _is_whole(root, play):
         raise Broken(f"{source}: an action was read without a finding and is not in the Play")
@@ -158,7 +160,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
         _warn_of_unused(top, names, expressions, report)
         warn_of_rules(expressions.placed, setups, features, names, clocks, report)
         RiskSense(account, policy, risk, entry, top, report).warn()
-    structure_reader.warn_of_unused()
+        structure_reader.warn_of_unused()
     return Play(
         source=source,
         name=_name(top, report),
@@ -187,7 +189,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
 
 def _name(top: Section, report: Report) -> str:
     name = top.text("name")
-    if name and not _NAME.match(name):
+    if name and not NAME.match(name):
         report.add("E107", top.mark_of("name"), "name", f'found "{name}", expected 1 to 64 of A-Z a-z 0-9 _ . -')
     return name
 
@@ -195,7 +197,8 @@ def _name(top: Section, report: Report) -> str:
 def _symbol(section: Section, report: Report) -> str:
     symbol = section.text("symbol")
     if symbol and not _SYMBOL.match(symbol):
-        hint = f"; write `{symbol.upper()}`" if _SYMBOL.match(symbol.upper()) else ""
+        meant = re.sub(r"[^A-Z0-9]", "", symbol.upper().partition(":")[0])
+        hint = f"; write `{meant}`" if _SYMBOL.match(meant) else ""
         expected = "expected a linear USDT perpetual in upper case, like BTCUSDT"
         report.add("E201", section.mark_of("symbol"), section.path_of("symbol"), f'found "{symbol}", {expected}{hint}')
     return symbol

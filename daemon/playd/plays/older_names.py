@@ -42,6 +42,9 @@ RENAMED_FIELDS: Final = {
 }
 """Indicator or detector and field to the field's name now."""
 
+PLACEHOLDER: Final = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\Z")
+"""A variable, as a complete value."""
+
 EVENT_TYPE: Final = "event_type"
 """What a market structure had in place of `bos_this_bar` and `choch_this_bar`."""
 

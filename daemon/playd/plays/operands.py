@@ -48,6 +48,10 @@ def read_operand(item: Item, path: str, names: Names, report: Report) -> Operand
                 return _arithmetic(sign, sides.items, f"{path}.{sign}", names, report)
             report.add("E401", sides.mark, f"{path}.{sign}", f"found {kind_of(sides)}, expected a list of two operands")
             return None
+    middle = item.items[1] if isinstance(item, Sequence) and len(item.items) == 3 else None
+    if isinstance(middle, Leaf) and isinstance(middle.value, str) and not middle.value[:1].isalnum():
+        report.add("E401", item.mark, path, f"found arithmetic with `{middle.value}`, expected {one_of(ARITH_OPS)}")
+        return None
     found = f"a map with {one_of(item.keys)}" if isinstance(item, Map) and item.keys else kind_of(item)
     report.add("E401", item.mark, path, f"found {found}, expected {_EXPECTED}")
     return None

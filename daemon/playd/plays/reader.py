@@ -5,6 +5,7 @@ A `Key` says everything about a key: the checker, the JSON Schema and `playd pla
 a getter returns some value of the right type, so that checking can go on; the Play is refused at the end.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -100,6 +101,7 @@ class Section:
         self.report = report
         self._table = table
         self._map = item if isinstance(item, Map) else Map((), self.mark)
+        self._strange = [entry for entry in self._map if entry.key not in table.names and entry.key not in table.older]
         if item is None or isinstance(item, Map):
             self._check_keys()
         elif not (isinstance(item, Leaf) and item.reported):
@@ -147,8 +149,11 @@ class Section:
         return name in self._map.keys
 
     def item(self, name: str) -> Item | None:
-        """The raw value of a key."""
-        return self._map.get(name)
+        """The raw value of a key, or of a misspelt one that surely is this one: named already, its value is checked too."""
+        written = self._map.get(name)
+        if written is not None or not self._strange:
+            return written
+        return next((entry.value for entry in self._strange if nearest_name(entry.key, (name,))), None)
 
     def mark_of(self, name: str) -> Mark:
         """Where a key's value stands, or the map when it is absent."""
@@ -243,7 +248,7 @@ def read_scalar(item: Item | None, key: Key, path: str, report: Report) -> bool 
         report.add("E105", item.mark, path, f"found {kind_of(item)}, expected {one_of(key.words)}")
         return None
     near = did_you_mean(value, key.words) if isinstance(value, str) else ""
-    meant = QUOTED_NUMBER if key.kind in ("number", "int") and is_quoted_number(value) else near
+    meant = number_hint(value) or near if key.kind in ("number", "int") else near
     report.add("E107", item.mark, path, f"found {kind_of(item)}, expected {describe(key)}{meant}")
     return None
 
@@ -254,6 +259,21 @@ QUOTED_NUMBER: Final = "; a number stands without quotes"
 def is_quoted_number(value: object) -> bool:
     """Whether a value is text that says a number."""
     return isinstance(value, str) and isinstance(core_value(value), int | float) and not isinstance(core_value(value), bool)
+
+
+_GROUPED: Final = re.compile(r"[-+]?[0-9]+([_, ][0-9]+)+(\.[0-9]+)?\Z")
+_WITH_UNIT: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?\s*[%A-Za-z]+\Z")
+
+
+def number_hint(value: object) -> str:
+    """What is wrong with text that was meant as a number, empty when it says none."""
+    if is_quoted_number(value):
+        return QUOTED_NUMBER
+    if not isinstance(value, str):
+        return ""
+    if _GROUPED.match(value):
+        return "; a number has digits alone, and a point before its fraction"
+    return "; write the number alone, its unit is fixed" if _WITH_UNIT.match(value) else ""
 
 
 def _number(value: int | float, mark: Mark, key: Key, path: str, report: Report) -> int | float | None:

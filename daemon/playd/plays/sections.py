@@ -4,11 +4,13 @@ import itertools
 from typing import Literal, cast
 
 from playd.core.timeframes import TIMEFRAME_MS
-from playd.plays.findings import Report
+from playd.plays.document import Leaf
+from playd.plays.findings import Report, one_of
 from playd.plays.model import Account, BacktestMoney, Deploy, Entry, Timeframes
+from playd.plays.older_names import OLDER_ROLES
 from playd.plays.reader import Section
 from playd.plays.tables import ACCOUNT, BACKTEST, DEPLOY, ENTRY, FEE_MODEL, ROLES, TIMEFRAME_TABLE
-from playd.plays.timeframe_words import read_timeframe
+from playd.plays.timeframe_words import read_timeframe, right_spelling
 
 
 def read_account(top: Section, has_risk: bool, report: Report) -> tuple[Account, float]:
@@ -71,10 +73,22 @@ def read_timeframes(top: Section, report: Report) -> Timeframes:
         if lower in names and higher in names and TIMEFRAME_MS[names[lower]] > TIMEFRAME_MS[names[higher]]:
             text = f"found {lower} {names[lower]} above {higher} {names[higher]}, expected low_tf ≤ med_tf ≤ high_tf"
             report.add("E211", section.mark_of(lower), section.path_of(lower), text)
+    exec_word = _exec_role(section, report)
     known = [TIMEFRAME_MS[names[role]] if role in names else None for role in ROLES]
     stand_in = next((ms for ms in known if ms is not None), TIMEFRAME_MS["1m"])
     low, med, high = (stand_in if ms is None else ms for ms in known)
-    return Timeframes(low, med, high, cast(Literal["low_tf", "med_tf", "high_tf"], section.text("exec")))
+    return Timeframes(low, med, high, cast(Literal["low_tf", "med_tf", "high_tf"], exec_word))
+
+
+def _exec_role(section: Section, report: Report) -> str:
+    """The role that decides. Older files name it by another word, or by its timeframe."""
+    item = section.item("exec")
+    written = str(item.value) if isinstance(item, Leaf) and isinstance(item.value, str | int) else ""
+    if written not in OLDER_ROLES and right_spelling(written) is None:
+        return section.text("exec")
+    found = f"found the older spelling `{written}`, expected the role that decides: {one_of(ROLES)}"
+    report.add("E901", section.mark_of("exec"), section.path_of("exec"), found)
+    return ROLES[0]
 
 
 def read_entry(top: Section, report: Report) -> Entry:

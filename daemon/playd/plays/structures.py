@@ -70,7 +70,11 @@ class StructureReader:
     def read(self, item: Item | None) -> tuple[Structure, ...]:
         """Structures sorted by clock and id."""
         if item is not None and not isinstance(item, Map):
-            self._add("E107", item.mark, "structures", f"found {kind_of(item)}, expected a map of clock to list of detectors")
+            older = IMPORTABLE if isinstance(item, Sequence) else ""
+            self._add(
+                "E107", item.mark, "structures", f"found {kind_of(item)}, expected a map of clock to list of detectors{older}"
+            )
+            self._declare_older(item)
         for entry in item if isinstance(item, Map) else ():
             self._read_clock(entry)
         in_circle = self._refuse_circles()
@@ -88,10 +92,12 @@ class StructureReader:
         if entry.key in STRUCTURES:
             text = f"found the older spelling `{entry.key}`, expected a clock with a list of {{type: {entry.key}, key: …}}"
             self._add("E901", entry.mark, path, text)
+            self._declare_older(Map((entry,), entry.mark))
             return
         if isinstance(entry.value, Map):
             text = "found an older spelling, a map below a clock, expected a list of {type, key, params, uses}"
             self._add("E901", entry.value.mark, path, text)
+            self._declare_older(entry.value)
             return
         step_ms = read_clock(Leaf(entry.key, entry.mark), path, self._timeframes, self._report)
         if not isinstance(entry.value, Sequence):
@@ -100,11 +106,27 @@ class StructureReader:
         for i, item in enumerate(entry.value.items):
             self._read_one(item, step_ms, f"{path}[{i}]")
 
+    def _declare_older(self, item: Item) -> None:
+        """Ids in an older shape, which is named as such: what refers to them is not wrong too."""
+        if isinstance(item, Sequence):
+            for one in item.items:
+                self._declare_older(one)
+        elif isinstance(item, Map):
+            key = item.get("key")
+            if isinstance(key, Leaf) and isinstance(key.value, str):
+                self._names.structures.setdefault(key.value, None)
+            for entry in item:
+                if entry.key in STRUCTURES:
+                    self._names.structures.setdefault(entry.key, None)
+                if entry.key != "params":
+                    self._declare_older(entry.value)
+
     def _read_one(self, item: Item, step_ms: int, path: str) -> None:
         older = next((one for one in item if one.key in STRUCTURES), None) if isinstance(item, Map) else None
         if older is not None:
             text = f"found the older spelling `{older.key}: …`, expected {{type: {older.key}, key: …, params: …}}"
             self._add("E901", older.mark, f"{path}.{older.key}", text)
+            self._declare_older(item)
             return
         section = Section(item, STRUCTURE, path, self._report, mark=item.mark)
         spec = self._spec(section)

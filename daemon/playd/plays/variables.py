@@ -11,9 +11,11 @@ from typing import Final
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import Mark, Report, did_you_mean
 from playd.plays.model import Scalar
+from playd.plays.older_names import PLACEHOLDER
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
-_KEPT: Final = frozenset({"version", "name", "variables"})
+KEPT: Final = frozenset({"version", "name", "variables"})
+"""Keys at the top whose values are never substituted."""
 
 
 def substitute(root: Map, overrides: Mapping[str, Scalar], report: Report) -> tuple[Map, dict[str, Scalar]]:
@@ -30,7 +32,7 @@ def substitute(root: Map, overrides: Mapping[str, Scalar], report: Report) -> tu
     values = {name: overrides.get(name, value) for name, (value, _) in declared.items()}
     used: set[str] = set()
     entries = tuple(
-        entry if entry.key in _KEPT else Entry(entry.key, entry.mark, _replaced(entry.value, entry.key, values, used, report))
+        entry if entry.key in KEPT else Entry(entry.key, entry.mark, _replaced(entry.value, entry.key, values, used, report))
         for entry in root
     )
     for name, (_, mark) in declared.items():
@@ -73,6 +75,10 @@ def _replaced(item: Item, path: str, values: Mapping[str, Scalar], used: set[str
             item.mark,
         )
     text = item.value
+    if isinstance(text, str) and (older := PLACEHOLDER.match(text)):
+        report.add_unusable("E901", item.mark, path, f"found the older spelling `{text}`, expected `${older[1]}`")
+        used.add(older[1])
+        return Leaf(None, item.mark, reported=True)
     if not isinstance(text, str) or not text.startswith("$"):
         return item
     name = text[1:]

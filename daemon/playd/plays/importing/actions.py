@@ -1,12 +1,11 @@
-"""Older spellings of `actions`: blocks, signal rules, and actions that never did anything."""
+"""Older spellings of `actions`: blocks, and actions that never did anything."""
 
 from typing import Final
 
-from playd.plays.document import Entry, Item, Leaf, Map, Sequence
-from playd.plays.findings import Mark
+from playd.plays.document import Entry, Item, Map, Sequence
 from playd.plays.importing.expressions import ExpressionImporter
 from playd.plays.importing.log import Log
-from playd.plays.importing.trees import as_map, drop, each_item, key_mark, new_map, put, renamed, text_of, word
+from playd.plays.importing.trees import as_map, drop, key_mark, new_map, put, renamed, text_of, word
 
 _NEVER_DID_ANYTHING: Final = ("adjust_stop", "adjust_target", "adjust_size", "no_action")
 _BESIDE: Final = ("metadata", "percent")
@@ -115,96 +114,3 @@ class _Blocks:
                 one = put(one, "metadata", self._importer.metadata(metadata, f"{path}[{i}].metadata"))
             kept.append(one)
         return Sequence(tuple(kept), item.mark), bool(item.items) and not kept
-
-
-def import_signal_rules(root: Map, log: Log) -> Map:
-    """`tf_configs` and `signal_rules` of the first generation as features and actions, in the spellings of the second."""
-    root = _tf_configs(root, log)
-    rules = root.get("signal_rules")
-    if not isinstance(rules, Map):
-        return root
-    if "actions" in root.keys:
-        log.problem(key_mark(root, "signal_rules"), "signal_rules", "`actions` is written too: which of the two counts?")
-        return root
-    found: dict[str, list[Item]] = {}
-    marks: dict[str, Mark] = {}
-    for key, verb in (("entry_rules", "entry"), ("exit_rules", "exit")):
-        listed = rules.get(key)
-        for i, item in enumerate(listed.items if isinstance(listed, Sequence) else ()):
-            path = f"signal_rules.{key}[{i}]"
-            rule = as_map(item)
-            side = word(rule.get("direction")) or word(rule.get("side"))
-            if side not in ("long", "short"):
-                log.problem(item.mark, f"{path}.direction", "long or short? The rule does not say")
-                continue
-            conditions = rule.get("conditions")
-            body = (
-                each_item(conditions, lambda one, where: _rule_condition(one, where, log), f"{path}.conditions")
-                if conditions
-                else item
-            )
-            action = f"{verb}_{side}"
-            found.setdefault(action, []).append(new_map({"all": body}, item.mark))
-            marks.setdefault(action, item.mark)
-            log.change(item.mark, path, text_of(item), f"actions.{action}", text_of(new_map({"all": body}, item.mark)))
-    for entry in rules:
-        if entry.key not in ("entry_rules", "exit_rules"):
-            log.problem(entry.mark, f"signal_rules.{entry.key}", "what is this? Rules are entry_rules and exit_rules")
-    actions = Map(
-        tuple(
-            Entry(action, marks[action], new_map({"any": Sequence(tuple(bodies), marks[action])}, marks[action]))
-            for action, bodies in found.items()
-        ),
-        rules.mark,
-    )
-    return put(drop(root, "signal_rules"), "actions", actions, key_mark(root, "signal_rules"))
-
-
-def _rule_condition(item: Item, path: str, log: Log) -> Item:
-    """`{indicator_key, operator, value}` as a condition in list form; other forms as they are."""
-    if not isinstance(item, Map) or "lhs" in item.keys:
-        return item
-    left = next((item.get(key) for key in ("indicator_key", "indicator", "feature_id", "left") if key in item.keys), None)
-    op = next((item.get(key) for key in ("operator", "op") if key in item.keys), None)
-    right = next((item.get(key) for key in ("value", "threshold", "right") if key in item.keys), None)
-    if left is None or op is None or right is None:
-        return item
-    sides = [left, op, right]
-    if word(op) in ("near_abs", "near_pct"):
-        tolerance = item.get("tolerance")
-        if tolerance is None:
-            log.problem(item.mark, path, "how near? The condition has no tolerance")
-        else:
-            sides.append(tolerance)
-    return Sequence(tuple(sides), item.mark)
-
-
-def _tf_configs(root: Map, log: Log) -> Map:
-    """Features of every timeframe's configuration, as a list whose items know their clock."""
-    configs = root.get("tf_configs")
-    if not isinstance(configs, Map):
-        return root
-    features = root.get("features")
-    if features is not None and not isinstance(features, Sequence):
-        log.problem(key_mark(root, "tf_configs"), "tf_configs", "`features` is written too: which of the two counts?")
-        return root
-    items = list(features.items) if features is not None else []
-    blocks: list[Item] = []
-    for entry in configs:
-        path, config = f"tf_configs.{entry.key}", as_map(entry.value)
-        tf = config.get("tf") or Leaf(entry.key, entry.mark)
-        for key, into in (("feature_specs", items), ("features", items), ("market_structure_blocks", blocks)):
-            listed = config.get(key)
-            for one in listed.items if isinstance(listed, Sequence) else ():
-                into.append(one if "tf" in as_map(one).keys else put(as_map(one), "tf", tf))
-        for inner in config:
-            if inner.key in ("warmup_bars", "role", "required_indicators"):
-                log.removed(inner.mark, f"{path}.{inner.key}", text_of(inner.value))
-            elif inner.key not in ("tf", "feature_specs", "features", "market_structure_blocks"):
-                log.problem(inner.mark, f"{path}.{inner.key}", "what is this? A configuration has tf and feature_specs")
-        log.change(entry.mark, path, text_of(entry.value), "features", "with this clock")
-        role = entry.key if entry.key in ("htf", "mtf", "ltf") else "tf" if entry.key == "exec" else ""
-        if role and "timeframes" not in root.keys and role not in root.keys and "tf" in config.keys:
-            root = put(root, role, tf, entry.mark)
-    root = put(drop(root, "tf_configs"), "features", Sequence(tuple(items), configs.mark), key_mark(root, "tf_configs"))
-    return put(root, "market_structure_blocks", Sequence(tuple(blocks), configs.mark)) if blocks else root

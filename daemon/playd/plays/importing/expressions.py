@@ -10,7 +10,6 @@ from playd.plays.importing.timeframes import read_tf
 from playd.plays.importing.trees import as_map, each_item, new_map, put, text_of, word
 from playd.plays.operands import is_arithmetic
 
-_OPS: Final = {**OLDER_OPS, "ne": "!=", "neq": "!=", "crosses_above": "cross_above", "crosses_below": "cross_below"}
 _LONG_FORM: Final = ("lhs", "op", "rhs")
 
 
@@ -93,7 +92,7 @@ class ExpressionImporter:
         return item if right is None else put(item, "rhs", self._operand(right, f"{path}.rhs"))
 
     def _operator(self, item: Item, path: str) -> Item:
-        right = _OPS.get(word(item))
+        right = OLDER_OPS.get(word(item))
         if right is None:
             return item
         self._log.change(item.mark, path, word(item), path, right)
@@ -119,7 +118,7 @@ class ExpressionImporter:
             return item
         mark = item.mark
         flags = (
-            Sequence((Leaf(f"{name}.{flag}", mark), Leaf("==", mark), Leaf(True, mark)), mark)
+            Sequence((_flag(name, flag, left), Leaf("==", mark), Leaf(True, mark)), mark)
             for flag in ("bos_this_bar", "choch_this_bar")
         )
         new: Item = new_map({"any": Sequence(tuple(flags), mark)}, mark)
@@ -127,6 +126,14 @@ class ExpressionImporter:
             new = new_map({"not": new}, mark)
         self._log.change(mark, path, text_of(item), path, text_of(new))
         return new
+
+
+def _flag(name: str, flag: str, left: Item) -> Item:
+    """A flag of a market structure, as many bars back as `left` looked."""
+    offset = as_map(left).get("offset")
+    if offset is None:
+        return Leaf(f"{name}.{flag}", left.mark)
+    return new_map({"feature_id": Leaf(name, left.mark), "field": Leaf(flag, left.mark), "offset": offset}, left.mark)
 
 
 def import_setups(root: Map, importer: ExpressionImporter) -> Map:

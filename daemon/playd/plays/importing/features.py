@@ -6,8 +6,9 @@ from playd.kernels.catalog import CATALOG
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
 from playd.plays.importing.log import Log
+from playd.plays.importing.references import References
 from playd.plays.importing.timeframes import read_tf
-from playd.plays.importing.trees import as_map, drop, key_mark, put, removed, renamed, text_of, word
+from playd.plays.importing.trees import as_map, drop, each_entry, key_mark, put, removed, renamed, text_of, word
 from playd.plays.older_names import NO_EFFECT_PARAMS, SPLIT_PARAMS
 
 _SPEC_KEYS: Final = {"timeframe": "tf", "indicator_type": "indicator", "input_source": "source"}
@@ -63,6 +64,22 @@ def _feature(item: Item, path: str, log: Log) -> Item:
     if isinstance(params, Map) and indicator:
         spec = put(spec, "params", import_params(params, indicator, f"{path}.params", log))
     return spec
+
+
+def import_sources(root: Map, references: References) -> Map:
+    """What features are chained to, which needs every feature and structure to be known."""
+    given = root.get("features")
+    if not isinstance(given, Map):
+        return root
+
+    def chained(entry: Entry) -> Entry:
+        source = as_map(entry.value).get("source")
+        if source is None:
+            return entry
+        new = references.operand(source, f"features.{entry.key}.source")
+        return Entry(entry.key, entry.mark, put(as_map(entry.value), "source", new))
+
+    return put(root, "features", each_entry(given, chained))
 
 
 def import_params(params: Map, indicator: str, path: str, log: Log) -> Map:

@@ -8,14 +8,16 @@ from playd.plays.comments import comments_of
 from playd.plays.document import Map, read_document
 from playd.plays.findings import Finding, Report
 from playd.plays.formatting import write_play
-from playd.plays.importing.actions import import_actions, import_signal_rules
+from playd.plays.importing.actions import import_actions
 from playd.plays.importing.expressions import ExpressionImporter, import_setups
-from playd.plays.importing.features import import_features
+from playd.plays.importing.features import import_features, import_sources
 from playd.plays.importing.log import Change, Log, Problem
 from playd.plays.importing.meanings import report_meanings
 from playd.plays.importing.money import import_account, import_identity, import_policy, import_trial
+from playd.plays.importing.placeholders import import_placeholders
 from playd.plays.importing.references import References
 from playd.plays.importing.risk import import_risk
+from playd.plays.importing.signal_rules import import_signal_rules
 from playd.plays.importing.structures import import_structures
 from playd.plays.importing.timeframes import import_timeframes
 from playd.plays.importing.trees import as_map, word
@@ -71,6 +73,7 @@ def import_play(text: str, source: str) -> Imported:
 
 
 def _rewritten(root: Map, log: Log) -> Map:
+    root = import_placeholders(root, log)
     root = import_identity(root, log)
     root = import_signal_rules(root, log)
     root = import_timeframes(root, log)
@@ -80,6 +83,7 @@ def _rewritten(root: Map, log: Log) -> Map:
     indicators = {entry.key: word(as_map(entry.value).get("indicator")) for entry in as_map(root.get("features"))}
     references = References(indicators, structures, log)
     expressions = ExpressionImporter(references)
+    root = import_sources(root, references)
     root = import_setups(root, expressions)
     root = import_actions(root, expressions, log)
     root = import_risk(root, references, log)

@@ -6,19 +6,20 @@ from typing import Final
 from playd.plays.document import Item, Leaf, Map, Sequence
 from playd.plays.importing.log import Log
 from playd.plays.importing.trees import as_map, drop, key_mark, new_map, number, put, removed, renamed, text_of, word
+from playd.plays.load import NAME
+from playd.plays.tables import POLICY
 
 _ACCOUNT_KEYS: Final = {"initial_capital_usdt": "starting_equity_usdt", "leverage": "max_leverage"}
 _NO_EFFECT: Final = ("max_notional_usdt", "max_margin_usdt")
 _NOT_OFFERED: Final = ("pyramid_mode",)
 _WINDOW: Final = re.compile(r"--(start|end)[ =]+([0-9][0-9T:Z+.-]*)")
+_NO_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _DEFAULT_EQUITY_USDT: Final = 10_000.0
 
 
 def import_identity(root: Map, log: Log) -> Map:
     """`id`, `symbol_universe`, and the dates that a description mentions."""
-    if "name" in root.keys:
-        root = removed(root, "id", "", log)
-    root = _symbol(renamed(root, "id", "name", "", log), log)
+    root = _symbol(_name(root, log), log)
     dates = dict(_WINDOW.findall(word(root.get("description"))))
     if dates and "date_range" not in root.keys:
         mark = key_mark(root, "description")
@@ -27,6 +28,22 @@ def import_identity(root: Map, log: Log) -> Map:
         log.change(mark, "description", found, "date_range", text_of(section))
         root = put(root, "date_range", section)
     return root
+
+
+def _name(root: Map, log: Log) -> Map:
+    """`id` where there is no name, or one that no instance can have; then the name becomes the description."""
+    if "name" not in root.keys:
+        return renamed(root, "id", "name", "", log)
+    old, mark = word(root.get("name")), key_mark(root, "name")
+    if not old or NAME.match(old):
+        return removed(root, "id", "", log)
+    id = word(root.get("id"))
+    new = id if NAME.match(id) else _NO_NAME.sub("_", old)[:64]
+    log.change(mark, "name", old, "name", new)
+    if "description" not in root.keys:
+        log.change(mark, "(not written)", "", "description", old)
+        root = put(root, "description", Leaf(old, mark))
+    return put(removed(root, "id", "", log), "name", Leaf(new, mark))
 
 
 def _symbol(root: Map, log: Log) -> Map:
@@ -105,8 +122,11 @@ def import_policy(root: Map, log: Log) -> Map:
     for key in _NOT_OFFERED:
         policy = removed(policy, key, path, log, "positions are not added to")
     for entry in policy:
-        if entry.key.startswith("allow_") and isinstance(entry.value, Leaf) and entry.value.value is True:
-            policy = removed(policy, entry.key, path, log, "this is not offered")
+        if entry.key.startswith("allow_") and isinstance(entry.value, Leaf):
+            if entry.value.value is True:
+                policy = removed(policy, entry.key, path, log, "this is not offered")
+            elif entry.value.value is False and entry.key not in POLICY.names:
+                policy = removed(policy, entry.key, path, log)
     return put(root, "position_policy", policy)
 
 

@@ -22,14 +22,18 @@ def import_risk(root: Map, references: References, log: Log) -> Map:
             level = model.get(side)
             if isinstance(level, Map):
                 model = put(model, side, _level(level, f"risk_model.{side}", references, log))
-        trailing = model.get("trailing")
-        if isinstance(trailing, Map):
-            model = put(model, "trailing", renamed(trailing, "atr_key", "atr_feature_id", "risk_model.trailing", log))
-        root = put(root, "risk_model", model)
+        root = put(root, "risk_model", _trailing(model, "risk_model", log))
         if word(as_map(model.get("sizing")).get("model")) == "risk_based":
             text = "the size comes from the distance of the stop"
             log.unchanged(key_mark(model, "sizing"), "risk_model.sizing.model", "risk_based", text)
     return _shorthand(root, risk, references, log) if isinstance(risk, Map) else root
+
+
+def _trailing(of: Map, path: str, log: Log) -> Map:
+    trailing = of.get("trailing")
+    if not isinstance(trailing, Map):
+        return of
+    return put(of, "trailing", renamed(trailing, "atr_key", "atr_feature_id", f"{path}.trailing", log))
 
 
 def _level(level: Map, path: str, references: References, log: Log) -> Map:
@@ -51,14 +55,15 @@ def _shorthand(root: Map, risk: Map, references: References, log: Log) -> Map:
         proposal = f"removed, it had no effect; to size by it write risk_model.sizing: {{model: risk_based, value: {text}}}"
         log.change(key_mark(risk, "risk_per_trade_pct"), "risk.risk_per_trade_pct", text, "", proposal)
         risk = drop(risk, "risk_per_trade_pct")
-    root, risk = _leverage(root, risk, log)
+    root, risk = _leverage(root, _trailing(risk, "risk", log), log)
+    undecided = len(log.problems)
     risk = _first_level(risk, log)
     for side in _SIDES:
         level = risk.get(side)
         if isinstance(level, Map):
             risk = put(risk, side, _level(level, f"risk.{side}", references, log))
     written = [side for side in _SIDES if side in risk.keys or f"{side}_pct" in risk.keys]
-    if len(written) == 1:
+    if len(written) == 1 and len(log.problems) == undecided:
         other = next(side for side in _SIDES if side not in written)
         log.change(risk.mark, f"risk.{other}", "(not written)", f"risk.{other}", "none", _ONE_SIDED)
         risk = put(risk, other, Leaf("none", risk.mark))

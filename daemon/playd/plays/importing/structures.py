@@ -1,21 +1,17 @@
 """Older spellings of `structures`: nested by role, by type, as blocks, among the features."""
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from playd.core.timeframes import TIMEFRAME_MS
 from playd.kernels.catalog import STRUCTURES
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
+from playd.plays.importing.by_type import CLOCK_KEYS, ID_KEYS, SPEC_KEYS, typed_specs, with_dependencies
 from playd.plays.importing.log import Log
 from playd.plays.importing.timeframes import right_timeframe
 from playd.plays.importing.trees import as_map, drop, key_mark, put, removed, renamed, text_of, word
 from playd.plays.older_names import OLDER_ROLES
 from playd.plays.tables import ROLES
-
-_CLOCK_KEYS: Final = ("tf", "timeframe")
-_SPEC_KEYS: Final = ("type", "key", "uses", "params", "depends_on")
-_ID_KEYS: Final = ("key", "id", "block_id", "output_key")
 
 
 @dataclass(slots=True)
@@ -23,7 +19,8 @@ class Structures:
     """
     Specs by clock while they are collected, and what references need: the type of every key, and keys that were renamed.
 
-    `moved` maps (timeframe, old key) to the new key, for keys that were used on two clocks.
+    `moved` maps (timeframe, old key) to the new key, for keys that were used on two clocks. `implied`: clock, place and path of
+    specs of shapes in which nobody wrote what they read.
     """
 
     timeframes: dict[str, str]
@@ -31,6 +28,7 @@ class Structures:
     marks: dict[str, Mark] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     moved: dict[tuple[str, str], str] = field(default_factory=dict)
+    implied: list[tuple[str, int, str]] = field(default_factory=list)
 
     def clock(self, text: str) -> str:
         """The key under which specs of a clock stand: a role where the timeframe has one, else the timeframe."""
@@ -58,11 +56,14 @@ def import_structures(root: Map, among_features: list[tuple[Item, str]], log: Lo
     given = root.get("structures")
     for entry in as_map(given):
         _collect(entry, found, log)
-    blocks = root.get("market_structure_blocks")
-    for i, item in enumerate(blocks.items if isinstance(blocks, Sequence) else ()):
-        among_features = [*among_features, (item, f"market_structure_blocks[{i}]")]
+    for key, listed in (("structures", given), ("market_structure_blocks", root.get("market_structure_blocks"))):
+        for i, item in enumerate(listed.items if isinstance(listed, Sequence) else ()):
+            among_features = [*among_features, (item, f"{key}[{i}]")]
     for item, path in among_features:
         _from_elsewhere(item, path, found, log)
+    for clock, place, path in found.implied:
+        specs = found.specs[clock]
+        specs[place] = with_dependencies(specs[place], specs, path, log)
     root = drop(root, "market_structure_blocks")
     lists = {clock: Sequence(tuple(specs), found.marks[clock]) for clock, specs in found.specs.items()}
     if lists or isinstance(given, Map):
@@ -73,23 +74,20 @@ def import_structures(root: Map, among_features: list[tuple[Item, str]], log: Lo
 
 
 def _collect(entry: Entry, found: Structures, log: Log) -> None:
-    """One key of `structures`: a clock with a list, a role with timeframes inside, or a type."""
+    """One key of `structures`: a clock with a list, a clock with timeframes or types inside, or a type."""
     path = f"structures.{entry.key}"
     if entry.key in STRUCTURES:
-        body = as_map(entry.value)
-        clock = found.clock(next((word(body.get(key)) for key in _CLOCK_KEYS if key in body.keys), "exec"))
-        params = as_map(body.get("params")) if "params" in body.keys else drop(body, *_CLOCK_KEYS, *_SPEC_KEYS)
-        spec = put(put(Map((), entry.mark), "type", Leaf(entry.key, entry.mark)), "key", Leaf(entry.key, entry.mark))
-        for key in ("uses", "depends_on"):
-            value = body.get(key)
-            spec = spec if value is None else put(spec, key, value)
-        _add(put(spec, "params", params) if params.entries else spec, clock, path, entry.mark, found, log, moved=True)
+        _by_type(entry, "exec", path, found, log)
         return
-    if isinstance(entry.value, Map) and is_clock(entry.key):
+    if isinstance(entry.value, Map) and is_clock(entry.key) and "type" not in entry.value.keys:
         for inner in entry.value:
-            clock = found.clock(inner.key)
-            log.change(inner.mark, f"{path}.{inner.key}", text_of(inner.value), f"structures.{clock}", "the same list")
-            _list(inner.value, clock, f"{path}.{inner.key}", inner.mark, found, log)
+            where = f"{path}.{inner.key}"
+            if inner.key in STRUCTURES:
+                _by_type(inner, found.clock(entry.key), where, found, log)
+            else:
+                clock = found.clock(inner.key)
+                log.change(inner.mark, where, text_of(inner.value), f"structures.{clock}", "the same list")
+                _list(inner.value, clock, where, inner.mark, found, log)
         return
     clock = found.clock(entry.key) if is_clock(entry.key) else entry.key
     if clock != entry.key:
@@ -97,19 +95,29 @@ def _collect(entry: Entry, found: Structures, log: Log) -> None:
     _list(entry.value, clock, path, entry.mark, found, log)
 
 
+def _by_type(entry: Entry, clock: str, path: str, found: Structures, log: Log) -> None:
+    """Specs below the name of a type; `clock` where they name none."""
+    for spec, own in typed_specs(entry.key, entry.value, entry.mark, path, log):
+        where = found.clock(own) if own else clock
+        _add(spec, where, path, entry.mark, found, log, moved=True)
+        _rename_twins(where, len(found.specs[where]) - 1, path, found, log)
+
+
 def _list(value: Item, clock: str, path: str, mark: Mark, found: Structures, log: Log) -> None:
     found.specs.setdefault(clock, [])
     found.marks.setdefault(clock, mark)
     items = value.items if isinstance(value, Sequence) else (value,) if isinstance(value, Map) else ()
+    if isinstance(value, Map):
+        log.change(value.mark, path, text_of(value), path, "a list of it")
     first = len(found.specs[clock])
     for i, item in enumerate(items):
         spec, where = as_map(item), f"{path}[{i}]"
         if len(spec.entries) == 1 and spec.entries[0].key in STRUCTURES:
-            name, body = spec.entries[0].key, as_map(spec.entries[0].value)
-            spec = put(put(Map((), item.mark), "type", Leaf(name, item.mark)), "key", Leaf(name, item.mark))
-            spec = put(spec, "params", body) if body.entries else spec
-            log.change(item.mark, where, text_of(item), where, text_of(spec))
-        _add(spec, clock, where, mark, found, log)
+            for one, own in typed_specs(spec.entries[0].key, spec.entries[0].value, item.mark, where, log):
+                log.change(item.mark, where, text_of(item), where, text_of(one))
+                _add(one, found.clock(own) if own else clock, where, mark, found, log, implied=True)
+        else:
+            _add(spec, clock, where, mark, found, log)
     _rename_twins(clock, first, path, found, log)
 
 
@@ -118,8 +126,8 @@ def _from_elsewhere(item: Item, path: str, found: Structures, log: Log) -> None:
     body = as_map(item)
     kind = word(body.get("structure_type")) or word(body.get("block_type"))
     kind = kind or (word(body.get("type")) if word(body.get("type")) != "structure" else "")
-    name = next((word(body.get(key)) for key in _ID_KEYS if key in body.keys), kind)
-    clock = found.clock(next((word(body.get(key)) for key in _CLOCK_KEYS if key in body.keys), "exec"))
+    name = next((word(body.get(key)) for key in ID_KEYS if key in body.keys), kind)
+    clock = found.clock(next((word(body.get(key)) for key in CLOCK_KEYS if key in body.keys), "exec"))
     if not kind:
         log.problem(item.mark, path, f"which detector? {text_of(item)} names no type")
         return
@@ -127,13 +135,17 @@ def _from_elsewhere(item: Item, path: str, found: Structures, log: Log) -> None:
     for key in ("uses", "depends_on", "params"):
         value = body.get(key)
         spec = spec if value is None else put(spec, key, value)
-    rest = drop(body, *_SPEC_KEYS, *_ID_KEYS, *_CLOCK_KEYS, "structure_type", "block_type")
+    rest = drop(body, *SPEC_KEYS, *ID_KEYS, *CLOCK_KEYS, "structure_type", "block_type")
     for entry in rest:
         log.problem(entry.mark, f"{path}.{entry.key}", "what is this? A structure has type, key, uses and params")
     _add(spec, clock, path, item.mark, found, log, moved=True)
+    _rename_twins(clock, len(found.specs[clock]) - 1, path, found, log)
 
 
-def _add(spec: Map, clock: str, path: str, mark: Mark, found: Structures, log: Log, *, moved: bool = False) -> None:
+def _add(
+    spec: Map, clock: str, path: str, mark: Mark, found: Structures, log: Log, *, moved: bool = False, implied: bool = False
+) -> None:
+    """Keep a spec. `moved`: it stood elsewhere; `implied`, or moved: nobody wrote what it reads."""
     before = text_of(spec)
     spec = _spec(spec, path, log)
     kind = word(spec.get("type"))
@@ -142,6 +154,8 @@ def _add(spec: Map, clock: str, path: str, mark: Mark, found: Structures, log: L
         log.change(spec.mark, f"{path}.key", "(not written)", f"{path}.key", kind)
     found.specs.setdefault(clock, []).append(spec)
     found.marks.setdefault(clock, mark)
+    if moved or implied:
+        found.implied.append((clock, len(found.specs[clock]) - 1, path))
     found.types.setdefault(word(spec.get("key")), kind)
     if moved:
         log.change(spec.mark, path, before, f"structures.{clock}", text_of(spec))
@@ -185,7 +199,8 @@ def _rename_twins(clock: str, first: int, path: str, found: Structures, log: Log
     elsewhere = {word(spec.get("key")) for other, specs in found.specs.items() if other != clock for spec in specs}
     timeframe = found.timeframe(clock)
     specs = found.specs[clock]
-    renames = {key: f"{key}_{timeframe}" for spec in specs[first:] if (key := word(spec.get("key"))) in elsewhere}
+    renames = {old: new for (other, old), new in found.moved.items() if other == timeframe}
+    renames |= {key: f"{key}_{timeframe}" for spec in specs[first:] if (key := word(spec.get("key"))) in elsewhere}
     for place, spec in enumerate(specs[first:], first):
         key = word(spec.get("key"))
         if key in renames:

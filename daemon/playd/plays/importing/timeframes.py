@@ -3,7 +3,7 @@
 from typing import Final
 
 from playd.core.timeframes import TIMEFRAME_MS
-from playd.plays.document import Item, Leaf, Map
+from playd.plays.document import Entry, Item, Leaf, Map
 from playd.plays.findings import Mark
 from playd.plays.importing.log import Log
 from playd.plays.importing.trees import as_map, drop, each_entry, new_map, put, text_of, word
@@ -43,17 +43,23 @@ def import_timeframes(root: Map, log: Log) -> Map:
         section = each_entry(given, lambda one: type(one)(one.key, one.mark, read_tf(one.value, f"timeframes.{one.key}", log)))
         return put(root, "timeframes", section)
     found: dict[str, tuple[Item, str]] = {}
-    for entry in older:
-        if isinstance(entry.value, Map):
-            for inner in entry.value:
-                found.setdefault(_key(inner.key), (inner.value, f"{entry.key}.{inner.key}"))
-        else:
-            found.setdefault(_key(entry.key), (entry.value, entry.key))
     for entry in given:
-        found[_key(entry.key)] = (entry.value, f"timeframes.{entry.key}")
+        _keep(found, entry, f"timeframes.{entry.key}", log)
+    for entry in older:
+        for inner in entry.value if isinstance(entry.value, Map) else (entry,):
+            _keep(found, inner, entry.key if inner is entry else f"{entry.key}.{inner.key}", log)
     mark = older[0].mark if older else root.mark
     section = _section(found, given.mark if given.entries else mark, log)
     return put(drop(root, *_TOP_KEYS), "timeframes", section, mark)
+
+
+def _keep(found: dict[str, tuple[Item, str]], entry: Entry, path: str, log: Log) -> None:
+    """The first place that names a role or the clock counts; `timeframes` is looked at first."""
+    key = _key(entry.key)
+    if key in found:
+        log.removed(entry.mark, path, text_of(entry.value), f"`{found[key][1]}` is written too, and counts")
+    else:
+        found[key] = (entry.value, path)
 
 
 def _key(name: str) -> str:
@@ -65,9 +71,9 @@ def _section(found: dict[str, tuple[Item, str]], mark: Mark, log: Log) -> Map:
     exec_word = OLDER_ROLES.get(values["exec"][0], values["exec"][0]) if "exec" in values else ""
     exec_tf = exec_word if exec_word in TIMEFRAME_MS else ""
     roles = {role: values[role][0] for role in ROLES if role in values}
+    filled = [role for role in ROLES if role not in roles]
     if exec_tf and exec_tf not in roles.values() and "low_tf" not in roles:
         roles["low_tf"] = exec_tf
-    filled = [role for role in ROLES if role not in roles]
     low = roles.get("low_tf") or next(iter(roles.values()), "")
     roles.setdefault("low_tf", low)
     roles.setdefault("med_tf", roles["low_tf"])

@@ -1,0 +1,162 @@
+"""`tf_configs` and `signal_rules` of the first generation as features and actions, in the spellings of the second."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from playd.plays.document import Entry, Item, Leaf, Map, Sequence
+from playd.plays.findings import Mark
+from playd.plays.importing.log import Log
+from playd.plays.importing.timeframes import right_timeframe
+from playd.plays.importing.trees import as_map, drop, each_item, key_mark, new_map, put, text_of, word
+
+_LEFT: Final = ("indicator_key", "indicator", "feature_id", "left")
+_OPERATOR: Final = ("operator", "op")
+_RIGHT: Final = ("value", "threshold", "right")
+_CLOCK: Final = ("tf", "timeframe")
+_SAYS_NOTHING: Final = ("is_indicator_comparison",)
+"""Keys of a condition that repeat what its value says."""
+
+
+def import_signal_rules(root: Map, log: Log) -> Map:
+    """The document without both sections."""
+    clocks = _Clocks(root)
+    root = _tf_configs(root, log)
+    rules = root.get("signal_rules")
+    if not isinstance(rules, Map):
+        return root
+    if "actions" in root.keys:
+        log.problem(key_mark(root, "signal_rules"), "signal_rules", "`actions` is written too: which of the two counts?")
+        return root
+    clocks.read(root.get("features"))
+    found: dict[str, list[Item]] = {}
+    marks: dict[str, Mark] = {}
+    for key, verb in (("entry_rules", "entry"), ("exit_rules", "exit")):
+        for item, path, given_side in _rules(rules.get(key), f"signal_rules.{key}", log):
+            side = given_side or word(as_map(item).get("direction")) or word(as_map(item).get("side"))
+            if side not in ("long", "short"):
+                log.problem(item.mark, f"{path}.direction", "long or short? The rule does not say")
+                continue
+            conditions = item if given_side else as_map(item).get("conditions")
+            if not isinstance(conditions, Sequence):
+                log.problem(item.mark, path, f"when? Write its `conditions`: [[left, op, right], …], not {text_of(item)}")
+                continue
+            body = each_item(conditions, lambda one, where: _condition(one, where, clocks, log), f"{path}.conditions")
+            action = f"{verb}_{side}"
+            found.setdefault(action, []).append(new_map({"all": body}, item.mark))
+            marks.setdefault(action, item.mark)
+            log.change(item.mark, path, text_of(item), f"actions.{action}", text_of(new_map({"all": body}, item.mark)))
+    for entry in rules:
+        if entry.key not in ("entry_rules", "exit_rules"):
+            log.problem(entry.mark, f"signal_rules.{entry.key}", "what is this? Rules are entry_rules and exit_rules")
+    actions = Map(
+        tuple(
+            Entry(action, marks[action], new_map({"any": Sequence(tuple(bodies), marks[action])}, marks[action]))
+            for action, bodies in found.items()
+        ),
+        rules.mark,
+    )
+    return put(drop(root, "signal_rules"), "actions", actions, key_mark(root, "signal_rules"))
+
+
+def _rules(listed: Item | None, path: str, log: Log) -> Iterator[tuple[Item, str, str]]:
+    """Every rule with its path, and its side where that is the key that it stands below: then it is a list of conditions."""
+    if isinstance(listed, Map):
+        for entry in listed:
+            yield entry.value, f"{path}.{entry.key}", entry.key
+    elif isinstance(listed, Sequence):
+        for i, item in enumerate(listed.items):
+            yield item, f"{path}[{i}]", ""
+    elif listed is not None:
+        log.problem(listed.mark, path, f"which rules? {text_of(listed)} is no list of them")
+
+
+class _Clocks:
+    """Which clock every feature of the first generation has, to see whether a condition means that one."""
+
+    def __init__(self, root: Map) -> None:
+        """`root` with its `tf_configs`."""
+        configs = as_map(root.get("tf_configs"))
+        self._roles = {entry.key: word(as_map(entry.value).get("tf")) for entry in configs}
+        self._roles.setdefault("exec", word(root.get("tf")) or word(root.get("exec_tf")))
+        self._features: dict[str, str] = {}
+
+    def read(self, features: Item | None) -> None:
+        """The features as a list or a map of specs."""
+        if isinstance(features, Sequence):
+            specs = [(word(as_map(one).get("id")) or word(as_map(one).get("output_key")), one) for one in features.items]
+        else:
+            specs = [(entry.key, entry.value) for entry in as_map(features)]
+        self._features = {name: word(as_map(spec).get("tf")) or "exec" for name, spec in specs}
+
+    def of(self, clock: str) -> str:
+        """The timeframe that a role or timeframe stands for."""
+        return right_timeframe(self._roles.get(clock, clock))
+
+    def fits(self, name: str, clock: str) -> bool:
+        """Whether what the Play calls `name` is read on that clock; a price is on the execution clock."""
+        return self.of(clock) == self.of(self._features.get(name, "exec"))
+
+
+def _condition(item: Item, path: str, clocks: _Clocks, log: Log) -> Item:
+    """`{indicator_key, operator, value}` as a condition in list form; other forms as they are."""
+    if not isinstance(item, Map) or "lhs" in item.keys:
+        return item
+    left, op, right = (next((key for key in keys if key in item.keys), "") for keys in (_LEFT, _OPERATOR, _RIGHT))
+    if not left or not op or not right:
+        return item
+    known = (left, op, right, "field", "offset", *_CLOCK, *_SAYS_NOTHING, "tolerance")
+    for entry in item:
+        if entry.key not in known:
+            log.problem(
+                entry.mark, f"{path}.{entry.key}", f"what is this? {text_of(entry.value)} is no part of a condition here"
+            )
+    name = word(item.get(left))
+    clock = next((word(item.get(key)) for key in _CLOCK if key in item.keys), "exec" if name else "")
+    if not clocks.fits(name, clock) and any(key in item.keys for key in _CLOCK):
+        log.problem(
+            item.mark, f"{path}.{left}", f"`{name}` of {clocks.of(clock)}? Declare a feature with that tf and name it here"
+        )
+    sides = [_reference(item, left), item.get(op), item.get(right)]
+    if word(item.get(op)) in ("near_abs", "near_pct"):
+        sides.append(item.get("tolerance"))
+        if "tolerance" not in item.keys:
+            log.problem(item.mark, path, "how near? The condition has no tolerance")
+    return Sequence(tuple(side for side in sides if side is not None), item.mark)
+
+
+def _reference(item: Map, left: str) -> Item | None:
+    """The left side with the output and the offset that stand beside it."""
+    beside = {key: one for key in ("field", "offset") if (one := item.get(key)) is not None}
+    name = item.get(left)
+    return name if not beside or name is None else new_map({"feature_id": name, **beside}, item.mark)
+
+
+def _tf_configs(root: Map, log: Log) -> Map:
+    """Features of every timeframe's configuration, as a list whose items know their clock."""
+    configs = root.get("tf_configs")
+    if not isinstance(configs, Map):
+        return root
+    features = root.get("features")
+    if features is not None and not isinstance(features, Sequence):
+        log.problem(key_mark(root, "tf_configs"), "tf_configs", "`features` is written too: which of the two counts?")
+        return root
+    items = list(features.items) if features is not None else []
+    blocks: list[Item] = []
+    for entry in configs:
+        path, config = f"tf_configs.{entry.key}", as_map(entry.value)
+        tf = config.get("tf") or Leaf(entry.key, entry.mark)
+        for key, into in (("feature_specs", items), ("features", items), ("market_structure_blocks", blocks)):
+            listed = config.get(key)
+            for one in listed.items if isinstance(listed, Sequence) else ():
+                into.append(one if "tf" in as_map(one).keys else put(as_map(one), "tf", tf))
+        for inner in config:
+            if inner.key in ("warmup_bars", "role", "required_indicators"):
+                log.removed(inner.mark, f"{path}.{inner.key}", text_of(inner.value))
+            elif inner.key not in ("tf", "feature_specs", "features", "market_structure_blocks"):
+                log.problem(inner.mark, f"{path}.{inner.key}", "what is this? A configuration has tf and feature_specs")
+        log.change(entry.mark, path, text_of(entry.value), "features", "with this clock")
+        role = entry.key if entry.key in ("htf", "mtf", "ltf") else "tf" if entry.key == "exec" else ""
+        if role and "timeframes" not in root.keys and role not in root.keys and "tf" in config.keys:
+            root = put(root, role, tf, entry.mark)
+    root = put(drop(root, "tf_configs"), "features", Sequence(tuple(items), configs.mark), key_mark(root, "tf_configs"))
+    return put(root, "market_structure_blocks", Sequence(tuple(blocks), configs.mark)) if blocks else root
