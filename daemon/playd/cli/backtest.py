@@ -9,6 +9,7 @@ import orjson
 
 from playd.cli.evidence_files import backtest_evidence, write_evidence
 from playd.cli.inputs import BesideFiles, candles_of, market_of, play_of
+from playd.cli.limited import limited_json, limited_report, under_limits
 from playd.cli.moments import time_ms
 from playd.control.figures import rfc3339
 from playd.control.render import render_pairs
@@ -44,7 +45,10 @@ SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class BacktestOptions:
-    """The flags of `playd backtest`: `candles` or `pattern`. Without `seed` and `bars` as in `validation`."""
+    """
+    The flags of `playd backtest`: `candles` or `pattern`. Without `seed` and `bars` as in `validation`. `limits` is the alias
+    of an account in the settings of `config`, or empty.
+    """
 
     play: str
     candles: str
@@ -59,6 +63,8 @@ class BacktestOptions:
     as_json: bool
     save_columns: str
     evidence: str
+    limits: str
+    config: str
     overrides: tuple[str, ...]
 
 
@@ -99,10 +105,14 @@ def run_backtest_command(options: BacktestOptions) -> int:
         except OSError as error:
             raise RecordError(f"{path}: {error.strerror or error}") from error
         print(f"columns written to {path}", file=sys.stderr)
+    limited = under_limits(world, result, options.limits, options.config) if options.limits else None
     if options.as_json:
-        print(orjson.dumps(result.as_json(), option=orjson.OPT_SERIALIZE_NUMPY).decode())
+        told = result.as_json() if limited is None else {**result.as_json(), "limited": limited_json(options.limits, limited)}
+        print(orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY).decode())
     else:
         print(report(result))
+        if limited is not None:
+            print(f"\nunder the limits of {options.limits}\n{limited_report(limited)}")
     return 0
 
 

@@ -42,6 +42,24 @@ SaveColumnsOption = Annotated[str, typer.Option("--save-columns", metavar="FILE"
 EvidenceOption = Annotated[
     str, typer.Option("--evidence", metavar="FILE", help="Write what readiness asks for, for `playctl evidence import`.")
 ]
+SpeedOption = Annotated[float, typer.Option("--speed", help="Market minutes per real minute; 0: what the settings say.", min=0)]
+FaultsOption = Annotated[
+    str, typer.Option("--faults", metavar="FILE", help="Script of what the embedded exchange does wrong on command.")
+]
+AcceptOption = Annotated[
+    bool, typer.Option("--accept", help="Run nothing else: write what the Plays trade now as their golden lines.")
+]
+PatternOption = Annotated[
+    str, typer.Option("--pattern", metavar="NAME", help="A synthetic market instead, such as ranging or breakout_false.")
+]
+PatternSeedOption = Annotated[int | None, typer.Option("--seed", help="Of the pattern; default: the Play's own, or 42.", min=0)]
+PatternBarsOption = Annotated[
+    int | None, typer.Option("--bars", help="Execution bars of the pattern; default: as many as the Play needs.", min=50)
+]
+LimitsOption = Annotated[
+    str,
+    typer.Option("--limits", metavar="ALIAS", help="Judge entries by the limits of this account of the settings, and compare."),
+]
 ConfigOption = Annotated[str, typer.Option("--config", metavar="FILE", help="Settings file; default: config/playd.toml.")]
 StateOption = Annotated[str, typer.Option("--state", metavar="DIR", help="State directory; default: state.")]
 

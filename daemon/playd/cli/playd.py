@@ -9,20 +9,27 @@ import typer
 
 from playd import __version__
 from playd.cli.commands import (
+    AcceptOption,
     CandlesOption,
     ConfigOption,
     EndOption,
     EvidenceOption,
+    FaultsOption,
     FundingOption,
     JsonOption,
+    LimitsOption,
     MarkOption,
     NoFundingOption,
     OnSymbolOption,
     OpenInterestOption,
+    PatternBarsOption,
+    PatternOption,
+    PatternSeedOption,
     PlayArgument,
     ReferenceOption,
     SaveColumnsOption,
     SetOption,
+    SpeedOption,
     StartOption,
     StateOption,
     SymbolOption,
@@ -84,15 +91,11 @@ def run(
         str, typer.Option("--candles", metavar="FILE", help="Recorded candles instead of a synthetic market.")
     ] = "",
     reference_candles: ReferenceOption = "",
-    speed: Annotated[
-        float, typer.Option("--speed", help="Market minutes per real minute; 0: what the settings say.", min=0)
-    ] = 0.0,
+    speed: SpeedOption = 0.0,
     symbol: SymbolOption = "",
     config: ConfigOption = "",
     state: StateOption = "",
-    faults: Annotated[
-        str, typer.Option("--faults", metavar="FILE", help="Script of what the embedded exchange does wrong on command.")
-    ] = "",
+    faults: FaultsOption = "",
 ) -> None:
     """Run the daemon. Without settings, keys or network: two example Plays in paper mode on a synthetic market."""
     with for_good():
@@ -110,19 +113,17 @@ def backtest(
     funding: FundingOption = "",
     open_interest: OpenInterestOption = "",
     no_funding: NoFundingOption = False,
-    pattern: Annotated[
-        str, typer.Option("--pattern", metavar="NAME", help="A synthetic market instead, such as ranging or breakout_false.")
-    ] = "",
-    seed: Annotated[int | None, typer.Option("--seed", help="Of the pattern; default: the Play's own, or 42.", min=0)] = None,
-    bars: Annotated[
-        int | None, typer.Option("--bars", help="Execution bars of the pattern; default: as many as the Play needs.", min=50)
-    ] = None,
+    pattern: PatternOption = "",
+    seed: PatternSeedOption = None,
+    bars: PatternBarsOption = None,
     symbol: OnSymbolOption = "",
     start: StartOption = "",
     end: EndOption = "",
     json: JsonOption = False,
     save_columns: SaveColumnsOption = "",
     evidence: EvidenceOption = "",
+    limits: LimitsOption = "",
+    config: ConfigOption = "",
     overrides: SetOption = [],  # noqa: B006 - typer reads the default and never changes it
 ) -> None:
     """Run a Play over recorded candles, or over a synthetic market, and report its trades and metrics."""
@@ -130,7 +131,8 @@ def backtest(
     from playd.cli.inputs import BesideFiles
 
     files = candles, reference_candles, BesideFiles(mark_candles, funding, open_interest, not no_funding)
-    given = play, *files, pattern, seed, bars, symbol, start, end, json, save_columns, evidence, tuple(overrides)
+    under = json, save_columns, evidence, limits, config
+    given = play, *files, pattern, seed, bars, symbol, start, end, *under, tuple(overrides)
     run_command(lambda: run_backtest_command(BacktestOptions(*given)))
 
 
@@ -155,9 +157,7 @@ def parity(
 def validate(
     tier: Annotated[str, typer.Argument(metavar="TIER", help="quick, standard or full.")],
     json: JsonOption = False,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Run nothing else: write what the Plays trade now as their golden lines.")
-    ] = False,
+    accept: AcceptOption = False,
 ) -> None:
     """Check this installation: Plays, catalogs, kernels, roll-up, structures, trades on patterns. Exit 10: something failed."""
     from playd.cli.validate import validate as run_validate
