@@ -120,7 +120,7 @@ class SymbolFeed:
         self.state = FeedState.WAITING
         self.revisions: deque[Revision] = deque(maxlen=REVISIONS_KEPT)
         self.revision_count = 0
-        self._revised = anyio.Event()
+        self._revised: anyio.Event | None = None
         self.equal_count = 0
         self.ended = False
         self.scope = anyio.CancelScope()
@@ -133,7 +133,7 @@ class SymbolFeed:
         self._due_s = clock.mono_s() + timing.bar_interval_s
         self._fetch_s = self._due_s + timing.late_fetch_s
         self._looks_s = math.inf
-        self._arrived = anyio.Event()
+        self._arrived: anyio.Event | None = None
         self._touched = anyio.Event()
 
     @property
@@ -143,10 +143,12 @@ class SymbolFeed:
 
     async def arrival(self) -> None:
         """Wait until the line has grown. Ask for the next bar again afterwards."""
+        self._arrived = self._arrived or anyio.Event()
         await self._arrived.wait()
 
     async def revision(self) -> None:
         """Wait until a closed candle has come again with other values."""
+        self._revised = self._revised or anyio.Event()
         await self._revised.wait()
 
     def take_ticker(self, frame: TickerFrame) -> None:
@@ -286,8 +288,9 @@ class SymbolFeed:
 
     def wake(self) -> None:
         """Let whoever waits for a bar look again."""
-        arrived, self._arrived = self._arrived, anyio.Event()
-        arrived.set()
+        arrived, self._arrived = self._arrived, None
+        if arrived is not None:
+            arrived.set()
 
     def _revise(self, bar: ClosedBar) -> None:
         first = self.line.find(bar.candle.open_time_ms)
@@ -298,8 +301,9 @@ class SymbolFeed:
             return
         self.revisions.append(Revision(first.candle, bar.candle, bar.received_mono_s))
         self.revision_count += 1
-        revised, self._revised = self._revised, anyio.Event()
-        revised.set()
+        revised, self._revised = self._revised, None
+        if revised is not None:
+            revised.set()
         text = f"first {first.candle}, now {bar.candle}"
         self._note(FeedNote(NoteKind.BAR_REVISED, self.symbol, bar.candle.open_time_ms, text))
 

@@ -1,10 +1,12 @@
 """The present price of a symbol, merged from a delta stream."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from playd.market.public_feed import TickerFrame
+
+_WANTED: Final = ("lastPrice", "markPrice", "bid1Price", "ask1Price", "fundingRate", "nextFundingTime", "openInterest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class TickerState:
 
     def __init__(self, symbol: str) -> None:
         self._symbol = symbol
-        self._fields: dict[str, str] = {}
+        self._numbers: dict[str, Decimal | None] = {}
         self._ticker: Ticker | None = None
 
     @property
@@ -47,30 +49,31 @@ class TickerState:
 
     def take(self, frame: TickerFrame) -> None:
         """A snapshot replaces, a delta overwrites the fields it holds. A delta before any snapshot is ignored."""
+        told = {name: _number(frame.fields[name]) for name in _WANTED if name in frame.fields}
         if frame.snapshot:
-            self._fields = dict(frame.fields)
+            self._numbers = told
         elif self._ticker is None:
             return
         else:
-            self._fields.update(frame.fields)
-        next_funding = _number(self._fields, "nextFundingTime")
+            self._numbers.update(told)
+        known = self._numbers.get
+        next_funding = known("nextFundingTime")
         self._ticker = Ticker(
             symbol=self._symbol,
-            last=_number(self._fields, "lastPrice"),
-            mark=_number(self._fields, "markPrice"),
-            bid=_number(self._fields, "bid1Price"),
-            ask=_number(self._fields, "ask1Price"),
-            funding_rate=_number(self._fields, "fundingRate"),
+            last=known("lastPrice"),
+            mark=known("markPrice"),
+            bid=known("bid1Price"),
+            ask=known("ask1Price"),
+            funding_rate=known("fundingRate"),
             next_funding_ms=None if next_funding is None else int(next_funding),
             venue_ms=frame.venue_ms,
             received_mono_s=frame.received_mono_s,
-            open_interest=_number(self._fields, "openInterest"),
+            open_interest=known("openInterest"),
         )
 
 
-def _number(fields: Mapping[str, str], name: str) -> Decimal | None:
-    value = fields.get(name)
-    if value is None or value == "":
+def _number(value: str) -> Decimal | None:
+    if value is None or value == "":  # a venue may state anything
         return None
     try:
         number = Decimal(value)

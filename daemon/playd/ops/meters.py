@@ -8,6 +8,7 @@ bug of ours and raises.
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 from playd.core.errors import Broken
@@ -123,17 +124,22 @@ class Meters:
 
     def count(self, name: str, *labels: str, by: float = 1.0) -> None:
         """Add to a counter, e.g. `count("bars_total", "ema-cross")`."""
-        series = self.counters.setdefault(self._declared(name, "counter", labels), {})
+        series = self.counters.setdefault(_declared(name, "counter", len(labels)), {})
         series[labels] = series.get(labels, 0.0) + by
 
     def observe(self, name: str, value_s: float, *labels: str) -> None:
         """Add one duration to a histogram."""
-        series = self.histograms.setdefault(self._declared(name, "histogram", labels), {})
-        series.setdefault(labels, Histogram()).observe(value_s)
+        series = self.histograms.setdefault(_declared(name, "histogram", len(labels)), {})
+        found = series.get(labels)
+        if found is None:
+            found = series[labels] = Histogram()
+        found.observe(value_s)
 
-    @staticmethod
-    def _declared(name: str, kind: Kind, labels: Labels) -> str:
-        metric = BY_NAME.get(f"playd_{name}")
-        if metric is None or metric.kind != kind or len(metric.labels) != len(labels):
-            raise Broken(f"metric {name} with {len(labels)} labels is no declared {kind}")
-        return metric.name
+
+@lru_cache(maxsize=256)
+def _declared(name: str, kind: Kind, labels: int) -> str:
+    """The full name of a metric. Raises `Broken` for one that is not declared so."""
+    metric = BY_NAME.get(f"playd_{name}")
+    if metric is None or metric.kind != kind or len(metric.labels) != labels:
+        raise Broken(f"metric {name} with {labels} labels is no declared {kind}")
+    return metric.name

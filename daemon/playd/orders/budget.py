@@ -229,12 +229,12 @@ class AddressBudget:
             request.bucket.count(now_s, soft=request.soft)
 
     def _free_in_s(self, request: _Request, now_s: float) -> float:
-        waits = [self._banned_until_s - now_s, self._bucket.free_in_s(now_s, soft=request.priority is Priority.DATA)]
+        wait_s = max(self._banned_until_s - now_s, self._bucket.free_in_s(now_s, soft=request.priority is Priority.DATA))
         if request.bucket is not None:
-            waits.append(request.bucket.free_in_s(now_s, soft=request.soft))
+            wait_s = max(wait_s, request.bucket.free_in_s(now_s, soft=request.soft))
         if request.priority is Priority.ENTRY:
-            waits.append(request.account.entries_paused_for_s)
-        return max(0.0, *waits)
+            wait_s = max(wait_s, request.account.entries_paused_for_s)
+        return max(0.0, wait_s)
 
 
 class AccountBudget:

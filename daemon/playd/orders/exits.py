@@ -98,16 +98,15 @@ class Exits:
         if qty <= 0:
             desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", "there is nothing to reduce")
             return Verdict("FLAT", "there is nothing to reduce")
-        with anyio.CancelScope(shield=True):
-            with desk.ledger.atomic():
-                desk.book.insert_intent(intent, b"{}")
-                row = self._insert_attempt(intent, identity, 0, qty)
-                if intent.bar_close_ms:
-                    desk.verdicts.record(
-                        instance.uid, instance.clock_ms, intent.bar_close_ms, "EXITED", intent.reason, intents=identity
-                    )
-            desk.ledger.commit()
-            await self._gateway.send(row, IntentClass.EXIT, lambda: True)
+        with desk.ledger.atomic():
+            desk.book.insert_intent(intent, b"{}")
+            row = self._insert_attempt(intent, identity, 0, qty)
+            if intent.bar_close_ms:
+                desk.verdicts.record(
+                    instance.uid, instance.clock_ms, intent.bar_close_ms, "EXITED", intent.reason, intents=identity
+                )
+        desk.ledger.commit()
+        await self._gateway.send(row, IntentClass.EXIT, lambda: True)
         state = desk.book.need(row.link_id).state
         return Verdict("UNKNOWN" if state is OrderState.UNKNOWN else "SENT", f"order is {state}", link_id=row.link_id)
 
@@ -185,8 +184,7 @@ class Exits:
             if not may_repeat(desk, row):
                 continue
             await desk.budget.take(CREATE, Priority.EXIT)
-            with anyio.CancelScope(shield=True):
-                reaction = await self._gateway.send(row, IntentClass.EXIT, lambda: True)
+            reaction = await self._gateway.send(row, IntentClass.EXIT, lambda: True)
             if reaction is Reaction.CHECK_POSITION:
                 await self._catch_up.try_run()
 
@@ -212,11 +210,10 @@ class Exits:
         plan = self._plan(intent, desk.book.of_intent(intent.id))
         if plan.remaining <= 0:
             return
-        with anyio.CancelScope(shield=True):
-            number, again = last.attempt + 1, _as_intent(intent, desk.alias)
-            row = self._insert_attempt(again, intent.id, number, plan.remaining, rung=rung)
-            desk.ledger.commit()
-            await self._gateway.send(row, IntentClass.EXIT, lambda: True)
+        number, again = last.attempt + 1, _as_intent(intent, desk.alias)
+        row = self._insert_attempt(again, intent.id, number, plan.remaining, rung=rung)
+        desk.ledger.commit()
+        await self._gateway.send(row, IntentClass.EXIT, lambda: True)
 
     async def _is_gone(self, plan: ExitPlan) -> bool:
         """Whether the venue holds nothing that this exit could reduce: what others hold, others may close meanwhile."""

@@ -1,8 +1,8 @@
 """
 The gateway: gates → rate token → one synced ledger transaction → venue → classified reply → ledger.
 
-From the moment the ledger is synced the work is shielded from cancellation: an order that may have left is never forgotten
-because its instance was stopped.
+From the moment the ledger is synced until the reply is booked nothing waits but `send`, which is shielded from cancellation: an
+order that may have left is never forgotten because its instance was stopped.
 """
 
 from collections.abc import Callable
@@ -82,7 +82,8 @@ class Gateway:
         """Wakes the resolver; set by `Account`."""
         self.entry_sent: Callable[[str, str], None] = lambda _symbol, _link: None
         """Opens a fill check for an entry that may be at the venue; set by `Account`."""
-        self._limits_keys: dict[RiskLimits, str] = {}
+        self._limits_keys: dict[int, tuple[RiskLimits, str]] = {}
+        """By identity: hashing all limits of an account costs an entry more than looking them up."""
 
     async def submit_entry(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Verdict:
         """Judge and, if every gate passes, send one entry. See `Verdict`. Raises `RecordError` when nothing can be recorded."""
@@ -99,9 +100,8 @@ class Gateway:
             refusal, case = await self._await_token(case, instance)
             if refusal is not None:
                 return self._refuse(intent, instance, refusal)
-        with anyio.CancelScope(shield=True):
-            row = self._write_entry(case, instance)
-            reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(intent, deadline_s))
+        row = self._write_entry(case, instance)
+        reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(intent, deadline_s))
         return self._entry_verdict(row, reaction)
 
     async def _await_token(self, case: Case, instance: Instance) -> tuple[Refusal | None, Case]:
@@ -131,6 +131,7 @@ class Gateway:
         A new row was committed as `SENT`; only the sending of an older one is written down here.
 
         Repeats by itself only what definitely had no effect (class later, and once class clock), while `wanted()` holds.
+        Shielded from cancellation until the reply is booked.
         """
         desk, clock_tried, first = self._desk, False, row.state is OrderState.SENT
         while True:
@@ -141,21 +142,25 @@ class Gateway:
             reaction = react(intent_class, reply.reply_class)
             if reaction is Reaction.RESYNC and clock_tried:
                 reaction = react(intent_class, ReplyClass.DOUBT)
-            if reaction is Reaction.AGAIN_LATER:
-                await anyio.sleep(min(LATER_MAX_S, max(0.05, reply.retry_after_s)))
-            elif reaction is Reaction.RESYNC:
-                clock_tried = True
-                await desk.port.clock_offset_ms()
-            else:
+            if reaction not in (Reaction.AGAIN_LATER, Reaction.RESYNC):
                 self._book_reply(row, reply, reaction)
                 return reaction
-            if not wanted() or not await self._next_token(intent_class, wanted):
+            with anyio.CancelScope(shield=True):
+                if reaction is Reaction.AGAIN_LATER:
+                    await anyio.sleep(min(LATER_MAX_S, max(0.05, reply.retry_after_s)))
+                else:
+                    clock_tried = True
+                    await desk.port.clock_offset_ms()
+                may_repeat = await self._next_token(intent_class, wanted)
+            if not may_repeat:
                 self._book_reply(row, reply, Reaction.REFUSED)
                 return Reaction.REFUSED
 
     async def _next_token(self, intent_class: IntentClass, wanted: Callable[[], bool]) -> bool:
-        """The token of a repeat. Exits wait for it as long as it takes; False for an entry that nobody wants by then."""
+        """The token of a repeat. Exits wait for it as long as it takes; False for what nobody wants by then."""
         budget = self._desk.budget
+        if not wanted():
+            return False
         if intent_class is not IntentClass.ENTRY:
             await budget.take(CREATE, Priority.EXIT)
             return True
@@ -205,18 +210,20 @@ class Gateway:
 
     def _limits_key(self, limits: RiskLimits) -> str:
         """Key of the `meta` row that holds these limits; intents name it, which is shorter and explains them all the same."""
-        key = self._limits_keys.get(limits)
-        if key is None:
-            described = canonical_json({name: str(value) for name, value in asdict(limits).items()})
-            key = self._limits_keys[limits] = f"limits:{sha256(described).hexdigest()[:16]}"
-            self._desk.ledger.set_meta(key, described.decode())
+        held = self._limits_keys.get(id(limits))
+        if held is not None:
+            return held[1]
+        described = canonical_json({name: str(value) for name, value in asdict(limits).items()})
+        key = f"limits:{sha256(described).hexdigest()[:16]}"
+        self._desk.ledger.set_meta(key, described.decode())
+        self._limits_keys[id(limits)] = limits, key
         return key
 
     def _write_entry(self, case: Case, instance: Instance) -> OrderRow:
         """The intent as it was decided, and the order with as much of it as the account allows, in one synced transaction."""
         desk, intent, fitted = self._desk, case.intent, case.fitted
         gates: dict[str, object] = {"passed": "all", "limits": self._limits_key(case.settings.limits), "cut": fitted.why}
-        allowed = replace(intent, qty=fitted.qty)
+        allowed = replace(intent, qty=fitted.qty) if fitted.qty != intent.qty else intent
         cut = f"; {intent.qty} cut to {fitted.qty} because {fitted.why}" if fitted.why else ""
         detail = f"{intent.reason}{cut}"
         with desk.ledger.atomic():
@@ -237,7 +244,7 @@ class Gateway:
             # An entry whose answer and whose fill get lost holds a position before anybody knows of it.
             self.entry_sent(row.symbol, row.link_id)
         try:
-            with anyio.move_on_after(REPLY_WITHIN_S):
+            with anyio.move_on_after(REPLY_WITHIN_S, shield=True):
                 reply = await self._desk.port.place(row.request())
         except BaseException:
             # The port broke its contract or the loop is ending: the bytes may have left, and that must be on record.

@@ -57,11 +57,7 @@ class RateBucket:
     def usable(self, now_s: float) -> int:
         """Requests allowed in any one window; at least one."""
         share = self._usable_share * (PENALTY if now_s < self._penalised_until_s else 1.0)
-        return max(1, math.floor(self.limit * share) - self._reserved)
-
-    def soft_usable(self, now_s: float) -> int:
-        """How many of them soft requests may take; at least one."""
-        return max(1, math.floor(self.usable(now_s) * self._soft_share))
+        return max(1, int(self.limit * share) - self._reserved)
 
     def used(self, now_s: float) -> int:
         """Requests of the present window, those of other clients included as far as the venue told us."""
@@ -71,10 +67,11 @@ class RateBucket:
     def free_in_s(self, now_s: float, *, soft: bool) -> float:
         """Seconds until one more request may leave, as things stand; zero when it may now."""
         self._forget(now_s)
-        waits = [self._blocked_until_s - now_s, self._until_below(self._all, self.usable(now_s), now_s)]
+        usable = self.usable(now_s)
+        wait_s = self._until_below(self._all, usable, now_s)
         if soft:
-            waits.append(self._until_below(self._soft, self.soft_usable(now_s), now_s))
-        return max(0.0, *waits)
+            wait_s = max(wait_s, self._until_below(self._soft, max(1, int(usable * self._soft_share)), now_s))
+        return max(0.0, wait_s, self._blocked_until_s - now_s)
 
     def count(self, now_s: float, *, soft: bool) -> None:
         """One request leaves."""

@@ -61,7 +61,7 @@ class RiskLimits:
     @property
     def bound_exposure(self) -> bool:
         """Whether anything bounds what entries add up to, so that somebody must add it up."""
-        return any(limit is not None for limit in (self.gross_pct, self.net_pct, self.symbol_pct, self.max_positions))
+        return (self.gross_pct, self.net_pct, self.symbol_pct, self.max_positions) != (None, None, None, None)
 
     @classmethod
     def from_settings(cls, settings: Settings, environment: Environment) -> "RiskLimits":
@@ -88,8 +88,7 @@ class RiskLimits:
     @property
     def counts(self) -> bool:
         """Whether what is opened in a day or a week is bounded at all."""
-        bounds = (self.day_usd, self.day_orders, self.day_notional_pct, self.week_notional_pct)
-        return any(limit is not None for limit in bounds)
+        return (self.day_usd, self.day_orders, self.day_notional_pct, self.week_notional_pct) != (None, None, None, None)
 
     def tightened(self, own: Risk) -> "RiskLimits":
         """These limits, and what is written for one account or instance where that is tighter."""
@@ -130,7 +129,7 @@ class BreakerLimits:
         """Whether anything is to be watched at all."""
         pairs = (self.im_rate, self.mm_rate)
         single = (self.day_pause_pct, self.day_halt_pct, self.fast_fall_pct, self.account_drawdown_pct)
-        return any(limit is not None for limit in (*pairs, *single, self.instance_drawdown_pct))
+        return (*pairs, *single, self.instance_drawdown_pct) != (None,) * 7
 
     @classmethod
     def from_settings(cls, settings: Settings, environment: Environment) -> "BreakerLimits":

@@ -20,6 +20,7 @@ from playd.supervisor.column_keeper import KEEP, Images
 from playd.supervisor.instance import Decided
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.slot import Slot
+from playd.supervisor.states import State
 from playd.supervisor.turns import Pen, Turns
 from playd.world.ports import Clock
 
@@ -86,9 +87,10 @@ class ShellAround:
         self._refresh(self._slot)
         symbol, now_s = self._slot.record.symbol, self._clock.mono_s()
         ticker = self._hub.ticker(symbol)
+        state = self._slot.state
         return GateInputs(
-            state=self._slot.state.value,
-            state_text=self._slot.reason_text,
+            state=state.value,
+            state_text="" if state is State.RUNNING else self._slot.reason_text,
             ready=ready,
             not_ready=not_ready,
             feed_age_s=max(self._hub.feed_age_s(each) for each in self._slot.symbols),

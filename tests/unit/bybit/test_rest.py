@@ -148,6 +148,14 @@ async def test_every_answer_to_a_write_is_classified(
     assert (reply.reply_class, reply.code) == (reply_class, number)
 
 
+async def test_nobody_is_sent_elsewhere_with_key_and_signature() -> None:
+    fake = FakeBybit(lambda seen: web.Response(status=307, headers={"Location": "/v5/order/elsewhere"}))
+    async with opened(fake) as venue:
+        reply = await venue.place(ORDER)
+    assert [seen.path for seen in fake.seen] == ["/v5/order/create"]
+    assert (reply.reply_class, reply.code) == (ReplyClass.DOUBT, None)
+
+
 async def test_an_answer_that_does_not_come_in_time_is_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest_module, "WRITE_DEADLINE_S", 0.05)
     monkeypatch.setattr(rest_module, "READ_DEADLINE_S", 0.05)

@@ -5,8 +5,7 @@ The order matters: first the token, then the time stamp, then the signature, the
 connection raises `LinkError`; whatever the venue said comes back as an `Answer`, whose text holds no key.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -115,9 +114,12 @@ class RestClient:
     async def read_plain(self, path: str) -> Row:
         """An unsigned request of the local exchange's own, outside Bybit's envelope and rate limits. Raises as `read` does."""
         call = Call("GET", path, {}, signed=False)
-        with self._link_errors(call, READ_DEADLINE_S), anyio.fail_after(READ_DEADLINE_S):
-            async with self._session.get(f"{self._base_url}{path}") as response:
-                body = _envelope(await _bounded_body(response))
+        try:
+            with anyio.fail_after(READ_DEADLINE_S):
+                async with self._session.get(f"{self._base_url}{path}") as response:
+                    body = _envelope(await _bounded_body(response))
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise self._link_error(call, READ_DEADLINE_S, error) from None
         if not body or response.status != 200:
             raise Doubtful(f"GET {path}: HTTP {response.status} without a JSON object")
         return body
@@ -136,10 +138,14 @@ class RestClient:
         headers = self._headers(call, query.encode() or body)
         url = _url(f"{self._base_url}{call.path}?{query}" if query else f"{self._base_url}{call.path}")
         within = _timeout(deadline_s)
-        with self._link_errors(call, deadline_s):
-            async with self._session.request(call.method, url, data=body or None, headers=headers, timeout=within) as response:
+        try:
+            async with self._session.request(
+                call.method, url, data=body or None, headers=headers, timeout=within, allow_redirects=False
+            ) as response:
                 raw = await _bounded_body(response)
                 return self._answer(call, response.status, response.headers, raw)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise self._link_error(call, deadline_s, error) from None
 
     def _headers(self, call: Call, payload: bytes) -> dict[str, str]:
         headers = {} if call.method == "GET" else {"Content-Type": "application/json"}
@@ -149,14 +155,10 @@ class RestClient:
             headers |= rest_headers(self._account, self._signer, self._clock.venue_ms(), payload)
         return headers
 
-    @contextmanager
-    def _link_errors(self, call: Call, deadline_s: float) -> Iterator[None]:
-        try:
-            yield
-        except TimeoutError:
-            raise LinkError(f"{call.method} {call.path}: no answer within {deadline_s:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise LinkError(f"{call.method} {call.path}: {self._redacted(str(error) or type(error).__name__)}") from None
+    def _link_error(self, call: Call, deadline_s: float, error: Exception) -> LinkError:
+        if isinstance(error, TimeoutError):
+            return LinkError(f"{call.method} {call.path}: no answer within {deadline_s:g} s")
+        return LinkError(f"{call.method} {call.path}: {self._redacted(str(error) or type(error).__name__)}")
 
     def _answer(self, call: Call, status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
         if status == 403:

@@ -21,12 +21,9 @@ class VenueClock:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._samples: deque[float] = deque(maxlen=KEPT_SAMPLES)
-        self._last_good_mono_s: float | None = None
-
-    @property
-    def offset_ms(self) -> float:
+        self.offset_ms = 0.0
         """Venue minus ours; zero before the first good sample."""
-        return median(self._samples) if self._samples else 0.0
+        self._last_good_mono_s: float | None = None
 
     @property
     def last_good_age_s(self) -> float | None:
@@ -38,6 +35,7 @@ class VenueClock:
         if round_trip_ms > MAX_ROUND_TRIP_MS:
             return False
         self._samples.append(offset_ms)
+        self.offset_ms = median(self._samples)
         self._last_good_mono_s = self._clock.mono_s()
         return True
 
@@ -45,6 +43,7 @@ class VenueClock:
         """Forget the samples and believe this time: the venue has just refused ours and told its own."""
         self._samples.clear()
         self._samples.append(float(venue_ms - self._clock.wall_ms()))
+        self.offset_ms = self._samples[0]
 
     def venue_ms(self) -> int:
         """The venue's wall clock now, as well as we know it."""
