@@ -38,6 +38,9 @@ _WAY_WITHIN_S: Final = 0.5
 _CLEARED_S: Final = 3.0
 """How long the venue may take to clear the target of a position that is closed."""
 
+_POSITION_GONE: Final = "CancelByReduceOnly"
+"""The venue's word for an order that would have closed more than there is."""
+
 _ZERO: Final = Decimal(0)
 
 
@@ -184,10 +187,17 @@ class Targets:
         halt = desk.halts.highest(*scopes_of(owner, desk.alias, symbol))
         if halt is not None and halt.level >= Level.PANIC:
             return None
-        exits = [row for row in desk.book.live(symbol) if row.owner == owner and row.reduce_only and row.intent is not None]
-        if any(row.action is not Action.TARGET and row.open_qty >= held for row in exits):
-            return None
-        return intent.target
+        return None if any(self._leaves(exit_, held) for exit_ in self._exits(owner, symbol)) else intent.target
+
+    def _exits(self, owner: str, symbol: str) -> list[IntentRow]:
+        """Exits of a share that are not done."""
+        mine = [each for each in self._desk.book.open_intents() if (each.instance, each.symbol) == (owner, symbol)]
+        return [each for each in mine if each.intent_class == IntentClass.EXIT and each.action != Action.TARGET]
+
+    def _leaves(self, exit_: IntentRow, held: Decimal) -> bool:
+        """Whether an exit is about all of what is held."""
+        done = sum((row.cum_qty for row in self._desk.book.of_intent(exit_.id)), _ZERO)
+        return exit_.qty - done >= held
 
     def _is_too_much(self, owner: str, symbol: str, rows: list[OrderRow], held: Decimal) -> bool:
         """
@@ -257,6 +267,8 @@ class Targets:
                 continue
             kept.not_before_s = desk.clock.mono_s() + _AGAIN_S[min(kept.tries, len(_AGAIN_S) - 1)]
             kept.tries += 1
+            if row.cancel_type == _POSITION_GONE:
+                continue  # the execution that closed the position may be told behind it
             why = row.cancel_type or row.reject_reason or (f"code {row.code}" if row.code else "no reason given")
             note = f"target {row.link_id} of {row.qty} {row.symbol} at {row.price} is {row.state} ({why}); it is put back"
             desk.incidents.open("TARGET_LOST", "warning", scope, note)
