@@ -123,6 +123,7 @@ async def _main(world: World, drills: Sequence[Drill], state: PurePath, options:
     """Run the drills, some at a time, unless a signal comes: then everything is cleaned up first."""
     outcomes: dict[str, Outcome] = {}
     limiter = anyio.CapacityLimiter(max(options.jobs, 1))
+    beside = anyio.CapacityLimiter(1) if options.jobs > 1 else limiter
     code = code_digest(world.disk)
     interrupted = False
 
@@ -135,7 +136,7 @@ async def _main(world: World, drills: Sequence[Drill], state: PurePath, options:
                     group.cancel_scope.cancel()
 
     async def one(drill: Drill) -> None:
-        async with limiter:
+        async with beside if drill.waits else limiter:
             _say(f"{drill.id} {drill.name}: {drill.fault} …")
             outcome = await run_drill(world, drill, SCENARIOS[drill.id], state_dir=state, code=code)
             if outcome.refused and len(drills) > 1:
@@ -147,8 +148,7 @@ async def _main(world: World, drills: Sequence[Drill], state: PurePath, options:
 
     async with anyio.create_task_group() as group:
         group.start_soon(on_signal)
-        if min(options.jobs, len(drills)) > 1:
-            await compile_plays(world)
+        await compile_plays(world)
         async with anyio.create_task_group() as running:
             # The long ones first, so that none is left alone at the end.
             for drill in sorted(drills, key=lambda each: -each.deadline_s):

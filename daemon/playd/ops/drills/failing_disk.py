@@ -2,13 +2,15 @@
 A disk that fails on command, for a daemon that a drill makes in a process of its own (`playd.cli.drill_daemon`).
 
 The command is a file, looked for at every write: `no_space` refuses all that needs room with ENOSPC, as a full file system
-does, until room is made by removing the ballast; `sync_error` fails the syncs of the named files with EIO. Without the file it
-is the disk it wraps. SQLite writes where nobody can stand in between, so its commits fail as they do on a full or broken
-medium: with the transaction rolled back, which is what a full tmpfs of Linux showed.
+does, until room is made by removing the ballast; `sync_error` fails the syncs of the named files with EIO; `hangs` answers no
+commit for as long as the file is there, so that the whole process stands still. Without the file it is the disk it wraps.
+SQLite writes where nobody can stand in between, so its commits fail as they do on a full or broken medium: with the transaction
+rolled back, which is what a full tmpfs of Linux showed.
 """
 
 import errno
 import sqlite3
+import time  # seam: a device that hangs holds the whole process, which no clock of ours can say
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import PurePath
@@ -21,7 +23,9 @@ from playd.world.virtual.faults import error_of
 
 NO_SPACE: Final = "no_space"
 SYNC_ERROR: Final = "sync_error"
+HANGS: Final = "hangs"
 BALLAST: Final = ".ballast"
+_HANG_LOOK_S: Final = 0.2
 
 _MESSAGES: Final = {
     sqlite3.SQLITE_FULL: "database or disk is full",
@@ -59,6 +63,11 @@ class Command:
         """Whether a sync of this file fails."""
         found = self._read()
         return found.get("kind") == SYNC_ERROR and fnmatch(path.name, str(found.get("files", "*")))
+
+    def hang(self) -> None:
+        """Return when the device answers again."""
+        while self.kind == HANGS:
+            time.sleep(_HANG_LOOK_S)  # seam: see the import
 
     def made_room(self, path: PurePath, size: int) -> None:
         """A file was removed. Only the ballast is worth mentioning."""
@@ -115,6 +124,7 @@ class FailingConnection:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         if sql == "COMMIT" or sql.startswith("PRAGMA wal_checkpoint"):
+            self._command.hang()
             if self._command.full:
                 self._fail(sqlite3.SQLITE_FULL)
             if self._command.loses(self._path):

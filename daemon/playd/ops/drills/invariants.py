@@ -61,6 +61,7 @@ class Venue:
         creates: Requests for a new order: when they arrived and with which parameters.
         working: Stops of each symbol that would trigger now, by order id.
         naked_ms: Per symbol, the longest time in milliseconds in which a position had no working stop.
+        clock_off_ms: How far the daemon's clock was from the venue's at the worst, because a drill had set it.
     """
 
     orders: dict[str, list[Seen]] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Venue:
     creates: list[tuple[int, Row]] = field(default_factory=list)
     working: defaultdict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
     naked_ms: dict[str, int] = field(default_factory=dict)
+    clock_off_ms: int = 0
 
     def newest(self) -> list[Row]:
         """Each order as it is now."""
@@ -152,7 +154,7 @@ def committed_before_sent(venue: Venue, tables: Tables) -> Checked:
             faults.append(f"order {link} was sent and is not on record")
         elif row["intent"] not in intents:
             faults.append(f"order {link} has no intent {row['intent']}")
-        elif row["created_ms"] > wall_ms:
+        elif row["created_ms"] > wall_ms + venue.clock_off_ms:
             faults.append(f"order {link} arrived {row['created_ms'] - wall_ms} ms before it was on record")
     return Checked("INV-01", len(ours), tuple(faults))
 
@@ -341,6 +343,8 @@ def halted_means_halted(venue: Venue, tables: Tables) -> Checked:
     """INV-18: a second after a halt was raised and until it is lifted, no entry of its scope arrives at the venue."""
     uids = {row["tag"]: row["uid"] for row in tables["instances"]}
     owners = {row["link_id"]: row for row in tables["orders"]}
+    off_ms = venue.clock_off_ms
+    acknowledged_ms = _HALT_ACKNOWLEDGED_MS + off_ms
     entries = [
         (wall_ms, params)
         for wall_ms, params in venue.creates
@@ -361,7 +365,7 @@ def halted_means_halted(venue: Venue, tables: Tables) -> Checked:
             for row in tables["halts"]
             if row["scope"] in scopes
             and row["level"] >= 1
-            and row["raised_ms"] + _HALT_ACKNOWLEDGED_MS < wall_ms < (row["lifted_ms"] or wall_ms + 1)
+            and row["raised_ms"] + acknowledged_ms < wall_ms < (row["lifted_ms"] or wall_ms + 1 + off_ms) - off_ms
         ]
     return Checked("INV-18", len(entries) if tables["halts"] else 0, tuple(faults))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from playd.core.modes import Environment
 from playd.core.orders import OrderRequest, Side, VenuePosition
 from playd.core.secret import Secret
+from playd.core.timeframes import MINUTE_MS
 from playd.ops.drills.programs import Program, until
 from playd.ops.drills.report import CannotRun
 from playd.orders.budget import AddressBudget
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 ACCOUNT: Final = "default"
 """The account that `playd exchange serve` opens."""
 HTTP_TIMEOUT_S: Final = 20.0
+AT_ONCE: Final = 0.0
+"""The speed of a market that does not wait."""
 _PAGE: Final = 10_000
 _SAID: Final = re.compile(
     r"REST +http://127\.0\.0\.1:(\d+)\n.*api key +(\S+)\napi secret +(\S+)\n.*X-Playd-Token: (\S+)\n", re.S
@@ -114,6 +117,22 @@ class LocalExchange:
 
         if await until(inside, HTTP_TIMEOUT_S) is None:
             raise CannotRun("the market did not begin another minute")
+
+    async def market_now_ms(self) -> int:
+        """The market's time."""
+        return int((await self.admin("GET", "market"))["market_now_ms"])
+
+    async def pass_quickly(self, minutes: int, within_s: float) -> bool:
+        """Let so many minutes pass as fast as they can, and the market stand then; whether they did."""
+        end_ms = await self.market_now_ms() + minutes * MINUTE_MS
+        await self.release(AT_ONCE)
+
+        async def passed() -> bool:
+            return await self.market_now_ms() >= end_ms
+
+        found = await until(passed, within_s)
+        await self.hold()
+        return found is not None
 
     async def _between_minutes(self) -> bool:
         return not (await self.admin("GET", "market"))["inside_candle"]

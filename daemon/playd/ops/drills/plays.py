@@ -49,14 +49,24 @@ risk_model:
 _IDLE: Final = _HELD.replace('[fast, ">", slow]', '[fast, "<", 0]').replace('[fast, "<", slow]', '[slow, "<", 0]')
 
 _RESTING: Final = _HELD.replace(
-    "position_policy:", "entry: {order_type: LIMIT, limit_offset_pct: 1.9, expire_after_bars: 400}\nposition_policy:", 1
+    "position_policy:", "entry: {order_type: LIMIT, limit_offset_pct: 9.0, expire_after_bars: 400}\nposition_policy:", 1
+).replace("stop_loss: {type: percent, value: 6.0}", "stop_loss: {type: percent, value: 30.0}", 1)
+"""Its entries wait where no price comes in an hour, however long a drill takes; levels are percent of the margin."""
+
+TIMED_BARS: Final = 15
+_TIMED: Final = (
+    _HELD.replace("exit_mode: sl_tp_only", f"exit_mode: first_hit, time_exit_bars: {TIMED_BARS}")
+    .replace("stop_loss: {type: percent, value: 6.0}", "stop_loss: {type: percent, value: 60.0}")
+    .replace("take_profit: {type: percent, value: 6.0}", "take_profit: {type: percent, value: 60.0}")
 )
-"""Its entries wait far from the price."""
+"""In the market for a quarter of an hour at a time, with levels that no price reaches."""
 
 HELD, BUSY, RESTING, IDLE, SHADOW = "held", "busy", "resting", "idle", "shadow"
 HELD_SYMBOL: Final = "BTCUSDT"
 BUSY_SYMBOL: Final = "ETHUSDT"
 RESTING_SYMBOL: Final = "SOLUSDT"
+TIMED: Final = "timed"
+TIMED_SYMBOL: Final = "XRPUSDT"
 
 PLAYS: Final = {
     HELD: _HEAD.format(name=HELD, symbol=HELD_SYMBOL) + _HELD,
@@ -78,3 +88,11 @@ def with_trailing_stop(play: str) -> str:
     """The same Play, with a stop that follows the price from the first bar on."""
     trailing = "  trailing: {atr_feature_id: atr_7, atr_multiplier: 1.5, activation_pct: 0.0}\n"
     return play.replace("  sizing:", f"{trailing}  sizing:", 1)
+
+
+WHILE_AWAY: Final = {
+    **{name: play for name, play in PLAYS.items() if name != IDLE},
+    BUSY: with_trailing_stop(PLAYS[BUSY]),
+    TIMED: _HEAD.format(name=TIMED, symbol=TIMED_SYMBOL) + _TIMED,
+}
+"""The same, with a stop that follows the price and a position that is left by time."""

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 PLAYD: Final = "playd.cli.playd"
 PLAYCTL: Final = "playd.cli.playctl"
-ON_A_FAILING_DISK: Final = "playd.cli.drill_daemon"
+ON_A_BAD_HOST: Final = "playd.cli.drill_daemon"
 START_WITHIN_S: Final = 120.0
 """With every kernel to compile, on a busy machine."""
 END_WITHIN_S: Final = 40.0

@@ -8,13 +8,15 @@ from pathlib import PurePath
 from typing import Any, Final, TypeVar
 
 import anyio
+import orjson
 
 from playd.core.errors import SettingsError
 from playd.core.timeframes import MINUTE_MS
+from playd.ops.drills.bad_host import BEATS, CLOCK
 from playd.ops.drills.invariants import TABLES, Checked, Venue, check, fold_venue, of_account
 from playd.ops.drills.local_exchange import ACCOUNT, HTTP_TIMEOUT_S, LocalExchange
 from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS, RESTING_SYMBOL, SHADOW
-from playd.ops.drills.programs import PLAYCTL, PLAYD, Program, Ran, command, until
+from playd.ops.drills.programs import ON_A_BAD_HOST, PLAYCTL, PLAYD, Program, Ran, command, until
 from playd.ops.drills.report import CannotRun, DrillError, Report
 from playd.world.ports import ChildSignal, World
 
@@ -76,6 +78,8 @@ class Stage:
         """The Play files by instance, as they were configured."""
         self.strangers: list[PurePath] = []
         """State directories of other daemons on the account: what they sent is on record there."""
+        self.clock_off_ms = 0
+        """How far the daemon's clock was from the exchange's at the worst: stamps of the two ledgers differ by so much."""
         self.known_break = ""
         """What `audit verify` says of the damage that the drill itself did to the journal; anything else is a violation."""
 
@@ -170,6 +174,30 @@ class Stage:
         text += _INSTANCE.format(name=name, play=play, mode="paper") + f'account = "{ACCOUNT}"\n'
         disk.write_replace(path, text.encode(), keep_previous=False)
         return path
+
+    def on_a_bad_host(self) -> None:
+        """Every life of the daemon runs where disk and clock obey `host`, and its beats are counted."""
+        self.daemon.module = ON_A_BAD_HOST
+        self.daemon.arguments = (str(self.directory), *self.daemon.arguments)
+
+    def host(self, what: str, **command: Any) -> float:
+        """Command the bad host: `what` is `bad_host.DISK` or `bad_host.CLOCK`; the moment."""
+        params = {name: value for name, value in command.items() if name != "kind"}
+        began_s = self.report.inject(command.get("kind", "set"), what.partition(".")[0], **params)
+        if what == CLOCK:
+            self.clock_off_ms = max(self.clock_off_ms, abs(int(command["ahead_ms"])))
+        self.world.disk.write_replace(self.directory / what, orjson.dumps(command), keep_previous=False)
+        return began_s
+
+    def host_is_well(self, what: str) -> float:
+        """End a command of `host`; the moment."""
+        self.world.disk.remove(self.directory / what)
+        return self.world.clock.mono_s()
+
+    def beats(self) -> int:
+        """How often the daemon's watchdog was fed, over its life on the bad host."""
+        path = self.directory / BEATS
+        return int(self.world.disk.read_bytes(path)) if self.world.disk.exists(path) else 0
 
     async def start_daemon(self) -> None:
         """A life of the daemon, until READY. Raises `CannotRun`."""
@@ -273,6 +301,10 @@ class Stage:
             found[name] = max(found.get(name, 0), row["close_ms"])
         return found
 
+    def uid_of(self, name: str) -> str:
+        """What the ledger calls an instance; empty before it knows it."""
+        return next((str(row["uid"]) for row in self.table("instances") if row["name"] == name), "")
+
     async def stop_of(self, symbol: str) -> Decimal:
         """The trigger of a position's stop at the venue, as the hand sees it; zero without one."""
         async with self.exchange.hand() as hand:
@@ -284,7 +316,9 @@ class Stage:
 
     async def venue(self) -> Venue:
         """The exchange's ledger, folded."""
-        return fold_venue(await self.exchange.ledger(), self.exchange.uid, self.world.clock.wall_ms())
+        folded = fold_venue(await self.exchange.ledger(), self.exchange.uid, self.world.clock.wall_ms())
+        folded.clock_off_ms = self.clock_off_ms
+        return folded
 
     async def resting(self) -> dict[str, str]:
         """Symbols of the entries that rest at the venue, by their link ids."""

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from playd.ops.drills.scenarios import disk, files, keys, partial, people, processes, protection, rates, reads, venue
+from playd.ops.drills.scenarios import away, disk, files, keys, partial, people, processes, protection, rates, reads, venue
 from playd.ops.drills.stage import Stage
 
 Scenario = Callable[[Stage], Awaitable[None]]
@@ -36,6 +36,6 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "DRL-26": people.panic,
     "DRL-27": people.kill_file,
     "DRL-28": venue.crash_loop,
-    "DRL-30": venue.downtime,
+    "DRL-30": away.downtime,
 }
 """By number. What is missing here is listed, and refused when it is asked for."""

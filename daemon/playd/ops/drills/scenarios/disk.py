@@ -5,14 +5,11 @@ The daemon runs on a disk that fails on command (`failing_disk`), so that neithe
 """
 
 from decimal import Decimal
-from pathlib import PurePath
 from typing import Any, Final
 
-import orjson
-
+from playd.ops.drills.bad_host import DISK
 from playd.ops.drills.failing_disk import BALLAST, NO_SPACE, SYNC_ERROR
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL
-from playd.ops.drills.programs import ON_A_FAILING_DISK
 from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.protection import COVERED_BY_GUARDIAN_S
 from playd.ops.drills.scenarios.steps import TRADED_S, alive, bars_go_on, entries, holds, lifted_by_a_person
@@ -34,7 +31,7 @@ async def disk_full(stage: Stage) -> None:
     await _open(stage, guardian=False)
     await holds(stage, BUSY, BUSY_SYMBOL)
     stage.report.require(_ballast(stage), "before", f"{BALLAST} is held")
-    began_s = _command(stage, NO_SPACE)
+    began_s = stage.host(DISK, kind=NO_SPACE)
     fault = "no space left"
 
     async def halted() -> Any:
@@ -54,7 +51,7 @@ async def disk_full(stage: Stage) -> None:
         return all(not Decimal(row["signed_qty"]) for row in rows)
 
     await stage.expect(f"{fault}, panic", recorded, "the ledger has it", RETURNS_S)
-    healed_s = _heal(stage)
+    healed_s = stage.host_is_well(DISK)
     stage.report.require(
         stage.world.disk.exists(stage.state / HALT_FILE), fault, f"{HALT_FILE} was written, for a person to remove"
     )
@@ -78,7 +75,7 @@ async def sync_error(stage: Stage) -> None:
     await _open(stage, guardian=True)
     for files in (LEDGER, JOURNAL):
         fault = f"a sync of {files} fails"
-        began_s = _command(stage, SYNC_ERROR, files=files)
+        began_s = stage.host(DISK, kind=SYNC_ERROR, files=files)
         await stage.ctl("pause", BUSY)  # something to record
         code = await stage.daemon.ended(ENDED_S)
         took_s = stage.world.clock.mono_s() - began_s
@@ -90,31 +87,15 @@ async def sync_error(stage: Stage) -> None:
             removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
             await hand.remove_stop(HELD_SYMBOL)
         await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_BY_GUARDIAN_S, since_s=removed_s)
-        _heal(stage)
+        stage.host_is_well(DISK)
         await stage.start_daemon()
         await bars_go_on(stage, f"{fault}, started again", RETURNS_S)
         await stage.until_covered(HELD_SYMBOL)
 
 
 async def _open(stage: Stage, *, guardian: bool) -> None:
-    stage.daemon.module = ON_A_FAILING_DISK
-    stage.daemon.arguments = (str(_command_file(stage)), *stage.daemon.arguments)
+    stage.on_a_bad_host()
     await stage.open(guardian=guardian)
-
-
-def _command_file(stage: Stage) -> PurePath:
-    return stage.directory / "disk.json"
-
-
-def _command(stage: Stage, kind: str, **more: str) -> float:
-    began_s = stage.report.inject(kind, "disk", **more)
-    stage.world.disk.write_replace(_command_file(stage), orjson.dumps({"kind": kind, **more}), keep_previous=False)
-    return began_s
-
-
-def _heal(stage: Stage) -> float:
-    stage.world.disk.remove(_command_file(stage))
-    return stage.world.clock.mono_s()
 
 
 def _ballast(stage: Stage) -> bool:

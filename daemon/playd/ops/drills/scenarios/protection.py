@@ -3,9 +3,13 @@
 from decimal import Decimal
 from typing import Any, Final
 
-from playd.ops.drills.plays import HELD_SYMBOL
-from playd.ops.drills.scenarios.steps import arm, heal
-from playd.ops.drills.stage import Stage
+import anyio
+
+from playd.ops.drills.bad_host import DISK, WATCHDOG_S
+from playd.ops.drills.failing_disk import HANGS
+from playd.ops.drills.plays import BUSY, HELD_SYMBOL
+from playd.ops.drills.scenarios.steps import arm, bars_go_on, heal
+from playd.ops.drills.stage import SPEED, Stage
 from playd.world.ports import ChildSignal
 
 COVERED_BY_GUARDIAN_S: Final = 20.0
@@ -15,6 +19,9 @@ HALTED_S: Final = 10.0
 
 TRADING_STOP: Final = "/v5/position/trading-stop"
 RETURNS_S: Final = 30.0
+ENDED_S: Final = 40.0
+"""A watchdog's period, and the beat before the fault."""
+
 ENTRIES_GONE_S: Final = 90.0
 NOTICED_S: Final = 15.0
 """Ten seconds without a beat, and the beat before it."""
@@ -40,7 +47,8 @@ async def dead_daemon(stage: Stage) -> None:
 
 
 async def wedged_daemon(stage: Stage) -> None:
-    """DRL-12: alive, but it does nothing."""
+    """DRL-12: alive, but it does nothing: stopped by a signal, then standing still in a commit until its manager ends it."""
+    stage.on_a_bad_host()
     await stage.open()
     planned = await stage.stop_of(HELD_SYMBOL)
     stage.report.inject("SIGSTOP", "daemon")
@@ -49,6 +57,52 @@ async def wedged_daemon(stage: Stage) -> None:
     stage.daemon.send(ChildSignal.CONT)
     await stage.expect("daemon goes on", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
     await _guardian_told(stage)
+    await _loop_blocked(stage)
+
+
+async def _loop_blocked(stage: Stage) -> None:
+    """The disk does not answer, and no task of the daemon comes to its turn. This drill is its service manager."""
+    fault = "a commit hangs"
+    await stage.until_covered(HELD_SYMBOL)
+    beats = stage.beats()
+
+    async def fed() -> bool:
+        return stage.beats() > beats
+
+    await stage.expect("before", fed, "the daemon feeds its watchdog", WATCHDOG_S)
+    planned = await stage.stop_of(HELD_SYMBOL)
+    await stage.exchange.inside_a_minute()
+    began_s = stage.host(DISK, kind=HANGS)
+    manager = _Manager(stage)
+    async with anyio.create_task_group() as asking:
+        asking.start_soon(stage.ctl, "pause", BUSY, name="something to commit")
+        await stage.expect(fault, lambda: manager.unfed(WATCHDOG_S / 2), "its beats stop", WATCHDOG_S, since_s=began_s)
+        await _stop_cancelled(stage, planned, f"{fault}, stop cancelled")
+        seen = f"no beat for {WATCHDOG_S:g} s: the manager ends it"
+        await stage.expect(fault, lambda: manager.unfed(WATCHDOG_S), seen, ENDED_S, since_s=began_s)
+        asking.cancel_scope.cancel()
+    await stage.daemon.kill()
+    stage.host_is_well(DISK)
+    await stage.exchange.release(SPEED)
+    await stage.start_daemon()
+    await bars_go_on(stage, f"{fault}, started again", RETURNS_S)
+    await stage.until_covered(HELD_SYMBOL)
+    await stage.expect("daemon back", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
+
+
+class _Manager:
+    """A service manager: it hears the beats of the daemon, and knows for how long there was none."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._count = stage.beats()
+        self._heard_s = stage.world.clock.mono_s()
+
+    async def unfed(self, for_s: float) -> bool:
+        count, now_s = self._stage.beats(), self._stage.world.clock.mono_s()
+        if count != self._count:
+            self._count, self._heard_s = count, now_s
+        return now_s - self._heard_s >= for_s
 
 
 async def naked(stage: Stage) -> None:

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import anyio
+
+from playd.ops.drills.bad_host import CLOCK
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
 from playd.ops.drills.scenarios.steps import (
@@ -13,11 +16,12 @@ from playd.ops.drills.scenarios.steps import (
     heal,
     hit_create,
     holds,
+    holds_still,
     is_over,
     lifted_by_a_person,
     no_gaps,
 )
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL, account_scope
 
 READS: Final = (
@@ -31,6 +35,11 @@ PAUSED_S: Final = 15.0
 HALTED_S: Final = 60.0
 NOTICED_S: Final = 6.0
 """A read that fails, and the clock of the account that ticks twice a second, on a busy machine."""
+BLIND_S: Final = 600.0
+BLIND_LOOK_S: Final = 5.0
+SLOW: Final = 6.0
+"""Market minutes per minute, so that what is open stays open for a while."""
+
 SEEN_AGAIN_S: Final = 15.0
 EXIT_S: Final = 15.0
 RETURNS_S: Final = 45.0
@@ -39,17 +48,24 @@ FRESH_S: Final = 20.0
 COVERED_S: Final = 40.0
 SAMPLED_S: Final = 90.0
 """A sample of the venue's clock each minute; on a busy machine."""
+STEP_SEEN_S: Final = 20.0
+"""A look each second, and three samples of the venue's clock."""
+
 SKEW_MS: Final = 5000
 DRIFT_MS: Final = 600
 EXPLAINED: Final = 8
 """Bars whose values are compared with a clean run's."""
 
 STALE_VERDICTS: Final = ("SIGNAL_OLD", "FEED_STALE", "QUOTE_STALE")
+TICKERS: Final = "/v5/market/tickers"
+STALE_AFTER_MS: Final = 3000
+"""A second more than `gates.quote_max_age_s`."""
+
 QUOTE_VERDICTS: Final = ("QUOTE_STALE", "SPREAD")
 
 
 async def blind(stage: Stage) -> None:
-    """DRL-07: all reads fail, for twenty and for seventy seconds, while positions are open."""
+    """DRL-07: all reads fail, for twenty seconds and for ten minutes, while positions are open."""
     await stage.open(guardian=False)
     scope = account_scope(ACCOUNT)
     began_s = await _no_reads(stage)
@@ -61,7 +77,7 @@ async def blind(stage: Stage) -> None:
         return stage.halt("BLIND") is None
 
     await stage.expect("reads answered again", lifted, "the pause has lifted itself", SEEN_AGAIN_S)
-    await holds(stage, BUSY, BUSY_SYMBOL)
+    await holds_still(stage, BUSY, BUSY_SYMBOL)
     began_s = await _no_reads(stage)
     closes = await _closes(stage)
     await stage.ctl("stop", BUSY, "--flatten")
@@ -73,6 +89,7 @@ async def blind(stage: Stage) -> None:
     await _halted(stage, fault, 2, HALTED_S + NOTICED_S, since_s=began_s)
     took_s = stage.world.clock.mono_s() - began_s
     stage.report.require(took_s >= HALTED_S, fault, f"level 2 after {took_s:.0f} s, not before {HALTED_S:g} s")
+    await _for_ten_minutes(stage, fault, began_s)
     entries = [row["link_id"] for row in stage.table("orders") if row["state"] in ("CANCELLED", "NEVER_ARRIVED", "REJECTED")]
     open_ones = {row["orderLinkId"] for row in (await stage.venue()).newest() if row["orderStatus"] in ("New", "Untriggered")}
     wrong = sorted(open_ones.intersection(entries) - {""})
@@ -82,6 +99,20 @@ async def blind(stage: Stage) -> None:
     await heal(stage)
     await lifted_by_a_person(stage, scope, "reads answered again", RETURNS_S)
     await bars_go_on(stage, "reads answered again", RETURNS_S)
+
+
+async def _for_ten_minutes(stage: Stage, fault: str, began_s: float) -> None:
+    """Nothing more is decided by the time that passes: the halt stands, the daemon lives, the position keeps its stop."""
+    await stage.exchange.release(SLOW)
+    held = (await stage.venue()).positions[HELD_SYMBOL]
+    while stage.world.clock.mono_s() - began_s < BLIND_S:
+        await anyio.sleep(BLIND_LOOK_S)
+        kept = await stage.stop_of_record(HELD_SYMBOL) or (await stage.venue()).positions[HELD_SYMBOL] != held
+        if not (stage.halt("BLIND") and stage.daemon.alive and kept):
+            stage.report.missed(fault, f"not for {BLIND_S:g} s: halted, alive, {HELD_SYMBOL} with its stop")
+            return
+    stage.report.saw(fault, f"halted, alive, {HELD_SYMBOL} with its stop, for {BLIND_S:g} s")
+    await stage.exchange.release(SPEED)
 
 
 async def stale_quote(stage: Stage) -> None:
@@ -111,12 +142,29 @@ async def stale_quote(stage: Stage) -> None:
 
     await stage.expect("told again", fresh, "a bar in time is decided", RETURNS_S, since_s=healed_s)
     no_gaps(stage, "told again")
-    await _no_quote(stage, "stale_ticker", f"tickers of {BUSY_SYMBOL} stand still")
+    await _asked_for(stage)
+    await arm(stage, "answer", {"path": TICKERS, "symbol": BUSY_SYMBOL}, times=0, given={"http": 503})
+    await _no_quote(stage, "stale_ticker", f"tickers of {BUSY_SYMBOL} stand still, and nobody answers for them")
     await _no_quote(stage, "crossed_book", f"bids of {BUSY_SYMBOL} above its asks")
     await holds(stage, BUSY, BUSY_SYMBOL)
     await arm(stage, "stale_ticker", {"symbol": BUSY_SYMBOL}, times=0)
     ran = await stage.ctl("stop", BUSY, "--flatten", "--json")
     stage.report.require(ran.code == 0, f"tickers of {BUSY_SYMBOL} stand still", f"its position is closed, exit {ran.code}")
+
+
+async def _asked_for(stage: Stage) -> None:
+    """Where only the stream stands still, an entry is priced by the quote that the venue gives when it is asked."""
+    fault = f"tickers of {BUSY_SYMBOL} stand still"
+    began_s = await arm(stage, "stale_ticker", {"symbol": BUSY_SYMBOL}, times=0)
+    stale_ms = stage.world.clock.wall_ms() + STALE_AFTER_MS
+
+    async def entered() -> bool:
+        rows = (row for row in stage.table("bars") if row["instance"] in _busy(stage) and row["processed_ms"] > stale_ms)
+        return any(row["verdict"] == "ENTERED" for row in rows)
+
+    seen = "the venue is asked for a quote, and an entry is sent"
+    await stage.expect(fault, entered, seen, TRADED_S, since_s=began_s)
+    await heal(stage)
 
 
 async def _no_quote(stage: Stage, kind: str, fault: str) -> None:
@@ -179,7 +227,8 @@ async def bad_bars(stage: Stage) -> None:
 
 
 async def clock(stage: Stage) -> None:
-    """DRL-17, of which the venue's half: its clock drifts, is five seconds ahead, then five behind, then right again."""
+    """DRL-17: the venue's clock is five seconds ahead, then five behind, then drifts; then somebody sets ours."""
+    stage.on_a_bad_host()
     await stage.open(guardian=False)
     await _one_re_sign(stage)
     for by_ms in (SKEW_MS, -SKEW_MS):
@@ -201,6 +250,28 @@ async def clock(stage: Stage) -> None:
     doubled = [row for row in stage.table("halts") if row["code"].startswith("CLOCK") and row["level"] > 1]
     stage.report.require(not doubled, "clocks apart and together", "never more than a pause")
     await _drift(stage)
+    await heal(stage)
+    await _own_clock(stage)
+
+
+async def _own_clock(stage: Stage) -> None:
+    """Ours is set forward, then back behind the time: noticed within seconds, because ages are measured by another clock."""
+    for by_ms in (SKEW_MS, -SKEW_MS):
+        began_s = stage.host(CLOCK, ahead_ms=by_ms)
+        fault = f"our clock set to {by_ms / 1000:+g} s"
+        await stage.expect(fault, lambda: _clock_halt(stage), "everything is paused", STEP_SEEN_S, since_s=began_s)
+        async with stage.exchange.hand() as hand:
+            removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+            await hand.remove_stop(HELD_SYMBOL)
+        await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_S, since_s=removed_s)
+    healed_s = stage.host_is_well(CLOCK)
+
+    async def lifted() -> bool:
+        return not await _clock_halt(stage)
+
+    await stage.expect("our clock is right again", lifted, "the pause has lifted itself", SAMPLED_S, since_s=healed_s)
+    await bars_go_on(stage, "our clock is right again", RETURNS_S)
+    no_gaps(stage, "our clock set and right again")
 
 
 async def _one_re_sign(stage: Stage) -> None:

@@ -3,17 +3,21 @@
 from decimal import Decimal
 from typing import Any, Final
 
+import anyio
+
 from playd.core.orders import OrderState
 from playd.ops.drills.plays import BUSY_SYMBOL
 from playd.ops.drills.programs import Ran, until
 from playd.ops.drills.report import CannotRun
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.stage import SPEED, Stage
 
 CREATE: Final = "/v5/order/create"
 TRADED_S: Final = 60.0
 """Within which the busy instance is sure to trade."""
 
 BAR_MS: Final = 60_000
+STILL_S: Final = 1.0
+STILL_TRIES: Final = 10
 
 
 async def arm(
@@ -98,6 +102,23 @@ async def holds(stage: Stage, name: str, symbol: str) -> None:
 
     if await until(held, TRADED_S) is None:
         raise CannotRun(f"{name} had no position of {symbol} within {TRADED_S:g} s")
+
+
+async def holds_still(stage: Stage, name: str, symbol: str) -> None:
+    """
+    Wait until an instance has a position in a minute that takes a real one, so that it is still there when something is done.
+
+    Whoever called lets the market go on. Raises `CannotRun`.
+    """
+    for _ in range(STILL_TRIES):
+        await holds(stage, name, symbol)
+        await stage.exchange.inside_a_minute()
+        await anyio.sleep(STILL_S)  # what was decided at the close before is done by now
+        rows = [row for row in stage.table("virtual_positions") if row["instance"] == stage.uid_of(name)]
+        if any(row["symbol"] == symbol and Decimal(row["signed_qty"]) for row in rows):
+            return
+        await stage.exchange.release(SPEED)
+    raise CannotRun(f"{name} left {symbol} each time before anything could be done")
 
 
 async def entries(stage: Stage) -> int:

@@ -9,8 +9,6 @@ from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL, RESTING_SYMBOL, SHADOW
 from playd.ops.drills.scenarios.steps import (
-    BAR_MS,
-    CREATE,
     TRADED_S,
     alive,
     arm,
@@ -44,8 +42,6 @@ LIMITED_S: Final = 90.0
 WARNED_S: Final = 40.0
 ALARMED_S: Final = 130.0
 """Thirty seconds and two minutes, and the look that is taken every five seconds."""
-DOWN_S: Final = 30.0
-"""The market waits ten seconds for a daemon that is lost, then it goes on."""
 QUARANTINE_S: Final = 90.0
 
 
@@ -282,32 +278,6 @@ async def _delisted(stage: Stage) -> None:
     await bars_go_on(stage, fault, RETURNS_S)
     after = sum(params["symbol"] == RESTING_SYMBOL for _, params in (await stage.venue()).creates)
     stage.report.require(after - sent <= 1, fault, f"{after - sent} orders are sent afterwards")
-
-
-async def downtime(stage: Stage) -> None:
-    """DRL-30, of which the short one: the market goes on for twenty minutes while the daemon is off."""
-    await stage.open(guardian=False)
-    stage.report.inject("SIGKILL", "daemon")
-    await stage.daemon.kill()
-    await anyio.sleep(DOWN_S)
-    before = len((await stage.venue()).creates)
-    began_s = stage.world.clock.mono_s()
-    await stage.start_daemon()
-    await stage.expect_covered(HELD_SYMBOL, "daemon back after a downtime", COVERED_S, since_s=began_s)
-    await bars_go_on(stage, "daemon back after a downtime", RETURNS_S, since_s=began_s)
-    no_gaps(stage, "daemon back after a downtime")
-    closes = {row["link_id"]: row["intent"] for row in stage.table("orders")}
-    bars = {row["id"]: row["bar_close_ms"] for row in stage.table("intents")}
-    made = [row for row in await stage.exchange.entries("request") if row["path"] == CREATE][before:]
-    late = [
-        row["params"]["orderLinkId"]
-        for row in made
-        if not row["params"].get("reduceOnly")
-        and row["market_ms"] - bars.get(closes.get(row["params"]["orderLinkId"], ""), 0) > 2 * BAR_MS
-    ]
-    stage.report.require(
-        not late, "daemon back after a downtime", f"entries on bars of the downtime: {', '.join(late) or 'none'}"
-    )
 
 
 async def crash_loop(stage: Stage) -> None:
