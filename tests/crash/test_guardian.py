@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from playd.cli.playctl import app as playctl
+from playd.cli.playctl_app import app as playctl
 from playd.cli.playd import app as playd
 from tests.crash.guardian_process import GuardianProcess, open_a_candle, remove_stop, venue_position, watched_stage
 from tests.crash.harness import ALIAS, DaemonProcess, ExchangeProcess, wait_for

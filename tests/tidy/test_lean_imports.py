@@ -15,7 +15,11 @@ def imported_by(module: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["playd.cli.playctl", "playd.cli.playd"])
+def test_a_panic_does_not_wait_for_the_parser_of_command_lines() -> None:
+    assert imported_by("playd.cli.playctl").isdisjoint({"typer", "click", *HEAVY})
+
+
+@pytest.mark.parametrize("module", ["playd.cli.playctl_app", "playd.cli.playd"])
 def test_a_command_line_starts_without_what_only_a_daemon_needs(module: str) -> None:
     assert imported_by(module).isdisjoint(HEAVY)
 

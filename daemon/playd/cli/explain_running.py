@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from playd.cli.moments import time_ms
-from playd.cli.options import Session, add
+from playd.cli.options import add
+from playd.cli.session import Session
 from playd.control.explain_text import BARS, explanation_text, statistics_text
 from playd.control.protocol import JsonObject
 from playd.control.render import json_text, render_pairs

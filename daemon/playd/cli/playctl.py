@@ -1,28 +1,18 @@
-"""`playctl`: every command talks to one running daemon over its control socket."""
+"""`playctl`: a panic that is typed plainly does not wait for the other commands to be loaded."""
 
-import typer
+import sys
 
-from playd.cli import explain_running, playctl_arm, playctl_change, playctl_hand, playctl_look, playctl_ops, playctl_records
-
-app = typer.Typer(
-    name="playctl",
-    help="Look at and control a running playd. Every command has --json, an example, and meaningful exit codes.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-playctl_look.register(app)
-explain_running.register(app)
-playctl_change.register(app)
-playctl_arm.register(app)
-playctl_hand.register(app)
-playctl_records.register(app)
-playctl_ops.register(app)
+from playd.cli.playctl_panic import hurried
+from playd.cli.session import execute
 
 
 def main() -> None:
     """Entry point of the `playctl` script."""
+    panic = hurried(sys.argv[1:])
+    if panic is not None:
+        raise SystemExit(execute(panic.run, panic.options))
+    from playd.cli.playctl_app import app
+
     app()
 
 

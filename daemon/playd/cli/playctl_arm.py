@@ -6,8 +6,9 @@ from typing import Annotated, Final
 import typer
 
 from playd.cli.moments import later_ms
-from playd.cli.options import HIGH_WAIT_S, Session, add
+from playd.cli.options import add
 from playd.cli.playctl_change import ConfirmOption, NameArgument
+from playd.cli.session import HIGH_WAIT_S, Session
 from playd.control.arming_tables import EVIDENCE, READINESS
 from playd.control.protocol import JsonObject
 from playd.control.render import json_text, render_pairs

@@ -6,16 +6,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from playd.cli.options import HIGH_WAIT_S, Session, add
-from playd.control.client import ControlClient, Unanswered, Unreachable, connected
-from playd.control.protocol import EXIT_OF_CODE, GUARDIAN_SOCKET, PROTOCOL, Code, JsonObject, RpcError
+from playd.cli.options import add
+from playd.cli.playctl_panic import carry_out
+from playd.cli.session import Session
+from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject
 from playd.control.render import json_text
-from playd.control.tables import ADOPTED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORDERS, ORPHANS, PANIC
-from playd.core.errors import PlaydError
+from playd.control.tables import ADOPTED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORDERS, ORPHANS
 from playd.core.orders import OrderState
-
-DAEMON_ANSWERS_S: Final = 2.0
-"""A daemon that has not answered by then is passed over in a panic."""
 
 EXIT_USAGE: Final = 2
 EXIT_SOME: Final = 14
@@ -225,50 +222,7 @@ async def panic(
     direct: Annotated[bool, typer.Option("--direct", help="Ask the guardian at once, not the daemon.")] = False,
 ) -> int:
     """Cancel entries, close positions reduce-only, verify flat at the venue. A bare name means that instance alone."""
-    params = {"scope": scope, "reason": session.options.reason, "confirm": confirm}
-    silent: PlaydError | RpcError | None = None
-    if not direct:
-        try:
-            async with connected(session.world.net, session.socket_path, timeout_s=HIGH_WAIT_S) as client:
-                # A stopped or blocked daemon has its socket still open: only an answer shows that it can act.
-                await client.call("hello", {"client": "playctl", "protocol": PROTOCOL}, timeout_s=DAEMON_ANSWERS_S)
-                return await _panic_on(session, client, "panic.run", params)
-        except (Unreachable, Unanswered) as error:
-            silent = error
-        except RpcError as error:
-            if error.code is not Code.INTERNAL:
-                raise
-            silent = error
-        session.say(f"the daemon does not carry it out ({silent}); asking the guardian")
-    try:
-        async with connected(
-            session.world.net, session.socket_path.with_name(GUARDIAN_SOCKET), timeout_s=HIGH_WAIT_S
-        ) as client:
-            return await _panic_on(session, client, "panic", params)
-    except Unreachable as error:
-        session.say("no guardian answers either; `playd emergency-flatten` needs nothing but the key")
-        raise silent or error from None
-
-
-async def _panic_on(session: Session, client: ControlClient, method: str, params: JsonObject) -> int:
-    """The panic by whoever is at the other end; its report is printed also when something is left."""
-    client.on_push = lambda message: session.say(str(message["data"].get("text", "")))
-    try:
-        answer = await session.change_on(client, method, params)
-    except RpcError as error:
-        if error.code is Code.INCOMPLETE and "positions" in error.details:
-            _print_panic(session, error.details)
-        raise
-    _print_panic(session, answer["data"])
-    return 0
-
-
-def _print_panic(session: Session, report: JsonObject) -> None:
-    if session.as_json:
-        print(json_text(report))
-        return
-    session.show_rows(report["positions"], PANIC, empty="nothing was open")
-    session.say(report["text"])
+    return await carry_out(session, scope, confirm, direct=direct)
 
 
 async def reconcile(

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from playd.cli.options import Session, add
+from playd.cli.options import add
 from playd.cli.playctl_change import ConfirmOption, NameArgument
+from playd.cli.session import Session
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.render import json_text
 from playd.control.tables import LIFECYCLE, Column, number, word

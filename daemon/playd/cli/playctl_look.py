@@ -9,7 +9,8 @@ import typer
 
 from playd import __version__
 from playd.cli.moments import moment_ms
-from playd.cli.options import Session, add
+from playd.cli.options import add
+from playd.cli.session import Session
 from playd.cli.stale_view import stale_fills, stale_logs, stale_positions, stale_status
 from playd.control.client import Unreachable, connected
 from playd.control.log_lines import LineFilter, log_line

@@ -5,7 +5,8 @@ from typing import Annotated, Final
 import typer
 
 from playd.cli.moments import moment_ms
-from playd.cli.options import Session, add
+from playd.cli.options import add
+from playd.cli.session import Session
 from playd.cli.stale_view import stale_events, stale_incidents
 from playd.control.arming_tables import CHECKUP
 from playd.control.client import Unreachable

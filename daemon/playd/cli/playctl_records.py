@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from playd.cli.moments import moment_ms
-from playd.cli.options import Session, add
+from playd.cli.options import add
+from playd.cli.session import Session
 from playd.control.render import render_pairs
 from playd.control.tables import PNL, STEPS
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import orjson
 
-from playd.cli.options import Session
+from playd.cli.session import Session
 from playd.control.client import Unreachable
 from playd.control.figures import figure, rfc3339
 from playd.control.log_lines import LineFilter, log_line

@@ -7,10 +7,12 @@ A file that cannot be written never stops trading: lines are lost then, counted,
 
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from playd.settings.model import Log as LogSettings
 from playd.world.ports import Appender, Clock, Disk
+
+if TYPE_CHECKING:  # `playctl` reads these files, and does not wait for the model of the settings
+    from playd.settings.model import Log as LogSettings
 
 FOLDER: Final = "logs"
 NAME: Final = "playd.jsonl"
@@ -23,7 +25,7 @@ _MODE, _FOLDER_MODE = 0o640, 0o750
 class LogFile:
     """The writer. `trouble` says why lines are being lost, empty while none are; `lost` counts them."""
 
-    def __init__(self, disk: Disk, clock: Clock, state_dir: PurePath, settings: LogSettings) -> None:
+    def __init__(self, disk: Disk, clock: Clock, state_dir: PurePath, settings: "LogSettings") -> None:
         self._disk = disk
         self._clock = clock
         self._folder = state_dir / FOLDER

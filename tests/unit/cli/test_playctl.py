@@ -10,7 +10,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from playd.cli.playctl import app
+from playd.cli.playctl_app import app
 
 COMMANDS = sorted(
     [str(command.name) for command in app.registered_commands]

@@ -1,0 +1,122 @@
+"""
+`playctl panic` without the parser of command lines, which takes longer to import than a panic may wait.
+
+`carry_out` is the command, by whichever way it was typed. `hurried` reads the plain forms of it; every other form, help and
+mistakes too, is the parser's.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from playd.cli.session import HIGH_WAIT_S, Options, Session
+from playd.control.client import ControlClient, Unanswered, Unreachable, connected
+from playd.control.protocol import GUARDIAN_SOCKET, PROTOCOL, Code, JsonObject, RpcError
+from playd.control.render import Output, json_text
+from playd.control.tables import PANIC
+from playd.core.errors import PlaydError
+
+COMMAND: Final = "panic"
+DAEMON_ANSWERS_S: Final = 2.0
+"""A daemon that has not answered by then is passed over in a panic."""
+
+_FLAGS: Final = {"--json": "json", "--yes": "yes", "--direct": "direct", "-q": "quiet", "--quiet": "quiet"}
+_VALUES: Final = {"--socket": "socket", "--reason": "reason", "--request-id": "request_id", "--confirm": "confirm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hurried:
+    """A panic as it was typed."""
+
+    options: Options
+    scope: str
+    confirm: str
+    direct: bool
+
+    async def run(self, session: Session) -> int:
+        """Carry it out; the exit code."""
+        return await carry_out(session, self.scope, self.confirm, direct=self.direct)
+
+
+def hurried(words: Sequence[str]) -> Hurried | None:
+    """The panic that the words of a command line ask for; None for what only the parser can read."""
+    if not words or words[0] != COMMAND:
+        return None
+    left, scopes, given = iter(words[1:]), list[str](), dict[str, str]()
+    for word in left:
+        name, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            scopes.append(word)
+        elif word in _FLAGS:
+            given[_FLAGS[word]] = "yes"
+        elif name in _VALUES and (equals or (value := _next(left))):
+            given[_VALUES[name]] = value
+        else:
+            return None
+    if len(scopes) != 1:
+        return None
+    options = Options(
+        output=Output.JSON if "json" in given else Output.TABLE,
+        columns=(),
+        socket=given.get("socket", ""),
+        timeout_s=10.0,
+        yes="yes" in given,
+        reason=given.get("reason", ""),
+        quiet="quiet" in given,
+        request_id=given.get("request_id", ""),
+    )
+    return Hurried(options, scopes[0], given.get("confirm", ""), "direct" in given)
+
+
+def _next(words: Iterator[str]) -> str:
+    """The value of an option; empty for none, and for what looks like the next option."""
+    word = next(words, "")
+    return "" if word.startswith("-") else word
+
+
+async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool) -> int:
+    """By the daemon, or by the guardian where the daemon does not answer; the exit code. Raises what the command line tells."""
+    params = {"scope": scope, "reason": session.options.reason, "confirm": confirm}
+    silent: PlaydError | RpcError | None = None
+    if not direct:
+        try:
+            async with connected(session.world.net, session.socket_path, timeout_s=HIGH_WAIT_S) as client:
+                # A stopped or blocked daemon has its socket still open: only an answer shows that it can act.
+                await client.call("hello", {"client": "playctl", "protocol": PROTOCOL}, timeout_s=DAEMON_ANSWERS_S)
+                return await _panic_on(session, client, "panic.run", params)
+        except (Unreachable, Unanswered) as error:
+            silent = error
+        except RpcError as error:
+            if error.code is not Code.INTERNAL:
+                raise
+            silent = error
+        session.say(f"the daemon does not carry it out ({silent}); asking the guardian")
+    try:
+        async with connected(
+            session.world.net, session.socket_path.with_name(GUARDIAN_SOCKET), timeout_s=HIGH_WAIT_S
+        ) as client:
+            return await _panic_on(session, client, "panic", params)
+    except Unreachable as error:
+        session.say("no guardian answers either; `playd emergency-flatten` needs nothing but the key")
+        raise silent or error from None
+
+
+async def _panic_on(session: Session, client: ControlClient, method: str, params: JsonObject) -> int:
+    """The panic by whoever is at the other end; its report is printed also when something is left."""
+    client.on_push = lambda message: session.say(str(message["data"].get("text", "")))
+    try:
+        answer = await session.change_on(client, method, params)
+    except RpcError as error:
+        if error.code is Code.INCOMPLETE and "positions" in error.details:
+            _print_panic(session, error.details)
+        raise
+    _print_panic(session, answer["data"])
+    return 0
+
+
+def _print_panic(session: Session, report: JsonObject) -> None:
+    if session.as_json:
+        print(json_text(report))
+        return
+    session.show_rows(report["positions"], PANIC, empty="nothing was open")
+    session.say(report["text"])

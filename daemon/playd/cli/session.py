@@ -1,0 +1,174 @@
+"""
+What a command of `playctl` runs in: the world, the options that all commands have, a connection when it asks for one.
+
+`execute` runs a command and turns whatever went wrong into one line on standard error and the exit code of the specification.
+Nothing here knows the parser of the command line, whose import takes longer than a panic may wait.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Final
+
+from playd.control.client import ControlClient, Unreachable, connected
+from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject, RpcError
+from playd.control.render import Output, json_text, pick, render_rows
+from playd.control.tables import Column
+from playd.core.errors import PlaydError
+from playd.world.ports import World
+from playd.world.real import real_world
+from playd.world.real import run as run_loop
+
+EXIT_INTERRUPTED: Final = 130
+
+HIGH_WAIT_S: Final = 120.0
+"""How long a changing call may take: a stop with flatten needs up to 60 s."""
+
+
+class UsageError(PlaydError):
+    """An option that does not fit the command."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The common options as given."""
+
+    output: Output
+    columns: tuple[str, ...]
+    socket: str
+    timeout_s: float
+    yes: bool
+    reason: str
+    quiet: bool
+    request_id: str
+
+
+@dataclass(slots=True)
+class Session:
+    """What a command works with: the world, the options, and a connection when it asks for one."""
+
+    world: World
+    options: Options
+
+    @property
+    def socket_path(self) -> PurePath:
+        """Where the daemon listens: option, environment, the checkout's state directory, the service's runtime directory."""
+        return find_socket(self.world, self.options.socket)
+
+    async def ask(self, method: str, params: JsonObject | None = None, *, timeout_s: float | None = None) -> JsonObject:
+        """The result of one call on a fresh connection. `data` may be any JSON value; warnings go to standard error."""
+        async with connected(self.world.net, self.socket_path, timeout_s=timeout_s or self.options.timeout_s) as client:
+            result = await client.call(method, params or {})
+        self.warn(result)
+        return result
+
+    async def change(self, method: str, params: JsonObject, *, timeout_s: float = HIGH_WAIT_S) -> JsonObject:
+        """One changing call under a request id, asking for the phrase when the daemon wants one."""
+        async with connected(self.world.net, self.socket_path, timeout_s=timeout_s) as client:
+            return await self.change_on(client, method, params)
+
+    async def change_on(self, client: ControlClient, method: str, params: JsonObject) -> JsonObject:
+        """`change` over a connection the command holds already."""
+        try:
+            result = await client.call(method, {**params, "request_id": self.request_id()})
+        except RpcError as error:
+            if error.code is not Code.PHRASE_REQUIRED:
+                raise
+            phrase = self._phrase(error)
+            result = await client.call(method, {**params, "confirm": phrase, "request_id": self.request_id()})
+        self.warn(result)
+        return result
+
+    def request_id(self) -> str:
+        """The id given with `--request-id`, else a fresh one."""
+        return self.options.request_id or f"ctl-{self.world.random.token(8)}"
+
+    def say(self, text: str) -> None:
+        """A message for people; standard error, so that data stays clean."""
+        if not self.options.quiet:
+            print(text, file=sys.stderr)
+
+    def warn(self, result: JsonObject) -> None:
+        """Print the warnings of a result."""
+        for warning in result.get("warnings", []):
+            self.say(f"warning: {warning['code']}: {warning['text']}")
+
+    def show_rows(self, rows: Sequence[JsonObject], columns: Sequence[Column], *, empty: str) -> None:
+        """Print rows in the form asked for."""
+        shown = tuple(columns)
+        output = self.options.output
+        if self.options.columns:
+            try:
+                shown = pick(columns, self.options.columns)
+            except KeyError as error:
+                raise UsageError(str(error.args[0])) from None
+            output = Output.WIDE if output is Output.TABLE else output
+        print(render_rows(rows, shown, output, empty=empty))
+
+    def show(self, data: Any, text: str) -> None:
+        """Print one object: as JSON when asked for, else as `text`."""
+        print(json_text(data) if self.as_json else text)
+
+    @property
+    def as_json(self) -> bool:
+        """Whether scripts read the output."""
+        return self.options.output in (Output.JSON, Output.JSONL)
+
+    def _phrase(self, error: RpcError) -> str:
+        """The phrase that the daemon wants: from `--yes --reason` for a panic, else typed by a person."""
+        phrase = str(error.details.get("phrase", ""))
+        for line in error.details.get("preview", []):
+            self.say(str(line))
+        if phrase.startswith("PANIC ") and self.options.yes and self.options.reason:
+            return phrase
+        if not sys.stdin.isatty():
+            raise error
+        typed = input(f"{error.message}\nType {phrase!r} to go on: ")
+        if typed != phrase:
+            raise error
+        return phrase
+
+
+SERVICE_SOCKET: Final = PurePath("/run/playd/control.sock")
+
+
+def find_socket(world: World, given: str) -> PurePath:
+    """The control socket's path: `given`, `PLAYD_RUN_DIR`, `PLAYD_STATE_DIR`/run, the checkout's `state/run`, the service's."""
+    here, env = world.process.working_dir(), world.env
+    if given:
+        return here / given
+    if run_dir := env.get("PLAYD_RUN_DIR"):
+        return here / run_dir / "control.sock"
+    ours = here / (env.get("PLAYD_STATE_DIR") or "state") / "run" / "control.sock"
+    return SERVICE_SOCKET if world.disk.exists(SERVICE_SOCKET) and not world.disk.exists(ours) else ours
+
+
+def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
+    """Run a command body and give its exit code; every known failure becomes one line on standard error."""
+    session = Session(real_world(), options)
+
+    async def main(_: World) -> int:
+        return await body(session)
+
+    try:
+        return run_loop(main, session.world)
+    except RpcError as error:
+        _complain(error.message, error.hint)
+        return EXIT_OF_CODE.get(error.code, 1)
+    except Unreachable as error:
+        _complain(str(error), "start it with `playd run` or `systemctl start playd`")
+        return error.exit_code
+    except PlaydError as error:
+        _complain(str(error), "")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return 0
+
+
+def _complain(text: str, hint: str) -> None:
+    print(f"playctl: {text}" + (f"\n  {hint}" if hint else ""), file=sys.stderr)
