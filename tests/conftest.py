@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -26,6 +28,20 @@ hypothesis.settings.load_profile("playd")
 # Modules, syntax trees and compiled kernels are millions of objects that live to the end. Python's own rhythm looks at all of
 # them again and again, which costs a seventh of the suite.
 gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """
+    Before the workers of the whole suite begin, two processes compile every kernel from both ends.
+
+    Otherwise each worker, and each daemon that a test starts, compiles what another one is compiling at that very moment.
+    """
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        command = [sys.executable, "-m", "playd.cli.compile_kernels"]
+        both = [subprocess.Popen([*command, end]) for end in ("--forwards", "--backwards")]
+        if any([each.wait() for each in both]):
+            pytest.exit("the kernels do not compile", 1)
 
 
 def pytest_collection_finish() -> None:
