@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +29,8 @@ from tests.fake_bybit import KEY, SECRET, TIME_MS, FakeBybit, Socket, account
 
 pytestmark = pytest.mark.anyio
 
-QUICK = SocketTiming(ping_every_s=0.05, dead_after_s=0.4, ack_within_s=0.2, backoff_first_s=0.01, backoff_max_s=0.05)
+QUICK = SocketTiming(ping_every_s=0.05, backoff_first_s=0.01, backoff_max_s=0.05)
+IMPATIENT = replace(QUICK, dead_after_s=1.0, ack_within_s=0.2)
 
 
 @dataclass
@@ -92,7 +93,7 @@ async def test_a_refused_handshake_is_down_with_its_reason_and_without_the_key(w
 
 @pytest.mark.parametrize("op", ["auth", "subscribe"])
 async def test_a_missing_acknowledgement_ends_the_connection(op: str) -> None:
-    async with running(FakeBybit(mute={op})) as scene:
+    async with running(FakeBybit(mute={op}), IMPATIENT) as scene:
         event = await scene.event()
         assert isinstance(event, StreamDown)
         assert f"no acknowledgement of {op}" in event.reason
@@ -148,20 +149,21 @@ async def test_a_dropped_socket_is_subscribed_again_and_proven_by_acknowledgemen
             assert isinstance(await scene.event(), StreamDown)
 
 
+@pytest.mark.slow
 async def test_a_quiet_socket_that_answers_pings_lives() -> None:
-    async with running(FakeBybit()) as scene:
+    async with running(FakeBybit(), IMPATIENT) as scene:
         socket = await scene.up()
-        await socket.heard("ping", 15)  # more than `dead_after_s` of pings
+        await socket.heard("ping", 22)  # more than `dead_after_s` of pings
         assert scene.stream.up
         assert len(scene.fake.sockets) == 1
 
 
 async def test_a_socket_that_answers_nothing_is_dead() -> None:
-    async with running(FakeBybit(mute={"ping"})) as scene:
+    async with running(FakeBybit(mute={"ping"}), IMPATIENT) as scene:
         await scene.up()
         event = await scene.event()
         assert isinstance(event, StreamDown)
-        assert "dead: no frame for 0.4 s" in event.reason
+        assert "dead: no frame for 1 s" in event.reason
         await scene.up(2)
 
 

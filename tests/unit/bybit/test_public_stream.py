@@ -30,7 +30,7 @@ from tests.fake_bybit import FakeBybit, Socket
 
 pytestmark = pytest.mark.anyio
 
-QUICK = SocketTiming(ping_every_s=0.05, dead_after_s=0.4, ack_within_s=0.2, backoff_first_s=0.01, backoff_max_s=0.05)
+QUICK = SocketTiming(ping_every_s=0.05, ack_within_s=1.0, backoff_first_s=0.01, backoff_max_s=0.05)
 
 
 @dataclass
