@@ -6,10 +6,12 @@ import anyio
 import pytest
 
 from playd.core.orders import Action, OrderRequest, Side
+from playd.core.reply_codes import ReplyClass
 from playd.orders.fills import FillEvent
 from playd.orders.fold import fold
 from playd.orders.order_book import FOREIGN
 from playd.orders.strangers import StrangerRefused
+from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.venue_script import Script
@@ -111,6 +113,26 @@ def test_nothing_is_adopted_when_the_venue_does_not_take_the_stop() -> None:
             assert port.position().position.signed_qty == 0
             assert life.account.desk.fills.position(FOREIGN, SYMBOL).signed_qty == HELD
             assert taken(port) == []
+
+    in_virtual_time(body)
+
+
+def test_nothing_is_adopted_when_the_venue_takes_a_stop_and_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def taken_and_lost(*_given: object, **_more: object) -> Reply:
+        return Reply(ReplyClass.ACCEPTED, 0, "")
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.open_foreign(HELD)
+            await anyio.sleep(1.0)
+            monkeypatch.setattr(life.venue, "set_stops", taken_and_lost)
+            with pytest.raises(StrangerRefused, match="did not show stop 49000"):
+                await adopt(life)
+
+            assert port.position().position.signed_qty == 0
+            assert life.account.desk.fills.position(FOREIGN, SYMBOL).signed_qty == HELD
 
     in_virtual_time(body)
 

@@ -75,6 +75,25 @@ def test_an_exit_in_doubt_that_outgrew_its_share_is_not_sent_again_as_it_was() -
     in_virtual_time(body)
 
 
+def test_an_exit_that_is_sent_again_and_again_is_not_called_absent_meanwhile() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.script.writes = [WriteFault.LOST_BEFORE] * 30
+            first = await port.submit(leave(), READY)
+            await anyio.sleep(90.0)
+            assert life.account.desk.book.need(first.link_id).state is OrderState.UNKNOWN
+            await anyio.sleep(90.0)
+
+            assert {order.link_id for order in life.venue.placed if order.reduce_only} == {first.link_id}
+            assert (held(life, UID), life.venue.signed()) == (Decimal(0), Decimal(0))
+
+    in_virtual_time(body)
+
+
 def test_what_nobody_owns_is_not_closed_twice_beside_an_instance() -> None:
     async def body() -> None:
         life = build()

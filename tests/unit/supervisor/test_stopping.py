@@ -1,9 +1,14 @@
 """What a stop leaves behind: nothing that could open, entries that wait at the next start, a wish that outlives the daemon."""
 
+from types import SimpleNamespace
+
 import anyio
 import anyio.lowlevel
 import pytest
 
+from playd.orders.halts import Level
+from playd.orders.panic import PanicScope
+from playd.supervisor.commands import Incomplete
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 from tests.unit.supervisor.test_supervisor import Desk, House, crashing, house, steady
@@ -93,6 +98,24 @@ async def test_who_is_started_again_while_it_leaves_does_not_leave() -> None:
         slot.touch()
         await anyio.wait_all_tasks_blocked()
         assert (slot.active, slot.record.desired) == (True, "running")
+
+
+async def test_a_flatten_that_leaves_something_stops_nothing_and_lifts_nothing() -> None:
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        home.accounts.given, desk.slot = desk, slot
+
+        async def panic(scope: PanicScope, *, actor: str, reason: str) -> SimpleNamespace:
+            home.halts.raise_level(scope.halt_scope("paper"), Level.PANIC, "PANIC", reason, actor=actor)
+            return SimpleNamespace(exit_code=11)
+
+        desk.panic = panic  # type: ignore[attr-defined]
+        home.start(slot)
+        await slot.settled.wait()
+        with pytest.raises(Incomplete):
+            await home.commands().stop("alpha", "flatten", "me")
+        assert slot.active
+        assert [halt.level for halt in home.halts.in_force()] == [Level.PANIC]
 
 
 async def test_entries_of_an_account_that_is_not_open_yet_hold_a_managed_stop_and_are_cancelled_once_it_is() -> None:
