@@ -20,7 +20,7 @@ from playd.plays.model import Play
 from playd.supervisor.accounts import AccountPlan
 from playd.supervisor.records import InstanceRecord
 from playd.venues.bybit.environment import VenueAccount, venue_account
-from playd.venues.bybit.venue import open_bybit_venue
+from playd.venues.bybit.venue import BybitVenue, open_bybit_venue
 from playd.venues.exchange.exchange import Exchange
 from playd.venues.port import Budget
 from playd.world.ports import World
@@ -41,6 +41,8 @@ class Books:
     halts: Halts
     budget_of: Callable[[str], Budget]
     on_account: Callable[[Account], None]
+    ports: dict[str, BybitVenue]
+    """The venue of every account that is open, by alias."""
 
 
 def paper_plan(
@@ -95,9 +97,10 @@ def watch_plan(books: Books, universe: Universe, exchange: Exchange, record: Ins
     return AccountPlan(record.account, Environment.LOCAL, opened)
 
 
-def key_plan(books: Books, universe: Universe, account: VenueAccount, settings: Numbers) -> AccountPlan:
-    """An account of a real key."""
-    return AccountPlan(account.alias, account.environment, lambda: open_account(books, universe, account, settings()))
+def key_plan(books: Books, universe: Universe, account: Callable[[], VenueAccount], settings: Numbers) -> AccountPlan:
+    """An account of a real key, which may be another one in its next life."""
+    first = account()
+    return AccountPlan(first.alias, first.environment, lambda: open_account(books, universe, account(), settings()))
 
 
 @asynccontextmanager
@@ -131,6 +134,7 @@ async def open_account(
         )
 
         books.on_account(account)
+        books.ports[venue.alias] = port
 
         async def run() -> None:
             async with anyio.create_task_group() as group:
@@ -138,4 +142,7 @@ async def open_account(
                 await account.run(port.stream.events)
                 group.cancel_scope.cancel()
 
-        yield account, run
+        try:
+            yield account, run
+        finally:
+            del books.ports[venue.alias]

@@ -21,6 +21,7 @@ from playd.cli.guardian_places import guardian_places
 from playd.cli.live_view import live_view
 from playd.cli.log_tap import LogTap
 from playd.cli.rehearsals import compile_for, rehearse_plays
+from playd.cli.rekeying import Rekeying
 from playd.cli.reloading import Reloader
 from playd.cli.reports import Reports
 from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
@@ -302,6 +303,7 @@ async def _with_records(
                 records.journal,
                 incidents,
             ),
+            rekey=Rekeying(runtime, lambda: watchers.parts.loaded, address, records.journal, incidents).change,
         )
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)

@@ -56,6 +56,7 @@ def register(app: typer.Typer) -> None:
     add(audit, "verify", "playctl audit verify")(audit_verify)
     creds = _group(app, "creds", "Keys of accounts, as their venues see them.")
     add(creds, "check", "playctl creds check main")(creds_check)
+    add(creds, "reload", "playctl creds reload main")(creds_reload)
     config = _group(app, "config", "Settings as the daemon runs with them.")
     add(config, "show", "playctl config show --origin")(config_show)
     add(config, "check", "playctl config check")(config_check)
@@ -287,6 +288,14 @@ async def audit_verify(
     data = (await session.ask("audit.verify", {"since": since, "anchor": anchor}, timeout_s=VERIFY_WAIT_S))["data"]
     session.show(data, f"{data['result']}: head {data['head_seq']}:{data['head_hash']}")
     return {"whole": 0, "broken": EXIT_DIFFERENCE}.get(data["result"], 1)
+
+
+async def creds_reload(session: Session, account: Annotated[str, typer.Argument(help="Account.")]) -> int:
+    """Go on with the key that the account's credential holds now: same user, proved at the venue first, no restart."""
+    data = (await session.change("creds.reload", {"account": account}))["data"]
+    word = "uses another key now" if data["changed"] else "has this key already"
+    session.show(data, f"account {data['account']} {word}: {data['key']} (was {data['before']}), uid {data['uid']}")
+    return 0
 
 
 async def creds_check(session: Session, account: Annotated[str, typer.Argument(help="Account.")]) -> int:

@@ -6,7 +6,7 @@ The order of the `async with` lines is the order of shutdown, reversed.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Final
 
@@ -44,6 +44,7 @@ from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorR
 from playd.supervisor.turns import Pen, Turns
 from playd.venues.bybit.environment import Hosts, VenueAccount, local_hosts
 from playd.venues.bybit.socket import ConnectLimiter, SocketTiming
+from playd.venues.bybit.venue import BybitVenue
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.exchange import Exchange
 from playd.venues.exchange.faults.model import Fault
@@ -111,6 +112,8 @@ class Runtime:
     venue_times: tuple[VenueTime, ...]
     clock_watch: ClockWatch
     """Has run since this was opened; whoever starts instances lets it `begin` first."""
+    ports: dict[str, BybitVenue] = field(default_factory=dict)
+    """The venue of every account that is open, by alias."""
 
     def hub_of(self, record: InstanceRecord) -> MarketHub:
         """The hub whose bars an instance follows. Raises `OperatorError` when its universe is not open."""
@@ -197,7 +200,7 @@ class Runtime:
 
     def plan_of(self, record: InstanceRecord, play: Play | None) -> AccountPlan:
         """How the account of an instance is opened; without its Play, how it is watched."""
-        books = Books(self.world, self.ledger, self.journal, self.halts, self.plan.budget_of, self.plan.on_account)
+        books = Books(self.world, self.ledger, self.journal, self.halts, self.plan.budget_of, self.plan.on_account, self.ports)
         account = self.plan.key_accounts.get(record.account)
         if account is None:
             if self.exchange is None:
@@ -206,7 +209,8 @@ class Runtime:
             if play is None:
                 return watch_plan(books, universe, self.exchange, record, self._paper_settings)
             return paper_plan(books, universe, self.exchange, record, play, self._paper_settings)
-        return key_plan(books, self.universes[account.environment], account, lambda: self._key_settings(account.alias))
+        alias, universe = account.alias, self.universes[account.environment]
+        return key_plan(books, universe, lambda: self.plan.key_accounts[alias], lambda: self._key_settings(alias))
 
     def take_settings(self, settings: Settings) -> None:
         """Let new settings hold from now on, in every account that is open. Leverage stays as it was set at the venue."""

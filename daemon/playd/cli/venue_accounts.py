@@ -23,7 +23,7 @@ def key_accounts(world: World, loaded: Loaded) -> tuple[dict[str, VenueAccount],
         if not account.has_key:
             continue
         try:
-            accepted[alias] = _one_exchange(_account(world, loaded, alias, account), accepted)
+            accepted[alias] = _one_exchange(key_account(world, loaded, alias, account), accepted)
         except (CredentialError, SettingsError) as error:
             refused[alias] = str(error)
     return accepted, refused
@@ -40,7 +40,8 @@ def _one_exchange(account: VenueAccount, others: dict[str, VenueAccount]) -> Ven
     return account
 
 
-def _account(world: World, loaded: Loaded, alias: str, account: Account) -> VenueAccount:
+def key_account(world: World, loaded: Loaded, alias: str, account: Account) -> VenueAccount:
+    """One account with the key that its source holds now. Raises `CredentialError`, `SettingsError`."""
     key, secret, rsa = _secrets(world, loaded, alias, account)
     hosts = _usual_hosts(alias, account)
     named = Hosts(

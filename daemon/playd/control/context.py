@@ -97,5 +97,7 @@ class Daemon:
     open_account: Callable[[InstanceRecord], Awaitable[Account]]
     compile_for: Callable[[Play], Awaitable[None]]
     reload: Reload
+    rekey: Callable[[str, str], Awaitable[JsonObject]]
+    """Another key for an account (alias, actor), see `cli.rekeying`. Raises `OperatorError`."""
     day_starts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     """Result of an instance up to the start of a UTC day, by (uid, day); computed once, because it cannot change any more."""

@@ -73,6 +73,7 @@ CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
     "instance.reset_failed": (params.ResetFailed, change.reset_failed),
     "instance.reset_state": (params.ResetState, hand.reset_state),
     "position.close": (params.ClosePosition, hand.close_position),
+    "creds.reload": (params.ReloadKey, ops.reload_key),
     "config.reload": (params.Reload, config.reload),
     "doctor.run": (params.Doctor, run_doctor),
     "arm.create": (params.Arm, arming.arm),

@@ -17,7 +17,7 @@ from playd.control.health import health as health_of
 from playd.control.metrics import metrics_text
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.slo_readings import readings
-from playd.core.errors import LinkError, VenueError
+from playd.core.errors import LinkError, OperatorError, VenueError
 from playd.core.timeframes import DAY_MS
 from playd.ops.alert_rows import AlertRow
 from playd.ops.backup import describe
@@ -350,6 +350,18 @@ async def check_key(daemon: Daemon, params: p.OfAccount, call: Call) -> JsonObje
         "bound_to_addresses": info.bound_to_addresses,
         "days_left": info.days_left,
     }
+
+
+async def reload_key(daemon: Daemon, params: p.ReloadKey, call: Call) -> JsonObject:
+    """Take the key that the account's source holds now; the old one stays in use unless the new one was proved."""
+    if params.account not in daemon.accounts.held:
+        raise RpcError(Code.NOT_FOUND, not_found("account", params.account, [*daemon.accounts.held]))
+    try:
+        said = await daemon.rekey(params.account, call.actor)
+    except OperatorError as error:
+        raise RpcError(Code.REFUSED, str(error), reason="key_not_changed", hint="playctl creds check") from error
+    await daemon.journal.synced()
+    return said
 
 
 async def get_config(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:

@@ -292,6 +292,10 @@ class OfAccount(Params):
     account: str
 
 
+class ReloadKey(Changing):
+    account: str
+
+
 class EventQuery(Params):
     """Filters of journal records. `kind` is a glob such as `order.*`; `instance` a name or uid."""
 

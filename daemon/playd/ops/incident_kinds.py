@@ -89,6 +89,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         INVARIANT=("an entry was let through that should not be there: a bug of this program", "playctl intents"),
         KEY_EXPIRES=("the key of an account ends soon", "playctl balance"),
         LOG_LOST=("log lines cannot be written to their file and are lost", "playctl logs"),
+        KEY_NOT_CHANGED=("another key for an account was not taken; the old one stays in use", "playctl balance"),
         LEVERAGE=("the venue did not take the leverage", "playctl positions"),
         MANUAL_CLOSE=("a position was closed by hand at the venue", "playctl fills"),
         ORDERS_OF_DAY=("an account sends more orders in a day than the settings call usual", "playctl limits"),

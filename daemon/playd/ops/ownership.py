@@ -62,13 +62,18 @@ def exposed(world: World, loaded: Loaded) -> Iterator[Exposed]:
 
 
 def close_if_unused(world: World, state: PurePath) -> None:
-    """Make a directory of ours that no daemon has used yet ours alone: somebody made it by hand, or a checkout has it."""
+    """
+    Make a directory of ours that no daemon has used yet ours alone: somebody made it by hand, or a checkout has it.
+
+    One that anybody may write into was meant to be open, or was tampered with; a person decides about it.
+    """
     if world.disk.exists(state) and _is_unused(world, state):
         world.disk.chmod(state, 0o700)
 
 
 def _is_unused(world: World, state: PurePath) -> bool:
-    return world.disk.stat(state).uid == world.process.uid and UNUSED.issuperset(world.disk.list(state))
+    stat = world.disk.stat(state)
+    return stat.uid == world.process.uid and not stat.mode & ANYBODY_WRITES and UNUSED.issuperset(world.disk.list(state))
 
 
 def _settings(world: World, loaded: Loaded) -> list[PurePath]:

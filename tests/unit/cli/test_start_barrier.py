@@ -70,6 +70,10 @@ def test_state_that_others_may_read_and_a_directory_of_others_files_are_refused_
     with pytest.raises(CredentialError, match="chmod 700 /state") as caught:
         make_directories(world, load(world))
     assert caught.value.exit_code == 77
+    opened = virtual_world()
+    opened.disk.mkdir(STATE, mode=0o777)
+    with pytest.raises(CredentialError, match="has mode 777"):
+        make_directories(opened, load(opened))
     shared = virtual_world()
     shared.disk.mkdir(STATE, mode=0o755)
     shared.disk.write_replace(STATE / "letter.txt", b"of somebody else", keep_previous=False)

@@ -97,6 +97,13 @@ class BybitPrivateStream:
         """Keep the socket open until cancelled."""
         await keep_connected(self._world, self._account.hosts.private, self, self._timing, self._limiter)
 
+    async def use_key(self, account: VenueAccount) -> None:
+        """Close the connection, so that the next one authenticates with another key. What happened between is caught up."""
+        self._signer = signer_for(account)
+        self._account = account
+        if self._wire is not None:
+            await self._wire.close()
+
     async def barrier_done(self, number: int) -> None:
         """Answer a `Barrier`. A barrier of a lost connection needs no answer: the exchange forgets it with the socket."""
         if self._wire is not None:

@@ -77,6 +77,11 @@ class RestClient:
         self._signer: Signer | None = signer_for(account) if account else None
         self._heard = False
 
+    def use_key(self, account: VenueAccount) -> None:
+        """Sign with another key from the next request on; one that is on its way keeps the one it was signed with."""
+        self._signer = signer_for(account)
+        self._account = account
+
     async def write(self, call: Call, *, priority: Priority, has_token: bool = False) -> Answer:
         """
         Send a request that changes something. Never repeated, except once when the venue refused our time stamp: then

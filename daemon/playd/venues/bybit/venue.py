@@ -62,6 +62,12 @@ class BybitVenue:
         self._clock = venue_clock
         self._isolated = False
 
+    async def use_key(self, account: VenueAccount) -> None:
+        """Go on with another key of the same user: requests at once, the private stream by a new connection."""
+        self._rest.use_key(account)
+        self.account = account
+        await self.stream.use_key(account)
+
     @property
     def venue_clock(self) -> VenueClock:
         """The measured offset between the venue's wall clock and ours."""
