@@ -7,9 +7,9 @@ import typer
 from playd.cli.moments import time_ms
 from playd.cli.options import add
 from playd.cli.session import Session
-from playd.control.explain_text import BARS, explanation_text, statistics_text
+from playd.control.explain_text import BARS, GATES, explanation_text, statistics_text
 from playd.control.protocol import JsonObject
-from playd.control.render import json_text, render_pairs
+from playd.control.render import Output, json_text, render_pairs, render_rows
 from playd.core.errors import SettingsError
 
 
@@ -52,7 +52,8 @@ def _text(data: JsonObject) -> str:
         return "no bar was decided yet" if counted is None else statistics_text(head, counted)
     gate = data["last_gate"]
     said = "none yet" if gate is None else f"{gate['said']}, {gate['detail'] or gate['verdict']}, at {gate['time']}"
-    return f"{explanation_text(head, data['explanation'])}\n\n{render_pairs([('gates, last entry', said)])}"
+    text = f"{explanation_text(head, data['explanation'])}\n\n{render_pairs([('gates, last entry', said)])}"
+    return text if data["gates"] is None else f"{text}\n\n{render_rows(data['gates'], GATES, Output.TABLE)}"
 
 
 def _time_ms(text: str) -> int | None:

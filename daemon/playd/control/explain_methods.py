@@ -1,6 +1,7 @@
 """`explain.get`: why a running instance acted at a bar or did not, from its own columns and the verdicts in the ledger."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from playd.control.protocol import Code, JsonObject, RpcError
 from playd.engine.records import VERDICTS
 from playd.engine.statistics import bar_statistics
 from playd.engine.verdicts import said
+from playd.orders.gates import Refusal
 from playd.plays.columns import Columns
 from playd.supervisor.errors import NotRunning
 from playd.supervisor.slot import Slot
@@ -43,6 +45,7 @@ async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
         "symbol": slot.record.symbol,
         "timeframe": columns.program.clocks[columns.program.decision_clock].name,
         "explanation": None,
+        "gates": None,
         "bars": None,
         "statistics": None,
         "last_gate": _last_gate(daemon, slot),
@@ -63,7 +66,8 @@ async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
         raise RpcError(Code.INVALID_PARAMS, _too_early(params.at_ms or 0, columns))
     close_ms = int(closes[row])
     verdict, detail = _stored(daemon, slot, limit=1, up_to_ms=close_ms).get(close_ms, (None, ""))
-    return {**head, "explanation": explanation(engine.play, columns, close_ms, verdict, detail)}
+    told = explanation(engine.play, columns, close_ms, verdict, detail)
+    return {**head, "explanation": told, "gates": _gates(daemon, slot, close_ms)}
 
 
 def _too_early(at_ms: int, columns: Columns) -> str:
@@ -91,6 +95,16 @@ def _stored(daemon: Daemon, slot: Slot, *, limit: int, up_to_ms: int = 2**62) ->
     key = slot.record.uid, slot.record.clock_ms, up_to_ms
     found = daemon.ledger.rows(f"{sql} ORDER BY close_ms DESC LIMIT ?", (*key, limit))
     return {row["close_ms"]: (row["verdict"], row["detail"]) for row in found}
+
+
+def _gates(daemon: Daemon, slot: Slot, close_ms: int) -> list[JsonObject] | None:
+    """What each gate said to the entry that a bar decided, in their order; None where none was judged, or long ago."""
+    account = daemon.accounts.find(slot.record.account)
+    answers = account.desk.judged.find(slot.record.uid, close_ms) if account is not None else None
+    if answers is None:
+        return None
+    passed = Refusal("", "passed")
+    return [{"gate": name, "passed": refusal is None, **asdict(refusal or passed)} for name, refusal in answers]
 
 
 def _last_gate(daemon: Daemon, slot: Slot) -> JsonObject | None:

@@ -30,6 +30,16 @@ BARS: Final = (
     Column("TEXT", word("text"), wide=True),
 )
 
+GATES: Final = (
+    Column("GATE", word("gate")),
+    Column("CODE", word("code")),
+    Column("VALUE", word("value"), right=True),
+    Column("LIMIT", word("limit"), right=True),
+    Column("UNIT", word("unit")),
+    Column("SAID", word("text")),
+)
+"""What every gate said to the entry of a bar."""
+
 VERDICT_COUNTS: Final = (
     Column("VERDICT", word("said")),
     Column("BARS", word("bars"), right=True),

@@ -22,6 +22,7 @@ from playd.orders.caps import Caps
 from playd.orders.fills import Fills, InstanceEvent
 from playd.orders.halts import Halts, Level, scopes_of, symbol_scope
 from playd.orders.incidents import Incidents
+from playd.orders.judged import Judged
 from playd.orders.ledger import Ledger
 from playd.orders.order_book import OrderBook
 from playd.orders.risk_limits import RiskLimits
@@ -109,10 +110,14 @@ class Desk:
     """Number of stop moves per symbol that were decided and have no answer yet: an old stop is then no wrong one."""
     naked_seconds: dict[str, float] = field(default_factory=dict)
     """`naked_seconds_total` per symbol."""
+    judged: Judged = field(init=False)
     _waiters: dict[str, list[anyio.Event]] = field(default_factory=dict)
     _own: dict[str, OwnLimits] = field(default_factory=dict)
     _settings_of: dict[str, tuple[OrderSettings, OrderSettings]] = field(default_factory=dict)
     """By instance: the account's settings of which they were made, and the instance's."""
+
+    def __post_init__(self) -> None:
+        self.judged = Judged(self.ledger)
 
     def limit(self, instance_uid: str, own: OwnLimits) -> None:
         """Bound an instance more tightly than its account, from its next entry on."""

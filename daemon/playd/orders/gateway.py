@@ -94,13 +94,14 @@ class Gateway:
         case = self._case(intent, inputs, instance, intent_exists=False)
         refusal = judge(case)
         if refusal is not None:
-            return self._refuse(intent, instance, refusal)
+            return self._refuse(case, instance, refusal)
         deadline_s = desk.clock.mono_s() + desk.settings.entry_max_age_s - inputs.bar_age_s
         if not desk.budget.take_now(CREATE, Priority.ENTRY):
             refusal, case = await self._await_token(case, instance)
             if refusal is not None:
-                return self._refuse(intent, instance, refusal)
+                return self._refuse(case, instance, refusal)
         row = self._write_entry(case, instance)
+        desk.judged.note(case)
         reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(intent, deadline_s))
         return self._entry_verdict(row, reaction)
 
@@ -315,11 +316,12 @@ class Gateway:
         halted = self._desk.halts.highest(*scopes_of(intent.instance_uid, self._desk.alias, intent.symbol))
         return halted is None and self._desk.clock.mono_s() < deadline_s
 
-    def _refuse(self, intent: Intent, instance: Instance, refusal: Refusal) -> Verdict:
+    def _refuse(self, case: Case, instance: Instance, refusal: Refusal) -> Verdict:
         detail = (
             refusal.text if not refusal.limit else f"{refusal.text}: {refusal.value} against {refusal.limit} {refusal.unit}"
         )
-        self._desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, refusal.code, detail)
+        self._desk.judged.note(case)
+        self._desk.verdicts.record(instance.uid, instance.clock_ms, case.intent.bar_close_ms, refusal.code, detail)
         return Verdict(refusal.code, refusal.text, refusal.value, refusal.limit, refusal.unit)
 
     def _band_price(self, intent: Intent, inputs: GateInputs) -> Decimal:

@@ -77,8 +77,15 @@ def judge(case: Case) -> Refusal | None:
 
 
 def explain(case: Case) -> list[tuple[str, Refusal | None]]:
-    """The answer of every gate, for people."""
-    return [(step.name, step.gate(case)) for step in PIPELINE]
+    """The answer of every gate, for people. What an earlier one refuses may be nothing that a later one can reckon with."""
+    return [(step.name, _answer(step, case)) for step in PIPELINE]
+
+
+def _answer(step: Step, case: Case) -> Refusal | None:
+    try:
+        return step.gate(case)
+    except ArithmeticError as error:
+        return Refusal("NOT_JUDGED", f"the figures of this entry cannot be reckoned with: {type(error).__name__}")
 
 
 def bounds_of(step: Step, settings: OrderSettings) -> dict[str, str]:

@@ -90,6 +90,10 @@ async def sync_error(stage: Stage) -> None:
         stage.host_is_well(DISK)
         await stage.start_daemon()
         await bars_go_on(stage, f"{fault}, started again", RETURNS_S)
+        left = stage.world.disk.exists(stage.state / HALT_FILE)
+        stage.report.require(left, fault, f"{HALT_FILE} was written, for a person to remove")
+        stage.world.disk.remove(stage.state / HALT_FILE)
+        await lifted_by_a_person(stage, ALL, f"{fault}, looked at", RETURNS_S)
         await stage.until_covered(HELD_SYMBOL)
 
 

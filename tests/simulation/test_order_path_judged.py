@@ -1,0 +1,44 @@
+"""What every gate said to an entry can be asked for afterwards, in the next life too."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+
+from playd.core.modes import Environment
+from playd.orders.pipeline import PIPELINE
+from playd.orders.risk_limits import RiskLimits
+from playd.orders.settings import OrderSettings
+from tests.simulation.order_world import READY, UID, build, entry
+from tests.virtual_time import in_virtual_time
+
+
+def test_every_gates_answer_to_an_entry_is_kept_and_not_only_the_first_refusal() -> None:
+    async def body() -> None:
+        capped = replace(
+            OrderSettings.of(Environment.LOCAL), limits=RiskLimits(hard_order_usd=Decimal(400), fat_finger_pct=Decimal(2))
+        )
+        life = build(settings=capped)
+        async with life.running():
+            port = await life.register()
+            late = replace(READY, late=True)
+            assert (await port.submit(entry(60_000), late)).code == "SIGNAL_OLD"
+            assert (await port.submit(entry(120_000, qty="0.005"), READY)).code == "PRICE_BAND"
+            await anyio.sleep(2)
+        life = life.crash()
+        judged = life.account.desk.judged
+        answers = judged.find(UID, 60_000)
+        assert answers is not None
+        assert [name for name, _ in answers] == [step.name for step in PIPELINE]
+        assert {name: said.code for name, said in answers if said} == {
+            "replay": "SIGNAL_OLD",
+            "order cap": "ORDER_CAP",
+            "band": "PRICE_BAND",
+        }
+        cap = dict(answers)["order cap"]
+        assert cap is not None
+        assert (cap.value, cap.limit, cap.unit) == ("500.00", "400", "USD")
+        assert {name for name, said in judged.find(UID, 120_000) or [] if said} == {"band"}
+        assert judged.find(UID, 180_000) is None
+
+    in_virtual_time(body)
