@@ -16,7 +16,8 @@ from playd.kernels.catalog import CATALOG, OPERATORS
 from tests.kernel_cases import BARS, CASES, candles, extra_of, interpreted, operand_rows, operator_case, params_of
 from tests.kernel_runs import candle_rows, run_kernel, same_bits
 
-laws = settings(deadline=None, max_examples=25, print_blob=True)
+laws = settings(deadline=None, max_examples=15, print_blob=True)
+"""Of errors planted in each second kernel (state lost at a cut, a bar too few or too many read) none needed the twelfth."""
 
 every_kernel = pytest.mark.parametrize("name", CASES)
 every_indicator = pytest.mark.parametrize("name", CATALOG)
