@@ -9,7 +9,7 @@ from playd.venues.exchange.margin import order_cost
 from playd.venues.exchange.minute import catch_up
 from playd.venues.exchange.model import Account, Leg, Order
 from playd.venues.exchange.moments import note_tested
-from playd.venues.exchange.protection import unlink
+from playd.venues.exchange.protection import trim_reducing, unlink
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.trades import arrive
 from playd.venues.exchange.wishes import (
@@ -33,7 +33,7 @@ def amend(books: Books, account: Account, request: Request) -> Order:
     """
     listing = listing_of(books, request)
     catch_up(books, account, listing.instrument.symbol)
-    order = find_open(account, request)
+    order = find_open(account, request, "replace")
     if order.is_market and not order.waits_for_trigger:
         raise Refusal(refusal.NO_SUCH_ORDER, "order not exists or too late to replace")
     before = _what_may_change(order)
@@ -88,8 +88,12 @@ def _apply(books: Books, account: Account, listing: Listing, order: Order, after
     if order.due and listing.candle is not None:
         arrive(books, account, order)
     else:
-        books.tell_orders(account, [order])
-        books.tell_around(account, [order])
+        changed = [order]
+        if order.reduces and not order.waits_for_trigger:  # a larger one takes from the others, or gets no more than they leave
+            trimmed = trim_reducing(books, account, books.position_of(account, order))
+            changed += [each for each in trimmed if each is not order]
+        books.tell_orders(account, changed)
+        books.tell_around(account, changed)
 
 
 def _new_quantity(books: Books, account: Account, listing: Listing, order: Order, request: Request) -> int:

@@ -128,21 +128,21 @@ def _wait_for_trigger(books: Books, account: Account, order: Order, wish: Wish) 
     books.tell_around(account, [order])
 
 
-def find_open(account: Account, request: Request) -> Order:
-    """The open order that a request names by `orderId` (which wins) or `orderLinkId`."""
+def find_open(account: Account, request: Request, wish: str) -> Order:
+    """The open order that a request names by `orderId` (which wins) or `orderLinkId`; `wish` says what it is too late for."""
     order_id, link_id = text_of(request, "orderId"), text_of(request, "orderLinkId")
     if not (order_id or link_id):
         raise Refusal(PARAMETER, "params error: orderId or orderLinkId is needed")
     order = account.orders.get(order_id) if order_id else account.order_by_link(link_id)
     if order is None:
-        raise Refusal(refusal.NO_SUCH_ORDER, "order not exists or too late to cancel")
+        raise Refusal(refusal.NO_SUCH_ORDER, f"order not exists or too late to {wish}")
     return order
 
 
 def cancel(books: Books, account: Account, request: Request) -> Order:
     """Cancel one open order; a stop or target is deactivated and the position told."""
     catch_up(books, account, listing_of(books, request).instrument.symbol)
-    order = find_open(account, request)
+    order = find_open(account, request, "cancel")
     end_orders(books, account, [order], CancelType.USER)
     return order
 

@@ -45,6 +45,7 @@ class Gate:
         if _count(self._requests, address, now_s, REQUESTS_WINDOW_S, self.requests_max):
             return True
         self._banned_until_s[address] = now_s + self.ban_s
+        self._requests[address].clear()  # whoever has waited begins anew, however short the ban
         return False
 
     def admits_path(self, address: str, path: str, now_s: float) -> bool:

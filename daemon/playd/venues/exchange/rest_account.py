@@ -60,6 +60,8 @@ def transaction_log(ask: SignedAsk) -> dict[str, Any]:
     """Everything that changed the wallet, newest first; the sum of `change` is the wallet balance."""
     if ask.is_elsewhere() or ask.text("currency") not in ("", SETTLE_COIN):
         return ask.nothing()
+    if ask.text("transSubType"):
+        return ask.nothing()  # no row here has one
     equals = {column: ask.text(name) for name, column in (("type", "type"), ("symbol", "symbol")) if ask.text(name)}
     if ask.text("baseCoin"):
         equals["symbol"] = ask.text("baseCoin") + SETTLE_COIN

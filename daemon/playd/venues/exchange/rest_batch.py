@@ -12,7 +12,7 @@ ORDERS_MAX: Final = 20
 
 def _amend_active(ask: SignedAsk) -> dict[str, Any]:
     """A batch changes no order that waits for its trigger."""
-    if arrivals.find_open(ask.account, ask.params).waits_for_trigger:
+    if arrivals.find_open(ask.account, ask.params, "replace").waits_for_trigger:
         raise Refusal(PARAMETER, "params error: conditional orders cannot be amended in a batch")
     return rest_trade.amend(ask)
 

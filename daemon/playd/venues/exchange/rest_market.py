@@ -41,7 +41,7 @@ def instruments(ask: Ask) -> dict[str, Any]:
     wanted = ask.text("status") or ("" if ask.text("symbol") else "Trading")
     found = [listing for listing in ask.listings() if wanted in ("", listing.instrument.status)]
     page, cursor = ask.page(found, ask.limit(LISTED_PAGE, LISTED_PAGE_MAX))
-    rows = [instrument_row(listing, ask.floor.feed.first_ms) for listing in page]
+    rows = [instrument_row(ask, listing) for listing in page]
     return {"category": ask.text("category") or "linear", "nextPageCursor": cursor, "list": rows}
 
 
@@ -73,19 +73,19 @@ def _tier_rows(listing: Listing) -> list[Row]:
     return rows
 
 
-def instrument_row(listing: Listing, launched_ms: int) -> Row:
+def instrument_row(ask: Ask, listing: Listing) -> Row:
     """Rules of a symbol as a row of `instruments-info`."""
     rules = listing.instrument
     base = rules.symbol.removesuffix("USDT")
     return {
         "symbol": rules.symbol,
-        "symbolId": 1,
+        "symbolId": list(ask.floor.books.listings).index(rules.symbol) + 1,
         "contractType": "LinearPerpetual",
         "status": rules.status,
         "baseCoin": base,
         "quoteCoin": "USDT",
         "settleCoin": "USDT",
-        "launchTime": str(launched_ms),
+        "launchTime": str(ask.floor.feed.first_ms),
         "deliveryTime": str(rules.delivery_time_ms),
         "deliveryFeeRate": "",
         "priceScale": str(max(-int(rules.tick.normalize().as_tuple().exponent), 0)),

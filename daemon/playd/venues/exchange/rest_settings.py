@@ -47,9 +47,7 @@ def user_settings(ask: SignedAsk) -> dict[str, Any]:
 def own_instruments(ask: SignedAsk) -> dict[str, Any]:
     """Instruments as this user may trade them."""
     page, cursor = ask.page(ask.listings(), ask.limit(LISTED_PAGE_MAX, LISTED_PAGE_MAX))
-    rows = [
-        {**instrument_row(listing, ask.floor.feed.first_ms), "isPublicRpi": False, "myRpiPermission": False} for listing in page
-    ]
+    rows = [{**instrument_row(ask, listing), "isPublicRpi": False, "myRpiPermission": False} for listing in page]
     return {"category": ask.text("category") or "linear", "nextPageCursor": cursor, "list": rows}
 
 
