@@ -117,7 +117,8 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-20", 1, "sync error", "a sync of the ledger fails, then one of the journal",
-        "exit 74; the guardian covers; clean restart", incident="GUARDIAN_STOP", limit_s=20.0,
+        "exit 74; the guardian covers; after the restart everything is halted until a person has looked",
+        incident="GUARDIAN_STOP", limit_s=20.0,
     ),
     Drill(
         "DRL-21", 1, "venue acts", "positions are liquidated and deleveraged, a symbol is taken off the list",
