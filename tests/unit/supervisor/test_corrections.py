@@ -175,7 +175,7 @@ def test_a_bar_waits_a_second_for_a_venue_that_does_not_answer_and_no_longer() -
 
     async def body() -> None:
         stage = cast("Any", Stage())
-        identity = cast("Any", SimpleNamespace(name="test", uid="test", base_step_ms=STEP))
+        identity = cast("Any", SimpleNamespace(name="test", uid="test", base_step_ms=STEP, rests_target=False))
         instance = EngineInstance(identity, stage, stage, stage, anchor_ms=ANCHOR, last_open_ms=3 * STEP, event_n=0)
         async with stage.send, stage.fills, anyio.create_task_group() as life:
             life.start_soon(partial(instance.run, stage, missed_until_ms=0))
