@@ -109,6 +109,9 @@ STORIES: Final = {
     "reads-fail": Story(
         [fault("drop_reply", CREATE), fault("answer", {"path": "/v5/order/[rh]*"}, times=4, with_={"http": 502})]
     ),
+    "reads-slow": Story(
+        [fault("drop_reply", CREATE), fault("delay_reply", {"path": "/v5/order/[rh]*"}, times=3, with_={"delay_s": 1.0})]
+    ),
     "order-not-found": Story([fault("drop_reply", CREATE), fault("order_not_found", {"path": "/v5/order/realtime"}, times=2)]),
     "closed-forgotten": Story([fault("drop_reply", CREATE), fault("forget_closed", when={"until_s": 3})]),
     "history-late": Story([fault("drop_reply", CREATE), fault("missed_fill"), fault("late_history", when={"until_s": 3})]),

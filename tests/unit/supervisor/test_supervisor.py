@@ -20,6 +20,7 @@ from playd.orders.ledger import Ledger
 from playd.supervisor.accounts import Accounts
 from playd.supervisor.admission import Refused
 from playd.supervisor.commands import Commands
+from playd.supervisor.counting import RulesMoved
 from playd.supervisor.errors import CommandRefused, NoSuchInstance
 from playd.supervisor.instance import EngineInstance
 from playd.supervisor.records import InstanceRecord, RecordStore
@@ -286,6 +287,25 @@ async def test_a_burst_of_crashes_is_quarantine_and_survives_the_daemon() -> Non
         assert (slot.facts.failed.code, "boom" in slot.facts.failed.text) == ("quarantine", True)
         again = home.supervisor.add(home.records.load()[0])
         assert again.state is State.FAILED
+
+
+async def test_another_tick_or_step_begins_another_life_and_is_no_crash() -> None:
+    heard: list[object] = []
+
+    async def life(slot: Slot) -> None:
+        slot.engine = cast("EngineInstance", SimpleNamespace(rules_are=heard.append))
+        await crashes(slot)
+
+    crashes = crashing(ExceptionGroup("a life", [RulesMoved("other units")]), times=5)
+    async with house() as home:
+        home.accounts.given = Desk()
+        home.accounts.given.desk.instruments["BTCUSDT"] = "rules as they are now"
+        slot = home.add("a", life)
+        home.start(slot)
+        await until(slot, State.RUNNING)
+        assert (slot.crashes, slot.record.restarts) == (0, ())
+        home.supervisor.refresh(slot)
+        assert heard == ["rules as they are now"]
 
 
 async def test_two_crashes_are_survived() -> None:
