@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import typer
 
-from playd.cli import playctl, playd
+from playd.cli import playctl_app, playd
 from tests.tidy.source import ROOT
 
 PAGES = [*sorted((ROOT / "runbooks").glob("*.md")), ROOT / "systemd" / "README.md", ROOT / "state" / "README.md"]
-PROGRAMS: dict[str, Any] = {"playctl": typer.main.get_command(playctl.app), "playd": typer.main.get_command(playd.app)}
+PROGRAMS: dict[str, Any] = {"playctl": typer.main.get_command(playctl_app.app), "playd": typer.main.get_command(playd.app)}
 STAND_INS = {"NAME": "mine"}
 
 
