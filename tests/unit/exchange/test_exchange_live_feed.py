@@ -6,8 +6,10 @@ from pathlib import PurePath
 from typing import Any, cast
 
 import anyio
+import pytest
 
 from playd.core.candles import Candle, Candles, as_candles
+from playd.core.errors import LinkError
 from playd.core.instrument import Instrument, synthetic_instrument
 from playd.core.timeframes import MINUTE_MS
 from playd.venues.bybit.market_data import SETTLED_MS, BybitMarketData
@@ -38,6 +40,7 @@ class Venue:
         self.now_ms = now_ms
         self.answers = anyio.Event()
         self.on_wait: Callable[[], object] = self.answers.set
+        self.refuses = False
 
     async def market_now_ms(self) -> int:
         return self.now_ms + round(anyio.current_time() * 1000.0)
@@ -52,6 +55,8 @@ class Venue:
         return as_candles(symbol, MINUTE_MS, await self._told(symbol, start_ms, end_ms))
 
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
+        if self.refuses:
+            raise LinkError("no answer")
         if symbol == SYMBOLS[1]:
             self.on_wait()
             await self.answers.wait()
@@ -119,6 +124,39 @@ def test_minutes_that_a_lost_socket_missed_are_read_before_a_later_frame_is_hear
             assert [found.at(place) for place in range(len(found))] == [told(symbol, minute) for minute in range(-5, 4)]
 
     in_virtual_time(body)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_minute_whose_last_word_is_lost_on_a_socket_that_lives_is_read(*, answers: bool) -> None:
+    async def body() -> None:
+        venue = Venue(START_MS + 30_000)
+        feed, wire = await opened(venue), cast(Wire, Socket())
+        socket = feed._socket
+        await socket.opened(wire)
+        venue.answers.set()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(feed._ask_for_last_words)
+            for symbol in SYMBOLS:
+                await socket.frame(trade(symbol, 0, 31.0))
+            await socket.frame(last_word(SYMBOLS[0], 0))
+            await socket.frame(trade(SYMBOLS[0], 1, 4.0))
+            await anyio.sleep(40.0)
+            assert not feed.is_over(START_MS)
+            venue.refuses = not answers
+            await socket.frame(trade(SYMBOLS[0], 1, 5.0))
+            await anyio.sleep(1.0)
+            assert feed.is_over(START_MS)
+            tasks.cancel_scope.cancel()
+        found = feed.candles(SYMBOLS[1], START_MS, START_MS + MINUTE_MS).at(0)
+        as_heard = Candle(START_MS, 50.0, 50.0, 50.0, 50.0, 0.1)
+        assert replace_way(found) == (told(SYMBOLS[1], 0) if answers else as_heard)
+
+    in_virtual_time(body)
+
+
+def replace_way(candle: Candle) -> Candle:
+    """The four prices and the volume alone."""
+    return Candle(candle.open_time_ms, candle.open, candle.high, candle.low, candle.close, candle.volume)
 
 
 def test_a_market_that_is_opened_as_a_minute_ends_has_that_minute() -> None:

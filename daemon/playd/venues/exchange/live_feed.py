@@ -6,7 +6,7 @@ from typing import Final, NoReturn, Self
 import anyio
 
 from playd.core.candles import Candle, Candles
-from playd.core.errors import SettingsError
+from playd.core.errors import LinkError, SettingsError, VenueError
 from playd.core.instrument import Instrument
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.market.series import GrowingSeries
@@ -19,7 +19,7 @@ from playd.world.ports import World
 
 KEPT_CANDLES: Final = 31 * DAY_MS // MINUTE_MS
 GRACE_MS: Final = 5_000
-"""A candle whose last word did not come so long after its end is closed as it was heard."""
+"""A candle whose last word did not come so long after its end is asked for by REST."""
 
 _HEARD_MS: Final = 60 * MINUTE_MS
 """How long what was heard is kept for a market that is held or behind."""
@@ -28,8 +28,9 @@ _HEARD_MS: Final = 60 * MINUTE_MS
 class LiveFeed:
     """
     A `GrowingFeed` over an upstream. Candles before the present one are read by REST when it is opened, and again after every
-    loss of the socket; frames wait until that is done, or the minutes between would be taken for silent ones. A minute of which
-    only its candle is known stands at its open and goes through its extremes to its close at its end.
+    loss of the socket; frames wait until that is done, or the minutes between would be taken for silent ones. So are minutes
+    whose last word does not come over a socket that lives; one that REST does not tell either is closed as it was heard. A
+    minute of which only its candle is known stands at its open and goes through its extremes to its close at its end.
 
     `prices` are mark and index as they were heard.
     """
@@ -56,6 +57,8 @@ class LiveFeed:
         self._rates: dict[tuple[str, int], float] = {}
         self._start_ms = 0
         self._changed = anyio.Event()
+        self._asked_ms = 0
+        """Candles that open before that need no last word any more: REST was asked for those that lacked it."""
         self._waiting: list[Row] | None = []
         """Frames since the socket was opened, while what was missed before is not known; None once it is."""
         self.prices = Recorded(self._beside)
@@ -153,9 +156,11 @@ class LiveFeed:
     def funding_rate(self, symbol: str, time_ms: int) -> float | None:
         return self._heard.rates.get((symbol, time_ms), self._rates.get((symbol, time_ms)))
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """See `GrowingFeed.run`."""
-        await self._socket.run()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._ask_for_last_words)
+            await self._socket.run()
 
     async def reached(self, time_ms: int) -> None:
         """See `GrowingFeed.reached`."""
@@ -164,8 +169,7 @@ class LiveFeed:
 
     def is_over(self, open_ms: int) -> bool:
         """See `GrowingFeed.is_over`. Whoever is told so finds the candles among the closed ones."""
-        graceless = self.now_ms >= open_ms + MINUTE_MS + GRACE_MS
-        if not graceless and not all(self._heard.is_closed(symbol, open_ms) for symbol in self._instruments):
+        if open_ms >= self._asked_ms and not self._all_said(open_ms):
             return False
         for symbol, series in self._closed.items():
             walked = self._heard.walked(symbol, open_ms)
@@ -176,6 +180,31 @@ class LiveFeed:
                     self._beside[symbol, kind] = self._others[symbol, kind].candles
         self._heard.forget(open_ms - _HEARD_MS)
         return True
+
+    def _all_said(self, open_ms: int) -> bool:
+        return all(self._heard.is_closed(symbol, open_ms) for symbol in self._instruments)
+
+    async def _ask_for_last_words(self) -> NoReturn:
+        """Minute after minute, once it should have been told to its end."""
+        while True:
+            over_ms = (self.now_ms - GRACE_MS) // MINUTE_MS * MINUTE_MS
+            if self._waiting is None and over_ms > self._asked_ms:
+                await self._ask(max(self._asked_ms, self._start_ms, over_ms - _HEARD_MS), over_ms)
+                self._asked_ms = over_ms
+            await self._changed.wait()
+
+    async def _ask(self, first_ms: int, over_ms: int) -> None:
+        """Candles in that time that lack their last word, from REST."""
+        for symbol in self._instruments:
+            lacking = [each for each in range(first_ms, over_ms, MINUTE_MS) if not self._heard.is_closed(symbol, each)]
+            if lacking:
+                try:
+                    found = await self._source.candles(symbol, lacking[0], lacking[-1] + MINUTE_MS)
+                except (VenueError, LinkError) as error:
+                    self._tell(f"{self._upstream.name}: the last word about a minute of {symbol} did not come: {error}")
+                    continue
+                for candle in found:
+                    self._heard.hear_candle(symbol, candle, candle.open_time_ms + MINUTE_MS - 1, closed=True)
 
     def _hear(self, frame: Row) -> None:
         if self._waiting is not None:
