@@ -308,3 +308,18 @@ def test_reads_that_fail_while_exposed_pause_the_account_then_halt_it_and_never_
             assert (highest.code, highest.level) == ("BLIND", Level.HALT)
 
     in_virtual_time(body)
+
+
+def test_blindness_is_over_seconds_after_the_venue_can_be_read_again_whoever_found_it() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await anyio.sleep(3.0)
+            life.venue.script.failing_reads = 1_000_000
+            assert (await life.account.reconcile("command")).result == "blind"
+            await anyio.sleep(5.0)
+            life.venue.script.failing_reads = 0
+            await anyio.sleep(3.0)
+            assert life.account.desk.condition.not_ready() == ""
+
+    in_virtual_time(body)

@@ -102,6 +102,9 @@ class Timers:
             due.key_s = min(due.key_s, now_s + REFUSED_EVERY_S)
         if desk.rules_doubted:
             due.rules_s = now_s
+        if desk.condition.blind_since_s is not None:
+            # Only a full run ends blindness, whoever found it: it must not wait for its turn while the blind clock runs.
+            due.reconcile_s = min(due.reconcile_s, now_s + _BLIND_RETRY_S)
         if self._protection.reconcile_soon:
             await self._reconciler.run(self._protection.reconcile_soon.pop())
         elif now_s >= due.reconcile_s:
@@ -114,7 +117,7 @@ class Timers:
             await self._read_wallet()
         elif now_s >= due.exposure_s:
             due.exposure_s = now_s + _EXPOSURE_S
-            await self._check_exposure(due)
+            await self._check_exposure()
         elif now_s >= due.rules_s:
             due.rules_s = now_s + (_RULES_S if await self._read_rules() else _RULES_RETRY_S)
         elif now_s >= due.books_s:
@@ -162,7 +165,7 @@ class Timers:
             desk.learn_rules(rules)
         return True
 
-    async def _check_exposure(self, due: _Due) -> None:
+    async def _check_exposure(self) -> None:
         """Between full runs: while anything is open, compare size and stop of every position with the venue."""
         desk = self._desk
         if not any(share.position.signed_qty for share in desk.fills.shares()) and not desk.book.live():
@@ -173,8 +176,6 @@ class Timers:
         except (VenueError, LinkError):
             if desk.condition.blind_since_s is None:
                 desk.condition.blind_since_s = desk.clock.mono_s()
-            # Only a full run ends blindness: it must not wait for its turn while the blind clock runs.
-            due.reconcile_s = min(due.reconcile_s, desk.clock.mono_s() + _BLIND_RETRY_S)
             return
         for position in with_flat(positions, desk.instruments):
             if versions.get(position.symbol) != desk.fills.version.get(position.symbol):

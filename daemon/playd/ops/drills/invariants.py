@@ -22,7 +22,10 @@ Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]
 """Rows of the daemon's ledger by table: at least `TABLES`."""
 
-TABLES: Final = ("intents", "orders", "order_events", "executions", "virtual_positions", "halts", "incidents", "instances")
+TABLES: Final = (
+    *("intents", "orders", "order_events", "executions", "virtual_positions", "halts", "incidents", "instances"),
+    "bars",
+)
 
 _UNSETTLED: Final = frozenset({OrderState.INTENT, OrderState.SENT, OrderState.ACKED, OrderState.UNKNOWN, OrderState.ORPHAN})
 _NO_EFFECT: Final = frozenset({OrderState.NEVER_ARRIVED, OrderState.REJECTED, OrderState.DROPPED})

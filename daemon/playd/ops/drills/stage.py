@@ -13,6 +13,7 @@ import orjson
 from playd.core.errors import SettingsError
 from playd.core.timeframes import MINUTE_MS
 from playd.ops.drills.bad_host import BEATS, CLOCK
+from playd.ops.drills.decisions import check_decisions
 from playd.ops.drills.invariants import TABLES, Checked, Venue, check, fold_venue, of_account
 from playd.ops.drills.local_exchange import ACCOUNT, HTTP_TIMEOUT_S, LocalExchange
 from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS, RESTING_SYMBOL, SHADOW
@@ -74,6 +75,7 @@ class Stage:
         self.daemon = self.program("daemon", "run", "--config", str(self.config), "--state", str(self.state))
         self.guardian = self.program("guardian", "guardian", "--state", str(self.state))
         self._commands = 0
+        self._secrets: set[bytes] = set()
         self.plays: Mapping[str, str] = {}
         """The Play files by instance, as they were configured."""
         self.strangers: list[PurePath] = []
@@ -150,6 +152,7 @@ class Stage:
 
     def use_key(self, key: str, secret: str) -> None:
         """Write the key that the next life of the daemon finds."""
+        self._secrets.add(secret.encode())
         self.world.disk.write_replace(self.key_file, f"api_key={key}\napi_secret={secret}\n".encode(), keep_previous=False)
 
     def configure(self, settings: str = "", plays: Mapping[str, str] = PLAYS, *, priced: bool = False) -> None:
@@ -393,14 +396,34 @@ class Stage:
         ran = await self.playd("audit", "verify", str(self.state))
         said = ran.text.strip()
         broken = () if ran.code == 0 or said == self.known_break else (said,)
-        self.report.invariants += (Checked("INV-27", 1, broken),)
+        self.report.invariants += (Checked("INV-27", 1, broken), self._no_secret_told())
+
+    def _no_secret_told(self) -> Checked:
+        """INV-33: no key's secret stands in anything that the daemon, the guardian or a command has written."""
+        disk = self.world.disk
+        logs = [self.directory / name for name in disk.list(self.directory) if name.endswith(".log")]
+        own = [path for path in logs if not path.name.startswith("exchange-")]  # an exchange tells its users their keys
+        files = [*own, *self._below(self.state)]
+        told = [str(path) for path in files if any(secret in disk.read_bytes(path) for secret in self._secrets)]
+        return Checked("INV-33", len(files), tuple(f"the secret of a key stands in {path}" for path in told))
+
+    def _below(self, directory: PurePath) -> list[PurePath]:
+        """Files below a directory, sockets left out."""
+        disk, found = self.world.disk, []
+        for name in disk.list(directory) if disk.exists(directory) else ():
+            path = directory / name
+            if disk.stat(path).is_dir:
+                found += self._below(path)
+            elif not name.endswith(".sock"):
+                found.append(path)
+        return found
 
     async def _check(self) -> None:
         venue, tables = await self.venue(), of_account({name: self.table(name) for name in TABLES}, ACCOUNT)
         for state in self.strangers:
             tables = {**tables, **{name: [*tables[name], *self.table(name, state)] for name in ("orders", "intents")}}
         report = self.report
-        report.invariants = check(venue, tables)
+        report.invariants = (*check(venue, tables), *check_decisions(venue, tables))
         report.naked_s = max(venue.naked_ms.values(), default=0) / 1000
         report.level = max((row["level"] for row in tables["halts"]), default=0)
         report.incidents = tuple(sorted({row["kind"] for row in tables["incidents"]}))
