@@ -8,6 +8,7 @@ import pytest
 
 from playd.core.modes import Environment
 from playd.core.orders import OrderState
+from playd.orders.gateway import Instance
 from playd.orders.order_book import FOREIGN
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
@@ -151,5 +152,30 @@ def test_an_exit_that_a_start_and_its_instance_take_up_is_driven_once() -> None:
             assert life.venue.signed() == 0
             assert life.account.desk.book.open_intents() == []
             assert taken(port)
+
+    in_virtual_time(body)
+
+
+def test_an_exit_whose_driver_is_cancelled_is_driven_on_by_the_next() -> None:
+    async def body() -> None:
+        life = build(settings=LADDER)
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.020"), QUOTED)
+            await anyio.sleep(0.1)
+            life.venue.fill_share = Decimal("0.5")
+            exits, intent = life.account.exits, leave(qty="0.020")
+            await exits.begin(intent, Instance(UID, "test", SYMBOL, 60_000))
+            identity = f"{UID}/{intent.cause}/{intent.action}/0"
+            async with anyio.create_task_group() as group:
+                async with anyio.create_task_group() as first:
+                    first.start_soon(exits.finish, identity)
+                    await anyio.sleep(0.01)
+                    group.start_soon(exits.finish, identity)
+                    await anyio.sleep(0.01)
+                    first.cancel_scope.cancel()
+                life.venue.fill_share = Decimal(1)
+            assert life.venue.signed() == 0
+            assert life.account.desk.book.open_intents() == []
 
     in_virtual_time(body)

@@ -64,8 +64,8 @@ class Exits:
         self._gateway = gateway
         self._resolver = resolver
         self._catch_up = catch_up
-        self._driven: set[str] = set()
-        """Intents that a task is driving: two at one intent would write the same attempt twice."""
+        self._driven: dict[str, anyio.Event] = {}
+        """Intents that a task is driving, each with the end of that: two at one intent would write the same attempt twice."""
         self.make_way: Callable[[str, str], Awaitable[None]] = _nothing
         """Takes back the resting target of (owner, symbol) before all of that is closed; set by `Account`."""
 
@@ -114,16 +114,17 @@ class Exits:
         """
         Drive a stored exit intent to its end: whole quantity executed, or nothing left to reduce.
 
-        Returns at once for one that is driven already: a start takes up what the ledger left open, and the instance that
-        decides the same bar once more asks for it a second time.
+        One that is driven already is waited for: a start takes up what the ledger left open, and the instance that decides the
+        same bar once more asks for it again. Should the first who drives it be cancelled, the next one goes on.
         """
-        if identity in self._driven:
-            return
-        self._driven.add(identity)
+        while (ended := self._driven.get(identity)) is not None:
+            await ended.wait()
+        ended = self._driven[identity] = anyio.Event()
         try:
             await self._drive(identity)
         finally:
-            self._driven.discard(identity)
+            del self._driven[identity]
+            ended.set()
 
     async def _drive(self, identity: str) -> None:
         desk = self._desk
