@@ -50,6 +50,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Libraries that count what is left of them at the end find everything given back."""
+    gc.unfreeze()
+
+
 @pytest.fixture
 def old_objects_left_alone() -> None:
     """For tests that collect garbage: what is alive before is not looked at, and a collection costs milliseconds."""
