@@ -1,5 +1,6 @@
 """What a position at the venue must look like: side, size, stop, and the stop to set where one is missing. Pure functions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
@@ -83,6 +84,18 @@ def planned_stop(expected: Expected, seen: VenuePosition, fallback: Fallback) ->
     if stop is None:
         stop = _fallback_stop(expected, seen, fallback)
     return None if _beyond_mark(signed, stop, mark) else stop
+
+
+def nearest_stop(held: Iterable[tuple[Decimal, Decimal | None]]) -> Decimal | None:
+    """
+    Of several owners' stops, each with its signed quantity, the one that is reached first. None where they stand on both sides,
+    or where nobody planned any.
+    """
+    known = [(signed > 0, stop) for signed, stop in held if stop is not None]
+    sides, stops = {long for long, _ in known}, [stop for _, stop in known]
+    if len(sides) != 1:
+        return None
+    return max(stops) if sides == {True} else min(stops)
 
 
 def _fallback_stop(expected: Expected, seen: VenuePosition, fallback: Fallback) -> Decimal:

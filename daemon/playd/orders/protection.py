@@ -11,12 +11,12 @@ from typing import Final
 import anyio
 
 from playd.core.errors import LinkError, VenueError
-from playd.core.orders import Side, VenuePosition
+from playd.core.orders import VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
-from playd.orders.fill_check import Expected, Fallback, Finding, compare, planned_stop
+from playd.orders.fill_check import Expected, Fallback, Finding, compare, nearest_stop, planned_stop
 from playd.orders.fills import Share
 from playd.orders.flattening import flatten_intent, submit_flatten
 from playd.orders.halts import Level, symbol_scope
@@ -402,7 +402,7 @@ class Protection:
         """What the ledger expects of a symbol at the venue now."""
         desk, shares = self._desk, self._owned(symbol)
         stop = shares[0].stop if len(shares) == 1 else None if shares else self._under_way(symbol)[0]
-        nearest = None if len(shares) < 2 else _nearest(shares)
+        nearest = None if len(shares) < 2 else nearest_stop((share.position.signed_qty, share.stop) for share in shares)
         return Expected(desk.fills.net(symbol), stop, desk.instrument(symbol).tick, self._ours(symbol, shares), nearest)
 
     def _target(self, symbol: str) -> Decimal | None:
@@ -459,15 +459,6 @@ class Protection:
                 check.key,
             ),
         )
-
-
-def _nearest(shares: list[Share]) -> Decimal | None:
-    """Of several owners' stops the one that is reached first; None where they stand on both sides or have none."""
-    stops = [share.stop for share in shares if share.stop is not None]
-    sides = {share.position.side for share in shares}
-    if not stops or len(sides) != 1:
-        return None
-    return max(stops) if sides == {Side.BUY} else min(stops)
 
 
 def _beyond(position: VenuePosition, stop: Decimal) -> bool:

@@ -68,6 +68,13 @@ def test_a_position_of_several_is_planned_with_the_share_of_each() -> None:
     assert {each.owner: each.qty for each in position.shares} == {UID: Decimal("0.5"), "other234": Decimal("0.3")}
 
 
+def test_a_position_of_several_falls_back_to_the_stop_that_is_reached_first() -> None:
+    (position,) = plan_of(share("0.5"), share("0.3", owner="other234", stop="58900")).accounts[0].positions
+    assert (position.stop, position.fallback) == (None, Decimal(58_900))
+    (position,) = plan_of(share("-0.5", stop="61000"), share("-0.3", owner="other234", stop=None)).accounts[0].positions
+    assert (position.stop, position.fallback) == (None, Decimal(61_000))
+
+
 @pytest.mark.parametrize("scope", [f"instance:{UID}", "symbol:main/BTCUSDT", "account:main", "all"])
 def test_a_frozen_scope_freezes_what_stands_in_it(scope: str) -> None:
     frozen = Halt(1, scope, Level.FREEZE, "OPERATOR", "", "uid:0(root)", 1)

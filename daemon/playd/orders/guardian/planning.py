@@ -6,6 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from playd.core.instrument import Instrument
 from playd.core.orders import Side
+from playd.orders.fill_check import nearest_stop
 from playd.orders.fills import Share
 from playd.orders.guardian.plan import AccountPlan, PlannedHalt, PlannedPosition, PlannedShare
 from playd.orders.halts import ALL, Halt, account_scope, freeze_of, scopes_of
@@ -59,7 +60,8 @@ def _position(symbol: str, held: Held, fallback_pct: Decimal) -> PlannedPosition
     if signed:
         stop = owned[0].stop if len(owned) == 1 else None
         side = Side.BUY if signed > 0 else Side.SELL
-        fallback = _fallback(owned[0].position.avg_price, side, fallback_pct, rules.tick)
+        nearest = None if stop else nearest_stop((share.position.signed_qty, share.stop) for share in owned)
+        fallback = nearest or _fallback(owned[0].position.avg_price, side, fallback_pct, rules.tick)
     elif entries:
         stop, side, fallback = entries[0].stop, entries[0].side, None
     else:
