@@ -27,7 +27,7 @@ def process(request: pytest.FixtureRequest) -> Process:
 async def test_a_child_ends_by_a_signal_and_says_by_which(
     process: Process, tmp_path: Path, signal: ChildSignal, code: int
 ) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with process.start_module(*SERVER, log=PurePath(tmp_path / "log")) as child:
             assert child.code is None
             assert child.pid != process.pid
@@ -38,7 +38,7 @@ async def test_a_child_ends_by_a_signal_and_says_by_which(
 
 
 async def test_a_stopped_child_is_killed_at_the_end_of_the_block(process: Process, tmp_path: Path) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with process.start_module(*SERVER, log=PurePath(tmp_path / "log")) as child:
             child.send(ChildSignal.STOP)
             assert child.code is None
@@ -51,7 +51,7 @@ async def test_a_stopped_child_is_killed_at_the_end_of_the_block(process: Proces
 
 
 async def test_a_cancelled_block_leaves_no_child(process: Process, tmp_path: Path) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         with anyio.CancelScope() as scope:
             async with process.start_module(*SERVER, log=PurePath(tmp_path / "log")) as child:
                 scope.cancel()
@@ -62,7 +62,7 @@ async def test_a_cancelled_block_leaves_no_child(process: Process, tmp_path: Pat
 async def test_what_a_real_child_writes_is_appended_to_its_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("before\n")
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with RealProcess(RealEnv()).start_module("json.tool", ["--help"], log=PurePath(log)) as child:
             assert await child.wait() == 0
     assert log.read_text().startswith("before\nusage: ")
@@ -70,10 +70,14 @@ async def test_what_a_real_child_writes_is_appended_to_its_log(tmp_path: Path) -
 
 async def test_a_program_of_the_operators_may_ignore_its_input_and_dies_when_it_takes_too_long(tmp_path: Path) -> None:
     process = RealProcess(RealEnv())
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         for _ in range(5):
             assert await process.run_command(("/bin/sh", "-c", "exit 7"), "x" * 1_000_000) == 7
-        with anyio.move_on_after(0.2) as late:
-            await process.run_command(("/bin/sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 600"), "")
-        assert late.cancelled_caught
-        assert not RealDisk().exists(PurePath(f"/proc/{(tmp_path / 'pid').read_text().strip()}"))
+        pid = tmp_path / "pid"
+        pid.touch()
+        async with anyio.create_task_group() as patience:
+            patience.start_soon(process.run_command, ("/bin/sh", "-c", f"echo $$ > {pid}; exec sleep 600"), "")
+            while not pid.read_text():  # noqa: ASYNC110 - another program's state has no event
+                await anyio.sleep(0.01)
+            patience.cancel_scope.cancel()
+        assert not RealDisk().exists(PurePath(f"/proc/{pid.read_text().strip()}"))

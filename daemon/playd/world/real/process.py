@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path, PurePath
 from subprocess import DEVNULL, PIPE
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import anyio
 import anyio.abc
@@ -120,15 +120,12 @@ class RealProcess:
     async def run_module(self, module: str, arguments: Sequence[str]) -> int:
         # A session of its own: Ctrl-C is for us, and we end the child.
         command = [sys.executable, "-m", module, *arguments]
-        done = await anyio.run_process(command, check=False, stdout=None, stderr=None, start_new_session=True)
-        return done.returncode
+        async with await _begun(command, stdin=DEVNULL, stdout=None, stderr=None) as process:
+            return await process.wait()
 
     async def run_command(self, command: Sequence[str], text: str) -> int:
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        process = await anyio.open_process(
-            list(command), stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True, env=environment
-        )
-        async with process:
+        async with await _begun(list(command), stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, env=environment) as process:
             if process.stdin is not None:
                 # A program need not read what it is given; what it made of it is in its exit code.
                 with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
@@ -141,9 +138,7 @@ class RealProcess:
         command = [sys.executable, "-m", module, *arguments]
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            process = await anyio.open_process(
-                command, stdin=DEVNULL, stdout=descriptor, stderr=descriptor, start_new_session=True
-            )
+            process = await _begun(command, stdin=DEVNULL, stdout=descriptor, stderr=descriptor)
         finally:
             os.close(descriptor)
         child = RealChild(process)
@@ -161,3 +156,10 @@ class RealProcess:
 
     def exit(self, code: int) -> NoReturn:
         os._exit(code)
+
+
+async def _begun(command: Sequence[str], **streams: Any) -> anyio.abc.Process:
+    """A child in a session of its own. Its beginning is not given up in the middle: nobody would know whom to end."""
+    with anyio.CancelScope(shield=True):
+        process = await anyio.open_process(command, start_new_session=True, **streams)
+    return process  # noqa: RET504 - to the type checker a scope may swallow what happens in it
