@@ -52,7 +52,7 @@ pytestmark = pytest.mark.anyio
 SYMBOL = "BTCUSDT"
 START_MS = 1_700_000_040_000 // MINUTE_MS * MINUTE_MS
 HISTORY = 5
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 WALLET = Decimal(10_000)
 QUICK = SocketTiming(backoff_first_s=0.01, backoff_max_s=0.05)
 

@@ -23,7 +23,7 @@ from playd.venues.bybit.environment import local_hosts, venue_account
 from playd.venues.bybit.venue import BybitVenue, open_bybit_venue
 from playd.venues.port import Priority
 from playd.world.real import real_world
-from tests.crash.harness import ALIAS, ROOT, SYMBOL, DaemonProcess, ExchangeProcess, wait_for
+from tests.crash.harness import ALIAS, ROOT, SYMBOL, WITHIN_S, DaemonProcess, ExchangeProcess, wait_for
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class GuardianProcess:
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(WITHIN_S)
 
     def kill(self) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -24,7 +24,7 @@ from playd.research.backtest import BacktestResult, run_backtest
 from tests.crash.harness import ALIAS, HISTORY, LOOK_S, SYMBOL, DaemonProcess, ExchangeProcess, played, stage, wait_for
 
 ENTER = "enter"
-AGREED_WITHIN_S = 30.0
+AGREED_WITHIN_S = 60.0
 COSTS = ("exit_pending", "NOT_RUNNING")
 """Verdicts by which a run may differ from one that nobody killed."""
 

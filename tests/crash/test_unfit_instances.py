@@ -14,7 +14,7 @@ from tests.crash.test_start_faults import until_position
 from tests.integration.daemon_kit import ctl, ctl_json
 
 pytestmark = pytest.mark.slow
-PUT_BACK_WITHIN_S = 30.0
+PUT_BACK_WITHIN_S = 60.0
 OTHER = "other"
 
 Scene = tuple[ExchangeProcess, DaemonProcess, Path]

@@ -97,7 +97,7 @@ class DaemonProcess:
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop, and its exit code."""
         self.process.send_signal(with_signal)
-        return self.process.wait(timeout=40)
+        return self.process.wait(timeout=WITHIN_S)
 
 
 @contextmanager

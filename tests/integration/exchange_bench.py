@@ -20,7 +20,7 @@ from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.exchange import Exchange, ExchangeInfo
 from playd.world.ports import World
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @dataclass

@@ -16,7 +16,7 @@ from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.exchange import Exchange
 from playd.world.real import real_world
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Server:

@@ -15,7 +15,7 @@ from tests.integration.daemon_kit import DaemonProcess, ctl, ctl_json, daemon, e
 
 pytestmark = pytest.mark.slow
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture(scope="module")

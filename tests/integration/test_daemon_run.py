@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.integration.daemon_kit import ROOT, DaemonProcess, ctl, ctl_json, daemon, settings
+from tests.integration.daemon_kit import ROOT, WITHIN_S, DaemonProcess, ctl, ctl_json, daemon, settings
 from tests.integration.market_kit import write_market
 
 pytestmark = pytest.mark.slow
@@ -143,7 +143,7 @@ def test_reconcile_finds_ledger_and_venue_the_same(running: DaemonProcess) -> No
 
 def test_a_second_daemon_is_79_and_harms_nothing(running: DaemonProcess) -> None:
     with daemon(running.state) as second:
-        assert second.process.wait(timeout=60) == 79
+        assert second.process.wait(timeout=WITHIN_S) == 79
     assert ctl(running.state, "status").returncode == 0
 
 

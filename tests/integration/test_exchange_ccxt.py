@@ -19,7 +19,7 @@ from tests.integration.exchange_server import Server, exchange_server
 pytestmark = pytest.mark.slow
 
 BTC = "BTC/USDT:USDT"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.integration.exchange_server import Server, exchange_server
 pytestmark = pytest.mark.slow
 
 LINEAR = {"category": "linear", "symbol": "BTCUSDT"}
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture(scope="module")

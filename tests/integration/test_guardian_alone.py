@@ -33,7 +33,7 @@ def test_without_plan_daemon_or_a_journal_it_can_write_it_serves_its_socket_and_
             assert "Traceback" not in second.stderr
             anyio.run(ask, path)
             first.terminate()
-            assert first.wait(20) == 0
+            assert first.wait(60) == 0
         finally:
             first.kill()
     assert "records are lost" in (tmp_path / "log").read_text()

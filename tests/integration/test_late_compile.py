@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 from contextlib import closing
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,8 @@ pytestmark = pytest.mark.slow
 
 ONLY_ITS_OWN = "donchian"
 """A kernel that the two Plays of the embedded default do not use."""
-HELD_WITHIN_MS = 1_000
-"""A compilation takes seconds. The market of the test makes ten bars a second."""
+MEANWHILE = 3
+"""Decisions of the others while a child compiles, which takes seconds; the market of the test makes ten bars a second."""
 
 
 def cache_without(kernel: str, directory: Path) -> Path:
@@ -29,13 +28,13 @@ def cache_without(kernel: str, directory: Path) -> Path:
     return directory
 
 
-def longest_pause_ms(state: Path, begun: str, ended: str) -> int:
-    """The longest time between two decisions of the other instances from the start of the late one on."""
-    since, until = (round(datetime.fromisoformat(each).timestamp() * 1000) for each in (begun, ended))
+def decided_between(state: Path, begun: str, ended: str) -> int:
+    """How many moments have decisions of the other instances, from the start of the late one until its kernels were there."""
+    times = [round(datetime.fromisoformat(each).timestamp() * 1000) for each in (begun, ended)]
     with closing(sqlite3.connect(f"file:{state}/ledger.sqlite?mode=ro", uri=True)) as ledger:
-        sql = "SELECT processed_ms FROM bars WHERE processed_ms BETWEEN ? AND ? ORDER BY processed_ms"
-        times = [since, *(row[0] for row in ledger.execute(sql, (since, until))), until]
-    return max(after - before for before, after in pairwise(times))
+        sql = "SELECT count(DISTINCT processed_ms) FROM bars WHERE processed_ms > ? AND processed_ms < ?"
+        (found,) = ledger.execute(sql, times).fetchone()
+    return int(found)
 
 
 def test_a_late_play_is_compiled_by_a_child_while_the_others_trade(tmp_path: Path) -> None:
@@ -49,7 +48,6 @@ def test_a_late_play_is_compiled_by_a_child_while_the_others_trade(tmp_path: Pat
         ended = process.wait_for("kernels.compiled")
         process.wait_for("instance.transition", instance="late", to="running")
         assert started["state"] in ("warming", "running")
-        assert ended["took_ms"] > HELD_WITHIN_MS
-        assert longest_pause_ms(state, begun["ts"], ended["ts"]) < HELD_WITHIN_MS
+        assert decided_between(state, begun["ts"], ended["ts"]) >= MEANWHILE
         assert list(cache.rglob(f"{ONLY_ITS_OWN}*.nbc"))
         assert process.stop() == 0

@@ -55,7 +55,7 @@ async def test_every_request_must_bear_the_token_and_a_still_loop_is_not_alive()
     net = real_world().net
     async with net.serve_http(_application(cast("Daemon", daemon), Secret("s" * 16)), "127.0.0.1", 0) as port:
         url = f"http://127.0.0.1:{port}/livez"
-        async with net.http_session(timeout_s=5) as session:
+        async with net.http_session(timeout_s=60) as session:
 
             async def status(header: str) -> int:
                 async with session.get(url, headers={"Authorization": header}) as answer:

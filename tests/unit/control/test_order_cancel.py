@@ -46,7 +46,7 @@ def test_an_entry_is_final_when_the_command_answers_also_when_the_reply_was_lost
             link = next(iter(life.account.desk.book.live())).link_id
             life.venue.script.cancels = [WriteFault.LOST_BEFORE]
             life.venue.script.events = [EventFault.LOST]
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 row = await cancelled(life, link)
             assert row["state"] == "CANCELLED"
             with pytest.raises(RpcError) as caught:

@@ -56,7 +56,7 @@ async def serving(world: VirtualWorld) -> AsyncIterator[tuple[ControlServer, Ech
 
 
 async def answered(world: VirtualWorld) -> JsonObject:
-    async with connected(world.net, SOCKET, timeout_s=5) as client:
+    async with connected(world.net, SOCKET, timeout_s=60) as client:
         return await client.call("echo", {"still": "alive"})
 
 

@@ -26,7 +26,7 @@ async def test_a_cut_tail_shows_against_the_published_head_and_a_whole_one_does_
     world.disk.mkdir(STATE)
     ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
     folder = STATE / "journal"
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with open_journal(world, folder, JournalSettings(), version="1") as (journal, _):
             halts = Halts(ledger, world.disk, world.clock, journal, STATE)
             watch = ChainWatch(world, folder, journal, ledger, halts, Incidents(ledger, world.clock, journal), KEEP_DAYS)
@@ -53,7 +53,7 @@ async def test_a_broken_chain_halts_everything_and_a_callers_wrong_head_nothing(
         return 10
 
     world.process.run_module = broken  # type: ignore[method-assign]
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
             halts = Halts(ledger, world.disk, world.clock, journal, STATE)
             incidents = Incidents(ledger, world.clock, journal)
@@ -76,7 +76,7 @@ async def test_who_resumed_in_spite_of_known_damage_is_not_halted_again(monkeypa
         return next(codes)
 
     world.process.run_module = code_of  # type: ignore[method-assign]
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
             halts = Halts(ledger, world.disk, world.clock, journal, STATE)
             incidents = Incidents(ledger, world.clock, journal)
@@ -109,7 +109,7 @@ async def test_a_break_that_a_person_has_accepted_pauses_nothing_however_long_it
         return code
 
     world.process.run_module = code_of  # type: ignore[method-assign]
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
             halts = Halts(ledger, world.disk, world.clock, journal, STATE)
             incidents = Incidents(ledger, world.clock, journal)
@@ -146,7 +146,7 @@ async def test_what_nobody_could_verify_for_two_days_pauses_everything_until_som
         return codes[0]
 
     world.process.run_module = code_of  # type: ignore[method-assign]
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
             halts = Halts(ledger, world.disk, world.clock, journal, STATE)
             incidents = Incidents(ledger, world.clock, journal)

@@ -26,7 +26,7 @@ FIRST = HERE / "2024-01-01.jsonl"
 
 @asynccontextmanager
 async def opened(world: VirtualWorld, **keys: int) -> AsyncIterator[Journal]:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with open_journal(world, HERE, JournalSettings(**keys), version="0.1.0") as (journal, _):
             yield journal
 
@@ -275,7 +275,7 @@ async def test_a_damaged_file_is_set_aside_and_the_journal_goes_on_behind_it() -
     lines = world.disk.read_bytes(FIRST).splitlines(keepends=True)
     lines[2] = lines[2].replace(b'"number":1', b'"number":9')
     world.disk.write_replace(FIRST, b"".join(lines), keep_previous=False)
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with open_journal(world, HERE, JournalSettings(), version="0.1.0") as (journal, damage):
             assert damage == "2024-01-01.jsonl:3: record 3: changed"
             journal.append("daemon.start", {})
