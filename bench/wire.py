@@ -5,7 +5,8 @@ The wire: signed orders through the adapter and the local exchange, frames parse
 
 Orders: `BybitVenue.place` of an IOC limit order that finds nothing, one after the other in each of 1, 8 and 32 tasks, against
 an exchange in another process: parameters, JSON, signature, request, and there signature, books, records, ledger, reply. The
-limit is what a plain aiohttp pair without any of that reached on such a machine.
+limit is what a plain aiohttp pair without any of that reached on a quiet machine of this size; beside it stands what such a
+pair reaches here and now, in turns with the real one.
 
 Frames: text of a ticker delta, a candle and an execution to the event that the hub or the account takes, in this process.
 
@@ -19,12 +20,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
+from statistics import median
 
 import _setup  # noqa: F401 - before anything that imports a kernel
 import anyio
 import orjson
 from _exchange import Access, exchange_process, market
 from _figures import tell, tell_percentiles
+from _plain_pair import plain_rate, plain_server
 from bar import HISTORY, PLAY
 
 from playd.cli.parity import FreeBudget
@@ -104,13 +107,20 @@ async def order_rate(venue: BybitVenue, tasks: int, seconds: float, numbers: "co
 
 
 async def orders(world: World, seconds: float) -> None:
-    with exchange_process(1) as access:
-        numbers = count()
-        async with open_bybit_venue(world, account_of(access), FreeBudget()) as venue:
+    with exchange_process(1) as access, plain_server() as plain_url:
+        numbers, part_s = count(), seconds / PASSES / 2
+        async with (
+            open_bybit_venue(world, account_of(access), FreeBudget()) as venue,
+            world.net.http_session(timeout_s=30) as session,
+        ):
             await order_rate(venue, 8, 0.5, numbers)
-            for tasks, plain in CONCURRENCY.items():
-                rates = [await order_rate(venue, tasks, seconds / PASSES, numbers) for _ in range(PASSES)]
-                tell(f"signed orders, {tasks} at once", rates, "1/s", note=f"a plain aiohttp pair {plain:g}")
+            for tasks, quiet in CONCURRENCY.items():
+                rates, plain = [], []
+                for _ in range(PASSES):
+                    rates.append(await order_rate(venue, tasks, part_s, numbers))
+                    plain.append(await plain_rate(session, plain_url, tasks, part_s))
+                note = f"a plain aiohttp pair beside it {median(plain):.0f}, on a quiet machine {quiet:g}"
+                tell(f"signed orders, {tasks} at once", rates, "1/s", note=note)
 
 
 async def frame_rate(take: Callable[[int], Awaitable[None]], seconds: float) -> list[float]:
