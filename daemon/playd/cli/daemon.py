@@ -43,6 +43,7 @@ from playd.core.modes import Environment
 from playd.market.feed import CandleFeed
 from playd.market.source import MarketChoice, open_feed
 from playd.market.synthetic import SyntheticFeed
+from playd.ops.bar_recorder import BarRecorder
 from playd.ops.log_file import LogFile
 from playd.ops.logs import configure_logs
 from playd.ops.meters import Meters
@@ -227,6 +228,13 @@ async def _with_records(
     incidents = Incidents(records.ledger, world.clock, records.journal)
     of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, rate.orders_per_day_warn)
     limits = Limits(address, lambda alias: alias in accepted, of_day)
+    recorder = BarRecorder(
+        world.disk,
+        world.clock,
+        places.state_dir,
+        settings.market.record_keep_days,
+        may_write=lambda: not watchers.parts.space.low,
+    )
     plan = RuntimePlan(
         settings=settings,
         feed=feed,
@@ -239,6 +247,7 @@ async def _with_records(
         refused_accounts=refused,
         budget_of=limits.of,
         on_account=lambda account: count_orders(meters, account, of_day, world.clock.wall_ms),
+        on_bar=recorder.heard,
         make_room=records.ballast.release,
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
         compile_for=lambda play: compile_for(world, play),
@@ -257,7 +266,7 @@ async def _with_records(
             plan.instances_dir,
         )
         progress = Progress()
-        watchers = build_watchers(world, loaded, records, runtime, meters, limits, ways, places.state_dir, log_file)
+        watchers = build_watchers(world, loaded, records, runtime, meters, limits, ways, places.state_dir, log_file, recorder)
         link = GuardianLink(
             LinkParts(
                 world=world,

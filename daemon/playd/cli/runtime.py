@@ -7,6 +7,7 @@ The order of the `async with` lines is the order of shutdown, reversed.
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePath
 from typing import Final
 
@@ -19,9 +20,11 @@ from playd.core.errors import OperatorError, PlayError
 from playd.core.modes import Environment, Mode
 from playd.core.record import Recorder
 from playd.core.timeframes import MINUTE_MS
+from playd.market.bars import ClosedBar
 from playd.market.feed import CandleFeed
 from playd.market.feed_watch import HubTiming
 from playd.market.hub import MarketHub
+from playd.market.recorded_days import market_of
 from playd.ops.clock_watch import ClockWatch, VenueTime
 from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, account_scope
@@ -73,6 +76,7 @@ class RuntimePlan:
         play_of: The Play of a record as it is now. Raises `PlayError`.
         compile_for: Sees that the kernels of a Play are compiled, without holding the loop.
         on_account: Hears of every account that is opened, before it starts.
+        on_bar: Hears of every closed bar of a venue's market; the embedded exchange has its own candles.
         make_room: Asked when the disk is full: whether trying again can help.
         faults: What the embedded exchange does wrong on command.
     """
@@ -89,6 +93,7 @@ class RuntimePlan:
     play_of: Callable[[InstanceRecord], Play]
     compile_for: Callable[[Play], Awaitable[None]]
     on_account: Callable[[Account], None] = lambda _account: None
+    on_bar: Callable[[str, int, ClosedBar], None] = lambda _market, _step_ms, _bar: None
     make_room: Callable[[], bool] = lambda: False
     rate_limits: bool = True
     faults: tuple[Fault, ...] = ()
@@ -380,7 +385,9 @@ async def _open_universes(
     for environment, (hosts, step_ms, lock_step, timing) in wanted.items():
         universe_plan = UniversePlan(environment, hosts, step_ms, lock_step, timing, sockets)
         limiter = ConnectLimiter(world.clock, 1000 if environment is Environment.LOCAL else streams.connects_per_min)
-        opened = open_universe(world, universe_plan, plan.budget_of(""), limiter, reports.feed)
+        embedded = environment is Environment.LOCAL and plan.feed is not None
+        on_bar = None if embedded else partial(plan.on_bar, market_of(environment), step_ms)
+        opened = open_universe(world, universe_plan, plan.budget_of(""), limiter, reports.feed, on_bar)
         universes[environment] = await stack.enter_async_context(opened)
     return exchange, universes
 

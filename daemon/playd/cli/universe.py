@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import anyio
 
 from playd.core.modes import Environment
+from playd.market.bars import ClosedBar
 from playd.market.feed_watch import FeedNote, HubTiming
 from playd.market.hub import MarketHub
 from playd.venues.bybit.environment import Hosts
@@ -46,7 +47,12 @@ class Universe:
 
 @asynccontextmanager
 async def open_universe(
-    world: World, plan: UniversePlan, budget: Budget, limiter: ConnectLimiter, on_note: Callable[[FeedNote], None]
+    world: World,
+    plan: UniversePlan,
+    budget: Budget,
+    limiter: ConnectLimiter,
+    on_note: Callable[[FeedNote], None],
+    on_bar: Callable[[ClosedBar], None] | None = None,
 ) -> AsyncIterator[Universe]:
     """The universe's public side while the block lasts: its stream and its hub run in the block's own task group."""
     simulated = plan.environment is Environment.LOCAL
@@ -64,7 +70,9 @@ async def open_universe(
         world, plan.hosts.rest, budget, simulated=simulated, step_ms=plan.base_step_ms, venue_clock=clock
     )
     async with data as market, anyio.create_task_group() as group:
-        hub = MarketHub(world.clock, stream, market, timing=plan.hub_timing, on_note=on_note, venue_ms=clock.venue_ms)
+        hub = MarketHub(
+            world.clock, stream, market, timing=plan.hub_timing, on_note=on_note, venue_ms=clock.venue_ms, on_bar=on_bar
+        )
         group.start_soon(stream.run, name="public stream")
         group.start_soon(hub.run, name="market hub")
         yield Universe(plan, hub, market, limiter, clock)

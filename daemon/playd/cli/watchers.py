@@ -19,6 +19,7 @@ from playd.ops.alert_rows import AlertRows
 from playd.ops.alert_senders import sender_of
 from playd.ops.alerts import AlertDesk, Route
 from playd.ops.backup_clock import BackupClock
+from playd.ops.bar_recorder import BarRecorder
 from playd.ops.chain_watch import ChainWatch
 from playd.ops.free_space import FreeSpace
 from playd.ops.log_file import LogFile
@@ -63,6 +64,7 @@ class Watchers:
     http: Listening | None
     files: tuple[EventFile, ...]
     upkeep: Upkeep
+    recorder: BarRecorder
 
     def start(self, group: TaskGroup, daemon: Daemon) -> None:
         """Run everything in a task group of the caller's."""
@@ -73,6 +75,7 @@ class Watchers:
         group.start_soon(self.parts.backups.run, name="backups")
         group.start_soon(self.parts.chain.run, name="chain watch")
         group.start_soon(self.upkeep.run, name="ledger upkeep")
+        group.start_soon(self.recorder.run, name="bar recorder")
         if self.http is not None:
             group.start_soon(serve, self.world, daemon, self.http, name="http")
 
@@ -87,6 +90,7 @@ def build_watchers(
     ways: Ways,
     state_dir: PurePath,
     log_file: LogFile | None,
+    recorder: BarRecorder,
 ) -> Watchers:
     """Everything built, nothing running."""
     settings = loaded.settings
@@ -138,7 +142,7 @@ def build_watchers(
         public_streams=lambda: {str(name): universe.hub.connected for name, universe in runtime.universes.items()},
     )
     upkeep = Upkeep(records.ledger, world.disk, world.clock, state_dir / "archive", settings.ledger.keep_days)
-    return Watchers(world, parts, ways.http, (breach_file, incident_file), upkeep)
+    return Watchers(world, parts, ways.http, (breach_file, incident_file), upkeep, recorder)
 
 
 class Limits:

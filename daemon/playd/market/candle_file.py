@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from playd.core.candles import Candles
 from playd.core.errors import CandleError
 from playd.core.timeframes import MINUTE_MS, NAME_OF_MS, TIMEFRAME_MS
+from playd.market.recorded_days import read_recorded
 from playd.world.ports import Column, Disk
 
 PRICE_COLUMNS: Final = ("open", "high", "low", "close")
@@ -22,13 +23,15 @@ COLUMNS: Final = ("open_time_ms", *PRICE_COLUMNS, "volume")
 
 def read_candles(disk: Disk, path: PurePath, symbol: str = "", *, traded: bool = True) -> Candles:
     """
-    The candles of a file. `symbol` names them; empty takes the name from the file's (`symbol_in_name`). Those of a price that
-    is not `traded`, such as the mark price, need no volume: it is 0.
+    The candles of a file, or of a folder of recorded days (`recorded_days`). `symbol` names them; empty takes the name from the
+    file's (`symbol_in_name`). Those of a price that is not `traded`, such as the mark price, need no volume: it is 0.
 
     Raises:
         CandleError: the file is missing, not Parquet, lacks a column, has too few rows, or a row is out of order, off the
             grid, not a number, or impossible (high below low, price not positive). The text names file, row and reason.
     """
+    if traded and disk.exists(path) and disk.stat(path).is_dir:
+        return read_recorded(disk, path, symbol, MINUTE_MS)
     columns = _read_columns(disk, path, COLUMNS if traded else COLUMNS[:-1])
     times = _whole_numbers(path, columns["open_time_ms"])
     if not traded:

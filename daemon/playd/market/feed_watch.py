@@ -112,8 +112,16 @@ class SymbolFeed:
     """Bars, ticker and state of one symbol. `keep` runs as long as somebody subscribes."""
 
     def __init__(
-        self, symbol: str, clock: Clock, source: CandleSource, timing: HubTiming, note: Callable[[FeedNote], None]
+        self,
+        symbol: str,
+        clock: Clock,
+        source: CandleSource,
+        timing: HubTiming,
+        note: Callable[[FeedNote], None],
+        on_bar: Callable[[ClosedBar], None] | None = None,
     ) -> None:
+        """`on_bar` hears of every bar that is taken into the order, and of one that comes again with other values."""
+        self._on_bar = on_bar
         self.symbol = symbol
         self.line = BarLine(source.step_ms)
         self.ticker = TickerState(symbol)
@@ -260,14 +268,20 @@ class SymbolFeed:
         outcome = self.line.offer(bar)
         if outcome is Offer.TAKEN:
             self._grown()
+            self._heard(bar)
         elif outcome is Offer.HELD:
             self._touched.set()
+            self._heard(bar)
         elif outcome is Offer.EQUAL:
             self.equal_count += 1
         elif outcome is Offer.REVISED:
             self._revise(bar)
         elif outcome is Offer.OLD:
             self._note(FeedNote(NoteKind.BAR_OLD, self.symbol, bar.candle.open_time_ms, "older than the bars kept: dropped"))
+
+    def _heard(self, bar: ClosedBar) -> None:
+        if self._on_bar is not None:
+            self._on_bar(bar)
 
     def _grown(self) -> None:
         """The line has a new head: say when the next bar is due, how things stand, and wake whoever waits."""
@@ -301,6 +315,7 @@ class SymbolFeed:
             return
         self.revisions.append(Revision(first.candle, bar.candle, bar.received_mono_s))
         self.revision_count += 1
+        self._heard(bar)
         revised, self._revised = self._revised, None
         if revised is not None:
             revised.set()

@@ -15,6 +15,7 @@ import anyio.abc
 
 from playd.core.candles import Candles
 from playd.core.errors import LinkError, VenueError
+from playd.market.bars import ClosedBar
 from playd.market.feed_watch import FeedNote, FeedState, HubTiming, NoteKind, SymbolFeed
 from playd.market.public_feed import (
     CandleSource,
@@ -51,8 +52,14 @@ class MarketHub:
         timing: HubTiming | None = None,
         on_note: Callable[[FeedNote], None] | None = None,
         venue_ms: Callable[[], int] | None = None,
+        on_bar: Callable[[ClosedBar], None] | None = None,
     ) -> None:
-        """`venue_ms` is the venue's wall clock, by which frames are stamped; without it quotes are as old as their arrival."""
+        """
+        `venue_ms` is the venue's wall clock, by which frames are stamped; without it quotes are as old as their arrival.
+
+        `on_bar` hears of every closed bar as it is taken, and of one that comes again with other values.
+        """
+        self._on_bar = on_bar
         self._venue_ms = venue_ms
         self._clock = clock
         self._feed = feed
@@ -182,7 +189,7 @@ class MarketHub:
         return await self._source.said(candles, names)
 
     def _start(self, symbol: str) -> SymbolFeed:
-        feed = self._feeds[symbol] = SymbolFeed(symbol, self._clock, self._source, self._timing, self._note)
+        feed = self._feeds[symbol] = SymbolFeed(symbol, self._clock, self._source, self._timing, self._note, self._on_bar)
         self._subscribers[symbol] = set()
         if self._tasks is not None:
             self._tasks.start_soon(feed.keep)

@@ -60,6 +60,7 @@ EVENTS: Final[dict[str, str]] = {
     "kernels.compiling": "kernels of Plays are being compiled",
     "kernels.not_compiled": "kernels of a Play could not be compiled ahead",
     "kernels.not_kept": "compiled kernels could not be kept",
+    "market.not_recorded": "closed bars could not be kept, or old ones not be removed",
     "order.state": "an order of an instance ended",
     "watchdog.withheld": "why the service manager's watchdog is not served",
 }

@@ -47,6 +47,11 @@ class FreeSpace:
         self._level: Level | None = None
         self._warned = False
 
+    @property
+    def low(self) -> bool:
+        """Whether what can be done without, such as recording, writes nothing any more."""
+        return self._level is not None and self._level is not Level.OPEN
+
     def look(self) -> int:
         """Measure once and act; returns the free MiB. Raises `RecordError` when nothing can be measured or recorded there."""
         try:

@@ -19,8 +19,6 @@ NAME: Final = "playd.jsonl"
 AGAIN_AFTER_S: Final = 10.0
 """Time between two attempts while the disk refuses."""
 
-_MODE, _FOLDER_MODE = 0o640, 0o750
-
 
 class LogFile:
     """The writer. `trouble` says why lines are being lost, empty while none are; `lost` counts them."""
@@ -57,9 +55,9 @@ class LogFile:
 
     def _open(self) -> Appender:
         """The newest file. A line that a crash cut off is ended, so that the next one stands alone."""
-        self._disk.mkdir(self._folder, mode=_FOLDER_MODE)
+        self._disk.mkdir(self._folder)
         path = self._folder / NAME
-        self._appender = appender = self._disk.open_append(path, mode=_MODE)
+        self._appender = appender = self._disk.open_append(path)
         self._size = appender.size
         if self._size and self._disk.read_from(path, self._size - 1, 1) != b"\n":
             appender.write(b"\n")

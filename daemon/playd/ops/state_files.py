@@ -129,6 +129,7 @@ KINDS: Final = (
     Kind(".ballast", "ballast", "daemon", "allocated"),
     Kind("incident_events.jsonl", "incidents", "watch", "appended", _lines),
     Kind("ops_slo_events.jsonl", "breaches of objectives", "watch", "appended", _lines),
+    Kind("market/*/*/*.jsonl", "closed bars as they were used", "recorder", "appended"),
     Kind("logs/*", "log lines", "logger", "appended, five files in turns"),
     Kind("evidence/*.json", "evidence", "drills", "once"),
     Kind("exchange/*", "local exchange", "local exchange", "its own"),

@@ -121,6 +121,13 @@ class Market(Section):
     speed: Factor = key(60.0, "Market minutes per real minute on the local exchange.", unit="×", lo=1, hi=100_000)
     late_fetch_s: Seconds = key(10.0, "A closed bar this late is fetched by REST.", unit="s", lo=2, hi=60)
     stale_s: Seconds = key(30.0, "A closed bar this late makes the feed stale.", unit="s", lo=10, hi=300)
+    record_keep_days: Whole = key(
+        400,
+        "Closed bars of a venue's market are recorded in `market/`, and kept this long; 0 records none.",
+        unit="days",
+        lo=0,
+        hi=3650,
+    )
 
 
 class Streams(Section):
