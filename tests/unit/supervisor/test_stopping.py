@@ -1,11 +1,13 @@
 """What a stop leaves behind: nothing that could open, entries that wait at the next start, a wish that outlives the daemon."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import anyio
 import anyio.lowlevel
 import pytest
 
+from playd.core.modes import Mode
 from playd.orders.halts import Level
 from playd.orders.panic import PanicScope
 from playd.supervisor.commands import Incomplete
@@ -81,6 +83,22 @@ async def test_a_managed_stop_enters_no_more_ends_when_flat_and_outlives_the_dae
             hold(home, slot, "0")
             slot.touch()
         assert (slot.state, slot.record.desired) == (State.STOPPED, "stopped")
+
+
+async def test_a_shadow_that_is_to_leave_when_flat_is_managed_until_its_book_is() -> None:
+    async with house() as home:
+        slot = home.add("ghost", steady)
+        slot.record = replace(slot.record, mode=Mode.SHADOW, account="shadow-ghost")
+        hold(home, slot, "0.5")
+        home.start(slot)
+        await slot.settled.wait()
+        home.commands().manage_until_flat(slot, "me")
+        await anyio.wait_all_tasks_blocked()
+        assert (slot.active, slot.state) == (True, State.STOPPING)
+        hold(home, slot, "0")
+        slot.touch()
+        with anyio.fail_after(30):
+            await slot.ended.wait()
 
 
 async def test_who_is_started_again_while_it_leaves_does_not_leave() -> None:
