@@ -251,6 +251,10 @@ class EngineInstance:
             group.start_soon(
                 self._corrections.mend_in_time, self.anchor_ms, self._step_ms, name=f"{self.identity.name} columns"
             )
+            await self._port.settled()
+            if self.caught_up:
+                # The life before may have ended between a fill and the target that rests for it.
+                await self._target.bring(bar_closed=True)
             while (bar := await _next(bars)) is not None:
                 await self._around.turn()
                 # A bar never overtakes a fill that was delivered before it.
