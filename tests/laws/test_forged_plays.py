@@ -51,6 +51,11 @@ def assert_explains(result: BacktestResult) -> None:
     assert sum(count.bars for count in found.verdicts) == found.bars == len(result.all_decision_times_ms)
     for clause in found.clauses:
         assert clause.true + clause.false + clause.missing == found.bars
+    suspected = {path: code for line in result.play.warnings for _, code, path, *_ in [line.split(maxsplit=3)]}
+    for clause in found.clauses:
+        code = suspected.get(f"{clause.clause}:")
+        assert code != "W305" or not clause.true, "it can be true after all"
+        assert code != "W312" or not clause.false, "it can be false after all"
     closes = result.columns.close_times_ms(result.program.decision_clock).tolist()
     for close_ms in (closes[0], closes[len(closes) // 2], closes[-1]):
         for rule in action_rules(result.play):

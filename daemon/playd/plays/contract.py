@@ -29,6 +29,9 @@ def check_contract(sections: Sections, top: Section, report: Report) -> None:
         if f"entry_{side}" in used and not allowed:
             text = f"found entry_{side}, which mode {policy.mode} never lets act"
             report.add("W453", top.mark_of("actions"), f"actions.entry_{side}", text)
+        elif f"exit_{side}" in used and f"entry_{side}" not in used:
+            text = f"found exit_{side}, of a side that this Play never enters"
+            report.add("W453", top.mark_of("actions"), f"actions.exit_{side}", text)
     sides = [
         side
         for side, allowed in (("long", policy.allows_long), ("short", policy.allows_short))

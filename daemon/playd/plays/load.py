@@ -159,7 +159,7 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
         check_contract(Sections(account, policy, risk, actions), top, report)
         _warn_of_unused(top, names, expressions, report)
         warn_of_rules(expressions.placed, setups, features, names, clocks, report)
-        RiskSense(account, policy, risk, entry, top, report).warn()
+        RiskSense(account, policy, risk, entry, top, names, report).warn()
         structure_reader.warn_of_unused()
     return Play(
         source=source,

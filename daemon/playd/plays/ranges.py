@@ -60,6 +60,8 @@ _SIGN: Final = Interval(-1, 1)
 _FLAG: Final = Interval(0, 1)
 _POSITIVE: Final = Interval(0, low_open=True)
 _NOT_NEGATIVE: Final = Interval(0)
+_THIS_CENTURY: Final = Interval(0, 4_102_444_800)
+"""Epoch seconds: who compares them with milliseconds waits for the year 50000."""
 
 _INDICATORS: Final[dict[tuple[str, str], Interval]] = {
     **{(name, "value"): _PERCENT for name in ("rsi", "mfi", "uo")},
@@ -111,7 +113,9 @@ def _column_range(ref: Ref, names: Names) -> Interval:
         name = ref.field or ref.id
         if name == "volume":
             return _NOT_NEGATIVE
-        return _POSITIVE if name in (*PRICES, *MINUTE_PRICES, "timestamp") else ANYTHING
+        if name == "timestamp":
+            return _THIS_CENTURY
+        return _POSITIVE if name in (*PRICES, *MINUTE_PRICES) else ANYTHING
     column = names.column(ref)
     if column.type is ColumnType.BOOL:
         return _FLAG

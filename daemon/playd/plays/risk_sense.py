@@ -2,10 +2,26 @@
 
 from typing import Final
 
+from playd.plays.clause_text import operand_text
+from playd.plays.conditions import Compare, CompareOp, Ref
 from playd.plays.document import Map
 from playd.plays.findings import Mark, Report
-from playd.plays.model import Account, Entry, PercentDistance, PercentTrailing, Policy, Risk, Stop, Target
+from playd.plays.hints import hint
+from playd.plays.model import (
+    Account,
+    Entry,
+    LevelStop,
+    PercentDistance,
+    PercentTrailing,
+    Policy,
+    RewardRisk,
+    Risk,
+    Stop,
+    Target,
+)
+from playd.plays.names import Names
 from playd.plays.reader import Section
+from playd.plays.verdicts import NEVER, Judge
 
 _LIQUIDATION_SHARE: Final = 0.999
 """A stop is refused from this share of the way to the liquidation price on (play-language 8.7)."""
@@ -14,21 +30,26 @@ _LIQUIDATION_SHARE: Final = 0.999
 class RiskSense:
     """Compares the distances of one Play, those that are percentages; what depends on prices cannot be judged here."""
 
-    def __init__(self, account: Account, policy: Policy, risk: Risk, entry: Entry, top: Section, report: Report) -> None:
+    def __init__(
+        self, account: Account, policy: Policy, risk: Risk, entry: Entry, top: Section, names: Names, report: Report
+    ) -> None:
         self._account = account
         self._policy = policy
         self._risk = risk
         self._entry = entry
         self._top = top
+        self._names = names
         self._report = report
         self._section = "risk_model" if top.has("risk_model") else "risk"
 
     def warn(self) -> None:
         """
-        W506 target behind the stop, W507 level nearer than the costs, W508 stop beyond liquidation, W510 limit beyond the stop.
+        W506 target behind the stop, or stop beyond the price, W507 level nearer than the costs, W508 stop beyond liquidation,
+        W510 limit beyond the stop.
         """
         if self._top.has(self._section):
             self._warn_of_costs()
+            self._warn_of_side()
             self._warn_of_limit()
             self._warn_of_liquidation()
             self._warn_of_targets()
@@ -43,10 +64,31 @@ class RiskSense:
             ("take_profit", self._risk.target, market if self._risk.tp_order_type == "Market" else limit),
         )
         for name, level, way_out in outs:
-            distance, costs = self._percent(level), (way_in + way_out) / 100
-            if distance is not None and distance < costs:
-                text = f"found {distance:g} % of the price, less than the {costs:g} % that fees and slippage cost"
-                self._add("W507", name, text)
+            self._warn_if_near(name, self._percent(level), (way_in + way_out) / 100)
+        if isinstance(self._risk.trailing, PercentTrailing):
+            self._warn_if_near("trailing", self._risk.trailing.trail_pct, (way_in + market) / 100)
+
+    def _warn_if_near(self, name: str, distance: float | None, costs: float) -> None:
+        if distance is not None and distance < costs:
+            text = f"found {distance:g} % of the price, less than the {costs:g} % that fees and slippage cost"
+            self._add("W507", name, text)
+
+    def _warn_of_side(self) -> None:
+        """A level that is never on the losing side of the close."""
+        stop = self._risk.stop
+        if not isinstance(stop, LevelStop) or stop.buffer_pct:
+            return
+        judge = Judge(self._names, {})
+        ways: tuple[tuple[str, Ref | None, CompareOp], ...] = (("long", stop.long, "<"), ("short", stop.short, ">"))
+        for side, level, op in ways:
+            if level is None:
+                continue
+            losing = Compare(op, level, Ref("close", "", 0))
+            never = hint(losing, self._names) is not None or judge.verdict(losing) is NEVER
+            if never:
+                word = "below" if side == "long" else "above"
+                text = f"found `{operand_text(level)}`, which is never {word} the close: every {side} is refused"
+                self._add("W506", "stop_loss", text)
 
     def _warn_of_limit(self) -> None:
         """A limit entry that would be filled at its stop or beyond it is refused, unless levels come from the fill."""
@@ -101,6 +143,9 @@ class RiskSense:
 
     def _percent(self, level: Stop | Target | None) -> float | None:
         """Distance of a level in percent of the price, None when prices decide it."""
+        if isinstance(level, RewardRisk):
+            distance = self._percent(self._risk.stop)
+            return None if distance is None else level.ratio * distance
         if not isinstance(level, PercentDistance):
             return None
         return level.percent / self._account.max_leverage if level.basis == "margin" else level.percent

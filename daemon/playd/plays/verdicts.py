@@ -25,6 +25,7 @@ from playd.plays.conditions import (
     Window,
 )
 from playd.plays.names import Names
+from playd.plays.orderings import order_clash
 from playd.plays.ranges import Interval, range_of
 
 NEVER: Final = False
@@ -53,6 +54,12 @@ _MIRROR: Final[dict[CompareOp, CompareOp]] = {
     "cross_below": "cross_above",
 }
 """The operator that says the same with the sides exchanged."""
+
+_OPPOSITE: Final[dict[CompareOp, CompareOp]] = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
+"""The operator that is true when the other is false. No cross is not a cross the other way."""
+
+_WAYS: Final = 16
+"""Ways of an `any` that are held against what stands beside it."""
 
 _ASCENDING: Final = (("low", "open", "high"), ("low", "close", "high"))
 _BANDS: Final = {"bbands": ("lower", "middle", "upper"), "kc": ("lower", "basis", "upper")}
@@ -115,10 +122,20 @@ class Judge:
         verdicts = [self.verdict(child) for child in children]
         if NEVER in verdicts:
             return NEVER
-        clash = self._clash(children)
+        clash = self._clash(children) or self._no_way(children)
         if clash:
             return self._because(clash, NEVER)
         return None if None in verdicts else ALWAYS
+
+    def _no_way(self, children: tuple[Expr, ...]) -> str:
+        """What excludes every way of an `any` among the clauses of an `all`, empty if a way is left."""
+        for child in children:
+            if isinstance(child, AnyOf) and 1 < len(child.children) <= _WAYS:
+                others = tuple(one for one in children if one is not child)
+                clashes = [self._clash((*others, way)) for way in child.children]
+                if all(clashes):
+                    return "; ".join(dict.fromkeys(clashes))
+        return ""
 
     def _compare(self, expr: Compare) -> Verdict:
         left, right = range_of(expr.left, self.names), range_of(expr.right, self.names)
@@ -142,10 +159,10 @@ class Judge:
         if lefts.low == lefts.high == rights.low == rights.high:
             return frozenset({_EQUAL}), f"both sides are {lefts}"
         signs = {_LESS, _EQUAL, _GREATER}
-        if self._never_passes(left, right):
+        if self.never_passes(left, right):
             signs.discard(_GREATER)
             why = f"`{operand_text(left)}` is never above `{operand_text(right)}`"
-        elif self._never_passes(right, left):
+        elif self.never_passes(right, left):
             signs.discard(_LESS)
             why = f"`{operand_text(right)}` is never above `{operand_text(left)}`"
         else:
@@ -167,7 +184,7 @@ class Judge:
             signs.discard(_LESS)
         return frozenset(signs), why
 
-    def _never_passes(self, lesser: Operand, greater: Operand) -> bool:
+    def never_passes(self, lesser: Operand, greater: Operand) -> bool:
         """Whether one column is at most the other on every bar."""
         if not isinstance(lesser, Ref) or not isinstance(greater, Ref) or lesser.offset != greater.offset:
             return False
@@ -179,9 +196,14 @@ class Judge:
 
     def _clash(self, children: tuple[Expr, ...]) -> str:
         """What the clauses of an `all` ask that cannot be had together, empty if nothing."""
+        clauses = self._clauses(children)
+        return self._wish_clash(clauses) or _exclude(*order_clash(clauses, self.never_passes))
+
+    def _wish_clash(self, clauses: list[Compare]) -> str:
+        """The same, where two clauses ask for it of one operand, or of one pair of them."""
         wanted: dict[Operand, tuple[Interval, Compare]] = {}
         relations: dict[tuple[Operand, Operand], tuple[frozenset[int], Compare]] = {}
-        for clause in self._clauses(children):
+        for clause in clauses:
             for operand, interval in _wishes(clause, self.names):
                 before, first = wanted.get(operand, (Interval(), clause))
                 wanted[operand] = before.meet(interval), clause
@@ -206,6 +228,8 @@ class Judge:
                     found.append(child)
                 case Between(value, low, high):
                     found += [Compare(">=", value, low), Compare("<=", value, high)]
+                case Not(inner_child):
+                    found += self._clauses(_denied(inner_child))
                 case All(inner):
                     found += self._clauses(inner)
                 case AnyOf((only,)):
@@ -219,8 +243,22 @@ class Judge:
         return found
 
 
-def _exclude(first: Compare, second: Compare) -> str:
-    return f"`{clause_text(first)}` and `{clause_text(second)}` exclude each other"
+def _exclude(*clauses: Compare) -> str:
+    return f"{' and '.join(f'`{clause_text(one)}`' for one in clauses)} exclude each other" if clauses else ""
+
+
+def _denied(expr: Expr) -> tuple[Expr, ...]:
+    """What holds when an expression does not, as far as it is one condition or several."""
+    match expr:
+        case Compare(op, left, right) if op in _OPPOSITE:
+            return (Compare(_OPPOSITE[op], left, right),)
+        case AnyOf(children):
+            return tuple(one for child in children for one in _denied(child))
+        case All((only,)):
+            return _denied(only)
+        case Not(child):
+            return (child,)
+    return ()
 
 
 def _in_order(lesser: str, greater: str, chain: tuple[str, ...]) -> bool:

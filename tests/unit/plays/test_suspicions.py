@@ -58,6 +58,13 @@ def about(condition: str, **parts: str) -> str:
         '{all: [[st.direction, "==", 1], [st.direction, "==", -1]]}',
         '{all: [[rsi, "<", 30], {holds_for: {bars: 3, expr: [[rsi, ">", 40]]}}]}',
         '{any: [[rsi, ">", 100], [rsi, "<", 0]]}',
+        '{all: [[rsi, "<", 30], {not: [rsi, "<", 40]}]}',
+        '{all: [[rsi, "<", 30], {not: {any: [[close, ">", ema], [rsi, "<", 35]]}}]}',
+        '{all: [[rsi, "<", 30], {any: [[rsi, ">", 70], [rsi, ">", 80]]}]}',
+        '{all: [[close, ">", bb.upper], [close, "<=", bb.lower]]}',
+        '{all: [[close, ">", open], [open, ">", ema], [ema, ">=", close]]}',
+        '{all: [[low, ">", ema], [high, "<=", ema]]}',
+        '[timestamp, ">", 1700000000000]',
         '{occurred_within: {bars: 3, expr: [[rsi, ">", 100]]}}',
     ],
 )
@@ -160,6 +167,21 @@ RISKS = {
         " sizing: {model: percent_equity, value: 10}, break_even: {activation_pct: 3, offset_pct: 1.5}}",
         ["W506 risk_model.break_even: found a stop at 1.5 %, with the target of 1 % behind it"],
     ),
+    "a target of a hundredth of the stop": (
+        "{stop_loss: {type: percent, value: 4}, take_profit: {type: rr_ratio, value: 0.01},"
+        " sizing: {model: percent_equity, value: 10}}",
+        ["W507 risk_model.take_profit: found 0.02 % of the price"],
+    ),
+    "a stop that is trailed nearer than its costs": (
+        "{stop_loss: {type: percent, value: 4}, take_profit: none, trailing: {trail_pct: 0.1},"
+        " sizing: {model: percent_equity, value: 10}}",
+        ["W507 risk_model.trailing: found 0.1 % of the price"],
+    ),
+    "a stop above every close": (
+        "{stop_loss: {type: structure, long: dc.upper}, take_profit: {type: rr_ratio, value: 2},"
+        " sizing: {model: percent_equity, value: 10}}",
+        ["W506 risk_model.stop_loss: found `dc.upper`, which is never below the close: every long is refused"],
+    ),
     "trailing that never starts": (
         "{stop_loss: {type: percent, value: 2}, take_profit: {type: percent, value: 2},"
         " sizing: {model: percent_equity, value: 10}, trailing: {trail_pct: 0.5, activation_pct: 1.5}}",
@@ -171,7 +193,7 @@ RISKS = {
 @pytest.mark.parametrize("case", RISKS)
 def test_levels_that_cannot_be_meant_are_named(case: str) -> None:
     risk, expected = RISKS[case]
-    play = load('{all: [[close, ">", open]]}', risk=f"risk_model: {risk}")
+    play = load('{all: [[close, ">", open]]}', features=FEATURES, risk=f"risk_model: {risk}")
     found = [line.split(": ", 1)[1] for line in play.warnings if "W50" in line]
     assert len(found) == len(expected)
     assert all(line.startswith(words) for line, words in zip(found, expected, strict=True))
