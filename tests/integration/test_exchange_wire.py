@@ -318,7 +318,9 @@ async def test_what_the_venue_has_elsewhere_is_empty_here_and_what_it_does_not_h
             for query in ("category=inverse&symbol=BTCUSD", "category=linear&settleCoin=USDC"):
                 assert (await bench.get(f"/v5/{name}", query))["result"]["list"] == []
             assert (await bench.get(f"/v5/{name}", "category=futures&settleCoin=USDT"))["retCode"] == 10001
-        for query, rows in (("", 1), ("currency=USDC", 0), ("category=spot", 0), ("baseCoin=BTC", 0), ("type=TRANSFER_IN", 1)):
+        assert (await bench.get("/v5/order/history", "category=linear&orderStatus=New"))["retCode"] == 181017
+        nothing = ("currency=USDC", "category=spot", "baseCoin=BTC", "transSubType=movePosition")
+        for query, rows in (("", 1), ("type=TRANSFER_IN", 1), *((each, 0) for each in nothing)):
             assert len((await bench.get("/v5/account/transaction-log", query))["result"]["list"]) == rows
         auto = {"category": "linear", "symbol": "BTCUSDT", "autoAddMargin": 1}
         assert (await bench.post("/v5/position/set-auto-add-margin", **auto))["retCode"] == 0

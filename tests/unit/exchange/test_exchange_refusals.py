@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from playd.venues.exchange import arrivals, modes
+from playd.venues.exchange.listing import MarketTerms
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.trading_stop import set_trading_stop
 from tests.exchange_kit import SYMBOL, Market, rows
@@ -239,3 +240,12 @@ def test_leverage_is_set_once_and_bounded() -> None:
             modes.set_leverage(market.books, market.account, {**wish, **changed})
         assert caught.value.code == code
     assert market.position.leverage == 5
+
+
+def test_limits_outside_the_band_are_refused_where_the_user_wants_that_and_moved_otherwise() -> None:
+    market = Market(terms=MarketTerms(price_band=True))
+    market.flat_minute()
+    assert market.limit("Buy", "0.1", "60000").price_ticks == 505_000
+    market.account.band_refuses = True
+    wishes = ({"side": "Buy", "price": "60000"}, {"side": "Sell", "price": "40000"})
+    assert [_code(market, orderType="Limit", **wish) for wish in wishes] == [110120, 110121]
