@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import anyio
+import pytest
 
 from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, VenuePosition
 from playd.orders.exits import FROZEN
@@ -15,7 +16,7 @@ from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S
 from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
-from tests.simulation.venue_script import Script
+from tests.simulation.venue_script import Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
 OTHER = "wxyz2345"
@@ -270,6 +271,34 @@ def test_a_frozen_scope_is_sent_nothing_until_a_later_panic() -> None:
             assert "NAKED" in {each.kind for each in life.account.desk.incidents.open_ones()}
             report = await life.account.panic(PanicScope(), actor="me", reason="test")
             assert (report.exit_code, life.venue.signed()) == (0, 0)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("put_off", [True, False])
+def test_a_freeze_that_comes_while_an_exit_waits_keeps_it_from_leaving(put_off: bool) -> None:
+    """The venue has put it off (10006) and it waits to be sent again, or it waits for its rate token."""
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            sent = len(life.venue.placed)
+            life.venue.script.writes = [WriteFault.THROTTLED] * put_off
+            life.budget.wait_s = 0.1
+            async with anyio.create_task_group() as group:
+                group.start_soon(port.submit, leave())
+                await anyio.sleep(0.15 if put_off else 0.05)
+                life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "hands off", actor="me")
+            await anyio.sleep(30.0)
+            assert len(life.venue.placed) == sent + put_off
+            assert life.venue.signed() == Decimal("0.010")
+            for halt in life.halts.in_force():
+                life.halts.lift(halt.id, by="me", note="on you go")
+            await anyio.sleep(30.0)
+            assert life.venue.signed() == (0 if put_off else Decimal("0.010"))
 
     in_virtual_time(body)
 

@@ -88,13 +88,14 @@ class Exits:
         if known is not None:
             return known
         if frozen := desk.frozen(intent.symbol, intent.instance_uid):
-            if intent.bar_close_ms:
-                desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FROZEN, frozen)
-            return Verdict(FROZEN, frozen)
+            return self._frozen(intent, instance, frozen)
         if intent.qty >= held_by(desk, intent.instance_uid, intent.symbol, intent.side):
             await self.make_way(intent.instance_uid, intent.symbol)
         await desk.budget.take(CREATE, Priority.EXIT)
-        qty = self._cut(intent)  # behind the wait: another exit may have closed some of it meanwhile
+        # Behind the wait: a person may have frozen the scope meanwhile, and another exit closed some of it.
+        if frozen := desk.frozen(intent.symbol, intent.instance_uid):
+            return self._frozen(intent, instance, frozen)
+        qty = self._cut(intent)
         if qty <= 0:
             desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", "there is nothing to reduce")
             return Verdict("FLAT", "there is nothing to reduce")
@@ -106,7 +107,7 @@ class Exits:
                     instance.uid, instance.clock_ms, intent.bar_close_ms, "EXITED", intent.reason, intents=identity
                 )
         desk.ledger.commit()
-        await self._gateway.send(row, IntentClass.EXIT, lambda: True)
+        await self._send(row)
         state = desk.book.need(row.link_id).state
         return Verdict("UNKNOWN" if state is OrderState.UNKNOWN else "SENT", f"order is {state}", link_id=row.link_id)
 
@@ -185,7 +186,9 @@ class Exits:
             if not may_repeat(desk, row):
                 continue
             await desk.budget.take(CREATE, Priority.EXIT)
-            reaction = await self._gateway.send(row, IntentClass.EXIT, lambda: True)
+            if desk.frozen(row.symbol, row.owner) or not may_repeat(desk, row):
+                continue
+            reaction = await self._send(row)
             if reaction is Reaction.CHECK_POSITION:
                 await self._catch_up.try_run()
 
@@ -209,12 +212,21 @@ class Exits:
         await desk.budget.take(CREATE, Priority.EXIT)
         # Time has passed, and another exit of the same owner may have closed what this one was about.
         plan = self._plan(intent, desk.book.of_intent(intent.id))
-        if plan.remaining <= 0:
+        if plan.remaining <= 0 or desk.frozen(intent.symbol, intent.instance):
             return
         number, again = last.attempt + 1, _as_intent(intent, desk.alias)
         row = self._insert_attempt(again, intent.id, number, plan.remaining, rung=rung)
         desk.ledger.commit()
-        await self._gateway.send(row, IntentClass.EXIT, lambda: True)
+        await self._send(row)
+
+    async def _send(self, row: OrderRow) -> Reaction:
+        """What the venue puts off is sent again by itself, until somebody freezes the scope."""
+        return await self._gateway.send(row, IntentClass.EXIT, lambda: not self._desk.frozen(row.symbol, row.owner))
+
+    def _frozen(self, intent: Intent, instance: Instance, why: str) -> Verdict:
+        if intent.bar_close_ms:
+            self._desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FROZEN, why)
+        return Verdict(FROZEN, why)
 
     async def _is_gone(self, plan: ExitPlan) -> bool:
         """Whether the venue holds nothing that this exit could reduce: what others hold, others may close meanwhile."""

@@ -164,7 +164,7 @@ class Gateway:
             return False
         if intent_class is not IntentClass.ENTRY:
             await budget.take(CREATE, Priority.EXIT)
-            return True
+            return wanted()
         with anyio.move_on_after(self._desk.settings.entry_max_age_s):
             await budget.take(CREATE, Priority.ENTRY)
             return wanted()
