@@ -16,6 +16,9 @@ from playd.control.results import Results
 from playd.core.orders import Side
 from playd.orders.views import Wanted, oldest_fills
 
+CAUGHT_UP_BARS: Final = 2
+"""An exit fills in the bar behind the one that decided it; one that fills later had to wait for its daemon."""
+
 PAGE: Final = 1000
 """Executions folded between two turns of the loop: about ten milliseconds."""
 
@@ -44,7 +47,8 @@ async def why(daemon: Daemon, params: p.LinkId, call: Call) -> JsonObject:
     filled = ledger.rows("SELECT * FROM executions WHERE link_id = ? ORDER BY n", (order["link_id"],))
     for each in filled:
         text = f"{each['side']} {each['qty']} at {each['price']}, fee {each['fee']} {each['fee_currency'] or 'USDT'}"
-        steps.append((each["received_ms"], "fill", f"{text} ({each['source']})"))
+        caught = _caught_up(daemon, order, intent, each)
+        steps.append((each["received_ms"], "fill", f"{text} ({each['source']}){caught}"))
     for key in (order["link_id"], *(each["exec_id"] for each in filled)):
         for check in ledger.rows("SELECT * FROM fill_checks WHERE link_id = ? ORDER BY n", (key,)):
             seen = f"{check['seen'] or '?'} of {check['expected']} at the venue, stop {check['stop_seen'] or 'none'}"
@@ -64,6 +68,19 @@ async def why(daemon: Daemon, params: p.LinkId, call: Call) -> JsonObject:
         "play_digest": intent["play_digest"] if intent is not None else None,
         "steps": [{"time": rfc3339(at_ms), "ms": at_ms - first_ms, "step": name, "what": text} for at_ms, name, text in steps],
     }
+
+
+def _caught_up(daemon: Daemon, order: Any, intent: Any, execution: Any) -> str:
+    """Of an exit that was due while nobody was there: when, at which price, and what the wait has cost. Else empty."""
+    if intent is None or not order["reduce_only"] or not intent["bar_close_ms"]:
+        return ""
+    clock = daemon.ledger.row("SELECT clock_ms FROM instances WHERE uid = ?", (intent["instance"],))
+    bars = 0 if clock is None else (execution["venue_ms"] - intent["bar_close_ms"]) // clock["clock_ms"]
+    if bars < CAUGHT_UP_BARS:
+        return ""
+    due, price = Decimal(intent["price_ref"]), Decimal(execution["price"])
+    cost_bps = (price / due - 1) * 10_000 * (1 if order["side"] == Side.BUY else -1)
+    return f"; catch_up: due {bars} bars before, at {rfc3339(intent['bar_close_ms'])} and {due}: {cost_bps:+.1f} bps worse"
 
 
 def _bar(daemon: Daemon, intent: Any) -> Any:

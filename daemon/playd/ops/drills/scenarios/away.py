@@ -126,6 +126,8 @@ async def _left_in_time(stage: Stage, fault: str, entered_ms: int, gone_ms: int)
     stage.report.require(
         right, fault, f"{seen}, {paid}" if right else f"{intent['reason']} of {intent['bar_close_ms']}, {paid}"
     )
+    told = (await stage.ctl("why", closing["link_id"])).text
+    stage.report.require("catch_up: due" in told, fault, "`playctl why` tells when it was due, and what the wait has cost")
 
 
 def _leaves(stage: Stage, row: dict[str, Any]) -> bool:
