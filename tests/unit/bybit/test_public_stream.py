@@ -23,7 +23,7 @@ from playd.market.public_feed import (
     TickerFrame,
 )
 from playd.venues.bybit.environment import DEMO
-from playd.venues.bybit.public_stream import BybitPublicStream
+from playd.venues.bybit.public_stream import TOPIC_CHARACTERS, BybitPublicStream
 from playd.venues.bybit.socket import SocketTiming
 from playd.world.virtual import virtual_world
 from tests.fake_bybit import FakeBybit, Socket
@@ -49,10 +49,14 @@ class Scene:
 
 
 @asynccontextmanager
-async def running(fake: FakeBybit, *watched: str, lock_step: bool = False) -> AsyncIterator[Scene]:
+async def running(
+    fake: FakeBybit, *watched: str, lock_step: bool = False, topic_characters: int = TOPIC_CHARACTERS
+) -> AsyncIterator[Scene]:
     world = virtual_world()
     async with fake.running(world) as hosts, anyio.create_task_group() as tasks:
-        stream = BybitPublicStream(world, Environment.LOCAL, hosts, lock_step=lock_step, timing=QUICK)
+        stream = BybitPublicStream(
+            world, Environment.LOCAL, hosts, lock_step=lock_step, timing=QUICK, topic_characters=topic_characters
+        )
         send, heard = anyio.create_memory_object_stream[FeedEvent](10_000)
         stream.deliver_to(send.send_nowait)
         for symbol in watched:
@@ -158,14 +162,29 @@ async def test_poison_about_one_symbol_leaves_the_connection_and_all_others(pois
     assert good.symbol == "ETHUSDT"
 
 
-async def test_more_topics_than_one_connection_carries_are_refused() -> None:
-    async def watch_a_thousand(stream: BybitPublicStream) -> None:
-        for number in range(1000):
-            await stream.watch(f"A{number:05d}USDT")
+async def test_symbols_that_one_connection_cannot_carry_get_another_and_one_that_is_lost_takes_the_feed_down() -> None:
+    async with running(FakeBybit(), "AAUSDT", "BBUSDT", topic_characters=80) as scene:
+        first = await scene.up(1)
+        await scene.stream.watch("CCUSDT")
+        second = await scene.up(2)
+        assert topics_of(first) == ["kline.1.AAUSDT", "kline.1.BBUSDT", "tickers.AAUSDT", "tickers.BBUSDT"]
+        assert topics_of(second) == ["kline.1.CCUSDT", "tickers.CCUSDT"]
+        await second.ws.close()
+        assert isinstance(await scene.event(), FeedDown)
+        assert not scene.stream.up
+        await first.send(kline(1, confirm=True))
+        assert isinstance(await scene.event(), KlineFrame), "the others are heard all the same"
+        await scene.up(3)
+        await scene.stream.unwatch("AAUSDT")
+        await scene.stream.watch("DDUSDT")
+        assert "tickers.DDUSDT" in topics_of(first)
 
-    stream = BybitPublicStream(virtual_world(), Environment.DEMO, DEMO)
-    with pytest.raises(Refused, match="characters of topics"):
-        await watch_a_thousand(stream)
+
+async def test_lock_step_needs_all_symbols_on_one_connection() -> None:
+    stream = BybitPublicStream(virtual_world(), Environment.LOCAL, DEMO, lock_step=True, topic_characters=40)
+    await stream.watch("AAUSDT")
+    with pytest.raises(Refused, match="one connection carries"):
+        await stream.watch("BBUSDT")
 
 
 async def test_barriers_pass_through_and_are_echoed_in_lock_step_only() -> None:
