@@ -15,6 +15,10 @@ from playd.world.kernel_cache import use_kernel_cache
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "numba"))
 use_kernel_cache()
 
+# Tests start hundreds of processes, and each would translate the whole package anew where nothing may be kept of it.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # For every daemon that a test starts: a port of its own, and no 64 MiB in each of many state directories.
 os.environ.setdefault("PLAYD_HTTP__LISTEN", "127.0.0.1:0")
 os.environ.setdefault("PLAYD_DAEMON__BALLAST", "false")

@@ -1,5 +1,6 @@
 """The shipped examples: one for each way to trade that a newcomer looks for, each explained, each seen to trade."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from playd.research.trial_run import run_trial
 EXAMPLES = sorted((Path(__file__).parents[3] / "config" / "plays").glob("*.yml"))
 
 
+@cache
 def play_of(path: Path) -> Play:
     return load_play(path.read_text(encoding="utf-8"), path.name)
 
