@@ -9,7 +9,7 @@ from playd.core.modes import Environment
 from playd.orders.pipeline import PIPELINE
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
-from tests.simulation.order_world import READY, UID, build, entry
+from tests.simulation.order_world import READY, UID, build, entry, leave
 from tests.virtual_time import in_virtual_time
 
 
@@ -40,5 +40,22 @@ def test_every_gates_answer_to_an_entry_is_kept_and_not_only_the_first_refusal()
         assert (cap.value, cap.limit, cap.unit) == ("500.00", "400", "USD")
         assert {name for name, said in judged.find(UID, 120_000) or [] if said} == {"band"}
         assert judged.find(UID, 180_000) is None
+
+    in_virtual_time(body)
+
+
+def test_entries_of_an_hour_are_those_of_an_hour_of_the_market() -> None:
+    async def body() -> None:
+        capped = replace(OrderSettings.of(Environment.LOCAL), limits=RiskLimits(entries_per_hour_instance=1))
+        life = build(settings=capped)
+        async with life.running():
+            port = await life.register()
+            said = {}
+            for cause in (60_000, 120_000, 3_600_000, 3_660_000):  # within seconds of ours
+                said[cause] = (await port.submit(entry(cause), READY)).code
+                await anyio.sleep(1)
+                await port.submit(leave(cause + 1))
+                await anyio.sleep(1)
+            assert said == {60_000: "SENT", 120_000: "CHURN", 3_600_000: "CHURN", 3_660_000: "SENT"}
 
     in_virtual_time(body)

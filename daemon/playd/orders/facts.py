@@ -39,6 +39,8 @@ class Facts:
         not_ready = desk.condition.not_ready()
         live = desk.book.live(intent.symbol)
         day_usd, day_orders = desk.caps.day(intent.bar_close_ms) if limits.counts else (_ZERO, 0)
+        # An hour of the market, which on a simulated one is less than an hour of ours; and no entry is two hours late.
+        hour = intent.bar_close_ms - HOUR_MS, now_ms - 2 * HOUR_MS
         hourly = limits.entries_per_hour_account is not None or limits.entries_per_hour_instance is not None
         return AccountFacts(
             halt=desk.halts.highest(*scopes_of(intent.instance_uid, desk.alias, intent.symbol)),
@@ -52,8 +54,8 @@ class Facts:
             unresolved=_unresolved(live) or self._open_check(intent.symbol) or self._not_ours(intent),
             day_usd=day_usd,
             day_orders=day_orders,
-            entries_hour_instance=desk.book.recent_entries(now_ms - HOUR_MS, intent.instance_uid) if hourly else 0,
-            entries_hour_account=desk.book.recent_entries(now_ms - HOUR_MS) if hourly else 0,
+            entries_hour_instance=desk.book.recent_entries(*hour, intent.instance_uid) if hourly else 0,
+            entries_hour_account=desk.book.recent_entries(*hour) if hourly else 0,
             held_s=max(desk.budget.banned_for_s, desk.budget.entries_paused_for_s),
             week_usd=desk.caps.week(intent.bar_close_ms) if limits.week_notional_pct is not None else _ZERO,
             trips=self._breakers.trips if self._breakers is not None else (),

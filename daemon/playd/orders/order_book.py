@@ -280,10 +280,13 @@ class OrderBook:
         cursor = self._ledger.write("UPDATE intents SET outcome = ? WHERE id = ? AND outcome = ''", (outcome, identity))
         return cursor.rowcount == 1
 
-    def recent_entries(self, since_ms: int, instance_uid: str | None = None) -> int:
-        """Entry intents written since a wall time, of the account or of one instance."""
-        sql = "SELECT count(*) FROM intents WHERE account = ? AND class = 'entry' AND created_ms >= ?"
-        values: tuple[SqlValue, ...] = (self.account, since_ms)
+    def recent_entries(self, behind_close_ms: int, since_ms: int, instance_uid: str | None = None) -> int:
+        """
+        Entries decided at closes behind one, in market time, of the account or of one instance; written since a wall time,
+        which only keeps the past from being read.
+        """
+        sql = "SELECT count(*) FROM intents WHERE account = ? AND class = 'entry' AND created_ms >= ? AND bar_close_ms > ?"
+        values: tuple[SqlValue, ...] = (self.account, since_ms, behind_close_ms)
         if instance_uid is not None:
             sql, values = f"{sql} AND instance = ?", (*values, instance_uid)
         found = self._ledger.row(sql, values)
