@@ -14,7 +14,7 @@ from playd.core.orders import OrderRequest, Side
 from playd.core.reply_codes import ReplyClass
 from playd.orders.guardian.flatten import Flattener
 from playd.orders.guardian.hands import Hands
-from playd.orders.guardian.plan import PlannedPosition, PlannedShare
+from playd.orders.guardian.plan import PlannedExit, PlannedPosition, PlannedShare
 from playd.orders.guardian.share import GuardianShare
 from playd.orders.panic_report import VERIFY_GAP_S, PanicReport, PanicScope
 from playd.venues.port import Priority, Reply
@@ -99,6 +99,26 @@ def test_what_an_entry_executed_after_the_last_plan_is_closed_too() -> None:
         assert [(each.before, each.closed, each.remaining) for each in report.positions] == [
             (Decimal("0.010"), Decimal("0.010"), Decimal(0))
         ]
+
+    told(body)
+
+
+def test_what_an_exit_executed_after_the_last_plan_is_not_closed_a_second_time() -> None:
+    """The daemon stood still with an exit in doubt: what is left of the position is what a hand has opened."""
+
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        await entered(venue, "0.010")
+        venue.open_foreign(Decimal("0.020"))
+        link = LINK.replace("pde", "pdx")
+        await venue.place(OrderRequest(link, SYMBOL, Side.SELL, Decimal("0.008"), reduce_only=True))
+        share = PlannedShare(UID, "mine", Decimal("0.010"))
+        position = replace(planned(), qty=Decimal("0.010"), shares=(share,), exits=(PlannedExit(link, Decimal(0)),))
+        report = await panic(venue, hands, PanicScope(instance_uid=UID), position)
+        assert (report.exit_code, venue.signed()) == (0, Decimal("0.020"))
+        booked = replace(position, shares=(replace(share, qty=Decimal("0.002")),), exits=(PlannedExit(link, Decimal("0.008")),))
+        venue.open_foreign(Decimal("0.002"))
+        await panic(venue, hands, PanicScope(instance_uid=UID), booked)
+        assert venue.signed() == Decimal("0.020")
 
     told(body)
 

@@ -11,7 +11,7 @@ from playd.core.instrument import synthetic_instrument
 from playd.core.orders import Action, OrderState, Side
 from playd.orders.fills import Share
 from playd.orders.fold import VirtualPosition
-from playd.orders.guardian.plan import Plan, PlannedShare, Rules, from_payload, to_payload
+from playd.orders.guardian.plan import Plan, PlannedExit, PlannedShare, Rules, from_payload, to_payload
 from playd.orders.guardian.plan_file import PlanFile, digest_of
 from playd.orders.guardian.planning import Held, account_plan, planned_halts
 from playd.orders.halts import Halt, Level
@@ -59,6 +59,15 @@ def test_a_working_entry_is_planned_with_the_stop_it_carries() -> None:
     (position,) = plan_of(orders=(entry_order(),)).accounts[0].positions
     assert (position.side, position.qty, position.stop) == (Side.SELL, Decimal(0), Decimal(61_000))
     assert position.entry_links == ("pde-link",)
+    assert position.exits == ()
+
+
+def test_an_exit_that_is_under_way_is_planned_with_what_is_booked_of_it() -> None:
+    leaving = replace(entry_order(), link_id="pdx-link", action=Action.EXIT, reduce_only=True, cum_qty=Decimal("0.2"))
+    others = replace(leaving, link_id="pdt-link", owner=FOREIGN)
+    plan = plan_of(share("0.3"), orders=(leaving, others))
+    assert plan.accounts[0].positions[0].exits == (PlannedExit("pdx-link", Decimal("0.2")),)
+    assert from_payload(to_payload(plan), "here") == plan
 
 
 def test_a_position_of_several_is_planned_with_the_share_of_each() -> None:

@@ -43,6 +43,7 @@ class _Run:
     links: dict[Key, list[str]] = field(default_factory=dict)
     sent_s: dict[Key, float] = field(default_factory=dict)
     entered: dict[Key, Decimal] = field(default_factory=dict)
+    left: dict[Key, Decimal] = field(default_factory=dict)
     problems: dict[str, None] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     largest: dict[str, Decimal | None] = field(default_factory=dict)
@@ -52,7 +53,8 @@ class Flattener:
     """
     Panics of one account. `planned` are the positions that the plan knows, for owners and quantities; it may be empty.
 
-    The scope of an instance closes what the plan gives it, and what its entries executed behind the plan's back.
+    The scope of an instance closes what the plan gives it, with what its entries executed behind the plan's back and without
+    what its exits did: the rest of the position is somebody else's.
     """
 
     def __init__(self, alias: str, hands: Hands, clock: Clock, planned: Mapping[Key, PlannedPosition], on_step: Step) -> None:
@@ -83,11 +85,13 @@ class Flattener:
     async def _until_flat(self, scope: PanicScope, run: _Run) -> bool:
         flat_readings = 0
         while True:
+            left = await self._left(scope, run)
             seen = await self._read(run)
-            if seen is None:
-                flat_readings = 0
+            if seen is None or left is None or left != await self._left(scope, run):
+                flat_readings = 0  # an exit that executes around the reading is asked for again, so that it counts once
                 await anyio.sleep(_READ_RETRY_S)
                 continue
+            run.left = {**left, **{key: qty for key, qty in run.left.items() if key in run.before}}
             entries = [order for order in seen.orders if self._is_entry_of(scope, order)]
             for order in entries:
                 await self._cancel(run, order)
@@ -122,10 +126,30 @@ class Flattener:
         return position.qty
 
     def _share(self, scope: PanicScope, run: _Run, key: Key) -> Decimal:
-        """What the scope's instance holds of a position: by the plan, or by its entries where they executed more since."""
+        """What the scope's instance holds of a position: by the plan, and by what its orders executed since."""
         planned = self._planned.get(key)
         share = planned.share_of(scope.instance_uid) if planned is not None else None
-        return max(share.qty if share is not None else Decimal(0), run.entered.get(key, Decimal(0)))
+        held = max(share.qty if share is not None else Decimal(0), run.entered.get(key, Decimal(0)))
+        return max(Decimal(0), held - run.left.get(key, Decimal(0)))
+
+    async def _left(self, scope: PanicScope, run: _Run) -> dict[Key, Decimal] | None:
+        """
+        What the instance's exits have executed that the plan's shares still hold, until its closing begins: from then on what
+        is gone of the position says it. None where the venue does not say so.
+        """
+        found: dict[Key, Decimal] = {}
+        if not scope.instance_uid:
+            return found
+        try:
+            for key, planned in self._planned.items():
+                if key not in run.before:
+                    mine = [each for each in planned.exits if tag_of(each.link_id) == instance_tag(scope.instance_uid)]
+                    gone = [(await self._hands.executed(planned.symbol, each.link_id))[0] - each.booked for each in mine]
+                    found[key] = sum((max(Decimal(0), qty) for qty in gone), Decimal(0))
+        except (VenueError, LinkError) as error:
+            run.problems[f"executions of exits could not be read: {error}"] = None
+            return None
+        return found
 
     async def _count_entered(self, scope: PanicScope, run: _Run) -> bool:
         """Ask what the instance's working entries have executed; whether the venue said it. Plans know only what was booked."""

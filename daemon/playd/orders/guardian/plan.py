@@ -31,6 +31,14 @@ class PlannedShare:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedExit:
+    """An exit of ours under way or in doubt, and how much of it the shares have lost already, in base units."""
+
+    link_id: str
+    booked: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedPosition:
     """
     One position of ours, or one that a working entry of ours may be opening (`qty` is then zero).
@@ -52,6 +60,7 @@ class PlannedPosition:
     frozen: bool
     flatten: bool
     entry_links: tuple[str, ...] = ()
+    exits: tuple[PlannedExit, ...] = ()
     trigger_by: str = "LastPrice"
 
     @property
@@ -209,11 +218,15 @@ def _position(row: Mapping[str, Any]) -> PlannedPosition:
             **{name: None if row[name] is None else Decimal(row[name]) for name in ("stop", "fallback")},
             "shares": tuple(PlannedShare(**{**each, "qty": Decimal(each["qty"])}) for each in row["shares"]),
             "entry_links": tuple(row["entry_links"]),
+            # A plan of before they were in it has none.
+            "exits": tuple(PlannedExit(each["link_id"], Decimal(each["booked"])) for each in row.get("exits", ())),
         }
     )
 
 
-def _fields(value: Rules | AccountPlan | PlannedPosition | PlannedShare | PlannedHalt | AlertWay) -> dict[str, Json]:
+def _fields(
+    value: Rules | AccountPlan | PlannedPosition | PlannedShare | PlannedExit | PlannedHalt | AlertWay,
+) -> dict[str, Json]:
     return {name: _json(getattr(value, name)) for name in value.__dataclass_fields__ if name != "positions"}
 
 
@@ -222,7 +235,7 @@ def _json(value: object) -> Json:
         return format(value, "f")
     if isinstance(value, tuple):
         return [_json(each) for each in value]
-    if isinstance(value, PlannedShare):
+    if isinstance(value, PlannedShare | PlannedExit):
         return _fields(value)
     if value is None or isinstance(value, bool | int | float):
         return value

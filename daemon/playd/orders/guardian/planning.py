@@ -8,7 +8,7 @@ from playd.core.instrument import Instrument
 from playd.core.orders import Side
 from playd.orders.fill_check import nearest_stop
 from playd.orders.fills import Share
-from playd.orders.guardian.plan import AccountPlan, PlannedHalt, PlannedPosition, PlannedShare
+from playd.orders.guardian.plan import AccountPlan, PlannedExit, PlannedHalt, PlannedPosition, PlannedShare
 from playd.orders.halts import ALL, Halt, account_scope, freeze_of, scopes_of
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import OrderRow
@@ -53,7 +53,8 @@ def _position(symbol: str, held: Held, fallback_pct: Decimal) -> PlannedPosition
     rules = held.instruments.get(symbol)
     if rules is None:
         return None
-    entries = [row for row in held.orders if row.symbol == symbol and row.intent is not None and not row.reduce_only]
+    ours = [row for row in held.orders if row.symbol == symbol and row.intent is not None and row.owner != FOREIGN]
+    entries = [row for row in ours if not row.reduce_only]
     owned = [share for share in held.shares if share.symbol == symbol and share.position.signed_qty and share.owner != FOREIGN]
     signed = sum((share.position.signed_qty for share in owned), Decimal(0))
     stop: Decimal | None
@@ -83,7 +84,12 @@ def _position(symbol: str, held: Held, fallback_pct: Decimal) -> PlannedPosition
         frozen=False,
         flatten=True,
         entry_links=tuple(sorted(row.link_id for row in entries)),
+        exits=tuple(PlannedExit(row.link_id, row.cum_qty) for row in sorted(ours, key=_link) if row.reduce_only),
     )
+
+
+def _link(row: OrderRow) -> str:
+    return row.link_id
 
 
 def _fallback(entry_price: Decimal, side: Side, pct: Decimal, tick: Decimal) -> Decimal | None:
