@@ -118,7 +118,12 @@ class BarLine:
         """The first kept bar that opens after `open_ms`, None when there is none yet. Only valid from `floor_ms` on."""
         if self.head_ms is None or open_ms >= self.head_ms:
             return None
-        return next((bar for bar in self._kept if bar.candle.open_time_ms > open_ms), None)
+        found = None
+        for bar in self._newest_first():  # who asks has nearly always seen all but the newest
+            if bar.candle.open_time_ms <= open_ms:
+                break
+            found = bar
+        return found
 
     def find(self, open_ms: int) -> ClosedBar | None:
         """The kept bar that opens at `open_ms`."""

@@ -95,12 +95,13 @@ class MarketClock:
         """Minute after minute; returns when the feed has no more candles."""
         if self.books.time.inside:
             await self._close(self.feed.opening_at(self.books.time.open_ms))
+        growing = self.feed if isinstance(self.feed, GrowingFeed) else None  # asked once: a protocol looks at every method
         while True:
             await self._may_move()
             open_ms = self.feed.next_open_ms(self.books.time.open_ms + self.feed.step_ms)
             if open_ms is None:
                 break
-            await self._minute(open_ms)
+            await self._minute(open_ms, growing)
             self._count_step()
         self.ended = True
         self.lockstep.tell_all(self.end_notice())
@@ -151,16 +152,16 @@ class MarketClock:
             if self.steps_left <= 0:
                 self.held, self.steps_left = True, None
 
-    async def _minute(self, open_ms: int) -> None:
-        if isinstance(self.feed, GrowingFeed):
-            await self.feed.reached(open_ms)
+    async def _minute(self, open_ms: int, growing: GrowingFeed | None) -> None:
+        if growing is not None:
+            await growing.reached(open_ms)
         candles = self.feed.opening_at(open_ms)
         open_minute(self.books, open_ms, candles, self._funding_due(open_ms))
         self.apply()
         self.opened()
         await self.lockstep.private_barrier()
-        if isinstance(self.feed, GrowingFeed):
-            await self._grow(self.feed, open_ms)
+        if growing is not None:
+            await self._grow(growing, open_ms)
             candles = self.feed.opening_at(open_ms)
         else:
             await self._inside()
