@@ -1,5 +1,7 @@
 """One clause of a rule as a short line of text, the way that a person would say it."""
 
+from typing import Final
+
 from playd.core.timeframes import MINUTE_MS, NAME_OF_MS
 from playd.plays.conditions import (
     All,
@@ -19,9 +21,12 @@ from playd.plays.conditions import (
 )
 from playd.plays.normal_form import number, window_key
 
+_ROOM: Final = 72
+"""Characters of what a window looks at on its own line."""
+
 
 def clause_text(expr: Expr) -> str:
-    """The expression without its children: `rsi_14 < 70`, `all`, `holds_for 3 bars`."""
+    """The expression on one line: `rsi_14 < 70`, `all`, `holds_for 3 bars: close > ema and rsi_14 < 70`."""
     match expr:
         case Compare(op, left, right, tolerance):
             within = f" within {number(tolerance)}" if op.startswith("near") else ""
@@ -32,14 +37,23 @@ def clause_text(expr: Expr) -> str:
             return f"{operand_text(value)} in [{', '.join(words or (str(number(one)) for one in values))}]"
         case UseSetup(name):
             return f"setup {name}"
-        case Not():
-            return "not"
+        case Not(child):
+            return f"not {_within(child)}"
         case Window():
-            return _window_text(expr)
+            return f"{_window_text(expr)}: {_within(expr.child)}"
         case All():
             return "all"
         case AnyOf():
             return "any"
+
+
+def _within(expr: Expr) -> str:
+    """What `not` and windows look at, as far as there is room; the parts of longer ones stand below them."""
+    children = expr.children if isinstance(expr, All | AnyOf) else ()
+    if len(children) < 2:
+        return clause_text(children[0] if children else expr)
+    joined = f" {'and' if isinstance(expr, All) else 'or'} ".join(clause_text(one) for one in children)
+    return joined if len(joined) <= _ROOM else f"{joined[: _ROOM - 2].rstrip()} …"
 
 
 def operand_text(operand: Operand) -> str:
