@@ -1,5 +1,6 @@
 """Which keys an account is opened with, and what becomes of one whose key changes or runs out."""
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,15 +14,17 @@ from playd.orders.account import Account
 from playd.orders.halts import Level, account_scope
 from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S
 from playd.supervisor.accounts import AccountPlan, Accounts
-from playd.venues.port import KeyInfo
+from playd.venues.port import AccountInfo, KeyInfo
 from tests.simulation.fake_venue import FakeVenue
 from tests.simulation.order_world import READY, OrderWorld, build, entry
-from tests.virtual_time import in_virtual_time
+from tests.virtual_time import LoopClock, in_virtual_time
 
 GOOD = KeyInfo("7", read_only=False, can_trade=True, can_withdraw=False, bound_to_addresses=True, days_left=None)
 
 
-def account_of(life: OrderWorld, venue: FakeVenue, alias: str = "main", *, uid: str = "", unbound: bool = False) -> Account:
+def account_of(
+    life: OrderWorld, venue: FakeVenue, alias: str = "main", *, uid: str = "", unbound: bool = False, margin_mode: str = ""
+) -> Account:
     return Account(
         life.world,
         alias,
@@ -34,7 +37,42 @@ def account_of(life: OrderWorld, venue: FakeVenue, alias: str = "main", *, uid: 
         life.halts,
         expected_uid=uid,
         allow_unbound_key=unbound,
+        margin_mode=margin_mode,
     )
+
+
+class OfMode(FakeVenue):
+    """A venue that says what its account is."""
+
+    info = AccountInfo("ISOLATED_MARGIN", 5)
+
+    async def account_info(self) -> AccountInfo:
+        return self.info
+
+
+@pytest.mark.parametrize(
+    ("info", "wanted", "words"),
+    [
+        (AccountInfo("ISOLATED_MARGIN", 5), "", ""),
+        (AccountInfo("ISOLATED_MARGIN", 5), "isolated", ""),
+        (AccountInfo("ISOLATED_MARGIN", 5), "cross", "its margin mode is ISOLATED_MARGIN, accounts.X.margin_mode says cross"),
+        (AccountInfo("PORTFOLIO_MARGIN", 5), "isolated", "PORTFOLIO_MARGIN"),
+        (AccountInfo("REGULAR_MARGIN", 1), "", "classic account"),
+    ],
+)
+def test_an_account_that_is_not_as_configured_is_refused(info: AccountInfo, wanted: str, words: str) -> None:
+    async def body() -> None:
+        venue = OfMode(LoopClock())
+        venue.info = info
+        life = build(venue)
+        with pytest.raises(CredentialError, match=words) if words else contextlib.nullcontext():
+            await account_of(life, venue, margin_mode=wanted).key.accept()
+        row = life.ledger.row("SELECT * FROM accounts")
+        assert row is not None
+        assert row["state"] == ("refused" if words else "accepted")
+        venue.close_stream()
+
+    in_virtual_time(body)
 
 
 @pytest.mark.parametrize(

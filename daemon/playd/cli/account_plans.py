@@ -131,6 +131,7 @@ async def open_account(
             books.halts,
             expected_uid=venue.expected_uid,
             allow_unbound_key=venue.allow_unbound_key,
+            margin_mode=venue.margin_mode,
         )
 
         books.on_account(account)

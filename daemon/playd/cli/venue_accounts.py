@@ -61,6 +61,7 @@ def key_account(world: World, loaded: Loaded, alias: str, account: Account) -> V
         allow_unbound_key=account.allow_unbound_key,
         lock_step=account.environment is Environment.LOCAL,
         recv_window_ms=loaded.settings.clock.recv_window_ms,
+        margin_mode=account.margin_mode,
     )
 
 

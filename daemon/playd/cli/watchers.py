@@ -141,7 +141,11 @@ def build_watchers(
         log_file=log_file,
         public_streams=lambda: {str(name): universe.hub.connected for name, universe in runtime.universes.items()},
     )
-    upkeep = Upkeep(records.ledger, world.disk, world.clock, state_dir / "archive", settings.ledger.keep_days)
+    upkeep = Upkeep(
+        *(records.ledger, world.disk, world.clock, state_dir / "archive"),
+        settings.ledger.keep_days,
+        settings.recon.snapshot_keep_days,
+    )
     return Watchers(world, parts, ways.http, (breach_file, incident_file), upkeep, recorder)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from playd.core.errors import CredentialError, LinkError, VenueError
 from playd.orders.desk import Desk
 from playd.orders.halts import account_scope
-from playd.venues.bybit.key_check import LAST_DAYS, key_expires_soon, key_refusal
+from playd.venues.bybit.key_check import LAST_DAYS, key_expires_soon, key_refusal, mode_refusal
 from playd.venues.port import KeyInfo
 
 LOOK_EVERY_S: Final = 3600.0
@@ -21,8 +21,9 @@ WARN_DAYS: Final = (LAST_DAYS, 7, 14)
 class KeyWatch:
     """Judges what the venue says about the key of one account. `accept` first, `look_again` at times afterwards."""
 
-    def __init__(self, desk: Desk, *, expected_uid: str, allow_unbound_key: bool) -> None:
+    def __init__(self, desk: Desk, *, expected_uid: str, allow_unbound_key: bool, margin_mode: str) -> None:
         self._desk = desk
+        self._margin_mode = margin_mode
         self._expected_uid = expected_uid
         self._allow_unbound_key = allow_unbound_key
         self._info: KeyInfo | None = None
@@ -30,14 +31,14 @@ class KeyWatch:
 
     async def accept(self) -> None:
         """
-        Read the key back and note the account as accepted.
+        Read the key and the account's modes back and note the account as accepted.
 
         Raises:
-            CredentialError: The key is refused; nothing but this question has been asked with it.
+            CredentialError: The key or the account is refused; nothing but these questions has been asked with it.
             VenueError, LinkError: The venue could not be asked.
         """
         info = await self._desk.port.key_info()
-        refusal = self._refusal(info)
+        refusal = self._refusal(info) or await self._mode_refusal()
         self._write(info, refusal or "")
         if refusal is not None:
             raise CredentialError(f"account {self._desk.alias}: {refusal}")
@@ -52,9 +53,9 @@ class KeyWatch:
         desk = self._desk
         try:
             info = await desk.port.key_info()
+            refusal = self._refusal(info) or await self._mode_refusal()
         except (VenueError, LinkError):
             return  # every other request of the account shows the same trouble sooner
-        refusal = self._refusal(info)
         self._write(info, refusal or "")
         before, desk.condition.refused = desk.condition.refused, refusal or ""
         if refusal is not None:
@@ -84,6 +85,10 @@ class KeyWatch:
             return ""
         days = self._info.days_left
         return f"the key of account {self._desk.alias} has {days} days left; nothing is started on its last {LAST_DAYS}"
+
+    async def _mode_refusal(self) -> str | None:
+        """What is wrong with the account's modes; the port reads wallets by what it hears here."""
+        return mode_refusal(await self._desk.port.account_info(), self._margin_mode)
 
     def _refusal(self, info: KeyInfo) -> str | None:
         return key_refusal(

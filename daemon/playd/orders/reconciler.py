@@ -34,7 +34,6 @@ from playd.venues.port import Priority
 _REREAD_S: Final = 2.0
 _HOUR_S: Final = 3600.0
 _RUNS_TO_HALT: Final = 2
-_LARGE_SHARE: Final = Decimal("0.005")
 _EQUITY_ROW_MS: Final = 60_000
 """Least time between two stored balances of one UTC day; a fast local market reports thousands."""
 
@@ -205,12 +204,12 @@ class Reconciler:
             desk.halt_symbol(symbol, Level.HALT, "POSITION_DIFFERS", repair.note)
 
     def _is_large(self, symbol: str) -> bool:
-        """Whether the position's difference is worth more than half a percent of equity (unknown counts as large)."""
+        """Whether the position's difference is worth more than `halt_at_once_pct` of equity (unknown counts as large)."""
         seen, wallet = self._protection.last_seen(symbol), self._desk.condition.wallet
         if seen is None or wallet is None:
             return True
         gap = abs(seen[0].signed_qty - self._desk.fills.net(symbol))
-        return gap * seen[0].mark_price > wallet.equity_usdt * _LARGE_SHARE
+        return gap * seen[0].mark_price > wallet.equity_usdt * self._desk.settings.halt_at_once_pct / 100
 
     def _may_repair(self, symbol: str) -> bool:
         """Count a repair against the hourly limits; above them the scope is halted and a person repairs."""

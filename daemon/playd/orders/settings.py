@@ -49,6 +49,9 @@ class OrderSettings:
     repairs_symbol_hour: int = 3
     repairs_account_hour: int = 10
     resume_clean_runs: int = 2
+    exposure_check_s: float = 30.0
+    rules_every_s: float = 3600.0
+    halt_at_once_pct: Decimal = Decimal("0.5")
 
     @classmethod
     def of(cls, environment: Environment) -> "OrderSettings":
@@ -92,4 +95,7 @@ class OrderSettings:
             repairs_symbol_hour=recon.repairs_symbol_hour,
             repairs_account_hour=recon.repairs_account_hour,
             resume_clean_runs=settings.halt.resume_clean_runs,
+            exposure_check_s=recon.exposure_check_s,
+            rules_every_s=recon.instruments_interval_s,
+            halt_at_once_pct=recon.halt_at_once_pct,
         )

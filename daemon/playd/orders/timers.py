@@ -20,11 +20,9 @@ from playd.venues.port import Priority
 
 _TICK_S: Final = 0.5
 _BLIND_RETRY_S: Final = 2.0
-_EXPOSURE_S: Final = 30.0
 _EXPOSED_WALLET_S: Final = 5.0
 """Time between two readings of the balance while a loss may be growing and breakers are set."""
 
-_RULES_S: Final = 3600.0
 _RULES_RETRY_S: Final = 60.0
 _BOOKS_S: Final = 60.0
 """Time between two looks whether a day is over that has not been compared with the venue's log."""
@@ -70,9 +68,9 @@ class Timers:
         due = _Due(
             reconcile_s=now_s + settings.recon_orders_s,
             wallet_s=now_s + settings.wallet_every_s,
-            exposure_s=now_s + _EXPOSURE_S,
+            exposure_s=now_s + settings.exposure_check_s,
             key_s=now_s + LOOK_EVERY_S,
-            rules_s=now_s + _RULES_S,
+            rules_s=now_s + settings.rules_every_s,
             books_s=now_s + _BOOKS_S,
         )
         async with anyio.create_task_group() as task_group:
@@ -116,10 +114,10 @@ class Timers:
             due.wallet_s = now_s + settings.wallet_every_s
             await self._read_wallet()
         elif now_s >= due.exposure_s:
-            due.exposure_s = now_s + _EXPOSURE_S
+            due.exposure_s = now_s + settings.exposure_check_s
             await self._check_exposure()
         elif now_s >= due.rules_s:
-            due.rules_s = now_s + (_RULES_S if await self._read_rules() else _RULES_RETRY_S)
+            due.rules_s = now_s + (settings.rules_every_s if await self._read_rules() else _RULES_RETRY_S)
         elif now_s >= due.books_s:
             due.books_s = now_s + _BOOKS_S
             if (day := self._books.day_due()) is not None:

@@ -3,7 +3,7 @@ The ledger over months: rows that nobody refers to any more leave it, so that it
 stay bounded.
 
 Verdicts and order events older than `keep_days` move to dated files in `archive/` of the state directory, one JSON object a
-line; orders, intents, executions and halts stay for ever. Reconciliations are kept for `RUNS_DAYS`; of balances older than
+line; orders, intents, executions and halts stay for ever. Reconciliations are kept for `runs_days`; of balances older than
 `BALANCES_DAYS` the first of each hour. A row is in the archive, synced, before it leaves the ledger; a crash between the two
 writes it there twice.
 """
@@ -21,7 +21,6 @@ from playd.core.timeframes import DAY_MS
 from playd.orders.ledger import Ledger
 from playd.world.ports import Clock, Disk
 
-RUNS_DAYS: Final = 90
 BALANCES_DAYS: Final = 40
 """The limits of risk look back a month."""
 
@@ -40,12 +39,13 @@ _HOUR_MS: Final = 3_600_000
 class Upkeep:
     """Moves and thins old rows of one ledger, a few at a time."""
 
-    def __init__(self, ledger: Ledger, disk: Disk, clock: Clock, archive_dir: PurePath, keep_days: int) -> None:
+    def __init__(self, ledger: Ledger, disk: Disk, clock: Clock, archive_dir: PurePath, keep_days: int, runs_days: int) -> None:
         self._ledger = ledger
         self._disk = disk
         self._clock = clock
         self._directory = archive_dir
         self._keep_ms = keep_days * DAY_MS
+        self._runs_ms = runs_days * DAY_MS
         self._link = ""
         """How far the present pass over order events is."""
 
@@ -81,7 +81,7 @@ class Upkeep:
 
     def _runs(self) -> bool:
         """The oldest reconciliations, with what they found."""
-        until_ms = self._clock.wall_ms() - RUNS_DAYS * DAY_MS
+        until_ms = self._clock.wall_ms() - self._runs_ms
         rows = self._ledger.rows("SELECT id, started_ms FROM recon_runs ORDER BY id LIMIT ?", (BATCH,))
         old = [row["id"] for row in rows if row["started_ms"] < until_ms]
         if not old:

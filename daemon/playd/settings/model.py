@@ -62,6 +62,9 @@ class Account(Section):
     public_url: str = key("", "Public stream instead of the environment's own.", file_only=True)
     private_url: str = key("", "Private stream instead of the environment's own.", file_only=True)
     allow_unbound_key: bool = key(False, "Accept a live key that is not bound to addresses.", file_only=True)
+    margin_mode: Literal["", "cross", "isolated"] = key(
+        "", "Margin mode that the account must be in at the venue, cross or isolated; empty takes either.", file_only=True
+    )
     leverage: Exact = key(Decimal(3), "Leverage set at the venue for each symbol.", unit="×", lo=1, hi=10, file_only=True)
     capital_usd: Exact = key(Decimal(10_000), "First wallet of a local account.", unit="USD", lo=1, file_only=True)
     priced_entries: bool = key(
@@ -248,6 +251,18 @@ class Recon(Section):
 
     orders_interval_s: Seconds = _more(120.0, "Time between comparisons of open orders.", unit="s", lo=30, hi=120)
     positions_interval_s: Seconds = _more(300.0, "Time between comparisons of positions.", unit="s", lo=30, hi=300)
+    exposure_check_s: Seconds = _more(
+        30.0, "Time between comparisons of the present holdings with what was filled.", unit="s", lo=5, hi=60
+    )
+    instruments_interval_s: Seconds = _more(3600.0, "Time between readings of tick, step and limits.", unit="s", lo=60, hi=3600)
+    halt_at_once_pct: Exact = _more(
+        Decimal("0.5"),
+        "A difference above this halts its symbol at once, a smaller one at its second sight.",
+        unit="% of equity",
+        lo=0,
+        hi=10,
+    )
+    snapshot_keep_days: Whole = key(90, "How long comparisons are kept.", unit="days", lo=1, hi=3650)
     blind_pause_s: Seconds = _more(15.0, "Failing reads for this long pause entries.", unit="s", lo=5, hi=60)
     blind_halt_s: Seconds = _more(60.0, "Failing reads for this long halt the account.", unit="s", lo=15, hi=600)
     repairs_symbol_hour: Whole = _more(3, "Repairs per symbol and hour before a person must look.", lo=1, hi=100)

@@ -8,11 +8,12 @@ import pytest
 from playd.core.timeframes import DAY_MS
 from playd.orders import upkeep
 from playd.orders.ledger import CHECKPOINT_EVERY_S, Ledger
-from playd.orders.upkeep import BALANCES_DAYS, RUNS_DAYS, Upkeep
+from playd.orders.upkeep import BALANCES_DAYS, Upkeep
 from playd.world.virtual import VirtualWorld, virtual_world
 
 ARCHIVE = PurePath("/state/archive")
 KEEP_DAYS = 400
+RUNS_DAYS = 90
 NOW_DAY = 20_000
 MINUTE_MS = 60_000
 
@@ -37,7 +38,7 @@ def ledger(world: VirtualWorld) -> Ledger:
 
 
 def keeper(world: VirtualWorld, ledger: Ledger) -> Upkeep:
-    return Upkeep(ledger, world.disk, world.clock, ARCHIVE, KEEP_DAYS)
+    return Upkeep(ledger, world.disk, world.clock, ARCHIVE, KEEP_DAYS, RUNS_DAYS)
 
 
 def through(keeper: Upkeep) -> int:

@@ -163,6 +163,7 @@ class VenueAccount:
     `money` is `none`, `pretend` or `real`. `rsa` says that `secret` is a private key in PEM form. `lock_step` asks a local
     exchange to wait for us after every minute; no other environment knows it. `expected_uid` and `allow_unbound_key` say which
     key is acceptable (`key_check.key_refusal`). The venue takes a request for `recv_window_ms` from its time stamp on.
+    `margin_mode` is what the account must be in, `cross` or `isolated`; empty for either.
     """
 
     alias: str
@@ -176,6 +177,7 @@ class VenueAccount:
     money: str
     lock_step: bool
     recv_window_ms: int
+    margin_mode: str
 
 
 def venue_account(
@@ -190,6 +192,7 @@ def venue_account(
     allow_unbound_key: bool = False,
     lock_step: bool = False,
     recv_window_ms: int = RECV_WINDOW_MS,
+    margin_mode: str = "",
 ) -> VenueAccount:
     """The account, coherent or refused. Raises `SettingsError`."""
     check_coherence(environment, hosts)
@@ -209,4 +212,5 @@ def venue_account(
         money=_MONEY[environment],
         lock_step=lock_step,
         recv_window_ms=recv_window_ms,
+        margin_mode=margin_mode,
     )
