@@ -240,5 +240,8 @@ def test_a_venue_without_insurance_passes_a_liquidation_on_to_the_best_of_the_ot
         ("45000.0", "0.400", "CreateByAdl_PassThrough"),
     ]
     assert (resting.status, resting.cancel_type) == ("Cancelled", "CancelAllBeforeAdl")
+    told = [row["positionStatus"] for frame in market.frames if frame.uid == 1002 for row in frame.data if "entryPrice" in row]
+    assert told.count("Adl") == 1
+    assert told[-1] == "Normal"
     assert [each.positions[SYMBOL].steps for each in (market.account, rich, late)] == [0, 0, -200]
     assert (rich.orders, [row["type"] for row in market.log][-2:]) == ({}, ["ADL", "ADL"])

@@ -175,6 +175,11 @@ class Books:
     def _tell_position(self, account: Account, position: Position) -> None:
         self._tell(account, "position", lambda: [self.position_row(account, position, entry_name=ENTRY_PRICE)])
 
+    def tell_taken(self, account: Account, position: Position, status: str) -> None:
+        """Tell a position that the venue is about to close: `Liq` because its margin is gone, `Adl` for somebody else's."""
+        row = {**self.position_row(account, position, entry_name=ENTRY_PRICE), "positionStatus": status}
+        self._tell(account, "position", lambda: [row])
+
     def position_row(self, account: Account, position: Position, *, entry_name: str = "avgPrice") -> Row:
         """A position as users see it."""
         adl_rank = indicator(self.accounts.values(), self.listings[position.symbol], position)

@@ -40,6 +40,7 @@ def step_down(books: Books, account: Account, position: Position, price: float) 
         return False
     rest = int(listing.tiers[place - 1].limit_usdt / float(position.entry) / float(listing.counted.step))
     steps, direction = max(abs(position.steps) - rest, 1), position.direction  # 1: a value that rounding put at the limit
+    books.tell_taken(account, position, "Liq")
     _cancel(books, account, of_position(account, position), CancelType.LIQUIDATION)
     order = _venue_order(books, account, position, steps, "CreateByLiq")
     fill(books, account, order, steps, listing.whole_ticks(price, up=direction < 0), maker=False)
@@ -51,6 +52,7 @@ def take_over(books: Books, account: Account, position: Position, ticks: int) ->
     End a position at `ticks`, the bankruptcy price. Orders go first, in cross margin all of the account's; stops go in the
     closing event. A venue without insurance deleverages the other side for it, at the same price.
     """
+    books.tell_taken(account, position, "Liq")
     orders = [*account.orders.values()] if account.is_cross else of_position(account, position)
     _cancel(books, account, orders, CancelType.LIQUIDATION)
     steps, direction = abs(position.steps), position.direction
@@ -62,6 +64,7 @@ def take_over(books: Books, account: Account, position: Position, ticks: int) ->
 
 def deleverage(books: Books, account: Account, position: Position, steps: int, ticks: int) -> None:
     """Close `steps` of a position at `ticks` because somebody on the other side is bankrupt; what rests is cancelled."""
+    books.tell_taken(account, position, "Adl")
     _cancel(books, account, of_position(account, position), CancelType.DELEVERAGING)
     order = _venue_order(books, account, position, steps, "CreateByAdl_PassThrough")
     fill(books, account, order, steps, ticks, maker=False, exec_type="AdlTrade")
