@@ -49,7 +49,7 @@ EVENTS: Final[dict[str, str]] = {
     "instance.refused": "an instance cannot be started",
     "instance.restart": "an instance crashed and is started again",
     "instance.rewarmed": "columns of an instance were computed anew",
-    "instance.rules": "the venue changed tick or step of an instance's symbol, its next life counts in them",
+    "instance.rules": "the venue changed tick, step or funding times of an instance's symbol, its next life goes by them",
     "instance.state_damaged": "the newest state of an instance was damaged",
     "instance.state_older": "an older program wrote the state of an instance, which is made anew from the ledger",
     "instance.transition": "an instance changed its state",

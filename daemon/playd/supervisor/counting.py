@@ -27,7 +27,7 @@ _COUNTS: Final = {
 
 
 class RulesMoved(PlaydError):
-    """The venue counts a symbol in another tick or step: the next life takes it over."""
+    """The venue changed tick, step or funding times of a symbol: the next life takes them over."""
 
 
 def units_of(instrument: Instrument) -> Json:

@@ -222,9 +222,9 @@ class EngineInstance:
         return self._port
 
     def rules_are(self, rules: Instrument) -> None:
-        """What the venue says of the symbol. Another tick or step than this life knows ends it: `run` raises `RulesMoved`."""
+        """What the venue says of the symbol. Other units or funding times than this life knows end it with `RulesMoved`."""
         asked = self.identity.asked
-        if (rules.tick, rules.step) != (asked.tick, asked.step):
+        if (rules.tick, rules.step, rules.funding_interval_min) != (asked.tick, asked.step, asked.funding_interval_min):
             self._moved.set()
 
     def take_now(self, events: Sequence[InstanceEvent]) -> None:
@@ -286,7 +286,7 @@ class EngineInstance:
 
     async def _until_rules_move(self) -> None:
         await self._moved.wait()
-        raise RulesMoved(f"the venue counts {self.identity.symbol} in another tick or step")
+        raise RulesMoved(f"the venue changed tick, step or funding times of {self.identity.symbol}")
 
     async def _take_events(self) -> None:
         async for event in self._port.fills:

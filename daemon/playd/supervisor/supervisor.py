@@ -334,7 +334,7 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001
             # The supervised edge of an instance: whatever it was, no other instance may notice.
             if (moved := first_of(error, RulesMoved)) is not None:
-                self._report("instance.rules", slot, {"msg": f"{moved}: its next life does too"})
+                self._report("instance.rules", slot, {"msg": f"{moved}: its next life goes by them"})
                 return True
             return await self._after_crash(slot, admit, error)
         finally:

@@ -111,10 +111,13 @@ def test_an_act_follows_the_request_that_it_names_on_the_account_that_made_it(st
 
 
 def test_rules_change_for_orders_to_come(stage: Stage) -> None:
-    stage.arm("change_rules", with_={"min_qty": 0.05, "min_notional_usdt": 1000, "max_leverage": 20})
+    stage.arm(
+        "change_rules", with_={"min_qty": 0.05, "min_notional_usdt": 1000, "max_leverage": 20, "funding_interval_min": 60}
+    )
     stage.board.moment()
     rules = stage.market.books.listings[SYMBOL].instrument
     assert (rules.min_qty, rules.min_notional_usdt, rules.max_leverage) == (Decimal("0.05"), Decimal(1000), Decimal(20))
+    assert rules.funding_interval_min == 60
     with pytest.raises(Refusal):
         stage.market.order("Buy", "0.04")
     assert stage.market.order("Buy", "0.05").filled_steps == 50

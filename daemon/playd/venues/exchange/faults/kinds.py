@@ -166,6 +166,7 @@ MARKET_KINDS: Final = (
             Key("max_qty", "number", "largest order", default=0.0, low=0.0, high=1e12, unit="base coin"),
             Key("min_notional_usdt", "number", "least value of an order", default=0.0, low=0.0, high=1e9, unit="USDT"),
             Key("max_leverage", "number", "largest leverage", default=0.0, low=0.0, high=1000.0, unit="×"),
+            Key("funding_interval_min", "number", "time between two stamps", default=0.0, low=0.0, high=1440.0, unit="min"),
         ),
     ),
     Kind(
