@@ -54,7 +54,7 @@ def test_a_bar_shows_each_condition_with_truth_and_values(files: list[str]) -> N
         "    any                      false",
         "      two > 200              false    two 102.5",
         "      close cross_above two  false    close 102 (before 103), two 102.5 (before 102)",
-        "    not                      true",
+        "    not close > 106          true",
         "      close > 106            false    close 102",
     ]
 

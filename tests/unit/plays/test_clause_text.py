@@ -1,11 +1,12 @@
-"""A clause that looks at others says at which, because where it is named as what stopped an action they do not stand below it."""
+"""Where a clause is named as what stopped an action, those that it looks at do not stand below it: it says which they are."""
 
 from playd.plays.rule_tree import action_rules
 from tests.unit.plays.plays_of import load
 
 
 def texts_of(condition: str) -> list[str]:
-    (rule,) = action_rules(load(f"{{all: [[close, '>', open], {condition}]}}"))
+    play = load(f"{{all: [[close, '>', open], {condition}]}}")
+    rule = next(one for one in action_rules(play) if one.action == "entry_long")
     return [child.text for child in rule.root.children][1:]
 
 
