@@ -117,6 +117,7 @@ async def open_account(
         timing=universe.plan.socket_timing,
         limiter=universe.limiter,
         venue_clock=universe.clock,
+        write_deadline_s=settings.request_timeout_s,
     )
     async with opened as port:
         account = Account(

@@ -329,7 +329,7 @@ async def open_runtime(
                 lambda record: runtime.watch(record),
                 lambda record: runtime.chain(record),
             ),
-            SupervisorRules(budget, numbers.max_instances, numbers.cooldown_s),
+            SupervisorRules(budget, numbers.max_instances, numbers.cooldown_s, plan.settings.daemon.loop_tick_ms / 1000),
             lambda slot, on_engine: live(slot, parts, on_engine),
             reports.transition,
             reports.instance,

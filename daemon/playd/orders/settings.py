@@ -52,6 +52,7 @@ class OrderSettings:
     exposure_check_s: float = 30.0
     rules_every_s: float = 3600.0
     halt_at_once_pct: Decimal = Decimal("0.5")
+    request_timeout_s: float = 5.0
 
     @classmethod
     def of(cls, environment: Environment) -> "OrderSettings":
@@ -98,4 +99,5 @@ class OrderSettings:
             exposure_check_s=recon.exposure_check_s,
             rules_every_s=recon.instruments_interval_s,
             halt_at_once_pct=recon.halt_at_once_pct,
+            request_timeout_s=orders.request_timeout_ms / 1000,
         )

@@ -43,6 +43,7 @@ class Daemon(Section):
     state_dir: OptionalPath = key(None, "Ledger, journal, instance states. Default: the service's directory, else `state`.")
     run_dir: OptionalPath = key(None, "Control socket. Default: the service's directory, else `run` below the state.")
     stop_budget_s: Seconds = key(25.0, "How long a stop may take before it counts as failed.", unit="s", lo=5, hi=120)
+    loop_tick_ms: Whole = key(1000, "Time between two looks at kill files, halts and ages of data.", unit="ms", lo=100, hi=5000)
     ballast: bool = key(True, "Hold 64 MiB back for the moment when the disk is full.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = key(
         "INFO", "Least level that is logged; `log.levels` has others for single events."
@@ -176,6 +177,9 @@ class Supervisor(Section):
 class Orders(Section):
     """The order path, protection included."""
 
+    request_timeout_ms: Whole = key(
+        5000, "A request without an answer for so long is in doubt, and looked up.", unit="ms", lo=1000, hi=10_000
+    )
     never_arrived_after_s: Seconds = key(
         60.0, "Least age of a doubtful order that may be found absent.", unit="s", lo=30, hi=600, live=True, looser="down"
     )

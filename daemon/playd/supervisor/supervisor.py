@@ -34,9 +34,6 @@ from playd.supervisor.states import Facts, Life, Reason, State
 from playd.supervisor.surroundings import Report
 from playd.world.ports import Clock, Random
 
-TICK_S: Final = 1.0
-"""How often feeds, halts and accounts are looked at when no event says so earlier."""
-
 LOOK_S: Final = 1.0
 """How often is looked whether an account is open again, or whether an instance that leaves has anything left."""
 
@@ -46,11 +43,12 @@ CANCEL_AFTER_CRASH_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SupervisorRules:
-    """Numbers of `[supervisor]`."""
+    """Numbers of `[supervisor]`; `tick_s`: how often feeds, halts and accounts are looked at when no event says so earlier."""
 
     restarts: RestartBudget
     max_instances: int
     cooldown_s: float
+    tick_s: float = 1.0
 
 
 Live = Callable[[Slot, Callable[[EngineInstance], None]], Awaitable[None]]
@@ -105,13 +103,13 @@ class Supervisor:
         """When the loop that decides last looked around; the watchdog's beat depends on it."""
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Own the instances' tasks and look at their surroundings each second."""
+        """Own the instances' tasks and look at their surroundings each tick."""
         async with anyio.create_task_group() as group:
             self._group = group
             task_status.started()
             while True:
                 self.look_around()
-                await anyio.sleep(TICK_S)
+                await anyio.sleep(self._rules.tick_s)
 
     def add(self, record: InstanceRecord) -> Slot:
         """Take an instance in. It does not run yet."""

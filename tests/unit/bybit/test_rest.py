@@ -28,10 +28,14 @@ ORDER = OrderRequest(link_id="pde-1", symbol="BTCUSDT", side=Side.BUY, qty=Decim
 
 
 @asynccontextmanager
-async def opened(fake: FakeBybit, budget: FreeBudget | None = None) -> AsyncIterator[BybitVenue]:
+async def opened(
+    fake: FakeBybit, budget: FreeBudget | None = None, write_deadline_s: float | None = None
+) -> AsyncIterator[BybitVenue]:
     world = virtual_world()
-    async with fake.running(world) as hosts, open_bybit_venue(world, account(hosts), budget or FreeBudget()) as venue:
-        yield venue
+    async with fake.running(world) as hosts:
+        opening = open_bybit_venue(world, account(hosts), budget or FreeBudget(), write_deadline_s=write_deadline_s)
+        async with opening as venue:
+            yield venue
 
 
 def signature_of(seen: Seen) -> str:
@@ -157,7 +161,6 @@ async def test_nobody_is_sent_elsewhere_with_key_and_signature() -> None:
 
 
 async def test_an_answer_that_does_not_come_in_time_is_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest_module, "WRITE_DEADLINE_S", 0.05)
     monkeypatch.setattr(rest_module, "READ_DEADLINE_S", 0.05)
     forever = anyio.Event()
 
@@ -166,7 +169,7 @@ async def test_an_answer_that_does_not_come_in_time_is_doubt(monkeypatch: pytest
         return ok()
 
     fake = FakeBybit(never)
-    async with opened(fake) as venue:
+    async with opened(fake, write_deadline_s=0.05) as venue:
         reply = await venue.place(ORDER)
         assert (reply.reply_class, reply.code) == (ReplyClass.DOUBT, None)
         assert len(fake.seen) == 1

@@ -68,7 +68,9 @@ class RestClient:
         budget: Budget,
         venue_clock: VenueClock,
         account: VenueAccount | None = None,
+        write_deadline_s: float | None = None,
     ) -> None:
+        self._write_deadline_s = write_deadline_s
         self._session = session
         self._base_url = base_url
         self._budget = budget
@@ -91,7 +93,7 @@ class RestClient:
         """
         if not has_token:
             await self._budget.take(call.path, priority)
-        return await self._send_restamped(call, WRITE_DEADLINE_S, priority)
+        return await self._send_restamped(call, self._write_deadline_s or WRITE_DEADLINE_S, priority)
 
     async def read(self, call: Call, *, priority: Priority) -> Answer:
         """Send a query and insist on success. Raises `Refused`, `Throttled`, `Doubtful` or `LinkError`."""

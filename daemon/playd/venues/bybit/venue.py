@@ -256,16 +256,18 @@ async def open_bybit_venue(
     timing: SocketTiming | None = None,
     limiter: ConnectLimiter | None = None,
     venue_clock: VenueClock | None = None,
+    write_deadline_s: float | None = None,
 ) -> AsyncIterator[BybitVenue]:
     """
     The venue of one account while the block lasts. Sends nothing by itself.
 
     `limiter` counts connects per host over the life of the daemon: pass the same one for all sockets to one host and for
-    every restart. `venue_clock` is that of the host when somebody samples it for all accounts; its own otherwise.
+    every restart. `venue_clock` is that of the host when somebody samples it for all accounts; its own otherwise. After
+    `write_deadline_s`, five seconds unless it is given, a request that changes something counts as not answered.
     """
     venue_clock = venue_clock or VenueClock(world.clock)
     async with world.net.http_session(timeout_s=2 * READ_DEADLINE_S) as session:
-        rest = RestClient(session, account.hosts.rest, budget, venue_clock, account)
+        rest = RestClient(session, account.hosts.rest, budget, venue_clock, account, write_deadline_s)
         simulated = account.environment is Environment.LOCAL
         market = BybitMarketData(rest, world.clock, venue_clock, simulated=simulated, step_ms=step_ms)
         with BybitPrivateStream(world, account, venue_clock, timing=timing, limiter=limiter) as stream:
