@@ -7,11 +7,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from queue import Empty, Queue
 from time import monotonic
 from typing import Any, Final
+from unittest.mock import patch
+
+from playd.cli.playctl import main as playctl
 
 ROOT: Final = Path(__file__).parents[2]
 WITHIN_S: Final = 120.0
@@ -45,8 +49,27 @@ def run(name: str, *arguments: str, state: Path, cwd: Path = ROOT) -> "subproces
 
 
 def ctl(state: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """`playctl` against the daemon of a state directory."""
-    return run("playctl", *arguments, state=state)
+    """
+    `playctl` against the daemon of a state directory, from its entry point on but in this process.
+
+    A test asks dozens of times, and what a process of its own takes half a second for is its start. `run` starts one.
+    """
+    said, told = StringIO(), StringIO()
+    with (
+        Path(os.devnull).open() as nobody,
+        patch.dict(os.environ, environment(state), clear=True),
+        patch.object(sys, "argv", ["playctl", *arguments]),
+        patch.object(sys, "stdin", nobody),
+        redirect_stdout(said),
+        redirect_stderr(told),
+    ):
+        try:
+            playctl()
+            code: str | int | None = 0
+        except SystemExit as ended:
+            code = ended.code
+    assert code is None or isinstance(code, int), code
+    return subprocess.CompletedProcess(arguments, code or 0, said.getvalue(), told.getvalue())
 
 
 def ctl_json(state: Path, *arguments: str) -> Any:

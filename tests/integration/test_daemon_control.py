@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from playd.ops.meters import METRICS
-from tests.integration.daemon_kit import DaemonProcess, ctl, ctl_json, daemon, environment, program
+from tests.integration.daemon_kit import DaemonProcess, ctl, ctl_json, daemon, environment, program, run
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +56,7 @@ def test_a_client_that_leaves_in_mid_request_harms_nobody(running: DaemonProcess
     for _ in range(100):
         with connection(running) as client:
             client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"status.get","par')
-    assert ctl(running.state, "status").returncode == 0
+    assert run("playctl", "status", state=running.state).returncode == 0
 
 
 def test_a_client_that_never_reads_harms_nobody(running: DaemonProcess) -> None:
