@@ -161,7 +161,9 @@ def test_panic_closes_the_position_and_a_stop_ends_clean(tmp_path: Path) -> None
         assert (rows["bollinger"]["state"], rows["ema-cross"]["state"]) == ("panicked", "running")
         assert not [row for row in ctl_json(tmp_path, "positions") if row["owner"] == "bollinger"]
         assert ctl(tmp_path, "resume", "bollinger").returncode == 8
-        assert ctl(tmp_path, "resume", "bollinger", "--confirm", "RESUME instance:bollinger").returncode == 0
+        phrase = ("--confirm", "RESUME instance:bollinger")
+        assert "with a reason" in ctl(tmp_path, "resume", "bollinger", *phrase).stderr
+        assert ctl(tmp_path, "resume", "bollinger", *phrase, "--reason", "seen").returncode == 0
         assert process.stop(signal.SIGINT) == 0
     for command in ("status", "positions", "fills"):
         stale = ctl(tmp_path, command)

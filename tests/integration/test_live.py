@@ -205,7 +205,7 @@ async def arm(someone: Person, directory: Path) -> None:
     assert lacking == {"alerts", "panic_rehearsal", *WAIVABLE}, json.dumps(refusal.details, indent=1)
     await prove_alerts(someone, directory)
     await someone.do("panic.run", scope="account:main", confirm="PANIC account:main")
-    await someone.do("halt.lift", scope="account:main", confirm="RESUME account:main")
+    await someone.do("halt.lift", scope="account:main", confirm="RESUME account:main", reason="seen")
     assert (await someone.refused("waiver.create", check="key", until_ms=1, reason="r")).reason == "not_waivable"
     until_ms = real_world().clock.wall_ms() + 86_400_000
     for check in WAIVABLE:

@@ -133,7 +133,7 @@ def test_a_shadow_is_shown_as_one_and_obeys(tmp_path: Path) -> None:
         fills = ctl_json(tmp_path, "fills", "--owner", "ghost")
         assert {(row["source"], row["price"]["source"]) for row in fills} == {("shadow", "computed")}
         assert "(shadow)" in ctl(tmp_path, "fills", "--owner", "ghost").stdout
-        assert ctl(tmp_path, "resume", "ghost", "--confirm", "RESUME instance:ghost").returncode == 0
+        assert ctl(tmp_path, "resume", "ghost", "--confirm", "RESUME instance:ghost", "--reason", "seen").returncode == 0
         assert ctl_json(tmp_path, "start", "ghost")[0]["state"] == "running"
         assert ctl(tmp_path, "pause", "ghost").returncode == 0
         process.wait_for("bar.verdict", instance="ghost", verdict="HALTED")

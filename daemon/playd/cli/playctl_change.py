@@ -202,7 +202,7 @@ async def _raise(session: Session, scope: str, level: str, confirm: str) -> int:
 
 
 async def resume(session: Session, scope: ScopeArgument, confirm: ConfirmOption = "") -> int:
-    """Lift the halt of exactly one scope, and say what else still holds."""
+    """Lift the halt of exactly one scope, and say what else still holds. From level 2 up that takes --reason and a phrase."""
     params = {"scope": scope, "reason": session.options.reason, "confirm": confirm}
     data = (await session.change("halt.lift", params))["data"]
     session.show(data, "\n".join([f"{data['scope']}: level {data['lifted_level']} lifted", *_still(data)]))

@@ -156,13 +156,16 @@ async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> JsonObjec
 
 
 async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
-    """Lift one scope. From level 2 up that needs the phrase and books that agree twice; after a panic also a flat scope."""
+    """Lift one scope. From level 2 up: with a reason, the phrase, and books that agree twice; after a panic a flat scope."""
     scope = parse_scope(params.scope, daemon.supervisor.slots, [account.alias for account in rows.all_accounts(daemon)])
     held = daemon.halts.in_force(scope.stored)
     if not held:
         raise RpcError(Code.NOT_RUNNING, f"no halt is in force on {scope.text}", reason="not_halted")
     level = held[0].level
     phrase = f"RESUME {scope.text}"
+    if level >= Level.HALT and not params.reason.strip():
+        text = f"level {int(level)} on {scope.text} is lifted with a reason, which stays on record"
+        raise RpcError(Code.REFUSED, text, reason="no_reason", hint=f'playctl resume {scope.text} --reason "what was found"')
     if level >= Level.HALT and params.confirm != phrase:
         raise _phrase_needed(daemon, phrase, scope, f"level {int(level)} is lifted: new risk may be taken")
     if level is Level.PANIC:

@@ -80,8 +80,8 @@ class SecondLook:
             yield f"its bar {row['bar_close_ms']} has no verdict (INV-22)"
 
     def _armed(self, row: sqlite3.Row) -> bool:
-        sql = "SELECT 1 FROM armings WHERE instance = ? AND created_ms <= ? AND expires_ms > ? AND confirmed_ms IS NOT NULL"
-        return self._desk.ledger.row(sql, (row["instance"], row["created_ms"], row["created_ms"])) is not None
+        sql = "SELECT 1 FROM armings WHERE instance = ? AND expires_ms > ? AND confirmed_ms IS NOT NULL"
+        return self._desk.ledger.row(sql, (row["instance"], row["created_ms"])) is not None
 
     def _has_verdict(self, row: sqlite3.Row) -> bool:
         sql = (
