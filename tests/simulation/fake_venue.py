@@ -162,21 +162,27 @@ class FakeVenue:
         self._tell_position(symbol)
 
     def fill_resting(self) -> None:
-        """The next open: resting orders fill."""
+        """The next open: resting orders fill, but for one that the open has cut or ended on the way."""
         for order in [*self.orders.values()]:
-            if order.status == "New":
+            if order.status == "New" and self.orders[order.venue_order_id] is order:
                 self._fill(order)
 
     def fill_part(self, qty: Decimal) -> None:
-        """A part of the resting entry is executed; what is left of it goes on working."""
-        order = next(order for order in self.orders.values() if order.status in WORKING[:2] and not order.reduce_only)
-        self._execute(order.symbol, order.side, qty, self.price, order.link_id, order.venue_order_id, "", ZERO)
+        """A part of the resting order is executed; what is left of it goes on working."""
+        order = next(
+            order for order in self.orders.values() if order.status in WORKING[:2] and order.qty - order.cum_qty >= qty
+        )
+        done, reduces = order.cum_qty + qty, order.reduce_only
+        after = replace(order, status="Filled" if done == order.qty else "PartiallyFilled", cum_qty=done, avg_price=self.price)
+        closed = qty if reduces else ZERO
+        self._execute(order.symbol, order.side, qty, self.price, order.link_id, order.venue_order_id, "", closed)
+        self.orders[order.venue_order_id] = after
         self._move(order.symbol, qty if order.side is Side.BUY else -qty, self.price)
-        self.book[order.symbol].stop = order.stop
-        done = order.cum_qty + qty
-        status = "Filled" if done == order.qty else "PartiallyFilled"
-        self._report(replace(order, status=status, cum_qty=done, avg_price=self.price))
-        self._attach_stop(order.symbol, parent=order.link_id)
+        if not reduces:
+            self.book[order.symbol].stop = order.stop
+        self._report(after)
+        if not reduces:
+            self._attach_stop(order.symbol, parent=order.link_id)
         self._tell_position(order.symbol)
 
     def signed(self, symbol: str = SYMBOL) -> Decimal:
@@ -450,11 +456,11 @@ class FakeVenue:
         """Limits that only reduce are never more than the position; without one they end."""
         held = abs(self.signed(symbol))
         for order in [*self.orders.values()]:
-            if order.symbol == symbol and order.reduce_only and order.order_type == "Limit" and order.status == "New":
+            if order.symbol == symbol and order.reduce_only and order.order_type == "Limit" and order.status in WORKING:
                 if held == 0:
                     self._report(replace(order, status="Cancelled", cancel_type="CancelByReduceOnly"))
-                elif order.qty > held:
-                    self._report(replace(order, qty=held))
+                elif order.qty - order.cum_qty > held:
+                    self._report(replace(order, qty=order.cum_qty + held))
 
     def _gone(self, order_id: str) -> None:
         order = self.orders.get(order_id)

@@ -177,6 +177,20 @@ class OrderModel(RuleBasedStateMachine):
 
         self.step("move_stop", owner, body)
 
+    @precondition(is_open)
+    @rule(owner=OWNERS, away=st.integers(1, 3), seconds=SECONDS)
+    def target_rests(self, owner: str, away: int, seconds: float) -> None:
+        async def body() -> None:
+            held = self.ports[owner].position().position.signed_qty
+            price = 50_000 + away * (100 if held > 0 else -100)
+            wanted = leave(0, side=Side.SELL if held > 0 else Side.BUY, qty=str(abs(held) or "0.010"), uid=owner)
+            wanted = replace(wanted, symbol=PLACES[owner], cause=f"target:{price}:{held}", action=Action.TARGET)
+            wanted = replace(wanted, order_type="Limit", price=Decimal(price), target=Decimal(price), time_in_force="GTC")
+            await self.ports[owner].submit(wanted)
+            await anyio.sleep(seconds)
+
+        self.step("target_rests", owner, body)
+
     @rule(owner=OWNERS)
     def cancel(self, owner: str) -> None:
         async def body() -> None:
@@ -454,7 +468,24 @@ class OrderModel(RuleBasedStateMachine):
             sides = {share.position.side for share in shares}
             assert len(sides) <= 1, f"a share of {symbol} stands against the venue's position"
             assert not ours or not venue.signed(symbol) or venue.stop_of(symbol), f"{symbol} is naked"
+        for owner, symbol in PLACES.items():
+            self.target_is_there(owner, symbol)
         assert desk.ledger.rows("SELECT 1 FROM incidents WHERE kind IN ('CONTRADICTION', 'INTENT_CHANGED', 'OVERFILL')") == []
+
+    def target_is_there(self, owner: str, symbol: str) -> None:
+        """What rests for a share's target is all of the share, or nothing where nobody wants any; never more."""
+        desk = self.life.account.desk
+        held = desk.fills.position(owner, symbol).signed_qty
+        rests = [order for order in self.life.venue.orders.values() if order.symbol == symbol and order.reduce_only]
+        rests = [order for order in rests if order.order_type == "Limit" and order.status in ("New", "PartiallyFilled")]
+        there = sum((order.qty - order.cum_qty for order in rests), Decimal(0))
+        assert there <= abs(held), f"targets of {there} rest for a share of {held} {symbol}"
+        halt = desk.halts.highest(symbol_scope("main", symbol), account_scope("main"), instance_scope(owner))
+        wanted = [each for each in desk.book.open_intents() if (each.instance, each.symbol) == (owner, symbol)]
+        if (halt is not None and halt.level >= Level.PANIC) or any(each.action != Action.TARGET for each in wanted):
+            return
+        whole = desk.fills.net(symbol) == held and bool(wanted) and held != 0
+        assert not whole or there == abs(held), f"the target of {held} {symbol} is {there}"
 
 
 def _is_told(row: Any) -> bool:

@@ -244,3 +244,16 @@ def test_without_a_position_nothing_rests() -> None:
             assert target().side is Side.SELL
 
     in_virtual_time(body)
+
+
+def test_a_target_that_a_hand_moves_goes_back_to_its_price() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            await port.submit(target())
+            life.venue._report(replace(working(life)[0], price=PRICE + 500))
+            await anyio.sleep(3.0)
+            assert resting(life) == [(PRICE, Decimal("0.010"))]
+
+    in_virtual_time(body)

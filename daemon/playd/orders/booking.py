@@ -99,6 +99,8 @@ class Booking:
             if (row.intent is None or row.action is Action.TARGET) and order.qty > 0:
                 # The stop of a position is as large as the position, which may have grown; a resting target is cut to it.
                 self._book.update(row.link_id, qty=plain(order.qty))
+            if row.action is Action.TARGET and row.intent is not None and order.price > 0:
+                self._book.update(row.link_id, price=text(order.price))  # a hand may have moved it: it is then taken back
             if order.cum_qty > row.cum_qty:
                 # Something was executed that is not booked yet: the position is looked at without waiting for it.
                 self.news.looks.append((order.symbol, row.link_id))
