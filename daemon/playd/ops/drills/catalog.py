@@ -14,7 +14,7 @@ class Drill:
         incident: Incident that the daemon opens, empty for none.
         limit_s: The tightest limit of the drill, None when there is none.
         deadline_s: A drill that takes longer has failed; most of it is the start of programs on a busy machine.
-        waits: Nearly all of its time is waiting, so that it runs beside the others.
+        waits: Most of its time is waiting, so that it runs beside the others, one of its kind at a time.
         leaves: Codes of halts that are in force at its end, because only a person may lift them.
         incidents: Kinds of critical incidents that are open at its end, for the same reason.
     """
@@ -42,13 +42,13 @@ DRILLS: Final = (
     Drill("DRL-02", 1, "lost reply", "an order is taken, its answer lost", "found within 5 s; no second order", limit_s=5.0),
     Drill(
         "DRL-03", 1, "never arrived", "an order is lost before the venue",
-        "entries blocked; NEVER_ARRIVED after 60 s and within 75 s; not sent again", limit_s=75.0,
+        "entries blocked; NEVER_ARRIVED after 60 s and within 75 s; not sent again", limit_s=75.0, waits=True,
     ),
     Drill("DRL-04", 1, "scrambled stream", "reports late, doubled, in another order", "position right at every quiet moment"),
     Drill(
         "DRL-05", 1, "reconnect storm", "sockets drop again and again, then the private one is not let in for two minutes",
         "at most 20 connects a minute; every bar once; a warning after 30 s, an alarm after 120 s", limit_s=130.0,
-        deadline_s=540.0,
+        deadline_s=540.0, waits=True,
     ),
     Drill(
         "DRL-06", 1, "half-open socket", "no frames, the connection stands",
