@@ -16,6 +16,7 @@ import structlog
 from structlog.typing import Processor, WrappedLogger
 
 from playd.core.secret import redact
+from playd.ops.journald import entry
 from playd.ops.log_file import LogFile
 from playd.settings.model import Log as LogSettings
 from playd.world.ports import Clock, Process, World
@@ -33,11 +34,15 @@ def configure_logs(
     """
     Send every log line of this process to standard error and to `file`, from `level` on or from that of `settings.levels`.
 
-    `colours` overrules what the terminal says.
+    A journal behind standard error gets them with their fields, unless a format was asked for. `colours` overrules what the
+    terminal says.
     """
     terminal = world.process.is_terminal()
+    native = settings.format == "auto" and world.process.logs_to_journal
     as_text = settings.format == "text" or (settings.format == "auto" and terminal)
     renderer: Processor = _Text(terminal if colours is None else colours) if as_text else _json_line
+    if native:
+        renderer = _ToJournal(world.process, renderer)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -90,6 +95,19 @@ class _ToFile:
     def __call__(self, logger: WrappedLogger, name: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         self._file.write(_json_line(logger, name, fields).encode(errors="replace"))
         return fields
+
+
+class _ToJournal:
+    """Gives each line to the journal with its fields; one that it does not take goes to standard error."""
+
+    def __init__(self, process: Process, otherwise: Processor) -> None:
+        self._process = process
+        self._otherwise = otherwise
+
+    def __call__(self, logger: WrappedLogger, name: str, fields: MutableMapping[str, Any]) -> Any:
+        if self._process.journal_send(entry(fields)):
+            raise structlog.DropEvent
+        return self._otherwise(logger, name, fields)
 
 
 class _Stamp:

@@ -407,7 +407,9 @@ class Log(Section):
     """Log lines: on standard error, and without a service manager in `logs/` of the state directory too."""
 
     format: Literal["auto", "json", "text"] = key(
-        "auto", "JSON lines or aligned text on standard error; auto means text on a terminal."
+        "auto",
+        "JSON lines or aligned text on standard error; auto means text on a terminal, and fields of their own in the journal of"
+        " a service manager.",
     )
     file_mib: Whole = key(64, "A file this large is closed and the next one begun.", unit="MiB", lo=1, hi=1024)
     files: Whole = key(5, "How many files are kept, the present one among them.", lo=2, hi=100)

@@ -335,6 +335,15 @@ class Process(Protocol):
         """Send `KEY=value` lines to the service manager. False when there is none (no `NOTIFY_SOCKET`)."""
         ...
 
+    @property
+    def logs_to_journal(self) -> bool:
+        """Whether what goes to standard error goes to the service manager's journal."""
+        ...
+
+    def journal_send(self, entry: bytes) -> bool:
+        """Give the journal one entry in its native form. False when it did not take it."""
+        ...
+
     def watchdog_period_s(self) -> float | None:
         """How often the service manager wants to hear `WATCHDOG=1`, or None when it does not watch this process."""
         ...

@@ -24,6 +24,7 @@ _CHILD_NUMBERS = {
     ChildSignal.CONT: signal.SIGCONT,
 }
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_JOURNAL = Path("/run/systemd/journal/socket")
 _STATM = Path("/proc/self/statm")
 _DESCRIPTORS = "/proc/self/fd"
 
@@ -56,6 +57,7 @@ class RealProcess:
 
     def __init__(self, env: Env) -> None:
         self._notify_address = env.get("NOTIFY_SOCKET")
+        self._journal_stream = env.get("JOURNAL_STREAM")
         self._watchdog_usec = env.get("WATCHDOG_USEC")
         self._watchdog_pid = env.get("WATCHDOG_PID")
 
@@ -87,6 +89,24 @@ class RealProcess:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as channel:
             try:
                 channel.sendto(text.encode(), address)
+            except OSError:
+                return False
+        return True
+
+    @property
+    def logs_to_journal(self) -> bool:
+        if not self._journal_stream:
+            return False
+        try:
+            stderr = os.fstat(2)
+        except OSError:
+            return False
+        return self._journal_stream == f"{stderr.st_dev}:{stderr.st_ino}"  # the variable alone is inherited by anybody
+
+    def journal_send(self, entry: bytes) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as channel:
+            try:
+                channel.sendto(entry, str(_JOURNAL))
             except OSError:
                 return False
         return True

@@ -63,6 +63,8 @@ class VirtualProcess:
     def __init__(self) -> None:
         self.notified: list[str] = []
         self.stderr = bytearray()
+        self.journal: list[bytes] | None = None
+        """Entries that a journal has taken, None without one."""
         self.umask = 0o022
         self.managed = True
         """Whether a service manager listens."""
@@ -110,6 +112,16 @@ class VirtualProcess:
         if self.managed:
             self.notified.append(text)
         return self.managed
+
+    @property
+    def logs_to_journal(self) -> bool:
+        return self.journal is not None
+
+    def journal_send(self, entry: bytes) -> bool:
+        if self.journal is None:
+            return False
+        self.journal.append(entry)
+        return True
 
     def watchdog_period_s(self) -> float | None:
         return self.watchdog_s
