@@ -250,6 +250,12 @@ def test_the_time_without_a_stop_is_read_from_the_exchange_s_ledger(ledgers: Led
     assert naked(ledgers) == {"BTCUSDT": 1500}
 
 
+def test_a_stop_that_its_plan_has_moved_beyond_the_entry_is_right(ledgers: Ledgers) -> None:
+    stop_beyond_entry(*ledgers)
+    ledgers[1]["virtual_positions"][0]["stop"] = "105.0"
+    assert broken(ledgers) == {}
+
+
 def test_a_position_opened_by_hand_needs_no_stop_of_ours(ledgers: Ledgers) -> None:
     hand = venue_order("h", symbol="ETHUSDT", orderStatus="Filled", cumExecQty="2")
     ledgers[0].append(effect(5, 3000, [hand], [venue_fill("y", "h", "Buy", "2", symbol="ETHUSDT")]))

@@ -320,12 +320,13 @@ def fold_of_executions(venue: Venue, tables: Tables) -> Checked:
 def covered(venue: Venue, tables: Tables) -> Checked:
     """
     INV-15, at a quiet moment: a position that is not somebody else's alone has a working stop of the right side and size, on
-    the right side of its entry.
+    the losing side of its entry unless the plan has moved it beyond.
     """
     foreign = _foreign(tables)
     entry_price = {
         row["symbol"]: Decimal(row["avg_price"]) for row in tables["virtual_positions"] if Decimal(row["signed_qty"])
     }
+    planned = {(row["symbol"], Decimal(row["stop"])) for row in tables["virtual_positions"] if row.get("stop")}
     open_ones = [symbol for symbol, position in venue.positions.items() if position and position != foreign[symbol]]
     faults = []
     for symbol in open_ones:
@@ -338,6 +339,7 @@ def covered(venue: Venue, tables: Tables) -> Checked:
                 f"{symbol}: position {position} opened at {entry_price[symbol]} has its stop at {row['triggerPrice']}"
                 for row in venue.stops(symbol)
                 if (Decimal(row["triggerPrice"]) - entry_price[symbol]) * position >= 0
+                and (symbol, Decimal(row["triggerPrice"])) not in planned
             ]
     return Checked("INV-15", len(open_ones), tuple(faults))
 
