@@ -39,6 +39,10 @@ class _Checked:
         """How many errors (`E`) or warnings (`W`)."""
         return sum(finding.code.startswith(kind) for finding in self.findings) + (len(self.unreadable) if kind == "E" else 0)
 
+    def good(self, strict: bool) -> bool:
+        """Whether the file is accepted; `strict` accepts no warning either."""
+        return self.play is not None and not (strict and self.count("W"))
+
 
 def check_plays(given: Sequence[str], overrides: Sequence[str], *, as_json: bool, strict: bool) -> int:
     """Print every finding of every file; 0 when all are good, 6 when one is refused (with `strict`: or has a warning)."""
@@ -47,16 +51,16 @@ def check_plays(given: Sequence[str], overrides: Sequence[str], *, as_json: bool
     errors, warnings = (sum(one.count(kind) for one in checked) for kind in "EW")
     refused = errors or (strict and warnings)
     if as_json:
-        files = [_as_json(one) for one in checked]
+        files = [_as_json(one, strict) for one in checked]
         print(json_text({"ok": not refused, "errors": errors, "warnings": warnings, "files": files}))
         return EXIT_REFUSED if refused else 0
     for one in checked:
         for line in (*one.unreadable, *(finding.line_of(one.source) for finding in one.findings)):
             print(line, file=sys.stderr)
-        if one.play is not None:
+        if one.play is not None and one.good(strict):
             print(_summary(one.play))
     if len(checked) > 1 or refused:
-        good = sum(one.play is not None for one in checked)
+        good = sum(one.good(strict) for one in checked)
         print(f"{good} of {len(checked)} files good, {errors} errors, {warnings} warnings", file=sys.stderr)
     return EXIT_REFUSED if refused else 0
 
@@ -87,12 +91,12 @@ def _summary(play: Play) -> str:
     )
 
 
-def _as_json(one: _Checked) -> dict[str, Any]:
+def _as_json(one: _Checked, strict: bool) -> dict[str, Any]:
     findings = [finding.as_json() for finding in one.findings]
     unreadable = [{"code": "E100", "line": None, "column": None, "path": "", "text": text} for text in one.unreadable]
     return {
         "file": one.source,
-        "ok": one.play is not None,
+        "ok": one.good(strict),
         "name": one.play.name if one.play else None,
         "play_hash": one.play.play_hash if one.play else None,
         "findings": [*unreadable, *findings],

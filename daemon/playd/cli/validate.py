@@ -99,7 +99,10 @@ def _compile(world: World) -> Verdict:
 def _read_plays(world: World, plays: dict[str, Play]) -> Verdict:
     """Every Play of the plays folder, by its stem; what cannot be read is a fault."""
     folder, verdict = world.process.working_dir() / PLAYS_DIR, Verdict("Plays")
-    names = world.disk.list(folder) if world.disk.exists(folder) else []
+    if not world.disk.exists(folder):
+        verdict.faults.append(f"{folder}: no such folder; run it where playd is installed")
+        return verdict
+    names = world.disk.list(folder)
     for name in sorted(name for name in names if PurePath(name).suffix in SUFFIXES):
         verdict.checked += 1
         try:

@@ -51,4 +51,7 @@ def test_strict_refuses_what_has_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "unused.yml"
     path.write_text(GOOD.replace("features: {}", "features: {idle: {indicator: ema}}"))
     assert check(str(path))[0] == 0
-    assert check("--strict", str(path))[0] == 6
+    code, out, err = check("--strict", str(path))
+    assert (code, out) == (6, "")
+    assert "0 of 1 files good, 0 errors, 1 warnings" in err
+    assert not orjson.loads(check("--strict", "--json", str(path))[1])["files"][0]["ok"]
