@@ -37,7 +37,7 @@ def play() -> Play:
 
 @pytest.fixture(scope="module")
 def candles() -> Candles:
-    return random_candles(Generator(PCG64(5)), 3000)
+    return random_candles(Generator(PCG64(5)), 1600)
 
 
 @pytest.fixture(scope="module")
