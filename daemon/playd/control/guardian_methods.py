@@ -19,7 +19,7 @@ from playd.control.server import Session
 from playd.core.canonical import Json, canonical_json
 from playd.orders.guardian.guardian import Guardian
 from playd.orders.guardian.plan import AccountPlan
-from playd.orders.halts import KILL_FILE
+from playd.orders.kill_file import KILL_FILE
 from playd.orders.panic_report import PanicReport, PanicScope
 from playd.world.ports import World
 
