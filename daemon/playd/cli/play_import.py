@@ -57,8 +57,8 @@ def _print(imported: Imported, source: str, out: str) -> None:
     for finding in imported.findings:
         print(finding.line_of(out or "the result"), file=sys.stderr)
     meanings = sum(bool(change.meaning) for change in imported.changes)
-    verdict = "needs work" if imported.failed else "good"
-    print(f"{source}: {len(imported.changes)} changes, {meanings} of meaning; the result is {verdict}", file=sys.stderr)
+    verdict = "needs work" if imported.failed else "is good"
+    print(f"{source}: {len(imported.changes)} changes, {meanings} of meaning; the result {verdict}", file=sys.stderr)
     if not out:
         print(imported.text, end="")
 

@@ -142,6 +142,8 @@ def test_rules_below_their_side_are_read() -> None:
 UNDECIDED = {
     "a price of another clock": ("conditions: [{indicator_key: close, tf: htf, operator: gt, value: ema}]", "of 4h?"),
     "a key of a condition": ("conditions: [{indicator_key: ema, operator: gt, value: 1, weight: 2}]", "weight"),
+    "a key of a rule": ("conditions: [{indicator_key: ema, operator: gt, value: 1}], logic: or", "logic"),
+    "a rule of another clock": ("conditions: [{indicator_key: ema, operator: gt, value: 1}], tf: htf", "tf: what is this?"),
     "a rule in words": ("condition: close > ema", "when? Write its `conditions`"),
     "no list of conditions": ("conditions: close > ema", "when? Write its `conditions`"),
 }

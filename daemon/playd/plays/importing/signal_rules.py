@@ -9,6 +9,8 @@ from playd.plays.importing.log import Log
 from playd.plays.importing.timeframes import right_timeframe
 from playd.plays.importing.trees import as_map, drop, each_item, key_mark, new_map, put, text_of, word
 
+_RULE: Final = ("direction", "side", "conditions")
+_LABELS: Final = ("name", "id", "rule_id", "description")
 _LEFT: Final = ("indicator_key", "indicator", "feature_id", "left")
 _OPERATOR: Final = ("operator", "op")
 _RIGHT: Final = ("value", "threshold", "right")
@@ -40,6 +42,8 @@ def import_signal_rules(root: Map, log: Log) -> Map:
             if not isinstance(conditions, Sequence):
                 log.problem(item.mark, path, f"when? Write its `conditions`: [[left, op, right], …], not {text_of(item)}")
                 continue
+            if not given_side:
+                _look_beside(as_map(item), path, clocks, log)
             body = each_item(conditions, lambda one, where: _condition(one, where, clocks, log), f"{path}.conditions")
             action = f"{verb}_{side}"
             found.setdefault(action, []).append(new_map({"all": body}, item.mark))
@@ -68,6 +72,15 @@ def _rules(listed: Item | None, path: str, log: Log) -> Iterator[tuple[Item, str
             yield item, f"{path}[{i}]", ""
     elif listed is not None:
         log.problem(listed.mark, path, f"which rules? {text_of(listed)} is no list of them")
+
+
+def _look_beside(rule: Map, path: str, clocks: "_Clocks", log: Log) -> None:
+    """What a rule says beside its side and its conditions: labels go, all else may change what it means."""
+    for entry in rule:
+        if entry.key in _LABELS:
+            log.removed(entry.mark, f"{path}.{entry.key}", text_of(entry.value))
+        elif entry.key not in _RULE and not (entry.key in _CLOCK and clocks.fits("", word(entry.value))):
+            log.problem(entry.mark, f"{path}.{entry.key}", f"what is this? {text_of(entry.value)} is no part of a rule here")
 
 
 class _Clocks:
