@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -74,7 +74,7 @@ class ExchangeProcess:
     port: int = 0
     key: str = ""
     secret: str = ""
-    process: subprocess.Popen[bytes] | None = None
+    process: "Forked | None" = None
 
     def start(self) -> None:
         play, candles = played()
@@ -82,7 +82,9 @@ class ExchangeProcess:
         if not path.exists():
             write_candles(RealDisk(), PurePath(path), candles)
         self.port = self.port or free_port()
+        log = self.directory / "exchange.log"
         options = {
+            "log": str(log),
             "records": str(self.directory / "exchange.sqlite"),
             "port": self.port,
             "grace_s": self.grace_s,
@@ -100,20 +102,14 @@ class ExchangeProcess:
                 "slippage_bps": play.account.slippage_bps,
             },
         }
-        command = [sys.executable, "-m", "tests.crash.exchange_process", json.dumps(options)]
-        with (self.directory / "exchange.log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
-        assert self.process.stdout is not None
-        told = json.loads(self.process.stdout.readline() or b"{}")
-        assert told, (self.directory / "exchange.log").read_text()
+        told = exchanges().bear(options)
+        assert told, log.read_text()
+        self.process = Forked(told["pid"])
         self.key, self.secret = told["key"], told["secret"]
 
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
-            if self.process.stdout is not None:
-                self.process.stdout.close()
 
     def market(self, **change: object) -> dict[str, Any]:
         """Look at the market, or hold and release it."""
@@ -173,37 +169,74 @@ def read_rows(path: Path, sql: str) -> list[dict[str, Any]]:
 
 class Nursery:
     """
-    A process that has loaded the daemon's modules and machine code and forks one life after the other.
+    A process that has loaded modules and machine code and forks one life after the other, each told by one line or more.
 
     A life is a process like any other, and it begins in a tenth of the time.
     """
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.crash.daemon_process"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    def __init__(self, module: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
 
-    def bear(self, options: dict[str, Any]) -> "Life":
-        """Fork a life. The one before must be over."""
-        assert self._process.stdin is not None
+    @property
+    def told(self) -> IO[bytes]:
+        """Where lives are told of."""
         assert self._process.stdout is not None
+        return self._process.stdout
+
+    def bear(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Fork a life; the first that is told of it."""
+        assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(options).encode() + b"\n")
         self._process.stdin.flush()
-        return Life(json.loads(self._process.stdout.readline())["pid"], self._process.stdout)
+        found: dict[str, Any] = json.loads(self.told.readline())
+        return found
 
     def close(self) -> None:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait(WITHIN_S)
-        self._process.stdout.close()
+        self.told.close()
+
+
+def kept(module: str) -> Nursery:
+    """A nursery that is closed when this process ends."""
+    found = Nursery(module)
+    atexit.register(found.close)
+    return found
 
 
 @cache
-def nursery() -> Nursery:
+def daemons() -> Nursery:
+    """One for all stories, and of its lives one at a time."""
+    return kept("tests.crash.daemon_process")
+
+
+@cache
+def exchanges() -> Nursery:
     """One for all stories."""
-    found = Nursery()
-    atexit.register(found.close)
-    return found
+    return kept("tests.crash.exchange_process")
+
+
+class Forked:
+    """What `Popen` does to its child, for a grandchild. Held by a descriptor: its number may be another one's some day."""
+
+    def __init__(self, pid: int) -> None:
+        self._handle: int | None = os.pidfd_open(pid)
+
+    def send_signal(self, number: int) -> None:
+        if self._handle is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, number)
+
+    def kill(self) -> None:
+        """Returns when it is gone."""
+        self.send_signal(signal.SIGKILL)
+        if self._handle is not None:
+            assert select.select([self._handle], [], [], WITHIN_S)[0], "killed, and not gone"
+            os.close(self._handle)
+            self._handle = None
 
 
 class Life:
@@ -296,7 +329,7 @@ account = "{ALIAS}"
             "state": str(self.state),
             "log": str(self.log),
         }
-        self.process = nursery().bear(options)
+        self.process = Life(daemons().bear(options)["pid"], daemons().told)
 
     def ready(self) -> bool:
         """Wait until READY; False when the process died before."""
