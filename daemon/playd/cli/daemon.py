@@ -20,7 +20,7 @@ from playd.cli.fault_file import read_fault_file
 from playd.cli.guardian_places import guardian_places
 from playd.cli.live_view import live_view
 from playd.cli.log_tap import LogTap
-from playd.cli.rehearsals import compile_for, rehearse_plays
+from playd.cli.rehearsals import compile_exchange, compile_for, rehearse_plays
 from playd.cli.rekeying import Rekeying
 from playd.cli.reloading import Reloader
 from playd.cli.reports import Reports
@@ -254,6 +254,8 @@ async def _with_records(
     )
     service = ServiceManager(world.process)
     candles = feed or SyntheticFeed(settings.market.synthetic_seed)
+    if feed is not None:
+        await compile_exchange(world, service)
     opened = open_runtime(world, plan, records.ledger, records.halts, records.journal, reports)
     async with opened as runtime:
         commands = Commands(

@@ -25,6 +25,7 @@ from playd.world.ports import World
 EXTEND_S: Final = 120.0
 COMPILER: Final = "playd.cli.compile_kernels"
 _EVERYTHING: Final = "everything"
+_EXCHANGE: Final = "exchange"
 CACHE_VARIABLE: Final = "NUMBA_CACHE_DIR"
 
 _log = structlog.get_logger()
@@ -44,6 +45,17 @@ async def rehearse_plays(world: World, feed: CandleFeed, paths: Iterable[PurePat
             rehearse_on(feed, play)
     for play in fresh:
         notes.add(play.play_hash)
+
+
+async def compile_exchange(world: World, service: ServiceManager) -> None:
+    """What the local exchange itself needs, in a child, before it opens and loads it: else it would compile here."""
+    notes = _Notes(world)
+    if notes.has(_EXCHANGE) or notes.has(_EVERYTHING):
+        return
+    service.extend(EXTEND_S, "compiling kernels of the local exchange")
+    _log.info("kernels.compiling", msg="the first start compiles those of the local exchange")
+    if await world.process.run_module(COMPILER, []) == 0:
+        notes.add(_EXCHANGE)
 
 
 async def compile_for(world: World, play: Play) -> None:

@@ -5,7 +5,14 @@ from pathlib import Path, PurePath
 import pytest
 
 from playd.cli.compile_kernels import main
-from playd.cli.rehearsals import CACHE_VARIABLE, COMPILER, compile_everything, rehearse_on, rehearse_plays
+from playd.cli.rehearsals import (
+    CACHE_VARIABLE,
+    COMPILER,
+    compile_everything,
+    compile_exchange,
+    rehearse_on,
+    rehearse_plays,
+)
 from playd.market.synthetic import SYMBOLS, SyntheticFeed, SyntheticSymbol
 from playd.ops.notify import ServiceManager
 from playd.plays.load import load_play
@@ -26,6 +33,14 @@ async def test_a_play_is_compiled_elsewhere_once_per_version_of_the_code() -> No
     for _ in range(2):
         await rehearse_plays(world, SyntheticFeed(1), [PLAY, BROKEN, PLAY], ServiceManager(world.process))
     assert world.process.ran == [(COMPILER, str(PLAY))]
+
+
+@pytest.mark.anyio
+async def test_what_the_exchange_needs_is_compiled_elsewhere_before_it_opens_and_once() -> None:
+    world = virtual_world(env={CACHE_VARIABLE: "/cache/version"})
+    for _ in range(2):
+        await compile_exchange(world, ServiceManager(world.process))
+    assert world.process.ran == [(COMPILER,)]
 
 
 @pytest.mark.anyio
