@@ -31,24 +31,11 @@ from playd.venues.port import (
     Transaction,
 )
 from playd.world.ports import Clock
-from tests.simulation.venue_rows import log_of, stop_row, transfer_of
+from tests.simulation.venue_rows import SYMBOL, instrument, log_of, stop_row, transfer_of
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 
 ZERO = Decimal(0)
-SYMBOL = "BTCUSDT"
 WORKING = ("New", "PartiallyFilled", "Untriggered")
-
-
-def instrument(symbol: str = SYMBOL) -> Instrument:
-    return Instrument(
-        symbol=symbol,
-        tick=Decimal("0.1"),
-        step=Decimal("0.001"),
-        min_qty=Decimal("0.001"),
-        max_qty=Decimal(1000),
-        max_market_qty=Decimal(1000),
-        min_notional_usdt=Decimal(5),
-    )
 
 
 @dataclass

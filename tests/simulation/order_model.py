@@ -9,7 +9,7 @@ hundred lives and prints which pairs of (state, event) of orders, positions and 
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -23,16 +23,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from playd.core.errors import LinkError
 from playd.core.ids import link_id
 from playd.core.orders import Action, IntentClass, OrderState, Side
-from playd.orders import order_book
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
 from playd.orders.fold import ADOPTED, REST, fold
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
 from playd.orders.instance_port import InstancePort
-from playd.orders.machine import OrderEvent, following
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicScope
 from playd.orders.strangers import StrangerRefused
 from playd.venues.port import ExecutionUpdate
+from tests.simulation.order_pairs import HALT_PAIRS, ORDER_PAIRS, POSITION_PAIRS, printed
 from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import JumpingLoop
@@ -46,19 +45,6 @@ QUIET_S = 200.0
 CODES = (110007, 110017, 110003, 110009, 110020, 110074, 110028, 10006, 10010, 110001, 999999)
 OWNERS, SIDES = st.sampled_from(sorted(PLACES)), st.sampled_from(Side)
 SECONDS = st.sampled_from([0.0, 0.02, 0.6, 3.0, 20.0])
-
-Pair = tuple[str, str]
-ORDER_PAIRS: Counter[Pair] = Counter()
-POSITION_PAIRS: Counter[Pair] = Counter()
-HALT_PAIRS: Counter[Pair] = Counter()
-
-
-def noted(state: OrderState, event: OrderEvent) -> OrderState | None:
-    ORDER_PAIRS[str(state), str(event)] += 1
-    return following(state, event)
-
-
-order_book.following = noted
 
 
 def is_open(model: "OrderModel") -> bool:
@@ -491,15 +477,6 @@ class OrderModel(RuleBasedStateMachine):
 def _is_told(row: Any) -> bool:
     """Whether an execution is an instance's business: what moves its position, and its funding; of an adoption its own row."""
     return bool(row["exec_type"] != ADOPTED or row["exec_id"].endswith(":in"))
-
-
-def printed(title: str, pairs: Mapping[Pair, int]) -> str:
-    """A table of states by events."""
-    states, events = sorted({state for state, _ in pairs}), sorted({event for _, event in pairs})
-    width = max(map(len, events), default=0)
-    head = " " * (width + 2) + "".join(f"{state:>14}" for state in states)
-    lines = [f"  {event:<{width}}" + "".join(f"{pairs.get((state, event), '-'):>14}" for state in states) for event in events]
-    return "\n".join([f"{title}: {len(pairs)} pairs", head, *lines])
 
 
 def play(lives: int, steps: int = 25) -> None:

@@ -4,7 +4,8 @@ import gc
 
 import pytest
 
-from tests.simulation.order_model import HALT_PAIRS, ORDER_PAIRS, POSITION_PAIRS, Pair, play, printed
+from tests.simulation.order_model import play
+from tests.simulation.order_pairs import HALT_PAIRS, ORDER_PAIRS, POSITION_PAIRS, Pair, printed
 
 
 # A killed process closes nothing. What its lives leave open is collected here, and is not a finding.

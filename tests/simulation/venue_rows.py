@@ -1,13 +1,27 @@
-"""Rows of the fake venue: its transaction log, and the stop that hangs on a position."""
+"""Rows of the fake venue: rules of its symbols, its transaction log, and the stop that hangs on a position."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from playd.core.instrument import Instrument
 from playd.core.orders import Execution, Side, VenueOrder
 from playd.orders.fold import VirtualPosition, add
 from playd.venues.port import Transaction
 
 ZERO = Decimal(0)
+SYMBOL = "BTCUSDT"
+
+
+def instrument(symbol: str = SYMBOL) -> Instrument:
+    return Instrument(
+        symbol=symbol,
+        tick=Decimal("0.1"),
+        step=Decimal("0.001"),
+        min_qty=Decimal("0.001"),
+        max_qty=Decimal(1000),
+        max_market_qty=Decimal(1000),
+        min_notional_usdt=Decimal(5),
+    )
 
 
 def transfer_of(amount: Decimal, time_ms: int) -> Transaction:

@@ -21,8 +21,8 @@ from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
 from playd.settings.limits_model import PolicyWindow, Risk
 from playd.settings.model import Settings
-from tests.simulation.fake_venue import instrument
 from tests.simulation.order_world import READY, entry
+from tests.simulation.venue_rows import instrument
 
 FACTS = AccountFacts(
     halt=None,
@@ -191,6 +191,7 @@ REFUSALS = [
     ("DAILY_LOSS", with_(OPEN, facts_trips=(Trip("DAILY_LOSS", Level.PAUSE, "loss", "2.1", "2", "%"),))),
     ("DRAWDOWN", with_(OPEN, facts_trips=(Trip("DRAWDOWN", Level.HALT, "loss", "11", "10", "%"),))),
     ("FAST_FALL", with_(OPEN, facts_trips=(Trip("FAST_FALL", Level.HALT, "loss", "2", "1.5", "%"),))),
+    ("WEEK_LOSS", with_(OPEN, facts_trips=(Trip("WEEK_LOSS", Level.HALT, "loss", "7", "6", "%"),))),
     ("SPREAD", with_(limited(QUOTED, max_spread_bps=Decimal(15)), inputs_ask=Decimal(50_075))),
     ("FUNDING_RATE", with_(limited(max_adverse_funding_pct_day=Decimal("0.3")), inputs_funding_rate=None)),
     ("FUNDING_RATE", with_(limited(max_adverse_funding_pct_day=Decimal("0.3")), inputs_funding_rate=Decimal("0.00101"))),
@@ -243,7 +244,7 @@ window WINDOW_CLOSED
 funding window FUNDING_WINDOW
 instrument INSTRUMENT
 daily loss DAILY_LOSS
-drawdown DRAWDOWN FAST_FALL
+drawdown DRAWDOWN FAST_FALL WEEK_LOSS
 quote QUOTE_STALE SPREAD
 funding rate FUNDING_RATE
 size SIZE_ZERO
