@@ -203,8 +203,7 @@ async def test_key_account_clock_and_wallet_can_be_read(opened: Opened) -> None:
         assert (key.read_only, key.can_trade, key.can_withdraw) == (False, True, False)
         assert info.margin_mode
         offset_ms, round_trip_ms = await stage.port.clock_offset_ms()
-        assert abs(offset_ms) < 1000
-        assert 0 <= round_trip_ms < 1000
+        assert abs(offset_ms) <= round_trip_ms + 2, "one machine has one clock, read between the question and its answer"
         wallet = await stage.port.wallet(priority=Priority.RECONCILE)
         assert (wallet.balance_usdt, wallet.equity_usdt, wallet.available_usdt) == (WALLET, WALLET, WALLET)
 
