@@ -112,6 +112,29 @@ def test_a_loss_just_before_midnight_is_of_that_day_also_for_a_daemon_that_was_d
     in_virtual_time(body)
 
 
+def test_losses_of_several_days_add_up_and_are_forgotten_after_a_week() -> None:
+    async def body() -> None:
+        life = build(settings=replace(SETTINGS, breakers=BreakerLimits(week_loss_pct=Decimal(3))))
+        Purse(life)
+        today = life.world.clock.wall_ms() // DAY_MS
+        life.ledger.set_meta("day_starts:main", f'{{"{today - 9}": "900", "{today - 3}": "200"}}')  # of an earlier life
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.100"), READY)
+            await anyio.sleep(1.0)
+            life.venue.price -= 700  # 270 USDT of 10 000 in four days
+            await anyio.sleep(10.0)
+            before = levels(life)
+            life.venue.price -= 500
+            await anyio.sleep(10.0)
+
+        assert before == {}
+        assert levels(life) == {"WEEK_LOSS": Level.HALT}
+        assert f'"{today}"' in (life.ledger.meta("day_starts:main") or "")
+
+    in_virtual_time(body)
+
+
 class MarketOfItsOwn(LoopClock):
     """The clock of a simulated market that began years ago."""
 

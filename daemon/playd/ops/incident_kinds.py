@@ -48,6 +48,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         DAILY_LOSS=("an account lost its limit of a day", "playctl halts"),
         DRAWDOWN=("an account is far below its highest equity", "playctl halts"),
         FAST_FALL=("an account lost much within minutes", "playctl halts"),
+        WEEK_LOSS=("an account lost its limit of a week", "playctl halts"),
         INSTANCE_DRAWDOWN=("an instance lost its share of its capital", "playctl halts"),
         MARGIN_INITIAL=("an account uses much of its margin", "playctl balance"),
         MARGIN_MAINTENANCE=("an account is on its way to liquidation", "playctl balance"),

@@ -10,6 +10,8 @@ from collections import deque
 from decimal import Decimal
 from typing import Final
 
+import orjson
+
 from playd.core.modes import Environment
 from playd.core.orders import Wallet
 from playd.core.timeframes import DAY_MS
@@ -22,6 +24,8 @@ from playd.orders.results import Results
 
 _SETTLE_S: Final = 2.0
 """How long the executions that a balance contains may take to be booked."""
+
+WEEK_DAYS: Final = 7
 
 _LIFTING: Final = ("MARGIN_INITIAL", "MARGIN_MAINTENANCE")
 """Pauses that end when their figure is below the limit again."""
@@ -78,16 +82,28 @@ class BreakerWatch:
         self._window.append((wallet.time_ms, index))
         while self._window[0][0] < since_ms:
             self._window.popleft()
+        day_start = self._results.day_start(wallet.time_ms)
         return Standing(
             equity=wallet.equity_usdt,
             index=index,
-            day_start=self._results.day_start(wallet.time_ms),
+            day_start=day_start,
+            week_start=self._week_start(wallet.time_ms // DAY_MS, day_start),
             day_realised=results - self._results.at_midnight(wallet.time_ms),
             peak=max(value for _, value in self._window),
             high=self._highest(index),
             im_rate=wallet.im_rate,
             mm_rate=wallet.mm_rate,
         )
+
+    def _week_start(self, day: int, day_start: Decimal | None) -> Decimal | None:
+        """The index at the beginning of the earliest of the last seven UTC days that is known; it outlives the process."""
+        ledger, key = self._desk.ledger, f"day_starts:{self._desk.alias}"
+        starts: dict[str, str] = orjson.loads(ledger.meta(key) or "{}")
+        if day_start is not None and str(day) not in starts:
+            starts = {each: start for each, start in starts.items() if day - WEEK_DAYS < int(each) < day}
+            starts[str(day)] = format(day_start, "f")
+            ledger.set_meta(key, orjson.dumps(starts).decode())
+        return Decimal(starts[min(starts, key=int)]) if starts else None
 
     def _highest(self, index: Decimal) -> Decimal:
         """The highest index ever; it outlives the process."""

@@ -32,8 +32,9 @@ class Standing:
     """
     Figures of one moment, in USDT. `day_start` and `day_realised` are None while the start of the day is unknown.
 
-    `index` is results booked plus what is open; `day_start`, `peak` (of the window of a fast fall) and `high` (of all time) are
-    earlier values of it. `day_realised` is the result of the day with fees and funding, without what is open.
+    `index` is results booked plus what is open; `day_start`, `week_start` (of the day six days ago, or of the first that is
+    known), `peak` (of the window of a fast fall) and `high` (of all time) are earlier values of it. `day_realised` is the
+    result of the day with fees and funding, without what is open.
     """
 
     equity: Decimal
@@ -44,6 +45,7 @@ class Standing:
     high: Decimal
     im_rate: Decimal | None = None
     mm_rate: Decimal | None = None
+    week_start: Decimal | None = None
 
 
 def trips(standing: Standing | None, limits: BreakerLimits) -> tuple[Trip, ...]:
@@ -57,6 +59,7 @@ def trips(standing: Standing | None, limits: BreakerLimits) -> tuple[Trip, ...]:
     return (
         *_above("DAILY_LOSS", "loss since 00:00 UTC", lost_pct, _day(limits), "% of equity"),
         *_above("FAST_FALL", "fall from the peak", fallen_pct, _one(limits.fast_fall_pct), "% of equity"),
+        *_above("WEEK_LOSS", "loss of seven days", _week_pct(standing), _one(limits.week_loss_pct), "% of equity"),
         *_above("DRAWDOWN", "fall from the highest", below_pct, _one(limits.account_drawdown_pct), "% of equity"),
         *_above("MARGIN_INITIAL", "initial margin rate", standing.im_rate, _pair(limits.im_rate), "ratio"),
         *_above("MARGIN_MAINTENANCE", "maintenance margin rate", standing.mm_rate, _pair(limits.mm_rate), "ratio"),
@@ -94,6 +97,10 @@ def _one(limit: Decimal | None, level: Level = Level.HALT) -> _Ladder:
 
 def _pair(rates: tuple[Decimal, Decimal] | None) -> _Ladder:
     return () if rates is None else ((Level.PAUSE, rates[0]), (Level.HALT, rates[1]))
+
+
+def _week_pct(standing: Standing) -> Decimal | None:
+    return None if standing.week_start is None else _fall(standing.week_start, standing)
 
 
 def _fall(since: Decimal, standing: Standing) -> Decimal:

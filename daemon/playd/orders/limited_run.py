@@ -23,6 +23,7 @@ from playd.engine.messages import Decision, EngineFill, EngineOrder
 from playd.engine.play_engine import PlayEngine
 from playd.engine.shadow import ShadowBook, ShadowEvent
 from playd.engine.trades import TradeRecord
+from playd.orders.breaker_watch import WEEK_DAYS
 from playd.orders.breakers import Standing, trips
 from playd.orders.exposure import Holding
 from playd.orders.gates import HOUR_MS, AccountFacts, Case, GateInputs, Refusal
@@ -288,6 +289,7 @@ class _Worths:
         self.deepest_pct = 0.0
         self._cash = self._high = self._day_start = self._day_cash = start
         self._day = -1
+        self._starts: deque[Decimal] = deque(maxlen=WEEK_DAYS)
         self._window_ms = window_ms
         self._window: deque[tuple[int, Decimal]] = deque()
 
@@ -295,6 +297,7 @@ class _Worths:
         """Worth and balance at a close. That at midnight belongs to the day that begins, as does the entry that it decides."""
         if close_ms // DAY_MS != self._day:
             self._day, self._day_start, self._day_cash = close_ms // DAY_MS, self.equity, self._cash
+            self._starts.append(self.equity)
         self.equity, self._cash, self._high = equity, cash, max(self._high, equity)
         self._window.append((close_ms, equity))
         while self._window[0][0] < close_ms - self._window_ms:
@@ -312,4 +315,5 @@ class _Worths:
             peak=max(worth for _, worth in self._window),
             high=self._high,
             im_rate=im_rate,
+            week_start=self._starts[0],
         )

@@ -36,7 +36,12 @@ PIPELINE: Final = (
     ),
     Step("instrument", gates.instrument, ("INSTRUMENT",), ("min_listing_days", "delist_no_entry_h")),
     Step("daily loss", risk_gates.daily_loss, ("DAILY_LOSS",), ("day_pause_pct", "day_halt_pct")),
-    Step("drawdown", risk_gates.drawdown, ("DRAWDOWN", "FAST_FALL"), ("account_drawdown_pct", "fast_fall_pct")),
+    Step(
+        "drawdown",
+        risk_gates.drawdown,
+        ("DRAWDOWN", "FAST_FALL", "WEEK_LOSS"),
+        ("account_drawdown_pct", "fast_fall_pct", "week_loss_pct"),
+    ),
     Step("quote", gates.quote, ("QUOTE_STALE", "SPREAD"), ("quote_max_age_s", "max_spread_bps")),
     Step("funding rate", risk_gates.funding_rate, ("FUNDING_RATE",), ("max_adverse_funding_pct_day",)),
     Step(

@@ -20,7 +20,7 @@ def daily_loss(case: Case) -> Refusal | None:
 
 def drawdown(case: Case) -> Refusal | None:
     """Breakers halt the account beside this; the gate holds also for an entry that is decided between two looks."""
-    return _tripped(case, "DRAWDOWN") or _tripped(case, "FAST_FALL")
+    return _tripped(case, "DRAWDOWN") or _tripped(case, "FAST_FALL") or _tripped(case, "WEEK_LOSS")
 
 
 def funding_rate(case: Case) -> Refusal | None:

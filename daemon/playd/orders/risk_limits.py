@@ -119,6 +119,7 @@ class BreakerLimits:
     day_halt_pct: Decimal | None = None
     fast_fall_pct: Decimal | None = None
     fast_fall_window_s: float = 900.0
+    week_loss_pct: Decimal | None = None
     account_drawdown_pct: Decimal | None = None
     instance_drawdown_pct: Decimal | None = None
     im_rate: tuple[Decimal, Decimal] | None = None
@@ -128,8 +129,8 @@ class BreakerLimits:
     def watching(self) -> bool:
         """Whether anything is to be watched at all."""
         pairs = (self.im_rate, self.mm_rate)
-        single = (self.day_pause_pct, self.day_halt_pct, self.fast_fall_pct, self.account_drawdown_pct)
-        return (*pairs, *single, self.instance_drawdown_pct) != (None,) * 7
+        single = (self.day_pause_pct, self.day_halt_pct, self.fast_fall_pct, self.week_loss_pct, self.account_drawdown_pct)
+        return (*pairs, *single, self.instance_drawdown_pct) != (None,) * 8
 
     @classmethod
     def from_settings(cls, settings: Settings, environment: Environment) -> "BreakerLimits":
@@ -140,6 +141,7 @@ class BreakerLimits:
             day_halt_pct=breakers.day_halt_pct,
             fast_fall_pct=breakers.fast_fall_pct,
             fast_fall_window_s=settings.breakers.fast_fall_window_s,
+            week_loss_pct=breakers.week_loss_pct,
             account_drawdown_pct=breakers.account_drawdown_pct,
             instance_drawdown_pct=breakers.instance_drawdown_pct,
             im_rate=breakers.im_rate,

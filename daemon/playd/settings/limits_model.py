@@ -146,6 +146,9 @@ class Breakers(Section):
         Decimal("1.5"), "Fall from the peak of the window that halts the account.", unit="% of equity", lo=Decimal("0.1")
     )
     fast_fall_window_s: Seconds = _less(900.0, "Window of fast_fall_pct.", unit="s", lo=60, hi=86_400)
+    week_loss_pct: Exact = _more(
+        Decimal(6), "Loss since 00:00 UTC six days ago that halts the account.", unit="% of equity", lo=Decimal("0.1")
+    )
     account_drawdown_pct: Exact = _more(Decimal(10), "Fall from the highest equity that halts the account.", unit="%", lo=1)
     instance_drawdown_pct: Exact = _more(
         Decimal(10), "Loss that halts one instance, its open position included.", unit="% of its capital", lo=1

@@ -49,6 +49,8 @@ def fallen(usd: str, *, day: bool = False, peak: bool = False, high: bool = Fals
         (replace(QUIET, day_realised=Decimal(310)), set()),
         (fallen("149.99", peak=True), set()),
         (fallen("150", peak=True), {("FAST_FALL", Level.HALT)}),
+        (replace(fallen("599.99"), week_start=Decimal(0)), set()),
+        (replace(fallen("600"), week_start=Decimal(0)), {("WEEK_LOSS", Level.HALT)}),
         (fallen("999.99", high=True), set()),
         (fallen("1000", high=True), {("DRAWDOWN", Level.HALT)}),
         (replace(QUIET, im_rate=Decimal("0.5999")), set()),
