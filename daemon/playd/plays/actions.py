@@ -5,7 +5,7 @@ from typing import Final, cast, get_args
 from playd.core.limits import PLAY_SETUPS
 from playd.plays.conditions import Expr, Ref
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
-from playd.plays.expressions import ExpressionReader
+from playd.plays.expressions import LOGIC, ExpressionReader
 from playd.plays.features import IDENTIFIER
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
 from playd.plays.model import ActionName, Block, Case, Emit, Scalar
@@ -18,6 +18,15 @@ FIXED_ORDER: Final = ("exit_all", "exit_long", "exit_short", "entry_long", "entr
 """Order of the blocks that the mapping form stands for (play-language 7.3)."""
 
 _NEVER_OFFERED: Final = ("adjust_stop", "adjust_target", "adjust_size", "no_action")
+_OTHER_ACTIONS: Final = {
+    "buy": "entry_long",
+    "long": "entry_long",
+    "short": "entry_short",
+    "close": "exit_all",
+    "exit": "exit_all",
+}
+"""What other languages call them."""
+
 _RESERVED_METADATA: Final = ("stop_loss", "take_profit", "entry_price", "exit_percent")
 
 BLOCK: Final = Table(
@@ -131,7 +140,9 @@ class ActionReader:
             text = f"found `{word}`, which is not offered, expected {one_of(ACTIONS)}{IMPORTABLE}"
             self._report.add("E451", mark, path, text)
         else:
-            near = did_you_mean(str(word), ACTIONS)
+            near = did_you_mean(_OTHER_ACTIONS.get(str(word).lower(), str(word)), ACTIONS)
+            if word in LOGIC:
+                near = "; an expression stands below its action, further in"
             self._report.add("E102", mark, path, f"found the unknown action `{word}`, expected {one_of(ACTIONS)}{near}")
         return False
 

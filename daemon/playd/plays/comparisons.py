@@ -24,6 +24,16 @@ OLDER_OPS: Final = {
 }
 """Operators of older files to those of now; an import rewrites them."""
 
+_OTHER_OPS: Final = {
+    **dict.fromkeys(("crossover", "cross_over", "crosses_over", "crosses", "crossup"), "cross_above"),
+    **dict.fromkeys(("crossunder", "cross_under", "crosses_under", "crossdown"), "cross_below"),
+    **dict.fromkeys(("=", "===", "is", "equals"), "=="),
+    **dict.fromkeys(("<>", "is_not", "not"), "!="),
+}
+"""What other languages call them."""
+
+_CURLY: Final = "“”„‘’«»"
+
 _WRITTEN_OUT: Final = re.compile(
     rf"\s*(\S+)\s+({'|'.join(re.escape(op) for op in sorted(ALL_OPS, key=len, reverse=True))})\s+(\S+)\s*\Z"
 )
@@ -140,7 +150,9 @@ class ComparisonReader:
         if isinstance(word, str) and word in OLDER_OPS:
             self._add("E901", item.mark, path, f"found the older spelling `{word}`, expected `{OLDER_OPS[word]}`")
             return None
-        near = did_you_mean(str(word), ALL_OPS)
+        plain = str(word).strip(_CURLY)
+        near = did_you_mean(_OTHER_OPS.get(plain.lower(), plain), ALL_OPS)
+        near += "; quotes are plain ones" if plain != word else ""
         self._add("E105", item.mark, path, f"found the unknown operator `{word}`, expected {one_of(ALL_OPS)}{near}")
         return None
 

@@ -170,9 +170,14 @@ def _advice(text: str, where: Mark, what: str) -> str:
         return "; a key ends with a colon and a blank, like `name: x`"
     if "mapping values are not allowed" in what:
         return "; put text with a colon in quotes"
+    if "${" in line:
+        return "; a variable is written like `$name`"
+    if "block end" in what:
+        return "; what belongs together begins in the same column"
     if _BARE_BRACKET.search(line):
         return '; put references with brackets in quotes, like "fib.level[0.5]"'
-    return "; put operators and text with signs in quotes" if _BARE_SIGN.search(line) else ""
+    signs = _BARE_SIGN.search(line) or "cannot start any token" in what
+    return "; put operators and text with signs in quotes" if signs else ""
 
 
 def shortened(text: str) -> str:

@@ -5,6 +5,7 @@ A `Report` collects them, so that one check names everything at once. Codes are 
 E100 for text that is no YAML document.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -101,11 +102,14 @@ class Report:
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """`; did you mean \\`x\\`?` for the nearest name, empty when none is near."""
+    """`; did you mean \\`x\\`?` for the nearest name, empty when none is near; a letter that deceives the eye is named."""
+    foreign = next((letter for letter in word if not letter.isascii()), "")
+    if foreign and unicodedata.category(foreign)[0] in "CZ":
+        seen = f"; it holds U+{ord(foreign):04X}, which is not seen: write a plain blank, or nothing"
+        return f"{did_you_mean(''.join(one for one in word if one.isascii()), names)}{seen}"
     nearest = nearest_name(word, names)
     if not nearest:
         return ""
-    foreign = next((letter for letter in word if not letter.isascii()), "")
     looks = f" The `{foreign}` is U+{ord(foreign):04X}, which only looks like a letter of it." if foreign else ""
     return f"{_NEAR_WORDS}{nearest}`?{looks}"
 

@@ -4,6 +4,7 @@ What names mean: built-in columns, outputs of features and structures, their typ
 Resolving a name marks it as used, so that what nothing uses can be named too.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,6 +24,7 @@ MINUTE_PRICES: Final = ("last_price", "mark_price")
 OF_THE_MARKET: Final = ("funding_rate", "open_interest")
 """Built-ins that no candle holds: missing at every bar for which nobody says them."""
 
+_SOME_BARS_BACK: Final = re.compile(r"([A-Za-z_]\w*)\[([0-9]+)\]\Z")
 _OPTION_OF: Final = {"funding_rate": "--funding", "open_interest": "--open-interest"}
 
 REFERENCE_ID: Final = "reference"
@@ -105,6 +107,9 @@ class Names:
         declared = f"a feature ({one_of(self.features)})" if self.features else "a feature (none is declared)"
         if self.structures:
             declared += f", a structure ({one_of(self.structures)})"
+        back = _SOME_BARS_BACK.match(text)
+        if back and back[1] in known:
+            near = f"; write {{feature_id: {back[1]}, offset: {back[2]}}}"
         near = IMPORTABLE if is_older_reference(text) else QUOTED_NUMBER if is_quoted_number(text) else near
         text = f"found the unknown id `{name}`, expected {declared} or a built-in ({one_of(PRICES)}, …){near}"
         report.add("E410", mark, path, text)

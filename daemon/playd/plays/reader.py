@@ -262,7 +262,7 @@ def is_quoted_number(value: object) -> bool:
 
 
 _GROUPED: Final = re.compile(r"[-+]?[0-9]+([_, ][0-9]+)+(\.[0-9]+)?\Z")
-_WITH_UNIT: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?\s*[%A-Za-z]+\Z")
+_WITH_UNIT: Final = re.compile(r"(?=.*[^0-9.+-])[$€]?[-+]?[0-9]+(\.[0-9]+)?\s*[%A-Za-z]*\Z")
 
 
 def number_hint(value: object) -> str:
