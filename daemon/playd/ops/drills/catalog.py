@@ -56,7 +56,7 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-07", 1, "blind", "all reads fail for 20 s and for ten minutes while exposed",
-        "account paused at 15 s, halted at 60 s; exits still sent", level_expected=2, incident="BLIND", limit_s=66.0,
+        "account paused at 15 s, halted at 60 s; exits still sent", level_expected=2, incident="BLIND", limit_s=80.0,
         deadline_s=960.0, waits=True,
     ),
     Drill(
