@@ -34,7 +34,7 @@ READS: Final = (
 PAUSED_S: Final = 15.0
 HALTED_S: Final = 60.0
 NOTICED_S: Final = 20.0
-"""The command that has everything read, which is a Python process, and the account's clock, on a machine with ten other jobs."""
+"""The command that has everything read, a Python process, and the account's clock, on a machine with ten other jobs."""
 BLIND_S: Final = 600.0
 BLIND_LOOK_S: Final = 5.0
 SLOW: Final = 6.0
