@@ -103,7 +103,10 @@ class Scene:
     def __init__(self, timing: HubTiming) -> None:
         self.feed, self.source, self.clock = ScriptedFeed(), ScriptedSource(), LoopClock()
         self.notes: list[FeedNote] = []
-        self.hub = MarketHub(self.clock, self.feed, self.source, timing=timing, on_note=self.notes.append)
+        self.heard: list[ClosedBar] = []
+        self.hub = MarketHub(
+            self.clock, self.feed, self.source, timing=timing, on_note=self.notes.append, on_bar=self.heard.append
+        )
 
     def close(self, number: int, *, price: float = 1.0, symbol: str = SYMBOL) -> None:
         self.feed.deliver(KlineFrame(symbol, candle(number, price), True, self.clock.mono_s()))
@@ -344,6 +347,7 @@ def test_a_corrected_candle_is_reported_and_the_first_values_stay() -> None:
             scene.close(1, price=1.25)
             await subscription.corrected()
             assert [each.second.close for each in subscription.take_revisions()] == [1.25]
+            assert [bar.candle.close for bar in scene.heard] == [1.0, 1.5, 1.25], "a recorder hears of each value once"
 
     in_virtual_time(body)
 
