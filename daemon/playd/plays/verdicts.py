@@ -58,8 +58,8 @@ _MIRROR: Final[dict[CompareOp, CompareOp]] = {
 _OPPOSITE: Final[dict[CompareOp, CompareOp]] = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
 """The operator that is true when the other is false. No cross is not a cross the other way."""
 
-_WAYS: Final = 16
-"""Ways of an `any` that are held against what stands beside it."""
+_WAYS, _ANYS, _BESIDE = 16, 8, 40
+"""Ways of an `any`, such parts, and conditions of an `all` that are held against each other: more than people write."""
 
 _ASCENDING: Final = (("low", "open", "high"), ("low", "close", "high"))
 _BANDS: Final = {"bbands": ("lower", "middle", "upper"), "kc": ("lower", "basis", "upper")}
@@ -129,12 +129,14 @@ class Judge:
 
     def _no_way(self, children: tuple[Expr, ...]) -> str:
         """What excludes every way of an `any` among the clauses of an `all`, empty if a way is left."""
-        for child in children:
-            if isinstance(child, AnyOf) and 1 < len(child.children) <= _WAYS:
-                others = tuple(one for one in children if one is not child)
-                clashes = [self._clash((*others, way)) for way in child.children]
-                if all(clashes):
-                    return "; ".join(dict.fromkeys(clashes))
+        ways = [child for child in children if isinstance(child, AnyOf) and 1 < len(child.children) <= _WAYS]
+        if len(ways) > _ANYS or len(self._clauses(children)) > _BESIDE:
+            return ""
+        for child in ways:
+            others = tuple(one for one in children if one is not child)
+            clashes = [self._clash((*others, way)) for way in child.children]
+            if all(clashes):
+                return "; ".join(dict.fromkeys(clashes))
         return ""
 
     def _compare(self, expr: Compare) -> Verdict:
