@@ -36,10 +36,13 @@ async def arm(
     return began_s
 
 
-async def hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any], *, times: int = 1) -> str:
-    """Let a fault hit the next order of the busy instance, so many times; that order's link id."""
+async def hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any], *, times: int = 1, entry: bool = False) -> str:
+    """Let a fault hit the next order of the busy instance, with `entry` the next one that opens; that order's link id."""
+    if entry:
+        await _stands_flat(stage)
     known = {row["link_id"] for row in stage.table("orders")}
     await arm(stage, kind, {"path": CREATE, "symbol": BUSY_SYMBOL}, given=given, times=times)
+    await stage.exchange.release(SPEED)
 
     async def hit() -> str:
         rows = (await stage.exchange.admin("GET", "faults"))["faults"]
@@ -55,6 +58,23 @@ async def hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any],
     link: str = await stage.expect(fault, hit, lambda link: f"order {link}", TRADED_S)
     await stage.exchange.admin("DELETE", "faults")
     return link
+
+
+async def _stands_flat(stage: Stage) -> None:
+    """Let the market stand between two minutes in which the busy instance has nothing: its next order is an entry."""
+
+    async def flat() -> bool:
+        await stage.exchange.hold()
+        positions = [row for row in stage.table("virtual_positions") if row["symbol"] == BUSY_SYMBOL]
+        working = [row for row in stage.table("orders") if row["symbol"] == BUSY_SYMBOL and not is_over(row)]
+        if not working and not any(Decimal(row["signed_qty"]) for row in positions):
+            return True
+        await stage.exchange.release(SPEED)
+        await anyio.sleep(STILL_S)
+        return False
+
+    if await until(flat, TRADED_S) is None:
+        raise CannotRun(f"{BUSY_SYMBOL} was never flat within {TRADED_S:g} s")
 
 
 async def bars_go_on(stage: Stage, fault: str, limit_s: float, *, since_s: float | None = None) -> None:

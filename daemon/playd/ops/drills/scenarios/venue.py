@@ -68,7 +68,7 @@ async def never_arrived(stage: Stage) -> None:
     """DRL-03: a request is lost before the venue."""
     await stage.open(guardian=False)
     fault = "request lost before the venue"
-    link = await hit_create(stage, fault, "drop_request", {})
+    link = await hit_create(stage, fault, "drop_request", {}, entry=True)  # an exit is sent again, under the same id
 
     async def unknown() -> Any:
         return any(row["link_id"] == link and row["after"] == OrderState.UNKNOWN for row in stage.table("order_events"))
