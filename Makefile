@@ -43,7 +43,7 @@ $(DEV): $(RUNTIME)
 install: $(RUNTIME)
 
 run: $(RUNTIME)
-	@$(BIN)/playd run $(if $(CANDLES),--candles '$(CANDLES)') $(if $(SPEED),--speed '$(SPEED)') $(ARGS)
+	@$(BIN)/playd run $(if $(CANDLES),--candles '$(CANDLES)' --as-declared) $(if $(SPEED),--speed '$(SPEED)') $(ARGS)
 
 test: $(DEV)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)

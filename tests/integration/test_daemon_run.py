@@ -203,11 +203,12 @@ def ledger_rows(state: Path, sql: str) -> list[Any]:
 
 
 def test_recorded_candles_are_played_to_their_end(tmp_path: Path) -> None:
-    file = tmp_path / "candles.parquet"
-    write_market(file, "BTCUSDT", 1200)
+    file = tmp_path / "ETHUSDT-1m.parquet"  # another symbol than the Play's
+    write_market(file, "ETHUSDT", 1200)
     config = settings(tmp_path / "config", {"ema": str(EMA)}, "[market]\nspeed = 60000\n")
-    with daemon(tmp_path / "state", "--candles", str(file), config=config) as process:
+    with daemon(tmp_path / "state", "--candles", str(file), "--as-declared", config=config) as process:
         process.wait_for("daemon.ready")
+        process.wait_for("bar.verdict", instance="ema")
         process.wait_for("feed.market_ended")
         assert process.stop() == 0
 

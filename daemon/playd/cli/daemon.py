@@ -85,6 +85,8 @@ class RunOptions:
     config: str = ""
     state: str = ""
     faults: str = ""
+    as_declared: bool = False
+    """One candle file stands for every symbol that the declared Plays trade."""
 
 
 def run_daemon(options: RunOptions, world: World | None = None) -> int:
@@ -148,7 +150,8 @@ def _settings(world: World, options: RunOptions, before: Loaded | None = None) -
 
 def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed | None:
     """
-    Candles of the embedded exchange. A file without a symbol is played under every symbol the declared Plays name.
+    Candles of the embedded exchange. A file without a symbol is played under every symbol the declared Plays name, with
+    `as_declared` any file.
 
     None when a local account names an exchange that is served elsewhere: that one has its own candles.
     """
@@ -159,7 +162,8 @@ def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed | Non
     recorded = (market.recorded_file, market.recorded_reference_file) if market.source is MarketSource.RECORDED else ()
     files = tuple(world.process.working_dir() / file for file in recorded if file is not None)
     wanted = _symbols_of_plays(world, loaded)
-    return open_feed(world.disk, MarketChoice(files, options.symbol, market.synthetic_seed, wanted))
+    choice = MarketChoice(files, options.symbol, market.synthetic_seed, wanted, as_wanted=options.as_declared)
+    return open_feed(world.disk, choice)
 
 
 def _symbols_of_plays(world: World, loaded: Loaded) -> tuple[str, ...]:

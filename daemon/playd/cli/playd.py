@@ -93,6 +93,9 @@ def run(
     reference_candles: ReferenceOption = "",
     speed: SpeedOption = 0.0,
     symbol: SymbolOption = "",
+    as_declared: Annotated[
+        bool, typer.Option("--as-declared", help="The candles stand for every symbol that the declared Plays trade.")
+    ] = False,
     config: ConfigOption = "",
     state: StateOption = "",
     faults: FaultsOption = "",
@@ -101,7 +104,8 @@ def run(
     with for_good():
         from playd.cli.daemon import RunOptions, run_daemon
 
-    run_command(lambda: run_daemon(RunOptions(candles, reference_candles, speed, symbol, config, state, faults)))
+    options = RunOptions(candles, reference_candles, speed, symbol, config, state, faults, as_declared)
+    run_command(lambda: run_daemon(options))
 
 
 @app.command(epilog="Example: playd backtest config/plays/ema_cross_rsi.yml --candles btc.parquet --json")

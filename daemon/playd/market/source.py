@@ -26,6 +26,7 @@ class MarketChoice:
         symbol: Symbol of the only file, when its name does not begin with one.
         seed: Seed of the synthetic market.
         wanted: Symbols that the only file is played under when nothing else names it.
+        as_wanted: Whether it is played under them whatever its name says.
         history_ms: How much of recorded candles is history; None for the usual share.
         entered_ms: When a synthetic market is entered that is one and the same at any time; None for its fixed start.
         markets: How many symbols the synthetic market has, at most fifty.
@@ -36,6 +37,7 @@ class MarketChoice:
     symbol: str = ""
     seed: int = 1
     wanted: Sequence[str] = ()
+    as_wanted: bool = False
     history_ms: int | None = None
     entered_ms: int | None = None
     markets: int = len(SYMBOLS)
@@ -44,6 +46,9 @@ class MarketChoice:
 
 def open_feed(disk: Disk, choice: MarketChoice) -> CandleFeed:
     """The feed of a choice. Raises `CandleError` for files that cannot be used or symbols that are unclear."""
+    if choice.as_wanted and (choice.symbol or len(choice.candles) != 1):
+        found = f"--symbol {choice.symbol}" if choice.symbol else f"{len(choice.candles)} candle files"
+        raise CandleError(f"--as-declared: found {found}, expected one candle file and no symbol for it")
     if not choice.candles:
         symbols, funding = (*SYMBOLS, *MORE_SYMBOLS)[: choice.markets], choice.funding_rate
         if choice.entered_ms is None:
@@ -62,7 +67,7 @@ def open_feed(disk: Disk, choice: MarketChoice) -> CandleFeed:
 
 def _named(candles: Candles, path: PurePath, choice: MarketChoice) -> list[Candles]:
     """The candles of one file under their symbol, or the only file's under every symbol that is wanted."""
-    if candles.symbol:
+    if candles.symbol and not choice.as_wanted:
         return [candles]
     if len(choice.candles) > 1 or not choice.wanted:
         raise CandleError(f"{path}: the file's name does not begin with a symbol such as BTCUSDT; say which one with --symbol")
