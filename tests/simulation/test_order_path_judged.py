@@ -6,6 +6,7 @@ from decimal import Decimal
 import anyio
 
 from playd.core.modes import Environment
+from playd.orders.judged import KEEP_EVERY_S
 from playd.orders.pipeline import PIPELINE
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
@@ -24,7 +25,7 @@ def test_every_gates_answer_to_an_entry_is_kept_and_not_only_the_first_refusal()
             late = replace(READY, late=True)
             assert (await port.submit(entry(60_000), late)).code == "SIGNAL_OLD"
             assert (await port.submit(entry(120_000, qty="0.005"), READY)).code == "PRICE_BAND"
-            await anyio.sleep(2)
+            await anyio.sleep(2 + KEEP_EVERY_S)
         life = life.crash()
         judged = life.account.desk.judged
         answers = judged.find(UID, 60_000)

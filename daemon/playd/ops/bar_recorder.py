@@ -2,7 +2,8 @@
 Writes every closed bar that is used live to the days of the state directory (`market.recorded_days`), so that a day can be
 replayed as it was seen.
 
-Trading never waits for it: bars are kept in memory for a second at most, and a disk that refuses or is nearly full loses them.
+Trading does not wait for it: bars are kept in memory for a second at most, nothing is synced, and a disk that refuses or is
+nearly full loses them. A power cut may take the last half minute.
 """
 
 from collections import defaultdict
@@ -57,7 +58,7 @@ class BarRecorder:
             self.write()
 
     def write(self) -> None:
-        """Append what waits and sync it; what a disk refuses is lost and told once."""
+        """Append what waits; what a disk refuses is lost and told once."""
         waiting, self._waiting = self._waiting, []
         if not waiting or not self._may_write():
             return
@@ -84,7 +85,6 @@ class BarRecorder:
             if path not in self._ended and appender.size and self._disk.read_from(path, appender.size - 1, 1) != b"\n":
                 appender.write(b"\n")
             appender.write(data)
-            appender.sync()
         finally:
             appender.close()
         self._ended.add(path)

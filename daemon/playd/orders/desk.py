@@ -117,7 +117,7 @@ class Desk:
     """By instance: the account's settings of which they were made, and the instance's."""
 
     def __post_init__(self) -> None:
-        self.judged = Judged(self.ledger)
+        self.judged = Judged(self.ledger, self.clock)
 
     def limit(self, instance_uid: str, own: OwnLimits) -> None:
         """Bound an instance more tightly than its account, from its next entry on."""

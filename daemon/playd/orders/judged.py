@@ -14,12 +14,16 @@ import orjson
 from playd.orders.gates import Case, Refusal
 from playd.orders.ledger import Ledger
 from playd.orders.pipeline import PIPELINE, explain
+from playd.world.ports import Clock
 
 KEPT: Final = 32
 """Entries per instance."""
 
 WAITING: Final = 500
 """Cases that may wait to be kept: more than all instances of one account decide in a second."""
+
+KEEP_EVERY_S: Final = 5.0
+"""Time between two writings: each is a page more to sync for the next order."""
 
 _KEY: Final = "judged:"
 
@@ -30,16 +34,24 @@ Answers = list[tuple[str, Refusal | None]]
 class Judged:
     """The newest judged entries of the instances of one ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
+        self._clock = clock
+        self._kept_s = clock.mono_s()
         self._cases: deque[Case] = deque(maxlen=WAITING)
 
     def note(self, case: Case) -> None:
-        """Remember a case that was judged; what all gates say of it is found out when `keep` is called."""
+        """Remember a case that was judged; what all gates say of it is found out when it is written down."""
         self._cases.append(case)
 
+    def look(self) -> None:
+        """Write down what is remembered when that is due. To be called every second or so, when no entry is under way."""
+        if self._clock.mono_s() - self._kept_s >= KEEP_EVERY_S:
+            self.keep()
+
     def keep(self) -> None:
-        """Write down what is remembered. Somebody calls it every second or so, when no entry is under way."""
+        """Write down what is remembered."""
+        self._kept_s = self._clock.mono_s()
         while self._cases:
             case = self._cases.popleft()
             refused = {name: astuple(refusal) for name, refusal in explain(case) if refusal is not None}

@@ -87,7 +87,7 @@ class Timers:
             self._breakers.look()
             self._withdrawals.look()
             self._second_look.look()
-            self._desk.judged.keep()
+            self._desk.judged.look()
             self._desk.ledger.commit_if_due()
             await anyio.sleep(_TICK_S)
 
