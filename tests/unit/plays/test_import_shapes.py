@@ -99,6 +99,33 @@ structures:
     assert uses["trend_D"] == {"swing": "swing_D"}
 
 
+def test_a_bare_name_stays_that_of_the_list_in_which_another_clock_has_a_twin() -> None:
+    older = """
+structures:
+  exec:
+    - swing: {left: 3, right: 3, tf: 1h}
+    - swing: {left: 5, right: 5}
+"""
+    result = imported(HEAD + older + RULES.replace('[trend.direction, "==", 1], ', ""))
+    assert not result.failed, [*result.findings, *result.problems]
+    found = {one.id: dict(one.params)["left"] for one in load_play(result.text, "f.yml").structures}
+    assert found == {"swing": 5, "swing_1h": 3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [
+        ("swing: {left: 5, right: 5}", '[close, ">", swing.low_level]'),
+        ("market_structure: {}", '[market_structure.event_type, "!=", 0]'),
+    ],
+)
+def test_a_bare_name_that_another_clock_took_is_asked_for(kind: str, rule: str) -> None:
+    swing = "    - swing: {key: %s, left: 5, right: 5}\n" if kind[0] == "m" else "%.0s"
+    older = "structures:\n" + "".join(f"  {clock}:\n{swing % clock}    - {kind}\n" for clock in ("1h", "exec"))
+    result = imported(f"{HEAD}{older}\nactions: {{entry_long: {{all: [{rule}]}}}}\n")
+    assert [f"which `{kind.partition(':')[0]}`?" in one.text for one in result.problems] == [True]
+
+
 RULES_OF_TWO_CLOCKS = """
 id: foreign
 version: "3.0.0"

@@ -108,7 +108,7 @@ class ExpressionImporter:
 
     def _event(self, item: Item, left: Item, op: str, right: Item | None, path: str) -> Item | None:
         """`event_type` of a market structure compared with 0: something happened on this bar, or nothing did."""
-        name = self._references.event_of(left)
+        name = self._references.event_of(left, path)
         if not name:
             return None
         value = right.value if isinstance(right, Leaf) else None

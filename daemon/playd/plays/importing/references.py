@@ -54,6 +54,8 @@ class References:
             name, dot, output = rest.partition(".")
             text = f"{self.structures.moved.get((timeframe, name), name)}{dot}{output}"
         name, _, output = text.partition(".")
+        if not prefix:
+            self._look_for_twins(name, item, path)
         old = output or name
         if (old in FIRST_GENERATION and self.kind(name) != "") or name in FIRST_GENERATION:
             kind, new = FIRST_GENERATION[old if old in FIRST_GENERATION else name]
@@ -61,6 +63,14 @@ class References:
             return f"{target}.{new}" if target else text
         renamed = RENAMED_FIELDS.get((self.kind(name), output))
         return f"{name}.{renamed}" if renamed else text
+
+    def _look_for_twins(self, name: str, item: Item, path: str) -> None:
+        """A bare name is that of the execution clock; where that one was renamed, it would silently be another clock's now."""
+        renamed = self.structures.moved.get((self.structures.timeframe("exec"), name))
+        if renamed:
+            self.log.problem(
+                item.mark, path, f"which `{name}`? Two clocks have one, and that of the execution clock is `{renamed}` now"
+            )
 
     def _only(self, kind: str, text: str, item: Item, path: str) -> str:
         """The one structure of a type."""
@@ -71,7 +81,7 @@ class References:
         self.log.problem(item.mark, path, f"which {kind}? `{text}` names none, and {there}")
         return ""
 
-    def event_of(self, item: Item) -> str:
+    def event_of(self, item: Item, path: str) -> str:
         """The id of a market structure when the item is its `event_type`, else empty."""
         text = word(item)
         if isinstance(item, Map):
@@ -79,4 +89,8 @@ class References:
         prefix = PREFIX.match(text)
         name, _, output = (prefix[2] if prefix else text).partition(".")
         name = self.structures.moved.get((right_timeframe(prefix[1]), name), name) if prefix else name
-        return name if output == EVENT_TYPE and self.kind(name) == "market_structure" else ""
+        if output != EVENT_TYPE or self.kind(name) != "market_structure":
+            return ""
+        if not prefix:
+            self._look_for_twins(name, item, path)
+        return name

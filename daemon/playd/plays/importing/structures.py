@@ -110,15 +110,23 @@ def _list(value: Item, clock: str, path: str, mark: Mark, found: Structures, log
     if isinstance(value, Map):
         log.change(value.mark, path, text_of(value), path, "a list of it")
     first = len(found.specs[clock])
+    away: list[tuple[Map, str, str]] = []
     for i, item in enumerate(items):
         spec, where = as_map(item), f"{path}[{i}]"
         if len(spec.entries) == 1 and spec.entries[0].key in STRUCTURES:
             for one, own in typed_specs(spec.entries[0].key, spec.entries[0].value, item.mark, where, log):
                 log.change(item.mark, where, text_of(item), where, text_of(one))
-                _add(one, found.clock(own) if own else clock, where, mark, found, log, implied=True)
+                target = found.clock(own) if own else clock
+                if target != clock:
+                    away.append((one, target, where))
+                    continue
+                _add(one, clock, where, mark, found, log, implied=True)
         else:
             _add(spec, clock, where, mark, found, log)
     _rename_twins(clock, first, path, found, log)
+    for one, target, where in away:  # behind them, so that a name without a clock stays that of the list's own
+        _add(one, target, where, mark, found, log, implied=True)
+        _rename_twins(target, len(found.specs[target]) - 1, where, found, log)
 
 
 def _from_elsewhere(item: Item, path: str, found: Structures, log: Log) -> None:
