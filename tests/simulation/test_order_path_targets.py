@@ -7,9 +7,12 @@ import anyio
 import pytest
 
 from playd.core.orders import Action, Intent, IntentClass, OrderState, Side, VenueOrder
+from playd.core.reply_codes import ReplyClass
 from playd.orders.fills import FillEvent
+from playd.orders.halts import Level, account_scope
 from playd.orders.instance_port import InstancePort
 from playd.orders.panic import PanicScope
+from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.venue_script import EventFault, WriteFault
@@ -255,5 +258,80 @@ def test_a_target_that_a_hand_moves_goes_back_to_its_price() -> None:
             life.venue._report(replace(working(life)[0], price=PRICE + 500))
             await anyio.sleep(3.0)
             assert resting(life) == [(PRICE, Decimal("0.010"))]
+
+    in_virtual_time(body)
+
+
+def test_a_cancel_that_hangs_is_driven_on_when_the_exit_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            await port.submit(target())
+            cancel = life.venue.cancel
+
+            async def hang(symbol: str, **_named: object) -> Reply:
+                monkeypatch.setattr(life.venue, "cancel", cancel)
+                await anyio.sleep(5.0)
+                return Reply(ReplyClass.DOUBT, None, "time-out")
+
+            monkeypatch.setattr(life.venue, "cancel", hang)
+            life.venue.resting = True  # the exit waits for the next open
+            await port.submit(leave())
+            await anyio.sleep(20.0)
+            assert working(life) == []
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("in_doubt", [False, True])
+def test_what_the_venue_puts_off_is_not_sent_under_a_freeze(in_doubt: bool) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            life.venue.script.writes = [WriteFault.LOST_BEFORE] * in_doubt + [WriteFault.THROTTLED] * 100
+            async with anyio.create_task_group() as task_group:
+                task_group.start_soon(port.submit, target())
+                await anyio.sleep(5.0 if in_doubt else 0.1)
+                life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "hands off", actor="me")
+                sent = len(life.venue.placed)
+                await anyio.sleep(5.0)
+            assert len(life.venue.placed) == sent
+
+    in_virtual_time(body)
+
+
+def test_less_than_the_venue_takes_is_not_asked_for() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            rules = life.account.desk.instrument(SYMBOL)
+            life.account.desk.instruments[SYMBOL] = replace(rules, min_qty=Decimal("0.020"))
+            before = len(life.budget.taken)
+            assert (await port.submit(target())).code == "SENT"
+            await anyio.sleep(3.0)
+            assert life.budget.taken[before:] == []
+            life.account.desk.instruments[SYMBOL] = rules
+            await anyio.sleep(1.0)
+            assert resting(life) == [(PRICE, Decimal("0.010"))]
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("meanwhile", [target(PRICE + 10), leave()])
+def test_a_target_is_judged_again_behind_the_wait_for_its_token(meanwhile: Intent) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            life.budget.wait_s = 1.0
+            async with anyio.create_task_group() as task_group:
+                task_group.start_soon(port.submit, target())
+                await anyio.sleep(0.1)
+                task_group.start_soon(port.submit, meanwhile)
+            await anyio.sleep(5.0)
+            assert [order.price for order in life.venue.placed[1:]] == [meanwhile.price]
 
     in_virtual_time(body)

@@ -48,7 +48,7 @@ class Cancels:
         """Take up every unfinished cancel of the ledger again, in the background. Called at start, before any new entry."""
         for intent in self._desk.book.open_intents():
             if intent.intent_class == IntentClass.CANCEL:
-                self._withdrawals.resume(self._working(intent.instance, intent.symbol))
+                self._withdrawals.drive(self._working(intent.instance, intent.symbol))
                 self._desk.spawn(self._finish, intent.id)
 
     async def _finish(self, identity: str) -> None:

@@ -214,8 +214,8 @@ class Exits:
         plan = self._plan(intent, desk.book.of_intent(intent.id))
         if plan.remaining <= 0 or desk.frozen(intent.symbol, intent.instance):
             return
-        number, again = last.attempt + 1, _as_intent(intent, desk.alias)
-        row = self._insert_attempt(again, intent.id, number, plan.remaining, rung=rung)
+        again = intent.as_intent(desk.alias)
+        row = self._insert_attempt(again, intent.id, last.attempt + 1, plan.remaining, rung=rung)
         desk.ledger.commit()
         await self._send(row)
 
@@ -304,23 +304,3 @@ def _rung(attempts: list[OrderRow]) -> int:
 
 def _identity(intent: Intent) -> str:
     return f"{intent.instance_uid}/{intent.cause}/{intent.action}/{intent.leg}"
-
-
-def _as_intent(row: IntentRow, account: str) -> Intent:
-    """The part of a stored intent that a further attempt needs."""
-    return Intent(
-        instance_uid=row.instance,
-        instance="",
-        account=account,
-        symbol=row.symbol,
-        cause=row.cause,
-        action=Action(row.action),
-        leg=row.leg,
-        intent_class=IntentClass.EXIT,
-        side=Side(row.side),
-        qty=row.qty,
-        price_ref=Decimal(0),
-        bar_close_ms=0,
-        expires_ms=0,
-        reason=row.reason,
-    )

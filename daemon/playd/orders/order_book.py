@@ -12,7 +12,7 @@ from typing import Final
 from playd.core.canonical import digest
 from playd.core.errors import Broken
 from playd.core.ids import intent_id, link_id
-from playd.core.orders import Action, Intent, OrderRequest, OrderState, VenueOrder
+from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side, VenueOrder
 from playd.orders.ledger import Ledger, SqlValue
 from playd.orders.machine import Contradiction, OrderEvent, following
 from playd.orders.rows import OrderRow, decimal, order_row, sent_row, text
@@ -42,6 +42,26 @@ class IntentRow:
     parameters_digest: str
     price_ref: Decimal
     target: Decimal | None
+
+    def as_intent(self, account: str) -> Intent:
+        """What a further attempt needs of it; the rest of the decision is in the ledger alone."""
+        return Intent(
+            instance_uid=self.instance,
+            instance="",
+            account=account,
+            symbol=self.symbol,
+            cause=self.cause,
+            action=Action(self.action),
+            leg=self.leg,
+            intent_class=IntentClass(self.intent_class),
+            side=Side(self.side),
+            qty=self.qty,
+            price_ref=self.price_ref,
+            bar_close_ms=0,
+            expires_ms=0,
+            reason=self.reason,
+            target=self.target,
+        )
 
 
 class OrderBook:

@@ -105,7 +105,7 @@ class Targets:
         kept.not_before_s = self._desk.clock.mono_s() + _MADE_WAY_S
         rows = self._resting(owner, symbol)
         with anyio.move_on_after(_WAY_WITHIN_S):
-            await self._take_back(kept, rows)
+            self._take_back(kept, rows)
             for row in rows:
                 while not self._desk.book.need(row.link_id).state.terminal:
                     await self._desk.changed(row.link_id, _WAY_WITHIN_S)
@@ -166,14 +166,13 @@ class Targets:
             unwanted = [row for row in rows if row.price != wanted]
             if self._is_too_much(owner, symbol, rows, held):
                 unwanted = rows
-            await self._take_back(kept, unwanted)
+            self._take_back(kept, unwanted)
             if wanted is None or unwanted:
                 return
             if in_doubt := [row for row in rows if row.state is OrderState.UNKNOWN]:
                 await self._repeat(kept, in_doubt[0])
                 return
-            missing = held - sum((row.open_qty for row in rows), _ZERO)
-            if missing > 0 and self._desk.clock.mono_s() >= kept.not_before_s:
+            if self._missing(intent, rows, held) and self._desk.clock.mono_s() >= kept.not_before_s:
                 await self._place(intent, wanted)
 
     def _resting(self, owner: str, symbol: str) -> list[OrderRow]:
@@ -206,11 +205,10 @@ class Targets:
         """
         return sum((row.open_qty for row in rows), _ZERO) > held and is_shared(self._desk, owner, symbol)
 
-    async def _take_back(self, kept: _Kept, rows: list[OrderRow]) -> None:
-        """Cancel each once; until it is final somebody else drives it."""
-        fresh = [row for row in rows if row.link_id not in kept.judged]
-        kept.judged.update(row.link_id for row in fresh)
-        await self._withdrawals.ask(fresh)
+    def _take_back(self, kept: _Kept, rows: list[OrderRow]) -> None:
+        """Have each cancelled until it is final. Nothing is waited for here: whoever is cut short forgets none of them."""
+        kept.judged.update(row.link_id for row in rows)
+        self._withdrawals.drive(rows)
 
     async def _repeat(self, kept: _Kept, row: OrderRow) -> None:
         """Look one in doubt up, and send the same bytes again where the venue does not know it: it takes them once."""
@@ -222,19 +220,24 @@ class Targets:
             return
         await desk.budget.take(CREATE, Priority.EXIT)
         row = desk.book.need(row.link_id)
-        if row.state is OrderState.UNKNOWN and self._still_held(row) and not desk.frozen(row.symbol, row.owner):
-            with anyio.CancelScope(shield=True):
-                await self._gateway.send(row, IntentClass.EXIT, lambda: self._still_held(row))
+        if row.state is OrderState.UNKNOWN and self._still_wanted(row):
+            await self._gateway.send(row, IntentClass.EXIT, lambda: self._still_wanted(row))
+
+    def _missing(self, intent: IntentRow, rows: list[OrderRow], held: Decimal) -> Decimal:
+        """How much one more order is to be about, in base coin; 0 for less than the venue takes, which is never asked for."""
+        rules = self._desk.instrument(intent.symbol)
+        missing = min(held - sum((row.open_qty for row in rows), _ZERO), rules.max_qty) // rules.step * rules.step
+        return missing if missing > 0 and missing >= rules.min_qty else _ZERO
 
     async def _place(self, intent: IntentRow, price: Decimal) -> None:
-        desk = self._desk
+        desk, key = self._desk, (intent.instance, intent.symbol)
         await desk.budget.take(CREATE, Priority.EXIT)
-        # Time has passed: something may have been executed, and how much is missing is known only now.
-        rows = self._resting(intent.instance, intent.symbol)
-        held = held_by(desk, intent.instance, intent.symbol, Side(intent.side))
-        rules = desk.instrument(intent.symbol)
-        missing = min(held - sum((row.open_qty for row in rows), _ZERO), rules.max_qty) // rules.step * rules.step
-        if missing < rules.min_qty or missing <= 0 or desk.frozen(intent.symbol, intent.instance):
+        # Time has passed: it may have been withdrawn, replaced or asked to make way, and something may have been executed.
+        kept, held = self._kept.get(key), held_by(desk, *key, Side(intent.side))
+        if kept is None or kept.intent != intent.id or desk.clock.mono_s() < kept.not_before_s:
+            return
+        missing = self._missing(intent, self._resting(*key), held)
+        if not missing or self._wanted(intent, held) != price or desk.frozen(intent.symbol, intent.instance):
             return
         attempts = desk.book.of_intent(intent.id)
         number = attempts[-1].attempt + 1 if attempts else 0
@@ -248,13 +251,13 @@ class Targets:
             time_in_force="GTC",
             reduce_only=True,
         )
-        with anyio.CancelScope(shield=True):
-            row = desk.book.insert_order(_as_intent(intent, desk.alias), intent.id, number, request)
-            desk.ledger.commit()
-            await self._gateway.send(row, IntentClass.EXIT, lambda: self._still_held(row))
+        row = desk.book.insert_order(intent.as_intent(desk.alias), intent.id, number, request)
+        desk.ledger.commit()
+        await self._gateway.send(row, IntentClass.EXIT, lambda: self._still_wanted(row))
 
-    def _still_held(self, row: OrderRow) -> bool:
-        return held_by(self._desk, row.owner, row.symbol, row.side) > 0
+    def _still_wanted(self, row: OrderRow) -> bool:
+        """Whether it may be sent, or sent again where the venue put it off: not under a freeze, nor without a position."""
+        return not self._desk.frozen(row.symbol, row.owner) and held_by(self._desk, row.owner, row.symbol, row.side) > 0
 
     def _judge_ends(self, kept: _Kept, intent: IntentRow) -> None:
         """An order of the target that ended unfilled beside its position was refused, or taken away by the venue or by hand."""
@@ -283,29 +286,8 @@ class Targets:
         if kept.flat_since_s is None:
             kept.flat_since_s = now_s
         if rows and now_s - kept.flat_since_s >= _CLEARED_S:
-            await self._take_back(kept, rows)
+            self._take_back(kept, rows)
         if not rows:
             self._desk.book.close_intent(kept.intent, "flat")
             self._desk.incidents.resolve("TARGET_LOST", symbol_scope(self._desk.alias, symbol), "the position is closed")
             self._kept.pop((owner, symbol), None)
-
-
-def _as_intent(row: IntentRow, account: str) -> Intent:
-    """The part of a stored intent that an order of it needs."""
-    return Intent(
-        instance_uid=row.instance,
-        instance="",
-        account=account,
-        symbol=row.symbol,
-        cause=row.cause,
-        action=Action.TARGET,
-        leg=row.leg,
-        intent_class=IntentClass.EXIT,
-        side=Side(row.side),
-        qty=row.qty,
-        price_ref=row.price_ref,
-        bar_close_ms=0,
-        expires_ms=0,
-        reason=row.reason,
-        target=row.target,
-    )

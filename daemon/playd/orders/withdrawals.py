@@ -54,8 +54,8 @@ class Withdrawals:
             if self._forbidden(row):
                 self._begin(row.link_id, self._send_and_drive)
 
-    def resume(self, rows: Iterable[OrderRow]) -> None:
-        """Go on with cancels of an earlier life."""
+    def drive(self, rows: Iterable[OrderRow]) -> None:
+        """Cancel each in the background until it is final; waits for nothing, so nothing that cuts the caller short ends it."""
         for row in rows:
             self._begin(row.link_id, self._send_and_drive)
 
