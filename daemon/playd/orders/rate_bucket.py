@@ -68,10 +68,12 @@ class RateBucket:
         """Seconds until one more request may leave, as things stand; zero when it may now."""
         self._forget(now_s)
         usable = self.usable(now_s)
-        wait_s = self._until_below(self._all, usable, now_s)
-        if soft:
-            wait_s = max(wait_s, self._until_below(self._soft, max(1, int(usable * self._soft_share)), now_s))
-        return max(0.0, wait_s, self._blocked_until_s - now_s)
+        free_s = max(now_s, self._blocked_until_s)
+        if len(self._all) >= usable:
+            free_s = max(free_s, self._below_s(self._all, usable))
+        if soft and len(self._soft) >= (allowed := int(usable * self._soft_share) or 1):
+            free_s = max(free_s, self._below_s(self._soft, allowed))
+        return free_s - now_s
 
     def count(self, now_s: float, *, soft: bool) -> None:
         """One request leaves."""
@@ -104,11 +106,9 @@ class RateBucket:
     def _block(self, now_s: float, seconds: float) -> None:
         self._blocked_until_s = max(self._blocked_until_s, now_s + min(max(seconds, 0.0), MAX_BLOCK_S))
 
-    def _until_below(self, stamps: deque[float], allowed: int, now_s: float) -> float:
-        """Seconds until fewer than `allowed` stamps are left in the window."""
-        if len(stamps) < allowed:
-            return 0.0
-        return stamps[len(stamps) - allowed] + self._window_s + TRAVEL_S - now_s
+    def _below_s(self, stamps: deque[float], allowed: int) -> float:
+        """When fewer than `allowed` of these stamps, which are as many or more, are left in the window."""
+        return stamps[len(stamps) - allowed] + self._window_s + TRAVEL_S
 
     def _forget(self, now_s: float) -> None:
         oldest_s = now_s - self._window_s - TRAVEL_S
