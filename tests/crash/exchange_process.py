@@ -38,17 +38,31 @@ def born(given: dict[str, Any]) -> NoReturn:
     """The child's side of a fork: its own log, no input, and nothing of the parent's clean-up at its end."""
     os.dup2(os.open(given["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    birth = Birth()
     try:
-        live(given)
+        live(given, birth)
     except BaseException:  # noqa: BLE001 - whatever it was, the child must not go on as its parent
         traceback.print_exc()
         sys.stderr.flush()
-        print("{}", flush=True)
+        birth.tell({})
     finally:
         os._exit(70)
 
 
-def live(given: dict[str, Any]) -> None:
+class Birth:
+    """One line per life, whatever becomes of it: a second one would be the next life's answer."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def tell(self, line: dict[str, Any]) -> None:
+        """Print the line, unless one was."""
+        if not self._told:
+            self._told = True
+            print(json.dumps(line), flush=True)
+
+
+def live(given: dict[str, Any], birth: Birth) -> None:
     """An exchange until somebody kills it."""
     config = ExchangeConfig(
         records_path=PurePath(given["records"]),
@@ -68,8 +82,7 @@ def live(given: dict[str, Any]) -> None:
     wish = AccountWish(account["alias"], Decimal(account["wallet_usdt"]), *(account[f"{name}_bps"] for name in _BPS))
 
     def ready(info: ExchangeInfo, opened: Sequence[OpenedAccount]) -> None:
-        line = {"pid": os.getpid(), "port": info.port, "key": opened[0].key, "secret": opened[0].secret}
-        print(json.dumps(line), flush=True)
+        birth.tell({"pid": os.getpid(), "port": info.port, "key": opened[0].key, "secret": opened[0].secret})
 
     run(lambda world: serve(world, open_feed(world.disk, choice), config, (wish,), ready), real_world())
 

@@ -190,6 +190,7 @@ class Nursery:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(options).encode() + b"\n")
         self._process.stdin.flush()
+        assert select.select([self.told], [], [], WITHIN_S)[0], "no life was told of"
         found: dict[str, Any] = json.loads(self.told.readline())
         return found
 
