@@ -169,6 +169,16 @@ def test_what_cannot_be_kept_is_not_told() -> None:
         _create(floor, side="Buy", qty="0.5")
 
 
+def _seen(floor: Floor) -> list[Any]:
+    """Orders of ETHUSDT and the position as users count them."""
+    listing, account = floor.books.listings["ETHUSDT"], floor.books.accounts[1001]
+    page = floor.records.closed_orders(1001, {}, (), 50, "", ended=(0, 0))
+    orders = [*account.orders.values(), *(load(Order, body) for body in page.bodies)]
+    told = [(each.link_id, listing.qty_decimal(each.qty_steps), listing.price_decimal(each.price_ticks)) for each in orders]
+    recent = sorted(listing.qty_decimal(each.qty_steps) for each in floor.closed.of_user(1001))
+    return [sorted(told), listing.qty_decimal(account.positions["ETHUSDT"].steps), recent]
+
+
 def test_what_was_counted_under_other_rules_is_the_same_after_a_restart() -> None:
     floor = _floor(virtual_world())
     floor.create_account("paper", wallet_usdt=Decimal(10_000))
@@ -178,22 +188,33 @@ def test_what_was_counted_under_other_rules_is_the_same_after_a_restart() -> Non
     _create(floor, side="Buy", qty="0.107", orderType="Limit", price=f"{last * 0.8:.2f}", orderLinkId="rests")
     _create(floor, side="Buy", qty="0.1", orderType="Limit", price="1000", timeInForce="IOC", orderLinkId="gone")
 
-    def seen(floor: Floor) -> list[Any]:
-        listing, account = floor.books.listings["ETHUSDT"], floor.books.accounts[1001]
-        page = floor.records.closed_orders(1001, {}, (), 50, "", ended=(0, 0))
-        orders = [*account.orders.values(), *(load(Order, body) for body in page.bodies)]
-        told = [(each.link_id, listing.qty_decimal(each.qty_steps), listing.price_decimal(each.price_ticks)) for each in orders]
-        recent = sorted(listing.qty_decimal(each.qty_steps) for each in floor.closed.of_user(1001))
-        return [sorted(told), listing.qty_decimal(account.positions["ETHUSDT"].steps), recent]
-
-    before = seen(floor)
+    before = _seen(floor)
     rules = floor.books.listings["ETHUSDT"].instrument
     for tick, step in (("0.004", "0.0005"), ("0.5", "0.1")):
         floor.books.change_rules(replace(rules, tick=Decimal(tick), step=Decimal(step)))
         floor.apply()
-        assert seen(floor) == before
+        assert _seen(floor) == before
     again = _again(floor)
-    assert seen(again)[:2] == before[:2]
+    assert _seen(again)[:2] == before[:2]
     assert again.books.listings["ETHUSDT"].instrument == rules, "the change itself is forgotten, as a fault is"
     _create(again, side="Sell", qty="0.53", reduceOnly=True)
     assert again.books.accounts[1001].positions["ETHUSDT"].steps == 0
+
+
+def test_a_restart_under_other_rules_changes_no_quantity_and_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    floor = _floor(virtual_world())
+    floor.create_account("paper", wallet_usdt=Decimal(10_000))
+    last = floor.books.listings["ETHUSDT"].last
+    _open(floor)
+    _create(floor, side="Buy", qty="0.53", stopLoss=f"{last * 0.9:.2f}", orderLinkId="filled")
+    _create(floor, side="Buy", qty="0.107", orderType="Limit", price=f"{last * 0.8:.2f}", orderLinkId="rests")
+    before, listed = _seen(floor)[:2], SyntheticFeed.instrument
+    for tick, step in (("0.5", "0.1"), ("0.004", "0.0005"), ("1", "0.03")):
+        rules = {"tick": Decimal(tick), "step": Decimal(step)}
+        monkeypatch.setattr(
+            SyntheticFeed, "instrument", lambda feed, symbol, rules=rules: replace(listed(feed, symbol), **rules)
+        )
+        for _ in range(2):
+            floor = _again(floor)
+            assert _seen(floor)[:2] == before
+        assert floor.books.listings["ETHUSDT"].instrument.step == rules["step"]

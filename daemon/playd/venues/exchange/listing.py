@@ -1,6 +1,6 @@
 """A symbol on this exchange: its rules, the state of its market, and how deep that is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -125,8 +125,8 @@ class Listing:
         return self._count(rules, counted_in(rules, self.counted.tick, self.counted.step))
 
     def count_in(self, tick: Decimal, step: Decimal) -> None:
-        """Count as records do that were written under other rules."""
-        self._count(self.instrument, counted_in(self.counted, tick, step))
+        """Count as records do that were written under other rules, until `change_rules` finds the unit of both."""
+        self._count(self.instrument, replace(self.instrument, tick=tick, step=step))
 
     def _count(self, rules: Instrument, counted: Instrument) -> Finer:
         tick, step = counted.tick, counted.step

@@ -185,8 +185,7 @@ class Records:
             order = load(Order, row["body"])
             order.count_finer(finer.ticks, finer.steps)
             execute("UPDATE orders SET body = ? WHERE number = ?", (dump(order), row["number"]))
-        counted = {symbol: [str(each.counted.tick), str(each.counted.step)] for symbol, each in books.listings.items()}
-        execute("INSERT OR REPLACE INTO meta VALUES ('counted', ?)", (orjson.dumps(counted).decode(),))
+        execute("INSERT OR REPLACE INTO meta VALUES ('counted', ?)", (_counted(books),))
 
     def keep_key(self, key: str, body: str) -> None:
         """Keep an API key, in place of the one of that name."""
@@ -200,8 +199,12 @@ class Records:
         return [str(row["body"]) for row in self._connection.execute("SELECT body FROM keys ORDER BY number")]
 
     def restore(self, books: Books, step_ms: int) -> None:
-        """Bring books that are new to where they were. Prices are the caller's to set."""
-        for symbol, (tick, step) in orjson.loads(self.meta("counted") or "{}").items():
+        """
+        Bring books that are new to where they were, counted so that the rules of now and then both fit; what that changes is
+        kept at once. Prices are the caller's to set.
+        """
+        counted = self.meta("counted")
+        for symbol, (tick, step) in orjson.loads(counted or "{}").items():
             books.listings[symbol].count_in(Decimal(tick), Decimal(step))
         for row in self._connection.execute("SELECT body FROM accounts ORDER BY uid"):
             account = load(Account, row["body"])
@@ -220,6 +223,12 @@ class Records:
         for symbol, (taken, made) in orjson.loads(self.meta("gone") or "{}").items():
             sides = [{Side(side): steps for side, steps in each.items()} for each in (taken, made)]
             books.listings[symbol].gone = Gone(*sides)
+        for listing in books.listings.values():
+            books.change_rules(listing.instrument)
+        if books.changes:
+            self.write(books.take_changes(), books)
+        elif counted is None:
+            self.note("counted", _counted(books))
 
     def link_used(self, uid: int, link_id: str) -> bool:
         """Whether this user has ever used this link id."""
@@ -274,6 +283,13 @@ class Records:
 
 def _by_word(steps: dict[Side, int]) -> dict[str, int]:
     return {str(side): count for side, count in steps.items()}
+
+
+def _counted(books: Books) -> str:
+    """In which tick and step the books count each symbol."""
+    return orjson.dumps(
+        {symbol: [str(each.counted.tick), str(each.counted.step)] for symbol, each in books.listings.items()}
+    ).decode()
 
 
 def _text(row: Row) -> str:
