@@ -1,7 +1,7 @@
 """What faults do to accounts and markets on command, in the books: the usual ways, only that nobody who trades asked for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,9 +14,11 @@ from playd.venues.exchange.faults.model import Event, Seam
 from playd.venues.exchange.faults.on_accounts import account_acts
 from playd.venues.exchange.faults.on_listings import listing_acts
 from playd.venues.exchange.faults.script import read_posted
+from playd.venues.exchange.liquidation import step_down
+from playd.venues.exchange.listing import Listing, RiskTier
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.rows import order_row
-from tests.exchange_kit import SYMBOL, Market
+from tests.exchange_kit import BTC, SYMBOL, Market
 
 
 @dataclass
@@ -158,6 +160,47 @@ def test_a_coarser_tick_and_step_leave_what_is_there_and_bind_what_comes(stage: 
     market.order("Sell", "0", reduceOnly=True, closeOnTrigger=True)
     market.open(49_500.0, 49_500.0, 49_500.0, 49_500.0)
     assert market.position.steps == 0, "what lies between two steps can be closed"
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "open_price", "filled"),
+    [
+        ("Buy", "49500.1", 49_400.3, "49400.5"),
+        ("Buy", "49500.4", 49_500.2, "49500.4"),
+        ("Sell", "50500.1", 50_600.3, "50600.0"),
+        ("Sell", "50500.1", 50_500.3, "50500.1"),
+    ],
+)
+def test_an_older_limit_fills_at_an_open_on_the_new_tick_or_at_its_own_price(
+    stage: Stage, side: str, limit: str, open_price: float, filled: str
+) -> None:
+    market = stage.market
+    market.limit(side, "0.1", limit, reduceOnly=side == "Sell")
+    stage.arm("change_rules", with_={"tick": 0.5})
+    stage.board.moment()
+    market.close()
+    market.open(open_price, open_price, open_price, open_price)
+    assert (market.executions[-1]["execPrice"], market.executions[-1]["isMaker"]) == (filled, True)
+
+
+def test_what_the_venue_sells_is_whole_steps_of_a_coarser_rule(stage: Stage) -> None:
+    stage.arm("change_rules", with_={"step": 0.01, "max_qty": 50})
+    stage.arm("deleverage", with_={"share": 0.333})
+    stage.board.moment()
+    assert stage.market.position.steps == 400 - 130
+    assert str(stage.market.books.listings[SYMBOL].instrument.max_qty) == "50"
+    stage.market.books.listings[SYMBOL].tiers = tuple(RiskTier(limit, 0.005, Decimal(10)) for limit in (10_123.0, 1e9))
+    assert step_down(stage.market.books, stage.market.account, stage.market.position, 50_000.0)
+    assert stage.market.position.steps == 200
+
+
+def test_money_moves_once_whatever_symbol_the_fault_names(stage: Stage) -> None:
+    stage.market.books.listings["ETHUSDT"] = Listing(replace(BTC, symbol="ETHUSDT"), 3000.0)
+    for symbol in ("ETHUSDT", "*", ""):
+        before = stage.market.account.wallet
+        stage.arm("transfer", where={"symbol": symbol}, with_={"usdt": 5})
+        stage.board.moment()
+        assert stage.market.account.wallet == before + 5
 
 
 def _orders(market: Market) -> list[dict[str, Any]]:

@@ -39,7 +39,9 @@ def step_down(books: Books, account: Account, position: Position, price: float) 
     if place <= 0:
         return False
     rest = int(listing.tiers[place - 1].limit_usdt / float(position.entry) / float(listing.counted.step))
-    steps, direction = max(abs(position.steps) - rest, 1), position.direction  # 1: a value that rounding put at the limit
+    held, apart, direction = abs(position.steps), listing.steps_apart, position.direction
+    above = max(held - rest, 1)  # 1: a value that rounding put at the limit
+    steps = min(-(-above // apart) * apart, held)
     books.tell_taken(account, position, "Liq")
     _cancel(books, account, of_position(account, position), CancelType.LIQUIDATION)
     order = _venue_order(books, account, position, steps, "CreateByLiq")

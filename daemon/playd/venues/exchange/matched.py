@@ -42,7 +42,7 @@ def meet_price(account: Account, listings: Listings, position: Position, order: 
     book["entry_resting"] = not order.due
     fills = new_fills()
     count = fill_due_orders(book, _terms(account, listings, position), listings[order.symbol].last, _NO_BOUND, fills, 0)
-    return _read(fills, listings[order.symbol], order.side) if count else None
+    return _read(fills, listings[order.symbol], order) if count else None
 
 
 def meet_extremes(
@@ -53,7 +53,7 @@ def meet_extremes(
     book["entry_resting"] = 1
     fills = new_fills()
     count = inside_minute(book, _terms(account, listings, position), high, low, high, low, fills, 0)
-    return _read(fills, listings[order.symbol], order.side) if count else None
+    return _read(fills, listings[order.symbol], order) if count else None
 
 
 def reduce_at_open(account: Account, listings: Listings, position: Position, order: Order) -> Trade | None:
@@ -67,7 +67,9 @@ def reduce_at_open(account: Account, listings: Listings, position: Position, ord
     protect(book, terms, 0, order.price_ticks)
     book["liquidation_price"] = math.nan  # whether the position ends otherwise is asked elsewhere
     price = listings[order.symbol].last
-    return _exit(fills, listings, position) if gap_test(book, terms, price, price, fills, 0) else None
+    if not gap_test(book, terms, price, price, fills, 0):
+        return None
+    return _trade(fills, listings[order.symbol], up=position.steps < 0, own_ticks=order.price_ticks)
 
 
 def exit_at_open(account: Account, listings: Listings, position: Position, open_price: float) -> Trade | None:
@@ -135,9 +137,9 @@ def _terms(account: Account, listings: Listings, position: Position) -> Records:
     )
 
 
-def _read(fills: Records, listing: Listing, side: Side) -> Trade | Ended:
+def _read(fills: Records, listing: Listing, order: Order) -> Trade | Ended:
     if fills[0]["event"] == ENTERED:
-        return _trade(fills, listing, up=side is Side.BUY)
+        return _trade(fills, listing, up=order.side is Side.BUY, own_ticks=order.price_ticks)
     return Ended(int(fills[0]["reason"]))
 
 
@@ -145,10 +147,16 @@ def _exit(fills: Records, listings: Listings, position: Position) -> Trade:
     return _trade(fills, listings[position.symbol], up=position.steps < 0)
 
 
-def _trade(fills: Records, listing: Listing, *, up: bool) -> Trade:
-    """A maker trades at its own price, a taker on the tick of the rules, rounded `up` for who buys."""
-    ticks, maker = int(fills[0]["price_ticks"]), bool(fills[0]["is_maker"])
-    return Trade(ticks if maker else listing.allowed_ticks(ticks, up=up), maker, int(fills[0]["reason"]))
+def _trade(fills: Records, listing: Listing, *, up: bool, own_ticks: int = 0) -> Trade:
+    """
+    Trades are on the tick of the rules, rounded `up` for who buys; only a limit order (`own_ticks`) that is older than a
+    coarser tick may lie between two, and is never filled beyond its own price.
+    """
+    maker = bool(fills[0]["is_maker"])
+    ticks = listing.allowed_ticks(int(fills[0]["price_ticks"]), up=up)
+    if maker:
+        ticks = min(ticks, own_ticks) if up else max(ticks, own_ticks)
+    return Trade(ticks, maker, int(fills[0]["reason"]))
 
 
 def warm_up() -> None:

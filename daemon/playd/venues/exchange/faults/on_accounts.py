@@ -11,6 +11,7 @@ from playd.venues.exchange.books import Books
 from playd.venues.exchange.faults.board import Act
 from playd.venues.exchange.faults.model import Event, Fault
 from playd.venues.exchange.liquidation import deleverage, take_over
+from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.model import Account, Position
 from playd.venues.exchange.moved_money import move_money
 from playd.venues.exchange.refusal import Refusal
@@ -26,7 +27,10 @@ def account_acts(books: Books, apply: Callable[[], None], link_used: LinkUsed) -
 
     def act(do: Do, fault: Fault, event: Event) -> bool:
         done = False
-        for account, symbol in [*_targets(books, fault, event)]:
+        targets = [*_targets(books, fault, event)]
+        if do is _transfer:  # a wallet has no symbol: once
+            targets = [*{account.uid: (account, symbol) for account, symbol in targets}.values()]
+        for account, symbol in targets:
             try:
                 done = do(books, account, symbol, fault, link_used) or done
             except Refusal:  # nothing to do it to, or not now: it is tried again at the next moment
@@ -62,10 +66,9 @@ def _positions(account: Account, symbol: str) -> list[Position]:
 def _close(books: Books, account: Account, symbol: str, fault: Fault, link_used: LinkUsed) -> bool:
     listing = books.listings[symbol]
     for position in _positions(account, symbol):
-        held, apart = abs(position.steps), listing.steps_apart
-        steps = max(round(held * fault.number("share") / apart) * apart, apart)
+        held, steps = abs(position.steps), _share_of(position, listing, fault)
         side = "Sell" if position.steps > 0 else "Buy"
-        qty = "0" if steps >= held else plain(listing.qty_decimal(steps))  # zero closes what lies between two steps, too
+        qty = "0" if steps == held else plain(listing.qty_decimal(steps))  # zero closes what lies between two steps, too
         whole = {"reduceOnly": True, "closeOnTrigger": True, "positionIdx": position.idx}
         wish = _wish(symbol, side=side, orderType="Market", qty=qty, **whole)
         arrivals.create(books, account, wish, link_used)
@@ -107,17 +110,21 @@ def _liquidate(books: Books, account: Account, symbol: str, _: Fault, __: LinkUs
 
 def _deleverage(books: Books, account: Account, symbol: str, fault: Fault, _: LinkUsed) -> bool:
     for position in _positions(account, symbol):
-        steps = max(round(abs(position.steps) * fault.number("share")), 1)
+        steps = _share_of(position, books.listings[symbol], fault)
         deleverage(books, account, position, steps, _ticks_now(books, symbol))
         return True
     return False
 
 
-def _transfer(books: Books, account: Account, symbol: str, fault: Fault, _: LinkUsed) -> bool:
-    if symbol != next(iter(books.listings)):
-        return False  # a wallet has no symbol: once
+def _transfer(books: Books, account: Account, _: str, fault: Fault, __: LinkUsed) -> bool:
     move_money(books, account, decimal_of(fault.number("usdt")))
     return True
+
+
+def _share_of(position: Position, listing: Listing, fault: Fault) -> int:
+    """The share of a position that the fault names, in whole steps of the rules: one at least, at most all of it."""
+    held, apart = abs(position.steps), listing.steps_apart
+    return min(max(round(held * fault.number("share") / apart) * apart, apart), held)
 
 
 def _ticks_now(books: Books, symbol: str) -> int:

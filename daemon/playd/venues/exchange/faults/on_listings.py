@@ -12,7 +12,7 @@ from playd.venues.exchange.faults.board import Act
 from playd.venues.exchange.faults.model import Event, Fault
 from playd.venues.exchange.liquidation import settle_delisted
 from playd.venues.exchange.listing import Listing
-from playd.venues.exchange.text import decimal_of
+from playd.venues.exchange.text import float_text
 
 
 def listing_acts(books: Books, apply: Callable[[], None]) -> dict[str, Act]:
@@ -45,7 +45,7 @@ def listing_acts(books: Books, apply: Callable[[], None]) -> dict[str, Act]:
 
 def _changed(rules: Instrument, fault: Fault) -> Instrument:
     def rule(name: str, present: Decimal) -> Decimal:
-        return decimal_of(fault.number(name)).normalize() if fault.number(name) else present
+        return Decimal(float_text(fault.number(name))) if fault.number(name) else present
 
     return replace(
         rules,
