@@ -410,14 +410,17 @@ async def _start_instances(daemon: _Running) -> None:
         daemon.world, runtime.records, runtime.supervisor, places.config_dir / "plays", runtime.plan.instances_dir, note
     )
     roster.fill(daemon.loaded.settings, places.config_dir)
-    # A first compilation takes up to a minute, in which `playctl` is served already: status, halt, panic; and a stop.
-    progress.step = "kernels"
-    paths = _play_paths(daemon.world, daemon.loaded, daemon.records)
-    await rehearse_plays(daemon.world, daemon.candles, paths, daemon.service)
-    # A venue that does not answer takes ten seconds of this, in which `playctl` is served already.
+    # All that follows takes its time, in which `playctl` is served already: ten seconds for a venue that does not answer, up
+    # to a minute for kernels. Accounts where something is open do not wait for these, nor do panics and lost stops there.
     progress.step = "clock of the venue"
     daemon.service.status(progress.step)
     await runtime.clock_watch.begin()
+    for slot in list(runtime.supervisor.slots.values()):
+        if slot.record.account in runtime.plan.key_accounts:  # a local account is opened with what its Play says
+            runtime.watch(slot.record)
+    progress.step = "kernels"
+    paths = _play_paths(daemon.world, daemon.loaded, daemon.records)
+    await rehearse_plays(daemon.world, daemon.candles, paths, daemon.service)
     progress.step = "starting instances"
     daemon.service.status(progress.step)
     for slot in list(runtime.supervisor.slots.values()):

@@ -1,0 +1,56 @@
+"""In which order a start does what takes long."""
+
+from pathlib import PurePath
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from playd.cli import daemon as running
+from playd.control.context import Progress
+from playd.ops.notify import ServiceManager
+from playd.settings import Settings
+from playd.world.virtual import virtual_world
+
+
+class Kernels(Exception):
+    """The start has come to the kernels."""
+
+
+@pytest.mark.anyio
+async def test_accounts_where_something_is_open_do_not_wait_for_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    async def clock() -> None:
+        seen.append("clock")
+
+    async def rehearse(*given: object) -> None:
+        raise Kernels
+
+    monkeypatch.setattr(running, "rehearse_plays", rehearse)
+    monkeypatch.setattr(running, "_play_paths", lambda *given: [])
+    monkeypatch.setattr(running, "Roster", lambda *given: SimpleNamespace(fill=lambda *given: None))
+    slots = {
+        name: SimpleNamespace(record=SimpleNamespace(name=name, account=account))
+        for name, account in (("real", "main"), ("paper", "local-paper"))
+    }
+    runtime = SimpleNamespace(
+        records=None,
+        supervisor=SimpleNamespace(slots=slots),
+        plan=SimpleNamespace(instances_dir=None, key_accounts={"main": None}),
+        clock_watch=SimpleNamespace(begin=clock),
+        watch=lambda record: seen.append(record.name),
+    )
+    world = virtual_world()
+    daemon = SimpleNamespace(
+        world=world,
+        runtime=runtime,
+        records=None,
+        candles=None,
+        service=ServiceManager(world.process),
+        context=SimpleNamespace(progress=Progress()),
+        loaded=SimpleNamespace(settings=Settings(), locations=SimpleNamespace(config_dir=PurePath("/config"))),
+    )
+    with pytest.raises(Kernels):
+        await running._start_instances(cast(Any, daemon))
+    assert seen == ["clock", "real"]
