@@ -6,6 +6,7 @@ A start is refused for the first one (77), `playd check` and `playd doctor` list
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Final
 
@@ -18,8 +19,11 @@ ANYBODY_WRITES: Final = 0o002
 STICKY: Final = 0o1000
 """On a directory like /tmp: everybody puts files there, and nobody touches those of others."""
 
-UNUSED: Final = frozenset({"README.md", "evidence", "run"})
-"""What a state directory may hold before its first daemon: the page of a checkout, reports of drills, a guardian's socket."""
+UNUSED: Final = ("README.md", "evidence", "run", "exchange", "guardian", "recorded-*", ".ballast", "HALT")
+"""
+What a state directory may hold before its first daemon: the page of a checkout, reports of drills, a socket, what the local
+exchange, the guardian, a recorded market below it and `doctor --fix` have made, a kill file.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,9 @@ def close_if_unused(world: World, state: PurePath) -> None:
 
 def _is_unused(world: World, state: PurePath) -> bool:
     stat = world.disk.stat(state)
-    return stat.uid == world.process.uid and not stat.mode & ANYBODY_WRITES and UNUSED.issuperset(world.disk.list(state))
+    if stat.uid != world.process.uid or stat.mode & ANYBODY_WRITES:
+        return False
+    return all(any(fnmatchcase(name, known) for known in UNUSED) for name in world.disk.list(state))
 
 
 def _settings(world: World, loaded: Loaded) -> list[PurePath]:

@@ -58,7 +58,9 @@ async def test_what_cannot_be_recorded_leaves_everything_halted_for_the_next_sta
 def test_a_directory_that_no_daemon_has_used_becomes_ours_alone() -> None:
     world = virtual_world()
     world.disk.mkdir(STATE, mode=0o755)
-    world.disk.write_replace(STATE / "README.md", b"what is in here", keep_previous=False)
+    for name in ("README.md", "HALT", "exchange/ledger.jsonl", "guardian/guardian.lock", "recorded-12ab34cd/ledger.sqlite"):
+        world.disk.mkdir((STATE / name).parent, mode=0o755)
+        world.disk.write_replace(STATE / name, b"made before any daemon", keep_previous=False)
     make_directories(world, load(world))
     assert world.disk.stat(STATE).mode == 0o700
 
