@@ -12,6 +12,7 @@ from playd.core.units import text_to_units
 from playd.engine.messages import Decision, EngineFill, EngineOrder, EnginePosition
 from playd.matching.records import REASON_CODE, REASONS, TP
 from playd.orders.fills import FillEvent
+from playd.orders.rows import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +102,25 @@ def intent_of_fill(identity: Identity, event: FillEvent, order: EngineOrder) -> 
 
 def intent_of_target(identity: Identity, position: EnginePosition) -> Intent:
     """
-    The intent to let the target of a position rest as a limit order. The position is its cause: asked for again, of the same
-    one, it is the same. Raises `Broken` for a position without a target.
+    The intent to let the target of a position rest as a limit order. The position is its cause, by what is asked for it and not
+    by the units that a life counts in: asked for again, of the same one, it is the same. Raises `Broken` for a position without
+    a target.
     """
     target = _price_of(identity, position.target_ticks, up=position.side is Side.SELL)
     if target is None:
         raise Broken(f"the position of {identity.name} has no target")
+    qty, target = Decimal(plain(position.qty_steps * identity.instrument.step)), Decimal(plain(target))
     return Intent(
         instance_uid=identity.uid,
         instance=identity.name,
         account=identity.account,
         symbol=identity.symbol,
-        cause=f"target:{position.entry_time_ms}:{position.qty_steps}:{position.target_ticks}",
+        cause=f"target:{position.entry_time_ms}:{qty}:{target}",
         action=Action.TARGET,
         leg=0,
         intent_class=IntentClass.EXIT,
         side=position.side.opposite,
-        qty=position.qty_steps * identity.instrument.step,
+        qty=qty,
         price_ref=Decimal(repr(position.entry_price)),
         bar_close_ms=0,
         expires_ms=0,

@@ -8,10 +8,11 @@ import pytest
 from playd.core.errors import Broken
 from playd.core.instrument import synthetic_instrument
 from playd.core.orders import Action, Execution, IntentClass, Side
-from playd.engine.messages import Decision, EngineOrder
+from playd.engine.messages import Decision, EngineOrder, EnginePosition
 from playd.orders.fills import FillEvent
+from playd.orders.order_book import parameters_digest
 from playd.supervisor.counting import counted, recounted, units_of
-from playd.supervisor.translate import Identity, adopted_of, fill_of, intent_of
+from playd.supervisor.translate import Identity, adopted_of, fill_of, intent_of, intent_of_target
 
 IDENTITY = Identity(
     uid="abcdefgh",
@@ -110,6 +111,20 @@ def test_an_instance_that_counts_finer_than_the_rules_asks_for_prices_of_the_rul
     short = replace(odd, side=Side.SELL, stop_ticks=518_001, target_ticks=490_001)
     intent = intent_of(identity, decision(short), short)
     assert (intent.stop, intent.target, intent.price) == (Decimal("51800.0"), Decimal("49000.5"), Decimal("50000.5"))
+
+
+def test_a_target_is_the_same_intent_while_the_same_is_asked_whatever_a_life_counts_in() -> None:
+    position = EnginePosition(Side.BUY, 100, 50_000.0, 490_000, 518_001, 1_700_000_000_000)
+    asked = intent_of_target(IDENTITY, position)
+    finer = replace(IDENTITY.instrument, tick=Decimal("0.05"), step=Decimal("0.0001"))
+    recounted = replace(position, qty_steps=1_000, stop_ticks=980_000, target_ticks=1_036_002)
+    again = intent_of_target(replace(IDENTITY, instrument=finer), recounted)
+    assert (again, parameters_digest(again)) == (asked, parameters_digest(asked))
+
+    coarser = replace(IDENTITY, rules=replace(IDENTITY.instrument, tick=Decimal("0.5")))
+    moved = intent_of_target(coarser, position)
+    assert moved.target == 51_800
+    assert moved.cause != asked.cause, "another price is another intent, and no contradiction"
 
 
 def test_what_a_life_remembers_is_counted_in_the_units_of_the_next_one() -> None:
