@@ -1,13 +1,16 @@
 """What gates let through is held against the ledger again: an entry that should not be there halts its symbol."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
-from playd.core.orders import Side
+from playd.core.orders import OrderState, Side
 from playd.orders.halts import Level, account_scope, symbol_scope
-from playd.orders.second_look import LOOK_EVERY_S
+from playd.orders.second_look import LOOK_EVERY_S, SecondLook
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
+from tests.simulation.test_order_path_armed import life_with_real_money
 from tests.virtual_time import in_virtual_time
 
 TWO_LOOKS_S = 2 * LOOK_EVERY_S + 1
@@ -52,5 +55,54 @@ def test_an_entry_during_a_halt_is_told_and_its_symbol_halted(monkeypatch: pytes
             assert [row["severity"] for row in life.ledger.rows("SELECT * FROM incidents WHERE kind = 'INVARIANT'")] == [
                 "critical"
             ]
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
+    ("confirmed_ms", "revoked_ms", "is_found"),
+    [(-1000, None, False), (-1000, 1000, False), (-1000, -500, True), (1000, None, True)],
+)
+def test_real_money_is_armed_by_what_held_when_the_entry_was_written(
+    confirmed_ms: int, revoked_ms: int | None, is_found: bool
+) -> None:
+    async def body() -> None:
+        life, _ = life_with_real_money()
+        async with life.running():
+            port, now_ms = await life.register(), life.world.clock.wall_ms()
+            revoked = None if revoked_ms is None else now_ms + revoked_ms
+            life.ledger.write(
+                "INSERT INTO armings (id, instance, created_ms, expires_ms, body, confirmed_ms, revoked_ms)"
+                " VALUES (?,?,?,?,?,?,?)",
+                ("arm", UID, now_ms - 2000, now_ms + 60_000, "{}", now_ms + confirmed_ms, revoked),
+            )
+            assert (await port.submit(entry(), replace(READY, not_armed=""))).code == "SENT"
+            await anyio.sleep(TWO_LOOKS_S)
+            assert any("(INV-21)" in text for text in found(life)) is is_found
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("is_sent_again", [False, True])
+def test_an_order_that_was_sent_again_was_not_in_doubt_all_the_time(
+    is_sent_again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            monkeypatch.setattr("playd.orders.gateway.judge", lambda _: None)
+            monkeypatch.setattr("playd.orders.second_look.LOOK_EVERY_S", 0.0)
+            verdict = await port.submit(entry(), READY)
+            desk = life.account.desk
+            desk.book.update(verdict.link_id, state=OrderState.UNKNOWN)
+            look = SecondLook(desk)
+            look.look()
+            if is_sent_again:
+                desk.book.update(verdict.link_id, signed_ms=desk.clock.wall_ms() + 1)
+            await port.submit(entry(180_000), READY)
+            desk.book.update(verdict.link_id, state=OrderState.UNKNOWN)
+            look.look()
+            assert any("(INV-08)" in text for text in found(life)) is not is_sent_again
 
     in_virtual_time(body)

@@ -28,7 +28,8 @@ class SecondLook:
         self._due_s = 0.0
         self._seen = {row["id"] for row in self._newest()}
         self._halts: dict[int, Halt] = {}
-        self._doubtful: dict[str, str] = {}
+        self._doubtful: dict[str, tuple[str, int | None]] = {}
+        """Symbols of orders in doubt, and when each was sent: one that was sent again was in no doubt for a moment."""
 
     def look(self) -> None:
         """Hold new entries against what was in force since the last look."""
@@ -37,9 +38,9 @@ class SecondLook:
             return
         self._due_s = now_s + LOOK_EVERY_S
         halts = {halt.id: halt for halt in desk.halts.in_force()}
-        doubtful = {row.link_id: row.symbol for row in desk.book.live() if row.state is OrderState.UNKNOWN}
+        doubtful = {row.link_id: (row.symbol, row.signed_ms) for row in desk.book.live() if row.state is OrderState.UNKNOWN}
         lasting = [halt for number, halt in self._halts.items() if number in halts]
-        unknown = {link: symbol for link, symbol in self._doubtful.items() if link in doubtful}
+        unknown = {link: sent[0] for link, sent in self._doubtful.items() if doubtful.get(link) == sent}
         for row in self._new_entries():
             for fault in self._faults(row, lasting, unknown):
                 desk.halt_symbol(row["symbol"], Level.HALT, "INVARIANT", f"entry {row['id']}: {fault}")
@@ -80,8 +81,12 @@ class SecondLook:
             yield f"its bar {row['bar_close_ms']} has no verdict (INV-22)"
 
     def _armed(self, row: sqlite3.Row) -> bool:
-        sql = "SELECT 1 FROM armings WHERE instance = ? AND expires_ms > ? AND confirmed_ms IS NOT NULL"
-        return self._desk.ledger.row(sql, (row["instance"], row["created_ms"])) is not None
+        sql = (
+            "SELECT 1 FROM armings WHERE instance = ? AND expires_ms > ? AND confirmed_ms <= ?"
+            " AND (revoked_ms IS NULL OR revoked_ms > ?)"
+        )
+        then_ms = row["created_ms"]
+        return self._desk.ledger.row(sql, (row["instance"], then_ms, then_ms, then_ms)) is not None
 
     def _has_verdict(self, row: sqlite3.Row) -> bool:
         sql = (
