@@ -64,8 +64,8 @@ def compare(expected: Expected, seen: VenuePosition) -> Finding:
 @dataclass(frozen=True, slots=True)
 class Fallback:
     """
-    Where a stop lies that nobody planned: `wide` USDT from the entry, which is some hourly ranges; without one `pct` percent
-    from mark.
+    Where a stop lies that nobody planned: `wide` USDT from the entry, which is some hourly ranges; without one, and where that
+    would be no price, `pct` percent from mark.
     """
 
     pct: Decimal
@@ -101,7 +101,7 @@ def nearest_stop(held: Iterable[tuple[Decimal, Decimal | None]]) -> Decimal | No
 def _fallback_stop(expected: Expected, seen: VenuePosition, fallback: Fallback) -> Decimal:
     sign, mark = 1 if seen.signed_qty > 0 else -1, seen.mark_price
     distance = mark * fallback.pct / 100
-    if fallback.wide is not None and seen.entry_price > 0:
+    if fallback.wide is not None and seen.entry_price > 0 and seen.entry_price - sign * fallback.wide > 0:
         distance = (mark - seen.entry_price) * sign + fallback.wide
     if seen.liq_price > 0:
         distance = min(distance, abs(mark - seen.liq_price) / 2)

@@ -70,6 +70,7 @@ def test_a_fallback_is_measured_from_the_entry_where_the_market_says_how_far_it_
     assert planned_stop(nothing, short, wide) == Decimal("112.0")
     assert planned_stop(nothing, replace(long, liq_price=Decimal("90.05")), wide) == Decimal("92.6")
     assert planned_stop(nothing, replace(long, mark_price=Decimal(88)), wide) is None
+    assert planned_stop(nothing, long, replace(wide, wide=Decimal(100))) == Decimal("92.2"), "a market that went to pieces"
 
 
 def test_of_several_owners_the_stop_that_is_reached_first_is_set() -> None:
