@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
@@ -32,7 +32,7 @@ from tests.fake_bybit import FakeBybit, Socket
 
 pytestmark = pytest.mark.anyio
 
-QUICK = SocketTiming(ping_every_s=0.05, ack_within_s=1.0, backoff_first_s=0.01, backoff_max_s=0.05)
+QUICK = SocketTiming(ping_every_s=0.05, ack_within_s=60.0, backoff_first_s=0.01, backoff_max_s=0.05)
 
 
 @dataclass
@@ -52,12 +52,16 @@ class Scene:
 
 @asynccontextmanager
 async def running(
-    fake: FakeBybit, *watched: str, lock_step: bool = False, topic_characters: int = TOPIC_CHARACTERS
+    fake: FakeBybit,
+    *watched: str,
+    lock_step: bool = False,
+    topic_characters: int = TOPIC_CHARACTERS,
+    timing: SocketTiming = QUICK,
 ) -> AsyncIterator[Scene]:
     world = virtual_world()
     async with fake.running(world) as hosts, anyio.create_task_group() as tasks:
         stream = BybitPublicStream(
-            world, Environment.LOCAL, hosts, lock_step=lock_step, timing=QUICK, topic_characters=topic_characters
+            world, Environment.LOCAL, hosts, lock_step=lock_step, timing=timing, topic_characters=topic_characters
         )
         send, heard = anyio.create_memory_object_stream[FeedEvent](10_000)
         stream.deliver_to(send.send_nowait)
@@ -99,7 +103,7 @@ async def test_a_symbol_watched_later_is_subscribed_and_comes_back_after_a_loss(
 
 
 async def test_an_unacknowledged_subscription_costs_the_connection() -> None:
-    async with running(FakeBybit(), "BTCUSDT") as scene:
+    async with running(FakeBybit(), "BTCUSDT", timing=replace(QUICK, ack_within_s=1.0)) as scene:
         await scene.up()
         scene.fake.mute.add("subscribe")
         await scene.stream.watch("ETHUSDT")
