@@ -172,6 +172,7 @@ class Limits:
 
 def count_orders(meters: Meters, account: Account, of_day: OrdersOfDay, now_ms: Callable[[], int]) -> None:
     """Count what becomes of an account's orders, behind whoever else hears of them."""
+    of_day.row(account.alias)  # those before us are read now, and not for the first order
     heard = account.desk.on_order
 
     def changed(row: OrderRow) -> None:

@@ -45,10 +45,14 @@ class OrdersOfDay:
         found = self._seen.get(alias)
         if found is not None and found[0] == day:
             return found[1]
-        if found is not None:
-            self._told.discard(alias)
+        sent: set[str] = set()
+        if (
+            found is None
+        ):  # reads every order there ever was: `row`, called when the account opens, keeps it from the first order
+            rows = self._ledger.rows("SELECT link_id FROM orders WHERE account = ? AND signed_ms >= ?", (alias, day * DAY_MS))
+            sent.update(str(row["link_id"]) for row in rows)
+        self._told.discard(alias)
+        if len(sent) < self._warn_from:
             self._incidents.resolve(KIND, account_scope(alias), "a new day")
-        rows = self._ledger.rows("SELECT link_id FROM orders WHERE account = ? AND signed_ms >= ?", (alias, day * DAY_MS))
-        sent = {str(row["link_id"]) for row in rows}
         self._seen[alias] = day, sent
         return sent

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path, PurePath
 
+import pytest
+
 from playd.core.ids import link_id
 from playd.core.orders import OrderRequest, OrderState
 from playd.core.timeframes import DAY_MS
@@ -42,3 +44,22 @@ def test_a_day_counts_each_order_once_also_over_a_restart_and_warns_once(tmp_pat
     clock.advance(DAY_MS / 1000)
     assert second.row("main").used == 0
     assert incidents.open_ones() == []
+
+
+def test_only_the_first_look_at_an_account_reads_the_ledger_and_ends_what_yesterday_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    ledger = Ledger.open(RealDisk(), clock, PurePath(tmp_path / "ledger.sqlite"))
+    book, incidents = OrderBook(ledger, clock, "main"), Incidents(ledger, clock, MemoryJournal())
+    OrdersOfDay(ledger, clock.wall_ms, incidents, 1).heard("main", sent(book, 1))
+    assert len(incidents.open_ones()) == 1
+    clock.advance(DAY_MS / 1000)
+    behind_restart = OrdersOfDay(ledger, clock.wall_ms, incidents, 1)
+    assert behind_restart.row("main").used == 0
+    assert incidents.open_ones() == []
+    clock.advance(DAY_MS / 1000)
+    row = sent(book, 2)
+    monkeypatch.setattr(ledger, "rows", lambda *given: pytest.fail("the order path reads every order there ever was"))
+    behind_restart.heard("main", row)
+    assert behind_restart.row("main").used == 1
