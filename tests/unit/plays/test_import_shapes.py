@@ -172,6 +172,7 @@ UNDECIDED = {
     "a key of a rule": ("conditions: [{indicator_key: ema, operator: gt, value: 1}], logic: or", "logic"),
     "a rule of another clock": ("conditions: [{indicator_key: ema, operator: gt, value: 1}], tf: htf", "tf: what is this?"),
     "a rule in words": ("condition: close > ema", "when? Write its `conditions`"),
+    "another side": ("side: short, conditions: [{indicator_key: ema, operator: gt, value: 1}]", "long or short?"),
     "no list of conditions": ("conditions: close > ema", "when? Write its `conditions`"),
 }
 
@@ -182,6 +183,22 @@ def test_what_a_rule_says_beside_is_never_dropped(case: str) -> None:
     result = imported(RULES_OF_TWO_CLOCKS % f"[{{direction: long, {rules}}}]")
     assert result.failed
     assert any(words in problem.line_of("f.yml") for problem in result.problems), result.problems
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("tf_configs.htf.feature_specs", "{htf: {tf: 4h, feature_specs: {slow: {indicator_type: ema}}}}"),
+        ("tf_configs.htf.features", "{htf: {tf: 4h, features: {slow: {indicator_type: ema}}}}"),
+        ("tf_configs.htf.market_structure_blocks", "{htf: {tf: 4h, market_structure_blocks: {type: swing}}}"),
+        ("tf_configs.htf", "{htf: 4h}"),
+        ("market_structure_blocks", "{swing: {left: 5, right: 5}}"),
+        ("signal_rules", "[{direction: long}]"),
+    ],
+)
+def test_what_is_no_list_is_never_dropped(path: str, more: str) -> None:
+    result = imported(f"{HEAD}{STRUCTURES}{RULES}{path.partition('.')[0]}: {more}\n")
+    assert path in [problem.path for problem in result.problems]
 
 
 MS = "    - {type: market_structure, key: ms, uses: swing}\n"

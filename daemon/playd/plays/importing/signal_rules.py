@@ -7,14 +7,17 @@ from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
 from playd.plays.importing.log import Log
 from playd.plays.importing.timeframes import right_timeframe
-from playd.plays.importing.trees import as_map, drop, each_item, key_mark, new_map, put, text_of, word
+from playd.plays.importing.trees import as_map, drop, each_item, key_mark, look_for_list, new_map, put, text_of, word
 
-_RULE: Final = ("direction", "side", "conditions")
+_SIDES: Final = ("direction", "side")
+_RULE: Final = (*_SIDES, "conditions")
 _LABELS: Final = ("name", "id", "rule_id", "description")
 _LEFT: Final = ("indicator_key", "indicator", "feature_id", "left")
 _OPERATOR: Final = ("operator", "op")
 _RIGHT: Final = ("value", "threshold", "right")
 _CLOCK: Final = ("tf", "timeframe")
+_SPECS: Final = ("feature_specs", "features", "market_structure_blocks")
+"""Lists of a configuration."""
 _SAYS_NOTHING: Final = ("is_indicator_comparison",)
 """Keys of a condition that repeat what its value says."""
 
@@ -25,6 +28,10 @@ def import_signal_rules(root: Map, log: Log) -> Map:
     root = _tf_configs(root, log)
     rules = root.get("signal_rules")
     if not isinstance(rules, Map):
+        if rules is not None:
+            log.problem(
+                key_mark(root, "signal_rules"), "signal_rules", "which rules? They stand below entry_rules and exit_rules"
+            )
         return root
     if "actions" in root.keys:
         log.problem(key_mark(root, "signal_rules"), "signal_rules", "`actions` is written too: which of the two counts?")
@@ -43,6 +50,7 @@ def import_signal_rules(root: Map, log: Log) -> Map:
                 log.problem(item.mark, path, f"when? Write its `conditions`: [[left, op, right], …], not {text_of(item)}")
                 continue
             if not given_side:
+                _look_at_sides(as_map(item), path, log)
                 _look_beside(as_map(item), path, clocks, log)
             body = each_item(conditions, lambda one, where: _condition(one, where, clocks, log), f"{path}.conditions")
             action = f"{verb}_{side}"
@@ -72,6 +80,14 @@ def _rules(listed: Item | None, path: str, log: Log) -> Iterator[tuple[Item, str
             yield item, f"{path}[{i}]", ""
     elif listed is not None:
         log.problem(listed.mark, path, f"which rules? {text_of(listed)} is no list of them")
+
+
+def _look_at_sides(rule: Map, path: str, log: Log) -> None:
+    """A rule that names its side twice says the same twice."""
+    said = [entry for entry in rule if entry.key in _SIDES]
+    if len({text_of(entry.value) for entry in said}) > 1:
+        told = " and ".join(f"{entry.key}: {text_of(entry.value)}" for entry in said)
+        log.problem(said[-1].mark, f"{path}.{said[-1].key}", f"long or short? The rule says {told}")
 
 
 def _look_beside(rule: Map, path: str, clocks: "_Clocks", log: Log) -> None:
@@ -157,15 +173,18 @@ def _tf_configs(root: Map, log: Log) -> Map:
     blocks: list[Item] = []
     for entry in configs:
         path, config = f"tf_configs.{entry.key}", as_map(entry.value)
+        if not isinstance(entry.value, Map):
+            log.problem(entry.mark, path, f"which configuration? {text_of(entry.value)} has no tf and feature_specs")
         tf = config.get("tf") or Leaf(entry.key, entry.mark)
-        for key, into in (("feature_specs", items), ("features", items), ("market_structure_blocks", blocks)):
+        for key, into in zip(_SPECS, (items, items, blocks), strict=True):
             listed = config.get(key)
+            look_for_list(listed, f"{path}.{key}", log)
             for one in listed.items if isinstance(listed, Sequence) else ():
                 into.append(one if "tf" in as_map(one).keys else put(as_map(one), "tf", tf))
         for inner in config:
             if inner.key in ("warmup_bars", "role", "required_indicators"):
                 log.removed(inner.mark, f"{path}.{inner.key}", text_of(inner.value))
-            elif inner.key not in ("tf", "feature_specs", "features", "market_structure_blocks"):
+            elif inner.key not in ("tf", *_SPECS):
                 log.problem(inner.mark, f"{path}.{inner.key}", "what is this? A configuration has tf and feature_specs")
         log.change(entry.mark, path, text_of(entry.value), "features", "with this clock")
         role = entry.key if entry.key in ("htf", "mtf", "ltf") else "tf" if entry.key == "exec" else ""

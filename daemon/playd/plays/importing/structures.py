@@ -9,7 +9,7 @@ from playd.plays.findings import Mark
 from playd.plays.importing.by_type import CLOCK_KEYS, ID_KEYS, SPEC_KEYS, typed_specs, with_dependencies
 from playd.plays.importing.log import Log
 from playd.plays.importing.timeframes import right_timeframe
-from playd.plays.importing.trees import as_map, drop, key_mark, put, removed, renamed, text_of, word
+from playd.plays.importing.trees import as_map, drop, key_mark, look_for_list, put, removed, renamed, text_of, word
 from playd.plays.older_names import OLDER_ROLES
 from playd.plays.tables import ROLES
 
@@ -54,6 +54,7 @@ def import_structures(root: Map, among_features: list[tuple[Item, str]], log: Lo
     frames = as_map(root.get("timeframes"))
     found = Structures({key: word(frames.get(key)) for key in (*ROLES, "exec")})
     given = root.get("structures")
+    look_for_list(root.get("market_structure_blocks"), "market_structure_blocks", log)
     for entry in as_map(given):
         _collect(entry, found, log)
     for key, listed in (("structures", given), ("market_structure_blocks", root.get("market_structure_blocks"))):

@@ -33,6 +33,12 @@ def as_map(item: Item | None) -> Map:
     return item if isinstance(item, Map) else Map((), Mark(1, 1))
 
 
+def look_for_list(item: Item | None, path: str, log: Log) -> None:
+    """A list of specs in another shape is not read; what would be lost is asked for."""
+    if (isinstance(item, Map) and item.entries) or (isinstance(item, Leaf) and item.value is not None):
+        log.problem(item.mark, path, f"which of them? A list is expected, not {text_of(item)}")
+
+
 def new_map(entries: Mapping[str, Item], mark: Mark) -> Map:
     """A map of values that know where they come from."""
     return Map(tuple(Entry(key, value.mark, value) for key, value in entries.items()), mark)
