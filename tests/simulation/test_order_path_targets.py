@@ -335,3 +335,38 @@ def test_a_target_is_judged_again_behind_the_wait_for_its_token(meanwhile: Inten
             assert [order.price for order in life.venue.placed[1:]] == [meanwhile.price]
 
     in_virtual_time(body)
+
+
+def test_a_position_with_a_target_attached_has_none_resting_beside_it() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(replace(entry(), target=PRICE), READY)
+            await anyio.sleep(0.1)
+        life = life.crash()
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(target())).code == "AMENDED"
+            await anyio.sleep(3.0)
+            assert (resting(life), life.account.desk.book.open_intents()) == ([], [])
+
+    in_virtual_time(body)
+
+
+def test_what_an_earlier_life_has_told_of_a_target_is_not_told_again() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            await port.submit(target())
+            life.venue._take_back(working(life)[0].link_id, "")
+            await anyio.sleep(4.0)
+        life = life.crash()
+        async with life.running():
+            await anyio.sleep(4.0)
+            assert resting(life) == [(PRICE, Decimal("0.010"))]
+            told = life.ledger.rows("SELECT count FROM incidents WHERE kind = 'TARGET_LOST'")
+            assert [row["count"] for row in told] == [1]
+
+    in_virtual_time(body)

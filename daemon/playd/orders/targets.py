@@ -75,13 +75,16 @@ class Targets:
         Let the target of the instance's share rest at `intent.price`, in place of where it was to rest before.
 
         `SENT` once that is on record: the rest happens in the background if it must. `FLAT` without a position, `FROZEN` when
-        nothing may be sent. The same intent again changes nothing, unless the position that it was for is closed.
+        nothing may be sent, `AMENDED` where a target is attached to the position itself, as to an adopted one: that one stays
+        and none rests beside it. The same intent again changes nothing, unless the position that it was for is closed.
         """
         desk = self._desk
         if frozen := desk.frozen(intent.symbol, instance.uid):
             return Verdict(FROZEN, frozen)
         if held_by(desk, instance.uid, intent.symbol, intent.side) <= 0:
             return Verdict("FLAT", "there is no position whose target could rest")
+        if (attached := desk.fills.share(instance.uid, intent.symbol).target) is not None:
+            return Verdict("AMENDED", f"a target at {attached} is attached to the position")
         intent = self._new_leg(intent)
         known = self._gateway.known(intent)
         if known is not None:
@@ -124,10 +127,11 @@ class Targets:
             self._wake.set()
 
     def resume(self) -> None:
-        """Take up the targets of an earlier life. Called at start."""
+        """Take up the targets of an earlier life, which has told what became of its orders. Called at start."""
         for intent in self._desk.book.open_intents():
             if intent.action == Action.TARGET:
-                self._kept[intent.instance, intent.symbol] = _Kept(intent.id)
+                ended = {row.link_id for row in self._desk.book.of_intent(intent.id) if row.state.terminal}
+                self._kept[intent.instance, intent.symbol] = _Kept(intent.id, judged=ended)
 
     async def run(self) -> None:
         """Keep all targets until cancelled."""

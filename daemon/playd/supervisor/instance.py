@@ -392,7 +392,6 @@ class EngineInstance:
         match event:
             case FillEvent(reason=reason) if reason == ADOPTED:
                 self.engine.adopt(adopted_of(self.identity, event))
-                self._target.adopted()
             case FillEvent():
                 levels = self.engine.on_fill(fill_of(self.identity, event))
                 self._target.note_fill(event)

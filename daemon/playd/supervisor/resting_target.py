@@ -38,10 +38,6 @@ class RestingTarget:
             inside = event.execution.is_maker and event.execution.time_ms % self._identity.base_step_ms != 0
             self._waits_for_close = inside and self._identity.judged_by_candle
 
-    def adopted(self) -> None:
-        """The position comes with a target of its own at the venue, or with none."""
-        self._asked = self._engine.position
-
     async def bring(self, *, bar_closed: bool) -> None:
         """
         Ask for the target, if there is one that was not asked for. Between two bars only when the entry is done, so that an
