@@ -13,6 +13,9 @@ from playd.orders.halts import account_scope
 from playd.orders.ledger import Ledger
 from playd.orders.rows import OrderRow, text
 
+WEEK_WINDOW_DAYS: Final = 8
+"""Days whose notional is that of a week: the entry's own and the seven before it, which are at least the last 168 hours."""
+
 _DAY_USD: Final = "day_usd"
 _DAY_ORDERS: Final = "day_orders"
 _ZERO: Final = Decimal(0)
@@ -33,8 +36,8 @@ class Caps:
         return usd[0] + usd[1], int(orders[1])
 
     def week(self, bar_close_ms: int) -> Decimal:
-        """Notional of that day and the seven before it: at least the last 168 hours."""
-        days = (self._read(_DAY_USD, bar_close_ms - ago * DAY_MS) for ago in range(8))
+        """Notional of the `WEEK_WINDOW_DAYS` that end with that day."""
+        days = (self._read(_DAY_USD, bar_close_ms - ago * DAY_MS) for ago in range(WEEK_WINDOW_DAYS))
         return sum((reserved + used for reserved, used in days), _ZERO)
 
     def reserve(self, intent: Intent) -> None:

@@ -25,6 +25,7 @@ from playd.engine.shadow import ShadowBook, ShadowEvent
 from playd.engine.trades import TradeRecord
 from playd.orders.breaker_watch import WEEK_DAYS
 from playd.orders.breakers import Standing, trips
+from playd.orders.caps import WEEK_WINDOW_DAYS
 from playd.orders.exposure import Holding
 from playd.orders.gates import HOUR_MS, AccountFacts, Case, GateInputs, Refusal
 from playd.orders.pipeline import PIPELINE
@@ -51,7 +52,6 @@ GATES: Final = (
 
 _STEPS: Final = tuple(step for step in PIPELINE if step.name in GATES)
 _ZERO: Final = Decimal(0)
-_WEEK_DAYS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class _Run:
             day_orders=self._orders[day],
             entries_hour_instance=orders,
             entries_hour_account=orders,
-            week_usd=sum((self._opened.get(day - ago, _ZERO) for ago in range(_WEEK_DAYS)), _ZERO),
+            week_usd=sum((self._opened.get(day - ago, _ZERO) for ago in range(WEEK_WINDOW_DAYS)), _ZERO),
             trips=trips(standing, self._settings.breakers),
             holdings=(Holding(self._instrument.symbol, held, mark),) if held else (),
             leverage=leverage,
