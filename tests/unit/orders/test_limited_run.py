@@ -9,6 +9,7 @@ from numpy.random import PCG64, Generator
 from playd.core.candles import Candles
 from playd.core.instrument import Instrument
 from playd.core.modes import Environment
+from playd.core.timeframes import DAY_MS
 from playd.engine.trades import TradeRecord
 from playd.orders.limited_run import GATES, LimitedResult, run_limited
 from playd.orders.pipeline import PIPELINE
@@ -85,17 +86,21 @@ def test_a_ceiling_makes_entries_smaller(free: BacktestResult) -> None:
 
 def test_a_daily_loss_refuses_until_the_next_day(free: BacktestResult) -> None:
     found = limited(free, RiskLimits(), BreakerLimits(day_pause_pct=Decimal("0.05"), day_halt_pct=Decimal(50)))
-    days = {each.close_ms // 86_400_000 for each in found.refused if each.refusal.code == "DAILY_LOSS"}
+    days = {each.close_ms // DAY_MS for each in found.refused if each.refusal.code == "DAILY_LOSS"}
+    entered = [trade.entry_time_ms for trade in found.trades]
     assert days
     for day in days:
-        after = [each.close_ms for each in found.refused if each.close_ms // 86_400_000 == day]
-        entered = [trade.entry_time_ms for trade in found.trades if trade.entry_time_ms // 86_400_000 == day]
-        assert min(after) > min(entered)
+        refused = [each.close_ms for each in found.refused if each.close_ms // DAY_MS == day]
+        assert len(refused) > 1
+        # Who is flat cannot win back what the day has lost, so nothing is let through after the first refusal.
+        assert max(each for each in entered if each // DAY_MS == day) < min(refused)
+    assert max(entered) // DAY_MS > min(days), "the next day begins anew"
+    assert len(entered) < len(free.trades)
 
 
 def test_a_window_is_judged_at_the_close_of_the_bar(free: BacktestResult) -> None:
     blocked = Window.of(PolicyWindow(kind="block", **{"from": "00:00", "to": "12:00"}))  # type: ignore[arg-type]
     found = limited(free, RiskLimits(windows=(blocked,)))
     assert found.refusals.keys() == {"WINDOW_CLOSED"}
-    assert all(each.close_ms % 86_400_000 < 12 * HOUR_MS for each in found.refused)
-    assert all(trade.entry_time_ms % 86_400_000 >= 12 * HOUR_MS for trade in found.trades)
+    assert all(each.close_ms % DAY_MS < 12 * HOUR_MS for each in found.refused)
+    assert all(trade.entry_time_ms % DAY_MS >= 12 * HOUR_MS for trade in found.trades)
