@@ -44,6 +44,8 @@ class Offer(StrEnum):
     TAKEN = "taken"
     HELD = "held"
     """Beyond a gap."""
+    DROPPED = "dropped"
+    """Beyond a gap and more than are held: fetched again when its turn comes."""
     EQUAL = "equal"
     """A copy of one that is there."""
     REVISED = "revised"
@@ -85,8 +87,7 @@ class BarLine:
                 return Offer.OLD
             return Offer.EQUAL if first.candle == bar.candle else Offer.REVISED
         if open_ms > self.head_ms + self._step_ms:
-            self._hold(bar)
-            return Offer.HELD
+            return self._hold(bar)
         self._append(bar)
         self._release()
         return Offer.TAKEN
@@ -138,12 +139,13 @@ class BarLine:
         if len(self._kept) > KEPT:
             self.floor_ms = self._kept.popleft().candle.open_time_ms
 
-    def _hold(self, bar: ClosedBar) -> None:
+    def _hold(self, bar: ClosedBar) -> Offer:
         open_ms = bar.candle.open_time_ms
-        if len(self._held) < HELD:
+        if open_ms in self._held or len(self._held) < HELD:
             self._held.setdefault(open_ms, bar)
-        else:
-            self._beyond_ms = max(open_ms, self._beyond_ms or open_ms)
+            return Offer.HELD
+        self._beyond_ms = max(open_ms, self._beyond_ms or open_ms)
+        return Offer.DROPPED
 
     def _release(self) -> None:
         """Move held bars that follow the head without a gap."""

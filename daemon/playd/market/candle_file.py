@@ -31,7 +31,10 @@ def read_candles(disk: Disk, path: PurePath, symbol: str = "", *, traded: bool =
             grid, not a number, or impossible (high below low, price not positive). The text names file, row and reason.
     """
     if traded and disk.exists(path) and disk.stat(path).is_dir:
-        return read_recorded(disk, path, symbol, MINUTE_MS)
+        recorded = read_recorded(disk, path, symbol, MINUTE_MS)
+        _refuse(path, recorded.open_time_ms, recorded.open_time_ms % MINUTE_MS != 0, "is not a whole minute")
+        _check_rows(path, recorded.open_time_ms, {name: getattr(recorded, name) for name in (*PRICE_COLUMNS, "volume")})
+        return recorded
     columns = _read_columns(disk, path, COLUMNS if traded else COLUMNS[:-1])
     times = _whole_numbers(path, columns["open_time_ms"])
     if not traded:

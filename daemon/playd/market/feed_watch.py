@@ -272,6 +272,8 @@ class SymbolFeed:
         elif outcome is Offer.HELD:
             self._touched.set()
             self._heard(bar)
+        elif outcome is Offer.DROPPED:
+            self._touched.set()
         elif outcome is Offer.EQUAL:
             self.equal_count += 1
         elif outcome is Offer.REVISED:

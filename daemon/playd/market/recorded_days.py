@@ -47,16 +47,18 @@ def read_recorded(disk: Disk, folder: PurePath, symbol: str, step_ms: int) -> Ca
     """
     The candles of all days below `folder` (that of a market), oldest first, each with the values that were decided on.
 
-    A line that a crash cut off is left out. Raises `CandleError` when there are none, naming the symbols that there are.
+    A line that a crash cut off, which has no closing brace, is left out. Raises `CandleError` for any other that cannot be
+    read, with file and line, and when there are none, naming the symbols that there are. Whether such a candle is possible is
+    the caller's to ask.
     """
     name = f"{symbol}.{NAME_OF_MS[step_ms]}.jsonl"
     rows: dict[int, tuple[float, ...]] = {}
     try:
         for date in disk.list(folder):
             if disk.stat(folder / date).is_dir and disk.exists(folder / date / name):
-                for row in _rows(disk.read_bytes(folder / date / name)):
-                    rows.setdefault(int(row["open_time_ms"]), tuple(float(row[each]) for each in _PRICES))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+                for open_ms, values in _rows(folder / date / name, disk.read_bytes(folder / date / name)):
+                    rows.setdefault(open_ms, values)
+    except OSError as error:
         raise CandleError(f"{folder}: recorded days of {symbol} cannot be read: {error}") from None
     if not rows:
         known = sorted({file.split(".")[0] for date in disk.list(folder) for file in _names(disk, folder / date)})
@@ -66,13 +68,15 @@ def read_recorded(disk: Disk, folder: PurePath, symbol: str, step_ms: int) -> Ca
     return Candles(symbol, step_ms, times, *(np.ascontiguousarray(numbers[:, place]) for place in range(len(_PRICES))))
 
 
-def _rows(data: bytes) -> Iterator[dict[str, Any]]:
-    for line in data.split(b"\n")[:-1]:
+def _rows(path: PurePath, data: bytes) -> Iterator[tuple[int, tuple[float, ...]]]:
+    for number, line in enumerate(data.split(b"\n")[:-1], start=1):
+        if not line.endswith(b"}"):
+            continue  # cut off, and ended by the next start
         try:
             row = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue  # cut off, and ended by the next start
-        yield row
+            yield int(row["open_time_ms"]), tuple(float(row[each]) for each in _PRICES)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CandleError(f"{path}: line {number}: not a recorded bar: {error}; expected one as JSON") from None
 
 
 def _names(disk: Disk, folder: PurePath) -> list[str]:

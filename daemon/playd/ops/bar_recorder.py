@@ -2,17 +2,20 @@
 Writes every closed bar that is used live to the days of the state directory (`market.recorded_days`), so that a day can be
 replayed as it was seen.
 
-Trading does not wait for it: bars are kept in memory for a second at most, nothing is synced, and a disk that refuses or is
-nearly full loses them. A power cut may take the last half minute.
+Bars are kept in memory for a second and then written a file at a time, with a turn for everybody else between two files. Bars
+are not synced; a file or folder that is new syncs the folder that it is in, at the first bar of a UTC day once a symbol.
+Trading waits for one file at most, except at the end of the program, when the rest is written at once. A disk that refuses or
+is nearly full loses bars; a power cut may take the last half minute.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Final, NoReturn
 
 import anyio
+import anyio.lowlevel
 import structlog
 
 from playd.market.bars import ClosedBar
@@ -35,6 +38,8 @@ class BarRecorder:
         self._keep_days = keep_days
         self._may_write = may_write
         self._waiting: list[tuple[str, int, ClosedBar]] = []
+        self._by_file: defaultdict[PurePath, list[bytes]] = defaultdict(list)
+        """Lines that are being written."""
         self._ended: set[PurePath] = set()
         """Files whose last line is known to have an end."""
         self._refused = False
@@ -50,7 +55,8 @@ class BarRecorder:
         try:
             while True:
                 await anyio.sleep(WRITE_EVERY_S)
-                self.write()
+                for _ in self._files():
+                    await anyio.lowlevel.checkpoint()
                 if self._clock.mono_s() - tidied_s >= TIDY_EVERY_S:
                     tidied_s = self._clock.mono_s()
                     self.tidy()
@@ -58,25 +64,36 @@ class BarRecorder:
             self.write()
 
     def write(self) -> None:
-        """Append what waits; what a disk refuses is lost and told once."""
+        """Append what waits, all of it; what a disk refuses is lost and told once."""
+        for _ in self._files():
+            continue
+
+    def _files(self) -> Iterator[None]:
+        """Append what waits, one file at a step. Who stops on the way finds the rest with the next call."""
         waiting, self._waiting = self._waiting, []
-        if not waiting or not self._may_write():
-            return
-        by_file: defaultdict[PurePath, list[bytes]] = defaultdict(list)
-        ahead_ms = self._clock.wall_ms() - self._clock.mono_s() * 1000
-        for market, step_ms, bar in waiting:
-            path = self._state_dir / file_of(market, bar.symbol, step_ms, bar.candle.open_time_ms)
-            by_file[path].append(line_of(bar, round(ahead_ms + bar.received_mono_s * 1000)))
-        try:
-            for path, lines in by_file.items():
-                self._append(path, b"".join(lines))
-        except OSError as error:
-            if not self._refused:
-                _log.warning("market.not_recorded", msg=str(error), value=len(waiting), unit="bars")
-            self._refused = True
-            self._ended.clear()
-        else:
-            self._refused = False
+        if waiting and self._may_write():
+            ahead_ms = self._clock.wall_ms() - self._clock.mono_s() * 1000
+            for market, step_ms, bar in waiting:
+                path = self._state_dir / file_of(market, bar.symbol, step_ms, bar.candle.open_time_ms)
+                self._by_file[path].append(line_of(bar, round(ahead_ms + bar.received_mono_s * 1000)))
+        while self._by_file:
+            path = next(iter(self._by_file))
+            try:
+                self._append(path, b"".join(self._by_file[path]))
+            except OSError as error:
+                self._lose(error)
+                return
+            del self._by_file[path]
+            self._refused = bool(self._by_file) and self._refused
+            yield
+
+    def _lose(self, error: OSError) -> None:
+        if not self._refused:
+            lost = sum(len(lines) for lines in self._by_file.values())
+            _log.warning("market.not_recorded", msg=str(error), value=lost, unit="bars")
+        self._refused = True
+        self._by_file.clear()
+        self._ended.clear()
 
     def _append(self, path: PurePath, data: bytes) -> None:
         self._disk.mkdir(path.parent)

@@ -76,7 +76,8 @@ def test_a_long_outage_keeps_a_bounded_number_of_bars_beyond_the_gap() -> None:
     line = BarLine(STEP)
     line.offer(bar(0))
     for number in range(2, 2 * HELD):
-        assert line.offer(bar(number)) is Offer.HELD
+        assert line.offer(bar(number)) is (Offer.HELD if number < HELD + 2 else Offer.DROPPED)
+    assert line.offer(bar(2)) is Offer.HELD, "a copy of one that is held"
     assert line.offer(bar(1)) is Offer.TAKEN
     gap = line.gap
     assert gap is not None

@@ -3,6 +3,8 @@
 import errno
 from pathlib import PurePath
 
+import anyio
+import anyio.lowlevel
 import orjson
 import pytest
 
@@ -13,6 +15,7 @@ from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.market.bars import ClosedBar, Source
 from playd.market.candle_file import read_candles
 from playd.market.recorded_days import market_of
+from playd.ops import bar_recorder
 from playd.ops.bar_recorder import BarRecorder
 from playd.world.virtual import VirtualWorld, virtual_world
 
@@ -20,7 +23,7 @@ STATE, MARKET = PurePath("/state"), PurePath("/state/market/live")
 
 
 def bar(open_ms: int, close: float = 1 / 3, symbol: str = "BTCUSDT") -> ClosedBar:
-    return ClosedBar(symbol, Candle(open_ms, 0.3, 0.5, 0.1 + 0.2, close, 7.0), 1.5, Source.STREAM, late=False)
+    return ClosedBar(symbol, Candle(open_ms, 0.4, 0.5, 0.1 + 0.2, close, 7.0), 1.5, Source.STREAM, late=False)
 
 
 class Side:
@@ -49,7 +52,7 @@ def test_a_folder_of_recorded_days_is_read_like_a_file_and_has_what_was_decided_
     assert (candles.close.tolist(), candles.low.tolist()) == ([1 / 3] * 2, [0.1 + 0.2] * 2)
     (first, revised) = side.world.disk.read_bytes(MARKET / "2024-01-01" / "BTCUSDT.1m.jsonl").splitlines()
     assert orjson.loads(first) | {"received_ms": 0} == {
-        "open_time_ms": last_ms, "open": 0.3, "high": 0.5, "low": 0.1 + 0.2, "close": 1 / 3, "volume": 7.0,
+        "open_time_ms": last_ms, "open": 0.4, "high": 0.5, "low": 0.1 + 0.2, "close": 1 / 3, "volume": 7.0,
         "received_ms": 0, "source": "stream", "late": False,
     }  # fmt: skip
     assert orjson.loads(revised)["close"] == 0.4
@@ -67,6 +70,47 @@ def test_a_line_that_a_crash_cut_off_spoils_no_other() -> None:
     side.recorder = side.made()
     side.hear(bar(side.day_ms + MINUTE_MS))
     assert len(read_candles(side.world.disk, MARKET, "BTCUSDT").open_time_ms) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (b'{"open_time_ms":1,"open":oops}', "line 2: not a recorded bar"),
+        (b'{"open_time_ms":1}', "line 2: not a recorded bar: 'open'"),
+        (b'{"open_time_ms":60001,"open":1,"high":1,"low":1,"close":1,"volume":1}', "60001.: is not a whole minute"),
+        (b'{"open_time_ms":60000,"open":1,"high":1,"low":2,"close":1,"volume":1}', "60000.: low is above open or close"),
+    ],
+)
+def test_recorded_bars_are_checked_as_those_of_a_file_are(line: bytes, found: str) -> None:
+    side = Side()
+    side.hear(bar(side.day_ms))
+    appender = side.world.disk.open_append(MARKET / "2024-01-01" / "BTCUSDT.1m.jsonl")
+    appender.write(line + b"\n")
+    appender.close()
+    with pytest.raises(CandleError, match=found):
+        read_candles(side.world.disk, MARKET, "BTCUSDT")
+
+
+@pytest.mark.anyio
+async def test_others_have_a_turn_between_two_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bar_recorder, "WRITE_EVERY_S", 0.0)
+    side, seen = Side(), set[int]()
+    symbols = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+    for symbol in symbols:
+        side.recorder.heard("live", MINUTE_MS, bar(side.day_ms, symbol=symbol))
+
+    def made() -> int:
+        day = MARKET / "2024-01-01"
+        return len(side.world.disk.list(day)) if side.world.disk.exists(day) else 0
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(side.recorder.run)
+        with anyio.fail_after(30):
+            while made() < len(symbols):
+                seen.add(made())
+                await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    assert {1, 2} <= seen
 
 
 def test_without_room_nothing_is_written_and_a_disk_that_refuses_is_no_error() -> None:
