@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
 
+from playd.core.errors import LinkError
+from playd.core.secret import Secret
+from playd.venues.bybit.environment import local_hosts
 from playd.venues.bybit.private_stream import TOPICS, BybitPrivateStream
-from playd.venues.bybit.socket import SocketTiming
+from playd.venues.bybit.socket import SocketTiming, Wire
 from playd.venues.bybit.venue_clock import VenueClock
 from playd.venues.port import (
     Barrier,
@@ -203,3 +206,19 @@ async def test_lock_step_is_asked_for_last_and_barriers_are_echoed() -> None:
         assert await scene.event() == Barrier(7)
         await scene.stream.barrier_done(7)
         assert await socket.heard("playd.barrier") == [{"op": "playd.barrier", "barrier": 7}]
+
+
+async def test_a_key_that_changes_during_the_handshake_is_not_taken_for_the_one_that_signed_it() -> None:
+    world = virtual_world()
+    first = account(local_hosts(1))
+
+    class Changing:
+        async def request(self, op: str, _: list[Any]) -> dict[str, Any]:
+            if op == "auth":
+                await stream.use_key(replace(first, api_key=Secret("SECONDKEYSECONDKEY")))
+            return {"success": True}
+
+    with BybitPrivateStream(world, first, VenueClock(world.clock)) as stream:
+        with pytest.raises(LinkError, match="key was changed"):
+            await stream.opened(cast(Wire, Changing()))
+        assert not stream.up

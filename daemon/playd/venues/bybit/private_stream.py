@@ -113,10 +113,13 @@ class BybitPrivateStream:
     # --- SocketUser --------------------------------------------------------------------------------------------------
 
     async def opened(self, wire: Wire) -> None:
-        args = auth_args(self._account, self._signer, self._clock.venue_ms() + AUTH_VALID_MS)
+        account = self._account
+        args = auth_args(account, self._signer, self._clock.venue_ms() + AUTH_VALID_MS)
         _must_succeed("auth", await wire.request("auth", list(args)))
         for topic in TOPICS:
             _must_succeed(f"subscription to {topic}", await wire.request("subscribe", [topic]))
+        if account is not self._account:
+            raise LinkError("the key was changed during the handshake")
         self._connection += 1
         self._wire = wire
         self._told_down = False
