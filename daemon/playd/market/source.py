@@ -49,6 +49,8 @@ def open_feed(disk: Disk, choice: MarketChoice) -> CandleFeed:
     if choice.as_wanted and (choice.symbol or len(choice.candles) != 1):
         found = f"--symbol {choice.symbol}" if choice.symbol else f"{len(choice.candles)} candle files"
         raise CandleError(f"--as-declared: found {found}, expected one candle file and no symbol for it")
+    if choice.as_wanted and not choice.wanted:
+        raise CandleError("--as-declared: found no declared Play, expected one at least")
     if not choice.candles:
         symbols, funding = (*SYMBOLS, *MORE_SYMBOLS)[: choice.markets], choice.funding_rate
         if choice.entered_ms is None:

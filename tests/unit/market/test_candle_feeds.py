@@ -1,5 +1,7 @@
 """The synthetic market is the same for ever; recorded candles come as they were."""
 
+from pathlib import PurePath
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,9 @@ from playd.core.errors import CandleError
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.market.candle_file import COLUMNS
 from playd.market.feed import RecordedFeed
+from playd.market.source import MarketChoice, open_feed
 from playd.market.synthetic import SyntheticFeed
+from playd.world.virtual import virtual_world
 
 HOUR_MS = 60 * MINUTE_MS
 
@@ -97,3 +101,9 @@ def test_series_that_do_not_fit_together_are_refused() -> None:
         RecordedFeed([_series("AUSDT", [1, 2]), _series("AUSDT", [3, 4])], history_ms=0)
     with pytest.raises(CandleError, match="symbol of its own"):
         RecordedFeed([_series("", [1, 2])], history_ms=0)
+
+
+def test_candles_for_declared_plays_are_refused_when_none_is_declared() -> None:
+    choice = MarketChoice([PurePath("/BTCUSDT-1m.parquet")], as_wanted=True)
+    with pytest.raises(CandleError, match="--as-declared: found no declared Play"):
+        open_feed(virtual_world().disk, choice)
