@@ -53,8 +53,7 @@ async def compile_exchange(world: World, service: ServiceManager) -> None:
     if notes.has(_EXCHANGE) or notes.has(_EVERYTHING):
         return
     service.extend(EXTEND_S, "compiling kernels of the local exchange")
-    _log.info("kernels.compiling", msg="the first start compiles those of the local exchange")
-    if await world.process.run_module(COMPILER, []) == 0:
+    if await _compile_elsewhere(world, []):
         notes.add(_EXCHANGE)
 
 
@@ -88,16 +87,22 @@ def _readable(world: World, path: PurePath) -> Play | None:
         return None
 
 
-async def _compile_elsewhere(world: World, plays: Sequence[Play]) -> None:
-    """In a child. Should that fail, what is missing is compiled here when it is loaded."""
+async def _compile_elsewhere(world: World, plays: Sequence[Play]) -> bool:
+    """
+    What Plays need, or without any the local exchange, in a child; whether that worked.
+
+    Should it fail, what is missing is compiled here when it is loaded.
+    """
     started_s = world.clock.mono_s()
-    _log.info("kernels.compiling", msg="the first use of a Play compiles them, which takes up to a minute")
+    whose = "a Play" if plays else "the local exchange"
+    _log.info("kernels.compiling", msg=f"the first use of {whose} compiles what it needs, which takes up to a minute")
     code = await world.process.run_module(COMPILER, [play.source for play in plays])
     took_ms = round((world.clock.mono_s() - started_s) * 1000)
     if code == 0:
-        _log.info("kernels.compiled", value=len(plays), unit="plays", took_ms=took_ms)
+        _log.info("kernels.compiled", msg=f"of {len(plays)} Plays" if plays else "of the local exchange", took_ms=took_ms)
     else:
         _log.warning("kernels.not_compiled", msg=f"the compiling process ended with {code}", took_ms=took_ms)
+    return code == 0
 
 
 async def compile_everything(world: World) -> bool:

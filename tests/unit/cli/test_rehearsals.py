@@ -3,6 +3,7 @@
 from pathlib import Path, PurePath
 
 import pytest
+from structlog.testing import capture_logs
 
 from playd.cli.compile_kernels import main
 from playd.cli.rehearsals import (
@@ -41,6 +42,23 @@ async def test_what_the_exchange_needs_is_compiled_elsewhere_before_it_opens_and
     for _ in range(2):
         await compile_exchange(world, ServiceManager(world.process))
     assert world.process.ran == [(COMPILER,)]
+
+
+@pytest.mark.anyio
+async def test_an_exchange_that_could_not_be_compiled_says_so_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = virtual_world(env={CACHE_VARIABLE: "/cache/version"})
+    ran: list[str] = []
+
+    async def fails(module: str, arguments: object) -> int:
+        ran.append(module)
+        return 1
+
+    monkeypatch.setattr(world.process, "run_module", fails)
+    with capture_logs() as said:
+        for _ in range(2):
+            await compile_exchange(world, ServiceManager(world.process))
+    assert ran == [COMPILER, COMPILER]
+    assert [each["event"] for each in said] == ["kernels.compiling", "kernels.not_compiled"] * 2
 
 
 @pytest.mark.anyio
