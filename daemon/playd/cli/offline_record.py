@@ -37,6 +37,7 @@ async def record_offline(world: World, loaded: Loaded, kind: str, data: Mapping[
                 halts = Halts(ledger, world.disk, world.clock, journal, state)
                 halts.raise_level(ALL, Level.HALT, BROKEN, damage)
             elif damage:
+                # In place of what the restore left there, which `write_kill_file` would keep: nobody else says this reason.
                 note = {"reason": damage, "code": BROKEN, "actor": "playd", "time_ms": world.clock.wall_ms()}
                 world.disk.write_replace(state / KILL_FILE, canonical_json(note), keep_previous=False)
             journal.append(kind, data, actor=f"uid:{world.process.uid}()")

@@ -180,7 +180,7 @@ def _next_action(daemon: Daemon, slot: Slot) -> str:
         State.STOPPED: f"playctl start {name}",
         State.FAILED: f"mend the cause, then playctl reset-failed {name}",
         State.PAUSED: f"playctl resume {name}",
-        State.PANICKED: f"playctl resume {name}, when flat",
+        State.PANICKED: f'playctl resume {name} --reason "what was found", when flat',
     }.get(slot.state, "nothing to do")
 
 

@@ -187,7 +187,7 @@ def _rates(daemon: Daemon, account: Account, policy: Policy) -> Check:
 def _rehearsal(daemon: Daemon, account: Account, policy: Policy) -> Check:
     """A panic of this account that ended flat, lately: with nothing open it costs nothing and shows that it works."""
     found = daemon.evidence.newest("panic_rehearsal", account.alias)
-    fix = f"playctl panic account:{account.alias}, then playctl resume account:{account.alias}"
+    fix = f'playctl panic account:{account.alias}, then playctl resume account:{account.alias} --reason "what was found"'
     if found is None:
         return judged("panic_rehearsal", None, "no panic of this account was ever seen to work", fix)
     age_ms = daemon.clock.wall_ms() - found.created_ms
