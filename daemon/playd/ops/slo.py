@@ -17,13 +17,15 @@ PEAK_STEP: Final = 1.2
 
 
 def objectives_of(settings: Settings) -> Mapping[str, Objective]:
-    """Every objective by name, as the settings tighten it."""
+    """Every objective by name, as the settings tighten it; of two keys for one limit (`streams.alert_*`) the tighter one."""
     streams = settings.streams
     found = dict(BY_NAME)
     found["private_down"] = replace(found["private_down"], warning=streams.alert_warn_s, critical=streams.alert_critical_s)
     for name, given in settings.slo.items():
-        limits = {limit: value for limit, value in given.model_dump().items() if value is not None}
-        found[name] = replace(found[name], **limits)
+        present = found[name]
+        tighter = max if present.low else min
+        asked = {limit: value for limit, value in given.model_dump().items() if value is not None}
+        found[name] = replace(present, **{limit: tighter(value, getattr(present, limit)) for limit, value in asked.items()})
     return found
 
 

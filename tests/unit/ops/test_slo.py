@@ -3,7 +3,8 @@
 from typing import Any
 
 from playd.core.objectives import OBJECTIVES, Objective
-from playd.ops.slo import Breach, Breaches, Reading
+from playd.ops.slo import Breach, Breaches, Reading, objectives_of
+from playd.settings.model import Settings
 from tests.simulation.order_world import MemoryJournal
 
 NAKED = "naked"
@@ -83,3 +84,11 @@ def test_every_objective_gets_worse_in_its_own_direction() -> None:
 
     # ack_sla is a warning while its time runs out, and critical at its objective.
     assert [each.name for each in OBJECTIVES if not rises(each)] == []
+
+
+def test_of_two_keys_for_one_limit_the_tighter_holds() -> None:
+    settings = Settings.model_validate(
+        {"streams": {"alert_warn_s": 10.0}, "slo": {"private_down": {"warning": 25.0, "critical": 60.0}}}
+    )
+    held = objectives_of(settings)["private_down"]
+    assert (held.warning, held.critical) == (10.0, 60.0)
