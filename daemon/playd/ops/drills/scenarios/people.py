@@ -65,7 +65,11 @@ async def kill_file(stage: Stage) -> None:
 
 
 async def _everything_halted(stage: Stage, fault: str) -> None:
-    """Level 2 on everything, within a second by the halt's own stamp: how often we look is not the daemon's delay."""
+    """
+    Level 2 on everything, within a second by the halt's own stamp: how often we look is not the daemon's delay.
+
+    Judged at three, because the machine may be busy with other things.
+    """
     made_ms = stage.world.clock.wall_ms()
 
     async def halted() -> Any:
