@@ -14,9 +14,9 @@ import signal
 import sqlite3
 import sys
 import time
-import traceback
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -38,6 +38,7 @@ from playd.supervisor.rehearsal import rehearse
 from playd.world.ports import Appender, World
 from playd.world.real import RealDisk, real_world
 from tests.crash.harness import STOPS, played
+from tests.crash.nursery import born
 
 TABLES = ("exit", "intent", "execution", "verdict")
 """What a commit is named after, the first that fits; others are `commit:other`."""
@@ -271,22 +272,6 @@ def live(given: dict[str, Any]) -> int:
     return code
 
 
-def born(given: dict[str, Any]) -> NoReturn:
-    """The child's side of a fork: its own log, no input, and nothing of the parent's clean-up at its end."""
-    log = os.open(given["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    for number in (1, 2):
-        os.dup2(log, number)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    code = 70
-    try:
-        code = live(given)
-    except BaseException:  # noqa: BLE001 - whatever it was, the child must not go on as its parent
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
-
-
 def main() -> None:
     """Load modules and machine code once, then fork a life per line of options; each birth and each end is told."""
     play, candles = played()
@@ -295,7 +280,8 @@ def main() -> None:
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            born(json.loads(line))
+            given = json.loads(line)
+            born(partial(live, given), given["log"])
         print(json.dumps({"pid": pid}), flush=True)
         _, status = os.waitpid(pid, 0)
         print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), flush=True)

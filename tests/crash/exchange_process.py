@@ -9,11 +9,11 @@ import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import PurePath
-from typing import Any, NoReturn
+from typing import Any
 
 from playd.market.source import MarketChoice, open_feed
 from playd.matching.depth import DepthProfile
@@ -23,6 +23,7 @@ from playd.venues.exchange.listing import MarketTerms
 from playd.venues.exchange.matched import warm_up
 from playd.venues.exchange.serve import AccountWish, OpenedAccount, serve
 from playd.world.real import real_world, run
+from tests.crash.nursery import Birth, born
 
 
 def main() -> None:
@@ -31,38 +32,11 @@ def main() -> None:
     warm_up()
     for line in sys.stdin:
         if os.fork() == 0:
-            born(json.loads(line))
+            given, birth = json.loads(line), Birth(os.dup(1))
+            born(partial(live, given, birth), given["log"], partial(birth.tell, {}))
 
 
-def born(given: dict[str, Any]) -> NoReturn:
-    """The child's side of a fork: its own log, no input, and nothing of the parent's clean-up at its end."""
-    os.dup2(os.open(given["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    birth = Birth()
-    try:
-        live(given, birth)
-    except BaseException:  # noqa: BLE001 - whatever it was, the child must not go on as its parent
-        traceback.print_exc()
-        sys.stderr.flush()
-        birth.tell({})
-    finally:
-        os._exit(70)
-
-
-class Birth:
-    """One line per life, whatever becomes of it: a second one would be the next life's answer."""
-
-    def __init__(self) -> None:
-        self._told = False
-
-    def tell(self, line: dict[str, Any]) -> None:
-        """Print the line, unless one was."""
-        if not self._told:
-            self._told = True
-            print(json.dumps(line), flush=True)
-
-
-def live(given: dict[str, Any], birth: Birth) -> None:
+def live(given: dict[str, Any], birth: Birth) -> int:
     """An exchange until somebody kills it."""
     config = ExchangeConfig(
         records_path=PurePath(given["records"]),
@@ -85,6 +59,7 @@ def live(given: dict[str, Any], birth: Birth) -> None:
         birth.tell({"pid": os.getpid(), "port": info.port, "key": opened[0].key, "secret": opened[0].secret})
 
     run(lambda world: serve(world, open_feed(world.disk, choice), config, (wish,), ready), real_world())
+    return 0
 
 
 _BPS = ("taker", "maker", "slippage")

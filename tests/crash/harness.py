@@ -2,8 +2,6 @@
 
 import atexit
 import json
-import os
-import select
 import signal
 import socket
 import sqlite3
@@ -12,12 +10,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from pathlib import Path, PurePath
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from playd.core.candles import Candles
 from playd.market.candle_file import write_candles
@@ -25,6 +23,7 @@ from playd.market.synthetic import SyntheticFeed
 from playd.plays.load import load_play
 from playd.plays.model import Play
 from playd.world.real import RealDisk
+from tests.crash.nursery import Forked, Life, Nursery
 
 ROOT: Final = Path(__file__).parents[2]
 PLAY: Final = Path(__file__).parent / "play.yml"
@@ -74,7 +73,7 @@ class ExchangeProcess:
     port: int = 0
     key: str = ""
     secret: str = ""
-    process: "Forked | None" = None
+    process: Forked | None = None
 
     def start(self) -> None:
         play, candles = played()
@@ -167,40 +166,6 @@ def read_rows(path: Path, sql: str) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(sql)]
 
 
-class Nursery:
-    """
-    A process that has loaded modules and machine code and forks one life after the other, each told by one line or more.
-
-    A life is a process like any other, and it begins in a tenth of the time.
-    """
-
-    def __init__(self, module: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
-
-    @property
-    def told(self) -> IO[bytes]:
-        """Where lives are told of."""
-        assert self._process.stdout is not None
-        return self._process.stdout
-
-    def bear(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Fork a life; the first that is told of it."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(options).encode() + b"\n")
-        self._process.stdin.flush()
-        assert select.select([self.told], [], [], WITHIN_S)[0], "no life was told of"
-        found: dict[str, Any] = json.loads(self.told.readline())
-        return found
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(WITHIN_S)
-        self.told.close()
-
-
 def kept(module: str) -> Nursery:
     """A nursery that is closed when this process ends."""
     found = Nursery(module)
@@ -220,56 +185,6 @@ def exchanges() -> Nursery:
     return kept("tests.crash.exchange_process")
 
 
-class Forked:
-    """What `Popen` does to its child, for a grandchild. Held by a descriptor: its number may be another one's some day."""
-
-    def __init__(self, pid: int) -> None:
-        self._handle: int | None = os.pidfd_open(pid)
-
-    def send_signal(self, number: int) -> None:
-        if self._handle is not None:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, number)
-
-    def kill(self) -> None:
-        """Returns when it is gone."""
-        self.send_signal(signal.SIGKILL)
-        if self._handle is not None:
-            assert select.select([self._handle], [], [], WITHIN_S)[0], "killed, and not gone"
-            os.close(self._handle)
-            self._handle = None
-
-
-class Life:
-    """What `Popen` says of its child, said of a child of the nursery."""
-
-    def __init__(self, pid: int, told: IO[bytes]) -> None:
-        self._pid = pid
-        self._told = told
-        self.returncode: int | None = None
-
-    def poll(self) -> int | None:
-        return self._hear(0.0)
-
-    def wait(self, timeout: float | None = None) -> int:
-        code = self._hear(timeout)
-        if code is None:
-            raise subprocess.TimeoutExpired(f"life {self._pid}", timeout or 0.0)
-        return code
-
-    def send_signal(self, number: int) -> None:
-        if self.poll() is None:
-            os.kill(self._pid, number)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-    def _hear(self, within_s: float | None) -> int | None:
-        if self.returncode is None and select.select([self._told], [], [], within_s)[0]:
-            self.returncode = json.loads(self._told.readline())["code"]
-        return self.returncode
-
-
 @dataclass
 class DaemonProcess:
     """The daemon of a story; one object for all its lives."""
@@ -278,7 +193,7 @@ class DaemonProcess:
     exchange: ExchangeProcess
     lives: int = 0
     reloads: int = 0
-    process: "subprocess.Popen[bytes] | Life | None" = None
+    process: subprocess.Popen[bytes] | Life | None = None
     log: Path = field(default_factory=Path)
     play: Path = PLAY
 
