@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 import pytest
 from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -24,7 +23,6 @@ from playd.market.public_feed import (
     TickerFrame,
 )
 from playd.venues.bybit.environment import DEMO
-from playd.venues.bybit.public_connection import PublicConnection
 from playd.venues.bybit.public_stream import TOPIC_CHARACTERS, BybitPublicStream
 from playd.venues.bybit.socket import SocketTiming
 from playd.world.virtual import virtual_world
@@ -134,27 +132,6 @@ async def test_frames_become_feed_events() -> None:
     assert isinstance(closed, KlineFrame)
     assert (live.closed, closed.closed) == (False, True)
     assert closed.candle == Candle(60_000, 1.5, 3.0, 1.0, 2.0, 7.0)
-
-
-async def test_who_waits_for_a_closed_bar_runs_before_the_frames_behind_it_are_read() -> None:
-    heard: list[FeedEvent] = []
-    closed, seen = anyio.Event(), []
-
-    async def instance() -> None:
-        await closed.wait()
-        seen.append(len(heard))
-
-    def hear(event: FeedEvent) -> None:
-        heard.append(event)
-        closed.set()
-
-    connection = PublicConnection(virtual_world().clock, "kline.1.", hear, lambda _: None, lock_step=False)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(instance)
-        await anyio.lowlevel.checkpoint()
-        for _ in range(50):
-            await connection.frame(kline(60_000, confirm=True))
-    assert seen == [1]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from contextlib import suppress
 from typing import Any, Final
 
 import anyio
-import anyio.lowlevel
 
 from playd.core.errors import Doubtful, LinkError
 from playd.market.public_feed import (
@@ -98,9 +97,6 @@ class PublicConnection:
             events = [FrameRefused(symbol, f"{type(error).__name__}: {error}"[:200], closed=False)]
         for event in events:
             self._hear(event)
-            if isinstance(event, KlineFrame) and event.closed:
-                # Whoever waits for this bar decides before the frames behind it are read: they may be those of fifty symbols.
-                await anyio.lowlevel.checkpoint()
 
     async def closed(self, reason: str) -> None:
         self._wire = None
