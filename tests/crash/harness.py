@@ -115,6 +115,17 @@ class ExchangeProcess:
         body = json.dumps(change).encode() if change else None
         return self._admin("market", body)
 
+    def hold(self) -> int:
+        """
+        Let the market stand still between two minutes; when the last one closed.
+
+        A held market ends the minute that it is in: whoever looks before that sees a world that still moves.
+        """
+        self.market(held=True, speed=0)
+        wait_for(lambda: not self.market()["inside_candle"], "the end of the minute")
+        closed_ms: int = self.market()["market_now_ms"]
+        return closed_ms
+
     def ledger(self) -> list[dict[str, Any]]:
         """The exchange's own ledger: requests and effects, in their order."""
         found: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ from playd.core.instrument import synthetic_instrument
 from playd.engine.records import VERDICTS
 from playd.ops.drills.invariants import TABLES, check, fold_venue, of_account
 from playd.research.backtest import BacktestResult, run_backtest
-from tests.crash.harness import ALIAS, HISTORY, LOOK_S, SYMBOL, DaemonProcess, ExchangeProcess, played, stage, wait_for
+from tests.crash.harness import ALIAS, HISTORY, LOOK_S, NAME, SYMBOL, DaemonProcess, ExchangeProcess, played, stage, wait_for
 
 ENTER = "enter"
 AGREED_WITHIN_S = 60.0
+SLOW = 4_000.0
+"""A speed at which whoever looks for a position finds one."""
 COSTS = ("exit_pending", "NOT_RUNNING")
 """Verdicts by which a run may differ from one that nobody killed."""
 
@@ -145,6 +147,28 @@ def _bare(row: dict[str, Any]) -> dict[str, Any]:
     """An execution without what is drawn anew in every run: ids."""
     kept = ("side", "execQty", "execPrice", "execFee", "execTime", "execType", "stopOrderType", "createType", "closedSize")
     return {name: row[name] for name in kept}
+
+
+def until_position(exchange: ExchangeProcess, daemon: DaemonProcess) -> None:
+    """
+    Trade until a position is open that nobody is about to leave, and hold the market with a newer state kept than the first.
+
+    Whoever kills the daemon then interrupts nothing: an exit that was never sent would make a story of its own.
+    """
+    assert daemon.ready(), daemon.log.read_text()
+    state = daemon.state / "instances" / NAME / "state.json"
+    first = state.stat().st_mtime_ns
+    at_rest = False
+    while not at_rest:
+        exchange.market(held=False, speed=SLOW)
+        wait_for(lambda: state.stat().st_mtime_ns != first and exchange.position()["steps"], "a position")
+        wait_for(partial(_has_verdict, daemon, exchange.hold()), "the verdict of the last bar")
+        at_rest = exchange.position()["steps"] and not daemon.rows("SELECT 1 FROM intents WHERE outcome = ''")
+
+
+def _has_verdict(daemon: DaemonProcess, close_ms: int) -> bool:
+    of_instance = f"SELECT 1 FROM bars JOIN instances ON uid = instance WHERE name = '{NAME}'"
+    return bool(daemon.rows(f"{of_instance} AND close_ms >= {close_ms}"))
 
 
 def check_safety(exchange: ExchangeProcess, daemon: DaemonProcess) -> None:

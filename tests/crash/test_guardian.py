@@ -17,9 +17,9 @@ from playd.cli.playctl_app import app as playctl
 from playd.cli.playd import app as playd
 from tests.crash.guardian_process import GuardianProcess, open_a_candle, remove_stop, venue_position, watched_stage
 from tests.crash.harness import ALIAS, DaemonProcess, ExchangeProcess, wait_for
+from tests.crash.story import until_position
 
 pytestmark = pytest.mark.slow
-SPEED = 4_000.0
 
 Scene = tuple[ExchangeProcess, DaemonProcess, GuardianProcess]
 
@@ -30,14 +30,12 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         yield all_three
 
 
-def until_position(exchange: ExchangeProcess, daemon: DaemonProcess, guardian: GuardianProcess) -> None:
+def until_guarded(exchange: ExchangeProcess, daemon: DaemonProcess, guardian: GuardianProcess) -> None:
     """Daemon and guardian run, a position is open, the plan knows it, and the market is held."""
     daemon.start()
     assert daemon.ready(), daemon.log.read_text()
     guardian.start()
-    exchange.market(held=False, speed=SPEED)
-    wait_for(lambda: exchange.position()["steps"], "a position")
-    exchange.market(held=True, speed=0)
+    until_position(exchange, daemon)
     wait_for(lambda: planned_stop(daemon) == float(venue_position(exchange).stop), "the position's stop in the plan")
     wait_for(guardian.watching, "the guardian's first reading")
 
@@ -51,7 +49,7 @@ def planned_stop(daemon: DaemonProcess) -> float | None:
 
 def test_a_killed_daemon_s_position_gets_its_stop_back(scene: Scene) -> None:
     exchange, daemon, guardian = scene
-    until_position(exchange, daemon, guardian)
+    until_guarded(exchange, daemon, guardian)
     before = venue_position(exchange)
     daemon.kill()
     remove_stop(exchange)
@@ -63,7 +61,7 @@ def test_a_killed_daemon_s_position_gets_its_stop_back(scene: Scene) -> None:
 
 def test_a_stopped_daemon_s_position_gets_its_stop_back_and_the_daemon_learns_of_it(scene: Scene) -> None:
     exchange, daemon, guardian = scene
-    until_position(exchange, daemon, guardian)
+    until_guarded(exchange, daemon, guardian)
     before = venue_position(exchange)
     assert daemon.process is not None
     daemon.process.send_signal(signal.SIGSTOP)
@@ -78,7 +76,7 @@ def test_a_stopped_daemon_s_position_gets_its_stop_back_and_the_daemon_learns_of
 
 def test_panic_of_a_stopped_daemon_is_carried_out_by_the_guardian_and_opens_nothing_afterwards(scene: Scene) -> None:
     exchange, daemon, guardian = scene
-    until_position(exchange, daemon, guardian)
+    until_guarded(exchange, daemon, guardian)
     assert daemon.process is not None
     daemon.process.send_signal(signal.SIGSTOP)
     open_a_candle(exchange)
@@ -98,7 +96,7 @@ def test_panic_of_a_stopped_daemon_is_carried_out_by_the_guardian_and_opens_noth
 
 def test_an_announced_stop_is_watched_in_silence(scene: Scene) -> None:
     exchange, daemon, guardian = scene
-    until_position(exchange, daemon, guardian)
+    until_guarded(exchange, daemon, guardian)
     assert daemon.stop() == 0
     status = guardian.ask("status")
     assert status["daemon"] == "stopped"
@@ -110,7 +108,7 @@ def test_an_announced_stop_is_watched_in_silence(scene: Scene) -> None:
 
 def test_the_guardian_is_small(scene: Scene) -> None:
     exchange, daemon, guardian = scene
-    until_position(exchange, daemon, guardian)
+    until_guarded(exchange, daemon, guardian)
     guardian.kill()
     guardian.socket.unlink()
     guardian.start()
@@ -120,7 +118,7 @@ def test_the_guardian_is_small(scene: Scene) -> None:
 
 def test_emergency_flatten_needs_nothing_but_the_key(scene: Scene) -> None:
     exchange, daemon, guardian = scene
-    until_position(exchange, daemon, guardian)
+    until_guarded(exchange, daemon, guardian)
     guardian.kill()
     daemon.kill()
     open_a_candle(exchange)

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,10 @@ import pytest
 from playd.core.envelope import seal, unseal
 from playd.core.limits import STATE_BYTES
 from playd.supervisor.keeper import SCHEMA
-from tests.crash.harness import MINUTE_MS, NAME, PLAY, WITHIN_S, DaemonProcess, ExchangeProcess, read_rows, stage, wait_for
-from tests.crash.story import backtest, check_agreement, check_like_unkilled, check_safety, ending_of
+from tests.crash.harness import NAME, PLAY, WITHIN_S, DaemonProcess, ExchangeProcess, read_rows, stage, wait_for
+from tests.crash.story import backtest, check_agreement, check_like_unkilled, check_safety, ending_of, until_position
 
 pytestmark = pytest.mark.slow
-SLOW = 4_000.0
 
 Scene = tuple[ExchangeProcess, DaemonProcess]
 
@@ -25,29 +23,6 @@ Scene = tuple[ExchangeProcess, DaemonProcess]
 def scene(tmp_path: Path) -> Iterator[Scene]:
     with stage(tmp_path) as both:
         yield both
-
-
-def until_position(exchange: ExchangeProcess, daemon: DaemonProcess) -> None:
-    """
-    Trade until a position is open that nobody is about to leave, and hold the market with a newer state kept than the first.
-
-    Whoever kills the daemon then interrupts nothing: an exit that was never sent would make a story of its own.
-    """
-    assert daemon.ready(), daemon.log.read_text()
-    state = daemon.state / "instances" / NAME / "state.json"
-    first = state.stat().st_mtime_ns
-    at_rest = False
-    while not at_rest:
-        exchange.market(held=False, speed=SLOW)
-        wait_for(lambda: state.stat().st_mtime_ns != first and exchange.position()["steps"], "a position")
-        closed_ms = exchange.market(held=True, speed=0)["market_now_ms"] // MINUTE_MS * MINUTE_MS
-        wait_for(partial(_has_verdict, daemon, closed_ms), "the verdict of the last bar")
-        at_rest = not daemon.rows("SELECT 1 FROM intents WHERE outcome = ''")
-
-
-def _has_verdict(daemon: DaemonProcess, close_ms: int) -> bool:
-    of_instance = f"SELECT 1 FROM bars JOIN instances ON uid = instance WHERE name = '{NAME}'"
-    return bool(daemon.rows(f"{of_instance} AND close_ms >= {close_ms}"))
 
 
 def to_the_end(exchange: ExchangeProcess, daemon: DaemonProcess) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pybit.unified_trading import HTTP
 
 from tests.crash.harness import ALIAS, NAME, PLAY, SYMBOL, DaemonProcess, ExchangeProcess, stage, wait_for
-from tests.crash.test_start_faults import until_position
+from tests.crash.story import until_position
 from tests.integration.daemon_kit import ctl, ctl_json
 
 pytestmark = pytest.mark.slow
