@@ -59,6 +59,10 @@ async def test_a_key_may_do_what_its_rights_say_until_it_ends(path: PurePath) ->
         assert (await orders_only.order("Buy", "0.01"))["retCode"] == 0
         assert (await orders_only.post("/v5/position/set-leverage", **leverage))["retCode"] == 10005
         assert (await bench.post("/v5/position/set-leverage", **leverage))["retCode"] == 0
+        owner = await _with_key(bench, rights=["Withdraw"])
+        out = {"coin": "USDT", "chain": "ETH", "address": "0x1", "amount": "5", "timestamp": 1}
+        answers = [(await each.post("/v5/asset/withdraw/create", **out))["retCode"] for each in (orders_only, owner)]
+        assert answers == [10005, 131097], "no coin has a way out, whoever asks"
         shown = (await orders_only.get("/v5/user/query-api"))["result"]
         assert (shown["permissions"]["ContractTrade"], shown["userID"]) == (["Order"], 1001)
         for wish, code in (
@@ -71,7 +75,7 @@ async def test_a_key_may_do_what_its_rights_say_until_it_ends(path: PurePath) ->
             assert (await _admin(bench, "POST", "keys", {"alias": "test", "key": barred.key, **_freed(wish)}))["key"]
             assert (await barred.order("Buy", "0.01"))["retCode"] == 0
         (account,) = (await _admin(bench, "GET", "accounts"))["accounts"]
-        assert (account["alias"], len(account["keys"])) == ("test", 6)
+        assert (account["alias"], len(account["keys"])) == ("test", 7)
         assert "secret" not in account["keys"][0]
 
 

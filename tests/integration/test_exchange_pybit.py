@@ -79,6 +79,7 @@ def test_the_market_by_http(session: HTTP, last: Decimal) -> None:
     band = session.get_price_limit(**LINEAR)["result"]
     assert Decimal(band["sellLmt"]) < last < Decimal(band["buyLmt"])
     assert session.get_index_price_components(indexName="BTCUSDT")["result"]["components"][0]["weight"] == "1"
+    assert _rows(session.get_long_short_ratio(**LINEAR, period="1h")) == []
     assert _rows(session.get_insurance()) == _rows(session.get_adl_alert()) == []
     assert _rows(session.get_fee_group_info(productType="contract")) == []
 

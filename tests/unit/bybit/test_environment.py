@@ -118,6 +118,8 @@ def test_a_fitting_key_passes_and_live_insists_on_a_uid() -> None:
     unbound = dataclasses.replace(GOOD, bound_to_addresses=False)
     assert key_refusal(unbound, Environment.LIVE, expected_uid="7", allow_unbound_key=True) is None
     assert key_refusal(unbound, Environment.DEMO) is None
+    moving = dataclasses.replace(GOOD, can_withdraw=True)
+    assert key_refusal(moving, Environment.LIVE, expected_uid="7", allow_withdrawal_key=True) is None
 
 
 def test_only_unbound_keys_expire() -> None:

@@ -144,6 +144,16 @@ async def test_rows_of_other_products_are_none_of_our_business() -> None:
         assert event.execution.exec_id == "mine"
 
 
+async def test_a_wallet_frame_about_another_coin_says_nothing_of_ours() -> None:
+    async with running(FakeBybit()) as scene:
+        socket = await scene.up()
+        await socket.send(message("wallet", {"totalEquity": "99", "coin": [{"coin": "USDC", "walletBalance": "-0.07"}]}))
+        await socket.send(message("wallet", {"totalEquity": "99", "coin": [{"coin": "USDT", "walletBalance": "10"}]}))
+        event = await scene.event()
+    assert isinstance(event, WalletUpdate)
+    assert event.wallet.balance_usdt == 10
+
+
 async def test_a_dropped_socket_is_subscribed_again_and_proven_by_acknowledgements() -> None:
     async with running(FakeBybit()) as scene:
         for number in (1, 2, 3):

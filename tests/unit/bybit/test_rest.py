@@ -236,6 +236,14 @@ async def test_forbidden_for_frequency_is_a_ban_and_the_budget_hears_of_it() -> 
     assert budget.bans == 2
 
 
+async def test_the_older_code_of_a_banned_address_stops_everything_too() -> None:
+    budget = FreeBudget()
+    async with opened(FakeBybit(lambda seen: code(10018, "exceeded the IP rate limit")), budget) as venue:
+        reply = await venue.place(ORDER)
+    assert (reply.reply_class, reply.code, reply.retry_after_s) == (ReplyClass.BAN, 10018, 600.0)
+    assert budget.bans == 1
+
+
 async def test_forbidden_after_good_replies_is_a_ban_unless_it_speaks_of_a_country() -> None:
     budget = FreeBudget()
     answers = [ok({"list": []}), web.Response(status=403, text="?"), web.Response(status=403, text="blocked in your Country")]

@@ -1,10 +1,12 @@
 """What is refused at once, what ends on the stream, and with which words."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
 from playd.venues.exchange import arrivals, modes
+from playd.venues.exchange.amends import amend
 from playd.venues.exchange.listing import MarketTerms
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.trading_stop import set_trading_stop
@@ -65,6 +67,27 @@ def test_a_wish_that_cannot_be_is_refused_with_its_code(wish: dict[str, object],
 
     assert caught.value.code == code
     assert market.account.orders == {}
+
+
+def test_refusals_have_the_words_that_were_heard_from_the_venue() -> None:
+    market = Market(wallet="10")
+    gone = {"category": "linear", "symbol": SYMBOL, "orderId": "gone", "qty": "0.2"}
+    stops = {"category": "linear", "symbol": SYMBOL, "tpslMode": "Full", "positionIdx": 0, "stopLoss": "49000"}
+    limit = {"orderType": "Limit", "price": "50000"}
+    asked: dict[str, Callable[[], object]] = {
+        "110001: order not exists or too late to replace": lambda: amend(market.books, market.account, gone),
+        "110001: order not exists or too late to cancel": lambda: arrivals.cancel(market.books, market.account, gone),
+        "110003: price is invalid": lambda: market.order("Buy", "0.1", orderType="Limit"),
+        "110007: ab not enough for new order": lambda: market.order("Buy", "0.1", **limit),
+        "110017: current position is zero, cannot fix reduce-only order qty": lambda: market.order(
+            "Sell", "0.1", reduceOnly=True
+        ),
+        "10001: can not set tp/sl/ts for zero position": lambda: set_trading_stop(market.books, market.account, stops),
+    }
+    for words, ask in asked.items():
+        with pytest.raises(Refusal) as caught:
+            ask()
+        assert str(caught.value) == words
 
 
 def test_an_order_below_the_minimum_value_is_refused() -> None:

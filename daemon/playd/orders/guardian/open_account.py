@@ -66,6 +66,7 @@ async def open_account(world: World, place: AccountPlan) -> AsyncIterator[Opened
         rsa=found.rsa,
         expected_uid=place.expected_uid,
         allow_unbound_key=place.allow_unbound_key,
+        allow_withdrawal_key=place.allow_withdrawal_key,
     )
     share = GuardianShare(world.clock)
     async with open_bybit_venue(world, account, share) as port:
@@ -82,6 +83,12 @@ async def _accept(port: BybitVenue, place: AccountPlan) -> None:
         info = await port.key_info()
     except (LinkError, VenueError) as error:
         raise LinkError(f"account {place.alias}: the key could not be read back: {error}") from error
-    refusal = key_refusal(info, place.environment, expected_uid=place.expected_uid, allow_unbound_key=place.allow_unbound_key)
+    refusal = key_refusal(
+        info,
+        place.environment,
+        expected_uid=place.expected_uid,
+        allow_unbound_key=place.allow_unbound_key,
+        allow_withdrawal_key=place.allow_withdrawal_key,
+    )
     if refusal is not None:
         raise CredentialError(f"account {place.alias}: {refusal}")

@@ -93,6 +93,7 @@ class AccountPlan:
     tolerances_pct: tuple[Decimal, ...]
     positions: tuple[PlannedPosition, ...] = ()
     frozen: bool = False
+    allow_withdrawal_key: bool = False
 
     def position(self, symbol: str, position_idx: int) -> PlannedPosition | None:
         """The plan for one position, None when nobody here planned it."""

@@ -189,6 +189,9 @@ class RestClient:
             return Answer(by_status or ReplyClass.DOUBT, code, f"HTTP {status} {self._redacted(reason)}".strip(), {}, time_ms)
         result = envelope.get("result")
         reply_class = classify(code)
+        if reply_class is ReplyClass.BAN:  # the older form of HTTP 403
+            self._budget.banned()
+            return Answer(reply_class, code, text, {}, time_ms, BAN_S)
         wait_s = self._reset_wait_s(reset_ms) if reply_class is ReplyClass.LATER else 0.0
         return Answer(reply_class, code, text, result if isinstance(result, dict) else {}, time_ms, wait_s)
 

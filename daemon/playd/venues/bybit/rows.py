@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+import orjson
+
 from playd.core.candles import Candle
 from playd.core.errors import Doubtful
 from playd.core.instrument import Instrument
@@ -13,6 +15,7 @@ from playd.venues.bybit.numbers import ZERO, Row, decimal, integer, optional_dec
 from playd.venues.port import AccountInfo, KeyInfo, Transaction
 
 _TRADING: Final = frozenset({"Order", "Position"})
+_COIN: Final = "USDT"
 
 
 def _side(row: Row) -> Side:
@@ -20,6 +23,17 @@ def _side(row: Row) -> Side:
         return Side(row["side"])
     except (KeyError, ValueError):
         raise Doubtful(f"row of {row.get('symbol')} has side {row.get('side')!r}, expected Buy or Sell") from None
+
+
+def _paid(row: Row, name: str) -> Decimal:
+    """The fee of that name and what was charged beside it in USDT: taxes of some countries, as a list or as the text of one."""
+    extra = row.get("extraFees") or ()
+    try:
+        rows: Sequence[Row] = orjson.loads(extra) if isinstance(extra, str) else extra
+        beside = [decimal(each, "fee") for each in rows if each.get("feeCoin") == _COIN]
+    except (orjson.JSONDecodeError, AttributeError, TypeError):
+        raise Doubtful(f"extraFees of {row.get('symbol')} is no list: {str(extra)[:100]!r}") from None
+    return sum(beside, decimal(row, name))
 
 
 def order_from(row: Row) -> VenueOrder:
@@ -67,7 +81,7 @@ def execution_from(row: Row) -> Execution:
         qty=decimal(row, "execQty"),
         price=decimal(row, "execPrice"),
         value=decimal(row, "execValue"),
-        fee=decimal(row, "execFee"),
+        fee=_paid(row, "execFee"),
         fee_currency=text(row, "feeCurrency"),
         exec_type=text(row, "execType"),
         create_type=text(row, "createType"),
@@ -101,6 +115,11 @@ def position_from(row: Row) -> VenuePosition:
     )
 
 
+def tells_of_usdt(row: Row) -> bool:
+    """Whether a row of topic `wallet` is about USDT. It names the coins that changed, and of the others it says nothing."""
+    return any(each.get("coin") == _COIN for each in row.get("coin") or ())
+
+
 def wallet_from(row: Row, *, isolated: bool, time_ms: int) -> Wallet:
     """
     The USDT side of `wallet-balance` or topic `wallet`.
@@ -108,7 +127,7 @@ def wallet_from(row: Row, *, isolated: bool, time_ms: int) -> Wallet:
     Account-wide numbers mean nothing with isolated margin; what is free is then the balance less what positions, orders,
     locks and bonus hold. With cross margin it is the account's available balance in USD at the coin's own rate.
     """
-    coin: Row = next((each for each in row.get("coin") or () if each.get("coin") == "USDT"), {})
+    coin: Row = next((each for each in row.get("coin") or () if each.get("coin") == _COIN), {})
     equity, balance = decimal(coin, "equity"), decimal(coin, "walletBalance")
     held = ("totalPositionIM", "totalOrderIM", "locked", "bonus")
     available_usd = optional_decimal(row, "totalAvailableBalance")
@@ -212,7 +231,7 @@ def transaction_from(row: Row) -> Transaction:
         symbol=text(row, "symbol"),
         exec_id=text(row, "tradeId"),
         cash_flow=decimal(row, "cashFlow"),
-        fee=decimal(row, "fee"),
+        fee=_paid(row, "fee"),
         funding=-decimal(row, "funding"),
         change=decimal(row, "change"),
         time_ms=integer(row, "transactionTime"),

@@ -15,7 +15,7 @@ from playd.venues.exchange import (
     rest_trade,
 )
 from playd.venues.exchange.floor import Floor
-from playd.venues.exchange.keys import ORDER, POSITION, ApiKey
+from playd.venues.exchange.keys import ORDER, POSITION, WITHDRAW, ApiKey
 from playd.venues.exchange.model import Account
 from playd.venues.exchange.rates import Allowance
 from playd.venues.exchange.refusal import NOT_PERMITTED, TOO_MANY_VISITS, Refusal
@@ -35,11 +35,12 @@ WRITES: Final[dict[str, SignedHandler]] = {
     **rest_account.WRITES,
     **rest_settings.WRITES,
     **rest_demo.WRITES,
+    **rest_asset.WRITES,
     **precheck.WRITES,
 }
 
 
-_RIGHTS: Final = {"/v5/order/": ORDER, "/v5/position/": POSITION}
+_RIGHTS: Final = {"/v5/order/": ORDER, "/v5/position/": POSITION, "/v5/asset/withdraw/": WITHDRAW}
 """What a key must be allowed to do for a request that changes something, by the begin of its path; others need no right."""
 
 

@@ -11,13 +11,14 @@ from playd.venues.exchange.records import Records
 
 ORDER: Final = "Order"
 POSITION: Final = "Position"
+WITHDRAW: Final = "Withdraw"
 TRADING: Final = (ORDER, POSITION)
 RIGHTS: Final[dict[str, tuple[str, ...]]] = {
     "ContractTrade": TRADING,
     "Derivatives": ("DerivativesTrade",),
     "Spot": ("SpotTrade",),
     "Options": ("OptionsTrade",),
-    "Wallet": ("AccountTransfer", "SubMemberTransfer", "Withdraw"),
+    "Wallet": ("AccountTransfer", "SubMemberTransfer", WITHDRAW),
     "Exchange": ("ExchangeHistory",),
     **dict.fromkeys(("CopyTrading", "BlockTrade", "NFT", "Affiliate", "Earn"), ()),
 }

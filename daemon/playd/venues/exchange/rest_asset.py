@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from playd.venues.exchange.refusal import WITHDRAWAL_CLOSED, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, Ask, SignedAsk, SignedHandler
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import plain
@@ -42,6 +43,12 @@ def one_coin_balance(ask: SignedAsk) -> dict[str, Any]:
     return {"accountId": uid, "accountType": kind, "bizType": 1, "memberId": uid, "balance": row}
 
 
+def withdraw(ask: SignedAsk) -> dict[str, Any]:
+    """Nothing: a key may have the right to it, and no coin has a way out. Raises `Refusal`."""
+    coin = ask.text("coin")[:20]
+    raise Refusal(WITHDRAWAL_CLOSED, f"Withdrawal of this currency has been closed: {coin!r} has no chain here")
+
+
 def nothing_on_chain(ask: SignedAsk) -> dict[str, Any]:
     """There is no chain: nothing was ever deposited or withdrawn."""
     return {"rows": [], "nextPageCursor": ""}
@@ -53,3 +60,4 @@ READS: Final[dict[str, SignedHandler]] = {
     "/v5/asset/transfer/query-account-coin-balance": one_coin_balance,
     **dict.fromkeys((f"/v5/asset/{name}" for name in _ON_CHAIN), nothing_on_chain),
 }
+WRITES: Final[dict[str, SignedHandler]] = {"/v5/asset/withdraw/create": withdraw}

@@ -14,7 +14,7 @@ from playd.venues.exchange.words import INDEX_PRICE, LAST_PRICE, MARK_PRICE
 KLINES_MAX: Final = 1000
 FUNDING_ROWS_MAX: Final = 200
 TRADES_MAX: Final = 1000
-_OPEN_INTEREST_EVERY_MS: Final = {
+_PERIODS_MS: Final = {
     "5min": 5 * MINUTE_MS,
     "15min": 15 * MINUTE_MS,
     "30min": 30 * MINUTE_MS,
@@ -136,15 +136,23 @@ def funding_history(ask: Ask) -> dict[str, Any]:
 
 def open_interest(ask: Ask) -> dict[str, Any]:
     """Open interest of a market whose other side is a recording: nothing, at every stamp since the feed begins."""
-    symbol, every_ms = ask.listing().instrument.symbol, _OPEN_INTEREST_EVERY_MS.get(ask.text("intervalTime"))
+    symbol, every_ms = ask.listing().instrument.symbol, _PERIODS_MS.get(ask.text("intervalTime"))
     if every_ms is None:
-        raise Refusal(PARAMETER, f"params error: intervalTime invalid, expected one of {', '.join(_OPEN_INTEREST_EVERY_MS)}")
+        raise Refusal(PARAMETER, f"params error: intervalTime invalid, expected one of {', '.join(_PERIODS_MS)}")
     now_ms = ask.floor.books.time.now_ms
     end_ms = min(ask.number("endTime", now_ms), now_ms)
     start_ms = max(ask.number("startTime", 0), ask.floor.feed.first_ms)
     page, cursor = ask.page(range(end_ms // every_ms * every_ms, start_ms - 1, -every_ms), ask.limit(50, 200))
     rows = [{"openInterest": "0", "singleOpenInterest": "0", "timestamp": str(stamp_ms)} for stamp_ms in page]
     return {"category": "linear", "symbol": symbol, "list": rows, "nextPageCursor": cursor}
+
+
+def account_ratio(ask: Ask) -> dict[str, Any]:
+    """Nobody counts how many of the accounts are long: no row for any period."""
+    ask.listing()
+    if ask.text("period") not in _PERIODS_MS:
+        raise Refusal(PARAMETER, f"params error: period invalid, expected one of {', '.join(_PERIODS_MS)}")
+    return {"list": [], "nextPageCursor": ""}
 
 
 def price_limit(ask: Ask) -> dict[str, Any]:
@@ -174,6 +182,7 @@ HANDLERS: Final[dict[str, PublicHandler]] = {
     "/v5/market/recent-trade": recent_trades,
     "/v5/market/funding/history": funding_history,
     "/v5/market/open-interest": open_interest,
+    "/v5/market/account-ratio": account_ratio,
     "/v5/market/price-limit": price_limit,
     "/v5/market/index-price-components": index_components,
 }

@@ -79,6 +79,7 @@ def order_row(order: Order, listing: Listing) -> Row:
         "feeCurrency": "USDT" if order.filled_steps else "",
         "rpiTakerAccess": order.takes_rpi,
         "rpiMatchedQty": "0",
+        "extraFees": "",
         "createdTime": str(order.created_ms),
         "updatedTime": str(order.updated_ms),
     }
