@@ -80,7 +80,7 @@ class ExchangeProcess:
         path = self.directory / f"{SYMBOL}.parquet"
         if not path.exists():
             write_candles(RealDisk(), PurePath(path), candles)
-        self.port = self.port or free_port()
+        self.port = self.port or own_port()
         log = self.directory / "exchange.log"
         options = {
             "log": str(log),
@@ -115,16 +115,19 @@ class ExchangeProcess:
         body = json.dumps(change).encode() if change else None
         return self._admin("market", body)
 
-    def hold(self) -> int:
-        """
-        Let the market stand still between two minutes; when the last one closed.
+    def step(self) -> int:
+        """Let one minute pass; when it closed. However long whoever asks takes for the next step, the market waits."""
+        before_ms = self.market()["market_now_ms"]
+        self.market(step=1)
 
-        A held market ends the minute that it is in: whoever looks before that sees a world that still moves.
-        """
-        self.market(held=True, speed=0)
-        wait_for(lambda: not self.market()["inside_candle"], "the end of the minute")
-        closed_ms: int = self.market()["market_now_ms"]
-        return closed_ms
+        def closed_ms() -> int:
+            market = self.market()
+            assert not market["ended"], "the market is over"
+            passed = market["held"] and not market["inside_candle"] and market["market_now_ms"] > before_ms
+            return int(market["market_now_ms"]) if passed else 0
+
+        found: int = wait_for(closed_ms, "the end of the minute")
+        return found
 
     def ledger(self) -> list[dict[str, Any]]:
         """The exchange's own ledger: requests and effects, in their order."""
@@ -162,12 +165,19 @@ class ExchangeProcess:
         return next((order for order in found if order["order_id"] == order_id), None)
 
 
-def free_port() -> int:
-    """A port that nobody has now; the exchange must come back on it."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def own_port() -> int:
+    """
+    A port that stays ours until this process ends: an exchange that was killed must come back on it.
+
+    A socket has it that never listens. A server may take the port beside it, while nobody else is given it, neither to serve
+    on nor to connect from.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    atexit.register(holder.close)
+    port: int = holder.getsockname()[1]
+    return port
 
 
 def read_rows(path: Path, sql: str) -> list[dict[str, Any]]:
@@ -213,7 +223,7 @@ class DaemonProcess:
         return self.directory / "state"
 
     def configure(self) -> None:
-        """Settings that name the exchange and the Play."""
+        """Settings that name the exchange and the Play, and are patient with a machine that has more to do."""
         secret = self.directory / "key"
         secret.write_text(f"api_key={self.exchange.key}\napi_secret={self.exchange.secret}\n")
         secret.chmod(0o600)
@@ -221,8 +231,11 @@ class DaemonProcess:
             f"""
 [log]
 format = "json"
+[daemon]
+stop_budget_s = 120
 [orders]
 never_arrived_after_s = 30
+request_timeout_ms = 10000
 [accounts.{ALIAS}]
 environment = "local"
 rest_url = "http://127.0.0.1:{self.exchange.port}"

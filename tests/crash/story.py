@@ -25,8 +25,6 @@ from tests.crash.harness import ALIAS, HISTORY, LOOK_S, NAME, SYMBOL, DaemonProc
 
 ENTER = "enter"
 AGREED_WITHIN_S = 60.0
-SLOW = 4_000.0
-"""A speed at which whoever looks for a position finds one."""
 COSTS = ("exit_pending", "NOT_RUNNING")
 """Verdicts by which a run may differ from one that nobody killed."""
 
@@ -42,7 +40,7 @@ class Kill:
 
     Without either the life goes on to the end of the market. `speed` paces that life's market; 0 is as fast as it can. A life
     that `stops` is told to stop `after_s` behind READY, and dies on the way if `moment` comes; one that `reloads` gets new
-    settings then.
+    settings then. Its market stands after `candles`, if any are given: the life must not see the end of it before.
     """
 
     moment: str = ""
@@ -51,6 +49,7 @@ class Kill:
     speed: float = 0.0
     stops: bool = False
     reloads: bool = False
+    candles: int = 0
 
     def __str__(self) -> str:
         return f"{self.moment or f'{self.after_s:.3f} s'}-{self.nth}"
@@ -104,7 +103,7 @@ def live(
         daemon.start(kill.moment, kill.nth)
         if daemon.ready():
             check(exchange, daemon)
-            exchange.market(held=False)
+            exchange.market(**{"step": kill.candles} if kill.candles else {"held": False})
             if kill.after_s:
                 time.sleep(kill.after_s)
                 (daemon.stop if kill.stops else daemon.reload if kill.reloads else daemon.kill)()
@@ -151,7 +150,7 @@ def _bare(row: dict[str, Any]) -> dict[str, Any]:
 
 def until_position(exchange: ExchangeProcess, daemon: DaemonProcess) -> None:
     """
-    Trade until a position is open that nobody is about to leave, and hold the market with a newer state kept than the first.
+    Trade until a position is open that nobody is about to leave, and a newer state is kept than the first. The market stands.
 
     Whoever kills the daemon then interrupts nothing: an exit that was never sent would make a story of its own.
     """
@@ -160,10 +159,9 @@ def until_position(exchange: ExchangeProcess, daemon: DaemonProcess) -> None:
     first = state.stat().st_mtime_ns
     at_rest = False
     while not at_rest:
-        exchange.market(held=False, speed=SLOW)
-        wait_for(lambda: state.stat().st_mtime_ns != first and exchange.position()["steps"], "a position")
-        wait_for(partial(_has_verdict, daemon, exchange.hold()), "the verdict of the last bar")
+        wait_for(partial(_has_verdict, daemon, exchange.step()), "the verdict of the last bar")
         at_rest = exchange.position()["steps"] and not daemon.rows("SELECT 1 FROM intents WHERE outcome = ''")
+    wait_for(lambda: state.stat().st_mtime_ns != first, "a newer state")
 
 
 def _has_verdict(daemon: DaemonProcess, close_ms: int) -> bool:

@@ -80,7 +80,7 @@ def kills(source: random.Random, counts: dict[str, int]) -> list[tuple[str, Kill
     stopping = Kill("stop:any", source.randint(1, counts["stop:any"]), after_s=source.uniform(0.1, 0.6), speed=SLOW, stops=True)
     found.append(("shutdown", stopping))
     moment, nth = source.choice(RELOADS)
-    found.append(("reload", Kill(moment, nth, after_s=source.uniform(0.1, 0.6), speed=SLOW, reloads=True)))
+    found.append(("reload", Kill(moment, nth, after_s=source.uniform(0.1, 0.6), speed=SLOW, candles=40, reloads=True)))
     source.shuffle(found)
     return [*found, ("entry", Kill(source.choice(NEVER_SENT), 1))]
 

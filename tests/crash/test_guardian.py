@@ -55,7 +55,7 @@ def test_a_killed_daemon_s_position_gets_its_stop_back(scene: Scene) -> None:
     remove_stop(exchange)
     wait_for(lambda: venue_position(exchange).stop == before.stop, "the planned stop at the venue")
     assert venue_position(exchange).signed_qty == before.signed_qty
-    (repaired,) = guardian.said("stop.repaired")
+    (repaired,) = wait_for(lambda: guardian.said("stop.repaired"), "the guardian's word on it")
     assert "dead" in repaired["msg"]
 
 
@@ -98,9 +98,8 @@ def test_an_announced_stop_is_watched_in_silence(scene: Scene) -> None:
     exchange, daemon, guardian = scene
     until_guarded(exchange, daemon, guardian)
     assert daemon.stop() == 0
-    status = guardian.ask("status")
-    assert status["daemon"] == "stopped"
-    assert status["alarms"] == []
+    wait_for(lambda: guardian.ask("status")["daemon"] == "stopped", "the announcement")
+    wait_for(lambda: guardian.ask("status")["alarms"] == [], "no alarm of the stop, nor one of a silence before it")
     remove_stop(exchange)
     wait_for(lambda: venue_position(exchange).stop > 0, "the planned stop at the venue")
     assert guardian.stop() == 0

@@ -93,7 +93,7 @@ JOURNAL = [
     Kill("journal:synced", 1),
 ]
 START = [
-    Kill("settings:taken", 1, after_s=0.2, speed=SLOW, reloads=True),
+    Kill("settings:taken", 1, after_s=0.2, speed=SLOW, candles=24, reloads=True),
     Kill("commit:execution:after", 5),
     Kill("commit:other:before", 1),
     Kill("http:position/list:before", 1),

@@ -93,7 +93,7 @@ def test_the_position_of_an_unfit_instance_is_watched(scene: Scene, spoil: Any) 
     assert panicked.returncode == 0, panicked.stderr
     assert json.loads(panicked.stdout)["flat"] is True
     assert exchange.position()["steps"] == 0
-    assert len(daemon.rows("SELECT 1 FROM bars")) > decided
+    wait_for(lambda: len(daemon.rows("SELECT 1 FROM bars")) > decided, "the other instance decides")
     assert daemon.stop() == 0
 
 
