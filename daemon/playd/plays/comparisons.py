@@ -147,8 +147,8 @@ class ComparisonReader:
             return None
         if word in ALL_OPS:
             return str(word)
-        if isinstance(word, str) and word in OLDER_OPS:
-            self._add("E901", item.mark, path, f"found the older spelling `{word}`, expected `{OLDER_OPS[word]}`")
+        if isinstance(word, str) and word.lower() in OLDER_OPS:
+            self._add("E901", item.mark, path, f"found the older spelling `{word}`, expected `{OLDER_OPS[word.lower()]}`")
             return None
         plain = str(word).strip(_CURLY)
         near = did_you_mean(_OTHER_OPS.get(plain.lower(), plain), ALL_OPS)

@@ -15,7 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from playd.core.limits import PLAY_FILE_BYTES
-from playd.plays.findings import Mark, Report
+from playd.plays.findings import IMPORTABLE, Mark, Report
 
 _ITEMS: Final = 100_000
 """Values in one document after aliases are followed: a Play of the largest size has fewer, an alias bomb has more."""
@@ -79,11 +79,21 @@ Item = Leaf | Sequence | Map
 _START: Final = Mark(1, 1)
 
 
-def read_document(text: str, report: Report) -> Map | None:
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merge key `<<` of YAML 1.1: where it stands, and which keys it brought into its map."""
+
+    mark: Mark
+    path: str
+    keys: tuple[str, ...]
+
+
+def read_document(text: str, report: Report, merges: list[Merge] | None = None) -> Map | None:
     """
     The document's root map, or None with a finding in `report` when the text is no usable YAML document.
 
-    Duplicate keys, keys that are no text, NaN and infinities are findings too; the tree then holds the first of them.
+    Duplicate keys, keys that are no text, NaN and infinities are findings too; the tree then holds the first of them. A merge
+    key is a finding as well, unless `merges` is given, which then gets it; in either case what it brings is in the tree.
     """
     problem = _unreadable(text)
     if problem:
@@ -109,7 +119,7 @@ def read_document(text: str, report: Report) -> Map | None:
     if node is None:
         report.add("E100", _START, "", "found no content, expected a Play: a map with version, name, symbol, …")
         return None
-    root = _Reader(report).item(node, "", 0)
+    root = _Reader(report, merges).item(node, "", 0)
     if any(finding.code == "E100" for finding in report.findings):
         return None
     if isinstance(root, Map):
@@ -203,8 +213,9 @@ def kind_of(item: Item) -> str:
 class _Reader:
     """Turns composed nodes into items. One per document, because it counts what it made."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, merges: list[Merge] | None) -> None:
         self._report = report
+        self._merges = merges
         self._count = 0
 
     def item(self, node: Node, path: str, depth: int) -> Item | None:
@@ -226,6 +237,7 @@ class _Reader:
 
     def _map(self, node: MappingNode, mark: Mark, path: str, depth: int) -> Map:
         entries: dict[str, Entry] = {}
+        merged: list[tuple[Node, Mark, str]] = []
         for key_node, value_node in node.value:
             key_mark = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             key = self.item(key_node, path, depth + 1)
@@ -238,8 +250,7 @@ class _Reader:
                 continue
             child = f"{path}.{name}" if path else name
             if name == _MERGE:
-                text = "found the merge key `<<`, which YAML 1.2 does not have, expected the keys themselves"
-                self._report.add("E107", key_mark, child, text)
+                merged.append((value_node, key_mark, child))
                 continue
             if name in entries:
                 first = entries[name].mark.line
@@ -250,7 +261,27 @@ class _Reader:
                 value = Leaf(None, key_mark)
             if value is not None:
                 entries[name] = Entry(name, key_mark, value)
+        for value_node, key_mark, child in merged:
+            self._merge(value_node, key_mark, child, entries, depth)
         return Map(tuple(entries.values()), mark)
+
+    def _merge(self, node: Node, mark: Mark, path: str, entries: dict[str, Entry], depth: int) -> None:
+        """Keys of other maps for a map that does not have them; of several maps the first one that does counts."""
+        if self._merges is None:
+            text = "found the merge key `<<`, which YAML 1.2 does not have, expected the keys themselves"
+            self._report.add("E107", mark, path, f"{text}{IMPORTABLE}")
+        found: dict[str, Entry] = {}
+        for one in node.value if isinstance(node, SequenceNode) else (node,):
+            other = self.item(one, path, depth + 1)
+            if not isinstance(other, Map):
+                if other is not None:
+                    self._report.add("E107", mark, path, f"found {kind_of(other)} behind `<<`, expected a map")
+                continue
+            found = {entry.key: entry for entry in other} | found
+        new = {name: entry for name, entry in found.items() if name not in entries}
+        entries |= new
+        if self._merges is not None:
+            self._merges.append(Merge(mark, path, tuple(new)))
 
     def _leaf(self, node: ScalarNode, mark: Mark, path: str) -> Leaf:
         tag = str(node.tag or "")

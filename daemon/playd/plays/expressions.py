@@ -10,6 +10,7 @@ from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
 from playd.plays.model import Timeframes
 from playd.plays.names import Names
+from playd.plays.older_names import is_older_condition
 from playd.plays.operands import is_arithmetic
 from playd.plays.reader import Key, Section, Table
 from playd.plays.suspicions import Placed
@@ -110,6 +111,9 @@ class ExpressionReader:
         if any(key in _LONG_FORM_KEYS for key in item.keys):
             return self._comparisons.from_map(item, path)
         known = [entry for entry in item if entry.key in LOGIC]
+        if is_older_condition(item.keys):
+            self._add("E901", item.mark, path, "found the older spelling of a condition, expected [left, op, right]")
+            return None
         for entry in item:
             if entry.key not in LOGIC:
                 where = f"beside `{known[0].key}`" if known else "where an expression is expected"
@@ -139,7 +143,9 @@ class ExpressionReader:
         if key in ("all", "any"):
             if not isinstance(body, Sequence) or is_condition(body):
                 found = "a condition" if isinstance(body, Sequence) else kind_of(body)
-                self._add("E401", body.mark, path, f"found {found}, expected a list of expressions: [[left, op, right], …]")
+                older = IMPORTABLE if isinstance(body, Sequence | Map) else ""
+                text = f"found {found}, expected a list of expressions: [[left, op, right], …]{older}"
+                self._add("E401", body.mark, path, text)
                 return None
             children = self._children(body, path)
             if children is None:

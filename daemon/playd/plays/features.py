@@ -12,6 +12,7 @@ from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
 from playd.plays.model import Feature, Timeframes
 from playd.plays.names import BUILT_IN, REFERENCE_ID, Names
+from playd.plays.older_names import OTHER_INDICATORS
 from playd.plays.params import ParamReader
 from playd.plays.reader import Section
 from playd.plays.tables import DERIVED_PRICES, FEATURE, PRICES
@@ -107,7 +108,9 @@ def _indicator(section: Section, report: Report) -> IndicatorSpec | None:
             report.add("W304", mark, path, f"found `{name}`, whose value depends on the first loaded bar: compare its changes")
         return spec
     expected = "expected an indicator of this version, such as ema, sma, rsi, atr or macd"
-    report.add("E301", mark, path, f"found the unknown indicator `{name}`, {expected}{did_you_mean(name, CATALOG)}")
+    other = OTHER_INDICATORS.get(name.lower(), name.lower())
+    near = f"{did_you_mean(other, CATALOG)}{IMPORTABLE if other in CATALOG else ''}"
+    report.add("E301", mark, path, f"found the unknown indicator `{name}`, {expected}{near}")
     return None
 
 

@@ -103,15 +103,22 @@ class Report:
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """`; did you mean \\`x\\`?` for the nearest name, empty when none is near; a letter that deceives the eye is named."""
+    names = tuple(names)
     foreign = next((letter for letter in word if not letter.isascii()), "")
     if foreign and unicodedata.category(foreign)[0] in "CZ":
         seen = f"; it holds U+{ord(foreign):04X}, which is not seen: write a plain blank, or nothing"
         return f"{did_you_mean(''.join(one for one in word if one.isascii()), names)}{seen}"
-    nearest = nearest_name(word, names)
+    nearest = nearest_name(word, names) or _only_beginning(word, names)
     if not nearest:
         return ""
     looks = f" The `{foreign}` is U+{ord(foreign):04X}, which only looks like a letter of it." if foreign else ""
     return f"{_NEAR_WORDS}{nearest}`?{looks}"
+
+
+def _only_beginning(word: str, names: Iterable[str]) -> str | None:
+    """The one name that begins with `word`; None for a word of a letter or two, which begins much."""
+    found = [name for name in names if name.lower().startswith(word.lower())]
+    return found[0] if len(found) == 1 and len(word) > _NEAR_EDITS else None
 
 
 def nearest_name(word: str, names: Iterable[str]) -> str | None:

@@ -28,7 +28,7 @@ from playd.plays.tables import (
     VALIDATION,
 )
 
-_SECTIONS: Final[dict[str, Table]] = {
+SECTIONS: Final[dict[str, Table]] = {
     "": TOP,
     "account": ACCOUNT,
     "account.fee_model": FEE_MODEL,
@@ -48,6 +48,7 @@ _SECTIONS: Final[dict[str, Table]] = {
     "expected": EXPECTED,
     "date_range": DATE_RANGE,
 }
+"""Key path of a section to its table; the root has none."""
 
 _LEVELS: Final = ("type", "value", "long", "short", "trail_pct", "basis", "atr_feature_id", "buffer_pct", "activation_pct")
 _RISK_MAPS: Final = {"sizing": SIZING.names, "trailing": TRAILING.names, "break_even": BREAK_EVEN.names}
@@ -66,7 +67,7 @@ def in_order(item: Map, path: tuple[str, ...]) -> tuple[Entry, ...]:
 
 
 def _order(item: Map, path: tuple[str, ...]) -> tuple[str, ...]:
-    table = _SECTIONS.get(".".join(path))
+    table = SECTIONS.get(".".join(path))
     if table is not None:
         return table.names
     last = path[-1]

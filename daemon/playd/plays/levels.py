@@ -81,6 +81,8 @@ class LevelReader:
             if not (isinstance(item, Leaf) and item.reported):
                 percent = f"{name}_pct"
                 meant = f"; write `{percent}: …` for a percentage" if percent in parent.names else ""
+                if isinstance(item, Leaf) and str(item.value).lower() in ("none", "no", "null", "false"):
+                    meant = "; did you mean `none`?"
                 self._report.add("E107", item.mark, path, f"found {kind_of(item)}, expected a map with `type`, or none{meant}")
             return None
         type_item = item.get("type")

@@ -19,12 +19,15 @@ _KINDS: Final[dict[str, Kind]] = {
     "structure": "text",
 }
 
+_COUNTS: Final = ("max_", "min_", "num_", "wave_")
+"""What begins the name of an integer that counts zones, touches, buckets or waves, and no bars."""
+
 
 def param_key(param: ParamSpec) -> Key:
     """The table entry of a parameter."""
     low = param.lo if param.lo > float("-inf") else None
     high = param.hi if param.hi < float("inf") else None
-    unit = "bars" if param.kind == "int" else ""
+    unit = "bars" if param.kind == "int" and not param.name.startswith(_COUNTS) else ""
     return Key(
         param.name,
         _KINDS[param.kind],

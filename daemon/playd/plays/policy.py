@@ -7,6 +7,7 @@ from playd.core.zones import changes_after, zone_names
 from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import IMPORTABLE, Report, did_you_mean, one_of
 from playd.plays.model import FundingGuard, Policy, TradingWindow
+from playd.plays.older_names import OLDER_TRUTHS
 from playd.plays.reader import Section, read_scalar
 from playd.plays.tables import COOLDOWN, DAYS, FUNDING_GUARD, POLICY, TRADING_WINDOW
 
@@ -30,10 +31,7 @@ def read_policy(top: Section, report: Report) -> Policy:
         cooldown_stop_bars=stop_bars,
         max_entries_per_day=section.optional_integer("max_entries_per_day"),
         time_exit_bars=section.optional_integer("time_exit_bars"),
-        trading_windows=tuple(
-            _trading_window(item, f"{section.path}.trading_windows[{i}]", report)
-            for i, item in enumerate(section.list_of("trading_windows"))
-        ),
+        trading_windows=_trading_windows(section, report),
         funding_guard=_funding_guard(section, report),
     )
 
@@ -53,7 +51,8 @@ def _refuse_true(section: Section, name: str, report: Report) -> None:
     if isinstance(item, Leaf) and item.value is True:
         report.add("E105", item.mark, section.path_of(name), f"found true, expected false: this is not offered{IMPORTABLE}")
     elif item is not None and not (isinstance(item, Leaf) and item.value is False):
-        report.add("E107", item.mark, section.path_of(name), f"found {kind_of(item)}, expected false")
+        older = IMPORTABLE if isinstance(item, Leaf) and item.value in OLDER_TRUTHS else ""
+        report.add("E107", item.mark, section.path_of(name), f"found {kind_of(item)}, expected false{older}")
 
 
 def _cooldown(section: Section, report: Report) -> tuple[int, int]:
@@ -63,6 +62,16 @@ def _cooldown(section: Section, report: Report) -> tuple[int, int]:
         return bars.integer("exit"), bars.integer("stop")
     value = read_scalar(item, COOLDOWN.key("exit"), path, report)
     return (int(value), int(value)) if isinstance(value, int) else (0, 0)
+
+
+def _trading_windows(section: Section, report: Report) -> tuple[TradingWindow, ...]:
+    item, path = section.item("trading_windows"), section.path_of("trading_windows")
+    if isinstance(item, Sequence) and not item.items:
+        report.add(
+            "E402", item.mark, path, "found an empty list, expected at least one window; without the key all times count"
+        )
+    items = section.list_of("trading_windows")
+    return tuple(_trading_window(one, f"{path}[{i}]", report) for i, one in enumerate(items))
 
 
 def _trading_window(item: Item, path: str, report: Report) -> TradingWindow:
@@ -87,7 +96,7 @@ def _days(section: Section, report: Report) -> tuple[int, ...]:
         if word in DAYS:
             days.add(DAYS.index(str(word)))
         else:
-            near = did_you_mean(word, DAYS) if isinstance(word, str) else ""
+            near = did_you_mean(word[:3], DAYS) if isinstance(word, str) else ""
             report.add("E105", day.mark, section.path_of("days"), f"found {kind_of(day)}, expected {one_of(DAYS)}{near}")
     if isinstance(item, Sequence) and not item.items:
         report.add("E402", item.mark, section.path_of("days"), "found an empty list, expected at least one day")

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from playd.plays.document import Item, Leaf, Map, Sequence, core_value, kind_of
-from playd.plays.findings import Mark, Report, did_you_mean, nearest_name, one_of
+from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, nearest_name, one_of
+from playd.plays.older_names import OLDER_TRUTHS
 
 Kind = Literal["number", "int", "bool", "text", "word", "map", "list", "any"]
 
@@ -249,6 +250,8 @@ def read_scalar(item: Item | None, key: Key, path: str, report: Report) -> bool 
         return None
     near = did_you_mean(value, key.words) if isinstance(value, str) else ""
     meant = number_hint(value) or near if key.kind in ("number", "int") else near
+    if key.kind == "bool" and isinstance(value, str) and value in OLDER_TRUTHS:
+        meant = f"; write `{str(OLDER_TRUTHS[value]).lower()}`{IMPORTABLE}"
     report.add("E107", item.mark, path, f"found {kind_of(item)}, expected {describe(key)}{meant}")
     return None
 
@@ -272,7 +275,8 @@ def number_hint(value: object) -> str:
     if not isinstance(value, str):
         return ""
     if _GROUPED.match(value):
-        return "; a number has digits alone, and a point before its fraction"
+        older = IMPORTABLE if "," not in value and " " not in value else ""
+        return f"; a number has digits alone, and a point before its fraction{older}"
     return "; write the number alone, its unit is fixed" if _WITH_UNIT.match(value) else ""
 
 

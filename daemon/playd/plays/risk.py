@@ -2,6 +2,7 @@
 
 from typing import Literal, cast
 
+from playd.plays.document import Leaf, kind_of
 from playd.plays.findings import IMPORTABLE, Report
 from playd.plays.levels import LevelReader, says_none
 from playd.plays.model import (
@@ -97,6 +98,10 @@ class _RiskReader:
     def _percent(self, name: str) -> PercentDistance | None:
         item = self._section.item(name)
         if item is None or says_none(item):
+            return None
+        if isinstance(item, Leaf) and isinstance(item.value, str) and item.value.lower() == "none":
+            text = f"found {kind_of(item)}, expected a number {RISK.key(name).range_text} or none; did you mean `none`?"
+            self._report.add("E107", item.mark, self._section.path_of(name), text)
             return None
         value = read_scalar(item, RISK.key(name), self._section.path_of(name), self._report)
         return PercentDistance(float(value or 1.0), cast(Basis, self._section.text("basis")))

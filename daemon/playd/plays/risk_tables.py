@@ -15,6 +15,15 @@ _SHARED: Final = (
     Key("sl_order_type", "word", "order type of the stop", default="Market", words=_ORDER_TYPES, any_case=True),
 )
 
+_NO_PLACE: Final = {
+    "risk_per_trade_pct": "`risk_model.sizing` (it had no effect here)",
+    "take_profit_levels": "`take_profit`",
+    "tp_trigger_by": "nothing: triggers are the last price",
+    "sl_trigger_by": "nothing: triggers are the last price",
+    "leverage": "`account.max_leverage`",
+}
+"""Older spellings in either section."""
+
 RISK: Final = Table(
     (
         Key("stop_loss_pct", "number", "percent by `basis`, or none", low=0, above=True, high=100, unit="%"),
@@ -27,11 +36,7 @@ RISK: Final = Table(
     ),
     older={
         "sizing": "`risk_model.sizing`",
-        "risk_per_trade_pct": "`risk_model.sizing` (it had no effect here)",
-        "take_profit_levels": "`take_profit`",
-        "tp_trigger_by": "nothing: triggers are the last price",
-        "sl_trigger_by": "nothing: triggers are the last price",
-        "leverage": "`account.max_leverage`",
+        **_NO_PLACE,
     },
 )
 
@@ -41,7 +46,8 @@ RISK_MODEL: Final = Table(
         Key("take_profit", "any", "a target map, or none", required=True),
         Key("sizing", "map", "model and value", required=True),
         *_SHARED,
-    )
+    ),
+    older=_NO_PLACE,
 )
 
 SIZING: Final = Table(

@@ -15,6 +15,7 @@ from playd.plays.fields import StructureNames
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
 from playd.plays.model import Structure, Timeframes
 from playd.plays.names import BUILT_IN, Names
+from playd.plays.older_names import OTHER_DETECTORS
 from playd.plays.params import ParamReader
 from playd.plays.reader import Section
 from playd.plays.tables import STRUCTURE
@@ -151,7 +152,8 @@ class StructureReader:
             return None
         if isinstance(word, str) and word in STRUCTURES:
             return STRUCTURES[word]
-        near = did_you_mean(word, STRUCTURES) if isinstance(word, str) else ""
+        other = OTHER_DETECTORS.get(word.lower(), word.lower()) if isinstance(word, str) else ""
+        near = f"{did_you_mean(other, STRUCTURES)}{IMPORTABLE if other in STRUCTURES else ''}" if other else ""
         found = f"the unknown detector `{word}`" if isinstance(word, str) else kind_of(item)
         self._add("E301", item.mark, section.path_of("type"), f"found {found}, expected {one_of(STRUCTURES)}{near}")
         return None
@@ -208,7 +210,9 @@ class StructureReader:
             if isinstance(one, Leaf) and isinstance(one.value, str):
                 found.append(_Used(one.value, one.mark, where))
             elif not (isinstance(one, Leaf) and one.reported):
-                self._add("E107", one.mark, where, f"found {kind_of(one)}, expected the id of a structure, or a list of them")
+                older = IMPORTABLE if isinstance(one, Map) and one is item else ""
+                text = f"found {kind_of(one)}, expected the id of a structure, or a list of them{older}"
+                self._add("E107", one.mark, where, text)
         return tuple(found)
 
     def _refuse_circles(self) -> set[str]:

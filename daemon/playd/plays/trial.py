@@ -4,13 +4,14 @@ import re
 from datetime import UTC, datetime
 from typing import Final, Literal, cast
 
-from playd.plays.document import Leaf
+from playd.plays.document import Sequence
 from playd.plays.findings import Report, did_you_mean
 from playd.plays.model import Trial
-from playd.plays.reader import Section
+from playd.plays.reader import Key, Section, read_scalar
 from playd.plays.tables import DATE_RANGE, EXPECTED, VALIDATION
 from playd.plays.words import PATTERNS
 
+_COUNT: Final = Key("expect_entries", "int", "a number of entries", low=0)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?\Z")
 
 
@@ -54,8 +55,11 @@ def _pattern(section: Section, report: Report) -> str:
 def _entries(section: Section, report: Report) -> tuple[int, int] | None:
     if not section.has("expect_entries"):
         return None
-    values = [item.value for item in section.list_of("expect_entries") if isinstance(item, Leaf)]
-    counts = [value for value in values if isinstance(value, int) and not isinstance(value, bool) and value >= 0]
+    items = section.list_of("expect_entries")
+    values = [read_scalar(item, _COUNT, section.path_of("expect_entries"), report) for item in items]
+    counts = [value for value in values if isinstance(value, int)]
+    if not isinstance(section.item("expect_entries"), Sequence) or len(counts) < len(items):
+        return None
     if len(counts) != 2 or counts[0] > counts[1]:
         mark, path = section.mark_of("expect_entries"), section.path_of("expect_entries")
         report.add("E107", mark, path, "found no pair of counts, expected [min, max]")

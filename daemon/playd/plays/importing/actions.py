@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from playd.plays.document import Entry, Item, Map, Sequence
+from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.importing.expressions import ExpressionImporter
 from playd.plays.importing.log import Log
-from playd.plays.importing.trees import as_map, drop, key_mark, new_map, put, renamed, text_of, word
+from playd.plays.importing.trees import as_map, drop, key_mark, new_map, put, removed, renamed, text_of, word
 
 _NEVER_DID_ANYTHING: Final = ("adjust_stop", "adjust_target", "adjust_size", "no_action")
 _BESIDE: Final = ("metadata", "percent")
@@ -19,7 +19,8 @@ def import_actions(root: Map, importer: ExpressionImporter, log: Log) -> Map:
     root = renamed(root, "blocks", "actions", "", log)
     given = root.get("actions")
     if isinstance(given, Sequence):
-        new = (_Blocks(importer, log).block(item, f"actions[{i}]") for i, item in enumerate(given.items))
+        named = (_named(item, i, log) for i, item in enumerate(given.items))
+        new = (_Blocks(importer, log).block(item, f"actions[{i}]") for i, item in enumerate(named))
         return put(root, "actions", Sequence(tuple(one for one in new if one is not None), given.mark))
     if isinstance(given, Map):
         return put(root, "actions", _mapping(given, importer, log))
@@ -35,6 +36,18 @@ def _mapping(given: Map, importer: ExpressionImporter, log: Log) -> Map:
             continue
         entries.append(Entry(entry.key, entry.mark, importer.read(entry.value, path, _BESIDE)))
     return Map(tuple(entries), given.mark)
+
+
+def _named(item: Item, place: int, log: Log) -> Item:
+    """A block with an id that is text; one without gets its place."""
+    given, path = as_map(item).get("id"), f"actions[{place}].id"
+    if not isinstance(item, Map) or (isinstance(given, Leaf) and (isinstance(given.value, str) or not word(given))):
+        return item
+    if given is None:
+        log.change(item.mark, path, "(not written)", path, f"block_{place}")
+        return put(item, "id", Leaf(f"block_{place}", item.mark))
+    log.change(given.mark, path, word(given), path, f'"{word(given)}"')
+    return put(item, "id", Leaf(word(given), given.mark))
 
 
 class _Blocks:
@@ -68,7 +81,9 @@ class _Blocks:
         if cases or not hindrances:
             item = put(item, "cases", Sequence(tuple(cases), given.mark if given else item.mark)) if given else item
         otherwise = item.get("else")
-        if isinstance(otherwise, Map | Sequence):
+        if _is_empty(otherwise):
+            item = removed(item, "else", path, self._log)
+        elif isinstance(otherwise, Map | Sequence):
             item = self._else(item, otherwise, hindrances, path)
         return None if hindrances and not cases and "else" not in item.keys else item
 
@@ -101,6 +116,10 @@ class _Blocks:
 
     def _emit(self, item: Item | None, path: str) -> tuple[Item | None, bool]:
         """The items of an emit list that do something, and whether none is left of some."""
+        if isinstance(item, Map) or word(item):
+            assert item is not None
+            self._log.change(item.mark, path, text_of(item), path, "a list of it")
+            item = Sequence((item,), item.mark)
         if not isinstance(item, Sequence):
             return item, False
         kept = []
@@ -114,3 +133,9 @@ class _Blocks:
                 one = put(one, "metadata", self._importer.metadata(metadata, f"{path}[{i}].metadata"))
             kept.append(one)
         return Sequence(tuple(kept), item.mark), bool(item.items) and not kept
+
+
+def _is_empty(item: Item | None) -> bool:
+    """Whether something is written and says nothing."""
+    nothing = isinstance(item, Leaf) and item.value is None and not item.reported
+    return nothing or (isinstance(item, Map) and not item.entries)

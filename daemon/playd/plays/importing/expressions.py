@@ -2,10 +2,12 @@
 
 from typing import Final
 
-from playd.plays.comparisons import OLDER_OPS, is_condition
+from playd.plays.comparisons import EQUALITY_OPS, OLDER_OPS, is_condition
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.expressions import LOGIC, WINDOWS
+from playd.plays.importing.condition_maps import as_condition
 from playd.plays.importing.references import References
+from playd.plays.importing.scalars import as_truth
 from playd.plays.importing.timeframes import read_tf
 from playd.plays.importing.trees import as_map, each_item, new_map, put, text_of, word
 from playd.plays.operands import is_arithmetic
@@ -30,7 +32,18 @@ class ExpressionImporter:
             return item
         if any(key in _LONG_FORM for key in item.keys):
             return self._long(item, path)
+        condition = as_condition(item)
+        if condition is not None:
+            self._log.change(item.mark, path, text_of(item), path, text_of(condition))
+            return self._condition(condition, path)
         return self._logic(item, path, beside)
+
+    def _listed(self, item: Item, path: str) -> Item:
+        """What stands below `all` or `any` as the list that it is the only element of."""
+        if not (isinstance(item, Map) and item.entries) and not is_condition(item):
+            return item
+        self._log.change(item.mark, path, text_of(item), path, "a list of it")
+        return Sequence((item,), item.mark)
 
     def _logic(self, item: Map, path: str, beside: tuple[str, ...]) -> Map:
         known = [key for key in LOGIC if key in item.keys]
@@ -45,7 +58,7 @@ class ExpressionImporter:
             if entry.key in WINDOWS and isinstance(value, Map):
                 value = self._window(value, where)
             elif entry.key in ("all", "any", "not"):
-                value = self.read(value, where)
+                value = self.read(value if entry.key == "not" else self._listed(value, where), where)
             elif entry.key == "metadata" and isinstance(value, Map):
                 value = self.metadata(value, where)
             entries.append(Entry(entry.key, entry.mark, value))
@@ -72,6 +85,7 @@ class ExpressionImporter:
     def _condition(self, item: Sequence, path: str) -> Item:
         left, op, *rest = item.items
         op = self._operator(op, path)
+        rest = [self._truth(one, op, f"{path}[2]") for one in rest]
         event = self._event(item, left, word(op), rest[0] if rest else None, path)
         if event is not None:
             return event
@@ -89,10 +103,17 @@ class ExpressionImporter:
             if event is not None:
                 return event
             item = put(item, "lhs", self._operand(left, f"{path}.lhs"))
-        return item if right is None else put(item, "rhs", self._operand(right, f"{path}.rhs"))
+        if right is None:
+            return item
+        return put(item, "rhs", self._operand(self._truth(right, op, f"{path}.rhs"), f"{path}.rhs"))
+
+    def _truth(self, item: Item, op: Item | None, path: str) -> Item:
+        """`yes` and `no` where something is compared with them and neither is a name of the Play."""
+        named = self._references.kind(word(item)) != ""
+        return item if named or word(op) not in EQUALITY_OPS else as_truth(item, path, self._log)
 
     def _operator(self, item: Item, path: str) -> Item:
-        right = OLDER_OPS.get(word(item))
+        right = OLDER_OPS.get(word(item).lower())
         if right is None:
             return item
         self._log.change(item.mark, path, word(item), path, right)

@@ -9,7 +9,7 @@ from playd.plays.importing.log import Log
 from playd.plays.importing.references import References
 from playd.plays.importing.timeframes import read_tf
 from playd.plays.importing.trees import as_map, drop, each_entry, key_mark, put, removed, renamed, text_of, word
-from playd.plays.older_names import NO_EFFECT_PARAMS, SPLIT_PARAMS
+from playd.plays.older_names import NO_EFFECT_PARAMS, OTHER_INDICATORS, SPLIT_PARAMS
 
 _SPEC_KEYS: Final = {"timeframe": "tf", "indicator_type": "indicator", "input_source": "source"}
 
@@ -60,24 +60,38 @@ def _feature(item: Item, path: str, log: Log) -> Item:
     if word(spec.get("source")) == "indicator":
         log.problem(key_mark(spec, "source"), f"{path}.source", "which feature? Name its id in place of `indicator`")
     params = spec.get("params")
+    spec = _known_indicator(spec, path, log)
     indicator = word(spec.get("indicator"))
     if isinstance(params, Map) and indicator:
         spec = put(spec, "params", import_params(params, indicator, f"{path}.params", log))
     return spec
 
 
+def _known_indicator(spec: Map, path: str, log: Log) -> Map:
+    """What other libraries call an indicator, or write in capitals, under its name here."""
+    name, where = word(spec.get("indicator")), f"{path}.indicator"
+    right = OTHER_INDICATORS.get(name.lower(), name.lower())
+    if name in CATALOG or right not in CATALOG:
+        return spec
+    mark = key_mark(spec, "indicator")
+    log.change(mark, where, name, where, right)
+    return put(spec, "indicator", Leaf(right, mark))
+
+
 def import_sources(root: Map, references: References) -> Map:
-    """What features are chained to, which needs every feature and structure to be known."""
+    """What features are chained or anchored to, which needs every feature and structure to be known."""
     given = root.get("features")
     if not isinstance(given, Map):
         return root
 
     def chained(entry: Entry) -> Entry:
-        source = as_map(entry.value).get("source")
-        if source is None:
+        path, spec = f"features.{entry.key}", entry.value
+        if not isinstance(spec, Map):
             return entry
-        new = references.operand(source, f"features.{entry.key}.source")
-        return Entry(entry.key, entry.mark, put(as_map(entry.value), "source", new))
+        params = spec.get("params")
+        if isinstance(params, Map):
+            spec = put(spec, "params", references.entry(params, "anchor_structure", f"{path}.params"))
+        return Entry(entry.key, entry.mark, references.entry(spec, "source", path))
 
     return put(root, "features", each_entry(given, chained))
 

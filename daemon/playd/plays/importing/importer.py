@@ -5,10 +5,11 @@ from typing import Final
 
 from playd.core.errors import PlayError
 from playd.plays.comments import comments_of
-from playd.plays.document import Map, read_document
+from playd.plays.document import Map, Merge, read_document
 from playd.plays.findings import Finding, Report
 from playd.plays.formatting import write_play
 from playd.plays.importing.actions import import_actions
+from playd.plays.importing.empties import import_empties
 from playd.plays.importing.expressions import ExpressionImporter, import_setups
 from playd.plays.importing.features import import_features, import_sources
 from playd.plays.importing.log import Change, Log, Problem
@@ -17,10 +18,11 @@ from playd.plays.importing.money import import_account, import_identity, import_
 from playd.plays.importing.placeholders import import_placeholders
 from playd.plays.importing.references import References
 from playd.plays.importing.risk import import_risk
+from playd.plays.importing.scalars import import_numbers
 from playd.plays.importing.signal_rules import import_signal_rules
 from playd.plays.importing.structures import import_structures
 from playd.plays.importing.timeframes import import_timeframes
-from playd.plays.importing.trees import as_map, word
+from playd.plays.importing.trees import as_map
 from playd.plays.load import check_play
 
 MARKER: Final = "# import:"
@@ -55,11 +57,13 @@ def import_play(text: str, source: str) -> Imported:
 
     Raises `PlayError` when the text is no YAML document that could be a Play.
     """
-    report = Report(source)
-    root = read_document(text, report)
+    report, merges = Report(source), list[Merge]()
+    root = read_document(text, report, merges)
     if root is None or report.failed:
         raise PlayError(report.lines("E"))
     log = Log()
+    for merge in merges:
+        log.change(merge.mark, merge.path, "", merge.path.rpartition(".")[0], ", ".join(merge.keys))
     new_root = _rewritten(root, log)
     new_text = text
     if any(change.rewrites for change in log.changes) or log.problems:
@@ -73,6 +77,8 @@ def import_play(text: str, source: str) -> Imported:
 
 
 def _rewritten(root: Map, log: Log) -> Map:
+    root = import_empties(root, log)
+    root = import_numbers(root, log)
     root = import_placeholders(root, log)
     root = import_identity(root, log)
     root = import_signal_rules(root, log)
@@ -80,8 +86,7 @@ def _rewritten(root: Map, log: Log) -> Map:
     root = import_account(root, log)
     root, among_features = import_features(root, log)
     root, structures = import_structures(root, among_features, log)
-    indicators = {entry.key: word(as_map(entry.value).get("indicator")) for entry in as_map(root.get("features"))}
-    references = References(indicators, structures, log)
+    references = References(as_map(root.get("features")), structures, log)
     expressions = ExpressionImporter(references)
     root = import_sources(root, references)
     root = import_setups(root, expressions)

@@ -3,9 +3,22 @@
 import re
 from typing import Final
 
-from playd.plays.document import Item, Leaf, Map, Sequence
+from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.importing.log import Log
-from playd.plays.importing.trees import as_map, drop, key_mark, new_map, number, put, removed, renamed, text_of, word
+from playd.plays.importing.scalars import as_truth
+from playd.plays.importing.trees import (
+    as_map,
+    drop,
+    each_entry,
+    key_mark,
+    new_map,
+    number,
+    put,
+    removed,
+    renamed,
+    text_of,
+    word,
+)
 from playd.plays.load import NAME
 from playd.plays.tables import POLICY
 
@@ -33,8 +46,12 @@ def import_identity(root: Map, log: Log) -> Map:
 def _name(root: Map, log: Log) -> Map:
     """`id` where there is no name, or one that no instance can have; then the name becomes the description."""
     if "name" not in root.keys:
-        return renamed(root, "id", "name", "", log)
-    old, mark = word(root.get("name")), key_mark(root, "name")
+        root = renamed(root, "id", "name", "", log)
+    given, mark = root.get("name"), key_mark(root, "name")
+    old = word(given)
+    if isinstance(given, Leaf) and old and not isinstance(given.value, str):
+        log.change(mark, "name", old, "name", f'"{old}"')
+        root = put(root, "name", Leaf(old, given.mark))
     if not old or NAME.match(old):
         return removed(root, "id", "", log)
     id = word(root.get("id"))
@@ -70,7 +87,9 @@ def import_account(root: Map, log: Log) -> Map:
     for old, new in _ACCOUNT_KEYS.items():
         account = renamed(account, old, new, "account", log)
     fee = number(account.get("fee_rate_pct"))
-    if fee is not None:
+    if "taker_bps" in as_map(account.get("fee_model")).keys:
+        account = removed(account, "fee_rate_pct", "account", log, "`fee_model.taker_bps` is written too, and counts")
+    elif fee is not None:
         mark = key_mark(account, "fee_rate_pct")
         fees = put(as_map(account.get("fee_model")), "taker_bps", Leaf(round(fee * 100, 10), mark))
         new_text = text_of(fees.get("taker_bps"))
@@ -121,6 +140,7 @@ def import_policy(root: Map, log: Log) -> Map:
     policy = renamed(policy, "max_positions", "max_positions_per_symbol", path, log)
     for key in _NOT_OFFERED:
         policy = removed(policy, key, path, log, "positions are not added to")
+    policy = each_entry(policy, lambda one: _as_flag(one, path, log))
     for entry in policy:
         if entry.key.startswith("allow_") and isinstance(entry.value, Leaf):
             if entry.value.value is True:
@@ -128,6 +148,12 @@ def import_policy(root: Map, log: Log) -> Map:
             elif entry.value.value is False and entry.key not in POLICY.names:
                 policy = removed(policy, entry.key, path, log)
     return put(root, "position_policy", policy)
+
+
+def _as_flag(entry: Entry, path: str, log: Log) -> Entry:
+    if not entry.key.startswith("allow_"):
+        return entry
+    return Entry(entry.key, entry.mark, as_truth(entry.value, f"{path}.{entry.key}", log))
 
 
 def import_trial(root: Map, log: Log) -> Map:

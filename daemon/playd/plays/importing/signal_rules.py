@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from typing import Final
 
+from playd.plays.comparisons import NEAR_OPS
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
+from playd.plays.importing.condition_maps import in_list_form, sides_of
 from playd.plays.importing.log import Log
 from playd.plays.importing.timeframes import right_timeframe
 from playd.plays.importing.trees import as_map, drop, each_item, key_mark, look_for_list, new_map, put, text_of, word
+from playd.plays.older_names import CONDITION_REST
 
 _SIDES: Final = ("direction", "side")
 _RULE: Final = (*_SIDES, "conditions")
 _LABELS: Final = ("name", "id", "rule_id", "description")
-_LEFT: Final = ("indicator_key", "indicator", "feature_id", "left")
-_OPERATOR: Final = ("operator", "op")
-_RIGHT: Final = ("value", "threshold", "right")
 _CLOCK: Final = ("tf", "timeframe")
 _SPECS: Final = ("feature_specs", "features", "market_structure_blocks")
 """Lists of a configuration."""
@@ -130,10 +130,10 @@ def _condition(item: Item, path: str, clocks: _Clocks, log: Log) -> Item:
     """`{indicator_key, operator, value}` as a condition in list form; other forms as they are."""
     if not isinstance(item, Map) or "lhs" in item.keys:
         return item
-    left, op, right = (next((key for key in keys if key in item.keys), "") for keys in (_LEFT, _OPERATOR, _RIGHT))
+    left, op, right = sides_of(item)
     if not left or not op or not right:
         return item
-    known = (left, op, right, "field", "offset", *_CLOCK, *_SAYS_NOTHING, "tolerance")
+    known = (left, op, right, *CONDITION_REST, *_CLOCK, *_SAYS_NOTHING)
     for entry in item:
         if entry.key not in known:
             log.problem(
@@ -145,19 +145,9 @@ def _condition(item: Item, path: str, clocks: _Clocks, log: Log) -> Item:
         log.problem(
             item.mark, f"{path}.{left}", f"`{name}` of {clocks.of(clock)}? Declare a feature with that tf and name it here"
         )
-    sides = [_reference(item, left), item.get(op), item.get(right)]
-    if word(item.get(op)) in ("near_abs", "near_pct"):
-        sides.append(item.get("tolerance"))
-        if "tolerance" not in item.keys:
-            log.problem(item.mark, path, "how near? The condition has no tolerance")
-    return Sequence(tuple(side for side in sides if side is not None), item.mark)
-
-
-def _reference(item: Map, left: str) -> Item | None:
-    """The left side with the output and the offset that stand beside it."""
-    beside = {key: one for key in ("field", "offset") if (one := item.get(key)) is not None}
-    name = item.get(left)
-    return name if not beside or name is None else new_map({"feature_id": name, **beside}, item.mark)
+    if word(item.get(op)) in NEAR_OPS and "tolerance" not in item.keys:
+        log.problem(item.mark, path, "how near? The condition has no tolerance")
+    return in_list_form(item, left, op, right)
 
 
 def _tf_configs(root: Map, log: Log) -> Map:

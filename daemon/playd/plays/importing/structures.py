@@ -8,9 +8,10 @@ from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
 from playd.plays.importing.by_type import CLOCK_KEYS, ID_KEYS, SPEC_KEYS, typed_specs, with_dependencies
 from playd.plays.importing.log import Log
+from playd.plays.importing.scalars import as_truth
 from playd.plays.importing.timeframes import right_timeframe
 from playd.plays.importing.trees import as_map, drop, key_mark, look_for_list, put, removed, renamed, text_of, word
-from playd.plays.older_names import OLDER_ROLES
+from playd.plays.older_names import OLDER_ROLES, OTHER_DETECTORS, PREFIX
 from playd.plays.tables import ROLES
 
 
@@ -19,8 +20,9 @@ class Structures:
     """
     Specs by clock while they are collected, and what references need: the type of every key, and keys that were renamed.
 
-    `moved` maps (timeframe, old key) to the new key, for keys that were used on two clocks. `implied`: clock, place and path of
-    specs of shapes in which nobody wrote what they read.
+    `moved` maps (timeframe, old key) to the new key, for keys that were used on two clocks. `below` maps (role, key) to the
+    timeframes on which structures of that key stand below that role. `implied`: clock, place and path of specs of shapes in
+    which nobody wrote what they read.
     """
 
     timeframes: dict[str, str]
@@ -28,6 +30,7 @@ class Structures:
     marks: dict[str, Mark] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     moved: dict[tuple[str, str], str] = field(default_factory=dict)
+    below: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     implied: list[tuple[str, int, str]] = field(default_factory=list)
 
     def clock(self, text: str) -> str:
@@ -42,6 +45,14 @@ class Structures:
         """The timeframe of a clock's key."""
         role = self.timeframes.get("exec", "") if clock == "exec" else clock
         return self.timeframes.get(role, role)
+
+    def clocks(self) -> dict[str, set[str]]:
+        """The timeframes on which there is a structure of that key."""
+        found: dict[str, set[str]] = {}
+        for clock, specs in self.specs.items():
+            for spec in specs:
+                found.setdefault(word(spec.get("key")), set()).add(right_timeframe(self.timeframe(clock)))
+        return found
 
 
 def is_clock(text: str) -> bool:
@@ -88,7 +99,11 @@ def _collect(entry: Entry, found: Structures, log: Log) -> None:
             else:
                 clock = found.clock(inner.key)
                 log.change(inner.mark, where, text_of(inner.value), f"structures.{clock}", "the same list")
+                first = len(found.specs.get(clock, ()))
                 _list(inner.value, clock, where, inner.mark, found, log)
+                for spec in found.specs[clock][first:]:
+                    role, key = OLDER_ROLES.get(entry.key, entry.key), word(spec.get("key"))
+                    found.below.setdefault((role, key), set()).add(found.timeframe(clock))
         return
     clock = found.clock(entry.key) if is_clock(entry.key) else entry.key
     if clock != entry.key:
@@ -156,7 +171,7 @@ def _add(
 ) -> None:
     """Keep a spec. `moved`: it stood elsewhere; `implied`, or moved: nobody wrote what it reads."""
     before = text_of(spec)
-    spec = _spec(spec, path, log)
+    spec = _spec(spec, found.timeframe(clock), path, log)
     kind = word(spec.get("type"))
     if "key" not in spec.keys and kind:
         spec = put(spec, "key", Leaf(kind, spec.mark))
@@ -170,17 +185,30 @@ def _add(
         log.change(spec.mark, path, before, f"structures.{clock}", text_of(spec))
 
 
-def _spec(spec: Map, path: str, log: Log) -> Map:
-    """One spec with its parameters and dependencies under their present names."""
+def _spec(spec: Map, timeframe: str, path: str, log: Log) -> Map:
+    """One spec of a clock with its parameters and dependencies under their present names."""
+    kind = word(spec.get("type"))
+    if kind not in STRUCTURES and kind.lower() in (*STRUCTURES, *OTHER_DETECTORS):
+        right = OTHER_DETECTORS.get(kind.lower(), kind.lower())
+        log.change(key_mark(spec, "type"), f"{path}.type", kind, f"{path}.type", right)
+        spec = put(spec, "type", Leaf(right, key_mark(spec, "type")))
     dependencies = spec.get("depends_on")
     if dependencies is not None and "uses" not in spec.keys:
         items = tuple(entry.value for entry in dependencies) if isinstance(dependencies, Map) else (dependencies,)
         uses = items[0] if len(items) == 1 else Sequence(items, dependencies.mark)
         log.change(key_mark(spec, "depends_on"), f"{path}.depends_on", text_of(dependencies), f"{path}.uses", text_of(uses))
         spec = put(drop(spec, "depends_on"), "uses", uses, key_mark(spec, "depends_on"))
+    spec = _present_uses(spec, timeframe, path, log)
     kind, params, where = word(spec.get("type")), as_map(spec.get("params")), f"{path}.params"
     if not params.entries:
         return spec
+    for param in STRUCTURES[kind].params if kind in STRUCTURES else ():
+        value = params.get(param.name)
+        if value is not None and param.kind == "bool":
+            params = put(params, param.name, as_truth(value, f"{where}.{param.name}", log))
+    atr = params.get("atr_key")
+    if atr is not None:
+        params = put(params, "atr_key", _bare(atr, timeframe, f"{where}.atr_key", log))
     if kind == "swing" and word(params.get("mode")) == "atr_zigzag":
         params = removed(removed(params, "left", where, log), "right", where, log)
     if kind == "rolling_window":
@@ -192,6 +220,30 @@ def _spec(spec: Map, path: str, log: Log) -> Map:
     if kind == "breaker_block" and "ms_key" in params.keys:
         spec, params = _use_ms(spec, params, path, log)
     return put(spec, "params", params) if params.entries else drop(spec, "params")
+
+
+def _present_uses(spec: Map, timeframe: str, path: str, log: Log) -> Map:
+    """`uses` as one id or a list of them, without prefixes of role and timeframe."""
+    uses, where = spec.get("uses"), f"{path}.uses"
+    if isinstance(uses, Map) and uses.entries:
+        items = tuple(entry.value for entry in uses)
+        listed = items[0] if len(items) == 1 else Sequence(items, uses.mark)
+        log.change(key_mark(spec, "uses"), where, text_of(uses), where, text_of(listed))
+        uses = listed
+    if isinstance(uses, Sequence):
+        uses = Sequence(tuple(_bare(one, timeframe, where, log) for one in uses.items), uses.mark)
+    elif uses is not None:
+        uses = _bare(uses, timeframe, where, log)
+    return spec if uses is None else put(spec, "uses", uses, key_mark(spec, "uses"))
+
+
+def _bare(item: Item, timeframe: str, path: str, log: Log) -> Item:
+    """An id without a prefix that names the clock on which it is used; any other prefix stays, and is refused."""
+    prefix = PREFIX.match(word(item))
+    if prefix is None or right_timeframe(prefix[2]) != timeframe:
+        return item
+    log.change(item.mark, path, word(item), path, prefix[3])
+    return Leaf(prefix[3], item.mark)
 
 
 def _use_ms(spec: Map, params: Map, path: str, log: Log) -> tuple[Map, Map]:
