@@ -413,3 +413,35 @@ def test_a_stop_that_is_cancelled_under_its_position_is_told_and_set_again(
             assert codes(life, symbol_scope("main", SYMBOL)) == halted
 
     in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "ours", "theirs"), [("0.003", "-0.007", "0"), ("0.010", "0", "0"), ("0.030", "0", "0.020")]
+)
+def test_an_entry_that_meets_a_position_opened_in_the_same_instant_closes_that_first(
+    by_hand: str, ours: str, theirs: str
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.before_place = lambda _order: (
+                life.venue.open_foreign(Decimal(by_hand)) if not life.venue.effects else None
+            )
+            await port.submit(entry(side=Side.SELL), READY)
+            await anyio.sleep(1.0)
+            fills, events = life.account.desk.fills, taken(port)
+            filled = sum((each.execution.qty for each in events if isinstance(each, FillEvent)), Decimal(0))
+
+            assert fills.position(UID, SYMBOL).signed_qty == Decimal(ours) == -filled
+            assert fills.position(FOREIGN, SYMBOL).signed_qty == Decimal(theirs)
+            assert [each.reason for each in events if isinstance(each, OrderEnded)] == ["cut"]
+            assert life.account.desk.book.live() == [] or all(row.protective for row in life.account.desk.book.live())
+            assert "ENTRY_NETTED" in [each.kind for each in life.account.desk.incidents.latest(10)]
+
+            await port.submit(leave(side=Side.BUY), READY)
+            await anyio.sleep(1.0)
+            assert not fills.position(UID, SYMBOL).signed_qty
+            assert life.venue.signed() == Decimal(theirs)
+
+    in_virtual_time(body)

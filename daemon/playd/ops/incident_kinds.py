@@ -79,6 +79,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         BOOKS_DIFFER=("a past day of the books is not what the venue's log says", "playctl pnl"),
         CHAIN_BROKEN=("a record of the journal was changed, lost or moved", "playctl audit verify"),
         CONTRADICTION=("the venue contradicts a final state of an order", "playctl orders --all"),
+        ENTRY_NETTED=("an entry met a position of others on the other side, and closed it first", "playctl fills"),
         EXECUTION_TYPE=("an execution of a kind that is not known", "playctl fills"),
         EXIT_UNFINISHED=("a position could not be closed in time", "playctl positions"),
         FORCED_CLOSE=("the venue closed a position: liquidation, deleverage or settlement", "playctl fills"),

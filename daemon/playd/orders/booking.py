@@ -12,7 +12,7 @@ from playd.core.ids import instance_tag, is_guardians, is_ours, tag_of
 from playd.core.orders import Action, Execution, OrderState, VenueOrder
 from playd.core.record import Recorder
 from playd.orders.caps import Caps
-from playd.orders.fills import Fills
+from playd.orders.fills import Fills, Share
 from playd.orders.fold import DELIVERY, moves_position
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.incidents import Incidents
@@ -139,11 +139,13 @@ class Booking:
         return True
 
     def _parts(self, execution: Execution) -> Sequence[tuple[Execution, str]]:
-        """An execution that no order of an instance asked for, in a part for each whom it concerns; empty for any other."""
+        """An execution in a part for each whom it concerns; empty when that is the owner of its order, or nobody known."""
         row = self._order_of(execution)
-        if row is not None and row.intent is not None:
+        if row is not None and row.intent is not None and row.reduce_only:
             return ()
         held = [share for share in self._fills.shares(execution.symbol) if share.position.signed_qty]
+        if row is not None and row.intent is not None:
+            return self._netted(execution, row, held)
         if row is not None:
             first = row.owner
         elif is_guardians(execution.link_id):
@@ -153,6 +155,21 @@ class Booking:
             by_hand = not execution.stop_order_type and _reason(execution) == "manual"
             first = FOREIGN if by_hand else ""
         return parts_of(execution, held, first)
+
+    def _netted(self, execution: Execution, row: OrderRow, held: Sequence[Share]) -> Sequence[tuple[Execution, str]]:
+        """
+        An entry that met a position of others on the other side, which had come there while it was on its way.
+
+        The venue has one position: the entry closed theirs first, and only what went beyond that is its owner's. Booked whole
+        it would stand against the venue's position, and no order that only reduces could ever close all of it.
+        """
+        others = [share for share in held if share.owner != row.owner]
+        parts = parts_of(execution, others, FOREIGN, beyond="")
+        if parts:
+            theirs = sum((part.qty for part, owner in parts if owner), Decimal(0))
+            note = f"entry {row.link_id} of {execution.qty} {row.symbol} met a position of others, and closed {theirs} of it"
+            self._alarm("ENTRY_NETTED", "warning", row.symbol, note)
+        return parts
 
     def _book_one(self, execution: Execution, source: str, owner: str) -> None:
         """Book one piece, to `owner` where that is known, else to whoever it belongs to."""
@@ -218,7 +235,8 @@ class Booking:
     def settle(self, row: OrderRow) -> OrderRow:
         """
         Close the intent of a final entry once all its executions are booked. Its owner hears of that unless all it asked for
-        was filled: an order that was cut to a ceiling is full before its owner has what it wanted.
+        was filled: an order that was cut to a ceiling, or that closed what others held, is full before its owner has what it
+        wanted.
         """
         if row.intent is None or not row.state.terminal or row.fills_missing or row.action not in ENTRY_ACTIONS:
             return row
@@ -227,7 +245,7 @@ class Booking:
             intent = self._book.intent(row.intent)
             if row.state is not OrderState.FILLED:
                 self.end_intent(row, row.state.lower())
-            elif intent is not None and intent.qty > row.qty:
+            elif intent is not None and intent.qty > self._fills.received(row.link_id, row.owner):
                 self.end_intent(row, "cut")
         return row
 

@@ -174,6 +174,13 @@ class Fills:
         value = sum((Decimal(row["qty"]) * Decimal(row["price"]) for row in rows), Decimal(0))
         return qty, value / qty if qty else Decimal(0)
 
+    def received(self, link: str, owner: str) -> Decimal:
+        """How much of what an order executed is in its owner's own share, in base coin."""
+        rows = self._ledger.rows(
+            "SELECT qty FROM executions WHERE account = ? AND link_id = ? AND owner = ?", (self.account, link, owner)
+        )
+        return sum((Decimal(row["qty"]) for row in rows), _ZERO)
+
     def position(self, owner: str, symbol: str) -> VirtualPosition:
         """
         An owner's share: the fold over its executions, kept beside them in the same transaction.

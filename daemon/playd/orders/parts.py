@@ -13,13 +13,13 @@ from playd.orders.order_book import FOREIGN
 _ZERO: Final = Decimal(0)
 
 
-def parts_of(execution: Execution, held: Sequence[Share], first: str) -> Sequence[tuple[Execution, str]]:
+def parts_of(execution: Execution, held: Sequence[Share], first: str, beyond: str = FOREIGN) -> Sequence[tuple[Execution, str]]:
     """
-    An execution that no order of an instance asked for, in parts with their owners; empty when no share explains it.
+    An execution that does something to the shares of others, in parts with their owners; empty when no share explains it.
 
     `held` are the open shares of its symbol. A delivery ends each, funding is paid by each for its size. What closes is taken
-    from the share of `first`, then from those of the other instances, then from nobody's; what goes beyond all of them, as with
-    the venue's button to reverse, opens a position of somebody else.
+    from the share of `first`, then from those of the other instances, then from nobody's; what goes beyond all of them opens a
+    position of `beyond`, which is somebody else's for the venue's button to reverse.
     """
     if execution.exec_type == DELIVERY or (execution.exec_type == "Funding" and _one_sided(held)):
         parts = divided(execution, [abs(share.position.signed_qty) for share in held])
@@ -36,7 +36,7 @@ def parts_of(execution: Execution, held: Sequence[Share], first: str) -> Sequenc
             left -= sizes[-1]
     if left > 0:
         sizes.append(left)
-        owners.append(FOREIGN)
+        owners.append(beyond)
     return list(zip(divided(execution, sizes), owners, strict=True))
 
 
