@@ -38,6 +38,26 @@ def test_an_entry_is_filled_protected_and_told_once() -> None:
     in_virtual_time(body)
 
 
+def test_the_journal_tells_the_way_of_an_entry_from_its_intent_to_its_check() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            told = [(kind, data) for kind, data in life.journal.records if kind != "auth.checked"]
+            kinds = [kind for kind, _ in told]
+            assert kinds[0] == "intent.created"
+            assert [kind for kind in kinds if kind.startswith("order.")][:2] == ["order.sent", "order.reply"]
+            assert {"fill.booked", "stop.placed", "fill.check"} <= set(kinds)
+            (check,) = (data for kind, data in told if kind == "fill.check")
+            assert (check["result"], check["expected"], check["seen"]) == ("verified", "0.010", "0.010")
+            states = [data["state"] for kind, data in told if kind == "order.state" and data["link_id"] == verdict.link_id]
+            assert states[-1:] == ["FILLED"]
+
+    in_virtual_time(body)
+
+
 def test_an_exit_closes_the_position_and_the_stop_goes_with_it() -> None:
     async def body() -> None:
         life = build()

@@ -22,12 +22,12 @@ def now_s() -> float:
 def test_a_ban_is_found_again_by_the_next_life() -> None:
     async def body() -> None:
         life = build()
-        bans = Bans(life.ledger)
+        bans = Bans(life.ledger, life.journal)
         assert bans.until_ms == 0
         AddressBudget(LoopClock(), banned_until_ms=bans.until_ms, on_ban=bans.keep).ban()
         await anyio.sleep(60.0)
         life = life.crash()
-        address = AddressBudget(LoopClock(), banned_until_ms=Bans(life.ledger).until_ms)
+        address = AddressBudget(LoopClock(), banned_until_ms=Bans(life.ledger, life.journal).until_ms)
         assert address.banned_for_s == pytest.approx(RateRules().ban_s - 60.0)
         life.venue.close_stream()
 

@@ -1,13 +1,17 @@
 """What gates let through is held against the ledger again: an entry that should not be there halts its symbol."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import anyio
 import pytest
 
+from playd.core.modes import Environment
 from playd.core.orders import OrderState, Side
 from playd.orders.halts import Level, account_scope, symbol_scope
+from playd.orders.risk_limits import RiskLimits
 from playd.orders.second_look import LOOK_EVERY_S, SecondLook
+from playd.orders.settings import OrderSettings
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
 from tests.simulation.test_order_path_armed import life_with_real_money
@@ -55,6 +59,27 @@ def test_an_entry_during_a_halt_is_told_and_its_symbol_halted(monkeypatch: pytes
             assert [row["severity"] for row in life.ledger.rows("SELECT * FROM incidents WHERE kind = 'INVARIANT'")] == [
                 "critical"
             ]
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (RiskLimits(hard_order_usd=Decimal(400)), "it is worth 500.00 USDT, one order may be worth 400 (INV-17)"),
+        (RiskLimits(gross_pct=Decimal(4)), "500.00 USDT are open with it, at most 400.00 may be (INV-17)"),
+        (RiskLimits(hard_order_usd=Decimal(500), gross_pct=Decimal(5)), ""),
+    ],
+)
+def test_an_entry_above_a_cap_is_told(limits: RiskLimits, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits))
+        async with life.running():
+            port = await life.register()
+            monkeypatch.setattr("playd.orders.gateway.judge", lambda _: None)
+            assert (await port.submit(entry(), READY)).code == "SENT"
+            await anyio.sleep(TWO_LOOKS_S)
+            assert [text.partition(": ")[2] for text in found(life)] == ([said] if said else [])
 
     in_virtual_time(body)
 

@@ -320,6 +320,8 @@ def test_a_leftover_stop_beside_no_position_is_swept() -> None:
 
             assert [difference.cls for difference in report.differences] == ["R8"]
             assert life.venue.orders[stop_id].status == "Cancelled"
+            swept = [data for kind, data in life.journal.records if kind == "recon.repair" and data["kind"] == "sweep"]
+            assert [data.get("became") for data in swept] == [None, "gone at the venue"]
 
     in_virtual_time(body)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from playd.market.feed_watch import NoteKind
 from playd.ops.events import EVENTS
+from playd.ops.kinds import KINDS
 from tests.tidy.source import Module, modules
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
@@ -40,3 +41,9 @@ def test_every_note_of_the_market_is_in_it_and_nothing_that_nobody_says() -> Non
     assert notes <= EVENTS.keys()
     text = "\n".join(module.text for module in modules() if module.name != "playd.ops.events")
     assert [event for event in EVENTS if f'"{event}"' not in text and event not in notes] == []
+
+
+def test_every_kind_of_record_is_written_somewhere() -> None:
+    text = "\n".join(module.text for module in modules() if module.name not in ("playd.ops.kinds", "playd.ops.events"))
+    made = {"slo.open", "slo.close"}  # f"slo.{event}"
+    assert [kind for kind in sorted(KINDS - made) if f'"{kind}"' not in text] == []

@@ -224,14 +224,14 @@ async def _with_records(
     records.journal.append("daemon.start", dict(start_record(loaded, daemon_id)))
     meters = Meters()
     reports = Reports(records.journal, streams, meters)
-    bans = Bans(records.ledger)
+    bans = Bans(records.ledger, records.journal)
     rate = settings.rate
     rules = RateRules(rate.usable, rate.risk_reserve, rate.data_share_ip, rate.ban_s)
     address = AddressBudget(world.clock, banned_until_ms=bans.until_ms, on_ban=bans.keep, rules=rules)
     accepted, refused = key_accounts(world, loaded)
     incidents = Incidents(records.ledger, world.clock, records.journal)
     of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, rate.orders_per_day_warn)
-    limits = Limits(address, lambda alias: alias in accepted, of_day)
+    limits = Limits(address, lambda alias: alias in accepted, of_day, records.journal)
     recorder = BarRecorder(
         world.disk,
         world.clock,
@@ -272,7 +272,9 @@ async def _with_records(
             plan.instances_dir,
         )
         progress = Progress()
-        watchers = build_watchers(world, loaded, records, runtime, meters, limits, ways, places.state_dir, log_file, recorder)
+        watchers = build_watchers(
+            *(world, loaded, records, runtime, meters, limits, ways, places.state_dir, log_file, recorder), streams
+        )
         link = GuardianLink(
             LinkParts(
                 world=world,

@@ -19,6 +19,22 @@ def moment_ms(text: str, flag: str, now_ms: int) -> int | None:
     return time_ms(text, flag)
 
 
+AROUND_MS: Final = 60_000
+
+
+def span_ms(since: str, until: str, around: str, now_ms: int) -> tuple[int | None, int | None]:
+    """
+    From `--since` to before `--until`, or a minute before `--around` to a minute behind it. Raises `SettingsError`, also for
+    both at once: nobody should have to guess which of them counted.
+    """
+    middle_ms = moment_ms(around, "--around", now_ms)
+    if middle_ms is None:
+        return moment_ms(since, "--since", now_ms), moment_ms(until, "--until", now_ms)
+    if since or until:
+        raise SettingsError("--around says from when to when: leave out --since and --until")
+    return middle_ms - AROUND_MS, middle_ms + AROUND_MS
+
+
 def later_ms(text: str, flag: str, now_ms: int) -> int:
     """Epoch ms of a time to come: `2d` from now, or a UTC time. Raises `SettingsError`."""
     if (ahead := _AGO.match(text)) is not None:

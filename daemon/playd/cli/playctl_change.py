@@ -6,12 +6,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from playd.cli.completing import instances, scopes
 from playd.cli.options import add
 from playd.cli.playctl_panic import carry_out
 from playd.cli.session import Session
 from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject
 from playd.control.render import json_text
-from playd.control.tables import ADOPTED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORDERS, ORPHANS
+from playd.control.tables import ADOPTED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORDERS, ORPHANS, RECONCILIATIONS
 from playd.core.orders import OrderState
 
 EXIT_USAGE: Final = 2
@@ -19,8 +20,11 @@ EXIT_SOME: Final = 14
 EXIT_DIFFERENCE: Final = 10
 EXIT_UNKNOWN: Final = 13
 
-NameArgument = Annotated[str, typer.Argument(help="Instance.")]
-ScopeArgument = Annotated[str, typer.Argument(help="Instance name, instance:N, symbol:ACCOUNT/SYMBOL, account:A, or all.")]
+NameArgument = Annotated[str, typer.Argument(help="Instance.", autocompletion=instances)]
+ScopeArgument = Annotated[
+    str,
+    typer.Argument(help="Instance name, instance:N, symbol:ACCOUNT/SYMBOL, account:A, or all.", autocompletion=scopes),
+]
 
 ConfirmOption = Annotated[str, typer.Option("--confirm", help="The phrase, for scripts; asked for on a terminal.")]
 
@@ -153,7 +157,7 @@ async def restart(session: Session, name: NameArgument) -> int:
 
 async def stop(
     session: Session,
-    target: Annotated[str | None, typer.Argument(help="Name, glob or selector.")] = None,
+    target: Annotated[str | None, typer.Argument(help="Name, glob or selector.", autocompletion=instances)] = None,
     everything: Annotated[bool, typer.Option("--all", help="All instances.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Cancel resting entries; position, stop and targets stay.")] = False,
     manage: Annotated[bool, typer.Option("--manage", help="No entries; manage exits until flat, then stop.")] = False,
@@ -227,10 +231,13 @@ async def panic(
 
 async def reconcile(
     session: Session,
-    account: Annotated[str | None, typer.Argument(help="Account; all when missing.")] = None,
+    account: Annotated[str | None, typer.Argument(help="Account; all when missing. `list`: the newest runs instead.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print differences and plan, change nothing.")] = False,
 ) -> int:
     """Compare the ledger with the venue now. Exit 0 match, 10 difference, 9 could not read everything."""
+    if account == "list":
+        session.show_rows((await session.ask("recon.list"))["data"], RECONCILIATIONS, empty="no reconciliation is on record")
+        return 0
     data = (await session.change("recon.run", {"account": account, "dry_run": dry_run}))["data"]
     if session.as_json:
         print(json_text(data))

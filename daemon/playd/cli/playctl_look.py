@@ -8,12 +8,13 @@ import orjson
 import typer
 
 from playd import __version__
-from playd.cli.moments import moment_ms
+from playd.cli.completing import instances
+from playd.cli.moments import span_ms
 from playd.cli.options import add
 from playd.cli.session import Session
 from playd.cli.stale_view import stale_fills, stale_logs, stale_positions, stale_status
-from playd.control.client import Unreachable, connected
-from playd.control.log_lines import LineFilter, log_line
+from playd.control.client import Unanswered, Unreachable, connected
+from playd.control.log_lines import LEVELS, LineFilter, log_line
 from playd.control.protocol import GUARDIAN_SOCKET, JsonObject
 from playd.control.render import Output, json_text, render_pairs, render_rows
 from playd.control.tables import (
@@ -31,9 +32,12 @@ from playd.control.tables import (
 )
 
 EXIT_DEGRADED: Final = 9
-AROUND_MS: Final = 60_000
+READY_LOOK_S: Final = 0.5
 
-TargetArgument = Annotated[str | None, typer.Argument(help="Name, glob, or selector (mode=, symbol=, account=, state=).")]
+TargetArgument = Annotated[
+    str | None,
+    typer.Argument(help="Name, glob, or selector (mode=, symbol=, account=, state=).", autocompletion=instances),
+]
 AccountOption = Annotated[str | None, typer.Option("--account", help="Only this account.")]
 SymbolOption = Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")]
 OwnerOption = Annotated[str | None, typer.Option("--owner", help="Only this instance.")]
@@ -59,17 +63,41 @@ def register(app: typer.Typer) -> None:
     )
 
 
-async def status(session: Session, target: TargetArgument = None, watch: WatchOption = 0.0) -> int:
+async def status(
+    session: Session,
+    target: TargetArgument = None,
+    watch: WatchOption = 0.0,
+    wait: Annotated[bool, typer.Option("--wait", help="Until the daemon is ready, --timeout seconds at most.")] = False,
+) -> int:
     """Each instance: mode, state and reason, position, profit, the stop as confirmed at the venue, ages, restarts."""
+    if wait:
+        await _until_ready(session)
     while True:
         try:
             data = (await session.ask("status.get", {"target": target}))["data"]
         except Unreachable as error:
-            return stale_status(session, error)
+            return stale_status(session, error, target)
         _print_status(session, data)
         if not watch:
             return 0 if data["healthy"] else EXIT_DEGRADED
         await anyio.sleep(watch)
+
+
+async def _until_ready(session: Session) -> None:
+    """Return once a daemon says that it is ready. Raises `Unanswered` when none has within the time-out."""
+    step, limit_s = "no daemon listens", session.options.timeout_s
+    with anyio.move_on_after(limit_s):
+        while True:
+            try:
+                head = (await session.ask("status.get"))["data"]["daemon"]
+            except (Unreachable, Unanswered) as error:
+                step = str(error)
+            else:
+                if head["ready"]:
+                    return
+                step = f"it is at: {head['step']}"
+            await anyio.sleep(READY_LOOK_S)
+    raise Unanswered(f"not ready within {limit_s:g} s; {step}")
 
 
 def _print_status(session: Session, data: JsonObject) -> None:
@@ -95,11 +123,14 @@ def header_text(data: JsonObject) -> str:
     incidents = head["incidents"]
     unseen = f" ({incidents['critical_unseen']} CRITICAL)" if incidents["critical_unseen"] else ""
     known = f"  incidents {incidents['open']}{unseen}" if incidents["open"] else ""
+    clock = head["clock_offset_ms"]
+    apart = "?" if clock is None else f"{clock:+.0f} ms"
     waived = ", ".join(each["check"] for each in head["waivers"])
     known += f"  WAIVED {waived}" if waived else ""
     return (
         f"playd {head['version']}  {ready}  up {say_age(head['uptime_s'])}  {modes}  halt level {head['halt_level']}"
-        f"  reconciled {recon}  guardian {guardian}  market {head['market_time'] or '?'}"
+        f"  reconciled {recon}  guardian {guardian}  venue clock {apart}  rate {head['rate_used_pct']} %"
+        f"  market {head['market_time'] or '?'}"
         f"  journal {head['journal_head']['seq']}{known}"
     )
 
@@ -138,7 +169,7 @@ async def list_instances(session: Session, selector: TargetArgument = None) -> i
 
 async def show(
     session: Session,
-    name: Annotated[str, typer.Argument(help="Instance.")],
+    name: Annotated[str, typer.Argument(help="Instance.", autocompletion=instances)],
     pipeline: Annotated[bool, typer.Option("--pipeline", help="Only the gates of its entries, in order, with bounds.")] = False,
 ) -> int:
     """Everything about one instance: record, Play, warm-up, last verdicts, orders, venue beside ledger."""
@@ -155,10 +186,19 @@ def _show_text(data: JsonObject) -> str:
     reasons = [f"{item['code']}: {item['text']}" for item in data["reasons"]] or ["none"]
     warmup = [(key, str(value)) for key, value in data["warmup"].items()]
     parts = [
-        render_pairs([*record, ("state", data["state"]), ("reasons", "; ".join(reasons)), ("next", data["next_action"])]),
+        render_pairs(
+            [
+                *record,
+                ("state", data["state"]),
+                ("reasons", "; ".join(reasons)),
+                ("restarts", str(data["status"]["restarts"])),
+                ("next", data["next_action"]),
+            ]
+        ),
         "warm-up\n" + render_pairs(warmup),
         "position: venue beside ledger\n" + render_rows(data["positions"], POSITIONS, Output.TABLE, empty="flat"),
         "open orders\n" + render_rows(data["orders"], ORDERS, Output.TABLE),
+        "last intents\n" + render_rows(data["intents"], INTENTS, Output.TABLE),
         "last verdicts\n" + render_rows(data["verdicts"], VERDICTS, Output.TABLE),
     ]
     return "\n\n".join(parts)
@@ -172,7 +212,7 @@ async def positions(
     try:
         rows = (await session.ask("position.list", params))["data"]
     except Unreachable as error:
-        return stale_positions(session, error)
+        return stale_positions(session, error, account, symbol, owner)
     session.show_rows(rows, POSITIONS, empty="no positions")
     return 0
 
@@ -203,7 +243,7 @@ async def fills(
     try:
         rows = (await session.ask("fill.list", params))["data"]["rows"][:last]
     except Unreachable as error:
-        return stale_fills(session, error)
+        return stale_fills(session, error, account, symbol, owner, last)
     session.show_rows(rows, FILLS, empty="no fills")
     return 0
 
@@ -231,7 +271,7 @@ async def intents(
 
 async def logs(
     session: Session,
-    name: Annotated[str | None, typer.Argument(help="Only this instance.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Only this instance.", autocompletion=instances)] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what happens from now on.")] = False,
     last: Annotated[int, typer.Option("-n", help="Lines from the past.", min=0, max=10_000)] = 20,
     level: Annotated[str | None, typer.Option("--level", help="This level and above.")] = None,
@@ -247,8 +287,9 @@ async def logs(
     backwards: Annotated[bool, typer.Option("--reverse", help="Newest first.")] = False,
 ) -> int:
     """Log lines of the daemon or of one instance; with --json a list, and with -f one object per line."""
-    now_ms = session.world.clock.wall_ms()
-    middle_ms = moment_ms(around, "--around", now_ms)
+    since_ms, until_ms = span_ms(since, until, around, session.world.clock.wall_ms())
+    if level is not None and level.lower() not in LEVELS:
+        raise typer.BadParameter(f"--level {level!r}: expected {', '.join(LEVELS)}")
     wanted = LineFilter(
         instance=name,
         account=account,
@@ -258,8 +299,8 @@ async def logs(
         level=level,
         event=event,
         grep=grep,
-        since_ms=moment_ms(since, "--since", now_ms) if middle_ms is None else middle_ms - AROUND_MS,
-        until_ms=moment_ms(until, "--until", now_ms) if middle_ms is None else middle_ms + AROUND_MS,
+        since_ms=since_ms,
+        until_ms=until_ms,
     )
     try:
         await _log_lines(session, wanted, last, follow=follow, backwards=backwards)

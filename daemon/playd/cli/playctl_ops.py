@@ -1,16 +1,20 @@
 """Commands of `playctl` about the daemon itself: health, metrics, objectives, incidents, alerts, backups, journal, settings."""
 
+from dataclasses import asdict, replace
 from typing import Annotated, Final
 
+import orjson
 import typer
 
-from playd.cli.moments import moment_ms
+from playd.cli.moments import span_ms
 from playd.cli.options import add
 from playd.cli.session import Session
 from playd.cli.stale_view import stale_events, stale_incidents
 from playd.control.arming_tables import CHECKUP
-from playd.control.client import Unreachable
+from playd.control.client import Unreachable, connected
+from playd.control.figures import rfc3339
 from playd.control.protocol import JsonObject
+from playd.control.record_filter import RecordFilter
 from playd.control.render import json_text, render_pairs
 from playd.control.tables import ALERTS, BACKUPS, CHANGES, CHECKS, CONFIG, EVENTS, INCIDENTS, LIMITS, SLOS
 
@@ -26,6 +30,7 @@ BackupArgument = Annotated[str, typer.Argument(help="Backup: its time, as `playc
 AlertArgument = Annotated[int, typer.Argument(help="Number of the alert.")]
 SinceOption = Annotated[str, typer.Option("--since", metavar="T", help="From T on: 15m, 2h, 3d ago, or a UTC time.")]
 UntilOption = Annotated[str, typer.Option("--until", metavar="T", help="Before T.")]
+AroundOption = Annotated[str, typer.Option("--around", metavar="T", help="A minute before T and a minute behind it.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -124,32 +129,62 @@ async def limits(session: Session) -> int:
 async def events(
     session: Session,
     name: Annotated[str | None, typer.Argument(help="Only this instance.")] = None,
-    last: Annotated[int, typer.Option("-n", "--last", help="How many.", min=1, max=5000)] = 20,
-    kind: Annotated[str | None, typer.Option("--kind", help="Only kinds that match this glob, such as 'order.*'.")] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is recorded from now on.")] = False,
+    last: Annotated[int, typer.Option("-n", "--last", help="How many from the past.", min=0, max=5000)] = 20,
+    kind: Annotated[str | None, typer.Option("--kind", "--event", help="Only kinds of this glob, such as 'order.*'.")] = None,
     account: Annotated[str | None, typer.Option("--account", help="Only this account.")] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")] = None,
+    order: Annotated[str | None, typer.Option("--order", help="Only records with this id of an order.")] = None,
+    intent: Annotated[str | None, typer.Option("--intent", help="Only records with this id of an intent.")] = None,
     grep: Annotated[str | None, typer.Option("--grep", help="Only records that contain this text.")] = None,
     since: SinceOption = "",
     until: UntilOption = "",
+    around: AroundOption = "",
+    backwards: Annotated[bool, typer.Option("--reverse", help="Newest first.")] = False,
 ) -> int:
-    """Records of the journal, oldest first: what was decided, commanded, repaired and breached."""
-    clock = session.world.clock
-    query = {
-        "instance": name,
-        "kind": kind,
-        "account": account,
-        "symbol": symbol,
-        "grep": grep,
-        "limit": last,
-        "since_ms": moment_ms(since, "--since", clock.wall_ms()),
-        "until_ms": moment_ms(until, "--until", clock.wall_ms()),
-    }
+    """Records of the journal, oldest first: what was decided, commanded, repaired and breached. Works without a daemon."""
+    since_ms, until_ms = span_ms(since, until, around, session.world.clock.wall_ms())
+    wanted = RecordFilter(kind, None, account, symbol, order, intent, grep, since_ms, until_ms)
     try:
-        rows = (await session.ask("event.query", query))["data"]
+        await _events(session, wanted, name, last, follow=follow, backwards=backwards)
     except Unreachable as error:
-        return stale_events(session, error, kind, last)
-    session.show_rows(rows, EVENTS, empty="no records")
+        if follow:
+            raise
+        return stale_events(session, error, wanted, name, last, backwards=backwards)
     return 0
+
+
+async def _events(
+    session: Session, wanted: RecordFilter, name: str | None, last: int, *, follow: bool, backwards: bool
+) -> None:
+    """Print records of the running daemon, and with `follow` those that come until it is gone. Raises `Unreachable`."""
+    query = {**asdict(wanted), "instance": name, "limit": max(last, 1)}
+    async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
+        if follow:
+            await client.call("subscribe", {"topics": ["events"]})
+            if name is not None:
+                record = (await client.call("instance.get", {"name": name}))["data"]["record"]
+                wanted = replace(wanted, instance=record["uid"])
+        result = await client.call("event.query", query)
+        session.warn(result)
+        rows = result["data"] if last else []
+        if rows or not follow:
+            session.show_rows(rows[::-1] if backwards else rows, EVENTS, empty="no records")
+        if not follow:
+            return
+        async for message in client.pushed():
+            record = message["data"]
+            if record.pop("topic") == "dropped":
+                session.say(f"… {record['count']} records dropped, this terminal is too slow")
+            elif wanted.passes(record):
+                _print_record(session, record)
+        raise Unreachable("the daemon closed the connection")
+
+
+def _print_record(session: Session, record: JsonObject) -> None:
+    row = {**record, "time": rfc3339(record["ts_ms"])}
+    line = orjson.dumps(row).decode() if session.as_json else "  ".join(column.cell(row) for column in EVENTS)
+    print(line, flush=True)
 
 
 # --- incidents ------------------------------------------------------------------------------------------------------------
@@ -165,7 +200,7 @@ async def incident_list(
     try:
         rows = (await session.ask("incident.list", query))["data"]
     except Unreachable as error:
-        return stale_incidents(session, error)
+        return stale_incidents(session, error, severity, everything=everything)
     session.show_rows(rows, INCIDENTS, empty="no incidents")
     return EXIT_DEGRADED if any(row["severity"] == "critical" and row["state"] in ("open", "reopened") for row in rows) else 0
 

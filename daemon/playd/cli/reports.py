@@ -13,7 +13,7 @@ from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 
 _QUIET_VERDICTS: Final = frozenset({"NO_SIGNAL", "HOLD", "COOLDOWN"})
-"""Verdicts of ordinary bars: stored and streamed, not logged. The journal has those to which the Play attached metadata."""
+"""Verdicts of ordinary bars: stored and streamed. Log and journal have the others, the journal those with metadata too."""
 
 _QUIET_NOTES: Final = frozenset({NoteKind.STATE, NoteKind.LINK_UP, NoteKind.GAP_FILLED, NoteKind.MARKET_ENDED})
 
@@ -39,9 +39,11 @@ class Reports:
             self._streams.publish("verdicts", {**context, **fields})
             if fields["verdict"] not in _QUIET_VERDICTS:
                 self._log.info(event, **context, **fields)
-            if "metadata" in fields:
-                exact = {name: plain(one) if isinstance(one, float) else one for name, one in fields["metadata"].items()}
-                data = {**fields, "metadata": exact}
+            if fields["verdict"] not in _QUIET_VERDICTS or "metadata" in fields:
+                data = dict(fields)
+                if "metadata" in fields:
+                    exact = {name: plain(one) if isinstance(one, float) else one for name, one in fields["metadata"].items()}
+                    data["metadata"] = exact
                 self._journal.append(event, data, instance=record.uid, account=record.account, symbol=record.symbol)
         elif event == "bar.slow":
             self._log.warning(event, **context, **fields)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-from playd.control.client import ControlClient, Unreachable, connected
+from playd.control.client import ControlClient, Unanswered, Unreachable, connected
 from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject, RpcError
 from playd.control.render import Output, json_text, pick, render_rows
 from playd.control.tables import Column
@@ -52,11 +52,22 @@ class Session:
 
     world: World
     options: Options
+    sent_as: str = ""
+    """Request id of the last changing call."""
 
     @property
     def socket_path(self) -> PurePath:
         """Where the daemon listens: option, environment, the checkout's state directory, the service's runtime directory."""
         return find_socket(self.world, self.options.socket)
+
+    @property
+    def state_dir(self) -> PurePath:
+        """Where the daemon of the socket keeps its records: above its run directory, but for the service's."""
+        run_dir = self.socket_path.parent
+        named = "" if self.options.socket else self.world.env.get("PLAYD_STATE_DIR")
+        if named:
+            return self.world.process.working_dir() / named
+        return SERVICE_STATE if run_dir == SERVICE_RUN else run_dir.parent
 
     async def ask(self, method: str, params: JsonObject | None = None, *, timeout_s: float | None = None) -> JsonObject:
         """The result of one call on a fresh connection. `data` may be any JSON value; warnings go to standard error."""
@@ -84,7 +95,8 @@ class Session:
 
     def request_id(self) -> str:
         """The id given with `--request-id`, else a fresh one."""
-        return self.options.request_id or f"ctl-{self.world.random.token(8)}"
+        self.sent_as = self.options.request_id or f"ctl-{self.world.random.token(8)}"
+        return self.sent_as
 
     def say(self, text: str) -> None:
         """A message for people; standard error, so that data stays clean."""
@@ -132,18 +144,35 @@ class Session:
         return phrase
 
 
-SERVICE_SOCKET: Final = PurePath("/run/playd/control.sock")
+SOCKET: Final = "control.sock"
+SERVICE_RUN: Final = PurePath("/run/playd")
+SERVICE_STATE: Final = PurePath("/var/lib/playd")
+"""The directories of the shipped units."""
 
 
 def find_socket(world: World, given: str) -> PurePath:
-    """The control socket's path: `given`, `PLAYD_RUN_DIR`, `PLAYD_STATE_DIR`/run, the checkout's `state/run`, the service's."""
+    """
+    The control socket's path: `given`, `PLAYD_RUN_DIR`, `PLAYD_STATE_DIR`/run, the checkout's `state/run`, the service's.
+
+    Directories are asked for, not the socket: with the daemon gone its guardian still listens beside it.
+    """
     here, env = world.process.working_dir(), world.env
     if given:
         return here / given
     if run_dir := env.get("PLAYD_RUN_DIR"):
-        return here / run_dir / "control.sock"
-    ours = here / (env.get("PLAYD_STATE_DIR") or "state") / "run" / "control.sock"
-    return SERVICE_SOCKET if world.disk.exists(SERVICE_SOCKET) and not world.disk.exists(ours) else ours
+        return here / run_dir / SOCKET
+    if state_dir := env.get("PLAYD_STATE_DIR"):
+        return here / state_dir / "run" / SOCKET
+    ours = here / "state" / "run"
+    return (SERVICE_RUN if _is_there(world, SERVICE_RUN) and not _is_there(world, ours) else ours) / SOCKET
+
+
+def _is_there(world: World, directory: PurePath) -> bool:
+    """Whether there is a directory; one that this user may not look into is there."""
+    try:
+        return world.disk.exists(directory)
+    except PermissionError:
+        return True
 
 
 def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
@@ -161,6 +190,9 @@ def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
     except Unreachable as error:
         _complain(str(error), "start it with `playd run` or `systemctl start playd`")
         return error.exit_code
+    except Unanswered as error:
+        _complain(str(error), _what_now(session))
+        return error.exit_code
     except PlaydError as error:
         _complain(str(error), "")
         return error.exit_code
@@ -168,6 +200,16 @@ def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         return 0
+
+
+def _what_now(session: Session) -> str:
+    """What a person does about a daemon that is there and did not answer."""
+    hint = "the daemon may be stopped or blocked: `playctl guardian` says what is watched, `playctl panic` reaches the guardian"
+    if session.sent_as:
+        hint = (
+            f"what became of it is not known: the same command with --request-id {session.sent_as} is safe, and says\n  {hint}"
+        )
+    return hint
 
 
 def _complain(text: str, hint: str) -> None:

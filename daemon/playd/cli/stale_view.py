@@ -1,9 +1,13 @@
-"""What `playctl` shows while the daemon is down: the ledger, read-only, under a first line that says how old it is."""
+"""
+What `playctl` shows while the daemon is down: the ledger and the files beside it, read-only, under a first line that says how
+old that is. The filters are those of the running daemon; a file that cannot be read is named, and nothing stands in for it.
+"""
 
-from collections.abc import Callable
-from fnmatch import fnmatchcase
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -12,65 +16,86 @@ from playd.control.client import Unreachable
 from playd.control.figures import figure, rfc3339
 from playd.control.log_lines import LineFilter, log_line
 from playd.control.protocol import JsonObject
+from playd.control.record_filter import RecordFilter
 from playd.control.render import json_text
 from playd.control.tables import EVENTS, FILLS, INCIDENTS, LIST, POSITIONS, Column
 from playd.ops.log_file import log_files
-from playd.ops.segments import read_file, segment_names
+from playd.ops.segments import NotPacked, read_file, segment_names
+from playd.supervisor.names import select
 
 UNKNOWN: Final = "daemon not running"
 LEDGER: Final = "ledger.sqlite"
+JOURNAL: Final = "journal"
 
 
-def stale_status(session: Session, error: Unreachable) -> int:
+class StaleTrouble(Unreachable):
+    """No daemon, and what it left cannot be read either."""
+
+
+def stale_status(session: Session, error: Unreachable, target: str | None) -> int:
     """Instances as last recorded."""
-    sql = "SELECT * FROM instances WHERE removed = 0 ORDER BY name"
-    return _show(session, error, sql, _instance, LIST)
+    found = _rows(session, error, "SELECT * FROM instances WHERE removed = 0 ORDER BY name", (), _instance)
+    by_name = {row["name"]: row for row in found}
+    try:
+        wanted = select(target, by_name) if found or target is not None else []
+    except (LookupError, ValueError) as unknown:
+        raise StaleTrouble(f"{error}; as last recorded {unknown}") from None
+    return _show(session, error, [by_name[name] for name in wanted], LIST)
 
 
-def stale_positions(session: Session, error: Unreachable) -> int:
+def stale_positions(session: Session, error: Unreachable, account: str | None, symbol: str | None, owner: str | None) -> int:
     """Positions as last booked; what the venue holds now nobody here knows."""
     # Quantities are decimal text, and a flat one may read 0.000.
-    held = "CAST(v.signed_qty AS REAL) <> 0"
-    sql = f"SELECT v.*, i.name FROM virtual_positions v LEFT JOIN instances i ON i.uid = v.instance WHERE {held}"
-    return _show(session, error, sql, _position, POSITIONS)
+    sql = (
+        "SELECT v.*, i.name FROM virtual_positions v LEFT JOIN instances i ON i.uid = v.instance"
+        " WHERE CAST(v.signed_qty AS REAL) <> 0 AND v.account = coalesce(?, v.account) AND v.symbol = coalesce(?, v.symbol)"
+        " AND coalesce(?, i.name, v.instance) IN (i.name, v.instance)"
+    )
+    return _show(session, error, _rows(session, error, sql, (account, symbol, owner), _position), POSITIONS)
 
 
-def stale_fills(session: Session, error: Unreachable) -> int:
+def stale_fills(
+    session: Session, error: Unreachable, account: str | None, symbol: str | None, owner: str | None, last: int
+) -> int:
     """Executions as last booked, newest first."""
-    sql = "SELECT e.*, i.name FROM executions e LEFT JOIN instances i ON i.uid = e.owner ORDER BY e.n DESC LIMIT 100"
-    return _show(session, error, sql, _fill, FILLS)
+    sql = (
+        "SELECT e.*, i.name FROM executions e LEFT JOIN instances i ON i.uid = e.owner"
+        " WHERE e.account = coalesce(?, e.account) AND e.symbol = coalesce(?, e.symbol)"
+        " AND coalesce(?, i.name, e.owner) IN (i.name, e.owner) ORDER BY e.n DESC LIMIT ?"
+    )
+    return _show(session, error, _rows(session, error, sql, (account, symbol, owner, last), _fill), FILLS)
 
 
-def stale_incidents(session: Session, error: Unreachable) -> int:
-    """Incidents as last recorded that were not over, newest first."""
-    sql = "SELECT * FROM incidents WHERE resolved_ms IS NULL ORDER BY last_ms DESC LIMIT 100"
-    return _show(session, error, sql, _incident, INCIDENTS)
+def stale_incidents(session: Session, error: Unreachable, severity: str | None, *, everything: bool) -> int:
+    """Incidents as last recorded, newest first; those that were not over, or all."""
+    sql = (
+        "SELECT * FROM incidents WHERE (? OR resolved_ms IS NULL) AND severity = coalesce(?, severity)"
+        " ORDER BY last_ms DESC LIMIT 500"
+    )
+    return _show(session, error, _rows(session, error, sql, (int(everything), severity), _incident), INCIDENTS)
 
 
-def stale_events(session: Session, error: Unreachable, kind: str | None, last: int) -> int:
-    """The newest records of the journal's last file, oldest first."""
-    ledger, disk = _ledger(session), session.world.disk
-    folder = ledger.parent / "journal" if ledger is not None else None
-    names = segment_names(disk, folder) if folder is not None and disk.exists(folder) else []
-    if folder is None or not names:
-        raise error
-    lines = read_file(disk, folder / names[-1]).split(b"\n")[:-1]
-    records = [{**record, "time": rfc3339(record["ts_ms"])} for record in map(orjson.loads, lines)]
-    found = [record for record in records if kind is None or fnmatchcase(record["kind"], kind)][-last:]
-    if session.as_json:
-        print(json_text({"daemon": None, "source": "journal", "rows": found}))
-    else:
-        print(f"daemon not running, records of {folder / names[-1]}")
-        session.show_rows(found, EVENTS, empty="none")
-    return error.exit_code
+def stale_events(
+    session: Session, error: Unreachable, wanted: RecordFilter, name: str | None, last: int, *, backwards: bool
+) -> int:
+    """The newest records of the journal that are wanted; those of instance `name` if that is given."""
+    uid = _uid_of(session, error, name) if name is not None else None
+    folder, found = _state(session, error) / JOURNAL, list[JsonObject]()
+    for line in _backwards(session, error, folder):
+        record = wanted.read(line)
+        if record is not None and uid in (None, record["instance"]):
+            found.append({**record, "time": rfc3339(record["ts_ms"])})
+            if len(found) == last:
+                break
+    return _show(session, error, found if backwards else found[::-1], EVENTS, source="journal")
 
 
 def stale_logs(session: Session, error: Unreachable, wanted: LineFilter, last: int, *, backwards: bool) -> int:
     """The newest kept log lines that are wanted."""
-    ledger, disk = _ledger(session), session.world.disk
-    files = list(log_files(disk, ledger.parent)) if ledger is not None else []
+    disk, state = session.world.disk, _state(session, error)
+    files = list(log_files(disk, state))
     if not files:
-        raise error
+        raise StaleTrouble(f"{error}; {state} keeps no log lines: under systemd `journalctl -u playd` has them")
     found: list[JsonObject] = []
     for path in files:
         if len(found) >= last:
@@ -78,12 +103,28 @@ def stale_logs(session: Session, error: Unreachable, wanted: LineFilter, last: i
         lines = disk.read_bytes(path).split(b"\n")
         found += [line for raw in reversed(lines) if (line := _log_line(raw)) is not None and wanted.passes(line)]
     shown = found[:last] if backwards else found[:last][::-1]
+    as_of = rfc3339(disk.stat(files[0]).modified_ms)
     if session.as_json:
-        print(json_text({"daemon": None, "source": "log files", "rows": shown}))
+        print(json_text({"daemon": None, "as_of": as_of, "source": "log files", "rows": shown}))
     else:
-        print(f"daemon not running, lines of {files[0]}")
+        print(f"daemon not running, data as of {as_of} ({files[0]})")
         print("\n".join(map(log_line, shown)))
     return error.exit_code
+
+
+def _backwards(session: Session, error: Unreachable, folder: PurePath) -> Iterator[bytes]:
+    """Lines of the journal, newest first. A file that cannot be read is named and left out."""
+    disk = session.world.disk
+    names = segment_names(disk, folder) if disk.exists(folder) else []
+    if not names:
+        raise StaleTrouble(f"{error}; there is no journal in {folder}")
+    for name in reversed(names):
+        try:
+            lines = read_file(disk, folder / name).split(b"\n")
+        except (OSError, NotPacked) as trouble:
+            session.say(f"warning: not_all: {folder / name} is left out: {trouble}")
+            continue
+        yield from (line for line in reversed(lines) if line)
 
 
 def _log_line(raw: bytes) -> JsonObject | None:
@@ -95,11 +136,69 @@ def _log_line(raw: bytes) -> JsonObject | None:
     return line
 
 
+def _show(
+    session: Session, error: Unreachable, rows: Sequence[JsonObject], columns: tuple[Column, ...], *, source: str = "ledger"
+) -> int:
+    """Rows under the line that says how old they are; the exit code."""
+    as_of = rfc3339(_written_ms(session, _state(session, error), source))
+    if session.as_json:
+        print(json_text({"daemon": None, "as_of": as_of, "source": source, "rows": rows}))
+    else:
+        print(f"daemon not running, data as of {as_of} ({source})")
+        session.show_rows(rows, columns, empty="none")
+    return error.exit_code
+
+
+def _written_ms(session: Session, state: PurePath, source: str) -> int:
+    """When the records were written last. What a commit wrote stands in the ledger's log, as long as there is one."""
+    disk = session.world.disk
+    paths = [state / LEDGER, state / f"{LEDGER}-wal"]
+    if source == JOURNAL:
+        paths = [state / JOURNAL / name for name in segment_names(disk, state / JOURNAL)[-1:]]
+    return max(disk.stat(path).modified_ms for path in paths if disk.exists(path))
+
+
+def _rows(
+    session: Session, error: Unreachable, sql: str, values: Sequence[Any], row_of: Callable[[JsonObject], JsonObject]
+) -> list[JsonObject]:
+    """Rows of the ledger. Raises `StaleTrouble` when it cannot be read, with what to do."""
+    path = _state(session, error) / LEDGER
+    try:
+        with contextlib.closing(session.world.disk.open_sqlite(path, read_only=True)) as connection:
+            return [row_of(dict(row)) for row in connection.execute(sql, values).fetchall()]
+    except (sqlite3.Error, UnicodeDecodeError) as trouble:  # SQLite's words may hold the damaged bytes
+        text = f"{error}; {path} cannot be read: {trouble}"
+        raise StaleTrouble(f"{text}; `playd state` says what is whole, see the runbook restore-after-a-crash") from None
+
+
+def _uid_of(session: Session, error: Unreachable, name: str) -> str:
+    sql = "SELECT uid FROM instances WHERE ? IN (name, uid) ORDER BY removed LIMIT 1"
+    found = _rows(session, error, sql, (name,), dict)
+    if not found:
+        raise StaleTrouble(f"{error}; no instance {name!r} is on record")
+    return str(found[0]["uid"])
+
+
+def _state(session: Session, error: Unreachable) -> PurePath:
+    """The directory of the records: the daemon's own, or the newest of a recorded market below it."""
+    state, disk = session.state_dir, session.world.disk
+    try:
+        if not disk.exists(state):
+            raise StaleTrouble(f"{error}; there are no records in {state} either")
+        below = [state / name for name in disk.list(state) if name.startswith("recorded-")]
+        there = [folder for folder in (state, *below) if disk.exists(folder / LEDGER)]
+    except PermissionError:
+        raise StaleTrouble(f"{error}; its records in {state} are not readable for this user: try `sudo -u playd`") from None
+    if not there:
+        raise StaleTrouble(f"{error}; there are no records in {state} either")
+    return max(there, key=lambda folder: disk.stat(folder / LEDGER).modified_ms)
+
+
 def _incident(row: JsonObject) -> JsonObject:
     return {
         "id": str(row["id"]),
         "severity": row["severity"],
-        "state": "acked" if row["acked_ms"] else "open" if row["reopened_ms"] is None else "reopened",
+        "state": _state_of(row),
         "scope": row["scope"],
         "kind": row["kind"],
         "age_s": None,
@@ -109,36 +208,12 @@ def _incident(row: JsonObject) -> JsonObject:
     }
 
 
-def _show(
-    session: Session, error: Unreachable, sql: str, row_of: Callable[[JsonObject], JsonObject], columns: tuple[Column, ...]
-) -> int:
-    ledger = _ledger(session)
-    if ledger is None:
-        raise error
-    world = session.world
-    as_of = rfc3339(world.disk.stat(ledger).modified_ms)
-    connection = world.disk.open_sqlite(ledger, read_only=True)
-    try:
-        found = [row_of(dict(row)) for row in connection.execute(sql).fetchall()]
-    finally:
-        connection.close()
-    if session.as_json:
-        print(json_text({"daemon": None, "as_of": as_of, "source": "ledger", "rows": found}))
-    else:
-        print(f"daemon not running, data as of {as_of} (ledger)")
-        session.show_rows(found, columns, empty="none")
-    return error.exit_code
-
-
-def _ledger(session: Session) -> PurePath | None:
-    """The ledger beside the socket: `RUN/..`, or the newest of a recording below it."""
-    state = session.socket_path.parent.parent
-    disk = session.world.disk
-    if not disk.exists(state):
-        return None
-    candidates = [state / LEDGER, *(state / name / LEDGER for name in disk.list(state) if name.startswith("recorded-"))]
-    there = [path for path in candidates if disk.exists(path)]
-    return max(there, key=lambda path: disk.stat(path).modified_ms, default=None)
+def _state_of(incident: JsonObject) -> str:
+    if incident["resolved_ms"] is not None:
+        return "resolved"
+    if incident["acked_ms"] is not None:
+        return "acked"
+    return "open" if incident["reopened_ms"] is None else "reopened"
 
 
 def _instance(row: JsonObject) -> JsonObject:

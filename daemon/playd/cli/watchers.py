@@ -12,9 +12,11 @@ from playd.cli.start_barrier import Records
 from playd.control.context import Daemon
 from playd.control.http import Listening, listening, serve
 from playd.control.ops_context import OpsParts
+from playd.control.streams import StreamHub
 from playd.control.watch import BreachIncidents, EventFile, Watch, incident_line
 from playd.core.canonical import Json
 from playd.core.orders import OrderState
+from playd.core.record import Recorder
 from playd.ops.alert_rows import AlertRows
 from playd.ops.alert_senders import sender_of
 from playd.ops.alerts import AlertDesk, Route
@@ -91,8 +93,9 @@ def build_watchers(
     state_dir: PurePath,
     log_file: LogFile | None,
     recorder: BarRecorder,
+    streams: StreamHub,
 ) -> Watchers:
-    """Everything built, nothing running."""
+    """Everything built, nothing running. Followers of the journal hear by `streams`."""
     settings = loaded.settings
     incidents = Incidents(records.ledger, world.clock, records.journal)
     breach_file, incident_file = EventFile(world.disk, state_dir / SLO_FILE), EventFile(world.disk, state_dir / INCIDENT_FILE)
@@ -101,6 +104,8 @@ def build_watchers(
     def on_record(kind: str, record: dict[str, Json]) -> None:
         if kind.startswith("incident."):
             incident_file.add(incident_line(kind, record))
+        if streams.wanted("events"):
+            streams.publish("events", record)
 
     records.journal.on_record = on_record
     records.journal.on_sync = lambda seconds: meters.observe("journal_sync_seconds", seconds)
@@ -152,15 +157,21 @@ def build_watchers(
 class Limits:
     """Every rate budget of the daemon: one address, one account per key."""
 
-    def __init__(self, address: AddressBudget, guarded: Callable[[str], bool], of_day: OrdersOfDay) -> None:
+    def __init__(self, address: AddressBudget, guarded: Callable[[str], bool], of_day: OrdersOfDay, journal: Recorder) -> None:
         self.address = address
         self.of_day = of_day
         self._guarded = guarded
+        self._journal = journal
         self._accounts: dict[str, AccountBudget] = {}
 
     def of(self, alias: str) -> AccountBudget:
         """The budget of an account; the empty alias is public data."""
         found = self._accounts[alias] = self.address.for_account(alias, guarded=self._guarded(alias))
+
+        def refused(endpoint: str, code: int) -> None:
+            self._journal.append("rate.refused", {"endpoint": endpoint, "code": code}, account=alias or None)
+
+        found.on_refused = refused
         return found
 
     def rows(self) -> list[LimitRow]:

@@ -7,7 +7,7 @@ import anyio
 from pydantic import ValidationError
 
 from playd.control import rows
-from playd.control.arming_methods import confirm_live, note_rehearsal
+from playd.control.arming_methods import confirm_live
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.look_methods import chosen
@@ -15,9 +15,6 @@ from playd.control.panic_rows import panic_rows
 from playd.control.params import (
     Add,
     CancelOrder,
-    LiftHalt,
-    Panic,
-    RaiseHalt,
     Reconcile,
     Remove,
     ResetFailed,
@@ -27,22 +24,14 @@ from playd.control.params import (
     Stop,
 )
 from playd.control.protocol import Code, JsonObject, RpcError
-from playd.control.scopes import Scope, parse_scope, scopes_around
 from playd.core.modes import Environment, Mode
-from playd.orders.account import Account
-from playd.orders.halts import ALL, Halt, Level, account_scope
 from playd.orders.order_book import FOREIGN
-from playd.orders.panic import PanicReport, PanicScope
 from playd.settings.limits_model import Risk
 from playd.settings.words import nearest_word
-from playd.supervisor import shadow_panic
 from playd.supervisor.commands import Incomplete
 from playd.supervisor.enrol import Wish
 from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
 from playd.supervisor.slot import Slot
-
-LEVELS: Final = {"pause": Level.PAUSE, "halt": Level.HALT, "cancel": Level.CANCEL, "freeze": Level.FREEZE}
-OPERATOR: Final = "OPERATOR"
 
 CANCEL_WITHIN_S: Final = 10.0
 """How long a cancel waits for the venue's last word before it answers with what is known."""
@@ -141,125 +130,6 @@ async def reset_failed(daemon: Daemon, params: ResetFailed, call: Call) -> JsonO
     return lifecycle_row(daemon, daemon.commands.reset_failed(params.name, call.actor))
 
 
-async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> JsonObject:
-    scope = parse_scope(params.scope, daemon.supervisor.slots, [account.alias for account in rows.all_accounts(daemon)])
-    level = LEVELS[params.level]
-    if level is Level.FREEZE and params.confirm != (phrase := f"FREEZE {scope.text}"):
-        raise _phrase_needed(daemon, phrase, scope, "a frozen scope sends nothing, exits included")
-    halt = daemon.halts.raise_level(scope.stored, level, OPERATOR, params.reason or params.level, actor=call.actor)
-    if level is not Level.FREEZE:
-        for account, share in scopes_around(daemon.accounts, scope):
-            await account.cancel_entries(instance_uid=share.instance_uid, symbol=share.symbol)
-    daemon.supervisor.look_around()
-    await daemon.journal.synced()
-    return rows.halt_row(daemon, halt)
-
-
-async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
-    """Lift one scope. From level 2 up: with a reason, the phrase, and books that agree twice; after a panic a flat scope."""
-    scope = parse_scope(params.scope, daemon.supervisor.slots, [account.alias for account in rows.all_accounts(daemon)])
-    held = daemon.halts.in_force(scope.stored)
-    if not held:
-        raise RpcError(Code.NOT_RUNNING, f"no halt is in force on {scope.text}", reason="not_halted")
-    level = held[0].level
-    phrase = f"RESUME {scope.text}"
-    if level >= Level.HALT and not params.reason.strip():
-        text = f"level {int(level)} on {scope.text} is lifted with a reason, which stays on record"
-        raise RpcError(Code.REFUSED, text, reason="no_reason", hint=f'playctl resume {scope.text} --reason "what was found"')
-    if level >= Level.HALT and params.confirm != phrase:
-        raise _phrase_needed(daemon, phrase, scope, f"level {int(level)} is lifted: new risk may be taken")
-    if level is Level.PANIC:
-        _refuse_unless_flat(daemon, scope)
-    if scope.stored == ALL and (files := daemon.halts.kill_files_there):
-        text = f"the kill file is present, or its directory cannot be read: {', '.join(map(str, files))}"
-        raise RpcError(Code.REFUSED, text, reason="kill_file", hint="remove it, then resume all")
-    if level >= Level.HALT:
-        await _refuse_unless_resolved(daemon, scope, [halt for halt in held if halt.level >= Level.HALT])
-    # The reconciliations of a refusal lift pauses whose cause is gone by themselves.
-    for halt in [each for each in held if each in daemon.halts.in_force(scope.stored)]:
-        daemon.halts.lift(halt.id, by=call.actor, note=params.reason or "resume")
-    daemon.supervisor.look_around()
-    await daemon.journal.synced()
-    remaining = daemon.halts.in_force(*scope.wider)
-    return {
-        "scope": scope.text,
-        "lifted_level": int(level),
-        "still_in_force": [rows.halt_row(daemon, halt) for halt in remaining],
-    }
-
-
-async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
-    """Cancel entries, flatten reduce-only, verify flat at the venue; the report per position, or error -32010."""
-    accounts = [account.alias for account in rows.all_accounts(daemon)]
-    scope = parse_scope(params.scope, daemon.supervisor.slots, accounts)
-    if scope.kind != "instance" and params.confirm != (phrase := f"PANIC {scope.text}"):
-        raise _phrase_needed(daemon, phrase, scope, "every position of the scope is closed at market")
-    if scope.kind == "all":
-        daemon.halts.raise_level(scope.stored, Level.PANIC, "PANIC", params.reason or "panic", actor=call.actor)
-    daemon.supervisor.look_around()
-    reports: list[tuple[str, PanicReport]] = []
-
-    async def flatten(account: Account, share: PanicScope) -> None:
-        await call.step({"text": f"{account.alias}: cancelling entries, closing positions"})
-        report = await account.panic(share, actor=call.actor, reason=params.reason or "panic")
-        word = "flat, verified twice" if report.exit_code == 0 else "NOT FLAT"
-        await call.step({"text": f"{account.alias}: {word} after {report.duration_s:.1f} s"})
-        reports.append((account.alias, report))
-        if not share.instance_uid and not share.symbol:
-            note_rehearsal(daemon, account.alias, report)
-
-    for slot in _shadows(daemon, scope):
-        if scope.kind == "instance":
-            daemon.halts.raise_level(scope.stored, Level.PANIC, "PANIC", params.reason or "panic", actor=call.actor)
-        reports.append((slot.record.account, shadow_panic.flatten(slot)))
-        await call.step({"text": f"{slot.name}: closed in its book; a shadow has nothing at a venue"})
-    async with anyio.create_task_group() as group:
-        for account, share in scopes_around(daemon.accounts, scope):
-            group.start_soon(flatten, account, share)
-    reports.sort(key=lambda item: item[0])
-    if scope.kind == "all":
-        _fold_into_all(daemon, [alias for alias, _ in reports], call.actor)
-    daemon.supervisor.look_around()
-    await daemon.journal.synced()
-    unread = _unreachable(daemon, scope)
-    data = panic_rows(scope.text, reports, unread)
-    if unread or any(report.exit_code for _, report in reports):
-        raise RpcError(Code.INCOMPLETE, data["text"], reason="position_may_remain", scope=scope.text, details=data)
-    return data
-
-
-def _shadows(daemon: Daemon, scope: Scope) -> list[Slot]:
-    """The shadows that a panic closes: the one that was named, or all that run. Raises `NotRunning` for the former."""
-    named = [slot for slot in daemon.supervisor.slots.values() if slot.record.mode is Mode.SHADOW and scope.covers(slot.record)]
-    if scope.kind == "instance" and any(slot.engine is None for slot in named):
-        shadow_panic.flatten(named[0])
-    return [slot for slot in named if slot.engine is not None]
-
-
-def _fold_into_all(daemon: Daemon, aliases: list[str], actor: str) -> None:
-    """A panic of all is one halt on `all`: those of the single accounts would only have to be lifted one by one."""
-    for alias in aliases:
-        for halt in daemon.halts.in_force(account_scope(alias)):
-            if halt.code == "PANIC" and halt.actor == actor:
-                daemon.halts.lift(halt.id, by=actor, note="the panic of all holds it")
-
-
-def _unreachable(daemon: Daemon, scope: Scope) -> list[str]:
-    """Accounts of the scope that are not open, so that nobody can say whether they are flat."""
-    covered = [slot.record for slot in daemon.supervisor.slots.values() if scope.covers(slot.record)]
-    wanted = {record.account for record in covered if record.mode is not Mode.SHADOW}
-    unopened = sorted(alias for alias in wanted if daemon.accounts.find(alias) is None)
-    return [
-        alias
-        for alias in unopened
-        if any(
-            daemon.supervisor.booked_qty(slot.record)
-            for slot in daemon.supervisor.slots.values()
-            if slot.record.account == alias
-        )
-    ]
-
-
 async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> JsonObject:
     """Take one working order back. A stop is never taken from its position by this: close the position instead."""
     found = [(account, row) for account in rows.all_accounts(daemon) for row in account.views.orders()]
@@ -343,43 +213,3 @@ def as_rpc(daemon: Daemon, error: Exception) -> RpcError:
         data = panic_rows("", [("", error.report)], [])
         return RpcError(Code.INCOMPLETE, str(error), reason="position_may_remain", details=data)
     raise error
-
-
-def _phrase_needed(daemon: Daemon, phrase: str, scope: Scope, effect: str) -> RpcError:
-    held = [
-        f"{slot.name} holds {daemon.supervisor.booked_qty(slot.record)} of {slot.record.symbol}"
-        for slot in daemon.supervisor.slots.values()
-        if scope.covers(slot.record) and daemon.supervisor.booked_qty(slot.record)
-    ]
-    preview = [f"{scope.text}: {effect}", *(held or ["no position is booked in it"])]
-    return RpcError(
-        Code.PHRASE_REQUIRED,
-        f"this needs the phrase {phrase!r}",
-        scope=scope.text,
-        hint=f"type it when asked, or pass --confirm {phrase!r}",
-        details={"phrase": phrase, "preview": preview},
-    )
-
-
-async def _refuse_unless_resolved(daemon: Daemon, scope: Scope, halts: list[Halt]) -> None:
-    """What raised the halts is gone, and ledger and venue agree, on every account that the scope reaches."""
-    symbols = {slot.record.symbol for slot in daemon.supervisor.slots.values() if scope.covers(slot.record)}
-    for account, share in scopes_around(daemon.accounts, scope):
-        symbol = next(iter(symbols), "") if share.instance_uid else share.symbol
-        if text := await account.resuming.refusal(halts, symbol):
-            raise RpcError(Code.REFUSED, f"{scope.text} cannot be resumed: {text}", reason="not_resolved")
-
-
-def _refuse_unless_flat(daemon: Daemon, scope: Scope) -> None:
-    """A panic ends only when its scope is flat by our books and by the venue's last word."""
-    held = [
-        slot.name
-        for slot in daemon.supervisor.slots.values()
-        if scope.covers(slot.record) and daemon.supervisor.booked_qty(slot.record)
-    ]
-    for account, share in scopes_around(daemon.accounts, scope):
-        in_scope = (view for view in account.views.positions() if share.symbol in ("", view.symbol))
-        held += [view.symbol for view in in_scope if share.instance_uid in ("", view.owner) and view.venue_qty]
-    if held:
-        text = f"{scope.text} is not flat: {', '.join(sorted(set(held)))}"
-        raise RpcError(Code.REFUSED, text, reason="not_flat", hint=f"playctl panic {scope.text}")

@@ -72,6 +72,10 @@ class CommandStore(Protocol):
         """Record its answer, synced."""
         ...
 
+    def forget(self, request_id: str) -> None:
+        """It did nothing, and its id may be used by the command that it becomes."""
+        ...
+
 
 class Dispatch:
     """Answers requests from a table of methods. Implements the server's `Dispatcher`."""
@@ -112,7 +116,10 @@ class Dispatch:
             try:
                 answer = self._envelope(call, await self._run(method, params, call))
             except RpcError as error:
-                self._commands.finish(key, {"error": error.as_json()})
+                if error.code is Code.PHRASE_REQUIRED:
+                    self._commands.forget(key)  # nothing was done: the same command comes again, with its phrase
+                else:
+                    self._commands.finish(key, {"error": error.as_json()})
                 raise
             self._commands.finish(key, {"result": answer})
             return answer

@@ -27,6 +27,9 @@ PROTOCOL: Final = 1
 """Number of the protocol between daemon and guardian; fields are only ever added to it."""
 
 
+NO_ACCOUNT: Final = "the guardian's plan holds no account; wallets of an embedded exchange live and end with their daemon"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One account's part of a scope."""
@@ -125,6 +128,9 @@ class GuardianMethods:
 
         reports, unread = await self._flatten(parts, push)
         report = panic_rows(text, reports, unread)
+        if not parts:
+            report["flat"], report["text"] = False, f"{text}: nobody was looked at: {NO_ACCOUNT}"
+            report["problems"].append(NO_ACCOUNT)
         if problem:
             report["problems"].append(problem)
             report["text"] += f"; {problem}"

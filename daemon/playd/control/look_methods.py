@@ -36,6 +36,9 @@ from playd.supervisor.supervisor import names_of
 PAGE: Final = 500
 """Rows of one page of a list."""
 
+SHOWN_INTENTS: Final = 5
+"""Of one instance, beside its last verdicts."""
+
 
 def chosen(daemon: Daemon, target: str | None) -> list[Slot]:
     """The instances that a target means, by name; live ones first. Raises `RpcError` when it means none."""
@@ -86,6 +89,8 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
         "halt_level": int(highest.level) if highest is not None else 0,
         "recon_age_s": _recon_age_s(daemon),
         "repairs_today": _repairs_today(daemon),
+        "clock_offset_ms": _clock_offset_ms(daemon),
+        "rate_used_pct": max((round(100 * row.used / row.usable) for row in daemon.ops.limits() if row.usable), default=0),
         "incidents": _incidents(daemon),
         "guardian": {"age_s": rounded(daemon.guardian.age_s), "missing": daemon.guardian.missing},
         "journal_head": {"seq": seq, "hash": head},
@@ -114,6 +119,12 @@ def _recon_age_s(daemon: Daemon) -> float | None:
             return None
         ages.append((daemon.clock.wall_ms() - last_ms) / 1000)
     return rounded(max(ages)) if ages else None
+
+
+def _clock_offset_ms(daemon: Daemon) -> float | None:
+    """How far the venue's clock that is furthest away is ahead of ours; None before one was read."""
+    read = [venue.clock.offset_ms for venue in daemon.ops.venue_times if venue.clock.last_good_age_s is not None]
+    return rounded(max(read, key=abs)) if read else None
 
 
 def _incidents(daemon: Daemon) -> JsonObject:
@@ -155,6 +166,7 @@ async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject
         },
         "positions": [rows.position_row(daemon, view) for view in positions],
         "orders": [rows.order_row(daemon, record.account, row) for row in orders],
+        "intents": _intents(daemon, "i.account = ? AND i.instance = ?", (record.account, record.uid), SHOWN_INTENTS),
         "verdicts": [{"time": rfc3339(each.close_ms), "verdict": each.verdict, "detail": each.detail} for each in verdicts],
         "trades": [trade.as_json() for trade in engine.engine.trades[-10:]] if engine is not None else [],
         "pipeline": pipeline_rows(daemon, slot),
@@ -242,11 +254,14 @@ async def list_halts(daemon: Daemon, params: Nothing, call: Call) -> list[JsonOb
 
 
 async def list_intents(daemon: Daemon, params: Intents, call: Call) -> list[JsonObject]:
+    return _intents(daemon, "i.outcome = ''" if params.unresolved else "1", (), PAGE)
+
+
+def _intents(daemon: Daemon, where: str, values: tuple[str, ...], limit: int) -> list[JsonObject]:
+    """Intents with what became of them, newest first."""
     state = "(SELECT o.state FROM orders o WHERE o.intent = i.id ORDER BY o.attempt DESC LIMIT 1)"
-    sql = f"SELECT i.*, {state} AS order_state FROM intents i"
-    if params.unresolved:
-        sql += " WHERE i.outcome = ''"
-    found = daemon.ledger.rows(f"{sql} ORDER BY i.created_ms DESC LIMIT ?", (PAGE,))
+    sql = f"SELECT i.*, {state} AS order_state FROM intents i WHERE {where} ORDER BY i.created_ms DESC LIMIT ?"
+    found = daemon.ledger.rows(sql, (*values, limit))
     now_ms = daemon.clock.wall_ms()
     return [
         {

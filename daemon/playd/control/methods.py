@@ -7,6 +7,7 @@ from typing import Any, Final
 from playd.control import arming_methods as arming
 from playd.control import change_methods as change
 from playd.control import config_methods as config
+from playd.control import halt_methods as halts
 from playd.control import hand_methods as hand
 from playd.control import look_methods as look
 from playd.control import ops_methods as ops
@@ -39,6 +40,7 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "orphan.list": (params.Nothing, strangers.list_orphans),
     "explain.get": (params.Explain, explain),
     "explain.order": (params.LinkId, records.why),
+    "recon.list": (params.Nothing, records.list_reconciliations),
     "pnl.get": (params.Pnl, records.pnl),
     "log.query": (params.LogQuery, look.query_logs),
     "event.query": (params.EventQuery, ops.query_events),
@@ -80,9 +82,9 @@ CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
     "arm.revoke": (params.Disarm, arming.disarm),
     "waiver.create": (params.Waive, arming.waive),
     "evidence.import": (params.ImportEvidence, arming.import_evidence),
-    "halt.raise": (params.RaiseHalt, change.raise_halt),
-    "halt.lift": (params.LiftHalt, change.lift_halt),
-    "panic.run": (params.Panic, change.panic),
+    "halt.raise": (params.RaiseHalt, halts.raise_halt),
+    "halt.lift": (params.LiftHalt, halts.lift_halt),
+    "panic.run": (params.Panic, halts.panic),
     "recon.run": (params.Reconcile, change.reconcile),
     "order.cancel": (params.CancelOrder, change.cancel_order),
     "position.adopt": (params.Adopt, strangers.adopt),

@@ -1,6 +1,5 @@
 """Methods about the daemon itself: health, metrics, objectives, limits, incidents, alerts, backups, journal, settings."""
 
-from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from playd.control.figures import rfc3339, rounded
 from playd.control.health import health as health_of
 from playd.control.metrics import metrics_text
 from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.record_filter import RecordFilter
 from playd.control.slo_readings import readings
 from playd.core.errors import LinkError, OperatorError, VenueError
 from playd.core.timeframes import DAY_MS
@@ -289,6 +289,7 @@ async def query_events(daemon: Daemon, params: p.EventQuery, call: Call) -> list
     """Journal records that pass every filter, oldest first; the newest files are looked through."""
     disk, folder = daemon.ops.world.disk, daemon.ops.state_dir / "journal"
     uid = rows.owner_uid(daemon, params.instance) if params.instance is not None else None
+    wanted = RecordFilter(**params.model_dump(exclude={"limit", "instance"}), instance=uid)
     daemon.ops.journal.flush()
     found: list[JsonObject] = []
     left = SCANNED_BYTES
@@ -303,29 +304,11 @@ async def query_events(daemon: Daemon, params: p.EventQuery, call: Call) -> list
             lines = (disk.read_from(folder / name, begin, end - begin) + tail).split(b"\n")
             # The first line may have begun in the chunk before.
             tail, end, left = (lines.pop(0) if begin else b""), begin, left - (end - begin)
-            found += [record for line in reversed(lines) if line and (record := _wanted(line, params, uid)) is not None]
+            found += [record for line in reversed(lines) if line and (record := wanted.read(line)) is not None]
             await anyio.lowlevel.checkpoint()  # between two chunks the others trade
     if left <= 0 and len(found) < params.limit:
         call.warnings.append(("not_all", f"only the newest {SCANNED_BYTES // 2**20} MiB of the journal were looked through"))
     return [{**record, "time": rfc3339(record["ts_ms"])} for record in found[: params.limit]][::-1]
-
-
-def _wanted(line: bytes, params: p.EventQuery, uid: str | None) -> JsonObject | None:
-    if params.grep is not None and params.grep.encode() not in line:
-        return None
-    try:
-        record: JsonObject = orjson.loads(line)
-    except orjson.JSONDecodeError:  # a damaged line, which `audit verify` names
-        return None
-    fits = (
-        (params.kind is None or fnmatchcase(record["kind"], params.kind))
-        and uid in (None, record["instance"])
-        and params.account in (None, record["account"])
-        and params.symbol in (None, record["symbol"])
-        and record["ts_ms"] >= (params.since_ms or 0)
-        and (params.until_ms is None or record["ts_ms"] < params.until_ms)
-    )
-    return record if fits else None
 
 
 async def check_key(daemon: Daemon, params: p.OfAccount, call: Call) -> JsonObject:

@@ -297,12 +297,17 @@ class ReloadKey(Changing):
 
 
 class EventQuery(Params):
-    """Filters of journal records. `kind` is a glob such as `order.*`; `instance` a name or uid."""
+    """
+    Filters of journal records. `kind` is a glob such as `order.*`; `instance` a name or uid; `order` and `intent` are ids that
+    stand in the record.
+    """
 
     kind: str | None = None
     instance: str | None = None
     account: str | None = None
     symbol: str | None = None
+    order: str | None = None
+    intent: str | None = None
     grep: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None

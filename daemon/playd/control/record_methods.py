@@ -19,6 +19,9 @@ from playd.orders.views import Wanted, oldest_fills
 CAUGHT_UP_BARS: Final = 2
 """An exit fills in the bar behind the one that decided it; one that fills later had to wait for its daemon."""
 
+RUNS: Final = 50
+"""Reconciliations of one answer: an hour and a half of a quiet account."""
+
 PAGE: Final = 1000
 """Executions folded between two turns of the loop: about ten milliseconds."""
 
@@ -91,6 +94,28 @@ def _bar(daemon: Daemon, intent: Any) -> Any:
         "SELECT * FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms = ?",
         (intent["instance"], clock["clock_ms"], intent["bar_close_ms"]),
     )
+
+
+async def list_reconciliations(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+    """The newest reconciliations of all accounts, newest first, each with what it found and what was planned about it."""
+    runs = daemon.ledger.rows("SELECT * FROM recon_runs ORDER BY id DESC LIMIT ?", (RUNS,))
+    oldest = runs[-1]["id"] if runs else 0
+    found: dict[int, list[str]] = {}
+    for each in daemon.ledger.rows("SELECT * FROM recon_diffs WHERE run >= ? ORDER BY run, n", (oldest,)):
+        text = f"{each['class']} {each['scope']}: ledger {each['ours'] or '-'}, venue {each['theirs'] or '-'}, {each['repair']}"
+        found.setdefault(each["run"], []).append(text)
+    return [
+        {
+            "run": run["id"],
+            "time": rfc3339(run["started_ms"]),
+            "account": run["account"],
+            "trigger": run["trigger"],
+            "result": run["result"],
+            "duration_ms": run["duration_ms"],
+            "differences": "; ".join(found.get(run["id"], ())),
+        }
+        for run in runs
+    ]
 
 
 async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[JsonObject]:

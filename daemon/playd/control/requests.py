@@ -39,3 +39,7 @@ class LedgerCommands:
         """Store the answer, durable on return."""
         self._ledger.write("UPDATE commands SET result = ? WHERE request_id = ?", (orjson.dumps(answer).decode(), request_id))
         self._ledger.commit()
+
+    def forget(self, request_id: str) -> None:
+        """Durable with the next commit: an id too many on record harms nobody."""
+        self._ledger.write("DELETE FROM commands WHERE request_id = ?", (request_id,))

@@ -279,6 +279,16 @@ DIFFERENCES: Final = (
     Column("PLAN", word("plan")),
 )
 
+RECONCILIATIONS: Final = (
+    Column("RUN", word("run"), right=True),
+    Column("TIME", word("time")),
+    Column("ACCOUNT", word("account")),
+    Column("TRIGGER", word("trigger")),
+    Column("RESULT", word("result")),
+    Column("MS", word("duration_ms"), right=True),
+    Column("DIFFERENCES", word("differences")),
+)
+
 LIFECYCLE: Final = (
     Column("NAME", word("name")),
     Column("STATE", word("state")),

@@ -49,6 +49,8 @@ class VenueTime:
     good: int = 0
     """Samples in a row that were within the limit."""
     paused: bool = False
+    apart: bool = False
+    """Whether the newest look found the clocks further apart than a person must know."""
 
     @property
     def code(self) -> str:
@@ -123,7 +125,10 @@ class ClockWatch:
             # At the first look too: a pause of the last run is in force until the clock was measured.
             self._halts.lift_pauses(ALL, venue.code, text)
             venue.paused = False
-        if abs(offset_ms) > self._settings.warn_ms:
+        if venue.apart is not (apart := abs(offset_ms) > self._settings.warn_ms):
+            venue.apart = apart
+            self._journal.append("clock.offset", {"venue": venue.name, "offset_ms": round(offset_ms), "apart": apart})
+        if apart:
             self._incidents.open(venue.code, "warning", ALL, text)
         else:
             self._incidents.resolve(venue.code, ALL, text)

@@ -4,7 +4,7 @@ from typing import Final
 
 _BY_SUBJECT: Final[dict[str, str]] = {
     "daemon": "start ready stop config migrated",
-    "instance": "transition restart reload promote",
+    "instance": "transition restart",
     "bar": "verdict revised gap",
     "intent": "created dropped",
     "order": "sent reply state resolved contradiction",

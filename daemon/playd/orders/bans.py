@@ -6,6 +6,7 @@ The venue bans an address for ten minutes when it sends too much. A restart does
 
 from typing import Final
 
+from playd.core.record import Recorder
 from playd.orders.ledger import Ledger
 
 VENUE_ADDRESS: Final = "venue"
@@ -15,8 +16,9 @@ VENUE_ADDRESS: Final = "venue"
 class Bans:
     """`until_ms` of one address in the ledger's `meta`."""
 
-    def __init__(self, ledger: Ledger, address: str = VENUE_ADDRESS) -> None:
+    def __init__(self, ledger: Ledger, journal: Recorder, address: str = VENUE_ADDRESS) -> None:
         self._ledger = ledger
+        self._journal = journal
         self._key = f"ban_until_ms:{address}"
 
     @property
@@ -28,3 +30,4 @@ class Bans:
         """Store the end of a ban; synced on return. Raises `RecordError`."""
         self._ledger.set_meta(self._key, str(until_ms))
         self._ledger.commit()
+        self._journal.append("rate.ban", {"until_ms": until_ms})

@@ -12,6 +12,7 @@ from playd.core.ids import instance_tag, is_guardians, is_ours, tag_of
 from playd.core.orders import Action, Execution, OrderState, VenueOrder
 from playd.core.record import Recorder
 from playd.orders.caps import Caps
+from playd.orders.chronicle import Tell, nobody, told_execution
 from playd.orders.fills import Fills, Share
 from playd.orders.fold import DELIVERY, moves_position
 from playd.orders.halts import Level, account_scope, symbol_scope
@@ -77,6 +78,8 @@ class Booking:
         self._journal = journal
         self._account = book.account
         self.news = News()
+        self.tell: Tell = nobody
+        """Hears of every execution and of what the venue or a hand did; set by the desk."""
         self.lost = LostOrders(ledger, book, caps)
 
     def order_seen(self, order: VenueOrder, source: str) -> OrderRow | None:
@@ -181,6 +184,7 @@ class Booking:
                 owner, action, reason = self._attribute(execution, row)
             link = row.link_id if row is not None else None
             self._fills.book(execution, link=link, owner=owner, source=source)
+            self.tell("fill.booked", owner, execution.symbol, link, told_execution(execution, reason))
             if row is not None and moves_position(execution):
                 row = self._count_execution(row, execution, source)
             if owner != FOREIGN:
@@ -398,6 +402,9 @@ class Booking:
         if not self._fills.position(row.owner, row.symbol).signed_qty:
             return
         self.news.looks.append((row.symbol, row.link_id))
+        self.tell(
+            "stop.lost", row.owner, row.symbol, row.link_id, {"cancel_type": row.cancel_type, "trigger": text(row.trigger)}
+        )
         if row.cancel_type == _BY_HAND:
             self._alarm("MANUAL_STOP", "warning", row.symbol, "the stop was removed by hand at the venue", Level.PAUSE)
         elif row.cancel_type.startswith(_BY_VENUE):
@@ -413,6 +420,7 @@ class Booking:
     def _watch_types(self, execution: Execution, owner: str, reason: str) -> None:
         symbol, what = execution.symbol, f"{execution.exec_type}/{execution.create_type} of {execution.qty} {execution.symbol}"
         if execution.exec_type in _FORCED_TYPES or execution.create_type in _FORCED_CREATES:
+            self.tell("position.liquidated", owner, symbol, execution.exec_id, {"text": what})
             self._alarm("FORCED_CLOSE", "critical", symbol, f"the venue closed: {what}", Level.HALT)
         elif execution.exec_type not in _KNOWN_TYPES:
             self._alarm("EXECUTION_TYPE", "critical", symbol, f"unknown execution type: {what}")
@@ -422,6 +430,7 @@ class Booking:
     def _watch_foreign(self, symbol: str) -> None:
         """A person hears of what somebody else holds as long as it is there; see also the reconciler's first contact."""
         held, scope = self._fills.position(FOREIGN, symbol).signed_qty, symbol_scope(self._account, symbol)
+        self.tell("position.foreign", FOREIGN, symbol, None, {"qty": text(held)})
         if held:
             self._incidents.open("FOREIGN_POSITION", "warning", scope, f"{symbol} holds {held} that nobody here opened")
         else:

@@ -257,6 +257,8 @@ class AccountBudget:
         self._waits_ms: dict[str, deque[float]] = {path: deque(maxlen=WAITS_KEPT) for path in UID_LIMITS_PER_S}
         self._paused_until_s = -math.inf
         self._next_pause_s = ENTRY_PAUSE_FIRST_S
+        self.on_refused: Callable[[str, int], None] = lambda _endpoint, _code: None
+        """Hears of every request that the venue refused for coming too fast."""
 
     @property
     def entries_paused_for_s(self) -> float:
@@ -290,6 +292,7 @@ class AccountBudget:
             bucket.learn(now_s, limit=limit, left=left, reset_in_s=reset_in_s)
             if code is not None and classify(code) is ReplyClass.LATER:
                 bucket.refused(now_s, reset_in_s)
+                self.on_refused(endpoint, code)
         if code == SYSTEM_PROTECTION:
             self._paused_until_s = now_s + self._next_pause_s
             self._next_pause_s = min(2 * self._next_pause_s, ENTRY_PAUSE_MAX_S)

@@ -19,6 +19,7 @@ from playd.core.orders import Wallet
 from playd.core.record import Recorder
 from playd.orders.booking import Booking, News
 from playd.orders.caps import Caps
+from playd.orders.chronicle import Chronicle
 from playd.orders.fills import Fills, InstanceEvent
 from playd.orders.halts import Halts, Level, scopes_of, symbol_scope
 from playd.orders.incidents import Incidents
@@ -111,6 +112,7 @@ class Desk:
     naked_seconds: dict[str, float] = field(default_factory=dict)
     """`naked_seconds_total` per symbol."""
     judged: Judged = field(init=False)
+    chronicle: Chronicle = field(init=False)
     _waiters: dict[str, list[anyio.Event]] = field(default_factory=dict)
     _own: dict[str, OwnLimits] = field(default_factory=dict)
     _settings_of: dict[str, tuple[OrderSettings, OrderSettings]] = field(default_factory=dict)
@@ -118,6 +120,8 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.judged = Judged(self.ledger, self.clock)
+        self.chronicle = Chronicle(self.journal, self.alias)
+        self.book.tell = self.booking.tell = self.chronicle.tell
 
     def limit(self, instance_uid: str, own: OwnLimits) -> None:
         """Bound an instance more tightly than its account, from its next entry on."""

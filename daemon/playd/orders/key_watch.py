@@ -115,6 +115,7 @@ class KeyWatch:
 
     def _write(self, info: KeyInfo, refusal: str) -> None:
         desk = self._desk
+        desk.chronicle.tell("auth.checked", "", "", None, {"uid": info.uid, "refusal": refusal})
         desk.ledger.write(
             "INSERT INTO accounts (alias, environment, uid, checked_ms, state, reason) VALUES (?,?,?,?,?,?)"
             " ON CONFLICT DO UPDATE SET environment = excluded.environment, uid = excluded.uid,"

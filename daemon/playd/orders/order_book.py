@@ -13,6 +13,7 @@ from playd.core.canonical import digest
 from playd.core.errors import Broken
 from playd.core.ids import intent_id, link_id
 from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side, VenueOrder
+from playd.orders.chronicle import Tell, nobody, told_event, told_intent, told_order
 from playd.orders.ledger import Ledger, SqlValue
 from playd.orders.machine import Contradiction, OrderEvent, following
 from playd.orders.rows import OrderRow, decimal, order_row, sent_row, text
@@ -64,6 +65,10 @@ class IntentRow:
         )
 
 
+_DROPPED: Final = frozenset({"replaced", "withdrawn", "refused", "flat"})
+"""Outcomes of intents that nobody wants any more, or nobody took, whatever became of their orders."""
+
+
 class OrderBook:
     """All intents and orders of one account. Synchronous; sees its own uncommitted rows."""
 
@@ -71,6 +76,8 @@ class OrderBook:
         self._ledger = ledger
         self._clock = clock
         self.account = account
+        self.tell: Tell = nobody
+        """Hears of every intent and of every order's way; set by `Account`."""
         self.changes: dict[str, int] = {}
         """Number of state changes per symbol made by this process; a reading of the venue that spans one is void."""
 
@@ -109,6 +116,7 @@ class OrderBook:
                 intent.expires_ms,
             ),
         )
+        self.tell("intent.created", intent.instance_uid, intent.symbol, identity, told_intent(intent))
         return identity
 
     def insert_order(
@@ -155,6 +163,7 @@ class OrderBook:
             " VALUES (?, 1, 'intent', '', '', 'INTENT', ?), (?, 2, 'send', '', 'INTENT', 'SENT', ?)",
             (row.link_id, now_ms, row.link_id, now_ms),
         )
+        self.tell("order.sent", row.owner, row.symbol, identity, told_order(row))
         self._count_change(request.symbol)
         return row
 
@@ -193,7 +202,10 @@ class OrderBook:
         )
         self._write_event(key, "stream", "", "", state, None, order.status, order.updated_ms)
         self._count_change(order.symbol)
-        return self.need(key)
+        row = self.need(key)
+        if protective:
+            self.tell("stop.placed", owner, row.symbol, order.parent_link_id or None, told_order(row))
+        return row
 
     def hand_over(self, symbol: str, to: str, target: Decimal | None) -> None:
         """The stop and the target that hang on a foreign position become those of the instance that adopts it."""
@@ -230,6 +242,9 @@ class OrderBook:
             raise Contradiction(current.state, event)
         if after is not current.state:
             self._count_change(current.symbol)
+        if after is not current.state or source == "reply":
+            kind = "order.sent" if event is OrderEvent.SEND else "order.reply" if source == "reply" else "order.state"
+            self.tell(kind, current.owner, current.symbol, current.intent, told_event(current, after, source, code, detail))
         now_ms = self._clock.wall_ms()
         self.update(row.link_id, state=after, last_event_ms=now_ms, signed_ms=signed_ms or current.signed_ms, **fields)
         if fields:
@@ -298,6 +313,8 @@ class OrderBook:
     def close_intent(self, identity: str, outcome: str) -> bool:
         """Give an intent its outcome once. False if it had one."""
         cursor = self._ledger.write("UPDATE intents SET outcome = ? WHERE id = ? AND outcome = ''", (outcome, identity))
+        if cursor.rowcount == 1 and outcome in _DROPPED and (intent := self.intent(identity)) is not None:
+            self.tell("intent.dropped", intent.instance, intent.symbol, identity, {"outcome": outcome})
         return cursor.rowcount == 1
 
     def recent_entries(self, behind_close_ms: int, since_ms: int, instance_uid: str | None = None) -> int:

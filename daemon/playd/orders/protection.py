@@ -446,6 +446,14 @@ class Protection:
 
     def _write_check(self, symbol: str, check: _Check, seen: VenuePosition | None, result: str) -> None:
         desk = self._desk
+        told = {
+            "link_id": check.key,
+            "result": result,
+            "expected": text(desk.fills.net(symbol)),
+            "seen": None if seen is None else text(seen.signed_qty),
+            "stop_seen": None if seen is None else text(seen.stop),
+        }
+        desk.chronicle.tell("fill.check", "", symbol, None, told)
         desk.ledger.write(
             "INSERT INTO fill_checks SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ? FROM fill_checks WHERE link_id = ?",
             (

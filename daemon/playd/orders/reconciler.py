@@ -34,6 +34,17 @@ from playd.venues.port import Priority
 _REREAD_S: Final = 2.0
 _HOUR_S: Final = 3600.0
 _RUNS_TO_HALT: Final = 2
+_LATER: Final = {
+    RepairKind.RESOLVE: "the resolver looks it up",
+    RepairKind.GONE: "closed here",
+    RepairKind.PROTECT: "the naked ladder sets it and reads it back",
+    RepairKind.SWEEP: "not sent: frozen, or repaired too often",
+    RepairKind.HALT: "a person must look",
+    RepairKind.ALERT: "told",
+    RepairKind.PAUSE: "paused until it is as it was set up",
+}
+"""Whose business a repair is from here on; each of them reads again what it did."""
+
 _EQUITY_ROW_MS: Final = 60_000
 """Least time between two stored balances of one UTC day; a fast local market reports thousands."""
 
@@ -176,10 +187,20 @@ class Reconciler:
                 note = f"{position.symbol} holds {position.signed_qty} that nobody here opened"
                 desk.incidents.open("FOREIGN_POSITION", "warning", symbol_scope(desk.alias, position.symbol), note)
                 desk.fills.book(_baseline(position, missing, desk.alias), link=None, owner=FOREIGN, source="history")
+                desk.chronicle.tell("position.foreign", FOREIGN, position.symbol, None, {"qty": text(missing)})
 
     async def _carry_out(self, repair: Repair) -> None:
+        """One step of the plan, on record before it and behind it."""
         desk = self._desk
-        desk.journal.append("recon.repair", _as_data(repair), account=desk.alias, symbol=repair.symbol)
+        before = desk.journal.append("recon.repair", _as_data(repair), account=desk.alias, symbol=repair.symbol)
+        became = await self._repair(repair)
+        data: dict[str, Json] = {**_as_data(repair), "became": became}
+        desk.journal.append("recon.repair", data, account=desk.alias, symbol=repair.symbol, cause=before)
+        desk.publish()
+
+    async def _repair(self, repair: Repair) -> str:
+        """What became of the difference, as far as a reading or our own books prove it now."""
+        desk = self._desk
         if repair.kind is RepairKind.RESOLVE:
             desk.booking.apply(desk.book.need(repair.key), OrderEvent.MISSING, "poll")
             self._resolver.wake()
@@ -188,12 +209,21 @@ class Reconciler:
         elif repair.kind is RepairKind.SWEEP and not desk.frozen(repair.symbol) and self._may_repair(repair.symbol):
             order_id = desk.book.need(repair.key).venue_order_id
             await desk.port.cancel(repair.symbol, venue_order_id=order_id, priority=Priority.CANCEL)
+            return await self._swept(order_id)
         elif repair.kind is RepairKind.HALT:
             self._count_unexplained(repair)
         elif repair.kind is RepairKind.PAUSE:
             desk.incidents.open("ACCOUNT_MODE", "critical", symbol_scope(desk.alias, repair.symbol), repair.note)
             desk.halts.raise_level(account_scope(desk.alias), Level.PAUSE, "ACCOUNT_MODE", f"{repair.symbol}: {repair.note}")
-        desk.publish()
+        return _LATER[repair.kind]
+
+    async def _swept(self, order_id: str) -> str:
+        """Read once more after a cancel: the proof that the leftover is gone, or the reason to look again."""
+        try:
+            there = await self._desk.port.open_orders(priority=Priority.RECONCILE)
+        except (VenueError, LinkError) as error:
+            return f"sent, not read back: {error}"
+        return "still there" if any(order.venue_order_id == order_id for order in there) else "gone at the venue"
 
     def _count_unexplained(self, repair: Repair) -> None:
         """Halt at once when the difference is large, else when a second run in a row shows it."""

@@ -8,16 +8,21 @@ it finds is a bug of this program, so a person is told and the symbol takes no m
 
 import sqlite3
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final
 
 from playd.core.modes import Environment
 from playd.core.orders import IntentClass, OrderState
 from playd.orders.desk import Desk
 from playd.orders.halts import Halt, Level, scopes_of
+from playd.orders.rows import OrderRow
 
 LOOK_EVERY_S: Final = 5.0
 LOOKED_AT: Final = 100
 """Twice as many entries as a venue takes from one account in that time."""
+
+SLACK: Final = Decimal("1.1")
+"""Prices and equity move between the gates and this look; what is further above a cap than that was never below it."""
 
 
 class SecondLook:
@@ -57,7 +62,7 @@ class SecondLook:
     def _newest(self) -> list[sqlite3.Row]:
         """More of the newest entries than can be sent between two looks; the index has them in this order."""
         return self._desk.ledger.rows(
-            "SELECT i.*, o.link_id, o.stop AS order_stop FROM"
+            "SELECT i.*, o.link_id, o.stop AS order_stop, o.qty AS order_qty FROM"
             " (SELECT * FROM intents WHERE account = ? AND class = ? ORDER BY created_ms DESC LIMIT ?) i"
             " LEFT JOIN orders o ON o.intent = i.id AND o.attempt = 0 ORDER BY i.created_ms DESC",
             (self._desk.alias, str(IntentClass.ENTRY), LOOKED_AT),
@@ -75,10 +80,33 @@ class SecondLook:
         for halt in halts:
             if halt.scope in scopes and halt.level >= Level.PAUSE:
                 yield f"{halt.scope} was at level {int(halt.level)} for {halt.code} (INV-18)"
+        if row["link_id"] is not None:
+            yield from self._above_caps(row)
         if desk.environment is Environment.LIVE and not self._armed(row):
             yield "no permission to trade with real money covers it (INV-21)"
         if not self._has_verdict(row):
             yield f"its bar {row['bar_close_ms']} has no verdict (INV-22)"
+
+    def _above_caps(self, row: sqlite3.Row) -> Iterator[str]:
+        """Caps in money that an entry, or all that is open together with it, lies above. Foreign positions count too."""
+        desk, limits = self._desk, self._desk.settings_of(row["instance"]).limits
+        worth = Decimal(row["order_qty"]) * Decimal(row["price_ref"])
+        if limits.hard_order_usd is not None and worth > limits.hard_order_usd * SLACK:
+            yield f"it is worth {worth:.2f} USDT, one order may be worth {limits.hard_order_usd} (INV-17)"
+        wallet = desk.condition.wallet
+        if limits.gross_pct is None or wallet is None:
+            return
+        held = sum((abs(each.position.signed_qty) * each.position.avg_price for each in desk.fills.shares()), Decimal(0))
+        entries = [order for order in desk.book.live() if order.intent is not None and not order.reduce_only]
+        waiting = sum((order.open_qty * self._price_of(order) for order in entries), Decimal(0))
+        most = wallet.equity_usdt * limits.gross_pct / 100
+        if held + waiting > most * SLACK:
+            yield f"{held + waiting:.2f} USDT are open with it, at most {most:.2f} may be (INV-17)"
+
+    def _price_of(self, order: OrderRow) -> Decimal:
+        """The price that an entry was decided at; that of its limit is at most a band away."""
+        intent = self._desk.book.intent(order.intent or "")
+        return intent.price_ref if intent is not None else order.price or Decimal(0)
 
     def _armed(self, row: sqlite3.Row) -> bool:
         sql = (

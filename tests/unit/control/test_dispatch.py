@@ -30,6 +30,10 @@ class Change(Changing):
     n: int
 
 
+class Careful(Changing):
+    confirm: str = ""
+
+
 @dataclass
 class Caller:
     """As much of a session as a dispatch looks at."""
@@ -59,6 +63,7 @@ class House:
             "look": Method(Look, self.look, view=True),
             "change": Method(Change, self.change),
             "refuse": Method(Change, self.refuse),
+            "careful": Method(Careful, self.careful),
             "bug": Method(Look, self.bug),
             "play": Method(Look, self.play),
         }
@@ -77,6 +82,12 @@ class House:
     async def refuse(self, params: Change, call: Call) -> JsonObject:
         self.effects.append(params.n)
         raise RpcError(Code.REFUSED, "no", reason="because")
+
+    async def careful(self, params: Careful, call: Call) -> JsonObject:
+        if params.confirm != "PANIC all":
+            raise RpcError(Code.PHRASE_REQUIRED, "this needs a phrase")
+        self.effects.append(1)
+        return {}
 
     async def bug(self, params: Look, call: Call) -> JsonObject:
         raise ZeroDivisionError("oops")
@@ -136,6 +147,14 @@ async def test_a_refusal_is_repeated_and_not_tried_again() -> None:
     for _ in range(2):
         error = await refusal(house, "refuse", request_id="a", n=1)
         assert (error.code, error.reason) == (Code.REFUSED, "because")
+    assert house.effects == [1]
+
+
+async def test_a_command_comes_again_with_its_phrase_under_the_same_id_and_is_done_once() -> None:
+    house = House(virtual_world())
+    assert (await refusal(house, "careful", request_id="a")).code is Code.PHRASE_REQUIRED
+    for _ in range(2):
+        await house.call("careful", request_id="a", confirm="PANIC all")
     assert house.effects == [1]
 
 

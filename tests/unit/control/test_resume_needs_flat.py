@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from playd.control.change_methods import _refuse_unless_flat
 from playd.control.context import Daemon
+from playd.control.halt_methods import _refuse_unless_flat
 from playd.control.protocol import RpcError
 from playd.control.scopes import parse_scope
 

@@ -1,0 +1,239 @@
+"""
+Methods that refuse risk and allow it again: pause, halt, freeze, panic, resume.
+
+A level is on record before anything else is done about it, also over an account that is not open (yet): what cannot be carried
+out now is carried out when it opens.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import anyio
+
+from playd.control import rows
+from playd.control.arming_methods import note_rehearsal
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.panic_rows import panic_rows
+from playd.control.params import LiftHalt, Panic, RaiseHalt
+from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.scopes import Scope, parse_scope, scopes_around
+from playd.core.modes import Environment, Mode
+from playd.core.orders import Side
+from playd.orders.account import Account
+from playd.orders.halts import ALL, Halt, Level, account_scope
+from playd.orders.panic import PanicReport, PanicScope
+from playd.orders.views import PositionView
+from playd.supervisor import shadow_panic
+from playd.supervisor.slot import Slot
+
+LEVELS: Final = {"pause": Level.PAUSE, "halt": Level.HALT, "cancel": Level.CANCEL, "freeze": Level.FREEZE}
+OPERATOR: Final = "OPERATOR"
+
+
+async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> JsonObject:
+    """Refuse risk, on record when this returns. Real money asks for a reason, which whoever lifts it will need."""
+    scope = parse_scope(params.scope, daemon.supervisor.slots, _aliases(daemon))
+    level = LEVELS[params.level]
+    if not params.reason.strip() and _is_real_money(daemon, scope):
+        again = f"playctl pause {scope.text}" if level is Level.PAUSE else f"playctl halt {scope.text} --level {params.level}"
+        text = f"{scope.text} has real money in it: a level there is raised with a reason, which stays on record"
+        raise RpcError(Code.REFUSED, text, reason="no_reason", hint=f'{again} --reason "what you saw"; `panic` needs none')
+    if level is Level.FREEZE and params.confirm != (phrase := f"FREEZE {scope.text}"):
+        raise _phrase_needed(daemon, phrase, scope, "a frozen scope sends nothing, exits included")
+    halt = daemon.halts.raise_level(scope.stored, level, OPERATOR, params.reason or params.level, actor=call.actor)
+    if level is not Level.FREEZE:
+        for account, share in scopes_around(daemon.accounts, scope):
+            await account.cancel_entries(instance_uid=share.instance_uid, symbol=share.symbol)
+    daemon.supervisor.look_around()
+    await daemon.journal.synced()
+    return rows.halt_row(daemon, halt)
+
+
+async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
+    """Lift one scope. From level 2 up: with a reason, the phrase, and books that agree twice; after a panic a flat scope."""
+    scope = parse_scope(params.scope, daemon.supervisor.slots, _aliases(daemon))
+    held = daemon.halts.in_force(scope.stored)
+    if not held:
+        raise RpcError(Code.NOT_RUNNING, f"no halt is in force on {scope.text}", reason="not_halted")
+    level = held[0].level
+    phrase = f"RESUME {scope.text}"
+    if level >= Level.HALT and not params.reason.strip():
+        text = f"level {int(level)} on {scope.text} is lifted with a reason, which stays on record"
+        raise RpcError(Code.REFUSED, text, reason="no_reason", hint=f'playctl resume {scope.text} --reason "what was found"')
+    if level >= Level.HALT and params.confirm != phrase:
+        raise _phrase_needed(daemon, phrase, scope, f"level {int(level)} is lifted: new risk may be taken")
+    if level is Level.PANIC:
+        _refuse_unless_flat(daemon, scope)
+    if scope.stored == ALL and (files := daemon.halts.kill_files_there):
+        text = f"the kill file is present, or its directory cannot be read: {', '.join(map(str, files))}"
+        raise RpcError(Code.REFUSED, text, reason="kill_file", hint="remove it, then resume all")
+    if level >= Level.HALT:
+        await _refuse_unless_resolved(daemon, scope, [halt for halt in held if halt.level >= Level.HALT])
+    # The reconciliations of a refusal lift pauses whose cause is gone by themselves.
+    for halt in [each for each in held if each in daemon.halts.in_force(scope.stored)]:
+        daemon.halts.lift(halt.id, by=call.actor, note=params.reason or "resume")
+    daemon.supervisor.look_around()
+    await daemon.journal.synced()
+    remaining = daemon.halts.in_force(*scope.wider)
+    return {
+        "scope": scope.text,
+        "lifted_level": int(level),
+        "still_in_force": [rows.halt_row(daemon, halt) for halt in remaining],
+    }
+
+
+async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
+    """Cancel entries, flatten reduce-only, verify flat at the venue; the report per position, or error -32010."""
+    scope = parse_scope(params.scope, daemon.supervisor.slots, _aliases(daemon))
+    if scope.kind != "instance" and params.confirm != (phrase := f"PANIC {scope.text}"):
+        raise _phrase_needed(daemon, phrase, scope, "every position of the scope is closed at market")
+    shadows = _shadows(daemon, scope)
+    daemon.halts.raise_level(scope.stored, Level.PANIC, "PANIC", params.reason or "panic", actor=call.actor)
+    daemon.supervisor.look_around()
+    reports: list[tuple[str, PanicReport]] = []
+
+    async def flatten(account: Account, share: PanicScope) -> None:
+        await call.step({"text": f"{account.alias}: cancelling entries, closing positions"})
+        report = await account.panic(share, actor=call.actor, reason=params.reason or "panic")
+        word = "flat, verified twice" if report.exit_code == 0 else "NOT FLAT"
+        await call.step({"text": f"{account.alias}: {word} after {report.duration_s:.1f} s"})
+        reports.append((account.alias, report))
+        if not share.instance_uid and not share.symbol:
+            note_rehearsal(daemon, account.alias, report)
+
+    for slot in shadows:
+        reports.append((slot.record.account, shadow_panic.flatten(slot)))
+        await call.step({"text": f"{slot.name}: closed in its book; a shadow has nothing at a venue"})
+    async with anyio.create_task_group() as group:
+        for account, share in scopes_around(daemon.accounts, scope):
+            group.start_soon(flatten, account, share)
+    reports.sort(key=lambda item: item[0])
+    if scope.kind == "all":
+        _fold_into_all(daemon, [alias for alias, _ in reports], call.actor)
+    daemon.supervisor.look_around()
+    await daemon.journal.synced()
+    unread = _unreachable(daemon, scope)
+    data = panic_rows(scope.text, reports, unread)
+    if unread or any(report.exit_code for _, report in reports):
+        # The level stays: an account that opens goes on with it by itself.
+        hint = "it is driven on by itself; `playctl status` and `playctl positions` say what is left" + (
+            "; an account that does not open: `playd emergency-flatten` needs only its key" if unread else ""
+        )
+        raise RpcError(Code.INCOMPLETE, data["text"], reason="position_may_remain", hint=hint, scope=scope.text, details=data)
+    return data
+
+
+def _shadows(daemon: Daemon, scope: Scope) -> list[Slot]:
+    """The shadows that a panic closes: the one that was named, or all that run. Raises `NotRunning` for the former."""
+    named = [slot for slot in daemon.supervisor.slots.values() if slot.record.mode is Mode.SHADOW and scope.covers(slot.record)]
+    if scope.kind == "instance" and any(slot.engine is None for slot in named):
+        shadow_panic.flatten(named[0])
+    return [slot for slot in named if slot.engine is not None]
+
+
+def _fold_into_all(daemon: Daemon, aliases: list[str], actor: str) -> None:
+    """A panic of all is one halt on `all`: those of the single accounts would only have to be lifted one by one."""
+    for alias in aliases:
+        for halt in daemon.halts.in_force(account_scope(alias)):
+            if halt.code == "PANIC" and halt.actor == actor:
+                daemon.halts.lift(halt.id, by=actor, note="the panic of all holds it")
+
+
+def _unreachable(daemon: Daemon, scope: Scope) -> list[str]:
+    """Accounts of the scope that are not open, so that nobody can say whether they are flat."""
+    return [alias for alias in _reached(daemon, scope) if daemon.accounts.find(alias) is None and _may_hold(daemon, alias)]
+
+
+def _reached(daemon: Daemon, scope: Scope) -> list[str]:
+    """The accounts at a venue that a scope reaches, open or not."""
+    records = [slot.record for slot in daemon.supervisor.slots.values()]
+    found = {record.account for record in records if scope.covers(record) and record.mode is not Mode.SHADOW}
+    if scope.kind in ("account", "symbol"):
+        found.add(scope.target.partition("/")[0])
+    return sorted(found | daemon.accounts.held.keys() if scope.kind == "all" else found)
+
+
+def _may_hold(daemon: Daemon, alias: str) -> bool:
+    """Whether an account that is not open is wanted open, or holds something by the ledger."""
+    records = [slot.record for slot in daemon.supervisor.slots.values() if slot.record.account == alias]
+    return alias in daemon.accounts.held or any(daemon.supervisor.booked_qty(record) for record in records)
+
+
+def _aliases(daemon: Daemon) -> list[str]:
+    """Every account that can be named: of the settings, of an instance, or open for another reason."""
+    owned = {slot.record.account for slot in daemon.supervisor.slots.values() if slot.record.mode is not Mode.SHADOW}
+    return sorted(owned | daemon.accounts.held.keys() | daemon.ops.loaded.settings.accounts.keys())
+
+
+def _is_real_money(daemon: Daemon, scope: Scope) -> bool:
+    """Whether a scope reaches an instance or an account with real money."""
+    accounts = daemon.ops.loaded.settings.accounts
+    live = {alias for alias, account in accounts.items() if account.environment is Environment.LIVE}
+    if scope.kind == "all":
+        return bool(live)
+    return not live.isdisjoint(_reached(daemon, scope))
+
+
+def _phrase_needed(daemon: Daemon, phrase: str, scope: Scope, effect: str) -> RpcError:
+    preview = [f"{scope.text}: {effect}", *(list(_held_in(daemon, scope)) or ["no position is booked in it"])]
+    return RpcError(
+        Code.PHRASE_REQUIRED,
+        f"this needs the phrase {phrase!r}",
+        scope=scope.text,
+        hint=f"type it when asked, or pass --confirm {phrase!r}",
+        details={"phrase": phrase, "preview": preview},
+    )
+
+
+def _held_in(daemon: Daemon, scope: Scope) -> Iterator[str]:
+    """Every position in a scope, whoever owns it, with its worth; of an account that is not open as the ledger has it."""
+    for account, share in scopes_around(daemon.accounts, scope):
+        for view in account.views.positions():
+            if share.symbol in ("", view.symbol) and share.instance_uid in ("", view.owner):
+                yield f"{rows.owner_name(daemon, view.owner)}: {_position(view)} on {account.alias}"
+    for slot in daemon.supervisor.slots.values():
+        record = slot.record
+        if not scope.covers(record) or daemon.accounts.find(record.account) is not None:
+            continue
+        if qty := daemon.supervisor.booked_qty(record):
+            where = "in its book" if record.mode is Mode.SHADOW else f"by the ledger; account {record.account} is not open"
+            yield f"{slot.name}: {qty} {record.symbol} {where}"
+
+
+def _position(view: PositionView) -> str:
+    side = "long" if view.side is Side.BUY else "short"
+    if view.mark_price is None:
+        return f"{side} {view.qty:f} {view.symbol}, worth unknown: the venue was not read yet"
+    return f"{side} {view.qty:f} {view.symbol}, worth {view.qty * view.mark_price:.2f} USDT at {view.mark_price:f},"
+
+
+async def _refuse_unless_resolved(daemon: Daemon, scope: Scope, halts: list[Halt]) -> None:
+    """
+    What raised the halts is gone, and ledger and venue agree, on every account that the scope reaches.
+
+    Of `all` those that are open: one that opens later is reconciled before it may enter.
+    """
+    for alias in _unreachable(daemon, scope) if scope.kind != "all" else ():
+        text = f"{scope.text} cannot be resumed: account {alias} is not open, so that nobody can say what is there"
+        raise RpcError(Code.REFUSED, text, reason="not_resolved", hint="`playctl status` says what it waits for")
+    symbols = {slot.record.symbol for slot in daemon.supervisor.slots.values() if scope.covers(slot.record)}
+    for account, share in scopes_around(daemon.accounts, scope):
+        symbol = next(iter(symbols), "") if share.instance_uid else share.symbol
+        if text := await account.resuming.refusal(halts, symbol):
+            raise RpcError(Code.REFUSED, f"{scope.text} cannot be resumed: {text}", reason="not_resolved")
+
+
+def _refuse_unless_flat(daemon: Daemon, scope: Scope) -> None:
+    """A panic ends only when its scope is flat by our books and by the venue's last word; unread is not flat."""
+    held = [
+        slot.name
+        for slot in daemon.supervisor.slots.values()
+        if scope.covers(slot.record) and daemon.supervisor.booked_qty(slot.record)
+    ]
+    for account, share in scopes_around(daemon.accounts, scope):
+        in_scope = (view for view in account.views.positions() if share.symbol in ("", view.symbol))
+        held += [view.symbol for view in in_scope if share.instance_uid in ("", view.owner) and view.venue_qty != 0]
+    if held:
+        text = f"{scope.text} is not flat: {', '.join(sorted(set(held)))}"
+        raise RpcError(Code.REFUSED, text, reason="not_flat", hint=f"playctl panic {scope.text}")

@@ -1,0 +1,100 @@
+"""With the daemon down `playctl` shows what was recorded: filtered as asked, dated, and nothing for what it cannot read."""
+
+import json
+from pathlib import PurePath
+from typing import Any
+
+import anyio
+import pytest
+
+from playd.cli.session import Options, Session
+from playd.cli.stale_view import StaleTrouble, stale_events, stale_fills, stale_incidents, stale_positions, stale_status
+from playd.control.client import Unreachable
+from playd.control.record_filter import RecordFilter
+from playd.control.render import Output
+from playd.ops.journal import open_journal
+from playd.orders.incidents import Incidents
+from playd.orders.ledger import Ledger
+from playd.settings.model import Journal as JournalSettings
+from playd.world.virtual import VirtualWorld, virtual_world
+
+STATE = PurePath("/state")
+GONE = Unreachable("daemon not running: nothing listens")
+ANY = RecordFilter()
+SHARE = (
+    "INSERT INTO virtual_positions (account, instance, symbol, position_idx, signed_qty, avg_price, realised, fees, funding,"
+    " opened_ms, stop) VALUES (?, ?, ?, 0, ?, '100', '0', '0', '0', 1, '90')"
+)
+
+
+@pytest.fixture
+def left() -> VirtualWorld:
+    """What a daemon with two accounts left behind: two positions and a closed one, two incidents, a few records."""
+    world = virtual_world()
+    for path in ("run", "journal"):
+        world.disk.mkdir(STATE / path)
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+
+    async def fill() -> None:
+        async with open_journal(world, STATE / "journal", JournalSettings(), version="0.1.0") as (journal, _):
+            incidents = Incidents(ledger, world.clock, journal)
+            incidents.open("NAKED", "critical", "symbol:main/BTCUSDT", "no stop")
+            incidents.open("KEY_EXPIRES", "warning", "account:main", "14 days")
+            incidents.resolve("KEY_EXPIRES", "account:main", "renewed")
+            for n, symbol in enumerate(("BTCUSDT", "ETHUSDT", "BTCUSDT")):
+                world.clock.advance(60)
+                journal.append("order.sent", {"link_id": f"pd-{n}"}, account="main", symbol=symbol)
+
+    anyio.run(fill)
+    for values in (("main", "u1", "BTCUSDT", "1"), ("main", "u1", "ETHUSDT", "-2"), ("demo", "u2", "BTCUSDT", "0.000")):
+        ledger.write(SHARE, values)
+    ledger.close()
+    return world
+
+
+def session(world: VirtualWorld) -> Session:
+    return Session(world, Options(Output.JSON, (), "", 10.0, False, "", False, ""))
+
+
+def shown(capsys: pytest.CaptureFixture[str], code: int) -> list[dict[str, Any]]:
+    assert code == 7
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["as_of"]
+    rows: list[dict[str, Any]] = printed["rows"]
+    return rows
+
+
+def test_positions_and_fills_are_those_that_were_asked_for(left: VirtualWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(shown(capsys, stale_positions(session(left), GONE, None, None, None))) == 2
+    (row,) = shown(capsys, stale_positions(session(left), GONE, "main", "ETHUSDT", "u1"))
+    assert (row["side"], row["qty"]["value"]) == ("short", "2")
+    assert shown(capsys, stale_positions(session(left), GONE, "demo", None, None)) == []
+    assert shown(capsys, stale_fills(session(left), GONE, None, "BTCUSDT", None, 5)) == []
+
+
+def test_incidents_are_open_ones_unless_all_are_asked_for(left: VirtualWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [row["kind"] for row in shown(capsys, stale_incidents(session(left), GONE, None, everything=False))] == ["NAKED"]
+    found = shown(capsys, stale_incidents(session(left), GONE, "warning", everything=True))
+    assert [(row["kind"], row["state"]) for row in found] == [("KEY_EXPIRES", "resolved")]
+
+
+def test_events_are_filtered_and_a_damaged_line_hides_no_other(left: VirtualWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    path = STATE / "journal" / "2024-01-01.jsonl"
+    lines = left.disk.read_bytes(path).splitlines(keepends=True)
+    left.disk.write_replace(path, b"".join([*lines[:-2], b"{broken\n", *lines[-1:]]))
+    found = shown(capsys, stale_events(session(left), GONE, RecordFilter(symbol="BTCUSDT"), None, 20, backwards=True))
+    assert [row["data"]["link_id"] for row in found] == ["pd-2", "pd-0"]
+    found = shown(capsys, stale_events(session(left), GONE, RecordFilter(order="pd-2"), None, 20, backwards=False))
+    assert [row["kind"] for row in found] == ["order.sent"]
+
+
+def test_what_cannot_be_read_is_said_and_nothing_stands_in_for_it(left: VirtualWorld) -> None:
+    with pytest.raises(StaleTrouble, match="no instance 'nobody'"):
+        stale_status(session(left), GONE, "nobody")
+    with pytest.raises(StaleTrouble, match="no instance 'nobody'"):
+        stale_events(session(left), GONE, ANY, "nobody", 20, backwards=False)
+    left.disk.write_replace(STATE / "ledger.sqlite", b"not a database, and long enough to be taken for one" * 100)
+    with pytest.raises(StaleTrouble, match=r"cannot be read.*runbook"):
+        stale_positions(session(left), GONE, None, None, None)
+    with pytest.raises(StaleTrouble, match="no records in /state"):
+        stale_status(session(virtual_world()), GONE, None)

@@ -1,0 +1,79 @@
+"""Refusing risk never waits for an account to be open, and allowing it again does."""
+
+from pathlib import PurePath
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.halt_methods import lift_halt, panic, raise_halt
+from playd.control.params import LiftHalt, Panic, RaiseHalt
+from playd.control.protocol import Code, RpcError
+from playd.core.modes import Environment, Mode
+from playd.orders.halts import Halts, Level
+from playd.orders.ledger import Ledger
+from playd.world.virtual import virtual_world
+from tests.simulation.order_world import MemoryJournal
+
+pytestmark = pytest.mark.anyio
+
+CALL = cast("Call", SimpleNamespace(actor="uid:1(me)"))
+SCOPES = {"alpha": "instance:u1", "symbol:main/BTCUSDT": "symbol:main/BTCUSDT", "account:main": "account:main", "all": "all"}
+
+
+def starting(environment: Environment = Environment.DEMO) -> Any:
+    """A daemon whose only account waits for its venue; an instance of it holds nothing by the ledger."""
+    world, journal = virtual_world(), MemoryJournal()
+    world.disk.mkdir(PurePath("/state"))
+    ledger = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
+    record = SimpleNamespace(uid="u1", account="main", symbol="BTCUSDT", mode=Mode.DEMO)
+    slots = {"alpha": SimpleNamespace(name="alpha", record=record, engine=None)}
+    settings = SimpleNamespace(accounts={"main": SimpleNamespace(environment=environment)})
+    return SimpleNamespace(
+        clock=world.clock,
+        journal=journal,
+        halts=Halts(ledger, world.disk, world.clock, journal, PurePath("/state")),
+        supervisor=SimpleNamespace(slots=slots, look_around=lambda: None, booked_qty=lambda _record: 0),
+        accounts=SimpleNamespace(held={"main": SimpleNamespace(account=None)}, find=lambda _alias: None),
+        ops=SimpleNamespace(loaded=SimpleNamespace(settings=settings)),
+    )
+
+
+@pytest.mark.parametrize(("text", "stored"), SCOPES.items())
+async def test_a_panic_is_in_force_before_the_account_is_open_and_says_that_something_may_be_left(
+    text: str, stored: str
+) -> None:
+    daemon = starting()
+    with pytest.raises(RpcError) as refused:
+        await panic(daemon, Panic(request_id="r", scope=text, confirm=f"PANIC {text}"), CALL)
+    assert (refused.value.code, refused.value.details["flat"]) == (Code.INCOMPLETE, False)
+    assert "account is not open" in refused.value.message
+    assert daemon.halts.highest(stored).level is Level.PANIC
+
+
+@pytest.mark.parametrize(("text", "stored"), SCOPES.items())
+async def test_a_halt_is_in_force_and_cannot_be_lifted_before_anybody_knows_what_is_there(text: str, stored: str) -> None:
+    daemon = cast("Daemon", starting())
+    await raise_halt(daemon, RaiseHalt(request_id="r", scope=text, level="cancel"), CALL)
+    halt = daemon.halts.highest(stored)
+    assert halt is not None
+    assert halt.level is Level.CANCEL
+    if text == "all":
+        return  # an account that opens later is reconciled before it may enter
+    scope = f"instance:{text}" if text == "alpha" else text
+    with pytest.raises(RpcError, match="account main is not open") as refused:
+        await lift_halt(daemon, LiftHalt(request_id="s", scope=text, reason="seen", confirm=f"RESUME {scope}"), CALL)
+    assert refused.value.reason == "not_resolved"
+    assert daemon.halts.highest(stored) is halt
+
+
+@pytest.mark.parametrize("text", SCOPES)
+async def test_real_money_is_halted_with_a_reason(text: str) -> None:
+    daemon = starting(Environment.LIVE)
+    with pytest.raises(RpcError) as refused:
+        await raise_halt(daemon, RaiseHalt(request_id="r", scope=text, level="pause", reason=" "), CALL)
+    assert (refused.value.reason, daemon.halts.in_force()) == ("no_reason", [])
+    await raise_halt(daemon, RaiseHalt(request_id="s", scope=text, level="pause", reason="news"), CALL)
+    assert [halt.text for halt in daemon.halts.in_force()] == ["news"]
