@@ -69,6 +69,7 @@ class Records:
     def __init__(self, connection: sqlite3.Connection, make_room: Callable[[], bool] = lambda: False) -> None:
         self._connection = connection
         self._make_room = make_room
+        self._place = ""
         connection.executescript(_SCHEMA + retention.SCHEMA)
 
     @classmethod
@@ -107,16 +108,23 @@ class Records:
         self._with_room(lambda: self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value)))
 
     def write(self, changes: Changes, books: Books) -> None:
-        """Keep changes and the place of market time, all or nothing. Call before anybody is told."""
-        self._with_room(lambda: self._write(changes, books))
+        """
+        Keep changes and the place of market time, all or nothing. Call before anybody is told.
 
-    def _write(self, changes: Changes, books: Books) -> None:
+        After a request that only read, nothing is new and nothing is written.
+        """
+        place = f"{books.time.open_ms},{int(books.time.inside)},{books.counter}"
+        if changes or place != self._place:
+            self._with_room(lambda: self._write(changes, books, place))
+            self._place = place
+
+    def _write(self, changes: Changes, books: Books, place: str) -> None:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             if changes:
                 self._write_changes(changes, books)
-            self._write_time(books)
+            self._write_time(books, place)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:  # a full disk may have rolled it back already
@@ -136,8 +144,7 @@ class Records:
         """Drop what is no longer kept at that market time (see `retention`)."""
         self._with_room(lambda: retention.forget(self._connection, now_ms, filled_ms=filled_ms))
 
-    def _write_time(self, books: Books) -> None:
-        place = f"{books.time.open_ms},{int(books.time.inside)},{books.counter}"
+    def _write_time(self, books: Books, place: str) -> None:
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('time', ?)", (place,))
         if books.terms != ENDLESS:
             gone = {symbol: [_by_word(part) for part in listing.gone.parts] for symbol, listing in books.listings.items()}
