@@ -7,7 +7,7 @@ import pytest
 
 from playd.venues.exchange.faults.script import read_posted
 from playd.world.real import real_world
-from tests.integration.exchange_bench import Socket, bench_at
+from tests.integration.exchange_bench import Socket, bench_at, one_moment
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,7 @@ async def test_an_rpi_order_is_refused_and_the_wish_to_take_them_is_shown(path: 
 
 @pytest.mark.parametrize("limited", [True, False])
 async def test_risk_limits_may_be_asked_five_times_a_second(path: PurePath, limited: bool) -> None:
-    async with bench_at(real_world(), path, held=True, rate_limits=limited) as bench:
+    async with bench_at(one_moment(), path, held=True, rate_limits=limited) as bench:
         codes: list[int] = []
 
         async def ask() -> None:

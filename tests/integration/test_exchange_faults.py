@@ -17,6 +17,8 @@ from tests.integration.exchange_bench import Bench, Socket, bench_at
 
 pytestmark = pytest.mark.anyio
 CREATE = "/v5/order/create"
+TICK_S = 0.001
+"""What a timer of the loop may be early by: it counts whole milliseconds."""
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ async def test_a_request_that_waits_takes_effect_late_and_a_late_reply_comes_beh
         began_s = time.monotonic()
         with armed(bench, "delay", with_={"delay_s": 0.05}):
             assert (await bench.order("Buy", "0.01", orderLinkId="late"))["retCode"] == 0
-        assert time.monotonic() - began_s >= 0.05
+        assert time.monotonic() - began_s >= 0.05 - TICK_S
         await _told(socket, "late")
         with armed(bench, "delay_reply", with_={"delay_s": 600}):
             async with anyio.create_task_group() as tasks:
@@ -175,7 +177,7 @@ async def test_lists_of_what_is_over_lag_and_open_orders_do_not(path: PurePath) 
             ("/v5/order/history", "category=linear&symbol=BTCUSDT"),
             ("/v5/account/transaction-log", "accountType=UNIFIED"),
         )
-        for delay_s, seen in ((5.0, 0), (0.0, 1)):
+        for delay_s, seen in ((600.0, 0), (0.0, 1)):
             with armed(bench, "late_history", with_={"delay_s": delay_s}):
                 for name, query in reads:
                     assert len((await bench.get(name, query))["result"]["list"]) == seen
@@ -190,10 +192,10 @@ async def test_a_refused_signature_an_expired_key_and_a_wrong_clock(path: PurePa
                 with pytest.raises(AssertionError):
                     await bench.private("order")
                 assert (await bench.get("/v5/market/time"))["retCode"] == 0
-        with armed(bench, "skew_clock", with_={"by_ms": 60_000}):
+        with armed(bench, "skew_clock", with_={"by_ms": 120_000}):
             assert (await bench.order("Buy", "0.01"))["retCode"] == 10002
             asked_ms = time.time() * 1000
-            told_ms = int((await bench.get("/v5/market/time"))["time"]) - 60_000
+            told_ms = int((await bench.get("/v5/market/time"))["time"]) - 120_000
             assert asked_ms - 1 <= told_ms <= time.time() * 1000 + 1
         assert orders(bench) == []
         assert (await bench.order("Buy", "0.01"))["retCode"] == 0
@@ -230,12 +232,12 @@ async def test_a_funding_rate_is_another_on_command(path: PurePath) -> None:
 async def test_order_frames_of_a_trade_socket_meet_the_faults_of_requests(path: PurePath) -> None:
     async with bench_at(real_world(), path, held=True) as bench:
         trade = Socket(await bench.session.ws_connect(bench.info.private_url.replace("private", "trade")))
-        expires = int(time.time() * 1000) + 10_000
+        expires = int(time.time() * 1000) + 60_000
         await trade.ask("auth", bench.key, expires, bench.signature(f"GET/realtime{expires}"))
 
         async def send(number: int) -> None:
             order = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market", "qty": "0.01"}
-            header = {"X-BAPI-TIMESTAMP": str(int(time.time() * 1000)), "X-BAPI-RECV-WINDOW": "5000"}
+            header = {"X-BAPI-TIMESTAMP": str(int(time.time() * 1000)), "X-BAPI-RECV-WINDOW": "60000"}
             args = [{**order, "orderLinkId": f"t{number}"}]
             await trade.ws.send_json({"op": "order.create", "reqId": f"r{number}", "header": header, "args": args})
 

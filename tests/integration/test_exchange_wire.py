@@ -25,6 +25,9 @@ from tests.integration.exchange_bench import DEADLINE_S, Bench, Socket, bench_at
 
 pytestmark = pytest.mark.anyio
 
+TICK_S = 0.001
+"""What a timer of the loop may be early by: it counts whole milliseconds."""
+
 
 @pytest.fixture
 def path(tmp_path: PurePath) -> PurePath:
@@ -70,7 +73,7 @@ async def test_market_time_waits_for_the_echo_and_orders_meanwhile_fill_at_the_n
 
 
 async def test_a_client_that_comes_back_in_time_finds_the_market_waiting(path: PurePath) -> None:
-    async with bench_at(real_world(), path, lockstep_grace_s=15.0) as bench:
+    async with bench_at(real_world(), path, lockstep_grace_s=600.0) as bench:
         public = await bench.public("kline.1.BTCUSDT")
         await public.ask("playd.lockstep")
         _, barrier = await public.until_barrier()
@@ -146,17 +149,19 @@ async def test_a_paced_market_shows_its_candles_as_they_grow(path: PurePath) -> 
             "kline.1.BTCUSDT", "kline.3.BTCUSDT", "tickers.BTCUSDT", "publicTrade.BTCUSDT", "orderbook.1.BTCUSDT"
         )
         growing: list[dict[str, Any]] = []
+        closed: dict[str, Any] = {}
         slow_closed = False
         seen: set[str] = set()
-        while not (slow_closed and len(seen) == 5):
+        while not (slow_closed and len(seen) == 5 and closed):
             frame = await public.read()
             seen.add(frame["topic"])
             if frame["topic"] == "kline.1.BTCUSDT":
-                growing.append(frame["data"][0])
+                (row,) = frame["data"]
+                growing.append(row)
+                if row["confirm"] and any(each["start"] == row["start"] for each in growing[:-1]):  # not joined at its end
+                    closed = row
             slow_closed = slow_closed or (frame["topic"] == "kline.3.BTCUSDT" and frame["data"][0]["confirm"])
-        closed = next(row for row in growing if row["confirm"])
         earlier = [row for row in growing if row["start"] == closed["start"] and not row["confirm"]]
-        assert earlier
         assert all(float(row["high"]) <= float(closed["high"]) for row in earlier)
         assert all(row["open"] == closed["open"] for row in earlier)
 
@@ -220,7 +225,7 @@ async def test_a_subscriber_has_time_to_name_who_listens_before_the_first_frame(
             began_s = time.monotonic()
             assert (await public.ask("subscribe", topic))["success"]
             assert (await public.read())["topic"] == topic
-            assert time.monotonic() - began_s >= silent_s
+            assert time.monotonic() - began_s >= silent_s - TICK_S
 
 
 async def test_a_private_socket_says_nothing_before_it_knows_who_is_there(path: PurePath) -> None:

@@ -29,6 +29,7 @@ from playd.venues.port import (
 )
 from playd.world.virtual import virtual_world
 from tests.fake_bybit import KEY, SECRET, TIME_MS, FakeBybit, Socket, account
+from tests.pauses import undisturbed
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +44,7 @@ class Scene:
     stream: BybitPrivateStream
 
     async def event(self) -> PrivateEvent:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             return await self.stream.events.receive()
 
     async def up(self, number: int = 1) -> Socket:
@@ -97,11 +98,14 @@ async def test_a_refused_handshake_is_down_with_its_reason_and_without_the_key(w
 
 @pytest.mark.parametrize("op", ["auth", "subscribe"])
 async def test_a_missing_acknowledgement_ends_the_connection(op: str) -> None:
-    async with running(FakeBybit(mute={op}), replace(QUICK, ack_within_s=1.0)) as scene:
-        event = await scene.event()
-        assert isinstance(event, StreamDown)
-        assert f"no acknowledgement of {op}" in event.reason
-        await scene.fake.socket(2)
+    async def body() -> None:
+        async with running(FakeBybit(mute={op}), replace(QUICK, ack_within_s=1.0)) as scene:
+            event = await scene.event()
+            assert isinstance(event, StreamDown)
+            assert f"no acknowledgement of {op}" in event.reason
+            await scene.fake.socket(2)
+
+    await undisturbed(body)
 
 
 async def test_rows_become_events_in_the_order_they_came() -> None:
@@ -165,20 +169,27 @@ async def test_a_dropped_socket_is_subscribed_again_and_proven_by_acknowledgemen
 
 @pytest.mark.slow
 async def test_a_quiet_socket_that_answers_pings_lives() -> None:
-    async with running(FakeBybit(), IMPATIENT) as scene:
-        socket = await scene.up()
-        await socket.heard("ping", 22)  # more than `dead_after_s` of pings
-        assert scene.stream.up
-        assert len(scene.fake.sockets) == 1
+    async def body() -> None:
+        async with running(FakeBybit(), IMPATIENT) as scene:
+            socket = await scene.up()
+            with anyio.fail_after(60):
+                await socket.heard("ping", 22)  # more than `dead_after_s` of pings
+            assert scene.stream.up
+            assert len(scene.fake.sockets) == 1
+
+    await undisturbed(body)
 
 
 async def test_a_socket_that_answers_nothing_is_dead() -> None:
-    async with running(FakeBybit(mute={"ping"}), IMPATIENT) as scene:
-        await scene.up()
-        event = await scene.event()
-        assert isinstance(event, StreamDown)
-        assert "dead: no frame for 1 s" in event.reason
-        await scene.up(2)
+    async def body() -> None:
+        async with running(FakeBybit(mute={"ping"}), IMPATIENT) as scene:
+            await scene.up()
+            event = await scene.event()
+            assert isinstance(event, StreamDown)
+            assert "dead: no frame for 1 s" in event.reason
+            await scene.up(2)
+
+    await undisturbed(body)
 
 
 async def test_an_unreadable_frame_ends_the_connection_instead_of_being_skipped() -> None:

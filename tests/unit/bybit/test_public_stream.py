@@ -27,6 +27,7 @@ from playd.venues.bybit.public_stream import TOPIC_CHARACTERS, BybitPublicStream
 from playd.venues.bybit.socket import SocketTiming
 from playd.world.virtual import virtual_world
 from tests.fake_bybit import FakeBybit, Socket
+from tests.pauses import undisturbed
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,7 @@ class Scene:
     heard: MemoryObjectReceiveStream[FeedEvent]
 
     async def event(self) -> FeedEvent:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             return await self.heard.receive()
 
     async def up(self, number: int = 1) -> Socket:
@@ -101,13 +102,16 @@ async def test_a_symbol_watched_later_is_subscribed_and_comes_back_after_a_loss(
 
 
 async def test_an_unacknowledged_subscription_costs_the_connection() -> None:
-    async with running(FakeBybit(), "BTCUSDT", timing=replace(QUICK, ack_within_s=1.0)) as scene:
-        await scene.up()
-        scene.fake.mute.add("subscribe")
-        await scene.stream.watch("ETHUSDT")
-        scene.fake.mute.clear()
-        assert isinstance(await scene.event(), FeedDown)
-        assert "tickers.ETHUSDT" in topics_of(await scene.up(2))
+    async def body() -> None:
+        async with running(FakeBybit(), "BTCUSDT", timing=replace(QUICK, ack_within_s=1.0)) as scene:
+            await scene.up()
+            scene.fake.mute.add("subscribe")
+            await scene.stream.watch("ETHUSDT")
+            scene.fake.mute.clear()
+            assert isinstance(await scene.event(), FeedDown)
+            assert "tickers.ETHUSDT" in topics_of(await scene.up(2))
+
+    await undisturbed(body)
 
 
 async def test_a_refused_symbol_is_told_and_leaves_the_others_alone() -> None:

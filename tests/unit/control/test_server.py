@@ -62,7 +62,7 @@ async def answered(world: VirtualWorld) -> JsonObject:
 
 async def line(stream: ByteStream) -> JsonObject:
     data = b""
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while not data.endswith(b"\n"):
             data += await stream.receive(65536)
     message: JsonObject = orjson.loads(data)
@@ -111,7 +111,7 @@ async def test_a_bad_line_gets_one_error_and_ends_that_connection_only(data: byt
         async with world.net.connect_unix(SOCKET) as bad:
             await bad.send(data)
             assert (await line(bad))["error"]["code"] in (Code.PARSE, Code.INVALID_REQUEST)
-            with pytest.raises(anyio.EndOfStream), anyio.fail_after(30):
+            with pytest.raises(anyio.EndOfStream), anyio.fail_after(60):
                 await bad.receive()
         assert await answered(world)
 
@@ -120,7 +120,7 @@ async def test_a_megabyte_without_a_line_end_costs_a_quarter_of_it() -> None:
     world = virtual_world()
     async with serving(world):
         async with world.net.connect_unix(SOCKET) as flood:
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 try:
                     for _ in range(64):
                         await flood.send(b"y" * 16_384)
@@ -136,7 +136,7 @@ async def test_a_client_that_leaves_in_mid_request_harms_nobody() -> None:
         async with world.net.connect_unix(SOCKET) as client:
             await client.send(encode_call(1, "echo", {})[:-20])
         assert await answered(world)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while server.statistics()["clients"]:
                 await anyio.lowlevel.checkpoint()
 
@@ -148,7 +148,7 @@ async def test_an_accepted_call_runs_to_its_end_after_its_client_left() -> None:
             await client.send(encode_call(1, "slow", {}))
             await echo.started.wait()
         echo.release.set()
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await echo.finished.wait()
 
 
@@ -175,7 +175,7 @@ async def test_the_65th_client_is_turned_away_with_a_reason() -> None:
 
         for _ in range(CONTROL_CLIENTS):
             group.start_soon(stay)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while server.statistics()["clients"] < CONTROL_CLIENTS:
                 await anyio.lowlevel.checkpoint()
         async with world.net.connect_unix(SOCKET) as late:
@@ -197,7 +197,7 @@ async def test_published_messages_reach_their_subscribers_in_order() -> None:
 
 async def first_of(client: ControlClient, count: int) -> list[tuple[str, int, int]]:
     found = []
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async for message in client.pushed():
             found.append((message["subscription"], message["seq"], message["data"]["n"]))
             if len(found) == count:

@@ -28,7 +28,7 @@ async def test_many_that_are_managed_until_flat_are_told_at_once(monkeypatch: py
     monkeypatch.setattr(change_methods, "chosen", lambda *_: slots)
     monkeypatch.setattr(change_methods, "lifecycle_row", lambda _, slot: {"name": slot.name, "statistics": {}})
     daemon: Any = SimpleNamespace(commands=SimpleNamespace(stop=stop))
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         found = await change_methods.stop(
             daemon, Stop(request_id="r", target="all", variant="manage"), cast("Any", SimpleNamespace(actor="me"))
         )

@@ -63,7 +63,7 @@ async def running(directory: Path, *series: Candles) -> AsyncIterator[Scene]:
         hosts = local_hosts(info.port)
         async with open_bybit_market_data(world, hosts.rest, FreeBudget(), simulated=True) as source:
             stream = BybitPublicStream(world, Environment.LOCAL, hosts, lock_step=True, timing=QUICK)
-            hub = MarketHub(world.clock, stream, source, timing=HubTiming.at_speed(1000))
+            hub = MarketHub(world.clock, stream, source, timing=HubTiming(proofs_of_hole=1))
             tasks.start_soon(stream.run)
             tasks.start_soon(hub.run)
             yield Scene(exchange, hub)

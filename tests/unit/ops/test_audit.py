@@ -17,7 +17,7 @@ HERE = PurePath("/journal")
 @pytest.fixture
 async def world() -> VirtualWorld:
     made = virtual_world()
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with open_journal(made, HERE, JournalSettings(), version="0.1.0") as (journal, _):
             journal.append("daemon.ready", {})
     return made

@@ -105,7 +105,7 @@ async def test_others_have_a_turn_between_two_files(monkeypatch: pytest.MonkeyPa
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(side.recorder.run)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while made() < len(symbols):
                 seen.add(made())
                 await anyio.lowlevel.checkpoint()

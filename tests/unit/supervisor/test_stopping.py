@@ -28,7 +28,7 @@ async def test_entries_wait_after_a_stop_until_their_time_is_over_and_books_and_
         assert "until books and venue agree" in slot.facts.causes["cooldown"]
         desk = home.accounts.given = Desk()
         home.world.clock.advance(0.05)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while "cooldown" in slot.facts.causes:
                 await slot.touched.wait()
         assert desk.asked == ["BTCUSDT"]
@@ -41,7 +41,7 @@ async def test_the_wait_of_entries_outlives_the_daemon() -> None:
     async with house(cooldown_s=60.0) as home:
         slot = home.add("alpha", crashing(RuntimeError("boom"), times=1))
         home.start(slot)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await slot.settled.wait()
         assert "cooldown" in slot.facts.causes
         kept, world = slot.record, home.world
@@ -72,7 +72,7 @@ async def test_a_managed_stop_enters_no_more_ends_when_flat_and_outlives_the_dae
         await slot.settled.wait()
         async with anyio.create_task_group() as group:
             group.start_soon(home.commands().stop, "alpha", "manage", "me")
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 while not desk.cancelled:
                     await slot.touched.wait()
             assert (slot.state, slot.record.desired) == (State.STOPPING, "flat")
@@ -97,7 +97,7 @@ async def test_a_shadow_that_is_to_leave_when_flat_is_managed_until_its_book_is(
         assert (slot.active, slot.state) == (True, State.STOPPING)
         hold(home, slot, "0")
         slot.touch()
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await slot.ended.wait()
 
 
@@ -152,7 +152,7 @@ async def test_entries_of_an_account_that_is_not_open_yet_hold_a_managed_stop_an
         assert desk.cancelled == [("uid-alpha", State.STOPPING)]
         order(home, slot, "CANCELLED")
         slot.touch()
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await slot.ended.wait()
 
 
@@ -166,7 +166,7 @@ async def test_entries_of_an_account_between_two_lives_are_cancelled_when_it_is_
         await slot.settled.wait()
         await home.commands().stop("alpha", "keep", "me")
         home.accounts.given = desk
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while not desk.cancelled:
                 await slot.touched.wait()
         assert desk.cancelled == [("uid-alpha", State.STOPPED)]

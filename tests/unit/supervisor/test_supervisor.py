@@ -192,7 +192,7 @@ async def house(backoff_s: float = 0.0, world: VirtualWorld | None = None, coold
 
 
 async def until(slot: Slot, state: State) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while slot.state is not state:
             await slot.touched.wait()
 
@@ -253,7 +253,7 @@ async def test_an_error_in_the_look_at_one_instance_fails_that_one_alone() -> No
         home.supervisor.look_around()
         assert bad.facts.failed is not None
         assert (bad.facts.failed.code, "ETHUSDT" in bad.facts.failed.text) == ("bug", True)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await bad.ended.wait()
         home.supervisor.look_around()
         assert good.active
@@ -269,7 +269,7 @@ async def test_what_fails_beside_an_instance_reaches_nobody() -> None:
         slot, done = home.add("alpha", steady), anyio.Event()
         home.start(slot)
         home.supervisor.beside(slot, broken)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await done.wait()
         await anyio.lowlevel.checkpoint()
         home.supervisor.look_around()
@@ -312,7 +312,7 @@ async def test_two_crashes_are_survived() -> None:
     async with house() as home:
         slot = home.add("alpha", crashing(RuntimeError("boom"), times=2))
         home.start(slot)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await slot.settled.wait()
         assert (slot.crashes, slot.facts.failed) == (2, None)
         assert len(slot.record.restarts) == 2
@@ -345,7 +345,7 @@ async def test_a_failure_waits_for_a_person() -> None:
         home.supervisor.reset_failed(slot, "operator")
         assert slot.state is State.CREATED
         home.start(slot)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await slot.settled.wait()
         assert slot.facts.warm
 
@@ -397,7 +397,7 @@ async def test_a_stop_ends_the_wait_between_two_lives() -> None:
     async with house(backoff_s=3600.0) as home:
         slot = home.add("alpha", crashing(RuntimeError("boom")))
         home.start(slot)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while not slot.crashes:
                 await slot.touched.wait()
             await home.supervisor.stop(slot, "test")
@@ -430,7 +430,7 @@ async def test_lifting_a_panic_leaves_the_instance_stopped() -> None:
         home.halts.lift(halt.id, by="me", note="")
         home.supervisor.look_around()
         assert slot.state is State.STOPPED
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await slot.ended.wait()
 
 

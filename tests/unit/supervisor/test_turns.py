@@ -21,7 +21,7 @@ async def with_turns(body: Callable[[Turns], Awaitable[None]]) -> None:
     turns = Turns()
     async with anyio.create_task_group() as group:
         group.start_soon(turns.run)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await body(turns)
         group.cancel_scope.cancel()
 

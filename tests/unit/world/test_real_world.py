@@ -58,7 +58,7 @@ def test_without_a_service_manager_nobody_is_told(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.anyio
 async def test_a_signal_is_received_instead_of_killing() -> None:
-    with anyio.fail_after(30), RealProcess(RealEnv()).signals() as signals:
+    with anyio.fail_after(60), RealProcess(RealEnv()).signals() as signals:
         os.kill(os.getpid(), signal.SIGHUP)
         assert await anext(signals) is Signal.HUP
 

@@ -106,7 +106,7 @@ def test_exit_cannot_be_caught_as_an_ordinary_error() -> None:
 @pytest.mark.anyio
 async def test_signals_arrive() -> None:
     process = virtual_world().process
-    with anyio.fail_after(30), process.signals() as signals:
+    with anyio.fail_after(60), process.signals() as signals:
         process.send(Signal.TERM)
         assert await anext(signals) is Signal.TERM
 
