@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from playd.settings.limits_model import Risk
 from playd.settings.model import Account, Instance, Settings, Slo
 from playd.settings.toml_lines import Path
+from playd.settings.unsupported import instead_of
 
 TABLES: Final[dict[str, type[BaseModel]]] = {"accounts": Account, "instances": Instance, "slo": Slo}
 """Sections whose keys are names: those of accounts and instances are the operator's own, objectives have theirs."""
@@ -85,7 +86,10 @@ def _said(field: FieldInfo, what: str) -> object:
 def unknown(path: Path) -> str:
     """What is wrong with a path that `field_at` does not know, and the nearest one that it does."""
     name = dotted(path)
-    if path[0] not in SECTIONS and path[0] not in TABLES:
+    is_known_table = path[0] in SECTIONS or path[0] in TABLES
+    if (len(path) > 1 or not is_known_table) and (instead := instead_of(path)) is not None:
+        return f"{name} is not supported: {instead}"
+    if not is_known_table:
         close = difflib.get_close_matches(path[0], [*SECTIONS, *TABLES], 1)
         return f"unknown table {path[0]}" + (f"; did you mean {close[0]}?" if close else "")
     meant = _nearest(name, _all_names(path))

@@ -138,7 +138,7 @@ def _refuse(layer: Layer, findings: list[tuple[Path, str]]) -> None:
 
 
 def _named(path: Path, text: str) -> str:
-    return text if text.startswith("unknown ") else f"{dotted(path)}: {text}"
+    return text if text.startswith(("unknown ", f"{dotted(path)} ")) else f"{dotted(path)}: {text}"
 
 
 def _place(layer: Layer, path: Path) -> str:

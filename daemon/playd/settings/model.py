@@ -171,6 +171,13 @@ class Supervisor(Section):
     backoff_s: Annotated[tuple[Seconds, ...], Field(min_length=1)] = key(
         (1.0, 5.0, 25.0), "Waits before the first, second, … restart; the last one repeats.", unit="s"
     )
+    memory_limit_mib: Whole = _more(1200, "Resident memory at which no further instance is started.", unit="MiB", lo=100)
+    conditional_per_symbol: Whole = _more(
+        8,
+        "Orders that wait for a price, of an account on one symbol: where stop and target would be more, nobody starts.",
+        lo=2,
+        hi=10,
+    )
     cooldown_s: Seconds = key(15.0, "Entries wait this long after a crash.", unit="s", lo=15, hi=600)
     decision_budget_ms: Whole = key(50, "A bar that takes longer to compute is a warning.", unit="ms", lo=5, hi=1000)
 

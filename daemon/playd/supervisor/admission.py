@@ -21,6 +21,9 @@ ENVIRONMENTS_OF: Final[dict[Mode, tuple[Environment, ...]]] = {
 }
 """Where each mode's orders may go. Shadow sends none."""
 
+OWN_CONDITIONAL: Final = 2
+"""Orders of one instance that wait for a price at the venue: the stop and the target that hang on its position."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -45,6 +48,8 @@ class Circumstances:
         market_symbols: Symbols the market offers; None when it cannot be listed (any symbol is tried).
         reference: Symbol that the Play reads beside its own, empty for none.
         limit_stop: Whether the Play's stop is a limit order.
+        memory_mib: Resident memory of the process; 0 for an instance that is a part of it already.
+        conditional: Orders of others that wait for a price on the record's account and symbol.
         public_feed: Whether there is a public stream for instances without an account.
         ceiling: The highest mode the environment variables and settings allow.
     """
@@ -57,6 +62,10 @@ class Circumstances:
     market_symbols: Collection[str] | None
     max_instances: int
     max_live_instances: int = 10
+    memory_limit_mib: int = 1200
+    memory_mib: int = 0
+    conditional_per_symbol: int = 8
+    conditional: int = 0
     failed: str = ""
     reference: str = ""
     limit_stop: bool = False
@@ -151,6 +160,24 @@ def _live_slots(record: InstanceRecord, around: Circumstances) -> Refused | None
     return Refused("TOO_MANY", f"supervisor.max_live_instances is {most}, {used} are in use")
 
 
+def _memory(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if around.memory_mib < around.memory_limit_mib:
+        return None
+    text = f"supervisor.memory_limit_mib is {around.memory_limit_mib} MiB, {around.memory_mib} MiB are in use"
+    return Refused("TOO_MANY", text)
+
+
+def _conditional(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    """The venue bounds them, and the stop of a position must never be the one too many."""
+    if record.mode is Mode.SHADOW or around.conditional + OWN_CONDITIONAL <= around.conditional_per_symbol:
+        return None
+    text = (
+        f"supervisor.conditional_per_symbol is {around.conditional_per_symbol}, {around.conditional} are in use on"
+        f" {record.symbol} of account {record.account}, and {OWN_CONDITIONAL} more would be"
+    )
+    return Refused("TOO_MANY", text, "playctl orphan list")
+
+
 def _exclusive(record: InstanceRecord, around: Circumstances) -> Refused | None:
     if record.mode is Mode.SHADOW:
         return None
@@ -185,4 +212,18 @@ def duplicate_key(record: InstanceRecord) -> Mapping[str, str]:
     return {"play": record.play_digest, "symbol": record.symbol, "mode": record.mode, "account": account}
 
 
-_CHECKS: Final = (_name, _mode, _not_failed, _play, _stop_type, _account, _symbol, _slots, _live_slots, _exclusive, _duplicate)
+_CHECKS: Final = (
+    _name,
+    _mode,
+    _not_failed,
+    _play,
+    _stop_type,
+    _account,
+    _symbol,
+    _slots,
+    _live_slots,
+    _memory,
+    _conditional,
+    _exclusive,
+    _duplicate,
+)

@@ -104,6 +104,16 @@ class RecordStore:
         """Whether an instance has a position at its venue by the ledger, or an order there that is not final."""
         return self.booked_qty(record) != 0 or self._has_live_order("account = ? AND owner = ?", record.account, record.uid)
 
+    def conditional_of_others(self, record: InstanceRecord) -> int:
+        """How many orders of anybody else wait for a price on the account and symbol of an instance, as far as was seen."""
+        marks = ", ".join("?" * len(_FINAL))
+        row = self._ledger.row(
+            'SELECT count(*) FROM orders WHERE account = ? AND symbol = ? AND owner <> ? AND CAST("trigger" AS REAL) > 0'
+            f" AND state NOT IN ({marks})",
+            (record.account, record.symbol, record.uid, *_FINAL),
+        )
+        return 0 if row is None else int(row[0])
+
     def has_something(self, record: InstanceRecord) -> bool:
         """Whether the ledger books a position to an instance, or knows an order on its account that is not final."""
         return self.booked_qty(record) != 0 or self._has_live_order("account = ?", record.account)

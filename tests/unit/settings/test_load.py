@@ -9,7 +9,9 @@ from playd.core.errors import SettingsError
 from playd.core.modes import Environment, Mode
 from playd.ops.slo import objectives_of
 from playd.settings import as_rows, load
+from playd.settings.layers import TABLES, field_at
 from playd.settings.model import MarketSource
+from playd.settings.unsupported import UNSUPPORTED
 from playd.world.virtual import VirtualWorld, virtual_world
 
 MAIN = PurePath("/config/playd.toml")
@@ -107,12 +109,22 @@ def test_lists_and_booleans_come_from_variables() -> None:
         ('[instances.one]\nmode = "paper"', "/config/playd.toml:1: instances.one.play: is missing"),
         ("[accounts.mine]", "/config/playd.toml:1: accounts.mine.environment: is missing"),
         ("[market]\nspeed = ", "/config/playd.toml:2: Invalid value"),
+        ("[orders]\nstall_s = 60", "/config/playd.toml:2: orders.stall_s is not supported: a resting entry ends as its Play"),
+        ("[reload]\nrehearsal_bars = 9", "/config/playd.toml:1: reload is not supported: a running instance keeps"),
+        (
+            '[accounts.a]\nenvironment = "demo"\nposition_mode = "hedge"',
+            "/config/playd.toml:3: accounts.a.position_mode is not supported: positions are one-way",
+        ),
         ("[market]\n[market]", "/config/playd.toml:2:8: Cannot declare ('market',) twice"),
         ("market = 3", "/config/playd.toml:1: unknown key market"),
     ],
 )
 def test_a_wrong_file_is_refused_with_file_line_and_expectation(text: str, expected: str) -> None:
     assert refusal(text).startswith(expected)
+
+
+def test_what_is_not_supported_is_no_key() -> None:
+    assert [key for key in UNSUPPORTED if field_at((key[0], "name", key[1]) if key[0] in TABLES else key) is not None] == []
 
 
 def test_all_faults_of_a_file_are_named_at_once() -> None:

@@ -40,6 +40,7 @@ OTHER = replace(RECORD, uid="zzzzzzzz", name="beta", account="paper-zzzzzzzz")
 def test_a_fitting_record_is_admitted() -> None:
     assert admit(RECORD, AROUND) is None
     assert admit(LIVE, AT_LIVE) is None
+    assert admit(RECORD, replace(AROUND, memory_mib=1199, conditional=6)) is None
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,8 @@ def test_a_fitting_record_is_admitted() -> None:
         (RECORD, replace(AROUND, market_symbols=("ETHUSDT",)), "NO_SYMBOL"),
         (RECORD, replace(AROUND, reference="ETHUSDT"), "NO_SYMBOL"),
         (RECORD, replace(AROUND, max_instances=1, running=(replace(OTHER, symbol="ETHUSDT"),)), "TOO_MANY"),
+        (RECORD, replace(AROUND, memory_mib=1200), "TOO_MANY"),
+        (RECORD, replace(AROUND, conditional=7), "TOO_MANY"),
         (RECORD, replace(AROUND, running=(OTHER,)), "DUPLICATE"),
         (
             DEMO,
