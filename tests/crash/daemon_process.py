@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -35,6 +36,7 @@ from playd.plays.compile import compile_program
 from playd.settings import Settings
 from playd.supervisor import life
 from playd.supervisor.rehearsal import rehearse
+from playd.venues.bybit.post import Poster, RawReply
 from playd.world.ports import Appender, World
 from playd.world.real import RealDisk, real_world
 from tests.crash.harness import STOPS, played
@@ -169,18 +171,7 @@ class WatchedNet:
         request, moments = session._request, self._moments
 
         async def watched(method: str, url: Any, **rest: Any) -> aiohttp.ClientResponse:
-            name = f"http:{urlsplit(str(url)).path.removeprefix('/v5').strip('/')}"
-            if name == CREATE and REDUCES in bytes(rest.get("data") or b""):
-                name = CLOSE
-            moments.reach(f"{name}:before")
-            if moments.is_next(f"{name}:sent"):
-                # The loop writes what was queued before it calls this.
-                asyncio.get_running_loop().call_later(0.002, moments.reach, f"{name}:sent")
-                await request(method, url, **rest)
-                await asyncio.sleep(60)
-            moments.counts[f"{name}:sent"] += 1
-            response: aiohttp.ClientResponse = await request(method, url, **rest)
-            moments.reach(f"{name}:answered")
+            response: aiohttp.ClientResponse = await answered(moments, _name_of(url), partial(request, method, url, **rest))
             return response
 
         session._request = watched
@@ -188,6 +179,38 @@ class WatchedNet:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def _name_of(url: Any) -> str:
+    return f"http:{urlsplit(str(url)).path.removeprefix('/v5').strip('/')}"
+
+
+async def answered(moments: Moments, name: str, send: Callable[[], Awaitable[Any]]) -> Any:
+    """Send a request, with its moments."""
+    moments.reach(f"{name}:before")
+    if moments.is_next(f"{name}:sent"):
+        # The loop writes what was queued before it calls this.
+        asyncio.get_running_loop().call_later(0.002, moments.reach, f"{name}:sent")
+        await send()
+        await asyncio.sleep(60)
+    moments.counts[f"{name}:sent"] += 1
+    answer = await send()
+    moments.reach(f"{name}:answered")
+    return answer
+
+
+def watch_posts(moments: Moments) -> None:
+    """Moments of requests that change something."""
+    post = Poster.post
+
+    async def watched(poster: Poster, url: Any, headers: Any, body: bytes, within_s: float) -> RawReply:
+        name = _name_of(url)
+        if name == CREATE and REDUCES in body:
+            name = CLOSE
+        reply: RawReply = await answered(moments, name, partial(post, poster, url, headers, body, within_s))
+        return reply
+
+    Poster.post = watched  # type: ignore[method-assign, assignment]
 
 
 def watch_replacements(moments: Moments) -> None:
@@ -248,6 +271,7 @@ def watched_world(moments: Moments) -> World:
     world = real_world()
     watch_replacements(moments)
     watch_reloads(moments)
+    watch_posts(moments)
     net: Any = WatchedNet(world.net, moments)
     return replace(world, disk=WatchedDisk(moments), net=net)
 

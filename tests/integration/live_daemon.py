@@ -12,12 +12,35 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from playd.cli.daemon import RunOptions, run_daemon
 from playd.venues.bybit.environment import REGIONS
+from playd.venues.bybit.post import Poster, RawReply
 from playd.world.real import real_world
 
 MAINNET = {urlsplit(url).hostname for url in (REGIONS["global"].rest, REGIONS["global"].private)}
+
+
+def at_home(url: Any, port: int) -> str:
+    """The same address on this machine. Raises `OSError` for any host that is none of ours."""
+    parts = urlsplit(str(url))
+    if parts.hostname in MAINNET:
+        plain = {"https": "http", "wss": "ws"}[parts.scheme]
+        parts = parts._replace(scheme=plain, netloc=f"127.0.0.1:{port}")
+    elif parts.hostname != "127.0.0.1":
+        raise OSError(f"{parts.hostname} is not to be reached from a test")
+    return parts.geturl()
+
+
+def post_at_home(port: int) -> None:
+    """Requests that change something stay on this machine, too."""
+    post = Poster.post
+
+    async def here(poster: Poster, url: URL, *rest: Any) -> RawReply:
+        return await post(poster, URL(at_home(url, port), encoded=True), *rest)
+
+    Poster.post = here  # type: ignore[method-assign, assignment]
 
 
 class NetWithoutInternet:
@@ -32,13 +55,7 @@ class NetWithoutInternet:
         request = session._request
 
         async def here(method: str, url: Any, **rest: Any) -> aiohttp.ClientResponse:
-            parts = urlsplit(str(url))
-            if parts.hostname in MAINNET:
-                plain = {"https": "http", "wss": "ws"}[parts.scheme]
-                parts = parts._replace(scheme=plain, netloc=f"127.0.0.1:{self._port}")
-            elif parts.hostname != "127.0.0.1":
-                raise OSError(f"{parts.hostname} is not to be reached from a test")
-            response: aiohttp.ClientResponse = await request(method, parts.geturl(), **rest)
+            response: aiohttp.ClientResponse = await request(method, at_home(url, self._port), **rest)
             return response
 
         session._request = here
@@ -50,6 +67,7 @@ class NetWithoutInternet:
 
 def main(config: str, state: str, port: str) -> int:
     world = real_world()
+    post_at_home(int(port))
     net: Any = NetWithoutInternet(world.net, int(port))
     return run_daemon(RunOptions(config=config, state=state), replace(world, net=net))
 

@@ -1,7 +1,6 @@
 """Closed bars of one symbol in unbroken order: dedupe, corrections, gaps. Pure: no clock, no waiting."""
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -104,6 +103,8 @@ class BarLine:
     @property
     def newest_ms(self) -> int | None:
         """Open of the newest bar known to be closed, also beyond a gap."""
+        if not self._held and self._beyond_ms is None:
+            return self.head_ms
         known = [each for each in (self.head_ms, self._beyond_ms, max(self._held, default=None)) if each is not None]
         return max(known, default=None)
 
@@ -120,7 +121,7 @@ class BarLine:
         if self.head_ms is None or open_ms >= self.head_ms:
             return None
         found = None
-        for bar in self._newest_first():  # who asks has nearly always seen all but the newest
+        for bar in reversed(self._kept):  # who asks has nearly always seen all but the newest
             if bar.candle.open_time_ms <= open_ms:
                 break
             found = bar
@@ -128,10 +129,10 @@ class BarLine:
 
     def find(self, open_ms: int) -> ClosedBar | None:
         """The kept bar that opens at `open_ms`."""
-        return next((bar for bar in self._newest_first() if bar.candle.open_time_ms == open_ms), None)
-
-    def _newest_first(self) -> Iterator[ClosedBar]:
-        return reversed(self._kept)
+        for bar in reversed(self._kept):
+            if bar.candle.open_time_ms <= open_ms:
+                return bar if bar.candle.open_time_ms == open_ms else None
+        return None
 
     def _append(self, bar: ClosedBar) -> None:
         self._kept.append(bar)
@@ -150,6 +151,8 @@ class BarLine:
     def _release(self) -> None:
         """Move held bars that follow the head without a gap."""
         assert self.head_ms is not None
+        if not self._held and self._beyond_ms is None:
+            return
         self._held = {open_ms: bar for open_ms, bar in self._held.items() if open_ms > self.head_ms}
         while (bar := self._held.pop(self.head_ms + self._step_ms, None)) is not None:
             self._append(bar)

@@ -247,16 +247,16 @@ class MarketHub:
 
     def _set_barrier(self, number: int) -> None:
         """The exchange waits until each subscriber has dealt with the newest closed bar of its symbol."""
+        newest_ms = {symbol: feed.line.newest_ms for symbol, feed in self._feeds.items()}
         awaited: dict[Subscription, int] = {}
-        for symbol, subscribers in self._subscribers.items():
-            newest_ms = self._feeds[symbol].line.newest_ms
-            if newest_ms is not None:
-                waited_for = (each for each in subscribers if each.awaited)
-                awaited |= dict.fromkeys(waited_for, newest_ms + self._source.step_ms)
+        latest_ms, step_ms = 0, self._source.step_ms
+        for symbol, open_ms in newest_ms.items():
+            if open_ms is not None:
+                latest_ms = max(latest_ms, open_ms)
+                awaited |= {each: open_ms + step_ms for each in self._subscribers[symbol] if each.awaited}
         self._barrier = number, awaited
-        latest_ms = max((feed.line.newest_ms or 0 for feed in self._feeds.values()), default=0)
-        for feed in self._feeds.values():
-            if (feed.line.newest_ms or 0) < latest_ms:
+        for symbol, feed in self._feeds.items():
+            if (newest_ms[symbol] or 0) < latest_ms:
                 feed.wake()  # nothing more comes for it: whoever reads it beside another symbol must look
         self._meet_barrier()
 

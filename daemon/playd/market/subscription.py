@@ -141,9 +141,11 @@ class Subscription:
 
     def take_revisions(self) -> list[Revision]:
         """Corrected candles since the last call. Whoever gets any must not enter before it has warmed up again."""
+        if self._revisions_seen == self._feed.revision_count:
+            return []
         fresh = min(self._feed.revision_count - self._revisions_seen, len(self._feed.revisions))
         self._revisions_seen = self._feed.revision_count
-        return list(self._feed.revisions)[-fresh:] if fresh else []
+        return list(self._feed.revisions)[-fresh:]
 
     async def corrected(self) -> None:
         """Return once there are corrections that `take_revisions` has not handed out."""

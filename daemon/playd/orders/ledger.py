@@ -100,7 +100,8 @@ class Ledger:
 
     def write(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Cursor:
         """Run one changing statement inside the gathering transaction. Not durable before the next `commit`."""
-        self._check()
+        if self._broken is not None:
+            raise self._refusal()
         self.writes += 1
         try:
             if self._dirty_since_s is None:
@@ -116,34 +117,38 @@ class Ledger:
 
     def rows(self, sql: str, values: Sequence[SqlValue] = ()) -> list[sqlite3.Row]:
         """All rows of a query; sees rows that are not committed yet."""
-        self._check()
+        if self._broken is not None:
+            raise self._refusal()
         return self._connection.execute(sql, values).fetchall()
 
     def row(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Row | None:
         """First row of a query, or None."""
-        self._check()
+        if self._broken is not None:
+            raise self._refusal()
         found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
         return found
 
     @contextmanager
     def atomic(self, undo: Callable[[], None] = lambda: None) -> Iterator[None]:
         """All writes of the block or none of them; `undo` is called in that case. No await inside. Does not commit."""
-        self.write("SAVEPOINT step")
+        alone = self._dirty_since_s is None
+        if not alone:
+            self.write("SAVEPOINT step")
         try:
             yield
         except BaseException:
             # Whatever ended the block, its half-done rows must not be committed with somebody else's.
             undo()
             if self._broken is None:
-                for sql in ("ROLLBACK TO step", "RELEASE step"):
-                    self._connection.execute(sql)
-                    self._gathered.append((sql, ()))
+                self._undo_step(whole=alone)
             raise
-        self.write("RELEASE step")
+        if not alone:
+            self.write("RELEASE step")
 
     def commit(self) -> None:
         """Make everything written so far durable. Returns after the sync; nothing to do costs nothing."""
-        self._check()
+        if self._broken is not None:
+            raise self._refusal()
         if self._dirty_since_s is None:
             return
         started_s = self._clock.mono_s()
@@ -209,9 +214,20 @@ class Ledger:
         """Age of the oldest row that is not durable yet, None when there is none."""
         return None if self._dirty_since_s is None else self._clock.mono_s() - self._dirty_since_s
 
-    def _check(self) -> None:
-        if self._broken is not None:
-            raise RecordError(f"ledger is broken since: {self._broken}")
+    def _undo_step(self, *, whole: bool) -> None:
+        """Take back the block that failed: the `whole` transaction, where nothing had been gathered before it."""
+        if whole:
+            if self._dirty_since_s is not None:
+                self._connection.execute("ROLLBACK")
+            self._dirty_since_s = None
+            self._gathered.clear()
+            return
+        for sql in ("ROLLBACK TO step", "RELEASE step"):
+            self._connection.execute(sql)
+            self._gathered.append((sql, ()))
+
+    def _refusal(self) -> RecordError:
+        return RecordError(f"ledger is broken since: {self._broken}")
 
     def _once_more(self, error: sqlite3.Error, sql: str, values: Sequence[SqlValue]) -> sqlite3.Cursor:
         """The failed statement again, behind all that the open transaction held, if the disk was full and room was made."""

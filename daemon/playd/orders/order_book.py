@@ -88,6 +88,7 @@ class OrderBook:
         Of one that was `recovered` from its order nobody knows all parameters: it has no digest of them.
         """
         identity = intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
+        qty, stop, target = text(intent.qty), text(intent.stop), text(intent.target)
         self._ledger.write(
             "INSERT INTO intents (id, instance, account, cause, bar_close_ms, action, leg, class, symbol, side, qty, price_ref,"
             " stop, targets, reason, play_digest, inputs_digest, parameters_digest, gates, created_ms, expires_ms)"
@@ -103,14 +104,14 @@ class OrderBook:
                 intent.intent_class,
                 intent.symbol,
                 intent.side,
-                text(intent.qty),
+                qty,
                 text(intent.price_ref),
-                text(intent.stop),
-                text(intent.target),
+                stop,
+                target,
                 intent.reason,
                 intent.play_digest,
                 intent.inputs_digest,
-                "" if recovered else parameters_digest(intent),
+                "" if recovered else _parameters_digest(intent, qty, stop, target),
                 gates.decode(),
                 self._clock.wall_ms(),
                 intent.expires_ms,
@@ -359,18 +360,12 @@ class OrderBook:
 
 def parameters_digest(intent: Intent) -> str:
     """Digest of what makes two copies of an intent equal; an equal identity with another digest is a contradiction."""
-    return digest(
-        [
-            intent.symbol,
-            intent.intent_class,
-            intent.side,
-            text(intent.qty),
-            text(intent.stop),
-            text(intent.target),
-            intent.order_type,
-            text(intent.price),
-        ]
-    )
+    return _parameters_digest(intent, text(intent.qty), text(intent.stop), text(intent.target))
+
+
+def _parameters_digest(intent: Intent, qty: str | None, stop: str | None, target: str | None) -> str:
+    price = text(intent.price)
+    return digest([intent.symbol, intent.intent_class, intent.side, qty, stop, target, intent.order_type, price])
 
 
 def _intent_row(row: sqlite3.Row) -> IntentRow:

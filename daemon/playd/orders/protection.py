@@ -436,7 +436,10 @@ class Protection:
             self._desk.fills.set_protection(shares[0].owner, symbol, stop=stop, target=shares[0].target)
 
     def _watch(self, symbol: str) -> _Watch:
-        return self._watches.setdefault(symbol, _Watch())
+        watch = self._watches.get(symbol)
+        if watch is None:
+            watch = self._watches[symbol] = _Watch()
+        return watch
 
     def _begin_naked(self, symbol: str, watch: _Watch, now_s: float) -> None:
         """Start the ladder's clock: at the first fill that no reading has found covered yet, whenever it was found out."""

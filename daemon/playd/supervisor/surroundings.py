@@ -93,8 +93,8 @@ class ShellAround:
             state_text="" if state is State.RUNNING else self._slot.reason_text,
             ready=ready,
             not_ready=not_ready,
-            feed_age_s=max(self._hub.feed_age_s(each) for each in self._slot.symbols),
-            feed_gap=any(self._hub.feed_state(each) is FeedState.GAP for each in self._slot.symbols),
+            feed_age_s=max([self._hub.feed_age_s(each) for each in self._slot.symbols]),
+            feed_gap=FeedState.GAP in [self._hub.feed_state(each) for each in self._slot.symbols],
             bar_age_s=now_s - bar.received_mono_s,
             late=bar.late,
             bid=ticker.bid if ticker else None,
@@ -109,8 +109,11 @@ class ShellAround:
 
     async def fresh_quote(self) -> None:
         """One look at the venue where the stream's quote is too old; the gate judges what there is then."""
-        limit_s, age_s = self._quote_max_age_s(), self._hub.quote_age_s(self._slot.record.symbol)
-        if limit_s is not None and (age_s is None or age_s > limit_s):
+        limit_s = self._quote_max_age_s()
+        if limit_s is None:
+            return
+        age_s = self._hub.quote_age_s(self._slot.record.symbol)
+        if age_s is None or age_s > limit_s:
             await self._hub.ask_ticker(self._slot.record.symbol, QUOTE_WITHIN_S)
 
     async def history(self, start_ms: int, end_ms: int) -> Candles | None:

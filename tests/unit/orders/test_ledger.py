@@ -54,9 +54,11 @@ def test_batched_rows_are_committed_when_their_time_has_come(tmp_path: Path) -> 
     ledger.close()
 
 
-def test_a_failed_step_takes_back_its_own_rows_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [["kept"], []], ids=["behind other rows", "alone"])
+def test_a_failed_step_takes_back_its_own_rows_only(tmp_path: Path, before: list[str]) -> None:
     ledger, undone = open_ledger(tmp_path), []
-    ledger.set_meta("kept", "1")
+    for key in before:
+        ledger.set_meta(key, "1")
 
     def fail_halfway() -> None:
         with ledger.atomic(lambda: undone.append(1)):
@@ -65,9 +67,12 @@ def test_a_failed_step_takes_back_its_own_rows_only(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         fail_halfway()
+    assert (ledger.waiting_s is not None) == bool(before)
+    ledger.set_meta("next", "1")
     ledger.commit()
 
-    assert (ledger.meta("kept"), ledger.meta("lost"), undone) == ("1", None, [1])
+    assert [key for key in ("kept", "lost", "next") if ledger.meta(key)] == [*before, "next"]
+    assert undone == [1]
     ledger.close()
 
 

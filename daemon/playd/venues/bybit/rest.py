@@ -1,11 +1,10 @@
 """
 The REST client: one request at a time through budget, clock, signature and network, back as a classified answer.
 
-The order matters: first the token, then the time stamp, then the signature, then at once the bytes. A time-out or a broken
-connection raises `LinkError`; whatever the venue said comes back as an `Answer`, whose text holds no key.
+The order matters: first the token, then the connection, the time stamp, the signature, and at once the bytes. A time-out or
+a broken connection raises `LinkError`; whatever the venue said comes back as an `Answer`, whose text holds no key.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -22,15 +21,13 @@ from playd.core.secret import redact
 from playd.venues.bybit.calls import Call, Query
 from playd.venues.bybit.environment import VenueAccount
 from playd.venues.bybit.numbers import Row
+from playd.venues.bybit.post import Poster, RawReply, whole
 from playd.venues.bybit.signing import Signer, rest_headers, signer_for
 from playd.venues.bybit.venue_clock import VenueClock
 from playd.venues.port import Budget, Priority
 
 WRITE_DEADLINE_S: Final = 5.0
 READ_DEADLINE_S: Final = 10.0
-MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
-"""The largest legitimate reply, a thousand instruments, is about 2 MiB."""
-
 MAX_TEXT: Final = 300
 BAN_S: Final = 600.0
 MAX_RESET_WAIT_S: Final = 5.0
@@ -72,6 +69,7 @@ class RestClient:
     ) -> None:
         self._write_deadline_s = write_deadline_s
         self._session = session
+        self._poster = Poster(session, venue_clock.mono_s)
         self._base_url = base_url
         self._budget = budget
         self._clock = venue_clock
@@ -124,7 +122,7 @@ class RestClient:
         try:
             with anyio.fail_after(READ_DEADLINE_S):
                 async with self._session.get(f"{self._base_url}{path}") as response:
-                    body = _envelope(await _bounded_body(response))
+                    body = _envelope(await whole(response.content))
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise self._link_error(call, READ_DEADLINE_S, error) from None
         if not body or response.status != 200:
@@ -140,34 +138,39 @@ class RestClient:
         return await self._send(call, deadline_s)
 
     async def _send(self, call: Call, deadline_s: float) -> Answer:
-        query = _raw_query(call.query) if call.method == "GET" else ""
-        body = b"" if call.method == "GET" else orjson.dumps(call.query)
-        headers = self._headers(call, query.encode() or body)
-        url = _url(f"{self._base_url}{call.path}?{query}" if query else f"{self._base_url}{call.path}")
-        within = _timeout(deadline_s)
         try:
-            async with self._session.request(
-                call.method, url, data=body or None, headers=headers, timeout=within, allow_redirects=False
-            ) as response:
-                raw = await _bounded_body(response)
-                return self._answer(call, response.status, response.headers, raw)
+            replied = await (self._get if call.method == "GET" else self._post)(call, deadline_s)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise self._link_error(call, deadline_s, error) from None
+        return self._answer(call, replied)
+
+    async def _get(self, call: Call, deadline_s: float) -> RawReply:
+        query = _raw_query(call.query)
+        headers = self._headers(call, query.encode())
+        url = _url(f"{self._base_url}{call.path}?{query}" if query else f"{self._base_url}{call.path}")
+        within = aiohttp.ClientTimeout(total=deadline_s)
+        async with self._session.get(url, headers=headers, timeout=within, allow_redirects=False) as response:
+            return RawReply(response.status, response.headers, await whole(response.content))
+
+    async def _post(self, call: Call, deadline_s: float) -> RawReply:
+        body = orjson.dumps(call.query)
+        url = _url(self._base_url + call.path)
+        return await self._poster.post(url, lambda: self._headers(call, body), body, deadline_s)
 
     def _headers(self, call: Call, payload: bytes) -> dict[str, str]:
-        headers = {} if call.method == "GET" else {"Content-Type": "application/json"}
-        if call.signed:
-            if self._account is None or self._signer is None:
-                raise Refused(f"{call.path} needs a key and this client has none")
-            headers |= rest_headers(self._account, self._signer, self._clock.venue_ms(), payload)
-        return headers
+        if not call.signed:
+            return {}
+        if self._account is None or self._signer is None:
+            raise Refused(f"{call.path} needs a key and this client has none")
+        return rest_headers(self._account, self._signer, self._clock.venue_ms(), payload)
 
     def _link_error(self, call: Call, deadline_s: float, error: Exception) -> LinkError:
         if isinstance(error, TimeoutError):
             return LinkError(f"{call.method} {call.path}: no answer within {deadline_s:g} s")
         return LinkError(f"{call.method} {call.path}: {self._redacted(str(error) or type(error).__name__)}")
 
-    def _answer(self, call: Call, status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
+    def _answer(self, call: Call, replied: RawReply) -> Answer:
+        status, headers, raw = replied.status, replied.headers, replied.body
         if status == 403:
             return self._forbidden(raw)
         self._heard = True
@@ -227,11 +230,6 @@ def _url(text: str) -> URL:
     return URL(text, encoded=True)
 
 
-@lru_cache
-def _timeout(total_s: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=total_s)
-
-
 def raise_unless_accepted(call: Call, answer: Answer) -> None:
     """Turn an answer that is no success into the error a reader deals with."""
     text = f"{call.path}: {answer.text} ({answer.reply_class}, code {answer.code})"
@@ -253,15 +251,6 @@ def _raw_query(query: Query) -> str:
 
 def _escaped(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else quote(str(value), safe=",:")
-
-
-async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(65536):
-        body += chunk
-        if len(body) > MAX_REPLY_BYTES:
-            raise aiohttp.ClientPayloadError(f"reply larger than {MAX_REPLY_BYTES} bytes")
-    return bytes(body)
 
 
 def _envelope(raw: bytes) -> dict[str, Any]:

@@ -187,8 +187,8 @@ def candle_from(row: Sequence[Any]) -> Candle:
 def candle_from_stream(row: Row) -> Candle:
     """A candle of topic `kline.*`."""
     try:
-        open_, high, low, close, volume = (float(row[name]) for name in ("open", "high", "low", "close", "volume"))
-        return _whole(Candle(int(row["start"]), open_, high, low, close, volume))
+        open_, high, low, close = float(row["open"]), float(row["high"]), float(row["low"]), float(row["close"])
+        return _whole(Candle(int(row["start"]), open_, high, low, close, float(row["volume"])))
     except (TypeError, ValueError, KeyError, OverflowError):
         raise Doubtful(f"kline frame is not readable: {str(row)[:100]}") from None
 

@@ -45,6 +45,10 @@ class VenueClock:
         self._samples.append(float(venue_ms - self._clock.wall_ms()))
         self.offset_ms = self._samples[0]
 
+    def mono_s(self) -> float:
+        """Our monotonic clock."""
+        return self._clock.mono_s()
+
     def venue_ms(self) -> int:
         """The venue's wall clock now, as well as we know it."""
         return self._clock.wall_ms() + round(self.offset_ms)

@@ -6,7 +6,6 @@ import os
 import pwd
 import socket
 import struct
-import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -33,11 +32,8 @@ def session(
     """The one way sessions are made, in both worlds."""
     import aiohttp
 
-    from playd.world.real.request import PromptRequest
-
     return aiohttp.ClientSession(
         connector=connector,
-        request_class=PromptRequest if sys.version_info < (3, 12) else aiohttp.ClientRequest,
         timeout=aiohttp.ClientTimeout(total=timeout_s),
         headers=headers,
         cookie_jar=aiohttp.DummyCookieJar(),

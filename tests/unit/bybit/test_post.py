@@ -1,0 +1,159 @@
+"""Posts over real sockets: written once and whole, on a connection that is kept, and no reply is taken for one that is none."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import aiohttp
+import anyio
+import pytest
+from anyio.abc import SocketStream
+from yarl import URL
+
+from playd.venues.bybit import post
+from playd.venues.bybit.post import Poster, RawReply
+from playd.world.real import real_world
+
+pytestmark = pytest.mark.anyio
+WITHIN_S = 60.0
+OK = b"HTTP/1.1 200 OK\r\nX-Bapi-Limit: 10\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Server:
+    """A socket that keeps what it was sent, answers each request by the next of `answers`, and counts its connections."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = list(answers)
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.url = URL()
+
+    async def serve(self, stream: SocketStream) -> None:
+        self.connections += 1
+        async with stream:
+            with suppress(anyio.EndOfStream):
+                await self._talk(stream)
+
+    async def _talk(self, stream: SocketStream) -> None:
+        while self.answers:
+            self.requests.append(await _request(stream))
+            answer = self.answers.pop(0)
+            if not answer:
+                return
+            await stream.send(answer)
+
+
+async def _request(stream: SocketStream) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += await stream.receive()
+    head, _, body = data.partition(b"\r\n\r\n")
+    (length,) = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    while len(body) < int(length):
+        body += await stream.receive()
+    return head + b"\r\n\r\n" + body
+
+
+@asynccontextmanager
+async def posting(server: Server) -> AsyncIterator[Poster]:
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as tasks,
+        real_world().net.http_session(timeout_s=WITHIN_S, headers={"Referer": "desk"}) as session,
+    ):
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        server.url = URL(f"http://127.0.0.1:{port}/v5/order/create")
+        tasks.start_soon(listener.serve, server.serve)
+        yield Poster(session, time.monotonic)
+        tasks.cancel_scope.cancel()
+
+
+async def ask(poster: Poster, server: Server, body: bytes = b"{}", within_s: float = WITHIN_S) -> RawReply:
+    return await poster.post(server.url, lambda: {"X-BAPI-SIGN": "s"}, body, within_s)
+
+
+async def test_posts_are_written_whole_with_all_their_headers_on_one_connection() -> None:
+    server, large = Server(OK, OK), bytes(range(256)) * 40_000
+    async with posting(server) as poster:
+        replies = [await ask(poster, server), await ask(poster, server, large)]
+    assert server.connections == 1
+    assert [(reply.status, reply.body, reply.headers["x-bapi-limit"]) for reply in replies] == [(200, b"{}", "10")] * 2
+    head, _, body = server.requests[1].partition(b"\r\n\r\n")
+    first, *fields = head.decode().split("\r\n")
+    said = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
+    assert first == "POST /v5/order/create HTTP/1.1"
+    assert len(said) == len(fields), "a header stands there twice"
+    assert said["host"] == f"127.0.0.1:{server.url.port}"
+    assert (said["referer"], said["x-bapi-sign"], said["content-type"]) == ("desk", "s", "application/json")
+    assert said["content-length"] == str(len(large))
+    assert body == large
+
+
+async def test_headers_are_asked_for_when_there_is_a_connection() -> None:
+    server, asked = Server(OK), list[int]()
+
+    def headers() -> dict[str, str]:
+        asked.append(server.connections)
+        return {}
+
+    async with posting(server) as poster:
+        connect = poster._session.connector.connect  # type: ignore[union-attr]
+        done = anyio.Event()
+
+        async def connected(*given: object, **more: object) -> object:
+            found = await connect(*given, **more)  # type: ignore[arg-type]
+            assert not asked
+            done.set()
+            return found
+
+        poster._session.connector.connect = connected  # type: ignore[union-attr, method-assign, assignment]
+        await poster.post(server.url, headers, b"{}", WITHIN_S)
+    assert done.is_set()
+    assert len(asked) == 1
+
+
+async def test_a_connection_that_the_venue_closes_is_not_used_again() -> None:
+    closing = OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n")
+    server = Server(closing, OK)
+    async with posting(server) as poster:
+        assert [(await ask(poster, server)).status, (await ask(poster, server)).status] == [200, 200]
+    assert server.connections == 2
+
+
+async def test_a_redirect_is_a_reply_and_followed_by_nobody() -> None:
+    server = Server(OK.replace(b"200 OK\r\n", b"307 Elsewhere\r\nLocation: /v5/other\r\n"), OK)
+    async with posting(server) as poster:
+        assert (await ask(poster, server)).status == 307
+    assert len(server.requests) == 1
+
+
+async def test_a_word_that_the_request_goes_on_is_no_reply() -> None:
+    server = Server(b"HTTP/1.1 100 Continue\r\n\r\n" + OK)
+    async with posting(server) as poster:
+        assert (await ask(poster, server)).status == 200
+
+
+@pytest.mark.parametrize("answer", [b"", OK[:-1], b"nonsense\r\n\r\n"], ids=["nothing", "half", "nonsense"])
+async def test_what_is_no_whole_reply_is_an_error_and_sent_once(answer: bytes) -> None:
+    server = Server(answer)
+    async with posting(server) as poster:
+        with pytest.raises(aiohttp.ClientError):
+            await ask(poster, server)
+    assert len(server.requests) == 1
+
+
+async def test_a_reply_larger_than_any_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "MAX_REPLY_BYTES", 1)
+    server = Server(OK)
+    async with posting(server) as poster:
+        with pytest.raises(aiohttp.ClientPayloadError, match="larger than 1 bytes"):
+            await ask(poster, server)
+
+
+async def test_without_a_reply_in_time_the_connection_is_given_up() -> None:
+    server = Server(b"HTTP/1.1 100 Continue\r\n\r\n", OK)  # and no word more
+    async with posting(server) as poster:
+        with pytest.raises(TimeoutError):
+            await ask(poster, server, within_s=0.05)
+        assert (await ask(poster, server)).status == 200
+    assert server.connections == 2
