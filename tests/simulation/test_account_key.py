@@ -10,11 +10,12 @@ import pytest
 
 from playd.core.errors import CredentialError, OperatorError
 from playd.core.modes import Environment
+from playd.core.orders import VenuePosition
 from playd.orders.account import Account
 from playd.orders.halts import Level, account_scope
 from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S
 from playd.supervisor.accounts import AccountPlan, Accounts
-from playd.venues.port import AccountInfo, KeyInfo
+from playd.venues.port import AccountInfo, KeyInfo, Priority
 from tests.simulation.fake_venue import FakeVenue
 from tests.simulation.order_world import READY, OrderWorld, build, entry
 from tests.virtual_time import LoopClock, in_virtual_time
@@ -71,6 +72,27 @@ def test_an_account_that_is_not_as_configured_is_refused(info: AccountInfo, want
         assert row is not None
         assert row["state"] == ("refused" if words else "accepted")
         venue.close_stream()
+
+    in_virtual_time(body)
+
+
+class Hedged(FakeVenue):
+    """A venue where somebody has switched every symbol to hedge mode."""
+
+    async def positions(self, symbol: str | None = None, *, priority: Priority) -> list[VenuePosition]:
+        rows = await super().positions(symbol, priority=priority)
+        return [replace(row, position_idx=side) for row in rows for side in (1, 2)]
+
+
+def test_a_symbol_in_hedge_mode_is_halted_before_an_order_is_refused() -> None:
+    async def body() -> None:
+        life = build(Hedged(LoopClock()))
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            assert verdict.code == "HALTED"
+            assert "switch it to one-way" in verdict.text
+            assert life.venue.placed == []
 
     in_virtual_time(body)
 

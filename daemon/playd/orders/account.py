@@ -335,6 +335,8 @@ class Account:
         missing = [symbol for symbol in unknown if symbol not in desk.instruments]
         if missing:
             raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")
+        for symbol in unknown:
+            await self.key.expect_one_way(symbol)
         leverage = desk.settings.leverage
         if leverage is None:
             return

@@ -4,9 +4,9 @@ from typing import Final
 
 from playd.core.errors import CredentialError, LinkError, VenueError
 from playd.orders.desk import Desk
-from playd.orders.halts import account_scope
+from playd.orders.halts import Level, account_scope
 from playd.venues.bybit.key_check import LAST_DAYS, key_expires_soon, key_refusal, mode_refusal
-from playd.venues.port import KeyInfo
+from playd.venues.port import KeyInfo, Priority
 
 LOOK_EVERY_S: Final = 3600.0
 """Time between two readings of a key in use: its rights may be changed, and its days run out."""
@@ -66,6 +66,18 @@ class KeyWatch:
         elif before:
             desk.incidents.resolve("ACCOUNT_REFUSED", account_scope(desk.alias), "the venue takes the key")
         self._take(info)
+
+    async def expect_one_way(self, symbol: str) -> None:
+        """
+        Halt a symbol that is in hedge mode: the venue takes no order there that names no side, and ours name none.
+
+        Raises:
+            VenueError, LinkError: The venue could not be asked.
+        """
+        held = await self._desk.port.positions(symbol, priority=Priority.RECONCILE)
+        if any(position.position_idx for position in held if position.symbol == symbol):
+            note = f"{symbol} is in hedge mode at the venue: switch it to one-way there, then resume"
+            self._desk.halt_symbol(symbol, Level.HALT, "SYMBOL_REFUSED", note)
 
     @property
     def uid(self) -> str:
