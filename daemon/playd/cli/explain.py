@@ -72,12 +72,18 @@ def counts(result: BacktestResult) -> JsonObject:
 
 
 def bar(result: BacktestResult, at_ms: int | None) -> JsonObject:
-    """The last bar of the decision clock that had closed at `at_ms`. Raises `CandleError` when there is none."""
-    closes = result.columns.close_times_ms(result.program.decision_clock)
+    """
+    The last bar of the decision clock that had closed at `at_ms`. Raises `CandleError` when there is none, and when a later one
+    would have closed by then if the candles did not end before.
+    """
+    clock = result.program.decision_clock
+    closes = result.columns.close_times_ms(clock)
     row = len(closes) - 1 if at_ms is None else int(np.searchsorted(closes, at_ms, side="right")) - 1
     if row < 0:
         first = rfc3339(int(closes[0])) if len(closes) else "none"
         raise CandleError(f"no bar had closed at {rfc3339(at_ms or 0)}; the first close loaded is {first}")
+    if at_ms is not None and at_ms >= int(closes[-1]) + result.program.clocks[clock].step_ms:
+        raise CandleError(f"the candles end before {rfc3339(at_ms)}; the last close loaded is {rfc3339(int(closes[-1]))}")
     verdicts, close_ms = verdicts_of(result), int(closes[row])
     is_late = bool(verdicts) and min(verdicts) < close_ms < max(verdicts)
     return explanation(result.play, result.columns, close_ms, verdicts.get(close_ms, LATE_DATA if is_late else None))

@@ -10,6 +10,7 @@ from playd.plays.hints import hint
 from playd.plays.model import (
     Account,
     Entry,
+    FixedNotional,
     LevelStop,
     PercentDistance,
     PercentTrailing,
@@ -45,9 +46,10 @@ class RiskSense:
     def warn(self) -> None:
         """
         W506 target behind the stop, or stop beyond the price, W507 level nearer than the costs, W508 stop beyond liquidation,
-        W510 limit beyond the stop.
+        W510 limit beyond the stop, W511 a size that is always too small.
         """
         if self._top.has(self._section):
+            self._warn_of_size()
             self._warn_of_costs()
             self._warn_of_side()
             self._warn_of_limit()
@@ -67,6 +69,15 @@ class RiskSense:
             self._warn_if_near(name, self._percent(level), (way_in + way_out) / 100)
         if isinstance(self._risk.trailing, PercentTrailing):
             self._warn_if_near("trailing", self._risk.trailing.trail_pct, (way_in + market) / 100)
+
+    def _warn_of_size(self) -> None:
+        """A fixed notional that the account refuses, or cannot carry."""
+        sizing, account = self._risk.sizing, self._account
+        if not isinstance(sizing, FixedNotional):
+            return
+        if sizing.notional_usdt < account.min_trade_notional_usdt:
+            text = f"found {sizing.notional_usdt:g} USDT, less than min_trade_notional_usdt {account.min_trade_notional_usdt:g}"
+            self._add("W511", "sizing", f"{text}: every entry is refused")
 
     def _warn_if_near(self, name: str, distance: float | None, costs: float) -> None:
         if distance is not None and distance < costs:

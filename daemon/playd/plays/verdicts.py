@@ -23,6 +23,7 @@ from playd.plays.conditions import (
     Ref,
     UseSetup,
     Window,
+    Word,
 )
 from playd.plays.names import Names
 from playd.plays.orderings import order_clash
@@ -62,7 +63,10 @@ _WAYS, _ANYS, _BESIDE = 16, 8, 40
 """Ways of an `any`, such parts, and conditions of an `all` that are held against each other: more than people write."""
 
 _ASCENDING: Final = (("low", "open", "high"), ("low", "close", "high"))
-_BANDS: Final = {"bbands": ("lower", "middle", "upper"), "kc": ("lower", "basis", "upper")}
+_BANDS: Final = {
+    **dict.fromkeys(("bbands", "donchian"), ("lower", "middle", "upper")),
+    "kc": ("lower", "basis", "upper"),
+}
 """Columns that never pass each other on one bar."""
 
 
@@ -128,13 +132,13 @@ class Judge:
         return None if None in verdicts else ALWAYS
 
     def _no_way(self, children: tuple[Expr, ...]) -> str:
-        """What excludes every way of an `any` among the clauses of an `all`, empty if a way is left."""
-        ways = [child for child in children if isinstance(child, AnyOf) and 1 < len(child.children) <= _WAYS]
-        if len(ways) > _ANYS or len(self._clauses(children)) > _BESIDE:
+        """What excludes every way of an `any` or an `in` among the clauses of an `all`, empty if a way is left."""
+        parted = [(child, ways) for child in children if 1 < len(ways := _ways(child)) <= _WAYS]
+        if len(parted) > _ANYS or len(self._clauses(children)) > _BESIDE:
             return ""
-        for child in ways:
+        for child, ways in parted:
             others = tuple(one for one in children if one is not child)
-            clashes = [self._clash((*others, way)) for way in child.children]
+            clashes = [self._clash((*others, way)) for way in ways]
             if all(clashes):
                 return "; ".join(dict.fromkeys(clashes))
         return ""
@@ -236,6 +240,8 @@ class Judge:
                     found += self._clauses(inner)
                 case AnyOf((only,)):
                     found += self._clauses((only,))
+                case Member(_, (_,)):
+                    found += self._clauses(_ways(child))
                 case UseSetup(name) if name in self.setups and name not in self._open:
                     self._open.append(name)
                     found += self._clauses((self.setups[name],))
@@ -260,6 +266,17 @@ def _denied(expr: Expr) -> tuple[Expr, ...]:
             return _denied(only)
         case Not(child):
             return (child,)
+    return ()
+
+
+def _ways(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions of which one must be true, none if that is not how it is put."""
+    match expr:
+        case AnyOf(children):
+            return children
+        case Member(value, values, words):
+            literals = map(Word, values, words) if words else map(Number, values)
+            return tuple(Compare("==", value, literal) for literal in literals)
     return ()
 
 

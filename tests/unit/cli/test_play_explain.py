@@ -99,3 +99,9 @@ def test_a_time_before_the_candles_is_refused(files: list[str]) -> None:
     code, _, error = explain(files, "--at", "2024-12-31")
     assert code == 6
     assert "no bar had closed at 2024-12-31T00:00:00.000Z; the first close loaded is 2025-01-01T00:01:00.000Z" in error
+
+
+def test_a_time_behind_the_candles_is_not_answered_with_the_last_bar(files: list[str]) -> None:
+    code, _, error = explain(files, "--at", at(len(CLOSES)))
+    assert code == 6
+    assert "the candles end before 2025-01-01T00:09:00.000Z; the last close loaded is 2025-01-01T00:08:00.000Z" in error

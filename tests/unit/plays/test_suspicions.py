@@ -64,6 +64,9 @@ def about(condition: str, **parts: str) -> str:
         '{all: [[close, ">", bb.upper], [close, "<=", bb.lower]]}',
         '{all: [[close, ">", open], [open, ">", ema], [ema, ">=", close]]}',
         '{all: [[low, ">", ema], [high, "<=", ema]]}',
+        '{all: [[st.direction, in, [0, 1]], [st.direction, "==", -1]]}',
+        "{all: [[st.direction, in, [1]], [st.direction, in, [-1, 0]]]}",
+        '{all: [[dc.middle, ">", dc.upper]]}',
         '[timestamp, ">", 1700000000000]',
         '{occurred_within: {bars: 3, expr: [[rsi, ">", 100]]}}',
     ],
@@ -91,6 +94,7 @@ def test_a_condition_that_can_never_be_true_is_named(condition: str) -> None:
         '{all: [[rsi, "<", 30], [rsi_h, ">", 70]]}',
         '{all: [[rsi, "<", 30], [{feature_id: rsi, offset: 1}, ">", 30]]}',
         '{not: [[rsi, "<", 30]]}',
+        "{all: [[st.direction, in, [0, 1]], [st.direction, in, [-1, 0]]]}",
         '[{"/": [close, ema]}, ">", 1.01]',
     ],
 )
@@ -187,6 +191,10 @@ RISKS = {
         " sizing: {model: percent_equity, value: 10}, trailing: {trail_pct: 0.5, activation_pct: 1.5}}",
         ["W506 risk_model.trailing: found activation_pct 1.5 behind the target of 1 %"],
     ),
+    "a size that nobody takes": (
+        "{stop_loss: {type: percent, value: 2}, take_profit: {type: percent, value: 2}, sizing: {model: fixed_usdt, value: 9}}",
+        ["W511 risk_model.sizing: found 9 USDT, less than min_trade_notional_usdt 10: every entry is refused"],
+    ),
 }
 
 
@@ -194,7 +202,7 @@ RISKS = {
 def test_levels_that_cannot_be_meant_are_named(case: str) -> None:
     risk, expected = RISKS[case]
     play = load('{all: [[close, ">", open]]}', features=FEATURES, risk=f"risk_model: {risk}")
-    found = [line.split(": ", 1)[1] for line in play.warnings if "W50" in line]
+    found = [line.split(": ", 1)[1] for line in play.warnings if " W5" in line and "W501" not in line]
     assert len(found) == len(expected)
     assert all(line.startswith(words) for line, words in zip(found, expected, strict=True))
 
