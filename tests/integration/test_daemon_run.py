@@ -52,13 +52,14 @@ def test_status_says_everything_with_unit_age_and_source(running: DaemonProcess)
 
 def test_an_open_position_shows_its_stop_at_the_venue(running: DaemonProcess) -> None:
     for _ in range(200):
-        held = [row for row in ctl_json(running.state, "positions") if row["stop"]["value"] is not None]
+        rows = [row for row in ctl_json(running.state, "positions") if row["stop"]["value"] is not None]
+        # A look may fall between the frame of a fill and that of its position: the next fill is another chance.
+        held = [row for row in rows if Decimal(row["diff"]["value"]) == 0]
         if held:
             break
         running.wait_for("fill.booked", action="enter")
     assert held
     assert held[0]["stop"]["source"] == "venue"
-    assert Decimal(held[0]["diff"]["value"]) == 0
 
 
 @pytest.mark.parametrize("command", ["status", "list", "positions", "orders", "fills", "balance", "halts", "intents", "logs"])

@@ -37,6 +37,7 @@ def settings(server: Server) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def session(settings: dict[str, Any]) -> Iterator[HTTP]:
+    settings["session"].recv_window, settings["session"].timeout = 60_000, 60  # a busy machine takes its time
     yield settings["session"]
     settings["session"].client.close()
 
@@ -214,11 +215,11 @@ def test_an_order_by_websocket_and_everything_that_is_told_of_it(server: Server,
     access = {
         "api_key": server.access["key"],
         "api_secret": server.access["secret"],
-        "private_auth_expire": 10,
+        "private_auth_expire": 60,
         "testnet": False,
     }
     heard, answers, errors = Heard(), Heard(), Heard()
-    private, trading = WebSocket(channel_type="private", **access), WebSocketTrading(**access)
+    private, trading = WebSocket(channel_type="private", **access), WebSocketTrading(recv_window=60_000, **access)
     try:
         private.order_stream(heard)
         private.execution_stream(heard)

@@ -60,6 +60,12 @@ async def minutes_pass(bench: Bench, count: int) -> None:
         await anyio.sleep(0.02)
 
 
+async def connected(said: list[str], times: int) -> None:
+    """Until a recorder has said so often that it listens, and has read what it missed."""
+    while sum(text.endswith(": connected") for text in said) < times:  # noqa: ASYNC110 - what is told is a text
+        await anyio.sleep(0.02)
+
+
 def candles_of(bench: Bench, symbol: str, start_ms: int, end_ms: int) -> list[tuple[float, ...]]:
     found = bench.exchange.feed.candles(symbol, start_ms, end_ms)
     return [
@@ -88,16 +94,19 @@ async def test_a_capture_plays_the_candles_that_were_captured(tmp_path: PurePath
     world = real_world()
     async with above(world, tmp_path / "above.sqlite") as (bench, upstream):
         async with open_bybit_market_data(world, upstream.hosts.rest, FreeBudget(), simulated=True) as source:
-            recorder = Recorder(world, upstream, source, tmp_path / "frames.jsonl", tell=lambda _: None)
+            said: list[str] = []
+            recorder = Recorder(world, upstream, source, tmp_path / "frames.jsonl", tell=said.append)
             async with anyio.create_task_group() as tasks:
 
                 async def record() -> None:
                     await recorder.run(SYMBOLS, history_ms=HISTORY_MS)
 
                 tasks.start_soon(record)
+                await connected(said, 1)
                 await minutes_pass(bench, 2)
                 for client in [*bench.exchange.clients]:
                     client.abort()
+                await connected(said, 2)
                 await minutes_pass(bench, 4)
                 tasks.cancel_scope.cancel()
         feed = FrameFeed(FrameFile(world.disk, tmp_path / "frames.jsonl"))

@@ -13,8 +13,9 @@ def test_a_kill_file_halts_everything_until_it_is_gone_and_a_person_says_so(tmp_
     with daemon(tmp_path, "--speed", "60") as process:
         process.wait_for("daemon.ready")
         (tmp_path / "HALT").write_bytes(b"\x00 by hand")
-        for name in ("ema-cross", "bollinger"):
-            process.wait_for("instance.transition", instance=name, to="paused")
+        paused: set[str] = set()
+        while paused != {"ema-cross", "bollinger"}:
+            paused.add(process.wait_for("instance.transition", to="paused")["instance"])
         (halt,) = ctl_json(tmp_path, "halts")
         assert (halt["scope"], halt["level"], halt["code"], halt["still_holds"]) == ("all", 2, "KILL_FILE", True)
         resume = ("resume", "all", "--confirm", "RESUME all", "--reason", "drill")

@@ -24,7 +24,8 @@ def cache_without(kernel: str, directory: Path) -> Path:
     here = Path(os.environ["NUMBA_CACHE_DIR"])
     copy = directory / here.name
     if here.exists():
-        shutil.copytree(here, copy, ignore=shutil.ignore_patterns(f"{kernel}*", "compiled"))
+        # Others may be compiling: what they have not renamed yet is gone before it is copied.
+        shutil.copytree(here, copy, ignore=shutil.ignore_patterns(f"{kernel}*", "compiled", "*.tmp.*"))
     return directory
 
 

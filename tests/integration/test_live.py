@@ -43,9 +43,15 @@ async def mainnet(directory: Path) -> AsyncIterator[tuple[int, str, str, str]]:
 def configure(directory: Path, key: str, secret: str, uid: str) -> Path:
     (directory / "key").write_text(f"api_key={key}\napi_secret={secret}\n")
     (directory / "key").chmod(0o600)
+    # The market is that of the hour in which the test runs: a Play that might enter would make it another test on some days.
+    play = (ROOT / "config/plays/ema_cross_rsi.yml").read_text()
+    never = play.replace("{rsi_high: 70, rsi_low: 30}", "{rsi_high: 0, rsi_low: 100}")
+    assert never != play
+    (directory / "never.yml").write_text(never)
     (directory / "playd.toml").write_text(
         f"""
 daemon.live = true
+supervisor.cooldown_s = 120
 [guardian]
 required_for_live = false
 [alerts]
@@ -56,7 +62,7 @@ expected_uid = "{uid}"
 credential_file = "{directory}/key"
 allow_unbound_key = true
 [instances.mine]
-play = "{ROOT}/config/plays/ema_cross_rsi.yml"
+play = "{directory}/never.yml"
 mode = "live"
 account = "main"
 enabled = false
@@ -194,13 +200,23 @@ async def begin_anew(someone: Person) -> None:
     assert [each["code"] for each in started["reasons"]] == ["cooldown"], "it is warm; only its entries wait for a while"
 
 
+async def refused_with_a_feed(someone: Person) -> tuple[RpcError, set[str]]:
+    """The refusal and what is lacking, once the market is heard: an instance may be warm a moment before that."""
+    with anyio.fail_after(WITHIN_S):
+        while True:
+            refusal = await someone.refused("arm.create", name="mine", confirm="ARM main mine")
+            lacking = {each["check"] for each in refusal.details["checks"]}
+            if "feed" not in lacking:
+                return refusal, lacking
+            await anyio.sleep(0.05)
+
+
 async def arm(someone: Person, directory: Path) -> None:
     """Everything that stands between an instance and real money, in the order in which a person meets it."""
     started = await someone.do("instance.start", name="mine")
     assert started["reasons"][0]["code"] == "not_armed", "it runs, leads out what it has, and opens nothing"
     await someone.until("degraded")
-    refusal = await someone.refused("arm.create", name="mine", confirm="ARM main mine")
-    lacking = {each["check"] for each in refusal.details["checks"]}
+    refusal, lacking = await refused_with_a_feed(someone)
     assert refusal.reason == "not_ready"
     assert lacking == {"alerts", "panic_rehearsal", *WAIVABLE}, json.dumps(refusal.details, indent=1)
     await prove_alerts(someone, directory)
