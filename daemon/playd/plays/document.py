@@ -217,18 +217,35 @@ class _Reader:
         self._report = report
         self._merges = merges
         self._count = 0
+        self._open: set[int] = set()
+
+    @property
+    def _is_unreadable(self) -> bool:
+        """Whether it is known that this is no document to go on with."""
+        return any(finding.code == "E100" for finding in self._report.findings)
 
     def item(self, node: Node, path: str, depth: int) -> Item | None:
         """The item of a node, None after a finding that makes it unusable."""
         mark = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
         self._count += 1
         if depth > _DEPTH or self._count > _ITEMS:
-            if not any(finding.code == "E100" for finding in self._report.findings):
+            if not self._is_unreadable:
                 limit = f"{_DEPTH} levels of nesting" if depth > _DEPTH else f"{_ITEMS} values"
                 self._report.add("E100", mark, "", f"found more than {limit}, expected a Play")
             return None
         if isinstance(node, ScalarNode):
             return self._leaf(node, mark, path)
+        if id(node) in self._open:
+            if not self._is_unreadable:
+                self._report.add("E100", mark, path, "found an anchor inside what it names, expected a Play")
+            return None
+        self._open.add(id(node))
+        try:
+            return self._collection(node, mark, path, depth)
+        finally:
+            self._open.discard(id(node))
+
+    def _collection(self, node: Node, mark: Mark, path: str, depth: int) -> Item:
         if isinstance(node, SequenceNode):
             items = (self.item(child, f"{path}[{i}]", depth + 1) for i, child in enumerate(node.value))
             return Sequence(tuple(item for item in items if item is not None), mark)
@@ -267,9 +284,6 @@ class _Reader:
 
     def _merge(self, node: Node, mark: Mark, path: str, entries: dict[str, Entry], depth: int) -> None:
         """Keys of other maps for a map that does not have them; of several maps the first one that does counts."""
-        if self._merges is None:
-            text = "found the merge key `<<`, which YAML 1.2 does not have, expected the keys themselves"
-            self._report.add("E107", mark, path, f"{text}{IMPORTABLE}")
         found: dict[str, Entry] = {}
         for one in node.value if isinstance(node, SequenceNode) else (node,):
             other = self.item(one, path, depth + 1)
@@ -282,6 +296,9 @@ class _Reader:
         entries |= new
         if self._merges is not None:
             self._merges.append(Merge(mark, path, tuple(new)))
+        elif not self._is_unreadable:
+            text = "found the merge key `<<`, which YAML 1.2 does not have, expected the keys themselves"
+            self._report.add("E107", mark, path, f"{text}{IMPORTABLE}")
 
     def _leaf(self, node: ScalarNode, mark: Mark, path: str) -> Leaf:
         tag = str(node.tag or "")
