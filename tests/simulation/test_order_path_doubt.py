@@ -8,14 +8,15 @@ import pytest
 
 from playd.core.errors import LinkError
 from playd.core.modes import Environment
-from playd.core.orders import Action, IntentClass, OrderState, Side
+from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, Side
 from playd.orders.fills import FillEvent, OrderEnded
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
+from playd.venues.port import ExecutionUpdate
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, build, entry, leave, taken
-from tests.simulation.venue_script import Script, WriteFault
+from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
 DEMO = replace(
@@ -323,5 +324,37 @@ def test_a_moved_stop_is_in_force_at_the_venue_and_in_the_plan() -> None:
             assert verdict.code == "AMENDED"
             assert life.venue.stop_of() == Decimal("49800.0")
             assert port.position().stop == Decimal("49800.0")
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("code", [110017, 110003, 10006])
+def test_a_refused_repeat_of_an_exit_that_got_through_contradicts_nothing(code: int) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.5)
+            venue = life.venue
+            venue.script.writes, venue.script.hidden_reads = [WriteFault.LOST_AFTER], 2
+            venue.script.events = [EventFault.LOST] * 9  # nothing of the first copy is told before the second is answered
+
+            def refused(_order: OrderRequest) -> None:
+                if len(venue.placed) == 2:  # the venue looks at the position before it looks at the link id
+                    venue.links.clear()
+                    venue.script.codes, venue.script.events = [code], []
+                    for row in venue.execution_rows[-1:]:
+                        venue._tell(ExecutionUpdate(row, 0))
+
+            venue.before_place = refused
+            await port.submit(leave(), READY)
+            await anyio.sleep(20.0)
+
+            exits = life.account.desk.book.of_intent(f"{UID}/120000/exit/0")
+            assert [row.state for row in exits] == [OrderState.FILLED]
+            assert venue.signed() == 0
+            assert [each.kind for each in life.account.desk.incidents.latest(9) if each.kind == "CONTRADICTION"] == []
+            assert life.halts.in_force(symbol_scope("main", SYMBOL)) == []
 
     in_virtual_time(body)

@@ -186,6 +186,9 @@ class Exits:
             if not may_repeat(desk, row):
                 continue
             await desk.budget.take(CREATE, Priority.EXIT)
+            row = desk.book.need(row.link_id)
+            if row.state is not OrderState.UNKNOWN:
+                return
             if desk.frozen(row.symbol, row.owner) or not may_repeat(desk, row):
                 continue
             reaction = await self._send(row)

@@ -137,6 +137,9 @@ class Gateway:
         desk, clock_tried, first = self._desk, False, row.state is OrderState.SENT
         while True:
             if not first:
+                row = desk.book.need(row.link_id)
+                if row.state not in _SENDABLE:
+                    return Reaction.TAKEN  # an earlier copy got through while this one waited
                 row = desk.book.record(row, OrderEvent.SEND, "send", signed_ms=desk.clock.wall_ms())
             first = False
             reply = await self._place(row)
@@ -256,6 +259,8 @@ class Gateway:
     def _book_reply(self, row: OrderRow, reply: Reply, reaction: Reaction) -> None:
         desk = self._desk
         event = _EVENT.get(reaction, OrderEvent.REFUSE)
+        if event is OrderEvent.REFUSE and row.state is OrderState.UNKNOWN:
+            event = OrderEvent.DOUBT  # sent again: the refusal speaks of this copy, and the first may be what it meets
         fields = {"code": reply.code}
         if reply.venue_order_id:
             fields["venue_order_id"] = reply.venue_order_id  # type: ignore[assignment]
@@ -333,6 +338,8 @@ class Gateway:
         edge = (inputs.bid or intent.price_ref) * (1 - band)
         return (edge / tick).to_integral_value(ROUND_CEILING) * tick
 
+
+_SENDABLE: Final = (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN)
 
 _EVENT: Final = {
     Reaction.TAKEN: OrderEvent.ACK,
