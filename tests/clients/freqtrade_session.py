@@ -41,6 +41,8 @@ class Bot:
             },
             "entry_pricing": {"price_side": "other", "use_order_book": True, "order_book_top": 1},
             "exit_pricing": {"price_side": "other", "use_order_book": True, "order_book_top": 1},
+            # The market moves on while an order is on its way: one that came too late is taken back and sent anew.
+            "unfilledtimeout": {"entry": 20, "exit": 20, "exit_timeout_count": 0, "unit": "seconds"},
             "pairlists": [{"method": "StaticPairList"}],
             "api_server": {
                 **{"enabled": True, "listen_ip_address": "127.0.0.1", "listen_port": port, "verbosity": "error"},

@@ -158,7 +158,7 @@ class Execution:
     """
     One execution row. Only some `exec_type`s move a position (`MOVES_POSITION`); funding never does.
 
-    `fee` is positive when paid, `seq` rises per symbol, `time_ms` is market time.
+    `fee` is positive when paid, in `fee_currency`; `seq` rises per symbol, `time_ms` is market time.
     """
 
     exec_id: str
@@ -180,6 +180,11 @@ class Execution:
     seq: int
     time_ms: int
     position_idx: int = 0
+
+    @property
+    def fee_usdt(self) -> Decimal:
+        """What it cost in USDT: nothing when the fee was paid in another coin, which the account may be set to."""
+        return self.fee if self.fee_currency in ("", "USDT") else Decimal(0)
 
 
 MOVES_POSITION: Final = frozenset({"Trade", "AdlTrade", "BustTrade", "BlockTrade", "MovePosition"})

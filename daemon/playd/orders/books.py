@@ -200,7 +200,8 @@ class Books:
         desk = self._desk
         before, after = self._results.at([start_ms - 1, end_ms - 1])
         rows = desk.ledger.rows(
-            "SELECT fee, exec_type FROM executions WHERE account = ? AND venue_ms >= ? AND venue_ms < ?",
+            "SELECT fee, exec_type FROM executions WHERE account = ? AND venue_ms >= ? AND venue_ms < ?"
+            " AND fee_currency IN ('', 'USDT')",
             (desk.alias, start_ms, end_ms),
         )
         funding = sum((Decimal(row["fee"]) for row in rows if row["exec_type"] == "Funding"), _ZERO)

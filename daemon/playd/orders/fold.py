@@ -61,7 +61,8 @@ def add(position: VirtualPosition, execution: Execution) -> VirtualPosition:
         return replace(position, funding=position.funding + execution.fee)
     if execution.exec_type == DELIVERY:
         gain = (execution.price - position.avg_price) * position.signed_qty
-        return VirtualPosition(realised=position.realised + gain, fees=position.fees + execution.fee, funding=position.funding)
+        fees = position.fees + execution.fee_usdt
+        return VirtualPosition(realised=position.realised + gain, fees=fees, funding=position.funding)
     if not moves_position(execution):
         return position
     delta = execution.qty if execution.side is Side.BUY else -execution.qty
@@ -73,7 +74,7 @@ def add(position: VirtualPosition, execution: Execution) -> VirtualPosition:
         signed_qty=after,
         avg_price=_average(position, execution, after, delta),
         realised=position.realised + gain,
-        fees=position.fees + execution.fee,
+        fees=position.fees + execution.fee_usdt,
         funding=position.funding,
         opened_ms=_opened_ms(position, execution, after),
     )

@@ -107,8 +107,8 @@ class Results:
     def _rows(self, where: str, *values: int) -> list[_Row]:
         """(time, share, execution) in booked order. Only what a fold needs is read."""
         found = self._ledger.rows(
-            f"SELECT {self._time} AS at, venue_ms, owner, symbol, side, qty, price, fee, exec_type FROM executions"
-            f" WHERE account = ? AND {where} ORDER BY n",
+            f"SELECT {self._time} AS at, venue_ms, owner, symbol, side, qty, price, fee, fee_currency, exec_type"
+            f" FROM executions WHERE account = ? AND {where} ORDER BY n",
             (self._fills.account, *values),
         )
         return [(row["at"], (row["owner"], row["symbol"]), _execution(row)) for row in found]
@@ -205,7 +205,7 @@ def _execution(row: sqlite3.Row) -> Execution:
         price=Decimal(row["price"]),
         value=_ZERO,
         fee=Decimal(row["fee"]),
-        fee_currency="",
+        fee_currency=row["fee_currency"],
         exec_type=row["exec_type"],
         create_type="",
         stop_order_type="",

@@ -206,7 +206,7 @@ def fill_of(identity: Identity, event: FillEvent) -> EngineFill:
         side=execution.side,
         qty_steps=qty_steps,
         price_ticks=price_ticks,
-        fee_usdt=float(execution.fee),
+        fee_usdt=float(execution.fee_usdt),
         time_ms=execution.time_ms,
         reason=event.reason if REASON_CODE.get(event.reason, 0) else MANUAL,
         is_maker=execution.is_maker,

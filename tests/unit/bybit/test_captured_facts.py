@@ -137,6 +137,12 @@ def test_what_is_charged_beside_the_fee_is_paid_too(extra: object, more: str) ->
     assert transaction_from(log).fee == Decimal("0.0582604") + Decimal(more)
 
 
+def test_a_fee_that_is_paid_in_another_coin_costs_no_usdt() -> None:
+    execution = execution_from(execution_row(execFee="0.0512", feeCurrency="MNT"))
+    assert (execution.fee, execution.fee_currency, execution.fee_usdt) == (Decimal("0.0512"), "MNT", 0)
+    assert execution_from(execution_row()).fee_usdt == Decimal("0.0582604")
+
+
 @pytest.mark.parametrize("extra", ["gst", 3, ["gst"], [{"feeCoin": "USDT", "fee": "much"}]])
 def test_a_charge_that_cannot_be_read_is_doubt(extra: object) -> None:
     with pytest.raises(Doubtful):

@@ -49,6 +49,12 @@ def test_a_round_trip_realises_the_difference_and_ends_flat() -> None:
     assert position.opened_ms == 0
 
 
+def test_a_fee_in_another_coin_takes_nothing_from_the_result() -> None:
+    opening = replace(execution(Side.BUY, "2", "100", fee="0.05"), fee_currency="MNT")
+
+    assert fold([opening, execution(Side.SELL, "2", "110", fee="0.2")]).fees == Decimal("0.2")
+
+
 def test_adding_averages_and_reducing_keeps_the_average() -> None:
     opened = fold([execution(Side.SELL, "1", "100"), execution(Side.SELL, "3", "104")])
     reduced = add(opened, execution(Side.BUY, "2", "103"))

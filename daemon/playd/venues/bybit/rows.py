@@ -25,12 +25,12 @@ def _side(row: Row) -> Side:
         raise Doubtful(f"row of {row.get('symbol')} has side {row.get('side')!r}, expected Buy or Sell") from None
 
 
-def _paid(row: Row, name: str) -> Decimal:
-    """The fee of that name and what was charged beside it in USDT: taxes of some countries, as a list or as the text of one."""
+def _paid(row: Row, name: str, coin: str) -> Decimal:
+    """The fee of that name, and the taxes of some countries beside it in its coin: a list, or the text of one."""
     extra = row.get("extraFees") or ()
     try:
         rows: Sequence[Row] = orjson.loads(extra) if isinstance(extra, str) else extra
-        beside = [decimal(each, "fee") for each in rows if each.get("feeCoin") == _COIN]
+        beside = [decimal(each, "fee") for each in rows if each.get("feeCoin") == (coin or _COIN)]
     except (orjson.JSONDecodeError, AttributeError, TypeError):
         raise Doubtful(f"extraFees of {row.get('symbol')} is no list: {str(extra)[:100]!r}") from None
     return sum(beside, decimal(row, name))
@@ -81,7 +81,7 @@ def execution_from(row: Row) -> Execution:
         qty=decimal(row, "execQty"),
         price=decimal(row, "execPrice"),
         value=decimal(row, "execValue"),
-        fee=_paid(row, "execFee"),
+        fee=_paid(row, "execFee", text(row, "feeCurrency")),
         fee_currency=text(row, "feeCurrency"),
         exec_type=text(row, "execType"),
         create_type=text(row, "createType"),
@@ -231,7 +231,7 @@ def transaction_from(row: Row) -> Transaction:
         symbol=text(row, "symbol"),
         exec_id=text(row, "tradeId"),
         cash_flow=decimal(row, "cashFlow"),
-        fee=_paid(row, "fee"),
+        fee=_paid(row, "fee", text(row, "currency")),
         funding=-decimal(row, "funding"),
         change=decimal(row, "change"),
         time_ms=integer(row, "transactionTime"),
