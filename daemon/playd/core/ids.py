@@ -5,7 +5,6 @@ The link id of an order depends only on the decision behind it, so that the same
 any crash or replay: the exchange itself refuses the second (110072).
 """
 
-import base64
 import hashlib
 from functools import lru_cache
 from typing import Final
@@ -33,14 +32,21 @@ _BODY_BYTES: Final = 15
 """Bytes of a digest that 24 base32 characters hold."""
 
 
-def _base32(data: bytes) -> str:
-    return base64.b32encode(data).decode().rstrip("=").lower()
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS: Final = [first + second for first in _LETTERS for second in _LETTERS]
+_PLACES: Final = range(8 * _BODY_BYTES - 10, -1, -10)
+
+
+def _body(fields: str) -> str:
+    """The 24 lower-case base32 characters of a digest, two at a time: this runs between a decision and its order."""
+    number = int.from_bytes(hashlib.sha256(fields.encode()).digest()[:_BODY_BYTES])
+    return "".join([_PAIRS[number >> place & 1023] for place in _PLACES])
 
 
 @lru_cache(maxsize=1024)
 def instance_tag(instance_uid: str) -> str:
     """Six characters that mark every link id of one instance."""
-    return _base32(hashlib.sha256(instance_uid.encode()).digest())[:6]
+    return _body(instance_uid)[:6]
 
 
 def intent_id(instance_uid: str, cause: str, action: Action, leg: int) -> str:
@@ -56,8 +62,7 @@ def link_id(instance_uid: str, cause: str, action: Action, leg: int, attempt: in
     `pd`, action letter, instance tag, `-`, then 24 base32 characters of SHA-256 over the five fields.
     """
     fields = "\n".join((instance_uid, cause, action, str(leg), str(attempt)))
-    body = _base32(hashlib.sha256(fields.encode()).digest()[:_BODY_BYTES])
-    return f"{LINK_ID_PREFIX}{ACTION_LETTER[action]}{instance_tag(instance_uid)}-{body}"
+    return f"{LINK_ID_PREFIX}{ACTION_LETTER[action]}{instance_tag(instance_uid)}-{_body(fields)}"
 
 
 def action_of(link: str) -> Action | None:
@@ -72,7 +77,7 @@ def guardian_link_id(owner_uid: str, account: str, symbol: str, position_idx: in
     `since_ms` is when the guardian first saw the danger, so that a repeat of the same attempt is refused by the venue itself.
     """
     fields = "\n".join(("guardian", owner_uid, account, symbol, str(position_idx), str(since_ms), str(attempt)))
-    return f"{GUARDIAN_PREFIX}{instance_tag(owner_uid)}-{_base32(hashlib.sha256(fields.encode()).digest()[:_BODY_BYTES])}"
+    return f"{GUARDIAN_PREFIX}{instance_tag(owner_uid)}-{_body(fields)}"
 
 
 def is_guardians(link: str) -> bool:

@@ -62,7 +62,7 @@ class Decision:
     The decision at one close of the decision clock.
 
     `verdict`: `ENTERED`, `EXITED`, `AMENDED`, `CANCELLED`, `HOLD`, `COOLDOWN`, `NO_SIGNAL`, or in lower case why nothing was
-    done. `detail`: the same for people; for `NO_SIGNAL` the path of the clause that stopped an entry. `signals`: those that the
+    done. `detail`: for `NO_SIGNAL` the path of the clause that stopped an entry, else empty. `signals`: those that the
     Play has of `plays.program.SIGNALS`, NaN for unknown.
     """
 

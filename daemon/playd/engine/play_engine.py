@@ -1,5 +1,6 @@
 """PlayEngine: one Play on one symbol. Closed bars and fills in, decisions out. Pure; the same in shadow and at every venue."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Final
@@ -308,7 +309,7 @@ class PlayEngine:
         return Decision(
             close_ms=close_ms,
             verdict=verdict,
-            detail=self._stopping.path(self._columns) if verdict == NO_SIGNAL else self._detail(orders),
+            detail=self._stopping.path(self._columns) if verdict == NO_SIGNAL else "",
             orders=orders,
             signals=values,
             equity_usdt=float(out["equity_usdt"]),
@@ -357,8 +358,9 @@ class PlayEngine:
         levels = _level(int(s["stop_ticks"])), _level(int(s["target_ticks"]))
         return EngineOrder(Action.STOP, _side(-int(s["dir"])), int(s["qty"]), *levels, price, 100.0, LEVELS_OF_FILL)
 
-    def _detail(self, orders: tuple[EngineOrder, ...]) -> str:
-        return "; ".join(self._order_text(order) for order in orders)
+    def describe(self, orders: Sequence[EngineOrder]) -> str:
+        """The orders of the newest decision, for people. Apart from it, because an order need not wait for words."""
+        return "; ".join([self._order_text(order) for order in orders])
 
     def _order_text(self, order: EngineOrder) -> str:
         qty = units_to_text(order.qty_steps, self._instrument.step)

@@ -9,6 +9,7 @@ one elsewhere if the operator named it, such as on a disk that other machines se
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Final
 
@@ -57,6 +58,7 @@ def account_scope(account: str) -> str:
     return f"account:{account}"
 
 
+@lru_cache(maxsize=1024)
 def scopes_of(instance_uid: str, account: str, symbol: str) -> tuple[str, str, str, str]:
     """The four scopes an instance stands in, narrow to wide."""
     return instance_scope(instance_uid), symbol_scope(account, symbol), account_scope(account), ALL

@@ -184,8 +184,10 @@ def _added_up(case: Case) -> Refusal | None:
 
 
 def _tripped(case: Case, code: str) -> Refusal | None:
-    trip = next((trip for trip in case.facts.trips if trip.code == code), None)
-    return None if trip is None else Refusal(code, trip.text, trip.value, trip.limit, trip.unit)
+    for trip in case.facts.trips:
+        if trip.code == code:
+            return Refusal(code, trip.text, trip.value, trip.limit, trip.unit)
+    return None
 
 
 def _share_of(equity: Decimal | None, pct: Decimal | None) -> Decimal | None:

@@ -345,7 +345,7 @@ class EngineInstance:
 
     async def _carry_out(self, decision: Decision, bar: ClosedBar) -> None:
         """Submit what was decided, first refusal first; write the bar's verdict."""
-        verdict, detail = decision.verdict, decision.detail
+        verdict, refused = decision.verdict, ""
         for order in decision.orders:
             intent = intent_of(self.identity, decision, order)
             not_ready = self._not_ready(decision, order)
@@ -355,10 +355,11 @@ class EngineInstance:
             if answer.code == CANCELLED:
                 self.engine.on_order_ended(Action.ENTER, "cancelled")
             elif answer.code not in SENT:
-                verdict, detail = answer.code, _explain(answer)
+                verdict, refused = answer.code, _explain(answer)
                 self.engine.on_order_ended(order.action, answer.code)
         if not decision.orders:
-            self._port.record_verdict(decision.close_ms, verdict, detail, late=bar.late)
+            self._port.record_verdict(decision.close_ms, verdict, decision.detail, late=bar.late)
+        detail = refused or (self.engine.describe(decision.orders) if decision.orders else decision.detail)
         told = decision.orders[-1] if decision.orders else None
         self.last_decided = Decided(decision.close_ms, verdict, detail, bar.late, told)
         self._around.decided(self.last_decided)
