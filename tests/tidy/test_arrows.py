@@ -27,13 +27,14 @@ MAY_IMPORT["ops"] = {*MAY_IMPORT["research"], "research"}
 MAY_IMPORT["control"] = {*MAY_IMPORT["ops"], "ops"}
 MAY_IMPORT["cli"] = {*MAY_IMPORT["control"], "control"}
 
-THIRD_PARTY_OF_THE_HEART = {"numba", "numpy", "orjson", "pydantic", "ruamel", "typing_extensions"}
+THIRD_PARTY_OF_THE_HEART = {"llvmlite", "numba", "numpy", "orjson", "pydantic", "ruamel", "typing_extensions"}
 """What compiled, pure code and the reading of Plays need. Nothing in it can wait, write or look at a clock."""
 
 COMPILERS = (
     "numba",
+    "playd.core.machine",
     "playd.matching.compiled.",
-    *(f"playd.kernels.compiled.{name}" for name in ("part", "inlined", "compiled")),
+    *(f"playd.kernels.compiled.{name}" for name in ("part", "inlined", "compile_kernel")),
 )
 """What whoever has compiled functions imports."""
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +33,13 @@ def test_the_guardian_is_small() -> None:
 
 def test_the_daemon_does_not_load_the_reader_of_recorded_candles_until_a_file_is_read() -> None:
     assert "duckdb" not in imported_by("playd.cli.daemon")
+
+
+def test_a_check_of_a_play_waits_for_no_compiler() -> None:
+    play = Path(__file__).parents[2] / "config" / "plays" / "mtf_trend.yml"
+    check = (
+        f"from playd.cli.play_check import check_plays; assert check_plays(['{play}'], [], as_json=False, strict=False) == 0"
+    )
+    code = f"import sys; {check}; print(*(name for name in ('numba', 'llvmlite') if name in sys.modules), sep='', end='')"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == []

@@ -10,7 +10,7 @@ import math
 from decimal import Decimal
 from typing import Final
 
-from numba import njit
+from playd.core.machine import kept
 
 DOWN: Final = 0
 UP: Final = 1
@@ -19,7 +19,7 @@ _SNAP: Final = 1e-9
 """A quotient this close (relative) to a whole number is that number: it hides the error of a decimal unit in binary."""
 
 
-@njit(cache=True)
+@kept
 def to_units(value: float, num: int, den: int, side: int) -> int:
     """
     Count of units `num/den` in `value`, rounded down (`DOWN`) or up (`UP`) unless `value` is a whole count already.
@@ -33,7 +33,7 @@ def to_units(value: float, num: int, den: int, side: int) -> int:
     return math.floor(quotient) if side == DOWN else math.ceil(quotient)
 
 
-@njit(cache=True)
+@kept
 def round_half_even(value: float) -> float:
     """Nearest whole number, ties to even."""
     floor = math.floor(value)
@@ -43,7 +43,7 @@ def round_half_even(value: float) -> float:
     return floor
 
 
-@njit(cache=True)
+@kept
 def from_units(count: int, num: int, den: int) -> float:
     """Value of `count` units: the float nearest to the exact decimal, because both integers are exact below 2**53."""
     return float(count * num) / float(den)

@@ -3,8 +3,7 @@ What fills and funding do to an engine's own account (play-language 10.8, 10.10)
 that decisions never depend on what else an exchange account holds.
 """
 
-from numba import njit
-
+from playd.core.machine import kept
 from playd.core.timeframes import DAY_MS
 from playd.core.units import from_units
 from playd.engine.levels import anchor_levels
@@ -14,7 +13,7 @@ from playd.matching.money import realised_usdt
 from playd.matching.records import LIQUIDATION, MAX_DRAWDOWN, SIGNAL, SL, TIME, Record, Records
 
 
-@njit(cache=True)
+@kept
 def apply_entry(state: Records, rules: Records, direction: int, qty: int, price: float, fee_usdt: float, time_ms: int) -> None:
     """
     A fill that opens a position or adds to it. Its levels are those of the pending entry order, or are measured from the fill.
@@ -67,7 +66,7 @@ def _open(s: Record, r: Record, direction: int, qty: int, price: float, time_ms:
     s.entries_count += 1
 
 
-@njit(cache=True)
+@kept
 def apply_exit(
     state: Records,
     rules: Records,
@@ -161,7 +160,7 @@ def _write(
     t.mfe_pct = s.dir * (s.best_price - s.entry_price) / s.entry_price * 100.0
 
 
-@njit(cache=True)
+@kept
 def apply_funding(state: Records, paid_usdt: float) -> None:
     """Funding of the open position, positive when paid."""
     apply_funding_record(state[0], paid_usdt)
@@ -175,7 +174,7 @@ def apply_funding_record(s: Record, paid_usdt: float) -> None:
         s.funding_usdt += paid_usdt
 
 
-@njit(cache=True)
+@kept
 def mark(state: Records, high: float, low: float) -> None:
     """The extremes of one minute at whose end the position is still open (MAE and MFE)."""
     mark_record(state[0], high, low)
@@ -192,7 +191,7 @@ def mark_record(s: Record, high: float, low: float) -> None:
         s.best_price = min(s.best_price, low)
 
 
-@njit(cache=True)
+@kept
 def leave(state: Records) -> None:
     """`leave_now` from Python."""
     leave_now(state[0])
@@ -210,13 +209,13 @@ def _worse(direction: int, a: float, b: float) -> float:
     return min(a, b) if direction > 0 else max(a, b)
 
 
-@njit(cache=True)
+@kept
 def entry_ended(state: Records) -> None:
     """The entry order is over without (further) fill."""
     state[0].pending_qty = 0
 
 
-@njit(cache=True)
+@kept
 def exit_ended(state: Records) -> None:
     """The exit order is over without (further) fill."""
     state[0].exit_qty = 0

@@ -9,9 +9,9 @@ closes. Where decisions are due inside a bar, they are made by the actions alone
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from playd.core.machine import kept
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.core.units import from_units
 from playd.engine.exits import exit_steps, has_passed, moved_stop_ticks
@@ -70,7 +70,7 @@ _EPOCH_MINUTE_OF_WEEK = 3 * 24 * 60
 """1970-01-01 was a Thursday; the week starts on Monday."""
 
 
-@njit(cache=True)
+@kept
 def decide(
     state: Records,
     rules: Records,

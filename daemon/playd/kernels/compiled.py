@@ -23,11 +23,10 @@ the cache is named after the whole of the code (`world.kernel_cache`).
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import numpy as np
-from numba import njit, types
 from numpy.typing import NDArray
 
 Row: TypeAlias = NDArray[np.float64]
@@ -38,21 +37,46 @@ Table: TypeAlias = NDArray[np.float64]
 
 Kernel: TypeAlias = Callable[[Sequence[Row], Row, Row, Table, int, int], None]
 
+Load: TypeAlias = Callable[[], Kernel]
+"""Gives the machine code of a kernel: from the disk, or compiled when nobody has. Who only looks at a Play never calls it."""
+
 MISSING: Final = np.nan
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_ROW: Final = types.float64[::1]
-_TABLE: Final = types.float64[:, ::1]
 
+class Part:
+    """
+    A function inside of recurrences: for Numba what its own compiled functions are, once one is compiled. Until then Numba is
+    not imported, which takes longer than all else that a check of a Play does.
+    """
 
-_FLAGS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        """`options` are those of Numba beside the flags of all kernels."""
+        self.py_func = function
+        self.targetoptions = options
+        self.__doc__ = function.__doc__
+
+    @cached_property
+    def machine(self) -> Any:
+        """The function as Numba's."""
+        from playd.kernels.machine import inner
+
+        return inner(self.py_func, self.targetoptions)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """Numba asks a global of a recurrence for its type by this name."""
+        return self.machine._numba_type_
+
+    def __call__(self, *given: Any) -> Any:
+        """As machine code."""
+        return self.machine(*given)
 
 
 def part(function: Function) -> Function:
     """Make a function usable inside recurrences. Pure arithmetic only."""
-    compiled: Any = njit(**_FLAGS)(function)
-    return cast(Function, compiled)
+    return cast(Function, Part(function))
 
 
 def inlined(function: Function) -> Function:
@@ -60,8 +84,7 @@ def inlined(function: Function) -> Function:
     `part` for what runs at every bar: copied into its caller, because a call costs more than a few operations do. What it does
     rarely, such as a loop, belongs into a `part` of its own.
     """
-    compiled: Any = njit(**_FLAGS, inline="always")(function)
-    return cast(Function, compiled)
+    return cast(Function, Part(function, inline="always"))
 
 
 @cache
@@ -71,11 +94,6 @@ def compile_kernel(recurrence: Kernel, inputs: int) -> Kernel:
 
     One signature, given beforehand: a call with anything else raises TypeError instead of silently compiling a variant.
     """
-    rows: Any = types.UniTuple(_ROW, inputs)  # type: ignore[no-untyped-call]
-    signature = types.void(rows, _ROW, _ROW, _TABLE, types.int64, types.int64)
-    return cast(Kernel, compiled(recurrence, signature))
+    from playd.kernels.machine import kernel_signature, outer
 
-
-def compiled(recurrence: Callable[..., Any], signature: Any) -> Any:
-    """The machine code of a function of one signature, from the disk cache if it is there. Raises what Numba does not take."""
-    return njit(signature, cache=True, **_FLAGS)(recurrence)
+    return cast(Kernel, outer(recurrence, kernel_signature(inputs)))

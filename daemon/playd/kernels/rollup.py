@@ -14,12 +14,11 @@ slow bar without any is missing.
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
 import numpy as np
-from numba import types
 
-from playd.kernels.compiled import MISSING, Row, Table, compiled, part
+from playd.kernels.compiled import MISSING, Row, Table, part
 
 TIME, OPEN, HIGH, LOW, CLOSE, VOLUME = range(6)
 """Rows of the base candles and of the slow ones. Time: open time in epoch ms, never missing; the others only together."""
@@ -97,7 +96,6 @@ def pack(base_step_ms: int, slow_step_ms: int) -> Row:
 @cache
 def kernel() -> Rollup:
     """The compiled rollup, from the disk cache if it is there."""
-    line = types.float64[::1]
-    rows: Any = types.UniTuple(line, ROWS)  # type: ignore[no-untyped-call]
-    signature = types.int64(rows, line, line, types.float64[:, ::1], types.int64, types.int64, types.int64)
-    return cast(Rollup, compiled(rollup, signature))
+    from playd.kernels.machine import outer, rollup_signature
+
+    return cast(Rollup, outer(rollup, rollup_signature(ROWS)))

@@ -5,15 +5,15 @@ From Python, use the functions that take arrays (`submit_entry`, `submit_exit`, 
 """
 
 import numpy as np
-from numba import njit
 
+from playd.core.machine import kept
 from playd.core.units import from_units
 from playd.matching.compiled import part
 from playd.matching.money import liquidation_price
 from playd.matching.records import LIMIT, MARKET, NONE, Record, Records
 
 
-@njit(cache=True)
+@kept
 def submit_entry(book: Records, direction: int, qty: int, stop_ticks: int, target_ticks: int) -> None:
     """Queue a market entry. It replaces an entry order that is still there. Levels of 0 ticks are absent."""
     b = book[0]
@@ -26,7 +26,7 @@ def submit_entry(book: Records, direction: int, qty: int, stop_ticks: int, targe
     b.entry_target_ticks = target_ticks
 
 
-@njit(cache=True)
+@kept
 def submit_limit_entry(
     book: Records, direction: int, qty: int, limit_ticks: int, tif: int, stop_ticks: int, target_ticks: int
 ) -> None:
@@ -38,7 +38,7 @@ def submit_limit_entry(
     b.entry_tif = tif
 
 
-@njit(cache=True)
+@kept
 def cancel_entry(book: Records) -> None:
     """Take the entry order away."""
     drop_entry(book[0])
@@ -51,26 +51,26 @@ def drop_entry(b: Record) -> None:
     b.entry_resting = 0
 
 
-@njit(cache=True)
+@kept
 def submit_exit(book: Records, qty: int, reason: int) -> None:
     """Queue a reduce-only market exit of `qty` steps. It replaces an exit order that is still there."""
     book[0].exit_qty = qty
     book[0].exit_reason = reason
 
 
-@njit(cache=True)
+@kept
 def protect(book: Records, terms: Records, stop_ticks: int, target_ticks: int) -> None:
     """Set stop and target of the open position; 0 removes one."""
     set_levels(book[0], terms[0], stop_ticks, target_ticks)
 
 
-@njit(cache=True)
+@kept
 def open_position(book: Records, terms: Records, direction: int, qty: int, price: float) -> None:
     """Open a position, or add to one of the same direction at the quantity-weighted average price."""
     add_to_position(book[0], terms[0], direction, qty, price)
 
 
-@njit(cache=True)
+@kept
 def reduce_position(book: Records, terms: Records, qty: int) -> None:
     """
     Take `qty` steps (at most all of them) off the position; at zero its levels go too.

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from numba import njit
 from numba.extending import register_jitable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -24,14 +23,3 @@ def inlined(function: Function) -> Function:
     """`part` for the few functions that a backtest runs through at every bar: copied into the caller, without a call."""
     jitable: Any = register_jitable(inline="always")(function)
     return cast(Function, jitable)
-
-
-def borrowing(function: Function) -> Function:
-    """
-    Compile a function that makes no arrays and only borrows those it is given, and cache it on disk.
-
-    Machine code otherwise counts references whenever an array is handed on, in a backtest at every bar, which costs more than
-    the decisions. Not counting is safe because the caller holds every array until the function returns.
-    """
-    compiled: Any = njit(cache=True, _nrt=False)(function)  # type: ignore[call-overload]
-    return cast(Function, compiled)

@@ -15,8 +15,8 @@ beyond a level.
 """
 
 import numpy as np
-from numba import njit
 
+from playd.core.machine import kept
 from playd.core.units import DOWN, UP, from_units, to_units
 from playd.matching.book import add_to_position, drop_entry, set_levels, take_from_position
 from playd.matching.compiled import inlined, part
@@ -48,7 +48,7 @@ _TRIGGERED_NOW = 1
 _TRIGGERED_BEFORE = 2
 
 
-@njit(cache=True)
+@kept
 def match_minute(
     book: Records,
     terms: Records,
@@ -76,20 +76,20 @@ def match_minute(
     return n + _worst_case(b, k, high, low, mark_high, mark_low, resting_filled == 0, fills[n])
 
 
-@njit(cache=True)
+@kept
 def fill_due_orders(book: Records, terms: Records, price: float, available_usdt: float, fills: Records, n: int) -> int:
     """Orders that can trade at `price`, the minute's open or the present price: the exit first, then the entry."""
     n += _fill_exit_order(book[0], terms[0], price, fills[n])
     return n + _fill_entry_order(book[0], terms[0], price, available_usdt, fills[n])
 
 
-@njit(cache=True)
+@kept
 def gap_test(book: Records, terms: Records, price: float, mark: float, fills: Records, n: int) -> int:
     """Liquidation against one mark price, stop and target against one price, the opens: the first passed ends the position."""
     return n + _gap(book[0], terms[0], price, mark, fills[n])
 
 
-@njit(cache=True)
+@kept
 def inside_minute(
     book: Records, terms: Records, high: float, low: float, mark_high: float, mark_low: float, fills: Records, n: int
 ) -> int:
@@ -103,7 +103,7 @@ def inside_minute(
     return n + _worst_case(book[0], terms[0], high, low, mark_high, mark_low, resting_filled == 0, fills[n])
 
 
-@njit(cache=True)
+@kept
 def close_at_end(book: Records, terms: Records, price: float, reason: int, fills: Records) -> int:
     """Close the position at `price` at once, with slippage and taker fee (`end_of_data`); returns the number of events."""
     b = book[0]

@@ -8,6 +8,7 @@ position is what exits need and entries exclude: where a short is emitted before
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -53,8 +54,8 @@ class BlockCompiler:
             percents, columns = [percent for percent, _ in exits], [column for _, column in exits]
             if len(set(percents)) > 1:
                 clock, label, params = self._graph.columns[columns[0]].clock, f"{side}_pct", chosen.pack(percents)
-                kernel, size = chosen.kernel(len(columns)), chosen.STATE_SIZE
-                found[label] = self._graph.node(clock, "chosen", kernel, columns, params, size, 0, (0,), (0,), (label,))[0]
+                load, size = partial(chosen.kernel, len(columns)), chosen.STATE_SIZE
+                found[label] = self._graph.node(clock, "chosen", load, columns, params, size, 0, (0,), (0,), (label,))[0]
         return found
 
     def _emissions(self, block: Block, number: int, truths: TruthCompiler) -> list[tuple[Emit, int]]:
@@ -107,5 +108,5 @@ class BlockCompiler:
         known = self._graph.columns[column]
         label = f"certain({known.name})"
         return self._graph.node(
-            known.clock, "certain", certain.kernel(), (column,), _NO_PARAMS, certain.STATE_SIZE, 0, (0,), (0,), (label,)
+            known.clock, "certain", certain.kernel, (column,), _NO_PARAMS, certain.STATE_SIZE, 0, (0,), (0,), (label,)
         )[0]

@@ -171,7 +171,7 @@ class _Compiler:
         columns = self._graph.node(
             clock,
             feature.indicator,
-            spec.kernel,
+            lambda: spec.kernel,
             [self._input(feature, clock, name) for name in spec.inputs],
             spec.pack(params),
             spec.state_size(params),
@@ -204,4 +204,4 @@ class _Compiler:
         if spec is None:
             return self._graph.candle(clock, _CLOSE_OF.get(source, source))
         inputs = [self._graph.candle(clock, one) for one in spec.inputs]
-        return self._graph.node(clock, source, spec.kernel, inputs, _NO_PARAMS, 0, 0, (0,), (0,), (source,))[0]
+        return self._graph.node(clock, source, lambda: spec.kernel, inputs, _NO_PARAMS, 0, 0, (0,), (0,), (source,))[0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from playd.kernels import asof, offset
-from playd.kernels.compiled import Kernel, Row
+from playd.kernels.compiled import Load, Row
 from playd.plays.program import DERIVED_FIELDS, NUMBERS, Clock, Column, Meaning, Node
 
 Ordered = tuple[tuple[Column, ...], tuple[Node, ...], dict[int, int]]
@@ -50,7 +50,7 @@ class Graph:
         self,
         clock: int,
         kind: str,
-        kernel: Kernel,
+        load: Load,
         inputs: Sequence[int],
         params: Row,
         state_size: int,
@@ -80,7 +80,7 @@ class Graph:
         for label, first, fade, meaning in zip(labels, firsts, fade_bars, meanings or [NUMBERS] * len(labels), strict=True):
             settled_ms = warm + (first + fade) * step_ms
             self.columns.append(Column(clock, label, node, ready + first * step_ms, settled_ms, meaning=meaning))
-        self.nodes.append(Node(clock, kind, kernel, tuple(inputs), params, state_size, lookback, outputs))
+        self.nodes.append(Node(clock, kind, load, tuple(inputs), params, state_size, lookback, outputs))
         self._known[key] = outputs
         return outputs
 
@@ -94,7 +94,7 @@ class Graph:
         return self.node(
             source.clock,
             "offset",
-            offset.kernel(),
+            offset.kernel,
             (column,),
             params,
             offset.STATE_SIZE,
@@ -113,8 +113,8 @@ class Graph:
         inputs = (column, self.candle(source.clock, "close_time"), self.candle(clock, "close_time"))
         params = asof.pack(self.clocks[source.clock].step_ms if stale else NEVER_STALE_MS)
         label = f"{source.name}@{self.clocks[clock].name}"
-        meanings, kernel, size = (source.meaning,), asof.kernel(), asof.STATE_SIZE
-        return self.node(clock, asof.KIND, kernel, inputs, params, size, 0, (0,), (0,), (label,), meanings=meanings)[0]
+        meanings, size = (source.meaning,), asof.STATE_SIZE
+        return self.node(clock, asof.KIND, asof.kernel, inputs, params, size, 0, (0,), (0,), (label,), meanings=meanings)[0]
 
     def rename(self, column: int, name: str) -> None:
         """Give a column the name that people know it by, unless it has one."""

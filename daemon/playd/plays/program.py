@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from playd.core.timeframes import NAME_OF_MS, bar_open_ms
-from playd.kernels.compiled import Kernel, Row
+from playd.kernels.compiled import Kernel, Load, Row
 from playd.kernels.spec import ColumnType
 
 PRICE_FIELDS: Final = ("open", "high", "low", "close", "volume")
@@ -99,6 +99,7 @@ class Node:
 
     Attributes:
         kind: What it computes: indicator, operator or transform, by catalog name.
+        load: Gives the kernel.
         inputs: Columns, all on `clock`, except for `asof`, whose first two are the source's.
         lookback: How many bars before the present one the kernel may read in its inputs.
         outputs: Its columns, in the order of the kernel's output rows.
@@ -106,12 +107,17 @@ class Node:
 
     clock: int
     kind: str
-    kernel: Kernel
+    load: Load
     inputs: tuple[int, ...]
     params: Row
     state_size: int
     lookback: int
     outputs: tuple[int, ...]
+
+    @property
+    def kernel(self) -> Kernel:
+        """The machine code, which whoever asks for it waits for."""
+        return self.load()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,7 +40,7 @@ class StructureCompiler:
         columns = self._graph.node(
             self._graph.clock(structure.step_ms),
             spec.name,
-            spec.kernel,
+            lambda: spec.kernel,
             [self._input(structure, params, uses, row) for row in spec.inputs],
             spec.pack(params, uses),
             spec.state_size(params),
@@ -82,7 +82,7 @@ class StructureCompiler:
         inputs = [self._graph.candle(clock, name) for name in spec.inputs]
         firsts, fades = [spec.outputs[0].first(params)], [spec.fade(params, step_ms)]
         size, label = spec.state_size(params), f"atr({params['length']})"
-        return self._graph.node(clock, ATR, spec.kernel, inputs, spec.pack(params), size, 0, firsts, fades, [label])[0]
+        return self._graph.node(clock, ATR, lambda: spec.kernel, inputs, spec.pack(params), size, 0, firsts, fades, [label])[0]
 
     def _warmup(self, structure: Structure) -> int:
         """Bars that the structure's own definition asks for, its ATR apart."""

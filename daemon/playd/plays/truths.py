@@ -1,6 +1,7 @@
 """Conditions become columns of truth on one evaluation clock; whatever they name is seen as of that clock's closes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from playd.core.timeframes import NAME_OF_MS
 from playd.kernels import duration
@@ -81,8 +82,8 @@ class TruthCompiler:
         inputs = [next(rest) if operand is None else any_row for operand in operands] if operands else list(columns)
         params = spec.pack(operands, extra)
         clock = self._graph.columns[inputs[0]].clock
-        kernel, lookback = spec.kernel(len(inputs)), spec.lookback(params)
-        return self._graph.node(clock, name, kernel, inputs, params, spec.state_size, lookback, (0,), (lookback,), (path,))[0]
+        load, lookback = partial(spec.kernel, len(inputs)), spec.lookback(params)
+        return self._graph.node(clock, name, load, inputs, params, spec.state_size, lookback, (0,), (lookback,), (path,))[0]
 
     def _operand(self, operand: Operand, path: str) -> int | float:
         """A column, or a number."""
@@ -143,5 +144,5 @@ class TruthCompiler:
         fade = duration.lookback(window.duration_ms, step_ms)
         kind = f"{window.kind}_duration"
         return self._graph.node(
-            self.clock, kind, duration.kernel(), inputs, params, duration.STATE_SIZE, fade, (0,), (fade,), (path,)
+            self.clock, kind, duration.kernel, inputs, params, duration.STATE_SIZE, fade, (0,), (fade,), (path,)
         )[0]

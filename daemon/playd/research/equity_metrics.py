@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from playd.core.machine import kept
 
 Metrics = dict[str, object]
 YEAR_MINUTES = 525_600
@@ -63,7 +64,7 @@ def drawdown_metrics(points: NDArray[np.float64]) -> dict[str, float]:
     }
 
 
-@njit(cache=True)
+@kept
 def _falls(points: NDArray[np.float64]) -> tuple[float, float, int, float]:
     """Deepest fall from a peak, deepest in percent, most points in a row below a peak, sum of the squared percentages."""
     peak = points[0]

@@ -3,9 +3,9 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from playd.core.machine import kept
 from playd.core.units import from_units
 from playd.matching.money import initial_margin_usdt, liquidation_price, maintenance_margin_usdt
 from playd.matching.records import Records
@@ -23,20 +23,20 @@ def exposure_metrics(
     `min_margin_ratio`: margin left over maintenance margin, liquidation is at 1. `closest_liquidation_pct`: distance from the
     mark to the liquidation price. `max_exposure_pct`: notional over equity. `avg_leverage_used`: mean of the same as a factor.
     """
-    found = _exposure(rows, rules, open_ms, close, start_usdt)
-    if found[4] == 0.0:
+    least_ratio, least_distance, largest, total, marks = _exposure(rows, rules, open_ms, close, start_usdt)
+    if marks == 0.0:
         return dict.fromkeys(_NAMES)
-    values = (found[0], found[1], found[2] * 100.0, found[3] / found[4])
+    values = (least_ratio, least_distance, largest * 100.0, total / marks)
     return {name: float(value) if np.isfinite(value) else None for name, value in zip(_NAMES, values, strict=True)}
 
 
-@njit(cache=True)
+@kept
 def _exposure(
     rows: Records, rules: Records, open_ms: NDArray[np.int64], close: NDArray[np.float64], start_usdt: float
-) -> NDArray[np.float64]:
+) -> tuple[float, float, float, float, float]:
     """Least margin ratio and distance, largest and summed leverage, number of marks."""
     r = rules[0]
-    out = np.array([np.inf, np.inf, 0.0, 0.0, 0.0])
+    least_ratio, least_distance, largest, total, marks = np.inf, np.inf, 0.0, 0.0, 0.0
     cash = start_usdt
     bar = 0
     part = 0
@@ -64,16 +64,16 @@ def _exposure(
                     t.dir, qty, t.entry_price, mark, r.leverage, r.taker, r.mm_rate, r.mm_deduction_usdt
                 )
                 if needed > 0.0:
-                    out[0] = min(out[0], (margin + profit) / needed)
+                    least_ratio = min(least_ratio, (margin + profit) / needed)
                 if level > 0.0:
-                    out[1] = min(out[1], abs(mark - level) / mark * 100.0)
+                    least_distance = min(least_distance, abs(mark - level) / mark * 100.0)
                 equity = cash + profit
                 if equity > 0.0:
-                    out[2] = max(out[2], qty * mark / equity)
-                    out[3] += qty * mark / equity
-                    out[4] += 1.0
+                    largest = max(largest, qty * mark / equity)
+                    total += qty * mark / equity
+                    marks += 1.0
                 bar += 1
             cash += t.gross_usdt - (t.fees_usdt - t.entry_fee_usdt) - t.funding_usdt
             held -= t.qty
         part = end
-    return out
+    return least_ratio, least_distance, largest, total, marks

@@ -10,11 +10,12 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from playd.core.machine import kept
 from playd.engine.account import apply_funding_record, mark_record
 from playd.engine.decide import Windows, closes_bar, decide_record, is_open
 from playd.engine.records import HALTED_DRAWDOWN, HALTED_LIQUIDATED, NO_ACTION, RUNNING
 from playd.engine.venue import Ended, live_minute, settle, submit
-from playd.matching.compiled import borrowing, inlined, part
+from playd.matching.compiled import inlined, part
 from playd.matching.minute import close_at_end, is_quiet, match_minute
 from playd.matching.money import funding_usdt
 from playd.matching.records import END_OF_DATA, Record, Records
@@ -49,7 +50,7 @@ _NEVER_MS: Final = 2**62
 """Later than any bar."""
 
 
-@borrowing
+@kept
 def run_bars(
     run: Records,
     state: Records,

@@ -22,7 +22,7 @@ WARM_SPAN: Final = 20_000
 async def load_program(play: Play, base_step_ms: int) -> Program:
     """The Program of a Play whose kernels were compiled before. Raises `PlayError` as `compile_program` does."""
     for name in sorted({feature.indicator for feature in play.features}):
-        _ = CATALOG[name].kernel  # asking for it loads it, which takes some 30 ms
+        _ = CATALOG[name].kernel  # asking for it loads it, which takes some milliseconds
         await anyio.lowlevel.checkpoint()
     for kind in sorted({structure.kind for structure in play.structures}):
         _ = STRUCTURES[kind].kernel
