@@ -38,6 +38,9 @@ from playd.world.real import real_world
 from playd.world.real import run as run_loop
 
 DEFAULT_SPEED = 60.0
+PATIENT_S = 600.0
+STOPPED_S = 20.0
+"""A daemon in lock-step that says nothing for so long is stopped. No venue waits for it, and its guardian must not have to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ async def _serve(world: World, options: ServeOptions) -> int:
             speed=options.speed or (1.0 if options.now or options.live else DEFAULT_SPEED),
             on_clock=options.now,
             lockstep=options.lockstep,
+            lockstep_silence_s=PATIENT_S if options.lockstep else STOPPED_S,
             held=options.held,
             terms=terms,
             environment=DEMO if options.demo else MAINNET,

@@ -33,6 +33,7 @@ from playd.control.tables import (
 
 EXIT_DEGRADED: Final = 9
 READY_LOOK_S: Final = 0.5
+SHOWN_BELOW: Final = ("state", "reasons", "play_digest_short")
 
 TargetArgument = Annotated[
     str | None,
@@ -182,7 +183,9 @@ async def show(
 
 
 def _show_text(data: JsonObject) -> str:
-    record = [(key, "-" if value in (None, "") else str(value)) for key, value in data["record"].items()]
+    record = [
+        (key, "-" if value in (None, "") else str(value)) for key, value in data["record"].items() if key not in SHOWN_BELOW
+    ]
     reasons = [f"{item['code']}: {item['text']}" for item in data["reasons"]] or ["none"]
     warmup = [(key, str(value)) for key, value in data["warmup"].items()]
     parts = [

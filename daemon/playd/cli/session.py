@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
-from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject, RpcError
+from playd.control.protocol import EXIT_OF_CODE, PROTOCOL, Code, JsonObject, RpcError
 from playd.control.render import Output, json_text, pick, render_rows
 from playd.control.tables import Column
 from playd.core.errors import PlaydError
@@ -77,8 +77,13 @@ class Session:
         return result
 
     async def change(self, method: str, params: JsonObject, *, timeout_s: float = HIGH_WAIT_S) -> JsonObject:
-        """One changing call under a request id, asking for the phrase when the daemon wants one."""
+        """
+        One changing call under a request id, asking for the phrase when the daemon wants one.
+
+        A daemon that is stopped is found out before anything is sent to it, and without waiting as long as a change may take.
+        """
         async with connected(self.world.net, self.socket_path, timeout_s=timeout_s) as client:
+            await client.call("hello", {"client": "playctl", "protocol": PROTOCOL}, timeout_s=self.options.timeout_s)
             return await self.change_on(client, method, params)
 
     async def change_on(self, client: ControlClient, method: str, params: JsonObject) -> JsonObject:
@@ -188,7 +193,7 @@ def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
         _complain(error.message, error.hint)
         return EXIT_OF_CODE.get(error.code, 1)
     except Unreachable as error:
-        _complain(str(error), "start it with `playd run` or `systemctl start playd`")
+        _complain(str(error), error.hint)
         return error.exit_code
     except Unanswered as error:
         _complain(str(error), _what_now(session))

@@ -80,11 +80,11 @@ def stale_events(
 ) -> int:
     """The newest records of the journal that are wanted; those of instance `name` if that is given."""
     uid = _uid_of(session, error, name) if name is not None else None
-    folder, found = _state(session, error) / JOURNAL, list[JsonObject]()
+    folder, found, names = _state(session, error) / JOURNAL, list[JsonObject](), _names(session, error)
     for line in _backwards(session, error, folder):
         record = wanted.read(line)
         if record is not None and uid in (None, record["instance"]):
-            found.append({**record, "time": rfc3339(record["ts_ms"])})
+            found.append({**record, "time": rfc3339(record["ts_ms"]), "name": names.get(record["instance"])})
             if len(found) == last:
                 break
     return _show(session, error, found if backwards else found[::-1], EVENTS, source="journal")
@@ -150,12 +150,13 @@ def _show(
 
 
 def _written_ms(session: Session, state: PurePath, source: str) -> int:
-    """When the records were written last. What a commit wrote stands in the ledger's log, as long as there is one."""
+    """When the records were written last. What a commit wrote stands in the ledger's log; looking makes an empty one."""
     disk = session.world.disk
-    paths = [state / LEDGER, state / f"{LEDGER}-wal"]
     if source == JOURNAL:
-        paths = [state / JOURNAL / name for name in segment_names(disk, state / JOURNAL)[-1:]]
-    return max(disk.stat(path).modified_ms for path in paths if disk.exists(path))
+        return disk.stat(state / JOURNAL / segment_names(disk, state / JOURNAL)[-1]).modified_ms
+    ledger, log = state / LEDGER, state / f"{LEDGER}-wal"
+    found = disk.stat(ledger).modified_ms
+    return max(found, disk.stat(log).modified_ms) if disk.exists(log) and disk.stat(log).size else found
 
 
 def _rows(
@@ -177,6 +178,15 @@ def _uid_of(session: Session, error: Unreachable, name: str) -> str:
     if not found:
         raise StaleTrouble(f"{error}; no instance {name!r} is on record")
     return str(found[0]["uid"])
+
+
+def _names(session: Session, error: Unreachable) -> dict[str, str]:
+    """Names of instances by uid; none where the ledger cannot be read, which keeps nobody from reading the journal."""
+    try:
+        return {row["uid"]: row["name"] for row in _rows(session, error, "SELECT uid, name FROM instances", (), dict)}
+    except StaleTrouble as trouble:
+        session.say(f"warning: {trouble}")
+        return {}
 
 
 def _state(session: Session, error: Unreachable) -> PurePath:

@@ -15,7 +15,7 @@ import anyio
 import orjson
 from anyio.abc import ByteStream
 
-from playd.control.protocol import PROTOCOL, JsonObject, LineBuffer, RpcError, encode_call
+from playd.control.protocol import GUARDIAN_SOCKET, PROTOCOL, JsonObject, LineBuffer, RpcError, encode_call
 from playd.core.errors import PlaydError
 from playd.core.limits import REPLY_LINE_BYTES
 from playd.world.ports import Net
@@ -23,10 +23,17 @@ from playd.world.ports import Net
 RECEIVE_BYTES: Final = 256 * 1024
 
 
+START_GUARDIAN: Final = "start it with `playd guardian` or `systemctl start playd-guardian`"
+
+
 class Unreachable(PlaydError):
-    """No daemon listens on the socket."""
+    """Nobody listens on the socket."""
 
     exit_code = 7
+
+    def __init__(self, text: str, hint: str = "start it with `playd run` or `systemctl start playd`") -> None:
+        super().__init__(text)
+        self.hint = hint
 
 
 class Forbidden(PlaydError):
@@ -114,5 +121,8 @@ async def connected(net: Net, path: PurePath, *, timeout_s: float = 30.0) -> Asy
         except PermissionError as error:
             raise Forbidden(f"{path}: {error.strerror}; the socket belongs to the daemon's user and group") from None
         except OSError as error:
-            raise Unreachable(f"daemon not running: nothing listens on {path} ({error.strerror or error})") from None
+            why = f"nothing listens on {path} ({error.strerror or error})"
+            if path.name == GUARDIAN_SOCKET:
+                raise Unreachable(f"guardian not running: {why}", START_GUARDIAN) from None
+            raise Unreachable(f"daemon not running: {why}") from None
         yield ControlClient(stream, timeout_s)

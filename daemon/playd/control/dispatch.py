@@ -4,7 +4,7 @@ From a request to an answer: the method is known, its parameters are right, a re
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import anyio
 from pydantic import ValidationError
@@ -17,6 +17,9 @@ from playd.core.canonical import digest
 from playd.core.errors import CandleError, PlayError, SettingsError
 from playd.supervisor.names import nearest
 from playd.world.ports import Clock
+
+FOUND_MAX: Final = 60
+"""Characters of a wrong parameter that are said again."""
 
 Handler = Callable[[Any, "Call"], Awaitable[JsonObject | list[JsonObject]]]
 
@@ -107,7 +110,8 @@ class Dispatch:
         key = params.request_id
         while (running := self._running.get(key)) is not None:
             await running.wait()
-        params_digest = digest(params.model_dump(exclude={"request_id"}))
+        # The phrase says that somebody means it, and is no part of what is to be done.
+        params_digest = digest(params.model_dump(exclude={"request_id", "confirm"}))
         stored = self._commands.begin(key, call.method, params_digest, call.actor)
         if stored is not None:
             return _answer_again(stored, call.method, params_digest)
@@ -152,8 +156,14 @@ def _validated(method: Method, params: JsonObject) -> Params:
     try:
         return method.params.model_validate(params)
     except ValidationError as error:
-        parts = [f"{'.'.join(str(part) for part in item['loc']) or 'params'}: {item['msg']}" for item in error.errors()]
+        parts = [_wrong(item) for item in error.errors(include_url=False)]
         raise RpcError(Code.INVALID_PARAMS, "; ".join(parts), details={"fields": parts}) from None
+
+
+def _wrong(item: Any) -> str:
+    """What is wrong with one parameter: its name, what was found if that is short, what was expected."""
+    name, found = ".".join(str(part) for part in item["loc"]) or "params", repr(item["input"])
+    return f"{name}: found {found}, {item['msg']}" if len(found) <= FOUND_MAX else f"{name}: {item['msg']}"
 
 
 def _answer_again(stored: Stored, method: str, params_digest: str) -> JsonObject:

@@ -161,9 +161,10 @@ def _may_hold(daemon: Daemon, alias: str) -> bool:
 
 
 def _aliases(daemon: Daemon) -> list[str]:
-    """Every account that can be named: of the settings, of an instance, or open for another reason."""
+    """Every account that can be named: with a key of its own, of an instance, or open for another reason."""
     owned = {slot.record.account for slot in daemon.supervisor.slots.values() if slot.record.mode is not Mode.SHADOW}
-    return sorted(owned | daemon.accounts.held.keys() | daemon.ops.loaded.settings.accounts.keys())
+    keyed = {alias for alias, account in daemon.ops.loaded.settings.accounts.items() if account.has_key}
+    return sorted(owned | keyed | daemon.accounts.held.keys())
 
 
 def _is_real_money(daemon: Daemon, scope: Scope) -> bool:

@@ -308,7 +308,10 @@ async def query_events(daemon: Daemon, params: p.EventQuery, call: Call) -> list
             await anyio.lowlevel.checkpoint()  # between two chunks the others trade
     if left <= 0 and len(found) < params.limit:
         call.warnings.append(("not_all", f"only the newest {SCANNED_BYTES // 2**20} MiB of the journal were looked through"))
-    return [{**record, "time": rfc3339(record["ts_ms"])} for record in found[: params.limit]][::-1]
+    return [
+        {**record, "time": rfc3339(record["ts_ms"]), "name": rows.owner_name(daemon, record["instance"] or "")}
+        for record in found[: params.limit]
+    ][::-1]
 
 
 async def check_key(daemon: Daemon, params: p.OfAccount, call: Call) -> JsonObject:

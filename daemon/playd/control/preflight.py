@@ -44,7 +44,9 @@ async def preflight(daemon: Daemon, slot: Slot, policy: Policy) -> list[Check]:
         await _warm_up(daemon, slot),
         _feed(daemon, slot),
         _rates(daemon, account, policy),
-        judged("alerts", alerts_verified(daemon), "a person has typed a code lately", "playctl notify test"),
+        judged(
+            "alerts", alerts_verified(daemon), "within a week a person types a code that a route brought", "playctl notify test"
+        ),
         _rehearsal(daemon, account, policy),
     ]
 
@@ -90,7 +92,11 @@ async def _symbol(daemon: Daemon, account: Account, slot: Slot) -> list[Check]:
     leverage, most = stated or account.desk.settings.leverage, limits.max_leverage
     return [
         judged("instrument", rules.status == "Trading", f"{symbol} is {rules.status}"),
-        judged("leverage", None if leverage is None or most is None else leverage <= most, f"{leverage} × at most {most} ×"),
+        judged(
+            "leverage",
+            None if leverage is None or most is None else leverage <= most,
+            f"{leverage} ×, {f'at most {most} ×' if most is not None else 'no bound is set'}",
+        ),
         await _smallest(daemon, slot, rules, limits.order_usd or limits.hard_order_usd),
     ]
 

@@ -35,21 +35,24 @@ class Scope:
 
 
 def parse_scope(text: str, slots: Mapping[str, Slot], accounts: Sequence[str]) -> Scope:
-    """The scope of a word. Raises `RpcError` naming the nearest instance for an unknown one."""
-    kind, _, rest = text.partition(":")
+    """The scope of a word. Raises `RpcError` naming the nearest instance or account for an unknown one."""
+    kind, colon, rest = text.partition(":")
     if text == ALL:
         return Scope("all", ALL, ALL, "", (ALL,))
     if kind == "account" and rest:
         if rest not in accounts:
-            raise RpcError(Code.NOT_FOUND, not_found("open account", rest, accounts))
+            raise RpcError(Code.NOT_FOUND, not_found("account", rest, accounts))
         return Scope("account", f"account:{rest}", account_scope(rest), rest, (account_scope(rest), ALL))
     if kind == "symbol" and rest.count("/") == 1:
         alias, symbol = rest.split("/")
         if alias not in accounts:
-            raise RpcError(Code.NOT_FOUND, not_found("open account", alias, accounts))
+            raise RpcError(Code.NOT_FOUND, not_found("account", alias, accounts))
         stored = symbol_scope(alias, symbol)
         return Scope("symbol", f"symbol:{rest}", stored, rest, (stored, account_scope(alias), ALL))
-    name = rest if kind == "instance" and rest else text
+    if colon and (kind != "instance" or not rest):
+        expected = "an instance's name, instance:NAME, symbol:ACCOUNT/SYMBOL, account:ALIAS or all"
+        raise RpcError(Code.INVALID_PARAMS, f"scope {text!r}: expected {expected}")
+    name = rest or text
     slot = slots.get(name)
     if slot is None:
         raise RpcError(Code.NOT_FOUND, not_found("instance", name, slots))

@@ -339,10 +339,10 @@ EVENTS: Final = (
     Column("SEQ", word("seq"), right=True),
     Column("TIME", word("time")),
     Column("KIND", word("kind")),
-    Column("INSTANCE", word("instance")),
+    Column("INSTANCE", lambda row: str(row.get("name") or row["instance"] or "-")),
     Column("SYMBOL", word("symbol")),
     Column("ACTOR", word("actor")),
-    Column("DATA", word("data")),
+    Column("DATA", lambda row: " ".join(f"{name}={value}" for name, value in row["data"].items() if value not in (None, ""))),
 )
 
 INCIDENTS: Final = (

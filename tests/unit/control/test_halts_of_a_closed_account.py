@@ -30,7 +30,7 @@ def starting(environment: Environment = Environment.DEMO) -> Any:
     ledger = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
     record = SimpleNamespace(uid="u1", account="main", symbol="BTCUSDT", mode=Mode.DEMO)
     slots = {"alpha": SimpleNamespace(name="alpha", record=record, engine=None)}
-    settings = SimpleNamespace(accounts={"main": SimpleNamespace(environment=environment)})
+    settings = SimpleNamespace(accounts={"main": SimpleNamespace(environment=environment, has_key=True)})
     return SimpleNamespace(
         clock=world.clock,
         journal=journal,

@@ -26,6 +26,7 @@ class ExchangeConfig:
         on_clock: Market time is the machine's UTC time; `speed` is 1 then. A market that is behind hurries after it.
         lockstep: The market moves only while a public socket in lock-step has subscribed to candles.
         lockstep_grace_s: How long the market waits for a lost socket in lock-step to come back.
+        lockstep_silence_s: How long it waits for one that is connected and says nothing before it cuts that off.
         held: The market does not move before `Exchange.release`.
         rate_limits: Whether requests and sockets are counted and refused as the venue does, per user and per address.
         admin_token: Header value that admin requests must carry; empty draws one.
@@ -46,6 +47,7 @@ class ExchangeConfig:
     on_clock: bool = False
     lockstep: bool = False
     lockstep_grace_s: float = 10.0
+    lockstep_silence_s: float = 600.0
     held: bool = False
     rate_limits: bool = True
     admin_token: str = ""

@@ -69,7 +69,7 @@ class Floor:
         self.keys = KeyRing(self.records)
         self.rates = RateLimits(enabled=config.rate_limits)
         self.gate = Gate(enabled=config.rate_limits, requests_max=config.address_requests_max, ban_s=config.address_ban_s)
-        self.lockstep = LockStep(world.clock.mono_s, config.lockstep_grace_s)
+        self.lockstep = LockStep(world.clock.mono_s, config.lockstep_grace_s, config.lockstep_silence_s)
         self.clients: list[Client] = []
         self._failed = anyio.Event()
         self._failure: RecordError | None = None

@@ -10,14 +10,10 @@ gives its seat up: its user has stopped trading.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 import anyio
 
 from playd.venues.exchange.socket import Client
-
-ECHO_WITHIN_S: Final = 600.0
-"""A client that is connected and silent for so long is cut off; its seat then has the grace to come back."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,10 +27,14 @@ class _Seat:
 
 @dataclass(slots=True)
 class LockStep:
-    """Seats and the barrier they owe. `mono_s` is the clock for the grace."""
+    """
+    Seats and the barrier they owe. `mono_s` is the clock for the grace. A client that is connected and silent for `silence_s`
+    is cut off; its seat then has the grace to come back.
+    """
 
     mono_s: Callable[[], float]
     grace_s: float
+    silence_s: float
     _seats: list[_Seat] = field(default_factory=list)
     _number: int = 0
     _changed: anyio.Event = field(default_factory=anyio.Event)
@@ -113,7 +113,7 @@ class LockStep:
 
     async def _settled(self, unsettled: Callable[[_Seat], bool]) -> None:
         """Wait until no seat is `unsettled`. Empty seats are given up after their grace, silent clients cut off."""
-        silent_until_s = self.mono_s() + ECHO_WITHIN_S
+        silent_until_s = self.mono_s() + self.silence_s
         while True:
             now_s = self.mono_s()
             if now_s >= silent_until_s:
