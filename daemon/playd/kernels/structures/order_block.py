@@ -136,5 +136,8 @@ SPEC = StructureSpec(
     state_size=lambda params: SCALARS + CANDLE * (integer(params, "lookback") + 2) + size(integer(params, "max_active")),
     pack=_pack,
     recurrence=order_block,
-    uses=(Use("displacement", needed=lambda params: False), Use("swing", needed=lambda params: False)),
+    uses=(
+        Use("displacement", needed=lambda params: False, idle=lambda params: not params["require_displacement"]),
+        Use("swing", needed=lambda params: False, idle=lambda params: True),
+    ),
 )
