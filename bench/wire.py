@@ -44,6 +44,7 @@ from playd.plays.compile import compile_program
 from playd.plays.load import load_play
 from playd.venues.bybit.environment import VenueAccount, local_hosts, venue_account
 from playd.venues.bybit.private_stream import BybitPrivateStream
+from playd.venues.bybit.public_connection import PublicConnection
 from playd.venues.bybit.public_stream import BybitPublicStream
 from playd.venues.bybit.venue import BybitVenue, open_bybit_market_data, open_bybit_venue
 from playd.venues.bybit.venue_clock import VenueClock
@@ -138,8 +139,7 @@ async def frame_rate(take: Callable[[int], Awaitable[None]], seconds: float) -> 
 async def frames(world: World, seconds: float) -> None:
     heard: list[FeedEvent] = []
     account = account_of(Access(1, "k", "s"))
-    public = BybitPublicStream(world, Environment.LOCAL, account.hosts)
-    public.deliver_to(heard.append)
+    public = PublicConnection(world.clock, "kline.1.", heard.append, lambda reason: None, lock_step=False)
 
     async def of_market(number: int) -> None:
         await public.frame(orjson.loads(CANDLE if number % 2 else TICKER))
