@@ -149,3 +149,9 @@ HINTS = [
 def test_a_message_says_what_is_meant(new: str, old: str, said: str) -> None:
     _, report = check_play(GOOD.replace(new, old, 1), "f.yml")
     assert said in "\n".join(report.lines("E"))
+
+
+@pytest.mark.parametrize("clock", ["4h", "2h", "D"])
+def test_structures_below_a_timeframe_stay_there(clock: str) -> None:
+    text = GOOD.replace("  high_tf:\n", f"  {clock}:\n")
+    assert import_play(text, "f.yml").text == text

@@ -22,7 +22,7 @@ class Structures:
 
     `moved` maps (timeframe, old key) to the new key, for keys that were used on two clocks. `below` maps (role, key) to the
     timeframes on which structures of that key stand below that role. `implied`: clock, place and path of specs of shapes in
-    which nobody wrote what they read.
+    which nobody wrote what they read. `kept`: timeframes whose specs stand below the timeframe itself, as they may.
     """
 
     timeframes: dict[str, str]
@@ -32,13 +32,16 @@ class Structures:
     moved: dict[tuple[str, str], str] = field(default_factory=dict)
     below: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     implied: list[tuple[str, int, str]] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
 
     def clock(self, text: str) -> str:
         """The key under which specs of a clock stand: a role where the timeframe has one, else the timeframe."""
         text = OLDER_ROLES.get(text, text)
+        right = right_timeframe(self.timeframe(text))
+        if right in self.kept:
+            return right
         if text in (*ROLES, "exec"):
             return text
-        right = right_timeframe(text)
         return next((role for role in ROLES if self.timeframes.get(role) == right), right)
 
     def timeframe(self, clock: str) -> str:
@@ -65,6 +68,8 @@ def import_structures(root: Map, among_features: list[tuple[Item, str]], log: Lo
     frames = as_map(root.get("timeframes"))
     found = Structures({key: word(frames.get(key)) for key in (*ROLES, "exec")})
     given = root.get("structures")
+    clocks = [right_timeframe(found.timeframe(OLDER_ROLES.get(key, key))) for key in as_map(given).keys if is_clock(key)]
+    found.kept = {key for key in as_map(given).keys if key in TIMEFRAME_MS and clocks.count(key) == 1}
     look_for_list(root.get("market_structure_blocks"), "market_structure_blocks", log)
     for entry in as_map(given):
         _collect(entry, found, log)
