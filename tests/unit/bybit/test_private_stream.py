@@ -11,7 +11,7 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from playd.core.errors import LinkError
+from playd.core.errors import Doubtful, LinkError
 from playd.core.secret import Secret
 from playd.venues.bybit.environment import local_hosts
 from playd.venues.bybit.private_stream import TOPICS, BybitPrivateStream
@@ -199,6 +199,30 @@ async def test_an_unreadable_frame_ends_the_connection_instead_of_being_skipped(
         event = await scene.event()
         assert isinstance(event, StreamDown)
         assert "execQty" in event.reason
+
+
+ROW: dict[str, Any] = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy"}
+USDT: dict[str, Any] = {"coin": [{"coin": "USDT"}]}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        *({"topic": "order", "data": data} for data in ({"a": 1}, ["x"], [None], 5, [{**ROW, "qty": {"a": 1}}])),
+        *({"topic": "wallet", "data": [{"coin": coins}]} for coins in (["x"], 5)),
+        *({"topic": "wallet", "creationTime": time, "data": [USDT]} for time in ("x", [1])),
+        {"topic": "order", "data": [{**ROW, "createdTime": "1e99"}]},
+        {"topic": "position", "data": [{**ROW, "size": True}]},
+        {"topic": "execution", "data": [fill("e1", extraFees=[1])]},
+    ],
+)
+async def test_what_is_no_row_is_doubt_whatever_stands_in_its_place(frame: dict[str, Any]) -> None:
+    world = virtual_world()
+    with (
+        BybitPrivateStream(world, account(local_hosts(1)), VenueClock(world.clock)) as stream,
+        pytest.raises(Doubtful),
+    ):
+        await stream.frame(frame)
 
 
 async def test_down_is_told_once_while_nobody_answers() -> None:

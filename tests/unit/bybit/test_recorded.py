@@ -6,9 +6,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from playd.core.reply_codes import ReplyClass
 from playd.venues.bybit.calls import Call
 from playd.venues.bybit.recorded import recorded_funding, recorded_open_interest
-from playd.venues.bybit.rest import RestClient
+from playd.venues.bybit.rest import Answer, RestClient
 from playd.venues.port import Priority
 
 HOUR_MS = 3_600_000
@@ -16,9 +17,8 @@ NOW_MS = 1_000 * 8 * HOUR_MS + HOUR_MS
 """An hour behind a stamp."""
 
 
-@dataclass
-class Answer:
-    result: dict[str, Any]
+def answer(*rows: dict[str, Any]) -> Answer:
+    return Answer(ReplyClass.ACCEPTED, 0, "OK", {"list": list(rows)}, NOW_MS)
 
 
 @dataclass
@@ -30,11 +30,11 @@ class Records:
     async def read(self, call: Call, *, priority: Priority) -> Answer:
         self.asked.append(call)
         if call.path.endswith("tickers"):
-            return Answer({"list": [{"fundingRate": "0.0009", "nextFundingTime": str(1_001 * 8 * HOUR_MS)}]})
+            return answer({"fundingRate": "0.0009", "nextFundingTime": str(1_001 * 8 * HOUR_MS)})
         first, last = int(call.query["startTime"]), min(int(call.query["endTime"]), NOW_MS)
         stamps = range(last // (8 * HOUR_MS), -(-first // (8 * HOUR_MS)) - 1, -1)
         rows = [{"fundingRate": f"{k / 1e6:.6f}", "fundingRateTimestamp": str(k * 8 * HOUR_MS)} for k in stamps]
-        return Answer({"list": rows[: int(call.query["limit"])]})
+        return answer(*rows[: int(call.query["limit"])])
 
     async def read_pages(self, call: Call, *, priority: Priority) -> list[dict[str, str]]:
         self.asked.append(call)

@@ -358,6 +358,18 @@ async def test_a_malformed_row_is_doubt_and_never_a_guess() -> None:
             await venue.positions(priority=Priority.RECONCILE)
 
 
+@pytest.mark.parametrize("listed", [{"a": 1}, ["x"], 5, [None], [[1]]])
+async def test_a_list_of_something_else_is_doubt(listed: object) -> None:
+    async with opened(FakeBybit(lambda seen: ok({"list": listed}))) as venue:
+        for ask in (venue.positions, venue.wallet, venue.open_orders, venue.executions, venue.transactions):
+            with pytest.raises(Doubtful):
+                await ask(priority=Priority.RECONCILE)
+        with pytest.raises(Doubtful):
+            await venue.order_realtime("BTCUSDT", "link", priority=Priority.RECONCILE)
+        with pytest.raises(Doubtful):
+            await venue.candles("BTCUSDT", 0, TIME_MS)
+
+
 async def test_an_order_the_venue_does_not_know_is_none_and_not_an_error() -> None:
     async with opened(FakeBybit(lambda seen: code(110001, "order not exists"))) as venue:
         assert await venue.order_realtime("BTCUSDT", "x", priority=Priority.RESOLVE) is None

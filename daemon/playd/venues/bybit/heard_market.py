@@ -11,7 +11,7 @@ from playd.core.candles import Candle
 from playd.core.errors import Doubtful
 from playd.core.timeframes import BYBIT_INTERVAL, NAME_OF_MS
 from playd.market.walk import WalkedCandle, Walker
-from playd.venues.bybit.numbers import Row, decimal, integer, optional_decimal
+from playd.venues.bybit.numbers import Row, decimal, integer, objects, optional_decimal
 from playd.venues.bybit.rows import candle_from_stream
 
 MARK: Final = "MarkPrice"
@@ -62,11 +62,11 @@ class HeardMarket:
         if not self._simulated:
             self._come_to(integer(frame, "ts"))
         if topic.startswith("publicTrade.") and isinstance(data, list):
-            for row in data:
+            for row in objects(data):
                 self._trade(symbol, row)
         elif topic.startswith(self._kline) and isinstance(data, list):
             self._told.add(symbol)
-            for row in data:
+            for row in objects(data):
                 self.hear_candle(symbol, candle_from_stream(row), integer(row, "timestamp"), closed=row.get("confirm") is True)
         elif topic.startswith("tickers.") and isinstance(data, dict):
             self._ticker(symbol, data)

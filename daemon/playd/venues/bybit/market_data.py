@@ -76,13 +76,12 @@ class BybitMarketData:
         answer = await self._rest.read(
             CALLS.get_funding_rate_history(category="linear", symbol=symbol, limit=_FUNDING_ROWS), priority=Priority.DATA
         )
-        rows = answer.result.get("list") or ()
-        return {integer(row, "fundingRateTimestamp"): float(decimal(row, "fundingRate")) for row in rows}
+        return {integer(row, "fundingRateTimestamp"): float(decimal(row, "fundingRate")) for row in answer.rows}
 
     async def ticker(self, symbol: str) -> TickerFrame | None:
         """The symbol's ticker now, as a snapshot of the stream would tell it. An entry waits for it."""
         answer = await self._rest.read(CALLS.get_tickers(category="linear", symbol=symbol), priority=Priority.ENTRY)
-        rows = answer.result.get("list") or ()
+        rows = answer.rows
         return TickerFrame(symbol, True, rows[0], answer.time_ms, self._clock.mono_s()) if rows else None
 
     async def has_ended(self, symbol: str) -> bool:
@@ -165,7 +164,7 @@ class BybitMarketData:
         sent_ms, sent_s = self._clock.wall_ms(), self._clock.mono_s()
         answer = await self._rest.read(CALLS.get_server_time(), priority=Priority.RECONCILE)
         round_trip_ms = (self._clock.mono_s() - sent_s) * 1000
-        venue_ms = int(answer.result.get("timeNano") or 0) / 1e6 or float(answer.time_ms)
+        venue_ms = integer(answer.result, "timeNano") / 1e6 or float(answer.time_ms)
         offset_ms = venue_ms - (sent_ms + round_trip_ms / 2)
         self._venue_clock.sample(offset_ms, round_trip_ms)
         return offset_ms, round_trip_ms
@@ -178,9 +177,9 @@ class BybitMarketData:
             if refusal.code == UNKNOWN_SYMBOL:
                 return []
             raise
-        return answer.result.get("list") or []
+        return answer.rows
 
     async def _kline_rows(self, call: Callable[..., Call], symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
         one = call(symbol=symbol, interval=self._interval, start=start_ms, end=end_ms, limit=KLINES_PER_REQUEST)
         answer = await self._rest.read(one, priority=Priority.DATA)
-        return [candle_from(row) for row in answer.result.get("list") or ()]
+        return [candle_from(row) for row in answer.listed]

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from playd.core.errors import Doubtful
 
 Row = Mapping[str, Any]
 ZERO = Decimal(0)
+LARGEST: Final = 2**63 - 1
+"""Whole numbers that a ledger can hold; what the venue counts and dates stays far below."""
 
 
 def optional_decimal(row: Row, name: str) -> Decimal | None:
@@ -32,12 +34,23 @@ def decimal(row: Row, name: str) -> Decimal:
 
 
 def integer(row: Row, name: str, default: int = 0) -> int:
-    """A whole number that may be a text or absent."""
+    """A whole number that may be a text or absent. Raises `Doubtful` for one that is none, or that nothing has so many of."""
     number = optional_decimal(row, name)
-    return default if number is None else int(number)
+    if number is None:
+        return default
+    if not -LARGEST <= number <= LARGEST:
+        raise Doubtful(f"field {name} is too large: {number:.3E}")
+    return int(number)
 
 
 def text(row: Row, name: str) -> str:
     """A text that may be absent or null."""
     value = row.get(name)
     return "" if value is None else str(value)
+
+
+def objects(found: object) -> list[Row]:
+    """A list of rows. Raises `Doubtful` for what is none, or has something else in it."""
+    if isinstance(found, list) and all(isinstance(row, dict) for row in found):
+        return found
+    raise Doubtful(f"a list of objects was expected, {str(found)[:100]!r} came")

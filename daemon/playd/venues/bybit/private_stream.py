@@ -10,7 +10,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.errors import LinkError
 from playd.venues.bybit.environment import VenueAccount
-from playd.venues.bybit.numbers import Row
+from playd.venues.bybit.numbers import Row, integer, objects
 from playd.venues.bybit.rows import execution_from, order_from, position_from, tells_of_usdt, wallet_from
 from playd.venues.bybit.signing import auth_args, signer_for
 from playd.venues.bybit.socket import ConnectLimiter, SocketTiming, Wire, keep_connected
@@ -144,9 +144,9 @@ class BybitPrivateStream:
             return
         topic = frame.get("topic")
         received_ms = self._world.clock.wall_ms()
-        for row in frame.get("data") or () if topic in TOPICS else ():
+        for row in objects(frame.get("data") or []) if topic in TOPICS else ():
             if topic == "wallet":
-                time_ms = int(frame.get("creationTime") or 0)
+                time_ms = integer(frame, "creationTime")
                 if tells_of_usdt(row):
                     yield WalletUpdate(wallet_from(row, isolated=self.isolated, time_ms=time_ms), received_ms)
             elif not _is_linear_usdt(row):

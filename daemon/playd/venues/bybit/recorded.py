@@ -23,14 +23,12 @@ async def recorded_funding(rest: RestClient, symbol: str, start_ms: int, end_ms:
         call = CALLS.get_funding_rate_history(
             category="linear", symbol=symbol, startTime=first_ms, endTime=last_ms, limit=_ROWS_MAX
         )
-        rows = (await rest.read(call, priority=Priority.DATA)).result.get("list") or []
+        rows = (await rest.read(call, priority=Priority.DATA)).rows
         found |= {integer(row, "fundingRateTimestamp"): float(decimal(row, "fundingRate")) for row in rows}
         if len(rows) < _ROWS_MAX:
             break
         last_ms = min(found) - 1
-    rows = (await rest.read(CALLS.get_tickers(category="linear", symbol=symbol), priority=Priority.DATA)).result.get(
-        "list"
-    ) or []
+    rows = (await rest.read(CALLS.get_tickers(category="linear", symbol=symbol), priority=Priority.DATA)).rows
     if rows and rows[0].get("fundingRate") and (stamp_ms := integer(rows[0], "nextFundingTime")):
         found.setdefault(stamp_ms, float(decimal(rows[0], "fundingRate")))
     times = sorted(found)

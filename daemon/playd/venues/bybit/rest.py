@@ -20,7 +20,7 @@ from playd.core.reply_codes import ReplyClass, classify, classify_http
 from playd.core.secret import redact
 from playd.venues.bybit.calls import Call, Query
 from playd.venues.bybit.environment import VenueAccount
-from playd.venues.bybit.numbers import Row
+from playd.venues.bybit.numbers import Row, objects
 from playd.venues.bybit.post import Poster, RawReply, whole
 from playd.venues.bybit.signing import Signer, rest_headers, signer_for
 from playd.venues.bybit.venue_clock import VenueClock
@@ -49,6 +49,19 @@ class Answer:
     result: Row
     time_ms: int
     retry_after_s: float = 0.0
+
+    @property
+    def listed(self) -> list[Any]:
+        """What `result.list` holds, nothing where there is none. Raises `Doubtful` when it is no list."""
+        found = self.result.get("list") or []
+        if not isinstance(found, list):
+            raise Doubtful(f"a list was expected, {str(found)[:100]!r} came")
+        return found
+
+    @property
+    def rows(self) -> list[Row]:
+        """The objects of `result.list`. Raises `Doubtful` for anything else."""
+        return objects(self.listed)
 
 
 class RestClient:
@@ -106,7 +119,7 @@ class RestClient:
         page, seen = call, set[str]()
         while True:
             answer = await self.read(page, priority=priority)
-            found = answer.result.get("list") or []
+            found = answer.rows
             rows.extend(found)
             cursor = answer.result.get("nextPageCursor") or ""
             if not cursor or not found:

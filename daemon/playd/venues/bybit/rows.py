@@ -1,9 +1,10 @@
 """Rows of the venue, from REST and from the private stream, as core values. Raise `Doubtful` for what cannot be read."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
 
 import orjson
 
@@ -14,8 +15,24 @@ from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
 from playd.venues.bybit.numbers import ZERO, Row, decimal, integer, optional_decimal, text
 from playd.venues.port import AccountInfo, KeyInfo, Transaction
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _TRADING: Final = frozenset({"Order", "Position"})
 _COIN: Final = "USDT"
+
+
+def _or_doubt(read: Callable[P, T]) -> Callable[P, T]:
+    """A row that has a number where a text, a list or a row belongs is doubt, like one whose number is none."""
+
+    @wraps(read)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Doubtful(f"{type(error).__name__} in a row: {error}: {str(args)[:200]}") from None
+
+    return checked
 
 
 def _side(row: Row) -> Side:
@@ -36,6 +53,7 @@ def _paid(row: Row, name: str, coin: str) -> Decimal:
     return sum(beside, decimal(row, name))
 
 
+@_or_doubt
 def order_from(row: Row) -> VenueOrder:
     """An order of `order/realtime`, `order/history` or topic `order`."""
     return VenueOrder(
@@ -70,6 +88,7 @@ def _word(row: Row, name: str) -> str:
     return "" if value == "UNKNOWN" else value
 
 
+@_or_doubt
 def execution_from(row: Row) -> Execution:
     """An execution of `execution/list` or topic `execution`. Funding is one too; its `exec_type` says so."""
     return Execution(
@@ -95,6 +114,7 @@ def execution_from(row: Row) -> Execution:
     )
 
 
+@_or_doubt
 def position_from(row: Row) -> VenuePosition:
     """A position of `position/list` (`avgPrice`) or topic `position` (`entryPrice`)."""
     qty = decimal(row, "size")
@@ -115,11 +135,13 @@ def position_from(row: Row) -> VenuePosition:
     )
 
 
+@_or_doubt
 def tells_of_usdt(row: Row) -> bool:
     """Whether a row of topic `wallet` is about USDT. It names the coins that changed, and of the others it says nothing."""
     return any(each.get("coin") == _COIN for each in row.get("coin") or ())
 
 
+@_or_doubt
 def wallet_from(row: Row, *, isolated: bool, time_ms: int) -> Wallet:
     """
     The USDT side of `wallet-balance` or topic `wallet`.
@@ -151,6 +173,7 @@ def _usd_per_coin(coin: Row, equity: Decimal) -> Decimal:
     return value_usd / equity if value_usd > 0 and equity > 0 else Decimal(1)
 
 
+@_or_doubt
 def instrument_from(row: Row) -> Instrument:
     """Trading rules of one row of `instruments-info`. Raises `Doubtful` when tick or step is missing."""
     lot: Row = row.get("lotSizeFilter") or {}
@@ -205,6 +228,7 @@ def _whole(candle: Candle) -> Candle:
     raise ValueError("not a candle")
 
 
+@_or_doubt
 def key_info_from(row: Row) -> KeyInfo:
     """
     What `query-api` says about the key.
@@ -224,6 +248,7 @@ def key_info_from(row: Row) -> KeyInfo:
     )
 
 
+@_or_doubt
 def transaction_from(row: Row) -> Transaction:
     """A row of `transaction-log`. The venue's sign of funding is that of what was received."""
     return Transaction(
@@ -238,6 +263,7 @@ def transaction_from(row: Row) -> Transaction:
     )
 
 
+@_or_doubt
 def account_info_from(row: Row) -> AccountInfo:
     """What `account/info` says."""
     return AccountInfo(margin_mode=text(row, "marginMode"), unified_status=integer(row, "unifiedMarginStatus"))

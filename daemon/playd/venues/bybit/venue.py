@@ -15,7 +15,7 @@ from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.venues.bybit.calls import CALLS, Call
 from playd.venues.bybit.environment import VenueAccount
 from playd.venues.bybit.market_data import BybitMarketData
-from playd.venues.bybit.numbers import Row, text
+from playd.venues.bybit.numbers import text
 from playd.venues.bybit.private_stream import BybitPrivateStream
 from playd.venues.bybit.rest import READ_DEADLINE_S, RestClient
 from playd.venues.bybit.rows import (
@@ -160,8 +160,7 @@ class BybitVenue:
             if refusal.code is not None and classify(refusal.code) is ReplyClass.GONE:
                 return None  # "order does not exist" is an answer to this question
             raise
-        rows: Sequence[Row] = answer.result.get("list") or ()
-        return next((order_from(row) for row in rows if row.get("orderLinkId") == link_id), None)
+        return next((order_from(row) for row in answer.rows if row.get("orderLinkId") == link_id), None)
 
     async def executions(
         self, *, since_ms: int | None = None, symbol: str = "", link_id: str = "", priority: Priority
@@ -197,8 +196,7 @@ class BybitVenue:
         """The USDT side of the account. What counts as available follows the margin mode that `account_info` reported."""
         call = CALLS.get_wallet_balance(accountType="UNIFIED", coin="USDT")
         answer = await self._rest.read(call, priority=priority)
-        rows: Sequence[Row] = answer.result.get("list") or ()
-        return wallet_from(rows[0] if rows else {}, isolated=self._isolated, time_ms=answer.time_ms)
+        return wallet_from(answer.rows[0] if answer.rows else {}, isolated=self._isolated, time_ms=answer.time_ms)
 
     async def transactions(
         self, *, since_ms: int | None = None, until_ms: int | None = None, priority: Priority
