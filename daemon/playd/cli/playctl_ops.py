@@ -320,8 +320,12 @@ async def audit_verify(
 
     Exit 0: whole; 10: broken, which halts everything new once; 1: it could not be read, or there is nothing of that date.
     """
-    data = (await session.ask("audit.verify", {"since": since, "anchor": anchor}, timeout_s=VERIFY_WAIT_S))["data"]
-    session.show(data, f"{data['result']}: head {data['head_seq']}:{data['head_hash']}")
+    try:
+        data = (await session.ask("audit.verify", {"since": since, "anchor": anchor}, timeout_s=VERIFY_WAIT_S))["data"]
+    except Unreachable as error:
+        raise Unreachable(str(error), f"without a daemon: `playd audit verify {session.state_dir}`") from None
+    end = f"{data['result']}: head {data['head_seq']}:{data['head_hash']}"
+    session.show(data, f"{data['said']}\n{end}" if data["said"] else end)
     return {"whole": 0, "broken": EXIT_DIFFERENCE}.get(data["result"], 1)
 
 

@@ -167,6 +167,9 @@ def _rows(
     try:
         with contextlib.closing(session.world.disk.open_sqlite(path, read_only=True)) as connection:
             return [row_of(dict(row)) for row in connection.execute(sql, values).fetchall()]
+    except KeyError as missing:
+        text = f"{error}; {path} has no {missing}: an older program wrote it, see `playd migrate --dry-run`"
+        raise StaleTrouble(text) from None
     except (sqlite3.Error, UnicodeDecodeError) as trouble:  # SQLite's words may hold the damaged bytes
         text = f"{error}; {path} cannot be read: {trouble}"
         raise StaleTrouble(f"{text}; `playd state` says what is whole, see the runbook restore-after-a-crash") from None

@@ -161,10 +161,12 @@ def _may_hold(daemon: Daemon, alias: str) -> bool:
 
 
 def _aliases(daemon: Daemon) -> list[str]:
-    """Every account that can be named: with a key of its own, of an instance, or open for another reason."""
+    """Every account that can be named: with a key of its own, of an instance, open for another reason, or under a level."""
     owned = {slot.record.account for slot in daemon.supervisor.slots.values() if slot.record.mode is not Mode.SHADOW}
     keyed = {alias for alias, account in daemon.ops.loaded.settings.accounts.items() if account.has_key}
-    return sorted(owned | keyed | daemon.accounts.held.keys())
+    stored = (halt.scope.partition(":") for halt in daemon.halts.in_force())
+    halted = {rest.partition("/")[0] for kind, _, rest in stored if kind in ("account", "symbol")}
+    return sorted(owned | keyed | halted | daemon.accounts.held.keys())
 
 
 def _is_real_money(daemon: Daemon, scope: Scope) -> bool:

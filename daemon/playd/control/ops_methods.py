@@ -281,8 +281,9 @@ async def verify_backup(daemon: Daemon, params: p.ById, call: Call) -> JsonObjec
 async def verify_chain(daemon: Daemon, params: p.Verify, call: Call) -> JsonObject:
     """The journal against itself and against the head that was published last, by a process of its own."""
     found = await daemon.ops.chain.verify(since=params.since, anchor=params.anchor)
+    said = "" if found == "whole" else await daemon.ops.chain.words(since=params.since, anchor=params.anchor)
     seq, digest = daemon.journal.head
-    return {"result": found, "head_seq": seq, "head_hash": digest}
+    return {"result": found, "said": said, "head_seq": seq, "head_hash": digest}
 
 
 async def query_events(daemon: Daemon, params: p.EventQuery, call: Call) -> list[JsonObject]:

@@ -15,7 +15,7 @@ from playd.core.timeframes import DAY_MS
 from playd.market.ticker import Ticker
 from playd.orders.account import Account
 from playd.orders.fold import fold
-from playd.orders.halts import FILE_CODE, Halt, instance_scope
+from playd.orders.halts import FILE_CODE, Halt, Level, instance_scope
 from playd.orders.order_book import LIVE_STATES
 from playd.orders.rows import OrderRow, execution_row
 from playd.orders.views import FillView, PositionView
@@ -364,5 +364,6 @@ def _base_coin(symbol: str) -> str:
 
 
 def is_unhealthy(slot: Slot) -> bool:
-    """Whether `status` says 9 because of this instance."""
-    return slot.state in (State.FAILED, State.DEGRADED, State.PANICKED)
+    """Whether `status` says 9 because of this instance. A pause is what somebody wanted; a level above it needs somebody."""
+    halted = slot.state is State.PAUSED and slot.facts.halt_level >= Level.HALT
+    return halted or slot.state in (State.FAILED, State.DEGRADED, State.PANICKED)

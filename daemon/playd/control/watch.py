@@ -108,7 +108,7 @@ class Watch:
         self._daemon = daemon
         self._files = files
         found = daemon.ops.incidents.open_ones()
-        self._halted = {each.scope for each in found if each.kind == "HALTED"}
+        self._halted = {each.scope: each.text for each in found if each.kind == "HALTED"}
         self._failed = {each.scope for each in found if each.kind == "INSTANCE_FAILED"}
         self._log_trouble = "since the last start" if any(each.kind == "LOG_LOST" for each in found) else ""
         for each in found:
@@ -160,12 +160,14 @@ class Watch:
         for halt in in_force:
             of_people = halt.actor.startswith(PEOPLE) or (halt.code == FILE_CODE and halt.scope in by_people)
             if halt.level >= Level.HALT and not of_people and (halt.code, halt.scope) not in told:
-                present.setdefault(halt.scope, f"level {int(halt.level)}, {halt.code}: {halt.text}")
-        for scope in self._halted - present.keys():
+                text = f"level {int(halt.level)}, {halt.code}: {halt.text}"
+                present[halt.scope] = f"{present[halt.scope]}; {text}" if halt.scope in present else text
+        for scope in self._halted.keys() - present.keys():
             incidents.resolve("HALTED", scope, "the halt was lifted")
-        for scope in present.keys() - self._halted:
+        for scope in [scope for scope, text in present.items() if self._halted.get(scope) != text]:
+            # Also when another rule halts what is halted already: a person reads all of them.
             incidents.open("HALTED", "critical", scope, present[scope])
-        self._halted = set(present)
+        self._halted = present
 
     def _tell_log(self) -> None:
         """Log lines that no file takes any more; trading goes on without them."""

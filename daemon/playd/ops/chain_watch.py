@@ -39,6 +39,9 @@ AGAIN_AFTER_S: Final = 2.0
 """A record that was being written when it was read looks torn; a second look tells it from damage."""
 
 MODULE: Final = "playd.cli.playd"
+WORDS: Final = "verify.tmp"
+"""What a look says, beside the journal's files while somebody waits for it."""
+
 PACKER: Final = "playd.cli.pack_journal"
 BROKEN_KIND: Final = "CHAIN_BROKEN"
 UNVERIFIED: Final = "CHAIN_UNVERIFIED"
@@ -127,9 +130,7 @@ class ChainWatch:
         What is broken halts, once per incident, unless it was an `anchor` of the caller's that was not found. What could not be
         read proves nothing. Only a look at all of it (no `since`) counts as the daily one.
         """
-        seq, digest = published(self.ledger)
-        head = anchor or (f"{seq}:{digest}" if seq and since is None else "")
-        flags = (*(("--anchor", head) if head else ()), *(("--from", since) if since else ()))
+        flags = self._flags(since, anchor)
         code = await self._look(flags)
         if code != WHOLE:
             await anyio.sleep(AGAIN_AFTER_S)
@@ -152,6 +153,22 @@ class ChainWatch:
             self.halts.raise_level(ALL, Level.HALT, BROKEN_KIND, text)
         return "broken"
 
+    async def words(self, *, since: str | None = None, anchor: str | None = None) -> str:
+        """What a look finds, in words: of a broken chain the first damaged record. Empty when nobody could say."""
+        kept, disk = self.journal_dir / WORDS, self.world.disk
+        arguments = ("audit", "verify", str(self.journal_dir), *self._flags(since, anchor))
+        try:
+            if disk.exists(kept):
+                disk.remove(kept)
+            async with self.world.process.start_module(MODULE, arguments, log=kept) as child:
+                await child.wait()
+            said = disk.read_bytes(kept).decode(errors="replace").strip()
+            disk.remove(kept)
+        except OSError as error:
+            _log.error("journal.not_verified", msg=f"{kept}: {error}")
+            return ""
+        return said
+
     async def tidy(self) -> None:
         """
         Pack what is old and remove what is not kept any longer, which is on record before it is done.
@@ -170,6 +187,11 @@ class ChainWatch:
                 self.world.disk.remove(self.journal_dir / name)
         except (OSError, NotPacked) as error:
             _log.warning("journal.not_packed", msg=f"{self.journal_dir}: {error}")
+
+    def _flags(self, since: str | None, anchor: str | None) -> tuple[str, ...]:
+        seq, digest = published(self.ledger)
+        head = anchor or (f"{seq}:{digest}" if seq and since is None else "")
+        return (*(("--anchor", head) if head else ()), *(("--from", since) if since else ()))
 
     async def _look(self, flags: tuple[str, ...]) -> int:
         try:

@@ -39,7 +39,7 @@ def _sqlite(disk: Disk, path: PurePath) -> tuple[str, str]:
             connection.close()
     except (sqlite3.Error, UnicodeDecodeError) as error:  # what SQLite says of damage may hold the damaged bytes
         return "", str(error)
-    return f"schema {version}", "" if found == "ok" else str(found)
+    return f"schema {version}", "" if found == "ok" else " ".join(str(found).split())
 
 
 def _envelope(disk: Disk, path: PurePath) -> tuple[str, str]:

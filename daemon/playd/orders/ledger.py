@@ -78,7 +78,9 @@ class Ledger:
                 )
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
-                raise StateError(f"{path}: ledger is damaged ({found}); restore a backup before starting")
+                raise StateError(
+                    f"{path}: ledger is damaged ({' '.join(str(found).split())}); restore a backup before starting"
+                )
             if version == 0:
                 connection.executescript(f"BEGIN IMMEDIATE;{TABLES}")
                 say_version(connection)

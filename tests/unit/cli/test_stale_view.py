@@ -93,6 +93,11 @@ def test_what_cannot_be_read_is_said_and_nothing_stands_in_for_it(left: VirtualW
         stale_status(session(left), GONE, "nobody")
     with pytest.raises(StaleTrouble, match="no instance 'nobody'"):
         stale_events(session(left), GONE, ANY, "nobody", 20, backwards=False)
+    older = left.disk.open_sqlite(STATE / "ledger.sqlite")
+    older.execute("ALTER TABLE incidents DROP COLUMN reopened_ms")
+    older.close()
+    with pytest.raises(StaleTrouble, match=r"no 'reopened_ms'.*playd migrate"):
+        stale_incidents(session(left), GONE, None, everything=False)
     left.disk.write_replace(STATE / "ledger.sqlite", b"not a database, and long enough to be taken for one" * 100)
     with pytest.raises(StaleTrouble, match=r"cannot be read.*runbook"):
         stale_positions(session(left), GONE, None, None, None)

@@ -70,6 +70,17 @@ def test_a_rules_halt_is_an_incident_until_it_is_lifted_and_a_pause_or_a_persons
     assert side.look() == []
 
 
+def test_another_rule_that_halts_what_is_halted_is_told_too_and_once() -> None:
+    side = Side(world(), {})
+    side.halts.raise_level(ALL, Level.HALT, "KILL_FILE", "there", actor="file")
+    side.look()
+    side.halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", "record 7: changed")
+    for _ in range(2):
+        side.look()
+        (incident,) = side.incidents.open_ones()
+        assert ("there" in incident.text, "record 7: changed" in incident.text, incident.count) == (True, True, 2)
+
+
 def test_a_persons_pause_hides_no_halt_of_a_rule_on_the_same_scope() -> None:
     side = Side(world(), {})
     side.halts.raise_level("account:a", Level.PAUSE, "OPERATOR", "x", actor="uid:0(root)")
