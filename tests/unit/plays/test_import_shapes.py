@@ -160,6 +160,21 @@ def test_a_condition_of_the_first_generation_keeps_its_output_and_its_offset() -
     ]
 
 
+def test_a_condition_may_name_the_clock_of_a_structure_and_of_a_role_said_elsewhere() -> None:
+    blocks = "market_structure_blocks: [{block_id: sw, block_type: swing, params: {left: 3, right: 3}}], feature_specs: "
+    old = RULES_OF_TWO_CLOCKS.replace("  exec:\n", "  ltf:\n").replace(
+        "htf: {tf: 4h, feature_specs: ", f"htf: {{tf: 4h, {blocks}"
+    )
+    conditions = (
+        "[{indicator_key: ema, tf: ltf, operator: gt, value: 0}, {indicator_key: close, tf: exec, operator: gt, value: slow},"
+        " {indicator_key: sw, field: low_level, tf: htf, operator: lt, value: close}]"
+    )
+    result = imported(f"execution_tf: ltf\n{old}" % f"[{{direction: long, exit_type: signal, conditions: {conditions}}}]")
+    assert not result.failed, [*result.findings, *result.problems]
+    play = load_play(result.text, "f.yml")
+    assert (play.timeframes.exec_ms, play.structures[0].step_ms) == (15 * 60_000, 240 * 60_000)
+
+
 def test_rules_below_their_side_are_read() -> None:
     result = imported(RULES_OF_TWO_CLOCKS % "{long: [{indicator_key: close, operator: gt, value: ema}]}")
     assert not result.failed, [*result.findings, *result.problems]

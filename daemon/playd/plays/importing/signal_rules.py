@@ -6,15 +6,19 @@ from typing import Final
 from playd.plays.comparisons import NEAR_OPS
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
+from playd.plays.importing.by_type import ID_KEYS
 from playd.plays.importing.condition_maps import in_list_form, sides_of
 from playd.plays.importing.log import Log
-from playd.plays.importing.timeframes import right_timeframe
+from playd.plays.importing.timeframes import EXEC_KEYS, right_timeframe
 from playd.plays.importing.trees import as_map, drop, each_item, key_mark, look_for_list, new_map, put, text_of, word
-from playd.plays.older_names import CONDITION_REST
+from playd.plays.older_names import CONDITION_REST, OLDER_ROLES
+from playd.plays.tables import ROLES
 
 _SIDES: Final = ("direction", "side")
 _RULE: Final = (*_SIDES, "conditions")
 _LABELS: Final = ("name", "id", "rule_id", "description")
+_EXIT_BY_SIGNAL: Final = ("exit_type", "signal")
+"""What an exit rule is."""
 _CLOCK: Final = ("tf", "timeframe")
 _SPECS: Final = ("feature_specs", "features", "market_structure_blocks")
 """Lists of a configuration."""
@@ -37,6 +41,7 @@ def import_signal_rules(root: Map, log: Log) -> Map:
         log.problem(key_mark(root, "signal_rules"), "signal_rules", "`actions` is written too: which of the two counts?")
         return root
     clocks.read(root.get("features"))
+    clocks.read(root.get("market_structure_blocks"))
     found: dict[str, list[Item]] = {}
     marks: dict[str, Mark] = {}
     for key, verb in (("entry_rules", "entry"), ("exit_rules", "exit")):
@@ -93,37 +98,50 @@ def _look_at_sides(rule: Map, path: str, log: Log) -> None:
 def _look_beside(rule: Map, path: str, clocks: "_Clocks", log: Log) -> None:
     """What a rule says beside its side and its conditions: labels go, all else may change what it means."""
     for entry in rule:
-        if entry.key in _LABELS:
+        if entry.key in _LABELS or (entry.key, word(entry.value)) == _EXIT_BY_SIGNAL:
             log.removed(entry.mark, f"{path}.{entry.key}", text_of(entry.value))
         elif entry.key not in _RULE and not (entry.key in _CLOCK and clocks.fits("", word(entry.value))):
             log.problem(entry.mark, f"{path}.{entry.key}", f"what is this? {text_of(entry.value)} is no part of a rule here")
 
 
 class _Clocks:
-    """Which clock every feature of the first generation has, to see whether a condition means that one."""
+    """Which clock everything of the first generation has, to see whether a condition means that one."""
 
     def __init__(self, root: Map) -> None:
-        """`root` with its `tf_configs`."""
-        configs = as_map(root.get("tf_configs"))
-        self._roles = {entry.key: word(as_map(entry.value).get("tf")) for entry in configs}
-        self._roles.setdefault("exec", word(root.get("tf")) or word(root.get("exec_tf")))
-        self._features: dict[str, str] = {}
+        """`root` with its `tf_configs`, and with every place that says a clock."""
+        self._roles: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        for entry in as_map(root.get("tf_configs")):
+            self._say(entry.key, as_map(entry.value).get("tf"))
+        for place in (as_map(root.get("timeframes")), as_map(root.get("tf_mapping")), root):
+            for entry in place:
+                if entry.key in (*ROLES, *OLDER_ROLES, *EXEC_KEYS):
+                    self._say(entry.key, entry.value)
 
-    def read(self, features: Item | None) -> None:
-        """The features as a list or a map of specs."""
-        if isinstance(features, Sequence):
-            specs = [(word(as_map(one).get("id")) or word(as_map(one).get("output_key")), one) for one in features.items]
+    def _say(self, role: str, clock: Item | None) -> None:
+        role = "exec" if role in EXEC_KEYS else OLDER_ROLES.get(role, role)
+        self._roles.setdefault(role, OLDER_ROLES.get(word(clock), word(clock)))
+
+    def read(self, listed: Item | None) -> None:
+        """Features or structures, as a list or a map of specs."""
+        if isinstance(listed, Sequence):
+            specs = [
+                (next((word(as_map(one).get(key)) for key in ID_KEYS if key in as_map(one).keys), ""), one)
+                for one in listed.items
+            ]
         else:
-            specs = [(entry.key, entry.value) for entry in as_map(features)]
-        self._features = {name: word(as_map(spec).get("tf")) or "exec" for name, spec in specs}
+            specs = [(entry.key, entry.value) for entry in as_map(listed)]
+        self._names |= {name: word(as_map(spec).get("tf")) or "exec" for name, spec in specs}
 
     def of(self, clock: str) -> str:
         """The timeframe that a role or timeframe stands for."""
-        return right_timeframe(self._roles.get(clock, clock))
+        role = OLDER_ROLES.get(clock, clock)
+        said = self._roles.get(role, role)
+        return right_timeframe(self._roles.get(said, said))
 
     def fits(self, name: str, clock: str) -> bool:
         """Whether what the Play calls `name` is read on that clock; a price is on the execution clock."""
-        return self.of(clock) == self.of(self._features.get(name, "exec"))
+        return self.of(clock) == self.of(self._names.get(name, "exec"))
 
 
 def _condition(item: Item, path: str, clocks: _Clocks, log: Log) -> Item:

@@ -11,7 +11,7 @@ from playd.plays.older_names import OLDER_ROLES
 from playd.plays.tables import ROLES
 from playd.plays.timeframe_words import right_spelling
 
-_EXEC_KEYS: Final = ("exec", "exec_tf", "execution_tf", "tf")
+EXEC_KEYS: Final = ("exec", "exec_tf", "execution_tf", "tf")
 _TOP_KEYS: Final = ("tf", "execution_tf", "exec_tf", "htf", "mtf", "ltf", "tf_mapping")
 
 
@@ -63,7 +63,7 @@ def _keep(found: dict[str, tuple[Item, str]], entry: Entry, path: str, log: Log)
 
 
 def _key(name: str) -> str:
-    return "exec" if name in _EXEC_KEYS else OLDER_ROLES.get(name, name)
+    return "exec" if name in EXEC_KEYS else OLDER_ROLES.get(name, name)
 
 
 def _section(found: dict[str, tuple[Item, str]], mark: Mark, log: Log) -> Map:
