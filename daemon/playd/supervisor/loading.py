@@ -10,7 +10,6 @@ import anyio
 
 from playd.core.candles import Candles
 from playd.engine.play_engine import PlayEngine
-from playd.kernels.catalog import CATALOG, STRUCTURES
 from playd.plays.compile import compile_program
 from playd.plays.model import Play
 from playd.plays.program import Program
@@ -21,13 +20,11 @@ WARM_SPAN: Final = 20_000
 
 async def load_program(play: Play, base_step_ms: int) -> Program:
     """The Program of a Play whose kernels were compiled before. Raises `PlayError` as `compile_program` does."""
-    for name in sorted({feature.indicator for feature in play.features}):
-        _ = CATALOG[name].kernel  # asking for it loads it, which takes some milliseconds
+    program = compile_program(play, base_step_ms)
+    for node in program.nodes:
+        _ = node.kernel  # asking for it loads it, which takes some milliseconds
         await anyio.lowlevel.checkpoint()
-    for kind in sorted({structure.kind for structure in play.structures}):
-        _ = STRUCTURES[kind].kernel
-        await anyio.lowlevel.checkpoint()
-    return compile_program(play, base_step_ms)
+    return program
 
 
 async def warm_up(engine: PlayEngine, candles: Candles) -> None:
