@@ -118,5 +118,5 @@ def _print_panic(session: Session, report: JsonObject) -> None:
     if session.as_json:
         print(json_text(report))
         return
-    session.show_rows(report["positions"], PANIC, empty="nothing was open")
+    session.show_rows(report["positions"], PANIC, empty="nothing was open" if report["flat"] else "no position could be read")
     session.say(report["text"])

@@ -34,17 +34,18 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
     record, now_s = slot.record, daemon.clock.mono_s()
     account, held = held_of(daemon, slot)
     ticker = ticker_of(daemon, record)
-    unrealised = unrealised_of(held, ticker)
+    unread = account is None and record.mode is not Mode.SHADOW and daemon.supervisor.booked_qty(record) != 0
+    unrealised = None if unread else unrealised_of(held, ticker)
     price_age_s = now_s - ticker.received_mono_s if ticker is not None else None
     return {
         "name": record.name,
         "uid": record.uid,
         "mode": str(record.mode),
         "state": str(slot.state),
-        "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
+        "reasons": _reasons(daemon, slot),
         "symbol": record.symbol,
         "position": position_figure(daemon, slot, held),
-        "upnl": figure(unrealised, USDT, "computed", price_age_s, "no price yet"),
+        "upnl": figure(unrealised, USDT, "computed", price_age_s, "account is not open" if unread else "no price yet"),
         "day": day_figure(daemon, record, unrealised),
         "drawdown": drawdown_figure(slot, ticker, price_age_s),
         "stop_at_venue": stop_figure(slot, account, held),
@@ -59,6 +60,14 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
         "trades": slot.engine.engine.trade_count if slot.engine is not None else 0,
         "last_verdict": _last_verdict(slot),
     }
+
+
+def _reasons(daemon: Daemon, slot: Slot) -> list[JsonObject]:
+    """Why an instance does not simply run. While the daemon starts, one that shall run has been stopped by nobody."""
+    record, progress = slot.record, daemon.progress
+    if not progress.ready and not slot.active and slot.facts.failed is None and record.enabled and record.desired != "stopped":
+        return [{"code": "daemon_starting", "text": f"not started yet, the daemon is at: {progress.step}"}]
+    return [{"code": reason.code, "text": reason.text} for reason in slot.reasons]
 
 
 def list_row(slot: Slot) -> JsonObject:
