@@ -93,7 +93,8 @@ def read_document(text: str, report: Report, merges: list[Merge] | None = None) 
     The document's root map, or None with a finding in `report` when the text is no usable YAML document.
 
     Duplicate keys, keys that are no text, NaN and infinities are findings too; the tree then holds the first of them. A merge
-    key is a finding as well, unless `merges` is given, which then gets it; in either case what it brings is in the tree.
+    key is a finding as well, unless `merges` is given, which then gets it; in either case what it brings is in the tree. With
+    `merges` a key may be a whole number, which then is text.
     """
     problem = _unreadable(text)
     if problem:
@@ -261,6 +262,8 @@ class _Reader:
             name = key.value if isinstance(key, Leaf) else None
             if isinstance(key, Leaf) and key.reported:
                 continue
+            if self._merges is not None and isinstance(name, int) and not isinstance(name, bool):
+                name = str(name)  # a timeframe in minutes
             if not isinstance(name, str):
                 found = kind_of(key) if key is not None else "an unreadable key"
                 self._report.add("E107", key_mark, path, f"found {found} as a key, expected text")

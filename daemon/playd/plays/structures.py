@@ -279,7 +279,8 @@ class StructureReader:
             if draft.settled is not None and accept.needed(draft.settled) and kind not in found and not wrong:
                 near = [one.id for one in self._drafts.values() if one.spec.name == kind and one.step_ms == draft.step_ms]
                 expected = f"`uses` with {one_of(near)}" if near else f"a {kind} on {clock}, named in `uses`"
-                text = f"found a {draft.spec.name} that uses no {kind}, expected {expected}"
+                older = IMPORTABLE if len(near) == 1 else ""
+                text = f"found a {draft.spec.name} that uses no {kind}, expected {expected}{older}"
                 self._add("E311", draft.mark, f"{draft.path}.uses", text)
         return found
 

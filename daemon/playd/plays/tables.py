@@ -119,7 +119,7 @@ FEATURE: Final = Table(
         Key("tf", "text", "timeframe, role or exec: the feature's clock", default="exec"),
         Key("source", "text", "input of a single-series indicator: a price or another feature", default="close"),
     ),
-    older={"timeframe": "`tf`", "type": "`indicator`"},
+    older={"timeframe": "`tf`", "type": "`indicator`", "indicator_type": "`indicator`", "input_source": "`source`"},
 )
 
 STRUCTURE: Final = Table(
@@ -129,7 +129,11 @@ STRUCTURE: Final = Table(
         Key("params", "map", "that detector's parameters"),
         Key("uses", "any", "ids of structures on the same clock that it reads: one, or a list"),
     ),
-    older={"depends_on": "`uses`", "id": "`key`", "indicator": "`type`"},
+    older={
+        "depends_on": "`uses`",
+        **dict.fromkeys(("id", "block_id", "output_key"), "`key`"),
+        **dict.fromkeys(("indicator", "structure_type", "block_type"), "`type`"),
+    },
 )
 
 POLICY: Final = Table(

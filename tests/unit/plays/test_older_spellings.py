@@ -5,6 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
+from playd.plays.findings import IMPORTABLE
+from playd.plays.importing.importer import import_play
 from playd.plays.load import check_play
 
 SWING = {"type": "swing", "key": "sw", "params": {"left": 3, "right": 3}}
@@ -114,6 +116,29 @@ OLDER: dict[str, dict[str, Any]] = {
     "sibling": {"actions.entry_long": {"all": [ENTRY], "note": "x"}},
     "two at once": {"actions.entry_long": {"all": [ENTRY], "any": [ENTRY]}},
     "_test_metadata": {"_test_metadata": {}},
+    "id of a structure": structure({"type": "trend", "id": "t", "uses": "sw"}),
+    "indicator of a structure": structure({"indicator": "trend", "key": "t", "uses": "sw"}),
+    "a structure that does not say what it reads": structure({"type": "trend", "key": "t"}),
+    "depends_on": structure({"type": "trend", "key": "t", "depends_on": "sw"}),
+    "indicator_type": {"features.f": {"indicator_type": "ema"}},
+    "input_source": {"features.fast.input_source": "close"},
+    "exec_tf in timeframes": {"timeframes.exec_tf": "15m", "timeframes.exec": GONE},
+    "an entry in words": condition({"indicator_key": "fast", "operator": "gt", "value": 1}),
+    "one condition below all": {"actions.entry_long": {"all": ENTRY}},
+    "yes": structure({"type": "market_structure", "key": "m", "uses": "sw", "params": {"confirmation_close": "yes"}}),
+    "digits in groups": {"account.starting_equity_usdt": "10_000"},
+    "allow_flip as a word": {"position_policy.allow_flip": "no"},
+    "another library": {"features.f": {"indicator": "bollinger_bands"}},
+    "trigger of a model": {
+        "risk": GONE,
+        "risk_model": {
+            "stop_loss": {"type": "percent", "value": 1},
+            "take_profit": "none",
+            "sizing": {"model": "percent_equity", "value": 5},
+            "sl_trigger_by": "LastPrice",
+        },
+        "position_policy.exit_mode": "first_hit",
+    },
     "pnl_direction": {"expected.pnl_direction": "long"},
     "max_trades": {"expected.max_trades": 5},
 }
@@ -126,6 +151,15 @@ def test_the_play_without_an_older_spelling_is_good() -> None:
 @pytest.mark.parametrize("name", OLDER)
 def test_an_older_spelling_is_refused_with_the_command_that_rewrites_it(name: str) -> None:
     assert [line for line in errors(OLDER[name]) if line.endswith("; `playd play import FILE` rewrites it")]
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_what_a_message_says_of_the_import_is_true(name: str) -> None:
+    """It rewrites what it is said to rewrite, or asks."""
+    result = import_play(edited(OLDER[name]), "o.yml")
+    _, again = check_play(result.text, "o.yml")
+    assert result.problems or not [one.text for one in again.findings if one.text.endswith(IMPORTABLE)]
+    assert not [one.text for one in result.findings if one.text.endswith(IMPORTABLE)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from playd.plays.importing.trees import as_map, put, text_of, word
 
 CLOCK_KEYS: Final = ("tf", "timeframe")
 ID_KEYS: Final = ("key", "id", "block_id", "output_key")
+TYPE_KEYS: Final = ("structure_type", "block_type", "indicator")
 SPEC_KEYS: Final = ("type", "key", "uses", "params", "depends_on")
 _BESIDE: Final = ("uses", "depends_on")
 

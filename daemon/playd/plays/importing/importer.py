@@ -1,12 +1,12 @@
 """The whole import of one file: rules in the order in which they need each other, then the check of the result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from playd.core.errors import PlayError
 from playd.plays.comments import comments_of
 from playd.plays.document import Map, Merge, read_document
-from playd.plays.findings import Finding, Report
+from playd.plays.findings import IMPORTABLE, Finding, Report
 from playd.plays.formatting import write_play
 from playd.plays.importing.actions import import_actions
 from playd.plays.importing.empties import import_empties
@@ -73,7 +73,9 @@ def import_play(text: str, source: str) -> Imported:
         new_text = write_play(new_root, comments)
     _, checked = check_play(new_text, source)
     changes = sorted(log.changes, key=lambda change: change.mark)
-    return Imported(new_text, tuple(changes), tuple(log.problems), tuple(checked.ordered()))
+    # What is older still, the import has asked about: it would not rewrite it the next time either.
+    findings = (replace(one, text=one.text.removesuffix(IMPORTABLE)) for one in checked.ordered())
+    return Imported(new_text, tuple(changes), tuple(log.problems), tuple(findings))
 
 
 def _rewritten(root: Map, log: Log) -> Map:

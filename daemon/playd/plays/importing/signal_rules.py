@@ -65,6 +65,8 @@ def import_signal_rules(root: Map, log: Log) -> Map:
     for entry in rules:
         if entry.key not in ("entry_rules", "exit_rules"):
             log.problem(entry.mark, f"signal_rules.{entry.key}", "what is this? Rules are entry_rules and exit_rules")
+    if not rules.entries:
+        log.problem(key_mark(root, "signal_rules"), "signal_rules", "which rules? There are none")
     actions = Map(
         tuple(
             Entry(action, marks[action], new_map({"any": Sequence(tuple(bodies), marks[action])}, marks[action]))

@@ -6,7 +6,7 @@ from playd.core.timeframes import TIMEFRAME_MS
 from playd.kernels.catalog import STRUCTURES
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
-from playd.plays.importing.by_type import CLOCK_KEYS, ID_KEYS, SPEC_KEYS, typed_specs, with_dependencies
+from playd.plays.importing.by_type import CLOCK_KEYS, ID_KEYS, SPEC_KEYS, TYPE_KEYS, typed_specs, with_dependencies
 from playd.plays.importing.log import Log
 from playd.plays.importing.scalars import as_truth
 from playd.plays.importing.timeframes import right_timeframe
@@ -143,7 +143,7 @@ def _list(value: Item, clock: str, path: str, mark: Mark, found: Structures, log
                     continue
                 _add(one, clock, where, mark, found, log, implied=True)
         else:
-            _add(spec, clock, where, mark, found, log)
+            _add(spec, clock, where, mark, found, log, implied=True)
     _rename_twins(clock, first, path, found, log)
     for one, target, where in away:  # behind them, so that a name without a clock stays that of the list's own
         _add(one, target, where, mark, found, log, implied=True)
@@ -153,7 +153,7 @@ def _list(value: Item, clock: str, path: str, mark: Mark, found: Structures, log
 def _from_elsewhere(item: Item, path: str, found: Structures, log: Log) -> None:
     """A structure that stood among the features, or in `market_structure_blocks`."""
     body = as_map(item)
-    kind = word(body.get("structure_type")) or word(body.get("block_type"))
+    kind = next((word(body.get(key)) for key in TYPE_KEYS if key in body.keys), "")
     kind = kind or (word(body.get("type")) if word(body.get("type")) != "structure" else "")
     name = next((word(body.get(key)) for key in ID_KEYS if key in body.keys), kind)
     clock = found.clock(next((word(body.get(key)) for key in CLOCK_KEYS if key in body.keys), "exec"))
@@ -164,7 +164,7 @@ def _from_elsewhere(item: Item, path: str, found: Structures, log: Log) -> None:
     for key in ("uses", "depends_on", "params"):
         value = body.get(key)
         spec = spec if value is None else put(spec, key, value)
-    rest = drop(body, *SPEC_KEYS, *ID_KEYS, *CLOCK_KEYS, "structure_type", "block_type")
+    rest = drop(body, *SPEC_KEYS, *ID_KEYS, *CLOCK_KEYS, *TYPE_KEYS)
     for entry in rest:
         log.problem(entry.mark, f"{path}.{entry.key}", "what is this? A structure has type, key, uses and params")
     _add(spec, clock, path, item.mark, found, log, moved=True)
@@ -192,6 +192,8 @@ def _add(
 
 def _spec(spec: Map, timeframe: str, path: str, log: Log) -> Map:
     """One spec of a clock with its parameters and dependencies under their present names."""
+    for key in TYPE_KEYS:
+        spec = renamed(spec, key, "type", path, log)
     kind = word(spec.get("type"))
     if kind not in STRUCTURES and kind.lower() in (*STRUCTURES, *OTHER_DETECTORS):
         right = OTHER_DETECTORS.get(kind.lower(), kind.lower())
@@ -203,7 +205,9 @@ def _spec(spec: Map, timeframe: str, path: str, log: Log) -> Map:
         uses = items[0] if len(items) == 1 else Sequence(items, dependencies.mark)
         log.change(key_mark(spec, "depends_on"), f"{path}.depends_on", text_of(dependencies), f"{path}.uses", text_of(uses))
         spec = put(drop(spec, "depends_on"), "uses", uses, key_mark(spec, "depends_on"))
-    spec = _present_uses(spec, timeframe, path, log)
+    for key in ID_KEYS[1:]:
+        spec = renamed(spec, key, "key", path, log)
+    spec = _with_params(_present_uses(spec, timeframe, path, log), path, log)
     kind, params, where = word(spec.get("type")), as_map(spec.get("params")), f"{path}.params"
     if not params.entries:
         return spec
@@ -225,6 +229,19 @@ def _spec(spec: Map, timeframe: str, path: str, log: Log) -> Map:
     if kind == "breaker_block" and "ms_key" in params.keys:
         spec, params = _use_ms(spec, params, path, log)
     return put(spec, "params", params) if params.entries else drop(spec, "params")
+
+
+def _with_params(spec: Map, path: str, log: Log) -> Map:
+    """Parameters that stand beside `params` go inside."""
+    kind, params = word(spec.get("type")), as_map(spec.get("params"))
+    known = {param.name for param in STRUCTURES[kind].params} if kind in STRUCTURES else set()
+    for entry in spec:
+        if entry.key in known and entry.key not in params.keys:
+            log.change(
+                entry.mark, f"{path}.{entry.key}", text_of(entry.value), f"{path}.params.{entry.key}", text_of(entry.value)
+            )
+            params, spec = put(params, entry.key, entry.value, entry.mark), drop(spec, entry.key)
+    return put(spec, "params", params) if params.entries else spec
 
 
 def _present_uses(spec: Map, timeframe: str, path: str, log: Log) -> Map:
