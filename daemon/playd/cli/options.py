@@ -22,6 +22,8 @@ _OPTIONS: Final[dict[str, Any]] = {
     "json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
     "output": Annotated[Output, typer.Option("-o", "--output", help="Form of the output.")],
     "columns": Annotated[str, typer.Option("--columns", help="Columns to print, by title, with commas.")],
+    "sort": Annotated[str, typer.Option("--sort", help="Rows by this column, by title; -TITLE turns it round.")],
+    "no_color": Annotated[bool, typer.Option("--no-color", help="Nothing is ever coloured; taken because scripts say it.")],
     "socket": Annotated[str, typer.Option("--socket", help="Control socket of the daemon.")],
     "timeout": Annotated[float, typer.Option("--timeout", help="Seconds to wait for an answer.", min=0.1)],
     "yes": Annotated[bool, typer.Option("--yes", help="With --reason: panic without typing the phrase.")],
@@ -33,6 +35,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "json": False,
     "output": Output.TABLE,
     "columns": "",
+    "sort": "",
+    "no_color": False,
     "socket": "",
     "timeout": 10.0,
     "yes": False,
@@ -80,4 +84,5 @@ def _taken(values: dict[str, Any]) -> Options:
         reason=given["reason"],
         quiet=given["quiet"],
         request_id=given["request_id"],
+        sort=given["sort"],
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
 from playd.control.protocol import EXIT_OF_CODE, PROTOCOL, Code, JsonObject, RpcError
-from playd.control.render import Output, json_text, pick, render_rows
+from playd.control.render import Output, json_text, ordered, pick, render_rows
 from playd.control.tables import Column
 from playd.core.errors import PlaydError
 from playd.world.ports import World
@@ -44,6 +44,7 @@ class Options:
     reason: str
     quiet: bool
     request_id: str
+    sort: str = ""
 
 
 @dataclass(slots=True)
@@ -117,6 +118,11 @@ class Session:
         """Print rows in the form asked for."""
         shown = tuple(columns)
         output = self.options.output
+        if self.options.sort:
+            try:
+                rows = ordered(rows, columns, self.options.sort)
+            except KeyError as error:
+                raise UsageError(str(error.args[0])) from None
         if self.options.columns:
             try:
                 shown = pick(columns, self.options.columns)

@@ -2,9 +2,10 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -60,6 +61,30 @@ def pick(columns: Sequence[Column], titles: Sequence[str]) -> tuple[Column, ...]
     if unknown:
         raise KeyError(f"no column {', '.join(unknown)}; there are {', '.join(by_title)}")
     return tuple(by_title[title.upper()] for title in titles)
+
+
+def ordered(rows: Sequence[JsonObject], columns: Sequence[Column], wish: str) -> list[JsonObject]:
+    """
+    Rows by what a column shows: words first, then numbers and ages by their size; `-` before the title turns it round.
+
+    Raises `KeyError` with the titles there are.
+    """
+    (column,) = pick(columns, [wish.removeprefix("-")])
+    return sorted(rows, key=lambda row: _rank(column.cell(row)), reverse=wish.startswith("-"))
+
+
+_AGE: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+_SECONDS: Final = (86_400.0, 3600.0, 60.0, 1.0)
+
+
+def _rank(cell: str) -> tuple[bool, float, str]:
+    age = _AGE.fullmatch(cell)
+    if age is not None and any(age.groups()):
+        return True, sum(float(part or 0) * unit for part, unit in zip(age.groups(), _SECONDS, strict=True)), ""
+    try:
+        return True, float(cell), ""
+    except ValueError:
+        return False, 0.0, cell
 
 
 def _aligned(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> str:

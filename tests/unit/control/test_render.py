@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from playd.control.figures import figure, plain, rfc3339
-from playd.control.render import Output, pick, render_rows
+from playd.control.render import Output, ordered, pick, render_rows
 from playd.control.tables import FILLS, STATUS, say_age
 
 ROW = {
@@ -25,6 +25,21 @@ ROW = {
     "reasons": [{"code": "operator", "text": "lunch"}],
     "account": "paper-1",
 }
+
+
+@pytest.mark.parametrize(
+    ("wish", "names"),
+    [("upnl", "cab"), ("-UPNL", "bac"), ("BAR_AGE", "bca"), ("name", "abc"), ("-NAME", "cba")],
+)
+def test_rows_are_sorted_by_what_a_column_says_and_not_by_its_letters(wish: str, names: str) -> None:
+    rows = [
+        ROW | {"name": "a", "upnl": figure("9", "USDT", "ledger", 0.0), "bar_age_s": 7300.0},
+        ROW | {"name": "b", "upnl": figure("10", "USDT", "ledger", 0.0), "bar_age_s": 5.0},
+        ROW | {"name": "c", "upnl": figure(None, "USDT", "ledger", 0.0), "bar_age_s": 70.0},
+    ]
+    assert "".join(row["name"] for row in ordered(rows, STATUS, wish)) == names
+    with pytest.raises(KeyError, match="no column NOPE; there are NAME"):
+        ordered(rows, STATUS, "NOPE")
 
 
 def test_a_status_row_reads_like_a_sentence() -> None:
