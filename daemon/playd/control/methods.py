@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from hashlib import sha256
 from typing import Any, Final
 
 from playd.control import arming_methods as arming
@@ -23,6 +24,9 @@ from playd.control.params import Params
 from playd.control.protocol import JsonObject
 from playd.supervisor.commands import Incomplete
 from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
+
+TOLD_MAX: Final = 1000
+"""Characters of a parameter that its record holds; a record has 16 KiB for all of them."""
 
 Body = Callable[[Daemon, Any, Call], Awaitable[JsonObject | list[JsonObject]]]
 
@@ -114,9 +118,16 @@ async def _answer(daemon: Daemon, body: Body, params: Any, call: Call) -> JsonOb
         raise as_rpc(daemon, error) from error
 
 
+def told_of(value: str) -> str:
+    """A parameter as its record holds it; of a long one, such as a file, only which it was."""
+    if len(value) <= TOLD_MAX:
+        return value
+    return f"{len(value)} characters, sha256 {sha256(value.encode()).hexdigest()}"
+
+
 async def _record(daemon: Daemon, body: Body, params: Any, call: Call) -> JsonObject | list[JsonObject]:
     """A change: on record before it runs, and its end on record before it is acknowledged."""
-    told = {name: str(value) for name, value in params.model_dump(exclude={"request_id", "confirm"}).items()}
+    told = {name: told_of(str(value)) for name, value in params.model_dump(exclude={"request_id", "confirm"}).items()}
     cause = daemon.journal.append("command.received", {"method": call.method, **told}, cause=call.key, actor=call.actor)
     await daemon.journal.synced()
     try:
