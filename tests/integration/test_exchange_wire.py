@@ -390,6 +390,16 @@ async def test_a_rude_client_does_not_disturb_the_others(path: PurePath) -> None
         await rude.ws.send_str("x" * 300_000)
         async with bench.session.post(f"{bench.info.rest_url}/v5/order/create", data=b"[" * 300_000) as response:
             assert response.status in (401, 413)
+        for digits in ("9" * 20, "9" * 5000):
+            kline = f"{bench.info.rest_url}/v5/market/kline?category=linear&symbol=BTCUSDT&interval=1&start={digits}"
+            async with bench.session.get(kline) as response:
+                assert (await response.json())["retCode"] == 10001
+            for name in ("order/history", "execution/list", "position/closed-pnl", "account/transaction-log"):
+                first = await bench.get(f"/v5/{name}", f"category=linear&cursor=page_token%3D{digits}")
+                assert first["retCode"] == 0, "what is no cursor is the first page"
+        huge = {**bench.signed(""), "X-BAPI-TIMESTAMP": "9" * 5000}
+        async with bench.session.get(f"{bench.info.rest_url}/v5/account/info", headers=huge) as response:
+            assert (await response.json())["retCode"] == 10001
         public = await bench.public("kline.1.BTCUSDT")
         await public.ask("playd.lockstep")
         await public.until_barrier()

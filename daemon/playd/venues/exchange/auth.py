@@ -16,6 +16,7 @@ from playd.venues.exchange.refusal import (
     WRONG_SIGNATURE,
     Refusal,
 )
+from playd.venues.exchange.text import whole_number
 
 DEFAULT_WINDOW_MS: Final = 5_000
 AHEAD_MS: Final = 1_000
@@ -45,9 +46,10 @@ def read_headers(headers: Mapping[str, str]) -> SignedHeaders | None:
 def read_window(stamp: str, window: str) -> tuple[int, str, int]:
     """A time stamp, the text of its window and that window in ms. Raises `Refusal` when one is not a number."""
     window = window or str(DEFAULT_WINDOW_MS)
-    if not (stamp.isdecimal() and window.isdecimal()):
+    stamp_ms, window_ms = whole_number(stamp), whole_number(window)
+    if stamp_ms is None or window_ms is None:
         raise Refusal(PARAMETER, "X-BAPI-TIMESTAMP and X-BAPI-RECV-WINDOW must be whole numbers of milliseconds")
-    return int(stamp), window, int(window)
+    return stamp_ms, window, window_ms
 
 
 def check_key(key: ApiKey | None, environment: str, address: str, server_ms: int) -> ApiKey:
@@ -86,7 +88,7 @@ def check_signature(signed: SignedHeaders, key: ApiKey, payload: bytes) -> None:
 def check_socket(key: ApiKey, expires: object, signature: object, server_ms: int) -> None:
     """The `auth` frame of a socket: `expires` (number or text) lies ahead and is signed, or `Refusal`."""
     text = str(expires)
-    if not text.isdecimal() or int(text) <= server_ms:
+    if (whole_number(text) or 0) <= server_ms:
         raise Refusal(PARAMETER, f"Params Error: expires[{text[:20]}] is not ahead of server_timestamp[{server_ms}]")
     if not _is_signed(key, f"GET/realtime{text}".encode(), str(signature)):
         raise Refusal(WRONG_SIGNATURE, "Params Error: error sign!")

@@ -23,6 +23,7 @@ from playd.venues.exchange.listing import ENDLESS, Finer, Gone
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.saved import dump, load
+from playd.venues.exchange.text import whole_number
 from playd.world.ports import Disk
 
 FORMAT: Final = "2"
@@ -310,5 +311,4 @@ def cursor_behind(number: int) -> str:
 
 def number_in(cursor: str) -> int | None:
     """The row number inside a cursor, however often it was percent-encoded on the way."""
-    digits = cursor.rpartition("D")[2].rpartition("=")[2]
-    return int(digits) if digits.isdecimal() else None
+    return whole_number(cursor.rpartition("D")[2].rpartition("=")[2])

@@ -11,6 +11,7 @@ from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.model import Account
 from playd.venues.exchange.refusal import PARAMETER, Refusal
+from playd.venues.exchange.text import whole_number
 from playd.venues.exchange.wishes import text_of
 
 T = TypeVar("T")
@@ -57,9 +58,10 @@ class Ask:
         text = self.text(name)
         if not text:
             return default
-        if not text.isdecimal():
+        number = whole_number(text)
+        if number is None:
             raise Refusal(PARAMETER, f"params error: {name} {text[:30]!r} is not a whole number")
-        return int(text)
+        return number
 
     def limit(self, default: int, most: int) -> int:
         """The page size, brought into 1 to `most`."""
@@ -93,8 +95,7 @@ class Ask:
 
     def page(self, rows: Sequence[T], size: int) -> tuple[Sequence[T], str]:
         """The part of `rows` that the cursor of this request points to, and the cursor behind it (empty at the end)."""
-        digits = self.text("cursor").rpartition("D")[2].rpartition("=")[2]
-        begin = int(digits) if digits.isdecimal() else 0
+        begin = whole_number(self.text("cursor").rpartition("D")[2].rpartition("=")[2]) or 0
         end = begin + size
         return rows[begin:end], f"{_CURSOR}{end}" if end < len(rows) else ""
 

@@ -11,6 +11,7 @@ from playd.venues.exchange.faults.on_sockets import operation_fault, refused_upg
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.ledger import Ledger
 from playd.venues.exchange.socket import Client
+from playd.venues.exchange.text import whole_number
 
 FRAME_MAX: Final = 256 * 1024
 """Longest frame a client may send; a full list of topics is 21 000 characters."""
@@ -232,9 +233,10 @@ def _idle_s(request: web.Request, default_s: float) -> float:
     """`max_active_time` of the address, `30s` to `600s` or `1m` to `10m`; the default when it is absent or something else."""
     text = request.query.get("max_active_time", "")
     digits, unit = text[:-1], text[-1:]
-    if not digits.isdecimal() or unit not in ("s", "m"):
+    number = whole_number(digits)
+    if number is None or unit not in ("s", "m"):
         return default_s
-    asked_s = int(digits) * (60 if unit == "m" else 1)
+    asked_s = number * (60 if unit == "m" else 1)
     return float(asked_s) if _ACTIVE_TIMES_S[0] <= asked_s <= _ACTIVE_TIMES_S[1] else default_s
 
 

@@ -1,10 +1,13 @@
-"""Numbers as the wire writes them: decimal text without exponent."""
+"""Numbers as the wire writes them, decimal text without exponent; and whole numbers as users write them."""
 
 from decimal import Context, Decimal
 from typing import Final
 
 _EXACT: Final = Context(prec=80)
 """Enough digits for sums of doubles between 1e12 and 1e-30 to lose nothing."""
+
+_DIGITS_MAX: Final = 18
+"""As many as a column of the records holds."""
 
 _ZERO: Final = Decimal(0)
 _ONE: Final = Decimal(1)
@@ -43,3 +46,8 @@ def exact_product(*factors: Decimal) -> Decimal:
     for factor in factors:
         product = _EXACT.multiply(product, factor)
     return product
+
+
+def whole_number(text: str) -> int | None:
+    """The number that a user's text is, None for what is none, or is larger than records can hold."""
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS_MAX else None
