@@ -138,6 +138,7 @@ async def test_the_trade_socket_answers_in_its_own_words(path: PurePath) -> None
             ("order.create", [_order()], {"reqId": "r1", "header": stamp}, 20006),
             ("order.create", [_order()], {"reqId": "x" * 37, "header": stamp}, 10001),
             ("order.create", [_order()], {}, 10001),
+            ("order.create", [_order()], {"reqId": ["r"], "header": {}}, 10001),
             ("order.create", [_order(), _order()], {"header": stamp}, 10001),
             ("order.create", [_order()], {"header": {"X-BAPI-TIMESTAMP": "1000"}}, 10002),
             ("order.create", [_order(orderLinkId="w")], {"header": stamp}, 110072),

@@ -43,7 +43,7 @@ class TradeSession(Session):
     def __init__(self, floor: Floor, client: Client, address: str, detail: str) -> None:
         super().__init__(floor, client, address, detail)
         self.key: ApiKey | None = None
-        self._request_ids: dict[object, None] = {}
+        self._request_ids: dict[str, None] = {}
 
     async def meet(self, op: str, frame: dict[str, Any]) -> None:
         """Order requests meet the faults of requests. One that waits holds up those behind it."""
@@ -108,10 +108,10 @@ class TradeSession(Session):
 
     def _check_request_id(self, frame: dict[str, Any]) -> None:
         """An id may come once. Only the latest ids are remembered, so that a socket that lives for long stays small."""
-        request_id = frame.get("reqId")
-        if request_id is None:
+        if frame.get("reqId") is None:
             return
-        if len(str(request_id)) > REQUEST_ID_MAX:
+        request_id = str(frame["reqId"])  # a client may send anything, and gets it back as it was
+        if len(request_id) > REQUEST_ID_MAX:
             raise Refusal(PARAMETER, f"params error: reqId is longer than {REQUEST_ID_MAX}")
         if request_id in self._request_ids:
             raise Refusal(DUPLICATE_REQUEST_ID, "Duplicate reqId")
