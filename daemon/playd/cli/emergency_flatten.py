@@ -87,7 +87,14 @@ async def _main(world: World, options: FlattenOptions) -> int:
     if options.as_json:
         print(json_text(rows))
     else:
-        print(render_rows(rows["positions"], PANIC, Output.TABLE, empty="nothing was open"))
+        print(
+            render_rows(
+                rows["positions"],
+                PANIC,
+                Output.TABLE,
+                empty="nothing was open" if rows["flat"] else "no position could be read",
+            )
+        )
         _say(rows["text"])
     return 0 if rows["flat"] else EXIT_INCOMPLETE
 

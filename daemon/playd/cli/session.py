@@ -15,7 +15,7 @@ from playd.control.client import ControlClient, Unanswered, Unreachable, connect
 from playd.control.protocol import EXIT_OF_CODE, PROTOCOL, Code, JsonObject, RpcError
 from playd.control.render import Output, json_text, ordered, pick, render_rows
 from playd.control.tables import Column
-from playd.core.errors import PlaydError
+from playd.core.errors import PlaydError, SettingsError
 from playd.world.ports import World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
@@ -204,6 +204,9 @@ def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
     except Unanswered as error:
         _complain(str(error), _what_now(session))
         return error.exit_code
+    except SettingsError as error:  # of this command line: the daemon's own come as an answer of it
+        _complain(str(error), "")
+        return UsageError.exit_code
     except PlaydError as error:
         _complain(str(error), "")
         return error.exit_code

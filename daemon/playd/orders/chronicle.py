@@ -7,11 +7,15 @@ left; a crash in between leaves them to the ledger, which had them first.
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from playd.core.canonical import Json
 from playd.core.orders import Execution, Intent, OrderState
 from playd.core.record import Recorder
 from playd.orders.rows import OrderRow, text
+
+DETAIL_MAX: Final = 1000
+"""Characters of a venue's words that a record holds; the ledger has all of them."""
 
 Tell = Callable[[str, str, str, str | None, Mapping[str, Json]], None]
 """Kind of the record, uid of the instance, symbol, what led to it, and the rest."""
@@ -80,7 +84,7 @@ def told_event(row: OrderRow, after: OrderState, source: str, code: int | None, 
         "state": after,
         "source": source,
         "code": code,
-        "detail": detail,
+        "detail": detail[:DETAIL_MAX],
         "executed": text(row.cum_qty),
     }
 

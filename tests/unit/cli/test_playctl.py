@@ -137,6 +137,11 @@ def test_data_and_messages_never_mix(tmp_path: Path) -> None:
     assert orjson.loads(version.stdout)["playd"] is None
 
 
+@pytest.mark.parametrize("flags", [("--since", "yesterday"), ("--around", "1m", "--since", "1h"), ("--sort",)])
+def test_a_wrong_moment_is_a_usage_error(flags: tuple[str, ...]) -> None:
+    assert invoke("events", *flags) == 2
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_printed(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke("completion", shell) == 0
