@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from playd.plays.document import Item, Leaf, Map, Sequence, core_value, kind_of
+from playd.plays.document import Entry, Item, Leaf, Map, Sequence, core_value, kind_of
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, nearest_name, one_of
 from playd.plays.older_names import OLDER_TRUTHS
 
@@ -113,6 +113,7 @@ class Section:
         for entry in self._map:
             path = self.path_of(entry.key)
             if entry.key in names:
+                self._look_for_nothing(entry, path)
                 continue
             if entry.key in self._table.older:
                 instead = self._table.older[entry.key]
@@ -131,6 +132,14 @@ class Section:
                 self.report.add(
                     "E103", self.mark, self.path_of(key.name), f"found no key `{key.name}`, expected {describe(key)}"
                 )
+
+    def _look_for_nothing(self, entry: Entry, path: str) -> None:
+        """A key that need not be there, and behind which nothing is written."""
+        key, value = self._table.key(entry.key), entry.value
+        if not key.required and isinstance(value, Leaf) and value.value is None and not value.reported:
+            older = "" if self.path else IMPORTABLE
+            text = f"found nothing behind `{entry.key}`, expected {describe(key)}, or no such key{older}"
+            self.report.add_unusable("E107", value.mark, path, text)
 
     def _means(self, written: str, name: str) -> bool:
         """Whether an unknown key surely stands for `name`."""

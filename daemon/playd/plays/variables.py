@@ -43,8 +43,8 @@ def substitute(root: Map, overrides: Mapping[str, Scalar], report: Report) -> tu
 
 def _declared(root: Map, report: Report) -> dict[str, tuple[Scalar, Mark]]:
     section = root.get("variables")
-    if section is None:
-        return {}
+    if section is None or (isinstance(section, Leaf) and section.value is None):
+        return {}  # nothing behind the key is a finding of the root's table
     if not isinstance(section, Map):
         report.add("E107", section.mark, "variables", f"found {kind_of(section)}, expected a map of name to value")
         return {}

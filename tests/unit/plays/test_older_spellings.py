@@ -116,6 +116,8 @@ OLDER: dict[str, dict[str, Any]] = {
     "sibling": {"actions.entry_long": {"all": [ENTRY], "note": "x"}},
     "two at once": {"actions.entry_long": {"all": [ENTRY], "any": [ENTRY]}},
     "_test_metadata": {"_test_metadata": {}},
+    "nothing behind a section": {"setups": None},
+    "nothing behind variables": {"variables": None},
     "id of a structure": structure({"type": "trend", "id": "t", "uses": "sw"}),
     "indicator of a structure": structure({"indicator": "trend", "key": "t", "uses": "sw"}),
     "a structure that does not say what it reads": structure({"type": "trend", "key": "t"}),
@@ -233,3 +235,10 @@ def test_what_programs_read_has_the_parts_of_a_message() -> None:
     assert (first["allowed"], first["nearest"], first["importable"]) == ("lower_length or upper_length", None, False)
     assert second["found"] == "the unknown parameter `length` of `donchian`"
     assert second["importable"]
+
+
+@pytest.mark.parametrize("name", ["variables", "features", "structures", "setups", "validation", "risk_model", "entry"])
+def test_a_section_without_content_is_one_finding(name: str) -> None:
+    edits = {name: None} if name != "features" else {name: None, "actions.entry_long": ["close", ">", "open"]}
+    found = errors(edits | {"risk": GONE, "position_policy.time_exit_bars": 3} if name == "risk_model" else edits)
+    assert [line for line in found if f" {name}: found nothing behind `{name}`" in line] == found
