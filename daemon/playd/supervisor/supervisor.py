@@ -17,7 +17,7 @@ from playd.core.modes import Mode
 from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
 from playd.orders.account import Account
-from playd.orders.halts import Halts, Level, scopes_of
+from playd.orders.halts import Halts, Level, instance_scope, scopes_of
 from playd.supervisor.accounts import Accounts
 from playd.supervisor.admission import Refused
 from playd.supervisor.arming import CODES, Link
@@ -300,7 +300,8 @@ class Supervisor:
         halt = self._halts.highest(*scopes_of(record.uid, record.account, record.symbol))
         if halt is None:
             return 0, None
-        text = f"level {int(halt.level)} on {halt.scope} by {halt.actor}: {halt.text}"
+        scope = f"instance:{record.name}" if halt.scope == instance_scope(record.uid) else halt.scope
+        text = f"level {int(halt.level)} on {scope} by {halt.actor}: {halt.text}"
         return int(halt.level), Reason(halt.code, text)
 
     def _admit(self, slot: Slot, admit: Admission) -> None:

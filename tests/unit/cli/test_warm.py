@@ -24,7 +24,8 @@ use_kernel_cache()
 from playd.core.timeframes import MINUTE_MS
 from playd.plays.compile import compile_program
 from playd.plays.load import load_play
-compile_program(load_play(sys.stdin.read(), "mine"), MINUTE_MS)
+for node in compile_program(load_play(sys.stdin.read(), "mine"), MINUTE_MS).nodes:
+    assert node.kernel
 """
 
 
