@@ -1,5 +1,5 @@
 """
-Outgoing connections that give up without closing what is not theirs.
+Outgoing connections that give up without closing what is not theirs, and carry no answer but the one that was asked for.
 
 aiohttp makes a socket, connects it and hands it to the loop. When the attempt is cancelled at that very moment, uvloop has
 taken the descriptor and closes it, while the socket object still believes to own it: the collector would close the number a
@@ -11,9 +11,13 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 import aiohttp
-from aiohttp.connector import AddrInfoType
+from aiohttp.connector import AddrInfoType, Connection
 
 _made: Final[ContextVar[list[socket.socket]]] = ContextVar("sockets of a connection attempt")
+
+
+_TRIES: Final = 10
+"""More than a host has idle connections at a time."""
 
 
 def _make(address: AddrInfoType) -> socket.socket:
@@ -29,6 +33,23 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self) -> None:
         super().__init__(socket_factory=_make)
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+    ) -> Connection:
+        """
+        A connection on which nothing has been said that nobody asked for: it would be taken for the answer to the next request,
+        and every answer from then on for that of another one. Raises `aiohttp.ClientError` when there is none.
+        """
+        for _ in range(_TRIES):
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
+        raise aiohttp.ClientConnectionResetError(f"the server speaks before it is asked, on {_TRIES} connections in a row")
 
     async def _wrap_create_connection(self, *args: Any, **more: Any) -> Any:
         sockets: list[socket.socket] = []
