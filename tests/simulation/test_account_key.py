@@ -8,7 +8,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from playd.core.errors import CredentialError, OperatorError
+from playd.core.errors import CredentialError, LinkError, OperatorError
 from playd.core.modes import Environment
 from playd.core.orders import VenuePosition
 from playd.orders.account import Account
@@ -93,6 +93,19 @@ def test_a_symbol_in_hedge_mode_is_halted_before_an_order_is_refused() -> None:
             assert verdict.code == "HALTED"
             assert "switch it to one-way" in verdict.text
             assert life.venue.placed == []
+
+    in_virtual_time(body)
+
+
+def test_a_symbol_that_could_not_be_looked_at_is_looked_at_in_the_next_life() -> None:
+    async def body() -> None:
+        life = build(Hedged(LoopClock()))
+        async with life.running():
+            life.venue.script.failing_reads = 1
+            with pytest.raises(LinkError):
+                await life.register()
+            verdict = await (await life.register()).submit(entry(), READY)
+            assert (verdict.code, life.venue.placed) == ("HALTED", [])
 
     in_virtual_time(body)
 

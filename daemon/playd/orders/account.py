@@ -10,6 +10,7 @@ One account: everything between a decision and the venue for one key. The API of
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 import anyio
@@ -330,22 +331,25 @@ class Account:
         unknown = sorted(symbols - desk.instruments.keys())
         if not unknown:
             return
-        for rules in (await desk.port.instruments(unknown)).values():
-            desk.learn_rules(rules)
-        missing = [symbol for symbol in unknown if symbol not in desk.instruments]
+        found = await desk.port.instruments(unknown)
+        missing = [symbol for symbol in unknown if symbol not in found]
         if missing:
             raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")
         for symbol in unknown:
             await self.key.expect_one_way(symbol)
-        leverage = desk.settings.leverage
-        if leverage is None:
-            return
-        for symbol in unknown:
-            reply = await desk.port.set_leverage(symbol, leverage)
+        if desk.settings.leverage is not None:
+            await self._set_leverage(unknown, desk.settings.leverage)
+        # Last: a symbol whose rules are known is not looked at again, so nothing above may have been left out.
+        for rules in found.values():
+            desk.learn_rules(rules)
+
+    async def _set_leverage(self, symbols: list[str], leverage: Decimal) -> None:
+        for symbol in symbols:
+            reply = await self.desk.port.set_leverage(symbol, leverage)
             if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
                 # Not fatal: with a position open the venue may refuse; the leverage in force is shown with the position.
                 note = f"leverage of {symbol} was answered {reply.code}: {reply.text}"
-                desk.incidents.open("LEVERAGE", "warning", account_scope(self.alias), note)
+                self.desk.incidents.open("LEVERAGE", "warning", account_scope(self.alias), note)
 
     async def _read_old_rules(self, symbol: str) -> None:
         """A new life begins with rules that hold: read again unless they are fresh. What cannot be read stays as it was."""
