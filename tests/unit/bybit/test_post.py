@@ -1,8 +1,9 @@
 """Posts over real sockets: written once and whole, on a connection that is kept, and no reply is taken for one that is none."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from types import SimpleNamespace
 
 import aiohttp
 import anyio
@@ -26,12 +27,13 @@ class Server:
         self.answers = list(answers)
         self.requests: list[bytes] = []
         self.connections = 0
+        self.answered = anyio.Event()
         self.url = URL()
 
     async def serve(self, stream: SocketStream) -> None:
         self.connections += 1
         async with stream:
-            with suppress(anyio.EndOfStream):
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
                 await self._talk(stream)
 
     async def _talk(self, stream: SocketStream) -> None:
@@ -41,6 +43,7 @@ class Server:
             if not answer:
                 return
             await stream.send(answer)
+            self.answered.set()
 
 
 async def _request(stream: SocketStream) -> bytes:
@@ -150,10 +153,30 @@ async def test_a_reply_larger_than_any_is_an_error(monkeypatch: pytest.MonkeyPat
             await ask(poster, server)
 
 
-async def test_without_a_reply_in_time_the_connection_is_given_up() -> None:
+async def test_without_a_reply_in_time_the_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    scopes: list[anyio.CancelScope] = []
+
+    @contextmanager
+    def fail_after(within_s: float) -> Iterator[anyio.CancelScope]:
+        with anyio.fail_after(within_s) as scope:
+            scopes.append(scope)
+            yield scope
+
+    monkeypatch.setattr(post, "anyio", SimpleNamespace(fail_after=fail_after))
     server = Server(b"HTTP/1.1 100 Continue\r\n\r\n", OK)  # and no word more
-    async with posting(server) as poster:
-        with pytest.raises(TimeoutError):
-            await ask(poster, server, within_s=0.05)
+    timed_out = anyio.Event()
+    async with posting(server) as poster, anyio.create_task_group() as tasks:
+
+        async def in_vain() -> None:
+            with pytest.raises(TimeoutError):
+                await ask(poster, server)
+            timed_out.set()
+
+        tasks.start_soon(in_vain)
+        await server.answered.wait()
+        (scope,) = scopes
+        assert scope.deadline <= anyio.current_time() + WITHIN_S
+        scope.deadline = anyio.current_time()  # so that no machine is too slow to ask in time
+        await timed_out.wait()
         assert (await ask(poster, server)).status == 200
     assert server.connections == 2
