@@ -172,3 +172,24 @@ def test_an_entry_cut_to_a_ceiling_tells_its_fill_and_then_that_no_more_will_com
             assert len(life.venue.placed) == 1
 
     in_virtual_time(body)
+
+
+def test_what_was_cut_is_told_behind_the_bytes_that_left() -> None:
+    async def body() -> None:
+        limits = RiskLimits(order_usd=Decimal(260))
+        life, told_before = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits)), []
+
+        def cuts() -> list[str]:
+            return [data["sent"] for kind, data in life.journal.records if kind == "order.state" and "asked" in data]
+
+        async with life.running():
+            port = await life.register()
+            life.venue.before_place = lambda _order: told_before.append(cuts())
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            await port.submit(leave(), READY)
+            assert told_before == [[], ["0.005"]]
+            await anyio.sleep(1.0)
+            assert cuts() == ["0.005", "0.005"]
+
+    in_virtual_time(body)

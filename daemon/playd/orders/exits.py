@@ -12,6 +12,7 @@ from typing import Final
 
 import anyio
 
+from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.ids import link_id
 from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
@@ -270,12 +271,9 @@ class Exits:
         whole = rest > 0 and too_small and intent.price_ref > 0
         if whole or qty < intent.qty:
             taken = held if whole else qty
-            desk.journal.append(
-                "order.state",
-                {"intent": _identity(intent), "asked": str(intent.qty), "held": str(held), "sent": str(taken)},
-                account=desk.alias,
-                symbol=intent.symbol,
-            )
+            told: dict[str, Json] = {"asked": str(intent.qty), "held": str(held), "sent": str(taken)}
+            told["intent"] = cause = _identity(intent)
+            desk.chronicle.tell("order.state", intent.instance_uid, intent.symbol, cause, told)
             return taken
         return qty
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import anyio
 
-from playd.core.canonical import canonical_json
+from playd.core.canonical import Json, canonical_json
 from playd.core.ids import intent_id, link_id
 from playd.core.orders import Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.core.reply_codes import ReplyClass
@@ -237,8 +237,8 @@ class Gateway:
             desk.caps.reserve(allowed)
         desk.ledger.commit()
         if fitted.why:
-            data = {"intent": identity, "asked": str(intent.qty), "sent": str(fitted.qty), "why": fitted.why}
-            desk.journal.append("order.state", data, account=desk.alias, symbol=intent.symbol)
+            data: dict[str, Json] = {"intent": identity, "asked": str(intent.qty), "sent": str(fitted.qty), "why": fitted.why}
+            desk.chronicle.tell("order.state", intent.instance_uid, intent.symbol, identity, data)
         return row
 
     async def _place(self, row: OrderRow) -> Reply:
