@@ -8,10 +8,12 @@ import pytest
 
 from playd.core.modes import Environment
 from playd.core.orders import OrderState, Side
+from playd.orders.desk import OwnLimits
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.second_look import LOOK_EVERY_S, SecondLook
 from playd.orders.settings import OrderSettings
+from playd.settings.limits_model import Risk
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
 from tests.simulation.test_order_path_armed import life_with_real_money
@@ -85,6 +87,33 @@ def test_an_entry_above_a_cap_is_told(limits: RiskLimits, said: str, monkeypatch
 
 
 @pytest.mark.parametrize(
+    ("account_pct", "own_pct", "price"),
+    [(Decimal(12), Decimal(6), Decimal(50_000)), (Decimal(8), None, Decimal(25_000))],
+    ids=["an instance's own bound was kept", "the mark has fallen since the first entry"],
+)
+def test_what_others_opened_beside_an_entry_is_held_against_the_accounts_bound(
+    account_pct: Decimal, own_pct: Decimal | None, price: Decimal
+) -> None:
+    async def body() -> None:
+        limits = RiskLimits(gross_pct=account_pct)
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits))
+        async with life.running():
+            first, second = await life.register(), await life.register("efgh6789", symbol="ETHUSDT")
+            if own_pct is not None:
+                life.account.desk.limit(UID, OwnLimits(Risk(gross_pct=own_pct), "full"))
+            assert (await first.submit(entry(), READY)).code == "SENT"
+            life.venue.price = price
+            if own_pct is None:
+                await life.account.reconcile("test")
+            later = replace(entry(uid="efgh6789", symbol="ETHUSDT"), qty=500 / price, price_ref=price, stop=price - 500)
+            assert (await second.submit(later, READY)).code == "SENT"
+            await anyio.sleep(TWO_LOOKS_S)
+            assert [halt.text for halt in life.halts.in_force() if halt.code == "INVARIANT"] == []
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
     ("confirmed_ms", "revoked_ms", "is_found"),
     [(-1000, None, False), (-1000, 1000, False), (-1000, -500, True), (1000, None, True)],
 )
@@ -121,7 +150,7 @@ def test_an_order_that_was_sent_again_was_not_in_doubt_all_the_time(
             verdict = await port.submit(entry(), READY)
             desk = life.account.desk
             desk.book.update(verdict.link_id, state=OrderState.UNKNOWN)
-            look = SecondLook(desk)
+            look = SecondLook(desk, life.account.protection)
             look.look()
             if is_sent_again:
                 desk.book.update(verdict.link_id, signed_ms=desk.clock.wall_ms() + 1)

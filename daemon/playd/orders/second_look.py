@@ -14,7 +14,9 @@ from typing import Final
 from playd.core.modes import Environment
 from playd.core.orders import IntentClass, OrderState
 from playd.orders.desk import Desk
+from playd.orders.fills import Share
 from playd.orders.halts import Halt, Level, scopes_of
+from playd.orders.protection import Protection
 from playd.orders.rows import OrderRow
 
 LOOK_EVERY_S: Final = 5.0
@@ -28,8 +30,9 @@ SLACK: Final = Decimal("1.1")
 class SecondLook:
     """Looks at one account. `look` often; it does something every `LOOK_EVERY_S`."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, protection: Protection) -> None:
         self._desk = desk
+        self._protection = protection
         self._due_s = 0.0
         self._seen = {row["id"] for row in self._newest()}
         self._halts: dict[int, Halt] = {}
@@ -89,19 +92,25 @@ class SecondLook:
 
     def _above_caps(self, row: sqlite3.Row) -> Iterator[str]:
         """Caps in money that an entry, or all that is open together with it, lies above. Foreign positions count too."""
-        desk, limits = self._desk, self._desk.settings_of(row["instance"]).limits
+        desk, one_order = self._desk, self._desk.settings_of(row["instance"]).limits.hard_order_usd
         worth = Decimal(row["order_qty"]) * Decimal(row["price_ref"])
-        if limits.hard_order_usd is not None and worth > limits.hard_order_usd * SLACK:
-            yield f"it is worth {worth:.2f} USDT, one order may be worth {limits.hard_order_usd} (INV-17)"
-        wallet = desk.condition.wallet
-        if limits.gross_pct is None or wallet is None:
+        if one_order is not None and worth > one_order * SLACK:
+            yield f"it is worth {worth:.2f} USDT, one order may be worth {one_order} (INV-17)"
+        # The account's own: an instance's tighter one bound only its own entry, and others may have opened more since.
+        gross_pct, wallet = desk.settings.limits.gross_pct, desk.condition.wallet
+        if gross_pct is None or wallet is None:
             return
-        held = sum((abs(each.position.signed_qty) * each.position.avg_price for each in desk.fills.shares()), Decimal(0))
+        held = sum((abs(each.position.signed_qty) * self._least_price(each) for each in desk.fills.shares()), Decimal(0))
         entries = [order for order in desk.book.live() if order.intent is not None and not order.reduce_only]
         waiting = sum((order.open_qty * self._price_of(order) for order in entries), Decimal(0))
-        most = wallet.equity_usdt * limits.gross_pct / 100
+        most = wallet.equity_usdt * gross_pct / 100
         if held + waiting > most * SLACK:
             yield f"{held + waiting:.2f} USDT are open with it, at most {most:.2f} may be (INV-17)"
+
+    def _least_price(self, share: Share) -> Decimal:
+        """What a position is worth at least: the gate goes by the mark, which may have moved far from the price of entry."""
+        seen, paid = self._protection.last_seen(share.symbol), share.position.avg_price
+        return min(seen[0].mark_price or paid, paid) if seen is not None else paid
 
     def _price_of(self, order: OrderRow) -> Decimal:
         """The price that an entry was decided at; that of its limit is at most a band away."""

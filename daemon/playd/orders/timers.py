@@ -60,7 +60,7 @@ class Timers:
         self._withdrawals = withdrawals
         self._breakers = breakers
         self._books = books
-        self._second_look = SecondLook(desk)
+        self._second_look = SecondLook(desk, protection)
 
     async def run(self) -> None:
         """Tick until cancelled. Reads run one after the other here; none of them delays an order."""
