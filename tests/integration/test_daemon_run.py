@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.crash.harness import wait_for
 from tests.integration.daemon_kit import ROOT, WITHIN_S, DaemonProcess, ctl, ctl_json, daemon, settings
 from tests.integration.market_kit import write_market
 
@@ -225,8 +226,9 @@ def test_an_entry_is_explained_by_the_columns_of_the_instance(running: DaemonPro
     assert entered["detail"].startswith(f"{shown['clause']} is true")
     rsi = next(node for node in action["tree"]["children"] if node["text"].startswith("rsi_14"))
     assert entered["metadata"]["rsi"] == rsi["operands"][0]["value"]
-    journal = b"".join(path.read_bytes() for path in sorted((running.state / "journal").glob("*.jsonl")))
-    assert f'"rsi":"{entered["metadata"]["rsi"]}"'.encode() in journal
+    recorded = f'"rsi":"{entered["metadata"]["rsi"]}"'.encode()
+    pages = (running.state / "journal").glob
+    wait_for(lambda: any(recorded in path.read_bytes() for path in pages("*.jsonl")), "the record, which follows the bytes")
 
     counted = ctl_json(running.state, "explain", "ema-cross", "--stats")
     assert sum(count["bars"] for count in counted["statistics"]["verdicts"]) == counted["statistics"]["bars"] > 100
