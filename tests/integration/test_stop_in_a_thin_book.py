@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import PurePath
 
 import anyio
@@ -22,8 +23,7 @@ from playd.venues.exchange.listing import MarketTerms
 from playd.venues.exchange.minute import close_minute, open_minute
 from playd.world.real import real_world
 from tests.fake_bybit import FreeBudget
-from tests.integration.test_faults_and_daemon import DEADLINE_S, QUICK, UID, daemon_account, order_intent
-from tests.simulation.order_world import READY
+from tests.integration.test_faults_and_daemon import DEADLINE_S, QUICK, UID, daemon_account, enter, order_intent
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -54,13 +54,13 @@ async def test_the_rest_of_a_stop_is_protected_again_or_ended(tmp_path: PurePath
     async with exchange.running() as info:
         access = venue_account("thin", Environment.LOCAL, local_hosts(info.port), Secret(key), Secret(secret))
         async with (
-            open_bybit_venue(world, access, FreeBudget(), timing=QUICK) as venue,
+            open_bybit_venue(world, access, FreeBudget(), timing=QUICK, write_deadline_s=DEADLINE_S) as venue,
             daemon_account(world, venue, tmp_path / "thin", "thin") as account,
         ):
             port = await account.register(UID, "thin", SYMBOL, clock_ms=MINUTE_MS)
             exchange.books.listings[SYMBOL].last = 60_000.0
-            intent = order_intent(world, "thin", SYMBOL, Decimal(60_000), leaves=False)
-            await port.submit(replace(intent, stop=Decimal(55_000)), READY)
+            entry = partial(order_intent, world, "thin", SYMBOL, Decimal(60_000), leaves=False)
+            await enter(account, port, lambda: replace(entry(), stop=Decimal(55_000)))
             minute(exchange, 60_000.0, 60_000.0, 60_000.0)
             position = books.positions[SYMBOL]
             assert (position.steps, bool(position.stop_id)) == (10, True)
