@@ -28,11 +28,15 @@ def test_a_paper_position_outlives_its_play(tmp_path: Path) -> None:
     play, state = tmp_path / "play.yml", tmp_path / "state"
     shutil.copy(BOLLINGER, play)
     config = settings(tmp_path / "config", {"fit": str(EMA), "unfit": str(play)})
-    while not holds(state):  # the market does not wait for a stop: the position may be over by then
-        with daemon(state, "--speed", "120", config=config) as process:
+    for speed in (120, 60, 30, 15, 8, 4):  # the market does not wait for a stop: the position may be over by then
+        with daemon(state, "--speed", str(speed), config=config) as process:
             process.wait_for("daemon.ready")
             process.wait_for("fill.booked", action="enter", instance="unfit")
             assert process.stop() == 0
+        if holds(state):
+            break
+    else:
+        pytest.fail("no daemon that was stopped after an entry held its position to the end")
     play.write_text("name: [")
     with daemon(state, "--speed", "1", config=config) as process:
         process.wait_for("daemon.ready")
