@@ -219,6 +219,7 @@ class Life:
         idle = [
             row["name"] for row in self.exchange.faults.rows() if row["name"].startswith(f"{self.name}/") and not row["hits"]
         ]
+        unpaid = self.name in AT_A_STAMP and not desk.ledger.rows("SELECT 1 FROM executions WHERE exec_type = 'Funding'")
         expected = self.story.end if self.story.end is not None else theirs
         return [
             *([f"faults that hit nothing: {idle}"] if idle else []),
@@ -226,6 +227,7 @@ class Life:
             *([f"position here {ours}, there {theirs}"] if ours != theirs else []),
             *([f"position {theirs}, expected {expected}"] if theirs != expected else []),
             *([f"live orders here {live}, there {open_links}"] if live != open_links else []),
+            *(["no funding booked"] if unpaid else []),
             *(["no stop"] if theirs and not stop else []),
         ]
 
@@ -341,16 +343,20 @@ async def test_whatever_goes_wrong_the_daemon_ends_with_what_the_exchange_says(t
 
 async def test_a_funding_spike_is_booked_as_what_the_exchange_has_taken(tmp_path: PurePath) -> None:
     world = real_world()
-    feed = SyntheticFeed(3, start_ms=START_MS + 8 * 60 * MINUTE_MS - MINUTE_MS)
+    stamp_ms = START_MS + 8 * 60 * MINUTE_MS
+    feed = SyntheticFeed(3, start_ms=stamp_ms - MINUTE_MS)
     config = ExchangeConfig(tmp_path / "exchange.sqlite", speed=1.0, rate_limits=False)
     exchange = Exchange(world, feed, config)
 
     async def hurry() -> None:
-        """The minute before the stamp lasts until there is a position to pay for."""
+        """The minute before the stamp lasts until there is a position to pay for, and the next stamp is far away."""
         accounts = exchange.books.accounts
         while not any(each.steps for account in accounts.values() for each in account.positions.values()):  # noqa: ASYNC110
             await anyio.sleep(0.01)
         exchange.market.pace.speed = 600.0
+        while exchange.books.time.now_ms < stamp_ms:  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+        exchange.market.pace.speed = 1.0
 
     async with exchange.running() as info, anyio.create_task_group() as tasks:
         while not exchange.books.time.inside:
