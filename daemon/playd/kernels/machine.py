@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from llvmlite import binding
 from numba import njit, types
-from numba.core.caching import CompileResultCacheImpl
 
-from playd.core.machine import Kept
+from playd.core.machine import Code, Kept, keep
 
 ROW: Final = types.float64[::1]
 TABLE: Final = types.float64[:, ::1]
@@ -20,7 +19,7 @@ TABLE: Final = types.float64[:, ::1]
 _FLAGS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
-class _CodeAlone(CompileResultCacheImpl):
+class _CodeAlone(Code):
     """
     Machine code without the intermediate code beside it, which only a caller would want that is compiled: a kernel has none.
     Reading that takes longer than all the rest of a load. Numba looks in it for the name that Python calls, which stays.
@@ -37,7 +36,7 @@ class _CodeAlone(CompileResultCacheImpl):
 class _KeptAlone(Kept):
     """Numba's cache of one kernel."""
 
-    _impl_class = _CodeAlone  # type: ignore[assignment]
+    _impl_class = _CodeAlone
 
 
 def inner(function: Callable[..., Any], options: Mapping[str, Any]) -> Any:
@@ -48,7 +47,7 @@ def inner(function: Callable[..., Any], options: Mapping[str, Any]) -> Any:
 def outer(recurrence: Callable[..., Any], signature: Any) -> Any:
     """The machine code of a function of one signature, from the disk cache if it is there. Raises what Numba does not take."""
     made: Any = njit(**_FLAGS)(recurrence)
-    made._cache = _KeptAlone(recurrence)  # type: ignore[no-untyped-call]
+    keep(made, _KeptAlone)
     made.compile(signature)
     made.disable_compile()
     return made

@@ -23,12 +23,15 @@ _VARIABLE: Final = "NUMBA_CACHE_DIR"
 
 def use_kernel_cache() -> None:
     """
-    Point Numba at the folder of this version, below `NUMBA_CACHE_DIR` or the user's cache folder.
+    Point Numba at the folder of this version, below `NUMBA_CACHE_DIR` or the user's cache folder, if there is one.
 
     Must run before anything imports numba, which reads the variable once. Calling it again changes nothing.
     """
     folder = _version(_COMPILED)
-    base = Path(os.environ.get(_VARIABLE) or _user_cache() / "playd" / "numba")
+    try:
+        base = Path(os.environ.get(_VARIABLE) or _user_cache() / "playd" / "numba")
+    except RuntimeError:  # a user without a home
+        return
     if base.name != folder:
         os.environ[_VARIABLE] = str(base / folder)
 

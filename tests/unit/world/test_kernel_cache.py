@@ -29,3 +29,14 @@ def test_a_child_process_uses_the_folder_of_its_parent(tmp_path: Path, monkeypat
     first = os.environ["NUMBA_CACHE_DIR"]
     kernel_cache.use_kernel_cache()
     assert os.environ["NUMBA_CACHE_DIR"] == first
+
+
+def test_a_user_without_a_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    kernel_cache.use_kernel_cache()
+    assert "NUMBA_CACHE_DIR" not in os.environ
