@@ -32,10 +32,11 @@ naked_halt_s = 2
 naked_guardian_s = 3
 naked_act_s = 8
 """
-GUARDIAN = """
+CHECK_S, DEAD_AFTER_S = 1, 2
+GUARDIAN = f"""
 [guardian]
-check_s = 1
-dead_after_s = 2
+check_s = {CHECK_S}
+dead_after_s = {DEAD_AFTER_S}
 cancel_entries_after_s = 5
 """
 """Short times, so that tests need not wait for the long ones."""
