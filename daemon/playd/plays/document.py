@@ -256,6 +256,7 @@ class _Reader:
     def _map(self, node: MappingNode, mark: Mark, path: str, depth: int) -> Map:
         entries: dict[str, Entry] = {}
         merged: list[tuple[Node, Mark, str]] = []
+        seen: dict[str, Mark] = {}
         for key_node, value_node in node.value:
             key_mark = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             key = self.item(key_node, path, depth + 1)
@@ -269,12 +270,13 @@ class _Reader:
                 self._report.add("E107", key_mark, path, f"found {found} as a key, expected text")
                 continue
             child = f"{path}.{name}" if path else name
+            if name in seen:
+                first = seen[name].line
+                self._report.add("E107", key_mark, child, f"found the key a second time, expected once (first on line {first})")
+                continue
+            seen[name] = key_mark
             if name == _MERGE:
                 merged.append((value_node, key_mark, child))
-                continue
-            if name in entries:
-                first = entries[name].mark.line
-                self._report.add("E107", key_mark, child, f"found the key a second time, expected once (first on line {first})")
                 continue
             value = self.item(value_node, child, depth + 1)
             if isinstance(value, Leaf) and value.value is None and not value.reported:

@@ -71,7 +71,7 @@ class RiskSense:
             self._warn_if_near("trailing", self._risk.trailing.trail_pct, (way_in + market) / 100)
 
     def _warn_of_size(self) -> None:
-        """A fixed notional that the account refuses, or cannot carry."""
+        """A fixed notional that the account refuses."""
         sizing, account = self._risk.sizing, self._account
         if not isinstance(sizing, FixedNotional):
             return

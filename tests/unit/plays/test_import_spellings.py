@@ -2,6 +2,7 @@
 
 import pytest
 
+from playd.core.errors import PlayError
 from playd.plays.importing.importer import import_play
 from playd.plays.load import check_play, load_play
 
@@ -134,6 +135,19 @@ def test_a_risk_block_without_any_side_says_none_twice() -> None:
     assert not result.failed, result.findings
     risk = load_play(result.text, "f.yml").risk
     assert (risk.stop, risk.target) == (None, None)
+
+
+def test_a_second_merge_key_is_a_key_found_a_second_time() -> None:
+    """Readers of YAML 1.1 let one of the two count, not all the same one."""
+    text = GOOD.replace("{indicator: rsi,", "{<<: {indicator: rsi}, <<: {indicator: atr},", 1)
+    with pytest.raises(PlayError, match="<<: found the key a second time"):
+        import_play(text, "f.yml")
+
+
+def test_digits_in_groups_behind_a_zero_were_octal_and_are_refused() -> None:
+    result = import_play(GOOD.replace("length: 14", "length: 0_30", 1), "f.yml")
+    assert result.failed
+    assert any("0_30" in finding.line_of("f.yml") for finding in result.findings), result.findings
 
 
 HINTS = [

@@ -8,7 +8,8 @@ from playd.plays.importing.log import Log
 from playd.plays.importing.trees import text_of
 from playd.plays.older_names import OLDER_TRUTHS
 
-_GROUPED: Final = re.compile(r"[-+]?[0-9]+(_[0-9]+)+(\.[0-9]*)?\Z")
+_GROUPED: Final = re.compile(r"[-+]?[1-9][0-9]*(_[0-9]+)+(\.[0-9]*)?\Z")
+"""Behind a 0 they were octal: such text stays, and is refused."""
 _TEXTS: Final = frozenset({"version", "name", "id", "description", "tags", "symbol", "symbol_universe"})
 """Keys at the top that hold text."""
 
