@@ -149,3 +149,5 @@ async def open_account(
             yield account, run
         finally:
             del books.ports[venue.alias]
+            # Nothing of the account runs any more: also what a shielded request told at the last moment, or a refused start.
+            account.desk.put_on_record()

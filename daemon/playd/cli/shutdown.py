@@ -51,6 +51,9 @@ class Shutdown:
                 for slot in runtime.supervisor.slots.values():
                     if slot.active:
                         group.start_soon(partial(runtime.supervisor.stop, slot, cause, cool_down=False))
+        for held in runtime.accounts.held.values():
+            if held.account is not None:
+                held.account.desk.put_on_record()
         seq, head = runtime.journal.head
         runtime.journal.append("daemon.stop", {"cause": cause, "in_time": not budget.cancelled_caught, "head": f"{seq}:{head}"})
         await runtime.journal.synced()

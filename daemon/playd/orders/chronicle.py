@@ -2,17 +2,20 @@
 What the ledger says of intents, orders and executions, told to the journal, whose chain shows whether it was changed later.
 
 Telling costs the way of an order one entry of a list. Records are made of the entries twice a second, behind the bytes that
-left; a crash in between leaves them to the ledger, which had them first.
+left and behind the commit of what they speak of; a crash in between leaves them to the ledger, which had them first.
 """
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from playd.core.canonical import Json
 from playd.core.orders import Execution, Intent, OrderState
 from playd.core.record import Recorder
+from playd.orders.ledger import Ledger
 from playd.orders.rows import OrderRow, text
+from playd.world.ports import Clock
 
 DETAIL_MAX: Final = 1000
 """Characters of a venue's words that a record holds; the ledger has all of them."""
@@ -25,24 +28,47 @@ def nobody(_kind: str, _instance: str, _symbol: str, _cause: str | None, _data: 
     """For who tells before anybody listens."""
 
 
-class Chronicle:
-    """Of one account. `tell` at any time, `write` every now and then and at the end."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    kind: str
+    instance: str
+    symbol: str
+    cause: str | None
+    data: Mapping[str, Json]
+    at_ms: int
+    commits: int
+    """How many commits there were by then: what is told is durable once there is one more, or nothing waits for one."""
 
-    def __init__(self, journal: Recorder, account: str) -> None:
+
+class Chronicle:
+    """Of one account. `tell` at any time, `write` every now and then and, behind a commit, at the end."""
+
+    def __init__(self, journal: Recorder, ledger: Ledger, clock: Clock, account: str) -> None:
         self._journal = journal
+        self._ledger = ledger
+        self._clock = clock
         self._account = account
-        self._told: deque[tuple[str, str, str, str | None, Mapping[str, Json]]] = deque()
+        self._told: deque[_Told] = deque()
 
     def tell(self, kind: str, instance: str, symbol: str, cause: str | None, data: Mapping[str, Json]) -> None:
         """Keep what is to become a record. `data` holds no floats and is not changed any more."""
-        self._told.append((kind, instance, symbol, cause, data))
+        self._told.append(_Told(kind, instance, symbol, cause, data, self._clock.wall_ms(), self._ledger.commits))
 
     def write(self) -> None:
-        """Make records of what was told, in the order in which it was. Raises `RecordError`."""
-        while self._told:
-            kind, instance, symbol, cause, data = self._told[0]
+        """
+        Make records of what was told and is durable, in the order in which it was told. Raises `RecordError`.
+
+        `at_ms` in the data of each is when it was told; the record's own stamp is when it was written.
+        """
+        while self._told and (self._ledger.waiting_s is None or self._told[0].commits < self._ledger.commits):
+            told = self._told[0]
             self._journal.append(
-                kind, data, account=self._account, instance=instance or None, symbol=symbol or None, cause=cause
+                told.kind,
+                {**told.data, "at_ms": told.at_ms},
+                account=self._account,
+                instance=told.instance or None,
+                symbol=told.symbol or None,
+                cause=told.cause,
             )
             self._told.popleft()
 

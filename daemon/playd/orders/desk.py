@@ -120,7 +120,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.judged = Judged(self.ledger, self.clock)
-        self.chronicle = Chronicle(self.journal, self.alias)
+        self.chronicle = Chronicle(self.journal, self.ledger, self.clock, self.alias)
         self.book.tell = self.booking.tell = self.chronicle.tell
 
     def limit(self, instance_uid: str, own: OwnLimits) -> None:
@@ -155,6 +155,12 @@ class Desk:
         for instance, event in self.fills.outbox(self.outbox_done):
             self.outbox_done = event.n
             self.deliver(instance, event)
+
+    def put_on_record(self) -> None:
+        """At an end: commit, unless the ledger is broken, and write the records that are left. Raises `RecordError`."""
+        if not self.ledger.broken:
+            self.ledger.commit()
+        self.chronicle.write()
 
     def wake(self) -> None:
         """Open the fill checks of what was booked since the last call and wake who waits for its orders. Commits nothing."""

@@ -81,19 +81,16 @@ class Timers:
 
     async def _keep_books(self) -> None:
         """What must never wait for a read: batched rows, the blind clock, a ban, entries that a level forbids."""
-        try:
-            while True:
-                self._watch_blindness()
-                self._watch_ban()
-                self._breakers.look()
-                self._withdrawals.look()
-                self._second_look.look()
-                self._desk.judged.look()
-                self._desk.ledger.commit_if_due()
-                self._desk.chronicle.write()
-                await anyio.sleep(_TICK_S)
-        finally:
+        while True:
+            self._watch_blindness()
+            self._watch_ban()
+            self._breakers.look()
+            self._withdrawals.look()
+            self._second_look.look()
+            self._desk.judged.look()
+            self._desk.ledger.commit_if_due()
             self._desk.chronicle.write()
+            await anyio.sleep(_TICK_S)
 
     async def _reads(self, due: _Due) -> None:
         desk, settings = self._desk, self._desk.settings
