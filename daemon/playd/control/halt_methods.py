@@ -114,6 +114,8 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
     daemon.supervisor.look_around()
     await daemon.journal.synced()
     unread = _unreachable(daemon, scope)
+    if scope.kind in ("account", "symbol"):  # named itself: whatever the ledger says, nobody looked at one that is not open
+        unread = [alias for alias in _reached(daemon, scope) if daemon.accounts.find(alias) is None]
     data = panic_rows(scope.text, reports, unread)
     if unread or any(report.exit_code for _, report in reports):
         # The level stays: an account that opens goes on with it by itself.

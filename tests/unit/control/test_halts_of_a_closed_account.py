@@ -53,6 +53,16 @@ async def test_a_panic_is_in_force_before_the_account_is_open_and_says_that_some
     assert daemon.halts.highest(stored).level is Level.PANIC
 
 
+@pytest.mark.parametrize("text", ["account:main", "symbol:main/BTCUSDT"])
+async def test_a_panic_of_an_account_that_only_has_a_key_says_that_nobody_looked(text: str) -> None:
+    daemon = starting()
+    daemon.supervisor.slots.clear()
+    daemon.accounts.held.clear()
+    with pytest.raises(RpcError) as refused:
+        await panic(daemon, Panic(request_id="r", scope=text, confirm=f"PANIC {text}"), CALL)
+    assert (refused.value.code, refused.value.details["flat"]) == (Code.INCOMPLETE, False)
+
+
 @pytest.mark.parametrize(("text", "stored"), SCOPES.items())
 async def test_a_halt_is_in_force_and_cannot_be_lifted_before_anybody_knows_what_is_there(text: str, stored: str) -> None:
     daemon = cast("Daemon", starting())
