@@ -234,6 +234,7 @@ FORCED = [
     ("AdlTrade", "CreateByAdl_PassThrough"),
     ("Trade", "CreateByAdminClosing"),
     ("Delivery", ""),
+    ("Trade", "CreateBySettle"),
 ]
 
 
@@ -260,6 +261,12 @@ def test_what_the_venue_closes_is_booked_to_its_owner_and_halts_the_symbol(exec_
             assert codes(life, symbol_scope("main", SYMBOL)) == ["FORCED_CLOSE"]
             assert port.position().position.signed_qty == 0
             assert port.position().position.realised == -10
+            life.account.desk.put_on_record()
+            called = [
+                (data["type"], data["create_type"]) for kind, data in life.journal.records if kind == "position.liquidated"
+            ]
+            is_end = exec_type == "Delivery" or create_type == "CreateBySettle"
+            assert called == ([] if is_end else [(exec_type, create_type)])
 
     in_virtual_time(body)
 

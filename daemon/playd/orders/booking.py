@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
+from playd.core.canonical import Json
 from playd.core.ids import instance_tag, is_guardians, is_ours, tag_of
 from playd.core.orders import Action, Execution, OrderState, VenueOrder
 from playd.core.record import Recorder
@@ -26,13 +27,16 @@ from playd.orders.rows import OrderRow, plain, text
 
 _STOP_TYPES: Final = frozenset({"StopLoss", "PartialStopLoss", "TrailingStop"})
 _TARGET_TYPES: Final = frozenset({"TakeProfit", "PartialTakeProfit"})
-_FORCED_TYPES: Final = frozenset({"AdlTrade", "BustTrade", DELIVERY, "Settle"})
+_END_TYPES: Final = frozenset({DELIVERY, "Settle"})
+"""The contract came to its end: the venue closed what was open, and liquidated nothing."""
+_FORCED_TYPES: Final = frozenset({"AdlTrade", "BustTrade"}) | _END_TYPES
+_SETTLED: Final = "CreateBySettle"
 _FORCED_CREATES: Final = frozenset(
     {
         "CreateByLiq",
         "CreateByTakeOver_PassThrough",
         "CreateByAdl_PassThrough",
-        "CreateBySettle",
+        _SETTLED,
         "CreateByAdminClosing",
     }
 )
@@ -420,7 +424,9 @@ class Booking:
     def _watch_types(self, execution: Execution, owner: str, reason: str) -> None:
         symbol, what = execution.symbol, f"{execution.exec_type}/{execution.create_type} of {execution.qty} {execution.symbol}"
         if execution.exec_type in _FORCED_TYPES or execution.create_type in _FORCED_CREATES:
-            self.tell("position.liquidated", owner, symbol, execution.exec_id, {"text": what})
+            if execution.exec_type not in _END_TYPES and execution.create_type != _SETTLED:
+                told: dict[str, Json] = {"text": what, "type": execution.exec_type, "create_type": execution.create_type}
+                self.tell("position.liquidated", owner, symbol, execution.exec_id, told)
             self._alarm("FORCED_CLOSE", "critical", symbol, f"the venue closed: {what}", Level.HALT)
         elif execution.exec_type not in _KNOWN_TYPES:
             self._alarm("EXECUTION_TYPE", "critical", symbol, f"unknown execution type: {what}")

@@ -77,7 +77,7 @@ class OrderBook:
         self._clock = clock
         self.account = account
         self.tell: Tell = nobody
-        """Hears of every intent and of every order's way; set by `Account`."""
+        """Hears of every intent and of every order's way; set by the `Desk`."""
         self.changes: dict[str, int] = {}
         """Number of state changes per symbol made by this process; a reading of the venue that spans one is void."""
 
