@@ -10,6 +10,7 @@ import anyio
 
 from playd.cli.session import find_socket
 from playd.control.client import connected
+from playd.control.protocol import RpcError
 from playd.core.errors import PlaydError
 from playd.world.ports import World
 from playd.world.real import real_world
@@ -33,7 +34,7 @@ def _asked() -> list[str]:
     world = real_world()
     try:
         return run_loop(_names, world)
-    except (PlaydError, OSError, TimeoutError):
+    except (PlaydError, RpcError, OSError, TimeoutError):
         return []
 
 

@@ -1,6 +1,6 @@
 """Commands of `playctl` about the daemon itself: health, metrics, objectives, incidents, alerts, backups, journal, settings."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import orjson
@@ -161,10 +161,7 @@ async def _events(
     query = {**asdict(wanted), "instance": name, "limit": max(last, 1)}
     async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
         if follow:
-            await client.call("subscribe", {"topics": ["events"]})
-            if name is not None:
-                record = (await client.call("instance.get", {"name": name}))["data"]["record"]
-                wanted = replace(wanted, instance=record["uid"])
+            await client.call("subscribe", {"topics": ["events"], "instance": name})
         result = await client.call("event.query", query)
         session.warn(result)
         rows = result["data"] if last else []
@@ -172,11 +169,12 @@ async def _events(
             session.show_rows(rows[::-1] if backwards else rows, EVENTS, empty="no records")
         if not follow:
             return
+        shown_seq = rows[-1]["seq"] if rows else 0  # written between subscription and query, it comes by both
         async for message in client.pushed():
             record = message["data"]
             if record.pop("topic") == "dropped":
                 session.say(f"… {record['count']} records dropped, this terminal is too slow")
-            elif wanted.passes(record):
+            elif record["seq"] > shown_seq and wanted.passes(record):
                 _print_record(session, record)
         raise Unreachable("the daemon closed the connection")
 

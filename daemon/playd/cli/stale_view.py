@@ -82,11 +82,11 @@ def stale_events(
     uid = _uid_of(session, error, name) if name is not None else None
     folder, found, names = _state(session, error) / JOURNAL, list[JsonObject](), _names(session, error)
     for line in _backwards(session, error, folder):
+        if len(found) == last:
+            break
         record = wanted.read(line)
         if record is not None and uid in (None, record["instance"]):
             found.append({**record, "time": rfc3339(record["ts_ms"]), "name": names.get(record["instance"])})
-            if len(found) == last:
-                break
     return _show(session, error, found if backwards else found[::-1], EVENTS, source="journal")
 
 

@@ -283,7 +283,9 @@ async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[JsonO
 
 
 async def subscribe(daemon: Daemon, params: Subscribe, call: Call) -> JsonObject:
-    return {"id": call.session.subscribe(frozenset(params.topics), by_instance(params.instance))}
+    # Records of the journal (topic `events`) carry the uid, everything else the name.
+    names = () if params.instance is None else (params.instance, rows.owner_uid(daemon, params.instance))
+    return {"id": call.session.subscribe(frozenset(params.topics), by_instance(*names))}
 
 
 async def unsubscribe(daemon: Daemon, params: Unsubscribe, call: Call) -> JsonObject:

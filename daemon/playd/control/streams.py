@@ -90,8 +90,8 @@ class StreamHub:
         return {"subscribers": len(self._subscriptions)}
 
 
-def by_instance(name: str | None) -> Filter:
-    """A filter that keeps messages of one instance, or all of them."""
-    if name is None:
+def by_instance(*names: str) -> Filter:
+    """A filter that keeps messages of one instance, by any of what it is called (name, uid), or all of them."""
+    if not names:
         return lambda _data: True
-    return lambda data: data.get("instance") == name
+    return lambda data: data.get("instance") in names

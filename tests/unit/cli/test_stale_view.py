@@ -26,6 +26,12 @@ SHARE = (
     " opened_ms, stop) VALUES (?, ?, ?, 0, ?, '100', '0', '0', '0', 1, '90')"
 )
 
+FILL = (
+    "INSERT INTO executions (account, exec_id, venue_order_id, symbol, position_idx, side, qty, price, value, fee,"
+    " fee_currency, exec_type, create_type, stop_order_type, closed_size, exec_pnl, seq, is_maker, venue_ms, received_ms, source, owner)"
+    " VALUES ('main', ?, 'v', ?, 0, 'Buy', '1', '100', '100', '0', 'USDT', 'Trade', '', '', '0', '0', 1, 0, 1, 1, 'ws', 'u1')"
+)
+
 
 @pytest.fixture
 def left() -> VirtualWorld:
@@ -48,6 +54,8 @@ def left() -> VirtualWorld:
     anyio.run(fill)
     for values in (("main", "u1", "BTCUSDT", "1"), ("main", "u1", "ETHUSDT", "-2"), ("demo", "u2", "BTCUSDT", "0.000")):
         ledger.write(SHARE, values)
+    for exec_id, symbol in (("e1", "BTCUSDT"), ("e2", "ETHUSDT")):
+        ledger.write(FILL, (exec_id, symbol))
     ledger.close()
     return world
 
@@ -69,7 +77,12 @@ def test_positions_and_fills_are_those_that_were_asked_for(left: VirtualWorld, c
     (row,) = shown(capsys, stale_positions(session(left), GONE, "main", "ETHUSDT", "u1"))
     assert (row["side"], row["qty"]["value"]) == ("short", "2")
     assert shown(capsys, stale_positions(session(left), GONE, "demo", None, None)) == []
-    assert shown(capsys, stale_fills(session(left), GONE, None, "BTCUSDT", None, 5)) == []
+    fills = [row["symbol"] for row in shown(capsys, stale_fills(session(left), GONE, None, None, None, 5))]
+    assert fills == ["ETHUSDT", "BTCUSDT"]
+    (newest,) = shown(capsys, stale_fills(session(left), GONE, None, None, None, 1))
+    assert newest["symbol"] == "ETHUSDT"
+    (asked,) = shown(capsys, stale_fills(session(left), GONE, None, "BTCUSDT", None, 5))
+    assert asked["symbol"] == "BTCUSDT"
 
 
 def test_incidents_are_open_ones_unless_all_are_asked_for(left: VirtualWorld, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,6 +99,7 @@ def test_events_are_filtered_and_a_damaged_line_hides_no_other(left: VirtualWorl
     assert [row["data"]["link_id"] for row in found] == ["pd-2", "pd-0"]
     found = shown(capsys, stale_events(session(left), GONE, RecordFilter(order="pd-2"), None, 20, backwards=False))
     assert [row["kind"] for row in found] == ["order.sent"]
+    assert shown(capsys, stale_events(session(left), GONE, ANY, None, 0, backwards=False)) == []
 
 
 def test_what_cannot_be_read_is_said_and_nothing_stands_in_for_it(left: VirtualWorld) -> None:

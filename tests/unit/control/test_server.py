@@ -41,7 +41,7 @@ class Echo:
                 await self.release.wait()
                 self.finished.set()
             case "subscribe":
-                return {"data": {"id": session.subscribe(frozenset({"logs"}), by_instance(None))}}
+                return {"data": {"id": session.subscribe(frozenset({"logs"}), by_instance())}}
             case "unsubscribe":
                 return {"data": session.unsubscribe(request.params["id"])}
         return {"data": request.params}
@@ -207,7 +207,7 @@ async def first_of(client: ControlClient, count: int) -> list[tuple[str, int, in
 
 async def test_a_slow_subscriber_loses_messages_and_is_told_how_many() -> None:
     hub = StreamHub()
-    subscription = hub.subscribe(frozenset({"logs"}), by_instance(None))
+    subscription = hub.subscribe(frozenset({"logs"}), by_instance())
     for n in range(STREAM_BEHIND_DROP + 5):
         hub.publish("logs", {"n": n})
     received = [subscription.outbox.receive_nowait() for _ in range(STREAM_BEHIND_DROP)]
@@ -219,9 +219,14 @@ async def test_a_slow_subscriber_loses_messages_and_is_told_how_many() -> None:
     subscription.outbox.close()
 
 
+async def test_messages_of_one_instance_are_found_by_its_name_and_by_its_uid() -> None:
+    wants = by_instance("alpha", "u1")
+    assert [wants({"instance": called}) for called in ("alpha", "u1", "u2", None)] == [True, True, False, False]
+
+
 async def test_a_dead_subscriber_is_closed_in_the_end() -> None:
     hub = StreamHub()
-    subscription = hub.subscribe(frozenset({"logs"}), by_instance(None))
+    subscription = hub.subscribe(frozenset({"logs"}), by_instance())
     for n in range(10_000):
         hub.publish("logs", {"n": n})
     assert subscription.closed
