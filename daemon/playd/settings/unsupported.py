@@ -58,4 +58,5 @@ def instead_of(path: Path) -> str | None:
     """What holds in place of a key, or of a table, that this version does not have; None for one that nobody ever named."""
     if len(path) == 1:
         return next((text for (section, _), text in UNSUPPORTED.items() if section == path[0]), None)
-    return UNSUPPORTED.get((path[0], path[-1]))
+    # `accounts.NAME.risk` holds keys of `risk`: these are looked for by the table that they stand in, too.
+    return UNSUPPORTED.get((path[0], path[-1])) or UNSUPPORTED.get((path[-2], path[-1]))

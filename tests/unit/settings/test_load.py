@@ -127,6 +127,11 @@ def test_what_is_not_supported_is_no_key() -> None:
     assert [key for key in UNSUPPORTED if field_at((key[0], "name", key[1]) if key[0] in TABLES else key) is not None] == []
 
 
+@pytest.mark.parametrize("table", ["risk", "accounts.main.risk", "instances.alpha.risk"])
+def test_what_is_not_supported_is_refused_in_every_table_that_could_hold_it(table: str) -> None:
+    assert "not in groups" in refusal(f"[{table}]\nclusters = 1\n")
+
+
 def test_all_faults_of_a_file_are_named_at_once() -> None:
     text = "[market]\nspeed = 0\nstale_s = 5\n[streams]\npoll_s = 99\n"
     assert [line.split(": ")[0] for line in refusal(text).splitlines()] == [
