@@ -22,7 +22,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
     "output": Annotated[Output, typer.Option("-o", "--output", help="Form of the output.")],
     "columns": Annotated[str, typer.Option("--columns", help="Columns to print, by title, with commas.")],
-    "sort": Annotated[str, typer.Option("--sort", help="Rows by this column, by title; -TITLE turns it round.")],
+    "sort": Annotated[str, typer.Option("--sort", help="Rows of tables by this column, by title; -TITLE turns it round.")],
     "no_color": Annotated[bool, typer.Option("--no-color", help="Nothing is ever coloured; taken because scripts say it.")],
     "socket": Annotated[str, typer.Option("--socket", help="Control socket of the daemon.")],
     "timeout": Annotated[float, typer.Option("--timeout", help="Seconds to wait for an answer.", min=0.1)],
