@@ -66,7 +66,7 @@ def make_backup(disk: Disk, state_dir: PurePath, now_ms: int, version: str, *, f
     free = disk.free_bytes(state_dir)
     if free - size < floor_bytes:
         found = f"found {free // 2**20} MiB free, expected {(floor_bytes + size) // 2**20} MiB"
-        raise BackupError(f"{state_dir / FOLDER}: {found} for a ledger of {size // 2**20} MiB; make room, or keep fewer backups")
+        raise BackupError(f"{state_dir / FOLDER}: {found} for a ledger of {size // 2**20} MiB; make room or keep fewer backups")
     name = _name_of(now_ms)
     folder = state_dir / FOLDER / name
     if disk.exists(folder):
