@@ -28,8 +28,9 @@ SHARE = (
 
 FILL = (
     "INSERT INTO executions (account, exec_id, venue_order_id, symbol, position_idx, side, qty, price, value, fee,"
-    " fee_currency, exec_type, create_type, stop_order_type, closed_size, exec_pnl, seq, is_maker, venue_ms, received_ms, source,"
-    " owner) VALUES ('main', ?, 'v', ?, 0, 'Buy', '1', '1', '1', '0', 'USDT', 'Trade', '', '', '0', '0', 1, 0, 1, 1, 'ws', 'u1')"
+    " fee_currency, exec_type, create_type, stop_order_type, closed_size, exec_pnl, seq, is_maker, venue_ms, received_ms,"
+    " source, owner)"
+    " VALUES ('main', ?, 'v', ?, 0, 'Buy', '1', '1', '1', '0', 'USDT', 'Trade', '', '', '0', '0', 1, 0, 1, 1, 'ws', 'u1')"
 )
 
 
