@@ -83,7 +83,7 @@ def service(directory: Path, daemon: DaemonProcess, manager: Manager) -> Iterato
     credentials.mkdir(mode=0o700)
     key = (directory / "key").read_bytes()
     (credentials / f"bybit-{ALIAS}").write_bytes(key)
-    (credentials / f"bybit-{ALIAS}").chmod(0o400)
+    (credentials / f"bybit-{ALIAS}").chmod(0o440)  # as systemd 254 and later show a file that one user may read
     (directory / "key").unlink()
     settings = (directory / "playd.toml").read_text()
     (places["CONFIGURATION_DIRECTORY"] / "playd.toml").write_text(re.sub(r"(?m)^credential_file.*$", "", settings))

@@ -12,6 +12,7 @@ from playd.world.virtual import virtual_world
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNIT = SYSTEMD / "playd.service"
+ALERT = SYSTEMD / "playd-alert@.service"
 WORST_EXPOSURE = 1.7
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
@@ -29,20 +30,22 @@ def setting(name: str) -> list[str]:
 
 
 @needs_systemd
-def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unit", [UNIT, ALERT], ids=lambda unit: unit.name)
+def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path, unit: Path) -> None:
     # Verification looks for the program, which is installed on the target only.
-    checked = tmp_path / "playd.service"
-    checked.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={shutil.which('true')}", UNIT.read_text()))
+    checked = tmp_path / unit.name
+    checked.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={shutil.which('true')}", unit.read_text()))
     assert analyze("verify", "--man=no", str(checked)) == ""
 
 
 @needs_systemd
-def test_the_unit_is_as_hardened_as_promised() -> None:
+@pytest.mark.parametrize(("unit", "worst"), [(UNIT, WORST_EXPOSURE), (ALERT, 2.0)], ids=lambda given: str(given)[-20:])
+def test_the_unit_is_as_hardened_as_promised(unit: Path, worst: float) -> None:
     found = re.search(
-        r"Overall exposure level for \S+: ([\d.]+)", analyze("security", "--offline=true", "--no-pager", str(UNIT))
+        r"Overall exposure level for \S+: ([\d.]+)", analyze("security", "--offline=true", "--no-pager", str(unit))
     )
     assert found is not None
-    assert float(found[1]) <= WORST_EXPOSURE
+    assert float(found[1]) <= worst
 
 
 def test_directories_of_the_unit_are_those_the_settings_find() -> None:

@@ -92,6 +92,9 @@ def test_live_needs_an_expected_uid_and_only_local_has_lock_step() -> None:
     with pytest.raises(SettingsError, match="lock-step"):
         venue_account("a", Environment.DEMO, DEMO, Secret("k"), Secret("s"), lock_step=True)
     assert venue_account("a", Environment.LIVE, LIVE, Secret("k"), Secret("s"), expected_uid="7").money == "real"
+    for key in ("k\r\nHost: elsewhere", "k\x00", "k k", "k\u00e9"):
+        with pytest.raises(CredentialError, match="its key holds a character"):
+            venue_account("a", Environment.DEMO, DEMO, Secret(key), Secret("s"))
 
 
 GOOD = KeyInfo(uid="7", read_only=False, can_trade=True, can_withdraw=False, bound_to_addresses=True, days_left=None)
@@ -156,6 +159,19 @@ def test_a_credential_file_that_others_can_read_is_refused(mode: int) -> None:
         read_credentials(world, path)
     world.disk.chmod(path, 0o600)
     assert read_credentials(world, path).api_key.reveal() == "K"
+
+
+def test_what_the_service_manager_hands_over_may_show_the_mask_of_its_access_list() -> None:
+    world = virtual_world(env={"CREDENTIALS_DIRECTORY": "/creds"})
+    for path in (PurePath("/creds/bybit-a"), PurePath("/creds/deeper/bybit-a")):
+        world.disk.mkdir(path.parent)
+        world.disk.write_replace(path, b"api_key=K\napi_secret=S\n", mode=0o440)
+    assert read_credentials(world, PurePath("/creds/bybit-a")).secret.reveal() == "S"
+    with pytest.raises(CredentialError, match="others can read"):
+        read_credentials(world, PurePath("/creds/deeper/bybit-a"))
+    world.disk.chmod(PurePath("/creds/bybit-a"), 0o444)
+    with pytest.raises(CredentialError, match="others can read"):
+        read_credentials(world, PurePath("/creds/bybit-a"))
 
 
 def test_a_missing_credential_file_is_a_credential_error() -> None:
