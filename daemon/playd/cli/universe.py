@@ -71,7 +71,12 @@ async def open_universe(
     )
     async with data as market, anyio.create_task_group() as group:
         hub = MarketHub(
-            world.clock, stream, market, timing=plan.hub_timing, on_note=on_note, venue_ms=clock.venue_ms, on_bar=on_bar
+            *(world.clock, stream, market),
+            timing=plan.hub_timing,
+            on_note=on_note,
+            venue_ms=clock.venue_ms,
+            on_clock=not simulated,
+            on_bar=on_bar,
         )
         group.start_soon(stream.run, name="public stream")
         group.start_soon(hub.run, name="market hub")

@@ -13,7 +13,7 @@ from typing import NoReturn
 import anyio
 import anyio.abc
 
-from playd.core.candles import Candles
+from playd.core.candles import Candle, Candles
 from playd.core.errors import LinkError, VenueError
 from playd.market.bars import ClosedBar
 from playd.market.feed_watch import FeedNote, FeedState, HubTiming, NoteKind, SymbolFeed
@@ -52,15 +52,18 @@ class MarketHub:
         timing: HubTiming | None = None,
         on_note: Callable[[FeedNote], None] | None = None,
         venue_ms: Callable[[], int] | None = None,
+        on_clock: bool = False,
         on_bar: Callable[[ClosedBar], None] | None = None,
     ) -> None:
         """
-        `venue_ms` is the venue's wall clock, by which frames are stamped; without it quotes are as old as their arrival.
+        `venue_ms` is the venue's wall clock, by which frames are stamped; without it quotes are as old as their arrival. With
+        `on_clock` candles close by that clock too, as everywhere but on a simulated market.
 
         `on_bar` hears of every closed bar as it is taken, and of one that comes again with other values.
         """
         self._on_bar = on_bar
         self._venue_ms = venue_ms
+        self._closing_ms = venue_ms if on_clock else None
         self._clock = clock
         self._feed = feed
         self._source = source
@@ -137,6 +140,12 @@ class MarketHub:
             return None
         stamped_s = (self._venue_ms() - ticker.venue_ms) / 1000 if self._venue_ms is not None and ticker.venue_ms else 0.0
         return max(self._clock.mono_s() - ticker.received_mono_s, stamped_s)
+
+    def since_close_s(self, open_ms: int) -> float:
+        """Seconds since a candle that opens then has closed, by the venue's clock; zero on a market with a time of its own."""
+        if self._closing_ms is None:
+            return 0.0
+        return (self._closing_ms() - open_ms - self._source.step_ms) / 1000
 
     async def ask_ticker(self, symbol: str, within_s: float) -> None:
         """Read the ticker of a subscribed symbol from the venue; without an answer in time everything is as before."""
@@ -217,7 +226,10 @@ class MarketHub:
                     feed.take_ticker(event)
             case KlineFrame(symbol=symbol):
                 if (feed := self._feeds.get(symbol)) is not None:
-                    feed.take_kline(event)
+                    if event.closed and (wrong := self._impossible(event.candle)):
+                        feed.refuse(FrameRefused(symbol, wrong, closed=True))
+                    else:
+                        feed.take_kline(event)
             case FrameRefused(symbol=symbol):
                 if (feed := self._feeds.get(symbol)) is not None:
                     feed.refuse(event)
@@ -238,6 +250,15 @@ class MarketHub:
                     feed.end()
             case SymbolRefused(symbol=symbol, reason=reason):
                 self._note(FeedNote(NoteKind.SYMBOL_REFUSED, symbol, 0, reason))
+
+    def _impossible(self, candle: Candle) -> str:
+        """Why a candle cannot have closed, or nothing: one that is taken makes every true one before it an old one."""
+        step_ms = self._source.step_ms
+        if self._closing_ms is not None and candle.open_time_ms % step_ms:
+            return f"a final candle opens at {candle.open_time_ms}, between two steps of {step_ms} ms"
+        if self.since_close_s(candle.open_time_ms) * 1000 < -step_ms:
+            return f"a final candle opens at {candle.open_time_ms}, and closes more than {step_ms} ms from now"
+        return ""
 
     def _note(self, note: FeedNote) -> None:
         if self._on_note is not None:

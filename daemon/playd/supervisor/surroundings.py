@@ -83,7 +83,10 @@ class ShellAround:
         self._changed = anyio.Event()
 
     def gate_inputs(self, bar: ClosedBar, *, ready: bool, not_ready: str) -> GateInputs:
-        """Ages are monotonic; a bar that came by repair counts as late."""
+        """
+        Ages are monotonic; a bar that came by repair counts as late. One that the stream brought long behind its close, as
+        after a pause of the process or in a queue of the network, is as old as the venue's clock says.
+        """
         self._refresh(self._slot)
         symbol, now_s = self._slot.record.symbol, self._clock.mono_s()
         ticker = self._hub.ticker(symbol)
@@ -95,7 +98,7 @@ class ShellAround:
             not_ready=not_ready,
             feed_age_s=max([self._hub.feed_age_s(each) for each in self._slot.symbols]),
             feed_gap=FeedState.GAP in [self._hub.feed_state(each) for each in self._slot.symbols],
-            bar_age_s=now_s - bar.received_mono_s,
+            bar_age_s=max(now_s - bar.received_mono_s, self._hub.since_close_s(bar.candle.open_time_ms)),
             late=bar.late,
             bid=ticker.bid if ticker else None,
             ask=ticker.ask if ticker else None,

@@ -103,15 +103,22 @@ def test_a_bar_that_holds_the_others_for_too_long_is_told() -> None:
     assert told == [("bar.slow", slot, {"took_ms": 51.0, "limit": 50, "unit": "ms"})]
 
 
-def test_an_entry_is_as_old_as_the_older_feed_that_its_instance_reads() -> None:
+def test_an_entry_is_as_old_as_the_older_feed_that_its_instance_reads_and_as_the_close_of_its_bar() -> None:
     ages, states = {"BTCUSDT": 1.0, "ETHUSDT": 40.0}, {"BTCUSDT": FeedState.LIVE, "ETHUSDT": FeedState.GAP}
     hub = SimpleNamespace(
-        feed_age_s=ages.__getitem__, feed_state=states.__getitem__, ticker=lambda _: None, quote_age_s=lambda _: None
+        feed_age_s=ages.__getitem__,
+        feed_state=states.__getitem__,
+        ticker=lambda _: None,
+        quote_age_s=lambda _: None,
+        since_close_s={60_000: 0.4, 0: 660.0}.__getitem__,
     )
     record = SimpleNamespace(symbol="BTCUSDT")
-    bar = SimpleNamespace(received_mono_s=0.0, late=False)
     nobody = cast("Any", None)
-    for symbols, age_s, gap in ((("BTCUSDT",), 1.0, False), (("BTCUSDT", "ETHUSDT"), 40.0, True)):
+    for symbols, age_s, gap, open_ms, bar_age_s in (
+        (("BTCUSDT",), 1.0, False, 60_000, 0.4),
+        (("BTCUSDT", "ETHUSDT"), 40.0, True, 0, 660.0),
+    ):
+        bar = SimpleNamespace(received_mono_s=0.0, late=False, candle=SimpleNamespace(open_time_ms=open_ms))
         slot = SimpleNamespace(record=record, symbols=symbols, state=State.RUNNING, reason_text="", not_armed="")
         given = (
             cast("Any", slot),
@@ -127,7 +134,7 @@ def test_an_entry_is_as_old_as_the_older_feed_that_its_instance_reads() -> None:
             nobody,
         )
         inputs = ShellAround(*given).gate_inputs(cast("Any", bar), ready=True, not_ready="")
-        assert (inputs.feed_age_s, inputs.feed_gap) == (age_s, gap)
+        assert (inputs.feed_age_s, inputs.feed_gap, inputs.bar_age_s) == (age_s, gap, bar_age_s)
 
 
 def test_the_venue_is_asked_for_a_quote_only_where_an_entry_is_priced_by_one_that_is_too_old() -> None:
