@@ -19,7 +19,7 @@ from playd.venues.port import Priority
 _REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
 """Pauses before a cancel whose order is still there is sent again; the last one repeats."""
 
-_RULE_PATIENCE_MS: Final = 30_000
+_RULE_PATIENCE_S: Final = 30.0
 """A pause that a rule raised may lift itself; only after this long it takes entries along."""
 
 _RULES: Final = frozenset({"daemon", "file", "guardian"})
@@ -33,6 +33,8 @@ class Withdrawals:
         self._desk = desk
         self._resolver = resolver
         self._driven: set[str] = set()
+        self._since_s: dict[int, float] = {}
+        """When this life first saw a halt in force, by its id: the wall clock may have been set since it was raised."""
 
     def entries(self, *, instance_uid: str = "", symbol: str = "", foreign: bool = False) -> list[OrderRow]:
         """Orders of the scope that could open risk; nothing protective, no targets, and of others only with `foreign`."""
@@ -99,5 +101,7 @@ class Withdrawals:
         halts = desk.halts.in_force(*scopes_of(row.owner, desk.alias, row.symbol))
         if not halts or desk.frozen(row.symbol, row.owner):
             return False
-        old_ms = desk.clock.wall_ms() - _RULE_PATIENCE_MS
-        return any(halt.level >= Level.HALT or halt.actor not in _RULES or halt.raised_ms <= old_ms for halt in halts)
+        now_s = desk.clock.mono_s()
+        self._since_s = {halt.id: self._since_s.get(halt.id, now_s) for halt in desk.halts.in_force()}
+        old_s = now_s - _RULE_PATIENCE_S
+        return any(halt.level >= Level.HALT or halt.actor not in _RULES or self._since_s[halt.id] <= old_s for halt in halts)
