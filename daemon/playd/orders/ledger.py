@@ -90,6 +90,11 @@ class Ledger:
                     f"{path}: written by an older program, {len(steps)} steps are missing (the first:"
                     f" {steps[0].splitlines()[0]}); `playd migrate` adds them behind a backup"
                 )
+            if (orphan := connection.execute("PRAGMA foreign_key_check").fetchone()) is not None:
+                raise StateError(
+                    f"{path}: ledger is damaged (a row of {orphan[0]} belongs to none of {orphan[2]}); restore a backup before"
+                    " starting"
+                )
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             _make_log_room(disk, path.with_name(f"{path.name}-wal"))
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's words may hold the damaged bytes

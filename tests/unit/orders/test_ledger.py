@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path, PurePath
 
 import pytest
@@ -119,6 +119,17 @@ def test_a_damaged_file_is_refused_and_never_taken_for_empty(tmp_path: Path) -> 
 
     assert refused.value.exit_code == 78
     assert (tmp_path / "ledger.sqlite").read_bytes().startswith(b"not a database")
+
+
+def test_a_ledger_that_has_lost_what_its_rows_belong_to_is_refused(tmp_path: Path) -> None:
+    open_ledger(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as careless:
+        careless.execute("INSERT INTO order_events VALUES ('pd-lost', 1, 'stream', 'place', '', 'OPEN', 0, '', 1, 1)")
+        careless.commit()
+    with pytest.raises(StateError, match="a row of order_events belongs to none of orders") as refused:
+        open_ledger(tmp_path)
+
+    assert refused.value.exit_code == 78
 
 
 class FullConnection:
