@@ -49,7 +49,8 @@ def migrate(options: MigrateOptions, world: World | None = None) -> int:
     """
     List the steps, and unless it is a dry run do them behind a backup; 0 also when there are none.
 
-    Raises `LockError` (79) while a daemon runs, `StateError` (78 damaged, 80 newer), `MigrationError`, `BackupError`.
+    A dry run only reads, beside a daemon too; else a daemon that runs is a `LockError` (79). Raises `StateError` (78 damaged,
+    80 newer), `MigrationError`, `BackupError`.
     """
     world = world or real_world()
     flags = {"daemon.state_dir": ("--state", str(world.process.working_dir() / options.state))} if options.state else {}
@@ -58,7 +59,7 @@ def migrate(options: MigrateOptions, world: World | None = None) -> int:
     if not world.disk.exists(state / LEDGER):
         raise SettingsError(f"{state / LEDGER}: found nothing there, expected the ledger of a daemon")
     world.process.set_umask(0o077)
-    lock = world.disk.lock(state / "playd.lock", f"pid {world.process.pid} migrates\n")
+    lock = None if options.dry_run else world.disk.lock(state / "playd.lock", f"pid {world.process.pid} migrates\n")
     try:
         steps = _steps(world, state / LEDGER)
         backup = ""
@@ -68,7 +69,8 @@ def migrate(options: MigrateOptions, world: World | None = None) -> int:
             data: dict[str, Json] = {"steps": len(steps), "backup": backup}
             run_loop(lambda given: record_offline(given, loaded, "daemon.migrated", data), world)
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
     if options.as_json:
         print(json_text({"steps": steps, "done": bool(backup), "backup": backup or None}))
     else:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from playd.cli.migrate import MigrateOptions, MigrationError, migrate
-from playd.core.errors import StateError
+from playd.core.errors import LockError, StateError
 from playd.ops.backup import BackupError, make_backup
 from playd.ops.restore import checked
 from playd.orders.ledger import Ledger
@@ -59,8 +59,11 @@ def test_an_older_ledger_is_brought_up_behind_a_backup_and_keeps_its_rows(
     changed(state, "DROP INDEX intents_open", "DROP TABLE notifications", *OLDER)
     with pytest.raises(OlderState, match="`playd migrate`"):
         ledger_at(state)
-    options = MigrateOptions(state=str(state), dry_run=True)
-    assert migrate(options) == 0
+    running = RealDisk().lock(PurePath(state / "playd.lock"), "a daemon of the older program")
+    assert migrate(MigrateOptions(state=str(state), dry_run=True)) == 0
+    with pytest.raises(LockError):
+        migrate(MigrateOptions(state=str(state)))
+    running.release()
     assert "nothing was changed" in capsys.readouterr().out
     assert schema_of(state) != whole
 
