@@ -1,16 +1,17 @@
 """`playd alert TEXT`: say something by every route, without a daemon. What the service manager runs when a unit stays down."""
 
 import sys
+from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Final
 
 import anyio
 
 from playd.control.render import json_text
-from playd.core.errors import CredentialError, SettingsError
-from playd.ops.alert_senders import NotTaken, sender_of
+from playd.core.errors import CredentialError, SettingsError, StateError
+from playd.ops.alert_senders import NotTaken, Way, sender_of
 from playd.ops.alert_text import text_of
 from playd.settings import load
-from playd.settings.model import AlertRoute
 from playd.world.ports import World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
@@ -18,17 +19,37 @@ from playd.world.real import run as run_loop
 NOBODY: Final = 1
 
 
+def last_ways(world: World) -> tuple[Way, ...]:
+    """The routes of the last daemon, as it told them to its guardian; none where there was no daemon, or no plan is whole."""
+    from playd.cli.guardian import GuardianOptions, places_of  # only for this: the alert is to leave at once
+    from playd.orders.guardian.plan_file import PlanFile
+
+    try:
+        found = PlanFile(world.disk, places_of(world, GuardianOptions()).state_dir).load()
+    except StateError:
+        return ()
+    return () if found is None else found.plan.ways
+
+
 def send_alert(text: str, config: str, *, as_json: bool, world: World | None = None) -> int:
     """
     Send one critical text by every configured route at once; 0 when at least one took it.
 
-    A route that is set up wrongly does not keep the others from it. Raises `SettingsError` without any route.
+    A route that is set up wrongly does not keep the others from it. Settings that cannot be read may be the very reason why
+    the daemon stays down: then the routes are those that it had last. Raises `SettingsError` without any route.
     """
     world = world or real_world()
-    loaded = load(world, config=config or None)
-    routes = loaded.settings.alerts.routes
+    routes: Sequence[Way]
+    try:
+        routes = load(world, config=config or None).settings.alerts.routes
+    except SettingsError as error:
+        routes, text = last_ways(world), f"{text}; {error}"
+        if not routes:
+            raise
     if not routes:
         raise SettingsError("alerts.routes: found none, expected at least one; see runbooks/incidents.md")
+    named = world.env.get("CREDENTIALS_DIRECTORY")
+    credentials_dir = PurePath(named) if named else None
     now_ms = world.clock.wall_ms()
     message = {
         "daemon": "playd, without its daemon",
@@ -42,9 +63,9 @@ def send_alert(text: str, config: str, *, as_json: bool, world: World | None = N
     }
     results: dict[str, str] = {}
 
-    async def tell(given: World, route: AlertRoute) -> None:
+    async def tell(given: World, route: Way) -> None:
         try:
-            way = sender_of(given, route, loaded.locations.credentials_dir)
+            way = sender_of(given, route, credentials_dir)
             await way.send(message, text_of(message), f"unit-{now_ms}-{route.name}")
             results[route.name] = "sent"
         except (NotTaken, SettingsError, CredentialError) as error:

@@ -16,6 +16,8 @@ from playd.ops.alert_rows import AlertRows
 from playd.ops.alert_senders import Command, NotTaken, Webhook, sender_of
 from playd.ops.alert_text import text_of
 from playd.ops.alerts import AlertDesk, Route, quiet_until_ms
+from playd.orders.guardian.plan import AlertWay, Plan
+from playd.orders.guardian.plan_file import PlanFile
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.settings.model import AlertRoute
@@ -278,3 +280,18 @@ command = ["/bin/sh", "-c", "cat > {told}"]
     (tmp_path / "playd.toml").write_text("")
     with pytest.raises(SettingsError, match="found none"):
         send_alert("x", str(tmp_path), as_json=False)
+
+
+def test_settings_that_keep_the_daemon_down_do_not_keep_it_from_being_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYD_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "playd.toml").write_text("[riskk]\n")
+    with pytest.raises(SettingsError, match="unknown table riskk"):
+        send_alert("x", str(tmp_path), as_json=False)
+    told = tmp_path / "told"
+    ways = (AlertWay("file", command=("/bin/sh", "-c", f"cat > {told}")),)
+    PlanFile(real_world().disk, PurePath(tmp_path / "state")).save(Plan(ways=ways), 1)
+    assert send_alert("playd.service failed", str(tmp_path), as_json=False) == 0
+    assert "playd.service failed" in told.read_text()
+    assert "unknown table riskk" in told.read_text()
