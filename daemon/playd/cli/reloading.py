@@ -16,6 +16,7 @@ from playd.core.record import Recorder
 from playd.orders.halts import ALL
 from playd.orders.incidents import Incidents
 from playd.settings import Loaded
+from playd.settings.built_in import made_by_pairs
 from playd.settings.checks import contradictions
 from playd.settings.load import digest_of
 from playd.settings.reload import Outcome, changes, taken_over
@@ -47,7 +48,7 @@ class Reloader:
             if outcome.phrase and confirm == outcome.phrase:
                 outcome = _sorted(read, held, allowed=True)
             settings = taken_over(held.settings, read.settings, {change.name for change in outcome.refused})
-            if found := next(iter(contradictions(settings, held.ceiling)), None):
+            if found := next(iter(contradictions(settings, held.ceiling, made_by_pairs(held.origins))), None):
                 key, text = found
                 raise SettingsError(f"{'.'.join(key)}: {text}, while other changes wait for a start")
         except SettingsError as error:
@@ -57,6 +58,7 @@ class Reloader:
         # No await from here to the end: whoever looks sees the settings before or those behind, never a part of each.
         self._parts.loaded = replace(held, settings=settings, origins=read.origins, digest=digest_of(settings))
         self._parts.waiting = {change.name: change.after for change in (*outcome.waiting, *outcome.refused)}
+        self._parts.since_ms |= dict.fromkeys((change.name for change in outcome.taken), self._parts.world.clock.wall_ms())
         self._runtime.take_settings(settings)
         self._journal.append("daemon.config", _told(self._parts.loaded.digest, outcome), actor=actor)
         return outcome

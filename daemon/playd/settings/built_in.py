@@ -7,7 +7,7 @@ from playd.core.errors import SettingsError
 from playd.core.modes import Environment, Mode
 from playd.settings.checks import ENVIRONMENTS
 from playd.settings.layers import Entry, Layer
-from playd.settings.variables import KeyPair
+from playd.settings.variables import PAIR_NAMES, KeyPair
 
 BUILT_IN: Final = "built-in"
 PAPER_ACCOUNT: Final = "paper"
@@ -15,16 +15,17 @@ PAPER_ACCOUNT: Final = "paper"
 _EXAMPLES: Final = {"ema-cross": "plays/ema_cross_rsi.yml", "bollinger": "plays/bollinger_reversion.yml"}
 
 
-def feed_accounts(layer: Layer, key_pairs: Mapping[str, KeyPair]) -> dict[str, KeyPair]:
+def feed_accounts(layer: Layer, key_pairs: Mapping[str, KeyPair], ceiling: Mode) -> dict[str, KeyPair]:
     """
-    Give each key pair of the environment to its account; without any account table a `demo` pair makes account `demo`.
+    Give each key pair of the environment to its account; without any account table a pair makes account `demo` or `live`, as
+    far as the ceiling allows. That `live` lacks the UID that only a file can name, and is refused for it.
 
     A pair that finds two accounts of its environment without another source is an error; one that finds none is not used.
     """
     fed: dict[str, KeyPair] = {}
     written = {path[1] for path in layer if path[0] == "accounts" and len(path) > 1}
     for environment, pair in key_pairs.items():
-        if not written and environment == "demo":
+        if not written and (environment == Environment.DEMO or ceiling is Mode.LIVE):
             layer["accounts", environment, "environment"] = Entry(environment, pair.origin)
             fed[environment] = pair
             continue
@@ -34,6 +35,15 @@ def feed_accounts(layer: Layer, key_pairs: Mapping[str, KeyPair]) -> dict[str, K
         if candidates:
             fed[candidates[0]] = pair
     return fed
+
+
+def made_by_pairs(origins: Mapping[str, str]) -> frozenset[str]:
+    """Accounts that only a key pair of variables names, by the origins of all keys."""
+    return frozenset(
+        name.split(".")[1]
+        for name, origin in origins.items()
+        if name.startswith("accounts.") and name.endswith(".environment") and origin in PAIR_NAMES
+    )
 
 
 def _wants_pair(layer: Layer, alias: str, environment: str) -> bool:

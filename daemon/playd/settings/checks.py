@@ -1,7 +1,7 @@
 """What no single key can show: settings that contradict each other."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from playd.core.modes import Environment, Mode
@@ -22,8 +22,11 @@ ENVIRONMENTS: Final[dict[Mode, tuple[Environment, ...]]] = {
 """Which accounts an instance of a mode may trade on. Shadow has none, backtest is no mode of an instance."""
 
 
-def contradictions(settings: Settings, ceiling: Ceiling) -> Iterator[Finding]:
-    """Every contradiction, in the order of the file."""
+def contradictions(settings: Settings, ceiling: Ceiling, by_pairs: Collection[str] = ()) -> Iterator[Finding]:
+    """
+    Every contradiction, in the order of the file. What an account of a key pair (`by_pairs`) lacks refuses that account when it
+    is opened, and not the start.
+    """
     yield from _ladders(settings)
     if settings.market.source is MarketSource.RECORDED and settings.market.recorded_file is None:
         yield ("market", "recorded_file"), "is missing, and market.source is recorded"
@@ -37,7 +40,8 @@ def contradictions(settings: Settings, ceiling: Ceiling) -> Iterator[Finding]:
     for figure, limits in settings.slo.items():
         yield from _objective(figure, limits)
     for alias, account in settings.accounts.items():
-        yield from _account(alias, account)
+        if alias not in by_pairs:
+            yield from _account(alias, account)
     for name, instance in settings.instances.items():
         yield from _instance(settings, ceiling, name, instance)
 

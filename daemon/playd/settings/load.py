@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from playd.core.canonical import digest
 from playd.core.errors import SettingsError
-from playd.settings.built_in import BUILT_IN, add_built_in, feed_accounts
+from playd.settings.built_in import BUILT_IN, add_built_in, feed_accounts, made_by_pairs
 from playd.settings.checks import contradictions
 from playd.settings.explain import describe
 from playd.settings.layers import Entry, Layer, dotted, field_at, is_table, nested, unknown
@@ -69,13 +69,14 @@ def load(
     ceiling = read_ceiling(world.env)
     key_pairs = take_key_pairs(world.env) if before is None else before.pairs
     _refuse_unknown(layer)
-    fed = feed_accounts(layer, key_pairs)
+    fed = feed_accounts(layer, key_pairs, ceiling.mode)
     add_built_in(layer)
     settings = _validated(layer)
-    _refuse(layer, [(path, text) for path, text in contradictions(settings, ceiling)])
+    origins = {dotted(path): entry.origin for path, entry in layer.items() if not is_table(path)}
+    _refuse(layer, [*contradictions(settings, ceiling, made_by_pairs(origins))])
     return Loaded(
         settings=settings,
-        origins={dotted(path): entry.origin for path, entry in layer.items() if not is_table(path)},
+        origins=origins,
         ceiling=ceiling,
         key_pairs=fed,
         locations=locations(world, config_dir, main_file, settings, named=named),

@@ -28,7 +28,7 @@ _TWINS: Final = {
 }
 _OTHERS: Final = frozenset({"PLAYD_CONFIG"})
 _KEY: Final = re.compile(r"^PLAYD_([A-Z]+)__([A-Z0-9_]+)$")
-_SECRET_NAMES: Final = tuple(name for twin in _TWINS.items() for name in twin if "API_" in name)
+PAIR_NAMES: Final = tuple(name for twin in _TWINS.items() for name in twin if "API_" in name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def take_key_pairs(env: Env) -> dict[str, KeyPair]:
             raise SettingsError(f"{key_name} and {secret_name} belong together; only one of them is set")
         if api_key and secret:
             pairs[word.lower()] = KeyPair(Secret(api_key), Secret(secret), key_name)
-    env.forget(_SECRET_NAMES)
+    env.forget(PAIR_NAMES)
     return pairs
 
 
@@ -154,10 +154,18 @@ def _twin(env: Env, name: str) -> tuple[str | None, str]:
     """A setting with two names: its value and the name that was used."""
     other = _TWINS[name]
     ours, theirs = env.get(name), env.get(other)
-    if ours is not None and theirs is not None and ours.strip() != theirs.strip():
+    if ours is not None and theirs is not None and _meant(name, ours) != _meant(name, theirs):
         raise SettingsError(f"{name} and {other} name one setting and have different values")
     value, used = (ours, name) if ours is not None else (theirs, other)
     return (None if value is None else value.strip()), used
+
+
+def _meant(name: str, raw: str) -> str | bool:
+    """What a value says, however it is spelt: only keys and secrets are their letters."""
+    text = raw.strip()
+    if name in PAIR_NAMES:
+        return text
+    return _BOOLEANS.get(text.lower(), {"real": "live"}.get(text.lower(), text.lower()))
 
 
 def _boolean_of(raw: str | None, name: str) -> bool | None:

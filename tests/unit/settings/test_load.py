@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 import pytest
 
+from playd.cli.venue_accounts import key_accounts
 from playd.core.errors import SettingsError
 from playd.core.modes import Environment, Mode
 from playd.ops.slo import objectives_of
@@ -269,6 +270,23 @@ def test_a_demo_pair_of_the_environment_makes_an_account_beside_the_examples() -
     assert loaded.key_pairs["demo"].secret.reveal() == "planted-secret"
     assert "planted" not in repr(loaded)
     assert world.env.get("BYBIT_DEMO_API_SECRET") is None
+
+
+def test_a_live_pair_of_the_environment_makes_an_account_that_lacks_its_uid_and_stops_no_start() -> None:
+    env = {"BYBIT_LIVE_API_KEY": "planted-key", "BYBIT_LIVE_API_SECRET": "planted-secret"}
+    loaded = load(virtual_world(env=env))
+    assert loaded.settings.accounts["live"].environment is Environment.LIVE
+    accepted, refused = key_accounts(virtual_world(), loaded)
+    assert accepted == {}
+    assert refused == {"live": "accounts.live: a live account needs expected_uid"}
+    assert "live" not in load(virtual_world(env={**env, "BYBIT_USE_DEMO": "true"})).settings.accounts
+
+
+def test_two_spellings_of_one_value_are_no_contradiction() -> None:
+    env = {"BYBIT_USE_DEMO": "YES", "PLAYD_USE_DEMO": "1", "TRADING_MODE": "demo", "PLAYD_TRADING_MODE": "Demo"}
+    assert load(world_with(env=env)).ceiling.mode is Mode.DEMO
+    said = refusal(env={"PLAYD_DEMO_API_KEY": "1", "BYBIT_DEMO_API_KEY": "true"})
+    assert "PLAYD_DEMO_API_KEY and BYBIT_DEMO_API_KEY name one setting" in said
 
 
 def test_a_pair_feeds_the_one_account_without_another_source() -> None:
