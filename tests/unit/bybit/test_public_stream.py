@@ -10,7 +10,7 @@ import pytest
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.candles import Candle
-from playd.core.errors import Refused, SettingsError
+from playd.core.errors import RecordError, Refused, SettingsError
 from playd.core.modes import Environment
 from playd.market.public_feed import (
     FeedBarrier,
@@ -121,6 +121,31 @@ async def test_a_refused_symbol_is_told_and_leaves_the_others_alone() -> None:
         assert await scene.event() == SymbolRefused("NOUSDT", refused["tickers.NOUSDT"])
         socket = await scene.up()
         assert "kline.1.BTCUSDT" in topics_of(socket)
+
+
+@pytest.mark.parametrize("error", [KeyError("close"), RecordError("the disk is gone")])
+async def test_what_cannot_be_taken_costs_the_connection_and_only_a_lost_record_the_daemon(error: Exception) -> None:
+    async def body() -> None:
+        async with running(FakeBybit(), "BTCUSDT") as scene:
+            socket = await scene.up()
+            hear, failing = scene.stream._listener, [error]
+
+            def listener(event: FeedEvent) -> None:
+                if isinstance(event, TickerFrame) and failing:
+                    raise failing.pop()
+                hear(event)
+
+            scene.stream.deliver_to(listener)
+            await socket.send({"topic": "tickers.BTCUSDT", "type": "snapshot", "ts": 9, "data": {"lastPrice": "1"}})
+            assert await scene.event() == FeedDown("a frame could not be taken: KeyError: 'close'")
+            await scene.up(2)
+
+    if isinstance(error, RecordError):
+        with pytest.raises(BaseExceptionGroup) as ended:
+            await body()
+        assert ended.value.subgroup(RecordError) is not None
+    else:
+        await body()
 
 
 async def test_frames_become_feed_events() -> None:

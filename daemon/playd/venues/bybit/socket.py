@@ -14,7 +14,7 @@ import aiohttp
 import anyio
 import orjson
 
-from playd.core.errors import Doubtful, LinkError
+from playd.core.errors import Doubtful, LinkError, RecordError
 from playd.core.secret import redact
 from playd.venues.bybit.numbers import Row
 from playd.world.ports import Clock, World
@@ -157,14 +157,24 @@ class SocketUser(Protocol):
 
 
 async def keep_connected(world: World, url: str, user: SocketUser, timing: SocketTiming, limiter: ConnectLimiter) -> NoReturn:
-    """Connect, serve, and after each loss connect again, without end. Leaves only by cancellation."""
+    """
+    Connect, serve, and after each loss connect again, without end. Leaves only by cancellation, or with a `RecordError`.
+
+    A frame that its user could not take, for whatever reason, costs the connection and nothing else.
+    """
     failures = 0
     # The bound of a session is for REST; a socket has its own rules below.
     async with world.net.http_session(timeout_s=timing.connect_within_s) as session:
         while True:
             await limiter.take()
             began_s = world.clock.mono_s()
-            reason = await _serve_once(session, url, user, timing)
+            try:
+                reason = await _serve_once(session, url, user, timing)
+            except* RecordError:
+                raise
+            except* Exception as group:  # noqa: BLE001
+                # The supervised edge of a stream: what comes over it must not take down the daemon that protects positions.
+                reason = f"a frame could not be taken: {_innermost(group)}"
             await user.closed(redact(reason))
             failures = 0 if world.clock.mono_s() - began_s >= timing.steady_s else failures + 1
             await anyio.sleep(_full_jitter_s(world.random.random(), failures, timing))
@@ -174,6 +184,13 @@ def _full_jitter_s(random: float, failures: int, timing: SocketTiming) -> float:
     """Uniform in [0, min(max, first * 2**(failures - 1)))."""
     ceiling_s = timing.backoff_first_s * 2.0 ** min(max(failures - 1, 0), 16)
     return random * min(ceiling_s, timing.backoff_max_s)
+
+
+def _innermost(error: BaseException) -> str:
+    """The first cause in a group of groups, with its type."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 async def _serve_once(session: aiohttp.ClientSession, url: str, user: SocketUser, timing: SocketTiming) -> str:
