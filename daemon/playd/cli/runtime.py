@@ -4,7 +4,7 @@ The daemon's parts, put together: embedded exchange, universes, accounts, superv
 The order of the `async with` lines is the order of shutdown, reversed.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -41,6 +41,7 @@ from playd.supervisor.arming_watch import ArmingWatch
 from playd.supervisor.life import LifeParts, live
 from playd.supervisor.places import AccountPlace, Place
 from playd.supervisor.records import InstanceRecord, RecordStore
+from playd.supervisor.reads import overdrawn
 from playd.supervisor.restart import RestartBudget
 from playd.supervisor.shadow import ShadowPlace
 from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorRules
@@ -258,6 +259,7 @@ class Runtime:
         refused = self.plan.refused_accounts.get(record.account, "")
         held = self.accounts.held.get(record.account)
         on_exchange = self.environment_of(record) is Environment.LOCAL and self.exchange is not None
+        account = held.account if held is not None else None
         known = on_exchange or record.account in self.plan.key_accounts or bool(refused)
         return Circumstances(
             present_digest=play.play_hash if play is not None else None,
@@ -267,11 +269,13 @@ class Runtime:
             account_environment=self.environment_of(record) if known else None,
             account_refused=refused or (held.refused if held else ""),
             market_symbols=self.exchange.feed.symbols if on_exchange and self.exchange is not None else None,
+            key_ends=account.key.start_refusal() if account is not None else "",
             max_instances=self.plan.settings.supervisor.max_instances,
             max_live_instances=self.plan.settings.supervisor.max_live_instances,
             memory_limit_mib=self.plan.settings.supervisor.memory_limit_mib,
             memory_mib=0 if slot is not None and slot.active else self.world.process.rss_bytes() // (1024 * 1024),
             conditional_per_symbol=self.plan.settings.supervisor.conditional_per_symbol,
+            overdrawn=self._overdrawn([record, *running]),
             conditional=self.records.conditional_of_others(record),
             reference=play.reference or "" if play is not None else "",
             limit_stop=play is not None and play.risk.sl_order_type == "Limit",
@@ -281,6 +285,12 @@ class Runtime:
         )
 
     def _present_play(self, record: InstanceRecord) -> tuple[Play | None, str]:
+    def _overdrawn(self, records: Iterable[InstanceRecord]) -> str:
+        """Which rate limit of a venue these would come too near to; the embedded exchange is our own."""
+        settings, keys = self.plan.settings, self.plan.key_accounts
+        trading = [(each.account, each.symbol) for each in records if each.account in keys]
+        return overdrawn(trading, settings.streams, settings.recon, settings.rate)
+
         """The Play as it is now, and why there is none."""
         try:
             return self.plan.play_of(record), ""

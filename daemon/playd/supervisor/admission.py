@@ -45,10 +45,12 @@ class Circumstances:
         holding: Records that do not run and have a position or a working order at the venue, the candidate excluded.
         account_environment: Environment of the record's account; None when there is no such account.
         account_refused: Why the venue or the settings refuse the account, empty when they do not.
+        key_ends: That the account's key is in its last days, empty while it is not or nobody has read it yet.
         market_symbols: Symbols the market offers; None when it cannot be listed (any symbol is tried).
         reference: Symbol that the Play reads beside its own, empty for none.
         limit_stop: Whether the Play's stop is a limit order.
         memory_mib: Resident memory of the process; 0 for an instance that is a part of it already.
+        overdrawn: Which rate limit the reads of all, the candidate included, would be too near to; empty for none.
         conditional: Orders of others that wait for a price on the record's account and symbol.
         public_feed: Whether there is a public stream for instances without an account.
         ceiling: The highest mode the environment variables and settings allow.
@@ -64,9 +66,11 @@ class Circumstances:
     max_live_instances: int = 10
     memory_limit_mib: int = 1200
     memory_mib: int = 0
+    overdrawn: str = ""
     conditional_per_symbol: int = 8
     conditional: int = 0
     failed: str = ""
+    key_ends: str = ""
     reference: str = ""
     limit_stop: bool = False
     holding: Collection[InstanceRecord] = ()
@@ -136,6 +140,12 @@ def _account(record: InstanceRecord, around: Circumstances) -> Refused | None:
     return None
 
 
+def _key(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if record.mode is Mode.SHADOW or not around.key_ends:
+        return None
+    return Refused("KEY_EXPIRES", around.key_ends, f"playctl creds reload {record.account}")
+
+
 def _symbol(record: InstanceRecord, around: Circumstances) -> Refused | None:
     wanted = {record.symbol: record.symbol, around.reference: f"{around.reference}, which the Play reads"}
     offered = wanted if around.market_symbols is None else around.market_symbols
@@ -165,6 +175,12 @@ def _memory(record: InstanceRecord, around: Circumstances) -> Refused | None:
         return None
     text = f"supervisor.memory_limit_mib is {around.memory_limit_mib} MiB, {around.memory_mib} MiB are in use"
     return Refused("TOO_MANY", text)
+
+
+def _reads(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if record.mode is Mode.SHADOW or not around.overdrawn:
+        return None
+    return Refused("TOO_MANY", around.overdrawn, "playctl limits")
 
 
 def _conditional(record: InstanceRecord, around: Circumstances) -> Refused | None:
@@ -219,10 +235,12 @@ _CHECKS: Final = (
     _play,
     _stop_type,
     _account,
+    _key,
     _symbol,
     _slots,
     _live_slots,
     _memory,
+    _reads,
     _conditional,
     _exclusive,
     _duplicate,

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from playd.core.modes import Environment, Mode
+from playd.settings.model import Rate, Recon, Streams
 from playd.supervisor.admission import Circumstances, admit
+from playd.supervisor.reads import overdrawn
 from playd.supervisor.records import InstanceRecord
 
 RECORD = InstanceRecord(
@@ -59,11 +61,13 @@ def test_a_fitting_record_is_admitted() -> None:
         (RECORD, replace(AROUND, account_environment=Environment.LIVE), "WRONG_ENVIRONMENT"),
         (DEMO, AROUND, "WRONG_ENVIRONMENT"),
         (RECORD, replace(AROUND, account_refused="key expired"), "ACCOUNT_REFUSED"),
+        (RECORD, replace(AROUND, key_ends="1 days left"), "KEY_EXPIRES"),
         (RECORD, replace(AROUND, market_symbols=("ETHUSDT",)), "NO_SYMBOL"),
         (RECORD, replace(AROUND, reference="ETHUSDT"), "NO_SYMBOL"),
         (RECORD, replace(AROUND, max_instances=1, running=(replace(OTHER, symbol="ETHUSDT"),)), "TOO_MANY"),
         (RECORD, replace(AROUND, memory_mib=1200), "TOO_MANY"),
         (RECORD, replace(AROUND, conditional=7), "TOO_MANY"),
+        (DEMO, replace(AROUND, account_environment=Environment.DEMO, overdrawn="the address"), "TOO_MANY"),
         (RECORD, replace(AROUND, running=(OTHER,)), "DUPLICATE"),
         (
             DEMO,
@@ -94,3 +98,13 @@ def test_a_symbol_that_is_only_read_must_be_there_too() -> None:
 
 def test_the_same_play_may_run_in_two_modes() -> None:
     assert admit(RECORD, replace(AROUND, running=(replace(OTHER, mode=Mode.SHADOW),))) is None
+
+
+def test_reads_without_streams_stay_below_half_of_every_limit() -> None:
+    streams, recon, rate = Streams(), Recon(), Rate()
+    hundred = [("main", f"S{number}USDT") for number in range(100)]
+    assert overdrawn([], streams, recon, rate) == overdrawn(hundred, streams, recon, rate) == ""
+    narrow = rate.model_copy(update={"usable": 0.1})
+    assert "/v5/order/realtime of account main is 5 a second" in overdrawn(hundred * 3, streams, recon, narrow)
+    many = [(f"account-{number}", "BTCUSDT") for number in range(60)]
+    assert "the address is 96 a second" in overdrawn(many, streams, recon, rate)
