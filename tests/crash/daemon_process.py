@@ -200,8 +200,12 @@ async def answered(moments: Moments, name: str, send: Callable[[], Awaitable[Any
 
 
 def watch_posts(moments: Moments) -> None:
-    """Moments of requests that change something."""
-    post = Poster.post
+    """Moments of requests, those that change something by what they are."""
+    get, post = Poster.get, Poster.post
+
+    async def watched_get(poster: Poster, url: Any, headers: Any, within_s: float) -> RawReply:
+        reply: RawReply = await answered(moments, _name_of(url), partial(get, poster, url, headers, within_s))
+        return reply
 
     async def watched(poster: Poster, url: Any, headers: Any, body: bytes, within_s: float) -> RawReply:
         name = _name_of(url)
@@ -210,6 +214,7 @@ def watch_posts(moments: Moments) -> None:
         reply: RawReply = await answered(moments, name, partial(post, poster, url, headers, body, within_s))
         return reply
 
+    Poster.get = watched_get  # type: ignore[method-assign]
     Poster.post = watched  # type: ignore[method-assign, assignment]
 
 

@@ -33,14 +33,16 @@ def at_home(url: Any, port: int) -> str:
     return parts.geturl()
 
 
-def post_at_home(port: int) -> None:
-    """Requests that change something stay on this machine, too."""
-    post = Poster.post
+def ask_at_home(port: int) -> None:
+    """Requests stay on this machine, too."""
+    for name in ("get", "post"):
+        ask = getattr(Poster, name)
 
-    async def here(poster: Poster, url: URL, *rest: Any) -> RawReply:
-        return await post(poster, URL(at_home(url, port), encoded=True), *rest)
+        async def here(poster: Poster, url: URL, *rest: Any, ask: Any = ask) -> RawReply:
+            reply: RawReply = await ask(poster, URL(at_home(url, port), encoded=True), *rest)
+            return reply
 
-    Poster.post = here  # type: ignore[method-assign, assignment]
+        setattr(Poster, name, here)
 
 
 class NetWithoutInternet:
@@ -67,7 +69,7 @@ class NetWithoutInternet:
 
 def main(config: str, state: str, port: str) -> int:
     world = real_world()
-    post_at_home(int(port))
+    ask_at_home(int(port))
     net: Any = NetWithoutInternet(world.net, int(port))
     return run_daemon(RunOptions(config=config, state=state), replace(world, net=net))
 

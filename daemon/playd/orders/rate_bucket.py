@@ -20,6 +20,9 @@ PENALTY_S: Final = 600.0
 """After a refusal for sending too fast the limit is believed to be this much smaller for this long."""
 
 MAX_BLOCK_S: Final = 5.0
+LIMIT_MAX: Final = 10_000
+"""More than any user is granted per second: a header that says so is none."""
+
 DEFAULT_BLOCK_S: Final = 1.0
 
 
@@ -87,9 +90,10 @@ class RateBucket:
 
         Use that we do not know of belongs to other clients of the same user and counts like ours.
         """
-        if limit is not None and limit > 0:
-            self.limit = limit
-        if left is None or limit is None:
+        if limit is None or not 0 < limit <= LIMIT_MAX:
+            return
+        self.limit = limit
+        if left is None:
             return
         self._forget(now_s)
         for _ in range(min(limit - left - len(self._all), limit)):

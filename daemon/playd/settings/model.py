@@ -155,7 +155,7 @@ class Clock(Section):
 
     sample_s: Seconds = key(60.0, "Time between two samples.", unit="s", lo=10, hi=300)
     warn_ms: Whole = key(250, "Distance that is a warning.", unit="ms", lo=50, hi=1000)
-    stop_ms: Whole = key(1000, "Distance that pauses all entries.", unit="ms", lo=250, hi=1000)
+    stop_ms: Whole = key(500, "Distance that pauses all entries.", unit="ms", lo=250, hi=1000)
     recv_window_ms: Whole = key(
         5000, "How long after its time stamp the venue may still take a request.", unit="ms", lo=2000, hi=10_000
     )

@@ -2,6 +2,8 @@
 
 from typing import TypeVar
 
+from playd.core.errors import LinkError, Refused, VenueError
+
 E = TypeVar("E", bound=BaseException)
 
 
@@ -15,6 +17,13 @@ def first_of(error: BaseException, kind: type[E]) -> E | None:
             if found is not None:
                 return found
     return None
+
+
+def venue_away(error: BaseException) -> Exception | None:
+    """What inside `error` says that a venue did not answer, or not now; None for everything else, a refusal included."""
+    if first_of(error, Refused) is not None:
+        return None
+    return first_of(error, LinkError) or first_of(error, VenueError)
 
 
 def say(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """Posts over real sockets: written once and whole, on a connection that is kept, and no reply is taken for one that is none."""
 
+import gzip
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -51,8 +52,8 @@ async def _request(stream: SocketStream) -> bytes:
     while b"\r\n\r\n" not in data:
         data += await stream.receive()
     head, _, body = data.partition(b"\r\n\r\n")
-    (length,) = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    while len(body) < int(length):
+    lengths = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    while len(body) < int(*lengths):
         body += await stream.receive()
     return head + b"\r\n\r\n" + body
 
@@ -180,3 +181,20 @@ async def test_without_a_reply_in_time_the_connection_is_given_up(monkeypatch: p
         await timed_out.wait()
         assert (await ask(poster, server)).status == 200
     assert server.connections == 2
+
+
+async def test_a_question_is_stamped_when_it_leaves_and_asked_again_where_a_kept_connection_had_ended() -> None:
+    packed = gzip.compress(b'{"list":[]}')
+    answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
+    server, stamps = Server(answer, b"", answer), iter("123")
+    async with posting(server) as poster:
+        url = server.url.with_query({"cursor": "a"})
+        replies = [await poster.get(url, lambda: {"X-BAPI-TIMESTAMP": next(stamps)}, WITHIN_S) for _ in range(2)]
+    assert [reply.body for reply in replies] == [b'{"list":[]}'] * 2
+    assert all(0.0 < reply.took_s < WITHIN_S for reply in replies)
+    heads = [request.decode().split("\r\n") for request in server.requests]
+    assert {head[0] for head in heads} == {"GET /v5/order/create?cursor=a HTTP/1.1"}
+    assert ["X-BAPI-TIMESTAMP: 1" in heads[0], "X-BAPI-TIMESTAMP: 2" in heads[1], "X-BAPI-TIMESTAMP: 3" in heads[2]] == [
+        True
+    ] * 3
+    assert not any(line.lower().startswith("content-") for head in heads for line in head)

@@ -130,6 +130,7 @@ def test_a_key_is_read_with_its_rights_its_addresses_and_its_days() -> None:
     moving = key_info_from({"userID": 7, "readOnly": 1, "permissions": {"Wallet": ["AccountTransfer"]}, "ips": ["1.2.3.4"]})
     assert (moving.read_only, moving.can_trade, moving.can_withdraw) == (True, False, True)
     assert (moving.bound_to_addresses, moving.days_left) == (True, None)
+    assert key_info_from({"userID": 7, "ips": ["*"]}).days_left is None, "a key of which no days are told is not at its end"
 
 
 def test_pybit_describes_a_call_and_does_nothing_else() -> None:

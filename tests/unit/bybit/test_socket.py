@@ -33,3 +33,13 @@ def test_at_most_twenty_connects_leave_in_any_minute_however_many_ask() -> None:
         assert max(times) == 180
 
     in_virtual_time(body)
+
+
+def test_while_our_address_is_banned_nobody_connects() -> None:
+    async def body() -> None:
+        clock = LoopClock()
+        limiter = ConnectLimiter(clock, banned_for_s=lambda: max(0.0, 600.0 - clock.mono_s()))
+        await limiter.take()
+        assert clock.mono_s() == 600.0
+
+    in_virtual_time(body)

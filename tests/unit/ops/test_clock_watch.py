@@ -73,7 +73,7 @@ class Bench:
 
 @pytest.mark.parametrize(
     ("offset_ms", "level", "warnings"),
-    [(0.0, 0, []), (-250.0, 0, []), (251.0, 0, ["CLOCK_DEMO"]), (1000.0, 0, ["CLOCK_DEMO"]), (-1001.0, 1, ["CLOCK_DEMO"])],
+    [(0.0, 0, []), (-250.0, 0, []), (251.0, 0, ["CLOCK_DEMO"]), (500.0, 0, ["CLOCK_DEMO"]), (-501.0, 1, ["CLOCK_DEMO"])],
 )
 def test_an_offset_is_nothing_a_warning_or_a_pause(offset_ms: float, level: int, warnings: list[str]) -> None:
     async def body() -> None:

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from playd.core.errors import SettingsError
+from playd.core.errors import CredentialError, SettingsError
 from playd.core.modes import Environment
 from playd.core.secret import Secret
 
@@ -197,8 +197,10 @@ def venue_account(
     recv_window_ms: int = RECV_WINDOW_MS,
     margin_mode: str = "",
 ) -> VenueAccount:
-    """The account, coherent or refused. Raises `SettingsError`."""
+    """The account, coherent or refused. Raises `SettingsError`, and `CredentialError` for a key that no header can carry."""
     check_coherence(environment, hosts)
+    if not all("!" <= character <= "~" for character in api_key.reveal()):
+        raise CredentialError(f"accounts.{alias}: its key holds a character that is no letter, digit or sign")
     if environment is Environment.LIVE and not expected_uid:
         raise SettingsError(f"accounts.{alias}: a live account needs expected_uid")
     if lock_step and environment is not Environment.LOCAL:

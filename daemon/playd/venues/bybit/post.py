@@ -1,5 +1,6 @@
 """
-A POST whose bytes leave at once: nothing is made anew for it but its signature.
+Requests whose bytes leave at once: nothing is made anew for a POST but its signature, and nothing is stamped before there is a
+connection for it.
 
 aiohttp keeps the connections, speaks TLS and reads the reply. Its general request, which may redirect, compress, stream and
 follow cookies, takes an order longer to build than everything else between the ledger and the wire together; so the head of
@@ -24,20 +25,22 @@ _PER_REQUEST: Final = ("Content-Type", "Content-Length", "Transfer-Encoding")
 
 @dataclass(frozen=True, slots=True)
 class RawReply:
-    """HTTP status, headers (names in any case), body."""
+    """HTTP status, headers (names in any case), body; `took_s` from the moment the request left to the end of its reply."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    took_s: float
 
 
 class Poster:
-    """Posts to one session's hosts. The session belongs to whoever opened it; safe for many tasks of one loop."""
+    """Asks one session's hosts. The session belongs to whoever opened it; safe for many tasks of one loop."""
 
     def __init__(self, session: aiohttp.ClientSession, mono_s: Callable[[], float]) -> None:
         self._session = session
         self._mono_s = mono_s
         self._heads: dict[URL, tuple[aiohttp.ClientRequest, str]] = {}
+        self._hosts: dict[tuple[str, str], tuple[aiohttp.ClientRequest, str]] = {}
 
     async def post(self, url: URL, headers: Callable[[], Mapping[str, str]], body: bytes, within_s: float) -> RawReply:
         """
@@ -47,8 +50,29 @@ class Poster:
         Raises `aiohttp.ClientError`, `OSError`, or `TimeoutError` when all of it takes longer than `within_s`; the body may
         have arrived all the same.
         """
-        until_s = self._mono_s() + within_s
         request, head = self._heads.get(url) or self._make_head(url)
+        return await self._ask(request, head, headers, f"Content-Length: {len(body)}\r\n\r\n".encode() + body, within_s)
+
+    async def get(self, url: URL, headers: Callable[[], Mapping[str, str]], within_s: float) -> RawReply:
+        """
+        The reply to a question, asked once more with headers of its own where a connection that was kept has just been closed.
+
+        Raises as `post` does.
+        """
+        until_s = self._mono_s() + within_s
+        request, fields = self._host(url)
+        head = f"GET {url.raw_path_qs} HTTP/1.1\r\n{fields}"
+        try:
+            return await self._ask(request, head, headers, b"\r\n", within_s)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            return await self._ask(request, head, headers, b"\r\n", until_s - self._mono_s())
+
+    async def _ask(
+        self, request: aiohttp.ClientRequest, head: str, headers: Callable[[], Mapping[str, str]], rest: bytes, within_s: float
+    ) -> RawReply:
+        until_s = self._mono_s() + within_s
         connector = self._session.connector
         if connector is None:
             raise aiohttp.ClientConnectionError("the session is closed")
@@ -61,9 +85,11 @@ class Poster:
             if transport is None or transport.is_closing():
                 raise aiohttp.ClientConnectionResetError("the connection is closing")
             fields = "".join([f"{name}: {value}\r\n" for name, value in headers().items()])
-            transport.write(f"{head}{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            with anyio.fail_after(until_s - self._mono_s()):
-                reply = await _reply(protocol)
+            transport.write(f"{head}{fields}".encode() + rest)
+            left_s = self._mono_s()
+            with anyio.fail_after(until_s - left_s):
+                status, said, content = await _reply(protocol)
+            reply = RawReply(status, said, content, self._mono_s() - left_s)
         except BaseException:
             connection.close()
             raise
@@ -71,10 +97,18 @@ class Poster:
         return reply
 
     def _make_head(self, url: URL) -> tuple[aiohttp.ClientRequest, str]:
-        request = aiohttp.ClientRequest("POST", url, headers=self._session.headers, session=self._session)
-        fields = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items() if name not in _PER_REQUEST)
+        request, fields = self._host(url)
         made = self._heads[url] = request, f"POST {url.raw_path_qs} HTTP/1.1\r\n{fields}Content-Type: application/json\r\n"
         return made
+
+    def _host(self, url: URL) -> tuple[aiohttp.ClientRequest, str]:
+        """What aiohttp opens connections for, and the fields that are the same in every request to a host."""
+        key = url.scheme, url.raw_authority
+        if key not in self._hosts:
+            request = aiohttp.ClientRequest("POST", url, headers=self._session.headers, session=self._session)
+            fields = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items() if name not in _PER_REQUEST)
+            self._hosts[key] = request, fields
+        return self._hosts[key]
 
 
 @lru_cache
@@ -82,15 +116,15 @@ def _to_connect(within_s: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(connect=within_s)
 
 
-async def _reply(protocol: aiohttp.client_proto.ResponseHandler) -> RawReply:
-    """The reply that comes, whole."""
+async def _reply(protocol: aiohttp.client_proto.ResponseHandler) -> tuple[int, Mapping[str, str], bytes]:
+    """Status, headers and body of the reply that comes, whole."""
     try:
         message, content = await protocol.read()
         while 100 <= message.code < 200:
             message, content = await protocol.read()
     except HttpProcessingError as error:
         raise aiohttp.ClientPayloadError(f"no HTTP reply: {error.message}") from error
-    return RawReply(message.code, message.headers, await whole(content))
+    return message.code, message.headers, await whole(content)
 
 
 async def whole(content: aiohttp.StreamReader) -> bytes:

@@ -20,7 +20,7 @@ from playd.core.reply_codes import ReplyClass, classify, classify_http
 from playd.core.secret import redact
 from playd.venues.bybit.calls import Call, Query
 from playd.venues.bybit.environment import VenueAccount
-from playd.venues.bybit.numbers import Row, objects
+from playd.venues.bybit.numbers import LARGEST, Row, objects
 from playd.venues.bybit.post import Poster, RawReply, whole
 from playd.venues.bybit.signing import Signer, rest_headers, signer_for
 from playd.venues.bybit.venue_clock import VenueClock
@@ -49,6 +49,8 @@ class Answer:
     result: Row
     time_ms: int
     retry_after_s: float = 0.0
+    took_s: float = 0.0
+    """From the moment the request left to the end of its reply."""
 
     @property
     def listed(self) -> list[Any]:
@@ -151,6 +153,8 @@ class RestClient:
         return await self._send(call, deadline_s)
 
     async def _send(self, call: Call, deadline_s: float) -> Answer:
+        if call.signed and self._account is None:
+            raise Refused(f"{call.path} needs a key and this client has none")
         try:
             replied = await (self._get if call.method == "GET" else self._post)(call, deadline_s)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -159,11 +163,8 @@ class RestClient:
 
     async def _get(self, call: Call, deadline_s: float) -> RawReply:
         query = _raw_query(call.query)
-        headers = self._headers(call, query.encode())
         url = _url(f"{self._base_url}{call.path}?{query}" if query else f"{self._base_url}{call.path}")
-        within = aiohttp.ClientTimeout(total=deadline_s)
-        async with self._session.get(url, headers=headers, timeout=within, allow_redirects=False) as response:
-            return RawReply(response.status, response.headers, await whole(response.content))
+        return await self._poster.get(url, lambda: self._headers(call, query.encode()), deadline_s)
 
     async def _post(self, call: Call, deadline_s: float) -> RawReply:
         body = orjson.dumps(call.query)
@@ -171,10 +172,8 @@ class RestClient:
         return await self._poster.post(url, lambda: self._headers(call, body), body, deadline_s)
 
     def _headers(self, call: Call, payload: bytes) -> dict[str, str]:
-        if not call.signed:
+        if not call.signed or self._account is None or self._signer is None:
             return {}
-        if self._account is None or self._signer is None:
-            raise Refused(f"{call.path} needs a key and this client has none")
         return rest_headers(self._account, self._signer, self._clock.venue_ms(), payload)
 
     def _link_error(self, call: Call, deadline_s: float, error: Exception) -> LinkError:
@@ -209,7 +208,8 @@ class RestClient:
             self._budget.banned()
             return Answer(reply_class, code, text, {}, time_ms, BAN_S)
         wait_s = self._reset_wait_s(reset_ms) if reply_class is ReplyClass.LATER else 0.0
-        return Answer(reply_class, code, text, result if isinstance(result, dict) else {}, time_ms, wait_s)
+        found = result if isinstance(result, dict) else {}
+        return Answer(reply_class, code, text, found, time_ms, wait_s, replied.took_s)
 
     def _forbidden(self, raw: bytes) -> Answer:
         """
@@ -251,7 +251,7 @@ def raise_unless_accepted(call: Call, answer: Answer) -> None:
             return
         case ReplyClass.LATER | ReplyClass.BAN:
             raise Throttled(text, code=answer.code, retry_after_s=answer.retry_after_s)
-        case ReplyClass.DOUBT:
+        case ReplyClass.DOUBT | ReplyClass.CLOCK:  # a stamp that is refused twice in a row says nothing of key or question
             raise Doubtful(text, code=answer.code)
         case _:
             raise Refused(text, code=answer.code)
@@ -275,10 +275,12 @@ def _envelope(raw: bytes) -> dict[str, Any]:
 
 
 def _number(value: object) -> int | None:
+    """A whole number of the venue's; None for anything else, and for one that nothing is counted or dated by."""
     try:
-        return int(str(value))
+        number = int(str(value))
     except ValueError:
         return None
+    return number if -LARGEST <= number <= LARGEST else None
 
 
 def _first_words(raw: bytes) -> str:

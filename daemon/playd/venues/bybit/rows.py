@@ -234,7 +234,7 @@ def key_info_from(row: Row) -> KeyInfo:
     What `query-api` says about the key.
 
     Every right of the wallet group counts as a right to move funds. A key bound to addresses has no expiry: the venue then
-    shows a date in 1970 and negative days.
+    shows a date in 1970 and negative days. Where nothing is said of days nothing is known of them.
     """
     permissions: Row = row.get("permissions") or {}
     bound = any(address != "*" for address in row.get("ips") or ())
@@ -244,7 +244,7 @@ def key_info_from(row: Row) -> KeyInfo:
         can_trade=set(permissions.get("ContractTrade") or ()) >= _TRADING,
         can_withdraw=bool(permissions.get("Wallet")),
         bound_to_addresses=bound,
-        days_left=None if bound else integer(row, "deadlineDay"),
+        days_left=None if bound or optional_decimal(row, "deadlineDay") is None else integer(row, "deadlineDay"),
     )
 
 

@@ -6,7 +6,7 @@ A WebSocket that is kept connected: handshake proven by acknowledgements, heartb
 
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, Protocol
 
@@ -40,14 +40,20 @@ class SocketTiming:
 
 
 class ConnectLimiter:
-    """At most `per_minute` connects to one host in any minute, shared by its sockets and kept over their restarts."""
+    """
+    At most `per_minute` connects to one host in any minute, shared by its sockets and kept over their restarts; none while our
+    address is banned, for as many seconds as `banned_for_s` says.
+    """
 
-    def __init__(self, clock: Clock, per_minute: int = 20) -> None:
+    def __init__(self, clock: Clock, per_minute: int = 20, banned_for_s: Callable[[], float] = lambda: 0.0) -> None:
         self._clock = clock
+        self._banned_for_s = banned_for_s
         self._recent: deque[float] = deque(maxlen=per_minute)
 
     async def take(self) -> None:
-        """Book the next free place and wait for it."""
+        """Wait for the end of a ban, then book the next free place and wait for it."""
+        while (banned_s := self._banned_for_s()) > 0:  # noqa: ASYNC110 - it may be prolonged meanwhile
+            await anyio.sleep(banned_s)
         now_s = self._clock.mono_s()
         full = len(self._recent) == self._recent.maxlen
         place_s = max(now_s, self._recent[0] + _MINUTE_S) if full else now_s
@@ -180,17 +186,17 @@ async def keep_connected(world: World, url: str, user: SocketUser, timing: Socke
             await anyio.sleep(_full_jitter_s(world.random.random(), failures, timing))
 
 
-def _full_jitter_s(random: float, failures: int, timing: SocketTiming) -> float:
-    """Uniform in [0, min(max, first * 2**(failures - 1)))."""
-    ceiling_s = timing.backoff_first_s * 2.0 ** min(max(failures - 1, 0), 16)
-    return random * min(ceiling_s, timing.backoff_max_s)
-
-
 def _innermost(error: BaseException) -> str:
     """The first cause in a group of groups, with its type."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {error}"[:200]
+
+
+def _full_jitter_s(random: float, failures: int, timing: SocketTiming) -> float:
+    """Uniform in [0, min(max, first * 2**(failures - 1)))."""
+    ceiling_s = timing.backoff_first_s * 2.0 ** min(max(failures - 1, 0), 16)
+    return random * min(ceiling_s, timing.backoff_max_s)
 
 
 async def _serve_once(session: aiohttp.ClientSession, url: str, user: SocketUser, timing: SocketTiming) -> str:

@@ -52,7 +52,7 @@ STEP_SEEN_S: Final = 20.0
 """A look each second, and three samples of the venue's clock."""
 
 SKEW_MS: Final = 5000
-DRIFT_MS: Final = 600
+DRIFT_MS: Final = 400
 EXPLAINED: Final = 8
 """Bars whose values are compared with a clean run's."""
 
