@@ -409,7 +409,13 @@ async def _start_instances(daemon: _Running) -> None:
         _log.error("instance.refused", instance=name, msg=text)
 
     roster = Roster(
-        daemon.world, runtime.records, runtime.supervisor, places.config_dir / "plays", runtime.plan.instances_dir, note
+        daemon.world,
+        runtime.records,
+        runtime.supervisor,
+        daemon.records.halts,
+        places.config_dir / "plays",
+        runtime.plan.instances_dir,
+        note,
     )
     roster.fill(daemon.loaded.settings, places.config_dir)
     # All that follows takes its time, in which `playctl` is served already: ten seconds for a venue that does not answer, up

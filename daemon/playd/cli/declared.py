@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from playd.core.errors import PlayError
+from playd.orders.halts import Halts
 from playd.settings import Settings
+from playd.supervisor import own_halts
 from playd.supervisor.enrol import Wish, enrol, own_account
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.records import InstanceRecord, RecordStore, by_name
@@ -21,6 +23,7 @@ class Roster:
         world: World,
         records: RecordStore,
         supervisor: Supervisor,
+        halts: Halts,
         plays_dir: PurePath,
         instances_dir: PurePath,
         on_problem: Callable[[str, str], None],
@@ -28,6 +31,7 @@ class Roster:
         self._world = world
         self._records = records
         self._supervisor = supervisor
+        self._halts = halts
         self._plays_dir = plays_dir
         self._instances_dir = instances_dir
         self._on_problem = on_problem
@@ -49,6 +53,7 @@ class Roster:
                 self._supervisor.add(record)
         for record in remembered.values():
             self._supervisor.add(replace(record, declared=False))
+        own_halts.forget_others(self._halts, {slot.record.uid for slot in self._supervisor.slots.values()}, "daemon")
 
     def _declared(self, wish: Wish, old: InstanceRecord | None) -> InstanceRecord | None:
         try:
@@ -65,6 +70,7 @@ class Roster:
             text = f"{wish.name}: its Play, mode, account or capital was changed in the settings while it holds a position"
             self._on_problem(wish.name, text)
             return replace(old, declared=True)
+        own_halts.hand_over(self._halts, old, fresh)
         self._records.remove(old)
         Keeper(self._world.disk, self._instances_dir, old.name).forget()
         return self._put(replace(fresh, desired=old.desired, previous_digests=(*old.previous_digests, old.play_digest)))

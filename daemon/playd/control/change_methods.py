@@ -69,7 +69,7 @@ def _own_risk(given: dict[str, Any]) -> str:
 
 
 async def remove(daemon: Daemon, params: Remove, call: Call) -> JsonObject:
-    record = await daemon.commands.remove(params.name)
+    record = await daemon.commands.remove(params.name, call.actor)
     return {"name": record.name, "uid": record.uid}
 
 

@@ -17,6 +17,7 @@ from playd.core.errors import RecordError, is_full
 from playd.ops.slo import Breach
 from playd.orders.halts import ALL, FILE_CODE, Level, instance_scope
 from playd.orders.incidents import Incidents
+from playd.supervisor.own_halts import GIVEN_UP
 from playd.supervisor.states import State
 from playd.world.ports import Disk
 
@@ -109,7 +110,7 @@ class Watch:
         self._files = files
         found = daemon.ops.incidents.open_ones()
         self._halted = {each.scope: each.text for each in found if each.kind == "HALTED"}
-        self._failed = {each.scope for each in found if each.kind == "INSTANCE_FAILED"}
+        self._failed = {each.scope for each in found if each.kind == GIVEN_UP}
         self._log_trouble = "since the last start" if any(each.kind == "LOG_LOST" for each in found) else ""
         for each in found:
             if each.kind.startswith(BREACH_KIND):
@@ -128,9 +129,9 @@ class Watch:
         daemon = self._daemon
         self._count_blindness()
         self._count_reconciliations()
-        self._tell_halts()
         self._tell_failures()
         self._tell_log()
+        self._tell_halts()
         if objectives and daemon.progress.ready:
             daemon.ops.breaches.take(readings(daemon), daemon.clock.wall_ms())
         for file in self._files:
@@ -181,13 +182,15 @@ class Watch:
 
     def _tell_failures(self) -> None:
         incidents = self._daemon.ops.incidents
-        failed = {
+        """An instance is failed until that is cleared, and its halt is lifted: with real money a person does both."""
+        failed = {halt.scope: halt.text for halt in self._daemon.halts.in_force() if halt.code == GIVEN_UP}
+        failed |= {
             instance_scope(slot.record.uid): f"{slot.name}: {slot.reason_text}"
             for slot in self._daemon.supervisor.slots.values()
             if slot.state is State.FAILED
         }
         for scope in self._failed - failed.keys():
-            incidents.resolve("INSTANCE_FAILED", scope, "it was reset or removed")
+            incidents.resolve(GIVEN_UP, scope, "it was reset, resumed or removed")
         for scope in failed.keys() - self._failed:
-            incidents.open("INSTANCE_FAILED", "critical", scope, failed[scope])
+            incidents.open(GIVEN_UP, "critical", scope, failed[scope])
         self._failed = set(failed)

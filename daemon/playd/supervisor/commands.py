@@ -16,6 +16,7 @@ from playd.core.modes import Mode
 from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, instance_scope
 from playd.orders.panic import PanicReport, PanicScope
+from playd.supervisor import own_halts
 from playd.supervisor.enrol import Wish, enrol
 from playd.supervisor.errors import CommandRefused, NotRunning
 from playd.supervisor.keeper import Keeper
@@ -76,8 +77,8 @@ class Commands:
         self._records.put(record)
         return self.supervisor.add(record)
 
-    async def remove(self, name: str) -> InstanceRecord:
-        """Forget an instance that is stopped and flat. Its ledger rows stay."""
+    async def remove(self, name: str, actor: str) -> InstanceRecord:
+        """Forget an instance that is stopped and flat, its halts with it. Its ledger rows stay."""
         slot = self.supervisor.find(name)
         self._not_declared(slot)
         if slot.active:
@@ -86,6 +87,7 @@ class Commands:
             raise CommandRefused("NOT_FLAT", f"{name} holds a position", f"playctl panic {name}")
         self._records.remove(slot.record)
         self.supervisor.remove(name)
+        own_halts.forget_others(self._halts, {each.record.uid for each in self.supervisor.slots.values()}, actor)
         Keeper(self._world.disk, self._instances_dir, name).forget()
         await self.supervisor.close_account(slot.record)
         return slot.record
@@ -152,7 +154,7 @@ class Commands:
         slot = self.supervisor.find(name)
         if slot.facts.failed is None:
             raise NotRunning(f"{name} is {slot.state}, not failed")
-        self.supervisor.reset_failed(slot, f"reset by {actor}")
+        self.supervisor.reset_failed(slot, f"reset by {actor}", by=actor)
         return slot
 
     def reset_state(self, name: str, actor: str) -> tuple[Slot, list[str]]:
@@ -168,7 +170,7 @@ class Commands:
             raise CommandRefused("SHADOW", f"the book of {name} is nowhere but in its state", f"playctl remove {name}")
         copies = Keeper(self._world.disk, self._instances_dir, name).set_all_aside(self._world.clock.wall_ms())
         if slot.facts.failed is not None:
-            self.supervisor.reset_failed(slot, f"state reset by {actor}")
+            self.supervisor.reset_failed(slot, f"state reset by {actor}", by=actor)
         return slot, copies
 
     def holds_position(self, slot: Slot) -> bool:

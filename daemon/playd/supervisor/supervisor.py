@@ -18,6 +18,7 @@ from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
 from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, instance_scope, scopes_of
+from playd.supervisor import own_halts
 from playd.supervisor.accounts import Accounts
 from playd.supervisor.admission import Refused
 from playd.supervisor.arming import CODES, Link
@@ -220,8 +221,13 @@ class Supervisor:
                 return
         await self._cancel_entries(slot)
 
-    def reset_failed(self, slot: Slot, cause: str) -> None:
-        """Clear a failure; the instance is as if it had never run, with its record and its kept state."""
+    def reset_failed(self, slot: Slot, cause: str, *, by: str) -> None:
+        """
+        Clear a failure; the instance is as if it had never run, with its record and its kept state.
+
+        The halt of one that was given up ends with it; with real money a person resumes it, as every halt.
+        """
+        own_halts.clear_failure(self._halts, slot.record, by, cause)
         slot.record = replace(slot.record, failed_code="", failed_text="", restarts=(), changed_ms=self._now_ms())
         self._parts.records.put(slot.record)
         level, halt = self._level(slot)
@@ -353,7 +359,7 @@ class Supervisor:
             return False
         verdict = after_crash(slot.record.restarts, self._now_ms(), self._rules.restarts, self._parts.random.random())
         if isinstance(verdict, Quarantine):
-            self._give_up(slot, "quarantine", f"{len(verdict.history) + 1} crashes; the last: {text}")
+            self._halt_and_give_up(slot, "quarantine", f"{len(verdict.history) + 1} crashes; the last: {text}")
             return False
         self._report("instance.restart", slot, {"delay_s": f"{verdict.delay_s:.2f}", "reason": text})
         slot.set_facts(replace(slot.facts, warm=False).with_cause("restarting", text), "crash")
@@ -379,9 +385,14 @@ class Supervisor:
         """An error of ours about one instance, outside of its life: it fails, nobody else notices."""
         if (fatal := first_of(error, RecordError)) is not None:
             raise fatal
-        self._give_up(slot, "bug", say(error))
+        self._halt_and_give_up(slot, "bug", say(error))
         if slot.scope is not None:
             slot.scope.cancel()
+    def _halt_and_give_up(self, slot: Slot, code: str, text: str) -> None:
+        """It raised, and is not tried again: whatever starts it next, it opens nothing before a person has looked."""
+        own_halts.give_up(self._halts, slot.record, f"{code}: {text}")
+        self._give_up(slot, code, text)
+
 
     async def _guarded(self, slot: Slot, work: Callable[[Slot], Awaitable[None]]) -> None:
         try:

@@ -109,6 +109,19 @@ def test_a_failed_instance_is_an_incident_that_ends_with_the_failure_also_over_a
     assert again.look() == []
 
 
+def test_the_halt_of_a_failed_instance_is_told_by_the_one_incident_until_both_are_over() -> None:
+    there, slots = world(), {"one": slot(State.FAILED)}
+    side = Side(there, slots)
+    halt = side.halts.raise_level("instance:uid1", Level.HALT, "INSTANCE_FAILED", "4 crashes")
+    told = [("INSTANCE_FAILED", "critical", "instance:uid1")]
+    assert side.look() == side.look() == told
+    slots["one"] = slot(State.CREATED)
+    assert side.look() == told
+    side.halts.lift(halt.id, by="uid:1(a)", note="mended")
+    assert side.look() == []
+    assert [each.count for each in side.incidents.latest(5)] == [1]
+
+
 def test_a_breach_of_an_earlier_life_is_over_because_it_is_measured_anew() -> None:
     there = world()
     first = Side(there, {})

@@ -148,8 +148,9 @@ DRILLS: Final = (
         level_expected=2, limit_s=1.0,
     ),
     Drill(
-        "DRL-28", 1, "crash loop", "one instance crashes at every start", "quarantined at the 4th crash; the others trade on",
-        incident="INSTANCE_FAILED", limit_s=90.0,
+        "DRL-28", 1, "crash loop", "one instance crashes at every start",
+        "quarantined and halted at the 4th crash; the others trade on",
+        level_expected=2, incident="INSTANCE_FAILED", limit_s=90.0, leaves=("INSTANCE_FAILED",),
     ),
     Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
     Drill(

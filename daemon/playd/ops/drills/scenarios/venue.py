@@ -293,6 +293,8 @@ async def crash_loop(stage: Stage) -> None:
     await stage.expect(
         "instance fails at every start", quarantined, lambda row: seen.format(**row), QUARANTINE_S, since_s=began_s
     )
+    halt = stage.halt("INSTANCE_FAILED")
+    stage.report.require(halt is not None and halt["level"] == 2, "instance fails at every start", "the instance is at level 2")
     await stage.exchange.admin("DELETE", "faults")
     states = {row["name"]: row["state"] for row in (await stage.ctl("status", "--json")).data["instances"]}
     others = {state for name, state in states.items() if name != BUSY}
