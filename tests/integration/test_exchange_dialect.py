@@ -71,3 +71,27 @@ async def test_an_auth_frame_is_answered_in_the_words_of_its_socket(path: PurePa
         wish = {**BTC, "side": "Buy", "orderType": "Market", "qty": "0.01"}
         for category, code in ((None, 10404), ("futures", 10404), ("linear", 0)):
             assert (await trade.ask("order.create", {**wish, "category": category}, header=stamp))["retCode"] == code
+
+
+async def test_requests_for_another_category_symbol_or_kind_of_account_touch_nothing(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        made = await bench.order("Buy", "0.01", orderType="Limit", price="1000")
+        named = {"orderId": made["result"]["orderId"], "category": "linear"}
+        for elsewhere in ({"category": "spot"}, {"category": "spot", **BTC}, {"category": "linear", "settleCoin": "USDC"}):
+            assert (await bench.post("/v5/order/cancel-all", **elsewhere))["result"] == {"list": [], "success": "1"}
+        assert (await bench.post("/v5/order/cancel-all", category="linear", symbol="NOPEUSDT"))["retCode"] == 10001
+        for name, more in (("cancel", {}), ("amend", {"qty": "0.02"})):
+            assert (await bench.post(f"/v5/order/{name}", **named, symbol="ETHUSDT", **more))["retCode"] == 110001
+        leverage = {"category": "linear", **BTC, "buyLeverage": "7.005", "sellLeverage": "7.005"}
+        assert (await bench.post("/v5/position/set-leverage", **leverage))["retCode"] == 10001
+        isolated = {**leverage, "buyLeverage": "7", "sellLeverage": "7", "tradeMode": 1}
+        assert (await bench.post("/v5/position/switch-isolated", **isolated))["retCode"] == 100028
+        assert (await bench.post("/v5/position/switch-mode", category="inverse", coin="BTC", mode=3))["retCode"] == 110029
+        for name in ("transfer/query-inter-transfer-list", "delivery-record", "settlement-record"):
+            assert (await bench.get(f"/v5/asset/{name}", "category=linear"))["result"]["list"] == []
+        for name in ("delivery-price", "new-delivery-price"):
+            assert (await bench.get(f"/v5/market/{name}", "category=linear&baseCoin=BTC"))["result"]["list"] == []
+        wallet = (await bench.get("/v5/account/wallet-balance", "accountType=UNIFIED&coin=USDC"))["result"]["list"][0]
+        assert [(row["coin"], row["equity"]) for row in wallet["coin"]] == [("USDC", "0")]
+        (left,) = (await bench.get("/v5/order/realtime", "category=linear&symbol=BTCUSDT&settleCoin=USDC"))["result"]["list"]
+        assert (left["orderStatus"], left["qty"]) == ("New", "0.010")

@@ -123,6 +123,17 @@ async def test_a_code_is_answered_before_or_after_the_effect(path: PurePath, cod
         assert orders(bench) == ["yes"]
 
 
+async def test_who_comes_too_often_on_command_is_told_when_to_come_again(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        with armed(bench, "answer", with_={"code": 10006}):
+            url = f"{bench.info.rest_url}/v5/order/realtime?category=linear&symbol=BTCUSDT"
+            asked_ms = bench.exchange.wall_ms()
+            async with bench.session.get(url, headers=bench.signed("category=linear&symbol=BTCUSDT")) as response:
+                assert (await response.json())["retCode"] == 10006
+                assert response.headers["X-Bapi-Limit-Status"] == "0"
+                assert int(response.headers["X-Bapi-Limit-Reset-Timestamp"]) >= asked_ms + 1_000
+
+
 @pytest.mark.parametrize("status", [403, 500, 503])
 async def test_a_status_of_http_is_answered(path: PurePath, status: int) -> None:
     async with bench_at(real_world(), path, held=True) as bench:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from playd.venues.exchange import modes
 from playd.venues.exchange.amends import amend
 from playd.venues.exchange.listing import MarketTerms, RiskTier
 from playd.venues.exchange.model import Order
@@ -109,3 +110,18 @@ def test_an_amended_order_keeps_the_least_value_and_the_leverage_of_its_tier() -
     assert code(market, order, qty="0.3") == TIER_LEVERAGE
     change(market, order, qty="0.2")
     assert order.qty_steps == 200
+
+
+def test_what_rests_on_a_side_counts_for_the_tier_of_the_next_order_and_of_the_leverage() -> None:
+    tiers = (RiskTier(10_000.0, 0.005, Decimal(100)), RiskTier(1_000_000.0, 0.05, Decimal(5)))
+    market = Market(terms=MarketTerms(tiers=tiers))
+    market.open(50_000.0, 50_000.0, 50_000.0, 50_000.0)
+    market.limit("Buy", "0.15", "45000")
+    with pytest.raises(Refusal, match=str(TIER_LEVERAGE)):
+        market.limit("Buy", "0.15", "45000")
+    market.limit("Sell", "0.15", "55000")
+    wish = {"category": "linear", "symbol": SYMBOL}
+    modes.set_leverage(market.books, market.account, {**wish, "buyLeverage": "5", "sellLeverage": "5"})
+    market.limit("Buy", "0.15", "45000")
+    with pytest.raises(Refusal, match="110013"):
+        modes.set_leverage(market.books, market.account, {**wish, "buyLeverage": "10", "sellLeverage": "10"})

@@ -209,6 +209,8 @@ def test_a_larger_opposite_order_turns_the_position_in_one_fill() -> None:
 
     execution = market.executions[-1]
     assert (execution["execQty"], execution["closedSize"], market.position.steps) == ("0.300", "0.100", -200)
+    opening_fee = float(execution["execFee"]) * 2 / 3
+    assert float(rows(market.frames, "position")[-1]["curRealisedPnl"]) == pytest.approx(-opening_fee), "of the short only"
     stops = list(market.account.orders.values())
     assert [(stop.side, stop.trigger_ticks, stop.qty_steps) for stop in stops] == [("Buy", 510_000, 200)]
 

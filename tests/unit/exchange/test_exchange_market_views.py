@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from playd.core.candles import Candle, Candles
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.market.synthetic import SyntheticFeed
+from playd.matching.depth import DepthProfile
 from playd.venues.exchange import klines, path
 from playd.venues.exchange.book_stream import BookStream
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.listing import Listing
+from playd.venues.exchange.listing import ENDLESS, Listing, MarketTerms
 from playd.venues.exchange.market_trades import trades
 from playd.venues.exchange.minute import move_inside, open_minute
 from playd.venues.exchange.tape import Tape
@@ -116,6 +117,40 @@ def test_the_first_level_is_told_again_when_it_has_stood_for_three_seconds() -> 
     assert [(frame["topic"], frame["type"], frame["data"]["u"]) for frame in told] == [
         (f"orderbook.1.{SYMBOL}", "snapshot", 1)
     ] * 2
+
+
+@pytest.mark.parametrize("terms", [ENDLESS, MarketTerms(DepthProfile(level_usdt=5_000.0))])
+@pytest.mark.parametrize("price", [50_000.0, 50_000.05])
+def test_an_order_at_the_best_price_of_its_side_rests_and_one_across_trades_inside_the_book(
+    terms: MarketTerms, price: float
+) -> None:
+    market = Market(slippage_bps=0.0, terms=terms)
+    market.open(price, price, price, price)
+    tape = Tape(market.books, FEED)
+    book = tape.order_book(SYMBOL, 1)
+    (bid, bid_size), (ask, ask_size) = book["b"][0], book["a"][0]
+    shown = tape.quote(SYMBOL)
+    assert [shown[name] for name in ("bid1Price", "bid1Size", "ask1Price", "ask1Size")] == [bid, bid_size, ask, ask_size]
+    for side, own, other in (("Buy", bid, ask), ("Sell", ask, bid)):
+        assert market.limit(side, "0.01", own, "PostOnly").status == "New"
+        assert market.limit(side, "0.01", other, "PostOnly").reject_reason == "EC_PostOnlyWillTakeLiquidity"
+        assert market.limit(side, "0.01", other, "IOC").status == "Filled"
+        assert float(bid) <= float(market.executions[-1]["execPrice"]) <= float(ask)
+
+
+def test_the_book_by_rest_has_the_number_of_the_deepest_topic_and_is_what_its_listeners_have() -> None:
+    market = Market()
+    market.open(50_000.0, 50_100.0, 50_000.0, 50_100.0)
+    topics, listener = Topics(), SimpleNamespace(topics=set(), send_bytes=lambda frame: None)
+    stream = BookStream(topics, market.books, Tape(market.books, FEED), lambda: 0)
+    assert stream.by_rest(SYMBOL, 2)["u"] == 1
+    topics.add(f"orderbook.1000.{SYMBOL}", listener)  # type: ignore[arg-type]
+    first = stream.first_frame(f"orderbook.1000.{SYMBOL}")["data"]
+    move_inside(market.books, 0.5, MINUTE_MS)
+    assert stream.by_rest(SYMBOL, 2) == {**first, "b": first["b"][:2], "a": first["a"][:2]}
+    stream.tell(SYMBOL)
+    later = stream.by_rest(SYMBOL, 2)
+    assert (later["u"], later["b"] != first["b"][:2]) == (first["u"] + 1, True)
 
 
 def test_the_market_visits_those_who_hold_or_want_something() -> None:

@@ -92,6 +92,15 @@ def test_a_restart_at_any_instant_finds_everything_as_it_was() -> None:
     assert len(floor.records.executions(1001, {"symbol": "ETHUSDT"}, (), 10, "").bodies) == 2
 
 
+def test_a_vip_pays_less_unless_the_fees_are_given() -> None:
+    floor = _floor(virtual_world())
+    wishes: tuple[dict[str, Any], ...] = ({}, {"vip": 2}, {"vip": 9}, {"vip": 2, "maker_bps": -1.0})
+    for number, wish in enumerate(wishes):
+        floor.create_account(f"user {number}", wallet_usdt=Decimal(1), **wish)
+    fees = [(account.taker_bps, account.maker_bps) for account in floor.books.accounts.values()]
+    assert fees == [(5.5, 2.0), (3.75, 1.6), (3.0, 0.0), (3.75, -1.0)]
+
+
 def test_on_a_full_disk_the_ballast_makes_room_once_and_nothing_is_lost(tmp_path: Path) -> None:
     world = virtual_world()
     disk = FailingDisk(RealDisk(tmp_path), PurePath("command.json"))

@@ -136,6 +136,21 @@ def test_a_market_entry_may_cost_all_that_is_there_and_no_more() -> None:
         assert order.status == status
 
 
+@pytest.mark.parametrize(
+    ("wallet", "wish"),
+    [("100", {"side": "Buy", "qty": "0.1"}), ("4500", {"side": "Sell", "qty": "1", "orderType": "Limit", "price": "40000"})],
+)
+def test_inside_a_candle_an_order_that_cannot_be_paid_is_refused_at_once_and_leaves_nothing(
+    wallet: str, wish: dict[str, str]
+) -> None:
+    market = Market(wallet=wallet)
+    market.open(50_000.0, 50_000.0, 50_000.0, 50_000.0)
+    with pytest.raises(Refusal, match="110007"):
+        market.order(**wish)
+    assert (market.account.orders, rows(market.frames, "order")) == ({}, [])
+    assert not any(changes.orders or changes.executions for changes in market.take_all())
+
+
 def test_a_limit_order_must_be_paid_for_when_it_arrives() -> None:
     market = Market(wallet="600")
     market.limit("Buy", "0.1", "49000")

@@ -89,10 +89,10 @@ def test_an_order_that_a_fill_before_it_took_away_is_not_met_and_the_rest_comes_
 @pytest.mark.parametrize(
     ("side", "kind", "level", "price"),
     [
-        ("Buy", "Queue", "1", 500_000),
-        ("Buy", "Queue", "3", 499_800),
+        ("Buy", "Queue", "1", 499_999),
+        ("Buy", "Queue", "3", 499_799),
         ("Sell", "Queue", "1", 500_001),
-        ("Sell", "Counterparty", "2", 499_900),
+        ("Sell", "Counterparty", "2", 499_899),
     ],
 )
 def test_a_limit_order_takes_its_price_from_the_book(side: str, kind: str, level: str, price: int) -> None:

@@ -50,7 +50,8 @@ def test_a_conditional_order_waits_triggers_and_fills_under_one_id() -> None:
     assert told(market, "Stop") == ["Untriggered", "Triggered", "Filled"]
     (execution,) = market.executions
     assert (execution["execPrice"], execution["orderId"], execution["stopOrderType"]) == ("50210.1", order.order_id, "Stop")
-    assert [row["triggerBy"] for row in rows(market.frames, "order")] == ["MarkPrice"] * 3
+    shown = [(row["triggerBy"], row["price"]) for row in rows(market.frames, "order")]
+    assert shown == [("MarkPrice", "0"), *[("MarkPrice", "52710.0")] * 2], "protected around the price at which it triggers"
 
 
 def test_an_open_beyond_the_trigger_fires_at_the_open() -> None:

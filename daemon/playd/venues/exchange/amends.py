@@ -50,7 +50,7 @@ def amend(books: Books, account: Account, request: Request) -> Order:
     if not (order.reduces or order.waits_for_trigger):
         position, left, price = books.position_of(account, order), qty_steps - order.filled_steps, listing.price(price_ticks)
         check_notional(listing, qty_steps, price)
-        check_tier(listing, order.side, left, price, position)
+        check_tier(account, listing, order.side, left, price, position, without=order.order_id)
         cost = order_cost(account, listing, order.side, left, price, position.leverage)
         check_free(books, account, cost, without=order.order_id)
     _apply(books, account, listing, order, after)

@@ -82,7 +82,7 @@ class RestWire:
         return _answer(self._floor, self._request, self._body, faults)
 
     def refuse(self, code: int, text: str) -> web.Response:
-        return _reply(self._floor, code=code, text=text)
+        return _refusal(self._floor, self._request.path, code, text)
 
     def status(self, http: int, text: str) -> web.Response:
         return web.Response(status=http, text=text)
@@ -125,7 +125,7 @@ def _answer(floor: Floor, request: web.Request, body: bytes, faults: Sequence[Fa
         caller = _authenticate(floor, read, payload, address_of(request))
         answer = desk.serve(floor, path, _params(request, body), caller)
     except Refusal as refusal:
-        return _reply(floor, code=refusal.code, text=refusal.text)
+        return _refusal(floor, path, refusal.code, refusal.text)
     headers = rate_headers(answer.allowance, floor.wall_ms())
     now_ms = floor.books.time.now_ms
     result = without_hidden(answer.result, path, faults, now_ms) if answer.code == 0 else answer.result
@@ -150,6 +150,12 @@ def _params(request: web.Request, body: bytes) -> Mapping[str, Any]:
     if not isinstance(parsed, dict):
         raise Refusal(PARAMETER, "params error: the body is not a JSON object")
     return parsed
+
+
+def _refusal(floor: Floor, path: str, code: int, text: str) -> web.Response:
+    """A refusal for which nothing was asked of the desk. One for coming too often says when to come again."""
+    headers = rate_headers(floor.rates.spent(path), floor.wall_ms()) if code == TOO_MANY_VISITS else _NOTHING
+    return _reply(floor, code=code, text=text, headers=headers)
 
 
 def _reply(

@@ -17,11 +17,11 @@ from playd.venues.exchange.best_offer import wants_book_price, with_book_price
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.liquidity import into_band, protection_ticks
 from playd.venues.exchange.listing import Listing
-from playd.venues.exchange.margin import available, order_cost, tier_of
+from playd.venues.exchange.margin import available, holds_margin, order_cost, tier_of
 from playd.venues.exchange.minute import catch_up
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.moments import note_tested
-from playd.venues.exchange.protection import PARTIAL_MAX, partial_count, unlink
+from playd.venues.exchange.protection import PARTIAL_MAX, of_position, partial_count, unlink
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.text import float_text
 from playd.venues.exchange.trades import arrive
@@ -71,9 +71,10 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
     qty_steps = _reduced(wish, position) if wish.reduces else wish.qty_steps
     _check_counts(account, position, wish)
     if not wish.reduces:
-        check_tier(listing, wish.side, qty_steps, wish.reference(listing), position)
+        check_tier(account, listing, wish.side, qty_steps, wish.reference(listing), position)
     _check_funds(books, account, listing, wish, qty_steps, position)
     now_ms = books.time.now_ms
+    at_market = wish.order_type == "Market" and not wish.trigger_ticks
     order = Order(
         order_id=books.new_id(),
         uid=account.uid,
@@ -96,7 +97,7 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
         position_idx=wish.position_idx,
         tolerance_type=wish.tolerance_type,
         tolerance_text=wish.tolerance_text,
-        protection_ticks=protection_ticks(books, listing, wish.side) if wish.order_type == "Market" else 0,
+        protection_ticks=protection_ticks(books, listing, wish.side) if at_market else 0,
         smp=wish.smp,
         takes_rpi=wish.takes_rpi,
         create_type=BOOK_PRICE if from_book else "CreateByUser",
@@ -111,7 +112,11 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
     if wish.trigger_ticks:
         _wait_for_trigger(books, account, order, wish)
     elif listing.candle is not None:
-        arrive(books, account, order)
+        try:
+            arrive(books, account, order, must_be_paid=True)
+        except Refusal:
+            books.drop_order(account, order)
+            raise
     return order
 
 
@@ -129,12 +134,15 @@ def _wait_for_trigger(books: Books, account: Account, order: Order, wish: Wish) 
 
 
 def find_open(account: Account, request: Request, wish: str) -> Order:
-    """The open order that a request names by `orderId` (which wins) or `orderLinkId`; `wish` says what it is too late for."""
+    """
+    The open order of a symbol that a request names by `orderId` (which wins) or `orderLinkId`; `wish` says what it is too late
+    for.
+    """
     order_id, link_id = text_of(request, "orderId"), text_of(request, "orderLinkId")
     if not (order_id or link_id):
         raise Refusal(PARAMETER, "params error: orderId or orderLinkId is needed")
     order = account.orders.get(order_id) if order_id else account.order_by_link(link_id)
-    if order is None:
+    if order is None or order.symbol != text_of(request, "symbol"):
         raise Refusal(refusal.NO_SUCH_ORDER, f"order not exists or too late to {wish}")
     return order
 
@@ -157,6 +165,8 @@ def cancel_all(books: Books, account: Account, request: Request) -> list[Order]:
     symbol, base, settle = (text_of(request, name) for name in ("symbol", "baseCoin", "settleCoin"))
     if not (symbol or base or settle):
         raise Refusal(PARAMETER, "params error: symbol, baseCoin or settleCoin is needed")
+    if symbol:
+        listing_of(books, request)
     wanted = word(request, "orderFilter", ("", "Order", "OpenOrder", "StopOrder"))
     conditional_only = wanted == "StopOrder" and text_of(request, "stopOrderType") == "Stop"
     for name in dict.fromkeys(position.symbol for position in account.positions.values()):
@@ -220,12 +230,22 @@ def _check_counts(account: Account, position: Position, wish: Wish) -> None:
         raise Refusal(refusal.TOO_MANY_PARTIAL, f"Not allowed to have more than {PARTIAL_MAX} partial TP/SLs")
 
 
-def check_tier(listing: Listing, side: Side, qty_steps: int, price: float, position: Position) -> None:
-    """The larger a position would become by so much more, the less leverage it may have."""
+def check_tier(
+    account: Account, listing: Listing, side: Side, qty_steps: int, price: float, position: Position, *, without: str = ""
+) -> None:
+    """
+    The larger a position would become by so much more, and by what rests on its side, the less leverage it may have; an order
+    with the id `without` is left out.
+    """
     if not listing.tiers:
         return
     held = 0 if position.side is side.opposite else abs(position.steps)
-    tier = listing.tiers[tier_of(listing, listing.qty(held + qty_steps) * price)]
+    resting = sum(
+        order.left_steps
+        for order in of_position(account, position)
+        if order.side is side and holds_margin(order) and order.order_id != without
+    )
+    tier = listing.tiers[tier_of(listing, listing.qty(held + resting + qty_steps) * price)]
     if position.leverage > tier.max_leverage:
         text = f"leverage {position.leverage} is above {tier.max_leverage}, the most for a position of that value"
         raise Refusal(refusal.TIER_LEVERAGE, text)
@@ -233,8 +253,8 @@ def check_tier(listing: Listing, side: Side, qty_steps: int, price: float, posit
 
 def _check_funds(books: Books, account: Account, listing: Listing, wish: Wish, qty_steps: int, position: Position) -> None:
     """
-    Limit orders must be paid for on arrival. Market orders are asked when they fill, at the price they fill at, conditional
-    ones when they trigger.
+    Limit orders must be paid for at their price. Market orders are asked when they fill, at the price they fill at (inside a
+    candle that is on arrival too), conditional ones when they trigger.
     """
     if wish.order_type == "Market" or wish.reduces or wish.trigger_ticks:
         return

@@ -14,6 +14,7 @@ RPI: Final = "rpi"
 
 BOOK_DEPTHS: Final = ("1", "50", "200", "1000", RPI)
 RPI_LEVELS: Final = 50
+_DEEPEST: Final = "1000"
 _SIDES: Final = ("b", "a")
 _TOP: Final = "1"
 """The depth that is told whole every time, and again under the same number when it has not changed for so long."""
@@ -28,8 +29,8 @@ class _Told:
     book: Row
     update: int
     told_ms: int = 0
-    best: int | None = None
-    """The best bid of the book, where that says all of it."""
+    best: tuple[int, int] | None = None
+    """The best bid and ask of the book, where they say all of it."""
 
 
 class BookStream:
@@ -55,6 +56,17 @@ class BookStream:
             told = self._told[topic] = _Told(self._book(symbol, depth), update, self._wall_ms())
         return self._frame(topic, "snapshot", told.book, told.update)
 
+    def by_rest(self, symbol: str, depth: int) -> Row:
+        """
+        The book under the number of the deepest topic. While somebody listens to that, it is the one told last, so that the
+        next change fits; else the present one.
+        """
+        topic = f"orderbook.{_DEEPEST}.{symbol}"
+        told = self._told.get(topic)
+        if told is None or not self._topics.clients(topic):
+            return {**self._tape.order_book(symbol, depth), "u": told.update if told else 1}
+        return {**told.book, **{side: told.book[side][:depth] for side in _SIDES}, "u": told.update}
+
     def tell(self, symbol: str) -> None:
         """Tell what has changed in the books of a symbol."""
         for depth in BOOK_DEPTHS:
@@ -64,7 +76,7 @@ class BookStream:
 
     def _tell_topic(self, topic: str, depth: str, symbol: str) -> None:
         told = self._told[topic]
-        best = self._tape.best_bid_ticks(symbol) if self._books.terms.depth is None else None
+        best = self._tape.shown_ticks(symbol) if self._books.terms.depth is None else None
         known = best is not None and best == told.best
         book = told.book if known else self._book(symbol, depth)
         changes = {side: [] if known else _changed(told.book[side], book[side]) for side in _SIDES}

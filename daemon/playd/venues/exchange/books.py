@@ -155,6 +155,10 @@ class Books:
         account.orders[order.order_id] = order
         self.changes.orders[order.order_id] = order
 
+    def drop_order(self, account: Account, order: Order) -> None:
+        """Forget an order that is refused before anybody has heard of it."""
+        del account.orders[order.order_id], self.changes.orders[order.order_id]
+
     def touch(self, order: Order) -> Order:
         """Note that an order changed now."""
         order.updated_ms = self.time.now_ms

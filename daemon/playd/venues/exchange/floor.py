@@ -33,7 +33,7 @@ from playd.venues.exchange.matched import warm_up
 from playd.venues.exchange.model import Account
 from playd.venues.exchange.other_prices import candles_beside
 from playd.venues.exchange.private_topics import is_heard, send_private
-from playd.venues.exchange.rates import RateLimits
+from playd.venues.exchange.rates import VIP_FEES_BPS, RateLimits
 from playd.venues.exchange.records import Records
 from playd.venues.exchange.socket import Client
 from playd.venues.exchange.streams import PublicStreams
@@ -111,8 +111,8 @@ class Floor:
         alias: str,
         *,
         wallet_usdt: Decimal,
-        taker_bps: float = 5.5,
-        maker_bps: float = 2.0,
+        taker_bps: float | None = None,
+        maker_bps: float | None = None,
         slippage_bps: float = 0.0,
         maintenance_rate: float = MAINTENANCE_RATE,
         maintenance_deduction_usdt: float = 0.0,
@@ -122,8 +122,12 @@ class Floor:
         """
         Key and secret of the account named `alias`: those of its first key.
 
-        A new one starts with `wallet_usdt`. One that is there keeps its key, wallet and positions and takes the rates.
+        A new one starts with `wallet_usdt`. One that is there keeps its key, wallet and positions and takes the rates. Fees
+        that are not given are those of the VIP level.
         """
+        of_level = VIP_FEES_BPS[min(max(vip, 0), len(VIP_FEES_BPS) - 1)]
+        taker_bps = of_level[0] if taker_bps is None else taker_bps
+        maker_bps = of_level[1] if maker_bps is None else maker_bps
         least = min(taker_bps, slippage_bps, maintenance_rate, vip)
         if not alias or wallet_usdt < 0 or not wallet_usdt.is_finite() or least < 0:
             raise SettingsError(

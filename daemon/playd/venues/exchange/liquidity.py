@@ -92,8 +92,7 @@ def levels(books: Books, listing: Listing, taker: Side, best_ticks: int) -> list
 
 def level_ticks(books: Books, listing: Listing, taker: Side, level: int) -> int | None:
     """Price of the `level`-th best offer (from 1) that a taker of this side looks at, None when there are not so many."""
-    bid = listing.whole_ticks(listing.last, up=False)
-    best, direction = (bid + listing.ticks_apart, 1) if taker is Side.BUY else (bid, -1)
+    best, direction = listing.shown_ticks(taker.opposite), 1 if taker is Side.BUY else -1
     if books.terms.depth is None:
         return max(best + direction * (level - 1) * listing.ticks_apart, 0) or None
     found = levels(books, listing, taker, best)

@@ -20,6 +20,9 @@ MAINTENANCE_RATE: Final = 0.005
 MAX_PRICE: Final = Decimal("1999999.8")
 """The highest price of every symbol; the lowest is a tick."""
 
+LEVERAGE_STEP: Final = Decimal("0.01")
+"""A leverage is 1 or more and a multiple of this."""
+
 PRICE_LIMIT_X: Final = 0.01
 PRICE_LIMIT_Y: Final = 0.02
 """How far from the price limit orders (the smaller one) and market orders (Y) may go: `riskParameters` of every symbol."""
@@ -155,6 +158,17 @@ class Listing:
 
     def qty(self, steps: int) -> float:
         return from_units(steps, *self.step)
+
+    def shown_ticks(self, side: Side) -> int:
+        """
+        The best price that the market shows on a side of the book: the next one below the last price, or above it.
+
+        At the last price itself both sides trade, so that an order there does not rest; at the best price of its side it does.
+        """
+        apart = self.ticks_apart
+        if side is Side.BUY:
+            return self.whole_ticks(self.last, up=True) - apart
+        return self.whole_ticks(self.last, up=False) + apart
 
     def traded(self, price: float) -> float:
         """A price as somebody could have traded at: a multiple of the tick. The way through a candle passes between two."""

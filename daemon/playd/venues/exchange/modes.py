@@ -2,13 +2,15 @@
 
 from decimal import Decimal
 
+from playd.core.orders import Side
 from playd.venues.exchange import refusal
 from playd.venues.exchange.arrivals import listing_of
 from playd.venues.exchange.books import Books
-from playd.venues.exchange.listing import Listing
-from playd.venues.exchange.margin import available, tier_of
+from playd.venues.exchange.listing import LEVERAGE_STEP, Listing
+from playd.venues.exchange.margin import available, holds_margin, tier_of
 from playd.venues.exchange.minute import catch_up
 from playd.venues.exchange.model import Account, Position
+from playd.venues.exchange.protection import of_position
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.wishes import Request, decimal, text_of, word
 from playd.venues.exchange.words import CROSS, ISOLATED, PORTFOLIO, SHORT_IDX
@@ -32,7 +34,7 @@ def set_leverage(books: Books, account: Account, request: Request) -> None:
     places = [books.position(account, symbol, idx) for idx in account.place_indices(symbol)]
     wanted = [(position, sell if position.idx == SHORT_IDX else buy) for position in places]
     for position, leverage in wanted:
-        _check_leverage(listing, position, leverage)
+        _check_leverage(account, listing, position, leverage)
     if all(position.leverage == leverage for position, leverage in wanted):
         raise Refusal(refusal.LEVERAGE_NOT_MODIFIED, "leverage not modified")
     before = [(position, position.leverage) for position in places]
@@ -57,6 +59,8 @@ def switch_mode(books: Books, account: Account, request: Request) -> None:
     every start.
     """
     hedge = word(request, "mode", (ONE_WAY, HEDGE)) == HEDGE
+    if text_of(request, "category") == "inverse":
+        raise Refusal(refusal.MODE_NOT_SUPPORTED, "Hedge mode is for USDT perpetuals only")
     if text_of(request, "symbol"):
         symbols = [listing_of(books, request).instrument.symbol]
     elif text_of(request, "coin") == "USDT":
@@ -110,13 +114,22 @@ def _mode_failed(reason: str) -> Refusal:
     return Refusal(code, f"Set margin mode failed: {reason}", {"reasons": [{"reasonCode": str(code), "reasonMsg": reason}]})
 
 
-def _check_leverage(listing: Listing, position: Position, leverage: Decimal) -> None:
+def _check_leverage(account: Account, listing: Listing, position: Position, leverage: Decimal) -> None:
+    if leverage < 1 or leverage % LEVERAGE_STEP:
+        raise Refusal(PARAMETER, f"params error: leverage {leverage} is not a multiple of {LEVERAGE_STEP} from 1 on")
     most = listing.instrument.max_leverage
     if listing.tiers:
-        tier = tier_of(listing, listing.qty(abs(position.steps)) * float(position.entry))
+        tier = max(tier_of(listing, _value_usdt(account, listing, position, side)) for side in Side)
         most = min(most, listing.tiers[tier].max_leverage)
-    if not 1 <= leverage <= most:
-        raise Refusal(refusal.RISK_LIMIT, f"cannot set leverage {leverage} outside 1 to {most}")
+    if leverage > most:
+        raise Refusal(refusal.RISK_LIMIT, f"cannot set leverage {leverage} above {most} due to risk limit level")
+
+
+def _value_usdt(account: Account, listing: Listing, position: Position, side: Side) -> float:
+    """What a position is worth on a side with all that rests there."""
+    held = listing.qty(abs(position.steps)) * float(position.entry) if position.side is side else 0.0
+    resting = (each for each in of_position(account, position) if each.side is side and holds_margin(each))
+    return held + sum(listing.qty(each.left_steps) * listing.price(each.price_ticks) for each in resting)
 
 
 def _blocked(account: Account, symbol: str) -> Refusal | None:

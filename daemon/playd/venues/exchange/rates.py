@@ -50,6 +50,9 @@ ORDER_PATHS: Final = frozenset(
 VIP_FACTORS: Final = (1, 2, 4, 6)
 """How many times the default rate of orders a user of VIP level 0, 1, 2, 3 and above has."""
 
+VIP_FEES_BPS: Final = ((5.5, 2.0), (4.0, 1.8), (3.75, 1.6), (3.5, 1.4), (3.2, 1.2), (3.2, 1.0), (3.0, 0.0))
+"""What takers and makers of perpetuals pay at VIP level 0 to 5 and, last, at the highest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
@@ -90,8 +93,8 @@ class RateLimits:
         Count one request that takes `places`, of a user of a VIP level. What is refused is not counted. Paths without a limit
         are never refused.
         """
-        limit = PER_SECOND.get(path) or PER_MINUTE.get(path)
-        if not self.enabled or limit is None:
+        limit = self._limit(path)
+        if limit is None:
             return Allowance(UNLIMITED, UNLIMITED, 0.0, places)
         limit *= VIP_FACTORS[min(vip, len(VIP_FACTORS) - 1)] if path in ORDER_PATHS else 1
         window_s = 60.0 * WINDOW_S if path in PER_MINUTE else WINDOW_S
@@ -102,3 +105,10 @@ class RateLimits:
         taken.extend([now_s] * granted)
         wait_s = taken[0] + window_s - now_s if granted < places else 0.0
         return Allowance(limit, limit - len(taken), wait_s, granted)
+
+    def spent(self, path: str) -> Allowance:
+        """What is said with a refusal on command, that nobody counted for: nothing is left for a second."""
+        return Allowance(self._limit(path) or UNLIMITED, 0, WINDOW_S, 0)
+
+    def _limit(self, path: str) -> int | None:
+        return (PER_SECOND.get(path) or PER_MINUTE.get(path)) if self.enabled else None

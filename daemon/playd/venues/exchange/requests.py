@@ -68,11 +68,15 @@ class Ask:
         return min(max(self.number("limit", default), 1), most)
 
     def is_elsewhere(self) -> bool:
-        """Whether the request is for a category or coin that exists at the venue and has nothing here. Raises `Refusal`."""
+        """
+        Whether the request is for a category or coin that exists at the venue and has nothing here. A symbol wins over a coin.
+
+        Raises `Refusal`.
+        """
         category = self.text("category")
         if category not in ("", *CATEGORIES):
             raise Refusal(PARAMETER, f"params error: category {category[:30]!r} invalid")
-        return category in OTHER_CATEGORIES or self.text("settleCoin") not in ("", SETTLE_COIN)
+        return category in OTHER_CATEGORIES or (not self.text("symbol") and self.text("settleCoin") not in ("", SETTLE_COIN))
 
     def nothing(self) -> dict[str, Any]:
         """An empty page of the category that is asked for."""

@@ -9,7 +9,6 @@ from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.margin import BPS
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
-from playd.venues.exchange.rest_asset import coins
 from playd.venues.exchange.rest_trade import row_list
 from playd.venues.exchange.rows import Row, empty_coin, wallet_row
 from playd.venues.exchange.text import float_text
@@ -23,10 +22,10 @@ def wallet_balance(ask: SignedAsk) -> dict[str, Any]:
     if ask.text("accountType") != "UNIFIED":
         raise Refusal(PARAMETER, "params error: accountType must be UNIFIED")
     row = wallet_row(ask.account, ask.floor.books.listings)
-    asked, known = [coin for coin in ask.text("coin").split(",") if coin], coins(ask)
+    asked = [coin for coin in ask.text("coin").split(",") if coin]
     if asked:
         held = {each["coin"]: each for each in row["coin"]}
-        row["coin"] = [held.get(coin) or empty_coin(coin) for coin in asked if coin in known]
+        row["coin"] = [held.get(coin) or empty_coin(coin) for coin in asked]
     return {"list": [row]}
 
 

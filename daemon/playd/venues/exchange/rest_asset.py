@@ -8,6 +8,7 @@ from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import plain
 
 _ON_CHAIN: Final = ("deposit/query-record", "deposit/query-internal-record", "withdraw/query-record")
+_TRANSFERS: Final = ("query-inter-transfer-list", "query-universal-transfer-list")
 
 
 def coin_info(ask: SignedAsk) -> dict[str, Any]:
@@ -54,10 +55,22 @@ def nothing_on_chain(ask: SignedAsk) -> dict[str, Any]:
     return {"rows": [], "nextPageCursor": ""}
 
 
+def no_transfers(ask: SignedAsk) -> dict[str, Any]:
+    """There is one account for everything: nobody has moved anything between two."""
+    return {"list": [], "nextPageCursor": ""}
+
+
+def no_deliveries(ask: SignedAsk) -> dict[str, Any]:
+    """Contracts with a date, and USDC perpetuals with their settlements, are not listed here."""
+    return ask.nothing()
+
+
 READS: Final[dict[str, SignedHandler]] = {
     "/v5/asset/coin/query-info": coin_info,
     "/v5/asset/transfer/query-account-coins-balance": coin_balance,
     "/v5/asset/transfer/query-account-coin-balance": one_coin_balance,
     **dict.fromkeys((f"/v5/asset/{name}" for name in _ON_CHAIN), nothing_on_chain),
+    **dict.fromkeys((f"/v5/asset/transfer/{name}" for name in _TRANSFERS), no_transfers),
+    **dict.fromkeys(("/v5/asset/delivery-record", "/v5/asset/settlement-record"), no_deliveries),
 }
 WRITES: Final[dict[str, SignedHandler]] = {"/v5/asset/withdraw/create": withdraw}

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from playd.venues.exchange import rest_prices
-from playd.venues.exchange.listing import MAINTENANCE_RATE, MAX_PRICE, Listing, RiskTier
+from playd.venues.exchange.listing import LEVERAGE_STEP, MAINTENANCE_RATE, MAX_PRICE, Listing, RiskTier
 from playd.venues.exchange.margin import deduction_of
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import RISK_LIMIT_TEXT, Row
@@ -34,6 +34,11 @@ def announcements(ask: Ask) -> dict[str, Any]:
 def nothing_now(ask: Ask) -> dict[str, Any]:
     """There is no insurance fund, nobody is deleveraged, and there are no groups of fees."""
     return {"updatedTime": str(ask.floor.books.time.now_ms), "list": []}
+
+
+def no_deliveries(ask: Ask) -> dict[str, Any]:
+    """No contract with a date is listed."""
+    return ask.nothing()
 
 
 def instruments(ask: Ask) -> dict[str, Any]:
@@ -89,7 +94,11 @@ def instrument_row(ask: Ask, listing: Listing) -> Row:
         "deliveryTime": str(rules.delivery_time_ms),
         "deliveryFeeRate": "",
         "priceScale": str(max(-int(rules.tick.normalize().as_tuple().exponent), 0)),
-        "leverageFilter": {"minLeverage": _MIN_LEVERAGE, "maxLeverage": plain(rules.max_leverage), "leverageStep": "0.01"},
+        "leverageFilter": {
+            "minLeverage": _MIN_LEVERAGE,
+            "maxLeverage": plain(rules.max_leverage),
+            "leverageStep": plain(LEVERAGE_STEP),
+        },
         "priceFilter": {"minPrice": plain(rules.tick), "maxPrice": plain(MAX_PRICE), "tickSize": plain(rules.tick)},
         "lotSizeFilter": {
             "minOrderQty": plain(rules.min_qty),
@@ -119,5 +128,6 @@ HANDLERS: Final[dict[str, PublicHandler]] = {
     "/v5/market/instruments-info": instruments,
     "/v5/market/risk-limit": risk_limit,
     **dict.fromkeys(("/v5/market/insurance", "/v5/market/adlAlert", "/v5/market/fee-group-info"), nothing_now),
+    **dict.fromkeys(("/v5/market/delivery-price", "/v5/market/new-delivery-price"), no_deliveries),
     **rest_prices.HANDLERS,
 }

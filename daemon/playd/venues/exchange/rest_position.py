@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from playd.venues.exchange import added_margin, arrivals, modes
-from playd.venues.exchange.refusal import PARAMETER, Refusal
+from playd.venues.exchange.refusal import NOT_FOR_UNIFIED, PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rest_trade import row_list
 from playd.venues.exchange.text import plain
@@ -67,6 +67,11 @@ def switch_mode(ask: SignedAsk) -> dict[str, Any]:
     return {}
 
 
+def switch_isolated(ask: SignedAsk) -> dict[str, Any]:
+    """A margin mode by symbol, which only accounts of the older kind have; see `set-margin-mode`. Raises `Refusal`."""
+    raise Refusal(NOT_FOR_UNIFIED, "unified account is forbidden")
+
+
 def set_auto_margin(ask: SignedAsk) -> dict[str, Any]:
     added_margin.set_auto_margin(ask.floor.books, ask.account, ask.params)
     return {}
@@ -96,6 +101,7 @@ WRITES: Final[dict[str, SignedHandler]] = {
     "/v5/position/set-leverage": set_leverage,
     "/v5/position/trading-stop": trading_stop,
     "/v5/position/switch-mode": switch_mode,
+    "/v5/position/switch-isolated": switch_isolated,
     "/v5/position/set-auto-add-margin": set_auto_margin,
     "/v5/position/add-margin": add_margin,
 }

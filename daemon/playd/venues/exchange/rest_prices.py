@@ -83,13 +83,13 @@ def order_book(ask: Ask) -> dict[str, Any]:
     """The book around the present price."""
     symbol = ask.listing().instrument.symbol
     now_ms = ask.floor.books.time.now_ms
-    return {**ask.floor.tape.order_book(symbol, ask.limit(25, 1000)), "ts": now_ms, "cts": now_ms}
+    return {**ask.floor.streams.order_book(symbol, ask.limit(25, 1000)), "ts": now_ms, "cts": now_ms}
 
 
 def rpi_order_book(ask: Ask) -> dict[str, Any]:
     """The same with the sizes of RPI orders, of which there are none."""
     symbol, now_ms = ask.listing().instrument.symbol, ask.floor.books.time.now_ms
-    book = ask.floor.tape.order_book(symbol, ask.limit(RPI_LEVELS, RPI_LEVELS))
+    book = ask.floor.streams.order_book(symbol, ask.limit(RPI_LEVELS, RPI_LEVELS))
     return {**with_rpi(book), "ts": now_ms, "cts": now_ms}
 
 

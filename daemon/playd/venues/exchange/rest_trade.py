@@ -31,7 +31,8 @@ def cancel(ask: SignedAsk) -> dict[str, Any]:
 
 
 def cancel_all(ask: SignedAsk) -> dict[str, Any]:
-    ended = arrivals.cancel_all(ask.floor.books, ask.account, ask.params)
+    """What ended; nothing of another category or coin, of which there are no orders."""
+    ended = [] if ask.is_elsewhere() else arrivals.cancel_all(ask.floor.books, ask.account, ask.params)
     return {"list": [_ids(order) for order in ended], "success": "1"}
 
 

@@ -46,7 +46,6 @@ def settle(position: Position, listing: Listing, signed_steps: int, ticks: int, 
     if opening:
         _open(position, opening if signed_steps > 0 else -opening, price, exact_sum(fee, -close_fee), time_ms)
     position.updated_ms = time_ms
-    position.realised = exact_sum(position.realised, settled.pnl, -fee) if position.steps else Decimal(0)
     position.realised_ever = exact_sum(position.realised_ever, settled.pnl, -fee)
     return settled
 
@@ -62,6 +61,8 @@ def _close(position: Position, listing: Listing, steps: int, price: Decimal, clo
     position.steps -= direction * steps
     if position.steps == 0:
         position.entry, position.opened_ms, position.realised = Decimal(0), 0, Decimal(0)
+    else:
+        position.realised = exact_sum(position.realised, pnl, -close_fee)
     return Settled(steps, pnl, exact_sum(pnl, -close_fee, -open_fee), entry, open_fee, close_fee)
 
 
@@ -75,6 +76,7 @@ def _open(position: Position, signed_steps: int, price: Decimal, fee: Decimal, t
         position.entry = (total / (held + added)).quantize(_ENTRY_DIGITS)
     position.steps += signed_steps
     position.open_fee = exact_sum(position.open_fee, fee)
+    position.realised = exact_sum(position.realised, -fee)
 
 
 def _share(amount: Decimal, part: int, whole: int) -> Decimal:

@@ -66,6 +66,10 @@ class PublicStreams:
             return self._frame(topic, "snapshot", self._tape.price_limit(rest))
         return None
 
+    def order_book(self, symbol: str, depth: int) -> Row:
+        """The book for who asks by REST, numbered as that of the stream."""
+        return self._book.by_rest(symbol, depth)
+
     def tell_move(self) -> None:
         """Prices have moved inside the candles in progress."""
         fraction = self._books.time.fraction

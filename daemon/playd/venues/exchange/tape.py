@@ -103,10 +103,10 @@ class Tape:
             known = self._closed_parts[symbol, interval] = until_ms, found.at(0) if len(found) else None
         return known[1]
 
-    def best_bid_ticks(self, symbol: str) -> int:
-        """The best price that somebody would pay."""
+    def shown_ticks(self, symbol: str) -> tuple[int, int]:
+        """Best bid and ask. Where no depth is configured they say all of the book."""
         listing = self._books.listings[symbol]
-        return listing.whole_ticks(listing.last, up=False)
+        return listing.shown_ticks(Side.BUY), listing.shown_ticks(Side.SELL)
 
     def _traded(self, symbol: str, price: float) -> float:
         return self._books.listings[symbol].traded(price)
@@ -115,16 +115,21 @@ class Tape:
         """The fields of a ticker that change with the price."""
         listing = self._books.listings[symbol]
         last = float_text(self._traded(symbol, listing.last))
-        bid = self.best_bid_ticks(symbol)
         return {
             "symbol": symbol,
             "lastPrice": last,
             "markPrice": float_text(self._traded(symbol, listing.mark)),
             "indexPrice": float_text(self._traded(symbol, listing.price_of(INDEX_PRICE))),
-            "bid1Price": listing.price_text(bid),
-            "ask1Price": listing.price_text(bid + listing.ticks_apart),
+            **self._offers(symbol),
             "nextFundingTime": str(self.next_funding_ms(listing)),
         }
+
+    def _offers(self, symbol: str) -> Row:
+        """The first level of either side of the book; empty where nothing is left on one."""
+        row = {}
+        for name, levels in self._levels(symbol, 1).items():
+            (row[f"{name}1Price"], row[f"{name}1Size"]), *_ = [*levels, ("", "")]
+        return row
 
     def ticker(self, symbol: str) -> Row:
         """The whole ticker. Open interest does not exist here and is zero."""
@@ -133,7 +138,6 @@ class Tape:
         day = self._feed.candles(symbol, now_ms - DAY_MS, self.closed_until_ms)
         day_ago = float(day.open[0]) if len(day) else listing.last
         hour = day.between(now_ms - 60 * MINUTE_MS, now_ms)
-        size = plain(rules.max_market_qty)
         high, low = (float(day.high.max()), float(day.low.min())) if len(day) else (listing.last, listing.last)
         return {
             **self.quote(symbol),
@@ -152,8 +156,6 @@ class Tape:
             "fundingRate": float_text(self._feed.funding_rate(symbol, self.next_funding_ms(listing)) or 0.0),
             "fundingIntervalHour": f"{rules.funding_interval_min / 60:g}",
             "fundingCap": "0.005",
-            "bid1Size": size,
-            "ask1Size": size,
             "preOpenPrice": "",
             "preQty": "",
             "curPreListingPhase": "",
@@ -191,22 +193,16 @@ class Tape:
 
     def order_book(self, symbol: str, depth: int) -> dict[str, Any]:
         """
-        Bids and asks around the price. Where no depth is configured they are a tick apart and every level holds the largest
-        market order there may be, because that is how matching works then: whole orders at one price.
+        Bids below the last price, asks above it. Where no depth is configured every level holds the largest market order there
+        may be, because that is how matching works then: whole orders at one price.
         """
-        listing = self._books.listings[symbol]
-        bid = self.best_bid_ticks(symbol)
-        bids, asks = (
-            [*self._side(listing, taker, best, min(depth, BOOK_LEVELS))]
-            for taker, best in ((Side.SELL, bid), (Side.BUY, bid + listing.ticks_apart))
-        )
-        return {
-            "s": symbol,
-            "b": bids,
-            "a": asks,
-            "u": self._books.counter + 1,
-            "seq": self._books.time.now_ms,
-        }
+        levels = self._levels(symbol, min(depth, BOOK_LEVELS))
+        return {"s": symbol, "b": levels["bid"], "a": levels["ask"], "seq": self._books.time.now_ms}
+
+    def _levels(self, symbol: str, depth: int) -> dict[str, list[list[str]]]:
+        """The levels of bids and asks, best first."""
+        listing, (bid, ask) = self._books.listings[symbol], self.shown_ticks(symbol)
+        return {"bid": self._side(listing, Side.SELL, bid, depth), "ask": self._side(listing, Side.BUY, ask, depth)}
 
     def _side(self, listing: Listing, taker: Side, best: int, depth: int) -> list[list[str]]:
         """The levels that takers of one side meet, as texts of price and size."""

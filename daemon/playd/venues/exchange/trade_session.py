@@ -17,6 +17,7 @@ from playd.venues.exchange.refusal import (
     PARAMETER,
     SERVER_ERROR,
     TOO_MANY_FROM_ADDRESS,
+    TOO_MANY_VISITS,
     UNKNOWN_OPERATION,
     Refusal,
 )
@@ -137,7 +138,9 @@ class OrderWire:
         return self._session.answer(self._op, self._frame)
 
     def refuse(self, code: int, text: str) -> Body:
-        return self._session.reply(self._frame, self._op, code, text)
+        floor = self._session.floor
+        spent = rate_headers(floor.rates.spent(PATHS[self._op]), floor.wall_ms()) if code == TOO_MANY_VISITS else None
+        return self._session.reply(self._frame, self._op, code, text, **({"header": spent} if spent else {}))
 
     def status(self, http: int, text: str) -> Body:
         return self.refuse(SERVER_ERROR, text or f"HTTP {http}")

@@ -12,6 +12,7 @@ from playd.venues.exchange.matched import Ended, Trade, meet_price, reduce_at_op
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.moments import note_tested, tested
 from playd.venues.exchange.protection import trim_reducing
+from playd.venues.exchange.refusal import NO_FUNDS, Refusal
 from playd.venues.exchange.settlement import split
 from playd.venues.exchange.text import exact_sum
 from playd.venues.exchange.words import NO_SMP, SMP_ENDS_MAKER, SMP_ENDS_TAKER, CancelType, Status, StopKind
@@ -23,8 +24,11 @@ NO_MONEY = "EC_Others"
 SELF_MATCH = "EC_BySelfMatch"
 
 
-def arrive(books: Books, account: Account, order: Order) -> None:
-    """An order meets the present price."""
+def arrive(books: Books, account: Account, order: Order, *, must_be_paid: bool = False) -> None:
+    """
+    An order meets the present price. One that `must_be_paid` raises `Refusal` before anything has happened when the opening
+    cannot be: its user waits for the answer. Others end.
+    """
     if order.reduces and not clamp(books, account, order):
         return
     meet = reduce_at_open if _stands_at_open(books, order) else meet_price
@@ -35,7 +39,7 @@ def arrive(books: Books, account: Account, order: Order) -> None:
         reason = POST_ONLY if outcome.reason == POST_ONLY_WOULD_TAKE else NOTHING_TO_TAKE
         _end_at_once(books, account, order, reason)
     else:
-        execute(books, account, order, outcome)
+        execute(books, account, order, outcome, must_be_paid=must_be_paid)
 
 
 def _stands_at_open(books: Books, order: Order) -> bool:
@@ -60,19 +64,24 @@ def clamp(books: Books, account: Account, order: Order) -> bool:
     return True
 
 
-def execute(books: Books, account: Account, order: Order, trade: Trade, *, until: float = 0.0) -> None:
+def execute(
+    books: Books, account: Account, order: Order, trade: Trade, *, until: float = 0.0, must_be_paid: bool = False
+) -> None:
     """
     Fill what the market has for an order: makers at the price of `trade`, for which they have met the candle `until` there,
     takers at that and at worse ones within the order's bound.
 
     What a market or IOC order leaves is cancelled, FOK is all or nothing, the rest of a limit order rests. An order whose
-    opening cannot be paid is rejected when it has just arrived, cancelled when it had rested or waited for a trigger.
+    opening cannot be paid is refused when it `must_be_paid` (see `arrive`), else rejected when it has waited for an open only,
+    cancelled when it had rested or waited for a trigger.
     """
     offers = _offers(books, account, order, trade, until)
     offered = sum(offer.steps for offer in offers)
     if not offers or (order.time_in_force == "FOK" and offered < order.left_steps):
         _leftover(books, account, order)
     elif not _affordable(books, account, order, offered, offers[-1].ticks):
+        if must_be_paid:
+            raise Refusal(NO_FUNDS, "ab not enough for new order")
         _end_unpaid(books, account, order)
     else:
         all_there = True

@@ -15,6 +15,7 @@ from playd.core.orders import Side
 from playd.venues.exchange import path
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.liquidation import rescue, step_down, take_over
+from playd.venues.exchange.liquidity import protection_ticks
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import liquidation_of
 from playd.venues.exchange.matched import bankruptcy_ticks
@@ -76,6 +77,8 @@ def fire(books: Books, event: Event) -> None:
     with moment(books, books.listings[order.symbol], event.fraction, event.price):
         note_tested(books, order, event.fraction)
         order.status = Status.TRIGGERED
+        if order.is_market:
+            order.protection_ticks = protection_ticks(books, books.listings[order.symbol], order.side)
         books.tell_orders(account, [books.touch(order), *end_sibling(books, account, order)])
         order.status, order.due = Status.NEW, True
         arrive(books, account, order)

@@ -269,13 +269,9 @@ def _worst_price(request: Request, listing: Listing, side: Side, *, conditional:
         raise Refusal(PARAMETER, "params error: slippageTolerance invalid")
     direction = 1 if side is Side.BUY else -1
     if kind == "TickSize":
-        apart = listing.ticks_apart
-        from_ticks = listing.whole_ticks(listing.last, up=False) + apart * (
-            side is Side.BUY
-        )  # the best offer of the other side
         if not 1 <= tolerance <= 10_000 or tolerance != int(tolerance):
             raise Refusal(TOLERANCE_TICKS, f"slippageTolerance {tolerance} is not a whole number from 1 to 10000")
-        return from_ticks + direction * int(tolerance) * apart
+        return listing.shown_ticks(side.opposite) + direction * int(tolerance) * listing.ticks_apart
     if not _LEAST_PERCENT <= tolerance <= 10:
         raise Refusal(TOLERANCE_PERCENT, f"slippageTolerance {tolerance} is not within 0.01 to 10")
     return listing.whole_ticks(listing.last * (1.0 + direction * float(tolerance) / 100.0), up=side is Side.SELL)
