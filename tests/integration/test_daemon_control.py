@@ -100,6 +100,39 @@ def test_a_repeated_request_has_one_effect(running: DaemonProcess) -> None:
     assert ctl(running.state, "resume", "ema-cross").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "near"),
+    [
+        ("events bolinger -f", 4, "bollinger"),
+        ("logs bolinger -f", 4, "bollinger"),
+        ("positions --owner bolinger", 4, "bollinger"),
+        ("--quiet fills --account nobody --json", 4, "no account 'nobody'"),
+        ("pnl --owner bolinger", 4, "bollinger"),
+        ("position close nobody/BTCUSDT", 4, "no open account 'nobody'"),
+        ("events --event ordr.* -f", 2, "order.*"),
+        ("pause bollinger --watch", 2, "leave --watch out"),
+    ],
+)
+def test_a_slip_in_a_name_is_refused_and_neither_followed_nor_answered_with_nothing(
+    running: DaemonProcess, words: str, code: int, near: str
+) -> None:
+    done = ctl(running.state, *words.split())
+    assert (done.returncode, done.stdout) == (code, "")
+    assert near in done.stderr
+
+
+def test_what_holds_for_an_instance_is_shown_with_its_origin_and_status_with_every_column(running: DaemonProcess) -> None:
+    shown = ctl_json(running.state, "show", "bollinger")
+    assert shown["record"]["source"] == "the settings file"
+    origins = {row["key"]: row["origin"] for row in shown["settings"]}
+    assert origins["entry_max_age_s"]
+    head, titles, *_ = ctl(running.state, "status", "-o", "wide").stdout.splitlines()
+    assert {"SHORTFALL", "PARITY", "MEM"} <= set(titles.split())
+    assert "repairs today" in head
+    (row,) = ctl_json(running.state, "status", "bollinger")["instances"]
+    assert row["memory_bytes"] > 10_000
+
+
 def test_a_follower_sees_what_happens(running: DaemonProcess) -> None:
     command = program("playctl", "logs", "-f", "-n", "0", "bollinger", "--json")
     follower = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(running.state), text=True)

@@ -9,7 +9,7 @@ from playd.cli.options import add
 from playd.cli.session import Session
 from playd.control.explain_text import BARS, GATES, explanation_text, statistics_text
 from playd.control.protocol import JsonObject
-from playd.control.render import Output, json_text, render_pairs, render_rows
+from playd.control.render import Output, render_pairs, render_rows
 from playd.core.errors import SettingsError
 
 
@@ -39,7 +39,7 @@ async def explain(
     if last and not stats:
         session.show_rows(data["bars"], BARS, empty="no bar has closed yet")
     elif session.as_json:
-        print(json_text(data))
+        session.print_json(data)
     else:
         print(_text(data))
     return 0

@@ -11,9 +11,10 @@ def main() -> None:
     panic = hurried(sys.argv[1:])
     if panic is not None:
         raise SystemExit(execute(panic.run, panic.options))
+    from playd.cli.options import arranged
     from playd.cli.playctl_app import app
 
-    app()
+    app(args=arranged(sys.argv[1:]))
 
 
 if __name__ == "__main__":

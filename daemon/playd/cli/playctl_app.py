@@ -2,7 +2,17 @@
 
 import typer
 
-from playd.cli import explain_running, playctl_arm, playctl_change, playctl_hand, playctl_look, playctl_ops, playctl_records
+from playd.cli import (
+    explain_running,
+    playctl_arm,
+    playctl_change,
+    playctl_hand,
+    playctl_lines,
+    playctl_look,
+    playctl_ops,
+    playctl_parity,
+    playctl_records,
+)
 
 app = typer.Typer(
     name="playctl",
@@ -13,9 +23,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 playctl_look.register(app)
+playctl_lines.register(app)
 explain_running.register(app)
 playctl_change.register(app)
 playctl_arm.register(app)
 playctl_hand.register(app)
 playctl_records.register(app)
+playctl_parity.register(app)
 playctl_ops.register(app)

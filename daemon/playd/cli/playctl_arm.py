@@ -11,7 +11,7 @@ from playd.cli.playctl_change import ConfirmOption, NameArgument
 from playd.cli.session import HIGH_WAIT_S, Session
 from playd.control.arming_tables import EVIDENCE, READINESS
 from playd.control.protocol import JsonObject
-from playd.control.render import json_text, render_pairs
+from playd.control.render import render_pairs
 from playd.core.errors import SettingsError
 
 EXIT_DIFFERENCE: Final = 10
@@ -49,7 +49,7 @@ async def readiness(session: Session, name: NameArgument) -> int:
 
 def _show(session: Session, data: JsonObject, failed: int) -> int:
     if session.as_json:
-        print(json_text(data))
+        session.print_json(data)
     else:
         session.show_rows(data["checks"], READINESS, empty="")
     return 0 if data["ready"] else failed

@@ -1,5 +1,6 @@
 """Commands of `playctl` that change something. Each carries a request id, so that repeating one is safe."""
 
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Annotated, Any, Final
@@ -9,16 +10,14 @@ import typer
 from playd.cli.completing import instances, scopes
 from playd.cli.options import add
 from playd.cli.playctl_panic import carry_out
-from playd.cli.session import Session
+from playd.cli.session import EXIT_UNKNOWN, Session
 from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject
-from playd.control.render import json_text
 from playd.control.tables import ADOPTED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORDERS, ORPHANS, RECONCILIATIONS
 from playd.core.orders import OrderState
 
 EXIT_USAGE: Final = 2
 EXIT_SOME: Final = 14
 EXIT_DIFFERENCE: Final = 10
-EXIT_UNKNOWN: Final = 13
 
 NameArgument = Annotated[str, typer.Argument(help="Instance.", autocompletion=instances)]
 ScopeArgument = Annotated[
@@ -116,8 +115,8 @@ def _own_risk(given: list[str]) -> JsonObject:
 
 async def remove(session: Session, name: NameArgument) -> int:
     """Forget an instance that is stopped and flat. Its records in the ledger stay."""
-    await session.change("instance.remove", {"name": name})
-    session.say(f"{name} removed")
+    data = (await session.change("instance.remove", {"name": name}))["data"]
+    session.show(data, f"{data['name']} ({data['uid']}) is removed; its records stay")
     return 0
 
 
@@ -171,9 +170,12 @@ async def stop(
     params: dict[str, Any] = {"target": "all" if everything else target, "variant": variants[0] if variants else None}
     data = (await session.change("instance.stop", params))["data"]
     if session.as_json:
-        print(json_text(data))
+        session.print_json(data)
     else:
         session.show_rows(data["stopped"], LIFECYCLE, empty="nothing was running")
+        for row in data["stopped"]:
+            done = row["statistics"]
+            session.say(f"{row['name']}: {done['trades']} trades in this life, {Decimal(done['net_pnl_usdt']):+.2f} USDT net")
         for failure in data["failed"]:
             session.say(f"playctl: {failure['name']}: {failure['error']['message']}")
     if data["failed"]:
@@ -240,7 +242,7 @@ async def reconcile(
         return 0
     data = (await session.change("recon.run", {"account": account, "dry_run": dry_run}))["data"]
     if session.as_json:
-        print(json_text(data))
+        session.print_json(data)
     else:
         session.show_rows(data["differences"], DIFFERENCES, empty="match")
     if data["result"] == "blind":
@@ -254,7 +256,7 @@ async def cancel_order(
     confirm: ConfirmOption = "",
 ) -> int:
     """Take one working order back. Exit 8 for a stop, 13 when nobody knows yet what became of it."""
-    row = (await session.change("order.cancel", {"id": order, "confirm": confirm}))["data"]
+    row = (await session.change("order.cancel", {"id": order, "confirm": confirm, "preview": session.asks}))["data"]
     session.show_rows([row], ORDERS, empty="")
     return 0 if OrderState(row["state"]).terminal else EXIT_UNKNOWN
 

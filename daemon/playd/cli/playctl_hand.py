@@ -8,7 +8,6 @@ from playd.cli.options import add
 from playd.cli.playctl_change import ConfirmOption, NameArgument
 from playd.cli.session import Session
 from playd.control.protocol import Code, JsonObject, RpcError
-from playd.control.render import json_text
 from playd.control.tables import LIFECYCLE, Column, number, word
 
 CLOSED = (
@@ -36,11 +35,15 @@ async def close(
     pct: Annotated[str, typer.Option("--pct", help="How much of it, in percent.")] = "100",
     confirm: ConfirmOption = "",
 ) -> int:
-    """Close what instances hold of a symbol, reduce-only; they go on deciding. Exit 11 while some of it may remain."""
+    """
+    Close what instances hold of a symbol, reduce-only; they go on deciding. Exit 11 while some of it may remain.
+
+    On a terminal it says first what it will close, unless --yes is there; with real money it takes the phrase.
+    """
     account, slash, symbol = where.partition("/")
     if not slash or not account or not symbol:
         raise typer.BadParameter(f"{where!r}: expected ACCOUNT/SYMBOL, as in `playctl positions`")
-    params = {"account": account, "symbol": symbol, "pct": pct, "confirm": confirm}
+    params = {"account": account, "symbol": symbol, "pct": pct, "confirm": confirm, "preview": session.asks}
     try:
         data = (await session.change("position.close", params))["data"]
     except RpcError as error:
@@ -53,7 +56,7 @@ async def close(
 
 def _show(session: Session, data: JsonObject) -> None:
     if session.as_json:
-        print(json_text(data))
+        session.print_json(data)
     else:
         session.show_rows(data["positions"], CLOSED, empty="")
 

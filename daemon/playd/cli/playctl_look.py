@@ -1,22 +1,18 @@
 """Commands of `playctl` that change nothing."""
 
-from dataclasses import asdict
 from typing import Annotated, Final
 
-import anyio
-import orjson
 import typer
 
 from playd import __version__
 from playd.cli.completing import instances
-from playd.cli.moments import span_ms
+from playd.cli.moments import moment_ms
 from playd.cli.options import add
-from playd.cli.session import Session
-from playd.cli.stale_view import stale_fills, stale_logs, stale_positions, stale_status
-from playd.control.client import Unanswered, Unreachable, connected
-from playd.control.log_lines import LEVELS, LineFilter, log_line
+from playd.cli.session import LOOK_WAIT_S, Session
+from playd.cli.stale_view import stale_fills, stale_positions, stale_status
+from playd.control.client import Unreachable, connected
 from playd.control.protocol import GUARDIAN_SOCKET, JsonObject
-from playd.control.render import Output, json_text, render_pairs, render_rows
+from playd.control.render import Output, render_pairs, render_rows
 from playd.control.tables import (
     BALANCE,
     FILLS,
@@ -26,13 +22,13 @@ from playd.control.tables import (
     ORDERS,
     PIPELINE,
     POSITIONS,
+    SETTINGS,
     STATUS,
     VERDICTS,
     say_age,
 )
 
 EXIT_DEGRADED: Final = 9
-READY_LOOK_S: Final = 0.5
 SHOWN_BELOW: Final = ("state", "reasons", "play_digest_short")
 
 TargetArgument = Annotated[
@@ -41,8 +37,9 @@ TargetArgument = Annotated[
 ]
 AccountOption = Annotated[str | None, typer.Option("--account", help="Only this account.")]
 SymbolOption = Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")]
-OwnerOption = Annotated[str | None, typer.Option("--owner", help="Only this instance.")]
-WatchOption = Annotated[float, typer.Option("--watch", help="Repeat every so many seconds.", min=0.0)]
+OwnerOption = Annotated[str | None, typer.Option("--owner", help="Only this instance.", autocompletion=instances)]
+SinceOption = Annotated[str, typer.Option("--since", metavar="T", help="From T of the market on: 2h, 3d ago, or a UTC time.")]
+LastOption = Annotated[int | None, typer.Option("-n", "--last", help="How many, newest first.", min=1)]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,53 +54,25 @@ def register(app: typer.Typer) -> None:
     add(app, "balance", "playctl balance")(balance)
     add(app, "halts", "playctl halts")(halts)
     add(app, "intents", "playctl intents --unresolved")(intents)
-    add(app, "logs", "playctl logs -f ema-cross")(logs)
     add(app, "version", "playctl version --json")(version)
     app.command("completion", epilog="Example: playctl completion bash > ~/.local/share/bash-completion/completions/playctl")(
         completion
     )
 
 
-async def status(
-    session: Session,
-    target: TargetArgument = None,
-    watch: WatchOption = 0.0,
-    wait: Annotated[bool, typer.Option("--wait", help="Until the daemon is ready, --timeout seconds at most.")] = False,
-) -> int:
+async def status(session: Session, target: TargetArgument = None) -> int:
     """Each instance: mode, state and reason, position, profit, the stop as confirmed at the venue, ages, restarts."""
-    if wait:
-        await _until_ready(session)
-    while True:
-        try:
-            data = (await session.ask("status.get", {"target": target}))["data"]
-        except Unreachable as error:
-            return stale_status(session, error, target)
-        _print_status(session, data)
-        if not watch:
-            return 0 if data["healthy"] else EXIT_DEGRADED
-        await anyio.sleep(watch)
-
-
-async def _until_ready(session: Session) -> None:
-    """Return once a daemon says that it is ready. Raises `Unanswered` when none has within the time-out."""
-    step, limit_s = "no daemon listens", session.options.timeout_s
-    with anyio.move_on_after(limit_s):
-        while True:
-            try:
-                head = (await session.ask("status.get"))["data"]["daemon"]
-            except (Unreachable, Unanswered) as error:
-                step = str(error)
-            else:
-                if head["ready"]:
-                    return
-                step = f"it is at: {head['step']}"
-            await anyio.sleep(READY_LOOK_S)
-    raise Unanswered(f"not ready within {limit_s:g} s; {step}")
+    try:
+        data = (await session.ask("status.get", {"target": target}))["data"]
+    except Unreachable as error:
+        return stale_status(session, error, target)
+    _print_status(session, data)
+    return 0 if data["healthy"] else EXIT_DEGRADED
 
 
 def _print_status(session: Session, data: JsonObject) -> None:
     if session.as_json:
-        print(json_text(data))
+        session.print_json(data)
         return
     if session.options.output is not Output.CSV:
         print(header_text(data))
@@ -126,12 +95,14 @@ def header_text(data: JsonObject) -> str:
     known = f"  incidents {incidents['open']}{unseen}" if incidents["open"] else ""
     clock = head["clock_offset_ms"]
     apart = "?" if clock is None else f"{clock:+.0f} ms"
+    answers = "?" if head["venue_ms"] is None else f"{head['venue_ms']:.0f} ms"
+    rates = ", ".join(f"{name} {used} %" for name, used in head["rates_used_pct"].items()) or "0 %"
     waived = ", ".join(each["check"] for each in head["waivers"])
     known += f"  WAIVED {waived}" if waived else ""
     return (
         f"playd {head['version']}  {ready}  up {say_age(head['uptime_s'])}  {modes}  halt level {head['halt_level']}"
-        f"  reconciled {recon}  guardian {guardian}  venue clock {apart}  rate {head['rate_used_pct']} %"
-        f"  market {head['market_time'] or '?'}"
+        f"  reconciled {recon}  repairs today {head['repairs_today']}  guardian {guardian}"
+        f"  venue clock {apart}  venue answers in {answers}  rate {rates}  market {head['market_time'] or '?'}"
         f"  journal {head['journal_head']['seq']}{known}"
     )
 
@@ -139,7 +110,7 @@ def header_text(data: JsonObject) -> str:
 async def guardian(session: Session) -> int:
     """What the guardian watches and what worries it; works with the daemon gone. Exit 9 with alarms or a dead daemon."""
     path = session.socket_path.with_name(GUARDIAN_SOCKET)
-    async with connected(session.world.net, path, timeout_s=session.options.timeout_s) as client:
+    async with connected(session.world.net, path, timeout_s=session.wait_s(LOOK_WAIT_S)) as client:
         data = (await client.call("status", {}))["data"]
     session.show(data, guardian_text(data))
     return EXIT_DEGRADED if data["alarms"] or data["daemon"] == "dead" else 0
@@ -203,6 +174,7 @@ def _show_text(data: JsonObject) -> str:
         "open orders\n" + render_rows(data["orders"], ORDERS, Output.TABLE),
         "last intents\n" + render_rows(data["intents"], INTENTS, Output.TABLE),
         "last verdicts\n" + render_rows(data["verdicts"], VERDICTS, Output.TABLE),
+        "settings in force\n" + render_rows(data["settings"], SETTINGS, Output.TABLE, empty="its account is not open"),
     ]
     return "\n\n".join(parts)
 
@@ -226,10 +198,14 @@ async def orders(
     symbol: SymbolOption = None,
     owner: OwnerOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Ended orders too, newest first.")] = False,
+    since: SinceOption = "",
+    last: LastOption = None,
 ) -> int:
-    """Orders as the ledger knows them; open ones unless --all."""
+    """Orders as the ledger knows them: every open one, or with --all the newest, 100 without -n or --since."""
+    since_ms = moment_ms(since, "--since", session.world.clock.wall_ms())
     params = {"account": account, "symbol": symbol, "owner": owner, "state": "all" if everything else "open"}
-    rows = (await session.ask("order.list", params))["data"]["rows"]
+    most = last or (100 if everything and since_ms is None else None)
+    rows = await _newest(session, "order.list", {**params, "since_ms": since_ms}, most)
     session.show_rows(rows, ORDERS, empty="no orders")
     return 0
 
@@ -239,16 +215,36 @@ async def fills(
     account: AccountOption = None,
     symbol: SymbolOption = None,
     owner: OwnerOption = None,
-    last: Annotated[int, typer.Option("-n", "--last", help="How many, newest first.", min=1, max=1000)] = 20,
+    since: SinceOption = "",
+    last: LastOption = None,
 ) -> int:
-    """Executions, newest first."""
-    params = {"account": account, "symbol": symbol, "owner": owner}
+    """Executions, newest first: 20 without -n or --since."""
+    since_ms = moment_ms(since, "--since", session.world.clock.wall_ms())
+    params = {"account": account, "symbol": symbol, "owner": owner, "since_ms": since_ms}
+    most = last or (20 if since_ms is None else None)
     try:
-        rows = (await session.ask("fill.list", params))["data"]["rows"][:last]
+        rows = await _newest(session, "fill.list", params, most)
     except Unreachable as error:
-        return stale_fills(session, error, account, symbol, owner, last)
+        return stale_fills(session, error, account, symbol, owner, since_ms, most)
     session.show_rows(rows, FILLS, empty="no fills")
     return 0
+
+
+async def _newest(session: Session, method: str, params: JsonObject, most: int | None) -> list[JsonObject]:
+    """The newest rows of a list, page after page; None for all. Says when there are more than `most`."""
+    found: list[JsonObject] = []
+    cursor: str | None = None
+    async with session.connected() as client:
+        while True:
+            result = await client.call(method, {**params, "cursor": cursor})
+            session.warn(result)
+            found += result["data"]["rows"]
+            cursor = result["data"]["cursor"]
+            if cursor is None or (most is not None and len(found) >= most):
+                break
+    if most is not None and (cursor is not None or len(found) > most):
+        session.say(f"the newest {most}; -n or --since says how far back to go")
+    return found[:most]
 
 
 async def balance(session: Session) -> int:
@@ -272,85 +268,12 @@ async def intents(
     return 0
 
 
-async def logs(
-    session: Session,
-    name: Annotated[str | None, typer.Argument(help="Only this instance.", autocompletion=instances)] = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what happens from now on.")] = False,
-    last: Annotated[int, typer.Option("-n", help="Lines from the past.", min=0, max=10_000)] = 20,
-    level: Annotated[str | None, typer.Option("--level", help="This level and above.")] = None,
-    event: Annotated[str | None, typer.Option("--event", help="Only events that match this glob.")] = None,
-    grep: Annotated[str | None, typer.Option("--grep", help="Only lines that contain this text.")] = None,
-    since: Annotated[str, typer.Option("--since", metavar="T", help="From T on: 15m, 2h, 3d ago, or a UTC time.")] = "",
-    until: Annotated[str, typer.Option("--until", metavar="T", help="Before T.")] = "",
-    around: Annotated[str, typer.Option("--around", metavar="T", help="A minute before T and a minute behind it.")] = "",
-    account: AccountOption = None,
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")] = None,
-    order: Annotated[str | None, typer.Option("--order", help="Only lines with this id of an order.")] = None,
-    intent: Annotated[str | None, typer.Option("--intent", help="Only lines with this id of an intent.")] = None,
-    backwards: Annotated[bool, typer.Option("--reverse", help="Newest first.")] = False,
-) -> int:
-    """Log lines of the daemon or of one instance; with --json a list, and with -f one object per line."""
-    since_ms, until_ms = span_ms(since, until, around, session.world.clock.wall_ms())
-    if level is not None and level.lower() not in LEVELS:
-        raise typer.BadParameter(f"--level {level!r}: expected {', '.join(LEVELS)}")
-    wanted = LineFilter(
-        instance=name,
-        account=account,
-        symbol=symbol,
-        order=order,
-        intent=intent,
-        level=level,
-        event=event,
-        grep=grep,
-        since_ms=since_ms,
-        until_ms=until_ms,
-    )
-    try:
-        await _log_lines(session, wanted, last, follow=follow, backwards=backwards)
-    except Unreachable as error:
-        if follow:
-            raise
-        return stale_logs(session, error, wanted, last, backwards=backwards)
-    return 0
-
-
-async def _log_lines(session: Session, wanted: LineFilter, last: int, *, follow: bool, backwards: bool) -> None:
-    """Print lines of the running daemon, and with `follow` those that come until it is gone. Raises `Unreachable`."""
-    query = {**asdict(wanted), "limit": max(last, 1)}
-    async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
-        if follow:
-            await client.call("subscribe", {"topics": ["logs"], "instance": wanted.instance})
-        lines = (await client.call("log.query", query))["data"] if last else []
-        lines = lines[::-1] if backwards else lines
-        if session.as_json and not follow:
-            print(json_text(lines))
-            return
-        for line in lines:
-            _print_line(session, line)
-        if follow:
-            async for message in client.pushed():
-                line = message["data"]
-                if line.get("topic") == "dropped" or wanted.passes(line):
-                    _print_line(session, line)
-            raise Unreachable("the daemon closed the connection")
-
-
-def _print_line(session: Session, line: JsonObject) -> None:
-    if session.as_json:
-        print(orjson.dumps(line).decode(), flush=True)
-        return
-    if line.get("topic") == "dropped":
-        print(f"… {line['count']} lines dropped, this terminal is too slow", flush=True)
-        return
-    print(log_line(line), flush=True)
-
-
 async def version(session: Session) -> int:
     """Version of this program and of the daemon."""
     ours: JsonObject = {"playctl": __version__, "playd": None}
     code = 0
     try:
-        async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
+        async with session.connected() as client:
             hello = (await client.hello("playctl"))["data"]
             ours.update(playd=hello["version"], daemon_id=hello["daemon_id"], protocol=hello["protocol"])
     except Unreachable as error:

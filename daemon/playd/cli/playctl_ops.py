@@ -1,22 +1,17 @@
 """Commands of `playctl` about the daemon itself: health, metrics, objectives, incidents, alerts, backups, journal, settings."""
 
-from dataclasses import asdict
 from typing import Annotated, Final
 
-import orjson
 import typer
 
-from playd.cli.moments import span_ms
 from playd.cli.options import add
 from playd.cli.session import Session
-from playd.cli.stale_view import stale_events, stale_incidents
+from playd.cli.stale_view import stale_incidents
 from playd.control.arming_tables import CHECKUP
-from playd.control.client import Unreachable, connected
-from playd.control.figures import rfc3339
+from playd.control.client import Unreachable
 from playd.control.protocol import JsonObject
-from playd.control.record_filter import RecordFilter
-from playd.control.render import json_text, render_pairs
-from playd.control.tables import ALERTS, BACKUPS, CHANGES, CHECKS, CONFIG, EVENTS, INCIDENTS, LIMITS, SLOS
+from playd.control.render import render_pairs
+from playd.control.tables import ALERTS, BACKUPS, CHANGES, CHECKS, CONFIG, INCIDENTS, LIMITS, SLOS
 
 EXIT_DEGRADED: Final = 9
 EXIT_DIFFERENCE: Final = 10
@@ -28,9 +23,6 @@ IncidentArgument = Annotated[str, typer.Argument(help="Incident: its id, its num
 NoteOption = Annotated[str, typer.Option("--note", help="What you saw or did, for the record.")]
 BackupArgument = Annotated[str, typer.Argument(help="Backup: its time, as `playctl backup list` prints it.")]
 AlertArgument = Annotated[int, typer.Argument(help="Number of the alert.")]
-SinceOption = Annotated[str, typer.Option("--since", metavar="T", help="From T on: 15m, 2h, 3d ago, or a UTC time.")]
-UntilOption = Annotated[str, typer.Option("--until", metavar="T", help="Before T.")]
-AroundOption = Annotated[str, typer.Option("--around", metavar="T", help="A minute before T and a minute behind it.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +32,6 @@ def register(app: typer.Typer) -> None:
     add(app, "metrics", "playctl metrics > playd.prom")(metrics)
     add(app, "slo", "playctl slo")(slo)
     add(app, "limits", "playctl limits")(limits)
-    add(app, "events", "playctl events --kind 'order.*' --since 1h")(events)
     incident = _group(app, "incident", "What a person must know: list, show, acknowledge, note, resolve.")
     add(incident, "list", "playctl incident list --all")(incident_list)
     add(incident, "show", "playctl incident show inc_20240131T120000_1a2b3c4d")(incident_show)
@@ -79,7 +70,7 @@ async def health(session: Session) -> int:
     data = (await session.ask("health.get"))["data"]
     good = data["ready"] and all(each["healthy"] for each in data["instances"])
     if session.as_json:
-        print(json_text(data))
+        session.print_json(data)
     else:
         session.show_rows([*data["checks"], *map(_as_check, data["instances"])], CHECKS, empty="")
     return 0 if good else EXIT_DEGRADED
@@ -100,7 +91,7 @@ async def doctor(
     for act in data["done"]:
         session.say(f"done: {act}")
     if session.as_json:
-        print(json_text(data))
+        session.print_json(data)
     else:
         session.show_rows(data["checks"], CHECKUP, empty="")
     return 0 if data["healthy"] else EXIT_DEGRADED
@@ -109,7 +100,10 @@ async def doctor(
 async def metrics(session: Session) -> int:
     """Every metric as Prometheus text; the same is served on the address `http.listen`, under /metrics."""
     data = (await session.ask("metrics.get"))["data"]
-    print(json_text(data) if session.as_json else data["text"], end="\n" if session.as_json else "")
+    if session.as_json:
+        session.print_json(data)
+    else:
+        print(data["text"], end="")
     return 0
 
 
@@ -124,65 +118,6 @@ async def limits(session: Session) -> int:
     """The rate budget: what may be sent, what was, and how long requests wait."""
     session.show_rows((await session.ask("rate.get"))["data"], LIMITS, empty="no account is open")
     return 0
-
-
-async def events(
-    session: Session,
-    name: Annotated[str | None, typer.Argument(help="Only this instance.")] = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is recorded from now on.")] = False,
-    last: Annotated[int, typer.Option("-n", "--last", help="How many from the past.", min=0, max=5000)] = 20,
-    kind: Annotated[str | None, typer.Option("--kind", "--event", help="Only kinds of this glob, such as 'order.*'.")] = None,
-    account: Annotated[str | None, typer.Option("--account", help="Only this account.")] = None,
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")] = None,
-    order: Annotated[str | None, typer.Option("--order", help="Only records with this id of an order.")] = None,
-    intent: Annotated[str | None, typer.Option("--intent", help="Only records with this id of an intent.")] = None,
-    grep: Annotated[str | None, typer.Option("--grep", help="Only records that contain this text.")] = None,
-    since: SinceOption = "",
-    until: UntilOption = "",
-    around: AroundOption = "",
-    backwards: Annotated[bool, typer.Option("--reverse", help="Newest first.")] = False,
-) -> int:
-    """Records of the journal, oldest first: what was decided, commanded, repaired and breached. Works without a daemon."""
-    since_ms, until_ms = span_ms(since, until, around, session.world.clock.wall_ms())
-    wanted = RecordFilter(kind, None, account, symbol, order, intent, grep, since_ms, until_ms)
-    try:
-        await _events(session, wanted, name, last, follow=follow, backwards=backwards)
-    except Unreachable as error:
-        if follow:
-            raise
-        return stale_events(session, error, wanted, name, last, backwards=backwards)
-    return 0
-
-
-async def _events(
-    session: Session, wanted: RecordFilter, name: str | None, last: int, *, follow: bool, backwards: bool
-) -> None:
-    """Print records of the running daemon, and with `follow` those that come until it is gone. Raises `Unreachable`."""
-    query = {**asdict(wanted), "instance": name, "limit": max(last, 1)}
-    async with connected(session.world.net, session.socket_path, timeout_s=session.options.timeout_s) as client:
-        if follow:
-            await client.call("subscribe", {"topics": ["events"], "instance": name})
-        result = await client.call("event.query", query)
-        session.warn(result)
-        rows = result["data"] if last else []
-        if rows or not follow:
-            session.show_rows(rows[::-1] if backwards else rows, EVENTS, empty="no records")
-        if not follow:
-            return
-        shown_seq = rows[-1]["seq"] if rows else 0  # written between subscription and query, it comes by both
-        async for message in client.pushed():
-            record = message["data"]
-            if record.pop("topic") == "dropped":
-                session.say(f"… {record['count']} records dropped, this terminal is too slow")
-            elif record["seq"] > shown_seq and wanted.passes(record):
-                _print_record(session, record)
-        raise Unreachable("the daemon closed the connection")
-
-
-def _print_record(session: Session, record: JsonObject) -> None:
-    row = {**record, "time": rfc3339(record["ts_ms"])}
-    line = orjson.dumps(row).decode() if session.as_json else "  ".join(column.cell(row) for column in EVENTS)
-    print(line, flush=True)
 
 
 # --- incidents ------------------------------------------------------------------------------------------------------------
@@ -239,7 +174,7 @@ async def notify_list(session: Session) -> int:
     """Alerts of every status, newest first; the dead ones were given up after 24 hours (warnings: 2)."""
     data = (await session.ask("alert.list"))["data"]
     if session.as_json:
-        print(json_text(data))
+        session.print_json(data)
         return 0
     session.show_rows(data["rows"], ALERTS, empty="no alerts")
     for route in data["routes"]:
@@ -257,7 +192,7 @@ async def notify_test(
     """Send a test alert with a code by every route. Exit 1 when one was not taken."""
     rows = (await session.change("alert.test", {"route": route}))["data"]
     if session.as_json:
-        print(json_text(rows))
+        session.print_json(rows)
     for row in rows:
         done = "taken; type the code that arrived: playctl notify verify CODE" if row["status"] == "sent" else row["error"]
         session.say(f"{row['route']}: {row['status']}: {done}")
@@ -368,7 +303,7 @@ async def config_reload(
 
 def _show_changes(session: Session, data: JsonObject, code: int) -> int:
     if session.as_json:
-        print(json_text(data))
+        session.print_json(data)
     else:
         session.show_rows(data["changes"], CHANGES, empty="nothing differs")
     return code

@@ -12,7 +12,7 @@ from typing import Final
 from playd.cli.session import HIGH_WAIT_S, Options, Session
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
 from playd.control.protocol import GUARDIAN_SOCKET, PROTOCOL, Code, JsonObject, RpcError
-from playd.control.render import Output, json_text
+from playd.control.render import Output
 from playd.control.tables import PANIC
 from playd.core.errors import PlaydError
 
@@ -59,7 +59,7 @@ def hurried(words: Sequence[str]) -> Hurried | None:
         output=Output.JSON if "json" in given else Output.TABLE,
         columns=(),
         socket=given.get("socket", ""),
-        timeout_s=10.0,
+        timeout_s=None,
         yes="yes" in given,
         reason=given.get("reason", ""),
         quiet="quiet" in given,
@@ -116,7 +116,7 @@ async def _panic_on(session: Session, client: ControlClient, method: str, params
 
 def _print_panic(session: Session, report: JsonObject) -> None:
     if session.as_json:
-        print(json_text(report))
+        session.print_json(report)
         return
     session.show_rows(report["positions"], PANIC, empty="nothing was open" if report["flat"] else "no position could be read")
     session.say(report["text"])

@@ -7,12 +7,16 @@ Nothing here knows the parser of the command line, whose import takes longer tha
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
+import anyio
+import orjson
+
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
-from playd.control.protocol import EXIT_OF_CODE, PROTOCOL, Code, JsonObject, RpcError
+from playd.control.protocol import EXIT_OF_CODE, OUTCOME_UNKNOWN, PROTOCOL, Code, JsonObject, RpcError
 from playd.control.render import Output, json_text, ordered, pick, render_rows
 from playd.control.tables import Column
 from playd.core.errors import PlaydError, SettingsError
@@ -21,9 +25,15 @@ from playd.world.real import real_world
 from playd.world.real import run as run_loop
 
 EXIT_INTERRUPTED: Final = 130
+EXIT_UNKNOWN: Final = 13
+"""A change was under way when its daemon died: whether it was done nobody can say."""
 
+LOOK_WAIT_S: Final = 10.0
 HIGH_WAIT_S: Final = 120.0
 """How long a changing call may take: a stop with flatten needs up to 60 s."""
+
+READY_LOOK_S: Final = 0.5
+"""Between two looks whether a daemon is ready."""
 
 
 class UsageError(PlaydError):
@@ -34,17 +44,23 @@ class UsageError(PlaydError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The common options as given."""
+    """
+    The common options as given. `timeout_s` None: as long as each call may usually take. `watch_s` 0: once. `host` is another
+    machine, `user@host` as ssh takes it.
+    """
 
     output: Output
     columns: tuple[str, ...]
     socket: str
-    timeout_s: float
+    timeout_s: float | None
     yes: bool
     reason: str
     quiet: bool
     request_id: str
     sort: str = ""
+    watch_s: float = 0.0
+    wait: bool = False
+    host: str = ""
 
 
 @dataclass(slots=True)
@@ -72,7 +88,7 @@ class Session:
 
     async def ask(self, method: str, params: JsonObject | None = None, *, timeout_s: float | None = None) -> JsonObject:
         """The result of one call on a fresh connection. `data` may be any JSON value; warnings go to standard error."""
-        async with connected(self.world.net, self.socket_path, timeout_s=timeout_s or self.options.timeout_s) as client:
+        async with self.connected(timeout_s or LOOK_WAIT_S) as client:
             result = await client.call(method, params or {})
         self.warn(result)
         return result
@@ -83,9 +99,17 @@ class Session:
 
         A daemon that is stopped is found out before anything is sent to it, and without waiting as long as a change may take.
         """
-        async with connected(self.world.net, self.socket_path, timeout_s=timeout_s) as client:
-            await client.call("hello", {"client": "playctl", "protocol": PROTOCOL}, timeout_s=self.options.timeout_s)
+        async with self.connected(timeout_s) as client:
+            await client.call("hello", {"client": "playctl", "protocol": PROTOCOL}, timeout_s=self.wait_s(LOOK_WAIT_S))
             return await self.change_on(client, method, params)
+
+    def connected(self, usual_s: float = LOOK_WAIT_S) -> AbstractAsyncContextManager[ControlClient]:
+        """A connection to the daemon, whose answers may take `usual_s` unless --timeout says otherwise."""
+        return connected(self.world.net, self.socket_path, timeout_s=self.wait_s(usual_s))
+
+    def wait_s(self, usual_s: float) -> float:
+        """How long an answer may take: --timeout, else what is usual for it."""
+        return self.options.timeout_s or usual_s
 
     async def change_on(self, client: ControlClient, method: str, params: JsonObject) -> JsonObject:
         """`change` over a connection the command holds already."""
@@ -99,8 +123,15 @@ class Session:
         self.warn(result)
         return result
 
+    @property
+    def asks(self) -> bool:
+        """Whether a person is asked first, who sees what a command will do: on a terminal, without --yes."""
+        return sys.stdin.isatty() and not self.options.yes
+
     def request_id(self) -> str:
-        """The id given with `--request-id`, else a fresh one."""
+        """The id given with `--request-id`, else a fresh one. Raises `UsageError` under `--watch`, which only looks."""
+        if self.options.watch_s:
+            raise UsageError("--watch repeats a look, and this command changes something: leave --watch out")
         self.sent_as = self.options.request_id or f"ctl-{self.world.random.token(8)}"
         return self.sent_as
 
@@ -115,25 +146,31 @@ class Session:
             self.say(f"warning: {warning['code']}: {warning['text']}")
 
     def show_rows(self, rows: Sequence[JsonObject], columns: Sequence[Column], *, empty: str) -> None:
-        """Print rows in the form asked for."""
+        """Print rows in the form asked for. Raises `UsageError` for a column that there is not, unless a change is done."""
         shown = tuple(columns)
         output = self.options.output
-        if self.options.sort:
-            try:
+        try:
+            if self.options.sort:
                 rows = ordered(rows, columns, self.options.sort)
-            except KeyError as error:
-                raise UsageError(str(error.args[0])) from None
-        if self.options.columns:
-            try:
+            if self.options.columns:
                 shown = pick(columns, self.options.columns)
-            except KeyError as error:
+                output = Output.WIDE if output is Output.TABLE else output
+        except KeyError as error:
+            if not self.sent_as:
                 raise UsageError(str(error.args[0])) from None
-            output = Output.WIDE if output is Output.TABLE else output
+            self.say(f"warning: all columns are shown: {error.args[0]}")
         print(render_rows(rows, shown, output, empty=empty))
 
     def show(self, data: Any, text: str) -> None:
         """Print one object: as JSON when asked for, else as `text`."""
-        print(json_text(data) if self.as_json else text)
+        if self.as_json:
+            self.print_json(data)
+        else:
+            print(text)
+
+    def print_json(self, data: Any) -> None:
+        """Print one JSON value, on one line for `-o jsonl`."""
+        print(orjson.dumps(data).decode() if self.options.output is Output.JSONL else json_text(data))
 
     @property
     def as_json(self) -> bool:
@@ -191,13 +228,15 @@ def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
     session = Session(real_world(), options)
 
     async def main(_: World) -> int:
-        return await body(session)
+        if options.wait:
+            await until_ready(session)
+        return await repeated(session, body)
 
     try:
         return run_loop(main, session.world)
     except RpcError as error:
         _complain(error.message, error.hint)
-        return EXIT_OF_CODE.get(error.code, 1)
+        return EXIT_UNKNOWN if error.reason == OUTCOME_UNKNOWN else EXIT_OF_CODE.get(error.code, 1)
     except Unreachable as error:
         _complain(str(error), error.hint)
         return error.exit_code
@@ -214,6 +253,33 @@ def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         return 0
+
+
+async def until_ready(session: Session) -> None:
+    """Return once a daemon says that it is ready. Raises `Unanswered` when none has within the time-out."""
+    step, limit_s = "no daemon listens", session.wait_s(LOOK_WAIT_S)
+    with anyio.move_on_after(limit_s):
+        while True:
+            try:
+                head = (await session.ask("status.get"))["data"]["daemon"]
+            except (Unreachable, Unanswered) as error:
+                step = str(error)
+            else:
+                if head["ready"]:
+                    return
+                step = f"it is at: {head['step']}"
+            await anyio.sleep(READY_LOOK_S)
+    raise Unanswered(f"not ready within {limit_s:g} s; {step}")
+
+
+async def repeated(session: Session, body: Callable[[Session], Awaitable[int]]) -> int:
+    """The command once, or under `--watch` again and again until its daemon is gone; the last exit code."""
+    while True:
+        code = await body(session)
+        if not session.options.watch_s or code == Unreachable.exit_code:
+            return code
+        sys.stdout.flush()
+        await anyio.sleep(session.options.watch_s)
 
 
 def _what_now(session: Session) -> str:

@@ -14,16 +14,17 @@ import orjson
 from playd.cli.session import Session
 from playd.control.client import Unreachable
 from playd.control.figures import figure, rfc3339
-from playd.control.log_lines import LineFilter, log_line
+from playd.control.log_lines import LineFilter
 from playd.control.protocol import JsonObject
-from playd.control.record_filter import RecordFilter
-from playd.control.render import json_text
+from playd.control.record_filter import RecordFilter, bare_record
 from playd.control.tables import EVENTS, FILLS, INCIDENTS, LIST, POSITIONS, Column
 from playd.ops.log_file import log_files
 from playd.ops.segments import NotPacked, read_file, segment_names
-from playd.supervisor.names import select
+from playd.supervisor.names import not_found, select
 
 UNKNOWN: Final = "daemon not running"
+FOREIGN: Final = "foreign"
+"""Who owns what nobody here decided; as in `orders.order_book`, which would take long to import."""
 LEDGER: Final = "ledger.sqlite"
 JOURNAL: Final = "journal"
 
@@ -51,19 +52,28 @@ def stale_positions(session: Session, error: Unreachable, account: str | None, s
         " WHERE CAST(v.signed_qty AS REAL) <> 0 AND v.account = coalesce(?, v.account) AND v.symbol = coalesce(?, v.symbol)"
         " AND coalesce(?, i.name, v.instance) IN (i.name, v.instance)"
     )
+    _refuse_unknown(session, error, account, owner)
     return _show(session, error, _rows(session, error, sql, (account, symbol, owner), _position), POSITIONS)
 
 
 def stale_fills(
-    session: Session, error: Unreachable, account: str | None, symbol: str | None, owner: str | None, last: int
+    session: Session,
+    error: Unreachable,
+    account: str | None,
+    symbol: str | None,
+    owner: str | None,
+    since_ms: int | None,
+    most: int | None,
 ) -> int:
-    """Executions as last booked, newest first."""
+    """Executions as last booked, newest first; all of them when `most` is None."""
     sql = (
         "SELECT e.*, i.name FROM executions e LEFT JOIN instances i ON i.uid = e.owner"
         " WHERE e.account = coalesce(?, e.account) AND e.symbol = coalesce(?, e.symbol)"
-        " AND coalesce(?, i.name, e.owner) IN (i.name, e.owner) ORDER BY e.n DESC LIMIT ?"
+        " AND coalesce(?, i.name, e.owner) IN (i.name, e.owner) AND e.venue_ms >= ? ORDER BY e.n DESC LIMIT ?"
     )
-    return _show(session, error, _rows(session, error, sql, (account, symbol, owner, last), _fill), FILLS)
+    _refuse_unknown(session, error, account, owner)
+    values = (account, symbol, owner, since_ms or 0, -1 if most is None else most)
+    return _show(session, error, _rows(session, error, sql, values, _fill), FILLS)
 
 
 def stale_incidents(session: Session, error: Unreachable, severity: str | None, *, everything: bool) -> int:
@@ -76,7 +86,7 @@ def stale_incidents(session: Session, error: Unreachable, severity: str | None, 
 
 
 def stale_events(
-    session: Session, error: Unreachable, wanted: RecordFilter, name: str | None, last: int, *, backwards: bool
+    session: Session, error: Unreachable, wanted: RecordFilter, name: str | None, last: int, *, backwards: bool, cat: bool
 ) -> int:
     """The newest records of the journal that are wanted; those of instance `name` if that is given."""
     uid = _uid_of(session, error, name) if name is not None else None
@@ -87,11 +97,24 @@ def stale_events(
         record = wanted.read(line)
         if record is not None and uid in (None, record["instance"]):
             found.append({**record, "time": rfc3339(record["ts_ms"]), "name": names.get(record["instance"])})
-    return _show(session, error, found if backwards else found[::-1], EVENTS, source="journal")
+    shown = found if backwards else found[::-1]
+    if not cat:
+        return _show(session, error, shown, EVENTS, source="journal")
+    print(f"daemon not running, data as of {rfc3339(_written_ms(session, _state(session, error), JOURNAL))} ({JOURNAL})")
+    print("\n".join(map(bare_record, shown)))
+    return error.exit_code
 
 
-def stale_logs(session: Session, error: Unreachable, wanted: LineFilter, last: int, *, backwards: bool) -> int:
-    """The newest kept log lines that are wanted."""
+def stale_logs(
+    session: Session,
+    error: Unreachable,
+    wanted: LineFilter,
+    last: int,
+    text: Callable[[JsonObject], str],
+    *,
+    backwards: bool,
+) -> int:
+    """The newest kept log lines that are wanted, each as `text` says it."""
     disk, state = session.world.disk, _state(session, error)
     files = list(log_files(disk, state))
     if not files:
@@ -105,10 +128,10 @@ def stale_logs(session: Session, error: Unreachable, wanted: LineFilter, last: i
     shown = found[:last] if backwards else found[:last][::-1]
     as_of = rfc3339(disk.stat(files[0]).modified_ms)
     if session.as_json:
-        print(json_text({"daemon": None, "as_of": as_of, "source": "log files", "rows": shown}))
+        session.print_json({"daemon": None, "as_of": as_of, "source": "log files", "rows": shown})
     else:
         print(f"daemon not running, data as of {as_of} ({files[0]})")
-        print("\n".join(map(log_line, shown)))
+        print("\n".join(map(text, shown)))
     return error.exit_code
 
 
@@ -142,7 +165,7 @@ def _show(
     """Rows under the line that says how old they are; the exit code."""
     as_of = rfc3339(_written_ms(session, _state(session, error), source))
     if session.as_json:
-        print(json_text({"daemon": None, "as_of": as_of, "source": source, "rows": rows}))
+        session.print_json({"daemon": None, "as_of": as_of, "source": source, "rows": rows})
     else:
         print(f"daemon not running, data as of {as_of} ({source})")
         session.show_rows(rows, columns, empty="none")
@@ -175,12 +198,29 @@ def _rows(
         raise StaleTrouble(f"{text}; `playd state` says what is whole, see the runbook restore-after-a-crash") from None
 
 
+def _refuse_unknown(session: Session, error: Unreachable, account: str | None, owner: str | None) -> None:
+    """An account or an owner that nobody ever had: nothing found of it would read like "nothing is open"."""
+    if account is not None:
+        sql = "SELECT alias FROM accounts UNION SELECT account FROM instances UNION SELECT account FROM virtual_positions"
+        known = [row["alias"] for row in _rows(session, error, sql, (), dict)]
+        if account not in known:
+            raise StaleTrouble(f"{error}; as last recorded {not_found('account', account, known)}")
+    if owner not in (None, FOREIGN):
+        _uid_of(session, error, str(owner))
+
+
 def _uid_of(session: Session, error: Unreachable, name: str) -> str:
-    sql = "SELECT uid FROM instances WHERE ? IN (name, uid) ORDER BY removed LIMIT 1"
-    found = _rows(session, error, sql, (name,), dict)
-    if not found:
-        raise StaleTrouble(f"{error}; no instance {name!r} is on record")
-    return str(found[0]["uid"])
+    """The uid behind a name or a uid, the newest one; an instance whose record is gone may have left a position."""
+    sql = (
+        "SELECT uid, name, removed, created_ms FROM instances"
+        " UNION ALL SELECT instance, instance, 1, 0 FROM virtual_positions ORDER BY removed, created_ms DESC"
+    )
+    known = _rows(session, error, sql, (), dict)
+    found = next((row["uid"] for row in known if name in (row["name"], row["uid"])), None)
+    if found is None:
+        names = {row["name"] for row in known if row["name"] != row["uid"]}
+        raise StaleTrouble(f"{error}; as last recorded {not_found('instance', name, names)}")
+    return str(found)
 
 
 def _names(session: Session, error: Unreachable) -> dict[str, str]:

@@ -30,6 +30,7 @@ from playd.ops.meters import Meters
 from playd.ops.orders_of_day import OrdersOfDay
 from playd.ops.recon_history import ReconHistory
 from playd.ops.slo import Breaches, objectives_of
+from playd.ops.told_records import TOLD, tell_record
 from playd.orders.account import Account
 from playd.orders.budget import AccountBudget, AddressBudget, LimitRow
 from playd.orders.incidents import Incidents
@@ -104,6 +105,8 @@ def build_watchers(
     def on_record(kind: str, record: dict[str, Json]) -> None:
         if kind.startswith("incident."):
             incident_file.add(incident_line(kind, record))
+        if kind.startswith(TOLD):
+            tell_record(kind, record, {slot.record.uid: slot.name for slot in runtime.supervisor.slots.values()})
         if streams.wanted("events"):
             streams.publish("events", record)
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from playd.control import rows
 from playd.control.arming_methods import confirm_live
+from playd.control.asked_for import open_account
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.look_methods import chosen
@@ -25,13 +26,18 @@ from playd.control.params import (
 )
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.core.modes import Environment, Mode
+from playd.orders.account import Account
 from playd.orders.order_book import FOREIGN
+from playd.orders.reconcile import DiffClass, Difference
 from playd.settings.limits_model import Risk
 from playd.settings.words import nearest_word
 from playd.supervisor.commands import Incomplete
 from playd.supervisor.enrol import Wish
 from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
 from playd.supervisor.slot import Slot
+
+YES: Final = "y"
+"""What stands in place of a phrase where somebody wants to see first what will be done, and no real money is in it."""
 
 CANCEL_WITHIN_S: Final = 10.0
 """How long a cancel waits for the venue's last word before it answers with what is known."""
@@ -140,10 +146,11 @@ async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> JsonO
     if row.protective:
         text = f"{params.id} is the stop of a position on {row.symbol}"
         raise RpcError(Code.REFUSED, text, reason="protective", hint=f"playctl panic symbol:{account.alias}/{row.symbol}")
-    phrase = f"CLOSE {params.id}"
     careful = account.environment is Environment.LIVE or row.owner == FOREIGN
-    if careful and params.confirm != phrase:
-        whose = "nobody here sent it" if row.owner == FOREIGN else "it is real money"
+    phrase = f"CLOSE {params.id}" if careful else YES
+    if (careful or params.preview) and params.confirm != phrase:
+        ours = "it is real money" if careful else f"of {rows.owner_name(daemon, row.owner)}"
+        whose = "nobody here sent it" if row.owner == FOREIGN else ours
         preview = [f"{row.side} {row.qty} {row.symbol} at {row.price or 'market'}, {row.state}: {whose}"]
         details = {"phrase": phrase, "preview": preview}
         raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", details=details)
@@ -155,9 +162,7 @@ async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> JsonO
 
 
 async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject:
-    accounts = [account for account in rows.all_accounts(daemon) if params.account in (None, account.alias)]
-    if not accounts and params.account is not None:
-        raise RpcError(Code.NOT_FOUND, f"no open account {params.account!r}")
+    accounts = [*rows.all_accounts(daemon)] if params.account is None else [open_account(daemon, params.account)]
     for account in accounts:
         if (banned_s := account.desk.budget.banned_for_s) > 0:
             text = f"account {account.alias}: the venue has banned our address for {banned_s:.0f} s more"
@@ -175,13 +180,21 @@ async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject
                 "symbol": each.symbol,
                 "ours": each.ours,
                 "theirs": each.theirs,
-                "value": None,
+                "value": _value_usdt(account, each),
                 "plan": plans.get(each.key, "none"),
             }
             for each in report.differences
         ]
     result = "blind" if "blind" in results else "diff" if differences else "match"
     return {"result": result, "differences": differences, "accounts": [account.alias for account in accounts]}
+
+
+def _value_usdt(account: Account, each: Difference) -> str | None:
+    """What a difference of positions is worth at the mark last read; None for the other classes, and without a mark."""
+    seen = account.protection.last_seen(each.symbol)
+    if each.cls is not DiffClass.POSITION or seen is None:
+        return None
+    return f"{abs(Decimal(each.theirs) - Decimal(each.ours)) * seen[0].mark_price:.2f}"
 
 
 def lifecycle_row(daemon: Daemon, slot: Slot) -> JsonObject:

@@ -8,7 +8,7 @@ from typing import Protocol
 from playd.control.log_lines import LineFilter
 from playd.control.ops_context import OpsParts
 from playd.control.protocol import JsonObject
-from playd.core.modes import Mode
+from playd.core.modes import Environment, Mode
 from playd.core.record import Recorder
 from playd.market.hub import MarketHub
 from playd.orders.account import Account
@@ -68,9 +68,9 @@ class Daemon:
     The running daemon as the control socket sees it.
 
     `market_ms` is the time of the market in ms, None before anything was received; `find_hub` gives the market that an instance
-    follows, None when it is not open. `chain` says what keeps an instance from opening positions with real money;
-    `open_account` raises `OperatorError` when an account is refused, or not open in time; `compile_for` sees that the kernels
-    of a Play are compiled, without holding the loop.
+    follows, None when it is not open, `environment_of` whose market that is. `chain` says what keeps an instance from opening
+    positions with real money; `open_account` raises `OperatorError` when an account is refused, or not open in time;
+    `compile_for` sees that the kernels of a Play are compiled, without holding the loop.
     """
 
     version: str
@@ -85,6 +85,7 @@ class Daemon:
     supervisor: Supervisor
     commands: Commands
     find_hub: Callable[[InstanceRecord], MarketHub | None]
+    environment_of: Callable[[InstanceRecord], Environment]
     market_ms: Callable[[], int | None]
     query_logs: LogQuery
     progress: Progress

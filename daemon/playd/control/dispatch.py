@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from playd.control.figures import rfc3339
 from playd.control.params import Changing, Params
-from playd.control.protocol import Code, JsonObject, Request, RpcError
+from playd.control.protocol import OUTCOME_UNKNOWN, Code, JsonObject, Request, RpcError
 from playd.control.server import Session
 from playd.core.canonical import digest
 from playd.core.errors import CandleError, PlayError, SettingsError
@@ -110,8 +110,8 @@ class Dispatch:
         key = params.request_id
         while (running := self._running.get(key)) is not None:
             await running.wait()
-        # The phrase says that somebody means it, and is no part of what is to be done.
-        params_digest = digest(params.model_dump(exclude={"request_id", "confirm"}))
+        # The phrase says that somebody means it, a preview that he looks first: neither is part of what is to be done.
+        params_digest = digest(params.model_dump(exclude={"request_id", "confirm", "preview"}))
         stored = self._commands.begin(key, call.method, params_digest, call.actor)
         if stored is not None:
             return _answer_again(stored, call.method, params_digest)
@@ -177,7 +177,7 @@ def _answer_again(stored: Stored, method: str, params_digest: str) -> JsonObject
         raise RpcError(
             Code.INCOMPLETE,
             f"{method} was running when the daemon stopped; it will not be run again under this id",
-            reason="outcome_unknown",
+            reason=OUTCOME_UNKNOWN,
             hint="look at the state with `playctl status`, then decide",
         )
     if "error" in stored.answer:

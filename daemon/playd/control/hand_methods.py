@@ -3,7 +3,8 @@
 from decimal import Decimal, InvalidOperation
 
 from playd.control import rows
-from playd.control.change_methods import lifecycle_row
+from playd.control.asked_for import open_account
+from playd.control.change_methods import YES, lifecycle_row
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.params import ClosePosition, ResetState
@@ -14,18 +15,18 @@ from playd.orders.closing import Closed
 
 async def close_position(daemon: Daemon, params: ClosePosition, call: Call) -> JsonObject:
     """Close a part of what instances hold of a symbol; nothing is halted. Error -32010 while some of it may remain."""
-    account = daemon.accounts.find(params.account)
-    if account is None:
-        raise RpcError(Code.NOT_FOUND, f"no open account {params.account!r}", hint="playctl balance")
+    account = open_account(daemon, params.account)
     pct = _percent(params.pct)
     held = [view for view in account.views.positions() if view.symbol == params.symbol]
     ours = [view for view in held if view.qty and rows.owner_name(daemon, view.owner) != view.owner]
     if not ours:
         hint = "playctl orphan list" if held else "playctl positions"
         raise RpcError(Code.NOT_FOUND, f"no instance holds anything of {params.symbol} on {account.alias}", hint=hint)
-    phrase = f"CLOSE {params.symbol}"
-    if account.environment is Environment.LIVE and params.confirm != phrase:
-        preview = [f"{pct} % of {view.qty} {view.symbol} of {rows.owner_name(daemon, view.owner)}, real money" for view in ours]
+    live = account.environment is Environment.LIVE
+    phrase = f"CLOSE {params.symbol}" if live else YES
+    if (live or params.preview) and params.confirm != phrase:
+        money = "real money" if live else str(account.environment)
+        preview = [f"{pct} % of {view.qty} {view.symbol} of {rows.owner_name(daemon, view.owner)}, {money}" for view in ours]
         hint = f"type it when asked, or pass --confirm {phrase!r}"
         details: JsonObject = {"phrase": phrase, "preview": preview}
         raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", hint=hint, details=details)

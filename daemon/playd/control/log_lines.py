@@ -50,6 +50,10 @@ class LineFilter:
 
 def log_line(line: JsonObject) -> str:
     """Time, level, event, message, and whatever else the line holds as `key=value`."""
+    return f"{line.get('ts', '')} {str(line.get('level', '')).upper():<8} {bare_line(line)}"
+
+
+def bare_line(line: JsonObject) -> str:
+    """The same without time and level, for whoever holds two runs against each other."""
     rest = " ".join(f"{key}={value}" for key, value in line.items() if key not in _FIRST and value is not None)
-    level = str(line.get("level", "")).upper()
-    return f"{line.get('ts', '')} {level:<8} {line.get('event', '')} {line.get('msg', '')} {rest}".rstrip()
+    return f"{line.get('event', '')} {line.get('msg', '')} {rest}".rstrip()

@@ -1,9 +1,10 @@
 """Methods that change nothing."""
 
-from typing import Final
+from typing import Any, Final
 
 from playd.control import rows
 from playd.control.arming_methods import arming_row
+from playd.control.asked_for import account_named, owner_of, warn_of_symbol
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
@@ -20,10 +21,11 @@ from playd.control.params import (
     Target,
     Unsubscribe,
 )
-from playd.control.pipeline_rows import pipeline_rows
+from playd.control.pipeline_rows import pipeline_rows, setting_rows
 from playd.control.protocol import PROTOCOL, Code, JsonObject, RpcError
 from playd.control.streams import by_instance
 from playd.core.modes import Mode
+from playd.core.orders import OrderState
 from playd.orders.halts import ALL
 from playd.orders.rows import OrderRow
 from playd.orders.verdicts import Verdicts
@@ -35,6 +37,9 @@ from playd.supervisor.supervisor import names_of
 
 PAGE: Final = 500
 """Rows of one page of a list."""
+
+ADDRESS: Final = "address"
+"""What the rate budget calls the limit of our address, which all accounts share."""
 
 SHOWN_INTENTS: Final = 5
 """Of one instance, beside its last verdicts."""
@@ -90,7 +95,8 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
         "recon_age_s": _recon_age_s(daemon),
         "repairs_today": _repairs_today(daemon),
         "clock_offset_ms": _clock_offset_ms(daemon),
-        "rate_used_pct": max((round(100 * row.used / row.usable) for row in daemon.ops.limits() if row.usable), default=0),
+        "venue_ms": _venue_ms(daemon),
+        **_rates(daemon),
         "incidents": _incidents(daemon),
         "guardian": {"age_s": rounded(daemon.guardian.age_s), "missing": daemon.guardian.missing},
         "journal_head": {"seq": seq, "hash": head},
@@ -127,6 +133,21 @@ def _clock_offset_ms(daemon: Daemon) -> float | None:
     return rounded(max(read, key=abs)) if read else None
 
 
+def _venue_ms(daemon: Daemon) -> float | None:
+    """How long the slowest venue takes to answer a question about its time; None before one was asked."""
+    return rounded(max((venue.clock.round_trip_ms or 0.0 for venue in daemon.ops.venue_times), default=0.0)) or None
+
+
+def _rates(daemon: Daemon) -> JsonObject:
+    """How much of each rate limit the present window has used: of each account that of its fullest endpoint, of the address."""
+    used: dict[str, int] = {}
+    for row in daemon.ops.limits():
+        if row.usable:
+            name = row.account or ("address" if row.endpoint == ADDRESS else "public")
+            used[name] = max(used.get(name, 0), round(100 * row.used / row.usable))
+    return {"rate_used_pct": max(used.values(), default=0), "rates_used_pct": used}
+
+
 def _incidents(daemon: Daemon) -> JsonObject:
     """How many go on, and how many critical ones nobody has seen."""
     found = daemon.ops.incidents.open_ones()
@@ -155,7 +176,12 @@ async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject
     verdicts = Verdicts(daemon.ledger, daemon.clock).latest(record.uid, 10)
     engine = slot.engine
     return {
-        "record": {**rows.list_row(slot), "capital_usd": record.capital_usd, "sharing": record.sharing},
+        "record": {
+            **rows.list_row(slot),
+            "source": "the settings file" if record.declared else "playctl add",
+            "capital_usd": record.capital_usd,
+            "sharing": record.sharing,
+        },
         "state": str(slot.state),
         "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
         "status": rows.status_row(daemon, slot),
@@ -169,7 +195,8 @@ async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject
         "intents": _intents(daemon, "i.account = ? AND i.instance = ?", (record.account, record.uid), SHOWN_INTENTS),
         "verdicts": [{"time": rfc3339(each.close_ms), "verdict": each.verdict, "detail": each.detail} for each in verdicts],
         "trades": [trade.as_json() for trade in engine.engine.trades[-10:]] if engine is not None else [],
-        "pipeline": pipeline_rows(daemon, slot),
+        "pipeline": (pipeline := pipeline_rows(daemon, slot)),
+        "settings": setting_rows(pipeline),
         "arming": _arming(daemon, slot),
         "next_action": _next_action(daemon, slot),
     }
@@ -198,7 +225,10 @@ def _next_action(daemon: Daemon, slot: Slot) -> str:
 
 async def list_positions(daemon: Daemon, params: Rows, call: Call) -> list[JsonObject]:
     wanted = _wanted(daemon, params)
-    return [rows.position_row(daemon, view) for view in rows.all_positions(daemon) if _fits(wanted, view.account, view)]
+    found = [rows.position_row(daemon, view) for view in rows.all_positions(daemon) if _fits(wanted, view.account, view)]
+    if not found:
+        warn_of_symbol(daemon, params.symbol, call)
+    return found
 
 
 async def list_orders(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
@@ -209,12 +239,16 @@ async def list_orders(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
         live = [(account.alias, row) for account in rows.all_accounts(daemon) for row in account.views.orders()]
         fitting = [(alias, row) for alias, row in live if _fits(wanted, alias, row)]
         found = sorted(fitting, key=lambda item: -item[1].created_ms)[skip : skip + PAGE]
+    if not found:
+        warn_of_symbol(daemon, params.symbol, call)
     shown = [rows.order_row(daemon, alias, row) for alias, row in found]
     return {"rows": shown, "cursor": str(skip + PAGE) if len(found) == PAGE else None}
 
 
 async def list_fills(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
     views = latest_fills(daemon.ledger, _wanted(daemon, params), limit=PAGE, before_n=_cursor(params) or None)
+    if not views:
+        warn_of_symbol(daemon, params.symbol, call)
     return {
         "rows": [rows.fill_row(daemon, view) for view in views],
         "cursor": str(views[-1].n) if len(views) == PAGE else None,
@@ -222,8 +256,8 @@ async def list_fills(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
 
 
 def _wanted(daemon: Daemon, params: Rows) -> Wanted:
-    owner = None if params.owner is None else rows.owner_uid(daemon, params.owner)
-    return Wanted(params.account, params.symbol, owner, params.since_ms)
+    owner = None if params.owner is None else owner_of(daemon, params.owner)
+    return Wanted(account_named(daemon, params.account), params.symbol, owner, params.since_ms)
 
 
 def _cursor(params: Rows) -> int:
@@ -259,8 +293,9 @@ async def list_intents(daemon: Daemon, params: Intents, call: Call) -> list[Json
 
 def _intents(daemon: Daemon, where: str, values: tuple[str, ...], limit: int) -> list[JsonObject]:
     """Intents with what became of them, newest first."""
-    state = "(SELECT o.state FROM orders o WHERE o.intent = i.id ORDER BY o.attempt DESC LIMIT 1)"
-    sql = f"SELECT i.*, {state} AS order_state FROM intents i WHERE {where} ORDER BY i.created_ms DESC LIMIT ?"
+    newest = "(SELECT {} FROM orders o WHERE o.intent = i.id ORDER BY o.attempt DESC LIMIT 1)"
+    order = f"{newest.format('o.state')} AS order_state, {newest.format('o.link_id')} AS link_id"
+    sql = f"SELECT i.*, {order} FROM intents i WHERE {where} ORDER BY i.created_ms DESC LIMIT ?"
     found = daemon.ledger.rows(sql, (*values, limit))
     now_ms = daemon.clock.wall_ms()
     return [
@@ -270,21 +305,35 @@ def _intents(daemon: Daemon, where: str, values: tuple[str, ...], limit: int) ->
             "action": row["action"],
             "state": row["outcome"] or row["order_state"] or "-",
             "age_s": rounded((now_ms - row["created_ms"]) / 1000),
-            "round": None,
-            "next": "resolver" if row["order_state"] == "UNKNOWN" else None,
+            **_resolving(daemon, row),
             "reason": row["reason"],
         }
         for row in found
     ]
 
 
+def _resolving(daemon: Daemon, row: Any) -> JsonObject:
+    """How often the resolver has asked about the intent's newest order, and what comes next; nothing for one without doubt."""
+    account = daemon.accounts.find(row["account"])
+    doubt = account.resolver.progress(row["link_id"]) if account is not None and row["link_id"] else None
+    if doubt is not None:
+        rounds, due_s = doubt
+        return {"round": rounds, "next": f"asked again in {due_s:.1f} s"}
+    if row["order_state"] != OrderState.UNKNOWN:
+        return {"round": None, "next": None}
+    return {"round": 0, "next": "asked at once" if account is not None else f"account {row['account']} is not open"}
+
+
 async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[JsonObject]:
+    account_named(daemon, params.account)
+    if params.instance is not None:
+        owner_of(daemon, params.instance)
     return daemon.query_logs(limit=params.limit, wanted=LineFilter(**params.model_dump(exclude={"limit"})))
 
 
 async def subscribe(daemon: Daemon, params: Subscribe, call: Call) -> JsonObject:
     # Records of the journal (topic `events`) carry the uid, everything else the name.
-    names = () if params.instance is None else (params.instance, rows.owner_uid(daemon, params.instance))
+    names = () if params.instance is None else (params.instance, owner_of(daemon, params.instance))
     return {"id": call.session.subscribe(frozenset(params.topics), by_instance(*names))}
 
 

@@ -13,6 +13,7 @@ from playd.control import hand_methods as hand
 from playd.control import look_methods as look
 from playd.control import ops_methods as ops
 from playd.control import params
+from playd.control import parity_methods as parity
 from playd.control import record_methods as records
 from playd.control import stranger_methods as strangers
 from playd.control.change_methods import as_rpc
@@ -64,6 +65,7 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "readiness.get": (params.Readiness, arming.get_readiness),
     "preflight.run": (params.Preflight, arming.run_preflight),
     "evidence.list": (params.Nothing, arming.list_evidence),
+    "parity.get": (params.Nothing, parity.get),
     "subscribe": (params.Subscribe, look.subscribe),
     "unsubscribe": (params.Unsubscribe, look.unsubscribe),
 }
@@ -86,6 +88,7 @@ CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
     "arm.revoke": (params.Disarm, arming.disarm),
     "waiver.create": (params.Waive, arming.waive),
     "evidence.import": (params.ImportEvidence, arming.import_evidence),
+    "parity.run": (params.ParityRun, parity.run),
     "halt.raise": (params.RaiseHalt, halts.raise_halt),
     "halt.lift": (params.LiftHalt, halts.lift_halt),
     "panic.run": (params.Panic, halts.panic),

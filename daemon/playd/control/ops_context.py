@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+import anyio
+
 from playd.ops.alerts import AlertDesk
 from playd.ops.backup_clock import BackupClock
 from playd.ops.chain_watch import ChainWatch
@@ -50,3 +52,7 @@ class OpsParts:
     public_streams: Callable[[], dict[str, bool]]
     log_file: LogFile | None = None
     waiting: dict[str, object] = field(default_factory=dict)
+    comparing: anyio.Lock = field(default_factory=anyio.Lock)
+    """Held while recorded days are compared: a second comparison beside it would take both processors from trading."""
+    since_ms: dict[str, int] = field(default_factory=dict)
+    """When a reload took a key over, by its name; the others hold since the start."""

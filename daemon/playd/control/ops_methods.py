@@ -9,6 +9,7 @@ import orjson
 
 from playd.control import params as p
 from playd.control import rows
+from playd.control.asked_for import account_named, owner_of
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
@@ -268,14 +269,18 @@ async def make_backup(daemon: Daemon, params: p.Make, call: Call) -> JsonObject:
 
 
 async def list_backups(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
-    return [describe(each, daemon.clock.wall_ms()) for each in daemon.ops.backups.listed()]
+    backups = daemon.ops.backups
+    return [describe(each, daemon.clock.wall_ms(), backups.verified_ms.get(each.name, 0)) for each in backups.listed()]
 
 
 async def verify_backup(daemon: Daemon, params: p.ById, call: Call) -> JsonObject:
     names = [each.name for each in daemon.ops.backups.listed()]
     if params.id not in names:
         raise RpcError(Code.NOT_FOUND, not_found("backup", params.id, names))
-    return {"id": params.id, "whole": await daemon.ops.backups.verify(params.id)}
+    whole = await daemon.ops.backups.verify(params.id)
+    if whole:
+        daemon.ops.backups.verified_ms[params.id] = daemon.clock.wall_ms()
+    return {"id": params.id, "whole": whole}
 
 
 async def verify_chain(daemon: Daemon, params: p.Verify, call: Call) -> JsonObject:
@@ -289,7 +294,8 @@ async def verify_chain(daemon: Daemon, params: p.Verify, call: Call) -> JsonObje
 async def query_events(daemon: Daemon, params: p.EventQuery, call: Call) -> list[JsonObject]:
     """Journal records that pass every filter, oldest first; the newest files are looked through."""
     disk, folder = daemon.ops.world.disk, daemon.ops.state_dir / "journal"
-    uid = rows.owner_uid(daemon, params.instance) if params.instance is not None else None
+    uid = owner_of(daemon, params.instance) if params.instance is not None else None
+    account_named(daemon, params.account)
     wanted = RecordFilter(**params.model_dump(exclude={"limit", "instance"}), instance=uid)
     daemon.ops.journal.flush()
     found: list[JsonObject] = []
@@ -352,12 +358,14 @@ async def reload_key(daemon: Daemon, params: p.ReloadKey, call: Call) -> JsonObj
 
 
 async def get_config(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
-    """Every key with its value and where it was set."""
+    """Every key with its value, where it was set, and since when it holds: the start, or the reload that brought it."""
+    started_ms = daemon.clock.wall_ms() - round((daemon.clock.mono_s() - daemon.started_s) * 1000)
     return [
         {
             "key": name,
             "value": value if isinstance(value, str) else orjson.dumps(value).decode(),
             "origin": origin,
+            "since": rfc3339(daemon.ops.since_ms.get(name, started_ms)),
             "waits": str(daemon.ops.waiting[name]) if name in daemon.ops.waiting else None,
         }
         for name, value, origin in as_rows(daemon.ops.loaded)

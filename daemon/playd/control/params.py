@@ -249,18 +249,25 @@ class Pnl(Params):
 
 
 class CancelOrder(Changing):
-    """`id`: link id of an order, or the venue's id. `confirm` is needed for real money and for orders that are not ours."""
+    """
+    `id`: link id of an order, or the venue's id. `confirm` is the phrase for real money and for orders that are not ours, with
+    `preview` the letter y for all others.
+    """
 
     id: str = Field(min_length=1, max_length=64)
+    preview: bool = False
     confirm: str = ""
 
 
 class ClosePosition(Changing):
-    """`pct`: how much of it, above 0 and at most 100. `confirm` is needed with real money."""
+    """
+    `pct`: how much of it, above 0 and at most 100. `confirm` is the phrase with real money, without it the letter y, if `preview`.
+    """
 
     account: str
     symbol: str
     pct: str = "100"
+    preview: bool = False
     confirm: str = ""
 
 
@@ -286,6 +293,14 @@ class CloseOrphan(Changing):
 
     id: str = Field(min_length=1, max_length=96)
     confirm: str = ""
+
+
+class ParityRun(Changing):
+    """`days` recorded days of the instances that `target` means, before `end_ms` (now)."""
+
+    target: str | None = None
+    end_ms: int | None = None
+    days: int = Field(default=5, ge=1, le=60)
 
 
 class OfAccount(Params):

@@ -41,6 +41,16 @@ def pipeline_rows(daemon: Daemon, slot: Slot) -> list[JsonObject]:
     ]
 
 
+def setting_rows(pipeline: list[JsonObject]) -> list[JsonObject]:
+    """Every limit that holds for an instance, once, with its value and who set it; nothing while its account is not open."""
+    found: dict[str, JsonObject] = {}
+    for row in pipeline:
+        origins = row["origins"] or {}
+        for name, value in (row["bounds"] or {}).items():
+            found[name] = {"key": name, "value": value, "origin": origins.get(name)}
+    return [found[name] for name in sorted(found)]
+
+
 def _bounds(account: Account | None, slot: Slot, step: Step) -> dict[str, str] | None:
     return None if account is None else bounds_of(step, account.desk.settings_of(slot.record.uid))
 

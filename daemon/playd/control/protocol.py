@@ -42,6 +42,9 @@ class Code(IntEnum):
     DIFFERENCE = -32012
 
 
+OUTCOME_UNKNOWN: Final = "outcome_unknown"
+"""Reason of an error about a change that its daemon did not live to end."""
+
 EXIT_OF_CODE: Final[dict[int, int]] = {
     Code.INVALID_PARAMS: 2,
     Code.METHOD_NOT_FOUND: 2,

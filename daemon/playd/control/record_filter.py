@@ -53,3 +53,13 @@ class RecordFilter:
             and record["ts_ms"] >= (self.since_ms or 0)
             and (self.until_ms is None or record["ts_ms"] < self.until_ms)
         )
+
+
+def told(data: JsonObject) -> str:
+    """What a record holds as `key=value`."""
+    return " ".join(f"{name}={value}" for name, value in data.items() if value not in (None, ""))
+
+
+def bare_record(record: JsonObject) -> str:
+    """Kind and data of a record, without number and time."""
+    return f"{record['kind']} {told(record['data'])}".rstrip()

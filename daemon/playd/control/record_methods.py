@@ -8,6 +8,7 @@ import anyio.lowlevel
 
 from playd.control import params as p
 from playd.control import rows
+from playd.control.asked_for import account_named, owner_of, warn_of_symbol
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import figure, rfc3339
@@ -121,8 +122,8 @@ async def list_reconciliations(daemon: Daemon, params: p.Nothing, call: Call) ->
 async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[JsonObject]:
     """Results of a time by day, by instance or by symbol, what is open now beside them."""
     names = {row["uid"]: row["name"] for row in daemon.ledger.rows("SELECT uid, name FROM instances")}
-    owner = None if params.owner is None else rows.owner_uid(daemon, params.owner)
-    wanted = Wanted(params.account, params.symbol, owner)
+    owner = None if params.owner is None else owner_of(daemon, params.owner)
+    wanted = Wanted(account_named(daemon, params.account), params.symbol, owner)
     results, after_n = Results(params.by, lambda uid: names.get(uid, uid)), 0
     while page := oldest_fills(daemon.ledger, wanted, after_n=after_n, limit=PAGE):
         for view in page:
@@ -133,6 +134,8 @@ async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[JsonObject]:
     open_now = _open_now(daemon, params, wanted)
     keys = sorted(results.buckets.keys() | open_now.keys())
     shown = []
+    if not keys:
+        warn_of_symbol(daemon, params.symbol, call)
     for key in keys:
         bucket, unrealised = results.buckets.get(key), open_now.get(key)
         shown.append(

@@ -7,6 +7,7 @@ from typing import Final
 
 from playd.control.context import Daemon
 from playd.control.figures import Source, figure, rfc3339, rounded
+from playd.control.fill_quality import shortfall_figure
 from playd.control.protocol import JsonObject
 from playd.control.shadow_rows import NOTHING_THERE, shadow_position, shadow_records
 from playd.core.modes import Mode
@@ -57,6 +58,9 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
         "play_digest_short": record.play_digest[:SHORT_DIGEST],
         "capital_step": record.capital_step,
         "unresolved": _unresolved(daemon, record) if account is not None else None,
+        "shortfall": shortfall_figure(daemon, record),
+        "parity": _parity(daemon, record),
+        "memory_bytes": slot.engine.engine.columns.nbytes if slot.engine is not None else None,
         "trades": slot.engine.engine.trade_count if slot.engine is not None else 0,
         "last_verdict": _last_verdict(slot),
     }
@@ -68,6 +72,14 @@ def _reasons(daemon: Daemon, slot: Slot) -> list[JsonObject]:
     if not progress.ready and not slot.active and slot.facts.failed is None and record.enabled and record.desired != "stopped":
         return [{"code": "daemon_starting", "text": f"not started yet, the daemon is at: {progress.step}"}]
     return [{"code": reason.code, "text": reason.text} for reason in slot.reasons]
+
+
+def _parity(daemon: Daemon, record: InstanceRecord) -> JsonObject | None:
+    """The newest comparison of this very Play with its backtest that was brought here; None for none."""
+    found = daemon.evidence.newest("parity", record.play_digest)
+    if found is None:
+        return None
+    return {"same": found.passed, "age_s": rounded((daemon.clock.wall_ms() - found.created_ms) / 1000)}
 
 
 def list_row(slot: Slot) -> JsonObject:
@@ -209,12 +221,6 @@ def owner_name(daemon: Daemon, owner: str) -> str:
         if slot.record.uid == owner:
             return slot.name
     return owner
-
-
-def owner_uid(daemon: Daemon, name: str) -> str:
-    """The uid of an instance; any other owner (an instance that was removed, nobody of ours) is called as it is stored."""
-    slot = daemon.supervisor.slots.get(name)
-    return slot.record.uid if slot is not None else name
 
 
 def scope_name(daemon: Daemon, scope: str) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from playd.control import change_methods as change
 from playd.control import rows
+from playd.control.asked_for import open_account
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rounded
@@ -32,7 +33,7 @@ async def list_orphans(daemon: Daemon, params: Nothing, call: Call) -> list[Json
 async def adopt(daemon: Daemon, params: Adopt, call: Call) -> JsonObject:
     """Hand a position that nobody here opened over to an instance, under a stop that the venue has shown."""
     slot = daemon.supervisor.find(params.to)
-    account = _account(daemon, slot.record.account if params.account is None else params.account)
+    account = open_account(daemon, slot.record.account if params.account is None else params.account)
     stop = _price(params.stop)
     held = account.desk.fills.position(FOREIGN, params.symbol)
     if held.side is None:
@@ -111,13 +112,6 @@ def _refuse_misfit(daemon: Daemon, slot: Slot, account: Account, symbol: str, si
     if not (play.policy.allows_long if side is Side.BUY else play.policy.allows_short):
         held = "long" if side is Side.BUY else "short"
         raise RpcError(Code.REFUSED, f"the Play of {slot.name} is {play.policy.mode}, the position {held}", reason="wrong_side")
-
-
-def _account(daemon: Daemon, alias: str) -> Account:
-    account = daemon.accounts.find(alias)
-    if account is None:
-        raise RpcError(Code.NOT_FOUND, f"no open account {alias!r}", hint="playctl balance")
-    return account
 
 
 def _price(given: str | None) -> Decimal | None:

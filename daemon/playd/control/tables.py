@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from playd.control.log_lines import bare_line
 from playd.control.protocol import JsonObject
+from playd.control.record_filter import told
 
 Cell = Callable[[JsonObject], str]
 
@@ -125,6 +127,14 @@ def fill_type(row: JsonObject) -> str:
     return f"{kind} (shadow)" if row.get("source") == "shadow" else kind
 
 
+def parity(row: JsonObject) -> str:
+    """Whether the newest comparison with a backtest found the same, and how old it is; `-` for none."""
+    found = row.get("parity")
+    if not isinstance(found, Mapping):
+        return "-"
+    return f"{'same' if found['same'] else 'DIFFERS'} ({say_age(float(found['age_s']))})"
+
+
 def note(row: JsonObject) -> str:
     """Why the state is not `running`, gravest reason first."""
     reasons = row.get("reasons") or []
@@ -154,6 +164,9 @@ STATUS: Final = (
     Column("PLAY_DIGEST", word("play_digest_short"), wide=True),
     Column("STEP", word("capital_step"), wide=True),
     Column("UNRESOLVED", word("unresolved"), right=True, wide=True),
+    Column("SHORTFALL", number("shortfall", 1, signed=True), right=True, wide=True),
+    Column("PARITY", parity, wide=True),
+    Column("MEM", mebibytes("memory_bytes"), right=True, wide=True),
     Column("TRADES", word("trades"), right=True, wide=True),
 )
 
@@ -335,6 +348,13 @@ LIMITS: Final = (
     Column("REFUSED", word("refused"), right=True),
 )
 
+LOGS: Final = (
+    Column("TIME", word("ts")),
+    Column("LEVEL", word("level")),
+    Column("INSTANCE", word("instance")),
+    Column("EVENT", bare_line),
+)
+
 EVENTS: Final = (
     Column("SEQ", word("seq"), right=True),
     Column("TIME", word("time")),
@@ -342,7 +362,7 @@ EVENTS: Final = (
     Column("INSTANCE", lambda row: str(row.get("name") or row["instance"] or "-")),
     Column("SYMBOL", word("symbol")),
     Column("ACTOR", word("actor")),
-    Column("DATA", lambda row: " ".join(f"{name}={value}" for name, value in row["data"].items() if value not in (None, ""))),
+    Column("DATA", lambda row: told(row["data"])),
 )
 
 INCIDENTS: Final = (
@@ -372,6 +392,7 @@ CONFIG: Final = (
     Column("KEY", word("key")),
     Column("VALUE", word("value")),
     Column("ORIGIN", word("origin")),
+    Column("SINCE", word("since")),
     Column("WAITS", word("waits")),
 )
 
@@ -418,6 +439,7 @@ BACKUPS: Final = (
     Column("SIZE", mebibytes("size_bytes"), right=True),
     Column("FILES", word("files"), right=True),
     Column("JOURNAL", word("journal_head.seq"), right=True),
+    Column("VERIFIED", age("verified_age_s"), right=True),
     Column("VERSION", word("version")),
 )
 
@@ -435,6 +457,12 @@ def _bounds(bounds: Mapping[str, str] | None) -> str:
         return "account is not open"
     return ", ".join(f"{name} {value}" for name, value in bounds.items()) or "-"
 
+
+SETTINGS: Final = (
+    Column("KEY", word("key")),
+    Column("VALUE", word("value")),
+    Column("ORIGIN", word("origin")),
+)
 
 VERDICTS: Final = (
     Column("TIME", word("time")),

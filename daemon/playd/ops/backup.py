@@ -229,8 +229,12 @@ def _drop(disk: Disk, folder: PurePath) -> None:
             disk.remove_tree(folder)
 
 
-def describe(manifest: Manifest, now_ms: int) -> dict[str, Any]:
-    """A row for tables: what it is called, how old and how large it is, and how far the journal was."""
+def describe(manifest: Manifest, now_ms: int, verified_ms: int = 0) -> dict[str, Any]:
+    """
+    A row for tables: what it is called, how old and how large it is, and how far the journal was.
+
+    Each was opened and checked when it was made; `verified_ms` is when it was again, later.
+    """
     return {
         "id": manifest.name,
         "age_s": round((now_ms - manifest.created_ms) / 1000, 3),
@@ -238,4 +242,5 @@ def describe(manifest: Manifest, now_ms: int) -> dict[str, Any]:
         "version": manifest.version,
         "journal_head": {"seq": manifest.head.seq, "hash": manifest.head.hash},
         "files": len(manifest.files),
+        "verified_age_s": round((now_ms - max(manifest.created_ms, verified_ms)) / 1000, 3),
     }

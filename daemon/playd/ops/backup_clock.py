@@ -1,7 +1,7 @@
 """Backups while the daemon runs: one every so often, each made by a process of its own, so that trading never waits for one."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
@@ -45,6 +45,9 @@ class BackupClock:
     incidents: Incidents
     making: anyio.Lock
     """Held while one is made: a second one waits."""
+
+    verified_ms: dict[str, int] = field(default_factory=dict)
+    """When this process found a backup whole, by name."""
 
     async def run(self) -> None:
         """Make one whenever the newest is too old, the first one an interval after the start; until cancelled."""

@@ -144,6 +144,12 @@ class Columns:
         return closed and (candle.open_time_ms + self._base.step_ms) % self._decisions.step_ms == 0
 
     @property
+    def nbytes(self) -> int:
+        """Memory of all values, room for more bars with them."""
+        held = (row for clock in self._clocks for row in (*clock.raw(0), *clock.rows.values()))
+        return sum(table.nbytes for table in self._tables) + sum(row.nbytes for row in held)
+
+    @property
     def trim_due(self) -> bool:
         """Whether so much has gathered at the front that dropping it is worth the copy of what stays."""
         return self._base.count >= self._trim_at

@@ -202,7 +202,7 @@ def _paper_profit(facts: ReadinessFacts, policy: Policy) -> Check:
 def _parity(facts: ReadinessFacts, policy: Policy) -> Check:
     good = [each for each in facts.parity if each.passed and each.expires_ms > facts.now_ms]
     days = {day for each in good for day in each.numbers.get("days") or ()}
-    fix = "playd parity … --evidence FILE, then playctl evidence import FILE"
+    fix = "playctl parity run NAME"
     if not facts.parity:
         return judged("parity", None, "no recorded day was replayed", fix)
     text = f"{len(days)} of {policy.parity_days} recorded days decided alike"

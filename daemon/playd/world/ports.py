@@ -370,6 +370,14 @@ class Process(Protocol):
         """Run a module of ours as a program in a Python process of its own; its exit code. Cancelling ends that process."""
         ...
 
+    async def run_attached(self, command: Sequence[str]) -> int:
+        """
+        Run a program on this process's own terminal and streams, as if it had been typed there; its exit code.
+
+        Cancelling ends it. Raises `OSError` when it cannot start.
+        """
+        ...
+
     async def run_command(self, command: Sequence[str], text: str) -> int:
         """
         Run a program of the operator's with `text` on its standard input; its exit code. Cancelling ends it.

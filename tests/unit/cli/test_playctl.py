@@ -88,6 +88,7 @@ def test_the_commands_of_the_specification_are_there() -> None:
         *("backup now", "backup list", "backup verify", "audit verify", "creds check", "creds reload"),
         *(f"config {word}" for word in ("show", "check", "reload")),
         *("order cancel", "position close", "adopt", "orphan list", "orphan close", "reset-state", "doctor"),
+        *("parity run", "parity show"),
         *("preflight", "readiness", "arm", "disarm", "waive", "evidence list", "evidence import"),
     }
     assert wanted == set(COMMANDS)

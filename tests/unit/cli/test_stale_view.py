@@ -78,11 +78,11 @@ def test_positions_and_fills_are_those_that_were_asked_for(left: VirtualWorld, c
     (row,) = shown(capsys, stale_positions(session(left), GONE, "main", "ETHUSDT", "u1"))
     assert (row["side"], row["qty"]["value"]) == ("short", "2")
     assert shown(capsys, stale_positions(session(left), GONE, "demo", None, None)) == []
-    fills = [row["symbol"] for row in shown(capsys, stale_fills(session(left), GONE, None, None, None, 5))]
+    fills = [row["symbol"] for row in shown(capsys, stale_fills(session(left), GONE, None, None, None, None, 5))]
     assert fills == ["ETHUSDT", "BTCUSDT"]
-    (newest,) = shown(capsys, stale_fills(session(left), GONE, None, None, None, 1))
+    (newest,) = shown(capsys, stale_fills(session(left), GONE, None, None, None, None, 1))
     assert newest["symbol"] == "ETHUSDT"
-    (asked,) = shown(capsys, stale_fills(session(left), GONE, None, "BTCUSDT", None, 5))
+    (asked,) = shown(capsys, stale_fills(session(left), GONE, None, "BTCUSDT", None, None, 5))
     assert asked["symbol"] == "BTCUSDT"
 
 
@@ -96,18 +96,20 @@ def test_events_are_filtered_and_a_damaged_line_hides_no_other(left: VirtualWorl
     path = STATE / "journal" / "2024-01-01.jsonl"
     lines = left.disk.read_bytes(path).splitlines(keepends=True)
     left.disk.write_replace(path, b"".join([*lines[:-2], b"{broken\n", *lines[-1:]]))
-    found = shown(capsys, stale_events(session(left), GONE, RecordFilter(symbol="BTCUSDT"), None, 20, backwards=True))
+    found = shown(
+        capsys, stale_events(session(left), GONE, RecordFilter(symbol="BTCUSDT"), None, 20, backwards=True, cat=False)
+    )
     assert [row["data"]["link_id"] for row in found] == ["pd-2", "pd-0"]
-    found = shown(capsys, stale_events(session(left), GONE, RecordFilter(order="pd-2"), None, 20, backwards=False))
+    found = shown(capsys, stale_events(session(left), GONE, RecordFilter(order="pd-2"), None, 20, backwards=False, cat=False))
     assert [row["kind"] for row in found] == ["order.sent"]
-    assert shown(capsys, stale_events(session(left), GONE, ANY, None, 0, backwards=False)) == []
+    assert shown(capsys, stale_events(session(left), GONE, ANY, None, 0, backwards=False, cat=False)) == []
 
 
 def test_what_cannot_be_read_is_said_and_nothing_stands_in_for_it(left: VirtualWorld) -> None:
     with pytest.raises(StaleTrouble, match="no instance 'nobody'"):
         stale_status(session(left), GONE, "nobody")
     with pytest.raises(StaleTrouble, match="no instance 'nobody'"):
-        stale_events(session(left), GONE, ANY, "nobody", 20, backwards=False)
+        stale_events(session(left), GONE, ANY, "nobody", 20, backwards=False, cat=False)
     older = left.disk.open_sqlite(STATE / "ledger.sqlite")
     older.execute("ALTER TABLE incidents DROP COLUMN reopened_ms")
     older.close()
@@ -118,3 +120,24 @@ def test_what_cannot_be_read_is_said_and_nothing_stands_in_for_it(left: VirtualW
         stale_positions(session(left), GONE, None, None, None)
     with pytest.raises(StaleTrouble, match="no records in /state"):
         stale_status(session(virtual_world()), GONE, None)
+
+
+def test_a_slip_in_a_name_is_refused_and_not_answered_with_nothing(
+    left: VirtualWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(StaleTrouble, match="did you mean 'main'"):
+        stale_positions(session(left), GONE, "mian", None, None)
+    with pytest.raises(StaleTrouble, match="no instance 'u9'"):
+        stale_fills(session(left), GONE, None, None, "u9", None, 5)
+    assert shown(capsys, stale_fills(session(left), GONE, None, None, "u1", 2, None)) == []
+    assert len(shown(capsys, stale_fills(session(left), GONE, None, None, "u1", 1, None))) == 2
+
+
+def test_lines_without_number_and_time_are_printed_below_their_age(
+    left: VirtualWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = Session(left, Options(Output.TABLE, (), "", None, False, "", False, ""))
+    assert stale_events(asked, GONE, RecordFilter(kind="order.sent"), None, 2, backwards=False, cat=True) == 7
+    age, *lines = capsys.readouterr().out.splitlines()
+    assert age.startswith("daemon not running, data as of 2024")
+    assert lines == ["order.sent link_id=pd-1", "order.sent link_id=pd-2"]

@@ -29,12 +29,12 @@ class Warned:
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def cancelled(life: OrderWorld, order: str, confirm: str = "") -> dict[str, Any]:
+async def cancelled(life: OrderWorld, order: str, confirm: str = "", *, preview: bool = False) -> dict[str, Any]:
     held = {"main": SimpleNamespace(account=life.account)}
     daemon = SimpleNamespace(
         accounts=SimpleNamespace(held=held), clock=life.world.clock, supervisor=SimpleNamespace(slots={}), ledger=life.ledger
     )
-    params = CancelOrder(request_id="r", id=order, confirm=confirm)
+    params = CancelOrder(request_id="r", id=order, confirm=confirm, preview=preview)
     return await cancel_order(cast("Daemon", daemon), params, cast("Call", Warned()))
 
 
@@ -46,8 +46,12 @@ def test_an_entry_is_final_when_the_command_answers_also_when_the_reply_was_lost
             link = next(iter(life.account.desk.book.live())).link_id
             life.venue.script.cancels = [WriteFault.LOST_BEFORE]
             life.venue.script.events = [EventFault.LOST]
+            with pytest.raises(RpcError) as asked:
+                await cancelled(life, link, preview=True)
+            assert asked.value.details["phrase"] == "y"
+            assert ": of abcd2345" in asked.value.details["preview"][0]
             with anyio.fail_after(60):
-                row = await cancelled(life, link)
+                row = await cancelled(life, link, "y", preview=True)
             assert row["state"] == "CANCELLED"
             with pytest.raises(RpcError) as caught:
                 await cancelled(life, link)

@@ -24,6 +24,8 @@ class VenueClock:
         self.offset_ms = 0.0
         """Venue minus ours; zero before the first good sample."""
         self._last_good_mono_s: float | None = None
+        self.round_trip_ms: float | None = None
+        """Of the newest good sample: how long the venue takes to answer, with the way there and back."""
 
     @property
     def last_good_age_s(self) -> float | None:
@@ -37,6 +39,7 @@ class VenueClock:
         self._samples.append(offset_ms)
         self.offset_ms = median(self._samples)
         self._last_good_mono_s = self._clock.mono_s()
+        self.round_trip_ms = round_trip_ms
         return True
 
     def heard(self, venue_ms: int) -> None:

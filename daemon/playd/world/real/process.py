@@ -143,6 +143,13 @@ class RealProcess:
         async with await _begun(command, stdin=DEVNULL, stdout=None, stderr=None) as process:
             return await process.wait()
 
+    async def run_attached(self, command: Sequence[str]) -> int:
+        # In our own session: Ctrl-C and the terminal's size are the child's too.
+        with anyio.CancelScope(shield=True):
+            begun = await anyio.open_process(list(command), stdin=None, stdout=None, stderr=None)
+        async with begun as process:
+            return await process.wait()
+
     async def run_command(self, command: Sequence[str], text: str) -> int:
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         async with await _begun(list(command), stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, env=environment) as process:

@@ -146,6 +146,11 @@ class VirtualProcess:
         self.ran.append((module, *arguments))
         return 0
 
+    async def run_attached(self, command: Sequence[str]) -> int:
+        """Remembered in `commands`; nothing runs."""
+        self.commands.append((tuple(command), ""))
+        return self.command_code
+
     async def run_command(self, command: Sequence[str], text: str) -> int:
         """Remembered in `commands`; nothing runs."""
         self.commands.append((tuple(command), text))

@@ -1,0 +1,88 @@
+"""
+The comparison of `playd parity` over the days that a daemon recorded, as a process of the daemon's own: nothing of it may hold
+the loop that trades. What was found is written to a file; so is the reason why nothing could be compared.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import orjson
+
+from playd.cli.evidence_files import parity_evidence
+from playd.cli.inputs import candles_of
+from playd.cli.parity import Difference, compare, errors_alone, first_difference, side_of
+from playd.core.candles import Candles
+from playd.core.errors import CandleError, PlaydError, PlayError
+from playd.core.timeframes import DAY_MS
+from playd.engine.verdicts import NO_SIGNAL
+from playd.plays.compile import compile_program
+from playd.supervisor.plays import read_play
+from playd.world.ports import World
+from playd.world.real import real_world
+
+
+def compare_days(world: World, play_path: PurePath, folder: PurePath, end_ms: int, days: int) -> dict[str, Any]:
+    """
+    The evidence of the newest `days` recorded days before `end_ms`, each decision of the backtest, and the first difference.
+
+    The days before them that were recorded warm the Play up. Raises `CandleError` without such days, `PlayError`.
+    """
+    play = read_play(world.disk, play_path)
+    second = str(folder) if play.reference else ""
+    candles = _before(candles_of(world, str(folder), second, play), end_ms, folder)
+    need_ms = days * DAY_MS + compile_program(play, candles.step_ms).warmup_ms
+    lo = int(np.searchsorted(candles.open_time_ms, end_ms - need_ms))
+    candles = candles.places(lo, len(candles))
+    result, trader = compare(world, play, candles)
+    backtest = side_of(result)
+    difference = first_difference(backtest, trader)
+    decisions = sum(verdict != NO_SIGNAL for _, verdict in backtest.verdicts)
+    return {
+        "evidence": parity_evidence(world, result, str(play_path), same=difference is None, decisions=decisions),
+        "verdicts": backtest.verdicts,
+        "difference": None if difference is None else _told(difference, candles),
+    }
+
+
+def _before(candles: Candles, end_ms: int, folder: PurePath) -> Candles:
+    found = candles.places(0, int(np.searchsorted(candles.open_time_ms, end_ms)))
+    if not len(found):
+        raise CandleError(f"{folder}: no bar of {candles.symbol} was recorded before the end of that day")
+    return found
+
+
+def _told(difference: Difference, candles: Candles) -> dict[str, Any]:
+    """The first difference, with the candle that both sides had decided on."""
+    place = int(np.searchsorted(candles.open_time_ms, difference.time_ms)) - 1
+    names = ("open_time_ms", "open", "high", "low", "close", "volume")
+    candle = {name: getattr(candles, name)[place].item() for name in names} if place >= 0 else None
+    return {
+        "what": difference.what,
+        "time_ms": difference.time_ms,
+        "backtest": difference.backtest,
+        "daemon": difference.daemon,
+        "candle": candle,
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Play file, folder of recorded days, end in epoch ms, days, report."""
+    play, folder, end_ms, days, report = arguments
+    world = real_world()
+    errors_alone(world)
+    try:
+        found = compare_days(world, PurePath(play), PurePath(folder), int(end_ms), int(days))
+    except PlayError as error:
+        found = {"error": "; ".join(error.findings)}
+    except PlaydError as error:
+        found = {"error": str(error)}
+    data = orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
+    world.disk.write_replace(PurePath(report), data, keep_previous=False, mode=0o640)
+    return 1 if "error" in found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))  # seam: the last line of a program

@@ -1,0 +1,60 @@
+"""
+Whom a question is about: an instance, an account, a symbol.
+
+A name that nobody here ever had is refused with the nearest one: an empty answer to a slip of the keyboard reads like "nothing
+is open". A symbol may be new to us, so that nothing found of it is a warning only.
+"""
+
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.protocol import Code, RpcError
+from playd.orders.account import Account
+from playd.orders.order_book import FOREIGN
+from playd.supervisor.names import nearest, not_found
+
+
+def owner_of(daemon: Daemon, name: str) -> str:
+    """The uid of an instance, also of one that was removed (the newest of its name); `foreign` is nobody of ours."""
+    slots = daemon.supervisor.slots
+    if name in slots:
+        return slots[name].record.uid
+    found = daemon.ledger.row(
+        "SELECT uid FROM instances WHERE ? IN (name, uid) ORDER BY removed, created_ms DESC LIMIT 1", (name,)
+    ) or daemon.ledger.row("SELECT instance AS uid FROM virtual_positions WHERE instance = ?", (name,))
+    if found is not None:
+        return str(found["uid"])
+    if name == FOREIGN:
+        return name
+    raise RpcError(Code.NOT_FOUND, not_found("instance", name, slots))
+
+
+def account_named(daemon: Daemon, alias: str | None) -> str | None:
+    """The account as it was given, if anybody has or had one of that name."""
+    if alias is None or alias in daemon.accounts.held or alias in daemon.ops.loaded.settings.accounts:
+        return alias
+    sql = "SELECT alias FROM accounts UNION SELECT account FROM instances UNION SELECT account FROM virtual_positions"
+    known = {row["alias"] for row in daemon.ledger.rows(sql)}
+    if alias not in known:
+        raise RpcError(Code.NOT_FOUND, not_found("account", alias, known | daemon.accounts.held.keys()))
+    return alias
+
+
+def open_account(daemon: Daemon, alias: str) -> Account:
+    """An account that is open. Raises `RpcError` naming those that are."""
+    account = daemon.accounts.find(alias)
+    if account is None:
+        known = [name for name, held in daemon.accounts.held.items() if held.account is not None]
+        raise RpcError(Code.NOT_FOUND, not_found("open account", alias, known), hint="playctl status")
+    return account
+
+
+def warn_of_symbol(daemon: Daemon, symbol: str | None, call: Call) -> None:
+    """Nothing was found: say so if nothing here has ever traded the symbol."""
+    if symbol is None:
+        return
+    sql = "SELECT symbol FROM instances UNION SELECT symbol FROM virtual_positions"
+    known = {row["symbol"] for row in daemon.ledger.rows(sql)}
+    if symbol not in known:
+        near = nearest(symbol, known)
+        text = f"nothing here has ever traded {symbol!r}" + (f"; did you mean {near}?" if near else "")
+        call.warnings.append(("unknown_symbol", text))

@@ -1,0 +1,115 @@
+"""Methods that hold what the daemon does against a backtest over the days that it recorded, and show what came of it."""
+
+from pathlib import PurePath
+from typing import Any, Final
+
+import orjson
+
+from playd.control import params as p
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.figures import rfc3339, rounded
+from playd.control.look_methods import chosen
+from playd.control.protocol import Code, JsonObject, RpcError
+from playd.core.timeframes import DAY_MS
+from playd.market.recorded_days import FOLDER, market_of
+from playd.supervisor.evidence import KEPT_MS
+from playd.supervisor.readiness import Evidence
+from playd.supervisor.slot import Slot
+
+MODULE: Final = "playd.cli.parity_days"
+KIND: Final = "parity"
+DIRECTORY: Final = "evidence"
+
+
+async def run(daemon: Daemon, params: p.ParityRun, call: Call) -> JsonObject:
+    """
+    Replay recorded days of the instances through the backtest and through the daemon's own parts, decision by decision.
+
+    Each is evidence for readiness, passed or not. Instances of one Play on one market are compared once. What an instance
+    itself decided on those days is counted beside it: it also met gates, fills and a position that no replay has.
+    """
+    if daemon.ops.comparing.locked():
+        raise RpcError(Code.BUSY, "a comparison runs already", hint="playctl parity show, when it is done")
+    end_ms = params.end_ms if params.end_ms is not None else daemon.clock.wall_ms()
+    found: dict[tuple[str, str], JsonObject] = {}
+    rows = []
+    async with daemon.ops.comparing:
+        for slot in chosen(daemon, params.target):
+            folder = daemon.ops.state_dir / FOLDER / market_of(daemon.environment_of(slot.record))
+            key = slot.record.play_path, str(folder)
+            if key not in found:
+                await call.step({"text": f"{slot.name}: comparing {params.days} days of {slot.record.symbol}"})
+                found[key] = await _compare(daemon, slot, folder, end_ms, params.days)
+            rows.append(_row(daemon, slot, found[key]))
+    return {"rows": rows}
+
+
+async def get(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+    """The newest comparison of each instance's Play."""
+    slots = sorted(daemon.supervisor.slots.values(), key=lambda slot: slot.name)
+    return [_kept(daemon, slot, daemon.evidence.newest(KIND, slot.record.play_digest)) for slot in slots]
+
+
+async def _compare(daemon: Daemon, slot: Slot, folder: PurePath, end_ms: int, days: int) -> JsonObject:
+    """What a process of its own found, which is evidence from here on; `error` says why nothing was found."""
+    world, record = daemon.ops.world, slot.record
+    report = daemon.ops.state_dir / DIRECTORY / f"{KIND}-{world.clock.wall_ms()}-{record.uid}.json"
+    world.disk.mkdir(report.parent)
+    await world.process.run_module(MODULE, (record.play_path, str(folder), str(end_ms), str(days), str(report)))
+    try:
+        data: JsonObject = orjson.loads(world.disk.read_bytes(report))
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise RpcError(Code.INTERNAL, f"no report: {error}", hint="the log of the daemon has what the process said") from error
+    if "error" in data:
+        return data
+    evidence: dict[str, Any] = {**data["evidence"], "difference": data["difference"], "report": report.name}
+    if evidence["play_digest"] != record.play_digest:
+        return {"error": f"{record.play_path} was changed since {slot.name} was added"}
+    created_ms = evidence["created_ms"]
+    kept = daemon.evidence.add(
+        KIND, record.play_digest, evidence, passed=evidence["eligible"], created_ms=created_ms, lasts_ms=KEPT_MS
+    )
+    return {**data, "kept": kept}
+
+
+def _row(daemon: Daemon, slot: Slot, found: JsonObject) -> JsonObject:
+    if "error" in found:
+        return {"name": slot.name, "result": "not_compared", "what": found["error"]}
+    decided = {int(close_ms): verdict for close_ms, verdict in found["verdicts"]}
+    return {**_kept(daemon, slot, found["kept"]), **_decided_itself(daemon, slot, decided)}
+
+
+def _kept(daemon: Daemon, slot: Slot, kept: Evidence | None) -> JsonObject:
+    """One piece of evidence for people."""
+    if kept is None:
+        return {"name": slot.name, "result": "unknown", "what": f"nothing was compared: playctl parity run {slot.name}"}
+    body = kept.numbers
+    difference = body.get("difference")
+    reasons = ", ".join(body.get("reasons", ()))
+    return {
+        "name": slot.name,
+        "result": "same" if kept.passed else "differs" if difference else "shows_nothing",
+        "days": [rfc3339(day * DAY_MS)[:10] for day in body.get("days", ())],
+        "decisions": body.get("decisions"),
+        "hash": str(body.get("result_digest", ""))[:16],
+        "evidence": kept.id,
+        "age_s": rounded(max(0.0, (daemon.clock.wall_ms() - kept.created_ms) / 1000)),
+        "expires": rfc3339(kept.expires_ms),
+        "difference": difference,
+        "what": f"{rfc3339(difference['time_ms'])}: {difference['what']}" if difference else reasons,
+    }
+
+
+def _decided_itself(daemon: Daemon, slot: Slot, decided: dict[int, str]) -> JsonObject:
+    """How many bars of that time the instance itself has on record, and how many of them with the backtest's verdict."""
+    if not decided:
+        return {"itself_bars": 0, "itself_alike": 0}
+    rows = daemon.ledger.rows(
+        "SELECT close_ms, verdict FROM bars WHERE instance = ? AND close_ms BETWEEN ? AND ?",
+        (slot.record.uid, min(decided), max(decided)),
+    )
+    return {
+        "itself_bars": len(rows),
+        "itself_alike": sum(decided.get(row["close_ms"]) == row["verdict"] for row in rows),
+    }

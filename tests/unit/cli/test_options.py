@@ -1,0 +1,104 @@
+"""Options that every command of `playctl` has: where they may stand, how often a look is repeated, which machine is asked."""
+
+import shlex
+
+import anyio
+import pytest
+
+from playd.cli import options as given
+from playd.cli.options import arranged
+from playd.cli.remote import on_host, remote_command
+from playd.cli.session import Options, Session, UsageError, repeated, until_ready
+from playd.control.client import Unanswered, Unreachable
+from playd.control.render import Output
+from playd.world.virtual import virtual_world
+from tests.virtual_time import in_virtual_time
+
+
+def session(**changed: object) -> Session:
+    return Session(virtual_world(), Options(Output.TABLE, (), "", None, False, "", False, "", **changed))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("--json status", "status --json"),
+        ("--socket /x -o csv order cancel a", "order cancel a --socket /x -o csv"),
+        ("--timeout=3 -q halts --columns SCOPE", "halts --columns SCOPE --timeout=3 -q"),
+        ("status --watch", "status --watch=2"),
+        ("status --watch alpha", "status --watch=2 alpha"),
+        ("status --watch 0.5 alpha", "status --watch 0.5 alpha"),
+        ("--host u@h panic all", "panic all --host u@h"),
+        ("--json", "--json"),
+        ("--nonsense status", "--nonsense status"),
+    ],
+)
+def test_common_options_may_stand_before_the_command_and_watch_needs_no_seconds(typed: str, read: str) -> None:
+    assert arranged(typed.split()) == read.split()
+
+
+def test_every_common_option_can_stand_before_the_command() -> None:
+    for flag, takes in given._TAKES_VALUE.items():
+        words = [flag, *(["5"] if takes else []), "status"]
+        assert arranged(words)[0] == "status", flag
+
+
+def test_a_watch_repeats_a_look_until_its_daemon_is_gone_and_never_a_change() -> None:
+    codes = [0, 9, 0, 7, 0]
+
+    async def look(_: Session) -> int:
+        return codes.pop(0)
+
+    async def body() -> None:
+        assert await repeated(session(watch_s=60.0), look) == 7
+        assert codes == [0]
+        assert await repeated(session(), look) == 0
+        with pytest.raises(UsageError, match="leave --watch out"):
+            session(watch_s=1.0).request_id()
+
+    in_virtual_time(body)
+
+
+def test_waiting_for_a_daemon_that_never_comes_ends_with_its_time_out() -> None:
+    async def body() -> None:
+        with pytest.raises(Unanswered, match=r"not ready within 10 s; daemon not running"):
+            await until_ready(session())
+
+    in_virtual_time(body)
+
+
+def test_another_machine_gets_the_same_words_quoted_and_without_the_host() -> None:
+    words = ["--host", "ops@box", "resume", "all", "--reason", "it's over; rm -rf /", "--host=ops@box"]
+    *ssh, typed = remote_command("ops@box", words, terminal=False)
+    assert ssh == ["ssh", "--", "ops@box"]
+    assert shlex.split(typed) == ["playctl", "resume", "all", "--reason", "it's over; rm -rf /"]
+    assert remote_command("box", ["status"], terminal=True)[:2] == ["ssh", "-t"]
+
+
+@pytest.mark.parametrize(("code", "error"), [(255, Unreachable), (127, Unreachable), (9, None)])
+def test_how_the_other_machine_ended_is_how_the_command_ends(code: int, error: type[Exception] | None) -> None:
+    world = virtual_world()
+    world.process.command_code = code
+    if error is None:
+        assert anyio.run(on_host, world, "box", ["status"]) == code
+    else:
+        with pytest.raises(error, match="box"):
+            anyio.run(on_host, world, "box", ["status"])
+    with pytest.raises(UsageError, match="USER@HOST"):
+        anyio.run(on_host, world, "-oProxyCommand=x", ["status"])
+    assert [command for command, _ in world.process.commands] == [("ssh", "--", "box", "playctl status")]
+
+
+def test_a_column_that_is_not_there_does_not_turn_a_done_change_into_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    from playd.control.tables import HALTS
+
+    row = {"scope": "all", "level": 1, "code": "OPERATOR", "actor": "me", "age_s": 1.0, "text": "t", "still_holds": False}
+    asked = session()
+    asked.options = Options(Output.TABLE, ("SCOOP",), "", None, False, "", False, "")
+    with pytest.raises(UsageError, match="SCOOP"):
+        asked.show_rows([row], HALTS, empty="")
+    asked.request_id()
+    asked.show_rows([row], HALTS, empty="")
+    printed = capsys.readouterr()
+    assert "OPERATOR" in printed.out
+    assert "SCOOP" in printed.err

@@ -1,0 +1,99 @@
+"""Whom a question is about: a slip of the keyboard is refused, because "no positions" would be believed."""
+
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from playd.control.asked_for import account_named, owner_of, warn_of_symbol
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.fill_quality import shortfall_figure
+from playd.control.protocol import Code, RpcError
+from playd.orders.ledger import Ledger
+from playd.supervisor.records import InstanceRecord
+from playd.world.virtual import virtual_world
+
+INSTANCE = (
+    "INSERT INTO instances (uid, name, account, symbol, mode, clock_ms, tag, created_ms, removed)"
+    " VALUES (?, ?, 'main', 'BTCUSDT', 'demo', 60000, ?, ?, 1)"
+)
+
+
+@dataclass
+class Warned:
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+
+@pytest.fixture
+def daemon() -> Daemon:
+    """One instance that runs, two of one name that were removed, an account that only the settings know."""
+    world = virtual_world()
+    world.disk.mkdir(PurePath("/state"))
+    ledger = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
+    for uid, created_ms in (("old1", 1), ("old2", 2)):
+        ledger.write(INSTANCE, (uid, "gone", uid, created_ms))
+    slots = {"alpha": SimpleNamespace(record=SimpleNamespace(uid="u1"))}
+    parts = {
+        "supervisor": SimpleNamespace(slots=slots),
+        "accounts": SimpleNamespace(held={}, find=lambda _: None),
+        "ops": SimpleNamespace(loaded=SimpleNamespace(settings=SimpleNamespace(accounts={"spare": None}))),
+        "ledger": ledger,
+    }
+    return cast("Daemon", SimpleNamespace(**parts))
+
+
+def test_an_instance_is_known_by_name_and_uid_also_when_it_was_removed(daemon: Daemon) -> None:
+    assert [owner_of(daemon, name) for name in ("alpha", "gone", "old1", "foreign")] == ["u1", "old2", "old1", "foreign"]
+    with pytest.raises(RpcError, match="did you mean 'alpha'") as caught:
+        owner_of(daemon, "alpa")
+    assert caught.value.code is Code.NOT_FOUND
+
+
+def test_an_account_that_nobody_ever_had_is_refused_with_the_nearest(daemon: Daemon) -> None:
+    assert [account_named(daemon, alias) for alias in ("main", "spare", None)] == ["main", "spare", None]
+    with pytest.raises(RpcError, match="did you mean 'main'"):
+        account_named(daemon, "mian")
+
+
+def test_nothing_found_of_a_symbol_that_was_never_traded_is_a_warning(daemon: Daemon) -> None:
+    call: Any = Warned()
+    for symbol in ("BTCUSDT", None, "BTCUSD"):
+        warn_of_symbol(daemon, symbol, cast("Call", call))
+    assert call.warnings == [("unknown_symbol", "nothing here has ever traded 'BTCUSD'; did you mean BTCUSDT?")]
+
+
+def test_shortfall_is_the_median_cost_of_the_newest_fills_in_either_direction(daemon: Daemon) -> None:
+    record = cast("InstanceRecord", SimpleNamespace(account="main", uid="u1", symbol="BTCUSDT"))
+    assert shortfall_figure(daemon, record)["value"] is None
+    fills = [("Buy", "100.1"), ("Sell", "99.8"), ("Buy", "99.7"), *[("Buy", "101")] * 20][::-1]  # the newest are in front
+    for n, (side, price) in enumerate(fills):
+        _filled(daemon.ledger, n, side, price)
+    assert shortfall_figure(daemon, record)["value"] == "100.00"  # of 20: 17 that cost 1 %, and the newest three
+    for n in range(100, 120):
+        _filled(daemon.ledger, n, "Sell", "100.05")
+    assert shortfall_figure(daemon, record)["value"] == "-5.00"
+
+
+def _filled(ledger: Ledger, n: int, side: str, price: str) -> None:
+    """An intent decided at 100, its order and its execution."""
+    intent = f"u1/{n}/enter/0"
+    ledger.write(
+        "INSERT INTO intents VALUES (?, 'u1', 'main', ?, 1, 'enter', 0, 'entry', 'BTCUSDT', ?, '1', '100', NULL, NULL, NULL,"
+        " '', '', '', '', '', 1, 2, '')",
+        (intent, str(n), side),
+    )
+    ledger.write(
+        "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, side, type, tif, qty, reduce_only, state,"
+        " created_ms, last_event_ms) VALUES (?, ?, 0, 'main', 'u1', 'enter', 'BTCUSDT', ?, 'Market', 'IOC', '1', 0, 'FILLED', 1, 1)",
+        (f"pd-{n}", intent, side),
+    )
+    ledger.write(
+        "INSERT INTO executions (account, exec_id, link_id, venue_order_id, symbol, position_idx, side, qty, price, value, fee,"
+        " fee_currency, exec_type, create_type, stop_order_type, closed_size, exec_pnl, seq, is_maker, venue_ms, received_ms,"
+        " source, owner) VALUES ('main', ?, ?, 'v', 'BTCUSDT', 0, ?, '1', ?, '1', '0', 'USDT', 'Trade', '', '', '0', '0', 1, 0,"
+        " 1, 1, 'ws', 'u1')",
+        (f"e{n}", f"pd-{n}", side, price),
+    )
