@@ -95,9 +95,9 @@ def test_panic_of_a_stopped_daemon_is_carried_out_by_the_guardian_and_opens_noth
     report = json.loads(result.stdout)
     assert report["flat"]
     assert exchange.position()["steps"] == 0
-    assert (daemon.state / "HALT").exists()
     daemon.process.send_signal(signal.SIGCONT)
     wait_for(lambda: daemon.rows("SELECT 1 FROM halts WHERE code = 'GUARDIAN_PANIC' AND level = 4"), "the halt of the panic")
+    assert [row["scope"] for row in daemon.rows("SELECT scope FROM halts")] == [f"account:{ALIAS}"]
     wait_for(lambda: Decimal(daemon.booked()["signed_qty"]) == 0, "the books agree that nothing is left")
     assert daemon.rows("SELECT 1 FROM incidents WHERE kind IN ('SECOND_DAEMON', 'MANUAL_CLOSE')") == []
 

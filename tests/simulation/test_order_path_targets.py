@@ -220,6 +220,25 @@ def test_a_panic_takes_the_target_along() -> None:
     in_virtual_time(body)
 
 
+@pytest.mark.parametrize(("level", "rests"), [(Level.HALT, True), (Level.CANCEL, False)])
+def test_a_level_of_cancel_takes_the_target_along_until_it_is_lifted(level: Level, rests: bool) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            await port.submit(target())
+            there = resting(life)
+            halt = life.halts.raise_level(account_scope("main"), level, "OPERATOR", "looking", actor="me")
+            await anyio.sleep(10.0)
+            assert resting(life) == (there if rests else [])
+            assert life.venue.stop_of()
+            life.halts.lift(halt.id, by="me", note="looked")
+            await anyio.sleep(10.0)
+            assert (resting(life), open_incidents(life)) == (there, [])
+
+    in_virtual_time(body)
+
+
 def test_a_target_of_ours_never_closes_what_somebody_else_holds() -> None:
     async def body() -> None:
         life = build()

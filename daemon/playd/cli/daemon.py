@@ -302,7 +302,6 @@ async def _with_records(
             supervisor=runtime.supervisor,
             commands=commands,
             find_hub=runtime.find_hub,
-            environment_of=runtime.environment_of,
             market_ms=runtime.market_ms,
             query_logs=tap.query,
             progress=progress,

@@ -25,6 +25,7 @@ from playd.orders.guardian.planning import Held, account_plan, planned_halts
 from playd.orders.halts import ALL, Halts, Level, instance_scope, symbol_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
+from playd.orders.panic_notes import CODE as GUARDIAN_PANIC
 from playd.settings import Settings
 from playd.supervisor.accounts import Accounts
 from playd.world.ports import World
@@ -264,7 +265,12 @@ class GuardianLink:
         if kind == "panic.step" and data.get("step") == "received":
             wanted = self._stored_scope(str(data["scope"]))
             text = str(data.get("reason") or f"panic {data['scope']} through the guardian")
-            parts.halts.raise_level(wanted, Level.PANIC, "GUARDIAN_PANIC", text, actor=str(record["actor"]))
+            parts.halts.raise_level(wanted, Level.PANIC, GUARDIAN_PANIC, text, actor=str(record["actor"]))
+        elif kind == "panic.result":
+            # Flat by the guardian's word or not: whoever holds level 4 sees to it.
+            for held in parts.accounts.held.values():
+                if held.account is not None:
+                    held.account.resume_panics()
         elif kind == "order.sent" and data.get("action") == "close":
             text = f"the guardian closed {data['qty']} {record['symbol']} as {data['link_id']}: {data['reason']}"
             parts.incidents.open("GUARDIAN_CLOSED", "critical", scope, text)

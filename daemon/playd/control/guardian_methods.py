@@ -1,8 +1,8 @@
 """
 The guardian's socket: `ping`, `status`, `panic`, and the daemon's `beat`. Same lines and same errors as the control socket.
 
-A panic here never waits for the daemon. It refuses new risk first, by the kill file, which the daemon honours within a second
-of waking up and at every start.
+A panic here never waits for the daemon. It refuses new risk in its scope first, by notes (`orders.panic_notes`), or by the kill
+file where all is to be closed: the daemon honours both within a second of waking up and at every start.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,10 +16,12 @@ from playd.control.figures import rfc3339, rounded
 from playd.control.panic_rows import panic_rows
 from playd.control.protocol import Code, JsonObject, Request, RpcError
 from playd.control.server import Session
-from playd.core.canonical import Json, canonical_json
+from playd.core.canonical import Json
 from playd.orders.guardian.guardian import Guardian
 from playd.orders.guardian.plan import AccountPlan
-from playd.orders.kill_file import KILL_FILE
+from playd.orders.halts import ALL
+from playd.orders.kill_file import KILL_FILE, write_kill_file
+from playd.orders.panic_notes import CODE, leave_note
 from playd.orders.panic_report import PanicReport, PanicScope
 from playd.world.ports import World
 
@@ -56,7 +58,7 @@ class GuardianMethods:
         self._world = world
         self._version = version
         self._guardian = guardian
-        self._kill_file = state_dir / KILL_FILE
+        self._state_dir = state_dir
         self._voice = voice
         self._started_s = world.clock.mono_s()
         self._methods: dict[str, Callable[[JsonObject, Session], Awaitable[JsonObject]]] = {
@@ -118,7 +120,7 @@ class GuardianMethods:
             raise self._phrase_needed(phrase, parts)
         reason = str(params.get("reason", ""))
         self._voice.record("panic.step", {"step": "received", "scope": text, "reason": reason}, "", "", actor)
-        problem = self._refuse_risk(text, reason, actor)
+        problem = self._refuse_risk(text, parts, reason, actor)
         said = 0
 
         async def push(line: str) -> None:
@@ -170,8 +172,8 @@ class GuardianMethods:
         """The scope as the daemon writes it, and the accounts that it reaches. Raises `RpcError` for an unknown one."""
         accounts = {account.alias: account for account in self._guardian.plan.accounts}
         kind, _, rest = given.partition(":")
-        if given == "all":
-            return "all", [Part(alias, PanicScope()) for alias in sorted(accounts)]
+        if given == ALL:
+            return ALL, [Part(alias, PanicScope()) for alias in sorted(accounts)]
         if kind == "account" and rest:
             return given, [Part(_known(rest, accounts), PanicScope())]
         if kind == "symbol" and rest.count("/") == 1:
@@ -207,19 +209,21 @@ class GuardianMethods:
             details={"phrase": phrase, "preview": preview},
         )
 
-    def _refuse_risk(self, scope: str, reason: str, actor: str) -> str:
-        """Write the kill file: whatever the daemon is doing, it opens nothing more. The problem if that fails, else nothing."""
-        note = {
-            "reason": reason or f"panic {scope} through the guardian",
-            "code": "GUARDIAN_PANIC",
-            "actor": actor,
-            "time_ms": self._world.clock.wall_ms(),
-        }
-        try:
-            self._world.disk.write_replace(self._kill_file, canonical_json(note), keep_previous=False)
-        except OSError as error:
-            return f"the kill file could not be written ({error.strerror or error}): a daemon that wakes up may trade again"
-        return ""
+    def _refuse_risk(self, scope: str, parts: list[Part], reason: str, actor: str) -> str:
+        """
+        Whatever the daemon is doing, it opens nothing more in this scope; of all, or where no note can be left, nothing at all.
+
+        The problem if neither can be written, else nothing.
+        """
+        disk, why, now_ms = self._world.disk, reason or f"panic {scope} through the guardian", self._world.clock.wall_ms()
+        scopes = [part.scope.halt_scope(part.alias) for part in parts] if scope != ALL else []
+        left = [leave_note(disk, self._state_dir, each, reason=why, actor=actor, time_ms=now_ms) for each in scopes]
+        if left and all(left):
+            return ""
+        kill_file = self._state_dir / KILL_FILE
+        if write_kill_file(disk, kill_file, reason=why, code=CODE, actor=actor, time_ms=now_ms, make_room=lambda: False):
+            return ""
+        return f"neither a note nor {kill_file} could be written: a daemon that wakes up may trade again"
 
 
 def _known(alias: str, accounts: Mapping[str, AccountPlan]) -> str:

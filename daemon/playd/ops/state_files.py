@@ -122,6 +122,7 @@ KINDS: Final = (
     Kind("guardian/plan.json.prev", "plan before that", "daemon", "replaced", _envelope),
     Kind("guardian/plan.damaged-*.json", "damaged plan as it was found", "daemon", "once"),
     Kind("guardian/journal/*.jsonl", "journal of the guardian", "guardian", "appended, chained", _journal),
+    Kind("guardian/panics/*.panic", "panic that the daemon has not put on record", "guardian", "gone when it is on record"),
     Kind("guardian/guardian.lock", "lock", "guardian", "held while it runs"),
     Kind("guardian/quarantine/*", "damaged file as it was found", "guardian", "once"),
     Kind("playd.lock", "lock", "daemon", "held while it runs"),

@@ -3,7 +3,8 @@ Halts: persisted refusals of new risk, per scope and level. One `Halts` serves a
 
 Scopes are `instance:UID`, `symbol:ACCOUNT/SYMBOL`, `account:ALIAS`, `all`. The effective level of an instance is the maximum
 over its four. A kill file raises level 2 on `all`, which cannot be lifted while it is there: `HALT` in the state directory, and
-one elsewhere if the operator named it, such as on a disk that other machines see too.
+one elsewhere if the operator named it, such as on a disk that other machines see too. Notes of the guardian's panics
+(`panic_notes`) raise level 4 on their scopes.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,6 +18,9 @@ from playd.core.errors import Broken
 from playd.core.record import Recorder
 from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.ledger import Ledger
+from playd.orders.panic_notes import CODE as GUARDIAN_PANIC
+from playd.orders.panic_notes import FOLDER as PANIC_NOTES
+from playd.orders.panic_notes import notes_there
 from playd.world.ports import Clock, Disk
 
 ALL: Final = "all"
@@ -96,11 +100,12 @@ class Halts:
         self._disk = disk
         self._clock = clock
         self._journal = journal
+        self._state_dir = state_dir
         self.kill_file = state_dir / KILL_FILE
         self._extra_file = extra_file
         self._make_room = make_room
         self._in_force: list[Halt] = self._load()
-        self.check_kill_file()
+        self.check_files()
 
     def raise_level(self, scope: str, level: Level, code: str, text: str, *, actor: str = "daemon", evidence: str = "") -> Halt:
         """
@@ -121,7 +126,7 @@ class Halts:
         if scope == ALL and level >= Level.HALT:
             # A disk that refuses the file undoes nothing: the halt is on record, and in the guardian's plan.
             self._leave_kill_file(text, code, actor)
-            self.check_kill_file()
+            self._check_kill_file()
         return halt
 
     def _leave_kill_file(self, text: str, code: str, actor: str) -> None:
@@ -218,14 +223,27 @@ class Halts:
         except OSError:
             return True
 
-    def check_kill_file(self) -> None:
+    def check_files(self) -> None:
         """
-        Look for the kill files, as somebody must once a second.
+        Look for kill files and for panics of the guardian, as somebody must once a second.
 
-        One raises level 2 on `all`, whatever it holds. Removing it lifts nothing: that needs a person's `resume all`.
+        A kill file raises level 2 on `all`, whatever it holds. Removing it lifts nothing: that needs a person's `resume all`.
         """
-        if self._find(ALL, Level.HALT, FILE_CODE) is None and (found := self.kill_files_there):
-            self._store(ALL, Level.HALT, FILE_CODE, f"the kill file {found[0]} is present, or its directory is away", "file")
+        self._check_kill_file()
+        try:
+            for note in notes_there(self._disk, self._state_dir):
+                self.raise_level(note.scope, Level.PANIC, GUARDIAN_PANIC, note.reason, actor=note.actor)
+                self._disk.remove(note.path)
+        except OSError as error:
+            self._raise_unless_held(f"panics of the guardian cannot be taken over: {self._state_dir / PANIC_NOTES}: {error}")
+
+    def _check_kill_file(self) -> None:
+        if found := self.kill_files_there:
+            self._raise_unless_held(f"the kill file {found[0]} is present, or its directory is away")
+
+    def _raise_unless_held(self, text: str) -> None:
+        if self._find(ALL, Level.HALT, FILE_CODE) is None:
+            self._store(ALL, Level.HALT, FILE_CODE, text, "file")
 
     def _load(self) -> list[Halt]:
         rows = self._ledger.rows("SELECT * FROM halts WHERE lifted_ms IS NULL ORDER BY id")

@@ -104,7 +104,7 @@ class Panic:
 
     def resume(self) -> None:
         """
-        Go on with the panics whose level an earlier life left in force. Called at start.
+        Go on with the panics in force that nobody here drives: of an earlier life, or of the guardian. May be called again.
 
         One that was verified flat here is over: what was opened by hand since is no business of its.
         """

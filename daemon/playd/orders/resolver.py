@@ -67,14 +67,6 @@ class Resolver:
             doubt.rounds = 0
         self.wake()
 
-    def progress(self, link_id: str) -> tuple[int, float] | None:
-        """Rounds asked about an order in doubt and seconds until the next one; None for an order without doubt."""
-        doubt = self._doubts.get(link_id)
-        if doubt is None:
-            return None
-        due_s = doubt.due_s(self._desk.settings.never_arrived_after_s) - self._desk.clock.mono_s()
-        return doubt.rounds, max(0.0, due_s)
-
     async def run(self) -> None:
         """Resolve until cancelled."""
         while True:

@@ -185,10 +185,10 @@ class Targets:
         return [row for row in rows if row.owner == owner and row.action is Action.TARGET and row.intent is not None]
 
     def _wanted(self, intent: IntentRow, held: Decimal) -> Decimal | None:
-        """Where the target is to rest now; None while all of the share is being closed."""
+        """Where the target is to rest now; None while all of the share is being closed, and from level 3 on."""
         desk, owner, symbol = self._desk, intent.instance, intent.symbol
         halt = desk.halts.highest(*scopes_of(owner, desk.alias, symbol))
-        if halt is not None and halt.level >= Level.PANIC:
+        if halt is not None and halt.level >= Level.CANCEL:
             return None
         return None if any(self._leaves(exit_, held) for exit_ in self._exits(owner, symbol)) else intent.target
 

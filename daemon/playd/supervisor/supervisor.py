@@ -236,7 +236,7 @@ class Supervisor:
     def look_around(self) -> None:
         """Bring levels and causes up to date with halts, feeds and accounts. Called each second and after events."""
         self.looked_s = self._parts.clock.mono_s()
-        self._halts.check_kill_file()
+        self._halts.check_files()
         self._parts.records.keep_ledger()
         for slot in self.slots.values():
             try:

@@ -117,10 +117,10 @@ def test_lifting_what_is_not_there_is_our_bug(world: VirtualWorld) -> None:
 def test_a_kill_file_with_any_content_halts_everything_until_a_person_lifts_it(world: VirtualWorld, content: bytes) -> None:
     _, halts = opened(world)
     world.disk.write_replace(PurePath(STATE / "HALT"), content, keep_previous=False)
-    halts.check_kill_file()
-    halts.check_kill_file()
+    halts.check_files()
+    halts.check_files()
     world.disk.remove(STATE / "HALT")
-    halts.check_kill_file()
+    halts.check_files()
     assert len(halts.in_force()) == 1
     found = halts.highest(*SCOPES)
     assert found is not None
@@ -191,7 +191,7 @@ def test_a_second_kill_file_halts_everything_while_it_is_there_or_its_directory_
     halts = Halts(ledger, world.disk, world.clock, MemoryJournal(), STATE, extra)
     quiet = halts.in_force()
     world.disk.write_replace(extra, b"", keep_previous=False)
-    halts.check_kill_file()
+    halts.check_files()
     found = halts.in_force(ALL)
     world.disk.remove(extra)
     gone = halts.kill_files_there

@@ -140,7 +140,7 @@ DRILLS: Final = (
         "DRL-26", 1, "panic under fire",
         "panic of an instance, of a symbol whose closing order is throttled and lost, of an account with a stopped daemon",
         "flat and verified within 20 s, under fire 40 s; nothing opens afterwards", level_expected=4, limit_s=40.0,
-        leaves=("GUARDIAN_PANIC", "KILL_FILE"), deadline_s=420.0,
+        leaves=("GUARDIAN_PANIC",), deadline_s=420.0,
     ),
     Drill(
         "DRL-27", 1, "kill file", "the kill file is made, then removed; the directory of a second one is away",

@@ -1,0 +1,112 @@
+"""A panic through the guardian refuses risk where it was asked for, and nowhere else: the other instances trade on."""
+
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import PurePath
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from playd.control.guardian_methods import GuardianMethods
+from playd.control.protocol import Request, RpcError
+from playd.orders.guardian.plan import Plan, PlannedShare
+from playd.orders.halts import Halts, Level
+from playd.orders.ledger import Ledger
+from playd.orders.panic_notes import FOLDER, leave_note
+from playd.world.virtual import VirtualWorld, virtual_world
+from tests.simulation.order_world import STATE, MemoryJournal
+from tests.unit.guardian.test_judge import account, planned
+
+pytestmark = pytest.mark.anyio
+
+NOTED = STATE / FOLDER / "instance%3Aabcdefgh.panic"
+
+
+class FullDisk:
+    """A disk on which only what is empty finds room, or not even that."""
+
+    def __init__(self, inner: Any, refuses: Callable[[PurePath, bytes], bool]) -> None:
+        self._inner = inner
+        self._refuses = refuses
+
+    def write_replace(self, path: PurePath, data: bytes, *, keep_previous: bool = True) -> None:
+        if self._refuses(path, data):
+            raise OSError(errno.ENOSPC, "no space left")
+        self._inner.write_replace(path, data, keep_previous=keep_previous)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+@pytest.fixture
+def world() -> VirtualWorld:
+    made = virtual_world()
+    made.disk.mkdir(STATE)
+    return made
+
+
+def halts_of(world: VirtualWorld) -> Halts:
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+    return Halts(ledger, world.disk, world.clock, MemoryJournal(), STATE)
+
+
+async def panic(world: VirtualWorld, scope: str, **params: str) -> str:
+    """Ask a guardian that watches nothing (yet) for a panic; what it answers."""
+    shares = (PlannedShare("abcdefgh", "mine", planned().qty),)
+    plan = Plan(accounts=(replace(account(), positions=(replace(planned(), shares=shares),)),))
+    guardian = cast("Any", SimpleNamespace(plan=plan, kept={}, read=None))
+    voice = cast("Any", SimpleNamespace(head=(0, ""), record=lambda *_: None, say=print))
+    session = cast("Any", SimpleNamespace(peer=SimpleNamespace(actor="uid:1(a)"), push=None))
+    with pytest.raises(RpcError) as refused:
+        await GuardianMethods(cast("Any", world), "0", guardian, STATE, voice).call(
+            Request(1, "panic", {"scope": scope, "reason": "out", **params}), session
+        )
+    return str(refused.value)
+
+
+async def test_of_one_instance_it_halts_that_instance_alone_and_once(world: VirtualWorld) -> None:
+    halts = halts_of(world)
+    await panic(world, "mine")
+    assert not world.disk.exists(STATE / "HALT")
+    halts.check_files()
+    (halt,) = halts.in_force()
+    assert (halt.scope, halt.level, halt.code) == ("instance:abcdefgh", Level.PANIC, "GUARDIAN_PANIC")
+    assert (halt.text, halt.actor) == ("out", "uid:1(a)")
+    halts.lift(halt.id, by="uid:1(a)", note="looked")
+    halts.check_files()
+    assert halts.in_force() == []
+
+
+async def test_a_start_finds_it_before_anything_is_decided(world: VirtualWorld) -> None:
+    await panic(world, "symbol:main/BTCUSDT", confirm="PANIC symbol:main/BTCUSDT")
+    assert [(halt.scope, halt.level) for halt in halts_of(world).in_force()] == [("symbol:main/BTCUSDT", Level.PANIC)]
+
+
+async def test_of_everything_it_leaves_the_kill_file(world: VirtualWorld) -> None:
+    await panic(world, "all", confirm="PANIC all")
+    assert world.disk.exists(STATE / "HALT")
+
+
+async def test_a_full_disk_has_room_for_an_empty_note(world: VirtualWorld) -> None:
+    disk = FullDisk(world.disk, lambda _, data: bool(data))
+    assert leave_note(cast("Any", disk), STATE, "instance:abcdefgh", reason="out", actor="me", time_ms=1)
+    assert world.disk.read_bytes(NOTED) == b""
+    assert [(halt.scope, halt.actor) for halt in halts_of(world).in_force()] == [("instance:abcdefgh", "guardian")]
+
+
+@pytest.mark.parametrize("also_the_kill_file", [False, True])
+async def test_where_no_note_can_be_left_everything_is_halted_or_that_is_said(
+    world: VirtualWorld, also_the_kill_file: bool
+) -> None:
+    full = FullDisk(world.disk, lambda path, _: also_the_kill_file or path.name != "HALT")
+    said = await panic(replace(world, disk=cast("Any", full)), "mine")
+    assert world.disk.exists(STATE / "HALT") is not also_the_kill_file
+    assert ("a daemon that wakes up may trade again" in said) is also_the_kill_file
+
+
+async def test_notes_that_nobody_can_read_halt_everything(world: VirtualWorld) -> None:
+    world.disk.mkdir(STATE / "guardian")
+    world.disk.write_replace(STATE / FOLDER, b"a file where a folder should be", keep_previous=False)
+    assert [(halt.scope, halt.level) for halt in halts_of(world).in_force()] == [("all", Level.HALT)]
