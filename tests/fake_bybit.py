@@ -157,10 +157,10 @@ class FreeBudget:
     learned: list[dict[str, Any]] = field(default_factory=list)
     bans: int = 0
 
-    async def take(self, endpoint: str, priority: Priority) -> None:
+    async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
         self.taken.append((endpoint, priority))
 
-    def take_now(self, endpoint: str, priority: Priority) -> bool:
+    def take_now(self, endpoint: str, priority: Priority, *, owner: str = "") -> bool:
         self.taken.append((endpoint, priority))
         return True
 

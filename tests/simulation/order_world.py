@@ -60,12 +60,12 @@ class FreeBudget:
         self.ban_s = 0.0
         self.pause_s = 0.0
 
-    async def take(self, endpoint: str, priority: Priority) -> None:
+    async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
         self.taken.append((endpoint, priority))
         if self.wait_s:
             await anyio.sleep(self.wait_s)
 
-    def take_now(self, endpoint: str, priority: Priority) -> bool:
+    def take_now(self, endpoint: str, priority: Priority, *, owner: str = "") -> bool:
         if self.wait_s:
             return False
         self.taken.append((endpoint, priority))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from playd.core.errors import CredentialError, LinkError, OperatorError
+from playd.core.errors import CredentialError, LinkError, OperatorError, Refused
 from playd.core.modes import Environment
 from playd.core.orders import VenuePosition
 from playd.orders.account import Account
@@ -17,7 +17,8 @@ from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S
 from playd.supervisor.accounts import AccountPlan, Accounts
 from playd.venues.port import AccountInfo, KeyInfo, Priority
 from tests.simulation.fake_venue import FakeVenue
-from tests.simulation.order_world import READY, OrderWorld, build, entry
+from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
+from tests.simulation.test_order_path_doubt import DEMO, QUOTED
 from tests.virtual_time import LoopClock, in_virtual_time
 
 GOOD = KeyInfo("7", read_only=False, can_trade=True, can_withdraw=False, bound_to_addresses=True, days_left=None)
@@ -170,7 +171,7 @@ def test_a_key_that_loses_its_right_to_trade_opens_nothing_any_more() -> None:
             life.venue.key = replace(GOOD, read_only=True)
             await anyio.sleep(LOOK_EVERY_S + 300.0)
             verdict = await port.submit(entry(), READY)
-            assert (verdict.code, verdict.text) == ("ACCOUNT_NOT_READY", "account is refused: the key is read-only")
+            assert (verdict.code, "the key is read-only" in verdict.text) == ("HALTED", True)
             assert life.venue.placed == []
 
     in_virtual_time(body)
@@ -188,6 +189,71 @@ def test_a_key_that_is_refused_for_a_while_trades_again_when_a_person_lifts_the_
             await anyio.sleep(REFUSED_EVERY_S + 5.0)
             assert life.account.desk.incidents.open_ones() == []
             assert (await port.submit(entry(120_000), READY)).code == "HALTED", "what was halted waits for a person"
+            life.halts.lift(halt.id, by="me", note="a new key")
+            assert (await port.submit(entry(180_000), READY)).code == "SENT"
+
+    in_virtual_time(body)
+
+
+def test_an_exit_that_the_key_keeps_back_is_sent_by_itself_at_two_paces_and_at_the_first_tolerance() -> None:
+    async def body() -> None:
+        life = build(settings=DEMO)
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(entry(), QUOTED)).code == "SENT"
+            await anyio.sleep(0.1)
+            before = len(life.venue.placed)
+            life.venue.script.codes = [10005] * 100
+            await port.submit(leave(), READY)
+            (halt,) = life.halts.in_force(account_scope("main"))
+            assert (halt.level, halt.code) == (Level.HALT, "ACCOUNT_REFUSED")
+            await anyio.sleep(27.0)
+            assert len(life.venue.placed) - before == 6
+            await anyio.sleep(300.0)
+            assert 6 + 10 <= len(life.venue.placed) - before <= 6 + 20, "not sixty: the key is read meanwhile"
+            life.venue.script.codes = []
+            await anyio.sleep(REFUSED_EVERY_S + 5.0)
+            assert life.venue.signed() == 0
+            exits = life.venue.placed[before:]
+            assert {order.slippage_tolerance_pct for order in exits} == {life.settings.exit_tolerance_pct[0]}
+
+    in_virtual_time(body)
+
+
+class Ending(FakeVenue):
+    """A venue that takes the key until it is over."""
+
+    over = False
+
+    async def key_info(self) -> KeyInfo:
+        self._ask()
+        return await super().key_info()
+
+    async def positions(self, symbol: str | None = None, *, priority: Priority) -> list[VenuePosition]:
+        self._ask()
+        return await super().positions(symbol, priority=priority)
+
+    def _ask(self) -> None:
+        if self.over:
+            raise Refused("Your api key has expired. (auth, code 33004)", code=33004)
+
+
+def test_a_key_that_ends_while_it_is_used_is_told_within_minutes_and_not_taken_for_a_silent_venue() -> None:
+    async def body() -> None:
+        venue = Ending(LoopClock())
+        life = build(venue)
+        async with life.running():
+            port = await life.register()
+            venue.over = True
+            await anyio.sleep(life.settings.recon_orders_s + 2 * REFUSED_EVERY_S)
+            (told,) = life.account.desk.incidents.open_ones()
+            assert (told.kind, told.severity) == ("ACCOUNT_REFUSED", "critical")
+            assert "expired" in (await port.submit(entry(), READY)).text
+            venue.over = False
+            await anyio.sleep(2 * REFUSED_EVERY_S)
+            assert life.account.desk.incidents.open_ones() == []
+            assert (await port.submit(entry(120_000), READY)).code == "HALTED", "what was halted waits for a person"
+            (halt,) = life.halts.in_force(account_scope("main"))
             life.halts.lift(halt.id, by="me", note="a new key")
             assert (await port.submit(entry(180_000), READY)).code == "SENT"
 

@@ -107,10 +107,10 @@ class Stalled(PlaydError):
 class FreeBudget:
     """A rate budget without limits, for an exchange that counts nothing because its time runs as fast as it can."""
 
-    async def take(self, endpoint: str, priority: Priority) -> None:
+    async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
         """Leave at once."""
 
-    def take_now(self, endpoint: str, priority: Priority) -> bool:
+    def take_now(self, endpoint: str, priority: Priority, *, owner: str = "") -> bool:
         """Always."""
         return True
 

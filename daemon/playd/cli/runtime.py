@@ -26,6 +26,7 @@ from playd.market.feed_watch import HubTiming
 from playd.market.hub import MarketHub
 from playd.market.recorded_days import market_of
 from playd.ops.clock_watch import ClockWatch, VenueTime
+from playd.ops.maintenance_watch import MaintenanceWatch, Venue
 from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, account_scope
 from playd.orders.incidents import Incidents
@@ -351,12 +352,20 @@ async def open_runtime(
         times = tuple(VenueTime(str(each), found.market.clock_offset_ms, found.clock) for each, found in universes.items())
         armings, incidents = Armings(ledger, world.clock, journal), Incidents(ledger, world.clock, journal)
         clock_watch = ClockWatch(world.clock, times, halts, incidents, journal, plan.settings.clock)
+        # An embedded exchange is ours: it announces nothing that its daemon would not know.
+        others = [
+            Venue(each, found.market.announced, found.clock)
+            for each, found in universes.items()
+            if exchange is None or each is not Environment.LOCAL
+        ]
+        maintenance_watch = MaintenanceWatch(others, accounts, halts, incidents)
         runtime = Runtime(
             world, plan, ledger, halts, journal, records, accounts, armings, supervisor, exchange, universes, times, clock_watch
         )
         arming_watch = ArmingWatch(armings, incidents, journal, supervisor, lambda: plan.settings.arming, world.clock)
         async with anyio.create_task_group() as group:
             group.start_soon(clock_watch.run, name="clock watch")
+            group.start_soon(maintenance_watch.run, name="maintenance watch")
             group.start_soon(arming_watch.run, name="arming watch")
             group.start_soon(parts.turns.run, name="turns")
             await group.start(accounts.run, name="accounts")

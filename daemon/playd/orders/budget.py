@@ -103,6 +103,7 @@ class _Request:
     account: "AccountBudget"
     bucket: RateBucket | None
     priority: Priority
+    owner: str
 
     @property
     def soft(self) -> bool:
@@ -152,6 +153,9 @@ class AddressBudget:
         self._banned_until_s = clock.mono_s() + min(rules.ban_s, (banned_until_ms - clock.wall_ms()) / 1000)
         self._waiting: list[_Waiter] = []
         self._tickets = 0
+        self._grants = 0
+        self._served: dict[str, int] = {}
+        """By owner: the number of its newest grant, among all of them."""
         self._waits_ms: deque[float] = deque(maxlen=WAITS_KEPT)
 
     def for_account(self, alias: str, *, guarded: bool = False) -> "AccountBudget":
@@ -182,10 +186,10 @@ class AddressBudget:
         """The address's own line of the `limits` table."""
         return _row("", self._bucket, self._waits_ms, self._clock.mono_s(), self.banned_for_s)
 
-    async def take(self, account: "AccountBudget", bucket: RateBucket | None, priority: Priority) -> float:
+    async def take(self, account: "AccountBudget", bucket: RateBucket | None, priority: Priority, owner: str) -> float:
         """Wait for one token of both limits. Returns the seconds waited. Leaves the queue when cancelled."""
         self._tickets += 1
-        waiter = _Waiter(account, bucket, priority, self._tickets, self._clock.mono_s())
+        waiter = _Waiter(account, bucket, priority, owner, self._tickets, self._clock.mono_s())
         self._waiting.append(waiter)
         try:
             self.serve()
@@ -200,10 +204,10 @@ class AddressBudget:
         self._waits_ms.append(waited_s * 1000)
         return waited_s
 
-    def take_now(self, account: "AccountBudget", bucket: RateBucket | None, priority: Priority) -> bool:
+    def take_now(self, account: "AccountBudget", bucket: RateBucket | None, priority: Priority, owner: str) -> bool:
         """One token of both limits without waiting. False when somebody waits or nothing may leave now."""
         now_s = self._clock.mono_s()
-        request = _Request(account, bucket, priority)
+        request = _Request(account, bucket, priority, owner)
         if self._waiting or self._free_in_s(request, now_s) > 0:
             return False
         self._count(request, now_s)
@@ -213,9 +217,21 @@ class AddressBudget:
     def serve(self) -> None:
         """Grant everything that may leave now, in order of rank."""
         now_s = self._clock.mono_s()
-        for waiter in sorted(self._waiting, key=lambda each: each.rank(now_s)):
-            if self._free_in_s(waiter, now_s) <= 0:
+        for place in sorted(self._waiting, key=lambda each: each.rank(now_s)):
+            if self._free_in_s(place, now_s) <= 0 and (waiter := self._whose_turn(place)) is not None:
                 self._grant(waiter, now_s)
+
+    def _whose_turn(self, place: _Waiter) -> _Waiter | None:
+        """
+        Who takes a place in the queue: whoever holds it, but of the entries the one whose owner was served longest ago.
+
+        Instances that decide the same bar ask in the same order each time: in turn, the last ones of many would always be late.
+        """
+        if place.priority is not Priority.ENTRY:
+            return place
+        kind = place.priority, place.account, place.bucket
+        alike = [each for each in self._waiting if (each.priority, each.account, each.bucket) == kind]
+        return min(alike, key=lambda each: (self._served.get(each.owner, 0), each.ticket), default=None)
 
     def _grant(self, waiter: _Waiter, now_s: float) -> None:
         self._count(waiter, now_s)
@@ -224,6 +240,9 @@ class AddressBudget:
         waiter.called.set()
 
     def _count(self, request: _Request, now_s: float) -> None:
+        if request.owner:
+            self._grants += 1
+            self._served[request.owner] = self._grants
         self._bucket.count(now_s, soft=request.priority is Priority.DATA)
         if request.bucket is not None:
             request.bucket.count(now_s, soft=request.soft)
@@ -270,15 +289,15 @@ class AccountBudget:
         """Seconds until the address may send again; zero when it may now."""
         return self._address.banned_for_s
 
-    async def take(self, endpoint: str, priority: Priority) -> None:
+    async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
         """See `Budget.take`."""
-        waited_s = await self._address.take(self, self._buckets.get(endpoint), priority)
+        waited_s = await self._address.take(self, self._buckets.get(endpoint), priority, owner)
         if endpoint in self._waits_ms:
             self._waits_ms[endpoint].append(waited_s * 1000)
 
-    def take_now(self, endpoint: str, priority: Priority) -> bool:
+    def take_now(self, endpoint: str, priority: Priority, *, owner: str = "") -> bool:
         """See `Budget.take_now`."""
-        taken = self._address.take_now(self, self._buckets.get(endpoint), priority)
+        taken = self._address.take_now(self, self._buckets.get(endpoint), priority, owner)
         if taken and endpoint in self._waits_ms:
             self._waits_ms[endpoint].append(0.0)
         return taken

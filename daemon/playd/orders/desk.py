@@ -21,7 +21,7 @@ from playd.orders.booking import Booking, News
 from playd.orders.caps import Caps
 from playd.orders.chronicle import Chronicle
 from playd.orders.fills import Fills, InstanceEvent
-from playd.orders.halts import Halts, Level, scopes_of, symbol_scope
+from playd.orders.halts import Halts, Level, account_scope, scopes_of, symbol_scope
 from playd.orders.incidents import Incidents
 from playd.orders.judged import Judged
 from playd.orders.ledger import Ledger
@@ -235,6 +235,11 @@ class Desk:
 
     def halt_symbol(self, symbol: str, level: Level, code: str, note: str) -> None:
         """Raise a symbol's level and open the critical incident that explains it."""
+    def refuse_account(self, note: str) -> None:
+        """The venue or we refuse the account's key or mode: critical, and level 2 until a person has looked."""
+        self.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(self.alias), note)
+        self.halts.raise_level(account_scope(self.alias), Level.HALT, "ACCOUNT_REFUSED", note)
+
         scope = symbol_scope(self.alias, symbol)
         self.incidents.open(code, "critical", scope, note)
         self.halts.raise_level(scope, level, code, note)

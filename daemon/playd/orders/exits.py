@@ -16,6 +16,7 @@ from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.ids import link_id
 from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
+from playd.core.reply_codes import ReplyClass, classify
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.gateway import CREATE, Gateway, Instance, Verdict
@@ -24,7 +25,7 @@ from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.resolver import Resolver
 from playd.orders.room import held_by, may_repeat, room_for
 from playd.orders.rows import OrderRow
-from playd.orders.submit_table import Reaction
+from playd.orders.submit_table import Reaction, react
 from playd.venues.port import Priority
 
 _REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
@@ -40,6 +41,10 @@ _ALARM_ATTEMPT: Final = 5
 
 FROZEN: Final = "FROZEN"
 """Verdict: a person froze the scope; neither exit nor stop was sent."""
+
+_KEY_TRIES: Final = 6
+_KEY_REPEAT_S: Final = 30.0
+"""After so many refusals of the key an exit is sent this often, and at once when the key is read and found good."""
 
 _FROZEN_S: Final = 1.0
 """Time between two looks whether a freeze is over."""
@@ -208,9 +213,11 @@ class Exits:
             self._close(plan, last, intent.qty)
             return
         rung, rungs = _rung(attempts), len(desk.settings.exit_tolerance_pct) + 1
-        if last.state is not OrderState.FILLED and rung >= (1 if desk.settings.plain_market else rungs):
+        if _kept(last):
+            await self._until_it_may_be_taken(attempts)
+        elif last.state is not OrderState.FILLED and rung >= (1 if desk.settings.plain_market else rungs):
             await anyio.sleep(desk.settings.exit_repeat_s)
-        if rung >= _ALARM_ATTEMPT:
+        if sum(row.state is not OrderState.FILLED for row in attempts) >= _ALARM_ATTEMPT:
             note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
             desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
         await desk.budget.take(CREATE, Priority.EXIT)
@@ -229,6 +236,16 @@ class Exits:
 
     def _frozen(self, intent: Intent, instance: Instance, why: str) -> Verdict:
         if intent.bar_close_ms:
+    async def _until_it_may_be_taken(self, attempts: list[OrderRow]) -> None:
+        """The pause behind a refusal for a reason outside the order."""
+        desk = self._desk
+        await anyio.sleep(desk.settings.exit_repeat_s)
+        tail = attempts[-_KEY_TRIES:]
+        if len(tail) == _KEY_TRIES and all(row.code and classify(row.code) is ReplyClass.AUTH for row in tail):
+            with anyio.move_on_after(_KEY_REPEAT_S - desk.settings.exit_repeat_s):
+                while desk.condition.refused:
+                    await anyio.sleep(_LOOK_EVERY_S)
+
             self._desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FROZEN, why)
         return Verdict(FROZEN, why)
 
@@ -299,8 +316,18 @@ async def _nothing(_owner: str, _symbol: str) -> None:
 
 
 def _rung(attempts: list[OrderRow]) -> int:
-    """How many attempts have not done what they were sent for; a piece that was filled climbs no ladder."""
-    return sum(row.state is not OrderState.FILLED for row in attempts)
+    """
+    How many attempts the market has not filled. A piece that was filled climbs no ladder; neither does one that was refused for a
+    reason outside it: a wider tolerance helps no key.
+    """
+    return sum(row.state is not OrderState.FILLED and not _kept(row) for row in attempts)
+
+
+def _kept(row: OrderRow) -> bool:
+    """Whether an attempt was refused for what will pass, or somebody will mend: the same is sent again."""
+    if row.state is not OrderState.REJECTED or row.code is None:
+        return False
+    return react(IntentClass.EXIT, classify(row.code)) is Reaction.KEEP_TRYING
 
 
 def _identity(intent: Intent) -> str:

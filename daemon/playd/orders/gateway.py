@@ -20,7 +20,7 @@ from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
 from playd.orders.facts import Facts
 from playd.orders.gates import Case, GateInputs, Refusal
-from playd.orders.halts import Level, account_scope, scopes_of, symbol_scope
+from playd.orders.halts import Level, scopes_of, symbol_scope
 from playd.orders.machine import OrderEvent
 from playd.orders.order_book import parameters_digest
 from playd.orders.pipeline import judge
@@ -96,7 +96,7 @@ class Gateway:
         if refusal is not None:
             return self._refuse(case, instance, refusal)
         deadline_s = desk.clock.mono_s() + desk.settings.entry_max_age_s - inputs.bar_age_s
-        if not desk.budget.take_now(CREATE, Priority.ENTRY):
+        if not desk.budget.take_now(CREATE, Priority.ENTRY, owner=intent.instance_uid):
             refusal, case = await self._await_token(case, instance)
             if refusal is not None:
                 return self._refuse(case, instance, refusal)
@@ -111,7 +111,7 @@ class Gateway:
         started_s, on_record = desk.clock.mono_s(), desk.ledger.writes
         # A ban that begins while we wait would keep the token for ten minutes; the signal is of no use for so long.
         with anyio.move_on_after(max(0.0, desk.settings.entry_max_age_s - inputs.bar_age_s)) as patience:
-            await desk.budget.take(CREATE, Priority.ENTRY)
+            await desk.budget.take(CREATE, Priority.ENTRY, owner=case.intent.instance_uid)
         waited_s = desk.clock.mono_s() - started_s
         refusal = None
         if patience.cancelled_caught or waited_s > REJUDGE_S or on_record != desk.ledger.writes or desk.condition.not_ready():
@@ -285,10 +285,9 @@ class Gateway:
             desk.condition.refused = note
         if reaction is Reaction.REFUSED_SYMBOL_HALT:
             desk.halt_symbol(row.symbol, Level.HALT, "SYMBOL_REFUSED", note)
-        elif reaction is Reaction.REFUSED_ACCOUNT_HALT or reply.reply_class is ReplyClass.MODE:
-            # The account's mode is nothing that a reading of the key shows: a person must end it, whatever the order was.
-            desk.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(desk.alias), note)
-            desk.halts.raise_level(account_scope(desk.alias), Level.HALT, "ACCOUNT_REFUSED", note)
+        elif reaction is Reaction.REFUSED_ACCOUNT_HALT or reply.reply_class in (ReplyClass.MODE, ReplyClass.AUTH):
+            # A key or a mode that is refused is ended by a person, whatever the order was: an exit is kept all the same.
+            desk.refuse_account(note)
         elif reaction in (Reaction.REFUSED_INCIDENT, Reaction.NEXT_RUNG, Reaction.KEEP_TRYING):
             desk.incidents.open("ORDER_REFUSED", "critical", symbol_scope(desk.alias, row.symbol), note)
 

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from playd.core.errors import CredentialError, LinkError, VenueError
+from playd.core.errors import CredentialError, LinkError, Refused, VenueError
+from playd.core.orders import VenuePosition
 from playd.orders.desk import Desk
 from playd.orders.halts import Level, account_scope
 from playd.venues.bybit.key_check import LAST_DAYS, key_expires_soon, key_refusal, mode_refusal
@@ -42,42 +43,50 @@ class KeyWatch:
         """
         info = await self._desk.port.key_info()
         refusal = self._refusal(info) or await self._mode_refusal()
-        self._write(info, refusal or "")
+        self._write(info.uid, refusal or "")
         if refusal is not None:
             raise CredentialError(f"account {self._desk.alias}: {refusal}")
         self._take(info)
 
     async def look_again(self) -> None:
         """
-        Read the key of a running account. One that must not be used any more opens no risk; exits go on while it can.
+        Read the key of a running account. One that must not be used any more opens no risk; exits go on while it can. So does
+        one that the venue does not know, or not any more, or not from where we are.
 
         One that was refused and is as it should be may open risk again; what was halted for it waits for a person.
         """
-        desk = self._desk
+        desk, info = self._desk, None
         try:
             info = await desk.port.key_info()
             refusal = self._refusal(info) or await self._mode_refusal()
+        except Refused as error:
+            refusal = str(error)
         except (VenueError, LinkError):
             return  # every other request of the account shows the same trouble sooner
-        self._write(info, refusal or "")
+        self._write(self.uid if info is None else info.uid, refusal or "")
         before, desk.condition.refused = desk.condition.refused, refusal or ""
         if refusal is not None:
-            desk.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(desk.alias), refusal)
+            desk.refuse_account(refusal)
         elif before:
             desk.incidents.resolve("ACCOUNT_REFUSED", account_scope(desk.alias), "the venue takes the key")
-        self._take(info)
+        if info is not None:
+            self._take(info)
 
-    async def expect_one_way(self, symbol: str) -> None:
+    async def look_at(self, symbol: str) -> VenuePosition | None:
         """
-        Halt a symbol that is in hedge mode: the venue takes no order there that names no side, and ours name none.
+        A symbol's row at the venue, also while it is flat.
+
+        One in hedge mode has two; it is halted: the venue takes no order there that names no side, and ours name none.
 
         Raises:
             VenueError, LinkError: The venue could not be asked.
         """
         held = await self._desk.port.positions(symbol, priority=Priority.RECONCILE)
-        if any(position.position_idx for position in held if position.symbol == symbol):
+        rows = [position for position in held if position.symbol == symbol]
+        if any(position.position_idx for position in rows):
             note = f"{symbol} is in hedge mode at the venue: switch it to one-way there, then resume"
             self._desk.halt_symbol(symbol, Level.HALT, "SYMBOL_REFUSED", note)
+        return rows[0] if rows else None
 
     @property
     def uid(self) -> str:
@@ -125,12 +134,12 @@ class KeyWatch:
             incidents.open("KEY_EXPIRES", "warning", scope, f"the key expires in {info.days_left} days")
         self._warned_days = mark
 
-    def _write(self, info: KeyInfo, refusal: str) -> None:
+    def _write(self, uid: str, refusal: str) -> None:
         desk = self._desk
-        desk.chronicle.tell("auth.checked", "", "", None, {"uid": info.uid, "refusal": refusal})
+        desk.chronicle.tell("auth.checked", "", "", None, {"uid": uid, "refusal": refusal})
         desk.ledger.write(
             "INSERT INTO accounts (alias, environment, uid, checked_ms, state, reason) VALUES (?,?,?,?,?,?)"
             " ON CONFLICT DO UPDATE SET environment = excluded.environment, uid = excluded.uid,"
             " checked_ms = excluded.checked_ms, state = excluded.state, reason = excluded.reason",
-            (desk.alias, desk.environment, info.uid, desk.clock.wall_ms(), "refused" if refusal else "accepted", refusal),
+            (desk.alias, desk.environment, uid, desk.clock.wall_ms(), "refused" if refusal else "accepted", refusal),
         )

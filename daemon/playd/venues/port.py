@@ -32,11 +32,15 @@ class Priority(IntEnum):
 class Budget(Protocol):
     """The one rate budget of a key and an address. Implemented in `orders/budget.py`."""
 
-    async def take(self, endpoint: str, priority: Priority) -> None:
-        """Wait until one request to `endpoint` (a path such as `/v5/order/create`) may leave."""
+    async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
+        """
+        Wait until one request to `endpoint` (a path such as `/v5/order/create`) may leave.
+
+        Of entries that wait, the one whose `owner` was served longest ago goes first; all others go in turn.
+        """
         ...
 
-    def take_now(self, endpoint: str, priority: Priority) -> bool:
+    def take_now(self, endpoint: str, priority: Priority, *, owner: str = "") -> bool:
         """Take the token if the request may leave at once and nobody waits; False, and nothing taken, otherwise."""
         ...
 

@@ -384,3 +384,43 @@ async def test_a_client_without_a_key_refuses_private_calls() -> None:
         client = RestClient(session, "http://127.0.0.1:1", FreeBudget(), clock)
         with pytest.raises(Refused, match="needs a key"):
             await client.read(Call("GET", "/v5/position/list", {}, signed=True), priority=Priority.DATA)
+
+
+async def test_the_venues_clock_is_measured_from_the_moment_the_question_leaves() -> None:
+    world = virtual_world()
+
+    class Queue(FreeBudget):
+        async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
+            world.clock.advance(0.8)
+
+    fake = FakeBybit(lambda seen: ok({"timeSecond": "1", "timeNano": str(world.clock.wall_ms() * 1_000_000)}))
+    async with fake.running(world) as hosts:
+        opening = open_bybit_market_data(world, hosts.rest, Queue(), simulated=False)
+        async with opening as market:
+            offset_ms, round_trip_ms = await market.clock_offset_ms()
+            assert (offset_ms, round_trip_ms) == (0.0, 0.0)
+            fake.answer = lambda seen: code(0, "OK", {}, time_ms=0)
+            with pytest.raises(Doubtful, match="no time"):  # which is not the year 1970
+                await market.clock_offset_ms()
+
+
+async def test_of_many_symbols_those_that_the_list_leaves_out_are_asked_for_by_name() -> None:
+    names = [f"S{number}USDT" for number in range(12)]
+
+    def rules(symbol: str, status: str = "Trading") -> dict[str, object]:
+        lot = {"qtyStep": "0.001", "minOrderQty": "0.001", "maxOrderQty": "1190"}
+        return {"symbol": symbol, "status": status, "priceFilter": {"tickSize": "0.1"}, "lotSizeFilter": lot}
+
+    def answer(seen: Seen) -> web.Response:
+        named = seen.params.get("symbol")
+        if named is None:  # what it is not asked for by name is listed while it trades
+            return ok({"list": [rules(name) for name in names[2:]]})
+        return ok({"list": [rules(named, "Closed")]}) if named == names[0] else code(10001, "params error: symbol invalid")
+
+    fake = FakeBybit(answer)
+    async with opened(fake) as venue:
+        found = await venue.instruments(names)
+    assert {name: found[name].status for name in sorted(found)} == {
+        name: "Closed" if name == names[0] else "Trading" for name in sorted(names) if name != names[1]
+    }
+    assert len(fake.seen) == 3

@@ -167,6 +167,35 @@ def test_waiting_requests_are_served_by_class_and_then_in_turn() -> None:
     in_virtual_time(body)
 
 
+def test_of_entries_that_wait_the_one_whose_instance_was_served_longest_ago_goes_first() -> None:
+    """Instances of one bar ask in the same order each time: in turn, the last ones would be late each time."""
+
+    async def body() -> None:
+        budget, served = fresh(), list[str]()
+
+        async def enter(owner: str) -> None:
+            await budget.take(CREATE, Priority.ENTRY, owner=owner)
+            served.append(owner)
+
+        async def bar(names: str) -> list[str]:
+            served.clear()
+            await anyio.sleep(2.0)
+            for _ in range(8):  # apart from each other, so that places become free one by one
+                await budget.take(CREATE, Priority.EXIT)
+                await anyio.sleep(0.1)
+            async with anyio.create_task_group() as tasks:
+                for name in names:
+                    tasks.start_soon(enter, name)
+                    await anyio.lowlevel.checkpoint()
+            return [*served]
+
+        assert await bar("abc") == ["a", "b", "c"]
+        assert await bar("cd") == ["d", "c"]
+        assert await bar("cbad") == ["a", "b", "d", "c"]
+
+    in_virtual_time(body)
+
+
 def test_data_is_served_though_stronger_classes_ask_for_all_there_is() -> None:
     async def body() -> None:
         log = Log(fresh())

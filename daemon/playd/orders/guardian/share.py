@@ -42,7 +42,7 @@ class GuardianShare:
         """The guardian sends no entries."""
         return 0.0
 
-    async def take(self, endpoint: str, priority: Priority) -> None:
+    async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
         """See `Budget.take`. Cancelling gives the place in the line back."""
         kind = _kind(endpoint)
         async with self._lines[kind]:
@@ -53,7 +53,7 @@ class GuardianShare:
                 await anyio.sleep(wait_s)
             self._recent[kind].append(self._clock.mono_s())
 
-    def take_now(self, endpoint: str, priority: Priority) -> bool:
+    def take_now(self, endpoint: str, priority: Priority, *, owner: str = "") -> bool:
         """See `Budget.take_now`."""
         kind = _kind(endpoint)
         if self._lines[kind].locked() or self._free_in_s(kind) > 0:

@@ -11,6 +11,7 @@ from playd.core.instrument import Instrument
 from playd.core.limits import KLINES_PER_REQUEST
 from playd.core.timeframes import BYBIT_INTERVAL, MINUTE_MS, NAME_OF_MS, bar_open_ms
 from playd.market.public_feed import TickerFrame
+from playd.venues.bybit.announced import Maintenance, announced
 from playd.venues.bybit.calls import CALLS, Call
 from playd.venues.bybit.numbers import Row, decimal, integer
 from playd.venues.bybit.rest import RestClient
@@ -83,6 +84,10 @@ class BybitMarketData:
         answer = await self._rest.read(CALLS.get_tickers(category="linear", symbol=symbol), priority=Priority.ENTRY)
         rows = answer.rows
         return TickerFrame(symbol, True, rows[0], answer.time_ms, self._clock.mono_s()) if rows else None
+
+    async def announced(self) -> list[Maintenance]:
+        """Maintenance that goes on or is to come. Raises `VenueError`, `LinkError`."""
+        return await announced(self._rest)
 
     async def has_ended(self, symbol: str) -> bool:
         """Whether the symbol is listed no longer, or for its end only."""

@@ -59,6 +59,7 @@ async def _at_an_exit(stage: Stage) -> None:
     left = (await stage.venue()).positions[HELD_SYMBOL]
     stage.report.require(ran.code == 0 and not left, fault, f"exit {ran.code}, {left} left")
     stage.report.saw(fault, "the exit is sent by itself", recovery_s=took_s, limit_s=SENT_S)
+    await lifted_by_a_person(stage, account_scope(ACCOUNT), "the key is taken again", RETURNS_S)
     await stage.ctl("start", HELD)
     await stage.until_covered(HELD_SYMBOL)
 
