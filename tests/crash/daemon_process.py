@@ -207,11 +207,11 @@ def watch_posts(moments: Moments) -> None:
         reply: RawReply = await answered(moments, _name_of(url), partial(get, poster, url, headers, within_s))
         return reply
 
-    async def watched(poster: Poster, url: Any, headers: Any, body: bytes, within_s: float) -> RawReply:
+    async def watched(poster: Poster, url: Any, headers: Any, body: bytes, within_s: float, **how: bool) -> RawReply:
         name = _name_of(url)
         if name == CREATE and REDUCES in body:
             name = CLOSE
-        reply: RawReply = await answered(moments, name, partial(post, poster, url, headers, body, within_s))
+        reply: RawReply = await answered(moments, name, partial(post, poster, url, headers, body, within_s, **how))
         return reply
 
     Poster.get = watched_get  # type: ignore[method-assign]

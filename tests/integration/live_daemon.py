@@ -38,8 +38,8 @@ def ask_at_home(port: int) -> None:
     for name in ("get", "post"):
         ask = getattr(Poster, name)
 
-        async def here(poster: Poster, url: URL, *rest: Any, ask: Any = ask) -> RawReply:
-            reply: RawReply = await ask(poster, URL(at_home(url, port), encoded=True), *rest)
+        async def here(poster: Poster, url: URL, *rest: Any, ask: Any = ask, **how: bool) -> RawReply:
+            reply: RawReply = await ask(poster, URL(at_home(url, port), encoded=True), *rest, **how)
             return reply
 
         setattr(Poster, name, here)

@@ -181,6 +181,10 @@ class FakeVenue:
     # -- the port ----------------------------------------------------------------------------------------------------------
 
     async def place(self, order: OrderRequest) -> Reply:
+        with anyio.CancelScope(shield=True):  # whoever is cancelled after the bytes left hears the reply first
+            return await self._placed(order)
+
+    async def _placed(self, order: OrderRequest) -> Reply:
         self.before_place(order)
         self.placed.append(order)
         fault = self.script.writes.pop(0) if self.script.writes else WriteFault.NONE

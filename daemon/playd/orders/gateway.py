@@ -30,9 +30,6 @@ from playd.orders.submit_table import Reaction, react
 from playd.venues.port import Priority, Reply
 
 CREATE: Final = "/v5/order/create"
-LONGER_S: Final = 1.0
-"""So much more than the port's own deadline for a write: only a port that breaks its contract reaches it."""
-
 REJUDGE_S: Final = 0.1
 """A longer wait for the rate token ages the signal enough to judge it again, even when nothing on record changed."""
 
@@ -248,8 +245,7 @@ class Gateway:
             # An entry whose answer and whose fill get lost holds a position before anybody knows of it.
             self.entry_sent(row.symbol, row.link_id)
         try:
-            with anyio.move_on_after(self._desk.settings.request_timeout_s + LONGER_S, shield=True):
-                reply = await self._desk.port.place(row.request())
+            reply = await self._desk.port.place(row.request())
         except BaseException:
             # The port broke its contract or the loop is ending: the bytes may have left, and that must be on record.
             self._book_reply(row, reply, Reaction.UNKNOWN)

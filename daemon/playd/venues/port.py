@@ -186,7 +186,9 @@ class VenuePort(Protocol):
     caller took it already (`place`, because the token must precede the ledger commit).
     """
 
-    async def place(self, order: OrderRequest) -> Reply: ...
+    async def place(self, order: OrderRequest) -> Reply:
+        """Send an order. From the moment its bytes may have left, a caller who is cancelled still hears the reply first."""
+        ...
 
     async def cancel(self, symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply: ...
 

@@ -158,8 +158,8 @@ async def test_without_a_reply_in_time_the_connection_is_given_up(monkeypatch: p
     scopes: list[anyio.CancelScope] = []
 
     @contextmanager
-    def fail_after(within_s: float) -> Iterator[anyio.CancelScope]:
-        with anyio.fail_after(within_s) as scope:
+    def fail_after(within_s: float, *, shield: bool) -> Iterator[anyio.CancelScope]:
+        with anyio.fail_after(within_s, shield=shield) as scope:
             scopes.append(scope)
             yield scope
 
@@ -198,3 +198,28 @@ async def test_a_question_is_stamped_when_it_leaves_and_asked_again_where_a_kept
         True
     ] * 3
     assert not any(line.lower().startswith("content-") for head in heads for line in head)
+
+
+@pytest.mark.parametrize("heard_out", [True, False])
+async def test_only_what_is_heard_out_outlives_the_cancelling_of_its_caller(heard_out: bool) -> None:
+    server, replies = Server(), list[RawReply]()
+    came, go_on = anyio.Event(), anyio.Event()
+
+    async def hesitate(stream: SocketStream) -> None:
+        await _request(stream)
+        came.set()
+        await go_on.wait()
+        with suppress(anyio.BrokenResourceError):
+            await stream.send(OK)
+
+    server._talk = hesitate  # type: ignore[method-assign]
+    async with posting(server) as poster, anyio.create_task_group() as tasks:
+
+        async def give_up() -> None:
+            await came.wait()
+            tasks.cancel_scope.cancel()
+            go_on.set()
+
+        tasks.start_soon(give_up)
+        replies.append(await poster.post(server.url, dict, b"{}", WITHIN_S, heard_out=heard_out))
+    assert [reply.status for reply in replies] == ([200] if heard_out else [])

@@ -23,6 +23,10 @@ class Call:
     query: Query
     signed: bool
 
+    def asking(self, query: dict[str, Any]) -> "Call":
+        """The same request for what `query` says; a key without a value is left out."""
+        return Call(self.method, self.path, {key: value for key, value in query.items() if value is not None}, self.signed)
+
     def with_cursor(self, cursor: str) -> "Call":
         """The same request for the page behind `cursor`."""
         return Call(self.method, self.path, {**self.query, "cursor": cursor}, self.signed)
@@ -42,7 +46,10 @@ class BybitCalls(HTTP):  # type: ignore[misc]  # pybit carries no types
     ) -> Call:
         if method is None or path is None:
             raise TypeError("pybit described a request without method or path")
-        return Call(method, path, {key: value for key, value in (query or {}).items() if value is not None}, auth)
+        return Call(method, path, {}, auth).asking(query or {})
 
 
 CALLS: Final = BybitCalls()
+
+PLACE_ORDER: Final = CALLS.place_order()
+"""An order without its fields, described once: an order on its way to the wire has no time for how its path is spelt."""

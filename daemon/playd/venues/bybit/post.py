@@ -42,16 +42,22 @@ class Poster:
         self._heads: dict[URL, tuple[aiohttp.ClientRequest, str]] = {}
         self._hosts: dict[tuple[str, str], tuple[aiohttp.ClientRequest, str]] = {}
 
-    async def post(self, url: URL, headers: Callable[[], Mapping[str, str]], body: bytes, within_s: float) -> RawReply:
+    async def post(
+        self, url: URL, headers: Callable[[], Mapping[str, str]], body: bytes, within_s: float, *, heard_out: bool = False
+    ) -> RawReply:
         """
         Send `body` once, as JSON, and read the reply; never repeated or redirected. `headers` is asked when there is a
         connection, so that a time stamp is as young as can be; what it says is written as it is, and holds no line break.
+
+        A caller who is cancelled waits all the same for the reply of what is `heard_out`. Nothing is shielded before the bytes
+        have left: without a connection nothing was sent, and a shield takes a tenth of a millisecond to raise.
 
         Raises `aiohttp.ClientError`, `OSError`, or `TimeoutError` when all of it takes longer than `within_s`; the body may
         have arrived all the same.
         """
         request, head = self._heads.get(url) or self._make_head(url)
-        return await self._ask(request, head, headers, f"Content-Length: {len(body)}\r\n\r\n".encode() + body, within_s)
+        rest = f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+        return await self._ask(request, head, headers, rest, within_s, heard_out)
 
     async def get(self, url: URL, headers: Callable[[], Mapping[str, str]], within_s: float) -> RawReply:
         """
@@ -70,7 +76,13 @@ class Poster:
             return await self._ask(request, head, headers, b"\r\n", until_s - self._mono_s())
 
     async def _ask(
-        self, request: aiohttp.ClientRequest, head: str, headers: Callable[[], Mapping[str, str]], rest: bytes, within_s: float
+        self,
+        request: aiohttp.ClientRequest,
+        head: str,
+        headers: Callable[[], Mapping[str, str]],
+        rest: bytes,
+        within_s: float,
+        heard_out: bool = False,
     ) -> RawReply:
         until_s = self._mono_s() + within_s
         connector = self._session.connector
@@ -87,7 +99,7 @@ class Poster:
             fields = "".join([f"{name}: {value}\r\n" for name, value in headers().items()])
             transport.write(f"{head}{fields}".encode() + rest)
             left_s = self._mono_s()
-            with anyio.fail_after(until_s - left_s):
+            with anyio.fail_after(until_s - left_s, shield=heard_out):
                 status, said, content = await _reply(protocol)
             reply = RawReply(status, said, content, self._mono_s() - left_s)
         except BaseException:

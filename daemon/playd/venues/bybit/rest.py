@@ -18,7 +18,7 @@ from yarl import URL
 from playd.core.errors import Doubtful, LinkError, Refused, Throttled
 from playd.core.reply_codes import ReplyClass, classify, classify_http
 from playd.core.secret import redact
-from playd.venues.bybit.calls import Call, Query
+from playd.venues.bybit.calls import PLACE_ORDER, Call, Query
 from playd.venues.bybit.environment import VenueAccount
 from playd.venues.bybit.numbers import LARGEST, Row, objects
 from playd.venues.bybit.post import Poster, RawReply, whole
@@ -169,7 +169,8 @@ class RestClient:
     async def _post(self, call: Call, deadline_s: float) -> RawReply:
         body = orjson.dumps(call.query)
         url = _url(self._base_url + call.path)
-        return await self._poster.post(url, lambda: self._headers(call, body), body, deadline_s)
+        orders = call.path == PLACE_ORDER.path
+        return await self._poster.post(url, lambda: self._headers(call, body), body, deadline_s, heard_out=orders)
 
     def _headers(self, call: Call, payload: bytes) -> dict[str, str]:
         if not call.signed or self._account is None or self._signer is None:

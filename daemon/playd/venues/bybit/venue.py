@@ -12,7 +12,7 @@ from playd.core.modes import Environment
 from playd.core.orders import Execution, OrderRequest, VenueOrder, VenuePosition, Wallet
 from playd.core.reply_codes import ReplyClass, classify
 from playd.core.timeframes import DAY_MS, MINUTE_MS
-from playd.venues.bybit.calls import CALLS, Call
+from playd.venues.bybit.calls import CALLS, PLACE_ORDER, Call
 from playd.venues.bybit.environment import VenueAccount
 from playd.venues.bybit.market_data import BybitMarketData
 from playd.venues.bybit.numbers import text
@@ -32,7 +32,6 @@ from playd.venues.bybit.venue_clock import VenueClock
 from playd.venues.port import AccountInfo, Budget, KeyInfo, Priority, Reply, Transaction
 from playd.world.ports import World
 
-CREATE_PATH: Final = "/v5/order/create"
 """The budget's name for `place`: its token is taken by the caller, before the ledger commit."""
 
 _WINDOW_MS: Final = 7 * DAY_MS
@@ -76,23 +75,25 @@ class BybitVenue:
     # --- writes: an answer or a lost answer is a `Reply`, never an exception -----------------------------------------
 
     async def place(self, order: OrderRequest) -> Reply:
-        """Send an order whose token the caller has taken (`Budget.take(CREATE_PATH, …)`)."""
-        call = CALLS.place_order(
-            category="linear",
-            symbol=order.symbol,
-            side=str(order.side),
-            orderType=order.order_type,
-            qty=_plain(order.qty),
-            price=None if order.price is None else _plain(order.price),
-            timeInForce=order.time_in_force,
-            orderLinkId=order.link_id,
-            positionIdx=order.position_idx,
-            reduceOnly=order.reduce_only,
-            stopLoss=None if order.stop is None else _plain(order.stop),
-            takeProfit=None if order.target is None else _plain(order.target),
-            tpslMode="Full" if order.stop is not None or order.target is not None else None,
-            slippageToleranceType=None if order.slippage_tolerance_pct is None else "Percent",
-            slippageTolerance=None if order.slippage_tolerance_pct is None else _plain(order.slippage_tolerance_pct),
+        """Send an order whose token the caller has taken (`Budget.take` of `PLACE_ORDER.path`)."""
+        call = PLACE_ORDER.asking(
+            {
+                "category": "linear",
+                "symbol": order.symbol,
+                "side": str(order.side),
+                "orderType": order.order_type,
+                "qty": _plain(order.qty),
+                "price": None if order.price is None else _plain(order.price),
+                "timeInForce": order.time_in_force,
+                "orderLinkId": order.link_id,
+                "positionIdx": order.position_idx,
+                "reduceOnly": order.reduce_only,
+                "stopLoss": None if order.stop is None else _plain(order.stop),
+                "takeProfit": None if order.target is None else _plain(order.target),
+                "tpslMode": "Full" if order.stop is not None or order.target is not None else None,
+                "slippageToleranceType": None if order.slippage_tolerance_pct is None else "Percent",
+                "slippageTolerance": None if order.slippage_tolerance_pct is None else _plain(order.slippage_tolerance_pct),
+            }
         )
         priority = Priority.EXIT if order.reduce_only else Priority.ENTRY
         return await self._write(call, priority, has_token=True)
