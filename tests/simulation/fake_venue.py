@@ -5,6 +5,7 @@ Faults are scripted per write and per private event, see `venue_script`. The ven
 `positions` hold is the truth that tests compare the ledger with.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -31,10 +32,12 @@ from playd.venues.port import (
     Transaction,
 )
 from playd.world.ports import Clock
-from tests.simulation.venue_rows import SYMBOL, instrument, log_of, stop_row, transfer_of
+from tests.simulation.venue_rows import SYMBOL, instrument, log_of, order_row, stop_row, transfer_of
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 
 ZERO = Decimal(0)
+ARRIVES_S = 4.0
+"""After so long a request that was held up on its way still takes effect: the venue takes none older than five seconds."""
 WORKING = ("New", "PartiallyFilled", "Untriggered")
 
 
@@ -74,7 +77,7 @@ class FakeVenue:
         self.deposit = Decimal(10_000)
         self.transfers: list[Transaction] = []
         self.log_reads = 0
-        self._ids = 0
+        self._ids, self._late = 0, list[PrivateEvent]()
         self._send, self._receive = anyio.create_memory_object_stream[PrivateEvent](100_000)
         self.stream_up = False
 
@@ -95,6 +98,7 @@ class FakeVenue:
     def new_stream(self) -> MemoryObjectReceiveStream[PrivateEvent]:
         """A fresh private stream, as after a restart of the daemon: what the old one held is lost."""
         self.close_stream()
+        self._late = []
         self._send, self._receive = anyio.create_memory_object_stream[PrivateEvent](100_000)
         return self._receive
 
@@ -193,6 +197,9 @@ class FakeVenue:
             return Reply(ReplyClass.DOUBT, None, "time-out")
         if fault is WriteFault.THROTTLED:
             return Reply(ReplyClass.LATER, 10006, "too fast", retry_after_s=0.2)
+        if fault is WriteFault.DELAYED:
+            asyncio.get_running_loop().call_later(ARRIVES_S, self._accept, order)
+            return Reply(ReplyClass.DOUBT, None, "connection reset")
         code = self._accept(order)
         if fault is WriteFault.LOST_AFTER:
             return Reply(ReplyClass.DOUBT, None, "time-out")
@@ -238,26 +245,44 @@ class FakeVenue:
         await self._read()
         return [order for order in self.orders.values() if order.status in WORKING and symbol in (None, order.symbol)]
 
-    async def order_realtime(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None:
+    async def order_realtime(
+        self, symbol: str, link_id: str, *, venue_order_id: str = "", priority: Priority
+    ) -> VenueOrder | None:
         await self._read()
         if self.script.hidden_reads:
             return None
+        if venue_order_id:
+            return self.orders.get(venue_order_id)
         return next((order for order in self.orders.values() if order.link_id == link_id), None)
 
-    async def order_history(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None:
-        return await self.order_realtime(symbol, link_id, priority=priority)
+    async def order_history(
+        self, symbol: str, link_id: str, *, venue_order_id: str = "", priority: Priority
+    ) -> VenueOrder | None:
+        return await self.order_realtime(symbol, link_id, venue_order_id=venue_order_id, priority=priority)
 
     async def executions(
-        self, *, since_ms: int | None = None, symbol: str = "", link_id: str = "", priority: Priority
+        self,
+        *,
+        since_ms: int | None = None,
+        symbol: str = "",
+        link_id: str = "",
+        venue_order_id: str = "",
+        priority: Priority,
     ) -> Sequence[Execution]:
         await self._read()
         if link_id and self.script.hidden_reads:
             self.script.hidden_reads -= 1
             return []
+        lags = self.script.lagging_lists > 0
+        self.script.lagging_lists -= lags
         return [
             row
             for row in self.execution_rows
-            if (since_ms is None or row.time_ms >= since_ms) and symbol in ("", row.symbol) and link_id in ("", row.link_id)
+            if not (lags and row.time_ms > self.clock.wall_ms() - 1000)
+            and (since_ms is None or row.time_ms >= since_ms)
+            and symbol in ("", row.symbol)
+            and link_id in ("", row.link_id)
+            and venue_order_id in ("", row.venue_order_id)
         ]
 
     async def positions(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
@@ -317,30 +342,8 @@ class FakeVenue:
         self.links.add(request.link_id)
         self.effects.append(request)
         self._ids += 1
-        order = VenueOrder(
-            venue_order_id=f"o-{self._ids}",
-            link_id=request.link_id,
-            parent_link_id="",
-            symbol=request.symbol,
-            side=request.side,
-            order_type=request.order_type,
-            status="New",
-            qty=min(request.qty, abs(held)) if request.reduce_only else request.qty,
-            price=request.price or ZERO,
-            trigger_price=ZERO,
-            cum_qty=ZERO,
-            avg_price=ZERO,
-            reduce_only=request.reduce_only,
-            stop_order_type="",
-            create_type="CreateByUser",
-            cancel_type="UNKNOWN",
-            reject_reason="EC_NoError",
-            stop=request.stop or ZERO,
-            target=request.target or ZERO,
-            position_idx=0,
-            created_ms=self.clock.wall_ms(),
-            updated_ms=self.clock.wall_ms(),
-        )
+        qty = min(request.qty, abs(held)) if request.reduce_only else request.qty
+        order = order_row(f"o-{self._ids}", request, qty, self.clock.wall_ms())
         self._report(order)
         if not (self.resting or (order.reduce_only and order.order_type == "Limit")):
             self._fill(order)
@@ -470,8 +473,12 @@ class FakeVenue:
         if not self.stream_up:
             return
         fault = self.script.events.pop(0) if self.script.events else EventFault.NONE
-        for _ in range({EventFault.LOST: 0, EventFault.NONE: 1, EventFault.DOUBLED: 2}[fault]):
-            self._send.send_nowait(event)
+        if fault is EventFault.LATE:
+            self._late.append(event)
+            return
+        late, self._late = self._late, []
+        for each in [event] * {EventFault.LOST: 0, EventFault.NONE: 1, EventFault.DOUBLED: 2}[fault] + late:
+            self._send.send_nowait(each)
 
     def _position(self, symbol: str) -> VenuePosition:
         position = self.book.get(symbol, _Position())

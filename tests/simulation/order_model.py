@@ -320,14 +320,20 @@ class OrderModel(RuleBasedStateMachine):
     def orders_refused(self, codes: list[int]) -> None:
         self.life.venue.script.codes += codes
 
-    @rule(faults=st.lists(st.sampled_from([EventFault.LOST, EventFault.DOUBLED, EventFault.NONE]), min_size=1, max_size=8))
+    @rule(faults=st.lists(st.sampled_from(EventFault), min_size=1, max_size=8))
     def events_fail(self, faults: list[EventFault]) -> None:
         self.life.venue.script.events += faults
 
-    @rule(hidden=st.integers(0, 4), failing=st.integers(0, 4), naked=st.integers(0, 1), refused=st.integers(0, 3))
-    def reads_fail(self, hidden: int, failing: int, naked: int, refused: int) -> None:
+    @rule(
+        hidden=st.integers(0, 4),
+        failing=st.integers(0, 4),
+        naked=st.integers(0, 1),
+        refused=st.integers(0, 3),
+        lagging=st.integers(0, 3),
+    )
+    def reads_fail(self, hidden: int, failing: int, naked: int, refused: int, lagging: int) -> None:
         script = self.life.venue.script
-        script.hidden_reads, script.failing_reads = hidden, failing
+        script.hidden_reads, script.failing_reads, script.lagging_lists = hidden, failing, lagging
         script.no_attached_stop, script.refused_stops = naked, refused
 
     @precondition(lambda self: self.life.venue.stream_up)
@@ -423,6 +429,7 @@ class OrderModel(RuleBasedStateMachine):
             script = self.life.venue.script
             script.writes, script.events, script.codes, script.cancels = [], [], [], []
             script.hidden_reads = script.failing_reads = script.no_attached_stop = script.refused_stops = 0
+            script.lagging_lists = 0
 
             async def quiet() -> None:
                 if not self.life.venue.stream_up:

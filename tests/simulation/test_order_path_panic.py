@@ -397,3 +397,18 @@ def test_a_panic_does_not_believe_a_flat_venue_while_an_entry_is_on_its_way_ther
             assert [position.closed for position in report.positions] == [Decimal("0.010")]
 
     in_virtual_time(body)
+
+
+def test_a_panic_waits_for_an_entry_that_may_be_on_its_way_still_and_closes_what_it_opens() -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.DELAYED]))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+            await anyio.sleep(10.0)
+
+            assert [order.link_id for order in life.venue.effects if not order.reduce_only] != []
+            assert (report.exit_code, life.venue.signed()) == (0, 0)
+
+    in_virtual_time(body)

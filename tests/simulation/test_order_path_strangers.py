@@ -11,11 +11,12 @@ from playd.core.errors import LinkError
 from playd.core.ids import link_id
 from playd.core.modes import Environment
 from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, Side, VenuePosition
+from playd.core.reply_codes import ReplyClass
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
 from playd.orders.halts import account_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicScope
-from playd.venues.port import ExecutionUpdate, Priority
+from playd.venues.port import ExecutionUpdate, Priority, Reply
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.virtual_time import in_virtual_time
@@ -215,15 +216,29 @@ def test_leverage_changed_by_hand_pauses_the_account_until_it_is_set_back() -> N
             await port.submit(entry(), READY)
             await anyio.sleep(1.0)
             life.account.desk.environment = Environment.DEMO
-            read, leverage = life.venue._position, [Decimal(10)]
-            life.venue._position = lambda symbol: replace(read(symbol), leverage=leverage[0])  # type: ignore[method-assign]
+            read, stated = life.venue._position, [Decimal(10)]
+            life.venue._position = lambda symbol: replace(read(symbol), leverage=stated[0])  # type: ignore[method-assign]
+            asked: list[tuple[str, Decimal]] = []
+
+            async def set_leverage(symbol: str, leverage: Decimal) -> Reply:
+                asked.append((symbol, leverage))
+                stated[0] = leverage
+                return Reply(ReplyClass.ACCEPTED, 0, "")
+
+            life.venue.set_leverage = set_leverage  # type: ignore[method-assign]
             report = await life.account.reconcile("test")
-            paused = codes(life, account_scope("main"))
-            leverage[0] = Decimal(3)
+            paused, early = codes(life, account_scope("main")), [*asked]
+            await port.submit(leave(), READY)
+            await anyio.sleep(1.0)
             await life.account.reconcile("test")
 
             assert [difference.cls for difference in report.differences] == ["R9"]
-            assert (paused, codes(life, account_scope("main"))) == (["ACCOUNT_MODE"], [])
+            assert (paused, early) == (["ACCOUNT_MODE"], [])
+            assert (codes(life, account_scope("main")), asked) == ([], [(SYMBOL, Decimal(3))])
+            assert "ACCOUNT_MODE" not in incidents(life)
+            stated[0] = Decimal(10)  # while nothing is open, which no list of open positions shows
+            await anyio.sleep(3700.0)
+            assert asked == [(SYMBOL, Decimal(3))] * 2
 
     in_virtual_time(body)
 

@@ -54,15 +54,25 @@ class CountingVenue(FakeVenue):
         await self._pay("/v5/order/realtime", priority)
         return await super().open_orders(symbol, priority=priority)
 
-    async def order_realtime(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None:
+    async def order_realtime(
+        self, symbol: str, link_id: str, *, venue_order_id: str = "", priority: Priority
+    ) -> VenueOrder | None:
         await self._pay("/v5/order/realtime", priority)
-        return await super().order_realtime(symbol, link_id, priority=priority)
+        return await super().order_realtime(symbol, link_id, venue_order_id=venue_order_id, priority=priority)
 
     async def executions(
-        self, *, since_ms: int | None = None, symbol: str = "", link_id: str = "", priority: Priority
+        self,
+        *,
+        since_ms: int | None = None,
+        symbol: str = "",
+        link_id: str = "",
+        venue_order_id: str = "",
+        priority: Priority,
     ) -> Sequence[Execution]:
         await self._pay("/v5/execution/list", priority)
-        return await super().executions(since_ms=since_ms, symbol=symbol, link_id=link_id, priority=priority)
+        return await super().executions(
+            since_ms=since_ms, symbol=symbol, link_id=link_id, venue_order_id=venue_order_id, priority=priority
+        )
 
     async def positions(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
         await self._pay("/v5/position/list", priority)

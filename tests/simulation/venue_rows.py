@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from playd.core.instrument import Instrument
-from playd.core.orders import Execution, Side, VenueOrder
+from playd.core.orders import Execution, OrderRequest, Side, VenueOrder
 from playd.orders.fold import VirtualPosition, add
 from playd.venues.port import Transaction
 
@@ -41,6 +41,34 @@ def log_of(executions: Iterable[Execution], transfers: Sequence[Transaction]) ->
         kind = "SETTLEMENT" if each.exec_type == "Funding" else "TRADE"
         rows.append(Transaction(kind, each.symbol, each.exec_id, gain, fee, funding, gain - fee - funding, each.time_ms))
     return sorted(rows, key=lambda row: row.time_ms)
+
+
+def order_row(order_id: str, request: OrderRequest, qty: Decimal, now_ms: int) -> VenueOrder:
+    """An order as it was taken; `qty` is what is left of it where it only reduces."""
+    return VenueOrder(
+        venue_order_id=order_id,
+        link_id=request.link_id,
+        parent_link_id="",
+        symbol=request.symbol,
+        side=request.side,
+        order_type=request.order_type,
+        status="New",
+        qty=qty,
+        price=request.price or ZERO,
+        trigger_price=ZERO,
+        cum_qty=ZERO,
+        avg_price=ZERO,
+        reduce_only=request.reduce_only,
+        stop_order_type="",
+        create_type="CreateByUser",
+        cancel_type="UNKNOWN",
+        reject_reason="EC_NoError",
+        stop=request.stop or ZERO,
+        target=request.target or ZERO,
+        position_idx=0,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
 
 
 def stop_row(order_id: str, symbol: str, signed: Decimal, trigger: Decimal, parent: str, now_ms: int) -> VenueOrder:

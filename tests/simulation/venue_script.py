@@ -10,6 +10,7 @@ class WriteFault(StrEnum):
     NONE = "none"
     LOST_BEFORE = "lost_before"  # no effect, no answer
     LOST_AFTER = "lost_after"  # effect, no answer
+    DELAYED = "delayed"  # no answer, effect after seconds
     SLOW = "slow"  # effect, answer after a second, private events first
     THROTTLED = "throttled"  # 10006, no effect
     ODD_CODE = "odd_code"  # effect, and a code that is in no table
@@ -21,6 +22,7 @@ class EventFault(StrEnum):
     NONE = "none"
     LOST = "lost"
     DOUBLED = "doubled"
+    LATE = "late"  # behind the next one
 
 
 @dataclass
@@ -33,6 +35,8 @@ class Script:
     """Number of look-ups by link id that answer "not found" although the order exists."""
     failing_reads: int = 0
     """Number of reads that fail."""
+    lagging_lists: int = 0
+    """Number of readings of the execution list that lack the last second."""
     no_attached_stop: int = 0
     """Number of entries whose attached stop the venue silently forgets."""
     refused_stops: int = 0

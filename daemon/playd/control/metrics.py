@@ -112,8 +112,7 @@ def _accounts(daemon: Daemon) -> Iterator[Value]:
         alias, condition = account.alias, account.desk.condition
         unknown = [row for row in account.views.orders() if row.state is OrderState.UNKNOWN]
         yield "orders_unknown", (alias,), float(len(unknown))
-        oldest_ms = min((row.created_ms for row in unknown), default=now_ms)
-        yield "order_unknown_oldest_seconds", (alias,), max(0.0, (now_ms - oldest_ms) / 1000)
+        yield "order_unknown_oldest_seconds", (alias,), account.views.oldest_doubt_s()
         for symbol, seconds in account.desk.naked_seconds.items():
             yield "naked_seconds_total", (alias, symbol), seconds
         if condition.wallet is not None and condition.wallet.equity_usdt is not None:

@@ -5,7 +5,6 @@ from typing import Final
 
 from playd.control import rows
 from playd.control.context import Daemon
-from playd.core.orders import OrderState
 from playd.ops.slo import Reading
 from playd.orders.account import Account
 from playd.orders.halts import ALL, account_scope, symbol_scope
@@ -26,8 +25,7 @@ def _accounts(daemon: Daemon) -> Iterator[Reading]:
         blind_s = 0.0 if condition.blind_since_s is None else now_s - condition.blind_since_s
         yield Reading("recon_blind", scope, blind_s)
         yield Reading("private_down", scope, _stream_down_s(daemon, account, now_s))
-        unknown = [row.created_ms for row in account.views.orders() if row.state is OrderState.UNKNOWN]
-        yield Reading("unresolved_orders", scope, (now_ms - min(unknown)) / 1000 if unknown else 0.0)
+        yield Reading("unresolved_orders", scope, account.views.oldest_doubt_s())
         if account.key.days_left is not None:
             yield Reading("key_days_left", scope, float(account.key.days_left))
 

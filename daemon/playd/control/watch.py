@@ -91,7 +91,7 @@ def incident_line(kind: str, record: dict[str, Json]) -> dict[str, Json]:
         "v": 1,
         "ts_ms": record["ts_ms"],
         "event": kind.partition(".")[2],
-        "incident_id": data.get("incident"),
+        "incident_id": data.get("name"),
         "key": f"{data.get('kind')}/{data.get('scope')}",
         "severity": data.get("severity"),
         "scope": data.get("scope"),
@@ -99,6 +99,7 @@ def incident_line(kind: str, record: dict[str, Json]) -> dict[str, Json]:
         "detail": data.get("text") or data.get("note"),
         "actor": record["actor"],
         "journal_seq": record["seq"],
+        "ticket": None,
     }
 
 
@@ -130,8 +131,8 @@ class Watch:
         self._count_blindness()
         self._count_reconciliations()
         self._tell_failures()
-        self._tell_log()
         self._tell_halts()
+        self._tell_log()
         if objectives and daemon.progress.ready:
             daemon.ops.breaches.take(readings(daemon), daemon.clock.wall_ms())
         for file in self._files:
@@ -181,8 +182,8 @@ class Watch:
         self._log_trouble = trouble
 
     def _tell_failures(self) -> None:
-        incidents = self._daemon.ops.incidents
         """An instance is failed until that is cleared, and its halt is lifted: with real money a person does both."""
+        incidents = self._daemon.ops.incidents
         failed = {halt.scope: halt.text for halt in self._daemon.halts.in_force() if halt.code == GIVEN_UP}
         failed |= {
             instance_scope(slot.record.uid): f"{slot.name}: {slot.reason_text}"

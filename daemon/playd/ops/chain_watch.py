@@ -7,7 +7,7 @@ old is packed, what is no longer kept goes (`ops.journal_age`); of a broken one 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Final, Literal, NoReturn
@@ -78,6 +78,8 @@ class ChainWatch:
     halts: Halts
     incidents: Incidents
     keep_days: int
+    _turn: anyio.Lock = field(default_factory=anyio.Lock)
+    """Whoever waits for words has the file of words for itself."""
 
     async def run(self) -> NoReturn:
         """Publish each hour, verify each day; pause everything while that fails for two days."""
@@ -158,12 +160,13 @@ class ChainWatch:
         kept, disk = self.journal_dir / WORDS, self.world.disk
         arguments = ("audit", "verify", str(self.journal_dir), *self._flags(since, anchor))
         try:
-            if disk.exists(kept):
+            async with self._turn:
+                if disk.exists(kept):
+                    disk.remove(kept)
+                async with self.world.process.start_module(MODULE, arguments, log=kept) as child:
+                    await child.wait()
+                said = disk.read_bytes(kept).decode(errors="replace").strip()
                 disk.remove(kept)
-            async with self.world.process.start_module(MODULE, arguments, log=kept) as child:
-                await child.wait()
-            said = disk.read_bytes(kept).decode(errors="replace").strip()
-            disk.remove(kept)
         except OSError as error:
             _log.error("journal.not_verified", msg=f"{kept}: {error}")
             return ""

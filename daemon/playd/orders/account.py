@@ -45,6 +45,7 @@ from playd.orders.panic import Panic, PanicReport, PanicScope
 from playd.orders.private_events import PrivateEvents
 from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler, ReconReport
+from playd.orders.repair_limits import RepairLimits
 from playd.orders.resolver import Resolver
 from playd.orders.resuming import Resuming
 from playd.orders.rows import OrderRow
@@ -146,10 +147,13 @@ class Account:
         self._withdrawals = Withdrawals(self.desk, self.resolver)
         self.cancels = Cancels(self.desk, self.gateway, self._withdrawals)
         self.targets = Targets(self.desk, self.gateway, self.resolver, self._withdrawals)
-        self.protection = Protection(self.desk, self.exits, self.catch_up)
+        repairs = RepairLimits(self.desk)
+        self.protection = Protection(self.desk, self.exits, self.catch_up, repairs)
         self.breakers = BreakerWatch(self.desk, self.protection)
         self.books = Books(self.desk, self.catch_up)
-        self.reconciler = Reconciler(self.desk, self.catch_up, self.resolver, self.protection, self.breakers, self.books)
+        self.reconciler = Reconciler(
+            self.desk, self.catch_up, self.resolver, self.protection, self.breakers, self.books, repairs
+        )
         self.strangers = Strangers(self.desk, self.exits, self.protection)
         self.closing = Closing(self.desk, self.exits)
         self.resuming = Resuming(self.desk, self.reconciler, self.breakers)
@@ -264,13 +268,13 @@ class Account:
         """Stop entries, cancel entry orders, close positions of the scope, verify flat. See `panic.Panic.run`."""
         return await self._panic.run(scope, actor=actor, reason=reason)
 
-    async def reconcile(self, trigger: str, *, dry_run: bool = False) -> ReconReport:
-        """One full reconciliation now."""
-        return await self.reconciler.run(trigger, dry_run=dry_run)
-
     def resume_panics(self) -> None:
         """Carry out the panics in force that nobody carries out here: one that the guardian began goes on to its end."""
         self._panic.resume()
+
+    async def reconcile(self, trigger: str, *, dry_run: bool = False) -> ReconReport:
+        """One full reconciliation now."""
+        return await self.reconciler.run(trigger, dry_run=dry_run)
 
     async def cancel_entries(self, *, instance_uid: str = "", symbol: str = "") -> int:
         """
@@ -339,10 +343,10 @@ class Account:
         missing = [symbol for symbol in unknown if symbol not in found]
         if missing:
             raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")
-        for symbol in unknown:
-            await self.key.expect_one_way(symbol)
+        held = {symbol for symbol in unknown if (row := await self.key.look_at(symbol)) is not None and row.signed_qty}
         if desk.settings.leverage is not None:
-            await self._set_leverage(unknown, desk.settings.leverage)
+            # That of an open position would move its liquidation: a reconciliation tells of another one, and waits for flat.
+            await self._set_leverage([symbol for symbol in unknown if symbol not in held], desk.settings.leverage)
         # Last: a symbol whose rules are known is not looked at again, so nothing above may have been left out.
         for rules in found.values():
             desk.learn_rules(rules)

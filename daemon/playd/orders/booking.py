@@ -40,6 +40,7 @@ _FORCED_CREATES: Final = frozenset(
         "CreateByAdminClosing",
     }
 )
+_ENDS: Final = frozenset({OrderEvent.SEEN_FILLED, OrderEvent.SEEN_CANCELLED, OrderEvent.SEEN_REJECTED})
 _BY_HAND: Final = "CancelByUser"
 _BY_VENUE: Final = ("CancelByPrepare", "CancelAllBefore", "CancelByAdmin", "CancelByDCP")
 _KNOWN_TYPES: Final = frozenset({"Trade", "BlockTrade", "MovePosition", "Funding", "Baseline"}) | _FORCED_TYPES
@@ -92,8 +93,11 @@ class Booking:
             row = self._locate(order) or self._recovered(order)
             if row is None:
                 row = self._introduce(order, source)
-            if row is None or order.updated_ms < row.venue_ms:
+            event = event_of_status(order.status)
+            # What is older than the newest news says nothing, but for an end: nothing comes behind that.
+            if row is None or (order.updated_ms < row.venue_ms and event not in _ENDS):
                 return row
+            self._watch_amended(row, order, event)
             self._book.update(
                 row.link_id,
                 venue_order_id=order.venue_order_id,
@@ -101,7 +105,7 @@ class Booking:
                 venue_cum_qty=plain(max(row.venue_cum_qty, order.cum_qty)),
                 cancel_type=order.cancel_type,
                 reject_reason=order.reject_reason,
-                venue_ms=order.updated_ms,
+                venue_ms=max(row.venue_ms, order.updated_ms),
             )
             if (row.intent is None or row.action is Action.TARGET) and order.qty > 0:
                 # The stop of a position is as large as the position, which may have grown; a resting target is cut to it.
@@ -111,7 +115,6 @@ class Booking:
             if order.cum_qty > row.cum_qty:
                 # Something was executed that is not booked yet: the position is looked at without waiting for it.
                 self.news.looks.append((order.symbol, row.link_id))
-            event = event_of_status(order.status)
             if event is None:
                 self._alarm("ORDER_STATUS", "warning", order.symbol, f"order {row.link_id} has unknown status {order.status!r}")
                 return self._book.need(row.link_id)
@@ -394,6 +397,23 @@ class Booking:
             reason=reason,
             order_done=done,
         )
+
+    def _watch_amended(self, row: OrderRow, order: VenueOrder, event: OrderEvent | None) -> None:
+        """
+        An entry that works with another quantity or price than it was sent with was changed by hand: it counts as what it is
+        now, or more of it would work than any limit knows of, and the symbol pauses until a person has looked.
+        """
+        works = (
+            event in (OrderEvent.SEEN_OPEN, OrderEvent.SEEN_PARTIAL) and row.type == "Limit" and row.tif not in ("IOC", "FOK")
+        )
+        if row.intent is None or row.action not in ENTRY_ACTIONS or not works:
+            return
+        moved = row.price is not None and order.price > 0 and order.price != row.price
+        if order.qty <= 0 or (order.qty == row.qty and not moved):
+            return
+        self._book.update(row.link_id, qty=plain(order.qty), **({"price": text(order.price)} if moved else {}))
+        note = f"entry {row.link_id} of {row.qty} at {row.price} was changed at the venue to {order.qty} at {order.price}"
+        self._alarm("MANUAL_AMEND", "warning", row.symbol, note, Level.PAUSE)
 
     def _watch_lost_stop(self, row: OrderRow) -> None:
         """

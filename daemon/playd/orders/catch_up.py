@@ -30,17 +30,13 @@ class CatchUp:
         """Book what is missing and publish it; returns the number of new executions. Raises `VenueError` or `LinkError`."""
         desk = self._desk
         watermark_ms = self.watermark_ms
-        # Zero: complete, and nothing was ever executed. The venue's own range then covers everything that can be new.
-        since_ms = watermark_ms - OVERLAP_MS if watermark_ms else None
-        found = await desk.port.executions(since_ms=since_ms, priority=priority)
-        executions = sorted(found, key=_in_order)
+        executions = await self._read(priority)
         newest_ms = max((execution.time_ms for execution in executions), default=watermark_ms or 0)
         if watermark_ms is None:
             desk.ledger.set_meta(self._baseline_key, str(newest_ms))
-        baseline_ms = int(desk.ledger.meta(self._baseline_key) or 0)
         booked = 0
         for execution in executions:
-            if execution.time_ms > baseline_ms or desk.book.find(execution.link_id) is not None:
+            if self._concerns(execution):
                 if desk.booking.lacks(execution):
                     await self._recover(execution, executions, priority)
                 booked += desk.booking.executed(execution, "history")
@@ -49,6 +45,23 @@ class CatchUp:
         if booked:
             desk.publish()
         return booked
+
+    async def unread(self) -> list[Execution]:
+        """What a run would book, oldest first; nothing is booked. Raises as `run`."""
+        found = await self._read(Priority.RECONCILE)
+        return [each for each in found if self._concerns(each) and not self._desk.fills.known(each.exec_id)]
+
+    async def _read(self, priority: Priority) -> list[Execution]:
+        """The venue's executions since a minute before the watermark, oldest first."""
+        watermark_ms = self.watermark_ms
+        # Zero: complete, and nothing was ever executed. The venue's own range then covers everything that can be new.
+        since_ms = watermark_ms - OVERLAP_MS if watermark_ms else None
+        return sorted(await self._desk.port.executions(since_ms=since_ms, priority=priority), key=_in_order)
+
+    def _concerns(self, execution: Execution) -> bool:
+        """Whether an execution came behind the beginning of this ledger, or belongs to an order of it."""
+        baseline_ms = int(self._desk.ledger.meta(self._baseline_key) or 0)
+        return execution.time_ms > baseline_ms or self._desk.book.find(execution.link_id) is not None
 
     async def since(self, time_ms: int) -> int:
         """Book what is missing since a moment before the watermark; returns the number of new executions. Raises as `run`."""

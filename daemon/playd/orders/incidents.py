@@ -48,8 +48,7 @@ class Incident:
     @property
     def name(self) -> str:
         """What people call it: `inc_20240131T120000_1a2b3c4d`, the same whenever it is asked."""
-        moment = datetime.fromtimestamp(self.opened_ms // 1000, UTC)
-        return f"inc_{moment:%Y%m%dT%H%M%S}_{sha256(f'{self.id}/{self.kind}/{self.scope}'.encode()).hexdigest()[:8]}"
+        return _name(self.id, self.kind, self.scope, self.opened_ms)
 
     @property
     def state(self) -> str:
@@ -76,7 +75,7 @@ class Incidents:
         """Open an incident, or count a repeat of one that is open. One that has become graver is on record again."""
         now_ms = self._clock.wall_ms()
         known = self._ledger.row(
-            "SELECT id, severity FROM incidents WHERE kind = ? AND scope = ? AND resolved_ms IS NULL", (kind, scope)
+            "SELECT id, severity, opened_ms FROM incidents WHERE kind = ? AND scope = ? AND resolved_ms IS NULL", (kind, scope)
         )
         data: dict[str, Json] = {"kind": kind, "severity": severity, "scope": scope, "text": text}
         cursor = self._ledger.write(
@@ -87,7 +86,8 @@ class Incidents:
         )
         if known is not None and cursor.rowcount:
             if severity == "critical" != known["severity"]:
-                self._journal.append("incident.open", {"incident": known["id"], **data})
+                name = _name(known["id"], kind, scope, known["opened_ms"])
+                self._journal.append("incident.open", {"incident": known["id"], "name": name, **data})
             return
         if self._reopened(kind, severity, scope, text, now_ms):
             return
@@ -95,12 +95,14 @@ class Incidents:
             "INSERT INTO incidents (kind, severity, scope, text, opened_ms, last_ms) VALUES (?,?,?,?,?,?)",
             (kind, severity, scope, text, now_ms, now_ms),
         )
-        self._journal.append("incident.open", {"incident": added.lastrowid or 0, **data})
+        number = added.lastrowid or 0
+        self._journal.append("incident.open", {"incident": number, "name": _name(number, kind, scope, now_ms), **data})
 
     def _reopened(self, kind: str, severity: str, scope: str, text: str, now_ms: int) -> bool:
         """Whether one that ended a short while ago is open again now."""
         ended = self._ledger.row(
-            "SELECT id FROM incidents WHERE resolved_ms > ? AND kind = ? AND scope = ? ORDER BY resolved_ms DESC LIMIT 1",
+            "SELECT id, opened_ms FROM incidents WHERE resolved_ms > ? AND kind = ? AND scope = ?"
+            " ORDER BY resolved_ms DESC LIMIT 1",
             (now_ms - REOPENED_WITHIN_MS, kind, scope),
         )
         if ended is None:
@@ -111,17 +113,15 @@ class Incidents:
             (now_ms, now_ms, text, severity, ended["id"]),
         )
         data: dict[str, Json] = {"kind": kind, "severity": severity, "scope": scope, "text": text}
-        self._journal.append("incident.reopen", {"incident": ended["id"], **data})
+        name = _name(ended["id"], kind, scope, ended["opened_ms"])
+        self._journal.append("incident.reopen", {"incident": ended["id"], "name": name, **data})
         return True
 
     def resolve(self, kind: str, scope: str, note: str) -> None:
         """Close an incident whose cause is proved gone. Nothing happens when none is open."""
-        cursor = self._ledger.write(
-            f"UPDATE incidents SET resolved_ms = ?, {_NOTED} WHERE kind = ? AND scope = ? AND resolved_ms IS NULL",
-            (self._clock.wall_ms(), note, note, kind, scope),
-        )
-        if cursor.rowcount:
-            self._journal.append("incident.resolve", {"kind": kind, "scope": scope, "note": note})
+        found = self._ledger.row("SELECT * FROM incidents WHERE kind = ? AND scope = ? AND resolved_ms IS NULL", (kind, scope))
+        if found is not None:
+            self._close(_incident(found), "daemon", note)
 
     def acknowledge(self, incident: Incident, by: str, note: str) -> None:
         """A person has seen it: it is not said again. It resumes nothing. A second acknowledgement changes nothing."""
@@ -139,6 +139,9 @@ class Incidents:
 
     def resolve_by_hand(self, incident: Incident, by: str, note: str) -> None:
         """A person says that it is over. One whose cause goes on is opened anew by that cause."""
+        self._close(incident, by, note)
+
+    def _close(self, incident: Incident, by: str, note: str) -> None:
         cursor = self._ledger.write(
             f"UPDATE incidents SET resolved_ms = ?, {_NOTED} WHERE id = ? AND resolved_ms IS NULL",
             (self._clock.wall_ms(), note, note, incident.id),
@@ -161,8 +164,21 @@ class Incidents:
         return [_incident(row) for row in rows]
 
     def _record(self, kind: str, incident: Incident, note: str, by: str) -> None:
-        data: dict[str, Json] = {"incident": incident.id, "kind": incident.kind, "scope": incident.scope, "note": note}
+        data: dict[str, Json] = {
+            "incident": incident.id,
+            "name": incident.name,
+            "kind": incident.kind,
+            "severity": incident.severity,
+            "scope": incident.scope,
+            "note": note,
+        }
         self._journal.append(kind, data, actor=by)
+
+
+def _name(number: int, kind: str, scope: str, opened_ms: int) -> str:
+    """What an incident is called, for ever: by when it came first and what it is about."""
+    moment = datetime.fromtimestamp(opened_ms // 1000, UTC)
+    return f"inc_{moment:%Y%m%dT%H%M%S}_{sha256(f'{number}/{kind}/{scope}'.encode()).hexdigest()[:8]}"
 
 
 def _incident(row: sqlite3.Row) -> Incident:

@@ -122,7 +122,7 @@ TABLE: Final[dict[OrderState, dict[OrderEvent, OrderState]]] = {
         _E.SEEN_FILLED: _S.FILLED,
         _E.SEEN_CANCELLED: _S.CANCELLED,
         _E.SEEN_REJECTED: _S.REJECTED,
-        _E.MISSING: _S.CANCELLED,
+        _E.MISSING: _S.ORPHAN,
         _E.ADOPT: _S.OPEN,
     },
 }

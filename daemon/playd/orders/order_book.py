@@ -297,6 +297,14 @@ class OrderBook:
         found = self._ledger.row("SELECT * FROM intents WHERE id = ?", (identity,))
         return None if found is None else _intent_row(found)
 
+    def in_doubt_since_ms(self, row: OrderRow) -> int:
+        """Since when an order is in doubt, in wall time, over restarts too."""
+        found = self._ledger.row(
+            "SELECT max(received_ms) FROM order_events WHERE link_id = ? AND after = 'UNKNOWN' AND before <> 'UNKNOWN'",
+            (row.link_id,),
+        )
+        return row.created_ms if found is None or found[0] is None else int(found[0])
+
     def asked_stop(self, symbol: str, stop: Decimal) -> bool:
         """Whether an intent of the symbol ever asked for a stop at this price."""
         found = self._ledger.rows(

@@ -36,6 +36,8 @@ _CLOSED_S: Final = 0.1
 _REPEAT_S: Final = 5.0
 _SAY_AGAIN_S: Final = 60.0
 """So often a person is told of a panic that is not done."""
+_ON_ITS_WAY_MS: Final = 10_000
+"""So long after its signing a request may take effect: the venue's window for it, and as much again for clocks."""
 _FLAT: Final = "verified flat"
 _AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
@@ -218,8 +220,13 @@ class Panic:
         return False
 
     def _resting(self, scope: PanicScope) -> list[OrderRow]:
-        """Entries that the venue has or is being sent. Of one in doubt the cancel was answered, or the resolver is at it."""
-        return [row for row in self._entries(scope) if row.state in _AT_VENUE]
+        """Entries that the venue has or is being sent, or one in doubt that may be on its way still: no cancel meets that."""
+        since_ms = self._desk.clock.wall_ms() - _ON_ITS_WAY_MS
+        return [
+            row
+            for row in self._entries(scope)
+            if row.state in _AT_VENUE or (row.state is OrderState.UNKNOWN and (row.signed_ms or 0) > since_ms)
+        ]
 
     def _entries(self, scope: PanicScope) -> list[OrderRow]:
         """Whatever could open risk in the scope, orders of others included: a panic leaves nothing."""

@@ -23,6 +23,7 @@ from playd.orders.halts import Level, symbol_scope
 from playd.orders.hourly_range import hourly_range, needed_since_ms
 from playd.orders.naked_clock import NakedClock
 from playd.orders.order_book import FOREIGN
+from playd.orders.repair_limits import RepairLimits
 from playd.orders.rows import OrderRow, text
 from playd.venues.port import Priority
 
@@ -74,13 +75,16 @@ class _Watch:
     look_due_s: float = 0.0
     halted: bool = False
     flattening: bool = False
+    repaired: bool = False
+    """Whether a stop was set since one was last seen where it belongs: setting it again is the same repair."""
 
 
 class Protection:
     """Fill checks and the naked ladder of one account."""
 
-    def __init__(self, desk: Desk, exits: Exits, catch_up: CatchUp) -> None:
+    def __init__(self, desk: Desk, exits: Exits, catch_up: CatchUp, repairs: RepairLimits) -> None:
         self._desk = desk
+        self._repairs = repairs
         self._exits = exits
         self._catch_up = catch_up
         self._clock = NakedClock(desk)
@@ -229,7 +233,7 @@ class Protection:
             self._clock.covered(symbol)
         self._note_triggering(watch, now_s)
         if watch.finding is Finding.VERIFIED:
-            watch.flattening = False
+            watch.flattening = watch.repaired = False
         if watch.finding in (Finding.VERIFIED, Finding.TRIGGERING):
             desk.fills.set_verified(symbol, position.seq)
             for check in watch.checks:
@@ -333,6 +337,9 @@ class Protection:
         if stop is None:
             await self._flatten(symbol, watch)
             return
+        if not watch.repaired:
+            watch.repaired = True
+            self._repairs.count(symbol)
         target = self._target(symbol)
         desk.journal.append("stop.repaired", {"stop": text(stop), "target": text(target)}, account=desk.alias, symbol=symbol)
         bare = watch.finding is None or watch.finding.naked
@@ -397,6 +404,10 @@ class Protection:
             for position in positions:
                 if position.symbol == symbol:
                     self.position_seen(position)
+
+    def expects(self, desk: Desk, symbol: str) -> Expected:
+        """What other books of the same account would expect."""
+        return Protection(desk, self._exits, self._catch_up, self._repairs).expected(symbol)
 
     def expected(self, symbol: str) -> Expected:
         """What the ledger expects of a symbol at the venue now."""

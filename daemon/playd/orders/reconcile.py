@@ -17,8 +17,11 @@ from playd.orders.rows import OrderRow
 
 
 class DiffClass(StrEnum):
-    """Classes of differences."""
+    """Classes of differences. The first two and R5 are booked without a word; only a dry run tells of them."""
 
+    AHEAD = "R1"
+    ENDED = "R2"
+    EXECUTION = "R5"
     MISSING = "R3"
     FOREIGN_ORDER = "R4"
     POSITION = "R6"
@@ -30,8 +33,8 @@ class DiffClass(StrEnum):
 class RepairKind(StrEnum):
     """What a repair does; only `record` and `protect` and sweeping our own leftovers happen by themselves."""
 
+    RECORD = "record"  # booked as the venue reports it
     RESOLVE = "resolve"  # the order goes to the resolver
-    GONE = "gone"  # an attached order is no longer there: close its row
     PROTECT = "protect"  # set the planned stop
     SWEEP = "sweep"  # cancel our leftover by id
     HALT = "halt"  # a person must look
@@ -157,10 +160,10 @@ def _modes(local: LocalView, venue: VenueView) -> list[Difference]:
 
 def _repair(difference: Difference) -> Repair:
     key, symbol = difference.key, difference.symbol
+    if difference.cls in (DiffClass.AHEAD, DiffClass.ENDED, DiffClass.EXECUTION):
+        return Repair(RepairKind.RECORD, symbol, key, f"{difference.theirs} at the venue, {difference.ours or 'nothing'} here")
     if difference.cls is DiffClass.MISSING:
-        # An attached stop or target has no link id to look up by; a complete list without it is the evidence there is.
-        kind = RepairKind.GONE if key.startswith("v:") else RepairKind.RESOLVE
-        return Repair(kind, symbol, key, f"{difference.ours} here, not among the venue's open orders")
+        return Repair(RepairKind.RESOLVE, symbol, key, f"{difference.ours} here, not among the venue's open orders")
     if difference.cls is DiffClass.FOREIGN_ORDER:
         return Repair(RepairKind.ALERT, symbol, key, "an order that nobody here decided")
     if difference.cls is DiffClass.POSITION:

@@ -16,27 +16,28 @@ from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Environment
 from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
+from playd.core.reply_codes import ReplyClass
 from playd.core.timeframes import DAY_MS
 from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
+from playd.orders.dry_run import rehearsed
 from playd.orders.fold import BASELINE
 from playd.orders.halts import Level, account_scope, symbol_scope
-from playd.orders.machine import OrderEvent
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
 from playd.orders.reconcile import DiffClass, Difference, LocalView, Repair, RepairKind, VenueView, diff, plan
+from playd.orders.repair_limits import RepairLimits
 from playd.orders.resolver import Resolver
 from playd.orders.rows import text
 from playd.venues.port import Priority
 
 _REREAD_S: Final = 2.0
-_HOUR_S: Final = 3600.0
 _RUNS_TO_HALT: Final = 2
 _LATER: Final = {
+    RepairKind.RECORD: "booked",
     RepairKind.RESOLVE: "the resolver looks it up",
-    RepairKind.GONE: "closed here",
     RepairKind.PROTECT: "the naked ladder sets it and reads it back",
     RepairKind.SWEEP: "not sent: frozen, or repaired too often",
     RepairKind.HALT: "a person must look",
@@ -73,8 +74,10 @@ class Reconciler:
         protection: Protection,
         breakers: BreakerWatch,
         books: Books,
+        limits: RepairLimits,
     ) -> None:
         self._desk = desk
+        self._limits = limits
         self._books = books
         self._breakers = breakers
         self._catch_up = catch_up
@@ -82,31 +85,57 @@ class Reconciler:
         self._protection = protection
         self._lock = anyio.Lock()
         self._unexplained: dict[str, int] = {}
-        self._repairs_s: list[tuple[float, str]] = []
+        self._odd_leverage: set[str] = set()
+        """Symbols whose leverage somebody changed at the venue, until it is set back."""
         self.last: ReconReport | None = None
         self.last_mono_s = 0.0
+        self._good_s = 0.0
+        """When the last run that could read everything began."""
+        self._stream_turns = 0
         self._equity_row_ms = 0
         self._equity_day = -1
 
     async def run(self, trigger: str, *, dry_run: bool = False) -> ReconReport:
-        """One full run. With `dry_run` nothing is repaired; what the venue reports about orders is booked all the same."""
+        """One full run. With `dry_run` it only says what it would find and do: nothing is booked, repaired or kept of it."""
         async with self._lock:
             started_s = self._desk.clock.mono_s()
             started_ms = self._desk.clock.wall_ms()
+            if dry_run:
+                return await self._rehearse(trigger, started_s)
+            self._stream_turns = self._desk.condition.stream_turns
             try:
                 booked, differences = await self._read_and_compare()
-                if differences and not dry_run:
+                if differences:
                     await anyio.sleep(_REREAD_S)
                     again, differences = await self._read_and_compare()
                     booked += again
             except (VenueError, LinkError) as error:
                 return self._finish(trigger, "blind", (), (), started_s, started_ms, 0, str(error))
             repairs = plan(differences)
-            if not dry_run:
-                for repair in repairs:
-                    await self._carry_out(repair)
+            for repair in repairs:
+                await self._carry_out(repair)
+            await self._set_leverage_back()
             result = "diff" if differences else "match"
             return self._finish(trigger, result, differences, repairs, started_s, started_ms, booked, "")
+
+    async def _rehearse(self, trigger: str, started_s: float) -> ReconReport:
+        """Read, and once more where that shows a difference, which may have been on its way."""
+        desk, found, error = self._desk, tuple[Difference, ...](), ""
+        try:
+            for pause_s in (0.0, _REREAD_S):
+                await anyio.sleep(pause_s)
+                orders = await desk.port.open_orders(priority=Priority.RECONCILE)
+                positions = await desk.port.positions(priority=Priority.RECONCILE)
+                executions = await self._catch_up.unread()
+                there = with_flat(positions, desk.instruments)
+                found = rehearsed(desk, self._protection.expects, orders, there, executions, self._wanted_leverage())
+                if not found:
+                    break
+        except (VenueError, LinkError) as failure:
+            found, error = (), str(failure)
+        result = "blind" if error else "diff" if found else "match"
+        took_ms = round((desk.clock.mono_s() - started_s) * 1000)
+        return ReconReport(trigger, result, found, plan(found), took_ms, 0, error)
 
     async def _read_and_compare(self) -> tuple[int, tuple[Difference, ...]]:
         """Read until nothing changed here meanwhile, at most 5 times; what still moves then is judged by the next run."""
@@ -162,9 +191,16 @@ class Reconciler:
     def _local(self) -> LocalView:
         desk = self._desk
         expected = {symbol: self._protection.expected(symbol) for symbol in desk.instruments}
-        # Leverage on the local exchange is the Play's own, as far as the symbol allows it.
-        minds = desk.environment is not Environment.LOCAL
-        return LocalView(desk.book.live(), expected, desk.settings.leverage if minds else None)
+        return LocalView(desk.book.live(), expected, self._wanted_leverage())
+
+    def _wanted_leverage(self) -> Decimal | None:
+        """None where nobody minds: on the local exchange it is the Play's own, as far as the symbol allows it."""
+        return None if self._desk.environment is Environment.LOCAL else self._desk.settings.leverage
+
+    def leverage_seen(self, symbol: str, stated: Decimal) -> None:
+        """The leverage that the venue states of a flat symbol (zero: none): one that was changed is set back by the next run."""
+        if self._wanted_leverage() not in (None, stated) and stated:
+            self._odd_leverage.add(symbol)
 
     def _versions(self) -> tuple[dict[str, int], dict[str, int]]:
         return dict(self._desk.fills.version), dict(self._desk.book.changes)
@@ -202,17 +238,15 @@ class Reconciler:
         """What became of the difference, as far as a reading or our own books prove it now."""
         desk = self._desk
         if repair.kind is RepairKind.RESOLVE:
-            desk.booking.apply(desk.book.need(repair.key), OrderEvent.MISSING, "poll")
-            self._resolver.wake()
-        elif repair.kind is RepairKind.GONE:
-            desk.booking.apply(desk.book.need(repair.key), OrderEvent.SEEN_CANCELLED, "poll")
-        elif repair.kind is RepairKind.SWEEP and not desk.frozen(repair.symbol) and self._may_repair(repair.symbol):
+            self._resolver.missed(desk.book.need(repair.key))
+        elif repair.kind is RepairKind.SWEEP and not desk.frozen(repair.symbol) and self._limits.count(repair.symbol):
             order_id = desk.book.need(repair.key).venue_order_id
             await desk.port.cancel(repair.symbol, venue_order_id=order_id, priority=Priority.CANCEL)
             return await self._swept(order_id)
         elif repair.kind is RepairKind.HALT:
             self._count_unexplained(repair)
         elif repair.kind is RepairKind.PAUSE:
+            self._odd_leverage.add(repair.symbol)
             desk.incidents.open("ACCOUNT_MODE", "critical", symbol_scope(desk.alias, repair.symbol), repair.note)
             desk.halts.raise_level(account_scope(desk.alias), Level.PAUSE, "ACCOUNT_MODE", f"{repair.symbol}: {repair.note}")
         return _LATER[repair.kind]
@@ -241,20 +275,23 @@ class Reconciler:
         gap = abs(seen[0].signed_qty - self._desk.fills.net(symbol))
         return gap * seen[0].mark_price > wallet.equity_usdt * self._desk.settings.halt_at_once_pct / 100
 
-    def _may_repair(self, symbol: str) -> bool:
-        """Count a repair against the hourly limits; above them the scope is halted and a person repairs."""
-        desk, now_s = self._desk, self._desk.clock.mono_s()
-        self._repairs_s = [(at_s, where) for at_s, where in self._repairs_s if now_s - at_s < _HOUR_S]
-        of_symbol = sum(1 for _, where in self._repairs_s if where == symbol)
-        if of_symbol >= desk.settings.repairs_symbol_hour:
-            desk.halt_symbol(symbol, Level.HALT, "REPAIRS", f"{of_symbol} repairs on {symbol} within an hour")
-            return False
-        if len(self._repairs_s) >= desk.settings.repairs_account_hour:
-            note = f"{len(self._repairs_s)} repairs within an hour"
-            desk.halts.raise_level(account_scope(desk.alias), Level.HALT, "REPAIRS", note)
-            return False
-        self._repairs_s.append((now_s, symbol))
-        return True
+    async def _set_leverage_back(self) -> None:
+        """What somebody changed is as it was set up again once nothing is open; before, that would move a liquidation."""
+        desk, wanted = self._desk, self._wanted_leverage()
+        for symbol in sorted(self._odd_leverage):
+            seen = self._protection.last_seen(symbol)
+            if wanted is None or seen is None or seen[0].signed_qty or desk.frozen(symbol):
+                continue
+            reply = await desk.port.set_leverage(symbol, wanted)
+            if reply.reply_class in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
+                self._odd_leverage.discard(symbol)
+                desk.journal.append(
+                    "recon.repair",
+                    {"kind": RepairKind.PAUSE, "key": f"leverage:{symbol}", "note": f"leverage is set to {wanted:f} again"},
+                    account=desk.alias,
+                    symbol=symbol,
+                )
+                desk.incidents.resolve("ACCOUNT_MODE", symbol_scope(desk.alias, symbol), f"set to {wanted:f} while flat")
 
     def _finish(
         self,
@@ -282,29 +319,33 @@ class Reconciler:
         if result != "match":
             data: dict[str, Json] = {"trigger": trigger, "result": result, "differences": len(differences), "error": error}
             desk.journal.append("recon.run", data, account=desk.alias)
-        self._note_result(report)
+        self._note_result(report, started_s)
         self.last, self.last_mono_s = report, desk.clock.mono_s()
         desk.publish()
         return report
 
-    def _note_result(self, report: ReconReport) -> None:
-        condition, now_s = self._desk.condition, self._desk.clock.mono_s()
+    def _note_result(self, report: ReconReport, started_s: float) -> None:
+        condition = self._desk.condition
         if report.result == "blind":
-            condition.blind_since_s = now_s if condition.blind_since_s is None else condition.blind_since_s
+            if condition.blind_since_s is None:
+                # Without the private stream nobody has known anything since it went, or since the last good reading.
+                down_s = condition.stream_down_since_s
+                condition.blind_since_s = started_s if down_s is None else min(started_s, max(down_s, self._good_s))
             condition.reconciled = False
             return
-        condition.blind_since_s = None
+        self._good_s, condition.blind_since_s = started_s, None
         open_ones = {item.symbol for item in report.differences if item.cls is DiffClass.POSITION}
         for symbol in self._unexplained.keys() - open_ones:
             del self._unexplained[symbol]
             note = "ledger and venue agree again"
             self._desk.incidents.resolve("POSITION_DIFFERS", symbol_scope(self._desk.alias, symbol), note)
-        if all(item.cls is not DiffClass.MODE for item in report.differences):
+        if not self._odd_leverage and all(item.cls is not DiffClass.MODE for item in report.differences):
             scope, note = account_scope(self._desk.alias), "every open position has the leverage that was set"
             self._desk.halts.lift_pauses(scope, "ACCOUNT_MODE", note)
         # Every other class has its own consequence (resolver, ladder, orphan gate); a position that differs without
         # explanation keeps the whole account from entering until a run without it.
-        condition.reconciled = not open_ones
+        # A run that had begun before the stream came back has not read the gap behind it: the next one has.
+        condition.reconciled = not open_ones and condition.stream_turns == self._stream_turns
 
 
 def with_flat(positions: Sequence[VenuePosition], symbols: Collection[str]) -> list[VenuePosition]:

@@ -2,7 +2,9 @@
 The resolver finds out what became of orders in doubt: open orders, then history, then executions, round after round.
 
 Silence proves nothing. An order is declared `NEVER_ARRIVED` only when its time is over, two complete rounds answered
-"empty" three times each, and the venue's position equals ours.
+"empty" three times each, and the venue's position equals ours. One that the venue made itself (an attached stop), or that is
+somebody else's, is asked for by the venue's own id; it was there once, so that the same evidence says that it was cancelled.
+All waiting is by the monotonic clock: a wall clock that is set makes no order older.
 """
 
 from dataclasses import dataclass
@@ -28,9 +30,13 @@ _SLOW_S: Final = 30.0
 _WARN_S: Final = 30.0
 _CRITICAL_S: Final = 120.0
 _TICK_S: Final = 0.25
+_ALARM_EVERY_S: Final = 1.0
 _ZERO: Final = Decimal(0)
 _FILLS_WAIT_S: Final = 2.0
 """How long the private stream may take for executions that the venue's order report already counts."""
+
+_NO_FILL: Final = "unprovable_without_fill"
+"""Said of an order that was at the venue and is found nowhere: it forgets within a day what ended without a fill."""
 
 
 @dataclass
@@ -38,6 +44,10 @@ class _Doubt:
     """Progress of one order's resolution; times are monotonic seconds of this process."""
 
     since_s: float
+    signed_ms: int | None
+    """The last sending that is known of; an exit in doubt is sent again."""
+    sent_s: float
+    """Since when that is the last: nothing of what was sent before may be on its way when absence is declared."""
     rounds: int = 0
     first_proof_s: float | None = None
 
@@ -55,11 +65,21 @@ class Resolver:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._doubts: dict[str, _Doubt] = {}
+        self._news: dict[str, tuple[int, float]] = {}
+        """By order that is waited for: the time on its last event, and since when, in monotonic seconds, that is the last."""
+        self._missed: set[str] = set()
         self._wake = anyio.Event()
 
     def wake(self) -> None:
         """Look for new doubts now."""
         self._wake.set()
+
+    def missed(self, row: OrderRow) -> None:
+        """The venue's complete list of open orders does not hold this one: find out what became of it."""
+        if row.state is not OrderState.ORPHAN:
+            self._desk.booking.apply(row, OrderEvent.MISSING, "poll")
+        self._missed.add(row.link_id)
+        self.wake()
 
     def reset(self) -> None:
         """After a reconnect: a round for every doubt at once. Evidence of absence is kept."""
@@ -67,26 +87,53 @@ class Resolver:
             doubt.rounds = 0
         self.wake()
 
+    def progress(self, link_id: str) -> tuple[int, float] | None:
+        """Rounds asked about an order in doubt and seconds until the next one; None for an order without doubt."""
+        doubt = self._doubts.get(link_id)
+        if doubt is None:
+            return None
+        due_s = doubt.due_s(self._desk.settings.never_arrived_after_s) - self._desk.clock.mono_s()
+        return doubt.rounds, max(0.0, due_s)
+
     async def run(self) -> None:
         """Resolve until cancelled."""
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(self._keep_alarms)
+            await self._keep_asking()
+
+    async def _keep_alarms(self) -> None:
+        """The clock of a doubt goes on while a look-up waits: for a venue that says nothing, or for the end of a ban."""
+        while True:
+            now_s = self._desk.clock.mono_s()
+            for row in self._desk.book.live():
+                if row.state is OrderState.UNKNOWN:
+                    self._alarm(row, now_s - self._doubt_of(row, now_s).since_s)
+            await anyio.sleep(_ALARM_EVERY_S)
+
+    async def _keep_asking(self) -> None:
         while True:
             await self.step()
-            with anyio.move_on_after(_TICK_S if self._pending() else 1.0):
+            with anyio.move_on_after(_TICK_S if self._news else 1.0):
                 await self._wake.wait()
             self._wake = anyio.Event()
 
     async def step(self) -> None:
         """One look at everything in doubt; runs the rounds that are due."""
         desk, now_s = self._desk, self._desk.clock.mono_s()
-        rows = self._doubtful()
+        rows = self._doubtful(now_s)
         links = {row.link_id for row in rows}
         for gone in self._doubts.keys() - links:
             del self._doubts[gone]
         for row in rows:
-            doubt = self._doubts.setdefault(row.link_id, _Doubt(now_s))
+            doubt = self._doubt_of(row, now_s)
             if now_s >= doubt.due_s(desk.settings.never_arrived_after_s):
                 await self._round(row, doubt)
-            self._alarm(row, self._desk.clock.mono_s() - doubt.since_s)
+
+    def _doubt_of(self, row: OrderRow, now_s: float) -> _Doubt:
+        doubt = self._doubts.setdefault(row.link_id, _Doubt(now_s, row.signed_ms, now_s))
+        if doubt.signed_ms != row.signed_ms:
+            doubt.signed_ms, doubt.sent_s = row.signed_ms, now_s
+        return doubt
 
     async def look_up(self, row: OrderRow) -> bool | None:
         """
@@ -96,11 +143,14 @@ class Resolver:
         read failed, which proves nothing.
         """
         desk, port, found = self._desk, self._desk.port, False
+        link, order_id = ("", row.venue_order_id) if row.link_id.startswith("v:") else (row.link_id, "")
         try:
-            order = await port.order_realtime(row.symbol, row.link_id, priority=Priority.RESOLVE)
+            order = await port.order_realtime(row.symbol, link, venue_order_id=order_id, priority=Priority.RESOLVE)
             if order is None:
-                order = await port.order_history(row.symbol, row.link_id, priority=Priority.RESOLVE)
-            executions = await port.executions(symbol=row.symbol, link_id=row.link_id, priority=Priority.RESOLVE)
+                order = await port.order_history(row.symbol, link, venue_order_id=order_id, priority=Priority.RESOLVE)
+            executions = await port.executions(
+                symbol=row.symbol, link_id=link, venue_order_id=order_id, priority=Priority.RESOLVE
+            )
         except (VenueError, LinkError):
             return None
         for execution in executions:
@@ -118,20 +168,18 @@ class Resolver:
         doubt.rounds += 1
         started_s = desk.clock.mono_s()
         found = await self.look_up(row)
-        if found is not False or row.state is not OrderState.UNKNOWN:
+        if found:
+            self._missed.discard(row.link_id)
+        if found is not False or row.state not in (OrderState.UNKNOWN, OrderState.ORPHAN):
             return
-        if started_s - doubt.since_s < desk.settings.never_arrived_after_s or not self._is_old(row):
+        self._doubt_of(desk.book.need(row.link_id), started_s)
+        if started_s - doubt.sent_s < desk.settings.never_arrived_after_s:
             doubt.first_proof_s = None
             return
         if doubt.first_proof_s is None:
             doubt.first_proof_s = started_s
         elif started_s - doubt.first_proof_s >= _PROOF_GAP_S and await self._position_agrees(row.symbol):
             self._declare_absent(row)
-
-    def _is_old(self, row: OrderRow) -> bool:
-        """Whether the order was last sent so long ago that nothing of it is on its way: an exit in doubt is sent again."""
-        signed_ms, desk = self._desk.book.need(row.link_id).signed_ms, self._desk
-        return signed_ms is None or desk.clock.wall_ms() - signed_ms >= desk.settings.never_arrived_after_s * 1000
 
     async def _position_agrees(self, symbol: str) -> bool:
         desk = self._desk
@@ -145,27 +193,41 @@ class Resolver:
 
     def _declare_absent(self, row: OrderRow) -> None:
         desk = self._desk
-        if desk.book.need(row.link_id).state is not OrderState.UNKNOWN:
+        if desk.book.need(row.link_id).state is not row.state:
             return
-        desk.booking.apply(row, OrderEvent.PROVED_ABSENT, "resolver")
-        desk.journal.append("order.resolved", {"link_id": row.link_id, "state": "NEVER_ARRIVED"}, account=desk.alias)
+        self._missed.discard(row.link_id)
+        if row.intent is None:
+            row = desk.booking.apply(row, OrderEvent.SEEN_CANCELLED, "resolver", detail=_NO_FILL)
+        else:
+            row = desk.booking.apply(row, OrderEvent.PROVED_ABSENT, "resolver")
+        desk.journal.append("order.resolved", {"link_id": row.link_id, "state": row.state}, account=desk.alias)
         desk.publish()
 
-    def _doubtful(self) -> list[OrderRow]:
-        desk = self._desk
-        now_ms = desk.clock.wall_ms()
+    def _doubtful(self, now_s: float) -> list[OrderRow]:
+        """Orders whose fate has to be asked for now."""
+        desk, waited = self._desk, set[str]()
         found = []
-        for row in desk.book.live():
-            age_s = (now_ms - row.last_event_ms) / 1000
+        for row in [*desk.book.live(), *desk.book.lacking_fills()]:
+            missed = row.state is OrderState.ORPHAN and row.link_id in self._missed
+            if not (missed or row.state in (OrderState.ACKED, OrderState.UNKNOWN) or row.fills_missing):
+                continue
+            waited.add(row.link_id)
+            age_s = self._age_s(row, now_s)
             if row.state is OrderState.ACKED and age_s >= desk.settings.acked_quiet_s:
                 row = desk.booking.apply(row, OrderEvent.QUIET, "resolver")
-            if row.state is OrderState.UNKNOWN or (row.fills_missing and age_s >= _FILLS_WAIT_S):
+            if missed or row.state is OrderState.UNKNOWN or (row.fills_missing and age_s >= _FILLS_WAIT_S):
                 found.append(row)
-        found += [row for row in desk.book.lacking_fills() if (now_ms - row.last_event_ms) / 1000 >= _FILLS_WAIT_S]
-        return [row for row in found if not row.link_id.startswith("v:")]
+        self._news = {link: news for link, news in self._news.items() if link in waited}
+        self._missed &= waited
+        return found
 
-    def _pending(self) -> bool:
-        return bool(self._doubts)
+    def _age_s(self, row: OrderRow, now_s: float) -> float:
+        """How long nothing has been heard of an order, as far as this process knows."""
+        told_ms, since_s = self._news.get(row.link_id, (None, now_s))
+        if told_ms != row.last_event_ms:
+            since_s = now_s
+            self._news[row.link_id] = row.last_event_ms, now_s
+        return now_s - since_s
 
     def _alarm(self, row: OrderRow, age_s: float) -> None:
         desk = self._desk

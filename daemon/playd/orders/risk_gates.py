@@ -126,7 +126,7 @@ def band(case: Case) -> Refusal | None:
     if limits.fat_finger_pct is not None:
         if mark is None or mark <= 0:
             return Refusal("PRICE_BAND", "there is no mark price")
-        price = case.intent.price if case.intent.price is not None else case.intent.price_ref
+        price = _sent_price(case)
         away_pct = abs(price - mark) / mark * 100
         if away_pct > limits.fat_finger_pct:
             return Refusal("PRICE_BAND", "price is far from mark", f"{away_pct:.2f}", str(limits.fat_finger_pct), "%")
@@ -138,6 +138,15 @@ def band(case: Case) -> Refusal | None:
             limit = str(limits.max_mark_divergence_pct)
             return Refusal("PRICE_BAND", "last and mark price differ", f"{apart_pct:.2f}", limit, "%")
     return None
+
+
+def _sent_price(case: Case) -> Decimal:
+    """What an entry is sent with: its own limit, else the best opposite price and the band, its reference where it has none."""
+    intent, quote = case.intent, case.inputs.ask if case.intent.side is Side.BUY else case.inputs.bid
+    if intent.price is not None or quote is None or case.settings.plain_market:
+        return intent.price_ref if intent.price is None else intent.price
+    band = case.settings.entry_band_bps / 10_000
+    return quote * (1 + band if intent.side is Side.BUY else 1 - band)
 
 
 def minimum(case: Case) -> Refusal | None:

@@ -1,6 +1,6 @@
 """What happens by the clock in an account: commits of batched rows, reconciliations, balance, blindness, withdrawals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import anyio
@@ -61,6 +61,8 @@ class Timers:
         self._breakers = breakers
         self._books = books
         self._second_look = SecondLook(desk, protection)
+        self._modes: list[str] = []
+        """Symbols whose mode and leverage are still to be looked at this time, one after the other."""
 
     async def run(self) -> None:
         """Tick until cancelled. Reads run one after the other here; none of them delays an order."""
@@ -104,6 +106,7 @@ class Timers:
         if desk.condition.blind_since_s is not None:
             # Only a full run ends blindness, whoever found it: it must not wait for its turn while the blind clock runs.
             due.reconcile_s = min(due.reconcile_s, now_s + _BLIND_RETRY_S)
+            due.key_s = min(due.key_s, now_s + REFUSED_EVERY_S)  # a key that has ended reads nothing any more
         if self._protection.reconcile_soon:
             await self._reconciler.run(self._protection.reconcile_soon.pop())
         elif now_s >= due.reconcile_s:
@@ -118,6 +121,8 @@ class Timers:
             due.exposure_s = now_s + settings.exposure_check_s
             await self._check_exposure()
         elif now_s >= due.rules_s:
+            if not desk.rules_doubted:
+                self._modes = sorted(desk.instruments)
             due.rules_s = now_s + (settings.rules_every_s if await self._read_rules() else _RULES_RETRY_S)
         elif now_s >= due.books_s:
             due.books_s = now_s + _BOOKS_S
@@ -126,6 +131,8 @@ class Timers:
         elif now_s >= due.key_s:
             await self._key.look_again()
             due.key_s = desk.clock.mono_s() + (REFUSED_EVERY_S if desk.condition.refused else LOOK_EVERY_S)
+        elif self._modes:
+            await self._look_at_modes(self._modes.pop())
 
     def _until_next_run_s(self) -> float:
         condition, settings = self._desk.condition, self._desk.settings
@@ -153,28 +160,42 @@ class Timers:
             self._breakers.note(wallet, complete=False)
 
     async def _read_rules(self) -> bool:
-        """The rules of every symbol in use again: tick, step, minimum, status, delivery. False when they cannot be read."""
+        """
+        The rules of every symbol in use again: tick, step, minimum, status, delivery. One that is listed no longer is closed.
+
+        False when they cannot be read, or not all of them.
+        """
         desk = self._desk
         desk.rules_doubted = False
+        asked = sorted(desk.instruments)
         try:
-            found = await desk.port.instruments(sorted(desk.instruments))
+            found = await desk.port.instruments(asked)
         except (VenueError, LinkError):
             return False
-        for _, rules in sorted(found.items()):
-            desk.learn_rules(rules)
-        return True
+        for symbol in asked:
+            desk.learn_rules(found.get(symbol) or replace(desk.instruments[symbol], status="Closed"))
+        return len(found) == len(asked)
+
+    async def _look_at_modes(self, symbol: str) -> None:
+        """Mode and leverage of a symbol, which the list of open positions does not state of a flat one."""
+        try:
+            row = await self._key.look_at(symbol)
+        except (VenueError, LinkError):
+            return  # in an hour again; a position that opens meanwhile tells of them too
+        if row is not None and not row.signed_qty:
+            self._reconciler.leverage_seen(symbol, row.leverage)
 
     async def _check_exposure(self) -> None:
         """Between full runs: while anything is open, compare size and stop of every position with the venue."""
         desk = self._desk
         if not any(share.position.signed_qty for share in desk.fills.shares()) and not desk.book.live():
             return
-        versions = dict(desk.fills.version)
+        versions, asked_s = dict(desk.fills.version), desk.clock.mono_s()
         try:
             positions = await desk.port.positions(priority=Priority.RECONCILE)
         except (VenueError, LinkError):
             if desk.condition.blind_since_s is None:
-                desk.condition.blind_since_s = desk.clock.mono_s()
+                desk.condition.blind_since_s = asked_s
             return
         for position in with_flat(positions, desk.instruments):
             if versions.get(position.symbol) != desk.fills.version.get(position.symbol):

@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from playd.core.orders import Execution, Side
+from playd.core.orders import Execution, OrderState, Side
 from playd.orders.desk import Desk
 from playd.orders.fills import Share
 from playd.orders.ledger import Ledger, SqlValue
@@ -192,6 +192,13 @@ class Views:
     def orders(self) -> list[OrderRow]:
         """Orders that are not final, the venue's attached stops and targets and foreign orders included."""
         return self._desk.book.live()
+
+    def oldest_doubt_s(self) -> float:
+        """For how many seconds the order has been in doubt that is so for longest; zero when none is."""
+        desk = self._desk
+        unknown = [row for row in desk.book.live() if row.state is OrderState.UNKNOWN]
+        since_ms = min((desk.book.in_doubt_since_ms(row) for row in unknown), default=None)
+        return 0.0 if since_ms is None else max(0.0, (desk.clock.wall_ms() - since_ms) / 1000)
 
     def balance(self) -> BalanceView:
         desk, wallet = self._desk, self._desk.condition.wallet

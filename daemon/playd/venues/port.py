@@ -204,14 +204,28 @@ class VenuePort(Protocol):
         """All open orders of the account: active, conditional and attached."""
         ...
 
-    async def order_realtime(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None: ...
+    async def order_realtime(
+        self, symbol: str, link_id: str, *, venue_order_id: str = "", priority: Priority
+    ) -> VenueOrder | None:
+        """The order among open and recently closed ones, by the venue's own id where that is given; None: not there."""
+        ...
 
-    async def order_history(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None: ...
+    async def order_history(
+        self, symbol: str, link_id: str, *, venue_order_id: str = "", priority: Priority
+    ) -> VenueOrder | None:
+        """The order among closed ones, likewise."""
+        ...
 
     async def executions(
-        self, *, since_ms: int | None = None, symbol: str = "", link_id: str = "", priority: Priority
+        self,
+        *,
+        since_ms: int | None = None,
+        symbol: str = "",
+        link_id: str = "",
+        venue_order_id: str = "",
+        priority: Priority,
     ) -> Sequence[Execution]:
-        """Executions, oldest first; funding rows included."""
+        """Executions, oldest first, of one order where an id of it is given; funding rows included."""
         ...
 
     async def positions(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:

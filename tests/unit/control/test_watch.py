@@ -151,6 +151,19 @@ def test_lines_are_appended_whole_and_a_full_disk_costs_lines_but_nothing_else()
     assert [(line["event"], line["journal_seq"], line["key"]) for line in lines] == [("open", 7, "NAKED/all")]
 
 
+def test_every_line_about_an_incident_bears_its_name_and_how_grave_it_is() -> None:
+    side = Side(world(), {})
+    side.incidents.open("NAKED", "critical", ALL, "x")
+    opened = side.incidents.open_ones()[0]
+    side.incidents.acknowledge(opened, "uid:1(a)", "seen")
+    side.incidents.resolve("NAKED", ALL, "covered")
+    side.incidents.open("NAKED", "critical", ALL, "again")
+    told = [(kind, data) for kind, data in side.journal.records if kind.startswith("incident.")]
+    lines = [incident_line(kind, {"ts_ms": 1, "seq": 1, "actor": "daemon", "data": data}) for kind, data in told]
+    assert [line["event"] for line in lines] == ["open", "ack", "resolve", "reopen"]
+    assert {(line["incident_id"], line["severity"], line["ticket"]) for line in lines} == {(opened.name, "critical", None)}
+
+
 def test_an_incident_that_becomes_graver_is_on_record_again() -> None:
     side = Side(world(), {})
     for severity in ("warning", "warning", "critical", "warning", "critical"):

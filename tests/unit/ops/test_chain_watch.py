@@ -1,5 +1,7 @@
 """A journal that lost its tail cannot know it; the head that was published elsewhere can."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import PurePath
 
 import anyio
@@ -163,3 +165,37 @@ async def test_what_nobody_could_verify_for_two_days_pauses_everything_until_som
                 assert await watch.verify() == "whole"
                 assert halts.in_force() == []
                 group.cancel_scope.cancel()
+
+
+async def test_two_who_ask_for_words_at_once_get_each_their_own() -> None:
+    world = virtual_world()
+    world.disk.mkdir(STATE)
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
+
+    @asynccontextmanager
+    async def says(_module: str, arguments: Sequence[str], *, log: PurePath) -> AsyncIterator[object]:
+        for part in ("found ", arguments[-1]):
+            await anyio.lowlevel.checkpoint()
+            appender = world.disk.open_append(log)
+            appender.write(part.encode())
+            appender.close()
+        yield Done()
+
+    class Done:
+        async def wait(self) -> int:
+            await anyio.lowlevel.checkpoint()
+            return 10
+
+    world.process.start_module = says  # type: ignore[method-assign, assignment]
+    with anyio.fail_after(60):
+        async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
+            halts, incidents = Halts(ledger, world.disk, world.clock, journal, STATE), Incidents(ledger, world.clock, journal)
+            watch, said = ChainWatch(world, STATE / "journal", journal, ledger, halts, incidents, KEEP_DAYS), dict[str, str]()
+
+            async def ask(day: str) -> None:
+                said[day] = await watch.words(since=day)
+
+            async with anyio.create_task_group() as group:
+                for day in ("2024-01-01", "2024-01-02"):
+                    group.start_soon(ask, day)
+    assert said == {day: f"found {day}" for day in ("2024-01-01", "2024-01-02")}

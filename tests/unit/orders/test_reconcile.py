@@ -108,10 +108,10 @@ def test_an_order_that_is_nowhere_goes_to_the_resolver_and_is_never_assumed_canc
     assert classes(LocalView([row("l1")], {}), VenueView([], [])) == [(DiffClass.MISSING, RepairKind.RESOLVE)]
 
 
-def test_an_attached_order_that_is_gone_is_closed() -> None:
+def test_an_attached_order_that_is_gone_is_looked_up_too() -> None:
     gone = row("v:s1", venue_id="s1", intent=None)
 
-    assert classes(LocalView([gone], {}), VenueView([], [])) == [(DiffClass.MISSING, RepairKind.GONE)]
+    assert classes(LocalView([gone], {}), VenueView([], [])) == [(DiffClass.MISSING, RepairKind.RESOLVE)]
 
 
 def test_orders_in_doubt_or_on_their_way_are_the_resolvers_not_a_difference() -> None:
@@ -210,7 +210,7 @@ def judged(kind: str, held: OrderRow, venue: VenueView) -> set[tuple[DiffClass, 
         return {(DiffClass.LEFTOVER, RepairKind.SWEEP)} if alone else set()
     if held.state in (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN):
         return set()
-    return {(DiffClass.MISSING, RepairKind.RESOLVE if kind == "decided" else RepairKind.GONE)}
+    return {(DiffClass.MISSING, RepairKind.RESOLVE)}
 
 
 @pytest.mark.slow
@@ -247,7 +247,7 @@ def test_in_every_small_world_what_was_recorded_is_not_found_again() -> None:
         rows = [
             replace(each, state=OrderState.UNKNOWN) if done.get(each.link_id) is RepairKind.RESOLVE else each
             for each in local.orders
-            if done.get(each.link_id) not in (RepairKind.GONE, RepairKind.SWEEP)
+            if done.get(each.link_id) is not RepairKind.SWEEP
         ]
         kept = {each.venue_order_id for each in rows}
         after = diff(

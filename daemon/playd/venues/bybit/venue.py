@@ -144,30 +144,45 @@ class BybitVenue:
         call = CALLS.get_open_orders(category="linear", openOnly=0, limit=50, **scope)
         return [order_from(row) for row in await self._rest.read_pages(call, priority=priority)]
 
-    async def order_realtime(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None:
+    async def order_realtime(
+        self, symbol: str, link_id: str, *, venue_order_id: str = "", priority: Priority
+    ) -> VenueOrder | None:
         """The order among open and recently closed ones, or None."""
-        return await self._find(CALLS.get_open_orders(category="linear", symbol=symbol, orderLinkId=link_id), link_id, priority)
+        name, value = _named(link_id, venue_order_id)
+        return await self._find(CALLS.get_open_orders(category="linear", symbol=symbol, **{name: value}), name, value, priority)
 
-    async def order_history(self, symbol: str, link_id: str, *, priority: Priority) -> VenueOrder | None:
+    async def order_history(
+        self, symbol: str, link_id: str, *, venue_order_id: str = "", priority: Priority
+    ) -> VenueOrder | None:
         """The order among closed ones, or None."""
+        name, value = _named(link_id, venue_order_id)
         return await self._find(
-            CALLS.get_order_history(category="linear", symbol=symbol, orderLinkId=link_id), link_id, priority
+            CALLS.get_order_history(category="linear", symbol=symbol, **{name: value}), name, value, priority
         )
 
-    async def _find(self, call: Call, link_id: str, priority: Priority) -> VenueOrder | None:
+    async def _find(self, call: Call, name: str, value: str, priority: Priority) -> VenueOrder | None:
         try:
             answer = await self._rest.read(call, priority=priority)
         except Refused as refusal:
             if refusal.code is not None and classify(refusal.code) is ReplyClass.GONE:
                 return None  # "order does not exist" is an answer to this question
             raise
-        return next((order_from(row) for row in answer.rows if row.get("orderLinkId") == link_id), None)
+        return next((order_from(row) for row in answer.rows if row.get(name) == value), None)
 
     async def executions(
-        self, *, since_ms: int | None = None, symbol: str = "", link_id: str = "", priority: Priority
+        self,
+        *,
+        since_ms: int | None = None,
+        symbol: str = "",
+        link_id: str = "",
+        venue_order_id: str = "",
+        priority: Priority,
     ) -> list[Execution]:
         """Executions, oldest first; funding rows included. Without `since_ms` those of the venue's default, seven days."""
-        scope = {"symbol": symbol or None, "settleCoin": None if symbol else "USDT", "orderLinkId": link_id or None}
+        scope = {"symbol": symbol or None, "settleCoin": None if symbol else "USDT"}
+        if link_id or venue_order_id:
+            name, value = _named(link_id, venue_order_id)
+            scope[name] = value
         found: dict[str, Execution] = {}
         for window in await self._windows(since_ms):
             call = CALLS.get_executions(category="linear", limit=100, **scope, **window)
@@ -240,6 +255,11 @@ class BybitVenue:
         await self.stream.barrier_done(number)
 
 
+def _named(link_id: str, venue_order_id: str) -> tuple[str, str]:
+    """The field that names an order in a question, and what stands in it; the venue's own id goes first."""
+    return ("orderId", venue_order_id) if venue_order_id else ("orderLinkId", link_id)
+
+
 def _plain(value: Decimal) -> str:
     """Decimal text without exponent."""
     return format(value, "f")
@@ -261,10 +281,12 @@ async def open_bybit_venue(
     The venue of one account while the block lasts. Sends nothing by itself.
 
     `limiter` counts connects per host over the life of the daemon: pass the same one for all sockets to one host and for
-    every restart. `venue_clock` is that of the host when somebody samples it for all accounts; its own otherwise. After
-    `write_deadline_s`, five seconds unless it is given, a request that changes something counts as not answered.
+    every restart; its own otherwise, which knows the bans of `budget`. `venue_clock` is that of the host when somebody samples
+    it for all accounts; its own otherwise. After `write_deadline_s`, five seconds unless it is given, a request that changes
+    something counts as not answered.
     """
     venue_clock = venue_clock or VenueClock(world.clock)
+    limiter = limiter or ConnectLimiter(world.clock, banned_for_s=lambda: budget.banned_for_s)
     async with world.net.http_session(timeout_s=2 * READ_DEADLINE_S) as session:
         rest = RestClient(session, account.hosts.rest, budget, venue_clock, account, write_deadline_s)
         simulated = account.environment is Environment.LOCAL

@@ -1,0 +1,191 @@
+"""Orders that the venue's list does not hold any more, reports that come in another order, clocks that are set."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from playd.core.orders import OrderState
+from playd.orders.fills import FillEvent, OrderEnded
+from playd.venues.port import OrderUpdate
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, OrderWorld, build, entry, taken
+from tests.simulation.test_order_path_cancels import resting
+from tests.simulation.venue_script import EventFault, Script, WriteFault
+from tests.virtual_time import LoopClock, in_virtual_time
+
+
+def stop_order(life: OrderWorld) -> str:
+    return life.venue.book[SYMBOL].stop_order_id
+
+
+def state_of(life: OrderWorld, venue_order_id: str) -> OrderState:
+    found = life.account.desk.book.find_by_venue_id(venue_order_id)
+    assert found is not None
+    return found.state
+
+
+def test_a_stop_that_is_missing_from_the_list_before_its_fill_is_told_is_in_doubt_and_contradicts_nothing() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            gone = stop_order(life)
+            row = life.venue.orders.pop(gone)
+            await life.account.reconcile("test")
+            doubt = state_of(life, gone), (await port.submit(entry(120_000), READY)).code
+            life.venue.orders[gone] = row
+            life.venue.hit_stop()
+            await anyio.sleep(5.0)
+
+            assert doubt == (OrderState.UNKNOWN, "UNRESOLVED")
+            assert state_of(life, gone) is OrderState.FILLED
+            assert [event.reason for event in taken(port) if isinstance(event, FillEvent)] == ["signal", "sl"]
+            assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_order_that_is_nowhere_at_the_venue_any_more_ends_after_a_minute_of_proof(ours: bool) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            gone = stop_order(life)
+            if not ours:
+                gone = "by-hand"
+                order = replace(life.venue.orders[stop_order(life)], venue_order_id=gone, stop_order_type="", parent_link_id="")
+                life.venue._report(replace(order, status="New", reduce_only=False))
+                await anyio.sleep(1.0)
+            life.venue.orders.pop(gone)
+            await life.account.reconcile("test")
+            await anyio.sleep(50.0)
+            during = state_of(life, gone)
+            await anyio.sleep(25.0)
+
+            assert during is (OrderState.UNKNOWN if ours else OrderState.ORPHAN)
+            assert state_of(life, gone) is OrderState.CANCELLED
+            assert life.halts.in_force() == []
+            assert (await port.submit(entry(180_000), READY)).code == "SENT"
+
+    in_virtual_time(body)
+
+
+def test_the_end_of_an_order_is_believed_although_its_fill_bears_a_later_time() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await resting(life)
+            life.venue.script.events = [EventFault.NONE, EventFault.LOST]
+            life.venue.fill_part(Decimal("0.004"))
+            await anyio.sleep(1.0)
+            working = next(order for order in life.venue.orders.values() if not order.reduce_only)
+            ended = replace(working, status="Cancelled", updated_ms=life.venue.execution_rows[-1].time_ms - 1)
+            life.venue.orders[working.venue_order_id] = ended
+            life.venue._tell(OrderUpdate(ended, 0))
+            await anyio.sleep(1.0)
+
+            assert state_of(life, working.venue_order_id) is OrderState.CANCELLED
+            assert [event.reason for event in taken(port) if isinstance(event, OrderEnded)] == ["cancelled"]
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("step_ms", [-3_600_000, 3_600_000])
+def test_a_wall_clock_that_is_set_makes_no_order_older_or_younger(step_ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.LOST_BEFORE]))
+        async with life.running():
+            port = await life.register()
+            lost = (await port.submit(entry(), READY)).link_id
+            wall_ms = LoopClock.wall_ms
+            monkeypatch.setattr(LoopClock, "wall_ms", lambda clock: wall_ms(clock) + step_ms)
+            await anyio.sleep(50.0)
+            early = life.account.desk.book.need(lost).state
+            await anyio.sleep(25.0)
+
+            assert (early, life.account.desk.book.need(lost).state) == (OrderState.UNKNOWN, OrderState.NEVER_ARRIVED)
+            life.venue.script.events = [EventFault.LOST] * 20
+            acked = (await port.submit(entry(120_000), READY)).link_id
+            monkeypatch.setattr(LoopClock, "wall_ms", lambda clock: wall_ms(clock))
+            await anyio.sleep(8.0)
+
+            assert life.account.desk.book.need(acked).state is OrderState.FILLED
+
+    in_virtual_time(body)
+
+
+def test_an_entry_that_a_hand_makes_larger_counts_as_what_it_is_and_pauses_its_symbol() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await resting(life)
+            order = next(iter(life.venue.orders.values()))
+            life.venue._report(replace(order, qty=Decimal("0.020"), price=Decimal(49_990)))
+            await anyio.sleep(1.0)
+            row = life.account.desk.book.need(order.link_id)
+            halted = [halt.code for halt in life.halts.in_force()]
+            life.venue.fill_resting()
+            await anyio.sleep(1.0)
+
+            assert (row.open_qty, row.price, halted) == (Decimal("0.020"), Decimal(49_990), ["MANUAL_AMEND"])
+            assert port.position().position.signed_qty == life.venue.signed() == Decimal("0.020")
+            assert [halt.code for halt in life.halts.in_force()] == ["MANUAL_AMEND"]
+
+    in_virtual_time(body)
+
+
+def test_a_stop_that_has_to_be_put_back_again_and_again_stops_entries_and_is_put_back_all_the_same() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            seen = []
+            for _ in range(4):
+                await anyio.sleep(20.0)
+                life.venue.script.events = [EventFault.LOST] * 2
+                life.venue.remove_stop()
+                await life.account.reconcile("test")
+                await anyio.sleep(20.0)
+                assert life.venue.stop_of() == entry().stop
+                seen.append([halt.code for halt in life.halts.in_force() if halt.code == "REPAIRS"])
+
+            assert seen == [[], [], [], ["REPAIRS"]]
+
+    in_virtual_time(body)
+
+
+def test_a_dry_run_says_what_would_be_booked_and_books_nothing() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await resting(life)
+            await anyio.sleep(20.0)
+            life.venue.script.events = [EventFault.LOST] * 20
+            life.venue.fill_resting()
+            life.venue.open_foreign(Decimal("0.003"))
+            ledger = life.ledger
+            tables = [row["name"] for row in ledger.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            before = {name: [tuple(row) for row in ledger.rows(f"SELECT * FROM {name}")] for name in tables}
+            told = len(life.journal.records)
+            report = await life.account.reconcile("test", dry_run=True)
+
+            assert [(each.cls, each.theirs) for each in report.differences if each.cls in ("R2", "R5")] == [
+                ("R2", "FILLED 0.01 of 0.01"),
+                ("R5", "Trade Buy 0.003 at 50000.0"),
+            ]
+            assert report.result == "diff"
+            assert {name: [tuple(row) for row in ledger.rows(f"SELECT * FROM {name}")] for name in tables} == before
+            assert [kind for kind, _ in life.journal.records[told:]] == []
+            assert port.position().position.signed_qty == 0
+            assert (await life.account.reconcile("test")).result == "match"
+            assert port.position().position.signed_qty == Decimal("0.010")
+
+    in_virtual_time(body)
