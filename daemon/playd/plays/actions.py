@@ -27,7 +27,7 @@ _OTHER_ACTIONS: Final = {
 }
 """What other languages call them."""
 
-_RESERVED_METADATA: Final = ("stop_loss", "take_profit", "entry_price", "exit_percent")
+RESERVED_METADATA: Final = ("stop_loss", "take_profit", "entry_price", "exit_percent")
 
 BLOCK: Final = Table(
     (
@@ -164,7 +164,7 @@ class ActionReader:
         values: dict[str, Scalar | Ref] = {}
         for entry in item:
             where = f"{path}.{entry.key}"
-            if entry.key in _RESERVED_METADATA:
+            if entry.key in RESERVED_METADATA:
                 text = f"found the reserved name `{entry.key}`, expected another: metadata never changes an order"
                 self._report.add("E445", entry.mark, where, text)
                 continue
@@ -216,7 +216,8 @@ class ActionReader:
         items = parent.list_of("emit")
         path = parent.path_of("emit")
         if isinstance(parent.item("emit"), Sequence) and not items:
-            self._report.add("E402", parent.mark_of("emit"), path, f"found an empty list, expected {one_of(ACTIONS)}")
+            text = f"found an empty list, expected {one_of(ACTIONS)}{IMPORTABLE}"
+            self._report.add("E402", parent.mark_of("emit"), path, text)
         emits = (self._emit(item, f"{path}[{i}]") for i, item in enumerate(items))
         return tuple(emit for emit in emits if emit is not None)
 

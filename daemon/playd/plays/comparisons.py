@@ -6,10 +6,11 @@ from typing import Final, cast
 from playd.kernels.spec import ColumnType
 from playd.plays.conditions import Between, Compare, CompareOp, Member, Number, Operand
 from playd.plays.document import Item, Leaf, Map, Sequence, kind_of
-from playd.plays.findings import Mark, Report, did_you_mean, nearest_name, one_of
+from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, nearest_name, one_of
 from playd.plays.hints import hint
 from playd.plays.literals import LiteralReader, with_article
 from playd.plays.names import Names
+from playd.plays.older_names import LABELS
 from playd.plays.operands import is_arithmetic, read_operand, type_of
 from playd.plays.reader import Key, Section, Table
 
@@ -137,7 +138,8 @@ class ComparisonReader:
         strange = [entry for entry in item if entry.key not in LONG_FORM.names]
         for entry in strange:
             near = did_you_mean(entry.key, LONG_FORM.names)
-            text = f"found the key `{entry.key}` in a condition, expected {one_of(LONG_FORM.names)}{near}"
+            older = IMPORTABLE if entry.key in LABELS else ""
+            text = f"found the key `{entry.key}` in a condition, expected {one_of(LONG_FORM.names)}{near}{older}"
             self._add("E401", entry.mark, f"{path}.{entry.key}", text)
         return [entry.key for entry in strange]
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from playd.plays.findings import Report
+from playd.plays.document import Map
+from playd.plays.findings import Mark, Report
 from playd.plays.model import Account, Block, LevelStop, Policy, Risk
 from playd.plays.reader import Section
 
@@ -57,21 +58,29 @@ def _check_level_stop(stop: LevelStop, sides: list[str], top: Section, report: R
             report.add("E103", top.mark_of(name), f"{name}.stop_loss.{side}", text)
 
 
+def _place_of_exit_mode(top: Section) -> Mark:
+    """Where the mode is written; where it is not, the section, or else the actions that it is about."""
+    policy = top.item("position_policy")
+    mode = policy.get("exit_mode") if isinstance(policy, Map) else None
+    return mode.mark if mode is not None else top.mark_of("position_policy" if policy is not None else "actions")
+
+
 def _check_stop_and_target_only(policy: Policy, risk: Risk, exits: list[str], top: Section, report: Report) -> None:
-    where, path = top.mark_of("position_policy"), "position_policy.exit_mode"
+    where, path = _place_of_exit_mode(top), "position_policy.exit_mode"
+    default = "" if top.section_has("position_policy", "exit_mode") else ", the default,"
     missing = [name for name, level in (("stop", risk.stop), ("target", risk.target)) if level is None]
     if missing:
-        text = f"found exit_mode sl_tp_only without {' and '.join(missing)}, expected a stop and a target"
+        text = f"found exit_mode sl_tp_only{default} without {' and '.join(missing)}, expected a stop and a target"
         report.add("E502", where, path, f"{text}, or exit_mode signal or first_hit")
     extra = [*exits, *(["time_exit_bars"] if policy.time_exit_bars is not None else [])]
     if extra:
-        text = f"found exit_mode sl_tp_only beside {', '.join(extra)}, which could never act"
+        text = f"found exit_mode sl_tp_only{default} beside {', '.join(extra)}, which could never act"
         report.add("E502", where, path, f"{text}, expected exit_mode first_hit")
 
 
 def _check_side(side: str, sections: Sections, has_exit: bool, top: Section, report: Report) -> None:
     policy, risk, account = sections.policy, sections.risk, sections.account
-    where, path = top.mark_of("position_policy"), "position_policy.exit_mode"
+    where, path = _place_of_exit_mode(top), "position_policy.exit_mode"
     closes = [has_exit, risk.stop is not None, policy.time_exit_bars is not None]
     if policy.exit_mode == "first_hit":
         closes.append(risk.target is not None)

@@ -7,7 +7,7 @@ Every value knows its line and column. Variables are not yet substituted, nothin
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ruamel.yaml import YAML
@@ -88,13 +88,31 @@ class Merge:
     keys: tuple[str, ...]
 
 
-def read_document(text: str, report: Report, merges: list[Merge] | None = None) -> Map | None:
+@dataclass(frozen=True, slots=True)
+class Octal:
+    """Digits behind a 0, which readers of YAML 1.1 took for octal ones: what was written, and what it was to them."""
+
+    mark: Mark
+    path: str
+    text: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class OlderReading:
+    """What readers of YAML 1.1 read otherwise, as found in one document."""
+
+    merges: list[Merge] = field(default_factory=list)
+    octals: list[Octal] = field(default_factory=list)
+
+
+def read_document(text: str, report: Report, older: OlderReading | None = None) -> Map | None:
     """
     The document's root map, or None with a finding in `report` when the text is no usable YAML document.
 
     Duplicate keys, keys that are no text, NaN and infinities are findings too; the tree then holds the first of them. A merge
-    key is a finding as well, unless `merges` is given, which then gets it; in either case what it brings is in the tree. With
-    `merges` a key may be a whole number, which then is text.
+    key is a finding as well, unless `older` is given, which then gets it; in either case what it brings is in the tree. With
+    `older` a key may be a whole number, which then is text.
     """
     problem = _unreadable(text)
     if problem:
@@ -120,7 +138,7 @@ def read_document(text: str, report: Report, merges: list[Merge] | None = None) 
     if node is None:
         report.add("E100", _START, "", "found no content, expected a Play: a map with version, name, symbol, …")
         return None
-    root = _Reader(report, merges).item(node, "", 0)
+    root = _Reader(report, older).item(node, "", 0)
     if any(finding.code == "E100" for finding in report.findings):
         return None
     if isinstance(root, Map):
@@ -214,9 +232,9 @@ def kind_of(item: Item) -> str:
 class _Reader:
     """Turns composed nodes into items. One per document, because it counts what it made."""
 
-    def __init__(self, report: Report, merges: list[Merge] | None) -> None:
+    def __init__(self, report: Report, older: OlderReading | None) -> None:
         self._report = report
-        self._merges = merges
+        self._older = older
         self._count = 0
         self._open: set[int] = set()
 
@@ -263,7 +281,7 @@ class _Reader:
             name = key.value if isinstance(key, Leaf) else None
             if isinstance(key, Leaf) and key.reported:
                 continue
-            if self._merges is not None and isinstance(name, int) and not isinstance(name, bool):
+            if self._older is not None and isinstance(name, int) and not isinstance(name, bool):
                 name = str(name)  # a timeframe in minutes
             if not isinstance(name, str):
                 found = kind_of(key) if key is not None else "an unreadable key"
@@ -299,8 +317,8 @@ class _Reader:
             found = {entry.key: entry for entry in other} | found
         new = {name: entry for name, entry in found.items() if name not in entries}
         entries |= new
-        if self._merges is not None:
-            self._merges.append(Merge(mark, path, tuple(new)))
+        if self._older is not None:
+            self._older.merges.append(Merge(mark, path, tuple(new)))
         elif not self._is_unreadable:
             text = "found the merge key `<<`, which YAML 1.2 does not have, expected the keys themselves"
             self._report.add("E107", mark, path, f"{text}{IMPORTABLE}")
@@ -309,6 +327,8 @@ class _Reader:
         tag = str(node.tag or "")
         if node.style is None and not _explicit(node):
             value = core_value(node.value)
+            if self._older is not None and _OCTAL.match(node.value) and int(node.value, 8) != value:
+                self._older.octals.append(Octal(mark, path, node.value, int(node.value, 8)))
         elif tag.endswith((":str", ":int", ":float", ":bool", ":null")):
             value = node.value if tag.endswith(":str") else core_value(node.value)
         else:
@@ -331,6 +351,7 @@ def _explicit(node: ScalarNode) -> bool:
 
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
+_OCTAL = re.compile(r"[-+]?0[0-7]{1,300}\Z")
 _BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _WORDS: Final[dict[str, bool | float | None]] = {

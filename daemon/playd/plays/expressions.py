@@ -18,7 +18,10 @@ from playd.plays.timeframe_words import read_role
 
 WINDOW_BARS: Final = 5000
 _DURATION_MAX_MS: Final = 90 * DAY_MS
-_SPAN: Final = re.compile(r"([1-9][0-9]{0,6})([mhd])\Z")
+SPAN_PATTERN: Final = "([1-9][0-9]{0,6})([mhd])"
+"""How a span of time is written."""
+
+_SPAN: Final = re.compile(rf"{SPAN_PATTERN}\Z")
 _SPAN_MS: Final = {"m": MINUTE_MS, "h": 60 * MINUTE_MS, "d": DAY_MS}
 
 _BARS: Final = Key("bars", "int", "closes, the current one included", required=True, low=1, high=WINDOW_BARS, unit="bars")
@@ -108,12 +111,12 @@ class ExpressionReader:
         return None if None in children else cast(tuple[Expr, ...], tuple(children))
 
     def _map(self, item: Map, path: str) -> Expr | None:
-        if any(key in _LONG_FORM_KEYS for key in item.keys):
-            return self._comparisons.from_map(item, path)
-        known = [entry for entry in item if entry.key in LOGIC]
         if is_older_condition(item.keys):
             self._add("E901", item.mark, path, "found the older spelling of a condition, expected [left, op, right]")
             return None
+        if any(key in _LONG_FORM_KEYS for key in item.keys):
+            return self._comparisons.from_map(item, path)
+        known = [entry for entry in item if entry.key in LOGIC]
         for entry in item:
             if entry.key not in LOGIC:
                 where = f"beside `{known[0].key}`" if known else "where an expression is expected"

@@ -12,9 +12,9 @@ from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
 from playd.plays.model import Feature, Timeframes
 from playd.plays.names import BUILT_IN, REFERENCE_ID, Names
-from playd.plays.older_names import OTHER_INDICATORS
-from playd.plays.params import ParamReader
-from playd.plays.reader import Section
+from playd.plays.older_names import OTHER_INDICATORS, SPLIT_PARAMS
+from playd.plays.params import ParamReader, with_flat
+from playd.plays.reader import Section, Table
 from playd.plays.tables import DERIVED_PRICES, FEATURE, PRICES
 from playd.plays.timeframe_words import read_clock
 
@@ -27,6 +27,7 @@ _PARAM_HINTS: Final = {
     "period": "write `length`",
     "window": "write `length`",
     "source": "`source` stands beside `params`, not inside",
+    "tf": "`tf` stands beside `params`, not inside",
     "std_dev": "write `std`",
     "mult": "write `multiplier`",
 }
@@ -84,7 +85,7 @@ def _listed_id(item: Item) -> str:
 
 
 def _draft(entry: Entry, path: str, timeframes: Timeframes, names: Names, report: Report) -> _Draft | None:
-    section = Section(entry.value, FEATURE, path, report, mark=entry.mark)
+    section = Section(entry.value, _table(entry.value), path, report, mark=entry.mark)
     step_ms = read_clock(section.item("tf") or Leaf("exec", section.mark), section.path_of("tf"), timeframes, report)
     spec = _indicator(section, report)
     if spec is None:
@@ -95,6 +96,15 @@ def _draft(entry: Entry, path: str, timeframes: Timeframes, names: Names, report
     if REFERENCE_ID in spec.inputs:
         names.has_reference(spec.name, section.mark_of("indicator"), section.path_of("indicator"), report)
     return _Draft(entry.key, entry.mark, spec, params, step_ms, section.item("source"))
+
+
+def _table(item: Item) -> Table:
+    """The keys of a feature; the parameters of its indicator, where somebody wrote them beside `params`, are known too."""
+    name = item.get("indicator") if isinstance(item, Map) else None
+    spec = CATALOG.get(str(name.value)) if isinstance(name, Leaf) else None
+    if spec is None:
+        return FEATURE
+    return with_flat(FEATURE, (*(param.name for param in spec.params), *SPLIT_PARAMS.get(spec.name, ()), "period"))
 
 
 def _indicator(section: Section, report: Report) -> IndicatorSpec | None:
@@ -137,7 +147,9 @@ def _param_hint(name: str, spec: IndicatorSpec) -> str:
         return f"; {_DONCHIAN_HINT}"
     hint = _PARAM_HINTS.get(name)
     params = [param.name for param in spec.params]
-    return f"; {hint}" if hint and (name == "source" or hint.split("`")[1] in params) else ""
+    if name in ("source", "tf"):
+        return f"; {hint}{IMPORTABLE}"
+    return f"; {hint}" if hint and hint.split("`")[1] in params else ""
 
 
 def _source(draft: _Draft, names: Names, report: Report) -> str | Ref | None:

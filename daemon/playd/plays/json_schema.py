@@ -4,7 +4,6 @@ The JSON Schema of Play files, for editors: made from the same tables that the c
 It knows keys, words and ranges. What needs more than one place of the file (names, types, contracts) only the checker knows.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -13,14 +12,28 @@ from playd.core.timeframes import TIMEFRAME_MS
 from playd.kernels.catalog import CATALOG, STRUCTURES
 from playd.kernels.spec import ParamSpec
 from playd.kernels.structures.spec import StructureSpec
-from playd.plays.actions import ACTIONS, BLOCK, CASE, ELSE, EMIT, PERCENT
-from playd.plays.comparisons import ALL_OPS, LONG_FORM, NEAR_OPS, RANGE
-from playd.plays.expressions import WINDOWS
 from playd.plays.load import VERSION
-from playd.plays.operands import ARITH_OPS, REFERENCE
+from playd.plays.names import BUILT_IN
 from playd.plays.params import param_table
-from playd.plays.reader import Key, Table
+from playd.plays.policy import TIME_PATTERN
+from playd.plays.reader import Table
 from playd.plays.risk_tables import BREAK_EVEN, RISK, RISK_MODEL, SIZING, STOPS, TARGETS, TRAILING
+from playd.plays.schema_parts import (
+    IDENTIFIER,
+    Schema,
+    basics,
+    clock_word,
+    having_one_of,
+    key_schema,
+    list_of,
+    map_of,
+    map_schema,
+    one_of_words,
+    or_variable,
+    ref,
+    text_like,
+)
+from playd.plays.schema_rules import actions, conditions
 from playd.plays.tables import (
     ACCOUNT,
     BACKTEST,
@@ -42,47 +55,50 @@ from playd.plays.tables import (
     TRADING_WINDOW,
     VALIDATION,
 )
+from playd.plays.trial import DATE_PATTERN
+from playd.plays.words import PATTERNS
 
-Schema = dict[str, object]
-
-_VARIABLE: Final[Schema] = {"type": "string", "pattern": r"^\$[A-Za-z_][A-Za-z0-9_]*$"}
-_TYPES: Final = {"number": "number", "int": "integer", "bool": "boolean", "text": "string", "map": "object", "list": "array"}
-_SYMBOL: Final[Schema] = {"anyOf": [{"type": "string", "pattern": "^[A-Z0-9]+USDT$"}, {"$ref": "#/$defs/variable"}]}
-_IDENTIFIER: Final = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
-_IDENTIFIED: Final[Schema] = {"type": "string", "pattern": _IDENTIFIER}
+_SYMBOL: Final = text_like("^[A-Z0-9]+USDT$")
+_IDENTIFIED: Final = or_variable({"type": "string", "pattern": IDENTIFIER, "not": {"enum": list(BUILT_IN)}})
+_DATE: Final = text_like(f"^{DATE_PATTERN}$")
+_NONE: Final = one_of_words(["none"])
+_FALSE: Final = or_variable({"type": "boolean", "const": False})
 
 
 def play_schema() -> Schema:
     """The whole schema, JSON Schema 2020-12."""
+    top = map_schema(
+        TOP,
+        version={"const": VERSION},
+        name={"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
+        symbol=_SYMBOL,
+        reference=map_schema(SECOND_SYMBOL, symbol=_SYMBOL),
+        tags={"type": "array", "items": {"type": "string"}},
+        variables=map_of({"type": ["number", "string", "boolean"]}),
+        account=map_schema(ACCOUNT, fee_model=map_schema(FEE_MODEL)),
+        backtest=map_schema(BACKTEST),
+        deploy=map_schema(DEPLOY),
+        timeframes=map_schema(TIMEFRAME_TABLE, **{role: ref("timeframe") for role in ROLES}),
+        features=map_of(_feature(), BUILT_IN),
+        structures=_structures(),
+        setups=map_of(ref("expression")),
+        actions=ref("actions"),
+        position_policy=_policy(),
+        risk=_risk_in_short(),
+        risk_model=_risk(RISK_MODEL),
+        entry=_entry(),
+        validation=_validation(),
+        synthetic=_validation(),
+        expected=map_schema(EXPECTED),
+        date_range=map_schema(DATE_RANGE, start=_DATE, end=_DATE),
+    )
+    twins: list[Schema] = [{"not": {"required": list(pair)}} for pair in (("risk", "risk_model"), ("validation", "synthetic"))]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Play {VERSION}",
-        **_object(
-            TOP,
-            version={"const": VERSION},
-            name={"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
-            symbol=_SYMBOL,
-            reference=_object(SECOND_SYMBOL, symbol=_SYMBOL),
-            tags={"type": "array", "items": {"type": "string"}},
-            variables={"type": "object", "additionalProperties": {"type": ["number", "string", "boolean"]}},
-            account=_object(ACCOUNT, fee_model=_object(FEE_MODEL)),
-            backtest=_object(BACKTEST),
-            deploy=_object(DEPLOY),
-            timeframes=_object(TIMEFRAME_TABLE, **{role: _ref("timeframe") for role in ROLES}),
-            features=_map_of(_feature()),
-            structures=_structures(),
-            setups=_map_of(_ref("expression")),
-            actions=_ref("actions"),
-            position_policy=_policy(),
-            risk=_risk(RISK),
-            risk_model=_risk(RISK_MODEL),
-            entry=_object(ENTRY),
-            validation=_validation(),
-            synthetic=_validation(),
-            expected=_object(EXPECTED),
-            date_range=_object(DATE_RANGE),
-        ),
-        "$defs": {**_basics(), **_conditions(), **_levels(), **_actions()},
+        **top,
+        "allOf": twins,
+        "$defs": {**basics(), **conditions(), **_levels(), **actions()},
     }
 
 
@@ -91,205 +107,103 @@ def schema_text() -> str:
     return orjson.dumps(play_schema(), option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/$defs/{name}"}
-
-
-def _or_variable(schema: Schema) -> Schema:
-    return {"anyOf": [schema, _ref("variable")]}
-
-
-def _map_of(schema: Schema) -> Schema:
-    return {"type": "object", "propertyNames": {"pattern": _IDENTIFIER}, "additionalProperties": schema}
-
-
-def _any_case(words: Sequence[str]) -> Schema:
-    """Words that an editor proposes, and their every other spelling."""
-    spellings = "|".join("".join(f"[{letter.upper()}{letter.lower()}]" for letter in word) for word in words)
-    return {"anyOf": [{"enum": list(words)}, {"type": "string", "pattern": f"^({spellings})$"}]}
-
-
-def _key(key: Key) -> Schema:
-    if key.kind in ("map", "list", "any"):
-        return {"type": _TYPES[key.kind]} if key.kind != "any" else {}
-    is_word = key.kind == "word"
-    words: Schema = _any_case(key.words) if key.any_case else {"enum": list(key.words)}
-    schema: Schema = words if is_word else {"type": _TYPES[key.kind]}
-    if key.low is not None:
-        schema["exclusiveMinimum" if key.above else "minimum"] = key.low
-    if key.high is not None:
-        schema["maximum"] = key.high
-    if key.words and not is_word:
-        schema = {"anyOf": [schema, {"enum": list(key.words)}]}
-    return _or_variable(schema)
-
-
-def _object(table: Table, **special: Schema) -> Schema:
-    """The schema of a map; `special` replaces what the table alone cannot say."""
-    properties: Schema = {}
-    for key in table.keys:
-        unit = f" [{key.unit}]" if key.unit else ""
-        about: Schema = {"description": f"{key.meaning}{unit}"}
-        if key.default is not None:
-            about["default"] = key.default
-        properties[key.name] = {**about, **special.get(key.name, _key(key))}
-    required = [key.name for key in table.keys if key.required]
-    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return {**schema, "required": required} if required else schema
-
-
 def _feature() -> Schema:
+    without_source = Table(tuple(key for key in FEATURE.keys if key.name != "source"))
     branches = [
-        _object(
-            FEATURE,
+        map_schema(
+            FEATURE if "src" in spec.inputs else without_source,
             indicator={"const": name},
-            params=_object(param_table(spec.params)),
-            tf={"anyOf": [_ref("timeframe"), {"enum": [*ROLES, "exec"]}]},
+            params=map_schema(param_table(spec.params)),
+            tf=clock_word(),
         )
         for name, spec in CATALOG.items()
     ]
-    return {"oneOf": branches}
+    return {"oneOf": [*branches, map_schema(FEATURE, indicator=ref("variable"), tf=clock_word())]}
 
 
 def _structures() -> Schema:
     """Clock to list of detectors."""
-    branches = [_structure(spec) for spec in STRUCTURES.values()]
+    uses: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    branches = [_structure(spec, uses) for spec in STRUCTURES.values()]
+    unknown = map_schema(STRUCTURE, type=ref("variable"), key=_IDENTIFIED, uses=uses)
     clocks: Schema = {"enum": [*TIMEFRAME_MS, "d", *ROLES, "exec"]}
     return {
         "type": "object",
         "propertyNames": clocks,
-        "additionalProperties": {"type": "array", "items": {"oneOf": branches}},
+        "additionalProperties": {"type": "array", "items": {"oneOf": [*branches, unknown]}},
     }
 
 
-def _structure(spec: StructureSpec) -> Schema:
+def _structure(spec: StructureSpec, uses: Schema) -> Schema:
     lists = {param.name: _numbers(param) for param in spec.params if param.kind == "numbers"}
-    uses: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    schema = _object(
-        STRUCTURE, type={"const": spec.name}, params=_object(param_table(spec.params), **lists), key=_IDENTIFIED, uses=uses
-    )
+    params = map_schema(param_table(spec.params), **lists)
+    schema = map_schema(STRUCTURE, type={"const": spec.name}, params=params, key=_IDENTIFIED, uses=uses)
     needs_params = ["params"] if any(param.required for param in spec.params) else []
     return {**schema, "required": [key.name for key in STRUCTURE.keys if key.required] + needs_params}
 
 
 def _numbers(param: ParamSpec) -> Schema:
-    one = _or_variable({"type": "number", "minimum": param.lo, "maximum": param.hi})
-    return {"type": "array", "items": one, "minItems": 1, "maxItems": param.most}
+    one = or_variable({"type": "number", "minimum": param.lo, "maximum": param.hi})
+    return {**list_of(one), "maxItems": param.most, "uniqueItems": True}
 
 
 def _policy() -> Schema:
-    windows = _object(TRADING_WINDOW, days={"type": "array", "items": {"enum": list(DAYS)}}, zone={"type": "string"})
-    return _object(
+    time = text_like(f"^{TIME_PATTERN}$")
+    windows = map_schema(TRADING_WINDOW, days=list_of(one_of_words(DAYS)), **{"from": time, "to": time})
+    not_offered = {name: _FALSE for name in POLICY.names if name.startswith("allow_")}
+    return map_schema(
         POLICY,
-        cooldown_bars={"anyOf": [_key(COOLDOWN.key("exit")), _object(COOLDOWN)]},
-        trading_windows={"type": "array", "items": windows},
-        funding_guard=_object(FUNDING_GUARD),
+        cooldown_bars={"anyOf": [key_schema(COOLDOWN.key("exit")), map_schema(COOLDOWN)]},
+        trading_windows=list_of(windows),
+        funding_guard=map_schema(FUNDING_GUARD),
+        **not_offered,
     )
 
 
+def _entry() -> Schema:
+    """What belongs to limit orders needs one; which a variable names cannot be seen."""
+    schema = map_schema(ENTRY)
+    of_limits = [name for name in ENTRY.names if name != "order_type"]
+    market: Schema = {"properties": {"order_type": {"pattern": "^[Mm][Aa][Rr][Kk][Ee][Tt]$"}}}
+    without: list[Schema] = [{"not": {"required": [name]}} for name in of_limits]
+    return {**schema, "anyOf": [{"required": ["order_type"], "not": market}, {"allOf": without}]}
+
+
 def _risk(table: Table) -> Schema:
-    none: Schema = {"const": "none"}
+    in_usdt: Schema = {"properties": {"model": one_of_words(["fixed_usdt"])}}
     special: dict[str, Schema] = {
-        "stop_loss": {"anyOf": [_ref("stop"), none]},
-        "take_profit": {"anyOf": [_ref("target"), none]},
-        "trailing": _object(TRAILING),
-        "break_even": _object(BREAK_EVEN),
-        "sizing": _object(SIZING),
+        "stop_loss": {"anyOf": [ref("stop"), _NONE]},
+        "take_profit": {"anyOf": [ref("target"), _NONE]},
+        "trailing": {**map_schema(TRAILING), **having_one_of("atr_feature_id", "trail_pct")},
+        "break_even": map_schema(BREAK_EVEN),
+        "sizing": {**map_schema(SIZING), "anyOf": [in_usdt, {"properties": {"value": {"maximum": 100}}}]},
     }
     for name in ("stop_loss_pct", "take_profit_pct"):
         if name in table.names:
-            special[name] = {"anyOf": [_key(table.key(name)), none]}
-    return _object(table, **special)
+            special[name] = {"anyOf": [key_schema(table.key(name)), _NONE]}
+    return map_schema(table, **special)
+
+
+def _risk_in_short() -> Schema:
+    """Each side once."""
+    return {**_risk(RISK), "allOf": [having_one_of(side, f"{side}_pct") for side in ("stop_loss", "take_profit")]}
 
 
 def _validation() -> Schema:
-    pair: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2}
-    return _object(VALIDATION, expect_entries=pair)
-
-
-def _basics() -> Schema:
-    return {"variable": _VARIABLE, "timeframe": {"enum": [*TIMEFRAME_MS, "d"]}}
-
-
-def _list(*items: Schema) -> Schema:
-    return {"type": "array", "prefixItems": list(items), "items": False, "minItems": len(items)}
-
-
-def _conditions() -> Schema:
-    operand, expression = _ref("operand"), _ref("expression")
-    plain = [op for op in ALL_OPS if op not in NEAR_OPS]
-    right: Schema = {"anyOf": [operand, {"type": ["array", "boolean"]}, _object(RANGE, low=operand, high=operand)]}
-    tolerance = _key(LONG_FORM.key("tolerance"))
-    arithmetic: Schema = {
-        "type": "object",
-        "properties": {op: _list(operand, operand) for op in ARITH_OPS},
-        "additionalProperties": False,
-        "minProperties": 1,
-        "maxProperties": 1,
-    }
-    logic: dict[str, Schema] = {
-        "all": _ref("expressions"),
-        "any": _ref("expressions"),
-        "not": expression,
-        "setup": {"type": "string"},
-        **{name: _object(table, expr=expression) for name, table in WINDOWS.items()},
-    }
-    keyed: list[Schema] = [{"type": "object", "properties": {name: one}, "required": [name]} for name, one in logic.items()]
-    branches: list[Schema] = [
-        _list(operand, {"enum": plain}, _ref("right_side")),
-        _list(operand, {"enum": list(NEAR_OPS)}, operand, tolerance),
-        _ref("expressions"),
-        _object(LONG_FORM, lhs=operand, rhs=_ref("right_side")),
-        *keyed,
-    ]
-    return {
-        "operand": {
-            "anyOf": [
-                {"type": ["number", "string"]},
-                _object(REFERENCE),
-                _list(operand, {"enum": list(ARITH_OPS)}, operand),
-                arithmetic,
-            ]
-        },
-        "right_side": right,
-        "expressions": {"type": "array", "items": expression, "minItems": 1},
-        "expression": {"anyOf": branches},
-    }
+    count = or_variable({"type": "integer", "minimum": 0})
+    pair: Schema = {**list_of(count, least=2), "maxItems": 2}
+    return map_schema(VALIDATION, expect_entries=pair, pattern=one_of_words(PATTERNS))
 
 
 def _levels() -> Schema:
-    sides: Schema = {"anyOf": [{"type": "string"}, _object(REFERENCE)]}
-    special = {"long": sides, "short": sides}
-    return {
-        name: {"oneOf": [_object(table, type={"const": kind}, **special) for kind, table in tables.items()]}
-        for name, tables in (("stop", STOPS), ("target", TARGETS))
-    }
-
-
-def _actions() -> Schema:
-    metadata: Schema = {
-        "type": "object",
-        "additionalProperties": {"anyOf": [{"type": ["number", "string", "boolean"]}, {"type": "object"}]},
-    }
-    beside: dict[str, Schema] = {"metadata": metadata, "percent": _key(PERCENT)}
-    long_form = Table((*LONG_FORM.keys, EMIT.key("metadata"), PERCENT))
-    body: Schema = {
-        "anyOf": [
-            {"allOf": [_ref("expression")], "properties": beside},
-            _object(long_form, lhs=_ref("operand"), rhs=_ref("right_side"), **beside),
-        ]
-    }
-    emits: Schema = {
-        "type": "array",
-        "items": {"anyOf": [{"enum": list(ACTIONS)}, _object(EMIT, metadata=metadata)]},
-        "minItems": 1,
-    }
-    case = _object(CASE, when=_ref("expression"), emit=emits)
-    block = _object(BLOCK, cases={"type": "array", "items": case, "minItems": 1}, **{"else": _object(ELSE, emit=emits)})
-    mapping: Schema = {
-        "type": "object",
-        "properties": dict.fromkeys(ACTIONS, body),
-        "additionalProperties": False,
-        "minProperties": 1,
-    }
-    return {"actions": {"anyOf": [mapping, {"type": "array", "items": block, "minItems": 1}]}}
+    sides: Schema = {"anyOf": [{"type": "string"}, ref("reference")]}
+    found: Schema = {}
+    for name, tables in (("stop", STOPS), ("target", TARGETS)):
+        branches: list[Schema] = []
+        for kind, table in tables.items():
+            special = {side: sides for side in ("long", "short") if side in table.names}
+            one = map_schema(table, type={"const": kind}, **special)
+            branches.append({**one, "anyOf": [{"required": ["long"]}, {"required": ["short"]}]} if special else one)
+        named: Schema = {"type": "object", "properties": {"type": ref("variable")}, "required": ["type"]}
+        found[name] = {"oneOf": [*branches, named]}
+    return found

@@ -75,6 +75,9 @@ CONDITION_RIGHT: Final = ("value", "threshold", "right")
 CONDITION_REST: Final = ("field", "offset", "tolerance")
 """Keys of a condition of the first generation: its sides, its operator, and what may stand beside them."""
 
+LABELS: Final = ("name", "id", "description", "note", "comment")
+"""What people wrote beside a condition for themselves."""
+
 EVENT_TYPE: Final = "event_type"
 """What a market structure had in place of `bos_this_bar` and `choch_this_bar`."""
 

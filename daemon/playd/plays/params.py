@@ -1,6 +1,7 @@
 """Parameters of indicators and structures, read against what the catalog says of them (play-language 2.6, 2.7)."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from playd.kernels.spec import ParamSpec, Value
@@ -45,6 +46,12 @@ def param_key(param: ParamSpec) -> Key:
 def param_table(params: Iterable[ParamSpec]) -> Table:
     """Parameters as a table."""
     return Table(tuple(param_key(param) for param in params))
+
+
+def with_flat(table: Table, params: Iterable[str]) -> Table:
+    """The table of a spec that knows parameters which stand beside `params` as what they are."""
+    flat = {name: f"`{name}` inside `params`" for name in params if name not in table.names}
+    return replace(table, older={**table.older, **flat})
 
 
 class ParamReader:

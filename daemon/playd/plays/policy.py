@@ -14,7 +14,10 @@ from playd.plays.tables import COOLDOWN, DAYS, FUNDING_GUARD, POLICY, TRADING_WI
 _NOWADAYS_MS: Final = 1_767_225_600_000
 """2026-01-01: zones whose clocks are changed after it have summer time."""
 
-_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])\Z")
+TIME_PATTERN: Final = "([01][0-9]|2[0-3]):([0-5][0-9])"
+"""How a time of the day is written."""
+
+_TIME: Final = re.compile(rf"{TIME_PATTERN}\Z")
 
 
 def read_policy(top: Section, report: Report) -> Policy:

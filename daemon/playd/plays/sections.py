@@ -5,7 +5,7 @@ from typing import Literal, cast
 
 from playd.core.timeframes import TIMEFRAME_MS
 from playd.plays.document import Leaf
-from playd.plays.findings import Report, one_of
+from playd.plays.findings import IMPORTABLE, Report, one_of
 from playd.plays.model import Account, BacktestMoney, Deploy, Entry, Timeframes
 from playd.plays.older_names import OLDER_ROLES
 from playd.plays.reader import Section
@@ -19,7 +19,7 @@ def read_account(top: Section, has_risk: bool, report: Report) -> tuple[Account,
     fees = section.section("fee_model", FEE_MODEL)
     if has_risk and section.has("risk_per_trade_pct"):
         path = section.path_of("risk_per_trade_pct")
-        text = "found `risk_per_trade_pct`, which has no effect beside a risk map, expected `risk_model.sizing`"
+        text = f"found `risk_per_trade_pct`, which has no effect beside a risk map, expected `risk_model.sizing`{IMPORTABLE}"
         report.add("E104", section.mark_of("risk_per_trade_pct"), path, text)
     account = Account(
         starting_equity_usdt=section.number("starting_equity_usdt"),

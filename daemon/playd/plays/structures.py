@@ -16,8 +16,8 @@ from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
 from playd.plays.model import Structure, Timeframes
 from playd.plays.names import BUILT_IN, Names
 from playd.plays.older_names import OTHER_DETECTORS
-from playd.plays.params import ParamReader
-from playd.plays.reader import Section
+from playd.plays.params import ParamReader, with_flat
+from playd.plays.reader import Section, Table
 from playd.plays.tables import STRUCTURE
 from playd.plays.timeframe_words import read_clock
 
@@ -30,6 +30,7 @@ _PARAM_HINTS: Final = {
     "period": "write `size`",
 }
 
+_BESIDE_PARAMS: Final = ("uses", "depends_on")
 
 _IMPORTED_COMPLAINTS: Final = (("E104", "left"), ("E104", "right"), ("E314", "use_paired_anchor"))
 """What older files have written all the same (play-language 15.2)."""
@@ -57,6 +58,13 @@ class _Draft:
     settled: Mapping[str, Value] | None
     uses: tuple[_Used, ...]
     atr_key: _Used | None
+
+
+def _table(item: Item) -> Table:
+    """The keys of a structure; the parameters of its detector, where somebody wrote them beside `params`, are known too."""
+    name = item.get("type") if isinstance(item, Map) else None
+    spec = STRUCTURES.get(str(name.value)) if isinstance(name, Leaf) else None
+    return STRUCTURE if spec is None else with_flat(STRUCTURE, (param.name for param in spec.params))
 
 
 class StructureReader:
@@ -129,7 +137,7 @@ class StructureReader:
             self._add("E901", older.mark, f"{path}.{older.key}", text)
             self._declare_older(item)
             return
-        section = Section(item, STRUCTURE, path, self._report, mark=item.mark)
+        section = Section(item, _table(item), path, self._report, mark=item.mark)
         spec = self._spec(section)
         id = section.text("key")
         if not id or not self._free(id, section):
@@ -137,7 +145,8 @@ class StructureReader:
         self._names.structures[id] = None
         if spec is None:
             return
-        settled = self._settled(section, spec)
+        flat = isinstance(item, Map) and any(one.name in item.keys for one in spec.params)  # named, and not missed inside too
+        settled = None if flat else self._settled(section, spec)
         key = self._atr_key(section) if ATR in spec.inputs else None
         marks = section.mark, section.mark_of("key")
         self._drafts[id] = _Draft(id, *marks, path, spec, step_ms, settled, self._uses(section), key)
@@ -190,7 +199,8 @@ class StructureReader:
 
     @staticmethod
     def _hint(name: str) -> str:
-        return f"; {_PARAM_HINTS[name]}" if name in _PARAM_HINTS else ""
+        older = IMPORTABLE if name in _BESIDE_PARAMS else ""
+        return f"; {_PARAM_HINTS[name]}{older}" if name in _PARAM_HINTS else ""
 
     def _atr_key(self, section: Section) -> _Used | None:
         params = section.item("params")

@@ -12,7 +12,10 @@ from playd.plays.tables import DATE_RANGE, EXPECTED, VALIDATION
 from playd.plays.words import PATTERNS
 
 _COUNT: Final = Key("expect_entries", "int", "a number of entries", low=0)
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?\Z")
+DATE_PATTERN: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?"
+"""How a date or a moment is written."""
+
+_DATE: Final = re.compile(rf"{DATE_PATTERN}\Z")
 
 
 def read_trial(top: Section, report: Report) -> Trial:

@@ -4,10 +4,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from ruamel.yaml import YAML
 
 from playd.plays.json_schema import play_schema, schema_text
+from playd.plays.load import load_play
+from playd.plays.variables import KEPT
 from tests.unit.plays.plays_of import play_text
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -50,6 +53,8 @@ _CHECKS: dict[str, Any] = {
     "maximum": lambda value, high, _: not _number(value) or value <= high,
     "exclusiveMinimum": lambda value, low, _: not _number(value) or value > low,
     "required": lambda value, names, _: not isinstance(value, dict) or all(name in value for name in names),
+    "minLength": lambda value, count, _: not isinstance(value, str) or len(value) >= count,
+    "uniqueItems": lambda value, _, __: not isinstance(value, list) or len(set(map(repr, value))) == len(value),
     "minItems": lambda value, count, _: not isinstance(value, list) or len(value) >= count,
     "maxItems": lambda value, count, _: not isinstance(value, list) or len(value) <= count,
     "minProperties": lambda value, count, _: not isinstance(value, dict) or len(value) >= count,
@@ -120,9 +125,31 @@ def test_structures_fit() -> None:
     assert fits(parsed(text), SCHEMA)
 
 
-def test_a_variable_may_stand_for_any_scalar() -> None:
-    text = play_text('[close, ">", $x]').replace("max_leverage: 2", "max_leverage: $x").replace("value: 1", "value: $x")
-    assert fits(parsed(text), SCHEMA)
+def with_variables(document: dict[str, Any]) -> dict[str, Any]:
+    """The same Play with a variable in the place of every scalar that may have one."""
+    values: dict[str, Any] = dict(document.get("variables", {}))
+
+    def varied(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: varied(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [varied(one) for one in value]
+        if isinstance(value, str) and value.startswith("$"):
+            return value
+        name = f"v{len(values)}"
+        values[name] = value
+        return f"${name}"
+
+    rest = {key: value if key in KEPT else varied(value) for key, value in document.items()}
+    return {**rest, "variables": values}
+
+
+@pytest.mark.parametrize("path", EXAMPLES[::5], ids=lambda path: path.stem)
+def test_a_variable_may_stand_for_any_scalar(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    varied = with_variables(parsed(text))
+    assert load_play(orjson.dumps(varied).decode(), "f.yml").play_hash == load_play(text, "f.yml").play_hash
+    assert fits(varied, SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +162,51 @@ def test_a_variable_may_stand_for_any_scalar() -> None:
 )
 def test_every_spelling_that_loads_fits(section: str, value: object) -> None:
     assert fits(value, SCHEMA["properties"][section])  # type: ignore[index]
+
+
+UP = ["close", ">", "open"]
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("risk", {"stop_loss_pct": 1}),
+        ("risk", {"stop_loss_pct": 1, "stop_loss": "none", "take_profit_pct": 2}),
+        ("risk", {"stop_loss": {"type": "structure"}, "take_profit_pct": 2}),
+        ("risk", {"stop_loss_pct": 1, "take_profit_pct": 2, "trailing": {"activation_pct": 1}}),
+        ("risk_model", {"stop_loss": "none", "take_profit": "none", "sizing": {"model": "percent_equity", "value": 200}}),
+        ("entry", {"limit_offset_pct": 1}),
+        ("entry", {"order_type": "market", "time_in_force": "IOC"}),
+        ("position_policy", {"allow_flip": True}),
+        ("position_policy", {"trading_windows": []}),
+        ("position_policy", {"trading_windows": [{"from": "7:00", "to": "08:00"}]}),
+        ("validation", {"pattern": "rangin"}),
+        ("validation", {"expect_entries": [1]}),
+        ("date_range", {"start": "01.02.2025"}),
+        ("features", {"close": {"indicator": "ema"}}),
+        ("features", {"a": {"indicator": "atr", "source": "close"}}),
+        ("structures", {"exec": [{"type": "fibonacci", "key": "f", "params": {"levels": [0.5, 0.5]}}]}),
+        ("actions", {"entry_long": {"all": [UP], "note": "x"}}),
+        ("actions", {"entry_long": {"all": [UP], "any": [UP]}}),
+        ("actions", {"entry_long": {"all": [UP], "percent": 50}}),
+        ("actions", {"entry_long": {"all": [UP], "metadata": {"stop_loss": 1}}}),
+        ("actions", {"entry_long": ["close", "between", 5]}),
+        ("actions", {"entry_long": ["close", ">", True]}),
+        ("actions", {"entry_long": {"lhs": "close", "op": "near_abs", "rhs": 1}}),
+        ("actions", {"entry_long": {"holds_for_duration": {"duration": "2 h", "expr": UP}}}),
+        ("actions", {"entry_long": {"holds_for": {"bars": 2, "anchor_tf": "1d", "expr": UP}}}),
+        ("actions", [{"id": "a", "cases": [{"when": UP, "emit": [{"action": "entry_long", "percent": 50}]}]}]),
+    ],
+)
+def test_what_is_refused_by_its_form_alone_does_not_fit(section: str, value: object) -> None:
+    assert not fits(value, SCHEMA["properties"][section])  # type: ignore[index]
+
+
+def test_two_spellings_of_one_section_do_not_fit_together() -> None:
+    risk = {"stop_loss_pct": 1, "take_profit_pct": 2}
+    document = parsed(play_text("[close, cross_above, open]"))
+    assert fits(document, SCHEMA)
+    assert not fits({**document, "risk": risk}, SCHEMA)
 
 
 def test_a_word_in_any_case_is_still_one_of_the_words() -> None:

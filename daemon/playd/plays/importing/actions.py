@@ -115,7 +115,7 @@ class _Blocks:
         return item if emit is None else put(item, "else", new_map({"emit": emit}, otherwise.mark))
 
     def _emit(self, item: Item | None, path: str) -> tuple[Item | None, bool]:
-        """The items of an emit list that do something, and whether none is left of some."""
+        """The items of an emit list that do something, and whether there are none."""
         if isinstance(item, Map) or word(item):
             assert item is not None
             self._log.change(item.mark, path, text_of(item), path, "a list of it")
@@ -132,7 +132,9 @@ class _Blocks:
             if isinstance(one, Map) and isinstance(metadata, Map):
                 one = put(one, "metadata", self._importer.metadata(metadata, f"{path}[{i}].metadata"))
             kept.append(one)
-        return Sequence(tuple(kept), item.mark), bool(item.items) and not kept
+        if not item.items:
+            self._log.removed(item.mark, path, "[]")
+        return Sequence(tuple(kept), item.mark), not kept
 
 
 def _is_empty(item: Item | None) -> bool:

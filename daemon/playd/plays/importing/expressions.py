@@ -9,7 +9,8 @@ from playd.plays.importing.condition_maps import as_condition
 from playd.plays.importing.references import References
 from playd.plays.importing.scalars import as_truth
 from playd.plays.importing.timeframes import read_tf
-from playd.plays.importing.trees import as_map, each_item, new_map, put, text_of, word
+from playd.plays.importing.trees import as_map, drop, each_item, new_map, put, text_of, word
+from playd.plays.older_names import LABELS
 from playd.plays.operands import is_arithmetic
 
 _LONG_FORM: Final = ("lhs", "op", "rhs")
@@ -30,13 +31,24 @@ class ExpressionImporter:
             return each_item(item, self.read, path)
         if not isinstance(item, Map):
             return item
-        if any(key in _LONG_FORM for key in item.keys):
-            return self._long(item, path)
+        item = self._without_labels(item, path)
         condition = as_condition(item)
         if condition is not None:
             self._log.change(item.mark, path, text_of(item), path, text_of(condition))
             return self._condition(condition, path)
+        if any(key in _LONG_FORM for key in item.keys):
+            return self._long(item, path)
         return self._logic(item, path, beside)
+
+    def _without_labels(self, item: Map, path: str) -> Map:
+        """A condition that is a map without what people wrote beside it for themselves."""
+        rest = drop(item, *LABELS)
+        if "lhs" not in rest.keys and as_condition(rest) is None:
+            return item
+        for entry in item:
+            if entry.key in LABELS:
+                self._log.removed(entry.mark, f"{path}.{entry.key}", text_of(entry.value))
+        return rest
 
     def _listed(self, item: Item, path: str) -> Item:
         """What stands below `all` or `any` as the list that it is the only element of."""

@@ -8,8 +8,9 @@ from playd.plays.findings import Mark
 from playd.plays.importing.log import Log
 from playd.plays.importing.references import References
 from playd.plays.importing.timeframes import read_tf
-from playd.plays.importing.trees import as_map, drop, each_entry, key_mark, put, removed, renamed, text_of, word
+from playd.plays.importing.trees import as_map, drop, each_entry, flat_params, key_mark, put, removed, renamed, text_of, word
 from playd.plays.older_names import NO_EFFECT_PARAMS, OTHER_INDICATORS, SPLIT_PARAMS
+from playd.plays.tables import FEATURE
 
 _SPEC_KEYS: Final = {"timeframe": "tf", "indicator_type": "indicator", "input_source": "source"}
 
@@ -59,11 +60,38 @@ def _feature(item: Item, path: str, log: Log) -> Item:
         spec = put(spec, "tf", read_tf(tf, f"{path}.tf", log))
     if word(spec.get("source")) == "indicator":
         log.problem(key_mark(spec, "source"), f"{path}.source", "which feature? Name its id in place of `indicator`")
-    params = spec.get("params")
     spec = _known_indicator(spec, path, log)
     indicator = word(spec.get("indicator"))
+    spec = _beside_params(_with_params(spec, indicator, path, log), indicator, path, log)
+    params = spec.get("params")
     if isinstance(params, Map) and indicator:
         spec = put(spec, "params", import_params(params, indicator, f"{path}.params", log))
+    return spec
+
+
+def _with_params(spec: Map, indicator: str, path: str, log: Log) -> Map:
+    """Parameters that stand beside `params` go inside."""
+    if indicator not in CATALOG:
+        return spec
+    known = (*CATALOG[indicator].defaults(), *SPLIT_PARAMS.get(indicator, ()), *NO_EFFECT_PARAMS, "period")
+    return flat_params(spec, [name for name in known if name not in FEATURE.names], path, log)
+
+
+def _beside_params(spec: Map, indicator: str, path: str, log: Log) -> Map:
+    """What stands among the parameters and is none goes beside them."""
+    params, where = as_map(spec.get("params")), f"{path}.params"
+    known = CATALOG[indicator].defaults() if indicator in CATALOG else {}
+    for name in ("source", "tf"):
+        item = params.get(name)
+        if item is None or name in known:
+            continue
+        mark = key_mark(params, name)
+        if name in spec.keys:
+            log.problem(mark, f"{where}.{name}", "it is written beside `params` too: which of the two counts?")
+            continue
+        log.change(mark, f"{where}.{name}", text_of(item), f"{path}.{name}", text_of(item))
+        params = drop(params, name)
+        spec = put(put(spec, "params", params), name, read_tf(item, f"{path}.tf", log) if name == "tf" else item, mark)
     return spec
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from playd.core.errors import PlayError
 from playd.plays.comments import comments_of
-from playd.plays.document import Map, Merge, read_document
+from playd.plays.document import Map, OlderReading, read_document
 from playd.plays.findings import IMPORTABLE, Finding, Report
 from playd.plays.formatting import write_play
 from playd.plays.importing.actions import import_actions
@@ -57,13 +57,16 @@ def import_play(text: str, source: str) -> Imported:
 
     Raises `PlayError` when the text is no YAML document that could be a Play.
     """
-    report, merges = Report(source), list[Merge]()
-    root = read_document(text, report, merges)
+    report, older = Report(source), OlderReading()
+    root = read_document(text, report, older)
     if root is None or report.failed:
         raise PlayError(report.lines("E"))
     log = Log()
-    for merge in merges:
+    for merge in older.merges:
         log.change(merge.mark, merge.path, "", merge.path.rpartition(".")[0], ", ".join(merge.keys))
+    for octal in older.octals:
+        was = f"which number? Readers of YAML 1.1 took `{octal.text}` for {octal.value}; write it without the 0 before it"
+        log.problem(octal.mark, octal.path, was)
     new_root = _rewritten(root, log)
     new_text = text
     if any(change.rewrites for change in log.changes) or log.problems:

@@ -10,7 +10,7 @@ from playd.plays.importing.by_type import CLOCK_KEYS, ID_KEYS, SPEC_KEYS, TYPE_K
 from playd.plays.importing.log import Log
 from playd.plays.importing.scalars import as_truth
 from playd.plays.importing.timeframes import right_timeframe
-from playd.plays.importing.trees import as_map, drop, key_mark, look_for_list, put, removed, renamed, text_of, word
+from playd.plays.importing.trees import as_map, drop, flat_params, key_mark, look_for_list, put, removed, renamed, text_of, word
 from playd.plays.older_names import OLDER_ROLES, OTHER_DETECTORS, PREFIX
 from playd.plays.tables import ROLES
 
@@ -207,7 +207,7 @@ def _spec(spec: Map, timeframe: str, path: str, log: Log) -> Map:
         spec = put(drop(spec, "depends_on"), "uses", uses, key_mark(spec, "depends_on"))
     for key in ID_KEYS[1:]:
         spec = renamed(spec, key, "key", path, log)
-    spec = _with_params(_present_uses(spec, timeframe, path, log), path, log)
+    spec = _present_uses(_with_params(spec, path, log), timeframe, path, log)
     kind, params, where = word(spec.get("type")), as_map(spec.get("params")), f"{path}.params"
     if not params.entries:
         return spec
@@ -232,16 +232,18 @@ def _spec(spec: Map, timeframe: str, path: str, log: Log) -> Map:
 
 
 def _with_params(spec: Map, path: str, log: Log) -> Map:
-    """Parameters that stand beside `params` go inside."""
-    kind, params = word(spec.get("type")), as_map(spec.get("params"))
-    known = {param.name for param in STRUCTURES[kind].params} if kind in STRUCTURES else set()
-    for entry in spec:
-        if entry.key in known and entry.key not in params.keys:
-            log.change(
-                entry.mark, f"{path}.{entry.key}", text_of(entry.value), f"{path}.params.{entry.key}", text_of(entry.value)
-            )
-            params, spec = put(params, entry.key, entry.value, entry.mark), drop(spec, entry.key)
-    return put(spec, "params", params) if params.entries else spec
+    """Parameters that stand beside `params` go inside, what it reads and stands among them beside them."""
+    kind = word(spec.get("type"))
+    known = [param.name for param in STRUCTURES[kind].params] if kind in STRUCTURES else []
+    spec = flat_params(spec, known, path, log)
+    params = as_map(spec.get("params"))
+    for old in ("uses", "depends_on"):
+        item = params.get(old)
+        if item is not None and "uses" not in spec.keys:
+            log.change(key_mark(params, old), f"{path}.params.{old}", text_of(item), f"{path}.uses", text_of(item))
+            params = drop(params, old)
+            spec = put(put(spec, "params", params), "uses", item, key_mark(params, old))
+    return spec
 
 
 def _present_uses(spec: Map, timeframe: str, path: str, log: Log) -> Map:

@@ -1,6 +1,6 @@
 """Documents with something else in one place. Values keep their marks, so that comments and messages stay with them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
@@ -73,6 +73,21 @@ def each_item(item: Item, change: Callable[[Item, str], Item], path: str) -> Ite
 def key_mark(of: Map, key: str) -> Mark:
     """Where a key stands, or the map when it has none."""
     return next((entry.mark for entry in of if entry.key == key), of.mark)
+
+
+def flat_params(spec: Map, known: Collection[str], path: str, log: Log) -> Map:
+    """A spec whose parameters, where they stand beside `params`, are inside. One that is in both places is asked for."""
+    params = as_map(spec.get("params"))
+    for entry in spec:
+        if entry.key not in known:
+            continue
+        where = f"{path}.{entry.key}"
+        if entry.key in params.keys:
+            log.problem(entry.mark, where, "it is written in `params` too: which of the two counts?")
+            continue
+        log.change(entry.mark, where, text_of(entry.value), f"{path}.params.{entry.key}", text_of(entry.value))
+        params, spec = put(params, entry.key, entry.value, entry.mark), drop(spec, entry.key)
+    return put(spec, "params", params) if params.entries else spec
 
 
 def renamed(of: Map, old: str, new: str, path: str, log: Log, meaning: str = "") -> Map:
