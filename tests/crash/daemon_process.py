@@ -214,7 +214,7 @@ def watch_posts(moments: Moments) -> None:
         reply: RawReply = await answered(moments, name, partial(post, poster, url, headers, body, within_s, **how))
         return reply
 
-    Poster.get = watched_get  # type: ignore[method-assign]
+    Poster.get = watched_get  # type: ignore[method-assign, assignment]
     Poster.post = watched  # type: ignore[method-assign, assignment]
 
 

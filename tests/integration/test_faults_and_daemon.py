@@ -66,6 +66,8 @@ SETTINGS: Final = replace(
     request_timeout_s=DEADLINE_S,
 )
 CREATE: Final = {"path": "/v5/order/create"}
+STOPS: Final = {"path": "/v5/position/trading-stop"}
+TIME: Final = {"path": "/v5/market/time"}
 
 
 def fault(kind: str, where: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
@@ -74,6 +76,8 @@ def fault(kind: str, where: dict[str, str] | None = None, **more: Any) -> dict[s
 
 SOON_CUT: Final = fault("cut", {"socket": "private"}, when={"from_s": 0.1})
 PRIVATE_CUT: Final = fault("cut", {**CREATE, "socket": "private"})
+LOOK_UPS_FAIL: Final = fault("answer", {"path": "/v5/order/[rh]*"}, times=4, with_={"http": 502})
+POSITIONS_FAIL: Final = fault("answer", {"path": "/v5/position/list"}, times=4, with_={"code": 10016})
 
 
 @dataclass(frozen=True)
@@ -154,8 +158,24 @@ STORIES: Final = {
     "subscription-refused": Story([PRIVATE_CUT, fault("refuse_subscription", times=3)]),
     "delisted": Story([], Decimal(0), [fault("delist", {"symbol": "ETHUSDT"})], symbol="ETHUSDT"),
     "exit-cut": Story([], Decimal(0), [fault("cut", {**CREATE, "socket": "private"})], leaves=True),
+    "reply-and-fill-lost-and-look-ups-blind": Story(
+        [fault("drop_reply", CREATE), fault("missed_fill"), LOOK_UPS_FAIL, fault("drop_frame", {"topic": "[op]*"}, times=3)]
+    ),
+    "exit-reply-lost-behind-a-cut-and-history-late": Story(
+        [], Decimal(0), [fault("drop_reply", CREATE), PRIVATE_CUT, fault("late_history")], leaves=True
+    ),
+    "stop-removed-while-throttled-and-cut": Story(
+        [], QTY, [fault("answer", STOPS, times=3, with_={"code": 10006}), SOON_CUT, fault("remove_stop")]
+    ),
+    "closed-by-hand-while-blind": Story([], Decimal(0), [SOON_CUT, POSITIONS_FAIL, fault("manual_close")]),
+    "liquidated-while-half-open": Story(
+        [], Decimal(0), [fault("half_open", {"socket": "private"}, times=6), fault("liquidate")]
+    ),
 }
 FOR_EVERYBODY: Final = {
+    "clock-refused-and-not-to-be-read": Story(
+        [fault("answer", CREATE, times=2, with_={"code": 10002}), fault("answer", TIME, with_={"http": 503})]
+    ),
     "clock-ahead": Story([fault("skew_clock", times=8, with_={"by_ms": 60_000})], end=None),
     "connections-refused": Story([fault("cut", {"socket": "private"}), fault("refuse_connection", times=3)]),
     "rules-finer": Story([fault("change_rules", CREATE, with_={"tick": 0.02, "step": 0.0004})]),

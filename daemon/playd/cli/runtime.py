@@ -41,8 +41,8 @@ from playd.supervisor.arming_records import Armings
 from playd.supervisor.arming_watch import ArmingWatch
 from playd.supervisor.life import LifeParts, live
 from playd.supervisor.places import AccountPlace, Place
-from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.reads import overdrawn
+from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.restart import RestartBudget
 from playd.supervisor.shadow import ShadowPlace
 from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorRules
@@ -259,8 +259,8 @@ class Runtime:
         holding = [other.record for other in others if not other.active and self.records.occupies(other.record)]
         refused = self.plan.refused_accounts.get(record.account, "")
         held = self.accounts.held.get(record.account)
-        on_exchange = self.environment_of(record) is Environment.LOCAL and self.exchange is not None
         account = held.account if held is not None else None
+        on_exchange = self.environment_of(record) is Environment.LOCAL and self.exchange is not None
         known = on_exchange or record.account in self.plan.key_accounts or bool(refused)
         return Circumstances(
             present_digest=play.play_hash if play is not None else None,
@@ -269,14 +269,14 @@ class Runtime:
             holding=holding,
             account_environment=self.environment_of(record) if known else None,
             account_refused=refused or (held.refused if held else ""),
-            market_symbols=self.exchange.feed.symbols if on_exchange and self.exchange is not None else None,
             key_ends=account.key.start_refusal() if account is not None else "",
+            market_symbols=self.exchange.feed.symbols if on_exchange and self.exchange is not None else None,
             max_instances=self.plan.settings.supervisor.max_instances,
             max_live_instances=self.plan.settings.supervisor.max_live_instances,
             memory_limit_mib=self.plan.settings.supervisor.memory_limit_mib,
             memory_mib=0 if slot is not None and slot.active else self.world.process.rss_bytes() // (1024 * 1024),
-            conditional_per_symbol=self.plan.settings.supervisor.conditional_per_symbol,
             overdrawn=self._overdrawn([record, *running]),
+            conditional_per_symbol=self.plan.settings.supervisor.conditional_per_symbol,
             conditional=self.records.conditional_of_others(record),
             reference=play.reference or "" if play is not None else "",
             limit_stop=play is not None and play.risk.sl_order_type == "Limit",
@@ -285,13 +285,13 @@ class Runtime:
             ceiling=self.plan.ceiling,
         )
 
-    def _present_play(self, record: InstanceRecord) -> tuple[Play | None, str]:
     def _overdrawn(self, records: Iterable[InstanceRecord]) -> str:
         """Which rate limit of a venue these would come too near to; the embedded exchange is our own."""
         settings, keys = self.plan.settings, self.plan.key_accounts
         trading = [(each.account, each.symbol) for each in records if each.account in keys]
         return overdrawn(trading, settings.streams, settings.recon, settings.rate)
 
+    def _present_play(self, record: InstanceRecord) -> tuple[Play | None, str]:
         """The Play as it is now, and why there is none."""
         try:
             return self.plan.play_of(record), ""
@@ -405,12 +405,14 @@ async def _open_universes(
         backoff_first_s=streams.backoff_min_s,
         backoff_max_s=streams.backoff_max_s,
     )
+    public = plan.budget_of("")
     for environment, (hosts, step_ms, lock_step, timing) in wanted.items():
         universe_plan = UniversePlan(environment, hosts, step_ms, lock_step, timing, sockets)
-        limiter = ConnectLimiter(world.clock, 1000 if environment is Environment.LOCAL else streams.connects_per_min)
+        per_minute = 1000 if environment is Environment.LOCAL else streams.connects_per_min
+        limiter = ConnectLimiter(world.clock, per_minute, lambda: public.banned_for_s)
         embedded = environment is Environment.LOCAL and plan.feed is not None
         on_bar = None if embedded else partial(plan.on_bar, market_of(environment), step_ms)
-        opened = open_universe(world, universe_plan, plan.budget_of(""), limiter, reports.feed, on_bar)
+        opened = open_universe(world, universe_plan, public, limiter, reports.feed, on_bar)
         universes[environment] = await stack.enter_async_context(opened)
     return exchange, universes
 

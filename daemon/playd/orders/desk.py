@@ -46,6 +46,8 @@ class Condition:
     wallet: Wallet | None = None
     wallet_mono_s: float = 0.0
     blind_since_s: float | None = None
+    stream_turns: int = 0
+    """How often the private stream came or went: what was read before the last time says nothing of the gap behind it."""
     stream_down_since_s: float | None = None
     """Since when the private stream is down; None while it is up, and before it was up for the first time."""
     guardian_missing: str = ""
@@ -233,13 +235,13 @@ class Desk:
         self.instruments[rules.symbol] = rules
         self.rules_mono_s[rules.symbol] = self.clock.mono_s()
 
-    def halt_symbol(self, symbol: str, level: Level, code: str, note: str) -> None:
-        """Raise a symbol's level and open the critical incident that explains it."""
     def refuse_account(self, note: str) -> None:
         """The venue or we refuse the account's key or mode: critical, and level 2 until a person has looked."""
         self.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(self.alias), note)
         self.halts.raise_level(account_scope(self.alias), Level.HALT, "ACCOUNT_REFUSED", note)
 
+    def halt_symbol(self, symbol: str, level: Level, code: str, note: str) -> None:
+        """Raise a symbol's level and open the critical incident that explains it."""
         scope = symbol_scope(self.alias, symbol)
         self.incidents.open(code, "critical", scope, note)
         self.halts.raise_level(scope, level, code, note)

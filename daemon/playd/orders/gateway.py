@@ -1,11 +1,12 @@
 """
 The gateway: gates → rate token → one synced ledger transaction → venue → classified reply → ledger.
 
-From the moment the ledger is synced until the reply is booked nothing waits but `send`, which is shielded from cancellation: an
-order that may have left is never forgotten because its instance was stopped.
+From the moment the ledger is synced until the reply is booked nothing waits but `send`, which is shielded from cancellation
+while bytes are on their way: an order that may have left is never forgotten because its instance was stopped.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from hashlib import sha256
@@ -14,6 +15,7 @@ from typing import Final
 import anyio
 
 from playd.core.canonical import Json, canonical_json
+from playd.core.errors import LinkError, VenueError
 from playd.core.ids import intent_id, link_id
 from playd.core.orders import Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.core.reply_codes import ReplyClass
@@ -129,7 +131,7 @@ class Gateway:
         A new row was committed as `SENT`; only the sending of an older one is written down here.
 
         Repeats by itself only what definitely had no effect (class later, and once class clock), while `wanted()` holds.
-        Shielded from cancellation until the reply is booked.
+        Shielded from cancellation while a copy may have left; between two copies a cancellation books the refusal.
         """
         desk, clock_tried, first = self._desk, False, row.state is OrderState.SENT
         while True:
@@ -146,16 +148,24 @@ class Gateway:
             if reaction not in (Reaction.AGAIN_LATER, Reaction.RESYNC):
                 self._book_reply(row, reply, reaction)
                 return reaction
-            with anyio.CancelScope(shield=True):
+            may_repeat = False
+            try:
                 if reaction is Reaction.AGAIN_LATER:
                     await anyio.sleep(min(LATER_MAX_S, max(0.05, reply.retry_after_s)))
                 else:
                     clock_tried = True
-                    await desk.port.clock_offset_ms()
+                    await self._resync()
                 may_repeat = await self._next_token(intent_class, wanted)
+            finally:
+                if not may_repeat:  # not wanted any more, or cancelled: this copy had no effect
+                    self._book_reply(row, reply, Reaction.REFUSED)
             if not may_repeat:
-                self._book_reply(row, reply, Reaction.REFUSED)
                 return Reaction.REFUSED
+
+    async def _resync(self) -> None:
+        """One more sample of the venue's clock. Without one its refusal has told the time already."""
+        with anyio.move_on_after(LATER_MAX_S), suppress(VenueError, LinkError):
+            await self._desk.port.clock_offset_ms()
 
     async def _next_token(self, intent_class: IntentClass, wanted: Callable[[], bool]) -> bool:
         """The token of a repeat. Exits wait for it as long as it takes; False for what nobody wants by then."""

@@ -1,6 +1,7 @@
 """The private stream, event by event: booked, then published in one commit per burst, then (lock-step) acknowledged."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -21,6 +22,9 @@ from playd.venues.port import (
     StreamUp,
     WalletUpdate,
 )
+
+_READ_WITHIN_S: Final = 10.0
+"""How long an execution that nothing explains may hold up those behind it; it is booked by the next reading then."""
 
 
 class PrivateEvents:
@@ -88,12 +92,16 @@ class PrivateEvents:
 
     async def _read_executions(self) -> None:
         """An execution that nothing here explains: the complete list, in order, books it and what came before it."""
-        if not await self._catch_up.try_run():
+        read = False
+        with anyio.move_on_after(_READ_WITHIN_S):  # everything else that the stream tells waits behind this
+            read = await self._catch_up.try_run()
+        if not read:
             self._protection.reconcile_soon.append("execution")
         self._desk.wake()
 
     def _came_up(self, connection: int) -> None:
         self._desk.condition.stream_up = True
+        self._desk.condition.stream_turns += 1
         self._desk.condition.stream_down_since_s = None
         self._desk.condition.reconciled = False
         self._resolver.reset()
@@ -101,6 +109,7 @@ class PrivateEvents:
 
     def _went_down(self) -> None:
         self._desk.condition.stream_up = False
+        self._desk.condition.stream_turns += 1
         if self._desk.condition.stream_down_since_s is None:
             self._desk.condition.stream_down_since_s = self._desk.clock.mono_s()
         self._desk.condition.reconciled = False

@@ -24,7 +24,7 @@ from playd.supervisor.admission import Refused
 from playd.supervisor.arming import CODES, Link
 from playd.supervisor.cool_down import CoolDown
 from playd.supervisor.counting import RulesMoved
-from playd.supervisor.edge import first_of, say
+from playd.supervisor.edge import first_of, say, venue_away
 from playd.supervisor.errors import CommandRefused, NoSuchInstance
 from playd.supervisor.instance import EngineInstance
 from playd.supervisor.names import not_found
@@ -37,6 +37,9 @@ from playd.world.ports import Clock, Random
 
 LOOK_S: Final = 1.0
 """How often is looked whether an account is open again, or whether an instance that leaves has anything left."""
+
+AWAY_PAUSE_S: Final = 5.0
+"""Time between two lives that could not begin because the venue did not answer: an outage is no crash."""
 
 CANCEL_AFTER_CRASH_S: Final = 30.0
 """Resting entries of a crashed instance are cancelled when it is not running again by then."""
@@ -341,6 +344,10 @@ class Supervisor:
             if (moved := first_of(error, RulesMoved)) is not None:
                 self._report("instance.rules", slot, {"msg": f"{moved}: its next life goes by them"})
                 return True
+            if slot.engine is None and (away := venue_away(error)) is not None:
+                self._report("instance.waiting", slot, {"msg": say(away)})
+                await anyio.sleep(AWAY_PAUSE_S)
+                return True
             return await self._after_crash(slot, admit, error)
         finally:
             slot.engine = None
@@ -381,6 +388,11 @@ class Supervisor:
         self.fail(slot, code, text)
         self.beside(slot, self.take_back)
 
+    def _halt_and_give_up(self, slot: Slot, code: str, text: str) -> None:
+        """It raised, and is not tried again: whatever starts it next, it opens nothing before a person has looked."""
+        own_halts.give_up(self._halts, slot.record, f"{code}: {text}")
+        self._give_up(slot, code, text)
+
     def _fault(self, slot: Slot, error: Exception) -> None:
         """An error of ours about one instance, outside of its life: it fails, nobody else notices."""
         if (fatal := first_of(error, RecordError)) is not None:
@@ -388,11 +400,6 @@ class Supervisor:
         self._halt_and_give_up(slot, "bug", say(error))
         if slot.scope is not None:
             slot.scope.cancel()
-    def _halt_and_give_up(self, slot: Slot, code: str, text: str) -> None:
-        """It raised, and is not tried again: whatever starts it next, it opens nothing before a person has looked."""
-        own_halts.give_up(self._halts, slot.record, f"{code}: {text}")
-        self._give_up(slot, code, text)
-
 
     async def _guarded(self, slot: Slot, work: Callable[[Slot], Awaitable[None]]) -> None:
         try:

@@ -343,3 +343,14 @@ def test_a_stored_ban_outlives_a_restart() -> None:
         assert now_s() == pytest.approx(90)
 
     in_virtual_time(body)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1_000_000])
+def test_a_header_that_grants_what_nobody_is_granted_is_none(limit: int) -> None:
+    async def body() -> None:
+        budget = fresh()
+        budget.learn(CREATE, limit=limit, left=0, reset_ms=WALL_START_MS + 5000, code=0)
+        row = next(row for row in budget.rows() if row.endpoint == CREATE)
+        assert (row.limit, row.used, row.blocked_s) == (10, 0, 0.0)
+
+    in_virtual_time(body)

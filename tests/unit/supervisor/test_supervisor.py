@@ -10,7 +10,8 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from playd.core.errors import PlayError, RecordError, StateError
+from playd.core.errors import LinkError, PlayError, RecordError, StateError
+from playd.core.errors import Refused as VenueRefused
 from playd.core.modes import Mode
 from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
@@ -289,7 +290,6 @@ async def test_a_burst_of_crashes_is_quarantine_and_survives_the_daemon() -> Non
         assert again.state is State.FAILED
 
 
-async def test_another_tick_or_step_begins_another_life_and_is_no_crash() -> None:
 @pytest.mark.parametrize(("mode", "left"), [(Mode.PAPER, []), (Mode.LIVE, ["INSTANCE_FAILED"])])
 async def test_a_quarantine_is_a_halt_that_ends_with_it_but_for_real_money(mode: Mode, left: list[str]) -> None:
     async with house() as home:
@@ -317,6 +317,7 @@ async def test_halts_of_an_instance_go_with_it_and_those_of_others_stay() -> Non
         assert scopes == {instance_scope(other.record.uid), "symbol:paper/BTCUSDT"}
 
 
+async def test_another_tick_or_step_begins_another_life_and_is_no_crash() -> None:
     heard: list[object] = []
 
     async def life(slot: Slot) -> None:
@@ -503,3 +504,17 @@ async def test_without_a_permission_entries_are_cancelled_once_the_account_is_op
         home.supervisor.refresh(slot)
         await anyio.wait_all_tasks_blocked()
         assert [uid for uid, _ in desk.cancelled] == ["uid-alpha"]
+
+
+async def test_a_venue_that_is_away_when_a_life_begins_is_waited_for_and_a_refusal_is_a_crash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("playd.supervisor.supervisor.AWAY_PAUSE_S", 0.0)
+    async with house() as home:
+        slot = home.add("a", crashing(ExceptionGroup("a life", [LinkError("no answer")]), times=20))
+        home.start(slot)
+        await until(slot, State.RUNNING)
+        assert (slot.crashes, slot.record.restarts) == (0, ())
+        refused = home.add("b", crashing(VenueRefused("GET /v5/market/kline: no such symbol", code=10001)))
+        home.start(refused)
+        await until(refused, State.FAILED)

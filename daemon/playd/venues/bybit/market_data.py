@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from playd.core.candles import Candle, Candles, as_candles, joined
-from playd.core.errors import Refused
+from playd.core.errors import Doubtful, Refused
 from playd.core.instrument import Instrument
 from playd.core.limits import KLINES_PER_REQUEST
 from playd.core.timeframes import BYBIT_INTERVAL, MINUTE_MS, NAME_OF_MS, bar_open_ms
@@ -63,14 +63,14 @@ class BybitMarketData:
         return {row["symbol"]: instrument_from(row) for row in rows}
 
     async def instrument_rows(self, symbols: Sequence[str]) -> list[Row]:
-        """The venue's own rows of the symbols it lists."""
+        """The venue's own rows of the symbols it lists. Of those that do not trade its list says nothing, so they are named."""
+        rows: list[Row] = []
         if len(symbols) >= _ALL_AT_ONCE:
             call = CALLS.get_instruments_info(category="linear", limit=1000)
-            rows = await self._rest.read_pages(call, priority=Priority.RECONCILE)
-        else:
-            rows = [row for symbol in symbols for row in await self._instrument_rows(symbol)]
-        wanted = set(symbols)
-        return [row for row in rows if row.get("symbol") in wanted]
+            wanted, listed = set(symbols), await self._rest.read_pages(call, priority=Priority.RECONCILE)
+            rows = [row for row in listed if row.get("symbol") in wanted]
+        there = {row["symbol"] for row in rows}
+        return [*rows, *[row for each in symbols if each not in there for row in await self._instrument_rows(each)]]
 
     async def funding_rates(self, symbol: str) -> dict[int, float]:
         """The newest rates that were stamped, at most two hundred, by their time in epoch ms."""
@@ -166,11 +166,12 @@ class BybitMarketData:
 
     async def clock_offset_ms(self) -> tuple[float, float]:
         """One sample of (venue wall clock - ours, round trip) in ms; it also goes into the offset that requests carry."""
-        sent_ms, sent_s = self._clock.wall_ms(), self._clock.mono_s()
         answer = await self._rest.read(CALLS.get_server_time(), priority=Priority.RECONCILE)
-        round_trip_ms = (self._clock.mono_s() - sent_s) * 1000
+        came_ms, round_trip_ms = self._clock.wall_ms(), answer.took_s * 1000
         venue_ms = integer(answer.result, "timeNano") / 1e6 or float(answer.time_ms)
-        offset_ms = venue_ms - (sent_ms + round_trip_ms / 2)
+        if venue_ms <= 0.0:
+            raise Doubtful("/v5/market/time: the answer holds no time")
+        offset_ms = venue_ms - (came_ms - round_trip_ms / 2)
         self._venue_clock.sample(offset_ms, round_trip_ms)
         return offset_ms, round_trip_ms
 
@@ -182,7 +183,7 @@ class BybitMarketData:
             if refusal.code == UNKNOWN_SYMBOL:
                 return []
             raise
-        return answer.rows
+        return [row for row in answer.rows if row.get("symbol") == symbol]
 
     async def _kline_rows(self, call: Callable[..., Call], symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
         one = call(symbol=symbol, interval=self._interval, start=start_ms, end=end_ms, limit=KLINES_PER_REQUEST)
