@@ -113,7 +113,13 @@ class Exits:
                     instance.uid, instance.clock_ms, intent.bar_close_ms, "EXITED", intent.reason, intents=identity
                 )
         desk.ledger.commit()
-        await self._send(row)
+        handed_over = False
+        try:
+            await self._send(row)
+            handed_over = True
+        finally:
+            if not handed_over:  # its instance is stopped while the venue puts it off: the exit was decided all the same
+                desk.spawn(self.finish, identity)
         state = desk.book.need(row.link_id).state
         return Verdict("UNKNOWN" if state is OrderState.UNKNOWN else "SENT", f"order is {state}", link_id=row.link_id)
 
@@ -230,12 +236,6 @@ class Exits:
         desk.ledger.commit()
         await self._send(row)
 
-    async def _send(self, row: OrderRow) -> Reaction:
-        """What the venue puts off is sent again by itself, until somebody freezes the scope."""
-        return await self._gateway.send(row, IntentClass.EXIT, lambda: not self._desk.frozen(row.symbol, row.owner))
-
-    def _frozen(self, intent: Intent, instance: Instance, why: str) -> Verdict:
-        if intent.bar_close_ms:
     async def _until_it_may_be_taken(self, attempts: list[OrderRow]) -> None:
         """The pause behind a refusal for a reason outside the order."""
         desk = self._desk
@@ -246,6 +246,12 @@ class Exits:
                 while desk.condition.refused:
                     await anyio.sleep(_LOOK_EVERY_S)
 
+    async def _send(self, row: OrderRow) -> Reaction:
+        """What the venue puts off is sent again by itself, until somebody freezes the scope."""
+        return await self._gateway.send(row, IntentClass.EXIT, lambda: not self._desk.frozen(row.symbol, row.owner))
+
+    def _frozen(self, intent: Intent, instance: Instance, why: str) -> Verdict:
+        if intent.bar_close_ms:
             self._desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FROZEN, why)
         return Verdict(FROZEN, why)
 
