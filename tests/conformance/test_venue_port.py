@@ -257,6 +257,10 @@ async def test_a_market_order_fills_and_every_view_tells_the_same(opened: Opened
         assert (
             (closed.venue_order_id, closed.status) == (recent.venue_order_id, recent.status) == (fill.venue_order_id, "Filled")
         )
+        named = {"venue_order_id": fill.venue_order_id, "priority": Priority.RESOLVE}
+        assert await stage.port.order_history(SYMBOL, "", **named) == closed
+        assert await stage.port.order_realtime(SYMBOL, "", **named) == recent
+        assert await stage.port.executions(symbol=SYMBOL, **named) == [fill]
         position = await stage.position()
         assert (position.signed_qty, position.entry_price) == (1, fill.price)
         assert [each.symbol for each in await stage.port.positions(priority=Priority.RECONCILE)] == [SYMBOL]
@@ -367,6 +371,9 @@ async def test_an_order_that_never_was_is_none(opened: Opened) -> None:
         assert await stage.port.order_realtime(SYMBOL, "never", priority=Priority.RESOLVE) is None
         assert await stage.port.order_history(SYMBOL, "never", priority=Priority.RESOLVE) is None
         assert await stage.port.executions(link_id="never", priority=Priority.RESOLVE) == []
+        assert await stage.port.order_realtime(SYMBOL, "", venue_order_id="never", priority=Priority.RESOLVE) is None
+        assert await stage.port.order_history(SYMBOL, "", venue_order_id="never", priority=Priority.RESOLVE) is None
+        assert await stage.port.executions(venue_order_id="never", priority=Priority.RESOLVE) == []
 
 
 async def test_lists_are_complete_however_long_they_are(opened: Opened) -> None:

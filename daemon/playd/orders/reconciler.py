@@ -198,7 +198,7 @@ class Reconciler:
         return None if self._desk.environment is Environment.LOCAL else self._desk.settings.leverage
 
     def leverage_seen(self, symbol: str, stated: Decimal) -> None:
-        """The leverage that the venue states of a flat symbol (zero: none): one that was changed is set back by the next run."""
+        """What the venue states of a flat symbol (zero: nothing); leverage that was changed is set back by the next run."""
         if self._wanted_leverage() not in (None, stated) and stated:
             self._odd_leverage.add(symbol)
 
