@@ -54,10 +54,10 @@ class Manager:
             self.heard += [(monotonic(), word) for word in text.splitlines()]
             within_s = 0.0
 
-    def wait_for(self, word: str, within_s: float = WITHIN_S) -> float:
-        """When a word was heard first."""
+    def wait_for(self, word: str, within_s: float = WITHIN_S, *, since_s: float = 0.0) -> float:
+        """When a word was heard first, since a moment."""
         until_s = monotonic() + within_s
-        while not (found := [at_s for at_s, heard in self.heard if heard.startswith(word)]):
+        while not (found := [at_s for at_s, heard in self.heard if heard.startswith(word) and at_s > since_s]):
             assert monotonic() < until_s, f"{word}: not within {within_s:g} s; heard {self.heard}"
             self.listen(0.1)
         return found[0]
@@ -136,8 +136,11 @@ def test_the_service_manager_hears_the_truth(scene: tuple[ExchangeProcess, Daemo
         shortest_s = min(after - before for before, after in pairwise(beats))
         assert shortest_s < float(of_unit("WatchdogSec")) / 2, "the period is not the unit's"
         answers = everything_told(tmp_path / "runtime" / "playd" / "control.sock")
+        manager.listen(0.0)  # a full queue takes nothing more
+        process.send_signal(signal.SIGHUP)
+        manager.wait_for("READY=1", since_s=manager.wait_for("RELOADING=1"))
         process.send_signal(signal.SIGTERM)
-        manager.wait_for("STOPPING=1")
+        manager.wait_for("EXTEND_TIMEOUT_USEC=", since_s=manager.wait_for("STOPPING=1"))
         assert process.wait(float(of_unit("TimeoutStopSec"))) == 0
     assert sorted(path.name for path in (tmp_path / "runtime" / "playd").iterdir()) == []
     assert (state / "ledger.sqlite").exists()

@@ -20,19 +20,20 @@ from playd.cli.fault_file import read_fault_file
 from playd.cli.guardian_places import guardian_places
 from playd.cli.live_view import live_view
 from playd.cli.log_tap import LogTap
-from playd.cli.rehearsals import compile_exchange, compile_for, rehearse_plays
+from playd.cli.rehearsals import EXTEND_S, compile_exchange, compile_for, rehearse_plays
 from playd.cli.rekeying import Rekeying
 from playd.cli.reloading import Reloader
 from playd.cli.reports import Reports
 from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
 from playd.cli.shutdown import Shutdown
+from playd.cli.signals import hurry_on_second, stop_signal
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
-from playd.cli.venue_accounts import key_accounts
-from playd.cli.watchers import Limits, Watchers, Ways, build_watchers, count_orders, ways_of
-from playd.control.context import Daemon, Progress, Reload
+from playd.cli.venue_accounts import key_accounts, tell_refused
+from playd.cli.watchers import Limits, Watchers, Ways, attend, build_watchers, ways_of
+from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
-from playd.control.health import beat_failures, status_line
+from playd.control.health import beat_failures, ready_checks, status_line
 from playd.control.methods import bind
 from playd.control.requests import LedgerCommands
 from playd.control.server import ControlServer, cannot_bind
@@ -69,7 +70,9 @@ from playd.world.real import run as run_loop
 
 READY_WITHIN_S: Final = 90.0
 STATUS_EVERY_S: Final = 10.0
-HURRY_WITHIN_S: Final = 3.0
+READY_SLACK_S: Final = 30.0
+"""More time than that is asked of the service manager: the loop may be busy when it is over."""
+
 
 _log = structlog.get_logger()
 
@@ -122,6 +125,7 @@ async def _main(world: World, options: RunOptions) -> int:
     with world.process.signals() as signals:
         _log.info("daemon.starting", msg=__version__, state=str(loaded.locations.state_dir))
         async with open_records(world, loaded) as records:
+        ServiceManager(world.process).extend(EXTEND_S, "ledger and journal")
             return await _with_records(world, options, loaded, ways, feed, faults, records, streams, tap, log_file, signals)
 
 
@@ -231,6 +235,7 @@ async def _with_records(
     accepted, refused = key_accounts(world, loaded)
     incidents = Incidents(records.ledger, world.clock, records.journal)
     of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, rate.orders_per_day_warn)
+    tell_refused(incidents, refused)
     limits = Limits(address, lambda alias: alias in accepted, of_day, records.journal)
     recorder = BarRecorder(
         world.disk,
@@ -361,42 +366,16 @@ async def _serve(daemon: _Running, signals: AsyncIterator[Signal]) -> int:
         group.start_soon(_beat, daemon, name="watchdog")
         if daemon.world.process.is_terminal() and sys.stdout.isatty():
             group.start_soon(live_view, daemon.context, daemon.tap, name="live view")
-        cause = await _stop_signal(signals, daemon.context.reload)
+        cause = await stop_signal(signals, daemon.context.reload, daemon.service, daemon.world.clock)
         daemon.context.guardian.announce_stop()
         group.cancel_scope.cancel()
     async with anyio.create_task_group() as group:
-        group.start_soon(_hurry_on_second, signals, shutdown, name="second signal")
+        group.start_soon(hurry_on_second, signals, shutdown, name="second signal")
+        group.start_soon(_beat_while_stopping, daemon.service, name="watchdog")
         in_time = await shutdown.run(cause)
         await daemon.context.ops.chain.publish()
         group.cancel_scope.cancel()
     return 0 if in_time else 1
-
-
-async def _stop_signal(signals: AsyncIterator[Signal], settings: Reload) -> str:
-    async for received in signals:
-        if received is not Signal.HUP:
-            return str(received)
-        _reload(settings)
-    return "signals ended"
-
-
-def _reload(settings: Reload) -> None:
-    """What HUP asks for. Nobody can type a phrase here, so that a looser limit stays as it was, and is named."""
-    try:
-        outcome = settings.reload("HUP")
-    except SettingsError as error:
-        _log.error("daemon.reload", msg=f"nothing was taken over: {error}")
-        return
-    parts = (("taken", outcome.taken), ("wait for a start", outcome.waiting), ("need `playctl config reload`", outcome.refused))
-    said = [f"{word}: {', '.join(change.name for change in found)}" for word, found in parts if found]
-    _log.info("daemon.reload", msg="; ".join(said) or "nothing differs")
-
-
-async def _hurry_on_second(signals: AsyncIterator[Signal], shutdown: Shutdown) -> None:
-    with anyio.move_on_after(HURRY_WITHIN_S):
-        async for received in signals:
-            if received is not Signal.HUP:
-                shutdown.hurry()
 
 
 async def _start_instances(daemon: _Running) -> None:
@@ -446,14 +425,16 @@ async def _start_instances(daemon: _Running) -> None:
     with anyio.move_on_after(READY_WITHIN_S) as late:
         await _all_stand(runtime)
     runtime.supervisor.look_around()
+    daemon.service.extend(READY_WITHIN_S + READY_SLACK_S, progress.step)
     if runtime.exchange is not None:
         runtime.exchange.release()
     daemon.context.ops.loop.begin_anew()
-    progress.ready, progress.step = True, "ready" if not late.cancelled_caught else "ready, degraded: an account is not"
+    waits_for = _waits_for(daemon.context) if late.cancelled_caught else ""
+    progress.ready, progress.step = True, f"ready, degraded: {waits_for}" if waits_for else "ready"
     took_s = progress.took_s = daemon.world.clock.mono_s() - daemon.context.started_s
     running = sum(slot.state is State.RUNNING for slot in runtime.supervisor.slots.values())
     daemon.records.journal.append("daemon.ready", {"running": running, "refused": [*problems], "took_ms": round(took_s * 1000)})
-    daemon.service.ready(f"{running} instances running")
+    daemon.service.ready(f"{running} instances running" + (f"; degraded: {waits_for}" if waits_for else ""))
     _log.info("daemon.ready", value=running, unit="instances", took_ms=round(took_s * 1000))
 
 
@@ -471,6 +452,12 @@ async def _all_stand(runtime: Runtime) -> None:
 async def _beat(daemon: _Running) -> None:
     """The watchdog's beat and the status line, from the loop that trades."""
     every_s = daemon.service.beat_every_s or STATUS_EVERY_S
+def _waits_for(context: Daemon) -> str:
+    """What is not good when the time of a start is over: accounts with the step that they are at, clocks, feeds."""
+    found = [f"{check.name}: {check.reason}" for check in ready_checks(context) if not check.ok and check.name != "start"]
+    return "; ".join(found) or "an instance is not warm"
+
+
     while True:
         failing = beat_failures(daemon.context)
         if failing:
@@ -479,3 +466,10 @@ async def _beat(daemon: _Running) -> None:
         if daemon.context.progress.ready and not failing:
             daemon.service.status(status_line(daemon.context))
         await anyio.sleep(every_s)
+
+
+async def _beat_while_stopping(service: ServiceManager) -> None:
+    """A loop that turns is alive; what it decided by is on its way down."""
+    while True:
+        service.beat([])
+        await anyio.sleep(service.beat_every_s or STATUS_EVERY_S)

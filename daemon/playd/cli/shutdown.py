@@ -17,6 +17,9 @@ from playd.ops.notify import ServiceManager
 from playd.orders.account import Account
 
 IN_FLIGHT_S: Final = 10.0
+BEHIND_S: Final = 15.0
+"""Behind the budget: connections are closed, the guardian is told, the head is published. The unit's time has it on top."""
+
 LOOK_S: Final = 1.0
 
 _log = structlog.get_logger()
@@ -38,6 +41,7 @@ class Shutdown:
     async def run(self, cause: str) -> bool:
         """Stop everything; False when that took longer than its budget."""
         self._service.stopping(cause)
+        self._service.extend(self._budget_s + BEHIND_S, cause)
         _log.info("daemon.stopping", msg=cause)
         runtime = self._runtime
         runtime.supervisor.entries_closed = True

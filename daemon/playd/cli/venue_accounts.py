@@ -4,15 +4,21 @@ Accounts with a key: from settings and secrets to frozen values, each accepted o
 A local account has one when it names the address of an exchange that is served elsewhere (`playd exchange serve`).
 """
 
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from playd.core.errors import CredentialError, SettingsError
 from playd.core.modes import Environment
 from playd.core.secret import Secret
+from playd.orders.halts import account_scope
+from playd.orders.incidents import Incidents
 from playd.settings import Account, Loaded
 from playd.venues.bybit.credentials import read_credentials
 from playd.venues.bybit.environment import Hosts, VenueAccount, default_hosts, local_hosts, venue_account
 from playd.world.ports import World
+
+REFUSED: Final = "ACCOUNT_REFUSED"
 
 
 def key_accounts(world: World, loaded: Loaded) -> tuple[dict[str, VenueAccount], dict[str, str]]:
@@ -27,6 +33,16 @@ def key_accounts(world: World, loaded: Loaded) -> tuple[dict[str, VenueAccount],
         except (CredentialError, SettingsError) as error:
             refused[alias] = str(error)
     return accepted, refused
+
+
+def tell_refused(incidents: Incidents, refused: Mapping[str, str]) -> None:
+    """Open an incident for every account that is refused before a byte is sent, and end those that an earlier start opened."""
+    scopes = {account_scope(alias): reason for alias, reason in refused.items()}
+    for each in incidents.open_ones():
+        if each.kind == REFUSED and each.scope not in scopes:
+            incidents.resolve(REFUSED, each.scope, "settings and key were read anew")
+    for scope, reason in scopes.items():
+        incidents.open(REFUSED, "critical", scope, reason)
 
 
 def _one_exchange(account: VenueAccount, others: dict[str, VenueAccount]) -> VenueAccount:

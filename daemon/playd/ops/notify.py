@@ -5,7 +5,8 @@ The watchdog is honest: `beat` sends `WATCHDOG=1` only when nothing is wrong, an
 names the failing condition before the manager kills the process.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from playd.world.ports import Process
@@ -20,6 +21,8 @@ class ServiceManager:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._ready = False
+        self._heard = False
+        """Whether the word that it is ready left: a manager whose queue was full is told again with the next beat."""
 
     @property
     def beat_every_s(self) -> float | None:
@@ -37,17 +40,30 @@ class ServiceManager:
             self.status(text)
             return
         self._ready = True
-        self._process.sd_notify(f"READY=1\nSTATUS={_one_line(text)}")
+        self._heard = self._process.sd_notify(f"READY=1\nSTATUS={_one_line(text)}")
 
     def extend(self, seconds: float, text: str) -> None:
         """Ask for more time to start or stop: `seconds` from now on."""
         self._process.sd_notify(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}\nSTATUS={_one_line(text)}")
+
+    @contextmanager
+    def reloading(self, mono_s: float) -> Iterator[None]:
+        """Settings are taken over while the block lasts. `mono_s`: the monotonic clock. Before it is ready nothing is said."""
+        if self._ready:
+            self._process.sd_notify(f"RELOADING=1\nMONOTONIC_USEC={round(mono_s * 1e6)}")
+        try:
+            yield
+        finally:
+            if self._ready:
+                self._heard = self._process.sd_notify("READY=1")
 
     def beat(self, failing: Sequence[str]) -> bool:
         """Send the watchdog's beat unless conditions fail (`failing` names them). Returns whether it was sent."""
         if failing:
             self.status(f"watchdog withheld: {', '.join(failing)}")
             return False
+        if self._ready and not self._heard:
+            self._heard = self._process.sd_notify("READY=1")
         return self._process.sd_notify("WATCHDOG=1")
 
     def stopping(self, text: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from playd.cli import daemon as running
 from playd.control.context import Progress
+from playd.control.health import Check
 from playd.ops.notify import ServiceManager
 from playd.settings import Settings
 from playd.world.virtual import virtual_world
@@ -45,7 +46,7 @@ async def test_accounts_where_something_is_open_do_not_wait_for_kernels(monkeypa
     daemon = SimpleNamespace(
         world=world,
         runtime=runtime,
-        records=None,
+        records=SimpleNamespace(halts=None),
         candles=None,
         service=ServiceManager(world.process),
         context=SimpleNamespace(progress=Progress()),
@@ -54,3 +55,13 @@ async def test_accounts_where_something_is_open_do_not_wait_for_kernels(monkeypa
     with pytest.raises(Kernels):
         await running._start_instances(cast(Any, daemon))
     assert seen == ["clock", "real"]
+
+
+def test_a_start_that_is_late_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        Check("start", False, "accounts"),
+        Check("ledger", True, ""),
+        Check("account main", False, "start barrier: no answer"),
+    ]
+    monkeypatch.setattr(running, "ready_checks", lambda context: found)
+    assert running._waits_for(cast(Any, None)) == "account main: start barrier: no answer"
