@@ -29,7 +29,7 @@ from playd.cli.shutdown import Shutdown
 from playd.cli.signals import hurry_on_second, stop_signal
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
 from playd.cli.venue_accounts import key_accounts, tell_refused
-from playd.cli.watchers import Limits, Watchers, Ways, attend, build_watchers, ways_of
+from playd.cli.watchers import Limits, Watchers, Ways, build_watchers, count_orders, ways_of
 from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
@@ -69,10 +69,10 @@ from playd.world.real import real_world
 from playd.world.real import run as run_loop
 
 READY_WITHIN_S: Final = 90.0
-STATUS_EVERY_S: Final = 10.0
 READY_SLACK_S: Final = 30.0
 """More time than that is asked of the service manager: the loop may be busy when it is over."""
 
+STATUS_EVERY_S: Final = 10.0
 
 _log = structlog.get_logger()
 
@@ -124,8 +124,8 @@ async def _main(world: World, options: RunOptions) -> int:
     tap.install()
     with world.process.signals() as signals:
         _log.info("daemon.starting", msg=__version__, state=str(loaded.locations.state_dir))
-        async with open_records(world, loaded) as records:
         ServiceManager(world.process).extend(EXTEND_S, "ledger and journal")
+        async with open_records(world, loaded) as records:
             return await _with_records(world, options, loaded, ways, feed, faults, records, streams, tap, log_file, signals)
 
 
@@ -234,8 +234,8 @@ async def _with_records(
     address = AddressBudget(world.clock, banned_until_ms=bans.until_ms, on_ban=bans.keep, rules=rules)
     accepted, refused = key_accounts(world, loaded)
     incidents = Incidents(records.ledger, world.clock, records.journal)
-    of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, rate.orders_per_day_warn)
     tell_refused(incidents, refused)
+    of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, rate.orders_per_day_warn)
     limits = Limits(address, lambda alias: alias in accepted, of_day, records.journal)
     recorder = BarRecorder(
         world.disk,
@@ -422,10 +422,10 @@ async def _start_instances(daemon: _Running) -> None:
                     runtime.supervisor.fail(slot, error.code, str(error))
     runtime.supervisor.watch_idle()
     progress.step = "accounts and warm-up"
+    daemon.service.extend(READY_WITHIN_S + READY_SLACK_S, progress.step)
     with anyio.move_on_after(READY_WITHIN_S) as late:
         await _all_stand(runtime)
     runtime.supervisor.look_around()
-    daemon.service.extend(READY_WITHIN_S + READY_SLACK_S, progress.step)
     if runtime.exchange is not None:
         runtime.exchange.release()
     daemon.context.ops.loop.begin_anew()
@@ -449,15 +449,15 @@ async def _all_stand(runtime: Runtime) -> None:
             await held.account.wait_ready()
 
 
-async def _beat(daemon: _Running) -> None:
-    """The watchdog's beat and the status line, from the loop that trades."""
-    every_s = daemon.service.beat_every_s or STATUS_EVERY_S
 def _waits_for(context: Daemon) -> str:
     """What is not good when the time of a start is over: accounts with the step that they are at, clocks, feeds."""
     found = [f"{check.name}: {check.reason}" for check in ready_checks(context) if not check.ok and check.name != "start"]
     return "; ".join(found) or "an instance is not warm"
 
 
+async def _beat(daemon: _Running) -> None:
+    """The watchdog's beat and the status line, from the loop that trades."""
+    every_s = daemon.service.beat_every_s or STATUS_EVERY_S
     while True:
         failing = beat_failures(daemon.context)
         if failing:
