@@ -9,9 +9,10 @@ from playd.core.modes import Mode
 from playd.orders.halts import Halts, Level, instance_scope
 from playd.orders.ledger import Ledger
 from playd.supervisor import own_halts
+from playd.supervisor.states import State
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import MemoryJournal
-from tests.unit.supervisor.test_supervisor import record
+from tests.unit.supervisor.test_supervisor import crashing, house, record, steady, until
 
 STATE_DIR = PurePath("/state")
 OLD = replace(record("alpha"), uid="old")
@@ -50,3 +51,32 @@ def test_with_real_money_the_failure_goes_along_too(halts: Halts) -> None:
     own_halts.give_up(halts, replace(OLD, mode=Mode.LIVE), "crashes")
     own_halts.hand_over(halts, replace(OLD, mode=Mode.LIVE), replace(NEW, mode=Mode.LIVE))
     assert held(halts, "new") == [("INSTANCE_FAILED", 2, "daemon")]
+
+
+@pytest.mark.parametrize(("mode", "left"), [(Mode.PAPER, []), (Mode.LIVE, ["INSTANCE_FAILED"])])
+@pytest.mark.anyio
+async def test_a_quarantine_is_a_halt_that_ends_with_it_but_for_real_money(mode: Mode, left: list[str]) -> None:
+    async with house() as home:
+        slot = home.add("alpha", crashing(RuntimeError("boom")))
+        slot.record = replace(slot.record, mode=mode)
+        home.start(slot)
+        await until(slot, State.FAILED)
+        await slot.ended.wait()
+        scope = instance_scope(slot.record.uid)
+        (halt,) = home.halts.in_force(scope)
+        assert (halt.code, halt.level) == ("INSTANCE_FAILED", Level.HALT)
+        home.commands().reset_failed("alpha", "me")
+        assert [each.code for each in home.halts.in_force(scope)] == left
+
+
+@pytest.mark.anyio
+async def test_halts_of_an_instance_go_with_it_and_those_of_others_stay() -> None:
+    async with house() as home:
+        one, other = home.add("alpha", steady), home.add("beta", steady)
+        for slot in (one, other):
+            home.halts.raise_level(instance_scope(slot.record.uid), Level.HALT, "INSTANCE_DRAWDOWN", "lost too much")
+        home.halts.raise_level(instance_scope("of-before"), Level.PAUSE, "OPERATOR", "of an instance that is gone")
+        home.halts.raise_level("symbol:paper/BTCUSDT", Level.HALT, "NAKED", "x")
+        await home.commands().remove("alpha", "me")
+        scopes = {halt.scope for halt in home.halts.in_force()}
+        assert scopes == {instance_scope(other.record.uid), "symbol:paper/BTCUSDT"}

@@ -290,33 +290,6 @@ async def test_a_burst_of_crashes_is_quarantine_and_survives_the_daemon() -> Non
         assert again.state is State.FAILED
 
 
-@pytest.mark.parametrize(("mode", "left"), [(Mode.PAPER, []), (Mode.LIVE, ["INSTANCE_FAILED"])])
-async def test_a_quarantine_is_a_halt_that_ends_with_it_but_for_real_money(mode: Mode, left: list[str]) -> None:
-    async with house() as home:
-        slot = home.add("alpha", crashing(RuntimeError("boom")))
-        slot.record = replace(slot.record, mode=mode)
-        home.start(slot)
-        await until(slot, State.FAILED)
-        await slot.ended.wait()
-        scope = instance_scope(slot.record.uid)
-        (halt,) = home.halts.in_force(scope)
-        assert (halt.code, halt.level) == ("INSTANCE_FAILED", Level.HALT)
-        home.commands().reset_failed("alpha", "me")
-        assert [each.code for each in home.halts.in_force(scope)] == left
-
-
-async def test_halts_of_an_instance_go_with_it_and_those_of_others_stay() -> None:
-    async with house() as home:
-        one, other = home.add("alpha", steady), home.add("beta", steady)
-        for slot in (one, other):
-            home.halts.raise_level(instance_scope(slot.record.uid), Level.HALT, "INSTANCE_DRAWDOWN", "lost too much")
-        home.halts.raise_level(instance_scope("of-before"), Level.PAUSE, "OPERATOR", "of an instance that is gone")
-        home.halts.raise_level("symbol:paper/BTCUSDT", Level.HALT, "NAKED", "x")
-        await home.commands().remove("alpha", "me")
-        scopes = {halt.scope for halt in home.halts.in_force()}
-        assert scopes == {instance_scope(other.record.uid), "symbol:paper/BTCUSDT"}
-
-
 async def test_another_tick_or_step_begins_another_life_and_is_no_crash() -> None:
     heard: list[object] = []
 
