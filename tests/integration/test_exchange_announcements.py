@@ -5,8 +5,11 @@ from pathlib import PurePath
 import anyio
 import pytest
 
+from playd.core.errors import VenueError
+from playd.venues.bybit.venue import open_bybit_market_data
 from playd.venues.exchange.faults.script import read_posted
 from playd.world.real import real_world
+from tests.fake_bybit import FreeBudget
 from tests.integration.exchange_bench import Socket, bench_at, one_moment
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +33,22 @@ async def test_maintenance_is_told_when_it_begins_and_when_it_is_over(path: Pure
         assert [frame["topic"] for frame in frames] == ["system.status"] * 2
         (began,), (ended,) = (frame["data"] for frame in frames)
         assert (began["state"], ended["state"], began["id"]) == ("ongoing", "completed", ended["id"])
+
+
+async def test_our_client_reads_of_maintenance_while_nothing_else_is_served(path: PurePath) -> None:
+    world = real_world()
+    async with (
+        bench_at(world, path, held=True) as bench,
+        open_bybit_market_data(world, bench.info.rest_url, FreeBudget(), simulated=True) as market,
+    ):
+        assert await market.announced() == []
+        bench.exchange.faults.arm(read_posted({"faults": [{"kind": "maintenance"}]}))
+        (told,) = await market.announced()
+        assert (told.ongoing, told.title) == (True, "System maintenance")
+        with pytest.raises(VenueError):
+            await market.instruments(["BTCUSDT"])
+        bench.exchange.faults.heal()
+        assert await market.announced() == []
 
 
 async def test_the_rpi_book_has_a_third_column_and_changes_by_levels(path: PurePath) -> None:
