@@ -8,6 +8,9 @@ from playd.market.public_feed import TickerFrame
 
 _WANTED: Final = ("lastPrice", "markPrice", "bid1Price", "ask1Price", "fundingRate", "nextFundingTime", "openInterest")
 
+DIGITS_MAX: Final = 30
+"""Digits before or behind the point of a price, a rate or a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ticker:
@@ -79,4 +82,6 @@ def _number(value: str) -> Decimal | None:
         number = Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
         return None
-    return number if number.is_finite() else None
+    if not number.is_finite() or (number and not -DIGITS_MAX <= number.adjusted() <= DIGITS_MAX):
+        return None
+    return number

@@ -424,3 +424,14 @@ async def test_of_many_symbols_those_that_the_list_leaves_out_are_asked_for_by_n
         name: "Closed" if name == names[0] else "Trading" for name in sorted(names) if name != names[1]
     }
     assert len(fake.seen) == 3
+
+
+async def test_an_answer_about_another_order_is_none_and_a_list_without_end_is_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest_module, "PAGES_MAX", 3)
+    fake = FakeBybit(lambda seen: ok({"orderId": "v-2", "orderLinkId": "pde-2"}))
+    async with opened(fake) as venue:
+        reply = await venue.place(ORDER)
+        assert (reply.reply_class, reply.venue_order_id) == (ReplyClass.DOUBT, "")
+        fake.answer = lambda seen: ok({"list": [execution("1", 3)], "nextPageCursor": f"{len(fake.seen)}"})
+        with pytest.raises(Doubtful, match="more than 3 pages"):
+            await venue.executions(priority=Priority.RECONCILE)

@@ -40,7 +40,7 @@ def test_numbers_keep_every_digit() -> None:
     assert float(decimal({"x": repr(0.1 + 0.2)}, "x")) == 0.1 + 0.2
 
 
-@pytest.mark.parametrize("value", ["abc", "NaN", "Infinity", [1], "1,5"])
+@pytest.mark.parametrize("value", ["abc", "NaN", "Infinity", [1], "1,5", "1e999999", "1e-999999"])
 def test_what_is_no_number_is_doubt(value: object) -> None:
     with pytest.raises(Doubtful, match="field x"):
         decimal({"x": value}, "x")
@@ -143,3 +143,10 @@ def test_pybit_describes_a_call_and_does_nothing_else() -> None:
     assert not [
         name for name in logging.root.manager.loggerDict if name.startswith("pybit") and logging.getLogger(name).handlers
     ]
+
+
+def test_numbers_below_nothing_are_doubt_where_a_side_says_the_direction() -> None:
+    with pytest.raises(Doubtful, match="less than nothing"):
+        execution_from({"execId": "e", "symbol": "BTCUSDT", "side": "Buy", "execQty": "-1", "execPrice": "5", "execTime": "1"})
+    with pytest.raises(Doubtful, match="size -1"):
+        position_from({"symbol": "BTCUSDT", "side": "Buy", "size": "-1"})

@@ -45,7 +45,13 @@ def test_absence_has_two_spellings_and_zero_is_a_value() -> None:
 
 def test_what_is_no_number_is_no_price() -> None:
     state = TickerState("BTCUSDT")
-    poison = {"lastPrice": "NaN", "markPrice": "-Infinity", "bid1Price": "1e", "nextFundingTime": "sNaN", "openInterest": []}
+    poison = {
+        "lastPrice": "NaN",
+        "markPrice": "1e999999",
+        "bid1Price": "-Infinity",
+        "nextFundingTime": "sNaN",
+        "openInterest": [],
+    }
     state.take(frame(True, ask1Price="2", **poison))  # type: ignore[arg-type]
     ticker = state.ticker
     assert ticker is not None

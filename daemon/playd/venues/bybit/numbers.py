@@ -10,10 +10,15 @@ Row = Mapping[str, Any]
 ZERO = Decimal(0)
 LARGEST: Final = 2**63 - 1
 """Whole numbers that a ledger can hold; what the venue counts and dates stays far below."""
+DIGITS_MAX: Final = 30
+"""Digits before or behind the point of what is no nonsense."""
 
 
 def optional_decimal(row: Row, name: str) -> Decimal | None:
-    """The field as an exact decimal; None for a missing key, null or empty text. Raises `Doubtful` for anything else."""
+    """
+    The field as an exact decimal; None for a missing key, null or empty text. Raises `Doubtful` for anything else, and for a
+    number that nothing is priced or counted by: written out it would fill the memory.
+    """
     value = row.get(name)
     if value is None or value == "":
         return None
@@ -24,6 +29,8 @@ def optional_decimal(row: Row, name: str) -> Decimal | None:
         raise Doubtful(f"field {name} is not a number: {str(value)[:40]!r}") from None
     if not number.is_finite():
         raise Doubtful(f"field {name} is not finite: {value}")
+    if number and not -DIGITS_MAX <= number.adjusted() <= DIGITS_MAX:
+        raise Doubtful(f"field {name} is out of all proportion: {str(value)[:40]}")
     return number
 
 

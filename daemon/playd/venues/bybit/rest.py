@@ -28,6 +28,9 @@ from playd.venues.port import Budget, Priority
 
 WRITE_DEADLINE_S: Final = 5.0
 READ_DEADLINE_S: Final = 10.0
+PAGES_MAX: Final = 1000
+"""A hundred times as many as a busy week of executions has."""
+
 MAX_TEXT: Final = 300
 BAN_S: Final = 600.0
 MAX_RESET_WAIT_S: Final = 5.0
@@ -128,6 +131,8 @@ class RestClient:
                 return rows
             if cursor in seen:
                 raise Doubtful(f"{call.path}: page {len(seen) + 1} points back to an earlier one, the list has no end")
+            if len(seen) == PAGES_MAX:
+                raise Doubtful(f"{call.path}: more than {PAGES_MAX} pages, the list has no end")
             seen.add(cursor)
             page = call.with_cursor(str(cursor))
 

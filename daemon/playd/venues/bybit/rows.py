@@ -91,6 +91,8 @@ def _word(row: Row, name: str) -> str:
 @_or_doubt
 def execution_from(row: Row) -> Execution:
     """An execution of `execution/list` or topic `execution`. Funding is one too; its `exec_type` says so."""
+    if min(decimal(row, "execQty"), decimal(row, "execPrice")) < 0:
+        raise Doubtful(f"execution {row.get('execId')} is of less than nothing")  # booked, it would be one of the other side
     return Execution(
         exec_id=text(row, "execId"),
         link_id=text(row, "orderLinkId"),
@@ -118,6 +120,8 @@ def execution_from(row: Row) -> Execution:
 def position_from(row: Row) -> VenuePosition:
     """A position of `position/list` (`avgPrice`) or topic `position` (`entryPrice`)."""
     qty = decimal(row, "size")
+    if qty < 0:
+        raise Doubtful(f"position of {row.get('symbol')} has size {qty}; its side says which way it stands")
     return VenuePosition(
         symbol=text(row, "symbol"),
         side=_side(row) if qty else None,

@@ -96,7 +96,7 @@ class BybitVenue:
             }
         )
         priority = Priority.EXIT if order.reduce_only else Priority.ENTRY
-        return await self._write(call, priority, has_token=True)
+        return await self._write(call, priority, link_id=order.link_id)
 
     async def cancel(self, symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply:
         """Cancel by the venue's id when it is known, else by link id."""
@@ -128,11 +128,14 @@ class BybitVenue:
         call = CALLS.set_leverage(category="linear", symbol=symbol, buyLeverage=word, sellLeverage=word)
         return await self._write(call, Priority.ENTRY)
 
-    async def _write(self, call: Call, priority: Priority, *, has_token: bool = False) -> Reply:
+    async def _write(self, call: Call, priority: Priority, *, link_id: str = "") -> Reply:
+        """`link_id` is that of a new order: its token was taken, and an answer that names another order is no answer."""
         try:
-            answer = await self._rest.write(call, priority=priority, has_token=has_token)
+            answer = await self._rest.write(call, priority=priority, has_token=bool(link_id))
         except LinkError as error:
             return Reply(ReplyClass.DOUBT, None, str(error))
+        if link_id and (told := text(answer.result, "orderLinkId")) and told != link_id:
+            return Reply(ReplyClass.DOUBT, answer.code, f"the answer is about order {told[:40]}")
         order_id = text(answer.result, "orderId")
         return Reply(answer.reply_class, answer.code, answer.text, order_id, answer.retry_after_s)
 
