@@ -6,6 +6,7 @@ out now is carried out when it opens.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -18,6 +19,7 @@ from playd.control.panic_rows import panic_rows
 from playd.control.params import LiftHalt, Panic, RaiseHalt
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.scopes import Scope, parse_scope, scopes_around
+from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Environment, Mode
 from playd.core.orders import Side
 from playd.orders.account import Account
@@ -29,6 +31,8 @@ from playd.supervisor.slot import Slot
 
 LEVELS: Final = {"pause": Level.PAUSE, "halt": Level.HALT, "cancel": Level.CANCEL, "freeze": Level.FREEZE}
 OPERATOR: Final = "OPERATOR"
+ENTRIES_WITHIN_S: Final = 2.0
+"""Whoever halts is answered by then, whatever a ban or a silent venue holds up: accounts go on taking entries back."""
 
 
 async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> JsonObject:
@@ -42,12 +46,20 @@ async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> JsonObjec
     if level is Level.FREEZE and params.confirm != (phrase := f"FREEZE {scope.text}"):
         raise _phrase_needed(daemon, phrase, scope, "a frozen scope sends nothing, exits included")
     halt = daemon.halts.raise_level(scope.stored, level, OPERATOR, params.reason or params.level, actor=call.actor)
-    if level is not Level.FREEZE:
-        for account, share in scopes_around(daemon.accounts, scope):
-            await account.cancel_entries(instance_uid=share.instance_uid, symbol=share.symbol)
     daemon.supervisor.look_around()
+    if level is not Level.FREEZE:
+        with anyio.move_on_after(ENTRIES_WITHIN_S):
+            async with anyio.create_task_group() as group:
+                for account, share in scopes_around(daemon.accounts, scope):
+                    group.start_soon(_take_entries_back, account, share)
     await daemon.journal.synced()
     return rows.halt_row(daemon, halt)
+
+
+async def _take_entries_back(account: Account, share: PanicScope) -> None:
+    """What the venue does not take now is asked for again by the account, for as long as the level stands."""
+    with suppress(VenueError, LinkError):
+        await account.cancel_entries(instance_uid=share.instance_uid, symbol=share.symbol)
 
 
 async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:

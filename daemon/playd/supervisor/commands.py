@@ -204,7 +204,10 @@ class Commands:
         if self.supervisor.account_of(slot.record) is None:
             self.supervisor.beside(slot, self.supervisor.take_back)  # between two lives of its account, or of the daemon
         else:
-            await self._cancel_entries(slot)
+            with anyio.move_on_after(SETTLE_S) as patience:
+                await self._cancel_entries(slot)
+            if patience.cancelled_caught:  # a ban, or a venue that says nothing: whoever asked is answered all the same
+                self.supervisor.beside(slot, self.supervisor.take_back)
 
     async def _until_nothing_is_there(self, slot: Slot, wanted: Callable[[], bool]) -> None:
         """

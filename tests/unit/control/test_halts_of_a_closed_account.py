@@ -1,9 +1,11 @@
 """Refusing risk never waits for an account to be open, and allowing it again does."""
 
+from functools import partial
 from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any, cast
 
+import anyio
 import pytest
 
 from playd.control.context import Daemon
@@ -11,6 +13,7 @@ from playd.control.dispatch import Call
 from playd.control.halt_methods import lift_halt, panic, raise_halt
 from playd.control.params import LiftHalt, Panic, RaiseHalt
 from playd.control.protocol import Code, RpcError
+from playd.core.errors import LinkError
 from playd.core.modes import Environment, Mode
 from playd.orders.halts import Halts, Level
 from playd.orders.ledger import Ledger
@@ -87,3 +90,24 @@ async def test_real_money_is_halted_with_a_reason(text: str) -> None:
     assert (refused.value.reason, daemon.halts.in_force()) == ("no_reason", [])
     await raise_halt(daemon, RaiseHalt(request_id="s", scope=text, level="pause", reason="news"), CALL)
     assert [halt.text for halt in daemon.halts.in_force()] == ["news"]
+
+
+async def test_who_halts_is_answered_though_the_venue_takes_no_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a ban, in which a cancel waits for ten minutes. Another account is asked meanwhile; what it raises hurts nobody."""
+    daemon, asked = starting(), []
+
+    async def cancel_entries(alias: str, **_: str) -> int:
+        asked.append(alias)
+        if alias == "other":
+            raise LinkError("no route")
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    monkeypatch.setattr("playd.control.halt_methods.ENTRIES_WITHIN_S", 0.05)
+    for alias in ("main", "other"):
+        account = SimpleNamespace(alias=alias, cancel_entries=partial(cancel_entries, alias))
+        daemon.accounts.held[alias] = SimpleNamespace(account=account)
+    with anyio.fail_after(60):
+        await raise_halt(cast("Daemon", daemon), RaiseHalt(request_id="r", scope="all", level="halt"), CALL)
+    assert sorted(asked) == ["main", "other"]
+    assert daemon.halts.highest("all").level is Level.HALT
