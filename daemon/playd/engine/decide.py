@@ -147,14 +147,18 @@ def _decide_flat(
         return HALTED
     if bar_closed and _drawdown_is_hit(s, r, out.equity_usdt):
         return MAX_DRAWDOWN_HIT
+    first = -1 if x.short_first == 1.0 else 1
     verdict = NO_SIGNAL
-    if x.entry_long == 1.0 and r.allow_long != 0:
-        verdict = _try_entry(s, r, x, window_open, 1, close_ms, close, out)
-    if verdict != ENTERED and x.entry_short == 1.0 and r.allow_short != 0:
-        refused = verdict
-        verdict = _try_entry(s, r, x, window_open, -1, close_ms, close, out)
-        if verdict != ENTERED and refused != NO_SIGNAL:
-            verdict = refused
+    for direction in (first, -first):
+        if (x.entry_long if direction > 0 else x.entry_short) != 1.0:
+            continue
+        if (r.allow_long if direction > 0 else r.allow_short) == 0:
+            continue
+        tried = _try_entry(s, r, x, window_open, direction, close_ms, close, out)
+        if tried == ENTERED:
+            return ENTERED
+        if verdict == NO_SIGNAL:
+            verdict = tried
     return verdict
 
 

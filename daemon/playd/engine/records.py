@@ -216,11 +216,13 @@ SIGNALS: Final = np.dtype(
         ("exit_long_pct", np.float64),
         ("exit_short_pct", np.float64),
         ("funding_rate", np.float64),
+        ("short_first", np.float64),
     ]
 )
 """
 What the columns say at one decision: truths (1, 0, NaN for unknown), the levels that risk refers to, the share that
-the first true exit of a side closes (NaN: the one of RULES), and the funding rate as a fraction.
+the first true exit of a side closes (NaN: the one of RULES), the funding rate as a fraction, and 1 where the short is the first
+of the entries that are true, in the order of the Play's list.
 """
 
 INTENT: Final = np.dtype(

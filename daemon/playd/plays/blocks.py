@@ -3,8 +3,9 @@ From blocks of actions to one truth per action, as decisions read them (play-lan
 
 Where exits of a side close different shares of the position, the first true one in the order of the list says which.
 
-Decisions try exits before entries and a long before a short. Blocks may say otherwise about the two entries only, because a
-position is what exits need and entries exclude: where a short is emitted before a long, the long gives way to it.
+Decisions try exits before entries, and of two entries the long first. Blocks may say otherwise about the two entries only,
+because a position is what exits need and entries exclude: where a short is emitted before a long, a column says when it is
+tried first.
 """
 
 from collections.abc import Sequence
@@ -34,17 +35,18 @@ class BlockCompiler:
         self._decisions = decisions
         self._names = names
 
-    def signals(self, blocks: Sequence[Block], truths: Sequence[TruthCompiler], *, shorts_count: bool) -> dict[str, int]:
+    def signals(self, blocks: Sequence[Block], truths: Sequence[TruthCompiler]) -> dict[str, int]:
         """
-        Column of each action that is emitted, and of each side's share (`program.SIGNALS`) that changes from exit to exit.
+        Column of each action that is emitted, of each side's share that changes from exit to exit, and of the short's turn
+        where it may come first (`program.SIGNALS`).
 
-        `truths`: per block, what compiles its conditions. `shorts_count`: whether an entry_short can ever act.
+        `truths`: per block, what compiles its conditions.
         """
         pairs = enumerate(zip(blocks, truths, strict=True))
         emissions = [emission for i, (block, clock) in pairs for emission in self._emissions(block, i, clock)]
         actions = dict.fromkeys(emit.action for emit, _ in emissions)
-        signals = {str(action): self._signal(action, emissions, shorts_count) for action in actions}
-        return signals | self._shares(emissions)
+        signals = {str(action): self._signal(action, emissions) for action in actions}
+        return signals | self._shares(emissions) | self._short_first(emissions)
 
     def _shares(self, emissions: list[tuple[Emit, int]]) -> dict[str, int]:
         """Per side, the percentage of its first true exit; absent when all of them close the same share."""
@@ -86,16 +88,20 @@ class BlockCompiler:
         self._names.setdefault(EXEC_CLOSES, self._decisions.closing(self._exec_clock))
         return self._decisions.at_closes(column, f"{path}.due")
 
-    def _signal(self, action: ActionName, emissions: list[tuple[Emit, int]], shorts_count: bool) -> int:
-        path = f"actions.{action}"
-        fired: list[int] = []
-        for place, (emitted, column) in enumerate(emissions):
-            if emitted.action != action:
-                continue
-            before = [other for emit, other in emissions[:place] if emit.action == "entry_short"]
-            gives_way = action == "entry_long" and shorts_count
-            fired.append(self._unless(column, before, self._decisions, f"{path}[{len(fired)}]") if gives_way else column)
-        return self._decisions.combined("any", list(dict.fromkeys(fired)), path)
+    def _signal(self, action: ActionName, emissions: list[tuple[Emit, int]]) -> int:
+        fired = dict.fromkeys(column for emit, column in emissions if emit.action == action)
+        return self._decisions.combined("any", list(fired), f"actions.{action}")
+
+    def _short_first(self, emissions: list[tuple[Emit, int]]) -> dict[str, int]:
+        """True where an entry_short is, and no entry_long that is emitted before it; absent where every long stands before."""
+        path, entries = "actions.short_first", [one for one in emissions if one[0].action in ("entry_long", "entry_short")]
+        longs, turns = list[int](), list[int]()
+        for place, (emit, column) in enumerate(entries):
+            if emit.action == "entry_long":
+                longs.append(column)
+            elif any(other.action == "entry_long" for other, _ in entries[place:]):
+                turns.append(self._unless(column, longs, self._decisions, f"{path}[{len(turns)}]"))
+        return {"short_first": self._decisions.combined("any", turns, path)} if turns else {}
 
     def _unless(self, column: int, others: list[int], truths: TruthCompiler, path: str) -> int:
         """True where `column` is true and none of `others` is; an unknown one does not hinder. All are of one clock."""

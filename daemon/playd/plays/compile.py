@@ -100,7 +100,7 @@ class _Compiler:
         """Columns of the actions, and of the shares that exits close."""
         truths = [self._truths[step_ms] for step_ms in self._clocks.blocks_ms]
         blocks = BlockCompiler(self._graph, self._exec, self._decisions, self._names)
-        signals = blocks.signals(self._play.actions, truths, shorts_count=self._play.policy.allows_short)
+        signals = blocks.signals(self._play.actions, truths)
         actions = {emit.action for emit in self._play.emits}
         return {name: self._name(f"actions.{name}", one) if name in actions else one for name, one in signals.items()}
 

@@ -137,9 +137,13 @@ def _structures() -> Schema:
 def _structure(spec: StructureSpec, uses: Schema) -> Schema:
     lists = {param.name: _numbers(param) for param in spec.params if param.kind == "numbers"}
     params = map_schema(param_table(spec.params), **lists)
+    needs_params = any(param.required for param in spec.params)
+    if spec.name == "swing":  # fractals have two sides, a zigzag none
+        zigzag: Schema = {"properties": {"mode": one_of_words(["atr_zigzag"])}, "required": ["mode"]}
+        params, needs_params = {**params, "anyOf": [zigzag, {"required": ["left", "right"]}]}, True
     schema = map_schema(STRUCTURE, type={"const": spec.name}, params=params, key=_IDENTIFIED, uses=uses)
-    needs_params = ["params"] if any(param.required for param in spec.params) else []
-    return {**schema, "required": [key.name for key in STRUCTURE.keys if key.required] + needs_params}
+    required = [key.name for key in STRUCTURE.keys if key.required]
+    return {**schema, "required": [*required, "params"] if needs_params else required}
 
 
 def _numbers(param: ParamSpec) -> Schema:

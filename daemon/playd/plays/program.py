@@ -31,10 +31,12 @@ SIGNALS: Final = (
     *("stop_atr", "stop_level_long", "stop_level_short", "target_atr", "trailing_atr"),
     *("exit_long_pct", "exit_short_pct"),
     "funding_rate",
+    "short_first",
 )
 """
 What decisions read whenever they are due: truths of the actions, the levels that risk refers to, and which share of a long or a
-short its first true exit closes, where exits of that side close different ones; the funding rate that `funding_guard` looks at.
+short its first true exit closes, where exits of that side close different ones; the funding rate that `funding_guard` looks at;
+whether the first true entry is a short, where one stands before a long.
 """
 
 

@@ -2,7 +2,7 @@
 The condition trees of a Play as data for explanations: one node per path of the Program, with text and operands (4.12).
 
 The compiler gives every node and operand of these trees a column under the same path, except for `derived` nodes, which stand
-for what the form of the actions means (an earlier case, `else`, a long that gives way to a short) and follow from the others.
+for what the form of the actions means (an earlier case, `else`) and follow from the others.
 """
 
 from collections.abc import Mapping
@@ -100,22 +100,14 @@ def action_rules(play: Play) -> tuple[ActionRule, ...]:
     found = (one for number, block in enumerate(play.actions) for one in _emissions(play, clocks, block, number))
     emissions = [replace(one, place=place) for place, one in enumerate(found)]
     actions = dict.fromkeys(emission.action for emission in emissions)
-    return tuple(_action_rule(action, emissions, shorts_count=play.policy.allows_short) for action in actions)
+    return tuple(_action_rule(action, emissions) for action in actions)
 
 
-def _action_rule(action: ActionName, emissions: list[Emission], *, shorts_count: bool) -> ActionRule:
-    path, own = f"actions.{action}", list[Emission]()
-    for place, one in enumerate(emissions):
-        if one.action != action:
-            continue
-        shorts = tuple(other.root for other in emissions[:place] if other.action == "entry_short")
-        if action == "entry_long" and shorts_count and shorts:
-            root = _unless(one.root, shorts, f"{path}[{len(own)}]", "no entry_short stands before it")
-            one = replace(one, root=root)
-        own.append(one)
+def _action_rule(action: ActionName, emissions: list[Emission]) -> ActionRule:
+    own = tuple(one for one in emissions if one.action == action)
     roots = tuple(one.root for one in own)
-    root = roots[0] if len(roots) == 1 else Rule(path, "any", "any", roots, derived=True)
-    return ActionRule(action, root, tuple(own))
+    root = roots[0] if len(roots) == 1 else Rule(f"actions.{action}", "any", "any", roots, derived=True)
+    return ActionRule(action, root, own)
 
 
 def _emissions(play: Play, clocks: Evaluation, block: Block, number: int) -> list[Emission]:

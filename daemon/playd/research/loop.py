@@ -177,6 +177,7 @@ def _read_levels(x: Record, columns: tuple[NDArray[np.float64], ...], strides: N
     x.exit_long_pct = columns[10][row * strides[10]]
     x.exit_short_pct = columns[11][row * strides[11]]
     x.funding_rate = columns[12][row * strides[12]]
+    x.short_first = columns[13][row * strides[13]]
 
 
 @part

@@ -128,6 +128,18 @@ def test_funding_guard(minutes_before: int, signals: dict[str, float], verdict: 
     assert desk.verdict(1_000.0, START_MS + (480 - minutes_before) * MINUTE_MS, **signals) == verdict
 
 
+@pytest.mark.parametrize(
+    ("rate", "short_first", "direction"),
+    [(0.0, 1.0, -1), (0.0, float("nan"), 1), (-0.0006, 1.0, 1), (0.0006, 1.0, -1), (0.0006, 0.0, -1), (-0.0006, 0.0, 1)],
+)
+def test_the_first_entry_that_can_act_is_the_one(rate: float, short_first: float, direction: int) -> None:
+    """7.3: of two true entries the other one is tried where the first is refused for a reason of its own."""
+    desk = Desk(play_of(policy="{mode: long_short, funding_guard: {max_rate_pct: 0.05, within_min: 30}}"))
+    truths = {"entry_long": 1.0, "entry_short": 1.0, "short_first": short_first, "funding_rate": rate}
+    intent = desk.decide(1_000.0, START_MS + 460 * MINUTE_MS, **truths)
+    assert (e.VERDICTS[intent["verdict"]], intent["dir"]) == ("ENTERED", direction)
+
+
 def test_without_rates_a_funding_guard_refuses_before_each_stamp_and_says_so() -> None:
     actions = "entry_long: {all: [[close, '>', 0]]}, exit_long: {all: [[close, '>', 0]]}"
     policy = "{mode: long_short, exit_mode: first_hit, funding_guard: {max_rate_pct: 1, within_min: 60}}"

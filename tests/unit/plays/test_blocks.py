@@ -49,14 +49,17 @@ def test_an_unknown_case_is_passed_over_but_holds_back_else() -> None:
     assert found["entry_short"] == [U, F, F, F]
 
 
-def test_a_short_that_stands_first_wins_over_a_long() -> None:
-    short, long = (
+def test_a_short_is_tried_first_where_no_true_long_stands_before_it() -> None:
+    short, long, early = (
         '{id: s, cases: [{when: [close, ">", 102], emit: [entry_short]}]}',
         '{id: l, cases: [{when: [close, ">", 100], emit: [entry_long]}]}',
+        '{id: e, cases: [{when: [close, ">", 104], emit: [entry_long]}]}',
     )
-    assert signals(f"[{short}, {long}]")["entry_long"] == [F, T, F, F]
-    assert signals(f"[{long}, {short}]")["entry_long"] == [F, T, T, T]
-    assert signals(f"[{short}, {long}]", "long_only")["entry_long"] == [F, T, T, T]
+    found = signals(f"[{short}, {long}]")
+    assert found["entry_long"] == [F, T, T, T]
+    assert found["short_first"] == [F, F, T, T]
+    assert signals(f"[{early}, {short}, {long}]")["short_first"] == [F, F, T, F]
+    assert "short_first" not in signals(f"[{long}, {short}]")
 
 
 def test_an_action_emitted_by_several_blocks_is_any_of_them() -> None:

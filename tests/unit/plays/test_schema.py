@@ -185,6 +185,7 @@ UP = ["close", ">", "open"]
         ("date_range", {"start": "01.02.2025"}),
         ("features", {"close": {"indicator": "ema"}}),
         ("features", {"a": {"indicator": "atr", "source": "close"}}),
+        ("structures", {"exec": [{"type": "swing", "key": "s", "params": {"left": 5}}]}),
         ("structures", {"exec": [{"type": "fibonacci", "key": "f", "params": {"levels": [0.5, 0.5]}}]}),
         ("actions", {"entry_long": {"all": [UP], "note": "x"}}),
         ("actions", {"entry_long": {"all": [UP], "any": [UP]}}),
