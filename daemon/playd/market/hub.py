@@ -64,6 +64,8 @@ class MarketHub:
         self._on_bar = on_bar
         self._venue_ms = venue_ms
         self._closing_ms = venue_ms if on_clock else None
+        self._latest = 0, clock.mono_s()
+        """The venue's time at the last final candle, and when that was."""
         self._clock = clock
         self._feed = feed
         self._source = source
@@ -253,10 +255,14 @@ class MarketHub:
 
     def _impossible(self, candle: Candle) -> str:
         """Why a candle cannot have closed, or nothing: one that is taken makes every true one before it an old one."""
-        step_ms = self._source.step_ms
-        if self._closing_ms is not None and candle.open_time_ms % step_ms:
+        if self._closing_ms is None:
+            return ""
+        step_ms, now_s, (known_ms, known_s) = self._source.step_ms, self._clock.mono_s(), self._latest
+        # A wall clock that is set back makes no candle one of the future, until it is compared with the venue's again.
+        self._latest = max(self._closing_ms(), known_ms + round((now_s - known_s) * 1000)), now_s
+        if candle.open_time_ms % step_ms:
             return f"a final candle opens at {candle.open_time_ms}, between two steps of {step_ms} ms"
-        if self.since_close_s(candle.open_time_ms) * 1000 < -step_ms:
+        if candle.open_time_ms > self._latest[0]:
             return f"a final candle opens at {candle.open_time_ms}, and closes more than {step_ms} ms from now"
         return ""
 

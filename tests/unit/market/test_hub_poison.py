@@ -37,11 +37,11 @@ def test_a_final_candle_that_holds_no_market_is_fetched_at_once_and_said_once_a_
 def test_a_final_candle_of_the_future_or_between_two_steps_does_not_end_the_line() -> None:
     async def body() -> None:
         feed, source, clock = ScriptedFeed(), ScriptedSource(), LoopClock()
-        began_s = clock.mono_s()
+        began_s, set_ms = clock.mono_s(), [0]
         hub = MarketHub(
             *(clock, feed, source),
             timing=HubTiming(),
-            venue_ms=lambda: 2 * STEP + round((clock.mono_s() - began_s) * 1000),
+            venue_ms=lambda: 2 * STEP + round((clock.mono_s() - began_s) * 1000) + set_ms[0],
             on_clock=True,
         )
         async with anyio.create_task_group() as tasks:
@@ -55,6 +55,10 @@ def test_a_final_candle_of_the_future_or_between_two_steps_does_not_end_the_line
             (second,) = await take(bars, 1)
             assert (second.candle, second.source, hub.feed_state(SYMBOL)) == (candle(2), Source.STREAM, FeedState.LIVE)
             assert round(hub.since_close_s(2 * STEP), 1) == 0.2
+            set_ms[0] = -3_600_000
+            await anyio.sleep(60.0)
+            feed.deliver(KlineFrame(SYMBOL, candle(3), True, clock.mono_s()))
+            assert numbers(await take(bars, 1)) == [3], "a wall clock that is set back ends nothing"
             tasks.cancel_scope.cancel()
 
     in_virtual_time(body)
