@@ -6,10 +6,11 @@ import anyio
 import pytest
 
 from playd.core.errors import LinkError
-from playd.core.orders import OrderState, Wallet
+from playd.core.orders import OrderState, Side, Wallet
+from playd.orders.flattening import flatten_intent, submit_flatten
 from playd.venues.port import Priority
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
 from tests.simulation.venue_script import Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -142,5 +143,21 @@ def test_a_symbol_that_is_listed_no_longer_takes_no_entry() -> None:
             await anyio.sleep(life.settings.rules_every_s + 60.0)
             assert life.account.desk.instrument(SYMBOL).status == "Closed"
             assert (await port.submit(entry(), READY)).code == "INSTRUMENT"
+
+    in_virtual_time(body)
+
+
+def test_an_exit_that_no_bar_decided_and_a_hand_forestalled_is_no_verdict_of_a_bar() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await held(life)
+            life.venue.close_by_hand()
+            await anyio.sleep(1.0)
+            intent = flatten_intent(
+                *("main", UID, SYMBOL, Side.SELL, Decimal("0.010")), price_ref=Decimal(50_000), cause="panic:1", reason="panic"
+            )
+            assert (await submit_flatten(life.account.exits, intent)).code == "FLAT"
+            assert [row["close_ms"] for row in life.ledger.rows("SELECT close_ms FROM bars")] == [60_000]
 
     in_virtual_time(body)

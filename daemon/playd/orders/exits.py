@@ -103,8 +103,10 @@ class Exits:
             return self._frozen(intent, instance, frozen)
         qty = self._cut(intent)
         if qty <= 0:
-            desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", "there is nothing to reduce")
-            return Verdict("FLAT", "there is nothing to reduce")
+            note = "there is nothing to reduce"
+            if intent.bar_close_ms:
+                desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", note)
+            return Verdict("FLAT", note)
         with desk.ledger.atomic():
             desk.book.insert_intent(intent, b"{}")
             row = self._insert_attempt(intent, identity, 0, qty)
