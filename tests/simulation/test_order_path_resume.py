@@ -55,6 +55,11 @@ def test_a_position_that_differs_or_a_venue_that_cannot_be_read_keeps_the_halt()
             life.venue.script.failing_reads = 1
             blind = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
 
+            life.budget.ban_s = 540.0
+            in_a_ban = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
+            life.budget.ban_s = 0.0
+
+            assert "has banned our address for another 540 s" in in_a_ban
             assert "BTCUSDT R6: ledger 0.010, venue 0.011" in differs
             assert elsewhere == ""
             assert "cannot be read" in blind

@@ -29,6 +29,10 @@ class Resuming:
         for trip in [*self._breakers.trips, *of_instances]:
             if trip.code in codes and trip.level >= Level.HALT:
                 return f"{trip.text} is {trip.value} {trip.unit}, the limit is {trip.limit}"
+        if banned_s := self._desk.budget.banned_for_s:  # a reading would wait for its end
+            return (
+                f"account {self._desk.alias}: the venue has banned our address for another {banned_s:.0f} s, and cannot be read"
+            )
         for _ in range(self._desk.settings.resume_clean_runs - self._clean_since(max(halt.raised_ms for halt in halts))):
             report = await self._reconciler.run("resume")
             if trouble := _trouble(report, symbol):
