@@ -18,7 +18,7 @@ PAUSED_EVERY_S: Final = 10.0
 """While entries are paused nobody has time: a venue that is back is known to be within its minute."""
 
 SAMPLES_AT_ONCE: Final = 3
-"""Samples at the start, after a step of our clock, and in each round while entries are paused: the majority of five."""
+"""Samples at the start, after a step or a refusal of our clock, and in each round while entries are paused: the majority of five."""
 
 START_WITHIN_S: Final = 10.0
 BLIND_S: Final = 600.0
@@ -90,7 +90,7 @@ class ClockWatch:
             self._wake()  # whoever samples already goes on at the pace of a pause
 
     async def run(self) -> None:
-        """Sample every `sample_s`, and at once after a step of our own clock."""
+        """Sample every `sample_s`, and at once after a step of our own clock or a refusal of its time."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch_steps)
             for venue in self._venues:
@@ -138,16 +138,25 @@ class ClockWatch:
         self._halts.raise_level(ALL, Level.PAUSE, venue.code, text)
 
     async def _watch_steps(self) -> None:
-        """Wall and monotonic time must pass alike; where they do not, somebody has set the clock."""
-        wall_ms, mono_s = self._clock.wall_ms(), self._clock.mono_s()
+        """
+        Wall and monotonic time must pass alike; where they do not, somebody has set the clock. A venue that refuses our time has
+        set its own.
+        """
+        wall_ms, mono_s, refusals = self._clock.wall_ms(), self._clock.mono_s(), self._refusals()
         while True:
             await anyio.sleep(STEP_LOOK_EVERY_S)
+            if self._refusals() != refusals:
+                refusals = self._refusals()
+                self._wake()
             now_wall_ms, now_mono_s = self._clock.wall_ms(), self._clock.mono_s()
             step_ms = (now_wall_ms - wall_ms) - (now_mono_s - mono_s) * 1000
             wall_ms, mono_s = now_wall_ms, now_mono_s
             if abs(step_ms) > STEP_MS:
                 self._journal.append("clock.step", {"step_ms": round(step_ms)})
                 self._wake()
+
+    def _refusals(self) -> int:
+        return sum(venue.clock.refusals for venue in self._venues)
 
     def _wake(self) -> None:
         """Have every venue measured at once."""

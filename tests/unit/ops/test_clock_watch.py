@@ -165,3 +165,17 @@ def test_a_venue_that_is_away_at_a_late_beginning_is_asked_again_within_seconds(
         bench.life.venue.close_stream()
 
     in_virtual_time(body)
+
+
+def test_a_venue_that_refuses_our_time_is_measured_at_once() -> None:
+    async def body() -> None:
+        bench = Bench()
+        async with bench.running():
+            await anyio.sleep(10.0)
+            bench.offset_ms = 5000.0
+            bench.venue_clock.heard(bench.clock.wall_ms() + 5000)
+            await anyio.sleep(2.0)
+            assert bench.level == 1, "whoever waits for the next minute sends entries for as long"
+            assert len(bench.sampled_s) == 6
+
+    in_virtual_time(body)

@@ -23,6 +23,8 @@ class VenueClock:
         self._samples: deque[float] = deque(maxlen=KEPT_SAMPLES)
         self.offset_ms = 0.0
         """Venue minus ours; zero before the first good sample."""
+        self.refusals = 0
+        """How often the venue has refused our time."""
         self._last_good_mono_s: float | None = None
         self.round_trip_ms: float | None = None
         """Of the newest good sample: how long the venue takes to answer, with the way there and back."""
@@ -44,6 +46,7 @@ class VenueClock:
 
     def heard(self, venue_ms: int) -> None:
         """Forget the samples and believe this time: the venue has just refused ours and told its own."""
+        self.refusals += 1
         self._samples.clear()
         self._samples.append(float(venue_ms - self._clock.wall_ms()))
         self.offset_ms = self._samples[0]
