@@ -18,7 +18,7 @@ PAUSED_EVERY_S: Final = 10.0
 """While entries are paused nobody has time: a venue that is back is known to be within its minute."""
 
 SAMPLES_AT_ONCE: Final = 3
-"""Samples at the start, after a step or a refusal of our clock, and in each round while entries are paused: the majority of five."""
+"""Samples at the start, after a step or refusal of our clock, and in each round of a pause: the majority of five."""
 
 START_WITHIN_S: Final = 10.0
 BLIND_S: Final = 600.0
@@ -139,8 +139,8 @@ class ClockWatch:
 
     async def _watch_steps(self) -> None:
         """
-        Wall and monotonic time must pass alike; where they do not, somebody has set the clock. A venue that refuses our time has
-        set its own.
+        Wall and monotonic time must pass alike; where they do not, somebody has set the clock. A venue that refuses our time
+        has set its own.
         """
         wall_ms, mono_s, refusals = self._clock.wall_ms(), self._clock.mono_s(), self._refusals()
         while True:
