@@ -68,7 +68,7 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
     held = daemon.halts.in_force(scope.stored)
     if not held:
         raise RpcError(Code.NOT_RUNNING, f"no halt is in force on {scope.text}", reason="not_halted")
-    level = held[0].level
+    level = (daemon.halts.highest(scope.stored) or held[0]).level
     phrase = f"RESUME {scope.text}"
     if level >= Level.HALT and not params.reason.strip():
         text = f"level {int(level)} on {scope.text} is lifted with a reason, which stays on record"

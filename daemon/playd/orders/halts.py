@@ -79,6 +79,11 @@ def freeze_of(in_force: Iterable[Halt], scopes: Iterable[str]) -> Halt | None:
     return newest if newest is not None and newest.level is Level.FREEZE else None
 
 
+def _decides_over(later: Halt, earlier: Halt) -> bool:
+    """Of two halts in the order in which they were raised."""
+    return later.level > earlier.level or earlier.level > later.level >= Level.PANIC
+
+
 class Halts:
     """Levels in force, kept in memory for the gates and in the ledger for every restart."""
 
@@ -197,10 +202,10 @@ class Halts:
         return sorted(found, key=lambda halt: (-halt.level, halt.raised_ms))
 
     def highest(self, *scopes: str) -> Halt | None:
-        """The halt that decides for these scopes, or None when they are open."""
+        """The halt that decides for these scopes, None when they are open: the highest, of panic and freeze the later one."""
         best: Halt | None = None
         for halt in self._in_force:
-            if halt.scope in scopes and (best is None or halt.level > best.level):
+            if halt.scope in scopes and (best is None or _decides_over(halt, best)):
                 best = halt
         return best
 

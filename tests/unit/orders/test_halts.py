@@ -113,6 +113,19 @@ def test_lifting_what_is_not_there_is_our_bug(world: VirtualWorld) -> None:
         halts.lift(99, by="me", note="")
 
 
+def test_of_panic_and_freeze_the_later_one_decides_whatever_its_number_and_scope(world: VirtualWorld) -> None:
+    _, halts = opened(world)
+    halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "mine")
+    halts.raise_level(instance_scope("uid"), Level.PANIC, "PANIC", "out")
+    halts.raise_level(ALL, Level.HALT, "TEST", "lower ones change nothing")
+    levels = [found.level for scopes in (SCOPES, SCOPES[1:]) if (found := halts.highest(*scopes)) is not None]
+    assert levels == [Level.PANIC, Level.FREEZE]
+    halts.raise_level(ALL, Level.FREEZE, "OPERATOR", "all mine")
+    found = halts.highest(*SCOPES)
+    assert found is not None
+    assert (found.level, found.scope) == (Level.FREEZE, ALL)
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x00\xff"])
 def test_a_kill_file_with_any_content_halts_everything_until_a_person_lifts_it(world: VirtualWorld, content: bytes) -> None:
     _, halts = opened(world)
