@@ -28,7 +28,7 @@ def import_file(given: str, out: str, *, as_json: bool) -> int:
     text = read_play_text(world.disk, path)
     if target is not None and _is_same(world, target, path):
         raise SettingsError(f"-o {out}: is the file itself, expected another; an import never overwrites what it reads")
-    imported = import_play(text, out or str(path))
+    imported = import_play(text, str(path))
     if target is not None:
         try:
             world.disk.write_replace(target, imported.text.encode(), keep_previous=False, mode=0o640)

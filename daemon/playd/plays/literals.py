@@ -19,6 +19,13 @@ _WANTED: Final = {
     ColumnType.ENUM: "a word",
 }
 
+_DIRECTIONS: Final = {
+    **dict.fromkeys(("bullish", "bull", "up", "long"), 1),
+    **dict.fromkeys(("bearish", "bear", "down", "short"), -1),
+    **dict.fromkeys(("none", "neutral", "flat"), 0),
+}
+_DIRECTION_FIELDS: Final = ("bias", "direction")
+
 
 class LiteralReader:
     """Reads the right sides of equalities of one Play."""
@@ -41,7 +48,7 @@ class LiteralReader:
                 f"found `{right_item.value}`, which names nothing, expected {_WANTED[kind]}, or a reference to another {kind}"
             )
             quotes = "; true and false stand without quotes" if str(right_item.value).lower() in ("true", "false") else ""
-            self._report.add("E410", right_item.mark, paths[1], text + quotes)
+            self._report.add("E410", right_item.mark, paths[1], text + (quotes or _meant_by(right_item.value, left)))
             return None
         right = read_operand(right_item, paths[1], self._names, self._report)
         if right is None:
@@ -115,6 +122,13 @@ class LiteralReader:
 
     def _anchors(self, operand: Operand) -> str:
         return self._names.column(operand).anchors if isinstance(operand, Ref) else ""
+
+
+def _meant_by(value: object, left: Operand) -> str:
+    """The number that a word for a direction stands for, where the left side says one as a number."""
+    meant = _DIRECTIONS.get(str(value).lower())
+    of_direction = isinstance(left, Ref) and left.field.endswith(_DIRECTION_FIELDS)
+    return f"; write {meant} for {value}" if meant is not None and of_direction else ""
 
 
 def with_article(kind: ColumnType) -> str:

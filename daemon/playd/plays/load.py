@@ -36,6 +36,7 @@ from playd.plays.normal_form import (
     timeframes_form,
     trial_forms,
 )
+from playd.plays.older_names import is_this_version
 from playd.plays.policy import read_policy
 from playd.plays.reader import Section
 from playd.plays.risk import has_risk, read_risk
@@ -126,7 +127,8 @@ def _version_fits(root: Map, report: Report) -> bool:
     if isinstance(item, Leaf) and item.value == VERSION:
         return True
     found = "no version" if item is None else f"the version {kind_of(item)}"
-    report.add("E101", root.mark if item is None else item.mark, "version", f'found {found}, expected "{VERSION}"')
+    older = IMPORTABLE if isinstance(item, Leaf) and is_this_version(item.value) else ""
+    report.add("E101", root.mark if item is None else item.mark, "version", f'found {found}, expected "{VERSION}"{older}')
     return False
 
 

@@ -82,6 +82,11 @@ EVENT_TYPE: Final = "event_type"
 """What a market structure had in place of `bos_this_bar` and `choch_this_bar`."""
 
 
+def is_this_version(value: object) -> bool:
+    """Whether a version is that of this format, with less of it written: `3`, `3.0`, `v3.0.0`."""
+    return str(value).lower().removeprefix("v") in ("3", "3.0", "3.0.0") and not isinstance(value, bool)
+
+
 def is_older_param(owner: str, name: str, known: Container[str]) -> bool:
     """Whether an import rewrites the parameter `name` of an indicator or detector that has the parameters `known`."""
     if name in SPLIT_PARAMS.get(owner, {}) or (owner, name) in _OF_DETECTORS:

@@ -46,6 +46,12 @@ def test_an_import_never_overwrites_what_it_reads(old: Path) -> None:
     assert old.read_text() == OLD
 
 
+def test_what_cannot_be_read_is_named_by_the_file_that_was_read(old: Path) -> None:
+    old.write_text("version: 3\n\tname: x\n")
+    code, _, err = play("import", str(old), "-o", str(old.with_name("new.yml")))
+    assert (code, err.startswith(f"{old}:2:1: E100")) == (6, True), err
+
+
 def test_programs_get_the_changes_of_an_import(old: Path) -> None:
     code, out, _ = play("import", "--json", str(old))
     answer = orjson.loads(out)

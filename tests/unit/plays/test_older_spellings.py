@@ -60,6 +60,7 @@ def feature(indicator: str, **params: object) -> dict[str, Any]:
 TREND = {"type": "trend", "key": "t", "uses": "sw"}
 BOTH = {"levels": [0.5], "use_paired_anchor": True, "use_trend_anchor": True}
 OLDER: dict[str, dict[str, Any]] = {
+    "less of the version": {"version": 3.0},
     "id": {"name": GONE, "id": "x"},
     "symbol_universe": {"symbol": GONE, "symbol_universe": ["BTCUSDT"]},
     "tf": {"timeframes": GONE, "tf": "15m"},
@@ -225,6 +226,8 @@ def test_brackets_without_quotes_are_explained() -> None:
     [
         (condition(["close", "=>", 1]), "E105", "; did you mean `>=`?"),
         (condition(["ms.bias", "==", "bullish"]), "E410", "found `bullish`, which names nothing, expected an integer"),
+        (condition(["ms.bias", "==", "bearish"]), "E410", "or a reference to another INT; write -1 for bearish"),
+        ({"actions.exit_long": {"all": [ENTRY]}}, "E502", "found exit_mode sl_tp_only, the default, beside exit_long"),
         (condition(["ms.bos_this_bar", "==", "true"]), "E410", "; true and false stand without quotes"),
         (condition(["ms.bias", "==", "fastt"]), "E410", "; did you mean `fast`?"),
         ({"timeframes.high_tf": "8h"}, "E210", "6h, 12h or D"),

@@ -19,7 +19,8 @@ from playd.plays.importing.trees import (
     text_of,
     word,
 )
-from playd.plays.load import NAME
+from playd.plays.load import NAME, VERSION
+from playd.plays.older_names import is_this_version
 from playd.plays.tables import POLICY
 
 _ACCOUNT_KEYS: Final = {"initial_capital_usdt": "starting_equity_usdt", "leverage": "max_leverage"}
@@ -32,7 +33,7 @@ _DEFAULT_EQUITY_USDT: Final = 10_000.0
 
 def import_identity(root: Map, log: Log) -> Map:
     """`id`, `symbol_universe`, and the dates that a description mentions."""
-    root = _symbol(_name(root, log), log)
+    root = _symbol(_name(_version(root, log), log), log)
     dates = dict(_WINDOW.findall(word(root.get("description"))))
     if dates and "date_range" not in root.keys:
         mark = key_mark(root, "description")
@@ -41,6 +42,15 @@ def import_identity(root: Map, log: Log) -> Map:
         log.change(mark, "description", found, "date_range", text_of(section))
         root = put(root, "date_range", section)
     return root
+
+
+def _version(root: Map, log: Log) -> Map:
+    """The version of this format, however much of it was written; another one stays, and is refused."""
+    given = root.get("version")
+    if not isinstance(given, Leaf) or given.value == VERSION or not is_this_version(given.value):
+        return root
+    log.change(key_mark(root, "version"), "version", text_of(given), "version", f'"{VERSION}"')
+    return put(root, "version", Leaf(VERSION, given.mark))
 
 
 def _name(root: Map, log: Log) -> Map:
