@@ -24,7 +24,7 @@ from playd.cli.rehearsals import EXTEND_S, compile_exchange, compile_for, rehear
 from playd.cli.rekeying import Rekeying
 from playd.cli.reloading import Reloader
 from playd.cli.reports import Reports
-from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
+from playd.cli.runtime import EMBEDDED, Runtime, RuntimePlan, open_runtime
 from playd.cli.shutdown import Shutdown
 from playd.cli.signals import hurry_on_second, stop_signal
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
@@ -236,7 +236,9 @@ async def _with_records(
     incidents = Incidents(records.ledger, world.clock, records.journal)
     tell_refused(incidents, refused)
     of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, rate.orders_per_day_warn)
-    limits = Limits(address, lambda alias: alias in accepted, of_day, records.journal)
+    own_bans = Bans(records.ledger, records.journal, EMBEDDED)
+    own = AddressBudget(world.clock, banned_until_ms=own_bans.until_ms, on_ban=own_bans.keep, rules=rules)
+    limits = Limits(address, own, lambda alias: alias in accepted, of_day, records.journal)
     recorder = BarRecorder(
         world.disk,
         world.clock,

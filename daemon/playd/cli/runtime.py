@@ -60,6 +60,9 @@ from playd.world.ports import World
 SHADOWED: Final = (Environment.LIVE, Environment.DEMO, Environment.LOCAL, Environment.TESTNET)
 """Which of the open markets a shadow follows, the first there is: mainnet before the exchange of our own."""
 
+EMBEDDED: Final = "embedded exchange"
+"""Whose budget the public data of the embedded exchange takes; no account can have this name."""
+
 OPEN_WITHIN_S: Final = 30.0
 """How long a person at the control socket waits for an account to open."""
 
@@ -74,7 +77,7 @@ class RuntimePlan:
         speed: Market minutes per real minute, `AS_FAST_AS_POSSIBLE` for no pacing.
         exchange_records: File of the embedded exchange's accounts; its directory exists.
         key_accounts: Accounts with a key of their own, by alias; local ones are on an exchange that is served elsewhere.
-        budget_of: The rate budget of an account; the empty alias is public data.
+        budget_of: The rate budget of an account; the empty alias is public data of venues, `EMBEDDED` that of our own exchange.
         play_of: The Play of a record as it is now. Raises `PlayError`.
         compile_for: Sees that the kernels of a Play are compiled, without holding the loop.
         on_account: Hears of every account that is opened, before it starts.
@@ -405,16 +408,20 @@ async def _open_universes(
         backoff_first_s=streams.backoff_min_s,
         backoff_max_s=streams.backoff_max_s,
     )
-    public = plan.budget_of("")
     for environment, (hosts, step_ms, lock_step, timing) in wanted.items():
+        embedded = environment is Environment.LOCAL and plan.feed is not None
+        public = plan.budget_of(EMBEDDED if embedded else "")
         universe_plan = UniversePlan(environment, hosts, step_ms, lock_step, timing, sockets)
         per_minute = 1000 if environment is Environment.LOCAL else streams.connects_per_min
-        limiter = ConnectLimiter(world.clock, per_minute, lambda: public.banned_for_s)
-        embedded = environment is Environment.LOCAL and plan.feed is not None
+        limiter = ConnectLimiter(world.clock, per_minute, partial(_banned_for_s, public))
         on_bar = None if embedded else partial(plan.on_bar, market_of(environment), step_ms)
         opened = open_universe(world, universe_plan, public, limiter, reports.feed, on_bar)
         universes[environment] = await stack.enter_async_context(opened)
     return exchange, universes
+
+
+def _banned_for_s(budget: Budget) -> float:
+    return budget.banned_for_s
 
 
 def _local_timing(speed: float, step_ms: int) -> HubTiming:

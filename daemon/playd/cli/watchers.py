@@ -1,13 +1,13 @@
 """What watches over the running daemon, put together: counters, objectives, alerts, backups, chain, HTTP."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 import anyio
 from anyio.abc import TaskGroup
 
-from playd.cli.runtime import Runtime
+from playd.cli.runtime import EMBEDDED, Runtime
 from playd.cli.start_barrier import Records
 from playd.control.context import Daemon
 from playd.control.http import Listening, listening, serve
@@ -145,7 +145,7 @@ def build_watchers(
         recons=ReconHistory(records.ledger, world.clock.wall_ms()),
         venue_times=runtime.venue_times,
         limits=limits.rows,
-        requests_waiting=lambda: limits.address.waiting,
+        requests_waiting=lambda: limits.waiting,
         log_file=log_file,
         public_streams=lambda: {str(name): universe.hub.connected for name, universe in runtime.universes.items()},
     )
@@ -158,18 +158,30 @@ def build_watchers(
 
 
 class Limits:
-    """Every rate budget of the daemon: one address, one account per key."""
+    """
+    Every rate budget of the daemon: one address that all venues see, one account per key. The embedded exchange counts what it
+    gets by itself, so that wallets on paper keep no request of a real account waiting, and are not banned with it.
+    """
 
-    def __init__(self, address: AddressBudget, guarded: Callable[[str], bool], of_day: OrdersOfDay, journal: Recorder) -> None:
+    def __init__(
+        self,
+        address: AddressBudget,
+        embedded: AddressBudget,
+        has_key: Callable[[str], bool],
+        of_day: OrdersOfDay,
+        journal: Recorder,
+    ) -> None:
         self.address = address
         self.of_day = of_day
-        self._guarded = guarded
+        self._embedded = embedded
+        self._has_key = has_key
         self._journal = journal
         self._accounts: dict[str, AccountBudget] = {}
 
     def of(self, alias: str) -> AccountBudget:
-        """The budget of an account; the empty alias is public data."""
-        found = self._accounts[alias] = self.address.for_account(alias, guarded=self._guarded(alias))
+        """The budget of an account; the empty alias is public data of venues, `EMBEDDED` that of the embedded exchange."""
+        address = self.address if not alias or self._has_key(alias) else self._embedded
+        found = self._accounts[alias] = address.for_account(alias, guarded=self._has_key(alias))
 
         def refused(endpoint: str, code: int) -> None:
             self._journal.append("rate.refused", {"endpoint": endpoint, "code": code}, account=alias or None)
@@ -177,10 +189,16 @@ class Limits:
         found.on_refused = refused
         return found
 
+    @property
+    def waiting(self) -> int:
+        """Requests in both queues."""
+        return self.address.waiting + self._embedded.waiting
+
     def rows(self) -> list[LimitRow]:
         """Lines of the `limits` table: of every account that sent something, the address last."""
         lines = [row for budget in self._accounts.values() for row in budget.rows()[:-1]]
-        lines += [self.of_day.row(alias) for alias in self._accounts if alias]
+        lines += [self.of_day.row(alias) for alias in self._accounts if alias not in ("", EMBEDDED)]
+        lines.append(replace(self._embedded.row(), account=EMBEDDED))
         return [*(row for row in lines if row.used or row.refusals or row.wait_p99_ms), self.address.row()]
 
 

@@ -1,0 +1,22 @@
+"""Rate budgets of one daemon: what wallets on paper send keeps nothing of a real account waiting."""
+
+from typing import Any, cast
+
+from playd.cli.runtime import EMBEDDED
+from playd.cli.watchers import Limits
+from playd.orders.budget import AddressBudget
+from playd.venues.port import Priority
+from playd.world.virtual import ManualClock
+
+
+def test_the_embedded_exchange_and_the_venues_share_neither_a_limit_nor_a_ban() -> None:
+    clock, nobody = ManualClock(), cast("Any", None)
+    limits = Limits(AddressBudget(clock), AddressBudget(clock), lambda alias: alias == "main", nobody, nobody)
+    main, data, paper, own_data = (limits.of(alias) for alias in ("main", "", "paper-abcdefgh", EMBEDDED))
+    while own_data.take_now("/v5/market/kline", Priority.EXIT):
+        pass
+    assert not paper.take_now("/v5/order/create", Priority.PROTECT)
+    assert main.take_now("/v5/order/create", Priority.ENTRY)
+    paper.banned()
+    assert (main.banned_for_s, data.banned_for_s) == (0.0, 0.0)
+    assert min(paper.banned_for_s, own_data.banned_for_s) > 0.0
