@@ -35,7 +35,7 @@ TOKEN: Final = "crash"
 ALIAS: Final = "crash"
 NAME: Final = "story"
 STOPS: Final = "stops"
-"""File of the state directory that is there once the daemon is told to stop."""
+"""File of the state directory that is there once the daemon is told to stop, or to panic."""
 
 WITHIN_S: Final = 120.0
 """Includes a first compilation on a busy machine."""
@@ -297,6 +297,15 @@ account = "{ALIAS}"
         config.write_text(f"{text}[gates]\nmax_spread_bps = {100 - self.reloads}\n[streams]\nping_s = {5 + self.reloads}\n")
         assert self.process is not None
         self.process.send_signal(signal.SIGHUP)
+
+    def panic(self) -> None:
+        """A panic of the instance while the market stands, in whose middle it dies, or behind its end."""
+        wait_for(lambda: self.exchange.market()["held"] and not self.exchange.market()["inside_candle"], "a market that stands")
+        (self.state / STOPS).touch()
+        flags = ["--socket", str(self.state / "run" / "control.sock"), "--yes", "--reason", "a death in the middle"]
+        command = [sys.executable, "-c", "from playd.cli.playctl import main; main()", "panic", NAME, *flags]
+        subprocess.run(command, cwd=ROOT, capture_output=True, timeout=WITHIN_S, check=False)
+        self.kill()
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

@@ -40,7 +40,8 @@ class Kill:
 
     Without either the life goes on to the end of the market. `speed` paces that life's market; 0 is as fast as it can. A life
     that `stops` is told to stop `after_s` behind READY, and dies on the way if `moment` comes; one that `reloads` gets new
-    settings then. Its market stands after `candles`, if any are given: the life must not see the end of it before.
+    settings then, one that `panics` a panic of its instance, which it does not outlive. Its market stands after `candles`, if
+    any are given: the life must not see the end of it before.
     """
 
     moment: str = ""
@@ -49,6 +50,7 @@ class Kill:
     speed: float = 0.0
     stops: bool = False
     reloads: bool = False
+    panics: bool = False
     candles: int = 0
 
     def __str__(self) -> str:
@@ -106,7 +108,7 @@ def live(
             exchange.market(**{"step": kill.candles} if kill.candles else {"held": False})
             if kill.after_s:
                 time.sleep(kill.after_s)
-                (daemon.stop if kill.stops else daemon.reload if kill.reloads else daemon.kill)()
+                tell_end(daemon, kill)
         wait_for(lambda: daemon.dead or exchange.market()["ended"], f"{kill}: death, or the end of the market")
         if not daemon.dead:
             if left:  # its moment did not come; whatever this life does yet is none of ours
@@ -120,6 +122,18 @@ def live(
         exchange.market(held=True)
         check_safety(exchange, daemon)
     return deaths
+
+
+def tell_end(daemon: DaemonProcess, kill: Kill) -> None:
+    """What is done to a life from outside once its time is over."""
+    if kill.stops:
+        daemon.stop()
+    elif kill.reloads:
+        daemon.reload()
+    elif kill.panics:
+        daemon.panic()
+    else:
+        daemon.kill()
 
 
 def ending_of(exchange: ExchangeProcess, daemon: DaemonProcess, deaths: list[str]) -> Ending:

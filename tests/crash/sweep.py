@@ -4,8 +4,8 @@ The kill sweep: `python -m tests.crash.sweep [POINTS [SEED]]`, by default three 
 A daemon of its own process dies at calls of its disk and its network that are spread over every part of its life: the first
 ones of a start with a position, before and after each record of an entry, an exit and a fill, around each request, inside the
 replacement of a state, at a new page of the journal, on the way of a stop of the daemon, while new settings are taken over,
-with entries that are filled in part and around each move of a position's stop. After each death and each start the same is
-checked as in `test_kill`; a story that broke a promise is left in its directory.
+with entries that are filled in part, around each move of a position's stop, and in the middle of a panic. After each death and
+each start the same is checked as in `test_kill`; a story that broke a promise is left in its directory.
 """
 
 import random
@@ -51,6 +51,12 @@ RELOADS = (("settings:read", 2), ("settings:checked", 1), ("settings:taken", 1))
 
 THIN = (f"{ORDER}:answered", "commit:execution:before", "commit:execution:after", "http:order/cancel:before", "run:any")
 MOVES = (f"{STOP}:before", f"{STOP}:sent", f"{STOP}:answered")
+PANIC_MOMENTS = 24
+"""More than a panic of one position has."""
+
+PARTS = frozenset((*NAMED, "start-up", "trading", "shutdown", "reload", "partial fill", "stop move", "panic"))
+ALL_PARTS_FROM = 100
+"""A sweep of so many points that did not die in every part of a life has not done what it says."""
 
 
 @dataclass
@@ -90,7 +96,8 @@ def thin_kills(source: random.Random) -> list[tuple[str, Kill]]:
     found = [("partial fill", Kill(source.choice(THIN), source.randint(1, 2 * EARLY))) for _ in range(6)]
     found += [("stop move", Kill(source.choice(MOVES), source.randint(1, EARLY))) for _ in range(3)]
     source.shuffle(found)
-    return found
+    panics = Kill("stop:any", source.randint(1, PANIC_MOMENTS), after_s=source.uniform(0.1, 0.6), candles=60, panics=True)
+    return [*found, ("panic", panics)]
 
 
 def play(directory: Path, unkilled: Ending, planned: list[tuple[str, Kill]], tally: Tally, *, thin: bool) -> None:
@@ -130,7 +137,10 @@ def main(arguments: list[str]) -> int:
         print(f"{part:{width}}  {count:4} deaths at {sum(p == part for p, _ in tally.distinct):3} places")
     print(f"{tally.total} deaths in {number} stories, {len(tally.broken)} broken, {time.monotonic() - began_s:.0f} s")
     print("\n".join(tally.broken))
-    return 1 if tally.broken or tally.total < points else 0
+    missing = sorted(PARTS - tally.deaths.keys()) if points >= ALL_PARTS_FROM else []
+    if missing:
+        print(f"no death in: {', '.join(missing)}")
+    return 1 if tally.broken or missing or tally.total < points else 0
 
 
 def made(directory: Path) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from playd.core.orders import OrderState
 from playd.orders import order_book
-from playd.orders.machine import OrderEvent, following
+from playd.orders.machine import TABLE, OrderEvent, following
 
 Pair = tuple[str, str]
 ORDER_PAIRS: Counter[Pair] = Counter()
@@ -28,3 +28,9 @@ def printed(title: str, pairs: Mapping[Pair, int]) -> str:
     head = " " * (width + 2) + "".join(f"{state:>14}" for state in states)
     lines = [f"  {event:<{width}}" + "".join(f"{pairs.get((state, event), '-'):>14}" for state in states) for event in events]
     return "\n".join([f"{title}: {len(pairs)} pairs", head, *lines])
+
+
+def unmet() -> str:
+    """What stands in the order machine's table and happened in no life."""
+    table = {(str(state), str(event)) for state, row in TABLE.items() for event in row}
+    return ", ".join(" ".join(pair) for pair in sorted(table - ORDER_PAIRS.keys())) or "none"

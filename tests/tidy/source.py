@@ -48,8 +48,15 @@ class Module:
     def line(self, node: ast.AST) -> str:
         return self.text.splitlines()[getattr(node, "lineno", 1) - 1]
 
-    def imports(self) -> Iterator[tuple[ast.AST, str]]:
+    def imports(self) -> tuple[tuple[ast.AST, str], ...]:
         """Every imported dotted name, wherever in the file: `from a import b` gives `a.b`."""
+        return self._imports
+
+    @cached_property
+    def _imports(self) -> tuple[tuple[ast.AST, str], ...]:
+        return tuple(self._imported())
+
+    def _imported(self) -> Iterator[tuple[ast.AST, str]]:
         for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from ((node, alias.name) for alias in node.names)

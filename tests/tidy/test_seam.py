@@ -76,11 +76,18 @@ def _faults(module: Module) -> Iterator[str]:
     names = module.names()
     for node in module.nodes:
         for found in _mentioned(node, names):
-            ban = next((ban for ban in BANNED if found == ban or found.startswith(f"{ban}.")), None)
+            ban = next((ban for ban in _outer(found) if ban in BANNED), None)
             if ban and "# seam: " not in module.line(node):
                 yield f"{module.place(node)}: {found} is banned here; use {BANNED[ban]}"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BANNED_BUILTINS:
             yield f"{module.place(node)}: {node.func.id}() is banned here; use {BANNED_BUILTINS[node.func.id]}"
+
+
+def _outer(name: str) -> Iterator[str]:
+    """A dotted name, and everything that it lies in: `a.b.c`, `a.b`, `a`."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
 
 
 def _mentioned(node: ast.AST, names: dict[str, str]) -> list[str]:
