@@ -23,7 +23,7 @@ class FeedDown:
 
 @dataclass(frozen=True, slots=True)
 class SymbolRefused:
-    """The venue does not stream this symbol. Nothing will come for it."""
+    """The venue does not stream this symbol now. Nothing comes for it until it does; it is asked again."""
 
     symbol: str
     reason: str

@@ -22,6 +22,7 @@ from playd.market.public_feed import (
     SymbolRefused,
     TickerFrame,
 )
+from playd.venues.bybit import public_connection
 from playd.venues.bybit.environment import DEMO
 from playd.venues.bybit.public_stream import TOPIC_CHARACTERS, BybitPublicStream
 from playd.venues.bybit.socket import SocketTiming
@@ -121,6 +122,22 @@ async def test_a_refused_symbol_is_told_and_leaves_the_others_alone() -> None:
         assert await scene.event() == SymbolRefused("NOUSDT", refused["tickers.NOUSDT"])
         socket = await scene.up()
         assert "kline.1.BTCUSDT" in topics_of(socket)
+
+
+async def test_a_symbol_that_was_refused_is_asked_for_again_until_the_venue_streams_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public_connection, "REFUSED_AGAIN_S", 0.01)
+    fake = FakeBybit(refused={"tickers.BTCUSDT": "error: system busy"})
+    async with running(fake, "BTCUSDT") as scene:
+        assert isinstance(await scene.event(), SymbolRefused)
+        socket = await scene.up()
+        with anyio.fail_after(60):
+            while topics_of(socket).count("tickers.BTCUSDT") < 3:
+                await socket.heard("subscribe", len(topics_of(socket)) + 1)
+            fake.refused.clear()
+            while "kline.1.BTCUSDT" not in topics_of(socket):
+                await socket.heard("subscribe", len(topics_of(socket)) + 1)
+        await socket.send({"topic": "tickers.BTCUSDT", "type": "snapshot", "data": {"lastPrice": "1"}, "ts": 1})
+        assert isinstance(await scene.event(), TickerFrame), "it was told once that it is refused"
 
 
 @pytest.mark.parametrize("error", [KeyError("close"), RecordError("the disk is gone")])

@@ -23,6 +23,9 @@ from playd.world.ports import Clock
 
 _ALREADY: Final = "already subscribed"
 
+REFUSED_AGAIN_S: Final = 60.0
+"""Time between two questions for a symbol that the venue has refused: it may have been the trouble of a moment."""
+
 
 class PublicConnection:
     """
@@ -42,6 +45,7 @@ class PublicConnection:
         lock_step: bool,
     ) -> None:
         self.watched: dict[str, None] = {}
+        self._refused: set[str] = set()
         self._clock = clock
         self._kline = kline
         self._hear = hear
@@ -67,6 +71,7 @@ class PublicConnection:
     async def unwatch(self, symbol: str) -> None:
         """Forget a symbol; frames on their way still arrive."""
         self.watched.pop(symbol, None)
+        self._refused.discard(symbol)
         if self._wire is not None:
             await self._or_drop(self._wire, self._unsubscribe, symbol)
 
@@ -87,6 +92,10 @@ class PublicConnection:
         self._changed("")
         if self._lock_step:  # last, so that no barrier overtakes the news that the connection is up
             await wire.send({"op": "playd.lockstep"})
+        while True:
+            await anyio.sleep(REFUSED_AGAIN_S)
+            for symbol in [each for each in self._refused if each in self.watched]:
+                await self._subscribe(wire, symbol)
 
     async def frame(self, frame: Row) -> None:
         try:
@@ -100,6 +109,7 @@ class PublicConnection:
 
     async def closed(self, reason: str) -> None:
         self._wire = None
+        self._refused.clear()
         self._changed(reason)
 
     def _topics(self, symbol: str) -> tuple[str, str]:
@@ -138,8 +148,11 @@ class PublicConnection:
             ack = await wire.request("subscribe", [topic])
             text = str(ack.get("ret_msg"))
             if ack.get("success") is not True and _ALREADY not in text:
-                self._hear(SymbolRefused(symbol, text[:200]))
+                if symbol not in self._refused:
+                    self._refused.add(symbol)
+                    self._hear(SymbolRefused(symbol, text[:200]))
                 return
+        self._refused.discard(symbol)
 
     def _events_of(self, frame: Row) -> Iterator[FeedEvent]:
         if frame.get("op") == "playd.barrier":

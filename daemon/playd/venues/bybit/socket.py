@@ -156,7 +156,7 @@ class SocketUser(Protocol):
     """What a kept socket is for. `opened` and `frame` end the connection by raising `LinkError` or `Doubtful`."""
 
     async def opened(self, wire: Wire) -> None:
-        """Handshake on a fresh connection. Frames already flow to `frame` meanwhile."""
+        """Handshake on a fresh connection, and whatever else is to be asked on it. Frames flow to `frame` meanwhile."""
         ...
 
     async def frame(self, frame: Row) -> None: ...
