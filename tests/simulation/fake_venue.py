@@ -33,11 +33,9 @@ from playd.venues.port import (
 )
 from playd.world.ports import Clock
 from tests.simulation.venue_rows import SYMBOL, instrument, log_of, order_row, stop_row, transfer_of
-from tests.simulation.venue_script import EventFault, Script, WriteFault
+from tests.simulation.venue_script import ARRIVES_S, EventFault, Script, WriteFault
 
 ZERO = Decimal(0)
-ARRIVES_S = 4.0
-"""After so long a request that was held up on its way still takes effect: the venue takes none older than five seconds."""
 WORKING = ("New", "PartiallyFilled", "Untriggered")
 
 
@@ -273,8 +271,7 @@ class FakeVenue:
         if link_id and self.script.hidden_reads:
             self.script.hidden_reads -= 1
             return []
-        lags = self.script.lagging_lists > 0
-        self.script.lagging_lists -= lags
+        self.script.lagging_lists -= (lags := self.script.lagging_lists > 0)
         return [
             row
             for row in self.execution_rows

@@ -102,7 +102,7 @@ def test_a_clean_stop_writes_what_was_told_before_it_names_the_head_of_the_chain
                 accounts=SimpleNamespace(held={"main": SimpleNamespace(account=life.account)}),
                 journal=life.journal,
             )
-            service: Any = SimpleNamespace(stopping=lambda _cause: None)
+            service: Any = SimpleNamespace(stopping=lambda _cause: None, extend=lambda _budget_s, _cause: None)
             assert await Shutdown(runtime, service, 10.0).run("test")
             assert "late" in told(life)
             kind, data = life.journal.records[-1]

@@ -12,10 +12,12 @@ from decimal import Decimal
 import anyio
 import pytest
 
+from playd.core.modes import Environment
 from playd.core.orders import Action, Execution, IntentClass, OrderRequest, Side, VenueOrder, VenuePosition, Wallet
 from playd.core.reply_codes import ReplyClass
 from playd.orders.budget import ADDRESS_LIMIT, ADDRESS_WINDOW_S, UID_LIMITS_PER_S, AccountBudget, AddressBudget
 from playd.orders.instance_port import InstancePort
+from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import FakeVenue
 from tests.simulation.order_world import READY, OrderWorld, build, entry, leave, taken
@@ -148,7 +150,8 @@ def test_a_storm_of_a_hundred_instances_delays_no_protection_and_is_never_too_fa
         clock, draws = LoopClock(), random.Random(4)
         budget = AddressBudget(clock).for_account("main", guarded=True)
         venue = CountingVenue(clock, budget)
-        life = build(venue=venue, budget=budget)
+        patient = replace(OrderSettings.of(Environment.LOCAL), repairs_symbol_hour=1000, repairs_account_hour=1000)
+        life = build(venue=venue, budget=budget, settings=patient)  # so many lost stops are a person's otherwise
         async with life.running():
             ports = [await life.account.register(uid(n), uid(n), symbol(n), clock_ms=60_000) for n in range(INSTANCES)]
             life.ports += ports

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+ARRIVES_S = 4.0
+"""After so long a request that was held up on its way still takes effect: the venue takes none older than five seconds."""
+
 
 class WriteFault(StrEnum):
     """What happens to one write."""
