@@ -1,7 +1,7 @@
 """What the model says about a wrong value, in the words of an operator: found, expected, unit, range."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -33,9 +33,13 @@ def describe(fault: ErrorDetails) -> tuple[Path, str]:
 
 def _one_of(found: object, context: Mapping[str, Any]) -> str:
     words = [word.strip(" '") for word in str(context["expected"]).replace(" or ", ",").split(",")]
-    close = difflib.get_close_matches(str(found), words, 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    return f"found {_shown(found)}, expected one of {', '.join(words)}{hint}"
+    return f"found {_shown(found)}, expected one of {', '.join(words)}{meant(found, words)}"
+
+
+def meant(found: object, words: Sequence[str]) -> str:
+    """The nearest valid word as a question, or nothing. What variables call `real` is `live` everywhere else."""
+    close = ["live"] if found == "real" and "live" in words else difflib.get_close_matches(str(found), words, 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _shown(value: object) -> str:

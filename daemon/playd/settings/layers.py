@@ -98,7 +98,7 @@ def unknown(path: Path) -> str:
 
 def _all_names(path: Path) -> list[str]:
     names = [f"{section}.{key}" for section, model in SECTIONS.items() for key in model.model_fields]
-    given = path[1] if len(path) > 1 else "NAME"
+    given = path[1] if len(path) > 1 and path[0] in TABLES else "NAME"
     names += [f"{table}.{given}.risk.{key}" for table in TABLES for key in Risk.model_fields if len(path) > 3]
     return names + [f"{table}.{given}.{key}" for table, model in TABLES.items() for key in model.model_fields]
 

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from playd.core.errors import SettingsError
 from playd.core.modes import Mode
 from playd.core.secret import Secret
+from playd.settings.explain import meant
 from playd.settings.layers import Entry, Layer, accepts, dotted, field_at, file_only, unknown
 from playd.world.ports import Env
 
@@ -26,6 +27,7 @@ _TWINS: Final = {
     "PLAYD_LIVE_API_SECRET": "BYBIT_LIVE_API_SECRET",
     "PLAYD_CONFIRM_LIVE": "CONFIRM_LIVE_TRADING",
 }
+_MODES: Final = ("paper", "demo", "live", "real")
 _OTHERS: Final = frozenset({"PLAYD_CONFIG"})
 _KEY: Final = re.compile(r"^PLAYD_([A-Z]+)__([A-Z0-9_]+)$")
 PAIR_NAMES: Final = tuple(name for twin in _TWINS.items() for name in twin if "API_" in name)
@@ -119,8 +121,8 @@ def read_ceiling(env: Env) -> Ceiling:
     demo, demo_name = _twin(env, "PLAYD_USE_DEMO")
     confirm, confirm_name = _twin(env, "PLAYD_CONFIRM_LIVE")
     use_demo = _boolean_of(demo, demo_name)
-    if mode is not None and mode.lower() not in ("paper", "demo", "live", "real"):
-        raise SettingsError(f"{mode_name}: found {mode!r}, expected one of paper, demo, live, real")
+    if mode is not None and mode.lower() not in _MODES:
+        raise SettingsError(f"{mode_name}: found {mode!r}, expected one of {', '.join(_MODES)}{meant(mode.lower(), _MODES)}")
     wants_live = None if mode is None else mode.lower() in ("live", "real")
     if wants_live is not None and use_demo is not None and wants_live == use_demo:
         raise SettingsError(f"{mode_name}={mode} contradicts {demo_name}={demo}")

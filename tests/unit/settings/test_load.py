@@ -238,6 +238,11 @@ def test_a_live_instance_under_a_demo_ceiling_is_refused() -> None:
     ("text", "expected"),
     [
         (LIVE.replace('"1"', '""'), "accounts.main.expected_uid: is required"),
+        (
+            LIVE.replace('mode = "live"', 'mode = "real"'),
+            "expected one of backtest, shadow, paper, demo, live; did you mean live?",
+        ),
+        ("[daemon]\nmode = 1", "unknown key daemon.mode; did you mean instances.NAME.mode?"),
         (LIVE.replace('mode = "live"', 'mode = "backtest"'), "found backtest, expected shadow, paper, demo or live"),
         (LIVE.replace('mode = "live"', 'mode = "demo"'), "instances.one.account: is missing: mode demo needs an account"),
         (LIVE + 'account = "mian"', "there is no account mian; accounts are: main"),
