@@ -43,6 +43,8 @@ WRITES: Final[dict[str, SignedHandler]] = {
 _RIGHTS: Final = {"/v5/order/": ORDER, "/v5/position/": POSITION, "/v5/asset/withdraw/": WITHDRAW}
 """What a key must be allowed to do for a request that changes something, by the begin of its path; others need no right."""
 
+_RIGHT_OF: Final = {path: right for path in WRITES for begin, right in _RIGHTS.items() if path.startswith(begin)}
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -109,6 +111,6 @@ def _serve(floor: Floor, path: str, params: Mapping[str, Any], caller: Caller) -
 
 
 def _check_rights(key: ApiKey, path: str) -> None:
-    lacks = any(path.startswith(begin) and not key.may(right) for begin, right in _RIGHTS.items())
-    if path in WRITES and (key.read_only or lacks):
+    right = _RIGHT_OF.get(path)
+    if path in WRITES and (key.read_only or (right is not None and not key.may(right))):
         raise Refusal(NOT_PERMITTED, "Permission denied, please check your API key permissions.")

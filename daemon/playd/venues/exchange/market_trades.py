@@ -17,7 +17,8 @@ from playd.venues.exchange.listing import Listing
 TRADES_PER_CANDLE: Final = 60
 """One a second in a candle of a minute, each with the same share of the volume."""
 
-_VOLUME_DIGITS: Final = 8
+VOLUME_DIGITS: Final = 8
+"""Decimal places of the volume of a trade, and of a candle in progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def trades(listing: Listing, candle: Candle, step_ms: int, begin: float, end: fl
         yield from _heard(listing, candle, step_ms, begin, end)
         return
     symbol = listing.instrument.symbol
-    volume = round(candle.volume / TRADES_PER_CANDLE, _VOLUME_DIGITS)
+    volume = round(candle.volume / TRADES_PER_CANDLE, VOLUME_DIGITS)
     if volume == 0.0:
         return
     first = max(int(begin * TRADES_PER_CANDLE), 0)  # one too early rather than one too late
@@ -60,7 +61,7 @@ def _heard(listing: Listing, candle: WalkedCandle, step_ms: int, begin: float, e
     symbol = listing.instrument.symbol
     lo, hi = bisect_right(candle.fractions, begin) if begin else 1, bisect_right(candle.fractions, end)
     for place in range(lo, hi):
-        volume = round(candle.volumes[place] - candle.volumes[place - 1], _VOLUME_DIGITS)
+        volume = round(candle.volumes[place] - candle.volumes[place - 1], VOLUME_DIGITS)
         if volume > 0.0:
             before, ticks = (listing.whole_ticks(candle.prices[each], up=False) for each in (place - 1, place))
             time_ms = candle.open_time_ms + min(round(candle.fractions[place] * step_ms), step_ms - 1)

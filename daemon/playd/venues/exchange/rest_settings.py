@@ -41,7 +41,14 @@ def query_dcp(ask: SignedAsk) -> dict[str, Any]:
 
 def user_settings(ask: SignedAsk) -> dict[str, Any]:
     """`lpaPerp` says that limit prices outside the band are refused; otherwise they move to its edge."""
-    return {"lpaSpot": False, "lpaPerp": ask.account.band_refuses, "deltaEnable": False, "smsef": False, "fmsef": False}
+    return {
+        "lpaSpot": False,
+        "lpaPerp": ask.account.band_refuses,
+        "deltaEnable": False,
+        "smsef": False,
+        "fmsef": False,
+        "smpType": 0,
+    }
 
 
 def own_instruments(ask: SignedAsk) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from playd.market.feed import CandleFeed
 from playd.venues.exchange import klines, liquidity, path
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.listing import Listing
-from playd.venues.exchange.market_trades import TRADES_PER_CANDLE, MarketTrade, trades
+from playd.venues.exchange.market_trades import TRADES_PER_CANDLE, VOLUME_DIGITS, MarketTrade, trades
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.text import float_text, plain
 from playd.venues.exchange.words import INDEX_PRICE, LAST_PRICE
@@ -79,7 +79,8 @@ class Tape:
             return None
         so_far = path.part(candle, 0.0, fraction)
         high, low, close = (self._traded(symbol, price) for price in (so_far.high, so_far.low, so_far.close))
-        return Candle(candle.open_time_ms, so_far.open, high, low, close, path.volume_at(candle, fraction))
+        volume = round(path.volume_at(candle, fraction), VOLUME_DIGITS)
+        return Candle(candle.open_time_ms, so_far.open, high, low, close, volume)
 
     def in_progress(self, symbol: str, interval: str) -> Candle | None:
         """The candle of `interval` in progress, None between two base candles. Its closed part is rolled up once a minute."""

@@ -36,6 +36,8 @@ class Topics:
 
     def is_heard(self, uid: int, topic: str) -> bool:
         """Whether a user listens to a private topic of linear perpetuals, under either of its names."""
+        if not self._clients:
+            return False
         clients = (*self.clients(topic), *self.clients(f"{topic}.linear"))
         return any(client.uid == uid for client in clients)
 
