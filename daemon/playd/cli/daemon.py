@@ -29,7 +29,7 @@ from playd.cli.shutdown import Shutdown
 from playd.cli.signals import hurry_on_second, stop_signal
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
 from playd.cli.venue_accounts import key_accounts, tell_refused
-from playd.cli.watchers import Limits, Watchers, Ways, build_watchers, count_orders, ways_of
+from playd.cli.watchers import Limits, Watchers, Ways, attend, build_watchers, ways_of
 from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
@@ -50,6 +50,7 @@ from playd.ops.logs import configure_logs
 from playd.ops.meters import Meters
 from playd.ops.notify import ServiceManager
 from playd.ops.orders_of_day import OrdersOfDay
+from playd.ops.recon_snapshots import ReconSnapshots
 from playd.orders.bans import Bans
 from playd.orders.budget import AddressBudget, RateRules
 from playd.orders.incidents import Incidents
@@ -236,6 +237,7 @@ async def _with_records(
     incidents = Incidents(records.ledger, world.clock, records.journal)
     tell_refused(incidents, refused)
     of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, rate.orders_per_day_warn)
+    snapshots = ReconSnapshots(world.disk, world.clock, places.state_dir, settings.recon.snapshot_keep_days)
     own_bans = Bans(records.ledger, records.journal, EMBEDDED)
     own = AddressBudget(world.clock, banned_until_ms=own_bans.until_ms, on_ban=own_bans.keep, rules=rules)
     limits = Limits(address, own, lambda alias: alias in accepted, of_day, records.journal)
@@ -257,7 +259,7 @@ async def _with_records(
         key_accounts=accepted,
         refused_accounts=refused,
         budget_of=limits.of,
-        on_account=lambda account: count_orders(meters, account, of_day, world.clock.wall_ms),
+        on_account=lambda account: attend(meters, account, of_day, snapshots, world.clock.wall_ms),
         on_bar=recorder.heard,
         make_room=records.ballast.release,
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
@@ -309,6 +311,7 @@ async def _with_records(
             supervisor=runtime.supervisor,
             commands=commands,
             find_hub=runtime.find_hub,
+            environment_of=runtime.environment_of,
             market_ms=runtime.market_ms,
             query_logs=tap.query,
             progress=progress,

@@ -26,15 +26,19 @@ from playd.world.real import real_world
 
 def compare_days(world: World, play_path: PurePath, folder: PurePath, end_ms: int, days: int) -> dict[str, Any]:
     """
-    The evidence of the newest `days` recorded days before `end_ms`, each decision of the backtest, and the first difference.
+    The evidence of the last `days` days that were recorded before `end_ms`, each decision of the backtest, and the first
+    difference.
 
     The days before them that were recorded warm the Play up. Raises `CandleError` without such days, `PlayError`.
     """
     play = read_play(world.disk, play_path)
+    if not world.disk.exists(folder):
+        raise CandleError(f"{folder}: no day was recorded; bars of a real market are, while an instance follows it")
     second = str(folder) if play.reference else ""
     candles = _before(candles_of(world, str(folder), second, play), end_ms, folder)
-    need_ms = days * DAY_MS + compile_program(play, candles.step_ms).warmup_ms
-    lo = int(np.searchsorted(candles.open_time_ms, end_ms - need_ms))
+    newest_ms = int(candles.open_time_ms[-1]) + candles.step_ms
+    begin_ms = (newest_ms // DAY_MS - days) * DAY_MS - compile_program(play, candles.step_ms).warmup_ms
+    lo = int(np.searchsorted(candles.open_time_ms, begin_ms))
     candles = candles.places(lo, len(candles))
     result, trader = compare(world, play, candles)
     backtest = side_of(result)

@@ -106,8 +106,10 @@ async def evidence_import(
     path = session.world.process.working_dir() / PurePath(file)
     try:
         content = session.world.disk.read_bytes(path).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: no text: {error}") from error
     data = (await session.change("evidence.import", {"content": content}))["data"]
     session.show(data, f"{data['kind']} of {data['subject']}: {'passed' if data['passed'] else 'NOT PASSED'}, id {data['id']}")
     return 0

@@ -233,21 +233,39 @@ async def panic(
 
 async def reconcile(
     session: Session,
-    account: Annotated[str | None, typer.Argument(help="Account; all when missing. `list`: the newest runs instead.")] = None,
+    account: Annotated[
+        str | None, typer.Argument(help="Account; all when missing. `list`: the newest runs; `replay`: one of them again.")
+    ] = None,
+    run: Annotated[int | None, typer.Argument(help="RUN of `reconcile list`, behind `replay`.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print differences and plan, change nothing.")] = False,
 ) -> int:
-    """Compare the ledger with the venue now. Exit 0 match, 10 difference, 9 could not read everything."""
+    """
+    Compare the ledger with the venue now. Exit 0 match, 10 difference, 9 could not read everything.
+
+    `replay RUN` judges and plans again what an older one had before it; exit 10 when the plan is another one now.
+    """
+    if (account == "replay") is not (run is not None):
+        raise typer.BadParameter("expected `reconcile replay RUN`, RUN being a number of `playctl reconcile list`")
+    if account == "replay":
+        data = (await session.ask("recon.replay", {"run": run}))["data"]
+        _show_differences(session, data)
+        session.say("the plan is the same" if data["same"] else f"planned then: {'; '.join(data['planned_then']) or 'nothing'}")
+        return 0 if data["same"] else EXIT_DIFFERENCE
     if account == "list":
         session.show_rows((await session.ask("recon.list"))["data"], RECONCILIATIONS, empty="no reconciliation is on record")
         return 0
     data = (await session.change("recon.run", {"account": account, "dry_run": dry_run}))["data"]
+    _show_differences(session, data)
+    if data["result"] == "blind":
+        return EXIT_OF_CODE[Code.DEGRADED]
+    return EXIT_DIFFERENCE if data["differences"] else 0
+
+
+def _show_differences(session: Session, data: JsonObject) -> None:
     if session.as_json:
         session.print_json(data)
     else:
         session.show_rows(data["differences"], DIFFERENCES, empty="match")
-    if data["result"] == "blind":
-        return EXIT_OF_CODE[Code.DEGRADED]
-    return EXIT_DIFFERENCE if data["differences"] else 0
 
 
 async def cancel_order(

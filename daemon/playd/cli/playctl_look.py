@@ -74,9 +74,8 @@ def _print_status(session: Session, data: JsonObject) -> None:
     if session.as_json:
         session.print_json(data)
         return
-    if session.options.output is not Output.CSV:
-        print(header_text(data))
-    session.show_rows(data["instances"], STATUS, empty="no instances; add one with `playctl add PLAY --as NAME --mode paper`")
+    empty = "no instances; add one with `playctl add PLAY --as NAME --mode paper`"
+    session.show_rows(data["instances"], STATUS, empty=empty, head=header_text(data))
 
 
 def header_text(data: JsonObject) -> str:

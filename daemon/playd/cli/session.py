@@ -145,8 +145,12 @@ class Session:
         for warning in result.get("warnings", []):
             self.say(f"warning: {warning['code']}: {warning['text']}")
 
-    def show_rows(self, rows: Sequence[JsonObject], columns: Sequence[Column], *, empty: str) -> None:
-        """Print rows in the form asked for. Raises `UsageError` for a column that there is not, unless a change is done."""
+    def show_rows(self, rows: Sequence[JsonObject], columns: Sequence[Column], *, empty: str, head: str = "") -> None:
+        """
+        Print rows in the form asked for, a table under `head`.
+
+        Raises `UsageError` for a column that there is not, with nothing printed, unless a change is done.
+        """
         shown = tuple(columns)
         output = self.options.output
         try:
@@ -159,7 +163,8 @@ class Session:
             if not self.sent_as:
                 raise UsageError(str(error.args[0])) from None
             self.say(f"warning: all columns are shown: {error.args[0]}")
-        print(render_rows(rows, shown, output, empty=empty))
+        text = render_rows(rows, shown, output, empty=empty)
+        print(f"{head}\n{text}" if head and output in (Output.TABLE, Output.WIDE) else text)
 
     def show(self, data: Any, text: str) -> None:
         """Print one object: as JSON when asked for, else as `text`."""

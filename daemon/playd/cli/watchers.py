@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePath
 
 import anyio
@@ -29,6 +30,7 @@ from playd.ops.loop_watch import LoopWatch
 from playd.ops.meters import Meters
 from playd.ops.orders_of_day import OrdersOfDay
 from playd.ops.recon_history import ReconHistory
+from playd.ops.recon_snapshots import ReconSnapshots
 from playd.ops.slo import Breaches, objectives_of
 from playd.ops.told_records import TOLD, tell_record
 from playd.orders.account import Account
@@ -202,8 +204,9 @@ class Limits:
         return [*(row for row in lines if row.used or row.refusals or row.wait_p99_ms), self.address.row()]
 
 
-def count_orders(meters: Meters, account: Account, of_day: OrdersOfDay, now_ms: Callable[[], int]) -> None:
-    """Count what becomes of an account's orders, behind whoever else hears of them."""
+def attend(meters: Meters, account: Account, of_day: OrdersOfDay, snapshots: ReconSnapshots, now_ms: Callable[[], int]) -> None:
+    """Count what becomes of an account's orders, behind whoever else hears of them, and keep what reconciliations found."""
+    account.reconciler.on_difference = partial(snapshots.keep, account.alias)
     of_day.row(account.alias)  # those before us are read now, and not for the first order
     heard = account.desk.on_order
 

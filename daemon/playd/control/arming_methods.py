@@ -6,6 +6,7 @@ from typing import Any, Final
 import orjson
 
 from playd.control import params as p
+from playd.control.asked_for import account_named
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339
@@ -267,6 +268,9 @@ def _of(daemon: Daemon, name: str | None, account: str | None) -> Slot:
     """The instance that a look is about: by its name, else the first of an account."""
     if name is not None:
         return daemon.supervisor.find(name)
+    if account is None:
+        raise RpcError(Code.INVALID_PARAMS, "nothing is named: an instance, or an account", hint="playctl list")
+    account_named(daemon, account)
     of_account = [slot for slot in daemon.supervisor.slots.values() if slot.record.account == account]
     if not of_account:
         raise RpcError(Code.NOT_FOUND, f"no instance on account {account!r}", hint="playctl list")

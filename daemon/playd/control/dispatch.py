@@ -10,7 +10,7 @@ import anyio
 from pydantic import ValidationError
 
 from playd.control.figures import rfc3339
-from playd.control.params import Changing, Params
+from playd.control.params import FORMS, Changing, Params
 from playd.control.protocol import OUTCOME_UNKNOWN, Code, JsonObject, Request, RpcError
 from playd.control.server import Session
 from playd.core.canonical import digest
@@ -163,7 +163,9 @@ def _validated(method: Method, params: JsonObject) -> Params:
 def _wrong(item: Any) -> str:
     """What is wrong with one parameter: its name, what was found if that is short, what was expected."""
     name, found = ".".join(str(part) for part in item["loc"]) or "params", repr(item["input"])
-    return f"{name}: found {found}, {item['msg']}" if len(found) <= FOUND_MAX else f"{name}: {item['msg']}"
+    shape = FORMS.get(item.get("ctx", {}).get("pattern", ""))
+    expected = f"expected {shape}" if shape else item["msg"]
+    return f"{name}: found {found}, {expected}" if len(found) <= FOUND_MAX else f"{name}: {expected}"
 
 
 def _answer_again(stored: Stored, method: str, params_digest: str) -> JsonObject:

@@ -46,6 +46,7 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "explain.get": (params.Explain, explain),
     "explain.order": (params.LinkId, records.why),
     "recon.list": (params.Nothing, records.list_reconciliations),
+    "recon.replay": (params.ReplayRecon, records.replay_reconciliation),
     "pnl.get": (params.Pnl, records.pnl),
     "log.query": (params.LogQuery, look.query_logs),
     "event.query": (params.EventQuery, ops.query_events),

@@ -1,10 +1,25 @@
 """What each method takes, as frozen models: unknown names, wrong types and missing values are refused before anything runs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+NAME: Final = r"^[a-z0-9][a-z0-9-]{0,31}$"
+SYMBOL: Final = r"^[A-Z0-9-]{2,32}$"
+CODE: Final = r"^\d{6}$"
+DATE: Final = r"^\d{4}-\d{2}-\d{2}$"
+HEAD: Final = r"^\d+:[0-9a-f]{64}$"
+
+FORMS: Final = {
+    NAME: "up to 32 small letters, digits and dashes, such as ema-cross",
+    SYMBOL: "a symbol in capital letters, such as BTCUSDT",
+    CODE: "the six digits that arrived",
+    DATE: "a UTC date, such as 2024-01-31",
+    HEAD: "a published head, its number and its hash of 64 digits: 1204:9f…e1",
+}
+"""What each pattern asks for, in words."""
+
+Name = Annotated[str, Field(pattern=NAME)]
 RequestId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -217,7 +232,7 @@ class AlertTest(Changing):
 
 
 class AlertVerify(Changing):
-    code: str = Field(pattern=r"^\d{6}$")
+    code: str = Field(pattern=CODE)
 
 
 class Make(Changing):
@@ -227,8 +242,8 @@ class Make(Changing):
 class Verify(Params):
     """`from` a UTC date; `anchor` a published head, `SEQ:HASH`."""
 
-    since: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
-    anchor: str | None = Field(default=None, pattern=r"^\d+:[0-9a-f]{64}$")
+    since: str | None = Field(default=None, pattern=DATE)
+    anchor: str | None = Field(default=None, pattern=HEAD)
 
 
 class LinkId(Params):
@@ -261,7 +276,7 @@ class CancelOrder(Changing):
 
 class ClosePosition(Changing):
     """
-    `pct`: how much of it, above 0 and at most 100. `confirm` is the phrase with real money, without it the letter y, if `preview`.
+    `pct`: how much of it, above 0 and at most 100. `confirm` is the phrase with real money, the letter y without, if `preview`.
     """
 
     account: str
@@ -281,7 +296,7 @@ class ResetState(Changing):
 class Adopt(Changing):
     """`to`: the instance; `stop`: a price, else the stop at the venue. `confirm` is always needed."""
 
-    symbol: str = Field(pattern=r"^[A-Z0-9-]{2,32}$")
+    symbol: str = Field(pattern=SYMBOL)
     to: str
     account: str | None = None
     stop: str | None = Field(default=None, max_length=40)
@@ -293,6 +308,12 @@ class CloseOrphan(Changing):
 
     id: str = Field(min_length=1, max_length=96)
     confirm: str = ""
+
+
+class ReplayRecon(Params):
+    """`run`: number of a reconciliation that found a difference, as `recon.list` has it."""
+
+    run: int = Field(ge=1)
 
 
 class ParityRun(Changing):

@@ -14,7 +14,9 @@ from playd.control.dispatch import Call
 from playd.control.figures import figure, rfc3339
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.results import Results
+from playd.core.errors import RecordError
 from playd.core.orders import Side
+from playd.ops.recon_snapshots import ReconSnapshots
 from playd.orders.views import Wanted, oldest_fills
 
 CAUGHT_UP_BARS: Final = 2
@@ -117,6 +119,38 @@ async def list_reconciliations(daemon: Daemon, params: p.Nothing, call: Call) ->
         }
         for run in runs
     ]
+
+
+async def replay_reconciliation(daemon: Daemon, params: p.ReplayRecon, call: Call) -> JsonObject:
+    """What a kept reconciliation had before it, judged and planned again: the same plan, or another by newer code."""
+    keep_days = daemon.ops.loaded.settings.recon.snapshot_keep_days
+    snapshots = ReconSnapshots(daemon.ops.world.disk, daemon.clock, daemon.ops.state_dir, keep_days)
+    try:
+        kept, found, planned = snapshots.replay(params.run)
+    except LookupError:
+        known = ", ".join(map(str, snapshots.runs()[:10])) or "none"
+        text = f"nothing is kept of reconciliation {params.run}: those that match leave nothing; there are {known}"
+        raise RpcError(Code.NOT_FOUND, text, hint="playctl reconcile list") from None
+    except RecordError as error:
+        raise RpcError(Code.INVALID, str(error), reason="damaged") from error
+    return {
+        "run": kept.run,
+        "account": kept.account,
+        "same": planned == kept.planned,
+        "differences": [
+            {
+                "account": kept.account,
+                "class": str(each.cls),
+                "symbol": each.symbol,
+                "ours": each.ours,
+                "theirs": each.theirs,
+                "value": None,
+                "plan": f"{repair.kind}: {repair.note}",
+            }
+            for each, repair in zip(found, planned, strict=True)
+        ],
+        "planned_then": [f"{each.kind} {each.key}: {each.note}" for each in kept.planned],
+    }
 
 
 async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[JsonObject]:

@@ -75,7 +75,7 @@ async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> JsonO
     found = [(account, each) for account in rows.all_accounts(daemon) for each in account.strangers.listed()]
     match = [(account, each) for account, each in found if params.id in (each.id, each.id.removeprefix("v:"))]
     if not match:
-        raise RpcError(Code.NOT_FOUND, f"{params.id!r} is nothing that nobody here decided", hint=ORPHANS)
+        raise RpcError(Code.NOT_FOUND, f"no orphan {params.id!r}: nothing of that id that nobody here decided", hint=ORPHANS)
     account, stranger = match[0]
     phrase = f"CLOSE {params.id}"
     if params.confirm != phrase:

@@ -68,6 +68,7 @@ EVENTS: Final[dict[str, str]] = {
     "kernels.not_kept": "compiled kernels could not be kept",
     "market.not_recorded": "closed bars could not be kept, or old ones not be removed",
     "order.state": "an order of an instance ended",
+    "recon.not_kept": "what a reconciliation had before it could not be kept",
     "watchdog.withheld": "why the service manager's watchdog is not served",
 }
 """By name. The guardian's own lines are in its journal and its page (`runbooks/guardian.md`)."""

@@ -132,6 +132,7 @@ KINDS: Final = (
     Kind("ops_slo_events.jsonl", "breaches of objectives", "watch", "appended", _lines),
     Kind("market/*/*/*.jsonl", "closed bars as they were used", "recorder", "appended"),
     Kind("logs/*", "log lines", "logger", "appended, five files in turns"),
+    Kind("recon/*/*.json.gz", "what a reconciliation had before it when it found a difference", "reconciliation", "once"),
     Kind("evidence/*.json", "evidence", "drills", "once"),
     Kind("exchange/*", "local exchange", "local exchange", "its own"),
     Kind("recorded-*/*", "state of a recorded market", "a daemon on that market", "as here"),

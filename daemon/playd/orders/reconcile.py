@@ -62,6 +62,15 @@ class VenueView:
     positions: Sequence[VenuePosition]
 
 
+@dataclass(frozen=True, slots=True)
+class ReconInputs:
+    """All that a comparison had before it. Symbols that `moved` here while the venue was read are judged by the next one."""
+
+    local: LocalView
+    venue: VenueView
+    moved: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
     """One difference. `key` is a link id (`v:` for venue orders) or a symbol."""
@@ -87,6 +96,11 @@ def diff(local: LocalView, venue: VenueView) -> tuple[Difference, ...]:
     """All differences, sorted."""
     orders = [*_missing(local, venue), *_foreign(local, venue), *_leftovers(local, venue)]
     return tuple(sorted([*orders, *_positions(local, venue), *_modes(local, venue)]))
+
+
+def judged(inputs: ReconInputs) -> tuple[Difference, ...]:
+    """The differences of what stood still, sorted."""
+    return tuple(each for each in diff(inputs.local, inputs.venue) if each.symbol not in inputs.moved)
 
 
 def plan(differences: Sequence[Difference]) -> tuple[Repair, ...]:

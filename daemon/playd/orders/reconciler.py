@@ -5,7 +5,7 @@ A read that failed makes the run `blind`, which is never counted as agreement. W
 read again before it is called a difference.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -27,7 +27,7 @@ from playd.orders.fold import BASELINE
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
-from playd.orders.reconcile import DiffClass, Difference, LocalView, Repair, RepairKind, VenueView, diff, plan
+from playd.orders.reconcile import DiffClass, Difference, LocalView, ReconInputs, Repair, RepairKind, VenueView, judged, plan
 from playd.orders.repair_limits import RepairLimits
 from playd.orders.resolver import Resolver
 from playd.orders.rows import text
@@ -63,6 +63,10 @@ class ReconReport:
     error: str = ""
 
 
+def _nobody(_run: int, _inputs: ReconInputs, _planned: Sequence[Repair]) -> None:
+    """Nobody keeps what a run had before it."""
+
+
 class Reconciler:
     """Reconciles one account. Runs never overlap; a caller waits for the run in progress."""
 
@@ -87,6 +91,9 @@ class Reconciler:
         self._unexplained: dict[str, int] = {}
         self._odd_leverage: set[str] = set()
         """Symbols whose leverage somebody changed at the venue, until it is set back."""
+        self._inputs: ReconInputs | None = None
+        self.on_difference: Callable[[int, ReconInputs, Sequence[Repair]], None] = _nobody
+        """Hears of every run that found one: its number, what it had before it, and the plan. Never raises."""
         self.last: ReconReport | None = None
         self.last_mono_s = 0.0
         self._good_s = 0.0
@@ -164,10 +171,11 @@ class Reconciler:
                 self._protection.position_seen(position)
         if not moved:
             self._breakers.note(wallet, complete=True)
-        differences = diff(self._local(), VenueView(orders, positions))
+        self._inputs = ReconInputs(self._local(), VenueView(orders, positions), frozenset(moved))
+        differences = judged(self._inputs)
         if not moved:
             await self._books.compare(wallet)
-        return booked, tuple(difference for difference in differences if difference.symbol not in moved)
+        return booked, differences
 
     def note_wallet(self, wallet: Wallet) -> None:
         """Remember the newest balance and when it came."""
@@ -316,6 +324,8 @@ class Reconciler:
                 "INSERT INTO recon_diffs (run, n, class, scope, ours, theirs, repair) VALUES (?,?,?,?,?,?,?)",
                 (cursor.lastrowid, n, difference.cls, difference.symbol, difference.ours, difference.theirs, repair.kind),
             )
+        if differences and self._inputs is not None:
+            self.on_difference(cursor.lastrowid or 0, self._inputs, repairs)
         if result != "match":
             data: dict[str, Json] = {"trigger": trigger, "result": result, "differences": len(differences), "error": error}
             desk.journal.append("recon.run", data, account=desk.alias)

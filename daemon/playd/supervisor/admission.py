@@ -128,6 +128,9 @@ def _stop_type(record: InstanceRecord, around: Circumstances) -> Refused | None:
 def _account(record: InstanceRecord, around: Circumstances) -> Refused | None:
     if record.mode is Mode.SHADOW:
         return None if around.public_feed else Refused("NO_FEED", "there is no public market to follow", "see [market]")
+    if not record.account:
+        hint = "name one that playd.toml has: playctl add … --account ALIAS"
+        return Refused("NO_ACCOUNT", f"mode {record.mode} needs an account", hint)
     if around.account_environment is None:
         return Refused("NO_ACCOUNT", f"no account {record.account!r} is configured", "add it to playd.toml")
     allowed = ENVIRONMENTS_OF[record.mode]

@@ -86,8 +86,9 @@ def _filled(ledger: Ledger, n: int, side: str, price: str) -> None:
         (intent, str(n), side),
     )
     ledger.write(
-        "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, side, type, tif, qty, reduce_only, state,"
-        " created_ms, last_event_ms) VALUES (?, ?, 0, 'main', 'u1', 'enter', 'BTCUSDT', ?, 'Market', 'IOC', '1', 0, 'FILLED', 1, 1)",
+        "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, side, type, tif, qty, reduce_only,"
+        " state, created_ms, last_event_ms)"
+        " VALUES (?, ?, 0, 'main', 'u1', 'enter', 'BTCUSDT', ?, 'Market', 'IOC', '1', 0, 'FILLED', 1, 1)",
         (f"pd-{n}", intent, side),
     )
     ledger.write(

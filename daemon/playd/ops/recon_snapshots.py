@@ -1,0 +1,87 @@
+"""
+What a reconciliation had before it when it found a difference: `recon/<date>/<run>.json.gz` of the state directory, so that its
+findings and its plan can be made again by whoever doubts them.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import PurePath
+from typing import Final
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from playd.core.errors import RecordError
+from playd.ops.segments import GZIP_BITS, NotPacked, read_file
+from playd.orders.reconcile import Difference, ReconInputs, Repair, judged, plan
+from playd.world.ports import Clock, Disk
+
+FOLDER: Final = "recon"
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One run: whose it was, what it had before it, and the plan that it made of that."""
+
+    run: int
+    account: str
+    inputs: ReconInputs
+    planned: tuple[Repair, ...]
+
+
+@cache
+def _adapter() -> TypeAdapter[Snapshot]:
+    """Made at the first difference: it takes longer than a start should wait for it."""
+    return TypeAdapter(Snapshot)
+
+
+class ReconSnapshots:
+    """Keeps and reads them. A disk that refuses costs the snapshot and nothing else."""
+
+    def __init__(self, disk: Disk, clock: Clock, state_dir: PurePath, keep_days: int) -> None:
+        self._disk = disk
+        self._clock = clock
+        self._folder = state_dir / FOLDER
+        self._keep_days = keep_days
+
+    def keep(self, account: str, run: int, inputs: ReconInputs, planned: Sequence[Repair]) -> None:
+        """Write one, and let the days go that are not kept any longer."""
+        data = _adapter().dump_json(Snapshot(run, account, inputs, tuple(planned)))
+        packer = zlib.compressobj(wbits=GZIP_BITS)
+        today = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC).date()
+        path = self._folder / today.isoformat() / f"{run}.json.gz"
+        try:
+            self._disk.mkdir(path.parent)
+            self._disk.write_replace(path, packer.compress(data) + packer.flush(), keep_previous=False)
+            self._tidy((today - timedelta(days=self._keep_days)).isoformat())
+        except OSError as error:
+            _log.warning("recon.not_kept", account=account, msg=f"{path}: {error.strerror or error}")
+
+    def _tidy(self, oldest: str) -> None:
+        for date in self._disk.list(self._folder):
+            if date < oldest:
+                self._disk.remove_tree(self._folder / date)
+
+    def runs(self) -> list[int]:
+        """The runs that are kept, newest first."""
+        dates = self._disk.list(self._folder) if self._disk.exists(self._folder) else []
+        names = [name for date in dates for name in self._disk.list(self._folder / date)]
+        return sorted((int(name.partition(".")[0]) for name in names if name.endswith(".json.gz")), reverse=True)
+
+    def replay(self, run: int) -> tuple[Snapshot, tuple[Difference, ...], tuple[Repair, ...]]:
+        """A kept run, and what is found and planned of it now. Raises `RecordError` for a damaged one, `LookupError`."""
+        for date in self._disk.list(self._folder) if self._disk.exists(self._folder) else []:
+            path = self._folder / date / f"{run}.json.gz"
+            if not self._disk.exists(path):
+                continue
+            try:
+                kept = _adapter().validate_json(read_file(self._disk, path))
+            except (OSError, NotPacked, ValidationError) as error:
+                raise RecordError(f"{path}: {error}") from error
+            found = judged(kept.inputs)
+            return kept, found, plan(found)
+        raise LookupError(str(run))
