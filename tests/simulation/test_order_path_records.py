@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from playd.cli.account_plans import open_account
 from playd.cli.shutdown import Shutdown
 from playd.core.errors import CredentialError
 from playd.core.modes import Environment
+from playd.orders.chronicle import WRITTEN_AT_ONCE
 from tests.simulation.order_world import OrderWorld, build
 from tests.simulation.test_account_key import GOOD
 from tests.virtual_time import in_virtual_time
@@ -45,6 +47,24 @@ def test_a_record_follows_the_commit_of_what_it_speaks_of_and_says_when_that_was
         assert told(life) == ["first", "second"]
         assert [data["at_ms"] - then_ms for _, data in life.journal.records] == [0, 2000]
         life.venue.close_stream()
+
+    in_virtual_time(body)
+
+
+def test_what_a_long_absence_tells_at_once_is_written_a_part_at_a_time() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            for n in range(2 * WRITTEN_AT_ONCE + 1):
+                life.account.desk.chronicle.tell("auth.checked", "", "", None, {"uid": str(n)})
+            life.ledger.commit()
+            written = [len(told(life))]
+            for _ in range(3):
+                await anyio.sleep(0.5)
+                written.append(len(told(life)))
+
+        assert max(b - a for a, b in pairwise(written)) == WRITTEN_AT_ONCE
+        assert told(life)[-1] == str(2 * WRITTEN_AT_ONCE)
 
     in_virtual_time(body)
 

@@ -17,6 +17,9 @@ from playd.orders.ledger import Ledger
 from playd.orders.rows import OrderRow, text
 from playd.world.ports import Clock
 
+WRITTEN_AT_ONCE: Final = 1000
+"""Records made in one look: a catch-up may tell of more executions at once than the journal keeps in its queue."""
+
 DETAIL_MAX: Final = 1000
 """Characters of a venue's words that a record holds; the ledger has all of them."""
 
@@ -54,13 +57,15 @@ class Chronicle:
         """Keep what is to become a record. `data` holds no floats and is not changed any more."""
         self._told.append(_Told(kind, instance, symbol, cause, data, self._clock.wall_ms(), self._ledger.commits))
 
-    def write(self) -> None:
+    def write(self, most: int | None = None) -> None:
         """
-        Make records of what was told and is durable, in the order in which it was told. Raises `RecordError`.
+        Make records of what was told and is durable, in the order in which it was told, `most` of them. Raises `RecordError`.
 
         `at_ms` in the data of each is when it was told; the record's own stamp is when it was written.
         """
-        while self._told and (self._ledger.waiting_s is None or self._told[0].commits < self._ledger.commits):
+        left = len(self._told) if most is None else min(most, len(self._told))
+        while left and (self._ledger.waiting_s is None or self._told[0].commits < self._ledger.commits):
+            left -= 1
             told = self._told[0]
             self._journal.append(
                 told.kind,

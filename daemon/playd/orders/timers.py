@@ -8,6 +8,7 @@ import anyio
 from playd.core.errors import LinkError, VenueError
 from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
+from playd.orders.chronicle import WRITTEN_AT_ONCE
 from playd.orders.desk import Desk
 from playd.orders.fill_check import Finding
 from playd.orders.halts import Level, account_scope
@@ -91,7 +92,7 @@ class Timers:
             self._second_look.look()
             self._desk.judged.look()
             self._desk.ledger.commit_if_due()
-            self._desk.chronicle.write()
+            self._desk.chronicle.write(WRITTEN_AT_ONCE)
             await anyio.sleep(_TICK_S)
 
     async def _reads(self, due: _Due) -> None:
