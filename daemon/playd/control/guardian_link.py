@@ -19,6 +19,7 @@ from playd.control.protocol import GUARDIAN_SOCKET, JsonObject, RpcError
 from playd.core.errors import StateError
 from playd.core.modes import Environment
 from playd.ops.guardian_records import records_after
+from playd.orders.bans import banned_until_ms
 from playd.orders.guardian.plan import AccountPlan, AlertWay, Plan, Rules
 from playd.orders.guardian.plan_file import DIRECTORY, PlanFile, digest_of
 from playd.orders.guardian.planning import Held, account_plan, planned_halts
@@ -155,7 +156,14 @@ class GuardianLink:
                 )
             )
         repeat_s = settings.incidents.ack_repeat_min * 60.0
-        return Plan(_rules(settings), tuple(accounts), planned_halts(halts), _ways(parts.world, settings), repeat_s)
+        return Plan(
+            _rules(settings),
+            tuple(accounts),
+            planned_halts(halts),
+            _ways(parts.world, settings),
+            repeat_s,
+            banned_until_ms(parts.ledger),
+        )
 
     def _take_over_old_plan(self) -> None:
         """

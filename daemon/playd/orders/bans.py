@@ -9,8 +9,14 @@ from typing import Final
 from playd.core.record import Recorder
 from playd.orders.ledger import Ledger
 
+_KEY: Final = "ban_until_ms:"
 VENUE_ADDRESS: Final = "venue"
 """The address from which all requests to the venue leave; there is one."""
+
+
+def banned_until_ms(ledger: Ledger, address: str = VENUE_ADDRESS) -> int:
+    """End of the last known ban of an address on the wall clock; zero when there was none."""
+    return int(ledger.meta(_KEY + address) or 0)
 
 
 class Bans:
@@ -19,15 +25,15 @@ class Bans:
     def __init__(self, ledger: Ledger, journal: Recorder, address: str = VENUE_ADDRESS) -> None:
         self._ledger = ledger
         self._journal = journal
-        self._key = f"ban_until_ms:{address}"
+        self._address = address
 
     @property
     def until_ms(self) -> int:
-        """End of the last known ban on the wall clock; zero when there was none."""
-        return int(self._ledger.meta(self._key) or 0)
+        """See `banned_until_ms`."""
+        return banned_until_ms(self._ledger, self._address)
 
     def keep(self, until_ms: int) -> None:
         """Store the end of a ban; synced on return. Raises `RecordError`."""
-        self._ledger.set_meta(self._key, str(until_ms))
+        self._ledger.set_meta(_KEY + self._address, str(until_ms))
         self._ledger.commit()
         self._journal.append("rate.ban", {"until_ms": until_ms})

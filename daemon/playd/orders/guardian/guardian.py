@@ -13,13 +13,14 @@ import anyio
 from anyio.abc import TaskGroup
 
 from playd.core.canonical import Json
-from playd.core.errors import PlaydError, StateError
+from playd.core.errors import LinkError, PlaydError, StateError
 from playd.orders.guardian.alarms import Alarms, Record, Say, Tell
 from playd.orders.guardian.heartbeat import DaemonWatch
 from playd.orders.guardian.judge import Alarm, DaemonState
 from playd.orders.guardian.open_account import OpenedAccount
 from playd.orders.guardian.plan import AccountPlan, Plan
 from playd.orders.guardian.plan_file import PlanFile, ReadPlan
+from playd.orders.guardian.share import GuardianShare
 from playd.orders.guardian.watch import AccountWatch, Outlook
 from playd.world.ports import Clock
 
@@ -39,6 +40,7 @@ class Kept:
     place: AccountPlan
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     watch: AccountWatch | None = None
+    share: GuardianShare | None = None
     problem: str = "not opened yet"
 
 
@@ -134,6 +136,9 @@ class Guardian:
             self._say("error", "plan.damaged", f"{found.damage}; the generation before it is used")
         self.read = found
         self._open_and_close()
+        for kept in self.kept.values():
+            if kept.share is not None:
+                kept.share.heed(found.plan.banned_until_ms)
         self._wake_all()
 
     def _open_and_close(self) -> None:
@@ -170,6 +175,10 @@ class Guardian:
     async def _one_life(self, kept: Kept) -> None:
         alias = kept.place.alias
         async with self._opener(kept.place) as opened:
+            kept.share = opened.share
+            opened.share.heed(self.plan.banned_until_ms)
+            if left_s := opened.share.banned_for_s:
+                raise LinkError(f"the venue has banned this address for another {left_s:.0f} s")
             await opened.accept()
             watch = AccountWatch(
                 alias,

@@ -24,10 +24,11 @@ from playd.world.ports import World
 class OpenedAccount:
     """
     `accept` reads key and clock back (raises `CredentialError` for a key that is refused), `stream` keeps the private
-    stream until cancelled, `events` are its events.
+    stream until cancelled, `events` are its events, `share` is what it may send.
     """
 
     hands: Hands
+    share: GuardianShare
     accept: Callable[[], Coroutine[Any, Any, None]]
     stream: Callable[[], Coroutine[Any, Any, NoReturn]]
     events: MemoryObjectReceiveStream[PrivateEvent]
@@ -74,7 +75,7 @@ async def open_account(world: World, place: AccountPlan) -> AsyncIterator[Opened
         async def accept() -> None:
             await _accept(port, place)
 
-        yield OpenedAccount(Hands(port, share, place.tolerances_pct), accept, port.stream.run, port.stream.events)
+        yield OpenedAccount(Hands(port, share, place.tolerances_pct), share, accept, port.stream.run, port.stream.events)
 
 
 async def _accept(port: BybitVenue, place: AccountPlan) -> None:

@@ -146,13 +146,17 @@ class AlertWay:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything the guardian knows from the daemon. An alarm that lasts is told again every `repeat_s`."""
+    """
+    Everything the guardian knows from the daemon. An alarm that lasts is told again every `repeat_s`. Until `banned_until_ms`
+    on the wall clock the venue has banned the address that both send from.
+    """
 
     rules: Rules = Rules()
     accounts: tuple[AccountPlan, ...] = ()
     halts: tuple[PlannedHalt, ...] = ()
     ways: tuple[AlertWay, ...] = ()
     repeat_s: float = 300.0
+    banned_until_ms: int = 0
 
     def account(self, alias: str) -> AccountPlan | None:
         """The plan of one account."""
@@ -168,6 +172,7 @@ def to_payload(plan: Plan) -> dict[str, Json]:
             for account in plan.accounts
         ],
         "halts": [_fields(halt) for halt in plan.halts],
+        "banned_until_ms": plan.banned_until_ms,
         "alerts": {"repeat_s": plan.repeat_s, "ways": [_fields(way) for way in plan.ways]},
     }
 
@@ -180,6 +185,7 @@ def from_payload(payload: Mapping[str, Any], where: str) -> Plan:
             accounts=tuple(_account(row) for row in payload["accounts"]),
             halts=tuple(PlannedHalt(**row) for row in payload["halts"]),
             # A plan of before they were in it.
+            banned_until_ms=int(payload.get("banned_until_ms", 0)),
             **_alerts(payload.get("alerts", {"repeat_s": Plan().repeat_s, "ways": []})),
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:

@@ -16,6 +16,9 @@ READS_WINDOW_S: Final = 5.1
 """Two a second on average, in bursts: a panic reads several times at once. The tenth of a second is what requests may gain."""
 
 BAN_S: Final = 600.0
+BAN_MAX_S: Final = 3600.0
+"""The longest ban that a daemon may tell of: no wall clock that somebody sets makes it longer."""
+
 REFUSED_S: Final = 1.0
 
 _READS: Final = "reads"
@@ -69,6 +72,11 @@ class GuardianShare:
     def banned(self) -> None:
         """See `Budget.banned`."""
         self._banned_until_s = self._clock.mono_s() + BAN_S
+
+    def heed(self, until_ms: int) -> None:
+        """The daemon was banned until this wall time. It sends from the same address, and asking again prolongs a ban."""
+        left_s = min(BAN_MAX_S, (until_ms - self._clock.wall_ms()) / 1000)
+        self._banned_until_s = max(self._banned_until_s, self._clock.mono_s() + left_s)
 
     def _free_in_s(self, kind: str) -> float:
         now_s, recent = self._clock.mono_s(), self._recent[kind]
