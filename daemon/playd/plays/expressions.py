@@ -49,6 +49,8 @@ _BESIDE_ACTIONS: Final = ("metadata", "percent")
 _OTHER_WORDS: Final = {
     "and": "; did you mean `all`?",
     "or": "; did you mean `any`?",
+    "conditions": "; did you mean `all`?",
+    "when": "; `when` stands in a case of the list form",
 }
 """What other languages call them; the nearest spelling would be another key."""
 

@@ -1,6 +1,6 @@
 """Stop and target maps by their type (play-language 8.2, 8.3)."""
 
-from typing import cast
+from typing import Final, cast
 
 from playd.kernels.spec import ColumnType
 from playd.plays.conditions import Ref
@@ -22,6 +22,13 @@ from playd.plays.names import Names
 from playd.plays.operands import read_reference
 from playd.plays.reader import Section, Table
 from playd.plays.risk_tables import STOPS, TARGETS
+
+_OTHER_KINDS: Final = {
+    **dict.fromkeys(("pct", "percentage"), "percent"),
+    **dict.fromkeys(("points", "price", "usdt"), "fixed_points"),
+    **dict.fromkeys(("rr", "r_multiple", "risk_reward"), "rr_ratio"),
+}
+"""What other libraries call a kind of level."""
 
 
 def says_none(item: Item) -> bool:
@@ -91,7 +98,7 @@ class LevelReader:
             self._report.add("E103", item.mark, f"{path}.type", f"found no key `type`, expected {one_of(tables)}")
             return None
         if not isinstance(kind, str) or kind not in tables:
-            near = did_you_mean(kind, tables) if isinstance(kind, str) else ""
+            near = did_you_mean(_OTHER_KINDS.get(kind, kind), tables) if isinstance(kind, str) else ""
             text = f"found {kind_of(type_item)}, expected {one_of(tables)}{near}"
             self._report.add("E105", type_item.mark, f"{path}.type", text)
             return None

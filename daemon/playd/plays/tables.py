@@ -131,6 +131,7 @@ STRUCTURE: Final = Table(
     ),
     older={
         "depends_on": "`uses`",
+        **dict.fromkeys(("tf", "timeframe"), "the clock that it stands below"),
         **dict.fromkeys(("id", "block_id", "output_key"), "`key`"),
         **dict.fromkeys(("indicator", "structure_type", "block_type"), "`type`"),
     },

@@ -59,6 +59,16 @@ SPELLINGS = {
     "a prefix of the atr of a swing": ("atr_key: atr", "atr_key: ltf_15.atr", "ltf_15.atr -> "),
     "a prefix in risk": ("atr_feature_id: atr", "atr_feature_id: low_tf_15m.atr", "low_tf_15m.atr -> "),
     "a prefix of a feature": ('">", slow]', '">", htf_240.slow]', "htf_240.slow -> "),
+    "a clock beside a structure": (
+        "key: sw_h, params",
+        "key: sw_h, tf: 240, params",
+        "structures.high_tf[0].tf: 240 -> removed",
+    ),
+    "a clock beside a structure below another": (
+        "  high_tf:\n    - {type: swing, key: sw_h,",
+        "    - {type: swing, key: sw_h, timeframe: htf,",
+        "structures.exec[2].timeframe: htf -> structures.high_tf: ",
+    ),
     "a structure below another role": (
         "high_tf:\n    - {type: swing, key: sw_h",
         'med_tf:\n    "4h":\n    - {type: swing, key: sw_h',

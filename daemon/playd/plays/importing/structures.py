@@ -142,8 +142,17 @@ def _list(value: Item, clock: str, path: str, mark: Mark, found: Structures, log
                     away.append((one, target, where))
                     continue
                 _add(one, clock, where, mark, found, log, implied=True)
-        else:
-            _add(spec, clock, where, mark, found, log, implied=True)
+            continue
+        own = next((key for key in CLOCK_KEYS if key in spec.keys), "")
+        if own:
+            target, rest = found.clock(word(spec.get(own))), drop(spec, *CLOCK_KEYS)
+            new = "" if found.timeframe(target) == found.timeframe(clock) else f"structures.{target}"
+            log.change(key_mark(spec, own), f"{where}.{own}", text_of(spec.get(own)), new, text_of(rest) if new else "")
+            spec = rest
+            if new:
+                away.append((spec, target, where))
+                continue
+        _add(spec, clock, where, mark, found, log, implied=True)
     _rename_twins(clock, first, path, found, log)
     for one, target, where in away:  # behind them, so that a name without a clock stays that of the list's own
         _add(one, target, where, mark, found, log, implied=True)
