@@ -9,7 +9,7 @@ import pytest
 
 from playd.core.errors import Broken, RecordError
 from playd.core.limits import FILLS_PER_INSTANCE
-from playd.core.orders import OrderState, VenuePosition
+from playd.core.orders import Action, IntentClass, OrderState, VenuePosition
 from playd.orders.fills import FillEvent, InstanceEvent
 from playd.venues.port import Barrier, Priority
 from tests.simulation.fake_venue import SYMBOL
@@ -71,6 +71,28 @@ def test_an_order_that_was_only_on_record_when_the_process_died_is_resolved_and_
 
             assert life.account.desk.book.need(row.link_id).state is OrderState.NEVER_ARRIVED
             assert life.venue.placed == []
+
+    in_virtual_time(body)
+
+
+def test_a_stop_whose_move_was_only_on_record_when_the_process_died_is_there_in_the_next_life() -> None:
+    async def body() -> None:
+        life = build()
+        move = replace(leave(180_000), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49700.0"))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            desk = life.account.desk
+            with desk.ledger.atomic():
+                desk.book.insert_intent(move, b"{}")
+                desk.fills.set_protection(UID, SYMBOL, stop=move.stop, target=None)
+            desk.ledger.commit()
+        life = life.crash()
+        async with life.running():
+            assert life.venue.stop_of() == move.stop
+            assert life.account.desk.book.open_intents() == []
+            assert life.halts.in_force() == []
 
     in_virtual_time(body)
 

@@ -220,6 +220,7 @@ class Account:
             self.desk.task_group = task_group
             try:
                 self.exits.resume()
+                self.stops.resume()
                 self.cancels.resume()
                 self.targets.resume()
                 self._panic.resume()

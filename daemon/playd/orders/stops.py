@@ -4,7 +4,7 @@ from typing import Final
 
 import anyio
 
-from playd.core.orders import Intent
+from playd.core.orders import Intent, IntentClass
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
 from playd.orders.exits import FROZEN
@@ -74,6 +74,12 @@ class Stops:
             desk.fills.set_protection(instance.uid, intent.symbol, stop=share.stop, target=share.target)
             desk.publish()
         return Verdict(STOP_REFUSED, note)
+
+    def resume(self) -> None:
+        """Close what an earlier life left without an answer: the plan is on record, and the start has set it at the venue."""
+        for intent in self._desk.book.open_intents():
+            if intent.intent_class == IntentClass.PROTECT:
+                self._desk.book.close_intent(intent.id, "done")
 
 
 def _took(reply_class: ReplyClass) -> bool:
