@@ -335,7 +335,9 @@ async def _with_records(
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
         most = settings.control.max_clients
-        server = ControlServer(world.net, world.clock, places.control_socket, dispatch, streams, clients_max=most)
+        server = ControlServer(
+            world.net, world.clock, places.control_socket, dispatch, streams, on_bug=reports.bug, clients_max=most
+        )
         async with AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(server.running())

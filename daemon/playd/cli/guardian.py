@@ -136,7 +136,10 @@ async def _main(world: World, options: GuardianOptions) -> int:
             methods = GuardianMethods(world, __version__, guardian, places.state_dir, voice)
             world.disk.mkdir(places.run_dir)
             path = places.run_dir / GUARDIAN_SOCKET
-            server = ControlServer(world.net, world.clock, path, methods, StreamHub())
+            server = ControlServer(
+                *(world.net, world.clock, path, methods, StreamHub()),
+                on_bug=lambda where, error: voice.say("error", "bug", f"{where}: {say(error)}"),
+            )
             async with AsyncExitStack() as stack:
                 try:
                     await stack.enter_async_context(server.running())

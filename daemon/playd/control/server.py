@@ -6,7 +6,7 @@ to its end even when the client has gone, because it runs in the server's task g
 """
 
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import PurePath
 from typing import Final, Protocol
@@ -26,7 +26,7 @@ from playd.control.protocol import (
     parse_request,
 )
 from playd.control.streams import Filter, StreamHub, Subscription
-from playd.core.errors import CredentialError, LockError, OperatorError, SettingsError
+from playd.core.errors import CredentialError, LockError, OperatorError, RecordError, SettingsError
 from playd.core.limits import (
     CONTROL_CLIENTS,
     CONTROL_IDLE_S,
@@ -149,8 +149,11 @@ class ControlServer:
         dispatcher: Dispatcher,
         hub: StreamHub,
         *,
+        on_bug: Callable[[str, Exception], None],
         clients_max: int = CONTROL_CLIENTS,
     ) -> None:
+        """`on_bug` hears of every error of ours that an answer or a connection ended with."""
+        self._on_bug = on_bug
         self._net = net
         self._clock = clock
         self._path = path
@@ -200,6 +203,11 @@ class ControlServer:
                 finally:
                     session.close()
                     group.cancel_scope.cancel()
+        except* RecordError:
+            raise
+        except* Exception as bugs:  # noqa: BLE001
+            # The supervised edge of a connection: what it was sent cannot take the daemon down.
+            self._on_bug("control connection", bugs)
         finally:
             self._clients -= 1
 
@@ -257,6 +265,13 @@ class ControlServer:
                 answer.append(encode_result(request.id, await self._dispatcher.call(request, session)))
             except RpcError as error:
                 answer.append(encode_error(request.id, error))
+            except RecordError:
+                raise
+            except Exception as error:  # noqa: BLE001
+                # The supervised edge of a call: an answer that cannot be written is one broken answer and no end of trading.
+                self._on_bug(request.method, error)
+                text = f"{request.method} failed: {type(error).__name__}: {error}"
+                answer.append(encode_error(request.id, RpcError(Code.INTERNAL, text)))
             finally:
                 done.set()
 

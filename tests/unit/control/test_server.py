@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import PurePath
 
 import anyio
+import anyio.lowlevel
 import orjson
 import pytest
 from anyio.abc import ByteStream
@@ -31,11 +32,14 @@ class Echo:
         self.started = anyio.Event()
         self.release = anyio.Event()
         self.finished = anyio.Event()
+        self.bugs: list[str] = []
 
     async def call(self, request: Request, session: Session) -> JsonObject:
         match request.method:
             case "refuse":
                 raise RpcError(Code.REFUSED, "no")
+            case "unwritable":
+                return {"data": {1, 2}}
             case "slow":
                 self.started.set()
                 await self.release.wait()
@@ -50,7 +54,7 @@ class Echo:
 @asynccontextmanager
 async def serving(world: VirtualWorld) -> AsyncIterator[tuple[ControlServer, Echo, StreamHub]]:
     hub, echo = StreamHub(), Echo()
-    server = ControlServer(world.net, world.clock, SOCKET, echo, hub)
+    server = ControlServer(world.net, world.clock, SOCKET, echo, hub, on_bug=lambda where, _: echo.bugs.append(where))
     async with server.running():
         yield server, echo, hub
 
@@ -81,6 +85,22 @@ async def test_a_refusal_arrives_as_an_error() -> None:
         with pytest.raises(RpcError, match="no") as caught:
             await client.call("refuse", {})
         assert caught.value.code is Code.REFUSED
+
+
+async def test_what_cannot_be_written_ends_one_answer_or_one_connection() -> None:
+    world = virtual_world()
+    async with serving(world) as (_, echo, hub):
+        async with connected(world.net, SOCKET, timeout_s=60) as client:
+            with pytest.raises(RpcError, match="unwritable failed: TypeError") as error:
+                await client.call("unwritable", {})
+            assert error.value.code is Code.INTERNAL
+            await client.call("subscribe", {})
+            hub.publish("logs", {"line": {1, 2}})
+            with anyio.fail_after(60):
+                while len(echo.bugs) < 2:
+                    await anyio.lowlevel.checkpoint()
+        assert await answered(world) == {"data": {"still": "alive"}}
+        assert echo.bugs == ["unwritable", "control connection"]
 
 
 async def test_without_a_daemon_the_client_says_so() -> None:

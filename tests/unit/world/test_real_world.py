@@ -5,6 +5,7 @@ import signal
 import socket
 import sqlite3
 from pathlib import Path, PurePath
+from typing import Any, cast
 
 import anyio
 import duckdb
@@ -13,7 +14,7 @@ import pytest
 from playd.world.ports import Signal, World
 from playd.world.real import RealDisk, real_world, run
 from playd.world.real.env import RealEnv
-from playd.world.real.net import RealNet
+from playd.world.real.net import RealNet, accept_all
 from playd.world.real.process import RealProcess
 
 
@@ -33,6 +34,33 @@ def test_secrets_leave_the_process_environment(monkeypatch: pytest.MonkeyPatch) 
     env.forget(["PLAYD_DEMO_API_SECRET"])
     assert "PLAYD_DEMO_API_SECRET" not in os.environ
     assert env.get("PLAYD_DEMO_API_SECRET") is None
+
+
+def test_a_machine_without_descriptors_takes_a_client_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playd.world.real.net._ACCEPT_AGAIN_S", 0.001)
+    waiting: list[Any] = [OSError(24, "Too many open files"), OSError(24, "Too many open files"), "a client"]
+    served: list[str] = []
+
+    class Listener:
+        async def accept(self) -> str:
+            if not waiting:
+                await anyio.sleep_forever()
+            found = waiting.pop(0)
+            if isinstance(found, OSError):
+                raise found
+            return str(found)
+
+    async def main(_: World) -> None:
+        async with anyio.create_task_group() as connections:
+
+            async def handler(stream: Any) -> None:
+                served.append(stream)
+                connections.cancel_scope.cancel()
+
+            await accept_all(cast("Any", Listener()), handler, connections)
+
+    run(main, real_world())
+    assert served == ["a client"]
 
 
 def test_the_service_manager_hears_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,12 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute, SocketListener, SocketStream
+from anyio.abc import ByteStream, SocketAttribute, SocketListener, SocketStream, TaskGroup
 
 from playd.world.ports import Peer, UnixHandler
 
@@ -23,6 +23,7 @@ _SHUTDOWN_S = 2.0
 """How long open HTTP requests may go on when a server stops."""
 
 _BACKLOG = 128
+_ACCEPT_AGAIN_S = 0.5
 _PEER_CREDENTIALS = struct.Struct("3i")
 
 
@@ -82,7 +83,7 @@ class RealNet:
             await serve_peer(stream, _peer_of(stream), handler)
 
         async with listener, anyio.create_task_group() as connections:
-            connections.start_soon(listener.serve, accepted, connections)
+            connections.start_soon(accept_all, listener, accepted, connections)
             try:
                 yield
             finally:
@@ -93,6 +94,19 @@ class RealNet:
     async def connect_unix(self, path: PurePath) -> AsyncIterator[ByteStream]:
         async with await anyio.connect_unix(str(path)) as stream:
             yield stream
+
+
+async def accept_all(
+    listener: SocketListener, handler: Callable[[SocketStream], Coroutine[Any, Any, None]], connections: TaskGroup
+) -> None:
+    """Serve whoever connects. A machine that has no descriptor left for one keeps those that it has, and takes it later."""
+    while True:
+        try:
+            stream = await listener.accept()
+        except OSError:
+            await anyio.sleep(_ACCEPT_AGAIN_S)
+        else:
+            connections.start_soon(handler, stream)
 
 
 def _bound_socket(path: Path, mode: int) -> socket.socket:
