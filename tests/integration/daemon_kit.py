@@ -1,5 +1,6 @@
 """A real `playd run` as a process, and `playctl` beside it. Waits are for lines of the log, each with a deadline."""
 
+import atexit
 import json
 import os
 import signal
@@ -8,14 +9,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache as once
 from io import StringIO
 from pathlib import Path
 from queue import Empty, Queue
+from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Any, Final
+from typing import IO, Any, Final
 from unittest.mock import patch
 
 from playd.cli.playctl import main as playctl
+from tests.crash.nursery import Life, Nursery
 
 ROOT: Final = Path(__file__).parents[2]
 WITHIN_S: Final = 120.0
@@ -82,7 +86,7 @@ def ctl_json(state: Path, *arguments: str) -> Any:
 class DaemonProcess:
     """A running daemon. `lines` are its log lines so far, as objects."""
 
-    def __init__(self, process: "subprocess.Popen[str]", state: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[str] | NursedDaemon", state: Path) -> None:
         self.process = process
         self.state = state
         self.lines: list[dict[str, Any]] = []
@@ -112,6 +116,10 @@ class DaemonProcess:
                 return found
         raise AssertionError(f"no {event} {fields} within {within_s:g} s:\n{self.text}")
 
+    def close(self) -> None:
+        """Read what is left of a daemon that has ended."""
+        self._reader.join(WITHIN_S)
+
     @property
     def text(self) -> str:
         """The last lines, for messages of failed tests."""
@@ -123,28 +131,64 @@ class DaemonProcess:
         return self.process.wait(timeout=WITHIN_S)
 
 
+class NursedDaemon(Life):
+    """A daemon of the nursery, as `Popen` has its child: `stderr` is what it logs."""
+
+    def __init__(self, pid: int, told: IO[bytes], stderr: IO[str]) -> None:
+        super().__init__(pid, told)
+        self.stderr = stderr
+
+
+@once
+def nursery() -> Nursery:
+    """One for all tests of this process."""
+    found = Nursery("tests.integration.daemon_nursery")
+    atexit.register(found.close)
+    return found
+
+
 @contextmanager
-def daemon(state: Path, *arguments: str, config: Path | None = None, cache: Path | None = None) -> Iterator[DaemonProcess]:
-    """`playd run` until the block ends. `cache` is a kernel cache of its own."""
-    chosen = ("--config", str(config)) if config is not None else ()
-    process = subprocess.Popen(
-        program("playd", "run", *chosen, *arguments),
+def nursed(arguments: list[str], variables: dict[str, str]) -> Iterator[NursedDaemon]:
+    """`playd` with these arguments, forked from a process that has loaded it."""
+    with TemporaryDirectory() as directory:
+        pipes = {name: f"{directory}/{name}" for name in ("said", "ended")}
+        for path in pipes.values():
+            os.mkfifo(path)
+        said, ended = (os.open(pipes[name], os.O_RDONLY | os.O_NONBLOCK) for name in ("said", "ended"))
+        with open(said, encoding="utf-8") as stderr, open(ended, "rb", buffering=0) as told:
+            born = nursery().bear({"arguments": arguments, "environment": variables, **pipes})
+            os.set_blocking(said, True)
+            yield NursedDaemon(born["pid"], told, stderr)
+
+
+@contextmanager
+def started(arguments: list[str], variables: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
+    """`playd` with these arguments, from the first line of Python on."""
+    with subprocess.Popen(
+        program("playd", *arguments),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
-        env=environment(state, cache),
+        env=variables,
         cwd=ROOT,
-    )
-    running = DaemonProcess(process, state)
-    try:
-        yield running
-    finally:
-        if process.poll() is None:
+    ) as process:
+        yield process
+
+
+@contextmanager
+def daemon(state: Path, *arguments: str, config: Path | None = None, cache: Path | None = None) -> Iterator[DaemonProcess]:
+    """`playd run` until the block ends. With a kernel cache of its own, `cache`, it is a process that has loaded nothing."""
+    chosen = ("--config", str(config)) if config is not None else ()
+    begun = nursed if cache is None else started
+    with begun(["run", *chosen, *arguments], environment(state, cache)) as process:
+        running = DaemonProcess(process, state)
+        try:
+            yield running
+        finally:
             process.kill()
-        process.wait()
-        if process.stderr is not None:
-            process.stderr.close()
+            process.wait()
+            running.close()
 
 
 def settings(directory: Path, instances: dict[str, str], extra: str = "") -> Path:
