@@ -1,10 +1,14 @@
 """What the venue says no to that an easy-going server would let pass, and the exact words of its sockets."""
 
 import time
+from decimal import Decimal
 from pathlib import PurePath
+from typing import Any
 
 import pytest
 
+from playd.market.synthetic import MORE_SYMBOLS, SyntheticFeed
+from playd.venues.exchange.listing import MarketTerms, RiskTier
 from playd.world.real import real_world
 from tests.integration.exchange_bench import Socket, bench_at
 
@@ -95,3 +99,39 @@ async def test_requests_for_another_category_symbol_or_kind_of_account_touch_not
         assert [(row["coin"], row["equity"]) for row in wallet["coin"]] == [("USDC", "0")]
         (left,) = (await bench.get("/v5/order/realtime", "category=linear&symbol=BTCUSDT&settleCoin=USDC"))["result"]["list"]
         assert (left["orderStatus"], left["qty"]) == ("New", "0.010")
+
+
+async def test_arguments_of_spot_are_ignored_and_orders_for_spot_refused(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        limit = {"orderType": "Limit", "price": "1000"}
+        for_spot = {"isLeverage": 1, "marketUnit": "quoteCoin", "orderFilter": "tpslOrder", "orderIv": "0.1", "mmp": False}
+        assert (await bench.order("Buy", "0.01", **limit, **for_spot))["retCode"] == 0
+        for category in ("spot", "inverse", "option"):
+            assert (await bench.order("Buy", "0.01", **limit, category=category))["retCode"] == 10001
+        (row,) = (await bench.get("/v5/order/realtime", "category=linear&symbol=BTCUSDT"))["result"]["list"]
+        assert [row[name] for name in ("qty", "price", "isLeverage", "marketUnit", "orderIv")] == [
+            "0.010",
+            "1000.0",
+            "",
+            "",
+            "",
+        ]
+
+
+async def test_risk_limits_come_in_pages_of_fifteen_symbols_with_all_tiers_of_each(path: PurePath) -> None:
+    tiers = tuple(RiskTier(20_000.0 * step, 0.005 * step, Decimal(100 // step)) for step in (1, 2, 4))
+    async with bench_at(
+        real_world(), path, SyntheticFeed(3, symbols=MORE_SYMBOLS), held=True, terms=MarketTerms(tiers=tiers)
+    ) as bench:
+        rows: list[dict[str, Any]] = []
+        sizes: list[int] = []
+        cursor = ""
+        while not sizes or cursor:
+            page = (await bench.get("/v5/market/risk-limit", f"category=linear&cursor={cursor}"))["result"]
+            rows, sizes, cursor = rows + page["list"], [*sizes, len(page["list"])], page["nextPageCursor"]
+        assert (sizes[0], sum(sizes)) == (45, 3 * len(MORE_SYMBOLS))
+        assert [(row["id"], row["isLowestRisk"], row["riskLimitValue"]) for row in rows[:3]] == [
+            *((1, 1, "20000"), (2, 0, "40000"), (3, 0, "80000")),
+        ]
+        assert [row["mmDeduction"] for row in rows[:3]] == ["", "100", "500"]
+        assert [float(row["initialMargin"]) for row in rows[:3]] == [0.01, 0.02, 0.04]
