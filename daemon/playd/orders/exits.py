@@ -243,10 +243,12 @@ class Exits:
         desk = self._desk
         await anyio.sleep(desk.settings.exit_repeat_s)
         tail = attempts[-_KEY_TRIES:]
-        if len(tail) == _KEY_TRIES and all(row.code and classify(row.code) is ReplyClass.AUTH for row in tail):
-            with anyio.move_on_after(_KEY_REPEAT_S - desk.settings.exit_repeat_s):
-                while desk.condition.refused:
-                    await anyio.sleep(_LOOK_EVERY_S)
+        if len(tail) < _KEY_TRIES or any(not row.code or classify(row.code) is not ReplyClass.AUTH for row in tail):
+            return
+        for _ in range(round((_KEY_REPEAT_S - desk.settings.exit_repeat_s) / _LOOK_EVERY_S)):
+            if not desk.condition.refused:
+                return
+            await anyio.sleep(_LOOK_EVERY_S)
 
     async def _send(self, row: OrderRow) -> Reaction:
         """What the venue puts off is sent again by itself, until somebody freezes the scope."""
@@ -325,8 +327,8 @@ async def _nothing(_owner: str, _symbol: str) -> None:
 
 def _rung(attempts: list[OrderRow]) -> int:
     """
-    How many attempts the market has not filled. A piece that was filled climbs no ladder; neither does one that was refused for a
-    reason outside it: a wider tolerance helps no key.
+    How many attempts the market has not filled. A piece that was filled climbs no ladder; neither does one that was refused for
+    a reason outside it: a wider tolerance helps no key.
     """
     return sum(row.state is not OrderState.FILLED and not _kept(row) for row in attempts)
 
