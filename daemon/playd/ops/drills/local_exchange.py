@@ -1,6 +1,7 @@
 """The exchange of a drill: its process, its admin requests, its ledger, and a hand that trades beside the daemon."""
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
@@ -151,6 +152,11 @@ class LocalExchange:
             found += page["entries"]
             if len(page["entries"]) < _PAGE:
                 return found
+
+    async def fault_hits(self) -> dict[str, int]:
+        """How often each armed fault has hit by the exchange's own ledger, by its name; a lasting one is noted once."""
+        hits = Counter(str(entry["name"]) for entry in await self.entries("fault"))
+        return {name: hits[name] for entry in await self.entries("fault_armed") if (name := str(entry["name"]))}
 
     @asynccontextmanager
     async def hand(self) -> AsyncIterator["Hand"]:

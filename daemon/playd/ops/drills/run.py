@@ -52,7 +52,7 @@ async def run_drill(world: World, drill: Drill, scenario: Scenario, *, state_dir
         if bound.cancelled_caught:
             report.missed("the drill", f"not over within {drill.deadline_s:g} s", limit_s=drill.deadline_s)
         if not refused:
-            await _judge(stage, report)
+            await _judge(stage, drill, report)
         if refused or not report.passed:
             report.left_behind = stage.directory
     duration_s = world.clock.mono_s() - report.began_s
@@ -89,10 +89,13 @@ async def _play(scenario: Scenario, drill: Drill, stage: Stage, report: Report) 
     return ""
 
 
-async def _judge(stage: Stage, report: Report) -> None:
+async def _judge(stage: Stage, drill: Drill, report: Report) -> None:
     try:
         with anyio.fail_after(JUDGED_WITHIN_S):
             await stage.judge()
+        if drill.level_expected:
+            seen = f"level {report.level} was raised, {drill.level_expected} expected"
+            report.require(report.level >= drill.level_expected, "the fault halts", seen)
     except Exception as error:  # noqa: BLE001 - ledgers that cannot be read are a finding like any other
         report.missed("the judgement", _why(error))
 

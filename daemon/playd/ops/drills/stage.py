@@ -393,10 +393,19 @@ class Stage:
 
         if await until(quiet, QUIET_WITHIN_S) is None:
             await self._check()
+        await self._every_fault_hit()
         ran = await self.playd("audit", "verify", str(self.state))
         said = ran.text.strip()
         broken = () if ran.code == 0 or said == self.known_break else (said,)
         self.report.invariants += (Checked("INV-27", 1, broken), self._no_secret_told())
+
+    async def _every_fault_hit(self) -> None:
+        """What was armed and hit nothing was not done, whatever is true afterwards."""
+        hits = await self.exchange.fault_hits()
+        idle = [name for name, count in hits.items() if not count]
+        seen = f"hit nothing: {', '.join(idle)}" if idle else f"each of {len(hits)} hit something, by its own ledger"
+        if hits:
+            self.report.require(not idle, "faults of the exchange", seen)
 
     def _no_secret_told(self) -> Checked:
         """INV-33: no key's secret stands in anything that the daemon, the guardian or a command has written."""

@@ -3,16 +3,29 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from playd.ops.drills.scenarios import away, disk, files, keys, partial, people, processes, protection, rates, reads, venue
+from playd.ops.drills.scenarios import (
+    away,
+    disk,
+    files,
+    keys,
+    lost,
+    partial,
+    people,
+    processes,
+    protection,
+    rates,
+    reads,
+    venue,
+)
 from playd.ops.drills.stage import Stage
 
 Scenario = Callable[[Stage], Awaitable[None]]
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "DRL-01": processes.kill_sweep,
-    "DRL-02": venue.lost_reply,
-    "DRL-03": venue.never_arrived,
-    "DRL-04": venue.scrambled_stream,
+    "DRL-02": lost.lost_reply,
+    "DRL-03": lost.never_arrived,
+    "DRL-04": lost.scrambled_stream,
     "DRL-05": venue.reconnect_storm,
     "DRL-06": venue.half_open,
     "DRL-07": reads.blind,

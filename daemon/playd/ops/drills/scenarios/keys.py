@@ -24,6 +24,7 @@ async def key_trouble(stage: Stage) -> None:
     await _in_session(stage)
     await _at_an_exit(stage)
     await _private_login(stage)
+    await _exchanged(stage)
     await stage.daemon.stop()
     for code in CODES:
         await _at_start(stage, code)
@@ -67,14 +68,41 @@ async def _at_an_exit(stage: Stage) -> None:
 async def _private_login(stage: Stage) -> None:
     """The private socket is cut and refused: the account polls, and trades again when it is let in."""
     fault = "private login refused"
-    await arm(stage, "refuse_authentication", {"socket": "private", "account": ACCOUNT}, times=0)
+    await arm(stage, "refuse_authentication", {"socket": "private"}, times=0)
     await arm(stage, "cut", {"socket": "private"})
+
+    async def refused() -> bool:
+        rows = (await stage.exchange.admin("GET", "faults"))["faults"]
+        return any(row["fault"] == "refuse_authentication" and row["hits"] for row in rows)
+
+    await stage.expect(fault, refused, "it is cut off and tries again", RETURNS_S)
     await bars_go_on(stage, fault, RETURNS_S)
     async with stage.exchange.hand() as hand:
         removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
         await hand.remove_stop(HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", RETURNS_S, since_s=removed_s)
     await heal(stage)
+
+
+async def _exchanged(stage: Stage) -> None:
+    """The key is exchanged while the daemon runs: that of somebody else is refused, one of the same user signs from then on."""
+    fault = "the key is exchanged"
+    stranger = await stage.exchange.admin("POST", "accounts", {"alias": "stranger", "wallet_usdt": "1000"})
+    stage.report.inject("replace", "key", of="another user")
+    stage.use_key(stranger["key"], stranger["secret"])
+    ran = await stage.ctl("creds", "reload", ACCOUNT)
+    stage.report.require(ran.code, f"{fault} for a stranger's", f"refused with exit {ran.code}: {ran.text.strip()[:160]}")
+    made = await stage.exchange.admin("POST", "keys", {"alias": ACCOUNT, "note": "the next one"})
+    stage.report.inject("replace", "key", of="the same user")
+    stage.use_key(made["key"], made["secret"])
+    ran = await stage.ctl("creds", "reload", ACCOUNT)
+    stage.report.require(ran.code == 0, fault, f"taken, exit {ran.code}")
+    await stage.exchange.admin("POST", "keys", {"alias": ACCOUNT, "key": stage.exchange.key, "read_only": True})
+    stage.exchange.key, stage.exchange.secret = made["key"], made["secret"]
+    async with stage.exchange.hand() as hand:
+        removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+        await hand.remove_stop(HELD_SYMBOL)
+    await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", RETURNS_S, since_s=removed_s)
 
 
 async def _at_start(stage: Stage, code: int) -> None:

@@ -10,7 +10,7 @@ from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, RESTING_SYMBOL
 from playd.ops.drills.programs import until
 from playd.ops.drills.report import DrillError
-from playd.ops.drills.scenarios.steps import CREATE, arm, entries, holds_still, resume
+from playd.ops.drills.scenarios.steps import CREATE, arm, entries, heal, holds_still, resume
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL
 from playd.orders.order_book import FOREIGN
@@ -104,6 +104,7 @@ async def panic(stage: Stage) -> None:
     )
     await stage.until_covered(HELD_SYMBOL)
     await _under_fire(stage)
+    await _everything(stage)
     await stage.exchange.inside_a_minute()
     stage.report.inject("SIGSTOP", "daemon")
     stage.daemon.send(ChildSignal.STOP)
@@ -141,10 +142,32 @@ async def _under_fire(stage: Stage) -> None:
     left = (await stage.venue()).positions[BUSY_SYMBOL]
     stage.report.require(ran.code == 0 and ran.data["flat"] and not left, fault, f"exit {ran.code}, {left} left at the venue")
     stage.report.saw(fault, "answered", recovery_s=took_s, limit_s=UNDER_FIRE_S)
-    await stage.exchange.admin("DELETE", "faults")
+    await heal(stage)
     await stage.exchange.release(SPEED)
     lifted = await resume(stage, scope)
     stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}: {lifted.text.strip()[:120]}")
+
+
+async def _everything(stage: Stage) -> None:
+    """Panic of all accounts at once, which needs its phrase; then everybody begins again, each by a person."""
+    fault = "panic of everything"
+    await stage.until_covered(HELD_SYMBOL)
+    began_s = stage.report.inject("panic", ALL)
+    ran = await stage.ctl("panic", ALL, "--confirm", f"PANIC {ALL}", "--reason", "drill", "--json")
+    took_s = stage.world.clock.mono_s() - began_s
+    stage.report.require(ran.code == 0, fault, f"exit {ran.code}")
+    stage.report.require(not any((await _venue_positions(stage)).values()), fault, "flat at the venue, every symbol")
+    resting = await stage.resting()
+    stage.report.require(not resting, fault, f"entries that rest: {', '.join(resting.values()) or 'none'}")
+    stage.report.saw(fault, "answered", recovery_s=took_s, limit_s=FLAT_S)
+    left = stage.world.disk.exists(stage.state / HALT_FILE)
+    stage.report.require(left, fault, f"{HALT_FILE} was written, for a person to remove")
+    stage.world.disk.remove(stage.state / HALT_FILE)
+    lifted = await resume(stage, ALL)
+    stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}: {lifted.text.strip()[:120]}")
+    for name in stage.plays:
+        await stage.ctl("start", name)
+    await stage.until_covered(HELD_SYMBOL)
 
 
 async def hands(stage: Stage) -> None:

@@ -7,9 +7,12 @@ import anyio
 
 from playd.ops.drills.bad_host import DISK, WATCHDOG_S
 from playd.ops.drills.failing_disk import HANGS
+from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, HELD_SYMBOL
-from playd.ops.drills.scenarios.steps import arm, bars_go_on, heal
+from playd.ops.drills.report import CannotRun
+from playd.ops.drills.scenarios.steps import arm, bars_go_on, heal, lifted_by_a_person
 from playd.ops.drills.stage import SPEED, Stage
+from playd.orders.halts import symbol_scope
 from playd.world.ports import ChildSignal
 
 COVERED_BY_GUARDIAN_S: Final = 20.0
@@ -23,6 +26,7 @@ ENDED_S: Final = 40.0
 """A watchdog's period, and the beat before the fault."""
 
 ENTRIES_GONE_S: Final = 90.0
+ALONE_MIN: Final = 30
 NOTICED_S: Final = 15.0
 """Ten seconds without a beat, and the beat before it."""
 
@@ -41,9 +45,23 @@ async def dead_daemon(stage: Stage) -> None:
         return not await stage.resting()
 
     await stage.expect("daemon dead", nothing_rests, "resting entries are gone", ENTRIES_GONE_S, since_s=killed_s)
+    await _half_an_hour_alone(stage)
     await stage.start_daemon()
     await stage.expect("daemon back", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
     await _guardian_told(stage)
+
+
+async def _half_an_hour_alone(stage: Stage) -> None:
+    """What is open keeps its stop while the market goes on without the daemon, or is closed by it."""
+    fault = f"daemon dead for {ALONE_MIN} min of market"
+    naked_ms = (await stage.venue()).naked_ms.get(HELD_SYMBOL, 0)
+    if not await stage.exchange.pass_quickly(ALONE_MIN, RETURNS_S):
+        raise CannotRun(f"{ALONE_MIN} minutes of market did not pass within {RETURNS_S:g} s")
+    venue = await stage.venue()
+    held, longest_ms = venue.positions[HELD_SYMBOL], venue.naked_ms.get(HELD_SYMBOL, 0)
+    stage.report.require(venue.stops(HELD_SYMBOL) or not held, fault, f"{held} {HELD_SYMBOL} with its stop" if held else "flat")
+    stage.report.require(longest_ms == naked_ms, fault, f"never longer without a stop than before: {longest_ms / 1000:g} s")
+    await stage.exchange.release(SPEED)
 
 
 async def wedged_daemon(stage: Stage) -> None:
@@ -116,6 +134,7 @@ async def naked(stage: Stage) -> None:
     stage.report.inject("SIGKILL", "guardian")
     await stage.guardian.kill()
     await _by_daemon(stage, "stop cancelled by hand, no guardian")
+    await _passed_already(stage)
     await _no_stop_taken(stage)
 
 
@@ -163,6 +182,23 @@ async def _by_daemon(stage: Stage, fault: str) -> None:
         await hand.remove_stop(HELD_SYMBOL)
     stop = await stage.expect_covered(HELD_SYMBOL, fault, COVERED_BY_DAEMON_S, since_s=began_s)
     stage.report.require(stop == planned, fault, f"stop {stop}, planned {planned}")
+
+
+async def _passed_already(stage: Stage) -> None:
+    """The venue says that the price is beyond the stop (110093): there is nothing to wait for, and the position is closed."""
+    fault = "stop cancelled, its price said to be passed"
+    async with stage.exchange.hand() as hand:
+        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
+        await hand.remove_stop(HELD_SYMBOL)
+    await arm(stage, "answer", {"path": TRADING_STOP, "symbol": HELD_SYMBOL}, given={"code": 110093})
+
+    async def flat() -> bool:
+        return not (await stage.venue()).positions[HELD_SYMBOL]
+
+    await stage.expect(fault, flat, "the position is closed", COVERED_BY_DAEMON_S, since_s=began_s)
+    stage.report.require(stage.halt("UNPROTECTABLE"), fault, "halt UNPROTECTABLE")
+    await lifted_by_a_person(stage, symbol_scope(ACCOUNT, HELD_SYMBOL), fault, RETURNS_S)
+    await stage.until_covered(HELD_SYMBOL)
 
 
 async def _no_stop_taken(stage: Stage) -> None:

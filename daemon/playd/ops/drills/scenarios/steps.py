@@ -28,25 +28,36 @@ async def arm(
     times: int = 1,
     given: dict[str, Any] | None = None,
     when: dict[str, Any] | None = None,
+    name: str = "",
 ) -> float:
-    """Arm one fault of the exchange's script; the moment."""
-    fault = {"kind": kind, "where": where, "times": times, "with": given or {}, "when": when or {}}
-    began_s = stage.report.inject(kind, where.get("path") or where.get("socket") or where.get("symbol", ""), **(given or {}))
+    """
+    Arm one fault of the exchange's script; the moment. It must have hit something when the drill is judged.
+
+    Faults that share a `name` count as one: of those any may have hit.
+    """
+    target = where.get("path") or where.get("topic") or where.get("socket") or where.get("symbol", "")
+    began_s = stage.report.inject(kind, target, **(given or {}))
+    name = name or f"{len(stage.report.faults)}. {kind} {target}".strip()
+    fault = {"kind": kind, "name": name, "where": where, "times": times, "with": given or {}, "when": when or {}}
     await stage.exchange.admin("POST", "faults", {"faults": [fault]})
     return began_s
 
 
 async def hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any], *, times: int = 1, entry: bool = False) -> str:
-    """Let a fault hit the next order of the busy instance, with `entry` the next one that opens; that order's link id."""
+    """
+    Let a fault hit the next order of the busy instance, with `entry` the next one that opens; that order's link id.
+
+    It has hit as often as it may and stays armed: healing it would end its silence or its delay.
+    """
     if entry:
         await _stands_flat(stage)
     known = {row["link_id"] for row in stage.table("orders")}
-    await arm(stage, kind, {"path": CREATE, "symbol": BUSY_SYMBOL}, given=given, times=times)
+    await arm(stage, kind, {"path": CREATE, "symbol": BUSY_SYMBOL}, given=given, times=times, name=fault)
     await stage.exchange.release(SPEED)
 
     async def hit() -> str:
         rows = (await stage.exchange.admin("GET", "faults"))["faults"]
-        if sum(int(row["hits"]) for row in rows) < times:
+        if sum(int(row["hits"]) for row in rows if row["name"] == fault) < times:
             return ""
         new = [
             row
@@ -56,7 +67,6 @@ async def hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any],
         return str(min(new, key=lambda row: int(row["created_ms"]))["link_id"]) if new else ""
 
     link: str = await stage.expect(fault, hit, lambda link: f"order {link}", TRADED_S)
-    await stage.exchange.admin("DELETE", "faults")
     return link
 
 

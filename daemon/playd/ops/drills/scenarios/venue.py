@@ -1,34 +1,36 @@
-"""Drills of the venue and the way to it: lost answers, lost requests, silence, throttling, absence, forced closes."""
+"""Drills of the venue and the way to it: cut and silent sockets, absence, forced closes."""
 
 from decimal import Decimal
 from typing import Any, Final
 
 import anyio
 
-from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL, RESTING_SYMBOL, SHADOW
+from playd.ops.drills.plays import (
+    BUSY,
+    BUSY_SYMBOL,
+    HELD_SYMBOL,
+    RESTING_SYMBOL,
+    SHADOW,
+    TIMED,
+    TIMED_SYMBOL,
+    WHILE_AWAY,
+)
 from playd.ops.drills.scenarios.steps import (
     TRADED_S,
     alive,
     arm,
     bars_go_on,
     heal,
-    hit_create,
-    holds,
+    holds_still,
     is_over,
     no_gaps,
 )
 from playd.ops.drills.stage import SPEED, Stage
 
-FOUND_S: Final = 5.0
-HANGS_S: Final = 8.0
-ABSENT_MIN_S: Final = 60.0
-ABSENT_MAX_S: Final = 75.0
 SILENCE_S: Final = 45.0
 RETURNS_S: Final = 45.0
 AWAY_S: Final = 15.0
-SCRAMBLED_S: Final = 30.0
 FORCED_S: Final = 10.0
 COVERED_S: Final = 40.0
 STORM_CUTS: Final = 20
@@ -45,81 +47,15 @@ ALARMED_S: Final = 130.0
 QUARANTINE_S: Final = 90.0
 
 
-async def lost_reply(stage: Stage) -> None:
-    """DRL-02: the venue takes an order and its answer is lost: at once, after a long silence, behind a wrong code."""
-    await stage.open(guardian=False)
-    for fault, kind, given in (
-        ("answer lost", "drop_reply", {}),
-        (f"answer hangs for {HANGS_S:g} s, then lost", "drop_reply", {"silent_s": HANGS_S}),
-        ("taken, answered with 10016", "answer", {"code": 10016, "effect": True}),
-        ("taken, answered with 110072", "answer", {"code": 110072, "effect": True}),
-    ):
-        link = await hit_create(stage, fault, kind, given)
-
-        async def settled(link: str = link) -> Any:
-            return next((row for row in stage.table("orders") if row["link_id"] == link and is_over(row)), None)
-
-        limit_s = FOUND_S + given.get("silent_s", 0.0)
-        row = await stage.expect(fault, settled, lambda row: f"found as {row['state']}", limit_s)
-        stage.report.require(row["state"] == OrderState.FILLED, fault, f"order {link} is {row['state']}, the venue executed it")
-
-
-async def never_arrived(stage: Stage) -> None:
-    """DRL-03: a request is lost before the venue."""
-    await stage.open(guardian=False)
-    fault = "request lost before the venue"
-    link = await hit_create(stage, fault, "drop_request", {}, entry=True)  # an exit is sent again, under the same id
-
-    async def unknown() -> Any:
-        return any(row["link_id"] == link and row["after"] == OrderState.UNKNOWN for row in stage.table("order_events"))
-
-    await stage.expect(fault, unknown, "the order is UNKNOWN", TRADED_S)
-    (sent_ms,) = [row["created_ms"] for row in stage.table("orders") if row["link_id"] == link]
-
-    async def absent() -> Any:
-        return next(
-            (row for row in stage.table("order_events") if row["link_id"] == link and row["after"] == OrderState.NEVER_ARRIVED),
-            None,
-        )
-
-    since_s = stage.world.clock.mono_s() - (stage.world.clock.wall_ms() - sent_ms) / 1000
-    row = await stage.expect(fault, absent, "the order is NEVER_ARRIVED", ABSENT_MAX_S, since_s=since_s)
-    took_s = (row["received_ms"] - sent_ms) / 1000
-    stage.report.require(took_s >= ABSENT_MIN_S, fault, f"found absent after {took_s:.1f} s, not before {ABSENT_MIN_S:g} s")
-    meanwhile = [
-        each["id"]
-        for each in stage.table("intents")
-        if each["symbol"] == BUSY_SYMBOL and each["class"] == "entry" and sent_ms < each["created_ms"] < row["received_ms"]
-    ]
-    stage.report.require(not meanwhile, fault, f"entries of {BUSY_SYMBOL} meanwhile: {', '.join(meanwhile) or 'none'}")
-    stage.report.require(
-        link not in {each["orderLinkId"] for each in (await stage.venue()).newest()}, fault, "never sent again"
-    )
-
-
-async def scrambled_stream(stage: Stage) -> None:
-    """DRL-04: private reports come twice, in another order, or not at all, while a busy market trades."""
-    await stage.open(guardian=False)
-    where = {"socket": "private"}
-    for kind in ("duplicate_frame", "reorder_frames", "drop_frame"):
-        await arm(stage, kind, {**where, "topic": "execution*"}, times=0, when={"probability": 0.4, "seed": 7})
-        await arm(stage, kind, {**where, "topic": "order*"}, times=0, when={"probability": 0.4, "seed": 8})
-    fills = len(stage.table("executions"))
-    await anyio.sleep(SCRAMBLED_S)
-    await stage.exchange.admin("DELETE", "faults")
-    traded = len(stage.table("executions")) - fills
-    stage.report.require(traded > 0, "reports doubled, reordered, lost", f"{traded} executions booked meanwhile")
-
-
 async def reconnect_storm(stage: Stage) -> None:
     """DRL-05, shortened: both sockets are cut every two seconds."""
     await stage.open(guardian=False)
     began_ms = stage.world.clock.wall_ms()
     for _ in range(STORM_CUTS):
         for socket in ("public", "private"):
-            await arm(stage, "cut", {"socket": socket})
+            await arm(stage, "cut", {"socket": socket}, name=f"cut of the {socket} socket")
         await anyio.sleep(STORM_EVERY_S)
-    await stage.exchange.admin("DELETE", "faults")
+    await heal(stage)
     opened = [row["wall_ms"] for row in await stage.exchange.entries("opened") if row["wall_ms"] >= began_ms]
     most = max((sum(start <= each < start + 60_000 for each in opened) for start in opened), default=0)
     stage.report.require(most <= 20, f"{STORM_CUTS} cuts of both sockets", f"at most {most} private connects in a minute")
@@ -203,7 +139,7 @@ async def venue_down(stage: Stage) -> None:
     await stage.expect_covered(HELD_SYMBOL, "venue back", RETURNS_S)
     await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 503})
     await stage.stays("every request answered with 503", lambda: alive(stage), "the daemon lives", AWAY_S)
-    await stage.exchange.admin("DELETE", "faults")
+    await heal(stage)
     await bars_go_on(stage, "requests answered again", RETURNS_S)
     stage.report.require(stage.daemon.child is daemon, "venue away in session", "one life of the daemon, no restart")
     await stage.daemon.stop()
@@ -221,8 +157,8 @@ async def venue_down(stage: Stage) -> None:
 
 
 async def venue_acts(stage: Stage) -> None:
-    """DRL-21: the venue closes positions by force, and ends a symbol."""
-    await stage.open(guardian=False)
+    """DRL-21: the venue closes positions by force, and ends symbols: with a position, and with an entry that rests."""
+    await stage.open(guardian=False, plays=WHILE_AWAY)
     began_s = await arm(stage, "liquidate", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
 
     async def booked() -> Any:
@@ -235,20 +171,20 @@ async def venue_acts(stage: Stage) -> None:
 
     await stage.expect("position liquidated", halted, f"{HELD_SYMBOL} halted", FORCED_S, since_s=began_s)
     await _taken_away(stage, "deleverage", BUSY, BUSY_SYMBOL)
+    await _taken_away(stage, "delist", TIMED, TIMED_SYMBOL)
     await _delisted(stage)
 
 
 async def _taken_away(stage: Stage, kind: str, name: str, symbol: str) -> None:
     """The venue closes a position for reasons of its own: booked to its owner, the symbol halted."""
     fault = f"{kind} of {symbol}"
-    await holds(stage, name, symbol)
-    await arm(stage, kind, {"symbol": symbol, "account": ACCOUNT})
+    await holds_still(stage, name, symbol)
+    await arm(stage, kind, {"symbol": symbol} if kind == "delist" else {"symbol": symbol, "account": ACCOUNT})
 
     async def done() -> bool:
         armed = (await stage.exchange.admin("GET", "faults"))["faults"]
         return any(row["fault"] == kind and int(row["hits"]) for row in armed)
 
-    # The position may have gone meanwhile: then the venue takes the next one.
     await stage.expect(fault, done, "the venue has done it", TRADED_S)
     began_s = stage.world.clock.mono_s()
 
@@ -262,6 +198,7 @@ async def _taken_away(stage: Stage, kind: str, name: str, symbol: str) -> None:
         return booked == (await stage.venue()).positions[symbol]
 
     await stage.expect(fault, agree, "the books say what the venue says", FORCED_S, since_s=began_s)
+    await stage.exchange.release(SPEED)
 
 
 async def _delisted(stage: Stage) -> None:
@@ -295,7 +232,7 @@ async def crash_loop(stage: Stage) -> None:
     )
     halt = stage.halt("INSTANCE_FAILED")
     stage.report.require(halt is not None and halt["level"] == 2, "instance fails at every start", "the instance is at level 2")
-    await stage.exchange.admin("DELETE", "faults")
+    await heal(stage)
     states = {row["name"]: row["state"] for row in (await stage.ctl("status", "--json")).data["instances"]}
     others = {state for name, state in states.items() if name != BUSY}
     stage.report.require(others == {"running"}, "instance fails at every start", "the others run")

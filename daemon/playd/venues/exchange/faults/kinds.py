@@ -144,7 +144,11 @@ MARKET_KINDS: Final = (
         "wrong_candle",
         "a closed candle is wrong, and told again as it was",
         _FRAME,
-        (_FACTOR, Key("corrected", "bool", "whether the right one follows", default=True)),
+        (
+            _FACTOR,
+            Key("impossible", "bool", "whether its high lies below its low", default=False),
+            Key("corrected", "bool", "whether the right one follows", default=True),
+        ),
         topic=_KLINES,
         operations=_CONFIRM,
     ),

@@ -17,7 +17,8 @@ def wrong_candle(fault: Fault, frame: bytes) -> Sequence[bytes]:
     for row in wrong["data"]:
         close = float(f"{float(row['close']) * fault.number('factor'):.10g}")
         row["close"] = float_text(close)
-        row["high"], row["low"] = float_text(max(close, float(row["high"]))), float_text(min(close, float(row["low"])))
+        high, low = max(close, float(row["high"])), min(close, float(row["low"]))
+        row["high"], row["low"] = float_text(low / 2 if fault.params["impossible"] else high), float_text(low)
     return (orjson.dumps(wrong), frame) if fault.params["corrected"] else (orjson.dumps(wrong),)
 
 
