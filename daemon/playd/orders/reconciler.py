@@ -37,7 +37,7 @@ _REREAD_S: Final = 2.0
 _RUNS_TO_HALT: Final = 2
 _LATER: Final = {
     RepairKind.RECORD: "booked",
-    RepairKind.RESOLVE: "the resolver looks it up",
+    RepairKind.RESOLVE: "looked up",
     RepairKind.PROTECT: "the naked ladder sets it and reads it back",
     RepairKind.SWEEP: "not sent: frozen, or repaired too often",
     RepairKind.HALT: "a person must look",
@@ -246,7 +246,7 @@ class Reconciler:
         """What became of the difference, as far as a reading or our own books prove it now."""
         desk = self._desk
         if repair.kind is RepairKind.RESOLVE:
-            self._resolver.missed(desk.book.need(repair.key))
+            await self._resolver.missed(desk.book.need(repair.key))
         elif repair.kind is RepairKind.SWEEP and not desk.frozen(repair.symbol) and self._limits.count(repair.symbol):
             order_id = desk.book.need(repair.key).venue_order_id
             await desk.port.cancel(repair.symbol, venue_order_id=order_id, priority=Priority.CANCEL)
