@@ -49,6 +49,23 @@ def test_a_stop_that_is_missing_from_the_list_before_its_fill_is_told_is_in_doub
     in_virtual_time(body)
 
 
+def test_a_stop_that_ended_unheard_keeps_nobody_from_the_next_entry() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+        life.venue.hit_stop()
+        life = life.crash()
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(entry(180_000), READY)).code == "SENT"
+            assert [row for row in life.account.desk.book.live() if row.state is OrderState.UNKNOWN] == []
+
+    in_virtual_time(body)
+
+
 @pytest.mark.parametrize("ours", [True, False])
 def test_an_order_that_is_nowhere_at_the_venue_any_more_ends_after_a_minute_of_proof(ours: bool) -> None:
     async def body() -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import anyio
 
 from playd.core.errors import LinkError, VenueError
-from playd.core.orders import OrderState
+from playd.core.orders import OrderState, VenueOrder
 from playd.orders.desk import Desk
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.machine import OrderEvent
@@ -74,8 +74,16 @@ class Resolver:
         """Look for new doubts now."""
         self._wake.set()
 
-    def missed(self, row: OrderRow) -> None:
-        """The venue's complete list of open orders does not hold this one: find out what became of it."""
+    async def missed(self, row: OrderRow) -> None:
+        """
+        The venue's complete list of open orders does not hold this one: ask what became of it, at once.
+
+        In doubt it is only when the venue does not say: what has just ended keeps nobody from the next entry.
+        """
+        _, order = await self._ask(row)
+        row = self._desk.book.need(row.link_id)
+        if order is not None or row.state.terminal:
+            return
         if row.state is not OrderState.ORPHAN:
             self._desk.booking.apply(row, OrderEvent.MISSING, "poll")
         self._missed.add(row.link_id)
@@ -142,6 +150,11 @@ class Resolver:
         Returns True when the venue knew it (booked and published), False when all three reads answered empty, None when a
         read failed, which proves nothing.
         """
+        found, _ = await self._ask(row)
+        return found
+
+    async def _ask(self, row: OrderRow) -> tuple[bool | None, VenueOrder | None]:
+        """As `look_up`, with the order itself where the venue shows it."""
         desk, port, found = self._desk, self._desk.port, False
         link, order_id = ("", row.venue_order_id) if row.link_id.startswith("v:") else (row.link_id, "")
         try:
@@ -152,7 +165,7 @@ class Resolver:
                 symbol=row.symbol, link_id=link, venue_order_id=order_id, priority=Priority.RESOLVE
             )
         except (VenueError, LinkError):
-            return None
+            return None, None
         for execution in executions:
             desk.booking.executed(execution, "resolver")
             found = True
@@ -161,7 +174,7 @@ class Resolver:
             found = True
         if found:
             desk.publish()
-        return found
+        return found, order
 
     async def _round(self, row: OrderRow, doubt: _Doubt) -> None:
         desk = self._desk
