@@ -135,3 +135,12 @@ async def test_risk_limits_come_in_pages_of_fifteen_symbols_with_all_tiers_of_ea
         ]
         assert [row["mmDeduction"] for row in rows[:3]] == ["", "100", "500"]
         assert [float(row["initialMargin"]) for row in rows[:3]] == [0.01, 0.02, 0.04]
+
+
+async def test_a_subscription_to_nothing_is_refused(path: PurePath) -> None:
+    async with bench_at(real_world(), path, held=True) as bench:
+        socket = await bench.public()
+        for args in ({}, {"args": []}, {"args": "tickers.BTCUSDT"}, {"args": {"topic": "tickers.BTCUSDT"}}):
+            await socket.ws.send_json({"op": "subscribe", "req_id": 1, **args})
+            answer = await socket.read()
+            assert (answer["success"], answer["req_id"]) == (False, 1), args

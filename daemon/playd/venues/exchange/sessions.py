@@ -104,7 +104,7 @@ class TopicSession(Session):
     def _subscribe(self, frame: dict[str, Any]) -> None:
         """All topics or none: one bad topic refuses the request."""
         topics = _topics_in(frame)
-        fault = self.fault_of(topics)
+        fault = self.fault_of(topics) if topics else "error:args must be a list of topics"
         for topic in topics:
             if not self.exists(topic):
                 fault = fault or f"error:handler not found,topic:{topic}"
