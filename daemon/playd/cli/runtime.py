@@ -26,6 +26,7 @@ from playd.market.feed_watch import HubTiming
 from playd.market.hub import MarketHub
 from playd.market.recorded_days import market_of
 from playd.ops.clock_watch import ClockWatch, VenueTime
+from playd.ops.kept import kept
 from playd.ops.maintenance_watch import MaintenanceWatch, Venue
 from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, account_scope
@@ -367,9 +368,13 @@ async def open_runtime(
         )
         arming_watch = ArmingWatch(armings, incidents, journal, supervisor, lambda: plan.settings.arming, world.clock)
         async with anyio.create_task_group() as group:
-            group.start_soon(clock_watch.run, name="clock watch")
-            group.start_soon(maintenance_watch.run, name="maintenance watch")
-            group.start_soon(arming_watch.run, name="arming watch")
+            watches: dict[str, Callable[[], Awaitable[object]]] = {
+                "clock watch": clock_watch.run,
+                "maintenance watch": maintenance_watch.run,
+                "arming watch": arming_watch.run,
+            }
+            for name, watch in watches.items():
+                group.start_soon(kept, name, watch, world.clock, incidents, name=name)
             group.start_soon(parts.turns.run, name="turns")
             await group.start(accounts.run, name="accounts")
             await group.start(supervisor.run, name="supervisor")

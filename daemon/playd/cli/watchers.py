@@ -1,6 +1,6 @@
 """What watches over the running daemon, put together: counters, objectives, alerts, backups, chain, HTTP."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePath
@@ -25,6 +25,7 @@ from playd.ops.backup_clock import BackupClock
 from playd.ops.bar_recorder import BarRecorder
 from playd.ops.chain_watch import ChainWatch
 from playd.ops.free_space import FreeSpace
+from playd.ops.kept import kept
 from playd.ops.log_file import LogFile
 from playd.ops.loop_watch import LoopWatch
 from playd.ops.meters import Meters
@@ -72,17 +73,21 @@ class Watchers:
     recorder: BarRecorder
 
     def start(self, group: TaskGroup, daemon: Daemon) -> None:
-        """Run everything in a task group of the caller's."""
-        group.start_soon(self.parts.loop.run, name="loop watch")
-        group.start_soon(self.parts.space.watch, name="free space")
-        group.start_soon(Watch(daemon, [*self.files]).run, name="watch")
-        group.start_soon(self.parts.alerts.run, name="alerts")
-        group.start_soon(self.parts.backups.run, name="backups")
-        group.start_soon(self.parts.chain.run, name="chain watch")
-        group.start_soon(self.upkeep.run, name="ledger upkeep")
-        group.start_soon(self.recorder.run, name="bar recorder")
+        """Run everything in a task group of the caller's, each part at an edge of its own."""
+        runs: dict[str, Callable[[], Awaitable[object]]] = {
+            "loop watch": self.parts.loop.run,
+            "free space": self.parts.space.watch,
+            "watch": Watch(daemon, [*self.files]).run,
+            "alerts": self.parts.alerts.run,
+            "backups": self.parts.backups.run,
+            "chain watch": self.parts.chain.run,
+            "ledger upkeep": self.upkeep.run,
+            "bar recorder": self.recorder.run,
+        }
         if self.http is not None:
-            group.start_soon(serve, self.world, daemon, self.http, name="http")
+            runs["http"] = partial(serve, self.world, daemon, self.http)
+        for name, run in runs.items():
+            group.start_soon(kept, name, run, self.world.clock, self.parts.incidents, name=name)
 
 
 def build_watchers(
