@@ -5,6 +5,7 @@ old that is. The filters are those of the running daemon; a file that cannot be 
 
 import contextlib
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any, Final
@@ -17,6 +18,7 @@ from playd.control.figures import figure, rfc3339
 from playd.control.log_lines import LineFilter
 from playd.control.protocol import JsonObject
 from playd.control.record_filter import RecordFilter, bare_record
+from playd.control.render import Output
 from playd.control.tables import EVENTS, FILLS, INCIDENTS, LIST, POSITIONS, Column
 from playd.ops.log_file import log_files
 from playd.ops.segments import NotPacked, read_file, segment_names
@@ -90,6 +92,8 @@ def stale_events(
 ) -> int:
     """The newest records of the journal that are wanted; those of instance `name` if that is given."""
     uid = _uid_of(session, error, name) if name is not None else None
+    if wanted.account is not None:
+        _refuse_unknown(session, error, wanted.account, None)
     folder, found, names = _state(session, error) / JOURNAL, list[JsonObject](), _names(session, error)
     for line in _backwards(session, error, folder):
         if len(found) == last:
@@ -116,6 +120,8 @@ def stale_logs(
 ) -> int:
     """The newest kept log lines that are wanted, each as `text` says it."""
     disk, state = session.world.disk, _state(session, error)
+    if disk.exists(state / LEDGER):
+        _refuse_unknown(session, error, wanted.account, wanted.instance)
     files = list(log_files(disk, state))
     if not files:
         raise StaleTrouble(f"{error}; {state} keeps no log lines: under systemd `journalctl -u playd` has them")
@@ -167,8 +173,10 @@ def _show(
     if session.as_json:
         session.print_json({"daemon": None, "as_of": as_of, "source": source, "rows": rows})
     else:
-        print(f"daemon not running, data as of {as_of} ({source})")
-        session.show_rows(rows, columns, empty="none")
+        head = f"daemon not running, data as of {as_of} ({source})"
+        if session.options.output is Output.CSV:  # a program reads it, and takes the first line for the titles
+            print(head, file=sys.stderr)
+        session.show_rows(rows, columns, empty="none", head=head)
     return error.exit_code
 
 
@@ -308,6 +316,8 @@ def _position(row: JsonObject) -> JsonObject:
 def _fill(row: JsonObject) -> JsonObject:
     return {
         "n": row["n"],
+        "account": row["account"],
+        "source": row["source"],
         "time": rfc3339(row["venue_ms"]),
         "symbol": row["symbol"],
         "side": row["side"],

@@ -8,8 +8,17 @@ import anyio
 import pytest
 
 from playd.cli.session import Options, Session
-from playd.cli.stale_view import StaleTrouble, stale_events, stale_fills, stale_incidents, stale_positions, stale_status
+from playd.cli.stale_view import (
+    StaleTrouble,
+    stale_events,
+    stale_fills,
+    stale_incidents,
+    stale_logs,
+    stale_positions,
+    stale_status,
+)
 from playd.control.client import Unreachable
+from playd.control.log_lines import LineFilter, log_line
 from playd.control.record_filter import RecordFilter
 from playd.control.render import Output
 from playd.ops.journal import open_journal
@@ -127,6 +136,10 @@ def test_a_slip_in_a_name_is_refused_and_not_answered_with_nothing(
 ) -> None:
     with pytest.raises(StaleTrouble, match="did you mean 'main'"):
         stale_positions(session(left), GONE, "mian", None, None)
+    with pytest.raises(StaleTrouble, match="did you mean 'main'"):
+        stale_logs(session(left), GONE, LineFilter(account="mian"), 5, log_line, backwards=False)
+    with pytest.raises(StaleTrouble, match="did you mean 'main'"):
+        stale_events(session(left), GONE, RecordFilter(account="mian"), None, 5, backwards=False, cat=False)
     with pytest.raises(StaleTrouble, match="no instance 'u9'"):
         stale_fills(session(left), GONE, None, None, "u9", None, 5)
     assert shown(capsys, stale_fills(session(left), GONE, None, None, "u1", 2, None)) == []
