@@ -58,6 +58,6 @@ class Ballast:
             self._disk.remove(self._path)
         except OSError:
             return False
-        _log.critical("disk.full", msg="no space left; the ballast is released, nothing new is risked")
+        _log.error("disk.full", msg="no space left; the ballast is released, nothing new is risked")
         self.used.set()
         return True
