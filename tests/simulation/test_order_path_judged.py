@@ -6,6 +6,7 @@ from decimal import Decimal
 import anyio
 
 from playd.core.modes import Environment
+from playd.core.orders import Action, IntentClass
 from playd.orders.judged import KEEP_EVERY_S
 from playd.orders.pipeline import PIPELINE
 from playd.orders.risk_limits import RiskLimits
@@ -58,5 +59,21 @@ def test_entries_of_an_hour_are_those_of_an_hour_of_the_market() -> None:
                 await port.submit(leave(cause + 1))
                 await anyio.sleep(1)
             assert said == {60_000: "SENT", 120_000: "CHURN", 3_600_000: "CHURN", 3_660_000: "SENT"}
+
+    in_virtual_time(body)
+
+
+def test_a_bar_that_would_move_the_stop_of_nothing_has_its_verdict_too() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            move = replace(leave(180_000), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49700.0"))
+            said = await port.submit(move, READY)
+            stored = life.account.desk.verdicts.find(UID, 60_000, move.bar_close_ms)
+
+        assert stored is not None
+        assert (stored.verdict, stored.detail) == (said.code, said.text)
+        assert said.code == "FLAT"
 
     in_virtual_time(body)

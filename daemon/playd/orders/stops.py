@@ -46,7 +46,10 @@ class Stops:
             return Verdict(FROZEN, frozen)
         share = desk.fills.share(instance.uid, intent.symbol)
         if share.position.signed_qty == 0:
-            return Verdict("FLAT", "there is no position whose stop could be moved")
+            note = "there is no position whose stop could be moved"
+            if intent.bar_close_ms:
+                desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", note)
+            return Verdict("FLAT", note)
         stop = intent.stop if intent.stop is not None else share.stop
         target = intent.target if intent.target is not None else share.target
         with anyio.CancelScope(shield=True):
