@@ -315,14 +315,12 @@ async def _drift(stage: Stage) -> None:
         return all(row["resolved_ms"] is not None for row in _clock_incidents(stage))
 
     await stage.expect("before", settled, "no incident of clocks is open", SAMPLED_S)
-    known = len(_clock_incidents(stage))
     await stage.daemon.stop()
     began_s = await arm(stage, "skew_clock", {}, times=0, given={"by_ms": DRIFT_MS})
     await stage.start_daemon()
 
     async def told() -> Any:
-        rows = _clock_incidents(stage)
-        return rows[-1] if len(rows) > known else None
+        return next((row for row in _clock_incidents(stage) if row["resolved_ms"] is None), None)
 
     await stage.expect(fault, told, lambda row: f"a {row['severity']} {row['kind']}", SAMPLED_S, since_s=began_s)
     stage.report.require(not await _clock_halt(stage), fault, "nothing is paused")
