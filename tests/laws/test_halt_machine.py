@@ -66,7 +66,7 @@ def check(life: Life, state: State) -> None:
     """Everything that anybody asks of the halts agrees with what is in force."""
     assert life.state() == state
     highest, last = life.halts.highest(SCOPE), state[-1] if state else Level.OPEN
-    assert (highest.level if highest is not None else Level.OPEN) == max(state, default=Level.OPEN)
+    assert (highest.level if highest is not None else Level.OPEN) == last, "the highest decides, of panic and freeze the later"
     assert (life.halts.frozen(SCOPE) is not None) == (last is Level.FREEZE)
 
 
