@@ -75,15 +75,24 @@ def test_shortfall_is_the_median_cost_of_the_newest_fills_in_either_direction(da
     for n in range(100, 120):
         _filled(daemon.ledger, n, "Sell", "100.05")
     assert shortfall_figure(daemon, record)["value"] == "-5.00"
+    for n, (action, decided_at, bar_close_ms, reason) in enumerate(NO_DECISION):
+        _filled(daemon.ledger, 200 + n, "Sell", "150", (action, "exit", decided_at, bar_close_ms, reason))
+    assert shortfall_figure(daemon, record)["value"] == "-5.00"
 
 
-def _filled(ledger: Ledger, n: int, side: str, price: str) -> None:
-    """An intent decided at 100, its order and its execution."""
-    intent = f"u1/{n}/enter/0"
+NO_DECISION = [("target", "100", 0, "tp"), ("flatten", "100", 0, "closed by hand"), ("exit", "0", 1, "recovered")] * 8
+
+
+def _filled(
+    ledger: Ledger, n: int, side: str, price: str, decided: tuple[str, str, str, int, str] = ("enter", "entry", "100", 1, "")
+) -> None:
+    """An intent (action, class, its price, close of its bar, reason), its order and its execution."""
+    action, group, decided_at, bar_close_ms, reason = decided
+    intent = f"u1/{n}/{action}/0"
     ledger.write(
-        "INSERT INTO intents VALUES (?, 'u1', 'main', ?, 1, 'enter', 0, 'entry', 'BTCUSDT', ?, '1', '100', NULL, NULL, NULL,"
-        " '', '', '', '', '', 1, 2, '')",
-        (intent, str(n), side),
+        "INSERT INTO intents VALUES (?, 'u1', 'main', ?, ?, ?, 0, ?, 'BTCUSDT', ?, '1', ?, NULL, NULL, NULL,"
+        " ?, '', '', '', '', 1, 2, '')",
+        (intent, str(n), bar_close_ms, action, group, side, decided_at, reason),
     )
     ledger.write(
         "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, side, type, tif, qty, reduce_only,"
