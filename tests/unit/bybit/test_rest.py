@@ -120,6 +120,20 @@ async def test_a_refused_time_stamp_is_signed_once_more_with_the_same_link_id() 
     assert budget.taken == [("/v5/order/create", Priority.ENTRY)]
 
 
+async def test_an_order_whose_time_stamp_is_refused_waits_for_no_second_token() -> None:
+    class SpentBudget(FreeBudget):
+        async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
+            raise AssertionError("waits for a token that a ban may keep for ten minutes")
+
+        def take_now(self, endpoint: str, priority: Priority, *, owner: str = "") -> bool:
+            return False
+
+    fake = FakeBybit(lambda seen: code(10002, "invalid request"))
+    async with opened(fake, SpentBudget()) as venue:
+        assert (await venue.place(ORDER)).reply_class is ReplyClass.CLOCK
+    assert len(fake.seen) == 1
+
+
 async def test_a_time_stamp_refused_twice_is_reported_and_not_tried_again() -> None:
     fake = FakeBybit(lambda seen: code(10002, "invalid request"))
     async with opened(fake) as venue:

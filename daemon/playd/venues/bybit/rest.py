@@ -105,11 +105,12 @@ class RestClient:
         Send a request that changes something. Never repeated, except once when the venue refused our time stamp: then
         nothing has happened, and the same body (same link id) goes out again under a new stamp.
 
-        `has_token` says that the caller took the token already. Raises `LinkError` when no answer came.
+        `has_token` says that the caller took the token already, and that he alone waits for another one: without a free token
+        the refusal of the time stamp is the answer. Raises `LinkError` when no answer came.
         """
         if not has_token:
             await self._budget.take(call.path, priority)
-        return await self._send_restamped(call, self._write_deadline_s or WRITE_DEADLINE_S, priority)
+        return await self._send_restamped(call, self._write_deadline_s or WRITE_DEADLINE_S, priority, has_token=has_token)
 
     async def read(self, call: Call, *, priority: Priority) -> Answer:
         """Send a query and insist on success. Raises `Refused`, `Throttled`, `Doubtful` or `LinkError`."""
@@ -149,12 +150,15 @@ class RestClient:
             raise Doubtful(f"GET {path}: HTTP {response.status} without a JSON object")
         return body
 
-    async def _send_restamped(self, call: Call, deadline_s: float, priority: Priority) -> Answer:
+    async def _send_restamped(self, call: Call, deadline_s: float, priority: Priority, *, has_token: bool = False) -> Answer:
         answer = await self._send(call, deadline_s)
         if answer.reply_class is not ReplyClass.CLOCK or not call.signed or not answer.time_ms:
             return answer
         self._clock.heard(answer.time_ms)
-        await self._budget.take(call.path, priority)
+        if not has_token:
+            await self._budget.take(call.path, priority)
+        elif not self._budget.take_now(call.path, priority):
+            return answer  # how long an order may wait, and whether it is still wanted then, is the caller's to say
         return await self._send(call, deadline_s)
 
     async def _send(self, call: Call, deadline_s: float) -> Answer:
