@@ -154,7 +154,7 @@ async def test_what_cannot_be_taken_costs_the_connection_and_only_a_lost_record_
 
             scene.stream.deliver_to(listener)
             await socket.send({"topic": "tickers.BTCUSDT", "type": "snapshot", "ts": 9, "data": {"lastPrice": "1"}})
-            assert await scene.event() == FeedDown("a frame could not be taken: KeyError: 'close'")
+            assert await scene.event() == FeedDown("an error of ours: KeyError: 'close'")
             await scene.up(2)
 
     if isinstance(error, RecordError):

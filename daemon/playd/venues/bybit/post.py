@@ -61,7 +61,8 @@ class Poster:
 
     async def get(self, url: URL, headers: Callable[[], Mapping[str, str]], within_s: float) -> RawReply:
         """
-        The reply to a question, asked once more with headers of its own where a connection that was kept has just been closed.
+        The reply to a question, asked once more, under the same token and with headers of its own, where the connection ended
+        before its reply.
 
         Raises as `post` does.
         """

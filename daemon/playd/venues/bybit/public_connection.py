@@ -94,8 +94,9 @@ class PublicConnection:
             await wire.send({"op": "playd.lockstep"})
         while True:
             await anyio.sleep(REFUSED_AGAIN_S)
-            for symbol in [each for each in self._refused if each in self.watched]:
-                await self._subscribe(wire, symbol)
+            for symbol in [*self._refused]:
+                if symbol in self.watched:  # asked each time: it may have been dropped while another was asked for
+                    await self._subscribe(wire, symbol)
 
     async def frame(self, frame: Row) -> None:
         try:

@@ -170,7 +170,7 @@ async def keep_connected(world: World, url: str, user: SocketUser, timing: Socke
     """
     Connect, serve, and after each loss connect again, without end. Leaves only by cancellation, or with a `RecordError`.
 
-    A frame that its user could not take, for whatever reason, costs the connection and nothing else.
+    A bug of its user, in what it does at the opening or with a frame, costs the connection and nothing else.
     """
     failures = 0
     # The bound of a session is for REST; a socket has its own rules below.
@@ -184,7 +184,7 @@ async def keep_connected(world: World, url: str, user: SocketUser, timing: Socke
                 raise
             except* Exception as group:  # noqa: BLE001
                 # The supervised edge of a stream: what comes over it must not take down the daemon that protects positions.
-                reason = f"a frame could not be taken: {_innermost(group)}"
+                reason = f"an error of ours: {_innermost(group)}"
             await user.closed(redact(reason))
             failures = 0 if world.clock.mono_s() - began_s >= timing.steady_s else failures + 1
             await anyio.sleep(_full_jitter_s(world.random.random(), failures, timing))

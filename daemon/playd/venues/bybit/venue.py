@@ -32,8 +32,6 @@ from playd.venues.bybit.venue_clock import VenueClock
 from playd.venues.port import AccountInfo, Budget, KeyInfo, Priority, Reply, Transaction
 from playd.world.ports import World
 
-"""The budget's name for `place`: its token is taken by the caller, before the ledger commit."""
-
 _WINDOW_MS: Final = 7 * DAY_MS
 """Longest time range of one execution query."""
 

@@ -66,7 +66,7 @@ class UpstreamSocket:
         self._timing = timing or SocketTiming()
 
     async def run(self) -> NoReturn:
-        """Keep the socket open until cancelled. What `hear` raises for a frame, other than `Doubtful`, comes out."""
+        """Keep the socket open until cancelled. What `hear` raises costs the connection; a `RecordError` comes out."""
         limiter = ConnectLimiter(self._world.clock)
         await keep_connected(self._world, self._upstream.hosts.public, self, self._timing, limiter)
 
