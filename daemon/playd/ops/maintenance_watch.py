@@ -67,12 +67,13 @@ class MaintenanceWatch:
         except (VenueError, LinkError):
             return
         now_ms = venue.clock.venue_ms()
-        found = next((each for each in told if each.ongoing or each.begin_ms - BEFORE_MS <= now_ms < each.end_ms), None)
+        found = next((each for each in told if each.ongoing or _near(each, now_ms)), None)
         if found is not None:
             self._pause(venue, f"maintenance of the venue: {found.title}")
             return
         for scope in self._paused(venue):
             if self._reconciled(scope, venue.clock.mono_s()):
+                self._over_s.pop(scope, None)
                 note = "the maintenance is over"
                 self._halts.lift_pauses(scope, venue.code, note)
                 self._incidents.resolve(venue.code, scope, note)
@@ -80,7 +81,8 @@ class MaintenanceWatch:
     def _pause(self, venue: Venue, text: str) -> None:
         """Every account that is kept now; one that is opened later is paused by the next look."""
         paused = self._paused(venue)
-        self._over_s.clear()
+        for scope in paused:
+            self._over_s.pop(scope, None)
         for alias, held in self._accounts.held.items():
             if held.plan.environment is venue.environment and (scope := account_scope(alias)) not in paused:
                 self._incidents.open(venue.code, "warning", scope, text)
@@ -99,3 +101,8 @@ class MaintenanceWatch:
             self._over_s[scope] = now_s
             account.protection.reconcile_soon.append("maintenance")
         return account.reconciler.last_mono_s > self._over_s[scope] and account.desk.condition.reconciled
+
+
+def _near(each: Maintenance, now_ms: int) -> bool:
+    """Whether it is about to begin, or should have begun, and is not known to be over."""
+    return each.begin_ms - BEFORE_MS <= now_ms and (not each.end_ms or now_ms < each.end_ms)

@@ -93,6 +93,45 @@ async def test_it_lifts_no_level_of_anybody_else() -> None:
     assert await side.paused() == [("account:demo", 2, "DRAWDOWN")]
 
 
+async def test_a_venue_that_is_over_is_let_go_while_another_one_is_under_maintenance() -> None:
+    side = Side()
+    planned = Maintenance("engine", ongoing=True, begin_ms=1, end_ms=0)
+
+    async def other() -> list[Maintenance]:
+        return [planned]
+
+    elsewhere = Venue(Environment.LOCAL, other, VenueClock(side.world.clock))
+    side.told = [planned]
+    assert await side.paused() == PAUSED
+    side.told = []
+    assert await side.paused() == PAUSED
+    side.world.clock.advance(1.0)
+    side.account.reconciler.last_mono_s = side.world.clock.mono_s()
+    await side.watch.look(elsewhere)
+    assert [scope for scope, _, _ in await side.paused()] == ["account:paper"]
+    assert side.account.protection.reconcile_soon == ["maintenance"]
+
+
+async def test_every_maintenance_needs_a_reconciliation_of_its_own() -> None:
+    side = Side()
+    for asked in (1, 2):
+        side.told = [Maintenance("engine", ongoing=True, begin_ms=1, end_ms=0)]
+        assert await side.paused() == PAUSED
+        side.told = []
+        assert await side.paused() == PAUSED, "the run behind the one before is none behind this one"
+        assert len(side.account.protection.reconcile_soon) == asked
+        side.world.clock.advance(1.0)
+        side.account.reconciler.last_mono_s = side.world.clock.mono_s()
+        assert await side.paused() == []
+        side.world.clock.advance(1.0)
+
+
+async def test_one_whose_end_nobody_knows_pauses_before_it_begins() -> None:
+    side = Side()
+    side.told = [Maintenance("engine", ongoing=False, begin_ms=side.world.clock.wall_ms(), end_ms=0)]
+    assert await side.paused() == PAUSED
+
+
 @pytest.mark.parametrize(
     ("state", "product", "found"),
     [
