@@ -85,6 +85,11 @@ def places(item: Item) -> Iterator[Mark]:
             yield from places(child)
 
 
+def place_before(mark: Mark, root: Map) -> Mark:
+    """The place of the value that stands at `mark`: its key, or it itself as an item of a list."""
+    return max((place for place in places(root) if place <= mark), default=mark)
+
+
 def comments_of(text: str, root: Map) -> Comments:
     """The comments of `text`, whose document is `root`."""
     lines = text.splitlines()

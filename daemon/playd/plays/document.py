@@ -329,6 +329,7 @@ class _Reader:
             value = core_value(node.value)
             if self._older is not None and _OCTAL.match(node.value) and int(node.value, 8) != value:
                 self._older.octals.append(Octal(mark, path, node.value, int(node.value, 8)))
+                value = node.value  # stays as it is written until somebody says which number it is
         elif tag.endswith((":str", ":int", ":float", ":bool", ":null")):
             value = node.value if tag.endswith(":str") else core_value(node.value)
         else:

@@ -3,8 +3,9 @@
 import pytest
 
 from playd.core.errors import PlayError
-from playd.plays.importing.importer import import_play
+from playd.plays.importing.importer import MARKER, import_play
 from playd.plays.load import check_play, load_play
+from playd.plays.model import PercentEquity
 
 GOOD = """
 version: "3.0.0"
@@ -132,6 +133,16 @@ QUESTIONS = {
     "a structure of another clock": ("sw.high_accepted", "high_tf_4h.sw.high_accepted", "which clock?"),
     "digits behind a zero": ("length: 14", "length: 016", "which number? Readers of YAML 1.1 took `016` for 14"),
     "a parameter in two places": ("indicator: rsi,", "indicator: rsi, length: 9,", "it is written in `params` too"),
+    "a parameter in two places under its older name": (
+        "indicator: rsi, params: {length: 14}",
+        "indicator: rsi, length: 9, params: {period: 14}",
+        "it is written in `params` too, as `period`",
+    ),
+    "a split parameter in two places": (
+        "indicator: ema, params: {length: 50}",
+        "indicator: kc, multiplier: 2, params: {scalar: 1.5}",
+        "it is written in `params` too, as `scalar`",
+    ),
     "targets that may be meant in two ways": (
         "take_profit: {type: rr_ratio, value: 2}",
         "take_profit_levels: [{percent: 50, value: 4}]",
@@ -147,6 +158,35 @@ def test_what_would_be_another_play_is_a_question(case: str) -> None:
     result = import_play(GOOD.replace(new, old, 1), "f.yml")
     assert result.failed
     assert [words in problem.text for problem in result.problems] == [True]
+    assert import_play(result.text, "f.yml").failed, "the question is gone, and nobody has answered it"
+
+
+def test_a_question_about_a_number_stands_above_its_key() -> None:
+    lines = import_play(GOOD.replace("length: 14", "length: 016", 1), "f.yml").text.splitlines()
+    place = next(i for i, line in enumerate(lines) if line.lstrip().startswith(MARKER))
+    assert lines[place + 1].strip() == 'length: "016"'
+
+
+@pytest.mark.parametrize(
+    ("risk", "percent"),
+    [
+        ("{tp_trigger_by: LastPrice}", 2),
+        ("{risk_per_trade_pct: 3}", 2),
+        ("{tp_trigger_by: LastPrice, stop_loss_pct: 2, max_position_pct: 20}", 20),
+    ],
+)
+def test_the_size_of_the_account_counts_where_no_risk_map_is_left(risk: str, percent: int) -> None:
+    text = GOOD[: GOOD.index("risk_model:")] + f"risk: {risk}\n"
+    text = text.replace("max_leverage: 2}", "max_leverage: 2, risk_per_trade_pct: 2}")
+    result = import_play(text.replace("first_hit}", "first_hit, time_exit_bars: 5}"), "f.yml")
+    assert not result.failed, [*result.findings, *result.problems]
+    assert load_play(result.text, "f.yml").risk.sizing == PercentEquity(percent)
+
+
+def test_params_that_are_no_map_are_refused_beside_parameters_of_their_own() -> None:
+    result = import_play(GOOD.replace("rsi, params: {length: 14}", "rsi, length: 14, params: 9", 1), "f.yml")
+    assert result.failed
+    assert any("features.rsi.params: found `9`" in finding.line_of("f.yml") for finding in result.findings), result.findings
 
 
 def test_a_risk_block_without_any_side_says_none_twice() -> None:

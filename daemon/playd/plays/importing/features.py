@@ -1,5 +1,6 @@
 """Older spellings of `features`: lists, other names of keys and parameters, structures among them."""
 
+from itertools import permutations
 from typing import Final
 
 from playd.kernels.catalog import CATALOG
@@ -70,11 +71,25 @@ def _feature(item: Item, path: str, log: Log) -> Item:
 
 
 def _with_params(spec: Map, indicator: str, path: str, log: Log) -> Map:
-    """Parameters that stand beside `params` go inside."""
+    """Parameters that stand beside `params` go inside. What is there under another of its names stays, and is asked for."""
     if indicator not in CATALOG:
         return spec
     known = (*CATALOG[indicator].defaults(), *SPLIT_PARAMS.get(indicator, ()), *NO_EFFECT_PARAMS, "period")
-    return flat_params(spec, [name for name in known if name not in FEATURE.names], path, log)
+    params, asked = as_map(spec.get("params")), set[str]()
+    for names in _names_of_one(indicator):
+        for name, other in permutations(names, 2):
+            if name in spec.keys and other in params.keys:
+                text = f"it is written in `params` too, as `{other}`: which of the two counts?"
+                log.problem(key_mark(spec, name), f"{path}.{name}", text)
+                asked.add(name)
+    return flat_params(spec, [name for name in known if name not in (*FEATURE.names, *asked)], path, log)
+
+
+def _names_of_one(indicator: str) -> list[tuple[str, ...]]:
+    """Names that one parameter has or had, for each that had another."""
+    older = ({"period": ("length",)} if "length" in CATALOG[indicator].defaults() else {}) | SPLIT_PARAMS.get(indicator, {})
+    present = {new for names in older.values() for new in names}
+    return [(new, *(old for old, names in older.items() if new in names)) for new in sorted(present)]
 
 
 def _beside_params(spec: Map, indicator: str, path: str, log: Log) -> Map:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from playd.core.errors import PlayError
-from playd.plays.comments import comments_of
+from playd.plays.comments import comments_of, place_before
 from playd.plays.document import Map, OlderReading, read_document
 from playd.plays.findings import IMPORTABLE, Finding, Report
 from playd.plays.formatting import write_play
@@ -72,7 +72,7 @@ def import_play(text: str, source: str) -> Imported:
     if any(change.rewrites for change in log.changes) or log.problems:
         comments = comments_of(text, root)
         for problem in log.problems:
-            comments.beside(problem.mark).before.append(f"{MARKER} {problem.text}")
+            comments.beside(place_before(problem.mark, root)).before.append(f"{MARKER} {problem.text}")
         new_text = write_play(new_root, comments)
     _, checked = check_play(new_text, source)
     changes = sorted(log.changes, key=lambda change: change.mark)

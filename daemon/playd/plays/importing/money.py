@@ -107,8 +107,6 @@ def import_account(root: Map, log: Log) -> Map:
         account = put(drop(account, "fee_rate_pct"), "fee_model", fees, mark)
     for key in _NO_EFFECT:
         account = removed(account, key, "account", log, "this limit does not exist here")
-    if as_map(root.get("risk")).entries or as_map(root.get("risk_model")).entries:
-        account = removed(account, "risk_per_trade_pct", "account", log, "the risk map beside it says the size")
     limits = root.get("risk_limits")
     if isinstance(limits, Map):
         account = _limits(account, limits, log)

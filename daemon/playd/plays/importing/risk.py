@@ -29,7 +29,17 @@ def import_risk(root: Map, references: References, log: Log) -> Map:
         if word(as_map(model.get("sizing")).get("model")) == "risk_based":
             text = "the size comes from the distance of the stop"
             log.unchanged(key_mark(model, "sizing"), "risk_model.sizing.model", "risk_based", text)
-    return _shorthand(root, risk, references, log) if isinstance(risk, Map) else root
+    return _without_other_size(_shorthand(root, risk, references, log) if isinstance(risk, Map) else root, log)
+
+
+def _without_other_size(root: Map, log: Log) -> Map:
+    """The document without the size of `account` beside a risk map that is left, with or without a size of its own."""
+    account, left = root.get("account"), (as_map(root.get("risk")), as_map(root.get("risk_model")))
+    if not isinstance(account, Map) or not any(of.entries for of in left):
+        return root
+    says_size = any(key in of.keys for of in left for key in ("max_position_pct", "sizing"))
+    meaning = "the risk map beside it says the size" if says_size else "beside a risk map 10 % of equity is committed as margin"
+    return put(root, "account", removed(account, "risk_per_trade_pct", "account", log, meaning))
 
 
 def _trailing(of: Map, path: str, references: References, log: Log) -> Map:

@@ -77,6 +77,8 @@ def key_mark(of: Map, key: str) -> Mark:
 
 def flat_params(spec: Map, known: Collection[str], path: str, log: Log) -> Map:
     """A spec whose parameters, where they stand beside `params`, are inside. One that is in both places is asked for."""
+    if "params" in spec.keys and not isinstance(spec.get("params"), Map):
+        return spec
     params = as_map(spec.get("params"))
     for entry in spec:
         if entry.key not in known:
