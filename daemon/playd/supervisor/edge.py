@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from playd.core.errors import LinkError, Refused, VenueError
+from playd.core.errors import Doubtful, LinkError, Refused, Throttled
 
 E = TypeVar("E", bound=BaseException)
 
@@ -20,10 +20,14 @@ def first_of(error: BaseException, kind: type[E]) -> E | None:
 
 
 def venue_away(error: BaseException) -> Exception | None:
-    """What inside `error` says that a venue did not answer, or not now; None for everything else, a refusal included."""
+    """
+    What inside `error` says that a venue did not answer, not now or not readably; None for everything else.
+
+    A refusal is none, and neither is what we found in an answer, such as a symbol that the venue does not list.
+    """
     if first_of(error, Refused) is not None:
         return None
-    return first_of(error, LinkError) or first_of(error, VenueError)
+    return first_of(error, LinkError) or first_of(error, Throttled) or first_of(error, Doubtful)
 
 
 def say(error: BaseException) -> str:

@@ -41,6 +41,9 @@ LOOK_S: Final = 1.0
 AWAY_PAUSE_S: Final = 5.0
 """Time between two lives that could not begin because the venue did not answer: an outage is no crash."""
 
+_AWAY: Final = "venue_away"
+"""Cause of one that waits for its venue. It holds until a life has begun: a change with every try would be a record each."""
+
 CANCEL_AFTER_CRASH_S: Final = 30.0
 """Resting entries of a crashed instance are cancelled when it is not running again by then."""
 
@@ -346,6 +349,7 @@ class Supervisor:
                 return True
             if slot.engine is None and (away := venue_away(error)) is not None:
                 self._report("instance.waiting", slot, {"msg": say(away)})
+                slot.set_facts(replace(slot.facts, warm=False).with_cause(_AWAY, say(away)), "the venue is away")
                 await anyio.sleep(AWAY_PAUSE_S)
                 return True
             return await self._after_crash(slot, admit, error)
@@ -355,6 +359,7 @@ class Supervisor:
 
     def _engine_is(self, slot: Slot, engine: EngineInstance) -> None:
         slot.engine = engine
+        slot.recover(_AWAY)
 
     async def _after_crash(self, slot: Slot, admit: Admission, error: Exception) -> bool:
         if (fatal := first_of(error, RecordError)) is not None:
@@ -369,7 +374,8 @@ class Supervisor:
             self._halt_and_give_up(slot, "quarantine", f"{len(verdict.history) + 1} crashes; the last: {text}")
             return False
         self._report("instance.restart", slot, {"delay_s": f"{verdict.delay_s:.2f}", "reason": text})
-        slot.set_facts(replace(slot.facts, warm=False).with_cause("restarting", text), "crash")
+        facts = replace(slot.facts, warm=False).without_cause(_AWAY)
+        slot.set_facts(facts.with_cause("restarting", text), "crash")
         self.beside(slot, self._cancel_unless_back)
         self._cool_down.hold(slot)
         await anyio.sleep(verdict.delay_s)

@@ -10,8 +10,7 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from playd.core.errors import LinkError, PlayError, RecordError, StateError
-from playd.core.errors import Refused as VenueRefused
+from playd.core.errors import PlayError, RecordError, StateError
 from playd.core.modes import Mode
 from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
@@ -109,6 +108,7 @@ class House:
     hub: Hub
     accounts: DeskAccounts
     lives: dict[str, Life]
+    on_engines: dict[str, Callable[[EngineInstance], None]]
     transitions: list[tuple[str, State, State]] = field(default_factory=list)
     admission: Callable[[InstanceRecord], Refused | None] = lambda _record: None
 
@@ -171,10 +171,11 @@ async def house(backoff_s: float = 0.0, world: VirtualWorld | None = None, coold
     halts = Halts(ledger, world.disk, world.clock, cast("Any", journal), PurePath("/state"))
     records = RecordStore(ledger)
     accounts = DeskAccounts(world.clock, world.random, lambda *_: None, lambda *_: None)
-    hub, lives = Hub(), dict[str, Life]()
+    hub, lives, on_engines = Hub(), dict[str, Life](), dict[str, Callable[[EngineInstance], None]]()
     transitions: list[tuple[str, State, State]] = []
 
     async def live(slot: Slot, on_engine: Callable[[EngineInstance], None]) -> None:
+        on_engines[slot.name] = on_engine
         await lives[slot.name](slot)
 
     supervisor = Supervisor(
@@ -187,7 +188,7 @@ async def house(backoff_s: float = 0.0, world: VirtualWorld | None = None, coold
     async with anyio.create_task_group() as group:
         await group.start(accounts.run)
         await group.start(supervisor.run)
-        yield House(world, supervisor, halts, records, hub, accounts, lives, transitions)
+        yield House(world, supervisor, halts, records, hub, accounts, lives, on_engines, transitions)
         group.cancel_scope.cancel()
     ledger.close()
 
@@ -477,17 +478,3 @@ async def test_without_a_permission_entries_are_cancelled_once_the_account_is_op
         home.supervisor.refresh(slot)
         await anyio.wait_all_tasks_blocked()
         assert [uid for uid, _ in desk.cancelled] == ["uid-alpha"]
-
-
-async def test_a_venue_that_is_away_when_a_life_begins_is_waited_for_and_a_refusal_is_a_crash(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("playd.supervisor.supervisor.AWAY_PAUSE_S", 0.0)
-    async with house() as home:
-        slot = home.add("a", crashing(ExceptionGroup("a life", [LinkError("no answer")]), times=20))
-        home.start(slot)
-        await until(slot, State.RUNNING)
-        assert (slot.crashes, slot.record.restarts) == (0, ())
-        refused = home.add("b", crashing(VenueRefused("GET /v5/market/kline: no such symbol", code=10001)))
-        home.start(refused)
-        await until(refused, State.FAILED)
