@@ -88,6 +88,8 @@ async def test_requests_for_another_category_symbol_or_kind_of_account_touch_not
             assert (await bench.post(f"/v5/order/{name}", **named, symbol="ETHUSDT", **more))["retCode"] == 110001
         leverage = {"category": "linear", **BTC, "buyLeverage": "7.005", "sellLeverage": "7.005"}
         assert (await bench.post("/v5/position/set-leverage", **leverage))["retCode"] == 10001
+        beyond = {**leverage, "buyLeverage": "1e30", "sellLeverage": "1e30"}
+        assert (await bench.post("/v5/position/set-leverage", **beyond))["retCode"] == 110013
         isolated = {**leverage, "buyLeverage": "7", "sellLeverage": "7", "tradeMode": 1}
         assert (await bench.post("/v5/position/switch-isolated", **isolated))["retCode"] == 100028
         assert (await bench.post("/v5/position/switch-mode", category="inverse", coin="BTC", mode=3))["retCode"] == 110029

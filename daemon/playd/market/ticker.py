@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from playd.market.proportion import in_proportion
 from playd.market.public_feed import TickerFrame
 
 _WANTED: Final = ("lastPrice", "markPrice", "bid1Price", "ask1Price", "fundingRate", "nextFundingTime", "openInterest")
-
-DIGITS_MAX: Final = 30
-"""Digits before or behind the point of a price, a rate or a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +80,4 @@ def _number(value: str) -> Decimal | None:
         number = Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
         return None
-    if not number.is_finite() or (number and not -DIGITS_MAX <= number.adjusted() <= DIGITS_MAX):
-        return None
-    return number
+    return number if in_proportion(number) else None

@@ -82,8 +82,18 @@ def test_what_is_closed_gives_its_share_back() -> None:
     assert (market.position.steps, market.position.extra_margin) == (-1_250, 0)
 
 
+def test_a_share_of_more_money_than_there_is_can_be_given_back() -> None:
+    market = held()
+    market.account.wallet += Decimal("1e16")
+    add(market, "1e15")
+    market.order("Sell", "0.25", reduceOnly=True)
+    market.flat_minute()
+    assert market.position.extra_margin == Decimal("0.75e15")
+
+
 @pytest.mark.parametrize(
-    ("margin", "code"), [("0", 10001), ("", 10001), ("1.00001", 10001), ("95000", 110014), ("-0.0001", 110006)]
+    ("margin", "code"),
+    [("0", 10001), ("", 10001), ("1.00001", 10001), ("95000", 110014), ("-0.0001", 110006), ("1e9999999", 10001)],
 )
 def test_margin_that_cannot_be_moved_is_refused(margin: str, code: int) -> None:
     market = held()

@@ -273,7 +273,12 @@ def test_leverage_is_set_once_and_bounded() -> None:
     market = Market()
     wish = {"category": "linear", "symbol": SYMBOL, "buyLeverage": "5", "sellLeverage": "5"}
     modes.set_leverage(market.books, market.account, wish)
-    for changed, code in (({}, 110043), ({"buyLeverage": "200", "sellLeverage": "200"}, 110013), ({"buyLeverage": "7"}, 10001)):
+    for changed, code in (
+        ({}, 110043),
+        ({"buyLeverage": "200", "sellLeverage": "200"}, 110013),
+        ({"buyLeverage": "1e30", "sellLeverage": "1e30"}, 110013),
+        ({"buyLeverage": "7"}, 10001),
+    ):
         with pytest.raises(Refusal) as caught:
             modes.set_leverage(market.books, market.account, {**wish, **changed})
         assert caught.value.code == code

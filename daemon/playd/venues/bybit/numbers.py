@@ -5,13 +5,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from playd.core.errors import Doubtful
+from playd.market.proportion import in_proportion
 
 Row = Mapping[str, Any]
 ZERO = Decimal(0)
 LARGEST: Final = 2**63 - 1
 """Whole numbers that a ledger can hold; what the venue counts and dates stays far below."""
-DIGITS_MAX: Final = 30
-"""Digits before or behind the point of what is no nonsense."""
 
 
 def optional_decimal(row: Row, name: str) -> Decimal | None:
@@ -29,7 +28,7 @@ def optional_decimal(row: Row, name: str) -> Decimal | None:
         raise Doubtful(f"field {name} is not a number: {str(value)[:40]!r}") from None
     if not number.is_finite():
         raise Doubtful(f"field {name} is not finite: {value}")
-    if number and not -DIGITS_MAX <= number.adjusted() <= DIGITS_MAX:
+    if not in_proportion(number):
         raise Doubtful(f"field {name} is out of all proportion: {str(value)[:40]}")
     return number
 

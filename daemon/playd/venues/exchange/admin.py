@@ -12,6 +12,7 @@ from aiohttp import web
 from playd.core.errors import SettingsError
 from playd.core.timeframes import DAY_MS
 from playd.market.feed import GrowingFeed
+from playd.market.proportion import in_proportion
 from playd.venues.exchange.auth import check_public_key
 from playd.venues.exchange.config import ENVIRONMENTS
 from playd.venues.exchange.faults.script import read_posted
@@ -233,8 +234,8 @@ def _number(name: str, value: object) -> Decimal:
         number = Decimal(str(value))
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite():
-        raise SettingsError(f"{name} {value!r} is not a number")
+    if not in_proportion(number):
+        raise SettingsError(f"{name} {str(value)[:40]!r} is not a number, or one that nothing is counted by")
     return number
 
 

@@ -19,7 +19,7 @@ from playd.matching.money import (
 )
 from playd.venues.exchange.listing import MAX_PRICE, Listing, RiskTier
 from playd.venues.exchange.model import Account, Order, Position, place_of
-from playd.venues.exchange.text import decimal_of, exact_product, exact_sum, plain
+from playd.venues.exchange.text import decimal_of, exact_product, exact_sum, plain, rounded
 
 BPS: Final = 10_000.0
 _MONEY: Final = Decimal("1E-8")
@@ -190,7 +190,7 @@ def _held(account: Account, order: Order, listing: Listing) -> Decimal:
 
 
 def _money(value: float) -> Decimal:
-    return Decimal(value).quantize(_MONEY)
+    return rounded(Decimal(value), _MONEY)
 
 
 def _liquidation_text(price: float, listing: Listing) -> str:

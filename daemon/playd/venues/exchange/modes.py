@@ -115,14 +115,14 @@ def _mode_failed(reason: str) -> Refusal:
 
 
 def _check_leverage(account: Account, listing: Listing, position: Position, leverage: Decimal) -> None:
-    if leverage < 1 or leverage % LEVERAGE_STEP:
-        raise Refusal(PARAMETER, f"params error: leverage {leverage} is not a multiple of {LEVERAGE_STEP} from 1 on")
     most = listing.instrument.max_leverage
     if listing.tiers:
         tier = max(tier_of(listing, _value_usdt(account, listing, position, side)) for side in Side)
         most = min(most, listing.tiers[tier].max_leverage)
     if leverage > most:
         raise Refusal(refusal.RISK_LIMIT, f"cannot set leverage {leverage} above {most} due to risk limit level")
+    if leverage < 1 or leverage % LEVERAGE_STEP:  # behind the bound: a remainder needs a quotient that can be written
+        raise Refusal(PARAMETER, f"params error: leverage {leverage} is not a multiple of {LEVERAGE_STEP} from 1 on")
 
 
 def _value_usdt(account: Account, listing: Listing, position: Position, side: Side) -> float:

@@ -8,7 +8,7 @@ from playd.core.orders import Side
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.margin import BPS, Listings, margin_of, order_margin, tier_of
 from playd.venues.exchange.model import Account, Order, Position
-from playd.venues.exchange.text import exact_product, exact_sum, float_text, plain
+from playd.venues.exchange.text import exact_product, exact_sum, float_text, plain, rounded
 
 Row = dict[str, Any]
 
@@ -282,7 +282,7 @@ def wallet_row(account: Account, listings: Listings) -> Row:
     initial = plain(exact_sum(position_margin, reserved))
     available = plain(exact_sum(total if account.is_cross else account.wallet, -position_margin, -reserved))
     im_rate, mm_rate = (
-        plain((amount / total).quantize(_RATE_DIGITS)) if account.is_cross and total > 0 else ""
+        plain(rounded(amount / total, _RATE_DIGITS)) if account.is_cross and total > 0 else ""
         for amount in (exact_sum(position_margin, reserved), maintenance)
     )
     return {

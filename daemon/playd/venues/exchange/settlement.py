@@ -6,7 +6,7 @@ from typing import Final
 
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.model import Position
-from playd.venues.exchange.text import exact_product, exact_sum
+from playd.venues.exchange.text import exact_product, exact_sum, rounded
 
 _ENTRY_DIGITS: Final = Decimal("1E-15")
 _FEE_DIGITS: Final = Decimal("1E-18")
@@ -81,4 +81,4 @@ def _open(position: Position, signed_steps: int, price: Decimal, fee: Decimal, t
 
 def _share(amount: Decimal, part: int, whole: int) -> Decimal:
     """`amount * part / whole`; the whole of it when part is whole, so that shares always add up."""
-    return amount if part == whole else (amount * part / whole).quantize(_FEE_DIGITS)
+    return amount if part == whole else rounded(amount * part / whole, _FEE_DIGITS)

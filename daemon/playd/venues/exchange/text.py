@@ -48,6 +48,11 @@ def exact_product(*factors: Decimal) -> Decimal:
     return product
 
 
+def rounded(value: Decimal, digits: Decimal) -> Decimal:
+    """The nearest multiple of `digits`, a power of ten, however large the value: what `quantize` alone raises for."""
+    return value.quantize(digits, context=_EXACT)
+
+
 def whole_number(text: str) -> int | None:
     """The number that a user's text is, None for what is none, or is larger than records can hold."""
     return int(text) if text.isdecimal() and len(text) <= _DIGITS_MAX else None

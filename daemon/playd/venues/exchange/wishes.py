@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from playd.core.orders import Side
+from playd.market.proportion import in_proportion
 from playd.venues.exchange.listing import MAX_PRICE, Listing
 from playd.venues.exchange.model import Leg, closes
 from playd.venues.exchange.refusal import (
@@ -141,7 +142,7 @@ def flag(request: Request, name: str) -> bool:
 
 
 def decimal(request: Request, name: str) -> Decimal | None:
-    """A decimal parameter, None when absent. Raises `Refusal` when it is not a finite number."""
+    """A decimal parameter, None when absent. Raises `Refusal` for what is no number, or one that cannot be counted by."""
     text = text_of(request, name)
     if not text:
         return None
@@ -149,8 +150,8 @@ def decimal(request: Request, name: str) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("NaN")
-    if not value.is_finite():
-        raise Refusal(PARAMETER, f"params error: {name} {text!r} is not a number")
+    if not in_proportion(value):
+        raise Refusal(PARAMETER, f"params error: {name} {text[:40]!r} is not a number that anything is traded by")
     return value
 
 
