@@ -216,6 +216,23 @@ def test_what_is_no_list_is_never_dropped(path: str, more: str) -> None:
     assert path in [problem.path for problem in result.problems]
 
 
+TWO_CLOCKS = {
+    "of a list": "structures: {exec: [{type: swing, key: swing, %s}]}",
+    "below its type in a list": "structures: {exec: [{swing: {key: swing, %s}}]}",
+    "below its type": "structures: {swing: {key: swing, %s}}",
+    "among the features": "features: {swing: {type: structure, structure_type: swing, %s}}",
+}
+
+
+@pytest.mark.parametrize("case", TWO_CLOCKS)
+def test_of_two_clocks_none_is_dropped(case: str) -> None:
+    text = HEAD + "\n" + TWO_CLOCKS[case] + '\nactions: {entry_long: {all: [[close, ">", swing.low_level]]}}\n'
+    result = imported(text % "tf: 1h, timeframe: D")
+    assert ["which clock?" in problem.text for problem in result.problems] == [True], result.problems
+    assert imported(result.text).failed, "the question is gone, and nobody has answered it"
+    assert "which clock?" not in imported(text % "tf: high_tf, timeframe: D").text
+
+
 MS = "    - {type: market_structure, key: ms, uses: swing}\n"
 
 

@@ -1,6 +1,6 @@
 """Structures that older files named by their type: `swing: {left: 5, right: 5}` in place of `{type: swing, key: …, …}`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from playd.kernels.catalog import STRUCTURES
@@ -16,15 +16,32 @@ SPEC_KEYS: Final = ("type", "key", "uses", "params", "depends_on")
 _BESIDE: Final = ("uses", "depends_on")
 
 
-def typed_specs(kind: str, value: Item, mark: Mark, path: str, log: Log) -> Iterator[tuple[Map, str]]:
+def typed_specs(
+    kind: str, value: Item, mark: Mark, path: str, clock_of: Callable[[str], str], log: Log
+) -> Iterator[tuple[Map, str]]:
     """Each spec that stands below the name of a type, one or a list of them, with the clock that it names itself (or empty)."""
     items = value.items if isinstance(value, Sequence) else (value,)
     for i, item in enumerate(items):
         where = f"{path}[{i}]" if isinstance(value, Sequence) else path
-        yield _typed(kind, as_map(item), mark, where, log)
+        yield _typed(kind, as_map(item), mark, where, clock_of, log)
 
 
-def _typed(kind: str, body: Map, mark: Mark, path: str, log: Log) -> tuple[Map, str]:
+def own_clock(body: Map, clock_of: Callable[[str], str], path: str, log: Log) -> tuple[str, Map]:
+    """
+    The clock that a spec names itself, empty when it names none, and the keys that say two of them.
+
+    `clock_of` gives the key of a clock for any word for it. Keys that say two stay in the spec, and are asked for.
+    """
+    named = Map(tuple(entry for entry in body if entry.key in CLOCK_KEYS), body.mark)
+    if len({clock_of(word(entry.value)) for entry in named}) < 2:
+        return next((word(entry.value) for entry in named), ""), Map((), body.mark)
+    first, second = named.entries
+    text = f"which clock? It says {first.key} {text_of(first.value)} and {second.key} {text_of(second.value)}"
+    log.problem(second.mark, f"{path}.{second.key}", text)
+    return "", named
+
+
+def _typed(kind: str, body: Map, mark: Mark, path: str, clock_of: Callable[[str], str], log: Log) -> tuple[Map, str]:
     """What is no key of a structure is a parameter."""
     if word(body.get("type")) not in ("", kind):
         log.problem(mark, f"{path}.type", f"which detector? It stands below `{kind}` and says {text_of(body.get('type'))}")
@@ -43,7 +60,8 @@ def _typed(kind: str, body: Map, mark: Mark, path: str, log: Log) -> tuple[Map, 
             params.append(entry)
     if params:
         spec = put(spec, "params", Map(tuple(params), params[0].mark))
-    return spec, next((word(body.get(key)) for key in CLOCK_KEYS if key in body.keys), "")
+    clock, asked = own_clock(body, clock_of, path, log)
+    return Map((*spec.entries, *asked.entries), mark), clock
 
 
 def with_dependencies(spec: Map, others: list[Map], path: str, log: Log) -> Map:

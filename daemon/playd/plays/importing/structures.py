@@ -6,7 +6,7 @@ from playd.core.timeframes import TIMEFRAME_MS
 from playd.kernels.catalog import STRUCTURES
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence
 from playd.plays.findings import Mark
-from playd.plays.importing.by_type import CLOCK_KEYS, ID_KEYS, SPEC_KEYS, TYPE_KEYS, typed_specs, with_dependencies
+from playd.plays.importing.by_type import CLOCK_KEYS, ID_KEYS, SPEC_KEYS, TYPE_KEYS, own_clock, typed_specs, with_dependencies
 from playd.plays.importing.log import Log
 from playd.plays.importing.scalars import as_truth
 from playd.plays.importing.timeframes import right_timeframe
@@ -118,7 +118,7 @@ def _collect(entry: Entry, found: Structures, log: Log) -> None:
 
 def _by_type(entry: Entry, clock: str, path: str, found: Structures, log: Log) -> None:
     """Specs below the name of a type; `clock` where they name none."""
-    for spec, own in typed_specs(entry.key, entry.value, entry.mark, path, log):
+    for spec, own in typed_specs(entry.key, entry.value, entry.mark, path, found.clock, log):
         where = found.clock(own) if own else clock
         _add(spec, where, path, entry.mark, found, log, moved=True)
         _rename_twins(where, len(found.specs[where]) - 1, path, found, log)
@@ -135,7 +135,8 @@ def _list(value: Item, clock: str, path: str, mark: Mark, found: Structures, log
     for i, item in enumerate(items):
         spec, where = as_map(item), f"{path}[{i}]"
         if len(spec.entries) == 1 and spec.entries[0].key in STRUCTURES:
-            for one, own in typed_specs(spec.entries[0].key, spec.entries[0].value, item.mark, where, log):
+            kind, body = spec.entries[0].key, spec.entries[0].value
+            for one, own in typed_specs(kind, body, item.mark, where, found.clock, log):
                 log.change(item.mark, where, text_of(item), where, text_of(one))
                 target = found.clock(own) if own else clock
                 if target != clock:
@@ -143,11 +144,12 @@ def _list(value: Item, clock: str, path: str, mark: Mark, found: Structures, log
                     continue
                 _add(one, clock, where, mark, found, log, implied=True)
             continue
-        own = next((key for key in CLOCK_KEYS if key in spec.keys), "")
-        if own:
-            target, rest = found.clock(word(spec.get(own))), drop(spec, *CLOCK_KEYS)
+        _, asked = own_clock(spec, found.clock, where, log)
+        key = next((key for key in CLOCK_KEYS if key in spec.keys), "")
+        if key and not asked.entries:
+            target, rest = found.clock(word(spec.get(key))), drop(spec, *CLOCK_KEYS)
             new = "" if found.timeframe(target) == found.timeframe(clock) else f"structures.{target}"
-            log.change(key_mark(spec, own), f"{where}.{own}", text_of(spec.get(own)), new, text_of(rest) if new else "")
+            log.change(key_mark(spec, key), f"{where}.{key}", text_of(spec.get(key)), new, text_of(rest) if new else "")
             spec = rest
             if new:
                 away.append((spec, target, where))
@@ -165,7 +167,8 @@ def _from_elsewhere(item: Item, path: str, found: Structures, log: Log) -> None:
     kind = next((word(body.get(key)) for key in TYPE_KEYS if key in body.keys), "")
     kind = kind or (word(body.get("type")) if word(body.get("type")) != "structure" else "")
     name = next((word(body.get(key)) for key in ID_KEYS if key in body.keys), kind)
-    clock = found.clock(next((word(body.get(key)) for key in CLOCK_KEYS if key in body.keys), "exec"))
+    own, asked = own_clock(body, found.clock, path, log)
+    clock = found.clock(own or "exec")
     if not kind:
         log.problem(item.mark, path, f"which detector? {text_of(item)} names no type")
         return
@@ -176,6 +179,7 @@ def _from_elsewhere(item: Item, path: str, found: Structures, log: Log) -> None:
     rest = drop(body, *SPEC_KEYS, *ID_KEYS, *CLOCK_KEYS, *TYPE_KEYS)
     for entry in rest:
         log.problem(entry.mark, f"{path}.{entry.key}", "what is this? A structure has type, key, uses and params")
+    spec = Map((*spec.entries, *asked.entries), spec.mark)
     _add(spec, clock, path, item.mark, found, log, moved=True)
     _rename_twins(clock, len(found.specs[clock]) - 1, path, found, log)
 
