@@ -104,7 +104,9 @@ def _table(item: Item) -> Table:
     spec = CATALOG.get(str(name.value)) if isinstance(name, Leaf) else None
     if spec is None:
         return FEATURE
-    return with_flat(FEATURE, (*(param.name for param in spec.params), *SPLIT_PARAMS.get(spec.name, ()), "period"))
+    params = [param.name for param in spec.params]
+    lengths = ("period",) if "length" in params else ()
+    return with_flat(FEATURE, (*params, *SPLIT_PARAMS.get(spec.name, ()), *lengths))
 
 
 def _indicator(section: Section, report: Report) -> IndicatorSpec | None:

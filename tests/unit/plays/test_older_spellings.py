@@ -129,6 +129,16 @@ OLDER: dict[str, dict[str, Any]] = {
     "exec_tf in timeframes": {"timeframes.exec_tf": "15m", "timeframes.exec": GONE},
     "an entry in words": condition({"indicator_key": "fast", "operator": "gt", "value": 1}),
     "an entry in words, with op": condition({"left": "fast", "op": "lt", "right": 1}),
+    "an entry in words, with labels of the trade": {
+        "actions.entry_long": {"left": "fast", "op": "lt", "right": 1, "name": "x", "metadata": {"why": "low"}}
+    },
+    "a share of the position beside a condition in words": {
+        "actions.exit_long": {"left": "fast", "op": "near_abs", "right": 1, "tolerance": 2, "percent": 50},
+        "position_policy.exit_mode": "first_hit",
+    },
+    "an event with labels of the trade": {
+        "actions.entry_long": {"lhs": "ms.event_type", "op": "!=", "rhs": 0, "metadata": {"why": "low"}}
+    },
     "a label of a condition": condition({"lhs": "close", "op": ">", "rhs": 1, "name": "above"}),
     "nothing emitted": {"actions": [{**BLOCK, "else": {"emit": []}}]},
     "an older parameter beside params": {"features.f": {"indicator": "donchian", "length": 9}},
@@ -180,6 +190,7 @@ def test_what_a_message_says_of_the_import_is_true(name: str) -> None:
     "edits",
     [
         feature("ema", lenght=9),
+        {"features.f": {"indicator": "psar", "period": 9}},
         condition(["close", ">", "fastt"]),
         condition(["ms.bais", "==", 1]),
         {"timeframes.high_tf": "8h"},
@@ -190,6 +201,13 @@ def test_what_no_import_can_mend_does_not_send_to_it(edits: dict[str, Any]) -> N
     found = errors(edits)
     assert found
     assert not any("playd play import" in line for line in found)
+
+
+@pytest.mark.parametrize("name", [name for name in OLDER if "labels of the trade" in name])
+def test_labels_of_a_trade_survive_an_import(name: str) -> None:
+    play, _ = check_play(import_play(edited(OLDER[name]), "o.yml").text, "o.yml")
+    assert play is not None
+    assert "('why', 'low')" in str(play.actions)
 
 
 def test_an_older_key_is_not_missed_under_its_present_name_too() -> None:

@@ -31,6 +31,8 @@ class ExpressionImporter:
             return each_item(item, self.read, path)
         if not isinstance(item, Map):
             return item
+        if any(key in beside for key in item.keys):
+            return self._with_beside(item, path, beside)
         item = self._without_labels(item, path)
         condition = as_condition(item)
         if condition is not None:
@@ -38,7 +40,20 @@ class ExpressionImporter:
             return self._condition(condition, path)
         if any(key in _LONG_FORM for key in item.keys):
             return self._long(item, path)
-        return self._logic(item, path, beside)
+        return self._logic(item, path)
+
+    def _with_beside(self, item: Map, path: str, beside: tuple[str, ...]) -> Map:
+        """An expression with what may stand beside its keys; a condition then has the long form, which has room for it."""
+        read = self.read(drop(item, *beside), path)
+        if isinstance(read, Sequence):
+            read = new_map(dict(zip((*_LONG_FORM, "tolerance"), read.items, strict=False)), item.mark)
+        whole = as_map(read)
+        for entry in item:
+            if entry.key in beside:
+                labels = entry.key == "metadata" and isinstance(entry.value, Map)
+                value = self.metadata(as_map(entry.value), f"{path}.metadata") if labels else entry.value
+                whole = put(whole, entry.key, value, entry.mark)
+        return whole
 
     def _without_labels(self, item: Map, path: str) -> Map:
         """A condition that is a map without what people wrote beside it for themselves."""
@@ -57,12 +72,12 @@ class ExpressionImporter:
         self._log.change(item.mark, path, text_of(item), path, "a list of it")
         return Sequence((item,), item.mark)
 
-    def _logic(self, item: Map, path: str, beside: tuple[str, ...]) -> Map:
+    def _logic(self, item: Map, path: str) -> Map:
         known = [key for key in LOGIC if key in item.keys]
         entries = []
         for entry in item:
             where = f"{path}.{entry.key}"
-            if known and entry.key != known[0] and entry.key not in beside:
+            if known and entry.key != known[0]:
                 meaning = "" if entry.key not in LOGIC else f"only `{known[0]}` counted beside it"
                 self._log.removed(entry.mark, where, text_of(entry.value), meaning)
                 continue
@@ -71,8 +86,6 @@ class ExpressionImporter:
                 value = self._window(value, where)
             elif entry.key in ("all", "any", "not"):
                 value = self.read(value if entry.key == "not" else self._listed(value, where), where)
-            elif entry.key == "metadata" and isinstance(value, Map):
-                value = self.metadata(value, where)
             entries.append(Entry(entry.key, entry.mark, value))
         return Map(tuple(entries), item.mark)
 
