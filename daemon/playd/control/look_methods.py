@@ -27,9 +27,10 @@ from playd.control.streams import by_instance
 from playd.core.modes import Mode
 from playd.core.orders import OrderState
 from playd.orders.halts import ALL
+from playd.orders.order_pages import Place, latest_orders, place_of
 from playd.orders.rows import OrderRow
 from playd.orders.verdicts import Verdicts
-from playd.orders.views import PositionView, Wanted, latest_fills, latest_orders
+from playd.orders.views import PositionView, Wanted, latest_fills
 from playd.supervisor.names import select
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
@@ -37,6 +38,9 @@ from playd.supervisor.supervisor import names_of
 
 PAGE: Final = 500
 """Rows of one page of a list."""
+
+_DIGITS: Final = 18
+"""No number of a cursor has more, and one that has may not fit the ledger's integers."""
 
 ADDRESS: Final = "address"
 """What the rate budget calls the limit of our address, which all accounts share."""
@@ -232,17 +236,19 @@ async def list_positions(daemon: Daemon, params: Rows, call: Call) -> list[JsonO
 
 
 async def list_orders(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
-    wanted, skip = _wanted(daemon, params), _cursor(params)
+    wanted, behind = _wanted(daemon, params), _place(params)
     if params.state == "all":
-        found = latest_orders(daemon.ledger, wanted, limit=PAGE, skip=skip)
+        found = await latest_orders(daemon.ledger, wanted, limit=PAGE, behind=behind)
     else:
         live = [(account.alias, row) for account in rows.all_accounts(daemon) for row in account.views.orders()]
         fitting = [(alias, row) for alias, row in live if _fits(wanted, alias, row)]
-        found = sorted(fitting, key=lambda item: -item[1].created_ms)[skip : skip + PAGE]
+        left = [(alias, row) for alias, row in fitting if behind is None or place_of(row) > behind]
+        found = sorted(left, key=lambda item: place_of(item[1]))[:PAGE]
     if not found:
         warn_of_symbol(daemon, params.symbol, call)
     shown = [rows.order_row(daemon, alias, row) for alias, row in found]
-    return {"rows": shown, "cursor": str(skip + PAGE) if len(found) == PAGE else None}
+    last = found[-1][1] if len(found) == PAGE else None
+    return {"rows": shown, "cursor": f"{last.created_ms}:{last.link_id}" if last is not None else None}
 
 
 async def list_fills(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
@@ -260,13 +266,30 @@ def _wanted(daemon: Daemon, params: Rows) -> Wanted:
     return Wanted(account_named(daemon, params.account), params.symbol, owner, params.since_ms)
 
 
+def _place(params: Rows) -> Place | None:
+    """The order that the page before ended with, None for the first page. Raises `RpcError`."""
+    if params.cursor is None:
+        return None
+    created_ms, colon, link_id = params.cursor.partition(":")
+    if not (colon and link_id):
+        raise _not_a_cursor(params)
+    return -_number(params, created_ms), link_id
+
+
 def _cursor(params: Rows) -> int:
     """Where the page before ended, 0 for the first one. Raises `RpcError`."""
-    if params.cursor is None:
-        return 0
-    if not params.cursor.isdigit():
-        raise RpcError(Code.INVALID_PARAMS, f"cursor {params.cursor!r}: expected the cursor of the page before")
-    return int(params.cursor)
+    return 0 if params.cursor is None else _number(params, params.cursor)
+
+
+def _number(params: Rows, text: str) -> int:
+    """A whole number that SQLite can hold, as cursors are made of. Raises `RpcError`."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise _not_a_cursor(params)
+    return int(text)
+
+
+def _not_a_cursor(params: Rows) -> RpcError:
+    return RpcError(Code.INVALID_PARAMS, f"cursor {params.cursor!r}: expected the cursor of the page before")
 
 
 def _fits(wanted: Wanted, account: str, row: PositionView | OrderRow) -> bool:

@@ -14,7 +14,7 @@ from playd.orders.fills import Share
 from playd.orders.ledger import Ledger, SqlValue
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
-from playd.orders.rows import OrderRow, execution_row, order_row
+from playd.orders.rows import OrderRow, execution_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Wanted:
 
 def latest_fills(ledger: Ledger, wanted: Wanted, *, limit: int, before_n: int | None = None) -> list[FillView]:
     """Booked executions of every account, open or not, newest first; page with `before_n`."""
-    where, values = _where(wanted, "venue_ms")
+    where, values = conditions(wanted, "venue_ms")
     newest_first = f"SELECT * FROM executions WHERE n < ? AND {where} ORDER BY n DESC LIMIT ?"
     rows = ledger.rows(newest_first, [before_n if before_n is not None else 1 << 62, *values, limit])
     return [_fill(row) for row in rows]
@@ -124,7 +124,7 @@ def latest_fills(ledger: Ledger, wanted: Wanted, *, limit: int, before_n: int | 
 
 def oldest_fills(ledger: Ledger, wanted: Wanted, *, after_n: int, limit: int) -> list[FillView]:
     """Booked executions in the order they were booked; page with `after_n`."""
-    where, values = _where(wanted, "venue_ms")
+    where, values = conditions(wanted, "venue_ms")
     rows = ledger.rows(f"SELECT * FROM executions WHERE n > ? AND {where} ORDER BY n LIMIT ?", [after_n, *values, limit])
     return [_fill(row) for row in rows]
 
@@ -133,17 +133,8 @@ def _fill(row: sqlite3.Row) -> FillView:
     return FillView(row["n"], row["account"], row["owner"], row["received_ms"], row["source"], execution_row(row))
 
 
-def latest_orders(ledger: Ledger, wanted: Wanted, *, limit: int, skip: int = 0) -> list[tuple[str, OrderRow]]:
-    """Orders of every account, final ones too, each with its account, newest first; page with `skip`."""
-    where, values = _where(wanted, "created_ms")
-    rows = ledger.rows(
-        f"SELECT * FROM orders WHERE {where} ORDER BY created_ms DESC, link_id LIMIT ? OFFSET ?", [*values, limit, skip]
-    )
-    return [(row["account"], order_row(row)) for row in rows]
-
-
-def _where(wanted: Wanted, time_column: str) -> tuple[str, list[SqlValue]]:
-    """The conditions of a query and their values."""
+def conditions(wanted: Wanted, time_column: str) -> tuple[str, list[SqlValue]]:
+    """The conditions of a query of records and their values."""
     parts, values = ["1"], list[SqlValue]()
     for name, value in (("account", wanted.account), ("symbol", wanted.symbol), ("owner", wanted.owner)):
         if value is not None:

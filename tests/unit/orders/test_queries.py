@@ -1,9 +1,17 @@
 """The ledger stays fast while it grows: no query of the order path reads a growing table from end to end."""
 
-import anyio
+from pathlib import PurePath
 
+import anyio
+import pytest
+
+from playd.orders import order_pages
+from playd.orders.ledger import Ledger
+from playd.orders.order_pages import latest_orders, place_of
 from playd.orders.panic import PanicScope
+from playd.orders.rows import OrderRow
 from playd.orders.views import Wanted, latest_fills
+from playd.world.virtual import virtual_world
 from tests.simulation.order_world import READY, UID, build, entry, leave
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import in_virtual_time
@@ -43,3 +51,29 @@ def test_no_query_of_the_order_path_scans_a_growing_table() -> None:
         assert scans == []
 
     in_virtual_time(body)
+
+
+@pytest.mark.anyio
+async def test_pages_of_orders_hold_each_once_in_pieces_and_whatever_comes_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_pages, "PIECE", 7)
+    world = virtual_world()
+    world.disk.mkdir(PurePath("/state"))
+    ledger = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
+    for n in range(40):
+        _order(ledger, f"pd-{n * 17 % 40:02}", created_ms=n // 3)
+    seen: list[OrderRow] = []
+    while page := await latest_orders(ledger, Wanted(), limit=6, behind=place_of(seen[-1]) if seen else None):
+        seen += [row for _, row in page]
+        _order(ledger, f"pe-{len(seen)}", created_ms=1000)  # one that comes while somebody turns the page
+    expected = sorted((f"pd-{n * 17 % 40:02}" for n in range(40)), key=lambda link: (-(int(link[3:]) * 33 % 40 // 3), link))
+    assert [row.link_id for row in seen] == expected
+    assert [row.link_id for _, row in await latest_orders(ledger, Wanted(symbol="X"), limit=6)] == []
+
+
+def _order(ledger: Ledger, link_id: str, created_ms: int) -> None:
+    ledger.write(
+        "INSERT INTO orders (link_id, attempt, account, owner, action, symbol, side, type, tif, qty, reduce_only, state,"
+        " created_ms, last_event_ms) VALUES (?, 0, 'main', 'u1', 'enter', 'BTCUSDT', 'Buy', 'Market', 'IOC', '1', 0,"
+        " 'FILLED', ?, 1)",
+        (link_id, created_ms),
+    )
