@@ -23,7 +23,7 @@ from playd.orders.bans import banned_until_ms
 from playd.orders.guardian.plan import AccountPlan, AlertWay, Plan, Rules
 from playd.orders.guardian.plan_file import DIRECTORY, PlanFile, digest_of
 from playd.orders.guardian.planning import Held, account_plan, planned_halts
-from playd.orders.halts import ALL, Halts, Level, instance_scope, symbol_scope
+from playd.orders.halts import ALL, FILE_CODE, Halts, Level, instance_scope, symbol_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.orders.panic_notes import CODE as GUARDIAN_PANIC
@@ -73,6 +73,10 @@ class GuardianLink:
         self._plan = Plan()
         self._digest = ""
         self._stopping = False
+        self._carried: set[int] = set()
+        """Level 4 of the guardian that our accounts were told to carry out, by the id of the halt."""
+        self._begun_ms: int | None = None
+        """When the guardian began a panic of which it has not said how it ended."""
         self._hurry = anyio.Event()
 
     @property
@@ -234,11 +238,15 @@ class GuardianLink:
             self._parts.ledger.set_meta(_SEQ_KEY, "0")
         if head != known:
             self._import_records()
+        if self._begun_ms is not None and self._begun_ms < self._clock.wall_ms() - 1000 * float(data["uptime_s"]):
+            self._carry_on_panics()  # this guardian is another one
 
     def _note_silence(self, why: str) -> None:
         """A guardian that was there and is gone is an incident; one that nobody started is one only where it is required."""
         if not self.missing or self._stopping:
             return
+        if self._guardians_panics() - self._carried:
+            self._carry_on_panics()
         live = any(place.environment is Environment.LIVE for place in self._parts.places.values())
         late = self._clock.mono_s() - self._started_s > self._parts.settings.gates.guardian_max_age_s
         if self._heard_s is not None or (live and late):
@@ -272,13 +280,14 @@ class GuardianLink:
         scope = symbol_scope(str(record["account"]), str(record["symbol"]))
         if kind == "panic.step" and data.get("step") == "received":
             wanted = self._stored_scope(str(data["scope"]))
+            self._begun_ms = int(record["ts_ms"])
+            if self._looked_at(wanted, self._begun_ms):
+                return
             text = str(data.get("reason") or f"panic {data['scope']} through the guardian")
             parts.halts.raise_level(wanted, Level.PANIC, GUARDIAN_PANIC, text, actor=str(record["actor"]))
         elif kind == "panic.result":
             # Flat by the guardian's word or not: whoever holds level 4 sees to it.
-            for held in parts.accounts.held.values():
-                if held.account is not None:
-                    held.account.resume_panics()
+            self._carry_on_panics()
         elif kind == "order.sent" and data.get("action") == "close":
             text = f"the guardian closed {data['qty']} {record['symbol']} as {data['link_id']}: {data['reason']}"
             parts.incidents.open("GUARDIAN_CLOSED", "critical", scope, text)
@@ -286,6 +295,28 @@ class GuardianLink:
         elif kind == "stop.repaired":
             text = f"the guardian set the stop {data['stop']} on {record['symbol']}: {data['reason']}"
             parts.incidents.open("GUARDIAN_STOP", "critical", scope, text)
+
+    def _looked_at(self, scope: str, panic_ms: int) -> bool:
+        """
+        Whether a panic of the guardian was taken over from what it had left for us, a note or the kill file.
+
+        Its journal may be read days later: what a person lifted since is not raised anew.
+        """
+        known = self._parts.ledger.row(
+            "SELECT 1 FROM halts WHERE scope = ? AND ((code = ? AND raised_ms >= ?) OR (code IN (?, ?) AND lifted_ms >= ?))",
+            (scope, GUARDIAN_PANIC, panic_ms, GUARDIAN_PANIC, FILE_CODE, panic_ms),
+        )
+        return known is not None
+
+    def _guardians_panics(self) -> set[int]:
+        return {halt.id for halt in self._parts.halts.in_force() if halt.code == GUARDIAN_PANIC}
+
+    def _carry_on_panics(self) -> None:
+        """The guardian is through with them, or gone: open accounts see to them. One that is opened later does so by itself."""
+        self._begun_ms, self._carried = None, self._guardians_panics()
+        for held in self._parts.accounts.held.values():
+            if held.account is not None:
+                held.account.resume_panics()
 
     def _stored_scope(self, text: str) -> str:
         """A scope as the ledger stores it: instances by uid."""

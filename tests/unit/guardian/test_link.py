@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -11,6 +13,7 @@ from playd import __version__
 from playd.cli.guardian import JournalNumbers
 from playd.control.guardian_link import GuardianLink, LinkParts
 from playd.ops.journal import Journal, open_journal
+from playd.orders.account import Account
 from playd.orders.desk import Condition
 from playd.orders.guardian.plan import Plan
 from playd.orders.guardian.plan_file import PlanFile
@@ -18,10 +21,10 @@ from playd.orders.guardian.planning import planned_halts
 from playd.orders.halts import Halts, Level
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
+from playd.orders.panic_notes import leave_note
 from playd.settings import Settings
 from playd.supervisor.accounts import Accounts
-from playd.world.ports import World
-from playd.world.virtual import virtual_world
+from playd.world.virtual import VirtualWorld, virtual_world
 from tests.unit.guardian.test_judge import account, planned
 
 pytestmark = pytest.mark.anyio
@@ -32,14 +35,15 @@ STATE = PurePath("/state")
 class Side:
     """What the daemon has beside its link."""
 
-    world: World
+    world: VirtualWorld
     ledger: Ledger
     halts: Halts
     link: GuardianLink
+    accounts: Accounts
 
 
 @asynccontextmanager
-async def daemon_side(world: World, ledger_name: str = "ledger.sqlite") -> AsyncIterator[Side]:
+async def daemon_side(world: VirtualWorld, ledger_name: str = "ledger.sqlite") -> AsyncIterator[Side]:
     world.disk.mkdir(STATE)
     ledger = Ledger.open(world.disk, world.clock, STATE / ledger_name)
     async with open_journal(world, STATE / "journal", JournalNumbers(), version=__version__) as (journal, _):
@@ -57,12 +61,12 @@ async def daemon_side(world: World, ledger_name: str = "ledger.sqlite") -> Async
             halts=halts,
             incidents=Incidents(ledger, world.clock, journal),
         )
-        yield Side(world, ledger, halts, GuardianLink(parts))
+        yield Side(world, ledger, halts, GuardianLink(parts), accounts)
     ledger.close()
 
 
 @asynccontextmanager
-async def guardians_journal(world: World) -> AsyncIterator[Journal]:
+async def guardians_journal(world: VirtualWorld) -> AsyncIterator[Journal]:
     world.disk.mkdir(STATE / "guardian")
     async with open_journal(world, STATE / "guardian" / "journal", JournalNumbers(), version=__version__) as (journal, _):
         yield journal
@@ -139,6 +143,53 @@ async def test_what_the_guardian_did_is_taken_over_once() -> None:
         journal.append("panic.step", {"step": "received", "scope": "all", "reason": ""}, actor="uid:0(root)")
     async with daemon_side(world) as later, later.link.running():
         assert [halt.scope for halt in later.halts.in_force() if halt.code == "GUARDIAN_PANIC"] == ["all"]
+
+
+@pytest.mark.parametrize("scope", ["account:main", "all"])
+async def test_a_panic_that_a_person_lifted_is_not_raised_anew_by_a_journal_that_is_read_days_later(scope: str) -> None:
+    world = virtual_world()
+    async with guardians_journal(world) as journal:
+        journal.append("panic.step", {"step": "received", "scope": scope, "reason": "drill"}, actor="uid:0(root)")
+    async with daemon_side(world) as side:
+        if scope == "all":
+            world.disk.write_replace(STATE / "HALT", b"", keep_previous=False)
+        else:
+            assert leave_note(world.disk, STATE, scope, reason="drill", actor="uid:0(root)", time_ms=1)
+        side.halts.check_files()
+        (halt,) = side.halts.in_force()
+        world.clock.advance(60.0)
+        if scope == "all":
+            world.disk.remove(STATE / "HALT")
+        side.halts.lift(halt.id, by="uid:0(root)", note="looked")
+        world.clock.advance(86_400.0)
+        async with side.link.running():
+            assert side.halts.in_force() == []
+
+
+@pytest.mark.parametrize("started_again", [False, True])
+async def test_a_panic_that_its_guardian_cannot_end_is_carried_on_by_the_accounts(started_again: bool) -> None:
+    """It is gone without a word of how it ended, or another one answers in its place."""
+    world = virtual_world()
+    async with daemon_side(world) as side:
+        resumed: list[str] = []
+        account = cast("Account", SimpleNamespace(resume_panics=lambda: resumed.append("main")))
+        cast("dict[str, object]", side.accounts.held)["main"] = SimpleNamespace(account=account)
+        presence = {"pid": 1, "version": "0", "uptime_s": 100.0, "journal_head": {"seq": 0}}
+        side.link._answered(presence)
+        leave_note(world.disk, STATE, "account:main", reason="out", actor="uid:0(root)", time_ms=1)
+        side.halts.check_files()
+        async with guardians_journal(world) as journal:
+            journal.append("panic.step", {"step": "received", "scope": "account:main", "reason": "out"}, actor="uid:0(root)")
+            seq = journal.head[0]
+        side.link._answered({**presence, "journal_head": {"seq": seq}})
+        side.link._note_silence("one beat was missed")
+        assert resumed == [], "it is still at it"
+        world.clock.advance(60.0)
+        if started_again:
+            side.link._answered({**presence, "uptime_s": 2.0, "journal_head": {"seq": seq}})
+        for _ in range(3):
+            side.link._note_silence("nobody there")
+        assert resumed == ["main"], "once"
 
 
 def test_an_account_that_must_wait_for_the_guardian_says_so() -> None:
