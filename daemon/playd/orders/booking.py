@@ -21,7 +21,7 @@ from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.orders.lost_orders import LostOrders
 from playd.orders.machine import Contradiction, OrderEvent, event_of_status
-from playd.orders.order_book import FOREIGN, OrderBook
+from playd.orders.order_book import FOREIGN, OrderBook, is_theirs
 from playd.orders.parts import parts_of
 from playd.orders.rows import OrderRow, plain, text
 
@@ -118,7 +118,8 @@ class Booking:
             if event is None:
                 self._alarm("ORDER_STATUS", "warning", order.symbol, f"order {row.link_id} has unknown status {order.status!r}")
                 return self._book.need(row.link_id)
-            if event is OrderEvent.SEEN_FILLED and self._fills.executed(row.link_id)[0] < order.cum_qty:
+            lacks = self._fills.executed(row.link_id)[0] < order.cum_qty and not is_theirs(row)
+            if event is OrderEvent.SEEN_FILLED and lacks:
                 event = OrderEvent.SEEN_PARTIAL  # filled only once every execution is booked
             return self.apply(self._book.need(row.link_id), event, source, venue_ms=order.updated_ms)
 

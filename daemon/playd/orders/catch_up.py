@@ -14,6 +14,7 @@ from playd.core.errors import LinkError, VenueError
 from playd.core.orders import Execution
 from playd.orders.desk import Desk
 from playd.orders.fold import moves_position
+from playd.orders.order_book import is_theirs
 from playd.orders.recovery import order_of
 from playd.venues.port import Priority
 
@@ -59,9 +60,12 @@ class CatchUp:
         return sorted(await self._desk.port.executions(since_ms=since_ms, priority=priority), key=_in_order)
 
     def _concerns(self, execution: Execution) -> bool:
-        """Whether an execution came behind the beginning of this ledger, or belongs to an order of it."""
+        """Whether an execution came behind the beginning of this ledger, or belongs to an order that was sent from it."""
         baseline_ms = int(self._desk.ledger.meta(self._baseline_key) or 0)
-        return execution.time_ms > baseline_ms or self._desk.book.find(execution.link_id) is not None
+        if execution.time_ms > baseline_ms:
+            return True
+        row = self._desk.book.find(execution.link_id)
+        return row is not None and not is_theirs(row)
 
     async def since(self, time_ms: int) -> int:
         """Book what is missing since a moment before the watermark; returns the number of new executions. Raises as `run`."""

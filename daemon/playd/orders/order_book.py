@@ -69,6 +69,11 @@ _DROPPED: Final = frozenset({"replaced", "withdrawn", "refused", "flat"})
 """Outcomes of intents that nobody wants any more, or nobody took, whatever became of their orders."""
 
 
+def is_theirs(row: OrderRow) -> bool:
+    """Whether nobody here sent an order: what it executed before this ledger began is in the baseline, and not booked again."""
+    return row.owner == FOREIGN and row.intent is None
+
+
 class OrderBook:
     """All intents and orders of one account. Synchronous; sees its own uncommitted rows."""
 

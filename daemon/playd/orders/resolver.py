@@ -18,6 +18,7 @@ from playd.core.orders import OrderState, VenueOrder
 from playd.orders.desk import Desk
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.machine import OrderEvent
+from playd.orders.order_book import is_theirs
 from playd.orders.rows import OrderRow
 from playd.venues.port import Priority
 
@@ -161,8 +162,10 @@ class Resolver:
             order = await port.order_realtime(row.symbol, link, venue_order_id=order_id, priority=Priority.RESOLVE)
             if order is None:
                 order = await port.order_history(row.symbol, link, venue_order_id=order_id, priority=Priority.RESOLVE)
-            executions = await port.executions(
-                symbol=row.symbol, link_id=link, venue_order_id=order_id, priority=Priority.RESOLVE
+            executions = (
+                ()  # the stream and the catch-up book those that came behind the beginning of this ledger, and no others
+                if is_theirs(row)
+                else await port.executions(symbol=row.symbol, link_id=link, venue_order_id=order_id, priority=Priority.RESOLVE)
             )
         except (VenueError, LinkError):
             return None, None
@@ -222,13 +225,14 @@ class Resolver:
         found = []
         for row in [*desk.book.live(), *desk.book.lacking_fills()]:
             missed = row.state is OrderState.ORPHAN and row.link_id in self._missed
-            if not (missed or row.state in (OrderState.ACKED, OrderState.UNKNOWN) or row.fills_missing):
+            lacks = row.fills_missing and not is_theirs(row)  # theirs from before this ledger are in its baseline
+            if not (missed or row.state in (OrderState.ACKED, OrderState.UNKNOWN) or lacks):
                 continue
             waited.add(row.link_id)
             age_s = self._age_s(row, now_s)
             if row.state is OrderState.ACKED and age_s >= desk.settings.acked_quiet_s:
                 row = desk.booking.apply(row, OrderEvent.QUIET, "resolver")
-            if missed or row.state is OrderState.UNKNOWN or (row.fills_missing and age_s >= _FILLS_WAIT_S):
+            if missed or row.state is OrderState.UNKNOWN or (lacks and age_s >= _FILLS_WAIT_S):
                 found.append(row)
         self._news = {link: news for link, news in self._news.items() if link in waited}
         self._missed &= waited

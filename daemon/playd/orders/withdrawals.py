@@ -77,8 +77,7 @@ class Withdrawals:
                 if await desk.changed(link, _REPEAT_S[min(tries, len(_REPEAT_S) - 1)]):
                     continue
                 tries += 1
-                if row.owner != FOREIGN:  # somebody else's has no link id of ours to be asked for
-                    await self._resolver.look_up(row)
+                await self._resolver.look_up(row)
                 if not desk.book.need(link).state.terminal:
                     await self._send(row)
         finally:
