@@ -25,6 +25,7 @@ def test_without_plan_daemon_or_a_journal_it_can_write_it_serves_its_socket_and_
             wait_for(lambda: path.exists() or first.poll() is not None, "the socket")
             assert first.poll() is None, (tmp_path / "log").read_text()
             anyio.run(ask, path)
+            assert (tmp_path / "guardian" / "panics").is_dir(), "on a disk that is full later there is no room for it"
             second = subprocess.run(
                 [*COMMAND, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
             )

@@ -28,6 +28,7 @@ from playd.ops.notify import ServiceManager
 from playd.orders.guardian.guardian import Guardian
 from playd.orders.guardian.open_account import open_account
 from playd.orders.guardian.plan_file import DIRECTORY, PlanFile
+from playd.orders.panic_notes import make_folder
 from playd.supervisor.edge import first_of, say
 from playd.world.ports import Signal, World
 from playd.world.real import real_world
@@ -129,6 +130,7 @@ async def _main(world: World, options: GuardianOptions) -> int:
     )
     voice.say("info", "starting", f"{__version__} state {places.state_dir}")
     with _alone(world, places.state_dir / DIRECTORY, voice), world.process.signals() as signals:
+        _make_ready_for_panics(world, places.state_dir, voice)
         async with anyio.create_task_group() as group:
             group.start_soon(post.run, name="alerts")
             await group.start(_keep_journal, world, places.state_dir / DIRECTORY / JOURNAL, voice)
@@ -169,6 +171,14 @@ def _alone(world: World, directory: PurePath, voice: Voice) -> Iterator[None]:
     finally:
         if lock is not None:
             lock.release()
+
+
+def _make_ready_for_panics(world: World, state_dir: PurePath, voice: Voice) -> None:
+    """On a disk that is full later there is no room for the folder of their notes."""
+    try:
+        make_folder(world.disk, state_dir)
+    except OSError as error:
+        voice.say("critical", "panics", f"no folder for notes of panics: {error.strerror or error}")
 
 
 async def _stop_signal(signals: AsyncIterator[Signal], voice: Voice) -> None:

@@ -32,6 +32,11 @@ class PanicNote:
     actor: str
 
 
+def make_folder(disk: Disk, state_dir: PurePath) -> None:
+    """Make the folder of the notes while there is room: an empty file needs none, a new folder does. Raises `OSError`."""
+    disk.mkdir(state_dir / FOLDER)
+
+
 def leave_note(disk: Disk, state_dir: PurePath, scope: str, *, reason: str, actor: str, time_ms: int) -> bool:
     """Leave the note of one scope; False when not even an empty one can be."""
     path = state_dir / FOLDER / f"{quote(scope, safe='')}{_SUFFIX}"

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from playd.cli.guardian import Voice, _make_ready_for_panics
 from playd.control.guardian_methods import GuardianMethods
 from playd.control.protocol import Request, RpcError
 from playd.orders.guardian.plan import Plan, PlannedShare
@@ -25,7 +26,7 @@ NOTED = STATE / FOLDER / "instance%3Aabcdefgh.panic"
 
 
 class FullDisk:
-    """A disk on which only what is empty finds room, or not even that."""
+    """A disk on which only what is empty finds room, or not even that; never a new folder."""
 
     def __init__(self, inner: Any, refuses: Callable[[PurePath, bytes], bool]) -> None:
         self._inner = inner
@@ -35,6 +36,10 @@ class FullDisk:
         if self._refuses(path, data):
             raise OSError(errno.ENOSPC, "no space left")
         self._inner.write_replace(path, data, keep_previous=keep_previous)
+
+    def mkdir(self, path: PurePath) -> None:
+        if not self._inner.exists(path):
+            raise OSError(errno.ENOSPC, "no space left")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -89,7 +94,8 @@ async def test_of_everything_it_leaves_the_kill_file(world: VirtualWorld) -> Non
     assert world.disk.exists(STATE / "HALT")
 
 
-async def test_a_full_disk_has_room_for_an_empty_note(world: VirtualWorld) -> None:
+async def test_a_full_disk_has_room_for_an_empty_note_in_a_folder_that_is_there(world: VirtualWorld) -> None:
+    _make_ready_for_panics(world, STATE, Voice(world))
     disk = FullDisk(world.disk, lambda _, data: bool(data))
     assert leave_note(cast("Any", disk), STATE, "instance:abcdefgh", reason="out", actor="me", time_ms=1)
     assert world.disk.read_bytes(NOTED) == b""
