@@ -145,9 +145,10 @@ class Columns:
 
     @property
     def nbytes(self) -> int:
-        """Memory of all values, room for more bars with them."""
-        held = (row for clock in self._clocks for row in (*clock.raw(0), *clock.rows.values()))
-        return sum(table.nbytes for table in self._tables) + sum(row.nbytes for row in held)
+        """Memory of all values, room for more bars with them; what several rows are views of is counted once."""
+        rows = (row for clock in self._clocks for row in (*clock.raw(0), *clock.rows.values()))
+        owners = (held.base if isinstance(held.base, np.ndarray) else held for held in (*self._tables, *rows))
+        return sum({id(owner): owner.nbytes for owner in owners}.values())
 
     @property
     def trim_due(self) -> bool:
