@@ -83,7 +83,7 @@ def add(app: typer.Typer, name: str, example: str) -> Callable[[Command[P]], Com
             options = _taken(values, taken)
             body = cast("Callable[..., Awaitable[int]]", command)
             if options.host:
-                raise typer.Exit(execute(lambda session: on_host(session.world, options.host, sys.argv[1:]), at_once(options)))
+                raise typer.Exit(execute(lambda session: on_host(session, sys.argv[1:]), at_once(options)))
             raise typer.Exit(execute(lambda session: body(session, **values), options))
 
         common = [

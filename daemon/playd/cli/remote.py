@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from playd.cli.session import Options, UsageError
-from playd.control.client import Unreachable
-from playd.world.ports import World
+from playd.cli.session import Options, Session, UsageError
+from playd.control.client import Unanswered, Unreachable
 
 FLAG: Final = "--host"
+REQUEST_ID: Final = "--request-id"
 SSH_FAILED: Final = 255
-"""What ssh ends with when it did not get there; `playctl` never does."""
+"""What ssh ends with when it did not get there, and when the link broke after it did; `playctl` never does."""
 
 NOT_THERE: Final = 127
 
@@ -22,19 +22,24 @@ def at_once(options: Options) -> Options:
     return replace(options, wait=False, watch_s=0.0)
 
 
-async def on_host(world: World, host: str, words: Sequence[str]) -> int:
-    """Run a command line there, without its `--host`; its exit code. Raises `UsageError`, `Unreachable`."""
+async def on_host(session: Session, words: Sequence[str]) -> int:
+    """
+    Run a command line there, without its `--host`; its exit code. Raises `UsageError`, `Unreachable`, and `Unanswered` when
+    ssh failed: the command may have arrived, under a request id that this side knows.
+    """
+    host = session.options.host
     if host.startswith("-") or not host.strip():
         raise UsageError(f"{FLAG} {host!r}: expected HOST or USER@HOST, as ssh takes them")
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    given, request_id = session.options.request_id, session.request_id()
+    command = remote_command(host, words, terminal=sys.stdin.isatty(), request_id="" if given else request_id)
     try:
-        code = await world.process.run_attached(remote_command(host, words, terminal=terminal))
+        code = await session.world.process.run_attached(command)
     except OSError as error:
         raise Unreachable(
             f"{FLAG} {host}: ssh cannot be started: {error.strerror or error}", "it must be installed here"
         ) from None
     if code == SSH_FAILED:
-        raise Unreachable(f"{FLAG} {host}: ssh did not get there", f"`ssh {host} playctl version` must work")
+        raise Unanswered(f"{FLAG} {host}: ssh did not get there, or the link broke; `ssh {host} playctl version` must work")
     if code == NOT_THERE:
         raise Unreachable(
             f"{FLAG} {host}: no playctl there", "its PATH for ssh must hold `playctl`, such as by a link in /usr/local/bin"
@@ -42,12 +47,18 @@ async def on_host(world: World, host: str, words: Sequence[str]) -> int:
     return code
 
 
-def remote_command(host: str, words: Sequence[str], *, terminal: bool) -> list[str]:
-    """The ssh command. A terminal is asked for where there is one here: phrases are typed there."""
+def remote_command(host: str, words: Sequence[str], *, terminal: bool, request_id: str = "") -> list[str]:
+    """
+    The ssh command, `request_id` given along with the words. A terminal is asked for where somebody types here, wherever the
+    output goes: without one over there nobody would be asked, and a change made at once.
+    """
     left, kept = iter(words), list[str]()
     for word in left:
         if word == FLAG:
             next(left, None)
         elif not word.startswith(f"{FLAG}="):
             kept.append(word)
+    if request_id:
+        end = kept.index("--") if "--" in kept else len(kept)
+        kept[end:end] = [REQUEST_ID, request_id]
     return ["ssh", *(["-t"] if terminal else []), "--", host, shlex.join(["playctl", *kept])]

@@ -73,20 +73,24 @@ def test_another_machine_gets_the_same_words_quoted_and_without_the_host() -> No
     assert ssh == ["ssh", "--", "ops@box"]
     assert shlex.split(typed) == ["playctl", "resume", "all", "--reason", "it's over; rm -rf /"]
     assert remote_command("box", ["status"], terminal=True)[:2] == ["ssh", "-t"]
+    *_, typed = remote_command("box", ["panic", "--", "all"], terminal=False, request_id="r1")
+    assert typed == "playctl panic --request-id r1 -- all"
 
 
-@pytest.mark.parametrize(("code", "error"), [(255, Unreachable), (127, Unreachable), (9, None)])
+@pytest.mark.parametrize(("code", "error"), [(255, Unanswered), (127, Unreachable), (9, None)])
 def test_how_the_other_machine_ended_is_how_the_command_ends(code: int, error: type[Exception] | None) -> None:
-    world = virtual_world()
-    world.process.command_code = code
+    asked = session(host="box")
+    asked.world.process.command_code = code  # type: ignore[attr-defined]
     if error is None:
-        assert anyio.run(on_host, world, "box", ["status"]) == code
+        assert anyio.run(on_host, asked, ["status"]) == code
     else:
         with pytest.raises(error, match="box"):
-            anyio.run(on_host, world, "box", ["status"])
+            anyio.run(on_host, asked, ["status"])
     with pytest.raises(UsageError, match="USER@HOST"):
-        anyio.run(on_host, world, "-oProxyCommand=x", ["status"])
-    assert [command for command, _ in world.process.commands] == [("ssh", "--", "box", "playctl status")]
+        anyio.run(on_host, session(host="-oProxyCommand=x"), ["status"])
+    ((command, _),) = asked.world.process.commands  # type: ignore[attr-defined]
+    assert asked.sent_as.startswith("ctl-")  # by which it can be repeated when nobody knows whether it arrived
+    assert command == ("ssh", "--", "box", f"playctl status --request-id {asked.sent_as}")
 
 
 def test_a_column_that_is_not_there_does_not_turn_a_done_change_into_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
