@@ -43,6 +43,22 @@ def test_an_entry_whose_answer_was_lost_is_found_by_look_up_and_never_sent_again
     in_virtual_time(body)
 
 
+def test_a_fill_is_booked_and_its_stop_verified_while_the_answer_hangs() -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.SLOW]))
+        async with life.running(), anyio.create_task_group() as tasks:
+            port = await life.register()
+            tasks.start_soon(port.submit, entry(), READY)
+            await anyio.sleep(0.1)
+            row = life.account.desk.book.need(life.venue.placed[0].link_id)
+            assert (row.state, row.code) == (OrderState.FILLED, None), "nothing was answered yet"
+            assert life.account.protection.open_check(SYMBOL) == ""
+            (share,) = life.account.desk.fills.shares()
+            assert share.verified_ms
+
+    in_virtual_time(body)
+
+
 def test_an_entry_that_never_arrived_is_declared_so_only_after_a_minute_of_proof() -> None:
     async def body() -> None:
         life = build(script=Script(writes=[WriteFault.LOST_BEFORE]))

@@ -25,7 +25,12 @@ FUNDED_S: Final = 150.0
 
 
 async def lost_reply(stage: Stage) -> None:
-    """DRL-02: the venue takes an order and its answer is lost: at once, after a long silence, behind a wrong code."""
+    """
+    DRL-02: the venue takes an order and its answer is lost: at once, after a long silence, behind a wrong code.
+
+    An order of a closed bar trades with the next minute, and that waits for whoever decides on the bar (lock-step): where the
+    answer hangs, the fill too is as late as the end of our waiting for it. Inside a minute it is booked at once.
+    """
     await stage.open(guardian=False)
     for fault, kind, given in (
         ("answer lost", "drop_reply", {}),
