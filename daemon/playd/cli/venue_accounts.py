@@ -40,7 +40,7 @@ def tell_refused(incidents: Incidents, refused: Mapping[str, str]) -> None:
     scopes = {account_scope(alias): reason for alias, reason in refused.items()}
     for each in incidents.open_ones():
         if each.kind == REFUSED and each.scope not in scopes:
-            incidents.resolve(REFUSED, each.scope, "settings and key were read anew")
+            incidents.resolve(REFUSED, each.scope, "the daemon was started again, the key is asked anew")
     for scope, reason in scopes.items():
         incidents.open(REFUSED, "critical", scope, reason)
 
