@@ -6,7 +6,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from playd.core.orders import OrderState
+from playd.core.orders import Action, IntentClass, OrderState, Side
 from playd.orders.fills import FillEvent, OrderEnded
 from playd.venues.port import OrderUpdate
 from tests.simulation.fake_venue import SYMBOL
@@ -175,6 +175,25 @@ def test_a_stop_that_has_to_be_put_back_again_and_again_stops_entries_and_is_put
                 seen.append([halt.code for halt in life.halts.in_force() if halt.code == "REPAIRS"])
 
             assert seen == [[], [], [], ["REPAIRS"]]
+
+    in_virtual_time(body)
+
+
+def test_an_entry_that_fills_in_parts_under_a_moved_stop_is_no_repair() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await resting(life)
+            for n in range(5):
+                life.venue.fill_part(Decimal("0.002"))  # the venue sets the stop that the entry carries, again
+                await anyio.sleep(20.0)
+                stop = Decimal(49_700 + n)
+                move = replace(entry(120_000 + 60_000 * n), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=stop)
+                await port.submit(replace(move, side=Side.SELL), READY)
+                await anyio.sleep(40.0)
+                assert life.venue.stop_of() == stop
+
+            assert life.halts.in_force() == []
 
     in_virtual_time(body)
 

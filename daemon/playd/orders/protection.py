@@ -337,12 +337,13 @@ class Protection:
         if stop is None:
             await self._flatten(symbol, watch)
             return
-        if not watch.repaired:
+        bare = watch.finding is None or watch.finding.naked
+        # A stop that we asked for once comes back by itself: with each part of an entry that fills, or in a late report.
+        if not watch.repaired and (bare or not desk.book.asked_stop(symbol, seen.stop)):
             watch.repaired = True
             self._repairs.count(symbol)
         target = self._target(symbol)
         desk.journal.append("stop.repaired", {"stop": text(stop), "target": text(target)}, account=desk.alias, symbol=symbol)
-        bare = watch.finding is None or watch.finding.naked
         priority = Priority.PROTECT if bare else Priority.EXIT
         reply = await desk.port.set_stops(symbol, stop=stop, target=target, priority=priority)
         if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
