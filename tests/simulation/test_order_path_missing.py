@@ -6,9 +6,9 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from playd.core.orders import Action, IntentClass, OrderState, Side
+from playd.core.orders import Action, IntentClass, OrderState, Side, VenuePosition
 from playd.orders.fills import FillEvent, OrderEnded
-from playd.venues.port import OrderUpdate
+from playd.venues.port import OrderUpdate, Priority
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, OrderWorld, build, entry, taken
 from tests.simulation.test_order_path_cancels import resting
@@ -223,5 +223,25 @@ def test_a_dry_run_says_what_would_be_booked_and_books_nothing() -> None:
             assert port.position().position.signed_qty == 0
             assert (await life.account.reconcile("test")).result == "match"
             assert port.position().position.signed_qty == Decimal("0.010")
+
+    in_virtual_time(body)
+
+
+def test_a_dry_run_tells_nothing_of_what_moved_while_it_read() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await resting(life)
+            read = life.venue.positions
+
+            async def crossed(symbol: str | None = None, *, priority: Priority) -> list[VenuePosition]:
+                rows = await read(symbol, priority=priority)
+                if priority is Priority.RECONCILE:
+                    life.venue.fill_part(Decimal("0.002"))
+                    await anyio.sleep(0.1)
+                return rows
+
+            life.venue.positions = crossed  # type: ignore[method-assign]
+            assert (await life.account.reconcile("test", dry_run=True)).differences == ()
 
     in_virtual_time(body)

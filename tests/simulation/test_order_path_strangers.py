@@ -243,6 +243,27 @@ def test_leverage_changed_by_hand_pauses_the_account_until_it_is_set_back() -> N
     in_virtual_time(body)
 
 
+def test_leverage_that_a_hand_sets_back_while_something_is_open_lifts_the_pause() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.account.desk.environment = Environment.DEMO
+            read, stated = life.venue._position, [Decimal(10)]
+            life.venue._position = lambda symbol: replace(read(symbol), leverage=stated[0])  # type: ignore[method-assign]
+            await life.account.reconcile("test")
+            paused = codes(life, account_scope("main"))
+            stated[0] = Decimal(3)
+            await life.account.reconcile("test")
+
+            assert (paused, codes(life, account_scope("main"))) == (["ACCOUNT_MODE"], [])
+            assert "ACCOUNT_MODE" not in incidents(life)
+
+    in_virtual_time(body)
+
+
 FORCED = [
     ("BustTrade", "CreateByLiq"),
     ("Trade", "CreateByTakeOver_PassThrough"),

@@ -131,11 +131,14 @@ class Reconciler:
         try:
             for pause_s in (0.0, _REREAD_S):
                 await anyio.sleep(pause_s)
+                before = self._versions()
                 orders = await desk.port.open_orders(priority=Priority.RECONCILE)
                 positions = await desk.port.positions(priority=Priority.RECONCILE)
                 executions = await self._catch_up.unread()
                 there = with_flat(positions, desk.instruments)
-                found = rehearsed(desk, self._protection.expects, orders, there, executions, self._wanted_leverage())
+                seen = rehearsed(desk, self._protection.expects, orders, there, executions, self._wanted_leverage())
+                moved = self._moved_since(before)
+                found = tuple(each for each in seen if each.symbol not in moved)
                 if not found:
                     break
         except (VenueError, LinkError) as failure:
@@ -288,18 +291,29 @@ class Reconciler:
         desk, wanted = self._desk, self._wanted_leverage()
         for symbol in sorted(self._odd_leverage):
             seen = self._protection.last_seen(symbol)
+            if wanted is not None and seen is not None and seen[0].signed_qty and seen[0].leverage == wanted:
+                self._leverage_ended(symbol, f"somebody set it to {wanted:f} again")
+                continue
             if wanted is None or seen is None or seen[0].signed_qty or desk.frozen(symbol):
                 continue
             reply = await desk.port.set_leverage(symbol, wanted)
+            if reply.reply_class is ReplyClass.LIMITS:  # the same again would be refused again, whoever asks
+                note = f"leverage of {symbol} was answered {reply.code}: {reply.text}"
+                desk.incidents.open("LEVERAGE", "warning", account_scope(desk.alias), note)
+                self._leverage_ended(symbol, f"flat, and the venue refuses {wanted:f}")
             if reply.reply_class in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
-                self._odd_leverage.discard(symbol)
                 desk.journal.append(
                     "recon.repair",
                     {"kind": RepairKind.PAUSE, "key": f"leverage:{symbol}", "note": f"leverage is set to {wanted:f} again"},
                     account=desk.alias,
                     symbol=symbol,
                 )
-                desk.incidents.resolve("ACCOUNT_MODE", symbol_scope(desk.alias, symbol), f"set to {wanted:f} while flat")
+                self._leverage_ended(symbol, f"set to {wanted:f} while flat")
+
+    def _leverage_ended(self, symbol: str, note: str) -> None:
+        """Nothing is left to be done about a symbol's leverage."""
+        self._odd_leverage.discard(symbol)
+        self._desk.incidents.resolve("ACCOUNT_MODE", symbol_scope(self._desk.alias, symbol), note)
 
     def _finish(
         self,

@@ -1,0 +1,35 @@
+"""Leverage that somebody changed at the venue: what the venue will not take back is asked once, and told."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from playd.core.modes import Environment
+from playd.core.reply_codes import ReplyClass
+from playd.venues.port import Reply
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import build
+from tests.virtual_time import in_virtual_time
+
+
+def test_leverage_that_the_venue_refuses_is_told_and_not_asked_for_by_every_run() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            desk, asked = life.account.desk, list[Decimal]()
+
+            async def refused(symbol: str, leverage: Decimal) -> Reply:
+                asked.append(leverage)
+                return Reply(ReplyClass.LIMITS, 110013, "cannot set leverage due to risk limit")
+
+            life.venue.set_leverage = refused  # type: ignore[method-assign]
+            desk.environment = Environment.DEMO
+            desk.settings = replace(desk.settings, leverage=Decimal(50))
+            life.account.reconciler.leverage_seen(SYMBOL, Decimal(10))
+            for _ in range(3):
+                await life.account.reconcile("test")
+
+            assert asked == [Decimal(50)]
+            assert [incident.kind for incident in desk.incidents.open_ones()] == ["LEVERAGE"]
+
+    in_virtual_time(body)
