@@ -74,6 +74,9 @@ async def test_a_key_may_do_what_its_rights_say_until_it_ends(path: PurePath) ->
             assert (await barred.order("Buy", "0.01"))["retCode"] == code
             assert (await _admin(bench, "POST", "keys", {"alias": "test", "key": barred.key, **_freed(wish)}))["key"]
             assert (await barred.order("Buy", "0.01"))["retCode"] == 0
+        for name, beyond in (("keys", {"expires_in_days": 1e9}), ("accounts", {"wallet_usdt": 1, "vip": 1e20})):
+            with pytest.raises(AssertionError, match="lies beyond"):  # refused, and no error of the server
+                await _admin(bench, "POST", name, {"alias": "test", **beyond})
         (account,) = (await _admin(bench, "GET", "accounts"))["accounts"]
         assert (account["alias"], len(account["keys"])) == ("test", 7)
         assert "secret" not in account["keys"][0]

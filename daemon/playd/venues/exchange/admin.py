@@ -33,6 +33,12 @@ _ACCOUNT_NUMBERS: Final = (
     "maintenance_rate",
     "maintenance_deduction_usdt",
 )
+VIP_MAX: Final = 100
+"""Far above the highest level that there is, which all above it are like."""
+
+DAYS_MAX: Final = 36_500
+"""A hundred years, before or after now: dates are written with four digits of a year."""
+
 LEDGER_PAGE_MAX: Final = 10_000
 _LEDGER_NUMBERS: Final = {"after": 0, "limit": 1000, "uid": 0}
 _ALL_RIGHTS: Final = tuple(right for rights in RIGHTS.values() for right in rights)
@@ -81,7 +87,7 @@ def create_account(floor: Floor, body: Body) -> Body:
     if wallet is None:
         raise SettingsError("wallet_usdt is needed")
     rates = {name: float(number) for name, number in numbers.items()}
-    alias, vip = str(body.get("alias", "")), int(_number("vip", body.get("vip", 0)))
+    alias, vip = str(body.get("alias", "")), int(_number("vip", body.get("vip", 0), VIP_MAX))
     key, secret = floor.create_account(alias, wallet_usdt=wallet, read_only=bool(body.get("read_only")), vip=vip, **rates)
     uid = _account(floor, {"alias": alias}).uid
     return {"alias": alias, "uid": uid, "key": key, "secret": secret, "wallet_usdt": plain(wallet)}
@@ -183,7 +189,7 @@ def _key_fields(body: Body, wall_ms: int) -> dict[str, Any]:
     if "environment" in body:
         (fields["environment"],) = _words("environment", [body["environment"]], ENVIRONMENTS)
     if "expires_in_days" in body:
-        fields["expires_ms"] = wall_ms + round(_number("expires_in_days", body["expires_in_days"]) * DAY_MS)
+        fields["expires_ms"] = wall_ms + round(_number("expires_in_days", body["expires_in_days"], DAYS_MAX) * DAY_MS)
     if "rsa_public_key" in body:
         try:
             check_public_key(str(body["rsa_public_key"]))
@@ -229,13 +235,15 @@ def _words(name: str, value: object, allowed: tuple[str, ...] | None) -> tuple[s
     return tuple(value)
 
 
-def _number(name: str, value: object) -> Decimal:
+def _number(name: str, value: object, most: int | None = None) -> Decimal:
     try:
         number = Decimal(str(value))
     except InvalidOperation:
         number = Decimal("NaN")
     if not in_proportion(number):
         raise SettingsError(f"{name} {str(value)[:40]!r} is not a number, or one that nothing is counted by")
+    if most is not None and abs(number) > most:
+        raise SettingsError(f"{name} {number} lies beyond {most}")
     return number
 
 
