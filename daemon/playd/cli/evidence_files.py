@@ -16,6 +16,7 @@ from typing import Any, Final
 import orjson
 
 from playd import __version__
+from playd.core.candles import Candles
 from playd.core.canonical import digest
 from playd.core.errors import RecordError
 from playd.core.timeframes import DAY_MS
@@ -27,6 +28,9 @@ from playd.world.ports import World
 SCHEMA: Final = "playd.evidence/1"
 SHOWN: Final = ("trades", "sharpe", "max_drawdown_pct", "profit_factor", "net_return_pct")
 """Metrics that readiness asks for."""
+
+NEARLY_ALL: Final = 0.99
+"""Of a day's candles; a day with a longer hole than a quarter of an hour is none that was compared."""
 
 
 def backtest_evidence(
@@ -66,16 +70,25 @@ def backtest_evidence(
 
 def parity_evidence(world: World, result: BacktestResult, path: str, *, same: bool, decisions: int) -> dict[str, Any]:
     """The evidence of one comparison, with the whole UTC days that it covers; without a decision it shows nothing."""
-    first_ms, end_ms = int(result.candles.open_time_ms[0]), int(result.candles.open_time_ms[-1]) + result.candles.step_ms
-    days = range(-(-first_ms // DAY_MS), end_ms // DAY_MS)
     reasons = [*([] if same else ["decisions differ"]), *([] if decisions else ["nothing but NO_SIGNAL"])]
     return {
         **_run(world, result, "parity", path),
-        "days": [*days],
+        "days": _whole_days(result.candles),
         "decisions": decisions,
         "eligible": not reasons,
         "reasons": reasons,
     }
+
+
+def _whole_days(candles: Candles) -> list[int]:
+    """UTC days, counted since 1970, of which nearly every candle is there, of each symbol."""
+    first_ms, end_ms = int(candles.open_time_ms[0]), int(candles.open_time_ms[-1]) + candles.step_ms
+    found = []
+    for day in range(-(-first_ms // DAY_MS), end_ms // DAY_MS):
+        there = min(len(each.between(day * DAY_MS, (day + 1) * DAY_MS)) for each in candles.apart())
+        if there >= NEARLY_ALL * (DAY_MS // candles.step_ms):
+            found.append(day)
+    return found
 
 
 def write_evidence(world: World, name: str, record: dict[str, Any]) -> PurePath:

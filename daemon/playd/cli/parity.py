@@ -157,16 +157,20 @@ def run_parity_command(options: ParityOptions) -> int:
     return 0 if difference is None else EXIT_DIFFERENT
 
 
-def compare(world: World, play: Play, candles: Candles, funding: Funding = NO_FUNDING) -> tuple[BacktestResult, Side]:
+def compare(
+    world: World, play: Play, candles: Candles, funding: Funding = NO_FUNDING, *, start_ms: int | None = None
+) -> tuple[BacktestResult, Side]:
     """
     Both sides over the same window. The daemon's money is used on both, whatever the Play's `backtest` says.
+
+    The window starts at `start_ms`, an open of the execution clock, else at `start_of`.
 
     The exchange stamps `funding` at the instrument's own times only (every eight hours); the backtest wherever it is given.
     """
     money = BacktestMoney(play.deploy.capital_usdt, play.account.slippage_bps)
     play = replace(play, backtest=money)
     instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
-    start_ms = start_of(play, candles)
+    start_ms = start_of(play, candles) if start_ms is None else start_ms
     said = said_by_exchange(play, candles, funding, start_ms)
     result = run_backtest(play, said, instrument, start_ms=start_ms, funding=funding)
     trader = TraderSide(replace_disk(world), play, candles, result)

@@ -14,11 +14,13 @@ import orjson
 from playd.cli.evidence_files import parity_evidence
 from playd.cli.inputs import candles_of
 from playd.cli.parity import Difference, compare, errors_alone, first_difference, side_of
+from playd.control.figures import rfc3339
 from playd.core.candles import Candles
 from playd.core.errors import CandleError, PlaydError, PlayError
-from playd.core.timeframes import DAY_MS
+from playd.core.timeframes import DAY_MS, bar_open_ms
 from playd.engine.verdicts import NO_SIGNAL
 from playd.plays.compile import compile_program
+from playd.plays.model import Play
 from playd.supervisor.plays import read_play
 from playd.world.ports import World
 from playd.world.real import real_world
@@ -29,18 +31,16 @@ def compare_days(world: World, play_path: PurePath, folder: PurePath, end_ms: in
     The evidence of the last `days` days that were recorded before `end_ms`, each decision of the backtest, and the first
     difference.
 
-    The days before them that were recorded warm the Play up. Raises `CandleError` without such days, `PlayError`.
+    The days before them that were recorded warm the Play up; where they are too few, the window starts later: a cold decision
+    is evidence of nothing. Raises `CandleError` without such days and when none is left behind the warm-up, `PlayError`.
     """
     play = read_play(world.disk, play_path)
     if not world.disk.exists(folder):
         raise CandleError(f"{folder}: no day was recorded; bars of a real market are, while an instance follows it")
     second = str(folder) if play.reference else ""
     candles = _before(candles_of(world, str(folder), second, play), end_ms, folder)
-    newest_ms = int(candles.open_time_ms[-1]) + candles.step_ms
-    begin_ms = (newest_ms // DAY_MS - days) * DAY_MS - compile_program(play, candles.step_ms).warmup_ms
-    lo = int(np.searchsorted(candles.open_time_ms, begin_ms))
-    candles = candles.places(lo, len(candles))
-    result, trader = compare(world, play, candles)
+    candles, start_ms = _warmed(play, candles, days)
+    result, trader = compare(world, play, candles, start_ms=start_ms)
     backtest = side_of(result)
     difference = first_difference(backtest, trader)
     decisions = sum(verdict != NO_SIGNAL for _, verdict in backtest.verdicts)
@@ -49,6 +49,23 @@ def compare_days(world: World, play_path: PurePath, folder: PurePath, end_ms: in
         "verdicts": backtest.verdicts,
         "difference": None if difference is None else _told(difference, candles),
     }
+
+
+def _warmed(play: Play, candles: Candles, days: int) -> tuple[Candles, int]:
+    """The candles of the last `days` days with those that warm up for them, and the first execution open that is warm."""
+    program = compile_program(play, candles.step_ms)
+    newest_ms = int(candles.open_time_ms[-1]) + candles.step_ms
+    day_ms = (newest_ms // DAY_MS - days) * DAY_MS
+    candles = candles.between(program.anchor_ms(day_ms), newest_ms)
+    warm_ms = max(day_ms, int(candles.open_time_ms[0]) + program.warmup_ms)
+    start_ms = bar_open_ms(warm_ms + program.exec_step_ms - 1, program.exec_step_ms)
+    if start_ms >= newest_ms:
+        first, needed = candles.open_time_ms[0], program.warmup_ms / DAY_MS
+        raise CandleError(
+            f"bars of {candles.symbol} are recorded from {rfc3339(int(first))} to {rfc3339(newest_ms)}: expected more than the"
+            f" {needed:.1f} days that warm {play.name} up"
+        )
+    return candles, start_ms
 
 
 def _before(candles: Candles, end_ms: int, folder: PurePath) -> Candles:

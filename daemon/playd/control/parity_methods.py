@@ -3,6 +3,7 @@
 from pathlib import PurePath
 from typing import Any, Final
 
+import anyio.lowlevel
 import orjson
 
 from playd.control import params as p
@@ -32,16 +33,16 @@ async def run(daemon: Daemon, params: p.ParityRun, call: Call) -> JsonObject:
     if daemon.ops.comparing.locked():
         raise RpcError(Code.BUSY, "a comparison runs already", hint="playctl parity show, when it is done")
     end_ms = params.end_ms if params.end_ms is not None else daemon.clock.wall_ms()
-    found: dict[tuple[str, str], JsonObject] = {}
+    found: dict[tuple[str, str, str], JsonObject] = {}
     rows = []
     async with daemon.ops.comparing:
         for slot in chosen(daemon, params.target):
             folder = daemon.ops.state_dir / FOLDER / market_of(daemon.environment_of(slot.record))
-            key = slot.record.play_path, str(folder)
+            key = slot.record.play_path, slot.record.play_digest, str(folder)
             if key not in found:
                 await call.step({"text": f"{slot.name}: comparing {params.days} days of {slot.record.symbol}"})
                 found[key] = await _compare(daemon, slot, folder, end_ms, params.days)
-            rows.append(_row(daemon, slot, found[key]))
+            rows.append(await _row(daemon, slot, found[key]))
     return {"rows": rows}
 
 
@@ -73,11 +74,11 @@ async def _compare(daemon: Daemon, slot: Slot, folder: PurePath, end_ms: int, da
     return {**data, "kept": kept}
 
 
-def _row(daemon: Daemon, slot: Slot, found: JsonObject) -> JsonObject:
+async def _row(daemon: Daemon, slot: Slot, found: JsonObject) -> JsonObject:
     if "error" in found:
         return {"name": slot.name, "result": "not_compared", "what": found["error"]}
     decided = {int(close_ms): verdict for close_ms, verdict in found["verdicts"]}
-    return {**_kept(daemon, slot, found["kept"]), **_decided_itself(daemon, slot, decided)}
+    return {**_kept(daemon, slot, found["kept"]), **await _decided_itself(daemon, slot, decided)}
 
 
 def _kept(daemon: Daemon, slot: Slot, kept: Evidence | None) -> JsonObject:
@@ -101,15 +102,16 @@ def _kept(daemon: Daemon, slot: Slot, kept: Evidence | None) -> JsonObject:
     }
 
 
-def _decided_itself(daemon: Daemon, slot: Slot, decided: dict[int, str]) -> JsonObject:
+async def _decided_itself(daemon: Daemon, slot: Slot, decided: dict[int, str]) -> JsonObject:
     """How many bars of that time the instance itself has on record, and how many of them with the backtest's verdict."""
-    if not decided:
-        return {"itself_bars": 0, "itself_alike": 0}
-    rows = daemon.ledger.rows(
-        "SELECT close_ms, verdict FROM bars WHERE instance = ? AND close_ms BETWEEN ? AND ?",
-        (slot.record.uid, min(decided), max(decided)),
-    )
-    return {
-        "itself_bars": len(rows),
-        "itself_alike": sum(decided.get(row["close_ms"]) == row["verdict"] for row in rows),
-    }
+    bars = alike = 0
+    first_ms, last_ms = min(decided, default=0), max(decided, default=-1)
+    for day_ms in range(first_ms // DAY_MS * DAY_MS, last_ms + 1, DAY_MS):
+        rows = daemon.ledger.rows(
+            "SELECT close_ms, verdict FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms BETWEEN ? AND ?",
+            (slot.record.uid, slot.record.clock_ms, max(first_ms, day_ms), min(last_ms, day_ms + DAY_MS - 1)),
+        )
+        bars += len(rows)
+        alike += sum(decided.get(row["close_ms"]) == row["verdict"] for row in rows)
+        await anyio.lowlevel.checkpoint()  # a day at a time: there may be many, and what trades comes first
+    return {"itself_bars": bars, "itself_alike": alike}

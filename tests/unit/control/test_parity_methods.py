@@ -47,10 +47,11 @@ def build(report: dict[str, Any]) -> tuple[VirtualWorld, Daemon]:
     world.disk.mkdir(STATE)
     ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
     for close_ms, verdict in ((DAY * DAY_MS - 60_000, "ENTER"), (DAY * DAY_MS, "REFUSED")):
-        ledger.write(
-            "INSERT INTO bars (instance, clock_ms, close_ms, processed_ms, verdict, detail) VALUES ('u1', 60000, ?, 1, ?, '')",
-            (close_ms, verdict),
-        )
+        for clock_ms in (60_000, 300_000):  # the other one is from before its Play was changed
+            ledger.write(
+                "INSERT INTO bars (instance, clock_ms, close_ms, processed_ms, verdict, detail) VALUES ('u1', ?, ?, 1, ?, '')",
+                (clock_ms, close_ms, verdict),
+            )
     slots = {name: slot(name, uid) for name, uid in (("alpha", "u1"), ("beta", "u2"))}
 
     async def run_module(module: str, arguments: tuple[str, ...]) -> int:
@@ -72,6 +73,7 @@ def build(report: dict[str, Any]) -> tuple[VirtualWorld, Daemon]:
 
 def slot(name: str, uid: str) -> Any:
     record = {
+        "clock_ms": 60_000,
         "uid": uid,
         "mode": Mode.DEMO,
         "play_path": "/plays/a.yml",
@@ -92,6 +94,11 @@ async def test_instances_of_one_play_are_compared_once_and_both_have_the_evidenc
     ((module, play, folder, end_ms, days, _),) = world.process.ran
     assert (module, play, folder) == (parity.MODULE, "/plays/a.yml", "/state/market/live")
     assert (int(end_ms), days, len(call.steps)) == (DAY * DAY_MS, "2", 1)
+    beta: Any = daemon.supervisor.slots["beta"].record
+    beta.play_digest = "d2"  # added before its file was changed
+    await parity.run(daemon, ParityRun(request_id="r", end_ms=DAY * DAY_MS, days=2), cast("Call", call))
+    assert len(world.process.ran) == 3
+    beta.play_digest = "d1"
     kept = await parity.get(daemon, Nothing(), cast("Call", call))
     assert [(row["name"], row["days"]) for row in kept] == [(name, ["2023-12-30", "2023-12-31"]) for name in ("alpha", "beta")]
 
