@@ -96,7 +96,7 @@ def comments_of(text: str, root: Map) -> Comments:
     marks = sorted(set(places(root)))
     leading = [(mark, column) for mark in marks if (column := _leading_column(lines[mark.line - 1], mark.column))]
     comments = Comments()
-    for mark, line in _lines(text):
+    for mark, line in comment_lines(text):
         earlier, later = [one for one in marks if one < mark], next((one for one in marks if one > mark), _END)
         if not earlier:
             comments.header.append(line)
@@ -122,7 +122,7 @@ def _leading_column(line: str, column: int) -> int:
     return ahead.rfind("-") + 1 or column
 
 
-def _lines(text: str) -> Iterator[tuple[Mark, str]]:
+def comment_lines(text: str) -> Iterator[tuple[Mark, str]]:
     """Every comment with its place: what stands between the tokens of a document and is no white space."""
     end = 0
     tokens: Iterator[Token] = YAML(typ="safe", pure=True).scan(text)

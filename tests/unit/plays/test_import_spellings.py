@@ -167,6 +167,17 @@ def test_a_question_about_a_number_stands_above_its_key() -> None:
     assert lines[place + 1].strip() == 'length: "016"'
 
 
+@pytest.mark.parametrize("more", ["risk_limits: {max_daily_loss_pct: 3}", "tags: [016]", "blocks: []"])
+def test_a_question_is_asked_until_its_comment_is_gone(more: str) -> None:
+    """Also where what it was about is not in the new file, or reads as something else there."""
+    first = import_play(f"{GOOD}{more}\n", "f.yml").text
+    again = import_play(first, "f.yml")
+    assert len(again.problems) == 1
+    assert again.text == first
+    answered = [line for line in first.splitlines() if not line.lstrip().startswith((MARKER, "blocks"))]
+    assert not import_play("\n".join(answered), "f.yml").failed
+
+
 @pytest.mark.parametrize(
     ("risk", "percent"),
     [

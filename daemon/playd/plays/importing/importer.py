@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from playd.core.errors import PlayError
-from playd.plays.comments import comments_of, place_before
+from playd.plays.comments import comment_lines, comments_of, place_before
 from playd.plays.document import Map, OlderReading, read_document
 from playd.plays.findings import IMPORTABLE, Finding, Report
 from playd.plays.formatting import write_play
@@ -36,7 +36,8 @@ class Imported:
 
     Attributes:
         text: The new file: the old text to the letter when nothing was rewritten.
-        changes: In the order of the old file. `problems`: what the author must decide, each a comment in `text`.
+        changes: In the order of the old file.
+        problems: What the author must decide, each a comment in `text`; such a comment in the old file is one until it is gone.
         findings: Of the check of `text`, whose lines they name.
     """
 
@@ -72,8 +73,15 @@ def import_play(text: str, source: str) -> Imported:
     if any(change.rewrites for change in log.changes) or log.problems:
         comments = comments_of(text, root)
         for problem in log.problems:
-            comments.beside(place_before(problem.mark, root)).before.append(f"{MARKER} {problem.text}")
+            above, question = comments.beside(place_before(problem.mark, root)).before, f"{MARKER} {problem.text}"
+            if question not in above:
+                above.append(question)
         new_text = write_play(new_root, comments)
+    again = {problem.text for problem in log.problems}
+    for mark, line in comment_lines(text):
+        asked = line.removeprefix(MARKER).strip()
+        if line.startswith(MARKER) and asked not in again:
+            log.problem(mark, "comment", f"an earlier import asks `{asked}`; answer it, and take the comment away")
     _, checked = check_play(new_text, source)
     changes = sorted(log.changes, key=lambda change: change.mark)
     # What is older still, the import has asked about: it would not rewrite it the next time either.
