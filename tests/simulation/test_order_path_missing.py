@@ -1,5 +1,6 @@
 """Orders that the venue's list does not hold any more, reports that come in another order, clocks that are set."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -179,6 +180,27 @@ def test_a_stop_that_has_to_be_put_back_again_and_again_stops_entries_and_is_put
     in_virtual_time(body)
 
 
+def test_what_a_hand_adds_to_an_entry_is_reserved_of_the_day_until_it_fills_or_ends() -> None:
+    async def body() -> None:
+        life = build()
+        caps = life.account.desk.caps
+        caps.counts = True
+        async with life.running():
+            await resting(life)
+            order = next(iter(life.venue.orders.values()))
+            days = [caps.day(entry().bar_close_ms)[0]]
+            for qty in ("0.020", "0.005"):
+                life.venue._report(replace(order, qty=Decimal(qty)))
+                await anyio.sleep(1.0)
+                days.append(caps.day(entry().bar_close_ms)[0])
+            life.venue.fill_resting()
+            await anyio.sleep(1.0)
+
+            assert [*days, caps.day(entry().bar_close_ms)[0]] == [500, 1000, 250, 250]
+
+    in_virtual_time(body)
+
+
 def test_an_entry_that_fills_in_parts_under_a_moved_stop_is_no_repair() -> None:
     async def body() -> None:
         life = build()
@@ -234,7 +256,7 @@ def test_a_dry_run_tells_nothing_of_what_moved_while_it_read() -> None:
             await resting(life)
             read = life.venue.positions
 
-            async def crossed(symbol: str | None = None, *, priority: Priority) -> list[VenuePosition]:
+            async def crossed(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
                 rows = await read(symbol, priority=priority)
                 if priority is Priority.RECONCILE:
                     life.venue.fill_part(Decimal("0.002"))

@@ -64,6 +64,15 @@ class Caps:
             "USD",
         )
 
+    def amend(self, row: OrderRow, qty: Decimal) -> None:
+        """Reserve for an entry that works with `qty` base units now. Belongs before the change of its row."""
+        found = self._entry(row)
+        if found is None:
+            return
+        bar_close_ms, price_ref = found
+        reserved, used = self._read(_DAY_USD, bar_close_ms)
+        self._write(_DAY_USD, bar_close_ms, max(_ZERO, reserved + (qty - row.qty) * price_ref), used, "USD")
+
     def release(self, row: OrderRow) -> None:
         """Give back what an ended entry reserved and did not use."""
         found = self._entry(row)
