@@ -10,12 +10,13 @@ import pytest
 
 from playd.core.errors import CredentialError, LinkError, OperatorError, Refused
 from playd.core.modes import Environment
-from playd.core.orders import VenuePosition
+from playd.core.orders import OrderRequest, VenuePosition
+from playd.core.reply_codes import ReplyClass
 from playd.orders.account import Account
 from playd.orders.halts import Level, account_scope
 from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S
 from playd.supervisor.accounts import AccountPlan, Accounts
-from playd.venues.port import AccountInfo, KeyInfo, Priority
+from playd.venues.port import AccountInfo, KeyInfo, Priority, Reply
 from tests.simulation.fake_venue import FakeVenue
 from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
 from tests.simulation.test_order_path_doubt import DEMO, QUOTED
@@ -215,6 +216,27 @@ def test_an_exit_that_the_key_keeps_back_is_sent_by_itself_at_two_paces_and_at_t
             await anyio.sleep(REFUSED_EVERY_S + 5.0)
             assert life.venue.signed() == 0
             exits = life.venue.placed[before:]
+            assert {order.slippage_tolerance_pct for order in exits} == {life.settings.exit_tolerance_pct[0]}
+
+    in_virtual_time(body)
+
+
+def test_an_exit_whose_key_is_refused_by_the_status_alone_climbs_no_ladder_and_slows_down() -> None:
+    async def body() -> None:
+        life, exits = build(settings=DEMO), list[OrderRequest]()
+
+        async def refused(order: OrderRequest) -> Reply:
+            exits.append(order)
+            return Reply(ReplyClass.AUTH, None, "HTTP 401")
+
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), QUOTED)
+            await anyio.sleep(0.1)
+            life.venue.place = refused  # type: ignore[method-assign]
+            await port.submit(leave(), READY)
+            await anyio.sleep(327.0)
+            assert 6 + 10 <= len(exits) <= 6 + 20, "not sixty: the key is read meanwhile"
             assert {order.slippage_tolerance_pct for order in exits} == {life.settings.exit_tolerance_pct[0]}
 
     in_virtual_time(body)

@@ -243,7 +243,8 @@ class Exits:
         desk = self._desk
         await anyio.sleep(desk.settings.exit_repeat_s)
         tail = attempts[-_KEY_TRIES:]
-        if len(tail) < _KEY_TRIES or any(not row.code or classify(row.code) is not ReplyClass.AUTH for row in tail):
+        others = any(row.code is not None and classify(row.code) is not ReplyClass.AUTH for row in tail)
+        if len(tail) < _KEY_TRIES or others or not all(_kept(row) for row in tail):
             return
         for _ in range(round((_KEY_REPEAT_S - desk.settings.exit_repeat_s) / _LOOK_EVERY_S)):
             if not desk.condition.refused:
@@ -335,8 +336,10 @@ def _rung(attempts: list[OrderRow]) -> int:
 
 def _kept(row: OrderRow) -> bool:
     """Whether an attempt was refused for what will pass, or somebody will mend: the same is sent again."""
-    if row.state is not OrderState.REJECTED or row.code is None:
+    if row.state is not OrderState.REJECTED:
         return False
+    if row.code is None:  # by the HTTP status of a key that is not taken; the venue's own rejection knows the order
+        return not row.venue_order_id
     return react(IntentClass.EXIT, classify(row.code)) is Reaction.KEEP_TRYING
 
 
