@@ -10,7 +10,7 @@ from playd.orders.bans import Bans
 from playd.orders.budget import AddressBudget, RateRules
 from playd.orders.gates import GateInputs
 from playd.venues.port import Priority
-from tests.simulation.order_world import READY, build, entry, leave
+from tests.simulation.order_world import READY, UID, build, entry, leave
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import LoopClock, in_virtual_time
 
@@ -39,6 +39,23 @@ def test_a_wall_clock_set_back_makes_no_ban_longer() -> None:
         clock = LoopClock()
         address = AddressBudget(clock, banned_until_ms=clock.wall_ms() + 86_400_000)
         assert address.banned_for_s == pytest.approx(RateRules().ban_s)
+
+    in_virtual_time(body)
+
+
+def test_a_repeat_waits_in_the_turn_of_its_instance() -> None:
+    async def body() -> None:
+        life, owners = build(), list[str]()
+
+        async def take(_endpoint: str, _priority: Priority, *, owner: str = "") -> None:
+            owners.append(owner)
+
+        async with life.running():
+            port = await life.register()
+            life.budget.take = take  # type: ignore[method-assign]
+            life.venue.script.codes = [10006]
+            assert (await port.submit(entry(), READY)).code == "SENT"
+            assert owners[-1] == UID
 
     in_virtual_time(body)
 
@@ -101,7 +118,7 @@ def test_an_entry_refused_for_speed_is_not_repeated_after_its_signal_has_grown_o
             port = await life.register()
             life.venue.script.writes = [WriteFault.THROTTLED]
 
-            async def slow_second_token(endpoint: str, priority: Priority) -> None:
+            async def slow_second_token(endpoint: str, priority: Priority, *, owner: str = "") -> None:
                 life.budget.taken.append((endpoint, priority))
                 if priority is Priority.ENTRY and len([each for _, each in life.budget.taken if each is Priority.ENTRY]) > 1:
                     await anyio.sleep(600.0)

@@ -155,7 +155,7 @@ class Gateway:
                 else:
                     clock_tried = True
                     await self._resync()
-                may_repeat = await self._next_token(intent_class, wanted)
+                may_repeat = await self._next_token(intent_class, wanted, row.owner)
             finally:
                 if not may_repeat:  # not wanted any more, or cancelled: this copy had no effect
                     self._book_reply(row, reply, Reaction.REFUSED)
@@ -167,16 +167,16 @@ class Gateway:
         with anyio.move_on_after(LATER_MAX_S), suppress(VenueError, LinkError):
             await self._desk.port.clock_offset_ms()
 
-    async def _next_token(self, intent_class: IntentClass, wanted: Callable[[], bool]) -> bool:
+    async def _next_token(self, intent_class: IntentClass, wanted: Callable[[], bool], owner: str) -> bool:
         """The token of a repeat. Exits wait for it as long as it takes; False for what nobody wants by then."""
         budget = self._desk.budget
         if not wanted():
             return False
         if intent_class is not IntentClass.ENTRY:
-            await budget.take(CREATE, Priority.EXIT)
+            await budget.take(CREATE, Priority.EXIT, owner=owner)
             return wanted()
         with anyio.move_on_after(self._desk.settings.entry_max_age_s):
-            await budget.take(CREATE, Priority.ENTRY)
+            await budget.take(CREATE, Priority.ENTRY, owner=owner)
             return wanted()
         return False
 
