@@ -131,18 +131,21 @@ def test_a_doubt_that_nobody_can_resolve_is_told_in_time() -> None:
     in_virtual_time(body)
 
 
-def test_a_symbol_that_is_listed_no_longer_takes_no_entry() -> None:
-    async def nothing(_symbols: object) -> dict[str, object]:
-        return {}
-
+def test_a_symbol_that_is_listed_no_longer_takes_no_entry_and_is_read_once_more_and_then_every_hour() -> None:
     async def body() -> None:
-        life = build()
+        life, asked = build(), list[float]()
+
+        async def nothing(_symbols: object) -> dict[str, object]:
+            asked.append(life.world.clock.mono_s())
+            return {}
+
         async with life.running():
             port = await life.register()
             life.venue.instruments = nothing  # type: ignore[method-assign, assignment]
-            await anyio.sleep(life.settings.rules_every_s + 60.0)
+            await anyio.sleep(life.settings.rules_every_s + 600.0)
             assert life.account.desk.instrument(SYMBOL).status == "Closed"
             assert (await port.submit(entry(), READY)).code == "INSTRUMENT"
+            assert len(asked) == 2
 
     in_virtual_time(body)
 

@@ -122,9 +122,10 @@ class Timers:
             due.exposure_s = now_s + settings.exposure_check_s
             await self._check_exposure()
         elif now_s >= due.rules_s:
-            if not desk.rules_doubted:
+            doubted, is_read = desk.rules_doubted, await self._read_rules()
+            if is_read and not doubted:
                 self._modes = sorted(desk.instruments)
-            due.rules_s = now_s + (settings.rules_every_s if await self._read_rules() else _RULES_RETRY_S)
+            due.rules_s = now_s + (settings.rules_every_s if is_read else _RULES_RETRY_S)
         elif now_s >= due.books_s:
             due.books_s = now_s + _BOOKS_S
             if (day := self._books.day_due()) is not None:
@@ -164,7 +165,7 @@ class Timers:
         """
         The rules of every symbol in use again: tick, step, minimum, status, delivery. One that is listed no longer is closed.
 
-        False when they cannot be read, or not all of them.
+        False when they cannot be read, or when one is missing that was listed until now: said once, that may be a slip.
         """
         desk = self._desk
         desk.rules_doubted = False
@@ -173,9 +174,10 @@ class Timers:
             found = await desk.port.instruments(asked)
         except (VenueError, LinkError):
             return False
+        gone = {symbol for symbol in asked if symbol not in found and desk.instruments[symbol].status != "Closed"}
         for symbol in asked:
             desk.learn_rules(found.get(symbol) or replace(desk.instruments[symbol], status="Closed"))
-        return len(found) == len(asked)
+        return not gone
 
     async def _look_at_modes(self, symbol: str) -> None:
         """Mode and leverage of a symbol, which the list of open positions does not state of a flat one."""
