@@ -64,7 +64,7 @@ class Caps:
             "USD",
         )
 
-    def amend(self, row: OrderRow, qty: Decimal) -> None:
+    def resize(self, row: OrderRow, qty: Decimal) -> None:
         """Reserve for an entry that works with `qty` base units now. Belongs before the change of its row."""
         found = self._entry(row)
         if found is None:
