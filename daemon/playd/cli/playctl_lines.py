@@ -1,6 +1,6 @@
 """Commands of `playctl` that print lines: the daemon's log, and the records of its journal. Both need no daemon."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -12,15 +12,14 @@ import typer
 from playd.cli.completing import instances
 from playd.cli.moments import span_ms
 from playd.cli.options import add
-from playd.cli.session import Session
-from playd.cli.stale_view import stale_events, stale_logs
+from playd.cli.session import Session, UsageError
+from playd.cli.stale_view import Line, stale_events, stale_logs
 from playd.control.client import Unreachable
 from playd.control.figures import rfc3339
 from playd.control.log_lines import LEVELS, LineFilter, bare_line, log_line
-from playd.control.protocol import JsonObject
-from playd.control.record_filter import RecordFilter, bare_record
-from playd.control.render import Output
-from playd.control.tables import EVENTS, LOGS
+from playd.control.record_filter import RecordFilter, bare_record, record_line
+from playd.control.render import Output, pick
+from playd.control.tables import EVENTS, LOGS, Column
 from playd.ops.events import EVENTS as LOG_EVENTS
 from playd.ops.kinds import KINDS
 from playd.supervisor.names import nearest
@@ -39,6 +38,7 @@ class Form(StrEnum):
 
 
 AS_LINES: Final = (Form.SHORT, Form.CAT)
+AS_OBJECTS: Final = (Form.JSON, Form.JSONL)
 
 NameArgument = Annotated[str | None, typer.Argument(help="Only this instance.", autocompletion=instances)]
 FollowOption = Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes from now on.")]
@@ -85,13 +85,14 @@ async def logs(
         raise typer.BadParameter(f"--level {level!r}: expected {', '.join(LEVELS)}")
     _refuse_unknown(event, LOG_EVENTS)
     wanted = LineFilter(name, account, symbol, order, intent, level, event, grep, since_ms, until_ms)
-    text = bare_line if _takes_form(session, output) is Form.CAT else log_line
+    form = _takes_form(session, output, follow=follow)
+    said = _SAID_LINE.get(form)
     try:
-        await _log_lines(session, wanted, last, text, follow=follow, backwards=backwards)
+        await _log_lines(session, wanted, last, form, follow=follow, backwards=backwards)
     except Unreachable as error:
         if follow:
             raise
-        return stale_logs(session, error, wanted, last, text, backwards=backwards)
+        return stale_logs(session, error, wanted, last, said, backwards=backwards)
     return 0
 
 
@@ -110,29 +111,52 @@ async def events(
     until: UntilOption = "",
     around: AroundOption = "",
     backwards: ReverseOption = False,
-    output: FormOption = Form.SHORT,
+    output: FormOption = Form.TABLE,
 ) -> int:
     """Records of the journal, oldest first: what was decided, commanded, repaired and breached. Works without a daemon."""
     since_ms, until_ms = span_ms(since, until, around, session.world.clock.wall_ms())
     _refuse_unknown(kind, KINDS)
     wanted = RecordFilter(kind, None, account, symbol, order, intent, grep, since_ms, until_ms)
-    cat = _takes_form(session, output) is Form.CAT
+    form = _takes_form(session, output, follow=follow)
     try:
-        await _events(session, wanted, name, last, follow=follow, backwards=backwards, cat=cat)
+        await _events(session, wanted, name, last, form, follow=follow, backwards=backwards)
     except Unreachable as error:
         if follow:
             raise
-        return stale_events(session, error, wanted, name, last, backwards=backwards, cat=cat)
+        return stale_events(session, error, wanted, name, last, _SAID_RECORD.get(form), backwards=backwards)
     return 0
 
 
-def _takes_form(session: Session, form: Form) -> Form:
-    """The form of the lines; what the common options know is taken over by them."""
+def _takes_form(session: Session, form: Form, *, follow: bool) -> Form:
+    """
+    The form of the lines; what the common options know is taken over by them, and what they name of a table makes one of lines.
+
+    Raises `UsageError` for what does not go together.
+    """
+    options = session.options
     if session.as_json:  # --json
         return Form.JSON
+    if form is Form.SHORT and (options.columns or options.sort):
+        form = Form.TABLE
+    if form is Form.CAT and (options.columns or options.sort):
+        raise UsageError("-o cat has no columns: found --columns or --sort, expected them with -o table, wide or csv")
+    if follow and (form is Form.CSV or options.sort):
+        what = "--sort" if options.sort else "-o csv"
+        raise UsageError(f"-f prints what comes when it comes: found {what}, which needs all rows; leave one of the two out")
     if form not in AS_LINES:
-        session.options = replace(session.options, output=Output(form.value))
+        session.options = replace(options, output=Output(form.value))
     return form
+
+
+def _said(session: Session, form: Form, columns: tuple[Column, ...], lines: Mapping[Form, Line]) -> Line:
+    """How one row is printed alone. Raises `UsageError` for a column that there is not."""
+    if form in AS_OBJECTS:
+        return lambda row: orjson.dumps(row).decode()
+    try:
+        shown = pick(columns, session.options.columns) if session.options.columns else columns
+    except KeyError as error:
+        raise UsageError(str(error.args[0])) from None
+    return lines.get(form) or (lambda row: "  ".join(column.cell(row) for column in shown))
 
 
 def _refuse_unknown(glob: str | None, names: Collection[str]) -> None:
@@ -147,11 +171,12 @@ def _refuse_unknown(glob: str | None, names: Collection[str]) -> None:
 # --- log lines ------------------------------------------------------------------------------------------------------------
 
 
-async def _log_lines(
-    session: Session, wanted: LineFilter, last: int, text: Callable[[JsonObject], str], *, follow: bool, backwards: bool
-) -> None:
+_SAID_LINE: Final[Mapping[Form, Line]] = {Form.SHORT: log_line, Form.CAT: bare_line}
+
+
+async def _log_lines(session: Session, wanted: LineFilter, last: int, form: Form, *, follow: bool, backwards: bool) -> None:
     """Print lines of the running daemon, and with `follow` those that come until it is gone. Raises `Unreachable`."""
-    query = {**asdict(wanted), "limit": max(last, 1)}
+    query, said = {**asdict(wanted), "limit": max(last, 1)}, _said(session, form, LOGS, _SAID_LINE)
     async with session.connected() as client:
         if follow:
             await client.call("subscribe", {"topics": ["logs"], "instance": wanted.instance})
@@ -159,33 +184,32 @@ async def _log_lines(
         session.warn(result)
         lines = result["data"] if last else []
         lines = lines[::-1] if backwards else lines
-        if session.options.output is not Output.TABLE and not follow:
-            session.show_rows(lines, LOGS, empty="")
+        if form not in AS_LINES and not follow:
+            session.show_rows(lines, LOGS, empty="no lines")
             return
         for line in lines:
-            _print_line(session, line, text)
+            print(said(line), flush=True)
         if follow:
             async for message in client.pushed():
                 line = message["data"]
                 if line.get("topic") == "dropped":
                     session.say(f"… {line['count']} lines dropped, this terminal is too slow")
                 elif wanted.passes(line):
-                    _print_line(session, line, text)
+                    print(said(line), flush=True)
             raise Unreachable("the daemon closed the connection")
-
-
-def _print_line(session: Session, line: JsonObject, text: Callable[[JsonObject], str]) -> None:
-    print(orjson.dumps(line).decode() if session.as_json else text(line), flush=True)
 
 
 # --- records of the journal -------------------------------------------------------------------------------------------------
 
+_SAID_RECORD: Final[Mapping[Form, Line]] = {Form.SHORT: record_line, Form.CAT: bare_record}
+
 
 async def _events(
-    session: Session, wanted: RecordFilter, name: str | None, last: int, *, follow: bool, backwards: bool, cat: bool
+    session: Session, wanted: RecordFilter, name: str | None, last: int, form: Form, *, follow: bool, backwards: bool
 ) -> None:
     """Print records of the running daemon, and with `follow` those that come until it is gone. Raises `Unreachable`."""
     query = {**asdict(wanted), "instance": name, "limit": max(last, 1)}
+    said = _said(session, form, EVENTS, _SAID_RECORD)
     async with session.connected() as client:
         if follow:
             await client.call("subscribe", {"topics": ["events"], "instance": name})
@@ -193,9 +217,9 @@ async def _events(
         session.warn(result)
         rows = result["data"] if last else []
         shown = rows[::-1] if backwards else rows
-        if cat:
+        if form in AS_LINES or (follow and form in AS_OBJECTS):
             for row in shown:
-                print(bare_record(row), flush=True)
+                print(said(row), flush=True)
         elif rows or not follow:
             session.show_rows(shown, EVENTS, empty="no records")
         if not follow:
@@ -206,13 +230,5 @@ async def _events(
             if record.pop("topic") == "dropped":
                 session.say(f"… {record['count']} records dropped, this terminal is too slow")
             elif record["seq"] > shown_seq and wanted.passes(record):
-                _print_record(session, record, cat=cat)
+                print(said({**record, "time": rfc3339(record["ts_ms"])}), flush=True)
         raise Unreachable("the daemon closed the connection")
-
-
-def _print_record(session: Session, record: JsonObject, *, cat: bool) -> None:
-    row = {**record, "time": rfc3339(record["ts_ms"])}
-    if session.as_json:
-        print(orjson.dumps(row).decode(), flush=True)
-    else:
-        print(bare_record(row) if cat else "  ".join(column.cell(row) for column in EVENTS), flush=True)

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -17,9 +17,9 @@ from playd.control.client import Unreachable
 from playd.control.figures import figure, rfc3339
 from playd.control.log_lines import LineFilter
 from playd.control.protocol import JsonObject
-from playd.control.record_filter import RecordFilter, bare_record
+from playd.control.record_filter import RecordFilter
 from playd.control.render import Output
-from playd.control.tables import EVENTS, FILLS, INCIDENTS, LIST, POSITIONS, Column
+from playd.control.tables import EVENTS, FILLS, INCIDENTS, LIST, LOGS, POSITIONS, Column
 from playd.ops.log_file import log_files
 from playd.ops.segments import NotPacked, read_file, segment_names
 from playd.supervisor.names import not_found, select
@@ -31,8 +31,16 @@ LEDGER: Final = "ledger.sqlite"
 JOURNAL: Final = "journal"
 
 
+Line: TypeAlias = Callable[[JsonObject], str]
+"""How one row is said as a line; where there is none, rows are in columns."""
+
+
 class StaleTrouble(Unreachable):
     """No daemon, and what it left cannot be read either."""
+
+
+class LedgerTrouble(StaleTrouble):
+    """It is the ledger that cannot be read: what stands elsewhere still can."""
 
 
 def stale_status(session: Session, error: Unreachable, target: str | None) -> int:
@@ -88,12 +96,17 @@ def stale_incidents(session: Session, error: Unreachable, severity: str | None, 
 
 
 def stale_events(
-    session: Session, error: Unreachable, wanted: RecordFilter, name: str | None, last: int, *, backwards: bool, cat: bool
+    session: Session,
+    error: Unreachable,
+    wanted: RecordFilter,
+    name: str | None,
+    last: int,
+    said: Line | None,
+    *,
+    backwards: bool,
 ) -> int:
     """The newest records of the journal that are wanted; those of instance `name` if that is given."""
     uid = _uid_of(session, error, name) if name is not None else None
-    if wanted.account is not None:
-        _refuse_unknown(session, error, wanted.account, None)
     folder, found, names = _state(session, error) / JOURNAL, list[JsonObject](), _names(session, error)
     for line in _backwards(session, error, folder):
         if len(found) == last:
@@ -101,29 +114,19 @@ def stale_events(
         record = wanted.read(line)
         if record is not None and uid in (None, record["instance"]):
             found.append({**record, "time": rfc3339(record["ts_ms"]), "name": names.get(record["instance"])})
-    shown = found if backwards else found[::-1]
-    if not cat:
-        return _show(session, error, shown, EVENTS, source="journal")
-    print(f"daemon not running, data as of {rfc3339(_written_ms(session, _state(session, error), JOURNAL))} ({JOURNAL})")
-    print("\n".join(map(bare_record, shown)))
-    return error.exit_code
+    if not found and last:
+        _warn_unknown(session, error, wanted.account, None)
+    return _show(session, error, found if backwards else found[::-1], EVENTS, source=JOURNAL, said=said)
 
 
 def stale_logs(
-    session: Session,
-    error: Unreachable,
-    wanted: LineFilter,
-    last: int,
-    text: Callable[[JsonObject], str],
-    *,
-    backwards: bool,
+    session: Session, error: Unreachable, wanted: LineFilter, last: int, said: Line | None, *, backwards: bool
 ) -> int:
-    """The newest kept log lines that are wanted, each as `text` says it."""
+    """The newest kept log lines that are wanted."""
     disk, state = session.world.disk, _state(session, error)
-    if disk.exists(state / LEDGER):
-        _refuse_unknown(session, error, wanted.account, wanted.instance)
     files = list(log_files(disk, state))
     if not files:
+        _warn_unknown(session, error, wanted.account, wanted.instance)
         raise StaleTrouble(f"{error}; {state} keeps no log lines: under systemd `journalctl -u playd` has them")
     found: list[JsonObject] = []
     for path in files:
@@ -131,14 +134,11 @@ def stale_logs(
             break
         lines = disk.read_bytes(path).split(b"\n")
         found += [line for raw in reversed(lines) if (line := _log_line(raw)) is not None and wanted.passes(line)]
+    if not found and last:
+        _warn_unknown(session, error, wanted.account, wanted.instance)
     shown = found[:last] if backwards else found[:last][::-1]
     as_of = rfc3339(disk.stat(files[0]).modified_ms)
-    if session.as_json:
-        session.print_json({"daemon": None, "as_of": as_of, "source": "log files", "rows": shown})
-    else:
-        print(f"daemon not running, data as of {as_of} ({files[0]})")
-        print("\n".join(map(text, shown)))
-    return error.exit_code
+    return _show_as_of(session, error, shown, LOGS, as_of, source="log files", where=str(files[0]), said=said)
 
 
 def _backwards(session: Session, error: Unreachable, folder: PurePath) -> Iterator[bytes]:
@@ -166,14 +166,36 @@ def _log_line(raw: bytes) -> JsonObject | None:
 
 
 def _show(
-    session: Session, error: Unreachable, rows: Sequence[JsonObject], columns: tuple[Column, ...], *, source: str = "ledger"
+    session: Session,
+    error: Unreachable,
+    rows: Sequence[JsonObject],
+    columns: tuple[Column, ...],
+    *,
+    source: str = "ledger",
+    said: Line | None = None,
 ) -> int:
     """Rows under the line that says how old they are; the exit code."""
     as_of = rfc3339(_written_ms(session, _state(session, error), source))
+    return _show_as_of(session, error, rows, columns, as_of, source=source, where=source, said=said)
+
+
+def _show_as_of(
+    session: Session,
+    error: Unreachable,
+    rows: Sequence[JsonObject],
+    columns: tuple[Column, ...],
+    as_of: str,
+    *,
+    source: str,
+    where: str,
+    said: Line | None,
+) -> int:
+    head = f"daemon not running, data as of {as_of} ({where})"
     if session.as_json:
         session.print_json({"daemon": None, "as_of": as_of, "source": source, "rows": rows})
+    elif said is not None:
+        print("\n".join([head, *map(said, rows)]))
     else:
-        head = f"daemon not running, data as of {as_of} ({source})"
         if session.options.output is Output.CSV:  # a program reads it, and takes the first line for the titles
             print(head, file=sys.stderr)
         session.show_rows(rows, columns, empty="none", head=head)
@@ -200,10 +222,10 @@ def _rows(
             return [row_of(dict(row)) for row in connection.execute(sql, values).fetchall()]
     except KeyError as missing:
         text = f"{error}; {path} has no {missing}: an older program wrote it, see `playd migrate --dry-run`"
-        raise StaleTrouble(text) from None
+        raise LedgerTrouble(text) from None
     except (sqlite3.Error, UnicodeDecodeError) as trouble:  # SQLite's words may hold the damaged bytes
         text = f"{error}; {path} cannot be read: {trouble}"
-        raise StaleTrouble(f"{text}; `playd state` says what is whole, see the runbook restore-after-a-crash") from None
+        raise LedgerTrouble(f"{text}; `playd state` says what is whole, see the runbook restore-after-a-crash") from None
 
 
 def _refuse_unknown(session: Session, error: Unreachable, account: str | None, owner: str | None) -> None:
@@ -215,6 +237,14 @@ def _refuse_unknown(session: Session, error: Unreachable, account: str | None, o
             raise StaleTrouble(f"{error}; as last recorded {not_found('account', account, known)}")
     if owner not in (None, FOREIGN):
         _uid_of(session, error, str(owner))
+
+
+def _warn_unknown(session: Session, error: Unreachable, account: str | None, owner: str | None) -> None:
+    """The same where nothing was found beside the ledger, whose damage is no reason to say less than that."""
+    try:
+        _refuse_unknown(session, error, account, owner)
+    except LedgerTrouble as trouble:
+        session.say(f"warning: {trouble}")
 
 
 def _uid_of(session: Session, error: Unreachable, name: str) -> str:

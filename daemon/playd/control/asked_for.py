@@ -7,6 +7,7 @@ is open". A symbol may be new to us, so that nothing found of it is a warning on
 
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
+from playd.control.log_lines import LineFilter
 from playd.control.protocol import Code, RpcError
 from playd.orders.account import Account
 from playd.orders.order_book import FOREIGN
@@ -26,6 +27,19 @@ def owner_of(daemon: Daemon, name: str) -> str:
     if name == FOREIGN:
         return name
     raise RpcError(Code.NOT_FOUND, not_found("instance", name, slots))
+
+
+def names_in_messages(daemon: Daemon, name: str) -> tuple[str, ...]:
+    """
+    What messages about an instance call it: its name, in records of the journal its uid. One that the settings declare, and
+    that was refused, never had a uid, and what is said about it must be readable all the more; so of one that only lines know.
+    """
+    try:
+        return name, owner_of(daemon, name)
+    except RpcError:
+        if name in daemon.ops.loaded.settings.instances or daemon.query_logs(limit=1, wanted=LineFilter(instance=name)):
+            return (name,)
+        raise
 
 
 def account_named(daemon: Daemon, alias: str | None) -> str | None:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from playd.control import rows
 from playd.control.arming_methods import arming_row
-from playd.control.asked_for import account_named, owner_of, warn_of_symbol
+from playd.control.asked_for import account_named, names_in_messages, owner_of, warn_of_symbol
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
@@ -348,15 +348,16 @@ def _resolving(daemon: Daemon, row: Any) -> JsonObject:
 
 
 async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[JsonObject]:
-    account_named(daemon, params.account)
-    if params.instance is not None:
-        owner_of(daemon, params.instance)
-    return daemon.query_logs(limit=params.limit, wanted=LineFilter(**params.model_dump(exclude={"limit"})))
+    found = daemon.query_logs(limit=params.limit, wanted=LineFilter(**params.model_dump(exclude={"limit"})))
+    if not found:  # lines that there are need no name that anybody else knows
+        account_named(daemon, params.account)
+        if params.instance is not None:
+            names_in_messages(daemon, params.instance)
+    return found
 
 
 async def subscribe(daemon: Daemon, params: Subscribe, call: Call) -> JsonObject:
-    # Records of the journal (topic `events`) carry the uid, everything else the name.
-    names = () if params.instance is None else (params.instance, owner_of(daemon, params.instance))
+    names = () if params.instance is None else names_in_messages(daemon, params.instance)
     return {"id": call.session.subscribe(frozenset(params.topics), by_instance(*names))}
 
 

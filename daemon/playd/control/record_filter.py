@@ -63,3 +63,8 @@ def told(data: JsonObject) -> str:
 def bare_record(record: JsonObject) -> str:
     """Kind and data of a record, without number and time."""
     return f"{record['kind']} {told(record['data'])}".rstrip()
+
+
+def record_line(record: JsonObject) -> str:
+    """The same behind number and time."""
+    return f"{record['seq']} {record['time']} {bare_record(record)}"

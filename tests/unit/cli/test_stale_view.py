@@ -19,8 +19,9 @@ from playd.cli.stale_view import (
 )
 from playd.control.client import Unreachable
 from playd.control.log_lines import LineFilter, log_line
-from playd.control.record_filter import RecordFilter
+from playd.control.record_filter import RecordFilter, bare_record
 from playd.control.render import Output
+from playd.ops import log_file
 from playd.ops.journal import open_journal
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
@@ -105,20 +106,18 @@ def test_events_are_filtered_and_a_damaged_line_hides_no_other(left: VirtualWorl
     path = STATE / "journal" / "2024-01-01.jsonl"
     lines = left.disk.read_bytes(path).splitlines(keepends=True)
     left.disk.write_replace(path, b"".join([*lines[:-2], b"{broken\n", *lines[-1:]]))
-    found = shown(
-        capsys, stale_events(session(left), GONE, RecordFilter(symbol="BTCUSDT"), None, 20, backwards=True, cat=False)
-    )
+    found = shown(capsys, stale_events(session(left), GONE, RecordFilter(symbol="BTCUSDT"), None, 20, None, backwards=True))
     assert [row["data"]["link_id"] for row in found] == ["pd-2", "pd-0"]
-    found = shown(capsys, stale_events(session(left), GONE, RecordFilter(order="pd-2"), None, 20, backwards=False, cat=False))
+    found = shown(capsys, stale_events(session(left), GONE, RecordFilter(order="pd-2"), None, 20, None, backwards=False))
     assert [row["kind"] for row in found] == ["order.sent"]
-    assert shown(capsys, stale_events(session(left), GONE, ANY, None, 0, backwards=False, cat=False)) == []
+    assert shown(capsys, stale_events(session(left), GONE, ANY, None, 0, None, backwards=False)) == []
 
 
 def test_what_cannot_be_read_is_said_and_nothing_stands_in_for_it(left: VirtualWorld) -> None:
     with pytest.raises(StaleTrouble, match="no instance 'nobody'"):
         stale_status(session(left), GONE, "nobody")
     with pytest.raises(StaleTrouble, match="no instance 'nobody'"):
-        stale_events(session(left), GONE, ANY, "nobody", 20, backwards=False, cat=False)
+        stale_events(session(left), GONE, ANY, "nobody", 20, None, backwards=False)
     older = left.disk.open_sqlite(STATE / "ledger.sqlite")
     older.execute("ALTER TABLE incidents DROP COLUMN reopened_ms")
     older.close()
@@ -139,7 +138,7 @@ def test_a_slip_in_a_name_is_refused_and_not_answered_with_nothing(
     with pytest.raises(StaleTrouble, match="did you mean 'main'"):
         stale_logs(session(left), GONE, LineFilter(account="mian"), 5, log_line, backwards=False)
     with pytest.raises(StaleTrouble, match="did you mean 'main'"):
-        stale_events(session(left), GONE, RecordFilter(account="mian"), None, 5, backwards=False, cat=False)
+        stale_events(session(left), GONE, RecordFilter(account="mian"), None, 5, None, backwards=False)
     with pytest.raises(StaleTrouble, match="no instance 'u9'"):
         stale_fills(session(left), GONE, None, None, "u9", None, 5)
     assert shown(capsys, stale_fills(session(left), GONE, None, None, "u1", 2, None)) == []
@@ -150,7 +149,29 @@ def test_lines_without_number_and_time_are_printed_below_their_age(
     left: VirtualWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = Session(left, Options(Output.TABLE, (), "", None, False, "", False, ""))
-    assert stale_events(asked, GONE, RecordFilter(kind="order.sent"), None, 2, backwards=False, cat=True) == 7
+    assert stale_events(asked, GONE, RecordFilter(kind="order.sent"), None, 2, bare_record, backwards=False) == 7
     age, *lines = capsys.readouterr().out.splitlines()
     assert age.startswith("daemon not running, data as of 2024")
     assert lines == ["order.sent link_id=pd-1", "order.sent link_id=pd-2"]
+
+
+def test_lines_of_the_log_need_neither_a_name_in_the_ledger_nor_a_whole_one(
+    left: VirtualWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {
+        "ts": "2024-01-01T00:00:00.000Z",
+        "level": "error",
+        "event": "instance.refused",
+        "msg": "no slot",
+        "instance": "foo",
+    }
+    left.disk.mkdir(STATE / log_file.FOLDER)
+    left.disk.write_replace(STATE / log_file.FOLDER / log_file.NAME, json.dumps(line).encode() + b"\n")
+    asked = Session(left, Options(Output.CSV, (), "", None, False, "", False, ""))
+    assert stale_logs(asked, GONE, LineFilter("foo"), 5, None, backwards=False) == 7
+    titles, row = capsys.readouterr().out.splitlines()
+    assert (titles, row.split(",")[2]) == ("TIME,LEVEL,INSTANCE,EVENT", "foo")
+    left.disk.write_replace(STATE / "ledger.sqlite", b"not a database, and long enough to be taken for one" * 100)
+    assert len(shown(capsys, stale_logs(session(left), GONE, LineFilter("foo"), 5, None, backwards=False))) == 1
+    assert stale_logs(session(left), GONE, LineFilter("fo"), 5, None, backwards=False) == 7
+    assert "cannot be read" in capsys.readouterr().err

@@ -7,10 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from playd.control.asked_for import account_named, owner_of, warn_of_symbol
+from playd.control.asked_for import account_named, names_in_messages, owner_of, warn_of_symbol
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.fill_quality import shortfall_figure
+from playd.control.look_methods import query_logs
+from playd.control.params import LogQuery
 from playd.control.protocol import Code, RpcError
 from playd.orders.ledger import Ledger
 from playd.supervisor.records import InstanceRecord
@@ -20,6 +22,10 @@ INSTANCE = (
     "INSERT INTO instances (uid, name, account, symbol, mode, clock_ms, tag, created_ms, removed)"
     " VALUES (?, ?, 'main', 'BTCUSDT', 'demo', 60000, ?, ?, 1)"
 )
+
+
+LINES = [{"event": "instance.refused", "instance": "dropped"}, {"event": "account.up", "account": "once"}]
+"""What the log holds, about an instance and an account of which no other record is left."""
 
 
 @dataclass
@@ -39,8 +45,11 @@ def daemon() -> Daemon:
     parts = {
         "supervisor": SimpleNamespace(slots=slots),
         "accounts": SimpleNamespace(held={}, find=lambda _: None),
-        "ops": SimpleNamespace(loaded=SimpleNamespace(settings=SimpleNamespace(accounts={"spare": None}))),
+        "ops": SimpleNamespace(
+            loaded=SimpleNamespace(settings=SimpleNamespace(accounts={"spare": None}, instances={"declared": None}))
+        ),
         "ledger": ledger,
+        "query_logs": lambda limit, wanted: [line for line in LINES if wanted.passes(line)][:limit],
     }
     return cast("Daemon", SimpleNamespace(**parts))
 
@@ -50,6 +59,19 @@ def test_an_instance_is_known_by_name_and_uid_also_when_it_was_removed(daemon: D
     with pytest.raises(RpcError, match="did you mean 'alpha'") as caught:
         owner_of(daemon, "alpa")
     assert caught.value.code is Code.NOT_FOUND
+
+
+@pytest.mark.anyio
+async def test_lines_that_there_are_are_shown_whoever_they_are_about_and_a_slip_is_refused(daemon: Daemon) -> None:
+    call: Any = Warned()
+    for query, count in (({"instance": "dropped"}, 1), ({"account": "once"}, 1), ({"instance": "declared"}, 0)):
+        assert len(await query_logs(daemon, LogQuery.model_validate(query), cast("Call", call))) == count
+    names = [names_in_messages(daemon, name) for name in ("alpha", "declared", "dropped")]
+    assert names == [("alpha", "u1"), ("declared",), ("dropped",)]
+    with pytest.raises(RpcError, match="did you mean 'alpha'"):
+        await query_logs(daemon, LogQuery(instance="alpa"), cast("Call", call))
+    with pytest.raises(RpcError, match="no instance"):
+        names_in_messages(daemon, "nobody")
 
 
 def test_an_account_that_nobody_ever_had_is_refused_with_the_nearest(daemon: Daemon) -> None:
