@@ -11,12 +11,15 @@ from typing import Final
 
 from playd.cli.session import HIGH_WAIT_S, Options, Session
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
-from playd.control.protocol import GUARDIAN_SOCKET, PROTOCOL, Code, JsonObject, RpcError
+from playd.control.protocol import GUARDIAN_SOCKET, OUTCOME_UNKNOWN, PROTOCOL, Code, JsonObject, RpcError
 from playd.control.render import Output
 from playd.control.tables import PANIC
 from playd.core.errors import PlaydError
 
 COMMAND: Final = "panic"
+POSITION_MAY_REMAIN: Final = "position_may_remain"
+"""The reason of a panic that did not end flat, and so of one of which nobody knows how it ended."""
+
 DAEMON_ANSWERS_S: Final = 2.0
 """A daemon that has not answered by then is passed over in a panic."""
 
@@ -78,9 +81,10 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
     """By the daemon, or by the guardian where the daemon does not answer; the exit code. Raises what the command line tells."""
     params = {"scope": scope, "reason": session.options.reason, "confirm": confirm}
     silent: PlaydError | RpcError | None = None
+    timeout_s = session.wait_s(HIGH_WAIT_S)
     if not direct:
         try:
-            async with connected(session.world.net, session.socket_path, timeout_s=HIGH_WAIT_S) as client:
+            async with connected(session.world.net, session.socket_path, timeout_s=timeout_s) as client:
                 # A stopped or blocked daemon has its socket still open: only an answer shows that it can act.
                 await client.call("hello", {"client": "playctl", "protocol": PROTOCOL}, timeout_s=DAEMON_ANSWERS_S)
                 return await _panic_on(session, client, "panic.run", params)
@@ -92,9 +96,7 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
             silent = error
         session.say(f"the daemon does not carry it out ({silent}); asking the guardian")
     try:
-        async with connected(
-            session.world.net, session.socket_path.with_name(GUARDIAN_SOCKET), timeout_s=HIGH_WAIT_S
-        ) as client:
+        async with connected(session.world.net, session.socket_path.with_name(GUARDIAN_SOCKET), timeout_s=timeout_s) as client:
             return await _panic_on(session, client, "panic", params)
     except Unreachable as error:
         session.say("no guardian answers either; `playd emergency-flatten` needs nothing but the key")
@@ -109,6 +111,9 @@ async def _panic_on(session: Session, client: ControlClient, method: str, params
     except RpcError as error:
         if error.code is Code.INCOMPLETE and "positions" in error.details:
             _print_panic(session, error.details)
+        if error.reason == OUTCOME_UNKNOWN:
+            text, hint = f"{error.message}; a position may remain", "the same panic without --request-id is a new one"
+            raise RpcError(Code.INCOMPLETE, text, reason=POSITION_MAY_REMAIN, hint=hint, scope=str(params["scope"])) from None
         raise
     _print_panic(session, answer["data"])
     return 0

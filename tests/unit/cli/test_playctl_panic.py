@@ -1,16 +1,21 @@
 """A panic that is typed plainly is read without the parser of command lines, and means what the parser would make of it."""
 
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from playd.cli import options as parsed
+from playd.cli import playctl_panic
 from playd.cli.playctl_app import app
 from playd.cli.playctl_panic import hurried
-from playd.cli.session import Options
+from playd.cli.session import Options, Session
+from playd.control.protocol import EXIT_OF_CODE, OUTCOME_UNKNOWN, Code, JsonObject, RpcError
+from playd.control.render import Output
+from playd.world.virtual import virtual_world
 
 PLAIN = (
     "panic all",
@@ -56,3 +61,40 @@ def test_both_readings_of_a_plain_panic_are_one(line: str, monkeypatch: pytest.M
 @pytest.mark.parametrize("line", NOT_PLAIN)
 def test_every_other_line_is_the_parsers(line: str) -> None:
     assert hurried(shlex.split(line)) is None
+
+
+def test_a_panic_waits_for_no_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def execute(body: Callable[[Any], Awaitable[int]], options: Options) -> int:
+        seen.append(options.wait)
+        return 0
+
+    monkeypatch.setattr(parsed, "execute", execute)
+    assert CliRunner().invoke(app, ["panic", "all", "--wait"]).exit_code == 0
+    assert seen == [False]
+
+
+@pytest.mark.anyio
+async def test_a_panic_that_nobody_saw_end_may_have_left_a_position(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    class Restarted:
+        """A daemon that died in the panic of this id and knows no more than that."""
+
+        async def call(self, method: str, params: JsonObject, *, timeout_s: float | None = None) -> JsonObject:
+            if method == "hello":
+                return {}
+            raise RpcError(Code.INCOMPLETE, "panic.run was running when the daemon stopped", reason=OUTCOME_UNKNOWN)
+
+    @asynccontextmanager
+    async def connected(_net: object, _path: object, *, timeout_s: float) -> AsyncIterator[Restarted]:
+        waited.append(timeout_s)
+        yield Restarted()
+
+    monkeypatch.setattr(playctl_panic, "connected", connected)
+    session = Session(virtual_world(), Options(Output.TABLE, (), "", 7.0, True, "why", True, "r1"))
+    with pytest.raises(RpcError) as caught:
+        await playctl_panic.carry_out(session, "all", "", direct=False)
+    assert (EXIT_OF_CODE[caught.value.code], caught.value.reason) == (11, "position_may_remain")
+    assert waited == [7.0]  # as --timeout says
