@@ -168,3 +168,14 @@ async def lifted_by_a_person(stage: Stage, scope: str, fault: str, limit_s: floa
         return (await resume(stage, scope)).code == 0
 
     await stage.expect(fault, lifted, f"{scope} resumed by a person", limit_s)
+
+
+def newest_bar(stage: Stage) -> int:
+    """Close of the newest bar that anybody decided."""
+    return max(int(row["close_ms"]) for row in stage.table("bars"))
+
+
+def bars_after(stage: Stage, close_ms: int, name: str = "") -> list[dict[str, Any]]:
+    """Decided bars that closed later; of one instance, or of all."""
+    uid = stage.uid_of(name) if name else ""
+    return [row for row in stage.table("bars") if row["close_ms"] > close_ms and uid in ("", row["instance"])]
