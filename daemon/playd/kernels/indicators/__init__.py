@@ -1,1 +1,1 @@
-"""Indicators, one recurrence per file, each with its `SPEC`. They import `kernels.compiled` and `kernels.spec` only."""
+"""Indicators, one per file, each with its `SPEC`. What several of them share lies beside this folder."""

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from playd.kernels.compiled import MISSING, Row, Table, part
-from playd.kernels.exponential import wilder_step
+from playd.kernels.moves import moves_step
 from playd.kernels.sliding import RESUM_BARS, least_of_last, slide
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
 
@@ -37,20 +37,10 @@ def _strength(rsi: Row, x: float, length: float) -> float:
 
     The quotient comes first, so that 100 and 0 are exact and a market that only rises has no range.
     """
-    seen, change = rsi[0], x - rsi[1]
+    rsi[0], rsi[2], rsi[3] = moves_step(rsi[0], rsi[2], rsi[3], x - rsi[1], length)
     rsi[1] = x
-    rsi[0] = min(seen + 1.0, length + 1.0)
-    if seen == 0.0:
+    if rsi[0] <= length:
         return MISSING
-    rise = change if change > 0.0 else 0.0
-    fall = -change if change < 0.0 else 0.0
-    if seen > length:
-        rsi[2], rsi[3] = wilder_step(rsi[2], rise, length), wilder_step(rsi[3], fall, length)
-    else:
-        rsi[2], rsi[3] = rsi[2] + rise, rsi[3] + fall
-        if seen < length:
-            return MISSING
-        rsi[2], rsi[3] = rsi[2] / length, rsi[3] / length
     moved = rsi[2] + rsi[3]
     return 100.0 * (rsi[2] / moved) if moved != 0.0 else 0.0
 

@@ -11,6 +11,10 @@ Volumes are counted in whole quanta, a power of two of which the window holds 2�
 nothing drifts, and buckets covered by the same bars are equal to the last bit. While the range stands, a bar comes and a bar
 leaves, each at both ends of its buckets. When an extreme moves, the window is counted anew, which costs as many steps as it has
 bars; and so it is when the total has outgrown the quantum, or has become small beside it.
+
+A moved extreme moves every edge. Then each bar may cover another number of buckets, and with it each of its shares is another:
+no sum over prices that could be carried along, sorted or not, is independent of the edges. But the extreme of n bars moves
+rarely, in a walk at about one bar of √n, so that a bar costs √n steps on average beside those of its buckets.
 """
 
 from collections.abc import Sequence
