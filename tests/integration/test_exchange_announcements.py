@@ -49,6 +49,11 @@ async def test_our_client_reads_of_maintenance_while_nothing_else_is_served(path
             await market.instruments(["BTCUSDT"])
         bench.exchange.faults.heal()
         assert await market.announced() == []
+        ahead = {"kind": "maintenance", "when": {"from_s": 300, "until_s": 600}}
+        bench.exchange.faults.arm(read_posted({"faults": [ahead]}))
+        (told,) = await market.announced()
+        assert (told.ongoing, told.end_ms - told.begin_ms) == (False, 300_000)
+        assert await market.instruments(["BTCUSDT"]), "served until it begins"
 
 
 async def test_the_rpi_book_has_a_third_column_and_changes_by_levels(path: PurePath) -> None:

@@ -66,8 +66,14 @@ def _flat(market: Market) -> bool:
         ("cancel_all", {"what": "orders"}, lambda market: _open_kinds(market) == ["StopLoss", "TakeProfit"]),
         ("cancel_all", {"what": "stops"}, lambda market: _open_kinds(market) == [""]),
         ("remove_stop", {}, lambda market: _open_kinds(market) == ["", "TakeProfit"]),
+        ("remove_stop", {"by": "venue"}, lambda market: _open_kinds(market) == ["", "TakeProfit"]),
         ("change_leverage", {"leverage": 3}, lambda market: market.position.leverage == 3),
         ("liquidate", {}, lambda market: market.position.steps == 0 and market.executions[-1]["execType"] == "BustTrade"),
+        (
+            "liquidate",
+            {"share": 0.5},
+            lambda market: (market.position.steps, market.executions[-1]["execType"]) == (200, "Trade"),
+        ),
         (
             "deleverage",
             {"share": 0.5},
@@ -123,6 +129,10 @@ def test_rules_change_for_orders_to_come(stage: Stage) -> None:
     with pytest.raises(Refusal):
         stage.market.order("Buy", "0.04")
     assert stage.market.order("Buy", "0.05").filled_steps == 50
+    stage.arm("change_rules", with_={"status": "PreLaunch"})
+    stage.board.moment()
+    with pytest.raises(Refusal):
+        stage.market.order("Buy", "0.05")
 
 
 def test_a_finer_tick_and_step_leave_what_is_there_and_admit_what_was_refused(stage: Stage) -> None:

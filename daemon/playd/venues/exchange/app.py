@@ -15,7 +15,7 @@ from playd.venues.exchange.faults.on_views import without_hidden
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.private_session import PrivateSession
 from playd.venues.exchange.public_session import PublicSession
-from playd.venues.exchange.rates import rate_headers
+from playd.venues.exchange.rates import WINDOW_S, rate_headers
 from playd.venues.exchange.refusal import PARAMETER, TOO_MANY_VISITS, Refusal
 from playd.venues.exchange.requests import Ask, check_category
 from playd.venues.exchange.sessions import Session, address_of, serve_socket
@@ -63,7 +63,10 @@ async def _rest(floor: Floor, request: web.Request) -> web.Response:
     """Every request enters and every reply leaves here; faults on command meet it in between."""
     if not floor.gate.admits_request(address_of(request), floor.world.clock.mono_s()):
         return web.Response(status=403, text="access too frequent")
-    body = await request.read()
+    try:
+        body = await request.read()
+    except web.RequestPayloadError:
+        return web.Response(status=400, text="400 Bad Request: the body is not what its headers say")
     wire = RestWire(floor, request, body)
     if not floor.faults.listens(Seam.REQUEST) and not floor.faults.listens(Seam.DONE):
         return wire.effect(())
@@ -81,8 +84,8 @@ class RestWire:
     def effect(self, faults: Sequence[Fault]) -> web.Response:
         return _answer(self._floor, self._request, self._body, faults)
 
-    def refuse(self, code: int, text: str) -> web.Response:
-        return _refusal(self._floor, self._request.path, code, text)
+    def refuse(self, code: int, text: str, reset_s: float = WINDOW_S) -> web.Response:
+        return _refusal(self._floor, self._request.path, code, text, reset_s)
 
     def status(self, http: int, text: str) -> web.Response:
         return web.Response(status=http, text=text)
@@ -152,9 +155,9 @@ def _params(request: web.Request, body: bytes) -> Mapping[str, Any]:
     return parsed
 
 
-def _refusal(floor: Floor, path: str, code: int, text: str) -> web.Response:
+def _refusal(floor: Floor, path: str, code: int, text: str, reset_s: float = WINDOW_S) -> web.Response:
     """A refusal for which nothing was asked of the desk. One for coming too often says when to come again."""
-    headers = rate_headers(floor.rates.spent(path), floor.wall_ms()) if code == TOO_MANY_VISITS else _NOTHING
+    headers = rate_headers(floor.rates.spent(path, reset_s), floor.wall_ms()) if code == TOO_MANY_VISITS else _NOTHING
     return _reply(floor, code=code, text=text, headers=headers)
 
 

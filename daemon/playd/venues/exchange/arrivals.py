@@ -25,7 +25,7 @@ from playd.venues.exchange.protection import PARTIAL_MAX, of_position, partial_c
 from playd.venues.exchange.refusal import PARAMETER, Refusal
 from playd.venues.exchange.text import float_text
 from playd.venues.exchange.trades import arrive
-from playd.venues.exchange.wishes import Request, Wish, read_wish, text_of, word
+from playd.venues.exchange.wishes import Request, Wish, read_wish, text_of, with_levels_mode, word
 from playd.venues.exchange.words import CancelType, Status, StopKind
 
 OPEN_ORDERS_MAX: Final = 500
@@ -60,6 +60,7 @@ def create(books: Books, account: Account, request: Request, link_used: LinkUsed
     if listing.instrument.status != "Trading":
         raise Refusal(refusal.NOT_TRADED, "This contract is not live")
     catch_up(books, account, symbol)
+    request = with_levels_mode(request, listing, account)
     from_book = wants_book_price(request)
     wish = read_wish(with_book_price(books, listing, request) if from_book else request, listing)
     if wish.order_type == "Limit" and not wish.trigger_ticks:

@@ -25,12 +25,12 @@ AHEAD_MS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class SignedHeaders:
-    """The four headers of a signed request. `window_text` is hashed as it was sent."""
+    """The four headers of a signed request. `window_text` is hashed as it was sent, empty when it was not."""
 
     key: str
     timestamp_ms: int
-    window_text: str
     window_ms: int
+    window_text: str
     signature: str
 
 
@@ -39,17 +39,16 @@ def read_headers(headers: Mapping[str, str]) -> SignedHeaders | None:
     key, stamp, signature = (headers.get(f"X-BAPI-{name}", "") for name in ("API-KEY", "TIMESTAMP", "SIGN"))
     if not (key and stamp and signature):
         return None
-    stamp_ms, window, window_ms = read_window(stamp, headers.get("X-BAPI-RECV-WINDOW", ""))
-    return SignedHeaders(key, stamp_ms, window, window_ms, signature)
+    window = headers.get("X-BAPI-RECV-WINDOW", "")
+    return SignedHeaders(key, *read_window(stamp, window), window, signature)
 
 
-def read_window(stamp: str, window: str) -> tuple[int, str, int]:
-    """A time stamp, the text of its window and that window in ms. Raises `Refusal` when one is not a number."""
-    window = window or str(DEFAULT_WINDOW_MS)
-    stamp_ms, window_ms = whole_number(stamp), whole_number(window)
+def read_window(stamp: str, window: str) -> tuple[int, int]:
+    """A time stamp and its window in ms, the default when it is empty. Raises `Refusal` when one is not a number."""
+    stamp_ms, window_ms = whole_number(stamp), whole_number(window) if window else DEFAULT_WINDOW_MS
     if stamp_ms is None or window_ms is None:
         raise Refusal(PARAMETER, "X-BAPI-TIMESTAMP and X-BAPI-RECV-WINDOW must be whole numbers of milliseconds")
-    return stamp_ms, window, window_ms
+    return stamp_ms, window_ms
 
 
 def check_key(key: ApiKey | None, environment: str, address: str, server_ms: int) -> ApiKey:
@@ -77,10 +76,12 @@ def check_signature(signed: SignedHeaders, key: ApiKey, payload: bytes) -> None:
     """
     The signature over timestamp, key, window and payload (raw query or raw body), or `Refusal` 10004.
 
-    The text of the refusal shows what was hashed with the key blotted out.
+    Who sends no window signs nothing in its place, as the Go clients do, or the default. The text of the refusal shows what was
+    hashed with the key blotted out.
     """
-    text = f"{signed.timestamp_ms}{signed.key}{signed.window_text}".encode() + payload
-    if not _is_signed(key, text, signed.signature):
+    stamp = f"{signed.timestamp_ms}{signed.key}".encode()
+    windows = (signed.window_text,) if signed.window_text else ("", str(DEFAULT_WINDOW_MS))
+    if not any(_is_signed(key, stamp + window.encode() + payload, signed.signature) for window in windows):
         shown = payload.decode("utf-8", "replace")
         raise Refusal(WRONG_SIGNATURE, f"error sign! origin_string[{signed.timestamp_ms}***{signed.window_text}{shown}]")
 
@@ -106,7 +107,7 @@ def _is_signed(key: ApiKey, text: bytes, signature: str) -> bool:
     """HMAC-SHA256 as hex for keys of the venue's making, RSA-SHA256 (PKCS#1 v1.5) as base64 for the user's own."""
     if not key.rsa:
         expected = hmac.digest(key.secret.encode(), text, "sha256").hex()
-        return hmac.compare_digest(expected, signature.lower())
+        return hmac.compare_digest(expected.encode(), signature.lower().encode(errors="surrogateescape"))
     from Crypto.Hash import SHA256
     from Crypto.PublicKey import RSA
     from Crypto.Signature import pkcs1_15

@@ -13,6 +13,7 @@ from playd.venues.exchange import (
     rest_position,
     rest_settings,
     rest_trade,
+    rest_users,
 )
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.keys import ORDER, POSITION, WITHDRAW, ApiKey
@@ -26,6 +27,7 @@ READS: Final[dict[str, SignedHandler]] = {
     **rest_position.READS,
     **rest_account.READS,
     **rest_asset.READS,
+    **rest_users.READS,
     **rest_settings.READS,
 }
 WRITES: Final[dict[str, SignedHandler]] = {

@@ -90,7 +90,7 @@ class Floor:
         self.faults.acts |= account_acts(self.books, self.apply, self.link_used)
         self.faults.acts |= listing_acts(self.books, self.apply)
         self.faults.acts["cut"] = lambda fault, event: cut([*self.clients], self.alias_of, fault, event)
-        self.announced = Announced(self.faults, self.topics, world.clock.wall_ms, lambda: self.books.time.now_ms)
+        self.announced = Announced(self.faults, self.topics, world.clock)
         self.faults.renewed = self.announced.tell
         self.faults.arm(config.faults)
         self.market = MarketClock(

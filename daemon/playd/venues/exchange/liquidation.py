@@ -42,11 +42,16 @@ def step_down(books: Books, account: Account, position: Position, price: float) 
     held, apart, direction = abs(position.steps), listing.steps_apart, position.direction
     above = max(held - rest, 1)  # 1: a value that rounding put at the limit
     steps = min(-(-above // apart) * apart, held)
+    sell_part(books, account, position, steps, listing.whole_ticks(price, up=direction < 0))
+    return True
+
+
+def sell_part(books: Books, account: Account, position: Position, steps: int, ticks: int) -> None:
+    """One step of a liquidation: `steps` of a position are closed, and what rests for it is cancelled."""
     books.tell_taken(account, position, "Liq")
     _cancel(books, account, of_position(account, position), CancelType.LIQUIDATION)
     order = _venue_order(books, account, position, steps, "CreateByLiq")
-    fill(books, account, order, steps, listing.whole_ticks(price, up=direction < 0), maker=False)
-    return True
+    fill(books, account, order, steps, ticks, maker=False)
 
 
 def take_over(books: Books, account: Account, position: Position, ticks: int) -> None:

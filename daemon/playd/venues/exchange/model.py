@@ -206,7 +206,8 @@ class Account:
     """
     One user: cost rates, USDT wallet, positions by place, open orders by id in the order of arrival.
 
-    `hedged` symbols have a long and a short place. Limit prices outside the band are refused where `band_refuses`, else moved.
+    `hedged` symbols have a long and a short place, stops and targets of `in_parts` symbols are partial unless a request says
+    otherwise. Limit prices outside the band are refused where `band_refuses`, else moved.
     `vip` is the level that the rate of orders goes by.
     """
 
@@ -221,6 +222,7 @@ class Account:
     realised_ever: Decimal = Decimal(0)
     margin_mode: str = ISOLATED
     hedged: list[str] = field(default_factory=list)
+    in_parts: list[str] = field(default_factory=list)
     band_refuses: bool = False
     vip: int = 0
     positions: dict[str, Position] = field(default_factory=dict)

@@ -103,6 +103,20 @@ def set_margin_mode(books: Books, account: Account, request: Request) -> None:
     books.tell_wallet(account)
 
 
+def set_levels_mode(books: Books, account: Account, request: Request) -> str:
+    """
+    Whether stops and targets of a symbol are for all of a position (`Full`) or for a part of it (`Partial`) where an order or a
+    trading stop does not say.
+    """
+    symbol, wanted = listing_of(books, request).instrument.symbol, word(request, "tpSlMode", ("Full", "Partial"))
+    partial = wanted == "Partial"
+    if (symbol in account.in_parts) is partial:
+        raise Refusal(refusal.STOPS_NOT_MODIFIED, "not modified")
+    account.in_parts = sorted({*account.in_parts, symbol} if partial else {*account.in_parts} - {symbol})
+    books.changes.accounts.add(account.uid)
+    return wanted
+
+
 def positions_of(books: Books, account: Account, symbol: str) -> list[Position]:
     """The rows of a symbol, flat ones included: one, or in hedge mode long and short."""
     return [books.position(account, symbol, idx) for idx in account.place_indices(symbol)]

@@ -27,6 +27,8 @@ PER_SECOND: Final[dict[str, int]] = {
     "/v5/position/closed-pnl": 50,
     "/v5/position/set-leverage": 10,
     "/v5/position/switch-mode": 10,
+    "/v5/position/set-tpsl-mode": 10,
+    "/v5/position/set-risk-limit": 10,
     "/v5/position/trading-stop": 10,
     "/v5/position/set-auto-add-margin": 10,
     "/v5/position/add-margin": 10,
@@ -106,9 +108,9 @@ class RateLimits:
         wait_s = taken[0] + window_s - now_s if granted < places else 0.0
         return Allowance(limit, limit - len(taken), wait_s, granted)
 
-    def spent(self, path: str) -> Allowance:
-        """What is said with a refusal on command, that nobody counted for: nothing is left for a second."""
-        return Allowance(self._limit(path) or UNLIMITED, 0, WINDOW_S, 0)
+    def spent(self, path: str, reset_s: float = WINDOW_S) -> Allowance:
+        """What is said with a refusal on command, that nobody counted for: nothing is left for a second, or until `reset_s`."""
+        return Allowance(self._limit(path) or UNLIMITED, 0, reset_s, 0)
 
     def _limit(self, path: str) -> int | None:
         return (PER_SECOND.get(path) or PER_MINUTE.get(path)) if self.enabled else None

@@ -28,7 +28,7 @@ _OF_A_CATEGORY: Final = frozenset(
         *(f"order/{name}" for name in ("create", "amend", "cancel", "cancel-all", "realtime", "history")),
         *(f"order/{name}-batch" for name in ("create", "amend", "cancel")),
         *(f"position/{name}" for name in ("list", "set-leverage", "switch-mode", "trading-stop", "closed-pnl")),
-        *(f"position/{name}" for name in ("set-auto-add-margin", "add-margin")),
+        *(f"position/{name}" for name in ("set-auto-add-margin", "add-margin", "set-tpsl-mode", "set-risk-limit")),
     )
 )
 """Requests that say nothing without a `category`. ccxt asks for all fee rates without one."""

@@ -83,7 +83,7 @@ def key_row(key: ApiKey, wall_ms: int, vip: int = 0) -> Row:
         "secret": "",
         "permissions": key.permissions(),
         "ips": list(key.addresses) or ["*"],
-        "type": 2 if key.rsa else 1,
+        "type": 1,
         "deadlineDay": -2 if key.addresses else (expires_ms - wall_ms) // DAY_MS,
         "expiredAt": _rfc3339(expires_ms),
         "createdAt": _rfc3339(key.created_ms),

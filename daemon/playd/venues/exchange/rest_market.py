@@ -53,11 +53,12 @@ def instruments(ask: Ask) -> dict[str, Any]:
 def risk_limit(ask: Ask) -> dict[str, Any]:
     """The tiers of every symbol, or the one there is without any; so many symbols to a page."""
     page, cursor = ask.page(ask.listings(), RISK_PAGE)
-    rows = [row for listing in page for row in _tier_rows(listing)]
+    rows = [row for listing in page for row in tier_rows(listing)]
     return {"category": "linear", "nextPageCursor": cursor, "list": rows}
 
 
-def _tier_rows(listing: Listing) -> list[Row]:
+def tier_rows(listing: Listing) -> list[Row]:
+    """The tiers of a symbol, lowest first; one where none are configured."""
     most = listing.instrument.max_leverage
     tiers = listing.tiers or (RiskTier(float(RISK_LIMIT_TEXT), MAINTENANCE_RATE, most),)
     rows = []

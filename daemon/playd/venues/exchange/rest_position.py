@@ -3,11 +3,14 @@
 from typing import Any, Final
 
 from playd.venues.exchange import added_margin, arrivals, modes
-from playd.venues.exchange.refusal import NOT_FOR_UNIFIED, PARAMETER, Refusal
+from playd.venues.exchange.config import DEMO
+from playd.venues.exchange.refusal import NOT_FOR_UNIFIED, NOT_ON_DEMO, PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
+from playd.venues.exchange.rest_market import tier_rows
 from playd.venues.exchange.rest_trade import row_list
 from playd.venues.exchange.text import plain
 from playd.venues.exchange.trading_stop import set_trading_stop
+from playd.venues.exchange.wishes import read_position_idx
 
 POSITIONS_MAX: Final = 200
 
@@ -72,6 +75,32 @@ def switch_isolated(ask: SignedAsk) -> dict[str, Any]:
     raise Refusal(NOT_FOR_UNIFIED, "unified account is forbidden")
 
 
+def set_levels_mode(ask: SignedAsk) -> dict[str, Any]:
+    return {"tpSlMode": modes.set_levels_mode(ask.floor.books, ask.account, ask.params)}
+
+
+def set_risk_limit(ask: SignedAsk) -> dict[str, Any]:
+    """The tier that is named, and no effect: the tier of a position follows its value, as at the venue. Raises `Refusal`."""
+    books, listing = ask.floor.books, ask.listing()
+    arrivals.place_for(books, ask.account, listing.instrument.symbol, read_position_idx(ask.params))
+    named = [row for row in tier_rows(listing) if row["id"] == ask.number("riskId", 0)]
+    if not named:
+        raise Refusal(PARAMETER, f"params error: riskId {ask.text('riskId')[:20]!r} invalid")
+    return {"category": "linear", "riskId": named[0]["id"], "riskLimitValue": named[0]["riskLimitValue"]}
+
+
+def move_positions(ask: SignedAsk) -> dict[str, Any]:
+    """From one user of a master account to another: nobody has two. Raises `Refusal`."""
+    if ask.floor.config.environment == DEMO:
+        raise Refusal(NOT_ON_DEMO, "Demo trading is not supported")
+    raise Refusal(PARAMETER, "params error: fromUid and toUid are not two users of one master account")
+
+
+def nothing_moved(ask: SignedAsk) -> dict[str, Any]:
+    """No position was ever moved."""
+    return {"list": [], "nextPageCursor": ""}
+
+
 def set_auto_margin(ask: SignedAsk) -> dict[str, Any]:
     added_margin.set_auto_margin(ask.floor.books, ask.account, ask.params)
     return {}
@@ -96,12 +125,16 @@ READS: Final[dict[str, SignedHandler]] = {
     "/v5/position/list": positions,
     "/v5/position/symbol-info": leverages,
     "/v5/position/closed-pnl": closed_pnl,
+    "/v5/position/move-history": nothing_moved,
 }
 WRITES: Final[dict[str, SignedHandler]] = {
     "/v5/position/set-leverage": set_leverage,
     "/v5/position/trading-stop": trading_stop,
     "/v5/position/switch-mode": switch_mode,
     "/v5/position/switch-isolated": switch_isolated,
+    "/v5/position/set-tpsl-mode": set_levels_mode,
+    "/v5/position/set-risk-limit": set_risk_limit,
+    "/v5/position/move-positions": move_positions,
     "/v5/position/set-auto-add-margin": set_auto_margin,
     "/v5/position/add-margin": add_margin,
 }

@@ -9,7 +9,7 @@ from playd.venues.exchange.faults.on_requests import Meeting, request_event
 from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.keys import ApiKey
 from playd.venues.exchange.private_session import authenticate
-from playd.venues.exchange.rates import rate_headers
+from playd.venues.exchange.rates import WINDOW_S, rate_headers
 from playd.venues.exchange.refusal import (
     ALREADY_AUTHENTICATED,
     DUPLICATE_REQUEST_ID,
@@ -90,7 +90,7 @@ class TradeSession(Session):
             raise Refusal(PARAMETER, "params error: header and one object in args are needed")
         if args[0].get("category") not in CATEGORIES:
             raise Refusal(UNKNOWN_OPERATION, "category is not correct or supported")
-        stamp_ms, _, window_ms = auth.read_window(_text(header, "X-BAPI-TIMESTAMP"), _text(header, "X-BAPI-RECV-WINDOW"))
+        stamp_ms, window_ms = auth.read_window(_text(header, "X-BAPI-TIMESTAMP"), _text(header, "X-BAPI-RECV-WINDOW"))
         config = self.floor.config
         auth.check_window(stamp_ms, window_ms, self.floor.wall_ms())
         key = auth.check_key(self.floor.keys.find(self.key.key), config.environment, self.address, self.floor.wall_ms())
@@ -137,9 +137,9 @@ class OrderWire:
     def effect(self, _faults: Sequence[Fault]) -> Body:
         return self._session.answer(self._op, self._frame)
 
-    def refuse(self, code: int, text: str) -> Body:
+    def refuse(self, code: int, text: str, reset_s: float = WINDOW_S) -> Body:
         floor = self._session.floor
-        spent = rate_headers(floor.rates.spent(PATHS[self._op]), floor.wall_ms()) if code == TOO_MANY_VISITS else None
+        spent = rate_headers(floor.rates.spent(PATHS[self._op], reset_s), floor.wall_ms()) if code == TOO_MANY_VISITS else None
         return self._session.reply(self._frame, self._op, code, text, **({"header": spent} if spent else {}))
 
     def status(self, http: int, text: str) -> Body:

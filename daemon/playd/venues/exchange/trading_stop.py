@@ -16,6 +16,7 @@ from playd.venues.exchange.wishes import (
     read_leg,
     read_position_idx,
     read_ticks,
+    with_levels_mode,
     word,
 )
 
@@ -26,6 +27,7 @@ def set_trading_stop(books: Books, account: Account, request: Request) -> None:
     part of it. `trailingStop` is a distance, whatever the mode. Refused as not modified when nothing changes.
     """
     listing = listing_of(books, request)
+    request = with_levels_mode(request, listing, account)
     partial = word(request, "tpslMode", ("Full", "Partial"), default="Full") == "Partial"
     catch_up(books, account, listing.instrument.symbol)
     position = place_for(books, account, listing.instrument.symbol, read_position_idx(request))

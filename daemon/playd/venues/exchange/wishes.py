@@ -14,7 +14,7 @@ from typing import Any, Final
 from playd.core.orders import Side
 from playd.market.proportion import in_proportion
 from playd.venues.exchange.listing import MAX_PRICE, Listing
-from playd.venues.exchange.model import Leg, closes
+from playd.venues.exchange.model import Account, Leg, closes
 from playd.venues.exchange.refusal import (
     NOT_FALLING,
     NOT_RISING,
@@ -134,6 +134,13 @@ def word(request: Request, name: str, allowed: tuple[str, ...], *, default: str 
     if value not in allowed:
         raise Refusal(PARAMETER, f"params error: {name} {value!r} invalid, expected {' or '.join(allowed)}")
     return value
+
+
+def with_levels_mode(request: Request, listing: Listing, account: Account) -> Request:
+    """The request with the mode of stops and targets that the account has chosen for the symbol, where it names none."""
+    if text_of(request, "tpslMode") or listing.instrument.symbol not in account.in_parts:
+        return request
+    return {**request, "tpslMode": "Partial"}
 
 
 def flag(request: Request, name: str) -> bool:

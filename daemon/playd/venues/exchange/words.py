@@ -29,6 +29,10 @@ PORTFOLIO: Final = "PORTFOLIO_MARGIN"
 """Margin modes of a whole account. Nobody has the last one here."""
 
 
+INSTRUMENT_STATUSES: Final = ("PreLaunch", "Trading", "Delivering", "Closed")
+"""Whether a symbol trades; only in the second it does."""
+
+
 class Status(StrEnum):
     """
     The venue's words for the state of an order. `PartiallyFilledCanceled`, which it has for spot only, does not occur here.
@@ -80,6 +84,7 @@ class CancelType(StrEnum):
     REDUCE_ONLY = "CancelByReduceOnly"
     POSITION_GONE = "CancelByTpSlTsClear"
     LIQUIDATION = "CancelAllBeforeLiq"
+    LIQUIDATION_AHEAD = "CancelByPrepareLiq"
     DELEVERAGING = "CancelAllBeforeAdl"
     SETTLEMENT = "CancelBySettle"
     DISCONNECTED = "CancelByDCP"

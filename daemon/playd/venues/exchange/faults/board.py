@@ -59,6 +59,11 @@ class FaultBoard:
         """Every fault with what it has seen and hit."""
         return [{**row_of(each.fault), "seen": each.seen, "hits": each.hits, "spent": each.spent} for each in self._armed]
 
+    @property
+    def mono_s(self) -> float:
+        """The time by which delays are counted."""
+        return self._now().mono_s
+
     def listens(self, seam: Seam) -> bool:
         """Whether any fault may hit there: without one nobody needs to describe an event."""
         return seam in self._seams
@@ -89,12 +94,20 @@ class FaultBoard:
         faults = self.hit_by(Event(Seam.MARKET, "funding", symbols=(symbol,)))
         return faults[-1].number("rate") if faults else None
 
-    def began_ms(self, kind: str) -> int | None:
-        """Market time since when a fault of this kind is in force, None when there is none. Nothing is counted as hit."""
+    def times_of(self, kind: str) -> list[tuple[float, float | None]]:
+        """
+        When the armed faults of a kind begin and end, in monotonic seconds; None without an end. Nothing is counted as hit.
+
+        One that is over, or waits for the market, is none of them.
+        """
         now = self._now()
-        found = (each for each in self._armed if each.fault.kind == kind and not each.spent and in_force(each, now))
-        first = next(found, None)
-        return first.since.market_ms if first is not None else None
+        found = []
+        for each in self._armed:
+            when, since_s = each.fault.when, each.since.mono_s
+            is_over = each.spent or 0.0 < when.until_s <= now.mono_s - since_s
+            if each.fault.kind == kind and not is_over and (since_s + when.from_s > now.mono_s or in_force(each, now)):
+                found.append((since_s + when.from_s, since_s + when.until_s if when.until_s else None))
+        return found
 
     def moment(self) -> None:
         """A candle has opened: acts whose time has come are done."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from playd.plays.reader import Key, Table
 from playd.venues.exchange.faults.model import Seam
+from playd.venues.exchange.words import INSTRUMENT_STATUSES
 
 ACT: Final = frozenset({Seam.MOMENT})
 """What is done once its time has come. With a path it is done after such a request, with a topic when such a frame leaves."""
@@ -67,6 +68,15 @@ REQUEST_KINDS: Final = (
             Key("http", "int", "status of HTTP; 0 for a code instead", default=0, low=0, high=599),
             Key("text", "text", "what is said with it", default=""),
             Key("effect", "bool", "whether the request takes effect all the same", default=False),
+            Key(
+                "reset_s",
+                "number",
+                "with 10006, when it says that places are free again; in the past when below 0",
+                default=1.0,
+                low=-3600.0,
+                high=3600.0,
+                unit="s",
+            ),
         ),
     ),
     Kind("maintenance", "nothing is served but the announcement", _REQUEST | {Seam.CONNECT}, lasting=True),
@@ -124,6 +134,13 @@ SOCKET_KINDS: Final = (
         lasting=True,
     ),
     Kind("slow", "frames wait before they leave", _FRAME, (_seconds("delay_s", "how long each", 0.1),), lasting=True),
+    Kind(
+        "late_frames",
+        "frames leave later, as they were, and hold up no others",
+        _FRAME,
+        (_seconds("delay_s", "how much later", 30.0),),
+        lasting=True,
+    ),
     Kind("drop_frame", "a frame is lost", _FRAME),
     Kind("duplicate_frame", "a frame comes twice", _FRAME),
     Kind("reorder_frames", "a frame comes behind the next one", _FRAME),
@@ -139,6 +156,15 @@ _FACTOR: Final = Key(
 
 MARKET_KINDS: Final = (
     Kind("stale_ticker", "tickers say nothing new", _FRAME, lasting=True, topic="tickers.*"),
+    Kind("frozen_time", "frames go on, stamped with the time of the first of them", _FRAME, lasting=True, topic="tickers.*"),
+    Kind(
+        "wrong_mark",
+        "the mark price in tickers is another; the last price is right",
+        _FRAME,
+        (Key("factor", "number", "what it is multiplied by", default=1.02, low=0.0, high=100.0, above=True),),
+        lasting=True,
+        topic="tickers.*",
+    ),
     Kind("crossed_book", "the best bid lies above the best ask, in tickers and books", _FRAME, lasting=True),
     Kind(
         "wrong_candle",
@@ -161,7 +187,7 @@ MARKET_KINDS: Final = (
     ),
     Kind(
         "change_rules",
-        "the rules of an instrument change; 0 leaves one as it is",
+        "the rules of an instrument change; 0, or no word, leaves one as it is",
         ACT,
         (
             Key("tick", "number", "prices are multiples of it", default=0.0, low=0.0, high=1e6, unit="USDT"),
@@ -171,6 +197,7 @@ MARKET_KINDS: Final = (
             Key("min_notional_usdt", "number", "least value of an order", default=0.0, low=0.0, high=1e9, unit="USDT"),
             Key("max_leverage", "number", "largest leverage", default=0.0, low=0.0, high=1000.0, unit="×"),
             Key("funding_interval_min", "number", "time between two stamps", default=0.0, low=0.0, high=1440.0, unit="min"),
+            Key("status", "word", "whether it trades", default="", words=INSTRUMENT_STATUSES),
         ),
     ),
     Kind(
@@ -200,7 +227,12 @@ ACCOUNT_KINDS: Final = (
         ACT,
         (Key("what", "word", "which orders; stops are those with a trigger", default="all", words=("all", "orders", "stops")),),
     ),
-    Kind("remove_stop", "somebody removes the stop of a position", ACT),
+    Kind(
+        "remove_stop",
+        "the stop of a position is removed: by somebody, or by the venue, which prepares its liquidation",
+        ACT,
+        (Key("by", "word", "whose word its end has", default="user", words=("user", "venue")),),
+    ),
     Kind(
         "change_leverage",
         "somebody changes the leverage",
@@ -213,7 +245,9 @@ ACCOUNT_KINDS: Final = (
         ACT,
         (Key("usdt", "number", "how much; out when below 0", required=True, low=-1e12, high=1e12, unit="USDT"),),
     ),
-    Kind("liquidate", "the venue takes a position over at the present price", ACT),
+    Kind(
+        "liquidate", "the venue takes a position over at the present price, or sells a share of it before that", ACT, (_SHARE,)
+    ),
     Kind("deleverage", "the venue closes a profitable position for a bankrupt one on the other side", ACT, (_SHARE,)),
 )
 

@@ -10,13 +10,14 @@ from playd.venues.exchange.arrivals import LinkUsed
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.faults.board import Act
 from playd.venues.exchange.faults.model import Event, Fault
-from playd.venues.exchange.liquidation import deleverage, take_over
+from playd.venues.exchange.liquidation import deleverage, sell_part, take_over
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.model import Account, Position
 from playd.venues.exchange.moved_money import move_money
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.text import decimal_of, plain
 from playd.venues.exchange.trading_stop import set_trading_stop
+from playd.venues.exchange.words import CancelType, Status
 
 Do = Callable[[Books, Account, str, Fault, LinkUsed], bool]
 """Does it to one account and symbol. Returns whether there was anything to do."""
@@ -86,10 +87,15 @@ def _cancel_all(books: Books, account: Account, symbol: str, fault: Fault, _: Li
     return bool(arrivals.cancel_all(books, account, _wish(symbol, orderFilter=_FILTERS[fault.text("what")])))
 
 
-def _remove_stop(books: Books, account: Account, symbol: str, _: Fault, __: LinkUsed) -> bool:
+def _remove_stop(books: Books, account: Account, symbol: str, fault: Fault, _: LinkUsed) -> bool:
     naked = False
     for position in _positions(account, symbol):
-        if position.stop_id:
+        stop = account.orders.get(position.stop_id)
+        if stop is not None and fault.text("by") == "venue":
+            books.tell_orders(account, [books.end(account, stop, Status.DEACTIVATED, CancelType.LIQUIDATION_AHEAD)])
+            books.tell_position(account, position)
+            naked = True
+        elif stop is not None:
             set_trading_stop(books, account, _wish(symbol, stopLoss="0", positionIdx=position.idx))
             naked = True
     return naked
@@ -101,9 +107,13 @@ def _change_leverage(books: Books, account: Account, symbol: str, fault: Fault, 
     return True
 
 
-def _liquidate(books: Books, account: Account, symbol: str, _: Fault, __: LinkUsed) -> bool:
+def _liquidate(books: Books, account: Account, symbol: str, fault: Fault, _: LinkUsed) -> bool:
     for position in _positions(account, symbol):
-        take_over(books, account, position, _ticks_now(books, symbol))
+        steps, ticks = _share_of(position, books.listings[symbol], fault), _ticks_now(books, symbol)
+        if steps == abs(position.steps):
+            take_over(books, account, position, ticks)
+        else:
+            sell_part(books, account, position, steps, ticks)
         return True
     return False
 

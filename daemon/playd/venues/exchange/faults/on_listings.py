@@ -57,6 +57,7 @@ def _changed(rules: Instrument, fault: Fault) -> Instrument:
         min_notional_usdt=rule("min_notional_usdt", rules.min_notional_usdt),
         max_leverage=rule("max_leverage", rules.max_leverage),
         funding_interval_min=round(fault.number("funding_interval_min")) or rules.funding_interval_min,
+        status=fault.text("status") or rules.status,
     )
 
 

@@ -31,8 +31,19 @@ def crossed_book(_: Fault, frame: bytes) -> Sequence[bytes]:
     return (orjson.dumps(body),)
 
 
+def wrong_mark(fault: Fault, frame: bytes) -> Sequence[bytes]:
+    """A ticker with another mark price, where it says one."""
+    body: dict[str, Any] = orjson.loads(frame)
+    mark = body["data"].get("markPrice")
+    if mark is None:
+        return (frame,)
+    body["data"]["markPrice"] = float_text(float(f"{float(mark) * fault.number('factor'):.10g}"))
+    return (orjson.dumps(body),)
+
+
 REWRITES: Final[dict[str, Callable[[Fault, bytes], Sequence[bytes]]]] = {
     "wrong_candle": wrong_candle,
     "crossed_book": crossed_book,
+    "wrong_mark": wrong_mark,
 }
 """What leaves instead of a frame."""

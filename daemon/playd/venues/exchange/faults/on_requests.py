@@ -22,8 +22,8 @@ class Wire(Protocol[ReplyT_co]):
     def effect(self, faults: Sequence[Fault]) -> ReplyT_co:
         """Do what the request asks; its reply, as far as these faults let it be seen."""
 
-    def refuse(self, code: int, text: str) -> ReplyT_co:
-        """A reply with a code of the venue."""
+    def refuse(self, code: int, text: str, reset_s: float = ...) -> ReplyT_co:
+        """A reply with a code of the venue. One for coming too often says that places are free again in `reset_s`."""
 
     def status(self, http: int, text: str) -> ReplyT_co:
         """A reply below the venue's own: of the servers in front of it."""
@@ -92,7 +92,8 @@ class Meeting(Generic[T]):
         if fault.params["http"]:
             return self._wire.status(int(fault.params["http"]), fault.text("text"))
         code = int(fault.params["code"])
-        return self._wire.refuse(code, fault.text("text") or TEXTS.get(code, "fault on command"))
+        text = fault.text("text") or TEXTS.get(code, "fault on command")
+        return self._wire.refuse(code, text, fault.number("reset_s"))
 
     async def _lose(self, fault: Fault) -> T:
         await self._board.pause(fault.number("silent_s"))

@@ -1,5 +1,7 @@
 """Faults of sockets: connections that end, stay silent or are slow, and frames that get lost, come twice or out of order."""
 
+import math
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
@@ -59,11 +61,19 @@ class Outlet:
         self._board = board
         self._who = who
         self._held: list[bytes] = []
+        self._late: deque[tuple[float, bytes]] = deque()
+        """Frames that leave later, each behind its time, oldest first. They leave when another one passes."""
+        self._frozen_ms: dict[str, int] = {}
+        """Stamp of the first frame of a topic whose time stands still."""
 
     async def pass_on(self, frame: bytes) -> Sequence[bytes]:
         """What leaves instead of a frame: usually itself."""
         if not self._board.listens(Seam.FRAME):
-            return (*self._release(), frame) if self._held else (frame,)
+            self._frozen_ms.clear()
+            return (*self._overdue(math.inf), *self._release(), frame) if self._held or self._late else (frame,)
+        return (*self._overdue(self._board.mono_s), *await self._pass_on(frame))
+
+    async def _pass_on(self, frame: bytes) -> Sequence[bytes]:
         kind, account = self._who()
         faults = self._board.hit_by(_frame_event(frame, kind, account))
         copies = 1
@@ -72,6 +82,11 @@ class Outlet:
                 await self._board.pause(fault.number("delay_s"))
             elif fault.kind in _DROPS:
                 return ()
+            elif fault.kind == "late_frames":
+                self._late.append((self._board.mono_s + fault.number("delay_s"), frame))
+                return ()
+            elif fault.kind == "frozen_time":
+                frame = self._stamped_before(frame)
             elif fault.kind in on_market.REWRITES:
                 return (*on_market.REWRITES[fault.kind](fault, frame), *self._release())
             elif fault.kind in _DOUBLES:
@@ -80,6 +95,19 @@ class Outlet:
                 self._held.append(frame)
                 return ()
         return (*[frame] * copies, *self._release())
+
+    def _overdue(self, now_s: float) -> list[bytes]:
+        """Late frames whose time has come."""
+        found = []
+        while self._late and self._late[0][0] <= now_s:
+            found.append(self._late.popleft()[1])
+        return found
+
+    def _stamped_before(self, frame: bytes) -> bytes:
+        """The frame, stamped as the first one of its topic since time stands still."""
+        body: dict[str, Any] = orjson.loads(frame)
+        body["ts"] = self._frozen_ms.setdefault(str(body["topic"]), int(body["ts"]))
+        return orjson.dumps(body)
 
     def _release(self) -> list[bytes]:
         held, self._held = self._held, []
