@@ -412,3 +412,50 @@ def test_a_panic_waits_for_an_entry_that_may_be_on_its_way_still_and_closes_what
             assert (report.exit_code, life.venue.signed()) == (0, 0)
 
     in_virtual_time(body)
+
+
+@pytest.mark.parametrize("second", ["guardian", "account", "again"])
+def test_a_panic_that_is_under_way_is_gone_on_with_and_never_driven_twice(second: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.script.writes = [WriteFault.LOST_BEFORE] * 3
+            reports = []
+
+            async def panic(scope: PanicScope) -> None:
+                reports.append(await life.account.panic(scope, actor="me", reason="test"))
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(panic, PanicScope(symbol=SYMBOL))
+                await anyio.sleep(0.2)
+                if second == "guardian":
+                    life.account.resume_panics()
+                else:
+                    group.start_soon(panic, PanicScope() if second == "account" else PanicScope(symbol=SYMBOL))
+
+            closing = [order.link_id for order in life.venue.placed if order.reduce_only]
+            assert (len(closing) > 1, len(set(closing))) == (True, 1), "the same order until it was taken, and no other"
+            assert [report.exit_code for report in reports] == [0] * len(reports)
+            assert {report.positions[0].closed for report in reports} == {Decimal("0.010")}
+            assert [kind for kind, _ in life.journal.records].count("panic.result") == len(reports)
+            assert unfinished(life) == []
+
+    in_virtual_time(body)
+
+
+def test_a_panic_that_nobody_waits_for_any_more_goes_on() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.venue.script.failing_reads = 20
+            with anyio.move_on_after(1.0):
+                await life.account.panic(PanicScope(), actor="me", reason="test")
+            await anyio.sleep(60.0)
+
+            assert life.venue.signed() == 0
+
+    in_virtual_time(body)

@@ -6,7 +6,8 @@ that instance's share. A stop is removed only after flat is verified. What is no
 background, over restarts too, for as long as its level stands and nobody freezes it.
 """
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -39,6 +40,7 @@ _SAY_AGAIN_S: Final = 60.0
 _ON_ITS_WAY_MS: Final = 10_000
 """So long after its signing a request may take effect: the venue's window for it, and as much again for clocks."""
 _FLAT: Final = "verified flat"
+_ZERO: Final = Decimal(0)
 _AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
 
@@ -49,7 +51,8 @@ class _Run:
     scope: PanicScope
     cause: str
     before: dict[str, VenuePosition] = field(default_factory=dict)
-    intents: list[str] = field(default_factory=list)
+    intents: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    """What closes its positions, each with quantity and value that were executed before this panic."""
     leg: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -64,6 +67,8 @@ class Panic:
         self._withdrawals = withdrawals
         self._driven: dict[str, _Run] = {}
         """Panics that go on in the background, by the scope of their level."""
+        self._awaited: Counter[str] = Counter()
+        """Panics that somebody waits for, by the scope of their level: they are driven by who waits."""
 
     async def run(self, scope: PanicScope, *, actor: str, reason: str) -> PanicReport:
         """
@@ -79,12 +84,18 @@ class Panic:
         entries = self._entries(scope)
         cancelled = len(entries)
         desk.journal.append("panic.step", {"step": "cancelling", "orders": cancelled}, account=desk.alias, actor=actor)
-        flat = False
-        with anyio.move_on_after(FLAT_WITHIN_S):
-            async with anyio.create_task_group() as cancelling:
-                # A hundred cancels take a dozen seconds: the first close does not wait for the last of them.
-                cancelling.start_soon(self._withdrawals.ask, entries)
-                flat = await self._flatten_until_verified(run)
+        flat, stored = False, scope.halt_scope(desk.alias)
+        self._awaited[stored] += 1
+        try:
+            with anyio.move_on_after(FLAT_WITHIN_S):
+                async with anyio.create_task_group() as cancelling:
+                    # A hundred cancels take a dozen seconds: the first close does not wait for the last of them.
+                    cancelling.start_soon(self._withdrawals.ask, entries)
+                    flat = await self._flatten_until_verified(run)
+        finally:
+            self._awaited[stored] -= 1
+            if not flat:  # also when nobody waits for it any more; what is told of this one is not the other's to change
+                self._go_on(replace(run, problems=[]))
         if flat:
             self._keep_whether_flat(run, flat=True)
             await self._sweep(run)
@@ -98,10 +109,8 @@ class Panic:
         if report.exit_code:
             self._alarm(run)
         else:
-            desk.incidents.resolve("PANIC_UNFINISHED", scope.halt_scope(desk.alias), "verified flat")
+            desk.incidents.resolve("PANIC_UNFINISHED", stored, "verified flat")
         desk.publish()
-        if not flat:
-            self._go_on(run)
         return report
 
     def resume(self) -> None:
@@ -143,9 +152,9 @@ class Panic:
         return None
 
     def _go_on(self, run: _Run) -> None:
-        """Drive a panic to its end in the background, one per scope."""
+        """Drive a panic to its end in the background, unless one of its scope is driven already."""
         stored = run.scope.halt_scope(self._desk.alias)
-        if stored not in self._driven and self._desk.spawn(self._drive, stored):
+        if stored not in self._driven and not self._awaited[stored] and self._desk.spawn(self._drive, stored):
             self._driven[stored] = run
 
     async def _drive(self, stored: str) -> None:
@@ -233,7 +242,7 @@ class Panic:
         return self._withdrawals.entries(instance_uid=scope.instance_uid, symbol=scope.symbol, foreign=True)
 
     async def _wait_for_closing(self, run: _Run) -> None:
-        """Until every closing intent of this panic is done, at most one pass."""
+        """Until every intent that closes for this panic is done, at most one pass."""
         with anyio.move_on_after(_PASS_S):
             while open_intents := self._unfinished(run):
                 for row in self._desk.book.of_intent(open_intents[0].id)[-1:]:
@@ -241,7 +250,7 @@ class Panic:
                     await self._desk.changed(row.link_id, _CLOSED_S)
 
     def _unfinished(self, run: _Run) -> list[IntentRow]:
-        return [intent for intent in self._desk.book.open_intents() if intent.cause == run.cause]
+        return [intent for intent in self._desk.book.open_intents() if intent.id in run.intents]
 
     async def _read(self, run: _Run) -> list[VenuePosition] | None:
         """Positions of the scope that are still open, or None when they could not be read."""
@@ -267,11 +276,12 @@ class Panic:
         when nothing of the position is being closed.
         """
         desk, rules = self._desk, self._desk.instrument(position.symbol)
-        driven = {intent.instance for intent in self._unfinished(run) if intent.symbol == position.symbol}
+        parts = self._parts(run.scope, position)
+        driven = self._join(run, position.symbol, {owner for owner, _ in parts}, closing)
         closes = bool(driven)
-        for owner, signed in self._parts(run.scope, position):
+        for owner, signed in parts:
             # An intent that is not done climbs its own ladder; a second one beside it would only race with it.
-            rest = Decimal(0) if owner in driven else abs(signed)
+            rest = _ZERO if owner in driven else abs(signed)
             while rest > 0:
                 piece = min(rest, rules.max_market_qty)
                 rest -= piece
@@ -292,11 +302,26 @@ class Panic:
                     run.problems.append(f"{position.symbol}: {verdict.text}")
                     break
                 closes = True
-                identity = f"{owner}/{run.cause}/{Action.FLATTEN}/{run.leg}"
-                run.intents.append(identity)
-                if not desk.spawn(self._exits.finish, identity):
-                    closing.start_soon(self._exits.finish, identity)
+                self._follow(run, f"{owner}/{run.cause}/{Action.FLATTEN}/{run.leg}", (_ZERO, _ZERO), closing)
         return closes
+
+    def _join(self, run: _Run, symbol: str, owners: set[str], closing: TaskGroup) -> set[str]:
+        """
+        Whose share is being closed already: by this panic, by one of another scope or life, or because it had no stop. This one
+        goes on with what they began.
+        """
+        found = [intent for intent in self._desk.book.open_intents() if intent.action == Action.FLATTEN]
+        found = [intent for intent in found if intent.symbol == symbol and intent.instance in owners]
+        for intent in found:
+            if intent.id not in run.intents:
+                self._follow(run, intent.id, _executed(self._desk.book.of_intent(intent.id)), closing)
+        return {intent.instance for intent in found}
+
+    def _follow(self, run: _Run, identity: str, executed: tuple[Decimal, Decimal], closing: TaskGroup) -> None:
+        """Drive a closing intent, or wait for who drives it, until it is done."""
+        run.intents[identity] = executed
+        if not self._desk.spawn(self._exits.finish, identity):
+            closing.start_soon(self._exits.finish, identity)
 
     def _parts(self, scope: PanicScope, position: VenuePosition) -> list[tuple[str, Decimal]]:
         """
@@ -309,7 +334,7 @@ class Panic:
             for share in self._desk.fills.shares(position.symbol)
             if share.position.signed_qty * position.signed_qty > 0 and share.owner != FOREIGN
         ]
-        rest = position.signed_qty - sum((signed for _, signed in owned), Decimal(0))
+        rest = position.signed_qty - sum((signed for _, signed in owned), _ZERO)
         return [*owned, (FOREIGN, rest)] if rest * position.signed_qty > 0 else owned
 
     async def _sweep(self, run: _Run) -> None:
@@ -341,11 +366,13 @@ class Panic:
         return {position.symbol: position for position in found}
 
     def _result(self, run: _Run, before: VenuePosition, after: dict[str, VenuePosition] | None) -> PanicPosition:
-        rows = [row for intent in run.intents for row in self._desk.book.of_intent(intent)]
-        rows = [row for row in rows if row.symbol == before.symbol and row.cum_qty]
-        closed = sum((row.cum_qty for row in rows), Decimal(0))
-        value = sum((row.cum_qty * row.avg_price for row in rows), Decimal(0))
-        average = value / closed if closed else Decimal(0)
+        closed = value = _ZERO
+        for identity, (qty_before, value_before) in run.intents.items():
+            rows = self._desk.book.of_intent(identity)
+            if rows and rows[0].symbol == before.symbol:
+                qty, worth = _executed(rows)
+                closed, value = closed + qty - qty_before, value + worth - value_before
+        average = value / closed if closed else _ZERO
         slippage = None
         if closed and before.mark_price:
             sign = 1 if before.signed_qty > 0 else -1
@@ -356,7 +383,7 @@ class Panic:
             remaining = None if after is None else self._share(run.scope.instance_uid, before.symbol)
         else:
             start = before.signed_qty
-            remaining = None if after is None else (left.signed_qty if left is not None else Decimal(0))
+            remaining = None if after is None else (left.signed_qty if left is not None else _ZERO)
         return PanicPosition(
             before.symbol, start, closed, average, slippage, remaining, left.stop if left is not None else None
         )
@@ -369,3 +396,8 @@ class Panic:
         if unknown:
             for rules in (await self._desk.port.instruments(unknown)).values():
                 self._desk.learn_rules(rules)
+
+
+def _executed(attempts: list[OrderRow]) -> tuple[Decimal, Decimal]:
+    """Quantity in base coin and value in USDT that the attempts of an intent executed."""
+    return sum((row.cum_qty for row in attempts), _ZERO), sum((row.cum_qty * row.avg_price for row in attempts), _ZERO)
