@@ -30,6 +30,9 @@ faults:
   - {kind: duplicate_frame, where: {socket: private, topic: "*"}, when: {probability: 0.5, seed: 2}, times: 0}
   - {kind: stale_ticker, when: {market_min: 300}}
   - {kind: crossed_book}
+  - {kind: frozen_time, when: {market_min: 200}, times: 50}
+  - {kind: late_frames, where: {topic: "tickers*"}, when: {market_min: 320}, times: 50, with: {delay_s: 0.2}}
+  - {kind: wrong_mark, when: {market_min: 400}, times: 50}
 """
 
 
@@ -67,7 +70,7 @@ def test_a_cut_public_socket_doubled_frames_and_wrong_tickers_change_no_decision
 
     assert first_difference(side_of(result), daemon) is None
     assert len(daemon.trades) > 10
-    assert {"cut", "duplicate_frame", "crossed_book", "stale_ticker"} <= hits
+    assert {"cut", "duplicate_frame", "crossed_book", "stale_ticker", "frozen_time", "late_frames", "wrong_mark"} <= hits
 
 
 @pytest.mark.slow

@@ -67,6 +67,30 @@ async def test_a_stale_ticker_says_nothing_and_a_crossed_one_bids_above_the_ask(
     assert (book["data"]["b"], book["data"]["a"]) == ([["100", "1"]], [["99", "1"]])
 
 
+async def test_tickers_go_on_under_an_old_stamp_or_with_another_mark_price() -> None:
+    frozen = [{**TICKER, "ts": 1000 + number} for number in range(3)]
+    assert [out["ts"] for out in await sent(board_with("frozen_time"), frozen, "public")] == [1000, 1000, 1000]
+    (marked, delta) = await sent(
+        board_with("wrong_mark", with_={"factor": 1.5}),
+        [{"topic": "tickers.BTCUSDT", "data": {"lastPrice": "100", "markPrice": "100"}}, TICKER],
+        "public",
+    )
+    assert (marked["data"], delta) == ({"lastPrice": "100", "markPrice": "150"}, TICKER)
+
+
+async def test_late_frames_leave_in_their_order_and_hold_up_no_others() -> None:
+    now_s = 0.0
+    board = FaultBoard(lambda: Now(now_s, 0), lambda *_, **__: 0)
+    board.arm(read_posted({"faults": [{"kind": "late_frames", "where": {"topic": "tickers*"}, "with": {"delay_s": 30}}]}))
+    outlet, left = Outlet(board, lambda: ("public", "")), []
+    for now_s, frame in ((1.0, TICKER), (2.0, candle("101")), (20.0, TICKER), (31.0, candle("102"))):
+        left += [(now_s, orjson.loads(out)["topic"]) for out in await outlet.pass_on(orjson.dumps(frame))]
+    board.heal()
+    left += [(now_s, orjson.loads(out)["topic"]) for out in await outlet.pass_on(orjson.dumps(candle("103")))]
+    kline, ticker = "kline.1.BTCUSDT", "tickers.BTCUSDT"
+    assert left == [(2.0, kline), (31.0, ticker), (31.0, kline), (31.0, ticker), (31.0, kline)]
+
+
 async def test_a_closed_candle_is_wrong_then_corrected_or_missing() -> None:
     growing, closed = candle("100.5", confirm=False), candle("101")
     before, wrong, right = await sent(board_with("wrong_candle", with_={"factor": 1.1}), [growing, closed], "public")
