@@ -202,11 +202,11 @@ class Limits:
         return self.address.waiting + self._embedded.waiting
 
     def rows(self) -> list[LimitRow]:
-        """Lines of the `limits` table: of every account that sent something, the address last."""
+        """Lines of the `limits` table: of every account that sent something today, the address last."""
         lines = [row for budget in self._accounts.values() for row in budget.rows()[:-1]]
         lines += [self.of_day.row(alias) for alias in self._accounts if alias not in ("", EMBEDDED)]
         lines.append(replace(self._embedded.row(), account=EMBEDDED))
-        return [*(row for row in lines if row.used or row.refusals or row.wait_p99_ms), self.address.row()]
+        return [*(row for row in lines if row.used or row.by_owner or row.refusals), self.address.row()]
 
 
 def attend(meters: Meters, account: Account, of_day: OrdersOfDay, snapshots: ReconSnapshots, now_ms: Callable[[], int]) -> None:

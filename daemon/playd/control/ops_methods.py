@@ -1,5 +1,6 @@
 """Methods about the daemon itself: health, metrics, objectives, limits, incidents, alerts, backups, journal, settings."""
 
+from collections import Counter
 from hashlib import sha256
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from playd.ops.backup import describe
 from playd.ops.backup_clock import BackupFailed
 from playd.ops.incident_kinds import kind_of
 from playd.ops.segments import PACKED, segment_names
+from playd.orders.budget import LimitRow
 from playd.orders.incidents import Incident
 from playd.settings import as_rows
 from playd.supervisor.names import not_found
@@ -85,9 +87,25 @@ async def list_limits(daemon: Daemon, params: p.Nothing, call: Call) -> list[Jso
             "wait_p50_ms": round(line.wait_p50_ms, 1),
             "wait_p99_ms": round(line.wait_p99_ms, 1),
             "refused": line.refusals,
+            "used_by": _used_by(daemon, line),
         }
         for line in daemon.ops.limits()
     ]
+
+
+def _used_by(daemon: Daemon, line: LimitRow) -> list[JsonObject]:
+    """
+    Whose requests of today used a bucket, the most first: instances by name. What is sent for a symbol, such as its stop,
+    counts to the instance that alone trades it here, else to the symbol; what is for nobody in particular to the account.
+    """
+    records = [slot.record for slot in daemon.supervisor.slots.values()]
+    names = {record.uid: record.name for record in records}
+    alone = Counter(record.symbol for record in records if record.account == line.account)
+    names |= {each.symbol: each.name for each in records if each.account == line.account and alone[each.symbol] == 1}
+    found: Counter[str] = Counter()
+    for owner, requests in line.by_owner.items():
+        found[names.get(owner, owner or "account")] += requests
+    return [{"name": name, "requests": requests} for name, requests in found.most_common()]
 
 
 # --- incidents ------------------------------------------------------------------------------------------------------------

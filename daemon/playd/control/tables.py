@@ -339,6 +339,15 @@ SLOS: Final = (
     Column("WHAT", word("why")),
 )
 
+
+def _most_users(row: JsonObject) -> str:
+    """The names behind most of today's requests, and how many more there are."""
+    told = ", ".join(f"{each['name']} {each['requests']}" for each in row["used_by"][:_USERS])
+    more = len(row["used_by"]) - _USERS
+    return f"{told}, and {more} more" if more > 0 else told or "-"
+
+
+_USERS: Final = 3
 LIMITS: Final = (
     Column("BUCKET", word("bucket")),
     Column("SIZE", word("usable"), right=True),
@@ -346,6 +355,7 @@ LIMITS: Final = (
     Column("RESET", age("blocked_s"), right=True),
     Column("WAIT_P99_MS", word("wait_p99_ms"), right=True),
     Column("REFUSED", word("refused"), right=True),
+    Column("REQUESTS_TODAY", _most_users),
 )
 
 LOGS: Final = (

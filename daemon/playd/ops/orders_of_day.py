@@ -1,5 +1,6 @@
 """How many orders each account has sent since 00:00 UTC, and a warning when that is more than anybody meant."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -21,7 +22,8 @@ class OrdersOfDay:
         self._now_ms = now_ms
         self._incidents = incidents
         self._warn_from = warn_from
-        self._seen: dict[str, tuple[int, set[str]]] = {}
+        self._seen: dict[str, tuple[int, dict[str, str]]] = {}
+        """Of each account the day, and the owner of each order by its link id."""
         self._told: set[str] = set()
 
     def heard(self, alias: str, row: OrderRow) -> None:
@@ -29,7 +31,7 @@ class OrdersOfDay:
         if row.signed_ms is None or row.signed_ms // DAY_MS != self._now_ms() // DAY_MS:
             return
         sent = self._today(alias)
-        sent.add(row.link_id)
+        sent[row.link_id] = row.owner
         if len(sent) >= self._warn_from and alias not in self._told:
             self._told.add(alias)
             text = f"{len(sent)} orders since 00:00 UTC, rate.orders_per_day_warn is {self._warn_from}"
@@ -37,20 +39,22 @@ class OrdersOfDay:
 
     def row(self, alias: str) -> LimitRow:
         """A line of the `limits` table. Nothing is refused for it, it is only told."""
-        used = len(self._today(alias))
-        return LimitRow(alias, "orders since 00:00 UTC", self._warn_from, self._warn_from, used, 0.0, 0.0, 0.0, 0)
+        sent = self._today(alias)
+        by_owner = dict(Counter(sent.values()).most_common())
+        name = "orders since 00:00 UTC"
+        return LimitRow(alias, name, self._warn_from, self._warn_from, len(sent), 0.0, 0.0, 0.0, 0, by_owner)
 
-    def _today(self, alias: str) -> set[str]:
+    def _today(self, alias: str) -> dict[str, str]:
         day = self._now_ms() // DAY_MS
         found = self._seen.get(alias)
         if found is not None and found[0] == day:
             return found[1]
-        sent: set[str] = set()
+        sent: dict[str, str] = {}
         if (
             found is None
         ):  # reads every order there ever was: `row`, called when the account opens, keeps it from the first order
-            rows = self._ledger.rows("SELECT link_id FROM orders WHERE account = ? AND signed_ms >= ?", (alias, day * DAY_MS))
-            sent.update(str(row["link_id"]) for row in rows)
+            sql = "SELECT link_id, owner FROM orders WHERE account = ? AND signed_ms >= ?"
+            sent.update((row["link_id"], row["owner"]) for row in self._ledger.rows(sql, (alias, day * DAY_MS)))
         self._told.discard(alias)
         if len(sent) < self._warn_from:
             self._incidents.resolve(KIND, account_scope(alias), "a new day")

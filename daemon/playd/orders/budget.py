@@ -6,7 +6,7 @@ One `AddressBudget` per address we send from to (all hosts of the venue count to
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +14,7 @@ import anyio
 
 from playd.core.reply_codes import ReplyClass, classify
 from playd.orders.rate_bucket import USABLE_SHARE, RateBucket
+from playd.orders.rate_use import RateUse
 from playd.venues.port import Priority
 from playd.world.ports import Clock
 
@@ -47,6 +48,7 @@ GUARDIANS: Final[dict[str, int]] = {
 }
 """What the guardian may send per second with the same key; the daemon leaves it free (`orders/guardian/share.py`)."""
 
+ADDRESS: Final = "address"
 ADDRESS_LIMIT: Final = 600
 ADDRESS_WINDOW_S: Final = 5.0
 
@@ -83,7 +85,11 @@ class RateRules:
 
 @dataclass(frozen=True, slots=True)
 class LimitRow:
-    """One line of the `limits` table. `used` counts the present window; waits are in ms over the last 512 grants."""
+    """
+    One line of the `limits` table. `used` counts the present window; waits are in ms over the last 512 grants; `refusals`
+    since the program began; `by_owner` are requests since 00:00 UTC by instance or symbol (empty: the account itself), the
+    most first.
+    """
 
     account: str
     endpoint: str
@@ -94,6 +100,7 @@ class LimitRow:
     wait_p50_ms: float
     wait_p99_ms: float
     refusals: int
+    by_owner: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -148,7 +155,7 @@ class AddressBudget:
         self._on_ban = on_ban
         self._rules = rules = rules or RateRules()
         self._bucket = RateBucket(
-            "address", ADDRESS_LIMIT, window_s=ADDRESS_WINDOW_S, soft_share=rules.data_share, usable_share=rules.usable
+            ADDRESS, ADDRESS_LIMIT, window_s=ADDRESS_WINDOW_S, soft_share=rules.data_share, usable_share=rules.usable
         )
         self._banned_until_s = clock.mono_s() + min(rules.ban_s, (banned_until_ms - clock.wall_ms()) / 1000)
         self._waiting: list[_Waiter] = []
@@ -157,6 +164,7 @@ class AddressBudget:
         self._served: dict[str, int] = {}
         """By owner: the number of its newest grant, among all of them."""
         self._waits_ms: deque[float] = deque(maxlen=WAITS_KEPT)
+        self._use = RateUse()
 
     def for_account(self, alias: str, *, guarded: bool = False) -> "AccountBudget":
         """
@@ -173,6 +181,7 @@ class AddressBudget:
 
     def ban(self) -> None:
         """Stop everything for as long as a ban is and have it remembered."""
+        self._bucket.refusals += 1
         self._banned_until_s = self._clock.mono_s() + self._rules.ban_s
         if self._on_ban is not None:
             self._on_ban(self._clock.wall_ms() + round(self._rules.ban_s * 1000))
@@ -184,7 +193,8 @@ class AddressBudget:
 
     def row(self) -> LimitRow:
         """The address's own line of the `limits` table."""
-        return _row("", self._bucket, self._waits_ms, self._clock.mono_s(), self.banned_for_s)
+        by_owner = self._use.of(ADDRESS, self._clock.wall_ms())
+        return _row("", self._bucket, self._waits_ms, self._clock.mono_s(), self.banned_for_s, by_owner)
 
     async def take(self, account: "AccountBudget", bucket: RateBucket | None, priority: Priority, owner: str) -> float:
         """Wait for one token of both limits. Returns the seconds waited. Leaves the queue when cancelled."""
@@ -223,12 +233,10 @@ class AddressBudget:
 
     def _whose_turn(self, place: _Waiter) -> _Waiter | None:
         """
-        Who takes a place in the queue: whoever holds it, but of the entries the one whose owner was served longest ago.
+        Who takes a place in the queue: of those alike, the one whose owner was served longest ago.
 
         Instances that decide the same bar ask in the same order each time: in turn, the last ones of many would always be late.
         """
-        if place.priority is not Priority.ENTRY:
-            return place
         kind = place.priority, place.account, place.bucket
         alike = [each for each in self._waiting if (each.priority, each.account, each.bucket) == kind]
         return min(alike, key=lambda each: (self._served.get(each.owner, 0), each.ticket), default=None)
@@ -240,9 +248,9 @@ class AddressBudget:
         waiter.called.set()
 
     def _count(self, request: _Request, now_s: float) -> None:
-        if request.owner:
-            self._grants += 1
-            self._served[request.owner] = self._grants
+        self._grants += 1
+        self._served[request.owner] = self._grants
+        self._use.count(ADDRESS, request.owner, self._clock.wall_ms())
         self._bucket.count(now_s, soft=request.priority is Priority.DATA)
         if request.bucket is not None:
             request.bucket.count(now_s, soft=request.soft)
@@ -274,6 +282,7 @@ class AccountBudget:
             for path, limit in UID_LIMITS_PER_S.items()
         }
         self._waits_ms: dict[str, deque[float]] = {path: deque(maxlen=WAITS_KEPT) for path in UID_LIMITS_PER_S}
+        self._use = RateUse()
         self._paused_until_s = -math.inf
         self._next_pause_s = ENTRY_PAUSE_FIRST_S
         self.on_refused: Callable[[str, int], None] = lambda _endpoint, _code: None
@@ -292,15 +301,19 @@ class AccountBudget:
     async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
         """See `Budget.take`."""
         waited_s = await self._address.take(self, self._buckets.get(endpoint), priority, owner)
-        if endpoint in self._waits_ms:
-            self._waits_ms[endpoint].append(waited_s * 1000)
+        self._count(endpoint, owner, waited_s)
 
     def take_now(self, endpoint: str, priority: Priority, *, owner: str = "") -> bool:
         """See `Budget.take_now`."""
         taken = self._address.take_now(self, self._buckets.get(endpoint), priority, owner)
-        if taken and endpoint in self._waits_ms:
-            self._waits_ms[endpoint].append(0.0)
+        if taken:
+            self._count(endpoint, owner, 0.0)
         return taken
+
+    def _count(self, endpoint: str, owner: str, waited_s: float) -> None:
+        if endpoint in self._waits_ms:
+            self._waits_ms[endpoint].append(waited_s * 1000)
+            self._use.count(endpoint, owner, self._clock.wall_ms())
 
     def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
         """See `Budget.learn`. `reset_ms` is on our wall clock; one in the past means now."""
@@ -313,6 +326,9 @@ class AccountBudget:
                 bucket.refused(now_s, reset_in_s)
                 self.on_refused(endpoint, code)
         if code == SYSTEM_PROTECTION:
+            self.on_refused(endpoint, code)
+            if bucket is not None:
+                bucket.refusals += 1
             self._paused_until_s = now_s + self._next_pause_s
             self._next_pause_s = min(2 * self._next_pause_s, ENTRY_PAUSE_MAX_S)
         elif code == 0 and now_s >= self._paused_until_s:
@@ -325,12 +341,17 @@ class AccountBudget:
 
     def rows(self) -> list[LimitRow]:
         """Lines of the `limits` table, the address last."""
-        now_s = self._clock.mono_s()
-        own = [_row(self._alias, bucket, self._waits_ms[path], now_s, 0.0) for path, bucket in self._buckets.items()]
+        now_s, now_ms = self._clock.mono_s(), self._clock.wall_ms()
+        own = [
+            _row(self._alias, bucket, self._waits_ms[path], now_s, 0.0, self._use.of(path, now_ms))
+            for path, bucket in self._buckets.items()
+        ]
         return [*own, self._address.row()]
 
 
-def _row(account: str, bucket: RateBucket, waits_ms: deque[float], now_s: float, banned_s: float) -> LimitRow:
+def _row(
+    account: str, bucket: RateBucket, waits_ms: deque[float], now_s: float, banned_s: float, by_owner: Mapping[str, int]
+) -> LimitRow:
     return LimitRow(
         account=account,
         endpoint=bucket.name,
@@ -341,6 +362,7 @@ def _row(account: str, bucket: RateBucket, waits_ms: deque[float], now_s: float,
         wait_p50_ms=_percentile(waits_ms, 0.5),
         wait_p99_ms=_percentile(waits_ms, 0.99),
         refusals=bucket.refusals,
+        by_owner=by_owner,
     )
 
 

@@ -97,7 +97,7 @@ class Exits:
             return self._frozen(intent, instance, frozen)
         if intent.qty >= held_by(desk, intent.instance_uid, intent.symbol, intent.side):
             await self.make_way(intent.instance_uid, intent.symbol)
-        await desk.budget.take(CREATE, Priority.EXIT)
+        await desk.budget.take(CREATE, Priority.EXIT, owner=intent.instance_uid)
         # Behind the wait: a person may have frozen the scope meanwhile, and another exit closed some of it.
         if frozen := desk.frozen(intent.symbol, intent.instance_uid):
             return self._frozen(intent, instance, frozen)
@@ -199,7 +199,7 @@ class Exits:
                 return
             if not may_repeat(desk, row):
                 continue
-            await desk.budget.take(CREATE, Priority.EXIT)
+            await desk.budget.take(CREATE, Priority.EXIT, owner=row.owner)
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN:
                 return
@@ -228,7 +228,7 @@ class Exits:
         if sum(row.state is not OrderState.FILLED for row in attempts) >= _ALARM_ATTEMPT:
             note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
             desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
-        await desk.budget.take(CREATE, Priority.EXIT)
+        await desk.budget.take(CREATE, Priority.EXIT, owner=intent.instance)
         # Time has passed, and another exit of the same owner may have closed what this one was about.
         plan = self._plan(intent, desk.book.of_intent(intent.id))
         if plan.remaining <= 0 or desk.frozen(intent.symbol, intent.instance):

@@ -86,17 +86,18 @@ class RateBucket:
 
     def learn(self, now_s: float, *, limit: int | None, left: int | None, reset_in_s: float | None) -> None:
         """
-        Take over what a reply's headers say: size, how much of it is left, and when it frees up if nothing is.
+        Take over what a reply's headers say: size, how much of it is left, and when it frees up if nothing is. What is missing
+        stays as it is known; beside a size that nobody is granted the others say nothing either.
 
         Use that we do not know of belongs to other clients of the same user and counts like ours.
         """
-        if limit is None or not 0 < limit <= LIMIT_MAX:
+        if limit is not None and not 0 < limit <= LIMIT_MAX:
             return
-        self.limit = limit
+        self.limit = limit or self.limit
         if left is None:
             return
         self._forget(now_s)
-        for _ in range(min(limit - left - len(self._all), limit)):
+        for _ in range(min(self.limit - left - len(self._all), self.limit)):
             self._all.append(now_s)
         if left <= 0 and reset_in_s is not None:
             self._block(now_s, reset_in_s)

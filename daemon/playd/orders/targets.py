@@ -222,7 +222,7 @@ class Targets:
         kept.not_before_s = desk.clock.mono_s() + _AGAIN_S[0]
         if await self._resolver.look_up(row) is not False or not may_repeat(desk, row):
             return
-        await desk.budget.take(CREATE, Priority.EXIT)
+        await desk.budget.take(CREATE, Priority.EXIT, owner=row.owner)
         row = desk.book.need(row.link_id)
         if row.state is OrderState.UNKNOWN and self._still_wanted(row):
             await self._gateway.send(row, IntentClass.EXIT, lambda: self._still_wanted(row))
@@ -235,7 +235,7 @@ class Targets:
 
     async def _place(self, intent: IntentRow, price: Decimal) -> None:
         desk, key = self._desk, (intent.instance, intent.symbol)
-        await desk.budget.take(CREATE, Priority.EXIT)
+        await desk.budget.take(CREATE, Priority.EXIT, owner=intent.instance)
         # Time has passed: it may have been withdrawn, replaced or asked to make way, and something may have been executed.
         kept, held = self._kept.get(key), held_by(desk, *key, Side(intent.side))
         if kept is None or kept.intent != intent.id or desk.clock.mono_s() < kept.not_before_s:

@@ -36,7 +36,8 @@ class Budget(Protocol):
         """
         Wait until one request to `endpoint` (a path such as `/v5/order/create`) may leave.
 
-        Of entries that wait, the one whose `owner` was served longest ago goes first; all others go in turn.
+        `owner` is the instance it is for, else the symbol, else empty. Of equal requests that wait, the one whose owner was
+        served longest ago goes first.
         """
         ...
 

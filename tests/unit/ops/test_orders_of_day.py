@@ -39,7 +39,7 @@ def test_a_day_counts_each_order_once_also_over_a_restart_and_warns_once(tmp_pat
     second = OrdersOfDay(ledger, clock.wall_ms, incidents, 3)
     for cause in (3, 4):
         second.heard("main", sent(book, cause))
-    assert second.row("main").used == 4
+    assert (second.row("main").used, second.row("main").by_owner) == (4, {entry().instance_uid: 4})
     assert [(each.kind, each.scope, each.count) for each in incidents.open_ones()] == [(KIND, "account:main", 1)]
     clock.advance(DAY_MS / 1000)
     assert second.row("main").used == 0

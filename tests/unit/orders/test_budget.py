@@ -196,6 +196,54 @@ def test_of_entries_that_wait_the_one_whose_instance_was_served_longest_ago_goes
     in_virtual_time(body)
 
 
+@pytest.mark.parametrize("priority", [Priority.PROTECT, Priority.CANCEL, Priority.RECONCILE, Priority.DATA])
+def test_of_any_class_whoever_was_served_longest_ago_goes_first_and_nobody_in_particular_is_one_of_them(
+    priority: Priority,
+) -> None:
+    async def body() -> None:
+        budget, served = fresh(), list[str]()
+
+        async def ask(owner: str) -> None:
+            await budget.take(POSITIONS, priority, owner=owner)
+            served.append(owner)
+
+        for owner in ("", "greedy", "modest"):  # whose turn it was before
+            await budget.take(POSITIONS, priority, owner=owner)
+        await anyio.sleep(2.0)
+        for _ in range(40):
+            assert budget.take_now(POSITIONS, Priority.EXIT, owner="greedy")
+            await anyio.sleep(0.02)
+        async with anyio.create_task_group() as tasks:
+            for owner in ("greedy", "greedy", "", "modest", "new"):
+                tasks.start_soon(ask, owner)
+                await anyio.lowlevel.checkpoint()
+        assert served == ["new", "", "modest", "greedy", "greedy"]
+
+    in_virtual_time(body)
+
+
+def test_the_table_says_whose_requests_used_a_limit_today_and_what_was_refused() -> None:
+    async def body() -> None:
+        budget = fresh()
+        refused: list[tuple[str, int]] = []
+        budget.on_refused = lambda endpoint, code: refused.append((endpoint, code))
+        for owner in ("a", "b", "a", ""):
+            await budget.take(CREATE, Priority.EXIT, owner=owner)
+        budget.take_now(KLINE, Priority.DATA, owner="BTCUSDT")
+        budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
+        budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=10006)
+        budget.banned()
+        lines = {row.endpoint: row for row in budget.rows()}
+        assert list(lines[CREATE].by_owner.items()) == [("a", 2), ("b", 1), ("", 1)]
+        assert lines["address"].by_owner == {"a": 2, "b": 1, "": 1, "BTCUSDT": 1}
+        assert (lines[CREATE].refusals, lines["address"].refusals) == (2, 1)
+        assert refused == [(CREATE, 10429), (CREATE, 10006)]
+        await anyio.sleep((86_400_000 - WALL_START_MS % 86_400_000) / 1000)
+        assert {row.endpoint: dict(row.by_owner) for row in budget.rows()}[CREATE] == {}
+
+    in_virtual_time(body)
+
+
 def test_data_is_served_though_stronger_classes_ask_for_all_there_is() -> None:
     async def body() -> None:
         log = Log(fresh())
@@ -341,6 +389,30 @@ def test_a_stored_ban_outlives_a_restart() -> None:
         assert budget.banned_for_s == pytest.approx(90)
         await budget.take(CREATE, Priority.PROTECT)
         assert now_s() == pytest.approx(90)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
+    ("limit", "left", "reset_after_ms", "expected"),
+    [
+        (None, None, 2000, (10, 0, 0.0)),  # a reset alone says nothing of what is left
+        (20, None, 2000, (20, 0, 0.0)),
+        (None, 3, None, (10, 7, 0.0)),
+        (None, 0, 300, (10, 10, 1.1)),  # as full as our own window says: longer than the reset
+        (None, -5, None, (10, 10, 1.1)),
+        (None, 99, None, (10, 0, 0.0)),
+    ],
+)
+def test_of_headers_those_count_that_came(
+    limit: int | None, left: int | None, reset_after_ms: int | None, expected: tuple[int, int, float]
+) -> None:
+    async def body() -> None:
+        budget = fresh()
+        reset_ms = None if reset_after_ms is None else WALL_START_MS + reset_after_ms
+        budget.learn(CREATE, limit=limit, left=left, reset_ms=reset_ms, code=0)
+        row = next(row for row in budget.rows() if row.endpoint == CREATE)
+        assert (row.limit, row.used, round(row.blocked_s, 6)) == expected
 
     in_virtual_time(body)
 

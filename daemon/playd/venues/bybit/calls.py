@@ -23,6 +23,11 @@ class Call:
     query: Query
     signed: bool
 
+    @property
+    def symbol(self) -> str:
+        """The symbol it is about; empty for what is about the whole account or market."""
+        return str(self.query.get("symbol", ""))
+
     def asking(self, query: dict[str, Any]) -> "Call":
         """The same request for what `query` says; a key without a value is left out."""
         return Call(self.method, self.path, {key: value for key, value in query.items() if value is not None}, self.signed)

@@ -109,12 +109,12 @@ class RestClient:
         the refusal of the time stamp is the answer. Raises `LinkError` when no answer came.
         """
         if not has_token:
-            await self._budget.take(call.path, priority)
+            await self._budget.take(call.path, priority, owner=call.symbol)
         return await self._send_restamped(call, self._write_deadline_s or WRITE_DEADLINE_S, priority, has_token=has_token)
 
     async def read(self, call: Call, *, priority: Priority) -> Answer:
         """Send a query and insist on success. Raises `Refused`, `Throttled`, `Doubtful` or `LinkError`."""
-        await self._budget.take(call.path, priority)
+        await self._budget.take(call.path, priority, owner=call.symbol)
         answer = await self._send_restamped(call, READ_DEADLINE_S, priority)
         raise_unless_accepted(call, answer)
         return answer
@@ -156,7 +156,7 @@ class RestClient:
             return answer
         self._clock.heard(answer.time_ms)
         if not has_token:
-            await self._budget.take(call.path, priority)
+            await self._budget.take(call.path, priority, owner=call.symbol)
         elif not self._budget.take_now(call.path, priority):
             return answer  # how long an order may wait, and whether it is still wanted then, is the caller's to say
         return await self._send(call, deadline_s)
