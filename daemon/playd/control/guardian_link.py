@@ -253,12 +253,12 @@ class GuardianLink:
             self._parts.incidents.open("GUARDIAN_SILENT", "critical" if live else "warning", ALL, f"{self.missing}: {why}")
 
     def _tell_accounts(self) -> None:
-        """Only accounts with real money wait for the guardian."""
-        missing = self.missing if self._parts.settings.guardian.required_for_live else ""
+        """Accounts with real money wait for the guardian, others where the operator wants it."""
+        guardian = self._parts.settings.guardian
         for place in self._parts.places.values():
-            account = self._parts.accounts.find(place.alias)
-            if account is not None and place.environment is Environment.LIVE:
-                account.guardian_is(missing)
+            account, live = self._parts.accounts.find(place.alias), place.environment is Environment.LIVE
+            if account is not None and (live or guardian.required_for_practice):
+                account.guardian_is(self.missing if not live or guardian.required_for_live else "")
 
     def _import_records(self) -> None:
         """What the guardian did since we last looked becomes incidents and halts here, once."""

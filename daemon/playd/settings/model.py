@@ -246,6 +246,9 @@ class Guardian(Section):
     """The second process. Its numbers travel to it in the plan that the daemon writes."""
 
     required_for_live: bool = key(True, "Refuse entries of real money while the guardian is not heard.", file_only=True)
+    required_for_practice: bool = key(
+        False, "Refuse those of demo and paper, too, as a rehearsal of real money does.", file_only=True
+    )
     check_s: Seconds = key(
         5.0, "Time between two readings while something is open; six times as long while flat.", unit="s", lo=1, hi=30
     )

@@ -198,6 +198,19 @@ def test_an_account_that_must_wait_for_the_guardian_says_so() -> None:
     assert replace(ready, guardian_missing="the guardian was never heard").not_ready() == "the guardian was never heard"
 
 
+@pytest.mark.parametrize("required", [True, False])
+async def test_practice_waits_for_the_guardian_only_where_that_is_wanted(required: bool) -> None:
+    async with daemon_side(virtual_world()) as side:
+        told: list[str] = []
+        account = cast("Account", SimpleNamespace(guardian_is=told.append))
+        cast("dict[str, object]", side.accounts.held)["main"] = SimpleNamespace(account=account)
+        parts = side.link._parts
+        guardian = parts.settings.guardian.model_copy(update={"required_for_practice": required})
+        side.link._parts = replace(parts, settings=parts.settings.model_copy(update={"guardian": guardian}))
+        side.link._tell_accounts()
+        assert ["never heard" in text for text in told] == [True] * required
+
+
 async def test_a_guardian_that_was_never_there_is_missing_and_says_what_to_do() -> None:
     async with daemon_side(virtual_world()) as side, side.link.running():
         assert side.link.age_s is None
