@@ -164,7 +164,8 @@ class FakeVenue:
         done, reduces = order.cum_qty + qty, order.reduce_only
         after = replace(order, status="Filled" if done == order.qty else "PartiallyFilled", cum_qty=done, avg_price=self.price)
         closed = qty if reduces else ZERO
-        self._execute(order.symbol, order.side, qty, self.price, order.link_id, order.venue_order_id, "", closed)
+        kind = order.stop_order_type
+        self._execute(order.symbol, order.side, qty, self.price, order.link_id, order.venue_order_id, kind, closed)
         self.orders[order.venue_order_id] = after
         self._move(order.symbol, qty if order.side is Side.BUY else -qty, self.price)
         if not reduces:

@@ -1,5 +1,6 @@
 """What nobody here opened becomes an instance's, or is closed, by a person's command; until then it is only listed."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import anyio
@@ -9,9 +10,10 @@ from playd.core.orders import Action, OrderRequest, Side
 from playd.core.reply_codes import ReplyClass
 from playd.orders.fills import FillEvent
 from playd.orders.fold import fold
+from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.strangers import StrangerRefused
-from playd.venues.port import Reply
+from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.venue_script import Script
@@ -213,5 +215,33 @@ def test_an_order_of_others_that_ends_leaves_no_open_incident() -> None:
 
             assert ([each.kind for each in listed], told) == (["order"], {"FOREIGN_ORDER"})
             assert kinds(life) == set()
+
+    in_virtual_time(body)
+
+
+def test_a_target_that_filled_in_part_before_the_first_start_is_not_booked_again_when_its_position_is_adopted() -> None:
+    async def body() -> None:
+        life = build()
+        venue = life.venue
+        venue.open_foreign(Decimal("0.030"))
+        await venue.set_stops(SYMBOL, stop=Decimal(49_000), target=Decimal(51_000), priority=Priority.EXIT)
+        venue._accept(OrderRequest("", SYMBOL, Side.SELL, Decimal("0.030"), "Limit", Decimal(51_000), "GTC", reduce_only=True))
+        working = next(order for order in venue.orders.values() if order.order_type == "Limit")
+        attached = replace(working, stop_order_type="TakeProfit", trigger_price=Decimal(51_000))
+        venue.orders[working.venue_order_id] = attached
+        venue.fill_part(Decimal("0.010"))
+        async with life.running():
+            port = await life.register()
+            await adopt(life, stop=None)
+            await anyio.sleep(20.0)
+            held = port.position().position.signed_qty, life.account.desk.fills.net(SYMBOL)
+            venue.fill_part(HELD)
+            await anyio.sleep(20.0)
+
+            assert held == (HELD, HELD)
+            assert venue.signed() == life.account.desk.fills.net(SYMBOL) == 0
+            assert [event.execution.qty for event in taken(port) if isinstance(event, FillEvent)] == [HELD, HELD]
+            assert life.account.strangers.listed() == []
+            assert life.halts.in_force(symbol_scope("main", SYMBOL)) == []
 
     in_virtual_time(body)

@@ -214,8 +214,15 @@ class OrderBook:
         return row
 
     def hand_over(self, symbol: str, to: str, target: Decimal | None) -> None:
-        """The stop and the target that hang on a foreign position become those of the instance that adopts it."""
+        """
+        The stop and the target that hang on a foreign position become those of the instance that adopts it.
+
+        One that has begun to fill stays somebody else's: what it filled before this ledger began is in the baseline, and looked
+        up as a fill of ours it would be booked a second time. What it closes from now on is its holder's all the same.
+        """
         for row in self.orphans(symbol):
+            if row.venue_cum_qty:
+                continue
             if row.protective or (row.reduce_only and target is not None and row.trigger == target):
                 action = Action.STOP if row.protective else Action.TARGET
                 self.record(row, OrderEvent.ADOPT, "operator", owner=to, action=action)
