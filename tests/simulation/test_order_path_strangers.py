@@ -9,7 +9,6 @@ import pytest
 
 from playd.core.errors import LinkError
 from playd.core.ids import link_id
-from playd.core.modes import Environment
 from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
@@ -215,7 +214,7 @@ def test_leverage_changed_by_hand_pauses_the_account_until_it_is_set_back() -> N
             port = await life.register()
             await port.submit(entry(), READY)
             await anyio.sleep(1.0)
-            life.account.desk.environment = Environment.DEMO
+            life.account.desk.settings = replace(life.account.desk.settings, leverage_kept=True)
             read, stated = life.venue._position, [Decimal(10)]
             life.venue._position = lambda symbol: replace(read(symbol), leverage=stated[0])  # type: ignore[method-assign]
             asked: list[tuple[str, Decimal]] = []
@@ -250,7 +249,7 @@ def test_leverage_that_a_hand_sets_back_while_something_is_open_lifts_the_pause(
             port = await life.register()
             await port.submit(entry(), READY)
             await anyio.sleep(1.0)
-            life.account.desk.environment = Environment.DEMO
+            life.account.desk.settings = replace(life.account.desk.settings, leverage_kept=True)
             read, stated = life.venue._position, [Decimal(10)]
             life.venue._position = lambda symbol: replace(read(symbol), leverage=stated[0])  # type: ignore[method-assign]
             await life.account.reconcile("test")

@@ -66,7 +66,7 @@ def paper_plan(
             Secret(secret),
             lock_step=universe.plan.lock_step,
         )
-        own = replace(settings(), leverage=Decimal(repr(play.account.max_leverage)))
+        own = replace(settings(), leverage=Decimal(repr(play.account.max_leverage)), leverage_kept=False)
         return open_account(books, universe, account, own)
 
     return AccountPlan(record.account, Environment.LOCAL, opened)
@@ -92,7 +92,7 @@ def watch_plan(books: Books, universe: Universe, exchange: Exchange, record: Ins
             Secret(secret),
             lock_step=universe.plan.lock_step,
         )
-        return open_account(books, universe, account, replace(settings(), leverage=None))
+        return open_account(books, universe, account, replace(settings(), leverage=None, leverage_kept=False))
 
     return AccountPlan(record.account, Environment.LOCAL, opened)
 

@@ -14,7 +14,6 @@ import anyio
 
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
-from playd.core.modes import Environment
 from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
 from playd.core.reply_codes import ReplyClass
 from playd.core.timeframes import DAY_MS
@@ -25,6 +24,7 @@ from playd.orders.desk import Desk
 from playd.orders.dry_run import rehearsed
 from playd.orders.fold import BASELINE
 from playd.orders.halts import Level, account_scope, symbol_scope
+from playd.orders.moved import Marks
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
 from playd.orders.reconcile import DiffClass, Difference, LocalView, ReconInputs, Repair, RepairKind, VenueView, judged, plan
@@ -131,13 +131,13 @@ class Reconciler:
         try:
             for pause_s in (0.0, _REREAD_S):
                 await anyio.sleep(pause_s)
-                before = self._versions()
+                marks = Marks(desk)
                 orders = await desk.port.open_orders(priority=Priority.RECONCILE)
                 positions = await desk.port.positions(priority=Priority.RECONCILE)
                 executions = await self._catch_up.unread()
                 there = with_flat(positions, desk.instruments)
                 seen = rehearsed(desk, self._protection.expects, orders, there, executions, self._wanted_leverage())
-                moved = self._moved_since(before)
+                moved = marks.moved()
                 found = tuple(each for each in seen if each.symbol not in moved)
                 if not found:
                     break
@@ -153,7 +153,7 @@ class Reconciler:
         orders: Sequence[VenueOrder] = ()
         positions: Sequence[VenuePosition] = ()
         for _ in range(5):
-            before = self._versions()
+            marks = Marks(self._desk)
             orders = await self._desk.port.open_orders(priority=Priority.RECONCILE)
             positions = await self._desk.port.positions(priority=Priority.RECONCILE)
             wallet = await self._desk.port.wallet(priority=Priority.RECONCILE)
@@ -165,7 +165,7 @@ class Reconciler:
             if first_contact:
                 self._book_baseline(positions)
             self._desk.publish()
-            moved = self._moved_since(before)
+            moved = marks.moved()
             if not moved:
                 break
         positions = with_flat(positions, self._desk.instruments)
@@ -205,25 +205,13 @@ class Reconciler:
         return LocalView(desk.book.live(), expected, self._wanted_leverage())
 
     def _wanted_leverage(self) -> Decimal | None:
-        """None where nobody minds: on the local exchange it is the Play's own, as far as the symbol allows it."""
-        return None if self._desk.environment is Environment.LOCAL else self._desk.settings.leverage
+        """None where nobody minds: in an embedded wallet it is the Play's own, as far as the symbol allows it."""
+        return self._desk.settings.leverage if self._desk.settings.leverage_kept else None
 
     def leverage_seen(self, symbol: str, stated: Decimal) -> None:
         """What the venue states of a flat symbol (zero: nothing); leverage that was changed is set back by the next run."""
         if self._wanted_leverage() not in (None, stated) and stated:
             self._odd_leverage.add(symbol)
-
-    def _versions(self) -> tuple[dict[str, int], dict[str, int]]:
-        return dict(self._desk.fills.version), dict(self._desk.book.changes)
-
-    def _moved_since(self, before: tuple[dict[str, int], dict[str, int]]) -> set[str]:
-        """Symbols whose fills or orders changed here since `before`."""
-        return {
-            symbol
-            for old, new in zip(before, self._versions(), strict=True)
-            for symbol in new
-            if old.get(symbol) != new[symbol]
-        }
 
     def _book_baseline(self, positions: Sequence[VenuePosition]) -> None:
         """First contact: what is open at the venue and not ours becomes the foreign share, so that later changes show."""

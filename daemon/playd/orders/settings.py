@@ -16,13 +16,14 @@ class OrderSettings:
     `plain_market` sends entries and exits as market orders without band or tolerance: the local exchange then fills at the
     next open, as the backtest does. Elsewhere, and where `priced_entries` asks for it, entries are IOC limits
     `entry_band_bps` beyond the best opposite price.
-    `leverage` None leaves what is set at the venue.
+    `leverage` None leaves what is set at the venue; `leverage_kept`: another one is somebody's change, to set back.
     """
 
     limits: RiskLimits
     plain_market: bool
     breakers: BreakerLimits = field(default_factory=BreakerLimits)
     leverage: Decimal | None = Decimal(3)
+    leverage_kept: bool = True
     entry_band_bps: Decimal = Decimal(20)
     exit_tolerance_pct: tuple[Decimal, ...] = (Decimal("0.3"), Decimal(1), Decimal(3))
     exit_rung_s: float = 3.0
@@ -60,6 +61,7 @@ class OrderSettings:
         return cls(
             limits=RiskLimits.from_settings(Settings(), environment),
             plain_market=environment is Environment.LOCAL,
+            leverage_kept=environment is not Environment.LOCAL,
             breakers=BreakerLimits.from_settings(Settings(), environment),
         )
 
@@ -73,6 +75,7 @@ class OrderSettings:
             breakers=BreakerLimits.from_settings(settings, account.environment),
             plain_market=local and not account.priced_entries,
             leverage=account.leverage,
+            leverage_kept=account.has_key,
             entry_band_bps=orders.entry_band_bps,
             exit_tolerance_pct=orders.exit_tolerance_pct,
             exit_rung_s=orders.exit_rung_s,

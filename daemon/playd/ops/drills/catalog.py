@@ -132,7 +132,8 @@ DRILLS: Final = (
         leaves=("FORCED_CLOSE", "SYMBOL_REFUSED"),
     ),
     Drill(
-        "DRL-22", 1, "hands in the app", "a person cancels the stop, moves it, cancels everything, opens and closes",
+        "DRL-22", 1, "hands in the app",
+        "a person cancels the stop, moves it, cancels everything, trades, changes the leverage, closes",
         "each recognised; protection back within 5 s", level_expected=1, incident="MANUAL_CLOSE", limit_s=5.0,
         leaves=("MANUAL_CLOSE",),
     ),

@@ -1,19 +1,17 @@
-"""Drills of people: hands in the venue's app, the kill file, a panic."""
+"""Drills of people: the kill file, a panic."""
 
 from decimal import Decimal
 from typing import Any, Final
 
 import anyio
 
-from playd.core.orders import Side
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, RESTING_SYMBOL
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL
 from playd.ops.drills.programs import until
 from playd.ops.drills.report import DrillError
 from playd.ops.drills.scenarios.steps import CREATE, arm, entries, heal, holds_still, resume
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL
-from playd.orders.order_book import FOREIGN
 from playd.world.ports import ChildSignal
 
 HALT_FILE: Final = "HALT"
@@ -168,87 +166,6 @@ async def _everything(stage: Stage) -> None:
     for name in stage.plays:
         await stage.ctl("start", name)
     await stage.until_covered(HELD_SYMBOL)
-
-
-async def hands(stage: Stage) -> None:
-    """DRL-22: a person cancels the stop, moves it, cancels everything, opens something and closes ours."""
-    await stage.open()
-    planned = await stage.stop_of(HELD_SYMBOL)
-    async with stage.exchange.hand() as hand:
-        position = await hand.position(HELD_SYMBOL)
-        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-        await hand.remove_stop(HELD_SYMBOL)
-        stop = await stage.expect_covered(HELD_SYMBOL, "stop cancelled by hand", PROTECTED_S, since_s=began_s)
-        stage.report.require(stop == planned, "stop cancelled by hand", f"stop {stop}, planned {planned}")
-        await _stop_moved(stage, planned)
-        await _everything_cancelled(stage)
-
-        stage.report.inject("place", "limit order", symbol=FOREIGN_SYMBOL)
-        link = await hand.rest_order(FOREIGN_SYMBOL, Side.BUY, Decimal(1000), FAR_PRICE)
-
-        async def foreign_order() -> Any:
-            return stage.incident("FOREIGN_ORDER")
-
-        await stage.expect("order placed by hand", foreign_order, "incident FOREIGN_ORDER", RECOGNISED_S)
-        await hand.cancel(FOREIGN_SYMBOL, link)
-
-        stage.report.inject("open", "position", symbol=FOREIGN_SYMBOL)
-        await hand.trade(FOREIGN_SYMBOL, Side.BUY, Decimal(1000))
-
-        async def foreign_share() -> bool:
-            rows = stage.table("virtual_positions")
-            return any(row["instance"] == FOREIGN and Decimal(row["signed_qty"]) == 1000 for row in rows)
-
-        await stage.expect("position opened by hand", foreign_share, "booked as the share of a stranger", RECOGNISED_S)
-        opened = await hand.position(FOREIGN_SYMBOL)
-        stage.report.require(
-            opened.signed_qty == 1000, "position opened by hand", f"left alone: {opened.signed_qty} {FOREIGN_SYMBOL}"
-        )
-        await hand.trade(FOREIGN_SYMBOL, Side.SELL, Decimal(1000), reduce_only=True)
-
-        qty, side = abs(position.signed_qty), Side.SELL if position.signed_qty > 0 else Side.BUY
-        stage.report.inject("close", "position", symbol=HELD_SYMBOL)
-        await hand.trade(HELD_SYMBOL, side, qty, reduce_only=True)
-
-        async def recognised() -> Any:
-            return stage.incident("MANUAL_CLOSE")
-
-        await stage.expect("position closed by hand", recognised, "incident MANUAL_CLOSE", RECOGNISED_S)
-
-        async def booked() -> bool:
-            rows = [row for row in stage.table("virtual_positions") if row["symbol"] == HELD_SYMBOL]
-            held = await hand.position(HELD_SYMBOL)
-            return sum((Decimal(row["signed_qty"]) for row in rows), Decimal(0)) == held.signed_qty
-
-        await stage.expect("position closed by hand", booked, "the books say what the venue says", RECOGNISED_S)
-
-
-async def _everything_cancelled(stage: Stage) -> None:
-    """Somebody presses `cancel all`: stops and resting entries of every symbol are gone."""
-    fault = "everything cancelled by hand"
-    began_s = await arm(stage, "cancel_all", {"account": ACCOUNT}, given={"what": "all"})
-    await stage.expect_covered(HELD_SYMBOL, fault, PROTECTED_S, since_s=began_s)
-
-    async def booked() -> bool:
-        rows = [row for row in stage.table("orders") if row["symbol"] == RESTING_SYMBOL and row["reduce_only"] == 0]
-        return any(row["state"] == "CANCELLED" for row in rows)
-
-    await stage.expect(fault, booked, "the resting entry is over in the books", RECOGNISED_S)
-
-
-async def _stop_moved(stage: Stage, planned: Decimal) -> None:
-    """Somebody moves the stop: the planned one is set again."""
-    fault = "stop moved by hand"
-    async with stage.exchange.hand() as hand:
-        position = await hand.position(HELD_SYMBOL)
-        moved = (planned * (Decimal("1.01") if position.signed_qty > 0 else Decimal("0.99"))).quantize(planned)
-        began_s = stage.report.inject("move", "stop", symbol=HELD_SYMBOL, to=str(moved))
-        await hand.set_stop(HELD_SYMBOL, moved)
-
-        async def back() -> bool:
-            return (await hand.position(HELD_SYMBOL)).stop == planned
-
-        await stage.expect(fault, back, f"the stop is at {planned} again", MOVED_BACK_S, since_s=began_s)
 
 
 async def _venue_positions(stage: Stage) -> dict[str, Decimal]:
