@@ -95,6 +95,31 @@ def test_an_order_that_is_nowhere_at_the_venue_any_more_ends_after_a_minute_of_p
     in_virtual_time(body)
 
 
+@pytest.mark.parametrize("what", ["an entry is gone", "an order of others is there"])
+def test_an_order_whose_news_got_lost_is_found_by_the_look_between_two_runs(what: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await resting(life)
+            await anyio.sleep(20.0)
+            runs = life.ledger.rows("SELECT 1 FROM recon_runs")
+            life.venue.script.events = [EventFault.LOST] * 3
+            ours = next(iter(life.venue.orders.values()))
+            if what == "an entry is gone":
+                life.venue._report(replace(ours, status="Cancelled", cancel_type="CancelByUser"))
+            else:
+                life.venue._report(replace(ours, venue_order_id="by-hand", link_id=""))
+            await anyio.sleep(life.settings.exposure_check_s + 5)
+
+            if what == "an entry is gone":
+                assert [event.reason for event in taken(port) if isinstance(event, OrderEnded)] == ["cancelled"]
+            else:
+                assert [each.id for each in life.account.strangers.listed()] == ["v:by-hand"]
+            assert len(life.ledger.rows("SELECT 1 FROM recon_runs")) == len(runs) + 1
+
+    in_virtual_time(body)
+
+
 def test_the_end_of_an_order_is_believed_although_its_fill_bears_a_later_time() -> None:
     async def body() -> None:
         life = build()

@@ -108,15 +108,19 @@ def plan(differences: Sequence[Difference]) -> tuple[Repair, ...]:
     return tuple(_repair(difference) for difference in differences)
 
 
+def missing_orders(rows: Sequence[OrderRow], orders: Sequence[VenueOrder]) -> list[OrderRow]:
+    """Orders that work by the ledger and are not in the venue's complete list of open ones."""
+    links = {order.link_id for order in orders if order.link_id}
+    ids = {order.venue_order_id for order in orders}
+    working = (OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN)
+    there = [row for row in rows if row.state in working]
+    return [row for row in there if row.link_id not in links and row.venue_order_id not in ids]
+
+
 def _missing(local: LocalView, venue: VenueView) -> list[Difference]:
-    links = {order.link_id for order in venue.orders if order.link_id}
-    ids = {order.venue_order_id for order in venue.orders}
     return [
         Difference(DiffClass.MISSING, row.symbol, row.link_id, str(row.state), "")
-        for row in local.orders
-        if row.state in (OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN)
-        and row.link_id not in links
-        and row.venue_order_id not in ids
+        for row in missing_orders(local.orders, venue.orders)
     ]
 
 

@@ -10,11 +10,11 @@ from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.chronicle import WRITTEN_AT_ONCE
 from playd.orders.desk import Desk
-from playd.orders.fill_check import Finding
+from playd.orders.exposure_check import ExposureCheck
 from playd.orders.halts import Level, account_scope
 from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S, KeyWatch
 from playd.orders.protection import Protection
-from playd.orders.reconciler import Reconciler, with_flat
+from playd.orders.reconciler import Reconciler
 from playd.orders.second_look import SecondLook
 from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority
@@ -62,6 +62,7 @@ class Timers:
         self._breakers = breakers
         self._books = books
         self._second_look = SecondLook(desk, protection)
+        self._exposure = ExposureCheck(desk, protection)
         self._modes: list[str] = []
         """Symbols whose mode and leverage are still to be looked at this time, one after the other."""
 
@@ -120,7 +121,7 @@ class Timers:
             await self._read_wallet()
         elif now_s >= due.exposure_s:
             due.exposure_s = now_s + settings.exposure_check_s
-            await self._check_exposure()
+            await self._exposure.run()
         elif now_s >= due.rules_s:
             doubted, is_read = desk.rules_doubted, await self._read_rules()
             if is_read and not doubted:
@@ -187,24 +188,6 @@ class Timers:
             return  # in an hour again; a position that opens meanwhile tells of them too
         if row is not None and not row.signed_qty:
             self._reconciler.leverage_seen(symbol, row.leverage)
-
-    async def _check_exposure(self) -> None:
-        """Between full runs: while anything is open, compare size and stop of every position with the venue."""
-        desk = self._desk
-        if not any(share.position.signed_qty for share in desk.fills.shares()) and not desk.book.live():
-            return
-        versions, asked_s = dict(desk.fills.version), desk.clock.mono_s()
-        try:
-            positions = await desk.port.positions(priority=Priority.RECONCILE)
-        except (VenueError, LinkError):
-            if desk.condition.blind_since_s is None:
-                desk.condition.blind_since_s = asked_s
-            return
-        for position in with_flat(positions, desk.instruments):
-            if versions.get(position.symbol) != desk.fills.version.get(position.symbol):
-                continue
-            if self._protection.position_seen(position) is Finding.SIZE:
-                self._protection.reconcile_soon.append("exposure")
 
     def _watch_ban(self) -> None:
         """While our address is banned the account takes no risk; afterwards not before a clean reconciliation."""

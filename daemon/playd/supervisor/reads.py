@@ -28,8 +28,9 @@ def overdrawn(trading: Collection[tuple[str, str]], streams: Streams, recon: Rec
     """The limit that would be above its share, and what would be read, or nothing. `trading`: account and symbol of each."""
     total_per_s = len({symbol for _, symbol in trading}) / CANDLES_S
     for account, count in sorted(Counter(account for account, _ in trading).items()):
+        pages = math.ceil(count * ORDERS_OF_ONE / ORDERS_A_PAGE)
         reads_per_s = {
-            "/v5/order/realtime": math.ceil(count * ORDERS_OF_ONE / ORDERS_A_PAGE) / streams.poll_s,
+            "/v5/order/realtime": pages * (1 / streams.poll_s + 1 / recon.exposure_check_s),
             "/v5/position/list": 1 / streams.poll_s + 1 / recon.exposure_check_s,
             "/v5/account/wallet-balance": 1 / streams.poll_s + 1 / WALLET_S,
             "/v5/execution/list": 1 / streams.poll_s,
