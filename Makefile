@@ -8,7 +8,7 @@
 #   make kill-sweep                   three hundred deaths of the daemon, a quarter of an hour
 #   make order-model                  random lives of an account, and which (state, event) pairs they went through
 #   make planted-bugs                 whether the tests find bugs that are put there on purpose
-#   make clients                      freqtrade and nautilus_trader trade on the local exchange, ten minutes
+#   make clients                      freqtrade, nautilus_trader and bybit-api trade on the local exchange, ten minutes
 
 PYTHON ?= python3
 VENV   := .venv

@@ -1,10 +1,11 @@
 """
-`python -m tests.clients [nautilus] [freqtrade]`: sessions of real programs on a local exchange of their own.
+`python -m tests.clients [nautilus] [freqtrade] [node]`: sessions of real programs on a local exchange of their own.
 
 Each program gets an environment below `.cache/clients`, made the first time; nothing of it is needed for anything else.
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,19 +17,24 @@ from pathlib import Path
 from tests.clients import freqtrade_session
 from tests.tidy.source import ROOT
 
-REQUIREMENTS = {"nautilus": "nautilus_trader==1.221.0", "freqtrade": "freqtrade==2026.9"}
+REQUIREMENTS = {"nautilus": "nautilus_trader==1.221.0", "freqtrade": "freqtrade==2026.9", "node": "bybit-api@4.7.7"}
+NODE_SESSION = Path(__file__).with_name("node_session.js")
 
 
-def interpreter(name: str) -> Path:
-    """The interpreter of a client's environment, which is made when it is not there."""
+def environment(name: str) -> Path:
+    """The directory with a client's environment, which is made when it is not there."""
     directory = ROOT / ".cache" / "clients" / name
-    python, done = directory / "bin" / "python", directory / "installed"
+    done = directory / "installed"
     if not done.exists() or done.read_text() != REQUIREMENTS[name]:
         print(f"installing {REQUIREMENTS[name]} in {directory.relative_to(ROOT)}", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", REQUIREMENTS[name]], check=True)
+        if name == "node":
+            directory.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["npm", "install", "--silent", "--prefix", directory, REQUIREMENTS[name]], check=True)
+        else:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
+            subprocess.run([directory / "bin" / "pip", "install", "--quiet", REQUIREMENTS[name]], check=True)
         done.write_text(REQUIREMENTS[name])
-    return python
+    return directory
 
 
 @contextmanager
@@ -52,19 +58,24 @@ def exchange(state: Path) -> Iterator[dict[str, str]]:
 
 def session(name: str, state: Path) -> int:
     """Run one client's session; 0 when all of it came true."""
-    python = interpreter(name)
+    directory = environment(name)
+    python = directory / "bin" / "python"
     with exchange(state) as access:
+        words = [access["rest_url"], access["key"], access["secret"]]
+        if name == "node":
+            return subprocess.run(["node", NODE_SESSION, *words], cwd=directory).returncode
         if name == "freqtrade":
             with socket.create_server(("127.0.0.1", 0)) as free:
                 port = free.getsockname()[1]
             return freqtrade_session.run(python, state / "bot", port=port, **access)
-        words = [access["rest_url"], access["key"], access["secret"]]
         lives = ([python, "-m", "tests.clients.nautilus_session", *words, life] for life in ("first", "second"))
         return max(subprocess.run(life, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode for life in lives)
 
 
 def main() -> None:
     failed = []
+    if shutil.which("npm") is None and "node" in (sys.argv[1:] or REQUIREMENTS):
+        sys.exit("npm, which comes with Node.js, is not on the PATH: `make clients ARGS='nautilus freqtrade'` does without")
     for name in sys.argv[1:] or list(REQUIREMENTS):
         print(f"\n{REQUIREMENTS[name]}", flush=True)
         with tempfile.TemporaryDirectory() as state:
