@@ -14,14 +14,16 @@ from playd.ops.ballast import Ballast
 from playd.ops.chain_watch import missing_tail
 from playd.ops.journal import Journal, open_journal
 from playd.ops.ownership import close_if_unused, exposed
+from playd.ops.segments import segment_names
 from playd.orders.halts import ALL, Halts, Level
 from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.ledger import Ledger
 from playd.orders.migration import OlderState
 from playd.settings import Loaded
 from playd.supervisor.edge import first_of
-from playd.world.ports import World
+from playd.world.ports import Disk, World
 from playd.world.quarantine import set_aside
+from playd.world.refused import cannot_open
 
 DIRECTORIES: Final = ("instances", "journal", "exchange")
 
@@ -70,6 +72,8 @@ def _cannot_write(state: PurePath, error: OSError) -> PlaydError:
     text = f"{state}: cannot be written: {error.strerror or error}"
     if is_full(error) or error.errno in (errno.EROFS, errno.EIO):
         return RecordError(f"{text}; see the runbook disk-full")
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return StateError(f"{state}: found a file where a directory belongs ({error}); move it away")
     return CredentialError(f"{text}; chown it to the daemon's user")
 
 
@@ -87,7 +91,10 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
     Raises `LockError` (79), `StateError` (78, 80), `RecordError` (74).
     """
     state = loaded.locations.state_dir
-    lock = world.disk.lock(state / "playd.lock", lock_text(world))
+    try:
+        lock = world.disk.lock(state / "playd.lock", lock_text(world))
+    except OSError as error:
+        raise cannot_open(state / "playd.lock", error) from error
     ballast = Ballast(world.disk, state)
     try:
         ledger = _open_ledger(world, state, ballast)
@@ -128,13 +135,27 @@ def _open_ledger(world: World, state: PurePath, ballast: Ballast) -> Ledger:
     """The ledger. A damaged one is set aside with its log, stays where it is, and stops every start until it is mended."""
     path = state / "ledger.sqlite"
     try:
-        return Ledger.open(world.disk, world.clock, path, make_room=ballast.release)
+        return Ledger.open(world.disk, world.clock, path, make_room=ballast.release, known=_worked_here(world.disk, state))
+    except OSError as error:
+        raise cannot_open(path, error) from error
     except StateError as error:
         if error.exit_code == NEWER_EXIT or isinstance(error, OlderState):
             raise
         copies = [_copy(world, state, each) for each in (path, path.with_name(f"{path.name}-wal"))]
-        said = ", ".join(copy for copy in copies if copy)
+        said = ", ".join(copy for copy in copies if copy) or "nothing"
         raise StateError(f"{error}; set aside as {said}; see the runbook restore-after-a-crash") from error
+
+
+def _worked_here(disk: Disk, state: PurePath) -> str:
+    """
+    What shows that a daemon has worked in a state directory, empty for a new one: what it leaves there comes behind its ledger.
+
+    Without a ledger nobody knows which orders and positions are ours; a start that makes an empty one would watch none of them.
+    """
+    if names := segment_names(disk, state / "journal"):
+        return f"the journal goes back to {names[0]}"
+    states = (name for name in disk.list(state / "instances") if disk.exists(state / "instances" / name / "state.json"))
+    return next((f"instance {name} has a state" for name in states), "")
 
 
 def _copy(world: World, state: PurePath, path: PurePath) -> str:

@@ -21,6 +21,7 @@ from playd.ops.kinds import KINDS
 from playd.ops.recovery import Found, recover
 from playd.ops.segments import date_of, next_name
 from playd.world.ports import Appender, World
+from playd.world.refused import cannot_open
 
 _VERSION: Final = 1
 
@@ -278,12 +279,16 @@ async def open_journal(
     """
     Open the journal of a state directory for writing; yields it and what was found damaged (empty: nothing).
 
-    Repairs what a crash left and records the repair. With damage the caller must raise the halt that the rules ask for.
-    `now_ms` is venue time once it is known, else the wall clock. `make_room` is asked when the disk is full: whether trying
-    again can help. The block owns the writing task: a failed write ends it with `RecordError`. Leaving the block flushes.
+    Repairs what a crash left and records the repair. With damage the caller must raise the halt that the rules ask for; what
+    the system does not let it read is a `StateError`, or a `RecordError` where the medium refuses. `now_ms` is venue time once
+    it is known, else the wall clock. `make_room` is asked when the disk is full: whether trying again can help. The block owns
+    the writing task: a failed write ends it with `RecordError`. Leaving the block flushes.
     """
-    world.disk.mkdir(directory)
-    found = recover(world.disk, directory, world.clock.wall_ms())
+    try:
+        world.disk.mkdir(directory)
+        found = recover(world.disk, directory, world.clock.wall_ms())
+    except OSError as error:
+        raise cannot_open(directory, error) from error
     journal = Journal(world, directory, settings, now_ms or world.clock.wall_ms, found, make_room)
     try:
         if found.broken is not None:

@@ -5,6 +5,7 @@ Every kind of file of a state directory: who writes it, how, which version it ha
 owners below writes here.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from playd.core.errors import StateError
 from playd.ops.backup import FOLDER as BACKUPS
 from playd.ops.backup import BackupError, read_manifest
 from playd.ops.segments import NotPacked, read_file, read_segment
+from playd.orders.guardian.plan import SCHEMA as PLAN
+from playd.orders.migration import missing, readable
+from playd.orders.schema import SCHEMA_VERSION
+from playd.supervisor.keeper import SCHEMA as STATE
 from playd.world.ports import Disk
 
 Check = Callable[[Disk, PurePath], tuple[str, str]]
@@ -29,30 +34,54 @@ WHOLE: Final = "whole"
 NOT_CHECKED: Final = "-"
 
 
-def _sqlite(disk: Disk, path: PurePath) -> tuple[str, str]:
+def _sqlite(
+    disk: Disk, path: PurePath, judge: Callable[[sqlite3.Connection], tuple[str, str]] | None = None
+) -> tuple[str, str]:
+    """By SQLite's own check of it; `judge` says what more there is to its version, and what is wrong with one that passes."""
     try:
-        connection = disk.open_sqlite(path, read_only=True)
-        try:
+        with contextlib.closing(disk.open_sqlite(path, read_only=True)) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        finally:
-            connection.close()
-    except (sqlite3.Error, UnicodeDecodeError) as error:  # what SQLite says of damage may hold the damaged bytes
+            if found != "ok":
+                return f"schema {version}", " ".join(str(found).split())
+            more, damage = judge(connection) if judge is not None else ("", "")
+            return f"schema {version}{more}", damage
+    except (sqlite3.Error, UnicodeDecodeError, StateError) as error:  # SQLite's words may hold the damaged bytes
         return "", str(error)
-    return f"schema {version}", "" if found == "ok" else " ".join(str(found).split())
 
 
-def _envelope(disk: Disk, path: PurePath) -> tuple[str, str]:
-    data = disk.read_bytes(path)
-    try:
-        schema = str(orjson.loads(data)["schema"])
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        return "", f"no envelope: {error}"
-    try:
-        envelope.unseal(schema, data, path.name)
-    except StateError as error:
-        return schema, str(error)
-    return schema, ""
+def _ledger(disk: Disk, path: PurePath) -> tuple[str, str]:
+    return _sqlite(disk, path, _judge_ledger)
+
+
+def _judge_ledger(connection: sqlite3.Connection) -> tuple[str, str]:
+    """What a start would say of a ledger whose pages are whole."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        return "", "no tables in it: a lost ledger"
+    if version > SCHEMA_VERSION and not readable(connection, version):
+        return "", f"newer than this program, which knows schema {SCHEMA_VERSION}"
+    orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
+    damage = "" if orphan is None else f"a row of {orphan[0]} belongs to none of {orphan[2]}"
+    return ", playd migrate" if missing(connection) else "", damage
+
+
+def _envelope(expected: str) -> Check:
+    """A check of files of one schema."""
+
+    def check(disk: Disk, path: PurePath) -> tuple[str, str]:
+        data = disk.read_bytes(path)
+        try:
+            schema = str(orjson.loads(data)["schema"])
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            return "", f"no envelope: {error}"
+        try:
+            envelope.unseal(expected, data, path.name)
+        except StateError as error:
+            return schema, str(error)
+        return schema, ""
+
+    return check
 
 
 def _image(disk: Disk, path: PurePath) -> tuple[str, str]:
@@ -76,10 +105,38 @@ def _journal(disk: Disk, path: PurePath) -> tuple[str, str]:
 
 
 def _manifest(disk: Disk, path: PurePath) -> tuple[str, str]:
+    """Whether all of a backup is there, by its sizes; `backup verify` reads it."""
     try:
-        return f"by {read_manifest(disk, path.parent).version}", ""
+        manifest = read_manifest(disk, path.parent)
     except BackupError as error:
         return "", str(error)
+    sizes = {name: _size(disk, path.parent / name) for name in manifest.files}
+    wrong = sorted(name for name, (size, _) in manifest.files.items() if sizes[name] != size)
+    return f"by {manifest.version}", f"{wrong[0]} is not what was backed up" if wrong else ""
+
+
+def _size(disk: Disk, path: PurePath) -> int | None:
+    try:
+        return disk.stat(path).size
+    except OSError:
+        return None
+
+
+def _packed(disk: Disk, path: PurePath) -> tuple[str, str]:
+    """One document of JSON in a gzip file."""
+    try:
+        orjson.loads(read_file(disk, path))
+    except (NotPacked, orjson.JSONDecodeError) as error:
+        return "", str(error)
+    return "", ""
+
+
+def _document(disk: Disk, path: PurePath) -> tuple[str, str]:
+    try:
+        orjson.loads(disk.read_bytes(path))
+    except orjson.JSONDecodeError as error:
+        return "", str(error)
+    return "", ""
 
 
 def _lines(disk: Disk, path: PurePath) -> tuple[str, str]:
@@ -110,16 +167,16 @@ KINDS: Final = (
     Kind("ledger.sqlite.restoring", "ledger of a restore that stopped half way", "a restore", "gone with the next restore"),
     Kind("*.tmp", "half of a replacement that a death left", "whoever replaces the file", "replaced with the next one"),
     Kind("quarantine/*", "damaged file as it was found", "daemon", "once"),
-    Kind("ledger.sqlite", "ledger", "ledger writer", "full sync per commit", _sqlite),
+    Kind("ledger.sqlite", "ledger", "ledger writer", "full sync per commit", _ledger),
     Kind("ledger.sqlite-*", "log and index of the ledger", "ledger writer", "full sync per commit"),
-    Kind("instances/*/state.json", "state of an instance", "its keeper", "replaced", _envelope),
-    Kind("instances/*/state.json.prev", "state before that", "its keeper", "replaced", _envelope),
+    Kind("instances/*/state.json", "state of an instance", "its keeper", "replaced", _envelope(STATE)),
+    Kind("instances/*/state.json.prev", "state before that", "its keeper", "replaced", _envelope(STATE)),
     Kind("instances/*/columns.bin", "image of an instance's columns", "its keeper", "replaced", _image),
     Kind("instances/*/columns.bin.prev", "image before that", "its keeper", "replaced", _image),
     Kind("journal/*.jsonl", "journal", "journal writer", "appended, chained", _journal),
     Kind("journal/*.jsonl.gz", "journal, packed", "journal writer", "once", _journal),
-    Kind("guardian/plan.json", "the guardian's plan", "daemon", "replaced", _envelope),
-    Kind("guardian/plan.json.prev", "plan before that", "daemon", "replaced", _envelope),
+    Kind("guardian/plan.json", "the guardian's plan", "daemon", "replaced", _envelope(PLAN)),
+    Kind("guardian/plan.json.prev", "plan before that", "daemon", "replaced", _envelope(PLAN)),
     Kind("guardian/plan.damaged-*.json", "damaged plan as it was found", "daemon", "once"),
     Kind("guardian/journal/*.jsonl", "journal of the guardian", "guardian", "appended, chained", _journal),
     Kind("guardian/panics/*.panic", "panic that the daemon has not put on record", "guardian", "gone when it is on record"),
@@ -130,16 +187,22 @@ KINDS: Final = (
     Kind(".ballast", "ballast", "daemon", "allocated"),
     Kind("incident_events.jsonl", "incidents", "watch", "appended", _lines),
     Kind("ops_slo_events.jsonl", "breaches of objectives", "watch", "appended", _lines),
-    Kind("market/*/*/*.jsonl", "closed bars as they were used", "recorder", "appended"),
+    Kind("market/*/*/*.jsonl", "closed bars as they were used", "recorder", "appended", _lines),
     Kind("logs/*", "log lines", "logger", "appended, five files in turns"),
-    Kind("recon/*/*.json.gz", "what a reconciliation had before it when it found a difference", "reconciliation", "once"),
-    Kind("evidence/*.json", "evidence", "drills", "once"),
+    Kind(
+        "recon/*/*.json.gz", "what a reconciliation had before it when it found a difference", "reconciliation", "once", _packed
+    ),
+    Kind("evidence/*.json", "evidence", "drills", "once", _document),
+    Kind("exchange/*.sqlite", "records of the local exchange", "local exchange", "synced per commit", _sqlite),
     Kind("exchange/*", "local exchange", "local exchange", "its own"),
     Kind("recorded-*/*", "state of a recorded market", "a daemon on that market", "as here"),
     Kind("run/*", "socket", "its server", "while it runs"),
     Kind("README.md", "page about this directory", "the source tree", "never"),
 )
 """In order of matching."""
+
+_FOLDERS: Final = tuple({kind.pattern.partition("/")[0] for kind in KINDS if "/" in kind.pattern})
+_LEDGER: Final = "ledger.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +223,16 @@ class StateFile:
 
 
 def look(disk: Disk, state_dir: PurePath) -> list[StateFile]:
-    """Every file of a state directory by path. Raises `OSError` when the directory itself cannot be read."""
-    return [_file(disk, state_dir, relative) for relative in _walk(disk, state_dir, "")]
+    """
+    Every file of a state directory by path, and what is there in place of one: a directory, or nothing where a ledger was.
+
+    Raises `OSError` when the directory itself cannot be read.
+    """
+    found = [_file(disk, state_dir, relative) for relative in _walk(disk, state_dir, "")]
+    paths = {each.path for each in found}
+    if _LEDGER not in paths and any(fnmatchcase(path, "journal/*.jsonl") for path in paths):
+        found.append(StateFile(_LEDGER, _kind(_LEDGER), 0, 0, 0, "", "missing, with a journal that began behind it"))
+    return found
 
 
 def _walk(disk: Disk, folder: PurePath, above: str) -> Iterator[str]:
@@ -170,20 +241,34 @@ def _walk(disk: Disk, folder: PurePath, above: str) -> Iterator[str]:
             is_dir = disk.stat(folder / name).is_dir
         except FileNotFoundError:
             continue  # it went between the two calls, as files of a running daemon do
-        if is_dir:
+        if is_dir and not _is_file_of_ours(f"{above}{name}"):
             yield from _walk(disk, folder / name, f"{above}{name}/")
         else:
             yield f"{above}{name}"
 
 
+def _kind(relative: str) -> Kind | None:
+    return next((kind for kind in KINDS if fnmatchcase(relative, kind.pattern)), None)
+
+
+def _is_file_of_ours(relative: str) -> bool:
+    """Whether a file has that name and never a directory; a pattern that ends in a star takes what is in a folder."""
+    kind = _kind(relative)
+    return kind is not None and not kind.pattern.endswith("*")
+
+
 def _file(disk: Disk, state_dir: PurePath, relative: str) -> StateFile:
-    kind = next((kind for kind in KINDS if fnmatchcase(relative, kind.pattern)), None)
+    kind = _kind(relative)
     path, version, check = state_dir / relative, "", NOT_CHECKED
     size = mode = modified_ms = 0
     try:
         stat = disk.stat(path)
         size, mode, modified_ms = stat.size, stat.mode, stat.modified_ms
-        if kind is not None and kind.check is not None:
+        if stat.is_dir:
+            check = "a directory, where a file belongs"
+        elif any(fnmatchcase(relative, folder) for folder in _FOLDERS):
+            check = "a file, where a directory belongs"
+        elif kind is not None and kind.check is not None:
             version, damage = kind.check(disk, path)
             check = damage or WHOLE
     except OSError as error:

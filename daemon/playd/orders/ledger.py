@@ -31,6 +31,8 @@ LOG_BYTES: Final = 4 * 1024 * 1024
 ROOM_FROM_BYTES: Final = 256 * 1024 * 1024
 """Free space below which it is not given any."""
 
+_LOST: Final = "restore a backup before starting, or move the whole state directory away to begin anew"
+
 SqlValue = None | int | float | str | bytes
 
 
@@ -59,14 +61,22 @@ class Ledger:
         """Hears how long each commit took."""
 
     @classmethod
-    def open(cls, disk: Disk, clock: Clock, path: PurePath, *, make_room: Callable[[], bool] = lambda: False) -> "Ledger":
+    def open(
+        cls, disk: Disk, clock: Clock, path: PurePath, *, make_room: Callable[[], bool] = lambda: False, known: str = ""
+    ) -> "Ledger":
         """
         Open or create the ledger at `path`. `make_room` is asked when the disk is full: whether trying again can help.
 
+        `known` says what shows that there was a ledger before; then one that is missing or holds nothing is a lost one, and
+        none is created.
+
         Raises:
             OlderState: A whole file that lacks what this program writes; `playd migrate` adds it.
-            StateError: Damaged file (exit code 78) or one written by a newer program (80).
+            StateError: Damaged or lost file (exit code 78) or one written by a newer program (80).
+            OSError: From the disk, such as for a directory in its place.
         """
+        if known and not disk.exists(path):
+            raise StateError(f"{path}: found nothing there, expected a ledger: {known}; {_LOST}")
         connection: sqlite3.Connection | None = None
         try:
             connection = disk.open_sqlite(path, synchronous="FULL")
@@ -83,6 +93,8 @@ class Ledger:
                     f"{path}: ledger is damaged ({' '.join(str(found).split())}); restore a backup before starting"
                 )
             if version == 0:
+                if known:
+                    raise StateError(f"{path}: found no tables in it, expected a ledger: {known}; {_LOST}")
                 connection.executescript(f"BEGIN IMMEDIATE;{TABLES}")
                 say_version(connection)
                 connection.execute("COMMIT")

@@ -1,15 +1,21 @@
 """The first steps of a start on a disk that refuses: room is made once, and the exit code says who must act."""
 
 import errno
-from pathlib import PurePath
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path, PurePath
 
 import pytest
 
 from playd.cli.start_barrier import make_directories, open_records
-from playd.core.errors import CredentialError, PlaydError, RecordError
+from playd.core.errors import CredentialError, PlaydError, RecordError, StateError
 from playd.ops.ballast import NAME
+from playd.ops.state_files import look
 from playd.orders.halts import ALL, Level
 from playd.settings import load
+from playd.world.ports import World
+from playd.world.real import RealDisk
 from playd.world.virtual import virtual_world
 
 STATE, CONFIG = PurePath("/state"), PurePath("/config")
@@ -53,6 +59,58 @@ async def test_what_cannot_be_recorded_leaves_everything_halted_for_the_next_sta
         (halt,) = records.halts.in_force(ALL)
     assert (halt.level, halt.code) == (Level.HALT, "KILL_FILE")
     assert b"disk I/O error" in world.disk.read_bytes(STATE / "HALT")
+
+
+def _on_files(directory: Path) -> World:
+    """A world whose files are below a directory."""
+    found: World = virtual_world()
+    return replace(found, disk=RealDisk(directory))
+
+
+async def _start(world: World) -> None:
+    """The first steps of a start, and its end."""
+    make_directories(world, loaded := load(world))
+    async with open_records(world, loaded):
+        pass
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("lost", ["removed", "emptied", "made anew"])
+async def test_a_ledger_that_is_gone_behind_a_journal_is_never_begun_anew(tmp_path: Path, lost: str) -> None:
+    world = _on_files(tmp_path)
+    await _start(world)
+    ledger = tmp_path / "state" / "ledger.sqlite"
+    for file in ledger.parent.glob("ledger.sqlite*"):
+        file.unlink()
+    if lost == "emptied":
+        ledger.touch()
+    elif lost == "made anew":
+        with closing(sqlite3.connect(ledger)) as other:
+            other.execute("VACUUM")
+    with pytest.raises(StateError, match=r"expected a ledger: the journal goes back to .*; restore a backup") as caught:
+        await _start(world)
+    assert caught.value.exit_code == 78
+    (line,) = [each for each in look(world.disk, STATE) if each.path == "ledger.sqlite"]
+    assert line.damaged
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["ledger.sqlite", "playd.lock", "journal/*.jsonl", "instances"])
+async def test_what_stands_in_the_place_of_a_file_or_directory_is_named_and_left_alone(tmp_path: Path, name: str) -> None:
+    world = _on_files(tmp_path)
+    await _start(world)
+    (there,) = (tmp_path / "state").glob(name)
+    if name == "instances":
+        there.rmdir()
+        there.touch()
+    else:
+        there.unlink()
+        there.mkdir()
+    with pytest.raises(StateError, match=there.name) as caught:
+        await _start(world)
+    assert caught.value.exit_code == 78
+    (line,) = [each for each in look(world.disk, STATE) if each.path.endswith(there.name)]
+    assert "belongs" in line.check
 
 
 def test_a_directory_that_no_daemon_has_used_becomes_ours_alone() -> None:
