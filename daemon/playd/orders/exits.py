@@ -19,14 +19,14 @@ from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderSt
 from playd.core.reply_codes import ReplyClass, classify
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
-from playd.orders.gateway import CREATE, Gateway, Instance, Verdict
+from playd.orders.gateway import Gateway, Instance, Verdict
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.resolver import Resolver
 from playd.orders.room import held_by, may_repeat, room_for
 from playd.orders.rows import OrderRow
 from playd.orders.submit_table import Reaction, react
-from playd.venues.port import Priority
+from playd.venues.port import CREATE, Priority
 
 _REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
 """Pauses before an exit in doubt is sent again; the last one repeats."""

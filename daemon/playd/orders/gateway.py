@@ -29,9 +29,8 @@ from playd.orders.pipeline import judge
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
 from playd.orders.submit_table import Reaction, react
-from playd.venues.port import Priority, Reply
+from playd.venues.port import CREATE, Priority, Reply
 
-CREATE: Final = "/v5/order/create"
 REJUDGE_S: Final = 0.1
 """A longer wait for the rate token ages the signal enough to judge it again, even when nothing on record changed."""
 

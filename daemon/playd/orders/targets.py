@@ -16,14 +16,14 @@ from playd.core.ids import intent_id, link_id
 from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.orders.desk import Desk
 from playd.orders.exits import FROZEN
-from playd.orders.gateway import CREATE, Gateway, Instance, Verdict
+from playd.orders.gateway import Gateway, Instance, Verdict
 from playd.orders.halts import Level, scopes_of, symbol_scope
 from playd.orders.order_book import IntentRow
 from playd.orders.resolver import Resolver
 from playd.orders.room import held_by, is_shared, may_repeat
 from playd.orders.rows import OrderRow
 from playd.orders.withdrawals import Withdrawals
-from playd.venues.port import Priority
+from playd.venues.port import CREATE, Priority
 
 _TICK_S: Final = 0.5
 _AGAIN_S: Final = (2.0, 5.0, 15.0, 60.0)

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from playd.core.candles import Candle
 from playd.core.instrument import Instrument
 from playd.core.orders import Execution, OrderRequest, VenueOrder, VenuePosition, Wallet
 from playd.core.reply_codes import ReplyClass
+
+CREATE: Final = "/v5/order/create"
+"""The endpoint of `VenuePort.place`. Whoever places takes its token from the budget first; every other call takes its own."""
 
 
 class Priority(IntEnum):

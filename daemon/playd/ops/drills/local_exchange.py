@@ -15,10 +15,9 @@ from playd.core.timeframes import MINUTE_MS
 from playd.ops.drills.programs import Program, until
 from playd.ops.drills.report import CannotRun
 from playd.orders.budget import AddressBudget
-from playd.orders.guardian.hands import CREATE_PATH
 from playd.venues.bybit.environment import local_hosts, venue_account
 from playd.venues.bybit.venue import BybitVenue, open_bybit_venue
-from playd.venues.port import Priority, Reply
+from playd.venues.port import CREATE, Priority, Reply
 from playd.world.ports import World
 
 if TYPE_CHECKING:
@@ -199,7 +198,7 @@ class Hand:
         _accepted(await self._port.cancel(symbol, link_id=link, priority=Priority.PROTECT))
 
     async def _send(self, order: OrderRequest) -> str:
-        await self._budget.take(CREATE_PATH, Priority.EXIT)
+        await self._budget.take(CREATE, Priority.EXIT)
         _accepted(await self._port.place(order))
         return order.link_id
 

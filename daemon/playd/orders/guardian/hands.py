@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
 
 from playd.core.errors import Throttled
 from playd.core.orders import OrderRequest, Side
 from playd.core.reply_codes import ReplyClass
 from playd.orders.guardian.judge import Seen
-from playd.venues.port import Budget, Priority, Reply, VenuePort
-
-CREATE_PATH: Final = "/v5/order/create"
+from playd.venues.port import CREATE, Budget, Priority, Reply, VenuePort
 
 
 class Hands:
@@ -63,7 +60,7 @@ class Hands:
             position_idx=position_idx,
             slippage_tolerance_pct=tolerance,
         )
-        await self._budget.take(CREATE_PATH, Priority.EXIT)
+        await self._budget.take(CREATE, Priority.EXIT)
         return await self._port.place(order)
 
     async def executed(self, symbol: str, link_id: str) -> tuple[Decimal, Decimal]:
