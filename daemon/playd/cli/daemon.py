@@ -15,7 +15,8 @@ import anyio
 import structlog
 
 from playd import __version__
-from playd.cli.declared import Roster
+from playd.cli.commands import keep_for_good
+from playd.cli.declared import Roster, remember
 from playd.cli.fault_file import read_fault_file
 from playd.cli.guardian_places import guardian_places
 from playd.cli.live_view import live_view
@@ -271,6 +272,7 @@ async def _with_records(
         await compile_exchange(world, service)
     opened = open_runtime(world, plan, records.ledger, records.halts, records.journal, reports)
     async with opened as runtime:
+        remember(runtime.records, runtime.supervisor, settings.instances)
         commands = Commands(
             world,
             runtime.supervisor,
@@ -403,7 +405,8 @@ async def _start_instances(daemon: _Running) -> None:
         runtime.plan.instances_dir,
         note,
     )
-    roster.fill(daemon.loaded.settings, places.config_dir)
+    progress.step = "instances"
+    await roster.fill(daemon.loaded.settings, places.config_dir)
     # All that follows takes its time, in which `playctl` is served already: ten seconds for a venue that does not answer, up
     # to a minute for kernels. Accounts where something is open do not wait for these, nor do panics and lost stops there.
     progress.step = "clock of the venue"
@@ -418,6 +421,7 @@ async def _start_instances(daemon: _Running) -> None:
     progress.step = "starting instances"
     daemon.service.status(progress.step)
     for slot in list(runtime.supervisor.slots.values()):
+        await anyio.lowlevel.checkpoint()
         if slot.record.enabled and slot.record.desired != "stopped" and not slot.active:  # a person may have been quicker
             try:
                 runtime.supervisor.start(slot, runtime.admit, "daemon start")
@@ -433,6 +437,7 @@ async def _start_instances(daemon: _Running) -> None:
     with anyio.move_on_after(READY_WITHIN_S) as late:
         await _all_stand(runtime)
     runtime.supervisor.look_around()
+    keep_for_good()
     if runtime.exchange is not None:
         runtime.exchange.release()
     daemon.context.ops.loop.begin_anew()

@@ -1,8 +1,14 @@
-"""Instances at start: those of the settings file and those that were added by command, as the ledger remembers them."""
+"""
+Instances at start: those of the settings file and those that were added by command, as the ledger remembers them.
 
-from collections.abc import Callable
+Remembered ones have their slots before anybody can ask; reading the Plays of a hundred declared ones takes seconds, in steps.
+"""
+
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import PurePath
+
+import anyio.lowlevel
 
 from playd.core.errors import PlayError
 from playd.orders.halts import Halts
@@ -10,13 +16,19 @@ from playd.settings import Settings
 from playd.supervisor import own_halts
 from playd.supervisor.enrol import Wish, enrol, own_account
 from playd.supervisor.keeper import Keeper
-from playd.supervisor.records import InstanceRecord, RecordStore, by_name
+from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.supervisor import Supervisor
 from playd.world.ports import World
 
 
+def remember(records: RecordStore, supervisor: Supervisor, declared: Collection[str]) -> None:
+    """A slot for every instance as the ledger remembers it; a name that is not `declared` any more is a person's."""
+    for record in records.load():
+        supervisor.add(record if record.name in declared else replace(record, declared=False))
+
+
 class Roster:
-    """Fills the supervisor with slots at start. `on_problem(name, text)` hears of every instance that cannot be had."""
+    """Brings slots up to what is declared. `on_problem(name, text)` hears of every instance that cannot be had."""
 
     def __init__(
         self,
@@ -36,10 +48,10 @@ class Roster:
         self._instances_dir = instances_dir
         self._on_problem = on_problem
 
-    def fill(self, settings: Settings, config_dir: PurePath) -> None:
-        """A slot for every instance: remembered ones as they were, declared ones as the file says now."""
-        remembered = by_name(self._records.load())
+    async def fill(self, settings: Settings, config_dir: PurePath) -> None:
+        """A slot for every declared instance, as the file says now; others go on between any two of them."""
         for name, declared in settings.instances.items():
+            await anyio.lowlevel.checkpoint()
             play = str(config_dir / declared.play)
             account = settings.accounts.get(declared.account)
             common = declared.account if account is not None and account.has_key else ""
@@ -48,11 +60,14 @@ class Roster:
             wish = Wish(
                 name, play, declared.mode, common, declared=True, enabled=declared.enabled, risk=own, capital_usd=capital
             )
-            record = self._declared(wish, remembered.pop(name, None))
-            if record is not None:
-                self._supervisor.add(record)
-        for record in remembered.values():
-            self._supervisor.add(replace(record, declared=False))
+            slot = self._supervisor.slots.get(name)
+            if slot is None:
+                if (fresh := self._declared(wish, None)) is not None:
+                    self._supervisor.add(fresh)
+            elif not slot.active:  # a person may have been quicker, and it runs as it was
+                now = self._declared(wish, slot.record)
+                if now is not None and now is not slot.record:
+                    self._supervisor.add(now)
         own_halts.forget_others(self._halts, {slot.record.uid for slot in self._supervisor.slots.values()}, "daemon")
 
     def _declared(self, wish: Wish, old: InstanceRecord | None) -> InstanceRecord | None:
@@ -65,7 +80,8 @@ class Roster:
             return self._put(replace(fresh, desired="running" if wish.enabled else "stopped"))
         same_money = old.capital_usd == fresh.capital_usd and _same_account(old, wish)
         if old.play_digest == fresh.play_digest and old.mode is fresh.mode and same_money:
-            return self._put(replace(old, play_path=fresh.play_path, enabled=wish.enabled, declared=True, risk=wish.risk))
+            now = replace(old, play_path=fresh.play_path, enabled=wish.enabled, declared=True, risk=wish.risk)
+            return now if now == old else self._put(now)
         if self._records.booked_qty(old):
             text = f"{wish.name}: its Play, mode, account or capital was changed in the settings while it holds a position"
             self._on_problem(wish.name, text)

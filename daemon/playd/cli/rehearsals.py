@@ -4,12 +4,13 @@ Machine code for every Play of this daemon, loaded before anything trades, and c
 A first compilation takes seconds and holds the event loop, and its memory is never given back; so a child process does it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 import structlog
 
 from playd.cli.compile_kernels import BACKWARDS, FORWARDS
@@ -19,7 +20,7 @@ from playd.ops.notify import ServiceManager
 from playd.plays.compile import compile_program
 from playd.plays.model import Play
 from playd.supervisor.plays import read_play
-from playd.supervisor.rehearsal import EXEC_BARS, rehearse
+from playd.supervisor.rehearsal import EXEC_BARS, rehearsal
 from playd.world.ports import World
 
 EXTEND_S: Final = 120.0
@@ -33,7 +34,10 @@ _log = structlog.get_logger()
 
 async def rehearse_plays(world: World, feed: CandleFeed, paths: Iterable[PurePath], service: ServiceManager) -> None:
     """Rehearse each Play on candles of the feed; one that cannot be read or fed is left to admission and its reasons."""
-    plays = [play for path in dict.fromkeys(paths) if (play := _readable(world, path)) is not None]
+    plays = []
+    for path in dict.fromkeys(paths):
+        await anyio.lowlevel.checkpoint()
+        plays += [play] if (play := _readable(world, path)) is not None else []
     notes = _Notes(world)
     fresh = [play for play in plays if not notes.has(play.play_hash)]
     if fresh:
@@ -42,7 +46,8 @@ async def rehearse_plays(world: World, feed: CandleFeed, paths: Iterable[PurePat
     for play in plays:
         service.extend(EXTEND_S, f"loading kernels of {play.name}")
         with suppress(PlayError):
-            rehearse_on(feed, play)
+            for _ in rehearsal_on(feed, play):
+                await anyio.lowlevel.checkpoint()
     for play in fresh:
         notes.add(play.play_hash)
 
@@ -71,13 +76,20 @@ def rehearse_on(feed: CandleFeed, play: Play) -> None:
 
     Raises `PlayError` for candles that the Play cannot be fed with.
     """
+    for _ in rehearsal_on(feed, play):
+        pass
+
+
+def rehearsal_on(feed: CandleFeed, play: Play) -> Iterator[None]:
+    """`rehearse_on` in steps, see `supervisor.rehearsal`."""
     program = compile_program(play, feed.step_ms)
     symbol = play.symbol if play.symbol in feed.symbols else feed.symbols[0]
     span = feed.start_ms - 4 * EXEC_BARS * program.exec_step_ms, feed.start_ms
     candles = feed.candles(symbol, *span)
     if program.reads_reference:
         candles = candles.beside(feed.candles(play.reference if play.reference in feed.symbols else symbol, *span))
-    rehearse(program, play, feed.instrument(symbol), candles)
+    yield
+    yield from rehearsal(program, play, feed.instrument(symbol), candles)
 
 
 def _readable(world: World, path: PurePath) -> Play | None:

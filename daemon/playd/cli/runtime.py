@@ -232,7 +232,7 @@ class Runtime:
                 continue
             desk = account.desk
             fresh = self._key_settings(alias) if alias in self.plan.key_accounts else self._paper_settings()
-            desk.settings = replace(fresh, leverage=desk.settings.leverage)
+            desk.settings = replace(fresh, leverage=desk.settings.leverage, leverage_kept=desk.settings.leverage_kept)
             desk.count_caps()
 
     def _key_settings(self, alias: str) -> OrderSettings:
@@ -260,7 +260,9 @@ class Runtime:
         slot = slots.get(record.name)
         others = [other for other in slots.values() if other.record.uid != record.uid]
         running = [other.record for other in others if other.active]
-        holding = [other.record for other in others if not other.active and self.records.occupies(other.record)]
+        occupying = self.records.occupying()
+        idle = [other.record for other in others if not other.active]
+        holding = [each for each in idle if (each.account, each.uid) in occupying]
         refused = self.plan.refused_accounts.get(record.account, "")
         held = self.accounts.held.get(record.account)
         account = held.account if held is not None else None

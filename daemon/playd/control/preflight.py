@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import PurePath
 from typing import Final
 
+import anyio
+
 from playd.control.context import Daemon
 from playd.control.practice import alerts_verified
 from playd.core.errors import LinkError, OperatorError, PlayError, VenueError
@@ -165,7 +167,7 @@ async def _warm_up(daemon: Daemon, slot: Slot) -> Check:
         return Check("warm_up", "unknown", "its market is not open")
     play = read_play(daemon.ops.world.disk, PurePath(slot.record.play_path))
     await daemon.compile_for(play)
-    program = await load_program(play, MINUTE_MS)
+    program = await load_program(play, MINUTE_MS, anyio.lowlevel.checkpoint)
     try:
         first_ms = program.anchor_ms(bar_open_ms(await hub.market_now_ms(), MINUTE_MS))
         found = await hub.history(slot.record.symbol, first_ms, first_ms + MINUTE_MS)

@@ -132,8 +132,8 @@ class Surroundings(Protocol):
         """The columns stand on corrected candles."""
         ...
 
-    async def turn(self) -> None:
-        """Return when no other instance computes in this turn of the loop."""
+    async def turn(self, *, late: bool) -> None:
+        """Return when no other instance computes in this turn of the loop; a `late` bar lets those of this moment go first."""
         ...
 
     def bar_taken(self, bar: ClosedBar) -> None:
@@ -256,7 +256,7 @@ class EngineInstance:
                 # The life before may have ended between a fill and the target that rests for it.
                 await self._target.bring(bar_closed=True)
             while (bar := await _next(bars)) is not None:
-                await self._around.turn()
+                await self._around.turn(late=bar.late)
                 # A bar never overtakes a fill that was delivered before it.
                 await self._port.settled()
                 self._corrections.note(bars.take_revisions())

@@ -32,7 +32,7 @@ from playd.supervisor.keeper import Keeper, Kept
 from playd.supervisor.loading import load_program, warm_up
 from playd.supervisor.places import Place
 from playd.supervisor.records import InstanceRecord, RecordStore
-from playd.supervisor.rehearsal import rehearse
+from playd.supervisor.rehearsal import rehearsal
 from playd.supervisor.slot import Slot
 from playd.supervisor.surroundings import Report, ShellAround
 from playd.supervisor.translate import Identity
@@ -79,17 +79,20 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
 
     Raises `PlayError`, `StateError` (also `HistoryTooShort`) and `OperatorError` for what a restart cannot mend.
     """
-    record = slot.record
+    record, turn = slot.record, parts.turns.take_behind
+    await turn()  # who begins may be one of a hundred
     play = parts.play_of(record)
     keeper = Keeper(parts.world.disk, parts.instances_dir, record.name)
     # The account first: whatever is wrong with the kept state, the position is reconciled, protected and can be closed.
     place = await parts.place_of(record, play)
+    await turn()
     kept = _of_this_version(slot, parts, keeper, kept_of(keeper, record, parts.world.clock.wall_ms()))
     # Only then: making the Program compiles what no child has compiled, and holds the loop for seconds.
     await parts.compile_for(play)
-    program = await load_program(play, parts.base_step_ms)
+    program = await load_program(play, parts.base_step_ms, turn)
     with anyio.move_on_after(ACCOUNT_WITHIN_S):
         await place.ready()
+    await turn()
     _tell_damage(slot, parts, place, kept)
     images = ColumnKeeper(parts.world.disk, parts.instances_dir, record.name, Owner(record.uid, record.play_digest, parts.code))
     image = _image_of(slot, parts, images, kept)
@@ -121,8 +124,9 @@ class _Warm:
 
 
 async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Callable[[EngineInstance], None]) -> None:
-    record, kept = slot.record, warm.kept
+    record, kept, turn = slot.record, warm.kept, parts.turns.take_behind
     event_n = int(kept.payload["event_n"]) if kept else 0
+    await turn()
     port, rules = await warm.place.open(record, warm.program.decision_step_ms, kept.payload if kept else {})
     instrument = counted(rules, kept.payload if kept else {})
     try:
@@ -140,12 +144,15 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
         )
         engine = PlayEngine(warm.program, warm.play, instrument, start_equity_usdt=float(record.capital_usd), keep=KEEP)
         last_open_ms = warm.last_open_ms
-        rehearse(warm.program, warm.play, instrument, warm.history)
+        for _ in rehearsal(warm.program, warm.play, instrument, warm.history):
+            await turn()
+        await turn()
         if warm.image is not None:
             engine.resume(warm.image)
         # The last bar of an image is the first of its history: proof that the venue still has them.
         known_ms = 0 if warm.image is None else warm.image.last_open_ms + 1
-        await warm_up(engine, warm.history.between(known_ms, last_open_ms + parts.base_step_ms))
+        await warm_up(engine, warm.history.between(known_ms, last_open_ms + parts.base_step_ms), turn)
+        await turn()
         if kept is not None:
             remembered = kept.payload["engine"]
             engine.restore({**remembered, "state": recounted(kept.payload, instrument, remembered["state"])})

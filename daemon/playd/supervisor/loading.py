@@ -1,12 +1,12 @@
 """
 What a start costs, in small steps: machine code is loaded kernel by kernel, columns are warmed span by span.
 
-Between two steps the loop belongs to the others, so that nobody's bar waits for somebody else's start.
+Before each step a turn of the loop is taken (`supervisor/turns.py`), so that nobody's bar waits for more than one step of
+somebody else's start, however many start together.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Final
-
-import anyio
 
 from playd.core.candles import Candles
 from playd.engine.play_engine import PlayEngine
@@ -14,23 +14,27 @@ from playd.plays.compile import compile_program
 from playd.plays.model import Play
 from playd.plays.program import Program
 
-WARM_SPAN: Final = 20_000
-"""Candles warmed in one step: a fortnight of minutes, some milliseconds of work."""
+WARM_SPAN: Final = 10_000
+"""Candles warmed in one step: a week of minutes, some milliseconds of work."""
+
+Turn = Callable[[], Awaitable[None]]
+"""Returns when the loop is free for one step of work."""
 
 
-async def load_program(play: Play, base_step_ms: int) -> Program:
+async def load_program(play: Play, base_step_ms: int, turn: Turn) -> Program:
     """The Program of a Play whose kernels were compiled before. Raises `PlayError` as `compile_program` does."""
+    await turn()
     program = compile_program(play, base_step_ms)
     for node in program.nodes:
+        await turn()
         _ = node.kernel  # asking for it loads it, which takes some milliseconds
-        await anyio.lowlevel.checkpoint()
     return program
 
 
-async def warm_up(engine: PlayEngine, candles: Candles) -> None:
+async def warm_up(engine: PlayEngine, candles: Candles, turn: Turn) -> None:
     """Extend the columns of an engine by closed candles, without decisions."""
     times = candles.open_time_ms
     for first in range(0, len(candles), WARM_SPAN):
         until = first + WARM_SPAN
+        await turn()
         engine.warm(candles.between(int(times[first]), int(times[until]) if until < len(candles) else int(times[-1]) + 1))
-        await anyio.lowlevel.checkpoint()

@@ -16,8 +16,11 @@ SUFFIXES: Final = (".yml", ".yaml")
 _DEEPEST: Final = 5
 """Folders below the plays folder in which a stem is looked for: a link to a folder above it must end somewhere."""
 
-_KEPT: Final = 32
-"""Checked Plays kept by their text: a start asks for each four times, and reading YAML with its places takes 25 ms."""
+_KEPT: Final = 256
+"""
+Checked Plays kept by their text, more than a daemon usually runs: a start asks for each four times, and reading YAML with its
+places takes 25 ms.
+"""
 
 
 def find_play(disk: Disk, given: str, plays_dir: PurePath, working_dir: PurePath) -> PurePath:

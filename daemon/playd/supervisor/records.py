@@ -10,9 +10,9 @@ import orjson
 
 from playd.core.ids import instance_tag
 from playd.core.modes import Mode
-from playd.core.orders import OrderState
 from playd.orders.desk import OwnLimits
 from playd.orders.ledger import Ledger
+from playd.orders.order_book import LIVE_STATES
 from playd.settings.limits_model import Risk
 
 NAME_PATTERN: Final = r"[a-z0-9][a-z0-9-]{0,31}"
@@ -104,13 +104,19 @@ class RecordStore:
         """Whether an instance has a position at its venue by the ledger, or an order there that is not final."""
         return self.booked_qty(record) != 0 or self._has_live_order("account = ? AND owner = ?", record.account, record.uid)
 
+    def occupying(self) -> set[tuple[str, str]]:
+        """Account and uid of everybody for whom `occupies` holds, and perhaps of others who are gone: two queries for all."""
+        held = self._ledger.rows("SELECT account, instance, signed_qty FROM virtual_positions")
+        live = self._ledger.rows(f"SELECT DISTINCT account, owner FROM orders WHERE state IN {LIVE_STATES}")
+        holding = {(str(row["account"]), str(row["instance"])) for row in held if Decimal(row["signed_qty"])}
+        return holding | {(str(row["account"]), str(row["owner"])) for row in live}
+
     def conditional_of_others(self, record: InstanceRecord) -> int:
         """How many orders of anybody else wait for a price on the account and symbol of an instance, as far as was seen."""
-        marks = ", ".join("?" * len(_FINAL))
         row = self._ledger.row(
             'SELECT count(*) FROM orders WHERE account = ? AND symbol = ? AND owner <> ? AND CAST("trigger" AS REAL) > 0'
-            f" AND state NOT IN ({marks})",
-            (record.account, record.symbol, record.uid, *_FINAL),
+            f" AND state IN {LIVE_STATES}",
+            (record.account, record.symbol, record.uid),
         )
         return 0 if row is None else int(row[0])
 
@@ -119,9 +125,7 @@ class RecordStore:
         return self.booked_qty(record) != 0 or self._has_live_order("account = ?", record.account)
 
     def _has_live_order(self, where: str, *values: str) -> bool:
-        marks = ", ".join("?" * len(_FINAL))
-        sql = f"SELECT 1 FROM orders WHERE {where} AND state NOT IN ({marks}) LIMIT 1"
-        return self._ledger.row(sql, (*values, *_FINAL)) is not None
+        return self._ledger.row(f"SELECT 1 FROM orders WHERE {where} AND state IN {LIVE_STATES} LIMIT 1", values) is not None
 
     def hold_entries(self, uid: str, until_ms: int) -> None:
         """Note until when the entries of an instance wait, whatever happens to the daemon meanwhile."""
@@ -158,7 +162,6 @@ class RecordStore:
 
 
 _COOL_DOWN: Final = "cooldown:"
-_FINAL: Final = tuple(str(state) for state in OrderState if state.terminal)
 _LISTS: Final = ("restarts", "previous_digests")
 _FLAGS: Final = ("declared", "enabled")
 

@@ -5,6 +5,7 @@ Loading machine code takes seconds on first use. Done here, before the instance 
 decision and nobody's exit.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from playd.core.candles import Candles
@@ -20,8 +21,18 @@ EXEC_BARS: Final = 2
 EQUITY_USDT: Final = 10_000.0
 
 
+BARS_A_STEP: Final = 16
+"""Bars between two points at which whoever rehearses may let others go on: some milliseconds."""
+
+
 def rehearse(program: Program, play: Play, instrument: Instrument, history: Candles) -> None:
     """Run the newest bars of `history` through a throw-away engine, with an entry, an exit and a snapshot between them."""
+    for _ in rehearsal(program, play, instrument, history):
+        pass
+
+
+def rehearsal(program: Program, play: Play, instrument: Instrument, history: Candles) -> Iterator[None]:
+    """`rehearse` in steps: it goes on when it is asked for the next."""
     tail = EXEC_BARS * program.exec_step_ms // program.base_step_ms
     if len(history) <= tail:
         return
@@ -29,6 +40,8 @@ def rehearse(program: Program, play: Play, instrument: Instrument, history: Cand
     first = int(history.open_time_ms[-tail])
     engine.warm(history.between(first - 2 * tail * program.base_step_ms, first))
     for index in range(len(history) - tail, len(history)):
+        if index % BARS_A_STEP == 0:
+            yield
         candle = history.at(index)
         engine.on_bar(candle)
         price_ticks = to_units(candle.close, *instrument.tick_fraction, UP)

@@ -138,8 +138,8 @@ class ShellAround:
         self._images.keeper.forget_newest()
         self._report("instance.rewarmed", self._slot, {"msg": "columns built anew from corrected candles"})
 
-    async def turn(self) -> None:
-        await self._turns.take()
+    async def turn(self, *, late: bool) -> None:
+        await (self._turns.take_behind() if late else self._turns.take())
 
     def bar_taken(self, bar: ClosedBar) -> None:
         self._slot.last_bar_mono_s = bar.received_mono_s

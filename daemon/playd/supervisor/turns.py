@@ -21,37 +21,47 @@ REST_TIMES: Final = 4.0
 
 class Turns:
     """
-    Hands out the turns of the loop, first come, first served: `await take()` before the work of one bar, which does not await.
+    Hands out the turns of the loop: `await take()` before the work of one bar, which does not await.
 
-    Who comes alone does not wait. `run` must be running for anybody who comes second.
+    First come, first served, but for work that is behind anyway: `await take_behind()` before each step of a start or a late
+    bar gets a turn that no bar of this moment wants. Who comes alone does not wait. `run` must be running for anybody who
+    comes second.
     """
 
     def __init__(self) -> None:
         self._taken = False
         self._waiting: deque[anyio.Event] = deque()
+        self._behind: deque[anyio.Event] = deque()
         self._asked = anyio.Event()
 
     async def take(self) -> None:
         """Return when nobody else has this turn of the loop. Cancellation gives the place in the queue up."""
+        await self._place_in(self._waiting)
+
+    async def take_behind(self) -> None:
+        """The same, when nobody waits who is not behind."""
+        await self._place_in(self._behind)
+
+    async def _place_in(self, queue: deque[anyio.Event]) -> None:
         if not self._taken:
             self._taken = True
             self._asked.set()
             return
         mine = anyio.Event()
-        self._waiting.append(mine)
+        queue.append(mine)
         try:
             await mine.wait()
         finally:
             if not mine.is_set():
-                self._waiting.remove(mine)
+                queue.remove(mine)
 
     async def run(self) -> NoReturn:
         """End each turn with the loop's own, until cancelled."""
         while True:
             await self._asked.wait()
             self._asked = anyio.Event()
-            while self._waiting:
-                self._waiting.popleft().set()
+            while queue := self._waiting or self._behind:
+                queue.popleft().set()
                 await anyio.lowlevel.checkpoint()
             self._taken = False
 

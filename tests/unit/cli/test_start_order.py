@@ -25,12 +25,15 @@ async def test_accounts_where_something_is_open_do_not_wait_for_kernels(monkeypa
     async def clock() -> None:
         seen.append("clock")
 
+    async def filled(*given: object) -> None:
+        seen.append("roster")
+
     async def rehearse(*given: object) -> None:
         raise Kernels
 
     monkeypatch.setattr(running, "rehearse_plays", rehearse)
     monkeypatch.setattr(running, "_play_paths", lambda *given: [])
-    monkeypatch.setattr(running, "Roster", lambda *given: SimpleNamespace(fill=lambda *given: None))
+    monkeypatch.setattr(running, "Roster", lambda *given: SimpleNamespace(fill=filled))
     slots = {
         name: SimpleNamespace(record=SimpleNamespace(name=name, account=account))
         for name, account in (("real", "main"), ("paper", "local-paper"))
@@ -54,7 +57,7 @@ async def test_accounts_where_something_is_open_do_not_wait_for_kernels(monkeypa
     )
     with pytest.raises(Kernels):
         await running._start_instances(cast(Any, daemon))
-    assert seen == ["clock", "real"]
+    assert seen == ["roster", "clock", "real"]
 
 
 def test_a_start_that_is_late_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:

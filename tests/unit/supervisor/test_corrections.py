@@ -157,7 +157,7 @@ class Stage:
     async def settled(self) -> None:
         return None
 
-    async def turn(self) -> None:
+    async def turn(self, *, late: bool) -> None:
         return None
 
     def inside(self, _candle: Candle, _cash_usdt: float) -> tuple[()]:

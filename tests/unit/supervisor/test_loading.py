@@ -5,9 +5,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import anyio
-import anyio.lowlevel
 import numpy as np
 import pytest
+from anyio.lowlevel import checkpoint
 
 from playd.core.candles import Candles
 from playd.core.instrument import synthetic_instrument
@@ -32,7 +32,7 @@ async def test_columns_warmed_in_steps_are_those_warmed_at_once_and_others_run_b
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     play = load_play(PLAY.read_text(), str(PLAY))
-    program = await load_program(play, MINUTE_MS)
+    program = await load_program(play, MINUTE_MS, checkpoint)
     history = candles(6 * WARM_SPAN + 7)
     rules = synthetic_instrument("DOTUSDT", 4.0)
     at_once, in_steps = (PlayEngine(program, play, rules, 10_000.0) for _ in range(2))
@@ -47,13 +47,13 @@ async def test_columns_warmed_in_steps_are_those_warmed_at_once_and_others_run_b
     async def others() -> None:
         while True:
             order.append("others")
-            await anyio.lowlevel.checkpoint()
+            await checkpoint()
 
     monkeypatch.setattr(in_steps, "warm", counted)
     async with anyio.create_task_group() as group:
         group.start_soon(others)
-        await anyio.lowlevel.checkpoint()
-        await warm_up(in_steps, history)
+        await checkpoint()
+        await warm_up(in_steps, history, checkpoint)
         group.cancel_scope.cancel()
 
     steps = [each for each in order if each != "others"]

@@ -85,6 +85,27 @@ async def test_one_that_blocks_or_is_stopped_while_it_waits_keeps_nobody_else_fr
     assert done == [0, 1, 2, 4, 5]
 
 
+async def test_bars_of_this_moment_go_before_a_start_and_a_catching_up_that_came_first() -> None:
+    order: list[str] = []
+
+    async def body(turns: Turns) -> None:
+        async def behind() -> None:
+            for _ in range(3):
+                await turns.take_behind()
+                order.append("behind")
+
+        async def bar() -> None:
+            await turns.take()
+            order.append("bar")
+
+        async with anyio.create_task_group() as group:
+            for work in (behind, behind, bar, bar, bar):
+                group.start_soon(work)
+
+    await with_turns(body)
+    assert order == ["behind", "bar", "bar", "bar", *["behind"] * 5]
+
+
 async def test_who_comes_alone_does_not_wait() -> None:
     async def body(turns: Turns) -> None:
         turned: list[int] = []

@@ -5,6 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+import anyio
+
 from playd.core.candles import Candle, Candles, as_candles, joined
 from playd.core.errors import Doubtful, Refused
 from playd.core.instrument import Instrument
@@ -52,6 +54,7 @@ class BybitMarketData:
         self._simulated = simulated
         self._step_ms = step_ms
         self._interval = BYBIT_INTERVAL[NAME_OF_MS[step_ms]]
+        self._reading = anyio.Lock()
 
     @property
     def step_ms(self) -> int:
@@ -188,4 +191,7 @@ class BybitMarketData:
     async def _kline_rows(self, call: Callable[..., Call], symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
         one = call(symbol=symbol, interval=self._interval, start=start_ms, end=end_ms, limit=KLINES_PER_REQUEST)
         answer = await self._rest.read(one, priority=Priority.DATA)
-        return [candle_from(row) for row in answer.listed]
+        async with (
+            self._reading
+        ):  # a page takes milliseconds: of many that came together, each has a turn of the loop to itself
+            return [candle_from(row) for row in answer.listed]

@@ -1,0 +1,72 @@
+"""Instances of a start: those that are remembered can be named at once, those that are declared are read one by one."""
+
+from pathlib import Path, PurePath
+from types import SimpleNamespace
+from typing import Any, cast
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from playd.cli.declared import Roster, remember
+from playd.core.modes import Mode
+from playd.orders.halts import Halts
+from playd.orders.ledger import Ledger
+from playd.settings import Settings
+from playd.settings.model import Instance
+from playd.supervisor.enrol import Wish, enrol
+from playd.supervisor.records import InstanceRecord, RecordStore
+from playd.world.virtual import virtual_world
+
+PLAY = Path(__file__).parents[3] / "config" / "plays" / "ema_cross_rsi.yml"
+CONFIG = PurePath("/config")
+NAMES = ("a", "b", "c")
+
+
+class Slots:
+    """As much of a supervisor as a roster fills."""
+
+    def __init__(self) -> None:
+        self.slots: dict[str, Any] = {}
+
+    def add(self, record: InstanceRecord) -> None:
+        self.slots[record.name] = SimpleNamespace(record=record, active=False)
+
+
+@pytest.mark.anyio
+async def test_who_is_remembered_can_be_named_before_any_play_is_read_and_others_go_on_between_two_of_them() -> None:
+    world = virtual_world()
+    ledger = Ledger.open(world.disk, world.clock, PurePath("/ledger.sqlite"))
+    world.disk.mkdir(CONFIG)
+    world.disk.write_replace(CONFIG / "play.yml", PLAY.read_bytes())
+    records, again = RecordStore(ledger), Slots()
+    kept, _ = enrol(world, CONFIG, Wish("b", str(CONFIG / "play.yml"), Mode.PAPER))
+    by_hand, _ = enrol(world, CONFIG, Wish("mine", str(CONFIG / "play.yml"), Mode.SHADOW, declared=True))
+    for record in (kept, by_hand):
+        records.put(record)
+    settings = Settings(instances={name: Instance(play="play.yml", mode=Mode.PAPER) for name in NAMES})
+    supervisor = cast(Any, again)
+
+    remember(records, supervisor, settings.instances)
+    assert {name: slot.record.uid for name, slot in again.slots.items()} == {"b": kept.uid, "mine": by_hand.uid}
+    assert not again.slots["mine"].record.declared, "its name is not in the file any more"
+
+    seen: list[int] = []
+
+    async def others() -> None:
+        while True:
+            seen.append(len(again.slots))
+            await anyio.lowlevel.checkpoint()
+
+    problems: list[str] = []
+    halts = cast(Halts, SimpleNamespace(in_force=lambda *scopes: []))
+    roster = Roster(world, records, supervisor, halts, CONFIG, CONFIG, lambda name, text: problems.append(text))
+    async with anyio.create_task_group() as group:
+        group.start_soon(others)
+        await roster.fill(settings, CONFIG)
+        group.cancel_scope.cancel()
+    ledger.close()
+    assert not problems
+    assert sorted(again.slots) == ["a", "b", "c", "mine"]
+    assert again.slots["b"].record.uid == kept.uid, "the same instance as before"
+    assert set(seen) >= {2, 3}, "between two of them"
