@@ -263,6 +263,7 @@ async def _with_records(
         on_account=lambda account: attend(meters, account, of_day, snapshots, world.clock.wall_ms),
         on_bar=recorder.heard,
         make_room=records.ballast.release,
+        unrecorded=lambda: records.journal.trouble,
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
         compile_for=lambda play: compile_for(world, play),
     )
@@ -418,6 +419,7 @@ async def _start_instances(daemon: _Running) -> None:
     progress.step = "kernels"
     paths = _play_paths(daemon.world, daemon.loaded, daemon.records)
     await rehearse_plays(daemon.world, daemon.candles, paths, daemon.service)
+    keep_for_good()
     progress.step = "starting instances"
     daemon.service.status(progress.step)
     for slot in list(runtime.supervisor.slots.values()):

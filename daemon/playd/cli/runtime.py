@@ -85,6 +85,7 @@ class RuntimePlan:
         on_bar: Hears of every closed bar of a venue's market; the embedded exchange has its own candles.
         make_room: Asked when the disk is full: whether trying again can help.
         faults: What the embedded exchange does wrong on command.
+        unrecorded: Why records of the journal wait, empty while they do not: nothing new is risked then.
     """
 
     settings: Settings
@@ -103,6 +104,7 @@ class RuntimePlan:
     make_room: Callable[[], bool] = lambda: False
     rate_limits: bool = True
     faults: tuple[Fault, ...] = ()
+    unrecorded: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +351,7 @@ async def open_runtime(
                 lambda record: runtime.hub_of(record),
                 lambda record: runtime.watch(record),
                 lambda record: runtime.chain(record),
+                plan.unrecorded,
             ),
             SupervisorRules(budget, numbers.max_instances, numbers.cooldown_s, plan.settings.daemon.loop_tick_ms / 1000),
             lambda slot, on_engine: live(slot, parts, on_engine),

@@ -147,7 +147,7 @@ class ChainWatch:
             return "unreadable"
         if anchor is not None:
             return "broken"
-        text = f"`playd audit verify {self.journal_dir}` ended with {code}"
+        text = f"the journal is damaged or was changed: `playd audit verify {self.journal_dir}` names the first bad record"
         is_known = self._is_known_broken()
         self.incidents.open(BROKEN_KIND, "critical", ALL, text)
         if not is_known:

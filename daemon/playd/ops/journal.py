@@ -97,6 +97,13 @@ class Journal:
         """Whether the disk has no room: records wait in memory, and `synced` refuses instead of waiting."""
         return self._full
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing new should be risked: what is left of the queue is for what reduces risk. Empty when there is room."""
+        if self._full:
+            return "the disk has no room for the journal"
+        return "records of the journal wait for the disk" if len(self._waiting) >= JOURNAL_QUEUE // 2 else ""
+
     def append(
         self,
         kind: str,

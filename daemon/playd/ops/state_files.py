@@ -101,6 +101,7 @@ def _journal(disk: Disk, path: PurePath) -> tuple[str, str]:
     except NotPacked as error:
         return "", str(error)
     version = f"to record {reading.head.seq}" if reading.head is not None else "empty"
+    version += ", last line incomplete" if reading.torn else ""
     return version, "" if reading.torn or reading.damage is None else str(reading.damage)
 
 

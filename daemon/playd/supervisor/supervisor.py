@@ -79,6 +79,8 @@ class SupervisorParts:
     """Keeps an eye on what an instance that does not run has at the venue; does nothing when it has nothing."""
     chain: Callable[[InstanceRecord], Link | None] = lambda _record: Link("not_armed", "nobody can arm it here")
     """The broken link of the arming chain of an instance with real money."""
+    unrecorded: Callable[[], str] = lambda: ""
+    """Why records wait, while they do: entries are refused then, what reduces risk is not."""
 
 
 class Supervisor:
@@ -260,6 +262,7 @@ class Supervisor:
             not_ready = "account is not open" if account is None else account.desk.condition.not_ready()
             self._cause(slot, "account_not_ready", not_ready)
         self._cause(slot, "feed_stale", self._feed_trouble(slot))
+        self._cause(slot, "journal_behind", self._parts.unrecorded())
         self._cause(slot, "daemon_stopping", "entries are refused" if self.entries_closed else "")
 
     def _feed_trouble(self, slot: Slot) -> str:

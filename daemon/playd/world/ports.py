@@ -367,7 +367,11 @@ class Process(Protocol):
     def set_umask(self, mask: int) -> None: ...
 
     async def run_module(self, module: str, arguments: Sequence[str]) -> int:
-        """Run a module of ours as a program in a Python process of its own; its exit code. Cancelling ends that process."""
+        """
+        Run a module of ours as a program in a Python process of its own; its exit code. Cancelling ends that process.
+
+        What it prints goes nowhere: the log has lines of its own. Its standard error is ours.
+        """
         ...
 
     async def run_attached(self, command: Sequence[str]) -> int:

@@ -176,12 +176,14 @@ async def test_a_full_disk_is_waited_out_without_loss_or_repetition() -> None:
     assert verify(world.disk, HERE).damage is None
 
 
-async def test_a_full_queue_refuses() -> None:
+async def test_a_queue_that_fills_asks_for_no_new_risk_and_a_full_one_refuses() -> None:
     world = virtual_world()
     async with opened(world) as journal:
         await journal.synced()
+        assert not journal.trouble
         world.disk.fail("write", code=errno.ENOSPC)
-        for _ in range(JOURNAL_QUEUE):
+        for number in range(JOURNAL_QUEUE):
+            assert bool(journal.trouble) == (number >= JOURNAL_QUEUE // 2)
             journal.append("bar.verdict", {})
         with pytest.raises(RecordError, match="wait for the disk"):
             journal.append("bar.verdict", {})

@@ -109,6 +109,7 @@ class House:
     accounts: DeskAccounts
     lives: dict[str, Life]
     on_engines: dict[str, Callable[[EngineInstance], None]]
+    unrecorded: list[str]
     transitions: list[tuple[str, State, State]] = field(default_factory=list)
     admission: Callable[[InstanceRecord], Refused | None] = lambda _record: None
 
@@ -174,12 +175,23 @@ async def house(backoff_s: float = 0.0, world: VirtualWorld | None = None, coold
     hub, lives, on_engines = Hub(), dict[str, Life](), dict[str, Callable[[EngineInstance], None]]()
     transitions: list[tuple[str, State, State]] = []
 
+    unrecorded = [""]
+
     async def live(slot: Slot, on_engine: Callable[[EngineInstance], None]) -> None:
         on_engines[slot.name] = on_engine
         await lives[slot.name](slot)
 
     supervisor = Supervisor(
-        SupervisorParts(world.clock, world.random, halts, accounts, records, lambda _: cast("MarketHub", hub), lambda _: None),
+        SupervisorParts(
+            world.clock,
+            world.random,
+            halts,
+            accounts,
+            records,
+            lambda _: cast("MarketHub", hub),
+            lambda _: None,
+            unrecorded=lambda: unrecorded[0],
+        ),
         SupervisorRules(RestartBudget(3, 900_000, (backoff_s,)), 50, cooldown_s),
         live,
         lambda slot, before, after, cause: transitions.append((slot.name, before, after)),
@@ -188,7 +200,7 @@ async def house(backoff_s: float = 0.0, world: VirtualWorld | None = None, coold
     async with anyio.create_task_group() as group:
         await group.start(accounts.run)
         await group.start(supervisor.run)
-        yield House(world, supervisor, halts, records, hub, accounts, lives, on_engines, transitions)
+        yield House(world, supervisor, halts, records, hub, accounts, lives, on_engines, unrecorded, transitions)
         group.cancel_scope.cancel()
     ledger.close()
 
@@ -214,6 +226,17 @@ async def test_either_feed_of_an_instance_that_reads_two_degrades_it() -> None:
             home.hub.bad = bad
             home.supervisor.look_around()
             assert slot.facts.causes.get("feed_stale") == text
+
+
+async def test_records_that_wait_for_the_disk_refuse_entries_until_they_are_written() -> None:
+    async with house() as home:
+        slot = home.add("a", steady)
+        home.start(slot)
+        await slot.settled.wait()
+        for text in ("the disk has no room for the journal", ""):
+            home.unrecorded[0] = text
+            home.supervisor.look_around()
+            assert slot.facts.causes.get("journal_behind", "") == text
 
 
 async def test_an_instance_runs_until_it_is_stopped() -> None:

@@ -140,7 +140,7 @@ class RealProcess:
     async def run_module(self, module: str, arguments: Sequence[str]) -> int:
         # A session of its own: Ctrl-C is for us, and we end the child.
         command = [sys.executable, "-m", module, *arguments]
-        async with await _begun(command, stdin=DEVNULL, stdout=None, stderr=None) as process:
+        async with await _begun(command, stdin=DEVNULL, stdout=DEVNULL, stderr=None) as process:
             return await process.wait()
 
     async def run_attached(self, command: Sequence[str]) -> int:
