@@ -52,13 +52,16 @@ def test_entries_of_an_hour_are_those_of_an_hour_of_the_market() -> None:
         life = build(settings=capped)
         async with life.running():
             port = await life.register()
-            said = {}
+            said, later = {}, set()
             for cause in (60_000, 120_000, 3_600_000, 3_660_000):  # within seconds of ours
-                said[cause] = (await port.submit(entry(cause), READY)).code
+                answer = await port.submit(entry(cause), READY)
+                said[cause] = answer.code
+                later.add(answer.refusal and answer.refusal.next_ms)
                 await anyio.sleep(1)
                 await port.submit(leave(cause + 1))
                 await anyio.sleep(1)
             assert said == {60_000: "SENT", 120_000: "CHURN", 3_600_000: "CHURN", 3_660_000: "SENT"}
+            assert later == {None, 3_660_000}
 
     in_virtual_time(body)
 

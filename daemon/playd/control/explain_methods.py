@@ -9,7 +9,7 @@ import numpy as np
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.explain_rows import bar_row, explanation, statistics_object
-from playd.control.figures import rfc3339
+from playd.control.figures import rfc3339, rounded
 from playd.control.params import Explain
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.engine.records import VERDICTS
@@ -103,8 +103,14 @@ def _gates(daemon: Daemon, slot: Slot, close_ms: int) -> list[JsonObject] | None
     answers = account.desk.judged.find(slot.record.uid, close_ms) if account is not None else None
     if answers is None:
         return None
-    passed = Refusal("", "passed")
-    return [{"gate": name, "passed": refusal is None, **asdict(refusal or passed)} for name, refusal in answers]
+    return [_gate_row(name, refusal) for name, refusal in answers]
+
+
+def _gate_row(name: str, refusal: Refusal | None) -> JsonObject:
+    said = asdict(refusal or Refusal("", "passed"))
+    next_ms, age_s = said.pop("next_ms"), said.pop("age_s")
+    later = rfc3339(next_ms) if next_ms is not None else None
+    return {"gate": name, "passed": refusal is None, **said, "age_s": rounded(age_s), "next_possible": later}
 
 
 def _last_gate(daemon: Daemon, slot: Slot) -> JsonObject | None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from playd.control.protocol import JsonObject
 from playd.control.render import Output, render_pairs, render_rows
-from playd.control.tables import Column, word
+from playd.control.tables import Column, say_age, word
 
 _TRUTH: Final = {True: "true", False: "false", None: "missing"}
 _DIGITS: Final = 9
@@ -36,6 +36,8 @@ GATES: Final = (
     Column("VALUE", word("value"), right=True),
     Column("LIMIT", word("limit"), right=True),
     Column("UNIT", word("unit")),
+    Column("AGE", lambda row: "-" if row["age_s"] is None else say_age(row["age_s"]), right=True),
+    Column("NEXT_POSSIBLE", word("next_possible")),
     Column("SAID", word("text")),
 )
 """What every gate said to the entry of a bar."""

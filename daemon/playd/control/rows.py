@@ -16,7 +16,7 @@ from playd.core.timeframes import DAY_MS
 from playd.market.ticker import Ticker
 from playd.orders.account import Account
 from playd.orders.fold import fold
-from playd.orders.halts import FILE_CODE, Halt, Level, instance_scope
+from playd.orders.halts import FILE_CODE, Halt, Level, ends_ms, instance_scope
 from playd.orders.order_book import LIVE_STATES
 from playd.orders.rows import OrderRow, execution_row
 from playd.orders.views import FillView, PositionView
@@ -211,6 +211,7 @@ def halt_row(daemon: Daemon, halt: Halt) -> JsonObject:
         "text": halt.text,
         "raised": rfc3339(halt.raised_ms),
         "age_s": rounded((daemon.clock.wall_ms() - halt.raised_ms) / 1000),
+        "ends": rfc3339(ends) if (ends := ends_ms(halt, daemon.clock.wall_ms())) is not None else None,
         "still_holds": bool(daemon.halts.kill_files_there) if halt.code == FILE_CODE else halt.code in ("DISK", "BANNED"),
     }
 
@@ -366,7 +367,12 @@ def _last_verdict(slot: Slot) -> JsonObject | None:
     decided = slot.engine.last_decided if slot.engine is not None else None
     if decided is None:
         return None
-    return {"time": rfc3339(decided.close_ms), "verdict": decided.verdict, "detail": decided.detail}
+    return {
+        "time": rfc3339(decided.close_ms),
+        "verdict": decided.verdict,
+        "detail": decided.detail,
+        "next_possible": rfc3339(decided.next_ms) if decided.next_ms is not None else None,
+    }
 
 
 def _uid_of(daemon: Daemon, alias: str) -> str:

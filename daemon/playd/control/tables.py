@@ -269,6 +269,7 @@ HALTS: Final = (
     Column("CODE", word("code")),
     Column("ACTOR", word("actor")),
     Column("AGE", age("age_s"), right=True),
+    Column("ENDS", word("ends")),
     Column("TEXT", word("text")),
     Column("STILL_HOLDS", word("still_holds")),
 )

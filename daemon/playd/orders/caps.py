@@ -35,10 +35,10 @@ class Caps:
         usd, orders = self._read(_DAY_USD, bar_close_ms), self._read(_DAY_ORDERS, bar_close_ms)
         return usd[0] + usd[1], int(orders[1])
 
-    def week(self, bar_close_ms: int) -> Decimal:
-        """Notional of the `WEEK_WINDOW_DAYS` that end with that day."""
+    def week(self, bar_close_ms: int) -> tuple[Decimal, ...]:
+        """Notional of each of the `WEEK_WINDOW_DAYS` that end with that day, the newest first."""
         days = (self._read(_DAY_USD, bar_close_ms - ago * DAY_MS) for ago in range(WEEK_WINDOW_DAYS))
-        return sum((reserved + used for reserved, used in days), _ZERO)
+        return tuple([reserved + used for reserved, used in days])
 
     def reserve(self, intent: Intent) -> None:
         """Reserve an entry's notional and count the entry. Belongs into the transaction that writes the intent."""

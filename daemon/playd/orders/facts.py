@@ -10,6 +10,7 @@ from playd.orders.exposure import Holding, Working
 from playd.orders.gates import HOUR_MS, AccountFacts
 from playd.orders.halts import scopes_of
 from playd.orders.order_book import FOREIGN
+from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class Facts:
         # An hour of the market, which on a simulated one is less than an hour of ours; and no entry is two hours late.
         hour = intent.bar_close_ms - HOUR_MS, now_ms - 2 * HOUR_MS
         hourly = limits.entries_per_hour_account is not None or limits.entries_per_hour_instance is not None
+        of_hour = desk.book.recent_entries(*hour) if hourly else 0
+        own_of_hour = desk.book.recent_entries(*hour, intent.instance_uid) if hourly else 0
+        week = desk.caps.week(intent.bar_close_ms) if limits.week_notional_pct is not None else ()
         return AccountFacts(
             halt=desk.halts.highest(*scopes_of(intent.instance_uid, desk.alias, intent.symbol)),
             ready=not not_ready,
@@ -54,10 +58,13 @@ class Facts:
             unresolved=_unresolved(live) or self._open_check(intent.symbol) or self._not_ours(intent),
             day_usd=day_usd,
             day_orders=day_orders,
-            entries_hour_instance=desk.book.recent_entries(*hour, intent.instance_uid) if hourly else 0,
-            entries_hour_account=desk.book.recent_entries(*hour) if hourly else 0,
+            entries_hour_instance=own_of_hour,
+            entries_hour_account=of_hour,
             held_s=max(desk.budget.banned_for_s, desk.budget.entries_paused_for_s),
-            week_usd=desk.caps.week(intent.bar_close_ms) if limits.week_notional_pct is not None else _ZERO,
+            week_usd=sum(week, _ZERO),
+            week_days=week,
+            now_ms=now_ms,
+            hour_until_ms=self._hour_until_ms(hour, intent.instance_uid, limits, own_of_hour, of_hour),
             trips=self._breakers.trips if self._breakers is not None else (),
             holdings=self._holdings() if limits.bound_exposure else (),
             working=self._working(intent) if limits.bound_exposure else (),
@@ -67,6 +74,16 @@ class Facts:
             im_rate=wallet.im_rate if wallet is not None else None,
             mm_rate=wallet.mm_rate if wallet is not None else None,
         )
+
+    def _hour_until_ms(self, hour: tuple[int, int], uid: str, limits: RiskLimits, own_of_hour: int, of_hour: int) -> int | None:
+        """When entries of an hour are fewer than their caps again; None while they are."""
+        own_cap, cap, book = limits.entries_per_hour_instance, limits.entries_per_hour_account, self._desk.book
+        ends = []
+        if own_cap is not None and own_of_hour >= own_cap:
+            ends.append(book.recent_close_ms(*hour, own_cap, uid) + HOUR_MS)
+        if cap is not None and of_hour >= cap:
+            ends.append(book.recent_close_ms(*hour, cap) + HOUR_MS)
+        return max(ends, default=None)
 
     def _open_check(self, symbol: str) -> str:
         return self._protection.open_check(symbol) if self._protection is not None else ""

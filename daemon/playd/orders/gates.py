@@ -7,6 +7,7 @@ so that the stored result explains itself.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Final
@@ -17,8 +18,8 @@ from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.orders.breakers import Trip
 from playd.orders.exposure import Holding, Working
 from playd.orders.fitting import Fitted, fitted_qty
-from playd.orders.halts import Halt, Level
-from playd.orders.policy_windows import closed_by
+from playd.orders.halts import Halt, Level, ends_ms
+from playd.orders.policy_windows import closed_by, opens_ms
 from playd.orders.settings import OrderSettings
 
 
@@ -29,6 +30,7 @@ class GateInputs:
 
     Attributes:
         state, state_text: Its supervisor state, and why, unless `running`.
+        state_until_ms: Wall time before which that cannot end; None where nobody knows.
         ready, not_ready: Whether every column that the entry rules read is valid; the first one that is not.
         feed_age_s: Monotonic seconds since the newest data of its symbol arrived; of the older one when it reads two.
         feed_gap: A bar is missing on one of its clocks.
@@ -45,6 +47,7 @@ class GateInputs:
     feed_age_s: float
     bar_age_s: float
     state_text: str = ""
+    state_until_ms: int | None = None
     not_ready: str = ""
     feed_gap: bool = False
     late: bool = False
@@ -90,6 +93,12 @@ class AccountFacts:
     im_rate: Decimal | None = None
     mm_rate: Decimal | None = None
     """Margin rates of the account as ratios; None where the venue states none, as with isolated margin."""
+    now_ms: int = 0
+    """Wall time of the decision. Bars may have a time of their own, on a simulated market."""
+    week_days: tuple[Decimal, ...] = ()
+    """`week_usd` by day, the newest first."""
+    hour_until_ms: int | None = None
+    """Close at which the entries of an hour are fewer than their cap again; None while they are."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +119,27 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no entry. `value` against `limit` in `unit`; `text` is for people."""
+    """
+    Why there is no entry. `value` against `limit` in `unit`; `text` is for people.
+
+    `age_s` is how old the judged input is, where it has an age. `next_ms` is the earliest time at which this gate may let an
+    entry like it pass; None where that hangs on something nobody can foresee, such as a person, a feed or the market.
+    """
 
     code: str
     text: str
     value: str = ""
     limit: str = ""
     unit: str = ""
+    age_s: float | None = None
+    next_ms: int | None = None
+
+    @property
+    def words(self) -> str:
+        """All of it in one line."""
+        against = f": {self.value} against {self.limit} {self.unit}".rstrip() if self.limit else ""
+        later = f"; not before {datetime.fromtimestamp(self.next_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC" if self.next_ms else ""
+        return f"{self.text}{against}{later}"
 
 
 Gate = Callable[[Case], Refusal | None]
@@ -131,7 +154,9 @@ def halt(case: Case) -> Refusal | None:
     found = case.facts.halt
     if found is None or found.level < Level.PAUSE:
         return None
-    return Refusal("HALTED", f"{found.scope} is at level {found.level}: {found.text}", str(int(found.level)), "0", "level")
+    text, level = f"{found.scope} is at level {found.level}: {found.text}", str(int(found.level))
+    age_s = max(0.0, (case.facts.now_ms - found.raised_ms) / 1000)
+    return Refusal("HALTED", text, level, "0", "level", age_s, ends_ms(found, case.facts.now_ms))
 
 
 def armed(case: Case) -> Refusal | None:
@@ -144,7 +169,8 @@ def armed(case: Case) -> Refusal | None:
 def state(case: Case) -> Refusal | None:
     if case.inputs.state == "running":
         return None
-    return Refusal("NOT_RUNNING", f"instance is {case.inputs.state}: {case.inputs.state_text}", case.inputs.state, "running")
+    state, text = case.inputs.state, f"instance is {case.inputs.state}: {case.inputs.state_text}"
+    return Refusal("NOT_RUNNING", text, state, "running", next_ms=case.inputs.state_until_ms)
 
 
 def account(case: Case) -> Refusal | None:
@@ -153,12 +179,14 @@ def account(case: Case) -> Refusal | None:
         return Refusal("ACCOUNT_NOT_READY", facts.not_ready)
     if facts.held_s > 0:
         # Waiting it out would send an entry for a signal that is long gone.
-        return Refusal("ACCOUNT_NOT_READY", "the venue takes no entries now", f"{facts.held_s:.1f}", "0", "s")
+        until_ms = facts.now_ms + round(facts.held_s * 1000)
+        return Refusal("ACCOUNT_NOT_READY", "the venue takes no entries now", f"{facts.held_s:.1f}", "0", "s", next_ms=until_ms)
     if facts.equity_usdt is None or facts.equity_age_s is None or facts.equity_age_s > limit_s:
         age = "never" if facts.equity_age_s is None else f"{facts.equity_age_s:.1f}"
-        return Refusal("ACCOUNT_NOT_READY", "equity is unknown or too old", age, str(limit_s), "s")
+        return Refusal("ACCOUNT_NOT_READY", "equity is unknown or too old", age, str(limit_s), "s", facts.equity_age_s)
     if facts.equity_usdt <= 0:
-        return Refusal("ACCOUNT_NOT_READY", "equity is not positive", str(facts.equity_usdt), "0", "USDT")
+        equity = str(facts.equity_usdt)
+        return Refusal("ACCOUNT_NOT_READY", "equity is not positive", equity, "0", "USDT", facts.equity_age_s)
     return None
 
 
@@ -170,10 +198,11 @@ def warm_up(case: Case) -> Refusal | None:
 
 def feed(case: Case) -> Refusal | None:
     limit_s = case.settings.feed_stale_s
+    age_s = case.inputs.feed_age_s
     if case.inputs.feed_gap:
-        return Refusal("FEED_STALE", "a bar is missing")
-    if case.inputs.feed_age_s > limit_s:
-        return Refusal("FEED_STALE", "no data for too long", f"{case.inputs.feed_age_s:.1f}", str(limit_s), "s")
+        return Refusal("FEED_STALE", "a bar is missing", age_s=age_s)
+    if age_s > limit_s:
+        return Refusal("FEED_STALE", "no data for too long", f"{age_s:.1f}", str(limit_s), "s", age_s)
     return None
 
 
@@ -183,7 +212,7 @@ def replay(case: Case) -> Refusal | None:
         return Refusal("REPLAY", "this bar has been decided before")
     if case.inputs.late or case.inputs.bar_age_s > limit_s:
         text = "the bar was filled in afterwards" if case.inputs.late else "the signal is too old"
-        return Refusal("SIGNAL_OLD", text, f"{case.inputs.bar_age_s:.1f}", str(limit_s), "s")
+        return Refusal("SIGNAL_OLD", text, f"{case.inputs.bar_age_s:.1f}", str(limit_s), "s", case.inputs.bar_age_s)
     return None
 
 
@@ -197,8 +226,11 @@ def pending(case: Case) -> Refusal | None:
 
 def window(case: Case) -> Refusal | None:
     """The operator's hours, at the close of the bar; those of the Play are its engine's."""
-    closed = closed_by(case.settings.limits.windows, case.intent.bar_close_ms)
-    return Refusal("WINDOW_CLOSED", f"entries are not allowed now: {closed}") if closed else None
+    windows, close_ms = case.settings.limits.windows, case.intent.bar_close_ms
+    closed = closed_by(windows, close_ms)
+    if not closed:
+        return None
+    return Refusal("WINDOW_CLOSED", f"entries are not allowed now: {closed}", next_ms=opens_ms(windows, close_ms))
 
 
 def funding_window(case: Case) -> Refusal | None:
@@ -209,12 +241,15 @@ def funding_window(case: Case) -> Refusal | None:
         return None
     if stamp_ms is None or interval_ms <= 0:
         return Refusal("FUNDING_WINDOW", "the time of the next funding is unknown")
-    before_s = (stamp_ms - case.intent.bar_close_ms) % interval_ms / 1000
-    after_s = interval_ms / 1000 - before_s if before_s else 0.0
-    if before_s <= limits.funding_before_s:
-        return Refusal("FUNDING_WINDOW", "funding is near", f"{before_s:.0f}", f"{limits.funding_before_s:g}", "s before")
-    if after_s <= limits.funding_after_s:
-        return Refusal("FUNDING_WINDOW", "funding was just paid", f"{after_s:.0f}", f"{limits.funding_after_s:g}", "s after")
+    before_ms = (stamp_ms - case.intent.bar_close_ms) % interval_ms
+    after_ms = interval_ms - before_ms if before_ms else 0
+    rest_ms = round(limits.funding_after_s * 1000) + 1
+    if before_ms <= limits.funding_before_s * 1000:
+        value, limit, ends = f"{before_ms / 1000:.0f}", f"{limits.funding_before_s:g}", case.intent.bar_close_ms + before_ms
+        return Refusal("FUNDING_WINDOW", "funding is near", value, limit, "s before", next_ms=ends + rest_ms)
+    if after_ms <= limits.funding_after_s * 1000:
+        value, limit, ends = f"{after_ms / 1000:.0f}", f"{limits.funding_after_s:g}", case.intent.bar_close_ms - after_ms
+        return Refusal("FUNDING_WINDOW", "funding was just paid", value, limit, "s after", next_ms=ends + rest_ms)
     return None
 
 
@@ -224,7 +259,8 @@ def instrument(case: Case) -> Refusal | None:
     if rules.status != "Trading":
         return Refusal("INSTRUMENT", "the symbol does not trade", rules.status, "Trading")
     if case.facts.rules_age_s > RULES_MAX_AGE_S:
-        return Refusal("INSTRUMENT", "rules are too old", f"{case.facts.rules_age_s:.0f}", f"{RULES_MAX_AGE_S:.0f}", "s")
+        age_s = case.facts.rules_age_s
+        return Refusal("INSTRUMENT", "rules are too old", f"{age_s:.0f}", f"{RULES_MAX_AGE_S:.0f}", "s", age_s)
     if hours is not None and rules.delivery_time_ms:
         left_h = (rules.delivery_time_ms - case.intent.bar_close_ms) / HOUR_MS
         if left_h < hours:
@@ -234,7 +270,8 @@ def instrument(case: Case) -> Refusal | None:
     if days:
         listed_days = (case.intent.bar_close_ms - rules.launch_time_ms) / DAY_MS
         if listed_days < days:
-            return Refusal("INSTRUMENT", "the symbol has not been listed for long", f"{listed_days:.1f}", str(days), "days")
+            text, from_ms = "the symbol has not been listed for long", rules.launch_time_ms + days * DAY_MS
+            return Refusal("INSTRUMENT", text, f"{listed_days:.1f}", str(days), "days", next_ms=from_ms)
     return None
 
 
@@ -247,10 +284,10 @@ def quote(case: Case) -> Refusal | None:
     if age_s is None or bid is None or ask is None or bid <= 0 or ask <= 0:
         return Refusal("QUOTE_STALE", "there is no quote")
     if age_s > limit_s:
-        return Refusal("QUOTE_STALE", "the quote is too old", f"{age_s:.2f}", str(limit_s), "s")
+        return Refusal("QUOTE_STALE", "the quote is too old", f"{age_s:.2f}", str(limit_s), "s", age_s)
     spread_bps = (ask - bid) / ((ask + bid) / 2) * 10_000
     if spread_bps < 0:
-        return Refusal("SPREAD", "the bid lies above the ask", f"{spread_bps:.1f}", "0", "bps")
+        return Refusal("SPREAD", "the bid lies above the ask", f"{spread_bps:.1f}", "0", "bps", age_s)
     if most is not None and spread_bps > most:
-        return Refusal("SPREAD", "bid and ask are too far apart", f"{spread_bps:.1f}", str(most), "bps")
+        return Refusal("SPREAD", "bid and ask are too far apart", f"{spread_bps:.1f}", str(most), "bps", age_s)
     return None

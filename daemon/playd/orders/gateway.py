@@ -44,15 +44,18 @@ class Verdict:
 
     `SENT`: the venue took it. `UNKNOWN`: it may have. `REJECTED`: the venue definitely did not. After these three the end of
     the order arrives on the instance's events. Every other code means that nothing was sent and no event will follow.
-    `AMENDED`: stop or target is in force. `value`, `limit`, `unit` explain a gate's refusal.
+    `AMENDED`: stop or target is in force. `refusal` is the gate's whole answer where one refused.
     """
 
     code: str
     text: str = ""
-    value: str = ""
-    limit: str = ""
-    unit: str = ""
     link_id: str = ""
+    refusal: Refusal | None = None
+
+    @property
+    def words(self) -> str:
+        """What is to be said of it: of a gate's refusal value, limit and next possible time too."""
+        return self.text if self.refusal is None else self.refusal.words
 
     @property
     def has_order(self) -> bool:
@@ -326,12 +329,9 @@ class Gateway:
         return halted is None and self._desk.clock.mono_s() < deadline_s
 
     def _refuse(self, case: Case, instance: Instance, refusal: Refusal) -> Verdict:
-        detail = (
-            refusal.text if not refusal.limit else f"{refusal.text}: {refusal.value} against {refusal.limit} {refusal.unit}"
-        )
         self._desk.judged.note(case)
-        self._desk.verdicts.record(instance.uid, instance.clock_ms, case.intent.bar_close_ms, refusal.code, detail)
-        return Verdict(refusal.code, refusal.text, refusal.value, refusal.limit, refusal.unit)
+        self._desk.verdicts.record(instance.uid, instance.clock_ms, case.intent.bar_close_ms, refusal.code, refusal.words)
+        return Verdict(refusal.code, refusal.text, refusal=refusal)
 
     def _band_price(self, intent: Intent, inputs: GateInputs) -> Decimal:
         """Best opposite price plus the band, on the less aggressive tick. The quote gate saw to it that there is a quote."""

@@ -16,6 +16,7 @@ from typing import Final
 
 from playd.core.errors import Broken
 from playd.core.record import Recorder
+from playd.core.timeframes import DAY_MS
 from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.ledger import Ledger
 from playd.orders.panic_notes import CODE as GUARDIAN_PANIC
@@ -25,6 +26,7 @@ from playd.world.ports import Clock, Disk
 
 ALL: Final = "all"
 FILE_CODE: Final = "KILL_FILE"
+DAILY_LOSS: Final = "DAILY_LOSS"
 _AGAIN: Final = "asked again, behind a later command"
 
 
@@ -66,6 +68,12 @@ def account_scope(account: str) -> str:
 def scopes_of(instance_uid: str, account: str, symbol: str) -> tuple[str, str, str, str]:
     """The four scopes an instance stands in, narrow to wide."""
     return instance_scope(instance_uid), symbol_scope(account, symbol), account_scope(account), ALL
+
+
+def ends_ms(halt: Halt, now_ms: int) -> int | None:
+    """When a halt ends by itself for certain: the pause of a daily loss with its UTC day. None where that hangs on more."""
+    is_of_day = halt.code == DAILY_LOSS and halt.level is Level.PAUSE
+    return now_ms - now_ms % DAY_MS + DAY_MS if is_of_day else None
 
 
 def freeze_of(in_force: Iterable[Halt], scopes: Iterable[str]) -> Halt | None:

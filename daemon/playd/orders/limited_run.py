@@ -254,6 +254,7 @@ class _Run:
             holdings=(Holding(self._instrument.symbol, held, mark),) if held else (),
             leverage=leverage,
             im_rate=standing.im_rate,
+            now_ms=close_ms,
         )
 
     def _intent(self, decision: Decision, order: EngineOrder) -> Intent:

@@ -343,12 +343,21 @@ class OrderBook:
         Entries decided at closes behind one, in market time, of the account or of one instance; written since a wall time,
         which only keeps the past from being read.
         """
-        sql = "SELECT count(*) FROM intents WHERE account = ? AND class = 'entry' AND created_ms >= ? AND bar_close_ms > ?"
-        values: tuple[SqlValue, ...] = (self.account, since_ms, behind_close_ms)
-        if instance_uid is not None:
-            sql, values = f"{sql} AND instance = ?", (*values, instance_uid)
-        found = self._ledger.row(sql, values)
+        where, values = self._recent(behind_close_ms, since_ms, instance_uid)
+        found = self._ledger.row(f"SELECT count(*) FROM intents WHERE {where}", values)
         return 0 if found is None else int(found[0])
+
+    def recent_close_ms(self, behind_close_ms: int, since_ms: int, nth: int, instance_uid: str | None = None) -> int:
+        """The close that decided the nth newest of `recent_entries`; `behind_close_ms` where there are fewer."""
+        where, values = self._recent(behind_close_ms, since_ms, instance_uid)
+        newest = f"SELECT bar_close_ms FROM intents WHERE {where} ORDER BY bar_close_ms DESC LIMIT 1 OFFSET ?"
+        found = self._ledger.row(newest, (*values, nth - 1))
+        return behind_close_ms if found is None else int(found[0])
+
+    def _recent(self, behind_close_ms: int, since_ms: int, instance_uid: str | None) -> tuple[str, tuple[SqlValue, ...]]:
+        where = "account = ? AND class = 'entry' AND created_ms >= ? AND bar_close_ms > ?"
+        values: tuple[SqlValue, ...] = (self.account, since_ms, behind_close_ms)
+        return (where, values) if instance_uid is None else (f"{where} AND instance = ?", (*values, instance_uid))
 
     def _count_change(self, symbol: str) -> None:
         self.changes[symbol] = self.changes.get(symbol, 0) + 1

@@ -5,7 +5,7 @@ A Play has windows of its own, which its engine applies in every mode; these are
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,9 @@ from playd.settings.limits_model import DAYS, PolicyWindow
 DAY_MIN: Final = 1440
 _EPOCH_WEEKDAY: Final = 3
 """1970-01-01 was a Thursday; Monday is 0."""
+
+_LOOK_AHEAD_DAYS: Final = 9
+"""Windows repeat every week, and a change of the clocks may skip one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,35 @@ def closed_by(windows: Sequence[Window], time_ms: int) -> str:
     return "outside of " + "; ".join(map(str, allowing))
 
 
+def opens_ms(windows: Sequence[Window], time_ms: int) -> int | None:
+    """The first moment behind another at which an entry is allowed; None when there is none for a week."""
+    edges = sorted({edge for window in windows for edge in _openings(window, time_ms) if edge > time_ms})
+    return next((edge for edge in edges if not closed_by(windows, edge)), None)
+
+
+def _openings(window: Window, time_ms: int) -> Iterator[int]:
+    """When a window may begin to allow, or end to block, on whatever day: at its minute, or when the clocks jump over that."""
+    first_min = time_ms // MINUTE_MS + _offset_min(window.zone, time_ms)
+    wanted_min = first_min - first_min % DAY_MIN + (window.end_min if window.blocks else window.begin_min)
+    for day in range(_LOOK_AHEAD_DAYS):
+        local_min = wanted_min + day * DAY_MIN
+        guess_ms = (local_min - _offset_min(window.zone, time_ms)) * MINUTE_MS
+        for near_ms in (guess_ms - DAY_MIN * MINUTE_MS, guess_ms + DAY_MIN * MINUTE_MS):
+            yield (local_min - _offset_min(window.zone, near_ms)) * MINUTE_MS
+    changes = offsets(window.zone)
+    place = bisect_right(changes, time_ms, key=_since)
+    if place < len(changes):
+        yield changes[place][0]
+
+
 def _offset_min(zone: str, time_ms: int) -> int:
     changes = offsets(zone)
-    place = bisect_right(changes, time_ms, key=lambda change: change[0]) - 1
+    place = bisect_right(changes, time_ms, key=_since) - 1
     return changes[max(0, place)][1]
+
+
+def _since(change: tuple[int, int]) -> int:
+    return change[0]
 
 
 def _minutes(text: str) -> int:

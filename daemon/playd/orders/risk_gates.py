@@ -4,8 +4,10 @@ from decimal import Decimal
 from typing import Final
 
 from playd.core.orders import Side
+from playd.core.timeframes import DAY_MS
 from playd.orders.exposure import Working, worst_case
 from playd.orders.gates import Case, Refusal
+from playd.orders.halts import Level
 from playd.orders.risk_limits import RiskLimits
 
 _LEAST_STOP_TICKS: Final = 3
@@ -15,7 +17,8 @@ _LAST_SHARE: Final = Decimal("0.05")
 
 
 def daily_loss(case: Case) -> Refusal | None:
-    return _tripped(case, "DAILY_LOSS")
+    """A loss of the day is forgotten with it; one that halts waits for a person beside that."""
+    return _tripped(case, "DAILY_LOSS", next_ms=_next_day_ms(case.facts.now_ms))
 
 
 def drawdown(case: Case) -> Refusal | None:
@@ -63,18 +66,21 @@ def order_cap(case: Case) -> Refusal | None:
 
 def day_cap(case: Case) -> Refusal | None:
     limits, facts = case.settings.limits, case.facts
-    after_usd = facts.day_usd + case.fitted.qty * case.intent.price_ref
+    wanted_usd, tomorrow_ms = case.fitted.qty * case.intent.price_ref, _next_day_ms(case.intent.bar_close_ms)
+    after_usd = facts.day_usd + wanted_usd
     caps = [cap for cap in (limits.day_usd, _share_of(facts.equity_usdt, limits.day_notional_pct)) if cap is not None]
     if caps and after_usd > min(caps):
-        return Refusal("DAY_CAP", "opened notional of the UTC day", f"{after_usd:.2f}", f"{min(caps):.2f}", "USD")
+        after, most, next_ms = f"{after_usd:.2f}", f"{min(caps):.2f}", tomorrow_ms if wanted_usd <= min(caps) else None
+        return Refusal("DAY_CAP", "opened notional of the UTC day", after, most, "USD", next_ms=next_ms)
     if limits.day_orders is not None and facts.day_orders >= limits.day_orders:
-        return Refusal("DAY_CAP", "entries of the UTC day", str(facts.day_orders), str(limits.day_orders), "orders")
+        entered, most = str(facts.day_orders), str(limits.day_orders)
+        return Refusal("DAY_CAP", "entries of the UTC day", entered, most, "orders", next_ms=tomorrow_ms)
     for value, cap, what in (
         (facts.entries_hour_instance, limits.entries_per_hour_instance, "entries of this instance in an hour"),
         (facts.entries_hour_account, limits.entries_per_hour_account, "entries of the account in an hour"),
     ):
         if cap is not None and value >= cap:
-            return Refusal("CHURN", what, str(value), str(cap), "orders")
+            return Refusal("CHURN", what, str(value), str(cap), "orders", next_ms=facts.hour_until_ms)
     return None
 
 
@@ -84,10 +90,12 @@ def week_exposure(case: Case) -> Refusal | None:
     if pct is None or equity is None:
         return None
     cap = equity * pct / 100
-    after_usd = case.facts.week_usd + case.fitted.qty * case.intent.price_ref
-    if after_usd <= cap and case.facts.week_usd <= cap * (1 - _LAST_SHARE):
+    wanted_usd, least_usd = case.fitted.qty * case.intent.price_ref, cap * (1 - _LAST_SHARE)
+    after_usd = case.facts.week_usd + wanted_usd
+    if after_usd <= cap and case.facts.week_usd <= least_usd:
         return None
-    return Refusal("WEEK_CAP", "opened notional of the last seven days", f"{after_usd:.2f}", f"{cap:.2f}", "USD")
+    next_ms, value = _rolls_below_ms(case, min(cap - wanted_usd, least_usd)), f"{after_usd:.2f}"
+    return Refusal("WEEK_CAP", "opened notional of the last seven days", value, f"{cap:.2f}", "USD", next_ms=next_ms)
 
 
 def exposure(case: Case) -> Refusal | None:
@@ -192,11 +200,24 @@ def _added_up(case: Case) -> Refusal | None:
     return None
 
 
-def _tripped(case: Case, code: str) -> Refusal | None:
+def _tripped(case: Case, code: str, next_ms: int | None = None) -> Refusal | None:
+    """`next_ms`: when what only pauses ends by itself."""
     for trip in case.facts.trips:
         if trip.code == code:
-            return Refusal(code, trip.text, trip.value, trip.limit, trip.unit)
+            until_ms = next_ms if trip.level is Level.PAUSE else None
+            return Refusal(code, trip.text, trip.value, trip.limit, trip.unit, next_ms=until_ms)
     return None
+
+
+def _next_day_ms(time_ms: int) -> int:
+    return time_ms - time_ms % DAY_MS + DAY_MS
+
+
+def _rolls_below_ms(case: Case, usd: Decimal) -> int | None:
+    """The midnight that makes the notional of the days behind it no more than this; None where none does."""
+    days = case.facts.week_days
+    gone = next((gone for gone in range(1, len(days) + 1) if sum(days[: len(days) - gone]) <= usd), None)
+    return None if gone is None or usd < 0 else _next_day_ms(case.intent.bar_close_ms) + (gone - 1) * DAY_MS
 
 
 def _share_of(equity: Decimal | None, pct: Decimal | None) -> Decimal | None:

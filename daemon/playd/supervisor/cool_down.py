@@ -46,8 +46,8 @@ class CoolDown:
 
     def begin(self, slot: Slot) -> None:
         """Degrade a starting instance for as long as its entries wait, if they do."""
-        if self._records.entries_held_until_ms(slot.record.uid):
-            waits = CAUSE in slot.facts.causes
+        if until_ms := self._records.entries_held_until_ms(slot.record.uid):
+            waits, slot.entries_held_until_ms = CAUSE in slot.facts.causes, until_ms
             slot.degrade(CAUSE, f"entries wait {self._wait_s():g} s after a stop or a crash, and until books and venue agree")
             if not waits:
                 self._beside(slot, self._end)
@@ -68,5 +68,6 @@ class CoolDown:
                 await anyio.sleep(AGREE_AGAIN_S)
             elif records.entries_held_until_ms(uid) <= self._clock.wall_ms() and not ended.is_set():
                 records.let_entries_go(uid)
+                slot.entries_held_until_ms = None
                 slot.recover(CAUSE)
                 return

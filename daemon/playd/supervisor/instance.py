@@ -99,7 +99,8 @@ class Decided:
     """
     One decision and what became of it, for people: status, journal, log.
 
-    `order` is the one of its action; a stop that moves beside it says less.
+    `order` is the one of its action; a stop that moves beside it says less. `next_ms` is the earliest time at which the gate
+    that refused may let an entry pass, None where nobody knows.
     """
 
     close_ms: int
@@ -107,6 +108,7 @@ class Decided:
     detail: str
     late: bool
     order: EngineOrder | None
+    next_ms: int | None = None
 
 
 class Surroundings(Protocol):
@@ -345,7 +347,7 @@ class EngineInstance:
 
     async def _carry_out(self, decision: Decision, bar: ClosedBar) -> None:
         """Submit what was decided, first refusal first; write the bar's verdict."""
-        verdict, refused = decision.verdict, ""
+        verdict, refused, next_ms = decision.verdict, "", None
         for order in decision.orders:
             intent = intent_of(self.identity, decision, order)
             not_ready = self._not_ready(decision, order)
@@ -355,13 +357,14 @@ class EngineInstance:
             if answer.code == CANCELLED:
                 self.engine.on_order_ended(Action.ENTER, "cancelled")
             elif answer.code not in SENT:
-                verdict, refused = answer.code, _explain(answer)
+                verdict, refused = answer.code, answer.words
+                next_ms = answer.refusal.next_ms if answer.refusal is not None else None
                 self.engine.on_order_ended(order.action, answer.code)
         if not decision.orders:
             self._port.record_verdict(decision.close_ms, verdict, decision.detail, late=bar.late)
         detail = refused or (self.engine.describe(decision.orders) if decision.orders else decision.detail)
         told = decision.orders[-1] if decision.orders else None
-        self.last_decided = Decided(decision.close_ms, verdict, detail, bar.late, told)
+        self.last_decided = Decided(decision.close_ms, verdict, detail, bar.late, told, next_ms)
         self._around.decided(self.last_decided)
 
     def _not_ready(self, decision: Decision, order: EngineOrder) -> str:
@@ -418,10 +421,3 @@ def _unknown_rule(decision: Decision, order: EngineOrder) -> str:
     rule = "entry_long" if order.side is Side.BUY else "entry_short"
     is_unknown = order.action is Action.ENTER and math.isnan(decision.signals.get(rule, math.nan))
     return rule if is_unknown else ""
-
-
-def _explain(verdict: Verdict) -> str:
-    """A refusal in one line: text, value against limit."""
-    if not verdict.limit:
-        return verdict.text
-    return f"{verdict.text}: {verdict.value} against {verdict.limit} {verdict.unit}".rstrip()

@@ -41,6 +41,8 @@ class Slot:
         self.taken_back: Account | None = None
         self.not_armed = "nobody has looked whether it is armed"
         self.last_bar_mono_s: float | None = None
+        self.entries_held_until_ms: int | None = None
+        """Wall time before which a cool-down does not end; None while there is none."""
         self._on_transition = on_transition
 
     @property

@@ -94,6 +94,7 @@ class ShellAround:
         return GateInputs(
             state=state.value,
             state_text="" if state is State.RUNNING else self._slot.reason_text,
+            state_until_ms=self._slot.entries_held_until_ms if state is State.DEGRADED else None,
             ready=ready,
             not_ready=not_ready,
             feed_age_s=max([self._hub.feed_age_s(each) for each in self._slot.symbols]),
@@ -155,6 +156,8 @@ class ShellAround:
         fields = {"verdict": decided.verdict, "detail": decided.detail, "close_ms": decided.close_ms, "late": decided.late}
         if decided.order is not None and decided.order.metadata:
             fields["metadata"] = dict(decided.order.metadata)
+        if decided.next_ms is not None:
+            fields["next_ms"] = decided.next_ms
         self._report("bar.verdict", self._slot, fields)
 
     def event_taken(self, event: InstanceEvent) -> None:
