@@ -4,11 +4,15 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from playd.core.errors import PlaydError, PlayError
+
+_USUALLY: Final = 10
+_NEVER: Final = 1_000_000_000
+"""Looks at what is young and middle-aged before one at everything."""
 
 PlayArgument = Annotated[str, typer.Argument(metavar="PLAY", help="Play file, or the stem of one in config/plays.")]
 CandlesOption = Annotated[str, typer.Option("--candles", metavar="FILE", help="Parquet file of one-minute candles.")]
@@ -81,14 +85,21 @@ def for_good() -> Iterator[None]:
         gc.enable()
 
 
-def keep_for_good() -> None:
+def put_off_collecting() -> None:
     """
-    The garbage collector looks at nothing again that there is now, once it took away what is garbage.
+    The garbage collector looks at what is young only, until `keep_for_good`.
 
-    With a hundred instances one look at everything takes a sixth of a second, in which nobody's bar is decided.
+    While a hundred instances start it would look at everything twenty times, up to a sixth of a second in which nobody's bar is
+    decided, and find little.
     """
+    gc.set_threshold(*gc.get_threshold()[:2], _NEVER)
+
+
+def keep_for_good() -> None:
+    """It looks at nothing again that there is now, once it took away what is garbage; from then on as usual."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*gc.get_threshold()[:2], _USUALLY)
 
 
 def run_command(body: Callable[[], int]) -> None:

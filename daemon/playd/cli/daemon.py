@@ -15,7 +15,7 @@ import anyio
 import structlog
 
 from playd import __version__
-from playd.cli.commands import keep_for_good
+from playd.cli.commands import keep_for_good, put_off_collecting
 from playd.cli.declared import Roster, remember
 from playd.cli.fault_file import read_fault_file
 from playd.cli.guardian_places import guardian_places
@@ -406,6 +406,7 @@ async def _start_instances(daemon: _Running) -> None:
         runtime.plan.instances_dir,
         note,
     )
+    put_off_collecting()
     progress.step = "instances"
     await roster.fill(daemon.loaded.settings, places.config_dir)
     # All that follows takes its time, in which `playctl` is served already: ten seconds for a venue that does not answer, up
@@ -419,7 +420,6 @@ async def _start_instances(daemon: _Running) -> None:
     progress.step = "kernels"
     paths = _play_paths(daemon.world, daemon.loaded, daemon.records)
     await rehearse_plays(daemon.world, daemon.candles, paths, daemon.service)
-    keep_for_good()
     progress.step = "starting instances"
     daemon.service.status(progress.step)
     for slot in list(runtime.supervisor.slots.values()):

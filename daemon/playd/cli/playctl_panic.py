@@ -23,6 +23,8 @@ POSITION_MAY_REMAIN: Final = "position_may_remain"
 DAEMON_ANSWERS_S: Final = 2.0
 """A daemon that has not answered by then is passed over in a panic."""
 
+_EMERGENCY: Final = "`playd emergency-flatten` needs nothing but the key"
+
 _FLAGS: Final = {"--json": "json", "--yes": "yes", "--direct": "direct", "-q": "quiet", "--quiet": "quiet"}
 _VALUES: Final = {"--socket": "socket", "--reason": "reason", "--request-id": "request_id", "--confirm": "confirm"}
 
@@ -81,12 +83,13 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
     """By the daemon, or by the guardian where the daemon does not answer; the exit code. Raises what the command line tells."""
     params = {"scope": scope, "reason": session.options.reason, "confirm": confirm}
     silent: PlaydError | RpcError | None = None
-    timeout_s = session.wait_s(HIGH_WAIT_S)
+    timeout_s, begun = session.wait_s(HIGH_WAIT_S), False
     if not direct:
         try:
             async with connected(session.world.net, session.socket_path, timeout_s=timeout_s) as client:
                 # A stopped or blocked daemon has its socket still open: only an answer shows that it can act.
                 await client.call("hello", {"client": "playctl", "protocol": PROTOCOL}, timeout_s=DAEMON_ANSWERS_S)
+                begun = True
                 return await _panic_on(session, client, "panic.run", params)
         except (Unreachable, Unanswered) as error:
             silent = error
@@ -97,10 +100,23 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
         session.say(f"the daemon does not carry it out ({silent}); asking the guardian")
     try:
         async with connected(session.world.net, session.socket_path.with_name(GUARDIAN_SOCKET), timeout_s=timeout_s) as client:
+            begun = True
             return await _panic_on(session, client, "panic", params)
     except Unreachable as error:
-        session.say("no guardian answers either; `playd emergency-flatten` needs nothing but the key")
-        raise silent or error from None
+        if silent is None or isinstance(silent, Unreachable):
+            session.say(f"nobody carries it out. {_EMERGENCY}")
+            raise silent or error from None
+        raise _unseen(f"{silent}; {error}", scope, begun=begun) from None
+    except Unanswered as error:
+        raise _unseen(f"{silent}; {error}" if silent else str(error), scope, begun=begun) from None
+
+
+def _unseen(why: str, scope: str, *, begun: bool) -> RpcError:
+    """A panic whose end nobody saw: what is known of it, and what helps now."""
+    known = "it was begun, and nobody saw its end" if begun else "nobody carries it out"
+    hint = "what was begun is on record, and whoever starts next goes on with it. " if begun else ""
+    text = f"{known}: a position may remain ({why})"
+    return RpcError(Code.INCOMPLETE, text, reason=POSITION_MAY_REMAIN, hint=hint + _EMERGENCY, scope=scope)
 
 
 async def _panic_on(session: Session, client: ControlClient, method: str, params: JsonObject) -> int:

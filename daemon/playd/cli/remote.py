@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from playd.cli.playctl_panic import COMMAND as PANIC
+from playd.cli.playctl_panic import POSITION_MAY_REMAIN
 from playd.cli.session import Options, Session, UsageError
 from playd.control.client import Unanswered, Unreachable
+from playd.control.protocol import Code, RpcError
 
 FLAG: Final = "--host"
 REQUEST_ID: Final = "--request-id"
@@ -25,7 +28,8 @@ def at_once(options: Options) -> Options:
 async def on_host(session: Session, words: Sequence[str]) -> int:
     """
     Run a command line there, without its `--host`; its exit code. Raises `UsageError`, `Unreachable`, and `Unanswered` when
-    ssh failed: the command may have arrived, under a request id that this side knows.
+    ssh failed: the command may have arrived, under a request id that this side knows. A panic of which ssh brought no end
+    raises `RpcError`: a position may remain.
     """
     host = session.options.host
     if host.startswith("-") or not host.strip():
@@ -39,7 +43,11 @@ async def on_host(session: Session, words: Sequence[str]) -> int:
             f"{FLAG} {host}: ssh cannot be started: {error.strerror or error}", "it must be installed here"
         ) from None
     if code == SSH_FAILED:
-        raise Unanswered(f"{FLAG} {host}: ssh did not get there, or the link broke; `ssh {host} playctl version` must work")
+        text = f"{FLAG} {host}: ssh did not get there, or the link broke; `ssh {host} playctl version` must work"
+        if next(iter(_without_host(words)), "") == PANIC:
+            hint = f"the same panic again is harmless, also with {REQUEST_ID} {session.sent_as}"
+            raise RpcError(Code.INCOMPLETE, f"{text}: a position may remain", reason=POSITION_MAY_REMAIN, hint=hint)
+        raise Unanswered(text)
     if code == NOT_THERE:
         raise Unreachable(
             f"{FLAG} {host}: no playctl there", "its PATH for ssh must hold `playctl`, such as by a link in /usr/local/bin"
@@ -52,13 +60,18 @@ def remote_command(host: str, words: Sequence[str], *, terminal: bool, request_i
     The ssh command, `request_id` given along with the words. A terminal is asked for where somebody types here, wherever the
     output goes: without one over there nobody would be asked, and a change made at once.
     """
+    kept = _without_host(words)
+    if request_id:
+        end = kept.index("--") if "--" in kept else len(kept)
+        kept[end:end] = [REQUEST_ID, request_id]
+    return ["ssh", *(["-t"] if terminal else []), "--", host, shlex.join(["playctl", *kept])]
+
+
+def _without_host(words: Sequence[str]) -> list[str]:
     left, kept = iter(words), list[str]()
     for word in left:
         if word == FLAG:
             next(left, None)
         elif not word.startswith(f"{FLAG}="):
             kept.append(word)
-    if request_id:
-        end = kept.index("--") if "--" in kept else len(kept)
-        kept[end:end] = [REQUEST_ID, request_id]
-    return ["ssh", *(["-t"] if terminal else []), "--", host, shlex.join(["playctl", *kept])]
+    return kept

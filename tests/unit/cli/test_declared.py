@@ -44,7 +44,7 @@ async def test_who_is_remembered_can_be_named_before_any_play_is_read_and_others
     by_hand, _ = enrol(world, CONFIG, Wish("mine", str(CONFIG / "play.yml"), Mode.SHADOW, declared=True))
     for record in (kept, by_hand):
         records.put(record)
-    settings = Settings(instances={name: Instance(play="play.yml", mode=Mode.PAPER) for name in NAMES})
+    settings = Settings(instances={name: Instance(play=PurePath("play.yml"), mode=Mode.PAPER) for name in NAMES})
     supervisor = cast(Any, again)
 
     remember(records, supervisor, settings.instances)

@@ -10,6 +10,7 @@ from playd.cli.options import arranged
 from playd.cli.remote import on_host, remote_command
 from playd.cli.session import Options, Session, UsageError, repeated, until_ready
 from playd.control.client import Unanswered, Unreachable
+from playd.control.protocol import EXIT_OF_CODE, RpcError
 from playd.control.render import Output
 from playd.world.virtual import virtual_world
 from tests.virtual_time import in_virtual_time
@@ -75,6 +76,15 @@ def test_another_machine_gets_the_same_words_quoted_and_without_the_host() -> No
     assert remote_command("box", ["status"], terminal=True)[:2] == ["ssh", "-t"]
     *_, typed = remote_command("box", ["panic", "--", "all"], terminal=False, request_id="r1")
     assert typed == "playctl panic --request-id r1 -- all"
+
+
+@pytest.mark.parametrize("line", ["panic all --host box", "--host=box panic instance:x"])
+def test_a_panic_of_which_ssh_brought_no_end_may_have_left_a_position(line: str) -> None:
+    asked = session(host="box")
+    asked.world.process.command_code = 255  # type: ignore[attr-defined]
+    with pytest.raises(RpcError, match="a position may remain") as caught:
+        anyio.run(on_host, asked, line.split())
+    assert EXIT_OF_CODE[caught.value.code] == 11
 
 
 @pytest.mark.parametrize(("code", "error"), [(255, Unanswered), (127, Unreachable), (9, None)])

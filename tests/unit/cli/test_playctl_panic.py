@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import PurePath
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from playd.cli import playctl_panic
 from playd.cli.playctl_app import app
 from playd.cli.playctl_panic import hurried
 from playd.cli.session import Options, Session
-from playd.control.protocol import EXIT_OF_CODE, OUTCOME_UNKNOWN, Code, JsonObject, RpcError
+from playd.control.client import Unanswered, Unreachable
+from playd.control.protocol import EXIT_OF_CODE, GUARDIAN_SOCKET, OUTCOME_UNKNOWN, Code, JsonObject, RpcError
 from playd.control.render import Output
 from playd.world.virtual import virtual_world
 
@@ -98,3 +100,50 @@ async def test_a_panic_that_nobody_saw_end_may_have_left_a_position(monkeypatch:
         await playctl_panic.carry_out(session, "all", "", direct=False)
     assert (EXIT_OF_CODE[caught.value.code], caught.value.reason) == (11, "position_may_remain")
     assert waited == [7.0]  # as --timeout says
+
+
+@pytest.mark.parametrize(
+    ("daemon", "guardian", "ends_with", "says"),
+    [
+        ("dies", "away", 11, "begun, and nobody saw its end: a position may remain"),
+        ("silent", "away", 11, "nobody carries it out: a position may remain"),
+        ("bug", "away", 11, "begun, and nobody saw its end: a position may remain"),
+        ("away", "dies", 11, "begun, and nobody saw its end: a position may remain"),
+        ("away", "away", 7, "nothing listens on"),
+        ("dies", "flat", 0, ""),
+    ],
+)
+@pytest.mark.anyio
+async def test_a_panic_ends_with_what_is_known_of_the_position(
+    daemon: str, guardian: str, ends_with: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Somebody:
+        def __init__(self, how: str) -> None:
+            self.how = how
+
+        async def call(self, method: str, params: JsonObject, *, timeout_s: float | None = None) -> JsonObject:
+            if method == "hello" and self.how != "silent":
+                return {}
+            if self.how == "bug":
+                raise RpcError(Code.INTERNAL, "panic.run failed: KeyError")
+            if self.how == "flat":
+                return {"data": {"positions": [], "flat": True, "text": "flat"}}
+            raise Unanswered(f"{method}: {self.how}")
+
+    @asynccontextmanager
+    async def connected(_net: object, path: PurePath, *, timeout_s: float) -> AsyncIterator[Somebody]:
+        how = guardian if path.name == GUARDIAN_SOCKET else daemon
+        if how == "away":
+            raise Unreachable(f"nothing listens on {path}")
+        yield Somebody(how)
+
+    monkeypatch.setattr(playctl_panic, "connected", connected)
+    session = Session(virtual_world(), Options(Output.TABLE, (), "", None, True, "why", True, "r1"))
+    try:
+        code, text = await playctl_panic.carry_out(session, "all", "", direct=False), ""
+    except RpcError as error:
+        code, text = EXIT_OF_CODE[error.code], error.message
+    except Unreachable as error:
+        code, text = error.exit_code, str(error)
+    assert code == ends_with
+    assert says in text
