@@ -145,6 +145,7 @@ STORIES: Final = {
     "all-cancelled": Story([], QTY, [fault("cancel_all")]),
     "leverage": Story([], QTY, [fault("change_leverage", with_={"leverage": 5})]),
     "money-taken-out": Story([], QTY, [fault("transfer", with_={"usdt": -5000})]),
+    "filled-in-part": Story([fault("part_fill", with_={"share": 0.4})], QTY * Decimal("0.4")),
     "liquidated": Story([], Decimal(0), [fault("liquidate")]),
     "deleveraged": Story([], QTY / 2, [fault("deleverage", with_={"share": 0.5})]),
     "exit-reply-lost": Story([], Decimal(0), [fault("drop_reply", CREATE)], leaves=True),

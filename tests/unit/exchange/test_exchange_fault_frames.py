@@ -99,6 +99,11 @@ async def test_a_closed_candle_is_wrong_then_corrected_or_missing() -> None:
     assert await sent(board_with("missing_candle"), [growing, closed, candle("102")], "public") == [growing, candle("102")]
 
 
+async def test_a_dead_socket_does_not_even_say_goodbye() -> None:
+    assert Outlet(board_with("half_open", where={"socket": "public"}), lambda: ("public", "")).is_dead
+    assert not Outlet(board_with("half_open", where={"socket": "private"}), lambda: ("public", "")).is_dead
+
+
 async def test_operations_are_refused_ignored_or_let_through() -> None:
     refused = board_with("refuse_subscription", where={"topic": "execution"})
     assert operation_fault(refused, "ping", "private", "main", []) == ""

@@ -44,6 +44,11 @@ def by_somebody(uid: int, topic: str) -> bool:
     return True
 
 
+def _all_of_it(_: Account, __: Order) -> float:
+    """Orders fill as far as the market has something for them."""
+    return 1.0
+
+
 def is_engaged(account: Account, symbol: str) -> bool:
     """Whether an account has a position or an open order in a symbol: else the market does nothing to it there."""
     return any(order.symbol == symbol for order in account.orders.values()) or any(
@@ -79,6 +84,8 @@ class Books:
         self.heard = heard
         self.counter = 0
         self.changes = Changes()
+        self.fill_share: Callable[[Account, Order], float] = _all_of_it
+        """How much of an order may fill, as a share; below 1 on command only."""
 
     def take_changes(self) -> Changes:
         taken, self.changes = self.changes, Changes()

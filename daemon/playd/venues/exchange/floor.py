@@ -89,6 +89,7 @@ class Floor:
         )
         self.faults.acts |= account_acts(self.books, self.apply, self.link_used)
         self.faults.acts |= listing_acts(self.books, self.apply)
+        self.books.fill_share = lambda account, order: self.faults.fill_share(account.alias, order.symbol, order.link_id)
         self.faults.acts["cut"] = lambda fault, event: cut([*self.clients], self.alias_of, fault, event)
         self.announced = Announced(self.faults, self.topics, world.clock)
         self.faults.renewed = self.announced.tell

@@ -104,4 +104,5 @@ class Client:
                         self.sent(self, leaving)
         except (ClientConnectionResetError, ConnectionError):
             return
-        await self.ws.close()
+        if not self._outlet.is_dead:
+            await self.ws.close()

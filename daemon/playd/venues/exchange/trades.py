@@ -1,5 +1,6 @@
 """An order meets the market: it fills, ends, or rests from now on."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from playd.core.orders import Side
@@ -96,10 +97,24 @@ def execute(
 
 
 def _offers(books: Books, account: Account, order: Order, trade: Trade, until: float) -> list[Offer]:
-    if not trade.maker:
-        return taker_offers(books, account, order, trade.ticks)
-    steps = maker_steps(books, account, order, until)
-    return [Offer(steps, trade.ticks)] if steps else []
+    if trade.maker:
+        steps = maker_steps(books, account, order, until)
+        offers = [Offer(steps, trade.ticks)] if steps else []
+    else:
+        offers = taker_offers(books, account, order, trade.ticks)
+    share = books.fill_share(account, order)
+    return offers if share >= 1.0 else _cut(offers, int(order.qty_steps * share) - order.filled_steps)
+
+
+def _cut(offers: list[Offer], most_steps: int) -> list[Offer]:
+    """The first offers, up to so many steps together."""
+    found = []
+    for offer in offers:
+        steps = min(offer.steps, most_steps)
+        if steps > 0:
+            found.append(replace(offer, steps=steps))
+            most_steps -= steps
+    return found
 
 
 def _meet(books: Books, account: Account, order: Order, offer: Offer, *, maker: bool) -> bool:

@@ -94,6 +94,13 @@ class FaultBoard:
         faults = self.hit_by(Event(Seam.MARKET, "funding", symbols=(symbol,)))
         return faults[-1].number("rate") if faults else None
 
+    def fill_share(self, account: str, symbol: str, link_id: str) -> float:
+        """How much of an order of an account (its alias) may fill, as a share: the least that a fault says."""
+        if not self.listens(Seam.MARKET):
+            return 1.0
+        faults = self.hit_by(Event(Seam.MARKET, "fill", account=account, symbols=(symbol,), link_ids=(link_id,)))
+        return min((fault.number("share") for fault in faults), default=1.0)
+
     def times_of(self, kind: str) -> list[tuple[float, float | None]]:
         """
         When the armed faults of a kind begin and end, in monotonic seconds; None without an end. Nothing is counted as hit.

@@ -20,8 +20,8 @@ class Kind:
     """
     One kind. A `lasting` one hits without end unless the script says how often, and is noted in the ledger once.
 
-    Of operations of sockets, and of frames, it hits only `operations` (`confirm` is a closed candle); empty means all. `topic`
-    is the pattern that it has unless the script gives another.
+    Of operations of sockets, of frames, and of what the market does, it hits only `operations` (`confirm` is a closed candle);
+    empty means all. `topic` is the pattern that it has unless the script gives another.
     """
 
     name: str
@@ -184,6 +184,15 @@ MARKET_KINDS: Final = (
         "a funding rate is another than announced",
         frozenset({Seam.MARKET}),
         (Key("rate", "number", "the rate; longs pay when it is above 0", default=0.005, low=-0.5, high=0.5),),
+        operations=("funding",),
+    ),
+    Kind(
+        "part_fill",
+        "orders fill up to a share of them, and no further",
+        frozenset({Seam.MARKET}),
+        (Key("share", "number", "how much, rounded down to a step", default=0.4, low=0.0, high=1.0),),
+        lasting=True,
+        operations=("fill",),
     ),
     Kind(
         "change_rules",

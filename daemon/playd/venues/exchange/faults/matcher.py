@@ -48,7 +48,7 @@ def matches(fault: Fault, event: Event) -> bool:
     """Whether every pattern of `where` fits. A moment has nothing to fit: patterns name targets then."""
     where = fault.where
     lenient = event.seam is Seam.MOMENT
-    if event.seam in (Seam.OPERATION, Seam.FRAME) and fault.operations and event.path not in fault.operations:
+    if event.seam in (Seam.OPERATION, Seam.FRAME, Seam.MARKET) and fault.operations and event.path not in fault.operations:
         return False
     return (
         _fits(where.path, (event.path,), lenient)

@@ -96,6 +96,12 @@ class Outlet:
                 return ()
         return (*[frame] * copies, *self._release())
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether not even a goodbye gets out."""
+        kind, account = self._who()
+        return any(fault.kind == "half_open" for fault in self._board.hit_by(Event(Seam.FRAME, socket=kind, account=account)))
+
     def _overdue(self, now_s: float) -> list[bytes]:
         """Late frames whose time has come."""
         found = []
