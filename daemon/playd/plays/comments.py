@@ -1,6 +1,6 @@
 """Comments of a YAML text, and which value each belongs to: the one on its line, or the one below it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,6 +50,12 @@ class Comments:
         if whole.behind:
             self._places[mark] = Beside(behind=whole.behind)
         return Beside(whole.before, [], whole.after)
+
+    def leave_out(self, lines: Collection[str]) -> None:
+        """Forget comments that read like one of `lines`."""
+        every = (kept for beside in self._places.values() for kept in (beside.before, beside.behind, beside.after))
+        for kept in (self.header, self.footer, *every):
+            kept[:] = [line for line in kept if line not in lines]
 
     def inside(self, item: Item) -> bool:
         """Whether a value inside a map or list has comments that do not all fit behind one line."""

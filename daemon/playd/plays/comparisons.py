@@ -10,7 +10,7 @@ from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, nearest
 from playd.plays.hints import hint
 from playd.plays.literals import LiteralReader, with_article
 from playd.plays.names import Names
-from playd.plays.older_names import LABELS
+from playd.plays.older_names import GROUPS, LABELS
 from playd.plays.operands import is_arithmetic, read_operand, type_of
 from playd.plays.reader import Key, Section, Table
 
@@ -138,7 +138,7 @@ class ComparisonReader:
         strange = [entry for entry in item if entry.key not in LONG_FORM.names]
         for entry in strange:
             near = did_you_mean(entry.key, LONG_FORM.names)
-            older = IMPORTABLE if entry.key in LABELS else ""
+            older = IMPORTABLE if entry.key in (*LABELS, *GROUPS) else ""
             text = f"found the key `{entry.key}` in a condition, expected {one_of(LONG_FORM.names)}{near}{older}"
             self._add("E401", entry.mark, f"{path}.{entry.key}", text)
         return [entry.key for entry in strange]

@@ -38,6 +38,7 @@ from playd.plays.normal_form import (
 )
 from playd.plays.older_names import is_this_version
 from playd.plays.policy import read_policy
+from playd.plays.questions import questions_of
 from playd.plays.reader import Section
 from playd.plays.risk import has_risk, read_risk
 from playd.plays.risk_sense import RiskSense
@@ -51,6 +52,9 @@ from playd.plays.variables import substitute
 VERSION: Final = "3.0.0"
 NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 """What a Play may be called: its instance and its files carry it."""
+
+UNANSWERED: Final = "W604"
+"""Code of the warning of an import's question."""
 
 _SYMBOL: Final = re.compile(r"[A-Z0-9]+USDT\Z")
 
@@ -90,9 +94,16 @@ def check_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = 
     if report.failed:
         report.withdraw("W602")  # what nothing uses is known of a Play that could be read whole
         return None, report
+    _warn_of_questions(text, root, report)
     if not _is_whole(root, play):
         raise Broken(f"{source}: an action was read without a finding and is not in the Play")
     return _identified(replace(play, warnings=tuple(report.lines("W")))), report
+
+
+def _warn_of_questions(text: str, root: Map, report: Report) -> None:
+    for question in questions_of(text, root):
+        found = f"found the question of an import `{question.text}`, expected its answer; a further import takes it away"
+        report.add(UNANSWERED, question.mark, "", found)
 
 
 def _is_whole(root: Map, play: Play) -> bool:

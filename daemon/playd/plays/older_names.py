@@ -75,6 +75,9 @@ CONDITION_RIGHT: Final = ("value", "threshold", "right")
 CONDITION_REST: Final = ("field", "offset", "tolerance")
 """Keys of a condition of the first generation: its sides, its operator, and what may stand beside them."""
 
+GROUPS: Final = ("all", "any", "not")
+"""What alone counted where it stood, whatever stood beside it."""
+
 LABELS: Final = ("name", "id", "description", "note", "comment")
 """What people wrote beside a condition for themselves."""
 

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from playd.core.errors import PlayError
-from playd.plays.importing.importer import MARKER, Imported, import_play
+from playd.plays.importing.importer import Imported, import_play
 from playd.plays.load import load_play
+from playd.plays.questions import MARKER
 
 BASE = """
 version: "3.0.0"

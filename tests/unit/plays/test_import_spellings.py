@@ -3,9 +3,10 @@
 import pytest
 
 from playd.core.errors import PlayError
-from playd.plays.importing.importer import MARKER, import_play
+from playd.plays.importing.importer import import_play
 from playd.plays.load import check_play, load_play
 from playd.plays.model import PercentEquity
+from playd.plays.questions import MARKER
 
 GOOD = """
 version: "3.0.0"
@@ -176,6 +177,35 @@ def test_a_question_is_asked_until_its_comment_is_gone(more: str) -> None:
     assert again.text == first
     answered = [line for line in first.splitlines() if not line.lstrip().startswith((MARKER, "blocks"))]
     assert not import_play("\n".join(answered), "f.yml").failed
+
+
+@pytest.mark.parametrize(
+    ("asked", "left", "answer"),
+    [
+        (GOOD.replace("length: 14", "length: 016", 1), 'length: "016"', "length: 16"),
+        (f"{GOOD}tags: [016]\n", '"016"', "sixteen"),
+        (f"{GOOD}blocks: []\n", "blocks: []\n", ""),
+    ],
+)
+def test_who_answers_a_question_need_not_take_its_comment_away(asked: str, left: str, answer: str) -> None:
+    """It is seen by what stands below the comment, which the import has noted in it."""
+    first = import_play(asked, "f.yml").text
+    assert left in first
+    second = import_play(first.replace(left, answer, 1), "f.yml")
+    assert not second.failed
+    assert MARKER not in second.text
+    assert [change.path for change in second.changes] == ["comment"]
+
+
+def test_beside_all_a_condition_counted_as_little_as_any_other_key() -> None:
+    beside = '{lhs: close, op: ">", rhs: 1, setup: s, holds_for: {bars: 2}, weight: 3}'
+    text = GOOD.replace(
+        "          all:", "".join(f"          {one}\n" for one in beside[1:-1].split(", ")) + "          all:", 1
+    )
+    imported = import_play(text, "f.yml")
+    assert [finding.text for finding in imported.findings if finding.code.startswith("E")] == []
+    gone = {change.path.rpartition(".")[2] for change in imported.changes if not change.new_path}
+    assert gone == {"lhs", "op", "rhs", "setup", "holds_for", "weight"}
 
 
 @pytest.mark.parametrize(

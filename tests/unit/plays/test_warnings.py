@@ -57,6 +57,7 @@ DUE = {
         "mode: long_only,",
         'mode: long_only, trading_windows: [{from: "09:00", to: "17:00", zone: Europe/London}],',
     ),
+    "W604": ("name: quiet", "name: quiet\n# import: which of them?"),
 }
 
 

@@ -10,7 +10,7 @@ from playd.plays.importing.references import References
 from playd.plays.importing.scalars import as_truth
 from playd.plays.importing.timeframes import read_tf
 from playd.plays.importing.trees import as_map, drop, each_item, new_map, put, text_of, word
-from playd.plays.older_names import LABELS
+from playd.plays.older_names import GROUPS, LABELS
 from playd.plays.operands import is_arithmetic
 
 _LONG_FORM: Final = ("lhs", "op", "rhs")
@@ -33,6 +33,8 @@ class ExpressionImporter:
             return item
         if any(key in beside for key in item.keys):
             return self._with_beside(item, path, beside)
+        if any(key in GROUPS for key in item.keys):
+            return self._logic(item, path)
         item = self._without_labels(item, path)
         condition = as_condition(item)
         if condition is not None:
@@ -78,13 +80,14 @@ class ExpressionImporter:
         for entry in item:
             where = f"{path}.{entry.key}"
             if known and entry.key != known[0]:
-                meaning = "" if entry.key not in LOGIC else f"only `{known[0]}` counted beside it"
+                counted = entry.key in (*LOGIC, *_LONG_FORM)
+                meaning = f"only `{known[0]}` counted beside it" if counted else ""
                 self._log.removed(entry.mark, where, text_of(entry.value), meaning)
                 continue
             value = entry.value
             if entry.key in WINDOWS and isinstance(value, Map):
                 value = self._window(value, where)
-            elif entry.key in ("all", "any", "not"):
+            elif entry.key in GROUPS:
                 value = self.read(value if entry.key == "not" else self._listed(value, where), where)
             entries.append(Entry(entry.key, entry.mark, value))
         return Map(tuple(entries), item.mark)

@@ -1,10 +1,9 @@
 """The whole import of one file: rules in the order in which they need each other, then the check of the result."""
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 from playd.core.errors import PlayError
-from playd.plays.comments import comment_lines, comments_of, place_before
+from playd.plays.comments import comments_of, place_before
 from playd.plays.document import Map, OlderReading, read_document
 from playd.plays.findings import IMPORTABLE, Finding, Report
 from playd.plays.formatting import write_play
@@ -23,10 +22,8 @@ from playd.plays.importing.signal_rules import import_signal_rules
 from playd.plays.importing.structures import import_structures
 from playd.plays.importing.timeframes import import_timeframes
 from playd.plays.importing.trees import as_map
-from playd.plays.load import check_play
-
-MARKER: Final = "# import:"
-"""What a comment begins with that asks the author for a decision."""
+from playd.plays.load import UNANSWERED, check_play
+from playd.plays.questions import MARKER, questions_of, sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class Imported:
     Attributes:
         text: The new file: the old text to the letter when nothing was rewritten.
         changes: In the order of the old file.
-        problems: What the author must decide, each a comment in `text`; such a comment in the old file is one until it is gone.
+        problems: What the author must decide, each a comment in `text`; one in the old file is one until it is answered.
         findings: Of the check of `text`, whose lines they name.
     """
 
@@ -69,24 +66,33 @@ def import_play(text: str, source: str) -> Imported:
         was = f"which number? Readers of YAML 1.1 took `{octal.text}` for {octal.value}; write it without the 0 before it"
         log.problem(octal.mark, octal.path, was)
     new_root = _rewritten(root, log)
+    asked = {problem.text for problem in log.problems}
+    earlier = questions_of(text, root)
+    for question in earlier:
+        if question.answered and question.text not in asked:
+            log.removed(question.mark, "comment", question.line)
     new_text = text
     if any(change.rewrites for change in log.changes) or log.problems:
         comments = comments_of(text, root)
+        comments.leave_out([one.line for one in earlier if one.answered or one.text in asked])
         for problem in log.problems:
-            above, question = comments.beside(place_before(problem.mark, root)).before, f"{MARKER} {problem.text}"
-            if question not in above:
-                above.append(question)
-        new_text = write_play(new_root, comments)
-    again = {problem.text for problem in log.problems}
-    for mark, line in comment_lines(text):
-        asked = line.removeprefix(MARKER).strip()
-        if line.startswith(MARKER) and asked not in again:
-            log.problem(mark, "comment", f"an earlier import asks `{asked}`; answer it, and take the comment away")
+            comments.beside(place_before(problem.mark, root)).before.append(f"{MARKER} {problem.text}")
+        new_text = _with_seals(write_play(new_root, comments))
+    for question in earlier:
+        if not question.answered and question.text not in asked:
+            advice = "write the answer below it, or take the comment away if what stands there is right"
+            log.problem(question.mark, "comment", f"an earlier import asks `{question.text}`; {advice}")
     _, checked = check_play(new_text, source)
     changes = sorted(log.changes, key=lambda change: change.mark)
     # What is older still, the import has asked about: it would not rewrite it the next time either.
-    findings = (replace(one, text=one.text.removesuffix(IMPORTABLE)) for one in checked.ordered())
+    findings = (replace(one, text=one.text.removesuffix(IMPORTABLE)) for one in checked.ordered() if one.code != UNANSWERED)
     return Imported(new_text, tuple(changes), tuple(log.problems), tuple(findings))
+
+
+def _with_seals(text: str) -> str:
+    root = read_document(text, Report(""), OlderReading())
+    assert root is not None, "what the import has written is a document"
+    return sealed(text, root)
 
 
 def _rewritten(root: Map, log: Log) -> Map:
