@@ -287,7 +287,7 @@ class Runtime:
             conditional_per_symbol=self.plan.settings.supervisor.conditional_per_symbol,
             conditional=self.records.conditional_of_others(record),
             reference=play.reference or "" if play is not None else "",
-            limit_stop=play is not None and play.risk.sl_order_type == "Limit",
+            stop_order=play.risk.sl_order_type if play is not None and play.risk.stop is not None else "",
             failed=str(slot.facts.failed) if slot is not None and slot.facts.failed is not None else "",
             public_feed=self.environment_of(record) in self.universes,
             ceiling=self.plan.ceiling,

@@ -48,7 +48,7 @@ class Circumstances:
         key_ends: That the account's key is in its last days, empty while it is not or nobody has read it yet.
         market_symbols: Symbols the market offers; None when it cannot be listed (any symbol is tried).
         reference: Symbol that the Play reads beside its own, empty for none.
-        limit_stop: Whether the Play's stop is a limit order.
+        stop_order: The order that the Play's stop is, `Market` or `Limit`; empty for a Play without a stop.
         memory_mib: Resident memory of the process; 0 for an instance that is a part of it already.
         overdrawn: Which rate limit the reads of all, the candidate included, would be too near to; empty for none.
         conditional: Orders of others that wait for a price on the record's account and symbol.
@@ -72,7 +72,7 @@ class Circumstances:
     failed: str = ""
     key_ends: str = ""
     reference: str = ""
-    limit_stop: bool = False
+    stop_order: str = "Market"
     holding: Collection[InstanceRecord] = ()
     public_feed: bool = True
     ceiling: Mode = Mode.DEMO
@@ -117,11 +117,18 @@ def _play(record: InstanceRecord, around: Circumstances) -> Refused | None:
     return None
 
 
-def _stop_type(record: InstanceRecord, around: Circumstances) -> Refused | None:
-    """A limit order that nobody takes is no protection; only a book of our own knows that it fills when the price is back."""
-    if not around.limit_stop or record.mode is Mode.SHADOW:
+def _stop(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    """
+    Nothing is opened without a protection, so a Play that has none would never act; said now instead of at each entry.
+
+    A limit order that nobody takes is no protection either; only a book of our own knows that it fills when the price is back.
+    """
+    if around.stop_order == "Market" or record.mode is Mode.SHADOW:
         return None
-    text = f"sl_order_type is Limit; mode {record.mode} protects positions by market orders only"
+    if not around.stop_order:
+        text = f"the Play has no stop; mode {record.mode} opens no position without one"
+        return Refused("NO_STOP", text, "write a stop_loss, or run it in shadow mode")
+    text = f"sl_order_type is {around.stop_order}; mode {record.mode} protects positions by market orders only"
     return Refused("LIMIT_STOP", text, "write Market, or run it in shadow mode")
 
 
@@ -236,7 +243,7 @@ _CHECKS: Final = (
     _mode,
     _not_failed,
     _play,
-    _stop_type,
+    _stop,
     _account,
     _key,
     _symbol,
