@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from playd.cli.playd import audit_app, backup_app
 from playd.cli.shutdown import BEHIND_S
 from playd.settings import load
 from playd.world.virtual import virtual_world
@@ -14,6 +15,8 @@ from playd.world.virtual import virtual_world
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNIT = SYSTEMD / "playd.service"
 ALERT = SYSTEMD / "playd-alert@.service"
+GUARDIAN = SYSTEMD / "playd-guardian.service"
+TIMED = tuple(SYSTEMD / f"playd-{work}.service" for work in ("backup", "verify"))
 WORST_EXPOSURE = 1.7
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
@@ -31,22 +34,37 @@ def setting(name: str) -> list[str]:
 
 
 @needs_systemd
-@pytest.mark.parametrize("unit", [UNIT, ALERT], ids=lambda unit: unit.name)
-def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path, unit: Path) -> None:
+def test_systemd_has_nothing_to_say_about_the_units(tmp_path: Path) -> None:
     # Verification looks for the program, which is installed on the target only.
-    checked = tmp_path / unit.name
-    checked.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={shutil.which('true')}", unit.read_text()))
-    assert analyze("verify", "--man=no", str(checked)) == ""
+    for unit in (*SYSTEMD.glob("*.service"), *SYSTEMD.glob("*.timer")):
+        (tmp_path / unit.name).write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={shutil.which('true')}", unit.read_text()))
+    units = [str(each) for each in tmp_path.iterdir()]
+    assert len(units) == 7
+    assert analyze("verify", "--man=no", *units) == ""
 
 
 @needs_systemd
-@pytest.mark.parametrize(("unit", "worst"), [(UNIT, WORST_EXPOSURE), (ALERT, 2.0)], ids=lambda given: str(given)[-20:])
+@pytest.mark.parametrize(
+    ("unit", "worst"),
+    [(UNIT, WORST_EXPOSURE), (GUARDIAN, 1.5), (ALERT, 2.0), *((unit, 0.8) for unit in TIMED)],
+    ids=lambda given: str(given)[-20:],
+)
 def test_the_unit_is_as_hardened_as_promised(unit: Path, worst: float) -> None:
     found = re.search(
         r"Overall exposure level for \S+: ([\d.]+)", analyze("security", "--offline=true", "--no-pager", str(unit))
     )
     assert found is not None
     assert float(found[1]) <= worst
+
+
+@pytest.mark.parametrize("unit", TIMED, ids=lambda unit: unit.stem)
+def test_what_a_timer_starts_are_commands_that_there_are_and_its_failure_is_told(unit: Path) -> None:
+    text = unit.read_text()
+    assert "OnFailure=playd-alert@%n.service" in text
+    assert unit.with_suffix(".timer").exists()
+    words = [line.split()[1:] for line in re.findall(r"(?m)^ExecStart=(.*)$", text)]
+    for group, name, *_ in words:
+        assert name in {command.name for command in {"backup": backup_app, "audit": audit_app}[group].registered_commands}
 
 
 def test_directories_of_the_unit_are_those_the_settings_find() -> None:

@@ -37,6 +37,8 @@ class BackupOptions:
     name: str = ""
     confirm: str = ""
     as_json: bool = False
+    if_older_min: float = 0.0
+    """Make none while the newest is younger than that many minutes; 0 makes one."""
 
 
 def backup_now(options: BackupOptions, world: World | None = None) -> int:
@@ -44,6 +46,15 @@ def backup_now(options: BackupOptions, world: World | None = None) -> int:
     world = world or real_world()
     loaded = _settings(world, options)
     state, keep = loaded.locations.state_dir, loaded.settings.backup
+    newest = next(iter(backups(world.disk, state)), None)
+    if newest is not None and world.clock.wall_ms() - newest.created_ms < options.if_older_min * 60_000:
+        row = describe(newest, world.clock.wall_ms())
+        print(
+            json_text(row)
+            if options.as_json
+            else f"{state / FOLDER / newest.name}: {row['age_s'] / 60:.0f} min old, none is due"
+        )
+        return 0
     floor_bytes = loaded.settings.disk.pause_mib * 2**20
     made, dropped = _make(world, state, keep.keep_hourly, keep.keep_daily, floor_bytes)
     row = describe(made, world.clock.wall_ms())
@@ -64,9 +75,11 @@ def list_backups(options: BackupOptions, world: World | None = None) -> int:
 
 
 def verify(options: BackupOptions, world: World | None = None) -> int:
-    """Whether a backup is whole; 10 when it is not."""
+    """Whether a backup is whole, the newest one where none is named; 10 when it is not."""
     world = world or real_world()
-    folder = _folder(world, _settings(world, options), options.name)
+    loaded = _settings(world, options)
+    newest = next((each.name for each in backups(world.disk, loaded.locations.state_dir)), "")
+    folder = _folder(world, loaded, options.name or newest)
     faults = verify_backup(world.disk, folder)
     if options.as_json:
         print(json_text({"id": folder.name, "whole": not faults, "faults": faults}))

@@ -255,12 +255,17 @@ def alert(
 
 
 @backup_app.command("now", epilog="Example: playd backup now --state state")
-def backup_now(config: ConfigOption = "", state: StateOption = "", json: JsonOption = False) -> None:
+def backup_now(
+    config: ConfigOption = "",
+    state: StateOption = "",
+    if_older: Annotated[float, typer.Option(min=0, metavar="MIN", help="None while the newest is younger, for timers.")] = 0.0,
+    json: JsonOption = False,
+) -> None:
     """Copy ledger, states and plan beside a running daemon or without one, check the copy, drop old ones."""
     from playd.cli.backup import BackupOptions
     from playd.cli.backup import backup_now as run_backup
 
-    run_command(lambda: run_backup(BackupOptions(state, config, as_json=json)))
+    run_command(lambda: run_backup(BackupOptions(state, config, as_json=json, if_older_min=if_older)))
 
 
 @backup_app.command("list", epilog="Example: playd backup list")
@@ -272,8 +277,10 @@ def backup_list(config: ConfigOption = "", state: StateOption = "", json: JsonOp
 
 
 @backup_app.command("verify", epilog="Example: playd backup verify 2024-01-31T12-00-00Z")
-def backup_verify(name: BackupArgument, config: ConfigOption = "", state: StateOption = "", json: JsonOption = False) -> None:
-    """Whether a backup is whole, and what is not. Exit 10: it is not."""
+def backup_verify(
+    name: BackupArgument = "", config: ConfigOption = "", state: StateOption = "", json: JsonOption = False
+) -> None:
+    """Whether a backup is whole, the newest one without a name, and what is not. Exit 10: it is not."""
     from playd.cli.backup import BackupOptions, verify
 
     run_command(lambda: verify(BackupOptions(state, config, name, as_json=json)))

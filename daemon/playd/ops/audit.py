@@ -43,6 +43,9 @@ def audit(disk: Disk, directory: PurePath, *, since: str | None = None, anchor: 
     except OSError as error:
         text = f"{directory}: {error.strerror or error}"
         return Audit(UNREADABLE, text, {"result": "unreadable", "text": text})
+    if report.files == 0 and head is not None:
+        text = f"broken: {directory}: no journal files, and record {head.seq} was published"
+        return Audit(BROKEN, text, {"result": "broken", "files": 0, "records": 0, "head_seq": None, "head_hash": None})
     if report.files == 0:
         text = f"{directory}: no journal files" + (f" from {since} on" if since else "")
         return Audit(UNREADABLE, text, {"result": "unreadable", "text": text})

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from playd.cli.backup import BackupOptions, restore_backup
+from playd.cli.backup import BackupOptions, backup_now, restore_backup, verify
 from playd.core.errors import LockError
 from playd.ops.backup import FOLDER, BackupError, backups, make_backup, prune, verify_backup
 from playd.ops.restore import restore
@@ -114,6 +114,22 @@ def test_without_a_ledger_there_is_nothing_to_back_up(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="expected the ledger"):
         make_backup(RealDisk(), PurePath(tmp_path), NOON_MS, "1")
     assert not (tmp_path / FOLDER).exists()
+
+
+def test_a_timer_makes_a_backup_only_where_none_is_young_and_verifies_the_newest(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened(state).close()
+    (state / "playd.toml").write_text("")
+    options = BackupOptions(str(state), str(state), if_older_min=90)
+    assert [backup_now(options), backup_now(options)] == [0, 0]
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("verified")
+    assert said[1].endswith("none is due")
+    (made,) = backups(RealDisk(), PurePath(state))
+    assert verify(options) == 0
+    (state / FOLDER / made.name / "ledger.sqlite").write_bytes(b"")
+    assert verify(options) == 10
 
 
 def test_a_restore_needs_the_phrase_and_an_idle_directory(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
