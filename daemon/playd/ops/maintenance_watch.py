@@ -20,7 +20,7 @@ from playd.venues.bybit.announced import Maintenance
 from playd.venues.bybit.venue_clock import VenueClock
 
 LOOK_EVERY_S: Final = 60.0
-PAUSED_EVERY_S: Final = 5.0
+SOON_S: Final = 5.0
 BEFORE_MS: Final = 5 * 60_000
 
 
@@ -50,33 +50,38 @@ class MaintenanceWatch:
         """By scope: when its maintenance was seen to be over, and a reconciliation was asked for."""
 
     async def run(self) -> None:
-        """Look at every venue each minute, and more often while one pauses its accounts."""
+        """Look at every venue each minute, and more often while one is silent or pauses its accounts."""
         async with anyio.create_task_group() as group:
             for venue in self._venues:
                 group.start_soon(self._keep_looking, venue)
 
     async def _keep_looking(self, venue: Venue) -> NoReturn:
         while True:
-            await self.look(venue)
-            await anyio.sleep(PAUSED_EVERY_S if self._paused(venue) else LOOK_EVERY_S)
+            again_s = await self.look(venue)
+            await anyio.sleep(again_s)
 
-    async def look(self, venue: Venue) -> None:
-        """Pause the accounts of a venue that is, or soon will be, under maintenance; let them go when it is over."""
+    async def look(self, venue: Venue) -> float:
+        """
+        Pause the accounts of a venue that is, or soon will be, under maintenance; let them go when it is over.
+
+        Returns in how many seconds to look again: soon when the venue did not answer, and while there is anything to follow.
+        """
         try:
             told = await venue.announced()
         except (VenueError, LinkError):
-            return
+            return SOON_S
         now_ms = venue.clock.venue_ms()
         found = next((each for each in told if each.ongoing or _near(each, now_ms)), None)
         if found is not None:
             self._pause(venue, f"maintenance of the venue: {found.title}")
-            return
+            return SOON_S
         for scope in self._paused(venue):
             if self._reconciled(scope, venue.clock.mono_s()):
                 self._over_s.pop(scope, None)
                 note = "the maintenance is over"
                 self._halts.lift_pauses(scope, venue.code, note)
                 self._incidents.resolve(venue.code, scope, note)
+        return SOON_S if self._paused(venue) else LOOK_EVERY_S
 
     def _pause(self, venue: Venue, text: str) -> None:
         """Every account that is kept now; one that is opened later is paused by the next look."""

@@ -9,7 +9,7 @@ import pytest
 
 from playd.core.errors import LinkError
 from playd.core.modes import Environment
-from playd.ops.maintenance_watch import BEFORE_MS, MaintenanceWatch, Venue
+from playd.ops.maintenance_watch import BEFORE_MS, LOOK_EVERY_S, SOON_S, MaintenanceWatch, Venue
 from playd.orders.halts import Halts, Level
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
@@ -124,6 +124,17 @@ async def test_every_maintenance_needs_a_reconciliation_of_its_own() -> None:
         side.account.reconciler.last_mono_s = side.world.clock.mono_s()
         assert await side.paused() == []
         side.world.clock.advance(1.0)
+
+
+async def test_a_venue_that_does_not_answer_and_one_that_pauses_somebody_are_soon_looked_at_again() -> None:
+    side = Side()
+    assert await side.watch.look(side.venue) == LOOK_EVERY_S
+    side.told = None
+    assert await side.watch.look(side.venue) == SOON_S, "what begins within a minute would not be seen ahead"
+    side.told = [Maintenance("engine", ongoing=True, begin_ms=1, end_ms=0)]
+    assert await side.watch.look(side.venue) == SOON_S
+    side.told = []
+    assert await side.watch.look(side.venue) == SOON_S, "until it was reconciled"
 
 
 async def test_one_whose_end_nobody_knows_pauses_before_it_begins() -> None:
