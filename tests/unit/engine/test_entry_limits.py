@@ -26,19 +26,6 @@ def closed_at(desk: Desk, time_ms: int, reason: int) -> None:
     apply_exit(desk.state, desk.rules, 100, 1_000.0, 0.0, time_ms, reason, np.zeros(1, e.TRADE), 0)
 
 
-@pytest.mark.parametrize(("reason", "first_entry"), [(SL, "12:15"), (SIGNAL, "10:45")])
-def test_cooldown_counts_bars_that_closed_after_the_exit_s_bar(reason: int, first_entry: str) -> None:
-    """7.2: {exit: 2, stop: 8}, stopped at 10:07 on 15m: the first entry decision is at 12:15."""
-    desk = Desk(play_of(exec_tf="15m", policy="{mode: long_short, cooldown_bars: {exit: 2, stop: 8}}"))
-    closed_at(desk, TEN_MS + 7 * MINUTE_MS, reason)
-    for close_ms in range(TEN_MS + QUARTER_MS, TEN_MS + 24 * QUARTER_MS, QUARTER_MS):
-        if desk.verdict(1_000.0, close_ms, entry_long=1.0) == "ENTERED":
-            break
-        assert desk.intent["verdict"][0] == e.COOLDOWN
-    minute = (close_ms - START_MS) // MINUTE_MS
-    assert f"{minute // 60:02d}:{minute % 60:02d}" == first_entry
-
-
 def test_without_cooldown_the_next_close_may_enter() -> None:
     desk = Desk(play_of())
     closed_at(desk, START_MS, SL)

@@ -41,17 +41,6 @@ def test_a_minute_condition_sees_the_minute_and_the_last_closed_bar() -> None:
     assert row[28:34] == [T, F, F, F, F, T]
 
 
-def test_worked_example_3_of_windows() -> None:
-    """Three minutes ending at 00:31: those of 00:29, 00:30, 00:31, the first against the bar before."""
-    closes = [100.0] * 30 + [104.0] * 5
-    closes[28], closes[29] = 101.0, 105.0
-    window = '{holds_for: {bars: 3, expr: [["last_price", ">", [close, "-", 2]]]}}'
-    row = truths(window, market(closes), exec_tf="15m")
-    assert row[30] is T, "101 > 98, 105 > 103, 104 > 103"
-    closes[28] = 97.0
-    assert truths(window, market(closes), exec_tf="15m")[30] is F
-
-
 def test_a_cross_on_minutes_compares_the_minute_before_with_the_bar_before() -> None:
     """At the close of a bar both sides step: (minute 29, bar of minute 15) with (minute 30, bar of minute 30)."""
     closes = [100.0] * 15 + [90.0] * 14 + [110.0] * 16
