@@ -14,6 +14,7 @@ from playd.control.context import Daemon
 from playd.control.slo_readings import readings
 from playd.core.canonical import Json, canonical_json
 from playd.core.errors import RecordError, is_full
+from playd.ops.reminders import Reminders
 from playd.ops.slo import Breach
 from playd.orders.halts import ALL, FILE_CODE, Level, instance_scope
 from playd.orders.incidents import Incidents
@@ -109,6 +110,7 @@ class Watch:
     def __init__(self, daemon: Daemon, files: list[EventFile]) -> None:
         self._daemon = daemon
         self._files = files
+        self._reminders = Reminders(daemon.ledger, daemon.ops.incidents)
         found = daemon.ops.incidents.open_ones()
         self._halted = {each.scope: each.text for each in found if each.kind == "HALTED"}
         self._failed = {each.scope for each in found if each.kind == GIVEN_UP}
@@ -133,6 +135,7 @@ class Watch:
         self._tell_failures()
         self._tell_halts()
         self._tell_log()
+        self._reminders.step(daemon.ops.loaded.settings.incidents, daemon.clock.wall_ms())
         if objectives and daemon.progress.ready:
             daemon.ops.breaches.take(readings(daemon), daemon.clock.wall_ms())
         for file in self._files:

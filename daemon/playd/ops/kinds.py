@@ -16,7 +16,7 @@ _BY_SUBJECT: Final[dict[str, str]] = {
     "panic": "step result",
     "command": "received refused done",
     "slo": "open close",
-    "incident": "open reopen ack note resolve",
+    "incident": "open reopen repeat sla_breach ack note resolve",
     "alert": "sent dead",
     "rate": "refused ban",
     "clock": "step offset",

@@ -14,6 +14,7 @@ from playd.ops.recon_history import ReconHistory
 from playd.orders.halts import ALL, Halts, Level
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
+from playd.settings.model import Incidents as IncidentSettings
 from playd.supervisor.states import State
 from playd.world.virtual import VirtualWorld, virtual_world
 from tests.simulation.order_world import MemoryJournal
@@ -30,7 +31,11 @@ class Side:
         self.halts = Halts(self.ledger, world.disk, world.clock, self.journal, STATE_DIR)
         self.incidents = Incidents(self.ledger, world.clock, self.journal)
         ops = SimpleNamespace(
-            incidents=self.incidents, meters=Meters(), recons=ReconHistory(self.ledger, 0), log_file=SimpleNamespace(trouble="")
+            incidents=self.incidents,
+            meters=Meters(),
+            recons=ReconHistory(self.ledger, 0),
+            log_file=SimpleNamespace(trouble=""),
+            loaded=SimpleNamespace(settings=SimpleNamespace(incidents=IncidentSettings())),
         )
         self.log_file = ops.log_file
         daemon = SimpleNamespace(
@@ -42,7 +47,8 @@ class Side:
             supervisor=SimpleNamespace(slots=slots),
             progress=SimpleNamespace(ready=False),
         )
-        self.watch = Watch(cast("Daemon", daemon), [])
+        self.daemon = cast("Daemon", daemon)
+        self.watch = Watch(self.daemon, [])
 
     def look(self) -> list[tuple[str, str, str]]:
         self.watch.step(objectives=False)
@@ -162,6 +168,23 @@ def test_every_line_about_an_incident_bears_its_name_and_how_grave_it_is() -> No
     lines = [incident_line(kind, {"ts_ms": 1, "seq": 1, "actor": "daemon", "data": data}) for kind, data in told]
     assert [line["event"] for line in lines] == ["open", "ack", "resolve", "reopen"]
     assert {(line["incident_id"], line["severity"], line["ticket"]) for line in lines} == {(opened.name, "critical", None)}
+
+
+def test_a_critical_incident_that_nobody_acknowledges_is_said_again_and_then_too_late_over_restarts() -> None:
+    there = world()
+    side = Side(there, {})
+    side.incidents.open("NAKED", "critical", ALL, "x")
+    side.incidents.open("FEED", "warning", ALL, "y")
+    for minutes in (4, 1, 1, 4, 6):
+        there.clock.advance(minutes * 60.0)
+        side.look()
+        side.watch = Watch(side.daemon, [])
+    side.incidents.acknowledge(side.incidents.open_ones()[-1], "uid:1(a)", "seen")
+    there.clock.advance(3600.0)
+    side.look()
+    told = [(kind, data["note"]) for kind, data in side.journal.records if data.get("note", "").startswith("not ack")]
+    repeats = [("incident.repeat", f"not acknowledged for {minutes} min") for minutes in (5, 10, 15)]
+    assert told == [*repeats, ("incident.sla_breach", "not acknowledged for 15 min")]
 
 
 def test_an_incident_that_becomes_graver_is_on_record_again() -> None:

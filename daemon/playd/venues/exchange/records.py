@@ -25,6 +25,7 @@ from playd.venues.exchange.rows import Row
 from playd.venues.exchange.saved import dump, load
 from playd.venues.exchange.text import whole_number
 from playd.world.ports import Disk
+from playd.world.refused import cannot_open
 
 FORMAT: Final = "2"
 
@@ -78,6 +79,8 @@ class Records:
         """Open or create the file. Raises `StateError` when it is not a records file of this version."""
         try:
             records = cls(disk.open_sqlite(path, synchronous="OFF"), make_room)
+        except OSError as error:
+            raise cannot_open(path, error) from error
         except sqlite3.DatabaseError as error:
             raise StateError(f"{path}: not readable as records of a local exchange: {error}") from None
         found = records.meta("format")
