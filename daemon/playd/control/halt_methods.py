@@ -128,7 +128,9 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
     unread = _unreachable(daemon, scope)
     if scope.kind in ("account", "symbol"):  # named itself: whatever the ledger says, nobody looked at one that is not open
         unread = [alias for alias in _reached(daemon, scope) if daemon.accounts.find(alias) is None]
-    data = panic_rows(scope.text, reports, unread)
+    read = [alias for alias in _reached(daemon, scope) if daemon.accounts.find(alias) is not None]
+    by = "at the venue" if read else "in its book" if shadows else ""
+    data = panic_rows(scope.text, reports, unread, verified=by)
     if unread or any(report.exit_code for _, report in reports):
         # The level stays: an account that opens goes on with it by itself.
         hint = "it is driven on by itself; `playctl status` and `playctl positions` say what is left" + (
@@ -169,9 +171,14 @@ def _reached(daemon: Daemon, scope: Scope) -> list[str]:
 
 
 def _may_hold(daemon: Daemon, alias: str) -> bool:
-    """Whether an account that is not open is wanted open, or holds something by the ledger."""
+    """
+    Whether an account that is not open is wanted open, or holds something by the ledger; until a start has come to it, of an
+    instance that ever ran also what happened at the venue meanwhile.
+    """
     records = [slot.record for slot in daemon.supervisor.slots.values() if slot.record.account == alias]
-    return alias in daemon.accounts.held or any(daemon.supervisor.booked_qty(record) for record in records)
+    if alias in daemon.accounts.held or any(daemon.supervisor.occupies(record) for record in records):
+        return True
+    return not daemon.progress.ready and any(record.anchor_ms for record in records)
 
 
 def _aliases(daemon: Daemon) -> list[str]:

@@ -7,8 +7,13 @@ from playd.control.protocol import JsonObject
 from playd.orders.panic_report import PanicReport
 
 
-def panic_rows(scope: str, reports: Sequence[tuple[str, PanicReport]], unread: Sequence[str]) -> JsonObject:
-    """The report over one or more accounts; `unread` are accounts of the scope that could not be looked at."""
+def panic_rows(
+    scope: str, reports: Sequence[tuple[str, PanicReport]], unread: Sequence[str], *, verified: str = "at the venue"
+) -> JsonObject:
+    """
+    The report over one or more accounts; `unread` are accounts of the scope that could not be looked at. `verified` says where
+    flat was read, empty where nothing is booked and nobody was asked.
+    """
     positions = [
         {
             "account": alias,
@@ -27,7 +32,8 @@ def panic_rows(scope: str, reports: Sequence[tuple[str, PanicReport]], unread: S
     problems += [f"{alias}: the account is not open, its position could not be read" for alias in unread]
     incomplete = bool(unread) or any(report.exit_code for _, report in reports)
     cancelled = sum(report.cancelled for _, report in reports)
-    word = "INCOMPLETE: a position may remain" if incomplete else "flat, verified at the venue"
+    flat = f"flat, verified {verified}" if verified else "nothing is booked in it, and no venue was asked"
+    word = "INCOMPLETE: a position may remain" if incomplete else flat
     return {
         "scope": scope,
         "flat": not incomplete,

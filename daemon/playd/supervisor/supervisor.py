@@ -169,6 +169,10 @@ class Supervisor:
         """Signed quantity that the ledger books to an instance; known also while its account is closed."""
         return self._parts.records.booked_qty(record)
 
+    def occupies(self, record: InstanceRecord) -> bool:
+        """Whether the ledger books a position to an instance, or knows an order of it that is not final."""
+        return self._parts.records.occupies(record)
+
     async def close_account(self, record: InstanceRecord) -> None:
         """Close the account of a removed instance unless another one uses it."""
         if all(slot.record.account != record.account for slot in self.slots.values()):

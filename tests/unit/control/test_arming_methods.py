@@ -64,7 +64,7 @@ async def test_a_look_compiles_a_play_elsewhere_before_it_reads_its_program(monk
     async def compile_for(_play: Any) -> None:
         said.append("compiled")
 
-    async def load(_play: Any, _step_ms: int) -> None:
+    async def load(*_given: Any) -> None:
         raise OperatorError(" ".join(said))
 
     monkeypatch.setattr(preflight, "read_play", lambda *_: "play")

@@ -8,7 +8,7 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from playd.control.context import Daemon
+from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Call
 from playd.control.halt_methods import lift_halt, panic, raise_halt
 from playd.control.params import LiftHalt, Panic, RaiseHalt
@@ -31,14 +31,17 @@ def starting(environment: Environment = Environment.DEMO) -> Any:
     world, journal = virtual_world(), MemoryJournal()
     world.disk.mkdir(PurePath("/state"))
     ledger = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
-    record = SimpleNamespace(uid="u1", account="main", symbol="BTCUSDT", mode=Mode.DEMO)
+    record = SimpleNamespace(uid="u1", account="main", symbol="BTCUSDT", mode=Mode.DEMO, anchor_ms=1)
     slots = {"alpha": SimpleNamespace(name="alpha", record=record, engine=None)}
     settings = SimpleNamespace(accounts={"main": SimpleNamespace(environment=environment, has_key=True)})
     return SimpleNamespace(
         clock=world.clock,
         journal=journal,
         halts=Halts(ledger, world.disk, world.clock, journal, PurePath("/state")),
-        supervisor=SimpleNamespace(slots=slots, look_around=lambda: None, booked_qty=lambda _record: 0),
+        supervisor=SimpleNamespace(
+            slots=slots, look_around=lambda: None, booked_qty=lambda _record: 0, occupies=lambda _record: False
+        ),
+        progress=Progress(),
         accounts=SimpleNamespace(held={"main": SimpleNamespace(account=None)}, find=lambda _alias: None),
         ops=SimpleNamespace(loaded=SimpleNamespace(settings=settings)),
     )
@@ -64,6 +67,29 @@ async def test_a_panic_of_an_account_that_only_has_a_key_says_that_nobody_looked
     with pytest.raises(RpcError) as refused:
         await panic(daemon, Panic(request_id="r", scope=text, confirm=f"PANIC {text}"), CALL)
     assert (refused.value.code, refused.value.details["flat"]) == (Code.INCOMPLETE, False)
+
+
+@pytest.mark.parametrize(("ready", "works"), [(False, False), (True, True)])
+async def test_a_panic_of_an_instance_whose_account_nobody_opened_yet_does_not_say_flat(ready: bool, works: bool) -> None:
+    """What filled while the daemon was dead is not in the ledger, and an order that is not final may fill any moment."""
+    daemon = starting()
+    daemon.accounts.held.clear()
+    daemon.progress.ready = ready
+    daemon.supervisor.occupies = lambda _record: works
+    with pytest.raises(RpcError) as refused:
+        await panic(daemon, Panic(request_id="r", scope="alpha"), CALL)
+    assert (refused.value.code, refused.value.details["flat"]) == (Code.INCOMPLETE, False)
+
+
+@pytest.mark.parametrize(("ready", "anchor_ms"), [(True, 1), (False, 0)])
+async def test_a_panic_of_an_instance_that_has_nothing_says_that_no_venue_was_asked(ready: bool, anchor_ms: int) -> None:
+    daemon = starting()
+    daemon.accounts.held.clear()
+    daemon.progress.ready = ready
+    daemon.supervisor.slots["alpha"].record.anchor_ms = anchor_ms
+    done = await panic(daemon, Panic(request_id="r", scope="alpha"), CALL)
+    assert done["flat"]
+    assert "nothing is booked in it, and no venue was asked" in done["text"]
 
 
 @pytest.mark.parametrize(("text", "stored"), SCOPES.items())
