@@ -27,6 +27,9 @@ PEOPLE: Final = "uid:"
 OF_A_DAY: Final = ("SLO_RECON_MATCH",)
 """Figures over a day, which one fault spoils for that long."""
 
+HAPPENED: Final = ("GUARDIAN_STOP", "FORCED_CLOSE", "MANUAL_CLOSE", "STATE_DAMAGED", "INSTANCE_FAILED")
+"""Incidents that tell of something that happened: no rule can see its end, a person closes them."""
+
 BY_HAND: Final = ("MANUAL_STOP",)
 """What a drill leaves that takes a stop away by hand: the symbol is paused until a person has looked."""
 
@@ -59,8 +62,21 @@ async def _settled(stage: Stage, drill: Drill) -> None:
     stage.report.require(not halts, FAULT, f"halts that nobody expects: {', '.join(halts) or 'none'}")
     stage.report.require(not incidents, FAULT, f"critical incidents that nobody expects: {', '.join(incidents) or 'none'}")
     if drill.incident:
-        known = stage.incident(drill.incident)
-        stage.report.require(known, FAULT, f"incident {drill.incident} was {'opened' if known else 'never opened'}")
+        await _opened_and_closed(stage, drill.incident)
+
+
+async def _opened_and_closed(stage: Stage, kind: str) -> None:
+    """The incident of a drill was opened, and is closed: by itself, or by a person where it tells of what happened once."""
+    found = stage.incident(kind)
+    if found is not None and found["resolved_ms"] is None and kind in HAPPENED:
+        await stage.ctl("incident", "resolve", kind, "--note", "drilled")
+        found = stage.incident(kind)
+        by = "a person"
+    else:
+        by = "itself"
+    closed = found is not None and found["resolved_ms"] is not None
+    seen = "never opened" if found is None else f"opened, and closed by {by}" if closed else "opened, and is open still"
+    stage.report.require(closed, FAULT, f"incident {kind} was {seen}")
 
 
 def _halts(stage: Stage, drill: Drill) -> list[str]:
@@ -80,26 +96,26 @@ def _incidents(stage: Stage, drill: Drill) -> list[str]:
 async def _as_undisturbed(stage: Stage) -> None:
     """The newest bar of every running instance is decided on the values of a run that nothing disturbed."""
     await stage.exchange.hold()
-    anchors = {row["name"]: row["anchor_ms"] for row in stage.table("instances")}
-    feed = SyntheticFeed(SEED)
-    differing, compared = [], 0
-    for row in await stage.instances():
-        name = row["name"]
-        if name not in stage.plays:
-            continue
-        ran = await stage.ctl("explain", name, "--json")
-        told = ran.data["explanation"] if ran.code == 0 else None
-        if told is None:
-            differing.append(f"{name} explains nothing: {ran.text.strip()[:200]}")
-            continue
-        play = load_play(stage.plays[name], name)
-        close_ms = _epoch_ms(told["time"])
-        candles = feed.candles(play.symbol, anchors[name], close_ms)
-        compared += 1
-        if truths(play, candles, close_ms) != told_truths(told):
-            differing.append(f"{name} at {told['time']}")
-    seen = f"the next decision of {compared} instances is that of an undisturbed run"
-    stage.report.require(compared and not differing, FAULT, f"other values: {', '.join(differing)}" if differing else seen)
+    names = [row["name"] for row in await stage.instances() if row["name"] in stage.plays]
+    differing = [found for name in names if (found := await unlike_drawn(stage, name))]
+    seen = f"the next decision of {len(names)} instances is that of an undisturbed run"
+    stage.report.require(names and not differing, FAULT, f"other values: {', '.join(differing)}" if differing else seen)
+
+
+async def unlike_drawn(stage: Stage, name: str, close_ms: int | None = None) -> str:
+    """
+    Which decision of an instance (the newest one, or that of the bar that closed at `close_ms`) rests on other values than in a
+    run over the market as it was drawn, as text; empty when it is that run's.
+    """
+    at = () if close_ms is None else ("--at", f"{datetime.fromtimestamp(close_ms // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}")
+    ran = await stage.ctl("explain", name, *at, "--json")
+    told = ran.data["explanation"] if ran.code == 0 else None
+    if told is None:
+        return f"{name} explains nothing: {ran.text.strip()[:200]}"
+    play, told_ms = load_play(stage.plays[name], name), _epoch_ms(told["time"])
+    (anchor_ms,) = (row["anchor_ms"] for row in stage.table("instances") if row["name"] == name)
+    candles = SyntheticFeed(SEED).candles(play.symbol, anchor_ms, told_ms)
+    return "" if truths(play, candles, told_ms) == told_truths(told) else f"{name} at {told['time']}"
 
 
 def _epoch_ms(text: str) -> int:

@@ -1,22 +1,37 @@
 """
 The host of a daemon that a drill makes in a process of its own (`playd.cli.drill_daemon`): its disk fails on command
-(`failing_disk`), somebody sets its clock, and a service manager waits for its beat, which the drill is.
+(`failing_disk`), somebody sets its clock, names are not resolved, a Play has a bug, and a service manager waits for its beat,
+which the drill is.
 
-All of it goes through files in one directory: `disk.json` and `clock.json` are commands, `beats` is what the manager hears.
+All of it goes through files in one directory: `disk.json`, `clock.json`, `names.json` and `engine.json` are commands, `beats`
+is what the manager hears.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from playd.core.candles import Candle
+from playd.engine.messages import Decision
+from playd.engine.play_engine import PlayEngine
 from playd.ops.drills.failing_disk import FailingDisk
-from playd.world.ports import Clock, Disk, Process, World
+from playd.world.ports import Clock, Disk, Net, Process, World
+
+if TYPE_CHECKING:
+    import aiohttp
 
 DISK: Final = "disk.json"
 CLOCK: Final = "clock.json"
+NAMES: Final = "names.json"
+"""While it is there no name of a host is resolved."""
+
+ENGINE: Final = "engine.json"
+"""Every engine of the named `play` raises at each bar."""
+
 BEATS: Final = "beats"
 
 WATCHDOG_S: Final = 20.0
@@ -74,8 +89,46 @@ class WatchedProcess:
         return getattr(self._inner, name)
 
 
+class NamelessNet:
+    """Implements `Net` over this machine's: sessions whose names are not resolved while the command is there."""
+
+    def __init__(self, inner: Net, disk: Disk, command: PurePath) -> None:
+        self._inner = inner
+        self._disk = disk
+        self._command = command
+
+    def http_session(self, *, timeout_s: float, headers: Mapping[str, str] | None = None) -> "aiohttp.ClientSession":
+        from playd.world.real.connector import Connector
+        from playd.world.real.net import session
+
+        return session(timeout_s=timeout_s, headers=headers, connector=Connector(self._resolves))
+
+    def _resolves(self) -> bool:
+        return not self._disk.exists(self._command)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def break_engines(disk: Disk, command: PurePath) -> None:
+    """
+    From now on, in this process, engines raise at each bar whose Play the command names. A bug has no port to come through.
+    """
+    sound = PlayEngine.on_bar
+
+    def on_bar(engine: PlayEngine, candle: Candle) -> Decision | None:
+        if disk.exists(command) and orjson.loads(disk.read_bytes(command))["play"] == engine.play.name:
+            raise ZeroDivisionError("on command")
+        return sound(engine, candle)
+
+    setattr(PlayEngine, "on_bar", on_bar)  # noqa: B010 - for every engine there is, of whatever module made it
+
+
 def on_bad_host(world: World, directory: PurePath) -> World:
     """A world on such a host."""
     disk: Any = FailingDisk(world.disk, directory / DISK)
     process: Any = WatchedProcess(world.process, world.disk, directory / BEATS)
-    return replace(world, disk=disk, process=process, clock=SetClock(world.clock, world.disk, directory / CLOCK))
+    net: Any = NamelessNet(world.net, world.disk, directory / NAMES)
+    clock = SetClock(world.clock, world.disk, directory / CLOCK)
+    break_engines(world.disk, directory / ENGINE)
+    return replace(world, disk=disk, process=process, clock=clock, net=net)

@@ -102,9 +102,10 @@ DRILLS: Final = (
         incident="ACCOUNT_REFUSED", limit_s=60.0, deadline_s=420.0, incidents=("ORDER_REFUSED",),
     ),
     Drill(
-        "DRL-16", 1, "rate trouble", "entries and repairs are throttled; the address is banned, over a restart",
-        "one order per attempt; covered within 40 s; no request leaves during the ban", level_expected=1, limit_s=40.0,
-        deadline_s=420.0,
+        "DRL-16", 1, "rate trouble",
+        "entries, exits and repairs are throttled, with a reset in the past too; the address is banned, over a restart",
+        "one order per attempt; exits first; covered within 40 s; no request leaves during the ban",
+        level_expected=1, limit_s=40.0, deadline_s=420.0,
         leaves=("NAKED",), incidents=("STOP_REFUSED",),
     ),
     Drill(
@@ -143,12 +144,18 @@ DRILLS: Final = (
         leaves=("SECOND_DAEMON",), incidents=("SECOND_DAEMON",), deadline_s=420.0,
     ),
     Drill("DRL-24", 2, "rules change", "tick, step or minimum change between bars", "no invalid order sent twice"),
-    Drill("DRL-25", 1, "venue down", "the venue is away in session and at a start", "no restart loop; clean return"),
+    Drill(
+        "DRL-25", 1, "venue down",
+        "the venue, its name and all its answers but 503 are away, in session and at a start; then it announces maintenance",
+        "one life of the daemon, which says what it waits for; paused ahead of maintenance; clean return",
+        level_expected=1, incident="MAINTENANCE_LOCAL", limit_s=60.0, deadline_s=420.0,
+    ),
     Drill(
         "DRL-26", 1, "panic under fire",
-        "panic of an instance, of a symbol whose closing order is throttled and lost, of all, of an account by the guardian",
-        "flat and verified within 20 s, under fire 40 s; nothing opens afterwards", level_expected=4, limit_s=40.0,
-        leaves=("GUARDIAN_PANIC",), deadline_s=480.0,
+        "panic of an instance in a thin market, of a symbol with a throttled and a lost close, of all, of what cannot be closed,"
+        " by the guardian",
+        "flat and verified within 20 s, under fire 40 s, else exit 11 and critical; the stop stays; nothing opens afterwards",
+        level_expected=4, incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=480.0, leaves=("GUARDIAN_PANIC",),
     ),
     Drill(
         "DRL-27", 1, "kill file", "the kill file is made, then removed; the directory of a second one is away",
@@ -156,9 +163,9 @@ DRILLS: Final = (
         level_expected=2, limit_s=1.0,
     ),
     Drill(
-        "DRL-28", 1, "crash loop", "one instance crashes at every start",
-        "quarantined and halted at the 4th crash; the others trade on",
-        level_expected=2, incident="INSTANCE_FAILED", limit_s=90.0, leaves=("INSTANCE_FAILED",),
+        "DRL-28", 1, "crash loop", "one instance of fifty raises at every bar",
+        "quarantined and halted at the 4th crash, covered; the others decide at most 50 ms later; a clean return",
+        level_expected=2, incident="INSTANCE_FAILED", limit_s=0.05,
     ),
     Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
     Drill(

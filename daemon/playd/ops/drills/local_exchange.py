@@ -58,6 +58,11 @@ class LocalExchange:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def named_url(self) -> str:
+        """The same by a name, which has to be resolved."""
+        return f"http://localhost:{self.port}"
+
     async def start(self, speed: float) -> None:
         """Serve by `terms`, on the port of before. Raises `CannotRun`."""
         self.program.arguments = (

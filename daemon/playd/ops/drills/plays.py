@@ -78,9 +78,22 @@ PLAYS: Final = {
 """Play files by the name of their instance."""
 
 
-def with_limit_entries(play: str) -> str:
-    """The same Play, entering by limit orders that rest beside the price for five bars."""
-    entry = "entry: {order_type: LIMIT, limit_offset_pct: 0.02, expire_after_bars: 5}\n"
+_CROWDED: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
+
+
+def crowd(count: int) -> dict[str, str]:
+    """So many more Plays that trade every few minutes, each of another size, over a handful of symbols."""
+    made = {}
+    for number in range(count):
+        name = f"crowd-{number:02}"
+        sized = _BUSY.replace("value: 10}", f"value: {10 + (number + 1) / 1000:.3f}}}")
+        made[name] = _HEAD.format(name=name, symbol=_CROWDED[number % len(_CROWDED)]) + sized
+    return made
+
+
+def with_limit_entries(play: str, *, expire_after_bars: int = 5) -> str:
+    """The same Play, entering by limit orders that rest beside the price for some bars."""
+    entry = f"entry: {{order_type: LIMIT, limit_offset_pct: 0.02, expire_after_bars: {expire_after_bars}}}\n"
     return play.replace("position_policy:", f"{entry}position_policy:", 1)
 
 
@@ -90,9 +103,14 @@ def with_trailing_stop(play: str) -> str:
     return play.replace("  sizing:", f"{trailing}  sizing:", 1)
 
 
+def timed_on(symbol: str) -> str:
+    """A Play that is in the market for a quarter of an hour at a time, on a symbol."""
+    return _HEAD.format(name=TIMED, symbol=symbol) + _TIMED
+
+
 WHILE_AWAY: Final = {
     **{name: play for name, play in PLAYS.items() if name != IDLE},
     BUSY: with_trailing_stop(PLAYS[BUSY]),
-    TIMED: _HEAD.format(name=TIMED, symbol=TIMED_SYMBOL) + _TIMED,
+    TIMED: timed_on(TIMED_SYMBOL),
 }
 """The same, with a stop that follows the price and a position that is left by time."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from decimal import Decimal
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import anyio
@@ -77,9 +78,13 @@ class Stage:
         self._commands = 0
         self._secrets: set[bytes] = set()
         self.plays: Mapping[str, str] = {}
-        """The Play files by instance, as they were configured."""
+        """The Play files by instance whose values are compared, as they were configured."""
+        self.running: Mapping[str, str] = {}
+        """Those of every instance, the crowd included."""
         self.strangers: list[PurePath] = []
         """State directories of other daemons on the account: what they sent is on record there."""
+        self.by_name = False
+        """Whether the daemon is told the exchange's name instead of its address."""
         self.clock_off_ms = 0
         """How far the daemon's clock was from the exchange's at the worst: stamps of the two ledgers differ by so much."""
         self.known_break = ""
@@ -114,18 +119,19 @@ class Stage:
         settings: str = "",
         terms: Sequence[str] = (),
         plays: Mapping[str, str] = PLAYS,
+        crowd: Mapping[str, str] = MappingProxyType({}),
         priced: bool = False,
     ) -> None:
         """
         Exchange, settings, Plays, daemon and guardian; returns with a position that is planned and covered, a resting entry,
         and ten quiet bars behind it.
 
-        `settings` are more sections, `terms` more options of the exchange, `plays` the Play files by instance; `priced` enters
-        by the quote, as at a real venue.
+        `settings` are more sections, `terms` more options of the exchange, `plays` the Play files by instance and `crowd`
+        those of more shadows, whose values nobody compares; `priced` enters by the quote, as at a real venue.
         """
         self.exchange.terms = tuple(terms)
         await self.exchange.start(SPEED)
-        self.configure(settings, plays, priced=priced)
+        self.configure(settings, plays, crowd, priced=priced)
         await self.start_daemon()
         if guardian:
             await self.start_guardian()
@@ -155,18 +161,26 @@ class Stage:
         self._secrets.add(secret.encode())
         self.world.disk.write_replace(self.key_file, f"api_key={key}\napi_secret={secret}\n".encode(), keep_previous=False)
 
-    def configure(self, settings: str = "", plays: Mapping[str, str] = PLAYS, *, priced: bool = False) -> None:
-        """Write key, Plays and settings; `settings` are more sections."""
+    def configure(
+        self,
+        settings: str = "",
+        plays: Mapping[str, str] = PLAYS,
+        crowd: Mapping[str, str] = MappingProxyType({}),
+        *,
+        priced: bool = False,
+    ) -> None:
+        """Write key, Plays and settings; see `open`."""
         disk = self.world.disk
-        self.plays = plays
+        self.plays, self.running = plays, {**plays, **crowd}
         self.use_key(self.exchange.key, self.exchange.secret)
         entries = "true" if priced else "false"
-        text = _SETTINGS.format(account=ACCOUNT, url=self.exchange.url, key=self.key_file, more=settings, priced=entries)
-        for name, play in plays.items():
-            path = self.directory / f"{name}.yml"
+        url = self.exchange.named_url if self.by_name else self.exchange.url
+        text = _SETTINGS.format(account=ACCOUNT, url=url, key=self.key_file, more=settings, priced=entries)
+        for name, play in self.running.items():
+            path, shadow = self.directory / f"{name}.yml", name == SHADOW or name in crowd
             disk.write_replace(path, play.encode(), keep_previous=False)
-            text += _INSTANCE.format(name=name, play=path, mode="shadow" if name == SHADOW else "paper")
-            text += "" if name == SHADOW else f'account = "{ACCOUNT}"\n'
+            text += _INSTANCE.format(name=name, play=path, mode="shadow" if shadow else "paper")
+            text += "" if shadow else f'account = "{ACCOUNT}"\n'
         disk.write_replace(self.config, text.encode(), keep_previous=False)
 
     def configure_elsewhere(self, name: str, symbol: str) -> PurePath:

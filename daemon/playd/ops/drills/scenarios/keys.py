@@ -2,17 +2,25 @@
 
 from typing import Any, Final
 
+import anyio
+
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD, HELD_SYMBOL, SHADOW
-from playd.ops.drills.scenarios.steps import CREATE, TRADED_S, arm, bars_go_on, heal, lifted_by_a_person
+from playd.ops.drills.scenarios.steps import CREATE, TRADED_S, arm, bars_go_on, heal, lifted_by_a_person, stop_removed
 from playd.ops.drills.stage import Stage
 from playd.orders.halts import account_scope
 
 CODES: Final = (33004, 10003, 10004, 10005, 10010)
 READBACK: Final = "/v5/user/query-api"
-REFUSALS: Final = 3
-SENT_S: Final = 40.0
-"""Three pauses of five seconds, and two readings that prove it flat."""
+AT_ONCE_S: Final = 2.0
+REFUSED_EACH_S: Final = 60.0
+"""The exit is asked again every five seconds, six times."""
+
+SENT_S: Final = 20.0
+"""Sooner than it would be asked for again: half a minute."""
+
+ENTRIES: Final = "pde*"
+"""Link ids of entries."""
 
 REFUSED_S: Final = 30.0
 RETURNS_S: Final = 60.0
@@ -21,7 +29,8 @@ WITHDRAW: Final = ("Order", "Position", "DerivativesTrade", "Withdraw")
 
 async def key_trouble(stage: Stage) -> None:
     await stage.open(guardian=False)
-    await _in_session(stage)
+    for code in CODES:
+        await _in_session(stage, code)
     await _at_an_exit(stage)
     await _private_login(stage)
     await _exchanged(stage)
@@ -31,38 +40,69 @@ async def key_trouble(stage: Stage) -> None:
     await _too_much(stage)
 
 
-async def _in_session(stage: Stage) -> None:
-    """An entry is answered that the key has expired: nothing more is opened, stops stay."""
-    fault = f"an entry answered with {CODES[0]}"
-    await arm(stage, "answer", {"path": CREATE, "account": ACCOUNT}, times=1, given={"code": CODES[0]})
+async def _in_session(stage: Stage, code: int) -> None:
+    """An entry is answered that the key does not hold: nothing more is opened, stops stay."""
+    fault, known = f"an entry answered with {code}", {row["id"] for row in stage.table("halts")}
+    await arm(
+        stage, "answer", {"path": CREATE, "account": ACCOUNT, "link_id": ENTRIES}, times=1, given={"code": code}, name=fault
+    )
 
     async def halted() -> Any:
-        return stage.halt("ACCOUNT_REFUSED")
+        return next((row for row in stage.table("halts") if row["code"] == "ACCOUNT_REFUSED" and row["id"] not in known), None)
 
     found = await stage.expect(fault, halted, "the account is halted", TRADED_S)
-    stage.report.require(
-        (found["level"], found["scope"]) == (2, account_scope(ACCOUNT)), fault, f"level {found['level']} on {found['scope']}"
-    )
+    (hit_ms,) = (int(row["wall_ms"]) for row in await stage.exchange.entries("fault") if row["name"] == fault)
+    at_once_s = max(int(found["raised_ms"]) - hit_ms, 0) / 1000
+    stage.report.saw(fault, f"level {found['level']} on {found['scope']}", recovery_s=at_once_s, limit_s=AT_ONCE_S)
+    stage.report.require((found["level"], found["scope"]) == (2, account_scope(ACCOUNT)), fault, "level 2 on the account")
     stage.report.require(stage.incident("ACCOUNT_REFUSED"), fault, "incident ACCOUNT_REFUSED")
     stage.report.require(await stage.stop_of(HELD_SYMBOL), fault, f"{HELD_SYMBOL} keeps its stop")
-    await lifted_by_a_person(stage, account_scope(ACCOUNT), "the key is taken again", RETURNS_S)
+    await heal(stage)
+    await lifted_by_a_person(stage, account_scope(ACCOUNT), f"{fault}, then taken again", RETURNS_S)
 
 
 async def _at_an_exit(stage: Stage) -> None:
-    """An exit is refused for want of rights, three times; it is kept, and sent as soon as the key works."""
+    """An exit is refused for each reason in turn; it is kept, and sent as soon as another key is read."""
     await stage.until_covered(HELD_SYMBOL)
-    fault = f"an exit answered with 10005, {REFUSALS} times"
-    began_s = await arm(stage, "answer", {"path": CREATE, "symbol": HELD_SYMBOL}, times=REFUSALS, given={"code": 10005})
-    ran = await stage.ctl("stop", HELD, "--flatten")
-    took_s = stage.world.clock.mono_s() - began_s
-    refused = sum(row["code"] == 10005 for row in stage.table("order_events"))
-    stage.report.require(refused == REFUSALS, fault, f"{refused} refusals on record")
-    left = (await stage.venue()).positions[HELD_SYMBOL]
-    stage.report.require(ran.code == 0 and not left, fault, f"exit {ran.code}, {left} left")
-    stage.report.saw(fault, "the exit is sent by itself", recovery_s=took_s, limit_s=SENT_S)
+    fault = f"an exit answered with {', '.join(map(str, CODES))}, then without end"
+    where = {"path": CREATE, "symbol": HELD_SYMBOL}
+    for place, code in enumerate(CODES):
+        when = {"after": place}
+        await arm(stage, "answer", where, given={"code": code}, when=when, name=f"exit answered with {code}")
+    lasting = {"after": len(CODES)}
+    began_s = await arm(stage, "answer", where, times=0, given={"code": CODES[-1]}, when=lasting, name="exits refused")
+
+    async def refused() -> bool:
+        return sum(row["code"] in CODES for row in stage.table("order_events")) >= before + len(CODES) + 2
+
+    before = sum(row["code"] in CODES for row in stage.table("order_events"))
+    async with anyio.create_task_group() as group:
+        group.start_soon(stage.ctl, "stop", HELD, "--flatten", name="an exit")
+        seen = f"{len(CODES) + 2} refusals on record, and the exit is kept"
+        await stage.expect(fault, refused, seen, REFUSED_EACH_S, since_s=began_s)
+        stage.report.require(await stage.stop_of(HELD_SYMBOL), fault, f"{HELD_SYMBOL} keeps its stop")
+        await heal(stage)
+        reloaded_s = await _next_key(stage, f"{fault}, then another key")
+
+        async def flat() -> bool:
+            return not (await stage.venue()).positions[HELD_SYMBOL]
+
+        await stage.expect(fault, flat, "the exit is sent behind `creds reload`", SENT_S, since_s=reloaded_s)
     await lifted_by_a_person(stage, account_scope(ACCOUNT), "the key is taken again", RETURNS_S)
     await stage.ctl("start", HELD)
     await stage.until_covered(HELD_SYMBOL)
+
+
+async def _next_key(stage: Stage, fault: str) -> float:
+    """The account gets another key, which the running daemon reads; the moment before that."""
+    made = await stage.exchange.admin("POST", "keys", {"alias": ACCOUNT, "note": "the next one"})
+    began_s = stage.report.inject("replace", "key", of="the same user")
+    stage.use_key(made["key"], made["secret"])
+    ran = await stage.ctl("creds", "reload", ACCOUNT)
+    stage.report.require(ran.code == 0, fault, f"taken, exit {ran.code}")
+    await stage.exchange.admin("POST", "keys", {"alias": ACCOUNT, "key": stage.exchange.key, "read_only": True})
+    stage.exchange.key, stage.exchange.secret = made["key"], made["secret"]
+    return began_s
 
 
 async def _private_login(stage: Stage) -> None:
@@ -77,9 +117,7 @@ async def _private_login(stage: Stage) -> None:
 
     await stage.expect(fault, refused, "it is cut off and tries again", RETURNS_S)
     await bars_go_on(stage, fault, RETURNS_S)
-    async with stage.exchange.hand() as hand:
-        removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-        await hand.remove_stop(HELD_SYMBOL)
+    removed_s = await stop_removed(stage, HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", RETURNS_S, since_s=removed_s)
     await heal(stage)
 
@@ -92,16 +130,8 @@ async def _exchanged(stage: Stage) -> None:
     stage.use_key(stranger["key"], stranger["secret"])
     ran = await stage.ctl("creds", "reload", ACCOUNT)
     stage.report.require(ran.code, f"{fault} for a stranger's", f"refused with exit {ran.code}: {ran.text.strip()[:160]}")
-    made = await stage.exchange.admin("POST", "keys", {"alias": ACCOUNT, "note": "the next one"})
-    stage.report.inject("replace", "key", of="the same user")
-    stage.use_key(made["key"], made["secret"])
-    ran = await stage.ctl("creds", "reload", ACCOUNT)
-    stage.report.require(ran.code == 0, fault, f"taken, exit {ran.code}")
-    await stage.exchange.admin("POST", "keys", {"alias": ACCOUNT, "key": stage.exchange.key, "read_only": True})
-    stage.exchange.key, stage.exchange.secret = made["key"], made["secret"]
-    async with stage.exchange.hand() as hand:
-        removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-        await hand.remove_stop(HELD_SYMBOL)
+    await _next_key(stage, fault)
+    removed_s = await stop_removed(stage, HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", RETURNS_S, since_s=removed_s)
 
 

@@ -7,20 +7,14 @@ import anyio
 
 from playd.ops.drills.bad_host import DISK, WATCHDOG_S
 from playd.ops.drills.failing_disk import HANGS
-from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY, HELD_SYMBOL
+from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, SHADOW
 from playd.ops.drills.report import CannotRun
-from playd.ops.drills.scenarios.steps import arm, bars_go_on, heal, lifted_by_a_person
+from playd.ops.drills.scenarios.steps import TRADED_S, bars_go_on, stop_put_back
 from playd.ops.drills.stage import SPEED, Stage
-from playd.orders.halts import symbol_scope
 from playd.world.ports import ChildSignal
 
 COVERED_BY_GUARDIAN_S: Final = 20.0
 COVERED_BY_DAEMON_S: Final = 40.0
-HALTED_S: Final = 10.0
-"""Five seconds without a stop, and the look that finds it missing."""
-
-TRADING_STOP: Final = "/v5/position/trading-stop"
 RETURNS_S: Final = 30.0
 ENDED_S: Final = 40.0
 """A watchdog's period, and the beat before the fault."""
@@ -28,7 +22,15 @@ ENDED_S: Final = 40.0
 ENTRIES_GONE_S: Final = 90.0
 ALONE_MIN: Final = 30
 NOTICED_S: Final = 15.0
-"""Ten seconds without a beat, and the beat before it."""
+"""Ten seconds without a beat, and the command that asks."""
+
+SILENT_S: Final = 10.0
+GUARDIAN_LIVES: Final = 3
+NOT_READY: Final = "ACCOUNT_NOT_READY"
+REQUIRED: Final = """
+[guardian]
+required_for_practice = true
+"""
 
 
 async def dead_daemon(stage: Stage) -> None:
@@ -123,43 +125,45 @@ class _Manager:
         return now_s - self._heard_s >= for_s
 
 
-async def naked(stage: Stage) -> None:
-    """
-    DRL-11: nobody is dead; a hand takes the stop away, with and without a guardian beside the daemon.
-
-    Then the venue refuses every stop: the ladder is climbed to its end, where the position is closed.
-    """
-    await stage.open()
-    await _by_daemon(stage, "stop cancelled by hand")
-    stage.report.inject("SIGKILL", "guardian")
-    await stage.guardian.kill()
-    await _by_daemon(stage, "stop cancelled by hand, no guardian")
-    await _passed_already(stage)
-    await _no_stop_taken(stage)
-
-
 async def dead_guardian(stage: Stage) -> None:
-    """DRL-14: killed, then killed again as soon as it is back."""
-    await stage.open()
-    for life in range(3):
-        began_s = stage.report.inject("SIGKILL", "guardian", life=life)
+    """
+    DRL-14: killed, then killed again as soon as it is back.
+
+    No account of a drill has real money; so it is configured to wait for the guardian as one with real money does.
+    """
+    await stage.open(settings=REQUIRED)
+    for life in range(GUARDIAN_LIVES):
+        fault = f"guardian killed, {life + 1}."
+        began_s, killed_ms = stage.report.inject("SIGKILL", "guardian", life=life), stage.world.clock.wall_ms()
         await stage.guardian.kill()
-        await stage.expect(
-            f"guardian killed, {life + 1}.",
-            lambda: _silent(stage),
-            "the daemon says that it hears nothing",
-            NOTICED_S,
-            since_s=began_s,
-        )
-        bars = len(stage.table("bars"))
-
-        async def traded(bars: int = bars) -> bool:
-            return len(stage.table("bars")) > bars + 5
-
-        await stage.expect("without a guardian", traded, "bars are decided as before", RETURNS_S)
-        await _by_daemon(stage, "without a guardian, stop cancelled by hand")
+        await stage.expect(fault, lambda: _silent(stage), "the daemon says that it hears nothing", NOTICED_S, since_s=began_s)
+        await _entries_refused(stage, fault, killed_ms)
+        await stop_put_back(stage, HELD_SYMBOL, "without a guardian, stop cancelled by hand", COVERED_BY_DAEMON_S)
+        if life + 1 == GUARDIAN_LIVES:
+            ran = await stage.ctl("stop", HELD, "--flatten", "--json")
+            left = (await stage.venue()).positions[HELD_SYMBOL]
+            stage.report.require(ran.code == 0 and not left, "without a guardian, an exit", f"exit {ran.code}, {left} left")
         await stage.start_guardian()
         await stage.expect("guardian back", lambda: _heard(stage), "the daemon hears it", RETURNS_S)
+    await stage.ctl("start", HELD)
+    await stage.until_covered(HELD_SYMBOL)
+    stage.report.saw("guardian back", f"{HELD} enters again")
+
+
+async def _entries_refused(stage: Stage, fault: str, killed_ms: int) -> None:
+    """From ten seconds on no entry passes, and the refusal says why."""
+    silent_ms = killed_ms + round(1000 * SILENT_S)
+    uids = {row["uid"] for row in stage.table("instances") if row["name"] != SHADOW}
+
+    def since() -> list[dict[str, Any]]:
+        return [row for row in stage.table("bars") if row["processed_ms"] > silent_ms and row["instance"] in uids]
+
+    async def refused() -> Any:
+        return next((row for row in since() if row["verdict"] == NOT_READY and "guardian" in row["detail"]), None)
+
+    await stage.expect(fault, refused, lambda row: f"an entry is refused: {row['detail']}", TRADED_S)
+    entered = sum(row["verdict"] == "ENTERED" for row in since())
+    stage.report.require(not entered, fault, f"{entered} of {len(since())} bars entered later than {SILENT_S:g} s after it")
 
 
 async def _stop_cancelled(stage: Stage, planned: Decimal, fault: str) -> None:
@@ -172,54 +176,6 @@ async def _stop_cancelled(stage: Stage, planned: Decimal, fault: str) -> None:
         after = await hand.position(HELD_SYMBOL)
     stage.report.require(stop == planned, fault, f"stop {stop}, planned {planned}")
     stage.report.require(after.signed_qty == before.signed_qty, fault, f"position {before.signed_qty}, then {after.signed_qty}")
-
-
-async def _by_daemon(stage: Stage, fault: str) -> None:
-    """A hand takes the stop away beside a living daemon."""
-    planned = await stage.stop_of(HELD_SYMBOL)
-    async with stage.exchange.hand() as hand:
-        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-        await hand.remove_stop(HELD_SYMBOL)
-    stop = await stage.expect_covered(HELD_SYMBOL, fault, COVERED_BY_DAEMON_S, since_s=began_s)
-    stage.report.require(stop == planned, fault, f"stop {stop}, planned {planned}")
-
-
-async def _passed_already(stage: Stage) -> None:
-    """The venue says that the price is beyond the stop (110093): there is nothing to wait for, and the position is closed."""
-    fault = "stop cancelled, its price said to be passed"
-    async with stage.exchange.hand() as hand:
-        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-        await hand.remove_stop(HELD_SYMBOL)
-    await arm(stage, "answer", {"path": TRADING_STOP, "symbol": HELD_SYMBOL}, given={"code": 110093})
-
-    async def flat() -> bool:
-        return not (await stage.venue()).positions[HELD_SYMBOL]
-
-    await stage.expect(fault, flat, "the position is closed", COVERED_BY_DAEMON_S, since_s=began_s)
-    stage.report.require(stage.halt("UNPROTECTABLE"), fault, "halt UNPROTECTABLE")
-    await lifted_by_a_person(stage, symbol_scope(ACCOUNT, HELD_SYMBOL), fault, RETURNS_S)
-    await stage.until_covered(HELD_SYMBOL)
-
-
-async def _no_stop_taken(stage: Stage) -> None:
-    """The venue has no room for another stop order (110009), however often it is asked."""
-    fault = "stop cancelled, every other one refused"
-    async with stage.exchange.hand() as hand:
-        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-        await hand.remove_stop(HELD_SYMBOL)
-    await arm(stage, "answer", {"path": TRADING_STOP, "symbol": HELD_SYMBOL}, times=0, given={"code": 110009})
-
-    async def halted() -> Any:
-        return stage.halt("NAKED")
-
-    found = await stage.expect(fault, halted, "the symbol is halted", HALTED_S, since_s=began_s)
-    stage.report.require(found["level"] == 2, fault, f"level {found['level']} on {found['scope']}")
-
-    async def flat() -> bool:
-        return not (await stage.venue()).positions[HELD_SYMBOL]
-
-    await stage.expect(fault, flat, "the position is closed", COVERED_BY_DAEMON_S, since_s=began_s)
-    await heal(stage)
 
 
 async def _guardian_told(stage: Stage) -> None:

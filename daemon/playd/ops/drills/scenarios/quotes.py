@@ -1,57 +1,88 @@
 """DRL-08: what is told of the market is old, wrong, or not told at all."""
 
+import re
+from decimal import Decimal
 from typing import Any, Final
 
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
-from playd.ops.drills.scenarios.steps import TRADED_S, arm, bars_after, heal, holds, newest_bar, no_gaps
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.scenarios.steps import (
+    TRADED_S,
+    arm,
+    bars_after,
+    heal,
+    holds_still,
+    newest_bar,
+    no_gaps,
+    stop_removed,
+)
+from playd.ops.drills.stage import SPEED, Stage
+
+SETTINGS: Final = """
+[gates]
+max_mark_divergence_pct = 1.0
+"""
+"""The shipped limit, which on a local exchange holds where it is written down."""
 
 RETURNS_S: Final = 45.0
 SILENT_S: Final = 60.0
 COVERED_S: Final = 40.0
-STALE_VERDICTS: Final = ("SIGNAL_OLD", "FEED_STALE", "QUOTE_STALE")
-TICKERS: Final = "/v5/market/tickers"
-STALE_AFTER_MS: Final = 3000
-"""A second more than `gates.quote_max_age_s`."""
+EXIT_S: Final = 15.0
+DELAY_S: Final = 30.0
+QUOTE_AGE_S: Final = 2.0
+"""`gates.quote_max_age_s` as shipped."""
 
-QUOTE_VERDICTS: Final = ("QUOTE_STALE", "SPREAD")
+STALE_AFTER_MS: Final = 3000
+"""A second more."""
+
+STALE_VERDICTS: Final = ("SIGNAL_OLD", "FEED_STALE", "QUOTE_STALE")
+QUOTE_VERDICTS: Final = ("QUOTE_STALE", "SPREAD", "PRICE_BAND")
+TICKERS: Final = "/v5/market/tickers"
+_VALUE: Final = re.compile(r": ([-\d.]+) against")
 
 
 async def stale_quote(stage: Stage) -> None:
-    """DRL-08, with entries priced by the quote: nothing is told, tickers of one symbol stand still, its book is crossed."""
-    await stage.open(guardian=False, priced=True)
+    """With entries priced by the quote, as at a real venue."""
+    await stage.open(guardian=False, priced=True, settings=SETTINGS)
+    await _nothing_told(stage)
+    began = newest_bar(stage)
+    await _asked_for(stage)
+    await _not_asked(stage, "stale_ticker", f"tickers of {BUSY_SYMBOL} stand still, and nobody answers for them")
+    await _not_asked(stage, "frozen_time", f"tickers of {BUSY_SYMBOL} go on under an old stamp")
+    late = f"tickers of {BUSY_SYMBOL} come {DELAY_S:g} s late"
+    await _not_asked(stage, "late_frames", late, given={"delay_s": DELAY_S}, old_s=DELAY_S - QUOTE_AGE_S)
+    await _no_quote(stage, "crossed_book", f"bids of {BUSY_SYMBOL} above its asks", "SPREAD")
+    await _no_quote(stage, "wrong_mark", f"last and mark of {BUSY_SYMBOL} 2 % apart", "PRICE_BAND", given={"factor": 1.02})
+    await _exit_without_quote(stage)
+    others = [row for row in bars_after(stage, began) if row["instance"] != stage.uid_of(BUSY)]
+    wrong = sum(row["verdict"] in QUOTE_VERDICTS for row in others)
+    seen = f"{wrong} of {len(others)} bars of other symbols are refused for their quote"
+    stage.report.require(others and not wrong, f"only {BUSY_SYMBOL} is told wrong", seen)
+
+
+async def _nothing_told(stage: Stage) -> None:
+    """The socket stands and says nothing of the market."""
+    fault = "nothing told of the market"
     newest = newest_bar(stage)
     began_s = stage.world.clock.mono_s()
     for topic in ("kline.*", "tickers.*"):
         await arm(stage, "drop_frame", {"socket": "public", "topic": topic}, times=0)
 
     async def refused() -> Any:
-        return next((row for row in bars_after(stage, newest) if row["verdict"] in STALE_VERDICTS), None)
+        return next((row for row in bars_after(stage, newest) if row["verdict"] in STALE_VERDICTS and _value(row)), None)
 
     seen = "an entry is refused: {verdict} {detail}"
-    await stage.expect("nothing told of the market", refused, lambda row: seen.format(**row), SILENT_S, since_s=began_s)
+    await stage.expect(fault, refused, lambda row: seen.format(**row), SILENT_S, since_s=began_s)
     entered = [row["close_ms"] for row in bars_after(stage, newest) if row["verdict"] == "ENTERED" and row["late"]]
-    stage.report.require(not entered, "nothing told of the market", f"{len(entered)} entries on bars that came late")
-    async with stage.exchange.hand() as hand:
-        removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-        await hand.remove_stop(HELD_SYMBOL)
-    await stage.expect_covered(HELD_SYMBOL, "nothing told of the market, stop cancelled", COVERED_S, since_s=removed_s)
+    stage.report.require(not entered, fault, f"{len(entered)} entries on bars that came late")
+    removed_s = await stop_removed(stage, HELD_SYMBOL)
+    await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_S, since_s=removed_s)
     healed_s, newest = await heal(stage), newest_bar(stage)
 
     async def fresh() -> Any:
-        rows = bars_after(stage, newest)
-        return any(not row["late"] and row["verdict"] not in STALE_VERDICTS for row in rows)
+        return any(not row["late"] and row["verdict"] not in STALE_VERDICTS for row in bars_after(stage, newest))
 
     await stage.expect("told again", fresh, "a bar in time is decided", RETURNS_S, since_s=healed_s)
     no_gaps(stage, "told again")
-    await _asked_for(stage)
-    await arm(stage, "answer", {"path": TICKERS, "symbol": BUSY_SYMBOL}, times=0, given={"http": 503})
-    await _no_quote(stage, "stale_ticker", f"tickers of {BUSY_SYMBOL} stand still, and nobody answers for them")
-    await _no_quote(stage, "crossed_book", f"bids of {BUSY_SYMBOL} above its asks")
-    await holds(stage, BUSY, BUSY_SYMBOL)
-    await arm(stage, "stale_ticker", {"symbol": BUSY_SYMBOL}, times=0)
-    ran = await stage.ctl("stop", BUSY, "--flatten", "--json")
-    stage.report.require(ran.code == 0, f"tickers of {BUSY_SYMBOL} stand still", f"its position is closed, exit {ran.code}")
 
 
 async def _asked_for(stage: Stage) -> None:
@@ -69,19 +100,59 @@ async def _asked_for(stage: Stage) -> None:
     await heal(stage)
 
 
-async def _no_quote(stage: Stage, kind: str, fault: str) -> None:
-    """Without a quote that can be believed there is no entry on this symbol; there is one again as soon as it can."""
+async def _not_asked(
+    stage: Stage, kind: str, fault: str, *, given: dict[str, Any] | None = None, old_s: float = QUOTE_AGE_S
+) -> None:
+    """The stream tells old quotes, and the venue gives no other when it is asked."""
+    await arm(stage, "answer", {"path": TICKERS, "symbol": BUSY_SYMBOL}, times=0, given={"http": 503})
+    await _no_quote(stage, kind, fault, "QUOTE_STALE", given=given, old_s=old_s)
+
+
+async def _no_quote(
+    stage: Stage, kind: str, fault: str, verdict: str, *, given: dict[str, Any] | None = None, old_s: float | None = None
+) -> None:
+    """
+    Without a quote that can be believed there is no entry on this symbol, and the refusal says the value; one that is too old
+    has at least the age `old_s`. There is an entry again as soon as the quote is right.
+    """
     newest = newest_bar(stage)
-    began_s = await arm(stage, kind, {"symbol": BUSY_SYMBOL}, times=0)
+    where = {"symbol": BUSY_SYMBOL, "topic": "tickers.*"}
+    began_s = await arm(stage, kind, where, times=0, given=given)
 
     async def refused() -> Any:
-        return next((row for row in bars_after(stage, newest, BUSY) if row["verdict"] in QUOTE_VERDICTS), None)
+        rows = (row for row in bars_after(stage, newest, BUSY) if row["verdict"] == verdict and _value(row))
+        return next((row for row in rows if old_s is None or _value(row) >= old_s), None)
 
     seen = "an entry is refused: {verdict} {detail}"
-    await stage.expect(fault, refused, lambda row: seen.format(**row), TRADED_S, since_s=began_s)
+    await stage.expect(fault, refused, lambda row: seen.format(**row), TRADED_S + (old_s or 0.0), since_s=began_s)
     healed_s, healed = await heal(stage), newest_bar(stage)
 
     async def entered() -> bool:
         return any(row["verdict"] == "ENTERED" for row in bars_after(stage, healed, BUSY))
 
     await stage.expect(f"{fault}, then right again", entered, "an entry is sent", TRADED_S, since_s=healed_s)
+
+
+async def _exit_without_quote(stage: Stage) -> None:
+    """A position is left although nobody says what it is worth: at the market, within a tolerance that the venue applies."""
+    fault = f"no quote of {BUSY_SYMBOL}, its position is to be closed"
+    await holds_still(stage, BUSY, BUSY_SYMBOL)
+    known = {row["link_id"] for row in stage.table("orders")}
+    await arm(stage, "stale_ticker", {"symbol": BUSY_SYMBOL}, times=0)
+    began_s = stage.world.clock.mono_s()
+    ran = await stage.ctl("stop", BUSY, "--flatten", "--json")
+    took_s = stage.world.clock.mono_s() - began_s
+    left = (await stage.venue()).positions[BUSY_SYMBOL]
+    stage.report.require(ran.code == 0 and not left, fault, f"exit {ran.code}, {left} left")
+    stage.report.saw(fault, "flat", recovery_s=took_s, limit_s=EXIT_S)
+    sent = [row for row in stage.table("orders") if row["link_id"] not in known and row["reduce_only"] and row["intent"]]
+    priced = [row for row in sent if row["price"] and Decimal(row["price"])]
+    tolerances = ", ".join(f"{row['tolerance_pct']} %" for row in sent)
+    stage.report.require(sent and not priced, fault, f"{len(sent)} orders at the market, within {tolerances}")
+    await stage.exchange.release(SPEED)
+
+
+def _value(row: dict[str, Any]) -> float:
+    """What a refusal found, 0 where it says no number."""
+    found = _VALUE.search(row["detail"])
+    return abs(float(found[1])) if found else 0.0

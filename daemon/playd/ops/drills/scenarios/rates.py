@@ -1,13 +1,15 @@
-"""DRL-16: the venue throttles entries and repairs, protects itself, and bans our address; the ban outlives the daemon."""
+"""
+DRL-16: the venue throttles entries, exits and repairs, protects itself, and bans our address; the ban outlives the daemon.
+"""
 
 from contextlib import closing
 from typing import Any, Final
 
 from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import HELD_SYMBOL
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, IDLE, PLAYS
 from playd.ops.drills.programs import until
-from playd.ops.drills.scenarios.steps import TRADED_S, arm, bars_go_on, heal, hit_create, is_over
+from playd.ops.drills.scenarios.steps import CREATE, TRADED_S, arm, bars_go_on, heal, hit_create, is_over, resume
 from playd.ops.drills.stage import ANSWERED, Stage
 
 COVERED_S: Final = 40.0
@@ -15,7 +17,22 @@ NOTICED_S: Final = 20.0
 BANNED_S: Final = 45.0
 """While anything is open the venue is asked every half minute at least."""
 
-SILENT_S: Final = 15.0
+AGAIN_S: Final = 5.0
+BURST: Final = 6
+CLOSED_S: Final = 40.0
+ON_ITS_WAY_MS: Final = 250
+"""An entry that had its turn before an exit was decided arrives first."""
+
+TURN_MS: Final = 150
+"""So long before an entry the turn of an exit may have been that goes with it, for a machine that is busy."""
+
+CROWD: Final = {
+    IDLE: PLAYS[BUSY].replace(BUSY_SYMBOL, "XRPUSDT").replace(f"name: {BUSY}", f"name: {IDLE}"),
+    "crowd": PLAYS[BUSY].replace(BUSY_SYMBOL, "DOGEUSDT").replace(f"name: {BUSY}", "name: crowd"),
+}
+"""Two more who enter every few minutes."""
+
+SILENT_S: Final = 12.0
 RETURNS_S: Final = 60.0
 PROTECT_MS: Final = 200.0
 PROTECTING: Final = "/v5/position/trading-stop"
@@ -23,9 +40,11 @@ BAN_KEY: Final = "ban_until_ms:venue"
 
 
 async def rate_trouble(stage: Stage) -> None:
-    await stage.open(guardian=False)
+    await stage.open(guardian=False, plays={**PLAYS, **CROWD})
     await _entry(stage, "an entry answered three times with 10006", {"code": 10006}, times=3)
+    await _reset_in_the_past(stage)
     await _entry(stage, "an entry taken, and answered with 10429", {"code": 10429, "effect": True}, times=1)
+    await _burst(stage)
     began_s = await arm(stage, "remove_stop", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
     await arm(stage, "answer", {"path": PROTECTING}, times=3, given={"code": 10006})
     await stage.expect_covered(HELD_SYMBOL, "stop cancelled, repair answered with 10006", COVERED_S, since_s=began_s)
@@ -37,8 +56,8 @@ async def rate_trouble(stage: Stage) -> None:
     await _banned(stage)
 
 
-async def _entry(stage: Stage, fault: str, given: dict[str, Any], *, times: int) -> None:
-    """An entry is answered with a code that says "not now"; it ends once, and is one order."""
+async def _entry(stage: Stage, fault: str, given: dict[str, Any], *, times: int) -> str:
+    """An entry is answered with a code that says "not now"; it ends once, and is one order. Its link id."""
     link = await hit_create(stage, fault, "answer", given, times=times)
 
     async def over() -> Any:
@@ -48,6 +67,62 @@ async def _entry(stage: Stage, fault: str, given: dict[str, Any], *, times: int)
     made = [each for each in (await stage.venue()).newest() if each["orderLinkId"] == link]
     wanted = 1 if row["state"] == OrderState.FILLED else 0
     stage.report.require(len(made) == wanted, fault, f"{len(made)} orders at the venue")
+    return link
+
+
+async def _reset_in_the_past(stage: Stage) -> None:
+    """The venue's word for when places are free again lies behind us: that is now, and the next try need not wait for it."""
+    fault = "an entry answered with 10006 and a reset a minute ago"
+    link = await _entry(stage, fault, {"code": 10006, "reset_s": -60}, times=1)
+    refused_ms = max(row["wall_ms"] for row in await stage.exchange.entries("fault") if link in row.get("link_ids", ()))
+    again_ms = next((wall_ms for wall_ms, params in (await stage.venue()).creates if params.get("orderLinkId") == link), None)
+    if again_ms is not None:
+        stage.report.saw(fault, "sent again", recovery_s=(again_ms - refused_ms) / 1000, limit_s=AGAIN_S)
+    else:
+        stage.report.missed(fault, "never sent again", limit_s=AGAIN_S)
+
+
+async def _burst(stage: Stage) -> None:
+    """Orders of everybody are answered with 10006 while entries come each second: what closes goes first all the same."""
+    fault = "orders of everybody answered with 10006"
+    began_ms = stage.world.clock.wall_ms()
+    began_s = await arm(
+        stage, "answer", {"path": CREATE, "account": ACCOUNT}, times=BURST, given={"code": 10006, "reset_s": 1.5}
+    )
+    ran = await stage.ctl("panic", HELD, "--yes", "--reason", "drill", "--json")
+    took_s = stage.world.clock.mono_s() - began_s
+    stage.report.require(ran.code == 0 and ran.data["flat"], fault, f"a position is closed, exit {ran.code}")
+    stage.report.saw(fault, "closed, and verified flat", recovery_s=took_s, limit_s=CLOSED_S)
+
+    async def spent() -> bool:
+        rows = (await stage.exchange.admin("GET", "faults"))["faults"]
+        return any(row["spent"] and row["times"] == BURST for row in rows)
+
+    await stage.expect(fault, spent, f"{BURST} orders were answered so", TRADED_S, since_s=began_s)
+    passed = _passed_by_entries(stage, began_ms)
+    stage.report.require(not passed, fault, f"exits that an entry passed by: {', '.join(passed) or 'none'}")
+    lifted = await resume(stage, f"instance:{HELD}")
+    stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}")
+    await stage.ctl("start", HELD)
+    await stage.until_covered(HELD_SYMBOL)
+
+
+def _passed_by_entries(stage: Stage, began_ms: int) -> list[str]:
+    """Exits that waited while an entry was sent, and had no turn of their own just before it."""
+    orders = [row for row in stage.table("orders") if row["created_ms"] >= began_ms and row["intent"]]
+    sent, taken = dict[str, list[int]](), dict[str, int]()
+    for event in stage.table("order_events"):
+        if event["source"] == "send":
+            sent.setdefault(event["link_id"], []).append(event["received_ms"])
+        elif event["link_id"] not in taken and event["before"] == OrderState.SENT:
+            taken[event["link_id"]] = event["received_ms"]
+    entered = [at_ms for row in orders if not row["reduce_only"] for at_ms in sent.get(row["link_id"], [])]
+    passed = []
+    for row in (row for row in orders if row["reduce_only"]):
+        link = row["link_id"]
+        waited = [each for each in entered if row["created_ms"] + ON_ITS_WAY_MS < each < taken.get(link, 0)]
+        passed += [link for each in waited if not any(each - TURN_MS <= own <= each for own in sent[link])]
+    return passed
 
 
 async def _banned(stage: Stage) -> None:

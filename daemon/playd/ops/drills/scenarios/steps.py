@@ -179,3 +179,19 @@ def bars_after(stage: Stage, close_ms: int, name: str = "") -> list[dict[str, An
     """Decided bars that closed later; of one instance, or of all."""
     uid = stage.uid_of(name) if name else ""
     return [row for row in stage.table("bars") if row["close_ms"] > close_ms and uid in ("", row["instance"])]
+
+
+async def stop_removed(stage: Stage, symbol: str) -> float:
+    """A hand takes the stop of a position away; the moment."""
+    async with stage.exchange.hand() as hand:
+        began_s = stage.report.inject("cancel", "stop", symbol=symbol)
+        await hand.remove_stop(symbol)
+    return began_s
+
+
+async def stop_put_back(stage: Stage, symbol: str, fault: str, limit_s: float) -> None:
+    """A hand takes the stop away beside a living daemon, which puts the planned one back."""
+    planned = await stage.stop_of(symbol)
+    began_s = await stop_removed(stage, symbol)
+    stop = await stage.expect_covered(symbol, fault, limit_s, since_s=began_s)
+    stage.report.require(stop == planned, fault, f"stop {stop}, planned {planned}")

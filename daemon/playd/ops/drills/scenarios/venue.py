@@ -15,13 +15,10 @@ from playd.ops.drills.plays import (
 )
 from playd.ops.drills.scenarios.steps import (
     TRADED_S,
-    alive,
     arm,
     bars_go_on,
-    heal,
     holds_still,
     is_over,
-    no_gaps,
 )
 from playd.ops.drills.stage import SPEED, Stage
 
@@ -29,36 +26,6 @@ RETURNS_S: Final = 45.0
 AWAY_S: Final = 15.0
 FORCED_S: Final = 10.0
 QUARANTINE_S: Final = 90.0
-
-
-async def venue_down(stage: Stage) -> None:
-    """DRL-25: away in session, answering with 503, and away when the daemon starts."""
-    await stage.open(guardian=False)
-    daemon = stage.daemon.child
-    stage.report.inject("SIGKILL", "exchange")
-    await stage.exchange.program.kill()
-    await stage.stays("venue away in session", lambda: alive(stage), "the daemon lives", AWAY_S)
-    began_s = stage.world.clock.mono_s()
-    await stage.exchange.start(SPEED)
-    await bars_go_on(stage, "venue back", RETURNS_S, since_s=began_s)
-    await stage.expect_covered(HELD_SYMBOL, "venue back", RETURNS_S)
-    await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 503})
-    await stage.stays("every request answered with 503", lambda: alive(stage), "the daemon lives", AWAY_S)
-    await heal(stage)
-    await bars_go_on(stage, "requests answered again", RETURNS_S)
-    stage.report.require(stage.daemon.child is daemon, "venue away in session", "one life of the daemon, no restart")
-    await stage.daemon.stop()
-    stage.report.inject("SIGKILL", "exchange")
-    await stage.exchange.program.kill()
-    await stage.daemon.launch()
-
-    async def waits() -> bool:
-        return bool(stage.daemon.said("account.waiting"))
-
-    await stage.expect("venue away at a start", waits, "the daemon waits and says so", TRADED_S)
-    began_s = stage.world.clock.mono_s()
-    await stage.exchange.start(SPEED)
-    await stage.expect("venue comes late", stage.ready, "READY", TRADED_S, since_s=began_s)
 
 
 async def venue_acts(stage: Stage) -> None:
@@ -120,25 +87,3 @@ async def _delisted(stage: Stage) -> None:
     await bars_go_on(stage, fault, RETURNS_S)
     after = sum(params["symbol"] == RESTING_SYMBOL for _, params in (await stage.venue()).creates)
     stage.report.require(after - sent <= 1, fault, f"{after - sent} orders are sent afterwards")
-
-
-async def crash_loop(stage: Stage) -> None:
-    """DRL-28, as far as it can be done from outside: one instance fails at every start, because its history is refused."""
-    await stage.open(guardian=False)
-    began_s = await arm(stage, "answer", {"path": "/v5/market/kline", "symbol": BUSY_SYMBOL}, times=0, given={"code": 10001})
-    await stage.ctl("restart", BUSY)
-
-    async def quarantined() -> Any:
-        return next((row for row in stage.table("instances") if row["name"] == BUSY and row["failed_code"]), None)
-
-    seen = "quarantined as {failed_code}: {failed_text}"
-    await stage.expect(
-        "instance fails at every start", quarantined, lambda row: seen.format(**row), QUARANTINE_S, since_s=began_s
-    )
-    halt = stage.halt("INSTANCE_FAILED")
-    stage.report.require(halt is not None and halt["level"] == 2, "instance fails at every start", "the instance is at level 2")
-    await heal(stage)
-    states = {row["name"]: row["state"] for row in (await stage.ctl("status", "--json")).data["instances"]}
-    others = {state for name, state in states.items() if name != BUSY}
-    stage.report.require(others == {"running"}, "instance fails at every start", "the others run")
-    no_gaps(stage, "instance fails at every start", but=BUSY)

@@ -1,0 +1,136 @@
+"""
+DRL-25: the venue is away. In session, by its name, with 503 for everything, at a start; then it announces maintenance.
+
+The daemon lives on, says what it waits for, and goes on by itself.
+"""
+
+from typing import Any, Final
+
+from playd.ops.drills.bad_host import NAMES
+from playd.ops.drills.plays import HELD_SYMBOL
+from playd.ops.drills.scenarios.steps import TRADED_S, alive, arm, bars_go_on, no_gaps
+from playd.ops.drills.stage import SPEED, Stage
+
+RETURNS_S: Final = 45.0
+AWAY_S: Final = 15.0
+NAMELESS_S: Final = 12.0
+"""Longer than a name that was looked up is remembered."""
+
+ERRORS_S: Final = 12.0
+AT_START_S: Final = 10.0
+"""For which every request of a start is answered with 503."""
+
+AHEAD_S: Final = 40.0
+"""Maintenance is announced so long ahead: within the five minutes before it, and behind the start."""
+
+LASTS_S: Final = 8.0
+NOTICED_S: Final = 30.0
+"""A venue that did not answer is asked again within seconds."""
+
+CODE: Final = "MAINTENANCE_LOCAL"
+NOT_WELL: Final = 9
+
+
+async def venue_down(stage: Stage) -> None:
+    stage.on_a_bad_host()
+    stage.by_name = True
+    await stage.open(guardian=False)
+    life = stage.daemon.child
+    await _away_in_session(stage)
+    await _errors_in_session(stage)
+    stage.report.require(stage.daemon.child is life, "venue away in session", "one life of the daemon, no restart")
+    await _away_at_a_start(stage)
+    await _maintenance(stage)
+    no_gaps(stage, "venue away and back")
+
+
+async def _away_in_session(stage: Stage) -> None:
+    """It is gone, and when it is back its name is not known for a while."""
+    fault = "venue away in session"
+    stage.report.inject("SIGKILL", "exchange")
+    await stage.exchange.program.kill()
+    await stage.stays(fault, lambda: alive(stage), "the daemon lives", AWAY_S)
+    await _says_so(stage, fault)
+    stage.host(NAMES, kind="unresolved", name="localhost")
+    await stage.exchange.start(SPEED)
+    fault = "venue back, its name is not resolved"
+    opened = len(await stage.exchange.entries("opened"))
+
+    async def unheard() -> bool:
+        return await alive(stage) and len(await stage.exchange.entries("opened")) == opened
+
+    await stage.stays(fault, unheard, "the daemon lives, and does not reach it", NAMELESS_S)
+    began_s = stage.host_is_well(NAMES)
+    await bars_go_on(stage, "the name is resolved again", RETURNS_S, since_s=began_s)
+    await stage.expect_covered(HELD_SYMBOL, "the name is resolved again", RETURNS_S)
+
+
+async def _errors_in_session(stage: Stage) -> None:
+    fault = "every request answered with 503"
+    await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 503}, when={"until_s": ERRORS_S})
+    await stage.stays(fault, lambda: alive(stage), "the daemon lives", ERRORS_S)
+    await bars_go_on(stage, "requests answered again", RETURNS_S)
+
+
+async def _away_at_a_start(stage: Stage) -> None:
+    """First nobody is there, then whoever is there answers with 503."""
+    fault = "venue away at a start"
+    await stage.daemon.stop()
+    stage.report.inject("SIGKILL", "exchange")
+    await stage.exchange.program.kill()
+    child = await stage.daemon.launch()
+
+    async def waits() -> bool:
+        return bool(stage.daemon.said("account.waiting"))
+
+    await stage.expect(fault, waits, "the daemon waits and says so", TRADED_S)
+    await _says_so(stage, fault)
+    began_s = stage.world.clock.mono_s()
+    await stage.exchange.start(SPEED)
+    await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 503}, when={"until_s": AT_START_S})
+    fault = "venue back, every request of the start answered with 503"
+
+    async def not_ready() -> bool:
+        return await alive(stage) and not await stage.ready()
+
+    await stage.stays(fault, not_ready, "the daemon waits on", AT_START_S - 2.0)
+    await arm(stage, "maintenance", {}, times=0, when={"from_s": AHEAD_S, "until_s": AHEAD_S + LASTS_S})
+    await stage.expect("requests answered again", stage.ready, "READY", TRADED_S, since_s=began_s)
+    stage.report.require(stage.daemon.child is child, "venue away at a start", "one life of the daemon, no restart")
+
+
+async def _maintenance(stage: Stage) -> None:
+    """Announced ahead: the account is paused before it begins, and by itself let go behind its end and a reconciliation."""
+    fault = "maintenance is announced"
+    rows = (await stage.exchange.admin("GET", "faults"))["faults"]
+    stage.report.require(not any(row["hits"] for row in rows if row["fault"] == "maintenance"), fault, "it has not begun")
+
+    async def paused() -> Any:
+        return stage.halt(CODE)
+
+    found = await stage.expect(fault, paused, lambda row: f"level {row['level']} on {row['scope']}", NOTICED_S)
+    rows = (await stage.exchange.admin("GET", "faults"))["faults"]
+    ahead = not any(row["hits"] for row in rows if row["fault"] == "maintenance")
+    stage.report.require(
+        found["level"] == 1 and ahead, fault, "paused before it begins" if ahead else "paused when it had begun"
+    )
+
+    async def begun() -> bool:
+        rows = (await stage.exchange.admin("GET", "faults"))["faults"]
+        return any(row["hits"] for row in rows if row["fault"] == "maintenance")
+
+    await stage.expect("maintenance", begun, "nothing is served", AHEAD_S + LASTS_S)
+
+    async def lifted() -> bool:
+        return stage.halt(CODE) is None
+
+    await stage.expect("maintenance", lifted, "over and reconciled: the pause has lifted itself", RETURNS_S + LASTS_S)
+    await bars_go_on(stage, "maintenance is over", RETURNS_S)
+    await stage.expect_covered(HELD_SYMBOL, "maintenance is over", RETURNS_S)
+
+
+async def _says_so(stage: Stage, fault: str) -> None:
+    """`playctl status` does not claim that all is well."""
+    ran = await stage.ctl("status")
+    told = next((line for line in ran.text.splitlines() if "account" in line or "wait" in line), ran.text.strip())
+    stage.report.require(ran.code == NOT_WELL, fault, f"`playctl status` ends with {ran.code}: {told.strip()[:100]}")
