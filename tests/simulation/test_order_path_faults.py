@@ -306,6 +306,11 @@ def test_reads_that_fail_while_exposed_pause_the_account_then_halt_it_and_never_
             await anyio.sleep(45.0)
             highest = life.halts.in_force()[0]
             assert (highest.code, highest.level) == ("BLIND", Level.HALT)
+            assert "BLIND" in {each.kind for each in life.account.desk.incidents.open_ones()}
+            life.venue.script.failing_reads = 0
+            await anyio.sleep(5.0)
+            assert "BLIND" not in {each.kind for each in life.account.desk.incidents.open_ones()}
+            assert life.halts.in_force()[0].code == "BLIND", "that is a person's to lift"
 
     in_virtual_time(body)
 

@@ -24,6 +24,7 @@ _BLIND_RETRY_S: Final = 2.0
 _EXPOSED_WALLET_S: Final = 5.0
 """Time between two readings of the balance while a loss may be growing and breakers are set."""
 
+_READ_AGAIN: Final = "orders and positions were read again"
 _RULES_RETRY_S: Final = 60.0
 _BOOKS_S: Final = 60.0
 """Time between two looks whether a day is over that has not been compared with the venue's log."""
@@ -63,6 +64,8 @@ class Timers:
         self._books = books
         self._second_look = SecondLook(desk, protection)
         self._exposure = ExposureCheck(desk, protection)
+        self._seen_well = False
+        """Whether reads were found to work since they failed last; not yet at a start: an earlier life may have left word."""
         self._modes: list[str] = []
         """Symbols whose mode and leverage are still to be looked at this time, one after the other."""
 
@@ -201,8 +204,12 @@ class Timers:
     def _watch_blindness(self) -> None:
         desk, settings, scope = self._desk, self._desk.settings, account_scope(self._desk.alias)
         if desk.condition.blind_since_s is None:
-            desk.halts.lift_pauses(scope, "BLIND", "orders and positions were read again")
+            desk.halts.lift_pauses(scope, "BLIND", _READ_AGAIN)
+            if not self._seen_well:
+                desk.incidents.resolve("BLIND", scope, _READ_AGAIN)
+                self._seen_well = True
             return
+        self._seen_well = False
         exposed = any(share.position.signed_qty for share in desk.fills.shares())
         blind_s = desk.clock.mono_s() - desk.condition.blind_since_s
         note = f"orders or positions could not be read for {blind_s:.0f} s while exposed"
