@@ -25,7 +25,7 @@ class Reminders:
         self._incidents = incidents
         kept = orjson.loads(ledger.meta(KEY) or "{}")
         self._told: dict[str, int] = {str(name): int(count) for name, count in kept.items()}
-        """How often an event was told of an incident, by event, number and beginning."""
+        """How often each kind of record was told of an incident, by kind, number and beginning of the incident."""
 
     def step(self, settings: IncidentSettings, now_ms: int) -> None:
         """Put on record what is due now, and forget what is over."""
@@ -33,17 +33,17 @@ class Reminders:
         due: dict[str, int] = {}
         for each in unseen:
             age_min = (now_ms - each.since_ms) / 60_000
-            self._tell(each, "repeat", math.floor(age_min / settings.ack_repeat_min), due, settings.ack_repeat_min)
-            self._tell(each, "sla_breach", int(age_min >= settings.ack_second_min), due, settings.ack_second_min)
+            self._tell(each, "incident.repeat", math.floor(age_min / settings.ack_repeat_min), due, settings.ack_repeat_min)
+            self._tell(each, "incident.sla_breach", int(age_min >= settings.ack_second_min), due, settings.ack_second_min)
         if due != self._told:
             self._told = due
             self._ledger.set_meta(KEY, orjson.dumps(due).decode())
 
-    def _tell(self, incident: Incident, event: str, count: int, due: dict[str, int], every_min: int) -> None:
+    def _tell(self, incident: Incident, kind: str, count: int, due: dict[str, int], every_min: int) -> None:
         """Tell once, however many came due while nobody looked."""
-        key = f"{event}:{incident.id}:{incident.since_ms}"
+        key = f"{kind}:{incident.id}:{incident.since_ms}"
         before = self._told.get(key, 0)
         if count > before:
-            self._incidents.remind(incident, event, f"not acknowledged for {count * every_min} min")
+            self._incidents.remind(incident, kind, f"not acknowledged for {count * every_min} min")
         if count or before:
             due[key] = max(count, before)

@@ -132,9 +132,9 @@ class Incidents:
         if cursor.rowcount:
             self._record("incident.ack", incident, note, by)
 
-    def remind(self, incident: Incident, event: str, note: str) -> None:
-        """Put on record that it waits for a person: `repeat` when it is said again, `sla_breach` when that is too late."""
-        self._record(f"incident.{event}", incident, note, "daemon")
+    def remind(self, incident: Incident, kind: str, note: str) -> None:
+        """Put on record that it waits for a person: `incident.repeat` when it is said again, `incident.sla_breach` too late."""
+        self._record(kind, incident, note, "daemon")
 
     def note(self, incident: Incident, by: str, note: str) -> None:
         """Write down what a person found out; notes of before stay."""
