@@ -24,6 +24,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         UNPROTECTABLE=("the venue takes no stop for a position", "playctl positions"),
         STOP_REFUSED=("the venue refused a stop or its move", "playctl positions"),
         STOP_SILENT=("the market is beyond a stop that does not fire", "playctl positions"),
+        STOP_UNREACHED=("the venue would liquidate a position before its stop is reached", "playctl positions"),
         MANUAL_STOP=("a stop was moved or removed by hand at the venue", "playctl positions"),
         STOP_LOST=("a stop was cancelled while its position was open", "playctl positions"),
         FILL_CHECK=("the position at the venue is not what was filled", "playctl reconcile --dry-run"),
@@ -46,6 +47,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
     **_kinds(
         "losses-and-limits.md",
         DAILY_LOSS=("an account lost its limit of a day", "playctl halts"),
+        DAY_START_UNKNOWN=("the venue's log of the day cannot be read, entries wait for it", "playctl halts"),
         DRAWDOWN=("an account is far below its highest equity", "playctl halts"),
         FAST_FALL=("an account lost much within minutes", "playctl halts"),
         WEEK_LOSS=("an account lost its limit of a week", "playctl halts"),

@@ -228,6 +228,7 @@ class Account:
                 task_group.start_soon(self.protection.run)
                 task_group.start_soon(self.targets.run)
                 task_group.start_soon(self._timers.run)
+                task_group.start_soon(self.breakers.day_log.run)
                 await self._events.run(events)
                 task_group.cancel_scope.cancel()
             finally:

@@ -41,7 +41,7 @@ _ROUNDING: Final = Decimal("0.000001")
 
 _ZERO: Final = Decimal(0)
 _TRADES: Final = frozenset({"TRADE", "LIQUIDATION", "ADL", "DELIVERY"})
-_TRADING: Final = _TRADES | {"SETTLEMENT"}
+TRADING: Final = _TRADES | {"SETTLEMENT"}
 """Types of the log that executions stand for. Everything else moved money without one."""
 
 _KEPT_MS: Final = 400 * DAY_MS
@@ -65,15 +65,15 @@ def day_of(rows: Sequence[Transaction]) -> Day:
     trades = [row for row in rows if row.type in _TRADES]
     return Day(
         realised=sum((row.cash_flow for row in trades), _ZERO),
-        fees=sum((row.fee for row in rows if row.type in _TRADING), _ZERO),
-        funding=sum((row.funding for row in rows if row.type in _TRADING), _ZERO),
+        fees=sum((row.fee for row in rows if row.type in TRADING), _ZERO),
+        funding=sum((row.funding for row in rows if row.type in TRADING), _ZERO),
         moved=moved_by(rows),
     )
 
 
 def moved_by(rows: Sequence[Transaction]) -> Decimal:
     """Money that came in less what went out, with no execution behind it."""
-    return sum((row.change for row in rows if row.type not in _TRADING), _ZERO)
+    return sum((row.change for row in rows if row.type not in TRADING), _ZERO)
 
 
 def agree(ours: Day, theirs: Day, tolerance: Decimal) -> bool:
@@ -161,7 +161,7 @@ class Books:
             self._settle(f"the venue's log has it: {_types(rows)}")
             self._agreed(put_in, rows)
             return
-        missing = [row for row in found if row.type in _TRADING and row.exec_id and not desk.fills.known(row.exec_id)]
+        missing = [row for row in found if row.type in TRADING and row.exec_id and not desk.fills.known(row.exec_id)]
         if missing and await self._catch_up.since(min(row.time_ms for row in missing)):
             return  # the next clean reading judges what is booked now
         now_s = desk.clock.mono_s()
@@ -248,7 +248,7 @@ class Books:
 
 def _types(rows: Sequence[Transaction]) -> str:
     """Rows without an execution, in words."""
-    return ", ".join(f"{row.type} {row.change:f}" for row in rows if row.type not in _TRADING)
+    return ", ".join(f"{row.type} {row.change:f}" for row in rows if row.type not in TRADING)
 
 
 def _differences(ours: Day, theirs: Day) -> str:

@@ -16,6 +16,7 @@ from playd.core.modes import Environment
 from playd.core.orders import Wallet
 from playd.core.timeframes import DAY_MS
 from playd.orders.breakers import Standing, Trip, instance_trip, trips
+from playd.orders.day_log import DayLog
 from playd.orders.desk import Desk
 from playd.orders.halts import Level, account_scope, instance_scope
 from playd.orders.order_book import FOREIGN
@@ -26,6 +27,7 @@ _SETTLE_S: Final = 2.0
 """How long the executions that a balance contains may take to be booked."""
 
 WEEK_DAYS: Final = 7
+_ZERO: Final = Decimal(0)
 
 _LIFTING: Final = ("MARGIN_INITIAL", "MARGIN_MAINTENANCE")
 """Pauses that end when their figure is below the limit again."""
@@ -41,6 +43,9 @@ class BreakerWatch:
         self._waiting: tuple[Wallet, int] | None = None
         """A reading, and how many executions were booked when it came."""
         self._due_s = 0.0
+        self._judged: tuple[Wallet, int] | None = None
+        """The newest reading that was judged, likewise."""
+        self.day_log = DayLog(desk, self._judge_again)
         self._window: deque[tuple[int, Decimal]] = deque()
         self.standing: Standing | None = None
         """Figures of the newest reading that was judged."""
@@ -68,6 +73,15 @@ class BreakerWatch:
         (wallet, booked), self._waiting = self._waiting, None
         if booked != self._desk.fills.booked or self._desk.fills.newest_ms > wallet.time_ms:
             return
+        self._judge(wallet)
+
+    def _judge_again(self) -> None:
+        """More is known of the day than when the newest reading was judged; the next one tells where that is out of date."""
+        if self._judged is not None and self._judged[1] == self._desk.fills.booked:
+            self._judge(self._judged[0])
+
+    def _judge(self, wallet: Wallet) -> None:
+        self._judged = wallet, self._desk.fills.booked
         self.standing = self._stand(wallet)
         self._act(self.trips, wallet.time_ms)
         for owner in sorted({share.owner for share in self._desk.fills.shares()} - {FOREIGN}):
@@ -82,18 +96,26 @@ class BreakerWatch:
         self._window.append((wallet.time_ms, index))
         while self._window[0][0] < since_ms:
             self._window.popleft()
-        day_start = self._results.day_start(wallet.time_ms)
+        unbooked = self._unbooked(wallet.time_ms)
+        day_start = None if unbooked is None else self._results.day_start(wallet.time_ms, unbooked)
         return Standing(
             equity=wallet.equity_usdt,
             index=index,
             day_start=day_start,
             week_start=self._week_start(wallet.time_ms // DAY_MS, day_start),
-            day_realised=results - self._results.at_midnight(wallet.time_ms),
+            day_realised=None if unbooked is None else results - self._results.at_midnight(wallet.time_ms) - unbooked,
             peak=max(value for _, value in self._window),
             high=self._highest(index),
             im_rate=wallet.im_rate,
             mm_rate=wallet.mm_rate,
         )
+
+    def _unbooked(self, time_ms: int) -> Decimal | None:
+        """What the day lost beside what is booked; None while that must be known and is not."""
+        limits = self._desk.settings.breakers
+        if limits.day_pause_pct is None and limits.day_halt_pct is None:
+            return _ZERO
+        return self.day_log.unbooked(time_ms // DAY_MS, seen=self._results.saw_begin(time_ms))
 
     def _week_start(self, day: int, day_start: Decimal | None) -> Decimal | None:
         """The index at the beginning of the earliest of the last seven UTC days that is known; it outlives the process."""

@@ -49,15 +49,17 @@ class Standing:
 
 
 def trips(standing: Standing | None, limits: BreakerLimits) -> tuple[Trip, ...]:
-    """Every breaker beyond a limit. A day whose start is unknown refuses entries (level open) and halts nobody."""
+    """
+    Every breaker beyond a limit. A day whose start is unknown refuses entries (level open) and halts nobody; the other breakers
+    need no day.
+    """
     if not limits.watching:
         return ()
-    if standing is None or standing.day_start is None or standing.day_realised is None:
-        return (Trip("DAILY_LOSS", Level.OPEN, "day start unknown", "unknown", "", ""),)
-    lost_pct = max(_fall(standing.day_start, standing), _fall_pct(_ZERO, standing.day_realised, standing.equity))
+    if standing is None:
+        return (_DAY_UNKNOWN,)
     fallen_pct, below_pct = _fall(standing.peak, standing), _fall(standing.high, standing)
     return (
-        *_above("DAILY_LOSS", "loss since 00:00 UTC", lost_pct, _day(limits), "% of equity"),
+        *_of_day(standing, limits),
         *_above("FAST_FALL", "fall from the peak", fallen_pct, _one(limits.fast_fall_pct), "% of equity"),
         *_above("WEEK_LOSS", "loss of seven days", _week_pct(standing), _one(limits.week_loss_pct), "% of equity"),
         *_above("DRAWDOWN", "fall from the highest", below_pct, _one(limits.account_drawdown_pct), "% of equity"),
@@ -73,6 +75,16 @@ def instance_trip(result: Decimal, capital: Decimal, limits: BreakerLimits) -> T
         return None
     value = f"{-result / capital * 100:.2f}"
     return Trip("INSTANCE_DRAWDOWN", Level.HALT, "loss of the instance", value, str(limit), "% of capital")
+
+
+_DAY_UNKNOWN: Final = Trip("DAILY_LOSS", Level.OPEN, "day start unknown", "unknown", "", "")
+
+
+def _of_day(standing: Standing, limits: BreakerLimits) -> list[Trip]:
+    if standing.day_start is None or standing.day_realised is None:
+        return [_DAY_UNKNOWN] if _day(limits) else []
+    lost_pct = max(_fall(standing.day_start, standing), _fall_pct(_ZERO, standing.day_realised, standing.equity))
+    return _above("DAILY_LOSS", "loss since 00:00 UTC", lost_pct, _day(limits), "% of equity")
 
 
 _Ladder = tuple[tuple[Level, Decimal], ...]

@@ -53,7 +53,7 @@ class Results:
         self._time = "received_ms" if by_receipt else "venue_ms"
         self._mark: _Mark | None = None
         self._midnights: dict[int, Decimal] = {}
-        self._starts: dict[int, Decimal] = {}
+        self._starts: dict[int, tuple[Decimal, bool]] = {}
 
     def now(self) -> Decimal:
         """Realised results less fees and funding of all owners, foreign ones included, in USDT."""
@@ -128,27 +128,41 @@ class Results:
             self._midnights = {day: self.until(day * DAY_MS - 1)}
         return self._midnights[day]
 
-    def day_start(self, time_ms: int) -> Decimal | None:
+    def saw_begin(self, time_ms: int) -> bool:
+        """Whether a balance is on record from when the UTC day that holds `time_ms` began."""
+        start = self._start(time_ms)
+        return start is not None and start[1]
+
+    def day_start(self, time_ms: int, unbooked: Decimal = _ZERO) -> Decimal | None:
         """
         The index at the beginning of the UTC day that holds `time_ms`, None while no reading of the balance tells.
 
         A reading within a minute after midnight, or two before it, is that beginning. Else nobody looked: then it is the larger
         of the day's first reading and of what was booked at midnight, so that a loss of the hours between counts.
+        `unbooked` was lost since midnight, and is in no execution here: the index stood so much higher.
         """
+        start = self._start(time_ms)
+        if start is None:
+            return None
+        reading, is_near = start
+        return reading + unbooked if is_near else max(reading, self.at_midnight(time_ms) + unbooked)
+
+    def _start(self, time_ms: int) -> tuple[Decimal, bool] | None:
+        """The first index of a day that is on record, and whether it is from when the day began."""
         day = time_ms // DAY_MS
         if day not in self._starts:
             start = self._find_start(day * DAY_MS, time_ms)
             self._starts = {} if start is None else {day: start}
         return self._starts.get(day)
 
-    def _find_start(self, midnight_ms: int, time_ms: int) -> Decimal | None:
+    def _find_start(self, midnight_ms: int, time_ms: int) -> tuple[Decimal, bool] | None:
         first = self._reading("ms >= ? AND ms <= ? ORDER BY ms", midnight_ms, time_ms)
         if first is not None and first[0] <= midnight_ms + _NEAR_MS:
-            return first[1]
+            return first[1], True
         before = self._reading("ms >= ? AND ms < ? ORDER BY ms DESC", midnight_ms - _BEFORE_MS, midnight_ms)
         if before is not None:
-            return before[1]
-        return None if first is None else max(first[1], self.at_midnight(time_ms))
+            return before[1], True
+        return None if first is None else (first[1], False)
 
     def readings(self, since_ms: int, until_ms: int) -> list[tuple[int, Decimal]]:
         """(time, index) of stored balances, oldest first."""

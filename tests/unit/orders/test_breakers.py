@@ -57,6 +57,11 @@ def fallen(usd: str, *, day: bool = False, peak: bool = False, high: bool = Fals
         (replace(QUIET, im_rate=Decimal("0.60")), {("MARGIN_INITIAL", Level.PAUSE)}),
         (replace(QUIET, mm_rate=Decimal("0.70")), {("MARGIN_MAINTENANCE", Level.HALT)}),
         (replace(QUIET, day_start=None), {("DAILY_LOSS", Level.OPEN)}),
+        (replace(fallen("1000", high=True), day_start=None), {("DAILY_LOSS", Level.OPEN), ("DRAWDOWN", Level.HALT)}),
+        (
+            replace(QUIET, day_start=None, mm_rate=Decimal("0.5")),
+            {("DAILY_LOSS", Level.OPEN), ("MARGIN_MAINTENANCE", Level.PAUSE)},
+        ),
         (None, {("DAILY_LOSS", Level.OPEN)}),
         (replace(fallen("10000", day=True), equity=Decimal(0)), {("DAILY_LOSS", Level.HALT)}),
     ],
@@ -65,6 +70,12 @@ def test_a_breaker_trips_at_its_limit_and_not_a_cent_before(
     standing: Standing | None, expected: set[tuple[str, Level]]
 ) -> None:
     assert {(trip.code, trip.level) for trip in trips(standing, LIMITS)} == expected
+
+
+def test_who_sets_no_limit_of_a_day_needs_no_day() -> None:
+    without = replace(LIMITS, day_pause_pct=None, day_halt_pct=None)
+
+    assert trips(replace(QUIET, day_start=None), without) == ()
 
 
 def test_without_limits_nothing_trips_and_nothing_needs_to_be_known() -> None:
