@@ -152,8 +152,8 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-26", 1, "panic under fire",
-        "panic of an instance in a thin market, of a symbol with a throttled and a lost close, of all, of what cannot be closed,"
-        " by the guardian",
+        "panic of an instance in a thin market, of a symbol with a throttled and a lost close, of all, of what cannot be"
+        " closed, by the guardian",
         "flat and verified within 20 s, under fire 40 s, else exit 11 and critical; the stop stays; nothing opens afterwards",
         level_expected=4, incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=480.0, leaves=("GUARDIAN_PANIC",),
     ),

@@ -7,6 +7,7 @@ second time, and by then it may be the descriptor of another connection, or of a
 """
 
 import socket
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -28,11 +29,31 @@ def _make(address: AddrInfoType) -> socket.socket:
     return made
 
 
-class Connector(aiohttp.TCPConnector):
-    """A connector for uvloop. An attempt that fails leaves no socket object behind that owns a descriptor."""
+class _Sometimes(aiohttp.ThreadedResolver):
+    """This machine's resolver, at times when names are resolved."""
 
-    def __init__(self) -> None:
-        super().__init__(socket_factory=_make)
+    def __init__(self, resolves: Callable[[], bool]) -> None:
+        super().__init__()
+        self._resolves = resolves
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        """Raises `OSError` when the name is not resolved."""
+        if not self._resolves():
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return await super().resolve(host, port, family)
+
+
+class Connector(aiohttp.TCPConnector):
+    """
+    A connector for uvloop. An attempt that fails leaves no socket object behind that owns a descriptor.
+
+    `resolves` is asked before a name is looked up; without it every name is.
+    """
+
+    def __init__(self, resolves: Callable[[], bool] | None = None) -> None:
+        super().__init__(socket_factory=_make, resolver=None if resolves is None else _Sometimes(resolves))
 
     async def connect(
         self,

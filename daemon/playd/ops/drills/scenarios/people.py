@@ -1,6 +1,5 @@
-"""Drills of people: the kill file, a panic."""
+"""DRL-27: the kill file is made and removed; only a person lifts what it raised. Then the directory of a second one is away."""
 
-from decimal import Decimal
 from typing import Any, Final
 
 import anyio
@@ -17,20 +16,10 @@ LOOKS_S: Final = 2.0
 """How much later a look that is taken each second may come on a machine that has other things to do."""
 
 WATCHED_S: Final = 6.0
-FLAT_S: Final = 20.0
-UNDER_FIRE_S: Final = 40.0
-PROTECTED_S: Final = 5.0
-MOVED_BACK_S: Final = 10.0
-"""Until then it is covered, only elsewhere."""
-
 RECOGNISED_S: Final = 30.0
-FOREIGN_SYMBOL: Final = "DOGEUSDT"
-FAR_PRICE: Final = Decimal("0.08")
-"""Half of what it costs, so that an order to buy waits."""
 
 
 async def kill_file(stage: Stage) -> None:
-    """DRL-27: made, then removed; only a person lifts what it raised. Then the directory of a second one is away."""
     disk, path, elsewhere = stage.world.disk, stage.state / HALT_FILE, stage.directory / "elsewhere"
     disk.mkdir(elsewhere)
     await stage.open(guardian=False, settings=f'[halt]\nextra_file = "{elsewhere / HALT_FILE}"')
