@@ -30,6 +30,9 @@ SERVICE: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 SERVICE_DIRECTORIES: Final = ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY")
 """Variables that would lead the programs of a drill to somebody's real keys, settings or state."""
 
+WAITING_AT_ONCE: Final = 2
+"""Drills that mostly wait, beside the others."""
+
 LIST_COLUMNS: Final = (
     Column("DRILL", word("id")),
     Column("LEVEL", word("level"), right=True),
@@ -123,7 +126,7 @@ async def _main(world: World, drills: Sequence[Drill], state: PurePath, options:
     """Run the drills, some at a time, unless a signal comes: then everything is cleaned up first."""
     outcomes: dict[str, Outcome] = {}
     limiter = anyio.CapacityLimiter(max(options.jobs, 1))
-    beside = anyio.CapacityLimiter(1) if options.jobs > 1 else limiter
+    beside = anyio.CapacityLimiter(WAITING_AT_ONCE) if options.jobs > 1 else limiter
     code = code_digest(world.disk)
     interrupted = False
 

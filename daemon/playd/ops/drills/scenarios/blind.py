@@ -1,6 +1,7 @@
 """DRL-07: every read of the account fails while positions are open."""
 
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 import anyio
 
@@ -17,11 +18,16 @@ READS: Final = (
     "/v5/execution/list",
     "/v5/account/wallet-balance",
 )
-PAUSED_S: Final = 15.0
-HALTED_S: Final = 60.0
-NOTICED_S: Final = 20.0
-"""The command that has everything read, a Python process, and the account's clock, on a machine with ten other jobs."""
-BLIND_S: Final = 600.0
+SHORT_S, LONG_S, BLIND_S = 20.0, 70.0, 600.0
+LEVELS: Final = {1: 15.0, 2: 60.0}
+"""Seconds of blindness after which the account is at a level."""
+
+LOOK_S: Final = 5.0
+"""How much later it may be on a machine with ten other jobs."""
+
+ASKED_S: Final = 20.0
+"""A Python process, and the reads that it has done."""
+
 BLIND_LOOK_S: Final = 5.0
 SLOW: Final = 6.0
 """Market minutes per minute, so that what is open stays open for a while."""
@@ -29,23 +35,50 @@ SLOW: Final = 6.0
 SEEN_AGAIN_S: Final = 15.0
 EXIT_S: Final = 15.0
 RETURNS_S: Final = 45.0
+OVER: Final = ("CANCELLED", "NEVER_ARRIVED", "REJECTED")
 
 
 async def blind(stage: Stage) -> None:
-    """DRL-07: all reads fail, for twenty seconds and for ten minutes, while positions are open."""
+    """For twenty seconds, for seventy, for ten minutes with an exit to be sent."""
     await stage.open(guardian=False)
-    scope = account_scope(ACCOUNT)
-    began_s = await _no_reads(stage)
-    fault = "all reads fail"
-    await _halted(stage, fault, 1, PAUSED_S + NOTICED_S, since_s=began_s)
+    await _short(stage)
+    await _long(stage)
+    await _for_ten_minutes(stage)
+    await bars_go_on(stage, "reads answered again", RETURNS_S)
+
+
+async def _short(stage: Stage) -> None:
+    """The account is paused, and opens by itself."""
+    fault = f"all reads fail for {SHORT_S:g} s"
+    began_s, began_ms = await _no_reads(stage, fault)
+    await _level(stage, fault, 1, began_s, began_ms)
+    await _until(stage, began_s + SHORT_S)
     await heal(stage)
 
     async def lifted() -> bool:
         return stage.halt("BLIND") is None
 
-    await stage.expect("reads answered again", lifted, "the pause has lifted itself", SEEN_AGAIN_S)
+    await stage.expect(f"{fault}, then answer", lifted, "the pause has lifted itself", SEEN_AGAIN_S)
+    await stage.exchange.release(SPEED)
+    halted = [row for row in stage.table("halts") if row["code"] == "BLIND" and row["level"] > 1]
+    stage.report.require(not halted, fault, "never more than a pause")
+
+
+async def _long(stage: Stage) -> None:
+    """The account is halted, and a person opens it."""
+    fault = f"all reads fail for {LONG_S:g} s"
+    began_s, began_ms = await _no_reads(stage, fault)
+    await _level(stage, fault, 1, began_s, began_ms)
+    await _level(stage, fault, 2, began_s, began_ms)
+    await _until(stage, began_s + LONG_S)
+    await _read_again(stage, fault)
+
+
+async def _for_ten_minutes(stage: Stage) -> None:
+    """Nothing is assumed meanwhile; an exit is sent; nothing more is decided by the time that passes."""
+    fault = f"all reads fail for {BLIND_S / 60:g} min"
     await holds_still(stage, BUSY, BUSY_SYMBOL)
-    began_s = await _no_reads(stage)
+    began_s, began_ms = await _no_reads(stage, fault)
     closes = await _closes(stage)
     await stage.ctl("stop", BUSY, "--flatten")
 
@@ -53,23 +86,32 @@ async def blind(stage: Stage) -> None:
         return await _closes(stage) > closes
 
     await stage.expect(f"{fault}, a position is to be closed", closing, "the exit is sent", EXIT_S)
-    await _halted(stage, fault, 2, HALTED_S + NOTICED_S, since_s=began_s)
-    took_s = stage.world.clock.mono_s() - began_s
-    stage.report.require(took_s >= HALTED_S, fault, f"level 2 after {took_s:.0f} s, not before {HALTED_S:g} s")
-    await _for_ten_minutes(stage, fault, began_s)
-    entries = [row["link_id"] for row in stage.table("orders") if row["state"] in ("CANCELLED", "NEVER_ARRIVED", "REJECTED")]
+    await _level(stage, fault, 2, began_s, began_ms)
+    await _watched(stage, fault, began_s)
+    ended = {row["link_id"] for row in stage.table("orders") if row["state"] in OVER}
     open_ones = {row["orderLinkId"] for row in (await stage.venue()).newest() if row["orderStatus"] in ("New", "Untriggered")}
-    wrong = sorted(open_ones.intersection(entries) - {""})
+    wrong = sorted(open_ones.intersection(ended) - {""})
     stage.report.require(not wrong, fault, f"assumed over and open at the venue: {', '.join(wrong) or 'none'}")
-    incidents = [row for row in stage.table("incidents") if row["kind"] == "BLIND"]
-    stage.report.require(len(incidents) == 1, fault, f"{len(incidents)} incident BLIND")
+    await _read_again(stage, fault)
+
+
+async def _read_again(stage: Stage, fault: str) -> None:
+    """One incident, which closes itself; the halt is a person's to lift."""
+    incidents = [row for row in stage.table("incidents") if row["kind"] == "BLIND" and row["resolved_ms"] is None]
+    stage.report.require(len(incidents) == 1, fault, f"{len(incidents)} incident BLIND is open")
     await heal(stage)
-    await lifted_by_a_person(stage, scope, "reads answered again", RETURNS_S)
-    await bars_go_on(stage, "reads answered again", RETURNS_S)
+
+    async def closed() -> bool:
+        found = stage.incident("BLIND")
+        return found is not None and found["resolved_ms"] is not None
+
+    await stage.expect(f"{fault}, then answer", closed, "the incident is over", SEEN_AGAIN_S)
+    await stage.exchange.release(SPEED)
+    await lifted_by_a_person(stage, account_scope(ACCOUNT), f"{fault}, then answer", RETURNS_S)
 
 
-async def _for_ten_minutes(stage: Stage, fault: str, began_s: float) -> None:
-    """Nothing more is decided by the time that passes: the halt stands, the daemon lives, the position keeps its stop."""
+async def _watched(stage: Stage, fault: str, began_s: float) -> None:
+    """The halt stands, the daemon lives, the position keeps its stop."""
     await stage.exchange.release(SLOW)
     held = (await stage.venue()).positions[HELD_SYMBOL]
     while stage.world.clock.mono_s() - began_s < BLIND_S:
@@ -79,23 +121,42 @@ async def _for_ten_minutes(stage: Stage, fault: str, began_s: float) -> None:
             stage.report.missed(fault, f"not for {BLIND_S:g} s: halted, alive, {HELD_SYMBOL} with its stop")
             return
     stage.report.saw(fault, f"halted, alive, {HELD_SYMBOL} with its stop, for {BLIND_S:g} s")
-    await stage.exchange.release(SPEED)
 
 
-async def _no_reads(stage: Stage) -> float:
-    began_s = stage.world.clock.mono_s()
+async def _no_reads(stage: Stage, fault: str) -> tuple[float, int]:
+    """Let every read of an account with an open position fail; when the first one did, by monotonic clock and in epoch ms."""
+    await stage.until_covered(HELD_SYMBOL)
+    await stage.exchange.release(SLOW)
     for path in READS:
-        where = {"path": path, "account": ACCOUNT}
-        await arm(stage, "answer", where, times=0, given={"http": 503}, name=f"reads at {began_s:.0f} s")
+        await arm(stage, "answer", {"path": path, "account": ACCOUNT}, times=0, given={"http": 503}, name=fault)
     await stage.ctl("reconcile", ACCOUNT)
-    return began_s
+
+    async def failed() -> list[int]:
+        return [int(row["wall_ms"]) for row in await stage.exchange.entries("fault") if row["name"] == fault]
+
+    hits_ms = await stage.expect(fault, failed, "the first one fails", ASKED_S)
+    exposed = Decimal((await stage.venue()).positions[HELD_SYMBOL])
+    stage.report.require(exposed, fault, f"exposed with {exposed} {HELD_SYMBOL}")
+    clock, began_ms = stage.world.clock, min(hits_ms)
+    return clock.mono_s() - (clock.wall_ms() - began_ms) / 1000, began_ms
 
 
-async def _halted(stage: Stage, fault: str, level: int, limit_s: float, *, since_s: float) -> None:
-    async def halted() -> bool:
-        return any(row["code"] == "BLIND" and row["level"] == level and not row["lifted_ms"] for row in stage.table("halts"))
+async def _level(stage: Stage, fault: str, level: int, began_s: float, began_ms: int) -> None:
+    """The account is at a level when its time of blindness is over, and not before."""
 
-    await stage.expect(fault, halted, f"the account is at level {level}", limit_s, since_s=since_s)
+    async def halted() -> Any:
+        rows = (row for row in stage.table("halts") if row["code"] == "BLIND" and row["raised_ms"] >= began_ms)
+        return next((row for row in rows if row["level"] == level), None)
+
+    due_s = LEVELS[level]
+    row = await stage.expect(fault, halted, f"the account is at level {level}", due_s + LOOK_S, since_s=began_s)
+    took_s = (int(row["raised_ms"]) - began_ms) / 1000
+    seen = f"level {level} on {row['scope']} after {took_s:.1f} s, not before {due_s:g} s"
+    stage.report.require(took_s >= due_s - 0.1 and row["scope"] == account_scope(ACCOUNT), fault, seen)
+
+
+async def _until(stage: Stage, moment_s: float) -> None:
+    await anyio.sleep(max(moment_s - stage.world.clock.mono_s(), 0.0))
 
 
 async def _closes(stage: Stage) -> int:

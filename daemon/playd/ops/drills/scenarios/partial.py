@@ -6,13 +6,16 @@ from typing import Any, Final
 from playd.core.orders import OrderState
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, PLAYS, TIMED, timed_on, with_limit_entries, with_trailing_stop
 from playd.ops.drills.programs import until
-from playd.ops.drills.scenarios.steps import TRADED_S, arm, heal, holds_still, is_over
+from playd.ops.drills.scenarios.steps import arm, heal, holds_still, is_over
 from playd.ops.drills.stage import SPEED, Stage
 
 WAITS_BARS: Final = 20
 """For so long an entry rests."""
 
 AT_MARKET_SYMBOL: Final = "DOGEUSDT"
+TRADED_S: Final = 120.0
+"""Until an entry that rests beside the price is met."""
+
 COVERED_S: Final = 5.0
 FLAT_S: Final = 30.0
 STALLED: Final = 0.4
