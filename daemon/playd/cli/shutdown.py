@@ -17,6 +17,9 @@ from playd.ops.notify import ServiceManager
 from playd.orders.account import Account
 
 IN_FLIGHT_S: Final = 10.0
+CANCELS_S: Final = 10.0
+"""A venue that is silent, or an address that is banned, takes no cancel for longer: instances stop all the same."""
+
 BEHIND_S: Final = 15.0
 """Behind the budget: connections are closed, the guardian is told, the head is published. The unit's time has it on top."""
 
@@ -39,7 +42,7 @@ class Shutdown:
         self._waiting.cancel()
 
     async def run(self, cause: str) -> bool:
-        """Stop everything; False when that took longer than its budget."""
+        """Stop everything; False when that took longer than its budget, or an account did not answer in its time."""
         self._service.stopping(cause)
         self._service.extend(self._budget_s + BEHIND_S, cause)
         _log.info("daemon.stopping", msg=cause)
@@ -47,10 +50,11 @@ class Shutdown:
         runtime.supervisor.entries_closed = True
         if runtime.exchange is not None:
             runtime.exchange.hold()
+        left = [*runtime.accounts.held]
         with anyio.move_on_after(self._budget_s) as budget:
             with self._waiting:
                 await self._in_flight_ended()
-            await self._cancel_entries()
+            left = await self._cancel_entries()
             async with anyio.create_task_group() as group:
                 for slot in runtime.supervisor.slots.values():
                     if slot.active:
@@ -59,10 +63,11 @@ class Shutdown:
             if held.account is not None:
                 held.account.desk.put_on_record()
         seq, head = runtime.journal.head
-        runtime.journal.append("daemon.stop", {"cause": cause, "in_time": not budget.cancelled_caught, "head": f"{seq}:{head}"})
+        in_time = not budget.cancelled_caught and not left
+        runtime.journal.append("daemon.stop", {"cause": cause, "in_time": in_time, "head": f"{seq}:{head}"})
         await runtime.journal.synced()
         _log.info("daemon.stopped", msg=cause, seq=runtime.journal.head[0])
-        return not budget.cancelled_caught
+        return in_time
 
     async def _in_flight_ended(self) -> None:
         """Until no order is between being written down and being answered, at most ten seconds."""
@@ -76,14 +81,25 @@ class Shutdown:
             while account.desk.book.need(row.link_id).state in (OrderState.INTENT, OrderState.SENT):
                 await account.desk.changed(row.link_id, LOOK_S)
 
-    async def _cancel_entries(self) -> None:
-        for alias, held in self._runtime.accounts.held.items():
-            if held.account is None:
-                continue
+    async def _cancel_entries(self) -> list[str]:
+        """Ask every account at once, so that none waits for another's venue; the aliases of those that did not end in time."""
+        asked = {alias: held.account for alias, held in self._runtime.accounts.held.items() if held.account is not None}
+        waiting = set(asked)
+
+        async def ask(alias: str, account: Account) -> None:
             try:
-                cancelled = await held.account.cancel_entries()
+                cancelled = await account.cancel_entries()
             except (VenueError, LinkError) as error:
                 _log.warning("entries.cancel_failed", account=alias, msg=str(error))
             else:
                 if cancelled:
                     _log.info("entries.cancelled", account=alias, value=cancelled, unit="orders")
+            waiting.remove(alias)
+
+        with anyio.move_on_after(CANCELS_S):
+            async with anyio.create_task_group() as group:
+                for alias, account in asked.items():
+                    group.start_soon(ask, alias, account)
+        for alias in sorted(waiting):
+            _log.warning("entries.cancel_failed", account=alias, msg=f"not answered within {CANCELS_S:g} s")
+        return sorted(waiting)

@@ -1,0 +1,63 @@
+"""A clean stop: no account waits for another one's venue, and instances stop whatever a venue does."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import anyio
+import pytest
+
+from playd.cli.shutdown import Shutdown
+from playd.ops.notify import ServiceManager
+from playd.world.virtual import virtual_world
+from tests.simulation.order_world import MemoryJournal
+from tests.virtual_time import in_virtual_time
+
+BUDGET_S = 25.0
+
+
+class Book:
+    def live(self) -> list[object]:
+        return []
+
+
+class Venue:
+    """As much of an account as a stop asks for."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        self.desk = SimpleNamespace(book=Book(), put_on_record=lambda: None)
+        self.silent = silent
+        self.cancelled_s: float | None = None
+
+    async def cancel_entries(self) -> int:
+        if self.silent:
+            await anyio.sleep(600.0)  # as in a ban
+        self.cancelled_s = anyio.current_time()
+        return 1
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_venue_that_takes_no_cancel_keeps_no_entry_of_another_account_and_no_instance_running(silent: bool) -> None:
+    async def body() -> None:
+        stopped: list[float] = []
+
+        async def stop(slot: object, cause: str, *, cool_down: bool) -> None:
+            stopped.append(anyio.current_time())
+
+        accounts = {"banned": Venue(silent=silent), "other": Venue()}
+        slots = {"alpha": SimpleNamespace(active=True)}
+        journal = MemoryJournal()
+        runtime = SimpleNamespace(
+            supervisor=SimpleNamespace(slots=slots, stop=stop, entries_closed=False),
+            accounts=SimpleNamespace(held={alias: SimpleNamespace(account=each) for alias, each in accounts.items()}),
+            exchange=None,
+            journal=journal,
+        )
+        began_s = anyio.current_time()
+        in_time = await Shutdown(cast(Any, runtime), ServiceManager(virtual_world().process), BUDGET_S).run("a test")
+        assert in_time is not silent
+        assert accounts["other"].cancelled_s == began_s
+        assert len(stopped) == 1
+        assert stopped[0] - began_s < BUDGET_S
+        assert [data["in_time"] for kind, data in journal.records if kind == "daemon.stop"] == [not silent]
+
+    in_virtual_time(body)
