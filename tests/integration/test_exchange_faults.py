@@ -195,6 +195,10 @@ async def test_lists_of_what_is_over_lag_and_open_orders_do_not(path: PurePath) 
                 for name, query in reads:
                     assert len((await bench.get(name, query))["result"]["list"]) == seen
                 assert len((await bench.get("/v5/order/realtime", "category=linear&symbol=BTCUSDT"))["result"]["list"]) == 1
+        for delay_s, seen in ((600.0, 0), (0.0, 1)):
+            with armed(bench, "late_history", with_={"delay_s": delay_s, "open": True}):
+                rows = (await bench.get("/v5/order/realtime", "category=linear&symbol=BTCUSDT"))["result"]["list"]
+                assert len(rows) == seen, "new orders, where these come late, too"
 
 
 async def test_a_refused_signature_an_expired_key_and_a_wrong_clock(path: PurePath) -> None:

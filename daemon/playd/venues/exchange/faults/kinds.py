@@ -86,7 +86,10 @@ REQUEST_KINDS: Final = (
         "late_history",
         "what happened is in no list of orders that are over, executions, profits and money before its time",
         _REQUEST,
-        (_seconds("delay_s", "how much later, in market seconds", 5.0),),
+        (
+            _seconds("delay_s", "how much later, in market seconds", 5.0),
+            Key("open", "bool", "whether new orders that are open come late, too", default=False),
+        ),
         lasting=True,
     ),
     Kind("refuse_authentication", "the signature is called wrong", _AUTHENTICATION, lasting=True, operations=("auth",)),

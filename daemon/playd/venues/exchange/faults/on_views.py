@@ -24,13 +24,16 @@ def without_hidden(result: dict[str, Any], path: str, faults: Iterable[Fault], n
             result = {**result, "list": [row for row in result["list"] if not _hides(fault, row)]}
         elif fault.kind == "late_history" and path in _STAMPS:
             since_ms = now_ms - fault.number("delay_s") * 1000.0
-            result = {**result, "list": [row for row in result["list"] if not _is_late(row, _STAMPS[path], since_ms)]}
+            open_too, rows = bool(fault.params["open"]), result["list"]
+            result = {**result, "list": [row for row in rows if not _is_late(row, _STAMPS[path], since_ms, open_too=open_too)]}
     return result
 
 
-def _is_late(row: dict[str, Any], stamp: str, since_ms: float) -> bool:
-    """Whether a row of history is too new to be seen. An open order is no history."""
-    return row.get("orderStatus") not in _OPEN and int(row[stamp]) > since_ms
+def _is_late(row: dict[str, Any], stamp: str, since_ms: float, *, open_too: bool) -> bool:
+    """Whether a row is too new to be seen. An open order is no history: it is new only where these come late, too."""
+    if row.get("orderStatus") in _OPEN:
+        return open_too and int(row["createdTime"]) > since_ms
+    return int(row[stamp]) > since_ms
 
 
 def _hides(fault: Fault, row: dict[str, Any]) -> bool:
