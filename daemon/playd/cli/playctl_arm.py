@@ -42,9 +42,13 @@ async def preflight(
     return _show(session, data, EXIT_REFUSED)
 
 
-async def readiness(session: Session, name: NameArgument) -> int:
+async def readiness(
+    session: Session,
+    name: NameArgument,
+    rung: Annotated[str, typer.Option("--for", metavar="RUNG", help="Step of capital: micro, where everything begins.")] = "",
+) -> int:
     """What was shown over time of this Play, and what is lacking until when. Exit 10 when something is."""
-    return _show(session, (await session.ask("readiness.get", {"name": name}))["data"], EXIT_DIFFERENCE)
+    return _show(session, (await session.ask("readiness.get", {"name": name, "rung": rung}))["data"], EXIT_DIFFERENCE)
 
 
 def _show(session: Session, data: JsonObject, failed: int) -> int:

@@ -28,6 +28,8 @@ from playd.venues.bybit.key_check import LAST_DAYS
 LOOKED_MS: Final = 600_000
 """How long a look before a start counts."""
 
+FIRST_RUNG: Final = "micro"
+
 WAIVER_DAYS: Final = 7
 
 IMPORTED: Final = ("backtest", "parity", "drill")
@@ -42,11 +44,15 @@ async def run_preflight(daemon: Daemon, params: p.Preflight, call: Call) -> Json
 
 
 async def get_readiness(daemon: Daemon, params: p.Readiness, call: Call) -> JsonObject:
-    """What has been shown over time, with the earliest date for what is lacking."""
+    """What has been shown over time, with the earliest date for what is lacking. Every instance begins at the first rung."""
     slot = daemon.supervisor.find(params.name)
+    if params.rung not in ("", FIRST_RUNG):
+        text = f"rung {params.rung!r} found, {FIRST_RUNG!r} expected: nothing leads from it to the next one in this version"
+        raise RpcError(Code.REFUSED, text, reason="no_such_rung")
     checks = _shown(daemon, slot)
     return {
         "name": slot.name,
+        "rung": FIRST_RUNG,
         "policy": daemon.policy.digest[:16],
         "ready": not blockers(checks),
         "checks": [check_row(daemon, each) for each in checks],
@@ -232,12 +238,14 @@ def arming_row(daemon: Daemon, slot: Slot, held: Held) -> JsonObject:
 
 def check_row(daemon: Daemon, check: Check) -> JsonObject:
     """One check for people."""
+    shown = daemon.evidence.named(check.evidence) if check.evidence else None
     return {
         "check": check.name,
         "result": "waived" if check.waived else check.result,
         "detail": check.detail + (f" (waived: {check.waived})" if check.waived else ""),
         "evidence": check.evidence[:16],
         "age_s": check.age_s,
+        "expires": rfc3339(shown.expires_ms) if shown is not None else None,
         "next_possible": rfc3339(check.next_ms) if check.next_ms is not None and not check.holds else None,
         "fix": check.fix,
     }

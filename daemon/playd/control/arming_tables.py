@@ -10,6 +10,7 @@ READINESS: Final = (
     Column("DETAIL", word("detail")),
     Column("EVIDENCE", word("evidence"), wide=True),
     Column("AGE", age("age_s"), right=True, wide=True),
+    Column("EXPIRES", word("expires"), wide=True),
     Column("NEXT_POSSIBLE", word("next_possible")),
     Column("FIX", word("fix")),
 )

@@ -125,7 +125,10 @@ class Preflight(Params):
 
 
 class Readiness(Params):
+    """`rung`: the step of capital that is asked for, the first one when it is left out."""
+
     name: str
+    rung: Literal["", "micro", "quarter", "full"] = ""
 
 
 class Arm(Changing):

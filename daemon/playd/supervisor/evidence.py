@@ -51,6 +51,11 @@ class EvidenceBook:
         rows = self._ledger.rows("SELECT * FROM evidence WHERE kind = ? ORDER BY created_ms", (kind,))
         return {row["subject"]: _of(row) for row in rows}
 
+    def named(self, id: str) -> Evidence | None:
+        """One by its id, as a check names what shows it."""
+        row = self._ledger.row("SELECT * FROM evidence WHERE id = ?", (id,))
+        return None if row is None else _of(row)
+
     def latest(self) -> list[tuple[str, Evidence]]:
         """Subject and evidence, newest first."""
         rows = self._ledger.rows("SELECT * FROM evidence ORDER BY created_ms DESC LIMIT ?", (PAGE,))

@@ -58,6 +58,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.bad: dict[str, FeedState] = {}
+        self.unrecorded = ""
         self.broken: set[str] = set()
 
     def feed_state(self, symbol: str) -> FeedState:
@@ -109,7 +110,6 @@ class House:
     accounts: DeskAccounts
     lives: dict[str, Life]
     on_engines: dict[str, Callable[[EngineInstance], None]]
-    unrecorded: list[str]
     transitions: list[tuple[str, State, State]] = field(default_factory=list)
     admission: Callable[[InstanceRecord], Refused | None] = lambda _record: None
 
@@ -175,8 +175,6 @@ async def house(backoff_s: float = 0.0, world: VirtualWorld | None = None, coold
     hub, lives, on_engines = Hub(), dict[str, Life](), dict[str, Callable[[EngineInstance], None]]()
     transitions: list[tuple[str, State, State]] = []
 
-    unrecorded = [""]
-
     async def live(slot: Slot, on_engine: Callable[[EngineInstance], None]) -> None:
         on_engines[slot.name] = on_engine
         await lives[slot.name](slot)
@@ -190,7 +188,7 @@ async def house(backoff_s: float = 0.0, world: VirtualWorld | None = None, coold
             records,
             lambda _: cast("MarketHub", hub),
             lambda _: None,
-            unrecorded=lambda: unrecorded[0],
+            unrecorded=lambda: hub.unrecorded,
         ),
         SupervisorRules(RestartBudget(3, 900_000, (backoff_s,)), 50, cooldown_s),
         live,
@@ -200,7 +198,7 @@ async def house(backoff_s: float = 0.0, world: VirtualWorld | None = None, coold
     async with anyio.create_task_group() as group:
         await group.start(accounts.run)
         await group.start(supervisor.run)
-        yield House(world, supervisor, halts, records, hub, accounts, lives, on_engines, unrecorded, transitions)
+        yield House(world, supervisor, halts, records, hub, accounts, lives, on_engines, transitions)
         group.cancel_scope.cancel()
     ledger.close()
 
@@ -233,10 +231,9 @@ async def test_records_that_wait_for_the_disk_refuse_entries_until_they_are_writ
         slot = home.add("a", steady)
         home.start(slot)
         await slot.settled.wait()
-        for text in ("the disk has no room for the journal", ""):
-            home.unrecorded[0] = text
+        for home.hub.unrecorded in ("the disk has no room for the journal", ""):
             home.supervisor.look_around()
-            assert slot.facts.causes.get("journal_behind", "") == text
+            assert slot.facts.causes.get("journal_behind", "") == home.hub.unrecorded
 
 
 async def test_an_instance_runs_until_it_is_stopped() -> None:

@@ -16,6 +16,7 @@ from playd.venues.exchange.changes import Changes
 from playd.venues.exchange.listing import Listing
 from playd.venues.exchange.rows import order_row
 from playd.world.ports import Appender, Disk
+from playd.world.refused import cannot_open
 
 PARTS: Final = 8
 TAIL_BYTES: Final = 1024 * 1024
@@ -59,8 +60,11 @@ class Ledger:
         self._part = 1
         self._file: Appender | None = None
         if bytes_max:
-            disk.mkdir(directory)
-            self._continue()
+            try:
+                disk.mkdir(directory)
+                self._continue()
+            except OSError as error:
+                raise cannot_open(directory, error) from error
 
     def note(self, kind: str, **what: Any) -> int:
         """Write one entry; its number, or 0 when no ledger is kept."""
