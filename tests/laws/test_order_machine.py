@@ -109,6 +109,7 @@ def test_two_orders_of_quantity_four_never_influence_each_other_and_never_overfi
                 frontier.append(following_joint)
 
     single = {joint[0] for joint in seen}
+    print(f"orders: {len({state for state, _ in single})} states of one, {len(seen)} of two, {len(PAIRS)} pairs")
     assert len(seen) == len(single) ** 2
     assert {state for state, _ in single} == set(OrderState) - {S.ORPHAN}
 

@@ -7,7 +7,7 @@ Faults are scripted per write and per private event, see `venue_script`. The ven
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 import anyio
@@ -32,21 +32,11 @@ from playd.venues.port import (
     Transaction,
 )
 from playd.world.ports import Clock
-from tests.simulation.venue_rows import SYMBOL, instrument, log_of, order_row, stop_row, transfer_of
+from tests.simulation.venue_rows import SYMBOL, Held, instrument, log_of, order_row, position_row, stop_row, transfer_of
 from tests.simulation.venue_script import ARRIVES_S, EventFault, Script, WriteFault
 
 ZERO = Decimal(0)
 WORKING = ("New", "PartiallyFilled", "Untriggered")
-
-
-@dataclass
-class _Position:
-    signed: Decimal = ZERO
-    entry: Decimal = ZERO
-    stop: Decimal = ZERO
-    target: Decimal = ZERO
-    seq: int = 1
-    stop_order_id: str = ""
 
 
 class FakeVenue:
@@ -60,13 +50,14 @@ class FakeVenue:
         self.script = script or Script()
         self.key = KeyInfo("1", read_only=False, can_trade=True, can_withdraw=False, bound_to_addresses=True, days_left=None)
         self.price = Decimal("50000.0")
+        self.liquidation = ZERO
         self.resting = False
         self.fill_share = Decimal(1)
         self.placed: list[OrderRequest] = []
         self.effects: list[OrderRequest] = []
         self.orders: dict[str, VenueOrder] = {}
         self.execution_rows: list[Execution] = []
-        self.book: dict[str, _Position] = {}
+        self.book: dict[str, Held] = {}
         self.links: set[str] = set()
         self.barriers: list[int] = []
         self.before_place: Callable[[OrderRequest], None] = lambda _order: None
@@ -227,7 +218,7 @@ class FakeVenue:
         if self.script.refused_stops:
             self.script.refused_stops -= 1
             return Reply(classify(10001), 10001, "can not set tp/sl/ts for zero position")
-        position = self.book.setdefault(symbol, _Position())
+        position = self.book.setdefault(symbol, Held())
         if position.signed == 0:
             return Reply(classify(10001), 10001, "zero position")
         position.stop = position.stop if stop is None else stop
@@ -399,7 +390,7 @@ class FakeVenue:
     def _execute(
         self, symbol: str, side: Side, qty: Decimal, price: Decimal, link: str, order_id: str, stop_type: str, closed: Decimal
     ) -> None:
-        position = self.book.setdefault(symbol, _Position())
+        position = self.book.setdefault(symbol, Held())
         position.seq += 1
         execution = Execution(
             exec_id=f"e-{len(self.execution_rows) + 1}",
@@ -425,7 +416,7 @@ class FakeVenue:
         self._tell(ExecutionUpdate(execution, self.clock.wall_ms()))
 
     def _move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
-        position = self.book.setdefault(symbol, _Position())
+        position = self.book.setdefault(symbol, Held())
         before, position.signed = position.signed, position.signed + signed
         if before == 0:
             position.entry = price
@@ -479,23 +470,8 @@ class FakeVenue:
             self._send.send_nowait(each)
 
     def _position(self, symbol: str) -> VenuePosition:
-        position = self.book.get(symbol, _Position())
-        side = None if position.signed == 0 else (Side.BUY if position.signed > 0 else Side.SELL)
-        return VenuePosition(
-            symbol=symbol,
-            side=side,
-            qty=abs(position.signed),
-            entry_price=position.entry,
-            mark_price=self.price,
-            stop=position.stop,
-            target=position.target,
-            leverage=Decimal(3),
-            liq_price=ZERO,
-            unrealised_usdt=ZERO,
-            position_idx=0,
-            seq=position.seq,
-            updated_ms=self.clock.wall_ms(),
-        )
+        position = self.book.get(symbol, Held())
+        return position_row(symbol, position, self.price, self.liquidation, self.clock.wall_ms())
 
     def _id_of(self, link: str) -> str:
         return next((order.venue_order_id for order in self.orders.values() if order.link_id == link), "")

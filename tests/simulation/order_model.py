@@ -31,7 +31,7 @@ from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicScope
 from playd.orders.strangers import StrangerRefused
 from playd.venues.port import ExecutionUpdate
-from tests.simulation.order_pairs import HALT_PAIRS, ORDER_PAIRS, POSITION_PAIRS, printed, unmet
+from tests.simulation.order_pairs import HALT_PAIRS, POSITION_PAIRS, all_printed
 from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import JumpingLoop
@@ -494,6 +494,4 @@ def play(lives: int, steps: int = 25) -> None:
 
 if __name__ == "__main__":
     play(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
-    for name, found in (("orders", ORDER_PAIRS), ("positions", POSITION_PAIRS), ("halts", HALT_PAIRS)):
-        print(printed(name, found) + "\n")
-    print(f"pairs of the order machine's table that no life met: {unmet()}")
+    print(all_printed())

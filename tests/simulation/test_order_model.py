@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from tests.simulation.order_model import play
-from tests.simulation.order_pairs import HALT_PAIRS, ORDER_PAIRS, POSITION_PAIRS, Pair, printed
+from tests.simulation.order_pairs import COVER_PAIRS, HALT_PAIRS, ORDER_PAIRS, POSITION_PAIRS, Pair, printed
 
 
 # A killed process closes nothing. What its lives leave open is collected here, and is not a finding.
@@ -15,7 +15,7 @@ def test_whatever_happens_to_an_account_its_orders_are_single_and_its_books_are_
     play(10, steps=20)
     gc.collect()
 
-    assert min(len(pairs) for pairs in (ORDER_PAIRS, POSITION_PAIRS, HALT_PAIRS)) > 0
+    assert min(len(pairs) for pairs in (ORDER_PAIRS, COVER_PAIRS, POSITION_PAIRS, HALT_PAIRS)) > 0
 
 
 def test_pairs_are_printed_as_a_table_of_states_by_events() -> None:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from playd.core.modes import Environment
 from playd.core.reply_codes import ReplyClass
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
@@ -23,8 +22,7 @@ def test_leverage_that_the_venue_refuses_is_told_and_not_asked_for_by_every_run(
                 return Reply(ReplyClass.LIMITS, 110013, "cannot set leverage due to risk limit")
 
             life.venue.set_leverage = refused  # type: ignore[method-assign]
-            desk.environment = Environment.DEMO
-            desk.settings = replace(desk.settings, leverage=Decimal(50))
+            desk.settings = replace(desk.settings, leverage=Decimal(50), leverage_kept=True)
             life.account.reconciler.leverage_seen(SYMBOL, Decimal(10))
             for _ in range(3):
                 await life.account.reconcile("test")

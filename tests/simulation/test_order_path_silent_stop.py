@@ -7,10 +7,12 @@ from decimal import Decimal
 import anyio
 
 from playd.core.modes import Environment
+from playd.core.orders import OrderRequest
 from playd.orders.settings import OrderSettings
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, build, entry
-from tests.simulation.venue_script import EventFault
+from tests.simulation.test_order_path_cancels import resting
+from tests.simulation.venue_script import EventFault, WriteFault
 from tests.virtual_time import in_virtual_time
 
 BEYOND = Decimal("49400.0")
@@ -88,6 +90,53 @@ def test_with_alarm_only_the_silent_stop_is_told_and_the_position_left() -> None
             await anyio.sleep(60.0)
             assert life.venue.signed()
             assert [halt.code for halt in life.halts.in_force()] == ["STOP_SILENT"]
+
+    in_virtual_time(body)
+
+
+def test_a_fill_that_comes_while_an_unprotectable_position_is_closed_is_closed_too() -> None:
+    async def body() -> None:
+        life = build()
+        venue, left = life.venue, [Decimal("0.003")]
+
+        def late(order: OrderRequest) -> None:
+            if order.reduce_only and left:
+                venue.fill_part(left.pop())
+                venue.remove_stop()
+
+        async with life.running():
+            await resting(life)
+            venue.resting, venue.script.cancels, venue.script.refused_stops = False, [WriteFault.LOST_BEFORE] * 100, 10_000
+            venue.fill_part(Decimal("0.004"))
+            venue.remove_stop()
+            venue.before_place = late
+            await anyio.sleep(90.0)
+
+            assert (venue.signed(), left) == (0, [])
+            assert [order.qty for order in venue.effects if order.reduce_only] == [Decimal("0.004"), Decimal("0.003")]
+
+    in_virtual_time(body)
+
+
+def test_a_stop_that_liquidation_comes_before_is_told_as_long_as_that_is_so() -> None:
+    async def body() -> None:
+        life = build()
+
+        def told() -> list[str]:
+            return [incident.kind for incident in life.account.desk.incidents.open_ones()]
+
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            before, life.venue.liquidation = told(), Decimal(49_600)
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(1.0)
+            during, life.venue.liquidation = told(), Decimal(40_000)
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(1.0)
+
+            assert (before, during, told()) == ([], ["STOP_UNREACHED"], [])
 
     in_virtual_time(body)
 

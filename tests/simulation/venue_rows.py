@@ -1,15 +1,28 @@
 """Rows of the fake venue: rules of its symbols, its transaction log, and the stop that hangs on a position."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from playd.core.instrument import Instrument
-from playd.core.orders import Execution, OrderRequest, Side, VenueOrder
+from playd.core.orders import Execution, OrderRequest, Side, VenueOrder, VenuePosition
 from playd.orders.fold import VirtualPosition, add
 from playd.venues.port import Transaction
 
 ZERO = Decimal(0)
 SYMBOL = "BTCUSDT"
+
+
+@dataclass
+class Held:
+    """What the venue holds of a symbol."""
+
+    signed: Decimal = ZERO
+    entry: Decimal = ZERO
+    stop: Decimal = ZERO
+    target: Decimal = ZERO
+    seq: int = 1
+    stop_order_id: str = ""
 
 
 def instrument(symbol: str = SYMBOL) -> Instrument:
@@ -95,5 +108,25 @@ def stop_row(order_id: str, symbol: str, signed: Decimal, trigger: Decimal, pare
         target=ZERO,
         position_idx=0,
         created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+
+
+def position_row(symbol: str, position: Held, mark: Decimal, liquidation: Decimal, now_ms: int) -> VenuePosition:
+    """A position as the venue shows it."""
+    side = None if position.signed == 0 else (Side.BUY if position.signed > 0 else Side.SELL)
+    return VenuePosition(
+        symbol=symbol,
+        side=side,
+        qty=abs(position.signed),
+        entry_price=position.entry,
+        mark_price=mark,
+        stop=position.stop,
+        target=position.target,
+        leverage=Decimal(3),
+        liq_price=liquidation,
+        unrealised_usdt=ZERO,
+        position_idx=0,
+        seq=position.seq,
         updated_ms=now_ms,
     )

@@ -6,7 +6,7 @@ A run books what explains itself before it compares, so that it has nothing to t
 further at the venue (R1) or over there (R2), and executions that belong to no order of ours (R5).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -17,15 +17,12 @@ from playd.core.orders import Execution, VenueOrder, VenuePosition
 from playd.orders.booking import Booking
 from playd.orders.caps import Caps
 from playd.orders.desk import Desk
-from playd.orders.fill_check import Expected
+from playd.orders.expectations import Expectations
 from playd.orders.fills import Fills
 from playd.orders.incidents import Incidents
 from playd.orders.order_book import OrderBook
 from playd.orders.reconcile import DiffClass, Difference, LocalView, VenueView, diff
 from playd.orders.rows import OrderRow, plain
-
-Expects = Callable[[Desk, str], Expected]
-"""What a desk's books expect of a symbol at the venue."""
 
 
 class _TakenBack(Exception):
@@ -51,7 +48,6 @@ _NOBODY: Final = _Nobody()
 
 def rehearsed(
     desk: Desk,
-    expects: Expects,
     orders: Sequence[VenueOrder],
     positions: Sequence[VenuePosition],
     executions: Sequence[Execution],
@@ -69,7 +65,8 @@ def rehearsed(
         for order in orders:
             copy.booking.order_seen(order, "poll")
         found += [each for row in before.values() if (each := _further(row, copy.book.need(row.link_id))) is not None]
-        expected = {symbol: expects(copy, symbol) for symbol in desk.instruments}
+        planned = Expectations(copy)
+        expected = {symbol: planned.of(symbol) for symbol in desk.instruments}
         found += diff(LocalView(copy.book.live(), expected, leverage), VenueView(orders, positions))
         raise _TakenBack
     return tuple(sorted(found))

@@ -61,6 +61,14 @@ def compare(expected: Expected, seen: VenuePosition) -> Finding:
     return Finding.TRIGGERING if _beyond_mark(signed, seen.stop, seen.mark_price) else Finding.VERIFIED
 
 
+def behind_liquidation(seen: VenuePosition) -> bool:
+    """Whether the venue would liquidate the position before its stop is reached, as far as it states where that is."""
+    stop, liq, mark, signed = seen.stop, seen.liq_price, seen.mark_price, seen.signed_qty
+    if not stop or signed == 0 or liq <= 0:
+        return False
+    return stop <= liq < mark if signed > 0 else mark < liq <= stop
+
+
 @dataclass(frozen=True, slots=True)
 class Fallback:
     """

@@ -136,7 +136,7 @@ class Reconciler:
                 positions = await desk.port.positions(priority=Priority.RECONCILE)
                 executions = await self._catch_up.unread()
                 there = with_flat(positions, desk.instruments)
-                seen = rehearsed(desk, self._protection.expects, orders, there, executions, self._wanted_leverage())
+                seen = rehearsed(desk, orders, there, executions, self._wanted_leverage())
                 moved = marks.moved()
                 found = tuple(each for each in seen if each.symbol not in moved)
                 if not found:

@@ -1,0 +1,119 @@
+"""What is done about a position whose stop is missing, or is another: the planned one is set, or every share is closed."""
+
+from decimal import Decimal
+from typing import Final
+
+import anyio
+
+from playd.core.errors import LinkError, VenueError
+from playd.core.ids import intent_id
+from playd.core.orders import Action, VenuePosition
+from playd.core.reply_codes import ReplyClass
+from playd.orders.desk import Desk
+from playd.orders.exits import Exits
+from playd.orders.expectations import Expectations
+from playd.orders.fill_check import Fallback, planned_stop
+from playd.orders.flattening import flatten_intent, submit_flatten
+from playd.orders.halts import Level, symbol_scope
+from playd.orders.hourly_range import hourly_range, needed_since_ms
+from playd.orders.repair_limits import RepairLimits
+from playd.orders.rows import text
+from playd.venues.port import Priority
+
+_RANGE_WITHIN_S: Final = 1.0
+"""How long a naked position waits for candles that say how wide its stop should be."""
+
+_BEYOND_MARKET: Final = frozenset({110092, 110093})
+"""Trigger on the wrong side of the market: the stop would have fired, so the position is closed now."""
+
+
+class StopRepairs:
+    """Sets missing stops of one account, and closes what takes none. A freeze is the caller's business."""
+
+    def __init__(self, desk: Desk, exits: Exits, plan: Expectations, limits: RepairLimits) -> None:
+        self._desk = desk
+        self._exits = exits
+        self._plan = plan
+        self._limits = limits
+        self._repaired: set[str] = set()
+        """Symbols whose stop was set since one was last seen where it belongs: setting it again is the same repair."""
+
+    def in_place(self, symbol: str) -> None:
+        """The planned stop was seen: the next one that is set is another repair."""
+        self._repaired.discard(symbol)
+
+    def note_hand(self, seen: VenuePosition) -> None:
+        """A stop at a price that nobody here ever asked for was moved by hand: the symbol pauses until a person has looked."""
+        desk, symbol = self._desk, seen.symbol
+        if desk.book.asked_stop(symbol, seen.stop):
+            return
+        note = f"the stop on {symbol} was moved to {seen.stop} by hand at the venue"
+        scope = symbol_scope(desk.alias, symbol)
+        desk.incidents.open("MANUAL_STOP", "warning", scope, note)
+        desk.halts.raise_level(scope, Level.PAUSE, "MANUAL_STOP", note)
+
+    async def set_stop(self, seen: VenuePosition, *, bare: bool) -> bool:
+        """Ask for the planned stop of an open position, `bare` if it has none. False where the market is beyond it."""
+        desk, symbol = self._desk, seen.symbol
+        expected = self._plan.of(symbol)
+        known = expected.stop is not None or expected.nearest is not None
+        wide = None if known else await self._width(symbol)
+        stop = planned_stop(expected, seen, Fallback(desk.settings.fallback_stop_pct, wide))
+        if stop is None:
+            return False
+        # A stop that we asked for once comes back by itself: with each part of an entry that fills, or in a late report.
+        if symbol not in self._repaired and (bare or not desk.book.asked_stop(symbol, seen.stop)):
+            self._repaired.add(symbol)
+            self._limits.count(symbol)
+        target = self._plan.target(symbol)
+        desk.journal.append("stop.repaired", {"stop": text(stop), "target": text(target)}, account=desk.alias, symbol=symbol)
+        priority = Priority.PROTECT if bare else Priority.EXIT
+        reply = await desk.port.set_stops(symbol, stop=stop, target=target, priority=priority)
+        if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
+            note = f"stop {stop} on {symbol} was answered {reply.code}: {reply.text}"
+            desk.incidents.open("STOP_REFUSED", "critical", symbol_scope(desk.alias, symbol), note)
+        return reply.code not in _BEYOND_MARKET
+
+    async def close(self, seen: VenuePosition) -> None:
+        """Close every owner's share of an unprotectable symbol that no exit is closing; the exits' own ladder does the rest."""
+        desk, symbol = self._desk, seen.symbol
+        desk.halt_symbol(symbol, Level.HALT, "UNPROTECTABLE", f"position on {symbol} cannot be protected and is closed")
+        for share in self._plan.owned(symbol):
+            side, cause = share.position.side, f"naked:{symbol}:{share.position.opened_ms}"
+            if side is None:
+                continue
+            mine = [each for each in desk.book.open_intents() if (each.instance, each.symbol) == (share.owner, symbol)]
+            if any(each.action == Action.FLATTEN for each in mine):
+                continue
+            intent = flatten_intent(
+                desk.alias,
+                share.owner,
+                symbol,
+                side.opposite,
+                abs(share.position.signed_qty),
+                price_ref=seen.mark_price,
+                cause=cause,
+                reason="unprotectable",
+                leg=self._free_leg(share.owner, cause),
+            )
+            await submit_flatten(self._exits, intent)
+
+    async def _width(self, symbol: str) -> Decimal | None:
+        """How far from its entry a stop lies that nobody planned, in USDT; None when the market does not say so at once."""
+        desk = self._desk
+        with anyio.move_on_after(_RANGE_WITHIN_S):
+            try:
+                now_ms = desk.clock.wall_ms() + round((await desk.port.clock_offset_ms())[0])
+                candles = await desk.port.candles(symbol, needed_since_ms(now_ms), now_ms)
+            except (VenueError, LinkError):
+                return None
+            found = hourly_range(candles, now_ms)
+            return None if found is None else found * desk.settings.fallback_stop_atr
+        return None
+
+    def _free_leg(self, owner: str, cause: str) -> int:
+        """The number of the next closing of one naked position: a fill that was late may be left of it behind the first."""
+        leg = 0
+        while self._desk.book.intent(intent_id(owner, cause, Action.FLATTEN, leg)) is not None:
+            leg += 1
+        return leg
