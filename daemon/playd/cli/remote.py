@@ -35,7 +35,13 @@ async def on_host(session: Session, words: Sequence[str]) -> int:
     if host.startswith("-") or not host.strip():
         raise UsageError(f"{FLAG} {host!r}: expected HOST or USER@HOST, as ssh takes them")
     given, request_id = session.options.request_id, session.request_id()
-    command = remote_command(host, words, terminal=sys.stdin.isatty(), request_id="" if given else request_id)
+    command = remote_command(
+        host,
+        words,
+        terminal=sys.stdin.isatty(),
+        redirected=not sys.stdout.isatty(),
+        request_id="" if given else request_id,
+    )
     try:
         code = await session.world.process.run_attached(command)
     except OSError as error:
@@ -55,16 +61,20 @@ async def on_host(session: Session, words: Sequence[str]) -> int:
     return code
 
 
-def remote_command(host: str, words: Sequence[str], *, terminal: bool, request_id: str = "") -> list[str]:
+def remote_command(
+    host: str, words: Sequence[str], *, terminal: bool, redirected: bool = False, request_id: str = ""
+) -> list[str]:
     """
     The ssh command, `request_id` given along with the words. A terminal is asked for where somebody types here, wherever the
-    output goes: without one over there nobody would be asked, and a change made at once.
+    output goes: without one over there nobody would be asked, and a change made at once. Where the output is `redirected` that
+    terminal is told to end lines as files do.
     """
     kept = _without_host(words)
     if request_id:
         end = kept.index("--") if "--" in kept else len(kept)
         kept[end:end] = [REQUEST_ID, request_id]
-    return ["ssh", *(["-t"] if terminal else []), "--", host, shlex.join(["playctl", *kept])]
+    before = "stty -onlcr; " if terminal and redirected else ""
+    return ["ssh", *(["-t"] if terminal else []), "--", host, before + shlex.join(["playctl", *kept])]
 
 
 def _without_host(words: Sequence[str]) -> list[str]:

@@ -76,6 +76,9 @@ def test_another_machine_gets_the_same_words_quoted_and_without_the_host() -> No
     assert remote_command("box", ["status"], terminal=True)[:2] == ["ssh", "-t"]
     *_, typed = remote_command("box", ["panic", "--", "all"], terminal=False, request_id="r1")
     assert typed == "playctl panic --request-id r1 -- all"
+    # A terminal over there ends lines with two characters, which no file of ours should have.
+    *_, typed = remote_command("box", ["status", "--json"], terminal=True, redirected=True)
+    assert typed == "stty -onlcr; playctl status --json"
 
 
 @pytest.mark.parametrize("line", ["panic all --host box", "--host=box panic instance:x"])
