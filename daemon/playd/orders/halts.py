@@ -217,6 +217,10 @@ class Halts:
                 best = halt
         return best
 
+    def was_raised(self, scope: str, code: str) -> bool:
+        """Whether a rule ever halted a scope, lifted or not."""
+        return self._ledger.row("SELECT 1 FROM halts WHERE scope = ? AND code = ? LIMIT 1", (scope, code)) is not None
+
     def frozen(self, *scopes: str) -> Halt | None:
         """The freeze that holds for these scopes; see `freeze_of`."""
         return freeze_of(self._in_force, scopes)

@@ -31,6 +31,7 @@ from playd.supervisor.instance import BarSource, EngineInstance
 from playd.supervisor.keeper import Keeper, Kept
 from playd.supervisor.loading import load_program, warm_up
 from playd.supervisor.places import Place
+from playd.supervisor.play_stop import PlayStop
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.rehearsal import rehearsal
 from playd.supervisor.slot import Slot
@@ -171,6 +172,7 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
             parts.turns,
             parts.pen,
             warm.place.quote_max_age_s,
+            PlayStop(warm.place.halts, record.uid, engine),
         )
         anchor_ms = engine.columns.anchor_ms or int(warm.history.open_time_ms[0])
         instance = EngineInstance(

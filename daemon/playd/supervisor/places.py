@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from playd.core.instrument import Instrument
 from playd.orders.account import Account
+from playd.orders.halts import Halts
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.supervisor.instance import OrderPort
@@ -25,6 +26,9 @@ class Place(Protocol):
 
     @property
     def incidents(self) -> Incidents: ...
+
+    @property
+    def halts(self) -> Halts: ...
 
     async def ready(self) -> None:
         """Return once entries are taken."""
@@ -52,6 +56,10 @@ class AccountPlace:
     @property
     def incidents(self) -> Incidents:
         return self.account.desk.incidents
+
+    @property
+    def halts(self) -> Halts:
+        return self.account.desk.halts
 
     async def ready(self) -> None:
         await self.account.wait_ready()

@@ -19,6 +19,7 @@ from playd.plays.columns import Columns
 from playd.supervisor.column_keeper import KEEP, Images
 from playd.supervisor.instance import Decided
 from playd.supervisor.keeper import Keeper
+from playd.supervisor.play_stop import PlayStop
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 from playd.supervisor.turns import Pen, Turns
@@ -57,8 +58,11 @@ class ShellAround:
         turns: Turns,
         pen: Pen,
         quote_max_age_s: Callable[[], float | None] = lambda: None,
+        play_stop: PlayStop | None = None,
     ) -> None:
         """
+        `play_stop` hears of every bar, None where nothing may halt the instance.
+
         `quote_max_age_s` says how old a quote may be that an entry is priced by, None where none is.
 
         `commit` makes durable what the ledger gathers: the kept state must never be ahead of it. A bar that takes longer to
@@ -76,6 +80,7 @@ class ShellAround:
         self._turns = turns
         self._pen = pen
         self._quote_max_age_s = quote_max_age_s
+        self._play_stop = play_stop
         self._taken_s = 0.0
         self._saved_s = -SAVE_EVERY_S
         self._waiting: Callable[[], dict[str, Json]] | None = None
@@ -143,6 +148,8 @@ class ShellAround:
         await (self._turns.take_behind() if late else self._turns.take())
 
     def bar_taken(self, bar: ClosedBar) -> None:
+        if self._play_stop is not None:
+            self._play_stop.before_bar()
         self._slot.last_bar_mono_s = bar.received_mono_s
         self._taken_s = self._clock.mono_s()
 
@@ -153,6 +160,8 @@ class ShellAround:
             self._report("bar.slow", self._slot, fields)
 
     def decided(self, decided: Decided) -> None:
+        if self._play_stop is not None:
+            self._play_stop.after_bar()
         fields = {"verdict": decided.verdict, "detail": decided.detail, "close_ms": decided.close_ms, "late": decided.late}
         if decided.order is not None and decided.order.metadata:
             fields["metadata"] = dict(decided.order.metadata)
