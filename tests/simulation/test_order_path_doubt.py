@@ -135,12 +135,16 @@ def test_a_definite_refusal_ends_the_entry_and_halts_what_the_code_speaks_of(cod
         life = build(script=Script(codes=[code]))
         async with life.running():
             port = await life.register()
-            verdict = await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            verdict, sent_s = await port.submit(entry(), READY), life.account.desk.clock.mono_s()
             await anyio.sleep(0.1)
 
             assert verdict.code == "REJECTED"
             assert [(type(event), getattr(event, "reason", "")) for event in taken(port)] == [(OrderEnded, "rejected")]
             assert [halt.scope for halt in life.halts.in_force()] == ([halted] if halted else [])
+            if halted == symbol_scope("main", SYMBOL):
+                await anyio.sleep(5.0)
+                assert life.account.desk.rules_mono_s[SYMBOL] >= sent_s, "what has become of the symbol is read at once"
 
     in_virtual_time(body)
 

@@ -287,7 +287,7 @@ class Gateway:
         desk, note = self._desk, f"order {row.link_id} was answered {reply.code}: {reply.text}"
         if reply.reply_class is ReplyClass.BAN:
             desk.budget.banned()
-        if reply.reply_class is ReplyClass.LIMITS:
+        if reply.reply_class is ReplyClass.LIMITS or reaction is Reaction.REFUSED_SYMBOL_HALT:
             desk.rules_doubted = True
         if reply.reply_class is ReplyClass.AUTH:
             desk.condition.refused = note

@@ -1,16 +1,22 @@
 """DRL-19: files damaged while the daemon is down. It refuses with a clear word or recovers; nothing damaged counts as empty."""
 
+from contextlib import closing
 from pathlib import PurePath
 from typing import Any, Final
 
 from playd.ops.drills.plays import HELD, HELD_SYMBOL
 from playd.ops.drills.programs import until
 from playd.ops.drills.report import CannotRun
+from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.protection import COVERED_BY_DAEMON_S
+from playd.ops.drills.scenarios.steps import lifted_by_a_person, resume
 from playd.ops.drills.stage import Stage
+from playd.orders.halts import ALL
 
 NOTICED_S: Final = 20.0
 REFUSED_S: Final = 60.0
+PAGE_BYTES: Final = 4096
+BLOCKED_EXIT: Final = 8
 DAMAGED_EXIT: Final = 78
 BROKEN_CHAIN_EXIT: Final = 10
 
@@ -25,6 +31,7 @@ async def damaged_files(stage: Stage) -> None:
     if await until(two_generations, REFUSED_S) is None:
         raise CannotRun(f"{previous} was not there within {REFUSED_S:g} s: one generation is nothing to fall back from")
     await _state_and_tail(stage)
+    await _kill_file(stage)
     await _both_states(stage)
     await _ledger(stage)
     await _journal(stage)
@@ -78,26 +85,51 @@ async def _both_states(stage: Stage) -> None:
 
 
 async def _ledger(stage: Stage) -> None:
-    """The ledger's first page: no start, exit 78, and the file untouched."""
-    disk, path = stage.world.disk, stage.state / "ledger.sqlite"
+    """The ledger's first page, then the one where its orders begin: no start, exit 78, and the file untouched."""
     # Behind a clean stop: behind a crash the same page may stand in the write-ahead log, and its damage has no effect.
     await stage.start_daemon()
     await stage.daemon.stop()
+    disk, path = stage.world.disk, stage.state / "ledger.sqlite"
     good = disk.read_bytes(path)
-    damaged = b"\xff" * 4096 + good[4096:]
-    stage.report.inject("overwrite", "ledger page", page=1)
-    disk.write_replace(path, damaged, keep_previous=False)
-    await stage.daemon.launch()
-    code = await stage.daemon.ended(REFUSED_S)
-    said = stage.daemon.text()
-    stage.report.require(code == DAMAGED_EXIT, "ledger page overwritten", f"the start ends with {code}")
-    stage.report.require(
-        "ledger.sqlite" in said and "restore a backup" in said, "ledger page overwritten", "it says what to do"
-    )
-    stage.report.require(disk.read_bytes(path) == damaged, "ledger page overwritten", "the file is as it was found")
+    for page in (1, _first_page_of(stage, "orders")):
+        fault = f"page {page} of the ledger overwritten"
+        at = (page - 1) * PAGE_BYTES
+        damaged = good[:at] + b"\xff" * PAGE_BYTES + good[at + PAGE_BYTES :]
+        stage.report.inject("overwrite", "ledger page", page=page)
+        disk.write_replace(path, damaged, keep_previous=False)
+        await stage.daemon.launch()
+        code = await stage.daemon.ended(REFUSED_S)
+        said = stage.daemon.text()
+        stage.report.require(code == DAMAGED_EXIT, fault, f"the start ends with {code}")
+        stage.report.require("ledger.sqlite" in said and "restore a backup" in said, fault, "it says what to do")
+        stage.report.require(disk.read_bytes(path) == damaged, fault, "the file is as it was found")
     disk.write_replace(path, good, keep_previous=False)
     await stage.start_daemon()
     await stage.expect_covered(HELD_SYMBOL, "ledger put back", NOTICED_S)
+
+
+def _first_page_of(stage: Stage, table: str) -> int:
+    with closing(stage.world.disk.open_sqlite(stage.state / "ledger.sqlite", read_only=True)) as connection:
+        return int(connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0])
+
+
+async def _kill_file(stage: Stage) -> None:
+    """A kill file that nobody can read, because it is a directory: it is there, and that is enough."""
+    fault, path = "kill file that cannot be read", stage.state / HALT_FILE
+    await stage.daemon.kill()
+    stage.report.inject("unreadable", "kill file")
+    stage.world.disk.mkdir(path)
+    await stage.start_daemon()
+
+    async def halted() -> Any:
+        return stage.halt("KILL_FILE")
+
+    found = await stage.expect(fault, halted, "READY, with everything halted", NOTICED_S)
+    stage.report.require((found["level"], found["scope"]) == (2, ALL), fault, f"level {found['level']} on {found['scope']}")
+    refused = await resume(stage, ALL)
+    stage.report.require(refused.code == BLOCKED_EXIT, fault, f"resume beside it is refused with exit {refused.code}")
+    stage.world.disk.remove_tree(path)
+    await lifted_by_a_person(stage, ALL, "kill file removed", NOTICED_S)
 
 
 async def _journal(stage: Stage) -> None:

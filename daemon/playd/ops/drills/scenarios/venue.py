@@ -1,4 +1,8 @@
-"""Drills of the venue and the way to it: cut and silent sockets, absence, forced closes."""
+"""
+DRL-21: the venue acts by itself. It liquidates in steps, deleverages, settles, announces a delisting, ends a symbol, stops one.
+
+What it closes is booked to its owner, the symbol is halted, and somebody is told within ten seconds.
+"""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -7,70 +11,114 @@ from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import (
     BUSY,
     BUSY_SYMBOL,
+    HELD,
     HELD_SYMBOL,
     RESTING_SYMBOL,
     TIMED,
     TIMED_SYMBOL,
     WHILE_AWAY,
 )
-from playd.ops.drills.scenarios.steps import (
-    TRADED_S,
-    arm,
-    bars_go_on,
-    holds_still,
-    is_over,
-)
+from playd.ops.drills.scenarios.steps import TRADED_S, arm, bars_go_on, holds_still, is_over
 from playd.ops.drills.stage import SPEED, Stage
+from playd.orders.halts import symbol_scope
 
 RETURNS_S: Final = 45.0
-AWAY_S: Final = 15.0
 FORCED_S: Final = 10.0
-QUARANTINE_S: Final = 90.0
+COVERED_S: Final = 5.0
+STEP: Final = 0.4
+"""Of a position, in the first step of a liquidation."""
+
+ANNOUNCED: Final = "announced"
+ANNOUNCED_SYMBOL: Final = "BNBUSDT"
+STOPPED: Final = "stopped"
+STOPPED_SYMBOL: Final = "DOGEUSDT"
+NOTICE_MIN: Final = 48 * 60
+"""Two days of market: entries end three days before."""
+
+RULES_S: Final = 60.0
+SETTINGS: Final = """
+[alerts]
+routes = [{{ name = "pager", command = ["/usr/bin/tee", "-a", "{pager}"], min_severity = "critical" }}]
+[recon]
+instruments_interval_s = {rules_s:g}
+"""
+PLAYS: Final = {
+    **WHILE_AWAY,
+    ANNOUNCED: WHILE_AWAY[TIMED].replace(TIMED_SYMBOL, ANNOUNCED_SYMBOL).replace(f"name: {TIMED}", f"name: {ANNOUNCED}"),
+    STOPPED: WHILE_AWAY[TIMED].replace(TIMED_SYMBOL, STOPPED_SYMBOL).replace(f"name: {TIMED}", f"name: {STOPPED}"),
+}
 
 
 async def venue_acts(stage: Stage) -> None:
-    """DRL-21: the venue closes positions by force, and ends symbols: with a position, and with an entry that rests."""
-    await stage.open(guardian=False, plays=WHILE_AWAY)
-    began_s = await arm(stage, "liquidate", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
-
-    async def booked() -> Any:
-        return stage.incident("FORCED_CLOSE")
-
-    await stage.expect("position liquidated", booked, "incident FORCED_CLOSE", FORCED_S, since_s=began_s)
-
-    async def halted() -> bool:
-        return any(HELD_SYMBOL in row["scope"] and row["level"] >= 2 for row in stage.table("halts"))
-
-    await stage.expect("position liquidated", halted, f"{HELD_SYMBOL} halted", FORCED_S, since_s=began_s)
+    settings = SETTINGS.format(pager=stage.directory / "pager", rules_s=RULES_S)
+    await stage.open(guardian=False, plays=PLAYS, settings=settings, terms=("--markets", "6"))
+    announced_s = await arm(stage, "delist", {"symbol": ANNOUNCED_SYMBOL}, given={"notice_min": NOTICE_MIN})
+    await _stopped(stage)
+    await _liquidated(stage)
     await _taken_away(stage, "deleverage", BUSY, BUSY_SYMBOL)
     await _taken_away(stage, "delist", TIMED, TIMED_SYMBOL)
     await _delisted(stage)
+    await _announced(stage, announced_s)
+    stage.plays = {name: play for name, play in stage.plays.items() if name != ANNOUNCED}  # nobody has drawn its market
+
+
+async def _liquidated(stage: Stage) -> None:
+    """In two steps: a part is sold, the rest stays under a stop; then it is taken over."""
+    fault = f"{HELD_SYMBOL} liquidated in part"
+    await holds_still(stage, HELD, HELD_SYMBOL)
+    before = (await stage.venue()).positions[HELD_SYMBOL]
+    began_s = await arm(stage, "liquidate", {"symbol": HELD_SYMBOL, "account": ACCOUNT}, given={"share": STEP})
+    await _booked(stage, fault, HELD_SYMBOL, HELD, began_s)
+    left = (await stage.venue()).positions[HELD_SYMBOL]
+    stage.report.require(0 < abs(left) < abs(before), fault, f"{left} of {before} {HELD_SYMBOL} are left")
+    await stage.expect_covered(HELD_SYMBOL, f"{fault}, the rest", COVERED_S)
+    began_s = await arm(stage, "liquidate", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
+    await _booked(stage, f"{HELD_SYMBOL} liquidated", HELD_SYMBOL, HELD, began_s)
+    await stage.exchange.release(SPEED)
 
 
 async def _taken_away(stage: Stage, kind: str, name: str, symbol: str) -> None:
-    """The venue closes a position for reasons of its own: booked to its owner, the symbol halted."""
+    """The venue closes a position for reasons of its own."""
     fault = f"{kind} of {symbol}"
     await holds_still(stage, name, symbol)
     await arm(stage, kind, {"symbol": symbol} if kind == "delist" else {"symbol": symbol, "account": ACCOUNT})
 
     async def done() -> bool:
         armed = (await stage.exchange.admin("GET", "faults"))["faults"]
-        return any(row["fault"] == kind and int(row["hits"]) for row in armed)
+        return any(row["fault"] == kind and row["where"].get("symbol") == symbol and int(row["hits"]) for row in armed)
 
     await stage.expect(fault, done, "the venue has done it", TRADED_S)
-    began_s = stage.world.clock.mono_s()
+    await _booked(stage, fault, symbol, name, stage.world.clock.mono_s())
+    await stage.exchange.release(SPEED)
 
-    async def halted() -> bool:
-        return any(symbol in row["scope"] and row["level"] >= 2 for row in stage.table("halts"))
 
-    await stage.expect(fault, halted, f"{symbol} halted", FORCED_S, since_s=began_s)
+async def _booked(stage: Stage, fault: str, symbol: str, owner: str, began_s: float) -> None:
+    """What was closed is booked to its owner, the symbol at level 2, and somebody has been told."""
 
     async def agree() -> bool:
         booked = sum(Decimal(row["signed_qty"]) for row in stage.table("virtual_positions") if row["symbol"] == symbol)
         return booked == (await stage.venue()).positions[symbol]
 
     await stage.expect(fault, agree, "the books say what the venue says", FORCED_S, since_s=began_s)
-    await stage.exchange.release(SPEED)
+    closing = max((row for row in stage.table("executions") if row["symbol"] == symbol), key=lambda row: int(row["seq"]))
+    right = closing["owner"] == stage.uid_of(owner)
+    stage.report.require(right, fault, f"booked to {owner}: {closing['qty']} as {closing['exec_type']}")
+    await _halted_and_told(stage, fault, symbol, "FORCED_CLOSE", began_s)
+
+
+async def _halted_and_told(stage: Stage, fault: str, symbol: str, code: str, began_s: float) -> None:
+    async def halted() -> Any:
+        rows = (row for row in stage.table("halts") if row["scope"] == symbol_scope(ACCOUNT, symbol) and row["level"] >= 2)
+        return next((row for row in rows if row["code"] == code), None)
+
+    await stage.expect(fault, halted, lambda row: f"{row['code']}: {symbol} at level {row['level']}", FORCED_S, since_s=began_s)
+
+    async def told() -> bool:
+        pages = stage.directory / "pager"
+        text = stage.world.disk.read_bytes(pages).decode() if stage.world.disk.exists(pages) else ""
+        return code in text and symbol in text
+
+    await stage.expect(fault, told, "somebody was told by the pager", FORCED_S, since_s=began_s)
 
 
 async def _delisted(stage: Stage) -> None:
@@ -83,7 +131,57 @@ async def _delisted(stage: Stage) -> None:
         return all(is_over(row) for row in rows)
 
     await stage.expect(fault, over, "its orders are over in the books", RETURNS_S, since_s=began_s)
-    sent = sum(params["symbol"] == RESTING_SYMBOL for _, params in (await stage.venue()).creates)
+    sent = await _sent(stage, RESTING_SYMBOL)
     await bars_go_on(stage, fault, RETURNS_S)
-    after = sum(params["symbol"] == RESTING_SYMBOL for _, params in (await stage.venue()).creates)
+    after = await _sent(stage, RESTING_SYMBOL)
     stage.report.require(after - sent <= 1, fault, f"{after - sent} orders are sent afterwards")
+
+
+async def _stopped(stage: Stage) -> None:
+    """A symbol does not trade any more, and no date is given: the venue refuses one entry, and no other one is sent."""
+    fault = f"{STOPPED_SYMBOL} is no longer traded"
+    await arm(stage, "change_rules", {"symbol": STOPPED_SYMBOL}, given={"status": "PreLaunch"})
+
+    async def refused() -> Any:
+        rows = (row for row in stage.table("halts") if row["scope"] == symbol_scope(ACCOUNT, STOPPED_SYMBOL))
+        return next((row for row in rows if row["level"] >= 2), None)
+
+    await stage.expect(fault, refused, lambda row: f"{row['code']}: {row['text']}", TRADED_S)
+    began_s, sent = stage.world.clock.mono_s(), await _sent(stage, STOPPED_SYMBOL)
+    await _halted_and_told(stage, fault, STOPPED_SYMBOL, "SYMBOL_REFUSED", began_s)
+
+    async def known() -> Any:
+        return _rules_changed(stage, STOPPED_SYMBOL)
+
+    await stage.expect(fault, known, lambda row: str(row["text"]), FORCED_S, since_s=began_s)
+    await bars_go_on(stage, fault, RETURNS_S)
+    more = await _sent(stage, STOPPED_SYMBOL) - sent
+    stage.report.require(not more, fault, f"{more} orders are sent afterwards")
+
+
+async def _announced(stage: Stage, announced_s: float) -> None:
+    """The end of a symbol is two days ahead: told, no entry is taken any more, and what is open is left to its Play."""
+    fault = f"the end of {ANNOUNCED_SYMBOL} is announced"
+
+    async def known() -> Any:
+        return _rules_changed(stage, ANNOUNCED_SYMBOL)
+
+    await stage.expect(fault, known, lambda row: str(row["text"]), 2 * RULES_S, since_s=announced_s)
+
+    async def refused() -> Any:
+        own = [row for row in stage.table("bars") if row["instance"] == stage.uid_of(ANNOUNCED)]
+        return next((row for row in own if row["verdict"] == "INSTRUMENT"), None)
+
+    await stage.expect(fault, refused, lambda row: f"an entry is refused: {row['detail']}", TRADED_S)
+    halted = [row for row in stage.table("halts") if row["scope"] == symbol_scope(ACCOUNT, ANNOUNCED_SYMBOL)]
+    stage.report.require(not halted, fault, "what is open there is left to its Play")
+
+
+def _rules_changed(stage: Stage, symbol: str) -> Any:
+    rows = (row for row in stage.table("incidents") if row["kind"] == "RULES_CHANGED")
+    return next((row for row in rows if row["scope"] == symbol_scope(ACCOUNT, symbol)), None)
+
+
+async def _sent(stage: Stage, symbol: str) -> int:
+    """How many orders of a symbol have arrived."""
+    return sum(params["symbol"] == symbol for _, params in (await stage.venue()).creates)
