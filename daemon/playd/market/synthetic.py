@@ -185,8 +185,7 @@ class SyntheticFeed:
     def candles(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
         start_ms = max(start_ms, self.first_ms)
         days = range(start_ms // DAY_MS, max(-(-end_ms // DAY_MS), start_ms // DAY_MS + 1))
-        parts = [self._day(symbol, day) for day in days]
-        return joined(parts).between(start_ms, end_ms)
+        return joined([self._day(symbol, day).between(start_ms, end_ms) for day in days])
 
     def next_open_ms(self, time_ms: int) -> int | None:
         return -(-max(time_ms, self.first_ms) // MINUTE_MS) * MINUTE_MS

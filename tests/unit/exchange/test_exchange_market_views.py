@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from playd.core.candles import Candle, Candles
 from playd.core.timeframes import DAY_MS, MINUTE_MS
-from playd.market.synthetic import SyntheticFeed
+from playd.market.synthetic import MORE_SYMBOLS, SyntheticFeed
 from playd.matching.depth import DepthProfile
 from playd.venues.exchange import klines, path
 from playd.venues.exchange.book_stream import BookStream
 from playd.venues.exchange.books import Books
 from playd.venues.exchange.listing import ENDLESS, Listing, MarketTerms
 from playd.venues.exchange.market_trades import trades
-from playd.venues.exchange.minute import move_inside, open_minute
+from playd.venues.exchange.minute import close_minute, move_inside, open_minute
+from playd.venues.exchange.streams import PublicStreams
 from playd.venues.exchange.tape import Tape
 from playd.venues.exchange.text import float_text
 from playd.venues.exchange.topics import Topics
@@ -117,6 +118,33 @@ def test_the_first_level_is_told_again_when_it_has_stood_for_three_seconds() -> 
     assert [(frame["topic"], frame["type"], frame["data"]["u"]) for frame in told] == [
         (f"orderbook.1.{SYMBOL}", "snapshot", 1)
     ] * 2
+
+
+def test_the_numbers_of_the_day_follow_a_candle_some_symbols_a_frame() -> None:
+    feed = SyntheticFeed(3, symbols=MORE_SYMBOLS[:12])
+    open_ms = feed.start_ms
+    books = Books(
+        {name: feed.instrument(name) for name in feed.symbols}, dict.fromkeys(feed.symbols, 1.0), now_ms=0, id_seed=""
+    )
+    told: list[dict[str, Any]] = []
+    topics, listener = Topics(), SimpleNamespace(topics=set(), send_bytes=lambda frame: told.append(orjson.loads(frame)))
+    streams = PublicStreams(topics, books, feed, Tape(books, feed), lambda: 0)
+    for minute in range(2):
+        candles = feed.opening_at(open_ms + minute * MINUTE_MS)
+        open_minute(books, open_ms + minute * MINUTE_MS, candles, {})
+        for name in feed.symbols if minute == 0 else ():
+            topics.add(f"tickers.{name}", listener)  # type: ignore[arg-type]
+            streams.first_frame(f"tickers.{name}")
+        of_day = []
+        for frame in range(4):
+            told.clear()
+            move_inside(books, frame / 4, MINUTE_MS)
+            streams.tell_move()
+            of_day.append([row["data"]["symbol"] for row in told if "volume24h" in row["data"]])
+        assert [len(names) for names in of_day] == ([0, 0, 0, 0] if minute == 0 else [5, 5, 2, 0])
+        assert sorted(name for names in of_day for name in names) == (sorted(feed.symbols) if minute else [])
+        close_minute(books, MINUTE_MS)
+        streams.tell_close(candles)
 
 
 @pytest.mark.parametrize("terms", [ENDLESS, MarketTerms(DepthProfile(level_usdt=5_000.0))])
