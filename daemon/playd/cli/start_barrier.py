@@ -25,7 +25,7 @@ from playd.world.ports import Disk, World
 from playd.world.quarantine import set_aside
 from playd.world.refused import cannot_open
 
-DIRECTORIES: Final = ("instances", "journal", "exchange")
+DIRECTORIES: Final = ("instances", "journal", "exchange", "guardian")
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,8 +131,8 @@ class Keeper:
         try:
             copy = set_aside(self._disk, self._dir.parent.parent, path, wall_ms)
         except OSError as error:
-            raise StateError(f"{problem}; it cannot be set aside: {error}") from error
-        return f"{problem}; set aside as {copy}"
+            raise StateError(f"{problem}; it cannot be set aside: {error.strerror or error}") from error
+        return f"{problem}; set aside as {copy}" if copy is not None else str(problem)
 
     def _read(self, path: PurePath) -> Kept | StateError | None:
         try:
@@ -140,6 +140,6 @@ class Keeper:
         except FileNotFoundError:
             return None
         except OSError as error:
-            return StateError(f"{path}: {error}")
+            return StateError(f"{path}: cannot be read: {error.strerror or error}")
         except StateError as error:
             return error
