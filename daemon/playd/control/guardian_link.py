@@ -278,6 +278,8 @@ class GuardianLink:
     def _apply(self, record: Mapping[str, Any]) -> None:
         parts, data, kind = self._parts, record["data"], record["kind"]
         scope = symbol_scope(str(record["account"]), str(record["symbol"]))
+        took = data.get("took", True)
+        answer = "" if took else f" (answered {data.get('code')}: {data.get('answer')})"
         if kind == "panic.step" and data.get("step") == "received":
             wanted = self._stored_scope(str(data["scope"]))
             self._begun_ms = int(record["ts_ms"])
@@ -289,12 +291,14 @@ class GuardianLink:
             # Flat by the guardian's word or not: whoever holds level 4 sees to it.
             self._carry_on_panics()
         elif kind == "order.sent" and data.get("action") == "close":
-            text = f"the guardian closed {data['qty']} {record['symbol']} as {data['link_id']}: {data['reason']}"
+            done = "closed" if took else "asked to close"
+            text = f"the guardian {done} {data['qty']} {record['symbol']} as {data['link_id']}: {data['reason']}{answer}"
             parts.incidents.open("GUARDIAN_CLOSED", "critical", scope, text)
             parts.halts.raise_level(scope, Level.HALT, "GUARDIAN_CLOSED", text, actor="guardian")
         elif kind == "stop.repaired":
-            text = f"the guardian set the stop {data['stop']} on {record['symbol']}: {data['reason']}"
-            parts.incidents.open("GUARDIAN_STOP", "critical", scope, text)
+            done = "set" if took else "asked for"
+            text = f"the guardian {done} the stop {data['stop']} on {record['symbol']}: {data['reason']}{answer}"
+            parts.incidents.open("GUARDIAN_STOP" if took else "STOP_REFUSED", "critical", scope, text)
 
     def _looked_at(self, scope: str, panic_ms: int) -> bool:
         """

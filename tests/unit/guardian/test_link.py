@@ -145,6 +145,20 @@ async def test_what_the_guardian_did_is_taken_over_once() -> None:
         assert [halt.scope for halt in later.halts.in_force() if halt.code == "GUARDIAN_PANIC"] == ["all"]
 
 
+async def test_a_stop_that_the_venue_did_not_take_from_the_guardian_was_not_set() -> None:
+    world = virtual_world()
+    refused = {"code": 110009, "answer": "no room", "took": False}
+    async with guardians_journal(world) as journal:
+        for symbol, reply in (("BTCUSDT", {"code": 0, "answer": "", "took": True}), ("ETHUSDT", refused)):
+            data = {"stop": "9", "reason": "uncovered", **reply}
+            journal.append("stop.repaired", data, account="main", symbol=symbol, actor="guardian")
+    async with daemon_side(world) as side, side.link.running():
+        told = {row["scope"]: (row["kind"], row["text"]) for row in side.ledger.rows("SELECT kind, scope, text FROM incidents")}
+    assert told["symbol:main/BTCUSDT"] == ("GUARDIAN_STOP", "the guardian set the stop 9 on BTCUSDT: uncovered")
+    kind, text = told["symbol:main/ETHUSDT"]
+    assert (kind, "asked for the stop 9" in text, "110009: no room" in text) == ("STOP_REFUSED", True, True)
+
+
 @pytest.mark.parametrize("scope", ["account:main", "all"])
 async def test_a_panic_that_a_person_lifted_is_not_raised_anew_by_a_journal_that_is_read_days_later(scope: str) -> None:
     world = virtual_world()
