@@ -12,6 +12,7 @@ import pytest
 from playd import __version__
 from playd.cli.guardian import JournalNumbers
 from playd.control.guardian_link import GuardianLink, LinkParts
+from playd.core.canonical import Json
 from playd.ops.journal import Journal, open_journal
 from playd.orders.account import Account
 from playd.orders.desk import Condition
@@ -147,11 +148,13 @@ async def test_what_the_guardian_did_is_taken_over_once() -> None:
 
 async def test_a_stop_that_the_venue_did_not_take_from_the_guardian_was_not_set() -> None:
     world = virtual_world()
-    refused = {"code": 110009, "answer": "no room", "took": False}
+    taken: dict[str, Json] = {"code": 0, "answer": "", "took": True}
+    refused: dict[str, Json] = {"code": 110009, "answer": "no room", "took": False}
     async with guardians_journal(world) as journal:
-        for symbol, reply in (("BTCUSDT", {"code": 0, "answer": "", "took": True}), ("ETHUSDT", refused)):
-            data = {"stop": "9", "reason": "uncovered", **reply}
-            journal.append("stop.repaired", data, account="main", symbol=symbol, actor="guardian")
+        for symbol, reply in (("BTCUSDT", taken), ("ETHUSDT", refused)):
+            journal.append(
+                "stop.repaired", {"stop": "9", "reason": "uncovered", **reply}, account="main", symbol=symbol, actor="guardian"
+            )
     async with daemon_side(world) as side, side.link.running():
         told = {row["scope"]: (row["kind"], row["text"]) for row in side.ledger.rows("SELECT kind, scope, text FROM incidents")}
     assert told["symbol:main/BTCUSDT"] == ("GUARDIAN_STOP", "the guardian set the stop 9 on BTCUSDT: uncovered")
