@@ -18,8 +18,8 @@ from playd.venues.exchange.topics import Topics
 TRADES_PER_FRAME: Final = 1024
 DAY_NUMBERS_PER_FRAME: Final = 5
 """
-Symbols whose numbers of the day are made anew in one frame inside a candle: a look at 1440 candles each, which for fifty at once
-would keep everybody waiting for tens of milliseconds.
+Symbols whose numbers of the day are made anew in one frame inside a candle: a look at 1440 candles each, which for fifty
+of them would keep everybody waiting for tens of milliseconds.
 """
 
 _SILENT: Final = frozenset({"adlAlert.USDT", "insurance.USDT"})
