@@ -143,6 +143,7 @@ class Refusal:
 
 
 Gate = Callable[[Case], Refusal | None]
+"""Ages are compared so that one which is no number is refused, like one that is too large."""
 
 HOUR_MS: Final = 3_600_000
 
@@ -181,10 +182,10 @@ def account(case: Case) -> Refusal | None:
         # Waiting it out would send an entry for a signal that is long gone.
         until_ms = facts.now_ms + round(facts.held_s * 1000)
         return Refusal("ACCOUNT_NOT_READY", "the venue takes no entries now", f"{facts.held_s:.1f}", "0", "s", next_ms=until_ms)
-    if facts.equity_usdt is None or facts.equity_age_s is None or facts.equity_age_s > limit_s:
+    if facts.equity_usdt is None or facts.equity_age_s is None or not facts.equity_age_s <= limit_s:
         age = "never" if facts.equity_age_s is None else f"{facts.equity_age_s:.1f}"
         return Refusal("ACCOUNT_NOT_READY", "equity is unknown or too old", age, str(limit_s), "s", facts.equity_age_s)
-    if facts.equity_usdt <= 0:
+    if not facts.equity_usdt.is_finite() or facts.equity_usdt <= 0:
         equity = str(facts.equity_usdt)
         return Refusal("ACCOUNT_NOT_READY", "equity is not positive", equity, "0", "USDT", facts.equity_age_s)
     return None
@@ -201,7 +202,7 @@ def feed(case: Case) -> Refusal | None:
     age_s = case.inputs.feed_age_s
     if case.inputs.feed_gap:
         return Refusal("FEED_STALE", "a bar is missing", age_s=age_s)
-    if age_s > limit_s:
+    if not age_s <= limit_s:
         return Refusal("FEED_STALE", "no data for too long", f"{age_s:.1f}", str(limit_s), "s", age_s)
     return None
 
@@ -210,7 +211,7 @@ def replay(case: Case) -> Refusal | None:
     limit_s = case.settings.entry_max_age_s
     if case.facts.verdict_exists or case.facts.intent_exists:
         return Refusal("REPLAY", "this bar has been decided before")
-    if case.inputs.late or case.inputs.bar_age_s > limit_s:
+    if case.inputs.late or not case.inputs.bar_age_s <= limit_s:
         text = "the bar was filled in afterwards" if case.inputs.late else "the signal is too old"
         return Refusal("SIGNAL_OLD", text, f"{case.inputs.bar_age_s:.1f}", str(limit_s), "s", case.inputs.bar_age_s)
     return None
@@ -258,7 +259,7 @@ def instrument(case: Case) -> Refusal | None:
     rules, hours, days = case.instrument, case.settings.limits.delist_no_entry_h, case.settings.limits.min_listing_days
     if rules.status != "Trading":
         return Refusal("INSTRUMENT", "the symbol does not trade", rules.status, "Trading")
-    if case.facts.rules_age_s > RULES_MAX_AGE_S:
+    if not case.facts.rules_age_s <= RULES_MAX_AGE_S:
         age_s = case.facts.rules_age_s
         return Refusal("INSTRUMENT", "rules are too old", f"{age_s:.0f}", f"{RULES_MAX_AGE_S:.0f}", "s", age_s)
     if hours is not None and rules.delivery_time_ms:
@@ -283,7 +284,7 @@ def quote(case: Case) -> Refusal | None:
     bid, ask, most = case.inputs.bid, case.inputs.ask, case.settings.limits.max_spread_bps
     if age_s is None or bid is None or ask is None or bid <= 0 or ask <= 0:
         return Refusal("QUOTE_STALE", "there is no quote")
-    if age_s > limit_s:
+    if not age_s <= limit_s:
         return Refusal("QUOTE_STALE", "the quote is too old", f"{age_s:.2f}", str(limit_s), "s", age_s)
     spread_bps = (ask - bid) / ((ask + bid) / 2) * 10_000
     if spread_bps < 0:

@@ -75,22 +75,23 @@ PIPELINE: Final = (
 def judge(case: Case) -> Refusal | None:
     """The first refusal, or None when every gate passes."""
     for step in PIPELINE:
-        refusal = step.gate(case)
+        refusal = _answer(step, case)
         if refusal is not None:
             return refusal
     return None
 
 
 def explain(case: Case) -> list[tuple[str, Refusal | None]]:
-    """The answer of every gate, for people. What an earlier one refuses may be nothing that a later one can reckon with."""
+    """The answer of every gate, for people."""
     return [(step.name, _answer(step, case)) for step in PIPELINE]
 
 
 def _answer(step: Step, case: Case) -> Refusal | None:
+    """What a gate says. Figures that nobody can reckon with, such as NaN, it refuses: they never pass, and raise nothing."""
     try:
         return step.gate(case)
     except ArithmeticError as error:
-        return Refusal("NOT_JUDGED", f"the figures of this entry cannot be reckoned with: {type(error).__name__}")
+        return Refusal(step.codes[0], f"the figures of this entry cannot be reckoned with: {type(error).__name__}")
 
 
 def bounds_of(step: Step, settings: OrderSettings) -> dict[str, str]:

@@ -31,7 +31,7 @@ def funding_rate(case: Case) -> Refusal | None:
     limit, rate = case.settings.limits.max_adverse_funding_pct_day, case.inputs.funding_rate
     if limit is None:
         return None
-    if rate is None or case.instrument.funding_interval_min <= 0:
+    if rate is None or not rate.is_finite() or case.instrument.funding_interval_min <= 0:
         return Refusal("FUNDING_RATE", "the funding rate is unknown")
     paid = rate if case.intent.side is Side.BUY else -rate
     pct = paid * _DAY_MIN / case.instrument.funding_interval_min * 100
@@ -44,7 +44,7 @@ def size(case: Case) -> Refusal | None:
     qty, step = case.intent.qty, case.instrument.step
     if not qty.is_finite() or qty <= 0:
         return Refusal("SIZE_ZERO", "quantity is not a positive number", str(qty), str(step), "base coin")
-    if case.intent.price_ref <= 0 or not case.intent.price_ref.is_finite():
+    if not case.intent.price_ref.is_finite() or case.intent.price_ref <= 0:
         return Refusal("SIZE_ZERO", "reference price is not a positive number", str(case.intent.price_ref), "0", "USDT")
     if case.settings.limits.risk_per_trade_pct is not None and case.intent.stop is not None:
         ticks = abs(case.intent.price_ref - case.intent.stop) / case.instrument.tick

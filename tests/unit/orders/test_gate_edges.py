@@ -1,0 +1,248 @@
+"""Both sides of the edge of every gate: what is just allowed, and the least that is not."""
+
+import math
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from playd.core.modes import Environment
+from playd.core.orders import Side
+from playd.orders.breakers import Trip, trips
+from playd.orders.exposure import Holding
+from playd.orders.gates import Case
+from playd.orders.halts import Halt, Level
+from playd.orders.pipeline import PIPELINE, explain, judge
+from playd.orders.settings import OrderSettings
+from tests.simulation.venue_rows import instrument
+from tests.unit.orders.test_breakers import LIMITS, fallen
+from tests.unit.orders.test_gates import (
+    CAPPED,
+    IN_DOUBT,
+    LIVE,
+    MORNING,
+    NIGHT,
+    OPEN,
+    QUOTED,
+    delivered_in,
+    funded,
+    limited,
+    listed_for,
+    windowed,
+    with_,
+)
+
+GATE = {step.name: step.gate for step in PIPELINE}
+
+
+def halted(level: Level) -> Case:
+    return with_(OPEN, facts_halt=Halt(1, "all", level, "TEST", "because", "me", 0))
+
+
+def lost(usd: str, **since: bool) -> Case:
+    """As the breakers of a real account see such a fall."""
+    found: tuple[Trip, ...] = trips(fallen(usd, **since), LIMITS)
+    return with_(OPEN, facts_trips=found)
+
+
+def ruled(**rules: Any) -> Case:
+    return replace(OPEN, instrument=replace(instrument(), **rules))
+
+
+def spread(ask: str) -> Case:
+    return with_(limited(QUOTED, max_spread_bps=Decimal(15)), inputs_ask=Decimal(ask))
+
+
+def adverse(rate: str, side: Side = Side.BUY) -> Case:
+    case = with_(limited(max_adverse_funding_pct_day=Decimal("0.3")), inputs_funding_rate=Decimal(rate))
+    return with_(case, intent_side=side, intent_stop=Decimal(49_500 if side is Side.BUY else 50_500))
+
+
+def stopped(at: str, **limits: Any) -> Case:
+    return with_(limited(**limits), intent_stop=Decimal(at))
+
+
+HALF = Decimal("0.5")
+LONG = Holding("ETHUSDT", Decimal(1), Decimal(100))
+
+EDGES: dict[str, list[tuple[Case, Case]]] = {
+    "halt": [(halted(Level.OPEN), halted(Level.PAUSE))],
+    "armed": [(with_(LIVE, inputs_not_armed=""), LIVE), (with_(OPEN, inputs_not_armed="nobody asked"), LIVE)],
+    "state": [(OPEN, with_(OPEN, inputs_state="degraded"))],
+    "account": [
+        (OPEN, with_(OPEN, facts_ready=False, facts_not_ready="private stream is down")),
+        (with_(OPEN, facts_equity_age_s=120.0), with_(OPEN, facts_equity_age_s=120.001)),
+        (with_(OPEN, facts_equity_usdt=Decimal("0.01")), with_(OPEN, facts_equity_usdt=Decimal(0))),
+        (with_(OPEN, facts_held_s=0.0), with_(OPEN, facts_held_s=0.001)),
+    ],
+    "warm-up": [(OPEN, with_(OPEN, inputs_ready=False))],
+    "feed": [
+        (with_(OPEN, inputs_feed_age_s=30.0), with_(OPEN, inputs_feed_age_s=30.001)),
+        (OPEN, with_(OPEN, inputs_feed_gap=True)),
+    ],
+    "replay": [
+        (with_(OPEN, inputs_bar_age_s=30.0), with_(OPEN, inputs_bar_age_s=30.001)),
+        (OPEN, with_(OPEN, inputs_late=True)),
+        (OPEN, with_(OPEN, facts_verdict_exists=True)),
+        (OPEN, with_(OPEN, facts_intent_exists=True)),
+    ],
+    "pending": [
+        (OPEN, with_(OPEN, facts_working_entries=1)),
+        (OPEN, with_(OPEN, facts_unresolved="order x is in doubt")),
+    ],
+    "window": [
+        (windowed(MORNING, close_ms=59_999), windowed(MORNING, close_ms=60_000)),  # its first moment
+        (windowed(MORNING, close_ms=28_800_000), windowed(MORNING, close_ms=28_799_999)),  # its last one
+        (windowed(NIGHT, close_ms=119_999), windowed(NIGHT, close_ms=120_000)),
+    ],
+    "funding window": [(funded(120.001), funded(120.0)), (funded(-60.001), funded(-60.0))],
+    "instrument": [
+        (OPEN, ruled(status="Closed")),
+        (with_(OPEN, facts_rules_age_s=86_400.0), with_(OPEN, facts_rules_age_s=86_400.1)),
+        (delivered_in(72.0), delivered_in(71.999)),
+        (listed_for(7.0), listed_for(6.999)),
+    ],
+    "daily loss": [(lost("199.99", day=True), lost("200", day=True))],
+    "drawdown": [
+        (lost("149.99", peak=True), lost("150", peak=True)),
+        (lost("999.99", high=True), lost("1000", high=True)),
+    ],
+    "quote": [
+        (with_(QUOTED, inputs_quote_age_s=2.0), with_(QUOTED, inputs_quote_age_s=2.001)),
+        (with_(QUOTED, inputs_bid=Decimal(50_001)), with_(QUOTED, inputs_bid=Decimal("50001.1"))),  # crossed
+        (with_(QUOTED, inputs_bid=Decimal("0.1")), with_(QUOTED, inputs_bid=Decimal(0))),
+        (spread("50074.05"), spread("50074.06")),  # 15 bps of the middle
+    ],
+    "funding rate": [
+        (adverse("0.001"), adverse("0.0010001")),  # three stamps a day
+        (adverse("-0.001", Side.SELL), adverse("-0.0010001", Side.SELL)),
+        (adverse("-0.1"), adverse("0.1")),
+        (adverse("0.001"), with_(adverse("0.001"), inputs_funding_rate=None)),
+    ],
+    "size": [
+        (with_(OPEN, intent_qty=Decimal("0.001")), with_(OPEN, intent_qty=Decimal("0.0009"))),
+        (OPEN, with_(OPEN, intent_price_ref=Decimal("NaN"))),
+        (OPEN, with_(OPEN, intent_qty=Decimal("Infinity"))),
+        (stopped("49999.7", risk_per_trade_pct=Decimal(2)), stopped("49999.8", risk_per_trade_pct=Decimal(2))),  # 3 ticks
+        (limited(order_usd=Decimal(50)), limited(order_usd=Decimal("49.99"))),  # one step costs 50
+    ],
+    "order cap": [(limited(hard_order_usd=Decimal(500)), limited(hard_order_usd=Decimal("499.99")))],
+    "day cap": [
+        (with_(CAPPED, facts_day_usd=Decimal(500)), with_(CAPPED, facts_day_usd=Decimal("500.01"))),
+        (with_(CAPPED, facts_day_orders=2), with_(CAPPED, facts_day_orders=3)),
+        (with_(CAPPED, facts_entries_hour_instance=1), with_(CAPPED, facts_entries_hour_instance=2)),
+        (with_(CAPPED, facts_entries_hour_account=3), with_(CAPPED, facts_entries_hour_account=4)),
+    ],
+    "week exposure": [
+        (
+            with_(limited(week_notional_pct=Decimal(100)), facts_week_usd=Decimal(9_500)),
+            with_(limited(week_notional_pct=Decimal(100)), facts_week_usd=Decimal("9500.01")),
+        ),
+        (limited(week_notional_pct=Decimal(5)), limited(week_notional_pct=Decimal("4.99"))),
+    ],
+    "exposure": [
+        (limited(gross_pct=Decimal(5)), limited(gross_pct=Decimal("4.99"))),
+        (limited(net_pct=Decimal(5)), limited(net_pct=Decimal("4.99"))),
+        (
+            with_(limited(symbol_pct=Decimal(6)), facts_working=(IN_DOUBT,)),
+            with_(limited(symbol_pct=Decimal("5.99")), facts_working=(IN_DOUBT,)),
+        ),
+        (
+            with_(limited(max_positions=2), facts_holdings=(LONG,)),
+            with_(limited(max_positions=1), facts_holdings=(LONG,)),
+        ),
+        (limited(max_leverage=Decimal(3)), limited(max_leverage=Decimal("2.99"))),
+        (
+            with_(limited(max_im_rate=Decimal("0.6")), facts_im_rate=Decimal("0.6")),
+            with_(limited(max_im_rate=Decimal("0.6")), facts_im_rate=Decimal("0.6001")),
+        ),
+        (
+            with_(limited(max_mm_rate=HALF), facts_mm_rate=HALF),
+            with_(limited(max_mm_rate=HALF), facts_mm_rate=Decimal("0.5001")),
+        ),
+    ],
+    # Threefold: liquidation a third less half a hundredth away, and half of that for the stop: 8208.33 USDT.
+    "liquidation": [(stopped("41791.7", liquidation_safety=HALF), stopped("41791.6", liquidation_safety=HALF))],
+    "band": [
+        (
+            with_(limited(fat_finger_pct=Decimal(2)), inputs_mark=Decimal(51_020)),
+            with_(limited(fat_finger_pct=Decimal(2)), inputs_mark=Decimal(51_021)),
+        ),
+        (
+            with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_last=Decimal(50_500)),
+            with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_last=Decimal("50500.1")),
+        ),
+    ],
+    "minimum": [
+        (ruled(min_qty=Decimal("0.010")), ruled(min_qty=Decimal("0.011"))),
+        (ruled(max_market_qty=Decimal("0.010")), ruled(max_market_qty=Decimal("0.009"))),
+        (ruled(min_notional_usdt=Decimal(500)), ruled(min_notional_usdt=Decimal("500.01"))),
+    ],
+    "stop": [
+        (with_(OPEN, intent_stop=Decimal("49999.9")), with_(OPEN, intent_stop=Decimal(50_000))),
+        (with_(OPEN, intent_stop=Decimal("0.1")), with_(OPEN, intent_stop=Decimal(0))),
+        (with_(OPEN, intent_stop=Decimal("49500.1")), with_(OPEN, intent_stop=Decimal("49500.15"))),
+        (OPEN, with_(OPEN, intent_stop=None)),
+    ],
+}
+
+
+QUIET_MARKET = replace(
+    QUOTED.inputs, mark=Decimal(50_000), last=Decimal(50_000), funding_rate=Decimal(0), not_armed="", next_funding_ms=None
+)
+REAL = with_(
+    replace(
+        QUOTED, settings=OrderSettings.of(Environment.LIVE), inputs=QUIET_MARKET, facts=replace(LIVE.facts, leverage=Decimal(3))
+    ),
+    intent_bar_close_ms=100 * 86_400_000,
+)
+REAL = replace(REAL, instrument=replace(REAL.instrument, launch_time_ms=1))
+"""An entry of real money under all limits, that passes."""
+
+MONEY = [
+    "intent_qty",
+    "intent_price_ref",
+    "intent_stop",
+    "facts_equity_usdt",
+    "facts_leverage",
+    "facts_day_usd",
+    "facts_week_usd",
+]
+PRICES = ["inputs_bid", "inputs_ask", "inputs_mark", "inputs_last", "inputs_funding_rate", "facts_im_rate", "facts_mm_rate"]
+AGES = [
+    "inputs_feed_age_s",
+    "inputs_bar_age_s",
+    "inputs_quote_age_s",
+    "facts_equity_age_s",
+    "facts_rules_age_s",
+]
+NUMBERLESS: list[tuple[str, object]] = [
+    *((name, Decimal(value)) for name in MONEY + PRICES for value in ("NaN", "sNaN", "Infinity")),
+    *((name, Decimal("-Infinity")) for name in [*PRICES[:-2], *MONEY[:-2]]),
+    *((name, value) for name in AGES for value in (math.nan, math.inf)),
+    *((name, None) for name in ("intent_stop", "facts_equity_usdt", "facts_leverage", *PRICES[:-2], "inputs_quote_age_s")),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), NUMBERLESS)
+def test_what_is_no_number_is_refused_and_raises_nothing(name: str, value: object) -> None:
+    assert judge(REAL) is None
+
+    refusal = judge(with_(REAL, **{name: value}))
+    assert refusal is not None
+    assert refusal.code in {code for step in PIPELINE for code in step.codes}
+    assert len(explain(with_(REAL, **{name: value}))) == len(PIPELINE)
+
+
+def test_every_gate_has_an_edge_here() -> None:
+    assert EDGES.keys() == GATE.keys()
+
+
+@pytest.mark.parametrize(("name", "inside", "beyond"), [(name, *pair) for name, pairs in EDGES.items() for pair in pairs])
+def test_a_gate_lets_the_last_value_pass_and_refuses_the_first_beyond(name: str, inside: Case, beyond: Case) -> None:
+    assert GATE[name](inside) is None
+
+    refusal = GATE[name](beyond)
+    assert refusal is not None
+    assert refusal.text
