@@ -378,3 +378,22 @@ def test_a_refused_repeat_of_an_exit_that_got_through_contradicts_nothing(code: 
             assert life.halts.in_force(symbol_scope("main", SYMBOL)) == []
 
     in_virtual_time(body)
+
+
+def test_an_exit_of_a_symbol_that_is_not_traded_halts_it_and_is_done_when_it_trades_again() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.script.codes = [110074]
+            await port.submit(leave(), READY)
+            await anyio.sleep(0.1)
+            halted = [(halt.code, int(halt.level)) for halt in life.halts.in_force(symbol_scope("main", SYMBOL))]
+            await anyio.sleep(30.0)
+
+            assert halted == [("SYMBOL_REFUSED", 2)]
+            assert life.venue.signed() == 0
+
+    in_virtual_time(body)

@@ -287,11 +287,12 @@ class Gateway:
         desk, note = self._desk, f"order {row.link_id} was answered {reply.code}: {reply.text}"
         if reply.reply_class is ReplyClass.BAN:
             desk.budget.banned()
-        if reply.reply_class is ReplyClass.LIMITS or reaction is Reaction.REFUSED_SYMBOL_HALT:
+        if reply.reply_class in (ReplyClass.LIMITS, ReplyClass.SYMBOL):
             desk.rules_doubted = True
         if reply.reply_class is ReplyClass.AUTH:
             desk.condition.refused = note
-        if reaction is Reaction.REFUSED_SYMBOL_HALT:
+        if reply.reply_class is ReplyClass.SYMBOL:
+            # Of an exit too, which is tried on: whoever is told must know that nothing closes here now.
             desk.halt_symbol(row.symbol, Level.HALT, "SYMBOL_REFUSED", note)
         elif reaction is Reaction.REFUSED_ACCOUNT_HALT or reply.reply_class in (ReplyClass.MODE, ReplyClass.AUTH):
             # A key or a mode that is refused is ended by a person, whatever the order was: an exit is kept all the same.

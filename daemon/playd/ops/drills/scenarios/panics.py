@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, PLAYS
 from playd.ops.drills.programs import Ran
 from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.steps import CREATE, arm, heal, holds_still, resume
@@ -19,7 +19,9 @@ from playd.orders.halts import ALL
 from playd.world.ports import ChildSignal
 
 THIN: Final = ("--depth-usdt", "0.8")
-"""About a third of the position in each minute."""
+"""One step at each of its fifty levels in a minute: a third of the position."""
+
+LARGE: Final = {**PLAYS, HELD: PLAYS[HELD].replace("value: 10}", "value: 30}")}
 
 FLAT_S: Final = 20.0
 UNDER_FIRE_S: Final = 40.0
@@ -33,7 +35,7 @@ UNFINISHED: Final = "PANIC_UNFINISHED"
 
 
 async def panic(stage: Stage) -> None:
-    await stage.open()
+    await stage.open(plays=LARGE)
     await _thin_market(stage)
     await _under_fire(stage)
     await _everything(stage)

@@ -32,8 +32,11 @@ ANNOUNCED: Final = "announced"
 ANNOUNCED_SYMBOL: Final = "BNBUSDT"
 STOPPED: Final = "stopped"
 STOPPED_SYMBOL: Final = "DOGEUSDT"
-NOTICE_MIN: Final = 48 * 60
-"""Two days of market: entries end three days before."""
+NOTICE_MIN: Final = 240
+"""Entries end three days before an end; this one is to come within the drill."""
+
+LEFT_BARS: Final = 20
+ENDS_WITHIN: Final = 12
 
 RULES_S: Final = 60.0
 SETTINGS: Final = """
@@ -138,29 +141,35 @@ async def _delisted(stage: Stage) -> None:
 
 
 async def _stopped(stage: Stage) -> None:
-    """A symbol does not trade any more, and no date is given: the venue refuses one entry, and no other one is sent."""
+    """A symbol does not trade for a while, and nobody said so: its next order is refused, an exit goes when it trades again."""
     fault = f"{STOPPED_SYMBOL} is no longer traded"
+    await holds_still(stage, STOPPED, STOPPED_SYMBOL)
     await arm(stage, "change_rules", {"symbol": STOPPED_SYMBOL}, given={"status": "PreLaunch"})
+    await stage.exchange.release(SPEED)
 
     async def refused() -> Any:
         rows = (row for row in stage.table("halts") if row["scope"] == symbol_scope(ACCOUNT, STOPPED_SYMBOL))
         return next((row for row in rows if row["level"] >= 2), None)
 
     await stage.expect(fault, refused, lambda row: f"{row['code']}: {row['text']}", TRADED_S)
-    began_s, sent = stage.world.clock.mono_s(), await _sent(stage, STOPPED_SYMBOL)
+    began_s = stage.world.clock.mono_s()
     await _halted_and_told(stage, fault, STOPPED_SYMBOL, "SYMBOL_REFUSED", began_s)
 
     async def known() -> Any:
         return _rules_changed(stage, STOPPED_SYMBOL)
 
     await stage.expect(fault, known, lambda row: str(row["text"]), FORCED_S, since_s=began_s)
-    await bars_go_on(stage, fault, RETURNS_S)
-    more = await _sent(stage, STOPPED_SYMBOL) - sent
-    stage.report.require(not more, fault, f"{more} orders are sent afterwards")
+    await stage.expect_covered(STOPPED_SYMBOL, fault, COVERED_S)
+    began_s = await arm(stage, "change_rules", {"symbol": STOPPED_SYMBOL}, given={"status": "Trading"})
+
+    async def left() -> bool:
+        return not (await stage.venue()).positions[STOPPED_SYMBOL]
+
+    await stage.expect(f"{STOPPED_SYMBOL} trades again", left, "the exit that was refused is done", RETURNS_S, since_s=began_s)
 
 
 async def _announced(stage: Stage, announced_s: float) -> None:
-    """The end of a symbol is two days ahead: told, no entry is taken any more, and what is open is left to its Play."""
+    """The end of a symbol has a date: told, no entry is taken any more, what is open is left to its Play; then it ends."""
     fault = f"the end of {ANNOUNCED_SYMBOL} is announced"
 
     async def known() -> Any:
@@ -175,6 +184,16 @@ async def _announced(stage: Stage, announced_s: float) -> None:
     await stage.expect(fault, refused, lambda row: f"an entry is refused: {row['detail']}", TRADED_S)
     halted = [row for row in stage.table("halts") if row["scope"] == symbol_scope(ACCOUNT, ANNOUNCED_SYMBOL)]
     stage.report.require(not halted, fault, "what is open there is left to its Play")
+
+    async def over() -> bool:
+        armed = (await stage.exchange.admin("GET", "faults"))["faults"]
+        return any(row["where"].get("symbol") == ANNOUNCED_SYMBOL and int(row["hits"]) for row in armed)
+
+    for _ in range(ENDS_WITHIN):
+        if await over():
+            break
+        await stage.bars_pass(LEFT_BARS)
+    stage.report.require(await over(), fault, "its end has come")
 
 
 def _rules_changed(stage: Stage, symbol: str) -> Any:
