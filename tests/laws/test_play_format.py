@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from playd.core.errors import PlayError
 from playd.plays.comments import comments_of
-from playd.plays.document import Leaf, Map, core_value, read_document
+from playd.plays.core_schema import core_value
+from playd.plays.document import Leaf, Map, read_document
 from playd.plays.findings import Report
 from playd.plays.formatting import format_play
 from playd.plays.load import load_play

@@ -6,8 +6,8 @@ from playd.core.limits import PLAY_SETUPS
 from playd.plays.conditions import Expr, Ref
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.expressions import LOGIC, ExpressionReader
-from playd.plays.features import IDENTIFIER
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
+from playd.plays.identifiers import IDENTIFIER, strange
 from playd.plays.model import ActionName, Block, Case, Emit, Scalar
 from playd.plays.names import Names
 from playd.plays.operands import read_reference
@@ -56,7 +56,7 @@ def read_setups(item: Item | None, reader: ExpressionReader, report: Report) -> 
     for entry in item if isinstance(item, Map) else ():
         path = f"setups.{entry.key}"
         if not IDENTIFIER.match(entry.key):
-            report.add("E107", entry.mark, path, "found a name that cannot be used, expected [A-Za-z_][A-Za-z0-9_]{0,63}")
+            report.add("E107", entry.mark, path, f"found a name {strange(entry.key)}")
         before, reader.used_setups = reader.used_setups, {}
         expr = reader.read(entry.value, path)
         uses[entry.key] = reader.used_setups

@@ -29,7 +29,8 @@ _OTHER_OPS: Final = {
     **dict.fromkeys(("crossover", "cross_over", "crosses_over", "crosses", "crossup"), "cross_above"),
     **dict.fromkeys(("crossunder", "cross_under", "crosses_under", "crossdown"), "cross_below"),
     **dict.fromkeys(("=", "===", "is", "equals"), "=="),
-    **dict.fromkeys(("<>", "is_not", "not"), "!="),
+    **dict.fromkeys(("<>", "is_not", "not", "≠"), "!="),
+    **{"≥": ">=", "≤": "<="},
 }
 """What other languages call them."""
 

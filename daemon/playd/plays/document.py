@@ -15,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from playd.core.limits import PLAY_FILE_BYTES
+from playd.plays.core_schema import OCTAL, core_value, fits_tag, is_plain_collection, is_tagged
 from playd.plays.findings import IMPORTABLE, Mark, Report
 
 _ITEMS: Final = 100_000
@@ -140,6 +141,7 @@ def read_document(text: str, report: Report, older: OlderReading | None = None) 
         return None
     root = _Reader(report, older).item(node, "", 0)
     if any(finding.code == "E100" for finding in report.findings):
+        report.withdraw("E107")  # what was left unread says nothing
         return None
     if isinstance(root, Map):
         return root
@@ -198,7 +200,8 @@ def _advice(text: str, where: Mark, what: str) -> str:
     if _NO_COLON in what:
         return "; a key ends with a colon and a blank, like `name: x`"
     if "mapping values are not allowed" in what:
-        return "; put text with a colon in quotes"
+        begins_line = line[: where.column - 1].strip(" -\"'").isidentifier()
+        return "; begin the key in the column of its neighbours" if begins_line else "; put text with a colon in quotes"
     if "${" in line:
         return "; a variable is written like `$name`"
     if "block end" in what:
@@ -227,6 +230,17 @@ def kind_of(item: Item) -> str:
     if isinstance(item.value, str):
         return f'"{shortened(item.value)}", which is text'
     return f"`{shortened(str(item.value))}`, which is a number"
+
+
+def _held_place(node: Node) -> str:
+    """The name in `{{ name }}` where YAML has read a map with a map as its only key; empty for everything else."""
+    for _ in range(2):
+        if not (isinstance(node, MappingNode) and node.flow_style and len(node.value) == 1):
+            return ""
+        node, behind = node.value[0]
+        if not (isinstance(behind, ScalarNode) and behind.value == ""):
+            return ""
+    return str(node.value) if isinstance(node, ScalarNode) else ""
 
 
 class _Reader:
@@ -264,7 +278,25 @@ class _Reader:
         finally:
             self._open.discard(id(node))
 
+    def _tagged(self, tag: str, mark: Mark, path: str) -> Leaf:
+        quote = '; put "!=" in quotes' if tag.startswith("!=") else ""
+        self._report.add_unusable("E107", mark, path, f"found the YAML tag `{tag}`, expected plain data{quote}")
+        return Leaf(None, mark, reported=True)
+
+    def _place_holder(self, name: str, mark: Mark, path: str) -> Leaf:
+        """`{{ name }}` without quotes, which is a map to YAML: for an import the text that was meant."""
+        if self._older is not None:
+            return Leaf(f"{{{{ {name} }}}}", mark)
+        found = f"found `{{{{ {name} }}}}`, which no program fills in here, expected a value; a variable is written `${name}`"
+        self._report.add_unusable("E107", mark, path, f"{found}{IMPORTABLE}")
+        return Leaf(None, mark, reported=True)
+
     def _collection(self, node: Node, mark: Mark, path: str, depth: int) -> Item:
+        if not is_plain_collection(str(node.tag)):
+            return self._tagged(str(node.tag), mark, path)
+        held = _held_place(node)
+        if held:
+            return self._place_holder(held, mark, path)
         if isinstance(node, SequenceNode):
             items = (self.item(child, f"{path}[{i}]", depth + 1) for i, child in enumerate(node.value))
             return Sequence(tuple(item for item in items if item is not None), mark)
@@ -325,55 +357,15 @@ class _Reader:
 
     def _leaf(self, node: ScalarNode, mark: Mark, path: str) -> Leaf:
         tag = str(node.tag or "")
-        if node.style is None and not _explicit(node):
+        value = node.value if tag.endswith(":str") else core_value(node.value)
+        if node.style is None and not is_tagged(node):
             value = core_value(node.value)
-            if self._older is not None and _OCTAL.match(node.value) and int(node.value, 8) != value:
+            if self._older is not None and OCTAL.match(node.value) and int(node.value, 8) != value:
                 self._older.octals.append(Octal(mark, path, node.value, int(node.value, 8)))
                 value = node.value  # stays as it is written until somebody says which number it is
-        elif tag.endswith((":str", ":int", ":float", ":bool", ":null")):
-            value = node.value if tag.endswith(":str") else core_value(node.value)
-        else:
-            quote = '; put "!=" in quotes' if tag.startswith("!=") else ""
-            self._report.add_unusable("E107", mark, path, f"found the YAML tag `{tag}`, expected plain data{quote}")
-            return Leaf(None, mark, reported=True)
+        elif not fits_tag(tag, value):
+            return self._tagged(tag, mark, path)
         if isinstance(value, float) and not math.isfinite(value):
             self._report.add_unusable("E107", mark, path, f"found `{shortened(node.value)}`, expected a finite number")
             return Leaf(None, mark, reported=True)
         return Leaf(value, mark)
-
-
-_TAG = re.compile(r"(&\S+\s+)?!")
-
-
-def _explicit(node: ScalarNode) -> bool:
-    """Whether the author wrote a tag: then it decides, not the look of the text."""
-    mark = node.start_mark
-    return _TAG.match(mark.buffer, mark.index) is not None
-
-
-_INT = re.compile(r"[-+]?[0-9]+\Z")
-_OCTAL = re.compile(r"[-+]?0[0-7]{1,300}\Z")
-_BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
-_WORDS: Final[dict[str, bool | float | None]] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
-}
-
-
-def core_value(text: str) -> bool | int | float | str | None:
-    """Value of a plain scalar by the YAML 1.2 core schema."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INT.match(text):
-        # Thousands of digits are no number of a Play, and Python refuses to convert them.
-        return int(text) if len(text) <= 300 else math.inf
-    if _BASED.match(text):
-        return int(text, 0)
-    if _FLOAT.match(text):
-        return float(text)
-    return text

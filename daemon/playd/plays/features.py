@@ -1,6 +1,5 @@
 """The `features` section: indicators with parameters, clocks and sources (play-language 2.6)."""
 
-import re
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -10,6 +9,7 @@ from playd.kernels.spec import ColumnType, IndicatorSpec, Scalar
 from playd.plays.conditions import Ref
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
+from playd.plays.identifiers import IDENTIFIER, strange
 from playd.plays.model import Feature, Timeframes
 from playd.plays.names import BUILT_IN, REFERENCE_ID, Names
 from playd.plays.older_names import OTHER_INDICATORS, SPLIT_PARAMS
@@ -17,8 +17,6 @@ from playd.plays.params import ParamReader, with_flat
 from playd.plays.reader import Section, Table
 from playd.plays.tables import DERIVED_PRICES, FEATURE, PRICES
 from playd.plays.timeframe_words import read_clock
-
-IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
 _FROM_FIRST_BAR: Final = ("obv",)
 """Indicators whose level has no meaning of its own."""
@@ -61,7 +59,7 @@ def read_features(item: Item | None, timeframes: Timeframes, names: Names, repor
     for entry in item if isinstance(item, Map) else ():
         path = f"features.{entry.key}"
         if not IDENTIFIER.match(entry.key):
-            report.add("E107", entry.mark, path, "found an id that cannot be used, expected [A-Za-z_][A-Za-z0-9_]{0,63}")
+            report.add("E107", entry.mark, path, f"found an id {strange(entry.key)}")
             continue
         if entry.key in BUILT_IN:
             report.add("E203", entry.mark, path, f"found the id `{entry.key}`, which is built in, expected another id")

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from playd.plays.document import Entry, Item, Leaf, Map, Sequence, core_value, kind_of
+from playd.plays.core_schema import core_value
+from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, nearest_name, one_of
 from playd.plays.older_names import OLDER_TRUTHS
 

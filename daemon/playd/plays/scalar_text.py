@@ -4,7 +4,7 @@ import json
 import re
 from typing import Final
 
-from playd.plays.document import core_value
+from playd.plays.core_schema import core_value
 
 _PLAIN: Final = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*([.-][A-Za-z0-9_]+)*\Z|[1-9][0-9]{0,4}[mhd]\Z")
 _OTHER_READERS: Final = frozenset({"y", "n", "yes", "no", "on", "off"})

@@ -10,9 +10,9 @@ from playd.kernels.spec import ColumnType, Value
 from playd.kernels.structures.spec import ATR, ATR_KEY, StructureSpec
 from playd.plays.conditions import Ref
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
-from playd.plays.features import IDENTIFIER
 from playd.plays.fields import StructureNames
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, one_of
+from playd.plays.identifiers import IDENTIFIER, strange
 from playd.plays.model import Structure, Timeframes
 from playd.plays.names import BUILT_IN, Names
 from playd.plays.older_names import OTHER_DETECTORS
@@ -170,7 +170,7 @@ class StructureReader:
     def _free(self, id: str, section: Section) -> bool:
         mark, path = section.mark_of("key"), section.path_of("key")
         if not IDENTIFIER.match(id):
-            self._add("E107", mark, path, f"found the id `{id}` that cannot be used, expected [A-Za-z_][A-Za-z0-9_]{{0,63}}")
+            self._add("E107", mark, path, f"found the id `{id}` {strange(id)}")
         elif id in BUILT_IN:
             self._add("E203", mark, path, f"found the id `{id}`, which is built in, expected another id")
         elif id in self._names.features or id in self._names.structures:

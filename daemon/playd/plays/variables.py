@@ -4,16 +4,15 @@ Variables: `"$name"` as a complete value, anywhere but in keys, `version`, `name
 `"$$x"` is the literal text `$x`. Values keep their type; findings about a substituted value point at the place of use.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import Mark, Report, did_you_mean
+from playd.plays.identifiers import IDENTIFIER, strange
 from playd.plays.model import Scalar
 from playd.plays.older_names import PLACEHOLDER
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 KEPT: Final = frozenset({"version", "name", "variables"})
 """Keys at the top whose values are never substituted."""
 
@@ -52,8 +51,8 @@ def _declared(root: Map, report: Report) -> dict[str, tuple[Scalar, Mark]]:
     for entry in section:
         path = f"variables.{entry.key}"
         value = entry.value.value if isinstance(entry.value, Leaf) else None
-        if not _NAME.match(entry.key):
-            report.add("E107", entry.mark, path, "found a name that cannot be used, expected letters, digits and _")
+        if not IDENTIFIER.match(entry.key):
+            report.add("E107", entry.mark, path, f"found a name {strange(entry.key)}")
         elif value is None:
             found = kind_of(entry.value)
             report.add("E107", entry.value.mark, path, f"found {found}, expected a number, text, true or false")
@@ -84,7 +83,7 @@ def _replaced(item: Item, path: str, values: Mapping[str, Scalar], used: set[str
     name = text[1:]
     if name.startswith("$"):
         return Leaf(name, item.mark)
-    if not _NAME.match(name):
+    if not IDENTIFIER.match(name):
         return item
     used.add(name)
     if name in values:

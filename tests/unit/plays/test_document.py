@@ -6,7 +6,8 @@ import pytest
 
 from playd.core.errors import PlayError
 from playd.core.limits import PLAY_FILE_BYTES
-from playd.plays.document import core_value
+from playd.plays.core_schema import core_value
+from playd.plays.importing.importer import import_play
 from playd.plays.load import decode_play, load_play
 from tests.unit.plays.plays_of import play_text
 
@@ -138,3 +139,46 @@ def test_what_people_do_wrong_with_yaml_is_answered_with_advice() -> None:
 
 def test_a_message_quotes_the_beginning_of_a_long_value() -> None:
     assert all(len(line) < 300 for line in findings(f"name: {'9' * 5000}\nversion: {'x' * 5000}\n"))
+
+
+@pytest.mark.parametrize("value", ["!!null 9", "!!int true", "!!bool 1", "!!int abc", "!!float x", "!mine [1]", "!mine {a: 1}"])
+def test_a_tag_that_does_not_say_what_stands_behind_it_is_refused(value: str) -> None:
+    lines = findings(play_text(CONDITION, more=f"variables: {{n: {value}}}"))
+    assert any("E107" in line and "found the YAML tag `" in line for line in lines)
+
+
+def test_a_tag_that_says_what_is_there_anyway_does_not_matter() -> None:
+    tagged = play_text(CONDITION, features='!!map {e: {indicator: ema, params: {length: !!int "9"}}}')
+    plain = play_text(CONDITION, features="{e: {indicator: ema, params: {length: 9}}}")
+    assert load_play(tagged, "f").play_hash == load_play(plain, "f").play_hash
+
+
+@pytest.mark.parametrize("deep", ["a: " + "[\n x,\n " * 101, "\n".join(f"{' ' * k}k{k}:" for k in range(120))])
+def test_a_document_that_cannot_be_read_whole_gives_one_finding(deep: str) -> None:
+    assert len(findings(f"{deep}\n")) == 1
+
+
+def test_a_place_holder_without_quotes_is_named_and_imported() -> None:
+    text = play_text(CONDITION, more="variables: {fast: 9}", features="{e: {indicator: ema, params: {length: {{ fast }}}}}")
+    (line,) = findings(text)
+    assert "found `{{ fast }}`" in line
+    assert "written `$fast`; `playd play import FILE` rewrites it" in line
+    assert "length: $fast" in import_play(text, "f").text
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("ema-9", "write `ema_9`"),
+        ("9ema", "write `_9ema`"),
+        ("еma", "in it is U+0435"),
+        ("e\u200bma", "in it is U+200B"),
+    ],
+)
+def test_a_name_that_cannot_be_used_comes_with_one_that_can(name: str, advice: str) -> None:
+    assert any(advice in line for line in findings(play_text(CONDITION, features=f'{{"{name}": {{indicator: ema}}}}')))
+
+
+def test_a_key_in_the_wrong_column_is_no_text_with_a_colon() -> None:
+    assert "in the column of its neighbours" in findings("a:\n  b: 1\n   c: 2\n")[0]
+    assert "put text with a colon in quotes" in findings("a: b: 1\n")[0]
