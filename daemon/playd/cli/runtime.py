@@ -313,13 +313,13 @@ async def open_runtime(
 ) -> AsyncIterator[Runtime]:
     """All parts running, no instance started, the embedded market held. `RecordError` out of the block ends the process."""
     async with AsyncExitStack() as stack:
-        exchange, universes = await _open_universes(stack, world, plan, reports)
         accounts = Accounts(
             world.clock,
             world.random,
             reports.account,
             lambda alias, text: _account_lost(halts, alias, text),
         )
+        exchange, universes = await _open_universes(stack, world, plan, reports, accounts.tick_of)
         records = RecordStore(ledger)
         runtime: Runtime
         parts = LifeParts(
@@ -388,7 +388,11 @@ async def open_runtime(
 
 
 async def _open_universes(
-    stack: AsyncExitStack, world: World, plan: RuntimePlan, reports: Reports
+    stack: AsyncExitStack,
+    world: World,
+    plan: RuntimePlan,
+    reports: Reports,
+    tick_of: Callable[[Environment, str], float | None],
 ) -> tuple[Exchange | None, dict[Environment, Universe]]:
     """The embedded exchange if candles are given, and one universe per environment in use."""
     exchange: Exchange | None = None
@@ -422,10 +426,10 @@ async def _open_universes(
         embedded = environment is Environment.LOCAL and plan.feed is not None
         public = plan.budget_of(EMBEDDED if embedded else "")
         universe_plan = UniversePlan(environment, hosts, step_ms, lock_step, timing, sockets)
-        per_minute = 1000 if environment is Environment.LOCAL else streams.connects_per_min
+        per_minute = 1000 if embedded else streams.connects_per_min
         limiter = ConnectLimiter(world.clock, per_minute, partial(_banned_for_s, public))
         on_bar = None if embedded else partial(plan.on_bar, market_of(environment), step_ms)
-        opened = open_universe(world, universe_plan, public, limiter, reports.feed, on_bar)
+        opened = open_universe(world, universe_plan, public, limiter, reports.feed, on_bar, partial(tick_of, environment))
         universes[environment] = await stack.enter_async_context(opened)
     return exchange, universes
 

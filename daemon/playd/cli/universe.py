@@ -53,6 +53,7 @@ async def open_universe(
     limiter: ConnectLimiter,
     on_note: Callable[[FeedNote], None],
     on_bar: Callable[[ClosedBar], None] | None = None,
+    tick_of: Callable[[str], float | None] = lambda _symbol: None,
 ) -> AsyncIterator[Universe]:
     """The universe's public side while the block lasts: its stream and its hub run in the block's own task group."""
     simulated = plan.environment is Environment.LOCAL
@@ -77,6 +78,7 @@ async def open_universe(
             venue_ms=clock.venue_ms,
             on_clock=not simulated,
             on_bar=on_bar,
+            tick_of=tick_of,
         )
         group.start_soon(stream.run, name="public stream")
         group.start_soon(hub.run, name="market hub")

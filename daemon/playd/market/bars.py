@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from playd.core.candles import Candle
@@ -133,6 +134,10 @@ class BarLine:
             if bar.candle.open_time_ms <= open_ms:
                 return bar if bar.candle.open_time_ms == open_ms else None
         return None
+
+    def newest(self, count: int) -> list[Candle]:
+        """The last closed bars in order, newest first, `count` of them at most."""
+        return [bar.candle for bar in islice(reversed(self._kept), count)]
 
     def _append(self, bar: ClosedBar) -> None:
         self._kept.append(bar)

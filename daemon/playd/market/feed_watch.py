@@ -16,6 +16,7 @@ from playd.core.errors import LinkError, VenueError
 from playd.core.limits import KLINES_PER_REQUEST
 from playd.market.bars import BarLine, ClosedBar, Offer, Source
 from playd.market.public_feed import CandleSource, FrameRefused, KlineFrame, TickerFrame
+from playd.market.quality import JUMP_LOOKS_BACK, QUIET_BARS, doubt
 from playd.market.ticker import TickerState
 from playd.world.ports import Clock
 
@@ -63,6 +64,8 @@ class FeedState(StrEnum):
     """Candles are missing and being fetched."""
     STALE = "stale"
     """No bar, or a gap, for too long."""
+    DOUBTFUL = "doubtful"
+    """The newest bar is not believed (`market.quality`): until the next one that is."""
 
 
 class NoteKind(StrEnum):
@@ -104,6 +107,12 @@ class Revision:
 _REFUSED_EVERY_S: Final = 60.0
 """Frames that hold no market come several a second when they come: so often they are said."""
 
+COMPARED_EVERY: Final = 50
+"""One of so many bars of the stream is asked for again over REST."""
+
+COMPARED_AFTER_S: Final = 120.0
+"""By then the venue gives a candle as it stays."""
+
 REVISIONS_KEPT: Final = 64
 """Revisions kept per symbol; more than a handful a day means a broken venue."""
 
@@ -119,9 +128,17 @@ class SymbolFeed:
         timing: HubTiming,
         note: Callable[[FeedNote], None],
         on_bar: Callable[[ClosedBar], None] | None = None,
+        tick_of: Callable[[str], float | None] | None = None,
     ) -> None:
-        """`on_bar` hears of every bar that is taken into the order, and of one that comes again with other values."""
+        """
+        `on_bar` hears of every bar that is taken into the order, and of one that comes again with other values. Bars are judged
+        (`market.quality`) and compared where `tick_of` is given: the step of the symbol's prices, None while it is unknown.
+        """
         self._on_bar = on_bar
+        self._tick_of = tick_of
+        self._streamed = 0
+        self._to_compare: list[tuple[float, int]] = []
+        """When a bar is asked for again, and its open."""
         self.symbol = symbol
         self.line = BarLine(source.step_ms)
         self.ticker = TickerState(symbol)
@@ -199,6 +216,8 @@ class SymbolFeed:
                     await self._fill_gap()
                 elif self._clock.mono_s() >= self._fetch_s:
                     await self._fetch_overdue()
+                elif self._clock.mono_s() >= self._compare_s:
+                    await self._compare()
                 await self._wait_for_trouble()
 
     async def _wait_for_trouble(self) -> None:
@@ -211,7 +230,18 @@ class SymbolFeed:
 
     def _next_look_s(self) -> float:
         """When trouble can begin, unless something arrives before."""
-        return self._fetch_s if self.state is FeedState.STALE else min(self._fetch_s, self._due_s + self._timing.stale_s)
+        asks_s = min(self._fetch_s, self._compare_s)
+        return asks_s if self.state is FeedState.STALE else min(asks_s, self._due_s + self._timing.stale_s)
+
+    @property
+    def _compare_s(self) -> float:
+        return min(self._to_compare)[0] if self._to_compare else math.inf
+
+    async def _compare(self) -> None:
+        """Ask for one bar again: a copy with other values is a revision like any other, which its readers mend."""
+        due = min(self._to_compare)
+        self._to_compare.remove(due)
+        await self._fetch(due[1], due[1] + self._source.step_ms)
 
     async def _fetch_overdue(self) -> None:
         """A bar is overdue: ask for everything that may have closed since the head, which is one request."""
@@ -295,12 +325,37 @@ class SymbolFeed:
             self._due_s = next_s if head.source is Source.STREAM else min(self._due_s + interval_s, next_s)
             self._fetch_s = self._due_s + self._timing.late_fetch_s
             fresh = self._clock.mono_s() < self._due_s + self._timing.stale_s
-            if fresh and self.line.gap is None:
+            doubt = self._doubt(head)
+            if doubt:
+                self._enter(FeedState.DOUBTFUL, doubt)
+            elif fresh and self.line.gap is None:
                 self._enter(FeedState.LIVE if head.source is Source.STREAM else FeedState.LATE, f"bar from {head.source}")
         self.wake()
         if self.line.gap is not None or self._next_look_s() < self._looks_s:
             # A bar in time only puts trouble off: the watch need not run beside the order that this bar may cause.
             self._touched.set()
+
+    def _doubt(self, head: ClosedBar) -> str:
+        """Why the newest bar is not believed; it is asked for again then, as is every fiftieth one."""
+        if self._tick_of is None:
+            return ""
+        streamed, now_s = head.source is Source.STREAM, self._clock.mono_s()
+        mark = self._mark() if streamed else None  # one that was fetched closed some time ago
+        looked_at = JUMP_LOOKS_BACK if head.candle.volume else QUIET_BARS
+        found = doubt(self.line.newest(looked_at), mark, self._tick_of(self.symbol))
+        self._streamed += streamed
+        if found:
+            self._to_compare.append((now_s + self._timing.late_fetch_s, head.candle.open_time_ms))
+        elif streamed and self._streamed % COMPARED_EVERY == 0:
+            self._to_compare.append((now_s + COMPARED_AFTER_S, head.candle.open_time_ms))
+        return found
+
+    def _mark(self) -> float | None:
+        """The mark price as far as it is of now."""
+        ticker = self.ticker.ticker
+        if ticker is None or ticker.mark is None or self._clock.mono_s() - ticker.received_mono_s > self._timing.stale_s:
+            return None
+        return float(ticker.mark)
 
     def wake(self) -> None:
         """Let whoever waits for a bar look again."""

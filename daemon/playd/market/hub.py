@@ -54,14 +54,17 @@ class MarketHub:
         venue_ms: Callable[[], int] | None = None,
         on_clock: bool = False,
         on_bar: Callable[[ClosedBar], None] | None = None,
+        tick_of: Callable[[str], float | None] = lambda _symbol: None,
     ) -> None:
         """
         `venue_ms` is the venue's wall clock, by which frames are stamped; without it quotes are as old as their arrival. With
         `on_clock` candles close by that clock too, as everywhere but on a simulated market.
 
-        `on_bar` hears of every closed bar as it is taken, and of one that comes again with other values.
+        `on_bar` hears of every closed bar as it is taken, and of one that comes again with other values. Bars of a market with
+        `on_clock` are judged (`market.quality`), `tick_of` being the step of a symbol's prices, None while it is unknown.
         """
         self._on_bar = on_bar
+        self._tick_of = tick_of if on_clock else None
         self._venue_ms = venue_ms
         self._closing_ms = venue_ms if on_clock else None
         self._latest = 0, clock.mono_s()
@@ -200,7 +203,9 @@ class MarketHub:
         return await self._source.said(candles, names)
 
     def _start(self, symbol: str) -> SymbolFeed:
-        feed = self._feeds[symbol] = SymbolFeed(symbol, self._clock, self._source, self._timing, self._note, self._on_bar)
+        feed = self._feeds[symbol] = SymbolFeed(
+            symbol, self._clock, self._source, self._timing, self._note, self._on_bar, self._tick_of
+        )
         self._subscribers[symbol] = set()
         if self._tasks is not None:
             self._tasks.start_soon(feed.keep)

@@ -109,6 +109,12 @@ class Accounts:
         held = self._open.get(alias)
         return None if held is None else held.account
 
+    def tick_of(self, environment: Environment, symbol: str) -> float | None:
+        """The step of a symbol's prices as the accounts of an environment know it, None where none does."""
+        accounts = (held.account for held in self._open.values() if held.plan.environment is environment)
+        rules = (account.desk.instruments.get(symbol) for account in accounts if account is not None)
+        return next((float(each.tick) for each in rules if each is not None), None)
+
     @property
     def held(self) -> Mapping[str, OpenAccount]:
         """All accounts that are kept, by alias."""

@@ -274,7 +274,7 @@ class Supervisor:
         hub, troubles = self._parts.hub_of(slot.record), []
         for symbol in slot.symbols:
             state = hub.feed_state(symbol)
-            if state in (FeedState.STALE, FeedState.GAP):
+            if state in (FeedState.STALE, FeedState.GAP, FeedState.DOUBTFUL):
                 troubles.append(f"{'feed' if symbol == slot.record.symbol else f'feed of {symbol}'} is {state}")
         return ", ".join(troubles)
 
