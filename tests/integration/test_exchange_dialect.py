@@ -30,6 +30,7 @@ async def test_a_request_must_name_its_category(path: PurePath) -> None:
         for name in ("tickers", "orderbook", "recent-trade", "instruments-info", "risk-limit", "funding/history"):
             assert (await bench.get(f"/v5/market/{name}", "symbol=BTCUSDT"))["retCode"] == 10001
             assert (await bench.get(f"/v5/market/{name}", "category=linear&symbol=BTCUSDT"))["retCode"] == 0
+            assert (await bench.get(f"/v5/market/{name}", "category=futures"))["retCode"] == 10001
         assert (await bench.get("/v5/market/kline", "symbol=BTCUSDT&interval=1"))["retCode"] == 0  # linear by default
         order = {**BTC, "side": "Buy", "orderType": "Market", "qty": "0.01"}
         assert (await bench.post("/v5/order/create", **order))["retCode"] == 10001

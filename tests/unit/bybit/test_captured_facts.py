@@ -11,6 +11,7 @@ import pytest
 
 from playd.core.errors import Doubtful
 from playd.core.orders import MOVES_POSITION, Side
+from playd.orders.machine import OrderEvent, event_of_status
 from playd.venues.bybit.rows import (
     account_info_from,
     execution_from,
@@ -99,6 +100,14 @@ def test_an_order_that_its_owner_took_back_keeps_its_quantity_and_says_who_it_wa
     order = order_from(order_row(orderType="Limit", timeInForce="GTC", price="99", **taken_back))
     assert (order.status, order.cancel_type, order.reject_reason) == tuple(taken_back.values())
     assert (order.qty, order.cum_qty) == (Decimal("0.7"), 0)
+
+
+def test_an_order_that_was_filled_before_its_cancel_came_is_filled_whatever_is_said_of_the_cancel() -> None:
+    filled = {"avgPrice": "151.326", "cumExecQty": "0.7", "orderType": "Limit", "timeInForce": "GTC", "price": "151.4"}
+    too_late = {"cancelType": "CancelByUser", "rejectReason": "EC_OrigClOrdIDDoesNotExist"}
+    first, second = order_from(order_row(**filled)), order_from(order_row(**filled, **too_late))
+    assert (second.status, second.cum_qty) == (first.status, first.cum_qty) == ("Filled", Decimal("0.7"))
+    assert event_of_status(second.status) is OrderEvent.SEEN_FILLED
 
 
 def test_a_fill_s_unknown_kind_of_stop_and_its_missing_currency_are_empty() -> None:

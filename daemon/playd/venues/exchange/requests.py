@@ -73,10 +73,14 @@ class Ask:
 
         Raises `Refusal`.
         """
+        return self._is_of_others() or (not self.text("symbol") and self.text("settleCoin") not in ("", SETTLE_COIN))
+
+    def _is_of_others(self) -> bool:
+        """Whether the request is for another category than linear. Raises `Refusal` when there is no such category."""
         category = self.text("category")
         if category not in ("", *CATEGORIES):
             raise Refusal(PARAMETER, f"params error: category {category[:30]!r} invalid")
-        return category in OTHER_CATEGORIES or (not self.text("symbol") and self.text("settleCoin") not in ("", SETTLE_COIN))
+        return category in OTHER_CATEGORIES
 
     def nothing(self) -> dict[str, Any]:
         """An empty page of the category that is asked for."""
@@ -88,7 +92,7 @@ class Ask:
 
     def listings(self) -> list[Listing]:
         """The symbol that is asked for, or all, or those of a base coin; none of other categories. Raises `Refusal`."""
-        if self.text("category") not in ("", "linear"):
+        if self._is_of_others():
             return []
         if self.text("symbol"):
             return [self.listing()]
