@@ -212,9 +212,11 @@ def test_an_exit_that_the_key_keeps_back_is_sent_by_itself_at_two_paces_and_at_t
             assert len(life.venue.placed) - before == 6
             await anyio.sleep(300.0)
             assert 6 + 10 <= len(life.venue.placed) - before <= 6 + 20, "not sixty: the key is read meanwhile"
+            assert "EXIT_UNFINISHED" in {each.kind for each in life.account.desk.incidents.open_ones()}
             life.venue.script.codes = []
             await anyio.sleep(REFUSED_EVERY_S + 5.0)
             assert life.venue.signed() == 0
+            assert "EXIT_UNFINISHED" not in {each.kind for each in life.account.desk.incidents.open_ones()}
             exits = life.venue.placed[before:]
             assert {order.slippage_tolerance_pct for order in exits} == {life.settings.exit_tolerance_pct[0]}
 

@@ -151,6 +151,7 @@ class Exits:
                 continue
             attempts = desk.book.of_intent(identity)
             if intent is None or intent.outcome or not attempts:
+                self._no_alarm(intent, attempts)
                 return
             last = attempts[-1]
             if not last.state.terminal or last.fills_missing:
@@ -159,9 +160,16 @@ class Exits:
             plan = self._plan(intent, attempts)
             if plan.remaining <= 0:
                 self._close(plan, last, intent.qty)
+                self._no_alarm(intent, attempts)
                 return
             await self._next_attempt(intent, plan, attempts)
             pause_s = desk.settings.exit_rung_s
+
+    def _no_alarm(self, intent: IntentRow | None, attempts: list[OrderRow]) -> None:
+        """Close the incident of an exit that took many attempts, once it is over."""
+        if intent is not None and _is_alarming(attempts):
+            scope = symbol_scope(self._desk.alias, intent.symbol)
+            self._desk.incidents.resolve("EXIT_UNFINISHED", scope, f"exit {intent.id} is over")
 
     async def ended(self, identity: str) -> None:
         """Wait until an exit that is driven elsewhere has its outcome; its orders change on the way."""
@@ -225,7 +233,7 @@ class Exits:
             await self._until_it_may_be_taken(attempts)
         elif last.state is not OrderState.FILLED and rung >= (1 if desk.settings.plain_market else rungs):
             await anyio.sleep(desk.settings.exit_repeat_s)
-        if sum(row.state is not OrderState.FILLED for row in attempts) >= _ALARM_ATTEMPT:
+        if _is_alarming(attempts):
             note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
             desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
         await desk.budget.take(CREATE, Priority.EXIT, owner=intent.instance)
@@ -324,6 +332,11 @@ class Exits:
 
 async def _nothing(_owner: str, _symbol: str) -> None:
     """There is no target to make way."""
+
+
+def _is_alarming(attempts: list[OrderRow]) -> bool:
+    """Whether an exit has been tried so often that a person must know."""
+    return sum(row.state is not OrderState.FILLED for row in attempts) >= _ALARM_ATTEMPT
 
 
 def _rung(attempts: list[OrderRow]) -> int:
