@@ -98,7 +98,7 @@ async def _as_undisturbed(stage: Stage) -> None:
     await stage.exchange.hold()
     names = [row["name"] for row in await stage.instances() if row["name"] in stage.plays]
     differing = [found for name in names if (found := await unlike_drawn(stage, name))]
-    seen = f"the next decision of {len(names)} instances is that of an undisturbed run"
+    seen = f"the next decision of {len(names)} of {len(stage.plays)} instances, which run, is that of an undisturbed run"
     stage.report.require(names and not differing, FAULT, f"other values: {', '.join(differing)}" if differing else seen)
 
 

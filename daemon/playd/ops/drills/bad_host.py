@@ -3,8 +3,8 @@ The host of a daemon that a drill makes in a process of its own (`playd.cli.dril
 (`failing_disk`), somebody sets its clock, names are not resolved, a Play has a bug, and a service manager waits for its beat,
 which the drill is.
 
-All of it goes through files in one directory: `disk.json`, `clock.json`, `names.json` and `engine.json` are commands, `beats`
-is what the manager hears.
+All of it goes through files in one directory: `disk.json`, `clock.json`, `names.json`, `engine.json` and `death.json` are
+commands, `beats` is what the manager hears.
 """
 
 import math
@@ -19,6 +19,7 @@ from playd.core.candles import Candle
 from playd.engine.messages import Decision
 from playd.engine.play_engine import PlayEngine
 from playd.ops.drills.failing_disk import FailingDisk
+from playd.ops.drills.mortal import Death, MortalDisk, mortal_requests
 from playd.world.ports import Clock, Disk, Net, Process, World
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ NAMES: Final = "names.json"
 
 ENGINE: Final = "engine.json"
 """Every engine of the named `play` raises at each bar."""
+
+DEATH: Final = "death.json"
+"""The call at which the process is killed, see `mortal`."""
 
 BEATS: Final = "beats"
 
@@ -126,7 +130,9 @@ def break_engines(disk: Disk, command: PurePath) -> None:
 
 def on_bad_host(world: World, directory: PurePath) -> World:
     """A world on such a host."""
-    disk: Any = FailingDisk(world.disk, directory / DISK)
+    death = Death(world.disk, directory / DEATH)
+    mortal_requests(death)
+    disk: Any = MortalDisk(FailingDisk(world.disk, directory / DISK), death)
     process: Any = WatchedProcess(world.process, world.disk, directory / BEATS)
     net: Any = NamelessNet(world.net, world.disk, directory / NAMES)
     clock = SetClock(world.clock, world.disk, directory / CLOCK)

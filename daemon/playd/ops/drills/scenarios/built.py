@@ -13,6 +13,7 @@ from playd.ops.drills.scenarios import (
     files,
     hands,
     keys,
+    kills,
     lost,
     naked,
     outage,
@@ -31,7 +32,7 @@ from playd.ops.drills.stage import Stage
 Scenario = Callable[[Stage], Awaitable[None]]
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
-    "DRL-01": processes.kill_sweep,
+    "DRL-01": kills.kill_sweep,
     "DRL-02": lost.lost_reply,
     "DRL-03": lost.never_arrived,
     "DRL-04": lost.scrambled_stream,

@@ -6,8 +6,17 @@ import anyio
 
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD, HELD_SYMBOL, SHADOW
-from playd.ops.drills.scenarios.steps import CREATE, TRADED_S, arm, bars_go_on, heal, lifted_by_a_person, stop_removed
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.scenarios.steps import (
+    CREATE,
+    TRADED_S,
+    arm,
+    bars_go_on,
+    heal,
+    holds_still,
+    lifted_by_a_person,
+    stop_removed,
+)
+from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import account_scope
 
 CODES: Final = (33004, 10003, 10004, 10005, 10010)
@@ -58,12 +67,14 @@ async def _in_session(stage: Stage, code: int) -> None:
     stage.report.require(stage.incident("ACCOUNT_REFUSED"), fault, "incident ACCOUNT_REFUSED")
     stage.report.require(await stage.stop_of(HELD_SYMBOL), fault, f"{HELD_SYMBOL} keeps its stop")
     await heal(stage)
+    await stage.ctl("creds", "reload", ACCOUNT)  # it would be looked at again in half a minute
     await lifted_by_a_person(stage, account_scope(ACCOUNT), f"{fault}, then taken again", RETURNS_S)
 
 
 async def _at_an_exit(stage: Stage) -> None:
     """An exit is refused for each reason in turn; it is kept, and sent as soon as another key is read."""
     await stage.until_covered(HELD_SYMBOL)
+    await holds_still(stage, HELD, HELD_SYMBOL)
     fault = f"an exit answered with {', '.join(map(str, CODES))}, then without end"
     where = {"path": CREATE, "symbol": HELD_SYMBOL}
     for place, code in enumerate(CODES):
@@ -88,6 +99,7 @@ async def _at_an_exit(stage: Stage) -> None:
             return not (await stage.venue()).positions[HELD_SYMBOL]
 
         await stage.expect(fault, flat, "the exit is sent behind `creds reload`", SENT_S, since_s=reloaded_s)
+    await stage.exchange.release(SPEED)
     await lifted_by_a_person(stage, account_scope(ACCOUNT), "the key is taken again", RETURNS_S)
     await stage.ctl("start", HELD)
     await stage.until_covered(HELD_SYMBOL)
@@ -168,4 +180,5 @@ async def _too_much(stage: Stage) -> None:
         if name != SHADOW:
             ran = await stage.ctl("reset-failed", name)
             stage.report.require(ran.code == 0, "the right key again", f"{name} is put back by a person, exit {ran.code}")
+            await stage.ctl("start", name)
     await bars_go_on(stage, "the right key again", RETURNS_S)

@@ -1,5 +1,6 @@
 """Drills of what gets lost between us and the venue: answers, requests, and the private reports of what was done."""
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import Any, Final
 
@@ -7,8 +8,8 @@ import anyio
 
 from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY_SYMBOL, HELD_SYMBOL
-from playd.ops.drills.scenarios.steps import TRADED_S, arm, heal, hit_create, is_over
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL, PLAYS, SHADOW, with_limit_entries
+from playd.ops.drills.scenarios.steps import CREATE, TRADED_S, arm, heal, hit_create, holds_still, is_over
 from playd.ops.drills.stage import HURRY, SPEED, Stage
 
 FOUND_S: Final = 5.0
@@ -20,6 +21,18 @@ LAG_S: Final = 3.0
 ABSENT_MIN_S: Final = 60.0
 ABSENT_MAX_S: Final = 75.0
 SCRAMBLED_S: Final = 30.0
+QUIET_MOMENTS: Final = 6
+BEHIND_S: Final = 0.3
+"""So much later than its reports an answer comes."""
+
+EXITS: Final = "pd[!e]*"
+"""Link ids of everything but entries."""
+
+EXISTS: Final = 110072
+EXITED_S: Final = 30.0
+RESTS_BARS: Final = 30
+SEEN_THERE: Final = (OrderState.OPEN, OrderState.PARTIAL, OrderState.FILLED, OrderState.CANCELLED)
+"""As what an order may be found that rests at the venue; its Play may take it back meanwhile."""
 FUNDED_S: Final = 150.0
 """Eight hours of market at ten bars a second, and as long again on a busy machine."""
 
@@ -41,6 +54,7 @@ async def lost_reply(stage: Stage) -> None:
     ):
         await _found(stage, fault, kind, given, FOUND_S + (HANGS_S if kind != "answer" and given else 0.0))
     await _nothing_told(stage)
+    await _repeated(stage)
 
 
 async def _found(stage: Stage, fault: str, kind: str, given: dict[str, Any], limit_s: float) -> str:
@@ -61,19 +75,62 @@ async def _found(stage: Stage, fault: str, kind: str, given: dict[str, Any], lim
 async def _nothing_told(stage: Stage) -> None:
     """Neither the answer nor the private socket tells of the order, and the venue's lists know it seconds later."""
     fault = f"answer lost, no private report, lists {LAG_S:g} s late"
-    for topic in ("order*", "execution*"):
-        await arm(stage, "drop_frame", {"socket": "private", "topic": topic}, times=0, name="private reports")
-    await arm(stage, "late_history", {"account": ACCOUNT}, times=0, given={"delay_s": LAG_S * SPEED})
+    await _only_late_lists_tell(stage, SPEED)
     link = await _found(stage, fault, "drop_reply", {}, FOUND_S + 2 * LAG_S)
-    doubted = any(row["link_id"] == link and row["after"] == OrderState.UNKNOWN for row in stage.table("order_events"))
-    stage.report.require(doubted, fault, f"order {link} was UNKNOWN before")
+    stage.report.require(_was_unknown(stage, link), fault, f"order {link} was UNKNOWN before")
     await heal(stage)
 
 
+async def _repeated(stage: Stage) -> None:
+    """The same of an exit, which is sent again while nothing knows it: the venue has its link id already (110072)."""
+    fault = f"an exit's answer lost, no private report, lists {LAG_S:g} s late"
+    await holds_still(stage, BUSY, BUSY_SYMBOL)
+    await _only_late_lists_tell(stage, 1.0)
+    await arm(stage, "drop_reply", {"path": CREATE, "symbol": BUSY_SYMBOL, "link_id": EXITS}, name=fault)
+    began_s = stage.world.clock.mono_s()
+    ran = await stage.ctl("stop", BUSY, "--flatten", "--json")
+    took_s = stage.world.clock.mono_s() - began_s
+    left = (await stage.venue()).positions[BUSY_SYMBOL]
+    stage.report.require(ran.code == 0 and not left, fault, f"exit {ran.code}, {left} left")
+    stage.report.saw(fault, "flat", recovery_s=took_s, limit_s=EXITED_S)
+    again = {row["link_id"] for row in stage.table("order_events") if row["code"] == EXISTS}
+    links = [row["link_id"] for row in stage.table("orders") if row["link_id"] in again]
+    stage.report.require(len(links) == 1, fault, f"sent again and answered with {EXISTS}: {', '.join(links) or 'none'}")
+    for link in links:
+        sent = sum(params.get("orderLinkId") == link for _, params in (await stage.venue()).creates)
+        made = sum(row["orderLinkId"] == link for row in (await stage.venue()).newest())
+        stage.report.require(made == 1, fault, f"{made} order {link} at the venue, sent {sent} times")
+        stage.report.require(_was_unknown(stage, link), fault, f"order {link} was UNKNOWN before")
+    await heal(stage)
+    await stage.exchange.release(SPEED)
+    await stage.ctl("start", BUSY)
+
+
+async def _only_late_lists_tell(stage: Stage, speed: float) -> None:
+    """No private report of orders and fills, and lists that know them some seconds (of the wall) later."""
+    for topic in ("order*", "execution*"):
+        await arm(stage, "drop_frame", {"socket": "private", "topic": topic}, times=0, name="private reports")
+    given = {"delay_s": LAG_S * speed, "open": True}
+    await arm(stage, "late_history", {"account": ACCOUNT}, times=0, given=given)
+
+
+def _was_unknown(stage: Stage, link: str) -> bool:
+    return any(row["link_id"] == link and row["after"] == OrderState.UNKNOWN for row in stage.table("order_events"))
+
+
 async def never_arrived(stage: Stage) -> None:
-    """DRL-03: a request is lost before the venue."""
-    await stage.open(guardian=False)
-    fault = "request lost before the venue"
+    """
+    DRL-03: a request is lost before the venue, while the venue's lists know of orders seconds later.
+
+    First one that did arrive, and rests: what a list does not show yet is not absent.
+    """
+    busy = with_limit_entries(PLAYS[BUSY], expire_after_bars=RESTS_BARS)
+    await stage.open(guardian=False, plays={**PLAYS, BUSY: busy})
+    await _arrived(stage)
+    await heal(stage)
+    fault = f"request lost before the venue, lists {LAG_S:g} s late"
+    given = {"delay_s": LAG_S * SPEED, "open": True}
+    await arm(stage, "late_history", {"account": ACCOUNT}, times=0, given=given, name="lists that come late")
     link = await hit_create(stage, fault, "drop_request", {}, entry=True)  # an exit is sent again, under the same id
 
     async def unknown() -> Any:
@@ -98,26 +155,71 @@ async def never_arrived(stage: Stage) -> None:
         if each["symbol"] == BUSY_SYMBOL and each["class"] == "entry" and sent_ms < each["created_ms"] < row["received_ms"]
     ]
     stage.report.require(not meanwhile, fault, f"entries of {BUSY_SYMBOL} meanwhile: {', '.join(meanwhile) or 'none'}")
+    bars = [each for each in stage.table("bars") if sent_ms < each["processed_ms"] < row["received_ms"]]
+    blocked = sum(each["verdict"] == "UNRESOLVED" and each["instance"] == stage.uid_of(BUSY) for each in bars)
+    stage.report.require(blocked, fault, f"{blocked} entries refused meanwhile because the order is in doubt")
     stage.report.require(
         link not in {each["orderLinkId"] for each in (await stage.venue()).newest()}, fault, "never sent again"
     )
 
 
+async def _arrived(stage: Stage) -> None:
+    fault = f"answer lost, no private report, a resting entry in the lists {LAG_S:g} s late"
+    await _only_late_lists_tell(stage, SPEED)
+    link = await hit_create(stage, fault, "drop_reply", {}, entry=True)
+
+    async def found() -> Any:
+        rows = (row for row in stage.table("orders") if row["link_id"] == link)
+        return next((row for row in rows if row["state"] in SEEN_THERE), None)
+
+    await stage.expect(fault, found, lambda row: f"found as {row['state']}", FOUND_S + 2 * LAG_S)
+    stage.report.require(_was_unknown(stage, link), fault, f"order {link} was UNKNOWN before")
+    absent = any(row["link_id"] == link and row["after"] == OrderState.NEVER_ARRIVED for row in stage.table("order_events"))
+    stage.report.require(not absent, fault, "never called absent")
+
+
 async def scrambled_stream(stage: Stage) -> None:
-    """DRL-04: private reports come twice, in another order, or not at all, while a busy market trades."""
+    """
+    DRL-04: private reports come before the answer, twice, in another order, or not at all, while a busy market trades.
+
+    Every few seconds the market stands, and the books must have what the venue has.
+    """
     await stage.open(guardian=False)
     where = {"socket": "private"}
     for kind in ("duplicate_frame", "reorder_frames", "drop_frame"):
         for seed, topic in ((7, "execution*"), (8, "order*")):
             when = {"probability": 0.4, "seed": seed}
             await arm(stage, kind, {**where, "topic": topic}, times=0, when=when, name=f"{kind} of the private socket")
-    fault = "reports doubled, reordered, lost"
+    given = {"delay_s": BEHIND_S}
+    await arm(
+        stage, "delay_reply", {"path": CREATE, "account": ACCOUNT}, times=0, given=given, when={"probability": 0.5, "seed": 9}
+    )
+    fault = "reports before the answer, doubled, reordered, lost"
     fills = len(stage.table("executions"))
-    await anyio.sleep(SCRAMBLED_S)
+    for number in range(QUIET_MOMENTS):
+        await stage.exchange.release(SPEED)
+        await anyio.sleep(SCRAMBLED_S / QUIET_MOMENTS)
+        await stage.exchange.hold()
+        await _books_agree(stage, f"{fault}, {number + 1}. quiet moment")
     traded = len(stage.table("executions")) - fills
     stage.report.require(traded > 0, fault, f"{traded} executions booked meanwhile")
     await _funded(stage, fault)
     await heal(stage)
+
+
+async def _books_agree(stage: Stage, fault: str) -> None:
+    """The books have the venue's position of every symbol."""
+
+    async def agree() -> Any:
+        ours: defaultdict[str, Decimal] = defaultdict(Decimal)
+        uids = {row["uid"] for row in stage.table("instances") if row["name"] != SHADOW}
+        for row in stage.table("virtual_positions"):
+            if row["instance"] in uids:
+                ours[row["symbol"]] += Decimal(row["signed_qty"])
+        theirs = (await stage.venue()).positions
+        return len(ours) if all(ours[symbol] == theirs[symbol] for symbol in {*ours, *theirs}) else 0
+
+    await stage.expect(fault, agree, lambda count: f"the books have the venue's positions of {count} symbols", FOUND_S + LAG_S)
 
 
 async def _funded(stage: Stage, fault: str) -> None:
@@ -131,10 +233,4 @@ async def _funded(stage: Stage, fault: str) -> None:
 
     await stage.expect(fault, booked, lambda row: f"funding of {row['fee']} USDT is booked", FUNDED_S)
     await stage.exchange.release(SPEED)
-
-    async def agree() -> bool:
-        rows = (row for row in stage.table("virtual_positions") if row["symbol"] == HELD_SYMBOL)
-        ours = sum((Decimal(row["signed_qty"]) for row in rows), Decimal(0))
-        return ours == (await stage.venue()).positions[HELD_SYMBOL]
-
-    await stage.expect(fault, agree, "the books have the venue's position", FOUND_S + LAG_S)
+    await _books_agree(stage, fault)

@@ -1,22 +1,17 @@
-"""Drills of processes: killed at any moment, started twice, crashing again and again, waking up to damaged files."""
+"""DRL-23: a second daemon on the state of one that runs, then on its account alone."""
 
 from typing import Any, Final
-
-import anyio
 
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD_SYMBOL
 from playd.ops.drills.scenarios.steps import bars_go_on
-from playd.ops.drills.stage import SPEED, Stage
+from playd.ops.drills.stage import Stage
 from playd.orders.halts import account_scope
 
 REFUSED_S: Final = 30.0
 ELSEWHERE_S: Final = 150.0
 """Its start, its first order, and one reconciliation of orders, which comes every two minutes."""
 COVERED_S: Final = 15.0
-MOMENTS_S: Final = (0.0, 0.15, 0.4, 0.75, 1.1, 1.6, 2.3, 3.1)
-"""When the daemon is killed, counted from READY, in a market of six hundred minutes a minute."""
-SWEEP_SPEED: Final = 600.0
 LOCK_HELD: Final = 79
 
 
@@ -68,23 +63,3 @@ async def _elsewhere(stage: Stage) -> None:
     stage.report.require(sent <= 1, fault, f"it sent {sent} orders")
     await second.stop()
     await stage.expect_covered(HELD_SYMBOL, fault, COVERED_S)
-
-
-async def kill_sweep(stage: Stage) -> None:
-    """DRL-01, as far as a kill from outside can be aimed: at moments of a busy market."""
-    await stage.open(guardian=False)
-    for number, moment_s in enumerate(MOMENTS_S, start=1):
-        await stage.exchange.release(SWEEP_SPEED)
-        await anyio.sleep(moment_s)
-        stage.report.inject("SIGKILL", "daemon", after_ready_s=moment_s)
-        await stage.daemon.kill()
-        await stage.exchange.release(SPEED)
-        began_s = stage.world.clock.mono_s()
-        await stage.start_daemon()
-        ready_s = stage.world.clock.mono_s() - began_s
-        fault = f"kill {number} of {len(MOMENTS_S)}, {moment_s:g} s behind READY"
-        venue = await stage.venue()
-        if venue.positions[HELD_SYMBOL]:
-            await stage.expect_covered(HELD_SYMBOL, fault, COVERED_S)
-        else:
-            stage.report.saw(fault, f"flat, ready again in {ready_s:.1f} s")

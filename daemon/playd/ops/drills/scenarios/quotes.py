@@ -150,6 +150,7 @@ async def _exit_without_quote(stage: Stage) -> None:
     tolerances = ", ".join(f"{row['tolerance_pct']} %" for row in sent)
     stage.report.require(sent and not priced, fault, f"{len(sent)} orders at the market, within {tolerances}")
     await stage.exchange.release(SPEED)
+    await stage.ctl("start", BUSY)
 
 
 def _value(row: dict[str, Any]) -> float:

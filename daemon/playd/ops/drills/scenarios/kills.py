@@ -1,0 +1,116 @@
+"""DRL-01: the daemon is killed before, in and behind every kind of call of every part of its life."""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final
+
+import orjson
+
+from playd.ops.drills.bad_host import DEATH
+from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, SENT, SOCKET, STATE
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL, PLAYS, with_trailing_stop
+from playd.ops.drills.programs import START_WITHIN_S
+from playd.ops.drills.report import DrillError
+from playd.ops.drills.scenarios.steps import holds_still, lifted_by_a_person
+from playd.ops.drills.stage import HURRY, SPEED, Stage
+from playd.orders.halts import instance_scope
+from playd.world.ports import ChildSignal
+
+COVERED_S: Final = 15.0
+DIES_S: Final = 60.0
+"""Within which a busy market brings every call."""
+
+RETURNS_S: Final = 60.0
+KILLED: Final = -9
+START, TRADING, PANIC, STOP = "start", "trading", "panic", "stop"
+SIDES: Final = (BEFORE, AFTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A call of the daemon in a part of its life, and the side of it at which it is killed."""
+
+    part: str
+    name: str
+    call: str
+    what: str
+    side: str
+    nth: int = 1
+
+    @property
+    def text(self) -> str:
+        return f"killed in {self.name}, {self.side} {'the' if self.side != SENT else 'its'} {self.call} call"
+
+
+def _of(part: str, name: str, *calls: tuple[str, str], sides: tuple[str, ...] = SIDES, nth: int = 1) -> tuple[Moment, ...]:
+    return tuple(Moment(part, name, call, what, side, nth) for (call, what), side in product(calls, sides))
+
+
+MOMENTS: Final = (
+    *_of(START, "a start", (LEDGER, ""), (JOURNAL, ""), (STATE, ""), (SOCKET, ""), nth=2),
+    *_of(TRADING, "an entry", (LEDGER, "entry"), (JOURNAL, "intent"), (SOCKET, "entry")),
+    *_of(TRADING, "an entry", (SOCKET, "entry"), sides=(SENT,)),
+    *_of(TRADING, "a fill", (LEDGER, FILL), (JOURNAL, "fill"), (STATE, "state")),
+    *_of(TRADING, "a stop move", (LEDGER, "protect"), (JOURNAL, "stop"), (SOCKET, "protect")),
+    *_of(TRADING, "a stop move", (SOCKET, "protect"), sides=(SENT,)),
+    *_of(TRADING, "an exit", (LEDGER, "exit"), (SOCKET, "exit")),
+    *_of(TRADING, "an exit", (SOCKET, "exit"), sides=(SENT,)),
+    *_of(PANIC, "a panic", (LEDGER, "exit"), (JOURNAL, "panic"), (SOCKET, "exit")),
+    *_of(STOP, "a stop of the daemon", (LEDGER, ""), (JOURNAL, ""), (STATE, ""), (SOCKET, "")),
+)
+"""In the order in which they come. `make kill-sweep` dies at hundreds more."""
+
+
+async def kill_sweep(stage: Stage) -> None:
+    stage.on_a_bad_host()
+    await stage.open(guardian=False, plays={**PLAYS, BUSY: with_trailing_stop(PLAYS[BUSY])})
+    for number, moment in enumerate(MOMENTS, start=1):
+        fault = f"{number} of {len(MOMENTS)}: {moment.text}"
+        await _killed(stage, moment, fault)
+        stage.world.disk.remove(stage.directory / DEATH)
+        if moment.part != START or MOMENTS[number].part != START:  # a start that dies is followed by another one
+            await _begun_again(stage, fault)
+        if moment.part == PANIC:
+            await lifted_by_a_person(stage, instance_scope(BUSY), fault, RETURNS_S)
+
+
+async def _begun_again(stage: Stage, fault: str) -> None:
+    """The daemon begins again, by itself ready, and what is open is covered meanwhile."""
+    await stage.exchange.release(SPEED)
+    began_s = stage.world.clock.mono_s()
+    await stage.daemon.launch()
+
+    async def covered() -> Any:
+        venue = await stage.venue()
+        return all(venue.stops(symbol) or not venue.positions[symbol] for symbol in (HELD_SYMBOL, BUSY_SYMBOL))
+
+    await stage.expect(fault, covered, "what is open is covered", COVERED_S, since_s=began_s)
+    await stage.expect(fault, stage.ready, "ready again", START_WITHIN_S, since_s=began_s)
+    await stage.expect(fault, covered, "what is open is covered", COVERED_S)
+
+
+async def _killed(stage: Stage, moment: Moment, fault: str) -> None:
+    """Bring the daemon to the moment; it must die of it."""
+    command = {"call": moment.call, "what": moment.what, "side": moment.side, "nth": moment.nth}
+    if moment.part == START and stage.daemon.alive:
+        await stage.daemon.stop()
+    elif moment.part == PANIC:
+        await holds_still(stage, BUSY, BUSY_SYMBOL)
+    stage.report.inject("SIGKILL", f"{moment.call} {moment.what}".strip(), part=moment.name, side=moment.side, nth=moment.nth)
+    stage.world.disk.write_replace(stage.directory / DEATH, orjson.dumps(command), keep_previous=False)
+    within_s = DIES_S
+    if moment.part == START:
+        await stage.daemon.launch()
+        within_s = START_WITHIN_S
+    elif moment.part == TRADING:
+        await stage.exchange.release(HURRY)
+    elif moment.part == PANIC:
+        await stage.ctl("panic", BUSY, "--yes", "--reason", "drill")
+    else:
+        stage.daemon.send(ChildSignal.TERM)
+    code = await stage.daemon.ended(within_s)
+    if code != KILLED:
+        stage.report.missed(
+            fault, f"it did not come to that: ended with {code}" if code is not None else "the call did not come"
+        )
+        raise DrillError
