@@ -1,5 +1,6 @@
 """
-A random life of one account, rule by rule: two instances on two symbols, a venue that misbehaves, hands in the app, deaths.
+A random life of one account, rule by rule: two instances on two symbols, a venue that misbehaves, hands in the app, deaths,
+and the guardian beside it all.
 
 `OrderModel` is a Hypothesis state machine over the real order path in virtual time. After every rule what must always hold is
 checked, at the end what must hold a while after all faults have ended. `python -m tests.simulation.order_model 300` plays three
@@ -22,15 +23,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from playd.core.errors import LinkError
 from playd.core.ids import link_id
-from playd.core.orders import Action, IntentClass, OrderState, Side
+from playd.core.orders import Action, IntentClass, Side
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
-from playd.orders.fold import ADOPTED, REST, fold
+from playd.orders.fold import fold
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
 from playd.orders.instance_port import InstancePort
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicScope
 from playd.orders.strangers import StrangerRefused
 from playd.venues.port import ExecutionUpdate
+from tests.simulation.guardian_beside import GuardianBeside
+from tests.simulation.order_ending import check_ending
 from tests.simulation.order_pairs import HALT_PAIRS, POSITION_PAIRS, all_printed
 from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
 from tests.simulation.venue_script import EventFault, Script, WriteFault
@@ -68,6 +71,7 @@ class OrderModel(RuleBasedStateMachine):
         self.bar = 0
         self.commands = 0
         self.life: OrderWorld
+        self.guardian: GuardianBeside
         self.ports: dict[str, InstancePort] = {}
         self.up: asyncio.Task[None] | None = None
         self.run(self.begin)
@@ -82,6 +86,7 @@ class OrderModel(RuleBasedStateMachine):
 
     async def begin(self) -> None:
         self.life = build(script=Script())
+        self.guardian = GuardianBeside(self.life)
         await self.come_up()
 
     async def come_up(self) -> None:
@@ -92,6 +97,7 @@ class OrderModel(RuleBasedStateMachine):
                 self.life.venue.connect()
                 for uid, symbol in PLACES.items():
                     self.ports[uid] = await self.life.register(uid, symbol=symbol, after=self.saved_n[uid])
+                self.guardian.daemon_lives(self.life)
                 ready.set()
                 await anyio.sleep_forever()
 
@@ -106,9 +112,10 @@ class OrderModel(RuleBasedStateMachine):
 
     async def die(self) -> None:
         """The process is gone between two instructions: nothing is closed, nothing is committed."""
+        self.guardian.daemon_died()
         self.life.ledger._connection.close()
-        current = asyncio.current_task()
-        others = [task for task in asyncio.all_tasks() if task is not current]
+        beside = asyncio.current_task(), self.guardian.task
+        others = [task for task in asyncio.all_tasks() if task not in beside]
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
@@ -347,8 +354,10 @@ class OrderModel(RuleBasedStateMachine):
 
         self.step("stream_drops", "", body)
 
-    @rule(busy=st.booleans(), owner=OWNERS)
-    def killed(self, busy: bool, owner: str) -> None:
+    @rule(busy=st.booleans(), owner=OWNERS, dead_s=st.sampled_from([0.0, 20.0, 80.0]), bare=st.booleans())
+    def killed(self, busy: bool, owner: str, dead_s: float, bare: bool) -> None:
+        """Behind ten seconds of silence the guardian acts alone, on a position whose stop may be gone."""
+
         async def body() -> None:
             if busy:
                 self.bar += 60_000
@@ -360,6 +369,9 @@ class OrderModel(RuleBasedStateMachine):
                     await sending
             else:
                 await self.die()
+            if bare and self.life.venue.stop_of(PLACES[owner]):
+                self.life.venue.remove_stop(PLACES[owner])
+            await anyio.sleep(dead_s)
             await self.come_up()
 
         self.step("killed", owner, body)
@@ -438,52 +450,13 @@ class OrderModel(RuleBasedStateMachine):
 
             self.run(quiet)
             self.always()
-            self.at_last()
+            check_ending(self.life, self.told, PLACES)
         finally:
+            self.guardian.task.cancel()
             self.run(self.die)
             self.life.venue.close_stream()
             self.life.ledger._connection.close()
             self.runner.close()
-
-    def at_last(self) -> None:
-        venue, desk = self.life.venue, self.life.account.desk
-        assert [row.link_id for row in desk.book.live() if row.state is OrderState.UNKNOWN] == [], "an order in doubt for ever"
-        assert all(count == 1 for count in self.told.values()), "a fill was told twice"
-        rows = desk.ledger.rows("SELECT exec_id, owner, exec_type FROM executions")
-        booked = {row["exec_id"].partition(REST)[0] for row in rows if row["exec_type"] != ADOPTED}
-        assert booked == {row.exec_id for row in venue.execution_rows}, "an execution is missing, or was invented"
-        owned = {row["exec_id"] for row in rows if row["owner"] != FOREIGN and _is_told(row)}
-        assert owned == set(self.told), "an instance was not told of its fill, or of another's"
-        for symbol in PLACES.values():
-            assert desk.fills.net(symbol) == venue.signed(symbol), f"{symbol} does not add up"
-            shares = [share for share in desk.fills.shares(symbol) if share.position.signed_qty]
-            ours = any(share.owner != FOREIGN for share in shares)
-            sides = {share.position.side for share in shares}
-            assert len(sides) <= 1, f"a share of {symbol} stands against the venue's position"
-            assert not ours or not venue.signed(symbol) or venue.stop_of(symbol), f"{symbol} is naked"
-        for owner, symbol in PLACES.items():
-            self.target_is_there(owner, symbol)
-        assert desk.ledger.rows("SELECT 1 FROM incidents WHERE kind IN ('CONTRADICTION', 'INTENT_CHANGED', 'OVERFILL')") == []
-
-    def target_is_there(self, owner: str, symbol: str) -> None:
-        """What rests for a share's target is all of the share, or nothing where nobody wants any; never more."""
-        desk = self.life.account.desk
-        held = desk.fills.position(owner, symbol).signed_qty
-        rests = [order for order in self.life.venue.orders.values() if order.symbol == symbol and order.reduce_only]
-        rests = [order for order in rests if order.order_type == "Limit" and order.status in ("New", "PartiallyFilled")]
-        there = sum((order.qty - order.cum_qty for order in rests), Decimal(0))
-        assert there <= abs(held), f"targets of {there} rest for a share of {held} {symbol}"
-        halt = desk.halts.highest(symbol_scope("main", symbol), account_scope("main"), instance_scope(owner))
-        wanted = [each for each in desk.book.open_intents() if (each.instance, each.symbol) == (owner, symbol)]
-        if (halt is not None and halt.level >= Level.PANIC) or any(each.action != Action.TARGET for each in wanted):
-            return
-        whole = desk.fills.net(symbol) == held and bool(wanted) and held != 0
-        assert not whole or there == abs(held), f"the target of {held} {symbol} is {there}"
-
-
-def _is_told(row: Any) -> bool:
-    """Whether an execution is an instance's business: what moves its position, and its funding; of an adoption its own row."""
-    return bool(row["exec_type"] != ADOPTED or row["exec_id"].endswith(":in"))
 
 
 def play(lives: int, steps: int = 25) -> None:

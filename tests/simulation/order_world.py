@@ -187,6 +187,14 @@ def entry(cause: int = 60_000, *, side: Side = Side.BUY, qty: str = "0.010", uid
     )
 
 
+async def entered(life: OrderWorld, uid: str = UID, *, qty: str = "0.010", settled_s: float = 1.0) -> InstancePort:
+    """A registered instance that has entered, some time ago: its position is open and seen under its stop."""
+    port = await life.register(uid)
+    await port.submit(entry(qty=qty, uid=uid), READY)
+    await anyio.sleep(settled_s)
+    return port
+
+
 def leave(cause: int = 120_000, *, side: Side = Side.SELL, qty: str = "0.010", uid: str = UID) -> Intent:
     return replace(
         entry(cause, side=side, qty=qty, uid=uid), action=Action.EXIT, intent_class=IntentClass.EXIT, stop=None, leg=0

@@ -13,7 +13,7 @@ from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicScope
 from playd.venues.port import ExecutionUpdate
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave, taken
 from tests.simulation.venue_script import EventFault, Script
 from tests.virtual_time import in_virtual_time
 
@@ -56,9 +56,7 @@ def test_a_position_that_a_hand_reverses_is_closed_for_its_owner_and_the_rest_is
     async def body() -> None:
         life = build(script=Script(events=[EventFault.NONE] * 6 + [EventFault.DOUBLED] * 20 * doubled))
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.030"), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life, qty="0.030")
             taken(port)
             life.venue.price += 100
             life.venue.open_foreign(Decimal("-0.060"))
@@ -84,9 +82,7 @@ def test_an_exit_under_way_ends_when_somebody_else_closes_the_position_first(han
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.resting = True
             await port.submit(leave(), READY)
             life.venue.resting = False
@@ -112,9 +108,7 @@ def test_a_partial_exit_beside_a_stop_that_fires_closes_no_more_than_there_is() 
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.030"), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life, qty="0.030")
             life.venue.resting = True
             await port.submit(replace(leave(qty="0.010"), action=Action.REDUCE), READY)
             life.venue.resting = False
@@ -134,9 +128,7 @@ def test_funding_of_a_stamp_between_exit_and_reversal_belongs_to_the_position_it
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             stamp_ms = life.world.clock.wall_ms()
             await anyio.sleep(0.5)
             await port.submit(leave(), READY)
@@ -159,9 +151,7 @@ def test_a_stop_moved_while_an_exit_is_under_way_is_no_second_exit() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.resting = True
             await port.submit(leave(), READY)
             move = replace(leave(180_000), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49900.0"))
@@ -201,9 +191,7 @@ def test_a_delivery_ends_everybodys_share_of_its_symbol() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.open_foreign(Decimal("0.003"))
             await anyio.sleep(1.0)
             life.venue.stream_up = False
@@ -234,9 +222,7 @@ def test_a_stop_that_covers_more_than_its_owners_share_closes_each_share_for_its
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.open_foreign(Decimal("0.003"))
             await anyio.sleep(1.0)
             taken(port)
@@ -261,9 +247,7 @@ def test_a_hand_closes_first_what_a_hand_opened_and_funding_is_paid_by_size() ->
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.open_foreign(Decimal("0.030"))
             await anyio.sleep(1.0)
             taken(port)
@@ -305,9 +289,7 @@ def test_an_exit_larger_than_the_venue_takes_at_once_goes_in_pieces_without_a_pa
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.100"), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life, qty="0.100")
             rules = life.account.desk.instruments[SYMBOL]
             life.account.desk.learn_rules(replace(rules, max_market_qty=Decimal("0.015")))
             await port.submit(leave(qty="0.100"), READY)
@@ -325,9 +307,7 @@ def test_a_stop_that_outlives_its_position_is_swept_within_ten_seconds() -> None
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             stop_id = life.venue.book[SYMBOL].stop_order_id
             life.venue.book[SYMBOL].stop_order_id = ""  # the venue forgets to clear it
             await port.submit(leave(), READY)
@@ -360,9 +340,7 @@ def test_an_exit_that_waits_for_its_next_attempt_does_not_close_what_another_one
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.open_foreign(Decimal("0.010"))
             await anyio.sleep(1.0)
             life.venue.script.codes = [110007]

@@ -15,7 +15,7 @@ from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
 from playd.venues.port import ExecutionUpdate
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, build, entry, leave, taken
+from tests.simulation.order_world import READY, UID, build, entered, entry, leave, taken
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -167,9 +167,7 @@ def test_an_exit_in_doubt_is_sent_again_until_it_is_definite_and_closes_once() -
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             life.venue.script.writes = [WriteFault.LOST_BEFORE, WriteFault.LOST_BEFORE, WriteFault.LOST_AFTER]
             verdict = await port.submit(leave(), READY)
             await anyio.sleep(10.0)
@@ -211,9 +209,7 @@ def test_an_exit_is_never_larger_than_the_share() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             await port.submit(leave(qty="0.030"), READY)
             await anyio.sleep(0.1)
 
@@ -298,9 +294,7 @@ def test_the_same_decision_again_sends_nothing() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             again = await port.submit(entry(), READY)
             await port.submit(leave(), READY)
             await anyio.sleep(0.1)
@@ -334,9 +328,7 @@ def test_a_moved_stop_is_in_force_at_the_venue_and_in_the_plan() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             move = replace(leave(), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49800.0"))
             verdict = await port.submit(move, READY)
             await anyio.sleep(0.1)
@@ -353,9 +345,7 @@ def test_a_refused_repeat_of_an_exit_that_got_through_contradicts_nothing(code: 
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.5)
+            port = await entered(life, settled_s=0.5)
             venue = life.venue
             venue.script.writes, venue.script.hidden_reads = [WriteFault.LOST_AFTER], 2
             venue.script.events = [EventFault.LOST] * 9  # nothing of the first copy is told before the second is answered
@@ -384,9 +374,7 @@ def test_an_exit_of_a_symbol_that_is_not_traded_halts_it_and_is_done_when_it_tra
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.script.codes = [110074]
             await port.submit(leave(), READY)
             await anyio.sleep(0.1)

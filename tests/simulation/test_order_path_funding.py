@@ -7,7 +7,7 @@ import pytest
 
 from playd.orders.fills import FundingEvent
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, build, entry, leave, taken
+from tests.simulation.order_world import READY, build, entered, leave, taken
 from tests.simulation.venue_script import EventFault
 from tests.virtual_time import in_virtual_time
 
@@ -17,9 +17,7 @@ def test_funding_is_told_once_however_it_arrives(fault: EventFault) -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             taken(port)
             life.venue.script.events = [fault]
             life.venue.pay_funding(Decimal("-0.25"))
@@ -42,9 +40,7 @@ def test_funding_that_comes_after_the_close_is_its_owners_all_the_same() -> None
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             stamp_ms = life.world.clock.wall_ms()
             await port.submit(leave(), READY)
             await anyio.sleep(1.0)
@@ -62,9 +58,7 @@ def test_a_position_reading_after_funding_still_counts() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             life.venue.pay_funding(Decimal("0.1"))
             await anyio.sleep(0.5)
             life.venue.remove_stop()

@@ -11,7 +11,7 @@ from playd.core.orders import Action, IntentClass, OrderState, Side, VenuePositi
 from playd.orders.fills import FillEvent, OrderEnded
 from playd.venues.port import OrderUpdate, Priority
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, OrderWorld, build, entry, taken
+from tests.simulation.order_world import READY, OrderWorld, build, entered, entry, taken
 from tests.simulation.test_order_path_cancels import resting
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import LoopClock, in_virtual_time
@@ -31,9 +31,7 @@ def test_a_stop_that_is_missing_from_the_list_before_its_fill_is_told_is_in_doub
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             gone = stop_order(life)
             row = life.venue.orders.pop(gone)
             await life.account.reconcile("test")
@@ -54,9 +52,7 @@ def test_a_stop_that_ended_unheard_keeps_nobody_from_the_next_entry() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
         life.venue.hit_stop()
         life = life.crash()
         async with life.running():
@@ -72,9 +68,7 @@ def test_an_order_that_is_nowhere_at_the_venue_any_more_ends_after_a_minute_of_p
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             gone = stop_order(life)
             if not ours:
                 gone = "by-hand"

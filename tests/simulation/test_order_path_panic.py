@@ -15,7 +15,7 @@ from playd.orders.panic import PanicScope
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S
 from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave, taken
 from tests.simulation.venue_script import Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -26,9 +26,7 @@ def test_a_panic_of_an_instance_closes_its_position_and_refuses_its_entries() ->
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
 
             assert report.exit_code == 0
@@ -70,9 +68,7 @@ def test_a_panic_of_the_account_closes_foreign_positions_too() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             life.venue.open_foreign(Decimal("0.005"))
             life.venue.open_foreign(Decimal("0.007"), "ETHUSDT")
             await anyio.sleep(0.1)
@@ -91,9 +87,7 @@ def test_panic_works_while_no_loop_of_the_account_runs_and_no_instance_lives() -
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
         life.venue.new_stream()
         report = await life.account.panic(PanicScope(), actor="me", reason="test")
 
@@ -108,9 +102,7 @@ def test_what_could_not_be_closed_or_read_is_exit_code_11_and_keeps_its_stop() -
     async def body() -> None:
         life = build(script=Script(codes=[]))
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.venue.script.codes = [110074] * 1000
             report = await life.account.panic(PanicScope(symbol=SYMBOL), actor="me", reason="test")
 
@@ -129,9 +121,7 @@ def test_a_panic_again_is_harmless() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             first = await life.account.panic(PanicScope(symbol=SYMBOL), actor="me", reason="test")
             second = await life.account.panic(PanicScope(symbol=SYMBOL), actor="me", reason="test")
 
@@ -147,9 +137,7 @@ def test_the_first_closing_order_leaves_within_half_a_second() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             started_s, left_s = life.world.clock.mono_s(), []
             life.venue.before_place = lambda _order: left_s.append(life.world.clock.mono_s())
             await life.account.panic(PanicScope(), actor="me", reason="test")
@@ -254,9 +242,7 @@ def test_a_frozen_scope_is_sent_nothing_until_a_later_panic() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             life.halts.raise_level(account_scope("main"), Level.PANIC, "PANIC", "of before, flat again since", actor="me")
             life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "hands off", actor="me")
             sent = len(life.venue.placed)
@@ -282,9 +268,7 @@ def test_a_freeze_that_comes_while_an_exit_waits_keeps_it_from_leaving(put_off: 
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             sent = len(life.venue.placed)
             life.venue.script.writes = [WriteFault.THROTTLED] * put_off
             life.budget.wait_s = 0.1

@@ -17,7 +17,7 @@ from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicScope
 from playd.venues.port import ExecutionUpdate, Priority, Reply
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave, taken
 from tests.virtual_time import in_virtual_time
 
 
@@ -87,9 +87,7 @@ def test_a_position_that_does_not_add_up_stops_entries_at_once_and_halts_the_sym
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             life.venue.book[SYMBOL].signed = Decimal("0.011")  # no execution tells why
             report = await life.account.reconcile("test")
             first = codes(life, symbol_scope("main", SYMBOL))
@@ -109,9 +107,7 @@ def test_a_dry_run_repairs_and_halts_nothing() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.venue.book[SYMBOL].signed = Decimal("0.5")
             for _ in range(3):
                 report = await life.account.reconcile("test", dry_run=True)
@@ -168,9 +164,7 @@ def test_a_position_that_vanished_without_a_word_is_looked_into_between_two_full
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             life.venue.book[SYMBOL].signed = Decimal(0)
             await anyio.sleep(35.0)
             last = life.account.reconciler.last
@@ -185,9 +179,7 @@ def test_one_failed_look_at_the_positions_is_made_good_at_once_and_halts_nobody(
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             read = life.venue.positions
             failed: list[str | None] = []
 
@@ -211,9 +203,7 @@ def test_leverage_changed_by_hand_pauses_the_account_until_it_is_set_back() -> N
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.account.desk.settings = replace(life.account.desk.settings, leverage_kept=True)
             read, stated = life.venue._position, [Decimal(10)]
             life.venue._position = lambda symbol: replace(read(symbol), leverage=stated[0])  # type: ignore[method-assign]
@@ -246,9 +236,7 @@ def test_leverage_that_a_hand_sets_back_while_something_is_open_lifts_the_pause(
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             life.account.desk.settings = replace(life.account.desk.settings, leverage_kept=True)
             read, stated = life.venue._position, [Decimal(10)]
             life.venue._position = lambda symbol: replace(read(symbol), leverage=stated[0])  # type: ignore[method-assign]
@@ -278,9 +266,7 @@ def test_what_the_venue_closes_is_booked_to_its_owner_and_halts_the_symbol(exec_
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             life.venue.stream_up = False
             life.venue.price = Decimal(49_000)
             life.venue.close_by_hand()
@@ -310,9 +296,7 @@ def test_funding_reaches_the_holder_and_moves_no_position() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             row = life.venue.execution_rows[-1]
             funding = replace(row, exec_id="f-1", exec_type="Funding", fee=Decimal("0.05"), link_id="", venue_order_id="x")
             life.venue.execution_rows.append(funding)
@@ -332,9 +316,7 @@ def test_executions_beyond_the_order_are_booked_and_alarmed() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             again = replace(life.venue.execution_rows[-1], exec_id="e-99", seq=99)
             life.venue.execution_rows.append(again)
             life.venue._tell(ExecutionUpdate(again, 0))
@@ -350,9 +332,7 @@ def test_a_leftover_stop_beside_no_position_is_swept() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             stop_id = life.venue.book[SYMBOL].stop_order_id
             life.venue.book[SYMBOL].stop_order_id = ""  # the venue forgets to clear it
             life.venue.close_by_hand()
@@ -412,9 +392,7 @@ def test_a_stop_moved_by_hand_is_set_back_and_pauses_the_symbol_and_one_of_ours_
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             move = replace(leave(), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49700.0"))
             life.venue.script.refused_stops = 1
             await port.submit(move)  # the old stop stays, and is one that was asked for once
@@ -443,9 +421,7 @@ def test_a_stop_that_is_cancelled_under_its_position_is_told_and_set_again(
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             position = life.venue.book[SYMBOL]
             order = life.venue.orders[position.stop_order_id]
             position.stop, position.seq = Decimal(0), position.seq + 1

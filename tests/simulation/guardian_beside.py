@@ -1,0 +1,63 @@
+"""The guardian of one account, in the same virtual time as the daemon's order path: it goes on when the daemon dies."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+
+from playd.core.modes import Environment
+from playd.orders.guardian.hands import Hands
+from playd.orders.guardian.judge import DaemonState, Heard
+from playd.orders.guardian.plan import TOLERANCES_PCT, AccountPlan, Rules
+from playd.orders.guardian.planning import Held, account_plan
+from playd.orders.guardian.share import GuardianShare
+from playd.orders.guardian.watch import AccountWatch, Outlook
+from tests.simulation.order_world import OrderWorld
+
+RULES = Rules()
+
+
+class GuardianBeside:
+    """Its plan is what the daemon wrote last; its daemon is heard until `daemon_died`, and again from `daemon_lives` on."""
+
+    def __init__(self, life: OrderWorld) -> None:
+        self._life, self._clock = life, life.world.clock
+        self._plan = AccountPlan("main", Environment.LOCAL, "", "", "", "", "", False, "", TOLERANCES_PCT)
+        self._last_beat_s: float | None = None
+        self.did: list[str] = []
+        """What it did at the venue: kinds of its records."""
+        hands = Hands(life.venue, GuardianShare(self._clock), TOLERANCES_PCT)
+        self._watch = AccountWatch("main", hands, self._clock, self._outlook, self._record, lambda: None)
+        self.task = asyncio.create_task(self._run())
+
+    def daemon_lives(self, life: OrderWorld) -> None:
+        """The account of this life is open: its plan counts from now on."""
+        self._life, self._last_beat_s = life, None
+
+    def daemon_died(self) -> None:
+        """What it wrote last is all there is; called before its ledger is gone."""
+        self._write_plan()
+        self._last_beat_s = self._clock.mono_s()
+
+    async def _run(self) -> None:
+        """Readings at the pace of the real one, which a stream and every change of the plan wake from its longer rest."""
+        while True:
+            await self._watch.look()
+            await anyio.sleep(min(self._watch._pause_s(), RULES.check_s))
+
+    def _write_plan(self) -> None:
+        desk = self._life.account.desk
+        held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, {})
+        self._plan = account_plan(self._plan, held, desk.halts.in_force(), fallback_pct=RULES.fallback_stop_pct, flatten=True)
+
+    def _outlook(self) -> Outlook:
+        if self._last_beat_s is None:
+            self._write_plan()
+            return Outlook(self._plan, RULES, Heard(DaemonState.ALIVE, 0.0))
+        dead_s = self._last_beat_s + RULES.dead_after_s
+        dead = self._clock.mono_s() >= dead_s
+        return Outlook(self._plan, RULES, Heard(DaemonState.DEAD, dead_s) if dead else Heard(DaemonState.ALIVE, 0.0))
+
+    def _record(self, kind: str, _data: Mapping[str, Any], _account: str, _symbol: str) -> None:
+        self.did.append(kind)

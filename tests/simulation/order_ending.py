@@ -1,0 +1,55 @@
+"""What must be true of an account a while after everything that went wrong is over."""
+
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from playd.core.orders import Action, OrderState
+from playd.orders.fold import ADOPTED, REST
+from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
+from playd.orders.order_book import FOREIGN
+from tests.simulation.order_world import OrderWorld
+
+
+def check_ending(life: OrderWorld, told: Counter[str], places: Mapping[str, str]) -> None:
+    """`told` counts the executions that instances were told of; `places` are the instances and their symbols."""
+    venue, desk = life.venue, life.account.desk
+    assert [row.link_id for row in desk.book.live() if row.state is OrderState.UNKNOWN] == [], "an order in doubt for ever"
+    assert all(count == 1 for count in told.values()), "a fill was told twice"
+    rows = desk.ledger.rows("SELECT exec_id, owner, exec_type FROM executions")
+    booked = {row["exec_id"].partition(REST)[0] for row in rows if row["exec_type"] != ADOPTED}
+    assert booked == {row.exec_id for row in venue.execution_rows}, "an execution is missing, or was invented"
+    owned = {row["exec_id"] for row in rows if row["owner"] != FOREIGN and _is_told(row)}
+    assert owned == set(told), "an instance was not told of its fill, or of another's"
+    for symbol in places.values():
+        assert desk.fills.net(symbol) == venue.signed(symbol), f"{symbol} does not add up"
+        shares = [share for share in desk.fills.shares(symbol) if share.position.signed_qty]
+        ours = any(share.owner != FOREIGN for share in shares)
+        sides = {share.position.side for share in shares}
+        assert len(sides) <= 1, f"a share of {symbol} stands against the venue's position"
+        assert not ours or not venue.signed(symbol) or venue.stop_of(symbol), f"{symbol} is naked"
+    for owner, symbol in places.items():
+        _target_is_there(life, owner, symbol)
+    assert desk.ledger.rows("SELECT 1 FROM incidents WHERE kind IN ('CONTRADICTION', 'INTENT_CHANGED', 'OVERFILL')") == []
+
+
+def _target_is_there(life: OrderWorld, owner: str, symbol: str) -> None:
+    """What rests for a share's target is all of the share, or nothing where nobody wants any; never more."""
+    desk = life.account.desk
+    held = desk.fills.position(owner, symbol).signed_qty
+    rests = [order for order in life.venue.orders.values() if order.symbol == symbol and order.reduce_only]
+    rests = [order for order in rests if order.order_type == "Limit" and order.status in ("New", "PartiallyFilled")]
+    there = sum((order.qty - order.cum_qty for order in rests), Decimal(0))
+    assert there <= abs(held), f"targets of {there} rest for a share of {held} {symbol}"
+    halt = desk.halts.highest(symbol_scope("main", symbol), account_scope("main"), instance_scope(owner))
+    wanted = [each for each in desk.book.open_intents() if (each.instance, each.symbol) == (owner, symbol)]
+    if (halt is not None and halt.level >= Level.PANIC) or any(each.action != Action.TARGET for each in wanted):
+        return
+    whole = desk.fills.net(symbol) == held and bool(wanted) and held != 0
+    assert not whole or there == abs(held), f"the target of {held} {symbol} is {there}"
+
+
+def _is_told(row: Any) -> bool:
+    """Whether an execution is an instance's business: what moves its position, and its funding; of an adoption its own row."""
+    return bool(row["exec_type"] != ADOPTED or row["exec_id"].endswith(":in"))

@@ -1,0 +1,135 @@
+"""Daemon and guardian, each with its own requests, on one account where answers get lost, streams are cut, the daemon dies."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from playd.core.orders import OrderRequest, Side
+from playd.orders.fills import FillEvent
+from playd.orders.fold import fold
+from playd.orders.panic import PanicScope
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.guardian_beside import RULES, GuardianBeside
+from tests.simulation.order_world import READY, OrderWorld, build, entry, taken
+from tests.simulation.venue_script import EventFault, Script, WriteFault
+from tests.virtual_time import in_virtual_time
+
+Story = Callable[[OrderWorld, GuardianBeside], Awaitable[None]]
+
+
+def told(story: Story, script: Script) -> None:
+    async def body() -> None:
+        life = build(script=script)
+        guardian = GuardianBeside(life)
+        try:
+            await story(life, guardian)
+        finally:
+            guardian.task.cancel()
+
+    in_virtual_time(body)
+
+
+@asynccontextmanager
+async def living(life: OrderWorld, guardian: GuardianBeside) -> AsyncIterator[None]:
+    """A life of the daemon that ends by a death."""
+    async with life.running():
+        guardian.daemon_lives(life)
+        yield
+        guardian.daemon_died()
+
+
+def in_order(life: OrderWorld) -> None:
+    """What no fault and no second hand may have broken."""
+    desk = life.account.desk
+    assert desk.fills.net(SYMBOL) == life.venue.signed()
+    assert all(fold(desk.fills.executions(each.owner, SYMBOL)) == each.position for each in desk.fills.shares())
+    kinds = {row["kind"] for row in life.ledger.rows("SELECT kind FROM incidents")}
+    assert not kinds & {"CONTRADICTION", "OVERFILL", "SECOND_DAEMON", "MANUAL_CLOSE", "FOREIGN_POSITION"}
+    held = Decimal(0)
+    for each in life.venue.execution_rows:
+        held += each.qty if each.side is Side.BUY else -each.qty
+        assert held >= 0, "something that reduces turned the position round"
+
+
+def reducing(life: OrderWorld) -> list[OrderRequest]:
+    return [order for order in life.venue.effects if order.reduce_only]
+
+
+def test_an_entry_whose_answer_and_stop_are_lost_in_a_death_has_its_stop_before_the_daemon_is_back() -> None:
+    async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
+        async with living(life, guardian):
+            port = await life.register()
+            async with anyio.create_task_group() as group:
+                group.start_soon(port.submit, entry(), READY)
+                await anyio.sleep(0.008)
+                group.cancel_scope.cancel()
+        lonely = life.venue.signed(), life.venue.stop_of()
+        await anyio.sleep(RULES.dead_after_s + 6 * RULES.check_s)
+        guarded, life = life.venue.stop_of(), life.crash()
+        async with living(life, guardian):
+            port = await life.register()
+            await anyio.sleep(30.0)
+
+            assert (lonely, guarded) == ((Decimal("0.010"), 0), entry().stop)
+            assert guardian.did == ["stop.repaired"]
+            assert [event.reason for event in taken(port) if isinstance(event, FillEvent)] == ["signal"]
+            assert port.position().stop == life.venue.stop_of() == guarded
+            assert (await life.account.reconcile("test")).result == "match"
+            in_order(life)
+
+    told(story, Script(writes=[WriteFault.LOST_AFTER], events=[EventFault.LOST] * 9, no_attached_stop=1))
+
+
+@pytest.mark.parametrize("stream", ["up", "cut"])
+def test_both_close_what_takes_no_stop_and_together_close_it_once(stream: str) -> None:
+    async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
+        async with living(life, guardian):
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.script.writes = [WriteFault.LOST_BEFORE] * 4 + [WriteFault.DELAYED, WriteFault.LOST_AFTER]
+            life.venue.script.refused_stops = 10_000
+            if stream == "cut":
+                life.venue.disconnect()
+            life.venue.remove_stop()
+            await anyio.sleep(120.0)
+
+            assert life.venue.signed() == port.position().position.signed_qty == 0
+            assert sum(order.qty for order in reducing(life)) >= Decimal("0.010")
+            assert "order.sent" in guardian.did, "the daemon was alone"
+            assert [event.order_done for event in taken(port) if isinstance(event, FillEvent)][-1]
+            in_order(life)
+
+    told(story, Script())
+
+
+@pytest.mark.parametrize("fault", [WriteFault.LOST_BEFORE] * 4 + [WriteFault.DELAYED, WriteFault.LOST_AFTER])
+def test_a_panic_that_dies_with_its_order_on_the_way_is_ended_by_the_next_life_whatever_the_guardian_did(
+    fault: WriteFault,
+) -> None:
+    async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
+        async with living(life, guardian):
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.script.writes, life.venue.script.refused_stops = [fault], 10_000
+            async with anyio.create_task_group() as group:
+                group.start_soon(lambda: life.account.panic(PanicScope(), actor="me", reason="test"))
+                await anyio.sleep(0.02)
+                group.cancel_scope.cancel()
+        if life.venue.signed():
+            life.venue.remove_stop()
+        await anyio.sleep(2.0 if fault is WriteFault.DELAYED else 90.0)
+        life = life.crash()
+        async with living(life, guardian):
+            await life.register()
+            await anyio.sleep(90.0)
+
+            assert life.venue.signed() == 0
+            assert life.account.desk.book.open_intents() == []
+            in_order(life)
+
+    told(story, Script())
