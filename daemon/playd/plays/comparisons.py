@@ -40,6 +40,9 @@ _WRITTEN_OUT: Final = re.compile(
     rf"\s*(\S+)\s+({'|'.join(re.escape(op) for op in sorted(ALL_OPS, key=len, reverse=True))})\s+(\S+)\s*\Z"
 )
 
+_OR: Final = r"\s(?:or|\|\|?)\s"
+_JOINED: Final = re.compile(rf"\s(?:and|&&?)\s|{_OR}", re.IGNORECASE)
+
 LONG_FORM: Final = Table(
     (
         Key("lhs", "any", "left operand", required=True),
@@ -75,9 +78,13 @@ def is_condition(item: Item) -> bool:
 
 
 def as_list_form(text: str) -> str:
-    """A condition that was written as one text in its list form, empty for any other text."""
-    match = _WRITTEN_OUT.match(text)
-    return f'[{match[1]}, "{match[2]}", {match[3]}]' if match else ""
+    """Conditions that were written as one text, all joined by the same word, in their list form; empty for any other text."""
+    parts = [_WRITTEN_OUT.match(part) for part in _JOINED.split(text)]
+    written = [f'[{part[1]}, "{part[2]}", {part[3]}]' for part in parts if part]
+    alternatives = len(re.findall(_OR, text, re.IGNORECASE))
+    if len(written) < len(parts) or 0 < alternatives < len(parts) - 1:
+        return ""
+    return written[0] if len(written) == 1 else f"{{{'any' if alternatives else 'all'}: [{', '.join(written)}]}}"
 
 
 class ComparisonReader:
@@ -99,7 +106,9 @@ class ComparisonReader:
         if len(item.items) != wanted:
             form = {"between": "[left, between, [low, high]]", "in": "[left, in, [one, other, …]]"}.get(op, "[left, op, right]")
             form = "[left, op, right, tolerance]" if wanted == 4 else form
-            self._add("E401", item.mark, path, f"found a condition of {len(item.items)} elements with `{op}`, expected {form}")
+            more = "; each condition is a list of its own" if len(item.items) > 4 else ""
+            found = f"found a condition of {len(item.items)} elements with `{op}`, expected {form}{more}"
+            self._add("E401", item.mark, path, found)
             return None
         tolerance = self._read_tolerance(item.items[3], path) if wanted == 4 else 0.0
         return self._condition(item.items[0], op, item.items[2], tolerance, item.mark, (f"{path}[0]", f"{path}[2]"))

@@ -205,11 +205,24 @@ def _advice(text: str, where: Mark, what: str) -> str:
     if "${" in line:
         return "; a variable is written like `$name`"
     if "block end" in what:
+        opened = _open_quote(lines[: where.line - 1])
+        if opened:
+            return f"; line {opened} opens a quote and does not close it"
         return "; what belongs together begins in the same column"
     if _BARE_BRACKET.search(line):
         return '; put references with brackets in quotes, like "fib.level[0.5]"'
     signs = _BARE_SIGN.search(line) or "cannot start any token" in what
     return "; put operators and text with signs in quotes" if signs else ""
+
+
+def _open_quote(lines: list[str]) -> int:
+    """Number of the last line in which a value begins with a quote that does not end there; 0 if there is none."""
+    found = 0
+    for number, line in enumerate(lines, 1):
+        value = line.partition(":")[2].strip() or line.strip().lstrip("- ")
+        if value[:1] in ("'", '"') and value.count(value[0]) == 1:
+            found = number
+    return found
 
 
 def shortened(text: str) -> str:

@@ -71,10 +71,16 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The keys of one map. `older` maps spellings of older generations to what replaces them (E901)."""
+    """
+    The keys of one map.
+
+    `older` maps spellings of older generations to what replaces them (E901), `elsewhere` keys that people write here to where
+    they belong.
+    """
 
     keys: tuple[Key, ...]
     older: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,7 +127,8 @@ class Section:
                 self.report.add("E901", entry.mark, path, f"found the older spelling `{entry.key}`, expected {instead}")
             else:
                 where = f" in `{self.path}`" if self.path else ""
-                near = did_you_mean(entry.key, names)
+                place = self._table.elsewhere.get(entry.key)
+                near = f"; that is {place}" if place else did_you_mean(entry.key, names)
                 self.report.add(
                     "E102", entry.mark, path, f"found the unknown key `{entry.key}`{where}, expected {one_of(names)}{near}"
                 )

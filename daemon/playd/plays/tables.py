@@ -15,48 +15,6 @@ TIMEFRAMES: Final = tuple(TIMEFRAME_MS)
 PRICES: Final = ("open", "high", "low", "close", "volume")
 DERIVED_PRICES: Final = ("hl2", "hlc3", "ohlc4")
 
-TOP: Final = Table(
-    (
-        Key("version", "text", 'exactly "3.0.0"', required=True),
-        Key("name", "text", "identity for people, [A-Za-z0-9_.-]{1,64}; not hashed", required=True),
-        Key("description", "text", "free text, never interpreted", default=""),
-        Key("tags", "list", "labels for listing and filtering; not hashed"),
-        Key("symbol", "text", "linear USDT perpetual, upper case, e.g. BTCUSDT", required=True),
-        Key("reference", "map", "a second symbol that is read, never traded"),
-        Key("account", "map", "money and venue assumptions", required=True),
-        Key("backtest", "map", "overrides of the account for backtests alone"),
-        Key("deploy", "map", "what a run at a venue uses"),
-        Key("timeframes", "map", "three roles and the execution clock", required=True),
-        Key("variables", "map", "name to number, text or boolean; used as $name"),
-        Key("features", "map", "id to indicator"),
-        Key("structures", "map", "clock to list of detectors"),
-        Key("setups", "map", "name to expression; used as {setup: name}"),
-        Key("actions", "any", "what to do when: a map of action to expression, or a list of blocks", required=True),
-        Key("position_policy", "map", "sides, exits, limits"),
-        Key("risk", "map", "stop, target and size, short form"),
-        Key("risk_model", "map", "stop, target and size, full form"),
-        Key("entry", "map", "order type of entries"),
-        Key("validation", "map", "how to try the Play"),
-        Key("synthetic", "map", "the same as validation"),
-        Key("expected", "map", "what a trial must show"),
-        Key("date_range", "map", "default window of backtests"),
-    ),
-    older={
-        "id": "`name`",
-        "symbol_universe": "`symbol`",
-        **dict.fromkeys(
-            ("tf", "execution_tf", "exec_tf", "htf", "mtf", "ltf", "tf_mapping"),
-            "`timeframes` with low_tf, med_tf, high_tf, exec",
-        ),
-        "blocks": "`actions`",
-        "tf_configs": "`features`",
-        "signal_rules": "`actions`",
-        "risk_limits": "`account.max_drawdown_pct`",
-        "market_structure_blocks": "`structures`",
-        "_test_metadata": "`validation`",
-    },
-)
-
 ACCOUNT: Final = Table(
     (
         Key("starting_equity_usdt", "number", "equity at the start", default=10000, low=0, above=True, unit="USDT"),
@@ -208,4 +166,79 @@ DATE_RANGE: Final = Table(
         Key("start", "text", "YYYY-MM-DD or RFC 3339, included"),
         Key("end", "text", "YYYY-MM-DD or RFC 3339, excluded"),
     )
+)
+
+_ELSEWHERE: Final = {
+    **{
+        key.name: f"`{section}.{key.name}`"
+        for section, table in (
+            ("account", ACCOUNT),
+            ("timeframes", TIMEFRAME_TABLE),
+            ("position_policy", POLICY),
+            ("entry", ENTRY),
+            ("validation", VALIDATION),
+        )
+        for key in table.keys
+    },
+    **{name: f"`account.{name}`" for name in ACCOUNT.names},
+    **dict.fromkeys(("initial_capital_usdt", "initial_capital", "capital", "equity"), "`account.starting_equity_usdt`"),
+    **dict.fromkeys(
+        ("stop_loss", "take_profit", "trailing", "break_even", "tp_order_type", "sl_order_type"), "a key of `risk_model`"
+    ),
+    **dict.fromkeys(("stop_loss_pct", "take_profit_pct", "max_position_pct"), "a key of `risk`"),
+    **dict.fromkeys(("sizing", "position_size", "size"), "`risk_model.sizing`"),
+    "leverage": "`account.max_leverage`",
+    **dict.fromkeys(("fees", "fee_rate_pct", "commission"), "`account.fee_model`"),
+    "slippage": "`account.slippage_bps`",
+    **dict.fromkeys(("exec", "timeframe", "interval"), "`timeframes` with low_tf, med_tf, high_tf, exec"),
+    **dict.fromkeys(("indicators", "inputs"), "`features`"),
+    **dict.fromkeys(("pair", "ticker", "instrument", "market"), "`symbol`"),
+    **dict.fromkeys(("rules", "conditions", "signals", "entries", "exits", "entry_rules", "exit_rules"), "`actions`"),
+    **dict.fromkeys(("entry_long", "entry_short", "exit_long", "exit_short", "exit_all"), "a key of `actions`"),
+    **dict.fromkeys(("params", "parameters", "constants"), "`variables`"),
+    **dict.fromkeys(("filters", "macros"), "`setups`"),
+}
+"""What people write at the top of a file to where it belongs."""
+
+TOP: Final = Table(
+    (
+        Key("version", "text", 'exactly "3.0.0"', required=True),
+        Key("name", "text", "identity for people, [A-Za-z0-9_.-]{1,64}; not hashed", required=True),
+        Key("description", "text", "free text, never interpreted", default=""),
+        Key("tags", "list", "labels for listing and filtering; not hashed"),
+        Key("symbol", "text", "linear USDT perpetual, upper case, e.g. BTCUSDT", required=True),
+        Key("reference", "map", "a second symbol that is read, never traded"),
+        Key("account", "map", "money and venue assumptions", required=True),
+        Key("backtest", "map", "overrides of the account for backtests alone"),
+        Key("deploy", "map", "what a run at a venue uses"),
+        Key("timeframes", "map", "three roles and the execution clock", required=True),
+        Key("variables", "map", "name to number, text or boolean; used as $name"),
+        Key("features", "map", "id to indicator"),
+        Key("structures", "map", "clock to list of detectors"),
+        Key("setups", "map", "name to expression; used as {setup: name}"),
+        Key("actions", "any", "what to do when: a map of action to expression, or a list of blocks", required=True),
+        Key("position_policy", "map", "sides, exits, limits"),
+        Key("risk", "map", "stop, target and size, short form"),
+        Key("risk_model", "map", "stop, target and size, full form"),
+        Key("entry", "map", "order type of entries"),
+        Key("validation", "map", "how to try the Play"),
+        Key("synthetic", "map", "the same as validation"),
+        Key("expected", "map", "what a trial must show"),
+        Key("date_range", "map", "default window of backtests"),
+    ),
+    older={
+        "id": "`name`",
+        "symbol_universe": "`symbol`",
+        **dict.fromkeys(
+            ("tf", "execution_tf", "exec_tf", "htf", "mtf", "ltf", "tf_mapping"),
+            "`timeframes` with low_tf, med_tf, high_tf, exec",
+        ),
+        "blocks": "`actions`",
+        "tf_configs": "`features`",
+        "signal_rules": "`actions`",
+        "risk_limits": "`account.max_drawdown_pct`",
+        "market_structure_blocks": "`structures`",
+        "_test_metadata": "`validation`",
+    },
+    elsewhere=_ELSEWHERE,
 )

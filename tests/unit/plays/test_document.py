@@ -6,6 +6,7 @@ import pytest
 
 from playd.core.errors import PlayError
 from playd.core.limits import PLAY_FILE_BYTES
+from playd.plays.comparisons import as_list_form
 from playd.plays.core_schema import core_value
 from playd.plays.importing.importer import import_play
 from playd.plays.load import decode_play, load_play
@@ -182,3 +183,29 @@ def test_a_name_that_cannot_be_used_comes_with_one_that_can(name: str, advice: s
 def test_a_key_in_the_wrong_column_is_no_text_with_a_colon() -> None:
     assert "in the column of its neighbours" in findings("a:\n  b: 1\n   c: 2\n")[0]
     assert "put text with a colon in quotes" in findings("a: b: 1\n")[0]
+
+
+def test_a_quote_that_nobody_closed_is_found_where_it_begins() -> None:
+    assert "line 2 opens a quote" in findings('a: 1\nb: "open\nc: 2\nd: "x"\n')[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [("leverage", "`account.max_leverage`"), ("exit_mode", "`position_policy.exit_mode`"), ("indicators", "`features`")],
+)
+def test_a_key_at_the_top_is_sent_to_where_it_belongs(key: str, place: str) -> None:
+    assert any(f"that is {place}" in line for line in findings(play_text(CONDITION, more=f"{key}: 3")))
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("close > 2", '[close, ">", 2]'),
+        ("close > 2 and open < 3 && low >= 1", '{all: [[close, ">", 2], [open, "<", 3], [low, ">=", 1]]}'),
+        ("close > 2 OR open < 3", '{any: [[close, ">", 2], [open, "<", 3]]}'),
+        ("close > 2 and open < 3 or low > 1", ""),
+        ("close is high", ""),
+    ],
+)
+def test_a_text_of_conditions_is_shown_as_a_list(text: str, meant: str) -> None:
+    assert as_list_form(text) == meant
