@@ -1,0 +1,79 @@
+"""A daemon of a drill is killed at the very call that was commanded, on the side that was commanded."""
+
+import os
+from pathlib import PurePath
+
+import orjson
+import pytest
+
+from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, STATE, Death, MortalDisk
+from playd.world.real import RealDisk
+
+ENTRY = "INSERT INTO intents (class) VALUES (?)"
+
+
+class Killed(Exception):
+    """Instead of SIGKILL."""
+
+
+@pytest.fixture
+def disk(tmp_path: PurePath, monkeypatch: pytest.MonkeyPatch) -> MortalDisk:
+    def kill(pid: int, _: int) -> None:
+        assert pid == os.getpid()
+        raise Killed
+
+    monkeypatch.setattr("playd.ops.drills.mortal.os.kill", kill)
+    return MortalDisk(RealDisk(), Death(RealDisk(), PurePath(tmp_path) / "death.json"))
+
+
+def command(directory: PurePath, call: str, what: str, side: str, nth: int = 1) -> None:
+    text = orjson.dumps({"call": call, "what": what, "side": side, "nth": nth})
+    RealDisk().write_replace(PurePath(directory) / "death.json", text, keep_previous=False)
+
+
+@pytest.mark.parametrize(("side", "kept"), [(BEFORE, 1), (AFTER, 2)])
+def test_a_commit_is_a_moment_named_after_what_it_makes_durable(
+    disk: MortalDisk, tmp_path: PurePath, side: str, kept: int
+) -> None:
+    path = PurePath(tmp_path) / "ledger.sqlite"
+    connection = disk.open_sqlite(path)
+    connection.execute("CREATE TABLE intents (class TEXT)")
+    command(tmp_path, LEDGER, "entry", side, nth=2)
+    for name in ("exit", "entry", "entry"):
+        connection.execute("BEGIN")
+        connection.execute(ENTRY, (name,))
+        if name == "exit":
+            connection.execute("ROLLBACK")
+        elif kept_so_far(path) == 0:
+            connection.execute("COMMIT")
+        else:
+            with pytest.raises(Killed):
+                connection.execute("COMMIT")
+    connection.close()
+    assert kept_so_far(path) == kept
+
+
+def kept_so_far(path: PurePath) -> int:
+    reader = RealDisk().open_sqlite(path, read_only=True)
+    try:
+        return int(reader.execute("SELECT count(*) AS n FROM intents").fetchone()[0])
+    finally:
+        reader.close()
+
+
+def test_records_and_states_are_moments_and_other_files_are_not(disk: MortalDisk, tmp_path: PurePath) -> None:
+    journal = PurePath(tmp_path) / "journal"
+    disk.mkdir(journal)
+    command(tmp_path, JOURNAL, FILL, BEFORE)
+    record, log = disk.open_append(journal / "today.jsonl"), disk.open_append(PurePath(tmp_path) / "log")
+    record.write(b'{"kind":"order.sent"}\n')
+    log.write(b'{"kind":"fill.booked"}\n')
+    with pytest.raises(Killed):
+        record.write(b'{"kind":"order.state"}\n{"kind":"fill.booked"}\n')
+    record.close()
+    log.close()
+    command(tmp_path, STATE, "state", AFTER)
+    disk.write_replace(PurePath(tmp_path) / "plan.json", b"1")
+    with pytest.raises(Killed):
+        disk.write_replace(PurePath(tmp_path) / "state.json", b"2")
+    assert disk.read_bytes(PurePath(tmp_path) / "state.json") == b"2"
