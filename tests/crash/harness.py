@@ -115,6 +115,14 @@ class ExchangeProcess:
         body = json.dumps(change).encode() if change else None
         return self._admin("market", body)
 
+    def arm(self, *faults: dict[str, Any]) -> None:
+        """Let it misbehave, as `fault-scripts.md` says."""
+        self._admin("faults", json.dumps({"faults": faults}).encode())
+
+    def hits(self) -> dict[str, int]:
+        """How often each named fault has struck."""
+        return {fault["name"]: fault["hits"] for fault in self._admin("faults")["faults"]}
+
     def step(self) -> int:
         """Let one minute pass; when it closed. However long whoever asks takes for the next step, the market waits."""
         before_ms = self.market()["market_now_ms"]

@@ -25,7 +25,7 @@ from tests.crash.guardian_process import (
     watched_stage,
 )
 from tests.crash.harness import ALIAS, DaemonProcess, ExchangeProcess, wait_for
-from tests.crash.story import until_position
+from tests.crash.story import check_agreement, check_safety, until_position
 
 pytestmark = pytest.mark.slow
 
@@ -55,16 +55,29 @@ def planned_stop(daemon: DaemonProcess) -> float | None:
     return float(positions[0]["stop"]) if positions and positions[0]["stop"] else None
 
 
-def test_a_killed_daemon_s_position_gets_its_stop_back(scene: Scene) -> None:
+def test_a_daemon_that_lost_an_answer_and_its_streams_and_is_killed_finds_its_position_as_the_guardian_kept_it(
+    scene: Scene,
+) -> None:
     exchange, daemon, guardian = scene
+    entry = {"path": "/v5/order/create"}
+    exchange.arm(
+        {"kind": "drop_reply", "name": "answer", "where": entry, "with": {"silent_s": 0.1}},
+        {"kind": "cut", "name": "streams", "where": {**entry, "socket": "private"}},
+        {"kind": "missed_fill", "name": "fill", "times": 2},
+    )
     until_guarded(exchange, daemon, guardian)
-    before = venue_position(exchange)
+    before, hits = venue_position(exchange), exchange.hits()
     daemon.kill()
     remove_stop(exchange)
     wait_for(lambda: venue_position(exchange).stop == before.stop, "the planned stop at the venue")
     assert venue_position(exchange).signed_qty == before.signed_qty
     (repaired,) = wait_for(lambda: guardian.said("stop.repaired"), "the guardian's word on it")
     assert "dead" in repaired["msg"]
+    check_safety(exchange, daemon)
+    daemon.start()
+    assert daemon.ready(), daemon.log.read_text()
+    check_agreement(exchange, daemon)
+    assert min(hits.values()) > 0, hits
 
 
 def test_a_stopped_daemon_s_position_gets_its_stop_back_and_the_daemon_learns_of_it(scene: Scene) -> None:
