@@ -9,6 +9,7 @@ import orjson
 
 from playd.cli.evidence_files import backtest_evidence, write_evidence
 from playd.cli.inputs import BesideFiles, candles_of, market_of, play_of
+from playd.cli.kept_runs import keep_run
 from playd.cli.limited import limited_json, limited_report, under_limits
 from playd.cli.moments import time_ms
 from playd.control.figures import rfc3339
@@ -65,6 +66,7 @@ class BacktestOptions:
     evidence: str
     limits: str
     config: str
+    keep: bool
     overrides: tuple[str, ...]
 
 
@@ -93,11 +95,17 @@ def run_backtest_command(options: BacktestOptions) -> int:
         )
 
     result = run(play)
-    if options.evidence:
-        if options.pattern:
-            raise SettingsError("--evidence is of recorded candles: a synthetic market shows nothing of a real one")
+    if options.evidence and options.pattern:
+        raise SettingsError("--evidence is of recorded candles: a synthetic market shows nothing of a real one")
+    if options.evidence or options.keep:
         record = backtest_evidence(world, result, options.play, run)
-        print(f"evidence written to {write_evidence(world, options.evidence, record)}", file=sys.stderr)
+        if options.pattern:
+            record |= {"eligible": False, "reasons": [f"synthetic market {options.pattern}"]}
+        if options.evidence:
+            print(f"evidence written to {write_evidence(world, options.evidence, record)}", file=sys.stderr)
+        if options.keep:
+            record["parameters"] = list(options.overrides)
+            print(f"kept in {keep_run(world, options.config, result, record, report(result))}", file=sys.stderr)
     if options.save_columns:
         path = world.process.working_dir() / PurePath(options.save_columns)
         try:

@@ -109,6 +109,7 @@ def backtest(
     evidence: EvidenceOption = "",
     limits: LimitsOption = "",
     config: ConfigOption = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Keep manifest, trades, equity and report: playd runs.")] = False,
     overrides: SetOption = [],  # noqa: B006 - typer reads the default and never changes it
 ) -> None:
     """Run a Play over recorded candles, or over a synthetic market, and report its trades and metrics."""
@@ -116,9 +117,17 @@ def backtest(
     from playd.cli.inputs import BesideFiles
 
     files = candles, reference_candles, BesideFiles(mark_candles, funding, open_interest, not no_funding)
-    under = json, save_columns, evidence, limits, config
+    under = json, save_columns, evidence, limits, config, keep
     given = play, *files, pattern, seed, bars, symbol, start, end, *under, tuple(overrides)
     run_command(lambda: run_backtest_command(BacktestOptions(*given)))
+
+
+@app.command(epilog="Example: playd runs --json")
+def runs(config: ConfigOption = "", state: StateOption = "", json: JsonOption = False) -> None:
+    """Backtests that were kept (`playd backtest … --keep`), newest first."""
+    from playd.cli.kept_runs import list_runs
+
+    run_command(lambda: list_runs(config, state, as_json=json))
 
 
 @app.command(epilog="Example: playd parity config/plays/ema_cross_rsi.yml --candles btc.parquet")

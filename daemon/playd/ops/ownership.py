@@ -19,10 +19,10 @@ ANYBODY_WRITES: Final = 0o002
 STICKY: Final = 0o1000
 """On a directory like /tmp: everybody puts files there, and nobody touches those of others."""
 
-UNUSED: Final = ("README.md", "evidence", "run", "exchange", "guardian", "recorded-*", ".ballast", "HALT")
+UNUSED: Final = ("README.md", "evidence", "run", "exchange", "guardian", "runs", "recorded-*", ".ballast", "HALT")
 """
-What a state directory may hold before its first daemon: the page of a checkout, reports of drills, a socket, what the local
-exchange, the guardian, a recorded market below it and `doctor --fix` have made, a kill file.
+What a state directory may hold before its first daemon: the page of a checkout, reports of drills, backtests that were kept, a
+socket, what the local exchange, the guardian, a recorded market below it and `doctor --fix` have made, a kill file.
 """
 
 

@@ -193,6 +193,9 @@ KINDS: Final = (
     Kind(
         "recon/*/*.json.gz", "what a reconciliation had before it when it found a difference", "reconciliation", "once", _packed
     ),
+    Kind("runs/*/manifest.json", "manifest of a backtest", "research", "replaced", _document),
+    Kind("runs/*/trades.jsonl", "trades of a backtest", "research", "replaced", _lines),
+    Kind("runs/*/*", "equity and report of a backtest", "research", "replaced"),
     Kind("evidence/*.json", "evidence", "drills", "once", _document),
     Kind("exchange/*.sqlite", "records of the local exchange", "local exchange", "synced per commit", _sqlite),
     Kind("exchange/*", "local exchange", "local exchange", "its own"),
