@@ -1,6 +1,7 @@
 """A `playd run` as a child process, for benchmarks that look at it from outside."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,9 @@ from _setup import REPO
 
 BIN = Path(sys.executable).parent
 READY_WITHIN_S = 120
+SIZE = re.compile(r"(sizing: *\{model: *\w+, value: *)([\d.]+)")
+"""A size in an example Play: with another one it is another Play."""
+
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 
 
@@ -30,8 +34,7 @@ class Child:
     @property
     def resident_mb(self) -> float:
         """VmRSS in units of 2**20 bytes."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        return resident_mb(self.process.pid)
 
     @property
     def market_ms(self) -> int:
@@ -44,15 +47,23 @@ class Child:
         return self.state / "run" / "control.sock"
 
 
+def resident_mb(pid: int) -> float:
+    """VmRSS of a process in units of 2**20 bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
 def several(directory: Path, count: int) -> Path:
-    """A configuration with up to ten paper instances: five example Plays, each on one symbol and then on another."""
-    lines = []
+    """A configuration with so many paper instances: five example Plays, each on one symbol after the other, in other sizes."""
+    lines = ["[supervisor]", f"max_instances = {max(count, 50)}"]
     plays = sorted((REPO / "config" / "plays").glob("*.yml"))[:5]
-    for copy, (number, play) in [(copy, each) for copy in range(2) for each in enumerate(plays)][:count]:
-        name = f"{play.stem.replace('_', '-')}-{copy}"
-        symbol = SYMBOLS[(number + copy) % len(SYMBOLS)]
-        rows = [f"symbol: {symbol}" if row.startswith("symbol:") else row for row in play.read_text().splitlines()]
-        (directory / f"{name}.yml").write_text("\n".join(rows) + "\n")
+    for index in range(count):
+        copy, number = divmod(index, len(plays))
+        name = f"{plays[number].stem.replace('_', '-')}-{copy}"
+        text = re.sub(r"(?m)^symbol:.*$", f"symbol: {SYMBOLS[(number + copy) % len(SYMBOLS)]}", plays[number].read_text())
+        more = copy / 1000
+        text = SIZE.sub(lambda found, more=more: f"{found[1]}{float(found[2]) + more:g}", text)  # type: ignore[misc]
+        (directory / f"{name}.yml").write_text(text)
         lines += [f"[instances.{name}]", f'play = "{name}.yml"', 'mode = "paper"']
     path = directory / "playd.toml"
     path.write_text("\n".join(lines) + "\n")

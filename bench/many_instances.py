@@ -18,7 +18,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from _daemon import SYMBOLS
+from _daemon import SIZE, SYMBOLS
 from _exchange import Access, exchange_process
 from _figures import tell, tell_percentiles
 from _setup import REPO
@@ -27,8 +27,6 @@ SECONDS, COUNT, SPEED = 20.0, 100, 60.0
 LAG_MAX_MS = 50.0
 PLAYS = ("ema_cross_rsi", "bollinger_reversion", "macd_momentum", "supertrend_follow", "structure_breaks")
 """From one that trades every few minutes to one with market structure on three clocks."""
-
-SIZE = re.compile(r"(sizing: *\{model: *\w+, value: *)([\d.]+)")
 
 
 def plays_of(directory: Path, count: int, symbols: list[str]) -> list[str]:

@@ -1,13 +1,15 @@
 """
 From the frame of a closed candle to the bytes of the entry it causes, ledger commit included.
 
-    python bench/order_latency.py [ENTRIES]
+    python bench/order_latency.py [ENTRIES [AMONG_MANY]]      200 and 100 unless told otherwise
 
 A whole `playd run` trades one Play that enters on most one-minute candles, two of them in a second. Timed per entry:
 from `data_received` of the socket that carries the candles to the return of `transport.write` with the order; between them
 lie the hub, the columns, `decide`, the gates, the rate budget, the synced ledger transaction, the signature and the request.
 Not timed: the exchange, and what the kernel does with the bytes. Twice: against an exchange in a process of its own, which is
-how a venue looks, and against the embedded one, which shares the daemon's loop and core (paper mode).
+how a venue looks, and against the embedded one, which shares the daemon's loop and core (paper mode). A third time with fifty
+instances on an account, a symbol each, whose bars close together and of which one or another enters: from the frame of its own
+bar, which is never later than the last of that close.
 The state directory lies below the repository unless TMPDIR says otherwise, so that syncs reach the disk it lies on.
 """
 
@@ -26,7 +28,14 @@ from pathlib import Path
 from _figures import tell, tell_percentiles
 from _setup import REPO
 
+from playd.market.synthetic import MORE_SYMBOLS, SYMBOLS
+
 ENTRIES = 200
+AMONG_MANY = 100
+MANY = 50
+MANY_SPEED = 30
+"""Fifty bars together every two seconds."""
+
 SPEED = 120
 """Two closes a second, half of what the rate budget lets entries have: none waits for a token, as none does on real candles."""
 WITHIN_S = 900
@@ -47,6 +56,11 @@ position_policy: {mode: long_only}
 risk: {stop_loss_pct: 0.03, take_profit_pct: 0.06, max_position_pct: 2}
 """
 
+SELDOM = PLAY.replace('[[fast, ">", 0], [rsi, "<", 101]]', "[[fast, cross_above, slow]]").replace(
+    "  rsi:", "  slow: {indicator: ema, params: {length: 30}}\n  rsi:"
+)
+"""Enters about once an hour."""
+
 CONFIG = """
 [market]
 speed = {speed}
@@ -64,15 +78,30 @@ credential_file = "{credential}"
 """
 
 
-def main(entries: int) -> None:
+ONE_OF_MANY = """
+[instances.{name}]
+play = "{name}.yml"
+mode = "paper"
+account = "lab"
+"""
+
+
+def main(entries: int, among_many: int) -> None:
     tell("reference: append of 4 KiB and fdatasync", _sync_ms(), "ms", note="what this disk takes just now")
     for where in ("exchange in another process", "embedded exchange"):
         with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", REPO / ".cache")) as name:
             found = _measure(Path(name), entries, separate=where.startswith("exchange"))
-        tell_percentiles(f"frame to order bytes, {where}", found["entry_ms"], "ms", {50: 2.0, 90: None, 99: 10.0})
-        tell(f"  of which ledger commit, {where}", found["commit_ms"], "ms")
-        rest_ms = [total - commit for total, commit in zip(found["entry_ms"], found["commit_ms"], strict=True)]
-        tell_percentiles(f"  and all else, {where}", rest_ms, "ms", {50: None, 99: None})
+        _tell_found(where, found, {50: 2.0, 90: None, 99: 10.0})
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", REPO / ".cache")) as name:
+        found = _measure_many(Path(name), among_many)
+    _tell_found(f"one of {MANY} instances", found, {50: 10.0, 90: None, 99: 50.0})
+
+
+def _tell_found(where: str, found: dict[str, list[float]], limits_ms: dict[int, float | None]) -> None:
+    tell_percentiles(f"frame to order bytes, {where}", found["entry_ms"], "ms", limits_ms)
+    tell(f"  of which ledger commit, {where}", found["commit_ms"], "ms")
+    rest_ms = [total - commit for total, commit in zip(found["entry_ms"], found["commit_ms"], strict=True)]
+    tell_percentiles(f"  and all else, {where}", rest_ms, "ms", {50: None, 99: None})
 
 
 def _sync_ms() -> list[float]:
@@ -92,12 +121,29 @@ def _measure(directory: Path, entries: int, *, separate: bool) -> dict[str, list
     (directory / "often.yml").write_text(PLAY)
     if not separate:
         return _trade(directory, entries, CONFIG.format(speed=SPEED))
-    with _exchange(directory) as (url, token):
-        credential = directory / "credential"
-        credential.touch(mode=0o600)
-        credential.write_text("api_key={key}\napi_secret={secret}\n".format(**_new_account(url, token)))
-        extra = ELSEWHERE.format(url=url, credential=credential)
-        return _trade(directory, entries, CONFIG.format(speed=SPEED) + extra.lstrip())
+    with _exchange(directory, SPEED) as (url, token):
+        return _trade(directory, entries, CONFIG.format(speed=SPEED) + _elsewhere(directory, url, token))
+
+
+def _measure_many(directory: Path, entries: int) -> dict[str, list[float]]:
+    """Fifty instances of one account, a symbol each, on an exchange in another process."""
+    symbols = [each.symbol for each in (*SYMBOLS, *MORE_SYMBOLS)][:MANY]
+    config = f"[supervisor]\nmax_instances = {MANY}\n[market]\nspeed = {MANY_SPEED}\n"
+    with _exchange(directory, MANY_SPEED, "--markets", str(MANY)) as (url, token):
+        account = _elsewhere(directory, url, token).replace('account = "lab"\n', "")
+        for symbol in symbols:
+            name = symbol.lower()
+            (directory / f"{name}.yml").write_text(SELDOM.replace("BTCUSDT", symbol).replace("name: often", f"name: {name}"))
+            account += ONE_OF_MANY.format(name=name)
+        return _trade(directory, entries, config + account)
+
+
+def _elsewhere(directory: Path, url: str, token: str) -> str:
+    """A new account of an exchange elsewhere, as the end of an instance's section and a section of its own."""
+    credential = directory / "credential"
+    credential.touch(mode=0o600)
+    credential.write_text("api_key={key}\napi_secret={secret}\n".format(**_new_account(url, token)))
+    return ELSEWHERE.format(url=url, credential=credential).lstrip()
 
 
 def _trade(directory: Path, entries: int, config: str) -> dict[str, list[float]]:
@@ -116,10 +162,10 @@ def _trade(directory: Path, entries: int, config: str) -> dict[str, list[float]]
 
 
 @contextmanager
-def _exchange(directory: Path) -> Iterator[tuple[str, str]]:
+def _exchange(directory: Path, speed: float, *more: str) -> Iterator[tuple[str, str]]:
     """`playd exchange serve` on a free port; its REST address and admin token."""
     playd = str(Path(sys.executable).parent / "playd")
-    command = [playd, "exchange", "serve", "--synthetic", "1", "--speed", str(SPEED), "--port", "0"]
+    command = [playd, "exchange", "serve", "--synthetic", "1", "--speed", str(speed), "--port", "0", *more]
     with subprocess.Popen([*command, "--state", str(directory)], stdout=subprocess.PIPE, text=True, cwd=REPO) as process:
         assert process.stdout is not None
         welcome = ""
@@ -135,7 +181,7 @@ def _exchange(directory: Path) -> Iterator[tuple[str, str]]:
 
 
 def _new_account(url: str, token: str) -> dict[str, str]:
-    body = json.dumps({"alias": "lab", "wallet_usdt": "10000"}).encode()
+    body = json.dumps({"alias": "lab", "wallet_usdt": "100000"}).encode()
     headers = {"X-Playd-Token": token, "Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(f"{url}/playd/accounts", body, headers), timeout=10) as response:
         found: dict[str, str] = json.load(response)
@@ -143,4 +189,5 @@ def _new_account(url: str, token: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else ENTRIES)
+    given = [int(each) for each in sys.argv[1:]]
+    main(*(given + [ENTRIES, AMONG_MANY][len(given) :]))

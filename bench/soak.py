@@ -6,13 +6,15 @@ What grows in a daemon that runs for long: paper instances on the embedded excha
 Every five seconds memory, open files, threads and the files below the state directory are looked at; market time is that of the
 newest verdict in the ledger. After a third of the time to settle, growth is a straight line through the looks, per month of
 market. Records on disk grow with what happens; memory, open files and threads must not. At the end the daemon is started again
-on what it left.
+on what it left. Bars that no instance has decided, though it has one before and one behind, are counted in the ledger.
 """
 
 import os
+import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from statistics import linear_regression
 
@@ -37,6 +39,8 @@ def main(seconds: int, count: int) -> None:
             looks = _watch(child, seconds)
         with daemon(config=config, speed=SPEED, state=state) as child:
             again_s = child.ready_s
+        missing, bars = _missing_bars(state)
+    tell("bars missing per million", [missing / bars * 1e6], "", limit=0.0, note=f"{missing} of {bars}")
     days = (looks[-1]["market_ms"] - looks[0]["market_ms"]) / DAY_MS
     print(f"{count} instances, {days:.1f} days of market in {seconds} s")
     settled = looks[len(looks) // 3 :]
@@ -57,6 +61,15 @@ def _watch(child: Child, seconds: int) -> list[dict[str, float]]:
             raise SystemExit("the daemon ended")
         looks.append(_look(child))
     return [look for look in looks if look["market_ms"]]
+
+
+def _missing_bars(state: Path) -> tuple[int, int]:
+    """How many bars between the first and the last of an instance have no verdict, and how many bars have one."""
+    query = "SELECT count(*), (max(close_ms) - min(close_ms)) / 60000 + 1 FROM bars GROUP BY instance"
+    with closing(sqlite3.connect(f"file:{state / 'ledger.sqlite'}?mode=ro", uri=True, timeout=10)) as ledger:
+        rows = ledger.execute(query).fetchall()
+    there = sum(count for count, _ in rows)
+    return sum(wanted for _, wanted in rows) - there, there
 
 
 def _look(child: Child) -> dict[str, float]:
