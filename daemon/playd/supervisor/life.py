@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePath
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 
@@ -29,7 +29,7 @@ from playd.supervisor.column_keeper import KEEP, ColumnKeeper, Images, Owner
 from playd.supervisor.counting import counted, recounted
 from playd.supervisor.instance import BarSource, EngineInstance
 from playd.supervisor.keeper import Keeper, Kept
-from playd.supervisor.loading import load_program, warm_up
+from playd.supervisor.loading import Turn, load_program, warm_up
 from playd.supervisor.places import Place
 from playd.supervisor.play_stop import PlayStop
 from playd.supervisor.records import InstanceRecord, RecordStore
@@ -46,6 +46,10 @@ _AGAIN_AFTER_S: Final = 1.0
 
 ACCOUNT_WITHIN_S: Final = 10.0
 """How long a life waits for its account to take entries before it looks at bars: the newest one may be fresh enough."""
+
+
+TURN_WITHIN_S: Final = 5.0
+"""Where everything ends at once, nobody hands out turns any more."""
 
 
 class HistoryTooShort(StateError):
@@ -186,11 +190,31 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
                 await instance.run(warm.bars, missed_until_ms=int(warm.history.open_time_ms[-1]))
             except anyio.get_cancelled_exc_class():
                 # Only a life that was stopped knows its state. After a crash the state before it and the ledger know better.
-                if instance.at_rest:
-                    around.flush()
+                await keep_last(instance, around, turn)
                 raise
     finally:
         port.close()
+
+
+class AtRest(Protocol):
+    """As `EngineInstance` says it."""
+
+    @property
+    def at_rest(self) -> bool: ...
+
+
+class Flushing(Protocol):
+    """As `ShellAround` does it."""
+
+    def flush(self) -> bool: ...
+
+
+async def keep_last(instance: AtRest, around: Flushing, turn: Turn) -> None:
+    """Write the last state of a life that is being stopped, in a turn of its own: a hundred may be stopped at once."""
+    with anyio.move_on_after(TURN_WITHIN_S, shield=True):
+        await turn()
+    if instance.at_rest:
+        around.flush()
 
 
 def kept_of(keeper: Keeper, record: InstanceRecord, wall_ms: int) -> Kept | None:

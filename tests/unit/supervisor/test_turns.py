@@ -8,6 +8,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from playd.supervisor.life import keep_last
 from playd.supervisor.turns import REST_TIMES, Pen, Turns
 from playd.world.virtual.clock import ManualClock
 from tests.virtual_time import in_virtual_time
@@ -59,6 +60,41 @@ async def test_a_close_that_wakes_a_hundred_lets_others_run_between_any_two() ->
     await with_turns(body)
     assert order.count("instance") == MANY
     assert "instance instance instance" not in " ".join(order)
+
+
+async def test_a_hundred_that_are_stopped_at_once_let_others_run_between_any_two_of_their_states() -> None:
+    order: list[str] = []
+
+    class Life:
+        at_rest = True
+
+        def flush(self) -> bool:
+            order.append("state")
+            return True
+
+    async def life(turns: Turns) -> None:
+        try:
+            await anyio.sleep_forever()
+        except anyio.get_cancelled_exc_class():
+            await keep_last(Life(), Life(), turns.take_behind)
+            raise
+
+    async def body(turns: Turns) -> None:
+        async def other() -> None:
+            while order.count("state") < MANY:
+                order.append("other")
+                await anyio.lowlevel.checkpoint()
+
+        async with anyio.create_task_group() as group, anyio.create_task_group() as stopped:
+            for _ in range(MANY):
+                stopped.start_soon(life, turns)
+            await anyio.lowlevel.checkpoint()
+            group.start_soon(other)
+            stopped.cancel_scope.cancel()
+
+    await with_turns(body)
+    assert order.count("state") == MANY
+    assert "state state state" not in " ".join(order)
 
 
 async def test_one_that_blocks_or_is_stopped_while_it_waits_keeps_nobody_else_from_a_turn() -> None:
