@@ -41,15 +41,16 @@ DRILLS: Final = (
         limit_s=15.0, deadline_s=1080.0,
     ),
     Drill(
-        "DRL-02", 1, "lost reply", "an order is taken, its answer lost, late or wrong; then no report and no list tells of it",
-        "found within 5 s; no second order", limit_s=5.0, deadline_s=480.0,
+        "DRL-02", 1, "lost reply",
+        "an order is taken, its answer lost, late or wrong; then no report and no list tells of it; an exit is repeated",
+        "found within 5 s; no second order", limit_s=5.0, deadline_s=600.0,
     ),
     Drill(
-        "DRL-03", 1, "never arrived", "an order is lost before the venue",
-        "entries blocked; NEVER_ARRIVED after 60 s and within 75 s; not sent again", limit_s=75.0,
+        "DRL-03", 1, "never arrived", "an order is lost before the venue, whose lists are 3 s late; another rests there unseen",
+        "entries blocked; NEVER_ARRIVED after 60 s and within 75 s; not sent again", limit_s=75.0, deadline_s=420.0,
     ),
     Drill(
-        "DRL-04", 1, "scrambled stream", "reports lost, doubled, in another order, while funding is paid",
+        "DRL-04", 1, "scrambled stream", "reports before the answer, lost, doubled, in another order, while funding is paid",
         "position right at every quiet moment; funding is no part of it", deadline_s=420.0,
     ),
     Drill(
@@ -143,7 +144,7 @@ DRILLS: Final = (
         "positions are liquidated in steps, deleveraged, settled; symbols end, are about to, or no longer trade",
         "booked to its owner, halted and told in 10 s; no entry before an end that is announced",
         level_expected=2, incident="FORCED_CLOSE", limit_s=10.0, deadline_s=420.0,
-        leaves=("FORCED_CLOSE", "SYMBOL_REFUSED"), incidents=("RULES_CHANGED",),
+        leaves=("FORCED_CLOSE", "SYMBOL_REFUSED", "PLAY_STOPPED"), incidents=("RULES_CHANGED",),
     ),
     Drill(
         "DRL-22", 1, "hands in the app",
