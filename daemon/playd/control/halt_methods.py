@@ -128,13 +128,16 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
     unread = _unreachable(daemon, scope)
     if scope.kind in ("account", "symbol"):  # named itself: whatever the ledger says, nobody looked at one that is not open
         unread = [alias for alias in _reached(daemon, scope) if daemon.accounts.find(alias) is None]
-    read = [alias for alias in _reached(daemon, scope) if daemon.accounts.find(alias) is not None]
-    by = "at the venue" if read else "in its book" if shadows else ""
+    asked = any(daemon.accounts.find(alias) is not None for alias, _ in reports)
+    by = "at the venue" if asked else "in its book" if shadows else ""
     data = panic_rows(scope.text, reports, unread, verified=by)
     if unread or any(report.exit_code for _, report in reports):
         # The level stays: an account that opens goes on with it by itself.
         hint = "it is driven on by itself; `playctl status` and `playctl positions` say what is left" + (
-            "; an account that does not open: `playd emergency-flatten` needs only its key" if unread else ""
+            f"; an account that does not open: `playctl panic {scope.text} --direct` asks the guardian, and "
+            "`playd emergency-flatten` needs only its key"
+            if unread
+            else ""
         )
         raise RpcError(Code.INCOMPLETE, data["text"], reason="position_may_remain", hint=hint, scope=scope.text, details=data)
     return data
