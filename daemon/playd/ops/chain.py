@@ -44,6 +44,20 @@ def _hash_of(prev: bytes, raw: bytes) -> str:
     return sha256(prev + b"\n" + raw).hexdigest()
 
 
+def follows(line: bytes, seq: int, prev: bytes) -> bytes:
+    """
+    The hash of `line` (without newline) where it is the record `seq` behind the one with the hash `prev`, else nothing.
+
+    As strict as `check`, which says what is wrong, and half as long on the way of a whole chain.
+    """
+    at = line.rfind(_HASH)
+    begin = at + len(_HASH)
+    end = begin + _HEX
+    found = sha256(b"%b\n%b%b" % (prev, line[:at], line[end + 2 :])).hexdigest().encode()
+    is_next = line.startswith(b'"prev":"%b","seq":%d,' % (prev, seq), line.rfind(_PREV))
+    return found if at >= 0 and is_next and line[begin : end + 2] == found + b'",' else b""
+
+
 def check(line: bytes, head: Head) -> tuple[Head, str]:
     """
     Whether `line` (without newline) is the record behind `head`.

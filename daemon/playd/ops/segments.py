@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from playd.ops.chain import GENESIS, Head, check, head_before, kind_of
+from playd.ops.chain import GENESIS, Head, check, follows, head_before, kind_of
 from playd.world.ports import Disk
 
 PACKED: Final = ".gz"
@@ -102,16 +102,18 @@ def read_segment(data: bytes, name: str, before: Head | None, *, behind_damage: 
     Behind a damaged file the chain may begin again with `journal.break`, and only there.
     """
     head, records, begin = before, 0, 0
+    first = data[: max(data.find(b"\n"), 0)]
+    if first and (before is None or (behind_damage and kind_of(first) == "journal.break")):
+        head = head_before(first) or Head(0, GENESIS)
+    seq, prev = (head.seq, head.hash.encode()) if head is not None else (0, GENESIS.encode())
     while (end := data.find(b"\n", begin)) >= 0:
-        line = data[begin:end]
-        if records == 0 and (before is None or (behind_damage and kind_of(line) == "journal.break")):
-            head = head_before(line) or Head(0, GENESIS)
-        assumed = head or Head(0, GENESIS)
-        head, wrong = check(line, assumed)
-        if wrong:
-            damage = Damage(name, records + 1, assumed.seq + 1, wrong)
+        found = follows(data[begin:end], seq + 1, prev)
+        if not found:
+            assumed = Head(seq, prev.decode())
+            damage = Damage(name, records + 1, seq + 1, check(data[begin:end], assumed)[1])
             return Reading(assumed if records else before, records, begin, damage, torn=False)
-        records, begin = records + 1, end + 1
+        seq, prev, records, begin = seq + 1, found, records + 1, end + 1
+    head = Head(seq, prev.decode()) if records else before
     if begin == len(data):
         return Reading(head, records, begin, None, torn=False)
     due = head.seq + 1 if head else 1
