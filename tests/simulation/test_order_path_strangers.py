@@ -258,6 +258,7 @@ FORCED = [
     ("Trade", "CreateByAdminClosing"),
     ("Delivery", ""),
     ("Trade", "CreateBySettle"),
+    ("Trade", "CreateByAWordOfNextYear"),
 ]
 
 
@@ -288,6 +289,23 @@ def test_what_the_venue_closes_is_booked_to_its_owner_and_halts_the_symbol(exec_
             ]
             is_end = exec_type == "Delivery" or create_type == "CreateBySettle"
             assert called == ([] if is_end else [(exec_type, create_type)])
+
+    in_virtual_time(body)
+
+
+def test_an_execution_of_an_unknown_kind_moves_nothing_halts_its_symbol_and_has_the_position_read() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            unknown = replace(life.venue.execution_rows[-1], exec_id="novel", exec_type="NextYears")
+            life.venue.execution_rows.append(unknown)
+            life.venue._tell(ExecutionUpdate(unknown, 0))
+            await anyio.sleep(3.0)
+
+            assert port.position().position.signed_qty == life.venue.signed()
+            assert codes(life, symbol_scope("main", SYMBOL)) == ["EXECUTION_TYPE"]
+            assert life.ledger.rows("SELECT result FROM fill_checks WHERE link_id = 'novel'")[0]["result"] == "verified"
 
     in_virtual_time(body)
 

@@ -17,7 +17,7 @@ from playd.core.instrument import Instrument
 from playd.core.modes import Environment
 from playd.core.orders import Wallet
 from playd.core.record import Recorder
-from playd.orders.booking import Booking, News
+from playd.orders.booking import Booking
 from playd.orders.caps import Caps
 from playd.orders.chronicle import Chronicle
 from playd.orders.fills import Fills, InstanceEvent
@@ -123,7 +123,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.judged = Judged(self.ledger, self.clock)
         self.chronicle = Chronicle(self.journal, self.ledger, self.clock, self.alias)
-        self.book.tell = self.booking.tell = self.chronicle.tell
+        self.book.tell = self.booking.tell = self.booking.sights.tell = self.chronicle.tell
 
     def limit(self, instance_uid: str, own: OwnLimits) -> None:
         """Bound an instance more tightly than its account, from its next entry on."""
@@ -150,9 +150,9 @@ class Desk:
     def publish(self) -> None:
         """Commit, then deliver what the commit made true. Synchronous."""
         self.wake()
-        news, self.booking.news = self.booking.news, News()
+        halts = self.booking.news.taken()
         self.ledger.commit()
-        for scope, level, code, note in news.halts:
+        for scope, level, code, note in halts:
             self.halts.raise_level(scope, level, code, note)
         for instance, event in self.fills.outbox(self.outbox_done):
             self.outbox_done = event.n

@@ -24,6 +24,8 @@ LIVE_STATES: Final = "('INTENT', 'SENT', 'ACKED', 'OPEN', 'PARTIAL', 'UNKNOWN', 
 FOREIGN: Final = "foreign"
 """Owner of orders and executions that nobody here decided."""
 
+ENTRY_ACTIONS: Final = frozenset({Action.ENTER, Action.ADD})
+
 
 @dataclass(frozen=True, slots=True)
 class IntentRow:
