@@ -17,7 +17,25 @@ from playd.orders.halts import instance_scope
 from playd.world.ports import ChildSignal
 
 COVERED_S: Final = 15.0
-DIES_S: Final = 60.0
+SETTINGS: Final = """
+[orders]
+never_arrived_after_s = 30
+"""
+"""The least there is: an entry that was never sent blocks its symbol for so long."""
+
+TWINS: Final = {"busy-doge": "DOGEUSDT"}
+_TRAILING: Final = with_trailing_stop(PLAYS[BUSY])
+BUSIER: Final = {
+    **PLAYS,
+    BUSY: _TRAILING,
+    **{
+        name: _TRAILING.replace(BUSY_SYMBOL, symbol).replace(f"name: {BUSY}", f"name: {name}") for name, symbol in TWINS.items()
+    },
+}
+"""Two that trade every few minutes, so that every call comes soon."""
+
+SYMBOLS: Final = (HELD_SYMBOL, BUSY_SYMBOL, *TWINS.values())
+DIES_S: Final = 120.0
 """Within which a busy market brings every call."""
 
 RETURNS_S: Final = 60.0
@@ -63,7 +81,7 @@ MOMENTS: Final = (
 
 async def kill_sweep(stage: Stage) -> None:
     stage.on_a_bad_host()
-    await stage.open(guardian=False, plays={**PLAYS, BUSY: with_trailing_stop(PLAYS[BUSY])})
+    await stage.open(guardian=False, settings=SETTINGS, plays=BUSIER)
     for number, moment in enumerate(MOMENTS, start=1):
         fault = f"{number} of {len(MOMENTS)}: {moment.text}"
         await _killed(stage, moment, fault)
@@ -82,7 +100,7 @@ async def _begun_again(stage: Stage, fault: str) -> None:
 
     async def covered() -> Any:
         venue = await stage.venue()
-        return all(venue.stops(symbol) or not venue.positions[symbol] for symbol in (HELD_SYMBOL, BUSY_SYMBOL))
+        return all(venue.stops(symbol) or not venue.positions[symbol] for symbol in SYMBOLS)
 
     await stage.expect(fault, covered, "what is open is covered", COVERED_S, since_s=began_s)
     await stage.expect(fault, stage.ready, "ready again", START_WITHIN_S, since_s=began_s)

@@ -9,7 +9,7 @@ from playd.ops.drills.bad_host import DISK, WATCHDOG_S
 from playd.ops.drills.failing_disk import HANGS
 from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, SHADOW
 from playd.ops.drills.report import CannotRun
-from playd.ops.drills.scenarios.steps import TRADED_S, bars_go_on, stop_put_back
+from playd.ops.drills.scenarios.steps import TRADED_S, alerted, alerts_to_a_file, bars_go_on, stop_put_back
 from playd.ops.drills.stage import SPEED, Stage
 from playd.world.ports import ChildSignal
 
@@ -21,12 +21,15 @@ ENDED_S: Final = 40.0
 
 ENTRIES_GONE_S: Final = 90.0
 ALONE_MIN: Final = 30
+ALERTED_S: Final = 45.0
+"""Noticed, and handed to a program, on a busy machine."""
+
 NOTICED_S: Final = 15.0
 """Ten seconds without a beat, and the command that asks."""
 
 SILENT_S: Final = 10.0
 GUARDIAN_LIVES: Final = 3
-NOT_READY: Final = "ACCOUNT_NOT_READY"
+NOT_READY: Final = ("ACCOUNT_NOT_READY", "NOT_RUNNING")
 REQUIRED: Final = """
 [guardian]
 required_for_practice = true
@@ -35,13 +38,15 @@ required_for_practice = true
 
 async def dead_daemon(stage: Stage) -> None:
     """DRL-13: killed, and it stays down."""
-    await stage.open()
+    await stage.open(settings=alerts_to_a_file(stage))
     planned = await stage.stop_of(HELD_SYMBOL)
     stage.report.require(await stage.resting(), "before", "an entry rests")
     killed_s = stage.report.inject("SIGKILL", "daemon")
     await stage.daemon.kill()
     await _stop_cancelled(stage, planned, "daemon killed, stop cancelled")
     await stage.expect("daemon dead", lambda: _alarm(stage, "DAEMON_DEAD"), "the guardian has the alarm DAEMON_DEAD", NOTICED_S)
+
+    await alerted(stage, "daemon dead", "CRITICAL DAEMON_DEAD", ALERTED_S, since_s=killed_s)
 
     async def nothing_rests() -> bool:
         return not await stage.resting()
@@ -159,7 +164,7 @@ async def _entries_refused(stage: Stage, fault: str, killed_ms: int) -> None:
         return [row for row in stage.table("bars") if row["processed_ms"] > silent_ms and row["instance"] in uids]
 
     async def refused() -> Any:
-        return next((row for row in since() if row["verdict"] == NOT_READY and "guardian" in row["detail"]), None)
+        return next((row for row in since() if row["verdict"] in NOT_READY and "guardian" in row["detail"]), None)
 
     await stage.expect(fault, refused, lambda row: f"an entry is refused: {row['detail']}", TRADED_S)
     entered = sum(row["verdict"] == "ENTERED" for row in since())

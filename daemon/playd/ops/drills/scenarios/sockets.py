@@ -7,7 +7,18 @@ from typing import Any, Final
 import anyio
 
 from playd.ops.drills.plays import HELD_SYMBOL, SHADOW
-from playd.ops.drills.scenarios.steps import alive, arm, bars_after, bars_go_on, heal, newest_bar, no_gaps, stop_removed
+from playd.ops.drills.scenarios.steps import (
+    alerted,
+    alerts_to_a_file,
+    alive,
+    arm,
+    bars_after,
+    bars_go_on,
+    heal,
+    newest_bar,
+    no_gaps,
+    stop_removed,
+)
 from playd.ops.drills.stage import SPEED, Stage
 
 PUBLIC, PRIVATE = "public", "private"
@@ -34,13 +45,16 @@ WARN_AFTER_S, ALARM_AFTER_S = 30.0, 120.0
 LOOK_S: Final = 10.0
 """The look is taken every five seconds."""
 
+ALERTED_S: Final = 30.0
+"""The look, and a program that is run."""
+
 POLL_S: Final = 5.0
 POSITIONS: Final = "/v5/position/list"
 
 
 async def reconnect_storm(stage: Stage) -> None:
     """DRL-05: two hundred drops in ten minutes, of the public and of the private socket in turn; then no private one at all."""
-    await stage.open(guardian=False)
+    await stage.open(guardian=False, settings=alerts_to_a_file(stage))
     fault = f"{DROPS} drops in {STORM_S / 60:g} min"
     await stage.until_covered(HELD_SYMBOL)
     await stage.exchange.release(SLOW)
@@ -110,6 +124,7 @@ async def _told(stage: Stage, fault: str, severity: str, after_s: float, began_s
 
     await stage.expect(fault, told, f"a {severity} incident", after_s + LOOK_S, since_s=began_s)
     took_s = stage.world.clock.mono_s() - began_s
+    await alerted(stage, fault, f"{severity.upper()} SLO_PRIVATE_DOWN", after_s + ALERTED_S, since_s=began_s)
     stage.report.require(took_s >= after_s, fault, f"a {severity} incident after {took_s:.0f} s, not before {after_s:g} s")
 
 

@@ -16,6 +16,7 @@ TRADED_S: Final = 60.0
 """Within which the busy instance is sure to trade."""
 
 BAR_MS: Final = 60_000
+ALERTS: Final = "alerts.txt"
 STILL_S: Final = 1.0
 STILL_TRIES: Final = 10
 
@@ -195,3 +196,21 @@ async def stop_put_back(stage: Stage, symbol: str, fault: str, limit_s: float) -
     began_s = await stop_removed(stage, symbol)
     stop = await stage.expect_covered(symbol, fault, limit_s, since_s=began_s)
     stage.report.require(stop == planned, fault, f"stop {stop}, planned {planned}")
+
+
+def alerts_to_a_file(stage: Stage) -> str:
+    """Settings by which daemon and guardian tell people: into a file, which `alerted` reads."""
+    return f"""
+[alerts]
+routes = [{{ name = "file", command = ["/bin/sh", "-c", "cat >> {stage.directory / ALERTS}"] }}]
+"""
+
+
+async def alerted(stage: Stage, fault: str, words: str, limit_s: float, *, since_s: float | None = None) -> None:
+    """People were told: an alert with these words has arrived."""
+    path = stage.directory / ALERTS
+
+    async def arrived() -> bool:
+        return stage.world.disk.exists(path) and words.encode() in stage.world.disk.read_bytes(path)
+
+    await stage.expect(fault, arrived, f"an alert arrives: {words}", limit_s, since_s=since_s)
