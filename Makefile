@@ -6,6 +6,7 @@
 #   make check                        format, lint, types, house rules
 #   make bench                        speed and memory
 #   make kill-sweep                   three hundred deaths of the daemon, a quarter of an hour
+#   make killed-runs                  five thousand lives in virtual time: how many orders there ever were for one attempt
 #   make order-model                  random lives of an account, and which (state, event) pairs they went through
 #   make planted-bugs                 whether the tests find bugs that are put there on purpose
 #   make clients                      freqtrade, nautilus_trader and bybit-api trade on the local exchange, ten minutes
@@ -23,10 +24,10 @@ DEV     := $(VENV)/.installed-dev
 PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench kill-sweep order-model planted-bugs clients install format generated clean
+.PHONY: help run test check bench kill-sweep killed-runs order-model planted-bugs clients install format generated clean
 
 help:
-	@sed -n '3,11s/^#   //p' Makefile
+	@sed -n '3,12s/^#   //p' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"playd needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}; name another one: make PYTHON=...")'
@@ -60,6 +61,10 @@ bench: $(DEV)
 # At least POINTS deaths of a real process at calls of its disk and network, with every invariant checked after each.
 kill-sweep: $(DEV)
 	$(BIN)/python -m tests.crash.sweep $(or $(POINTS),300) $(SEED)
+
+# RUNS lives of one account that dies again and again, in virtual time; ten minutes.
+killed-runs: $(DEV)
+	$(BIN)/python -m tests.simulation.killed_runs $(or $(RUNS),5000)
 
 # LIVES random lives of one account in virtual time: faults, hands, deaths; prints the pairs of (state, event) of the three machines.
 order-model: $(DEV)
