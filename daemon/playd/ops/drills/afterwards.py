@@ -6,13 +6,13 @@ no halt and no incident is left but those that the drill says a person must lift
 """
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from playd.core.orders import OrderState
 from playd.market.synthetic import SyntheticFeed
 from playd.ops.drills.catalog import Drill
 from playd.ops.drills.programs import until
-from playd.ops.drills.stage import SEED, Stage
+from playd.ops.drills.stage import ANSWERED, SEED, Stage
 from playd.ops.drills.undisturbed import told_truths, truths
 from playd.plays.load import load_play
 
@@ -67,16 +67,22 @@ async def _settled(stage: Stage, drill: Drill) -> None:
 
 async def _opened_and_closed(stage: Stage, kind: str) -> None:
     """The incident of a drill was opened, and is closed: by itself, or by a person where it tells of what happened once."""
-    found = stage.incident(kind)
-    if found is not None and found["resolved_ms"] is None and kind in HAPPENED:
-        await stage.ctl("incident", "resolve", kind, "--note", "drilled")
-        found = stage.incident(kind)
+    by = "itself"
+    if any(row["resolved_ms"] is None for row in _of_kind(stage, kind)) and kind in HAPPENED:
         by = "a person"
-    else:
-        by = "itself"
-    closed = found is not None and found["resolved_ms"] is not None
-    seen = "never opened" if found is None else f"opened, and closed by {by}" if closed else "opened, and is open still"
+        listed = await stage.ctl("incident", "list", "--json")
+        for row in listed.data if listed.code in ANSWERED else ():
+            if row["kind"] == kind:
+                await stage.ctl("incident", "resolve", row["id"], "--note", "drilled")
+    found = _of_kind(stage, kind)
+    closed = bool(found) and all(row["resolved_ms"] is not None for row in found)
+    seen = f"opened, and {f'closed by {by}' if closed else 'is open still'}" if found else "never opened"
     stage.report.require(closed, FAULT, f"incident {kind} was {seen}")
+
+
+def _of_kind(stage: Stage, kind: str) -> list[dict[str, Any]]:
+    """Every incident of a kind, on whatever scope."""
+    return [row for row in stage.table("incidents") if row["kind"] == kind]
 
 
 def _halts(stage: Stage, drill: Drill) -> list[str]:

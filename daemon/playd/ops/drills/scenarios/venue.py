@@ -44,6 +44,8 @@ SETTINGS: Final = """
 routes = [{{ name = "pager", command = ["/usr/bin/tee", "-a", "{pager}"], min_severity = "critical" }}]
 [recon]
 instruments_interval_s = {rules_s:g}
+[risk]
+delist_no_entry_h = 72
 """
 PLAYS: Final = {
     **WHILE_AWAY,
