@@ -21,7 +21,10 @@ def list_state(state: str, config: str, *, as_json: bool, world: World | None = 
     directory = load(world, flags=flags, config=config or None).locations.state_dir
     if not world.disk.exists(directory):
         raise SettingsError(f"{directory}: found nothing there, expected a state directory")
-    found = look(world.disk, directory)
+    try:
+        found = look(world.disk, directory)
+    except OSError as error:
+        raise SettingsError(f"{directory}: cannot be read: {error.strerror or error}") from error
     rows = [
         {
             "path": each.path,

@@ -240,7 +240,15 @@ def look(disk: Disk, state_dir: PurePath) -> list[StateFile]:
 
 
 def _walk(disk: Disk, folder: PurePath, above: str) -> Iterator[str]:
-    for name in disk.list(folder):
+    """Paths of files, and of directories that cannot be looked into."""
+    try:
+        names = disk.list(folder)
+    except OSError:
+        if not above:
+            raise
+        yield above.rstrip("/")
+        return
+    for name in names:
         try:
             is_dir = disk.stat(folder / name).is_dir
         except FileNotFoundError:
@@ -268,8 +276,10 @@ def _file(disk: Disk, state_dir: PurePath, relative: str) -> StateFile:
     try:
         stat = disk.stat(path)
         size, mode, modified_ms = stat.size, stat.mode, stat.modified_ms
-        if stat.is_dir:
+        if stat.is_dir and _is_file_of_ours(relative):
             check = "a directory, where a file belongs"
+        elif stat.is_dir:
+            disk.list(path)  # says why nobody can look into it
         elif any(fnmatchcase(relative, folder) for folder in _FOLDERS):
             check = "a file, where a directory belongs"
         elif kind is not None and kind.check is not None:

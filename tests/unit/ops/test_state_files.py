@@ -1,5 +1,7 @@
 """Every file of a state directory has an owner, and damage of each kind that can be checked is named."""
 
+import errno
+import os
 from pathlib import Path, PurePath
 
 import anyio
@@ -61,6 +63,18 @@ def test_damage_is_named_a_stranger_is_called_one_and_the_exit_code_says_so(
     (state / "config" / "playd.toml").write_text("")
     assert list_state(str(state), str(state / "config"), as_json=False) == 10
     assert "UNKNOWN" in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("notes.txt"))
+
+
+def test_a_directory_that_nobody_may_look_into_is_named_and_the_rest_is_told(state: Path) -> None:
+    class Closed(RealDisk):
+        def list(self, path: PurePath) -> list[str]:
+            if path.name == "instances":
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return super().list(path)
+
+    files = {each.path: each.check for each in look(Closed(), PurePath(state))}
+    assert files["instances"] == "Permission denied"
+    assert files["ledger.sqlite"] == "whole"
 
 
 def test_the_page_about_the_directory_names_every_kind_that_a_daemon_writes() -> None:
