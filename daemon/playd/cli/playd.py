@@ -339,7 +339,7 @@ def drill_run(
     state: Annotated[
         str, typer.Option("--state", metavar="DIR", help="Where the evidence is kept; the drill itself has a state of its own.")
     ] = "",
-    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", help="With `all`: how many at a time.", min=1)] = 3,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", help="With `all`: how many at a time.", min=1)] = 4,
     json: JsonOption = False,
 ) -> None:
     """Do it to a daemon of its own. Exit 0: all held; 10: something did not; 1: could not be run; 2: not built."""
