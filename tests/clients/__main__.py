@@ -1,5 +1,6 @@
 """
-`python -m tests.clients [nautilus] [freqtrade] [node]`: sessions of real programs on a local exchange of their own.
+`python -m tests.clients [nautilus] [nautilus-rust] [freqtrade] [node]`: sessions of real programs on a local exchange of their
+own. Without a name all of them, but for those whose interpreter this machine does not have.
 
 Each program gets an environment below `.cache/clients`, made the first time; nothing of it is needed for anything else.
 """
@@ -17,8 +18,29 @@ from pathlib import Path
 from tests.clients import freqtrade_session
 from tests.tidy.source import ROOT
 
-REQUIREMENTS = {"nautilus": "nautilus_trader==1.221.0", "freqtrade": "freqtrade==2026.9", "node": "bybit-api@4.7.7"}
+REQUIREMENTS = {
+    "nautilus": "nautilus_trader==1.221.0",
+    "nautilus-rust": "nautilus_trader==1.231.0",
+    "freqtrade": "freqtrade==2026.9",
+    "node": "bybit-api@4.7.7",
+}
 NODE_SESSION = Path(__file__).with_name("node_session.js")
+NEWER_PYTHONS = ("python3.12", "python3.13", "python3.14")
+"""What the Rust core of nautilus_trader runs under."""
+
+
+def tool_of(name: str) -> str:
+    """What a client's environment is made with; empty when this machine has no such thing."""
+    if name == "node":
+        return "npm" if shutil.which("npm") and shutil.which("node") else ""
+    if name != "nautilus-rust":
+        return sys.executable
+    found = [
+        tool
+        for tool in NEWER_PYTHONS
+        if shutil.which(tool) and subprocess.run([tool, "-V"], capture_output=True).returncode == 0
+    ]
+    return found[0] if found else ""
 
 
 def environment(name: str) -> Path:
@@ -31,7 +53,7 @@ def environment(name: str) -> Path:
             directory.mkdir(parents=True, exist_ok=True)
             subprocess.run(["npm", "install", "--silent", "--prefix", directory, REQUIREMENTS[name]], check=True)
         else:
-            subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
+            subprocess.run([tool_of(name), "-m", "venv", "--clear", directory], check=True)
             subprocess.run([directory / "bin" / "pip", "install", "--quiet", REQUIREMENTS[name]], check=True)
         done.write_text(REQUIREMENTS[name])
     return directory
@@ -74,10 +96,13 @@ def session(name: str, state: Path) -> int:
 
 def main() -> None:
     failed = []
-    if shutil.which("npm") is None and "node" in (sys.argv[1:] or REQUIREMENTS):
-        sys.exit("npm, which comes with Node.js, is not on the PATH: `make clients ARGS='nautilus freqtrade'` does without")
     for name in sys.argv[1:] or list(REQUIREMENTS):
         print(f"\n{REQUIREMENTS[name]}", flush=True)
+        if not tool_of(name):
+            needs = "node and npm" if name == "node" else f"one of {', '.join(NEWER_PYTHONS)}"
+            print(f"left out: it needs {needs} on the PATH", flush=True)
+            failed += [name] if sys.argv[1:] else []
+            continue
         with tempfile.TemporaryDirectory() as state:
             if session(name, Path(state)):
                 failed.append(name)
