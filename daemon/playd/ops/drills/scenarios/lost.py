@@ -29,6 +29,9 @@ EXITS: Final = "pd[!e]*"
 """Link ids of everything but entries."""
 
 EXISTS: Final = 110072
+IN_DOUBT: Final = ("UNRESOLVED", "entry_pending")
+"""Verdicts of the gate, and of the Play whose entry it is."""
+
 EXITED_S: Final = 30.0
 RESTS_BARS: Final = 30
 SEEN_THERE: Final = (OrderState.OPEN, OrderState.PARTIAL, OrderState.FILLED, OrderState.CANCELLED)
@@ -156,8 +159,8 @@ async def never_arrived(stage: Stage) -> None:
     ]
     stage.report.require(not meanwhile, fault, f"entries of {BUSY_SYMBOL} meanwhile: {', '.join(meanwhile) or 'none'}")
     bars = [each for each in stage.table("bars") if sent_ms < each["processed_ms"] < row["received_ms"]]
-    blocked = sum(each["verdict"] == "UNRESOLVED" and each["instance"] == stage.uid_of(BUSY) for each in bars)
-    stage.report.require(blocked, fault, f"{blocked} entries refused meanwhile because the order is in doubt")
+    blocked = sum(each["verdict"] in IN_DOUBT and each["instance"] == stage.uid_of(BUSY) for each in bars)
+    stage.report.require(blocked, fault, f"{blocked} bars say that nothing is entered while the order is in doubt")
     stage.report.require(
         link not in {each["orderLinkId"] for each in (await stage.venue()).newest()}, fault, "never sent again"
     )

@@ -10,7 +10,7 @@ from playd.ops.drills.failing_disk import HANGS
 from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, SHADOW
 from playd.ops.drills.report import CannotRun
 from playd.ops.drills.scenarios.steps import TRADED_S, alerted, alerts_to_a_file, bars_go_on, stop_put_back
-from playd.ops.drills.stage import SPEED, Stage
+from playd.ops.drills.stage import HURRY, SPEED, Stage
 from playd.world.ports import ChildSignal
 
 COVERED_BY_GUARDIAN_S: Final = 20.0
@@ -141,17 +141,18 @@ async def dead_guardian(stage: Stage) -> None:
         fault = f"guardian killed, {life + 1}."
         began_s, killed_ms = stage.report.inject("SIGKILL", "guardian", life=life), stage.world.clock.wall_ms()
         await stage.guardian.kill()
-        await stage.expect(fault, lambda: _silent(stage), "the daemon says that it hears nothing", NOTICED_S, since_s=began_s)
-        await _entries_refused(stage, fault, killed_ms)
+        await stage.exchange.inside_a_minute()  # so that what is open is still there when something is done
         await stop_put_back(stage, HELD_SYMBOL, "without a guardian, stop cancelled by hand", COVERED_BY_DAEMON_S)
+        await stage.expect(fault, lambda: _silent(stage), "the daemon says that it hears nothing", NOTICED_S, since_s=began_s)
         if life + 1 == GUARDIAN_LIVES:
             ran = await stage.ctl("stop", HELD, "--flatten", "--json")
             left = (await stage.venue()).positions[HELD_SYMBOL]
             stage.report.require(ran.code == 0 and not left, "without a guardian, an exit", f"exit {ran.code}, {left} left")
+            await stage.ctl("start", HELD)
+        await _entries_refused(stage, fault, killed_ms)
         await stage.start_guardian()
         await stage.expect("guardian back", lambda: _heard(stage), "the daemon hears it", RETURNS_S)
-    await stage.ctl("start", HELD)
-    await stage.until_covered(HELD_SYMBOL)
+        await stage.until_covered(HELD_SYMBOL)
     stage.report.saw("guardian back", f"{HELD} enters again")
 
 
@@ -166,7 +167,9 @@ async def _entries_refused(stage: Stage, fault: str, killed_ms: int) -> None:
     async def refused() -> Any:
         return next((row for row in since() if row["verdict"] in NOT_READY and "guardian" in row["detail"]), None)
 
+    await stage.exchange.release(HURRY)
     await stage.expect(fault, refused, lambda row: f"an entry is refused: {row['detail']}", TRADED_S)
+    await stage.exchange.release(SPEED)
     entered = sum(row["verdict"] == "ENTERED" for row in since())
     stage.report.require(not entered, fault, f"{entered} of {len(since())} bars entered later than {SILENT_S:g} s after it")
 

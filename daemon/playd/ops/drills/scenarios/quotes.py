@@ -4,6 +4,8 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
+import anyio
+
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
 from playd.ops.drills.scenarios.steps import (
     TRADED_S,
@@ -15,7 +17,7 @@ from playd.ops.drills.scenarios.steps import (
     no_gaps,
     stop_removed,
 )
-from playd.ops.drills.stage import SPEED, Stage
+from playd.ops.drills.stage import HURRY, SPEED, Stage
 
 SETTINGS: Final = """
 [gates]
@@ -123,6 +125,8 @@ async def _no_quote(
         rows = (row for row in bars_after(stage, newest, BUSY) if row["verdict"] == verdict and _value(row))
         return next((row for row in rows if old_s is None or _value(row) >= old_s), None)
 
+    await anyio.sleep(old_s or 0.0)
+    await stage.exchange.release(HURRY)
     seen = "an entry is refused: {verdict} {detail}"
     await stage.expect(fault, refused, lambda row: seen.format(**row), TRADED_S + (old_s or 0.0), since_s=began_s)
     healed_s, healed = await heal(stage), newest_bar(stage)
@@ -131,6 +135,7 @@ async def _no_quote(
         return any(row["verdict"] == "ENTERED" for row in bars_after(stage, healed, BUSY))
 
     await stage.expect(f"{fault}, then right again", entered, "an entry is sent", TRADED_S, since_s=healed_s)
+    await stage.exchange.release(SPEED)
 
 
 async def _exit_without_quote(stage: Stage) -> None:

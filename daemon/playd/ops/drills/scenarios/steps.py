@@ -9,7 +9,7 @@ from playd.core.orders import OrderState
 from playd.ops.drills.plays import BUSY_SYMBOL
 from playd.ops.drills.programs import Ran, until
 from playd.ops.drills.report import CannotRun
-from playd.ops.drills.stage import SPEED, Stage
+from playd.ops.drills.stage import HURRY, SPEED, Stage
 
 CREATE: Final = "/v5/order/create"
 TRADED_S: Final = 60.0
@@ -54,7 +54,7 @@ async def hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any],
         await _stands_flat(stage)
     known = {row["link_id"] for row in stage.table("orders")}
     await arm(stage, kind, {"path": CREATE, "symbol": BUSY_SYMBOL}, given=given, times=times, name=fault)
-    await stage.exchange.release(SPEED)
+    await stage.exchange.release(HURRY)
 
     async def hit() -> str:
         rows = (await stage.exchange.admin("GET", "faults"))["faults"]
@@ -68,6 +68,7 @@ async def hit_create(stage: Stage, fault: str, kind: str, given: dict[str, Any],
         return str(min(new, key=lambda row: int(row["created_ms"]))["link_id"]) if new else ""
 
     link: str = await stage.expect(fault, hit, lambda link: f"order {link}", TRADED_S)
+    await stage.exchange.release(SPEED)
     return link
 
 
