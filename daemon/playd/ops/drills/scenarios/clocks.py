@@ -18,7 +18,8 @@ STEP_SEEN_S: Final = 20.0
 """A look each second, and three samples of the venue's clock."""
 
 SKEW_MS: Final = 5000
-DRIFT_MS: Final = 400
+DRIFT_MS: Final = 850
+"""Nearly the second behind which everything is paused."""
 
 
 async def clock(stage: Stage) -> None:
