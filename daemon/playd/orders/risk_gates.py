@@ -178,6 +178,11 @@ def stop(case: Case) -> Refusal | None:
     losing = wanted < reference if case.intent.side is Side.BUY else wanted > reference
     if wanted <= 0 or wanted % case.instrument.tick or not losing:
         return Refusal("NO_STOP", "stop is not a valid price on the losing side", str(wanted), str(reference), "USDT")
+    mark = case.inputs.mark
+    if mark is None or case.settings.plain_market or case.intent.order_type != "Market":
+        return None  # what rests fills at another mark; a market entry of the local exchange at the next open
+    if wanted >= mark if case.intent.side is Side.BUY else wanted <= mark:
+        return Refusal("NO_STOP", "the mark is beyond the stop already", str(wanted), str(mark), "USDT")
     return None
 
 

@@ -106,6 +106,9 @@ PASSES = [
     with_(limited(fat_finger_pct=Decimal(2)), inputs_mark=Decimal(51_020)),
     with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_last=Decimal(50_500)),
     with_(OPEN, facts_rules_age_s=86_400.0),
+    with_(QUOTED, inputs_mark=Decimal("49500.1")),
+    with_(OPEN, inputs_mark=Decimal(49_500)),
+    with_(QUOTED, inputs_mark=Decimal(49_400), intent_order_type="Limit", intent_price=Decimal(50_000)),
     delivered_in(72.0),
     with_(limited(QUOTED, max_spread_bps=Decimal(15)), inputs_ask=Decimal(50_073)),
     with_(limited(max_adverse_funding_pct_day=Decimal("0.3")), inputs_funding_rate=Decimal("0.001")),
@@ -212,6 +215,7 @@ REFUSALS = [
     ("NO_STOP", with_(OPEN, intent_stop=Decimal(50_500))),
     ("NO_STOP", with_(OPEN, intent_stop=Decimal("49500.05"))),
     ("NO_STOP", with_(OPEN, intent_side=Side.SELL)),
+    ("NO_STOP", with_(QUOTED, inputs_mark=Decimal(49_500))),
 ]
 
 
