@@ -63,6 +63,18 @@ def test_typical_prices_that_differ_in_their_last_bit_are_equal_for_mfi() -> Non
     np.testing.assert_allclose(value("mfi", again, length=2)[2:], expected[2:], rtol=1e-12)
 
 
+@pytest.mark.parametrize("factor", [1e-12, 1.0, 1e6])
+def test_they_are_equal_at_every_price(factor: float) -> None:
+    """Bars of ETH whose sums are 4803.72 twice; their typical prices differ by 2.3e-13."""
+    high, low, close = (
+        np.array(row) * factor for row in ([1602.0, 1603.49, 1601.91], [1598.23, 1600.03, 1599.96], [1601.84, 1600.2, 1601.85])
+    )
+    rows = {"high": high, "low": low, "close": close, "volume": np.full(3, 1000.0) / factor, "index": np.arange(3.0)}
+    found = value("mfi", rows, length=2)[2]
+    assert found == 100.0
+    assert found == pytest.approx(talib.MFI(high, low, close, rows["volume"], 2)[2], rel=1e-12)
+
+
 def test_a_standstill_has_no_range_of_its_rsi() -> None:
     """Both of its averages shrink by the same factor, and what their rounding leaves is no swing."""
     rows = walk(300, seed=11)

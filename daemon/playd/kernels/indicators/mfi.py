@@ -2,7 +2,8 @@
 mfi: money flow index, 0…100.
 
 P and N are the sums over the last n bars of tp·V where tp = (H+L+C)/3 rose, and where it fell; an equal tp counts for neither,
-and two within 1e-14 are equal, as in TA-Lib: on a grid of ticks equal sums of three prices often differ in their last bit.
+and two that differ by less than 1e-14 of their sum are equal, as in TA-Lib: on a grid of ticks equal sums of three prices often
+differ in their last bit.
 mfi = 100P/(P+N); 0 if P+N < 1. A missing candle makes the windows that contain it missing. Equal to TA-Lib's MFI.
 
 Both sums slide. They are summed afresh, oldest to newest, at every bar whose index is a multiple of 512, and whenever so much
@@ -19,6 +20,7 @@ from playd.kernels.sliding import CANCELLED, RESUM_BARS
 from playd.kernels.spec import IndicatorSpec, OutputSpec, Params, integer, length_param
 
 LEAST_CHANGE: Final = 1e-14
+"""Part of the sum of two typical prices below which their difference is rounding."""
 
 
 @part
@@ -26,8 +28,8 @@ def _flow(highs: Row, lows: Row, closes: Row, volumes: Row, t: int) -> tuple[flo
     """tp·V of bar t, as a rise and as a fall of tp: one of them 0, or both."""
     price = (highs[t] + lows[t] + closes[t]) / 3.0
     last = (highs[t - 1] + lows[t - 1] + closes[t - 1]) / 3.0
-    flow, change = price * volumes[t], price - last
-    return flow if change >= LEAST_CHANGE else 0.0, flow if change <= -LEAST_CHANGE else 0.0
+    flow, change, least = price * volumes[t], price - last, LEAST_CHANGE * (price + last)
+    return flow if change >= least else 0.0, flow if change <= -least else 0.0
 
 
 @part
