@@ -141,6 +141,7 @@ async def never_arrived(stage: Stage) -> None:
 
     await stage.expect(fault, unknown, "the order is UNKNOWN", TRADED_S)
     (sent_ms,) = [row["created_ms"] for row in stage.table("orders") if row["link_id"] == link]
+    await _held_off(stage, fault, sent_ms)
 
     async def absent() -> Any:
         return next(
@@ -158,12 +159,22 @@ async def never_arrived(stage: Stage) -> None:
         if each["symbol"] == BUSY_SYMBOL and each["class"] == "entry" and sent_ms < each["created_ms"] < row["received_ms"]
     ]
     stage.report.require(not meanwhile, fault, f"entries of {BUSY_SYMBOL} meanwhile: {', '.join(meanwhile) or 'none'}")
-    bars = [each for each in stage.table("bars") if sent_ms < each["processed_ms"] < row["received_ms"]]
-    blocked = sum(each["verdict"] in IN_DOUBT and each["instance"] == stage.uid_of(BUSY) for each in bars)
-    stage.report.require(blocked, fault, f"{blocked} bars say that nothing is entered while the order is in doubt")
     stage.report.require(
         link not in {each["orderLinkId"] for each in (await stage.venue()).newest()}, fault, "never sent again"
     )
+
+
+async def _held_off(stage: Stage, fault: str, since_ms: int) -> None:
+    """While the order is in doubt the next signals of its symbol come to nothing."""
+
+    async def held_off() -> Any:
+        rows = [row for row in stage.table("bars") if row["instance"] == stage.uid_of(BUSY) and row["processed_ms"] > since_ms]
+        return next((row for row in rows if row["verdict"] in IN_DOUBT), None)
+
+    await stage.exchange.release(HURRY)
+    seen = "nothing is entered meanwhile: {verdict} {detail}"
+    await stage.expect(fault, held_off, lambda row: seen.format(**row), ABSENT_MIN_S)
+    await stage.exchange.release(SPEED)
 
 
 async def _arrived(stage: Stage) -> None:
