@@ -8,6 +8,7 @@ from playd.control import rows
 from playd.control.context import Daemon
 from playd.control.figures import rounded
 from playd.control.protocol import JsonObject
+from playd.control.slices import in_slices
 from playd.control.tables import say_age
 from playd.core.modes import Environment
 from playd.orders.halts import scopes_of
@@ -141,7 +142,7 @@ def instance_health(daemon: Daemon, slot: Slot) -> JsonObject:
     return {"healthy": healthy, **{name: row[name] for name in wanted}, "halt_level": level}
 
 
-def health(daemon: Daemon) -> JsonObject:
+async def health(daemon: Daemon) -> JsonObject:
     """Everything: alive, ready with its checks, and every instance, live ones first."""
     checks = ready_checks(daemon)
     slots = sorted(daemon.supervisor.slots.values(), key=lambda slot: (slot.record.mode != "live", slot.name))
@@ -149,5 +150,5 @@ def health(daemon: Daemon) -> JsonObject:
         "alive": alive(daemon),
         "ready": all(check.ok for check in checks),
         "checks": [check.as_json() for check in checks],
-        "instances": [instance_health(daemon, slot) for slot in slots],
+        "instances": [row async for row in in_slices((instance_health(daemon, slot) for slot in slots), daemon.clock)],
     }

@@ -102,7 +102,7 @@ def _application(daemon: Daemon, token: Secret | None) -> "web.Application":
         return answer(200 if good else 503, {"ready": good, "checks": [check.as_json() for check in checks]})
 
     async def healthz(_: web.Request) -> web.Response:
-        body = health(daemon)
+        body = await health(daemon)
         good = body["ready"] and all(each["healthy"] for each in body["instances"])
         return answer(200 if good else 503, body)
 
@@ -114,7 +114,7 @@ def _application(daemon: Daemon, token: Secret | None) -> "web.Application":
         return answer(200 if body["healthy"] else 503, body)
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=metrics_text(daemon).encode(), headers={"Content-Type": METRICS_TYPE})
+        return web.Response(body=(await metrics_text(daemon)).encode(), headers={"Content-Type": METRICS_TYPE})
 
     app = web.Application(middlewares=[_token_middleware(token)] if token is not None else [])
     for path, handler in (

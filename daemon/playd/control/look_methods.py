@@ -23,6 +23,7 @@ from playd.control.params import (
 )
 from playd.control.pipeline_rows import pipeline_rows, setting_rows
 from playd.control.protocol import PROTOCOL, Code, JsonObject, RpcError
+from playd.control.slices import in_slices
 from playd.control.streams import by_instance
 from playd.core.modes import Mode
 from playd.core.orders import OrderState
@@ -111,7 +112,8 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
         "accounts": [_account_line(daemon, alias) for alias in sorted(daemon.accounts.held)],
     }
     healthy = daemon.progress.ready and not any(rows.is_unhealthy(slot) for slot in shown)
-    return {"healthy": healthy, "daemon": header, "instances": [rows.status_row(daemon, slot) for slot in shown]}
+    made = (rows.status_row(daemon, slot) for slot in shown)
+    return {"healthy": healthy, "daemon": header, "instances": [row async for row in in_slices(made, daemon.clock)]}
 
 
 def _account_line(daemon: Daemon, alias: str) -> JsonObject:

@@ -15,6 +15,7 @@ from playd.control.context import Daemon
 from playd.control.figures import plain
 from playd.control.health import ready_checks
 from playd.control.protocol import JsonObject
+from playd.control.slices import in_slices
 from playd.core.orders import OrderState, Side
 from playd.ops.meters import BY_NAME, METRICS, Labels, Meters
 
@@ -22,10 +23,11 @@ Value = tuple[str, Labels, float]
 """Name without `playd_`, values of its labels in their declared order, and the value."""
 
 
-def metrics_text(daemon: Daemon) -> str:
+async def metrics_text(daemon: Daemon) -> str:
     """The body of `/metrics`."""
+    values = [value async for value in in_slices(_values(daemon), daemon.clock)]
     registry = CollectorRegistry()
-    registry.register(_Collected(daemon.ops.meters, [*_values(daemon)]))
+    registry.register(_Collected(daemon.ops.meters, values))
     return generate_latest(registry).decode()
 
 
@@ -62,6 +64,7 @@ class _Collected(Collector):
 
 
 def _values(daemon: Daemon) -> Iterator[Value]:
+    """Others go on between any two of them: what may change meanwhile is copied where it is gone through."""
     yield from _process(daemon)
     yield from _instances(daemon)
     yield from _accounts(daemon)
@@ -88,7 +91,7 @@ def _process(daemon: Daemon) -> Iterator[Value]:
 
 
 def _instances(daemon: Daemon) -> Iterator[Value]:
-    for slot in daemon.supervisor.slots.values():
+    for slot in [*daemon.supervisor.slots.values()]:
         record, held = slot.record, rows.held_of(daemon, slot)[1]
         ticker = rows.ticker_of(daemon, record)
         yield "instance_state", (record.name, str(record.mode), str(slot.state)), 1.0
@@ -113,7 +116,7 @@ def _accounts(daemon: Daemon) -> Iterator[Value]:
         unknown = [row for row in account.views.orders() if row.state is OrderState.UNKNOWN]
         yield "orders_unknown", (alias,), float(len(unknown))
         yield "order_unknown_oldest_seconds", (alias,), account.views.oldest_doubt_s()
-        for symbol, seconds in account.desk.naked_seconds.items():
+        for symbol, seconds in [*account.desk.naked_seconds.items()]:
             yield "naked_seconds_total", (alias, symbol), seconds
         if condition.wallet is not None and condition.wallet.equity_usdt is not None:
             yield "equity_usd", (alias,), float(condition.wallet.equity_usdt)
@@ -161,7 +164,7 @@ def _limits(daemon: Daemon) -> Iterator[Value]:
 
 def _watches(daemon: Daemon) -> Iterator[Value]:
     ops, now_ms = daemon.ops, daemon.clock.wall_ms()
-    for breach in ops.breaches.open.values():
+    for breach in [*ops.breaches.open.values()]:
         yield (
             "slo_breached",
             (breach.name, rows.scope_name(daemon, breach.scope)),

@@ -47,11 +47,11 @@ CHUNK_BYTES: Final = 512 * 1024
 
 
 async def health(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
-    return health_of(daemon)
+    return await health_of(daemon)
 
 
 async def metrics(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
-    return {"text": metrics_text(daemon)}
+    return {"text": await metrics_text(daemon)}
 
 
 async def list_slos(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
