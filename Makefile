@@ -69,7 +69,7 @@ killed-runs: $(DEV)
 # LIVES random lives of one account in virtual time: faults, hands, deaths; prints the pairs of (state, event) of the three machines.
 order-model: $(DEV)
 	$(BIN)/python -m tests.simulation.order_model $(or $(LIVES),300)
-	$(BIN)/python -m pytest -q -s tests/laws/test_order_machine.py tests/laws/test_cover_machine.py tests/laws/test_halt_machine.py
+	$(BIN)/python -m pytest -q -s tests/laws/test_order_machine.py tests/laws/test_cover_machine.py tests/laws/test_share_machine.py tests/laws/test_halt_machine.py
 
 # One copy of the package per bug of tests/planted/bugs.toml; names the test that catches it. ARGS=--write keeps the table.
 planted-bugs: $(DEV)
