@@ -192,10 +192,17 @@ class SyntheticFeed:
 
     def opening_at(self, open_ms: int) -> dict[str, Candle]:
         day, rest_ms = divmod(open_ms, DAY_MS)
-        return {symbol: self._day(symbol, day).at(rest_ms // MINUTE_MS) for symbol in self._symbols}
+        minute = rest_ms // MINUTE_MS
+        self._draw_ahead(day + 1, DAY_MINUTES - minute)
+        return {symbol: self._day(symbol, day).at(minute) for symbol in self._symbols}
 
     def funding_rate(self, symbol: str, time_ms: int) -> float | None:
         return self._funding_rate
+
+    def _draw_ahead(self, day: int, minutes_left: int) -> None:
+        """A symbol of the next day in each of the last minutes before it: fifty at once would keep its first minute waiting."""
+        if minutes_left <= len(self._symbols):
+            self._day(self.symbols[minutes_left - 1], day)
 
     def _day(self, symbol: str, day: int) -> Candles:
         key = (symbol, day)

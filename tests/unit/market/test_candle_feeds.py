@@ -1,6 +1,7 @@
 """The synthetic market is the same for ever; recorded candles come as they were."""
 
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from playd.core.candles import Candles
 from playd.core.errors import CandleError
 from playd.core.timeframes import DAY_MS, MINUTE_MS
+from playd.market import synthetic
 from playd.market.candle_file import COLUMNS
 from playd.market.feed import RecordedFeed
 from playd.market.source import MarketChoice, open_feed
@@ -28,6 +30,24 @@ def test_any_stretch_is_the_same_whenever_it_is_drawn() -> None:
     for name in COLUMNS:
         assert getattr(later, name).tobytes() == getattr(again, name).tobytes()
     assert one.opening_at(far_ms)["SOLUSDT"] == later.at(0)
+
+
+def test_a_day_is_drawn_in_the_last_minutes_before_it_a_symbol_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    draw = synthetic._draw_candles
+
+    def counted(seed: int, number: int, *more: Any) -> Candles:
+        drawn.append(number)
+        return draw(seed, number, *more)
+
+    monkeypatch.setattr(synthetic, "_draw_candles", counted)
+    feed = SyntheticFeed(11)
+    per_minute = []
+    for minute in range(-7, 2):
+        drawn.clear()
+        feed.opening_at(feed.start_ms + DAY_MS + minute * MINUTE_MS)
+        per_minute.append(len(drawn))
+    assert per_minute == [5, 0, 1, 1, 1, 1, 1, 0, 0]
 
 
 def test_seeds_and_symbols_differ_but_symbols_move_together() -> None:
