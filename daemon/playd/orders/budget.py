@@ -62,6 +62,12 @@ WAITS_KEPT: Final = 512
 
 STOPS: Final = "/v5/position/trading-stop"
 
+PROTECTIVE_RESERVE: Final = 0.25
+"""
+Share of each usable rate, the address's too, that only protection, exits and cancels may take: look-ups and comparisons that
+use all they can get would make them wait for seconds.
+"""
+
 _SOFT: Final = frozenset({Priority.ENTRY, Priority.DATA})
 
 
@@ -113,11 +119,16 @@ class _Request:
     owner: str
 
     @property
-    def soft(self) -> bool:
-        """Whether it must leave the endpoint's reserve alone. Of stops, only one that restores protection may use it."""
+    def level(self) -> int:
+        """Of the endpoint: what must leave its reserves alone. Of stops, only one that restores protection may use them."""
         if self.bucket is not None and self.bucket.name == STOPS:
-            return self.priority is not Priority.PROTECT
-        return self.priority in _SOFT
+            return 0 if self.priority is Priority.PROTECT else 2
+        return 2 if self.priority in _SOFT else 1 if self.priority > Priority.CANCEL else 0
+
+    @property
+    def address_level(self) -> int:
+        """Of the address."""
+        return 2 if self.priority is Priority.DATA else 1 if self.priority > Priority.CANCEL else 0
 
 
 @dataclass(slots=True, eq=False)
@@ -126,6 +137,11 @@ class _Waiter(_Request):
     since_s: float
     granted: bool = False
     called: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def kind(self) -> object:
+        """Equal for requests that may leave at the same moments."""
+        return self.priority, id(self.account), id(self.bucket)
 
     def rank(self, now_s: float) -> tuple[int, int]:
         """Smaller goes first. Protect, exit and cancel keep their place; the others move up with the time they waited."""
@@ -155,10 +171,16 @@ class AddressBudget:
         self._on_ban = on_ban
         self._rules = rules = rules or RateRules()
         self._bucket = RateBucket(
-            ADDRESS, ADDRESS_LIMIT, window_s=ADDRESS_WINDOW_S, soft_share=rules.data_share, usable_share=rules.usable
+            ADDRESS,
+            ADDRESS_LIMIT,
+            window_s=ADDRESS_WINDOW_S,
+            shares=(1.0 - PROTECTIVE_RESERVE, rules.data_share),
+            usable_share=rules.usable,
         )
         self._banned_until_s = clock.mono_s() + min(rules.ban_s, (banned_until_ms - clock.wall_ms()) / 1000)
         self._waiting: list[_Waiter] = []
+        self._watching: dict[object, _Waiter] = {}
+        """By kind: who wakes when something may be left."""
         self._tickets = 0
         self._grants = 0
         self._served: dict[str, int] = {}
@@ -202,17 +224,36 @@ class AddressBudget:
         waiter = _Waiter(account, bucket, priority, owner, self._tickets, self._clock.mono_s())
         self._waiting.append(waiter)
         try:
-            self.serve()
             while not waiter.granted:
-                with anyio.move_on_after(self._free_in_s(waiter, self._clock.mono_s())):
-                    await waiter.called.wait()
-                self.serve()
+                if (wait_s := self._free_in_s(waiter, self._clock.mono_s())) > 0:
+                    await self._wait(waiter, wait_s)
+                else:
+                    self.serve()
         finally:
             if not waiter.granted:
                 self._waiting.remove(waiter)
+            self._hand_on(waiter)
         waited_s = self._clock.mono_s() - waiter.since_s
         self._waits_ms.append(waited_s * 1000)
         return waited_s
+
+    async def _wait(self, waiter: _Waiter, wait_s: float) -> None:
+        """
+        Until it is called. One of each kind also wakes by time, for all of them: hundreds that wake at one moment would hold
+        the loop for a second.
+        """
+        waiter.called = anyio.Event()
+        is_watching = self._watching.setdefault(waiter.kind, waiter) is waiter
+        with anyio.move_on_after(wait_s if is_watching else math.inf):
+            await waiter.called.wait()
+
+    def _hand_on(self, waiter: _Waiter) -> None:
+        """Somebody else of its kind watches the time from now on."""
+        if self._watching.get(waiter.kind) is waiter:
+            del self._watching[waiter.kind]
+            heir = next((each for each in self._waiting if each.kind == waiter.kind), None)
+            if heir is not None:
+                heir.called.set()
 
     def take_now(self, account: "AccountBudget", bucket: RateBucket | None, priority: Priority, owner: str) -> bool:
         """One token of both limits without waiting. False when somebody waits or nothing may leave now."""
@@ -226,9 +267,13 @@ class AddressBudget:
 
     def serve(self) -> None:
         """Grant everything that may leave now, in order of rank."""
-        now_s = self._clock.mono_s()
+        now_s, full = self._clock.mono_s(), set[object]()
         for place in sorted(self._waiting, key=lambda each: each.rank(now_s)):
-            if self._free_in_s(place, now_s) <= 0 and (waiter := self._whose_turn(place)) is not None:
+            if place.kind in full:
+                continue
+            if self._free_in_s(place, now_s) > 0:
+                full.add(place.kind)
+            elif (waiter := self._whose_turn(place)) is not None:
                 self._grant(waiter, now_s)
 
     def _whose_turn(self, place: _Waiter) -> _Waiter | None:
@@ -237,8 +282,7 @@ class AddressBudget:
 
         Instances that decide the same bar ask in the same order each time: in turn, the last ones of many would always be late.
         """
-        kind = place.priority, place.account, place.bucket
-        alike = [each for each in self._waiting if (each.priority, each.account, each.bucket) == kind]
+        alike = [each for each in self._waiting if each.kind == place.kind]
         return min(alike, key=lambda each: (self._served.get(each.owner, 0), each.ticket), default=None)
 
     def _grant(self, waiter: _Waiter, now_s: float) -> None:
@@ -251,14 +295,14 @@ class AddressBudget:
         self._grants += 1
         self._served[request.owner] = self._grants
         self._use.count(ADDRESS, request.owner, self._clock.wall_ms())
-        self._bucket.count(now_s, soft=request.priority is Priority.DATA)
+        self._bucket.count(now_s, request.address_level)
         if request.bucket is not None:
-            request.bucket.count(now_s, soft=request.soft)
+            request.bucket.count(now_s, request.level)
 
     def _free_in_s(self, request: _Request, now_s: float) -> float:
-        wait_s = max(self._banned_until_s - now_s, self._bucket.free_in_s(now_s, soft=request.priority is Priority.DATA))
+        wait_s = max(self._banned_until_s - now_s, self._bucket.free_in_s(now_s, request.address_level))
         if request.bucket is not None:
-            wait_s = max(wait_s, request.bucket.free_in_s(now_s, soft=request.soft))
+            wait_s = max(wait_s, request.bucket.free_in_s(now_s, request.level))
         if request.priority is Priority.ENTRY:
             wait_s = max(wait_s, request.account.entries_paused_for_s)
         return max(0.0, wait_s)
@@ -275,7 +319,7 @@ class AccountBudget:
             path: RateBucket(
                 path,
                 limit,
-                soft_share=1.0 - rules.reserve,
+                shares=(1.0 - PROTECTIVE_RESERVE, 1.0 - rules.reserve),
                 usable_share=rules.usable,
                 reserved=GUARDIANS.get(path, 0) if guarded else 0,
             )
@@ -358,7 +402,7 @@ def _row(
         limit=bucket.limit,
         usable=bucket.usable(now_s),
         used=bucket.used(now_s),
-        blocked_s=max(banned_s, bucket.free_in_s(now_s, soft=False)),
+        blocked_s=max(banned_s, bucket.free_in_s(now_s, 0)),
         wait_p50_ms=_percentile(waits_ms, 0.5),
         wait_p99_ms=_percentile(waits_ms, 0.99),
         refusals=bucket.refusals,

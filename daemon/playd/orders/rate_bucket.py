@@ -28,10 +28,11 @@ DEFAULT_BLOCK_S: Final = 1.0
 
 class RateBucket:
     """
-    A limit of `limit` requests per `window_s`, of which `usable_share` is used and `soft_share` of that by soft requests.
+    A limit of `limit` requests per `window_s`, of which `usable_share` is used.
 
-    Soft requests are those that may wait (entries, data); the rest of the bucket is a reserve for all others. Times are
-    monotonic seconds.
+    Requests have a level: those of level 0 may use all of it, those of level n and above together no more than `shares[n - 1]`.
+    What the higher levels leave is a reserve for the lower ones, at any time: a window that others have filled frees nothing
+    for a while, whoever stands first in the queue. Times are monotonic seconds.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class RateBucket:
         limit: int,
         *,
         window_s: float = 1.0,
-        soft_share: float,
+        shares: tuple[float, ...],
         usable_share: float = USABLE_SHARE,
         reserved: int = 0,
     ) -> None:
@@ -50,10 +51,10 @@ class RateBucket:
         self.limit = limit
         self.refusals = 0
         self._window_s = window_s
-        self._soft_share = soft_share
+        self._shares = (1.0, *shares)
         self._usable_share = usable_share
-        self._all: deque[float] = deque()
-        self._soft: deque[float] = deque()
+        self._stamps: tuple[deque[float], ...] = tuple([deque() for _ in self._shares])
+        """By level: when the requests of that level and above left."""
         self._blocked_until_s = -math.inf
         self._penalised_until_s = -math.inf
 
@@ -65,24 +66,23 @@ class RateBucket:
     def used(self, now_s: float) -> int:
         """Requests of the present window, those of other clients included as far as the venue told us."""
         self._forget(now_s)
-        return len(self._all)
+        return len(self._stamps[0])
 
-    def free_in_s(self, now_s: float, *, soft: bool) -> float:
-        """Seconds until one more request may leave, as things stand; zero when it may now."""
+    def free_in_s(self, now_s: float, level: int) -> float:
+        """Seconds until one more request of a level may leave, as things stand; zero when it may now."""
         self._forget(now_s)
         usable = self.usable(now_s)
         free_s = max(now_s, self._blocked_until_s)
-        if len(self._all) >= usable:
-            free_s = max(free_s, self._below_s(self._all, usable))
-        if soft and len(self._soft) >= (allowed := int(usable * self._soft_share) or 1):
-            free_s = max(free_s, self._below_s(self._soft, allowed))
+        for each in range(level + 1):
+            stamps = self._stamps[each]
+            if len(stamps) >= (allowed := int(usable * self._shares[each]) or 1):
+                free_s = max(free_s, self._below_s(stamps, allowed))
         return free_s - now_s
 
-    def count(self, now_s: float, *, soft: bool) -> None:
+    def count(self, now_s: float, level: int) -> None:
         """One request leaves."""
-        self._all.append(now_s)
-        if soft:
-            self._soft.append(now_s)
+        for each in range(level + 1):
+            self._stamps[each].append(now_s)
 
     def learn(self, now_s: float, *, limit: int | None, left: int | None, reset_in_s: float | None) -> None:
         """
@@ -97,8 +97,8 @@ class RateBucket:
         if left is None:
             return
         self._forget(now_s)
-        for _ in range(min(self.limit - left - len(self._all), self.limit)):
-            self._all.append(now_s)
+        for _ in range(min(self.limit - left - len(self._stamps[0]), self.limit)):
+            self._stamps[0].append(now_s)
         if left <= 0 and reset_in_s is not None:
             self._block(now_s, reset_in_s)
 
@@ -117,6 +117,6 @@ class RateBucket:
 
     def _forget(self, now_s: float) -> None:
         oldest_s = now_s - self._window_s - TRAVEL_S
-        for stamps in (self._all, self._soft):
+        for stamps in self._stamps:
             while stamps and stamps[0] <= oldest_s:
                 stamps.popleft()

@@ -1,11 +1,8 @@
 """Whose requests use up the limits: counts since 00:00 UTC, or since the program began if that is later."""
 
-from collections import Counter
-from typing import Final
+from collections import defaultdict
 
 from playd.core.timeframes import DAY_MS
-
-_NOBODY: Final = Counter[str]()
 
 
 class RateUse:
@@ -13,16 +10,17 @@ class RateUse:
 
     def __init__(self) -> None:
         self._day = -1
-        self._counts: dict[str, Counter[str]] = {}
+        self._counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
     def count(self, bucket: str, owner: str, now_ms: int) -> None:
         """One request left."""
         if now_ms // DAY_MS != self._day:
             self._day = now_ms // DAY_MS
-            self._counts = {}
-        self._counts.setdefault(bucket, Counter())[owner] += 1
+            self._counts.clear()
+        counts = self._counts[bucket]
+        counts[owner] = counts.get(owner, 0) + 1
 
     def of(self, bucket: str, now_ms: int) -> dict[str, int]:
         """Requests of today by owner, the most first."""
-        counts = self._counts.get(bucket, _NOBODY) if now_ms // DAY_MS == self._day else _NOBODY
-        return dict(counts.most_common())
+        counts = self._counts.get(bucket, {}) if now_ms // DAY_MS == self._day else {}
+        return dict(sorted(counts.items(), key=lambda each: -each[1]))
