@@ -16,9 +16,9 @@ FILLED_MS: Final = 730 * DAY_MS
 FILLED_DEMO_MS: Final = 7 * DAY_MS
 """How long the history shows an order after its end, without any fill and with one."""
 
-EVERY_MS: Final = 15 * MINUTE_MS
-ROWS_MAX: Final = 5_000
-"""Rows of a table that go in one step: more than the venue's ten orders a second leave in that time, some 50 ms of work."""
+EVERY_MS: Final = 5 * MINUTE_MS
+ROWS_MAX: Final = 1_500
+"""Rows of a table that go in one step: five orders a second for that time, some 15 ms of work."""
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS links (uid INTEGER NOT NULL, link_id TEXT NOT NULL, PRIMARY KEY (uid, link_id)) WITHOUT ROWID;
