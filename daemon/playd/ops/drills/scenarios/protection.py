@@ -7,10 +7,12 @@ import anyio
 
 from playd.ops.drills.bad_host import DISK, WATCHDOG_S
 from playd.ops.drills.failing_disk import HANGS
+from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, SHADOW
 from playd.ops.drills.report import CannotRun
-from playd.ops.drills.scenarios.steps import TRADED_S, alerted, alerts_to_a_file, bars_go_on, stop_put_back
+from playd.ops.drills.scenarios.steps import TRADED_S, alerted, alerts_to_a_file, bars_go_on, lifted_by_a_person, stop_put_back
 from playd.ops.drills.stage import HURRY, SPEED, Stage
+from playd.orders.halts import symbol_scope
 from playd.world.ports import ChildSignal
 
 COVERED_BY_GUARDIAN_S: Final = 20.0
@@ -152,6 +154,8 @@ async def dead_guardian(stage: Stage) -> None:
         await _entries_refused(stage, fault, killed_ms)
         await stage.start_guardian()
         await stage.expect("guardian back", lambda: _heard(stage), "the daemon hears it", RETURNS_S)
+        scope = symbol_scope(ACCOUNT, HELD_SYMBOL)  # a hand at its stop has paused the symbol
+        await lifted_by_a_person(stage, scope, "guardian back", RETURNS_S)
         await stage.until_covered(HELD_SYMBOL)
     stage.report.saw("guardian back", f"{HELD} enters again")
 

@@ -65,14 +65,15 @@ async def reconnect_storm(stage: Stage) -> None:
         await anyio.sleep(max(began_s + (number + 1) * STORM_S / DROPS - stage.world.clock.mono_s(), 0.0))
     hits = await stage.exchange.fault_hits()
     dropped = {socket: hits.get(f"drops of the {socket} socket", 0) for socket in (PUBLIC, PRIVATE)}
-    seen = ", ".join(f"{count} of the {socket} socket" for socket, count in dropped.items())
-    stage.report.require(all(count > 1 for count in dropped.values()), fault, f"dropped: {seen}")
-    await heal(stage)
+    seen = " and ".join(f"{count} met a {socket} socket" for socket, count in dropped.items())
+    stage.report.require(all(count > 1 for count in dropped.values()), fault, seen)
+    healed_s = await heal(stage)
     opened = [row["wall_ms"] for row in await stage.exchange.entries("opened") if row["wall_ms"] >= began_ms]
     most = _most_in_a_minute(opened)
     stage.report.require(most <= CONNECTS_PER_MIN, fault, f"{len(opened)} connects, at most {most} in a minute")
     stage.report.require(await alive(stage), fault, "one life of the daemon")
     await stage.exchange.release(SPEED)
+    await stage.expect("storm over", lambda: _trades(stage), "both sockets are up", LIMITED_S, since_s=healed_s)
     await bars_go_on(stage, "storm over", LIMITED_S)
     no_gaps(stage, "storm over")
     await _private_socket_away(stage)
