@@ -64,6 +64,7 @@ class Facts:
             week_usd=sum(week, _ZERO),
             week_days=week,
             now_ms=now_ms,
+            bar_s=clock_ms / 1000,
             hour_until_ms=self._hour_until_ms(hour, intent.instance_uid, limits, own_of_hour, of_hour),
             trips=self._breakers.trips if self._breakers is not None else (),
             holdings=self._holdings() if limits.bound_exposure else (),

@@ -5,6 +5,7 @@ They judge entries only; what reduces risk is never gated. Every gate states the
 so that the stored result explains itself.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,6 +94,8 @@ class AccountFacts:
     im_rate: Decimal | None = None
     mm_rate: Decimal | None = None
     """Margin rates of the account as ratios; None where the venue states none, as with isolated margin."""
+    bar_s: float = math.inf
+    """Length of the execution bars: behind the next close a decision is one of the past, whatever the settings allow."""
     now_ms: int = 0
     """Wall time of the decision. Bars may have a time of their own, on a simulated market."""
     week_days: tuple[Decimal, ...] = ()
@@ -208,7 +211,7 @@ def feed(case: Case) -> Refusal | None:
 
 
 def replay(case: Case) -> Refusal | None:
-    limit_s = case.settings.entry_max_age_s
+    limit_s = min(case.settings.entry_max_age_s, case.facts.bar_s)
     if case.facts.verdict_exists or case.facts.intent_exists:
         return Refusal("REPLAY", "this bar has been decided before")
     if case.inputs.late or not case.inputs.bar_age_s <= limit_s:

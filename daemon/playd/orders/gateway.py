@@ -96,7 +96,7 @@ class Gateway:
         refusal = judge(case)
         if refusal is not None:
             return self._refuse(case, instance, refusal)
-        deadline_s = desk.clock.mono_s() + desk.settings.entry_max_age_s - inputs.bar_age_s
+        deadline_s = desk.clock.mono_s() + self._max_age_s(instance) - inputs.bar_age_s
         if not desk.budget.take_now(CREATE, Priority.ENTRY, owner=intent.instance_uid):
             refusal, case = await self._await_token(case, instance)
             if refusal is not None:
@@ -106,12 +106,15 @@ class Gateway:
         reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(intent, deadline_s))
         return self._entry_verdict(row, reaction)
 
+    def _max_age_s(self, instance: Instance) -> float:
+        return min(self._desk.settings.entry_max_age_s, instance.clock_ms / 1000)
+
     async def _await_token(self, case: Case, instance: Instance) -> tuple[Refusal | None, Case]:
         """Wait for the rate token as long as the signal is fresh, then look again: the world went on meanwhile."""
         desk, inputs = self._desk, case.inputs
         started_s, on_record = desk.clock.mono_s(), desk.ledger.writes
         # A ban that begins while we wait would keep the token for ten minutes; the signal is of no use for so long.
-        with anyio.move_on_after(max(0.0, desk.settings.entry_max_age_s - inputs.bar_age_s)) as patience:
+        with anyio.move_on_after(max(0.0, self._max_age_s(instance) - inputs.bar_age_s)) as patience:
             await desk.budget.take(CREATE, Priority.ENTRY, owner=case.intent.instance_uid)
         waited_s = desk.clock.mono_s() - started_s
         refusal = None

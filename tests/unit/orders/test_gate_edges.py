@@ -64,6 +64,8 @@ def stopped(at: str, **limits: Any) -> Case:
 
 
 HALF = Decimal("0.5")
+PATIENT = with_(replace(OPEN, settings=replace(OPEN.settings, entry_max_age_s=300.0)), facts_bar_s=60.0)
+"""Signals of five minutes may be followed here, on bars of one."""
 LONG = Holding("ETHUSDT", Decimal(1), Decimal(100))
 
 EDGES: dict[str, list[tuple[Case, Case]]] = {
@@ -83,6 +85,7 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
     ],
     "replay": [
         (with_(OPEN, inputs_bar_age_s=30.0), with_(OPEN, inputs_bar_age_s=30.001)),
+        (with_(PATIENT, inputs_bar_age_s=60.0), with_(PATIENT, inputs_bar_age_s=60.001)),  # at most one bar
         (OPEN, with_(OPEN, inputs_late=True)),
         (OPEN, with_(OPEN, facts_verdict_exists=True)),
         (OPEN, with_(OPEN, facts_intent_exists=True)),
