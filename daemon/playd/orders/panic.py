@@ -22,8 +22,9 @@ from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.flattening import flatten_intent
 from playd.orders.gateway import Instance
-from playd.orders.halts import ALL, Halt, Level, account_scope
+from playd.orders.halts import Level
 from playd.orders.order_book import FOREIGN, IntentRow
+from playd.orders.panic_levels import PanicLevels
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope
 from playd.orders.rows import OrderRow
 from playd.orders.withdrawals import Withdrawals
@@ -39,7 +40,6 @@ _SAY_AGAIN_S: Final = 60.0
 """So often a person is told of a panic that is not done."""
 _ON_ITS_WAY_MS: Final = 10_000
 """So long after its signing a request may take effect: the venue's window for it, and as much again for clocks."""
-_FLAT: Final = "verified flat"
 _ZERO: Final = Decimal(0)
 _AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
@@ -65,6 +65,7 @@ class Panic:
         self._exits = exits
         self._catch_up = catch_up
         self._withdrawals = withdrawals
+        self._levels = PanicLevels(desk)
         self._driven: dict[str, _Run] = {}
         """Panics that go on in the background, by the scope of their level."""
         self._awaited: Counter[str] = Counter()
@@ -80,7 +81,7 @@ class Panic:
         desk, started_s = self._desk, self._desk.clock.mono_s()
         halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, "PANIC", reason, actor=actor)
         run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
-        self._keep_whether_flat(run, flat=False)
+        self._levels.keep_whether_flat(run.scope, flat=False)
         entries = self._entries(scope)
         cancelled = len(entries)
         desk.journal.append("panic.step", {"step": "cancelling", "orders": cancelled}, account=desk.alias, actor=actor)
@@ -97,10 +98,10 @@ class Panic:
             if not flat:  # also when nobody waits for it any more; what is told of this one is not the other's to change
                 self._go_on(replace(run, problems=[]))
         if flat:
-            self._keep_whether_flat(run, flat=True)
+            self._levels.keep_whether_flat(run.scope, flat=True)
             await self._sweep(run)
         else:
-            frozen = self._frozen(run)
+            frozen = self._levels.frozen(run.scope)
             why = f"{frozen.scope} was frozen by {frozen.actor}" if frozen else f"{FLAT_WITHIN_S:g} s are over"
             run.problems.append(f"not verified flat, with no entry left: {why}")
         report = await self._report(run, cancelled, desk.clock.mono_s() - started_s)
@@ -119,37 +120,8 @@ class Panic:
 
         One that was verified flat here is over: what was opened by hand since is no business of its.
         """
-        desk = self._desk
-        for halt in desk.halts.in_force():
-            scope = self._scope_of(halt.scope) if halt.level is Level.PANIC else None
-            if scope is not None and desk.ledger.meta(self._flat_key(halt)) != _FLAT:
-                self._go_on(_Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}"))
-
-    def _keep_whether_flat(self, run: _Run, *, flat: bool) -> None:
-        """Keep over restarts whether the panics of this scope are done; an account is all its scopes and its part of `all`."""
-        desk, stored = self._desk, run.scope.halt_scope(self._desk.alias)
-        whole = stored == account_scope(desk.alias)
-        for halt in desk.halts.in_force():
-            if halt.level is Level.PANIC and (self._scope_of(halt.scope) is not None if whole else halt.scope == stored):
-                desk.ledger.set_meta(self._flat_key(halt), _FLAT if flat else "")
-        desk.ledger.commit()
-
-    def _flat_key(self, halt: Halt) -> str:
-        """One level may have to be flat on several accounts of the ledger."""
-        return f"panic_flat:{halt.id}:{self._desk.alias}"
-
-    def _scope_of(self, stored: str) -> PanicScope | None:
-        """What a stored scope means on this account; None when it is none of its business."""
-        desk = self._desk
-        kind, _, rest = stored.partition(":")
-        if stored in (ALL, account_scope(desk.alias)):
-            return PanicScope()
-        if kind == "symbol" and rest.startswith(f"{desk.alias}/"):
-            return PanicScope(symbol=rest.removeprefix(f"{desk.alias}/"))
-        if kind == "instance":
-            owns = desk.ledger.row("SELECT 1 FROM instances WHERE uid = ? AND account = ?", (rest, desk.alias))
-            return PanicScope(instance_uid=rest) if owns is not None else None
-        return None
+        for halt, scope in self._levels.unfinished():
+            self._go_on(_Run(scope, f"panic:{halt.id}:{self._desk.clock.wall_ms()}"))
 
     def _go_on(self, run: _Run) -> None:
         """Drive a panic to its end in the background, unless one of its scope is driven already."""
@@ -161,13 +133,13 @@ class Panic:
         """Until the scope is verified flat, or its level is lifted, or it is frozen. A person is told again and again."""
         desk, run = self._desk, self._driven[stored]
         try:
-            while self._in_force(run) and not self._frozen(run):
+            while self._levels.in_force(run.scope) and not self._levels.frozen(run.scope):
                 await self._withdrawals.ask(self._entries(run.scope))
                 flat = False
                 with anyio.move_on_after(_SAY_AGAIN_S):
                     flat = await self._flatten_until_verified(run)
                 if flat:
-                    self._keep_whether_flat(run, flat=True)
+                    self._levels.keep_whether_flat(run.scope, flat=True)
                     await self._sweep(run)
                     desk.journal.append("panic.result", {"exit_code": 0, "positions": len(run.before)}, account=desk.alias)
                     desk.incidents.resolve("PANIC_UNFINISHED", stored, "verified flat")
@@ -178,17 +150,6 @@ class Panic:
                 await anyio.sleep(_REPEAT_S)
         finally:
             del self._driven[stored]
-
-    def _in_force(self, run: _Run) -> bool:
-        """Whether the level still stands that asked for this panic, or one of a wider scope."""
-        return any(halt.level is Level.PANIC for halt in self._desk.halts.in_force(*self._scopes(run)))
-
-    def _frozen(self, run: _Run) -> Halt | None:
-        return self._desk.halts.frozen(*self._scopes(run))
-
-    def _scopes(self, run: _Run) -> tuple[str, ...]:
-        alias = self._desk.alias
-        return run.scope.halt_scope(alias), account_scope(alias), ALL
 
     def _alarm(self, run: _Run) -> None:
         stored = run.scope.halt_scope(self._desk.alias)
@@ -202,7 +163,7 @@ class Panic:
         """
         flat_readings = 0
         async with anyio.create_task_group() as closing:
-            while not self._frozen(run):
+            while not self._levels.frozen(run.scope):
                 open_now = await self._read(run)
                 if open_now is None:
                     flat_readings = 0
