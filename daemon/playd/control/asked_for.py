@@ -62,6 +62,18 @@ def open_account(daemon: Daemon, alias: str) -> Account:
     return account
 
 
+def banned_text(account: Account) -> str:
+    """Why nothing can be read of an account for a while, empty when it can: a question would wait for the end of the ban."""
+    banned_s = account.desk.budget.banned_for_s
+    return f"account {account.alias}: the venue has banned our address for {banned_s:.0f} s more" if banned_s > 0 else ""
+
+
+def refuse_while_banned(account: Account, hint: str) -> None:
+    """Raises `RpcError` while the venue cannot be asked for what a command needs; what only reduces risk waits instead."""
+    if text := banned_text(account):
+        raise RpcError(Code.REFUSED, text, reason="banned", hint=hint)
+
+
 def warn_of_symbol(daemon: Daemon, symbol: str | None, call: Call) -> None:
     """Nothing was found: say so if nothing here has ever traded the symbol."""
     if symbol is None:

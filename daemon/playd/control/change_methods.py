@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from playd.control import rows
 from playd.control.arming_methods import confirm_live
-from playd.control.asked_for import open_account
+from playd.control.asked_for import open_account, refuse_while_banned
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.look_methods import chosen
@@ -164,9 +164,7 @@ async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> JsonO
 async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject:
     accounts = [*rows.all_accounts(daemon)] if params.account is None else [open_account(daemon, params.account)]
     for account in accounts:
-        if (banned_s := account.desk.budget.banned_for_s) > 0:
-            text = f"account {account.alias}: the venue has banned our address for {banned_s:.0f} s more"
-            raise RpcError(Code.REFUSED, text, reason="banned", hint="it is reconciled by itself afterwards")
+        refuse_while_banned(account, "it is reconciled by itself afterwards")
     differences: list[JsonObject] = []
     results: list[str] = []
     for account in accounts:

@@ -10,6 +10,7 @@ from typing import Final
 
 import anyio
 
+from playd.control.asked_for import banned_text
 from playd.control.context import Daemon
 from playd.control.practice import alerts_verified
 from playd.core.errors import LinkError, OperatorError, PlayError, VenueError
@@ -34,6 +35,8 @@ async def preflight(daemon: Daemon, slot: Slot, policy: Policy) -> list[Check]:
         account = await daemon.open_account(slot.record)
     except (OperatorError, PlayError) as error:
         return [Check("account", "fail", str(error), "playctl creds check " + slot.record.account)]
+    if banned := banned_text(account):
+        return [Check("account", "unknown", banned, "the same again afterwards")]
     return [
         judged("account", True, f"{account.environment}, hosts of its own environment"),
         *await _key(account, policy),

@@ -6,7 +6,7 @@ from typing import Final
 
 from playd.control import change_methods as change
 from playd.control import rows
-from playd.control.asked_for import open_account
+from playd.control.asked_for import open_account, refuse_while_banned
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rounded
@@ -39,6 +39,7 @@ async def adopt(daemon: Daemon, params: Adopt, call: Call) -> JsonObject:
     if held.side is None:
         raise RpcError(Code.NOT_FOUND, f"nobody else holds anything of {params.symbol} on {account.alias}", hint=ORPHANS)
     _refuse_misfit(daemon, slot, account, params.symbol, held.side)
+    refuse_while_banned(account, "its position and stop must be read first: the same command again afterwards")
     phrase = f"ADOPT {account.alias} {params.symbol}"
     if params.confirm != phrase:
         preview = [

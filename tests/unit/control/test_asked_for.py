@@ -7,12 +7,13 @@ from typing import Any, cast
 
 import pytest
 
-from playd.control.asked_for import account_named, names_in_messages, owner_of, warn_of_symbol
+from playd.control.asked_for import account_named, names_in_messages, owner_of, refuse_while_banned, warn_of_symbol
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.fill_quality import shortfall_figure
 from playd.control.look_methods import query_logs
 from playd.control.params import LogQuery
+from playd.control.preflight import preflight
 from playd.control.protocol import Code, RpcError
 from playd.orders.ledger import Ledger
 from playd.supervisor.records import InstanceRecord
@@ -129,3 +130,22 @@ def _filled(
         " 1, 1, 'ws', 'u1')",
         (f"e{n}", f"pd-{n}", side, price),
     )
+
+
+@pytest.mark.anyio
+async def test_while_our_address_is_banned_a_person_hears_so_at_once_and_not_at_its_end() -> None:
+    desk = SimpleNamespace(budget=SimpleNamespace(banned_for_s=541.2))
+    account = cast("Any", SimpleNamespace(alias="main", desk=desk))
+
+    async def opened(_record: object) -> object:
+        return account
+
+    with pytest.raises(RpcError) as refused:
+        refuse_while_banned(account, "again afterwards")
+    assert (refused.value.code, refused.value.reason) == (Code.REFUSED, "banned")
+    assert str(refused.value) == "account main: the venue has banned our address for 541 s more"
+    slot = cast("Any", SimpleNamespace(record=SimpleNamespace(account="main")))
+    checks = await preflight(cast("Any", SimpleNamespace(open_account=opened)), slot, cast("Any", None))
+    assert [(check.name, check.result) for check in checks] == [("account", "unknown")]
+    desk.budget.banned_for_s = 0.0
+    refuse_while_banned(account, "again afterwards")
