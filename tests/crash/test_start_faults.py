@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from playd.cli.playctl_app import app as playctl
 from playd.core.envelope import seal, unseal
 from playd.core.limits import STATE_BYTES
 from playd.supervisor.keeper import SCHEMA
@@ -41,11 +43,23 @@ def test_a_stop_during_warm_up_is_a_clean_stop(scene: Scene) -> None:
     assert daemon.said("daemon.stopped") == 1
 
 
-def test_a_stop_while_the_venue_is_away_is_a_clean_stop(scene: Scene) -> None:
+def test_a_start_that_waits_for_its_venue_is_steered_and_stopped(scene: Scene) -> None:
     exchange, daemon = scene
     exchange.kill()
     daemon.process = daemon.run_command()
     wait_for(lambda: daemon.said("account.waiting"), "the account waits")
+    assert not daemon.said("daemon.ready")
+    asked = CliRunner()
+
+    def answered(*words: str) -> tuple[int, str]:
+        socket = str(daemon.state / "run" / "control.sock")
+        result = asked.invoke(playctl, [*words, "--socket", socket, "--reason", "a start that hangs"])
+        return result.exit_code, result.output
+
+    assert answered("status")[0] == 9
+    assert answered("halt", NAME)[0] == 0
+    code, said = answered("panic", NAME)
+    assert (code, "a position may remain" in said) == (11, True), said
     assert daemon.stop() == 0, daemon.log.read_text()
 
 
