@@ -1,7 +1,9 @@
 """The beginning of a day that no life of the daemon saw: the venue's log tells what was lost, or entries wait for it."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import anyio
@@ -163,3 +165,28 @@ def test_the_index_of_midnight_is_what_was_seen_then_else_the_larger_of_two(
         life.venue.close_stream()
 
     in_virtual_time(body)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("day", ["2024-02-29", "2024-03-01", "2024-03-31", "2024-10-27", "2025-01-01"])
+def test_a_day_begins_at_its_utc_midnight_on_leap_days_and_when_the_clocks_of_the_machine_change(
+    day: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        life = build(settings=SETTINGS)
+        midnight_ms = round(datetime.fromisoformat(f"{day}T00:00+00:00").timestamp() * 1000)
+        for time_ms, opened in ((midnight_ms - DAY_MS, 5), (midnight_ms - 1, 20), (midnight_ms, 30)):
+            row = ("main", time_ms, str(1_000 + opened), "1000", str(opened), "venue")
+            life.ledger.write("INSERT INTO equity VALUES (?,?,?,?,?,?)", row)
+        results = watch(life)._results
+        starts = [results.day_start(midnight_ms + after_ms) for after_ms in (-1, 0, DAY_MS - 1)]
+        assert starts == [5, 30, 30]
+        life.venue.close_stream()
+
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        in_virtual_time(body)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
