@@ -32,6 +32,7 @@ from playd.world.real.net import RealNet, session
 CLOSED = b'"confirm":true'
 CREATE = b"POST /v5/order/create"
 SYMBOL = re.compile(rb'"symbol":"([A-Z0-9]+)"')
+START = re.compile(rb'"start":(\d+)')
 TOPIC = re.compile(rb'"topic":"kline\.\w+\.([A-Z0-9]+)"')
 
 
@@ -41,6 +42,10 @@ class Stopwatch:
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
         self.arrived_s: dict[bytes, float] = {}
+        self.last_s: dict[int, float] = {}
+        """By the open time of a bar: when the last frame with one that opened then arrived, of whatever symbol."""
+        self.open_ms: dict[bytes, int] = {}
+        self.written_s: list[tuple[int, float]] = []
         self.entry_ms: list[float] = []
         self.commit_ms: list[float] = []
         self._commits: list[tuple[float, float]] = []
@@ -48,8 +53,10 @@ class Stopwatch:
     def received(self, data: bytes) -> None:
         if CLOSED in data:
             now_s = time.perf_counter()
+            open_ms = max((int(each) for each in START.findall(data)), default=0)
+            self.last_s[open_ms] = now_s
             for symbol in TOPIC.findall(data):
-                self.arrived_s[symbol] = now_s
+                self.arrived_s[symbol], self.open_ms[symbol] = now_s, open_ms
             self._commits.clear()
 
     def written(self, data: bytes) -> None:
@@ -57,8 +64,9 @@ class Stopwatch:
             return
         found = SYMBOL.search(data)
         arrived_s = self.arrived_s.pop(found[1], None) if found else None
-        if arrived_s is None:
+        if found is None or arrived_s is None:
             return
+        self.written_s.append((self.open_ms[found[1]], time.perf_counter()))
         self.entry_ms.append((time.perf_counter() - arrived_s) * 1e3)
         self.commit_ms.append(sum(end - begin for begin, end in self._commits if begin >= arrived_s) * 1e3)
         if len(self.entry_ms) == self.wanted:
@@ -127,7 +135,9 @@ def main(config: str, state: str, entries: str, result: str) -> int:
     trace_commits(stopwatch)
     world = replace(real_world(), net=TracedNet(stopwatch))
     code = run_daemon(RunOptions(config=config, state=state), world)
-    Path(result).write_text(json.dumps({"entry_ms": stopwatch.entry_ms, "commit_ms": stopwatch.commit_ms}))
+    behind_last = [(at_s - stopwatch.last_s[open_ms]) * 1e3 for open_ms, at_s in stopwatch.written_s]
+    found = {"entry_ms": stopwatch.entry_ms, "commit_ms": stopwatch.commit_ms, "behind_last_ms": behind_last}
+    Path(result).write_text(json.dumps(found))
     return code
 
 
