@@ -7,7 +7,7 @@ from playd.core.orders import OrderState
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, PLAYS, TIMED, timed_on, with_limit_entries, with_trailing_stop
 from playd.ops.drills.programs import until
 from playd.ops.drills.scenarios.steps import arm, heal, holds_still, is_over
-from playd.ops.drills.stage import SPEED, Stage
+from playd.ops.drills.stage import HURRY, SPEED, Stage
 
 WAITS_BARS: Final = 20
 """For so long an entry rests."""
@@ -52,7 +52,9 @@ async def _part(stage: Stage, share: float, fault: str, *, symbol: str = BUSY_SY
         return next((row for row in _entries(stage, symbol) if row["link_id"] not in known and _is_part(row, share)), None)
 
     seen = "{cum_qty} of {qty} executed"
+    await stage.exchange.release(HURRY)
     row: dict[str, Any] = await stage.expect(fault, in_part, lambda row: seen.format(**row), TRADED_S)
+    await stage.exchange.release(SPEED)
     await stage.expect_covered(symbol, fault, COVERED_S)
     return row
 
