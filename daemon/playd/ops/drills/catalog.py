@@ -169,7 +169,7 @@ DRILLS: Final = (
         "panic of an instance in a thin market, of a symbol with a throttled and a lost close, of all, of what cannot be"
         " closed, by the guardian",
         "flat and verified within 20 s, under fire 40 s, else exit 11 and critical; the stop stays; nothing opens afterwards",
-        level_expected=4, incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=480.0, leaves=("GUARDIAN_PANIC",),
+        level_expected=4, incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=600.0, leaves=("GUARDIAN_PANIC",),
     ),
     Drill(
         "DRL-27", 1, "kill file", "the kill file is made, then removed; the directory of a second one is away",
@@ -184,7 +184,7 @@ DRILLS: Final = (
     Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
     Drill(
         "DRL-30", 1, "downtime with position", "the daemon is off for a minute, for 20, for 3 h, for 3 days",
-        "covered; what was due meanwhile is left at its bar; no late entry", limit_s=60.0, deadline_s=540.0,
+        "covered; what was due meanwhile is left at its bar; no late entry", limit_s=60.0, deadline_s=720.0,
     ),
     Drill("DRL-31", 2, "bad reload", "a broken or looser configuration while trading", "the old one stays"),
     Drill("DRL-32", 2, "twin", "a shadow twin differs by a planted change", "an alarm at the first differing bar"),

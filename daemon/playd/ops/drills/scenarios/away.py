@@ -6,6 +6,7 @@ decided again at the very bar at which it was due, at that bar's price, and sent
 """
 
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from playd.core.timeframes import DAY_MS, MINUTE_MS
@@ -22,7 +23,7 @@ PASSES_S: Final = 120.0
 """Three days of market that nobody follows take some seconds; on a busy machine."""
 
 COVERED_S: Final = 60.0
-CAUGHT_UP_S: Final = 180.0
+CAUGHT_UP_S: Final = 240.0
 """Every bar of three days is decided again: twenty seconds, and several times as long on a busy machine."""
 
 YOUNG_BARS: Final = 10
@@ -50,12 +51,19 @@ async def _away(stage: Stage, minutes: int) -> None:
     await _covered_or_flat(stage, fault, began_s)
     seen = "every bar of that time is decided again, READY"
     await stage.expect(fault, stage.ready, seen, CAUGHT_UP_S, since_s=began_s)
+    await stage.expect(fault, partial(_running, stage), "every instance runs again", CAUGHT_UP_S, since_s=began_s)
     await stage.until_covered(HELD_SYMBOL)
     await bars_go_on(stage, fault, CAUGHT_UP_S)
     no_gaps(stage, fault)
     await _no_late_entry(stage, fault, before)
     if entered_ms is not None and entered_ms + TIMED_BARS * BAR_MS < back_ms - BAR_MS:
         await _left_in_time(stage, fault, entered_ms, gone_ms)
+
+
+async def _running(stage: Stage) -> bool:
+    """Whether everybody has caught up in this life of the daemon, by its log."""
+    lines = stage.daemon.said("instance.transition")
+    return {line["instance"] for line in lines if line["to"] == "running"} >= stage.plays.keys()
 
 
 def _spelled(minutes: int) -> str:
