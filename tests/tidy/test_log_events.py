@@ -36,6 +36,18 @@ def test_every_event_of_the_source_is_in_the_catalogue() -> None:
     assert sorted(found - EVENTS.keys()) == []
 
 
+def test_a_line_has_a_level_that_the_catalogue_gives_its_event() -> None:
+    wrong = []
+    for module in (each for each in modules() if "drills" not in each.name):
+        for node in module.nodes:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LEVELS and node.args:
+                event = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+                if event in EVENTS and node.func.attr not in EVENTS[event].levels.split():
+                    wrong.append(f"{module.name}: {event} is {node.func.attr}, not {EVENTS[event].levels}")
+    assert wrong == []
+    assert {level for event in EVENTS.values() for level in event.levels.split()} <= LEVELS
+
+
 def test_every_note_of_the_market_is_in_it_and_nothing_that_nobody_says() -> None:
     notes = {f"feed.{kind}" for kind in NoteKind}
     assert notes <= EVENTS.keys()

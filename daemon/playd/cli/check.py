@@ -10,6 +10,7 @@ from playd.control.render import json_text, render_pairs
 from playd.core.errors import CredentialError, PlayError, SettingsError
 from playd.core.modes import Environment
 from playd.ops.ownership import exposed
+from playd.ops.state_files import look_at_ledger
 from playd.orders.budget import AddressBudget
 from playd.settings import Loaded, load
 from playd.supervisor.plays import find_play, read_play
@@ -19,6 +20,7 @@ from playd.world.real import run as run_loop
 
 EXIT_CREDENTIAL: Final = 77
 EXIT_INVALID: Final = 6
+EXIT_STATE: Final = 78
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,10 @@ class Result:
 
 
 def run_check(config: str, state: str, *, as_json: bool) -> int:
-    """Print every check; 0 when all pass, 77 for a refused account, 6 for a bad Play. Raises `SettingsError` (78)."""
+    """
+    Print every check; 0 when all pass, 77 for a refused account, 78 for a ledger that no start takes, 6 for a bad Play. Raises
+    `SettingsError` (78).
+    """
     world = real_world()
     flags = {"daemon.state_dir": ("--state", str(world.process.working_dir() / state))} if state else {}
     loaded = load(world, flags=flags, config=config or None)
@@ -57,8 +62,17 @@ def _directories(world: World, loaded: Loaded) -> list[Result]:
     state = loaded.locations.state_dir
     if faults := [*exposed(world, loaded)]:
         return [Result("directories", False, str(each), EXIT_CREDENTIAL) for each in faults]
-    there = world.disk.exists(state)
-    return [Result("state directory", True, str(state) if there else f"{state} will be created")]
+    if not world.disk.exists(state):
+        return [Result("state directory", True, f"{state} will be created")]
+    try:
+        ledger = look_at_ledger(world.disk, state)
+    except OSError as error:
+        return [Result("state directory", False, f"{error.filename or state}: {error.strerror or error}", EXIT_STATE)]
+    found = [Result("state directory", True, str(state))]
+    if ledger is not None:
+        said = ledger.check if ledger.damaged else ledger.version
+        found.append(Result("ledger", not ledger.damaged, said, EXIT_STATE))
+    return found
 
 
 def _ways(world: World, loaded: Loaded) -> list[Result]:

@@ -8,14 +8,13 @@ from playd.control.figures import plain
 from playd.control.streams import StreamHub
 from playd.core.record import Recorder
 from playd.market.feed_watch import FeedNote, NoteKind
+from playd.ops.events import EVENTS
 from playd.ops.meters import Meters
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 
 _QUIET_VERDICTS: Final = frozenset({"NO_SIGNAL", "HOLD", "COOLDOWN"})
 """Verdicts of ordinary bars: stored and streamed. Log and journal have the others, the journal those with metadata too."""
-
-_QUIET_NOTES: Final = frozenset({NoteKind.STATE, NoteKind.LINK_UP, NoteKind.GAP_FILLED, NoteKind.MARKET_ENDED})
 
 _REPAIRS: Final = frozenset({NoteKind.BAR_REVISED, NoteKind.GAP_FILLED, NoteKind.GAP_ABSENT})
 
@@ -38,22 +37,19 @@ class Reports:
             self._meters.count("verdicts_total", record.name, fields["verdict"])
             self._streams.publish("verdicts", {**context, **fields})
             if fields["verdict"] not in _QUIET_VERDICTS:
-                self._log.info(event, **context, **fields)
+                self._say(event, **context, **fields)
             if fields["verdict"] not in _QUIET_VERDICTS or "metadata" in fields:
                 data = dict(fields)
                 if "metadata" in fields:
                     exact = {name: plain(one) if isinstance(one, float) else one for name, one in fields["metadata"].items()}
                     data["metadata"] = exact
                 self._journal.append(event, data, instance=record.uid, account=record.account, symbol=record.symbol)
-        elif event == "bar.slow":
-            self._log.warning(event, **context, **fields)
-        elif event == "instance.restart":
-            self._log.error(event, **context, **fields)
-            self._journal.append(event, fields, instance=record.uid, account=record.account, symbol=record.symbol)
         else:
-            if event.startswith("fill."):
+            if event == "instance.restart":
+                self._journal.append(event, fields, instance=record.uid, account=record.account, symbol=record.symbol)
+            elif event.startswith("fill."):
                 self._streams.publish("fills", {**context, **fields})
-            self._log.info(event, **context, **fields)
+            self._say(event, **context, **fields)
 
     def transition(self, slot: Slot, before: State, after: State, cause: str) -> None:
         """A change of state: journalled, logged, streamed."""
@@ -66,21 +62,23 @@ class Reports:
 
     def account(self, alias: str, event: str, text: str) -> None:
         """An event of one account's life."""
-        log = self._log.info if event == "account.ready" else self._log.warning
-        log(event, account=alias, msg=text)
+        self._say(event, account=alias, msg=text)
 
     def feed(self, note: FeedNote) -> None:
         """A note of the market hub."""
-        log = self._log.info if note.kind in _QUIET_NOTES else self._log.warning
         if note.kind is NoteKind.LINK_DOWN:
             self._meters.count("ws_reconnects_total", "public")
         elif note.kind in _REPAIRS:
             self._meters.count("bars_repaired_total", str(note.kind))
-        log("feed." + note.kind, symbol=note.symbol or None, msg=note.text, open_ms=note.open_ms or None)
+        self._say("feed." + note.kind, symbol=note.symbol or None, msg=note.text, open_ms=note.open_ms or None)
         if note.kind is NoteKind.BAR_REVISED:
             self._journal.append("bar.revised", {"open_ms": note.open_ms, "text": note.text}, symbol=note.symbol)
         elif note.kind is NoteKind.GAP_OPENED:
             self._journal.append("bar.gap", {"open_ms": note.open_ms, "text": note.text}, symbol=note.symbol)
+
+    def _say(self, event: str, **fields: Any) -> None:
+        """A line of the level that the catalogue gives the event."""
+        getattr(self._log, EVENTS[event].level)(event, **fields)
 
     def bug(self, where: str, error: Exception) -> None:
         """An error of ours that was survived."""

@@ -63,18 +63,19 @@ def _make(world: World, state: PurePath, run: PurePath) -> None:
     close_if_unused(world, state)
     for path in (state, *(state / name for name in DIRECTORIES), run):
         world.disk.mkdir(path)
+        world.disk.list(path)  # one that nobody may look into is refused here, and by its name
     probe = state / ".writable"
     world.disk.write_replace(probe, b"written and removed at each start\n", keep_previous=False)
     world.disk.remove(probe)
 
 
 def _cannot_write(state: PurePath, error: OSError) -> PlaydError:
-    text = f"{state}: cannot be written: {error.strerror or error}"
+    text = f"{error.filename or state}: cannot be written: {error.strerror or error}"
     if is_full(error) or error.errno in (errno.EROFS, errno.EIO):
         return RecordError(f"{text}; see the runbook disk-full")
     if isinstance(error, NotADirectoryError | FileExistsError):
         return StateError(f"{state}: found a file where a directory belongs ({error}); move it away")
-    return CredentialError(f"{text}; chown it to the daemon's user")
+    return CredentialError(f"{text}; chown it to the daemon's user, and chmod 700 a directory")
 
 
 def lock_text(world: World) -> str:

@@ -20,7 +20,7 @@ from playd.core import envelope
 from playd.core.errors import StateError
 from playd.ops.backup import FOLDER as BACKUPS
 from playd.ops.backup import BackupError, read_manifest
-from playd.ops.segments import NotPacked, read_file, read_segment
+from playd.ops.segments import NotPacked, read_file, read_segment, segment_names
 from playd.orders.guardian.plan import SCHEMA as PLAN
 from playd.orders.migration import missing, readable
 from playd.orders.schema import SCHEMA_VERSION
@@ -233,10 +233,17 @@ def look(disk: Disk, state_dir: PurePath) -> list[StateFile]:
     Raises `OSError` when the directory itself cannot be read.
     """
     found = [_file(disk, state_dir, relative) for relative in _walk(disk, state_dir, "")]
-    paths = {each.path for each in found}
-    if _LEDGER not in paths and any(fnmatchcase(path, "journal/*.jsonl") for path in paths):
-        found.append(StateFile(_LEDGER, _kind(_LEDGER), 0, 0, 0, "", "missing, with a journal that began behind it"))
-    return found
+    lost = look_at_ledger(disk, state_dir) if not disk.exists(state_dir / _LEDGER) else None
+    return [*found, *([lost] if lost is not None else [])]
+
+
+def look_at_ledger(disk: Disk, state_dir: PurePath) -> StateFile | None:
+    """The ledger, or that it is lost; None in a directory that no daemon has worked in. Raises `OSError`."""
+    if disk.exists(state_dir / _LEDGER):
+        return _file(disk, state_dir, _LEDGER)
+    if not disk.exists(state_dir / "journal") or not segment_names(disk, state_dir / "journal"):
+        return None
+    return StateFile(_LEDGER, _kind(_LEDGER), 0, 0, 0, "", "missing, with a journal that began behind it")
 
 
 def _walk(disk: Disk, folder: PurePath, above: str) -> Iterator[str]:
