@@ -35,7 +35,7 @@ def test_only_the_gateway_places_orders_and_the_guardian_whose_are_reduce_only()
 def test_stops_are_set_only_by_those_that_write_down_why() -> None:
     assert {path for path in callers("set_stops") if not path.startswith(OTHERS)} == {
         "orders/guardian/hands.py",
-        "orders/protection.py",
+        "orders/stop_repairs.py",
         "orders/stops.py",
         "orders/strangers.py",
     }
