@@ -43,6 +43,7 @@ async def key_trouble(stage: Stage) -> None:
     await _at_an_exit(stage)
     await _private_login(stage)
     await _exchanged(stage)
+    await stage.exchange.hold()  # so that what is open is still there behind the starts
     await stage.daemon.stop()
     for code in CODES:
         await _at_start(stage, code)
@@ -174,6 +175,7 @@ async def _too_much(stage: Stage) -> None:
     await stage.daemon.stop()
     stage.use_key(stage.exchange.key, stage.exchange.secret)
     await stage.start_daemon()
+    await stage.exchange.release(SPEED)
     await stage.expect_covered(HELD_SYMBOL, "the right key again", REFUSED_S)
     await lifted_by_a_person(stage, account_scope(ACCOUNT), "the right key again", RETURNS_S)
     for name in stage.plays:

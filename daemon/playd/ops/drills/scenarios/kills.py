@@ -90,6 +90,7 @@ async def kill_sweep(stage: Stage) -> None:
             await _begun_again(stage, fault)
         if moment.part == PANIC:
             await lifted_by_a_person(stage, instance_scope(BUSY), fault, RETURNS_S)
+            await stage.ctl("start", BUSY)
 
 
 async def _begun_again(stage: Stage, fault: str) -> None:
