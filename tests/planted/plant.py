@@ -21,7 +21,13 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "daemon" / "playd"
 LIST = Path(__file__).with_name("bugs.toml")
 RESULTS = Path(__file__).with_name("RESULTS.md")
-SUITE = ("tests/unit/orders", "tests/unit/guardian", "tests/laws/test_order_machine.py", "tests/simulation")
+SUITE = (
+    "tests/unit/orders",
+    "tests/unit/guardian",
+    "tests/laws/test_order_machine.py",
+    "tests/laws/test_cover_machine.py",
+    "tests/simulation",
+)
 """What every bug meets; nothing here compiles a kernel or starts a process."""
 
 WITHIN_S = 1800
