@@ -43,6 +43,9 @@ def read_risk(top: Section, account: Account, risk_per_trade_pct: float, names: 
         return _RiskReader(top.section("risk_model", RISK_MODEL), account, names, report).full()
     if top.has("risk"):
         return _RiskReader(top.section("risk", RISK), account, names, report).shorthand()
+    if not top.section_has("account", "risk_per_trade_pct"):
+        text = "found no risk map and no `account.risk_per_trade_pct`"
+        report.add("W505", top.mark, "", f"{text}: {risk_per_trade_pct:g} % of equity is committed as margin")
     return Risk(None, None, PercentEquity(risk_per_trade_pct))
 
 

@@ -67,6 +67,12 @@ def warnings(text: str) -> list[str]:
     return [finding.code for finding in report.findings]
 
 
+def test_a_size_that_nobody_wrote_is_told() -> None:
+    bare = GOOD.replace("risk: {stop_loss_pct: 3, take_profit_pct: 6, max_position_pct: 20}", "")
+    assert "W505" in warnings(bare)
+    assert "W505" not in warnings(bare.replace("max_leverage: 2", "max_leverage: 2, risk_per_trade_pct: 1"))
+
+
 def test_a_play_without_anything_odd_has_no_warning() -> None:
     assert warnings(GOOD) == []
 
