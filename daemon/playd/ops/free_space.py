@@ -61,13 +61,15 @@ class FreeSpace:
         free_mib = free_bytes // _MIB
         level = self._level_for(free_mib)
         text = f"{free_mib} MiB free in {self._state_dir}"
-        if self._ballast is not None and self._ballast.used.is_set():
+        released = self._ballast is not None and self._ballast.used.is_set()
+        if self._ballast is not None and released:
             self._ballast.used = anyio.Event()
             level, text = Level.HALT, f"no space was left in {self._state_dir}, the ballast was released"
         if level is Level.OPEN and self._level is not Level.OPEN:
             # At the first look too: a pause of the last run is in force until space was measured.
             self._halts.lift_pauses(ALL, CODE, text)
-        elif level > (self._level or Level.OPEN):
+        elif released or level > (self._level or Level.OPEN):
+            # A ballast may be released again before the next look, behind a person who has lifted the first halt.
             self._halts.raise_level(ALL, level, CODE, text)
         self._level = level
         if self._ballast is not None:
