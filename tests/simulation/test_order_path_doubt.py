@@ -232,6 +232,8 @@ def test_outside_the_local_exchange_an_entry_is_an_ioc_limit_with_a_band() -> No
             sold_verdict = await port.submit(entry(180_000, side=Side.SELL), QUOTED)
 
             assert (bought.order_type, bought.time_in_force, bought.price) == ("Limit", "IOC", Decimal("50101.0"))
+            bands = life.ledger.rows("SELECT band_bps FROM intents ORDER BY created_ms")
+            assert [row["band_bps"] for row in bands] == ["20", None, "20"], "of entries, and of nothing that leaves"
             assert sold_verdict.code == "SENT"
             assert life.venue.placed[-1].price == Decimal("49899.1")
 

@@ -44,7 +44,10 @@ async def why(daemon: Daemon, params: p.LinkId, call: Call) -> JsonObject:
         text = f"closed {rfc3339(bar['close_ms'])}: {bar['verdict']} {bar['detail']}".strip()
         steps.append((bar["processed_ms"], "bar", text))
     if intent is not None:
-        text = f"{intent['action']} {intent['side']} {intent['qty']} near {intent['price_ref']} because {intent['reason']}"
+        within = f" within {intent['band_bps']} bps" if intent["band_bps"] else ""
+        text = (
+            f"{intent['action']} {intent['side']} {intent['qty']} near {intent['price_ref']}{within} because {intent['reason']}"
+        )
         steps.append((intent["created_ms"], "intent", f"{text}; stop {intent['stop'] or 'none'}"))
     for event in ledger.rows("SELECT * FROM order_events WHERE link_id = ? ORDER BY n", (order["link_id"],)):
         code = "" if event["code"] is None else f" code {event['code']}"

@@ -199,7 +199,7 @@ class Gateway:
             stop=intent.stop,
             target=intent.target,
         )
-        if intent.order_type != "Market" or self._desk.settings.plain_market:
+        if self._band_bps(intent) is None:
             return request
         return replace(request, order_type="Limit", time_in_force="IOC", price=self._band_price(intent, inputs))
 
@@ -243,7 +243,7 @@ class Gateway:
         cut = f"; {intent.qty} cut to {fitted.qty} because {fitted.why}" if fitted.why else ""
         detail = f"{intent.reason}{cut}"
         with desk.ledger.atomic():
-            identity = desk.book.insert_intent(intent, canonical_json(gates))
+            identity = desk.book.insert_intent(intent, canonical_json(gates), band_bps=self._band_bps(intent))
             row = desk.book.insert_order(allowed, identity, 0, self.entry_request(allowed, case.inputs))
             desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "ENTERED", detail, intents=identity)
             desk.caps.reserve(allowed)
@@ -336,6 +336,11 @@ class Gateway:
         self._desk.judged.note(case)
         self._desk.verdicts.record(instance.uid, instance.clock_ms, case.intent.bar_close_ms, refusal.code, refusal.words)
         return Verdict(refusal.code, refusal.text, refusal=refusal)
+
+    def _band_bps(self, intent: Intent) -> Decimal | None:
+        """The band of an entry at the market; None for one with a price of its own, and on the local exchange."""
+        plain = intent.order_type != "Market" or self._desk.settings.plain_market
+        return None if plain else self._desk.settings.entry_band_bps
 
     def _band_price(self, intent: Intent, inputs: GateInputs) -> Decimal:
         """Best opposite price plus the band, on the less aggressive tick. The quote gate saw to it that there is a quote."""

@@ -88,18 +88,19 @@ class OrderBook:
         self.changes: dict[str, int] = {}
         """Number of state changes per symbol made by this process; a reading of the venue that spans one is void."""
 
-    def insert_intent(self, intent: Intent, gates: bytes, *, recovered: bool = False) -> str:
+    def insert_intent(self, intent: Intent, gates: bytes, *, recovered: bool = False, band_bps: Decimal | None = None) -> str:
         """
         Write an intent that does not exist yet and return its id. Raises `sqlite3.IntegrityError` if it exists.
 
+        `band_bps`: how far beyond the best opposite price an entry at the market may execute.
         Of one that was `recovered` from its order nobody knows all parameters: it has no digest of them.
         """
         identity = intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
         qty, stop, target = text(intent.qty), text(intent.stop), text(intent.target)
         self._ledger.write(
             "INSERT INTO intents (id, instance, account, cause, bar_close_ms, action, leg, class, symbol, side, qty, price_ref,"
-            " stop, targets, reason, play_digest, inputs_digest, parameters_digest, gates, created_ms, expires_ms)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            " band_bps, stop, targets, reason, play_digest, inputs_digest, parameters_digest, gates, created_ms, expires_ms)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 identity,
                 intent.instance_uid,
@@ -113,6 +114,7 @@ class OrderBook:
                 intent.side,
                 qty,
                 text(intent.price_ref),
+                text(band_bps),
                 stop,
                 target,
                 intent.reason,
