@@ -54,7 +54,7 @@ def make_directories(world: World, loaded: Loaded) -> None:
             made = True
         except OSError as error:
             if not (is_full(error) and Ballast(world.disk, state).release()):
-                raise _cannot_write(state, error) from error
+                raise _cannot_write(world.disk, state, error) from error
     for fault in exposed(world, loaded):
         raise CredentialError(str(fault))
 
@@ -69,11 +69,11 @@ def _make(world: World, state: PurePath, run: PurePath) -> None:
     world.disk.remove(probe)
 
 
-def _cannot_write(state: PurePath, error: OSError) -> PlaydError:
+def _cannot_write(disk: Disk, state: PurePath, error: OSError) -> PlaydError:
     text = f"{error.filename or state}: cannot be written: {error.strerror or error}"
     if is_full(error) or error.errno in (errno.EROFS, errno.EIO):
         return RecordError(f"{text}; see the runbook disk-full")
-    if isinstance(error, NotADirectoryError | FileExistsError):
+    if isinstance(error, NotADirectoryError | FileExistsError) and disk.exists(state):
         return StateError(f"{state}: found a file where a directory belongs ({error}); move it away")
     return CredentialError(f"{text}; chown it to the daemon's user, and chmod 700 a directory")
 
