@@ -140,6 +140,29 @@ async def test_risk_limits_come_in_pages_of_fifteen_symbols_with_all_tiers_of_ea
         assert [float(row["initialMargin"]) for row in rows[:3]] == [0.01, 0.02, 0.04]
 
 
+async def test_what_only_the_stream_says_of_a_row_is_not_in_the_lists_of_rest(path: PurePath) -> None:
+    topics = {"order": "order/realtime", "execution": "execution/list", "position": "position/list"}
+    async with bench_at(real_world(), path, held=True, lockstep=False) as bench:
+        private = await bench.private(*topics)
+        order = await bench.order("Buy", "0.01", orderType="Limit", price="99999")  # fills at the next open
+        bench.exchange.market.step(1)
+        told: dict[str, Any] = {}
+        while not (set(topics) <= told.keys() and told["position"]["size"] != "0"):
+            frame = await private.read()
+            told |= {frame["topic"]: frame["data"][0]} if "topic" in frame else {}
+        query = f"category=linear&symbol=BTCUSDT&orderId={order['result']['orderId']}"
+        more = {}
+        for topic, name in topics.items():
+            (row,) = (await bench.get(f"/v5/{name}", query))["result"]["list"]
+            more[topic] = told[topic].keys() - row.keys()
+            assert row.keys() - told[topic].keys() == ({"avgPrice"} if topic == "position" else set())
+        assert more == {
+            "order": {"category", "closedPnl", "feeCurrency"},
+            "execution": {"category", "execPnl", "isLeverage", "marketUnit"},
+            "position": {"category", "entryPrice"},
+        }
+
+
 async def test_a_subscription_to_nothing_is_refused(path: PurePath) -> None:
     async with bench_at(real_world(), path, held=True) as bench:
         socket = await bench.public()

@@ -8,6 +8,7 @@ from playd.venues.exchange.refusal import NOT_FOR_UNIFIED, NOT_ON_DEMO, PARAMETE
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.rest_market import tier_rows
 from playd.venues.exchange.rest_trade import row_list
+from playd.venues.exchange.rows import by_rest
 from playd.venues.exchange.text import plain
 from playd.venues.exchange.trading_stop import set_trading_stop
 from playd.venues.exchange.wishes import read_position_idx
@@ -30,7 +31,7 @@ def positions(ask: SignedAsk) -> dict[str, Any]:
     else:
         raise Refusal(PARAMETER, "params error: symbol or settleCoin is needed")
     page, cursor = ask.page(chosen, ask.limit(20, POSITIONS_MAX))
-    rows = [books.position_row(account, position) for position in page]
+    rows = [by_rest("position", books.position_row(account, position)) for position in page]
     return {"category": "linear", "nextPageCursor": cursor, "list": rows}
 
 

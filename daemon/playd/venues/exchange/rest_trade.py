@@ -10,7 +10,7 @@ from playd.venues.exchange.records import Page, cursor_behind, number_in
 from playd.venues.exchange.refusal import OPEN_STATUS_IN_HISTORY, PARAMETER, Refusal
 from playd.venues.exchange.requests import SETTLE_COIN, SignedAsk, SignedHandler
 from playd.venues.exchange.retention import UNFILLED_MS
-from playd.venues.exchange.rows import order_row
+from playd.venues.exchange.rows import by_rest, order_row
 from playd.venues.exchange.saved import load
 from playd.venues.exchange.words import Status, StopKind
 
@@ -100,8 +100,8 @@ def executions(ask: SignedAsk) -> dict[str, Any]:
         equals |= _symbol_filter(ask)
         if ask.text("execType"):
             equals["type"] = ask.text("execType")
-    page = ask.floor.records.executions(ask.account.uid, equals, period, ask.limit(50, 100), ask.text("cursor"))
-    return row_list(page)
+    found = row_list(ask.floor.records.executions(ask.account.uid, equals, period, ask.limit(50, 100), ask.text("cursor")))
+    return {**found, "list": [by_rest("execution", row) for row in found["list"]]}
 
 
 def row_list(page: Page) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _is_by_id(equals: dict[str, Any]) -> bool:
 
 
 def _order_list(ask: SignedAsk, orders: list[Order], cursor: str) -> dict[str, Any]:
-    rows = [order_row(order, ask.floor.books.listings[order.symbol]) for order in orders]
+    rows = [by_rest("order", order_row(order, ask.floor.books.listings[order.symbol])) for order in orders]
     return {"category": "linear", "nextPageCursor": cursor, "list": rows}
 
 

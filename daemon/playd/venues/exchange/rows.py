@@ -18,9 +18,21 @@ ENTRY_PRICE: Final = "entryPrice"
 RISK_LIMIT_TEXT: Final = "200000000"
 """Upper bound of the only risk tier where none are configured."""
 
+_ONLY_TOLD: Final = {
+    "order": frozenset({"category", "closedPnl", "feeCurrency"}),
+    "execution": frozenset({"category", "execPnl", "isLeverage", "marketUnit"}),
+    "position": frozenset({"category"}),
+}
+"""What a topic says of its rows and REST does not: a client that reads such a field there must not find it here either."""
+
 _LEAST_CLOSING_RATE: Final = Decimal("0.00055")
 _PRICE_SCALE: Final = Decimal("1E-12")
 _RATE_DIGITS: Final = Decimal("1E-8")
+
+
+def by_rest(topic: str, row: Row) -> Row:
+    """A row of a topic as REST lists it."""
+    return {name: value for name, value in row.items() if name not in _ONLY_TOLD[topic]}
 
 
 def order_row(order: Order, listing: Listing) -> Row:
