@@ -3,6 +3,9 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
+from playd.core.errors import OperatorError
 from playd.core.reply_codes import ReplyClass
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
@@ -29,5 +32,23 @@ def test_leverage_that_the_venue_refuses_is_told_and_not_asked_for_by_every_run(
 
             assert asked == [Decimal(50)]
             assert [incident.kind for incident in desk.incidents.open_ones()] == ["LEVERAGE"]
+
+    in_virtual_time(body)
+
+
+def test_an_embedded_wallet_that_cannot_have_its_plays_leverage_does_not_trade_with_another_one() -> None:
+    async def body() -> None:
+        life = build()
+
+        async def refused(symbol: str, leverage: Decimal) -> Reply:
+            return Reply(ReplyClass.LIMITS, 10001, "leverage 2.597 is not a multiple of 0.01 from 1 on")
+
+        life.venue.set_leverage = refused  # type: ignore[method-assign]
+        async with life.running():
+            desk = life.account.desk
+            desk.settings = replace(desk.settings, leverage=Decimal("2.597"), leverage_kept=False)
+            with pytest.raises(OperatorError, match=r"leverage 2\.597 of .* was answered 10001"):
+                await life.register()
+            assert SYMBOL not in desk.instruments
 
     in_virtual_time(body)

@@ -16,7 +16,7 @@ from typing import Final
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from playd.core.errors import Broken, CredentialError, LinkError, VenueError
+from playd.core.errors import Broken, CredentialError, LinkError, OperatorError, VenueError
 from playd.core.ids import instance_tag
 from playd.core.modes import Environment
 from playd.core.orders import OrderState
@@ -354,12 +354,18 @@ class Account:
             desk.learn_rules(rules)
 
     async def _set_leverage(self, symbols: list[str], leverage: Decimal) -> None:
+        """
+        Raises `OperatorError` where the wallet is an embedded one: with another leverage than its Play's the liquidation of
+        each position would be elsewhere than in every backtest. That of another wallet is watched, and shown with the position.
+        """
         for symbol in symbols:
             reply = await self.desk.port.set_leverage(symbol, leverage)
-            if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
-                # Not fatal: with a position open the venue may refuse; the leverage in force is shown with the position.
-                note = f"leverage of {symbol} was answered {reply.code}: {reply.text}"
-                self.desk.incidents.open("LEVERAGE", "warning", account_scope(self.alias), note)
+            if reply.reply_class in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
+                continue
+            note = f"leverage {leverage:f} of {symbol} was answered {reply.code}: {reply.text}"
+            if not self.desk.settings.leverage_kept:
+                raise OperatorError(f"{note}; expected a max_leverage of the Play that the symbol takes")
+            self.desk.incidents.open("LEVERAGE", "warning", account_scope(self.alias), note)
 
     async def _read_old_rules(self, symbol: str) -> None:
         """A new life begins with rules that hold: read again unless they are fresh. What cannot be read stays as it was."""

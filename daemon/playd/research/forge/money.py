@@ -49,6 +49,8 @@ class MoneyForge:
         account = self._draw.keys(ACCOUNT, scalars(ACCOUNT, *(("risk_per_trade_pct",) if has_risk else ())))
         if self._draw.chance(0.4):
             account["fee_model"] = self._draw.keys(FEE_MODEL, scalars(FEE_MODEL))
+        if (leverage := account.get("max_leverage")) is not None:
+            account["max_leverage"] = float(f"{leverage:.2f}")  # finer steps no venue takes
         return account or {"max_leverage": 1}
 
     def overrides(self) -> dict[str, object]:
