@@ -15,6 +15,9 @@ import anyio.lowlevel
 
 from playd.world.ports import Clock
 
+PASSED_OVER_MAX: Final = 99
+"""So many turns in a row go to bars of this moment while somebody waits who is behind."""
+
 REST_TIMES: Final = 4.0
 """After a write the loop is the others' for so many times as long as it took: all writing takes a fifth of it at most."""
 
@@ -32,6 +35,7 @@ class Turns:
         self._taken = False
         self._waiting: deque[anyio.Event] = deque()
         self._behind: deque[anyio.Event] = deque()
+        self._passed_over = 0
         self._asked = anyio.Event()
 
     async def take(self) -> None:
@@ -60,10 +64,18 @@ class Turns:
         while True:
             await self._asked.wait()
             self._asked = anyio.Event()
-            while queue := self._waiting or self._behind:
-                queue.popleft().set()
+            while self._waiting or self._behind:
+                self._next().set()
                 await anyio.lowlevel.checkpoint()
             self._taken = False
+
+    def _next(self) -> anyio.Event:
+        """Whose turn it is. Where bars never end, as on a market without a pause, one of a hundred is for who is behind."""
+        if self._behind and (not self._waiting or self._passed_over >= PASSED_OVER_MAX):
+            self._passed_over = 0
+            return self._behind.popleft()
+        self._passed_over += 1 if self._behind else 0
+        return self._waiting.popleft()
 
 
 class Pen:

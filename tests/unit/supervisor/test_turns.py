@@ -9,7 +9,7 @@ import anyio.lowlevel
 import pytest
 
 from playd.supervisor.life import keep_last
-from playd.supervisor.turns import REST_TIMES, Pen, Turns
+from playd.supervisor.turns import PASSED_OVER_MAX, REST_TIMES, Pen, Turns
 from playd.world.virtual.clock import ManualClock
 from tests.virtual_time import in_virtual_time
 
@@ -140,6 +140,27 @@ async def test_bars_of_this_moment_go_before_a_start_and_a_catching_up_that_came
 
     await with_turns(body)
     assert order == ["behind", "bar", "bar", "bar", *["behind"] * 5]
+
+
+async def test_bars_without_an_end_keep_no_start_from_going_on() -> None:
+    order: list[str] = []
+
+    async def body(turns: Turns) -> None:
+        async def bars() -> None:
+            while "behind" not in order:
+                await turns.take()
+                order.append("bar")
+
+        async def behind() -> None:
+            await turns.take_behind()
+            order.append("behind")
+
+        async with anyio.create_task_group() as group:
+            for work in (bars, bars, bars, behind):
+                group.start_soon(work)
+
+    await with_turns(body)
+    assert PASSED_OVER_MAX <= order.index("behind") <= PASSED_OVER_MAX + 3
 
 
 async def test_who_comes_alone_does_not_wait() -> None:
