@@ -8,7 +8,7 @@ import orjson
 
 from playd.ops.drills.bad_host import DEATH
 from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, SENT, SOCKET, STATE
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL, PLAYS, with_trailing_stop
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, PLAYS, with_trailing_stop
 from playd.ops.drills.programs import START_WITHIN_S
 from playd.ops.drills.report import DrillError
 from playd.ops.drills.scenarios.steps import holds_still, lifted_by_a_person
@@ -89,8 +89,8 @@ async def kill_sweep(stage: Stage) -> None:
         if moment.part != START or MOMENTS[number].part != START:  # a start that dies is followed by another one
             await _begun_again(stage, fault)
         if moment.part == PANIC:
-            await lifted_by_a_person(stage, instance_scope(BUSY), fault, RETURNS_S)
-            await stage.ctl("start", BUSY)
+            await lifted_by_a_person(stage, instance_scope(HELD), fault, RETURNS_S)
+            await stage.ctl("start", HELD)
 
 
 async def _begun_again(stage: Stage, fault: str) -> None:
@@ -114,7 +114,7 @@ async def _killed(stage: Stage, moment: Moment, fault: str) -> None:
     if moment.part == START and stage.daemon.alive:
         await stage.daemon.stop()
     elif moment.part == PANIC:
-        await holds_still(stage, BUSY, BUSY_SYMBOL)
+        await holds_still(stage, HELD, HELD_SYMBOL)
     stage.report.inject("SIGKILL", f"{moment.call} {moment.what}".strip(), part=moment.name, side=moment.side, nth=moment.nth)
     stage.world.disk.write_replace(stage.directory / DEATH, orjson.dumps(command), keep_previous=False)
     within_s = DIES_S
@@ -124,7 +124,7 @@ async def _killed(stage: Stage, moment: Moment, fault: str) -> None:
     elif moment.part == TRADING:
         await stage.exchange.release(HURRY)
     elif moment.part == PANIC:
-        await stage.ctl("panic", BUSY, "--yes", "--reason", "drill")
+        await stage.ctl("panic", HELD, "--yes", "--reason", "drill")
     else:
         stage.daemon.send(ChildSignal.TERM)
     code = await stage.daemon.ended(within_s)

@@ -6,8 +6,9 @@ from typing import Any, Final
 from playd.core.orders import OrderState
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, PLAYS, TIMED, timed_on, with_limit_entries, with_trailing_stop
 from playd.ops.drills.programs import until
-from playd.ops.drills.scenarios.steps import arm, heal, holds_still, is_over
+from playd.ops.drills.scenarios.steps import arm, heal, holds_still, is_over, lifted_by_a_person
 from playd.ops.drills.stage import HURRY, SPEED, Stage
+from playd.orders.halts import instance_scope
 
 WAITS_BARS: Final = 20
 """For so long an entry rests."""
@@ -149,6 +150,8 @@ async def _panic_on_a_part(stage: Stage) -> None:
 
     await stage.expect(fault, all_over, "no entry works any more", FLAT_S)
     await heal(stage)
+    await lifted_by_a_person(stage, instance_scope(BUSY), fault, FLAT_S)
+    await stage.ctl("start", BUSY)
 
 
 def _entries(stage: Stage, symbol: str) -> list[dict[str, Any]]:
