@@ -70,7 +70,8 @@ def _make(world: World, state: PurePath, run: PurePath) -> None:
 
 
 def _cannot_write(disk: Disk, state: PurePath, error: OSError) -> PlaydError:
-    text = f"{error.filename or state}: cannot be written: {error.strerror or error}"
+    named = PurePath(error.filename or state)
+    text = f"{named if named.name in DIRECTORIES else state}: cannot be written: {error.strerror or error}"
     if is_full(error) or error.errno in (errno.EROFS, errno.EIO):
         return RecordError(f"{text}; see the runbook disk-full")
     if isinstance(error, NotADirectoryError | FileExistsError) and disk.exists(state):
