@@ -65,7 +65,7 @@ def _watch(child: Child, seconds: int) -> list[dict[str, float]]:
 
 def _missing_bars(state: Path) -> tuple[int, int]:
     """How many bars between the first and the last of an instance have no verdict, and how many bars have one."""
-    query = "SELECT count(*), (max(close_ms) - min(close_ms)) / 60000 + 1 FROM bars GROUP BY instance"
+    query = "SELECT count(*), (max(close_ms) - min(close_ms)) / clock_ms + 1 FROM bars GROUP BY instance, clock_ms"
     with closing(sqlite3.connect(f"file:{state / 'ledger.sqlite'}?mode=ro", uri=True, timeout=10)) as ledger:
         rows = ledger.execute(query).fetchall()
     there = sum(count for count, _ in rows)
