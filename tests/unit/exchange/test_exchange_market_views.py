@@ -120,6 +120,33 @@ def test_the_first_level_is_told_again_when_it_has_stood_for_three_seconds() -> 
     ] * 2
 
 
+def test_a_ticker_says_which_way_its_price_went() -> None:
+    market, told = Market(), list[dict[str, Any]]()
+    market.open(50_000.0, 50_100.0, 49_900.0, 50_000.0)
+    topics, listener = (
+        Topics(),
+        SimpleNamespace(topics=set(), send_bytes=lambda frame: told.append(orjson.loads(frame)["data"])),
+    )
+    tape = Tape(market.books, FEED)
+    streams = PublicStreams(topics, market.books, FEED, tape, lambda: 0)
+    topics.add(f"tickers.{SYMBOL}", listener)  # type: ignore[arg-type]
+    first = streams.first_frame(f"tickers.{SYMBOL}")
+    assert first is not None
+    price, ways = float(first["data"]["lastPrice"]), set()
+    for step in range(1, 20):
+        told.clear()
+        market.move(step / 20)
+        streams.tell_move()
+        for row in told:
+            assert ("tickDirection" in row) <= ("lastPrice" in row)
+            if "tickDirection" in row:
+                ways.add(row["tickDirection"])
+                assert (row["tickDirection"] == "PlusTick") is (float(row["lastPrice"]) > price)
+            price = float(row.get("lastPrice", price))
+    assert ways == {"PlusTick", "MinusTick"}
+    assert "tickDirection" not in tape.ticker(SYMBOL)  # REST has none
+
+
 def test_the_numbers_of_the_day_follow_a_candle_some_symbols_a_frame() -> None:
     feed = SyntheticFeed(3, symbols=MORE_SYMBOLS[:12])
     open_ms = feed.start_ms

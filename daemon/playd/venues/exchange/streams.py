@@ -65,7 +65,7 @@ class PublicStreams:
         """The snapshot that a new subscriber of `topic` gets, None for topics that begin with the next event."""
         name, _, rest = topic.partition(".")
         if name == "tickers":
-            told = self._told.setdefault(topic, self._tape.ticker(rest))
+            told = self._told.setdefault(topic, {**self._tape.ticker(rest), "tickDirection": _TICK_WORDS[0]})
             return self._frame(topic, "snapshot", told, cs=self._books.time.now_ms)
         if name == "orderbook":
             return self._book.first_frame(topic)
@@ -132,6 +132,8 @@ class PublicStreams:
 
     def _tell_ticker(self, topic: str, row: Row) -> None:
         told = self._told[topic]
+        if (rose := float(row["lastPrice"]) - float(told["lastPrice"])) != 0.0:
+            row = {**row, "tickDirection": _TICK_WORDS[1 if rose > 0.0 else -1]}
         changed = {name: value for name, value in row.items() if told.get(name) != value}
         if changed:
             self._told[topic] = {**told, **changed}

@@ -142,7 +142,6 @@ class Tape:
         high, low = (float(day.high.max()), float(day.low.min())) if len(day) else (listing.last, listing.last)
         return {
             **self.quote(symbol),
-            "tickDirection": "ZeroPlusTick",
             "prevPrice24h": float_text(day_ago),
             "price24hPcnt": f"{listing.last / day_ago - 1.0:.6f}",
             "highPrice24h": float_text(max(high, listing.last)),
