@@ -336,6 +336,9 @@ def test_a_moved_stop_is_in_force_at_the_venue_and_in_the_plan() -> None:
             await anyio.sleep(0.1)
 
             assert verdict.code == "AMENDED"
+            events = life.ledger.rows("SELECT source, code, detail FROM order_events WHERE request = 'trading-stop' ORDER BY n")
+            assert [(row["source"], row["code"]) for row in events] == [("send", None), ("reply", 0)]
+            assert events[0]["detail"].startswith("to 49800.0 by ")
             assert life.venue.stop_of() == Decimal("49800.0")
             assert port.position().stop == Decimal("49800.0")
 

@@ -269,6 +269,16 @@ class OrderBook:
         # Nothing else changed: the row is known without reading it a second time between the commit and the order.
         return replace(current, state=after, last_event_ms=now_ms, signed_ms=signed_ms or current.signed_ms)
 
+    def stops_of(self, owner: str, symbol: str) -> list[str]:
+        """Keys of the orders that protect a share now."""
+        return [row.link_id for row in self.live(symbol) if row.protective and row.owner == owner]
+
+    def note_move(self, stops: list[str], source: str, detail: str, code: int | None = None) -> None:
+        """A request that moves these stops, or its answer, stands among their events; their state is the venue's to tell."""
+        for link in stops:
+            state = self.need(link).state
+            self._write_event(link, source, "trading-stop", state, state, code, detail, None)
+
     def update(self, link: str, **fields: SqlValue) -> None:
         """Change columns of an order that are not its state machine's business (venue id, quantities, reasons)."""
         assignments = ", ".join(f"{name} = ?" for name in fields)

@@ -52,10 +52,12 @@ class Stops:
             return Verdict("FLAT", note)
         stop = intent.stop if intent.stop is not None else share.stop
         target = intent.target if intent.target is not None else share.target
+        moved = desk.book.stops_of(instance.uid, intent.symbol)
         with anyio.CancelScope(shield=True):
             with desk.ledger.atomic():
                 identity = desk.book.insert_intent(intent, b"{}")
                 desk.fills.set_protection(instance.uid, intent.symbol, stop=stop, target=target)
+                desk.book.note_move(moved, "send", f"to {text(stop)} by {identity}")
                 if intent.bar_close_ms:
                     desk.verdicts.record(
                         instance.uid, instance.clock_ms, intent.bar_close_ms, "AMENDED", intent.reason, intents=identity
@@ -64,6 +66,7 @@ class Stops:
             with desk.moving(intent.symbol):
                 # The position has a stop already: one that has none goes first.
                 reply = await desk.port.set_stops(intent.symbol, stop=intent.stop, target=intent.target, priority=Priority.EXIT)
+        desk.book.note_move(moved, "reply", reply.text, reply.code)
         desk.book.close_intent(identity, "done" if _took(reply.reply_class) else "refused")
         data = {"stop": text(stop), "target": text(target), "code": reply.code}
         desk.journal.append("stop.moved", data, account=desk.alias, instance=instance.uid, symbol=intent.symbol, cause=identity)
