@@ -54,6 +54,14 @@ def test_without_space_nothing_is_written_until_the_ballast_is_gone(tmp_path: Pa
     records.close()
 
 
+def test_without_space_for_the_named_files_others_are_written(tmp_path: Path, disk: FailingDisk) -> None:
+    command(tmp_path, NO_SPACE, files="state.json*")
+    with pytest.raises(OSError, match="No space"):
+        disk.write_replace(PurePath("state/state.json"), b"{}")
+    disk.write_replace(PurePath("state/plan.json"), b"{}")
+    assert disk.free_bytes(PurePath("state")) > 0, "nobody is told by the disk itself"
+
+
 def test_a_sync_of_the_named_files_is_lost_and_no_other(tmp_path: Path, disk: FailingDisk) -> None:
     records, ledger = disk.open_append(RECORDS), disk.open_sqlite(LEDGER)
     command(tmp_path, SYNC_ERROR, files="*.jsonl")

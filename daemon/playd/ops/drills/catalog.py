@@ -14,7 +14,7 @@ class Drill:
         incident: Incident that the daemon opens, empty for none.
         limit_s: The tightest limit of the drill, None when there is none.
         deadline_s: A drill that takes longer has failed; most of it is the start of programs on a busy machine.
-        waits: Most of its time is waiting, so that it runs beside the others, one of its kind at a time.
+        waits: Most of its time is waiting, so that it runs beside the others, two of its kind at a time.
         leaves: Codes of halts that are in force at its end, because only a person may lift them.
         incidents: Kinds of critical incidents that are open at its end, for the same reason.
     """
@@ -125,8 +125,10 @@ DRILLS: Final = (
         deadline_s=600.0,
     ),
     Drill(
-        "DRL-18", 1, "disk full", "no space at any write, then there is some",
-        "ballast used, level 2 on everything; panic carried out and on record; clean resume", level_expected=2, limit_s=20.0,
+        "DRL-18", 1, "disk full",
+        "no space for the ledger, for the journal, for states, at any write; each time there is some again",
+        "ballast used, level 2 on everything; panic carried out and on record; clean resume",
+        level_expected=2, limit_s=20.0, deadline_s=420.0,
     ),
     Drill(
         "DRL-19", 1, "damaged files",
@@ -179,7 +181,7 @@ DRILLS: Final = (
     Drill(
         "DRL-28", 1, "crash loop", "one instance of fifty raises at every bar",
         "quarantined and halted at the 4th crash, covered; the others decide at most 50 ms later; a clean return",
-        level_expected=2, incident="INSTANCE_FAILED", limit_s=0.05,
+        level_expected=2, incident="INSTANCE_FAILED", limit_s=0.05, deadline_s=420.0,
     ),
     Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
     Drill(

@@ -2,8 +2,9 @@
 A disk that fails on command, for a daemon that a drill makes in a process of its own (`playd.cli.drill_daemon`).
 
 The command is a file, looked for at every write: `no_space` refuses all that needs room with ENOSPC, as a full file system
-does, until room is made by removing the ballast; `sync_error` fails the syncs of the named files with EIO; `hangs` answers no
-commit for as long as the file is there, so that the whole process stands still. Without the file it is the disk it wraps.
+does, or only what the named files need, until room is made by removing the ballast; `sync_error` fails the syncs of the named
+files with EIO; `hangs` answers no commit for as long as the file is there, so that the whole process stands still. Without the
+file it is the disk it wraps.
 SQLite writes where nobody can stand in between, so its commits fail as they do on a full or broken medium: with the transaction
 rolled back, which is what a full tmpfs of Linux showed.
 """
@@ -46,18 +47,20 @@ class Command:
         """`no_space`, `sync_error` or, without a command, empty."""
         return str(self._read().get("kind", ""))
 
-    @property
-    def full(self) -> bool:
-        """Whether nothing that needs room can be written."""
-        if self.kind != NO_SPACE:
+    def full_for(self, path: PurePath) -> bool:
+        """Whether there is no room for what this file needs."""
+        found = self._read()
+        if found.get("kind") != NO_SPACE:
             self._room_bytes = 0
             return False
-        return not self._room_bytes
+        return not self._room_bytes and fnmatch(path.name, str(found.get("files", "*")))
 
     @property
     def free_bytes(self) -> int | None:
-        """What a full disk says of itself, None for one that is not."""
-        return self._room_bytes if self.kind == NO_SPACE else None
+        """What a full disk says of itself, None for one that is not; one full for some files is seen to be so by them alone."""
+        found = self._read()
+        full = found.get("kind") == NO_SPACE and ("files" not in found or self._room_bytes)
+        return self._room_bytes if full else None
 
     def loses(self, path: PurePath) -> bool:
         """Whether a sync of this file fails."""
@@ -76,7 +79,7 @@ class Command:
 
     def need_room(self, path: PurePath) -> None:
         """Raises `OSError` when there is none."""
-        if self.full:
+        if self.full_for(path):
             raise error_of(errno.ENOSPC, path)
 
     def _read(self) -> dict[str, Any]:
@@ -100,7 +103,7 @@ class FailingAppender:
         return self._inner.size
 
     def write(self, data: bytes) -> None:
-        if self._command.full:
+        if self._command.full_for(self._path):
             self._inner.write(data[: len(data) // 2])  # what still fitted
             self._command.need_room(self._path)
         self._inner.write(data)
@@ -125,7 +128,7 @@ class FailingConnection:
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         if sql == "COMMIT" or sql.startswith("PRAGMA wal_checkpoint"):
             self._command.hang()
-            if self._command.full:
+            if self._command.full_for(self._path):
                 self._fail(sqlite3.SQLITE_FULL)
             if self._command.loses(self._path):
                 self._fail(sqlite3.SQLITE_IOERR_FSYNC)

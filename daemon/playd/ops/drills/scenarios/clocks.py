@@ -18,8 +18,9 @@ STEP_SEEN_S: Final = 20.0
 """A look each second, and three samples of the venue's clock."""
 
 SKEW_MS: Final = 5000
-DRIFT_MS: Final = 850
-"""Nearly the second behind which everything is paused."""
+DRIFT_MS: Final = 400
+DRIFTED_MS: Final = 1000
+"""Beyond `clock.warn_ms`, then beyond `clock.stop_ms`."""
 
 
 async def clock(stage: Stage) -> None:
@@ -38,7 +39,6 @@ async def clock(stage: Stage) -> None:
     doubled = [row for row in stage.table("halts") if row["code"].startswith("CLOCK") and row["level"] > 1]
     stage.report.require(not doubled, "clocks apart and together", "never more than a pause")
     await _drift(stage)
-    await heal(stage)
     await _own_clock(stage)
 
 
@@ -86,7 +86,7 @@ async def _one_re_sign(stage: Stage) -> None:
 
 async def _drift(stage: Stage) -> None:
     """
-    More than a quarter of a second apart is told, and stops nothing.
+    More than a quarter of a second apart is told, and stops nothing; a second apart pauses everything.
 
     Seen by a start, which looks three times at once: what is believed is the median of five looks, one each minute.
     """
@@ -106,6 +106,12 @@ async def _drift(stage: Stage) -> None:
     await stage.expect(fault, told, lambda row: f"a {row['severity']} {row['kind']}", SAMPLED_S, since_s=began_s)
     stage.report.require(not await _clock_halt(stage), fault, "nothing is paused")
     await bars_go_on(stage, fault, RETURNS_S)
+    fault, known = f"clocks {DRIFTED_MS / 1000:g} s apart at a start", _clock_halts(stage)
+    await stage.daemon.stop()
+    began_s = await arm(stage, "skew_clock", {}, times=0, given={"by_ms": DRIFTED_MS - DRIFT_MS})
+    await stage.start_daemon()
+    await stage.expect(fault, partial(_paused_anew, stage, known), "everything is paused", SAMPLED_S, since_s=began_s)
+    await _pause_lifted(stage, f"{fault}, then right again", await heal(stage))
 
 
 def _clock_incidents(stage: Stage) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from playd.ops.drills.bad_host import DISK
 from playd.ops.drills.failing_disk import BALLAST, NO_SPACE, SYNC_ERROR
+from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL
 from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.protection import COVERED_BY_GUARDIAN_S
@@ -23,12 +24,16 @@ ENDED_S: Final = 30.0
 RETURNS_S: Final = 45.0
 QUIET_S: Final = 10.0
 LOST_EXIT: Final = 74
-LEDGER, JOURNAL = "ledger.sqlite", "*.jsonl"
+LEDGER, JOURNAL, STATES = "ledger.sqlite", "*.jsonl", "state.json*"
+STATES_S: Final = 4.0
 
 
 async def disk_full(stage: Stage) -> None:
-    """DRL-18: no space at any write, then there is some again."""
+    """DRL-18: no space at a write of the ledger, of the journal, of states, then at any; each time there is some again."""
     await _open(stage, guardian=False)
+    for files in (LEDGER, JOURNAL):
+        await _full_for(stage, files)
+    await _full_for_states(stage)
     await holds(stage, BUSY, BUSY_SYMBOL)
     stage.report.require(_ballast(stage), "before", f"{BALLAST} is held")
     began_s = stage.host(DISK, kind=NO_SPACE)
@@ -51,6 +56,49 @@ async def disk_full(stage: Stage) -> None:
         return all(not Decimal(row["signed_qty"]) for row in rows)
 
     await stage.expect(f"{fault}, panic", recorded, "the ledger has it", RETURNS_S)
+    await _space_again(stage, fault)
+    before = await entries(stage)
+
+    async def enters() -> bool:
+        return await entries(stage) > before
+
+    await stage.expect("space again", enters, "entries go on", TRADED_S)
+
+
+async def _full_for(stage: Stage, files: str) -> None:
+    """The first who finds no room is whoever writes these files."""
+    fault = f"no space for {files}"
+    began_s = stage.host(DISK, kind=NO_SPACE, files=files)
+    await stage.ctl("reconcile", ACCOUNT)  # something to record
+
+    async def halted() -> Any:
+        return stage.halt("DISK")
+
+    found = await stage.expect(fault, halted, "everything is halted", HALTED_S, since_s=began_s)
+    stage.report.require((found["level"], found["scope"]) == (2, ALL), fault, f"level {found['level']} on {found['scope']}")
+    stage.report.require(not _ballast(stage), fault, f"{BALLAST} was released")
+    await _space_again(stage, fault)
+
+
+async def _full_for_states(stage: Stage) -> None:
+    """A state that cannot be kept stays as it was; who it is of goes on, because the ledger knows everything."""
+    fault, path = f"no space for {STATES}", stage.state / "instances" / HELD / "state.json"
+    before = stage.world.disk.read_bytes(path)
+    stage.host(DISK, kind=NO_SPACE, files=STATES)
+    await stage.stays(fault, lambda: alive(stage), "the daemon lives", STATES_S)
+    await bars_go_on(stage, fault, RETURNS_S)
+    crashed = stage.daemon.said("instance.restart")
+    stage.report.require(not crashed, fault, f"{len(crashed)} instances crashed")
+    stage.host_is_well(DISK)
+
+    async def kept() -> bool:
+        return stage.world.disk.read_bytes(path) != before
+
+    await stage.expect("space again", kept, "the state is kept again", RETURNS_S)
+
+
+async def _space_again(stage: Stage, fault: str) -> None:
+    """There is room: the ballast is back by itself, the halt is a person's to lift."""
     healed_s = stage.host_is_well(DISK)
     stage.report.require(
         stage.world.disk.exists(stage.state / HALT_FILE), fault, f"{HALT_FILE} was written, for a person to remove"
@@ -62,12 +110,6 @@ async def disk_full(stage: Stage) -> None:
         return _ballast(stage)
 
     await stage.expect("space again", held, f"{BALLAST} is held again", RETURNS_S, since_s=healed_s)
-    before = await entries(stage)
-
-    async def enters() -> bool:
-        return await entries(stage) > before
-
-    await stage.expect("space again", enters, "entries go on", TRADED_S)
 
 
 async def sync_error(stage: Stage) -> None:
