@@ -125,6 +125,10 @@ def test_a_day_that_began_in_this_life_needs_no_log_and_lifts_the_pause_of_the_d
             await until_midnight(life, 0.001)
             before = levels(life, MAIN)
             asked = len(log.asked_s)
+            await anyio.sleep(0.6)
+            assert (await port.submit(entry(180_000, qty="0.001"), READY)).code == "SENT", "the day is over"
+            lifted = [data for kind, data in life.journal.records if kind == "halt.lifted"]
+            assert [(data["code"], data["note"]) for data in lifted] == [("DAILY_LOSS", "a new UTC day has begun")]
             await anyio.sleep(130.0)
 
             assert before == {"DAILY_LOSS": Level.PAUSE}
@@ -132,7 +136,8 @@ def test_a_day_that_began_in_this_life_needs_no_log_and_lifts_the_pause_of_the_d
             assert len(log.asked_s) == asked
             standing = watch(life).standing
             assert standing is not None
-            assert standing.day_realised == 0
+            assert standing.day_realised is not None
+            assert -1 < standing.day_realised <= 0
 
     in_virtual_time(body)
 

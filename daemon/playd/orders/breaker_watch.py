@@ -18,7 +18,7 @@ from playd.core.timeframes import DAY_MS
 from playd.orders.breakers import Standing, Trip, instance_trip, trips
 from playd.orders.day_log import DayLog
 from playd.orders.desk import Desk
-from playd.orders.halts import Level, account_scope, instance_scope
+from playd.orders.halts import DAILY_LOSS, Level, account_scope, instance_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
 from playd.orders.results import Results
@@ -49,11 +49,17 @@ class BreakerWatch:
         self._window: deque[tuple[int, Decimal]] = deque()
         self.standing: Standing | None = None
         """Figures of the newest reading that was judged."""
+        self._standing_day = -1
+        self._pause_day = self._stored_pause_day()
+        """The UTC day whose loss paused the account, while it may be paused for it."""
 
     @property
     def trips(self) -> tuple[Trip, ...]:
-        """Breakers beyond a limit as of the newest judged reading, for the gates."""
-        return trips(self.standing, self._desk.settings.breakers)
+        """Breakers beyond a limit as of the newest judged reading, for the gates. The loss of a day that is over is none."""
+        found = trips(self.standing, self._desk.settings.breakers)
+        if found and self._standing_day < self._desk.clock.wall_ms() // DAY_MS:
+            return tuple([trip for trip in found if trip.code != DAILY_LOSS or trip.level is Level.OPEN])
+        return found
 
     def note(self, wallet: Wallet, *, complete: bool) -> None:
         """Take a reading; `complete` when all executions it can contain are booked. One that waits keeps its turn."""
@@ -68,12 +74,22 @@ class BreakerWatch:
 
     def look(self) -> None:
         """Judge the reading that has waited long enough."""
+        self.look_at_day()
         if self._waiting is None or self._desk.clock.mono_s() < self._due_s:
             return
         (wallet, booked), self._waiting = self._waiting, None
         if booked != self._desk.fills.booked or self._desk.fills.newest_ms > wallet.time_ms:
             return
         self._judge(wallet)
+
+    def look_at_day(self) -> None:
+        """
+        Lift the pause of a day that is over. Each half second, and before an instance submits: the first bar of a day decides
+        before its first balance is read.
+        """
+        if self._pause_day is not None and self._pause_day < self._desk.clock.wall_ms() // DAY_MS:
+            self._pause_day = None
+            self._lift(account_scope(self._desk.alias), DAILY_LOSS, "a new UTC day has begun")
 
     def _judge_again(self) -> None:
         """More is known of the day than when the newest reading was judged; the next one tells where that is out of date."""
@@ -82,7 +98,7 @@ class BreakerWatch:
 
     def _judge(self, wallet: Wallet) -> None:
         self._judged = wallet, self._desk.fills.booked
-        self.standing = self._stand(wallet)
+        self.standing, self._standing_day = self._stand(wallet), wallet.time_ms // DAY_MS
         self._act(self.trips, wallet.time_ms)
         for owner in sorted({share.owner for share in self._desk.fills.shares()} - {FOREIGN}):
             self._act_on_instance(owner)
@@ -141,15 +157,13 @@ class BreakerWatch:
         for trip in found:
             if trip.level:
                 self._raise(scope, trip)
-            if trip.code == "DAILY_LOSS" and trip.level is Level.PAUSE:
-                self._desk.ledger.set_meta(self._pause_key, str(time_ms // DAY_MS))
+            if trip.code == DAILY_LOSS and trip.level is Level.PAUSE:
+                self._pause_day = time_ms // DAY_MS
+                self._desk.ledger.set_meta(self._pause_key, str(self._pause_day))
         codes = {trip.code for trip in found}
         for code in _LIFTING:
             if code not in codes:
                 self._lift(scope, code, "the rate is below its limit again")
-        today = time_ms // DAY_MS
-        if "DAILY_LOSS" not in codes and self._paused_on() not in (None, today):
-            self._lift(scope, "DAILY_LOSS", "a new UTC day has begun")
 
     def _lift(self, scope: str, code: str, note: str) -> None:
         """A cause is gone: its pause too, and its incident where nothing stronger stands for it."""
@@ -158,8 +172,7 @@ class BreakerWatch:
         if held and all(halt.level is Level.PAUSE for halt in held):
             self._desk.incidents.resolve(code, scope, note)
 
-    def _paused_on(self) -> int | None:
-        """The UTC day whose loss paused the account."""
+    def _stored_pause_day(self) -> int | None:
         stored = self._desk.ledger.meta(self._pause_key)
         return None if stored is None else int(stored)
 

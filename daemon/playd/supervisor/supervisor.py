@@ -180,6 +180,9 @@ class Supervisor:
 
     def refresh(self, slot: Slot) -> None:
         """Bring one slot up to date now; an instance asks for it before it submits."""
+        account = self._parts.accounts.find(slot.record.account)
+        if account is not None:
+            account.breakers.look_at_day()
         self._take_levels(slot)
         if slot.record.mode is Mode.LIVE:
             self._take_chain(slot)

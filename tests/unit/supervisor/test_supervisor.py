@@ -76,7 +76,7 @@ class Desk:
         self.cancelled: list[tuple[str, State]] = []
         self.slot: Slot | None = None
         self.desk = SimpleNamespace(instruments={}, condition=SimpleNamespace(not_ready=lambda: ""))
-        self.resuming = self
+        self.resuming, self.breakers = self, SimpleNamespace(look_at_day=lambda: None)
 
     async def agrees(self, symbol: str, trigger: str) -> bool:
         self.asked.append(symbol)
