@@ -274,9 +274,11 @@ def test_the_clock_of_a_naked_position_runs_over_restarts_and_ends_with_its_cove
         async with life.running(connect=False):
             await anyio.sleep(2.0)
             assert [halt.code for halt in life.halts.in_force()] == ["NAKED"]
+            assert "STOP_REFUSED" in {each.kind for each in life.account.desk.incidents.open_ones()}
             life.venue.script.refused_stops = 0
             await anyio.sleep(3.0)
             assert life.venue.stop_of() != 0
+            assert "STOP_REFUSED" not in {each.kind for each in life.account.desk.incidents.open_ones()}
             assert life.account.desk.naked_seconds[SYMBOL] > 2.0
         life = life.crash()
         async with life.running():

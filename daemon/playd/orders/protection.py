@@ -216,7 +216,8 @@ class Protection:
         elif not naked and watch.naked_since_s is not None:
             self._clock.count(symbol)
             watch.naked_since_s = None
-            self._desk.incidents.resolve("NAKED", symbol_scope(self._desk.alias, symbol), "the venue confirms stop or flat")
+            for kind in ("NAKED", "STOP_REFUSED"):
+                self._desk.incidents.resolve(kind, symbol_scope(self._desk.alias, symbol), "the venue confirms stop or flat")
         if not naked:
             watch.covered_s = now_s
             self._clock.covered(symbol)
