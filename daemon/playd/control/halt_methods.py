@@ -117,8 +117,9 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
     for slot in shadows:
         reports.append((slot.record.account, shadow_panic.flatten(slot)))
         await call.step({"text": f"{slot.name}: closed in its book; a shadow has nothing at a venue"})
+    around = [*scopes_around(daemon.accounts, scope, opening=True)]
     async with anyio.create_task_group() as group:
-        for account, share in scopes_around(daemon.accounts, scope):
+        for account, share in around:
             group.start_soon(flatten, account, share)
     reports.sort(key=lambda item: item[0])
     if scope.kind == "all":
@@ -128,7 +129,8 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
     unread = _unreachable(daemon, scope)
     if scope.kind in ("account", "symbol"):  # named itself: whatever the ledger says, nobody looked at one that is not open
         unread = [alias for alias in _reached(daemon, scope) if daemon.accounts.find(alias) is None]
-    asked = any(daemon.accounts.find(alias) is not None for alias, _ in reports)
+    asked = {account.alias for account, _ in around}
+    unread = [alias for alias in unread if alias not in asked]
     by = "at the venue" if asked else "in its book" if shadows else ""
     data = panic_rows(scope.text, reports, unread, verified=by)
     if unread or any(report.exit_code for _, report in reports):

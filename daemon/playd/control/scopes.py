@@ -61,17 +61,18 @@ def parse_scope(text: str, slots: Mapping[str, Slot], accounts: Sequence[str]) -
     return Scope("instance", f"instance:{name}", instance_scope(record.uid), record.uid, wider)
 
 
-def scopes_around(accounts: Accounts, scope: Scope) -> Iterator[tuple[Account, PanicScope]]:
-    """The open accounts that a scope reaches, each with its part of the scope."""
+def scopes_around(accounts: Accounts, scope: Scope, *, opening: bool = False) -> Iterator[tuple[Account, PanicScope]]:
+    """The open accounts that a scope reaches, each with its part of the scope; with `opening` all that are reachable."""
     for alias, held in sorted(accounts.held.items()):
-        if held.account is None:
+        account = held.reachable if opening else held.account
+        if account is None:
             continue
         if scope.kind == "all" or (scope.kind == "account" and scope.target == alias):
-            yield held.account, PanicScope()
+            yield account, PanicScope()
         elif scope.kind == "symbol" and scope.target.split("/")[0] == alias:
-            yield held.account, PanicScope(symbol=scope.target.split("/")[1])
-        elif scope.kind == "instance" and _is_registered(held.account, scope.target):
-            yield held.account, PanicScope(instance_uid=scope.target)
+            yield account, PanicScope(symbol=scope.target.split("/")[1])
+        elif scope.kind == "instance" and _is_registered(account, scope.target):
+            yield account, PanicScope(instance_uid=scope.target)
 
 
 def _is_registered(account: Account, uid: str) -> bool:

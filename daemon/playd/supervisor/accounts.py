@@ -52,6 +52,13 @@ class OpenAccount:
     ready: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
+    @property
+    def reachable(self) -> Account | None:
+        """The running account, or one that is opened with a key that was accepted: a panic needs no loop of it."""
+        if self.account is None and self.opening is not None and self.opening.key.uid:
+            return self.opening
+        return self.account
+
 
 class Accounts:
     """Opens accounts on demand and keeps them open. `run` must be running for anything to happen."""

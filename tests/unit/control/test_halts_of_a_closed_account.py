@@ -17,6 +17,8 @@ from playd.core.errors import LinkError
 from playd.core.modes import Environment, Mode
 from playd.orders.halts import Halts, Level
 from playd.orders.ledger import Ledger
+from playd.orders.panic import PanicReport, PanicScope
+from playd.supervisor.accounts import OpenAccount
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import MemoryJournal
 
@@ -42,7 +44,7 @@ def starting(environment: Environment = Environment.DEMO) -> Any:
             slots=slots, look_around=lambda: None, booked_qty=lambda _record: 0, occupies=lambda _record: False
         ),
         progress=Progress(),
-        accounts=SimpleNamespace(held={"main": SimpleNamespace(account=None)}, find=lambda _alias: None),
+        accounts=SimpleNamespace(held={"main": OpenAccount(cast("Any", None))}, find=lambda _alias: None),
         ops=SimpleNamespace(loaded=SimpleNamespace(settings=settings)),
     )
 
@@ -67,6 +69,32 @@ async def test_a_panic_of_an_account_that_only_has_a_key_says_that_nobody_looked
     with pytest.raises(RpcError) as refused:
         await panic(daemon, Panic(request_id="r", scope=text, confirm=f"PANIC {text}"), CALL)
     assert (refused.value.code, refused.value.details["flat"]) == (Code.INCOMPLETE, False)
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+async def test_a_panic_closes_on_an_account_that_is_being_opened_once_its_key_is_known_to_be_the_right_one(
+    accepted: bool,
+) -> None:
+    daemon, asked = starting(), list[PanicScope]()
+
+    async def flatten(share: PanicScope, *, actor: str, reason: str) -> PanicReport:
+        asked.append(share)
+        return PanicReport(share, (), 0, 1.0, ())
+
+    key = SimpleNamespace(uid="7" if accepted else "")
+    daemon.accounts.held["main"].opening = SimpleNamespace(alias="main", key=key, panic=flatten)
+    call = cast("Call", SimpleNamespace(actor="uid:1(me)", step=_no_step))
+    panicking = panic(daemon, Panic(request_id="r", scope="symbol:main/BTCUSDT", confirm="PANIC symbol:main/BTCUSDT"), call)
+    if accepted:
+        assert "verified at the venue" in (await panicking)["text"]
+    else:
+        with pytest.raises(RpcError, match="account is not open"):
+            await panicking
+    assert asked == ([PanicScope(symbol="BTCUSDT")] if accepted else [])
+
+
+async def _no_step(_: object) -> None:
+    pass
 
 
 @pytest.mark.parametrize(("ready", "works"), [(False, False), (True, True)])
@@ -132,7 +160,7 @@ async def test_who_halts_is_answered_though_the_venue_takes_no_cancel(monkeypatc
     monkeypatch.setattr("playd.control.halt_methods.ENTRIES_WITHIN_S", 0.05)
     for alias in ("main", "other"):
         account = SimpleNamespace(alias=alias, cancel_entries=partial(cancel_entries, alias))
-        daemon.accounts.held[alias] = SimpleNamespace(account=account)
+        daemon.accounts.held[alias] = OpenAccount(cast("Any", None), account=cast("Any", account))
     with anyio.fail_after(60):
         await raise_halt(cast("Daemon", daemon), RaiseHalt(request_id="r", scope="all", level="halt"), CALL)
     assert sorted(asked) == ["main", "other"]
