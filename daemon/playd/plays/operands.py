@@ -38,15 +38,18 @@ def read_operand(item: Item, path: str, names: Names, report: Report) -> Operand
         assert isinstance(item, Sequence)
         left, op, right = item.items
         assert isinstance(op, Leaf)
-        return _arithmetic(str(op.value), (left, right), path, names, report)
+        return _arithmetic(str(op.value), (left, f"{path}[0]"), (right, f"{path}[2]"), path, names, report)
     if isinstance(item, Map):
         if item.get("feature_id") is not None:
             return _seen(read_reference(item, path, names, report), item, path, names, report)
         if len(item.entries) == 1 and item.entries[0].key in ARITH_OPS:
             sign, sides = item.entries[0].key, item.entries[0].value
             if isinstance(sides, Sequence) and len(sides.items) == 2:
-                return _arithmetic(sign, sides.items, f"{path}.{sign}", names, report)
-            report.add("E401", sides.mark, f"{path}.{sign}", f"found {kind_of(sides)}, expected a list of two operands")
+                left, right = sides.items
+                where = f"{path}.{sign}"
+                return _arithmetic(sign, (left, f"{where}[0]"), (right, f"{where}[1]"), where, names, report)
+            found = f"a list of {len(sides.items)}" if isinstance(sides, Sequence) else kind_of(sides)
+            report.add("E401", sides.mark, f"{path}.{sign}", f"found {found}, expected a list of two operands")
             return None
     middle = item.items[1] if isinstance(item, Sequence) and len(item.items) == 3 else None
     if isinstance(middle, Leaf) and isinstance(middle.value, str) and not middle.value[:1].isalnum():
@@ -85,11 +88,14 @@ def read_reference(item: Map, path: str, names: Names, report: Report) -> Ref | 
     return names.resolve(text, offset, section.mark_of("field" if output else "feature_id"), path, report)
 
 
-def _arithmetic(op: str, sides: tuple[Item, ...], path: str, names: Names, report: Report) -> Operand | None:
-    left, right = (read_operand(side, f"{path}[{i}]", names, report) for i, side in zip((0, 2), sides, strict=True))
+def _arithmetic(
+    op: str, one: tuple[Item, str], other: tuple[Item, str], path: str, names: Names, report: Report
+) -> Operand | None:
+    """Arithmetic of two operands, each with the path that it stands under."""
+    left, right = (read_operand(*side, names, report) for side in (one, other))
     if left is None or right is None:
         return None
-    for side, operand in zip(sides, (left, right), strict=True):
+    for (side, _), operand in zip((one, other), (left, right), strict=True):
         if type_of(operand, names) not in (ColumnType.FLOAT, ColumnType.INT):
             report.add("E420", side.mark, path, f"found a column that is no number beside `{op}`, expected FLOAT or INT")
     return Arith(cast(ArithOp, op), left, right)

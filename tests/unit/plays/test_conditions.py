@@ -1,5 +1,7 @@
 """Every form of a condition means what the language says, and two spellings of one thing are one thing."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -143,3 +145,12 @@ def test_what_nothing_refers_to_is_not_computed() -> None:
 def test_candles_that_are_too_slow_are_refused() -> None:
     with pytest.raises(PlayError, match="found candles of 5m, expected candles from which bars of 1m can be made"):
         compile_program(load('[close, ">", 1]'), 300_000)
+
+
+@pytest.mark.parametrize(
+    ("operand", "where"),
+    [('[close, "*", nope]', "[0][2]"), ('{"*": [close, nope]}', "[0].*[1]"), ('{"+": [1, [nope, "/", 2]]}', "[0].+[1][0]")],
+)
+def test_the_path_of_an_operand_is_where_it_is_written(operand: str, where: str) -> None:
+    with pytest.raises(PlayError, match=re.escape(f"actions.entry_long.all[0]{where}: found the unknown id `nope`")):
+        load(f'{{all: [[{operand}, ">", 1]]}}')
