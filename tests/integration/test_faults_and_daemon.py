@@ -6,6 +6,7 @@ what the exchange's own books say: at most one order for a decision, the same op
 nothing in doubt.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ import anyio.lowlevel
 import orjson
 import pytest
 
+from playd.core.errors import LinkError
 from playd.core.modes import Environment
 from playd.core.orders import Action, Intent, IntentClass, OrderState, Side
 from playd.core.secret import Secret
@@ -284,6 +286,14 @@ async def enter(
     assert verdict.has_order, verdict
 
 
+async def registered(account: Account, name: str, symbol: str) -> InstancePort:
+    """The instance of a story, asked for again where reading the rules has met a pause of the machine."""
+    with anyio.fail_after(DEADLINE_S):
+        while True:
+            with contextlib.suppress(LinkError):
+                return await account.register(UID, name, symbol, clock_ms=60_000)
+
+
 @asynccontextmanager
 async def daemon_account(world: World, venue: BybitVenue, directory: PurePath, name: str) -> AsyncIterator[Account]:
     """The order path of one account, running, with its private stream up."""
@@ -312,7 +322,7 @@ async def tell(world: World, exchange: Exchange, port_number: int, directory: Pu
         open_bybit_venue(world, access, FreeBudget(), timing=QUICK, write_deadline_s=story.answer_within_s) as venue,
         daemon_account(world, venue, directory / name, name) as account,
     ):
-        port = await account.register(UID, name, story.symbol, clock_ms=60_000)
+        port = await registered(account, name, story.symbol)
         life = Life(name, story, exchange, account, books, port)
         price = Decimal(repr(exchange.books.listings[story.symbol].last)).quantize(Decimal("0.1"))
         if story.leaves or story.then:
