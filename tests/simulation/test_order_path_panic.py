@@ -98,6 +98,22 @@ def test_panic_works_while_no_loop_of_the_account_runs_and_no_instance_lives() -
     in_virtual_time(body)
 
 
+def test_a_panic_beside_the_start_barrier_closes_what_is_there_and_no_more() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life, settled_s=0.1)
+        again = life.crash()
+        await again.account.key.accept()
+        async with anyio.create_task_group() as group:
+            group.start_soon(again.start)
+            report = await again.account.panic(PanicScope(), actor="me", reason="test")
+        assert (report.exit_code, again.venue.signed()) == (0, 0)
+        again.venue.close_stream()
+
+    in_virtual_time(body)
+
+
 def test_what_could_not_be_closed_or_read_is_exit_code_11_and_keeps_its_stop() -> None:
     async def body() -> None:
         life = build(script=Script(codes=[]))
