@@ -88,7 +88,7 @@ async def kill_sweep(stage: Stage) -> None:
         stage.world.disk.remove(stage.directory / DEATH)
         if moment.part != START or MOMENTS[number].part != START:  # a start that dies is followed by another one
             await _begun_again(stage, fault)
-        if moment.part == PANIC:
+        if moment.part == PANIC and stage.halt("PANIC"):  # else another exit died of it, before the panic was begun
             await lifted_by_a_person(stage, instance_scope(HELD), fault, RETURNS_S)
             await stage.ctl("start", HELD)
 
