@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from playd.core.errors import OperatorError
+from playd.core.errors import OperatorError, VenueError
 from playd.core.reply_codes import ReplyClass
+from playd.supervisor.edge import venue_away
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import build
@@ -49,6 +50,26 @@ def test_an_embedded_wallet_that_cannot_have_its_plays_leverage_does_not_trade_w
             desk.settings = replace(desk.settings, leverage=Decimal("2.597"), leverage_kept=False)
             with pytest.raises(OperatorError, match=r"leverage 2\.597 of .* was answered 10001"):
                 await life.register()
+            assert SYMBOL not in desk.instruments
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("answer", [ReplyClass.DOUBT, ReplyClass.LATER, ReplyClass.CLOCK, ReplyClass.BAN])
+def test_an_embedded_wallet_waits_for_a_venue_that_does_not_answer_and_is_not_ended(answer: ReplyClass) -> None:
+    async def body() -> None:
+        life = build()
+
+        async def late(symbol: str, leverage: Decimal) -> Reply:
+            return Reply(answer, None, "deadline passed")
+
+        life.venue.set_leverage = late  # type: ignore[method-assign]
+        async with life.running():
+            desk = life.account.desk
+            desk.settings = replace(desk.settings, leverage=Decimal(2), leverage_kept=False)
+            with pytest.raises(VenueError) as caught:
+                await life.register()
+            assert venue_away(caught.value) is caught.value, "a life that fails so is begun again, and is no crash"
             assert SYMBOL not in desk.instruments
 
     in_virtual_time(body)

@@ -16,7 +16,7 @@ from typing import Final
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from playd.core.errors import Broken, CredentialError, LinkError, OperatorError, VenueError
+from playd.core.errors import Broken, CredentialError, Doubtful, LinkError, OperatorError, Throttled, VenueError
 from playd.core.ids import instance_tag
 from playd.core.modes import Environment
 from playd.core.orders import OrderState
@@ -57,7 +57,7 @@ from playd.orders.timers import Timers
 from playd.orders.verdicts import Verdicts
 from playd.orders.views import Views
 from playd.orders.withdrawals import Withdrawals
-from playd.venues.port import Budget, Priority, PrivateEvent, VenuePort
+from playd.venues.port import Budget, Priority, PrivateEvent, Reply, VenuePort
 from playd.world.ports import World
 
 _START_TRIES: Final = 3
@@ -357,6 +357,7 @@ class Account:
         """
         Raises `OperatorError` where the wallet is an embedded one: with another leverage than its Play's the liquidation of
         each position would be elsewhere than in every backtest. That of another wallet is watched, and shown with the position.
+        Raises `VenueError` for what may be answered otherwise in a moment: the life is begun again, and asks again.
         """
         for symbol in symbols:
             reply = await self.desk.port.set_leverage(symbol, leverage)
@@ -364,6 +365,7 @@ class Account:
                 continue
             note = f"leverage {leverage:f} of {symbol} was answered {reply.code}: {reply.text}"
             if not self.desk.settings.leverage_kept:
+                _raise_if_passing(reply, note)
                 raise OperatorError(f"{note}; expected a max_leverage of the Play that the symbol takes")
             self.desk.incidents.open("LEVERAGE", "warning", account_scope(self.alias), note)
 
@@ -411,3 +413,12 @@ class Account:
                 self.desk.clock.wall_ms(),
             ),
         )
+
+
+def _raise_if_passing(reply: Reply, note: str) -> None:
+    """Raise for an answer that says nothing of what was asked for: too fast, banned, late or in doubt."""
+    match reply.reply_class:
+        case ReplyClass.LATER | ReplyClass.BAN:
+            raise Throttled(note, code=reply.code, retry_after_s=reply.retry_after_s)
+        case ReplyClass.DOUBT | ReplyClass.CLOCK:
+            raise Doubtful(note, code=reply.code)
