@@ -34,10 +34,12 @@ def doubt(newest_first: Sequence[Candle], mark: float | None, tick: float | None
     bar = newest_first[0]
     if tick is not None and (off := _off_grid(bar, tick)) is not None:
         return f"the price {off:g} is between two ticks of {tick:g}"
-    if mark is not None and _may_be_jump(newest_first, mark) and abs(bar.close - mark) > (limit := _jump_limit(newest_first)):
-        return (
-            f"it closed at {bar.close:g}, further than {JUMP_RANGES:g} average ranges ({limit:g}) from the mark price {mark:g}"
-        )
+    # A bar without a trade stands where the last one closed: that the mark price has left it is no jump.
+    if mark is not None and bar.volume and _may_be_jump(newest_first, mark):
+        limit = _jump_limit(newest_first, tick)
+        if abs(bar.close - mark) > limit:
+            far = f"further than {JUMP_RANGES:g} average ranges ({limit:g})"
+            return f"it closed at {bar.close:g}, {far} from the mark price {mark:g}"
     if bar.volume == 0.0 and _is_quiet(newest_first):
         return f"{QUIET_BARS} bars in a row are the same, without a trade"
     return ""
@@ -58,11 +60,12 @@ def _may_be_jump(newest_first: Sequence[Candle], mark: float) -> bool:
     return abs(newest_first[0].close - mark) * RANGES > JUMP_RANGES * (newest_first[1].high - newest_first[1].low)
 
 
-def _jump_limit(newest_first: Sequence[Candle]) -> float:
-    """Ten average true ranges of the bars before the first; without end where nothing moved."""
+def _jump_limit(newest_first: Sequence[Candle], tick: float | None) -> float:
+    """Ten average true ranges of the bars before the first, ten ticks at least; without end where nothing moved."""
     before = newest_first[1:JUMP_LOOKS_BACK]
     ranges = (max(bar.high, earlier.close) - min(bar.low, earlier.close) for bar, earlier in pairwise(before))
-    return JUMP_RANGES * sum(ranges) / RANGES or math.inf
+    average = sum(ranges) / RANGES
+    return JUMP_RANGES * max(average, tick or 0.0) if average else math.inf
 
 
 def _is_quiet(newest_first: Sequence[Candle]) -> bool:

@@ -29,6 +29,13 @@ def flat(count: int, **newest: Any) -> list[Candle]:
     return [replace(made[-1], **newest), *reversed(made[:-1])]
 
 
+def thin(**newest: Any) -> list[Candle]:
+    """Newest first: a market that stands at 1.0000, but for one move of a tick, and the newest bar as told."""
+    made = [Candle(60_000 * number, 1.0, 1.0, 1.0, 1.0, 5.0) for number in range(31)]
+    made[-5] = replace(made[-5], high=1.0001)
+    return [replace(made[-1], **newest), *reversed(made[:-1])]
+
+
 @pytest.mark.parametrize(
     ("seen", "mark", "tick", "said"),
     [
@@ -45,6 +52,10 @@ def flat(count: int, **newest: Any) -> list[Candle]:
         (bars(31, close=120.1, high=120.1), None, 0.1, ""),
         (bars(15, close=120.1, high=120.1), 100.0, 0.1, ""),
         (bars(16, close=120.1, high=120.1), 100.0, 0.1, "ten average ranges"),
+        # The mark price drifts away from one that nobody trades; where a range is less than a tick, ten ticks are no jump.
+        (bars(31, close=120.1, high=120.1, volume=0.0), 100.0, 0.1, ""),
+        (thin(close=1.0000), 0.9999, 0.0001, ""),
+        (thin(close=1.0010, high=1.0010), 0.99999, 0.0001, "ten average ranges"),
         (flat(30), 100.0, 0.1, "30 bars in a row"),
         (flat(29), 100.0, 0.1, ""),
         (flat(30, volume=0.1), 100.0, 0.1, ""),
