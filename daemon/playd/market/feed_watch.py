@@ -241,7 +241,8 @@ class SymbolFeed:
         """Ask for one bar again: a copy with other values is a revision like any other, which its readers mend."""
         due = min(self._to_compare)
         self._to_compare.remove(due)
-        await self._fetch(due[1], due[1] + self._source.step_ms)
+        if not await self._fetch(due[1], due[1] + self._source.step_ms):
+            self._to_compare.append((self._clock.mono_s() + self._timing.refetch_s, due[1]))
 
     async def _fetch_overdue(self) -> None:
         """A bar is overdue: ask for everything that may have closed since the head, which is one request."""
@@ -302,6 +303,7 @@ class SymbolFeed:
         elif outcome is Offer.HELD:
             self._touched.set()
             self._heard(bar)
+            self._compare_held(bar)
         elif outcome is Offer.DROPPED:
             self._touched.set()
         elif outcome is Offer.EQUAL:
@@ -336,7 +338,7 @@ class SymbolFeed:
             self._touched.set()
 
     def _doubt(self, head: ClosedBar) -> str:
-        """Why the newest bar is not believed; it is asked for again then, as is every fiftieth one."""
+        """Why the newest bar is not believed; one of the stream is asked for again then, as is every fiftieth of it."""
         if self._tick_of is None:
             return ""
         streamed, now_s = head.source is Source.STREAM, self._clock.mono_s()
@@ -344,11 +346,16 @@ class SymbolFeed:
         looked_at = JUMP_LOOKS_BACK if head.candle.volume else QUIET_BARS
         found = doubt(self.line.newest(looked_at), mark, self._tick_of(self.symbol))
         self._streamed += streamed
-        if found:
+        if found and streamed:
             self._to_compare.append((now_s + self._timing.late_fetch_s, head.candle.open_time_ms))
         elif streamed and self._streamed % COMPARED_EVERY == 0:
             self._to_compare.append((now_s + COMPARED_AFTER_S, head.candle.open_time_ms))
         return found
+
+    def _compare_held(self, bar: ClosedBar) -> None:
+        """Ask again for a bar that the stream gave beyond a gap: only the newest bar of a filled gap is judged."""
+        if self._tick_of is not None and bar.source is Source.STREAM:
+            self._to_compare.append((self._clock.mono_s() + self._timing.late_fetch_s, bar.candle.open_time_ms))
 
     def _mark(self) -> float | None:
         """The mark price as far as it is of now."""
