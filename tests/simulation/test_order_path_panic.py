@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 import anyio
 import pytest
@@ -109,6 +110,24 @@ def test_a_panic_beside_the_start_barrier_closes_what_is_there_and_no_more() -> 
             group.start_soon(again.start)
             report = await again.account.panic(PanicScope(), actor="me", reason="test")
         assert (report.exit_code, again.venue.signed()) == (0, 0)
+        again.venue.close_stream()
+
+    in_virtual_time(body)
+
+
+def test_a_start_that_is_tried_again_doubts_no_order_of_a_panic_beside_it() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life, settled_s=0.1)
+        again = life.crash()
+        await again.account.start()
+        again.venue.script.writes = [WriteFault.SLOW] * 3
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(again.account.panic, PanicScope(), actor="me", reason="test"))
+            await anyio.sleep(0.5)
+            assert OrderState.SENT in {row.state for row in again.account.desk.book.live()}
+            assert (await again.account.start()).in_doubt == 0
         again.venue.close_stream()
 
     in_virtual_time(body)

@@ -172,6 +172,7 @@ class Account:
         )
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}
+        self._took_over = False
         self._facts.watch(self.protection, self.breakers)
         self.exits.make_way = self.targets.make_way
         self.gateway.entry_sent = self.protection.entry_sent
@@ -193,9 +194,7 @@ class Account:
         """
         desk = self.desk
         await self.key.accept()
-        for row in desk.book.live():
-            if row.state in (OrderState.INTENT, OrderState.SENT):
-                desk.booking.apply(row, OrderEvent.DOUBT, "poll", detail="the process ended before an answer was on record")
+        self._take_over()
         in_doubt = sum(1 for row in desk.book.live() if row.state is OrderState.UNKNOWN)
         desk.outbox_done = desk.fills.outbox_head()
         desk.publish()
@@ -209,6 +208,19 @@ class Account:
         desk.booking.lost.recovering = self.protection.starting = False
         desk.publish()
         return StartReport(report, tuple(naked), in_doubt)
+
+    def _take_over(self) -> None:
+        """
+        Doubt what the process before had under way, once: a start that is tried again finds what a panic sent meanwhile, and
+        that is answered here.
+        """
+        if self._took_over:
+            return
+        self._took_over = True
+        booking = self.desk.booking
+        for row in self.desk.book.live():
+            if row.state in (OrderState.INTENT, OrderState.SENT):
+                booking.apply(row, OrderEvent.DOUBT, "poll", detail="the process ended before an answer was on record")
 
     async def run(self, events: MemoryObjectReceiveStream[PrivateEvent]) -> None:
         """
