@@ -287,7 +287,7 @@ def _file(disk: Disk, state_dir: PurePath, relative: str) -> StateFile:
             check = "a directory, where a file belongs"
         elif stat.is_dir:
             disk.list(path)  # says why nobody can look into it
-        elif any(fnmatchcase(relative, folder) for folder in _FOLDERS):
+        elif "/" not in relative and any(fnmatchcase(relative, folder) for folder in _FOLDERS):
             check = "a file, where a directory belongs"
         elif kind is not None and kind.check is not None:
             version, damage = kind.check(disk, path)

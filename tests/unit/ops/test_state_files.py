@@ -47,6 +47,12 @@ def test_a_fresh_directory_is_whole_and_every_file_has_an_owner(state: Path) -> 
     assert files["ledger.sqlite"].version == f"schema {SCHEMA_VERSION}"
 
 
+def test_the_state_of_a_recorded_market_is_no_damage(state: Path) -> None:
+    (state / "recorded-12ab34cd" / "journal").mkdir(parents=True)
+    (state / "recorded-12ab34cd" / "journal" / "2024-01-31.jsonl").write_text("{}\n")
+    assert [path for path, each in found(state).items() if each.kind is None or each.damaged] == []
+
+
 def test_damage_is_named_a_stranger_is_called_one_and_the_exit_code_says_so(
     state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
