@@ -101,7 +101,7 @@ class Desk:
     rules_mono_s: dict[str, float] = field(default_factory=dict)
     """When the rules of each symbol were last read."""
     rules_doubted: bool = False
-    """The venue refused an order by a limit that passed our rules: they are read again."""
+    """The venue refused an order by a limit that passed our rules, or a feed is doubtful by its tick: they are read again."""
     condition: Condition = field(default_factory=Condition)
     task_group: TaskGroup | None = None
     deliver: Callable[[str, InstanceEvent], None] = lambda _instance, _event: None

@@ -261,16 +261,24 @@ class Supervisor:
                 self._fault(slot, error)
 
     def _look_at(self, slot: Slot) -> None:
+        account = self._parts.accounts.find(slot.record.account)
         if slot.record.mode is not Mode.SHADOW:
-            account = self._parts.accounts.find(slot.record.account)
             rules = None if account is None else account.desk.instruments.get(slot.record.symbol)
             if rules is not None and slot.engine is not None:
                 slot.engine.rules_are(rules)
             not_ready = "account is not open" if account is None else account.desk.condition.not_ready()
             self._cause(slot, "account_not_ready", not_ready)
-        self._cause(slot, "feed_stale", self._feed_trouble(slot))
+        self._look_at_feeds(slot, account)
         self._cause(slot, "journal_behind", self._parts.unrecorded())
         self._cause(slot, "daemon_stopping", "entries are refused" if self.entries_closed else "")
+
+    def _look_at_feeds(self, slot: Slot, account: Account | None) -> None:
+        """A feed that becomes doubtful has the rules read again: bars between two ticks may be those of a finer tick."""
+        trouble, hub = self._feed_trouble(slot), self._parts.hub_of(slot.record)
+        is_news = bool(trouble) and trouble != slot.facts.causes.get("feed_stale")
+        if account is not None and is_news and FeedState.DOUBTFUL in [hub.feed_state(symbol) for symbol in slot.symbols]:
+            account.desk.rules_doubted = True
+        self._cause(slot, "feed_stale", trouble)
 
     def _feed_trouble(self, slot: Slot) -> str:
         """What is wrong with the bars that an instance reads; empty when nothing is."""
