@@ -51,12 +51,6 @@ class Comments:
             self._places[mark] = Beside(behind=whole.behind)
         return Beside(whole.before, [], whole.after)
 
-    def leave_out(self, lines: Collection[str]) -> None:
-        """Forget comments that read like one of `lines`."""
-        every = (kept for beside in self._places.values() for kept in (beside.before, beside.behind, beside.after))
-        for kept in (self.header, self.footer, *every):
-            kept[:] = [line for line in kept if line not in lines]
-
     def inside(self, item: Item) -> bool:
         """Whether a value inside a map or list has comments that do not all fit behind one line."""
         found = [beside for mark in places(item) if (beside := self._places.get(mark))]
@@ -96,13 +90,15 @@ def place_before(mark: Mark, root: Map) -> Mark:
     return max((place for place in places(root) if place <= mark), default=mark)
 
 
-def comments_of(text: str, root: Map) -> Comments:
-    """The comments of `text`, whose document is `root`."""
+def comments_of(text: str, root: Map, without: Collection[Mark] = ()) -> Comments:
+    """The comments of `text`, whose document is `root`, but for those that stand at a place of `without`."""
     lines = text.splitlines()
     marks = sorted(set(places(root)))
     leading = [(mark, column) for mark in marks if (column := _leading_column(lines[mark.line - 1], mark.column))]
     comments = Comments()
     for mark, line in comment_lines(text):
+        if mark in without:
+            continue
         earlier, later = [one for one in marks if one < mark], next((one for one in marks if one > mark), _END)
         if not earlier:
             comments.header.append(line)

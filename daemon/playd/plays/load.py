@@ -38,7 +38,7 @@ from playd.plays.normal_form import (
 )
 from playd.plays.older_names import is_this_version
 from playd.plays.policy import read_policy
-from playd.plays.questions import questions_of
+from playd.plays.questions import Question, questions_of
 from playd.plays.reader import Section
 from playd.plays.risk import has_risk, read_risk
 from playd.plays.risk_sense import RiskSense
@@ -89,20 +89,21 @@ def check_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = 
     root = read_document(text, report)
     if root is None or not _version_fits(root, report):
         return None, report
+    waiting = [one for one in questions_of(text, root) if not one.answered]  # sealed as written, variables and all
     root, _ = substitute(root, overrides or {}, report)
     play = _read(Section(root, TOP, "", report, mark=root.mark), text, source, report)
     if report.failed:
         report.withdraw("W602")  # what nothing uses is known of a Play that could be read whole
         return None, report
-    _warn_of_questions(text, root, report)
+    _warn_of_questions(waiting, report)
     if not _is_whole(root, play):
         raise Broken(f"{source}: an action was read without a finding and is not in the Play")
     return _identified(replace(play, warnings=tuple(report.lines("W")))), report
 
 
-def _warn_of_questions(text: str, root: Map, report: Report) -> None:
-    for question in questions_of(text, root):
-        found = f"found the question of an import `{question.text}`, expected its answer; a further import takes it away"
+def _warn_of_questions(waiting: list[Question], report: Report) -> None:
+    for question in waiting:
+        found = f"found the question of an import `{question.text}`, expected its answer below it, or no comment"
         report.add(UNANSWERED, question.mark, "", found)
 
 
