@@ -16,8 +16,10 @@ from playd.venues.exchange.faults.on_listings import listing_acts
 from playd.venues.exchange.faults.script import read_posted
 from playd.venues.exchange.liquidation import step_down
 from playd.venues.exchange.listing import Listing, RiskTier
+from playd.venues.exchange.modes import set_levels_mode
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.rows import order_row
+from playd.venues.exchange.trading_stop import set_trading_stop
 from tests.exchange_kit import BTC, SYMBOL, Market
 
 
@@ -94,6 +96,25 @@ def test_an_act_is_done_once_when_its_time_has_come(
     before = stage.market.books.counter
     stage.board.moment()
     assert stage.market.books.counter == before, "once"
+
+
+def test_where_stops_are_partial_a_full_number_of_them_refuses_levels_only(stage: Stage) -> None:
+    market, symbol = stage.market, {"category": "linear", "symbol": SYMBOL}
+    set_levels_mode(market.books, market.account, {**symbol, "tpSlMode": "Partial"})
+    levels: dict[str, Any] = {"stopLoss": "48000", "takeProfit": "53000"}
+    for _ in range(10):
+        set_trading_stop(market.books, market.account, {**symbol, **levels, "slSize": "0.01", "tpSize": "0.01"})
+    with pytest.raises(Refusal) as caught:
+        market.order("Buy", "0.1", **levels)
+    assert caught.value.code == 110061
+    assert market.order("Buy", "0.1").filled_steps == 100
+    assert market.order("Sell", "0.1", reduceOnly=True).filled_steps == 100
+
+    stage.arm("remove_stop")
+    stage.arm("manual_close")
+    stage.board.moment()
+    assert [row["hits"] for row in stage.board.rows()] == [1, 1]
+    assert _flat(market)
 
 
 def test_an_act_without_anything_to_do_waits_and_names_account_and_symbol(stage: Stage) -> None:

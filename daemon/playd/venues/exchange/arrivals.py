@@ -227,7 +227,8 @@ def _check_counts(account: Account, position: Position, wish: Wish) -> None:
         )
     if sum(not each.waits_for_trigger for each in orders) >= OPEN_ORDERS_MAX:
         raise Refusal(refusal.TOO_MANY_ORDERS, f"Not allowed to have more than {OPEN_ORDERS_MAX} open orders")
-    if wish.partial and partial_count(account, position) >= PARTIAL_MAX:
+    has_level = wish.stop.trigger_ticks or wish.target.trigger_ticks
+    if wish.partial and has_level and partial_count(account, position) >= PARTIAL_MAX:
         raise Refusal(refusal.TOO_MANY_PARTIAL, f"Not allowed to have more than {PARTIAL_MAX} partial TP/SLs")
 
 

@@ -96,7 +96,7 @@ def _remove_stop(books: Books, account: Account, symbol: str, fault: Fault, _: L
             books.tell_position(account, position)
             naked = True
         elif stop is not None:
-            set_trading_stop(books, account, _wish(symbol, stopLoss="0", positionIdx=position.idx))
+            set_trading_stop(books, account, _wish(symbol, stopLoss="0", tpslMode="Full", positionIdx=position.idx))
             naked = True
     return naked
 
