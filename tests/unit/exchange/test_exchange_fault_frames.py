@@ -78,6 +78,32 @@ async def test_tickers_go_on_under_an_old_stamp_or_with_another_mark_price() -> 
     assert (marked["data"], delta) == ({"lastPrice": "100", "markPrice": "150"}, TICKER)
 
 
+@pytest.mark.parametrize(
+    ("kind", "frame"),
+    [
+        ("frozen_time", {**ORDER, "creationTime": 1}),
+        ("frozen_time", {"op": "subscribe", "success": True, "ts": 1}),
+        ("wrong_mark", candle("101")),
+        ("wrong_mark", {"op": "subscribe", "success": True}),
+    ],
+)
+async def test_a_frame_without_what_a_fault_changes_leaves_as_it_was(kind: str, frame: dict[str, Any]) -> None:
+    assert await sent(board_with(kind, where={"topic": "*"}), [frame]) == [frame]
+
+
+async def test_time_that_stands_still_again_stands_at_another_time() -> None:
+    now_s = 0.0
+    board = FaultBoard(lambda: Now(now_s, 0), lambda *_, **__: 0)
+    spell = {"kind": "frozen_time", "where": {"topic": "tickers*"}}
+    spells = [{**spell, "name": f"at {from_s}", "when": {"from_s": from_s, "until_s": from_s + 10}} for from_s in (0, 20)]
+    board.arm(read_posted({"faults": spells}))
+    outlet, stamps = Outlet(board, lambda: ("public", "")), []
+    for now_s in (1.0, 2.0, 15.0, 21.0, 22.0):
+        for out in await outlet.pass_on(orjson.dumps({**TICKER, "ts": round(now_s)})):
+            stamps.append(orjson.loads(out)["ts"])
+    assert stamps == [1, 1, 15, 21, 21]
+
+
 async def test_late_frames_leave_in_their_order_and_hold_up_no_others() -> None:
     now_s = 0.0
     board = FaultBoard(lambda: Now(now_s, 0), lambda *_, **__: 0)
@@ -102,6 +128,14 @@ async def test_a_closed_candle_is_wrong_then_corrected_or_missing() -> None:
 async def test_a_dead_socket_does_not_even_say_goodbye() -> None:
     assert Outlet(board_with("half_open", where={"socket": "public"}), lambda: ("public", "")).is_dead
     assert not Outlet(board_with("half_open", where={"socket": "private"}), lambda: ("public", "")).is_dead
+
+
+async def test_asking_whether_a_socket_is_dead_uses_up_no_fault() -> None:
+    board = board_with("drop_frame")
+    outlet = Outlet(board, lambda: ("public", ""))
+    assert not outlet.is_dead
+    assert [(row["seen"], row["hits"]) for row in board.rows()] == [(0, 0)]
+    assert await outlet.pass_on(orjson.dumps(TICKER)) == ()
 
 
 async def test_operations_are_refused_ignored_or_let_through() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import anyio
 
 from playd.venues.exchange.faults.kinds import KINDS
-from playd.venues.exchange.faults.matcher import Armed, Now, hits, in_force
+from playd.venues.exchange.faults.matcher import Armed, Now, hits, in_force, matches
 from playd.venues.exchange.faults.model import Event, Fault, Seam
 
 Act = Callable[[Fault, Event], bool]
@@ -115,6 +115,12 @@ class FaultBoard:
             if each.fault.kind == kind and not is_over and (since_s + when.from_s > now.mono_s or in_force(each, now)):
                 found.append((since_s + when.from_s, since_s + when.until_s if when.until_s else None))
         return found
+
+    def holds(self, kind: str, event: Event) -> bool:
+        """Whether a fault of this kind is in force for such an event. Nothing is counted as hit."""
+        now = self._now()
+        alike = [each for each in self._armed if each.fault.kind == kind and not each.spent]
+        return any(matches(each.fault, event) and in_force(each, now) for each in alike)
 
     def moment(self) -> None:
         """A candle has opened: acts whose time has come are done."""

@@ -32,8 +32,10 @@ def crossed_book(_: Fault, frame: bytes) -> Sequence[bytes]:
 
 
 def wrong_mark(fault: Fault, frame: bytes) -> Sequence[bytes]:
-    """A ticker with another mark price, where it says one."""
+    """A ticker with another mark price, where it says one; anything else as it is."""
     body: dict[str, Any] = orjson.loads(frame)
+    if not str(body.get("topic", "")).startswith("tickers."):
+        return (frame,)
     mark = body["data"].get("markPrice")
     if mark is None:
         return (frame,)

@@ -63,13 +63,13 @@ class Outlet:
         self._held: list[bytes] = []
         self._late: deque[tuple[float, bytes]] = deque()
         """Frames that leave later, each behind its time, oldest first. They leave when another one passes."""
-        self._frozen_ms: dict[str, int] = {}
-        """Stamp of the first frame of a topic whose time stands still."""
+        self._frozen: dict[tuple[int, str], tuple[Fault, int]] = {}
+        """By the identity of a fault and a topic: the fault, which so keeps it, and the stamp at which time stands still."""
 
     async def pass_on(self, frame: bytes) -> Sequence[bytes]:
         """What leaves instead of a frame: usually itself."""
         if not self._board.listens(Seam.FRAME):
-            self._frozen_ms.clear()
+            self._frozen.clear()
             return (*self._overdue(math.inf), *self._release(), frame) if self._held or self._late else (frame,)
         return (*self._overdue(self._board.mono_s), *await self._pass_on(frame))
 
@@ -86,7 +86,7 @@ class Outlet:
                 self._late.append((self._board.mono_s + fault.number("delay_s"), frame))
                 return ()
             elif fault.kind == "frozen_time":
-                frame = self._stamped_before(frame)
+                frame = self._stamped_before(fault, frame)
             elif fault.kind in on_market.REWRITES:
                 return (*on_market.REWRITES[fault.kind](fault, frame), *self._release())
             elif fault.kind in _DOUBLES:
@@ -100,7 +100,7 @@ class Outlet:
     def is_dead(self) -> bool:
         """Whether not even a goodbye gets out."""
         kind, account = self._who()
-        return any(fault.kind == "half_open" for fault in self._board.hit_by(Event(Seam.FRAME, socket=kind, account=account)))
+        return self._board.holds("half_open", Event(Seam.FRAME, socket=kind, account=account))
 
     def _overdue(self, now_s: float) -> list[bytes]:
         """Late frames whose time has come."""
@@ -109,10 +109,12 @@ class Outlet:
             found.append(self._late.popleft()[1])
         return found
 
-    def _stamped_before(self, frame: bytes) -> bytes:
-        """The frame, stamped as the first one of its topic since time stands still."""
+    def _stamped_before(self, fault: Fault, frame: bytes) -> bytes:
+        """The frame, stamped as the first one of its topic that the fault has hit; one without topic or stamp as it is."""
         body: dict[str, Any] = orjson.loads(frame)
-        body["ts"] = self._frozen_ms.setdefault(str(body["topic"]), int(body["ts"]))
+        if "ts" not in body or "topic" not in body:
+            return frame
+        _, body["ts"] = self._frozen.setdefault((id(fault), str(body["topic"])), (fault, int(body["ts"])))
         return orjson.dumps(body)
 
     def _release(self) -> list[bytes]:
