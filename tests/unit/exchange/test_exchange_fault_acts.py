@@ -225,6 +225,15 @@ def test_what_the_venue_sells_is_whole_steps_of_a_coarser_rule(stage: Stage) -> 
     assert stage.market.position.steps == 200
 
 
+def test_a_share_of_an_order_is_rounded_down_to_a_step_of_the_rules(stage: Stage) -> None:
+    market = stage.market
+    market.books.fill_share = lambda _account, _order: 0.29
+    assert market.order("Buy", "0.1").filled_steps == 29
+    stage.arm("change_rules", with_={"step": 0.01})
+    stage.board.moment()
+    assert market.order("Buy", "0.15").filled_steps == 40
+
+
 def test_money_moves_once_whatever_symbol_the_fault_names(stage: Stage) -> None:
     stage.market.books.listings["ETHUSDT"] = Listing(replace(BTC, symbol="ETHUSDT"), 3000.0)
     for symbol in ("ETHUSDT", "*", ""):

@@ -55,6 +55,15 @@ def test_the_incoming_order_says_how_two_orders_of_one_user_are_kept_apart(
     assert freed is (maker != "New")  # a market order holds nothing back
 
 
+def test_an_order_that_may_fill_in_part_only_still_does_not_pass_through_one_of_its_user() -> None:
+    market = shallow()
+    market.books.fill_share = lambda _account, _order: 0.9
+    resting = market.limit("Sell", "0.05", "50005")
+    open_flat(market)
+    incoming = market.order("Buy", "0.2", smpType="CancelMaker")
+    assert (resting.status, incoming.filled_steps) == ("Cancelled", 180)
+
+
 def test_all_or_nothing_does_not_count_on_what_it_will_not_meet() -> None:
     market = shallow()
     market.limit("Sell", "0.5", "50005")

@@ -102,18 +102,22 @@ def _offers(books: Books, account: Account, order: Order, trade: Trade, until: f
         offers = [Offer(steps, trade.ticks)] if steps else []
     else:
         offers = taker_offers(books, account, order, trade.ticks)
-    share = books.fill_share(account, order)
-    return offers if share >= 1.0 else _cut(offers, int(order.qty_steps * share) - order.filled_steps)
+    share, apart = books.fill_share(account, order), books.listings[order.symbol].steps_apart
+    if share >= 1.0:
+        return offers
+    most_steps = int(order.qty_steps * Decimal(repr(share))) // apart * apart
+    return _cut(offers, most_steps - order.filled_steps)
 
 
 def _cut(offers: list[Offer], most_steps: int) -> list[Offer]:
-    """The first offers, up to so many steps together."""
+    """The first offers, up to so many steps together, and what stands in the way before them."""
     found = []
     for offer in offers:
+        if most_steps <= 0:
+            break
         steps = min(offer.steps, most_steps)
-        if steps > 0:
-            found.append(replace(offer, steps=steps))
-            most_steps -= steps
+        found.append(replace(offer, steps=steps))
+        most_steps -= steps
     return found
 
 
