@@ -4,7 +4,7 @@ import math
 import re
 from typing import Final
 
-from ruamel.yaml.nodes import Node
+from ruamel.yaml.nodes import Node, SequenceNode
 
 Scalar = bool | int | float | str | None
 
@@ -16,9 +16,6 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "tag:yaml.org,2002:null": (type(None),),
 }
 """What a tag promises of its value."""
-
-_COLLECTIONS: Final = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
-
 
 _TAG: Final = re.compile(r"(&\S+\s+)?!")
 
@@ -65,6 +62,6 @@ def fits_tag(tag: str, value: Scalar) -> bool:
     return isinstance(value, kinds) and isinstance(value, bool) == (kinds == (bool,))
 
 
-def is_plain_collection(tag: str) -> bool:
-    """Whether a list or map has no tag of its own."""
-    return tag in _COLLECTIONS
+def is_plain_collection(node: Node) -> bool:
+    """Whether a list or map has no tag of its own, or the one that says what it is anyway."""
+    return str(node.tag) == ("tag:yaml.org,2002:seq" if isinstance(node, SequenceNode) else "tag:yaml.org,2002:map")

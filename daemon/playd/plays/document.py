@@ -17,6 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from playd.core.limits import PLAY_FILE_BYTES
 from playd.plays.core_schema import OCTAL, core_value, fits_tag, is_plain_collection, is_tagged
 from playd.plays.findings import IMPORTABLE, Mark, Report
+from playd.plays.identifiers import IDENTIFIER
 
 _ITEMS: Final = 100_000
 """Values in one document after aliases are followed: a Play of the largest size has fewer, an alias bomb has more."""
@@ -246,7 +247,7 @@ def kind_of(item: Item) -> str:
 
 
 def _held_place(node: Node) -> str:
-    """The name in `{{ name }}` where YAML has read a map with a map as its only key; empty for everything else."""
+    """What is held in `{{ name }}` where YAML has read a map with a map as its only key; empty for everything else."""
     for _ in range(2):
         if not (isinstance(node, MappingNode) and node.flow_style and len(node.value) == 1):
             return ""
@@ -300,12 +301,13 @@ class _Reader:
         """`{{ name }}` without quotes, which is a map to YAML: for an import the text that was meant."""
         if self._older is not None:
             return Leaf(f"{{{{ {name} }}}}", mark)
-        found = f"found `{{{{ {name} }}}}`, which no program fills in here, expected a value; a variable is written `${name}`"
-        self._report.add_unusable("E107", mark, path, f"{found}{IMPORTABLE}")
+        found = f"found `{{{{ {name} }}}}`, which no program fills in here, expected a value"
+        variable = f"; a variable is written `${name}`{IMPORTABLE}" if IDENTIFIER.match(name) else ""
+        self._report.add_unusable("E107", mark, path, f"{found}{variable}")
         return Leaf(None, mark, reported=True)
 
     def _collection(self, node: Node, mark: Mark, path: str, depth: int) -> Item:
-        if not is_plain_collection(str(node.tag)):
+        if not is_plain_collection(node):
             return self._tagged(str(node.tag), mark, path)
         held = _held_place(node)
         if held:
@@ -370,9 +372,9 @@ class _Reader:
 
     def _leaf(self, node: ScalarNode, mark: Mark, path: str) -> Leaf:
         tag = str(node.tag or "")
-        value = node.value if tag.endswith(":str") else core_value(node.value)
-        if node.style is None and not is_tagged(node):
-            value = core_value(node.value)
+        plain = node.style is None and not is_tagged(node)
+        value = core_value(node.value) if plain or not tag.endswith(":str") else node.value
+        if plain:
             if self._older is not None and OCTAL.match(node.value) and int(node.value, 8) != value:
                 self._older.octals.append(Octal(mark, path, node.value, int(node.value, 8)))
                 value = node.value  # stays as it is written until somebody says which number it is

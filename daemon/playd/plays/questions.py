@@ -3,8 +3,8 @@ What an import asks of the author: comments `# import: … [seal]` above what th
 
 The seal is a digest of what stands below the comment when it is written. Whoever answers changes that: a comment whose seal
 does not fit any more is answered. One whose seal fits waits, although nothing else in the file may tell of it; who wants what
-stands there takes the comment away. What is gone, and two questions
-about one value, wait for that too: no change would tell that they are answered, or which of them is.
+stands there takes the comment away. What is gone, and two questions about one value, wait for that too: no change would tell
+that they are answered, or which of them is.
 """
 
 import hashlib

@@ -172,15 +172,14 @@ _ELSEWHERE: Final = {
     **{
         key.name: f"`{section}.{key.name}`"
         for section, table in (
-            ("account", ACCOUNT),
             ("timeframes", TIMEFRAME_TABLE),
             ("position_policy", POLICY),
             ("entry", ENTRY),
             ("validation", VALIDATION),
+            ("account", ACCOUNT),
         )
         for key in table.keys
     },
-    **{name: f"`account.{name}`" for name in ACCOUNT.names},
     **dict.fromkeys(("initial_capital_usdt", "initial_capital", "capital", "equity"), "`account.starting_equity_usdt`"),
     **dict.fromkeys(
         ("stop_loss", "take_profit", "trailing", "break_even", "tp_order_type", "sl_order_type"), "a key of `risk_model`"

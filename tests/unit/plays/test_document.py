@@ -142,7 +142,12 @@ def test_a_message_quotes_the_beginning_of_a_long_value() -> None:
     assert all(len(line) < 300 for line in findings(f"name: {'9' * 5000}\nversion: {'x' * 5000}\n"))
 
 
-@pytest.mark.parametrize("value", ["!!null 9", "!!int true", "!!bool 1", "!!int abc", "!!float x", "!mine [1]", "!mine {a: 1}"])
+SWAPPED = ("!!map [a]", "!!seq {a: 1}")
+
+
+@pytest.mark.parametrize(
+    "value", ["!!null 9", "!!int true", "!!bool 1", "!!int abc", "!!float x", "!mine [1]", "!mine {a: 1}", *SWAPPED]
+)
 def test_a_tag_that_does_not_say_what_stands_behind_it_is_refused(value: str) -> None:
     lines = findings(play_text(CONDITION, more=f"variables: {{n: {value}}}"))
     assert any("E107" in line and "found the YAML tag `" in line for line in lines)
@@ -165,6 +170,8 @@ def test_a_place_holder_without_quotes_is_named_and_imported() -> None:
     assert "found `{{ fast }}`" in line
     assert "written `$fast`; `playd play import FILE` rewrites it" in line
     assert "length: $fast" in import_play(text, "f").text
+    (line,) = findings(text.replace("{{ fast }}", "{{ fast|int }}"))
+    assert line.endswith("found `{{ fast|int }}`, which no program fills in here, expected a value")
 
 
 @pytest.mark.parametrize(
