@@ -15,11 +15,14 @@ CODE: Final = "PLAY_STOPPED"
 _BEGINS_ANEW: Final = {"halted": 0, "peak_equity_usdt": (0.0).hex()}
 """Fields of an engine that goes on; its peak is its equity at the next close."""
 
-_WORDS: Final = {"max_drawdown": "its equity fell by account.max_drawdown_pct", "liquidation": "its position was liquidated"}
+_WORDS: Final = {
+    "max_drawdown": "its equity fell by account.max_drawdown_pct",
+    "liquidation": "the venue closed its position (liquidation, auto-deleveraging or delivery)",
+}
 
 
 class PlayStop:
-    """Of one life of one instance. `before_bar` and `after_bar` around everything that a bar makes the engine do."""
+    """Of one life of one instance. `before_bar` before every bar of it, `tell` behind whatever may have stopped the engine."""
 
     def __init__(self, halts: Halts, instance_uid: str, engine: PlayEngine) -> None:
         self._halts = halts
@@ -35,8 +38,13 @@ class PlayStop:
             self._engine.restore({**kept, "state": {**kept["state"], **_BEGINS_ANEW}})
             self._told = False
 
-    def after_bar(self) -> None:
-        """Halt the instance of a Play that has just stopped; synced on return. Raises `RecordError`."""
+    def tell(self) -> None:
+        """
+        Halt the instance of a Play that has just stopped; synced on return. Raises `RecordError`.
+
+        A liquidation stops it in the middle of a bar: this comes before its state is kept, or a later life that finds an older
+        halt lifted would take the new one for looked at.
+        """
         word = self._engine.halted
         if word is not None and not self._told:
             text = f"the Play has stopped: {_WORDS[word]}; resumed, it counts from the equity of that moment"

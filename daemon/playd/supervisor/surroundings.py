@@ -61,7 +61,7 @@ class ShellAround:
         play_stop: PlayStop | None = None,
     ) -> None:
         """
-        `play_stop` hears of every bar, None where nothing may halt the instance.
+        `play_stop` hears of every bar and event, None where nothing may halt the instance.
 
         `quote_max_age_s` says how old a quote may be that an entry is priced by, None where none is.
 
@@ -161,7 +161,7 @@ class ShellAround:
 
     def decided(self, decided: Decided) -> None:
         if self._play_stop is not None:
-            self._play_stop.after_bar()
+            self._play_stop.tell()
         fields = {"verdict": decided.verdict, "detail": decided.detail, "close_ms": decided.close_ms, "late": decided.late}
         if decided.order is not None and decided.order.metadata:
             fields["metadata"] = dict(decided.order.metadata)
@@ -170,6 +170,8 @@ class ShellAround:
         self._report("bar.verdict", self._slot, fields)
 
     def event_taken(self, event: InstanceEvent) -> None:
+        if self._play_stop is not None:
+            self._play_stop.tell()
         self._slot.touch()
         match event:
             case FillEvent(execution=execution, action=action, reason=reason, link_id=link_id):

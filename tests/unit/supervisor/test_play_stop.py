@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import PurePath
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +15,7 @@ from playd.orders.halts import Halts, Level, instance_scope
 from playd.orders.ledger import Ledger
 from playd.plays.compile import compile_program
 from playd.supervisor.play_stop import CODE, PlayStop
+from playd.supervisor.surroundings import ShellAround
 from playd.world.virtual import virtual_world
 from tests.engine_desk import BTC, MINUTE_MS, START_MS, play_of
 from tests.simulation.order_world import MemoryJournal
@@ -51,7 +54,7 @@ class Life:
     def bar(self, close: float = 50_000.0) -> str:
         self.stop.before_bar()
         verdict = self._candle(close)
-        self.stop.after_bar()
+        self.stop.tell()
         return verdict
 
     def lose(self) -> None:
@@ -101,10 +104,29 @@ def test_a_later_life_knows_whether_a_person_has_looked(halts: Halts) -> None:
     assert third.bar() == "ENTERED"
 
 
+def test_a_liquidation_is_on_record_before_any_state_is_kept_also_after_an_older_stop_that_was_lifted(halts: Halts) -> None:
+    life = Life(halts)
+    life.bar()
+    life.lose()
+    resume(halts)
+    life.bar()
+    slot = SimpleNamespace(touch=lambda: None)
+    shell: ShellAround = cast(Any, ShellAround)(slot, *[None] * 11, life.stop)
+    for action, side, reason in ((Action.ENTER, Side.BUY, "entry"), (Action.EXIT, Side.SELL, "liquidation")):
+        when_ms = START_MS + life.bars * MINUTE_MS
+        life.engine.on_fill(EngineFill(action, side, 10, 500_000, 0.0, when_ms, reason, False))
+        shell.event_taken(cast(Any, None))
+    assert life.engine.halted == "liquidation"
+    assert held(halts) == [(CODE, Level.HALT)]
+    later = Life(halts, life)
+    later.bar()
+    assert later.engine.halted == "liquidation"
+
+
 def test_a_stop_that_is_not_on_record_is_told_by_the_next_life(halts: Halts) -> None:
     silent = Life(halts)
     silent.bar()
-    silent.stop.after_bar = lambda: None  # type: ignore[method-assign]
+    silent.stop.tell = lambda: None  # type: ignore[method-assign]
     silent.lose()
     assert held(halts) == []
     assert (Life(halts, silent).bar(), held(halts)) == ("halted", [(CODE, Level.HALT)])
