@@ -98,6 +98,7 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
                 raise
             silent = error
         session.say(f"the daemon does not carry it out ({silent}); asking the guardian")
+    begun_there = begun
     try:
         async with connected(session.world.net, session.socket_path.with_name(GUARDIAN_SOCKET), timeout_s=timeout_s) as client:
             begun = True
@@ -109,6 +110,12 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
         raise _unseen(f"{silent}; {error}", scope, begun=begun) from None
     except Unanswered as error:
         raise _unseen(f"{silent}; {error}" if silent else str(error), scope, begun=begun) from None
+    except RpcError as error:
+        # What the guardian refuses may have been begun all the same, by the daemon or by what failed in the guardian.
+        says_how = error.code in (Code.INCOMPLETE, Code.PHRASE_REQUIRED)
+        if says_how or not (begun_there or error.code is Code.INTERNAL):
+            raise
+        raise _unseen(f"{silent}; {error}" if silent else str(error), scope, begun=True) from None
 
 
 def _unseen(why: str, scope: str, *, begun: bool) -> RpcError:

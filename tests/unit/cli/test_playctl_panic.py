@@ -109,6 +109,10 @@ async def test_a_panic_that_nobody_saw_end_may_have_left_a_position(monkeypatch:
         ("silent", "away", 11, "nobody carries it out: a position may remain"),
         ("bug", "away", 11, "begun, and nobody saw its end: a position may remain"),
         ("away", "dies", 11, "begun, and nobody saw its end: a position may remain"),
+        ("dies", "knows no such", 11, "begun, and nobody saw its end: a position may remain"),
+        ("dies", "bug", 11, "begun, and nobody saw its end: a position may remain"),
+        ("away", "bug", 11, "begun, and nobody saw its end: a position may remain"),
+        ("away", "knows no such", 4, "the plan holds no position"),
         ("away", "away", 7, "nothing listens on"),
         ("dies", "flat", 0, ""),
     ],
@@ -126,6 +130,8 @@ async def test_a_panic_ends_with_what_is_known_of_the_position(
                 return {}
             if self.how == "bug":
                 raise RpcError(Code.INTERNAL, "panic.run failed: KeyError")
+            if self.how == "knows no such":
+                raise RpcError(Code.NOT_FOUND, "the plan holds no position of it")
             if self.how == "flat":
                 return {"data": {"positions": [], "flat": True, "text": "flat"}}
             raise Unanswered(f"{method}: {self.how}")
