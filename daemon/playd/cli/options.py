@@ -83,7 +83,7 @@ def add(app: typer.Typer, name: str, example: str) -> Callable[[Command[P]], Com
             options = _taken(values, taken)
             body = cast("Callable[..., Awaitable[int]]", command)
             if options.host:
-                raise typer.Exit(execute(lambda session: on_host(session, sys.argv[1:]), at_once(options)))
+                raise typer.Exit(execute(lambda session: on_host(session, arranged(sys.argv[1:])), at_once(options)))
             raise typer.Exit(execute(lambda session: body(session, **values), options))
 
         common = [
@@ -122,8 +122,8 @@ def _taken(values: dict[str, Any], own: Collection[str]) -> Options:
 
 def arranged(words: Sequence[str]) -> list[str]:
     """
-    A command line as the parser takes it: common options that stand before the command go behind it, and a `--watch` without
-    seconds gets the usual ones.
+    A command line as the parser takes it: common options that stand before the command go behind it, but before a `--`, and a
+    `--watch` without seconds gets the usual ones.
     """
     found: list[str] = []
     for word, following in zip_longest(words, words[1:], fillvalue=""):
@@ -133,7 +133,8 @@ def arranged(words: Sequence[str]) -> list[str]:
         alone = not takes or "=" in found[0]
         ahead += found[: 1 if alone else 2]
         found = found[1 if alone else 2 :]
-    return [*found, *ahead] if found else list(words)
+    end = found.index("--") if "--" in found else len(found)
+    return [*found[:end], *ahead, *found[end:]] if found else list(words)
 
 
 def _flags() -> Iterator[tuple[str, bool]]:

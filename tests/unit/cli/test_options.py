@@ -1,12 +1,16 @@
 """Options that every command of `playctl` has: where they may stand, how often a look is repeated, which machine is asked."""
 
 import shlex
+import sys
+from collections.abc import Awaitable, Callable
 
 import anyio
 import pytest
+from typer.testing import CliRunner
 
 from playd.cli import options as given
 from playd.cli.options import arranged
+from playd.cli.playctl_app import app
 from playd.cli.remote import on_host, remote_command
 from playd.cli.session import Options, Session, UsageError, repeated, until_ready
 from playd.control.client import Unanswered, Unreachable
@@ -23,6 +27,7 @@ def session(**changed: object) -> Session:
 @pytest.mark.parametrize(
     ("typed", "read"),
     [
+        ("--json status -- -a", "status --json -- -a"),
         ("--json status", "status --json"),
         ("--socket /x -o csv order cancel a", "order cancel a --socket /x -o csv"),
         ("--timeout=3 -q halts --columns SCOPE", "halts --columns SCOPE --timeout=3 -q"),
@@ -88,6 +93,25 @@ def test_a_panic_of_which_ssh_brought_no_end_may_have_left_a_position(line: str)
     with pytest.raises(RpcError, match="a position may remain") as caught:
         anyio.run(on_host, asked, line.split())
     assert EXIT_OF_CODE[caught.value.code] == 11
+
+
+def test_a_panic_by_another_machine_is_one_wherever_its_options_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = virtual_world()
+    world.process.command_code = 255
+    monkeypatch.setattr("sys.argv", ["playctl", "--json", "panic", "all", "--host", "box"])
+    seen: list[tuple[Callable[[Session], Awaitable[int]], Options]] = []
+
+    def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
+        seen.append((body, options))
+        return 0
+
+    monkeypatch.setattr(given, "execute", execute)
+    assert CliRunner().invoke(app, arranged(sys.argv[1:])).exit_code == 0
+    ((body, options),) = seen
+    with pytest.raises(RpcError, match="a position may remain"):
+        anyio.run(body, Session(world, options))
 
 
 @pytest.mark.parametrize(("code", "error"), [(255, Unanswered), (127, Unreachable), (9, None)])
