@@ -213,8 +213,10 @@ class Protection:
             unseen_s = max(watch.checks.since_s, watch.covered_s) if watch.checks else now_s
             watch.naked_since_s = self._clock.begin(symbol, unseen_s)
             watch.step_due_s = watch.naked_since_s + self._desk.settings.naked_repair_s
-        elif not naked and watch.naked_since_s is not None:
-            self._clock.count(symbol)
+        elif not naked and (watch.naked_since_s is not None or not watch.covered_s):
+            # At the first such reading too: an earlier life may have ended before it saw the stop that it had put back.
+            if watch.naked_since_s is not None:
+                self._clock.count(symbol)
             watch.naked_since_s = None
             for kind in ("NAKED", "STOP_REFUSED"):
                 self._desk.incidents.resolve(kind, symbol_scope(self._desk.alias, symbol), "the venue confirms stop or flat")
@@ -282,9 +284,8 @@ class Protection:
             self._clock.count(symbol)
         event = self._due(symbol, watch)
         if event is CoverEvent.CLOSE_DUE:
-            await self._read(
-                symbol
-            )  # a stop that was just put back, or has just fired, may not have been shown by the last one
+            # A stop that was just put back, or has just fired, may not have been shown by the last reading.
+            await self._read(symbol)
             event = self._due(symbol, watch)
         if event is not None:
             await self._meet(symbol, watch, event)
@@ -313,14 +314,22 @@ class Protection:
             case CoverAct.SET_BACK:
                 await self._set_back(symbol, watch)
             case CoverAct.CLOSE:
-                if watch.seen is not None and not self._frozen(symbol):
-                    await self._repairs.close(watch.seen)
+                await self._close(symbol, watch, again=event is CoverEvent.STEP_DUE)
             case CoverAct.HALT:
                 note = f"position on {symbol} has had no stop for {now_s - since_s:.1f} s"
                 desk.halt_symbol(symbol, Level.HALT, "NAKED", note)
             case CoverAct.CALL:
                 note = f"the stop on {symbol} has not fired for {now_s - since_s:.0f} s"
                 desk.halt_symbol(symbol, Level.HALT, "STOP_SILENT", note)
+
+    async def _close(self, symbol: str, watch: _Watch, *, again: bool) -> None:
+        """Close the position; `again`, with exits at it: they may be put off, and the market back where its stop is taken."""
+        if watch.seen is None or self._frozen(symbol):
+            return
+        await self._repairs.close(watch.seen, again=again)
+        if again and watch.finding is not None and watch.finding.naked:
+            await self._repairs.set_stop(watch.seen, bare=True)
+            await self._read(symbol)
 
     async def _set_back(self, symbol: str, watch: _Watch) -> None:
         """Set the planned stop where another one was seen, unless ours is on its way there; again until it is seen."""

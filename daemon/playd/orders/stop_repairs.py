@@ -13,6 +13,7 @@ from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.expectations import Expectations
 from playd.orders.fill_check import Fallback, planned_stop
+from playd.orders.fills import Share
 from playd.orders.flattening import flatten_intent, submit_flatten
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.hourly_range import hourly_range, needed_since_ms
@@ -37,10 +38,18 @@ class StopRepairs:
         self._limits = limits
         self._repaired: set[str] = set()
         """Symbols whose stop was set since one was last seen where it belongs: setting it again is the same repair."""
+        self._refused: set[str] = set()
+        """Symbols whose stop was refused since then."""
 
     def in_place(self, symbol: str) -> None:
         """The planned stop was seen: the next one that is set is another repair."""
         self._repaired.discard(symbol)
+        if symbol in self._refused:
+            self._refused.discard(symbol)
+            desk = self._desk
+            desk.incidents.resolve(
+                "STOP_REFUSED", symbol_scope(desk.alias, symbol), "the venue confirms the planned stop or flat"
+            )
 
     def note_hand(self, seen: VenuePosition) -> None:
         """A stop at a price that nobody here ever asked for was moved by hand: the symbol pauses until a person has looked."""
@@ -71,19 +80,23 @@ class StopRepairs:
         reply = await desk.port.set_stops(symbol, stop=stop, target=target, priority=priority)
         if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
             note = f"stop {stop} on {symbol} was answered {reply.code}: {reply.text}"
+            self._refused.add(symbol)
             desk.incidents.open("STOP_REFUSED", "critical", symbol_scope(desk.alias, symbol), note)
         return reply.code not in _BEYOND_MARKET
 
-    async def close(self, seen: VenuePosition) -> None:
-        """Close every owner's share of an unprotectable symbol that no exit is closing; the exits' own ladder does the rest."""
+    async def close(self, seen: VenuePosition, *, again: bool) -> None:
+        """
+        Close every owner's share of an unprotectable symbol that no exit is closing; the exits' own ladder does the rest.
+
+        `again`: it was halted for that before. Where nothing new is to be closed that level may be lifted and stays so.
+        """
         desk, symbol = self._desk, seen.symbol
-        desk.halt_symbol(symbol, Level.HALT, "UNPROTECTABLE", f"position on {symbol} cannot be protected and is closed")
-        for share in self._plan.owned(symbol):
+        wanted = [share for share in self._plan.owned(symbol) if not self._is_closing(share)]
+        if wanted or not again:
+            desk.halt_symbol(symbol, Level.HALT, "UNPROTECTABLE", f"position on {symbol} cannot be protected and is closed")
+        for share in wanted:
             side, cause = share.position.side, f"naked:{symbol}:{share.position.opened_ms}"
-            if side is None:
-                continue
-            mine = [each for each in desk.book.open_intents() if (each.instance, each.symbol) == (share.owner, symbol)]
-            if any(each.action == Action.FLATTEN for each in mine):
+            if side is None or self._is_closing(share):  # the share before it has taken its time
                 continue
             intent = flatten_intent(
                 desk.alias,
@@ -97,6 +110,11 @@ class StopRepairs:
                 leg=self._free_leg(share.owner, cause),
             )
             await submit_flatten(self._exits, intent)
+
+    def _is_closing(self, share: Share) -> bool:
+        """Whether an exit of its owner is at the whole of a share."""
+        mine = (each for each in self._desk.book.open_intents() if (each.instance, each.symbol) == (share.owner, share.symbol))
+        return any(each.action == Action.FLATTEN for each in mine)
 
     async def _width(self, symbol: str) -> Decimal | None:
         """How far from its entry a stop lies that nobody planned, in USDT; None when the market does not say so at once."""
