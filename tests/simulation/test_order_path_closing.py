@@ -1,113 +1,116 @@
-"""A position that cannot be protected is being closed: what is tried meanwhile, and what is left when it is over."""
+"""A person closes a part of a position: reduce-only, under its stop, once per command, and nothing is halted by it."""
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import anyio
 
-from playd.core.modes import Environment
-from playd.core.reply_codes import ReplyClass
-from playd.orders.halts import symbol_scope
-from playd.orders.settings import OrderSettings
-from playd.venues.port import Reply
-from tests.simulation.order_world import OrderWorld, build, entered
-from tests.simulation.venue_rows import SYMBOL
+from playd.orders.fills import FillEvent
+from playd.orders.halts import Level, account_scope
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, OrderWorld, build, entry, taken
 from tests.virtual_time import in_virtual_time
 
-STOP = Decimal("49500.0")
-"""Of what `entered` enters at 50000."""
 
-SCOPE = symbol_scope("main", SYMBOL)
-
-
-def told(life: OrderWorld) -> set[str]:
-    return {incident.kind for incident in life.account.desk.incidents.open_ones()}
+async def closed(life: OrderWorld, pct: str, key: str) -> tuple[Decimal, Decimal, bool, str]:
+    (found,) = await life.account.closing.close(SYMBOL, Decimal(pct), key=key)
+    await anyio.sleep(0.1)
+    return found.before, found.after, found.is_done, found.refused
 
 
-async def beyond_and_its_exit_put_off(life: OrderWorld) -> None:
-    """The stop is gone, the mark is where it would have fired, and the venue takes no order for a while."""
-    life.venue.script.codes = [110074] * 1_000
-    life.venue.price = STOP - 100
-    life.venue.remove_stop()
-    await anyio.sleep(10.0)
-
-
-def test_a_market_that_comes_back_while_the_exit_is_put_off_finds_the_position_under_its_stop_again() -> None:
+def test_a_part_is_closed_once_and_what_is_left_keeps_its_stop() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            await entered(life)
-            await beyond_and_its_exit_put_off(life)
-            naked = life.venue.stop_of()
-            life.venue.price = STOP + 300
-            life.venue._tell_position(SYMBOL)
-            await anyio.sleep(4.0)
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
 
-            assert (naked, life.venue.signed(), life.venue.stop_of()) == (0, Decimal("0.010"), STOP)
+            assert await closed(life, "35", "k1") == (Decimal("0.010"), Decimal("0.007"), True, "")
+            assert (life.venue.signed(), life.account.views.positions()[0].protected) == (Decimal("0.007"), True)
+            assert "stored with other parameters" in (await closed(life, "35", "k1"))[3]
+            assert life.venue.signed() == Decimal("0.007"), "one command, one order"
+            assert await closed(life, "0.1", "k2") == (Decimal("0.007"), Decimal("0.006"), True, ""), "at least one step"
+            assert life.halts.in_force() == []
+            assert (await closed(life, "100", "k3"))[1] == life.venue.signed() == 0
+            fills = [event for event in taken(port) if isinstance(event, FillEvent)]
+            assert [event.reason for event in fills[1:]] == ["closed by hand"] * 3, "its instance hears of it"
 
     in_virtual_time(body)
 
 
-def test_a_level_that_a_person_lifts_while_the_position_is_closed_stays_lifted() -> None:
+def test_a_freeze_keeps_it_from_being_sent_and_says_so() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            await entered(life)
-            await beyond_and_its_exit_put_off(life)
-            raised = [halt for halt in life.halts.in_force(SCOPE) if halt.code == "UNPROTECTABLE"]
-            for halt in raised:
-                life.halts.lift(halt.id, by="me", note="")
-            await anyio.sleep(6.0)
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "look", actor="me")
 
-            assert len(raised) == 1
-            assert "UNPROTECTABLE" not in {halt.code for halt in life.halts.in_force(SCOPE)}
+            _, after, done, refused = await closed(life, "100", "k1")
+            assert (after, done, "frozen" in refused) == (Decimal("0.010"), False, True)
+            assert life.venue.signed() == Decimal("0.010")
 
     in_virtual_time(body)
 
 
-def test_a_refused_repair_of_a_stop_at_another_price_is_told_until_the_planned_one_is_seen() -> None:
+def test_what_others_hold_is_not_touched() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            await entered(life)
-            life.venue.script.refused_stops = 1_000
-            life.venue.book[SYMBOL].stop = STOP - 200
-            life.venue.book[SYMBOL].seq += 1
-            life.venue._tell_position(SYMBOL)
-            await anyio.sleep(5.0)
-            during = told(life)
-            life.venue.script.refused_stops = 0
-            await anyio.sleep(5.0)
-
-            assert life.venue.stop_of() == STOP
-            assert "STOP_REFUSED" in during
-            assert "STOP_REFUSED" not in told(life)
+            life.venue.open_foreign(Decimal("0.5"))
+            await life.account.reconcile("test")
+            assert await life.account.closing.close(SYMBOL, Decimal(100), key="k1") == []
+            assert life.venue.signed() == Decimal("0.5")
 
     in_virtual_time(body)
 
 
-def test_a_life_that_ended_naked_leaves_no_incident_once_its_next_one_sees_the_stop() -> None:
+def test_more_than_one_order_may_hold_is_closed_by_as_many_as_it_takes() -> None:
     async def body() -> None:
-        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), flatten_unprotectable=False))
-
-        async def silent(symbol: str, **_: Any) -> Reply:
-            return Reply(ReplyClass.DOUBT, None, "time-out")
-
+        life = build()
         async with life.running():
-            await entered(life)
-            put, life.venue.set_stops = life.venue.set_stops, silent  # type: ignore[assignment]
-            life.venue.remove_stop()
-            await anyio.sleep(8.0)
-            before = told(life)
-        life.venue.book[SYMBOL].stop = STOP
-        life.venue.book[SYMBOL].seq += 1
-        life.venue.set_stops = put  # type: ignore[method-assign]
-        life = life.crash()
-        async with life.running():
-            await anyio.sleep(2.0)
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            most_at_once(life, "0.004")
 
-            assert before >= {"NAKED", "STOP_REFUSED"}
-            assert not told(life) & {"NAKED", "STOP_REFUSED"}
+            assert await closed(life, "100", "k1") == (Decimal("0.010"), Decimal(0), True, "")
+            assert [order.qty for order in life.venue.placed[1:]] == [Decimal(qty) for qty in ("0.004", "0.004", "0.002")]
 
     in_virtual_time(body)
+
+
+def test_of_others_more_than_one_order_may_hold_is_closed_too() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            life.venue.open_foreign(Decimal("0.010"))
+            await life.account.reconcile("test")
+            most_at_once(life, "0.004")
+
+            assert await life.account.strangers.close(SYMBOL, key="k1") == life.venue.signed() == 0
+            assert len(life.venue.placed) == 3
+
+    in_virtual_time(body)
+
+
+def test_a_person_waits_ten_seconds_however_many_orders_it_takes() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+            most_at_once(life, "0.004")
+            life.venue.resting = True
+            with anyio.fail_after(11.0):
+                assert (await closed(life, "100", "k1"))[1:3] == (Decimal("0.010"), False)
+
+    in_virtual_time(body)
+
+
+def most_at_once(life: OrderWorld, qty: str) -> None:
+    """The venue's largest market order."""
+    rules = life.account.desk.instrument(SYMBOL)
+    life.account.desk.learn_rules(replace(rules, max_market_qty=Decimal(qty)))

@@ -1,0 +1,113 @@
+"""A position that cannot be protected is being closed: what is tried meanwhile, and what is left when it is over."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import anyio
+
+from playd.core.modes import Environment
+from playd.core.reply_codes import ReplyClass
+from playd.orders.halts import symbol_scope
+from playd.orders.settings import OrderSettings
+from playd.venues.port import Reply
+from tests.simulation.order_world import OrderWorld, build, entered
+from tests.simulation.venue_rows import SYMBOL
+from tests.virtual_time import in_virtual_time
+
+STOP = Decimal("49500.0")
+"""Of what `entered` enters at 50000."""
+
+SCOPE = symbol_scope("main", SYMBOL)
+
+
+def told(life: OrderWorld) -> set[str]:
+    return {incident.kind for incident in life.account.desk.incidents.open_ones()}
+
+
+async def beyond_and_its_exit_put_off(life: OrderWorld) -> None:
+    """The stop is gone, the mark is where it would have fired, and the venue takes no order for a while."""
+    life.venue.script.codes = [110074] * 1_000
+    life.venue.price = STOP - 100
+    life.venue.remove_stop()
+    await anyio.sleep(10.0)
+
+
+def test_a_market_that_comes_back_while_the_exit_is_put_off_finds_the_position_under_its_stop_again() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            await beyond_and_its_exit_put_off(life)
+            naked = life.venue.stop_of()
+            life.venue.price = STOP + 300
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(4.0)
+
+            assert (naked, life.venue.signed(), life.venue.stop_of()) == (0, Decimal("0.010"), STOP)
+
+    in_virtual_time(body)
+
+
+def test_a_level_that_a_person_lifts_while_the_position_is_closed_stays_lifted() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            await beyond_and_its_exit_put_off(life)
+            raised = [halt for halt in life.halts.in_force(SCOPE) if halt.code == "UNPROTECTABLE"]
+            for halt in raised:
+                life.halts.lift(halt.id, by="me", note="")
+            await anyio.sleep(6.0)
+
+            assert len(raised) == 1
+            assert "UNPROTECTABLE" not in {halt.code for halt in life.halts.in_force(SCOPE)}
+
+    in_virtual_time(body)
+
+
+def test_a_refused_repair_of_a_stop_at_another_price_is_told_until_the_planned_one_is_seen() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            life.venue.script.refused_stops = 1_000
+            life.venue.book[SYMBOL].stop = STOP - 200
+            life.venue.book[SYMBOL].seq += 1
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(5.0)
+            during = told(life)
+            life.venue.script.refused_stops = 0
+            await anyio.sleep(5.0)
+
+            assert life.venue.stop_of() == STOP
+            assert "STOP_REFUSED" in during
+            assert "STOP_REFUSED" not in told(life)
+
+    in_virtual_time(body)
+
+
+def test_a_life_that_ended_naked_leaves_no_incident_once_its_next_one_sees_the_stop() -> None:
+    async def body() -> None:
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), flatten_unprotectable=False))
+
+        async def silent(symbol: str, **_: Any) -> Reply:
+            return Reply(ReplyClass.DOUBT, None, "time-out")
+
+        async with life.running():
+            await entered(life)
+            put, life.venue.set_stops = life.venue.set_stops, silent  # type: ignore[assignment]
+            life.venue.remove_stop()
+            await anyio.sleep(8.0)
+            before = told(life)
+        life.venue.book[SYMBOL].stop = STOP
+        life.venue.book[SYMBOL].seq += 1
+        life.venue.set_stops = put  # type: ignore[method-assign]
+        life = life.crash()
+        async with life.running():
+            await anyio.sleep(2.0)
+
+            assert before >= {"NAKED", "STOP_REFUSED"}
+            assert not told(life) & {"NAKED", "STOP_REFUSED"}
+
+    in_virtual_time(body)
