@@ -20,7 +20,7 @@ from playd.control.protocol import GUARDIAN_SOCKET, encode
 from playd.control.server import ControlServer, cannot_bind
 from playd.control.streams import StreamHub
 from playd.core.canonical import Json
-from playd.core.errors import PlaydError, RecordError
+from playd.core.errors import PlaydError, RecordError, StateError
 from playd.core.secret import redact
 from playd.ops.alarm_post import AlarmPost
 from playd.ops.journal import Journal, open_journal
@@ -204,7 +204,7 @@ async def _keep_journal(
                     told = True
                     task_status.started()
                 await anyio.sleep_forever()
-        except* (RecordError, OSError) as group:
+        except* (RecordError, StateError, OSError) as group:
             voice.say("critical", "journal", f"records are lost: {say(group)}")
         finally:
             voice.journal = None
