@@ -38,7 +38,7 @@ def doubt(newest_first: Sequence[Candle], mark: float | None, tick: float | None
     if mark is not None and bar.volume and _may_be_jump(newest_first, mark):
         limit = _jump_limit(newest_first, tick)
         if abs(bar.close - mark) > limit:
-            far = f"further than {JUMP_RANGES:g} average ranges ({limit:g})"
+            far = f"further than {JUMP_RANGES:g} average ranges or ticks ({limit:g})"
             return f"it closed at {bar.close:g}, {far} from the mark price {mark:g}"
     if bar.volume == 0.0 and _is_quiet(newest_first):
         return f"{QUIET_BARS} bars in a row are the same, without a trade"
