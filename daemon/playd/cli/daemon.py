@@ -5,7 +5,7 @@ The order of start is that of operations section 3; a failed step names itself a
 """
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -422,17 +422,7 @@ async def _start_instances(daemon: _Running) -> None:
     await rehearse_plays(daemon.world, daemon.candles, paths, daemon.service)
     progress.step = "starting instances"
     daemon.service.status(progress.step)
-    for slot in list(runtime.supervisor.slots.values()):
-        await anyio.lowlevel.checkpoint()
-        if slot.record.enabled and slot.record.desired != "stopped" and not slot.active:  # a person may have been quicker
-            try:
-                runtime.supervisor.start(slot, runtime.admit, "daemon start")
-                if slot.record.desired == "flat":
-                    daemon.context.commands.manage_until_flat(slot, "a person before this start")
-            except CommandRefused as error:
-                note(slot.name, f"{error.code}: {error}")
-                if slot.facts.failed is None:
-                    runtime.supervisor.fail(slot, error.code, str(error))
+    await _start_wanted(daemon, note)
     runtime.supervisor.watch_idle()
     progress.step = "accounts and warm-up"
     daemon.service.extend(READY_WITHIN_S + READY_SLACK_S, progress.step)
@@ -450,6 +440,24 @@ async def _start_instances(daemon: _Running) -> None:
     daemon.records.journal.append("daemon.ready", {"running": running, "refused": [*problems], "took_ms": round(took_s * 1000)})
     daemon.service.ready(f"{running} instances running" + (f"; degraded: {waits_for}" if waits_for else ""))
     _log.info("daemon.ready", value=running, unit="instances", took_ms=round(took_s * 1000))
+
+
+async def _start_wanted(daemon: _Running, note: Callable[[str, str], None]) -> None:
+    """Start every instance that shall run; others go on between any two, and a person may start or remove one first."""
+    runtime = daemon.runtime
+    supervisor = runtime.supervisor
+    for slot in list(supervisor.slots.values()):
+        await anyio.lowlevel.checkpoint()
+        is_here = supervisor.slots.get(slot.name) is slot
+        if is_here and slot.record.enabled and slot.record.desired != "stopped" and not slot.active:
+            try:
+                supervisor.start(slot, runtime.admit, "daemon start")
+                if slot.record.desired == "flat":
+                    daemon.context.commands.manage_until_flat(slot, "a person before this start")
+            except CommandRefused as error:
+                note(slot.name, f"{error.code}: {error}")
+                if slot.facts.failed is None:
+                    supervisor.fail(slot, error.code, str(error))
 
 
 async def _all_stand(runtime: Runtime) -> None:

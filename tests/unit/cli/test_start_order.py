@@ -68,3 +68,18 @@ def test_a_start_that_is_late_says_what_it_waits_for(monkeypatch: pytest.MonkeyP
     ]
     monkeypatch.setattr(running, "ready_checks", lambda context: found)
     assert running._waits_for(cast(Any, None)) == "account main: start barrier: no answer"
+
+
+@pytest.mark.anyio
+async def test_an_instance_that_a_person_removes_between_two_starts_is_not_started() -> None:
+    record = SimpleNamespace(enabled=True, desired="running")
+    slots = {name: SimpleNamespace(name=name, record=record, active=False) for name in ("a", "b", "c")}
+    begun: list[str] = []
+
+    def start(slot: Any, *given: object) -> None:
+        begun.append(slot.name)
+        slots.pop("b", None)
+
+    daemon = SimpleNamespace(runtime=SimpleNamespace(supervisor=SimpleNamespace(slots=slots, start=start), admit=None))
+    await running._start_wanted(cast(Any, daemon), lambda name, text: None)
+    assert begun == ["a", "c"]
