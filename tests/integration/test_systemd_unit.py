@@ -67,6 +67,15 @@ def test_what_a_timer_starts_are_commands_that_there_are_and_its_failure_is_told
         assert name in {command.name for command in {"backup": backup_app, "audit": audit_app}[group].registered_commands}
 
 
+def test_a_check_that_hangs_each_time_is_given_up_and_told() -> None:
+    text = (SYSTEMD / "playd-verify.service").read_text()
+    interval_s, burst, timeout_s, pause_s = (
+        int(*re.findall(rf"(?m)^{name}=(\d+)$", text))
+        for name in ("StartLimitIntervalSec", "StartLimitBurst", "TimeoutStartSec", "RestartSec")
+    )
+    assert interval_s >= burst * (text.count("\nExecStart=") * timeout_s + pause_s)
+
+
 def test_directories_of_the_unit_are_those_the_settings_find() -> None:
     env = {
         "STATE_DIRECTORY": f"/var/lib/{setting('StateDirectory')[0]}",
