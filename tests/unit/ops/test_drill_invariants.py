@@ -250,6 +250,14 @@ def test_the_time_without_a_stop_is_read_from_the_exchange_s_ledger(ledgers: Led
     assert naked(ledgers) == {"BTCUSDT": 1500}
 
 
+def test_each_time_without_a_stop_counts_not_only_the_longest_of_its_symbol(ledgers: Ledgers) -> None:
+    stop = ledgers[0][1]["orders"][1]
+    ledgers[0].append(effect(5, 3000, [{**stop, "orderStatus": "Deactivated"}], []))
+    ledgers[0].append(effect(6, 4500, [{**stop, "orderId": "s2"}], []))
+    ledgers[0].append(effect(7, 6000, [{**stop, "orderId": "s2", "orderStatus": "Deactivated"}], []))
+    assert fold_venue(ledgers[0], UID, 9000).lapses_ms == [1500, 3000]
+
+
 def test_a_stop_that_its_plan_has_moved_beyond_the_entry_is_right(ledgers: Ledgers) -> None:
     stop_beyond_entry(*ledgers)
     ledgers[1]["virtual_positions"][0]["stop"] = "105.0"

@@ -64,6 +64,7 @@ class Venue:
         creates: Requests for a new order: when they arrived and with which parameters.
         working: Stops of each symbol that would trigger now, by order id.
         naked_ms: Per symbol, the longest time in milliseconds in which a position had no working stop.
+        lapses_ms: Every such time, of whatever symbol.
         clock_off_ms: How far the daemon's clock was from the venue's at the worst, because a drill had set it.
     """
 
@@ -74,6 +75,7 @@ class Venue:
     creates: list[tuple[int, Row]] = field(default_factory=list)
     working: defaultdict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
     naked_ms: dict[str, int] = field(default_factory=dict)
+    lapses_ms: list[int] = field(default_factory=list)
     clock_off_ms: int = 0
 
     def newest(self) -> list[Row]:
@@ -83,6 +85,11 @@ class Venue:
     def stops(self, symbol: str) -> list[Row]:
         """Stops of a symbol that would trigger."""
         return [*self.working[symbol].values()]
+
+    def lapsed(self, symbol: str, for_ms: int) -> None:
+        """A position of a symbol had no working stop for so long."""
+        self.naked_ms[symbol] = max(self.naked_ms.get(symbol, 0), for_ms)
+        self.lapses_ms.append(for_ms)
 
     def take(self, row: Row, wall_ms: int) -> None:
         """An order is now as `row` says."""
@@ -122,7 +129,7 @@ def fold_venue(entries: Iterable[Row], uid: int, until_ms: int) -> Venue:
                 venue.positions[row["symbol"]] += signed(row, "execQty")
         _watch_nakedness(venue, naked_since, entry["wall_ms"])
     for symbol, since_ms in naked_since.items():
-        venue.naked_ms[symbol] = max(venue.naked_ms.get(symbol, 0), until_ms - since_ms)
+        venue.lapsed(symbol, until_ms - since_ms)
     return venue
 
 
@@ -132,7 +139,7 @@ def _watch_nakedness(venue: Venue, naked_since: dict[str, int], now_ms: int) -> 
         if naked:
             naked_since.setdefault(symbol, now_ms)
         elif symbol in naked_since:
-            venue.naked_ms[symbol] = max(venue.naked_ms.get(symbol, 0), now_ms - naked_since.pop(symbol))
+            venue.lapsed(symbol, now_ms - naked_since.pop(symbol))
 
 
 def _covered(venue: Venue, symbol: str) -> bool:
