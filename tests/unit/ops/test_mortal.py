@@ -53,6 +53,19 @@ def test_a_commit_is_a_moment_named_after_what_it_makes_durable(
     assert kept_so_far(path) == kept
 
 
+def test_a_commit_is_not_named_after_what_was_rolled_back(disk: MortalDisk, tmp_path: PurePath) -> None:
+    path = PurePath(tmp_path) / "ledger.sqlite"
+    connection = disk.open_sqlite(path)
+    connection.execute("CREATE TABLE intents (class TEXT)")
+    command(tmp_path, LEDGER, "entry", BEFORE)
+    for name, end in (("entry", "ROLLBACK"), ("exit", "COMMIT")):
+        connection.execute("BEGIN")
+        connection.execute(ENTRY, (name,))
+        connection.execute(end)
+    connection.close()
+    assert kept_so_far(path) == 1
+
+
 def kept_so_far(path: PurePath) -> int:
     reader = RealDisk().open_sqlite(path, read_only=True)
     try:

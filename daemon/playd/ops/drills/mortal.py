@@ -73,6 +73,8 @@ class MortalConnection:
             self._touched |= {name for name in CLASSES if name in values}
         elif sql.startswith("INSERT INTO executions"):
             self._touched.add(FILL)
+        elif sql == "ROLLBACK":
+            self._touched.clear()
         if sql != "COMMIT":
             return self._inner.execute(sql, values)
         touched, self._touched = self._touched, set()
