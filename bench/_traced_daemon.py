@@ -54,10 +54,11 @@ class Stopwatch:
         if CLOSED in data:
             now_s = time.perf_counter()
             open_ms = max((int(each) for each in START.findall(data)), default=0)
+            if open_ms not in self.last_s:  # a later frame of the same close may come between another's commit and its write
+                self._commits.clear()
             self.last_s[open_ms] = now_s
             for symbol in TOPIC.findall(data):
                 self.arrived_s[symbol], self.open_ms[symbol] = now_s, open_ms
-            self._commits.clear()
 
     def written(self, data: bytes) -> None:
         if not data.startswith(CREATE) or b'"reduceOnly":true' in data:
