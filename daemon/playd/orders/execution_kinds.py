@@ -23,9 +23,13 @@ _PEOPLES_CREATES: Final = frozenset(
         "CreateByStopOrder",
         *(f"CreateBy{kind}" for kind in sorted(STOP_TYPES | TARGET_TYPES)),
         "CreateByTrailingProfit",
+        *(f"CreateBy{kind}" for kind in ("TWAP", "IceBerg", "ChaseOrder", "TVSignal", "Arbitrage", "Ddh", "FutureSpread")),
+        *(f"{does}By{bot}Bot" for does in ("Create", "Close") for bot in ("FGrid", "Martingale")),
+        "CreateByBlock_PassThrough",
+        "CreateByBlockTradeMovePosition_PassThrough",
     }
 )
-"""What people and their levels make. Whatever else there is, or will be, is taken for the venue's own doing."""
+"""What people, their levels and their bots make. Whatever else there is, or will be, is taken for the venue's own doing."""
 KNOWN_TYPES: Final = frozenset({"Trade", "BlockTrade", "MovePosition", "Funding", "Baseline"}) | _FORCED_TYPES
 
 
