@@ -39,9 +39,9 @@ class Log:
         self._own = life.venue.transactions
         life.venue.transactions = self.read  # type: ignore[method-assign]
 
-    def row(self, usdt: str) -> Transaction:
+    def row(self, usdt: str, category: str = "linear") -> Transaction:
         zero, lost = Decimal(0), Decimal(usdt)
-        return Transaction("TRADE", "ETHUSDT", "by-hand", lost, zero, zero, lost, self.life.world.clock.wall_ms())
+        return Transaction("TRADE", "ETHUSDT", "by-hand", lost, zero, zero, lost, self.life.world.clock.wall_ms(), category)
 
     async def read(self, **asked: object) -> Sequence[Transaction]:
         self.asked_s.append(self.life.world.clock.mono_s())
@@ -96,6 +96,24 @@ def test_what_the_log_has_of_today_and_the_books_have_not_is_a_loss_of_today() -
             standing = watch(life).standing
             assert standing is not None
             assert standing.day_realised == 0, "once it is booked it counts once"
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(("category", "unbooked"), [("spot", 0), ("option", 0), ("linear", 250), ("", 250)])
+def test_what_a_hand_bought_on_another_market_is_no_loss_of_the_day(category: str, unbooked: int) -> None:
+    async def body() -> None:
+        life = build(settings=SETTINGS)
+        Purse(life, 9_750)
+        log = Log(life)
+        log.extra = [log.row("-250", category)]
+        async with life.running():
+            await anyio.sleep(1.0)
+
+            standing = watch(life).standing
+            assert standing is not None
+            assert standing.day_realised == -unbooked
+            assert levels(life) == ({"DAILY_LOSS": Level.PAUSE} if unbooked else {})
 
     in_virtual_time(body)
 

@@ -81,7 +81,8 @@ class DayLog:
             rows = await desk.port.transactions(since_ms=day * DAY_MS, priority=Priority.RECONCILE)
         except (VenueError, LinkError):
             return False
-        traded = [row for row in rows if row.type in TRADING and row.exec_id]
+        # What was bought or sold on other markets is no loss of positions; our books never have it.
+        traded = [row for row in rows if row.type in TRADING and row.exec_id and row.category in ("", "linear")]
         self._day, self._missing = day, tuple(row for row in traded if not desk.fills.known(row.exec_id))
         desk.incidents.resolve(UNKNOWN, account_scope(desk.alias), "the venue's log of the day was read")
         lost = self.unbooked(day, seen=False)

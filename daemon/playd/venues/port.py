@@ -108,7 +108,8 @@ class Transaction:
     """
     One row of the venue's log of everything that changed the wallet, in USDT; `type` is the venue's word, e.g. `TRADE`.
 
-    `change` is `cash_flow` less `fee` and `funding`, positive when paid. `exec_id` is empty where nothing was executed.
+    `change` is `cash_flow` less `fee` and `funding`, positive when paid. `exec_id` is empty where nothing was executed,
+    `category` (the venue's word for the kind of market) where nothing was traded.
     """
 
     type: str
@@ -119,6 +120,7 @@ class Transaction:
     funding: Decimal
     change: Decimal
     time_ms: int
+    category: str = "linear"
 
 
 @dataclass(frozen=True, slots=True)

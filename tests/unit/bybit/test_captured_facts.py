@@ -138,6 +138,7 @@ def test_what_is_charged_beside_the_fee_is_paid_too(extra: object, more: str) ->
     assert execution_from(execution_row(extraFees=extra)).fee == Decimal("0.0582604") + Decimal(more)
     log = {"type": "TRADE", "symbol": "SOLUSDT", "tradeId": "77aa-1", "fee": "0.0582604", "funding": "", "extraFees": extra}
     assert transaction_from(log).fee == Decimal("0.0582604") + Decimal(more)
+    assert [transaction_from(log | told).category for told in ({}, {"category": "spot"})] == ["", "spot"]
 
 
 def test_a_fee_that_is_paid_in_another_coin_costs_no_usdt() -> None:

@@ -264,6 +264,7 @@ def transaction_from(row: Row) -> Transaction:
         funding=-decimal(row, "funding"),
         change=decimal(row, "change"),
         time_ms=integer(row, "transactionTime"),
+        category=text(row, "category"),
     )
 
 
