@@ -135,6 +135,21 @@ def test_losses_of_several_days_add_up_and_are_forgotten_after_a_week() -> None:
     in_virtual_time(body)
 
 
+def test_a_loss_that_is_booked_after_the_day_began_is_in_the_weeks_figure_once() -> None:
+    async def body() -> None:
+        life = build(settings=replace(SETTINGS, breakers=BreakerLimits(week_loss_pct=Decimal(3))))
+        week_start, today = life.account.breakers._week_start, 20_000
+        before = week_start(today, Decimal("1250"))  # 250 USDT are in the venue's log and in no execution here
+        life.ledger.commit()
+        booked = week_start(today, Decimal("1000"))
+        later = week_start(today + 1, Decimal("900"))
+
+        assert (before, booked, later) == (1250, 1000, 1000)
+        life.venue.close_stream()
+
+    in_virtual_time(body)
+
+
 class MarketOfItsOwn(LoopClock):
     """The clock of a simulated market that began years ago."""
 

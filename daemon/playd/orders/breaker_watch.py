@@ -137,7 +137,8 @@ class BreakerWatch:
         """The index at the beginning of the earliest of the last seven UTC days that is known; it outlives the process."""
         ledger, key = self._desk.ledger, f"day_starts:{self._desk.alias}"
         starts: dict[str, str] = orjson.loads(ledger.meta(key) or "{}")
-        if day_start is not None and str(day) not in starts:
+        if day_start is not None and starts.get(str(day)) != format(day_start, "f"):
+            # Once more when it is known better: what was not booked yet when it was written first is booked later.
             starts = {each: start for each, start in starts.items() if day - WEEK_DAYS < int(each) < day}
             starts[str(day)] = format(day_start, "f")
             ledger.set_meta(key, orjson.dumps(starts).decode())
