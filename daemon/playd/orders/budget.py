@@ -248,11 +248,12 @@ class AddressBudget:
             await waiter.called.wait()
 
     def _hand_on(self, waiter: _Waiter) -> None:
-        """Somebody else of its kind watches the time from now on."""
+        """Somebody else of its kind watches the time from now on, and hands on in its turn should it leave before it wakes."""
         if self._watching.get(waiter.kind) is waiter:
             del self._watching[waiter.kind]
             heir = next((each for each in self._waiting if each.kind == waiter.kind), None)
             if heir is not None:
+                self._watching[waiter.kind] = heir
                 heir.called.set()
 
     def take_now(self, account: "AccountBudget", bucket: RateBucket | None, priority: Priority, owner: str) -> bool:

@@ -426,3 +426,33 @@ def test_a_header_that_grants_what_nobody_is_granted_is_none(limit: int) -> None
         assert (row.limit, row.used, row.blocked_s) == (10, 0, 0.0)
 
     in_virtual_time(body)
+
+
+def test_whoever_waits_is_served_although_the_two_before_it_left_at_one_moment() -> None:
+    async def body() -> None:
+        budget = fresh()
+        while budget.take_now(CREATE, Priority.ENTRY):
+            pass
+        leaving, served = [anyio.CancelScope(), anyio.CancelScope()], list[float]()
+
+        async def leave(scope: anyio.CancelScope) -> None:
+            with scope:
+                await budget.take(CREATE, Priority.ENTRY)
+
+        async def stay() -> None:
+            await budget.take(CREATE, Priority.ENTRY)
+            served.append(now_s())
+
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                for scope in leaving:
+                    tasks.start_soon(leave, scope)
+                for _ in range(2):
+                    tasks.start_soon(stay)
+                await anyio.sleep(0.1)
+                for scope in leaving:
+                    scope.cancel()
+        assert len(served) == 2
+        assert max(served) < 2
+
+    in_virtual_time(body)
