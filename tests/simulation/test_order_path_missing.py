@@ -114,6 +114,19 @@ def test_an_order_whose_news_got_lost_is_found_by_the_look_between_two_runs(what
     in_virtual_time(body)
 
 
+def test_one_look_that_finds_several_things_has_one_full_run() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            life.account.protection.reconcile_soon += ["exposure"] * 3
+            await anyio.sleep(5.0)
+
+            assert len(life.ledger.rows("SELECT 1 FROM recon_runs WHERE \"trigger\" = 'exposure'")) == 1
+
+    in_virtual_time(body)
+
+
 def test_the_end_of_an_order_is_believed_although_its_fill_bears_a_later_time() -> None:
     async def body() -> None:
         life = build()

@@ -112,8 +112,10 @@ class Timers:
             # Only a full run ends blindness, whoever found it: it must not wait for its turn while the blind clock runs.
             due.reconcile_s = min(due.reconcile_s, now_s + _BLIND_RETRY_S)
             due.key_s = min(due.key_s, now_s + REFUSED_EVERY_S)  # a key that has ended reads nothing any more
-        if self._protection.reconcile_soon:
-            await self._reconciler.run(self._protection.reconcile_soon.pop())
+        if soon := self._protection.reconcile_soon:
+            reason = soon.pop()
+            soon.clear()  # one full run answers all of them
+            await self._reconciler.run(reason)
         elif now_s >= due.reconcile_s:
             await self._reconciler.run("timer" if desk.condition.stream_up else "poll")
             due.reconcile_s = desk.clock.mono_s() + self._until_next_run_s()
