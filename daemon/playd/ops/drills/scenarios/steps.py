@@ -207,11 +207,18 @@ routes = [{{ name = "file", command = ["/bin/sh", "-c", "cat >> {stage.directory
 """
 
 
-async def alerted(stage: Stage, fault: str, words: str, limit_s: float, *, since_s: float | None = None) -> None:
-    """People were told: an alert with these words has arrived."""
+def alerts(stage: Stage) -> bytes:
+    """What people were told until now."""
     path = stage.directory / ALERTS
+    return stage.world.disk.read_bytes(path) if stage.world.disk.exists(path) else b""
+
+
+async def alerted(
+    stage: Stage, fault: str, words: str, limit_s: float, *, since_s: float | None = None, behind: int = 0
+) -> None:
+    """People were told: an alert with these words has arrived, behind so many bytes of `alerts`."""
 
     async def arrived() -> bool:
-        return stage.world.disk.exists(path) and words.encode() in stage.world.disk.read_bytes(path)
+        return words.encode() in alerts(stage)[behind:]
 
     await stage.expect(fault, arrived, f"an alert arrives: {words}", limit_s, since_s=since_s)
