@@ -6,8 +6,8 @@ from typing import Any, Final
 import anyio
 
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
-from playd.ops.drills.scenarios.steps import arm, bars_go_on, heal, holds_still, lifted_by_a_person
+from playd.ops.drills.plays import HELD_SYMBOL, TIMED, TIMED_SYMBOL, WHILE_AWAY
+from playd.ops.drills.scenarios.steps import TRADED_S, arm, bars_go_on, heal, holds_still, lifted_by_a_person
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import account_scope
 
@@ -33,14 +33,13 @@ SLOW: Final = 6.0
 """Market minutes per minute, so that what is open stays open for a while."""
 
 SEEN_AGAIN_S: Final = 15.0
-EXIT_S: Final = 15.0
 RETURNS_S: Final = 45.0
 OVER: Final = ("CANCELLED", "NEVER_ARRIVED", "REJECTED")
 
 
 async def blind(stage: Stage) -> None:
-    """For twenty seconds, for seventy, for ten minutes with an exit to be sent."""
-    await stage.open(guardian=False)
+    """For twenty seconds, for seventy, for ten minutes in which a Play leaves its position."""
+    await stage.open(guardian=False, plays=WHILE_AWAY)
     await _short(stage)
     await _long(stage)
     await _for_ten_minutes(stage)
@@ -75,17 +74,19 @@ async def _long(stage: Stage) -> None:
 
 
 async def _for_ten_minutes(stage: Stage) -> None:
-    """Nothing is assumed meanwhile; an exit is sent; nothing more is decided by the time that passes."""
+    """Nothing is assumed meanwhile; the exit of a Play is sent; nothing more is decided by the time that passes."""
     fault = f"all reads fail for {BLIND_S / 60:g} min"
-    await holds_still(stage, BUSY, BUSY_SYMBOL)
+    await holds_still(stage, TIMED, TIMED_SYMBOL)
     began_s, began_ms = await _no_reads(stage, fault)
-    closes = await _closes(stage)
-    await stage.ctl("stop", BUSY, "--flatten")
+    await stage.exchange.release(SPEED)
 
-    async def closing() -> bool:
-        return await _closes(stage) > closes
+    async def sent() -> bool:
+        """No price reaches the levels of the timed position: an order that may only reduce it is of its Play."""
+        creates = (await stage.venue()).creates
+        own = (row for at_ms, row in creates if at_ms >= began_ms and row["symbol"] == TIMED_SYMBOL)
+        return any(row.get("reduceOnly") for row in own)
 
-    await stage.expect(f"{fault}, a position is to be closed", closing, "the exit is sent", EXIT_S)
+    await stage.expect(f"{fault}, the time of a position is over", sent, "an exit of its Play is sent", TRADED_S)
     await _level(stage, fault, 2, began_s, began_ms)
     await _watched(stage, fault, began_s)
     ended = {row["link_id"] for row in stage.table("orders") if row["state"] in OVER}
@@ -160,8 +161,3 @@ async def _level(stage: Stage, fault: str, level: int, began_s: float, began_ms:
 
 async def _until(stage: Stage, moment_s: float) -> None:
     await anyio.sleep(max(moment_s - stage.world.clock.mono_s(), 0.0))
-
-
-async def _closes(stage: Stage) -> int:
-    """How many orders that may only reduce have arrived."""
-    return sum(bool(params.get("reduceOnly")) for _, params in (await stage.venue()).creates)
