@@ -42,7 +42,7 @@ class Shutdown:
         self._waiting.cancel()
 
     async def run(self, cause: str) -> bool:
-        """Stop everything; False when that took longer than its budget, or an account did not answer in its time."""
+        """Stop everything; False when that took longer than its budget, or an account did not take its cancels."""
         self._service.stopping(cause)
         self._service.extend(self._budget_s + BEHIND_S, cause)
         _log.info("daemon.stopping", msg=cause)
@@ -50,7 +50,7 @@ class Shutdown:
         runtime.supervisor.entries_closed = True
         if runtime.exchange is not None:
             runtime.exchange.hold()
-        left = [*runtime.accounts.held]
+        left: list[str] = []
         with anyio.move_on_after(self._budget_s) as budget:
             with self._waiting:
                 await self._in_flight_ended()
@@ -82,9 +82,9 @@ class Shutdown:
                 await account.desk.changed(row.link_id, LOOK_S)
 
     async def _cancel_entries(self) -> list[str]:
-        """Ask every account at once, so that none waits for another's venue; the aliases of those that did not end in time."""
+        """Ask every account at once, so that none waits for another's venue; the aliases of those whose entries may be left."""
         asked = {alias: held.account for alias, held in self._runtime.accounts.held.items() if held.account is not None}
-        waiting = set(asked)
+        left, silent = set(asked), set(asked)
 
         async def ask(alias: str, account: Account) -> None:
             try:
@@ -92,14 +92,15 @@ class Shutdown:
             except (VenueError, LinkError) as error:
                 _log.warning("entries.cancel_failed", account=alias, msg=str(error))
             else:
+                left.remove(alias)
                 if cancelled:
                     _log.info("entries.cancelled", account=alias, value=cancelled, unit="orders")
-            waiting.remove(alias)
+            silent.remove(alias)
 
         with anyio.move_on_after(CANCELS_S):
             async with anyio.create_task_group() as group:
                 for alias, account in asked.items():
                     group.start_soon(ask, alias, account)
-        for alias in sorted(waiting):
+        for alias in sorted(silent):
             _log.warning("entries.cancel_failed", account=alias, msg=f"not answered within {CANCELS_S:g} s")
-        return sorted(waiting)
+        return sorted(left)

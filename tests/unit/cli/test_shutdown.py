@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from playd.cli.shutdown import Shutdown
+from playd.core.errors import LinkError
 from playd.ops.notify import ServiceManager
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import MemoryJournal
@@ -23,27 +24,29 @@ class Book:
 class Venue:
     """As much of an account as a stop asks for."""
 
-    def __init__(self, *, silent: bool = False) -> None:
+    def __init__(self, how: str = "") -> None:
         self.desk = SimpleNamespace(book=Book(), put_on_record=lambda: None)
-        self.silent = silent
+        self.how = how
         self.cancelled_s: float | None = None
 
     async def cancel_entries(self) -> int:
-        if self.silent:
+        if self.how == "silent":
             await anyio.sleep(600.0)  # as in a ban
+        if self.how == "away":
+            raise LinkError("nobody is there")
         self.cancelled_s = anyio.current_time()
         return 1
 
 
-@pytest.mark.parametrize("silent", [False, True])
-def test_a_venue_that_takes_no_cancel_keeps_no_entry_of_another_account_and_no_instance_running(silent: bool) -> None:
+@pytest.mark.parametrize("how", ["", "silent", "away"])
+def test_a_venue_that_takes_no_cancel_keeps_no_entry_of_another_account_and_no_instance_running(how: str) -> None:
     async def body() -> None:
         stopped: list[float] = []
 
         async def stop(slot: object, cause: str, *, cool_down: bool) -> None:
             stopped.append(anyio.current_time())
 
-        accounts = {"banned": Venue(silent=silent), "other": Venue()}
+        accounts = {"banned": Venue(how), "other": Venue()}
         slots = {"alpha": SimpleNamespace(active=True)}
         journal = MemoryJournal()
         runtime = SimpleNamespace(
@@ -54,10 +57,10 @@ def test_a_venue_that_takes_no_cancel_keeps_no_entry_of_another_account_and_no_i
         )
         began_s = anyio.current_time()
         in_time = await Shutdown(cast(Any, runtime), ServiceManager(virtual_world().process), BUDGET_S).run("a test")
-        assert in_time is not silent
+        assert in_time is not bool(how)
         assert accounts["other"].cancelled_s == began_s
         assert len(stopped) == 1
         assert stopped[0] - began_s < BUDGET_S
-        assert [data["in_time"] for kind, data in journal.records if kind == "daemon.stop"] == [not silent]
+        assert [data["in_time"] for kind, data in journal.records if kind == "daemon.stop"] == [not how]
 
     in_virtual_time(body)
