@@ -1,6 +1,7 @@
 """Methods about the daemon itself: health, metrics, objectives, limits, incidents, alerts, backups, journal, settings."""
 
 from collections import Counter
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from playd.control.health import health as health_of
 from playd.control.metrics import metrics_text
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.record_filter import RecordFilter
+from playd.control.slices import in_slices
 from playd.control.slo_readings import readings
 from playd.core.errors import LinkError, OperatorError, VenueError
 from playd.core.timeframes import DAY_MS
@@ -76,7 +78,8 @@ async def list_slos(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonO
 
 
 async def list_limits(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
-    return [
+    names, alone = _owners(daemon)
+    made = (
         {
             "bucket": f"{line.account or 'public'} {line.endpoint}",
             "limit": line.limit,
@@ -87,21 +90,29 @@ async def list_limits(daemon: Daemon, params: p.Nothing, call: Call) -> list[Jso
             "wait_p50_ms": round(line.wait_p50_ms, 1),
             "wait_p99_ms": round(line.wait_p99_ms, 1),
             "refused": line.refusals,
-            "used_by": _used_by(daemon, line),
+            "used_by": _used_by(line, names | alone.get(line.account, {})),
         }
         for line in daemon.ops.limits()
-    ]
+    )
+    return [row async for row in in_slices(made, daemon.clock)]
 
 
-def _used_by(daemon: Daemon, line: LimitRow) -> list[JsonObject]:
+def _owners(daemon: Daemon) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Names of instances by uid; and by account and symbol, where one alone trades it there."""
+    records = [slot.record for slot in daemon.supervisor.slots.values()]
+    traders = Counter((record.account, record.symbol) for record in records)
+    alone: dict[str, dict[str, str]] = {}
+    for record in records:
+        if traders[record.account, record.symbol] == 1:
+            alone.setdefault(record.account, {})[record.symbol] = record.name
+    return {record.uid: record.name for record in records}, alone
+
+
+def _used_by(line: LimitRow, names: Mapping[str, str]) -> list[JsonObject]:
     """
     Whose requests of today used a bucket, the most first: instances by name. What is sent for a symbol, such as its stop,
     counts to the instance that alone trades it here, else to the symbol; what is for nobody in particular to the account.
     """
-    records = [slot.record for slot in daemon.supervisor.slots.values()]
-    names = {record.uid: record.name for record in records}
-    alone = Counter(record.symbol for record in records if record.account == line.account)
-    names |= {each.symbol: each.name for each in records if each.account == line.account and alone[each.symbol] == 1}
     found: Counter[str] = Counter()
     for owner, requests in line.by_owner.items():
         found[names.get(owner, owner or "account")] += requests
