@@ -83,10 +83,11 @@ async def _full_for(stage: Stage, files: str) -> None:
 async def _full_for_states(stage: Stage) -> None:
     """A state that cannot be kept stays as it was; who it is of goes on, because the ledger knows everything."""
     fault, path = f"no space for {STATES}", stage.state / "instances" / HELD / "state.json"
-    before = stage.world.disk.read_bytes(path)
     stage.host(DISK, kind=NO_SPACE, files=STATES)
     await stage.stays(fault, lambda: alive(stage), "the daemon lives", STATES_S)
+    before = stage.world.disk.read_bytes(path)
     await bars_go_on(stage, fault, RETURNS_S)
+    stage.report.require(stage.world.disk.read_bytes(path) == before, fault, "the state stays as it was")
     crashed = stage.daemon.said("instance.restart")
     stage.report.require(not crashed, fault, f"{len(crashed)} instances crashed")
     stage.host_is_well(DISK)
