@@ -194,9 +194,3 @@ def test_whatever_is_executed_is_everybodys_whose_it_is_and_no_share_stands_agai
 
         assert after == expected(shares, event), f"{event} in {shares}"
         assert len({units > 0 for units in after.values() if units}) <= 1, f"{event} in {shares} leaves {after}"
-
-
-def test_the_model_has_every_division_and_every_event_in_each() -> None:
-    print(f"shares: {len(STATES)} divisions of a position, {len(STATES) * len(EVENTS)} pairs of (division, event), all of them")
-
-    assert len(STATES) == len({tuple(state.values()) for state in STATES}) == 2 * (3 * 2 * 2) - 1

@@ -14,7 +14,7 @@ from playd.orders.sights import Sights
 
 
 class Owners:
-    """Reads the books of one account; changes nothing."""
+    """Reads the books of one account; books nothing."""
 
     def __init__(self, book: OrderBook, fills: Fills, sights: Sights) -> None:
         self._book = book
