@@ -14,7 +14,7 @@ from playd.ops.ballast import Ballast
 from playd.ops.chain_watch import missing_tail
 from playd.ops.journal import Journal, open_journal
 from playd.ops.ownership import close_if_unused, exposed
-from playd.ops.segments import segment_names
+from playd.ops.state_files import worked_here
 from playd.orders.halts import ALL, Halts, Level
 from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.ledger import Ledger
@@ -137,7 +137,7 @@ def _open_ledger(world: World, state: PurePath, ballast: Ballast) -> Ledger:
     """The ledger. A damaged one is set aside with its log, stays where it is, and stops every start until it is mended."""
     path = state / "ledger.sqlite"
     try:
-        return Ledger.open(world.disk, world.clock, path, make_room=ballast.release, known=_worked_here(world.disk, state))
+        return Ledger.open(world.disk, world.clock, path, make_room=ballast.release, known=worked_here(world.disk, state))
     except OSError as error:
         raise cannot_open(path, error) from error
     except StateError as error:
@@ -146,18 +146,6 @@ def _open_ledger(world: World, state: PurePath, ballast: Ballast) -> Ledger:
         copies = [_copy(world, state, each) for each in (path, path.with_name(f"{path.name}-wal"))]
         said = ", ".join(copy for copy in copies if copy) or "nothing"
         raise StateError(f"{error}; set aside as {said}; see the runbook restore-after-a-crash") from error
-
-
-def _worked_here(disk: Disk, state: PurePath) -> str:
-    """
-    What shows that a daemon has worked in a state directory, empty for a new one: what it leaves there comes behind its ledger.
-
-    Without a ledger nobody knows which orders and positions are ours; a start that makes an empty one would watch none of them.
-    """
-    if names := segment_names(disk, state / "journal"):
-        return f"the journal goes back to {names[0]}"
-    states = (name for name in disk.list(state / "instances") if disk.exists(state / "instances" / name / "state.json"))
-    return next((f"instance {name} has a state" for name in states), "")
 
 
 def _copy(world: World, state: PurePath, path: PurePath) -> str:

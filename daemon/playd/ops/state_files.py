@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from hashlib import sha256
 from pathlib import PurePath
 from typing import Final
@@ -51,14 +52,14 @@ def _sqlite(
 
 
 def _ledger(disk: Disk, path: PurePath) -> tuple[str, str]:
-    return _sqlite(disk, path, _judge_ledger)
+    return _sqlite(disk, path, partial(_judge_ledger, lambda: worked_here(disk, path.parent)))
 
 
-def _judge_ledger(connection: sqlite3.Connection) -> tuple[str, str]:
-    """What a start would say of a ledger whose pages are whole."""
+def _judge_ledger(known_by: Callable[[], str], connection: sqlite3.Connection) -> tuple[str, str]:
+    """What a start would say of a ledger whose pages are whole; `known_by` says what shows that there was one."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
-        return "", "no tables in it: a lost ledger"
+        return "", f"no tables in it: a lost ledger; {known}" if (known := known_by()) else ""
     if version > SCHEMA_VERSION and not readable(connection, version):
         return "", f"newer than this program, which knows schema {SCHEMA_VERSION}"
     orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
@@ -241,9 +242,23 @@ def look_at_ledger(disk: Disk, state_dir: PurePath) -> StateFile | None:
     """The ledger, or that it is lost; None in a directory that no daemon has worked in. Raises `OSError`."""
     if disk.exists(state_dir / _LEDGER):
         return _file(disk, state_dir, _LEDGER)
-    if not disk.exists(state_dir / "journal") or not segment_names(disk, state_dir / "journal"):
-        return None
-    return StateFile(_LEDGER, _kind(_LEDGER), 0, 0, 0, "", "missing, with a journal that began behind it")
+    known = worked_here(disk, state_dir)
+    return StateFile(_LEDGER, _kind(_LEDGER), 0, 0, 0, "", f"missing: a lost ledger; {known}") if known else None
+
+
+def worked_here(disk: Disk, state_dir: PurePath) -> str:
+    """
+    What shows that a daemon has worked in a state directory, empty for a new one: what it leaves there comes behind its ledger.
+
+    Without a ledger nobody knows which orders and positions are ours; a start that makes an empty one would watch none of them.
+    Raises `OSError`.
+    """
+    journal, instances = state_dir / "journal", state_dir / "instances"
+    if disk.exists(journal) and (names := segment_names(disk, journal)):
+        return f"the journal goes back to {names[0]}"
+    folders = disk.list(instances) if disk.exists(instances) else []
+    states = (name for name in folders if disk.exists(instances / name / "state.json"))
+    return next((f"instance {name} has a state" for name in states), "")
 
 
 def _walk(disk: Disk, folder: PurePath, above: str) -> Iterator[str]:

@@ -53,6 +53,17 @@ def test_the_state_of_a_recorded_market_is_no_damage(state: Path) -> None:
     assert [path for path, each in found(state).items() if each.kind is None or each.damaged] == []
 
 
+def test_a_ledger_is_lost_behind_anything_that_a_daemon_leaves_and_in_a_new_directory_it_is_not(state: Path) -> None:
+    ledger = state / "ledger.sqlite"
+    for file in (*state.glob("ledger.sqlite*"), *(state / "journal").iterdir()):
+        file.unlink()
+    assert found(state)["ledger.sqlite"].check == "missing: a lost ledger; instance one has a state"
+    ledger.touch()
+    assert found(state)["ledger.sqlite"].damaged
+    (state / "instances" / "one" / "state.json").unlink()
+    assert not found(state)["ledger.sqlite"].damaged, "a start makes one of it"
+
+
 def test_damage_is_named_a_stranger_is_called_one_and_the_exit_code_says_so(
     state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
