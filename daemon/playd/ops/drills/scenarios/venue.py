@@ -18,7 +18,7 @@ from playd.ops.drills.plays import (
     TIMED_SYMBOL,
     WHILE_AWAY,
 )
-from playd.ops.drills.scenarios.steps import TRADED_S, arm, bars_go_on, holds_still, is_over
+from playd.ops.drills.scenarios.steps import TRADED_S, alerted, alerts_to_a_file, arm, bars_go_on, holds_still, is_over
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import symbol_scope
 
@@ -40,8 +40,6 @@ ENDS_WITHIN: Final = 12
 
 RULES_S: Final = 60.0
 SETTINGS: Final = """
-[alerts]
-routes = [{{ name = "pager", command = ["/usr/bin/tee", "-a", "{pager}"], min_severity = "critical" }}]
 [recon]
 instruments_interval_s = {rules_s:g}
 [risk]
@@ -55,15 +53,16 @@ PLAYS: Final = {
 
 
 async def venue_acts(stage: Stage) -> None:
-    settings = SETTINGS.format(pager=stage.directory / "pager", rules_s=RULES_S)
+    settings = SETTINGS.format(rules_s=RULES_S) + alerts_to_a_file(stage)
     await stage.open(guardian=False, plays=PLAYS, settings=settings, terms=("--markets", "6"))
-    announced_s = await arm(stage, "delist", {"symbol": ANNOUNCED_SYMBOL}, given={"notice_min": NOTICE_MIN})
+    announced_ms = stage.world.clock.wall_ms()
+    await arm(stage, "delist", {"symbol": ANNOUNCED_SYMBOL}, given={"notice_min": NOTICE_MIN})
     await _stopped(stage)
     await _liquidated(stage)
     await _taken_away(stage, "deleverage", BUSY, BUSY_SYMBOL)
     await _taken_away(stage, "delist", TIMED, TIMED_SYMBOL)
     await _delisted(stage)
-    await _announced(stage, announced_s)
+    await _announced(stage, announced_ms)
     stage.plays = {name: play for name, play in stage.plays.items() if name != ANNOUNCED}  # nobody has drawn its market
 
 
@@ -78,7 +77,10 @@ async def _liquidated(stage: Stage) -> None:
     stage.report.require(0 < abs(left) < abs(before), fault, f"{left} of {before} {HELD_SYMBOL} are left")
     await stage.expect_covered(HELD_SYMBOL, f"{fault}, the rest", COVERED_S)
     began_s = await arm(stage, "liquidate", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
-    await _booked(stage, f"{HELD_SYMBOL} liquidated", HELD_SYMBOL, HELD, began_s)
+    fault = f"{HELD_SYMBOL} liquidated"  # halted and told since its first step
+    await _in_the_books(stage, fault, HELD_SYMBOL, HELD, began_s)
+    left = (await stage.venue()).positions[HELD_SYMBOL]
+    stage.report.require(not left, fault, f"{left} {HELD_SYMBOL} are left")
     await stage.exchange.release(SPEED)
 
 
@@ -99,6 +101,12 @@ async def _taken_away(stage: Stage, kind: str, name: str, symbol: str) -> None:
 
 async def _booked(stage: Stage, fault: str, symbol: str, owner: str, began_s: float) -> None:
     """What was closed is booked to its owner, the symbol at level 2, and somebody has been told."""
+    await _in_the_books(stage, fault, symbol, owner, began_s)
+    await _halted_and_told(stage, fault, symbol, "FORCED_CLOSE", began_s)
+
+
+async def _in_the_books(stage: Stage, fault: str, symbol: str, owner: str, began_s: float) -> None:
+    """What was closed is booked to its owner."""
 
     async def agree() -> bool:
         booked = sum(Decimal(row["signed_qty"]) for row in stage.table("virtual_positions") if row["symbol"] == symbol)
@@ -108,7 +116,6 @@ async def _booked(stage: Stage, fault: str, symbol: str, owner: str, began_s: fl
     closing = max((row for row in stage.table("executions") if row["symbol"] == symbol), key=lambda row: int(row["seq"]))
     right = closing["owner"] == stage.uid_of(owner)
     stage.report.require(right, fault, f"booked to {owner}: {closing['qty']} as {closing['exec_type']}")
-    await _halted_and_told(stage, fault, symbol, "FORCED_CLOSE", began_s)
 
 
 async def _halted_and_told(stage: Stage, fault: str, symbol: str, code: str, began_s: float) -> None:
@@ -118,12 +125,8 @@ async def _halted_and_told(stage: Stage, fault: str, symbol: str, code: str, beg
 
     await stage.expect(fault, halted, lambda row: f"{row['code']}: {symbol} at level {row['level']}", FORCED_S, since_s=began_s)
 
-    async def told() -> bool:
-        pages = stage.directory / "pager"
-        text = stage.world.disk.read_bytes(pages).decode() if stage.world.disk.exists(pages) else ""
-        return code in text and symbol in text
-
-    await stage.expect(fault, told, "somebody was told by the pager", FORCED_S, since_s=began_s)
+    words = f"CRITICAL {code} on {symbol_scope(ACCOUNT, symbol)} "
+    await alerted(stage, fault, words, FORCED_S, since_s=began_s)
 
 
 async def _delisted(stage: Stage) -> None:
@@ -170,14 +173,16 @@ async def _stopped(stage: Stage) -> None:
     await stage.expect(f"{STOPPED_SYMBOL} trades again", left, "the exit that was refused is done", RETURNS_S, since_s=began_s)
 
 
-async def _announced(stage: Stage, announced_s: float) -> None:
+async def _announced(stage: Stage, announced_ms: int) -> None:
     """The end of a symbol has a date: told, no entry is taken any more, what is open is left to its Play; then it ends."""
     fault = f"the end of {ANNOUNCED_SYMBOL} is announced"
 
     async def known() -> Any:
         return _rules_changed(stage, ANNOUNCED_SYMBOL)
 
-    await stage.expect(fault, known, lambda row: str(row["text"]), 2 * RULES_S, since_s=announced_s)
+    row = await stage.expect(fault, known, lambda row: str(row["text"]), 2 * RULES_S)
+    took_s = (int(row["opened_ms"]) - announced_ms) / 1000  # much else was done and looked at meanwhile
+    stage.report.saw(fault, "told in time", recovery_s=took_s, limit_s=2 * RULES_S)
 
     async def refused() -> Any:
         own = [row for row in stage.table("bars") if row["instance"] == stage.uid_of(ANNOUNCED)]
