@@ -20,7 +20,7 @@ ERRORS_S: Final = 12.0
 AT_START_S: Final = 10.0
 """For which every request of a start is answered with 503."""
 
-AHEAD_S: Final = 40.0
+AHEAD_S: Final = 90.0
 """Maintenance is announced so long ahead: within the five minutes before it, and behind the start."""
 
 LASTS_S: Final = 8.0
