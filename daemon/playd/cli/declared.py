@@ -64,7 +64,9 @@ class Roster:
             if slot is None:
                 if (fresh := self._declared(wish, None)) is not None:
                     self._supervisor.add(fresh)
-            elif not slot.active:  # a person may have been quicker, and it runs as it was
+            elif slot.active:  # a person was quicker
+                self._tell_runs_as_it_was(wish, slot.record)
+            else:
                 now = self._declared(wish, slot.record)
                 if now is not None and now is not slot.record:
                     self._supervisor.add(now)
@@ -90,6 +92,21 @@ class Roster:
         self._records.remove(old)
         Keeper(self._world.disk, self._instances_dir, old.name).forget()
         return self._put(replace(fresh, desired=old.desired, previous_digests=(*old.previous_digests, old.play_digest)))
+
+    def _tell_runs_as_it_was(self, wish: Wish, running: InstanceRecord) -> None:
+        """An instance that runs already is left alone; what the file says otherwise is told."""
+        try:
+            fresh, _ = enrol(self._world, self._plays_dir, wish)
+        except PlayError as error:
+            self._on_problem(wish.name, str(error))
+            return
+        keys = ("play_path", "play_digest", "mode", "capital_usd", "enabled", "risk")
+        changed = [key for key in keys if getattr(fresh, key) != getattr(running, key)]
+        if not _same_account(running, wish):
+            changed.append("account")
+        if changed:
+            text = f"it was started before its settings were read: it goes on with the {', '.join(changed)} it had"
+            self._on_problem(wish.name, f"{text} until the next start of the daemon")
 
     def _put(self, record: InstanceRecord) -> InstanceRecord:
         self._records.put(record)

@@ -65,8 +65,13 @@ async def test_who_is_remembered_can_be_named_before_any_play_is_read_and_others
         group.start_soon(others)
         await roster.fill(settings, CONFIG)
         group.cancel_scope.cancel()
-    ledger.close()
     assert not problems
+    again.slots["a"].active = again.slots["b"].active = True
+    settings.instances["a"] = settings.instances["a"].model_copy(update={"enabled": False})
+    await roster.fill(settings, CONFIG)
+    ledger.close()
+    (problem,) = problems
+    assert "it goes on with the enabled it had" in problem
     assert sorted(again.slots) == ["a", "b", "c", "mine"]
     assert again.slots["b"].record.uid == kept.uid, "the same instance as before"
     assert set(seen) >= {2, 3}, "between two of them"
