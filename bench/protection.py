@@ -18,7 +18,7 @@ from _figures import tell_percentiles
 
 from playd.market.synthetic import MORE_SYMBOLS, SYMBOLS
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS, RESTING, RESTING_SYMBOL
+from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS, RESTING, RESTING_SYMBOL, another
 from playd.ops.drills.programs import until
 from playd.ops.drills.report import Report
 from playd.ops.drills.scenarios.steps import CREATE
@@ -40,10 +40,7 @@ def plays() -> dict[str, str]:
     """One that rests and ten that are nearly always in the market, each with a twentieth of the money, by their names."""
     small = PLAYS[HELD].replace("value: 10}", "value: 5}")
     names = [HELD] + [f"held-{number}" for number in range(1, POSITIONS)]
-    held = {
-        name: small.replace(HELD_SYMBOL, symbol).replace(f"name: {HELD}", f"name: {name}")
-        for name, symbol in zip(names, TRADED, strict=True)
-    }
+    held = {name: another(small, name, symbol) for name, symbol in zip(names, TRADED, strict=True)}
     return {**held, RESTING: PLAYS[RESTING]}
 
 

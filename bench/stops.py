@@ -18,7 +18,7 @@ import _setup  # noqa: F401 - the kernel cache, before anything imports numba
 from _figures import tell, tell_percentiles
 
 from playd.ops.drills.invariants import Venue, signed
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL, IDLE, PLAYS
+from playd.ops.drills.plays import BUSY, HELD_SYMBOL, IDLE, PLAYS, another
 from playd.ops.drills.programs import until
 from playd.ops.drills.report import Report
 from playd.ops.drills.stage import HURRY, SPEED, Stage, staged
@@ -115,10 +115,7 @@ async def measure(world: World) -> None:
         if dead:
             tell_percentiles("the same, daemon dead", await by_guardian(stage, dead), "s", {50: 20.0, 100: 20.0})
     busy = {IDLE: "XRPUSDT", "busy-2": "DOGEUSDT"}
-    more = {
-        name: PLAYS[BUSY].replace(BUSY_SYMBOL, symbol).replace(f"name: {BUSY}", f"name: {name}")
-        for name, symbol in busy.items()
-    }
+    more = {name: another(PLAYS[BUSY], name, symbol) for name, symbol in busy.items()}
     async with staged(world, Report.begin(world.clock)) as stage:
         await stage.open(guardian=False, plays={**PLAYS, **more})
         count, venue = await thousand(stage, positions)

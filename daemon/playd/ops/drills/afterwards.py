@@ -11,7 +11,7 @@ from typing import Any, Final
 from playd.core.orders import OrderState
 from playd.market.synthetic import SyntheticFeed
 from playd.ops.drills.catalog import Drill
-from playd.ops.drills.programs import until
+from playd.ops.drills.programs import epoch_ms, until
 from playd.ops.drills.stage import ANSWERED, SEED, Stage
 from playd.ops.drills.undisturbed import told_truths, truths
 from playd.plays.load import load_play
@@ -118,11 +118,7 @@ async def unlike_drawn(stage: Stage, name: str, close_ms: int | None = None) -> 
     told = ran.data["explanation"] if ran.code == 0 else None
     if told is None:
         return f"{name} explains nothing: {ran.text.strip()[:200]}"
-    play, told_ms = load_play(stage.plays[name], name), _epoch_ms(told["time"])
+    play, told_ms = load_play(stage.plays[name], name), epoch_ms(told["time"])
     (anchor_ms,) = (row["anchor_ms"] for row in stage.table("instances") if row["name"] == name)
     candles = SyntheticFeed(SEED).candles(play.symbol, anchor_ms, told_ms)
     return "" if truths(play, candles, told_ms) == told_truths(told) else f"{name} at {told['time']}"
-
-
-def _epoch_ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)

@@ -6,6 +6,7 @@ instance that never trades and a shadow.
 and target.
 """
 
+import re
 from typing import Final
 
 _HEAD: Final = """version: "3.0.0"
@@ -101,6 +102,13 @@ def with_trailing_stop(play: str) -> str:
     """The same Play, with a stop that follows the price from the first bar on."""
     trailing = "  trailing: {atr_feature_id: atr_7, atr_multiplier: 1.5, activation_pct: 0.0}\n"
     return play.replace("  sizing:", f"{trailing}  sizing:", 1)
+
+
+def another(play: str, name: str, symbol: str) -> str:
+    """The same Play under another name, on another symbol."""
+    for key, value in (("name", name), ("symbol", symbol)):
+        play = re.sub(rf"^{key}: .*$", f"{key}: {value}", play, count=1, flags=re.MULTILINE)
+    return play
 
 
 def timed_on(symbol: str) -> str:

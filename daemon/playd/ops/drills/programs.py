@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePath
 from typing import Any, Final, TypeVar
 
@@ -34,6 +35,11 @@ async def until(condition: Callable[[], Awaitable[T]], within_s: float) -> T | N
                 return found
             await anyio.sleep(LOOK_S)
     return None
+
+
+def epoch_ms(text: str) -> int:
+    """The moment of an ISO text with its offset, as logs and answers of our programs have it; epoch ms, UTC."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 class Program:

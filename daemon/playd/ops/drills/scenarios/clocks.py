@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from playd.ops.drills.bad_host import CLOCK
 from playd.ops.drills.plays import HELD_SYMBOL
-from playd.ops.drills.scenarios.steps import arm, bars_go_on, heal, hit_create, is_over, no_gaps
+from playd.ops.drills.scenarios.steps import arm, bars_go_on, heal, hit_create, is_over, no_gaps, stop_removed
 from playd.ops.drills.stage import Stage
 from playd.orders.halts import ALL
 
@@ -58,9 +58,7 @@ async def _own_clock(stage: Stage) -> None:
 
 async def _stop_restored(stage: Stage, fault: str) -> None:
     """A cancelled stop is back, whatever the clocks say."""
-    async with stage.exchange.hand() as hand:
-        removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-        await hand.remove_stop(HELD_SYMBOL)
+    removed_s = await stop_removed(stage, HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_S, since_s=removed_s)
 
 

@@ -5,13 +5,12 @@ It is quarantined at its fourth crash with its position covered, and a bar in wh
 """
 
 from collections import defaultdict
-from datetime import datetime
 from statistics import median
 from typing import Any, Final
 
 from playd.ops.drills.bad_host import ENGINE
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, crowd
-from playd.ops.drills.programs import until
+from playd.ops.drills.programs import epoch_ms, until
 from playd.ops.drills.report import CannotRun
 from playd.ops.drills.scenarios.steps import TRADED_S, holds_still, lifted_by_a_person, no_gaps
 from playd.ops.drills.stage import SPEED, Stage
@@ -81,7 +80,7 @@ def _crashes(stage: Stage) -> list[int]:
     """When the instance crashed, by the log."""
     lines = [line for line in stage.daemon.said("instance.restart") if line["instance"] == BUSY]
     lines += [line for line in stage.daemon.said("instance.transition") if line["instance"] == BUSY and line["to"] == "failed"]
-    return [round(datetime.fromisoformat(line["ts"]).timestamp() * 1000) for line in lines]
+    return [epoch_ms(line["ts"]) for line in lines]
 
 
 def _not_delayed(stage: Stage, fault: str, quiet_ms: list[float], crashes_ms: list[int]) -> None:

@@ -13,7 +13,7 @@ from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL
 from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.protection import COVERED_BY_GUARDIAN_S
-from playd.ops.drills.scenarios.steps import TRADED_S, alive, bars_go_on, entries, holds, lifted_by_a_person
+from playd.ops.drills.scenarios.steps import TRADED_S, alive, bars_go_on, entries, holds, lifted_by_a_person, stop_removed
 from playd.ops.drills.stage import Stage
 from playd.orders.halts import ALL
 
@@ -126,9 +126,7 @@ async def sync_error(stage: Stage) -> None:
         stage.report.require(code == LOST_EXIT, fault, f"exit {code}, expected {LOST_EXIT}")
         torn = any(line.startswith("Traceback") for line in stage.daemon.text().splitlines())
         stage.report.require(not torn, fault, "without a traceback")
-        async with stage.exchange.hand() as hand:
-            removed_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-            await hand.remove_stop(HELD_SYMBOL)
+        removed_s = await stop_removed(stage, HELD_SYMBOL)
         await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_BY_GUARDIAN_S, since_s=removed_s)
         stage.host_is_well(DISK)
         await stage.start_daemon()

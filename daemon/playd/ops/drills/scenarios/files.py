@@ -9,7 +9,7 @@ from playd.ops.drills.programs import until
 from playd.ops.drills.report import CannotRun
 from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.protection import COVERED_BY_DAEMON_S
-from playd.ops.drills.scenarios.steps import lifted_by_a_person, resume
+from playd.ops.drills.scenarios.steps import lifted_by_a_person, resume, stop_removed
 from playd.ops.drills.stage import Stage
 from playd.orders.halts import ALL
 
@@ -73,9 +73,7 @@ async def _both_states(stage: Stage) -> None:
     states = {name: row["state"] for name, row in rows.items()}
     stage.report.require(states[HELD] == "failed", "both states damaged", f"the instance is {states.pop(HELD)}")
     stage.report.require(set(states.values()) == {"running"}, "both states damaged", "the others run")
-    async with stage.exchange.hand() as hand:
-        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-        await hand.remove_stop(HELD_SYMBOL)
+    began_s = await stop_removed(stage, HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, "stop of the refused instance cancelled", COVERED_BY_DAEMON_S, since_s=began_s)
     await stage.daemon.kill()
     kept = {path: disk.read_bytes(path) for path in good}

@@ -8,7 +8,7 @@ import orjson
 
 from playd.ops.drills.bad_host import DEATH
 from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, SENT, SOCKET, STATE
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, PLAYS, with_trailing_stop
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, PLAYS, another, with_trailing_stop
 from playd.ops.drills.programs import START_WITHIN_S
 from playd.ops.drills.report import DrillError
 from playd.ops.drills.scenarios.steps import holds_still, lifted_by_a_person
@@ -28,9 +28,7 @@ _TRAILING: Final = with_trailing_stop(PLAYS[BUSY])
 BUSIER: Final = {
     **PLAYS,
     BUSY: _TRAILING,
-    **{
-        name: _TRAILING.replace(BUSY_SYMBOL, symbol).replace(f"name: {BUSY}", f"name: {name}") for name, symbol in TWINS.items()
-    },
+    **{name: another(_TRAILING, name, symbol) for name, symbol in TWINS.items()},
 }
 """Two that trade every few minutes, so that every call comes soon."""
 

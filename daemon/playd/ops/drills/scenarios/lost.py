@@ -136,8 +136,8 @@ async def never_arrived(stage: Stage) -> None:
     await arm(stage, "late_history", {"account": ACCOUNT}, times=0, given=given, name="lists that come late")
     link = await hit_create(stage, fault, "drop_request", {}, entry=True)  # an exit is sent again, under the same id
 
-    async def unknown() -> Any:
-        return any(row["link_id"] == link and row["after"] == OrderState.UNKNOWN for row in stage.table("order_events"))
+    async def unknown() -> bool:
+        return _was_unknown(stage, link)
 
     await stage.expect(fault, unknown, "the order is UNKNOWN", TRADED_S)
     (sent_ms,) = [row["created_ms"] for row in stage.table("orders") if row["link_id"] == link]

@@ -1,10 +1,10 @@
 """DRL-11: the stop of a position is taken away, by a hand and by the venue; then the venue takes no other one."""
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD_SYMBOL
+from playd.ops.drills.programs import epoch_ms
 from playd.ops.drills.scenarios.steps import arm, heal, lifted_by_a_person, stop_put_back
 from playd.ops.drills.stage import Stage
 from playd.orders.halts import symbol_scope
@@ -82,7 +82,7 @@ async def _no_stop_taken(stage: Stage) -> None:
     closed_ms = stage.world.clock.wall_ms()
     hits = [int(row["wall_ms"]) for row in await stage.exchange.entries("fault") if row["name"] == fault]
     halts = [row for row in stage.table("halts") if row["code"] == "NAKED" and row["raised_ms"] >= began_ms]
-    guardian = [_epoch_ms(line["ts"]) for line in stage.guardian.said("guardian.stop.repaired")[known:]]
+    guardian = [epoch_ms(line["ts"]) for line in stage.guardian.said("guardian.stop.repaired")[known:]]
     levels = ", ".join(f"level {row['level']} on {row['scope']}" for row in halts)
     stage.report.require(halts and halts[0]["level"] == 2, fault, levels or "no halt")
     for rung, moments_ms, (earliest_s, latest_s) in (
@@ -102,7 +102,3 @@ async def _no_stop_taken(stage: Stage) -> None:
 async def _cancelled_under_a_fault(stage: Stage) -> float:
     """The venue refuses stops of the symbol, so no hand can take one away: the venue does it itself. The moment."""
     return await arm(stage, "remove_stop", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
-
-
-def _epoch_ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, IDLE, PLAYS
+from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, IDLE, PLAYS, another
 from playd.ops.drills.programs import until
 from playd.ops.drills.scenarios.steps import CREATE, TRADED_S, arm, bars_go_on, heal, hit_create, is_over, resume
 from playd.ops.drills.stage import ANSWERED, Stage
@@ -27,8 +27,8 @@ TURN_MS: Final = 150
 """So long before an entry the turn of an exit may have been that goes with it, for a machine that is busy."""
 
 CROWD: Final = {
-    IDLE: PLAYS[BUSY].replace(BUSY_SYMBOL, "XRPUSDT").replace(f"name: {BUSY}", f"name: {IDLE}"),
-    "crowd": PLAYS[BUSY].replace(BUSY_SYMBOL, "DOGEUSDT").replace(f"name: {BUSY}", "name: crowd"),
+    IDLE: another(PLAYS[BUSY], IDLE, "XRPUSDT"),
+    "crowd": another(PLAYS[BUSY], "crowd", "DOGEUSDT"),
 }
 """Two more who enter every few minutes."""
 
