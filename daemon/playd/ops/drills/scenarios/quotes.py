@@ -143,7 +143,10 @@ async def _exit_without_quote(stage: Stage) -> None:
     fault = f"no quote of {BUSY_SYMBOL}, its position is to be closed"
     await holds_still(stage, BUSY, BUSY_SYMBOL)
     known = {row["link_id"] for row in stage.table("orders")}
-    await arm(stage, "stale_ticker", {"symbol": BUSY_SYMBOL}, times=0)
+    where = {"path": TICKERS, "symbol": BUSY_SYMBOL}  # an exit at the market may never ask
+    await arm(stage, "answer", where, times=0, given={"http": 503}, name=fault)
+    await arm(stage, "stale_ticker", {"symbol": BUSY_SYMBOL}, times=0, name=fault)
+    await anyio.sleep(STALE_AFTER_MS / 1000)
     began_s = stage.world.clock.mono_s()
     ran = await stage.ctl("stop", BUSY, "--flatten", "--json")
     took_s = stage.world.clock.mono_s() - began_s
