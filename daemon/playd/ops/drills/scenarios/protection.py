@@ -10,7 +10,15 @@ from playd.ops.drills.failing_disk import HANGS
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, SHADOW
 from playd.ops.drills.report import CannotRun
-from playd.ops.drills.scenarios.steps import TRADED_S, alerted, alerts_to_a_file, bars_go_on, lifted_by_a_person, stop_put_back
+from playd.ops.drills.scenarios.steps import (
+    TRADED_S,
+    alerted,
+    alerts_to_a_file,
+    bars_go_on,
+    lifted_by_a_person,
+    stop_put_back,
+    stop_removed,
+)
 from playd.ops.drills.stage import HURRY, SPEED, Stage
 from playd.orders.halts import symbol_scope
 from playd.world.ports import ChildSignal
@@ -143,9 +151,9 @@ async def dead_guardian(stage: Stage) -> None:
         fault = f"guardian killed, {life + 1}."
         began_s, killed_ms = stage.report.inject("SIGKILL", "guardian", life=life), stage.world.clock.wall_ms()
         await stage.guardian.kill()
+        await stage.expect(fault, lambda: _silent(stage), "the daemon says that it hears nothing", NOTICED_S, since_s=began_s)
         await stage.exchange.inside_a_minute()  # so that what is open is still there when something is done
         await stop_put_back(stage, HELD_SYMBOL, "without a guardian, stop cancelled by hand", COVERED_BY_DAEMON_S)
-        await stage.expect(fault, lambda: _silent(stage), "the daemon says that it hears nothing", NOTICED_S, since_s=began_s)
         if life + 1 == GUARDIAN_LIVES:
             ran = await stage.ctl("stop", HELD, "--flatten", "--json")
             left = (await stage.venue()).positions[HELD_SYMBOL]
@@ -182,8 +190,7 @@ async def _stop_cancelled(stage: Stage, planned: Decimal, fault: str) -> None:
     """A hand takes the stop away; the planned one must be back, and nothing traded."""
     async with stage.exchange.hand() as hand:
         before = await hand.position(HELD_SYMBOL)
-        began_s = stage.report.inject("cancel", "stop", symbol=HELD_SYMBOL)
-        await hand.remove_stop(HELD_SYMBOL)
+        began_s = await stop_removed(stage, HELD_SYMBOL)
         stop = await stage.expect_covered(HELD_SYMBOL, fault, COVERED_BY_GUARDIAN_S, since_s=began_s)
         after = await hand.position(HELD_SYMBOL)
     stage.report.require(stop == planned, fault, f"stop {stop}, planned {planned}")
