@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from playd.ops.drills.bad_host import NAMES
 from playd.ops.drills.plays import HELD_SYMBOL
-from playd.ops.drills.scenarios.steps import TRADED_S, alive, arm, bars_go_on, no_gaps
+from playd.ops.drills.scenarios.steps import TRADED_S, alive, arm, bars_go_on, no_gaps, struck
 from playd.ops.drills.stage import SPEED, Stage
 
 RETURNS_S: Final = 45.0
@@ -102,22 +102,19 @@ async def _away_at_a_start(stage: Stage) -> None:
 async def _maintenance(stage: Stage) -> None:
     """Announced ahead: the account is paused before it begins, and by itself let go behind its end and a reconciliation."""
     fault = "maintenance is announced"
-    rows = (await stage.exchange.admin("GET", "faults"))["faults"]
-    stage.report.require(not any(row["hits"] for row in rows if row["fault"] == "maintenance"), fault, "it has not begun")
+    stage.report.require(not await struck(stage, "maintenance"), fault, "it has not begun")
 
     async def paused() -> Any:
         return stage.halt(CODE)
 
     found = await stage.expect(fault, paused, lambda row: f"level {row['level']} on {row['scope']}", NOTICED_S)
-    rows = (await stage.exchange.admin("GET", "faults"))["faults"]
-    ahead = not any(row["hits"] for row in rows if row["fault"] == "maintenance")
+    ahead = not await struck(stage, "maintenance")
     stage.report.require(
         found["level"] == 1 and ahead, fault, "paused before it begins" if ahead else "paused when it had begun"
     )
 
     async def begun() -> bool:
-        rows = (await stage.exchange.admin("GET", "faults"))["faults"]
-        return any(row["hits"] for row in rows if row["fault"] == "maintenance")
+        return await struck(stage, "maintenance")
 
     await stage.expect("maintenance", begun, "nothing is served", AHEAD_S + LASTS_S)
 

@@ -118,6 +118,12 @@ def is_over(row: dict[str, Any]) -> bool:
     return OrderState(row["state"]).terminal
 
 
+async def struck(stage: Stage, kind: str, symbol: str = "") -> bool:
+    """Whether an armed fault of a kind has hit something, of one symbol or of whatever it is for."""
+    armed = [row for row in (await stage.exchange.admin("GET", "faults"))["faults"] if row["fault"] == kind]
+    return any(int(row["hits"]) for row in armed if not symbol or row["where"].get("symbol") == symbol)
+
+
 async def heal(stage: Stage) -> float:
     """End every fault of the exchange; the moment."""
     await stage.exchange.admin("DELETE", "faults")

@@ -17,8 +17,9 @@ from playd.ops.drills.plays import (
     TIMED,
     TIMED_SYMBOL,
     WHILE_AWAY,
+    another,
 )
-from playd.ops.drills.scenarios.steps import TRADED_S, alerted, alerts_to_a_file, arm, bars_go_on, holds_still, is_over
+from playd.ops.drills.scenarios.steps import TRADED_S, alerted, alerts_to_a_file, arm, bars_go_on, holds_still, is_over, struck
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import symbol_scope
 
@@ -47,8 +48,8 @@ delist_no_entry_h = 72
 """
 PLAYS: Final = {
     **WHILE_AWAY,
-    ANNOUNCED: WHILE_AWAY[TIMED].replace(TIMED_SYMBOL, ANNOUNCED_SYMBOL).replace(f"name: {TIMED}", f"name: {ANNOUNCED}"),
-    STOPPED: WHILE_AWAY[TIMED].replace(TIMED_SYMBOL, STOPPED_SYMBOL).replace(f"name: {TIMED}", f"name: {STOPPED}"),
+    ANNOUNCED: another(WHILE_AWAY[TIMED], ANNOUNCED, ANNOUNCED_SYMBOL),
+    STOPPED: another(WHILE_AWAY[TIMED], STOPPED, STOPPED_SYMBOL),
 }
 
 
@@ -91,8 +92,7 @@ async def _taken_away(stage: Stage, kind: str, name: str, symbol: str) -> None:
     await arm(stage, kind, {"symbol": symbol} if kind == "delist" else {"symbol": symbol, "account": ACCOUNT})
 
     async def done() -> bool:
-        armed = (await stage.exchange.admin("GET", "faults"))["faults"]
-        return any(row["fault"] == kind and row["where"].get("symbol") == symbol and int(row["hits"]) for row in armed)
+        return await struck(stage, kind, symbol)
 
     await stage.expect(fault, done, "the venue has done it", TRADED_S)
     await _booked(stage, fault, symbol, name, stage.world.clock.mono_s())
@@ -192,15 +192,11 @@ async def _announced(stage: Stage, announced_ms: int) -> None:
     halted = [row for row in stage.table("halts") if row["scope"] == symbol_scope(ACCOUNT, ANNOUNCED_SYMBOL)]
     stage.report.require(not halted, fault, "what is open there is left to its Play")
 
-    async def over() -> bool:
-        armed = (await stage.exchange.admin("GET", "faults"))["faults"]
-        return any(row["where"].get("symbol") == ANNOUNCED_SYMBOL and int(row["hits"]) for row in armed)
-
     for _ in range(ENDS_WITHIN):
-        if await over():
+        if await struck(stage, "delist", ANNOUNCED_SYMBOL):
             break
         await stage.bars_pass(LEFT_BARS)
-    stage.report.require(await over(), fault, "its end has come")
+    stage.report.require(await struck(stage, "delist", ANNOUNCED_SYMBOL), fault, "its end has come")
 
 
 def _rules_changed(stage: Stage, symbol: str) -> Any:
