@@ -15,6 +15,7 @@ from playd.ops.drills.scenarios.steps import (
     holds_still,
     lifted_by_a_person,
     stop_removed,
+    struck,
 )
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import account_scope
@@ -65,7 +66,8 @@ async def _in_session(stage: Stage, code: int) -> None:
     at_once_s = max(int(found["raised_ms"]) - hit_ms, 0) / 1000
     stage.report.saw(fault, f"level {found['level']} on {found['scope']}", recovery_s=at_once_s, limit_s=AT_ONCE_S)
     stage.report.require((found["level"], found["scope"]) == (2, account_scope(ACCOUNT)), fault, "level 2 on the account")
-    stage.report.require(stage.incident("ACCOUNT_REFUSED"), fault, "incident ACCOUNT_REFUSED")
+    told = stage.incident("ACCOUNT_REFUSED")  # one that was there before is seen again
+    stage.report.require(told and int(told["last_ms"]) >= hit_ms, fault, "incident ACCOUNT_REFUSED")
     stage.report.require(await stage.stop_of(HELD_SYMBOL), fault, f"{HELD_SYMBOL} keeps its stop")
     await heal(stage)
     await stage.ctl("creds", "reload", ACCOUNT)  # it would be looked at again in half a minute
@@ -125,8 +127,7 @@ async def _private_login(stage: Stage) -> None:
     await arm(stage, "cut", {"socket": "private"})
 
     async def refused() -> bool:
-        rows = (await stage.exchange.admin("GET", "faults"))["faults"]
-        return any(row["fault"] == "refuse_authentication" and row["hits"] for row in rows)
+        return await struck(stage, "refuse_authentication")
 
     await stage.expect(fault, refused, "it is cut off and tries again", RETURNS_S)
     await bars_go_on(stage, fault, RETURNS_S)
