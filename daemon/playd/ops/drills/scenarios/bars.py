@@ -100,6 +100,11 @@ async def _late(stage: Stage) -> None:
 async def _not_filled(stage: Stage) -> None:
     """A gap for which the venue gives no candles stops the instances of this series, and no others, until it is filled."""
     fault = "a candle not told, and not given either"
+
+    async def back() -> bool:
+        return (await _states(stage))[BUSY] == "running"
+
+    await stage.expect("before that", back, f"{BUSY} is running", RETURNS_S)
     await arm(stage, "answer", {"path": CANDLES, "symbol": BUSY_SYMBOL}, times=0, given={"http": 503})
     began_s = await arm(stage, "missing_candle", KLINES)
 
@@ -111,10 +116,6 @@ async def _not_filled(stage: Stage) -> None:
     others = {state for name, state in states.items() if name != BUSY}
     stage.report.require(others == {"running"}, fault, f"the others are {', '.join(sorted(others))}")
     healed_s = await heal(stage)
-
-    async def back() -> bool:
-        return (await _states(stage))[BUSY] == "running"
-
     await stage.expect(f"{fault}, then given", back, f"{BUSY} runs again", RETURNS_S, since_s=healed_s)
     await _whole_again(stage, f"{fault}, then given")
     await _as_drawn(stage, f"{fault}, then given")

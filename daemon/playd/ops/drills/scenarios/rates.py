@@ -24,7 +24,7 @@ ON_ITS_WAY_MS: Final = 250
 """An entry that had its turn before an exit was decided arrives first."""
 
 TURN_MS: Final = 150
-"""So long before an entry the turn of an exit may have been that goes with it, for a machine that is busy."""
+"""An exit that is sent so near to an entry has its turn with it: both wait for one reset, and either may wake first."""
 
 CROWD: Final = {
     IDLE: another(PLAYS[BUSY], IDLE, "XRPUSDT"),
@@ -108,7 +108,7 @@ async def _burst(stage: Stage) -> None:
 
 
 def _passed_by_entries(stage: Stage, began_ms: int) -> list[str]:
-    """Exits that waited while an entry was sent, and had no turn of their own just before it."""
+    """Exits that waited while an entry was sent, and had no turn of their own with it."""
     orders = [row for row in stage.table("orders") if row["created_ms"] >= began_ms and row["intent"]]
     sent, taken = dict[str, list[int]](), dict[str, int]()
     for event in stage.table("order_events"):
@@ -121,7 +121,7 @@ def _passed_by_entries(stage: Stage, began_ms: int) -> list[str]:
     for row in (row for row in orders if row["reduce_only"]):
         link = row["link_id"]
         waited = [each for each in entered if row["created_ms"] + ON_ITS_WAY_MS < each < taken.get(link, 0)]
-        passed += [link for each in waited if not any(each - TURN_MS <= own <= each for own in sent[link])]
+        passed += [link for each in waited if not any(abs(each - own) <= TURN_MS for own in sent[link])]
     return passed
 
 
