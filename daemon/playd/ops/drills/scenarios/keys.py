@@ -68,7 +68,10 @@ async def _in_session(stage: Stage, code: int) -> None:
     stage.report.require((found["level"], found["scope"]) == (2, account_scope(ACCOUNT)), fault, "level 2 on the account")
     told = stage.incident("ACCOUNT_REFUSED")  # one that was there before is seen again
     stage.report.require(told and int(told["last_ms"]) >= hit_ms, fault, "incident ACCOUNT_REFUSED")
-    stage.report.require(await stage.stop_of(HELD_SYMBOL), fault, f"{HELD_SYMBOL} keeps its stop")
+    async with stage.exchange.hand() as hand:
+        held = await hand.position(HELD_SYMBOL)
+    covered = "keeps its stop" if held.signed_qty else "is flat, by its stop or target"
+    stage.report.require(held.stop or not held.signed_qty, fault, f"{HELD_SYMBOL} {covered}")
     await heal(stage)
     await stage.ctl("creds", "reload", ACCOUNT)  # it would be looked at again in half a minute
     await lifted_by_a_person(stage, account_scope(ACCOUNT), f"{fault}, then taken again", RETURNS_S)
