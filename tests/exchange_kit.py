@@ -1,5 +1,7 @@
 """A tiny market for tests of the exchange's books: one symbol, minutes written by hand, frames read back."""
 
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +14,7 @@ from playd.venues.exchange.changes import Changes, Frame
 from playd.venues.exchange.listing import ENDLESS, MarketTerms
 from playd.venues.exchange.minute import close_minute, meet_path, move_inside, open_minute
 from playd.venues.exchange.model import Account, Order, Position
+from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.rows import order_row
 
 SYMBOL = "BTCUSDT"
@@ -130,6 +133,33 @@ class Market:
     def flat_minute(self, price: float = 50_000.0) -> list[Frame]:
         """A minute in which nothing moves."""
         return self.minute(price, price, price, price)
+
+    def code_of(self, call: Callable[..., object], **wish: object) -> int:
+        """The code of the answer to a request of the account about the symbol; the frames that it caused are taken."""
+        try:
+            call(self.books, self.account, {"category": "linear", "symbol": SYMBOL, **wish})
+        except Refusal as refusal:
+            return refusal.code
+        finally:
+            self.take()
+        return 0
+
+
+def histories(
+    model: Any, steps: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]], events: int, names: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """
+    Every history of so many events, by the names of its steps: (what the model does, what the exchange does).
+
+    Except that what changes nothing comes last: what followed it is a shorter history's.
+    """
+    for name, (should, _) in steps.items():
+        after = deepcopy(model)
+        should(after)
+        if after == model or len(names) + 1 == events:
+            yield (*names, name)
+        else:
+            yield from histories(after, steps, events, (*names, name))
 
 
 def rows(frames: list[Frame], topic: str) -> list[dict[str, Any]]:

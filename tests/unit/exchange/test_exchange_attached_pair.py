@@ -1,7 +1,6 @@
 """The stop and target that a partly filled entry has brought: every interleaving of what fills, fires, moves and takes back."""
 
-from collections.abc import Iterator
-from copy import deepcopy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,8 +9,7 @@ from playd.venues.exchange import arrivals
 from playd.venues.exchange.amends import amend
 from playd.venues.exchange.listing import MarketTerms
 from playd.venues.exchange.model import Order
-from playd.venues.exchange.refusal import Refusal
-from tests.exchange_kit import SYMBOL, Market
+from tests.exchange_kit import Market, histories
 
 EVENTS = 3
 GONE = 110001
@@ -127,16 +125,9 @@ class Real:
     def legs(self) -> dict[str, Order]:
         return {str(order.stop_kind): order for order in self.market.account.orders.values() if order.stop_kind}
 
-    def ask(self, call: object, order: Order | None, **wish: str) -> int:
+    def ask(self, call: Callable[..., object], order: Order | None, **wish: str) -> int:
         """The code of the answer. No order is one that is not there."""
-        request = {"category": "linear", "symbol": SYMBOL, "orderId": order.order_id if order else "gone", **wish}
-        try:
-            call(self.market.books, self.market.account, request)  # type: ignore[operator]
-        except Refusal as refusal:
-            return refusal.code
-        finally:
-            self.market.take()
-        return 0
+        return self.market.code_of(call, orderId=order.order_id if order else "gone", **wish)
 
 
 STEPS = {
@@ -154,7 +145,7 @@ STEPS = {
 
 @pytest.mark.slow
 def test_every_interleaving_of_an_entry_and_its_pair_is_as_the_model_says() -> None:
-    for names in _histories(Model(), ()):
+    for names in histories(Model(), STEPS, EVENTS):
         model, real = Model(), Real()
         for place, name in enumerate(names):
             should, does = STEPS[name]
@@ -163,14 +154,3 @@ def test_every_interleaving_of_an_entry_and_its_pair_is_as_the_model_says() -> N
         assert told == (model.status, model.qty, model.filled, model.position), names
         legs = {kind: (leg.qty_steps, leg.trigger_ticks / 10, bool(leg.sibling_id)) for kind, leg in real.legs().items()}
         assert legs == {kind: (leg.qty, float(leg.trigger), leg.linked) for kind, leg in model.legs.items()}, names
-
-
-def _histories(model: Model, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Every history, except that what changes nothing comes last: what followed it is a shorter history's."""
-    for name, (should, _) in STEPS.items():
-        after = deepcopy(model)
-        should(after)
-        if after == model or len(names) + 1 == EVENTS:
-            yield (*names, name)
-        else:
-            yield from _histories(after, (*names, name))

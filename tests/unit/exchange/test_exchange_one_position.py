@@ -1,7 +1,6 @@
 """One position and everything that closes it: every interleaving, against a model of a page."""
 
-from collections.abc import Iterator
-from copy import deepcopy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,7 +10,7 @@ from playd.venues.exchange.amends import amend
 from playd.venues.exchange.model import Order
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.trading_stop import set_trading_stop
-from tests.exchange_kit import SYMBOL, Market
+from tests.exchange_kit import Market, histories
 
 EVENTS = 3
 NEW, PARTIAL, FILLED, CANCELLED, WAITS = "New", "PartiallyFilled", "Filled", "Cancelled", "Untriggered"
@@ -147,16 +146,10 @@ class Real:
         self.market.minute(50_000.0, high, low, 50_000.0)
         return 0
 
-    def ask(self, call: object, order: Order | None = None, **wish: object) -> int:
+    def ask(self, call: Callable[..., object], order: Order | None = None, **wish: object) -> int:
         """The code of the answer."""
         name = {} if order is None else {"orderId": order.order_id}
-        try:
-            call(self.market.books, self.market.account, {"category": "linear", "symbol": SYMBOL, **name, **wish})  # type: ignore[operator]
-        except Refusal as refusal:
-            return refusal.code
-        finally:
-            self.market.take()
-        return 0
+        return self.market.code_of(call, **name, **wish)
 
 
 STEPS = {
@@ -181,23 +174,12 @@ STEPS = {
 
 @pytest.mark.slow
 def test_every_interleaving_of_what_closes_a_position_is_as_the_model_says() -> None:
-    for names in _histories(Model(), ()):
+    for names in histories(Model(), STEPS, EVENTS):
         model, real = Model(), Real()
         for place, name in enumerate(names):
             should, does = STEPS[name]
             assert (should(model), names[: place + 1]) == (does(real), names[: place + 1])
         _compare(model, real, names)
-
-
-def _histories(model: Model, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Every history, except that what changes nothing comes last: what followed it is a shorter history's."""
-    for name, (should, _) in STEPS.items():
-        after = deepcopy(model)
-        should(after)
-        if after == model or len(names) + 1 == EVENTS:
-            yield (*names, name)
-        else:
-            yield from _histories(after, (*names, name))
 
 
 def _compare(model: Model, real: Real, names: tuple[str, ...]) -> None:

@@ -1,7 +1,6 @@
 """Two orders, every interleaving of what can happen to them, against a model of a page."""
 
-from collections.abc import Iterator
-from copy import deepcopy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,8 +9,7 @@ from playd.venues.exchange import arrivals
 from playd.venues.exchange.amends import amend
 from playd.venues.exchange.listing import MarketTerms
 from playd.venues.exchange.model import Order
-from playd.venues.exchange.refusal import Refusal
-from tests.exchange_kit import SYMBOL, Market
+from tests.exchange_kit import Market, histories
 
 EVENTS_AFTER_PLACING = 4
 TERMS = MarketTerms(participation=1.0)
@@ -101,16 +99,9 @@ class Real:
         self.market.open(50_000.0, high, low, 50_000.0, volume=steps / 1000)
         self.market.close()
 
-    def ask(self, call: object, order: Order, **wish: str) -> int:
+    def ask(self, call: Callable[..., object], order: Order, **wish: str) -> int:
         """The code of the answer."""
-        request = {"category": "linear", "symbol": SYMBOL, "orderId": order.order_id, **wish}
-        try:
-            call(self.market.books, self.market.account, request)  # type: ignore[operator]
-        except Refusal as refusal:
-            return refusal.code
-        finally:
-            self.market.take()
-        return 0
+        return self.market.code_of(call, orderId=order.order_id, **wish)
 
 
 STEPS = {
@@ -127,23 +118,12 @@ STEPS = {
 
 @pytest.mark.slow
 def test_every_interleaving_of_two_orders_is_as_the_model_says() -> None:
-    for names in _histories(Model(), ()):
+    for names in histories(Model(), STEPS, EVENTS_AFTER_PLACING):
         model, real = Model(), Real()
         for place, name in enumerate(names):
             should, does = STEPS[name]
             assert (should(model), names[: place + 1]) == (does(real), names[: place + 1])
         _compare(model, real, names)
-
-
-def _histories(model: Model, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Every history, except that what changes nothing comes last: what followed it is a shorter history's."""
-    for name, (should, _) in STEPS.items():
-        after = deepcopy(model)
-        should(after)
-        if after == model or len(names) + 1 == EVENTS_AFTER_PLACING:
-            yield (*names, name)
-        else:
-            yield from _histories(after, (*names, name))
 
 
 def _compare(model: Model, real: Real, names: tuple[str, ...]) -> None:
