@@ -17,8 +17,7 @@ from _setup import REPO
 
 BIN = Path(sys.executable).parent
 READY_WITHIN_S = 120
-SIZE = re.compile(r"(sizing: *\{model: *\w+, value: *)([\d.]+)")
-"""A size in an example Play: with another one it is another Play."""
+_SIZE = re.compile(r"(sizing: *\{model: *\w+, value: *)([\d.]+)")
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 
@@ -53,6 +52,11 @@ def resident_mb(pid: int) -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
+def resized(text: str, more: float) -> str:
+    """An example Play whose sizes are larger by so much, which makes it another Play."""
+    return _SIZE.sub(lambda found: f"{found[1]}{float(found[2]) + more:.3f}", text)
+
+
 def several(directory: Path, count: int) -> Path:
     """A configuration with so many paper instances: five example Plays, each on one symbol after the other, in other sizes."""
     lines = ["[supervisor]", f"max_instances = {max(count, 50)}"]
@@ -61,9 +65,7 @@ def several(directory: Path, count: int) -> Path:
         copy, number = divmod(index, len(plays))
         name = f"{plays[number].stem.replace('_', '-')}-{copy}"
         text = re.sub(r"(?m)^symbol:.*$", f"symbol: {SYMBOLS[(number + copy) % len(SYMBOLS)]}", plays[number].read_text())
-        more = copy / 1000
-        text = SIZE.sub(lambda found, more=more: f"{found[1]}{float(found[2]) + more:g}", text)  # type: ignore[misc]
-        (directory / f"{name}.yml").write_text(text)
+        (directory / f"{name}.yml").write_text(resized(text, copy / 1000))
         lines += [f"[instances.{name}]", f'play = "{name}.yml"', 'mode = "paper"']
     path = directory / "playd.toml"
     path.write_text("\n".join(lines) + "\n")

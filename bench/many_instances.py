@@ -18,7 +18,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from _daemon import SIZE, SYMBOLS
+from _daemon import SYMBOLS, resized
 from _exchange import Access, exchange_process
 from _figures import tell, tell_percentiles
 from _setup import REPO
@@ -35,8 +35,7 @@ def plays_of(directory: Path, count: int, symbols: list[str]) -> list[str]:
     for number in range(count):
         example = REPO / "config" / "plays" / f"{PLAYS[number % len(PLAYS)]}.yml"
         text = re.sub(r"(?m)^symbol:.*$", f"symbol: {symbols[number % len(symbols)]}", example.read_text())
-        more = number / 1000
-        text = SIZE.sub(lambda found, more=more: f"{found[1]}{float(found[2]) + more:.3f}", text)  # type: ignore[misc]
+        text = resized(text, number / 1000)
         stems.append(f"i{number:03}")
         (directory / f"{stems[-1]}.yml").write_text(text)
     return stems

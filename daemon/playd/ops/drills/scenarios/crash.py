@@ -76,6 +76,10 @@ def _batches(stage: Stage, since_ms: int) -> list[tuple[int, int]]:
     return [(min(each), max(each)) for each in decided.values() if len(each) == len(stage.running) - 1]
 
 
+def _nearest(batches: list[tuple[int, int]], at_ms: int) -> tuple[int, int]:
+    return min(batches, key=lambda batch: abs(batch[0] - at_ms))
+
+
 def _crashes(stage: Stage) -> list[int]:
     """When the instance crashed, by the log."""
     lines = [line for line in stage.daemon.said("instance.restart") if line["instance"] == BUSY]
@@ -91,7 +95,7 @@ def _not_delayed(stage: Stage, fault: str, quiet_ms: list[float], crashes_ms: li
     than that, a crash that costs something would delay each. The exact bound is a law of the suite, in virtual time.
     """
     batches = _batches(stage, 0)
-    crashed = [min(batches, key=lambda batch, at_ms=at_ms: abs(batch[0] - at_ms)) for at_ms in crashes_ms]  # type: ignore[misc]
+    crashed = [_nearest(batches, at_ms) for at_ms in crashes_ms if batches]
     if not crashed:
         stage.report.missed(fault, "no bar of the others to compare", limit_s=DELAYED_S)
         return
