@@ -75,7 +75,7 @@ async def open_universe(
             *(world.clock, stream, market),
             timing=plan.hub_timing,
             on_note=on_note,
-            venue_ms=clock.venue_ms,
+            venue_ms=clock.latest_ms,
             on_clock=not simulated,
             on_bar=on_bar,
             tick_of=tick_of,

@@ -97,11 +97,13 @@ class ClockWatch:
                 group.start_soon(self._keep_sampling, venue)
 
     async def _keep_sampling(self, venue: VenueTime) -> None:
+        stepped = self._stepped
         while True:
-            stepped = self._stepped
             with anyio.move_on_after(PAUSED_EVERY_S if venue.paused else self._settings.sample_s):
                 await stepped.wait()
-            await self._measure(venue, SAMPLES_AT_ONCE if venue.paused or stepped.is_set() else 1)
+            at_once = venue.paused or stepped.is_set()
+            stepped = self._stepped  # before the samples: a step in the middle of them asks for others
+            await self._measure(venue, SAMPLES_AT_ONCE if at_once else 1)
             self._judge(venue)
 
     async def _measure(self, venue: VenueTime, count: int) -> None:
@@ -153,7 +155,15 @@ class ClockWatch:
             wall_ms, mono_s = now_wall_ms, now_mono_s
             if abs(step_ms) > STEP_MS:
                 self._journal.append("clock.step", {"step_ms": round(step_ms)})
+                self._doubt_samples()
                 self._wake()
+
+    def _doubt_samples(self) -> None:
+        """Which of our two clocks was moved only the next samples tell; what is too far apart until then is paused now."""
+        for venue in self._venues:
+            venue.good = 0
+            if venue.clock.last_good_age_s is not None:
+                self._judge(venue)
 
     def _refusals(self) -> int:
         return sum(venue.clock.refusals for venue in self._venues)

@@ -179,3 +179,43 @@ def test_a_venue_that_refuses_our_time_is_measured_at_once() -> None:
             assert len(bench.sampled_s) == 6
 
     in_virtual_time(body)
+
+
+def test_a_step_pauses_before_anything_is_measured_and_a_lost_sample_changes_nothing_of_it() -> None:
+    async def body() -> None:
+        bench = Bench()
+        async with bench.running():
+            await anyio.sleep(10.5)
+            bench.lost = True
+            before_ms = bench.venue_clock.venue_ms()
+            bench.clock.set_by_ms = 5000
+            await anyio.sleep(2.0)
+            assert bench.level == 1, "entries wait while nobody can say which clock was moved"
+            assert bench.venue_clock.venue_ms() == before_ms + 2000, "what is signed is signed right all the same"
+            bench.clock.set_by_ms = 0
+            bench.lost = False
+            await anyio.sleep(2.0)
+            assert bench.level == 0
+
+    in_virtual_time(body)
+
+
+def test_a_step_in_the_middle_of_a_measurement_is_measured_too() -> None:
+    async def body() -> None:
+        bench = Bench()
+        quick = bench.venue.sample
+
+        async def slow() -> tuple[float, float]:
+            found = await quick()
+            await anyio.sleep(3.0)
+            return found
+
+        async with bench.running():
+            bench.venue.sample = slow
+            await anyio.sleep(61.0)
+            assert len(bench.sampled_s) == 4
+            bench.clock.set_by_ms = 5000
+            await anyio.sleep(12.0)
+            assert len(bench.sampled_s) >= 7
+
+    in_virtual_time(body)
