@@ -299,6 +299,7 @@ async def _with_records(
                 ledger=records.ledger,
                 halts=records.halts,
                 incidents=incidents,
+                heed_ban=address.heed,
             )
         )
         context = Daemon(

@@ -186,7 +186,12 @@ class Limits:
         self._accounts: dict[str, AccountBudget] = {}
 
     def of(self, alias: str) -> AccountBudget:
-        """The budget of an account; the empty alias is public data of venues, `EMBEDDED` that of the embedded exchange."""
+        """
+        The budget of an account, the same one for all its lives: what it sent just now, and that the venue found it too fast,
+        no crash undoes. The empty alias is public data of venues, `EMBEDDED` that of the embedded exchange.
+        """
+        if (known := self._accounts.get(alias)) is not None:
+            return known
         address = self.address if not alias or self._has_key(alias) else self._embedded
         found = self._accounts[alias] = address.for_account(alias, guarded=self._has_key(alias))
 

@@ -4,7 +4,7 @@ The daemon's side of the guardian: writes its plan, beats every second, hears it
 Nothing of it is on the way of an order: the plan is compared with the ledger four times a second and written when it changed.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -44,7 +44,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LinkParts:
-    """What the link works with. `places` are the accounts with a key, without positions."""
+    """
+    What the link works with. `places` are the accounts with a key, without positions; `heed_ban` hears until when, in epoch ms
+    of the wall clock, the venue has banned the address by the guardian's word.
+    """
 
     world: World
     daemon_id: str
@@ -56,6 +59,7 @@ class LinkParts:
     ledger: Ledger
     halts: Halts
     incidents: Incidents
+    heed_ban: Callable[[int], None]
 
 
 class GuardianLink:
@@ -287,6 +291,8 @@ class GuardianLink:
                 return
             text = str(data.get("reason") or f"panic {data['scope']} through the guardian")
             parts.halts.raise_level(wanted, Level.PANIC, GUARDIAN_PANIC, text, actor=str(record["actor"]))
+        elif kind == "rate.ban":
+            parts.heed_ban(int(data["until_ms"]))
         elif kind == "panic.result":
             # Flat by the guardian's word or not: whoever holds level 4 sees to it.
             self._carry_on_panics()

@@ -15,7 +15,7 @@ import anyio
 from playd.core.reply_codes import ReplyClass, classify
 from playd.orders.rate_bucket import USABLE_SHARE, RateBucket
 from playd.orders.rate_use import RateUse
-from playd.venues.port import Priority
+from playd.venues.port import CREATE, Priority
 from playd.world.ports import Clock
 
 UID_LIMITS_PER_S: Final[dict[str, int]] = {
@@ -57,6 +57,9 @@ AGING_S: Final = 2.0
 
 ENTRY_PAUSE_FIRST_S: Final = 1.0
 ENTRY_PAUSE_MAX_S: Final = 30.0
+ENTRY_PAUSE_OVER_S: Final = 60.0
+"""So long behind the end of a pause the next one is short again."""
+
 SYSTEM_PROTECTION: Final = 10429
 WAITS_KEPT: Final = 512
 
@@ -187,6 +190,9 @@ class AddressBudget:
         """By owner: the number of its newest grant, among all of them."""
         self._waits_ms: deque[float] = deque(maxlen=WAITS_KEPT)
         self._use = RateUse()
+        self._paused_until_s = -math.inf
+        self._pause_s = 0.0
+        """How long the present pause of entries is, or the last one was."""
 
     def for_account(self, alias: str, *, guarded: bool = False) -> "AccountBudget":
         """
@@ -207,6 +213,31 @@ class AddressBudget:
         self._banned_until_s = self._clock.mono_s() + self._rules.ban_s
         if self._on_ban is not None:
             self._on_ban(self._clock.wall_ms() + round(self._rules.ban_s * 1000))
+
+    def heed(self, until_ms: int) -> None:
+        """Somebody else at our address was banned until that wall time: nothing leaves before, or for as long as a ban is."""
+        left_s = min(self._rules.ban_s, (until_ms - self._clock.wall_ms()) / 1000)
+        if left_s > self.banned_for_s:
+            self._banned_until_s = self._clock.mono_s() + left_s
+            if self._on_ban is not None:
+                self._on_ban(self._clock.wall_ms() + round(left_s * 1000))
+
+    @property
+    def entries_paused_for_s(self) -> float:
+        """Seconds for which entries of all accounts wait because the venue protects itself (10429)."""
+        return max(0.0, self._paused_until_s - self._clock.mono_s())
+
+    def protects_itself(self) -> None:
+        """The venue said so: entries pause, each time twice as long."""
+        now_s = self._clock.mono_s()
+        again = now_s - self._paused_until_s < ENTRY_PAUSE_OVER_S and self._pause_s
+        self._pause_s = min(2 * self._pause_s, ENTRY_PAUSE_MAX_S) if again else ENTRY_PAUSE_FIRST_S
+        self._paused_until_s = now_s + self._pause_s
+
+    def takes_orders(self) -> None:
+        """The venue took an order. That of an exit, which leaves in a pause too, says nothing of entries."""
+        if not self.entries_paused_for_s:
+            self._pause_s = 0.0
 
     @property
     def waiting(self) -> int:
@@ -305,7 +336,7 @@ class AddressBudget:
         if request.bucket is not None:
             wait_s = max(wait_s, request.bucket.free_in_s(now_s, request.level))
         if request.priority is Priority.ENTRY:
-            wait_s = max(wait_s, request.account.entries_paused_for_s)
+            wait_s = max(wait_s, self.entries_paused_for_s)
         return max(0.0, wait_s)
 
 
@@ -328,15 +359,13 @@ class AccountBudget:
         }
         self._waits_ms: dict[str, deque[float]] = {path: deque(maxlen=WAITS_KEPT) for path in UID_LIMITS_PER_S}
         self._use = RateUse()
-        self._paused_until_s = -math.inf
-        self._next_pause_s = ENTRY_PAUSE_FIRST_S
         self.on_refused: Callable[[str, int], None] = lambda _endpoint, _code: None
         """Hears of every request that the venue refused for coming too fast."""
 
     @property
     def entries_paused_for_s(self) -> float:
-        """Seconds for which entries wait because the venue protects itself (10429)."""
-        return max(0.0, self._paused_until_s - self._clock.mono_s())
+        """See `AddressBudget.entries_paused_for_s`."""
+        return self._address.entries_paused_for_s
 
     @property
     def banned_for_s(self) -> float:
@@ -374,10 +403,9 @@ class AccountBudget:
             self.on_refused(endpoint, code)
             if bucket is not None:
                 bucket.refusals += 1
-            self._paused_until_s = now_s + self._next_pause_s
-            self._next_pause_s = min(2 * self._next_pause_s, ENTRY_PAUSE_MAX_S)
-        elif code == 0 and now_s >= self._paused_until_s:
-            self._next_pause_s = ENTRY_PAUSE_FIRST_S
+            self._address.protects_itself()
+        elif code == 0 and endpoint == CREATE:
+            self._address.takes_orders()
         self._address.serve()
 
     def banned(self) -> None:

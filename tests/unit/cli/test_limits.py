@@ -20,3 +20,13 @@ def test_the_embedded_exchange_and_the_venues_share_neither_a_limit_nor_a_ban() 
     paper.banned()
     assert (main.banned_for_s, data.banned_for_s) == (0.0, 0.0)
     assert min(paper.banned_for_s, own_data.banned_for_s) > 0.0
+
+
+def test_the_next_life_of_an_account_goes_on_with_what_the_one_before_it_has_sent() -> None:
+    clock, nobody = ManualClock(), cast("Any", None)
+    limits = Limits(AddressBudget(clock), AddressBudget(clock), lambda alias: alias == "main", nobody, nobody)
+    first = limits.of("main")
+    while first.take_now("/v5/order/create", Priority.EXIT):
+        pass
+    assert not limits.of("main").take_now("/v5/order/create", Priority.PROTECT)
+    assert limits.of("other").take_now("/v5/order/create", Priority.PROTECT)

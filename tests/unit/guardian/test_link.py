@@ -41,6 +41,7 @@ class Side:
     halts: Halts
     link: GuardianLink
     accounts: Accounts
+    bans: list[int]
 
 
 @asynccontextmanager
@@ -61,8 +62,9 @@ async def daemon_side(world: VirtualWorld, ledger_name: str = "ledger.sqlite") -
             ledger=ledger,
             halts=halts,
             incidents=Incidents(ledger, world.clock, journal),
+            heed_ban=(bans := list[int]()).append,
         )
-        yield Side(world, ledger, halts, GuardianLink(parts), accounts)
+        yield Side(world, ledger, halts, GuardianLink(parts), accounts, bans)
     ledger.close()
 
 
@@ -232,3 +234,11 @@ async def test_a_guardian_that_was_never_there_is_missing_and_says_what_to_do() 
     async with daemon_side(virtual_world()) as side, side.link.running():
         assert side.link.age_s is None
         assert "playd guardian" in side.link.missing
+
+
+async def test_a_ban_that_the_guardian_met_is_the_daemons_too() -> None:
+    world = virtual_world()
+    async with guardians_journal(world) as journal:
+        journal.append("rate.ban", {"until_ms": 7}, actor="guardian")
+    async with daemon_side(world) as side, side.link.running():
+        assert side.bans == [7]

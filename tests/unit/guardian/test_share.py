@@ -2,9 +2,17 @@
 
 import asyncio
 
-from playd.orders.guardian.share import READS_MAX, READS_WINDOW_S, WRITES_MAX, WRITES_WINDOW_S, GuardianShare
+from playd.orders.guardian.share import (
+    BAN_S,
+    READS_MAX,
+    READS_WINDOW_S,
+    WRITES_MAX,
+    WRITES_WINDOW_S,
+    AddressBan,
+    GuardianShare,
+)
 from playd.venues.port import Priority
-from tests.virtual_time import LoopClock, in_virtual_time
+from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
 
 CREATE = "/v5/order/create"
 POSITIONS, ORDERS = "/v5/position/list", "/v5/order/realtime"
@@ -46,5 +54,20 @@ def test_a_refusal_for_haste_pauses_and_a_ban_stops_everything() -> None:
         assert not share.take_now(POSITIONS, Priority.PROTECT)
         (after_ban,) = await times_of(share, [CREATE])
         assert after_ban >= later + 600
+
+    in_virtual_time(body)
+
+
+def test_a_ban_of_one_account_stops_every_other_one_also_when_it_is_opened_anew() -> None:
+    async def body() -> None:
+        told: list[int] = []
+        ban = AddressBan(LoopClock(), told.append)
+        first, second = GuardianShare(LoopClock(), ban), GuardianShare(LoopClock(), ban)
+        first.banned()
+        assert not second.take_now(POSITIONS, Priority.PROTECT)
+        assert GuardianShare(LoopClock(), ban).banned_for_s == BAN_S
+        second.heed(WALL_START_MS + 700_000)
+        assert first.banned_for_s == 700
+        assert told == [WALL_START_MS + 600_000]
 
     in_virtual_time(body)

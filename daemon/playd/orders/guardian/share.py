@@ -1,6 +1,7 @@
 """The guardian's own share of the rate limits: two of each write and two reads per second. The daemon leaves it free."""
 
 from collections import defaultdict, deque
+from collections.abc import Callable
 from typing import Final
 
 import anyio
@@ -25,20 +26,46 @@ _READS: Final = "reads"
 WRITES: Final = frozenset({"/v5/order/create", "/v5/order/cancel", "/v5/position/trading-stop"})
 
 
+class AddressBan:
+    """Until when the venue has banned our address. One for all accounts of the guardian, and for every time one is opened."""
+
+    def __init__(self, clock: Clock, on_ban: Callable[[int], None] = lambda _until_ms: None) -> None:
+        """`on_ban` hears the wall time until which the venue has banned us itself; not what the daemon told."""
+        self._clock = clock
+        self._on_ban = on_ban
+        self._until_s = 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the address may send again; zero when it may now."""
+        return max(0.0, self._until_s - self._clock.mono_s())
+
+    def begin(self) -> None:
+        """The venue has refused a request of ours."""
+        self._until_s = self._clock.mono_s() + BAN_S
+        self._on_ban(self._clock.wall_ms() + round(BAN_S * 1000))
+
+    def heed(self, until_ms: int) -> None:
+        """The daemon was banned until this wall time. It sends from the same address, and asking again prolongs a ban."""
+        left_s = min(BAN_MAX_S, (until_ms - self._clock.wall_ms()) / 1000)
+        self._until_s = max(self._until_s, self._clock.mono_s() + left_s)
+
+
 class GuardianShare:
     """Implements `Budget` for one key. Waiting requests are served in the order in which they came."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, ban: AddressBan | None = None) -> None:
+        """`ban` is that of the address, one of its own without it."""
         self._clock = clock
         self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
         self._blocked_until_s: defaultdict[str, float] = defaultdict(float)
-        self._banned_until_s = 0.0
+        self._ban = ban or AddressBan(clock)
         self._lines: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
     @property
     def banned_for_s(self) -> float:
         """Seconds until the address may send again; zero when it may now."""
-        return max(0.0, self._banned_until_s - self._clock.mono_s())
+        return self._ban.left_s
 
     @property
     def entries_paused_for_s(self) -> float:
@@ -71,12 +98,11 @@ class GuardianShare:
 
     def banned(self) -> None:
         """See `Budget.banned`."""
-        self._banned_until_s = self._clock.mono_s() + BAN_S
+        self._ban.begin()
 
     def heed(self, until_ms: int) -> None:
-        """The daemon was banned until this wall time. It sends from the same address, and asking again prolongs a ban."""
-        left_s = min(BAN_MAX_S, (until_ms - self._clock.wall_ms()) / 1000)
-        self._banned_until_s = max(self._banned_until_s, self._clock.mono_s() + left_s)
+        """See `AddressBan.heed`."""
+        self._ban.heed(until_ms)
 
     def _free_in_s(self, kind: str) -> float:
         now_s, recent = self._clock.mono_s(), self._recent[kind]
@@ -84,7 +110,7 @@ class GuardianShare:
         while recent and recent[0] <= now_s - window_s:
             recent.popleft()
         full_until_s = recent[-most] + window_s if len(recent) >= most else now_s
-        return max(full_until_s, self._blocked_until_s[kind], self._banned_until_s) - now_s
+        return max(full_until_s, self._blocked_until_s[kind], now_s + self._ban.left_s) - now_s
 
 
 def _kind(endpoint: str) -> str:
