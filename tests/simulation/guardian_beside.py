@@ -13,6 +13,7 @@ from playd.orders.guardian.plan import TOLERANCES_PCT, AccountPlan, Rules
 from playd.orders.guardian.planning import Held, account_plan
 from playd.orders.guardian.share import GuardianShare
 from playd.orders.guardian.watch import AccountWatch, Outlook
+from playd.orders.panic_report import PanicReport, PanicScope
 from tests.simulation.order_world import OrderWorld
 
 RULES = Rules()
@@ -40,6 +41,10 @@ class GuardianBeside:
         self._write_plan()
         self._last_beat_s = self._clock.mono_s()
 
+    async def panic(self, scope: PanicScope) -> PanicReport:
+        """A person asks it, because the daemon does not answer."""
+        return await self._watch.panic(scope, lambda _text: None)
+
     async def _run(self) -> None:
         """Readings at the pace of the real one, which a stream and every change of the plan wake from its longer rest."""
         while True:
@@ -48,7 +53,7 @@ class GuardianBeside:
 
     def _write_plan(self) -> None:
         desk = self._life.account.desk
-        held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, {})
+        held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, {}, desk.fills.booked_seq)
         self._plan = account_plan(self._plan, held, desk.halts.in_force(), fallback_pct=RULES.fallback_stop_pct, flatten=True)
 
     def _outlook(self) -> Outlook:

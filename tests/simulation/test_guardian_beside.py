@@ -10,6 +10,7 @@ import pytest
 from playd.core.orders import OrderRequest, Side
 from playd.orders.fills import FillEvent
 from playd.orders.fold import fold
+from playd.orders.halts import Level, instance_scope
 from playd.orders.panic import PanicScope
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.guardian_beside import RULES, GuardianBeside
@@ -130,6 +131,30 @@ def test_a_panic_that_dies_with_its_order_on_the_way_is_ended_by_the_next_life_w
 
             assert life.venue.signed() == 0
             assert life.account.desk.book.open_intents() == []
+            in_order(life)
+
+    told(story, Script())
+
+
+def test_the_guardians_panic_of_one_of_two_instances_is_booked_to_that_one_and_costs_the_other_nothing() -> None:
+    """Asked twice, because the plan of a dead daemon goes on telling of the share; then a life comes that finds its level."""
+    one, other = "wxyz2345", "abcd2345"
+
+    async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
+        async with living(life, guardian):
+            for uid, qty in ((one, "0.010"), (other, "0.030")):
+                await (await life.register(uid)).submit(entry(uid=uid, qty=qty), READY)
+                await anyio.sleep(1.0)
+        reports = [await guardian.panic(PanicScope(instance_uid=one)) for _ in range(2)]
+        left, life = life.venue.signed(), life.crash()
+        life.halts.raise_level(instance_scope(one), Level.PANIC, "GUARDIAN_PANIC", "test")
+        async with living(life, guardian):
+            ports = [await life.register(uid) for uid in (one, other)]
+            await anyio.sleep(30.0)
+
+            assert [report.exit_code for report in reports] == [0, 0]
+            assert left == life.venue.signed() == Decimal("0.030")
+            assert [port.position().position.signed_qty for port in ports] == [0, Decimal("0.030")]
             in_order(life)
 
     told(story, Script())

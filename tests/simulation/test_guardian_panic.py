@@ -9,12 +9,12 @@ import anyio
 import pytest
 
 from playd.core.errors import Throttled
-from playd.core.ids import instance_tag
+from playd.core.ids import instance_tag, tag_of
 from playd.core.orders import OrderRequest, Side
 from playd.core.reply_codes import ReplyClass
 from playd.orders.guardian.flatten import Flattener
 from playd.orders.guardian.hands import Hands
-from playd.orders.guardian.plan import PlannedExit, PlannedPosition, PlannedShare
+from playd.orders.guardian.plan import TOLERANCES_PCT, PlannedExit, PlannedPosition, PlannedShare
 from playd.orders.guardian.share import GuardianShare
 from playd.orders.panic_report import VERIFY_GAP_S, PanicReport, PanicScope
 from playd.venues.port import Priority, Reply
@@ -140,6 +140,72 @@ def test_a_ban_is_told_at_once_by_whoever_would_have_to_wait_for_its_end() -> No
                     await read()
             assert [(await write()).reply_class for write in writes] == [ReplyClass.BAN] * 3
         assert venue.placed == []
+        venue.close_stream()
+
+    in_virtual_time(run)
+
+
+def shared_position(qty: str, mine: str, seq: int | None) -> PlannedPosition:
+    """A position of two instances as the plan has it since its newest execution was number `seq`."""
+    shares = (
+        PlannedShare(UID, "mine", Decimal(mine), 0, seq),
+        PlannedShare(OTHER, "other", Decimal(qty) - Decimal(mine), 0, seq),
+    )
+    return replace(planned(), qty=Decimal(qty), shares=shares)
+
+
+def test_a_panic_of_one_instance_that_is_repeated_under_the_same_plan_closes_nothing_of_another() -> None:
+    """The daemon stands still, so that its plan goes on telling of a share that the first panic has closed."""
+
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        await entered(venue, "0.040")
+        plan = shared_position("0.040", "0.010", venue.execution_rows[-1].seq)
+        reports = [await panic(venue, hands, PanicScope(instance_uid=UID), plan) for _ in range(3)]
+        assert [report.exit_code for report in reports] == [0, 0, 0]
+        assert venue.signed() == Decimal("0.030")
+
+    told(body)
+
+
+def test_what_a_panic_closes_of_a_common_position_carries_the_tag_of_its_instance() -> None:
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        await entered(venue, "0.040")
+        await panic(venue, hands, PanicScope(instance_uid=UID), shared_position("0.040", "0.010", None))
+        assert tag_of(venue.effects[-1].link_id) == instance_tag(UID)
+
+    told(body)
+
+
+def test_the_first_close_waits_for_no_cancel() -> None:
+    class AtTwoASecond(FakeVenue):
+        async def cancel(self, symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply:
+            await anyio.sleep(0.5)
+            return await super().cancel(symbol, link_id=link_id, venue_order_id=venue_order_id, priority=priority)
+
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        await entered(venue, "0.010")
+        entries = [resting(f"pde{instance_tag(UID)}-{n:024}") for n in range(12)]
+        venue.orders.update({each.venue_order_id: each for each in entries})
+        began_s, closed_s = venue.clock.mono_s(), list[float]()
+        venue.before_place = lambda _order: closed_s.append(venue.clock.mono_s())
+        report = await panic(venue, hands, PanicScope())
+        assert report.exit_code == 0
+        assert closed_s[0] - began_s < 0.5
+        assert report.cancelled == len(entries)
+
+    told(body, AtTwoASecond)
+
+
+def test_the_pieces_of_a_large_position_climb_no_ladder_of_tolerances() -> None:
+    async def run() -> None:
+        venue = FakeVenue(LoopClock())
+        hands = Hands(venue, GuardianShare(venue.clock), TOLERANCES_PCT)
+        await entered(venue, "0.050")
+        report = await panic(
+            venue, hands, PanicScope(), replace(planned(), qty=Decimal("0.050"), max_order_qty=Decimal("0.010"))
+        )
+        assert report.exit_code == 0
+        assert {order.slippage_tolerance_pct for order in venue.effects if order.reduce_only} == {TOLERANCES_PCT[0]}
         venue.close_stream()
 
     in_virtual_time(run)

@@ -153,7 +153,7 @@ class GuardianLink:
                 accounts.append(replace(place, positions=before.positions, frozen=before.frozen) if before else place)
                 continue
             desk = account.desk
-            held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, names)
+            held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, names, desk.fills.booked_seq)
             accounts.append(
                 account_plan(
                     place,

@@ -26,7 +26,7 @@ INSTRUMENT = synthetic_instrument("BTCUSDT", 60_000.0)
 
 
 def share(signed: str, *, owner: str = UID, stop: str | None = "58000") -> Share:
-    position = VirtualPosition(signed_qty=Decimal(signed), avg_price=Decimal(60_000))
+    position = VirtualPosition(signed_qty=Decimal(signed), avg_price=Decimal(60_000), opened_ms=5)
     return Share(owner, "BTCUSDT", position, None if stop is None else Decimal(stop), None, 0)
 
 
@@ -39,7 +39,7 @@ def entry_order() -> OrderRow:
 
 
 def plan_of(*shares: Share, orders: tuple[OrderRow, ...] = (), halts: tuple[Halt, ...] = ()) -> Plan:
-    held = Held(shares, orders, {"BTCUSDT": INSTRUMENT}, {UID: "mine"})
+    held = Held(shares, orders, {"BTCUSDT": INSTRUMENT}, {UID: "mine"}, lambda _owner, _symbol: 7)
     one = account_plan(account(), held, halts, fallback_pct=Decimal(3), flatten=True)
     return Plan(Rules(), (one,), planned_halts(halts))
 
@@ -47,7 +47,11 @@ def plan_of(*shares: Share, orders: tuple[OrderRow, ...] = (), halts: tuple[Halt
 def test_a_position_is_planned_with_its_owner_and_stop() -> None:
     (position,) = plan_of(share("0.5")).accounts[0].positions
     assert (position.side, position.qty, position.stop) == (Side.BUY, Decimal("0.5"), Decimal(58_000))
-    assert (position.owner, position.shares, position.frozen) == (UID, (PlannedShare(UID, "mine", Decimal("0.5")),), False)
+    assert (position.owner, position.shares, position.frozen) == (
+        UID,
+        (PlannedShare(UID, "mine", Decimal("0.5"), 5, 7),),
+        False,
+    )
     assert position.fallback == Decimal(58_200)
 
 

@@ -26,6 +26,8 @@ RUNG_S: Final = 3.0
 """Time of one closing order before the next one, with a wider tolerance, follows it."""
 
 _LOOK_S: Final = 0.25
+_CANCELS_A_PASS: Final = 4
+"""So many a share of two a second sends while a pass closes; the next reading may show that others are gone by then."""
 _READ_RETRY_S: Final = 1.0
 _DONE: Final = frozenset({ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE, ReplyClass.GONE, ReplyClass.EXISTS})
 
@@ -42,6 +44,9 @@ class _Run:
     attempts: dict[Key, int] = field(default_factory=dict)
     links: dict[Key, list[str]] = field(default_factory=dict)
     sent_s: dict[Key, float] = field(default_factory=dict)
+    asked: dict[Key, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    """Of the last order of each: how large the position was before it, and the order."""
+    rungs: dict[Key, int] = field(default_factory=dict)
     entered: dict[Key, Decimal] = field(default_factory=dict)
     left: dict[Key, Decimal] = field(default_factory=dict)
     problems: dict[str, None] = field(default_factory=dict)
@@ -93,13 +98,14 @@ class Flattener:
                 continue
             run.left = {**left, **{key: qty for key, qty in run.left.items() if key in run.before}}
             entries = [order for order in seen.orders if self._is_entry_of(scope, order)]
-            for order in entries:
-                await self._cancel(run, order)
-            if scope.instance_uid and not await self._count_entered(scope, run):
+            async with anyio.create_task_group() as cancelling:
+                # No close waits for cancels, which have a rate of their own.
+                cancelling.start_soon(self._cancel_some, run, entries)
+                open_now = await self._close_open(scope, run, seen)
+            if open_now is None:
                 flat_readings = 0
                 await anyio.sleep(_READ_RETRY_S)
                 continue
-            open_now = [position for position in seen.positions if self._to_close(scope, run, position) > 0]
             if not open_now and not entries:
                 flat_readings += 1
                 if flat_readings == 2:
@@ -107,9 +113,20 @@ class Flattener:
                 await anyio.sleep(VERIFY_GAP_S)
                 continue
             flat_readings = 0
-            for position in open_now:
-                await self._close(scope, run, position)
             await anyio.sleep(_LOOK_S)
+
+    async def _close_open(self, scope: PanicScope, run: _Run, seen: Seen) -> int | None:
+        """Send what closes the scope, as far as it is due. How many positions are open; None where the venue does not say."""
+        if scope.instance_uid and not await self._count_entered(scope, run):
+            return None
+        open_now = [position for position in seen.positions if self._to_close(scope, run, position) > 0]
+        for position in open_now:
+            await self._close(scope, run, position)
+        return len(open_now)
+
+    async def _cancel_some(self, run: _Run, entries: list[VenueOrder]) -> None:
+        for order in entries[:_CANCELS_A_PASS]:
+            await self._cancel(run, order)
 
     def _to_close(self, scope: PanicScope, run: _Run, position: VenuePosition) -> Decimal:
         """How much of a position the scope still wants closed."""
@@ -134,8 +151,8 @@ class Flattener:
 
     async def _left(self, scope: PanicScope, run: _Run) -> dict[Key, Decimal] | None:
         """
-        What the instance's exits have executed that the plan's shares still hold, until its closing begins: from then on what
-        is gone of the position says it. None where the venue does not say so.
+        What the instance's exits have executed that the plan's shares still hold, and what earlier panics closed of them, until
+        its closing begins: from then on what is gone of the position says it. None where the venue does not say so.
         """
         found: dict[Key, Decimal] = {}
         if not scope.instance_uid:
@@ -145,11 +162,20 @@ class Flattener:
                 if key not in run.before:
                     mine = [each for each in planned.exits if tag_of(each.link_id) == instance_tag(scope.instance_uid)]
                     gone = [(await self._hands.executed(planned.symbol, each.link_id))[0] - each.booked for each in mine]
-                    found[key] = sum((max(Decimal(0), qty) for qty in gone), Decimal(0))
+                    found[key] = sum((max(Decimal(0), qty) for qty in gone), await self._closed_before(scope, planned))
         except (VenueError, LinkError) as error:
             run.problems[f"executions of exits could not be read: {error}"] = None
             return None
         return found
+
+    async def _closed_before(self, scope: PanicScope, planned: PlannedPosition) -> Decimal:
+        """What orders of ours have closed of the share that the plan does not know of. Raises as `Hands.read` does."""
+        share = planned.share_of(scope.instance_uid)
+        if share is None or share.booked_seq is None:
+            return Decimal(0)
+        tag, since_ms = instance_tag(scope.instance_uid), share.opened_ms or None
+        found = await self._hands.closed(planned.symbol, tag, since_ms)
+        return sum((each.qty for each in found if each.seq > share.booked_seq), Decimal(0))
 
     async def _count_entered(self, scope: PanicScope, run: _Run) -> bool:
         """Ask what the instance's working entries have executed; whether the venue said it. Plans know only what was booked."""
@@ -176,14 +202,24 @@ class Flattener:
         piece = min(qty, largest or qty)
         attempt = run.attempts.get(key, 0)
         run.attempts[key], run.sent_s[key] = attempt + 1, now_s
-        owner = planned.owner if planned is not None else ""
+        owner = scope.instance_uid or (planned.owner if planned is not None else "")
         link = guardian_link_id(owner, self._alias, position.symbol, position.position_idx, run.since_ms, attempt)
         run.links.setdefault(key, []).append(link)
         side = Side.SELL if position.side is Side.BUY else Side.BUY
-        reply = await self._hands.close(position.symbol, position.position_idx, side, piece, link, attempt)
+        rung = self._rung(run, key, position.qty, piece)
+        reply = await self._hands.close(position.symbol, position.position_idx, side, piece, link, rung)
+        if reply.reply_class is ReplyClass.LATER:
+            del run.asked[key]  # nobody has tried this tolerance yet
         if piece < qty and reply.reply_class is ReplyClass.ACCEPTED:
             run.sent_s[key] = now_s - RUNG_S  # the next piece need not wait
         self._note(run, "close", f"{side} {piece} {position.symbol} reduce-only as {link}", reply)
+
+    def _rung(self, run: _Run, key: Key, held: Decimal, piece: Decimal) -> int:
+        """The next tolerance, one wider unless the order before was filled: a piece of a large position climbs no ladder."""
+        before, asked = run.asked.get(key, (held, Decimal(0)))
+        run.asked[key] = held, piece
+        run.rungs[key] = run.rungs.get(key, 0) + (before - held < asked)
+        return run.rungs[key]
 
     async def _largest(self, run: _Run, symbol: str) -> Decimal | None:
         if symbol not in run.largest:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from playd.core.errors import Throttled
-from playd.core.orders import OrderRequest, Side
+from playd.core.ids import is_guardians, tag_of
+from playd.core.orders import Execution, OrderRequest, Side
 from playd.core.reply_codes import ReplyClass
 from playd.orders.guardian.judge import Seen
 from playd.venues.port import CREATE, Budget, Priority, Reply, VenuePort
@@ -12,7 +13,7 @@ from playd.venues.port import CREATE, Budget, Priority, Reply, VenuePort
 
 class Hands:
     """
-    One account's. `tolerances_pct`: slippage of closing orders by attempt; attempts behind the last one have no bound.
+    One account's. `tolerances_pct`: slippage of closing orders by rung; rungs behind the last one have no bound.
 
     While the venue has banned the address nothing waits for the end of the ban: reads raise `Throttled`, writes are answered
     with class `ban`, so that whoever watches can say so and nobody waits behind a watch that sleeps.
@@ -42,7 +43,7 @@ class Hands:
             return ban
         return await self._port.set_stops(symbol, stop=stop, target=None, position_idx=position_idx, priority=Priority.PROTECT)
 
-    async def close(self, symbol: str, position_idx: int, side: Side, qty: Decimal, link_id: str, attempt: int) -> Reply:
+    async def close(self, symbol: str, position_idx: int, side: Side, qty: Decimal, link_id: str, rung: int) -> Reply:
         """
         Close at the market, reduce-only: it can shrink a position and nothing else, however late it arrives.
 
@@ -50,7 +51,7 @@ class Hands:
         """
         if ban := self._ban:
             return ban
-        tolerance = self._tolerances_pct[attempt] if attempt < len(self._tolerances_pct) else None
+        tolerance = self._tolerances_pct[rung] if rung < len(self._tolerances_pct) else None
         order = OrderRequest(
             link_id=link_id,
             symbol=symbol,
@@ -69,6 +70,12 @@ class Hands:
         found = await self._port.executions(symbol=symbol, link_id=link_id, priority=Priority.RECONCILE)
         qty = sum((each.qty for each in found), Decimal(0))
         return qty, sum((each.qty * each.price for each in found), Decimal(0))
+
+    async def closed(self, symbol: str, tag: str, since_ms: int | None) -> list[Execution]:
+        """Executions of the guardian's own orders for the instance of `tag`. Raises as `read` does."""
+        self._ask_nothing_while_banned()
+        found = await self._port.executions(since_ms=since_ms, symbol=symbol, priority=Priority.RECONCILE)
+        return [each for each in found if is_guardians(each.link_id) and tag_of(each.link_id) == tag]
 
     async def cancel(self, symbol: str, venue_order_id: str) -> Reply:
         """Cancel one order by the venue's id."""

@@ -23,11 +23,18 @@ TOLERANCES_PCT: Final = (Decimal("0.3"), Decimal(1), Decimal(3))
 
 @dataclass(frozen=True, slots=True)
 class PlannedShare:
-    """What one instance holds of a position, in base units without a sign. Zero while its entry works and nothing is booked."""
+    """
+    What one instance holds of a position, in base units without a sign. Zero while its entry works and nothing is booked.
+
+    `opened_ms` is when it began, 0 for a zero one; `booked_seq` the newest sequence number that is in it, None where a plan of
+    before does not say: an execution behind it is not.
+    """
 
     owner: str
     name: str
     qty: Decimal
+    opened_ms: int = 0
+    booked_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

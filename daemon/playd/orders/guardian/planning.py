@@ -1,6 +1,6 @@
 """From the ledger to the plan, as a pure function of what the ledger holds. Loaded by the daemon only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -16,12 +16,16 @@ from playd.orders.rows import OrderRow
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the ledger holds of one account: all shares, live orders, rules of the symbols, names of the instances by uid."""
+    """
+    What the ledger holds of one account: all shares, live orders, rules of the symbols, names of the instances by uid, and by
+    owner and symbol the newest sequence number that is in a share.
+    """
 
     shares: Sequence[Share]
     orders: Sequence[OrderRow]
     instruments: Mapping[str, Instrument]
     names: Mapping[str, str]
+    booked_seq: Callable[[str, str], int]
 
 
 def account_plan(place: AccountPlan, held: Held, halts: Sequence[Halt], *, fallback_pct: Decimal, flatten: bool) -> AccountPlan:
@@ -71,6 +75,7 @@ def _position(symbol: str, held: Held, fallback_pct: Decimal) -> PlannedPosition
     # Those against the net position hold nothing of it; those whose entry works may hold something soon.
     shares = {row.owner: Decimal(0) for row in entries}
     shares |= {share.owner: qty for share in owned if (qty := share.position.signed_qty * sign) > 0}
+    opened_ms = {share.owner: share.position.opened_ms for share in owned}
     return PlannedPosition(
         symbol=symbol,
         position_idx=0,
@@ -80,7 +85,10 @@ def _position(symbol: str, held: Held, fallback_pct: Decimal) -> PlannedPosition
         fallback=fallback,
         tick=rules.tick,
         max_order_qty=rules.max_market_qty,
-        shares=tuple(PlannedShare(owner, held.names.get(owner, ""), qty) for owner, qty in sorted(shares.items())),
+        shares=tuple(
+            PlannedShare(owner, held.names.get(owner, ""), qty, opened_ms.get(owner, 0), held.booked_seq(owner, symbol))
+            for owner, qty in sorted(shares.items())
+        ),
         frozen=False,
         flatten=True,
         entry_links=tuple(sorted(row.link_id for row in entries)),
