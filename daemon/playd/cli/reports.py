@@ -16,7 +16,7 @@ from playd.supervisor.states import State
 _QUIET_VERDICTS: Final = frozenset({"NO_SIGNAL", "HOLD", "COOLDOWN"})
 """Verdicts of ordinary bars: stored and streamed. Log and journal have the others, the journal those with metadata too."""
 
-_REPAIRS: Final = frozenset({NoteKind.BAR_REVISED, NoteKind.GAP_FILLED, NoteKind.GAP_ABSENT})
+_REPAIRS: Final = frozenset({NoteKind.BAR_REVISED, NoteKind.BAR_OLD, NoteKind.GAP_FILLED, NoteKind.GAP_ABSENT})
 
 
 class Reports:

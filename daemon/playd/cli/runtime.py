@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePath
 from typing import Final
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -212,7 +213,9 @@ class Runtime:
             _account_lost(self.halts, record.account, f"{record.name} has something there, and nobody watches it: {error}")
 
     def plan_of(self, record: InstanceRecord, play: Play | None) -> AccountPlan:
-        """How the account of an instance is opened; without its Play, how it is watched."""
+        """How the account of an instance is opened; without its Play, how it is watched. Raises `OperatorError` for none."""
+        if why := self.plan.refused_accounts.get(record.account):
+            raise OperatorError(f"account {record.account} is refused: {why}")
         books = Books(self.world, self.ledger, self.journal, self.halts, self.plan.budget_of, self.plan.on_account, self.ports)
         account = self.plan.key_accounts.get(record.account)
         if account is None:
@@ -415,6 +418,7 @@ async def _open_universes(
         timing = _local_timing(plan.speed, MINUTE_MS) if local else _live_timing(plan.settings)
         wanted[account.environment] = (account.hosts, MINUTE_MS, account.lock_step, timing)
     universes: dict[Environment, Universe] = {}
+    limiters: dict[str, ConnectLimiter] = {}
     streams = plan.settings.streams
     sockets = SocketTiming(
         ping_every_s=streams.ping_s,
@@ -427,7 +431,9 @@ async def _open_universes(
         public = plan.budget_of(EMBEDDED if embedded else "")
         universe_plan = UniversePlan(environment, hosts, step_ms, lock_step, timing, sockets)
         per_minute = 1000 if embedded else streams.connects_per_min
+        # Demo has its market from the host of the real one: what is bounded is a host, whoever connects to it.
         limiter = ConnectLimiter(world.clock, per_minute, partial(_banned_for_s, public))
+        limiter = limiters.setdefault(urlsplit(hosts.public).netloc, limiter)
         on_bar = None if embedded else partial(plan.on_bar, market_of(environment), step_ms)
         opened = open_universe(world, universe_plan, public, limiter, reports.feed, on_bar, partial(tick_of, environment))
         universes[environment] = await stack.enter_async_context(opened)

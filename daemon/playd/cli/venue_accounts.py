@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from playd.core.errors import CredentialError, SettingsError
-from playd.core.modes import Environment
+from playd.core.modes import Environment, Mode
 from playd.core.secret import Secret
 from playd.orders.halts import account_scope
 from playd.orders.incidents import Incidents
@@ -27,6 +27,11 @@ def key_accounts(world: World, loaded: Loaded) -> tuple[dict[str, VenueAccount],
     refused: dict[str, str] = {}
     for alias, account in loaded.settings.accounts.items():
         if not account.has_key:
+            continue
+        if account.environment is Environment.LIVE and loaded.ceiling.mode is not Mode.LIVE:
+            refused[alias] = (
+                f"{loaded.ceiling.origin} allows {loaded.ceiling.mode} at most, so no account of real money is opened"
+            )
             continue
         try:
             accepted[alias] = _one_exchange(key_account(world, loaded, alias, account), accepted)

@@ -58,7 +58,9 @@ METRICS: Final = (
     _metric("gauge", "feed_age_seconds", "symbol", "Age of the newest data.", "market hub"),
     _metric("gauge", "ws_connected", "stream", "1 while a stream is up.", "market hub, account"),
     _metric("counter", "ws_reconnects_total", "stream", "Connections lost.", "feed notes"),
-    _metric("counter", "bars_repaired_total", "kind", "Bars that were missing or changed, by what was done.", "feed notes"),
+    _metric(
+        "counter", "bars_repaired_total", "kind", "Bars that were missing, changed or too late, by what was done.", "feed notes"
+    ),
     _metric("gauge", "clock_offset_seconds", "venue", "The venue's clock less ours.", "clock watch"),
     _metric("histogram", "loop_lag_seconds", "", "How much later than asked the loop woke up.", "loop watch"),
     _metric("gauge", "rate_used_ratio", "account endpoint", "Used share of what may be used of a limit.", "rate budget"),

@@ -21,7 +21,7 @@ from playd.settings.variables import Ceiling, KeyPair, read_ceiling, read_flags,
 from playd.world.ports import World
 
 _FILE_BYTES: Final = 1024 * 1024
-_SECRETIVE: Final = re.compile(r"key|secret|token")
+_SECRETIVE: Final = re.compile(r"(?i)key|secret|token")
 _LOOKS_SECRET: Final = re.compile(r"^[A-Za-z0-9]{18,}$")
 
 

@@ -120,7 +120,7 @@ def read_ceiling(env: Env) -> Ceiling:
     mode, mode_name = _twin(env, "PLAYD_TRADING_MODE")
     demo, demo_name = _twin(env, "PLAYD_USE_DEMO")
     confirm, confirm_name = _twin(env, "PLAYD_CONFIRM_LIVE")
-    use_demo = _boolean_of(demo, demo_name)
+    use_demo, confirmed = _boolean_of(demo, demo_name), _boolean_of(confirm, confirm_name)
     if mode is not None and mode.lower() not in _MODES:
         raise SettingsError(f"{mode_name}: found {mode!r}, expected one of {', '.join(_MODES)}{meant(mode.lower(), _MODES)}")
     wants_live = None if mode is None else mode.lower() in ("live", "real")
@@ -128,7 +128,6 @@ def read_ceiling(env: Env) -> Ceiling:
         raise SettingsError(f"{mode_name}={mode} contradicts {demo_name}={demo}")
     if use_demo or wants_live is False:
         return Ceiling(Mode.DEMO, mode_name if wants_live is False else demo_name, live_confirmed=False)
-    confirmed = _boolean_of(confirm, confirm_name)
     if confirmed is False:
         return Ceiling(Mode.DEMO, confirm_name, live_confirmed=False)
     return Ceiling(Mode.LIVE, mode_name if wants_live else "", live_confirmed=confirmed is True)

@@ -172,7 +172,11 @@ def test_binary_and_huge_files_are_refused() -> None:
 
 def test_a_key_in_the_file_is_refused_and_never_shown() -> None:
     planted = "AbCdEfGh1234567890Zz"
-    for text in (f'[accounts.a]\napi_key = "{planted}"', f'[daemon]\ntoken = "{planted}"'):
+    for text in (
+        f'[accounts.a]\nAPI_KEY = "{planted}"',
+        f'[accounts.a]\napi_secret = "{planted}"',
+        f'[daemon]\ntoken = "{planted}"',
+    ):
         found = refusal(text)
         assert "credential file" in found
         assert planted not in found
@@ -190,6 +194,7 @@ def test_a_key_in_the_file_is_refused_and_never_shown() -> None:
         ({"TRADING_MODE": "live", "BYBIT_USE_DEMO": "yes"}, "TRADING_MODE=live contradicts BYBIT_USE_DEMO=yes"),
         ({"TRADING_MODE": "paper", "BYBIT_USE_DEMO": "off"}, "TRADING_MODE=paper contradicts BYBIT_USE_DEMO=off"),
         ({"BYBIT_USE_DEMO": "maybe"}, "BYBIT_USE_DEMO: found 'maybe', expected one of true"),
+        ({"BYBIT_USE_DEMO": "1", "CONFIRM_LIVE_TRADING": "yep"}, "CONFIRM_LIVE_TRADING: found 'yep', expected one of true"),
         ({"TRADING_MODE": "turbo"}, "TRADING_MODE: found 'turbo', expected one of paper, demo, live, real"),
         ({"BYBIT_DEMO_API_KEY": "x"}, "BYBIT_DEMO_API_KEY and BYBIT_DEMO_API_SECRET belong together"),
     ],
@@ -285,6 +290,24 @@ def test_a_live_pair_of_the_environment_makes_an_account_that_lacks_its_uid_and_
     assert accepted == {}
     assert refused == {"live": "accounts.live: a live account needs expected_uid"}
     assert "live" not in load(virtual_world(env={**env, "BYBIT_USE_DEMO": "true"})).settings.accounts
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BYBIT_USE_DEMO", "true"), ("TRADING_MODE", "paper"), ("TRADING_MODE", "demo"), ("CONFIRM_LIVE_TRADING", "no")],
+)
+def test_no_account_of_real_money_is_opened_where_a_variable_forbids_it(name: str, value: str) -> None:
+    text = (
+        LIVE.split("[instances.one]")[0]
+        + 'credential_file = "/key"\n[accounts.try]\nenvironment = "demo"\ncredential_file = "/key"'
+    )
+    for env, opened in (({name: value}, {"try"}), ({}, {"main", "try"})):
+        world = world_with(text, env)
+        world.disk.write_replace(PurePath("/key"), b"api_key=k\napi_secret=s\n")
+        accepted, refused = key_accounts(world, load(world))
+        assert accepted.keys() == opened
+        assert refused.keys() == {"main", "try"} - opened
+        assert all(why.startswith(f"{name} allows demo at most") for why in refused.values())
 
 
 def test_two_spellings_of_one_value_are_no_contradiction() -> None:
