@@ -104,6 +104,26 @@ def test_a_broken_play_is_refused_and_the_others_trade(tmp_path: Path) -> None:
         assert process.stop() == 0
 
 
+def test_a_play_with_hundreds_of_faults_costs_itself_alone_also_by_the_length_of_what_is_said_of_it(tmp_path: Path) -> None:
+    """A record of the journal has 16 KiB; texts of others must not end the daemon that writes them down."""
+    play = tmp_path / "long.yml"
+    play.write_text(EMA.read_text())
+    config, state = settings(tmp_path / "config", {"good": str(BOLLINGER), "bad": str(play)}), tmp_path / "state"
+    with daemon(state, config=config) as process:
+        process.wait_for("daemon.ready")
+        assert process.stop() == 0
+    wrong = "\n".join(f'      - [ema_fastt_{number}, "<", rsi_high_{number}]' for number in range(400))
+    play.write_text(EMA.read_text().replace("    all:\n", f"    all:\n{wrong}\n", 1))
+    with daemon(state, config=config) as process:
+        process.wait_for("daemon.ready")
+        assert {row["name"]: row["state"] for row in ctl_json(state, "list")} == {"good": "running", "bad": "failed"}
+        said = ctl(state, "add", str(play), "--as", "again", "--mode", "shadow")
+        assert (said.returncode, "ema_fastt_399" in said.stderr) == (6, True)
+        (record,) = [row for row in ctl_json(state, "events", "--event", "command.refused")]
+        assert "characters, sha256" in record["data"]["text"]
+        assert process.stop() == 0
+
+
 def test_a_state_file_cut_in_half_falls_back_and_two_refuse_that_instance_alone(tmp_path: Path) -> None:
     config = settings(tmp_path / "config", {"one": str(EMA), "two": str(BOLLINGER)})
     state = tmp_path / "state"

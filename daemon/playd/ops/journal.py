@@ -8,12 +8,13 @@ many wait; any other failure of a write or sync ends the daemon, because what ca
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from hashlib import sha256
 from pathlib import PurePath
 from typing import Final, Protocol
 
 import anyio
 
-from playd.core.canonical import Json
+from playd.core.canonical import Json, canonical_json
 from playd.core.errors import Broken, RecordError, is_full
 from playd.core.limits import JOURNAL_QUEUE, JOURNAL_RECORD_BYTES
 from playd.ops.chain import Head, seal
@@ -27,6 +28,10 @@ _VERSION: Final = 1
 
 _RETRY_S: Final = 1.0
 """Time between attempts while the disk is full."""
+
+TEXT_KEPT: Final = 1000
+ITEMS_KEPT: Final = 50
+"""What a record that would be too long has of a text, in characters, and of a list: two of each are below half of a record."""
 
 
 class JournalSettings(Protocol):
@@ -186,6 +191,9 @@ class Journal:
         _refuse_floats(kind, record)
         line, digest = seal(record, self._head.hash)
         if len(line) > JOURNAL_RECORD_BYTES:
+            record["data"] = _in_short(data)
+            line, digest = seal(record, self._head.hash)
+        if len(line) > JOURNAL_RECORD_BYTES:
             raise Broken(f"journal: {kind} has {len(line)} bytes, at most {JOURNAL_RECORD_BYTES} are allowed")
         self._head = Head(self._head.seq + 1, digest)
         if not self._waiting:
@@ -262,6 +270,22 @@ class Journal:
 
 
 _NO_CONTEXT: Final[dict[str, Json]] = {"mode": None, "account": None, "instance": None, "symbol": None, "cause": None}
+
+
+def _in_short(value: Json) -> Json:
+    """
+    The same with the beginning of what is long, its length and its digest.
+
+    Words of others (every fault of a file, the text of a venue) have no bound, and none of them may end the daemon.
+    """
+    if isinstance(value, str) and len(value) > TEXT_KEPT:
+        return f"{value[:TEXT_KEPT]}… {len(value)} characters, sha256 {sha256(value.encode()).hexdigest()}"
+    if isinstance(value, list) and len(value) > ITEMS_KEPT:
+        left = f"… {len(value)} items, sha256 {sha256(canonical_json(value)).hexdigest()}"
+        return [*map(_in_short, value[:ITEMS_KEPT]), left]
+    if isinstance(value, list):
+        return [_in_short(item) for item in value]
+    return {name: _in_short(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _refuse_floats(kind: str, value: Json) -> None:

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
 
@@ -133,11 +134,23 @@ async def test_what_the_catalogue_or_the_format_does_not_know_is_a_bug() -> None
             ("order.teleported", {}),
             ("order.sent", {"price": 1.5}),
             ("order.sent", {"deep": [{"price": 1.5}]}),
-            ("order.sent", {"text": "x" * 17_000}),
+            ("order.sent", {f"key {number}": "x" * 90 for number in range(200)}),
         ):
             with pytest.raises(Broken):
                 journal.append(kind, data)
         assert journal.head[0] == 1
+
+
+async def test_what_others_say_at_length_is_told_by_its_beginning_and_its_digest() -> None:
+    world, text, names = virtual_world(), "ä" * 30_000, [f"instances.number-{number}.enabled" for number in range(1000)]
+    async with opened(world) as journal:
+        journal.append("daemon.config", {"taken": names, "text": text, "short": "as it is"})
+    record = records(world)[1]["data"]
+    assert record["short"] == "as it is"
+    assert record["text"] == f"{text[:1000]}… 30000 characters, sha256 {sha256(text.encode()).hexdigest()}"
+    assert record["taken"][:50] == names[:50]
+    assert record["taken"][50].startswith("… 1000 items, sha256 ")
+    assert verify(world.disk, HERE).damage is None
 
 
 async def test_a_failed_sync_ends_the_block_and_refuses_from_then_on() -> None:
