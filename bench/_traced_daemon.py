@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 from playd.cli.daemon import RunOptions, run_daemon
+from playd.orders.budget import AccountBudget
 from playd.orders.ledger import Ledger
+from playd.venues.port import Priority
 from playd.world.real import real_world
 from playd.world.real.net import RealNet, session
 
@@ -34,6 +37,12 @@ CREATE = b"POST /v5/order/create"
 SYMBOL = re.compile(rb'"symbol":"([A-Z0-9]+)"')
 START = re.compile(rb'"start":(\d+)')
 TOPIC = re.compile(rb'"topic":"kline\.\w+\.([A-Z0-9]+)"')
+
+STARTING = 20
+"""Closes that do not count: while fifty instances start, one may meet its first bar seconds after the frame came."""
+
+WAITED_MS: ContextVar[float] = ContextVar("waited_ms", default=0.0)
+"""What the order that this task is about waited for its rate token."""
 
 
 class Stopwatch:
@@ -48,6 +57,7 @@ class Stopwatch:
         self.written_s: list[tuple[int, float]] = []
         self.entry_ms: list[float] = []
         self.commit_ms: list[float] = []
+        self.waited_ms: list[float] = []
         self._commits: list[tuple[float, float]] = []
 
     def received(self, data: bytes) -> None:
@@ -65,10 +75,11 @@ class Stopwatch:
             return
         found = SYMBOL.search(data)
         arrived_s = self.arrived_s.pop(found[1], None) if found else None
-        if found is None or arrived_s is None:
+        if found is None or arrived_s is None or len(self.last_s) <= STARTING:
             return
         self.written_s.append((self.open_ms[found[1]], time.perf_counter()))
         self.entry_ms.append((time.perf_counter() - arrived_s) * 1e3)
+        self.waited_ms.append(WAITED_MS.get())
         self.commit_ms.append(sum(end - begin for begin, end in self._commits if begin >= arrived_s) * 1e3)
         if len(self.entry_ms) == self.wanted:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -130,14 +141,37 @@ def trace_commits(stopwatch: Stopwatch) -> None:
     Ledger.commit = traced  # type: ignore[method-assign]
 
 
+def trace_tokens() -> None:
+    """Note of each order what it waited for its token. One that waits is refused the token of the moment first."""
+    take, take_now = AccountBudget.take, AccountBudget.take_now
+
+    async def traced(budget: AccountBudget, endpoint: str, priority: Priority, *, owner: str = "") -> None:
+        begin_s = time.perf_counter()
+        await take(budget, endpoint, priority, owner=owner)
+        WAITED_MS.set((time.perf_counter() - begin_s) * 1e3)
+
+    def traced_now(budget: AccountBudget, endpoint: str, priority: Priority, *, owner: str = "") -> bool:
+        WAITED_MS.set(0.0)
+        return take_now(budget, endpoint, priority, owner=owner)
+
+    AccountBudget.take = traced  # type: ignore[method-assign]
+    AccountBudget.take_now = traced_now  # type: ignore[method-assign]
+
+
 def main(config: str, state: str, entries: str, result: str) -> int:
     gc.freeze()  # as `playd run` does behind its imports
     stopwatch = Stopwatch(int(entries))
     trace_commits(stopwatch)
+    trace_tokens()
     world = replace(real_world(), net=TracedNet(stopwatch))
     code = run_daemon(RunOptions(config=config, state=state), world)
     behind_last = [(at_s - stopwatch.last_s[open_ms]) * 1e3 for open_ms, at_s in stopwatch.written_s]
-    found = {"entry_ms": stopwatch.entry_ms, "commit_ms": stopwatch.commit_ms, "behind_last_ms": behind_last}
+    found = {
+        "entry_ms": stopwatch.entry_ms,
+        "commit_ms": stopwatch.commit_ms,
+        "waited_ms": stopwatch.waited_ms,
+        "behind_last_ms": behind_last,
+    }
     Path(result).write_text(json.dumps(found))
     return code
 

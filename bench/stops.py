@@ -114,6 +114,8 @@ async def measure(world: World) -> None:
             )
         if dead:
             tell_percentiles("the same, daemon dead", await by_guardian(stage, dead), "s", {50: 20.0, 100: 20.0})
+    if not positions:
+        return
     busy = {IDLE: "XRPUSDT", "busy-2": "DOGEUSDT"}
     more = {name: another(PLAYS[BUSY], name, symbol) for name, symbol in busy.items()}
     async with staged(world, Report.begin(world.clock)) as stage:
