@@ -53,11 +53,13 @@ class OpenChecks:
 
     def poll_due(self, now_s: float) -> bool:
         """Whether the position is to be read for the oldest check now; once for each of its times."""
-        oldest = self._checks[0]
-        if oldest.polls >= len(_POLLS_S) or now_s - oldest.opened_s < _POLLS_S[oldest.polls]:
+        if not self._checks or self._checks[0].polls >= len(_POLLS_S):
             return False
-        oldest.polls += 1
-        return True
+        return now_s - self._checks[0].opened_s >= _POLLS_S[self._checks[0].polls]
+
+    def polled(self) -> None:
+        """It is being read."""
+        self._checks[0].polls += 1
 
     def verified(self, seen: VenuePosition) -> None:
         """A reading shows all that was expected."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
 
 from playd.core.errors import LinkError, VenueError
 from playd.core.orders import VenuePosition
@@ -35,6 +36,12 @@ _STEP_EVERY_S: Final = 2.0
 _LOOK_EVERY_S: Final = 5.0
 """Time between two readings while a stop should fire any moment."""
 
+_ANSWERED_WITHIN_S: Final = 2.0
+"""What has not answered by then keeps no check open beyond its time."""
+
+_SAID: Final = (CoverEvent.HALT_DUE, CoverEvent.ALARM_DUE)
+"""What is only said, whatever is asked of the venue meanwhile."""
+
 
 @dataclass
 class _Watch:
@@ -56,6 +63,10 @@ class _Watch:
     """When a reading last showed the position flat or under a stop."""
     unreached: bool | None = None
     """Whether liquidation comes before the stop, by the last reading."""
+    read_s: float | None = None
+    """Since when it is being read for its checks; None while it is not."""
+    met: bool = False
+    """Whether what the clock asked for is under way."""
 
     @property
     def danger_since_s(self) -> float | None:
@@ -158,30 +169,47 @@ class Protection:
         return self._plan.of(symbol)
 
     async def run(self) -> None:
-        """Watch until cancelled."""
-        while True:
-            busy = await self.step()
-            with anyio.move_on_after(_TICK_S if busy else 1.0):
-                await self._wake.wait()
-            self._wake = anyio.Event()
+        """Watch until cancelled. What is asked for one symbol keeps no other waiting, nor a clock."""
+        async with anyio.create_task_group() as asking:
+            while True:
+                busy = self._look(asking)
+                with anyio.move_on_after(_TICK_S if busy else 1.0):
+                    await self._wake.wait()
+                self._wake = anyio.Event()
 
-    async def step(self) -> bool:
-        """One look at every open check and every position in danger. True while there is any."""
-        busy = False
+    def _look(self, asking: TaskGroup) -> bool:
+        """
+        One look at every open check and every position in danger. True while there is any.
+
+        What time alone decides is decided here; what the venue has to be asked for is begun beside, because an answer may take
+        as long as a ban does: of each symbol one reading for its checks, and one thing that is done about its stop.
+        """
+        busy, now_s = False, self._desk.clock.mono_s()
         for symbol, watch in [*self._watches.items()]:
             self._look_for_leftovers(symbol, watch)
-            if watch.checks:
-                await self._advance_checks(symbol, watch)
-            await self._advance_cover(symbol, watch)
+            self._expire(symbol, watch, now_s)
+            if watch.naked_since_s is not None:
+                self._clock.count(symbol)
+            event = self._due(symbol, watch)
+            if event in _SAID:
+                self._take(symbol, watch, event)
+            elif event is not None and not watch.met:
+                watch.met = True
+                asking.start_soon(self._advance_cover, symbol, watch)
+            if watch.read_s is None and watch.checks.poll_due(now_s):
+                watch.read_s = now_s
+                watch.checks.polled()
+                asking.start_soon(self._poll, symbol, watch)
             busy = busy or bool(watch.checks) or watch.cover not in AT_REST
         return busy
 
     async def protect_now(self, positions: list[VenuePosition]) -> list[str]:
         """At start: judge every position and repair at once, without the ladder's patience. Returns symbols still naked."""
-        for position in positions:
-            finding = self.position_seen(position)
-            if finding is not None and (finding.naked or finding is Finding.WRONG_STOP):
-                await self._repair(position.symbol, self._watch(position.symbol))
+        async with anyio.create_task_group() as repairing:
+            for position in positions:
+                finding = self.position_seen(position)
+                if finding is not None and (finding.naked or finding is Finding.WRONG_STOP):
+                    repairing.start_soon(self._repair, position.symbol, self._watch(position.symbol))
         return [symbol for symbol, watch in self._watches.items() if watch.naked_since_s is not None]
 
     # -- readings ------------------------------------------------------------------------------------------------------------
@@ -260,35 +288,44 @@ class Protection:
             if any(row.intent is None and row.reduce_only and row.owner != FOREIGN for row in rows):
                 self.reconcile_soon.append("leftover")
 
-    async def _advance_checks(self, symbol: str, watch: _Watch) -> None:
-        desk, now_s = self._desk, self._desk.clock.mono_s()
-        opened_s = watch.checks.since_s
-        if watch.checks.poll_due(now_s):
+    async def _poll(self, symbol: str, watch: _Watch) -> None:
+        """Read the position for the checks that are open."""
+        try:
             await self._read(symbol)
-            if watch.seen is not None and watch.seen.signed_qty != desk.fills.net(symbol):
+            if watch.seen is not None and watch.seen.signed_qty != self._desk.fills.net(symbol):
                 # Executions that the stream lost: booked now, they tell whose position it is and which stop belongs to it.
                 await self._catch_up.try_run()
-        elif now_s - opened_s >= desk.settings.fill_check_s:
-            seen = watch.seen if watch.seen is not None and watch.seen_s > opened_s else None
-            watch.checks.expired(seen)
-            what = f"is {watch.finding}" if seen is not None and watch.finding is not None else "could not be read"
-            note = f"{now_s - opened_s:.0f} s after a fill the position on {symbol} {what}"
-            desk.halt_symbol(symbol, Level.HALT, "FILL_CHECK", note)
-            self.reconcile_soon.append("fill_check")
+        finally:
+            watch.read_s = None
+
+    def _expire(self, symbol: str, watch: _Watch, now_s: float) -> None:
+        """End the checks whose time is over. A reading that is due, or has just been asked for, goes first."""
+        if not watch.checks or now_s - watch.checks.since_s < self._desk.settings.fill_check_s:
+            return
+        read_s, opened_s = watch.read_s, watch.checks.since_s
+        if watch.checks.poll_due(now_s) if read_s is None else now_s - read_s < _ANSWERED_WITHIN_S:
+            return
+        seen = watch.seen if watch.seen is not None and watch.seen_s > opened_s else None
+        watch.checks.expired(seen)
+        what = f"is {watch.finding}" if seen is not None and watch.finding is not None else "could not be read"
+        note = f"{now_s - opened_s:.0f} s after a fill the position on {symbol} {what}"
+        self._desk.halt_symbol(symbol, Level.HALT, "FILL_CHECK", note)
+        self.reconcile_soon.append("fill_check")
 
     # -- the ladder ----------------------------------------------------------------------------------------------------------
 
     async def _advance_cover(self, symbol: str, watch: _Watch) -> None:
         """What the clock asks for now, if anything; before a position is closed it is read once more."""
-        if watch.naked_since_s is not None:
-            self._clock.count(symbol)
-        event = self._due(symbol, watch)
-        if event is CoverEvent.CLOSE_DUE:
-            # A stop that was just put back, or has just fired, may not have been shown by the last reading.
-            await self._read(symbol)
+        try:
             event = self._due(symbol, watch)
-        if event is not None:
-            await self._meet(symbol, watch, event)
+            if event is CoverEvent.CLOSE_DUE:
+                # A stop that was just put back, or has just fired, may not have been shown by the last reading.
+                await self._read(symbol)
+                event = self._due(symbol, watch)
+            if event is not None:
+                await self._meet(symbol, watch, event)
+        finally:
+            watch.met = False
 
     def _due(self, symbol: str, watch: _Watch) -> CoverEvent | None:
         if watch.cover in AT_REST:
@@ -300,27 +337,31 @@ class Protection:
 
     async def _meet(self, symbol: str, watch: _Watch, event: CoverEvent) -> None:
         """Take an event and do what it asks for."""
+        act = self._take(symbol, watch, event)
+        if act is CoverAct.LOOK:
+            await self._read(symbol)
+        elif act is CoverAct.REPAIR:
+            await self._repair(symbol, watch)
+        elif act is CoverAct.SET_BACK:
+            await self._set_back(symbol, watch)
+        elif act is CoverAct.CLOSE:
+            await self._close(symbol, watch, again=event is CoverEvent.STEP_DUE)
+
+    def _take(self, symbol: str, watch: _Watch, event: CoverEvent) -> CoverAct:
+        """Take an event and say what it asks to be said; returns what it asks to be done."""
         step = following(watch.cover, event)
         watch.cover = step.after
         desk, now_s = self._desk, self._desk.clock.mono_s()
         since_s = now_s if watch.danger_since_s is None else watch.danger_since_s
         if event is CoverEvent.STEP_DUE:
             watch.step_due_s = now_s + (_LOOK_EVERY_S if step.act is CoverAct.LOOK else _STEP_EVERY_S)
-        match step.act:
-            case CoverAct.LOOK:
-                await self._read(symbol)
-            case CoverAct.REPAIR:
-                await self._repair(symbol, watch)
-            case CoverAct.SET_BACK:
-                await self._set_back(symbol, watch)
-            case CoverAct.CLOSE:
-                await self._close(symbol, watch, again=event is CoverEvent.STEP_DUE)
-            case CoverAct.HALT:
-                note = f"position on {symbol} has had no stop for {now_s - since_s:.1f} s"
-                desk.halt_symbol(symbol, Level.HALT, "NAKED", note)
-            case CoverAct.CALL:
-                note = f"the stop on {symbol} has not fired for {now_s - since_s:.0f} s"
-                desk.halt_symbol(symbol, Level.HALT, "STOP_SILENT", note)
+        if step.act is CoverAct.HALT:
+            note = f"position on {symbol} has had no stop for {now_s - since_s:.1f} s"
+            desk.halt_symbol(symbol, Level.HALT, "NAKED", note)
+        elif step.act is CoverAct.CALL:
+            note = f"the stop on {symbol} has not fired for {now_s - since_s:.0f} s"
+            desk.halt_symbol(symbol, Level.HALT, "STOP_SILENT", note)
+        return step.act
 
     async def _close(self, symbol: str, watch: _Watch, *, again: bool) -> None:
         """Close the position; `again`, with exits at it: they may be put off, and the market back where its stop is taken."""

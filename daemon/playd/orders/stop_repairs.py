@@ -1,13 +1,14 @@
 """What is done about a position whose stop is missing, or is another: the planned one is set, or every share is closed."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import anyio
 
 from playd.core.errors import LinkError, VenueError
 from playd.core.ids import intent_id
-from playd.core.orders import Action, VenuePosition
+from playd.core.orders import Action, Intent, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
@@ -40,6 +41,8 @@ class StopRepairs:
         """Symbols whose stop was set since one was last seen where it belongs: setting it again is the same repair."""
         self._refused: set[str] = set()
         """Symbols whose stop was refused since then."""
+        self._begun: set[tuple[str, str]] = set()
+        """Shares (owner, symbol) whose closing was begun and may not be on record yet."""
 
     def in_place(self, symbol: str) -> None:
         """The planned stop was seen: the next one that is set is another repair."""
@@ -88,6 +91,8 @@ class StopRepairs:
         """
         Close every owner's share of an unprotectable symbol that no exit is closing; the exits' own ladder does the rest.
 
+        Waits for no venue while the account runs: one that puts the order off would keep the position from its stop meanwhile.
+
         `again`: it was halted for that before. Where nothing new is to be closed that level may be lifted and stays so.
         """
         desk, symbol = self._desk, seen.symbol
@@ -109,10 +114,20 @@ class StopRepairs:
                 reason="unprotectable",
                 leg=self._free_leg(share.owner, cause),
             )
+            self._begun.add((share.owner, symbol))
+            if not desk.spawn(partial(self._submit, intent), share.owner):
+                await self._submit(intent, share.owner)
+
+    async def _submit(self, intent: Intent, owner: str) -> None:
+        try:
             await submit_flatten(self._exits, intent)
+        finally:
+            self._begun.discard((owner, intent.symbol))
 
     def _is_closing(self, share: Share) -> bool:
         """Whether an exit of its owner is at the whole of a share."""
+        if (share.owner, share.symbol) in self._begun:
+            return True
         mine = (each for each in self._desk.book.open_intents() if (each.instance, each.symbol) == (share.owner, share.symbol))
         return any(each.action == Action.FLATTEN for each in mine)
 

@@ -1,0 +1,132 @@
+"""A venue that lets one symbol wait, or everybody: no other position and no clock waits with it."""
+
+from decimal import Decimal
+from typing import Any
+
+import anyio
+
+from playd.core.reply_codes import ReplyClass, classify
+from playd.orders.halts import Level, symbol_scope
+from playd.venues.port import Reply
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, OrderWorld, build, entered, entry
+from tests.simulation.venue_script import EventFault, WriteFault
+from tests.virtual_time import in_virtual_time
+
+OTHER, OTHER_UID = "ETHUSDT", "wxyz2345"
+STOP = Decimal("49500.0")
+"""Of what `entry` enters at 50000."""
+
+BAN_S = 600.0
+
+
+async def two_positions(life: OrderWorld) -> None:
+    await entered(life)
+    port = await life.register(OTHER_UID, symbol=OTHER)
+    await port.submit(entry(uid=OTHER_UID, symbol=OTHER), READY)
+    await anyio.sleep(1.0)
+
+
+def no_stop_for(life: OrderWorld, symbol: str) -> None:
+    """The venue takes no stop for this symbol from now on."""
+    put = life.venue.set_stops
+
+    async def refusing(asked: str, **given: Any) -> Reply:
+        return Reply(classify(10001), 10001, "no") if asked == symbol else await put(asked, **given)
+
+    life.venue.set_stops = refusing  # type: ignore[method-assign, assignment]
+
+
+def silence(life: OrderWorld) -> None:
+    """Every read and every stop waits from now on, as for the end of a ban."""
+
+    async def waiting(*_: Any, **__: Any) -> Any:
+        await anyio.sleep(BAN_S)
+        return Reply(ReplyClass.DOUBT, None, "time-out")
+
+    life.venue._read = waiting  # type: ignore[method-assign]
+    life.venue.set_stops = waiting  # type: ignore[method-assign]
+
+
+def levels(life: OrderWorld, symbol: str) -> dict[str, Level]:
+    return {halt.code: halt.level for halt in life.halts.in_force(symbol_scope("main", symbol))}
+
+
+def kinds(life: OrderWorld) -> set[str]:
+    return {incident.kind for incident in life.account.desk.incidents.open_ones()}
+
+
+def test_an_emergency_close_that_the_venue_puts_off_keeps_no_other_position_from_its_stop() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await two_positions(life)
+            no_stop_for(life, SYMBOL)
+            life.venue.script.writes = [WriteFault.THROTTLED] * 10_000
+            life.venue.remove_stop(SYMBOL)
+            await anyio.sleep(40.0)
+            put_off, life.venue.placed = len(life.venue.placed), []
+            life.venue.remove_stop(OTHER)
+            await anyio.sleep(4.0)
+
+            assert put_off > 10
+            assert life.venue.stop_of(OTHER) == STOP
+            life.venue.script.writes = []
+            await anyio.sleep(10.0)
+            assert (life.venue.signed(SYMBOL), life.venue.signed(OTHER)) == (0, Decimal("0.010"))
+
+    in_virtual_time(body)
+
+
+def test_an_emergency_close_that_the_venue_puts_off_is_sent_once_and_leaves_the_stop_to_be_tried() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            life.venue.script.writes = [WriteFault.THROTTLED] * 10_000
+            life.venue.price = STOP - 100
+            life.venue.remove_stop()
+            await anyio.sleep(10.0)
+            naked = life.venue.stop_of()
+            life.venue.price = STOP + 300
+            life.venue._tell_position(SYMBOL)
+            await anyio.sleep(4.0)
+
+            assert (naked, life.venue.signed(), life.venue.stop_of()) == (0, Decimal("0.010"), STOP)
+            assert len({order.link_id for order in life.venue.placed if order.reduce_only}) == 1
+
+    in_virtual_time(body)
+
+
+def test_while_nothing_is_answered_a_position_without_a_stop_halts_its_symbol_in_its_time() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await two_positions(life)
+            silence(life)
+            for symbol in (SYMBOL, OTHER):
+                life.venue.remove_stop(symbol)
+            await anyio.sleep(6.0)
+
+            assert [levels(life, symbol).get("NAKED") for symbol in (SYMBOL, OTHER)] == [Level.HALT] * 2
+            assert "NAKED" in kinds(life)
+
+    in_virtual_time(body)
+
+
+def test_while_nothing_is_answered_a_fill_is_unverified_after_ten_seconds() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.script.events = [EventFault.LOST] * 100
+            await port.submit(entry(), READY)
+            silence(life)
+            await anyio.sleep(9.0)
+            early = levels(life, SYMBOL).get("FILL_CHECK")
+            await anyio.sleep(2.0)
+
+            assert (early, levels(life, SYMBOL).get("FILL_CHECK")) == (None, Level.HALT)
+            assert life.ledger.rows("SELECT DISTINCT result FROM fill_checks")[0]["result"] == "blind"
+
+    in_virtual_time(body)
