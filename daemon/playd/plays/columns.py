@@ -88,6 +88,10 @@ class Columns:
         self._rows: list[Row] = []
         self._rows_stale = True
 
+    def beside(self) -> "Columns":
+        """Empty columns of the same Program that keep as much: to be filled while these are in use."""
+        return Columns(self.program, 0, keep=self._keep)
+
     def extend_many(self, candles: Candles) -> None:
         """
         Take closed base candles, oldest first, later than all before.

@@ -21,6 +21,10 @@ History = Callable[[int, int], Awaitable[Candles | None]]
 """Closed candles that open in `[start_ms, end_ms)` as the venue has them now; None when it does not answer."""
 
 
+Build = Callable[[Candles, ColumnImage | None], Awaitable[ColumnImage]]
+"""Columns of candles, as an image that ends with the last of them."""
+
+
 class Corrected(Protocol):
     """Where corrections are heard of, as in `market.subscription`."""
 
@@ -33,22 +37,24 @@ class Corrections:
     """
     The corrections of one engine that are not in its columns yet.
 
-    `last_ms` is the open of the bar that the columns stand at, `busy` whether a bar is half dealt with; `rewarm` builds the
-    columns anew from candles: all since the anchor, or those from the last one of `image` on. A correction of a bar that is
-    still to come waits for it.
+    `last_ms` is the open of the bar that the columns stand at, `busy` whether a bar is half dealt with. `build` makes columns
+    anew from candles, all since the anchor or those from the last one of `image` on, in steps beside those in use; `take_over`
+    puts them in their place at once, if no bar has come meanwhile. A correction of a bar that is still to come waits for it.
     """
 
     def __init__(
         self,
         history: History,
         image: Callable[[], ColumnImage | None],
-        rewarm: Callable[[Candles, ColumnImage | None], None],
+        build: Build,
+        take_over: Callable[[Candles, ColumnImage], None],
         last_ms: Callable[[], int],
         busy: Callable[[], bool],
     ) -> None:
         self._history = history
         self._image = image
-        self._rewarm = rewarm
+        self._build = build
+        self._take_over = take_over
         self._last_ms = last_ms
         self._busy = busy
         self._wrong_ms: int | None = None
@@ -96,9 +102,12 @@ class Corrections:
             first_ms = anchor_ms if image is None else image.last_open_ms
             candles = await self._history(first_ms, end_ms)
             ends = (int(candles.open_time_ms[0]), int(candles.open_time_ms[-1])) if candles else None
-            if candles is None or ends != (first_ms, self._last_ms()) or _lacks_second(candles) or self._busy():
+            if candles is None or ends != (first_ms, last_ms) or _lacks_second(candles):
                 return False
-            self._rewarm(candles, image)
+            built = await self._build(candles, image)
+            if self._last_ms() != last_ms or self._busy():
+                return False
+            self._take_over(candles.places(len(candles) - 1, len(candles)), built)
             self._wrong_ms = None if self._wrong_ms == wrong_ms else self._wrong_ms
             return not self.open
 

@@ -9,6 +9,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol, cast
 
 import anyio
@@ -32,6 +33,7 @@ from playd.plays.columns import Columns
 from playd.supervisor.corrections import Corrected, Corrections
 from playd.supervisor.counting import RulesMoved, units_of
 from playd.supervisor.inbox import Inbox
+from playd.supervisor.loading import columns_anew
 from playd.supervisor.resting_target import RestingTarget
 from playd.supervisor.translate import ADOPTED, Identity, adopted_of, fill_of, intent_of, intent_of_fill
 
@@ -210,7 +212,9 @@ class EngineInstance:
         self._moved = anyio.Event()
         self._step_ms = identity.base_step_ms
         self._corrections = Corrections(
-            around.history, around.image, self._rewarm, lambda: self.last_open_ms, lambda: self._in_bar
+            *(around.history, around.image, self._columns_anew, self._rewarm),
+            lambda: self.last_open_ms,
+            lambda: self._in_bar,
         )
 
     @property
@@ -332,7 +336,10 @@ class EngineInstance:
             self._around.save(self.state, now=False)
             self._around.columns_moved(self.engine.columns, self.last_open_ms)
 
-    def _rewarm(self, candles: Candles, image: ColumnImage | None) -> None:
+    async def _columns_anew(self, candles: Candles, image: ColumnImage | None) -> ColumnImage:
+        return await columns_anew(self.engine.columns, candles, image, partial(self._around.turn, late=True))
+
+    def _rewarm(self, candles: Candles, image: ColumnImage) -> None:
         self.engine.rewarm(candles, image)
         self._around.rewarmed()
 

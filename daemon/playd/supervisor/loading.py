@@ -1,5 +1,6 @@
 """
-What a start costs, in small steps: machine code is loaded kernel by kernel, columns are warmed span by span.
+What a start costs, in small steps: machine code is loaded kernel by kernel, columns are warmed span by span. Columns of
+corrected candles are made anew in the same steps.
 
 Before each step a turn of the loop is taken (`supervisor/turns.py`), so that nobody's bar waits for more than one step of
 somebody else's start, however many start together.
@@ -10,6 +11,8 @@ from typing import Final
 
 from playd.core.candles import Candles
 from playd.engine.play_engine import PlayEngine
+from playd.plays.column_image import ColumnImage
+from playd.plays.columns import NEVER, Columns
 from playd.plays.compile import compile_program
 from playd.plays.model import Play
 from playd.plays.program import Program
@@ -33,8 +36,25 @@ async def load_program(play: Play, base_step_ms: int, turn: Turn) -> Program:
 
 async def warm_up(engine: PlayEngine, candles: Candles, turn: Turn) -> None:
     """Extend the columns of an engine by closed candles, without decisions."""
-    times = candles.open_time_ms
+    await _take(candles, engine.warm, turn)
+
+
+async def columns_anew(columns: Columns, candles: Candles, image: ColumnImage | None, turn: Turn) -> ColumnImage:
+    """
+    Columns like these made of candles, all since the anchor or those from the last one of `image` on, while these stay in use:
+    an image of every row that is kept, to be taken over in one step.
+    """
+    fresh = columns.beside()
+    await turn()
+    if image is not None:
+        fresh.resume(image)
+        candles = candles.places(1, len(candles))
+    await _take(candles, fresh.extend_many, turn)
+    await turn()
+    return fresh.image(NEVER)
+
+
+async def _take(candles: Candles, take: Callable[[Candles], None], turn: Turn) -> None:
     for first in range(0, len(candles), WARM_SPAN):
-        until = first + WARM_SPAN
         await turn()
-        engine.warm(candles.between(int(times[first]), int(times[until]) if until < len(candles) else int(times[-1]) + 1))
+        take(candles.places(first, first + WARM_SPAN))

@@ -33,10 +33,15 @@ class House:
     known: int | None = 3
     busy: bool = False
     built: list[int] = field(default_factory=list)
+    """Of each that were taken over: of how many candles they were made."""
+    builds: int = 0
+    builds_for_s: float = 0.0
     asked: int = 0
 
     def corrections(self) -> Corrections:
-        return Corrections(self.history, lambda: None, self.rewarm, lambda: self.last * STEP, lambda: self.busy)
+        return Corrections(
+            *(self.history, lambda: None, self.build, self.take_over), lambda: self.last * STEP, lambda: self.busy
+        )
 
     async def history(self, start_ms: int, end_ms: int) -> Candles | None:
         self.asked += 1
@@ -45,9 +50,15 @@ class House:
             return None
         return as_candles("BTCUSDT", STEP, [candle(n) for n in range(start_ms // STEP, min(end_ms // STEP, self.known + 1))])
 
-    def rewarm(self, candles: Candles, image: ColumnImage | None) -> None:
+    async def build(self, candles: Candles, image: ColumnImage | None) -> ColumnImage:
         assert image is None
-        self.built.append(len(candles))
+        self.builds += 1
+        await anyio.sleep(self.builds_for_s)
+        return ColumnImage("", ANCHOR, None, int(candles.open_time_ms[-1]), (len(candles),), (len(candles),), b"")
+
+    def take_over(self, newest: Candles, image: ColumnImage) -> None:
+        assert newest.open_time_ms.tolist() == [image.last_open_ms] == [self.last * STEP]
+        self.built.append(image.rows[0])
 
 
 def corrected(number: int) -> list[Revision]:
@@ -124,6 +135,36 @@ def test_no_columns_are_changed_while_a_bar_is_half_dealt_with_or_after_it_has_m
         house.busy = False
         await anyio.sleep(2 * AGAIN_AFTER_S)
         assert house.built == [3]
+
+    mending(house, then)
+
+
+def test_columns_that_are_built_while_a_bar_comes_are_built_again_with_it_and_nothing_is_entered_meanwhile() -> None:
+    house = House(builds_for_s=3.0)
+
+    async def then(found: Corrections) -> None:
+        found.note(corrected(3))
+        await anyio.sleep(1.0)
+        house.last = house.known = 4
+        await anyio.sleep(2.5)
+        assert (found.open, house.builds, house.built) == (True, 1, [])
+        await anyio.sleep(10.0)
+        assert (found.open, house.builds, house.built) == (False, 2, [4])
+
+    mending(house, then)
+
+
+def test_a_second_correction_during_a_build_is_built_too() -> None:
+    house = House(builds_for_s=3.0)
+
+    async def then(found: Corrections) -> None:
+        found.note(corrected(2))
+        await anyio.sleep(1.0)
+        found.note(corrected(3))
+        await anyio.sleep(3.0)
+        assert found.open
+        await anyio.sleep(10.0)
+        assert (found.open, house.builds) == (False, 2)
 
     mending(house, then)
 

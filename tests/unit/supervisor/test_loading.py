@@ -1,6 +1,7 @@
 """A start works in small steps, and the steps change nothing."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from playd.core.candles import Candles
 from playd.core.instrument import synthetic_instrument
 from playd.core.timeframes import MINUTE_MS
 from playd.engine.play_engine import PlayEngine
+from playd.plays.keep import Keep
 from playd.plays.load import load_play
-from playd.supervisor.loading import WARM_SPAN, load_program, warm_up
+from playd.supervisor.loading import WARM_SPAN, columns_anew, load_program, warm_up
 
 pytestmark = pytest.mark.anyio
 
@@ -62,3 +64,49 @@ async def test_columns_warmed_in_steps_are_those_warmed_at_once_and_others_run_b
     seen, expected = (engine._columns.last_signals() for engine in (in_steps, at_once))
     assert seen.keys() == expected.keys()
     assert all(seen[name] == expected[name] or (math.isnan(seen[name]) and math.isnan(expected[name])) for name in seen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("imaged", [0, 3 * WARM_SPAN])
+async def test_columns_made_anew_in_steps_are_those_made_at_once_and_the_old_ones_are_in_use_until_then(imaged: int) -> None:
+    play = load_play(PLAY.read_text(), str(PLAY))
+    program = await load_program(play, MINUTE_MS, checkpoint)
+    wrong, right, rules = candles(6 * WARM_SPAN + 7), candles(6 * WARM_SPAN + 7), synthetic_instrument("DOTUSDT", 4.0)
+    wrong.close[-3], wrong.high[-3] = 5.9, 6.0
+    engines = [PlayEngine(program, play, rules, 10_000.0, keep=Keep(2_000, 50)) for _ in range(2)]
+    image = None
+    if imaged:
+        engines[0].warm(right.places(0, imaged))
+        image = engines[0].columns.image(50)
+        engines[0].warm(wrong.places(imaged, len(wrong)))
+        engines[1].resume(image)
+        engines[1].warm(right.places(imaged, len(right)))
+    else:
+        engines[0].warm(wrong)
+        engines[1].warm(right)
+    corrected, expected = (engine.columns for engine in engines)
+    before = corrected.last_signals()
+    known = right.places(max(imaged - 1, 0), len(right))
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+        assert engines[0].columns is corrected
+        assert str(corrected.last_signals()) == str(before)
+        await checkpoint()
+
+    built = await columns_anew(corrected, known, image, turn)
+    assert turns == 2 + math.ceil(len(known.places(1 if image else 0, len(known))) / WARM_SPAN)
+    engines[0].rewarm(right.places(len(right) - 1, len(right)), built)
+    anew = engines[0].columns
+    assert anew is not corrected
+    assert anew.open_times_ms(0)[-1] == expected.open_times_ms(0)[-1]
+    rows = min(anew.decision_count, expected.decision_count)
+    assert rows >= 50
+    for column in program.names.values():
+        count = min(len(anew.row(column)), len(expected.row(column)))
+        assert anew.row(column)[-count:].tobytes() == expected.row(column)[-count:].tobytes()
+    following = right.at(len(right) - 1)
+    later = replace(following, open_time_ms=following.open_time_ms + MINUTE_MS)
+    assert str(engines[0].on_bar(later)) == str(engines[1].on_bar(later))
