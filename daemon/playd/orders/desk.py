@@ -7,12 +7,14 @@ something that a crash could take back.
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
+import orjson
 from anyio.abc import TaskGroup
 
+from playd.core.canonical import canonical_json
 from playd.core.instrument import Instrument
 from playd.core.modes import Environment
 from playd.core.orders import Wallet
@@ -28,6 +30,7 @@ from playd.orders.ledger import Ledger
 from playd.orders.order_book import OrderBook
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
+from playd.orders.rule_changes import DELIVERY, changes, described
 from playd.orders.settings import OrderSettings
 from playd.orders.verdicts import Verdicts
 from playd.settings.limits_model import Risk
@@ -100,6 +103,8 @@ class Desk:
     instruments: dict[str, Instrument] = field(default_factory=dict)
     rules_mono_s: dict[str, float] = field(default_factory=dict)
     """When the rules of each symbol were last read."""
+    rules_read: set[str] = field(default_factory=set)
+    """Symbols whose rules were read since the entries that rest there were last held against them."""
     rules_doubted: bool = False
     """The venue refused an order by a limit that passed our rules, or a feed is doubtful by its tick: they are read again."""
     condition: Condition = field(default_factory=Condition)
@@ -222,18 +227,28 @@ class Desk:
             self.moves[symbol] -= 1
 
     def learn_rules(self, rules: Instrument) -> None:
-        """Take over rules just read at the venue, and tell a person what is not as it was."""
-        before = self.instruments.get(rules.symbol, rules)
-        changed = [
-            f"{name} from {getattr(before, name)} to {getattr(rules, name)}"
-            for name in (each.name for each in fields(rules))
-            if getattr(before, name) != getattr(rules, name)
-        ]
+        """
+        Take over rules just read at the venue, and tell a person what is not as it was, also in an earlier life, and when the
+        symbol ends. What works there is judged by them again (`withdrawals`, `targets`).
+        """
+        symbol, before = rules.symbol, self._rules_before(rules.symbol)
+        changed = changes(before or {DELIVERY: "0"}, rules)
         if changed:
-            note = f"the venue changed {', '.join(changed)}"
-            self.incidents.open("RULES_CHANGED", "critical", symbol_scope(self.alias, rules.symbol), note)
-        self.instruments[rules.symbol] = rules
-        self.rules_mono_s[rules.symbol] = self.clock.mono_s()
+            severity = "warning" if changed.keys() == {DELIVERY} else "critical"
+            note = f"the venue changed {', '.join(changed.values())}"
+            self.incidents.open("RULES_CHANGED", severity, symbol_scope(self.alias, symbol), note)
+        if changed or before is None:
+            self.ledger.set_meta(f"rules:{self.alias}:{symbol}", canonical_json(described(rules)).decode())
+        self.instruments[symbol] = rules
+        self.rules_mono_s[symbol] = self.clock.mono_s()
+        self.rules_read.add(symbol)
+
+    def _rules_before(self, symbol: str) -> dict[str, str] | None:
+        """The rules as they were known last, in this life or an earlier one; None for a symbol that nobody here ever traded."""
+        if symbol in self.instruments:
+            return described(self.instruments[symbol])
+        kept = self.ledger.meta(f"rules:{self.alias}:{symbol}")
+        return None if kept is None else dict(orjson.loads(kept))
 
     def refuse_account(self, note: str) -> None:
         """The venue or we refuse the account's key or mode: critical, and level 2 until a person has looked."""

@@ -82,16 +82,21 @@ class Fallback:
 
 def planned_stop(expected: Expected, seen: VenuePosition, fallback: Fallback) -> Decimal | None:
     """
-    The stop to set: the planned one, else the nearest of several owners, else the fallback, rounded towards the market; that
-    one never lies further away than half the way to liquidation.
+    The stop to set: the planned one, else the nearest of several owners, else the fallback, which never lies further away than
+    half the way to liquidation. On the tick of now, rounded towards the market: a plan may be older than the tick.
 
     None when the mark is already beyond the stop: the position must be closed instead.
     """
     signed, mark = seen.signed_qty, seen.mark_price
     stop = expected.stop if expected.stop is not None else expected.nearest
-    if stop is None:
-        stop = _fallback_stop(expected, seen, fallback)
+    stop = _fallback_stop(expected, seen, fallback) if stop is None else on_tick(stop, expected.tick, up=signed > 0)
     return None if _beyond_mark(signed, stop, mark) else stop
+
+
+def on_tick(price: Decimal, tick: Decimal, *, up: bool) -> Decimal:
+    """A price as a multiple of the tick, itself if it is one."""
+    beyond = price % tick
+    return price + tick - beyond if beyond and up else price - beyond
 
 
 def nearest_stop(held: Iterable[tuple[Decimal, Decimal | None]]) -> Decimal | None:

@@ -13,7 +13,7 @@ from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.expectations import Expectations
-from playd.orders.fill_check import Fallback, planned_stop
+from playd.orders.fill_check import Fallback, on_tick, planned_stop
 from playd.orders.fills import Share
 from playd.orders.flattening import flatten_intent, submit_flatten
 from playd.orders.halts import Level, symbol_scope
@@ -78,6 +78,8 @@ class StopRepairs:
             self._repaired.add(symbol)
             self._limits.count(symbol)
         target = self._plan.target(symbol)
+        if target is not None:
+            target = on_tick(target, expected.tick, up=seen.signed_qty < 0)  # nearer to the position, as it is asked for
         desk.journal.append("stop.repaired", {"stop": text(stop), "target": text(target)}, account=desk.alias, symbol=symbol)
         priority = Priority.PROTECT if bare else Priority.EXIT
         reply = await desk.port.set_stops(symbol, stop=stop, target=target, priority=priority)

@@ -16,6 +16,7 @@ from playd.core.ids import intent_id, link_id
 from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.orders.desk import Desk
 from playd.orders.exits import FROZEN
+from playd.orders.fill_check import on_tick
 from playd.orders.gateway import Gateway, Instance, Verdict
 from playd.orders.halts import Level, scopes_of, symbol_scope
 from playd.orders.order_book import IntentRow
@@ -190,7 +191,10 @@ class Targets:
         halt = desk.halts.highest(*scopes_of(owner, desk.alias, symbol))
         if halt is not None and halt.level >= Level.CANCEL:
             return None
-        return None if any(self._leaves(exit_, held) for exit_ in self._exits(owner, symbol)) else intent.target
+        if intent.target is None or any(self._leaves(exit_, held) for exit_ in self._exits(owner, symbol)):
+            return None
+        # On the tick of now, nearer to the position: one that rests off it is taken back, and rests where the venue takes it.
+        return on_tick(intent.target, desk.instrument(symbol).tick, up=Side(intent.side) is Side.BUY)
 
     def _exits(self, owner: str, symbol: str) -> list[IntentRow]:
         """Exits of a share that are not done."""

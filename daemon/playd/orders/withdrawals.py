@@ -2,18 +2,23 @@
 Withdrawals: entries are taken back from the venue, by id, asked again and again until each is final.
 
 Who takes them back: an instance's own cancel, a person's halt, a stop, a panic; and every level in force, whoever raised it and
-whenever, also one that an earlier life raised. A cancel never changes the order's own state: the stream or a look-up says what
+whenever, also one that an earlier life raised; and new rules of the symbol, under which the venue would not take it today: its
+Play decides anew at its next close. A cancel never changes the order's own state: the stream or a look-up says what
 became of it, and its instance hears of that end. What was filled before the cancel arrived stays, under the entry's stop.
 """
 
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, Final
 
+from playd.core.canonical import Json
+from playd.core.modes import Environment
 from playd.orders.desk import Desk
 from playd.orders.halts import Level, scopes_of
 from playd.orders.order_book import FOREIGN
 from playd.orders.resolver import Resolver
 from playd.orders.rows import OrderRow
+from playd.orders.rule_changes import misfit
 from playd.venues.port import Priority
 
 _REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
@@ -21,6 +26,9 @@ _REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
 
 _RULE_PATIENCE_S: Final = 30.0
 """A pause that a rule raised may lift itself; only after this long it takes entries along."""
+
+_AT_ONCE: Final = ("IOC", "FOK")
+"""What is over the moment it arrives never rests."""
 
 _RULES: Final = frozenset({"daemon", "file", "guardian"})
 """Actors that are no person."""
@@ -48,13 +56,47 @@ class Withdrawals:
             self._begin(row.link_id, self._drive)
 
     def look(self) -> None:
-        """Begin to take back the entries of instances here that a level in force forbids. Reads only while there is one."""
+        """
+        Begin to take back the entries of instances here that a level in force forbids, or the rules of their symbol. Reads only
+        while there is a level, or rules that were just read.
+        """
         desk = self._desk
+        if desk.rules_read:
+            self._look_at_rules()
         if not desk.halts.in_force():
             return
         for row in self.entries():
             if self._forbidden(row):
                 self._begin(row.link_id, self._send_and_drive)
+
+    def _look_at_rules(self) -> None:
+        desk, read = self._desk, self._desk.rules_read
+        desk.rules_read = set()
+        for row in self.entries():
+            if (
+                row.symbol in read
+                and row.type == "Limit"
+                and row.tif not in _AT_ONCE
+                and not desk.frozen(row.symbol, row.owner)
+            ):
+                no_entry_h = desk.settings_of(row.owner).limits.delist_no_entry_h
+                why = misfit(row, desk.instrument(row.symbol), no_entry_h=no_entry_h, now_ms=self._market_ms(row))
+                if why:
+                    self._begin(row.link_id, partial(self._replace, why))
+
+    def _market_ms(self, row: OrderRow) -> int:
+        """The venue's time; of a simulated market, which has a time of its own, that of what it told last."""
+        desk = self._desk
+        return max(row.venue_ms, desk.fills.newest_ms) if desk.environment is Environment.LOCAL else desk.clock.wall_ms()
+
+    async def _replace(self, why: str, link: str) -> None:
+        """Take an entry back that the rules no longer allow, on record before it and behind it."""
+        desk, row = self._desk, self._desk.book.need(link)
+        data: dict[str, Json] = {"kind": "cancel", "class": "R11", "key": link, "note": why}
+        of: dict[str, Any] = {"account": desk.alias, "instance": row.owner, "symbol": row.symbol}
+        before = desk.journal.append("recon.repair", data, **of)
+        await self._send_and_drive(link)
+        desk.journal.append("recon.repair", {**data, "became": desk.book.need(link).state}, cause=before, **of)
 
     def drive(self, rows: Iterable[OrderRow]) -> None:
         """Cancel each in the background until it is final; waits for nothing, so nothing that cuts the caller short ends it."""

@@ -231,6 +231,12 @@ def test_the_stop_that_is_set(plan: PlannedPosition, position: VenuePosition, st
     assert stop_for(plan, position, Decimal(3)) == (None if stop is None else Decimal(stop))
 
 
+def test_a_stop_planned_under_a_finer_tick_is_set_on_the_coarser_one_towards_the_market() -> None:
+    coarse = replace(planned(stop="95"), tick=Decimal(2))
+    assert stop_for(coarse, held(), Decimal(3)) == 96
+    assert stop_for(replace(coarse, side=Side.SELL, stop=Decimal(105)), held(Side.SELL), Decimal(3)) == 104
+
+
 def test_entries_are_cancelled_when_the_daemon_is_dead_for_a_minute_and_nothing_else_is() -> None:
     entry = link_id("abcdefgh", "1", Action.ENTER, 0, 1)
     orders = [

@@ -46,6 +46,12 @@ def test_the_planned_stop_is_set_while_the_market_has_not_passed_it() -> None:
     assert planned_stop(expected("-1", stop="99")["BTCUSDT"], position("-1"), PCT) is None
 
 
+def test_a_stop_planned_under_a_finer_tick_is_set_on_the_coarser_one_towards_the_market() -> None:
+    for signed, stop, found in (("1", "91.5", 92), ("-1", "108.5", 108)):
+        coarse = replace(expected(signed, stop=stop)["BTCUSDT"], tick=Decimal(2))
+        assert planned_stop(coarse, position(signed), PCT) == found
+
+
 def test_without_a_plan_the_stop_is_a_distance_from_mark_rounded_towards_the_market() -> None:
     nothing = expected("1", stop=None)["BTCUSDT"]
 

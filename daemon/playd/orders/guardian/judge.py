@@ -187,15 +187,19 @@ def stop_for(planned: PlannedPosition, position: VenuePosition, fallback_pct: De
     """
     mark, is_long = position.mark_price, position.side is Side.BUY
     if planned.stop is not None and planned.side is position.side:
-        return None if _beyond_mark(position, planned.stop) else planned.stop
+        stop = _on_tick(planned.stop, planned.tick, up=is_long)  # the plan may be older than the tick
+        return None if _beyond_mark(position, stop) else stop
     wanted = planned.fallback if planned.side is position.side else None
     if wanted is None or _beyond_mark(position, wanted):
         wanted = mark * (1 - fallback_pct / 100) if is_long else mark * (1 + fallback_pct / 100)
     if position.liq_price > 0 and not _beyond_mark(position, position.liq_price):
         half_way = (mark + position.liq_price) / 2
         wanted = max(wanted, half_way) if is_long else min(wanted, half_way)
-    rounding = ROUND_CEILING if is_long else ROUND_FLOOR
-    return (wanted / planned.tick).to_integral_value(rounding) * planned.tick
+    return _on_tick(wanted, planned.tick, up=is_long)
+
+
+def _on_tick(price: Decimal, tick: Decimal, *, up: bool) -> Decimal:
+    return (price / tick).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR) * tick
 
 
 def _cover(planned: PlannedPosition | None, position: VenuePosition) -> Cover:
