@@ -22,6 +22,7 @@ from playd.control.scopes import Scope, parse_scope, scopes_around
 from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Environment, Mode
 from playd.core.orders import Side
+from playd.ops.free_space import CODE as DISK
 from playd.orders.account import Account
 from playd.orders.halts import ALL, Halt, Level, account_scope
 from playd.orders.panic import PanicReport, PanicScope
@@ -243,6 +244,9 @@ async def _refuse_unless_resolved(daemon: Daemon, scope: Scope, halts: list[Halt
 
     Of `all` those that are open: one that opens later is reconciled before it may enter.
     """
+    if any(halt.code == DISK for halt in halts) and (text := daemon.ops.space.refusal()):
+        hint = "make room first, see the runbook disk-full"
+        raise RpcError(Code.REFUSED, f"{scope.text} cannot be resumed: {text}", reason="not_resolved", hint=hint)
     for alias in _unreachable(daemon, scope) if scope.kind != "all" else ():
         text = f"{scope.text} cannot be resumed: account {alias} is not open, so that nobody can say what is there"
         raise RpcError(Code.REFUSED, text, reason="not_resolved", hint="`playctl status` says what it waits for")

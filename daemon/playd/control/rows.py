@@ -8,6 +8,7 @@ from typing import Final
 from playd.control.context import Daemon
 from playd.control.figures import Source, figure, rfc3339, rounded
 from playd.control.fill_quality import shortfall_figure
+from playd.control.halt_causes import still_holds
 from playd.control.protocol import JsonObject
 from playd.control.shadow_rows import NOTHING_THERE, shadow_position, shadow_records
 from playd.core.modes import Mode
@@ -16,7 +17,7 @@ from playd.core.timeframes import DAY_MS
 from playd.market.ticker import Ticker
 from playd.orders.account import Account
 from playd.orders.fold import fold
-from playd.orders.halts import FILE_CODE, Halt, Level, ends_ms, instance_scope
+from playd.orders.halts import Halt, Level, ends_ms, instance_scope
 from playd.orders.order_book import LIVE_STATES
 from playd.orders.rows import OrderRow, execution_row
 from playd.orders.views import FillView, PositionView
@@ -212,7 +213,7 @@ def halt_row(daemon: Daemon, halt: Halt) -> JsonObject:
         "raised": rfc3339(halt.raised_ms),
         "age_s": rounded((daemon.clock.wall_ms() - halt.raised_ms) / 1000),
         "ends": rfc3339(ends) if (ends := ends_ms(halt, daemon.clock.wall_ms())) is not None else None,
-        "still_holds": bool(daemon.halts.kill_files_there) if halt.code == FILE_CODE else halt.code in ("DISK", "BANNED"),
+        "still_holds": still_holds(daemon, halt),
     }
 
 

@@ -121,6 +121,14 @@ def stop_at_venue(row: JsonObject) -> str:
     return f"{stop['value']} ({say_age(float(stop.get('age_s') or 0.0))})"
 
 
+def holds(row: JsonObject) -> str:
+    """Whether the cause of a halt goes on; `-` where a person is the cause, `?` where nobody can say."""
+    found = row.get("still_holds")
+    if found is None:
+        return "-" if str(row.get("actor")).startswith("uid:") else "?"
+    return "yes" if found else "no"
+
+
 def fill_type(row: JsonObject) -> str:
     """What filled; an execution that was only computed says so."""
     kind = str(row.get("type") or "-")
@@ -271,7 +279,7 @@ HALTS: Final = (
     Column("AGE", age("age_s"), right=True),
     Column("ENDS", word("ends")),
     Column("TEXT", word("text")),
-    Column("STILL_HOLDS", word("still_holds")),
+    Column("STILL_HOLDS", holds),
 )
 
 INTENTS: Final = (

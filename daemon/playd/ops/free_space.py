@@ -32,6 +32,8 @@ class FreeSpace:
     """
     Watches one directory and raises halts on `all`. The pause lifts itself with the space, the halt needs a person.
 
+    Each level is in force for as long as the space is below its floor, also behind a person who has lifted it.
+
     It also keeps the ballast: a ballast that had to be released is level 2 at once, and is held again when there is room.
     """
 
@@ -50,7 +52,17 @@ class FreeSpace:
     @property
     def low(self) -> bool:
         """Whether what can be done without, such as recording, writes nothing any more."""
-        return self._level is not None and self._level is not Level.OPEN
+        return self.level is not Level.OPEN
+
+    @property
+    def level(self) -> Level:
+        """What the space asked for when it was measured last; open before that."""
+        return Level.OPEN if self._level is None else self._level
+
+    def refusal(self) -> str:
+        """Why a halt of this rule may not be lifted: there is no more room than that now. Empty when there is."""
+        free_mib, floor_mib = self.look(), self._settings.halt_mib
+        return f"{free_mib} MiB free in {self._state_dir}, {floor_mib} MiB expected" if free_mib < floor_mib else ""
 
     def look(self) -> int:
         """Measure once and act; returns the free MiB. Raises `RecordError` when nothing can be measured or recorded there."""
@@ -61,17 +73,18 @@ class FreeSpace:
         free_mib = free_bytes // _MIB
         level = self._level_for(free_mib)
         text = f"{free_mib} MiB free in {self._state_dir}"
-        released = self._ballast is not None and self._ballast.used.is_set()
-        if self._ballast is not None and released:
-            self._ballast.used = anyio.Event()
-            level, text = Level.HALT, f"no space was left in {self._state_dir}, the ballast was released"
         if level is Level.OPEN and self._level is not Level.OPEN:
             # At the first look too: a pause of the last run is in force until space was measured.
             self._halts.lift_pauses(ALL, CODE, text)
-        elif released or level > (self._level or Level.OPEN):
-            # A ballast may be released again before the next look, behind a person who has lifted the first halt.
-            self._halts.raise_level(ALL, level, CODE, text)
         self._level = level
+        if self._ballast is not None and self._ballast.used.is_set():
+            self._ballast.used = anyio.Event()
+            self._halts.raise_level(ALL, Level.HALT, CODE, f"no space was left in {self._state_dir}, the ballast was released")
+        for each in (Level.PAUSE, Level.HALT):
+            # Both, because space may fall past a floor in one step; each time, because one that is in force stays as it is, and
+            # one that a person lifted while there is no room has to be in force again.
+            if each <= level:
+                self._halts.raise_level(ALL, each, CODE, text)
         if self._ballast is not None:
             self._ballast.hold(free_bytes, self._settings.pause_mib * _MIB)
         self._warn(free_mib, text)

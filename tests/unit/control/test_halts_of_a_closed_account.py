@@ -45,7 +45,7 @@ def starting(environment: Environment = Environment.DEMO) -> Any:
         ),
         progress=Progress(),
         accounts=SimpleNamespace(held={"main": OpenAccount(cast("Any", None))}, find=lambda _alias: None),
-        ops=SimpleNamespace(loaded=SimpleNamespace(settings=settings)),
+        ops=SimpleNamespace(world=world, loaded=SimpleNamespace(settings=settings)),
     )
 
 
@@ -134,6 +134,21 @@ async def test_a_halt_is_in_force_and_cannot_be_lifted_before_anybody_knows_what
         await lift_halt(daemon, LiftHalt(request_id="s", scope=text, reason="seen", confirm=f"RESUME {scope}"), CALL)
     assert refused.value.reason == "not_resolved"
     assert daemon.halts.highest(stored) is halt
+
+
+async def test_a_halt_for_want_of_space_is_not_lifted_before_there_is_room() -> None:
+    daemon = starting()
+    daemon.halts.raise_level("all", Level.HALT, "DISK", "100 MiB free")
+    daemon.ops.world.disk.remove(daemon.halts.kill_file)
+    lift = LiftHalt(request_id="s", scope="all", reason="seen", confirm="RESUME all")
+    for text, lifted in (("100 MiB free, 256 MiB expected", False), ("", True)):
+        daemon.ops.space = SimpleNamespace(refusal=lambda text=text: text)
+        if lifted:
+            await lift_halt(daemon, lift, CALL)
+        else:
+            with pytest.raises(RpcError, match="all cannot be resumed: 100 MiB free"):
+                await lift_halt(daemon, lift, CALL)
+        assert (daemon.halts.in_force("all") == []) is lifted
 
 
 @pytest.mark.parametrize("text", SCOPES)

@@ -13,31 +13,64 @@ MIB = 1024 * 1024
 
 
 class Desk:
-    """Remembers what was asked of the halts."""
+    """Levels in force on `all`, as `orders.halts` keeps them: one that is held is not raised again."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
+        self.held: dict[int, str] = {}
+        self.raised: list[str] = []
+
+    @property
+    def levels(self) -> list[int]:
+        return sorted(self.held)
 
     def raise_level(self, scope: str, level: Level, code: str, text: str) -> Halt:
-        self.asked.append((f"raise {scope} {code} {text}", int(level)))
+        if int(level) not in self.held:
+            self.held[int(level)] = text
+            self.raised.append(text)
         return Halt(1, scope, level, code, text, "daemon", 0)
 
     def lift_pauses(self, scope: str, code: str, note: str) -> None:
-        self.asked.append((f"lift {scope} {code} {note}", 1))
+        self.held.pop(int(Level.PAUSE), None)
 
 
-def test_each_floor_raises_its_level_once_and_room_lifts_the_pause() -> None:
+def test_each_floor_raises_its_level_and_room_lifts_the_pause() -> None:
     world, desk = virtual_world(), Desk()
     space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
+    seen = []
     for free_mib in (4000, 1023, 1000, 255, 100, 1024):
         world.disk.fill(free_mib * MIB)
         assert space.look() == free_mib
-    assert desk.asked == [
-        ("lift all DISK 4000 MiB free in /", 1),
-        ("raise all DISK 1023 MiB free in /", 1),
-        ("raise all DISK 255 MiB free in /", 2),
-        ("lift all DISK 1024 MiB free in /", 1),
+        seen.append((int(space.level), space.low, desk.levels))
+    assert seen == [
+        (0, False, []),
+        (1, True, [1]),
+        (1, True, [1]),
+        (2, True, [1, 2]),
+        (2, True, [1, 2]),
+        (0, False, [2]),
     ]
+    assert desk.raised == ["1023 MiB free in /", "255 MiB free in /"]
+
+
+def test_space_that_falls_past_a_floor_and_comes_back_half_way_pauses_behind_a_person_who_resumed() -> None:
+    world, desk = virtual_world(), Desk()
+    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
+    levels = []
+    for free_mib in (4000, 200, 500, 200, 100):
+        world.disk.fill(free_mib * MIB)
+        space.look()
+        levels.append(desk.levels)
+        desk.held.pop(int(Level.HALT), None)  # a person resumes
+    assert levels == [[], [1, 2], [1], [1, 2], [1, 2]]
+
+
+def test_a_halt_for_want_of_space_may_be_lifted_where_there_is_room_again() -> None:
+    world, desk = virtual_world(), Desk()
+    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
+    world.disk.fill(200 * MIB)
+    assert space.refusal() == "200 MiB free in /, 256 MiB expected"
+    world.disk.fill(300 * MIB)
+    assert space.refusal() == ""
 
 
 def test_a_warning_comes_first_and_once() -> None:
@@ -48,4 +81,4 @@ def test_a_warning_comes_first_and_once() -> None:
         space.look()
         space.look()
     assert [(line["event"], line["log_level"], line["value"]) for line in logs] == [("disk.low", "warning", 1500)]
-    assert [what for what, _ in desk.asked if what.startswith("raise")] == []
+    assert desk.raised == []
