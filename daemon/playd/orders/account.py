@@ -174,6 +174,7 @@ class Account:
         self._ports: dict[str, InstancePort] = {}
         self._took_over = False
         self._facts.watch(self.protection, self.breakers)
+        self.desk.reconcile_soon = self.protection.reconcile_soon.append
         self.exits.make_way = self.targets.make_way
         self.gateway.entry_sent = self.protection.entry_sent
         self.desk.on_look = self.protection.look_again

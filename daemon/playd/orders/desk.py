@@ -19,6 +19,7 @@ from playd.core.instrument import Instrument
 from playd.core.modes import Environment
 from playd.core.orders import Wallet
 from playd.core.record import Recorder
+from playd.core.reply_codes import ReplyClass
 from playd.orders.booking import Booking
 from playd.orders.caps import Caps
 from playd.orders.chronicle import Chronicle
@@ -34,7 +35,7 @@ from playd.orders.rule_changes import DELIVERY, changes, described
 from playd.orders.settings import OrderSettings
 from playd.orders.verdicts import Verdicts
 from playd.settings.limits_model import Risk
-from playd.venues.port import Budget, VenuePort
+from playd.venues.port import Budget, Reply, VenuePort
 from playd.world.ports import Clock
 
 
@@ -109,6 +110,8 @@ class Desk:
     """The venue refused an order by a limit that passed our rules, or a feed is doubtful by its tick: they are read again."""
     condition: Condition = field(default_factory=Condition)
     task_group: TaskGroup | None = None
+    reconcile_soon: Callable[[str], None] = lambda _reason: None
+    """Asks for a full reconciliation; set by `Account`."""
     deliver: Callable[[str, InstanceEvent], None] = lambda _instance, _event: None
     on_fill: Callable[[str, str], None] = lambda _symbol, _key: None
     on_look: Callable[[str, str], None] = lambda _symbol, _key: None
@@ -254,6 +257,21 @@ class Desk:
         """The venue or we refuse the account's key or mode: critical, and level 2 until a person has looked."""
         self.incidents.open("ACCOUNT_REFUSED", "critical", account_scope(self.alias), note)
         self.halts.raise_level(account_scope(self.alias), Level.HALT, "ACCOUNT_REFUSED", note)
+
+    def note_refusal(self, reply: Reply, note: str) -> None:
+        """
+        What an answer says that concerns more than its request, whatever that was: the key or the account's mode is refused (a
+        person ends that; what reduces risk is kept all the same), our rules are old, or our books.
+        """
+        match reply.reply_class:
+            case ReplyClass.AUTH | ReplyClass.MODE:
+                self.condition.refused = note
+                self.refuse_account(note)
+            case ReplyClass.LIMITS | ReplyClass.SYMBOL:
+                self.rules_doubted = True
+            case ReplyClass.FUNDS | ReplyClass.QUOTA:
+                # A full run reads the balance, and sweeps orders of ours that are left over.
+                self.reconcile_soon(f"refused {reply.code}")
 
     def halt_symbol(self, symbol: str, level: Level, code: str, note: str) -> None:
         """Raise a symbol's level and open the critical incident that explains it."""

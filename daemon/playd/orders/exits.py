@@ -6,6 +6,7 @@ is final with evidence; an attempt in doubt is looked up and sent again under it
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -45,6 +46,9 @@ FROZEN: Final = "FROZEN"
 _KEY_TRIES: Final = 6
 _KEY_REPEAT_S: Final = 30.0
 """After so many refusals of the key an exit is sent this often, and at once when the key is read and found good."""
+
+_RULES_WITHIN_S: Final = 2.0
+"""How long an exit that met a limit waits for the rules of its symbol."""
 
 _FROZEN_S: Final = 1.0
 """Time between two looks whether a freeze is over."""
@@ -222,6 +226,8 @@ class Exits:
         if last.code is not None and last.code != 0:
             # A refusal may mean that the position is gone already: executions decide before anything else is sent.
             await self._catch_up.try_run()
+            if classify(last.code) is ReplyClass.LIMITS:
+                await self._read_rules(intent.symbol)
             plan = self._plan(intent, desk.book.of_intent(intent.id))
             if plan.remaining <= 0:
                 return
@@ -245,6 +251,13 @@ class Exits:
         row = self._insert_attempt(again, intent.id, last.attempt + 1, plan.remaining, rung=rung)
         desk.ledger.commit()
         await self._send(row)
+
+    async def _read_rules(self, symbol: str) -> None:
+        """A limit that passed our rules: the next attempt is made by those that hold now, if they can be read at once."""
+        desk = self._desk
+        with anyio.move_on_after(_RULES_WITHIN_S), suppress(VenueError, LinkError):
+            for rules in (await desk.port.instruments([symbol])).values():
+                desk.learn_rules(rules)
 
     async def _until_it_may_be_taken(self, attempts: list[OrderRow]) -> None:
         """The pause behind a refusal for a reason outside the order."""

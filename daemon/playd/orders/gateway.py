@@ -19,10 +19,12 @@ from playd.core.errors import LinkError, VenueError
 from playd.core.ids import intent_id, link_id
 from playd.core.orders import Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.core.reply_codes import ReplyClass
+from playd.orders import gates
 from playd.orders.desk import Desk
 from playd.orders.facts import Facts
 from playd.orders.gates import Case, GateInputs, Refusal
-from playd.orders.halts import Level, scopes_of, symbol_scope
+from playd.orders.halts import Level, symbol_scope
+from playd.orders.ledger import SqlValue
 from playd.orders.machine import OrderEvent
 from playd.orders.order_book import parameters_digest
 from playd.orders.pipeline import judge
@@ -86,8 +88,14 @@ class Gateway:
         self._limits_keys: dict[int, tuple[RiskLimits, str]] = {}
         """By identity: hashing all limits of an account costs an entry more than looking them up."""
 
-    async def submit_entry(self, intent: Intent, inputs: GateInputs, instance: Instance) -> Verdict:
-        """Judge and, if every gate passes, send one entry. See `Verdict`. Raises `RecordError` when nothing can be recorded."""
+    async def submit_entry(
+        self, intent: Intent, inputs: GateInputs, instance: Instance, again: Callable[[], GateInputs] | None = None
+    ) -> Verdict:
+        """
+        Judge and, if every gate passes, send one entry. See `Verdict`. Raises `RecordError` when nothing can be recorded.
+
+        `again` tells what `inputs` tells, of a later moment: an entry that had to wait is judged by what is so then.
+        """
         desk = self._desk
         known = self.known(intent)
         if known is not None:
@@ -98,18 +106,20 @@ class Gateway:
             return self._refuse(case, instance, refusal)
         deadline_s = desk.clock.mono_s() + self._max_age_s(instance) - inputs.bar_age_s
         if not desk.budget.take_now(CREATE, Priority.ENTRY, owner=intent.instance_uid):
-            refusal, case = await self._await_token(case, instance)
+            refusal, case = await self._await_token(case, instance, again)
             if refusal is not None:
                 return self._refuse(case, instance, refusal)
         row = self._write_entry(case, instance)
         desk.judged.note(case)
-        reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(intent, deadline_s))
+        reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(case, instance, again, deadline_s))
         return self._entry_verdict(row, reaction)
 
     def _max_age_s(self, instance: Instance) -> float:
         return min(self._desk.settings.entry_max_age_s, instance.clock_ms / 1000)
 
-    async def _await_token(self, case: Case, instance: Instance) -> tuple[Refusal | None, Case]:
+    async def _await_token(
+        self, case: Case, instance: Instance, again: Callable[[], GateInputs] | None
+    ) -> tuple[Refusal | None, Case]:
         """Wait for the rate token as long as the signal is fresh, then look again: the world went on meanwhile."""
         desk, inputs = self._desk, case.inputs
         started_s, on_record = desk.clock.mono_s(), desk.ledger.writes
@@ -119,7 +129,7 @@ class Gateway:
         waited_s = desk.clock.mono_s() - started_s
         refusal = None
         if patience.cancelled_caught or waited_s > REJUDGE_S or on_record != desk.ledger.writes or desk.condition.not_ready():
-            case = self._aged(case, instance, waited_s)
+            case = self._aged(case, instance, waited_s, again)
             refusal = judge(case)
             if refusal is not None and refusal.code == "SIGNAL_OLD":
                 refusal = replace(
@@ -153,6 +163,7 @@ class Gateway:
             if reaction not in (Reaction.AGAIN_LATER, Reaction.RESYNC):
                 self._book_reply(row, reply, reaction)
                 return reaction
+            desk.book.note_reply(row.link_id, reply.code, reply.text)
             may_repeat = False
             try:
                 if reaction is Reaction.AGAIN_LATER:
@@ -272,9 +283,13 @@ class Gateway:
         event = _EVENT.get(reaction, OrderEvent.REFUSE)
         if event is OrderEvent.REFUSE and row.state is OrderState.UNKNOWN:
             event = OrderEvent.DOUBT  # sent again: the refusal speaks of this copy, and the first may be what it meets
-        fields = {"code": reply.code}
+        fields: dict[str, SqlValue] = {"code": reply.code}
         if reply.venue_order_id:
-            fields["venue_order_id"] = reply.venue_order_id  # type: ignore[assignment]
+            fields["venue_order_id"] = reply.venue_order_id
+        if event is OrderEvent.ACK:
+            fields["acked_ms"] = desk.clock.wall_ms()
+        elif event is OrderEvent.REFUSE:
+            fields["reject_reason"] = reply.text
         desk.book.update(row.link_id, **fields)
         after = desk.booking.apply(row, event, "reply", code=reply.code, detail=reply.text)
         if not row.reduce_only and not after.state.terminal and not after.cum_qty:
@@ -290,15 +305,11 @@ class Gateway:
         desk, note = self._desk, f"order {row.link_id} was answered {reply.code}: {reply.text}"
         if reply.reply_class is ReplyClass.BAN:
             desk.budget.banned()
-        if reply.reply_class in (ReplyClass.LIMITS, ReplyClass.SYMBOL):
-            desk.rules_doubted = True
-        if reply.reply_class is ReplyClass.AUTH:
-            desk.condition.refused = note
+        desk.note_refusal(reply, note)
         if reply.reply_class is ReplyClass.SYMBOL:
             # Of an exit too, which is tried on: whoever is told must know that nothing closes here now.
             desk.halt_symbol(row.symbol, Level.HALT, "SYMBOL_REFUSED", note)
-        elif reaction is Reaction.REFUSED_ACCOUNT_HALT or reply.reply_class in (ReplyClass.MODE, ReplyClass.AUTH):
-            # A key or a mode that is refused is ended by a person, whatever the order was: an exit is kept all the same.
+        elif reaction is Reaction.REFUSED_ACCOUNT_HALT and reply.reply_class is ReplyClass.DANGER:
             desk.refuse_account(note)
         elif reaction in (Reaction.REFUSED_INCIDENT, Reaction.NEXT_RUNG, Reaction.KEEP_TRYING):
             desk.incidents.open("ORDER_REFUSED", "critical", symbol_scope(desk.alias, row.symbol), note)
@@ -308,7 +319,8 @@ class Gateway:
         if stored.state is OrderState.UNKNOWN:
             return Verdict("UNKNOWN", "the venue's answer does not say whether it took the order", link_id=row.link_id)
         if stored.state in (OrderState.REJECTED, OrderState.NEVER_ARRIVED) or reaction is Reaction.REFUSED:
-            return Verdict("REJECTED", f"the venue refused with code {stored.code}", link_id=row.link_id)
+            why = f": {stored.reject_reason}" if stored.reject_reason else ""
+            return Verdict("REJECTED", f"the venue refused with code {stored.code}{why}", link_id=row.link_id)
         return Verdict("SENT", link_id=row.link_id)
 
     def _case(self, intent: Intent, inputs: GateInputs, instance: Instance, *, intent_exists: bool) -> Case:
@@ -317,20 +329,19 @@ class Gateway:
         settings = desk.settings_of(intent.instance_uid)
         return Case(intent, inputs, facts, desk.instrument(intent.symbol), settings)
 
-    def _aged(self, case: Case, instance: Instance, waited_s: float) -> Case:
+    def _aged(self, case: Case, instance: Instance, waited_s: float, again: Callable[[], GateInputs] | None) -> Case:
         """The case after a wait: whatever the wait changed counts, and signal and quote have aged by it."""
-        intent, inputs = case.intent, case.inputs
-        aged = replace(
-            inputs,
-            bar_age_s=inputs.bar_age_s + waited_s,
-            quote_age_s=None if inputs.quote_age_s is None else inputs.quote_age_s + waited_s,
-        )
+        intent = case.intent
+        aged = _older(case.inputs, waited_s) if again is None else again()
         identity = intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
         return self._case(intent, aged, instance, intent_exists=self._desk.book.intent(identity) is not None)
 
-    def _still_wanted(self, intent: Intent, deadline_s: float) -> bool:
-        halted = self._desk.halts.highest(*scopes_of(intent.instance_uid, self._desk.alias, intent.symbol))
-        return halted is None and self._desk.clock.mono_s() < deadline_s
+    def _still_wanted(self, case: Case, instance: Instance, again: Callable[[], GateInputs] | None, deadline_s: float) -> bool:
+        """Whether what the venue put off may still be sent: in time, and as far as people and the supervisor are concerned."""
+        if self._desk.clock.mono_s() >= deadline_s:
+            return False
+        now = self._case(case.intent, case.inputs if again is None else again(), instance, intent_exists=True)
+        return all(gate(now) is None for gate in (gates.halt, gates.armed, gates.state))
 
     def _refuse(self, case: Case, instance: Instance, refusal: Refusal) -> Verdict:
         self._desk.judged.note(case)
@@ -350,6 +361,12 @@ class Gateway:
             return edge // tick * tick
         edge = (inputs.bid or intent.price_ref) * (1 - band)
         return (edge / tick).to_integral_value(ROUND_CEILING) * tick
+
+
+def _older(inputs: GateInputs, by_s: float) -> GateInputs:
+    """The same inputs, when nobody can tell newer ones."""
+    quote_age_s = None if inputs.quote_age_s is None else inputs.quote_age_s + by_s
+    return replace(inputs, bar_age_s=inputs.bar_age_s + by_s, feed_age_s=inputs.feed_age_s + by_s, quote_age_s=quote_age_s)
 
 
 _SENDABLE: Final = (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN)

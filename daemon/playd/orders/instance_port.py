@@ -48,19 +48,22 @@ class InstancePort:
         """Events of this instance, for one consumer."""
         return self._receive
 
-    async def submit(self, intent: Intent, inputs: GateInputs | None = None) -> Verdict:
+    async def submit(
+        self, intent: Intent, inputs: GateInputs | None = None, again: Callable[[], GateInputs] | None = None
+    ) -> Verdict:
         """
         Decide about and send one intent of this instance; returns when the first answer is known. See `Verdict`.
 
-        Entries (`ENTRY`) pass the gates, which need `inputs` and also write the bar's verdict. Exits (`EXIT`) are driven to
-        their end in the background, and so is the cancel of a resting entry (`CANCEL`). `STOP` intents (`PROTECT`) move stop
-        and target of the open position, `TARGET` intents let its target rest as a limit order. Raises `RecordError` when the
-        ledger cannot be written: the process must end.
+        Entries (`ENTRY`) pass the gates, which need `inputs` and also write the bar's verdict; `again` tells the same of a
+        later moment, for an entry that has to wait. Exits (`EXIT`) are driven to their end in the background, and so is the
+        cancel of a resting entry (`CANCEL`). `STOP` intents (`PROTECT`) move stop and target of the open position, `TARGET`
+        intents let its target rest as a limit order. Raises `RecordError` when the ledger cannot be written: the process must
+        end.
         """
         if intent.instance_uid != self._instance.uid or intent.symbol != self._instance.symbol:
             raise ValueError(f"intent of {intent.instance_uid} on {intent.symbol} is not {self._instance}'s")
         if intent.intent_class is IntentClass.ENTRY and inputs is not None:
-            return await self._account.gateway.submit_entry(intent, inputs, self._instance)
+            return await self._account.gateway.submit_entry(intent, inputs, self._instance, again)
         if intent.action is Action.TARGET:
             return await self._account.targets.submit(intent, self._instance)
         if intent.intent_class is IntentClass.EXIT:

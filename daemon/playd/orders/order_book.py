@@ -143,8 +143,8 @@ class OrderBook:
         row = sent_row(intent, identity, attempt, request, now_ms)
         self._ledger.write(
             "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, side, type, tif, qty, price,"
-            " reduce_only, stop, target, tolerance_pct, state, created_ms, signed_ms, last_event_ms)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            " reduce_only, stop, target, tpsl_mode, tolerance_pct, state, created_ms, signed_ms, last_event_ms)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 row.link_id,
                 row.intent,
@@ -161,6 +161,7 @@ class OrderBook:
                 int(row.reduce_only),
                 text(row.stop),
                 text(row.target),
+                "Full" if row.stop is not None or row.target is not None else "",
                 text(row.tolerance_pct),
                 row.state,
                 row.created_ms,
@@ -278,6 +279,11 @@ class OrderBook:
         for link in stops:
             state = self.need(link).state
             self._write_event(link, source, "trading-stop", state, state, code, detail, None)
+
+    def note_reply(self, link: str, code: int | None, detail: str) -> None:
+        """An answer that changes nothing, because the request had no effect and goes out again."""
+        state = self.need(link).state
+        self._write_event(link, "reply", "", state, state, code, detail, None)
 
     def update(self, link: str, **fields: SqlValue) -> None:
         """Change columns of an order that are not its state machine's business (venue id, quantities, reasons)."""

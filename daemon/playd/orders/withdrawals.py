@@ -13,13 +13,14 @@ from typing import Any, Final
 
 from playd.core.canonical import Json
 from playd.core.modes import Environment
+from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
-from playd.orders.halts import Level, scopes_of
+from playd.orders.halts import Level, scopes_of, symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.resolver import Resolver
 from playd.orders.rows import OrderRow
 from playd.orders.rule_changes import misfit
-from playd.venues.port import Priority
+from playd.venues.port import Priority, Reply
 
 _REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
 """Pauses before a cancel whose order is still there is sent again; the last one repeats."""
@@ -29,6 +30,14 @@ _RULE_PATIENCE_S: Final = 30.0
 
 _AT_ONCE: Final = ("IOC", "FOK")
 """What is over the moment it arrives never rests."""
+
+_PASSING: Final = frozenset(
+    {
+        *(ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE, ReplyClass.GONE),
+        *(ReplyClass.LATER, ReplyClass.CLOCK, ReplyClass.DOUBT, ReplyClass.BAN),
+    }
+)
+"""Answers that a look at the order, or the next cancel, makes good."""
 
 _RULES: Final = frozenset({"daemon", "file", "guardian"})
 """Actors that are no person."""
@@ -129,12 +138,20 @@ class Withdrawals:
         if self._desk.frozen(row.symbol, row.owner):
             return
         by_link = not row.link_id.startswith("v:")
-        await self._desk.port.cancel(
+        reply = await self._desk.port.cancel(
             row.symbol,
             link_id=row.link_id if by_link else "",
             venue_order_id="" if by_link else row.venue_order_id,
             priority=Priority.CANCEL,
         )
+        if reply.reply_class not in _PASSING:
+            self._refused(row, reply)
+
+    def _refused(self, row: OrderRow, reply: Reply) -> None:
+        """It is asked again all the same; but a person must know of an order that nobody can take back."""
+        desk, note = self._desk, f"the cancel of order {row.link_id} was answered {reply.code}: {reply.text}"
+        desk.note_refusal(reply, note)
+        desk.incidents.open("ORDER_REFUSED", "critical", symbol_scope(desk.alias, row.symbol), note)
 
     def _forbidden(self, row: OrderRow) -> bool:
         """Whether a level over the order's owner takes resting entries along. A frozen scope is sent nothing at all."""

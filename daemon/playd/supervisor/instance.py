@@ -65,8 +65,10 @@ class OrderPort(Protocol):
         """Return once everything that arrived in `fills` is dealt with."""
         ...
 
-    async def submit(self, intent: Intent, inputs: GateInputs | None = None) -> Verdict:
-        """`inputs` for what a bar decided; entries need them."""
+    async def submit(
+        self, intent: Intent, inputs: GateInputs | None = None, again: Callable[[], GateInputs] | None = None
+    ) -> Verdict:
+        """`inputs` for what a bar decided, which entries need; `again` tells them of a later moment, should it have to wait."""
         ...
 
     def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
@@ -357,10 +359,10 @@ class EngineInstance:
         verdict, refused, next_ms = decision.verdict, "", None
         for order in decision.orders:
             intent = intent_of(self.identity, decision, order)
-            not_ready = self._not_ready(decision, order)
             if order.action in _ENTRIES and order.limit_ticks is None:
                 await self._around.fresh_quote()
-            answer = await self._port.submit(intent, self._around.gate_inputs(bar, ready=not not_ready, not_ready=not_ready))
+            look = partial(self._inputs, decision, order, bar)
+            answer = await self._port.submit(intent, look(), look)
             if answer.code == CANCELLED:
                 self.engine.on_order_ended(Action.ENTER, "cancelled")
             elif answer.code not in SENT:
@@ -373,6 +375,11 @@ class EngineInstance:
         told = decision.orders[-1] if decision.orders else None
         self.last_decided = Decided(decision.close_ms, verdict, detail, bar.late, told, next_ms)
         self._around.decided(self.last_decided)
+
+    def _inputs(self, decision: Decision, order: EngineOrder, bar: ClosedBar) -> GateInputs:
+        """What the gates are told of this moment."""
+        not_ready = self._not_ready(decision, order)
+        return self._around.gate_inputs(bar, ready=not not_ready, not_ready=not_ready)
 
     def _not_ready(self, decision: Decision, order: EngineOrder) -> str:
         """Why an entry must not be sent whatever the gates say; empty when it may."""

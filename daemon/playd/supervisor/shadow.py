@@ -123,7 +123,9 @@ class ShadowPort:
     async def settled(self) -> None:
         """At once."""
 
-    async def submit(self, intent: Intent, inputs: GateInputs | None = None) -> Verdict:
+    async def submit(
+        self, intent: Intent, inputs: GateInputs | None = None, again: Callable[[], GateInputs] | None = None
+    ) -> Verdict:
         """Put an order into the book, unless a halt or an unknown rule forbids the entry; writes the bar's verdict."""
         refusal = self._refusal(intent, inputs)
         if refusal is not None:
