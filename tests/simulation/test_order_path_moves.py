@@ -1,0 +1,158 @@
+"""A stop that is moved gets to the venue whatever becomes of the answer; one for a position it does not know yet waits."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from playd.core.orders import Action, Intent, IntentClass, VenuePosition
+from playd.core.reply_codes import ReplyClass, classify
+from playd.orders.halts import Level, account_scope
+from playd.orders.stops import STOP_REFUSED, STOP_UNSET
+from playd.venues.port import Reply
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import OrderWorld, build, entered, leave
+from tests.virtual_time import in_virtual_time
+
+HIGHER = Decimal("49800.0")
+LOST = Reply(ReplyClass.DOUBT, None, "time-out")
+
+
+def move(stop: Decimal = HIGHER, cause: int = 120_000) -> Intent:
+    return replace(leave(cause), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=stop)
+
+
+def answering(life: OrderWorld, monkeypatch: pytest.MonkeyPatch, *replies: Reply) -> list[Decimal]:
+    """The venue takes these answers for the next moves, which have no effect; what was asked for."""
+    set_stops, left, asked = life.venue.set_stops, [*replies], list[Decimal]()
+
+    async def answer(symbol: str, **given: object) -> Reply:
+        asked.append(given["stop"])  # type: ignore[arg-type]
+        return left.pop(0) if left else await set_stops(symbol, **given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(life.venue, "set_stops", answer)
+    return asked
+
+
+def refusal(code: int) -> Reply:
+    return Reply(classify(code), code, "no")
+
+
+@pytest.mark.parametrize("reply", [LOST, refusal(10006), refusal(10016), refusal(10005), refusal(110074), refusal(110009)])
+def test_a_move_without_a_definite_answer_is_asked_for_again_until_it_is_there(
+    reply: Reply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            asked = answering(life, monkeypatch, reply, reply)
+            verdict = await port.submit(move())
+            assert verdict.code == STOP_UNSET
+            await anyio.sleep(5.0)
+            assert life.venue.stop_of() == HIGHER
+            assert asked == [HIGHER] * 3
+            intent = life.account.desk.book.intent(f"{port.position().owner}/120000/stop/0")
+            assert intent is not None
+            assert intent.outcome == "done"
+            await anyio.sleep(60.0)
+            assert len(asked) == 3
+
+    in_virtual_time(body)
+
+
+def test_a_move_whose_answer_was_lost_behind_its_effect_is_seen_and_not_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            set_stops, asked = life.venue.set_stops, list[str]()
+
+            async def lose(symbol: str, **given: object) -> Reply:
+                asked.append(symbol)
+                await set_stops(symbol, **given)  # type: ignore[arg-type]
+                return LOST
+
+            monkeypatch.setattr(life.venue, "set_stops", lose)
+            assert (await port.submit(move())).code == STOP_UNSET
+            await anyio.sleep(30.0)
+            assert (asked, life.venue.stop_of()) == ([SYMBOL], HIGHER)
+
+    in_virtual_time(body)
+
+
+def test_a_later_move_takes_the_place_of_one_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            asked = answering(life, monkeypatch, LOST)
+            await port.submit(move())
+            later = HIGHER + 50
+            await port.submit(move(later, 180_000))
+            await anyio.sleep(60.0)
+            assert (asked, life.venue.stop_of()) == ([HIGHER, later], later)
+
+    in_virtual_time(body)
+
+
+def test_a_move_in_doubt_ends_with_its_position_and_sends_nothing_under_a_freeze(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            asked = answering(life, monkeypatch, *[LOST] * 100)
+            await port.submit(move())
+            halt = life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "hands off", actor="me")
+            await anyio.sleep(30.0)
+            assert len(asked) == 1
+            life.halts.lift(halt.id, by="me", note="looked")
+            await anyio.sleep(6.0)
+            assert len(asked) > 1
+            life.venue.hit_stop()
+            await anyio.sleep(6.0)
+            done = len(asked)
+            await anyio.sleep(60.0)
+            assert len(asked) == done
+            assert life.account.desk.book.open_intents() == []
+
+    in_virtual_time(body)
+
+
+def test_a_refused_key_that_a_moved_stop_meets_halts_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            answering(life, monkeypatch, refusal(10003))
+            await port.submit(move())
+            assert [(halt.scope, int(halt.level)) for halt in life.halts.in_force()] == [(account_scope("main"), 2)]
+            assert life.account.desk.condition.refused
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(("hidden", "code"), [(2, "AMENDED"), (0, STOP_REFUSED)])
+def test_levels_of_a_fill_wait_for_a_position_that_the_venue_does_not_know_yet(
+    hidden: int, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            asked = answering(life, monkeypatch, *[refusal(10001)] * max(1, hidden))
+            positions, unseen = life.venue.positions, [hidden]
+
+            async def late(symbol: str | None = None, **given: object) -> list[VenuePosition]:
+                unseen[0] -= 1
+                return [] if unseen[0] >= 0 else [*await positions(symbol, **given)]  # type: ignore[arg-type]
+
+            monkeypatch.setattr(life.venue, "positions", late)
+            levels = replace(move(), cause="fill:x", bar_close_ms=0)
+            assert (await port.submit(levels)).code == code
+            assert asked == [HIGHER] * (hidden + 1)
+
+    in_virtual_time(body)
