@@ -35,7 +35,7 @@ from playd.venues.port import ExecutionUpdate
 from tests.simulation.guardian_beside import GuardianBeside
 from tests.simulation.order_ending import check_ending
 from tests.simulation.order_pairs import HALT_PAIRS, POSITION_PAIRS, all_printed
-from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
+from tests.simulation.order_world import FOLLOWED, READY, OrderWorld, build, entry, leave
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import JumpingLoop
 
@@ -418,6 +418,7 @@ class OrderModel(RuleBasedStateMachine):
             "SELECT o.link_id, o.attempt, o.state, o.qty, o.cum_qty, i.* FROM orders o JOIN intents i ON i.id = o.intent"
         ):
             assert row["link_id"] == link_id(row["instance"], row["cause"], Action(row["action"]), row["leg"], row["attempt"])
+        assert desk.ledger.rows(FOLLOWED) == [], "an attempt beside one that works, or may"
         for share in desk.fills.shares():
             assert fold(desk.fills.executions(share.owner, share.symbol)) == share.position
         for uid, port in self.ports.items():

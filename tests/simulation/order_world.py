@@ -32,6 +32,13 @@ STATE = PurePath("/state")
 UID = "abcd2345"
 READY = GateInputs(state="running", ready=True, feed_age_s=0.1, bar_age_s=0.1)
 
+FOLLOWED = (
+    "SELECT later.link_id FROM orders earlier JOIN orders later ON later.intent = earlier.intent"
+    " AND later.attempt > earlier.attempt WHERE earlier.state IN"
+    " ('INTENT', 'SENT', 'ACKED', 'OPEN', 'PARTIAL', 'UNKNOWN')"
+)
+"""Attempts beside an earlier one that works, or may: there must be none."""
+
 
 class MemoryJournal:
     """`Recorder` that keeps its records in a list."""

@@ -28,7 +28,7 @@ from playd.orders.halts import Level, symbol_scope
 from playd.orders.rows import OrderRow
 from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
-from tests.simulation.order_world import READY, OrderWorld, build, entry, leave
+from tests.simulation.order_world import FOLLOWED, READY, OrderWorld, build, entry, leave
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -210,6 +210,7 @@ def verify(run: Run, life: OrderWorld) -> None:
         assert fold(desk.fills.executions(share.owner, share.symbol)) == share.position
     for row in desk.ledger.rows("SELECT o.link_id, o.attempt, i.* FROM orders o JOIN intents i ON i.id = o.intent"):
         assert row["link_id"] == link_id(row["instance"], row["cause"], Action(row["action"]), row["leg"], row["attempt"])
+    assert desk.ledger.rows(FOLLOWED) == [], "an attempt beside one that works, or may"
     assert [row.link_id for row in desk.book.live() if row.state is OrderState.UNKNOWN] == []
     assert venue.signed() == 0 or venue.stop_of() != 0
     assert desk.ledger.rows("SELECT 1 FROM incidents WHERE kind = 'CONTRADICTION'") == []

@@ -14,7 +14,7 @@ from playd.orders.instance_port import InstancePort
 from playd.orders.panic import PanicScope
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
+from tests.simulation.order_world import FOLLOWED, READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.venue_script import EventFault, WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -387,5 +387,66 @@ def test_what_an_earlier_life_has_told_of_a_target_is_not_told_again() -> None:
             assert resting(life) == [(PRICE, Decimal("0.010"))]
             told = life.ledger.rows("SELECT count FROM incidents WHERE kind = 'TARGET_LOST'")
             assert [row["count"] for row in told] == [1]
+
+    in_virtual_time(body)
+
+
+def numbers(life: OrderWorld) -> list[tuple[int, int, str]]:
+    """(leg, attempt, state) of every order of a target."""
+    sql = (
+        "SELECT i.leg, o.attempt, o.state FROM orders o JOIN intents i ON i.id = o.intent WHERE i.action = 'target'"
+        " ORDER BY i.leg, o.attempt"
+    )
+    return [tuple(row) for row in life.ledger.rows(sql)]
+
+
+def test_what_is_held_beside_a_working_target_is_an_intent_of_its_own_in_the_next_life_too() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            life.venue.resting = True
+            port = await holding(life, "0.015")
+            life.venue.fill_part(Decimal("0.010"))
+            await anyio.sleep(0.1)
+            await port.submit(target(qty="0.010"))
+            life.venue.fill_part(Decimal("0.005"))
+            await anyio.sleep(2.0)
+            assert numbers(life) == [(0, 0, "OPEN"), (1, 0, "OPEN")]
+            assert life.ledger.rows(FOLLOWED) == []
+        life = life.crash()
+        async with life.running():
+            await anyio.sleep(2.0)
+            small = next(order for order in working(life) if order.qty == Decimal("0.005"))
+            life.venue._take_back(small.link_id, "")
+            await anyio.sleep(5.0)
+            assert numbers(life) == [(0, 0, "OPEN"), (1, 0, "CANCELLED"), (1, 1, "OPEN")]
+            assert sorted(resting(life)) == [(PRICE, Decimal("0.005")), (PRICE, Decimal("0.010"))]
+            assert open_incidents(life) == []
+            fill_target(life)
+            await anyio.sleep(5.0)
+            assert not life.venue.signed()
+            assert {row["outcome"] for row in life.ledger.rows("SELECT outcome FROM intents WHERE action = 'target'")} == {
+                "flat"
+            }
+
+    in_virtual_time(body)
+
+
+def test_a_target_larger_than_one_order_may_be_has_as_many_as_it_takes() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await holding(life)
+            rules = life.account.desk.instrument(SYMBOL)
+            life.account.desk.instruments[SYMBOL] = replace(rules, max_qty=Decimal("0.004"))
+            await port.submit(target())
+            await anyio.sleep(5.0)
+            assert numbers(life) == [(leg, 0, "OPEN") for leg in range(3)]
+            assert sorted(qty for _, qty in resting(life)) == [Decimal("0.002"), Decimal("0.004"), Decimal("0.004")]
+            row = next(row for row in life.account.desk.book.live(SYMBOL) if row.action is Action.TARGET)
+            await life.account.cancel_order(row, 5.0)
+            await anyio.sleep(10.0)
+            outcomes = life.ledger.rows("SELECT outcome FROM intents WHERE action = 'target'")
+            assert {each["outcome"] for each in outcomes} == {"withdrawn"}
 
     in_virtual_time(body)

@@ -44,12 +44,16 @@ _POSITION_GONE: Final = "CancelByReduceOnly"
 
 _ZERO: Final = Decimal(0)
 
+_RESTS: Final = (OrderState.OPEN, OrderState.PARTIAL)
+
 
 @dataclass
 class _Kept:
     """The target of one share. Times are monotonic seconds."""
 
     intent: str
+    parts: list[str] = field(default_factory=list)
+    """Every intent of it, the first one included. Each has one order at a time; what is held beside has one of its own."""
     not_before_s: float = 0.0
     flat_since_s: float | None = None
     tries: int = 0
@@ -94,9 +98,9 @@ class Targets:
         with desk.ledger.atomic():
             identity = desk.book.insert_intent(intent, b"{}")
             kept = self._kept.setdefault(key, _Kept(identity))
-            if kept.intent != identity:
-                desk.book.close_intent(kept.intent, "replaced")
-        kept.intent, kept.not_before_s, kept.tries, kept.flat_since_s = identity, 0.0, 0, None
+            self._close_parts(kept, "replaced")
+        kept.intent, kept.parts = identity, [identity]
+        kept.not_before_s, kept.tries, kept.flat_since_s = 0.0, 0, None
         await self._keep(*key)
         desk.ledger.commit()
         return Verdict("SENT", "the target is on record")
@@ -118,8 +122,8 @@ class Targets:
         """A person takes a target back: no other is put in its place, until the Play asks for one at another price or size."""
         kept = self._kept.get((row.owner, row.symbol))
         if kept is not None and row.action is Action.TARGET:
-            self._desk.book.close_intent(kept.intent, "withdrawn")
-            kept.judged.add(row.link_id)
+            self._close_parts(kept, "withdrawn")
+            self._withdrawals.drive(each for each in self._resting(row.owner, row.symbol) if each.link_id != row.link_id)
             del self._kept[row.owner, row.symbol]
 
     def order_changed(self, row: OrderRow) -> None:
@@ -131,8 +135,9 @@ class Targets:
         """Take up the targets of an earlier life, which has told what became of its orders. Called at start."""
         for intent in self._desk.book.open_intents():
             if intent.action == Action.TARGET:
-                ended = {row.link_id for row in self._desk.book.of_intent(intent.id) if row.state.terminal}
-                self._kept[intent.instance, intent.symbol] = _Kept(intent.id, judged=ended)
+                kept = self._kept.setdefault((intent.instance, intent.symbol), _Kept(intent.id))
+                kept.parts.append(intent.id)
+                kept.judged.update(row.link_id for row in self._desk.book.of_intent(intent.id) if row.state.terminal)
 
     async def run(self) -> None:
         """Keep all targets until cancelled."""
@@ -165,7 +170,8 @@ class Targets:
                 await self._end(kept, owner, symbol)
                 return
             kept.flat_since_s = None
-            self._judge_ends(kept, intent)
+            attempts = self._attempts(kept)
+            self._judge_ends(kept, symbol, attempts)
             rows = self._resting(owner, symbol)
             wanted = self._wanted(intent, held)
             unwanted = [row for row in rows if row.price != wanted]
@@ -177,7 +183,9 @@ class Targets:
             if in_doubt := [row for row in rows if row.state is OrderState.UNKNOWN]:
                 await self._repeat(kept, in_doubt[0])
                 return
-            if self._missing(intent, rows, held) and self._desk.clock.mono_s() >= kept.not_before_s:
+            if not self._missing(intent, rows, held):
+                self._note_rest(kept, symbol, rows)
+            elif self._desk.clock.mono_s() >= kept.not_before_s and not _lacks_fills(attempts):
                 await self._place(intent, wanted)
 
     def _resting(self, owner: str, symbol: str) -> list[OrderRow]:
@@ -247,30 +255,57 @@ class Targets:
         missing = self._missing(intent, self._resting(*key), held)
         if not missing or self._wanted(intent, held) != price or desk.frozen(intent.symbol, intent.instance):
             return
-        attempts = desk.book.of_intent(intent.id)
-        number = attempts[-1].attempt + 1 if attempts else 0
+        if _lacks_fills(self._attempts(kept)):
+            return
+        part, number = self._free_part(kept, intent, missing)
+        identity = intent_id(part.instance_uid, part.cause, part.action, part.leg)
         request = OrderRequest(
-            link_id=link_id(intent.instance, intent.cause, Action.TARGET, intent.leg, number),
-            symbol=intent.symbol,
-            side=Side(intent.side),
+            link_id=link_id(part.instance_uid, part.cause, part.action, part.leg, number),
+            symbol=part.symbol,
+            side=part.side,
             qty=missing,
             order_type="Limit",
             price=price,
             time_in_force="GTC",
             reduce_only=True,
         )
-        row = desk.book.insert_order(intent.as_intent(desk.alias), intent.id, number, request)
+        with desk.ledger.atomic():
+            if identity not in kept.parts:
+                desk.book.insert_intent(part, b"{}")
+            row = desk.book.insert_order(part, identity, number, request)
+        if identity not in kept.parts:
+            kept.parts.append(identity)
         desk.ledger.commit()
         await self._gateway.send(row, IntentClass.EXIT, lambda: self._still_wanted(row))
+
+    def _free_part(self, kept: _Kept, intent: IntentRow, missing: Decimal) -> tuple[Intent, int]:
+        """
+        The intent under which what is missing is asked for, and the number of its order. No order follows one that works, or
+        may: it is the first part whose last order is final, else one part more.
+        """
+        book, asked = self._desk.book, intent.as_intent(self._desk.alias)
+        for identity in kept.parts:
+            part, attempts = book.intent(identity), book.of_intent(identity)
+            if part is not None and (not attempts or attempts[-1].state.terminal):
+                return replace(asked, leg=part.leg), attempts[-1].attempt + 1 if attempts else 0
+        leg = max(int(identity.rpartition("/")[2]) for identity in kept.parts) + 1
+        return replace(asked, leg=leg, qty=missing, order_type="Limit", price=intent.target, time_in_force="GTC"), 0
+
+    def _attempts(self, kept: _Kept) -> list[OrderRow]:
+        """All orders of a target, part by part."""
+        return [row for identity in kept.parts for row in self._desk.book.of_intent(identity)]
+
+    def _close_parts(self, kept: _Kept, outcome: str) -> None:
+        for identity in kept.parts:
+            self._desk.book.close_intent(identity, outcome)
 
     def _still_wanted(self, row: OrderRow) -> bool:
         """Whether it may be sent, or sent again where the venue put it off: not under a freeze, nor without a position."""
         return not self._desk.frozen(row.symbol, row.owner) and held_by(self._desk, row.owner, row.symbol, row.side) > 0
 
-    def _judge_ends(self, kept: _Kept, intent: IntentRow) -> None:
+    def _judge_ends(self, kept: _Kept, symbol: str, attempts: list[OrderRow]) -> None:
         """An order of the target that ended unfilled beside its position was refused, or taken away by the venue or by hand."""
-        desk, scope = self._desk, symbol_scope(self._desk.alias, intent.symbol)
-        attempts = desk.book.of_intent(intent.id)
+        desk, scope = self._desk, symbol_scope(self._desk.alias, symbol)
         ended = [row for row in attempts if row.state.terminal and row.link_id not in kept.judged]
         kept.judged.update(row.link_id for row in ended)
         for row in ended:
@@ -284,8 +319,12 @@ class Targets:
             note = f"target {row.link_id} of {row.qty} {row.symbol} at {row.price} is {row.state} ({why}); it is put back"
             desk.incidents.open("TARGET_LOST", "warning", scope, note)
             kept.said = True
-        if kept.said and not ended and attempts and attempts[-1].state is OrderState.OPEN:
-            desk.incidents.resolve("TARGET_LOST", scope, "the target rests again")
+
+    def _note_rest(self, kept: _Kept, symbol: str, rows: list[OrderRow]) -> None:
+        """All of the target is there."""
+        if kept.said and rows and all(row.state in _RESTS for row in rows):
+            scope = symbol_scope(self._desk.alias, symbol)
+            self._desk.incidents.resolve("TARGET_LOST", scope, "the target rests again")
             kept.said = False
 
     async def _end(self, kept: _Kept, owner: str, symbol: str) -> None:
@@ -296,6 +335,11 @@ class Targets:
         if rows and now_s - kept.flat_since_s >= _CLEARED_S:
             self._take_back(kept, rows)
         if not rows:
-            self._desk.book.close_intent(kept.intent, "flat")
+            self._close_parts(kept, "flat")
             self._desk.incidents.resolve("TARGET_LOST", symbol_scope(self._desk.alias, symbol), "the position is closed")
             self._kept.pop((owner, symbol), None)
+
+
+def _lacks_fills(attempts: list[OrderRow]) -> bool:
+    """Whether more was executed than is booked here: until it is, more seems to be held than is."""
+    return any(row.state.terminal and row.fills_missing for row in attempts)
