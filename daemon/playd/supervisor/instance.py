@@ -255,6 +255,7 @@ class EngineInstance:
         async with anyio.create_task_group() as group:
             group.start_soon(self._until_rules_move, name=f"{self.identity.name} rules")
             group.start_soon(self._take_events, name=f"{self.identity.name} events")
+            group.start_soon(self._target.run, name=f"{self.identity.name} target")
             group.start_soon(self._corrections.hear, bars, name=f"{self.identity.name} corrections")
             group.start_soon(
                 self._corrections.mend_in_time, self.anchor_ms, self._step_ms, name=f"{self.identity.name} columns"

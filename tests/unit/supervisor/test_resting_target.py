@@ -16,6 +16,7 @@ from playd.plays.compile import compile_program
 from playd.supervisor.resting_target import RestingTarget
 from playd.supervisor.translate import Identity, intent_of_target
 from tests.engine_desk import BTC, MINUTE_MS, START_MS, play_of
+from tests.virtual_time import in_virtual_time
 
 PAPER = Identity("abcdefgh", "alpha", "a", "d" * 64, BTC, MINUTE_MS, 30_000, rests_target=True, judged_by_candle=True)
 LIVE = replace(PAPER, judged_by_candle=False)
@@ -73,3 +74,32 @@ async def test_a_target_is_asked_for_once(
         assert sent == [intent_of_target(identity, position)]
         assert (sent[0].action, sent[0].intent_class, sent[0].side) == (Action.TARGET, IntentClass.EXIT, Side.SELL)
         assert (sent[0].price, sent[0].order_type) == ((position.target_ticks or 0) * BTC.tick, "Limit")
+
+
+@pytest.mark.parametrize(("identity", "asked_after_s"), [(LIVE, 2.0), (PAPER, None)])
+def test_what_an_entry_has_filled_so_far_has_its_target_within_seconds_where_no_candle_is_judged(
+    identity: Identity, asked_after_s: float | None
+) -> None:
+    async def body() -> None:
+        play = play_of()
+        engine, sent = PlayEngine(compile_program(play, MINUTE_MS), play, BTC, 10_000.0), list[Intent]()
+        decision = engine.on_bar(Candle(START_MS, 50_000.0, 50_000.0, 50_000.0, 50_000.0, 1.0))
+        assert decision is not None
+        qty = decision.orders[0].qty_steps
+
+        async def submit(intent: Intent) -> Verdict:
+            sent.append(intent)
+            return Verdict("SENT")
+
+        target = RestingTarget(identity, engine, submit)
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(target.run)
+            for part, done in ((qty // 2, 0), (qty // 4, 1)):
+                target.note_fill(entered(engine, part, OPEN_MS + 30_000, maker=True))
+                await target.bring(bar_closed=False)
+                assert len(sent) == (done if asked_after_s else 0)
+                await anyio.sleep(5.0)
+            assert [intent.qty / BTC.step for intent in sent] == ([qty // 2, qty // 2 + qty // 4] if asked_after_s else [])
+            task_group.cancel_scope.cancel()
+
+    in_virtual_time(body)
