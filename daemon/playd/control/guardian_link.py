@@ -183,12 +183,12 @@ class GuardianLink:
         try:
             found = self._plan_file.load()
         except StateError as error:
-            self._set_plan_aside(str(error))
+            self._set_plan_aside(str(error), self._plan_file.path, self._plan_file.previous_path)
             return
         if found is None:
             return
         if found.damage:
-            self._set_plan_aside(f"{found.damage}; the generation before is used")
+            self._set_plan_aside(f"{found.damage}; the generation before is used", self._plan_file.path)
         self._plan = found.plan
         for halt in found.plan.halts:
             known = parts.ledger.row("SELECT 1 FROM halts WHERE id = ? AND raised_ms = ?", (halt.id, halt.raised_ms))
@@ -196,10 +196,16 @@ class GuardianLink:
                 text = f"{halt.text} (kept by the guardian's plan, the ledger had lost it)"
                 parts.halts.raise_level(halt.scope, Level(halt.level), halt.code, text, actor=halt.actor)
 
-    def _set_plan_aside(self, why: str) -> None:
-        aside = self._plan_file.path.with_name(f"plan.damaged-{self._clock.wall_ms()}.json")
-        self._parts.world.disk.rename(self._plan_file.path, aside)
-        text = f"the guardian's plan was damaged, set aside as {aside}: {why}"
+    def _set_plan_aside(self, why: str, *paths: PurePath) -> None:
+        """Rename the damaged generations that are there: one that stayed would be overwritten, or displace a good one."""
+        disk, moved = self._parts.world.disk, []
+        for path in paths:
+            if disk.exists(path):
+                which = path.suffix if path.suffix == ".prev" else ""
+                aside = path.with_name(f"plan.damaged-{self._clock.wall_ms()}{which}.json")
+                disk.rename(path, aside)
+                moved.append(str(aside))
+        text = f"the guardian's plan was damaged, set aside as {', '.join(moved)}: {why}"
         self._parts.incidents.open("GUARDIAN_PLAN", "critical", ALL, text)
 
     async def _beats(self) -> None:

@@ -129,6 +129,28 @@ async def test_a_damaged_plan_is_set_aside_also_when_the_generation_before_is_go
         assert "the generation before is used" in incident["text"]
 
 
+async def test_a_start_that_finds_only_a_damaged_generation_before_goes_on_and_sets_it_aside() -> None:
+    """As a death leaves it between setting the newest one aside and writing another."""
+    world = virtual_world()
+    file = PlanFile(world.disk, STATE)
+    world.disk.mkdir(STATE)
+    for damaged in ((False, True), (True, True)):
+        for written_ms in (1, 2):
+            file.save(Plan(), written_ms)
+        for path, is_left in zip((file.path, file.previous_path), damaged, strict=True):
+            world.disk.write_replace(path, b"half", keep_previous=False)
+            if not is_left:
+                world.disk.remove(path)
+        async with daemon_side(world, f"{damaged}.sqlite") as side, side.link.running():
+            (incident,) = side.ledger.rows("SELECT kind FROM incidents")
+            assert incident["kind"] == "GUARDIAN_PLAN"
+        world.clock.advance(1)
+    names = [name for name in world.disk.list(STATE / "guardian") if "damaged" in name]
+    assert [world.disk.read_bytes(STATE / "guardian" / name) for name in names] == [b"half"] * 3
+    assert len({name.removesuffix(".json") for name in names}) == 3
+    assert file.load() is not None
+
+
 async def test_what_the_guardian_did_is_taken_over_once() -> None:
     world = virtual_world()
     async with guardians_journal(world) as journal:

@@ -37,6 +37,7 @@ class PlanFile:
         self._disk = disk
         self._directory = state_dir / DIRECTORY
         self.path = self._directory / FILE
+        self.previous_path = self._directory / f"{FILE}.prev"
         self._loaded: tuple[int, int] | None = None
 
     def save(self, plan: Plan, written_ms: int) -> None:
@@ -60,7 +61,7 @@ class PlanFile:
     def load(self) -> ReadPlan | None:
         """The newest readable generation, None when there never was one. Raises `StateError` when none is readable."""
         problems: list[str] = []
-        for path in (self.path, self._directory / f"{FILE}.prev"):
+        for path in (self.path, self.previous_path):
             try:
                 payload, written_ms = envelope.unseal(SCHEMA, self._disk.read_bytes(path), str(path))
                 return ReadPlan(from_payload(payload, str(path)), digest(payload), written_ms, "; ".join(problems))
