@@ -1,6 +1,6 @@
 """What watches over the running daemon, put together: counters, objectives, alerts, backups, chain, HTTP."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePath
@@ -152,6 +152,7 @@ def build_watchers(
         recons=ReconHistory(records.ledger, world.clock.wall_ms()),
         venue_times=runtime.venue_times,
         limits=limits.rows,
+        banned_for_s=limits.banned_for_s,
         requests_waiting=lambda: limits.waiting,
         log_file=log_file,
         public_streams=lambda: {str(name): universe.hub.connected for name, universe in runtime.universes.items()},
@@ -192,7 +193,7 @@ class Limits:
         """
         if (known := self._accounts.get(alias)) is not None:
             return known
-        address = self.address if not alias or self._has_key(alias) else self._embedded
+        address = self._address_of(alias)
         found = self._accounts[alias] = address.for_account(alias, guarded=self._has_key(alias))
 
         def refused(endpoint: str, code: int) -> None:
@@ -206,12 +207,25 @@ class Limits:
         """Requests in both queues."""
         return self.address.waiting + self._embedded.waiting
 
-    def rows(self) -> list[LimitRow]:
-        """Lines of the `limits` table: of every account that sent something today, the address last."""
-        lines = [row for budget in self._accounts.values() for row in budget.rows()[:-1]]
-        lines += [self.of_day.row(alias) for alias in self._accounts if alias not in ("", EMBEDDED)]
-        lines.append(replace(self._embedded.row(), account=EMBEDDED))
-        return [*(row for row in lines if row.used or row.by_owner or row.refusals), self.address.row()]
+    def banned_for_s(self, alias: str) -> float:
+        """Seconds for which nothing may be sent for an account; aliases as in `of`."""
+        return self._address_of(alias).banned_for_s
+
+    def _address_of(self, alias: str) -> AddressBudget:
+        return self.address if not alias or self._has_key(alias) else self._embedded
+
+    def rows(self) -> Iterator[LimitRow]:
+        """Lines of the `limits` table, of what sent something today, the address last; each is made when it is asked for."""
+        held = [*self._accounts.items()]
+        for _, budget in held:
+            yield from budget.used_rows()
+        for alias, _ in held:
+            if alias not in ("", EMBEDDED) and (row := self.of_day.row(alias)).used:
+                yield row
+        own = replace(self._embedded.row(), account=EMBEDDED)
+        if own.used or own.by_owner or own.refusals:
+            yield own
+        yield self.address.row()
 
 
 def attend(meters: Meters, account: Account, of_day: OrdersOfDay, snapshots: ReconSnapshots, now_ms: Callable[[], int]) -> None:

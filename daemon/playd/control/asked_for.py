@@ -7,6 +7,7 @@ is open". A symbol may be new to us, so that nothing found of it is a warning on
 
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
+from playd.control.figures import rfc3339
 from playd.control.log_lines import LineFilter
 from playd.control.protocol import Code, RpcError
 from playd.orders.account import Account
@@ -65,7 +66,12 @@ def open_account(daemon: Daemon, alias: str) -> Account:
 def banned_text(account: Account) -> str:
     """Why nothing can be read of an account for a while, empty when it can: a question would wait for the end of the ban."""
     banned_s = account.desk.budget.banned_for_s
-    return f"account {account.alias}: the venue has banned our address for {banned_s:.0f} s more" if banned_s > 0 else ""
+    return f"account {account.alias}: {ban_words(banned_s, account.desk.clock.wall_ms())}" if banned_s > 0 else ""
+
+
+def ban_words(left_s: float, now_ms: int) -> str:
+    """How long a ban lasts, for people."""
+    return f"the venue has banned our address until {rfc3339(now_ms + round(left_s * 1000))}, {left_s:.0f} s more"
 
 
 def refuse_while_banned(account: Account, hint: str) -> None:

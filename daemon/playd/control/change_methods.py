@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from playd.control import rows
 from playd.control.arming_methods import confirm_live
-from playd.control.asked_for import open_account, refuse_while_banned
+from playd.control.asked_for import ban_words, banned_text, open_account, refuse_while_banned
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.look_methods import chosen
@@ -29,6 +29,7 @@ from playd.core.modes import Environment, Mode
 from playd.orders.account import Account
 from playd.orders.order_book import FOREIGN
 from playd.orders.reconcile import DiffClass, Difference
+from playd.orders.rows import OrderRow
 from playd.settings.limits_model import Risk
 from playd.settings.words import nearest_word
 from playd.supervisor.commands import Incomplete
@@ -87,13 +88,25 @@ async def start(daemon: Daemon, params: Start, call: Call) -> JsonObject:
     found = daemon.supervisor.find(params.name)
     if found.record.mode is Mode.LIVE:
         await confirm_live(daemon, found, params.confirm, call)
-    slot = await daemon.commands.start(params.name, f"start by {call.actor}")
+    ban = _ban_over(daemon, found)
+    slot = await daemon.commands.start(params.name, f"start by {call.actor}", waits=not ban)
+    if ban:
+        call.warnings.append(("banned", f"{ban}; {slot.name} begins as soon as the venue can be read"))
     return lifecycle_row(daemon, slot)
 
 
 async def restart(daemon: Daemon, params: Restart, call: Call) -> JsonObject:
+    if ban := _ban_over(daemon, daemon.supervisor.find(params.name)):
+        raise RpcError(Code.REFUSED, ban, reason="banned", hint="it could not begin again before; the same command afterwards")
     slot = await daemon.commands.restart(params.name, call.actor)
     return lifecycle_row(daemon, slot)
+
+
+def _ban_over(daemon: Daemon, slot: Slot) -> str:
+    """Why an instance cannot read its venue now, empty when it can: its candles and rules come from there, a shadow's too."""
+    away = [slot.record.account] if daemon.environment_of(slot.record) is Environment.LOCAL else [slot.record.account, ""]
+    left_s = max(daemon.ops.banned_for_s(alias) for alias in away)
+    return ban_words(left_s, daemon.clock.wall_ms()) if left_s > 0 else ""
 
 
 async def stop(daemon: Daemon, params: Stop, call: Call) -> JsonObject:
@@ -154,11 +167,22 @@ async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> JsonO
         preview = [f"{row.side} {row.qty} {row.symbol} at {row.price or 'market'}, {row.state}: {whose}"]
         details = {"phrase": phrase, "preview": preview}
         raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", details=details)
-    after = await account.cancel_order(row, CANCEL_WITHIN_S)
-    if not after.state.terminal:
-        text = f"{params.id} is {after.state} after {CANCEL_WITHIN_S:g} s; it is asked for again until it is final"
-        call.warnings.append(("not_final", text))
+    after = await take_back(account, row, call)
     return rows.order_row(daemon, account.alias, after)
+
+
+async def take_back(account: Account, row: OrderRow, call: Call) -> OrderRow:
+    """Cancel an order; what it is once it is final, or in ten seconds, or at once where a ban keeps the cancel from leaving."""
+    ban = banned_text(account)
+    after = await account.cancel_order(row, 0.0 if ban else CANCEL_WITHIN_S)
+    if after.state.terminal:
+        return after
+    if ban:
+        call.warnings.append(("banned", f"{ban}; the cancel was not sent, and leaves as soon as anything may"))
+    else:
+        text = f"{row.link_id} is {after.state} after {CANCEL_WITHIN_S:g} s; it is asked for again until it is final"
+        call.warnings.append(("not_final", text))
+    return after
 
 
 async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject:

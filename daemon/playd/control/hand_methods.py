@@ -3,7 +3,7 @@
 from decimal import Decimal, InvalidOperation
 
 from playd.control import rows
-from playd.control.asked_for import open_account
+from playd.control.asked_for import banned_text, open_account
 from playd.control.change_methods import YES, lifecycle_row
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
@@ -34,7 +34,8 @@ async def close_position(daemon: Daemon, params: ClosePosition, call: Call) -> J
     data: JsonObject = {"positions": [_row(daemon, account.alias, params.symbol, each) for each in found]}
     await daemon.journal.synced()
     if not all(each.is_done for each in found):
-        text = next((each.refused for each in found if each.refused), "not everything is gone yet; it is driven on")
+        driven = f"not everything is gone yet; it is driven on. {banned_text(account)}".rstrip(". ")
+        text = next((each.refused for each in found if each.refused), driven)
         raise RpcError(Code.INCOMPLETE, text, reason="position_may_remain", details=data)
     return data
 

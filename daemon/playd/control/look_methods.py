@@ -101,7 +101,7 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
         "repairs_today": _repairs_today(daemon),
         "clock_offset_ms": _clock_offset_ms(daemon),
         "venue_ms": _venue_ms(daemon),
-        **_rates(daemon),
+        **await _rates(daemon),
         "incidents": _incidents(daemon),
         "guardian": {"age_s": rounded(daemon.guardian.age_s), "missing": daemon.guardian.missing},
         "journal_head": {"seq": seq, "hash": head},
@@ -144,10 +144,10 @@ def _venue_ms(daemon: Daemon) -> float | None:
     return rounded(max((venue.clock.round_trip_ms or 0.0 for venue in daemon.ops.venue_times), default=0.0)) or None
 
 
-def _rates(daemon: Daemon) -> JsonObject:
+async def _rates(daemon: Daemon) -> JsonObject:
     """How much of each rate limit the present window has used: of each account that of its fullest endpoint, of the address."""
     used: dict[str, int] = {}
-    for row in daemon.ops.limits():
+    async for row in in_slices(daemon.ops.limits(), daemon.clock):
         if row.usable:
             name = row.account or ("address" if row.endpoint == ADDRESS else "public")
             used[name] = max(used.get(name, 0), round(100 * row.used / row.usable))

@@ -1,6 +1,6 @@
 """What watches over the daemon, as one value beside its trading parts: counters, objectives, alerts, backups, chain."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -28,7 +28,8 @@ class OpsParts:
     """
     The parts that methods and metrics look at. A reload replaces `loaded` whole and says in `waiting` what it did not take.
 
-    `limits` gives every line of the rate budget, `requests_waiting` how many requests wait for their turn, `public_streams`
+    `limits` makes the lines of the rate budget one by one, `banned_for_s` says for how many seconds nothing may be sent for an
+    account (the empty alias: public data), `requests_waiting` how many requests wait for their turn, `public_streams`
     whether the market stream of each environment is up; `venue_times` are the clocks that are compared with ours. `log_file` is
     None where a service manager keeps the log.
     """
@@ -47,7 +48,8 @@ class OpsParts:
     space: FreeSpace
     recons: ReconHistory
     venue_times: Sequence[VenueTime]
-    limits: Callable[[], list[LimitRow]]
+    limits: Callable[[], Iterator[LimitRow]]
+    banned_for_s: Callable[[str], float]
     requests_waiting: Callable[[], int]
     public_streams: Callable[[], dict[str, bool]]
     log_file: LogFile | None = None

@@ -13,6 +13,7 @@ import anyio
 from playd.control.asked_for import banned_text
 from playd.control.context import Daemon
 from playd.control.practice import alerts_verified
+from playd.control.slices import in_slices
 from playd.core.errors import LinkError, OperatorError, PlayError, VenueError
 from playd.core.instrument import Instrument
 from playd.core.timeframes import DAY_MS, MINUTE_MS, bar_open_ms
@@ -48,7 +49,7 @@ async def preflight(daemon: Daemon, slot: Slot, policy: Policy) -> list[Check]:
         _protected(account),
         await _warm_up(daemon, slot),
         _feed(daemon, slot),
-        _rates(daemon, account, policy),
+        await _rates(daemon, account, policy),
         judged(
             "alerts", alerts_verified(daemon), "within a week a person types a code that a route brought", "playctl notify test"
         ),
@@ -186,8 +187,9 @@ def _feed(daemon: Daemon, slot: Slot) -> Check:
     return judged("feed", hub.connected, "the public stream is up" if hub.connected else "the public stream is down")
 
 
-def _rates(daemon: Daemon, account: Account, policy: Policy) -> Check:
-    lines = [line for line in daemon.ops.limits() if line.account in (account.alias, "") and line.usable]
+async def _rates(daemon: Daemon, account: Account, policy: Policy) -> Check:
+    made = in_slices(daemon.ops.limits(), daemon.clock)
+    lines = [line async for line in made if line.account in (account.alias, "") and line.usable]
     worst = max(lines, key=lambda line: line.used / line.usable, default=None)
     if worst is None:
         return judged("rate", True, "nothing was sent yet")

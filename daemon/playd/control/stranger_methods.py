@@ -85,7 +85,7 @@ async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> JsonO
         raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", details=details)
     if stranger.kind != "position":
         if stranger.kind == "stop" and not account.desk.fills.net(stranger.symbol):
-            await account.cancel_order(account.desk.book.need(stranger.id), change.CANCEL_WITHIN_S)
+            await change.take_back(account, account.desk.book.need(stranger.id), call)
         else:
             order = CancelOrder(request_id=params.request_id, id=stranger.id, confirm=f"CLOSE {stranger.id}")
             await change.cancel_order(daemon, order, call)

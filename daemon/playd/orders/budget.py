@@ -6,7 +6,7 @@ One `AddressBudget` per address we send from to (all hosts of the venue count to
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -414,17 +414,23 @@ class AccountBudget:
 
     def rows(self) -> list[LimitRow]:
         """Lines of the `limits` table, the address last."""
-        now_s, now_ms = self._clock.mono_s(), self._clock.wall_ms()
-        own = [
-            _row(self._alias, bucket, self._waits_ms[path], now_s, 0.0, self._use.of(path, now_ms))
-            for path, bucket in self._buckets.items()
-        ]
-        return [*own, self._address.row()]
+        return [*(self._line(path) for path in self._buckets), self._address.row()]
+
+    def used_rows(self) -> Iterator[LimitRow]:
+        """Those of endpoints that were used today, or refused anything; each is made when it is asked for."""
+        for path, bucket in self._buckets.items():
+            if bucket.refusals or bucket.used(self._clock.mono_s()) or self._use.of(path, self._clock.wall_ms()):
+                yield self._line(path)
+
+    def _line(self, path: str) -> LimitRow:
+        by_owner = self._use.of(path, self._clock.wall_ms())
+        return _row(self._alias, self._buckets[path], self._waits_ms[path], self._clock.mono_s(), 0.0, by_owner)
 
 
 def _row(
     account: str, bucket: RateBucket, waits_ms: deque[float], now_s: float, banned_s: float, by_owner: Mapping[str, int]
 ) -> LimitRow:
+    waits = sorted(waits_ms)
     return LimitRow(
         account=account,
         endpoint=bucket.name,
@@ -432,14 +438,13 @@ def _row(
         usable=bucket.usable(now_s),
         used=bucket.used(now_s),
         blocked_s=max(banned_s, bucket.free_in_s(now_s, 0)),
-        wait_p50_ms=_percentile(waits_ms, 0.5),
-        wait_p99_ms=_percentile(waits_ms, 0.99),
+        wait_p50_ms=_percentile(waits, 0.5),
+        wait_p99_ms=_percentile(waits, 0.99),
         refusals=bucket.refusals,
         by_owner=by_owner,
     )
 
 
-def _percentile(values: deque[float], share: float) -> float:
-    """Nearest rank; zero without values."""
-    ordered = sorted(values)
+def _percentile(ordered: Sequence[float], share: float) -> float:
+    """Nearest rank of sorted values; zero without any."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0

@@ -99,14 +99,14 @@ class Commands:
         self._put(slot, enabled=enabled, desired="running" if enabled else slot.record.desired)
         return slot
 
-    async def start(self, name: str, cause: str) -> Slot:
-        """Start and wait until it is warm, or until it is plain that it will take longer."""
+    async def start(self, name: str, cause: str, *, waits: bool = True) -> Slot:
+        """Start and, if the caller `waits`, wait until it is warm, or until it is plain that it will take longer."""
         slot = self.supervisor.find(name)
         if slot.facts.life is Life.STOPPING:
             raise CommandRefused("STOPPING", f"{name} is stopping")
         self.supervisor.start(slot, self._admit, cause)
         self._put(slot, desired="running")
-        with anyio.move_on_after(SETTLE_S):
+        with anyio.move_on_after(SETTLE_S if waits else 0.0):
             await slot.settled.wait()
         return slot
 

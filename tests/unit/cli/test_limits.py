@@ -1,10 +1,11 @@
 """Rate budgets of one daemon: what wallets on paper send keeps nothing of a real account waiting."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 from playd.cli.runtime import EMBEDDED
 from playd.cli.watchers import Limits
-from playd.orders.budget import AddressBudget
+from playd.orders.budget import AddressBudget, LimitRow
 from playd.venues.port import Priority
 from playd.world.virtual import ManualClock
 
@@ -30,3 +31,26 @@ def test_the_next_life_of_an_account_goes_on_with_what_the_one_before_it_has_sen
         pass
     assert not limits.of("main").take_now("/v5/order/create", Priority.PROTECT)
     assert limits.of("other").take_now("/v5/order/create", Priority.PROTECT)
+
+
+def test_lines_are_made_one_by_one_of_what_was_used() -> None:
+    clock, nobody = ManualClock(), cast("Any", None)
+    of_day = cast(
+        "Any", SimpleNamespace(row=lambda alias: LimitRow(alias, "orders since 00:00 UTC", 5, 5, 1, 0.0, 0.0, 0.0, 0))
+    )
+    limits = Limits(AddressBudget(clock), AddressBudget(clock), lambda _alias: True, of_day, nobody)
+    first, second, _idle = (limits.of(alias) for alias in ("first", "second", "idle"))
+    first.take_now("/v5/order/create", Priority.EXIT)
+    lines = limits.rows()
+    found = [next(lines)]
+    second.take_now(
+        "/v5/order/cancel", Priority.EXIT
+    )  # behind the first line: whoever asks for a hundred accounts holds up none
+    limits.of("later")
+    found += lines
+    assert [(line.account, line.endpoint) for line in found] == [
+        ("first", "/v5/order/create"),
+        ("second", "/v5/order/cancel"),
+        *((alias, "orders since 00:00 UTC") for alias in ("first", "second", "idle")),
+        ("", "address"),
+    ]

@@ -134,7 +134,7 @@ def _filled(
 
 @pytest.mark.anyio
 async def test_while_our_address_is_banned_a_person_hears_so_at_once_and_not_at_its_end() -> None:
-    desk = SimpleNamespace(budget=SimpleNamespace(banned_for_s=541.2))
+    desk = SimpleNamespace(budget=SimpleNamespace(banned_for_s=541.2), clock=SimpleNamespace(wall_ms=lambda: 1_700_000_000_000))
     account = cast("Any", SimpleNamespace(alias="main", desk=desk))
 
     async def opened(_record: object) -> object:
@@ -143,7 +143,8 @@ async def test_while_our_address_is_banned_a_person_hears_so_at_once_and_not_at_
     with pytest.raises(RpcError) as refused:
         refuse_while_banned(account, "again afterwards")
     assert (refused.value.code, refused.value.reason) == (Code.REFUSED, "banned")
-    assert str(refused.value) == "account main: the venue has banned our address for 541 s more"
+    until = "2023-11-14T22:22:21.200Z"
+    assert str(refused.value) == f"account main: the venue has banned our address until {until}, 541 s more"
     slot = cast("Any", SimpleNamespace(record=SimpleNamespace(account="main")))
     checks = await preflight(cast("Any", SimpleNamespace(open_account=opened)), slot, cast("Any", None))
     assert [(check.name, check.result) for check in checks] == [("account", "unknown")]

@@ -14,12 +14,14 @@ from playd.control.dispatch import Call
 from playd.control.params import CancelOrder
 from playd.control.protocol import Code, RpcError
 from playd.core.orders import OrderRequest, Side
+from playd.orders.budget import AddressBudget
 from playd.orders.order_book import FOREIGN
+from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, OrderWorld, build, entry
 from tests.simulation.test_order_path_cancels import resting
 from tests.simulation.venue_script import EventFault, WriteFault
-from tests.virtual_time import in_virtual_time
+from tests.virtual_time import LoopClock, in_virtual_time
 
 
 @dataclass
@@ -29,13 +31,15 @@ class Warned:
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def cancelled(life: OrderWorld, order: str, confirm: str = "", *, preview: bool = False) -> dict[str, Any]:
+async def cancelled(
+    life: OrderWorld, order: str, confirm: str = "", *, preview: bool = False, call: Warned | None = None
+) -> dict[str, Any]:
     held = {"main": SimpleNamespace(account=life.account)}
     daemon = SimpleNamespace(
         accounts=SimpleNamespace(held=held), clock=life.world.clock, supervisor=SimpleNamespace(slots={}), ledger=life.ledger
     )
     params = CancelOrder(request_id="r", id=order, confirm=confirm, preview=preview)
-    return await cancel_order(cast("Daemon", daemon), params, cast("Call", Warned()))
+    return await cancel_order(cast("Daemon", daemon), params, cast("Call", call or Warned()))
 
 
 def test_an_entry_is_final_when_the_command_answers_also_when_the_reply_was_lost() -> None:
@@ -80,5 +84,36 @@ def test_a_stop_is_refused_and_an_order_of_somebody_else_needs_the_phrase() -> N
             assert asked.value.code is Code.PHRASE_REQUIRED
             row = await cancelled(life, other.link_id, f"CLOSE {other.link_id}")
             assert row["state"] == "CANCELLED"
+
+    in_virtual_time(body)
+
+
+def test_a_cancel_that_a_ban_keeps_back_is_answered_at_once_and_leaves_when_the_ban_is_over() -> None:
+    async def body() -> None:
+        clock = LoopClock()
+        address = AddressBudget(clock)
+        life = build(budget=address.for_account("main"))
+        async with life.running():
+            await resting(life)
+            send = life.venue.cancel
+
+            async def paid(symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply:
+                await life.account.desk.budget.take("/v5/order/cancel", priority)
+                return await send(symbol, link_id=link_id, venue_order_id=venue_order_id, priority=priority)
+
+            life.venue.cancel = paid  # type: ignore[method-assign]
+            link = next(iter(life.account.desk.book.live())).link_id
+            address.ban()
+            call, began_s = Warned(), clock.mono_s()
+            row = await cancelled(life, link, call=call)
+            assert clock.mono_s() - began_s < 1.0
+            assert (row["state"], life.venue.cancels) == ("OPEN", [])
+            ((code, text),) = call.warnings
+            assert code == "banned"
+            assert "banned our address until 2023-11-14T22:2" in text
+            assert "the cancel was not sent" in text
+            await anyio.sleep(605.0)
+            assert len(life.venue.cancels) == 1
+            assert life.account.desk.book.need(link).state == "CANCELLED"
 
     in_virtual_time(body)

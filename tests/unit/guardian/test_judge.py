@@ -1,6 +1,7 @@
 """What the guardian does, over every small world: positions, stops, plans, daemons and ages."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from itertools import product
 
