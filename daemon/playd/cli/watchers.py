@@ -13,6 +13,7 @@ from playd.cli.start_barrier import Records
 from playd.control.context import Daemon
 from playd.control.http import Listening, listening, serve
 from playd.control.ops_context import OpsParts
+from playd.control.self_call import SelfCall
 from playd.control.streams import StreamHub
 from playd.control.watch import BreachIncidents, EventFile, Watch, incident_line
 from playd.core.canonical import Json
@@ -82,6 +83,7 @@ class Watchers:
             "backups": self.parts.backups.run,
             "chain watch": self.parts.chain.run,
             "ledger upkeep": self.upkeep.run,
+            "self call": self.parts.self_call.run,
             "bar recorder": self.recorder.run,
         }
         if self.http is not None:
@@ -156,6 +158,9 @@ def build_watchers(
         requests_waiting=lambda: limits.waiting,
         log_file=log_file,
         public_streams=lambda: {str(name): universe.hub.connected for name, universe in runtime.universes.items()},
+        feeds_behind_s=lambda: {str(name): universe.hub.behind_s for name, universe in runtime.universes.items()},
+        private_heard_s=lambda: {alias: port.stream.last_frame_age_s for alias, port in runtime.ports.items()},
+        self_call=SelfCall(world.net, world.clock, loaded.locations.control_socket),
     )
     upkeep = Upkeep(
         *(records.ledger, world.disk, world.clock, state_dir / "archive"),

@@ -34,13 +34,19 @@ class LogQuery(Protocol):
 
 
 class Presence(Protocol):
-    """What the daemon knows of its guardian: seconds since it answered (None: never), and why it cannot be counted on."""
+    """
+    What the daemon knows of its guardian: seconds since it answered (None: never), why it cannot be counted on, and that nobody
+    was told of its silence (`untold`), which is a fault of ours; both empty while all is well.
+    """
 
     @property
     def age_s(self) -> float | None: ...
 
     @property
     def missing(self) -> str: ...
+
+    @property
+    def untold(self) -> str: ...
 
     def announce_stop(self) -> None: ...
 

@@ -34,6 +34,10 @@ from playd.world.ports import World
 PLAN_LOOK_S: Final = 0.25
 BEAT_S: Final = 1.0
 ANSWER_WITHIN_S: Final = 2.0
+UNTOLD_S: Final = 30.0
+"""So long its silence may be without an incident."""
+
+SILENT: Final = "GUARDIAN_SILENT"
 JOURNAL: Final = "journal"
 
 _SEQ_KEY: Final = "guardian_seq"
@@ -95,6 +99,24 @@ class GuardianLink:
         if age_s is None:
             return "the guardian was never heard: start `playd guardian`"
         return f"the guardian was last heard {age_s:.0f} s ago" if age_s > limit_s else ""
+
+    @property
+    def untold(self) -> str:
+        """That it is silent for long and no incident says so, or the empty text."""
+        silent_s = self._clock.mono_s() - (self._started_s if self._heard_s is None else self._heard_s)
+        if silent_s <= UNTOLD_S or self._stopping or not self._is_awaited:
+            return ""
+        told = any(each.kind == SILENT for each in self._parts.incidents.open_ones())
+        return "" if told else f"the guardian is silent for {silent_s:.0f} s, and nobody was told"
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether its silence is news: it was there, or there is real money."""
+        return self._heard_s is not None or self._has_real_money
+
+    @property
+    def _has_real_money(self) -> bool:
+        return any(place.environment is Environment.LIVE for place in self._parts.places.values())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -241,7 +263,7 @@ class GuardianLink:
     def _answered(self, data: Mapping[str, Any]) -> None:
         if self.missing:
             _log.info("guardian.heard", msg=f"pid {data.get('pid')}, version {data.get('version')}")
-            self._parts.incidents.resolve("GUARDIAN_SILENT", ALL, "the guardian is heard again")
+            self._parts.incidents.resolve(SILENT, ALL, "the guardian is heard again")
         self._heard_s = self._clock.mono_s()
         head, known = int(data["journal_head"]["seq"]), int(self._parts.ledger.meta(_SEQ_KEY) or 0)
         if head < known:  # another journal, which begins again
@@ -257,10 +279,10 @@ class GuardianLink:
             return
         if self._guardians_panics() - self._carried:
             self._carry_on_panics()
-        live = any(place.environment is Environment.LIVE for place in self._parts.places.values())
+        live = self._has_real_money
         late = self._clock.mono_s() - self._started_s > self._parts.settings.gates.guardian_max_age_s
         if self._heard_s is not None or (live and late):
-            self._parts.incidents.open("GUARDIAN_SILENT", "critical" if live else "warning", ALL, f"{self.missing}: {why}")
+            self._parts.incidents.open(SILENT, "critical" if live else "warning", ALL, f"{self.missing}: {why}")
 
     def _tell_accounts(self) -> None:
         """Accounts with real money wait for the guardian, others where the operator wants it."""

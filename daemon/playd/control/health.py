@@ -18,6 +18,8 @@ from playd.supervisor.states import State
 LOOP_ALIVE_S: Final = 5.0
 LOOKED_WITHIN_S: Final = 5.0
 LOOP_LAG_S: Final = 0.5
+BEAT_WITHIN_S: Final = 10.0
+"""How long a part may take to come round that does so every few seconds."""
 
 HEALTHY: Final = (State.RUNNING, State.CREATED, State.STOPPED, State.WARMING)
 
@@ -53,7 +55,7 @@ def ready_checks(daemon: Daemon) -> list[Check]:
 
 
 def beat_failures(daemon: Daemon) -> list[str]:
-    """What withholds the watchdog's beat: a loop that answers but does not decide, record or hear is no living daemon."""
+    """What withholds the watchdog's beat: a loop that turns but does not decide, record, hear or answer is no living daemon."""
     now_s = daemon.clock.mono_s()
     failing = []
     if now_s - daemon.supervisor.looked_s > LOOKED_WITHIN_S:
@@ -61,7 +63,27 @@ def beat_failures(daemon: Daemon) -> list[str]:
     if daemon.ops.loop.lag_p99_s >= LOOP_LAG_S:
         failing.append(f"the loop lags {daemon.ops.loop.lag_p99_s:.2f} s")
     failing += [f"{check.name}: {check.reason}" for check in _records(daemon) if not check.ok]
+    failing += [*_silent(daemon)]
     return failing
+
+
+def _silent(daemon: Daemon) -> Iterator[str]:
+    """Parts that have not come round within their time, although the loop turns: each waits for what does not come."""
+    now_s, ops = daemon.clock.mono_s(), daemon.ops
+    if (silent_s := now_s - ops.self_call.answered_s) > BEAT_WITHIN_S:
+        yield f"the control socket has not answered for {silent_s:.1f} s"
+    for name, behind_s in ops.feeds_behind_s().items():
+        if behind_s > BEAT_WITHIN_S:
+            yield f"the watch over the feeds of {name} is {behind_s:.1f} s behind"
+    dead_s = ops.loaded.settings.streams.dead_s
+    for account in rows.all_accounts(daemon):
+        if (looked_s := account.looked_s) is not None and now_s - looked_s > BEAT_WITHIN_S:
+            yield f"account {account.alias} has not looked for {now_s - looked_s:.1f} s"
+        heard_s = ops.private_heard_s().get(account.alias)
+        if account.desk.condition.stream_up and heard_s is not None and heard_s > dead_s + BEAT_WITHIN_S:
+            yield f"the private stream of {account.alias} is silent for {heard_s:.1f} s, and its account does not poll"
+    if daemon.guardian.untold:
+        yield daemon.guardian.untold
 
 
 def status_line(daemon: Daemon) -> str:

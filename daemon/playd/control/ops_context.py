@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 import anyio
 
+from playd.control.self_call import SelfCall
 from playd.ops.alerts import AlertDesk
 from playd.ops.backup_clock import BackupClock
 from playd.ops.chain_watch import ChainWatch
@@ -29,9 +30,10 @@ class OpsParts:
     The parts that methods and metrics look at. A reload replaces `loaded` whole and says in `waiting` what it did not take.
 
     `limits` makes the lines of the rate budget one by one, `banned_for_s` says for how many seconds nothing may be sent for an
-    account (the empty alias: public data), `requests_waiting` how many requests wait for their turn, `public_streams`
-    whether the market stream of each environment is up; `venue_times` are the clocks that are compared with ours. `log_file` is
-    None where a service manager keeps the log.
+    account (the empty alias: public data), `requests_waiting` how many requests wait for their turn, `public_streams` whether
+    the market stream of each environment is up, `feeds_behind_s` how far behind the watch over its feeds is; `private_heard_s`
+    is the age of each private stream's newest frame, `self_call` asks the control socket; `venue_times` are the clocks that are
+    compared with ours. `log_file` is None where a service manager keeps the log.
     """
 
     world: World
@@ -52,6 +54,9 @@ class OpsParts:
     banned_for_s: Callable[[str], float]
     requests_waiting: Callable[[], int]
     public_streams: Callable[[], dict[str, bool]]
+    feeds_behind_s: Callable[[], dict[str, float]]
+    private_heard_s: Callable[[], dict[str, float | None]]
+    self_call: SelfCall
     log_file: LogFile | None = None
     waiting: dict[str, object] = field(default_factory=dict)
     comparing: anyio.Lock = field(default_factory=anyio.Lock)

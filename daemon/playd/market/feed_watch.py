@@ -158,6 +158,8 @@ class SymbolFeed:
         self._due_s = clock.mono_s() + timing.bar_interval_s
         self._fetch_s = self._due_s + timing.late_fetch_s
         self._looks_s = math.inf
+        self._back_s = math.inf
+        """By when the watch comes round again, whatever it waits for."""
         self._arrived: anyio.Event | None = None
         self._touched = anyio.Event()
 
@@ -165,6 +167,11 @@ class SymbolFeed:
     def age_s(self) -> float:
         """Monotonic age of the newest ticker or candle frame; infinite before the first."""
         return math.inf if self._data_s is None else self._clock.mono_s() - self._data_s
+
+    @property
+    def behind_s(self) -> float:
+        """How long ago the watch should have come round."""
+        return 0.0 if self.scope.cancel_called else max(self._clock.mono_s() - self._back_s, 0.0)
 
     async def arrival(self) -> None:
         """Wait until the line has grown. Ask for the next bar again afterwards."""
@@ -219,10 +226,12 @@ class SymbolFeed:
                 elif self._clock.mono_s() >= self._compare_s:
                     await self._compare()
                 await self._wait_for_trouble()
+        self._back_s = math.inf
 
     async def _wait_for_trouble(self) -> None:
-        self._looks_s = self._next_look_s()
-        with anyio.move_on_after(max(self._looks_s - self._clock.mono_s(), 0.0)):
+        self._looks_s, now_s = self._next_look_s(), self._clock.mono_s()
+        self._back_s = max(self._looks_s, now_s)
+        with anyio.move_on_after(self._back_s - now_s):
             await self._touched.wait()
         self._touched = anyio.Event()
         if self._clock.mono_s() >= self._due_s + self._timing.stale_s:
@@ -278,10 +287,13 @@ class SymbolFeed:
         to_stale_s = began_s + self._timing.stale_s - self._clock.mono_s()
         if to_stale_s <= 0:
             self._enter(FeedState.STALE, f"a gap could not be filled for {self._timing.stale_s:g} s")
-        await anyio.sleep(min(pause_s, to_stale_s) if to_stale_s > 0 else pause_s)
+        pause_s = min(pause_s, to_stale_s) if to_stale_s > 0 else pause_s
+        self._back_s = self._clock.mono_s() + pause_s
+        await anyio.sleep(pause_s)
 
     async def _fetch(self, start_ms: int, end_ms: int) -> bool:
         """Fetch and offer candles. False when there was no answer."""
+        self._back_s = self._clock.mono_s() + self._timing.fetch_within_s
         try:
             with anyio.fail_after(self._timing.fetch_within_s):
                 candles = await self._source.candles(self.symbol, start_ms, end_ms)

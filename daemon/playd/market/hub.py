@@ -172,6 +172,11 @@ class MarketHub:
         return FeedState.WAITING if feed is None else feed.state
 
     @property
+    def behind_s(self) -> float:
+        """How long ago the watch over one of the feeds should have come round; zero while all do."""
+        return max([feed.behind_s for feed in self._feeds.values()], default=0.0)
+
+    @property
     def symbols(self) -> list[str]:
         """Subscribed symbols, sorted."""
         return sorted(self._feeds)

@@ -306,22 +306,24 @@ class Account:
         Take one order back from the venue, whoever sent it; the order once it is final, or as it is `within_s` later.
 
         Whether it may go is the caller's business: a stop may not. A resting target is not put back until the Play asks for
-        another. What is not final by then is asked for again until it is.
+        another. Raises `VenueError`, `LinkError`.
         """
         self.targets.withdraw(row)
+        await self._withdrawals.ask([row])
         with anyio.move_on_after(within_s):
-            await self._withdrawals.ask([row])
             while not self.desk.book.need(row.link_id).state.terminal:
                 await self.desk.changed(row.link_id, within_s)
-        after = self.desk.book.need(row.link_id)
-        if not after.state.terminal:  # nobody drives one whose first request had to wait for longer than that
-            self._withdrawals.drive([after])
-        return after
+        return self.desk.book.need(row.link_id)
 
     def guardian_is(self, missing: str) -> None:
         """Take note why the guardian cannot be counted on, or with the empty text that it can: also that may make it ready."""
         self.desk.condition.guardian_missing = missing
         self._events.note_ready()
+
+    @property
+    def looked_s(self) -> float | None:
+        """When the account last came round in its own clockwork, in monotonic seconds; None before it runs."""
+        return self._timers.looked_s
 
     async def wait_ready(self) -> None:
         """Return once the account takes entries: private stream up, a clean reconciliation since, and no guardian lacking."""

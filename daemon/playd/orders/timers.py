@@ -64,6 +64,8 @@ class Timers:
         self._books = books
         self._second_look = SecondLook(desk, protection)
         self._exposure = ExposureCheck(desk, protection)
+        self.looked_s: float | None = None
+        """When books and levels were last looked at, None before the first time."""
         self._seen_well = False
         """Whether reads were found to work since they failed last; not yet at a start: an earlier life may have left word."""
         self._modes: list[str] = []
@@ -89,6 +91,7 @@ class Timers:
     async def _keep_books(self) -> None:
         """What must never wait for a read: batched rows, the blind clock, a ban, entries that a level forbids."""
         while True:
+            self.looked_s = self._desk.clock.mono_s()
             self._watch_blindness()
             self._watch_ban()
             self._breakers.look()

@@ -167,6 +167,16 @@ async def test_a_dropped_socket_is_subscribed_again_and_proven_by_acknowledgemen
             assert isinstance(await scene.event(), StreamDown)
 
 
+async def test_a_stream_that_comes_back_is_as_young_as_its_acknowledgements_whenever_the_last_frame_came() -> None:
+    async with running(FakeBybit()) as scene:
+        await (await scene.up(1)).ws.close()
+        assert isinstance(await scene.event(), StreamDown)
+        scene.stream._last_frame_s = -3600.0
+        await scene.up(2)
+        assert scene.stream.last_frame_age_s is not None
+        assert scene.stream.last_frame_age_s < 3600.0
+
+
 @pytest.mark.slow
 async def test_a_quiet_socket_that_answers_pings_lives() -> None:
     async def body() -> None:

@@ -16,8 +16,10 @@ from playd.control.health import beat_failures
 from playd.ops.journal import Journal, open_journal
 from playd.ops.loop_watch import EVERY_S, KEPT, LoopWatch
 from playd.ops.meters import Meters
+from playd.orders.desk import Condition
 from playd.orders.ledger import Ledger
 from playd.settings.model import Journal as JournalSettings
+from playd.settings.model import Settings
 from playd.world.virtual import VirtualWorld, virtual_world
 from tests.virtual_time import in_virtual_time
 
@@ -26,19 +28,44 @@ STATE = PurePath("/state")
 
 @dataclass
 class Parts:
-    """What the beat looks at, all of it real but the supervisor, of which only the time of its last look counts."""
+    """What the beat looks at: ledger, journal and loop are real, of the others only the time of their last look counts."""
 
     world: VirtualWorld
     ledger: Ledger
     journal: Journal
     loop: LoopWatch
     supervisor: Any
+    answered_s: float
+    account: Any
+    behind_s: float = 0.0
+    heard_s: float | None = None
+    untold: str = ""
 
     @property
     def failing(self) -> list[str]:
-        ops = SimpleNamespace(loop=self.loop, journal=self.journal)
-        daemon = SimpleNamespace(clock=self.world.clock, ledger=self.ledger, supervisor=self.supervisor, ops=ops)
+        ops = SimpleNamespace(
+            loop=self.loop,
+            journal=self.journal,
+            self_call=SimpleNamespace(answered_s=self.answered_s),
+            feeds_behind_s=lambda: {"demo": self.behind_s},
+            private_heard_s=lambda: {"main": self.heard_s},
+            loaded=SimpleNamespace(settings=Settings()),
+        )
+        accounts = SimpleNamespace(held={"main": SimpleNamespace(account=self.account)})
+        guardian = SimpleNamespace(untold=self.untold)
+        daemon = SimpleNamespace(
+            clock=self.world.clock,
+            ledger=self.ledger,
+            supervisor=self.supervisor,
+            ops=ops,
+            accounts=accounts,
+            guardian=guardian,
+        )
         return beat_failures(cast("Daemon", daemon))
+
+    def turned(self) -> None:
+        """Everybody has come round."""
+        self.supervisor.looked_s = self.account.looked_s = self.answered_s = self.world.clock.mono_s()
 
 
 @asynccontextmanager
@@ -49,7 +76,9 @@ async def parts() -> AsyncIterator[Parts]:
     async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
         await journal.synced()
         loop = LoopWatch(world.clock, Meters())
-        yield Parts(world, ledger, journal, loop, SimpleNamespace(looked_s=world.clock.mono_s()))
+        now_s = world.clock.mono_s()
+        account = SimpleNamespace(alias="main", looked_s=None, desk=SimpleNamespace(condition=Condition()))
+        yield Parts(world, ledger, journal, loop, SimpleNamespace(looked_s=now_s), now_s, account)
     ledger.close()
 
 
@@ -61,10 +90,11 @@ async def test_each_condition_alone_withholds_the_beat_and_is_named() -> None:
         assert [text.split()[1] for text in well.failing] == ["supervisor"]
         well.supervisor.looked_s = well.world.clock.mono_s()
         assert well.failing == []
+        well.turned()
         well.ledger.set_meta("a", "1")
         assert well.failing == []
         well.world.clock.advance(6.0)
-        well.supervisor.looked_s = well.world.clock.mono_s()
+        well.turned()
         assert [text.split(":")[0] for text in well.failing] == ["ledger"]
         well.ledger.commit()
         well.world.disk.fill(0)
@@ -74,6 +104,39 @@ async def test_each_condition_alone_withholds_the_beat_and_is_named() -> None:
         well.world.disk.fill(1 << 20)
         well.journal.flush()
         assert well.failing == []
+
+
+@pytest.mark.anyio
+async def test_each_part_that_does_not_come_round_alone_withholds_the_beat_and_is_named() -> None:
+    async with parts() as well:
+        clock = well.world.clock
+        clock.advance(10.0)
+        well.turned()
+        assert well.failing == []
+        clock.advance(10.1)
+        well.supervisor.looked_s = well.account.looked_s = clock.mono_s()
+        assert well.failing == ["the control socket has not answered for 10.1 s"]
+        well.turned()
+        clock.advance(10.1)
+        well.supervisor.looked_s = well.answered_s = clock.mono_s()
+        assert well.failing == ["account main has not looked for 10.1 s"]
+        well.account.looked_s = None
+        assert well.failing == [], "one that does not run yet has nothing to answer for"
+        well.turned()
+        well.behind_s = 10.1
+        assert well.failing == ["the watch over the feeds of demo is 10.1 s behind"]
+        well.behind_s = 10.0
+        dead_s = Settings().streams.dead_s
+        well.heard_s = dead_s + 10.1
+        assert well.failing == [], "an account that polls needs no stream"
+        well.account.desk.condition.stream_up = True
+        assert well.failing == [
+            f"the private stream of main is silent for {dead_s + 10.1:.1f} s, and its account does not poll"
+        ]
+        well.heard_s = dead_s + 10.0
+        assert well.failing == []
+        well.untold = "the guardian is silent for 31 s, and nobody was told"
+        assert well.failing == [well.untold]
 
 
 def test_a_loop_that_lags_for_long_withholds_it_and_one_long_step_does_not() -> None:

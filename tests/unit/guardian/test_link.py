@@ -13,6 +13,7 @@ from playd import __version__
 from playd.cli.guardian import JournalNumbers
 from playd.control.guardian_link import GuardianLink, LinkParts
 from playd.core.canonical import Json
+from playd.core.modes import Environment
 from playd.ops.journal import Journal, open_journal
 from playd.orders.account import Account
 from playd.orders.desk import Condition
@@ -264,3 +265,18 @@ async def test_a_ban_that_the_guardian_met_is_the_daemons_too() -> None:
         journal.append("rate.ban", {"until_ms": 7}, actor="guardian")
     async with daemon_side(world) as side, side.link.running():
         assert side.bans == [7]
+
+
+@pytest.mark.parametrize(("money", "heard"), [(Environment.DEMO, True), (Environment.LIVE, False), (Environment.DEMO, False)])
+async def test_a_long_silence_that_no_incident_tells_of_is_a_fault_of_ours(money: Environment, heard: bool) -> None:
+    async with daemon_side(virtual_world()) as side:
+        side.link._parts = replace(side.link._parts, places={"main": replace(account(), environment=money)})
+        if heard:
+            side.link._answered({"journal_head": {"seq": 0}})
+        side.world.clock.advance(30.0)
+        assert side.link.untold == ""
+        side.world.clock.advance(1.0)
+        awaited = heard or money is Environment.LIVE
+        assert ("nobody was told" in side.link.untold) is awaited, "one that nobody started is missed by nobody"
+        side.link._note_silence("nobody there")
+        assert side.link.untold == ""

@@ -121,6 +121,7 @@ class BybitPrivateStream:
         if account is not self._account:
             raise LinkError("the key was changed during the handshake")
         self._connection += 1
+        self._last_frame_s = self._world.clock.mono_s()  # an acknowledgement is a frame
         self._wire = wire
         self._told_down = False
         await self._send.send(StreamUp(self._connection))
