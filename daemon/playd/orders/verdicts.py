@@ -34,10 +34,15 @@ class Verdicts:
         intents: str = "",
         late: bool = False,
     ) -> bool:
-        """Write the bar's verdict. The first one stands: False, and nothing written, if the bar has one already."""
+        """
+        Write the bar's verdict. The first one stands: False, and nothing written, if the bar has one already.
+
+        A bar may move a stop or cancel an entry and leave its position beside that: then it has left, whatever was sent first.
+        """
         cursor = self._ledger.write(
-            "INSERT OR IGNORE INTO bars (instance, clock_ms, close_ms, processed_ms, verdict, detail, intents, late)"
-            " VALUES (?,?,?,?,?,?,?,?)",
+            "INSERT INTO bars (instance, clock_ms, close_ms, processed_ms, verdict, detail, intents, late)"
+            " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET verdict = excluded.verdict, detail = excluded.detail,"
+            " intents = excluded.intents WHERE bars.verdict IN ('AMENDED', 'CANCELLED') AND excluded.verdict = 'EXITED'",
             (instance_uid, clock_ms, close_ms, self._clock.wall_ms(), verdict, detail, intents, int(late)),
         )
         return cursor.rowcount == 1
