@@ -29,9 +29,6 @@ _SETTLE_S: Final = 2.0
 WEEK_DAYS: Final = 7
 _ZERO: Final = Decimal(0)
 
-_LIFTING: Final = ("MARGIN_INITIAL", "MARGIN_MAINTENANCE")
-"""Pauses that end when their figure is below the limit again."""
-
 
 class BreakerWatch:
     """Breakers of one account. `note` with every reading, `look` a few times a second."""
@@ -40,6 +37,8 @@ class BreakerWatch:
         self._desk = desk
         self._protection = protection
         self._results = Results(desk.ledger, desk.fills, by_receipt=desk.environment is Environment.LOCAL)
+        self._heard: tuple[int, float] | None = None
+        """The venue's time of the newest reading, and when it came (monotonic): the day is the venue's, not the machine's."""
         self._waiting: tuple[Wallet, int] | None = None
         """A reading, and how many executions were booked when it came."""
         self._due_s = 0.0
@@ -57,12 +56,14 @@ class BreakerWatch:
     def trips(self) -> tuple[Trip, ...]:
         """Breakers beyond a limit as of the newest judged reading, for the gates. The loss of a day that is over is none."""
         found = trips(self.standing, self._desk.settings.breakers)
-        if found and self._standing_day < self._desk.clock.wall_ms() // DAY_MS:
+        today = self._today()
+        if found and today is not None and self._standing_day < today:
             return tuple([trip for trip in found if trip.code != DAILY_LOSS or trip.level is Level.OPEN])
         return found
 
     def note(self, wallet: Wallet, *, complete: bool) -> None:
         """Take a reading; `complete` when all executions it can contain are booked. One that waits keeps its turn."""
+        self._heard = wallet.time_ms, self._desk.clock.mono_s()
         if not self._desk.settings.breakers.watching:
             return
         reading, now_s = (wallet, self._desk.fills.booked), self._desk.clock.mono_s()
@@ -87,9 +88,17 @@ class BreakerWatch:
         Lift the pause of a day that is over. Each half second, and before an instance submits: the first bar of a day decides
         before its first balance is read.
         """
-        if self._pause_day is not None and self._pause_day < self._desk.clock.wall_ms() // DAY_MS:
+        today = self._today()
+        if self._pause_day is not None and today is not None and self._pause_day < today:
             self._pause_day = None
             self._lift(account_scope(self._desk.alias), DAILY_LOSS, "a new UTC day has begun")
+
+    def _today(self) -> int | None:
+        """The venue's UTC day, as days since 1970; None before the first reading of this life."""
+        if self._heard is None:
+            return None
+        venue_ms, mono_s = self._heard
+        return (venue_ms + round((self._desk.clock.mono_s() - mono_s) * 1000)) // DAY_MS
 
     def _judge_again(self) -> None:
         """More is known of the day than when the newest reading was judged; the next one tells where that is out of date."""
@@ -99,7 +108,7 @@ class BreakerWatch:
     def _judge(self, wallet: Wallet) -> None:
         self._judged = wallet, self._desk.fills.booked
         self.standing, self._standing_day = self._stand(wallet), wallet.time_ms // DAY_MS
-        self._act(self.trips, wallet.time_ms)
+        self._act(self.trips, wallet)
         for owner in sorted({share.owner for share in self._desk.fills.shares()} - {FOREIGN}):
             self._act_on_instance(owner)
 
@@ -153,17 +162,19 @@ class BreakerWatch:
             return index
         return Decimal(stored)
 
-    def _act(self, found: tuple[Trip, ...], time_ms: int) -> None:
+    def _act(self, found: tuple[Trip, ...], wallet: Wallet) -> None:
         scope = account_scope(self._desk.alias)
         for trip in found:
             if trip.level:
                 self._raise(scope, trip)
             if trip.code == DAILY_LOSS and trip.level is Level.PAUSE:
-                self._pause_day = time_ms // DAY_MS
+                self._pause_day = wallet.time_ms // DAY_MS
                 self._desk.ledger.set_meta(self._pause_key, str(self._pause_day))
-        codes = {trip.code for trip in found}
-        for code in _LIFTING:
-            if code not in codes:
+        codes, limits = {trip.code for trip in found}, self._desk.settings.breakers
+        rates = ("MARGIN_INITIAL", wallet.im_rate, limits.im_rate), ("MARGIN_MAINTENANCE", wallet.mm_rate, limits.mm_rate)
+        for code, stated, limit in rates:
+            # A reading that states no rate has not shown that it fell.
+            if code not in codes and (stated is not None or limit is None):
                 self._lift(scope, code, "the rate is below its limit again")
 
     def _lift(self, scope: str, code: str, note: str) -> None:
