@@ -9,6 +9,7 @@ import pytest
 
 from playd.core.orders import Action, IntentClass, OrderState, Side, VenuePosition
 from playd.orders.fills import FillEvent, OrderEnded
+from playd.orders.opened import total
 from playd.venues.port import OrderUpdate, Priority
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, OrderWorld, build, entered, entry, taken
@@ -220,15 +221,15 @@ def test_what_a_hand_adds_to_an_entry_is_reserved_of_the_day_until_it_fills_or_e
         async with life.running():
             await resting(life)
             order = next(iter(life.venue.orders.values()))
-            days = [caps.day(entry().bar_close_ms)[0]]
+            days = [total(caps.opened(entry().bar_close_ms))]
             for qty in ("0.020", "0.005"):
                 life.venue._report(replace(order, qty=Decimal(qty)))
                 await anyio.sleep(1.0)
-                days.append(caps.day(entry().bar_close_ms)[0])
+                days.append(total(caps.opened(entry().bar_close_ms)))
             life.venue.fill_resting()
             await anyio.sleep(1.0)
 
-            assert [*days, caps.day(entry().bar_close_ms)[0]] == [500, 1000, 250, 250]
+            assert [*days, total(caps.opened(entry().bar_close_ms))] == [500, 1000, 250, 250]
 
     in_virtual_time(body)
 

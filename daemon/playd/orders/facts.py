@@ -1,14 +1,17 @@
 """What the account knows when an entry is judged, gathered from its ledger and its watches. Reads only."""
 
+import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from playd.core.modes import Environment
 from playd.core.orders import Intent, OrderState
+from playd.orders.breakers import Trip
 from playd.orders.desk import Desk
 from playd.orders.exposure import Holding, Working
-from playd.orders.gates import HOUR_MS, AccountFacts
+from playd.orders.gates import AccountFacts
 from playd.orders.halts import scopes_of
+from playd.orders.opened import HOUR_MS, of_day, total
 from playd.orders.order_book import FOREIGN
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
@@ -16,8 +19,6 @@ from playd.orders.rows import OrderRow
 if TYPE_CHECKING:
     from playd.orders.breaker_watch import BreakerWatch
     from playd.orders.protection import Protection
-
-_ZERO: Final = Decimal(0)
 
 
 class Facts:
@@ -39,13 +40,12 @@ class Facts:
         limits = desk.settings_of(intent.instance_uid).limits
         not_ready = desk.condition.not_ready()
         live = desk.book.live(intent.symbol)
-        day_usd, day_orders = desk.caps.day(intent.bar_close_ms) if limits.counts else (_ZERO, 0)
+        opened = desk.caps.opened(intent.bar_close_ms) if limits.counts else ()
         # An hour of the market, which on a simulated one is less than an hour of ours; and no entry is two hours late.
         hour = intent.bar_close_ms - HOUR_MS, now_ms - 2 * HOUR_MS
         hourly = limits.entries_per_hour_account is not None or limits.entries_per_hour_instance is not None
         of_hour = desk.book.recent_entries(*hour) if hourly else 0
         own_of_hour = desk.book.recent_entries(*hour, intent.instance_uid) if hourly else 0
-        week = desk.caps.week(intent.bar_close_ms) if limits.week_notional_pct is not None else ()
         return AccountFacts(
             halt=desk.halts.highest(*scopes_of(intent.instance_uid, desk.alias, intent.symbol)),
             ready=not not_ready,
@@ -56,21 +56,21 @@ class Facts:
             intent_exists=intent_exists,
             working_entries=sum(1 for row in live if row.owner == intent.instance_uid and not row.reduce_only),
             unresolved=_unresolved(live) or self._open_check(intent.symbol) or self._not_ours(intent),
-            day_usd=day_usd,
-            day_orders=day_orders,
+            day_usd=of_day(opened, intent.bar_close_ms),
+            day_orders=desk.caps.orders(intent.bar_close_ms) if limits.day_orders is not None else 0,
             entries_hour_instance=own_of_hour,
             entries_hour_account=of_hour,
             held_s=max(desk.budget.banned_for_s, desk.budget.entries_paused_for_s),
-            week_usd=sum(week, _ZERO),
-            week_days=week,
+            week_usd=total(opened),
+            opened=opened,
             now_ms=now_ms,
             bar_s=clock_ms / 1000,
             hour_until_ms=self._hour_until_ms(hour, intent.instance_uid, limits, own_of_hour, of_hour),
-            trips=self._breakers.trips if self._breakers is not None else (),
+            trips=self._trips(intent.instance_uid),
             holdings=self._holdings() if limits.bound_exposure else (),
             working=self._working(intent) if limits.bound_exposure else (),
             leverage=self._leverage(intent.symbol),
-            rules_age_s=now_s - desk.rules_mono_s.get(intent.symbol, now_s),
+            rules_age_s=now_s - desk.rules_mono_s.get(intent.symbol, -math.inf),
             real_money=desk.environment is Environment.LIVE,
             im_rate=wallet.im_rate if wallet is not None else None,
             mm_rate=wallet.mm_rate if wallet is not None else None,
@@ -85,6 +85,13 @@ class Facts:
         if cap is not None and of_hour >= cap:
             ends.append(book.recent_close_ms(*hour, cap) + HOUR_MS)
         return max(ends, default=None)
+
+    def _trips(self, uid: str) -> tuple[Trip, ...]:
+        """Breakers of the account, and that of the instance."""
+        if self._breakers is None:
+            return ()
+        own = self._breakers.trip_of(uid)
+        return self._breakers.trips if own is None else (*self._breakers.trips, own)
 
     def _open_check(self, symbol: str) -> str:
         return self._protection.open_check(symbol) if self._protection is not None else ""
@@ -107,11 +114,13 @@ class Facts:
         )
 
     def _working(self, intent: Intent) -> tuple[Working, ...]:
-        """Every order that may still open risk, in doubt or foreign ones included."""
+        """Every order that may still open risk, in doubt or foreign ones included, and what opened it and is not booked yet."""
+        book = self._desk.book
+        rows = [*((row, row.open_qty) for row in book.live()), *((row, row.unbooked_qty) for row in book.lacking_fills())]
         return tuple(
-            Working(row.symbol, row.side, row.open_qty, self._price(row) or intent.price_ref)
-            for row in self._desk.book.live()
-            if not row.reduce_only and not row.protective and row.open_qty
+            Working(row.symbol, row.side, qty, self._price(row) or intent.price_ref)
+            for row, qty in rows
+            if qty and not row.reduce_only and not row.protective
         )
 
     def _price(self, row: OrderRow) -> Decimal | None:
@@ -133,6 +142,6 @@ def _unresolved(live: list[OrderRow]) -> str:
     for row in live:
         if row.state is OrderState.UNKNOWN:
             return f"order {row.link_id} is in doubt"
-        if row.state is OrderState.ORPHAN and not row.reduce_only:
+        if row.state is OrderState.ORPHAN:  # one that reduces would close what this entry opens
             return f"order {row.link_id} at the venue is nobody's"
     return ""

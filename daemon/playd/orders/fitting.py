@@ -23,7 +23,10 @@ class Fitted:
 
 
 def fitted_qty(case: "Case") -> Fitted:
-    """The largest quantity, not above the intent's, that every ceiling allows. Zero where a ceiling cannot be reckoned."""
+    """
+    The largest quantity, not above the intent's, that every ceiling allows, or the part of it that the step of capital allows.
+    Zero where a ceiling cannot be reckoned.
+    """
     if not (case.intent.qty.is_finite() and case.intent.price_ref.is_finite() and case.intent.price_ref > 0):
         return Fitted(_ZERO, "quantity or price is no positive number")
     step = case.instrument.step
@@ -33,6 +36,9 @@ def fitted_qty(case: "Case") -> Fitted:
     for name, limit, allowed in _ceilings(case):
         qty = _whole_steps(allowed, step)
         best = Fitted(qty, f"{name} is {limit}") if qty < best.qty else best
+    if (share := case.settings.limits.size_share_pct) is not None:
+        of_what = f" of what {best.why} leaves" if best.why else ""
+        best = Fitted(_whole_steps(best.qty * share / 100, step), f"quarter_pct is {share}{of_what}")
     return best
 
 
@@ -42,8 +48,6 @@ def _ceilings(case: "Case") -> Iterator[tuple[str, Decimal, Decimal]]:
     equity, leverage = case.facts.equity_usdt or _ZERO, case.facts.leverage or _ZERO
     if limits.order_usd is not None:
         yield "micro_order_usd", limits.order_usd, limits.order_usd / price
-    if (share := limits.size_share_pct) is not None:
-        yield "quarter_pct", share, case.intent.qty * share / 100
     if (risk := limits.risk_per_trade_pct) is not None:
         yield "risk_per_trade_pct", risk, equity * risk / 100 / _unit_risk(case)
     if (notional := limits.notional_per_trade_pct) is not None:

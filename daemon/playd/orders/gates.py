@@ -20,6 +20,7 @@ from playd.orders.breakers import Trip
 from playd.orders.exposure import Holding, Working
 from playd.orders.fitting import Fitted, fitted_qty
 from playd.orders.halts import Halt, Level, ends_ms
+from playd.orders.opened import HOUR_MS, Opened
 from playd.orders.policy_windows import closed_by, opens_ms
 from playd.orders.settings import OrderSettings
 
@@ -98,8 +99,8 @@ class AccountFacts:
     """Length of the execution bars: behind the next close a decision is one of the past, whatever the settings allow."""
     now_ms: int = 0
     """Wall time of the decision. Bars may have a time of their own, on a simulated market."""
-    week_days: tuple[Decimal, ...] = ()
-    """`week_usd` by day, the newest first."""
+    opened: Opened = ()
+    """`week_usd` by the hour."""
     hour_until_ms: int | None = None
     """Close at which the entries of an hour are fewer than their cap again; None while they are."""
 
@@ -147,8 +148,6 @@ class Refusal:
 
 Gate = Callable[[Case], Refusal | None]
 """Ages are compared so that one which is no number is refused, like one that is too large."""
-
-HOUR_MS: Final = 3_600_000
 
 RULES_MAX_AGE_S: Final = 86_400.0
 """Rules of a symbol older than a day may have changed; they are read again every hour."""
@@ -280,8 +279,8 @@ def instrument(case: Case) -> Refusal | None:
 
 
 def quote(case: Case) -> Refusal | None:
-    """Only where the entry's price band hangs on the quote."""
-    if case.settings.plain_market or case.intent.order_type != "Market":
+    """Off the local exchange, whose entries hang on no quote. A limit of its own is held against the mark, which is as old."""
+    if case.settings.plain_market:
         return None
     limit_s, age_s = case.settings.quote_max_age_s, case.inputs.quote_age_s
     bid, ask, most = case.inputs.bid, case.inputs.ask, case.settings.limits.max_spread_bps

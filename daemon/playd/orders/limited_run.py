@@ -24,11 +24,12 @@ from playd.engine.play_engine import PlayEngine
 from playd.engine.shadow import ShadowBook, ShadowEvent
 from playd.engine.trades import TradeRecord
 from playd.orders.breaker_watch import WEEK_DAYS
-from playd.orders.breakers import Standing, trips
-from playd.orders.caps import WEEK_WINDOW_DAYS
+from playd.orders.breakers import Standing, Trip, instance_trip, trips
 from playd.orders.exposure import Holding
-from playd.orders.gates import HOUR_MS, AccountFacts, Case, GateInputs, Refusal
+from playd.orders.gates import AccountFacts, Case, GateInputs, Refusal
+from playd.orders.opened import HOUR_MS, hour_ms, of_day, total, within_week
 from playd.orders.pipeline import PIPELINE
+from playd.orders.risk_gates import maintenance_rate
 from playd.orders.settings import OrderSettings
 from playd.plays.model import Play
 from playd.plays.program import Program
@@ -114,14 +115,16 @@ class _Run:
         self._instrument = instrument
         self._settings = settings
         self._result = result
+        self._start = Decimal(repr(result.start_equity_usdt))
         self._taken = 0
         self._opened: dict[int, Decimal] = {}
-        """Opened notional by UTC day, and how many entries."""
+        """Opened notional by the hour of its decision."""
         self._orders: Counter[int] = Counter()
+        """Entries by UTC day."""
         self._reserved: tuple[int, Decimal] = (0, _ZERO)
         self._is_cut = False
         self._entries: deque[int] = deque()
-        self._worths = _Worths(Decimal(repr(result.start_equity_usdt)), round(settings.breakers.fast_fall_window_s * 1000))
+        self._worths = _Worths(self._start, round(settings.breakers.fast_fall_window_s * 1000))
 
     def live(self, candle: Candle) -> bool:
         """Live through one candle. False when the Play has halted itself and is flat: nothing follows."""
@@ -174,7 +177,7 @@ class _Run:
         self._result.cut += self._is_cut
         self._entries.append(decision.close_ms)
         self._orders[decision.close_ms // DAY_MS] += 1
-        self._reserved = decision.close_ms // DAY_MS, qty * case.intent.price_ref
+        self._reserved = hour_ms(decision.close_ms), qty * case.intent.price_ref
         return replace(order, qty_steps=int(qty / self._instrument.step))
 
     def _tell(self, events: Sequence[ShadowEvent]) -> None:
@@ -196,10 +199,10 @@ class _Run:
                 self._engine.on_order_ended(event.action, event.reason)
 
     def _open(self, fill: EngineFill) -> None:
-        """Reserved notional becomes opened notional, on the day of its decision."""
-        day, _ = self._reserved
+        """Reserved notional becomes opened notional, in the hour of its decision."""
+        at_ms, _ = self._reserved
         usd = fill.qty_steps * self._instrument.step * fill.price_ticks * self._instrument.tick
-        self._opened[day] = self._opened.get(day, _ZERO) + usd
+        self._opened[at_ms] = self._opened.get(at_ms, _ZERO) + usd
         self._reserved = 0, _ZERO
 
     def _keep_trades(self) -> None:
@@ -230,11 +233,15 @@ class _Run:
     def _facts(self, close_ms: int, mark: Decimal) -> AccountFacts:
         while self._entries and self._entries[0] <= close_ms - HOUR_MS:
             self._entries.popleft()
-        day, orders, equity = close_ms // DAY_MS, len(self._entries), self._worths.equity
+        orders, equity = len(self._entries), self._worths.equity
+        opened = within_week(sorted(self._opened.items(), reverse=True), close_ms)
+        self._opened = dict(opened)
         held = self._book.signed_qty_steps * self._instrument.step
         leverage = self._settings.leverage
         margin = abs(held) * mark / leverage if leverage else _ZERO
-        standing = self._worths.standing(margin / equity if held and equity > 0 else None)
+        maintenance = abs(held) * mark * maintenance_rate(self._instrument)
+        rates = (margin / equity, maintenance / equity) if equity > 0 else (None, None)
+        standing = self._worths.standing(*rates)
         return AccountFacts(
             halt=None,
             ready=True,
@@ -245,17 +252,24 @@ class _Run:
             intent_exists=False,
             working_entries=0,
             unresolved="",
-            day_usd=self._opened.get(day, _ZERO),
-            day_orders=self._orders[day],
+            day_usd=of_day(opened, close_ms),
+            day_orders=self._orders[close_ms // DAY_MS],
             entries_hour_instance=orders,
             entries_hour_account=orders,
-            week_usd=sum((self._opened.get(day - ago, _ZERO) for ago in range(WEEK_WINDOW_DAYS)), _ZERO),
-            trips=trips(standing, self._settings.breakers),
+            week_usd=total(opened),
+            opened=opened,
+            trips=self._trips(standing),
             holdings=(Holding(self._instrument.symbol, held, mark),) if held else (),
             leverage=leverage,
             im_rate=standing.im_rate,
+            mm_rate=standing.mm_rate,
             now_ms=close_ms,
         )
+
+    def _trips(self, standing: Standing) -> tuple[Trip, ...]:
+        own = instance_trip(standing.index - self._start, self._start, self._settings.breakers)
+        found = trips(standing, self._settings.breakers)
+        return found if own is None else (*found, own)
 
     def _intent(self, decision: Decision, order: EngineOrder) -> Intent:
         tick = self._instrument.tick
@@ -306,7 +320,7 @@ class _Worths:
         if self._high > 0:
             self.deepest_pct = max(self.deepest_pct, float((self._high - equity) / self._high * 100))
 
-    def standing(self, im_rate: Decimal | None) -> Standing:
+    def standing(self, im_rate: Decimal | None, mm_rate: Decimal | None) -> Standing:
         """The figures that breakers look at now."""
         return Standing(
             equity=self.equity,
@@ -316,5 +330,6 @@ class _Worths:
             peak=max(worth for _, worth in self._window),
             high=self._high,
             im_rate=im_rate,
+            mm_rate=mm_rate,
             week_start=self._starts[0],
         )

@@ -39,8 +39,8 @@ PIPELINE: Final = (
     Step(
         "drawdown",
         risk_gates.drawdown,
-        ("DRAWDOWN", "FAST_FALL", "WEEK_LOSS"),
-        ("account_drawdown_pct", "fast_fall_pct", "week_loss_pct"),
+        ("DRAWDOWN", "FAST_FALL", "WEEK_LOSS", "INSTANCE_DRAWDOWN"),
+        ("account_drawdown_pct", "fast_fall_pct", "week_loss_pct", "instance_drawdown_pct"),
     ),
     Step("quote", gates.quote, ("QUOTE_STALE", "SPREAD"), ("quote_max_age_s", "max_spread_bps")),
     Step("funding rate", risk_gates.funding_rate, ("FUNDING_RATE",), ("max_adverse_funding_pct_day",)),
@@ -48,7 +48,14 @@ PIPELINE: Final = (
         "size",
         risk_gates.size,
         ("SIZE_ZERO",),
-        ("order_usd", "size_share_pct", "risk_per_trade_pct", "notional_per_trade_pct", "margin_per_trade_pct"),
+        (
+            "order_usd",
+            "size_share_pct",
+            "risk_per_trade_pct",
+            "notional_per_trade_pct",
+            "margin_per_trade_pct",
+            "slippage_allowance_bps",
+        ),
     ),
     Step("order cap", risk_gates.order_cap, ("ORDER_CAP",), ("hard_order_usd",)),
     Step(

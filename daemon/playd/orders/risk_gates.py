@@ -3,11 +3,13 @@
 from decimal import Decimal
 from typing import Final
 
+from playd.core.instrument import Instrument
 from playd.core.orders import Side
 from playd.core.timeframes import DAY_MS
 from playd.orders.exposure import Working, worst_case
 from playd.orders.gates import Case, Refusal
 from playd.orders.halts import Level
+from playd.orders.opened import falls_to_ms
 from playd.orders.risk_limits import RiskLimits
 
 _LEAST_STOP_TICKS: Final = 3
@@ -22,8 +24,9 @@ def daily_loss(case: Case) -> Refusal | None:
 
 
 def drawdown(case: Case) -> Refusal | None:
-    """Breakers halt the account beside this; the gate holds also for an entry that is decided between two looks."""
-    return _tripped(case, "DRAWDOWN") or _tripped(case, "FAST_FALL") or _tripped(case, "WEEK_LOSS")
+    """Breakers halt account or instance beside this; the gate holds also for an entry that is decided between two looks."""
+    codes = ("DRAWDOWN", "FAST_FALL", "WEEK_LOSS", "INSTANCE_DRAWDOWN")
+    return next((refusal for code in codes if (refusal := _tripped(case, code)) is not None), None)
 
 
 def funding_rate(case: Case) -> Refusal | None:
@@ -94,34 +97,27 @@ def week_exposure(case: Case) -> Refusal | None:
     after_usd = case.facts.week_usd + wanted_usd
     if after_usd <= cap and case.facts.week_usd <= least_usd:
         return None
-    next_ms, value = _rolls_below_ms(case, min(cap - wanted_usd, least_usd)), f"{after_usd:.2f}"
+    next_ms, value = falls_to_ms(case.facts.opened, min(cap - wanted_usd, least_usd)), f"{after_usd:.2f}"
     return Refusal("WEEK_CAP", "opened notional of the last seven days", value, f"{cap:.2f}", "USD", next_ms=next_ms)
 
 
 def exposure(case: Case) -> Refusal | None:
-    """What everything adds up to, the margin it takes, and the leverage of the symbol."""
-    limits, facts = case.settings.limits, case.facts
+    """What everything adds up to with this entry, the margin it takes, and the leverage of the symbol."""
+    limits = case.settings.limits
     refusal = _added_up(case) if limits.bound_exposure else None
-    if refusal is not None:
-        return refusal
-    for rate, most, what in (
-        (facts.im_rate, limits.max_im_rate, "initial margin rate"),
-        (facts.mm_rate, limits.max_mm_rate, "maintenance margin rate"),
-    ):
-        if rate is not None and most is not None and rate > most:
-            return Refusal("EXPOSURE", what, f"{rate:.3f}", str(most), "ratio")
-    return _leverage(case, limits)
+    return refusal or _margin(case, limits) or _leverage(case, limits)
 
 
 def liquidation(case: Case) -> Refusal | None:
     """The stop must be reached long before the venue's liquidation, even if the position is alone with its margin."""
     limits, intent = case.settings.limits, case.intent
     leverage = case.facts.leverage
-    if limits.liquidation_safety is None or leverage is None or intent.stop is None:
+    if limits.liquidation_safety is None or intent.stop is None:
         return None
-    # A first tier's maintenance rate is half of the initial rate at the symbol's highest leverage.
-    maintenance = 1 / (2 * case.instrument.max_leverage)
-    allowed = intent.price_ref * max(Decimal(0), 1 / leverage - maintenance) * limits.liquidation_safety
+    if leverage is None:
+        return Refusal("LIQUIDATION", "the leverage at the venue is unknown, and with it where liquidation lies")
+    room = max(Decimal(0), 1 / leverage - maintenance_rate(case.instrument))
+    allowed = intent.price_ref * room * limits.liquidation_safety
     distance = abs(intent.price_ref - intent.stop)
     if distance <= allowed:
         return None
@@ -205,6 +201,34 @@ def _added_up(case: Case) -> Refusal | None:
     return None
 
 
+def _margin(case: Case, limits: RiskLimits) -> Refusal | None:
+    """
+    The account's margin rates with this entry. What was opened since the balance was read may be missing in the venue's rates:
+    what is known to be open counts where it needs more.
+    """
+    facts = case.facts
+    if (facts.im_rate is None or limits.max_im_rate is None) and (facts.mm_rate is None or limits.max_mm_rate is None):
+        return None  # such as with isolated margin, for which the venue states none
+    equity, held = facts.equity_usdt or Decimal(0), worst_case(facts.holdings, facts.working).gross
+    wanted = case.fitted.qty * case.intent.price_ref
+    initial = 1 / facts.leverage if facts.leverage else Decimal(1)
+    for stated, most, per_usd, what in (
+        (facts.im_rate, limits.max_im_rate, initial, "initial margin rate"),
+        (facts.mm_rate, limits.max_mm_rate, maintenance_rate(case.instrument), "maintenance margin rate"),
+    ):
+        if stated is None or most is None:
+            continue
+        after = max(stated, held * per_usd / equity) + wanted * per_usd / equity
+        if after > most:
+            return Refusal("EXPOSURE", f"{what} with this entry", f"{after:.3f}", str(most), "ratio")
+    return None
+
+
+def maintenance_rate(rules: Instrument) -> Decimal:
+    """Of the first tier of a symbol: half of the initial rate at its highest leverage."""
+    return 1 / (2 * rules.max_leverage)
+
+
 def _tripped(case: Case, code: str, next_ms: int | None = None) -> Refusal | None:
     """`next_ms`: when what only pauses ends by itself."""
     for trip in case.facts.trips:
@@ -216,13 +240,6 @@ def _tripped(case: Case, code: str, next_ms: int | None = None) -> Refusal | Non
 
 def _next_day_ms(time_ms: int) -> int:
     return time_ms - time_ms % DAY_MS + DAY_MS
-
-
-def _rolls_below_ms(case: Case, usd: Decimal) -> int | None:
-    """The midnight that makes the notional of the days behind it no more than this; None where none does."""
-    days = case.facts.week_days
-    gone = next((gone for gone in range(1, len(days) + 1) if sum(days[: len(days) - gone]) <= usd), None)
-    return None if gone is None or usd < 0 else _next_day_ms(case.intent.bar_close_ms) + (gone - 1) * DAY_MS
 
 
 def _share_of(equity: Decimal | None, pct: Decimal | None) -> Decimal | None:

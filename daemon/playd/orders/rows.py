@@ -72,6 +72,11 @@ class OrderRow:
         return Decimal(0) if self.state.terminal else max(Decimal(0), self.qty - self.cum_qty)
 
     @property
+    def unbooked_qty(self) -> Decimal:
+        """Quantity that the venue reports as executed and whose executions are not booked here."""
+        return max(Decimal(0), self.venue_cum_qty - self.cum_qty)
+
+    @property
     def fills_missing(self) -> bool:
         """Whether the venue reports more executed than we have booked."""
         return self.venue_cum_qty > self.cum_qty

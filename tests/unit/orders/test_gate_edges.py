@@ -9,7 +9,7 @@ import pytest
 
 from playd.core.modes import Environment
 from playd.core.orders import Side
-from playd.orders.breakers import Trip, trips
+from playd.orders.breakers import Trip, instance_trip, trips
 from playd.orders.exposure import Holding
 from playd.orders.gates import Case
 from playd.orders.halts import Halt, Level
@@ -67,6 +67,19 @@ HALF = Decimal("0.5")
 PATIENT = with_(replace(OPEN, settings=replace(OPEN.settings, entry_max_age_s=300.0)), facts_bar_s=60.0)
 """Signals of five minutes may be followed here, on bars of one."""
 LONG = Holding("ETHUSDT", Decimal(1), Decimal(100))
+PRICED = with_(QUOTED, intent_order_type="Limit", intent_price=Decimal(49_900))
+"""An entry with a limit of its own."""
+
+
+def margined(stated: str) -> Case:
+    return with_(limited(max_im_rate=Decimal("0.6")), facts_im_rate=Decimal(stated), facts_leverage=Decimal(2))
+
+
+def own_loss(usd: str) -> Case:
+    """As the breaker of an instance with 10 000 USDT sees it."""
+    own = instance_trip(-Decimal(usd), Decimal(10_000), LIMITS)
+    return with_(OPEN, facts_trips=() if own is None else (own,))
+
 
 EDGES: dict[str, list[tuple[Case, Case]]] = {
     "halt": [(halted(Level.OPEN), halted(Level.PAUSE))],
@@ -110,12 +123,14 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
     "drawdown": [
         (lost("149.99", peak=True), lost("150", peak=True)),
         (lost("999.99", high=True), lost("1000", high=True)),
+        (own_loss("999.99"), own_loss("1000")),
     ],
     "quote": [
         (with_(QUOTED, inputs_quote_age_s=2.0), with_(QUOTED, inputs_quote_age_s=2.001)),
         (with_(QUOTED, inputs_bid=Decimal(50_001)), with_(QUOTED, inputs_bid=Decimal("50001.1"))),  # crossed
         (with_(QUOTED, inputs_bid=Decimal("0.1")), with_(QUOTED, inputs_bid=Decimal(0))),
         (spread("50074.05"), spread("50074.06")),  # 15 bps of the middle
+        (with_(PRICED, inputs_quote_age_s=2.0), with_(PRICED, inputs_quote_age_s=2.001)),
     ],
     "funding rate": [
         (adverse("0.001"), adverse("0.0010001")),  # three stamps a day
@@ -157,16 +172,23 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
         ),
         (limited(max_leverage=Decimal(3)), limited(max_leverage=Decimal("2.99"))),
         (
-            with_(limited(max_im_rate=Decimal("0.6")), facts_im_rate=Decimal("0.6")),
-            with_(limited(max_im_rate=Decimal("0.6")), facts_im_rate=Decimal("0.6001")),
+            margined("0.575"),  # twofold: this entry of 500 USDT takes 250 of 10 000
+            margined("0.5751"),
         ),
         (
-            with_(limited(max_mm_rate=HALF), facts_mm_rate=HALF),
-            with_(limited(max_mm_rate=HALF), facts_mm_rate=Decimal("0.5001")),
+            with_(margined("0.1"), facts_holdings=(replace(LONG, signed_qty=Decimal(115)),)),  # not in the rate that is stated
+            with_(margined("0.1"), facts_holdings=(replace(LONG, signed_qty=Decimal("115.1")),)),
+        ),
+        (
+            with_(limited(max_mm_rate=HALF), facts_mm_rate=Decimal("0.49975")),  # half of a hundredth of 500 of 10 000
+            with_(limited(max_mm_rate=HALF), facts_mm_rate=Decimal("0.49976")),
         ),
     ],
     # Threefold: liquidation a third less half a hundredth away, and half of that for the stop: 8208.33 USDT.
-    "liquidation": [(stopped("41791.7", liquidation_safety=HALF), stopped("41791.6", liquidation_safety=HALF))],
+    "liquidation": [
+        (stopped("41791.7", liquidation_safety=HALF), stopped("41791.6", liquidation_safety=HALF)),
+        (limited(liquidation_safety=HALF), with_(limited(liquidation_safety=HALF), facts_leverage=None)),
+    ],
     "band": [
         (
             with_(limited(fat_finger_pct=Decimal(2)), inputs_mark=Decimal(51_020)),

@@ -12,6 +12,7 @@ from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.orders.breakers import Trip
 from playd.orders.gates import Case, Refusal
 from playd.orders.halts import Halt, Level
+from playd.orders.opened import HOUR_MS, total
 from playd.orders.pipeline import judge
 from playd.orders.policy_windows import Window, closed_by, opens_ms
 from playd.settings.limits_model import DAYS, PolicyWindow
@@ -46,11 +47,11 @@ def tripped(level: Level, code: str = "DAILY_LOSS") -> Case:
     return with_(AT_WALL, facts_trips=(Trip(code, level, "loss", "2.1", "2", "%"),))
 
 
-def week(*days: int, wanted: str = "0.010") -> Case:
-    """Opened of the last days, the newest first, of 10 000 allowed; what is wanted costs 500 a hundredth."""
-    usd = tuple(map(Decimal, days))
+def week(*usd: int, wanted: str = "0.010") -> Case:
+    """Opened in hours a day apart, the newest first, of 10 000 allowed; what is wanted costs 500 a hundredth."""
+    opened = tuple((-ago * DAY_MS, Decimal(each)) for ago, each in enumerate(usd))
     return with_(
-        limited(week_notional_pct=Decimal(100)), facts_week_days=usd, facts_week_usd=sum(usd), intent_qty=Decimal(wanted)
+        limited(week_notional_pct=Decimal(100)), facts_opened=opened, facts_week_usd=total(opened), intent_qty=Decimal(wanted)
     )
 
 
@@ -83,10 +84,10 @@ TIMES = [
     (with_(CAPPED, facts_day_orders=3), DAY_ONE_MS, None),
     (with_(limited(day_notional_pct=Decimal(4))), None, None),  # more than a whole day allows
     (with_(CAPPED, facts_entries_hour_account=4, facts_hour_until_ms=77), 77, None),
-    (week(9_501, 0, 0, 0, 0, 0, 0, 0), 8 * DAY_MS, None),
-    (week(0, 0, 0, 0, 0, 0, 9_000, 9_600), DAY_ONE_MS, None),
-    (week(100, 0, 0, 0, 0, 9_300, 200, 0), 2 * DAY_MS, None),
-    (week(0, 0, 0, 0, 0, 0, 0, 9_501), DAY_ONE_MS, None),
+    (week(9_501, 0, 0, 0, 0, 0, 0, 0), 7 * DAY_MS + HOUR_MS, None),
+    (week(0, 0, 0, 0, 0, 0, 9_000, 9_600), HOUR_MS, None),
+    (week(100, 0, 0, 0, 0, 9_300, 200, 0), DAY_MS + HOUR_MS, None),
+    (week(0, 0, 0, 0, 0, 0, 0, 9_501), HOUR_MS, None),
     (week(9_500, 0, 0, 0, 0, 0, 0, 0, wanted="0.300"), None, None),
 ]
 

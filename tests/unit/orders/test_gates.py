@@ -126,7 +126,11 @@ PASSES = [
     windowed({**MORNING, "to": "00:01", "from": "23:00"}),
     limited(size_share_pct=Decimal(25)),
     with_(limited(day_notional_pct=Decimal(10)), facts_day_usd=Decimal(500)),
-    with_(limited(max_im_rate=Decimal("0.6"), max_mm_rate=Decimal("0.5")), facts_im_rate=Decimal("0.6")),
+    with_(
+        limited(max_im_rate=Decimal("0.6"), max_mm_rate=Decimal("0.5")),
+        facts_im_rate=Decimal("0.575"),
+        facts_leverage=Decimal(2),
+    ),
 ]
 """At the very edge of each limit."""
 
@@ -195,6 +199,7 @@ REFUSALS = [
     ("DRAWDOWN", with_(OPEN, facts_trips=(Trip("DRAWDOWN", Level.HALT, "loss", "11", "10", "%"),))),
     ("FAST_FALL", with_(OPEN, facts_trips=(Trip("FAST_FALL", Level.HALT, "loss", "2", "1.5", "%"),))),
     ("WEEK_LOSS", with_(OPEN, facts_trips=(Trip("WEEK_LOSS", Level.HALT, "loss", "7", "6", "%"),))),
+    ("INSTANCE_DRAWDOWN", with_(OPEN, facts_trips=(Trip("INSTANCE_DRAWDOWN", Level.HALT, "loss", "7", "6", "%"),))),
     ("SPREAD", with_(limited(QUOTED, max_spread_bps=Decimal(15)), inputs_ask=Decimal(50_075))),
     ("FUNDING_RATE", with_(limited(max_adverse_funding_pct_day=Decimal("0.3")), inputs_funding_rate=None)),
     ("FUNDING_RATE", with_(limited(max_adverse_funding_pct_day=Decimal("0.3")), inputs_funding_rate=Decimal("0.00101"))),
@@ -248,7 +253,7 @@ window WINDOW_CLOSED
 funding window FUNDING_WINDOW
 instrument INSTRUMENT
 daily loss DAILY_LOSS
-drawdown DRAWDOWN FAST_FALL WEEK_LOSS
+drawdown DRAWDOWN FAST_FALL WEEK_LOSS INSTANCE_DRAWDOWN
 quote QUOTE_STALE SPREAD
 funding rate FUNDING_RATE
 size SIZE_ZERO
@@ -346,6 +351,10 @@ def test_a_window_keeps_its_local_hours_when_clocks_are_changed(zone: str, utc: 
     ("limits", "qty"),
     [
         ({"size_share_pct": Decimal(25)}, "0.002"),
+        (
+            {"size_share_pct": Decimal(25), "notional_per_trade_pct": Decimal(2)},
+            "0.001",
+        ),  # of the 0.004 that a full step enters
         ({"order_usd": Decimal(260)}, "0.005"),  # 0.0052 in whole steps
         ({"notional_per_trade_pct": Decimal(3)}, "0.006"),  # 300 of 50 000
         ({"margin_per_trade_pct": Decimal(1)}, "0.006"),  # 100 at threefold leverage
