@@ -1,47 +1,167 @@
-"""What every gate said to an entry can be asked for afterwards, in the next life too."""
+"""What the gates had before them at an entry is kept with it, and they can be asked again, in the next life too."""
 
 from dataclasses import replace
 from decimal import Decimal
 
 import anyio
+import orjson
+import pytest
 
+from playd import __version__
 from playd.core.modes import Environment
 from playd.core.orders import Action, IntentClass
-from playd.orders.judged import KEEP_EVERY_S
+from playd.orders import judged as kept
+from playd.orders.judged import Again, Judged
+from playd.orders.ledger import Ledger
+from playd.orders.on_record import LIMITS, OnRecord
 from playd.orders.pipeline import PIPELINE
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
-from tests.simulation.order_world import READY, UID, build, entry, leave
+from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entry, leave
 from tests.virtual_time import in_virtual_time
 
+CAPPED = replace(OrderSettings.of(Environment.LOCAL), limits=RiskLimits(hard_order_usd=Decimal(400), fat_finger_pct=Decimal(2)))
 
-def test_every_gates_answer_to_an_entry_is_kept_and_not_only_the_first_refusal() -> None:
+
+def asked_again(life: OrderWorld, close_ms: int) -> Again:
+    """As a program does that has never seen the entry: from the ledger alone."""
+    found = Judged(life.ledger, OnRecord(life.ledger)).find(UID, close_ms)
+    assert found is not None
+    return found
+
+
+def test_a_refused_entrys_gates_are_asked_again_in_the_next_life_and_not_only_the_first_refusal() -> None:
     async def body() -> None:
-        capped = replace(
-            OrderSettings.of(Environment.LOCAL), limits=RiskLimits(hard_order_usd=Decimal(400), fat_finger_pct=Decimal(2))
-        )
-        life = build(settings=capped)
+        life = build(settings=CAPPED)
         async with life.running():
             port = await life.register()
             late = replace(READY, late=True)
             assert (await port.submit(entry(60_000), late)).code == "SIGNAL_OLD"
             assert (await port.submit(entry(120_000, qty="0.005"), READY)).code == "PRICE_BAND"
-            await anyio.sleep(2 + KEEP_EVERY_S)
+            await anyio.sleep(2.0)
         life = life.crash()
-        judged = life.account.desk.judged
-        answers = judged.find(UID, 60_000)
-        assert answers is not None
-        assert [name for name, _ in answers] == [step.name for step in PIPELINE]
-        assert {name: said.code for name, said in answers if said} == {
+        again = asked_again(life, 60_000)
+        assert again.answers is not None
+        assert [name for name, _ in again.answers] == [step.name for step in PIPELINE]
+        assert {name: said.code for name, said in again.answers if said} == {
             "replay": "SIGNAL_OLD",
             "order cap": "ORDER_CAP",
             "band": "PRICE_BAND",
         }
-        cap = dict(answers)["order cap"]
+        cap = dict(again.answers)["order cap"]
         assert cap is not None
         assert (cap.value, cap.limit, cap.unit) == ("500.00", "400", "USD")
-        assert {name for name, said in judged.find(UID, 120_000) or [] if said} == {"band"}
-        assert judged.find(UID, 180_000) is None
+        assert (again.program, again.said, again.note) == (__version__, "SIGNAL_OLD", "")
+        assert {name for name, said in asked_again(life, 120_000).answers or [] if said} == {"band"}
+        assert Judged(life.ledger, OnRecord(life.ledger)).find(UID, 180_000) is None
+
+    in_virtual_time(body)
+
+
+def test_an_entrys_case_is_on_record_before_its_bytes_leave() -> None:
+    async def body() -> None:
+        life = build()
+        seen: list[Again] = []
+
+        def look(_: object) -> None:
+            other = Ledger.open(life.world.disk, life.world.clock, STATE / "ledger.sqlite")
+            found = Judged(other, OnRecord(other)).find(UID, 60_000)
+            other._connection.close()
+            seen.extend([found] if found is not None else [])
+
+        life.venue.before_place = look
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(entry(60_000), READY)).code == "SENT"
+
+        (again,) = seen
+        assert (again.said, again.note) == ("", "")
+        assert {said for _, said in again.answers or []} == {None}
+
+    in_virtual_time(body)
+
+
+def test_gates_of_another_program_say_that_they_would_have_answered_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(entry(60_000), READY)).code == "SENT"
+            await anyio.sleep(1.0)
+            monkeypatch.setattr(kept, "__version__", "9.9.9")
+            stricter = tuple(replace(step, gate=_never) if step.name == "band" else step for step in PIPELINE)
+            monkeypatch.setattr("playd.orders.pipeline.PIPELINE", stricter)
+            again = asked_again(life, 60_000)
+
+        assert again.note == f"playd {__version__} said passed, playd 9.9.9 says PRICE_BAND"
+        assert again.said == ""
+
+    in_virtual_time(body)
+
+
+def _never(_: object) -> object:
+    return kept.Refusal("PRICE_BAND", "never")
+
+
+def test_a_case_that_this_program_cannot_read_is_said_to_be_one() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(60_000), replace(READY, late=True))
+            (row,) = life.ledger.rows("SELECT body FROM judged")
+            other = orjson.loads(row["body"])
+            other["program"], other["inputs"]["wind"] = "9.9.9", 3
+            life.ledger.write("UPDATE judged SET body = ?", (orjson.dumps(other).decode(),))
+            again = asked_again(life, 60_000)
+
+        assert (again.said, again.answers) == ("SIGNAL_OLD", None)
+        assert again.note == (
+            f"kept by playd 9.9.9 in form 1; playd {__version__} cannot read it:"
+            " GateInputs: found other fields than expected: wind"
+        )
+
+    in_virtual_time(body)
+
+
+def test_every_intent_names_the_limits_that_held_for_it() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(entry(60_000), READY)).code == "SENT"
+            await anyio.sleep(1.0)
+            move = replace(leave(120_000), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49700.0"))
+            assert (await port.submit(move, READY)).code == "AMENDED"
+            assert (await port.submit(leave(180_000), READY)).code == "SENT"
+            await anyio.sleep(1.0)
+            keys = [orjson.loads(row["gates"])["limits"] for row in life.ledger.rows("SELECT gates FROM intents")]
+
+            assert len(keys) == 3
+            assert set(keys) == {life.account.desk.limits_key(UID)}
+            assert OnRecord(life.ledger).read(OrderSettings, keys[0]) == life.account.desk.settings_of(UID)
+            assert keys[0].startswith(f"{LIMITS}:")
+
+    in_virtual_time(body)
+
+
+def test_a_bar_that_moves_the_stop_and_leaves_has_left() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(entry(60_000), READY)).code == "SENT"
+            await anyio.sleep(1.0)
+            move = replace(leave(120_000), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49700.0"))
+            assert (await port.submit(move, READY)).code == "AMENDED"
+            first = life.account.desk.verdicts.find(UID, 60_000, 120_000)
+            assert (await port.submit(leave(120_000), READY)).code == "SENT"
+            stored = life.account.desk.verdicts.find(UID, 60_000, 120_000)
+            (bar,) = life.ledger.rows("SELECT intents FROM bars WHERE close_ms = 120000")
+
+        assert first is not None
+        assert stored is not None
+        assert (first.verdict, stored.verdict, bar["intents"]) == ("AMENDED", "EXITED", f"{UID}/120000/exit/0")
 
     in_virtual_time(body)
 

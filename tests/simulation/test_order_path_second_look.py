@@ -1,9 +1,12 @@
 """What gates let through is held against the ledger again: an entry that should not be there halts its symbol."""
 
+import math
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import anyio
+import orjson
 import pytest
 
 from playd.core.modes import Environment
@@ -70,7 +73,11 @@ def test_an_entry_during_a_halt_is_told_and_its_symbol_halted(monkeypatch: pytes
     [
         (RiskLimits(hard_order_usd=Decimal(400)), "it is worth 500.00 USDT, one order may be worth 400 (INV-17)"),
         (RiskLimits(gross_pct=Decimal(4)), "500.00 USDT are open with it, at most 400.00 may be (INV-17)"),
-        (RiskLimits(hard_order_usd=Decimal(500), gross_pct=Decimal(5)), ""),
+        (RiskLimits(net_pct=Decimal(4)), "500.00 USDT are open on one side with it, at most 400.00 may be (INV-17)"),
+        (RiskLimits(symbol_pct=Decimal(4)), "500.00 USDT of BTCUSDT are open with it, at most 400.00 may be (INV-17)"),
+        (RiskLimits(day_notional_pct=Decimal(4)), "500.00 USDT were opened on its day, at most 400.00 may be (INV-17)"),
+        (RiskLimits(week_notional_pct=Decimal(4)), "500.00 USDT were opened in its week, at most 400.00 may be (INV-17)"),
+        (RiskLimits(hard_order_usd=Decimal(500), gross_pct=Decimal(5), net_pct=Decimal(5), symbol_pct=Decimal(5)), ""),
     ],
 )
 def test_an_entry_above_a_cap_is_told(limits: RiskLimits, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +89,44 @@ def test_an_entry_above_a_cap_is_told(limits: RiskLimits, said: str, monkeypatch
             assert (await port.submit(entry(), READY)).code == "SENT"
             await anyio.sleep(TWO_LOOKS_S)
             assert [text.partition(": ")[2] for text in found(life)] == ([said] if said else [])
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"bar_age_s": 30.1}, "its signal was 30.1 s old, at most 30 s are allowed (INV-23)"),
+        ({"feed_age_s": math.inf}, "its feed was inf s old, at most 30 s are allowed (INV-23)"),
+        ({"ready": False, "not_ready": "ema"}, "column ema was not ready (INV-23)"),
+        ({"bar_age_s": 30.0, "feed_age_s": 30.0}, ""),
+    ],
+)
+def test_an_entry_that_rests_on_what_is_old_is_told(
+    changes: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            monkeypatch.setattr("playd.orders.gateway.judge", lambda _: None)
+            assert (await port.submit(entry(), replace(READY, **changes))).code == "SENT"
+            await anyio.sleep(TWO_LOOKS_S)
+            assert [text.partition(": ")[2] for text in found(life)] == ([said] if said else [])
+
+    in_virtual_time(body)
+
+
+def test_an_entry_of_which_nothing_is_kept_is_told() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(entry(), READY)).code == "SENT"
+            life.ledger.write("DELETE FROM judged")
+            await anyio.sleep(TWO_LOOKS_S)
+            (text,) = found(life)
+            assert text.endswith("nothing is kept of what its gates had before them (INV-36)")
 
     in_virtual_time(body)
 
@@ -114,13 +159,22 @@ def test_what_others_opened_beside_an_entry_is_held_against_the_accounts_bound(
 
 
 @pytest.mark.parametrize(
-    ("confirmed_ms", "revoked_ms", "is_found"),
-    [(-1000, None, False), (-1000, 1000, False), (-1000, -500, True), (1000, None, True)],
+    ("confirmed_ms", "revoked_ms", "body", "is_found"),
+    [
+        (-1000, None, {}, False),
+        (-1000, 1000, {}, False),
+        (-1000, -500, {}, True),
+        (1000, None, {}, True),
+        (-1000, None, {"play_digest": "another"}, True),
+        (-1000, None, {"account": "another"}, True),
+        (-1000, None, {"order_usd": "400"}, True),
+        (-1000, None, {"order_usd": "500", "account": "main", "play_digest": ""}, False),
+    ],
 )
 def test_real_money_is_armed_by_what_held_when_the_entry_was_written(
-    confirmed_ms: int, revoked_ms: int | None, is_found: bool
+    confirmed_ms: int, revoked_ms: int | None, body: dict[str, str], is_found: bool
 ) -> None:
-    async def body() -> None:
+    async def lived() -> None:
         life, _ = life_with_real_money()
         async with life.running():
             port, now_ms = await life.register(), life.world.clock.wall_ms()
@@ -128,13 +182,13 @@ def test_real_money_is_armed_by_what_held_when_the_entry_was_written(
             life.ledger.write(
                 "INSERT INTO armings (id, instance, created_ms, expires_ms, body, confirmed_ms, revoked_ms)"
                 " VALUES (?,?,?,?,?,?,?)",
-                ("arm", UID, now_ms - 2000, now_ms + 60_000, "{}", now_ms + confirmed_ms, revoked),
+                ("arm", UID, now_ms - 2000, now_ms + 60_000, orjson.dumps(body).decode(), now_ms + confirmed_ms, revoked),
             )
             assert (await port.submit(entry(), replace(READY, not_armed=""))).code == "SENT"
             await anyio.sleep(TWO_LOOKS_S)
             assert any("(INV-21)" in text for text in found(life)) is is_found
 
-    in_virtual_time(body)
+    in_virtual_time(lived)
 
 
 @pytest.mark.parametrize("is_sent_again", [False, True])

@@ -16,6 +16,8 @@ from playd.engine.records import VERDICTS
 from playd.engine.statistics import bar_statistics
 from playd.engine.verdicts import said
 from playd.orders.gates import Refusal
+from playd.orders.judged import Judged
+from playd.orders.on_record import OnRecord
 from playd.plays.columns import Columns
 from playd.supervisor.errors import NotRunning
 from playd.supervisor.slot import Slot
@@ -46,6 +48,7 @@ async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
         "timeframe": columns.program.clocks[columns.program.decision_clock].name,
         "explanation": None,
         "gates": None,
+        "judged": None,
         "bars": None,
         "statistics": None,
         "last_gate": _last_gate(daemon, slot),
@@ -67,7 +70,7 @@ async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
     close_ms = int(closes[row])
     verdict, detail = _stored(daemon, slot, limit=1, up_to_ms=close_ms).get(close_ms, (None, ""))
     told = explanation(engine.play, columns, close_ms, verdict, detail)
-    return {**head, "explanation": told, "gates": _gates(daemon, slot, close_ms)}
+    return {**head, "explanation": told, **_gates(daemon, slot, close_ms)}
 
 
 def _too_early(at_ms: int, columns: Columns) -> str:
@@ -97,13 +100,16 @@ def _stored(daemon: Daemon, slot: Slot, *, limit: int, up_to_ms: int = 2**62) ->
     return {row["close_ms"]: (row["verdict"], row["detail"]) for row in found}
 
 
-def _gates(daemon: Daemon, slot: Slot, close_ms: int) -> list[JsonObject] | None:
-    """What each gate said to the entry that a bar decided, in their order; None where none was judged, or long ago."""
-    account = daemon.accounts.find(slot.record.account)
-    answers = account.desk.judged.find(slot.record.uid, close_ms) if account is not None else None
-    if answers is None:
-        return None
-    return [_gate_row(name, refusal) for name, refusal in answers]
+def _gates(daemon: Daemon, slot: Slot, close_ms: int) -> JsonObject:
+    """
+    What each gate says to the entry that a bar decided, in their order, asked again about what they had before them then; None
+    where none was judged, where its case is not kept any more, or this program cannot read it.
+    """
+    again = Judged(daemon.ledger, OnRecord(daemon.ledger)).find(slot.record.uid, close_ms)
+    if again is None:
+        return {"gates": None, "judged": None}
+    answers = None if again.answers is None else [_gate_row(name, refusal) for name, refusal in again.answers]
+    return {"gates": answers, "judged": {"program": again.program, "said": again.said or "passed", "note": again.note}}
 
 
 def _gate_row(name: str, refusal: Refusal | None) -> JsonObject:

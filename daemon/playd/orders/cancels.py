@@ -33,9 +33,10 @@ class Cancels:
         desk = self._desk
         if self._gateway.known(intent) is not None:
             return Verdict(CANCELLING, "this intent exists")
+        bounds = desk.bounds(intent.instance_uid)
         with anyio.CancelScope(shield=True):
             with desk.ledger.atomic():
-                identity = desk.book.insert_intent(intent, b"{}")
+                identity = desk.book.insert_intent(intent, bounds)
                 desk.verdicts.record(
                     instance.uid, instance.clock_ms, intent.bar_close_ms, "CANCELLED", intent.reason, intents=identity
                 )

@@ -28,6 +28,7 @@ from playd.orders.halts import Halts, Level, account_scope, scopes_of, symbol_sc
 from playd.orders.incidents import Incidents
 from playd.orders.judged import Judged
 from playd.orders.ledger import Ledger
+from playd.orders.on_record import LIMITS, OnRecord
 from playd.orders.order_book import OrderBook
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
@@ -121,6 +122,7 @@ class Desk:
     """Number of stop moves per symbol that were decided and have no answer yet: an old stop is then no wrong one."""
     naked_seconds: dict[str, float] = field(default_factory=dict)
     """`naked_seconds_total` per symbol."""
+    on_record: OnRecord = field(init=False)
     judged: Judged = field(init=False)
     chronicle: Chronicle = field(init=False)
     _waiters: dict[str, list[anyio.Event]] = field(default_factory=dict)
@@ -129,7 +131,8 @@ class Desk:
     """By instance: the account's settings of which they were made, and the instance's."""
 
     def __post_init__(self) -> None:
-        self.judged = Judged(self.ledger, self.clock)
+        self.on_record = OnRecord(self.ledger)
+        self.judged = Judged(self.ledger, self.on_record)
         self.chronicle = Chronicle(self.journal, self.ledger, self.clock, self.alias)
         self.book.tell = self.booking.tell = self.booking.sights.tell = self.chronicle.tell
 
@@ -154,6 +157,14 @@ class Desk:
         made = self.settings if own is None else replace(self.settings, limits=own.within(self.settings.limits))
         self._settings_of[instance_uid] = self.settings, made
         return made
+
+    def bounds(self, instance_uid: str) -> bytes:
+        """What every intent of an instance says of its gates: where the limits that hold for it are on record."""
+        return b'{"limits":"%s"}' % self.limits_key(instance_uid).encode()
+
+    def limits_key(self, instance_uid: str) -> str:
+        """Where the limits of an instance are on record; not inside a step that may be undone."""
+        return self.on_record.key(LIMITS, self.settings_of(instance_uid))
 
     def publish(self) -> None:
         """Commit, then deliver what the commit made true. Synchronous."""

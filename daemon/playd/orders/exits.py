@@ -111,8 +111,9 @@ class Exits:
             if intent.bar_close_ms:
                 desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", note)
             return Verdict("FLAT", note)
+        bounds = desk.bounds(intent.instance_uid)
         with desk.ledger.atomic():
-            desk.book.insert_intent(intent, b"{}")
+            desk.book.insert_intent(intent, bounds)
             row = self._insert_attempt(intent, identity, 0, qty)
             if intent.bar_close_ms:
                 desk.verdicts.record(

@@ -7,9 +7,8 @@ while bytes are on their way: an order that may have left is never forgotten bec
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
-from hashlib import sha256
 from typing import Final
 
 import anyio
@@ -24,11 +23,12 @@ from playd.orders.desk import Desk
 from playd.orders.facts import Facts
 from playd.orders.gates import Case, GateInputs, Refusal
 from playd.orders.halts import Level, symbol_scope
+from playd.orders.judged import PASSED
 from playd.orders.ledger import SqlValue
 from playd.orders.machine import OrderEvent
+from playd.orders.on_record import LIMITS
 from playd.orders.order_book import parameters_digest
 from playd.orders.pipeline import judge
-from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
 from playd.orders.submit_table import Reaction, react
 from playd.venues.port import CREATE, Priority, Reply
@@ -85,8 +85,6 @@ class Gateway:
         """Wakes the resolver; set by `Account`."""
         self.entry_sent: Callable[[str, str], None] = lambda _symbol, _link: None
         """Opens a fill check for an entry that may be at the venue; set by `Account`."""
-        self._limits_keys: dict[int, tuple[RiskLimits, str]] = {}
-        """By identity: hashing all limits of an account costs an entry more than looking them up."""
 
     async def submit_entry(
         self, intent: Intent, inputs: GateInputs, instance: Instance, again: Callable[[], GateInputs] | None = None
@@ -110,7 +108,6 @@ class Gateway:
             if refusal is not None:
                 return self._refuse(case, instance, refusal)
         row = self._write_entry(case, instance)
-        desk.judged.note(case)
         reaction = await self.send(row, IntentClass.ENTRY, lambda: self._still_wanted(case, instance, again, deadline_s))
         return self._entry_verdict(row, reaction)
 
@@ -235,21 +232,12 @@ class Gateway:
             return Verdict("AMENDED", "this intent exists")
         return Verdict("SENT", f"this intent exists and its order is {orders[-1].state}", link_id=orders[-1].link_id)
 
-    def _limits_key(self, limits: RiskLimits) -> str:
-        """Key of the `meta` row that holds these limits; intents name it, which is shorter and explains them all the same."""
-        held = self._limits_keys.get(id(limits))
-        if held is not None:
-            return held[1]
-        described = canonical_json({name: str(value) for name, value in asdict(limits).items()})
-        key = f"limits:{sha256(described).hexdigest()[:16]}"
-        self._desk.ledger.set_meta(key, described.decode())
-        self._limits_keys[id(limits)] = limits, key
-        return key
-
     def _write_entry(self, case: Case, instance: Instance) -> OrderRow:
         """The intent as it was decided, and the order with as much of it as the account allows, in one synced transaction."""
         desk, intent, fitted = self._desk, case.intent, case.fitted
-        gates: dict[str, object] = {"passed": "all", "limits": self._limits_key(case.settings.limits), "cut": fitted.why}
+        limits = desk.on_record.key(LIMITS, case.settings)
+        gates: dict[str, object] = {"passed": "all", "limits": limits, "cut": fitted.why}
+        judged = desk.judged.told(case, PASSED)
         allowed = replace(intent, qty=fitted.qty) if fitted.qty != intent.qty else intent
         cut = f"; {intent.qty} cut to {fitted.qty} because {fitted.why}" if fitted.why else ""
         detail = f"{intent.reason}{cut}"
@@ -257,6 +245,7 @@ class Gateway:
             identity = desk.book.insert_intent(intent, canonical_json(gates), band_bps=self._band_bps(intent))
             row = desk.book.insert_order(allowed, identity, 0, self.entry_request(allowed, case.inputs))
             desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "ENTERED", detail, intents=identity)
+            desk.judged.keep(judged)
             desk.caps.reserve(allowed)
         desk.ledger.commit()
         if fitted.why:
@@ -344,7 +333,7 @@ class Gateway:
         return all(gate(now) is None for gate in (gates.halt, gates.armed, gates.state))
 
     def _refuse(self, case: Case, instance: Instance, refusal: Refusal) -> Verdict:
-        self._desk.judged.note(case)
+        self._desk.judged.keep(self._desk.judged.told(case, refusal.code))
         self._desk.verdicts.record(instance.uid, instance.clock_ms, case.intent.bar_close_ms, refusal.code, refusal.words)
         return Verdict(refusal.code, refusal.text, refusal=refusal)
 

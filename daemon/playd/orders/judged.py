@@ -1,73 +1,113 @@
 """
-What every gate said to the newest entries of each instance, for people who ask why.
+What the gates had before them at each entry that was decided, let through or refused: kept, so that they can be asked again.
 
-The first refusal is the verdict and stands with the bar; here the others stand beside it, and those that let it through.
-Nothing of it is on an order's way: cases are kept as they were judged and looked at a moment later. A crash may take some.
+A case is written as flat values in the transaction of its intent, or of its bar's verdict. Limits and rules of the symbol
+stand once, under the digest of their text. Asked again, the same gates give the same answers; where a program with other gates
+answers otherwise, that is said.
 """
 
-from collections import deque
-from dataclasses import astuple
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
-from playd.orders.gates import Case, Refusal
+from playd import __version__
+from playd.core.instrument import Instrument
+from playd.core.orders import Intent
+from playd.orders.flat_values import flat, unflat
+from playd.orders.gates import AccountFacts, Case, GateInputs, Refusal
 from playd.orders.ledger import Ledger
+from playd.orders.on_record import LIMITS, RULES, OnRecord
 from playd.orders.pipeline import PIPELINE, explain
-from playd.world.ports import Clock
+from playd.orders.settings import OrderSettings
 
-KEPT: Final = 32
-"""Entries per instance."""
-
-WAITING: Final = 500
-"""Cases that may wait to be kept: more than all instances of one account decide in a second."""
-
-KEEP_EVERY_S: Final = 5.0
-"""Time between two writings: each is a page more to sync for the next order."""
-
-_KEY: Final = "judged:"
+VERSION: Final = 1
+"""Of the form in which cases are kept."""
 
 Answers = list[tuple[str, Refusal | None]]
-"""Each gate by its name with what it said, in their order; None: it passed."""
+"""Each gate by its name with what it says, in their order; None: it passes."""
+
+_CODES: Final = frozenset(code for step in PIPELINE for code in step.codes)
+PASSED: Final = ""
+"""Said of an entry that was let through."""
+
+Kept = tuple[str, int, int, str]
+"""A row of `judged`: instance, close of the bar, whether it was let through, the case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """
+    The gates asked again about a kept case.
+
+    `program` is the version that decided, `said` what it answered then: a code, empty where the entry was let through.
+    `answers` is None where this program cannot read what that one kept; `note` says so, or where the answers differ.
+    """
+
+    program: str
+    said: str
+    answers: Answers | None
+    note: str = ""
 
 
 class Judged:
-    """The newest judged entries of the instances of one ledger."""
+    """The judged entries of one ledger."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, on_record: OnRecord) -> None:
         self._ledger = ledger
-        self._clock = clock
-        self._kept_s = clock.mono_s()
-        self._cases: deque[Case] = deque(maxlen=WAITING)
+        self._on_record = on_record
 
-    def note(self, case: Case) -> None:
-        """Remember a case that was judged; what all gates say of it is found out when it is written down."""
-        self._cases.append(case)
+    def told(self, case: Case, said: str) -> Kept:
+        """A case as it is kept; `said` is the code that refused it, else `PASSED`. Not inside a step that may be undone."""
+        intent = case.intent
+        body = {
+            "v": VERSION,
+            "program": __version__,
+            "said": said,
+            "limits": self._on_record.key(LIMITS, case.settings),
+            "rules": self._on_record.key(RULES, case.instrument),
+            "intent": flat(intent),
+            "inputs": flat(case.inputs),
+            "facts": flat(case.facts),
+        }
+        return intent.instance_uid, intent.bar_close_ms, int(said == PASSED), orjson.dumps(body).decode()
 
-    def look(self) -> None:
-        """Write down what is remembered when that is due. To be called every second or so, when no entry is under way."""
-        if self._clock.mono_s() - self._kept_s >= KEEP_EVERY_S:
-            self.keep()
+    def keep(self, told: Kept) -> None:
+        """Write a case down beside its intent or verdict. Like a verdict the first one of a bar stands. Commits nothing."""
+        self._ledger.write("INSERT OR IGNORE INTO judged VALUES (?,?,?,?)", told)
 
-    def keep(self) -> None:
-        """Write down what is remembered."""
-        self._kept_s = self._clock.mono_s()
-        while self._cases:
-            case = self._cases.popleft()
-            refused = {name: astuple(refusal) for name, refusal in explain(case) if refusal is not None}
-            rows = [*self._rows(case.intent.instance_uid), {"close_ms": case.intent.bar_close_ms, "refused": refused}]
-            self._ledger.set_meta(_KEY + case.intent.instance_uid, orjson.dumps(rows[-KEPT:]).decode())
-
-    def find(self, instance_uid: str, close_ms: int) -> Answers | None:
-        """What was said of the entry that a bar decided, when it was judged last; None when it is not kept."""
-        self.keep()
-        row = next((each for each in reversed(self._rows(instance_uid)) if each["close_ms"] == close_ms), None)
+    def find(self, instance_uid: str, close_ms: int) -> Again | None:
+        """The gates asked again about the entry that a bar decided; None when nothing of it is kept."""
+        row = self._ledger.row("SELECT body FROM judged WHERE instance = ? AND close_ms = ?", (instance_uid, close_ms))
         if row is None:
             return None
-        found = {name: Refusal(*refusal) for name, refusal in row["refused"].items()}
-        return [(step.name, found.get(step.name)) for step in PIPELINE]
+        body: dict[str, Any] = orjson.loads(row["body"])
+        program, said = str(body["program"]), str(body["said"])
+        try:
+            case = self._case(body)
+        except (ValueError, LookupError, ArithmeticError, TypeError) as error:
+            note = f"kept by playd {program} in form {body['v']}; playd {__version__} cannot read it: {error}"
+            return Again(program, said, None, note)
+        answers = explain(case)
+        return Again(program, said, answers, _difference(program, said, answers))
 
-    def _rows(self, instance_uid: str) -> list[dict[str, Any]]:
-        stored = self._ledger.meta(_KEY + instance_uid)
-        rows: list[dict[str, Any]] = [] if stored is None else orjson.loads(stored)
-        return rows
+    def _case(self, body: dict[str, Any]) -> Case:
+        if body["v"] != VERSION:
+            raise ValueError(f"expected form {VERSION}")
+        return Case(
+            unflat(Intent, body["intent"]),
+            unflat(GateInputs, body["inputs"]),
+            unflat(AccountFacts, body["facts"]),
+            self._on_record.read(Instrument, body["rules"]),
+            self._on_record.read(OrderSettings, body["limits"]),
+        )
+
+
+def _difference(program: str, said: str, answers: Answers) -> str:
+    """What is to be said where the first refusal is not what it was."""
+    if said != PASSED and said not in _CODES:
+        return f"no gate refused it: {said}"
+    now = next((refusal.code for _, refusal in answers if refusal is not None), PASSED)
+    if now == said:
+        return ""
+    return f"playd {program} said {said or 'passed'}, playd {__version__} says {now or 'passed'}"

@@ -36,6 +36,11 @@ CREATE TABLE bars (
     PRIMARY KEY (instance, clock_ms, close_ms)
 ) WITHOUT ROWID;
 
+CREATE TABLE judged (
+    instance TEXT NOT NULL, close_ms INTEGER NOT NULL, entered INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (instance, close_ms)
+) WITHOUT ROWID;
+
 CREATE TABLE intents (
     id TEXT PRIMARY KEY, instance TEXT NOT NULL, account TEXT NOT NULL, cause TEXT NOT NULL, bar_close_ms INTEGER NOT NULL,
     action TEXT NOT NULL, leg INTEGER NOT NULL, class TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,

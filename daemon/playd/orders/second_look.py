@@ -7,17 +7,22 @@ it finds is a bug of this program, so a person is told and the symbol takes no m
 """
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from playd.core.modes import Environment
-from playd.core.orders import IntentClass, OrderState
+from playd.core.orders import IntentClass, OrderState, Side
 from playd.orders.desk import Desk
 from playd.orders.fills import Share
 from playd.orders.halts import Halt, Level, scopes_of
+from playd.orders.opened import of_day, total
 from playd.orders.protection import Protection
 from playd.orders.rows import OrderRow
+from playd.orders.settings import OrderSettings
 
 LOOK_EVERY_S: Final = 5.0
 LOOKED_AT: Final = 100
@@ -25,6 +30,9 @@ LOOKED_AT: Final = 100
 
 SLACK: Final = Decimal("1.1")
 """Prices and equity move between the gates and this look; what is further above a cap than that was never below it."""
+
+_DAY_S: Final = 86_400.0
+_ZERO: Final = Decimal(0)
 
 
 class SecondLook:
@@ -85,27 +93,75 @@ class SecondLook:
                 yield f"{halt.scope} was at level {int(halt.level)} for {halt.code} (INV-18)"
         if row["link_id"] is not None:
             yield from self._above_caps(row)
+            yield from self._stale(row)
         if desk.environment is Environment.LIVE and not self._armed(row):
             yield "no permission to trade with real money covers it (INV-21)"
         if not self._has_verdict(row):
             yield f"its bar {row['bar_close_ms']} has no verdict (INV-22)"
 
     def _above_caps(self, row: sqlite3.Row) -> Iterator[str]:
-        """Caps in money that an entry, or all that is open together with it, lies above. Foreign positions count too."""
+        """Caps in money that an entry, or what is open together with it, lies above. Foreign positions count too."""
         desk, one_order = self._desk, self._desk.settings_of(row["instance"]).limits.hard_order_usd
         worth = Decimal(row["order_qty"]) * Decimal(row["price_ref"])
         if one_order is not None and worth > one_order * SLACK:
             yield f"it is worth {worth:.2f} USDT, one order may be worth {one_order} (INV-17)"
         # The account's own: an instance's tighter one bound only its own entry, and others may have opened more since.
-        gross_pct, wallet = desk.settings.limits.gross_pct, desk.condition.wallet
-        if gross_pct is None or wallet is None:
+        limits, wallet = desk.settings.limits, desk.condition.wallet
+        if wallet is None:
             return
-        held = sum((abs(each.position.signed_qty) * self._least_price(each) for each in desk.fills.shares()), Decimal(0))
-        entries = [order for order in desk.book.live() if order.intent is not None and not order.reduce_only]
-        waiting = sum((order.open_qty * self._price_of(order) for order in entries), Decimal(0))
-        most = wallet.equity_usdt * gross_pct / 100
-        if held + waiting > most * SLACK:
-            yield f"{held + waiting:.2f} USDT are open with it, at most {most:.2f} may be (INV-17)"
+        long_usd, short_usd = self._open_usd()
+        each = {symbol: max(abs(long_usd[symbol]), abs(short_usd[symbol])) for symbol in long_usd}
+        one_side = max(abs(sum(long_usd.values(), _ZERO)), abs(sum(short_usd.values(), _ZERO)))
+        week = desk.caps.opened(row["bar_close_ms"])
+        for usd, pct, what in (
+            (sum(each.values(), _ZERO), limits.gross_pct, "are open with it"),
+            (one_side, limits.net_pct, "are open on one side with it"),
+            (each.get(row["symbol"], _ZERO), limits.symbol_pct, f"of {row['symbol']} are open with it"),
+            (of_day(week, row["bar_close_ms"]), limits.day_notional_pct, "were opened on its day"),
+            (total(week), limits.week_notional_pct, "were opened in its week"),
+        ):
+            most = None if pct is None else wallet.equity_usdt * pct / 100
+            if most is not None and usd > most * SLACK:
+                yield f"{usd:.2f} USDT {what}, at most {most:.2f} may be (INV-17)"
+
+    def _open_usd(self) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+        """By symbol: what is held if all that buys executes, and if all that sells does; at the least price each is worth."""
+        long_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
+        short_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for share in self._desk.fills.shares():
+            usd = share.position.signed_qty * self._least_price(share)
+            long_usd[share.symbol] += usd
+            short_usd[share.symbol] += usd
+        for order in self._desk.book.live():
+            if order.intent is not None and not order.reduce_only:
+                usd = order.open_qty * self._price_of(order)
+                long_usd[order.symbol] += usd if order.side is Side.BUY else _ZERO
+                short_usd[order.symbol] -= usd if order.side is Side.SELL else _ZERO
+        return long_usd, short_usd
+
+    def _stale(self, row: sqlite3.Row) -> Iterator[str]:
+        """Ages beyond their bounds in what the gates had before them when they let an entry through."""
+        sql = "SELECT body FROM judged WHERE instance = ? AND close_ms = ?"
+        found = self._desk.ledger.row(sql, (row["instance"], row["bar_close_ms"]))
+        if found is None:
+            yield "nothing is kept of what its gates had before them (INV-36)"
+            return
+        body = orjson.loads(found["body"])
+        inputs, facts = body["inputs"], body["facts"]
+        bounds = self._desk.on_record.read(OrderSettings, body["limits"])
+        ages = [
+            ("signal", inputs["bar_age_s"], min(bounds.entry_max_age_s, float(facts["bar_s"]))),
+            ("feed", inputs["feed_age_s"], bounds.feed_stale_s),
+            ("equity", facts["equity_age_s"], bounds.equity_max_age_s),
+            ("rules", facts["rules_age_s"], _DAY_S),
+        ]
+        if not bounds.plain_market:
+            ages.append(("quote", inputs["quote_age_s"], bounds.quote_max_age_s))
+        for what, age_s, most_s in ages:
+            if not isinstance(age_s, int | float) or age_s > most_s:
+                yield f"its {what} was {age_s} s old, at most {most_s:g} s are allowed (INV-23)"
+        if inputs["ready"] is not True:
+            yield f"column {inputs['not_ready']} was not ready (INV-23)"
 
     def _least_price(self, share: Share) -> Decimal:
         """What a position is worth at least: the gate goes by the mark, which may have moved far from the price of entry."""
@@ -118,12 +174,14 @@ class SecondLook:
         return intent.price_ref if intent is not None else order.price or Decimal(0)
 
     def _armed(self, row: sqlite3.Row) -> bool:
+        """Whether a permission for this very Play, and for an order of this size, was in force when the entry was written."""
         sql = (
-            "SELECT 1 FROM armings WHERE instance = ? AND expires_ms > ? AND confirmed_ms <= ?"
+            "SELECT body FROM armings WHERE instance = ? AND expires_ms > ? AND confirmed_ms <= ?"
             " AND (revoked_ms IS NULL OR revoked_ms > ?)"
         )
         then_ms = row["created_ms"]
-        return self._desk.ledger.row(sql, (row["instance"], then_ms, then_ms, then_ms)) is not None
+        found = self._desk.ledger.rows(sql, (row["instance"], then_ms, then_ms, then_ms))
+        return any(_covers(orjson.loads(each["body"]), row) for each in found)
 
     def _has_verdict(self, row: sqlite3.Row) -> bool:
         sql = (
@@ -131,3 +189,10 @@ class SecondLook:
             " WHERE i.uid = ?"
         )
         return self._desk.ledger.row(sql, (row["bar_close_ms"], row["instance"])) is not None
+
+
+def _covers(arming: dict[str, Any], row: sqlite3.Row) -> bool:
+    """Whether a permission was given for the Play, the account and the size of an entry."""
+    worth, most = Decimal(row["order_qty"] or 0) * Decimal(row["price_ref"]), arming.get("order_usd")
+    same = all(arming.get(name, row[name]) == row[name] for name in ("play_digest", "account"))
+    return same and (not most or worth <= Decimal(most) * SLACK)

@@ -65,10 +65,11 @@ class Stops:
         stop = intent.stop if intent.stop is not None else share.stop
         target = intent.target if intent.target is not None else share.target
         moved = desk.book.stops_of(instance.uid, intent.symbol)
+        bounds = desk.bounds(intent.instance_uid)
         with desk.moving(intent.symbol):
             with anyio.CancelScope(shield=True):
                 with desk.ledger.atomic():
-                    identity = desk.book.insert_intent(intent, b"{}")
+                    identity = desk.book.insert_intent(intent, bounds)
                     desk.fills.set_protection(instance.uid, intent.symbol, stop=stop, target=target)
                     desk.book.note_move(moved, "send", f"to {text(stop)} by {identity}")
                     if intent.bar_close_ms:

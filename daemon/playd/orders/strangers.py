@@ -257,8 +257,9 @@ class Strangers:
             stop=stop,
             target=target,
         )
+        bounds = desk.bounds(to)
         with desk.ledger.atomic(desk.fills.forget_cache):
-            desk.book.insert_intent(intent, b"{}")
+            desk.book.insert_intent(intent, bounds)
             desk.book.close_intent(identity, "adopted")
             taken = desk.fills.hand_over(symbol, to, f"adopt:{identity}", seen.updated_ms)
             desk.fills.set_protection(to, symbol, stop=stop, target=target)

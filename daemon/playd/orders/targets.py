@@ -94,9 +94,9 @@ class Targets:
         known = self._gateway.known(intent)
         if known is not None:
             return known
-        key = (instance.uid, intent.symbol)
+        key, bounds = (instance.uid, intent.symbol), desk.bounds(instance.uid)
         with desk.ledger.atomic():
-            identity = desk.book.insert_intent(intent, b"{}")
+            identity = desk.book.insert_intent(intent, bounds)
             kept = self._kept.setdefault(key, _Kept(identity))
             self._close_parts(kept, "replaced")
         kept.intent, kept.parts = identity, [identity]

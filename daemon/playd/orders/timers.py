@@ -97,7 +97,6 @@ class Timers:
             self._breakers.look()
             self._withdrawals.look()
             self._second_look.look()
-            self._desk.judged.look()
             self._desk.ledger.commit_if_due()
             self._desk.chronicle.write(WRITTEN_AT_ONCE)
             await anyio.sleep(_TICK_S)

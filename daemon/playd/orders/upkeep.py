@@ -2,10 +2,10 @@
 The ledger over months: rows that nobody refers to any more leave it, so that its size, its backups and its check at a start
 stay bounded.
 
-Verdicts and order events older than `keep_days` move to dated files in `archive/` of the state directory, one JSON object a
-line; orders, intents, executions and halts stay for ever. Reconciliations are kept for `runs_days`; of balances older than
-`BALANCES_DAYS` the first of each hour. A row is in the archive, synced, before it leaves the ledger; a crash between the two
-writes it there twice.
+Verdicts, judged entries and order events older than `keep_days` move to dated files in `archive/` of the state directory, one
+JSON object a line; orders, intents, executions and halts stay for ever. Reconciliations are kept for `runs_days`; of balances
+older than `BALANCES_DAYS` the first of each hour. A row is in the archive, synced, before it leaves the ledger; a crash between
+the two writes it there twice.
 """
 
 import sqlite3
@@ -23,6 +23,12 @@ from playd.world.ports import Clock, Disk
 
 BALANCES_DAYS: Final = 40
 """The limits of risk look back a month."""
+
+REFUSED_KEPT: Final = 2_000
+"""
+Refused entries of an instance whose case is kept: more than a day of one that is refused every minute, about three megabytes.
+Each bar's verdict says in words what the first gate said, for as long as bars are kept.
+"""
 
 BATCH: Final = 500
 """Rows looked at in one step: some milliseconds."""
@@ -60,7 +66,7 @@ class Upkeep:
 
     def step(self) -> bool:
         """Move or thin a few rows. False when a pass is through. Raises `OSError` when the archive cannot be written."""
-        return self._bars() or self._runs() or self._balances() or self._events()
+        return self._bars() or self._judged() or self._runs() or self._balances() or self._events()
 
     def _bars(self) -> bool:
         """The oldest verdicts of the first instance that has any older than they are kept, by the market's time."""
@@ -75,6 +81,30 @@ class Upkeep:
             if rows:
                 self._archive("bars", rows)
                 self._ledger.write(f"DELETE {where} AND close_ms <= ?", (*key, rows[-1]["close_ms"]))
+                self._ledger.commit()
+                return True
+        return False
+
+    def _judged(self) -> bool:
+        """Cases of the first instance that has more of them, or older ones, than are kept."""
+        for instance in self._ledger.rows("SELECT uid FROM instances ORDER BY uid"):
+            key = instance["uid"]
+            newest = self._ledger.row("SELECT max(close_ms) AS at FROM judged WHERE instance = ?", (key,))
+            if newest is None or newest["at"] is None:
+                continue
+            where = "FROM judged WHERE instance = ? AND close_ms < ?"
+            until_ms = int(newest["at"]) - self._keep_ms
+            rows = self._ledger.rows(f"SELECT * {where} ORDER BY close_ms LIMIT ?", (key, until_ms, BATCH))
+            if rows:
+                self._archive("judged", rows)
+                self._ledger.write(f"DELETE {where}", (key, rows[-1]["close_ms"] + 1))
+                self._ledger.commit()
+                return True
+            refused = "FROM judged WHERE instance = ? AND entered = 0"
+            nth = f"SELECT close_ms {refused} ORDER BY close_ms DESC LIMIT 1 OFFSET ?"
+            beyond = self._ledger.row(nth, (key, REFUSED_KEPT))
+            if beyond is not None:
+                self._ledger.write(f"DELETE {refused} AND close_ms <= ?", (key, beyond["close_ms"]))
                 self._ledger.commit()
                 return True
         return False

@@ -106,6 +106,32 @@ def test_events_of_old_final_orders_move_and_their_orders_stay(world: VirtualWor
     assert count(ledger, "orders") == 3
 
 
+def add_cases(ledger: Ledger, closes: range, *, entered: int) -> None:
+    for close in closes:
+        ledger.write("INSERT INTO judged VALUES ('u',?,?,'{}')", (close * MINUTE_MS, entered))
+
+
+def test_of_refused_entries_the_newest_are_kept_and_of_those_let_through_all_of_the_time(
+    world: VirtualWorld, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "REFUSED_KEPT", 30)
+    add_cases(ledger, range(0, 100, 2), entered=0)
+    add_cases(ledger, range(1, 100, 2), entered=1)
+    through(keeper(world, ledger))
+    refused = [row["close_ms"] // MINUTE_MS for row in ledger.rows("SELECT * FROM judged WHERE entered = 0")]
+    assert refused == list(range(40, 100, 2))
+    assert count(ledger, "judged") == 30 + 50
+    assert not world.disk.exists(ARCHIVE), "what its bar says in words needs no second place"
+
+
+def test_old_cases_move_to_the_archive(world: VirtualWorld, ledger: Ledger) -> None:
+    days = range(0, 500 * 1440, 1440)
+    add_cases(ledger, days, entered=1)
+    through(keeper(world, ledger))
+    assert count(ledger, "judged") == KEEP_DAYS + 1
+    assert len(archived(world, "judged")) == 500 - KEEP_DAYS - 1
+
+
 def test_reconciliations_and_balances_are_thinned(world: VirtualWorld, ledger: Ledger) -> None:
     for number, day in enumerate((1, NOW_DAY - RUNS_DAYS - 1, NOW_DAY - RUNS_DAYS + 1), 1):
         ledger.write(
