@@ -269,9 +269,10 @@ class Targets:
             time_in_force="GTC",
             reduce_only=True,
         )
+        bounds = desk.bounds(part.instance_uid)
         with desk.ledger.atomic():
             if identity not in kept.parts:
-                desk.book.insert_intent(part, b"{}")
+                desk.book.insert_intent(part, bounds)
             row = desk.book.insert_order(part, identity, number, request)
         if identity not in kept.parts:
             kept.parts.append(identity)
