@@ -306,14 +306,17 @@ class Account:
         Take one order back from the venue, whoever sent it; the order once it is final, or as it is `within_s` later.
 
         Whether it may go is the caller's business: a stop may not. A resting target is not put back until the Play asks for
-        another. Raises `VenueError`, `LinkError`.
+        another. What is not final by then is asked for again until it is.
         """
         self.targets.withdraw(row)
-        await self._withdrawals.ask([row])
         with anyio.move_on_after(within_s):
+            await self._withdrawals.ask([row])
             while not self.desk.book.need(row.link_id).state.terminal:
                 await self.desk.changed(row.link_id, within_s)
-        return self.desk.book.need(row.link_id)
+        after = self.desk.book.need(row.link_id)
+        if not after.state.terminal:  # nobody drives one whose first request had to wait for longer than that
+            self._withdrawals.drive([after])
+        return after
 
     def guardian_is(self, missing: str) -> None:
         """Take note why the guardian cannot be counted on, or with the empty text that it can: also that may make it ready."""
