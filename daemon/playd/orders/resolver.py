@@ -32,6 +32,9 @@ _WARN_S: Final = 30.0
 _CRITICAL_S: Final = 120.0
 _TICK_S: Final = 0.25
 _ALARM_EVERY_S: Final = 1.0
+_BESIDE: Final = 8
+"""Orders asked about beside each other: an answer takes its time, and a storm leaves one order in doubt per instance."""
+
 _ZERO: Final = Decimal(0)
 _FILLS_WAIT_S: Final = 2.0
 """How long the private stream may take for executions that the venue's order report already counts."""
@@ -69,6 +72,7 @@ class Resolver:
         self._news: dict[str, tuple[int, float]] = {}
         """By order that is waited for: the time on its last event, and since when, in monotonic seconds, that is the last."""
         self._missed: set[str] = set()
+        self._room = anyio.Semaphore(_BESIDE)
         self._wake = anyio.Event()
 
     def wake(self) -> None:
@@ -127,16 +131,17 @@ class Resolver:
             self._wake = anyio.Event()
 
     async def step(self) -> None:
-        """One look at everything in doubt; runs the rounds that are due."""
+        """One look at everything in doubt; runs the rounds that are due, several beside each other."""
         desk, now_s = self._desk, self._desk.clock.mono_s()
         rows = self._doubtful(now_s)
         links = {row.link_id for row in rows}
         for gone in self._doubts.keys() - links:
             del self._doubts[gone]
-        for row in rows:
-            doubt = self._doubt_of(row, now_s)
-            if now_s >= doubt.due_s(desk.settings.never_arrived_after_s):
-                await self._round(row, doubt)
+        asked = [(row, self._doubt_of(row, now_s)) for row in rows]
+        async with anyio.create_task_group() as rounds:
+            for row, doubt in asked:
+                if now_s >= doubt.due_s(desk.settings.never_arrived_after_s):
+                    rounds.start_soon(self._round, row, doubt)
 
     def _doubt_of(self, row: OrderRow, now_s: float) -> _Doubt:
         doubt = self._doubts.setdefault(row.link_id, _Doubt(now_s, row.signed_ms, now_s))
@@ -180,7 +185,14 @@ class Resolver:
         return found, order
 
     async def _round(self, row: OrderRow, doubt: _Doubt) -> None:
+        async with self._room:
+            await self._ask_once(row, doubt)
+
+    async def _ask_once(self, row: OrderRow, doubt: _Doubt) -> None:
         desk = self._desk
+        row = desk.book.need(row.link_id)
+        if row.state.terminal and not row.fills_missing:
+            return  # it was told while this one waited
         doubt.rounds += 1
         started_s = desk.clock.mono_s()
         found = await self.look_up(row)

@@ -1,0 +1,43 @@
+"""Many orders in doubt at once are asked about beside each other: none of them waits for all the others."""
+
+from decimal import Decimal
+
+import anyio
+
+from playd.core.orders import OrderState
+from tests.simulation.order_world import READY, build, entry
+from tests.simulation.venue_script import WriteFault
+from tests.virtual_time import in_virtual_time
+
+ORDERS = 60
+READ_S = 0.15
+"""A distant venue's time for one answer."""
+
+ENDED_WITHIN_S = 75.0
+
+
+def test_sixty_entries_whose_answers_were_lost_end_in_time() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            venue, uids = life.venue, [f"ab{n:02d}cdef" for n in range(ORDERS)]
+            ports = {uid: await life.register(uid, symbol=f"COIN{n}USDT") for n, uid in enumerate(uids)}
+            read = venue._read
+
+            async def slow() -> None:
+                await anyio.sleep(READ_S)
+                await read()
+
+            venue._read = slow  # type: ignore[method-assign]
+            venue.script.writes = [WriteFault.LOST_BEFORE] * ORDERS
+            async with anyio.create_task_group() as group:
+                for n, (uid, port) in enumerate(ports.items()):
+                    group.start_soon(port.submit, entry(uid=uid, symbol=f"COIN{n}USDT"), READY)
+            book = life.account.desk.book
+            assert {row.state for row in book.live()} == {OrderState.UNKNOWN}
+            await anyio.sleep(ENDED_WITHIN_S)
+            assert [row.link_id for row in book.live()] == []
+            assert len(venue.placed) == ORDERS
+            assert venue.signed() == Decimal(0)
+
+    in_virtual_time(body)
