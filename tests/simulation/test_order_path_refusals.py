@@ -15,6 +15,7 @@ from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, OrderWorld, build, entered, entry, leave
 from tests.simulation.test_order_path_doubt import DEMO, QUOTED
+from tests.simulation.venue_script import Script
 from tests.virtual_time import in_virtual_time
 
 SLOW_WALLET: OrderSettings = replace(DEMO, wallet_every_s=600.0, recon_orders_s=600.0, recon_positions_s=600.0)
@@ -132,5 +133,28 @@ def test_an_account_whose_mode_the_venue_refuses_is_refused_until_it_was_looked_
             life.venue.script.codes = [110028]
             await port.submit(entry(), READY)
             assert "110028" in life.account.desk.condition.refused
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(("code", "halted"), [(10003, True), (10001, False)])
+def test_a_refused_repair_of_a_stop_says_what_every_refusal_says(code: int, halted: bool) -> None:
+    async def body() -> None:
+        life = build(script=Script(no_attached_stop=1))
+        async with life.running():
+            set_stops, refused = life.venue.set_stops, [Reply(classify(code), code, "no")] * 2
+
+            async def refuse(symbol: str, **given: object) -> Reply:
+                return refused.pop() if refused else await set_stops(symbol, **given)  # type: ignore[arg-type]
+
+            life.venue.set_stops = refuse  # type: ignore[method-assign]
+            port = await life.register()
+            await port.submit(entry(), READY)
+            sent_s = life.account.desk.clock.mono_s()
+            await anyio.sleep(4.0)
+            assert (account_scope("main") in [halt.scope for halt in life.halts.in_force()]) is halted
+            assert (life.account.desk.rules_mono_s[SYMBOL] > sent_s) is not halted
+            await anyio.sleep(10.0)
+            assert life.venue.stop_of() == entry().stop
 
     in_virtual_time(body)

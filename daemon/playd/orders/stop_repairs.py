@@ -87,6 +87,7 @@ class StopRepairs:
             note = f"stop {stop} on {symbol} was answered {reply.code}: {reply.text}"
             self._refused.add(symbol)
             desk.incidents.open("STOP_REFUSED", "critical", symbol_scope(desk.alias, symbol), note)
+            desk.note_refusal(reply, note)
         return reply.code not in _BEYOND_MARKET
 
     async def close(self, seen: VenuePosition, *, again: bool) -> None:
