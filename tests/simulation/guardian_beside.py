@@ -29,7 +29,7 @@ class GuardianBeside:
         self.did: list[str] = []
         """What it did at the venue: kinds of its records."""
         hands = Hands(life.venue, GuardianShare(self._clock), TOLERANCES_PCT)
-        self._watch = AccountWatch("main", hands, self._clock, self._outlook, self._record, lambda: None)
+        self._watch = AccountWatch("main", hands, self._clock, self._outlook, self._record, lambda: None, {})
         self.task = asyncio.create_task(self._run())
 
     def daemon_lives(self, life: OrderWorld) -> None:

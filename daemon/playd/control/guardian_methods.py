@@ -154,6 +154,8 @@ class GuardianMethods:
             kept = self._guardian.kept.get(part.alias)
             if kept is None or kept.watch is None:
                 unread.append(part.alias)
+                if kept is not None:
+                    kept.unfinished[part.scope] = "the account is not watched"
                 return
             reports.append((part.alias, await kept.watch.panic(part.scope, send.send_nowait)))
 

@@ -275,3 +275,8 @@ def test_a_dead_daemon_is_an_alarm_and_a_stopped_one_only_after_a_while() -> Non
     long_ago = Heard(DaemonState.STOPPED, NOW.mono_s - STOPPED_ALERT_S)
     assert alarms_of(plan, held(stop="95"), long_ago) == {"DAEMON_STOPPED"}
     assert alarms_of(plan, held(None, qty="0"), long_ago) == set()
+
+
+def test_a_dead_daemon_is_critical_also_while_nothing_is_open() -> None:
+    acts, _ = judge(account(), RULES, Seen([], []), History(), DEAD, NOW)
+    assert [(act.kind, act.severity) for act in acts if isinstance(act, Alarm)] == [("DAEMON_DEAD", "critical")]

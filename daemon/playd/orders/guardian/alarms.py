@@ -17,6 +17,9 @@ REPEAT_S: Final = 60.0
 
 TELL_AFTER_S: Final = 5.0
 
+PANIC_UNFINISHED: Final = "PANIC_UNFINISHED"
+"""Kind of an alarm that people are told of every `REPEAT_S`, whatever the settings say of others."""
+
 Record = Callable[[str, Mapping[str, Json], str, str], None]
 """Writes a record: kind, data, account, symbol."""
 
@@ -74,7 +77,8 @@ class Alarms:
             self._say("info", "alarm.over", f"{gone.kind} {gone.scope}")
 
     def _tell_people(self, active: _Active, now_s: float) -> None:
-        due_s = active.since_s + TELL_AFTER_S if active.told_s is None else active.told_s + self._repeat_s()
+        again_s = min(REPEAT_S, self._repeat_s()) if active.alarm.kind == PANIC_UNFINISHED else self._repeat_s()
+        due_s = active.since_s + TELL_AFTER_S if active.told_s is None else active.told_s + again_s
         if active.alarm.severity == "critical" and now_s >= due_s:
             self._tell("open" if active.told_s is None else "repeat", active.alarm, active.since_ms)
             active.told_s = now_s

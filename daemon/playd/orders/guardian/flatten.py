@@ -29,6 +29,7 @@ _LOOK_S: Final = 0.25
 _CANCELS_A_PASS: Final = 4
 """So many a share of two a second sends while a pass closes; the next reading may show that others are gone by then."""
 _READ_RETRY_S: Final = 1.0
+_LAST_READING_S: Final = 5.0
 _DONE: Final = frozenset({ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE, ReplyClass.GONE, ReplyClass.EXISTS})
 
 Step = Callable[[str, str], None]
@@ -52,6 +53,8 @@ class _Run:
     problems: dict[str, None] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     largest: dict[str, Decimal | None] = field(default_factory=dict)
+    seen: Seen | None = None
+    """The newest reading."""
 
 
 class Flattener:
@@ -62,12 +65,22 @@ class Flattener:
     what its exits did: the rest of the position is somebody else's.
     """
 
-    def __init__(self, alias: str, hands: Hands, clock: Clock, planned: Mapping[Key, PlannedPosition], on_step: Step) -> None:
+    def __init__(
+        self,
+        alias: str,
+        hands: Hands,
+        clock: Clock,
+        planned: Mapping[Key, PlannedPosition],
+        on_step: Step,
+        on_seen: Callable[[Seen], None] = lambda _seen: None,
+    ) -> None:
+        """`on_seen` hears of every reading: who else looks at the account need not ask for one of its own."""
         self._alias = alias
         self._hands = hands
         self._clock = clock
         self._planned = planned
         self._on_step = on_step
+        self._on_seen = on_seen
 
     async def run(self, scope: PanicScope, *, within_s: float = FLAT_WITHIN_S) -> PanicReport:
         """Until flat is verified twice or `within_s` are over; what is not flat then keeps its stop."""
@@ -75,7 +88,7 @@ class Flattener:
         flat = False
         with anyio.move_on_after(within_s):
             flat = await self._until_flat(scope, run)
-        last = await self._last_reading(run)
+        last = run.seen if flat else await self._last_reading(run)
         if flat:
             run.problems.clear()  # whatever was refused on the way
         else:
@@ -256,10 +269,12 @@ class Flattener:
         except (VenueError, LinkError) as error:
             run.problems[f"positions could not be read: {error}"] = None
             return None
+        run.seen = seen
+        self._on_seen(seen)
         return seen
 
     async def _last_reading(self, run: _Run) -> Seen | None:
-        with anyio.move_on_after(2 * _READ_RETRY_S):
+        with anyio.move_on_after(_LAST_READING_S):
             return await self._read(run)
         return None
 

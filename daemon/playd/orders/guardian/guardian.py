@@ -16,12 +16,14 @@ from playd.core.canonical import Json
 from playd.core.errors import LinkError, PlaydError, StateError
 from playd.orders.guardian.alarms import Alarms, Record, Say, Tell
 from playd.orders.guardian.heartbeat import DaemonWatch
-from playd.orders.guardian.judge import Alarm, DaemonState
+from playd.orders.guardian.judge import DAEMON_DEAD, Alarm, DaemonState
 from playd.orders.guardian.open_account import OpenedAccount
 from playd.orders.guardian.plan import AccountPlan, Plan
 from playd.orders.guardian.plan_file import PlanFile, ReadPlan
 from playd.orders.guardian.share import GuardianShare
 from playd.orders.guardian.watch import AccountWatch, Outlook
+from playd.orders.halts import ALL
+from playd.orders.panic_report import PanicScope
 from playd.world.ports import Clock
 
 FOLLOW_S: Final = 0.5
@@ -42,6 +44,8 @@ class Kept:
     watch: AccountWatch | None = None
     share: GuardianShare | None = None
     problem: str = "not opened yet"
+    unfinished: dict[PanicScope, str] = field(default_factory=dict)
+    """Panics that are not done, each with what is known of it; whoever watches goes on with them."""
 
 
 class Guardian:
@@ -112,7 +116,14 @@ class Guardian:
     def _follow(self) -> None:
         self._read_plan()
         self._hear()
-        self.alarms.update("", self._problems.values())
+        self.alarms.update("", [*self._problems.values(), *self._nobody_else_says_dead()])
+
+    def _nobody_else_says_dead(self) -> list[Alarm]:
+        """A dead daemon is told with each account that can be read, and here where none can."""
+        told = [alarm for kept in self.kept.values() if kept.watch is not None for alarm in kept.watch.alarms]
+        if self._was is not DaemonState.DEAD or any(alarm.kind == DAEMON_DEAD for alarm in told):
+            return []
+        return [Alarm(DAEMON_DEAD, "critical", ALL, "the daemon is not heard; no account was read since")]
 
     def _hear(self) -> None:
         """Note what became of the daemon; the watches look at once when that changed."""
@@ -187,6 +198,7 @@ class Guardian:
                 lambda: self._outlook(kept.place),
                 self._record,
                 lambda: self.alarms.update(alias, watch.alarms),
+                kept.unfinished,
             )
             kept.watch, kept.problem = watch, ""
             self._say("info", "account.watched", alias)

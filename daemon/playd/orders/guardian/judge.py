@@ -18,6 +18,8 @@ from playd.orders.guardian.plan import AccountPlan, PlannedPosition, Rules
 CONDITIONAL: Final = "Stop"
 """The venue's word for an order that waits for its trigger and then does what it says, opening included."""
 
+DAEMON_DEAD: Final = "DAEMON_DEAD"
+
 RETRY_S: Final = 2.0
 """Time between two attempts at the same position."""
 
@@ -276,8 +278,7 @@ def _about_the_daemon(plan: AccountPlan, seen: Seen, heard: Heard, now: Now) -> 
     for_s, scope = now.mono_s - heard.since_s, f"account:{plan.alias}"
     if heard.state is DaemonState.DEAD:
         what = "positions are open" if exposed else "nothing is open"
-        severity = "critical" if exposed else "warning"
-        return [Alarm("DAEMON_DEAD", severity, scope, f"the daemon is not heard; {what}")]
+        return [Alarm(DAEMON_DEAD, "critical", scope, f"the daemon is not heard; {what}")]
     if heard.state is DaemonState.STOPPED and exposed and for_s >= STOPPED_ALERT_S:
         return [Alarm("DAEMON_STOPPED", "critical", scope, "the daemon was stopped and positions are still open")]
     return []

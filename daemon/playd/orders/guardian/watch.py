@@ -1,10 +1,13 @@
 """
 One account under the guardian's eyes: readings by REST on a beat, woken early by the private stream, judged, acted upon.
 
-Acts and panics of one account never overlap.
+A panic waits for nothing that the watch does, nor the watch for a panic: all of it only sets stops, reduces and cancels. Only
+panics of single instances wait for each other, because they tell by the position what they have closed of it. One that is not
+done goes on until the scope is flat, or the daemon is heard again, which carries it on.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,12 +18,12 @@ from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.orders import VenuePosition
 from playd.core.reply_codes import ReplyClass
-from playd.orders.guardian.alarms import Record
+from playd.orders.guardian.alarms import PANIC_UNFINISHED, Record
 from playd.orders.guardian.flatten import Flattener
 from playd.orders.guardian.hands import Hands
-from playd.orders.guardian.judge import Act, Alarm, CancelEntry, Close, Heard, History, Now, Seen, SetStop, judge
+from playd.orders.guardian.judge import Act, Alarm, CancelEntry, Close, DaemonState, Heard, History, Now, Seen, SetStop, judge
 from playd.orders.guardian.plan import AccountPlan, Rules
-from playd.orders.panic_report import PanicReport, PanicScope
+from playd.orders.panic_report import FLAT_WITHIN_S, PanicReport, PanicScope
 from playd.venues.port import OrderUpdate, PositionUpdate, PrivateEvent, Reply, StreamDown, StreamUp
 from playd.world.ports import Clock
 
@@ -31,6 +34,21 @@ DANGER_S: Final = 1.0
 """While a position is in danger it is read this often, two requests each time: the whole of the guardian's share."""
 
 BLIND_S: Final = 15.0
+
+CANCELS_A_LOOK: Final = 4
+"""More of them would keep the next reading waiting: they leave at two a second."""
+
+SHARED_S: Final = 3.0
+"""So long the reading of a panic serves the watch: they have one share of reads, and a panic may use all of it."""
+
+AGAIN_S: Final = 5.0
+"""Between two tries at a panic that is not done."""
+
+HEARD_WITHIN_S: Final = 3.0
+"""Without a beat for so long a daemon may have died already; with one it carries a panic on itself."""
+
+TRY_S: Final = 20.0
+"""How long such a try takes at most, so that an operator who asks again need not wait for long."""
 
 _TOOK: Final = (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE)
 
@@ -45,7 +63,7 @@ class Outlook:
 
 
 class AccountWatch:
-    """`run` it in a task; `look` and `panic` may be called meanwhile. `alarms` holds what is wrong now."""
+    """`run` it in a task; `look` and `panic` may be called meanwhile."""
 
     def __init__(
         self,
@@ -55,9 +73,10 @@ class AccountWatch:
         outlook: Callable[[], Outlook],
         record: Record,
         on_alarms: Callable[[], None],
+        unfinished: dict[PanicScope, str],
     ) -> None:
+        """`unfinished` are panics to go on with, each with what is known of it; the caller keeps them for the next watch."""
         self.alias = alias
-        self.alarms: tuple[Alarm, ...] = ()
         self.seen: Seen | None = None
         self.seen_s: float | None = None
         self.stream_up = False
@@ -70,13 +89,21 @@ class AccountWatch:
         self._on_alarms = on_alarms
         self._history = History()
         self._blind_since_s: float | None = None
+        self._judged: tuple[Alarm, ...] = ()
+        self._unfinished = unfinished
+        self._shared: tuple[float, Seen] | None = None
+        """The newest reading of a panic, and when it was made."""
+        self._hurry = False
+        """Whether the last look left something for the next one."""
         self._wake = anyio.Event()
-        self._acting = anyio.Lock()
+        self._looking = anyio.Lock()
+        self._closing_shares = anyio.Lock()
 
     async def run(self, events: MemoryObjectReceiveStream[PrivateEvent]) -> None:
         """Watch until cancelled."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._listen, events)
+            group.start_soon(self._go_on)
             while True:
                 self._wake = anyio.Event()
                 await self.look()
@@ -90,33 +117,92 @@ class AccountWatch:
 
     async def look(self) -> None:
         """One reading, its judgement, and what follows from it. A failed reading changes nothing but the blind clock."""
-        async with self._acting:
+        async with self._looking:
             self.tried_s = self._clock.mono_s()
-            try:
-                seen = await self._hands.read()
-            except (VenueError, LinkError) as error:
-                self._note_blind(str(error))
-                return
-            self._blind_since_s = None
-            self.seen, self.seen_s = seen, self._clock.mono_s()
+            if (shared := self._shared) is not None and self.tried_s - shared[0] < SHARED_S:
+                if self.seen is shared[1]:
+                    return  # nothing is newer than what was judged
+                self.seen_s, seen = shared
+            else:
+                try:
+                    seen = await self._hands.read()
+                except (VenueError, LinkError) as error:
+                    self._note_blind(str(error))
+                    return
+                self.seen_s = self._clock.mono_s()
+            self._blind_since_s, self.seen = None, seen
             outlook, now = self._outlook(), Now(self._clock.mono_s(), self._clock.wall_ms())
             acts, self._history = judge(outlook.plan, outlook.rules, seen, self._history, outlook.heard, now)
             self._set_alarms(act for act in acts if isinstance(act, Alarm))
+            cancels = [act for act in acts if isinstance(act, CancelEntry)]
+            self._hurry = len(cancels) > CANCELS_A_LOOK
             for act in acts:
-                await self._do(act)
+                if act not in cancels[CANCELS_A_LOOK:]:
+                    await self._do(act)
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """What is wrong now."""
+        left = [
+            Alarm(
+                PANIC_UNFINISHED, "critical", scope.halt_scope(self.alias), f"a panic is not done and is gone on with: {what}"
+            )
+            for scope, what in self._unfinished.items()
+        ]
+        return (*self._judged, *left)
 
     async def panic(self, scope: PanicScope, on_step: Callable[[str], None]) -> PanicReport:
-        """Flatten a scope of this account and verify it, whatever is frozen or planned: an operator asked for it."""
+        """
+        Flatten a scope of this account and verify it, whatever is frozen or planned: an operator asked for it.
 
+        One that is not done by then is gone on with.
+        """
+        report = await self._flatten(scope, FLAT_WITHIN_S, on_step)
+        self.wake()
+        return report
+
+    async def _flatten(self, scope: PanicScope, within_s: float, on_step: Callable[[str], None]) -> PanicReport:
         def step(name: str, text: str) -> None:
             self._record("panic.step", {"step": name, "text": text}, self.alias, "")
             on_step(f"{self.alias}: {text}")
 
-        planned = {(each.symbol, each.position_idx): each for each in self._outlook().plan.positions}
-        async with self._acting:
-            report = await Flattener(self.alias, self._hands, self._clock, planned, step).run(scope)
-        self.wake()
+        left = "nobody waits for it any more"
+        try:
+            async with AsyncExitStack() as stack:
+                if scope.instance_uid:
+                    await stack.enter_async_context(self._closing_shares)
+                planned = {(each.symbol, each.position_idx): each for each in self._outlook().plan.positions}
+                flattener = Flattener(self.alias, self._hands, self._clock, planned, step, self._share_reading)
+                report = await flattener.run(scope, within_s=within_s)
+            left = "; ".join(report.problems) or "see positions" if report.exit_code else ""
+        finally:
+            if left:
+                self._unfinished[scope] = left
+            else:
+                self._unfinished.pop(scope, None)
         return report
+
+    def _share_reading(self, seen: Seen) -> None:
+        self._shared = self._clock.mono_s(), seen
+
+    async def _go_on(self) -> None:
+        """Until every panic is done, while no daemon is there to see to its level."""
+        while True:
+            await anyio.sleep(AGAIN_S)
+            for scope in [*self._unfinished]:
+                heard = self._outlook().heard
+                if heard.state is not DaemonState.ALIVE:
+                    report = await self._flatten(scope, TRY_S, lambda _text: None)
+                    if not report.exit_code:
+                        self._note_end(scope, flat=True, text="flat, verified twice")
+                elif self._clock.mono_s() - heard.since_s < HEARD_WITHIN_S:
+                    del self._unfinished[scope]
+                    self._note_end(scope, flat=False, text="the daemon goes on with it")
+                self._on_alarms()
+
+    def _note_end(self, scope: PanicScope, *, flat: bool, text: str) -> None:
+        named = scope.halt_scope(self.alias)
+        self._record("panic.result", {"scope": named, "flat": flat, "text": f"{named}: {text}"}, self.alias, "")
 
     async def _do(self, act: Act) -> None:
         match act:
@@ -138,7 +224,7 @@ class AccountWatch:
         self._record(kind, {**data, **answer}, self.alias, symbol)
 
     def _set_alarms(self, alarms: Iterable[Alarm]) -> None:
-        self.alarms = tuple(alarms)
+        self._judged = tuple(alarms)
         self._on_alarms()
 
     def _note_blind(self, why: str) -> None:
@@ -147,12 +233,12 @@ class AccountWatch:
         blind_s = now_s - self._blind_since_s
         if blind_s >= BLIND_S:
             text = f"positions could not be read for {blind_s:.0f} s: {why}"
-            others = [alarm for alarm in self.alarms if alarm.kind != "GUARDIAN_BLIND"]
+            others = [alarm for alarm in self._judged if alarm.kind != "GUARDIAN_BLIND"]
             self._set_alarms([*others, Alarm("GUARDIAN_BLIND", "critical", f"account:{self.alias}", text)])
 
     def _pause_s(self) -> float:
         outlook = self._outlook()
-        if self._history.dangers or self._blind_since_s is not None:
+        if self._history.dangers or self._hurry or self._blind_since_s is not None:
             return DANGER_S
         exposed = bool(outlook.plan.positions) or (self.seen is not None and any(map(_is_open, self.seen.positions)))
         return outlook.rules.check_s * (1 if exposed else FLAT_FACTOR)

@@ -1,0 +1,203 @@
+"""The guardian's watch beside its panics: neither waits for the other, and what is not done is gone on with."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import pytest
+
+from playd.core.errors import LinkError
+from playd.core.ids import instance_tag
+from playd.core.modes import Environment
+from playd.core.orders import OrderRequest, Side
+from playd.orders.guardian.guardian import Guardian
+from playd.orders.guardian.hands import Hands
+from playd.orders.guardian.judge import DaemonState, Heard
+from playd.orders.guardian.open_account import OpenedAccount
+from playd.orders.guardian.plan import AccountPlan, Plan, PlannedPosition, PlannedShare, Rules
+from playd.orders.guardian.plan_file import PlanFile
+from playd.orders.guardian.share import GuardianShare
+from playd.orders.guardian.watch import AccountWatch, Outlook
+from playd.orders.panic_report import FLAT_WITHIN_S, PanicScope
+from playd.venues.port import Priority, PrivateEvent, Reply
+from playd.world.virtual import virtual_world
+from tests.simulation.fake_venue import SYMBOL, FakeVenue
+from tests.simulation.order_world import STATE
+from tests.unit.guardian.test_judge import account, planned, resting
+from tests.virtual_time import LoopClock, in_virtual_time
+
+UID, OTHER = "abcdefgh", "ETHUSDT"
+STOP = Decimal(49_000)
+NOT_NOW = 110074
+"""An answer to a close that is worth another try."""
+
+
+@dataclass
+class Watched:
+    """An account under its watch, whose daemon is as `heard` says."""
+
+    venue: FakeVenue
+    heard: Heard
+    plan: AccountPlan
+    watch: AccountWatch = field(init=False)
+    records: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        hands = Hands(self.venue, GuardianShare(self.venue.clock), ())
+        outlook = lambda: Outlook(self.plan, Rules(), self.heard)  # noqa: E731
+        self.watch = AccountWatch("main", hands, self.venue.clock, outlook, self.record, lambda: None, {})
+
+    def record(self, kind: str, data: Mapping[str, Any], _account: str, _symbol: str) -> None:
+        self.records.append((kind, dict(data)))
+
+    def told(self) -> set[str]:
+        return {alarm.kind for alarm in self.watch.alarms}
+
+
+def position(symbol: str) -> PlannedPosition:
+    share = PlannedShare(UID, "mine", Decimal("0.010"), 0, 0)
+    return replace(planned(), symbol=symbol, qty=Decimal("0.010"), stop=STOP, shares=(share,))
+
+
+class AtTwoASecond(FakeVenue):
+    """Cancels at the pace of the guardian's share."""
+
+    async def cancel(self, symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply:
+        await anyio.sleep(0.5)
+        return await super().cancel(symbol, link_id=link_id, venue_order_id=venue_order_id, priority=priority)
+
+
+@asynccontextmanager
+async def watched(state: DaemonState, *symbols: str) -> AsyncIterator[Watched]:
+    """A position on each symbol, each under its stop."""
+    venue = AtTwoASecond(LoopClock())
+    plan = AccountPlan(
+        "main", Environment.LOCAL, "", "", "", "", "", False, "", (), tuple(position(symbol) for symbol in symbols)
+    )
+    for n, symbol in enumerate(symbols):
+        link = f"pde{instance_tag(UID)}-{n:024}"
+        await venue.place(OrderRequest(link, symbol, Side.BUY, Decimal("0.010"), stop=STOP))
+    side = Watched(venue, Heard(state, venue.clock.mono_s()), plan)
+    send, receive = anyio.create_memory_object_stream[PrivateEvent](10)
+    async with send, receive, anyio.create_task_group() as group:
+        group.start_soon(side.watch.run, receive)
+        yield side
+        group.cancel_scope.cancel()
+    venue.close_stream()
+
+
+def test_while_a_panic_goes_on_another_position_of_its_account_gets_its_stop_back() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL, OTHER) as side, anyio.create_task_group() as group:
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            group.start_soon(side.watch.panic, PanicScope(symbol=SYMBOL), lambda _text: None)
+            await anyio.sleep(5.0)
+            side.venue.remove_stop(OTHER)
+            await anyio.sleep(10.0)
+            assert side.venue.stop_of(OTHER) == STOP
+            group.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+def test_a_panic_of_the_account_waits_for_no_panic_of_one_instance() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            group.start_soon(side.watch.panic, PanicScope(instance_uid=UID), lambda _text: None)
+            await anyio.sleep(1.0)
+            before = len(side.venue.placed)
+            group.start_soon(side.watch.panic, PanicScope(), lambda _text: None)
+            await anyio.sleep(1.0)
+            assert (before, len(side.venue.placed)) == (2, 3)
+            group.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("scope", [PanicScope(), PanicScope(symbol=SYMBOL), PanicScope(instance_uid=UID)])
+def test_a_panic_that_was_not_done_in_its_time_goes_on_while_no_daemon_is_there_and_a_person_is_called(
+    scope: PanicScope,
+) -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL) as side:
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            report = await side.watch.panic(scope, lambda _text: None)
+            await anyio.sleep(60.0)
+            called, stop = side.told(), side.venue.stop_of()
+            side.venue.script.codes = []
+            await anyio.sleep(40.0)
+
+            assert report.exit_code == 11
+            assert ("PANIC_UNFINISHED" in called, stop) == (True, STOP)
+            assert ("PANIC_UNFINISHED" in side.told(), side.venue.signed()) == (False, 0)
+            assert [data["flat"] for kind, data in side.records if kind == "panic.result"] == [True]
+
+    in_virtual_time(body)
+
+
+def test_a_panic_that_was_not_done_is_left_to_a_daemon_that_is_heard() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL) as side:
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            await side.watch.panic(PanicScope(), lambda _text: None)
+            side.heard = Heard(DaemonState.ALIVE, side.venue.clock.mono_s() + 30.0)
+            await anyio.sleep(30.0)
+            side.venue.script.codes = []
+            await anyio.sleep(30.0)
+
+            assert side.venue.signed() == Decimal("0.010")
+            assert "PANIC_UNFINISHED" not in side.told()
+            assert [data["flat"] for kind, data in side.records if kind == "panic.result"] == [False]
+
+    in_virtual_time(body)
+
+
+def test_a_hundred_entries_of_a_dead_daemon_keep_no_position_from_its_stop() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.ALIVE, SYMBOL) as side:
+            entries = [resting(f"pde{instance_tag(UID)}-{n:024}") for n in range(100, 200)]
+            side.venue.orders.update({each.venue_order_id: each for each in entries})
+            side.heard = Heard(DaemonState.DEAD, side.venue.clock.mono_s() - FLAT_WITHIN_S)
+            side.watch.wake()
+            await anyio.sleep(5.0)
+            side.venue.remove_stop()
+            await anyio.sleep(10.0)
+            early = side.venue.stop_of()
+            await anyio.sleep(120.0)
+
+            assert early == STOP
+            assert {side.venue.orders[each.venue_order_id].status for each in entries} == {"Cancelled"}
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("accounts", [(), ("main",)])
+def test_a_dead_daemon_is_told_of_also_where_no_account_can_be_read(accounts: tuple[str, ...]) -> None:
+    @asynccontextmanager
+    async def away(_place: AccountPlan) -> AsyncIterator[OpenedAccount]:
+        raise LinkError("the venue is away")
+        yield
+
+    async def body() -> None:
+        clock, disk, told = LoopClock(), virtual_world().disk, list[tuple[str, str]]()
+        file = PlanFile(disk, STATE)
+        file.save(Plan(accounts=tuple(replace(account(), alias=alias) for alias in accounts)), clock.wall_ms())
+        tell = lambda event, alarm, _since_ms: told.append((event, alarm.kind))  # noqa: E731
+        guardian = Guardian(clock, file, away, lambda *_: None, lambda *_: None, tell)
+        async with anyio.create_task_group() as group:
+            await group.start(guardian.run)
+            await anyio.sleep(30.0)
+            dead = [*told]
+            for _ in range(3):
+                guardian.beat("daemon", "", stopping=False)
+                await anyio.sleep(1.0)
+            group.cancel_scope.cancel()
+
+        assert ("open", "DAEMON_DEAD") in dead
+        assert ("resolved", "DAEMON_DEAD") in told
+
+    in_virtual_time(body)
