@@ -13,8 +13,8 @@ from typing import Final
 
 from playd import __version__
 from playd.cli.offline_record import record_offline
+from playd.control.ops_tables import BACKUPS
 from playd.control.render import Output, json_text, render_rows
-from playd.control.tables import BACKUPS
 from playd.core.errors import PlaydError, RecordError, SettingsError
 from playd.ops.backup import FOLDER, BackupError, Manifest, backups, describe, make_backup, prune, verify_backup
 from playd.ops.ownership import close_if_unused

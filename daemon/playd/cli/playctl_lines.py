@@ -17,9 +17,10 @@ from playd.cli.stale_view import Line, stale_events, stale_logs
 from playd.control.client import Unreachable
 from playd.control.figures import rfc3339
 from playd.control.log_lines import LEVELS, LineFilter, bare_line, log_line
+from playd.control.ops_tables import EVENTS, LOGS
 from playd.control.record_filter import RecordFilter, bare_record, record_line
 from playd.control.render import Output, pick
-from playd.control.tables import EVENTS, LOGS, Column
+from playd.control.tables import Column
 from playd.ops.events import EVENTS as LOG_EVENTS
 from playd.ops.kinds import KINDS
 from playd.supervisor.names import nearest

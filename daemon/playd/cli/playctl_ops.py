@@ -9,9 +9,10 @@ from playd.cli.session import Session
 from playd.cli.stale_view import stale_incidents
 from playd.control.arming_tables import CHECKUP
 from playd.control.client import Unreachable
+from playd.control.ops_tables import ALERTS, BACKUPS, CHANGES, CONFIG, HEAD, INCIDENTS, LIMITS, ROUTES, SLOS
 from playd.control.protocol import JsonObject
 from playd.control.render import render_pairs
-from playd.control.tables import ALERTS, BACKUPS, CHANGES, CHECKS, CONFIG, INCIDENTS, LIMITS, SLOS
+from playd.control.tables import CHECKS
 
 EXIT_DEGRADED: Final = 9
 EXIT_DIFFERENCE: Final = 10
@@ -191,11 +192,9 @@ async def notify_test(
 ) -> int:
     """Send a test alert with a code by every route. Exit 1 when one was not taken."""
     rows = (await session.change("alert.test", {"route": route}))["data"]
-    if session.as_json:
-        session.print_json(rows)
-    for row in rows:
-        done = "taken; type the code that arrived: playctl notify verify CODE" if row["status"] == "sent" else row["error"]
-        session.say(f"{row['route']}: {row['status']}: {done}")
+    session.show_rows(rows, ROUTES, empty="")
+    if any(row["status"] == "sent" for row in rows):
+        session.say("type the code that arrived: playctl notify verify CODE")
     return 0 if all(row["status"] == "sent" for row in rows) else EXIT_FAILED
 
 
@@ -257,8 +256,10 @@ async def audit_verify(
         data = (await session.ask("audit.verify", {"since": since, "anchor": anchor}, timeout_s=VERIFY_WAIT_S))["data"]
     except Unreachable as error:
         raise Unreachable(str(error), f"without a daemon: `playd audit verify {session.state_dir}`") from None
-    end = f"{data['result']}: head {data['head_seq']}:{data['head_hash']}"
-    session.show(data, f"{data['said']}\n{end}" if data["said"] else end)
+    if session.as_json:
+        session.print_json(data)
+    else:
+        session.show_rows([data], HEAD, empty="")
     return {"whole": 0, "broken": EXIT_DIFFERENCE}.get(data["result"], 1)
 
 

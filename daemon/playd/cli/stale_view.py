@@ -16,10 +16,11 @@ from playd.cli.session import Session
 from playd.control.client import Unreachable
 from playd.control.figures import figure, rfc3339
 from playd.control.log_lines import LineFilter
+from playd.control.ops_tables import EVENTS, INCIDENTS, LOGS
 from playd.control.protocol import JsonObject
 from playd.control.record_filter import RecordFilter
 from playd.control.render import Output
-from playd.control.tables import EVENTS, FILLS, INCIDENTS, LIST, LOGS, POSITIONS, Column
+from playd.control.tables import FILLS, LIST, POSITIONS, Column
 from playd.ops.log_file import log_files
 from playd.ops.segments import NotPacked, read_file, segment_names
 from playd.supervisor.names import not_found, select

@@ -3,8 +3,8 @@
 from typing import Final
 
 from playd.control.figures import rfc3339
+from playd.control.ops_tables import STATE_FILES
 from playd.control.render import Output, render_rows
-from playd.control.tables import STATE_FILES
 from playd.core.errors import SettingsError
 from playd.ops.state_files import look
 from playd.settings import load

@@ -305,7 +305,16 @@ def _fits(wanted: Wanted, account: str, row: PositionView | OrderRow) -> bool:
 
 
 async def list_accounts(daemon: Daemon, params: Nothing, call: Call) -> list[JsonObject]:
-    return [rows.balance_row(daemon, account) for account in rows.all_accounts(daemon)]
+    """Wallets as their venues last stated them, and by name every account that is configured or was wanted and is not open."""
+    found = [rows.balance_row(daemon, account) for account in rows.all_accounts(daemon)]
+    closed = {alias: held for alias, held in daemon.accounts.held.items() if held.account is None}
+    for alias, held in sorted(closed.items()):
+        found.append(rows.closed_row(daemon, alias, str(held.plan.environment), held.refused or held.step))
+    for alias, account in sorted(daemon.ops.loaded.settings.accounts.items()):
+        if account.has_key and alias not in daemon.accounts.held:
+            why = "not open: refused, or no instance trades on it; `playctl incident list` says which"
+            found.append(rows.closed_row(daemon, alias, str(account.environment), why))
+    return found
 
 
 async def list_halts(daemon: Daemon, params: Nothing, call: Call) -> list[JsonObject]:

@@ -22,6 +22,7 @@ from playd.control.record_filter import RecordFilter
 from playd.control.slices import in_slices
 from playd.control.slo_readings import readings
 from playd.core.errors import LinkError, OperatorError, VenueError
+from playd.core.objectives import Objective
 from playd.core.timeframes import DAY_MS
 from playd.ops.alert_rows import AlertRow
 from playd.ops.backup import describe
@@ -69,12 +70,21 @@ async def list_slos(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonO
                 "value": None if reading.value is None else f"{reading.value:.4g}",
                 "unit": objective.unit,
                 "objective": f"{objective.objective:g}",
+                "budget_left_pct": _budget_left_pct(objective, reading.value),
                 "state": state,
                 "why": reading.why if reading.value is None else objective.meaning,
                 "since": rfc3339(breach.opened_ms) if breach is not None else None,
             }
         )
     return found
+
+
+def _budget_left_pct(objective: Objective, value: float | None) -> int | None:
+    """Of a share that ought to be good, how much of what may go wrong is left; None for figures of another sort."""
+    may_fail = 100.0 - objective.objective
+    if value is None or objective.unit != "%" or not objective.low or may_fail <= 0:
+        return None
+    return round(100.0 * (1.0 - (100.0 - value) / may_fail))
 
 
 async def list_limits(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:

@@ -73,8 +73,8 @@ def ordered(rows: Sequence[JsonObject], columns: Sequence[Column], wish: str) ->
     return sorted(rows, key=lambda row: _rank(column.cell(row)), reverse=wish.startswith("-"))
 
 
-_AGE: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
-_SECONDS: Final = (86_400.0, 3600.0, 60.0, 1.0)
+_AGE: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_SECONDS: Final = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
 
 
 def _rank(cell: str) -> tuple[bool, float, str]:

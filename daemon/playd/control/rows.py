@@ -11,7 +11,7 @@ from playd.control.fill_quality import shortfall_figure
 from playd.control.halt_causes import still_holds
 from playd.control.protocol import JsonObject
 from playd.control.shadow_rows import NOTHING_THERE, shadow_position, shadow_records
-from playd.core.modes import Mode
+from playd.core.modes import Environment, Mode
 from playd.core.orders import Side
 from playd.core.timeframes import DAY_MS
 from playd.market.ticker import Ticker
@@ -29,6 +29,8 @@ from playd.supervisor.states import State
 
 USDT: Final = "USDT"
 SHORT_DIGEST: Final = 16
+TEXT_MAX: Final = 1000
+"""Characters of one reason in a list of instances: five hundred of these stay far below what one answer may have."""
 
 
 def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
@@ -72,7 +74,17 @@ def _reasons(daemon: Daemon, slot: Slot) -> list[JsonObject]:
     record, progress = slot.record, daemon.progress
     if not progress.ready and not slot.active and slot.facts.failed is None and record.enabled and record.desired != "stopped":
         return [{"code": "daemon_starting", "text": f"not started yet, the daemon is at: {progress.step}"}]
-    return [{"code": reason.code, "text": reason.text} for reason in slot.reasons]
+    return _reasons_in_short(slot)
+
+
+def _reasons_in_short(slot: Slot) -> list[JsonObject]:
+    """Of each as much as a line of a table can hold: every fault of a file is in `show`."""
+    return [{"code": reason.code, "text": in_short(reason.text, f"playctl show {slot.name}")} for reason in slot.reasons]
+
+
+def in_short(text: str, where: str) -> str:
+    """The beginning of a long text, and where the whole of it is."""
+    return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}… {len(text)} characters in all, see `{where}`"
 
 
 def _parity(daemon: Daemon, record: InstanceRecord) -> JsonObject | None:
@@ -93,7 +105,7 @@ def list_row(slot: Slot) -> JsonObject:
         "account": record.account,
         "symbol": record.symbol,
         "state": str(slot.state),
-        "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
+        "reasons": _reasons_in_short(slot),
         "enabled": record.enabled,
         "play_path": record.play_path,
         "play_digest": record.play_digest,
@@ -119,6 +131,7 @@ def position_row(daemon: Daemon, view: PositionView) -> JsonObject:
         stop_bps = abs(mark - stop) / mark * 10_000
     return {
         "account": view.account,
+        "mode": mode_of(daemon, view.account),
         "symbol": view.symbol,
         "side": "long" if view.side is Side.BUY else "short",
         "qty": figure(view.qty, _base_coin(view.symbol), "ledger", 0.0),
@@ -148,6 +161,7 @@ def order_row(daemon: Daemon, account: str, row: OrderRow) -> JsonObject:
     return {
         "link_id": row.link_id,
         "account": account,
+        "mode": mode_of(daemon, account),
         "symbol": row.symbol,
         "side": str(row.side),
         "type": row.type or "-",
@@ -174,6 +188,7 @@ def fill_row(daemon: Daemon, view: FillView) -> JsonObject:
         "time": rfc3339(execution.time_ms),
         "received": rfc3339(view.received_ms),
         "account": view.account,
+        "mode": mode_of(daemon, view.account),
         "symbol": execution.symbol,
         "side": str(execution.side),
         "qty": figure(execution.qty, _base_coin(execution.symbol), source, age_s),
@@ -199,6 +214,22 @@ def balance_row(daemon: Daemon, account: Account) -> JsonObject:
         "mm_rate": figure(wallet.mm_rate if wallet else None, "ratio", "venue", view.age_s, "not stated"),
         "not_ready": view.not_ready,
         "age_s": rounded(view.age_s),
+    }
+
+
+def closed_row(daemon: Daemon, alias: str, environment: str, why: str) -> JsonObject:
+    """An account whose wallet nobody can read now."""
+    figures = {
+        name: figure(None, "ratio" if name.endswith("rate") else USDT, "venue", None, "account is not open")
+        for name in ("equity", "available", "im_rate", "mm_rate")
+    }
+    return {
+        "account": alias,
+        "mode": environment,
+        "uid": _uid_of(daemon, alias),
+        **figures,
+        "not_ready": in_short(why, "playctl status"),
+        "age_s": None,
     }
 
 
@@ -269,10 +300,29 @@ def held_of(daemon: Daemon, slot: Slot) -> tuple[Account | None, PositionView | 
 
 
 def all_accounts(daemon: Daemon) -> Iterator[Account]:
-    """Every open account, by alias."""
-    for _, held in sorted(daemon.accounts.held.items()):
-        if held.account is not None:
-            yield held.account
+    """Every open account, those with real money first, then by alias."""
+    found = [held.account for held in daemon.accounts.held.values() if held.account is not None]
+    yield from sorted(found, key=lambda account: (account.environment is not Environment.LIVE, account.alias))
+
+
+def mode_of(daemon: Daemon, alias: str) -> str:
+    """The mode that an account is traded in: by its environment, of one that is not open by what the ledger has of it."""
+    if alias.startswith(_SHADOWS):
+        return str(Mode.SHADOW)
+    held = daemon.accounts.held.get(alias)
+    if held is not None:
+        return _MODE_OF[held.plan.environment]
+    row = daemon.ledger.row("SELECT environment FROM accounts WHERE alias = ?", (alias,))
+    return "" if row is None else _MODE_OF[Environment(row["environment"])]
+
+
+_SHADOWS: Final = own_account(Mode.SHADOW, "")
+_MODE_OF: Final = {
+    Environment.LOCAL: str(Mode.PAPER),
+    Environment.TESTNET: str(Mode.DEMO),
+    Environment.DEMO: str(Mode.DEMO),
+    Environment.LIVE: str(Mode.LIVE),
+}
 
 
 def all_positions(daemon: Daemon) -> Iterator[PositionView]:

@@ -27,7 +27,7 @@ ORPHANS: Final = "playctl orphan list"
 
 async def list_orphans(daemon: Daemon, params: Nothing, call: Call) -> list[JsonObject]:
     """Every position and working order that nobody here decided, of all open accounts."""
-    return [_row(daemon, each) for account in rows.all_accounts(daemon) for each in account.strangers.listed()]
+    return [_row(daemon, account.alias, each) for account in rows.all_accounts(daemon) for each in account.strangers.listed()]
 
 
 async def adopt(daemon: Daemon, params: Adopt, call: Call) -> JsonObject:
@@ -89,12 +89,12 @@ async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> JsonO
         else:
             order = CancelOrder(request_id=params.request_id, id=stranger.id, confirm=f"CLOSE {stranger.id}")
             await change.cancel_order(daemon, order, call)
-        return {**_row(daemon, stranger), "left": text(account.desk.book.need(stranger.id).open_qty)}
+        return {**_row(daemon, account.alias, stranger), "left": text(account.desk.book.need(stranger.id).open_qty)}
     try:
         left = await account.strangers.close(stranger.symbol, key=call.key)
     except (StrangerRefused, VenueError, LinkError) as error:
         raise _refusal(error) from error
-    row = {**_row(daemon, stranger), "left": text(abs(left))}
+    row = {**_row(daemon, account.alias, stranger), "left": text(abs(left))}
     if left:
         note = f"{abs(left)} of {stranger.symbol} is still open; it is driven on"
         raise RpcError(Code.INCOMPLETE, note, reason="position_may_remain", details=row)
@@ -134,11 +134,12 @@ def _refusal(error: StrangerRefused | VenueError | LinkError) -> RpcError:
     return RpcError(Code.DEGRADED, f"the venue cannot be read: {error}", reason="blind")
 
 
-def _row(daemon: Daemon, stranger: Stranger) -> JsonObject:
+def _row(daemon: Daemon, account: str, stranger: Stranger) -> JsonObject:
     market_ms = daemon.market_ms()
     age_s = None if market_ms is None or not stranger.since_ms else rounded(max(0, market_ms - stranger.since_ms) / 1000)
     return {
         "id": stranger.id,
+        "account": account,
         "kind": stranger.kind,
         "symbol": stranger.symbol,
         "side": str(stranger.side),

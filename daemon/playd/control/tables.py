@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from playd.control.log_lines import bare_line
 from playd.control.protocol import JsonObject
-from playd.control.record_filter import told
 
 Cell = Callable[[JsonObject], str]
 
@@ -42,18 +40,27 @@ def word(path: str) -> Cell:
 
 
 def mode(row: JsonObject) -> str:
-    """The mode; real money is written so that nobody overlooks it."""
-    return "LIVE" if row["mode"] == "live" else str(row["mode"])
+    """The mode; real money is written so that nobody overlooks it. `-` where no daemon says it."""
+    found = str(row.get("mode") or "-")
+    return "LIVE" if found == "live" else found
+
+
+_THERE_IS_NONE: Final = ("none", "none stated", "nothing was closed", "shadow")
+"""Why a figure is missing that nobody has to look for: an order without a trigger, a shadow without a venue."""
 
 
 def number(path: str, places: int | None = None, *, signed: bool = False) -> Cell:
-    """The value of a figure, rounded for people; `?` when it is unknown, because unknown is not zero."""
+    """
+    The value of a figure, rounded for people; `?` when it is unknown, because unknown is not zero, `-` when there is none.
+
+    The price of a market order is `market`.
+    """
 
     def cell(row: JsonObject) -> str:
         found = _walk(row, path)
-        value = found.get("value") if isinstance(found, Mapping) else found
+        value, why = (found.get("value"), found.get("why")) if isinstance(found, Mapping) else (found, None)
         if value is None:
-            return "?"
+            return "market" if why == "market" else "-" if why in _THERE_IS_NONE else "?"
         try:
             exact = Decimal(str(value))
         except InvalidOperation:
@@ -119,6 +126,13 @@ def stop_at_venue(row: JsonObject) -> str:
         why = stop.get("why") if isinstance(stop, Mapping) else None
         return {"flat": "-", "none": "NONE", "shadow": "shadow"}.get(str(why), "?")
     return f"{stop['value']} ({say_age(float(stop.get('age_s') or 0.0))})"
+
+
+def stop_of_position(row: JsonObject) -> str:
+    """The stop of an open position; `NONE` for one that is known to have none, as `status` says it."""
+    stop = row.get("stop")
+    naked = isinstance(stop, Mapping) and stop.get("value") is None and stop.get("why") == "none"
+    return "NONE" if naked else number("stop")(row)
 
 
 def holds(row: JsonObject) -> str:
@@ -200,13 +214,14 @@ POSITIONS: Final = (
     Column("ENTRY", number("entry"), right=True),
     Column("MARK", number("mark"), right=True),
     Column("UPNL", number("upnl", 2, signed=True), right=True),
-    Column("STOP", number("stop"), right=True),
+    Column("STOP", stop_of_position, right=True),
     Column("STOP_BPS", number("stop_bps", 1), right=True),
     Column("LIQ", number("liq"), right=True),
     Column("OWNER", word("owner")),
     Column("LEDGER", number("ledger"), right=True),
     Column("DIFF", number("diff"), right=True),
     Column("AGE", age("age_s"), right=True),
+    Column("MODE", mode, wide=True),
 )
 
 ORDERS: Final = (
@@ -221,6 +236,8 @@ ORDERS: Final = (
     Column("STATE", word("state")),
     Column("AGE", age("age_s"), right=True),
     Column("OWNER", word("owner")),
+    Column("ACCOUNT", word("account"), wide=True),
+    Column("MODE", mode, wide=True),
 )
 
 FILLS: Final = (
@@ -234,6 +251,7 @@ FILLS: Final = (
     Column("LINK_ID", word("link_id")),
     Column("OWNER", word("owner")),
     Column("ACCOUNT", word("account"), wide=True),
+    Column("MODE", mode, wide=True),
     Column("SOURCE", word("source"), wide=True),
 )
 
@@ -245,6 +263,7 @@ ORPHANS: Final = (
     Column("QTY", number("qty"), right=True),
     Column("PRICE", word("price"), right=True),
     Column("AGE", age("age_s"), right=True),
+    Column("ACCOUNT", word("account"), wide=True),
 )
 
 LEFT: Final = Column("LEFT", word("left"), right=True)
@@ -269,6 +288,7 @@ BALANCE: Final = (
     Column("IM_RATE", number("im_rate", 4), right=True),
     Column("MM_RATE", number("mm_rate", 4), right=True),
     Column("AGE", age("age_s"), right=True),
+    Column("NOTE", word("not_ready")),
 )
 
 HALTS: Final = (
@@ -299,6 +319,7 @@ DIFFERENCES: Final = (
     Column("THEIRS", word("theirs")),
     Column("VALUE", word("value"), right=True),
     Column("PLAN", word("plan")),
+    Column("ACCOUNT", word("account"), wide=True),
 )
 
 RECONCILIATIONS: Final = (
@@ -338,90 +359,6 @@ CHECKS: Final = (
     Column("REASON", word("reason")),
 )
 
-SLOS: Final = (
-    Column("NAME", word("name")),
-    Column("SCOPE", word("scope")),
-    Column("VALUE", word("value"), right=True),
-    Column("OBJECTIVE", word("objective"), right=True),
-    Column("UNIT", word("unit")),
-    Column("STATE", word("state")),
-    Column("WHAT", word("why")),
-)
-
-
-def _most_users(row: JsonObject) -> str:
-    """The names behind most of today's requests, and how many more there are."""
-    told = ", ".join(f"{each['name']} {each['requests']}" for each in row["used_by"][:_USERS])
-    more = len(row["used_by"]) - _USERS
-    return f"{told}, and {more} more" if more > 0 else told or "-"
-
-
-_USERS: Final = 3
-LIMITS: Final = (
-    Column("BUCKET", word("bucket")),
-    Column("SIZE", word("usable"), right=True),
-    Column("LEFT", word("left"), right=True),
-    Column("RESET", age("blocked_s"), right=True),
-    Column("WAIT_P99_MS", word("wait_p99_ms"), right=True),
-    Column("REFUSED", word("refused"), right=True),
-    Column("REQUESTS_TODAY", _most_users),
-)
-
-LOGS: Final = (
-    Column("TIME", word("ts")),
-    Column("LEVEL", word("level")),
-    Column("INSTANCE", word("instance")),
-    Column("EVENT", bare_line),
-)
-
-EVENTS: Final = (
-    Column("SEQ", word("seq"), right=True),
-    Column("TIME", word("time")),
-    Column("KIND", word("kind")),
-    Column("INSTANCE", lambda row: str(row.get("name") or row["instance"] or "-")),
-    Column("SYMBOL", word("symbol")),
-    Column("ACTOR", word("actor")),
-    Column("DATA", lambda row: told(row["data"])),
-)
-
-INCIDENTS: Final = (
-    Column("ID", word("id")),
-    Column("SEV", word("severity")),
-    Column("STATE", word("state")),
-    Column("SCOPE", word("scope")),
-    Column("KIND", word("kind")),
-    Column("AGE", age("age_s"), right=True),
-    Column("COUNT", word("count"), right=True),
-    Column("ACK", word("acked_by")),
-    Column("TEXT", word("text")),
-)
-
-ALERTS: Final = (
-    Column("ID", word("id"), right=True),
-    Column("ROUTE", word("route")),
-    Column("SEV", word("severity")),
-    Column("STATUS", word("status")),
-    Column("TRIES", word("tries"), right=True),
-    Column("AGE", age("age_s"), right=True),
-    Column("WHAT", word("what")),
-    Column("ERROR", word("error")),
-)
-
-CONFIG: Final = (
-    Column("KEY", word("key")),
-    Column("VALUE", word("value")),
-    Column("ORIGIN", word("origin")),
-    Column("SINCE", word("since")),
-    Column("WAITS", word("waits")),
-)
-
-CHANGES: Final = (
-    Column("KEY", word("key")),
-    Column("BEFORE", word("before")),
-    Column("AFTER", word("after")),
-    Column("TAKES", word("takes")),
-)
-
 PNL: Final = (
     Column("KEY", word("key")),
     Column("REALISED", number("realised", 2, signed=True), right=True),
@@ -439,27 +376,6 @@ STEPS: Final = (
     Column("MS", word("ms"), right=True),
     Column("STEP", word("step")),
     Column("WHAT", word("what")),
-)
-
-STATE_FILES: Final = (
-    Column("PATH", word("path")),
-    Column("KIND", word("kind")),
-    Column("OWNER", word("owner")),
-    Column("VERSION", word("version")),
-    Column("SIZE", mebibytes("size_bytes"), right=True),
-    Column("CHECK", word("check")),
-    Column("WRITTEN", word("written"), wide=True),
-    Column("MODIFIED", word("modified"), wide=True),
-)
-
-BACKUPS: Final = (
-    Column("ID", word("id")),
-    Column("AGE", age("age_s"), right=True),
-    Column("SIZE", mebibytes("size_bytes"), right=True),
-    Column("FILES", word("files"), right=True),
-    Column("JOURNAL", word("journal_head.seq"), right=True),
-    Column("VERIFIED", age("verified_age_s"), right=True),
-    Column("VERSION", word("version")),
 )
 
 PIPELINE: Final = (

@@ -6,8 +6,8 @@ import pytest
 
 from playd.cli.playctl_lines import _SAID_LINE, _SAID_RECORD, Form, _said, _takes_form
 from playd.cli.session import Options, Session, UsageError
+from playd.control.ops_tables import EVENTS, LOGS
 from playd.control.render import Output
-from playd.control.tables import EVENTS, LOGS
 from playd.world.virtual import virtual_world
 
 LINE = {"ts": "T", "level": "info", "instance": "alpha", "event": "bar.closed", "msg": "m"}

@@ -34,7 +34,8 @@ class Warned:
 async def cancelled(
     life: OrderWorld, order: str, confirm: str = "", *, preview: bool = False, call: Warned | None = None
 ) -> dict[str, Any]:
-    held = {"main": SimpleNamespace(account=life.account)}
+    plan = SimpleNamespace(environment=life.account.environment)
+    held = {"main": SimpleNamespace(account=life.account, plan=plan)}
     daemon = SimpleNamespace(
         accounts=SimpleNamespace(held=held), clock=life.world.clock, supervisor=SimpleNamespace(slots={}), ledger=life.ledger
     )

@@ -7,7 +7,7 @@ import pytest
 
 from playd.control.figures import figure, plain, rfc3339
 from playd.control.render import Output, ordered, pick, render_rows
-from playd.control.tables import FILLS, STATUS, say_age
+from playd.control.tables import FILLS, ORDERS, POSITIONS, STATUS, Column, say_age
 
 ROW = {
     "name": "alpha",
@@ -67,6 +67,16 @@ def test_an_unknown_figure_is_a_question_mark_and_never_zero() -> None:
 def test_a_missing_stop_is_told_from_an_unknown_one(stop: dict[str, object], shown: str) -> None:
     column = next(column for column in STATUS if column.title == "STOP@VENUE")
     assert column.cell({**ROW, "stop_at_venue": stop}) == shown
+
+
+def test_a_position_without_a_stop_is_not_one_whose_stop_is_unknown_and_what_is_not_there_is_no_question() -> None:
+    def cell(columns: tuple[Column, ...], title: str, why: str) -> str:
+        column = next(column for column in columns if column.title == title)
+        return column.cell({title.lower(): figure(None, "USDT", "venue", 1.0, why)})
+
+    assert [cell(POSITIONS, "STOP", why) for why in ("none", "not read yet", "shadow")] == ["NONE", "?", "-"]
+    assert [cell(POSITIONS, "LIQ", why) for why in ("none stated", "not read yet")] == ["-", "?"]
+    assert [cell(ORDERS, title, why) for title, why in (("PRICE", "market"), ("TRIGGER", "none"))] == ["market", "-"]
 
 
 def test_csv_has_the_wide_columns_and_reads_back() -> None:

@@ -44,7 +44,8 @@ def house(life: OrderWorld, *, account: str = "main", mode: str = "long_short") 
     digest = read_play(life.world.disk, path).play_hash
     record = SimpleNamespace(uid=UID, account=account, symbol=SYMBOL, mode=Mode.PAPER, play_path=str(path), play_digest=digest)
     slot = SimpleNamespace(name="ema", record=record, active=False, state="stopped")
-    held = {"main": SimpleNamespace(account=life.account)}
+    plan = SimpleNamespace(environment=life.account.environment)
+    held = {"main": SimpleNamespace(account=life.account, plan=plan)}
     daemon = SimpleNamespace(
         accounts=SimpleNamespace(held=held, find={"main": life.account}.get),
         supervisor=SimpleNamespace(slots={"ema": slot}, find=lambda _name: slot),
