@@ -12,6 +12,7 @@ from playd.core.modes import Environment
 from playd.market.bars import ClosedBar
 from playd.market.feed_watch import FeedNote, HubTiming
 from playd.market.hub import MarketHub
+from playd.market.ticks import Ticks
 from playd.venues.bybit.environment import Hosts
 from playd.venues.bybit.market_data import BybitMarketData
 from playd.venues.bybit.public_stream import BybitPublicStream
@@ -71,6 +72,7 @@ async def open_universe(
         world, plan.hosts.rest, budget, simulated=simulated, step_ms=plan.base_step_ms, venue_clock=clock
     )
     async with data as market, anyio.create_task_group() as group:
+        ticks = Ticks(world.clock, market)
         hub = MarketHub(
             *(world.clock, stream, market),
             timing=plan.hub_timing,
@@ -78,9 +80,12 @@ async def open_universe(
             venue_ms=clock.latest_ms,
             on_clock=not simulated,
             on_bar=on_bar,
-            tick_of=tick_of,
+            # What an account knows of a symbol is read again as soon as an order or a bar makes it doubtful.
+            tick_of=lambda symbol: tick_of(symbol) or ticks.of(symbol),
         )
         group.start_soon(stream.run, name="public stream")
         group.start_soon(hub.run, name="market hub")
+        if not simulated:
+            group.start_soon(ticks.run, hub, name="price steps")
         yield Universe(plan, hub, market, limiter, clock)
         group.cancel_scope.cancel()

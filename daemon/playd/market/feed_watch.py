@@ -129,11 +129,16 @@ class SymbolFeed:
         note: Callable[[FeedNote], None],
         on_bar: Callable[[ClosedBar], None] | None = None,
         tick_of: Callable[[str], float | None] | None = None,
+        since_close_s: Callable[[int], float] = lambda _open_ms: 0.0,
     ) -> None:
         """
         `on_bar` hears of every bar that is taken into the order, and of one that comes again with other values. Bars are judged
         (`market.quality`) and compared where `tick_of` is given: the step of the symbol's prices, None while it is unknown.
+
+        `since_close_s` says how long ago a bar that opens then has closed by the venue's clock: the next one is due by that,
+        and not by when this one came. A stream that falls behind more and more is late with each bar.
         """
+        self._since_close_s = since_close_s
         self._on_bar = on_bar
         self._tick_of = tick_of
         self._streamed = 0
@@ -334,7 +339,9 @@ class SymbolFeed:
         head = self.line.find(self.line.head_ms) if self.line.head_ms is not None else None
         if head is not None:
             interval_s = self._timing.bar_interval_s
-            next_s = head.received_mono_s + interval_s
+            late_s = self._since_close_s(head.candle.open_time_ms) - (self._clock.mono_s() - head.received_mono_s)
+            # One that came a whole step late has the next one due at once, however late it was: no clock says more than that.
+            next_s = head.received_mono_s - min(max(late_s, 0.0), interval_s) + interval_s
             # A fetched bar was late itself: it does not move the schedule by its own delay.
             self._due_s = next_s if head.source is Source.STREAM else min(self._due_s + interval_s, next_s)
             self._fetch_s = self._due_s + self._timing.late_fetch_s

@@ -209,7 +209,7 @@ class MarketHub:
 
     def _start(self, symbol: str) -> SymbolFeed:
         feed = self._feeds[symbol] = SymbolFeed(
-            symbol, self._clock, self._source, self._timing, self._note, self._on_bar, self._tick_of
+            symbol, self._clock, self._source, self._timing, self._note, self._on_bar, self._tick_of, self.since_close_s
         )
         self._subscribers[symbol] = set()
         if self._tasks is not None:

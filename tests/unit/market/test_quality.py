@@ -74,16 +74,19 @@ class Judged:
     """A hub of a market on the clock, its stream and its list of candles."""
 
     subscription: Subscription
+    venue_ms = 0
+    """The close of the newest bar."""
 
     def __init__(self) -> None:
         self.feed, self.source, self.clock = ScriptedFeed(), ScriptedSource(), LoopClock()
         self.hub = MarketHub(
-            *(self.clock, self.feed, self.source), venue_ms=lambda: 10**15, on_clock=True, tick_of=lambda _symbol: 0.5
+            *(self.clock, self.feed, self.source), venue_ms=lambda: self.venue_ms, on_clock=True, tick_of=lambda _symbol: 0.5
         )
 
     async def close(self, number: int, price: float = 1.0) -> FeedState:
         """A bar, a minute after the one before."""
         await anyio.sleep(60.0)
+        self.venue_ms = max(self.venue_ms, (number + 1) * STEP)
         self.feed.deliver(KlineFrame(SYMBOL, candle(number, price), True, self.clock.mono_s()))
         return self.hub.feed_state(SYMBOL)
 
