@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
+from playd import __version__
+from playd.orders.pipeline import PIPELINE
 from tests.crash.harness import wait_for
 from tests.integration.daemon_kit import ROOT, WITHIN_S, DaemonProcess, ctl, ctl_json, daemon, settings
 from tests.integration.market_kit import write_market
@@ -239,6 +241,19 @@ def test_an_entry_is_explained_by_the_columns_of_the_instance(running: DaemonPro
     assert all(line["clause"].startswith("actions.entry_") and line["detail"] == line["clause"] for line in silent)
     assert "CLAUSE" in ctl(running.state, "explain", "ema-cross", "-n", "5").stdout
     assert "gates, last entry" in ctl(running.state, "explain", "ema-cross").stdout
+
+
+def test_the_gates_of_an_entry_are_asked_again_from_what_is_on_record(running: DaemonProcess) -> None:
+    entered = running.wait_for("bar.verdict", instance="ema-cross", verdict="ENTERED")
+    told = ctl_json(running.state, "explain", "ema-cross", "--at", str(entered["close_ms"]))
+    assert [row["gate"] for row in told["gates"]] == [step.name for step in PIPELINE]
+    assert {row["passed"] for row in told["gates"]} == {True}
+    assert told["judged"] == {"program": __version__, "said": "passed", "note": ""}
+
+    limits = ctl_json(running.state, "show", "ema-cross")["limits"]
+    assert f"settings in force, {limits}" in ctl(running.state, "show", "ema-cross").stdout
+    sql = "SELECT DISTINCT json_extract(gates, '$.limits') FROM intents i JOIN instances n ON n.uid = i.instance"
+    assert ledger_rows(running.state, f"{sql} WHERE n.name = 'ema-cross'") == [(limits,)]
 
 
 def test_what_cannot_be_explained_says_why(running: DaemonProcess) -> None:

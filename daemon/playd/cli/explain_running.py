@@ -53,7 +53,16 @@ def _text(data: JsonObject) -> str:
     gate = data["last_gate"]
     said = "none yet" if gate is None else f"{gate['said']}, {gate['detail'] or gate['verdict']}, at {gate['time']}"
     text = f"{explanation_text(head, data['explanation'])}\n\n{render_pairs([('gates, last entry', said)])}"
-    return text if data["gates"] is None else f"{text}\n\n{render_rows(data['gates'], GATES, Output.TABLE)}"
+    return "\n\n".join([text, *_gates(data)])
+
+
+def _gates(data: JsonObject) -> list[str]:
+    """What every gate says to the entry of the bar, and where that is not what was said then."""
+    judged, table = data["judged"], data["gates"]
+    return [
+        *([] if table is None else [render_rows(table, GATES, Output.TABLE)]),
+        *([judged["note"]] if judged is not None and judged["note"] else []),
+    ]
 
 
 def _time_ms(text: str) -> int | None:

@@ -173,7 +173,8 @@ def _show_text(data: JsonObject) -> str:
         "open orders\n" + render_rows(data["orders"], ORDERS, Output.TABLE),
         "last intents\n" + render_rows(data["intents"], INTENTS, Output.TABLE),
         "last verdicts\n" + render_rows(data["verdicts"], VERDICTS, Output.TABLE),
-        "settings in force\n" + render_rows(data["settings"], SETTINGS, Output.TABLE, empty="its account is not open"),
+        f"settings in force, {data['limits'] or 'not on record'}\n"
+        + render_rows(data["settings"], SETTINGS, Output.TABLE, empty="its account is not open"),
     ]
     return "\n\n".join(parts)
 

@@ -28,6 +28,7 @@ from playd.control.streams import by_instance
 from playd.core.modes import Mode
 from playd.core.orders import OrderState
 from playd.orders.halts import ALL
+from playd.orders.on_record import LIMITS, named
 from playd.orders.order_pages import Place, latest_orders, place_of
 from playd.orders.rows import OrderRow
 from playd.orders.verdicts import Verdicts
@@ -203,6 +204,7 @@ async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject
         "trades": [trade.as_json() for trade in engine.engine.trades[-10:]] if engine is not None else [],
         "pipeline": (pipeline := pipeline_rows(daemon, slot)),
         "settings": setting_rows(pipeline),
+        "limits": None if account is None else named(LIMITS, account.desk.settings_of(record.uid))[0],
         "arming": _arming(daemon, slot),
         "next_action": _next_action(daemon, slot),
     }

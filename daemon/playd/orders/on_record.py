@@ -20,6 +20,12 @@ _KNOWN: Final = 1000
 """Values remembered: more than all instances of a daemon have limits and symbols."""
 
 
+def named(kind: str, value: object) -> tuple[str, str]:
+    """The key of a frozen value, and its text."""
+    text = flat_text(value)
+    return f"{kind}:{sha256(text.encode()).hexdigest()[:16]}", text
+
+
 class OnRecord:
     """Puts values on record and reads them. Synchronous; commits nothing."""
 
@@ -33,8 +39,7 @@ class OnRecord:
         held = self._keys.get(id(value))
         if held is not None and held[0] is value:
             return held[1]
-        text = flat_text(value)
-        key = f"{kind}:{sha256(text.encode()).hexdigest()[:16]}"
+        key, text = named(kind, value)
         if self._ledger.meta(key) is None:
             self._ledger.set_meta(key, text)
         if len(self._keys) >= _KNOWN:

@@ -85,7 +85,7 @@ class Gates(Section):
     funding_after_s: Seconds = _less(60.0, "No entry this long after a funding stamp, likewise.", unit="s", lo=0, hi=3600)
     windows: tuple[PolicyWindow, ...] = key(
         (),
-        "Tables { kind, days, from, to, zone, reason }, for entries of all instances, judged at the close of the bar. With any"
+        "Tables { kind, days, from, to, zone, reason }, for entries of all accounts, judged at the close of the bar. With any"
         " `allow` there is no entry outside all of them; `block` beats `allow`. A window whose `to` is not after its `from`"
         " runs past midnight and belongs to the day on which it began.",
         live=True,
@@ -99,7 +99,7 @@ class Risk(Section):
         Decimal(75), "Largest notional of one entry at step micro; a larger one is cut.", unit="USD", lo=1
     )
     hard_order_usd: Exact = _more(Decimal(5000), "Notional above which an entry is refused, whatever cut it.", unit="USD", lo=1)
-    quarter_pct: Exact = _more(Decimal(25), "Part of the Play's own size at step quarter.", unit="%", lo=1, hi=100)
+    quarter_pct: Exact = _more(Decimal(25), "Part of what a full step would enter, at step quarter.", unit="%", lo=1, hi=100)
     risk_per_trade_pct: Exact = _more(
         Decimal(2), "Loss at the stop, fees and slippage included; more is cut.", unit="% of equity", lo=Decimal("0.01"), hi=5
     )
