@@ -1,6 +1,6 @@
 """Gates over money: sizes, caps, exposure, breakers. Pure, and each off where its limit is None."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from playd.core.instrument import Instrument
@@ -127,6 +127,9 @@ def liquidation(case: Case) -> Refusal | None:
 def band(case: Case) -> Refusal | None:
     """A limit far from the market, or a market that does not agree with itself, is somebody's mistake."""
     limits, mark, last = case.settings.limits, case.inputs.mark, case.inputs.last
+    asked, tick = case.intent.price, case.instrument.tick
+    if asked is not None and asked % tick:
+        return Refusal("PRICE_BAND", "the limit lies between two ticks", f"{asked:f}", f"{tick:f}", "USDT")
     if limits.fat_finger_pct is not None:
         if mark is None or mark <= 0:
             return Refusal("PRICE_BAND", "there is no mark price")
@@ -154,17 +157,27 @@ def _sent_price(case: Case) -> Decimal:
 
 
 def minimum(case: Case) -> Refusal | None:
+    """Nothing is rounded up to what the venue takes at least; a refusal names the smallest order that it would take."""
     qty, rules = case.fitted.qty, case.instrument
     if qty < rules.min_qty:
-        return Refusal("BELOW_MINIMUM", "quantity is below the venue's minimum", str(qty), str(rules.min_qty), "base coin")
+        text = f"quantity is below the venue's minimum, {_smallest(case)}"
+        return Refusal("BELOW_MINIMUM", text, str(qty), str(rules.min_qty), "base coin")
     most = rules.max_market_qty if case.intent.order_type == "Market" else rules.max_qty
     if qty > most:
         return Refusal("BELOW_MINIMUM", "quantity is above the venue's maximum", str(qty), str(most), "base coin")
     notional = qty * case.intent.price_ref
     if notional < rules.min_notional_usdt:
         limit = str(rules.min_notional_usdt)
-        return Refusal("BELOW_MINIMUM", "notional is below the venue's minimum", f"{notional:.4f}", limit, "USDT")
+        text = f"notional is below the venue's minimum, {_smallest(case)}"
+        return Refusal("BELOW_MINIMUM", text, f"{notional:.4f}", limit, "USDT")
     return None
+
+
+def _smallest(case: Case) -> str:
+    """In words, the smallest order that quantity and notional allow at the price of the decision."""
+    rules, price = case.instrument, case.intent.price_ref
+    steps = (max(rules.min_qty, rules.min_notional_usdt / price) / rules.step).to_integral_value(ROUND_CEILING)
+    return f"the smallest order is {(steps * rules.step).normalize():f} at {price.normalize():f}"
 
 
 def stop(case: Case) -> Refusal | None:

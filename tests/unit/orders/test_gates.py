@@ -213,6 +213,7 @@ REFUSALS = [
     ("EXPOSURE", with_(limited(max_mm_rate=Decimal("0.5")), facts_mm_rate=Decimal("0.501"))),
     ("CHURN", with_(CAPPED, facts_entries_hour_instance=2)),
     ("CHURN", with_(CAPPED, facts_entries_hour_account=4)),
+    ("PRICE_BAND", with_(OPEN, intent_order_type="Limit", intent_price=Decimal("49999.95"))),
     ("BELOW_MINIMUM", replace(OPEN, instrument=replace(instrument(), min_qty=Decimal("0.02")))),
     ("BELOW_MINIMUM", replace(OPEN, instrument=replace(instrument(), min_notional_usdt=Decimal(501)))),
     ("BELOW_MINIMUM", replace(OPEN, instrument=replace(instrument(), max_market_qty=Decimal("0.005")))),
@@ -238,6 +239,22 @@ def test_a_cap_names_value_limit_and_unit() -> None:
 
     assert refusal is not None
     assert (refusal.value, refusal.limit, refusal.unit) == ("500.00", "499", "USD")
+
+
+@pytest.mark.parametrize(
+    ("rules", "smallest"),
+    [
+        ({"min_qty": Decimal("0.02")}, "0.02"),
+        ({"min_qty": Decimal("0.02"), "min_notional_usdt": Decimal(1001)}, "0.021"),
+        ({"min_notional_usdt": Decimal(501)}, "0.011"),
+    ],
+)
+def test_what_is_too_small_is_told_the_smallest_order(rules: dict[str, Decimal], smallest: str) -> None:
+    refusal = judge(replace(OPEN, instrument=replace(instrument(), **rules)))  # type: ignore[arg-type]
+
+    assert refusal is not None
+    assert refusal.words.startswith(refusal.text)
+    assert refusal.text.endswith(f"the smallest order is {smallest} at 50000")
 
 
 PIPELINE_TEXT = """
