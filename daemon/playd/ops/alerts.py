@@ -18,7 +18,7 @@ from playd.core.timeframes import DAY_MS
 from playd.ops.alert_rows import AlertRow, AlertRows
 from playd.ops.alert_senders import SEND_WITHIN_S, NotTaken, Sender, concerns
 from playd.ops.alert_text import text_of
-from playd.ops.incident_kinds import kind_of
+from playd.ops.incident_kinds import kind_of, repeat_min
 from playd.orders.incidents import Incident, Incidents
 from playd.settings.model import AlertRoute
 from playd.settings.model import Incidents as IncidentSettings
@@ -146,7 +146,7 @@ class AlertDesk:
         opened = _opened_key(incident)
         age_min = (now_ms - incident.since_ms) / 60_000
         critical = incident.severity == "critical" and incident.acked_ms is None
-        repeats = math.floor(age_min / self._settings.ack_repeat_min) if critical else 0
+        repeats = math.floor(age_min / repeat_min(incident.kind, self._settings.ack_repeat_min)) if critical else 0
         for route in self.routes.values():
             # That a route fails is news for the others.
             own = incident.scope == f"route:{route.name}"

@@ -120,6 +120,14 @@ KINDS: Final[dict[str, IncidentKind]] = {
 """By name; `CLOCK_LOCAL` and its like are found under `CLOCK`, `SLO_FEED_FRESHNESS` under `SLO`."""
 
 
+_EVERY_MINUTE: Final = frozenset({"PANIC_UNFINISHED"})
+
+
+def repeat_min(kind: str, ack_repeat_min: int) -> int:
+    """Minutes between two reminders of a critical incident that nobody acknowledges; `ack_repeat_min` is the settings' word."""
+    return 1 if kind in _EVERY_MINUTE else ack_repeat_min
+
+
 def kind_of(name: str) -> IncidentKind:
     """What is known of an incident of this name; a name nobody declared points at the page about all incidents."""
     found = KINDS.get(name) or KINDS.get(name.partition("_")[0])

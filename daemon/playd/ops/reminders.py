@@ -1,8 +1,8 @@
 """
 What is on record of critical incidents that nobody acknowledges: that they were said again, and that people were too slow.
 
-Every `ack_repeat_min` a `repeat`, once at `ack_second_min` an `sla_breach`, as the alerts go out. What was told is kept: a
-restart neither repeats nor forgets one.
+Every `ack_repeat_min` a `repeat` (of some kinds every minute), once at `ack_second_min` an `sla_breach`, as the alerts go out.
+What was told is kept: a restart neither repeats nor forgets one.
 """
 
 import math
@@ -10,6 +10,7 @@ from typing import Final
 
 import orjson
 
+from playd.ops.incident_kinds import repeat_min
 from playd.orders.incidents import Incident, Incidents
 from playd.orders.ledger import Ledger
 from playd.settings.model import Incidents as IncidentSettings
@@ -33,7 +34,8 @@ class Reminders:
         due: dict[str, int] = {}
         for each in unseen:
             age_min = (now_ms - each.since_ms) / 60_000
-            self._tell(each, "incident.repeat", math.floor(age_min / settings.ack_repeat_min), due, settings.ack_repeat_min)
+            every_min = repeat_min(each.kind, settings.ack_repeat_min)
+            self._tell(each, "incident.repeat", math.floor(age_min / every_min), due, every_min)
             self._tell(each, "incident.sla_breach", int(age_min >= settings.ack_second_min), due, settings.ack_second_min)
         if due != self._told:
             self._told = due

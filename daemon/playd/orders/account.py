@@ -195,13 +195,14 @@ class Account:
         """
         desk = self.desk
         await self.key.accept()
+        # What the venue did before this moment may be missing here after a restore; what it does later cannot be. From here on
+        # a panic may read, so nothing is waited for in between.
+        desk.booking.lost.recovering = self.protection.starting = True
         self._take_over()
         in_doubt = sum(1 for row in desk.book.live() if row.state is OrderState.UNKNOWN)
         desk.outbox_done = desk.fills.outbox_head()
         desk.publish()
         await self._load_rules(self._traded())
-        # What the venue did before this moment may be missing here after a restore; what it does later cannot be.
-        desk.booking.lost.recovering = self.protection.starting = True
         report = await self._first_reconciliation()
         await self._load_rules(self._traded())
         positions = await desk.port.positions(priority=Priority.PROTECT)

@@ -33,6 +33,8 @@ from playd.venues.port import Priority
 __all__ = ["Panic", "PanicPosition", "PanicReport", "PanicScope"]
 
 _PASS_S: Final = 5.0
+_LAST_READING_S: Final = 5.0
+"""How long a report waits for what is left: under a ban the venue would say it minutes later."""
 _READ_RETRY_S: Final = 1.0
 _CLOSED_S: Final = 0.1
 _REPEAT_S: Final = 5.0
@@ -40,6 +42,8 @@ _SAY_AGAIN_S: Final = 60.0
 """So often a person is told of a panic that is not done."""
 _ON_ITS_WAY_MS: Final = 10_000
 """So long after its signing a request may take effect: the venue's window for it, and as much again for clocks."""
+_BOOKED_WITHIN_MS: Final = 60_000
+"""So long executions may take that an order was reported with; what is missing longer, the resolver looks for."""
 _ZERO: Final = Decimal(0)
 _AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
@@ -54,6 +58,8 @@ class _Run:
     intents: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     """What closes its positions, each with quantity and value that were executed before this panic."""
     leg: int = 0
+    asked: set[str] = field(default_factory=set)
+    """Entries whose cancel it has sent."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -82,9 +88,8 @@ class Panic:
         halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, "PANIC", reason, actor=actor)
         run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
         self._levels.keep_whether_flat(run.scope, flat=False)
-        entries = self._entries(scope)
-        cancelled = len(entries)
-        desk.journal.append("panic.step", {"step": "cancelling", "orders": cancelled}, account=desk.alias, actor=actor)
+        entries = self._not_asked(run)
+        desk.journal.append("panic.step", {"step": "cancelling", "orders": len(entries)}, account=desk.alias, actor=actor)
         flat, stored = False, scope.halt_scope(desk.alias)
         self._awaited[stored] += 1
         try:
@@ -96,7 +101,7 @@ class Panic:
         finally:
             self._awaited[stored] -= 1
             if not flat:  # also when nobody waits for it any more; what is told of this one is not the other's to change
-                self._go_on(replace(run, problems=[]))
+                self._go_on(replace(run, problems=[], asked=set()))
         if flat:
             self._levels.keep_whether_flat(run.scope, flat=True)
             await self._sweep(run)
@@ -104,7 +109,7 @@ class Panic:
             frozen = self._levels.frozen(run.scope)
             why = f"{frozen.scope} was frozen by {frozen.actor}" if frozen else f"{FLAT_WITHIN_S:g} s are over"
             run.problems.append(f"not verified flat, with no entry left: {why}")
-        report = await self._report(run, cancelled, desk.clock.mono_s() - started_s)
+        report = await self._report(run, desk.clock.mono_s() - started_s)
         data = {"exit_code": report.exit_code, "positions": len(report.positions), "problems": len(report.problems)}
         desk.journal.append("panic.result", data, account=desk.alias, actor=actor)
         if report.exit_code:
@@ -134,7 +139,8 @@ class Panic:
         desk, run = self._desk, self._driven[stored]
         try:
             while self._levels.in_force(run.scope) and not self._levels.frozen(run.scope):
-                await self._withdrawals.ask(self._entries(run.scope))
+                run.asked.clear()
+                await self._withdrawals.ask(self._not_asked(run))
                 flat = False
                 with anyio.move_on_after(_SAY_AGAIN_S):
                     flat = await self._flatten_until_verified(run)
@@ -161,13 +167,19 @@ class Panic:
         Passes of closing and reading, until two readings in a row, 2 s apart, show the scope flat. False when it is frozen:
         then nothing more is sent.
         """
-        flat_readings = 0
+        flat_readings, orders_read = 0, False
         async with anyio.create_task_group() as closing:
             while not self._levels.frozen(run.scope):
-                open_now = await self._read(run)
+                # The first close waits for no list of orders; nothing is called flat without one.
+                begun, open_now = orders_read, await self._read(run, orders=orders_read)
+                orders_read = True
                 if open_now is None:
                     flat_readings = 0
                     await anyio.sleep(_READ_RETRY_S)
+                    continue
+                if fresh := self._not_asked(run):
+                    closing.start_soon(self._withdrawals.ask, fresh)
+                if not open_now and not begun:
                     continue
                 if not open_now and (resting := self._resting(run.scope)):
                     # Flat with an entry at the venue is flat until it fills.
@@ -182,21 +194,32 @@ class Panic:
                     await anyio.sleep(VERIFY_GAP_S)
                     continue
                 flat_readings = 0
-                driven = [await self._close(run, position, closing) for position in open_now]
-                if not any(driven):
+                if not await self._close_all(run, open_now, closing):
                     # A narrower freeze holds what is left, or another exit is at it: the venue is not asked without a pause.
                     await anyio.sleep(_REPEAT_S)
                 await self._wait_for_closing(run)
         return False
 
     def _resting(self, scope: PanicScope) -> list[OrderRow]:
-        """Entries that the venue has or is being sent, or one in doubt that may be on its way still: no cancel meets that."""
-        since_ms = self._desk.clock.wall_ms() - _ON_ITS_WAY_MS
-        return [
+        """
+        Entries that the venue has or is being sent, or one in doubt that may be on its way still: no cancel meets that. Also
+        one of the instance that was executed and is not booked: its share is larger than the books say.
+        """
+        now_ms = self._desk.clock.wall_ms()
+        works = [
             row
             for row in self._entries(scope)
-            if row.state in _AT_VENUE or (row.state is OrderState.UNKNOWN and (row.signed_ms or 0) > since_ms)
+            if row.state in _AT_VENUE or (row.state is OrderState.UNKNOWN and (row.signed_ms or 0) > now_ms - _ON_ITS_WAY_MS)
         ]
+        lacking = self._desk.book.lacking_fills() if scope.instance_uid else []
+        lacking = [row for row in lacking if row.owner == scope.instance_uid and not row.reduce_only]
+        return works + [row for row in lacking if row.last_event_ms > now_ms - _BOOKED_WITHIN_MS]
+
+    def _not_asked(self, run: _Run) -> list[OrderRow]:
+        """Entries of the scope whose cancel was not sent yet; it is sent by who asks for them."""
+        fresh = [row for row in self._entries(run.scope) if row.link_id not in run.asked]
+        run.asked.update(row.link_id for row in fresh)
+        return fresh
 
     def _entries(self, scope: PanicScope) -> list[OrderRow]:
         """Whatever could open risk in the scope, orders of others included: a panic leaves nothing."""
@@ -213,23 +236,42 @@ class Panic:
     def _unfinished(self, run: _Run) -> list[IntentRow]:
         return [intent for intent in self._desk.book.open_intents() if intent.id in run.intents]
 
-    async def _read(self, run: _Run) -> list[VenuePosition] | None:
-        """Positions of the scope that are still open, or None when they could not be read."""
+    async def _read(self, run: _Run, *, orders: bool) -> list[VenuePosition] | None:
+        """
+        Positions of the scope that are still open, or None when they could not be read. With `orders` what works at the venue
+        is booked before: nobody may have told of it, and what fills behind that list is in the positions.
+        """
         desk, scope = self._desk, run.scope
         try:
             await self._catch_up.run(Priority.EXIT)
+            for order in await desk.port.open_orders(priority=Priority.EXIT) if orders else ():
+                desk.booking.order_seen(order, "poll")
             positions = await desk.port.positions(priority=Priority.EXIT)
             await self._load_rules({position.symbol for position in positions})
         except (VenueError, LinkError) as error:
             run.problems = [f"positions could not be read: {error}"]
             return None
         run.problems = []
+        desk.publish()
         open_now = [position for position in positions if position.signed_qty and scope.symbol in ("", position.symbol)]
         if scope.instance_uid:
             open_now = [position for position in open_now if self._share(scope.instance_uid, position.symbol)]
         for position in open_now:
             run.before.setdefault(position.symbol, position)
         return open_now
+
+    async def _close_all(self, run: _Run, open_now: list[VenuePosition], closing: TaskGroup) -> bool:
+        """Close them side by side, because any may be put off by the venue. False when none of them is being closed."""
+        closes = list[bool]()
+
+        async def close(position: VenuePosition) -> None:
+            closes.append(await self._close(run, position, closing))
+
+        with anyio.move_on_after(_PASS_S) as patience:
+            async with anyio.create_task_group() as sending:
+                for position in open_now:
+                    sending.start_soon(close, position)
+        return any(closes) or patience.cancelled_caught
 
     async def _close(self, run: _Run, position: VenuePosition, closing: TaskGroup) -> bool:
         """
@@ -314,17 +356,19 @@ class Panic:
                     if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE, ReplyClass.GONE):
                         run.problems.append(f"leftover {row.link_id} was answered {reply.code}")
 
-    async def _report(self, run: _Run, cancelled: int, duration_s: float) -> PanicReport:
+    async def _report(self, run: _Run, duration_s: float) -> PanicReport:
         positions = await self._final_positions()
         results = tuple(self._result(run, before, positions) for before in run.before.values())
-        return PanicReport(run.scope, results, cancelled, duration_s, tuple(run.problems))
+        return PanicReport(run.scope, results, len(run.asked), duration_s, tuple(run.problems))
 
     async def _final_positions(self) -> dict[str, VenuePosition] | None:
-        try:
-            found = await self._desk.port.positions(priority=Priority.EXIT)
-        except (VenueError, LinkError):
-            return None
-        return {position.symbol: position for position in found}
+        with anyio.move_on_after(_LAST_READING_S):
+            try:
+                found = await self._desk.port.positions(priority=Priority.EXIT)
+            except (VenueError, LinkError):
+                return None
+            return {position.symbol: position for position in found}
+        return None
 
     def _result(self, run: _Run, before: VenuePosition, after: dict[str, VenuePosition] | None) -> PanicPosition:
         closed = value = _ZERO

@@ -16,6 +16,7 @@ from playd.ops.alert_rows import AlertRows
 from playd.ops.alert_senders import Command, NotTaken, Webhook, sender_of
 from playd.ops.alert_text import text_of
 from playd.ops.alerts import AlertDesk, Route, quiet_until_ms
+from playd.ops.reminders import Reminders
 from playd.orders.guardian.plan import AlertWay, Plan
 from playd.orders.guardian.plan_file import PlanFile
 from playd.orders.incidents import Incidents
@@ -98,6 +99,18 @@ async def test_a_critical_one_is_repeated_until_somebody_has_seen_it() -> None:
     for _ in range(10):
         await side.look(60.0)
     assert events(phone).count(("repeat", "NAKED")) == 3
+
+
+async def test_a_panic_that_is_not_done_is_said_every_minute() -> None:
+    phone = Provider()
+    side = Side((AlertRoute(name="phone"), phone))
+    side.incidents.open("PANIC_UNFINISHED", "critical", "account:a", "a position is left")
+    reminders = Reminders(side.ledger, side.incidents)
+    for _ in range(10):
+        await side.look(60.0)
+        reminders.step(IncidentSettings(), side.world.clock.wall_ms())
+    assert events(phone).count(("repeat", "PANIC_UNFINISHED")) == 10
+    assert [kind for kind, _ in side.journal.records].count("incident.repeat") == 10
 
 
 async def test_the_end_of_an_old_incident_is_told_behind_many_younger_ones_and_its_notes_stay() -> None:

@@ -1,0 +1,142 @@
+"""Panic: what works at the venue counts, whoever knows of it, and nothing that is put off keeps the rest waiting."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import pytest
+
+from playd.core.orders import Execution, OrderRequest
+from playd.core.reply_codes import ReplyClass
+from playd.orders.panic_report import FLAT_WITHIN_S, PanicScope
+from playd.venues.port import Reply
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
+from tests.simulation.venue_script import EventFault
+from tests.unit.guardian.test_judge import resting
+from tests.virtual_time import in_virtual_time
+
+OTHER, OTHER_UID = "ETHUSDT", "wxyz2345"
+BY_HAND = resting("by-hand")
+
+
+def rests(life: OrderWorld) -> bool:
+    return life.venue.orders[BY_HAND.venue_order_id].status == "New"
+
+
+@pytest.mark.parametrize("scope", [PanicScope(), PanicScope(symbol=SYMBOL)])
+def test_an_entry_that_nobody_told_of_is_taken_back_before_anything_is_called_flat(scope: PanicScope) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            life.venue.orders[BY_HAND.venue_order_id] = BY_HAND
+            report = await life.account.panic(scope, actor="me", reason="test")
+
+            assert (report.exit_code, report.cancelled, rests(life)) == (0, 1, False)
+
+    in_virtual_time(body)
+
+
+def test_an_entry_that_nobody_told_of_is_taken_back_by_a_panic_beside_the_start_too() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+        again = life.crash()
+        again.venue.orders[BY_HAND.venue_order_id] = BY_HAND
+        await again.account.key.accept()
+        report = await again.account.panic(PanicScope(), actor="me", reason="test")
+
+        assert not rests(again)
+        assert (report.cancelled, again.venue.signed()) == (1, 0)
+        again.venue.close_stream()
+
+    in_virtual_time(body)
+
+
+def test_an_entry_that_comes_while_a_panic_goes_on_is_taken_back_at_once() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running(), anyio.create_task_group() as group:
+            await entered(life)
+            life.venue.script.codes = [110074] * 1_000
+            group.start_soon(lambda: life.account.panic(PanicScope(), actor="me", reason="test"))
+            await anyio.sleep(10.0)
+            life.venue._report(BY_HAND)
+            await anyio.sleep(10.0)
+
+            assert not rests(life)
+            group.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+def test_a_position_whose_close_is_put_off_keeps_no_other_open() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running(), anyio.create_task_group() as group:
+            await entered(life)
+            port = await life.register(OTHER_UID, symbol=OTHER)
+            await port.submit(entry(uid=OTHER_UID, symbol=OTHER), READY)
+            await anyio.sleep(1.0)
+            take = life.venue.place
+
+            async def putting_off(order: OrderRequest) -> Reply:
+                if order.symbol == SYMBOL:
+                    return Reply(ReplyClass.LATER, 10006, "too fast", retry_after_s=0.2)
+                return await take(order)
+
+            life.venue.place = putting_off  # type: ignore[method-assign]
+            group.start_soon(lambda: life.account.panic(PanicScope(), actor="me", reason="test"))
+            await anyio.sleep(2.0)
+
+            assert (life.venue.signed(SYMBOL), life.venue.signed(OTHER)) == (Decimal("0.010"), 0)
+            life.venue.place = take  # type: ignore[method-assign]
+            await anyio.sleep(10.0)
+            assert life.venue.signed(SYMBOL) == 0
+            group.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+def test_a_panic_under_a_ban_says_so_in_its_time() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+
+            async def waiting() -> None:
+                await anyio.sleep(600.0)
+
+            life.venue._read = waiting  # type: ignore[method-assign]
+            with anyio.fail_after(FLAT_WITHIN_S + 15.0):
+                report = await life.account.panic(PanicScope(), actor="me", reason="test")
+            assert report.exit_code == 11
+
+    in_virtual_time(body)
+
+
+def test_what_an_entry_of_the_instance_executed_and_nobody_has_booked_is_closed_too() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            listed, hidden_until_s = life.venue.executions, life.world.clock.mono_s() + 6.0
+
+            async def lagging(**given: Any) -> Sequence[Execution]:
+                return await listed(**given) if life.world.clock.mono_s() > hidden_until_s else []
+
+            life.venue.executions = lagging  # type: ignore[method-assign]
+            life.venue.script.events = [EventFault.NONE, EventFault.LOST]
+            life.venue.fill_share = Decimal("0.4")  # the rest is cancelled: nothing of the entry works any more
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.5)
+            life.venue.fill_share = Decimal(1)
+            booked = port.position().position.signed_qty
+            report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
+
+            assert (booked, report.exit_code, life.venue.signed()) == (0, 0, 0)
+
+    in_virtual_time(body)
