@@ -33,12 +33,13 @@ from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, account_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
+from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
 from playd.plays.model import Play
 from playd.settings import Settings
 from playd.supervisor.accounts import AccountPlan, Accounts
 from playd.supervisor.admission import Circumstances, Refused, admit
-from playd.supervisor.arming import ChainFacts, Link, broken_link
+from playd.supervisor.arming import ChainFacts, Link, broken_link, step_caps
 from playd.supervisor.arming_records import Armings
 from playd.supervisor.arming_watch import ArmingWatch
 from playd.supervisor.life import LifeParts, live
@@ -160,6 +161,8 @@ class Runtime:
     def chain(self, record: InstanceRecord) -> Link | None:
         """What keeps an instance from opening positions with real money, see `supervisor.arming`."""
         place, account = self.plan.key_accounts.get(record.account), self.accounts.find(record.account)
+        limits = account.desk.settings_of(record.uid).limits if account is not None else RiskLimits()
+        order_usd, day_usd = step_caps(record.capital_step, limits.order_usd, limits.day_usd)
         facts = ChainFacts(
             daemon_live=self.plan.settings.daemon.live,
             ceiling=self.plan.ceiling,
@@ -169,6 +172,8 @@ class Runtime:
             instance_uid=record.uid,
             play_digest=record.play_digest,
             capital_step=record.capital_step,
+            order_usd=order_usd,
+            day_usd=day_usd,
             held=self.armings.held(record.uid),
             now_ms=self.world.clock.wall_ms(),
             max_days=self.plan.settings.arming.max_days,

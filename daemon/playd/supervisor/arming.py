@@ -86,7 +86,8 @@ class ChainFacts:
     """
     What the chain hangs on.
 
-    `account_uid` is what the venue says of the key in use, empty before it was read; `max_days` the longest permission.
+    `account_uid` is what the venue says of the key in use, empty before it was read; `max_days` the longest permission;
+    `order_usd` and `day_usd` what the step of capital allows the instance now, as the record says it, empty without a bound.
     """
 
     daemon_live: bool
@@ -97,6 +98,8 @@ class ChainFacts:
     instance_uid: str
     play_digest: str
     capital_step: str
+    order_usd: str
+    day_usd: str
     held: Held | None
     now_ms: int
     max_days: int
@@ -154,6 +157,9 @@ def _other_subject(arming: Arming, facts: ChainFacts) -> str | None:
     ):
         if armed != found:
             return f"it was armed for {what} {armed}, and that is {found or 'unknown'} now"
+    for what, armed, found in (("an order", arming.order_usd, facts.order_usd), ("a day", arming.day_usd, facts.day_usd)):
+        if armed and (not found or Decimal(found) > Decimal(armed)):
+            return f"it was armed for {armed} USD {what}, and {found or 'any number of them'} may be opened now"
     return None
 
 
@@ -177,4 +183,6 @@ def live_phrase(account: str, name: str) -> str:
 
 def step_caps(step: str, order_usd: Decimal | None, day_usd: Decimal | None) -> tuple[str, str]:
     """The caps of a step as the record says them; empty where the step has none of its own."""
-    return (str(order_usd), str(day_usd)) if step == "micro" else ("", "")
+    caps = (order_usd, day_usd) if step == "micro" else (None, None)
+    first, second = ("" if cap is None else str(cap) for cap in caps)
+    return first, second

@@ -59,6 +59,8 @@ def facts(held: Held | None) -> ChainFacts:
         instance_uid="abcdefgh",
         play_digest="d" * 64,
         capital_step="micro",
+        order_usd="75",
+        day_usd="500",
         held=held,
         now_ms=2000,
         max_days=7,
@@ -96,6 +98,9 @@ BROKEN: list[tuple[str, dict[str, Any]]] = [
     ("arming_of_another", {"account_uid": "8"}),
     ("arming_of_another", {"account": "other"}),
     ("arming_of_another", {"instance_uid": "zzzzzzzz"}),
+    ("arming_of_another", {"order_usd": "75.01"}),  # somebody raised the cap behind the person who armed it
+    ("arming_of_another", {"day_usd": "1000.01"}),
+    ("arming_of_another", {"order_usd": "", "day_usd": ""}),
     ("not_confirmed", {"held": replace(HELD, confirmed=False)}),
     ("arming_damaged", {"held": replace(HELD, arming=replace(HELD.arming, expires_ms=HELD.arming.expires_ms + 1))}),
     ("arming_damaged", {"held": replace(HELD, arming=replace(HELD.arming, order_usd="7500"))}),
