@@ -18,6 +18,7 @@ from playd.core.errors import LinkError
 from playd.core.instrument import Instrument
 from playd.core.orders import Execution, OrderRequest, Side, VenueOrder, VenuePosition, Wallet
 from playd.core.reply_codes import ReplyClass, classify
+from playd.venues.pages import note
 from playd.venues.port import (
     AccountInfo,
     ExecutionUpdate,
@@ -314,10 +315,12 @@ class FakeVenue:
     # -- the venue's inside --------------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
+        asked_ms = self.clock.wall_ms()
         await anyio.sleep(0.002)
         if self.script.failing_reads:
             self.script.failing_reads -= 1
             raise LinkError("read failed")
+        note("/fake/read", asked_ms, self.clock.wall_ms(), 0)
 
     def _accept(self, request: OrderRequest) -> int:
         if request.link_id in self.links:

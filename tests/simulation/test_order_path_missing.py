@@ -300,3 +300,25 @@ def test_a_dry_run_tells_nothing_of_what_moved_while_it_read() -> None:
             assert (await life.account.reconcile("test", dry_run=True)).differences == ()
 
     in_virtual_time(body)
+
+
+def test_a_run_says_of_each_kind_of_thing_whether_it_agrees_and_of_none_that_it_could_not_read() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            agreed = await life.account.reconcile("test")
+            life.venue.book[SYMBOL].signed = Decimal("0.011")
+            life.venue.deposit -= 5
+            differing = await life.account.reconcile("test")
+            life.venue.script.failing_reads = 1
+            blind = await life.account.reconcile("test")
+            assert agreed.kinds == dict.fromkeys(("orders", "positions", "executions", "wallet"), "match")
+            assert differing.kinds == {**agreed.kinds, "positions": "diff", "wallet": "diff"}
+            assert blind.kinds == dict.fromkeys(agreed.kinds, "blind")
+            stored = life.ledger.rows("SELECT kinds FROM recon_runs ORDER BY id DESC LIMIT 2")
+            assert stored[1]["kinds"] == "orders:match positions:diff executions:match wallet:diff"
+
+    in_virtual_time(body)

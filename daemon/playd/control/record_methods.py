@@ -117,6 +117,7 @@ async def list_reconciliations(daemon: Daemon, params: p.Nothing, call: Call) ->
             "account": run["account"],
             "trigger": run["trigger"],
             "result": run["result"],
+            "kinds": run["kinds"],
             "duration_ms": run["duration_ms"],
             "differences": "; ".join(found.get(run["id"], ())),
         }
@@ -153,6 +154,16 @@ async def replay_reconciliation(daemon: Daemon, params: p.ReplayRecon, call: Cal
             for each, repair in zip(found, planned, strict=True)
         ],
         "planned_then": [f"{each.kind} {each.key}: {each.note}" for each in kept.planned],
+        "version": kept.version or None,
+        "pages": [
+            {
+                "endpoint": page.endpoint,
+                "asked": rfc3339(page.asked_ms),
+                "answered": rfc3339(page.answered_ms),
+                "rows": page.rows,
+            }
+            for page in kept.inputs.pages
+        ],
     }
 
 

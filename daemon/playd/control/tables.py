@@ -328,6 +328,7 @@ RECONCILIATIONS: Final = (
     Column("ACCOUNT", word("account")),
     Column("TRIGGER", word("trigger")),
     Column("RESULT", word("result")),
+    Column("KINDS", word("kinds"), wide=True),
     Column("MS", word("duration_ms"), right=True),
     Column("DIFFERENCES", word("differences")),
 )

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
+from playd import __version__
 from playd.core.errors import RecordError
 from playd.ops.segments import GZIP_BITS, NotPacked, read_file
 from playd.orders.reconcile import Difference, ReconInputs, Repair, judged, plan
@@ -25,12 +26,13 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One run: whose it was, what it had before it, and the plan that it made of that."""
+    """One run: whose it was, what it had before it, the plan that it made of that, and the version that made it."""
 
     run: int
     account: str
     inputs: ReconInputs
     planned: tuple[Repair, ...]
+    version: str = ""
 
 
 @cache
@@ -50,7 +52,7 @@ class ReconSnapshots:
 
     def keep(self, account: str, run: int, inputs: ReconInputs, planned: Sequence[Repair]) -> None:
         """Write one, and let the days go that are not kept any longer."""
-        data = _adapter().dump_json(Snapshot(run, account, inputs, tuple(planned)))
+        data = _adapter().dump_json(Snapshot(run, account, inputs, tuple(planned), __version__))
         packer = zlib.compressobj(wbits=GZIP_BITS)
         today = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC).date()
         path = self._folder / today.isoformat() / f"{run}.json.gz"

@@ -96,8 +96,8 @@ class Books:
         self._results = Results(desk.ledger, desk.fills, by_receipt=False)
         self._since_s: float | None = None
 
-    async def compare(self, wallet: Wallet) -> None:
-        """Judge a balance all of whose executions are booked."""
+    async def compare(self, wallet: Wallet) -> str:
+        """Judge a balance all of whose executions are booked: `match`, `diff`, or `blind` where the log cannot be read."""
         desk = self._desk
         put_in = wallet.balance_usdt - self._results.now()
         stored = desk.ledger.meta(self._put_in_key)
@@ -109,9 +109,10 @@ class Books:
                 self._settle("the balance is what the books say again")
                 self._advance(desk.fills.newest_ms)
             else:
-                await self._explain(wallet, put_in, moved)
+                return await self._explain(wallet, put_in, moved)
         except (VenueError, LinkError):
-            return  # nothing is said of what could not be read
+            return "blind"  # nothing is said of what could not be read
+        return "match"
 
     def day_due(self) -> int | None:
         """The first UTC day (days since 1970) that is over and has not been checked; None when there is none."""
@@ -151,7 +152,7 @@ class Books:
             desk.incidents.open("BOOKS_DIFFER", "critical", self._scope, note)
         desk.ledger.set_meta(self._day_key, str(day + 1))
 
-    async def _explain(self, wallet: Wallet, put_in: Decimal, moved: Decimal) -> None:
+    async def _explain(self, wallet: Wallet, put_in: Decimal, moved: Decimal) -> str:
         desk, found = self._desk, await self._log()
         rows = [row for row in found if row.time_ms > self._log_ms]
         by_hand = moved_by(rows)
@@ -160,10 +161,10 @@ class Books:
             desk.journal.append("recon.diff", data, account=desk.alias)
             self._settle(f"the venue's log has it: {_types(rows)}")
             self._agreed(put_in, rows)
-            return
+            return "match"
         missing = [row for row in found if row.type in TRADING and row.exec_id and not desk.fills.known(row.exec_id)]
         if missing and await self._catch_up.since(min(row.time_ms for row in missing)):
-            return  # the next clean reading judges what is booked now
+            return "diff"  # the next clean reading judges what is booked now
         now_s = desk.clock.mono_s()
         self._since_s = now_s if self._since_s is None else self._since_s
         late = now_s - self._since_s >= UNEXPLAINED_S
@@ -173,6 +174,7 @@ class Books:
             # A person has the figure now; what comes next is judged for itself.
             self._since_s = None
             self._agreed(put_in, rows)
+        return "diff"
 
     def _settle(self, note: str) -> None:
         """A difference found its explanation. One that stayed without is a person's to close."""

@@ -26,12 +26,14 @@ class CatchUp:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.found: list[Execution] = []
+        """What the last complete reading had, known executions too."""
 
     async def run(self, priority: Priority = Priority.RECONCILE) -> int:
         """Book what is missing and publish it; returns the number of new executions. Raises `VenueError` or `LinkError`."""
         desk = self._desk
         watermark_ms = self.watermark_ms
-        executions = await self._read(priority)
+        executions = self.found = await self._read(priority)
         newest_ms = max((execution.time_ms for execution in executions), default=watermark_ms or 0)
         if watermark_ms is None:
             desk.ledger.set_meta(self._baseline_key, str(newest_ms))

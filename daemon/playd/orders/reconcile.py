@@ -5,15 +5,17 @@ Same inputs give the same differences and the same plan in the same order. Execu
 what is left here is what they do not explain.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
-from playd.core.orders import OrderState, VenueOrder, VenuePosition
+from playd.core.orders import Execution, OrderState, VenueOrder, VenuePosition, Wallet
 from playd.orders.fill_check import Expected, compare
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import OrderRow
+from playd.venues.pages import PageRead
 
 
 class DiffClass(StrEnum):
@@ -28,6 +30,20 @@ class DiffClass(StrEnum):
     PROTECTION = "R7"
     LEFTOVER = "R8"
     MODE = "R9"
+
+
+KIND_OF: Final = {
+    DiffClass.AHEAD: "orders",
+    DiffClass.ENDED: "orders",
+    DiffClass.EXECUTION: "executions",
+    DiffClass.MISSING: "orders",
+    DiffClass.FOREIGN_ORDER: "orders",
+    DiffClass.POSITION: "positions",
+    DiffClass.PROTECTION: "positions",
+    DiffClass.LEFTOVER: "orders",
+    DiffClass.MODE: "positions",
+}
+"""Which of the things that a run reads each class is about; money is the books' to judge."""
 
 
 class RepairKind(StrEnum):
@@ -64,11 +80,19 @@ class VenueView:
 
 @dataclass(frozen=True, slots=True)
 class ReconInputs:
-    """All that a comparison had before it. Symbols that `moved` here while the venue was read are judged by the next one."""
+    """
+    All that a comparison had before it. Symbols that `moved` here while the venue was read are judged by the next one.
+
+    Beside what is compared: the balance and the executions of the same reading, which the books and the ledger have taken, and
+    its pages. They are kept for people. What is added here has a default: runs that an older program kept are read again.
+    """
 
     local: LocalView
     venue: VenueView
     moved: frozenset[str]
+    wallet: Wallet | None = None
+    executions: Sequence[Execution] = ()
+    pages: Sequence[PageRead] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -101,6 +125,16 @@ def diff(local: LocalView, venue: VenueView) -> tuple[Difference, ...]:
 def judged(inputs: ReconInputs) -> tuple[Difference, ...]:
     """The differences of what stood still, sorted."""
     return tuple(each for each in diff(inputs.local, inputs.venue) if each.symbol not in inputs.moved)
+
+
+def results(differences: Collection["Difference"], *, money: str) -> dict[str, str]:
+    """`match` or `diff` for each kind of thing that a run read; `money` is what the books say of the wallet."""
+    differs = {KIND_OF[each.cls] for each in differences}
+    return {**{kind: "diff" if kind in differs else "match" for kind in ("orders", "positions", "executions")}, "wallet": money}
+
+
+BLIND: Final[dict[str, str]] = dict.fromkeys(("orders", "positions", "executions", "wallet"), "blind")
+"""Of a run that could not read one of them: what was read before is compared with nothing, so that nothing of it agrees."""
 
 
 def plan(differences: Sequence[Difference]) -> tuple[Repair, ...]:

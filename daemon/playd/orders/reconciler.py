@@ -5,8 +5,8 @@ A read that failed makes the run `blind`, which is never counted as agreement. W
 read again before it is called a difference.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -27,10 +27,23 @@ from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.moved import Marks
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
-from playd.orders.reconcile import DiffClass, Difference, LocalView, ReconInputs, Repair, RepairKind, VenueView, judged, plan
+from playd.orders.reconcile import (
+    BLIND,
+    DiffClass,
+    Difference,
+    LocalView,
+    ReconInputs,
+    Repair,
+    RepairKind,
+    VenueView,
+    judged,
+    plan,
+    results,
+)
 from playd.orders.repair_limits import RepairLimits
 from playd.orders.resolver import Resolver
 from playd.orders.rows import text
+from playd.venues.pages import noted
 from playd.venues.port import Priority
 
 _REREAD_S: Final = 2.0
@@ -52,7 +65,11 @@ _EQUITY_ROW_MS: Final = 60_000
 
 @dataclass(frozen=True, slots=True)
 class ReconReport:
-    """Result of a run: `match`, `diff` (with what was found and planned) or `blind` (with the error)."""
+    """
+    Result of a run: `match`, `diff` (with what was found and planned) or `blind` (with the error); `kinds` is the same for
+    orders, positions, executions and wallet each. The wallet's is `blind` when a fill came in between, or the venue's log
+    cannot be read.
+    """
 
     trigger: str
     result: str
@@ -61,6 +78,7 @@ class ReconReport:
     duration_ms: int
     new_executions: int
     error: str = ""
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def _nobody(_run: int, _inputs: ReconInputs, _planned: Sequence[Repair]) -> None:
@@ -92,6 +110,8 @@ class Reconciler:
         self._odd_leverage: set[str] = set()
         """Symbols whose leverage somebody changed at the venue, until it is set back."""
         self._inputs: ReconInputs | None = None
+        self._money = "blind"
+        """What the books said of the wallet of the last reading."""
         self.on_difference: Callable[[int, ReconInputs, Sequence[Repair]], None] = _nobody
         """Hears of every run that found one: its number, what it had before it, and the plan. Never raises."""
         self.last: ReconReport | None = None
@@ -145,7 +165,8 @@ class Reconciler:
             found, error = (), str(failure)
         result = "blind" if error else "diff" if found else "match"
         took_ms = round((desk.clock.mono_s() - started_s) * 1000)
-        return ReconReport(trigger, result, found, plan(found), took_ms, 0, error)
+        kinds = BLIND if error else results(found, money="blind")  # no book is opened for a rehearsal
+        return ReconReport(trigger, result, found, plan(found), took_ms, 0, error, kinds)
 
     async def _read_and_compare(self) -> tuple[int, tuple[Difference, ...]]:
         """Read until nothing changed here meanwhile, at most 5 times; what still moves then is judged by the next run."""
@@ -154,11 +175,12 @@ class Reconciler:
         positions: Sequence[VenuePosition] = ()
         for _ in range(5):
             marks = Marks(self._desk)
-            orders = await self._desk.port.open_orders(priority=Priority.RECONCILE)
-            positions = await self._desk.port.positions(priority=Priority.RECONCILE)
-            wallet = await self._desk.port.wallet(priority=Priority.RECONCILE)
-            first_contact = self._catch_up.watermark_ms is None
-            booked += await self._catch_up.run()
+            with noted() as pages:
+                orders = await self._desk.port.open_orders(priority=Priority.RECONCILE)
+                positions = await self._desk.port.positions(priority=Priority.RECONCILE)
+                wallet = await self._desk.port.wallet(priority=Priority.RECONCILE)
+                first_contact = self._catch_up.watermark_ms is None
+                booked += await self._catch_up.run()
             self.note_wallet(wallet)
             for order in orders:
                 self._desk.booking.order_seen(order, "poll")
@@ -174,10 +196,11 @@ class Reconciler:
                 self._protection.position_seen(position)
         if not moved:
             self._breakers.note(wallet, complete=True)
-        self._inputs = ReconInputs(self._local(), VenueView(orders, positions), frozenset(moved))
+        self._inputs = ReconInputs(
+            self._local(), VenueView(orders, positions), frozenset(moved), wallet, tuple(self._catch_up.found), tuple(pages)
+        )
         differences = judged(self._inputs)
-        if not moved:
-            await self._books.compare(wallet)
+        self._money = "blind" if moved else await self._books.compare(wallet)
         return booked, differences
 
     def note_wallet(self, wallet: Wallet) -> None:
@@ -316,10 +339,11 @@ class Reconciler:
     ) -> ReconReport:
         desk = self._desk
         duration_ms = round((desk.clock.mono_s() - started_s) * 1000)
-        report = ReconReport(trigger, result, differences, repairs, duration_ms, booked, error)
+        kinds = BLIND if result == "blind" else results(differences, money=self._money)
+        report = ReconReport(trigger, result, differences, repairs, duration_ms, booked, error, kinds)
         cursor = desk.ledger.write(
             'INSERT INTO recon_runs (account, "trigger", kinds, started_ms, duration_ms, result) VALUES (?,?,?,?,?,?)',
-            (desk.alias, trigger, "orders positions executions wallet", started_ms, duration_ms, result),
+            (desk.alias, trigger, " ".join(f"{kind}:{of}" for kind, of in kinds.items()), started_ms, duration_ms, result),
         )
         for n, (difference, repair) in enumerate(zip(differences, repairs, strict=True)):
             desk.ledger.write(

@@ -18,6 +18,7 @@ from playd.venues.bybit.calls import Call
 from playd.venues.bybit.rest import RestClient
 from playd.venues.bybit.venue import BybitVenue, open_bybit_market_data, open_bybit_venue
 from playd.venues.bybit.venue_clock import VenueClock
+from playd.venues.pages import noted
 from playd.venues.port import Priority
 from playd.world.virtual import virtual_world
 from tests.fake_bybit import KEY, SECRET, TIME_MS, FakeBybit, FreeBudget, Seen, account, code, ok
@@ -449,3 +450,19 @@ async def test_an_answer_about_another_order_is_none_and_a_list_without_end_is_d
         fake.answer = lambda seen: ok({"list": [execution("1", 3)], "nextPageCursor": f"{len(fake.seen)}"})
         with pytest.raises(Doubtful, match="more than 3 pages"):
             await venue.executions(priority=Priority.RECONCILE)
+
+
+async def test_who_listens_hears_of_every_page_that_was_read_and_of_none_that_failed() -> None:
+    pages = {
+        "": {"list": [execution("1", 3), execution("2", 2)], "nextPageCursor": "more"},
+        "more": {"list": [execution("3", 1)], "nextPageCursor": ""},
+    }
+    fake = FakeBybit(lambda seen: code(10016, "busy") if "symbol" in seen.params else ok(pages[seen.params.get("cursor", "")]))
+    async with opened(fake) as venue:
+        with noted() as heard:
+            await venue.executions(priority=Priority.RECONCILE)
+            with pytest.raises(Doubtful):
+                await venue.executions(symbol="BTCUSDT", priority=Priority.RECONCILE)
+        await venue.executions(priority=Priority.RECONCILE)
+    assert [(page.endpoint, page.rows) for page in heard] == [("/v5/execution/list", 2), ("/v5/execution/list", 1)]
+    assert all(page.asked_ms <= page.answered_ms for page in heard)

@@ -6,6 +6,7 @@ from pathlib import PurePath
 import anyio
 import pytest
 
+from playd import __version__
 from playd.core.errors import RecordError
 from playd.ops.recon_snapshots import FOLDER, ReconSnapshots
 from playd.orders.reconcile import RepairKind, plan
@@ -42,7 +43,12 @@ def test_a_difference_is_kept_and_gives_the_same_plan_again() -> None:
             assert report.result == "diff"
             assert snapshots.runs() == sorted(heard, reverse=True)
             kept, found, planned = snapshots.replay(heard[-1])
-            assert (found, planned, kept.account) == (report.differences, report.repairs, "main")
+            assert (found, planned, kept.account, kept.version) == (report.differences, report.repairs, "main", __version__)
+            pages, executions = kept.inputs.pages, kept.inputs.executions
+            assert len(pages) == 4  # orders, positions, wallet, executions
+            assert all(page.asked_ms < page.answered_ms for page in pages)
+            assert [each.qty for each in executions] == [Decimal("0.010")]
+            assert kept.inputs.wallet is not None
             assert plan(found) == kept.planned
             assert [each.kind for each in planned] == [RepairKind.HALT]
             path = next(STATE / FOLDER / date / f"{heard[-1]}.json.gz" for date in life.world.disk.list(STATE / FOLDER))

@@ -24,6 +24,7 @@ from playd.venues.bybit.numbers import LARGEST, Row, objects
 from playd.venues.bybit.post import Poster, RawReply, whole
 from playd.venues.bybit.signing import Signer, rest_headers, signer_for
 from playd.venues.bybit.venue_clock import VenueClock
+from playd.venues.pages import note
 from playd.venues.port import Budget, Priority
 
 WRITE_DEADLINE_S: Final = 5.0
@@ -54,6 +55,12 @@ class Answer:
     retry_after_s: float = 0.0
     took_s: float = 0.0
     """From the moment the request left to the end of its reply."""
+
+    @property
+    def length(self) -> int:
+        """How many items `result.list` has, none where it is no list."""
+        found = self.result.get("list")
+        return len(found) if isinstance(found, list) else 0
 
     @property
     def listed(self) -> list[Any]:
@@ -115,8 +122,10 @@ class RestClient:
     async def read(self, call: Call, *, priority: Priority) -> Answer:
         """Send a query and insist on success. Raises `Refused`, `Throttled`, `Doubtful` or `LinkError`."""
         await self._budget.take(call.path, priority, owner=call.symbol)
+        asked_ms = self._clock.ours_ms()
         answer = await self._send_restamped(call, READ_DEADLINE_S, priority)
         raise_unless_accepted(call, answer)
+        note(call.path, asked_ms, self._clock.ours_ms(), answer.length)
         return answer
 
     async def read_pages(self, call: Call, *, priority: Priority) -> list[Row]:

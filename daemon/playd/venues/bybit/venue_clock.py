@@ -62,6 +62,10 @@ class VenueClock:
         """Our monotonic clock."""
         return self._clock.mono_s()
 
+    def ours_ms(self) -> int:
+        """Our own wall clock."""
+        return self._clock.wall_ms()
+
     def venue_ms(self) -> int:
         """The venue's wall clock now, as well as we know it."""
         return self._clock.wall_ms() if self._ahead_ms is None else self._mono_ms() + round(self._ahead_ms)
