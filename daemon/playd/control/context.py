@@ -35,8 +35,8 @@ class LogQuery(Protocol):
 
 class Presence(Protocol):
     """
-    What the daemon knows of its guardian: seconds since it answered (None: never), why it cannot be counted on, and that nobody
-    was told of its silence (`untold`), which is a fault of ours; both empty while all is well.
+    What the daemon knows of its guardian: seconds since it answered (None: never), why it cannot be counted on (empty while it
+    can), and for how many seconds it has been silent without an incident (`untold_s`), which is a fault of ours.
     """
 
     @property
@@ -46,7 +46,7 @@ class Presence(Protocol):
     def missing(self) -> str: ...
 
     @property
-    def untold(self) -> str: ...
+    def untold_s(self) -> float: ...
 
     def announce_stop(self) -> None: ...
 

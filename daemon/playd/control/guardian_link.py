@@ -34,9 +34,6 @@ from playd.world.ports import World
 PLAN_LOOK_S: Final = 0.25
 BEAT_S: Final = 1.0
 ANSWER_WITHIN_S: Final = 2.0
-UNTOLD_S: Final = 30.0
-"""So long its silence may be without an incident."""
-
 SILENT: Final = "GUARDIAN_SILENT"
 JOURNAL: Final = "journal"
 
@@ -101,13 +98,12 @@ class GuardianLink:
         return f"the guardian was last heard {age_s:.0f} s ago" if age_s > limit_s else ""
 
     @property
-    def untold(self) -> str:
-        """That it is silent for long and no incident says so, or the empty text."""
-        silent_s = self._clock.mono_s() - (self._started_s if self._heard_s is None else self._heard_s)
-        if silent_s <= UNTOLD_S or self._stopping or not self._is_awaited:
-            return ""
+    def untold_s(self) -> float:
+        """For how long it has been silent although it is awaited and no incident says so; zero otherwise."""
+        if self._stopping or not self.missing or not self._is_awaited:
+            return 0.0
         told = any(each.kind == SILENT for each in self._parts.incidents.open_ones())
-        return "" if told else f"the guardian is silent for {silent_s:.0f} s, and nobody was told"
+        return 0.0 if told else self._clock.mono_s() - (self._started_s if self._heard_s is None else self._heard_s)
 
     @property
     def _is_awaited(self) -> bool:

@@ -21,6 +21,9 @@ LOOP_LAG_S: Final = 0.5
 BEAT_WITHIN_S: Final = 10.0
 """How long a part may take to come round that does so every few seconds."""
 
+UNTOLD_S: Final = 30.0
+"""How long the guardian may be silent before an incident says so."""
+
 HEALTHY: Final = (State.RUNNING, State.CREATED, State.STOPPED, State.WARMING)
 
 
@@ -68,22 +71,27 @@ def beat_failures(daemon: Daemon) -> list[str]:
 
 
 def _silent(daemon: Daemon) -> Iterator[str]:
-    """Parts that have not come round within their time, although the loop turns: each waits for what does not come."""
-    now_s, ops = daemon.clock.mono_s(), daemon.ops
+    """
+    Parts that have not come round within their time, although the loop turns: each waits for what does not come. While
+    something held the loop nobody could: that is the loop's fault, and judged as such.
+    """
+    ops = daemon.ops
+    now_s = daemon.clock.mono_s() - ops.loop.held_s
     if (silent_s := now_s - ops.self_call.answered_s) > BEAT_WITHIN_S:
         yield f"the control socket has not answered for {silent_s:.1f} s"
     for name, behind_s in ops.feeds_behind_s().items():
-        if behind_s > BEAT_WITHIN_S:
+        if behind_s - ops.loop.held_s > BEAT_WITHIN_S:
             yield f"the watch over the feeds of {name} is {behind_s:.1f} s behind"
     dead_s = ops.loaded.settings.streams.dead_s
     for account in rows.all_accounts(daemon):
         if (looked_s := account.looked_s) is not None and now_s - looked_s > BEAT_WITHIN_S:
             yield f"account {account.alias} has not looked for {now_s - looked_s:.1f} s"
         heard_s = ops.private_heard_s().get(account.alias)
-        if account.desk.condition.stream_up and heard_s is not None and heard_s > dead_s + BEAT_WITHIN_S:
+        silent = heard_s is not None and heard_s - ops.loop.held_s > dead_s + BEAT_WITHIN_S
+        if account.desk.condition.stream_up and silent:
             yield f"the private stream of {account.alias} is silent for {heard_s:.1f} s, and its account does not poll"
-    if daemon.guardian.untold:
-        yield daemon.guardian.untold
+    if (untold_s := daemon.guardian.untold_s) - ops.loop.held_s > UNTOLD_S:
+        yield f"the guardian is silent for {untold_s:.0f} s, and nobody was told"
 
 
 def status_line(daemon: Daemon) -> str:

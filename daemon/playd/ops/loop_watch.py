@@ -43,6 +43,11 @@ class LoopWatch:
             return 0.0
         return sorted(self._lags_s)[math.ceil(0.99 * len(self._lags_s)) - 1]
 
+    @property
+    def held_s(self) -> float:
+        """The longest time of the last twenty seconds for which something held the loop, the present turn included."""
+        return max(self._clock.mono_s() - self.turned_s - EVERY_S, *self._lags_s, 0.0)
+
     def begin_anew(self) -> None:
         """Forget what was measured: the start, which warms columns in long steps, is over."""
         self._lags_s.clear()

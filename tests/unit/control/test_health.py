@@ -13,6 +13,7 @@ import pytest
 
 from playd.control.context import Daemon
 from playd.control.health import beat_failures
+from playd.core.modes import Environment
 from playd.ops.journal import Journal, open_journal
 from playd.ops.loop_watch import EVERY_S, KEPT, LoopWatch
 from playd.ops.meters import Meters
@@ -39,7 +40,7 @@ class Parts:
     account: Any
     behind_s: float = 0.0
     heard_s: float | None = None
-    untold: str = ""
+    untold_s: float = 0.0
 
     @property
     def failing(self) -> list[str]:
@@ -52,7 +53,7 @@ class Parts:
             loaded=SimpleNamespace(settings=Settings()),
         )
         accounts = SimpleNamespace(held={"main": SimpleNamespace(account=self.account)})
-        guardian = SimpleNamespace(untold=self.untold)
+        guardian = SimpleNamespace(untold_s=self.untold_s)
         daemon = SimpleNamespace(
             clock=self.world.clock,
             ledger=self.ledger,
@@ -65,7 +66,7 @@ class Parts:
 
     def turned(self) -> None:
         """Everybody has come round."""
-        self.supervisor.looked_s = self.account.looked_s = self.answered_s = self.world.clock.mono_s()
+        self.supervisor.looked_s = self.account.looked_s = self.answered_s = self.loop.turned_s = self.world.clock.mono_s()
 
 
 @asynccontextmanager
@@ -77,7 +78,8 @@ async def parts() -> AsyncIterator[Parts]:
         await journal.synced()
         loop = LoopWatch(world.clock, Meters())
         now_s = world.clock.mono_s()
-        account = SimpleNamespace(alias="main", looked_s=None, desk=SimpleNamespace(condition=Condition()))
+        desk = SimpleNamespace(condition=Condition())
+        account = SimpleNamespace(alias="main", environment=Environment.DEMO, looked_s=None, desk=desk)
         yield Parts(world, ledger, journal, loop, SimpleNamespace(looked_s=now_s), now_s, account)
     ledger.close()
 
@@ -114,11 +116,11 @@ async def test_each_part_that_does_not_come_round_alone_withholds_the_beat_and_i
         well.turned()
         assert well.failing == []
         clock.advance(10.1)
-        well.supervisor.looked_s = well.account.looked_s = clock.mono_s()
+        well.supervisor.looked_s = well.account.looked_s = well.loop.turned_s = clock.mono_s()
         assert well.failing == ["the control socket has not answered for 10.1 s"]
         well.turned()
         clock.advance(10.1)
-        well.supervisor.looked_s = well.answered_s = clock.mono_s()
+        well.supervisor.looked_s = well.answered_s = well.loop.turned_s = clock.mono_s()
         assert well.failing == ["account main has not looked for 10.1 s"]
         well.account.looked_s = None
         assert well.failing == [], "one that does not run yet has nothing to answer for"
@@ -135,8 +137,27 @@ async def test_each_part_that_does_not_come_round_alone_withholds_the_beat_and_i
         ]
         well.heard_s = dead_s + 10.0
         assert well.failing == []
-        well.untold = "the guardian is silent for 31 s, and nobody was told"
-        assert well.failing == [well.untold]
+        well.untold_s = 30.0
+        assert well.failing == []
+        well.untold_s = 31.0
+        assert well.failing == ["the guardian is silent for 31 s, and nobody was told"]
+
+
+@pytest.mark.anyio
+async def test_while_the_loop_was_held_nobody_could_come_round() -> None:
+    """A start that compiles holds it for longer than anybody may take; the first beat behind it finds all of them old."""
+    async with parts() as well:
+        well.turned()
+        well.account.desk.condition.stream_up = True
+        well.world.clock.advance(40.0)
+        well.behind_s = well.untold_s = 40.0
+        well.heard_s = Settings().streams.dead_s + 40.0
+        well.supervisor.looked_s = well.world.clock.mono_s()
+        assert well.failing == []
+        well.loop.turned_s = well.world.clock.mono_s()
+        assert len(well.failing) == 5, "the loop turned all the time"
+        well.loop._lags_s.append(40.0)
+        assert well.failing == []
 
 
 def test_a_loop_that_lags_for_long_withholds_it_and_one_long_step_does_not() -> None:
