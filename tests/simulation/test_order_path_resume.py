@@ -11,6 +11,8 @@ from playd.orders.risk_limits import BreakerLimits
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry
 from tests.simulation.test_order_path_breakers import SETTINGS, Purse
+from tests.simulation.venue_script import WriteFault
+from tests.unit.guardian.test_judge import resting
 from tests.virtual_time import in_virtual_time
 
 
@@ -123,5 +125,33 @@ def test_the_breaker_of_an_instance_is_asked_before_its_halt_is_lifted() -> None
 
             assert held.startswith("loss of the instance is 10.6")
             assert await why(life, instance_scope(UID), SYMBOL) == ""
+
+    in_virtual_time(body)
+
+
+def test_a_halt_whose_cause_is_still_there_is_kept_though_books_and_venue_agree() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.script.writes, life.venue.script.hidden_reads = [WriteFault.LOST_BEFORE], 1_000
+            await port.submit(entry(), READY)
+            life.halts.raise_level(symbol_scope("main", SYMBOL), Level.HALT, "UNKNOWN_ORDER", "why")
+            doubted = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
+            elsewhere = await why(life, symbol_scope("main", SYMBOL), "ETHUSDT")
+            life.account.desk.condition.refused = "its uid is another one"
+            life.halts.raise_level(account_scope("main"), Level.HALT, "ACCOUNT_REFUSED", "why")
+            refused = await why(life, account_scope("main"))
+            life.account.desk.condition.refused = ""
+            life.halts.raise_level(account_scope("main"), Level.HALT, "SECOND_DAEMON", "why")
+            stranger = resting(f"pdezzzzzz-{'a' * 24}")
+            life.venue.orders[stranger.venue_order_id] = stranger
+            second = await why(life, account_scope("main"), "ETHUSDT")
+            there = await why(life, account_scope("main"), SYMBOL)
+
+            assert "nobody knows yet whether order" in doubted
+            assert (elsewhere, second) == ("", "")
+            assert "its uid is another one" in refused
+            assert stranger.link_id in there
 
     in_virtual_time(body)

@@ -76,7 +76,7 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
         raise RpcError(Code.REFUSED, text, reason="no_reason", hint=f'playctl resume {scope.text} --reason "what was found"')
     if level >= Level.HALT and params.confirm != phrase:
         raise _phrase_needed(daemon, phrase, scope, f"level {int(level)} is lifted: new risk may be taken")
-    if level is Level.PANIC:
+    if any(halt.level is Level.PANIC for halt in held):  # a freeze behind a panic has stopped it, and ended nothing
         _refuse_unless_flat(daemon, scope)
     if scope.stored == ALL and (files := daemon.halts.kill_files_there):
         text = f"the kill file is present, or its directory cannot be read: {', '.join(map(str, files))}"

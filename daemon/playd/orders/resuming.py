@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from playd.core.ids import is_ours
+from playd.core.orders import OrderState
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.desk import Desk
 from playd.orders.halts import Halt, Level
@@ -29,14 +31,27 @@ class Resuming:
         for trip in [*self._breakers.trips, *of_instances]:
             if trip.code in codes and trip.level >= Level.HALT:
                 return f"{trip.text} is {trip.value} {trip.unit}, the limit is {trip.limit}"
+        if trouble := self._ongoing(codes, symbol):
+            return f"account {self._desk.alias}: {trouble}"
         if banned_s := self._desk.budget.banned_for_s:  # a reading would wait for its end
             return (
                 f"account {self._desk.alias}: the venue has banned our address for another {banned_s:.0f} s, and cannot be read"
             )
         for _ in range(self._desk.settings.resume_clean_runs - self._clean_since(max(halt.raised_ms for halt in halts))):
             report = await self._reconciler.run("resume")
-            if trouble := _trouble(report, symbol):
+            if trouble := _trouble(report, symbol, daemons="SECOND_DAEMON" in codes):
                 return f"account {self._desk.alias}: {trouble}"
+        return ""
+
+    def _ongoing(self, codes: Collection[str], symbol: str) -> str:
+        """What raised one of these and is there still, though books and venue may agree; empty for nothing."""
+        desk = self._desk
+        if "ACCOUNT_REFUSED" in codes and desk.condition.refused:
+            return f"{desk.condition.refused}; the key is read again within half a minute"
+        live = desk.book.live(symbol or None)
+        doubted = [row.link_id for row in live if row.state is OrderState.UNKNOWN] if "UNKNOWN_ORDER" in codes else []
+        if doubted:
+            return f"nobody knows yet whether order {doubted[0]} exists"
         return ""
 
     async def agrees(self, symbol: str, trigger: str) -> bool:
@@ -52,9 +67,12 @@ class Resuming:
         return 0 if row is None else int(row["n"])
 
 
-def _trouble(report: ReconReport, symbol: str) -> str:
-    """What a run found in the scope. Orders of others are listed and stand in nobody's way."""
+def _trouble(report: ReconReport, symbol: str, *, daemons: bool = False) -> str:
+    """What a run found in the scope. Orders of others stand in nobody's way, unless other `daemons` are what was halted for."""
     if report.result == "blind":
         return f"the venue cannot be read: {report.error}"
-    found = [each for each in report.differences if each.cls is not DiffClass.FOREIGN_ORDER and symbol in ("", each.symbol)]
+    found = [
+        each for each in report.differences if each.cls is not DiffClass.FOREIGN_ORDER or (daemons and is_ours(each.theirs))
+    ]
+    found = [each for each in found if symbol in ("", each.symbol)]
     return "; ".join(f"{each.symbol} {each.cls}: ledger {each.ours or '-'}, venue {each.theirs or '-'}" for each in found)

@@ -234,6 +234,9 @@ class ShellAround:
         """Write what waits, verdicts of its bars first; whether that was anything. Raises `RecordError`."""
         if self._waiting is None:
             return False
+        if self._play_stop is not None:
+            # What a state knows of a stop is on record before it, whoever has it kept in the middle of a bar.
+            self._play_stop.tell()
         self._commit()
         self._saved_s = self._clock.mono_s()
         if self._keeper.save(self._waiting(), self._clock.wall_ms()):

@@ -17,6 +17,7 @@ from playd.plays.compile import compile_program
 from playd.supervisor.play_stop import CODE, PlayStop
 from playd.supervisor.surroundings import ShellAround
 from playd.world.virtual import virtual_world
+from playd.world.virtual.clock import ManualClock
 from tests.engine_desk import BTC, MINUTE_MS, START_MS, play_of
 from tests.simulation.order_world import MemoryJournal
 
@@ -130,3 +131,18 @@ def test_a_stop_that_is_not_on_record_is_told_by_the_next_life(halts: Halts) -> 
     silent.lose()
     assert held(halts) == []
     assert (Life(halts, silent).bar(), held(halts)) == ("halted", [(CODE, Level.HALT)])
+
+
+def test_a_state_that_is_kept_in_the_middle_of_a_bar_is_kept_behind_the_halt(halts: Halts) -> None:
+    life = Life(halts)
+    life.bar()
+    when_ms = START_MS + life.bars * MINUTE_MS
+    life.engine.on_fill(EngineFill(Action.ENTER, Side.BUY, 2_000, 500_000, 0.0, when_ms, "entry", False))
+    life._candle(49_900.0)
+    before, kept = held(halts), []
+    keeper = SimpleNamespace(save=lambda _state, _written_ms: not kept.append(held(halts)))  # type: ignore[func-returns-value]
+    given = None, ManualClock(), None, keeper, None, None, None, lambda: None, 0.05, None, None
+    shell: ShellAround = cast(Any, ShellAround)(*given, play_stop=life.stop)
+    shell.save(lambda: {}, now=True)
+    assert (life.engine.halted, before) == ("max_drawdown", [])
+    assert kept == [[(CODE, Level.HALT)]]

@@ -1,0 +1,29 @@
+"""A panic is lifted when its scope is flat, whatever came behind it."""
+
+from typing import Any
+
+import pytest
+
+from playd.control.halt_methods import lift_halt
+from playd.control.params import LiftHalt
+from playd.control.protocol import RpcError
+from playd.orders.halts import Level
+from tests.unit.control.test_halts_of_a_closed_account import CALL, starting
+
+pytestmark = pytest.mark.anyio
+
+
+async def resume(daemon: Any, scope: str) -> None:
+    await lift_halt(daemon, LiftHalt(request_id="r", scope=scope, reason="seen", confirm=f"RESUME {scope}"), CALL)
+
+
+@pytest.mark.parametrize("behind", [None, Level.FREEZE])
+async def test_a_panic_is_not_lifted_before_its_scope_is_flat_also_with_a_freeze_behind_it(behind: Level | None) -> None:
+    daemon = starting()
+    daemon.supervisor.booked_qty = lambda _record: 1
+    daemon.halts.raise_level("account:main", Level.PANIC, "PANIC", "why")
+    if behind is not None:
+        daemon.halts.raise_level("account:main", behind, "OPERATOR", "no, wait")
+    with pytest.raises(RpcError, match="is not flat: alpha"):
+        await resume(daemon, "account:main")
+    assert Level.PANIC in {halt.level for halt in daemon.halts.in_force("account:main")}
