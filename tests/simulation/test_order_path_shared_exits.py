@@ -7,15 +7,15 @@ import anyio
 import pytest
 
 from playd.core.modes import Environment
-from playd.core.orders import OrderState
+from playd.core.orders import OrderRequest, OrderState
 from playd.orders.gateway import Instance
 from playd.orders.order_book import FOREIGN
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
 from playd.orders.strangers import StrangerRefused
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
-from tests.simulation.venue_script import WriteFault
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave, taken
+from tests.simulation.venue_script import Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
 OTHER = "beta2345"
@@ -177,5 +177,29 @@ def test_an_exit_whose_driver_is_cancelled_is_driven_on_by_the_next() -> None:
                 life.venue.fill_share = Decimal(1)
             assert life.venue.signed() == 0
             assert life.account.desk.book.open_intents() == []
+
+    in_virtual_time(body)
+
+
+def test_a_close_in_doubt_of_what_a_hand_opened_is_proved_absent_when_the_position_is_gone() -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.NONE, WriteFault.ODD_CODE]))
+        async with life.running():
+            await entered(life)
+            life.venue.open_foreign(Decimal("0.006"))
+            await anyio.sleep(1.0)
+
+            def closed_meanwhile(order: OrderRequest) -> None:
+                if life.venue.signed():
+                    life.venue.hit_stop()
+
+            life.venue.before_place = closed_meanwhile
+            await life.account.strangers.close(SYMBOL, key="k")
+            await anyio.sleep(90.0)
+
+            assert [row.state for row in life.account.desk.book.live(SYMBOL)] == []
+            assert len(life.venue.placed) < 6
+            assert life.account.desk.book.open_intents() == []
+            assert "UNKNOWN_ORDER" not in [halt.code for halt in life.halts.in_force()]
 
     in_virtual_time(body)

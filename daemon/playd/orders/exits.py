@@ -210,8 +210,8 @@ class Exits:
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN or desk.frozen(row.symbol, row.owner):
                 return
-            if not may_repeat(desk, row):
-                continue
+            if not may_repeat(desk, row) or (row.owner == FOREIGN and await self._is_gone(row.symbol, row.side)):
+                continue  # the proof that it never arrived begins anew with every copy
             await desk.budget.take(CREATE, Priority.EXIT, owner=row.owner)
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN:
@@ -232,7 +232,7 @@ class Exits:
             plan = self._plan(intent, desk.book.of_intent(intent.id))
             if plan.remaining <= 0:
                 return
-        if plan.owner == FOREIGN and await self._is_gone(plan):
+        if plan.owner == FOREIGN and await self._is_gone(plan.symbol, plan.side):
             self._close(plan, last, intent.qty)
             return
         rung, rungs = _rung(attempts), len(desk.settings.exit_tolerance_pct) + 1
@@ -282,14 +282,14 @@ class Exits:
             self._desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FROZEN, why)
         return Verdict(FROZEN, why)
 
-    async def _is_gone(self, plan: ExitPlan) -> bool:
-        """Whether the venue holds nothing that this exit could reduce: what others hold, others may close meanwhile."""
+    async def _is_gone(self, symbol: str, side: Side) -> bool:
+        """Whether the venue holds nothing that such an exit could reduce: what others hold, others may close meanwhile."""
         try:
-            found = await self._desk.port.positions(plan.symbol, priority=Priority.EXIT)
+            found = await self._desk.port.positions(symbol, priority=Priority.EXIT)
         except (VenueError, LinkError):
             return False
-        held = sum((position.signed_qty for position in found if position.symbol == plan.symbol), Decimal(0))
-        return held <= 0 if plan.side is Side.SELL else held >= 0
+        held = sum((position.signed_qty for position in found if position.symbol == symbol), Decimal(0))
+        return held <= 0 if side is Side.SELL else held >= 0
 
     def _insert_attempt(self, intent: Intent, identity: str, attempt: int, qty: Decimal, *, rung: int = 0) -> OrderRow:
         """Write the next attempt: as much as the venue takes in one order at the market, the rest follows."""
