@@ -382,3 +382,23 @@ def test_the_parts_of_one_execution_are_booked_together_or_not_at_all(monkeypatc
         assert [share.position for share in desk.fills.shares(SYMBOL)] == before
 
     in_virtual_time(body)
+
+
+def test_two_orders_of_the_venue_under_one_link_id_halt_the_symbol() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            (link,) = [order.link_id for order in life.venue.placed]
+            (first,) = [order for order in life.venue.orders.values() if order.link_id == link]
+            life.account.desk.booking.order_seen(first, "poll")
+            life.account.desk.publish()
+            assert life.halts.in_force() == []
+            life.account.desk.booking.order_seen(replace(first, venue_order_id="another"), "poll")
+            life.account.desk.publish()
+
+            (halt,) = life.halts.in_force()
+            assert (halt.code, int(halt.level), halt.scope) == ("CONTRADICTION", 2, f"symbol:main/{SYMBOL}")
+            assert "and order another too" in halt.text
+
+    in_virtual_time(body)

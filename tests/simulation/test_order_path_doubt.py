@@ -305,6 +305,7 @@ def test_the_same_decision_again_sends_nothing() -> None:
 
             assert (again.code, exit_again.code) == ("SENT", "SENT")
             assert other.code == "REPLAY"
+            assert [(halt.code, int(halt.level)) for halt in life.halts.in_force()] == [("INTENT_CHANGED", 2)]
             assert len(life.venue.placed) == 2
 
     in_virtual_time(body)

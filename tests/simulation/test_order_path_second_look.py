@@ -20,6 +20,7 @@ from playd.settings.limits_model import Risk
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
 from tests.simulation.test_order_path_armed import life_with_real_money
+from tests.simulation.venue_script import Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
 TWO_LOOKS_S = 2 * LOOK_EVERY_S + 1
@@ -212,5 +213,23 @@ def test_an_order_that_was_sent_again_was_not_in_doubt_all_the_time(
             desk.book.update(verdict.link_id, state=OrderState.UNKNOWN)
             look.look()
             assert any("(INV-08)" in text for text in found(life)) is not is_sent_again
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(("in_doubt_s", "is_found"), [(0.0, True), (20.0, True), (65.0, False)])
+def test_an_order_that_is_called_absent_before_its_time_is_told(in_doubt_s: float, is_found: bool) -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.LOST_BEFORE]))
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            assert verdict.code == "UNKNOWN"
+            await anyio.sleep(in_doubt_s)
+            if is_found:
+                life.account.desk.book.update(verdict.link_id, state=OrderState.NEVER_ARRIVED)
+            await anyio.sleep(TWO_LOOKS_S)
+            assert life.account.desk.book.need(verdict.link_id).state is OrderState.NEVER_ARRIVED
+            assert [("(INV-06)" in text) for text in found(life)] == [True] * is_found
 
     in_virtual_time(body)

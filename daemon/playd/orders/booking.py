@@ -63,6 +63,7 @@ class Booking:
             # What is older than the newest news says nothing, but for an end: nothing comes behind that.
             if row is None or (order.updated_ms < row.venue_ms and event not in _ENDS):
                 return row
+            self.sights.doubled(row, order)
             self.sights.amended(row, order, event)
             self._book.update(
                 row.link_id,

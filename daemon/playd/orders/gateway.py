@@ -225,7 +225,12 @@ class Gateway:
             return None
         if stored.parameters_digest not in ("", parameters_digest(intent)):  # one that was recovered has none
             note = f"intent {identity} was stored with other parameters"
-            desk.incidents.open("INTENT_CHANGED", "critical", symbol_scope(desk.alias, intent.symbol), note)
+            if (
+                intent.intent_class is IntentClass.ENTRY
+            ):  # what it rests on is not what it was, and nothing more shall rest on it
+                desk.halt_symbol(intent.symbol, Level.HALT, "INTENT_CHANGED", note)
+            else:
+                desk.incidents.open("INTENT_CHANGED", "critical", symbol_scope(desk.alias, intent.symbol), note)
             return Verdict("REPLAY", note)
         orders = desk.book.of_intent(identity)
         if not orders:

@@ -46,6 +46,8 @@ class SecondLook:
         self._halts: dict[int, Halt] = {}
         self._doubtful: dict[str, tuple[str, int | None]] = {}
         """Symbols of orders in doubt, and when each was sent: one that was sent again was in no doubt for a moment."""
+        self._absent_from_s: dict[str, float] = {}
+        """By order in doubt: before this moment nobody can have proved it absent."""
 
     def look(self) -> None:
         """Hold new entries against what was in force since the last look."""
@@ -60,7 +62,20 @@ class SecondLook:
         for row in self._new_entries():
             for fault in self._faults(row, lasting, unknown):
                 desk.halt_symbol(row["symbol"], Level.HALT, "INVARIANT", f"entry {row['id']}: {fault}")
+        for link in self._doubtful.keys() - doubtful.keys():
+            self._judge_end(link, now_s)
         self._halts, self._doubtful = halts, doubtful
+        soonest_s = (
+            now_s + desk.settings.never_arrived_after_s - 2 * LOOK_EVERY_S
+        )  # it was in doubt up to a look before this one
+        self._absent_from_s = {link: min(self._absent_from_s.get(link, soonest_s), soonest_s) for link in doubtful}
+
+    def _judge_end(self, link: str, now_s: float) -> None:
+        """An order that is in doubt no more: called absent, it must have been in doubt for as long as the proof takes."""
+        row = self._desk.book.need(link)
+        if row.state is OrderState.NEVER_ARRIVED and now_s < self._absent_from_s[link]:
+            note = f"order {link} was called absent before its doubt was old enough to prove it (INV-06)"
+            self._desk.halt_symbol(row.symbol, Level.HALT, "INVARIANT", note)
 
     def _new_entries(self) -> list[sqlite3.Row]:
         """Entries with the order they became, of this account, that were not there at the last look; oldest first."""
@@ -73,7 +88,7 @@ class SecondLook:
     def _newest(self) -> list[sqlite3.Row]:
         """More of the newest entries than can be sent between two looks; the index has them in this order."""
         return self._desk.ledger.rows(
-            "SELECT i.*, o.link_id, o.stop AS order_stop, o.qty AS order_qty FROM"
+            "SELECT i.*, o.link_id, o.stop AS order_stop, o.qty AS order_qty, o.state AS order_state FROM"
             " (SELECT * FROM intents WHERE account = ? AND class = ? ORDER BY created_ms DESC LIMIT ?) i"
             " LEFT JOIN orders o ON o.intent = i.id AND o.attempt = 0 ORDER BY i.created_ms DESC",
             (self._desk.alias, str(IntentClass.ENTRY), LOOKED_AT),
@@ -83,6 +98,8 @@ class SecondLook:
         desk, symbol = self._desk, row["symbol"]
         if row["link_id"] is None:
             yield "it has no order (INV-01)"
+        elif row["order_state"] == OrderState.NEVER_ARRIVED:
+            yield f"its order was called absent within {LOOK_EVERY_S:g} s (INV-06)"
         for link in sorted(link for link, where in unknown.items() if where == symbol):
             yield f"order {link} of {symbol} was in doubt (INV-08)"
         if row["link_id"] is not None and row["order_stop"] is None:

@@ -65,6 +65,13 @@ class Sights:
         self._news.halts.append((account_scope(self._account), Level.HALT, "SECOND_DAEMON", note))
         return True
 
+    def doubled(self, row: OrderRow, order: VenueOrder) -> None:
+        """One link id is one order at the venue for ever: a second one was never meant, whoever let it in."""
+        if row.intent is None or row.venue_order_id in ("", order.venue_order_id):
+            return
+        note = f"link id {row.link_id} is order {row.venue_order_id} at the venue, and order {order.venue_order_id} too"
+        self.alarm("CONTRADICTION", "critical", row.symbol, note, Level.HALT)
+
     def amended(self, row: OrderRow, order: VenueOrder, event: OrderEvent | None) -> None:
         """
         An entry that works with another quantity or price than it was sent with was changed by hand: it counts as what it is
