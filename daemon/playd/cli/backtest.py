@@ -10,7 +10,7 @@ import orjson
 from playd.cli.evidence_files import backtest_evidence, write_evidence
 from playd.cli.inputs import BesideFiles, candles_of, market_of, play_of
 from playd.cli.kept_runs import keep_run
-from playd.cli.limited import limited_json, limited_report, under_limits
+from playd.cli.limited import limited_json, limited_report, no_limits, under_limits
 from playd.cli.moments import time_ms
 from playd.control.figures import rfc3339
 from playd.control.render import render_pairs
@@ -152,6 +152,7 @@ def report(result: BacktestResult) -> str:
         ("candles", f"{len(result.candles)} from {rfc3339(first_ms)} to {rfc3339(last_ms + result.candles.step_ms)}"),
         ("mark price", "mark candles" if result.candles.mark is not None else "the last price"),
         ("funding", _funding(result)),
+        ("limits", no_limits(result)),
         ("ended", result.ended),
         ("equity USDT", f"{result.start_equity_usdt:.2f} -> {result.final_equity_usdt:.2f}"),
     ]

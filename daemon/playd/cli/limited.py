@@ -1,5 +1,7 @@
 """What `playd backtest --limits` adds: the same Play under the limits of an account, beside what it did without."""
 
+import numpy as np
+
 from playd.control.figures import rfc3339
 from playd.control.render import render_pairs
 from playd.core.errors import SettingsError
@@ -8,6 +10,7 @@ from playd.orders.settings import OrderSettings
 from playd.plays.findings import did_you_mean
 from playd.research.backtest import BacktestResult
 from playd.settings import load
+from playd.settings.limits_model import Risk
 from playd.world.ports import World
 
 
@@ -23,6 +26,26 @@ def under_limits(world: World, result: BacktestResult, alias: str, config: str) 
         raise SettingsError("--limits pays no funding, as a shadow pays none: expected --no-funding beside --funding")
     limits = OrderSettings.from_settings(settings, alias)
     return run_limited(result.play, result.program, result.loaded, result.candles, result.instrument, limits)
+
+
+def no_limits(result: BacktestResult) -> str:
+    """That a backtest knows no limits, and whether those which accounts with money have unless told otherwise would cut it."""
+    most_pct, entered_pct = Risk().notional_per_trade_pct, _largest_entry_pct(result)
+    if entered_pct <= most_pct:
+        return "none"
+    return f"none: entries of up to {entered_pct:.0f} % of equity, where accounts with money cut at {most_pct} %; see --limits"
+
+
+def _largest_entry_pct(result: BacktestResult) -> float:
+    """The largest notional of an entry, in percent of the equity before it; zero without a trade."""
+    rows = result.trade_rows
+    if not len(rows):
+        return 0.0
+    _, trade = np.unique(rows["trade_id"], return_inverse=True)
+    usd = np.bincount(trade, rows["entry_price"] * rows["qty"] * float(result.instrument.step))
+    net = np.bincount(trade, rows["net_usdt"])
+    before = result.start_equity_usdt + np.cumsum(net) - net
+    return float(np.max(np.where(before > 0, usd / np.where(before > 0, before, 1.0), 0.0)) * 100)
 
 
 def limited_report(limited: LimitedResult) -> str:
