@@ -12,6 +12,7 @@ from playd.core.errors import CredentialError, LinkError, OperatorError, Refused
 from playd.core.modes import Environment
 from playd.core.orders import OrderRequest, VenuePosition
 from playd.core.reply_codes import ReplyClass
+from playd.core.timeframes import DAY_MS
 from playd.orders.account import Account
 from playd.orders.halts import Level, account_scope
 from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S
@@ -142,11 +143,13 @@ def test_a_key_that_is_not_as_configured_is_refused_before_anything_else_is_aske
 def test_an_unbound_live_key_is_taken_when_the_settings_allow_it() -> None:
     async def body() -> None:
         life = build()
-        life.venue.key = replace(GOOD, bound_to_addresses=False, days_left=90)
+        life.venue.key = replace(GOOD, bound_to_addresses=False, days_left=90, fingerprint="0123abcd")
         await account_of(life, life.venue, uid="7", unbound=True).start()
         row = life.ledger.row("SELECT * FROM accounts")
         assert row is not None
         assert row["state"] == "accepted"
+        assert (row["rights"], row["margin_mode"], row["key_fingerprint"]) == ("read trade", "ISOLATED_MARGIN", "0123abcd")
+        assert row["key_expires_ms"] - row["checked_ms"] == 90 * DAY_MS
         life.venue.close_stream()
 
     in_virtual_time(body)

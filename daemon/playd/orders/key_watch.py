@@ -4,6 +4,7 @@ from typing import Final
 
 from playd.core.errors import CredentialError, LinkError, Refused, VenueError
 from playd.core.orders import VenuePosition
+from playd.core.timeframes import DAY_MS
 from playd.orders.desk import Desk
 from playd.orders.halts import Level, account_scope
 from playd.venues.bybit.key_check import LAST_DAYS, key_expires_soon, key_refusal, mode_refusal
@@ -32,6 +33,8 @@ class KeyWatch:
         self._allow_withdrawal_key = allow_withdrawal_key
         self._info: KeyInfo | None = None
         self._warned_days: int | None = None
+        self._found_mode = ""
+        """Margin mode of the account as the venue last said, in its word."""
 
     async def accept(self) -> None:
         """
@@ -43,7 +46,7 @@ class KeyWatch:
         """
         info = await self._desk.port.key_info()
         refusal = self._refusal(info) or await self._mode_refusal()
-        self._write(info.uid, refusal or "")
+        self._write(info, refusal or "")
         if refusal is not None:
             raise CredentialError(f"account {self._desk.alias}: {refusal}")
         self._take(info)
@@ -63,7 +66,7 @@ class KeyWatch:
             refusal = str(error)
         except (VenueError, LinkError):
             return  # every other request of the account shows the same trouble sooner
-        self._write(self.uid if info is None else info.uid, refusal or "")
+        self._write(info, refusal or "")
         before, desk.condition.refused = desk.condition.refused, refusal or ""
         if refusal is not None:
             desk.refuse_account(refusal)
@@ -112,7 +115,9 @@ class KeyWatch:
 
     async def _mode_refusal(self) -> str | None:
         """What is wrong with the account's modes; the port reads wallets by what it hears here."""
-        return mode_refusal(await self._desk.port.account_info(), self._margin_mode)
+        found = await self._desk.port.account_info()
+        self._found_mode = found.margin_mode
+        return mode_refusal(found, self._margin_mode)
 
     def _refusal(self, info: KeyInfo) -> str | None:
         return key_refusal(
@@ -134,12 +139,20 @@ class KeyWatch:
             incidents.open("KEY_EXPIRES", "warning", scope, f"the key expires in {info.days_left} days")
         self._warned_days = mark
 
-    def _write(self, uid: str, refusal: str) -> None:
-        desk = self._desk
+    def _write(self, info: KeyInfo | None, refusal: str) -> None:
+        """What was found; of a key that the venue tells nothing of (None) what it told before stays."""
+        desk, now_ms = self._desk, self._desk.clock.wall_ms()
+        uid = self.uid if info is None else info.uid
         desk.chronicle.tell("auth.checked", "", "", None, {"uid": uid, "refusal": refusal})
         desk.ledger.write(
             "INSERT INTO accounts (alias, environment, uid, checked_ms, state, reason) VALUES (?,?,?,?,?,?)"
             " ON CONFLICT DO UPDATE SET environment = excluded.environment, uid = excluded.uid,"
             " checked_ms = excluded.checked_ms, state = excluded.state, reason = excluded.reason",
-            (desk.alias, desk.environment, uid, desk.clock.wall_ms(), "refused" if refusal else "accepted", refusal),
+            (desk.alias, desk.environment, uid, now_ms, "refused" if refusal else "accepted", refusal),
         )
+        if info is not None:
+            expires_ms = None if info.days_left is None else now_ms + info.days_left * DAY_MS
+            desk.ledger.write(
+                "UPDATE accounts SET key_fingerprint = ?, rights = ?, key_expires_ms = ?, margin_mode = ? WHERE alias = ?",
+                (info.fingerprint, info.rights, expires_ms, self._found_mode, desk.alias),
+            )

@@ -14,6 +14,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE accounts (
     alias TEXT PRIMARY KEY, environment TEXT NOT NULL, uid TEXT NOT NULL DEFAULT '', margin_mode TEXT NOT NULL DEFAULT '',
+    key_fingerprint TEXT NOT NULL DEFAULT '', rights TEXT NOT NULL DEFAULT '', key_expires_ms INTEGER,
     checked_ms INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',
     executions_watermark_ms INTEGER
 ) WITHOUT ROWID;

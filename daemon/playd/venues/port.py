@@ -85,7 +85,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """What the venue says about the key in use."""
+    """What the venue says about the key in use. `fingerprint` names it without showing it."""
 
     uid: str
     read_only: bool
@@ -93,6 +93,14 @@ class KeyInfo:
     can_withdraw: bool
     bound_to_addresses: bool
     days_left: int | None
+    fingerprint: str = ""
+
+    @property
+    def rights(self) -> str:
+        """What it may do, and where from, in words with a blank between."""
+        trades = "trade" if self.can_trade and not self.read_only else ""
+        words = ("read", trades, "withdraw" if self.can_withdraw else "", "bound" if self.bound_to_addresses else "")
+        return " ".join(word for word in words if word)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -237,7 +238,7 @@ class BybitVenue:
     async def key_info(self) -> KeyInfo:
         """What the venue says about the key; `key_check.key_refusal` judges it."""
         answer = await self._rest.read(CALLS.get_api_key_information(), priority=Priority.RECONCILE)
-        return key_info_from(answer.result)
+        return replace(key_info_from(answer.result), fingerprint=self.account.api_key.fingerprint)
 
     async def account_info(self) -> AccountInfo:
         """Account-wide settings. Remembers the margin mode for reading wallets."""
