@@ -41,3 +41,21 @@ def test_sixty_entries_whose_answers_were_lost_end_in_time() -> None:
             assert venue.signed() == Decimal(0)
 
     in_virtual_time(body)
+
+
+def test_a_doubt_that_lasts_over_restarts_is_told_as_old_as_it_is() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.script.writes, life.venue.script.hidden_reads = [WriteFault.LOST_BEFORE], 1_000_000
+            await port.submit(entry(), READY)
+            await anyio.sleep(25.0)
+        for waited_s, told in ((0.0, []), (10.0, ["UNKNOWN_ORDER_AGE"])):
+            life = life.crash()
+            async with life.running():
+                await anyio.sleep(waited_s)
+                kinds = [each.kind for each in life.account.desk.incidents.open_ones()]
+                assert [kind for kind in kinds if kind.startswith("UNKNOWN")] == told
+
+    in_virtual_time(body)

@@ -4,7 +4,8 @@ The resolver finds out what became of orders in doubt: open orders, then history
 Silence proves nothing. An order is declared `NEVER_ARRIVED` only when its time is over, two complete rounds answered
 "empty" three times each, and the venue's position equals ours. One that the venue made itself (an attached stop), or that is
 somebody else's, is asked for by the venue's own id; it was there once, so that the same evidence says that it was cancelled.
-All waiting is by the monotonic clock: a wall clock that is set makes no order older.
+All waiting is by the monotonic clock: a wall clock that is set makes no order older. Only how long earlier lives were in doubt,
+which a person is told of, the wall clock alone can say.
 """
 
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ class _Doubt:
     """The last sending that is known of; an exit in doubt is sent again."""
     sent_s: float
     """Since when that is the last: nothing of what was sent before may be on its way when absence is declared."""
+    told_s: float = 0.0
+    """Since when a person waits for its end, earlier lives included."""
     rounds: int = 0
     first_proof_s: float | None = None
 
@@ -120,7 +123,7 @@ class Resolver:
             now_s = self._desk.clock.mono_s()
             for row in self._desk.book.live():
                 if row.state is OrderState.UNKNOWN:
-                    self._alarm(row, now_s - self._doubt_of(row, now_s).since_s)
+                    self._alarm(row, now_s - self._doubt_of(row, now_s).told_s)
             await anyio.sleep(_ALARM_EVERY_S)
 
     async def _keep_asking(self) -> None:
@@ -144,7 +147,10 @@ class Resolver:
                     rounds.start_soon(self._round, row, doubt)
 
     def _doubt_of(self, row: OrderRow, now_s: float) -> _Doubt:
-        doubt = self._doubts.setdefault(row.link_id, _Doubt(now_s, row.signed_ms, now_s))
+        doubt = self._doubts.get(row.link_id)
+        if doubt is None:
+            doubted_s = max(0.0, (self._desk.clock.wall_ms() - self._desk.book.in_doubt_since_ms(row)) / 1000)
+            doubt = self._doubts[row.link_id] = _Doubt(now_s, row.signed_ms, now_s, now_s - doubted_s)
         if doubt.signed_ms != row.signed_ms:
             doubt.signed_ms, doubt.sent_s = row.signed_ms, now_s
         return doubt
